@@ -1,0 +1,121 @@
+"""What a check is, and what it sees: one node's facts, or those of all nodes of a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from checks.facts import Unknown, UnknownFactError
+from checks.outcome import Outcome, Remediation, Severity
+from checks.rules import RuleSet
+
+F = TypeVar("F")
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterInfo:
+    """What the inventory says of a cluster."""
+
+    name: str
+    product: str
+    target: str | None = None
+    """The version to upgrade to, as written; `--target` stands in for it."""
+    current: str | None = None
+    """The version declared to be installed, as written."""
+    options: Mapping[str, object] = field(default_factory=dict)
+    """Other cluster keys that checks read, for example `dpapi`."""
+    rules: RuleSet = field(default_factory=lambda: RuleSet(()))
+    """The vendor's rules of the product, with the inventory's overrides applied."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeView:
+    """One node as a check sees it."""
+
+    cluster: ClusterInfo
+    name: str
+    host: str
+    roles: frozenset[str]
+    facts: Mapping[type, object] = field(default_factory=dict)
+    """Fact class to fact, or to `Unknown`. Read it through `fact` and `look`."""
+    current: str | None = None
+    """The version that the inventory declares for this node, else for its cluster."""
+    options: Mapping[str, object] = field(default_factory=dict)
+    """Other node keys that checks read: `sql_instance`, `sql_port`, `web_root`."""
+    gathered: bool = True
+    """False where the node was not asked (left out by a selection) or did not answer fully."""
+    absence: str = ""
+    """Where `gathered` is False: why, in one line."""
+
+    def look(self, kind: type[F]) -> F | Unknown:
+        """The fact, or why it is unknown."""
+        found = self.facts.get(kind)
+        if isinstance(found, Unknown):
+            return found
+        if isinstance(found, kind):
+            return found
+        return Unknown(self.absence or f"{kind.__name__} was not gathered")
+
+    def fact(self, kind: type[F]) -> F:
+        """The fact. Raises UnknownFactError, which the engine reports as `error`, where it is unknown."""
+        found = self.look(kind)
+        if isinstance(found, Unknown):
+            raise UnknownFactError(found.reason)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterView:
+    """A cluster as a cluster-scoped check sees it: all its nodes that have the check's roles, reached or not."""
+
+    cluster: ClusterInfo
+    nodes: tuple[NodeView, ...]
+
+    def known(self, kind: type[F]) -> list[tuple[NodeView, F]]:
+        """The nodes whose fact is known, in inventory order, each with it."""
+        looks = ((node, node.look(kind)) for node in self.nodes)
+        return [(node, found) for node, found in looks if not isinstance(found, Unknown)]
+
+    def unknown(self, kind: type[F]) -> list[tuple[NodeView, str]]:
+        """The nodes whose fact is unknown, in inventory order, each with the reason."""
+        looks = ((node, node.look(kind)) for node in self.nodes)
+        return [(node, found.reason) for node, found in looks if isinstance(found, Unknown)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Check:
+    id: str
+    """Kebab-case, and for ever: documentation anchor, JUnit name, inventory key."""
+    title: str
+    severity: Severity
+    doc: str
+    """The module's docstring: What it checks / Why it matters / How to fix it."""
+    remediation: Remediation
+    products: tuple[str, ...] = ()
+    """Empty: all products."""
+    roles: tuple[str, ...] = ()
+    """A node needs one of them. Empty: any node."""
+    facts: tuple[type, ...] = ()
+    """Facts it cannot judge without: an unknown one ends in `error` (see the engine for clusters)."""
+    optional_facts: tuple[type, ...] = ()
+    """Facts it reads where they are known, and for whose absence it has an answer of its own."""
+    references: tuple[str, ...] = ()
+    """URLs, or names of documents, that the rule comes from."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeCheck(_Check):
+    """A check that judges each node by itself."""
+
+    judge: Callable[[NodeView], Outcome]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterCheck(_Check):
+    """A check that compares the nodes of a cluster, or judges it as a whole."""
+
+    judge: Callable[[ClusterView], Outcome]
+
+
+Check = NodeCheck | ClusterCheck

@@ -1,0 +1,136 @@
+"""How a check ends: statuses, severities, remediation, and the result that every report prints."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+
+class Status(enum.StrEnum):
+    """How a check ended. `error` means that it could not be determined, which is a result of its own."""
+
+    PASS = "pass"  # noqa: S105  a status, not a password
+    WARN = "warn"
+    FAIL = "fail"
+    ERROR = "error"
+    SKIP = "skip"
+    WAIVED = "waived"
+
+
+class Severity(enum.StrEnum):
+    """What a failure of the check can cost, for readers who sort; the verdict does not depend on it."""
+
+    CRITICAL = "critical"
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
+@dataclass(frozen=True, slots=True)
+class Remediation:
+    """What to do about a finding."""
+
+    summary: str
+    """One or two sentences."""
+    command: str = ""
+    """A command to copy, where there is one."""
+    url: str = ""
+    """The vendor's own page, where there is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A check's judgement on one node or cluster, before the engine puts names to it."""
+
+    status: Status
+    message: str
+    """One line. It does not name the node of a node-scoped check, so that equal causes group together."""
+    expected: str = ""
+    observed: str = ""
+    evidence: Mapping[str, object] = field(default_factory=dict)
+    """What the judgement rests on; JSON values only."""
+    remediation: Remediation | None = None
+    """Overrides the check's own, where the case needs another."""
+
+
+def passed(message: str, *, expected: str = "", observed: str = "", **evidence: object) -> Outcome:
+    """The rule holds."""
+    return Outcome(Status.PASS, message, expected, observed, evidence)
+
+
+def warned(
+    message: str, *, expected: str = "", observed: str = "", remediation: Remediation | None = None, **evidence: object
+) -> Outcome:
+    """Worth a look; no reason to stop by itself."""
+    return Outcome(Status.WARN, message, expected, observed, evidence, remediation)
+
+
+def failed(
+    message: str, *, expected: str = "", observed: str = "", remediation: Remediation | None = None, **evidence: object
+) -> Outcome:
+    """The rule is broken: a blocker."""
+    return Outcome(Status.FAIL, message, expected, observed, evidence, remediation)
+
+
+def undetermined(
+    message: str, *, expected: str = "", observed: str = "", remediation: Remediation | None = None, **evidence: object
+) -> Outcome:
+    """Cannot tell, and why."""
+    return Outcome(Status.ERROR, message, expected, observed, evidence, remediation)
+
+
+def not_applicable(message: str, *, expected: str = "", observed: str = "", **evidence: object) -> Outcome:
+    """The rule does not concern this node or cluster, and why."""
+    return Outcome(Status.SKIP, message, expected, observed, evidence)
+
+
+_GRAVITY = (Status.FAIL, Status.ERROR, Status.WARN, Status.PASS, Status.SKIP, Status.WAIVED)
+
+
+def combine(outcomes: Sequence[Outcome]) -> Outcome:
+    """Fold several findings of one check on one subject into one outcome: the gravest status, every message.
+
+    A skip beside anything else says nothing and is dropped; so is a pass beside something worse, except for its evidence.
+    Raises ValueError for no outcomes at all: a check that found nothing to say must say so.
+    """
+    if not outcomes:
+        raise ValueError("no outcome to combine")
+    ranked = sorted(outcomes, key=lambda outcome: _GRAVITY.index(outcome.status))
+    worst = ranked[0]
+    quiet = {Status.SKIP} if worst.status is Status.PASS else {Status.SKIP, Status.PASS}
+    told = ranked if worst.status is Status.SKIP else [o for o in ranked if o.status not in quiet]
+    evidence: dict[str, object] = {}
+    for outcome in outcomes:
+        evidence.update(outcome.evidence)
+    return Outcome(
+        worst.status,
+        "; ".join(_unique(o.message for o in told)),
+        "; ".join(_unique(o.expected for o in told)),
+        "; ".join(_unique(o.observed for o in told)),
+        evidence,
+        next((o.remediation for o in told if o.remediation), None),
+    )
+
+
+def _unique(texts: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(text for text in texts if text))
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One line of the report: what a check said about a node, or about a cluster where `node` is None."""
+
+    check: str
+    title: str
+    severity: Severity
+    cluster: str
+    node: str | None
+    status: Status
+    message: str
+    expected: str = ""
+    observed: str = ""
+    remediation: Remediation = field(default_factory=lambda: Remediation(""))
+    evidence: Mapping[str, object] = field(default_factory=dict)
+    not_evaluated: bool = False
+    """True where the check was planned and could not be judged: every error, and a skip for an unreachable node."""

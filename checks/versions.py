@@ -1,0 +1,47 @@
+"""Version texts to comparable versions. The text as read is kept by whoever shows it."""
+
+from __future__ import annotations
+
+import re
+
+from packaging.version import InvalidVersion, Version
+
+
+class VersionError(ValueError):
+    """A text that is no version. The message says what was read and what was expected."""
+
+
+_SECRET_SERVER = re.compile(r"(\d{1,3})\.(\d{1,3})\.(\d{6})")
+_FILE_VERSION = re.compile(r"\d{1,5}(\.\d{1,10}){1,3}")
+
+
+def parse_version(text: str) -> Version:
+    """Any dotted version. Raises VersionError."""
+    try:
+        return Version(text.strip())
+    except InvalidVersion:
+        raise VersionError(f"{text!r} is no version") from None
+
+
+def parse_secret_server(text: str) -> Version:
+    """A Secret Server version as the vendor writes it: MAJOR.MINOR.BUILD, the build padded to six digits.
+
+    Malformed texts ("10.9000005", "8.9") are refused rather than guessed at. Raises VersionError.
+    """
+    match = _SECRET_SERVER.fullmatch(text.strip())
+    if not match:
+        raise VersionError(f"{text!r} is no Secret Server version; it has six digits at the end, like 10.9.000064")
+    return Version(".".join(str(int(part)) for part in match.groups()))
+
+
+def parse_file_version(text: str) -> Version:
+    """A Windows file version, which cannot carry the padding: 10.9.5.0 stands for 10.9.000005. Raises VersionError."""
+    if not _FILE_VERSION.fullmatch(text.strip()):
+        raise VersionError(f"{text!r} is no file version; expected numbers like 10.9.5.0")
+    return Version(text.strip())
+
+
+def secret_server_text(version: Version) -> str:
+    """The vendor's way to write `version`: 10.9.5 and 10.9.5.0 become 10.9.000005."""
+    major, minor, build = (*version.release, 0, 0, 0)[:3]
+    return f"{major}.{minor}.{build:06d}"

@@ -1,0 +1,92 @@
+"""Everything that can go wrong and that a user should read as one clear line.
+
+    PreflightError
+      UsageError               wrong call or inventory: exit code 2, before anything is contacted
+        InventoryError         every problem of an inventory, each with its place
+      NodeError                one node misbehaves: an `error` result for it; the others are scanned all the same
+        UnreachableError       name not found, refused, no route, no answer to the connect
+        UntrustedPeerError     host key or certificate is not the one we may trust
+        AuthenticationError    the node does not accept our credentials
+        RefusedError           logged in, and yet the node will not run what we send (quota, policy, language mode, no sh)
+        ConnectionLostError    cut off in mid-conversation
+        DeadlineError          the node's time is up
+        AnswerTooLargeError    more output than the cap
+        ProtocolError          the peer does not speak the protocol, or what came back makes no sense
+
+Foreign exceptions (paramiko, requests, pywinrm, sockets) are translated at one door per transport into these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class PreflightError(Exception):
+    """Base of all errors that are told to users without a traceback."""
+
+
+class UsageError(PreflightError):
+    """The call cannot be carried out as asked. The message says what, where and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with an inventory."""
+
+    place: str
+    """Dotted path of the key: clusters.vault-prod.nodes.web1.port."""
+    message: str
+
+
+class InventoryError(UsageError):
+    """An inventory that cannot be used, with everything that is wrong with it."""
+
+    def __init__(self, path: str, problems: Sequence[Problem]) -> None:
+        self.path = path
+        self.problems = tuple(problems)
+        lines = [f"{problem.place}: {problem.message}" if problem.place else problem.message for problem in problems]
+        super().__init__("\n".join([f"{path}: {len(lines)} problem{'s' * (len(lines) != 1)}", *lines]))
+
+
+class NodeError(PreflightError):
+    """One node could not be asked, or did not answer fully. `str()` is the one-line cause."""
+
+    def __init__(self, cause: str, *, hint: str = "", partial: bytes = b"") -> None:
+        super().__init__(" ".join(cause.split()))
+        self.hint = hint
+        """What to do next, one line: "set `password_env`, or …"."""
+        self.partial = partial
+        """Output that had arrived before the failure; complete frames in it still count."""
+
+
+class UnreachableError(NodeError):
+    """No connection: unknown name, refused, no route, no answer."""
+
+
+class UntrustedPeerError(NodeError):
+    """The host key or the certificate is not one that we may trust."""
+
+
+class AuthenticationError(NodeError):
+    """The node does not accept our credentials."""
+
+
+class RefusedError(NodeError):
+    """Logged in, and the node will not run what we send."""
+
+
+class ConnectionLostError(NodeError):
+    """The connection ended in mid-conversation."""
+
+
+class DeadlineError(NodeError):
+    """The node's own time is up."""
+
+
+class AnswerTooLargeError(NodeError):
+    """The node sent more than the cap."""
+
+
+class ProtocolError(NodeError):
+    """The peer does not speak the protocol, or its answer makes no sense."""

@@ -1,0 +1,137 @@
+"""An inventory after validation: what is scanned, and how each node is reached. Every default is already applied."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from scanner.secrets import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class SecretSource:
+    """Where a secret comes from; exactly one of the three is set. It is resolved once, before the scan."""
+
+    env: str = ""
+    file: str = ""
+    command: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WinrmSettings:
+    """How to reach a node over WinRM."""
+
+    user: str = ""
+    password: SecretSource | Secret | None = None
+    """A source as written; a `Secret` once resolved."""
+    auth: str = "ntlm"
+    """ntlm, kerberos, credssp, certificate or basic."""
+    scheme: str = "https"
+    port: int = 5986
+    path: str = "/wsman"
+    ca_file: str = ""
+    verify: bool = True
+    insecure: bool = False
+    """Allows http without message encryption (Basic over http)."""
+    cert_file: str = ""
+    """PEM client certificate, for auth = "certificate"."""
+    key_file: str = ""
+    """Its PEM private key."""
+    service: str = "HTTP"
+    """Kerberos service principal's class (HTTP, or WSMAN)."""
+    kerberos_hostname: str = ""
+    """Name in the service principal where it is not `host`."""
+    delivery: str = "auto"
+    """auto, or stdin: the script as plain text on standard input, for endpoint protection that dislikes a gzip bootstrap."""
+    connect_timeout_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class SshSettings:
+    """How to reach a node over SSH."""
+
+    user: str = ""
+    """Empty: what ~/.ssh/config says, else the local user's name."""
+    port: int | None = None
+    """None: what ~/.ssh/config says, else 22."""
+    key_file: str = ""
+    passphrase: SecretSource | Secret | None = None
+    password: SecretSource | Secret | None = None
+    agent: bool = True
+    known_hosts: str = ""
+    """Empty: ~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts."""
+    host_key: str = ""
+    """A pinned key, as `ssh-ed25519 AAAA...` or `SHA256:...`."""
+    host_key_policy: str = "strict"
+    """strict, or accept-new."""
+    jump: str = ""
+    """`[user@]host[:port]` of a jump host."""
+    ssh_config: str = "~/.ssh/config"
+    """Empty: none is read."""
+    sudo: bool = False
+    connect_timeout_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One machine of a cluster."""
+
+    cluster: str
+    name: str
+    host: str
+    product: str
+    roles: tuple[str, ...]
+    transport: str
+    """winrm, ssh or tds (a database host asked only for its TDS PRELOGIN)."""
+    winrm: WinrmSettings | None = None
+    ssh: SshSettings | None = None
+    current: str | None = None
+    """Declared version of this node, else None; the cluster's is not copied here."""
+    options: Mapping[str, str | int | bool] = field(default_factory=dict)
+    """Product keys that probes and checks read: sql_instance, sql_port, web_root. Only those that are set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Machines that are upgraded together."""
+
+    name: str
+    product: str
+    nodes: tuple[Node, ...]
+    target: str | None = None
+    current: str | None = None
+    options: Mapping[str, str | int | bool] = field(default_factory=dict)
+    """Product keys that checks read: dpapi ("on", "off", "unknown"), always set for secret-server."""
+    rules: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    """Overrides of the vendor's rules, as written."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """`[run]`: defaults of the command line's options. None: not said there."""
+
+    parallel: int | None = None
+    timeout: float | None = None
+    """Seconds for one node, from its login to its last answer."""
+    strict: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReportPaths:
+    """`[reports]`: files that a plain scan writes, relative to the working directory; empty where none is asked for."""
+
+    html: str = ""
+    junit: str = ""
+    json: str = ""
+    markdown: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """A whole inventory."""
+
+    path: Path
+    clusters: tuple[Cluster, ...]
+    run: RunSettings = field(default_factory=RunSettings)
+    reports: ReportPaths = field(default_factory=ReportPaths)

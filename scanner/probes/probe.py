@@ -1,0 +1,51 @@
+"""What is sent to a node, and how its answer is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+Language = Literal["sh", "powershell", "tds"]
+
+
+class UnreadableError(Exception):
+    """An answer that cannot be made into the fact. The message is one line, says why, and shows the offending line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one probe printed. Decoded safely: bytes that are no UTF-8 appear as \\xNN."""
+
+    output: str
+    exit_code: int
+    truncated: bool = False
+    """True where the output was cut at the probe's cap."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One question to a node.
+
+    `script` is a POSIX sh fragment (standard input is empty, stderr joins stdout, `$SUDO` stands before what needs root)
+    or the body of a PowerShell 2.0 function that returns one value made of hashtables, arrays, strings, numbers and
+    booleans; its answer is that value as JSON. A `tds` probe sends nothing to the host's shell.
+    """
+
+    id: str
+    language: Language
+    purpose: str
+    """One line for `preflight probes`."""
+    script: str
+    readers: tuple[tuple[type, Callable[[Answer], object]], ...]
+    """Each fact class with the pure function that reads it from the answer; it raises UnreadableError. Module-level
+    functions, so that a probe can be pickled."""
+    parameters: tuple[str, ...] = ()
+    """Node options that the script may read: `$web_root` in sh, `$PfOption['web_root']` in PowerShell."""
+    timeout_s: int = 30
+    """What one sh probe may take on the node, where `timeout` is there."""
+
+    @property
+    def facts(self) -> tuple[type, ...]:
+        """The fact classes that it can give."""
+        return tuple(kind for kind, _ in self.readers)

@@ -1,0 +1,46 @@
+"""What every transport is: a door to one node that runs one script and closes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on the conversation with one node."""
+
+    timeout_s: float = 60.0
+    """From the login to the last byte of the answer."""
+    answer_bytes: int = 8 * 1024 * 1024
+    """More output than this ends in AnswerTooLargeError."""
+    probe_bytes: int = 512 * 1024
+    """One probe's output is cut at this on the node, where the node can."""
+
+
+@dataclass(slots=True)
+class Usage:
+    """What the conversation cost; counted where it happens, shown in the results."""
+
+    connections: int = 0
+    """TCP connections opened, retries included."""
+    commands: int = 0
+    requests: int = 0
+    """HTTP requests sent; 0 over SSH."""
+
+
+class Transport(Protocol):
+    """An open or openable door to one node. Not thread safe; one per node."""
+
+    usage: Usage
+
+    def run(self, script: str) -> bytes:
+        """Run the batched `script` in the node's shell and give its output. Called once.
+
+        Raises NodeError, with what had arrived in `partial`.
+        """
+        ...
+
+    def close(self) -> None:
+        """Leave nothing behind on the node or here. Never raises, may be called twice."""
+        ...
