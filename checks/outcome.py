@@ -91,7 +91,7 @@ _GRAVITY = (Status.FAIL, Status.ERROR, Status.WARN, Status.PASS, Status.SKIP, St
 def combine(outcomes: Sequence[Outcome]) -> Outcome:
     """Fold several findings of one check on one subject into one outcome: the gravest status, every message.
 
-    A skip beside anything else says nothing and is dropped; so is a pass beside something worse, except for its evidence.
+    A skip beside anything else says nothing and is dropped; so is a pass beside something worse. All evidence is kept.
     Raises ValueError for no outcomes at all: a check that found nothing to say must say so.
     """
     if not outcomes:

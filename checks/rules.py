@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
@@ -79,8 +80,8 @@ class RuleSet:
     def with_overrides(self, overrides: Mapping[str, Mapping[str, object]]) -> RuleSet:
         """The same rules with the inventory's `[clusters.NAME.rules]` applied.
 
-        `overrides` maps a rule's id to the keys it changes (`requires`, `target`, `effect`, `off`) and `reason`, which is
-        demanded. Raises RuleError, naming the rule, for an unknown id or key, or a value that cannot be used.
+        `overrides` maps a rule's id to the keys it changes (`requires`, `target`, `effect`, `off`) and to `reason`,
+        which is demanded. Raises RuleError, naming the rule, for an unknown id or key, or a value that cannot be used.
         """
         known = {rule.id: rule for rule in self.rules}
         for rule_id, change in overrides.items():
@@ -93,7 +94,7 @@ class RuleSet:
 def _changed(rule: Rule, change: Mapping[str, object]) -> Rule:
     odd = set(change) - _OVERRIDES
     if odd:
-        raise RuleError(f"{rule.id}.{sorted(odd)[0]}: unknown key; an override takes {', '.join(sorted(_OVERRIDES))}")
+        raise RuleError(f"{rule.id}.{min(odd)}: unknown key; an override takes {', '.join(sorted(_OVERRIDES))}")
     reason = change.get("reason")
     if not isinstance(reason, str) or not reason.strip():
         raise RuleError(f"{rule.id}.reason: say why the vendor's rule is overridden")
@@ -115,12 +116,12 @@ def _changed(rule: Rule, change: Mapping[str, object]) -> Rule:
 
 def parse_rules(text: str) -> RuleSet:
     """Rules from TOML: an array of tables `[[rule]]` with the fields of `Rule`. Raises RuleError."""
-    rows: Iterable[Mapping[str, str]] = tomllib.loads(text).get("rule", [])
+    rows: Iterable[Mapping[str, Any]] = tomllib.loads(text).get("rule", [])
     rules = []
     for row in rows:
         odd = set(row) - _KEYS
         if odd:
-            raise RuleError(f"{row.get('id', '?')}: unknown key {sorted(odd)[0]}")
+            raise RuleError(f"{row.get('id', '?')}: unknown key {min(odd)}")
         rules.append(_verified(Rule(**row), trusted=False))
     ids = [rule.id for rule in rules]
     twice = sorted({rule_id for rule_id in ids if ids.count(rule_id) > 1})

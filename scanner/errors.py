@@ -7,7 +7,7 @@
         UnreachableError       name not found, refused, no route, no answer to the connect
         UntrustedPeerError     host key or certificate is not the one we may trust
         AuthenticationError    the node does not accept our credentials
-        RefusedError           logged in, and yet the node will not run what we send (quota, policy, language mode, no sh)
+        RefusedError           logged in, and yet the node will not run what we send (quota, policy, language mode)
         ConnectionLostError    cut off in mid-conversation
         DeadlineError          the node's time is up
         AnswerTooLargeError    more output than the cap

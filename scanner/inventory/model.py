@@ -43,7 +43,7 @@ class WinrmSettings:
     kerberos_hostname: str = ""
     """Name in the service principal where it is not `host`."""
     delivery: str = "auto"
-    """auto, or stdin: the script as plain text on standard input, for endpoint protection that dislikes a gzip bootstrap."""
+    """auto, or stdin: plain text on standard input, where endpoint protection dislikes a gzip bootstrap."""
     connect_timeout_s: float = 10.0
 
 

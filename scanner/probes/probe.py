@@ -27,7 +27,7 @@ class Answer:
 class Probe:
     """One question to a node.
 
-    `script` is a POSIX sh fragment (standard input is empty, stderr joins stdout, `$SUDO` stands before what needs root)
+    `script` is a POSIX sh fragment (standard input is empty, stderr joins stdout, what needs root follows `$SUDO`)
     or the body of a PowerShell 2.0 function that returns one value made of hashtables, arrays, strings, numbers and
     booleans; its answer is that value as JSON. A `tds` probe sends nothing to the host's shell.
     """
