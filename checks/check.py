@@ -43,10 +43,8 @@ class NodeView:
     """The version that the inventory declares for this node, else for its cluster."""
     options: Mapping[str, object] = field(default_factory=dict)
     """Other node keys that checks read: `sql_instance`, `sql_port`, `web_root`."""
-    gathered: bool = True
-    """False where the node was not asked (left out by a selection) or did not answer fully."""
     absence: str = ""
-    """Where `gathered` is False: why, in one line."""
+    """Why the node was not asked, or did not answer fully, in one line; empty where it did."""
 
     def look(self, kind: type[F]) -> F | Unknown:
         """The fact, or why it is unknown."""

@@ -42,6 +42,8 @@ class Probe:
     functions, so that a probe can be pickled."""
     parameters: tuple[str, ...] = ()
     """Node options that the script may read: `$web_root` in sh, `$PfOption['web_root']` in PowerShell."""
+    fallback_for: str = ""
+    """For a `tds` probe: the id of the probe whose answer makes it superfluous."""
     timeout_s: int = 30
     """What one sh probe may take on the node, where `timeout` is there."""
 

@@ -1,0 +1,147 @@
+"""The judge's bench: checks and facts in, ordered results out. Nothing a check does can stop the others."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from checks.check import Check, ClusterCheck, ClusterInfo, ClusterView, NodeCheck, NodeView
+from checks.facts import Unknown, UnknownFactError
+from checks.outcome import Outcome, Remediation, Result, Status, undetermined
+
+ESSENTIAL_ROLES = {"secret-server": frozenset({"web", "database"}), "chef-backend": frozenset({"backend"})}
+"""Roles without which a cluster of the product does not work: an inventory that names none has forgotten something, and
+the checks of that role say so instead of silently not being there."""
+
+_RETRY = Remediation("Clear the cause named in the message, then scan again.")
+
+
+@dataclass(frozen=True, slots=True)
+class GatheredCluster:
+    """A cluster with everything that was learnt of it."""
+
+    info: ClusterInfo
+    nodes: tuple[NodeView, ...]
+    """All nodes of the inventory, in its order; those left out by a selection have `absence` set."""
+    chosen: frozenset[str]
+    """Names of the nodes that were selected."""
+
+
+def evaluate(checks: Sequence[Check], clusters: Sequence[GatheredCluster]) -> tuple[Result, ...]:
+    """Judge every cluster: per node the node checks, then the cluster checks; inventory order, then registry order."""
+    results: list[Result] = []
+    for cluster in clusters:
+        for node in cluster.nodes:
+            if node.name in cluster.chosen:
+                results += [
+                    _judge_node(check, node)
+                    for check in checks
+                    if isinstance(check, NodeCheck) and concerns(check, cluster.info.product, node.roles)
+                ]
+        for check in checks:
+            if check.products and cluster.info.product not in check.products:
+                continue
+            subjects = tuple(node for node in cluster.nodes if concerns(check, cluster.info.product, node.roles))
+            if not subjects:
+                results += _nobody_to_ask(check, cluster.info)
+            elif isinstance(check, ClusterCheck):
+                results.append(_judge_cluster(check, ClusterView(cluster.info, subjects)))
+    return tuple(results)
+
+
+def concerns(check: Check, product: str, roles: Collection[str]) -> bool:
+    """Whether `check` looks at a node of `product` that has `roles`."""
+    return (not check.products or product in check.products) and (
+        not check.roles or not set(check.roles).isdisjoint(roles)
+    )
+
+
+def _judge_node(check: NodeCheck, view: NodeView) -> Result:
+    wanted = check.facts + check.optional_facts
+    reasons = {kind: found.reason for kind in wanted if isinstance(found := view.look(kind), Unknown)}
+    if view.absence and wanted and len(reasons) == len(wanted):
+        outcome = Outcome(Status.SKIP, f"not evaluated: {view.absence}")
+        return _result(check, view.cluster, view.name, outcome, not_evaluated=True)
+    missing = next((reasons[kind] for kind in check.facts if kind in reasons), None)
+    outcome = undetermined(missing) if missing else _guarded(check, view)
+    return _result(check, view.cluster, view.name, outcome)
+
+
+def _judge_cluster(check: ClusterCheck, view: ClusterView) -> Result:
+    outcome = _guarded(check, view)
+    gaps = [f"{node.name}: {reason}" for node in view.nodes if (reason := _gap(check, node))]
+    if gaps and outcome.status in (Status.PASS, Status.WARN):
+        outcome = Outcome(
+            Status.ERROR,
+            f"cannot tell without {_plural(len(gaps), 'node')}: {'; '.join(gaps)}",
+            outcome.expected,
+            outcome.observed,
+            {**outcome.evidence, "so_far": outcome.message, "missing": gaps},
+        )
+    return _result(check, view.cluster, None, outcome)
+
+
+def _gap(check: Check, node: NodeView) -> str:
+    """Why `node` is missing from the set that a cluster check compares; empty where it is there."""
+    needed = check.facts + (check.optional_facts if node.absence else ())
+    return next((found.reason for kind in needed if isinstance(found := node.look(kind), Unknown)), "")
+
+
+def _guarded(check: Check, view: NodeView | ClusterView) -> Outcome:
+    try:
+        outcome = check.judge(view)  # type: ignore[arg-type]  # the caller pairs each check with its own kind of view
+    except UnknownFactError as gap:
+        return undetermined(gap.reason)
+    except Exception as defect:  # noqa: BLE001  a check, perhaps a plugin's, may raise anything; the run goes on
+        where = defect.__traceback__
+        while where and where.tb_next:
+            where = where.tb_next
+        line = f"{where.tb_frame.f_code.co_filename}:{where.tb_lineno}" if where else ""
+        cause = " ".join(f"{type(defect).__name__}: {defect}".split())
+        return undetermined(f"the check itself failed, which is a defect of it: {cause}", raised_at=line)
+    if not isinstance(outcome, Outcome):
+        return undetermined(f"the check gave {type(outcome).__name__} instead of an outcome, which is a defect of it")
+    return outcome
+
+
+def _nobody_to_ask(check: Check, cluster: ClusterInfo) -> list[Result]:
+    essential = ESSENTIAL_ROLES.get(cluster.product, frozenset()) & set(check.roles)
+    if not essential:
+        return []
+    role = " or ".join(sorted(essential))
+    outcome = undetermined(
+        f"the inventory names no {role} node in this cluster, so this was not looked at",
+        remediation=Remediation(
+            f"Add the {role} node to the inventory, or leave the check out knowingly.", f"--skip-check {check.id}"
+        ),
+    )
+    return [_result(check, cluster, None, outcome)]
+
+
+def _result(
+    check: Check, cluster: ClusterInfo, node: str | None, outcome: Outcome, *, not_evaluated: bool = False
+) -> Result:
+    if outcome.status in (Status.FAIL, Status.WARN):
+        remediation = outcome.remediation or check.remediation
+    elif outcome.status is Status.ERROR:
+        remediation = outcome.remediation or _RETRY
+    else:
+        remediation = outcome.remediation or Remediation("")
+    return Result(
+        check.id,
+        check.title,
+        check.severity,
+        cluster.name,
+        node,
+        outcome.status,
+        " ".join(outcome.message.split()),
+        outcome.expected,
+        outcome.observed,
+        remediation,
+        outcome.evidence,
+        not_evaluated or outcome.status is Status.ERROR,
+    )
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}{'s' * (count != 1)}"

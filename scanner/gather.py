@@ -1,0 +1,203 @@
+"""One node's whole conversation: connect, run one script, take the answers home. Nothing is judged here."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass, field, replace
+
+from checks.facts import Contact, Unknown
+from scanner.errors import NodeError, ProtocolError
+from scanner.inventory.model import Node
+from scanner.probes.probe import Answer, Probe, UnreadableError
+from scanner.transports.protocol import Limits, Transport, Usage
+
+LANGUAGE = {"winrm": "powershell", "ssh": "sh", "tds": "tds"}
+"""What each transport's nodes are spoken to in."""
+
+_ANSWER_MARGIN_S = 0.15
+"""Share of a node's time that is kept for its answer's way home: the script stops asking before its deadline."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeCall:
+    """Everything that is needed to ask one node. It can be pickled and carried out anywhere."""
+
+    node: Node
+    probes: tuple[Probe, ...]
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True)
+class NodeAnswers:
+    """What one node said."""
+
+    cluster: str
+    node: str
+    host: str
+    transport: str
+    answers: Mapping[str, Answer | Unknown] = field(default_factory=dict)
+    """Probe id to its answer, or to why there is none."""
+    failure: str | None = None
+    """Why the conversation did not go to its end, one line."""
+    hint: str = ""
+    usage: Usage = field(default_factory=Usage)
+    seconds: float = 0.0
+
+
+def ask(call: NodeCall, gate: AbstractContextManager[object] | None = None) -> NodeAnswers:
+    """Ask the node everything at once. Never raises for what a node does: that is in the answers.
+
+    `gate` bounds how many nodes of this process are worked on at a time; it is entered once the TCP connection stands,
+    so that dead hosts keep nobody waiting.
+    """
+    node = call.node
+    started = time.monotonic()
+    spoken = tuple(probe for probe in call.probes if probe.language == LANGUAGE[node.transport])
+    said = NodeAnswers(node.cluster, node.name, node.host, node.transport)
+    if spoken and node.transport != "tds":
+        said = _converse(said, call, spoken, gate)
+    for probe in call.probes:
+        if probe.language == "tds" and "sql_port" in node.options and _is_needed(probe, said):
+            said = _ask_tds(said, probe, node, call.limits)
+    return replace(said, seconds=round(time.monotonic() - started, 3))
+
+
+def _converse(
+    said: NodeAnswers, call: NodeCall, probes: Sequence[Probe], gate: AbstractContextManager[object] | None
+) -> NodeAnswers:
+    node, limits = call.node, call.limits
+    nonce = secrets.token_hex(16)
+    budget_s = max(1.0, limits.timeout_s * (1 - _ANSWER_MARGIN_S))
+    ids = [probe.id for probe in probes]
+    failure: NodeError | None = None
+    transport: Transport | None = None
+    output = b""
+    try:
+        if node.transport == "ssh":
+            from scanner.probes import sh_batch as batch
+            from scanner.transports.ssh import SshTransport
+
+            script = batch.compose(
+                probes,
+                nonce=nonce,
+                budget_s=budget_s,
+                options=node.options,
+                sudo=bool(node.ssh and node.ssh.sudo),
+                probe_bytes=limits.probe_bytes,
+            )
+            transport, parse = SshTransport(node, limits, gate=gate), batch.parse
+        else:
+            from scanner.probes import powershell_batch
+            from scanner.transports.winrm import WinrmTransport
+
+            script = powershell_batch.compose(
+                probes, nonce=nonce, budget_s=budget_s, options=node.options, probe_bytes=limits.probe_bytes
+            )
+            transport, parse = WinrmTransport(node, limits, gate=gate), powershell_batch.parse
+        output = transport.run(script)
+    except NodeError as error:
+        failure, output = error, error.partial
+    except Exception as defect:  # noqa: BLE001  an unmapped foreign exception must not cost the other nodes their scan
+        cause = f"unexpected {type(defect).__name__}: {defect}"
+        failure = ProtocolError(cause, hint="this is a defect of preflight; please report it")
+    finally:
+        if transport:
+            with suppress(Exception):
+                transport.close()
+    answers = parse(output, nonce=nonce, probe_ids=ids) if transport else {}
+    if failure:
+        answers = {
+            probe_id: Unknown(f"not answered: {failure}")
+            if isinstance(answers.get(probe_id, Unknown("")), Unknown)
+            else answers[probe_id]
+            for probe_id in ids
+        }
+    elif ids and all(isinstance(answers[probe_id], Unknown) for probe_id in ids):
+        # The transport is content and yet nothing came back: without this, a silent node would look like a reached one.
+        reasons = dict.fromkeys(answer.reason for answer in answers.values() if isinstance(answer, Unknown))
+        failure = ProtocolError("; ".join(reasons))
+    return replace(
+        said,
+        answers=answers,
+        failure=str(failure) if failure else None,
+        hint=failure.hint if failure else "",
+        usage=transport.usage if transport else Usage(),
+    )
+
+
+def _is_needed(probe: Probe, said: NodeAnswers) -> bool:
+    """A listener is asked where it is all there is, or where the host could not say it itself."""
+    if said.transport == "tds" or said.failure:
+        return True
+    if not probe.fallback_for:
+        return True
+    first = said.answers.get(probe.fallback_for)
+    return not isinstance(first, Answer) or first.exit_code != 0
+
+
+def _ask_tds(said: NodeAnswers, probe: Probe, node: Node, limits: Limits) -> NodeAnswers:
+    import json
+
+    from scanner.transports import tds
+
+    port = int(node.options["sql_port"])
+    usage = replace(said.usage, connections=said.usage.connections + 1)
+    patience_s = min(node.winrm.connect_timeout_s if node.winrm else 10.0, limits.timeout_s)
+    try:
+        found = tds.prelogin(node.host, port, patience_s)
+    except NodeError as error:
+        answer: Answer | Unknown = Unknown(str(error))
+        alone = said.transport == "tds"
+        return replace(
+            said,
+            answers={**said.answers, probe.id: answer},
+            usage=usage,
+            failure=str(error) if alone else said.failure,
+            hint=error.hint if alone else said.hint,
+        )
+    text = {
+        "port": port,
+        "major": found.major,
+        "minor": found.minor,
+        "build": found.build,
+        "sub_build": found.sub_build,
+    }
+    return replace(said, answers={**said.answers, probe.id: Answer(json.dumps(text), 0)}, usage=usage)
+
+
+def read_facts(said: NodeAnswers, probes: Sequence[Probe]) -> dict[type, object]:
+    """Facts from answers, each with `Unknown` where it could not be read; and the `Contact` that is always there."""
+    facts: dict[type, object] = {}
+    for probe in probes:
+        answer = said.answers.get(probe.id)
+        if answer is None:
+            continue
+        for kind, reader in probe.readers:
+            if isinstance(facts.get(kind, Unknown("")), Unknown):
+                facts[kind] = _read(probe, reader, answer)
+    asked = [probe for probe in probes if probe.id in said.answers]
+    unanswered = tuple(probe.id for probe in asked if isinstance(said.answers[probe.id], Unknown))
+    facts[Contact] = Contact(
+        said.host,
+        said.transport,
+        said.failure,
+        len(asked),
+        len(asked) - len(unanswered),
+        unanswered,
+        said.hint,
+    )
+    return facts
+
+
+def _read(probe: Probe, reader: Callable[[Answer], object], answer: Answer | Unknown) -> object:
+    if isinstance(answer, Unknown):
+        return answer
+    try:
+        return reader(answer)
+    except UnreadableError as error:
+        return Unknown(" ".join(str(error).split()))
+    except Exception as defect:  # noqa: BLE001  a reader, perhaps a plugin's, may raise anything on garbage
+        return Unknown(" ".join(f"probe {probe.id}: unreadable answer, {type(defect).__name__}: {defect}".split()))
