@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +18,7 @@ from scanner.transports.protocol import Limits, Transport, Usage
 LANGUAGE = {"winrm": "powershell", "ssh": "sh", "tds": "tds"}
 """What each transport's nodes are spoken to in."""
 
-_ANSWER_MARGIN_S = 0.15
+_ANSWER_SHARE = 0.15
 """Share of a node's time that is kept for its answer's way home: the script stops asking before its deadline."""
 
 
@@ -65,12 +66,17 @@ def ask(call: NodeCall, gate: AbstractContextManager[object] | None = None) -> N
     return replace(said, seconds=round(time.monotonic() - started, 3))
 
 
+def script_budget_s(timeout_s: float) -> float:
+    """Seconds that the script may spend on the node before it answers with what it has."""
+    return max(1.0, timeout_s * (1 - _ANSWER_SHARE))
+
+
 def _converse(
     said: NodeAnswers, call: NodeCall, probes: Sequence[Probe], gate: AbstractContextManager[object] | None
 ) -> NodeAnswers:
     node, limits = call.node, call.limits
     nonce = secrets.token_hex(16)
-    budget_s = max(1.0, limits.timeout_s * (1 - _ANSWER_MARGIN_S))
+    budget_s = script_budget_s(limits.timeout_s)
     ids = [probe.id for probe in probes]
     failure: NodeError | None = None
     transport: Transport | None = None
@@ -165,7 +171,9 @@ def _ask_tds(said: NodeAnswers, probe: Probe, node: Node, limits: Limits) -> Nod
         "build": found.build,
         "sub_build": found.sub_build,
     }
-    return replace(said, answers={**said.answers, probe.id: Answer(json.dumps(text), 0)}, usage=usage)
+    return replace(
+        said, answers={**said.answers, probe.id: Answer(json.dumps(dataclasses.asdict(found)), 0)}, usage=usage
+    )
 
 
 def read_facts(said: NodeAnswers, probes: Sequence[Probe]) -> dict[type, object]:

@@ -1,0 +1,146 @@
+"""`preflight checks`, `explain` and `probes`: what there is, why, and what it sends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from scanner.cli.scan_command import CheckOption, ClusterOption, InventoryArgument, NodeOption, SkipCheckOption
+
+if TYPE_CHECKING:
+    from checks.check import Check
+    from checks.rules import Rule
+    from scanner.inventory.model import Node
+    from scanner.probes.probe import Probe
+    from scanner.run import Job
+
+NONCE_SHOWN = "0" * 32
+"""Stands where each run puts a random number of its own."""
+
+
+def checks() -> None:
+    """List all checks: id, severity, scope, what it is for."""
+    from scanner.prepare import known_checks
+
+    known, _, loaded = known_checks()
+    width = max(len(check.id) for check in known)
+    for check in known:
+        typer.echo(f"{check.id:<{width}}  {check.severity.value:<8}  {scope_of(check)}: {check.title}")
+    for failure in loaded.failures:
+        typer.echo(f"{failure.check}: {failure.message}", err=True)
+    if loaded.failures:
+        raise typer.Exit(3)
+
+
+def explain(check_id: Annotated[str, typer.Argument(metavar="ID", help="A check's id.", show_default=False)]) -> None:
+    """Print one check's documentation, the vendor's rules it applies, its references and its remediation."""
+    from scanner.prepare import known_checks, pick_checks
+
+    known, probes, _ = known_checks()
+    pick_checks(known, [check_id], ())
+    check = next(check for check in known if check.id == check_id)
+    typer.echo("\n".join(_explanation(check, probes)))
+
+
+def probes(
+    inventory: InventoryArgument,
+    cluster: ClusterOption = None,
+    node: NodeOption = None,
+    check: CheckOption = None,
+    skip_check: SkipCheckOption = None,
+) -> None:
+    """Print everything that a scan would send, per node, for a security review. Nothing is contacted."""
+    from scanner.inventory.load import load_inventory
+    from scanner.inventory.select import select
+    from scanner.prepare import prepare
+
+    selection = select(load_inventory(inventory), cluster or (), node or (), {})
+    job = prepare(selection, only=check or (), without=skip_check or ())
+    typer.echo("\n".join(_review(job)))
+
+
+def scope_of(check: Check) -> str:
+    """Where a check looks, in words: "node, secret-server: web"."""
+    from checks.check import NodeCheck
+
+    where = "node" if isinstance(check, NodeCheck) else "cluster"
+    product = " and ".join(check.products) or "every product"
+    return f"{where}, {product}" + (f" ({', '.join(check.roles)})" if check.roles else "")
+
+
+def _explanation(check: Check, probes: Sequence[Probe]) -> Iterator[str]:
+    from scanner.inventory.products import PRODUCTS
+    from scanner.rule_data import load_rules
+
+    yield f"{check.id} · {check.severity.value} · {scope_of(check)}"
+    yield ""
+    yield check.doc.strip()
+    rules = [rule for product in check.products or tuple(PRODUCTS) for rule in load_rules(product).of(check.id)]
+    if rules:
+        yield "\nRules (override one with [clusters.NAME.rules.ID])"
+        for rule in rules:
+            yield from _rule_lines(rule)
+    fix = check.remediation
+    yield "\nRemediation"
+    yield f"  {fix.summary}"
+    if fix.command:
+        yield f"  $ {fix.command}"
+    if fix.url:
+        yield f"  {fix.url}"
+    if check.references:
+        yield "\nReferences"
+        for reference in check.references:
+            yield f"  {reference}"
+    wanted = set(check.facts + check.optional_facts)
+    asked = [probe for probe in probes if not wanted.isdisjoint(probe.facts)]
+    if asked:
+        yield "\nAsks each node"
+        for probe in asked:
+            yield f"  {probe.id} ({probe.language}): {probe.purpose}"
+
+
+def _rule_lines(rule: Rule) -> Iterator[str]:
+    when = f"target {rule.target}" if rule.target else "any target"
+    if rule.current:
+        when += f", installed {rule.current}"
+    yield f"  {rule.id}: {rule.text}"
+    yield f"    {when} · {rule.effect} · {rule.confidence} · {rule.source}"
+    if rule.url:
+        yield f"    {rule.url}"
+
+
+def _review(job: Job) -> Iterator[str]:
+    groups: dict[str, list[Node]] = {}
+    for call in job.calls():
+        text = "\n".join(_sent(call.node, call.probes, job.limits.timeout_s, job.limits.probe_bytes))
+        groups.setdefault(text, []).append(call.node)
+    for text, nodes in groups.items():
+        names = [f"{node.cluster}.{node.name}" for node in nodes]
+        yield f"# Sent to {', '.join(names)}"
+        yield text
+        yield ""
+
+
+def _sent(node: Node, probes: Iterable[Probe], timeout_s: float, probe_bytes: int) -> Iterator[str]:
+    from scanner.gather import LANGUAGE, script_budget_s
+    from scanner.probes import powershell_batch, sh_batch
+
+    spoken = [probe for probe in probes if probe.language == LANGUAGE[node.transport]]
+    yield f"# over {node.transport}, one connection, one command; each run puts a random number for {NONCE_SHOWN}"
+    for probe in probes:
+        if probe.language != "tds":
+            yield f"#   {probe.id}: {probe.purpose}"
+        elif "sql_port" in node.options:
+            yield f"#   {probe.id}: {probe.purpose} (one TDS PRELOGIN packet to port {node.options['sql_port']})"
+    budget_s = script_budget_s(timeout_s)
+    if node.transport == "ssh":
+        sudo = bool(node.ssh and node.ssh.sudo)
+        yield sh_batch.compose(
+            spoken, nonce=NONCE_SHOWN, budget_s=budget_s, options=node.options, sudo=sudo, probe_bytes=probe_bytes
+        )
+    elif node.transport == "winrm":
+        yield powershell_batch.compose(
+            spoken, nonce=NONCE_SHOWN, budget_s=budget_s, options=node.options, probe_bytes=probe_bytes
+        )

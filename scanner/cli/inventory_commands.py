@@ -1,0 +1,50 @@
+"""`preflight validate`, `schema` and `init`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from scanner.cli.scan_command import InventoryArgument
+from scanner.errors import UsageError
+
+
+def validate(inventory: InventoryArgument) -> None:
+    """Check an inventory and say everything that is wrong with it. Nothing is contacted, no secret is read."""
+    from scanner.inventory.load import load_inventory
+    from scanner.prepare import cluster_infos
+
+    loaded = load_inventory(inventory)
+    cluster_infos(loaded)
+    typer.echo(f"{inventory}: no problems found")
+    for cluster in loaded.clusters:
+        goal = f"to {cluster.target}" if cluster.target else "no target set"
+        roles: dict[str, list[str]] = {}
+        for node in cluster.nodes:
+            roles.setdefault(", ".join(node.roles), []).append(node.name)
+        machines = "; ".join(f"{role}: {', '.join(names)}" for role, names in roles.items())
+        typer.echo(f"  {cluster.name} ({cluster.product}, {goal}): {machines}")
+
+
+def schema() -> None:
+    """Print the inventory's JSON Schema, for editors that complete and check TOML."""
+    import json
+
+    from scanner.inventory.schema import inventory_schema
+
+    typer.echo(json.dumps(inventory_schema(), indent=2))
+
+
+def init(
+    path: Annotated[Path, typer.Argument(metavar="[FILE]", help="The file to write.")] = Path("inventory.toml"),
+) -> None:
+    """Write a commented inventory to start from. An existing file is never touched."""
+    from scanner.files import write_atomically
+    from scanner.inventory.template import template
+
+    if path.exists():
+        raise UsageError(f"{path} exists and is left as it is; name another file, or move it away first")
+    write_atomically(path, template())
+    typer.echo(f"wrote {path}; fill in your machines, then: preflight validate {path}")

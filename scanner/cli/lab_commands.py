@@ -1,0 +1,92 @@
+"""`preflight demo` and `preflight lab`: the simulated nodes on loopback."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+DEMO_REPORTS = {
+    "html": Path("preflight-report.html"),
+    "junit": Path("preflight-junit.xml"),
+    "json": Path("preflight-results.json"),
+}
+
+MEANING = {0: "GO", 1: "NO-GO", 2: "usage or inventory error", 3: "UNKNOWN", 130: "interrupted"}
+
+
+def demo() -> None:
+    """Start the built-in lab, scan it for real, and write all reports into the working directory."""
+    from scanner.cli.reporting import Destinations
+    from scanner.cli.scan_command import run_job, with_credentials
+    from scanner.errors import UsageError
+    from scanner.inventory.load import load_inventory
+    from scanner.inventory.select import select
+    from scanner.lab.lab import Lab
+    from scanner.lab.scenario import load_scenario
+    from scanner.prepare import prepare
+
+    destinations = Destinations(DEMO_REPORTS)
+    destinations.refuse_impossible()
+    with tempfile.TemporaryDirectory(prefix="preflight-demo-") as folder, Lab(load_scenario("demo")) as lab:
+        inventory = load_inventory(lab.write(Path(folder)))
+        selection = select(inventory, (), (), {})
+        done = run_job(with_credentials(prepare(selection), selection), quiet=False)
+    problems = destinations.deliver(done, quiet=False, verbose=False)
+    sys.stdout.flush()
+    if problems:
+        raise UsageError("\n".join(problems))
+    typer.echo("")
+    typer.echo("This was a scan of simulated nodes on this machine, over real WinRM and SSH connections.")
+    for kind, path in DEMO_REPORTS.items():
+        typer.echo(f"  {kind:<5}  {path.absolute()}")
+    typer.echo(f"A real scan would have ended with exit code {done.exit_code} ({MEANING[done.exit_code]}).")
+
+
+def lab(
+    scenario: Annotated[str, typer.Argument(metavar="[SCENARIO]", help="A scenario's name, or a TOML file.")] = "demo",
+    list_all: Annotated[bool, typer.Option("--list", help="List the scenarios and leave.")] = False,
+    copy: Annotated[
+        Path | None,
+        typer.Option("--copy", metavar="FILE", help="Write the scenario there, to change and rehearse, and leave."),
+    ] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option("--folder", metavar="DIR", help="Write inventory and credentials here, not to a temporary one."),
+    ] = None,
+) -> None:
+    """Keep simulated nodes running on loopback, to try a scan or rehearse a window in another terminal."""
+    from scanner.errors import UsageError
+    from scanner.files import write_atomically
+    from scanner.lab.lab import Lab
+    from scanner.lab.scenario import load_scenario, scenario_names, scenario_text, scenario_title
+
+    if list_all:
+        names = scenario_names()
+        width = max(len(name) for name in names)
+        for name in names:
+            typer.echo(f"{name:<{width}}  {scenario_title(name)}")
+        return
+    if copy is not None:
+        if copy.exists():
+            raise UsageError(f"{copy} exists and is left as it is; name another file, or move it away first")
+        write_atomically(copy, scenario_text(scenario))
+        typer.echo(f"wrote {copy}; change it, then: preflight lab {copy}")
+        return
+    with tempfile.TemporaryDirectory(prefix="preflight-lab-") as temporary, Lab(load_scenario(scenario)) as running:
+        where = folder or Path(temporary)
+        where.mkdir(parents=True, exist_ok=True)
+        path = running.write(where)
+        typer.echo(f"{len(running.nodes)} simulated nodes are running ({scenario}). In another terminal:")
+        typer.echo(f"\n    preflight scan {path}\n")
+        typer.echo("Ctrl-C ends the lab.")
+        sys.stdout.flush()
+        try:
+            while True:
+                time.sleep(3600)
+        except KeyboardInterrupt:
+            typer.echo("\nthe lab is closed")

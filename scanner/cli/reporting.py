@@ -1,0 +1,96 @@
+"""Where a scan's reports go."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from checks.scan import Scan, Verdict
+from scanner.errors import PreflightError, UsageError
+from scanner.files import write_atomically
+from scanner.inventory.model import ReportPaths
+
+STDOUT = Path("-")
+
+
+@dataclass(frozen=True, slots=True)
+class Destinations:
+    """Format to file; "-" is standard output."""
+
+    paths: Mapping[str, Path]
+
+    @classmethod
+    def chosen(cls, asked: Mapping[str, Path | None], default: ReportPaths) -> Destinations:
+        """What the command line asks for; for each format it leaves open, what the inventory says."""
+        paths: dict[str, Path] = {}
+        for kind, path in asked.items():
+            fallback: str = getattr(default, kind)
+            if path is not None:
+                paths[kind] = path
+            elif fallback:
+                paths[kind] = Path(fallback)
+        return cls(paths)
+
+    def refuse_impossible(self) -> None:
+        """Raise UsageError for files that cannot be written, before a scan is made whose results would be lost."""
+        seen: dict[Path, str] = {}
+        for kind, path in self.paths.items():
+            where = path if path == STDOUT else path.absolute()
+            if where in seen:
+                raise UsageError(f"--{kind} {path}: --{seen[where]} goes there already")
+            seen[where] = kind
+            if path == STDOUT:
+                continue
+            if path.is_dir():
+                raise UsageError(f"--{kind} {path}: this is a folder; name a file in it")
+            if not path.absolute().parent.is_dir():
+                raise UsageError(f"--{kind} {path}: there is no folder {path.absolute().parent}; create it first")
+            if not os.access(path.absolute().parent, os.W_OK):
+                raise UsageError(f"--{kind} {path}: no permission to write into {path.absolute().parent}")
+
+    def deliver(self, scan: Scan, *, quiet: bool, verbose: bool) -> list[str]:
+        """Print the summary and write the files. Returns what could not be written; the rest is."""
+        problems: list[str] = []
+        taken = STDOUT in self.paths.values()
+        if not taken and not (quiet and scan.verdict is Verdict.GO and not scan.partial):
+            sys.stdout.write(summary(scan, quiet=quiet, verbose=verbose))
+        for kind, path in self.paths.items():
+            try:
+                text = _renderer(kind)(scan)
+                if path == STDOUT:
+                    sys.stdout.write(text)
+                else:
+                    write_atomically(path, text)
+                    if not quiet:
+                        print(f"wrote {path}", file=sys.stderr)
+            except PreflightError as error:
+                problems.append(f"the {kind} report was not written: {error}")
+        return problems
+
+
+def summary(scan: Scan, *, quiet: bool = False, verbose: bool = False) -> str:
+    """The console summary, for the terminal that standard output is."""
+    from reports import console
+
+    return console.render(
+        scan,
+        color=color_wanted(),
+        width=min(shutil.get_terminal_size((100, 24)).columns, 120),
+        verbose=verbose,
+        quiet=quiet,
+    )
+
+
+def color_wanted() -> bool:
+    """Whether standard output is a terminal whose user has not said NO_COLOR (https://no-color.org)."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _renderer(kind: str) -> Callable[[Scan], str]:
+    from reports import html, json_report, junit, markdown
+
+    return {"html": html.render, "junit": junit.render, "json": json_report.render, "markdown": markdown.render}[kind]

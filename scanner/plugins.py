@@ -1,0 +1,86 @@
+"""What installed packages add: checks, the probes behind them, and the products they are for."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from checks.check import Check, ClusterCheck, NodeCheck
+from checks.outcome import Remediation, Result, Severity, Status
+from scanner.probes.probe import Probe
+
+GROUP = "preflight.checks"
+"""The entry-point group. Each entry names a `Plugin`, or a function without arguments that returns one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """What a package offers."""
+
+    checks: tuple[Check, ...]
+    probes: tuple[Probe, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """All plugins together, and what became of those that did not load."""
+
+    checks: tuple[Check, ...] = ()
+    probes: tuple[Probe, ...] = ()
+    failures: tuple[Result, ...] = field(default_factory=tuple)
+    """One `error` result per plugin that did not load."""
+
+
+def load_plugins(taken: Iterable[str], entries: Iterable[importlib.metadata.EntryPoint] | None = None) -> Loaded:
+    """Load what is installed, sorted by name. `taken`: ids of built-in checks and probes, which stay theirs."""
+    found = importlib.metadata.entry_points(group=GROUP) if entries is None else entries
+    used = set(taken)
+    checks: list[Check] = []
+    probes: list[Probe] = []
+    failures: list[Result] = []
+    for entry in sorted(found, key=lambda entry: (entry.name, entry.value)):
+        try:
+            plugin = _load(entry)
+            ids = [check.id for check in plugin.checks] + [probe.id for probe in plugin.probes]
+            twice = sorted({name for name in ids if name in used or ids.count(name) > 1})
+            if twice:
+                raise TypeError(f"{twice[0]}: this id is taken")  # noqa: TRY301  told like every other failure
+        except Exception as error:  # noqa: BLE001  a foreign module may raise anything while it loads
+            failures.append(_failure(entry, error))
+            continue
+        used.update(ids)
+        checks += plugin.checks
+        probes += plugin.probes
+    return Loaded(tuple(checks), tuple(probes), tuple(failures))
+
+
+def _load(entry: importlib.metadata.EntryPoint) -> Plugin:
+    offered = entry.load()
+    plugin = offered if isinstance(offered, Plugin) else offered()
+    if not isinstance(plugin, Plugin):
+        raise TypeError(f"{entry.value} gave {type(plugin).__name__}, not a scanner.plugins.Plugin")
+    odd = [item for item in plugin.checks if not isinstance(item, NodeCheck | ClusterCheck)]
+    odd += [item for item in plugin.probes if not isinstance(item, Probe)]
+    if odd:
+        raise TypeError(f"{entry.value} offers {type(odd[0]).__name__} among its checks and probes")
+    return plugin
+
+
+def _failure(entry: importlib.metadata.EntryPoint, error: Exception) -> Result:
+    package = entry.dist.name if entry.dist else "an installed package"
+    cause = " ".join(f"{type(error).__name__}: {error}".split())
+    return Result(
+        check=f"plugin-{entry.name}",
+        title=f"Plugin {entry.name} loads",
+        severity=Severity.HIGH,
+        cluster="plugins",
+        node=None,
+        status=Status.ERROR,
+        message=f"the plugin did not load, so its checks are missing: {cause}",
+        expected=f"{entry.value} loads",
+        observed=f"{type(error).__name__}",
+        remediation=Remediation(f"Repair or remove {package}.", f"pip uninstall {package}" if entry.dist else ""),
+        evidence={"entry_point": f"{entry.name} = {entry.value}", "package": package},
+        not_evaluated=True,
+    )

@@ -1,0 +1,157 @@
+"""From what the user asked for to a job that can run. Every mistake is told here, before anything is contacted."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+from checks.registry import BUILTIN
+
+from checks.check import Check, ClusterInfo
+from checks.evaluation import concerns
+from checks.rules import RuleError, RuleSet
+from checks.scan import CONNECTIVITY
+from scanner.errors import InventoryError, Problem, UsageError
+from scanner.inventory.model import Cluster, Inventory, Node
+from scanner.inventory.select import Selection
+from scanner.plugins import Loaded, load_plugins
+from scanner.probes.probe import Probe
+from scanner.probes.registry import BUILTIN as BUILTIN_PROBES
+from scanner.rule_data import load_rules
+from scanner.run import Job
+from scanner.transports.protocol import Limits
+
+DEFAULT_PARALLEL = 32
+DEFAULT_TIMEOUT_S = 60.0
+
+
+def known_checks() -> tuple[tuple[Check, ...], tuple[Probe, ...], Loaded]:
+    """All checks and probes, the built-in ones first, and what the plugins' loading said."""
+    taken = [check.id for check in BUILTIN] + [probe.id for probe in BUILTIN_PROBES]
+    loaded = load_plugins(taken)
+    return BUILTIN + loaded.checks, BUILTIN_PROBES + loaded.probes, loaded
+
+
+def prepare(
+    selection: Selection,
+    *,
+    only: Sequence[str] = (),
+    without: Sequence[str] = (),
+    parallel: int | None = None,
+    timeout_s: float | None = None,
+    strict: bool | None = None,
+) -> Job:
+    """Settle a scan. Raises UsageError for a selection that cannot be meant, InventoryError for unusable rules."""
+    inventory = selection.inventory
+    checks, probes, loaded = known_checks()
+    chosen_checks = pick_checks(checks, only, without)
+    nodes = [
+        node
+        for cluster in inventory.clusters
+        for node in cluster.nodes
+        if (cluster.name, node.name) in selection.chosen
+    ]
+    _refuse_idle(chosen_checks, nodes, only)
+    settings = inventory.run
+    clusters = tuple(zip(inventory.clusters, cluster_infos(inventory), strict=True))
+    return Job(
+        inventory_name=str(inventory.path),
+        clusters=clusters,
+        chosen=selection.chosen,
+        checks=chosen_checks,
+        probes=probes,
+        limits=Limits(timeout_s=timeout_s or settings.timeout or DEFAULT_TIMEOUT_S),
+        parallel=parallel or settings.parallel or DEFAULT_PARALLEL,
+        strict=strict if strict is not None else bool(settings.strict),
+        notices=(
+            *_selection_notices(selection, checks, chosen_checks),
+            *_rule_notices(clusters),
+            *_loosened(nodes),
+        ),
+        failures=loaded.failures,
+    )
+
+
+def pick_checks(checks: Sequence[Check], only: Sequence[str], without: Sequence[str]) -> tuple[Check, ...]:
+    """The checks that `--check` and `--skip-check` leave, in registry order; connectivity always. Raises UsageError."""
+    known = [check.id for check in checks]
+    for name in (*only, *without):
+        if name not in known:
+            close = difflib.get_close_matches(name, known, 1)
+            hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(known)}"
+            raise UsageError(f"no check {name!r}: {hint}")
+    if CONNECTIVITY in without:
+        raise UsageError(f"{CONNECTIVITY} cannot be skipped: every node gets that result, always")
+    left = tuple(
+        check
+        for check in checks
+        if check.id == CONNECTIVITY or ((not only or check.id in only) and check.id not in without)
+    )
+    if all(check.id == CONNECTIVITY for check in left) and CONNECTIVITY not in only:
+        raise UsageError("the selection leaves no check; loosen --check or --skip-check")
+    return left
+
+
+def cluster_infos(inventory: Inventory) -> tuple[ClusterInfo, ...]:
+    """What checks are told of each cluster. Raises InventoryError with every rule override that cannot be used."""
+    problems: list[Problem] = []
+    infos = [_cluster_info(cluster, problems) for cluster in inventory.clusters]
+    if problems:
+        raise InventoryError(str(inventory.path), problems)
+    return tuple(infos)
+
+
+def _cluster_info(cluster: Cluster, problems: list[Problem]) -> ClusterInfo:
+    rules = load_rules(cluster.product)
+    for rule_id, change in cluster.rules.items():
+        try:
+            rules = rules.with_overrides({rule_id: change})
+        except RuleError as error:
+            problems.append(Problem(f"clusters.{cluster.name}.rules", str(error)))
+    return ClusterInfo(cluster.name, cluster.product, cluster.target, cluster.current, cluster.options, rules)
+
+
+def _refuse_idle(checks: Sequence[Check], nodes: Sequence[Node], only: Sequence[str]) -> None:
+    """Connectivity alone answers no question about an upgrade, unless it was all that was asked."""
+    if CONNECTIVITY in only:
+        return
+    if not any(
+        concerns(check, node.product, node.roles) for check in checks if check.id != CONNECTIVITY for node in nodes
+    ):
+        names = ", ".join(check.id for check in checks if check.id != CONNECTIVITY)
+        raise UsageError(
+            f"the selection leaves nothing to check: none of {names} concerns the selected nodes; "
+            "`preflight checks` tells what each is for"
+        )
+
+
+def _selection_notices(selection: Selection, known: Sequence[Check], left: Sequence[Check]) -> Iterable[str]:
+    if selection.narrowed:
+        asked = ", ".join(f"{cluster}.{node}" for cluster, node in sorted(selection.chosen))
+        yield f"only a part of the inventory was looked at: {asked}"
+    out = [check.id for check in known if check not in left]
+    if out:
+        yield f"checks left out by the selection: {', '.join(out)}"
+
+
+def _rule_notices(clusters: Iterable[tuple[Cluster, ClusterInfo]]) -> Iterable[str]:
+    for cluster, info in clusters:
+        rules: RuleSet = info.rules
+        for rule in rules.overridden():
+            what = "switched off" if rule.off else "overridden"
+            yield f"{cluster.name}: rule {rule.id} is {what} in the inventory: {rule.override}"
+
+
+def _loosened(nodes: Iterable[Node]) -> Iterable[str]:
+    said: dict[str, list[str]] = {}
+    for node in nodes:
+        name = f"{node.cluster}.{node.name}"
+        if node.winrm and node.transport == "winrm":
+            if node.winrm.scheme == "https" and not node.winrm.verify:
+                said.setdefault("the TLS certificate is not verified (verify = false)", []).append(name)
+            if node.winrm.insecure:
+                said.setdefault("unencrypted WinRM is allowed (insecure = true)", []).append(name)
+        if node.ssh and node.transport == "ssh" and node.ssh.host_key_policy != "strict" and not node.ssh.host_key:
+            said.setdefault(f"unknown SSH host keys are accepted ({node.ssh.host_key_policy})", []).append(name)
+    for what, names in said.items():
+        yield f"{what}: {', '.join(names)}"

@@ -1,0 +1,36 @@
+"""Which probes there are, and which of them a node is asked for the checks that were selected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from checks.check import Check
+from checks.evaluation import concerns
+from scanner.gather import LANGUAGE
+from scanner.inventory.model import Node
+from scanner.probes import chef_backend, secret_server
+from scanner.probes.contact import CONTACT_PROBES
+from scanner.probes.probe import Probe
+
+BUILTIN: tuple[Probe, ...] = (*CONTACT_PROBES, *secret_server.PROBES, *chef_backend.PROBES)
+"""Every probe that comes with preflight, in the order in which a node is asked."""
+
+
+def select_probes(node: Node, checks: Iterable[Check], probes: Sequence[Probe] = BUILTIN) -> tuple[Probe, ...]:
+    """The probes that `node` is asked: those that give a fact which a check concerned with it reads, each once.
+
+    The contact probe of its language is always among them, so that every node is really spoken to.
+    """
+    wanted = {
+        kind
+        for check in checks
+        if concerns(check, node.product, node.roles)
+        for kind in check.facts + check.optional_facts
+    }
+    spoken = {LANGUAGE[node.transport], "tds"}
+    return tuple(
+        probe
+        for probe in probes
+        if probe.language in spoken
+        and (probe in CONTACT_PROBES or node.transport == "tds" or not wanted.isdisjoint(probe.facts))
+    )

@@ -1,0 +1,222 @@
+"""A scan from beginning to end: who is asked, by how many hands at a time, and what became of it."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, Self
+
+from checks.check import Check, ClusterInfo, NodeView
+from checks.evaluation import GatheredCluster, evaluate
+from checks.facts import Contact, Unknown
+from checks.outcome import Result
+from checks.scan import NodeRecord, Scan
+from scanner import __version__
+from scanner.gather import NodeAnswers, NodeCall, ask, read_facts
+from scanner.inventory.model import Cluster, Node
+from scanner.probes.probe import Probe
+from scanner.probes.registry import select_probes
+from scanner.transports.protocol import Limits
+
+NodeKey = tuple[str, str]
+"""Cluster name and node name."""
+
+_DIALS_PER_HAND = 4
+_MOST_DIALS = 256
+_POLL_S = 0.1
+
+
+class Gate(AbstractContextManager["Gate"]):
+    """Bounds how many nodes are worked on at a time, and knows how many are."""
+
+    def __init__(self, width: int) -> None:
+        self._slots = threading.Semaphore(width)
+        self._lock = threading.Lock()
+        self.active = 0
+
+    def __enter__(self) -> Self:
+        self._slots.acquire()
+        with self._lock:
+            self.active += 1
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self.active -= 1
+        self._slots.release()
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a scan is."""
+
+    nodes: int
+    done: int
+    failing: int
+    running: int
+    finished: NodeAnswers | None = None
+    """The node that has just been finished, if any."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a scan is going to do, settled before anything is contacted."""
+
+    inventory_name: str
+    clusters: tuple[tuple[Cluster, ClusterInfo], ...]
+    chosen: frozenset[NodeKey]
+    checks: tuple[Check, ...]
+    probes: tuple[Probe, ...]
+    limits: Limits = field(default_factory=Limits)
+    parallel: int = 32
+    strict: bool = False
+    notices: tuple[str, ...] = ()
+    failures: tuple[Result, ...] = ()
+    """Results that stand beforehand: plugins that did not load."""
+
+    def calls(self) -> list[NodeCall]:
+        """One call per chosen node, in inventory order."""
+        return [
+            NodeCall(node, select_probes(node, self.checks, self.probes), self.limits)
+            for cluster, _ in self.clusters
+            for node in cluster.nodes
+            if (cluster.name, node.name) in self.chosen
+        ]
+
+
+def scan(
+    job: Job,
+    progress: Callable[[Progress], None] = lambda _: None,
+    executor: Callable[[int], concurrent.futures.Executor] = concurrent.futures.ThreadPoolExecutor,
+) -> Scan:
+    """Ask every chosen node, judge the answers. A KeyboardInterrupt ends it early with what is finished, `partial`.
+
+    `executor` makes the engine that the calls are spread over, from the number of calls that may be under way at once.
+    """
+    started = datetime.now(UTC)
+    said, complete = _gather(job, progress, executor)
+    facts = _facts(job, said)
+    gathered = [_gathered(cluster, info, job.chosen, said, facts) for cluster, info in job.clusters]
+    results = evaluate(job.checks, gathered)
+    return Scan(
+        tool_version=__version__,
+        started=started,
+        finished=datetime.now(UTC),
+        inventory=job.inventory_name,
+        nodes=tuple(_record(said[key]) for key in _order(job) if key in said),
+        results=(*job.failures, *results),
+        partial=not complete,
+        strict=job.strict,
+        notices=job.notices,
+    )
+
+
+def _gather(
+    job: Job,
+    progress: Callable[[Progress], None],
+    executor: Callable[[int], concurrent.futures.Executor],
+) -> tuple[dict[NodeKey, NodeAnswers], bool]:
+    calls = job.calls()
+    said: dict[NodeKey, NodeAnswers] = {}
+    gate = Gate(job.parallel)
+    failing = 0
+    complete = False
+    pool = executor(max(1, min(len(calls), job.parallel * _DIALS_PER_HAND, _MOST_DIALS)))
+    # Threads share one gate; another kind of executor brings its own bound and gets the bare, picklable call.
+    work: Callable[[NodeCall], NodeAnswers] = (
+        partial(ask, gate=gate) if isinstance(pool, concurrent.futures.ThreadPoolExecutor) else ask
+    )
+    try:
+        pending = {pool.submit(work, call) for call in calls}
+        progress(Progress(len(calls), 0, 0, 0))
+        while pending:
+            finished, pending = concurrent.futures.wait(pending, _POLL_S, concurrent.futures.FIRST_COMPLETED)
+            for future in finished:
+                answers = future.result()
+                said[answers.cluster, answers.node] = answers
+                failing += answers.failure is not None
+                progress(Progress(len(calls), len(said), failing, gate.active, answers))
+            if not finished:
+                progress(Progress(len(calls), len(said), failing, gate.active))
+        complete = True
+    except KeyboardInterrupt:
+        pass
+    finally:
+        # After an interrupt nobody waits for nodes that may take a minute yet; the CLI ends the process.
+        pool.shutdown(wait=complete, cancel_futures=True)
+    return said, complete
+
+
+def _order(job: Job) -> list[NodeKey]:
+    return [(cluster.name, node.name) for cluster, _ in job.clusters for node in cluster.nodes]
+
+
+def _facts(job: Job, said: Mapping[NodeKey, NodeAnswers]) -> dict[NodeKey, dict[type, object]]:
+    probes = {
+        (call.node.cluster, call.node.name): call.probes
+        for call in job.calls()
+        if (call.node.cluster, call.node.name) in said
+    }
+    return {key: read_facts(said[key], asked) for key, asked in probes.items()}
+
+
+def _gathered(
+    cluster: Cluster,
+    info: ClusterInfo,
+    chosen: frozenset[NodeKey],
+    said: Mapping[NodeKey, NodeAnswers],
+    facts: Mapping[NodeKey, dict[type, object]],
+) -> GatheredCluster:
+    # An interrupted scan has chosen nodes without answers: they are left out, and the report is marked partial.
+    names = frozenset(node.name for node in cluster.nodes if (cluster.name, node.name) in chosen & said.keys())
+    views = tuple(_view(node, info, chosen, said, facts.get((cluster.name, node.name), {})) for node in cluster.nodes)
+    return GatheredCluster(info, views, names)
+
+
+def _view(
+    node: Node,
+    info: ClusterInfo,
+    chosen: frozenset[NodeKey],
+    said: Mapping[NodeKey, NodeAnswers],
+    facts: dict[type, Any],
+) -> NodeView:
+    key = (node.cluster, node.name)
+    contact: Contact | Unknown = facts.get(Contact, Unknown(""))
+    if key not in chosen:
+        absence = "not selected"
+    elif key not in said:
+        absence = "the scan was interrupted before this node answered"
+    elif isinstance(contact, Contact) and contact.failure:
+        absence = f"node unreachable: {contact.failure}" if not contact.answered else contact.failure
+    else:
+        absence = ""
+    return NodeView(
+        cluster=info,
+        name=node.name,
+        host=node.host,
+        roles=frozenset(node.roles),
+        facts=facts,
+        current=node.current or info.current,
+        options=node.options,
+        absence=absence,
+    )
+
+
+def _record(said: NodeAnswers) -> NodeRecord:
+    answered = any(not isinstance(answer, Unknown) for answer in said.answers.values())
+    return NodeRecord(
+        said.cluster,
+        said.node,
+        said.host,
+        said.transport,
+        said.failure is None or answered,
+        said.usage.connections,
+        said.usage.commands,
+        said.usage.requests,
+        said.seconds,
+    )
