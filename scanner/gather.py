@@ -155,25 +155,16 @@ def _ask_tds(said: NodeAnswers, probe: Probe, node: Node, limits: Limits) -> Nod
     try:
         found = tds.prelogin(node.host, port, patience_s)
     except NodeError as error:
-        answer: Answer | Unknown = Unknown(str(error))
         alone = said.transport == "tds"
         return replace(
             said,
-            answers={**said.answers, probe.id: answer},
+            answers={**said.answers, probe.id: Unknown(str(error))},
             usage=usage,
             failure=str(error) if alone else said.failure,
             hint=error.hint if alone else said.hint,
         )
-    text = {
-        "port": port,
-        "major": found.major,
-        "minor": found.minor,
-        "build": found.build,
-        "sub_build": found.sub_build,
-    }
-    return replace(
-        said, answers={**said.answers, probe.id: Answer(json.dumps(dataclasses.asdict(found)), 0)}, usage=usage
-    )
+    answer = Answer(json.dumps(dataclasses.asdict(found)), 0)
+    return replace(said, answers={**said.answers, probe.id: answer}, usage=usage)
 
 
 def read_facts(said: NodeAnswers, probes: Sequence[Probe]) -> dict[type, object]:
