@@ -89,7 +89,7 @@ def _gap(check: Check, node: NodeView) -> str:
 
 def _guarded(check: Check, view: NodeView | ClusterView) -> Outcome:
     try:
-        outcome = check.judge(view)  # type: ignore[arg-type]  # the caller pairs each check with its own kind of view
+        outcome: object = check.judge(view)  # type: ignore[arg-type]  # the caller pairs each check with its own kind of view
     except UnknownFactError as gap:
         return undetermined(gap.reason)
     except Exception as defect:  # noqa: BLE001  a check, perhaps a plugin's, may raise anything; the run goes on
