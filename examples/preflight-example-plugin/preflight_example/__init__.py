@@ -1,11 +1,14 @@
 """All backends run the same kernel.
 
-**What it checks.** `uname -r` gives the same text on every backend of a Chef Backend cluster.
+## What it checks
+`uname -r` gives the same text on every backend of a Chef Backend cluster.
 
-**Why it matters.** A node that missed its last reboot runs an older kernel than its peers, and a maintenance window
-that reboots it changes more than was planned.
+## Why it matters
+A node that missed its last reboot runs an older kernel than its peers, and a maintenance window that reboots it changes
+more than was planned.
 
-**How to fix it.** Reboot the node that is behind, one node at a time, and verify that it has rejoined the cluster.
+## How to fix it
+Reboot the node that is behind, one node at a time, and verify that it has rejoined the cluster.
 """
 
 from __future__ import annotations

@@ -1,0 +1,173 @@
+"""The rules of the house, held against every file and every registered check."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from checks.check import Check
+from checks.registry import BUILTIN
+from scanner.probes.registry import BUILTIN as PROBES
+
+TOP = Path(__file__).parents[2]
+ALLOWED = {"checks": {"checks"}, "reports": {"reports", "checks"}, "scanner": {"scanner", "reports", "checks"}}
+FOREVER = [
+    "connectivity",
+    "sql-server-version",
+    "windows-version",
+    "dotnet-framework",
+    "iis-integrated-pipeline",
+    "stepping-stone",
+    "encryption-config-match",
+    "app-version-match",
+    "chef-cluster-status",
+]
+HEADINGS = ["## What it checks", "## Why it matters", "## How to fix it"]
+IMPURE = {"socket", "ssl", "subprocess", "time", "pathlib", "os", "io", "shutil", "urllib", "requests", "importlib"}
+
+
+def sources(room: str) -> list[Path]:
+    return sorted((TOP / room).rglob("*.py"))
+
+
+def imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield node.module or ""
+
+
+@pytest.mark.parametrize("room", sorted(ALLOWED))
+def test_imports_point_one_way(room: str) -> None:
+    ours = set(ALLOWED)
+    for path in sources(room):
+        rooms = {name.split(".")[0] for name in imports(path)} & ours
+        assert rooms <= ALLOWED[room], f"{path.relative_to(TOP)} imports {sorted(rooms - ALLOWED[room])}"
+
+
+def modules() -> dict[str, set[str]]:
+    """Every module of ours, with those of ours that it imports at its top level."""
+    names = {
+        ".".join(path.relative_to(TOP).with_suffix("").parts).removesuffix(".__init__"): path
+        for room in ALLOWED
+        for path in sources(room)
+    }
+    graph = {}
+    for name, path in names.items():
+        found: set[str] = set()
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ImportFrom) and node.module:
+                found |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
+            elif isinstance(node, ast.Import):
+                found |= {alias.name for alias in node.names}
+        graph[name] = (found & names.keys()) - {name}
+    return graph
+
+
+def test_no_module_imports_itself_in_a_circle() -> None:
+    graph = modules()
+    done: set[str] = set()
+
+    def visit(name: str, path: tuple[str, ...]) -> None:
+        assert name not in path, f"circle: {' -> '.join((*path, name))}"
+        if name not in done:
+            for child in sorted(graph[name]):
+                visit(child, (*path, name))
+            done.add(name)
+
+    for name in sorted(graph):
+        visit(name, ())
+
+
+def test_checks_touch_nothing() -> None:
+    for path in sources("checks"):
+        touched = {name.split(".")[0] for name in imports(path)} & IMPURE
+        assert not touched, f"{path.relative_to(TOP)} imports {sorted(touched)}"
+        calls = {
+            node.func.id
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        }
+        assert not calls & {"open", "print", "input", "__import__", "exec", "eval"}, path
+
+
+def test_only_the_command_line_prints() -> None:
+    for room in ALLOWED:
+        for path in sources(room):
+            if (TOP / "scanner" / "cli") in path.parents:
+                continue
+            calls = [
+                node
+                for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+            ]
+            assert not calls, f"{path.relative_to(TOP)}:{calls[0].lineno} prints"
+
+
+def test_ids_are_for_ever() -> None:
+    assert [check.id for check in BUILTIN] == FOREVER
+
+
+def test_every_check_file_is_registered() -> None:
+    registered = {id(check) for check in BUILTIN}
+    for path in [*sources("checks")]:
+        module = importlib.import_module(".".join(path.relative_to(TOP).with_suffix("").parts).removesuffix(".__init__"))
+        for name in ("CHECK",):
+            check = vars(module).get(name)
+            assert check is None or id(check) in registered, f"{path.relative_to(TOP)} is not in the registry"
+
+
+@pytest.mark.parametrize("check", BUILTIN, ids=lambda check: check.id)
+class TestEachCheck:
+    def test_is_named_and_documented(self, check: Check) -> None:
+        assert re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", check.id)
+        assert check.title
+        assert not check.title.endswith(".")
+        assert [line for line in check.doc.splitlines() if line.startswith("## ")] == HEADINGS
+        parts = re.split(r"^## .*$", check.doc, flags=re.MULTILINE)
+        assert all(len(part.split()) >= 5 for part in parts)
+        assert check.remediation.summary
+        assert check.remediation.url.startswith(("https://", "http://", ""))
+
+    def test_has_facts_that_a_probe_can_give(self, check: Check) -> None:
+        if check.id == "connectivity":
+            return
+        given = {kind for probe in PROBES for kind in probe.facts}
+        for kind in check.facts + check.optional_facts:
+            assert kind in given, f"no probe gives {kind.__name__}"
+
+    def test_has_a_test_file_for_each_way_to_end(self, check: Check) -> None:
+        module = sys.modules[check.judge.__module__]
+        stem = module.__name__.rsplit(".", 1)[-1]
+        path = TOP / "tests" / "test_checks" / f"test_{stem}.py"
+        assert path.is_file(), f"{path.relative_to(TOP)} is missing"
+        tests = path.read_text(encoding="utf-8").count("\ndef test_")
+        assert tests >= 5, f"{path.relative_to(TOP)} has {tests} tests; pass, fail, n/a, unknown and garbled are owed"
+
+    def test_is_short(self, check: Check) -> None:
+        path = Path(str(sys.modules[check.judge.__module__].__file__))
+        code = path.read_text(encoding="utf-8").replace(check.doc, "")
+        assert len([line for line in code.splitlines() if line.strip()]) <= 130
+
+
+def test_probes_have_unique_ids_and_say_what_for() -> None:
+    ids = [probe.id for probe in PROBES]
+    assert len(ids) == len(set(ids))
+    assert all(probe.purpose and "\n" not in probe.purpose for probe in PROBES)
+
+
+def test_the_project_speaks_of_itself_alone() -> None:
+    for path in TOP.rglob("*"):
+        if path.suffix in {".py", ".md", ".toml", ".ps1", ".j2", ".txt", ".json"} and not (
+            {".git", ".venv"} & set(path.relative_to(TOP).parts)
+        ):
+            text = path.read_text(encoding="utf-8", errors="replace")
+            assert not re.search(r"(^|[^A-Za-z0-9_.-])/(work|farm)/", text), path
