@@ -118,11 +118,10 @@ def test_ids_are_for_ever() -> None:
 
 def test_every_check_file_is_registered() -> None:
     registered = {id(check) for check in BUILTIN}
-    for path in [*sources("checks")]:
-        module = importlib.import_module(".".join(path.relative_to(TOP).with_suffix("").parts).removesuffix(".__init__"))
-        for name in ("CHECK",):
-            check = vars(module).get(name)
-            assert check is None or id(check) in registered, f"{path.relative_to(TOP)} is not in the registry"
+    for path in sources("checks"):
+        name = ".".join(path.relative_to(TOP).with_suffix("").parts).removesuffix(".__init__")
+        check = vars(importlib.import_module(name)).get("CHECK")
+        assert check is None or id(check) in registered, f"{path.relative_to(TOP)} is not in the registry"
 
 
 @pytest.mark.parametrize("check", BUILTIN, ids=lambda check: check.id)
