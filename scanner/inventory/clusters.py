@@ -1,0 +1,143 @@
+"""Clusters, from tables to the model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from scanner.inventory.connection import Layer, layer_of
+from scanner.inventory.keys import CLUSTER, OPTIONS, RULE, TRANSPORTS, Key, by_name
+from scanner.inventory.model import Cluster
+from scanner.inventory.nodes import Surroundings, read_nodes, read_version
+from scanner.inventory.products import Product
+from scanner.inventory.values import Place, Problems, did_you_mean, read_keys, read_name, read_table, shown, unknown_key
+
+_TABLES = ("nodes", "rules")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What all clusters are read with."""
+
+    products: Mapping[str, Product]
+    defaults: Mapping[str, Layer]
+    """[defaults.TRANSPORT] by transport."""
+    folder: Path
+    problems: Problems
+
+
+def read_clusters(table: Mapping[str, object], context: Context) -> tuple[Cluster, ...]:
+    """All of [clusters]. What cannot be used is noted in `context.problems`."""
+    if not table:
+        context.problems.add(("clusters",), "no cluster; add [clusters.NAME] with its product and its nodes")
+    read = [_cluster(name, value, context) for name, value in table.items()]
+    return tuple(cluster for cluster in read if cluster is not None)
+
+
+def _cluster(name: str, value: object, context: Context) -> Cluster | None:
+    problems = context.problems
+    place: Place = ("clusters", name)
+    read_name(name, place, problems)
+    table = read_table(value, place, problems)
+    if table is None:
+        return None
+    product = _product(table, place, context)
+    transports = product.transports if product else tuple(TRANSPORTS)
+    known = by_name(CLUSTER, OPTIONS, *(TRANSPORTS[transport] for transport in transports))
+    _explain_strays(table, known, product, place, problems)
+    usable = {key: entry for key, entry in table.items() if key in known}
+    values = _of_product(read_keys(usable, known, place, problems), known, product, place, problems)
+    layer = layer_of(place, table, values, {*by_name(CLUSTER, OPTIONS), *_TABLES})
+    surroundings = Surroundings(name, place, product, values, layer, context.defaults, context.folder, problems)
+    nodes = read_nodes(table.get("nodes"), surroundings)
+    _check_reach(layer, {node.transport for node in nodes}, problems)
+    return Cluster(
+        name=name,
+        product=product.name if product else "",
+        nodes=nodes,
+        target=read_version(values, "target", place, product, problems),
+        current=read_version(values, "current", place, product, problems),
+        options=_options(values, product),
+        rules=_rules(table.get("rules", {}), (*place, "rules"), problems),
+    )
+
+
+def _product(table: Mapping[str, object], place: Place, context: Context) -> Product | None:
+    known = context.products
+    written = table.get("product")
+    if written is None:
+        context.problems.add((*place, "product"), f"missing; one of {', '.join(known)}")
+    if not isinstance(written, str):
+        return None
+    found = known.get(written.strip())
+    if found is None and written.strip():
+        advice = did_you_mean(written, known)
+        context.problems.add((*place, "product"), f"{shown(written)} is none of {', '.join(known)}{advice}")
+    return found
+
+
+def _explain_strays(
+    table: Mapping[str, object], known: Mapping[str, Key], product: Product | None, place: Place, problems: Problems
+) -> None:
+    for name, value in table.items():
+        if name in known or name in _TABLES:
+            continue
+        others = [transport for transport, keys in TRANSPORTS.items() if name in by_name(keys)]
+        if others and product:
+            ways = " or ".join(product.transports)
+            problems.add(
+                (*place, name), f"is a key of {' and '.join(others)}; nodes of {product.name} are reached over {ways}"
+            )
+            continue
+        advice = ""
+        if isinstance(value, dict) and ("host" in value or "roles" in value):
+            advice = f"; a node is written as [{'.'.join(place)}.nodes.{name}]"
+        unknown_key(name, (*place, name), {*known, *_TABLES}, problems, advice=advice)
+
+
+def _of_product(
+    values: Mapping[str, object], known: Mapping[str, Key], product: Product | None, place: Place, problems: Problems
+) -> dict[str, object]:
+    kept = {}
+    for name, value in values.items():
+        owners = known[name].products
+        if product and owners and product.name not in owners:
+            problems.add((*place, name), f"is a key of {' and '.join(owners)} only; leave it out here")
+        else:
+            kept[name] = value
+    return kept
+
+
+def _options(values: Mapping[str, object], product: Product | None) -> dict[str, str | int | bool]:
+    options: dict[str, str | int | bool] = {}
+    for key in CLUSTER:
+        value = values.get(key.name, key.default)
+        if product and product.name in key.products and isinstance(value, str | int | bool):
+            options[key.name] = value
+    return options
+
+
+def _rules(value: object, place: Place, problems: Problems) -> dict[str, Mapping[str, object]]:
+    """The overrides as written. Whether there are such rules is known to those who hold the rules."""
+    table = read_table(value, place, problems)
+    rules: dict[str, Mapping[str, object]] = {}
+    for rule_id, change in (table or {}).items():
+        override = read_table(change, (*place, rule_id), problems)
+        if override is None:
+            continue
+        rules[rule_id] = read_keys(override, by_name(RULE), (*place, rule_id), problems)
+        if "reason" not in override:
+            problems.add((*place, rule_id, "reason"), "missing; say why the vendor's rule is overridden")
+    return rules
+
+
+def _check_reach(layer: Layer, used: set[str], problems: Problems) -> None:
+    """Refuse a connection key of the cluster that no node's transport has: it would do nothing, silently."""
+    if not used or "" in used:
+        return
+    effective = by_name(*(TRANSPORTS[transport] for transport in used))
+    for name in layer.values:
+        if name not in effective:
+            ways = " and ".join(sorted(used))
+            problems.add((*layer.place, name), f"has no effect; all nodes of this cluster are reached over {ways}")

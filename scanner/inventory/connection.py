@@ -1,0 +1,156 @@
+"""How one node is reached: its keys over its cluster's over the defaults, and whether they go together."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from scanner.inventory.keys import TRANSPORTS, Key, by_name
+from scanner.inventory.model import SecretSource, SshSettings, WinrmSettings
+from scanner.inventory.values import Place
+
+HTTP_PORT = 5985
+_PASSWORD_ADVICE = "password_env, password_file or password_command"  # noqa: S105  names of keys
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """Values that were written at one place, already found to fit their keys."""
+
+    place: Place
+    values: Mapping[str, object]
+    whole: bool = True
+    """False where something there was refused: what then seems to be missing may be just that."""
+
+
+def layer_of(
+    place: Place, table: Mapping[str, object], values: Mapping[str, object], others: AbstractSet[str]
+) -> Layer:
+    """The layer of `table`, whose usable `values` were read; `others` are its keys that are none of a connection."""
+    refused = set(table) - set(values) - others
+    return Layer(place, {name: value for name, value in values.items() if name not in others}, whole=not refused)
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Keys of one node that do not go together."""
+
+    key: str
+    message: str
+    """Does not name the node, so that what a whole cluster lacks is told once."""
+    place: Place | None = None
+    """Where the key stands; None where it is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """What came of a node's layers."""
+
+    winrm: WinrmSettings | None = None
+    ssh: SshSettings | None = None
+    troubles: tuple[Trouble, ...] = ()
+
+
+@dataclass(slots=True)
+class _Merged:
+    keys: Mapping[str, Key]
+    values: dict[str, object] = field(default_factory=dict)
+    places: dict[str, Place] = field(default_factory=dict)
+    troubles: list[Trouble] = field(default_factory=list)
+    whole: bool = True
+
+    def add(self, layer: Layer) -> None:
+        self.whole = self.whole and layer.whole
+        known = {name: value for name, value in layer.values.items() if name in self.keys}
+        # A nearer password_file stands in for a farther password_env; the two never add up.
+        replaced = {self.keys[name].secret for name in known} - {""}
+        for name in [name for name in self.values if self.keys[name].secret in replaced]:
+            del self.values[name], self.places[name]
+        self.values.update(known)
+        self.places.update({name: (*layer.place, name) for name in known})
+
+    def trouble(self, key: str, message: str) -> None:
+        self.troubles.append(Trouble(key, message, self.places.get(key)))
+
+
+def connect(transport: str, host: str, layers: Sequence[Layer], folder: Path) -> Connection:
+    """The settings of a node over `transport`, from its layers, the farthest first.
+
+    `folder` is what relative paths are relative to. No settings for tds, or where `transport` is empty (not known).
+    """
+    merged = _Merged(by_name(TRANSPORTS.get(transport, ())))
+    for layer in layers:
+        merged.add(layer)
+    if transport == "winrm":
+        winrm = WinrmSettings(**_fields(merged, folder))
+        if winrm.scheme == "http" and "port" not in merged.values:
+            winrm = WinrmSettings(**{**_fields(merged, folder), "port": HTTP_PORT})
+        if merged.whole:
+            _check_winrm(winrm, host, merged)
+        return Connection(winrm=winrm, troubles=tuple(merged.troubles))
+    if transport == "ssh":
+        return Connection(ssh=SshSettings(**_fields(merged, folder)), troubles=tuple(merged.troubles))
+    return Connection()
+
+
+def _fields(merged: _Merged, folder: Path) -> dict[str, Any]:
+    settings: dict[str, Any] = {}
+    for key in merged.keys.values():
+        # A default path is expanded like a written one.
+        value = merged.values.get(key.name, key.default if key.kind == "path" else None)
+        if value is None:
+            continue
+        if key.kind == "path":
+            value = expanded(str(value), folder)
+        if key.secret:
+            value = SecretSource(**{key.name.removeprefix(f"{key.secret}_"): str(value)})
+        settings[key.model_field] = value
+    return settings
+
+
+def expanded(path: str, folder: Path) -> str:
+    """`path` with `~` expanded, and absolute: relative ones are relative to `folder`. Empty stays empty."""
+    return str(folder / os.path.expanduser(path)) if path else ""  # noqa: PTH111  Path.expanduser raises without a home
+
+
+def _check_winrm(settings: WinrmSettings, host: str, merged: _Merged) -> None:
+    auth = settings.auth
+    if auth in ("ntlm", "credssp", "basic"):
+        if not settings.user:
+            merged.trouble("user", f"missing; auth {auth} needs it, as 'DOMAIN\\user' in single quotes")
+        if settings.password is None:
+            merged.trouble("password_env", f"no password; auth {auth} needs {_PASSWORD_ADVICE}")
+    elif auth == "kerberos":
+        if settings.password is not None and not settings.user:
+            merged.trouble("user", "missing; a password needs its user (without both, your Kerberos ticket is used)")
+        if not settings.kerberos_hostname and _is_address(host):
+            merged.trouble(
+                "kerberos_hostname",
+                "missing; Kerberos knows machines by name, and the host is an IP address: "
+                "write the name in `host`, or set kerberos_hostname",
+            )
+    elif auth == "certificate":
+        if settings.scheme != "https":
+            merged.trouble("scheme", "auth certificate works over https only")
+        for name in ("cert_file", "key_file"):
+            if not getattr(settings, name):
+                merged.trouble(name, "missing; auth certificate needs cert_file and key_file")
+    if auth == "basic" and settings.scheme == "http" and not settings.insecure:
+        merged.trouble(
+            "scheme",
+            "auth basic over http sends the password readable for anybody on the way; "
+            'use scheme = "https", or set insecure = true knowingly',
+        )
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,135 @@
+"""An inventory from its file: everything that is wrong with it is told at once, before anything is contacted."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from scanner.errors import InventoryError, Problem
+from scanner.inventory.clusters import Context, read_clusters
+from scanner.inventory.connection import Layer, layer_of
+from scanner.inventory.keys import REPORTS, RUN, TRANSPORTS, by_name
+from scanner.inventory.model import Inventory, ReportPaths, RunSettings
+from scanner.inventory.products import Product, products
+from scanner.inventory.values import Problems, read_keys, read_table, shown, unknown_key
+
+MOST_BYTES = 16 * 1024 * 1024
+"""A larger file is no inventory."""
+
+_TABLES = ("defaults", "clusters", "run", "reports")
+_SYNTAX_PLACE = re.compile(r" \(at (line \d+, column \d+|end of document)\)$")
+
+
+def load_inventory(path: Path, extra: Sequence[Product] = ()) -> Inventory:
+    """The inventory in the file at `path`, with every default applied; plugins' products in `extra`.
+
+    Raises InventoryError with all its problems.
+    """
+    return parse_inventory(_read(path), path, extra)
+
+
+def parse_inventory(text: str, path: Path, extra: Sequence[Product] = ()) -> Inventory:
+    """The inventory written in `text`; relative paths in it are relative to the folder of `path`.
+
+    Raises InventoryError with all its problems.
+    """
+    table = _parse_toml(text, path)
+    problems = Problems()
+    for name, value in table.items():
+        if name not in _TABLES:
+            advice = "; a node belongs in a cluster: [clusters.CLUSTER.nodes.NODE]" if name == "nodes" else ""
+            unknown_key(name, (name,), _TABLES, problems, advice=advice)
+        else:
+            read_table(value, (name,), problems)
+    tables: dict[str, dict[str, Any]] = {
+        name: value if isinstance(value := table.get(name, {}), dict) else {} for name in _TABLES
+    }
+    folder = path.absolute().parent
+    context = Context(products(extra), _defaults(tables["defaults"], problems), folder, problems)
+    clusters = (
+        ()
+        if "clusters" in table and not isinstance(table["clusters"], dict)
+        else read_clusters(tables["clusters"], context)
+    )
+    run = read_keys(tables["run"], by_name(RUN), ("run",), problems)
+    reports = read_keys(tables["reports"], by_name(REPORTS), ("reports",), problems)
+    _check_reports(reports, problems)
+    if problems.found:
+        raise InventoryError(str(path), problems.found)
+    settings: dict[str, Any] = run
+    paths: dict[str, Any] = reports
+    return Inventory(path, clusters, RunSettings(**settings), ReportPaths(**paths))
+
+
+def _read(path: Path) -> str:
+    def refuse(message: str) -> InventoryError:
+        return InventoryError(str(path), [Problem("", message)])
+
+    try:
+        with path.open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
+    except FileNotFoundError:
+        raise refuse("there is no such file; `preflight init` writes one to start from") from None
+    except IsADirectoryError:
+        raise refuse("this is a folder; name the inventory file in it") from None
+    except PermissionError:
+        if path.is_dir():  # Windows says so of folders.
+            raise refuse("this is a folder; name the inventory file in it") from None
+        raise refuse("you may not read this file; check its owner and mode") from None
+    except (OSError, ValueError) as error:
+        raise refuse(f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    if len(data) > MOST_BYTES:
+        raise refuse("is larger than 16 MiB, and no inventory")
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise refuse("is UTF-16 (as Windows PowerShell's > writes it); save it as UTF-8")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise refuse(f"line {line}: not UTF-8 (byte 0x{data[error.start]:02x}); save the file as UTF-8") from None
+
+
+def _parse_toml(text: str, path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise InventoryError(str(path), [Problem("", "is nested too deeply, and no inventory")]) from None
+    except ValueError as error:  # TOMLDecodeError, and a number with thousands of digits.
+        found = _SYNTAX_PLACE.search(str(error))
+        message = _SYNTAX_PLACE.sub("", str(error))
+        advice = ""
+        if "Unescaped '\\'" in message or "hex value" in message:
+            advice = "; put a text with backslashes in single quotes, like 'CORP\\name'"
+        elif "Invalid value" in message:
+            advice = "; texts need quotes, and true and false are lower case"
+        elif "twice" in message or "overwrite" in message:
+            advice = "; it stands there already, further up"
+        place = found[1] if found else ""
+        raise InventoryError(str(path), [Problem(place, f"not TOML: {message}{advice}")]) from None
+
+
+def _defaults(table: Mapping[str, object], problems: Problems) -> dict[str, Layer]:
+    layers = {}
+    having = {transport: keys for transport, keys in TRANSPORTS.items() if keys}
+    for name, value in table.items():
+        place = ("defaults", name)
+        if name not in having:
+            advice = "; defaults stand per transport, in [defaults.winrm] or [defaults.ssh]"
+            unknown_key(name, place, having, problems, advice="" if isinstance(value, dict) else advice)
+            continue
+        written = read_table(value, place, problems)
+        if written is not None:
+            values = read_keys(written, by_name(having[name]), place, problems)
+            layers[name] = layer_of(place, written, values, set())
+    return layers
+
+
+def _check_reports(reports: Mapping[str, object], problems: Problems) -> None:
+    first: dict[object, str] = {}
+    for name, path in reports.items():
+        other = first.setdefault(path, name)
+        if other != name:
+            problems.add(("reports", name), f"{shown(str(path))} is already the file of reports.{other}")

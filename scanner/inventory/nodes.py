@@ -1,0 +1,214 @@
+"""The nodes of one cluster, from tables to the model."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from checks.versions import VersionError
+from scanner.inventory.connection import Layer, Trouble, connect, layer_of
+from scanner.inventory.keys import NODE, OPTIONS, TRANSPORTS, by_name
+from scanner.inventory.model import Node
+from scanner.inventory.products import DEFAULT_SQL_PORT, Product
+from scanner.inventory.values import Place, Problems, did_you_mean, dotted, read_keys, read_name, read_table, shown
+
+_NODE_KEYS = by_name(NODE, OPTIONS)
+_ALL_TRANSPORTS = by_name(*TRANSPORTS.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a node's table does not say itself."""
+
+    cluster: str
+    place: Place
+    """Of the cluster."""
+    product: Product | None
+    """None where the inventory names none that exists."""
+    values: Mapping[str, object]
+    """The cluster's own usable values."""
+    layer: Layer
+    """Those of them that say how nodes are reached."""
+    defaults: Mapping[str, Layer]
+    folder: Path
+    problems: Problems
+
+
+def read_nodes(value: object, around: Surroundings) -> tuple[Node, ...]:
+    """All nodes of the cluster. What cannot be used is noted in `around.problems`."""
+    place = (*around.place, "nodes")
+    table = {} if value is None else read_table(value, place, around.problems)
+    if table is None:
+        return ()
+    if not table:
+        around.problems.add(place, f"no node; add [{dotted(place)}.NAME] with its host and roles")
+    nodes: list[Node] = []
+    troubles: list[tuple[Place, Trouble]] = []
+    for name, entry in table.items():
+        node = _node(name, entry, around, troubles)
+        if node:
+            nodes.append(node)
+    _tell(troubles, len(nodes), around)
+    _check_duplicates(nodes, around)
+    return tuple(nodes)
+
+
+def read_version(
+    values: Mapping[str, object], key: str, place: Place, product: Product | None, problems: Problems
+) -> str | None:
+    """The version in `key` as written, where it is one of the product's."""
+    written = values.get(key)
+    if not isinstance(written, str):
+        return None
+    try:
+        if product:
+            product.parse(written)
+    except VersionError as error:
+        problems.add((*place, key), str(error))
+        return None
+    return written
+
+
+def _node(name: str, value: object, around: Surroundings, troubles: list[tuple[Place, Trouble]]) -> Node | None:
+    place = (*around.place, "nodes", name)
+    problems = around.problems
+    read_name(name, place, problems)
+    table = read_table(value, place, problems)
+    if table is None:
+        return None
+    transport = _transport(table, place, around)
+    known = {**(by_name(TRANSPORTS[transport]) if transport else _ALL_TRANSPORTS), **_NODE_KEYS}
+    strays = [key for key in table if key in _ALL_TRANSPORTS and key not in known]
+    for key in strays:
+        owners = " and ".join(other for other, keys in TRANSPORTS.items() if key in by_name(keys))
+        problems.add((*place, key), f"is a key of {owners}, and this node is reached over {transport}")
+    values = read_keys({key: table[key] for key in table if key not in strays}, known, place, problems)
+    if "host" not in table:
+        # The name stands in for the host, and has to be one.
+        read_keys({"host": name}, _NODE_KEYS, place, problems)
+    host = str(values.get("host", name))
+    roles = _roles(table, values, place, around)
+    layers = [
+        *([around.defaults[transport]] if transport in around.defaults else []),
+        around.layer,
+        layer_of(place, table, values, set(_NODE_KEYS)),
+    ]
+    connection = connect(transport, host, layers, around.folder)
+    troubles.extend((place, trouble) for trouble in connection.troubles)
+    return Node(
+        cluster=around.cluster,
+        name=name,
+        host=host,
+        product=around.product.name if around.product else "",
+        roles=roles,
+        transport=transport,
+        winrm=connection.winrm,
+        ssh=connection.ssh,
+        current=read_version(values, "current", place, around.product, problems),
+        options=_options(values, roles, transport, place, around),
+    )
+
+
+def _transport(table: Mapping[str, object], place: Place, around: Surroundings) -> str:
+    """The node's transport; empty where it cannot be told."""
+    product = around.product
+    where = place if "transport" in table else around.place
+    written = table.get("transport", around.values.get("transport"))
+    if written is None:
+        return product.transports[0] if product else ""
+    if not isinstance(written, str) or written not in TRANSPORTS:
+        return ""
+    if product and written not in product.transports:
+        ways = " or ".join(product.transports)
+        around.problems.add((*where, "transport"), f"{product.name} is read over {ways}, not over {written}")
+        return ""
+    return written
+
+
+def _roles(
+    table: Mapping[str, object], values: Mapping[str, object], place: Place, around: Surroundings
+) -> tuple[str, ...]:
+    here = (*place, "roles")
+    choices = tuple(around.product.roles) if around.product else ("web",)
+    listed = f"one or more of {', '.join(choices)}, as in " if around.product else "as in "
+    some = f"{listed}roles = [{shown(choices[0])}]"
+    written = values.get("roles")
+    if not isinstance(written, list):
+        if "roles" not in table:
+            around.problems.add(here, f"missing; {some}")
+        return ()
+    if not written:
+        around.problems.add(here, f"is empty; {some}")
+    for role in written:
+        if around.product and role not in choices:
+            advice = did_you_mean(role, choices)
+            around.problems.add(here, f"{shown(role)} is no role of {around.product.name}{advice or '; ' + some}")
+        if written.count(role) > 1:
+            around.problems.add(here, f"{shown(role)} stands there twice")
+    return tuple(written)
+
+
+def _options(
+    values: Mapping[str, object], roles: tuple[str, ...], transport: str, place: Place, around: Surroundings
+) -> dict[str, str | int | bool]:
+    options: dict[str, str | int | bool] = {}
+    product = around.product
+    for key in OPTIONS:
+        own = values.get(key.name)
+        fits = set(key.roles) & set(roles)
+        if own is not None and product and product.name not in key.products:
+            owners = " and ".join(key.products)
+            around.problems.add((*place, key.name), f"is a key of {owners} only; leave it out here")
+        elif own is not None and roles and not fits:
+            need, have = " or ".join(key.roles), ", ".join(roles)
+            around.problems.add((*place, key.name), f"is for nodes with the role {need}; this one has {have}")
+        value = own if own is not None else around.values.get(key.name)
+        if fits and isinstance(value, str | int | bool):
+            options[key.name] = value
+    if transport == "tds":
+        options.setdefault("sql_port", DEFAULT_SQL_PORT)
+        _check_tds(roles, place, around)
+    return options
+
+
+def _check_tds(roles: tuple[str, ...], place: Place, around: Surroundings) -> None:
+    if not around.product:
+        return
+    more = [role for role in roles if role in around.product.roles and role not in around.product.tds_roles]
+    if more:
+        around.problems.add(
+            (*place, "transport"),
+            f"tds only asks SQL Server for its version, and cannot answer for the role {', '.join(more)}; "
+            f"use {around.product.transports[0]}, or split the node",
+        )
+
+
+def _tell(troubles: list[tuple[Place, Trouble]], nodes: int, around: Surroundings) -> None:
+    """What all nodes of a cluster lack is told once, at the cluster."""
+    counts = Counter(trouble for _, trouble in troubles)
+    for place, trouble in troubles:
+        if trouble.place:
+            around.problems.add(trouble.place, trouble.message)
+        elif 1 < counts[trouble] == nodes:
+            around.problems.add((*around.place, trouble.key), f"{trouble.message} (for all nodes of the cluster)")
+        else:
+            around.problems.add((*place, trouble.key), trouble.message)
+
+
+def _check_duplicates(nodes: list[Node], around: Surroundings) -> None:
+    """Refuse one machine under two names: it always agrees with itself, and would hide a difference."""
+    seen: dict[tuple[object, ...], str] = {}
+    for node in nodes:
+        port: object = node.options.get("sql_port")
+        if node.winrm:
+            port = node.winrm.port
+        elif node.ssh:
+            port = (node.ssh.port or 22, node.ssh.jump)
+        first = seen.setdefault((node.transport, node.host.rstrip(".").lower(), port), node.name)
+        if first != node.name:
+            around.problems.add(
+                (*around.place, "nodes", node.name, "host"),
+                f"is the same machine as node {shown(first)}; each node needs its own, and may have many roles",
+            )

@@ -1,0 +1,200 @@
+"""The JSON Schema of inventories, for editors and other tools; made from the table of keys.
+
+It is as strict as a schema can be without looking from one table into another: that a user is missing in all of node,
+cluster and defaults, or that two nodes are one machine, only `preflight validate` can tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from scanner.inventory.keys import (
+    CLUSTER,
+    ENV_NAME,
+    NAMES,
+    NODE,
+    OPTIONS,
+    REPORTS,
+    RULE,
+    RUN,
+    TEXT,
+    TRANSPORTS,
+    Key,
+    by_name,
+)
+from scanner.inventory.products import Product, products
+
+Schema = dict[str, object]
+
+_TYPES = {"text": "string", "path": "string", "integer": "integer", "number": "number", "boolean": "boolean"}
+_VERSIONS = ("target", "current")
+
+
+def inventory_schema(extra: Sequence[Product] = ()) -> dict[str, object]:
+    """The schema, JSON Schema 2020-12, with plugins' products in `extra`."""
+    having = {transport: keys for transport, keys in TRANSPORTS.items() if keys}
+    known = products(extra)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "preflight inventory",
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["clusters"],
+        "properties": {
+            "defaults": {
+                "description": "How nodes are reached, unless their cluster or they themselves say otherwise.",
+                "type": "object",
+                "additionalProperties": False,
+                "properties": {transport: _table(keys) for transport, keys in having.items()},
+            },
+            "clusters": {
+                "description": "Machines that are upgraded together, by name.",
+                "type": "object",
+                "minProperties": 1,
+                "propertyNames": {"pattern": _whole(NAMES)},
+                "additionalProperties": _cluster(known),
+            },
+            "run": _table(RUN, "Defaults of the command line's options."),
+            "reports": _table(REPORTS, "Files that a plain scan writes, relative to the working directory."),
+        },
+    }
+
+
+def _cluster(known: dict[str, Product]) -> Schema:
+    keys = (*CLUSTER, *OPTIONS, *_of_any_transport())
+    cluster = _table(keys, also={"nodes": _nodes(), "rules": _rules()}, required=("nodes",))
+    properties = cluster["properties"]
+    assert isinstance(properties, dict)  # noqa: S101  for the type checker: made two lines above
+    properties["product"] = {**properties["product"], "enum": list(known)}
+    cluster["allOf"] = [
+        {
+            "if": {"properties": {"product": {"const": product.name}}, "required": ["product"]},
+            "then": {"properties": _of_product(product, keys)},
+        }
+        for product in known.values()
+    ]
+    return cluster
+
+
+def _of_product(product: Product, keys: Iterable[Key]) -> Schema:
+    """What the cluster's product narrows."""
+    version: Schema = {"pattern": _whole(product.version_pattern)}
+    transport: Schema = {"enum": list(product.transports)}
+    own = by_name(*(TRANSPORTS[name] for name in product.transports))
+    common = by_name(CLUSTER, NODE, OPTIONS)
+    # The keys of its own transports as they are there, with their own descriptions.
+    ways: Schema = {name: _value(key) for name, key in own.items()}
+    foreign: Schema = {
+        key.name: False
+        for key in keys
+        if (key.products and product.name not in key.products) or (key.name not in own and key.name not in common)
+    }
+    node: Schema = {
+        **ways,
+        **{name: False for name in foreign if name in by_name(OPTIONS, *TRANSPORTS.values())},
+        "roles": {"items": {"enum": list(product.roles)}},
+        "transport": transport,
+        "current": version,
+    }
+    return {**ways, **foreign, **dict.fromkeys(_VERSIONS, version), "transport": transport, "nodes": _narrowed(node)}
+
+
+def _narrowed(node: Schema) -> Schema:
+    return {"additionalProperties": {"properties": node}}
+
+
+def _nodes() -> Schema:
+    node = _table((*NODE, *OPTIONS, *_of_any_transport()))
+    # What goes with a role, and what goes with another transport than the product's first, said in the node itself.
+    node["allOf"] = [
+        {
+            "if": {"required": [key.name]},
+            "then": {"properties": {"roles": {"contains": {"enum": list(key.roles)}}}},
+        }
+        for key in OPTIONS
+        if key.roles
+    ] + [
+        {
+            "if": {"properties": {"transport": {"const": transport}}, "required": ["transport"]},
+            "then": {"properties": dict.fromkeys(_foreign(transport), False)},
+        }
+        for transport in TRANSPORTS
+    ]
+    return {
+        "description": "The machines, by name.",
+        "type": "object",
+        "minProperties": 1,
+        "propertyNames": {"pattern": _whole(NAMES)},
+        "additionalProperties": node,
+    }
+
+
+def _of_any_transport() -> tuple[Key, ...]:
+    """The keys of all transports. One that several have, each with a meaning of its own, is described with all."""
+    merged = []
+    for name, key in by_name(*TRANSPORTS.values()).items():
+        docs = {table[name].doc: way for way, keys in TRANSPORTS.items() if name in (table := by_name(keys))}
+        doc = " ".join(f"Over {way}: {doc}" for doc, way in docs.items()) if len(docs) > 1 else key.doc
+        merged.append(replace(key, doc=doc, otherwise="" if len(docs) > 1 else key.otherwise))
+    return tuple(merged)
+
+
+def _foreign(transport: str) -> list[str]:
+    own = by_name(TRANSPORTS[transport])
+    return [name for name in by_name(*TRANSPORTS.values()) if name not in own]
+
+
+def _rules() -> Schema:
+    return {
+        "description": "Overrides of the vendor's rules, by the rule's id.",
+        "type": "object",
+        "additionalProperties": _table(RULE),
+    }
+
+
+def _table(
+    keys: Iterable[Key], description: str = "", also: Schema | None = None, required: tuple[str, ...] = ()
+) -> Schema:
+    table = by_name(tuple(keys))
+    schema: Schema = {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {**{name: _value(key) for name, key in table.items()}, **(also or {})},
+    }
+    if description:
+        schema["description"] = description
+    needed = [*required, *(name for name, key in table.items() if key.required)]
+    if needed:
+        schema["required"] = needed
+    # At most one source for each secret.
+    sources: dict[str, list[str]] = {}
+    for name, key in table.items():
+        if key.secret:
+            sources.setdefault(key.secret, []).append(name)
+    pairs = [[one, two] for names in sources.values() for one in names for two in names if one < two]
+    if pairs:
+        schema["not"] = {"anyOf": [{"required": pair} for pair in pairs]}
+    return schema
+
+
+def _value(key: Key) -> Schema:
+    description = key.doc + (f" Left out: {key.otherwise}." if key.otherwise else "")
+    schema: Schema = {"description": description}
+    if key.kind == "texts":
+        schema |= {"type": "array", "minItems": 1, "uniqueItems": True, "items": {"type": "string"}}
+    else:
+        schema["type"] = _TYPES[key.kind]
+    if key.choices:
+        schema["enum"] = list(key.choices)
+    elif schema["type"] == "string":
+        schema["pattern"] = _whole(rf"({key.pattern or TEXT}){'?' if key.may_be_empty else ''}")
+    bounds = {"minimum": key.least, "maximum": key.most, "default": key.default}
+    schema |= {name: bound for name, bound in bounds.items() if bound is not None}
+    if key.pattern == ENV_NAME:
+        schema["examples"] = [key.example]
+    return schema
+
+
+def _whole(pattern: str) -> str:
+    return f"^({pattern})$"

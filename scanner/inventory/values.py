@@ -1,0 +1,228 @@
+"""One value of an inventory against its key; every problem is noted with its place, and reading goes on."""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import math
+import re
+from collections.abc import Iterable, Mapping
+
+from scanner.errors import Problem
+from scanner.inventory.keys import HOST, NAMES, NAMES_EXPECTED, SECTIONS, Key
+
+Place = tuple[str, ...]
+
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+_LITERAL_SECRETS = ("password", "passphrase", "passwd", "pass", "pwd", "secret")
+_SHOWN = 60
+_LARGE = 10**6
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_EXPECTED = {
+    "text": "a string in quotes",
+    "path": "a path in quotes",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "texts": 'a list of strings such as ["web"]',
+}
+
+
+class Problems:
+    """What is wrong so far, in the order found. The same problem at the same place is told once."""
+
+    def __init__(self) -> None:
+        self._found: dict[Problem, None] = {}
+
+    def add(self, place: Place, message: str) -> None:
+        """Note `message` about the key at `place`."""
+        self._found.setdefault(Problem(dotted(place), message))
+
+    @property
+    def found(self) -> tuple[Problem, ...]:
+        """Everything noted."""
+        return tuple(self._found)
+
+
+def dotted(place: Place) -> str:
+    """`place` as TOML would write it; names that need quotes have them."""
+    return ".".join(part if _BARE.fullmatch(part) else _quoted(part) for part in place)
+
+
+def _quoted(text: str) -> str:
+    shown = "".join(
+        c if c.isprintable() else f"\\u{ord(c):04x}" for c in text.replace("\\", "\\\\").replace('"', '\\"')
+    )
+    return f'"{shown}"'
+
+
+def shown(text: str) -> str:
+    """`text` in quotes, on one line, cut where it is long."""
+    return _quoted(text if len(text) <= _SHOWN else text[:_SHOWN] + "...")
+
+
+def type_of(value: object) -> str:
+    """What a TOML value is, in words."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    names: dict[type, str] = {str: "a string", int: "a number", float: "a number", list: "a list", dict: "a table"}
+    return names.get(type(value), "a date or time")
+
+
+def read_table(value: object, place: Place, problems: Problems) -> dict[str, object] | None:
+    """`value` where it is a table."""
+    if isinstance(value, dict):
+        return value
+    problems.add(place, f"expected a table, [{dotted(place)}], found {type_of(value)}")
+    return None
+
+
+def read_name(name: str, place: Place, problems: Problems) -> None:
+    """Note a name of a cluster or node that could not stand in every report and file name."""
+    if not re.fullmatch(NAMES, name):
+        problems.add(place, f"this name cannot be used; expected {NAMES_EXPECTED}")
+
+
+def read_value(key: Key, value: object, place: Place, problems: Problems) -> object:
+    """`value` where `key` takes it, texts without blanks around them; else None, and the problem is noted."""
+    trouble = _mistyped(key, value) or _out_of_bounds(key, value)
+    if trouble:
+        problems.add(place, trouble)
+        return None
+    if key.kind == "number" and isinstance(value, int | float):
+        return float(value)
+    return value.strip() if isinstance(value, str) and key.kind == "text" and not key.secret else value
+
+
+def _mistyped(key: Key, value: object) -> str:
+    fits = {
+        "text": isinstance(value, str),
+        "path": isinstance(value, str),
+        "integer": isinstance(value, int) and not isinstance(value, bool),
+        "number": isinstance(value, int | float) and not isinstance(value, bool),
+        "boolean": isinstance(value, bool),
+        "texts": isinstance(value, list) and all(isinstance(item, str) for item in value),
+    }[key.kind]
+    if fits:
+        return ""
+    advice = ""
+    if key.kind == "texts" and isinstance(value, str) and not _CONTROL.search(value):
+        advice = f"; write [{shown(value)}]"
+    elif key.kind in ("text", "path") and isinstance(value, int | float):
+        advice = "; put it in quotes"
+    elif isinstance(value, str) and re.fullmatch(r"\s*([0-9.]+|true|false)\s*", value):
+        advice = "; write it without quotes"
+    found = "a list that holds something else" if key.kind == "texts" and isinstance(value, list) else type_of(value)
+    return f"expected {_EXPECTED[key.kind]}, found {found}{advice}"
+
+
+def _out_of_bounds(key: Key, value: object) -> str:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return _out_of_range(key, value)
+    for text in [value] if isinstance(value, str) else value if isinstance(value, list) else []:
+        trouble = _unusable_text(key, text)
+        if trouble:
+            return trouble
+    return ""
+
+
+def _out_of_range(key: Key, value: float) -> str:
+    low = -math.inf if key.least is None else key.least
+    high = math.inf if key.most is None else key.most
+    if low <= value <= high:  # False for nan.
+        return ""
+    found = f"{value:g}" if abs(value) < _LARGE else "this number"
+    return f"{found} is out of range; expected {low:g} to {high:g}"
+
+
+def _unusable_text(key: Key, text: str) -> str:
+    if not text.strip():
+        return "" if key.may_be_empty and not text else "is empty; give it a value or leave the key out"
+    if _CONTROL.search(text):
+        return (
+            "holds a control character. In double quotes TOML reads \\n, \\t, \\b, \\f and \\r as such: "
+            "put a text with backslashes in single quotes, like 'CORP\\name'"
+        )
+    if key.choices and text not in key.choices:
+        return f"{shown(text)} is none of {', '.join(key.choices)}{did_you_mean(text, key.choices)}"
+    if key.pattern and not re.fullmatch(key.pattern, text):
+        # A value that does not look like the name of a variable may well be the secret itself.
+        found = "this value, not shown here for it may be the secret itself" if key.secret else shown(text)
+        return f"expected {key.expects}, found {found}{_host_advice(text) if key.pattern == HOST else ''}"
+    return _no_address(text) if key.pattern == HOST else ""
+
+
+def _host_advice(text: str) -> str:
+    if "://" in text:
+        return "; scheme, port and path are keys of their own"
+    if re.fullmatch(r"[^:]+:[0-9]+", text):
+        return "; put the port in `port`"
+    if text.startswith("["):
+        return "; write an IPv6 address without brackets, and the port in `port`"
+    return ""
+
+
+def _no_address(text: str) -> str:
+    if ":" in text or re.fullmatch(r"[0-9.]+", text):
+        try:
+            ipaddress.ip_address(text)
+        except ValueError:
+            return f"{shown(text)} is no IP address"
+    return ""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """`; did you mean "roles"?` where something known is close, else nothing."""
+    close = difflib.get_close_matches(name.lower(), list(known), n=1, cutoff=0.6)
+    return f'; did you mean "{close[0]}"?' if close else ""
+
+
+def unknown_key(name: str, place: Place, known: Iterable[str], problems: Problems, *, advice: str = "") -> None:
+    """Note that `name` at `place` is no key there, with what may have been meant."""
+    if name.lower() in _LITERAL_SECRETS:
+        kind = "passphrase" if name.lower() == "passphrase" else "password"
+        problems.add(
+            place,
+            f"secrets are never written in an inventory; take it out, and set {kind}_env (name of an environment "
+            f"variable), {kind}_file (a file with mode 600) or {kind}_command (a command that prints it)",
+        )
+        return
+    names = sorted(known)
+    stands = [where for where, table in SECTIONS.items() if any(key.name == name for key in table)]
+    hint = advice or did_you_mean(name, names)
+    if not hint and stands:
+        hint = f"; it belongs in {' or '.join(stands)}"
+    if not hint:
+        hint = f"; known here: {', '.join(names)}"
+    problems.add(place, f"unknown key{hint}")
+
+
+def read_keys(
+    table: Mapping[str, object],
+    known: Mapping[str, Key],
+    place: Place,
+    problems: Problems,
+    *,
+    also: Iterable[str] = (),
+) -> dict[str, object]:
+    """The usable values of a table by key. Unknown keys, and values that do not fit, are noted and left out.
+
+    `also` names keys of the table that the caller reads itself.
+    """
+    elsewhere = set(also)
+    values: dict[str, object] = {}
+    for name, value in table.items():
+        if name in elsewhere:
+            continue
+        if name not in known:
+            unknown_key(name, (*place, name), {*known, *elsewhere}, problems)
+            continue
+        read = read_value(known[name], value, (*place, name), problems)
+        if read is not None:
+            values[name] = read
+    sources = [name for name in values if known[name].secret]
+    for secret in dict.fromkeys(known[name].secret for name in sources):
+        several = [name for name in sources if known[name].secret == secret]
+        if len(several) > 1:
+            problems.add(place, f"{' and '.join(several)} are both set; keep one")
+    return values
