@@ -1,0 +1,255 @@
+"""A WS-Management (WinRM) server for Windows Remote Shell on loopback, as strict as Windows is.
+
+It does the real handshakes (NTLM with sealed messages, Basic, client certificates, TLS), keeps shells, commands and
+quotas, and hands every command line to a function that plays the process. The lab and the tests run WinRM clients against it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Collection, Mapping
+from types import TracebackType
+from typing import Self
+
+from scanner.lab.certificates import TlsFiles, endpoint_hash, upns
+from scanner.lab.wsman_auth import USER_FILE, Accounts, Hardening, Mechanism, Policy
+from scanner.lab.wsman_http import RequestRecord, Site, WsmanHandler
+from scanner.lab.wsman_misbehaviour import BELOW_HTTP, WsmanFault, babble_garbage, hold, spoil
+from scanner.lab.wsman_process import Execute, ProcessOutput, ProcessRequest, WaitsForInputError
+from scanner.lab.wsman_shell import QUOTAS_2008R2, Quotas, ShellHost
+
+__all__ = [
+    "QUOTAS_2008R2",
+    "Execute",
+    "ProcessOutput",
+    "ProcessRequest",
+    "Quotas",
+    "RequestRecord",
+    "TlsFiles",
+    "WaitsForInputError",
+    "WsmanFault",
+    "WsmanServer",
+]
+
+_JOIN_S = 10.0
+
+
+class WsmanServer:
+    """A WinRM listener on loopback. A context manager; `stop` leaves no thread and no socket."""
+
+    def __init__(
+        self,
+        execute: Execute,
+        *,
+        users: Mapping[str, str],
+        host: str = "127.0.0.1",
+        port: int = 0,
+        tls: TlsFiles | None = None,
+        auth: Collection[Mechanism] = frozenset({"ntlm"}),
+        allow_unencrypted: bool = False,
+        hardening: Hardening = "relaxed",
+        quotas: Quotas | None = None,
+        machine: str = "LAB",
+        faults: Collection[WsmanFault] = frozenset(),
+        slow_s: float = 3.0,
+        babble_bytes: int = 50_000_000,
+        dribble_interval_s: float = 1.0,
+        wmi_quota_faults: bool = False,
+    ) -> None:
+        """`users`: account to password, 'CORP\\svc' for a domain account, 'svc' for a local one.
+
+        Basic and certificates reach local accounts only, as on Windows. `slow_s` is how long a process takes under
+        WsmanFault.SLOW. `wmi_quota_faults`: quota faults as MSFT_WmiError, the other shape that Windows gives them.
+        """
+        self._address = (host, port)
+        self._execute = execute
+        self._tls_files = tls
+        self._slow_s = slow_s
+        self._babble_bytes = babble_bytes
+        quotas = quotas or Quotas()
+        self._stopping = threading.Event()
+        self._site = Site(
+            policy=Policy(
+                accounts=Accounts(users, machine),
+                mechanisms=frozenset(auth),
+                tls=tls is not None,
+                allow_unencrypted=allow_unencrypted,
+                hardening=hardening,
+                channel_bindings=endpoint_hash(tls.certificate) if tls else None,
+            ),
+            host=ShellHost(self._process, quotas, lambda: self.endpoint, machine),
+            quotas=quotas,
+            machine=machine,
+            faults=frozenset(faults),
+            wmi_quota_faults=wmi_quota_faults,
+            dribble_interval_s=dribble_interval_s,
+            stopping=self._stopping,
+            records=[],
+            logins=set(),
+        )
+        self._tls = self._tls_context(tls) if tls else None
+        self._listener: socket.socket | None = None
+        self._acceptor: threading.Thread | None = None
+        self._lock = threading.Lock()
+        self._connections: dict[threading.Thread, socket.socket] = {}
+        self._accepted = 0
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on; the one given, or the one found when 0 was given, once started."""
+        return self._address[1]
+
+    @property
+    def endpoint(self) -> str:
+        """The URL that clients take."""
+        return f"{'https' if self._tls else 'http'}://{self._address[0]}:{self.port}/wsman"
+
+    @property
+    def open_shells(self) -> tuple[str, ...]:
+        """Ids of the shells that nobody has deleted."""
+        return self._site.host.open_shells
+
+    @property
+    def requests(self) -> tuple[RequestRecord, ...]:
+        """All HTTP requests so far, in the order of their answers."""
+        return tuple(self._site.records)
+
+    @property
+    def connections(self) -> int:
+        """TCP connections accepted so far."""
+        return self._accepted
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Listen. Raises OSError when the port is taken."""
+        family = socket.AF_INET6 if ":" in self._address[0] else socket.AF_INET
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(self._address)
+            self._address = (self._address[0], int(listener.getsockname()[1]))
+            if WsmanFault.REFUSE not in self._site.faults:
+                listener.listen(128)
+        except OSError:
+            listener.close()
+            raise
+        self._listener = listener
+        self._stopping.clear()
+        USER_FILE.acquire()
+        if WsmanFault.REFUSE not in self._site.faults:
+            self._acceptor = threading.Thread(
+                target=self._accept, args=(listener,), name=f"wsman-{self.port}", daemon=True
+            )
+            self._acceptor.start()
+
+    def stop(self) -> None:
+        """End all shells and connections, and wait for their threads. May be called twice."""
+        listener, self._listener = self._listener, None
+        if listener is None:
+            return
+        self._stopping.set()
+        if self._acceptor is not None:
+            # A thread in accept() wakes up for a connection everywhere, for a closed socket on some systems only.
+            with contextlib.suppress(OSError), socket.create_connection(self._address, timeout=1):
+                pass
+            self._acceptor.join(_JOIN_S)
+            self._acceptor = None
+        listener.close()
+        self.drop_connections()
+        self._site.host.close()
+        with self._lock:
+            threads = list(self._connections)
+        deadline = time.monotonic() + _JOIN_S
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        USER_FILE.release()
+
+    def drop_connections(self) -> None:
+        """Cut all connections; shells stay."""
+        with self._lock:
+            connections = list(self._connections.values())
+        for connection in connections:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def forget_logins(self) -> None:
+        """Drop the NTLM logins and keep the connections open, as happens when an account's token expires."""
+        for login in tuple(self._site.logins):
+            login.forget()
+
+    def _accept(self, listener: socket.socket) -> None:
+        while True:
+            try:
+                connection, client = listener.accept()
+            except OSError:
+                if self._stopping.is_set():
+                    return
+                continue
+            if self._stopping.is_set():
+                connection.close()
+                return
+            self._accepted += 1
+            thread = threading.Thread(
+                target=self._serve,
+                args=(connection, client[:2], self._accepted),
+                name=f"wsman-{self.port}-{self._accepted}",
+                daemon=True,
+            )
+            with self._lock:
+                self._connections[thread] = connection
+            thread.start()
+
+    def _serve(self, connection: socket.socket, client: tuple[str, int], number: int) -> None:
+        thread = threading.current_thread()
+        try:
+            if below := BELOW_HTTP & self._site.faults:
+                if WsmanFault.GARBAGE in below:
+                    babble_garbage(connection)
+                else:
+                    hold(connection, self._stopping)
+                return
+            names: frozenset[str] = frozenset()
+            if self._tls is not None:
+                connection.settimeout(_JOIN_S)
+                secured = self._tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+                with self._lock:
+                    self._connections[thread] = connection = secured
+                secured.do_handshake()
+                certificate = secured.getpeercert(binary_form=True)
+                names = upns(certificate) if certificate else names
+            WsmanHandler(connection, client, self._site, names, number)
+        except OSError:
+            # The client went away, or does not trust us: its business.
+            return
+        finally:
+            with self._lock:
+                self._connections.pop(thread, None)
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+            connection.close()
+
+    def _process(self, request: ProcessRequest) -> ProcessOutput:
+        if WsmanFault.SLOW in self._site.faults:
+            self._stopping.wait(self._slow_s)
+        return spoil(self._execute(request), self._site.faults, self._babble_bytes)
+
+    @staticmethod
+    def _tls_context(files: TlsFiles) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(files.certificate, files.key)
+        if files.client_ca is not None:
+            context.load_verify_locations(files.client_ca)
+            context.verify_mode = ssl.CERT_OPTIONAL
+        return context

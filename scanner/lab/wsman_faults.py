@@ -1,0 +1,78 @@
+"""The faults that Windows answers with, by number; numbers and texts are those of wsmerror.h."""
+
+from __future__ import annotations
+
+from scanner.lab.wsman_messages import FaultError
+
+
+def shell_quota_fault(limit: int) -> FaultError:
+    """ERROR_WSMAN_QUOTA_MAX_SHELLS."""
+    return FaultError(
+        2150859173,
+        f"The WS-Management service cannot process the request. This user is allowed a maximum number of {limit} "
+        "concurrent shells, which has been exceeded. Close existing shells or raise the quota for this user.",
+        subcode="w:QuotaLimit",
+        receiver=True,
+    )
+
+
+def access_denied_fault() -> FaultError:
+    """What an account gets that may log in but not open shells."""
+    return FaultError(5, "Access is denied.", subcode="w:AccessDenied")
+
+
+def operations_fault(limit: int) -> FaultError:
+    """ERROR_WSMAN_QUOTA_MAX_OPERATIONS."""
+    return FaultError(
+        2150859174,
+        f"The WS-Management service cannot process the request. This user is allowed a maximum number of {limit} "
+        "concurrent operations, which has been exceeded. Close existing operations for this user, or raise the quota "
+        "for this user.",
+        subcode="w:QuotaLimit",
+        receiver=True,
+    )
+
+
+def processes_fault() -> FaultError:
+    """ERROR_WSMAN_QUOTA_MAX_COMMANDS_PER_SHELL_PPQ."""
+    return FaultError(
+        2150859241,
+        "The WS-Management service cannot process the request. The maximum number of concurrent commands per shell has "
+        "been exceeded. Retry the request later or raise the Maximum Commands per Shell quota.",
+        subcode="w:InternalError",
+        receiver=True,
+    )
+
+
+def not_found_fault(kind: str, key: str) -> FaultError:
+    """No such shell or command, or another account's."""
+    return FaultError(
+        2150858843,
+        "The WS-Management service cannot process the request because the request contained invalid selectors for the "
+        "resource.",
+        subcode="w:InvalidSelectors",
+        detail="UnexpectedSelectors",
+        message=f"The request for the Windows Remote Shell with {kind} {key} failed because the shell was not found on "
+        "the server. Possible causes are: the specified ShellId is incorrect or the shell no longer exists on the "
+        "server. Provide the correct ShellId or create a new shell and retry the operation.",
+    )
+
+
+def schema_fault(reason: str) -> FaultError:
+    """ERROR_WSMAN_SCHEMA_VALIDATION_ERROR."""
+    return FaultError(2150858817, reason, subcode="w:SchemaValidationError")
+
+
+def timed_out_fault() -> FaultError:
+    """ERROR_WSMAN_OPERATION_TIMEDOUT: ask again."""
+    return FaultError(
+        2150858793,
+        "The WS-Management service cannot complete the operation within the time specified in OperationTimeout.",
+        subcode="w:TimedOut",
+        receiver=True,
+    )
+
+
+def invalid_streams_fault(direction: str, names: str) -> FaultError:
+    """A stream that the shell does not have."""
+    return FaultError(2150859149, f"The Windows Remote Shell has no such {direction} stream: {names}.")
