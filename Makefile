@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint types slow bench wheel clean
+.PHONY: demo test lint types slow readme bench wheel clean
 
 demo: $(READY)
 	$(BIN)/preflight demo
@@ -22,6 +22,10 @@ lint: $(READY)
 
 types: $(READY)
 	$(BIN)/mypy
+
+# Writes the README's generated sections anew.
+readme: $(READY)
+	PYTHONPATH=. $(BIN)/python tests/contract/test_readme.py
 
 bench: $(READY)
 	$(BIN)/python benchmarks/nodes.py

@@ -12,7 +12,11 @@ from scanner.probes import chef_backend, secret_server
 from scanner.probes.contact import CONTACT_PROBES
 from scanner.probes.probe import Probe
 
-BUILTIN: tuple[Probe, ...] = (*CONTACT_PROBES, *secret_server.PROBES, *chef_backend.PROBES)
+BUILTIN: tuple[Probe, ...] = (
+    *CONTACT_PROBES,
+    *secret_server.PROBES,
+    *chef_backend.PROBES,
+)
 """Every probe that comes with preflight, in the order in which a node is asked."""
 
 

@@ -1,0 +1,79 @@
+"""The README says what is true. Run as a program, this file writes its generated sections anew."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from checks.registry import BUILTIN
+from scanner.cli.catalogue import scope_of
+from scanner.inventory.load import parse_inventory
+from scanner.probes.registry import BUILTIN as PROBES
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+def checks_section() -> str:
+    rows = ["| check | looks at | what it checks |", "|---|---|---|"]
+    for check in BUILTIN:
+        first = check.doc.strip().splitlines()[0]
+        rows.append(f"| `{check.id}` | {scope_of(check)} | {first} |")
+    return "\n".join(rows)
+
+
+def sudoers_section() -> str:
+    commands = []
+    for probe in PROBES:
+        for command in re.findall(r"\$SUDO ([^|&;\n]+)", probe.script):
+            program, rest = command.strip().split(" ", 1)
+            commands.append(f"preflight ALL=(root) NOPASSWD: /usr/bin/{program} {rest}")
+    return "\n".join(["```sudoers", *dict.fromkeys(commands), "```"])
+
+
+SECTIONS = {"checks": checks_section, "sudoers": sudoers_section}
+
+
+def section(text: str, name: str) -> str:
+    found = re.search(rf"<!-- {name}:begin -->\n(.*?)<!-- {name}:end -->", text, re.DOTALL)
+    assert found, f"README has no section {name}"
+    return found[1].strip()
+
+
+@pytest.mark.parametrize("name", sorted(SECTIONS))
+def test_generated_sections_are_up_to_date(name: str) -> None:
+    assert section(README.read_text(encoding="utf-8"), name) == SECTIONS[name](), "run: make readme"
+
+
+def test_the_inventory_shown_is_a_good_one() -> None:
+    shown = section(README.read_text(encoding="utf-8"), "inventory").removeprefix("```toml\n").removesuffix("```")
+    inventory = parse_inventory(shown, Path("inventory.toml"))
+    assert [cluster.name for cluster in inventory.clusters] == ["vault-prod", "chef-prod"]
+
+
+def test_the_override_shown_names_a_rule_that_exists() -> None:
+    from scanner.rule_data import load_rules
+
+    text = README.read_text(encoding="utf-8")
+    block = next(block for block in re.findall(r"```toml\n(.*?)```", text, re.DOTALL) if ".rules." in block)
+    overrides = tomllib.loads(block)["clusters"]["vault-prod"]["rules"]
+    assert load_rules("secret-server").with_overrides(overrides).overridden()
+
+
+def test_every_command_shown_exists() -> None:
+    from scanner.cli.app import app
+
+    names = {command.name for command in app.registered_commands}
+    shown = set(re.findall(r"preflight ([a-z]+)(?= [a-z-]|`|\s+#| >)", README.read_text(encoding="utf-8")))
+    assert shown - {"scanner"} <= names
+    assert names <= shown, "a command that the README does not mention"
+
+
+if __name__ == "__main__":
+    text = README.read_text(encoding="utf-8")
+    for key, make in SECTIONS.items():
+        body = f"<!-- {key}:begin -->\n{make()}\n<!-- {key}:end -->"
+        text = re.sub(rf"<!-- {key}:begin -->\n.*?<!-- {key}:end -->", lambda _, body=body: body, text, flags=re.DOTALL)
+    README.write_text(text, encoding="utf-8")
