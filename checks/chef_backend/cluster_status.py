@@ -1,0 +1,128 @@
+"""The Chef Backend cluster is healthy, and every backend sees it so.
+
+## What it checks
+`chef-backend-ctl cluster-status` and `chef-backend-ctl status` on **every** backend, each of which speaks from its
+own view: exactly three members, one leader with PostgreSQL's leader on the same row, two followers, exactly one
+Elasticsearch master on any row; leaderl, etcd, PostgreSQL, Elasticsearch and the disks complete and green; all
+services running; the same view from all backends; neither `unsynced` nor `no-start-pgsql` in leaderl's data
+directory. A `deposed_leader` is a warning. A line that is not understood is an error that shows it.
+
+## Why it matters
+Two of three still serve, but an upgrade takes one more away. Green etcd and Elasticsearch with no leader and
+PostgreSQL down is a dead cluster, and backends that disagree are a sign of a partition.
+
+## How to fix it
+Bring the member that the message names back (`chef-backend-ctl status` on it says what is down) and let it catch up;
+after a demotion, wait a minute and scan again. Do not begin an upgrade on a cluster that is not whole.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from packaging.version import InvalidVersion, Version
+
+from checks.check import ClusterCheck, ClusterView, NodeView
+from checks.chef_backend import health
+from checks.chef_backend.facts import ChefBackendVersion, ClusterStatus, LeaderFlags, ServiceStatus
+from checks.chef_backend.health import CLUSTER_SIZE, Finding
+from checks.facts import Unknown
+from checks.groups import enumerate_names, group
+from checks.outcome import Outcome, Remediation, Severity, Status, combine, passed, undetermined
+
+EXPECTED = "3 members, 1 leader, 2 synced followers, everything green, the same view from every backend"
+_SYSTEMS_SINCE = Version("1.4")
+
+
+def judge(view: ClusterView) -> Outcome:
+    """Judge each backend's view, then whether they agree."""
+    seen: dict[Finding, list[str]] = {}
+    for node in view.nodes:
+        for finding in _of_node(node):
+            seen.setdefault(finding, []).append(node.name)
+    tables = view.known(ClusterStatus)
+    observed = "; ".join(f"{node.name} sees {_roles(status)}" for node, status in tables)
+    evidence: dict[str, Any] = {
+        "views": {node.name: _cells(status) for node, status in tables},
+        "services": {
+            node.name: [*(row.line for row in status.services), *(row.line for row in status.systems)]
+            for node, status in view.known(ServiceStatus)
+        },
+    }
+    outcomes = [
+        Outcome(finding.status, f"{finding.text}{_witnesses(names, view)}", EXPECTED, observed, evidence)
+        for finding, names in seen.items()
+    ]
+    views = group((node.name, health.comparable(status)) for node, status in tables)
+    if not views.agree:
+        text = f"the backends do not see the same cluster, which hints at a partition: {views.sentence()}"
+        outcomes.append(Outcome(Status.FAIL, text, EXPECTED, observed, evidence))
+    listed = max((len(status.members) for _, status in tables), default=CLUSTER_SIZE)
+    if len(view.nodes) != listed:
+        text = f"the inventory lists {len(view.nodes)} backends, the cluster {listed}: each has to be asked"
+        outcomes.append(undetermined(text, expected=EXPECTED, observed=observed, **evidence))
+    if outcomes:
+        return combine(outcomes)
+    return passed("healthy, and all backends agree", expected=EXPECTED, observed=observed, **evidence)
+
+
+def _of_node(node: NodeView) -> list[Finding]:
+    if node.absence:
+        return [Finding(Status.ERROR, f"{node.name} was not asked: {node.absence}")]
+    table, status, files = node.look(ClusterStatus), node.look(ServiceStatus), node.look(LeaderFlags)
+    findings = [
+        Finding(Status.ERROR, f"{node.name}: {found.reason}")
+        for found in (table, status, files)
+        if isinstance(found, Unknown)
+    ]
+    deposed = 0
+    if isinstance(table, ClusterStatus):
+        deposed = sum(row.role == "deposed_leader" for row in table.members)
+        findings += health.members(table)
+    if isinstance(status, ServiceStatus):
+        findings += health.services(node.name, status, deposed=deposed)
+        findings += health.systems(node.name, status)
+        if not any(system.name == "disks" for system in status.systems) and not _before_1_4(node):
+            findings.append(Finding(Status.ERROR, "no line for the disks, which backends print since 1.4"))
+    if isinstance(files, LeaderFlags):
+        findings += health.flags(node.name, files)
+    return findings
+
+
+def _before_1_4(node: NodeView) -> bool:
+    found = node.look(ChefBackendVersion)
+    try:
+        return isinstance(found, ChefBackendVersion) and Version(found.text) < _SYSTEMS_SINCE
+    except InvalidVersion:
+        return False
+
+
+def _witnesses(names: list[str], view: ClusterView) -> str:
+    return "" if len(view.nodes) == len(names) else f" (from {enumerate_names(names)})"
+
+
+def _roles(status: ClusterStatus) -> str:
+    return ", ".join(f"{row.name} {row.role}" for row in status.members)
+
+
+def _cells(status: ClusterStatus) -> list[list[str]]:
+    return [[r.name, r.ip, r.guid, r.role, r.postgresql, r.elasticsearch] for r in status.members]
+
+
+CHECK = ClusterCheck(
+    id="chef-cluster-status",
+    title="Chef Backend cluster is healthy",
+    severity=Severity.CRITICAL,
+    doc=__doc__,
+    remediation=Remediation(
+        "Bring the member that the message names back and let it catch up before the upgrade.",
+        command="sudo chef-backend-ctl status",
+        url="https://docs.chef.io/server/upgrade_server_ha_v2/",
+    ),
+    products=("chef-backend",),
+    roles=("backend",),
+    facts=(ClusterStatus, ServiceStatus, LeaderFlags),
+    optional_facts=(ChefBackendVersion,),
+    references=("https://docs.chef.io/server/upgrade_server_ha_v2/", "https://docs.chef.io/server/install_server_ha/"),
+    judge=judge,
+)

@@ -1,0 +1,156 @@
+"""The rule for a healthy Chef Backend cluster, applied to what one backend sees."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from checks.chef_backend.facts import ClusterStatus, LeaderFlags, Member, ServiceState, ServiceStatus, SystemState
+from checks.outcome import Status
+
+CLUSTER_SIZE = 3
+"""The only size that is supported."""
+
+_SERVICES: Mapping[str, Mapping[str, str]] = {
+    "leaderl": {"leader": "1", "waiting": "0", "follower": "2", "total": "3"},
+    "epmd": {"status": "local-only"},
+    "etcd": {"health": "green", "healthy nodes": "3/3"},
+    "postgresql": {"leader": "1", "offline": "0", "syncing": "0", "synced": "2"},
+    "elasticsearch": {"state": "green", "nodes online": "3/3"},
+}
+_SYSTEM = {"health": "green", "healthy nodes": "3/3"}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is not as it should be."""
+
+    status: Status
+    """FAIL, WARN, or ERROR for what is not understood."""
+    text: str
+    """Equal for two backends that see the same."""
+
+
+def members(view: ClusterStatus) -> list[Finding]:
+    """Judge the table of members."""
+    rows = view.members
+    findings: list[Finding] = []
+    if len(rows) != CLUSTER_SIZE:
+        names = ", ".join(row.name for row in rows)
+        findings.append(_fail(f"{len(rows)} members listed instead of {CLUSTER_SIZE} ({names})"))
+    if len({row.guid for row in rows}) != len(rows):
+        findings.append(_fail("two members have the same GUID"))
+    for row in rows:
+        findings += _role(row)
+    leaders = [row for row in rows if row.role == "leader"]
+    if len(leaders) != 1:
+        names = " (" + ", ".join(row.name for row in leaders) + ")" if leaders else ""
+        findings.append(_fail(f"{len(leaders)} leaders instead of one{names}"))
+    masters = [row for row in rows if row.elasticsearch == "master"]
+    odd = [row for row in rows if row.elasticsearch not in ("master", "not_master")]
+    findings += [_error(f"ES of {row.name} is {row.elasticsearch!r}, which is not understood", row) for row in odd]
+    if len(masters) > 1 or (not masters and not odd):
+        findings.append(_fail(f"{len(masters)} Elasticsearch masters instead of one"))
+    return findings
+
+
+def _role(row: Member) -> list[Finding]:
+    if row.role == "leader":
+        right = row.postgresql == "leader"
+        return [] if right else [_fail(f"{row.name} is the leader, but its PostgreSQL is {row.postgresql}")]
+    if row.role == "deposed_leader":
+        return [Finding(Status.WARN, f"{row.name} is a deposed_leader and should become a follower soon: look again")]
+    if row.role == "waiting_for_leader":
+        return [_fail(f"{row.name} is waiting_for_leader")]
+    if row.role != "follower":
+        return [_error(f"role {row.role!r} of {row.name} is not understood", row)]
+    if row.postgresql == "leader":
+        return [_fail(f"{row.name} is a follower, but its PostgreSQL is leader")]
+    if row.postgresql != "follower":
+        return [_error(f"PG of {row.name} is {row.postgresql!r}, which is not understood", row)]
+    return []
+
+
+def services(name: str, status: ServiceStatus, *, deposed: int = 0) -> list[Finding]:
+    """Judge the table of services as backend `name` prints it, while `deposed` members are between two roles."""
+    findings: list[Finding] = []
+    there = {service.name for service in status.services}
+    findings += [Finding(Status.ERROR, f"no line for {missing}") for missing in _SERVICES if missing not in there]
+    for service in status.services:
+        if not service.running:
+            findings.append(_fail(f"{service.name} is down on {name}"))
+        findings += _distributed(service, deposed)
+    return findings
+
+
+def _distributed(service: ServiceState, deposed: int) -> list[Finding]:
+    wanted = _SERVICES.get(service.name)
+    if wanted is None:
+        return [_unread(service)]
+    said = _pairs(service.distributed)
+    if "error" in said:
+        return [_fail(f"{service.name} says: {service.distributed}")]
+    if set(said) != set(wanted):
+        return [_unread(service)]
+    numbers = all(value.isdigit() for value in wanted.values())
+    if numbers and not all(value.isdigit() for value in said.values()):
+        return [_unread(service)]
+    # A member between two roles is counted nowhere for a while; the warning about it says so.
+    if said == wanted or (deposed and numbers and _in_transition(service.name, said, deposed)):
+        return []
+    return [_fail(f"{service.name}: {service.distributed}")]
+
+
+def _in_transition(name: str, said: Mapping[str, str], deposed: int) -> bool:
+    counted = "follower" if name == "leaderl" else "synced"
+    firm = {"leader": "1", "waiting": "0"}
+    return all(said[key] == value for key, value in firm.items() if key in said) and int(said[counted]) >= 2 - deposed
+
+
+def systems(name: str, status: ServiceStatus) -> list[Finding]:
+    """Judge the second table, which versions before 1.4 do not print."""
+    findings: list[Finding] = []
+    for system in status.systems:
+        said = _pairs(system.distributed)
+        if system.local.upper() != "OK":
+            findings.append(_fail(f"{system.name} on {name}: {system.local}"))
+        if "error" not in said and set(said) != set(_SYSTEM):
+            findings.append(_unread(system))
+        elif said != _SYSTEM:
+            findings.append(_fail(f"{system.name}: {system.distributed}"))
+    return findings
+
+
+def flags(name: str, found: LeaderFlags) -> list[Finding]:
+    """Judge the files that keep a backend from serving."""
+    names = [text for text, there in (("unsynced", found.unsynced), ("no-start-pgsql", found.no_start_pgsql)) if there]
+    return [_fail(f"/var/opt/chef-backend/leaderl/data/{text} exists on {name}") for text in names]
+
+
+def comparable(view: ClusterStatus) -> frozenset[tuple[str, ...]]:
+    """The view without its order, and with a deposed leader taken for the follower that it becomes."""
+    return frozenset(
+        (row.name, row.ip, row.guid, "follower", "follower", row.elasticsearch)
+        if row.role == "deposed_leader"
+        else (row.name, row.ip, row.guid, row.role, row.postgresql, row.elasticsearch)
+        for row in view.members
+    )
+
+
+def _pairs(text: str) -> dict[str, str]:
+    """`leader: 1; waiting: 0` as a mapping; a part without a colon stands under its own name."""
+    parts = (part.partition(":") for part in text.split(";") if part.strip())
+    return {key.strip(): value.strip() for key, _, value in parts}
+
+
+def _fail(text: str) -> Finding:
+    return Finding(Status.FAIL, text)
+
+
+def _error(text: str, row: Member) -> Finding:
+    cells = (row.name, row.ip, row.guid, row.role, row.postgresql, row.elasticsearch)
+    return Finding(Status.ERROR, f"{text}: {'  '.join(cells)}")
+
+
+def _unread(row: ServiceState | SystemState) -> Finding:
+    return Finding(Status.ERROR, f"a line of the status is not understood: {row.line}")

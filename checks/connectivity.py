@@ -1,0 +1,58 @@
+"""Every node is reached, lets us in, and answers what it is asked.
+
+## What it checks
+The scanner opened one connection to the node, logged in, and got an answer to every question that the selected checks
+need answered. It is part of every scan, for every node, whatever checks are selected.
+
+## Why it matters
+A node that cannot be asked can hide anything. Its other checks are then not evaluated, and the verdict cannot be GO.
+
+## How to fix it
+The message names the cause: a name that does not resolve, a closed port, a host key or certificate that is not
+trusted, credentials that are not accepted, a time limit. Clear it and scan again; `preflight probes INVENTORY` prints
+what is sent to the node.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from checks.check import NodeCheck, NodeView
+from checks.facts import Contact
+from checks.outcome import Outcome, Remediation, Severity, passed, undetermined
+from checks.scan import CONNECTIVITY
+
+EXPECTED = "reached, logged in, every question answered"
+
+
+def judge(view: NodeView) -> Outcome:
+    """Judge how the conversation with the node went."""
+    contact = view.fact(Contact)
+    counts = f"{contact.answered} of {contact.asked} questions answered"
+    hint = Remediation(contact.hint) if contact.hint else CHECK.remediation
+    evidence: dict[str, Any] = {
+        "transport": contact.transport,
+        "asked": contact.asked,
+        "answered": contact.answered,
+        "unanswered": list(contact.unanswered),
+    }
+    if contact.failure:
+        return undetermined(contact.failure, expected=EXPECTED, observed=counts, remediation=hint, **evidence)
+    if contact.unanswered or contact.answered < contact.asked:
+        missing = ", ".join(contact.unanswered) or f"{contact.asked - contact.answered} of {contact.asked}"
+        return undetermined(
+            f"no answer to: {missing}", expected=EXPECTED, observed=counts, remediation=hint, **evidence
+        )
+    message = f"reached over {contact.transport}; {counts}"
+    return passed(message, expected=EXPECTED, observed=counts, **evidence)
+
+
+CHECK = NodeCheck(
+    id=CONNECTIVITY,
+    title="Node answers",
+    severity=Severity.HIGH,
+    doc=__doc__,
+    remediation=Remediation("Clear the cause named in the message (network, trust, credentials), then scan again."),
+    facts=(Contact,),
+    judge=judge,
+)

@@ -1,0 +1,95 @@
+"""Which version of the product a node runs, from its files or package, else as the inventory declares it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from checks.check import NodeView
+from checks.chef_backend.facts import ChefBackendVersion
+from checks.facts import Unknown
+from checks.secret_server.facts import AppFiles
+from checks.upgrade_path import parse_product_version
+from checks.versions import VersionError, parse_file_version, parse_version, secret_server_text
+
+MAIN_LIBRARY = "thycotic.ihawu.business.dll"
+"""The library whose version is taken for the product's, where the libraries disagree."""
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """What is known of a node's version."""
+
+    version: str | None
+    """As the vendor writes it; None where it is unknown."""
+    read: bool
+    """True where the node itself said so; False where the inventory stands in."""
+    problem: str = ""
+    """Why it could not be read from the node; empty where it was."""
+    doubts: tuple[str, ...] = ()
+    """What speaks against it: libraries that disagree, a declared version that is another."""
+    as_read: tuple[tuple[str, str], ...] = ()
+    """Each file, or the package, with the version text as read."""
+
+    @property
+    def origin(self) -> str:
+        """Where the version comes from, for messages."""
+        return "read from the node" if self.read else "declared in the inventory"
+
+
+def installed(view: NodeView) -> Installed:
+    """The version that `view`'s node runs."""
+    product = view.cluster.product
+    found = _from_files(view) if product == "secret-server" else _from_package(view)
+    if view.current is None:
+        return found
+    try:
+        parse_product_version(product, view.current)
+    except VersionError as error:
+        doubt = f"`current` in the inventory cannot be used: {error}"
+        return Installed(found.version, found.read, found.problem, (*found.doubts, doubt), found.as_read)
+    declared = view.current.strip()
+    if found.version is None:
+        return Installed(declared, read=False, problem=found.problem, doubts=found.doubts, as_read=found.as_read)
+    if parse_product_version(product, declared) == parse_product_version(product, found.version):
+        return found
+    doubt = f"the inventory declares {declared}, the node says {found.version}"
+    return Installed(found.version, read=True, doubts=(*found.doubts, doubt), as_read=found.as_read)
+
+
+def _from_package(view: NodeView) -> Installed:
+    found = view.look(ChefBackendVersion)
+    if isinstance(found, Unknown):
+        return Installed(None, read=False, problem=found.reason)
+    try:
+        parse_version(found.text)
+    except VersionError as error:
+        return Installed(None, read=False, problem=str(error), as_read=(("chef-backend", found.text),))
+    return Installed(found.text, read=True, as_read=(("chef-backend", found.text),))
+
+
+def _from_files(view: NodeView) -> Installed:
+    found = view.look(AppFiles)
+    if isinstance(found, Unknown):
+        return Installed(None, read=False, problem=found.reason)
+    as_read = tuple((file.name, file.version) for file in found.files)
+    versions: dict[str, str] = {}
+    malformed = ""
+    for name, text in as_read:
+        try:
+            versions[name.lower()] = secret_server_text(parse_file_version(text))
+        except VersionError as error:
+            malformed = malformed or (f"{name}: {error}" if text else f"{name} carries no version")
+    if not versions:
+        problem = malformed or f"no Thycotic*.dll in {found.root}\\bin"
+        return Installed(None, read=False, problem=problem, as_read=as_read)
+    ranked = Counter(versions.values()).most_common()
+    if len(ranked) == 1:
+        return Installed(ranked[0][0], read=True, as_read=as_read)
+    text = ", ".join(f"{version} ({count} file{'s' * (count != 1)})" for version, count in ranked)
+    doubts = (f"the application's libraries disagree: {text}",)
+    if MAIN_LIBRARY in versions:
+        return Installed(versions[MAIN_LIBRARY], read=True, doubts=doubts, as_read=as_read)
+    if ranked[0][1] > ranked[1][1]:
+        return Installed(ranked[0][0], read=True, doubts=doubts, as_read=as_read)
+    return Installed(None, read=False, problem=doubts[0], as_read=as_read)

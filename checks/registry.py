@@ -1,0 +1,27 @@
+"""Every check that comes with preflight, in the order in which reports show them."""
+
+from __future__ import annotations
+
+from checks import connectivity, stepping_stone
+from checks.check import Check
+from checks.chef_backend import cluster_status
+from checks.secret_server import (
+    app_version_match,
+    dotnet_framework,
+    encryption_config_match,
+    iis_integrated_pipeline,
+    sql_server_version,
+    windows_version,
+)
+
+BUILTIN: tuple[Check, ...] = (
+    connectivity.CHECK,
+    sql_server_version.CHECK,
+    windows_version.CHECK,
+    dotnet_framework.CHECK,
+    iis_integrated_pipeline.CHECK,
+    stepping_stone.CHECK,
+    encryption_config_match.CHECK,
+    app_version_match.CHECK,
+    cluster_status.CHECK,
+)

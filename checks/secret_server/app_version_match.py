@@ -1,0 +1,84 @@
+"""All web nodes run the same version of the application.
+
+## What it checks
+The file versions of the application's own libraries (`bin\\Thycotic*.dll`) on every web node. Where the libraries of
+one node disagree, `Thycotic.ihawu.Business.dll` decides, else the majority, and the disagreement is a warning.
+`current` in the inventory (of the node, else of its cluster) stands in where nothing can be read; where both are
+known and differ, that is a warning, and what was read counts. Two versions that were read on two nodes are a failure;
+against one that is only declared it cannot be told.
+
+## Why it matters
+A node whose files differ from the database's version does not run. It was most likely left out of the last upgrade.
+
+## How to fix it
+Copy the application folder, without `database.config` and `encryption.config`, from a node that works over the
+outlier.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from checks.check import ClusterCheck, ClusterView
+from checks.groups import group
+from checks.installed import installed
+from checks.outcome import Outcome, Remediation, Severity, failed, not_applicable, passed, undetermined, warned
+from checks.secret_server.facts import AppFiles
+from checks.secret_server.vendor import CLUSTERING_URL
+
+EXPECTED = "the same version on all web nodes"
+
+
+def judge(view: ClusterView) -> Outcome:
+    """Compare the versions as far as they are known."""
+    found = [(node.name, installed(node)) for node in view.nodes]
+    known = [(name, one.version, one.read) for name, one in found if one.version is not None]
+    gaps = [f"{name}: {one.problem}" for name, one in found if one.version is None]
+    doubts = [f"{name}: {doubt}" for name, one in found for doubt in one.doubts]
+    observed = "; ".join(f"{name} {version}{'' if read else ' (declared)'}" for name, version, read in known)
+    evidence: dict[str, Any] = {
+        "nodes": {
+            name: {"version": one.version, "origin": one.origin if one.version else "", "files": dict(one.as_read)}
+            for name, one in found
+        }
+    }
+    read_groups = group((name, version) for name, version, read in known if read)
+    groups = group((name, version) for name, version, _ in known)
+    tail = "".join(f"; {note}" for note in [*doubts, *gaps])
+    if not read_groups.agree:
+        message = f"{read_groups.sentence()}: {observed}{tail}"
+        return failed(message, expected=EXPECTED, observed=observed, **evidence)
+    if gaps:
+        message = f"the version of {len(gaps)} of {len(found)} web nodes is unknown{tail}"
+        return undetermined(message, expected=EXPECTED, observed=observed, **evidence)
+    if not groups.agree:
+        message = f"cannot tell: {groups.sentence()}, but not every version was read from its node: {observed}{tail}"
+        return undetermined(message, expected=EXPECTED, observed=observed, **evidence)
+    version = known[0][1]
+    if doubts:
+        return warned(
+            f"{version} on all web nodes, with doubts{tail}", expected=EXPECTED, observed=observed, **evidence
+        )
+    if len(found) == 1:
+        return not_applicable(f"one web node ({version}): nothing to compare", observed=observed, **evidence)
+    declared = [name for name, _, read in known if not read]
+    origin = f" ({', '.join(declared)}: as the inventory declares)" if declared else ""
+    return passed(f"{version} on all {len(found)} web nodes{origin}", expected=EXPECTED, observed=observed, **evidence)
+
+
+CHECK = ClusterCheck(
+    id="app-version-match",
+    title="Application version is the same on all web nodes",
+    severity=Severity.HIGH,
+    doc=__doc__,
+    remediation=Remediation(
+        "Copy the application folder from a node that works to the outlier, except database.config and "
+        "encryption.config.",
+        url=CLUSTERING_URL,
+    ),
+    products=("secret-server",),
+    roles=("web",),
+    optional_facts=(AppFiles,),
+    references=(CLUSTERING_URL,),
+    judge=judge,
+)

@@ -1,0 +1,107 @@
+"""The application pool that serves Secret Server runs in Integrated pipeline mode.
+
+## What it checks
+The pool of every IIS application whose folder is the web root, found by path and not by name. A pool that says
+nothing has the mode of `applicationPoolDefaults`, else Integrated; an application that names no pool has the one of
+`applicationDefaults`. A configuration that `redirection.config` moved elsewhere is followed. Secret Server
+10.0.000000 and later need Integrated.
+
+## Why it matters
+From 10.0 on the site does not start in a Classic pool: the upgrade ends with an error page on that node.
+
+## How to fix it
+Set the pool's managed pipeline mode to Integrated before the window. If Integrated Windows Authentication is used,
+the authentication settings in IIS change with it.
+"""
+
+from __future__ import annotations
+
+from checks.check import NodeCheck, NodeView
+from checks.outcome import Outcome, Remediation, Severity, combine, undetermined
+from checks.secret_server.facts import IisApplication, IisConfiguration, WebRoot
+from checks.secret_server.vendor import AUTHENTICATION_URL, PIPELINE_URL
+from checks.thresholds import Requirements, breach, met, requirements
+
+ID = "iis-integrated-pipeline"
+_MODES = {"0": "integrated", "1": "classic", "integrated": "integrated", "classic": "classic"}
+
+
+def judge(view: NodeView) -> Outcome:
+    """Judge the pool of each application in the web root."""
+    root = view.fact(WebRoot).path
+    iis = view.fact(IisConfiguration)
+    needs = requirements(view, ID)
+    if isinstance(needs, Outcome):
+        return needs
+    serving = [app for app in iis.applications if _same_folder(app.physical_path, root)]
+    if not serving:
+        found = "; ".join(f"{_name(app)} in {app.physical_path}" for app in iis.applications) or "none"
+        return undetermined(
+            f"no IIS application has the web root {root} as its folder; applications found: {found}",
+            observed=found,
+            configuration=iis.path,
+            **needs.evidence,
+        )
+    return combine([_pool(needs, iis, app) for app in serving])
+
+
+def _pool(needs: Requirements, iis: IisConfiguration, app: IisApplication) -> Outcome:
+    if not app.pool:
+        return undetermined(f"{_name(app)} names no application pool, and no default does", **needs.evidence)
+    pool = next((pool for pool in iis.pools if pool.name.lower() == app.pool.lower()), None)
+    if pool is None:
+        found = ", ".join(pool.name for pool in iis.pools) or "none"
+        return undetermined(
+            f"{_name(app)} runs in pool {app.pool}, which is not defined; pools found: {found}", **needs.evidence
+        )
+    mode = _MODES.get(pool.pipeline_mode.lower())
+    if mode is None:
+        return undetermined(
+            f"pool {pool.name} has the pipeline mode {pool.pipeline_mode!r}, which is not known", **needs.evidence
+        )
+    source = "set on the pool" if pool.mode_source == "pool" else f"from {pool.mode_source}"
+    if pool.mode_source == "default":
+        source = "IIS's default"
+    observed = f"pool {pool.name} of {_name(app)} is {mode.capitalize()} ({source})"
+    judged = [
+        met(d, observed, needs) if d.rule.requires.lower() == mode else breach(d, observed, needs) for d in needs.due
+    ]
+    return combine(judged)
+
+
+def _name(app: IisApplication) -> str:
+    return f"{app.site}{app.path}"
+
+
+def _same_folder(one: str, other: str) -> bool:
+    return _folder(one) == _folder(other)
+
+
+def _folder(path: str) -> str:
+    plain = path.strip().strip('"').replace("/", "\\").removeprefix("\\\\?\\").lower()
+    head, body = plain[:2], plain[2:]
+    while "\\\\" in body:
+        body = body.replace("\\\\", "\\")
+    return (head + body).rstrip("\\")
+
+
+CHECK = NodeCheck(
+    id=ID,
+    title="Application pool is in Integrated pipeline mode",
+    severity=Severity.CRITICAL,
+    doc=__doc__,
+    remediation=Remediation(
+        "Set the managed pipeline mode of the application's pool to Integrated (replace POOL by its name).",
+        command='%windir%\\system32\\inetsrv\\appcmd.exe set apppool "POOL" /managedPipelineMode:Integrated',
+        url=PIPELINE_URL,
+    ),
+    products=("secret-server",),
+    roles=("web",),
+    facts=(WebRoot, IisConfiguration),
+    references=(
+        PIPELINE_URL,
+        AUTHENTICATION_URL,
+        "https://learn.microsoft.com/en-us/iis/configuration/system.applicationhost/applicationpools/add/",
+    ),
+    judge=judge,
+)

@@ -1,0 +1,36 @@
+"""The vendor's own pages, each pinned to the revision that was read."""
+
+from __future__ import annotations
+
+_DOCS = "https://github.com/thycotic/ss-docs/blob"
+
+CLUSTERING_URL = (
+    f"{_DOCS}/0358ec4405b482f870cf61586357d242abe79ba3"
+    "/secret-server-setup/upgrading/upgrading-with-web-clustering/index.md"
+)
+"""Upgrading Secret Server with web clustering."""
+
+REQUIREMENTS_URL = f"{_DOCS}/5a7e408d0896eb747469277de15f13cd024c75ee/secret-server-setup/system-requirements/index.md"
+"""System requirements."""
+
+PIPELINE_URL = "http://updates.thycotic.net/link.ashx?IisPiplineIntegratedKnowledgeBase"
+"""Configuring IIS for installing or upgrading to Secret Server 10."""
+
+AUTHENTICATION_URL = (
+    "https://thycotic.force.com/support/s/article/Setting-Up-Integrated-Windows-Authentication-in-Secret-Server-10-0"
+)
+"""Integrated Windows Authentication from 10.0 on."""
+
+DOTNET_451_URL = "http://support.thycotic.com/KB/a388/secret-server-moving-to-net-framework-451.aspx"
+"""Secret Server moving to .NET Framework 4.5.1."""
+
+DOTNET_48_URL = (
+    f"{_DOCS}/57d294f90571682014f2e35144d7727f8b5f3b5c/secret-server-setup/upgrading/net-4-8-upgrade/index.md"
+)
+"""Upgrading to .NET Framework 4.8."""
+
+ENCRYPTION_URL = (
+    "https://thycotic.force.com/support/s/article/Encryption-key-doesnt-match-error"
+    "?r=3&ui-force-components-controllers-recordGlobalValueProvider.RecordGvp.getRecord=1"
+)
+"""Encryption key doesn't match error."""

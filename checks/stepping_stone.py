@@ -1,0 +1,153 @@
+"""The target can be reached in one step, or the versions that have to be installed before it are named.
+
+## What it checks
+The way from the installed version (the oldest one, where the nodes differ) to the target, against the vendor's
+stepping stones. A stop that is needed is a failure that names the next version to install; one that the vendor's
+documents do not state outright is a warning. A target older than what is installed is an error in the plan, hence a
+failure; an equal one is nothing to do. What is known of a step (downtime, no rolling upgrade) is a warning. The
+version comes from the nodes, and from `current` in the inventory where it cannot be read.
+
+## Why it matters
+An upgrade that leaves out a stepping stone fails half-way, with a database or a cluster that neither version can use.
+
+## How to fix it
+Plan one window for each version named, in that order: install it on all nodes, confirm that the cluster works, take a
+new backup, go on. Or correct `target` in the inventory.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from packaging.specifiers import SpecifierSet
+
+from checks.check import ClusterCheck, ClusterView
+from checks.chef_backend.facts import ChefBackendVersion
+from checks.groups import enumerate_names
+from checks.installed import installed
+from checks.outcome import (
+    Outcome,
+    Remediation,
+    Severity,
+    combine,
+    failed,
+    not_applicable,
+    passed,
+    undetermined,
+    warned,
+)
+from checks.rules import Rule
+from checks.secret_server.facts import AppFiles
+from checks.secret_server.vendor import CLUSTERING_URL
+from checks.upgrade_path import CHECK_ID, PlanError, UpgradePath, parse_product_version, path_to, target_of
+
+
+def judge(view: ClusterView) -> Outcome:
+    """Lay out the way from the oldest node to the target."""
+    try:
+        target = target_of(view.cluster)
+    except PlanError as error:
+        return undetermined(str(error))
+    product = view.cluster.product
+    found = [(node.name, installed(node)) for node in view.nodes]
+    known = [(parse_product_version(product, one.version), name, one) for name, one in found if one.version is not None]
+    gaps = [f"{name}: {one.problem}" for name, one in found if one.version is None]
+    without = f"; version unknown: {'; '.join(gaps)}" if gaps else ""
+    evidence: dict[str, Any] = {
+        "target": target,
+        "nodes": {name: {"version": one.version, "origin": one.origin if one.version else ""} for name, one in found},
+    }
+    if not known:
+        remedy = Remediation(
+            "Declare `current` for the cluster in the inventory, or clear what keeps it from being read."
+        )
+        return undetermined(f"installed version unknown: {'; '.join(gaps)}", remediation=remedy, **evidence)
+    goal = parse_product_version(product, target)
+    newer = [name for version, name, _ in known if version > goal]
+    oldest, oldest_name, start = min(known, key=lambda row: row[0])
+    observed = ", ".join(f"{name} {one.version}" + ("" if one.read else " (declared)") for _, name, one in known)
+    if newer:
+        message = f"error in the plan: target {target} is older than what {enumerate_names(newer)} runs"
+        remedy = Remediation(
+            "Correct `target` in the inventory; the vendor documents no way back but a restored backup."
+        )
+        return failed(message + without, observed=observed, remediation=remedy, **evidence)
+    if gaps and oldest == goal:
+        return undetermined(f"cannot tell whether all nodes run {target}{without}", observed=observed, **evidence)
+    if oldest == goal:
+        return not_applicable(f"nothing to do: {target} is installed", observed=observed, **evidence)
+    path = path_to(product, view.cluster.rules, start.version, target)
+    evidence["path"] = [hop.version for hop in path.hops]
+    source = f"{start.version}"
+    if any(version != oldest for version, _, _ in known):
+        source += f" (the oldest, on {oldest_name})"
+    outcomes = [_stops(path, source, observed, evidence), *_notes(view, path, observed)]
+    if gaps and combine(outcomes).status is not outcomes[0].status.FAIL:
+        outcomes.append(undetermined(f"an older node would need another way{without}", observed=observed, **evidence))
+    return combine(outcomes)
+
+
+def _stops(path: UpgradePath, source: str, observed: str, evidence: dict[str, Any]) -> Outcome:
+    stops = [hop for hop in path.hops if hop.stone]
+    if not stops:
+        return passed(f"{source} to {path.target} in one step", expected="one step", observed=observed, **evidence)
+    rules = [hop.stone for hop in stops if hop.stone]
+    then = ", then ".join(hop.version for hop in path.hops[1:])
+    message = f"{source} to {path.target} needs a stop: install {path.hops[0].version} first, then {then}"
+    message += "".join(f" ({rule.note})" for rule in rules if rule.note)
+    unsure = [rule for rule in rules if rule.confidence != "documented"]
+    message += "".join(f" ({rule.confidence}: {rule.source})" for rule in unsure)
+    evidence["rules"] = [{"id": rule.id, "requires": rule.requires, "source": rule.source} for rule in rules]
+    end = failed if any(rule.effect == "fail" for rule in rules) else warned
+    remedy = Remediation(
+        f"Upgrade to {path.hops[0].version} in a window of its own before anything else.", url=rules[0].url
+    )
+    return end(
+        message,
+        expected=f"{path.hops[0].version} is installed first",
+        observed=observed,
+        remediation=remedy,
+        **evidence,
+    )
+
+
+def _notes(view: ClusterView, path: UpgradePath, observed: str) -> list[Outcome]:
+    """What else the rules say of the installed version, and of each step."""
+    outcomes = []
+    starts = [str(path.current), *(hop.version for hop in path.hops)]
+    for rule in view.cluster.rules.of(CHECK_ID):
+        end = failed if rule.effect == "fail" else warned
+        if rule.requires == "note":
+            steps = [
+                f"{start} to {hop.version}"
+                for start, hop in zip(starts, path.hops, strict=False)
+                if rule.applies_from(start) and rule.applies_to(hop.version)
+            ]
+            if steps:
+                outcomes.append(end(_noted(f"{', '.join(steps)}: {rule.text}", rule), observed=observed))
+        elif not rule.requires[:1].isdigit() and rule.applies_to(path.target):
+            start_version = parse_product_version(view.cluster.product, starts[0])
+            if not SpecifierSet(rule.requires).contains(start_version, prereleases=True):
+                outcomes.append(end(_noted(rule.text, rule), expected=rule.requires, observed=observed))
+    return outcomes
+
+
+def _noted(message: str, rule: Rule) -> str:
+    return f"{message} ({rule.note})" if rule.note else message
+
+
+CHECK = ClusterCheck(
+    id=CHECK_ID,
+    title="Upgrade path has no missing stepping stone",
+    severity=Severity.CRITICAL,
+    doc=__doc__,
+    remediation=Remediation("Install the versions that the message names, in that order, before the target."),
+    products=("secret-server", "chef-backend"),
+    roles=("web", "backend"),
+    optional_facts=(AppFiles, ChefBackendVersion),
+    references=(
+        CLUSTERING_URL,
+        "https://docs.chef.io/server/upgrade_server_ha_v2/",
+    ),
+    judge=judge,
+)

@@ -1,0 +1,113 @@
+"""What the vendor asks for at each version on the way to the target, and whether a measured version meets it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.version import Version
+
+from checks.check import NodeView
+from checks.installed import installed
+from checks.outcome import Outcome, combine, failed, not_applicable, passed, undetermined, warned
+from checks.rules import Rule
+from checks.upgrade_path import PlanError, path_to, target_of
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A rule that holds somewhere on the way."""
+
+    rule: Rule
+    hop: str
+    """The first version on the way that asks for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Requirements:
+    """What a check has to hold a node to."""
+
+    target: str
+    due: tuple[Due, ...]
+
+    @property
+    def evidence(self) -> dict[str, Any]:
+        """The rules as a report shows them."""
+        return {
+            "target": self.target,
+            "rules": [
+                {
+                    "id": due.rule.id,
+                    "requires": due.rule.requires,
+                    "at": due.hop,
+                    "source": due.rule.source,
+                    "confidence": due.rule.confidence,
+                    **({"url": due.rule.url} if due.rule.url else {}),
+                    **({"override": due.rule.override} if due.rule.override else {}),
+                }
+                for due in self.due
+            ],
+        }
+
+
+def requirements(view: NodeView, check: str) -> Requirements | Outcome:
+    """The rules of `check` at every hop from the node's version to the target, or why there is nothing to judge.
+
+    Where the node's version is unknown, every stepping stone is taken to be on the way. A node that runs the target
+    already, or something newer, is held to what the target asks for.
+    """
+    rules = view.cluster.rules
+    try:
+        target = target_of(view.cluster)
+    except PlanError as error:
+        return undetermined(str(error))
+    path = path_to(view.cluster.product, rules, installed(view).version, target)
+    hops = [hop.version for hop in path.hops] or [target]
+    firsts = ((rule, next((hop for hop in hops if rule.applies_to(hop)), None)) for rule in rules.of(check))
+    due = tuple(Due(rule, hop) for rule, hop in firsts if hop)
+    if due:
+        return Requirements(target, due)
+    off = "; ".join(rule.note for rule in rules.overridden() if rule.check == check)
+    reason = f"no known requirement for an upgrade to {target}"
+    return not_applicable(f"{reason} ({off})" if off else reason, target=target)
+
+
+def measured(needs: Requirements, version: Version, observed: str, *, consequence: str = "") -> Outcome:
+    """Hold `version` to every requirement whose `requires` is a specifier. `observed` says what was found, in words."""
+    return combine([_against(due, version, observed, needs, consequence) for due in needs.due])
+
+
+def breach(due: Due, observed: str, needs: Requirements, *, consequence: str = "") -> Outcome:
+    """The outcome for a requirement that `observed` does not meet."""
+    rule = due.rule
+    message = f"{observed}, but {due.hop} needs {rule.text}"
+    if rule.confidence != "documented":
+        message += f" ({rule.confidence}: {rule.source})"
+    if consequence and rule.effect == "fail":
+        message += f"; {consequence}"
+    end = failed if rule.effect == "fail" else warned
+    return end(_noted(message, rule), expected=rule.text, observed=observed, **needs.evidence)
+
+
+def met(due: Due, observed: str, needs: Requirements) -> Outcome:
+    """The outcome for a requirement that `observed` meets."""
+    return passed(_noted(observed, due.rule), expected=due.rule.text, observed=observed, **needs.evidence)
+
+
+def _against(due: Due, version: Version, observed: str, needs: Requirements, consequence: str) -> Outcome:
+    try:
+        wanted = SpecifierSet(due.rule.requires)
+    except InvalidSpecifier:
+        return undetermined(
+            f"rule {due.rule.id}: requires = {due.rule.requires!r} is no version specifier such as '>=11.0'",
+            observed=observed,
+            **needs.evidence,
+        )
+    if wanted.contains(version, prereleases=True):
+        return met(due, observed, needs)
+    return breach(due, observed, needs, consequence=consequence)
+
+
+def _noted(message: str, rule: Rule) -> str:
+    return f"{message} ({rule.note})" if rule.note else message

@@ -1,0 +1,82 @@
+"""The way from the installed version to the target: which versions have to be installed on it, in order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from packaging.version import Version
+
+from checks.check import ClusterInfo
+from checks.rules import Rule, RuleSet
+from checks.versions import VersionError, parse_secret_server, parse_version
+
+CHECK_ID = "stepping-stone"
+"""The check whose rules name the stones."""
+
+NO_TARGET = "no target version: set `target` in the inventory, or --target {name}=VERSION"
+
+
+class PlanError(Exception):
+    """The way cannot be laid out; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One version that is installed on the way."""
+
+    version: str
+    """As the vendor writes it."""
+    stone: Rule | None
+    """The rule that asks for this stop; None for the target itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class UpgradePath:
+    """The way from the installed version to the target."""
+
+    current: str | None
+    """None: unknown, and every stone that a source could need is on the way."""
+    target: str
+    hops: tuple[Hop, ...]
+    """What is installed, in order, the target last; empty where the target is installed already, or older."""
+
+
+def parse_product_version(product: str, text: str) -> Version:
+    """A version as the product's vendor writes it. Raises VersionError."""
+    return parse_secret_server(text) if product == "secret-server" else parse_version(text)
+
+
+def target_of(cluster: ClusterInfo) -> str:
+    """The cluster's target version, checked. Raises PlanError."""
+    if cluster.target is None or not cluster.target.strip():
+        raise PlanError(NO_TARGET.format(name=cluster.name))
+    try:
+        parse_product_version(cluster.product, cluster.target)
+    except VersionError as error:
+        raise PlanError(f"the target version cannot be used: {error}") from None
+    return cluster.target.strip()
+
+
+def stones(rules: RuleSet) -> tuple[Rule, ...]:
+    """The rules that ask for a stop: `requires` is a bare version."""
+    return tuple(rule for rule in rules.of(CHECK_ID) if rule.requires[:1].isdigit())
+
+
+def path_to(product: str, rules: RuleSet, current: str | None, target: str) -> UpgradePath:
+    """The hops from `current` (None: unknown) to `target`.
+
+    Raises VersionError where a version is malformed.
+    """
+    goal = parse_product_version(product, target)
+    start = None if current is None else parse_product_version(product, current)
+    if start is not None and start >= goal:
+        return UpgradePath(current, target, ())
+    due = []
+    for rule in stones(rules):
+        stop = parse_version(rule.requires)
+        wanted = rule.applies_to(target) and (current is None or rule.applies_from(current))
+        if wanted and stop < goal and (start is None or start < stop):
+            due.append((stop, rule))
+    due.sort(key=lambda pair: pair[0])
+    stops = {rule.requires: Hop(rule.requires, rule) for _, rule in reversed(due)}
+    return UpgradePath(current, target, (*reversed(stops.values()), Hop(target, None)))

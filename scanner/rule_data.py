@@ -1,0 +1,18 @@
+"""Loads the vendors' rules, which lie as TOML beside the checks that apply them."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import resources
+
+from checks.rules import RuleSet, parse_rules
+
+
+@cache
+def load_rules(product: str) -> RuleSet:
+    """The vendor's rules of `product`, for example "secret-server"; none for a product without such a file.
+
+    Raises RuleError for a file that cannot be used, which a test excludes for those that are shipped.
+    """
+    source = resources.files("checks").joinpath(product.replace("-", "_"), "rules.toml")
+    return parse_rules(source.read_text(encoding="utf-8")) if source.is_file() else RuleSet(())
