@@ -1,0 +1,166 @@
+"""All sh probes of a node as one POSIX script for `sh -s`, and its output taken apart again.
+
+The output is a row of frames, each on lines of its own; the nonce is new for every conversation, so no answer can imitate one:
+
+    NONCE begin ID SECONDS BYTES    seconds it may take, and most bytes of it that count
+    ...what the probe printed...
+    NONCE end ID EXIT               124: its time was up
+    NONCE late ID                   not asked, the budget was used up
+    NONCE done
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+
+from checks.facts import Unknown
+from scanner.probes.probe import Answer, Probe
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_TIMED_OUT = 124
+
+# Why it is built so:
+# - Every probe has an empty standard input, or it would eat the rest of this script.
+# - `head` bounds the output, and the exit status goes around it through descriptor 3.
+# - A command under sudo, or one stuck in the kernel, cannot be killed by us. So the asking happens in the background,
+#   and the reader in the foreground gives up on it 2 s after its time; nothing of it can then write any more, or hold the
+#   connection open (`exec`, because shells keep a spare copy of what a redirected function call replaces).
+# - Scripts arrive single-quoted rather than in here-documents, which some shells keep in files under /tmp: a node with a
+#   full disk must still be able to answer.
+_DRIVER = r"""
+pf_clock() {
+    if read -r pf_now pf_rest </proc/uptime; then pf_now=${pf_now%%.*}; else pf_now=$(date +%s); fi 2>/dev/null
+}
+pf_cut() { if [ "$pf_head" ]; then head -c "$((pf_bytes + 1))"; else cat; fi; }
+pf_relay() { if [ "$pf_timeout" ]; then $pf_timeout "$((pf_left + 2))" cat; else cat; fi; }
+pf_ask() {
+    pf_exit=$({ { ${pf_timeout:+$pf_timeout $pf_left} sh -c "$2" 3>&- 4>&-; echo "$?" >&3; } | pf_cut >&4; } 3>&1)
+    if [ "$pf_exit" = 137 ]; then
+        pf_asked=$pf_now; pf_clock
+        [ "$((pf_now - pf_asked))" -lt "$pf_left" ] || pf_exit=124
+    fi
+    printf '\n%s end %s %s\n' "$pf_nonce" "$1" "${pf_exit:-255}"
+}
+pf_probe() {
+    pf_clock
+    pf_left=$((pf_until - pf_now))
+    if [ "$pf_left" -lt 1 ]; then printf '\n%s late %s\n' "$pf_nonce" "$1"; return; fi
+    [ "$pf_left" -lt "$2" ] || pf_left=$2
+    printf '\n%s begin %s %s %s\n' "$pf_nonce" "$1" "$pf_left" "$pf_bytes"
+    { { exec </dev/null 2>&1 4>&1; pf_ask "$1" "$3"; } & } | pf_relay || printf '\n%s end %s 124\n' "$pf_nonce" "$1"
+}
+unset BASH_ENV ENV CDPATH
+LC_ALL=C
+PATH="${PATH:+$PATH:}/usr/local/sbin:/usr/sbin:/sbin:/opt/chef-backend/bin:/opt/opscode/bin"
+[ "$(id -u)" != 0 ] || SUDO=
+export LC_ALL PATH SUDO
+cd /
+pf_head= pf_timeout=
+if printf x | head -c 1; then pf_head=y; fi >/dev/null 2>&1
+if timeout -k 1 9 true; then pf_timeout='timeout -k 1'; elif timeout 9 true; then pf_timeout=timeout; fi >/dev/null 2>&1
+pf_clock
+pf_until=$((pf_now + pf_budget))
+"""
+
+
+def compose(
+    probes: Sequence[Probe],
+    *,
+    nonce: str,
+    budget_s: float,
+    options: Mapping[str, object],
+    sudo: bool,
+    probe_bytes: int,
+) -> str:
+    """The script that asks all `probes` in turn, for the standard input of `sh -s`. It exits with 0, whatever they say.
+
+    `budget_s` is looked at before each probe; a probe gets no more than what is left of it. The whole may overrun it by 2 s,
+    where a command cannot be killed. Raises ValueError for a probe that is not sh, or for a name that is no shell variable's.
+    """
+    lines = [
+        f"SUDO={shlex.quote('sudo -n' if sudo else '')}",
+        f"pf_nonce={shlex.quote(nonce)} pf_bytes={int(probe_bytes)} pf_budget={max(1, int(budget_s))}",
+    ]
+    asked = []
+    for probe in probes:
+        if probe.language != "sh":
+            raise ValueError(f"probe {probe.id} is {probe.language}, not sh")
+        script = _assignments(probe, options) + probe.script
+        asked.append(f"pf_probe {shlex.quote(probe.id)} {max(1, int(probe.timeout_s))} {shlex.quote(script)}")
+    # Braces: the shell runs nothing before it has read the whole, so half a script does nothing.
+    body = "\n".join([*lines, _DRIVER.strip(), *asked])
+    return f"{{\n{body}\nprintf '\\n%s done\\n' \"$pf_nonce\"\nexit 0\n}}\n"
+
+
+def _assignments(probe: Probe, options: Mapping[str, object]) -> str:
+    """The probe's own options as exported variables; what is not set is unset, whatever the login brought along."""
+    lines = []
+    for name in probe.parameters:
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"probe {probe.id}: {name!r} cannot be a shell variable")
+        if name not in options:
+            lines.append(f"unset {name}\n")
+            continue
+        value = options[name]
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+        if "\0" in text:
+            raise ValueError(f"probe {probe.id}: option {name} holds a NUL byte")
+        lines.append(f"{name}={shlex.quote(text)}; export {name}\n")
+    return "".join(lines)
+
+
+def parse(output: bytes, *, nonce: str, probe_ids: Sequence[str]) -> dict[str, Answer | Unknown]:
+    """What each of `probe_ids` answered, from whole or cut-off output. Noise around the frames is ignored."""
+    mark = re.escape(nonce.encode())
+    frame = re.compile(
+        rb"(?:\A|\n)"
+        + mark
+        + rb" (?:begin (?P<begin>\S+)(?: (?P<seconds>\d+) (?P<bytes>\d+))?"
+        + rb"|end (?P<end>\S+) (?P<exit>\d+)|late (?P<late>\S+)|(?P<done>done))\r?(?=\n)"
+    )
+    answers: dict[str, Answer | Unknown] = {}
+    begun: re.Match[bytes] | None = None
+    done = framed = False
+    for found in frame.finditer(output):
+        framed = True
+        if found["begin"]:
+            begun = found
+        elif found["end"] and begun and found["end"] == begun["begin"]:
+            # One line break follows the begin, one precedes the end; neither is the probe's.
+            answers.setdefault(_text(found["end"]), _answer(output[begun.end() + 1 : found.start()], begun, found))
+            begun = None
+        elif found["late"]:
+            answers.setdefault(_text(found["late"]), Unknown("not asked: the node's time was used up before its turn"))
+        elif found["done"]:
+            done = True
+    if begun:
+        answers.setdefault(_text(begun["begin"]), Unknown("cut off in mid-answer"))
+    if done:
+        missing = "no answer among those of the node"
+    elif framed:
+        missing = "the node's output ended before this was answered"
+    else:
+        missing = _strange(output)
+    return {probe_id: answers.get(probe_id, Unknown(missing)) for probe_id in probe_ids}
+
+
+def _answer(body: bytes, begin: re.Match[bytes], end: re.Match[bytes]) -> Answer | Unknown:
+    exit_code = int(end["exit"])
+    if exit_code == _TIMED_OUT:
+        after = f" after {int(begin['seconds'])} s" if begin["seconds"] else ""
+        return Unknown(f"timed out on the node{after}")
+    most = int(begin["bytes"]) if begin["bytes"] else len(body)
+    return Answer(_text(body[:most]), exit_code, truncated=len(body) > most)
+
+
+def _strange(output: bytes) -> str:
+    first = next((line for line in _text(output[:4096]).splitlines() if line.strip()), "")
+    if not first:
+        return "the node answered nothing"
+    return f"the node answered something else: {' '.join(first.split())[:120]}"
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", errors="backslashreplace")
