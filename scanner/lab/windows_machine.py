@@ -1,0 +1,205 @@
+"""A recorded Windows: a few registry keys and files as plain data, seen through the accessors of the real script."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+
+from scanner.lab.windows_table import read_table
+
+
+class AccessError(Exception):
+    """What an accessor throws. The text is the real script's: `kind: what: message`."""
+
+    def __init__(self, kind: str, what: str, message: str) -> None:
+        super().__init__(f"{kind}: {what}: {message}")
+        self.kind = kind
+        """missing, denied, locked or unreadable."""
+
+
+_MESSAGES = {
+    "missing": "The system cannot find the file specified.",
+    "denied": "Access is denied.",
+    "locked": "The process cannot access the file because it is being used by another process.",
+    "unreadable": "The network path was not found.",
+}
+
+ARCHIVE = 0x20
+DIRECTORY = 0x10
+ENCRYPTED = 0x4000
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One recorded file."""
+
+    text: str = ""
+    sha256: str = ""
+    """Empty: of `text` in UTF-8."""
+    version: str = ""
+    attributes: int = ARCHIVE
+    size: int | None = None
+    """Bytes; None: of `text` in UTF-8."""
+    state: str = ""
+    """Empty, or `denied`, `locked` or `unreadable`: how opening it fails."""
+    hidden: bool = False
+    """True where even its attributes are denied."""
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A recorded Windows host that answers the batch as the real script would there."""
+
+    registry: Mapping[str, Mapping[str, str | int] | str] = field(default_factory=dict)
+    """`HKLM\\...` to its values; the string "denied" for a key that may not be opened."""
+    files: Mapping[str, File] = field(default_factory=dict)
+    """Full path to the file. Folders are those that hold files, and those of `folders`."""
+    folders: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    powershell: str = "5.1.17763.1"
+    language_mode: str = "FullLanguage"
+    slow: Mapping[str, float] = field(default_factory=dict)
+    """Probe id to the seconds that it takes."""
+    canned: Mapping[str, object] = field(default_factory=dict)
+    """Probe id to the value it gives; wins over the emulation, and is all there is for a plugin's probe."""
+    errors: Mapping[str, str] = field(default_factory=dict)
+    """Probe id to the error it ends in."""
+    noise: str = ""
+    """Text that a chatty host prints before the answer."""
+    frame: str = ""
+    """Empty, or `truncated`, `garbage`, `empty` or `plain`: what becomes of the answer."""
+
+    @classmethod
+    def from_table(cls, table: Mapping[str, object]) -> Machine:
+        r"""A machine from what a scenario says of it. All keys are optional; nothing given is a bare Windows 2019.
+
+        `windows`: "2008", "2008 R2", "2012", "2012 R2", "2016", "2019", "2022", "2025" or "client" (Windows 10).
+        `product_type`: 1 client, 2 domain controller, 3 server (default).
+        `powershell`: its version; default is the one that ships with `windows` ("2.0" on 2008 R2).
+        `dotnet`: "4.5.1", "4.8", ..., a release number, or "none". Default "4.8".
+        `sql`: array of tables `{name, version, patch_level, edition, id, wow64}`; `version` alone is enough
+            ("11.0.2100.60"); `name` defaults to "MSSQLSERVER", `wow64 = true` is a 32-bit instance.
+        `app_version`: installs Secret Server: "10.9.000005" gives `bin\Thycotic*.dll` of file version 10.9.5.0, the
+            registry value WebDir, IIS and `encryption.config`. A list gives each library a version of its own.
+        `web_root`: where it lies; default `C:\inetpub\wwwroot\SecretServer`.
+        `web_dir`: the registry's WebDir; default `web_root`; "" leaves the value out.
+        `encryption_config`: any text, which stands for the file's content (equal texts, equal hashes), or a table
+            `{text, state, efs, size, hidden}` with `state` one of "missing", "locked", "denied", "unreadable".
+            Default: one fixed text, so that nodes agree.
+        `iis`: false for a host without IIS, or a table: `mode` ("Integrated", "Classic", "0", "1", or "" for no
+            attribute, the default), `defaults_mode` (in applicationPoolDefaults), `pool` (default
+            "SecretServerAppPool"), `named` (false: the application names no pool), `defaults_pool` (sites'
+            applicationDefaults, default "DefaultAppPool"), `site_pool` (the site's own applicationDefaults), `site`,
+            `path` (virtual, default "/SecretServer"), `physical` (default `web_root`), `shared` (folder that
+            redirection.config points to), `sites` (array of further `{name, path, physical, pool}`).
+            Without `app_version` there is no IIS unless asked for.
+        `application_host_config`: the file as literal XML, instead of `iis`; `redirection_config` likewise.
+        `registry`: `'HKLM\...' = {Name = value}` adds or replaces values, `= "denied"` closes a key and what is
+            below it.
+        `files`: `'C:\...' = {text, sha256, version, attributes, size, state, hidden}`, a string for `text`, or
+            false to take a file away. `folders`: paths of empty folders.
+        `environment`: variables beside SystemDrive, SystemRoot, windir, ProgramFiles.
+        `language_mode`: "ConstrainedLanguage" for a locked-down PowerShell.
+        `slow`: `probe-id = seconds` really spent; `errors`: `probe-id = "text"`; `canned`: `probe-id = value`.
+        `noise`: text before the answer; `frame`: "truncated", "garbage", "empty" or "plain" (no gzip).
+        Raises MachineError, naming the key, for what it does not know.
+        """
+        recorded = read_table(table)
+        machine = cls(
+            registry=recorded.registry,
+            files={path: File(**values) for path, values in recorded.files.items()},
+            folders=recorded.folders,
+            environment=recorded.environment,
+            powershell=recorded.powershell,
+        )
+        return replace(machine, **recorded.rest)
+
+    def registry_value(self, key: str, name: str) -> str | int | None:
+        """Get-PfRegistryValue: None where the key or the value is missing."""
+        values = self._key(key)
+        return next((value for known, value in values.items() if known.lower() == name.lower()), None)
+
+    def registry_value_names(self, key: str) -> list[str]:
+        """Get-PfRegistryValueNames: none where the key is missing."""
+        return list(self._key(key))
+
+    def expand(self, text: str) -> str:
+        """Expand-PfEnvironment: unknown variables stay as they are."""
+        known = {name.lower(): value for name, value in self.environment.items()}
+        return re.sub(r"%([^%]+)%", lambda match: known.get(match[1].lower(), match[0]), text)
+
+    def system_folder(self) -> str:
+        """Get-PfSystemFolder."""
+        return self.expand(r"%windir%\System32")
+
+    def attributes(self, path: str) -> int | None:
+        """Get-PfFileAttributes: None where there is no such file or folder."""
+        wanted = _folded(path)
+        found = self._file(path)
+        if found is not None:
+            if found.hidden:
+                raise AccessError("denied", path, _MESSAGES["denied"])
+            return found.attributes
+        below = wanted + "\\"
+        known = any(_folded(name).startswith(below) for name in self.files)
+        known = known or any((_folded(name) + "\\").startswith(below) for name in self.folders)
+        return DIRECTORY if known else None
+
+    def file_text(self, path: str) -> str:
+        """Get-PfFileText."""
+        return self._opened(path).text
+
+    def file_hash(self, path: str) -> str:
+        """Get-PfFileHash: lower-case SHA-256."""
+        found = self._opened(path)
+        return found.sha256 or hashlib.sha256(found.text.encode()).hexdigest()
+
+    def file_size(self, path: str) -> int:
+        """Get-PfFileSize. A locked or unreadable file still tells its size."""
+        found = self._file(path)
+        if found is None:
+            raise AccessError("missing", path, _MESSAGES["missing"])
+        return len(found.text.encode()) if found.size is None else found.size
+
+    def file_version(self, path: str) -> str:
+        """Get-PfFileVersion: empty where the file carries none, or cannot be opened."""
+        found = self._file(path)
+        if found is None:
+            raise AccessError("missing", path, _MESSAGES["missing"])
+        return "" if found.state else found.version
+
+    def file_names(self, folder: str, pattern: str) -> list[str]:
+        """Get-PfFileNames: names of the files in `folder` that fit, in Windows' order."""
+        inside = _folded(folder) + "\\"
+        names = [path.replace("/", "\\")[len(inside) :] for path in self.files if _folded(path).startswith(inside)]
+        fitting = [name for name in names if "\\" not in name and fnmatchcase(name.lower(), pattern.lower())]
+        return sorted(fitting, key=str.lower)
+
+    def _key(self, key: str) -> Mapping[str, str | int]:
+        wanted = key.lower()
+        for name, values in self.registry.items():
+            closed = isinstance(values, str) and (wanted == name.lower() or wanted.startswith(name.lower() + "\\"))
+            if closed:
+                raise AccessError("denied", key, "Requested registry access is not allowed.")
+        found = next((values for name, values in self.registry.items() if name.lower() == wanted), {})
+        return {} if isinstance(found, str) else found
+
+    def _file(self, path: str) -> File | None:
+        wanted = _folded(path)
+        return next((found for name, found in self.files.items() if _folded(name) == wanted), None)
+
+    def _opened(self, path: str) -> File:
+        found = self._file(path)
+        if found is None:
+            raise AccessError("missing", path, _MESSAGES["missing"])
+        if found.state or found.hidden:
+            kind = found.state or "denied"
+            raise AccessError(kind, path, _MESSAGES.get(kind, kind))
+        return found
+
+
+def _folded(path: str) -> str:
+    return path.replace("/", "\\").rstrip("\\").lower()

@@ -1,0 +1,293 @@
+"""From a scenario's short words ("2008 R2", ".NET 4.8", "Classic") to the registry values and files of such a host."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from xml.sax.saxutils import quoteattr
+
+WEB_ROOT = r"C:\inetpub\wwwroot\SecretServer"
+_CURRENT_VERSION = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion"
+_SQL = "Microsoft\\Microsoft SQL Server"
+_INETSRV = r"C:\Windows\System32\inetsrv\config"
+
+_WINDOWS = {
+    "2008": ("Windows Server (R) 2008 Standard", "6.0", 6002, "Service Pack 2", "2.0"),
+    "2008 R2": ("Windows Server 2008 R2 Standard", "6.1", 7601, "Service Pack 1", "2.0"),
+    "2012": ("Windows Server 2012 Standard", "6.2", 9200, "", "3.0"),
+    "2012 R2": ("Windows Server 2012 R2 Standard", "6.3", 9600, "", "4.0"),
+    "2016": ("Windows Server 2016 Standard", "6.3", 14393, "", "5.1.14393.6343"),
+    "2019": ("Windows Server 2019 Standard", "6.3", 17763, "", "5.1.17763.5202"),
+    "2022": ("Windows Server 2022 Standard", "6.3", 20348, "", "5.1.20348.2227"),
+    "2025": ("Windows Server 2025 Standard", "6.3", 26100, "", "5.1.26100.1"),
+    "client": ("Windows 10 Pro", "6.3", 19045, "", "5.1.19041.3803"),
+}
+_DOTNET = {
+    "4.5": 378389,
+    "4.5.1": 378675,
+    "4.5.2": 379893,
+    "4.6": 393295,
+    "4.6.1": 394254,
+    "4.6.2": 394802,
+    "4.7": 460798,
+    "4.7.1": 461308,
+    "4.7.2": 461808,
+    "4.8": 528040,
+    "4.8.1": 533320,
+}
+_PRODUCT_TYPES = {1: "WinNT", 2: "LanmanNT", 3: "ServerNT"}
+_SQL_PREFIX = {"9": "MSSQL", "10": "MSSQL10"}
+
+_REST = ("language_mode", "slow", "errors", "canned", "noise", "frame")
+_OTHERS = (
+    *("windows", "product_type", "powershell", "dotnet", "sql", "app_version", "web_root", "web_dir"),
+    *("encryption_config", "iis", "application_host_config", "redirection_config"),
+    *("registry", "files", "folders", "environment"),
+)
+_KEYS = frozenset(_REST + _OTHERS)
+_IIS_KEYS = frozenset(
+    ("mode", "defaults_mode", "pool", "named", "defaults_pool", "site_pool", "site", "path", "physical", "shared")
+    + ("sites",)
+)
+_CONFIG_KEYS = frozenset(("text", "state", "efs", "size", "hidden"))
+_FILE_KEYS = frozenset(("text", "sha256", "version", "attributes", "size", "state", "hidden"))
+_SQL_KEYS = frozenset(("name", "version", "patch_level", "edition", "id", "wow64"))
+_FRAMES = ("", "truncated", "garbage", "empty", "plain")
+
+
+class MachineError(ValueError):
+    """A scenario's table says something that no machine has. The message names the key."""
+
+
+@dataclass(slots=True)
+class Recorded:
+    """What a table amounts to."""
+
+    registry: dict[str, dict[str, str | int] | str] = field(default_factory=dict)
+    files: dict[str, dict[str, Any]] = field(default_factory=dict)
+    folders: tuple[str, ...] = ()
+    environment: dict[str, str] = field(default_factory=dict)
+    powershell: str = ""
+    rest: dict[str, Any] = field(default_factory=dict)
+
+
+def read_table(table: Mapping[str, object]) -> Recorded:
+    """What the keys of `Machine.from_table` amount to. Raises MachineError."""
+    _known(table, _KEYS, "")
+    recorded = Recorded(
+        environment={
+            "SystemDrive": "C:",
+            "SystemRoot": r"C:\Windows",
+            "windir": r"C:\Windows",
+            "ProgramFiles": r"C:\Program Files",
+        },
+        folders=tuple(str(folder) for folder in _array(table, "folders")),
+        rest={key: table[key] for key in _REST if key in table},
+    )
+    if table.get("frame", "") not in _FRAMES:
+        raise MachineError(f"frame: {table['frame']!r} is none of {', '.join(_FRAMES[1:])}")
+    _windows(recorded, table)
+    _dotnet(recorded, table.get("dotnet", "4.8"))
+    for number, row in enumerate(_array(table, "sql")):
+        _sql_instance(recorded, row, f"sql[{number}]")
+    if "app_version" in table:
+        _application(recorded, table)
+    _iis(recorded, table)
+    _literal(recorded, table)
+    return recorded
+
+
+def _windows(recorded: Recorded, table: Mapping[str, object]) -> None:
+    wanted = table.get("windows", "2019")
+    if wanted not in _WINDOWS:
+        raise MachineError(f"windows: {wanted!r} is none of {', '.join(_WINDOWS)}")
+    name, version, build, service_pack, powershell = _WINDOWS[str(wanted)]
+    recorded.powershell = str(table.get("powershell", powershell))
+    values: dict[str, str | int] = {
+        "ProductName": name,
+        "CurrentVersion": version,
+        "CurrentBuild": str(build),
+        "CurrentBuildNumber": str(build),
+    }
+    if service_pack:
+        values["CSDVersion"] = service_pack
+    if build >= 10240:  # from Windows 10 on, CurrentVersion stays at 6.3 and these two tell the truth
+        values |= {"CurrentMajorVersionNumber": 10, "CurrentMinorVersionNumber": 0}
+    recorded.registry[_CURRENT_VERSION] = values
+    kind = table.get("product_type", 1 if wanted == "client" else 3)
+    if kind not in _PRODUCT_TYPES:
+        raise MachineError(f"product_type: {kind!r} is none of 1, 2, 3")
+    options = r"HKLM\SYSTEM\CurrentControlSet\Control\ProductOptions"
+    recorded.registry[options] = {"ProductType": _PRODUCT_TYPES[kind]}
+
+
+def _dotnet(recorded: Recorded, wanted: object) -> None:
+    if wanted == "none":
+        return
+    release = _DOTNET.get(str(wanted)) if not isinstance(wanted, int) else wanted
+    if release is None:
+        raise MachineError(f"dotnet: {wanted!r} is none of {', '.join(_DOTNET)}, a release number or 'none'")
+    key = r"HKLM\SOFTWARE\Microsoft\NET Framework Setup\NDP\v4\Full"
+    recorded.registry[key] = {"Install": 1, "Release": release}
+
+
+def _sql_instance(recorded: Recorded, row: object, place: str) -> None:
+    if not isinstance(row, Mapping) or not isinstance(row.get("version"), str):
+        raise MachineError(f'{place}: expected a table with at least `version = "11.0.2100.60"`')
+    _known(row, _SQL_KEYS, f"{place}.")
+    name, version = str(row.get("name", "MSSQLSERVER")), str(row["version"])
+    major, minor = [*version.split("."), "", ""][:2]
+    prefix = _SQL_PREFIX.get(major, f"MSSQL{major}") + ("_50" if (major, minor) == ("10", "50") else "")
+    instance = str(row.get("id", f"{prefix}.{name}"))
+    software = r"HKLM\SOFTWARE\Wow6432Node" if row.get("wow64") else r"HKLM\SOFTWARE"
+    names = recorded.registry.setdefault(rf"{software}\{_SQL}\Instance Names\SQL", {})
+    if isinstance(names, dict):
+        names[name] = instance
+    recorded.registry[rf"{software}\{_SQL}\{instance}\Setup"] = {
+        "Version": version,
+        "PatchLevel": str(row.get("patch_level", version)),
+        "Edition": str(row.get("edition", "Standard Edition")),
+    }
+
+
+def _application(recorded: Recorded, table: Mapping[str, object]) -> None:
+    root = str(table.get("web_root", WEB_ROOT)).rstrip("\\")
+    web_dir = str(table.get("web_dir", root))
+    if web_dir:
+        recorded.registry[r"HKLM\SOFTWARE\Thycotic\Secret Server"] = {"WebDir": web_dir}
+    versions = table["app_version"]
+    listed = [str(version) for version in versions] if isinstance(versions, list) else [str(versions)] * 3
+    libraries = ("Thycotic.ihawu.Business.dll", "Thycotic.AppCore.dll", "Thycotic.Foundation.dll")
+    for library, version in zip(libraries, listed, strict=False):
+        recorded.files[rf"{root}\bin\{library}"] = {"version": _file_version(version), "size": 1048576}
+    recorded.files[rf"{root}\web.config"] = {"text": "<configuration/>"}
+    config = table.get("encryption_config", "the cluster's key")
+    if isinstance(config, str):
+        config = {"text": config}
+    if not isinstance(config, Mapping):
+        raise MachineError("encryption_config: expected a text or a table")
+    _known(config, _CONFIG_KEYS, "encryption_config.")
+    values = {key: config[key] for key in ("text", "state", "size", "hidden") if key in config}
+    if config.get("efs"):
+        values["attributes"] = 0x4000 | 0x20
+    if values.get("state") != "missing":
+        recorded.files[rf"{root}\encryption.config"] = values
+
+
+def _file_version(version: str) -> str:
+    """10.9.000005 is 10.9.5.0 in a file's resources."""
+    parts = version.split(".")
+    if len(parts) == 3 and all(part.isdigit() for part in parts):
+        return ".".join(str(int(part)) for part in parts) + ".0"
+    return version
+
+
+NO_IIS = False
+
+
+def _iis(recorded: Recorded, table: Mapping[str, object]) -> None:
+    literal = table.get("application_host_config")
+    iis = table.get("iis", {} if "app_version" in table else NO_IIS)
+    if iis is NO_IIS and literal is None:
+        return
+    settings = iis if isinstance(iis, Mapping) else {}
+    _known(settings, _IIS_KEYS, "iis.")
+    shared = str(settings.get("shared", "")).rstrip("\\")
+    redirection = table.get("redirection_config", _redirection(shared))
+    recorded.files[rf"{_INETSRV}\redirection.config"] = {"text": str(redirection)}
+    text = literal if literal is not None else _application_host(settings, str(table.get("web_root", WEB_ROOT)))
+    recorded.files[rf"{shared or _INETSRV}\applicationHost.config"] = {"text": str(text)}
+
+
+def _redirection(shared: str) -> str:
+    if not shared:
+        return "<configuration><configurationRedirection /></configuration>"
+    return (
+        f'<configuration><configurationRedirection enabled="true" path={quoteattr(shared)} '
+        'userName="CORP\\iis-share" password="[enc:AesProvider:bm90IGEgc2VjcmV0:enc]" /></configuration>'
+    )
+
+
+def _application_host(settings: Mapping[str, Any], root: str) -> str:
+    pool = str(settings.get("pool", "SecretServerAppPool"))
+    site = str(settings.get("site", "Default Web Site"))
+    path = str(settings.get("path", "/SecretServer"))
+    own = {"applicationPool": pool} if settings.get("named", True) else {}
+    application = _application_element(path, str(settings.get("physical", root)), own)
+    home = "" if path == "/" else _application_element("/", r"%SystemDrive%\inetpub\wwwroot", {})
+    site_pool = settings.get("site_pool")
+    site_defaults = f"<applicationDefaults{_attributes({'applicationPool': str(site_pool)})}/>" if site_pool else ""
+    sites = [f"<site{_attributes({'name': site, 'id': '1'})}>{home}{application}{site_defaults}</site>"]
+    pools = [pool, "DefaultAppPool"]
+    for number, row in enumerate(settings.get("sites", []), start=2):
+        row_pool = str(row.get("pool", "DefaultAppPool"))
+        other = _application_element(str(row.get("path", "/")), str(row["physical"]), {"applicationPool": row_pool})
+        sites.append(f"<site{_attributes({'name': str(row['name']), 'id': str(number)})}>{other}</site>")
+        pools.append(row_pool)
+    pools += [str(name) for name in (site_pool, settings.get("defaults_pool")) if name]
+    mode = str(settings.get("mode", ""))
+    adds = "".join(
+        f"<add{_attributes({'name': name, **({'managedPipelineMode': mode} if mode and name == pool else {})})}/>"
+        for name in dict.fromkeys(pools)
+    )
+    defaults_mode = str(settings.get("defaults_mode", ""))
+    defaults = _attributes({"managedPipelineMode": defaults_mode} if defaults_mode else {})
+    default_pool = _attributes({"applicationPool": str(settings.get("defaults_pool", "DefaultAppPool"))})
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\n<configuration><system.applicationHost>'
+        f'<applicationPools>{adds}<applicationPoolDefaults{defaults}><processModel identityType="SpecificUser" '
+        'userName="CORP\\svc-ss" password="[enc:IISWASOnlyAesProvider:bm90IGEgc2VjcmV0:enc]" />'
+        f"</applicationPoolDefaults></applicationPools><sites>{''.join(sites)}"
+        f"<applicationDefaults{default_pool}/></sites></system.applicationHost></configuration>\n"
+    )
+
+
+def _application_element(path: str, physical: str, own: Mapping[str, str]) -> str:
+    folder = _attributes({"path": "/", "physicalPath": physical})
+    return f"<application{_attributes({'path': path, **own})}><virtualDirectory{folder}/></application>"
+
+
+def _attributes(values: Mapping[str, str]) -> str:
+    return "".join(f" {name}={quoteattr(value)}" for name, value in values.items())
+
+
+def _literal(recorded: Recorded, table: Mapping[str, object]) -> None:
+    for key, values in _table(table, "registry").items():
+        if values == "denied":
+            recorded.registry[key] = "denied"
+        elif isinstance(values, Mapping):
+            known = recorded.registry.get(key)
+            recorded.registry[key] = {**(known if isinstance(known, dict) else {}), **values}
+        else:
+            raise MachineError(f"registry.{key}: expected a table of values, or 'denied'")
+    for path, values in _table(table, "files").items():
+        if values is False:
+            recorded.files.pop(path, None)
+            continue
+        given = {"text": values} if isinstance(values, str) else values
+        if not isinstance(given, Mapping):
+            raise MachineError(f"files.{path}: expected a table, a text or false")
+        _known(given, _FILE_KEYS, f"files.{path}.")
+        recorded.files[path] = {**recorded.files.get(path, {}), **given}
+    recorded.environment |= {name: str(value) for name, value in _table(table, "environment").items()}
+
+
+def _known(table: Mapping[str, object], keys: frozenset[str], place: str) -> None:
+    odd = sorted(set(table) - keys)
+    if odd:
+        raise MachineError(f"{place}{odd[0]}: unknown key; there are {', '.join(sorted(keys))}")
+
+
+def _table(table: Mapping[str, object], key: str) -> Mapping[str, Any]:
+    value = table.get(key, {})
+    if not isinstance(value, Mapping):
+        raise MachineError(f"{key}: expected a table")
+    return value
+
+
+def _array(table: Mapping[str, object], key: str) -> list[object]:
+    value = table.get(key, [])
+    if not isinstance(value, list):
+        raise MachineError(f"{key}: expected an array")
+    return value
