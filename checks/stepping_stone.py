@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from packaging.specifiers import SpecifierSet
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from checks.check import ClusterCheck, ClusterView
 from checks.chef_backend.facts import ChefBackendVersion
@@ -29,6 +29,7 @@ from checks.outcome import (
     Outcome,
     Remediation,
     Severity,
+    Status,
     combine,
     failed,
     not_applicable,
@@ -39,7 +40,16 @@ from checks.outcome import (
 from checks.rules import Rule
 from checks.secret_server.facts import AppFiles
 from checks.secret_server.vendor import CLUSTERING_URL
-from checks.upgrade_path import CHECK_ID, PlanError, UpgradePath, parse_product_version, path_to, target_of
+from checks.upgrade_path import (
+    CHECK_ID,
+    PlanError,
+    UpgradePath,
+    is_stone,
+    parse_product_version,
+    path_to,
+    target_of,
+)
+from checks.versions import parse_version
 
 
 def judge(view: ClusterView) -> Outcome:
@@ -82,7 +92,7 @@ def judge(view: ClusterView) -> Outcome:
     if any(version != oldest for version, _, _ in known):
         source += f" (the oldest, on {oldest_name})"
     outcomes = [_stops(path, source, observed, evidence), *_notes(view, path, observed)]
-    if gaps and combine(outcomes).status is not outcomes[0].status.FAIL:
+    if gaps and combine(outcomes).status is not Status.FAIL:
         outcomes.append(undetermined(f"an older node would need another way{without}", observed=observed, **evidence))
     return combine(outcomes)
 
@@ -125,9 +135,13 @@ def _notes(view: ClusterView, path: UpgradePath, observed: str) -> list[Outcome]
             ]
             if steps:
                 outcomes.append(end(_noted(f"{', '.join(steps)}: {rule.text}", rule), observed=observed))
-        elif not rule.requires[:1].isdigit() and rule.applies_to(path.target):
-            start_version = parse_product_version(view.cluster.product, starts[0])
-            if not SpecifierSet(rule.requires).contains(start_version, prereleases=True):
+        elif not is_stone(rule) and rule.applies_to(path.target):
+            try:
+                allowed = SpecifierSet(rule.requires).contains(parse_version(starts[0]), prereleases=True)
+            except InvalidSpecifier:
+                outcomes.append(undetermined(f"rule {rule.id}: requires = {rule.requires!r} is not understood"))
+                continue
+            if not allowed:
                 outcomes.append(end(_noted(rule.text, rule), expected=rule.requires, observed=observed))
     return outcomes
 
@@ -147,7 +161,7 @@ CHECK = ClusterCheck(
     optional_facts=(AppFiles, ChefBackendVersion),
     references=(
         CLUSTERING_URL,
-        "https://docs.chef.io/server/upgrade_server_ha_v2/",
+        "https://docs.chef.io/upgrade_server_ha_v2/",
     ),
     judge=judge,
 )

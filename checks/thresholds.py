@@ -21,7 +21,7 @@ class Due:
 
     rule: Rule
     hop: str
-    """The first version on the way that asks for it."""
+    """The first version on the way that asks for it; the target where the way is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,9 @@ def requirements(view: NodeView, check: str) -> Requirements | Outcome:
         return undetermined(str(error))
     path = path_to(view.cluster.product, rules, installed(view).version, target)
     hops = [hop.version for hop in path.hops] or [target]
+    if path.current is None:
+        # What is needed in any case is better told of the target than of a stop that may not be on the way.
+        hops.insert(0, hops.pop())
     firsts = ((rule, next((hop for hop in hops if rule.applies_to(hop)), None)) for rule in rules.of(check))
     due = tuple(Due(rule, hop) for rule, hop in firsts if hop)
     if due:
@@ -81,7 +84,9 @@ def measured(needs: Requirements, version: Version, observed: str, *, consequenc
 def breach(due: Due, observed: str, needs: Requirements, *, consequence: str = "") -> Outcome:
     """The outcome for a requirement that `observed` does not meet."""
     rule = due.rule
-    message = f"{observed}, but {due.hop} needs {rule.text}"
+    way = "" if due.hop == needs.target else f", on the way to {needs.target},"
+    verb = "needs" if rule.effect == "fail" else "asks for"
+    message = f"{observed}, but {due.hop}{way} {verb} {rule.text}"
     if rule.confidence != "documented":
         message += f" ({rule.confidence}: {rule.source})"
     if consequence and rule.effect == "fail":

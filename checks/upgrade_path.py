@@ -57,9 +57,9 @@ def target_of(cluster: ClusterInfo) -> str:
     return cluster.target.strip()
 
 
-def stones(rules: RuleSet) -> tuple[Rule, ...]:
-    """The rules that ask for a stop: `requires` is a bare version."""
-    return tuple(rule for rule in rules.of(CHECK_ID) if rule.requires[:1].isdigit())
+def is_stone(rule: Rule) -> bool:
+    """Whether the rule asks for a stop: its `requires` is a bare version."""
+    return rule.requires[:1].isdigit()
 
 
 def path_to(product: str, rules: RuleSet, current: str | None, target: str) -> UpgradePath:
@@ -72,7 +72,7 @@ def path_to(product: str, rules: RuleSet, current: str | None, target: str) -> U
     if start is not None and start >= goal:
         return UpgradePath(current, target, ())
     due = []
-    for rule in stones(rules):
+    for rule in filter(is_stone, rules.of(CHECK_ID)):
         stop = parse_version(rule.requires)
         wanted = rule.applies_to(target) and (current is None or rule.applies_from(current))
         if wanted and stop < goal and (start is None or start < stop):

@@ -50,7 +50,13 @@ def judge(view: ClusterView) -> Outcome:
         },
     }
     outcomes = [
-        Outcome(finding.status, f"{finding.text}{_witnesses(names, view)}", EXPECTED, observed, evidence)
+        Outcome(
+            finding.status,
+            finding.text + ("" if finding.local else _witnesses(names, view)),
+            EXPECTED,
+            observed,
+            evidence,
+        )
         for finding, names in seen.items()
     ]
     views = group((node.name, health.comparable(status)) for node, status in tables)
@@ -67,14 +73,9 @@ def judge(view: ClusterView) -> Outcome:
 
 
 def _of_node(node: NodeView) -> list[Finding]:
-    if node.absence:
-        return [Finding(Status.ERROR, f"{node.name} was not asked: {node.absence}")]
     table, status, files = node.look(ClusterStatus), node.look(ServiceStatus), node.look(LeaderFlags)
-    findings = [
-        Finding(Status.ERROR, f"{node.name}: {found.reason}")
-        for found in (table, status, files)
-        if isinstance(found, Unknown)
-    ]
+    reasons = [found.reason for found in (table, status, files) if isinstance(found, Unknown)]
+    findings = [Finding(Status.ERROR, f"{node.name}: {reason}", local=True) for reason in reasons]
     deposed = 0
     if isinstance(table, ClusterStatus):
         deposed = sum(row.role == "deposed_leader" for row in table.members)
@@ -86,7 +87,7 @@ def _of_node(node: NodeView) -> list[Finding]:
             findings.append(Finding(Status.ERROR, "no line for the disks, which backends print since 1.4"))
     if isinstance(files, LeaderFlags):
         findings += health.flags(node.name, files)
-    return findings
+    return list(dict.fromkeys(findings))
 
 
 def _before_1_4(node: NodeView) -> bool:
@@ -117,12 +118,12 @@ CHECK = ClusterCheck(
     remediation=Remediation(
         "Bring the member that the message names back and let it catch up before the upgrade.",
         command="sudo chef-backend-ctl status",
-        url="https://docs.chef.io/server/upgrade_server_ha_v2/",
+        url="https://docs.chef.io/upgrade_server_ha_v2/",
     ),
     products=("chef-backend",),
     roles=("backend",),
     facts=(ClusterStatus, ServiceStatus, LeaderFlags),
     optional_facts=(ChefBackendVersion,),
-    references=("https://docs.chef.io/server/upgrade_server_ha_v2/", "https://docs.chef.io/server/install_server_ha/"),
+    references=("https://docs.chef.io/upgrade_server_ha_v2/", "https://docs.chef.io/install_server_ha/"),
     judge=judge,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ _SERVICES: Mapping[str, Mapping[str, str]] = {
     "elasticsearch": {"state": "green", "nodes online": "3/3"},
 }
 _SYSTEM = {"health": "green", "healthy nodes": "3/3"}
+_KINDS = tuple(re.compile(kind) for kind in (r"\d{1,4}", r"\d{1,4}/\d{1,4}", "green|yellow|red", "local-only"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,8 @@ class Finding:
     """FAIL, WARN, or ERROR for what is not understood."""
     text: str
     """Equal for two backends that see the same."""
+    local: bool = False
+    """True where it concerns the backend itself, which `text` names, and not what it sees of the cluster."""
 
 
 def members(view: ClusterStatus) -> list[Finding]:
@@ -78,7 +82,7 @@ def services(name: str, status: ServiceStatus, *, deposed: int = 0) -> list[Find
     findings += [Finding(Status.ERROR, f"no line for {missing}") for missing in _SERVICES if missing not in there]
     for service in status.services:
         if not service.running:
-            findings.append(_fail(f"{service.name} is down on {name}"))
+            findings.append(_fail(f"{service.name} is down on {name}", local=True))
         findings += _distributed(service, deposed)
     return findings
 
@@ -90,19 +94,25 @@ def _distributed(service: ServiceState, deposed: int) -> list[Finding]:
     said = _pairs(service.distributed)
     if "error" in said:
         return [_fail(f"{service.name} says: {service.distributed}")]
-    if set(said) != set(wanted):
-        return [_unread(service)]
-    numbers = all(value.isdigit() for value in wanted.values())
-    if numbers and not all(value.isdigit() for value in said.values()):
+    if not _understood(said, wanted):
         return [_unread(service)]
     # A member between two roles is counted nowhere for a while; the warning about it says so.
-    if said == wanted or (deposed and numbers and _in_transition(service.name, said, deposed)):
+    if said == wanted or (deposed and _in_transition(service.name, said, deposed)):
         return []
     return [_fail(f"{service.name}: {service.distributed}")]
 
 
+def _understood(said: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
+    """Whether `said` has the keys of `wanted`, each with a value of its kind."""
+    return set(said) == set(wanted) and all(
+        any(kind.fullmatch(said[key]) and kind.fullmatch(value) for kind in _KINDS) for key, value in wanted.items()
+    )
+
+
 def _in_transition(name: str, said: Mapping[str, str], deposed: int) -> bool:
-    counted = "follower" if name == "leaderl" else "synced"
+    counted = {"leaderl": "follower", "postgresql": "synced"}.get(name)
+    if counted is None:
+        return False
     firm = {"leader": "1", "waiting": "0"}
     return all(said[key] == value for key, value in firm.items() if key in said) and int(said[counted]) >= 2 - deposed
 
@@ -113,8 +123,10 @@ def systems(name: str, status: ServiceStatus) -> list[Finding]:
     for system in status.systems:
         said = _pairs(system.distributed)
         if system.local.upper() != "OK":
-            findings.append(_fail(f"{system.name} on {name}: {system.local}"))
-        if "error" not in said and set(said) != set(_SYSTEM):
+            findings.append(_fail(f"{system.name} on {name}: {system.local}", local=True))
+        if "error" in said:
+            findings.append(_fail(f"{system.name} says: {system.distributed}"))
+        elif not _understood(said, _SYSTEM):
             findings.append(_unread(system))
         elif said != _SYSTEM:
             findings.append(_fail(f"{system.name}: {system.distributed}"))
@@ -124,7 +136,7 @@ def systems(name: str, status: ServiceStatus) -> list[Finding]:
 def flags(name: str, found: LeaderFlags) -> list[Finding]:
     """Judge the files that keep a backend from serving."""
     names = [text for text, there in (("unsynced", found.unsynced), ("no-start-pgsql", found.no_start_pgsql)) if there]
-    return [_fail(f"/var/opt/chef-backend/leaderl/data/{text} exists on {name}") for text in names]
+    return [_fail(f"/var/opt/chef-backend/leaderl/data/{text} exists on {name}", local=True) for text in names]
 
 
 def comparable(view: ClusterStatus) -> frozenset[tuple[str, ...]]:
@@ -143,8 +155,8 @@ def _pairs(text: str) -> dict[str, str]:
     return {key.strip(): value.strip() for key, _, value in parts}
 
 
-def _fail(text: str) -> Finding:
-    return Finding(Status.FAIL, text)
+def _fail(text: str, *, local: bool = False) -> Finding:
+    return Finding(Status.FAIL, text, local)
 
 
 def _error(text: str, row: Member) -> Finding:

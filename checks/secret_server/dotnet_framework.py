@@ -19,7 +19,7 @@ from packaging.version import Version
 
 from checks.check import NodeCheck, NodeView
 from checks.outcome import Outcome, Remediation, Severity
-from checks.secret_server.facts import DotnetFramework
+from checks.secret_server.facts import AppFiles, DotnetFramework
 from checks.secret_server.microsoft import DOTNET_URL, dotnet_version
 from checks.secret_server.vendor import DOTNET_48_URL, DOTNET_451_URL
 from checks.thresholds import measured, requirements
@@ -52,6 +52,7 @@ CHECK = NodeCheck(
     products=("secret-server",),
     roles=("web",),
     facts=(DotnetFramework,),
+    optional_facts=(AppFiles,),
     references=(DOTNET_451_URL, DOTNET_48_URL, DOTNET_URL),
     judge=judge,
 )

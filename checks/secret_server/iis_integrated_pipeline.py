@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from checks.check import NodeCheck, NodeView
 from checks.outcome import Outcome, Remediation, Severity, combine, undetermined
-from checks.secret_server.facts import IisApplication, IisConfiguration, WebRoot
+from checks.secret_server.facts import AppFiles, IisApplication, IisConfiguration, WebRoot
 from checks.secret_server.vendor import AUTHENTICATION_URL, PIPELINE_URL
 from checks.thresholds import Requirements, breach, met, requirements
 
@@ -98,6 +98,7 @@ CHECK = NodeCheck(
     products=("secret-server",),
     roles=("web",),
     facts=(WebRoot, IisConfiguration),
+    optional_facts=(AppFiles,),
     references=(
         PIPELINE_URL,
         AUTHENTICATION_URL,

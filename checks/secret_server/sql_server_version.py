@@ -20,7 +20,7 @@ from packaging.version import Version
 
 from checks.check import NodeCheck, NodeView
 from checks.facts import Unknown
-from checks.outcome import Outcome, Remediation, Severity, combine, undetermined, warned
+from checks.outcome import Outcome, Remediation, Severity, Status, combine, undetermined, warned
 from checks.secret_server.facts import SqlInstance, SqlInstances, SqlPrelogin
 from checks.secret_server.microsoft import SQL_SERVER_URL, sql_server_name
 from checks.secret_server.vendor import CLUSTERING_URL
@@ -74,11 +74,13 @@ def _from_port(needs: Requirements, port: SqlPrelogin | Unknown, reason: str, vi
         return undetermined(f"{reason}{also}", **needs.evidence)
     text = f"{port.major}.{port.minor}.{port.build}"
     origin = f"as port {port.port} tells before login"
-    if port.major == 12:
-        message = f"12 {origin} is SQL Server 2014, or Azure SQL Database, whose number cannot be compared"
-        return warned(message, expected=needs.due[0].rule.text, observed=text, origin="port", **needs.evidence)
     observed = f"{sql_server_name(port.major, port.minor)} ({text}), {origin}"
-    return measured(needs, Version(text), observed, consequence=CONSEQUENCE)
+    outcome = measured(needs, Version(text), observed, consequence=CONSEQUENCE)
+    if port.major != 12:
+        return outcome
+    message = f"{text}, {origin}, is SQL Server 2014, or Azure SQL Database, whose number cannot be compared"
+    end = undetermined if outcome.status is Status.FAIL else warned
+    return end(message, expected=outcome.expected, observed=observed, **needs.evidence)
 
 
 CHECK = NodeCheck(

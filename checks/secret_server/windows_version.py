@@ -21,7 +21,7 @@ from packaging.version import Version
 
 from checks.check import NodeCheck, NodeView
 from checks.outcome import Outcome, Remediation, Severity, combine, warned
-from checks.secret_server.facts import WindowsVersion
+from checks.secret_server.facts import AppFiles, WindowsVersion
 from checks.secret_server.microsoft import WINDOWS_URL, windows_name
 from checks.secret_server.vendor import CLUSTERING_URL, REQUIREMENTS_URL
 from checks.thresholds import measured, requirements
@@ -56,6 +56,7 @@ CHECK = NodeCheck(
     products=("secret-server",),
     roles=("web",),
     facts=(WindowsVersion,),
+    optional_facts=(AppFiles,),
     references=(CLUSTERING_URL, REQUIREMENTS_URL, WINDOWS_URL),
     judge=judge,
 )
