@@ -1,0 +1,206 @@
+"""The run: order, the seam for other executors, interruption, and what a node's defects cost the others."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import pickle
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from checks.check import ClusterInfo, NodeCheck, NodeView
+from checks.connectivity import CHECK as CONNECTIVITY
+from checks.outcome import Outcome, Remediation, Severity, passed
+from checks.scan import Verdict
+from scanner import run as run_module
+from scanner.gather import NodeAnswers, NodeCall, ask, read_facts
+from scanner.inventory.model import Cluster, Node, SshSettings
+from scanner.probes.probe import Answer, Probe, UnreadableError
+from scanner.probes.registry import BUILTIN, select_probes
+from scanner.run import Gate, Job, Progress, scan
+from scanner.transports.protocol import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    text: str
+
+
+def read_load(answer: Answer) -> Load:
+    if answer.output == "garbage":
+        raise UnreadableError("no load in 'garbage'")
+    if answer.output == "defect":
+        raise KeyError("load")
+    return Load(answer.output)
+
+
+def judge(view: NodeView) -> Outcome:
+    return passed(view.fact(Load).text)
+
+
+PROBE = Probe("load", "sh", "the load", "cat /proc/loadavg", ((Load, read_load),))
+CHECK = NodeCheck(
+    id="load",
+    title="Load",
+    severity=Severity.LOW,
+    doc="",
+    remediation=Remediation("-"),
+    products=("chef-backend",),
+    roles=("backend",),
+    facts=(Load,),
+    judge=judge,
+)
+
+
+def node(name: str) -> Node:
+    return Node("chef", name, "127.0.0.1", "chef-backend", ("backend",), "ssh", ssh=SshSettings())
+
+
+def job(*names: str, parallel: int = 4) -> Job:
+    cluster = Cluster("chef", "chef-backend", tuple(node(name) for name in names))
+    return Job(
+        inventory_name="inventory.toml",
+        clusters=((cluster, ClusterInfo("chef", "chef-backend")),),
+        chosen=frozenset(("chef", name) for name in names),
+        checks=(CONNECTIVITY, CHECK),
+        probes=(PROBE,),
+        parallel=parallel,
+    )
+
+
+def answered(call: NodeCall, text: str) -> NodeAnswers:
+    answers = {"load": Answer(text, 0)}
+    return NodeAnswers("chef", call.node.name, call.node.host, "ssh", answers, usage=Usage(1, 1, 0), seconds=0.1)
+
+
+@pytest.fixture
+def stub(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[NodeCall], NodeAnswers]], None]:
+    def replace(answer: Callable[[NodeCall], NodeAnswers]) -> None:
+        monkeypatch.setattr(run_module, "ask", lambda call, gate=None: answer(call))
+
+    return replace
+
+
+def test_results_come_in_inventory_order_whoever_finishes_first(stub: Any) -> None:
+    def slow_first(call: NodeCall) -> NodeAnswers:
+        time.sleep(0.2 if call.node.name == "b1" else 0)
+        return answered(call, call.node.name)
+
+    stub(slow_first)
+    done = scan(job("b1", "b2", "b3"))
+    assert [result.node for result in done.results if result.check == "load"] == ["b1", "b2", "b3"]
+    assert [record.node for record in done.nodes] == ["b1", "b2", "b3"]
+    assert done.verdict is Verdict.GO
+
+
+def test_garbage_and_defects_stay_with_their_node(stub: Any) -> None:
+    stub(lambda call: answered(call, {"b1": "garbage", "b2": "defect", "b3": "0.5"}[call.node.name]))
+    told = {result.node: result for result in scan(job("b1", "b2", "b3")).results if result.check == "load"}
+    assert told["b1"].message == "no load in 'garbage'"
+    assert "KeyError" in told["b2"].message
+    assert told["b3"].status.value == "pass"
+
+
+def test_a_node_that_is_down_is_one_error_and_the_others_stand(stub: Any) -> None:
+    def one_down(call: NodeCall) -> NodeAnswers:
+        if call.node.name == "b2":
+            return NodeAnswers("chef", "b2", "127.0.0.1", "ssh", failure="connection refused", hint="start sshd")
+        return answered(call, "0.1")
+
+    stub(one_down)
+    done = scan(job("b1", "b2"))
+    told = {(result.node, result.check): result for result in done.results}
+    assert told["b2", "connectivity"].message == "connection refused"
+    assert told["b2", "connectivity"].remediation.summary == "start sshd"
+    assert told["b2", "load"].message == "not evaluated: node unreachable: connection refused"
+    assert told["b1", "load"].status.value == "pass"
+    assert not done.nodes[1].reachable
+    assert done.exit_code == 3
+
+
+def test_the_call_can_be_pickled_and_given_to_any_executor() -> None:
+    call = NodeCall(node("b1"), select_probes(node("b1"), [CHECK], (*BUILTIN, PROBE)), job("b1").limits)
+    assert pickle.loads(pickle.dumps(call)) == call
+    assert pickle.loads(pickle.dumps(ask)) is ask
+
+
+class SameThread(concurrent.futures.Executor):
+    """The simplest other engine."""
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+        future: concurrent.futures.Future[Any] = concurrent.futures.Future()
+        future.set_result(fn(*args, **kwargs))
+        return future
+
+
+def test_another_executor_gives_the_same_results(stub: Any) -> None:
+    stub(lambda call: answered(call, call.node.name))
+    here, there = scan(job("b1", "b2")), scan(job("b1", "b2"), executor=lambda _: SameThread())
+    assert here.results == there.results
+
+
+def test_an_interrupt_keeps_what_is_finished_and_says_partial(stub: Any) -> None:
+    release = threading.Event()
+
+    def one_hangs(call: NodeCall) -> NodeAnswers:
+        if call.node.name == "b2":
+            release.wait(10)
+        return answered(call, "0.1")
+
+    def interrupt(now: Progress) -> None:
+        if now.done == 1:
+            raise KeyboardInterrupt
+
+    stub(one_hangs)
+    try:
+        done = scan(job("b1", "b2"), interrupt)
+    finally:
+        release.set()
+    assert done.partial
+    assert done.exit_code == 130
+    assert [(result.node, result.check) for result in done.results] == [("b1", "connectivity"), ("b1", "load")]
+    assert done.verdict is Verdict.UNKNOWN
+
+
+def test_the_gate_bounds_the_work() -> None:
+    gate = Gate(2)
+    most = 0
+    lock = threading.Lock()
+
+    def work() -> None:
+        nonlocal most
+        with gate:
+            with lock:
+                most = max(most, gate.active)
+            time.sleep(0.01)
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == 2
+    assert gate.active == 0
+
+
+def test_a_node_is_asked_only_what_the_checks_read_and_always_spoken_to() -> None:
+    probes = (*BUILTIN, PROBE)
+    assert [probe.id for probe in select_probes(node("b1"), [CHECK], probes)] == ["shell", "load"]
+    assert [probe.id for probe in select_probes(node("b1"), [], probes)] == ["shell"]
+
+
+def test_the_contact_counts_what_was_answered() -> None:
+    from checks.facts import Contact, Unknown
+
+    said = NodeAnswers("chef", "b1", "h", "ssh", {"shell": Answer("Linux", 0), "load": Unknown("late")})
+    contact = read_facts(said, (*BUILTIN, PROBE))[Contact]
+    assert contact == Contact("h", "ssh", None, 2, 1, ("load",))
+
+
+def test_a_whole_scan_of_nothing_is_unknown(tmp_path: Path) -> None:
+    assert scan(job()).verdict is Verdict.UNKNOWN
