@@ -1,0 +1,115 @@
+"""How a PowerShell script of any size reaches powershell.exe in one WinRM shell with one start.
+
+cmd.exe takes command lines of at most 8,191 characters, and `-Command -` or `-File -` on standard input lose or echo parts
+of a script. So what is started is a short bootstrap, which fetches the script and runs it as one script block:
+
+- from the command line itself, compressed, as long as all of it stays short;
+- else from environment variables that the shell's creation sets, compressed: no further request, whatever the size;
+- or, on request, as plain text from standard input, for hosts whose endpoint protection dislikes compressed scripts. That
+  costs one more request.
+
+The bootstraps keep to PowerShell 2.0 and to ASCII, and need nothing special from a 32-bit host process: the script itself
+reads the 64-bit side through sysnative. Before the first call into .NET they look for Constrained Language Mode, which
+would refuse it with a misleading error. The process ends with the script's own exit code.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+CONSTRAINED_MARKER = "PREFLIGHT-REFUSED: ConstrainedLanguage"
+"""All that is printed where policy restricts PowerShell's language."""
+CONSTRAINED_EXIT_CODE = 96
+INCOMPLETE_MARKER = "PREFLIGHT-REFUSED: IncompleteScript"
+"""All that is printed where the script did not arrive whole; none of it has run then."""
+INCOMPLETE_EXIT_CODE = 97
+
+COMMAND = "powershell.exe"
+FLAGS = ("-NoProfile", "-NonInteractive", "-ExecutionPolicy", "Bypass", "-EncodedCommand")
+COMMAND_LINE_CHARS = 8_000
+"""The longest command line that is sent; cmd.exe's own limit is 8,191."""
+VARIABLE_CHARS = 30_000
+"""The longest environment variable that is set; Windows' own limit is 32,767."""
+VARIABLE_PREFIX = "PREFLIGHT_SCRIPT_"
+
+# The host's own progress records would arrive as CLIXML on stderr, so they are switched off before anything else.
+_GUARD = f"""$ProgressPreference = 'SilentlyContinue'
+if ($ExecutionContext.SessionState.LanguageMode -eq 'ConstrainedLanguage') {{
+'{CONSTRAINED_MARKER}'
+exit {CONSTRAINED_EXIT_CODE}
+}}
+$ErrorActionPreference = 'Stop'
+"""
+_UNPACK = """$b = New-Object IO.MemoryStream (,[Convert]::FromBase64String($t))
+$b = New-Object IO.Compression.GZipStream ($b, [IO.Compression.CompressionMode]::Decompress)
+$t = (New-Object IO.StreamReader ($b, [Text.Encoding]::ASCII)).ReadToEnd()
+"""
+_RUN = f"""if ($t.Length -ne <LENGTH>) {{
+'{INCOMPLETE_MARKER}'
+exit {INCOMPLETE_EXIT_CODE}
+}}
+$ErrorActionPreference = 'Continue'
+& ([ScriptBlock]::Create($t))
+exit 0
+"""
+
+FROM_COMMAND_LINE = _GUARD + "$t = '<DATA>'\n" + _UNPACK + _RUN
+FROM_ENVIRONMENT = (
+    _GUARD
+    + f"$t = -join (0..<LAST> | ForEach-Object {{ [Environment]::GetEnvironmentVariable('{VARIABLE_PREFIX}' + $_) }})\n"
+    + _UNPACK
+    + _RUN
+)
+# powershell.exe reads a redirected standard input itself and offers its lines as $input; a second reader would race it.
+FROM_STDIN = _GUARD + '$t = @($input) -join "`n"\n' + _RUN
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What is sent to have one script run."""
+
+    command: str
+    arguments: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables for the shell's creation."""
+    stdin: bytes | None = None
+    """For standard input, which is then a pipe and no console; None: nothing is sent there."""
+
+    @property
+    def command_line(self) -> str:
+        """Command and arguments as cmd.exe gets them."""
+        return " ".join((self.command, *self.arguments))
+
+
+def deliver(script: str, mode: str = "auto") -> Delivery:
+    """Choose the way for `script`, which must be ASCII. `mode` is auto or stdin, as the inventory's `delivery`.
+
+    Raises ValueError for another mode, and for a script that is not ASCII: no code page on the way is dependable.
+    """
+    if mode not in ("auto", "stdin"):
+        raise ValueError(f'delivery is "auto" or "stdin", not {mode!r}')
+    if not script.isascii():
+        strange = next(character for character in script if not character.isascii())
+        raise ValueError(f"a script for PowerShell must be ASCII, and this one holds {strange!r}")
+    text = script.replace("\r\n", "\n").rstrip("\n")
+    length = str(len(text))
+    if mode == "stdin":
+        return _start(FROM_STDIN.replace("<LENGTH>", length), stdin=text.encode("ascii") + b"\n")
+    # No time stamp in it: the same script is the same command line on every node and every day.
+    packed = base64.b64encode(gzip.compress(text.encode("ascii"), compresslevel=9, mtime=0)).decode("ascii")
+    short = _start(FROM_COMMAND_LINE.replace("<LENGTH>", length).replace("<DATA>", packed))
+    if len(short.command_line) < COMMAND_LINE_CHARS:
+        return short
+    chunks = [packed[at : at + VARIABLE_CHARS] for at in range(0, len(packed), VARIABLE_CHARS)]
+    return _start(
+        FROM_ENVIRONMENT.replace("<LENGTH>", length).replace("<LAST>", str(len(chunks) - 1)),
+        environment={f"{VARIABLE_PREFIX}{number}": chunk for number, chunk in enumerate(chunks)},
+    )
+
+
+def _start(bootstrap: str, *, environment: Mapping[str, str] | None = None, stdin: bytes | None = None) -> Delivery:
+    encoded = base64.b64encode(bootstrap.encode("utf-16-le")).decode("ascii")
+    return Delivery(COMMAND, (*FLAGS, encoded), environment or {}, stdin)
