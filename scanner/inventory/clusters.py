@@ -11,7 +11,17 @@ from scanner.inventory.keys import CLUSTER, OPTIONS, RULE, TRANSPORTS, Key, by_n
 from scanner.inventory.model import Cluster
 from scanner.inventory.nodes import Surroundings, read_nodes, read_version
 from scanner.inventory.products import Product
-from scanner.inventory.values import Place, Problems, did_you_mean, read_keys, read_name, read_table, shown, unknown_key
+from scanner.inventory.values import (
+    Place,
+    Problems,
+    did_you_mean,
+    dotted,
+    read_keys,
+    read_name,
+    read_table,
+    shown,
+    unknown_key,
+)
 
 _TABLES = ("nodes", "rules")
 
@@ -92,7 +102,9 @@ def _explain_strays(
             continue
         advice = ""
         if isinstance(value, dict) and ("host" in value or "roles" in value):
-            advice = f"; a node is written as [{'.'.join(place)}.nodes.{name}]"
+            advice = f"; a node is written as [{dotted((*place, 'nodes', name))}]"
+        elif isinstance(value, dict) and ("product" in value or "nodes" in value):
+            advice = f"; a name with dots needs quotes: [{dotted(('clusters', f'{place[-1]}.{name}'))}]"
         unknown_key(name, (*place, name), {*known, *_TABLES}, problems, advice=advice)
 
 

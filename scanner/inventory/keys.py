@@ -27,7 +27,6 @@ HOST = (
 )
 """A name (international ones too), an IPv4 or an IPv6 address; nothing that a program could take for an option."""
 ENV_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
-SECRET_PARTS = ("env", "file", "command")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,10 +120,9 @@ WINRM: tuple[Key, ...] = (
     Key(
         name="user",
         kind="text",
-        doc="Account to log in with, as 'DOMAIN\\user' (in single quotes) or user@domain.",
+        doc="Account to log in with, as 'DOMAIN\\user' (in single quotes) or user@domain. Kerberos can do without.",
         example="CORP\\svc-preflight",
         pattern=TEXT,
-        otherwise="needed for ntlm, credssp and basic",
     ),
     *_secret("password", "the password"),
     Key(
@@ -180,16 +178,14 @@ WINRM: tuple[Key, ...] = (
     Key(
         name="cert_file",
         kind="path",
-        doc="PEM client certificate, for auth certificate.",
+        doc="Client certificate in PEM, needed for auth certificate.",
         example="preflight-client.pem",
-        otherwise="needed for certificate",
     ),
     Key(
         name="key_file",
         kind="path",
-        doc="PEM private key of the client certificate, for auth certificate.",
+        doc="Private key of the client certificate in PEM, needed for auth certificate.",
         example="preflight-client.key",
-        otherwise="needed for certificate",
     ),
     Key(
         name="service",
@@ -406,12 +402,12 @@ RULE: tuple[Key, ...] = (
         pattern=r"[^\u0000]*\S[^\u0000]*",
         expects="a reason",
     ),
-    Key(name="requires", kind="text", doc="What is required instead.", example=">=11.0", may_be_empty=True),
+    Key(name="requires", kind="text", doc="What is required instead.", example=">=4.7.2", may_be_empty=True),
     Key(
         name="target",
         kind="text",
         doc="The targets that the rule is for; empty: any.",
-        example=">=10.7.000000",
+        example=">=10.9.000005",
         may_be_empty=True,
     ),
     Key(name="effect", kind="text", doc="What a breach amounts to.", choices=("fail", "warn"), example="warn"),

@@ -197,6 +197,17 @@ def unknown_key(name: str, place: Place, known: Iterable[str], problems: Problem
     problems.add(place, f"unknown key{hint}")
 
 
+def _quotes_advice(place: Place, name: str, value: object) -> str:
+    """For a table where none can be: [clusters.a.nodes.web1.corp.example] is three tables, and means to be one name."""
+    parts = [place[-1], name]
+    while isinstance(value, dict) and len(value) == 1 and isinstance(inner := next(iter(value.values())), dict):
+        parts.append(next(iter(value)))
+        value = inner
+    if not isinstance(value, dict) or len(place) < len(("clusters", "NAME")):
+        return ""
+    return f"; a name with dots needs quotes: [{dotted((*place[:-1], '.'.join(parts)))}]"
+
+
 def read_keys(
     table: Mapping[str, object],
     known: Mapping[str, Key],
@@ -215,7 +226,7 @@ def read_keys(
         if name in elsewhere:
             continue
         if name not in known:
-            unknown_key(name, (*place, name), {*known, *elsewhere}, problems)
+            unknown_key(name, (*place, name), {*known, *elsewhere}, problems, advice=_quotes_advice(place, name, value))
             continue
         read = read_value(known[name], value, (*place, name), problems)
         if read is not None:

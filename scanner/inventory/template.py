@@ -1,0 +1,182 @@
+"""The commented inventory that `preflight init` writes; its keys and their comments come from the table."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+
+from scanner.inventory.keys import CLUSTER, NODE, OPTIONS, REPORTS, RULE, RUN, SSH, WINRM, Key, by_name
+from scanner.inventory.products import CHEF_BACKEND, SECRET_SERVER, Product
+
+_WIDTH = 100
+
+_HEAD = """\
+# The inventory of preflight: which machines form which cluster, and how each of them is reached.
+#
+#   preflight validate inventory.toml   is everything in here all right? (contacts nobody)
+#   preflight probes inventory.toml     what would be sent to each node, for a security review
+#   preflight scan inventory.toml       ask every node once, and say GO, NO-GO or UNKNOWN
+#
+# Put your own machines in place of the examples. A line with "# " explains. A line with "#" and no
+# blank after it is a key that is switched off, shown with its default or with an example; take the
+# "#" away to use it.
+#
+# Texts with backslashes stand in single quotes: 'CORP\\svc-preflight'. Relative paths are relative to
+# this file, and ~ is your home folder.
+#
+# Passwords never stand in here. This file only says where each one is: in an environment variable, in
+# a file that nobody but you can read, or in what a command prints (your password manager's, say).
+#
+# Editors that know TOML schemas complete and check this file with what `preflight schema` prints.
+"""
+
+_DEFAULTS = """\
+How the nodes are reached. Every key of [defaults.winrm] and [defaults.ssh] may also stand in a cluster or in a
+node, for that one alone: the node's own value comes first, then its cluster's, then the default here.
+"""
+
+_NODE_AGAIN = """\
+Any key of [defaults.{transport}] may stand here, too, for this node alone.
+"""
+
+
+def template() -> str:
+    """An inventory in TOML that loads as it is, with every key there is, each explained."""
+    winrm = {"user": "CORP\\svc-preflight", "password_env": "PREFLIGHT_PASSWORD"}
+    ssh = {"user": "preflight", "key_file": "~/.ssh/preflight_ed25519", "sudo": True}
+    reports = {"html": "preflight-report.html", "junit": "preflight-junit.xml"}
+    return "\n".join(
+        [
+            _HEAD,
+            _comment(_DEFAULTS),
+            _table("defaults.winrm", "Windows machines, over WinRM.", WINRM, winrm),
+            _table("defaults.ssh", "Linux machines, over SSH.", SSH, ssh),
+            _secret_server(),
+            _chef_backend(),
+            _table("run", "Defaults of the command line's options.", RUN, {}),
+            _table("reports", "What a plain scan writes, in the folder that it is started in.", REPORTS, reports),
+        ],
+    )
+
+
+def _secret_server() -> str:
+    cluster = "clusters.vault-prod"
+    about = "A Secret Server cluster. The name is yours to choose, and appears in every report."
+    own = {"product": SECRET_SERVER.name, "target": SECRET_SERVER.version_example}
+    node = by_name(NODE, OPTIONS)
+    nodes = f"{cluster}.nodes"
+    return "\n".join(
+        [
+            _table(cluster, about, CLUSTER, own),
+            _overrides(f"{cluster}.rules.dotnet-48"),
+            _table(
+                f"{nodes}.web1",
+                f"Its nodes, each with a name of its own. {_NODE_AGAIN.format(transport='winrm')}",
+                [key for name, key in node.items() if name not in ("sql_instance", "sql_port")],
+                {"host": "web1.corp.example", "roles": ("web",)},
+                notes={"roles": _roles(SECRET_SERVER)},
+            ),
+            _brief(f"{nodes}.web2", {"host": "web2.corp.example", "roles": ("web",)}),
+            _table(
+                f"{nodes}.sql1",
+                "",
+                [node["host"], node["roles"], node["sql_instance"], node["sql_port"]],
+                {"host": "sql1.corp.example", "roles": ("database",)},
+                silent=("host", "roles"),
+            ),
+        ],
+    )
+
+
+def _chef_backend() -> str:
+    cluster = "clusters.chef-prod"
+    own = {"product": CHEF_BACKEND.name, "target": CHEF_BACKEND.version_example}
+    keys = [key for key in CLUSTER if key.name in ("product", "target", "current")]
+    first, *others = [
+        _brief(f"{cluster}.nodes.backend-{number}", {"host": f"10.0.0.1{number}", "roles": ("backend",)})
+        for number in (1, 2, 3)
+    ]
+    roles = _comment(f"{by_name(NODE)['roles'].doc} {_roles(CHEF_BACKEND)}")
+    return "\n".join(
+        [
+            _table(cluster, "A Chef Backend cluster.", keys, own, silent=("product", "target", "current")),
+            roles + first,
+            *others,
+        ],
+    )
+
+
+def _table(
+    name: str,
+    about: str,
+    keys: Sequence[Key],
+    values: Mapping[str, object],
+    *,
+    notes: Mapping[str, str] | None = None,
+    silent: Sequence[str] = (),
+) -> str:
+    """A table with all of `keys`: those in `values` in use, the others switched off, each under its explanation.
+
+    Keys in `silent` go without one, for it was given further up; `notes` are added to the explanations.
+    """
+    lines = [_comment(about) + f"[{name}]\n"]
+    # Keys in use first: what a reader has to fill in should not be hidden among what he may.
+    for key in sorted(keys, key=lambda key: key.name not in values):
+        if key.name not in silent:
+            lines.append(_comment(f"{key.doc} {_explained(key)} {(notes or {}).get(key.name, '')}"))
+        if key.name in values:
+            lines.append(f"{key.name} = {toml_value(values[key.name])}\n")
+        elif key.name not in silent:
+            lines.append(f"#{key.name} = {toml_value(_sample(key))}\n")
+    return "".join(lines)
+
+
+def _brief(name: str, values: Mapping[str, object]) -> str:
+    return f"[{name}]\n" + "".join(f"{key} = {toml_value(value)}\n" for key, value in values.items())
+
+
+def _overrides(name: str) -> str:
+    about = (
+        "A rule of the vendor that does not hold for you can be overridden, with the reason, which every report shows. "
+        "`preflight explain` lists a check's rules."
+    )
+    values = {"reason": "4.8 comes in the same window, change 4711", "effect": "warn"}
+    lines = [_comment(about), f"#[{name}]\n"]
+    for key in RULE:
+        lines.append(_comment(f"{key.doc} {_explained(key)}"))
+        lines.append(f"#{key.name} = {toml_value(values.get(key.name, _sample(key)))}\n")
+    return "".join(lines)
+
+
+def _explained(key: Key) -> str:
+    words = []
+    if key.choices:
+        words.append(f"One of {', '.join(key.choices)}.")
+    if key.otherwise:
+        words.append(f"Left out: {key.otherwise}.")
+    return " ".join(words)
+
+
+def _roles(product: Product) -> str:
+    return f"One or more of {'; '.join(f'{role} ({what})' for role, what in product.roles.items())}."
+
+
+def _sample(key: Key) -> object:
+    return key.example if key.default is None else key.default
+
+
+def _comment(text: str) -> str:
+    lines = textwrap.wrap(" ".join(text.split()), _WIDTH - 2, break_long_words=False, break_on_hyphens=False)
+    return "".join(f"# {line}\n" for line in lines)
+
+
+def toml_value(value: object) -> str:
+    """`value` as TOML writes it. Texts without control characters, as all samples are."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return f"{value:g}"
+    if isinstance(value, tuple | list):
+        return f"[{', '.join(toml_value(item) for item in value)}]"
+    text = str(value)
+    return f"'{text}'" if "\\" in text else f'"{text}"'
