@@ -97,7 +97,7 @@ def scan(
     """
     from scanner.cli.reporting import Destinations
     from scanner.inventory.load import load_inventory
-    from scanner.inventory.select import select
+    from scanner.inventory.select import parse_targets, select
     from scanner.prepare import prepare
 
     if quiet and verbose:
@@ -117,19 +117,6 @@ def scan(
         strict=strict,
     )
     finish(run_job(with_credentials(job, selection), quiet=quiet), destinations, quiet=quiet, verbose=verbose)
-
-
-def parse_targets(texts: list[str] | tuple[str, ...]) -> dict[str, str]:
-    """`CLUSTER=VERSION`, or a bare VERSION under the empty name. Raises UsageError."""
-    targets: dict[str, str] = {}
-    for text in texts:
-        name, equals, version = text.rpartition("=")
-        if not version.strip() or (equals and not name.strip()):
-            raise UsageError(f"--target {text!r}: expected CLUSTER=VERSION, for example vault-prod=11.7.000049")
-        if name.strip() in targets:
-            raise UsageError(f"--target {text!r}: a target for this cluster was given already")
-        targets[name.strip()] = version.strip()
-    return targets
 
 
 def with_credentials(job: Job, selection: Selection) -> Job:

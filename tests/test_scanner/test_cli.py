@@ -1,0 +1,232 @@
+"""The command line with good input, bad input and none."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Preflight = Callable[..., Any]
+
+GOOD = """
+[clusters.vault]
+product = "secret-server"
+target = "11.7.000049"
+
+[clusters.vault.nodes.web1]
+host = "127.0.0.1"
+roles = ["web"]
+user = "lab"
+password_env = "PREFLIGHT_TEST_PASSWORD"
+
+[clusters.vault.nodes.sql1]
+host = "127.0.0.2"
+roles = ["database"]
+user = "lab"
+password_env = "PREFLIGHT_TEST_PASSWORD"
+"""
+
+
+@pytest.fixture
+def inventory(tmp_path: Path) -> Path:
+    path = tmp_path / "inventory.toml"
+    path.write_text(GOOD, encoding="utf-8")
+    return path
+
+
+def test_no_arguments_show_the_help(preflight: Preflight) -> None:
+    ended = preflight()
+    for command in ("scan", "checks", "explain", "probes", "validate", "schema", "init", "demo", "lab"):
+        assert command in ended.out
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; sys.argv = ['preflight', '--help']\n"
+        "from scanner.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'paramiko', 'winrm', 'requests', 'jinja2', 'cryptography', 'spnego'} & set(sys.modules)\n"
+        "sys.exit(', '.join(sorted(heavy)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_version(preflight: Preflight) -> None:
+    from scanner import __version__
+
+    assert preflight("--version").out == f"preflight {__version__}\n"
+
+
+def test_the_version_is_said_once() -> None:
+    import tomllib
+
+    from scanner import __version__
+
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["version"] == __version__
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--check", "sql-version"], "did you mean 'sql-server-version'?"),
+        (["--skip-check", "connectivity"], "connectivity cannot be skipped"),
+        (["--check", "windows-version", "--skip-check", "windows-version"], "leaves no check"),
+        (["--check", "chef-cluster-status"], "leaves nothing to check"),
+        (["--node", "sql1", "--check", "windows-version"], "leaves nothing to check"),
+        (["--cluster", "valut"], "did you mean"),
+        (["--node", "web9"], "web9"),
+        (["--target", "vault"], "vault"),
+        (["--target", "vault=11.7"], "11.7"),
+        (["-q", "-v"], "contradict"),
+        (["--html", "/nowhere/report.html"], "there is no folder"),
+        (["--html", "same", "--json", "same"], "goes there already"),
+        (["--parallel", "0"], "parallel"),
+        (["--timeout", "soon"], "timeout"),
+    ],
+)
+def test_a_call_that_cannot_be_meant_is_refused_before_any_contact(
+    preflight: Preflight, inventory: Path, arguments: list[str], said: str
+) -> None:
+    ended = preflight("scan", inventory, *arguments)
+    assert ended.code == 2
+    assert said in ended.err
+    assert ended.out == ""
+
+
+def test_a_missing_password_is_said_with_its_place(
+    preflight: Preflight, inventory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PREFLIGHT_TEST_PASSWORD", raising=False)
+    ended = preflight("scan", inventory)
+    assert ended.code == 2
+    assert "PREFLIGHT_TEST_PASSWORD" in ended.err
+    assert "clusters.vault.nodes.web1" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "cluster"),
+        ("[clusters.vault", "line 1"),
+        ("[clusters.vault]\nproduct = 'secret-servr'", "did you mean"),
+        (GOOD + "\n[clusters.vault.rules.sql-server-2013]\noff = true\nreason = 'x'", "no such rule"),
+        (GOOD + "\n[clusters.vault.rules.sql-server-2012]\noff = true", "reason"),
+    ],
+)
+@pytest.mark.parametrize("command", ["validate", "scan", "probes"])
+def test_a_bad_inventory_is_refused(
+    preflight: Preflight, inventory: Path, command: str, text: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFLIGHT_TEST_PASSWORD", "x")
+    inventory.write_text(text, encoding="utf-8")
+    ended = preflight(command, inventory)
+    assert ended.code == 2
+    assert said in ended.err
+
+
+@pytest.mark.parametrize("command", ["scan", "validate", "probes"])
+def test_an_inventory_that_is_not_there(preflight: Preflight, tmp_path: Path, command: str) -> None:
+    ended = preflight(command, tmp_path / "nothing.toml")
+    assert ended.code == 2
+    assert "nothing.toml" in ended.err
+
+
+@pytest.mark.parametrize("command", ["scan", "validate", "probes", "explain"])
+def test_a_command_without_its_argument(preflight: Preflight, command: str) -> None:
+    ended = preflight(command)
+    assert ended.code == 2
+    assert "Missing argument" in ended.err
+
+
+def test_a_report_that_cannot_be_written_is_said_before_the_scan(preflight: Preflight, inventory: Path) -> None:
+    ended = preflight("scan", inventory, "--junit", inventory.parent)
+    assert ended.code == 2
+    assert "this is a folder" in ended.err
+
+
+def test_validate_says_what_it_found(preflight: Preflight, inventory: Path) -> None:
+    ended = preflight("validate", inventory)
+    assert ended.code == 0
+    assert "no problems found" in ended.out
+    assert "vault (secret-server, to 11.7.000049): web: web1; database: sql1" in ended.out
+
+
+def test_init_writes_an_inventory_that_validates_and_never_overwrites(preflight: Preflight, tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    assert preflight("init", path).code == 0
+    assert preflight("validate", path).code == 0
+    path.write_text("precious", encoding="utf-8")
+    ended = preflight("init", path)
+    assert ended.code == 2
+    assert "left as it is" in ended.err
+    assert path.read_text(encoding="utf-8") == "precious"
+
+
+def test_schema_is_json(preflight: Preflight) -> None:
+    assert json.loads(preflight("schema").out)["$schema"].startswith("https://json-schema.org/")
+
+
+def test_checks_lists_every_check(preflight: Preflight) -> None:
+    from checks.registry import BUILTIN
+
+    lines = preflight("checks").out.splitlines()
+    assert [line.split()[0] for line in lines] == [check.id for check in BUILTIN]
+
+
+def test_explain_shows_documentation_rules_and_references(preflight: Preflight) -> None:
+    from checks.registry import BUILTIN
+
+    for check in BUILTIN:
+        ended = preflight("explain", check.id)
+        assert ended.code == 0
+        for part in ("## What it checks", "## Why it matters", "## How to fix it", "Remediation"):
+            assert part in ended.out
+    told = preflight("explain", "sql-server-version").out
+    assert "sql-server-2012: " in told
+    assert "sql-instances (powershell)" in told
+
+
+def test_explain_of_an_unknown_check(preflight: Preflight) -> None:
+    ended = preflight("explain", "windows")
+    assert ended.code == 2
+    assert "no check 'windows'" in ended.err
+
+
+def test_probes_prints_what_would_be_sent_and_needs_no_secret(preflight: Preflight, inventory: Path) -> None:
+    told = preflight("probes", inventory)
+    assert told.code == 0
+    assert "# Sent to vault.web1" in told.out
+    assert "# Sent to vault.sql1" in told.out
+    assert "encryption.config" in told.out.split("# Sent to vault.sql1")[0]
+    assert "Instance Names" in told.out.split("# Sent to vault.sql1")[1]
+
+
+def test_a_closed_pipe_ends_quietly() -> None:
+    command = [sys.executable, "-m", "scanner", "schema"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        assert running.stdout.readline() == "{\n"
+        running.stdout.close()
+        assert running.stderr.read() == ""
+
+
+def test_a_defect_is_one_line_and_exit_3(
+    preflight: Preflight, inventory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("boom")
+
+    monkeypatch.setattr("scanner.inventory.load.load_inventory", broken)
+    monkeypatch.delenv("PREFLIGHT_TRACEBACK", raising=False)
+    ended = preflight("validate", inventory)
+    assert ended.code == 3
+    assert "RuntimeError: boom" in ended.err
