@@ -1,12 +1,15 @@
 """A WS-Management (WinRM) server for Windows Remote Shell on loopback, as strict as Windows is.
 
 It does the real handshakes (NTLM with sealed messages, Basic, client certificates, TLS), keeps shells, commands and
-quotas, and hands every command line to a function that plays the process. The lab and the tests run WinRM clients against it.
+quotas, and hands every command line to a function that plays the process. The lab and the tests run WinRM clients
+against it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import ipaddress
 import socket
 import ssl
 import threading
@@ -16,11 +19,13 @@ from types import TracebackType
 from typing import Self
 
 from scanner.lab.certificates import TlsFiles, endpoint_hash, upns
-from scanner.lab.wsman_auth import USER_FILE, Accounts, Hardening, Mechanism, Policy
+from scanner.lab.wsman_accounts import USER_FILE, Accounts
+from scanner.lab.wsman_auth import Hardening, Mechanism, Policy
+from scanner.lab.wsman_host import ShellHost
 from scanner.lab.wsman_http import RequestRecord, Site, WsmanHandler
 from scanner.lab.wsman_misbehaviour import BELOW_HTTP, WsmanFault, babble_garbage, hold, spoil
 from scanner.lab.wsman_process import Execute, ProcessOutput, ProcessRequest, WaitsForInputError
-from scanner.lab.wsman_shell import QUOTAS_2008R2, Quotas, ShellHost
+from scanner.lab.wsman_shell import QUOTAS_2008R2, Quotas
 
 __all__ = [
     "QUOTAS_2008R2",
@@ -56,6 +61,7 @@ class WsmanServer:
         machine: str = "LAB",
         faults: Collection[WsmanFault] = frozenset(),
         slow_s: float = 3.0,
+        late_end: bool = False,
         babble_bytes: int = 50_000_000,
         dribble_interval_s: float = 1.0,
         wmi_quota_faults: bool = False,
@@ -63,7 +69,9 @@ class WsmanServer:
         """`users`: account to password, 'CORP\\svc' for a domain account, 'svc' for a local one.
 
         Basic and certificates reach local accounts only, as on Windows. `slow_s` is how long a process takes under
-        WsmanFault.SLOW. `wmi_quota_faults`: quota faults as MSFT_WmiError, the other shape that Windows gives them.
+        WsmanFault.SLOW, with operation timeouts of one second. `late_end`: the exit code comes in an answer of its own,
+        as from a process that lingers after its last output. `wmi_quota_faults`: quota faults as MSFT_WmiError, the
+        other shape that Windows gives them.
         """
         self._address = (host, port)
         self._execute = execute
@@ -71,6 +79,10 @@ class WsmanServer:
         self._slow_s = slow_s
         self._babble_bytes = babble_bytes
         quotas = quotas or Quotas()
+        if WsmanFault.SLOW in faults:
+            quotas = dataclasses.replace(quotas, max_timeout_s=min(1.0, quotas.max_timeout_s))
+        if host != "localhost" and not ipaddress.ip_address(host).is_loopback:
+            raise ValueError(f"the lab serves loopback only, not {host}")
         self._stopping = threading.Event()
         self._site = Site(
             policy=Policy(
@@ -81,7 +93,7 @@ class WsmanServer:
                 hardening=hardening,
                 channel_bindings=endpoint_hash(tls.certificate) if tls else None,
             ),
-            host=ShellHost(self._process, quotas, lambda: self.endpoint, machine),
+            host=ShellHost(self._process, quotas, lambda: self.endpoint, machine, late_end=late_end),
             quotas=quotas,
             machine=machine,
             faults=frozenset(faults),

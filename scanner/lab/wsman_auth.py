@@ -7,16 +7,12 @@ from __future__ import annotations
 
 import base64
 import binascii
-import contextlib
-import os
 import re
 import struct
-import tempfile
-import threading
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+
+from scanner.lab.wsman_accounts import USER_FILE, Accounts
 
 if TYPE_CHECKING:
     from spnego import ContextProxy
@@ -45,100 +41,6 @@ _BINDINGS_PAIR = struct.pack("<HH", 10, 16)
 
 class SealError(Exception):
     """A sealed body that cannot be opened: no such login on this connection, or it was tampered with."""
-
-
-@dataclass(frozen=True, slots=True)
-class Accounts:
-    """The accounts of one machine, and what each is called in the ways that clients may write it."""
-
-    users: Mapping[str, str]
-    """'CORP\\svc' or a local 'svc' to its password."""
-    machine: str
-
-    def __post_init__(self) -> None:
-        for name, password in self.users.items():
-            if any(character in name + password for character in ":\r\n"):
-                raise ValueError("names and passwords of lab accounts cannot hold colons or line ends")
-
-    def spellings(self) -> Iterator[tuple[str, str, str]]:
-        """Domain, user name and password as they may come; a local account is also MACHINE\\svc and .\\svc."""
-        for name, password in self.users.items():
-            domain, backslash, user = name.rpartition("\\")
-            if backslash:
-                yield domain, user, password
-            else:
-                for local_domain in ("", ".", self.machine):
-                    yield local_domain, user, password
-
-    def canonical(self, domain: str, user: str) -> str | None:
-        """The account's key in `users`."""
-        local = domain.upper() in {"", ".", self.machine.upper()}
-        wanted = user if local else f"{domain}\\{user}"
-        return next((name for name in self.users if name.upper() == wanted.upper()), None)
-
-
-class _UserFile:
-    """The file that pyspnego's NTLM acceptor reads, named by the environment variable NTLM_USER_FILE.
-
-    The variable is the only way to give the acceptor its accounts, and it belongs to the whole process. It is set while
-    at least one server runs, and put back afterwards: setting it for each handshake would change the environment under
-    other threads. Several servers with different accounts share it: the file holds the accounts of the one whose
-    handshake is being checked, under a lock.
-    """
-
-    _VARIABLE = "NTLM_USER_FILE"
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._servers = 0
-        self._before: str | None = None
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
-        self._content = ""
-
-    def acquire(self) -> None:
-        with self._lock:
-            self._servers += 1
-            if self._servers > 1:
-                return
-            self._folder = tempfile.TemporaryDirectory(prefix="preflight-lab-")
-            self._before = os.environ.get(self._VARIABLE)
-            self._write("")
-            os.environ[self._VARIABLE] = str(self._path)
-
-    def release(self) -> None:
-        with self._lock:
-            self._servers -= 1
-            if self._servers or self._folder is None:
-                return
-            if self._before is None:
-                os.environ.pop(self._VARIABLE, None)
-            else:
-                os.environ[self._VARIABLE] = self._before
-            self._folder.cleanup()
-            self._folder = None
-
-    @contextlib.contextmanager
-    def holding(self, content: str) -> Iterator[None]:
-        with self._lock:
-            if self._folder is None:
-                raise RuntimeError("the server is not running")
-            if content != self._content:
-                self._write(content)
-            yield
-
-    @property
-    def _path(self) -> Path:
-        if self._folder is None:
-            raise RuntimeError("the server is not running")
-        return Path(self._folder.name, "accounts")
-
-    def _write(self, content: str) -> None:
-        # The folder is the owner's alone (mkdtemp), so the file needs no mode of its own.
-        self._path.write_text(content, encoding="utf-8")
-        self._content = content
-
-
-USER_FILE = _UserFile()
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,9 +117,15 @@ class ConnectionLogin:
 
     def _basic(self, value: str) -> str | None:
         try:
-            name, _, password = base64.b64decode(value, validate=True).decode("utf-8").partition(":")
-        except (binascii.Error, UnicodeDecodeError):
+            raw = base64.b64decode(value, validate=True)
+        except binascii.Error:
             return None
+        # requests sends latin-1, others UTF-8.
+        texts = [raw.decode("latin-1"), raw.decode("utf-8", errors="replace")]
+        return next((account for text in texts if (account := self._local_account(text))), None)
+
+    def _local_account(self, credentials: str) -> str | None:
+        name, _, password = credentials.partition(":")
         domain, _, user = name.rpartition("\\")
         account = self._policy.accounts.canonical(domain, user)
         # Windows maps Basic to local accounts only.
@@ -285,10 +193,15 @@ class ConnectionLogin:
         return message
 
     def seal(self, message: bytes) -> bytes:
-        """A multipart/encrypted body around `message`."""
+        """A multipart/encrypted body around `message`. Raises SealError."""
+        from spnego.exceptions import SpnegoError
+
         if self._context is None:
             raise SealError("no login on this connection")
-        wrapped = self._context.wrap_winrm(message)
+        try:
+            wrapped = self._context.wrap_winrm(message)
+        except SpnegoError as error:
+            raise SealError("the login was not negotiated for sealing") from error
         return b"".join([
             _BOUNDARY, b"\r\n\tContent-Type: ", SEALED_PROTOCOL.encode(), b"\r\n",
             b"\tOriginalContent: type=application/soap+xml;charset=UTF-8;Length=", str(len(message)).encode(), b"\r\n",

@@ -5,11 +5,10 @@ from __future__ import annotations
 import base64
 import threading
 import traceback
-from collections import deque
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from scanner.lab.wsman_faults import timed_out_fault
+from scanner.lab.wsman_faults import aborted_fault, timed_out_fault
 from scanner.lab.wsman_messages import SHELL, FaultError
 from scanner.lab.wsman_process import Execute, ProcessOutput, ProcessRequest, WaitsForInputError
 
@@ -17,19 +16,41 @@ _WRITE_BYTES = 16 * 1024
 """A larger write comes back as several streams."""
 _STREAM_MARGIN_BYTES = 128
 """Markup around one stream."""
+_CONTROL_C_EXIT = -1073741510
+"""STATUS_CONTROL_C_EXIT, what a process ends with after ctrl_c."""
+
+
+@dataclass(slots=True)
+class _Stream:
+    """Output of one name and how much of it has been received."""
+
+    name: str
+    data: bytes
+    position: int = 0
+
+    def take(self, limit: int) -> bytes:
+        piece = self.data[self.position : self.position + limit]
+        self.position += len(piece)
+        return piece
+
+    @property
+    def left(self) -> bool:
+        return self.position < len(self.data)
 
 
 class Command:
     """One command line in a shell: its process, its input and the output not yet received."""
 
-    def __init__(self, key: str, template: ProcessRequest, execute: Execute) -> None:
+    def __init__(self, key: str, template: ProcessRequest, execute: Execute, *, late_end: bool = False) -> None:
+        """`late_end`: the end comes in an answer of its own, as when a process lingers after its last output."""
         self.key = key
+        self._late_end = late_end
         self._template = template
         self._execute = execute
         self._changed = threading.Condition()
         self._stdin = bytearray()
         self._stdin_closed = False
-        self._output: deque[tuple[str, bytes]] = deque()
+        self._output: tuple[_Stream, ...] = ()
         self._exit_code: int | None = None
         self._reported = False
         self._stopped = False
@@ -40,13 +61,17 @@ class Command:
         """Its end has been told, or it was stopped."""
         return self._reported or self._stopped
 
+    @property
+    def _over(self) -> bool:
+        return self._stopped or self._exit_code is not None
+
     def start(self) -> None:
         """Run the process, once.
 
         Windows does so at once; before the first Receive or the end of stdin nobody can tell.
         """
         with self._changed:
-            if self._worker is None and not self._stopped:
+            if self._worker is None and not self._over:
                 self._worker = threading.Thread(target=self._run, name=f"wsman-command-{self.key}", daemon=True)
                 self._worker.start()
 
@@ -62,12 +87,16 @@ class Command:
             self.start()
 
     def stop(self) -> None:
-        """End it, whatever it does."""
+        """End it, whatever it does; a Receive that waits for it is aborted."""
         with self._changed:
             self._stopped = True
+            self._changed.notify_all()
+
+    def interrupt(self) -> None:
+        """End the process as ctrl_c does; its end can still be received."""
+        with self._changed:
             if self._exit_code is None:
-                self._exit_code = 1
-                self._output.clear()
+                self._exit_code = _CONTROL_C_EXIT
             self._changed.notify_all()
 
     def join(self, timeout_s: float) -> None:
@@ -79,10 +108,9 @@ class Command:
         seen = -1
         while True:
             with self._changed:
-                self._changed.wait_for(
-                    lambda seen=seen: self._stopped or self._stdin_closed or len(self._stdin) > seen  # type: ignore[misc]
-                )
-                if self._stopped:
+                while not (self._over or self._stdin_closed or len(self._stdin) > seen):
+                    self._changed.wait()
+                if self._over:
                     return
                 seen = len(self._stdin)
                 request = self._with_input()
@@ -102,13 +130,9 @@ class Command:
         return replace(self._template, stdin=bytes(self._stdin), stdin_closed=self._stdin_closed)
 
     def _finish(self, output: ProcessOutput) -> None:
-        writes: deque[tuple[str, bytes]] = deque()
-        for name, data in (("stdout", output.stdout), ("stderr", output.stderr)):
-            whole = memoryview(data)
-            writes.extend((name, bytes(whole[at : at + _WRITE_BYTES])) for at in range(0, len(whole), _WRITE_BYTES))
         with self._changed:
-            if not self._stopped:
-                self._output = writes
+            if not self._over:
+                self._output = (_Stream("stdout", output.stdout), _Stream("stderr", output.stderr))
                 self._exit_code = output.exit_code
             self._changed.notify_all()
 
@@ -116,41 +140,33 @@ class Command:
         """The body of a ReceiveResponse. Raises FaultError when there is nothing within `timeout_s`."""
         self.start()
         with self._changed:
-            if not self._changed.wait_for(lambda: self._exit_code is not None, timeout_s):
+            if not self._changed.wait_for(lambda: self._over, timeout_s):
                 raise timed_out_fault()
-            streams = "".join(self._take(wanted, room_bytes))
-            state = f"{SHELL}/CommandState"
-            if any(name in wanted for name, _ in self._output):
-                return (
-                    f"<rsp:ReceiveResponse>{streams}"
-                    f'<rsp:CommandState CommandId="{self.key}" State="{state}/Running"></rsp:CommandState>'
-                    "</rsp:ReceiveResponse>"
-                )
-            self._reported = True
-            ends = "".join(
-                f'<rsp:Stream Name="{name}" CommandId="{self.key}" End="true"></rsp:Stream>'
-                for name in sorted(wanted)[::-1]
-            )
-            return (
-                f"<rsp:ReceiveResponse>{streams}{ends}"
-                f'<rsp:CommandState CommandId="{self.key}" State="{state}/Done">'
-                f"<rsp:ExitCode>{self._exit_code}</rsp:ExitCode></rsp:CommandState></rsp:ReceiveResponse>"
-            )
+            if self._stopped:
+                raise aborted_fault()
+            pieces = [*self._take(wanted, room_bytes)]
+            more = any(stream.left for stream in self._output if stream.name in wanted)
+            self._reported = not more and not (self._late_end and pieces)
+            if self._reported:
+                pieces += [self._stream(name, b"", ' End="true"') for name in ("stdout", "stderr") if name in wanted]
+                state = f'Done"><rsp:ExitCode>{self._exit_code}</rsp:ExitCode>'
+            else:
+                state = 'Running">'
+        return (
+            f'<rsp:ReceiveResponse>{"".join(pieces)}<rsp:CommandState CommandId="{self.key}" '
+            f'State="{SHELL}/CommandState/{state}</rsp:CommandState></rsp:ReceiveResponse>'
+        )
 
     def _take(self, wanted: frozenset[str], room_bytes: int) -> Iterator[str]:
-        while self._output:
-            name, data = self._output[0]
-            if name in wanted:
+        for stream in self._output:
+            while stream.name in wanted and stream.left:
                 fits = max(0, room_bytes - _STREAM_MARGIN_BYTES) // 4 * 3
                 if not fits:
                     return
-                if len(data) > fits:
-                    self._output[0] = (name, data[fits:])
-                    data = data[:fits]
-                else:
-                    self._output.popleft()
-                text = base64.b64encode(data).decode()
-                room_bytes -= len(text) + _STREAM_MARGIN_BYTES
-                yield f'<rsp:Stream Name="{name}" CommandId="{self.key}">{text}</rsp:Stream>'
-            else:
-                self._output.popleft()
+                element = self._stream(stream.name, stream.take(min(fits, _WRITE_BYTES)))
+                room_bytes -= len(element)
+                yield element
+
+    def _stream(self, name: str, data: bytes, end: str = "") -> str:
+        text = base64.b64encode(data).decode()
+        return f'<rsp:Stream Name="{name}" CommandId="{self.key}"{end}>{text}</rsp:Stream>'

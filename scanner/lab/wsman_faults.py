@@ -63,6 +63,16 @@ def schema_fault(reason: str) -> FaultError:
     return FaultError(2150858817, reason, subcode="w:SchemaValidationError")
 
 
+def aborted_fault() -> FaultError:
+    """ERROR_OPERATION_ABORTED: the command or its shell went away under a Receive."""
+    return FaultError(
+        995,
+        "The I/O operation has been aborted because of either a thread exit or an application request.",
+        subcode="w:InternalError",
+        receiver=True,
+    )
+
+
 def timed_out_fault() -> FaultError:
     """ERROR_WSMAN_OPERATION_TIMEDOUT: ask again."""
     return FaultError(

@@ -12,9 +12,10 @@ from typing import Any
 
 from scanner.lab.wsman_auth import SEALED_CONTENT_TYPE, ConnectionLogin, Login, Policy, SealError
 from scanner.lab.wsman_faults import access_denied_fault, shell_quota_fault
+from scanner.lab.wsman_host import ShellHost
 from scanner.lab.wsman_messages import FaultError, MalformedError, Request, fault, parse
 from scanner.lab.wsman_misbehaviour import WsmanFault, dribble, hold
-from scanner.lab.wsman_shell import Quotas, ShellHost
+from scanner.lab.wsman_shell import Quotas
 
 _SOAP_TYPE = "application/soap+xml;charset=UTF-8"
 _HTML_TYPE = "text/html; charset=us-ascii"
@@ -178,10 +179,13 @@ class WsmanHandler(BaseHTTPRequestHandler):
             status = HTTPStatus.INTERNAL_SERVER_ERROR
             quota = error.subcode == "w:QuotaLimit" and site.wmi_quota_faults
             body = fault(error, site.machine, as_wmi_error=quota)
-        if sealed:
-            self._send(status, self._login.seal(body), SEALED_CONTENT_TYPE, sealed=True)
-        else:
+        if not sealed:
             self._send(status, body, _SOAP_TYPE)
+            return
+        try:
+            self._send(status, self._login.seal(body), SEALED_CONTENT_TYPE, sealed=True)
+        except SealError:
+            self._page(HTTPStatus.BAD_REQUEST)
 
     def _spoil_create(self, request: Request) -> None:
         if self._action != "Create":
@@ -248,6 +252,7 @@ class WsmanHandler(BaseHTTPRequestHandler):
             data = data[: len(data) - len(body) // 2]
         if WsmanFault.DRIBBLE_ON_RECEIVE in on_receive:
             self.close_connection = True
-            dribble(self.connection, data, self._site.stopping, self._site.dribble_interval_s)
+            self.wfile.write(data[: len(data) - len(body)])
+            dribble(self.connection, body, self._site.stopping, self._site.dribble_interval_s)
             return
         self.wfile.write(data)

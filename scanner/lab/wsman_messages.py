@@ -39,6 +39,7 @@ _DURATION = re.compile(
     r"(?:T(?=\d)(?:(?P<H>\d+)H)?(?:(?P<M>\d+)M)?(?:(?P<S>\d+(?:\.\d+)?)S)?)?",
     re.ASCII,
 )
+_MESSAGE_ID = re.compile(r"(?:urn:)?uuid:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 _SECONDS = {"Y": 365 * 86400, "O": 30 * 86400, "D": 86400, "H": 3600, "M": 60, "S": 1}
 
 
@@ -148,6 +149,12 @@ def _request(
                 2150858769, f"A required WS-Addressing header is missing: wsa:{name}.",
                 subcode="a:MessageInformationHeaderRequired",
             )  # fmt: skip
+    if _MESSAGE_ID.fullmatch(message_id) is None:
+        raise FaultError(
+            2150858767,
+            "The WS-Addressing message ID is invalid: it has to be a UUID.",
+            subcode="a:InvalidMessageInformationHeader",
+        )
     reply_to = header.find(f"{{{ADDRESSING}}}ReplyTo/{{{ADDRESSING}}}Address")
     if reply_to is not None and (reply_to.text or "").strip() != _ANONYMOUS:
         raise FaultError(2150858870, "Only the anonymous wsa:ReplyTo is supported.", subcode="w:UnsupportedFeature")

@@ -25,7 +25,7 @@ class WsmanFault(enum.StrEnum):
     DRIBBLE = "dribble"
     """The first answer comes at one byte a second, for ever."""
     DRIBBLE_ON_RECEIVE = "dribble-on-receive"
-    """The output comes at one byte a second."""
+    """The output comes at one byte a second, after proper headers."""
     CUT = "cut"
     """The connection ends in the middle of the output."""
     GARBAGE = "garbage"
