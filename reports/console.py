@@ -1,0 +1,202 @@
+"""A scan for the terminal: the verdict, then what stands in the way, then the rest. ASCII, but for what targets say."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Sequence
+from datetime import UTC
+
+from checks.outcome import Result, Status
+from checks.scan import Scan, Verdict
+from reports.grouping import (
+    Digest,
+    Group,
+    by_reason,
+    checks_named,
+    cost_line,
+    coverage_line,
+    digest,
+    headline,
+    places,
+    seconds,
+)
+from reports.text import clipped, count, one_line
+
+_STATUS = 7
+"""Columns that a status takes."""
+_TEXT = 2 + _STATUS
+_LABEL = 10
+"""Columns that a field's name takes, `expected` and the like."""
+_FIELD_CHARS = 600
+_NAMES = 12
+"""Nodes that a compact entry names before it only counts."""
+
+_TOLD: tuple[tuple[str, Callable[[Result], str]], ...] = (
+    ("expected", lambda row: row.expected),
+    ("observed", lambda row: row.observed),
+    ("fix", lambda row: row.remediation.summary),
+)
+_COPIED: tuple[tuple[str, Callable[[Result], str]], ...] = (
+    ("command", lambda row: row.remediation.command),
+    ("link", lambda row: row.remediation.url),
+)
+
+_BOLD, _DIM, _GREEN, _YELLOW, _CYAN = "1", "2", "32", "33", "36"
+_VERDICT_CODES = {Verdict.GO: "1;30;42", Verdict.NO_GO: "1;97;41", Verdict.UNKNOWN: "1;30;43"}
+_STATUS_CODES = {
+    Status.PASS: _GREEN,
+    Status.WARN: _YELLOW,
+    Status.FAIL: "1;31",
+    Status.ERROR: "1;33",
+    Status.SKIP: _DIM,
+    Status.WAIVED: _CYAN,
+}
+
+
+def render(scan: Scan, *, color: bool, width: int, verbose: bool = False, quiet: bool = False) -> str:
+    """The summary as text with a final newline, wrapped at `width` columns, except for commands and links to copy.
+
+    `quiet` keeps the verdict and what stands in its way; `verbose` adds what passed, names every node, and says what
+    each one cost.
+    """
+    page = _Page(color=color, width=max(40, width))
+    parts = digest(scan)
+    page.verdict(scan)
+    page.section("BLOCKERS", parts.blockers, page.finding)
+    if quiet:
+        if scan.verdict is Verdict.UNKNOWN:
+            page.section("COULD NOT BE DETERMINED", parts.undetermined, page.short)
+        return page.text()
+    page.section("COULD NOT BE DETERMINED", parts.undetermined, page.finding)
+    page.section("WARNINGS", parts.warnings, page.finding)
+    names = None if verbose else _NAMES
+    page.reasons(parts, names)
+    if verbose:
+        page.section("PASSED", parts.passed, page.short)
+    page.notices(scan)
+    if verbose:
+        page.nodes(scan)
+    page.totals(scan)
+    return page.text()
+
+
+class _Page:
+    def __init__(self, *, color: bool, width: int) -> None:
+        self._color, self._width = color, width
+        self._lines: list[str] = []
+
+    def text(self) -> str:
+        return "\n".join(self._lines) + "\n"
+
+    def verdict(self, scan: Scan) -> None:
+        name = f" {scan.verdict} " if self._color else str(scan.verdict)
+        self._put(f"{name}  ", headline(scan), shown=f"{self._paint(name, _VERDICT_CODES[scan.verdict])}  ")
+        started = scan.started.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        facts = [one_line(scan.inventory), started, f"preflight {one_line(scan.tool_version, 100)}"]
+        if scan.strict:
+            facts.append("strict: warnings count as failures")
+        self._put(" " * (len(name) + 2), ", ".join(facts), code=_DIM)
+
+    def section(self, title: str, groups: Sequence[Group], show: Callable[[Group], None]) -> None:
+        if groups:
+            self._title(f"{title} ({len(groups)})")
+            for index, group in enumerate(groups):
+                if index and show == self.finding:
+                    self._lines.append("")
+                show(group)
+
+    def finding(self, group: Group) -> None:
+        """A cause with all that is known of it."""
+        check = one_line(group.check, 100)
+        rest = f"[{group.severity}] {one_line(group.title, 120)}"
+        shown = f"  {self._status(group)}{self._paint(check, _BOLD)}  "
+        self._put(f"  {'':<{_STATUS}}{check}  ", rest, shown=shown, indent=_TEXT, code=_DIM)
+        self._put(" " * _TEXT, one_line(group.message))
+        self._field("on", places(group.results))
+        for name, read in _TOLD:
+            found = group.variants(read)
+            for index, (value, rows) in enumerate(found):
+                text = one_line(value, _FIELD_CHARS)
+                whose = "" if len(rows) == len(group.results) else f"  ({places(rows)})"
+                self._field("" if index else name, text + whose)
+        for name, read in _COPIED:
+            lines = [line for value, _ in group.variants(read) for line in clipped(value, 2_000).splitlines()]
+            for index, line in enumerate(lines):
+                # Never wrapped, so that it can be copied.
+                self._lines.append(f"{' ' * _TEXT}{self._name('' if index else name)}{self._paint(line, _CYAN)}")
+
+    def short(self, group: Group) -> None:
+        """A cause in one paragraph."""
+        check = one_line(group.check, 100)
+        text = f"{one_line(group.message, 300)} ({places(group.results, _NAMES)})"
+        shown = f"  {self._status(group)}{check}  "
+        self._put(f"  {'':<{_STATUS}}{check}  ", text, shown=shown, indent=_TEXT)
+
+    def reasons(self, parts: Digest, names: int | None) -> None:
+        """What was not judged, one entry per reason."""
+        kinds = (
+            ("SKIPPED: not evaluated", parts.not_evaluated),
+            ("WAIVED", parts.waived),
+            ("SKIPPED: not applicable", parts.not_applicable),
+        )
+        for title, groups in kinds:
+            if groups:
+                self._title(f"{title} ({sum(len(group.results) for group in groups)})")
+            for message, rows in by_reason(groups):
+                self._put("  ", one_line(message, 400))
+                self._put("    ", f"{places(rows, names)} - {checks_named(rows)}", code=_DIM)
+
+    def notices(self, scan: Scan) -> None:
+        if scan.notices:
+            self._title("NOTICES")
+            for notice in scan.notices:
+                self._put("  - ", one_line(notice))
+
+    def nodes(self, scan: Scan) -> None:
+        rows = [(one_line(f"{node.cluster}/{node.node}", 60), node) for node in scan.nodes]
+        if rows:
+            self._title("NODES")
+        for name, node in rows:
+            used = [
+                one_line(node.transport, 20),
+                count(node.connections, "connection"),
+                count(node.commands, "command"),
+                *([count(node.requests, "HTTP request")] if node.requests else []),
+                seconds(node.seconds),
+                *([] if node.reachable else ["not reached"]),
+            ]
+            self._put(f"  {name:<{max(len(name) for name, _ in rows)}}  ", ", ".join(used))
+
+    def totals(self, scan: Scan) -> None:
+        self._lines.append("")
+        for name, value in (("coverage", coverage_line(scan)), ("cost", cost_line(scan))):
+            self._put(f"{name:<10}", value, code=_DIM)
+
+    def _field(self, name: str, text: str) -> None:
+        head = f"{' ' * _TEXT}{name:<{_LABEL}}"
+        self._put(head, text, shown=f"{' ' * _TEXT}{self._name(name)}")
+
+    def _name(self, name: str) -> str:
+        return self._paint(f"{name:<{_LABEL}}", _DIM)
+
+    def _status(self, group: Group) -> str:
+        return self._paint(f"{str(group.status).upper():<{_STATUS}}", _STATUS_CODES[group.status])
+
+    def _title(self, title: str) -> None:
+        self._lines += ["", self._paint(title, _BOLD), *([] if self._color else ["-" * len(title)])]
+
+    def _put(self, head: str, text: str, *, shown: str = "", indent: int | None = None, code: str = "") -> None:
+        """Wrap `text` behind `head`, which prints as `shown`; further lines start at `indent`, else below the first."""
+        hang = len(head) if indent is None else indent
+        wrapper = textwrap.TextWrapper(
+            width=max(self._width, len(head) + 20),
+            initial_indent=" " * len(head),
+            subsequent_indent=" " * hang,
+            break_on_hyphens=False,
+        )
+        first, *rest = wrapper.wrap(text) or [""]
+        self._lines.append(f"{shown or head}{self._paint(first[len(head) :], code)}".rstrip())
+        self._lines += [f"{' ' * hang}{self._paint(line[hang:], code)}" for line in rest]
+
+    def _paint(self, text: str, code: str) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if self._color and code and text else text

@@ -1,0 +1,189 @@
+"""Results grouped by cause, and the words that every format shares, so that no two of them tell different stories."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from checks.outcome import Result, Severity, Status
+from checks.scan import Scan, Verdict
+from reports.text import count, one_line
+
+_RANK = {severity: rank for rank, severity in enumerate(Severity)}
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One cause, and all that it hit: results of one check with the same status and message."""
+
+    check: str
+    title: str
+    severity: Severity
+    status: Status
+    message: str
+    """As the check said it; not yet made visible."""
+    results: tuple[Result, ...]
+
+    def variants(self, read: Callable[[Result], str]) -> list[tuple[str, tuple[Result, ...]]]:
+        """The distinct, non-empty values of a text over the results, each with those that have it."""
+        found: dict[str, list[Result]] = {}
+        for row in self.results:
+            found.setdefault(read(row), []).append(row)
+        return [(value, tuple(rows)) for value, rows in found.items() if value.strip()]
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """A scan's results, sorted by what a reader must do about them. Together the fields hold every result once."""
+
+    blockers: tuple[Group, ...]
+    """Failures, and warnings where the scan is strict; the gravest first."""
+    undetermined: tuple[Group, ...]
+    warnings: tuple[Group, ...]
+    """Warnings where the scan is not strict."""
+    not_evaluated: tuple[Group, ...]
+    """Skips that count as not evaluated, such as those of an unreachable node."""
+    waived: tuple[Group, ...]
+    not_applicable: tuple[Group, ...]
+    passed: tuple[Group, ...]
+
+
+def blocks(result: Result, *, strict: bool) -> bool:
+    """Whether the result by itself makes the verdict NO-GO."""
+    return result.status is Status.FAIL or (strict and result.status is Status.WARN)
+
+
+def digest(scan: Scan) -> Digest:
+    """Sort and group a scan's results."""
+    rest = [row for row in scan.results if not blocks(row, strict=scan.strict)]
+
+    def having(status: Status) -> list[Result]:
+        return [row for row in rest if row.status is status]
+
+    skips = having(Status.SKIP)
+    return Digest(
+        blockers=grouped(row for row in scan.results if blocks(row, strict=scan.strict)),
+        undetermined=grouped(having(Status.ERROR)),
+        warnings=grouped(having(Status.WARN)),
+        not_evaluated=grouped(row for row in skips if row.not_evaluated),
+        waived=grouped(having(Status.WAIVED)),
+        not_applicable=grouped(row for row in skips if not row.not_evaluated),
+        passed=grouped(having(Status.PASS)),
+    )
+
+
+def grouped(results: Iterable[Result]) -> tuple[Group, ...]:
+    """Group by check, status and message; the gravest severity first, then in order of appearance."""
+    found: dict[tuple[str, Status, str], list[Result]] = {}
+    for row in results:
+        found.setdefault((row.check, row.status, row.message), []).append(row)
+    groups = [
+        Group(check, rows[0].title, rows[0].severity, status, message, tuple(rows))
+        for (check, status, message), rows in found.items()
+    ]
+    return tuple(sorted(groups, key=lambda group: _RANK[group.severity]))
+
+
+def by_reason(groups: Iterable[Group]) -> list[tuple[str, tuple[Result, ...]]]:
+    """Join the groups that have the same message, whatever the check: one reason, one entry."""
+    found: dict[str, list[Result]] = {}
+    for group in groups:
+        found.setdefault(group.message, []).extend(group.results)
+    return [(message, tuple(rows)) for message, rows in found.items()]
+
+
+def subject(result: Result) -> str:
+    """What the result is about: `cluster/node`, or `cluster` for a cluster as a whole."""
+    name = result.cluster if result.node is None else f"{result.cluster}/{result.node}"
+    return one_line(name, 200) or "scan"
+
+
+def places(results: Sequence[Result], limit: int | None = None) -> str:
+    """Where the results are, by cluster: `vault-prod: web1, web2; chef-prod: whole cluster`.
+
+    `limit` is the number of names after which the rest is only counted.
+    """
+    found: dict[str, dict[str, None]] = {}
+    for row in results:
+        name = "whole cluster" if row.node is None else one_line(row.node, 100)
+        found.setdefault(row.cluster, {})[name] = None
+    shown = []
+    for cluster, names in found.items():
+        listed = list(names)
+        kept = listed if limit is None or len(listed) <= limit else [*listed[:limit], f"{len(listed) - limit} more"]
+        shown.append(f"{one_line(cluster, 100)}: {', '.join(kept)}" if cluster else "the scan itself")
+    return "; ".join(shown)
+
+
+def checks_named(results: Iterable[Result]) -> str:
+    """The checks of the results: one by its id, several counted and listed."""
+    ids = list(dict.fromkeys(one_line(row.check, 100) for row in results))
+    return ids[0] if len(ids) == 1 else f"{count(len(ids), 'check')}: {', '.join(ids)}"
+
+
+def headline(scan: Scan) -> str:
+    """The verdict in one sentence, without the verdict's name."""
+    parts = digest(scan)
+    said = []
+    if parts.blockers:
+        hit = [row for group in parts.blockers for row in group.results]
+        said.append(f"{count(len(parts.blockers), 'blocker')} on {_subjects(hit)}")
+    if parts.undetermined:
+        rows = [row for group in parts.undetermined for row in group.results]
+        said.append(f"{count(len(rows), 'result')} could not be determined on {_subjects(rows)}")
+    if parts.warnings:
+        said.append(count(sum(len(group.results) for group in parts.warnings), "warning"))
+    if scan.verdict is Verdict.UNKNOWN and not parts.undetermined:
+        said.append("no answer to rely on" if scan.partial else "nothing that matters was evaluated")
+    if scan.partial:
+        said.append("the run was interrupted and this is only what was finished")
+    if not said:
+        said.append("nothing stands in the way")
+    sentence = "; ".join(said)
+    return sentence[0].upper() + sentence[1:] + "."
+
+
+def coverage_line(scan: Scan) -> str:
+    """How much of what was planned was looked at, in one line."""
+    cover = scan.coverage
+    return (
+        f"{cover.evaluated} of {count(cover.planned, 'planned result')} evaluated; "
+        f"{cover.not_applicable} not applicable, {cover.waived} waived, {cover.not_evaluated} not evaluated"
+    )
+
+
+def cost_line(scan: Scan) -> str:
+    """What the scan cost, in one line."""
+    reached = sum(1 for node in scan.nodes if node.reachable)
+    used = [
+        count(sum(node.connections for node in scan.nodes), "connection"),
+        count(sum(node.commands for node in scan.nodes), "command"),
+        count(sum(node.requests for node in scan.nodes), "HTTP request"),
+    ]
+    return f"{reached} of {count(len(scan.nodes), 'node')} reached; {', '.join(used)}; {seconds(elapsed_s(scan))}"
+
+
+def elapsed_s(scan: Scan) -> float:
+    """How long the scan took, in seconds."""
+    return max(0.0, (scan.finished - scan.started).total_seconds())
+
+
+def seconds(value: float) -> str:
+    """A duration for readers."""
+    return f"{value:.1f}s" if value < 120 else f"{int(value) // 60}m {int(value) % 60}s"
+
+
+def status_word(result: Result) -> str:
+    """The status as readers see it; a skip says whether it was moot or missed."""
+    if result.status is Status.SKIP:
+        return "not evaluated" if result.not_evaluated else "not applicable"
+    return str(result.status)
+
+
+def _subjects(rows: Sequence[Result]) -> str:
+    nodes = {(row.cluster, row.node) for row in rows if row.node is not None}
+    clusters = {row.cluster for row in rows if row.node is None}
+    parts = [count(len(nodes), "node")] if nodes else []
+    if clusters:
+        parts.append(count(len(clusters), "cluster"))
+    return " and ".join(parts)

@@ -1,0 +1,136 @@
+"""A scan as JSON, `preflight.result/1`: for programs, and kept stable for them. `result.schema.json` holds its shape.
+
+Beside the fields that every version of the format has, it says whether warnings counted as failures (`strict`) and what
+a reader must know about how the scan was made (`notices`).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from datetime import UTC, datetime
+from importlib import resources
+from typing import Any
+
+from checks.outcome import Result
+from checks.scan import Scan
+from reports.text import spell_in_json, visible
+
+SCHEMA = "preflight.result/1"
+_DEPTH = 20
+
+
+def render(scan: Scan) -> str:
+    """The document, pretty-printed, with the keys always in the same order."""
+    return spell_in_json(json.dumps(document(scan), indent=2, ensure_ascii=False, allow_nan=False)) + "\n"
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of the document."""
+    text = resources.files("reports").joinpath("result.schema.json").read_text(encoding="utf-8")
+    loaded: dict[str, Any] = json.loads(text)
+    return loaded
+
+
+def document(scan: Scan) -> dict[str, Any]:
+    """The document as JSON values."""
+    cover = scan.coverage
+    content = {
+        "schema": SCHEMA,
+        "tool": {"name": "preflight", "version": scan.tool_version},
+        "started": _utc(scan.started),
+        "finished": _utc(scan.finished),
+        "partial": scan.partial,
+        "strict": scan.strict,
+        "inventory": scan.inventory,
+        "verdict": str(scan.verdict),
+        "exit_code": scan.exit_code,
+        "coverage": {
+            "planned": cover.planned,
+            "evaluated": cover.evaluated,
+            "not_applicable": cover.not_applicable,
+            "waived": cover.waived,
+            "not_evaluated": cover.not_evaluated,
+        },
+        "notices": list(scan.notices),
+        "nodes": [
+            {
+                "cluster": node.cluster,
+                "node": node.node,
+                "host": node.host,
+                "transport": node.transport,
+                "reachable": node.reachable,
+                "connections": node.connections,
+                "commands": node.commands,
+                "requests": node.requests,
+                "seconds": round(node.seconds, 3),
+            }
+            for node in scan.nodes
+        ],
+        "results": [_result(row) for row in scan.results],
+    }
+    safe: dict[str, Any] = json_safe(content)
+    return safe
+
+
+def json_safe(value: object, depth: int = _DEPTH) -> Any:
+    r"""The value as JSON values that every reader takes.
+
+    Lone surrogates, which strict readers refuse, become text (`\ud800`), numbers that JSON has no form for become their
+    names, foreign objects their `str`, sets sorted lists; what nests deeper than `depth` is cut off.
+    """
+    match value:
+        case None | bool():
+            return value
+        case str():
+            return _encodable(str(value))
+        case int():
+            return int(value)
+        case float():
+            return float(value) if math.isfinite(value) else str(value)
+        case bytes() | bytearray():
+            return value.decode("utf-8", "backslashreplace")
+        case Mapping() | Sequence() | AbstractSet() if depth <= 0:
+            return "..."
+        case Mapping():
+            return {_encodable(str(key)): json_safe(item, depth - 1) for key, item in value.items()}
+        case AbstractSet():
+            return [json_safe(item, depth - 1) for item in sorted(value, key=repr)]
+        case Sequence():
+            return [json_safe(item, depth - 1) for item in value]
+        case _:
+            return _encodable(str(value))
+
+
+def _result(row: Result) -> dict[str, Any]:
+    return {
+        "check": row.check,
+        "title": row.title,
+        "severity": str(row.severity),
+        "cluster": row.cluster,
+        "node": row.node,
+        "status": str(row.status),
+        "message": row.message,
+        "expected": row.expected,
+        "observed": row.observed,
+        "remediation": {
+            "summary": row.remediation.summary,
+            "command": row.remediation.command,
+            "url": row.remediation.url,
+        },
+        "evidence": row.evidence,
+    }
+
+
+def _encodable(text: str) -> str:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return "".join(visible(char) if "\ud800" <= char <= "\udfff" else char for char in text)
+    return text
+
+
+def _utc(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"

@@ -1,0 +1,86 @@
+"""The one place that makes untrusted text fit to print: the invisible becomes visible, the long is cut."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+MESSAGE_CHARS = 1_000
+"""The longest message in any report."""
+
+# What moves a cursor, reorders or hides text, or cannot be written as XML 1.0 or UTF-8. Tab and newline stay.
+_INVISIBLE = re.compile(
+    "["
+    "\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 without tab and newline, DEL, C1
+    "\u00ad\u061c\u180e"  # soft hyphen, Arabic letter mark, Mongolian vowel separator
+    "\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"  # zero width, separators, directions
+    "\ud800-\udfff"  # lone surrogates: a str has no others
+    "\ufdd0-\ufdef\ufffe\uffff"  # noncharacters
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e007f"  # shorthand and musical controls, tags
+    + "".join(f"{chr(plane + 0xFFFE)}{chr(plane + 0xFFFF)}" for plane in range(0x10000, 0x110000, 0x10000))
+    + "]"
+)
+
+
+def visible(text: str) -> str:
+    r"""The text with each control, direction mark, lone surrogate and noncharacter spelled out (`\x1b`, `\u202e`).
+
+    Newlines and tabs stay; CR LF becomes a newline. What is returned can be encoded as UTF-8 and written into XML 1.0,
+    and sends nothing to a terminal but text.
+    """
+    return _INVISIBLE.sub(_spelled, text.replace("\r\n", "\n"))
+
+
+def has_invisible(text: str) -> bool:
+    """Whether `visible` would change more than line ends."""
+    return _INVISIBLE.search(text) is not None
+
+
+def spell_in_json(document: str) -> str:
+    r"""A JSON document with the same characters as JSON escapes: it reads back to the same values."""
+    return _INVISIBLE.sub(_json_escape, document)
+
+
+def one_line(text: str, limit: int = MESSAGE_CHARS) -> str:
+    """The visible text on one line, runs of white space as one blank, at most `limit` characters."""
+    return _cut(" ".join(visible(text).split()), limit)
+
+
+def clipped(text: str, limit: int = 4_000) -> str:
+    """The visible text with its lines, at most `limit` characters, without blank edges."""
+    return _cut(visible(text).strip("\n").rstrip(), limit)
+
+
+def web_url(url: str) -> str | None:
+    """The URL where it is a plain http or https one, and fit to become a link; else None."""
+    if has_invisible(url) or any(char.isspace() or char in "\"'<>\\`" for char in url):
+        return None
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    return url if parts.scheme in ("http", "https") and parts.netloc else None
+
+
+def count(number: int, singular: str, plural: str = "") -> str:
+    """`1 node`, `2 nodes`."""
+    return f"{number} {singular if number == 1 else plural or singular + 's'}"
+
+
+def _cut(text: str, limit: int) -> str:
+    if len(text) <= limit:
+        return text
+    note = f"... ({len(text) - limit:,}+ more characters)"
+    return text[: max(0, limit - len(note))] + note if limit > len(note) else text[:limit]
+
+
+def _spelled(match: re.Match[str]) -> str:
+    code = ord(match.group())
+    if code <= 0xFF:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+
+
+def _json_escape(match: re.Match[str]) -> str:
+    units = match.group().encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[i]:02x}{units[i + 1]:02x}" for i in range(0, len(units), 2))
