@@ -21,11 +21,12 @@ _HEAD = """\
 # blank after it is a key that is switched off, shown with its default or with an example; take the
 # "#" away to use it.
 #
-# Texts with backslashes stand in single quotes: 'CORP\\svc-preflight'. Relative paths are relative to
-# this file, and ~ is your home folder.
+# Passwords never stand in here. This file only says where each one is: in an environment variable,
+# in a file that nobody but you can read, or in what a command prints, your password manager's say.
 #
-# Passwords never stand in here. This file only says where each one is: in an environment variable, in
-# a file that nobody but you can read, or in what a command prints (your password manager's, say).
+# Texts with backslashes stand in single quotes: 'CORP\\svc-preflight'. Names with dots stand in
+# quotes: [clusters.vault-prod.nodes."web1.corp.example"]. Relative paths are relative to this
+# file, and ~ is your home folder.
 #
 # Editors that know TOML schemas complete and check this file with what `preflight schema` prints.
 """
