@@ -1,6 +1,7 @@
 """All sh probes of a node as one POSIX script for `sh -s`, and its output taken apart again.
 
-The output is a row of frames, each on lines of its own; the nonce is new for every conversation, so no answer can imitate one:
+The output is a row of frames, each on lines of its own; the nonce is new for every conversation, so no answer can
+imitate one:
 
     NONCE begin ID SECONDS BYTES    seconds it may take, and most bytes of it that count
     ...what the probe printed...
@@ -25,10 +26,10 @@ _TIMED_OUT = 124
 # - Every probe has an empty standard input, or it would eat the rest of this script.
 # - `head` bounds the output, and the exit status goes around it through descriptor 3.
 # - A command under sudo, or one stuck in the kernel, cannot be killed by us. So the asking happens in the background,
-#   and the reader in the foreground gives up on it 2 s after its time; nothing of it can then write any more, or hold the
-#   connection open (`exec`, because shells keep a spare copy of what a redirected function call replaces).
-# - Scripts arrive single-quoted rather than in here-documents, which some shells keep in files under /tmp: a node with a
-#   full disk must still be able to answer.
+#   and the reader in the foreground gives up on it 2 s after its time; nothing of it can then write any more, or hold
+#   the connection open (`exec`, because shells keep a spare copy of what a redirected function call replaces).
+# - Scripts arrive single-quoted rather than in here-documents, which some shells keep in files under /tmp: a node with
+#   a full disk must still be able to answer.
 _DRIVER = r"""
 pf_clock() {
     if read -r pf_now pf_rest </proc/uptime; then pf_now=${pf_now%%.*}; else pf_now=$(date +%s); fi 2>/dev/null
@@ -76,8 +77,9 @@ def compose(
 ) -> str:
     """The script that asks all `probes` in turn, for the standard input of `sh -s`. It exits with 0, whatever they say.
 
-    `budget_s` is looked at before each probe; a probe gets no more than what is left of it. The whole may overrun it by 2 s,
-    where a command cannot be killed. Raises ValueError for a probe that is not sh, or for a name that is no shell variable's.
+    `budget_s` is looked at before each probe; a probe gets no more than what is left of it. The whole may overrun it
+    by 2 s, where a command cannot be killed. Raises ValueError for a probe that is not sh, and for an option that
+    cannot be a shell variable.
     """
     lines = [
         f"SUDO={shlex.quote('sudo -n' if sudo else '')}",

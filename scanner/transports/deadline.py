@@ -13,8 +13,8 @@ from typing import Self
 class Deadline:
     """Calls `action` from a thread of its own unless the `with` block ends within `seconds`.
 
-    `action` makes every blocked call of the block return, as a rule by closing a socket; what it raises is dropped. When
-    the block has been left, the action is over or will not happen, and no thread is left.
+    `action` makes every blocked call of the block return, as a rule by closing a socket; what it raises is dropped.
+    When the block has been left, the action is over or will not happen, and no thread is left.
     """
 
     __slots__ = ("_action", "_done", "_ends", "_thread", "fired", "seconds")

@@ -1,0 +1,319 @@
+"""SSH: one connection, one `sh -s` with the whole script on its standard input, and out again.
+
+paramiko's Transport is used directly, and tuned: our own undelayed socket, curve25519 and AES-GCM first, no group
+exchange, parsed keys and known_hosts shared between nodes. None of the library's timeouts bounds the whole; a watchdog
+does.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import socket
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
+
+import paramiko
+from paramiko.message import Message
+from paramiko.packet import Packetizer
+
+from scanner.errors import (
+    AnswerTooLargeError,
+    ConnectionLostError,
+    DeadlineError,
+    NodeError,
+    RefusedError,
+    UnreachableError,
+)
+from scanner.inventory.model import Node, SshSettings
+from scanner.transports.deadline import Deadline
+from scanner.transports.known_hosts import HostKey
+from scanner.transports.protocol import Limits, Usage
+from scanner.transports.ssh_config import Hop, route
+from scanner.transports.ssh_errors import Phase, translate
+from scanner.transports.ssh_login import log_in
+from scanner.transports.ssh_socket import Stream, Wire, dial
+from scanner.transports.ssh_trust import Trust
+
+_LOG = "scanner.transports.ssh.paramiko"
+# What it reports comes back as exceptions; its tracebacks would end up on the user's terminal.
+logging.getLogger(_LOG).setLevel(logging.CRITICAL + 1)
+
+_KEX = (
+    "curve25519-sha256@libssh.org",
+    "ecdh-sha2-nistp256",
+    "ecdh-sha2-nistp384",
+    "ecdh-sha2-nistp521",
+    "diffie-hellman-group14-sha256",
+    "diffie-hellman-group16-sha512",
+)
+_CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes192-ctr", "aes256-ctr")
+_MACS = (
+    "hmac-sha2-256-etm@openssh.com",
+    "hmac-sha2-512-etm@openssh.com",
+    "hmac-sha2-256",
+    "hmac-sha2-512",
+    "hmac-sha1",
+)
+_BANNER_S = 15.0
+"""A loaded sshd may take so long to say its version, however short the connect timeout."""
+_FOR_EVER_S = 1e6
+"""For the library's own timeouts: the watchdog is the one that counts."""
+_STALE_S = 30.0
+"""A connection that waited longer than this for its turn may have run into the server's LoginGraceTime."""
+_CHUNK = 256 * 1024
+
+_jump_logins: dict[str, threading.BoundedSemaphore] = {}
+_jump_lock = threading.Lock()
+_JUMP_LOGINS = 6
+"""Logins to one jump host at a time: sshd drops some of those beyond ten (MaxStartups 10:30:100)."""
+
+
+class _Packets(Packetizer):
+    """Without the timer thread that lives on for 15 s after a failed handshake."""
+
+    def start_handshake(self, timeout: float) -> None:
+        """Nothing: the watchdog bounds the handshake as well."""
+
+
+class _Transport(paramiko.Transport):
+    """Remembers why the server hung up."""
+
+    farewell = ""
+
+    def _parse_disconnect(self, message: Message) -> None:
+        message.get_int()
+        self.farewell = message.get_text()
+
+
+class SshTransport:
+    """The door to one node over SSH. See `scanner.transports.protocol.Transport`.
+
+    `gate` bounds how many conversations run at a time. It is entered once the TCP connection stands; the time allowed
+    by `limits` counts from then.
+    """
+
+    def __init__(self, node: Node, limits: Limits, *, gate: AbstractContextManager[object] | None = None) -> None:
+        self.usage = Usage()
+        self._host = node.host
+        self._settings = node.ssh or SshSettings()
+        self._limits = limits
+        self._gate = gate
+        self._phase = Phase.CONNECT
+        self._place = node.host
+        self._streams: list[Stream] = []
+        self._transports: list[_Transport] = []
+        self._output: list[bytes] = []
+
+    def run(self, script: str) -> bytes:
+        """Run `script` in the node's `sh` and give what it printed, stderr included.
+
+        Raises NodeError with what had arrived; a script that does not end with status 0 is a RefusedError.
+        """
+        try:
+            return self._run(script.encode("utf-8", "surrogateescape"))
+        except NodeError as error:
+            error.partial = error.partial or b"".join(self._output)
+            raise
+        except Exception as error:  # the one door for whatever paramiko and its foundations raise
+            raise self._told(error) from error
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Close everything, and wait for the library's threads to end."""
+        self._cut()
+        for transport in reversed(self._transports):
+            if transport.ident is not None:
+                transport.join(2.0)
+        self._transports.clear()
+        self._streams.clear()
+        self._output.clear()
+
+    def _cut(self) -> None:
+        """Make every blocked call return, from any thread. Sockets first: closing a channel talks to its peer."""
+        for stream in list(self._streams):
+            stream.cut()
+        for transport in reversed(list(self._transports)):
+            with suppress(Exception):
+                transport.close()
+        for stream in list(self._streams):
+            stream.close()
+
+    def _told(self, error: BaseException) -> NodeError:
+        stream = self._streams[-1] if self._streams else None
+        told = translate(
+            error,
+            self._phase,
+            self._place,
+            greeting=stream.greeting if stream else b"",
+            farewell=self._transports[-1].farewell if self._transports else "",
+        )
+        told.partial = b"".join(self._output)
+        return told
+
+    def _run(self, script: bytes) -> bytes:
+        hops = route(self._host, self._settings)
+        started = time.monotonic()
+        wire = self._dial(hops[0], hops[0].connect_timeout_s) if len(hops) == 1 else None
+        with ExitStack() as stack:
+            if wire:
+                stack.callback(wire.close)
+            stack.enter_context(self._gate or nullcontext())
+            if wire and time.monotonic() - started > _STALE_S:
+                wire.close()
+                wire = self._dial(hops[0], hops[0].connect_timeout_s)
+                stack.callback(wire.close)
+            deadline = Deadline(self._limits.timeout_s, self._cut)
+            try:
+                with deadline:
+                    return self._ask(self._reach(hops, wire, deadline), script)
+            except Exception as error:
+                if not deadline.fired:
+                    raise
+                raise self._too_late() from error
+
+    def _too_late(self) -> DeadlineError:
+        seconds = f"{self._limits.timeout_s:g} s"
+        if self._phase is not Phase.RUN:
+            return DeadlineError(
+                f"{self._place} did not get through {self._phase.value} within {seconds}",
+                hint="look at the load and the sshd of the node; `timeout` gives it more time",
+            )
+        return DeadlineError(
+            f"{self._place} did not finish within {seconds}; what was started may still run there",
+            hint="look at what hangs on the node; `timeout` gives it more time",
+            partial=b"".join(self._output),
+        )
+
+    def _dial(self, hop: Hop, timeout_s: float) -> socket.socket:
+        self._phase, self._place = Phase.CONNECT, hop.place
+        self.usage.connections += 1
+        return dial(hop.host, hop.port, timeout_s)
+
+    def _reach(self, hops: Sequence[Hop], wire: socket.socket | None, deadline: Deadline) -> _Transport:
+        """Through all hops to the node, logged in everywhere."""
+        via: _Transport | None = None
+        for hop in hops:
+            with ExitStack() as stack:
+                if hop is not hops[-1]:
+                    turn = _jump_login(hop)
+                    if not turn.acquire(timeout=deadline.remaining_s):
+                        raise self._too_late()
+                    stack.callback(turn.release)
+                via = self._enter(hop, via, wire, deadline)
+        if via is None:
+            raise UnreachableError("there is no way to the node")
+        return via
+
+    def _enter(self, hop: Hop, via: _Transport | None, wire: Wire | None, deadline: Deadline) -> _Transport:
+        trust = Trust(hop)
+        for last in (False, True):
+            stream = self._stream(hop, via, wire, deadline)
+            try:
+                transport = self._shake_hands(hop, trust, stream)
+            except (EOFError, OSError, paramiko.SSHException):
+                # sshd drops connections of a burst before their banner (MaxStartups); that is worth one more knock.
+                if last or deadline.fired or not stream.ended or stream.greeting.strip() not in _DROPPED:
+                    raise
+                stream.close()
+                wire = None
+                deadline.sleep(random.uniform(0.5, 1.5))  # noqa: S311  spreads the burst, guards nothing
+            else:
+                break
+        self._phase = Phase.LOGIN
+        log_in(transport, hop, deadline)
+        return transport
+
+    def _stream(self, hop: Hop, via: _Transport | None, wire: Wire | None, deadline: Deadline) -> Stream:
+        self._phase, self._place = Phase.CONNECT, hop.place
+        if wire is None and via is None:
+            wire = self._dial(hop, min(hop.connect_timeout_s, deadline.remaining_s or 0.1))
+        elif wire is None and via is not None:
+            self.usage.connections += 1
+            try:
+                wire = via.open_channel("direct-tcpip", (hop.host, hop.port), ("127.0.0.1", 0), timeout=_FOR_EVER_S)
+            except paramiko.ChannelException as error:
+                hint = "check host and port as seen from the jump host, and AllowTcpForwarding there"
+                raise UnreachableError(
+                    f"the jump host cannot connect to {hop.place}: {error.text or error}", hint=hint
+                ) from error
+        assert wire is not None  # noqa: S101  one of the two above
+        stream = Stream(wire)
+        self._streams.append(stream)
+        if deadline.fired:
+            self._cut()
+        return stream
+
+    def _shake_hands(self, hop: Hop, trust: Trust, stream: Stream) -> _Transport:
+        self._phase = Phase.HANDSHAKE
+        transport = _Transport(stream, packetizer_class=_Packets)  # type: ignore[arg-type]  # socket-like is enough
+        transport.set_log_channel(_LOG)
+        self._transports.append(transport)
+        options = transport.get_security_options()
+        options.kex, options.ciphers, options.digests = _KEX, _CIPHERS, _MACS
+        options.key_types = trust.algorithms()
+        transport.banner_timeout = max(_BANNER_S, hop.connect_timeout_s)
+        transport.auth_timeout = transport.channel_timeout = transport.clear_to_send_timeout = _FOR_EVER_S
+        transport.start_client()
+        key = transport.get_remote_server_key()
+        trust.check(HostKey(key.get_name(), key.asbytes()))
+        return transport
+
+    def _ask(self, transport: _Transport, script: bytes) -> bytes:
+        self._phase = Phase.RUN
+        channel = transport.open_session()
+        channel.set_combine_stderr(True)
+        self.usage.commands += 1
+        try:
+            channel.exec_command("sh -s")
+        except paramiko.SSHException as error:
+            if not transport.is_active():
+                raise
+            raise RefusedError(f"{self._place} refuses to run commands", hint=_HINT_ACCOUNT) from error
+        with suppress(OSError):  # a shell that ended early has said why
+            channel.sendall(script)
+            channel.shutdown_write()
+        size = 0
+        while chunk := channel.recv(_CHUNK):
+            self._output.append(chunk)
+            size += len(chunk)
+            if size > self._limits.answer_bytes:
+                mib = self._limits.answer_bytes / 2**20
+                raise AnswerTooLargeError(f"{self._place} sent more than {mib:g} MiB")
+        status = channel.recv_exit_status()
+        output = b"".join(self._output)
+        if status == 0:
+            return output
+        if status > 0:
+            raise _refusal(self._place, status, output)
+        if transport.is_active():
+            raise ConnectionLostError(f"{self._place}: the shell was killed before it was done", partial=output)
+        raise transport.get_exception() or EOFError
+
+
+_HINT_ACCOUNT = "log in there and run `sh -s` by hand; look at the account's login shell and at ForceCommand"
+_DROPPED = {b"", b"Exceeded MaxStartups"}
+
+
+def _jump_login(hop: Hop) -> threading.BoundedSemaphore:
+    with _jump_lock:
+        return _jump_logins.setdefault(hop.place, threading.BoundedSemaphore(_JUMP_LOGINS))
+
+
+def _refusal(place: str, status: int, output: bytes) -> RefusedError:
+    lines = [line for line in output[-4096:].decode("utf-8", "backslashreplace").splitlines() if line.strip()]
+    said = f": {lines[-1][:200]}" if lines else ""
+    if status in {126, 127}:
+        return RefusedError(
+            f"{place} cannot run `sh` (exit {status}){said}",
+            hint=_HINT_ACCOUNT,
+            partial=output,
+        )
+    return RefusedError(
+        f"{place}: the shell ended with exit {status}{said}",
+        hint=_HINT_ACCOUNT,
+        partial=output,
+    )
