@@ -1,16 +1,16 @@
 """How a PowerShell script of any size reaches powershell.exe in one WinRM shell with one start.
 
-cmd.exe takes command lines of at most 8,191 characters, and `-Command -` or `-File -` on standard input lose or echo parts
-of a script. So what is started is a short bootstrap, which fetches the script and runs it as one script block:
+cmd.exe takes command lines of at most 8,191 characters, and `-Command -` or `-File -` on standard input lose or echo
+parts of a script. So what is started is a short bootstrap, which fetches the script and runs it as one script block:
 
 - from the command line itself, compressed, as long as all of it stays short;
 - else from environment variables that the shell's creation sets, compressed: no further request, whatever the size;
-- or, on request, as plain text from standard input, for hosts whose endpoint protection dislikes compressed scripts. That
-  costs one more request.
+- or, on request, as plain text from standard input, for hosts whose endpoint protection dislikes compressed scripts.
+  That costs one more request.
 
-The bootstraps keep to PowerShell 2.0 and to ASCII, and need nothing special from a 32-bit host process: the script itself
-reads the 64-bit side through sysnative. Before the first call into .NET they look for Constrained Language Mode, which
-would refuse it with a misleading error. The process ends with the script's own exit code.
+The bootstraps keep to PowerShell 2.0 and to ASCII, and need nothing special from a 32-bit host process: the script
+itself reads the 64-bit side through sysnative. Before the first call into .NET they look for Constrained Language Mode,
+which would refuse it with a misleading error. The process ends with the script's own exit code.
 """
 
 from __future__ import annotations

@@ -1,0 +1,230 @@
+"""WinRM: one shell, one PowerShell start, on as few HTTP requests as the login allows."""
+
+from __future__ import annotations
+
+import math
+import socket
+import ssl
+import time
+from contextlib import AbstractContextManager, nullcontext, suppress
+from typing import TYPE_CHECKING
+
+from scanner.errors import (
+    AnswerTooLargeError,
+    AuthenticationError,
+    DeadlineError,
+    NodeError,
+    UnreachableError,
+    UntrustedPeerError,
+)
+from scanner.inventory.model import Node
+from scanner.secrets import Secret
+from scanner.transports.deadline import Deadline
+from scanner.transports.protocol import Limits, Usage
+from scanner.transports.ssh_socket import dial
+from scanner.transports.winrm_delivery import Delivery, deliver
+from scanner.transports.winrm_output import settle
+
+if TYPE_CHECKING:
+    from winrm.protocol import Protocol
+
+    from scanner.transports.winrm_http import Adapter, Line
+
+_OPERATION_TIMEOUT_S = 20
+"""How long one Receive may wait for output before the node says "not yet"."""
+_FAREWELL_S = 5.0
+"""What deleting the shell may take; it happens after the answer, so it costs nobody's deadline."""
+_STDIN_BYTES = 96 * 1024
+"""One Send's share of standard input: below Windows Server 2008 R2's envelopes of 150 kB after base64 and sealing."""
+
+
+class WinrmTransport:
+    """One node over WinRM. Not thread safe; the constructor does no I/O."""
+
+    def __init__(self, node: Node, limits: Limits, *, gate: AbstractContextManager[object] | None = None) -> None:
+        if node.winrm is None:
+            raise ValueError(f"node {node.name} has no WinRM settings")
+        self.usage = Usage()
+        self._node = node
+        self._settings = node.winrm
+        self._limits = limits
+        self._gate = gate or nullcontext()
+        self._line: Line | None = None
+        self._adapter: Adapter | None = None
+        self._protocol: Protocol | None = None
+        self._shell = ""
+        self._ends = math.inf
+        self._broken = False
+        """True while a message is under way, and for good when one failed."""
+
+    def run(self, script: str) -> bytes:
+        """Run the PowerShell `script`, ASCII, and give what it wrote to standard output. Called once.
+
+        The deadline of `limits.timeout_s` begins once the TCP connection stands and the gate is open.
+        Raises NodeError, with what had arrived in `partial`.
+        """
+        delivery = deliver(script, self._settings.delivery)
+        self._prepare()
+        output = bytearray()
+        try:
+            self._connect()
+            with self._gate, Deadline(self._limits.timeout_s, self._cut) as deadline:
+                self._ends = time.monotonic() + self._limits.timeout_s
+                try:
+                    return self._converse(delivery, output)
+                except Exception as error:
+                    if deadline.fired or self._late:
+                        raise self._too_late(output) from error
+                    raise
+                finally:
+                    self._broken = self._broken or deadline.fired
+        except Exception as error:
+            translated = self._translate(error)
+            if translated is None:
+                raise
+            translated.partial = translated.partial or bytes(output)
+            if translated is error:
+                raise
+            raise translated from error
+
+    def close(self) -> None:
+        """Delete the shell, within seconds, and close the connection. Never raises, may be called twice."""
+        shell, self._shell = self._shell, ""
+        if shell:
+            with suppress(Exception), Deadline(_FAREWELL_S, self._cut):
+                self._ends = time.monotonic() + _FAREWELL_S
+                if self._broken or self._protocol is None:
+                    # What the connection last carried is anybody's guess: the shell is left from a fresh one.
+                    self._hang_up()
+                    self._prepare()
+                if self._protocol is not None:
+                    self._protocol.close_shell(shell, close_session=False)
+        self._hang_up()
+
+    def _prepare(self) -> None:
+        """Everything but I/O with the node. Raises NodeError for what this machine lacks."""
+        import winrm.transport
+        from winrm.protocol import Protocol
+
+        from scanner.transports.winrm_errors import missing_package
+        from scanner.transports.winrm_http import Adapter, Channel, Line
+
+        settings = self._settings
+        have = {"kerberos": winrm.transport.HAVE_KERBEROS, "credssp": winrm.transport.HAVE_CREDSSP}
+        if not have.get(settings.auth, True):
+            raise missing_package(settings.auth)
+        host = f"[{self._node.host}]" if ":" in self._node.host else self._node.host
+        endpoint = f"{settings.scheme}://{host}:{settings.port}{settings.path}"
+        password = settings.password.reveal() if isinstance(settings.password, Secret) else ""
+        operation_s = max(1, min(_OPERATION_TIMEOUT_S, int(self._limits.timeout_s // 3)))
+        self._line = Line(self._dial, self.usage)
+        tls = self._tls() if settings.scheme == "https" else None
+        self._adapter = Adapter(self._line, self.usage, tls, lambda: self._remaining_s)
+        # pywinrm builds a transport of its own here, which ours replaces; it wants credentials even so.
+        protocol = Protocol(
+            endpoint, "basic", username="-", password="", operation_timeout_sec=operation_s, read_timeout_sec=86400
+        )
+        protocol.transport = Channel(endpoint, settings, password, self._adapter, self._line)
+        self._protocol = protocol
+
+    def _tls(self) -> ssl.SSLContext:
+        from scanner.transports.winrm_http import tls_context
+
+        settings = self._settings
+        try:
+            tls_context(settings.verify, settings.ca_file, "", "")
+        except OSError as error:
+            raise UntrustedPeerError(f"ca_file {settings.ca_file} cannot be used: {error}") from error
+        try:
+            return tls_context(settings.verify, settings.ca_file, settings.cert_file, settings.key_file)
+        except OSError as error:
+            raise AuthenticationError(
+                f"the client certificate {settings.cert_file} or its key cannot be used: {error}",
+                hint="`cert_file` and `key_file` are PEM; the key must not be encrypted",
+            ) from error
+
+    def _connect(self) -> None:
+        if self._line is None:
+            raise ValueError("not prepared")
+        self._line.connect()
+
+    def _dial(self) -> socket.socket:
+        patience_s = min(self._settings.connect_timeout_s, self._remaining_s)
+        try:
+            return dial(self._node.host, self._settings.port, patience_s)
+        except TimeoutError as error:
+            raise UnreachableError(
+                f"no answer from port {self._settings.port} within {patience_s:g} s",
+                hint="check that the node is up, and that no firewall drops the connection",
+            ) from error
+
+    def _converse(self, delivery: Delivery, output: bytearray) -> bytes:
+        from winrm.exceptions import WinRMOperationTimeoutError
+
+        protocol = self._protocol
+        if protocol is None:
+            raise ValueError("not prepared")
+        self._broken = True
+        # A shell that we cannot delete goes away by itself soon after the node's time is up.
+        idle_s = math.ceil(max(60.0, self._limits.timeout_s)) + 30
+        self._shell = protocol.open_shell(env_vars=dict(delivery.environment) or None, idle_timeout=f"PT{idle_s}S")
+        command = protocol.run_command(
+            self._shell, delivery.command, delivery.arguments, console_mode_stdin=delivery.stdin is None
+        )
+        self.usage.commands += 1
+        if delivery.stdin is not None:
+            starts = range(0, len(delivery.stdin), _STDIN_BYTES)
+            for start in starts:
+                block = delivery.stdin[start : start + _STDIN_BYTES]
+                protocol.send_command_input(self._shell, command, block, end=start == starts[-1])
+        errors = bytearray()
+        done = False
+        exit_code = -1
+        while not done:
+            if self._late:
+                raise self._too_late(output)
+            with suppress(WinRMOperationTimeoutError):
+                stdout, stderr, exit_code, done = protocol.get_command_output_raw(self._shell, command)
+                output += stdout
+                errors += stderr
+            if len(output) + len(errors) > self._limits.answer_bytes:
+                self._broken = False
+                raise AnswerTooLargeError(
+                    f"more output than {self._limits.answer_bytes} bytes",
+                    partial=bytes(output[: self._limits.answer_bytes]),
+                )
+        self._broken = False
+        return settle(bytes(output), bytes(errors), exit_code)
+
+    @property
+    def _remaining_s(self) -> float:
+        return max(0.0, self._ends - time.monotonic())
+
+    @property
+    def _late(self) -> bool:
+        return self._remaining_s <= 0
+
+    def _too_late(self, output: bytearray) -> DeadlineError:
+        return DeadlineError(
+            f"no full answer within {self._limits.timeout_s:g} s",
+            hint="raise `--timeout`, or look at what keeps the node busy",
+            partial=bytes(output),
+        )
+
+    def _translate(self, error: Exception) -> NodeError | None:
+        from scanner.transports.winrm_errors import Situation, translate
+
+        offered = self._adapter.offered if self._adapter else ""
+        return translate(error, Situation(self._node.host, self._settings, self.usage.requests, offered))
+
+    def _cut(self) -> None:
+        if self._line is not None:
+            self._line.cut()
+
+    def _hang_up(self) -> None:
+        if self._protocol is not None:
+            with suppress(Exception):
+                self._protocol.transport.close_session()
+        if self._line is not None:
+            self._line.close()
+        self._protocol = None

@@ -1,0 +1,64 @@
+"""What PowerShell's process left behind, judged: its output, or why there is none worth having."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+
+from scanner.errors import NodeError, ProtocolError, RefusedError
+from scanner.transports.winrm_delivery import CONSTRAINED_MARKER, INCOMPLETE_MARKER
+
+_CLIXML_BYTES = 256 * 1024
+_LINE_CHARS = 300
+_ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
+
+
+def settle(stdout: bytes, stderr: bytes, exit_code: int) -> bytes:
+    """The output of a finished process. Raises NodeError where it failed or said nothing, with `partial`."""
+    failure = _failure(stdout, stderr, exit_code)
+    if failure:
+        failure.partial = stdout
+        raise failure
+    return stdout
+
+
+def _failure(stdout: bytes, stderr: bytes, exit_code: int) -> NodeError | None:
+    said = stdout.strip()
+    if said == CONSTRAINED_MARKER.encode():
+        return RefusedError(
+            "PowerShell runs in Constrained Language Mode for this account, which forbids what the scan needs",
+            hint="exempt the account from the AppLocker or WDAC policy that restricts it, or scan with another account",
+        )
+    if said == INCOMPLETE_MARKER.encode():
+        return ProtocolError(
+            "the script did not arrive whole in PowerShell, and nothing of it has run",
+            hint='set `delivery = "stdin"` for this node',
+        )
+    reason = first_line(stderr)
+    if exit_code != 0:
+        cause = f"PowerShell ended with exit code {exit_code}"
+        return RefusedError(f"{cause}: {reason}" if reason else f"{cause} and gave no reason")
+    if not said:
+        cause = "PowerShell printed nothing"
+        return ProtocolError(f"{cause}: {reason}" if reason else f"{cause} and gave no reason")
+    return None
+
+
+def first_line(stderr: bytes) -> str:
+    """The first thing that standard error says, on one line; CLIXML, as powershell.exe writes to a pipe, is decoded."""
+    text = stderr.decode("utf-8", "backslashreplace").strip()
+    if text.startswith("#< CLIXML"):
+        text = _from_clixml(text.partition("\n")[2]) or text
+    line = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    return line if len(line) <= _LINE_CHARS else line[: _LINE_CHARS - 1] + "…"
+
+
+def _from_clixml(document: str) -> str:
+    if len(document) > _CLIXML_BYTES or "<!" in document:
+        return ""
+    try:
+        root = ET.fromstring(document)  # noqa: S314 - without a DOCTYPE, as just made sure, there are no entities
+    except ET.ParseError:
+        return ""
+    errors = [node.text or "" for node in root.iter() if node.get("S") == "Error"]
+    return _ESCAPED.sub(lambda match: chr(int(match[1], 16)), "".join(errors))
