@@ -89,6 +89,8 @@ class _Reader:
         self._need(settings.key_file, (*place, "key_file"))
         if settings.host_key_policy == "strict" and not settings.host_key:
             self._need(settings.known_hosts, (*place, "known_hosts"))
+        if settings.ssh_config != SshSettings().ssh_config:
+            self._need(settings.ssh_config, (*place, "ssh_config"))
         return replace(
             settings,
             passphrase=self._secret(settings.passphrase, "passphrase", place),

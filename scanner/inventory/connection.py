@@ -101,9 +101,9 @@ def connect(transport: str, host: str, layers: Sequence[Layer], folder: Path) ->
 def _fields(merged: _Merged, folder: Path) -> dict[str, Any]:
     settings: dict[str, Any] = {}
     for key in merged.keys.values():
-        # A default path is expanded like a written one.
-        value = merged.values.get(key.name, key.default if key.kind == "path" else None)
-        if value is None:
+        # Only what was written, so that others can still tell a default from a wish.
+        value = merged.values.get(key.name)
+        if value is None or (value == "" and key.secret):
             continue
         if key.kind == "path":
             value = expanded(str(value), folder)

@@ -51,6 +51,7 @@ class Key:
     expects: str = ""
     """What `pattern` wants, in words that go on after "expected"."""
     may_be_empty: bool = False
+    """True where "" stands for "none", whatever the cluster or the defaults say."""
     required: bool = False
     products: tuple[str, ...] = ()
     """The products whose clusters and nodes may have it. Empty: all."""
@@ -76,6 +77,7 @@ def _secret(name: str, what: str) -> tuple[Key, ...]:
             doc=f"Name of the environment variable that holds {what}.",
             example=f"PREFLIGHT_{upper}",
             pattern=ENV_NAME,
+            may_be_empty=True,
             expects="the NAME of an environment variable (letters, digits and _, without $)",
             secret=name,
         ),
@@ -84,6 +86,7 @@ def _secret(name: str, what: str) -> tuple[Key, ...]:
             kind="path",
             doc=f"File that holds {what} and nothing else, readable by its owner only.",
             example=f"~/.config/preflight/{name}",
+            may_be_empty=True,
             secret=name,
         ),
         Key(
@@ -91,6 +94,7 @@ def _secret(name: str, what: str) -> tuple[Key, ...]:
             kind="text",
             doc=f"Command that prints {what}, run without a shell on the scanner's own machine.",
             example=f"pass show preflight/{name}",
+            may_be_empty=True,
             secret=name,
         ),
     )
@@ -162,6 +166,7 @@ WINRM: tuple[Key, ...] = (
         doc="PEM file with the certificate authority that signed the nodes' certificates.",
         otherwise="the authorities that Python's requests trusts",
         example="corp-ca.pem",
+        may_be_empty=True,
     ),
     Key(
         name="verify",
@@ -200,6 +205,7 @@ WINRM: tuple[Key, ...] = (
         doc="Name in the Kerberos service principal, where it is not the node's host.",
         otherwise="the node's host",
         example="web1.corp.example",
+        may_be_empty=True,
         pattern=HOST,
         expects="a host name",
     ),
@@ -239,6 +245,7 @@ SSH: tuple[Key, ...] = (
         doc="Private key to log in with.",
         otherwise="what the agent and the OpenSSH configuration offer",
         example="~/.ssh/preflight_ed25519",
+        may_be_empty=True,
     ),
     *_secret("passphrase", "the passphrase of the private key"),
     *_secret("password", "the password"),
@@ -249,6 +256,7 @@ SSH: tuple[Key, ...] = (
         doc="File with the host keys to trust.",
         otherwise="~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts",
         example="known_hosts",
+        may_be_empty=True,
     ),
     Key(
         name="host_key",
@@ -256,6 +264,7 @@ SSH: tuple[Key, ...] = (
         doc="The one host key to trust, as 'ssh-ed25519 AAAA...' or 'SHA256:...'.",
         otherwise="the known hosts decide",
         example="SHA256:" + "A" * 43,
+        may_be_empty=True,
         pattern=r"SHA256:[A-Za-z0-9+/]{43}=?|[a-z][a-z0-9@.-]+ [A-Za-z0-9+/]{16,}={0,2}( [^\u0000-\u001f\u007f]*)?",
         expects="a key as in known_hosts ('ssh-ed25519 AAAA...') or its fingerprint ('SHA256:' and 43 characters)",
     ),
@@ -272,6 +281,7 @@ SSH: tuple[Key, ...] = (
         doc="Jump host, as [user@]host[:port].",
         otherwise="what the OpenSSH configuration says, else none",
         example="preflight@bastion.corp.example",
+        may_be_empty=True,
         pattern=r"((?!-)[^\s@\u0000-\u001f\u007f]+@)?(?!-)([^\s@:/\\\[\]\u0000-\u001f\u007f]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?",
         expects="one host as [user@]host[:port]",
     ),
@@ -423,7 +433,7 @@ RUN: tuple[Key, ...] = (
         otherwise="32",
         example=32,
         least=1,
-        most=1024,
+        most=512,
     ),
     Key(
         name="timeout",

@@ -189,11 +189,8 @@ def unknown_key(name: str, place: Place, known: Iterable[str], problems: Problem
         return
     names = sorted(known)
     stands = [where for where, table in SECTIONS.items() if any(key.name == name for key in table)]
-    hint = advice or did_you_mean(name, names)
-    if not hint and stands:
-        hint = f"; it belongs in {' or '.join(stands)}"
-    if not hint:
-        hint = f"; known here: {', '.join(names)}"
+    belongs = f"; it belongs in {' or '.join(stands)}" if stands else ""
+    hint = advice or belongs or did_you_mean(name, names) or f"; known here: {', '.join(names)}"
     problems.add(place, f"unknown key{hint}")
 
 
