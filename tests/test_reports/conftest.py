@@ -58,7 +58,15 @@ def build_result(
 def build_node(node: str, cluster: str = "vault-prod", **more: object) -> NodeRecord:
     windows = not cluster.startswith("chef")
     record = NodeRecord(
-        cluster, node, f"{node}.corp.example", "winrm" if windows else "ssh", True, 1, 1, 7 if windows else 0, 1.23456
+        cluster=cluster,
+        node=node,
+        host=f"{node}.corp.example",
+        transport="winrm" if windows else "ssh",
+        reachable=True,
+        connections=1,
+        commands=1,
+        requests=7 if windows else 0,
+        seconds=1.23456,
     )
     return replace(record, **more)  # type: ignore[arg-type]
 
