@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import ipaddress
+import os
 import socket
 import ssl
 import threading
@@ -41,6 +42,7 @@ __all__ = [
 ]
 
 _JOIN_S = 10.0
+_PAUSE_S = 0.05
 
 
 class WsmanServer:
@@ -149,7 +151,9 @@ class WsmanServer:
         family = socket.AF_INET6 if ":" in self._address[0] else socket.AF_INET
         listener = socket.socket(family, socket.SOCK_STREAM)
         try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if os.name == "posix":
+                # For a given port that was just in use; on Windows the option means taking a port from its owner.
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(self._address)
             self._address = (self._address[0], int(listener.getsockname()[1]))
             if WsmanFault.REFUSE not in self._site.faults:
@@ -206,7 +210,8 @@ class WsmanServer:
             try:
                 connection, client = listener.accept()
             except OSError:
-                if self._stopping.is_set():
+                # Out of descriptors, say: others may give some back.
+                if self._stopping.wait(_PAUSE_S):
                     return
                 continue
             if self._stopping.is_set():

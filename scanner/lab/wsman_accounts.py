@@ -21,7 +21,7 @@ class Accounts:
 
     def __post_init__(self) -> None:
         for name, password in self.users.items():
-            if any(character in name + password for character in ":\r\n"):
+            if ":" in name + password or len((name + password).splitlines()) > 1:
                 raise ValueError("names and passwords of lab accounts cannot hold colons or line ends")
 
     def spellings(self) -> Iterator[tuple[str, str, str]]:

@@ -102,7 +102,7 @@ class ConnectionLogin:
         scheme, _, value = authorization.partition(" ")
         if authorization == CERTIFICATE_AUTHORIZATION:
             return Login(self._by_certificate(), "certificate")
-        if scheme.lower() in {"negotiate", "ntlm"} and "ntlm" in self._policy.mechanisms:
+        if scheme.lower() == "negotiate" and "ntlm" in self._policy.mechanisms:
             return self._negotiate(value)
         if scheme.lower() == "basic":
             return Login(self._basic(value) if self._policy.basic_offered else None, "basic")
