@@ -46,7 +46,7 @@ def load_plugins(taken: Iterable[str], entries: Iterable[importlib.metadata.Entr
             twice = sorted({name for name in ids if name in used or ids.count(name) > 1})
             if twice:
                 raise TypeError(f"{twice[0]}: this id is taken")  # noqa: TRY301  told like every other failure
-        except Exception as error:  # noqa: BLE001  a foreign module may raise anything while it loads
+        except (Exception, SystemExit) as error:  # noqa: BLE001  a foreign module may do anything while it loads
             failures.append(_failure(entry, error))
             continue
         used.update(ids)
@@ -67,7 +67,7 @@ def _load(entry: importlib.metadata.EntryPoint) -> Plugin:
     return plugin
 
 
-def _failure(entry: importlib.metadata.EntryPoint, error: Exception) -> Result:
+def _failure(entry: importlib.metadata.EntryPoint, error: BaseException) -> Result:
     package = entry.dist.name if entry.dist else "an installed package"
     cause = " ".join(f"{type(error).__name__}: {error}".split())
     return Result(
