@@ -1,0 +1,287 @@
+"""The lab: a scenario's nodes, running on loopback, and the inventory and credentials to scan them with."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any, Self
+
+from scanner.lab import chef, toml_text
+from scanner.lab.certificates import CertificateAuthority, CertificatePair, TlsFiles
+from scanner.lab.chef import CommandOutput
+from scanner.lab.listener import LOOPBACK
+from scanner.lab.scenario import ClusterScenario, NodeScenario, Scenario, load_scenario
+from scanner.lab.ssh_server import SERVER_FAULTS, Login, SshServer, generate_key, public_key
+from scanner.lab.tds_responder import TdsResponder
+from scanner.lab.windows import Machine
+from scanner.lab.wsman import ProcessOutput, ProcessRequest, WsmanServer
+from scanner.lab.wsman_misbehaviour import WsmanFault
+from scanner.probes.probe import Probe
+
+MACHINE = "LAB"
+USER = "preflight"
+FORBIDDEN = CommandOutput("sudo: a password is required\n", 1)
+
+
+@dataclass(slots=True)
+class RunningNode:
+    """One node that is up."""
+
+    scenario: NodeScenario
+    server: WsmanServer | SshServer | None = None
+    """None for a node that has a SQL Server port only."""
+    sql_port: TdsResponder | None = None
+    inventory: dict[str, Any] = field(default_factory=dict)
+    """How the inventory says to reach it."""
+
+    @property
+    def name(self) -> str:
+        """The node's name in the inventory."""
+        return self.scenario.name
+
+
+class Lab:
+    """Starts every node of a scenario on a free loopback port, and stops it at the end. A context manager.
+
+    `probes` are those that the nodes know how to answer; by default all that come with preflight.
+    """
+
+    def __init__(self, scenario: Scenario | str | Path, *, probes: Sequence[Probe] | None = None) -> None:
+        self.scenario = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
+        self.nodes: tuple[RunningNode, ...] = ()
+        self._given_probes = probes
+        self._running = contextlib.ExitStack()
+        self._password = secrets.token_urlsafe(18)
+        self._wrong_password = secrets.token_urlsafe(18)
+        self._client_key = generate_key()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start every node. Raises OSError where the machine has no more ports, with nothing left running."""
+        with contextlib.ExitStack() as starting:
+            self._folder = Path(starting.enter_context(tempfile.TemporaryDirectory(prefix="preflight-lab-")))
+            self.nodes = tuple(
+                self._start(starting, cluster, node) for cluster in self.scenario.clusters for node in cluster.nodes
+            )
+            self._running = starting.pop_all()
+
+    def stop(self) -> None:
+        """Stop every node and remove the lab's own files. May be called twice."""
+        self._running.close()
+
+    def write(self, folder: Path) -> Path:
+        """Write inventory.toml and what it refers to (passwords, keys, CA certificate, known_hosts) into `folder`.
+
+        Secrets get mode 0600. Gives the inventory's path. Raises OSError.
+        """
+        from scanner.files import write_atomically
+
+        folder = folder.resolve()
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(folder / "password", f"{self._password}\n", 0o600)
+        write_atomically(folder / "wrong-password", f"{self._wrong_password}\n", 0o600)
+        write_atomically(folder / "id_ed25519", self._client_key, 0o600)
+        write_atomically(folder / "known_hosts", self._known_hosts())
+        if any(isinstance(node.server, WsmanServer) for node in self.nodes):
+            write_atomically(folder / "ca.pem", self._authority.certificate.read_bytes())
+        if any(node.scenario.auth == "certificate" for node in self.nodes):
+            write_atomically(folder / "client.pem", self._client_certificate.certificate.read_bytes())
+            write_atomically(folder / "client.key", self._client_certificate.key.read_bytes(), 0o600)
+        path = folder / "inventory.toml"
+        write_atomically(path, self._inventory(folder))
+        return path
+
+    def node(self, name: str) -> RunningNode:
+        """The running node called `name`. Raises KeyError."""
+        for node in self.nodes:
+            if node.name == name:
+                return node
+        raise KeyError(name)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What no report may show: the password, what stands in for it under a fault, and the private keys' text."""
+        keys = [line for line in self._client_key.decode("ascii").splitlines() if not line.startswith("-")]
+        return (self._password, self._wrong_password, *keys)
+
+    @cached_property
+    def _probes(self) -> tuple[Probe, ...]:
+        if self._given_probes is not None:
+            return tuple(self._given_probes)
+        from scanner.probes.registry import BUILTIN
+
+        return BUILTIN
+
+    @cached_property
+    def _authority(self) -> CertificateAuthority:
+        return CertificateAuthority(self._folder / "authority")
+
+    @cached_property
+    def _certificate(self) -> TlsFiles:
+        return self._authority.server()
+
+    @cached_property
+    def _client_certificate(self) -> CertificatePair:
+        return self._authority.client(USER)
+
+    def _tls(self, fault: str) -> TlsFiles:
+        if fault == "untrusted-certificate":
+            return CertificateAuthority(self._folder / "stranger", "a stranger's authority").server()
+        if fault == "wrong-certificate-name":
+            return self._authority.server("elsewhere", hosts=("elsewhere.example",))
+        return self._certificate
+
+    def _start(self, starting: contextlib.ExitStack, cluster: ClusterScenario, node: NodeScenario) -> RunningNode:
+        running = RunningNode(node, inventory={"host": LOOPBACK, "roles": list(node.roles)})
+        if node.sql_port is not None:
+            running.sql_port = starting.enter_context(TdsResponder(node.sql_port.version, fault=node.sql_port.fault))
+            running.inventory["sql_port"] = running.sql_port.port
+        if node.transport == "winrm":
+            self._start_winrm(starting, node, running)
+        elif node.transport == "ssh":
+            self._start_ssh(starting, cluster, node, running)
+        running.inventory |= node.inventory
+        return running
+
+    def _start_winrm(self, starting: contextlib.ExitStack, node: NodeScenario, running: RunningNode) -> None:
+        machine = node.machine or Machine.from_table({})
+        execute = partial(_powershell, machine=machine, probes=self._probes)
+        if node.fault == "non-utf8":
+            execute = partial(_with_odd_bytes, execute=execute)
+        known = set(WsmanFault)
+        server = WsmanServer(
+            execute,
+            users={USER: self._password},
+            tls=self._tls(node.fault) if node.scheme == "https" else None,
+            auth={node.auth},  # type: ignore[arg-type]  # checked when the scenario was read
+            allow_unencrypted=node.scheme == "http" and node.auth == "basic",
+            machine=MACHINE,
+            faults={WsmanFault(node.fault)} if node.fault in known else frozenset(),
+        )
+        running.server = starting.enter_context(server)
+        running.inventory |= {"scheme": node.scheme, "port": server.port}
+        if node.auth != "ntlm":
+            running.inventory |= {"auth": node.auth, "user": USER}
+        if node.scheme == "http" and node.auth == "basic":
+            running.inventory["insecure"] = True
+
+    def _start_ssh(
+        self, starting: contextlib.ExitStack, cluster: ClusterScenario, node: NodeScenario, running: RunningNode
+    ) -> None:
+        login = Login(
+            USER,
+            password=self._password if node.login == "password" or node.fault == "wrong-password" else "",
+            keys=() if node.fault == "wrong-key" or node.login == "password" else (public_key(self._client_key),),
+        )
+        server = SshServer(
+            login,
+            partial(_sh_answer, node, cluster),
+            probes=self._probes,
+            fault=node.fault if node.fault in SERVER_FAULTS else "",
+            slow=node.slow,
+        )
+        running.server = starting.enter_context(server)
+        running.inventory["port"] = server.port
+
+    def _known_hosts(self) -> str:
+        lines = []
+        for node in self.nodes:
+            if isinstance(node.server, SshServer) and node.scenario.fault != "unknown-host-key":
+                strange = node.scenario.fault == "wrong-host-key"
+                key = public_key(generate_key()) if strange else node.server.host_key
+                lines.append(f"[{LOOPBACK}]:{node.server.port} {key}\n")
+        return "".join(lines)
+
+    def _inventory(self, folder: Path) -> str:
+        clusters: dict[str, Any] = {}
+        for cluster in self.scenario.clusters:
+            nodes = {
+                node.name: node.inventory | self._credentials(node.scenario, folder)
+                for node in self.nodes
+                if node.scenario.cluster == cluster.name
+            }
+            clusters[cluster.name] = {"product": cluster.product, **cluster.inventory, "nodes": nodes}
+        transports = {node.scenario.transport for node in self.nodes}
+        defaults: dict[str, Any] = {}
+        if "winrm" in transports:
+            defaults["winrm"] = {
+                "user": f"{MACHINE}\\{USER}",
+                "password_file": str(folder / "password"),
+                "ca_file": str(folder / "ca.pem"),
+            }
+        if "ssh" in transports:
+            defaults["ssh"] = {
+                "user": USER,
+                "key_file": str(folder / "id_ed25519"),
+                "known_hosts": str(folder / "known_hosts"),
+                "agent": False,
+                "ssh_config": "",
+                "sudo": True,
+            }
+        inventory: dict[str, Any] = {"defaults": defaults, "clusters": clusters}
+        if self.scenario.run:
+            inventory["run"] = self.scenario.run
+        return f"# The lab's inventory: {self.scenario.title}.\n\n{toml_text.dumps(inventory)}"
+
+    @staticmethod
+    def _credentials(node: NodeScenario, folder: Path) -> dict[str, Any]:
+        """What a node needs beside its transport's defaults."""
+        if node.fault == "wrong-password":
+            return {
+                "password_file": str(folder / "wrong-password"),
+                **({"key_file": ""} if node.transport == "ssh" else {}),
+            }
+        if node.transport == "ssh" and node.login == "password":
+            return {"password_file": str(folder / "password"), "key_file": ""}
+        if node.auth == "certificate":
+            return {"cert_file": str(folder / "client.pem"), "key_file": str(folder / "client.key")}
+        return {}
+
+
+def _powershell(request: ProcessRequest, *, machine: Machine, probes: Sequence[Probe]) -> ProcessOutput:
+    from scanner.lab import powershell_process, windows
+
+    return powershell_process.run(request, partial(windows.run_script, machine=machine, probes=probes))
+
+
+def _with_odd_bytes(request: ProcessRequest, *, execute: Callable[[ProcessRequest], ProcessOutput]) -> ProcessOutput:
+    done = execute(request)
+    return ProcessOutput(b"caf\xe9 \xff\xfe\r\n" + done.stdout, done.stderr, done.exit_code)
+
+
+def _sh_answer(node: NodeScenario, cluster: ClusterScenario, probe_id: str, sudo: bool) -> CommandOutput:
+    """What a probe prints on a Linux node."""
+    if sudo and node.fault == "sudo-denied":
+        return FORBIDDEN
+    if sudo and node.fault == "sudo-missing":
+        return CommandOutput("sh: 1: sudo: not found\n", 127)
+    if probe_id in node.answers:
+        return node.answers[probe_id]
+    if probe_id == "shell":
+        return CommandOutput("Linux\n")
+    speak = chef.PROBES.get(probe_id)
+    if speak is None or node.name not in cluster.backends:
+        return CommandOutput(f"sh: 1: {probe_id}: not found\n", 127)
+    if node.fault == "command-missing":
+        return _without_chef(probe_id, sudo)
+    return speak(node.name, cluster.backends)
+
+
+def _without_chef(probe_id: str, sudo: bool) -> CommandOutput:
+    if probe_id == "chef-leader-flags":
+        return CommandOutput("ls: cannot access '/var/opt/chef-backend/leaderl/data': No such file or directory\n", 2)
+    if probe_id == "chef-version":
+        manifest = "/opt/chef-backend/version-manifest.txt"
+        return CommandOutput(f"head: cannot open '{manifest}' for reading: No such file or directory\n", 1)
+    return CommandOutput(f"{'sudo' if sudo else 'sh: 1'}: chef-backend-ctl: command not found\n", 1 if sudo else 127)

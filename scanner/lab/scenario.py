@@ -1,0 +1,142 @@
+r"""Scenarios: which simulated nodes there are, what is wrong with them, and what a scan must find.
+
+A scenario is a TOML file. `preflight lab --copy FILE` writes one of the built-in ones, to change and rehearse:
+
+    title = "One web node has another encryption.config"
+    extends = "secret-server-healthy"   # a built-in scenario, or a file beside this one; tables are merged key by key
+
+    [clusters.vault]
+    product = "secret-server"
+    inventory = {target = "11.7.000049", dpapi = "off"}     # what the lab's inventory says of the cluster, as it is
+    [clusters.vault.defaults]                               # holds for every node that does not say otherwise
+    [clusters.vault.nodes.web2]
+    roles = ["web"]
+    windows = {windows = "2019", encryption_config = "another key"}     # see scanner.lab.windows.Machine.from_table
+    inventory = {current = "11.6.000003"}                   # further keys for the inventory's node
+    fault = "cut"                                           # see scanner.lab.faults
+    scheme = "https"                                        # or http
+    auth = "ntlm"                                           # or basic, certificate
+    tds = {version = "15.0.2000.5", fault = "silent"}       # a SQL Server port; `sql_port` is written for it
+    [clusters.chef.nodes.backend-1]
+    chef = {role = "leader"}                                # see scanner.lab.chef.Backend
+    answers = {chef-version = {output = "2.3.16", exit = 0}}        # literal answers over SSH, by probe; plugins' too
+    slow = {chef-version = 3.0}                             # seconds that a probe takes over SSH
+    login = "key"                                           # or password
+    absent = true                                           # takes an inherited node away; good for clusters too
+
+    [run]                                                   # the inventory's [run]
+    timeout = 10
+
+    [expect]                                                # for `preflight`'s tests, and yours
+    exit_code = 1
+    [[expect.results]]              # every result that is fail, error or warn; skips may be listed
+    check = "encryption-config-match"
+    node = "web2"                                           # left out for a cluster's result
+    status = "fail"
+    message = "web2"                                        # a part of it
+"""
+
+from __future__ import annotations
+
+import tomllib
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from scanner.lab.scenario_model import (
+    ClusterScenario,
+    Expectation,
+    ExpectedResult,
+    NodeScenario,
+    Scenario,
+    SqlPort,
+)
+from scanner.lab.scenario_tables import overlaid, read_scenario
+from scanner.lab.tables import ScenarioError, get, meant
+
+__all__ = [
+    "ClusterScenario",
+    "Expectation",
+    "ExpectedResult",
+    "NodeScenario",
+    "Scenario",
+    "ScenarioError",
+    "SqlPort",
+    "load_scenario",
+    "parse_scenario",
+    "scenario_names",
+    "scenario_text",
+    "scenario_title",
+]
+
+
+def scenario_names() -> tuple[str, ...]:
+    """The built-in scenarios, in alphabetical order."""
+    files = resources.files("scanner.lab").joinpath("scenarios").iterdir()
+    return tuple(sorted(file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml")))
+
+
+def scenario_text(name_or_path: str) -> str:
+    """The TOML of a built-in scenario, or of a file. Raises ScenarioError where there is neither."""
+    return _read(name_or_path, Path())[0]
+
+
+def scenario_title(name: str) -> str:
+    """What a scenario is about, one line. Raises ScenarioError."""
+    return str(_table(scenario_text(name), name).get("title", ""))
+
+
+def load_scenario(name_or_path: str | Path) -> Scenario:
+    """A built-in scenario by name, or one of your own by its file. Raises ScenarioError, which names the place."""
+    name = str(name_or_path)
+    try:
+        table = _resolved(name, Path(), ())
+        return read_scenario(Path(name).name.removesuffix(".toml"), table)
+    except ScenarioError as error:
+        raise ScenarioError(f"scenario {name}", str(error)) from None
+
+
+def parse_scenario(text: str, name: str = "scenario") -> Scenario:
+    """A scenario from its TOML. `extends` names built-in ones, or files in the working directory.
+
+    Raises ScenarioError.
+    """
+    return read_scenario(name, _merged(_table(text, name), Path(), (name,)))
+
+
+def _read(name: str, folder: Path) -> tuple[str, Path]:
+    """A scenario's text, and the folder that its own `extends` starts from."""
+    path = folder / Path(name).expanduser()
+    if name.endswith(".toml") or path.is_file():
+        try:
+            return path.read_text(encoding="utf-8"), path.parent
+        except (OSError, UnicodeDecodeError) as error:
+            raise ScenarioError("", f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    names = scenario_names()
+    if name not in names:
+        raise ScenarioError("", f"there is no scenario {name!r}; {meant(name, names)}")
+    return resources.files("scanner.lab").joinpath("scenarios", f"{name}.toml").read_text(encoding="utf-8"), folder
+
+
+def _table(text: str, name: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ScenarioError("", f"{name} is no TOML: {error}") from None
+
+
+def _resolved(name: str, folder: Path, seen: tuple[str, ...]) -> dict[str, Any]:
+    if name in seen:
+        raise ScenarioError("extends", f"goes in a circle: {' -> '.join((*seen, name))}")
+    text, home = _read(name, folder)
+    return _merged(_table(text, name), home, (*seen, name))
+
+
+def _merged(table: dict[str, Any], folder: Path, seen: tuple[str, ...]) -> dict[str, Any]:
+    base = get(table, "extends", "", "")
+    if not base:
+        return table
+    parent = _resolved(base, folder, seen)
+    # What a scan must find is the one thing that a variation never shares.
+    parent.pop("expect", None)
+    return overlaid(parent, table)

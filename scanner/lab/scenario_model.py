@@ -1,0 +1,93 @@
+"""A scenario after reading: the simulated nodes, what is wrong with them, and what a scan must find."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from scanner.lab.chef import Backend, CommandOutput
+from scanner.lab.windows import Machine
+
+DEFAULT_SQL_VERSION = "15.0.2000.5"
+
+
+@dataclass(frozen=True, slots=True)
+class SqlPort:
+    """A SQL Server port of a node."""
+
+    version: str = DEFAULT_SQL_VERSION
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeScenario:
+    """One simulated node."""
+
+    cluster: str
+    name: str
+    roles: tuple[str, ...]
+    transport: str
+    """winrm, ssh or tds."""
+    inventory: Mapping[str, object] = field(default_factory=dict)
+    """Further keys of the inventory's node, as they are."""
+    fault: str = ""
+    scheme: str = "https"
+    auth: str = "ntlm"
+    login: str = "key"
+    machine: Machine | None = None
+    """What a WinRM node is."""
+    answers: Mapping[str, CommandOutput] = field(default_factory=dict)
+    slow: Mapping[str, float] = field(default_factory=dict)
+    sql_port: SqlPort | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterScenario:
+    """One simulated cluster."""
+
+    name: str
+    product: str
+    nodes: tuple[NodeScenario, ...]
+    inventory: Mapping[str, object] = field(default_factory=dict)
+    backends: Mapping[str, Backend] = field(default_factory=dict)
+    """The Chef backends among the nodes, by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedResult:
+    """One result that a scan of the scenario must have."""
+
+    check: str
+    status: str
+    message: str
+    """A part of the result's message."""
+    node: str | None = None
+    """None for a cluster's result."""
+    cluster: str | None = None
+    """None: in any cluster."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What a scan of the scenario must end with."""
+
+    exit_code: int
+    results: tuple[ExpectedResult, ...] = ()
+    """All results that are fail, error or warn, and any skips that matter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A whole scenario, checked and ready to be played by `scanner.lab.lab.Lab`."""
+
+    name: str
+    title: str
+    clusters: tuple[ClusterScenario, ...]
+    about: str = ""
+    run: Mapping[str, object] = field(default_factory=dict)
+    expect: Expectation | None = None
+
+    @property
+    def nodes(self) -> tuple[NodeScenario, ...]:
+        """All nodes, in order."""
+        return tuple(node for cluster in self.clusters for node in cluster.nodes)

@@ -1,0 +1,184 @@
+"""From a scenario's TOML tables to its model, every value checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from scanner.lab import faults
+from scanner.lab.chef import CommandOutput, read_backends
+from scanner.lab.scenario_model import (
+    DEFAULT_SQL_VERSION,
+    ClusterScenario,
+    Expectation,
+    ExpectedResult,
+    NodeScenario,
+    Scenario,
+    SqlPort,
+)
+from scanner.lab.tables import ScenarioError, choice, dotted, get, known_keys, subtable, subtables, texts
+from scanner.lab.tds_responder import FAULTS as TDS_FAULTS
+from scanner.lab.tds_responder import parse_sql_version
+from scanner.lab.windows import Machine, MachineError
+
+_TOP_KEYS = ("title", "about", "extends", "clusters", "run", "expect")
+_CLUSTER_KEYS = ("product", "inventory", "defaults", "nodes", "absent")
+_NODE_KEYS = (
+    *("roles", "inventory", "windows", "chef", "answers", "slow"),
+    *("fault", "scheme", "auth", "login", "tds", "absent"),
+)
+_RESULT_KEYS = ("check", "cluster", "node", "status", "message")
+_PRODUCTS = {"secret-server": "winrm", "chef-backend": "ssh"}
+_STATUSES = ("fail", "error", "warn", "skip")
+
+
+def overlaid(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """`above` laid over `below`: tables key by key, anything else replaced."""
+    merged = dict(below)
+    for key, value in above.items():
+        under = merged.get(key)
+        merged[key] = overlaid(under, value) if isinstance(under, Mapping) and isinstance(value, Mapping) else value
+    return merged
+
+
+def read_scenario(name: str, table: Mapping[str, object]) -> Scenario:
+    """The scenario that `table` (with its `extends` already merged in) describes. Raises ScenarioError."""
+    known_keys(table, _TOP_KEYS, "")
+    clusters = tuple(
+        _cluster(cluster, rows, f"clusters.{cluster}")
+        for cluster, rows in subtables(table, "clusters", "").items()
+        if not get(rows, "absent", False, f"clusters.{cluster}")
+    )
+    if not any(cluster.nodes for cluster in clusters):
+        raise ScenarioError("clusters", "a scenario needs at least one cluster with a node")
+    title = get(table, "title", "", "")
+    if not title:
+        raise ScenarioError("title", "say in one line what the scenario is about")
+    return Scenario(
+        name=name,
+        title=title,
+        clusters=clusters,
+        about=get(table, "about", "", "").strip(),
+        run=subtable(table, "run", ""),
+        expect=_expectation(subtable(table, "expect", ""), clusters) if "expect" in table else None,
+    )
+
+
+def _cluster(name: str, table: Mapping[str, object], place: str) -> ClusterScenario:
+    known_keys(table, _CLUSTER_KEYS, place)
+    product = choice(get(table, "product", "", place), _PRODUCTS, f"{place}.product")
+    defaults = subtable(table, "defaults", place)
+    tables = {
+        node: overlaid(defaults, row)
+        for node, row in subtables(table, "nodes", place).items()
+        if not get(row, "absent", False, f"{place}.nodes.{node}")
+    }
+    backends = {}
+    if product == "chef-backend":
+        backends = read_backends(
+            {
+                node: subtable(row, "chef", f"{place}.nodes.{node}")
+                for node, row in tables.items()
+                if "chef" in row or "backend" in texts(row, "roles", f"{place}.nodes.{node}")
+            },
+            place,
+        )
+    nodes = tuple(_node(name, product, node, row, f"{place}.nodes.{node}") for node, row in tables.items())
+    return ClusterScenario(name, product, nodes, subtable(table, "inventory", place), backends)
+
+
+def _node(cluster: str, product: str, name: str, table: Mapping[str, object], place: str) -> NodeScenario:
+    known_keys(table, _NODE_KEYS, place)
+    inventory = subtable(table, "inventory", place)
+    transport = str(inventory.get("transport", _PRODUCTS[product]))
+    choice(transport, ("winrm", "ssh", "tds"), f"{place}.inventory.transport")
+    foreign = {"winrm": ("chef", "answers", "slow", "login"), "ssh": ("windows", "scheme", "auth"), "tds": ("fault",)}
+    for key in foreign[transport]:
+        if key in table:
+            raise ScenarioError(f"{place}.{key}", f"says nothing about a node that is reached over {transport}")
+    fault = get(table, "fault", "", place)
+    if fault:
+        choice(fault, faults.BY_TRANSPORT[transport], f"{place}.fault")
+    return NodeScenario(
+        cluster=cluster,
+        name=name,
+        roles=texts(table, "roles", place),
+        transport=transport,
+        inventory=inventory,
+        fault=fault,
+        scheme=choice(get(table, "scheme", "https", place), ("https", "http"), f"{place}.scheme"),
+        auth=choice(get(table, "auth", "ntlm", place), ("ntlm", "basic", "certificate"), f"{place}.auth"),
+        login=choice(get(table, "login", "key", place), ("key", "password"), f"{place}.login"),
+        machine=_machine(table, place) if transport == "winrm" else None,
+        answers=_answers(table, place),
+        slow={
+            key: get(subtable(table, "slow", place), key, 0.0, f"{place}.slow")
+            for key in subtable(table, "slow", place)
+        },
+        sql_port=_sql_port(table, place),
+    )
+
+
+def _machine(table: Mapping[str, object], place: str) -> Machine:
+    try:
+        return Machine.from_table(subtable(table, "windows", place))
+    except MachineError as error:
+        raise ScenarioError(f"{place}.windows", str(error)) from None
+
+
+def _answers(table: Mapping[str, object], place: str) -> dict[str, CommandOutput]:
+    answers = {}
+    for probe, row in subtables(table, "answers", place).items():
+        here = f"{place}.answers.{probe}"
+        known_keys(row, ("output", "exit"), here)
+        exit_code = get(row, "exit", 0, here)
+        if not 0 <= exit_code <= 255:
+            raise ScenarioError(f"{here}.exit", "expected 0 to 255")
+        answers[probe] = CommandOutput(get(row, "output", "", here), exit_code)
+    return answers
+
+
+def _sql_port(table: Mapping[str, object], place: str) -> SqlPort | None:
+    if "tds" not in table:
+        return None
+    row = subtable(table, "tds", place)
+    here = dotted(place, "tds")
+    known_keys(row, ("version", "fault"), here)
+    fault = get(row, "fault", "", here)
+    version = get(row, "version", DEFAULT_SQL_VERSION, here)
+    try:
+        parse_sql_version(version)
+    except ValueError as error:
+        raise ScenarioError(f"{here}.version", str(error)) from None
+    return SqlPort(version, choice(fault, TDS_FAULTS, f"{here}.fault") if fault else "")
+
+
+def _expectation(table: Mapping[str, object], clusters: tuple[ClusterScenario, ...]) -> Expectation:
+    known_keys(table, ("exit_code", "results"), "expect")
+    if "exit_code" not in table:
+        raise ScenarioError("expect.exit_code", "is missing")
+    exit_code = get(table, "exit_code", 0, "expect")
+    if exit_code not in (0, 1, 2, 3):
+        raise ScenarioError("expect.exit_code", f"{exit_code} is none of 0, 1, 2, 3")
+    rows: list[object] = get(table, "results", [], "expect")
+    return Expectation(exit_code, tuple(_expected(row, number, clusters) for number, row in enumerate(rows)))
+
+
+def _expected(row: object, number: int, clusters: tuple[ClusterScenario, ...]) -> ExpectedResult:
+    here = f"expect.results[{number}]"
+    if not isinstance(row, Mapping):
+        raise ScenarioError(here, "expected a table")
+    known_keys(row, _RESULT_KEYS, here)
+    names = {cluster.name for cluster in clusters}
+    nodes = {node.name for cluster in clusters for node in cluster.nodes}
+    check = get(row, "check", "", here)
+    message = get(row, "message", "", here)
+    if not check or not message:
+        raise ScenarioError(here, "`check` and `message` are needed")
+    return ExpectedResult(
+        check=check,
+        status=choice(get(row, "status", "", here), _STATUSES, f"{here}.status"),
+        message=message,
+        node=choice(get(row, "node", "", here), nodes, f"{here}.node") if "node" in row else None,
+        cluster=choice(get(row, "cluster", "", here), names, f"{here}.cluster") if "cluster" in row else None,
+    )
