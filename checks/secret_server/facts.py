@@ -66,7 +66,7 @@ class RootCandidate:
 
     path: str
     sources: tuple[str, ...]
-    """How it was found: any of "registry", "iis", "inventory"."""
+    """How it was found: any of "registry", "iis", "inventory", or "default" where nothing else was there."""
     exists: bool
     has_encryption_config: bool
 

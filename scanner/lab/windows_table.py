@@ -47,8 +47,10 @@ _OTHERS = (
 )
 _KEYS = frozenset(_REST + _OTHERS)
 _IIS_KEYS = frozenset(
-    ("mode", "defaults_mode", "pool", "named", "defaults_pool", "site_pool", "site", "path", "physical", "shared")
-    + ("sites",)
+    (
+        *("mode", "defaults_mode", "pool", "named", "defaults_pool", "site_pool"),
+        *("site", "path", "physical", "shared", "sites"),
+    )
 )
 _CONFIG_KEYS = frozenset(("text", "state", "efs", "size", "hidden"))
 _FILE_KEYS = frozenset(("text", "sha256", "version", "attributes", "size", "state", "hidden"))

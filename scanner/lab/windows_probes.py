@@ -1,0 +1,282 @@
+"""What each PowerShell probe answers on a recorded machine: the scripts of `scanner/probes/powershell`, line for line.
+
+A differential test holds the two together wherever a PowerShell is at hand.
+"""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from scanner.lab.windows_machine import DIRECTORY, ENCRYPTED, AccessError, Machine
+
+Value = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Session:
+    """One run of the batch on a machine: the options that were sent, and what was read already."""
+
+    machine: Machine
+    options: Mapping[str, object]
+    memo: dict[str, Any] = field(default_factory=dict)
+
+
+def windows_version(session: Session) -> Value:
+    """windows-version.ps1."""
+    read = session.machine.registry_value
+    key = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion"
+    return {
+        "product_name": read(key, "ProductName"),
+        "current_version": read(key, "CurrentVersion"),
+        "major": read(key, "CurrentMajorVersionNumber"),
+        "minor": read(key, "CurrentMinorVersionNumber"),
+        "build": read(key, "CurrentBuildNumber"),
+        "service_pack": read(key, "CSDVersion"),
+        "product_type": read(r"HKLM\SYSTEM\CurrentControlSet\Control\ProductOptions", "ProductType"),
+    }
+
+
+def dotnet_framework(session: Session) -> Value:
+    """dotnet-framework.ps1."""
+    key = r"HKLM\SOFTWARE\Microsoft\NET Framework Setup\NDP\v4\Full"
+    return {"release": session.machine.registry_value(key, "Release")}
+
+
+def sql_instances(session: Session) -> Value:
+    """sql-instances.ps1."""
+    machine = session.machine
+    rows: dict[str, Value] = {}
+    for software in (r"HKLM\SOFTWARE", r"HKLM\SOFTWARE\Wow6432Node"):
+        base = software + "\\Microsoft\\Microsoft SQL Server\\"
+        names = base + r"Instance Names\SQL"
+        for name in machine.registry_value_names(names):
+            instance = _text(machine.registry_value(names, name))
+            if name and instance and instance.lower() not in rows:
+                row = {
+                    "name": name,
+                    "instance_id": instance,
+                    "version": "",
+                    "patch_level": "",
+                    "edition": "",
+                    "error": "",
+                }
+                rows[instance.lower()] = row
+                try:
+                    for key, value in (("version", "Version"), ("patch_level", "PatchLevel"), ("edition", "Edition")):
+                        row[key] = _text(machine.registry_value(rf"{base}{instance}\Setup", value))
+                except AccessError as error:
+                    row["error"] = _line(error)
+    return {"instances": list(rows.values())}
+
+
+def iis_configuration(session: Session) -> Value:
+    """iis.ps1: Get-PfIis."""
+    if "iis" not in session.memo:
+        try:
+            session.memo["iis"] = _read_iis(session.machine)
+        except AccessError as error:
+            session.memo["iis"] = error
+    found = session.memo["iis"]
+    if isinstance(found, AccessError):
+        raise found
+    return dict(found)
+
+
+def secret_server_files(session: Session) -> Value:
+    """secret-server-files.ps1."""
+    machine, found = session.machine, _roots(session)
+    folders = []
+    for root in found["roots"]:
+        libraries: list[Value] = []
+        problem = ""
+        binaries = root["path"] + r"\bin"
+        try:
+            if root["has_bin"]:
+                names = machine.file_names(binaries, "Thycotic*.dll")[:200]
+                libraries.extend(
+                    {"name": name, "version": machine.file_version(rf"{binaries}\{name}")} for name in names
+                )
+        except AccessError as error:
+            problem = _line(error)
+        folders.append({"root": root, "libraries": libraries, "libraries_error": problem})
+    return {"folders": folders, "notes": found["notes"]}
+
+
+def encryption_config(session: Session) -> Value:
+    """encryption-config.ps1."""
+    machine, found = session.machine, _roots(session)
+    folders = []
+    for root in found["roots"]:
+        path = root["path"] + r"\encryption.config"
+        config: Value = {"path": path, "state": "missing", "sha256": "", "efs": False, "size_bytes": None, "detail": ""}
+        try:
+            attributes = machine.attributes(path)
+            if attributes is not None:
+                config["efs"] = bool(attributes & ENCRYPTED)
+                config["size_bytes"] = machine.file_size(path)
+                config["sha256"] = machine.file_hash(path)
+                config["state"] = "hashed"
+        except AccessError as error:
+            config["detail"] = _line(error)
+            config["state"] = error.kind
+        folders.append({"root": root, "config": config})
+    return {"folders": folders, "notes": found["notes"]}
+
+
+EMULATIONS: Mapping[str, Callable[[Session], Value]] = {
+    "windows-version": windows_version,
+    "dotnet-framework": dotnet_framework,
+    "sql-instances": sql_instances,
+    "iis-configuration": iis_configuration,
+    "secret-server-files": secret_server_files,
+    "encryption-config": encryption_config,
+}
+
+
+def _read_iis(machine: Machine) -> Value:
+    folder = machine.system_folder() + r"\inetsrv\config"
+    path, shared = folder + r"\applicationHost.config", False
+    pointer = folder + r"\redirection.config"
+    if machine.attributes(pointer) is not None:
+        redirection = _xml(machine, pointer).find("configurationRedirection")
+        if redirection is not None and redirection.get("enabled", "").lower() == "true":
+            shared = True
+            path = machine.expand(redirection.get("path", "")).rstrip("\\") + r"\applicationHost.config"
+    document = _xml(machine, path)
+    return {
+        "path": path,
+        "shared": shared,
+        "pools": _pools(_section(document, "applicationPools", path)),
+        "applications": _applications(machine, _section(document, "sites", path)),
+    }
+
+
+def _xml(machine: Machine, path: str) -> ET.Element:
+    text = re.sub(r"^\s*<\?xml[^>]*\?>", "", machine.file_text(path))
+    try:
+        root = ET.fromstring(text)  # noqa: S314  a scenario's own data
+    except ET.ParseError:
+        raise AccessError("unreadable", path, "not well-formed XML") from None
+    return root if root.tag == "configuration" else ET.Element("other")
+
+
+def _section(document: ET.Element, name: str, path: str) -> ET.Element:
+    section = document.find(f"system.applicationHost/{name}")
+    if section is None:
+        raise AccessError("unreadable", path, f"it has no section {name}")
+    if "configProtectionProvider" in section.attrib or "configSource" in section.attrib:
+        raise AccessError("unreadable", path, f"its section {name} is encrypted or kept elsewhere")
+    return section
+
+
+def _pools(section: ET.Element) -> list[Value]:
+    defaults = section.find("applicationPoolDefaults")
+    inherited = {} if defaults is None else defaults.attrib
+    rows = []
+    for pool in section.findall("add"):
+        mode, source = "", "default"
+        if "managedPipelineMode" in pool.attrib:
+            mode, source = pool.attrib["managedPipelineMode"], "pool"
+        elif "managedPipelineMode" in inherited:
+            mode, source = inherited["managedPipelineMode"], "applicationPoolDefaults"
+        runtime = pool.get("managedRuntimeVersion", inherited.get("managedRuntimeVersion", ""))
+        rows.append({"name": pool.get("name", ""), "mode": mode, "mode_source": source, "runtime_version": runtime})
+    return rows
+
+
+def _applications(machine: Machine, section: ET.Element) -> list[Value]:
+    rows = []
+    for site in section.findall("site"):
+        for application in site.findall("application"):
+            folder = application.find("virtualDirectory[@path='/']")
+            rows.append(
+                {
+                    "site": site.get("name", ""),
+                    "path": application.get("path", ""),
+                    "physical_path": "" if folder is None else machine.expand(folder.get("physicalPath", "")),
+                    "pool": application.get("applicationPool") or _default_pool(site) or _default_pool(section),
+                }
+            )
+    return rows
+
+
+def _default_pool(node: ET.Element) -> str:
+    defaults = node.find("applicationDefaults")
+    return "" if defaults is None else defaults.get("applicationPool", "")
+
+
+def _roots(session: Session) -> Value:
+    if "roots" not in session.memo:
+        session.memo["roots"] = _find_roots(session)
+    found: Value = session.memo["roots"]
+    return found
+
+
+def _find_roots(session: Session) -> Value:
+    machine = session.machine
+    roots: list[Value] = []
+    notes: list[str] = []
+    _add_root(roots, _text(session.options.get("web_root")), "inventory")
+    try:
+        web_dir = machine.registry_value(r"HKLM\SOFTWARE\Thycotic\Secret Server", "WebDir")
+        _add_root(roots, _text(web_dir), "registry")
+    except AccessError as error:
+        notes.append(f"registry: {_line(error)}")
+    try:
+        for application in iis_configuration(session)["applications"]:
+            folder = application["physical_path"].rstrip("\\")
+            try:
+                if folder and machine.attributes(folder + r"\encryption.config") is not None:
+                    _add_root(roots, folder, "iis")
+            except AccessError as error:
+                notes.append(f"iis: {_line(error)}")
+    except AccessError as error:
+        notes.append(f"iis: {_line(error)}")
+    for root in roots:
+        _set_state(machine, root)
+    if not any(root["exists"] or root["error"] for root in roots):
+        fallback: Value = {"path": r"C:\inetpub\wwwroot\SecretServer", "sources": ["default"]}
+        _set_state(machine, fallback)
+        if fallback["exists"]:
+            roots.append(fallback)
+    return {"roots": roots, "notes": notes}
+
+
+def _add_root(roots: list[Value], path: str, source: str) -> None:
+    clean = path.strip().replace("/", "\\").rstrip("\\")
+    if not clean:
+        return
+    for known in roots:
+        if known["path"].lower() == clean.lower():
+            if source not in known["sources"]:
+                known["sources"].append(source)
+            return
+    roots.append({"path": clean, "sources": [source]})
+
+
+def _set_state(machine: Machine, root: Value) -> None:
+    root |= {"exists": False, "has_encryption_config": False, "has_bin": False, "error": ""}
+    try:
+        root["exists"] = _is_folder(machine, root["path"])
+        if root["exists"]:
+            root["has_encryption_config"] = machine.attributes(root["path"] + r"\encryption.config") is not None
+            root["has_bin"] = _is_folder(machine, root["path"] + r"\bin")
+    except AccessError as error:
+        root["error"] = _line(error)
+
+
+def _is_folder(machine: Machine, path: str) -> bool:
+    attributes = machine.attributes(path)
+    return attributes is not None and bool(attributes & DIRECTORY)
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def _line(error: AccessError) -> str:
+    return " ".join(str(error).split())[:2000]

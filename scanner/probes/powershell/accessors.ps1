@@ -1,0 +1,207 @@
+# The only contacts with Windows; all of them read. What else is sent is plain language over these functions.
+# Each throws "kind: what: message", where kind is missing, denied, locked or unreadable.
+# PowerShell 2.0 on CLR 2. Functions that give several values emit them one by one: callers wrap them in @().
+
+$PfStopwatch = [System.Diagnostics.Stopwatch]::StartNew()
+
+function Get-PfClock {
+    return $PfStopwatch.ElapsedMilliseconds
+}
+
+function Get-PfErrorKind($Record) {
+    $cause = $Record.Exception
+    while ($null -ne $cause.InnerException) {
+        $cause = $cause.InnerException
+    }
+    if ($cause -is [System.UnauthorizedAccessException] -or $cause -is [System.Security.SecurityException]) {
+        return 'denied'
+    }
+    if ($cause -is [System.IO.FileNotFoundException] -or $cause -is [System.IO.DirectoryNotFoundException]) {
+        return 'missing'
+    }
+    if ($cause -is [System.IO.IOException]) {
+        # 32 is a sharing violation, 33 a locked range. HResult is not public on CLR 2.
+        $code = [System.Runtime.InteropServices.Marshal]::GetHRForException($cause) -band 0xFFFF
+        if ($code -eq 32 -or $code -eq 33) {
+            return 'locked'
+        }
+    }
+    return 'unreadable'
+}
+
+function Stop-PfAccess([string]$What, $Record) {
+    $cause = $Record.Exception
+    while ($null -ne $cause.InnerException) {
+        $cause = $cause.InnerException
+    }
+    throw ((Get-PfErrorKind $Record) + ': ' + $What + ': ' + $cause.Message)
+}
+
+function Test-PfWow64 {
+    return ([System.IntPtr]::Size -eq 4 -and [string]$env:PROCESSOR_ARCHITEW6432 -ne '')
+}
+
+# The 64-bit registry, whatever the process: Key is 'HKLM\...'. Nothing where there is no such key.
+function Open-PfRegistryKey([string]$Key) {
+    $hive = [Microsoft.Win32.Registry]::LocalMachine
+    try {
+        if (Test-PfWow64) {
+            if ($null -eq ('Microsoft.Win32.RegistryView' -as [type])) {
+                throw 'a 32-bit PowerShell on CLR 2 does not see the 64-bit registry'
+            }
+            $hive = [Microsoft.Win32.RegistryKey]::OpenBaseKey([Microsoft.Win32.RegistryHive]::LocalMachine, 'Registry64')
+        }
+        return $hive.OpenSubKey($Key.Substring(5))
+    } catch {
+        Stop-PfAccess $Key $_
+    }
+}
+
+# Nothing where the key or the value is missing.
+function Get-PfRegistryValue([string]$Key, [string]$Name) {
+    $opened = Open-PfRegistryKey $Key
+    if ($null -eq $opened) {
+        return
+    }
+    try {
+        return $opened.GetValue($Name)
+    } catch {
+        Stop-PfAccess $Key $_
+    } finally {
+        $opened.Close()
+    }
+}
+
+function Get-PfRegistryValueNames([string]$Key) {
+    $opened = Open-PfRegistryKey $Key
+    if ($null -eq $opened) {
+        return
+    }
+    try {
+        foreach ($name in $opened.GetValueNames()) {
+            $name
+        }
+    } catch {
+        Stop-PfAccess $Key $_
+    } finally {
+        $opened.Close()
+    }
+}
+
+# A number: 0x10 is a folder, 0x4000 is EFS. Nothing where there is no such file or folder.
+function Get-PfFileAttributes([string]$Path) {
+    try {
+        return [int][System.IO.File]::GetAttributes($Path)
+    } catch {
+        if ((Get-PfErrorKind $_) -ne 'missing') {
+            Stop-PfAccess $Path $_
+        }
+    }
+}
+
+# Shares everything, so that the application is not disturbed; a locked file is tried for a second.
+function Open-PfFile([string]$Path) {
+    $attempt = 0
+    while ($true) {
+        try {
+            $share = [System.IO.FileShare]'ReadWrite, Delete'
+            return [System.IO.File]::Open($Path, [System.IO.FileMode]::Open, [System.IO.FileAccess]::Read, $share)
+        } catch {
+            $attempt = $attempt + 1
+            if ($attempt -ge 4 -or (Get-PfErrorKind $_) -ne 'locked') {
+                Stop-PfAccess $Path $_
+            }
+        }
+        Start-Sleep -Milliseconds 300
+    }
+}
+
+function Get-PfFileText([string]$Path) {
+    $stream = Open-PfFile $Path
+    try {
+        if ($stream.Length -gt 16777216) {
+            throw 'larger than 16 MB'
+        }
+        $reader = New-Object System.IO.StreamReader($stream)
+        return $reader.ReadToEnd()
+    } catch {
+        Stop-PfAccess $Path $_
+    } finally {
+        $stream.Close()
+    }
+}
+
+# FIPS forbids SHA256Managed; the other lies in System.Core, which a bare CLR 2 may lack.
+function New-PfSha256 {
+    try {
+        [void][System.Reflection.Assembly]::LoadWithPartialName('System.Core')
+        return New-Object System.Security.Cryptography.SHA256CryptoServiceProvider
+    } catch {
+        return New-Object System.Security.Cryptography.SHA256Managed
+    }
+}
+
+# SHA-256 as 64 lower-case hex digits; the content itself goes nowhere.
+function Get-PfFileHash([string]$Path) {
+    $stream = Open-PfFile $Path
+    try {
+        $algorithm = New-PfSha256
+        $digest = $algorithm.ComputeHash($stream)
+        return [System.BitConverter]::ToString($digest).Replace('-', '').ToLowerInvariant()
+    } catch {
+        Stop-PfAccess $Path $_
+    } finally {
+        $stream.Close()
+    }
+}
+
+function Get-PfFileSize([string]$Path) {
+    try {
+        $info = New-Object System.IO.FileInfo($Path)
+        return $info.Length
+    } catch {
+        Stop-PfAccess $Path $_
+    }
+}
+
+# The version resource as four numbers; empty where the file carries none.
+function Get-PfFileVersion([string]$Path) {
+    try {
+        $info = [System.Diagnostics.FileVersionInfo]::GetVersionInfo($Path)
+        if ([string]$info.FileVersion -eq '') {
+            return ''
+        }
+        return '{0}.{1}.{2}.{3}' -f $info.FileMajorPart, $info.FileMinorPart, $info.FileBuildPart, $info.FilePrivatePart
+    } catch {
+        Stop-PfAccess $Path $_
+    }
+}
+
+function Get-PfFileNames([string]$Folder, [string]$Pattern) {
+    try {
+        foreach ($path in [System.IO.Directory]::GetFiles($Folder, $Pattern)) {
+            [System.IO.Path]::GetFileName($path)
+        }
+    } catch {
+        Stop-PfAccess $Folder $_
+    }
+}
+
+function Expand-PfEnvironment([string]$Text) {
+    return [System.Environment]::ExpandEnvironmentVariables($Text)
+}
+
+function Get-PfSystemFolder {
+    if (Test-PfWow64) {
+        return Expand-PfEnvironment '%windir%\sysnative'
+    }
+    return Expand-PfEnvironment '%windir%\System32'
+}
+
+# One write to standard output: over WinRM, each write can cost a round trip.
+function Write-PfOutput([string]$Text) {
+    $bytes = [System.Text.Encoding]::ASCII.GetBytes($Text + "`r`n")
+    $stdout = [System.Console]::OpenStandardOutput()
+    $stdout.Write($bytes, 0, $bytes.Length)
+    $stdout.Flush()
+}

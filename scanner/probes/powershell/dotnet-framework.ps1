@@ -1,0 +1,3 @@
+return @{
+    release = (Get-PfRegistryValue 'HKLM\SOFTWARE\Microsoft\NET Framework Setup\NDP\v4\Full' 'Release')
+}

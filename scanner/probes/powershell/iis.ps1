@@ -1,0 +1,123 @@
+# What the checks need of applicationHost.config. The file is read once, on the node, and never leaves it:
+# names, paths, pipeline modes do; accounts and passwords, encrypted or not, are not even looked at.
+
+function Read-PfXml([string]$Path) {
+    $text = Get-PfFileText $Path
+    $document = New-Object System.Xml.XmlDocument
+    $document.XmlResolver = $null
+    try {
+        $document.LoadXml($text)
+    } catch {
+        throw ('unreadable: ' + $Path + ': not well-formed XML')
+    }
+    return , $document
+}
+
+function Get-PfSection($Document, [string]$Name, [string]$Path) {
+    $section = $Document.SelectSingleNode('/configuration/system.applicationHost/' + $Name)
+    if ($null -eq $section) {
+        throw ('unreadable: ' + $Path + ': it has no section ' + $Name)
+    }
+    if ($section.HasAttribute('configProtectionProvider') -or $section.HasAttribute('configSource')) {
+        throw ('unreadable: ' + $Path + ': its section ' + $Name + ' is encrypted or kept elsewhere')
+    }
+    return , $section
+}
+
+# The pool that an applicationDefaults element below Node names; empty where none does.
+function Get-PfDefaultPool($Node) {
+    $defaults = $Node.SelectSingleNode('applicationDefaults')
+    if ($null -eq $defaults) {
+        return ''
+    }
+    return $defaults.GetAttribute('applicationPool')
+}
+
+function Get-PfPools($Section) {
+    $defaults = $Section.SelectSingleNode('applicationPoolDefaults')
+    foreach ($pool in $Section.SelectNodes('add')) {
+        $mode = ''
+        $source = 'default'
+        if ($pool.HasAttribute('managedPipelineMode')) {
+            $mode = $pool.GetAttribute('managedPipelineMode')
+            $source = 'pool'
+        } elseif ($null -ne $defaults -and $defaults.HasAttribute('managedPipelineMode')) {
+            $mode = $defaults.GetAttribute('managedPipelineMode')
+            $source = 'applicationPoolDefaults'
+        }
+        $runtime = ''
+        if ($pool.HasAttribute('managedRuntimeVersion')) {
+            $runtime = $pool.GetAttribute('managedRuntimeVersion')
+        } elseif ($null -ne $defaults) {
+            $runtime = $defaults.GetAttribute('managedRuntimeVersion')
+        }
+        @{ name = $pool.GetAttribute('name'); mode = $mode; mode_source = $source; runtime_version = $runtime }
+    }
+}
+
+function Get-PfApplications($Section) {
+    $common = Get-PfDefaultPool $Section
+    foreach ($site in $Section.SelectNodes('site')) {
+        $local = Get-PfDefaultPool $site
+        foreach ($application in $site.SelectNodes('application')) {
+            $pool = $application.GetAttribute('applicationPool')
+            if ($pool -eq '') {
+                $pool = $local
+            }
+            if ($pool -eq '') {
+                $pool = $common
+            }
+            $physical = ''
+            $folder = $application.SelectSingleNode('virtualDirectory[@path="/"]')
+            if ($null -ne $folder) {
+                $physical = Expand-PfEnvironment ($folder.GetAttribute('physicalPath'))
+            }
+            @{
+                site = $site.GetAttribute('name')
+                path = $application.GetAttribute('path')
+                physical_path = $physical
+                pool = $pool
+            }
+        }
+    }
+}
+
+function Read-PfIis {
+    $folder = (Get-PfSystemFolder) + '\inetsrv\config'
+    $path = $folder + '\applicationHost.config'
+    $pointer = $folder + '\redirection.config'
+    $shared = $false
+    if ($null -ne (Get-PfFileAttributes $pointer)) {
+        $document = Read-PfXml $pointer
+        $redirection = $document.SelectSingleNode('/configuration/configurationRedirection')
+        if ($null -ne $redirection -and $redirection.GetAttribute('enabled') -eq 'true') {
+            $shared = $true
+            $elsewhere = Expand-PfEnvironment ($redirection.GetAttribute('path'))
+            $path = $elsewhere.TrimEnd('\') + '\applicationHost.config'
+        }
+    }
+    $document = Read-PfXml $path
+    return @{
+        path = $path
+        shared = $shared
+        pools = @(Get-PfPools (Get-PfSection $document 'applicationPools' $path))
+        applications = @(Get-PfApplications (Get-PfSection $document 'sites' $path))
+    }
+}
+
+# Read once for all probes; a failure is remembered as well.
+function Get-PfIis {
+    if (-not $PfMemo.ContainsKey('iis')) {
+        $PfMemo['iis'] = $null
+        $PfMemo['iis-error'] = ''
+        try {
+            $PfMemo['iis'] = Read-PfIis
+        } catch {
+            $PfMemo['iis-error'] = Get-PfErrorText $_
+        }
+    }
+    if ($PfMemo['iis-error'] -ne '') {
+        throw ($PfMemo['iis-error'])
+    }
+    return $PfMemo['iis']
+}

@@ -1,0 +1,20 @@
+$found = Get-PfRoots
+$folders = @()
+foreach ($root in $found['roots']) {
+    $libraries = @()
+    $problem = ''
+    if ($root['has_bin']) {
+        try {
+            foreach ($name in @(Get-PfFileNames ($root['path'] + '\bin') 'Thycotic*.dll')) {
+                if ($libraries.Count -lt 200) {
+                    $version = Get-PfFileVersion ($root['path'] + '\bin\' + $name)
+                    $libraries += @{ name = $name; version = $version }
+                }
+            }
+        } catch {
+            $problem = Get-PfErrorText $_
+        }
+    }
+    $folders += @{ root = $root; libraries = $libraries; libraries_error = $problem }
+}
+return @{ folders = $folders; notes = $found['notes'] }

@@ -1,0 +1,72 @@
+"""The questions that are put to the nodes of a Secret Server cluster."""
+
+from __future__ import annotations
+
+from checks.secret_server.facts import (
+    AppFiles,
+    DotnetFramework,
+    EncryptionConfig,
+    IisConfiguration,
+    SqlInstances,
+    SqlPrelogin,
+    WebRoot,
+    WindowsVersion,
+)
+from scanner.probes import secret_server_readers as readers
+from scanner.probes.powershell_batch import part
+from scanner.probes.probe import Probe
+
+PROBES: tuple[Probe, ...] = (
+    Probe(
+        "windows-version",
+        "powershell",
+        "Windows' name, version, build and product type, from the registry",
+        part("windows-version.ps1"),
+        ((WindowsVersion, readers.windows_version),),
+    ),
+    Probe(
+        "dotnet-framework",
+        "powershell",
+        "the release number of the .NET Framework 4, from the registry",
+        part("dotnet-framework.ps1"),
+        ((DotnetFramework, readers.dotnet_framework),),
+    ),
+    Probe(
+        "sql-instances",
+        "powershell",
+        "the instances of SQL Server with their versions, from the registry",
+        part("sql-instances.ps1"),
+        ((SqlInstances, readers.sql_instances),),
+    ),
+    Probe(
+        "iis-configuration",
+        "powershell",
+        "pools, pipeline modes, applications and their folders from applicationHost.config; no accounts, no passwords",
+        part("iis-configuration.ps1"),
+        ((IisConfiguration, readers.iis_configuration),),
+    ),
+    Probe(
+        "secret-server-files",
+        "powershell",
+        "where the application lies, and the file versions of its libraries (bin\\Thycotic*.dll)",
+        part("secret-server-files.ps1"),
+        ((WebRoot, readers.web_root), (AppFiles, readers.app_files)),
+        parameters=("web_root",),
+    ),
+    Probe(
+        "encryption-config",
+        "powershell",
+        "the SHA-256, size and EFS attribute of encryption.config; its content stays on the node",
+        part("encryption-config.ps1"),
+        ((EncryptionConfig, readers.encryption_config),),
+        parameters=("web_root",),
+    ),
+    Probe(
+        "sql-prelogin",
+        "tds",
+        "the version that the SQL Server listener tells before any login, asked from this machine",
+        "",
+        ((SqlPrelogin, readers.sql_prelogin),),
+        parameters=("sql_port",),
+    ),
+)
