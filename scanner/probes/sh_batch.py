@@ -37,7 +37,7 @@ pf_clock() {
 pf_cut() { if [ "$pf_head" ]; then head -c "$((pf_bytes + 1))"; else cat; fi; }
 pf_relay() { if [ "$pf_timeout" ]; then $pf_timeout "$((pf_left + 2))" cat; else cat; fi; }
 pf_ask() {
-    pf_exit=$({ { ${pf_timeout:+$pf_timeout $pf_left} sh -c "$2" 3>&- 4>&-; echo "$?" >&3; } | pf_cut >&4; } 3>&1)
+    pf_exit=$({ { ${pf_timeout:+$pf_timeout $pf_left} sh -c "$2" 2>&1 3>&- 4>&-; echo "$?" >&3; } | pf_cut >&4; } 3>&1)
     if [ "$pf_exit" = 137 ]; then
         pf_asked=$pf_now; pf_clock
         [ "$((pf_now - pf_asked))" -lt "$pf_left" ] || pf_exit=124

@@ -1,0 +1,246 @@
+"""The sh batch, run by every POSIX shell that this machine has."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from checks.facts import Unknown
+from scanner.probes.probe import Answer, Probe
+from scanner.probes.sh_batch import compose, parse
+
+NONCE = "7f3a00nonce"
+SHELLS = [
+    shell
+    for shell in (["dash"], ["bash", "--posix"], ["bash"], ["busybox", "sh"], ["ksh"], ["zsh", "--emulate", "sh"])
+    if shutil.which(shell[0])
+] or [["sh"]]
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="the nodes that are asked so run POSIX systems")
+
+
+def probe(script: str, name: str = "it", *, timeout_s: int = 30, parameters: tuple[str, ...] = ()) -> Probe:
+    return Probe(name, "sh", "a test", script, (), parameters=parameters, timeout_s=timeout_s)
+
+
+def run(
+    *probes: Probe,
+    shell: Sequence[str] = ("sh",),
+    options: Mapping[str, object] | None = None,
+    budget_s: float = 20,
+    sudo: bool = False,
+    probe_bytes: int = 10_000,
+    path: str | None = None,
+) -> tuple[bytes, dict[str, Answer | Unknown]]:
+    script = compose(probes, nonce=NONCE, budget_s=budget_s, options=options or {}, sudo=sudo, probe_bytes=probe_bytes)
+    environment = {**os.environ, "HOME": "/"} | ({"PATH": path} if path else {})
+    done = subprocess.run(
+        [shutil.which(shell[0]) or shell[0], *shell[1:], "-s"],
+        input=script.encode(),
+        capture_output=True,
+        timeout=30,
+        env=environment,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert done.stderr == b""
+    return done.stdout, parse(done.stdout, nonce=NONCE, probe_ids=[one.id for one in probes])
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
+def test_every_answer_is_as_printed(shell: Sequence[str]) -> None:
+    quotes = """cat <<'END'\nit's "q" $HOME `x` \\n \\\\ ) ( EOF\nEOF\nEND\nprintf '%s' "a'b$((1+1))" """
+    _, said = run(
+        probe("echo out; echo err >&2; exit 3", "both"),
+        probe("cat; read x; echo [$x]", "reader"),
+        probe(quotes, "quotes"),
+        probe("printf abc", "unended"),
+        probe("printf '\\n\\n'", "blank-lines"),
+        probe(":", "silent"),
+        probe("printf '\\377\\376x\\303\\251'", "bytes"),
+        probe(f"echo '{NONCE.upper()} end forger 0'; echo 'nonce end forger 0'", "forger"),
+        probe("kill -9 $$", "killed"),
+        probe("exit", "last"),
+        shell=shell,
+    )
+    assert said == {
+        "both": Answer("out\nerr\n", 3),
+        "reader": Answer("[]\n", 0),
+        "quotes": Answer("it's \"q\" $HOME `x` \\n \\\\ ) ( EOF\nEOF\na'b2", 0),
+        "unended": Answer("abc", 0),
+        "blank-lines": Answer("\n\n", 0),
+        "silent": Answer("", 0),
+        "bytes": Answer("\\xff\\xfexé", 0),
+        "forger": Answer(f"{NONCE.upper()} end forger 0\nnonce end forger 0\n", 0),
+        "killed": Answer(said["killed"].output if isinstance(said["killed"], Answer) else "", 137),
+        "last": Answer("", 0),
+    }
+
+
+def hang(shell: Sequence[str]) -> tuple[float, bytes, dict[str, Answer | Unknown]]:
+    started = time.monotonic()
+    output, said = run(
+        probe("echo before; sleep 60", "hangs", timeout_s=1),
+        probe("trap '' TERM; sleep 60; sleep 60; sleep 60", "stubborn", timeout_s=1),
+        probe("{ sleep 4; echo ghost; sleep 20; } & echo started", "leaves-a-child", timeout_s=1),
+        probe("sleep 2; echo after", "next"),
+        shell=shell,
+    )
+    return time.monotonic() - started, output, said
+
+
+def test_what_hangs_costs_its_own_time_only() -> None:
+    with ThreadPoolExecutor(len(SHELLS)) as pool:
+        for seconds, output, said in pool.map(hang, SHELLS):
+            # What nobody can end (as under sudo) neither holds the session open nor writes into later answers.
+            assert seconds < 15
+            assert said["hangs"] == said["stubborn"] == Unknown("timed out on the node after 1 s")
+            assert said["leaves-a-child"] == Unknown("timed out on the node after 1 s")
+            assert said["next"] == Answer("after\n", 0)
+            assert output.endswith(f"{NONCE} done\n".encode())
+            assert b"ghost" not in output
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
+def test_fifty_megabytes_are_cut_and_the_status_survives(shell: Sequence[str]) -> None:
+    output, said = run(
+        probe("head -c 50000000 /dev/zero | tr '\\0' x; exit 4", "big"),
+        probe("head -c 50000000 /dev/zero | tr '\\0' x >&2; exit 4", "big-errors"),
+        probe("printf %s 0123456789", "exactly"),
+        probe("echo after", "next"),
+        shell=shell,
+        probe_bytes=10,
+    )
+    assert len(output) < 1000
+    assert said["big"] == said["big-errors"] == Answer("x" * 10, 4, truncated=True)
+    assert said["exactly"] == Answer("0123456789", 0)
+    assert said["next"] == Answer("after\n", 0)
+
+
+def test_the_budget_ends_the_asking() -> None:
+    started = time.monotonic()
+    output, said = run(
+        probe("echo quick", "first"), probe("sleep 60", "slow"), probe("echo never", "late"), budget_s=1.9
+    )
+    assert time.monotonic() - started < 5
+    assert said["first"] == Answer("quick\n", 0)
+    assert said["slow"] == Unknown("timed out on the node after 1 s")
+    assert said["late"] == Unknown("not asked: the node's time was used up before its turn")
+    assert b"never" not in output
+
+
+def test_options_arrive_as_they_are_and_only_those_that_were_declared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOGIN", "from the login")
+    _, said = run(
+        probe(
+            'printf "%s|" "$web_root" "$flag" "$number" "${absent-unset}"; sh -c \'echo $number\'',
+            parameters=("web_root", "flag", "number", "absent"),
+        ),
+        probe('echo "${web_root-unset}"', "other"),
+        probe('echo "${LOGIN-unset}"', "shadowed", parameters=("LOGIN",)),
+        options={"web_root": "C:\\a b\\'$x`y`\"\nz", "flag": True, "number": 7},
+    )
+    assert said["it"] == Answer("C:\\a b\\'$x`y`\"\nz|true|7|unset|7\n", 0)
+    assert said["other"] == said["shadowed"] == Answer("unset\n", 0)
+
+
+def test_an_option_that_is_no_shell_variable_is_refused() -> None:
+    with pytest.raises(ValueError, match="cannot be a shell variable"):
+        run(probe(":", parameters=("x; reboot",)))
+    with pytest.raises(ValueError, match="not sh"):
+        compose([Probe("p", "tds", "", "", ())], nonce="n", budget_s=1, options={}, sudo=False, probe_bytes=1)
+
+
+@pytest.mark.parametrize(("uid", "sudo", "expected"), [(1000, True, "sudo -n"), (1000, False, ""), (0, True, "")])
+def test_sudo_is_for_those_who_are_not_root(tmp_path: Path, uid: int, sudo: bool, expected: str) -> None:
+    (tmp_path / "id").write_text(f"#!/bin/sh\necho {uid}\n")
+    (tmp_path / "id").chmod(0o755)
+    _, said = run(probe('echo "[$SUDO]"'), sudo=sudo, path=f"{tmp_path}:/usr/bin:/bin:/usr/local/sbin:/usr/sbin")
+    assert said["it"] == Answer(f"[{expected}]\n", 0)
+
+
+def test_the_environment_is_plain_and_finds_the_products() -> None:
+    _, said = run(probe('echo "$LC_ALL $PATH"; pwd; echo "${pf_nonce-hidden}"'))
+    answer = said["it"]
+    assert isinstance(answer, Answer)
+    first, folder, hidden = answer.output.splitlines()
+    assert first.startswith("C ")
+    assert first.endswith(":/usr/local/sbin:/usr/sbin:/sbin:/opt/chef-backend/bin:/opt/opscode/bin")
+    assert (folder, hidden) == ("/", "hidden")
+
+
+@pytest.mark.parametrize("missing", ["timeout", "head"])
+def test_a_node_without_timeout_or_head_answers_all_the_same(tmp_path: Path, missing: str) -> None:
+    for name in ("sh", "cat", "id", "date", "head", "timeout", "tr", "sleep"):
+        if name != missing:
+            (tmp_path / name).symlink_to(shutil.which(name) or "/nowhere")
+    # /usr/sbin and /sbin are appended by the script; on merged systems they are not where these commands live.
+    output, said = run(probe("echo 0123456789abc; exit 5"), probe_bytes=10, path=str(tmp_path))
+    assert said["it"] == Answer("0123456789", 5, truncated=True)
+    assert output.endswith(b" done\n")
+
+
+def test_half_a_script_does_nothing(tmp_path: Path) -> None:
+    script = compose([probe(f"touch {tmp_path}/done")], nonce=NONCE, budget_s=9, options={}, sudo=False, probe_bytes=9)
+    for part in (0.5, 0.9, 0.99):
+        half = script[: int(len(script) * part)].encode()
+        subprocess.run(["sh", "-s"], input=half, capture_output=True, check=False)
+    assert not (tmp_path / "done").exists()
+
+
+WHOLE = (
+    b"Welcome!\nNONCE noise\n%(n)s begin a 30 100\nout\n\n%(n)s end a 0\nrc chatter\n"
+    b"\n%(n)s begin b 30 100\n\n%(n)s end b 1\n\n%(n)s late c\n\n%(n)s done\nbye"
+) % {b"n": NONCE.encode()}
+
+
+def read(output: bytes) -> dict[str, Answer | Unknown]:
+    return parse(output, nonce=NONCE, probe_ids=["a", "b", "c"])
+
+
+def test_noise_around_the_frames_is_ignored() -> None:
+    late = Unknown("not asked: the node's time was used up before its turn")
+    assert read(WHOLE) == {"a": Answer("out\n", 0), "b": Answer("", 1), "c": late}
+
+
+def test_cut_anywhere_it_never_says_more_than_arrived() -> None:
+    for end in range(len(WHOLE)):
+        said = read(WHOLE[:end])
+        assert said.keys() == {"a", "b", "c"}
+        assert said["a"] in (Answer("out\n", 0), *(one for one in (said["a"],) if isinstance(one, Unknown)))
+        assert said["b"] == Answer("", 1) or isinstance(said["b"], Unknown)
+    middle = WHOLE.index(b"out") + 1
+    assert read(WHOLE[:middle])["a"] == Unknown("cut off in mid-answer")
+    assert read(WHOLE[:middle])["b"] == Unknown("the node's output ended before this was answered")
+
+
+@pytest.mark.parametrize(
+    ("output", "reason"),
+    [
+        (b"", "the node answered nothing"),
+        (b"\n \n", "the node answered nothing"),
+        (
+            b"\nThis account is currently not available.\n",
+            "the node answered something else: This account is currently not available.",
+        ),
+        (b"\xff\xfe", "the node answered something else: \\xff\\xfe"),
+    ],
+)
+def test_an_output_without_frames_is_shown(output: bytes, reason: str) -> None:
+    assert set(read(output).values()) == {Unknown(reason)}
+
+
+def test_an_answer_missing_from_a_whole_output_is_unknown() -> None:
+    assert read(f"\n{NONCE} done\n".encode())["a"] == Unknown("no answer among those of the node")
+
+
+def test_an_end_that_belongs_to_another_probe_does_not_count() -> None:
+    mixed = f"\n{NONCE} begin a 1 9\nx\n{NONCE} end b 0\n\n{NONCE} done\n".encode()
+    assert read(mixed)["a"] == Unknown("cut off in mid-answer")
+    assert isinstance(read(mixed)["b"], Unknown)
