@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 import stat
 from collections.abc import Iterator
@@ -11,7 +12,8 @@ from pathlib import Path
 
 from scanner.errors import UsageError
 
-_DEVICE_FOLDERS = ("/dev", "/dev/fd", "/proc/self/fd")
+_DESCRIPTORS = {"/dev/stdout": 1, "/dev/stderr": 2}
+_DESCRIPTOR_PATH = re.compile(r"/(?:dev|proc/self)/fd/(\d+)")
 _NEW_FILE_MODE = 0o666
 """Before the umask, as every program makes its files."""
 
@@ -28,26 +30,33 @@ def write_atomically(path: Path, data: bytes | str, mode: int | None = None) -> 
     # What cannot be encoded (a lone surrogate) must not cost a report that took an hour to make.
     content = data.encode("utf-8", "backslashreplace") if isinstance(data, str) else data
     with _told(path):
-        if _is_device(path):
-            with path.open("wb") as device:
+        number = _descriptor(path)
+        if number is not None or _is_device(path):
+            with path.open("wb") if number is None else os.fdopen(os.dup(number), "wb") as device:
                 device.write(content)
             return
-        target = _writable_target(path)
-        _replace(target, content, mode)
+        _replace(_writable_target(path), content, mode)
 
 
 def ensure_writable(path: Path) -> None:
     """Raise the UsageError that `write_atomically` would end in now, as far as that can be known without writing."""
     with _told(path):
-        if not _is_device(path):
+        if _descriptor(path) is None and not _is_device(path):
             _writable_target(path)
 
 
+def _descriptor(path: Path) -> int | None:
+    """The open file that `path` stands for: 1 for /dev/stdout. Standard output may be a file that the shell has open;
+    to replace that one, or to open it anew, would lose what else is written there.
+    """
+    if os.name != "posix":
+        return None
+    found = _DESCRIPTOR_PATH.fullmatch(str(path))
+    return int(found[1]) if found else _DESCRIPTORS.get(str(path))
+
+
 def _is_device(path: Path) -> bool:
-    """Whether `path` is something to write into rather than a file to replace: /dev/stdout, a FIFO, NUL."""
-    # Standard output may be a file, and replacing that file would leave the shell with the old one.
-    if os.path.abspath(path.parent) in _DEVICE_FOLDERS:  # noqa: PTH100  resolve() would follow /dev/stdout's link
-        return True
+    """Whether `path` is something to write into rather than a file to replace: a FIFO, /dev/null, NUL."""
     try:
         found = path.stat()
     except (FileNotFoundError, NotADirectoryError):

@@ -68,14 +68,13 @@ class Key:
         return self.secret or self.field or self.name
 
 
-def _secret(name: str, what: str) -> tuple[Key, ...]:
-    upper = name.upper()
+def _secret(name: str, what: str, variable: str) -> tuple[Key, ...]:
     return (
         Key(
             name=f"{name}_env",
             kind="text",
             doc=f"Name of the environment variable that holds {what}.",
-            example=f"PREFLIGHT_{upper}",
+            example=variable,
             pattern=ENV_NAME,
             may_be_empty=True,
             expects="the NAME of an environment variable (letters, digits and _, without $)",
@@ -128,7 +127,7 @@ WINRM: tuple[Key, ...] = (
         example="CORP\\svc-preflight",
         pattern=TEXT,
     ),
-    *_secret("password", "the password"),
+    *_secret("password", "the password", "PREFLIGHT_WINRM_PASSWORD"),
     Key(
         name="auth",
         kind="text",
@@ -247,8 +246,8 @@ SSH: tuple[Key, ...] = (
         example="~/.ssh/preflight_ed25519",
         may_be_empty=True,
     ),
-    *_secret("passphrase", "the passphrase of the private key"),
-    *_secret("password", "the password"),
+    *_secret("passphrase", "the passphrase of the private key", "PREFLIGHT_SSH_PASSPHRASE"),
+    *_secret("password", "the password", "PREFLIGHT_SSH_PASSWORD"),
     Key(name="agent", kind="boolean", doc="Offer the keys of the SSH agent.", default=_S["agent"]),
     Key(
         name="known_hosts",

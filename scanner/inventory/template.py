@@ -43,7 +43,7 @@ Any key of [defaults.{transport}] may stand here, too, for this node alone.
 
 def template() -> str:
     """An inventory in TOML that loads as it is, with every key there is, each explained."""
-    winrm = {"user": "CORP\\svc-preflight", "password_env": "PREFLIGHT_PASSWORD"}
+    winrm = {"user": "CORP\\svc-preflight", "password_env": "PREFLIGHT_WINRM_PASSWORD"}
     ssh = {"user": "preflight", "key_file": "~/.ssh/preflight_ed25519", "sudo": True}
     reports = {"html": "preflight-report.html", "junit": "preflight-junit.xml"}
     return "\n".join(

@@ -115,15 +115,15 @@ def test_devices_and_pipes_are_written_to(tmp_path: Path) -> None:
     write_atomically(Path("/dev/null"), "x")
     assert Path("/dev/null").is_char_device()
     code = (
-        "from pathlib import Path; from scanner.files import write_atomically\n"
-        "write_atomically(Path('/dev/stdout'), 'x')"
+        "import os; from pathlib import Path; from scanner.files import write_atomically\n"
+        "os.write(1, b'before '); write_atomically(Path('/dev/stdout'), 'x'); os.write(1, b' after')"
     )
     root = Path(__file__).parents[2]
     piped = subprocess.run([sys.executable, "-c", code], cwd=root, check=True, capture_output=True)
-    assert piped.stdout == b"x"
+    assert piped.stdout == b"before x after"
     with (tmp_path / "out").open("wb") as file:
         subprocess.run([sys.executable, "-c", code], cwd=root, check=True, stdout=file)
-    assert (tmp_path / "out").read_text() == "x"
+    assert (tmp_path / "out").read_text() == "before x after"
 
 
 def test_long_names(tmp_path: Path) -> None:

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from checks.rules import Rule, RuleError, RuleSet
 from scanner.errors import InventoryError
-from scanner.inventory.keys import SECTIONS
+from scanner.inventory.keys import RULE, SECTIONS
 from scanner.inventory.load import parse_inventory
 from scanner.inventory.products import Product
 from scanner.inventory.schema import inventory_schema
@@ -199,3 +200,9 @@ def test_a_plugins_product() -> None:
     table = tomllib.loads(BACKEND.replace("chef-backend", "gitea").replace("backend", "app"))
     assert not fits(table)
     assert Draft202012Validator(inventory_schema([gitea])).is_valid(table)
+
+
+def test_an_override_takes_what_rules_can_be_overridden_with() -> None:
+    rules = RuleSet((Rule("r", "c", "", "1", "text", "source"),))
+    with pytest.raises(RuleError, match=f"takes {', '.join(sorted(key.name for key in RULE))}$"):
+        rules.with_overrides({"r": {"colour": 1}})
