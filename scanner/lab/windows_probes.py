@@ -25,6 +25,11 @@ class Session:
     memo: dict[str, Any] = field(default_factory=dict)
 
 
+def powershell(session: Session) -> str:
+    """The contact probe."""
+    return session.machine.powershell
+
+
 def windows_version(session: Session) -> Value:
     """windows-version.ps1."""
     read = session.machine.registry_value
@@ -127,7 +132,8 @@ def encryption_config(session: Session) -> Value:
     return {"folders": folders, "notes": found["notes"]}
 
 
-EMULATIONS: Mapping[str, Callable[[Session], Value]] = {
+EMULATIONS: Mapping[str, Callable[[Session], Value | str]] = {
+    "powershell": powershell,
     "windows-version": windows_version,
     "dotnet-framework": dotnet_framework,
     "sql-instances": sql_instances,

@@ -2,8 +2,8 @@
 
 The script is the parameters, then the fixed parts under `powershell/`, then one block per probe. Its answer is one
 line `NONCE:gzip:BASE64:NONCE`, where BASE64 is the gzip of `{"powershell", "clr", "mode", "budget_ms", "probes": {…}}`
-and each probe, by its id, has one of `value`, `error`, `cut` (the head of a value larger than the cap) or `late`. `plain` in the
-place of `gzip` is the JSON itself; `mode` says that PowerShell's language mode forbids the script.
+and each probe, by its id, has one of `value`, `error`, `cut` (the head of a value larger than the cap) or `late`.
+`plain` in the place of `gzip` is the JSON itself; `mode` says that PowerShell's language mode forbids the script.
 """
 
 from __future__ import annotations
