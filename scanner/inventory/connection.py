@@ -6,7 +6,7 @@ import ipaddress
 import os
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +89,7 @@ def connect(transport: str, host: str, layers: Sequence[Layer], folder: Path) ->
     if transport == "winrm":
         winrm = WinrmSettings(**_fields(merged, folder))
         if winrm.scheme == "http" and "port" not in merged.values:
-            winrm = WinrmSettings(**{**_fields(merged, folder), "port": HTTP_PORT})
+            winrm = replace(winrm, port=HTTP_PORT)
         if merged.whole:
             _check_winrm(winrm, host, merged)
         return Connection(winrm=winrm, troubles=tuple(merged.troubles))

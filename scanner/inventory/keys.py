@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from scanner.inventory.model import SshSettings, WinrmSettings
+from scanner.inventory.products import BUILTIN
 
 Kind = Literal["text", "path", "integer", "number", "boolean", "texts"]
 
@@ -308,7 +309,7 @@ _TRANSPORT = Key(
     name="transport",
     kind="text",
     doc="How the node is reached; tds only asks a SQL Server listener for its version, without any login.",
-    otherwise="winrm for secret-server, ssh for chef-backend",
+    otherwise=", ".join(f"{product.transports[0]} for {product.name}" for product in BUILTIN),
     example="winrm",
     choices=tuple(TRANSPORTS),
 )

@@ -20,6 +20,18 @@ MOST_BYTES = 16 * 1024 * 1024
 """A larger file is no inventory."""
 
 _TABLES = ("defaults", "clusters", "run", "reports")
+_SYNTAX_ADVICE = (
+    ("Unescaped '\\'", "put a text with backslashes in single quotes, like 'CORP\\name'"),
+    ("hex value", "put a text with backslashes in single quotes, like 'CORP\\name'"),
+    ("Invalid value", "texts need straight quotes, and true and false are lower case"),
+    ("character '\\n'", "a text ends on the line it starts on; is a quote missing?"),
+    ('Expected "\'"', "a text ends on the line it starts on; is a quote missing?"),
+    ("at the end of a table declaration", 'a name with blanks or umlauts needs quotes: [clusters."my cluster"]'),
+    ("after a key in a key/value pair", 'every key needs a value, as in key = "value"'),
+    ("twice", "it stands there already, further up"),
+    ("overwrite", "it stands there already, further up"),
+)
+"""What a parser's message is usually about."""
 _SYNTAX_PLACE = re.compile(r" \(at (line \d+, column \d+|end of document)\)$")
 
 
@@ -100,15 +112,9 @@ def _parse_toml(text: str, path: Path) -> dict[str, Any]:
     except ValueError as error:  # TOMLDecodeError, and a number with thousands of digits.
         found = _SYNTAX_PLACE.search(str(error))
         message = _SYNTAX_PLACE.sub("", str(error))
-        advice = ""
-        if "Unescaped '\\'" in message or "hex value" in message:
-            advice = "; put a text with backslashes in single quotes, like 'CORP\\name'"
-        elif "Invalid value" in message:
-            advice = "; texts need quotes, and true and false are lower case"
-        elif "twice" in message or "overwrite" in message:
-            advice = "; it stands there already, further up"
+        advice = next((advice for sign, advice in _SYNTAX_ADVICE if sign in message), "")
         place = found[1] if found else ""
-        raise InventoryError(str(path), [Problem(place, f"not TOML: {message}{advice}")]) from None
+        raise InventoryError(str(path), [Problem(place, f"not TOML: {message}{advice and '; ' + advice}")]) from None
 
 
 def _defaults(table: Mapping[str, object], problems: Problems) -> dict[str, Layer]:

@@ -46,7 +46,7 @@ SECRET_SERVER = Product(
         },
     ),
     transports=("winrm", "tds"),
-    tds_roles=("database",),
+    tds_roles=("database", "dr"),
     parse=parse_secret_server,
     version_pattern=r"\s*[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{6}\s*",
     version_example="11.7.000049",
@@ -69,4 +69,5 @@ BUILTIN: tuple[Product, ...] = (SECRET_SERVER, CHEF_BACKEND)
 
 def products(extra: Sequence[Product] = ()) -> dict[str, Product]:
     """The built-in products and `extra` ones, by name. A built-in one cannot be replaced."""
-    return {product.name: product for product in (*extra, *BUILTIN)}
+    known = {product.name: product for product in BUILTIN}
+    return known | {product.name: product for product in extra if product.name not in known}

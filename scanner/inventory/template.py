@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from scanner.inventory.keys import CLUSTER, NODE, OPTIONS, REPORTS, RULE, RUN, SSH, WINRM, Key, by_name
 from scanner.inventory.products import CHEF_BACKEND, SECRET_SERVER, Product
@@ -65,10 +66,12 @@ def _secret_server() -> str:
     about = "A Secret Server cluster. The name is yours to choose, and appears in every report."
     own = {"product": SECRET_SERVER.name, "target": SECRET_SERVER.version_example}
     node = by_name(NODE, OPTIONS)
+    ways = replace(node["transport"], choices=SECRET_SERVER.transports, otherwise=SECRET_SERVER.transports[0])
+    node["transport"] = ways
     nodes = f"{cluster}.nodes"
     return "\n".join(
         [
-            _table(cluster, about, CLUSTER, own),
+            _table(cluster, about, [ways if key.name == "transport" else key for key in CLUSTER], own),
             _overrides(f"{cluster}.rules.dotnet-48"),
             _table(
                 f"{nodes}.web1",

@@ -161,6 +161,7 @@ def test_a_listener_that_is_only_asked_for_its_version() -> None:
     assert (found.transport, found.winrm, found.ssh, found.options) == ("tds", None, None, {"sql_port": 1433})
     assert node(SQL + "transport = 'tds'\nsql_port = 14330\n").options == {"sql_port": 14330}
     assert node(SQL + "sql_instance = 'PROD'\n").options == {"sql_instance": "PROD"}
+    assert node(SQL.replace("['database']", "['database', 'dr']") + "transport = 'tds'\n").transport == "tds"
 
 
 def test_product_keys_of_the_cluster_reach_the_nodes_that_have_the_role() -> None:
@@ -439,7 +440,13 @@ def test_the_file(tmp_path: Path) -> None:
         (SAMPLE.encode("utf-16"), "is UTF-16 (as Windows PowerShell's > writes it); save it as UTF-8"),
         (b"[run]\nx = '\xe4'\n", "line 2: not UTF-8 (byte 0xe4); save the file as UTF-8"),
         (b"[clusters.a\n", "line 1, column 12: not TOML: "),
-        (b"x = yes\n", "line 1, column 5: not TOML: Invalid value; texts need quotes"),
+        (b"x = yes\n", "line 1, column 5: not TOML: Invalid value; texts need straight quotes"),
+        ("x = \u201cyes\u201d\n".encode(), "Invalid value; texts need straight quotes"),
+        (b"x = 'yes\ny = 'no'\n", "line 1, column 9: not TOML: Found invalid character '\\n'; a text ends on the line"),
+        (b'x = "yes\ny = "no"\n', "line 1, column 9: not TOML: Illegal character '\\n'; a text ends on the line"),
+        (b"x = 'yes\n", "a text ends on the line it starts on; is a quote missing?"),
+        (b"[clusters.my cluster]\n", 'a name with blanks or umlauts needs quotes: [clusters."my cluster"]'),
+        (b"x\n", 'every key needs a value, as in key = "value"'),
         (b"[run]\n[run]\n", "line 2, column 5: not TOML: Cannot declare ('run',) twice; it stands there already"),
         (b"x = [", "end of document: not TOML: "),
         (b"x = " + b"[" * 100_000, "is nested too deeply"),
