@@ -252,7 +252,12 @@ class Lab:
 def _powershell(request: ProcessRequest, *, machine: Machine, probes: Sequence[Probe]) -> ProcessOutput:
     from scanner.lab import powershell_process, windows
 
-    return powershell_process.run(request, partial(windows.run_script, machine=machine, probes=probes))
+    def run_script(script: str) -> ProcessOutput:
+        # On the way the script loses the end of its last line, which means nothing to PowerShell.
+        return windows.run_script(f"{script}\n", machine, probes)
+
+    constrained = machine.language_mode != "FullLanguage"
+    return powershell_process.run(request, run_script, constrained_language=constrained)
 
 
 def _with_odd_bytes(request: ProcessRequest, *, execute: Callable[[ProcessRequest], ProcessOutput]) -> ProcessOutput:

@@ -34,6 +34,7 @@ SERVER_FAULTS = (
 
 _LOG = "scanner.lab.ssh"
 _STEP_S = 10.0
+_PIECE = 256 * 1024
 _MAX_SCRIPT_BYTES = 4 * 1024 * 1024
 _EXEC = re.compile(r"(?:exec )?(?:/bin/)?sh(?: -s)?(?: -)?")
 
@@ -200,7 +201,9 @@ class SshServer:
         return _command_of(transport)
 
     def _finish(self, transport: paramiko.Transport, channel: paramiko.Channel, output: bytes, code: int) -> None:
-        channel.sendall(output)
+        # In pieces: paramiko copies what is left of a text for each packet that it sends of it.
+        for begin in range(0, len(output), _PIECE):
+            channel.sendall(output[begin : begin + _PIECE])
         channel.send_exit_status(code)
         channel.close()
         # Hanging up first could overtake the last bytes.
