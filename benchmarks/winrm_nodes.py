@@ -1,7 +1,8 @@
 """Whole scans of 1 to 256 simulated Windows nodes over real WinRM connections: wall and client CPU per node.
 
 The nodes run in a process of their own, so the client's CPU is the scanner's alone; on a small machine they compete for
-the same cores, so wall time says less than CPU. Every size is scanned with all checks and with a single one, in one run,
+the same cores, so wall time says less than CPU. Every size is scanned with all checks and with a single one, in one
+run,
 so that the two rows can be compared.
 
     python benchmarks/winrm_nodes.py [SIZES...] [--scheme http|https] [--parallel N]

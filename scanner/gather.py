@@ -116,7 +116,7 @@ def _converse(
     answers = parse(output, nonce=nonce, probe_ids=ids) if transport else {}
     if failure:
         answers = {
-            probe_id: Unknown(f"not answered: {failure}")
+            probe_id: Unknown("not answered; the node's connectivity result says why")
             if isinstance(answers.get(probe_id, Unknown("")), Unknown)
             else answers[probe_id]
             for probe_id in ids
