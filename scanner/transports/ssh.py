@@ -149,6 +149,7 @@ class SshTransport:
             self._phase,
             self._place,
             greeting=stream.greeting if stream else b"",
+            ended=bool(stream and stream.ended),
             farewell=self._transports[-1].farewell if self._transports else "",
         )
         told.partial = b"".join(self._output)

@@ -15,6 +15,8 @@ from enum import Enum
 import nacl.exceptions
 import paramiko
 from cryptography import exceptions as crypto
+from paramiko.ber import BERException
+from paramiko.hostkeys import InvalidHostKey
 from paramiko.pkey import UnknownKeyType
 from paramiko.ssh_exception import IncompatiblePeer, MessageOrderError
 
@@ -64,6 +66,8 @@ ORIGINS: tuple[tuple[type[BaseException], Origin], ...] = (
     (MessageOrderError, Origin.PROTOCOL),
     (paramiko.SSHException, Origin.PROTOCOL),
     (UnknownKeyType, Origin.GARBLED),
+    (BERException, Origin.GARBLED),
+    (InvalidHostKey, Origin.GARBLED),
     (paramiko.SFTPError, Origin.PROTOCOL),
     (EOFError, Origin.ENDED),
     (socket.gaierror, Origin.NAME),
@@ -76,6 +80,7 @@ ORIGINS: tuple[tuple[type[BaseException], Origin], ...] = (
     (crypto.InvalidTag, Origin.GARBLED),
     (crypto.InvalidSignature, Origin.GARBLED),
     (crypto.InvalidKey, Origin.GARBLED),
+    (crypto.InternalError, Origin.GARBLED),
     (crypto.AlreadyFinalized, Origin.GARBLED),
     (crypto.AlreadyUpdated, Origin.GARBLED),
     (crypto.NotYetFinalized, Origin.GARBLED),
@@ -98,20 +103,21 @@ def origin(error: BaseException) -> Origin | None:
 
 
 def translate(
-    error: BaseException, phase: Phase, place: str, *, greeting: bytes = b"", farewell: str = ""
+    error: BaseException, phase: Phase, place: str, *, greeting: bytes = b"", ended: bool = False, farewell: str = ""
 ) -> NodeError:
     """A foreign exception as what happened to the server at `place` (host:port).
 
-    `greeting` is what came before the SSH handshake, `farewell` what the server said when it hung up.
+    `greeting` is what came before the SSH handshake, `ended` is true where the server closed the connection,
+    `farewell` what it said when it hung up.
     """
     if isinstance(error, NodeError):
         return error
     kind = origin(error)
-    text = " ".join(str(error).split())
+    text = _text(error)
     if farewell and kind not in {Origin.NAME, Origin.HOST_KEY}:
         return _said_goodbye(farewell, phase, place)
     if phase is Phase.HANDSHAKE and b"SSH-" not in greeting and kind in {Origin.ENDED, Origin.PROTOCOL, Origin.NETWORK}:
-        return _no_ssh(greeting, place, text)
+        return _no_ssh(greeting, place, ended or kind is Origin.ENDED)
     if kind is Origin.NAME:
         return UnreachableError(
             f"the name {place.rpartition(':')[0]} is not found: {_reason(error)}", hint="check `host`"
@@ -145,6 +151,13 @@ def translate(
 _HINT_SESSION = "look at MaxSessions, ForceCommand and the account's shell on the node"
 
 
+def _text(error: BaseException) -> str:
+    try:
+        return " ".join(str(error).split())
+    except Exception:  # noqa: BLE001  the door must hold, whatever stands before it
+        return ""
+
+
 def _named(error: BaseException, text: str) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
@@ -168,7 +181,7 @@ def _network(error: BaseException, phase: Phase, place: str) -> NodeError:
     return UnreachableError(f"cannot connect to {place}: {_reason(error)}")
 
 
-def _no_ssh(greeting: bytes, place: str, text: str) -> NodeError:
+def _no_ssh(greeting: bytes, place: str, ended: bool) -> NodeError:
     line = greeting.lstrip().split(b"\n", 1)[0].strip()[:80].decode("utf-8", "backslashreplace")
     if line.startswith(("Exceeded MaxStartups", "Not allowed at this time")):
         return ConnectionLostError(
@@ -177,7 +190,7 @@ def _no_ssh(greeting: bytes, place: str, text: str) -> NodeError:
         )
     if line:
         return ProtocolError(f"{place} answers {line!r}, which is not SSH", hint="check `port`")
-    if "timed out" in text or text.endswith("banner"):
+    if not ended:
         return ProtocolError(f"{place} accepts connections, but says nothing", hint="check `port`, and sshd there")
     return ConnectionLostError(
         f"{place} closed the connection before saying anything",

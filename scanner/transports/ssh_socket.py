@@ -70,7 +70,11 @@ class Stream:
 
     def send(self, data: bytes) -> int:
         """Write, as a socket does."""
-        return self._wire.send(data)
+        try:
+            return self._wire.send(data)
+        except ConnectionError:
+            self.ended = True
+            raise
 
     def settimeout(self, seconds: float | None) -> None:
         """Bound each read and write."""

@@ -86,10 +86,11 @@ class OpenSshServer:
             *(f"ListenAddress {host}:{self.port}" for host in self.hosts),
             *(f"HostKey {key}" for key in self.host_keys),
             f"AuthorizedKeysFile {self.folder}/authorized_keys",
-            f"SetEnv PATH={path} STAND_IN_ANSWERS={self.folder}/answers",
+            # A home of its own: the rc files of whoever runs this have no say.
+            f"SetEnv HOME={self.folder} PATH={path} STAND_IN_ANSWERS={self.folder}/answers",
         ]
         config = self.folder / "sshd_config"
-        config.write_text(_CONFIG + self.extra + "\n".join(lines) + "\n")
+        config.write_text(self.extra + _CONFIG + "\n".join(lines) + "\n")  # the first line of a name counts
         known = [
             f"[{host}]:{self.port} {Path(f'{key}.pub').read_text()}" for host in self.hosts for key in self.host_keys
         ]
