@@ -224,6 +224,43 @@ def test_lost_login_on_a_kept_connection_is_a_400_and_a_new_session_goes_on(serv
     assert client.get_command_output(shell, key)[2] == 7
 
 
+def sealed(client: spnego.ContextProxy, message: bytes, length: int) -> bytes:
+    """A body as [MS-WSMV] 2.2.9.1.1 has it, which says that the message is `length` long."""
+    wrapped = client.wrap_winrm(message)
+    return (
+        b"--Encrypted Boundary\r\nContent-Type: application/HTTP-SPNEGO-session-encrypted\r\n"
+        b"OriginalContent: type=application/soap+xml;charset=UTF-8;Length=%d\r\n"
+        b"--Encrypted Boundary\r\nContent-Type: application/octet-stream\r\n%s%s%s--Encrypted Boundary--\r\n"
+        % (length, len(wrapped.header).to_bytes(4, "little"), wrapped.header, wrapped.data)
+    )
+
+
+@pytest.mark.parametrize("harm", ["none", "tampered", "wrong length", "sent twice", "login forgotten"])
+def test_a_sealed_body_is_believed_once_and_whole(serve: Serve, users: dict[str, str], harm: str) -> None:
+    server = serve()
+    client = spnego.client(DOMAIN_USER, users[DOMAIN_USER], protocol="ntlm", options=spnego.NegotiateOptions.use_ntlm)
+    kind = 'multipart/encrypted;protocol="application/HTTP-SPNEGO-session-encrypted";boundary="Encrypted Boundary"'
+    message = b'<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"><s:Header/><s:Body/></s:Envelope>'
+    with requests.Session() as session:
+        token = client.step()
+        for _ in range(2):
+            header = {"Authorization": f"Negotiate {base64.b64encode(token or b'').decode()}"}
+            answer = session.post(server.endpoint, headers=header, timeout=5)
+            if answer.status_code == 401:
+                token = client.step(base64.b64decode(answer.headers["WWW-Authenticate"].removeprefix("Negotiate ")))
+        body = sealed(client, message, len(message) + (harm == "wrong length"))
+        if harm == "tampered":
+            body = body.replace(body[-30:-25], bytes(byte ^ 1 for byte in body[-30:-25]))
+        if harm == "sent twice":
+            session.post(server.endpoint, data=body, headers={"Content-Type": kind}, timeout=5)
+        if harm == "login forgotten":
+            server.forget_logins()
+        answer = session.post(server.endpoint, data=body, headers={"Content-Type": kind}, timeout=5)
+    # What could be unsealed gets a fault, for it says nothing; what could not is a bare 400.
+    assert answer.status_code == (500 if harm == "none" else 400)
+    assert server.connections == 1
+
+
 def test_dropped_connection_makes_the_old_seal_unreadable(serve: Serve, connect: Connect) -> None:
     server = serve()
     client = connect(server)

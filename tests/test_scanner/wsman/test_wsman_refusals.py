@@ -104,7 +104,7 @@ def test_what_windows_faults(raw: Raw, old: str, new: str, code: int, subcode: s
         b"hello",
         b"<s:Envelope",
         b"<Envelope/>",
-        b'<!DOCTYPE x [<!ENTITY e "e">]><x>&e;</x>',
+        envelope(lambda text: f'<!DOCTYPE x [<!ENTITY e "PT60S">]>{text.replace("PT60S", "&e;")}').encode(),
         envelope(lambda text: text.replace("<s:Header>", "<s:Header>\x01")).encode(),
     ],
 )

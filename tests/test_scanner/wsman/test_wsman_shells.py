@@ -286,11 +286,14 @@ def test_stop_leaves_no_thread_and_no_socket_even_with_clients_hanging(connect: 
         receiver = threading.Thread(target=receive)
         receiver.start()
         time.sleep(0.2)
+        began = time.monotonic()
         server.stop()
         server.stop()
+        assert time.monotonic() - began < 3, "waits for the process, not for the client's operation timeout"
         receiver.join(5)
     assert set(threading.enumerate()) <= before
     assert len(errors) == 1
+    assert server.open_shells == ()
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", server.port), timeout=1)
 
