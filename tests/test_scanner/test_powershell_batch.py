@@ -1,0 +1,178 @@
+"""The frame around the PowerShell probes: composed so that nothing slips out of it, read so that nothing can hurt."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from checks.facts import Unknown
+from scanner.probes.powershell_batch import MAX_JSON_BYTES, compose, literal, parameters_of, parse
+from scanner.probes.probe import Answer, Probe
+
+NONCE = "0123456789abcdef"
+IDS = ("first", "second")
+PROBES = (
+    Probe("first", "powershell", "one", "return 1", (), parameters=("web_root",)),
+    Probe("second", "powershell", "two", "return 2", ()),
+)
+
+
+def script(**options: object) -> str:
+    return compose(PROBES, nonce=NONCE, budget_s=12.5, options=options, probe_bytes=4096)
+
+
+def frame(probes: object, form: str = "gzip") -> bytes:
+    raw = json.dumps({"powershell": "2.0", "budget_ms": 12500, "probes": probes}).encode()
+    packed = gzip.compress(raw) if form == "gzip" else raw
+    return f"{NONCE}:{form}:{base64.b64encode(packed).decode()}:{NONCE}\r\n".encode()
+
+
+GOOD = frame({"first": {"value": {"a": [1, "x"]}, "ms": 3}, "second": {"error": "denied: C:\\x: no", "ms": 1}})
+
+
+def raw(form: str, body: bytes) -> bytes:
+    return f"{NONCE}:{form}:{base64.b64encode(body).decode()}:{NONCE}".encode()
+
+
+def reasons(output: bytes) -> set[str]:
+    answers = parse(output, nonce=NONCE, probe_ids=IDS)
+    assert set(answers) == set(IDS)
+    assert all(isinstance(answer, Unknown) for answer in answers.values())
+    return {answer.reason for answer in answers.values() if isinstance(answer, Unknown)}
+
+
+def test_values_and_errors_come_back_per_probe() -> None:
+    assert parse(GOOD, nonce=NONCE, probe_ids=IDS) == {
+        "first": Answer('{"a": [1, "x"]}', 0),
+        "second": Answer("denied: C:\\x: no", 1),
+    }
+
+
+def test_noise_around_the_frame_and_line_breaks_in_it_do_no_harm() -> None:
+    wrapped = b"\r\n".join(GOOD.strip()[at : at + 79] for at in range(0, len(GOOD), 79))
+    noise = b"\xff\xfeWelcome to CORP!\r\n#< CLIXML\r\n"
+    assert parse(noise + wrapped + b"\x80bye", nonce=NONCE, probe_ids=IDS) == parse(GOOD, nonce=NONCE, probe_ids=IDS)
+
+
+def test_an_answer_without_gzip_is_read_as_well() -> None:
+    answers = parse(frame({"first": {"value": None}}, "plain"), nonce=NONCE, probe_ids=["first"])
+    assert answers == {"first": Answer("null", 0)}
+
+
+def test_a_late_probe_a_cut_one_and_a_forgotten_one() -> None:
+    answers = parse(
+        frame({"first": {"late": True}, "second": {"cut": '{"a":'}}), nonce=NONCE, probe_ids=(*IDS, "third")
+    )
+    late, forgotten = answers["first"], answers["third"]
+    assert isinstance(late, Unknown)
+    assert "time budget of 12.5 s" in late.reason
+    assert answers["second"] == Answer('{"a":', 0, truncated=True)
+    assert isinstance(forgotten, Unknown)
+
+
+@pytest.mark.parametrize("entry", [None, 3, [], {}, {"error": 4}, {"late": "yes"}, {"ms": 4}])
+def test_a_damaged_probe_stays_its_own(entry: object) -> None:
+    answers = parse(frame({"first": entry, "second": {"value": 1}}), nonce=NONCE, probe_ids=IDS)
+    assert isinstance(answers["first"], Unknown)
+    assert answers["second"] == Answer("1", 0)
+
+
+@pytest.mark.parametrize("kept", [len(NONCE) + 7, len(GOOD) // 2, len(GOOD) - len(NONCE) - 2])
+def test_a_truncated_answer_is_unknown_and_says_so(kept: int) -> None:
+    (reason,) = reasons(GOOD[:kept])
+    assert "cut off" in reason
+
+
+@pytest.mark.parametrize(
+    ("output", "said"),
+    [
+        (b"", "printed nothing"),
+        (b" \r\n", "printed nothing"),
+        (b"Access is denied.\r\n", "they begin: Access is denied."),
+        (GOOD.replace(NONCE.encode(), b"fedcba9876543210"), "no answer"),
+        (f"{NONCE}:gzip:!!!!:{NONCE}".encode(), "cut off"),
+        (f"{NONCE}:gzip:abc:{NONCE}".encode(), "damaged"),
+        (raw("gzip", b"abc"), "damaged"),
+        (raw("plain", b"abc"), "damaged"),
+        (raw("plain", b"[" * 100_000), "damaged"),
+        (raw("plain", b"[1]"), "damaged"),
+        (raw("plain", b'{"probes": NaN}'), "damaged"),
+        (raw("gzip", gzip.compress(b"{}" * 999)[:20]), "damaged"),
+        (f"{NONCE}:mode:ConstrainedLanguage:{NONCE}".encode(), "ConstrainedLanguage mode (AppLocker or WDAC)"),
+    ],
+)
+def test_what_cannot_be_read_is_unknown_with_the_reason(output: bytes, said: str) -> None:
+    (reason,) = reasons(output)
+    assert said in reason
+    assert reason.isascii()
+    assert reason.isprintable()
+
+
+def test_a_gzip_bomb_is_not_unpacked() -> None:
+    bomb = gzip.compress(b" " * (MAX_JSON_BYTES + 1), compresslevel=1)
+    (reason,) = reasons(raw("gzip", bomb))
+    assert "unpacks to more than 64 MB" in reason
+
+
+@given(st.binary(max_size=200))
+def test_no_output_whatever_makes_it_raise(noise: bytes) -> None:
+    for output in (noise, raw("gzip", noise), raw("plain", noise)):
+        assert set(parse(output, nonce=NONCE, probe_ids=IDS)) == set(IDS)
+
+
+def test_only_declared_options_are_sent() -> None:
+    text = script(web_root="D:\\app", password="hunter2", sql_port=1433)
+    assert "$PfOption['web_root'] = 'D:\\app'" in text
+    assert "hunter2" not in text
+    assert "1433" not in text
+
+
+@pytest.mark.parametrize(
+    "quote", ["'", "\u2018", "\u2019", "\u201a", "\u201b", '"', "\u201c", "`", "$(calc)", "\n", "é", "😀"]
+)
+def test_an_option_cannot_leave_its_quotes(quote: str) -> None:
+    value = f"C:\\a{quote}; Remove-Item C:\\ -Recurse #{quote}"
+    text = script(web_root=value)
+    (line,) = [line for line in text.splitlines() if line.startswith("$PfOption[")]
+    assert text.isascii()
+    assert line.replace("''", "").count("'") % 2 == 0
+    claimed = parameters_of(text)
+    assert claimed is not None
+    assert claimed.options == {"web_root": value}
+
+
+@given(st.one_of(st.text(), st.integers(), st.booleans()))
+def test_what_is_composed_can_be_read_back(value: str | int | bool) -> None:
+    claimed = parameters_of(script(web_root=value))
+    assert claimed is not None
+    assert claimed.options == {"web_root": value}
+    assert (claimed.nonce, claimed.budget_ms, claimed.probe_bytes, claimed.probe_ids) == (NONCE, 12500, 4096, IDS)
+
+
+def test_literals() -> None:
+    assert literal("it's") == "'it''s'"
+    assert literal("") == "''"
+    assert literal("é") == "'' + [string][char]0x00e9"
+    assert literal("a😀") == "'a' + [string][char]0xd83d + [string][char]0xde00"
+    assert [literal(value) for value in (True, False, 5)] == ["$true", "$false", "5"]
+    with pytest.raises(TypeError):
+        literal(None)
+
+
+def test_probes_stand_in_their_order_between_the_parameters_and_the_answer() -> None:
+    text = script()
+    places = [text.index(mark) for mark in ("$PfNonce", "Invoke-PfProbe 'first' {", "Invoke-PfProbe 'second' {")]
+    assert places == sorted(places)
+    assert text.endswith("\nWrite-PfAnswers\n")
+
+
+def test_a_probe_that_is_no_powershell_is_refused() -> None:
+    with pytest.raises(ValueError, match="first"):
+        compose([Probe("first", "sh", "", "true", ())], nonce=NONCE, budget_s=1, options={}, probe_bytes=1)
+    with pytest.raises(ValueError, match="nonce"):
+        compose(PROBES, nonce="a'b", budget_s=1, options={}, probe_bytes=1)
