@@ -120,7 +120,9 @@ class _Page:
                 whose = "" if len(rows) == len(group.results) else f"  ({places(rows)})"
                 self._field("" if index else name, text + whose)
         for name, read in _COPIED:
-            lines = [line for value, _ in group.variants(read) for line in clipped(value, 2_000).splitlines()]
+            lines = [
+                line for value, _ in group.variants(read) for line in clipped(value, 2_000).expandtabs(4).splitlines()
+            ]
             for index, line in enumerate(lines):
                 # Never wrapped, so that it can be copied.
                 self._lines.append(f"{' ' * _TEXT}{self._name('' if index else name)}{self._paint(line, _CYAN)}")

@@ -33,7 +33,7 @@ from reports.grouping import (
 from reports.json_report import json_safe
 from reports.text import clipped, one_line, web_url
 
-_PAGE_CHARS = 300_000
+_PAGE_CHARS = 250_000
 """Roughly what all results' evidence may take together, so that large scans stay readable."""
 
 
@@ -66,6 +66,7 @@ class _Value:
 class _Card:
     """One cause."""
 
+    number: int
     status: str
     check: str
     title: str
@@ -93,8 +94,8 @@ class _Row:
     place: str
     message: str
     fields: list[tuple[str, str]]
-    command: str
-    link: _Link | None
+    cause: int | None
+    """The number of its card, which has the fix."""
     evidence: str
 
 
@@ -143,7 +144,8 @@ def render(scan: Scan) -> str:
 
 
 def _policy(style: str, script: str) -> str:
-    return f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; base-uri 'none'; form-action 'none'"
+    own = f"style-src '{_hash(style)}'; script-src '{_hash(script)}'"
+    return f"default-src 'none'; {own}; base-uri 'none'; form-action 'none'"
 
 
 def _hash(text: str) -> str:
@@ -154,11 +156,13 @@ def _view(scan: Scan) -> dict[str, object]:
     budget = _Budget.of(scan)
     numbers = {id(row): number for number, row in enumerate(scan.results)}
     parts = digest(scan)
+    told = (*parts.blockers, *parts.undetermined, *parts.warnings)
+    causes = {id(row): number for number, group in enumerate(told) for row in group.results}
 
     def cards(groups: Iterable[Group]) -> list[_Card]:
-        return [_card(group, numbers) for group in groups]
+        return [_card(group, causes[id(group.results[0])], numbers) for group in groups]
 
-    rows = [_row(row, number, budget) for number, row in enumerate(scan.results)]
+    rows = [_row(row, number, causes.get(id(row)), budget) for number, row in enumerate(scan.results)]
     cover = scan.coverage
     started, finished = (moment.astimezone(UTC) for moment in (scan.started, scan.finished))
     return {
@@ -219,7 +223,7 @@ def _segments(*counts: tuple[str, int]) -> list[tuple[str, int, int]]:
     return segments
 
 
-def _card(group: Group, numbers: dict[int, int]) -> _Card:
+def _card(group: Group, number: int, numbers: dict[int, int]) -> _Card:
     hits: dict[str, list[tuple[str, int]]] = {}
     for row in group.results:
         hits.setdefault(_cluster(row.cluster), []).append((_node(row), numbers[id(row)]))
@@ -237,6 +241,7 @@ def _card(group: Group, numbers: dict[int, int]) -> _Card:
         if values:
             fields.append((name, values))
     return _Card(
+        number,
         str(group.status),
         one_line(group.check, 100),
         one_line(group.title, 200),
@@ -249,11 +254,8 @@ def _card(group: Group, numbers: dict[int, int]) -> _Card:
     )
 
 
-def _row(row: Result, number: int, budget: _Budget) -> _Row:
+def _row(row: Result, number: int, cause: int | None, budget: _Budget) -> _Row:
     fields = [("Expected", row.expected), ("Observed", row.observed)]
-    helps = row.status not in (Status.PASS, Status.SKIP)
-    if helps:
-        fields.append(("Fix", row.remediation.summary))
     return _Row(
         number,
         str(row.status),
@@ -266,8 +268,7 @@ def _row(row: Result, number: int, budget: _Budget) -> _Row:
         subject(row),
         one_line(row.message, min(1_000, budget.field)),
         [(name, clipped(value, budget.field)) for name, value in fields if value.strip()],
-        clipped(row.remediation.command, budget.field) if helps else "",
-        _link(row.remediation.url) if helps and row.remediation.url else None,
+        cause,
         _evidence(row, budget.evidence),
     )
 
@@ -302,7 +303,7 @@ def _matrices(scan: Scan, numbers: dict[int, int]) -> list[_Matrix]:
                 [
                     (
                         one_line(node, 100),
-                        one_line(hosts.get(node, ""), 100).removeprefix(one_line(node, 100)),
+                        _host(node, hosts.get(node, "")),
                         [cells.get((node, check)) for check in checks],
                     )
                     for node in nodes
@@ -323,6 +324,11 @@ def _link(url: str) -> _Link:
 
 def _cluster(name: str) -> str:
     return one_line(name, 100) or "scan"
+
+
+def _host(node: str, host: str) -> str:
+    """The host, where it says more than the node's name does."""
+    return "" if host.partition(".")[0].lower() == node.lower() else one_line(host, 100)
 
 
 def _node(row: Result) -> str:

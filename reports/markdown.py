@@ -16,7 +16,7 @@ from reports.grouping import Group, by_reason, checks_named, cost_line, coverage
 from reports.text import clipped, one_line, web_url
 
 _SIGNS = {Verdict.GO: "✅", Verdict.NO_GO: "⛔", Verdict.UNKNOWN: "❓"}
-_SPECIAL = re.compile(r"[\\`*\[\]|~$#]|(?<!\w)_|_(?!\w)|^(?:[-+=]|\d+(?=[.)]))")
+_SPECIAL = re.compile(r"[\\`*\[\]|~$#]|(?<![^\W_])_|_(?![^\W_])|^(?:[-+=]|\d+(?=[.)]))")
 _LINKED = re.compile(r"(@|(?<=:)(?=//)|(?<=www)(?=\.))", re.IGNORECASE)
 _NAMES = 12
 _FIELD_CHARS = 300

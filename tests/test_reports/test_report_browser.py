@@ -1,0 +1,108 @@
+"""The page in a real browser: nothing that a target said runs, and the console stays empty."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from checks.scan import Scan
+from reports.html import render
+
+pytestmark = pytest.mark.live
+
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--enable-logging=stderr",
+    "--v=0",
+    "--virtual-time-budget=2000",
+)
+RAW = "<script>document.title='pwned'</script>"
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A page after its scripts ran."""
+
+    dom: str
+    console: list[str]
+
+    @property
+    def title(self) -> str:
+        found = re.search(r"<title>(.*?)</title>", self.dom, re.DOTALL)
+        return found.group(1) if found else ""
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> object:
+    return Browser(tmp_path)
+
+
+class Browser:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        name = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+        if name is None:
+            if os.environ.get("REQUIRE_LIVE") == "1":
+                pytest.fail("no Chromium on the PATH")
+            pytest.skip("no Chromium on the PATH")
+        self._program = name
+
+    def __call__(self, text: str, *more: str) -> Loaded:
+        file = self._folder / "page.html"
+        file.write_text(text, encoding="utf-8")
+        done = subprocess.run(
+            [
+                self._program,
+                *FLAGS,
+                f"--user-data-dir={self._folder / 'profile'}",
+                *more,
+                "--dump-dom",
+                file.as_uri(),
+            ],
+            capture_output=True,
+            timeout=60,
+            check=True,
+        )
+        lines = done.stderr.decode("utf-8", "replace").splitlines()
+        return Loaded(done.stdout.decode("utf-8"), [line for line in lines if "CONSOLE" in line])
+
+
+def test_nothing_that_a_target_says_runs(load: Browser, hostile_scan: Scan) -> None:
+    found = load(render(hostile_scan))
+    assert found.console == []
+    assert found.title.startswith("NO-GO")
+    assert len(re.findall(r"<script", found.dom)) == 1
+
+
+def test_its_own_script_runs(load: Browser, rich_scan: Scan) -> None:
+    found = load(render(rich_scan))
+    assert found.console == []
+    assert re.search(r'<form class="filters" id="filters">', found.dom)
+    assert not re.search(r'class="copy" hidden', found.dom)
+
+
+def test_the_policy_stops_what_escaping_would_let_through(load: Browser, rich_scan: Scan) -> None:
+    found = load(render(rich_scan).replace("<footer", f"{RAW}<footer"))
+    assert found.title.startswith("NO-GO")
+    assert any("Content Security Policy" in line for line in found.console)
+
+
+def test_these_tests_would_notice(load: Browser, rich_scan: Scan) -> None:
+    """Without policy and escaping the planted script does run, and a broken page does show in the console."""
+    open_page = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", render(rich_scan))
+    assert load(open_page.replace("<footer", f"{RAW}<footer")).title == "pwned"
+    assert load(open_page.replace("<footer", "<script>missing()</script><footer")).console != []
