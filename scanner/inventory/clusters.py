@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scanner.inventory.connection import Layer, layer_of
-from scanner.inventory.keys import CLUSTER, OPTIONS, RULE, TRANSPORTS, Key, by_name
+from scanner.inventory.key import Key, by_name
+from scanner.inventory.keys import CLUSTER, OPTIONS, RULE
 from scanner.inventory.model import Cluster
 from scanner.inventory.nodes import Surroundings, read_nodes, read_version
 from scanner.inventory.products import Product
+from scanner.inventory.transport_keys import TRANSPORTS
 from scanner.inventory.values import (
     Place,
     Problems,

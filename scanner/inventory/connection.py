@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from scanner.inventory.keys import TRANSPORTS, Key, by_name
+from scanner.inventory.key import Key, by_name
 from scanner.inventory.model import SecretSource, SshSettings, WinrmSettings
+from scanner.inventory.transport_keys import TRANSPORTS
 from scanner.inventory.values import Place
 
 HTTP_PORT = 5985

@@ -11,9 +11,11 @@ from typing import Any
 from scanner.errors import InventoryError, Problem
 from scanner.inventory.clusters import Context, read_clusters
 from scanner.inventory.connection import Layer, layer_of
-from scanner.inventory.keys import REPORTS, RUN, TRANSPORTS, by_name
+from scanner.inventory.key import by_name
+from scanner.inventory.keys import REPORTS, RUN
 from scanner.inventory.model import Inventory, ReportPaths, RunSettings
 from scanner.inventory.products import Product, products
+from scanner.inventory.transport_keys import TRANSPORTS
 from scanner.inventory.values import Problems, read_keys, read_table, shown, unknown_key
 
 MOST_BYTES = 16 * 1024 * 1024

@@ -9,9 +9,11 @@ from pathlib import Path
 
 from checks.versions import VersionError
 from scanner.inventory.connection import Layer, Trouble, connect, layer_of
-from scanner.inventory.keys import NODE, OPTIONS, TRANSPORTS, by_name
+from scanner.inventory.key import by_name
+from scanner.inventory.keys import NODE, OPTIONS
 from scanner.inventory.model import Node
 from scanner.inventory.products import DEFAULT_SQL_PORT, Product
+from scanner.inventory.transport_keys import TRANSPORTS
 from scanner.inventory.values import Place, Problems, did_you_mean, dotted, read_keys, read_name, read_table, shown
 
 _NODE_KEYS = by_name(NODE, OPTIONS)

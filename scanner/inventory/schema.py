@@ -9,21 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from scanner.inventory.keys import (
-    CLUSTER,
-    ENV_NAME,
-    NAMES,
-    NODE,
-    OPTIONS,
-    REPORTS,
-    RULE,
-    RUN,
-    TEXT,
-    TRANSPORTS,
-    Key,
-    by_name,
-)
+from scanner.inventory.key import ENV_NAME, NAMES, TEXT, Key, by_name
+from scanner.inventory.keys import CLUSTER, NODE, OPTIONS, REPORTS, RULE, RUN
 from scanner.inventory.products import Product, products
+from scanner.inventory.transport_keys import TRANSPORTS
 
 Schema = dict[str, object]
 

@@ -6,8 +6,10 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from scanner.inventory.keys import CLUSTER, NODE, OPTIONS, REPORTS, RULE, RUN, SSH, WINRM, Key, by_name
+from scanner.inventory.key import Key, by_name
+from scanner.inventory.keys import CLUSTER, NODE, OPTIONS, REPORTS, RULE, RUN
 from scanner.inventory.products import CHEF_BACKEND, SECRET_SERVER, Product
+from scanner.inventory.transport_keys import SSH, WINRM
 
 _WIDTH = 100
 

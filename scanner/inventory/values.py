@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterable, Mapping
 
 from scanner.errors import Problem
-from scanner.inventory.keys import HOST, NAMES, NAMES_EXPECTED, SECTIONS, Key
+from scanner.inventory.key import HOST, NAMES, NAMES_EXPECTED, Key
+from scanner.inventory.keys import SECTIONS
 
 Place = tuple[str, ...]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -165,9 +166,8 @@ VALUES = st.one_of(
     st.lists(st.sampled_from(["web", "database", "backend", 1]), max_size=2),
     st.dictionaries(st.sampled_from(["host", "roles", "x.y"]), st.just("x"), max_size=2),
 )
-NAMES = st.sampled_from(
-    sorted({key.name for table in SECTIONS.values() for key in table} | {"x", "nodes", "a b", "a/b"})
-)
+ALL_NAMES = sorted({key.name for table in SECTIONS.values() for key in table} | {"x", "nodes", "a b", "a/b"})
+NAMES = st.sampled_from(ALL_NAMES)
 
 
 @settings(max_examples=500, deadline=None)
@@ -185,6 +185,23 @@ def test_an_editor_shows_no_error_where_the_loader_sees_none(data: st.DataObject
         patch.setattr("scanner.inventory.load._parse_toml", lambda _text, _path: table)
         parse_inventory("", HERE)
         assert [error.message for error in VALIDATOR.iter_errors(table)] == []
+
+
+def test_no_key_is_refused_by_the_schema_alone() -> None:
+    loaded = 0
+    for text in (WEB, SQL + "transport = 'tds'\n", BACKEND, "[defaults.ssh]\nagent = true\n" + BACKEND):
+        for name, value in itertools.product(ALL_NAMES, ("", "x", "http", "1.2.000003", 1, True)):
+            for depth in range(1, 5):
+                table = at = tomllib.loads(text)
+                for _ in range(depth):
+                    at = next((inner for inner in reversed(at.values()) if isinstance(inner, dict)), at)
+                at[name] = value
+                with pytest.MonkeyPatch.context() as patch, contextlib.suppress(InventoryError):
+                    patch.setattr("scanner.inventory.load._parse_toml", lambda _text, _path, table=table: table)
+                    parse_inventory("", HERE)
+                    loaded += 1
+                    assert fits(table), table
+    assert loaded > 200  # of thousands; the rest is refused, as it should be
 
 
 def test_every_key_is_described() -> None:
