@@ -71,13 +71,13 @@ def scope_of(check: Check) -> str:
 
 
 def _explanation(check: Check, probes: Sequence[Probe]) -> Iterator[str]:
-    from scanner.inventory.products import PRODUCTS
+    from scanner.inventory.products import products
     from scanner.rule_data import load_rules
 
     yield f"{check.id} · {check.severity.value} · {scope_of(check)}"
     yield ""
     yield check.doc.strip()
-    rules = [rule for product in check.products or tuple(PRODUCTS) for rule in load_rules(product).of(check.id)]
+    rules = [rule for product in check.products or tuple(products()) for rule in load_rules(product).of(check.id)]
     if rules:
         yield "\nRules (override one with [clusters.NAME.rules.ID])"
         for rule in rules:

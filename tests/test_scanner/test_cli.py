@@ -115,7 +115,7 @@ def test_a_missing_password_is_said_with_its_place(
     ("text", "said"),
     [
         ("", "cluster"),
-        ("[clusters.vault", "line 1"),
+        ("[clusters.vault", "not TOML"),
         ("[clusters.vault]\nproduct = 'secret-servr'", "did you mean"),
         (GOOD + "\n[clusters.vault.rules.sql-server-2013]\noff = true\nreason = 'x'", "no such rule"),
         (GOOD + "\n[clusters.vault.rules.sql-server-2012]\noff = true", "reason"),
