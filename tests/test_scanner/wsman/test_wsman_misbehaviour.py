@@ -41,7 +41,7 @@ def test_silent_and_its_stop(serve: Serve) -> None:
             bare.recv(100)
         began = time.monotonic()
         server.stop()
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 5
 
 
 def test_dribble_sends_one_byte_at_a_time_and_never_ends(serve: Serve) -> None:
@@ -54,7 +54,7 @@ def test_dribble_sends_one_byte_at_a_time_and_never_ends(serve: Serve) -> None:
 
 @pytest.mark.parametrize(
     ("fault", "at_least_s", "at_most_s"),
-    [(WsmanFault.HANG_ON_RECEIVE, 1.9, 4), (WsmanFault.DRIBBLE_ON_RECEIVE, 2.4, 4), (WsmanFault.CUT, 0, 1)],
+    [(WsmanFault.HANG_ON_RECEIVE, 1.9, 9), (WsmanFault.DRIBBLE_ON_RECEIVE, 2.4, 9), (WsmanFault.CUT, 0, 1.9)],
 )
 def test_faults_at_the_output(
     serve: Serve, connect: Connect, fault: WsmanFault, at_least_s: float, at_most_s: float

@@ -123,7 +123,7 @@ def test_operation_timeout_is_a_fault_and_the_output_comes_later(serve: Serve, c
     began = time.monotonic()
     with pytest.raises(WinRMOperationTimeoutError):
         client.get_command_output_raw(shell, key)
-    assert 0.9 < time.monotonic() - began < 3
+    assert 0.9 < time.monotonic() - began < 4.5
     assert server.requests[-1].status == 500
     go.set()
     assert client.get_command_output(shell, key) == (b"late", b"", 0)
@@ -289,7 +289,7 @@ def test_stop_leaves_no_thread_and_no_socket_even_with_clients_hanging(connect: 
         began = time.monotonic()
         server.stop()
         server.stop()
-        assert time.monotonic() - began < 3, "waits for the process, not for the client's operation timeout"
+        assert time.monotonic() - began < 4, "waits for the process, not for the client's operation timeout"
         receiver.join(5)
     assert set(threading.enumerate()) <= before
     assert len(errors) == 1
