@@ -61,11 +61,12 @@ def _from_package(view: NodeView) -> Installed:
     found = view.look(ChefBackendVersion)
     if isinstance(found, Unknown):
         return Installed(None, read=False, problem=found.reason)
+    as_read = (("chef-backend", found.text),)
     try:
-        parse_version(found.text)
+        # What follows a plus is the stamp of a build, which makes it no newer.
+        return Installed(parse_version(found.text).public, read=True, as_read=as_read)
     except VersionError as error:
-        return Installed(None, read=False, problem=str(error), as_read=(("chef-backend", found.text),))
-    return Installed(found.text, read=True, as_read=(("chef-backend", found.text),))
+        return Installed(None, read=False, problem=str(error), as_read=as_read)
 
 
 def _from_files(view: NodeView) -> Installed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 from checks.chef_backend.facts import (
@@ -16,6 +17,7 @@ from checks.chef_backend.facts import (
 )
 from scanner.probes.probe import Answer, UnreadableError
 
+_LINE_CHARS = 2_000
 LEADERL_DATA = "/var/opt/chef-backend/leaderl/data"
 
 _CTL = "chef-backend-ctl"
@@ -82,10 +84,10 @@ def read_service_status(answer: Answer) -> ServiceStatus:
     systems = tuple(_system(what, system_header, line) for line in lines[end + 1 :])
     if not services:
         raise UnreadableError(f"`{what}` printed a table without a row: {lines[at]!r}")
-    for names in ([s.name for s in services], [s.name for s in systems]):
-        for name in names:
-            if names.count(name) > 1:
-                raise UnreadableError(f"`{what}` lists {name} twice")
+    names = Counter([row.name for row in services] + [row.name for row in systems])
+    for name, count in names.items():
+        if count > 1:
+            raise UnreadableError(f"`{what}` lists {name} twice")
     return ServiceStatus(services, systems)
 
 
@@ -121,6 +123,10 @@ def _lines(answer: Answer, what: str) -> list[str]:
     """The printed lines without colours, blank ends and known noise; refusals are raised here."""
     text = _ANSI.sub("", answer.output).replace("\u00a0", " ").replace("\r", "\n")
     lines = [line.strip() for line in text.split("\n")]
+    for line in lines:
+        # No table is as wide, and patterns may take long over what a hostile node makes up.
+        if len(line) > _LINE_CHARS:
+            raise _odd(what, line)
     lines = [line for line in lines if line and not _NOISE.match(line)]
     for line in lines:
         if _SUDO_PASSWORD.search(line):

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from checks.check import ClusterInfo, ClusterView, NodeView
+from checks.outcome import Outcome, Status
+from checks.secret_server.app_version_match import judge
+from checks.secret_server.facts import AppFiles, FileVersion
+
+Clusters = Callable[..., ClusterInfo]
+Nodes = Callable[..., NodeView]
+Webs = Callable[..., ClusterView]
+
+DOWN = (AppFiles, "node unreachable: connection refused")
+MAIN = "Thycotic.ihawu.Business.dll"
+
+
+def files(*versions: str, main: str | None = None) -> AppFiles:
+    found = [FileVersion(f"Thycotic.Part{at}.dll", version) for at, version in enumerate(versions)]
+    return AppFiles(r"C:\SecretServer", tuple([*found, FileVersion(MAIN, main)] if main else found))
+
+
+OLD, NEW = files("10.9.5.0", "10.9.5.0"), files("10.9.64.0")
+
+
+def test_the_same_version_everywhere_passes(cluster: Clusters, webs: Webs) -> None:
+    outcome = judge(webs(cluster(), OLD, OLD))
+    assert outcome.status is Status.PASS
+    assert outcome.message == "10.9.000005 on all 2 web nodes"
+
+
+def test_the_text_as_read_is_kept(cluster: Clusters, webs: Webs) -> None:
+    assert "10.9.5.0" in str(judge(webs(cluster(), OLD, OLD)).evidence)
+
+
+def test_the_outlier_is_named(cluster: Clusters, webs: Webs) -> None:
+    outcome = judge(webs(cluster(), NEW, OLD, NEW))
+    assert outcome.status is Status.FAIL
+    assert outcome.message.startswith("web2 differs from web1 and web3: web1 10.9.000064; web2 10.9.000005")
+
+
+def test_two_against_two_names_both_groups(cluster: Clusters, webs: Webs) -> None:
+    assert "web1 and web2 against web3 and web4" in judge(webs(cluster(), NEW, NEW, OLD, OLD)).message
+
+
+def test_a_proven_difference_fails_without_the_third_node(cluster: Clusters, webs: Webs) -> None:
+    outcome = judge(webs(cluster(), NEW, OLD, DOWN))
+    assert outcome.status is Status.FAIL
+    assert "web3: node unreachable" in outcome.message
+
+
+@pytest.mark.parametrize(
+    ("found", "why"),
+    [
+        (DOWN, "connection refused"),
+        (files(), r"no Thycotic*.dll in C:\SecretServer\bin"),
+        (files(""), "Thycotic.Part0.dll carries no version"),
+        (files("ten.nine"), "'ten.nine' is no file version"),
+    ],
+)
+def test_a_version_that_cannot_be_read_is_unknown(cluster: Clusters, webs: Webs, found: object, why: str) -> None:
+    outcome = judge(webs(cluster(), OLD, found))
+    assert outcome.status is Status.ERROR
+    assert why in outcome.message
+
+
+def test_the_inventory_stands_in(cluster: Clusters, webs: Webs) -> None:
+    outcome = judge(webs(cluster(current="10.9.000005"), OLD, files()))
+    assert outcome.status is Status.PASS
+    assert "web2: as the inventory declares" in outcome.message
+
+
+def test_a_declared_version_alone_proves_no_difference(cluster: Clusters, webs: Webs) -> None:
+    outcome = judge(webs(cluster(current="10.9.000064"), OLD, files()))
+    assert outcome.status is Status.ERROR
+    assert "not every version was read from its node" in outcome.message
+
+
+def test_a_declaration_that_is_wrong_is_a_warning(cluster: Clusters, webs: Webs) -> None:
+    outcome = judge(webs(cluster(current="10.9.000033"), OLD, OLD))
+    assert outcome.status is Status.WARN
+    assert "web1: the inventory declares 10.9.000033, the node says 10.9.000005" in outcome.message
+
+
+def test_a_malformed_declaration_is_told(cluster: Clusters, webs: Webs) -> None:
+    assert "'10.9' is no Secret Server version" in judge(webs(cluster(current="10.9"), OLD, OLD)).message
+    assert judge(webs(cluster(current="10.9"), files(), files())).status is Status.ERROR
+
+
+@pytest.mark.parametrize(
+    ("found", "status", "version"),
+    [
+        (files("10.9.5.0", "10.9.5.0", "10.9.64.0"), "warn", "10.9.000005"),
+        (files("10.9.5.0", "10.9.5.0", main="10.9.64.0"), "warn", "10.9.000064"),
+        (files("10.9.5.0", "10.9.64.0"), "error", "libraries disagree"),
+    ],
+)
+def test_libraries_that_disagree_are_told(
+    cluster: Clusters, webs: Webs, found: AppFiles, status: str, version: str
+) -> None:
+    outcome = judge(webs(cluster(), found, found))
+    assert outcome.status == status
+    assert version in outcome.message
+    assert "10.9.000005 (" in outcome.message
+
+
+def test_one_garbled_library_does_not_hide_the_others(cluster: Clusters, webs: Webs) -> None:
+    assert judge(webs(cluster(), files("10.9.5.0", "?"), OLD)).status is Status.PASS
+
+
+def test_one_web_node_has_nothing_to_be_compared_with(cluster: Clusters, webs: Webs) -> None:
+    assert judge(webs(cluster(), OLD)).status is Status.SKIP
+    assert judge(webs(cluster(current="10.9.000064"), OLD)).status is Status.WARN
+
+
+def test_a_node_may_declare_a_version_of_its_own(cluster: Clusters, node: Nodes) -> None:
+    info = cluster(current="10.9.000064")
+    nodes = (node(info, OLD, name="web1", current="10.9.000005"), node(info, NEW, name="web2"))
+    outcome: Outcome = judge(ClusterView(info, nodes))
+    assert outcome.status is Status.FAIL
+    assert "declares" not in outcome.message

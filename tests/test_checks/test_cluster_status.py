@@ -1,0 +1,233 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from checks.check import ClusterInfo, ClusterView, NodeView
+from checks.chef_backend.cluster_status import judge
+from checks.chef_backend.facts import ChefBackendVersion, ClusterStatus, LeaderFlags, ServiceStatus
+from checks.outcome import Outcome, Status
+from scanner.probes.chef_backend_readers import read_cluster_status, read_service_status
+from scanner.probes.probe import Answer
+
+RECORDINGS = Path(__file__).parents[1] / "recordings" / "chef_backend"
+DOWN = "node unreachable: connection refused"
+NO_FLAGS = LeaderFlags(unsynced=False, no_start_pgsql=False)
+
+
+def table(name: str) -> ClusterStatus:
+    return read_cluster_status(Answer((RECORDINGS / f"cluster-status-{name}.txt").read_text(encoding="utf-8"), 0))
+
+
+def services(name: str) -> ServiceStatus:
+    return read_service_status(Answer((RECORDINGS / f"status-{name}.txt").read_text(encoding="utf-8"), 0))
+
+
+HEALTHY = (table("healthy"), services("healthy"), NO_FLAGS, ChefBackendVersion("2.3.16"))
+
+Backends = Callable[..., ClusterView]
+
+
+@pytest.fixture
+def backends(cluster: Callable[..., ClusterInfo], node: Callable[..., NodeView]) -> Backends:
+    """`backends(changes_of_1, changes_of_2, ...)`: facts that stand in for the healthy ones; None for a node down."""
+
+    def make(*changes: tuple[object, ...] | None) -> ClusterView:
+        info = cluster(None, product="chef-backend")
+        nodes = []
+        for at, changed in enumerate(changes, 1):
+            facts = () if changed is None else (*HEALTHY, *changed)
+            absence = DOWN if changed is None else ""
+            nodes.append(node(info, *facts, name=f"backend-{at}", roles=("backend",), absence=absence))
+        return ClusterView(info, tuple(nodes))
+
+    return make
+
+
+def everywhere(backends: Backends, *facts: object) -> Outcome:
+    return judge(backends(facts, facts, facts))
+
+
+def member(at: int, **changes: str) -> ClusterStatus:
+    rows = list(HEALTHY[0].members)
+    rows[at - 1] = replace(rows[at - 1], **changes)
+    return ClusterStatus(tuple(rows))
+
+
+def service(name: str, distributed: str) -> ServiceStatus:
+    changed = [
+        replace(s, distributed=distributed, line=f"{name}  {distributed}") if s.name == name else s
+        for s in HEALTHY[1].services
+    ]
+    return ServiceStatus(tuple(changed), HEALTHY[1].systems)
+
+
+def test_a_healthy_cluster_passes(backends: Backends) -> None:
+    outcome = everywhere(backends)
+    assert outcome.status is Status.PASS
+    assert outcome.message == "healthy, and all backends agree"
+
+
+def test_before_1_4_no_second_table_is_healthy_too(backends: Backends) -> None:
+    assert everywhere(backends, services("1.2"), ChefBackendVersion("1.3.2")).status is Status.PASS
+
+
+@pytest.mark.parametrize("version", [ChefBackendVersion("2.3.16"), (ChefBackendVersion, "denied")])
+def test_a_second_table_that_should_be_there_is_missed(backends: Backends, version: object) -> None:
+    outcome = everywhere(backends, services("1.2"), version)
+    assert outcome.status is Status.ERROR
+    assert "no line for the disks" in outcome.message
+
+
+def test_green_lights_do_not_hide_a_dead_cluster(backends: Backends) -> None:
+    outcome = everywhere(backends, table("waiting"), services("dead-but-green"))
+    assert outcome.status is Status.FAIL
+    assert "leaderl: leader: 0; waiting: 3; follower: 0; total: 3" in outcome.message
+    assert "postgresql is down on backend-2" in outcome.message
+    assert "0 leaders instead of one" in outcome.message
+    assert "backend-1 is waiting_for_leader" in outcome.message
+    assert "elasticsearch" not in outcome.message
+
+
+def test_a_dead_cluster_is_seen_from_the_services_alone(backends: Backends) -> None:
+    assert everywhere(backends, services("dead-but-green")).status is Status.FAIL
+
+
+def test_a_deposed_leader_warns(backends: Backends) -> None:
+    outcome = everywhere(backends, table("deposed"), services("deposed"))
+    assert outcome.status is Status.WARN
+    assert "backend-1 is a deposed_leader" in outcome.message
+
+
+def test_a_deposed_leader_excuses_nothing_else(backends: Backends) -> None:
+    outcome = everywhere(backends, table("deposed"), services("dead-but-green"))
+    assert outcome.status is Status.FAIL
+
+
+def test_counts_that_only_a_deposed_leader_explains_fail_without_one(backends: Backends) -> None:
+    assert everywhere(backends, services("deposed")).status is Status.FAIL
+
+
+def test_one_backend_that_still_calls_the_leader_deposed_is_no_partition(backends: Backends) -> None:
+    calm = member(1, role="follower", postgresql="follower")
+    rows = list(calm.members)
+    rows[1] = replace(rows[1], role="leader", postgresql="leader")
+    calm = ClusterStatus(tuple(rows))
+    outcome = judge(backends((table("deposed"),), (calm,), (calm,)))
+    assert outcome.status is Status.WARN
+
+
+@pytest.mark.parametrize(
+    ("broken", "text"),
+    [
+        (table("two"), "2 members listed instead of 3 (backend-1, backend-2)"),
+        (member(2, role="leader", postgresql="leader"), "2 leaders instead of one (backend-1, backend-2)"),
+        (member(1, postgresql="follower"), "backend-1 is the leader, but its PostgreSQL is follower"),
+        (member(2, postgresql="leader"), "backend-2 is a follower, but its PostgreSQL is leader"),
+        (member(2, elasticsearch="master"), "2 Elasticsearch masters instead of one"),
+        (member(3, elasticsearch="not_master"), "0 Elasticsearch masters instead of one"),
+        (member(3, guid=HEALTHY[0].members[0].guid), "two members have the same GUID"),
+        (service("leaderl", "leader: 1; waiting: 1; follower: 1; total: 3"), "leaderl: leader: 1; waiting: 1"),
+        (service("leaderl", "leader: 1; waiting: 0; follower: 1; total: 2"), "leaderl: leader: 1"),
+        (service("postgresql", "leader: 1; offline: 1; syncing: 0; synced: 1"), "postgresql: leader: 1; offline: 1"),
+        (service("postgresql", "leader: 1; offline: 0; syncing: 1; synced: 1"), "syncing: 1"),
+        (service("postgresql", "error: no pg_hba.conf entry"), "postgresql says: error: no pg_hba.conf entry"),
+        (service("etcd", "health: green; healthy nodes: 2/3"), "etcd: health: green; healthy nodes: 2/3"),
+        (service("etcd", "health: red; healthy nodes: 3/3"), "etcd: health: red"),
+        (service("elasticsearch", "state: yellow; nodes online: 3/3"), "elasticsearch: state: yellow"),
+        (services("disk-full"), "disks on backend-1: FAIL /var/log/chef-backend 98%"),
+    ],
+)
+def test_every_fault_fails(backends: Backends, broken: object, text: str) -> None:
+    outcome = everywhere(backends, broken)
+    assert outcome.status is Status.FAIL
+    assert text in outcome.message
+
+
+@pytest.mark.parametrize(
+    ("odd", "text"),
+    [
+        (member(2, role="wandering"), "role 'wandering' of backend-2 is not understood: backend-2  192.168.33.216"),
+        (member(2, postgresql="half"), "PG of backend-2 is 'half', which is not understood: backend-2"),
+        (member(3, elasticsearch="perhaps"), "ES of backend-3 is 'perhaps', which is not understood: backend-3"),
+        (service("etcd", "health: purple; healthy nodes: 3/3"), "not understood: etcd  health: purple"),
+        (service("leaderl", "leader: one; waiting: 0; follower: 2; total: 3"), "not understood: leaderl  leader: one"),
+        (service("epmd", "status: federated"), "not understood: epmd  status: federated"),
+        (service("elasticsearch", ""), "a line of the status is not understood"),
+        (services("cut"), "no line for postgresql"),
+    ],
+)
+def test_what_is_not_understood_is_an_error_that_shows_it(backends: Backends, odd: object, text: str) -> None:
+    outcome = everywhere(backends, odd)
+    assert outcome.status is Status.ERROR
+    assert text in outcome.message
+
+
+def test_a_service_that_nobody_knows_is_an_error(backends: Backends) -> None:
+    new = replace(HEALTHY[1].services[0], name="opensearch", line="opensearch  running (pid 7)")
+    status = ServiceStatus((*HEALTHY[1].services, new), HEALTHY[1].systems)
+    outcome = everywhere(backends, status)
+    assert outcome.status is Status.ERROR
+    assert "opensearch  running (pid 7)" in outcome.message
+
+
+@pytest.mark.parametrize(
+    ("flags", "name"),
+    [
+        (LeaderFlags(unsynced=True, no_start_pgsql=False), "unsynced"),
+        (LeaderFlags(unsynced=False, no_start_pgsql=True), "no-start-pgsql"),
+    ],
+)
+def test_a_flag_on_one_backend_fails(backends: Backends, flags: LeaderFlags, name: str) -> None:
+    outcome = judge(backends((), (), (flags,)))
+    assert outcome.status is Status.FAIL
+    assert outcome.message == f"/var/opt/chef-backend/leaderl/data/{name} exists on backend-3"
+
+
+def test_backends_that_disagree_fail_and_the_odd_one_is_named(backends: Backends) -> None:
+    own = member(1, role="follower", postgresql="follower")
+    rows = list(own.members)
+    rows[2] = replace(rows[2], role="leader", postgresql="leader")
+    outcome = judge(backends((), (), (ClusterStatus(tuple(rows)),)))
+    assert outcome.status is Status.FAIL
+    assert "hints at a partition: backend-3 differs from backend-1 and backend-2" in outcome.message
+
+
+def test_the_order_of_rows_is_no_disagreement(backends: Backends) -> None:
+    turned = ClusterStatus(tuple(reversed(HEALTHY[0].members)))
+    assert judge(backends((), (turned,), ())).status is Status.PASS
+
+
+def test_a_fault_that_one_backend_sees_names_the_witness(backends: Backends) -> None:
+    outcome = judge(backends((), (service("etcd", "health: red; healthy nodes: 1/3"),), ()))
+    assert outcome.message == "etcd: health: red; healthy nodes: 1/3 (from backend-2)"
+
+
+def test_two_healthy_views_are_not_enough(backends: Backends) -> None:
+    outcome = judge(backends((), (), None))
+    assert outcome.status is Status.ERROR
+    assert outcome.message == f"backend-3: {DOWN}"
+
+
+def test_two_views_can_prove_a_failure(backends: Backends) -> None:
+    broken = (service("etcd", "health: green; healthy nodes: 2/3"),)
+    assert judge(backends(broken, broken, None)).status is Status.FAIL
+
+
+def test_an_unreadable_table_is_told_with_its_line(backends: Backends) -> None:
+    outcome = judge(backends((), ((ClusterStatus, "a line that is not understood: 'x'"),), ()))
+    assert outcome.status is Status.ERROR
+    assert "backend-2: a line that is not understood: 'x'" in outcome.message
+
+
+def test_a_backend_that_the_inventory_forgot_is_missed(backends: Backends) -> None:
+    outcome = judge(backends((), ()))
+    assert outcome.status is Status.ERROR
+    assert "the inventory lists 2 backends, the cluster 3" in outcome.message
+
+
+def test_nobody_answered(backends: Backends) -> None:
+    assert judge(backends(None, None, None)).status is Status.ERROR

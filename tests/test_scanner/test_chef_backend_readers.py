@@ -1,0 +1,229 @@
+from __future__ import annotations
+
+import pickle
+import re
+from pathlib import Path
+
+import pytest
+
+from checks.chef_backend.facts import ChefBackendVersion, LeaderFlags, Member
+from scanner.probes.chef_backend import PROBES
+from scanner.probes.chef_backend_readers import (
+    read_cluster_status,
+    read_leader_flags,
+    read_service_status,
+    read_version,
+)
+from scanner.probes.probe import Answer, UnreadableError
+
+RECORDINGS = Path(__file__).parents[1] / "recordings" / "chef_backend"
+DAY_S = 86_400
+
+
+def recorded(name: str, exit_code: int = 0, *, truncated: bool = False) -> Answer:
+    return Answer((RECORDINGS / f"{name}.txt").read_text(encoding="utf-8"), exit_code, truncated)
+
+
+HEALTHY = [
+    Member("backend-1", "192.168.33.215", "dc0c6ea77a751f94037cd950e8451fa3", "leader", "leader", "not_master"),
+    Member("backend-2", "192.168.33.216", "008782c59d3628b6bb7f43556ac0c66c", "follower", "follower", "not_master"),
+    Member("backend-3", "192.168.33.217", "1af654172b1830927a571d9a5ba7965b", "follower", "follower", "master"),
+]
+
+
+@pytest.mark.parametrize("look", ["healthy", "mangled", "extra-columns", "colours"])
+def test_the_members_are_read_whatever_the_table_looks_like(look: str) -> None:
+    assert list(read_cluster_status(recorded(f"cluster-status-{look}")).members) == HEALTHY
+
+
+def test_tabs_and_windows_line_ends_do_not_matter() -> None:
+    text = recorded("cluster-status-mangled").output.replace(" ", "\t").replace("\n", "\r\n")
+    assert list(read_cluster_status(Answer(text, 0)).members) == HEALTHY
+
+
+def test_what_sudo_mutters_about_the_hosts_name_is_no_part_of_the_table() -> None:
+    assert list(read_cluster_status(recorded("sudo-unknown-host")).members) == HEALTHY
+
+
+def test_columns_go_by_their_names() -> None:
+    text = "ES  Name  PG  IP  Role  GUID\nmaster  b1  leader  10.0.0.1  leader  " + "a" * 32 + "\n"
+    with pytest.raises(UnreadableError):
+        read_cluster_status(Answer(text.replace("ES  Name", "Nome"), 0))
+    moved = "Name  ES  PG  IP  Role  GUID\nb1  master  leader  10.0.0.1  follower  " + "a" * 32 + "\n"
+    assert read_cluster_status(Answer(moved, 0)).members == (
+        Member("b1", "10.0.0.1", "a" * 32, "follower", "leader", "master"),
+    )
+
+
+def test_other_roles_are_kept_as_printed() -> None:
+    roles = [member.role for member in read_cluster_status(recorded("cluster-status-deposed")).members]
+    assert roles == ["deposed_leader", "leader", "follower"]
+
+
+def test_old_versions_fail_without_a_leader_and_the_table_still_counts() -> None:
+    status = read_cluster_status(recorded("cluster-status-waiting", 1))
+    assert {member.role for member in status.members} == {"waiting_for_leader"}
+
+
+def test_a_failure_with_a_leader_in_the_table_is_not_trusted() -> None:
+    with pytest.raises(UnreadableError, match="exit code 1 although it printed a table"):
+        read_cluster_status(recorded("cluster-status-healthy", 1))
+
+
+def test_a_garbled_row_is_shown() -> None:
+    with pytest.raises(UnreadableError, match="not understood: 'backend-2"):
+        read_cluster_status(recorded("cluster-status-garbled"))
+
+
+@pytest.mark.parametrize("cells", ["backend-4", "backend-4 10.0.0.4", "a b c d e f g"])
+def test_a_row_with_too_few_or_too_many_cells_is_shown(cells: str) -> None:
+    answer = Answer(recorded("cluster-status-healthy").output + cells + "\n", 0)
+    with pytest.raises(UnreadableError, match=cells):
+        read_cluster_status(answer)
+
+
+def test_lines_before_the_table_are_shown() -> None:
+    answer = Answer("WARN: etcd answered slowly\n" + recorded("cluster-status-healthy").output, 0)
+    with pytest.raises(UnreadableError, match="etcd answered slowly"):
+        read_cluster_status(answer)
+
+
+def test_a_node_outside_of_a_cluster_says_so() -> None:
+    with pytest.raises(UnreadableError, match="exit code 1: ERROR: This node is not a member of a cluster"):
+        read_cluster_status(recorded("cluster-status-not-in-cluster", 1))
+
+
+@pytest.mark.parametrize("text", ["", "\n \n", "<html>502 Bad Gateway</html>", "Name IP GUID Role PG ES\n"])
+def test_an_answer_without_members_is_unreadable(text: str) -> None:
+    with pytest.raises(UnreadableError, match="cluster-status"):
+        read_cluster_status(Answer(text, 0))
+
+
+def test_half_an_answer_is_unreadable() -> None:
+    with pytest.raises(UnreadableError, match="cut at the size cap"):
+        read_cluster_status(recorded("cluster-status-healthy", truncated=True))
+
+
+@pytest.mark.parametrize("look", ["healthy", "mangled"])
+def test_services_and_systems_are_read(look: str) -> None:
+    status = read_service_status(recorded(f"status-{look}"))
+    assert [(s.name, s.running, s.pid, s.uptime_s, s.distributed) for s in status.services] == [
+        ("leaderl", True, 1191, 53 * DAY_S + 54_672, "leader: 1; waiting: 0; follower: 2; total: 3"),
+        ("epmd", True, 1195, 53 * DAY_S + 54_672, "status: local-only"),
+        ("etcd", True, 1189, 53 * DAY_S + 54_672, "health: green; healthy nodes: 3/3"),
+        ("postgresql", True, 40686, 756, "leader: 1; offline: 0; syncing: 0; synced: 2"),
+        ("elasticsearch", True, 47423, 738, "state: green; nodes online: 3/3"),
+    ]
+    assert [(s.name, s.local, s.distributed) for s in status.systems] == [
+        ("disks", "OK", "health: green; healthy nodes: 3/3")
+    ]
+
+
+def test_before_1_4_there_is_no_second_table() -> None:
+    status = read_service_status(recorded("status-1.2"))
+    assert len(status.services) == 5
+    assert status.systems == ()
+
+
+def test_a_service_that_is_down_is_read_with_its_error() -> None:
+    services = {s.name: s for s in read_service_status(recorded("status-dead-but-green", 1)).services}
+    postgresql = services["postgresql"]
+    assert not postgresql.running
+    assert postgresql.pid is None
+    assert postgresql.distributed == "error: could not connect to server: Connection refused"
+    assert postgresql.line.startswith("postgresql")
+
+
+def test_a_service_that_is_down_is_read_from_mangled_blanks_too() -> None:
+    text = recorded("status-mangled").output.replace("running (pid 40686) 0d 0h 12m 36s", "down 3s")
+    services = {s.name: s for s in read_service_status(Answer(text, 0)).services}
+    assert (services["postgresql"].running, services["postgresql"].uptime_s) == (False, 3)
+
+
+def test_a_full_disk_is_read_as_printed() -> None:
+    system = read_service_status(recorded("status-disk-full")).systems[0]
+    assert system.local == "FAIL /var/log/chef-backend 98%"
+    assert system.distributed == "health: red; healthy nodes: 2/3"
+
+
+def test_the_line_of_a_garbled_service_is_shown() -> None:
+    with pytest.raises(UnreadableError, match=r"not understood: 'postgresql"):
+        read_service_status(recorded("status-garbled"))
+
+
+def test_a_service_listed_twice_is_unreadable() -> None:
+    text = recorded("status-1.2").output
+    with pytest.raises(UnreadableError, match="lists etcd twice"):
+        read_service_status(Answer(text + next(line for line in text.splitlines() if line.startswith("etcd")), 0))
+
+
+def test_an_extra_column_of_a_later_version_is_tolerated() -> None:
+    text = "Service  Local Status  Memory  Time in State  Distributed Node Status\netcd  down  0 MB  3s  health: red\n"
+    assert read_service_status(Answer(text, 0)).services[0].distributed == "health: red"
+
+
+def test_flags_are_read_from_the_listing() -> None:
+    assert read_leader_flags(recorded("flags-none")) == LeaderFlags(unsynced=False, no_start_pgsql=False)
+    assert read_leader_flags(recorded("flags-unsynced")) == LeaderFlags(unsynced=True, no_start_pgsql=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("flags-denied", "it needs root .set `sudo = true`"), ("flags-missing", "No such file")]
+)
+def test_a_directory_that_cannot_be_listed_is_not_an_absent_flag(name: str, text: str) -> None:
+    with pytest.raises(UnreadableError, match=text):
+        read_leader_flags(recorded(name, 2))
+
+
+def test_an_empty_listing_is_not_an_absent_flag() -> None:
+    with pytest.raises(UnreadableError, match="no output"):
+        read_leader_flags(Answer("", 0))
+
+
+@pytest.mark.parametrize(
+    ("name", "version"), [("version-2.3.16", "2.3.16"), ("version-build", "2.0.30+20180629083321")]
+)
+def test_the_version_is_read(name: str, version: str) -> None:
+    assert read_version(recorded(name)) == ChefBackendVersion(version)
+
+
+def test_a_host_without_chef_backend_is_told_as_such() -> None:
+    with pytest.raises(UnreadableError, match="is this a Chef Backend node"):
+        read_version(recorded("version-missing", 1))
+
+
+def test_a_version_that_is_none_is_shown() -> None:
+    with pytest.raises(UnreadableError, match="printed no version: hello"):
+        read_version(Answer("hello\n", 0))
+
+
+REFUSALS = [
+    ("sudo-password", "sudo wants a password for `.*` .allow it with NOPASSWD"),
+    ("sudo-terminal", "sudo wants a password"),
+    ("sudo-tty", "sudo wants a password"),
+    ("sudo-sudoers", "sudo does not allow"),
+    ("sudo-not-allowed", "sudo does not allow"),
+    ("command-missing", "chef-backend-ctl is not there: is this a Chef Backend node"),
+    ("command-missing-sh", "chef-backend-ctl is not there"),
+    ("sudo-missing", "sudo is not there"),
+]
+
+
+@pytest.mark.parametrize("reader", [read_cluster_status, read_service_status, read_leader_flags])
+@pytest.mark.parametrize(("name", "message"), REFUSALS)
+def test_refusals_are_one_clear_line(reader: type, name: str, message: str) -> None:
+    with pytest.raises(UnreadableError, match=message) as caught:
+        reader(recorded(name, 127 if "missing" in name else 1))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_flood_on_one_line_is_shortened() -> None:
+    with pytest.raises(UnreadableError) as caught:
+        read_cluster_status(Answer("x" * 500_000, 1))
+    assert len(str(caught.value)) < 1_000
+
+
+def test_nothing_that_prints_secrets_or_changes_anything_is_asked() -> None:
+    for probe in PROBES:
+        assert not re.search(r"gen-server-config|show-config|set-|upgrade|>[^&/ ]|>>", probe.script), probe.id
+        assert pickle.loads(pickle.dumps(probe)) == probe
