@@ -106,8 +106,8 @@ class WinrmTransport:
         import winrm.transport
         from winrm.protocol import Protocol
 
-        from scanner.transports.winrm_errors import missing_package
         from scanner.transports.winrm_http import Adapter, Channel, Line
+        from scanner.transports.winrm_refusals import missing_package
 
         settings = self._settings
         have = {"kerberos": winrm.transport.HAVE_KERBEROS, "credssp": winrm.transport.HAVE_CREDSSP}
@@ -212,7 +212,8 @@ class WinrmTransport:
         )
 
     def _translate(self, error: Exception) -> NodeError | None:
-        from scanner.transports.winrm_errors import Situation, translate
+        from scanner.transports.winrm_errors import translate
+        from scanner.transports.winrm_refusals import Situation
 
         offered = self._adapter.offered if self._adapter else ""
         return translate(error, Situation(self._node.host, self._settings, self.usage.requests, offered))

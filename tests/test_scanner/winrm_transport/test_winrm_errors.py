@@ -1,0 +1,191 @@
+"""The door: whatever the libraries can raise comes out as one of ours, in one readable line."""
+
+from __future__ import annotations
+
+import http.client
+import inspect
+import socket
+import ssl
+import struct
+import types
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+
+import pytest
+import requests
+import requests.exceptions
+import spnego.exceptions
+import urllib3.exceptions
+import winrm.exceptions
+
+from scanner.errors import (
+    AuthenticationError,
+    ConnectionLostError,
+    DeadlineError,
+    NodeError,
+    ProtocolError,
+    RefusedError,
+    UnreachableError,
+    UntrustedPeerError,
+)
+from scanner.inventory.model import WinrmSettings
+from scanner.secrets import Secret
+from scanner.transports.winrm_errors import translate
+from scanner.transports.winrm_output import first_line
+from scanner.transports.winrm_refusals import OPERATION_QUOTA, SHELL_QUOTA, Situation
+
+AT = Situation("web1.corp.example", WinrmSettings(user="CORP\\svc", password=Secret("canary"), auth="ntlm"), requests=5)
+LIBRARIES = (requests.exceptions, urllib3.exceptions, winrm.exceptions, spnego.exceptions, http.client, ssl, socket)
+
+
+def classes(module: types.ModuleType) -> Iterator[type[Exception]]:
+    for name, each in inspect.getmembers(module, inspect.isclass):
+        own = each is not Exception and not name.startswith("_")
+        if issubclass(each, Exception) and not issubclass(each, Warning) and own:
+            yield each
+
+
+def specimen(kind: type[Exception]) -> Exception:
+    """An instance as bare as can be, whatever the constructor wants."""
+    if issubclass(kind, winrm.exceptions.WSManFaultError):
+        return kind(500, "Bad HTTP response", "<xml/>", "The reason", wsman_fault_code=1)
+    if issubclass(kind, spnego.exceptions.FeatureMissingError):
+        return kind(spnego.exceptions.NegotiateOptions.session_key)
+    if issubclass(kind, winrm.exceptions.WinRMTransportError):
+        return kind("http", 500, "")
+    try:
+        return kind("said something")
+    except TypeError:
+        return kind.__new__(kind, "said something")
+
+
+EVERYTHING = [(module.__name__, kind) for module in LIBRARIES for kind in classes(module)]
+
+
+def test_the_walk_finds_what_the_libraries_have() -> None:
+    found = {name: sum(1 for each, _ in EVERYTHING if each == name) for name in {name for name, _ in EVERYTHING}}
+    assert found["requests.exceptions"] > 20
+    assert found["urllib3.exceptions"] > 25
+    assert found["winrm.exceptions"] >= 7
+    assert found["spnego.exceptions"] > 12
+    assert found["http.client"] > 10
+
+
+@pytest.mark.parametrize(("module", "kind"), EVERYTHING, ids=[f"{name}.{kind.__name__}" for name, kind in EVERYTHING])
+def test_no_class_of_the_libraries_is_unmapped(module: str, kind: type[Exception]) -> None:
+    found = translate(specimen(kind), AT)
+    assert isinstance(found, NodeError)
+    assert type(found) is not NodeError
+    assert str(found)
+    assert str(found).isprintable()
+    assert "canary" not in f"{found} {found.hint}"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ET.ParseError("syntax error"),
+        StopIteration(),
+        AssertionError(),
+        KeyError("Content-Type"),
+        IndexError("list index out of range"),
+        AttributeError("'str' object has no attribute 'x'"),
+        TypeError("no"),
+        ValueError("invalid literal"),
+        UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"),
+        struct.error("unpack requires 4 bytes"),
+        RecursionError(),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_answers_that_make_no_sense_are_protocol_errors(error: Exception) -> None:
+    assert isinstance(translate(error, AT), ProtocolError)
+
+
+def test_defects_of_our_own_are_not_dressed_up() -> None:
+    assert translate(NotImplementedError(), AT) is None
+    assert translate(MemoryError(), AT) is None
+
+
+def test_our_own_errors_pass_untouched() -> None:
+    ours = DeadlineError("late", partial=b"half")
+    assert translate(ours, AT) is ours
+
+
+def wrapped(inner: Exception) -> Exception:
+    """As requests hands it out: requests' own error around urllib3's around the socket's."""
+    return requests.exceptions.ConnectionError(urllib3.exceptions.ProtocolError("Connection aborted.", inner))
+
+
+def verification(code: int, message: str) -> ssl.SSLCertVerificationError:
+    error = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    error.verify_code, error.verify_message = code, message
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "message"),
+    [
+        (wrapped(ConnectionResetError(104, "reset")), ConnectionLostError, "mid-conversation"),
+        (wrapped(http.client.RemoteDisconnected("closed")), ConnectionLostError, "mid-conversation"),
+        (wrapped(BrokenPipeError(32, "pipe")), ConnectionLostError, "mid-conversation"),
+        (wrapped(http.client.IncompleteRead(b"x", 5)), ConnectionLostError, "mid-conversation"),
+        (wrapped(http.client.BadStatusLine("SSH-2.0-OpenSSH_9.2")), ProtocolError, "not speak HTTP, but: SSH-2.0"),
+        (wrapped(http.client.BadStatusLine("\x15\x03\x01")), ProtocolError, "speaks TLS"),
+        (wrapped(ConnectionRefusedError(111, "refused")), UnreachableError, "refuses connections"),
+        (wrapped(socket.gaierror(-2, "unknown")), UnreachableError, "cannot be resolved"),
+        (OSError(113, "No route to host"), UnreachableError, "No route to host"),
+        (requests.exceptions.SSLError(verification(18, "self-signed certificate")), UntrustedPeerError, "self-signed"),
+        (requests.exceptions.SSLError(verification(62, "Hostname mismatch")), UntrustedPeerError, "not made out to"),
+        (requests.exceptions.SSLError(verification(10, "certificate has expired")), UntrustedPeerError, "expired"),
+        (requests.exceptions.ReadTimeout("slow"), DeadlineError, "in time"),
+        (winrm.exceptions.WinRMOperationTimeoutError(), DeadlineError, "operation"),
+        (PermissionError("Access denied: Server did not respond with NTLM challenge token"), AuthenticationError, ""),
+        (KeyError("www-authenticate"), AuthenticationError, "broke off"),
+        (winrm.exceptions.InvalidCredentialsError("rejected"), AuthenticationError, "rejects the ntlm login"),
+        (spnego.exceptions.BadMICError(), ProtocolError, "sealed message"),
+        (spnego.exceptions.NoCredentialError(), AuthenticationError, "login failed"),
+        (winrm.exceptions.WinRMTransportError("http", 404, ""), ProtocolError, "nothing serves /wsman"),
+        (winrm.exceptions.WinRMError("Encrypted length from server ..."), ProtocolError, "length"),
+    ],
+)
+def test_words_and_kinds(error: Exception, kind: type[NodeError], message: str) -> None:
+    found = translate(error, AT)
+    assert type(found) is kind
+    assert message in str(found)
+
+
+@pytest.mark.parametrize("as_wmi", [False, True])
+@pytest.mark.parametrize(
+    ("number", "message", "hint"),
+    [
+        (SHELL_QUOTA, "as many WinRM shells", "MaxShellsPerUser"),
+        (OPERATION_QUOTA, "as many WinRM operations", "MaxConcurrentOperationsPerUser"),
+        (5, "access is denied", "Remote Management Users"),
+        (2150858843, "fault 2150858843: The shell was not found", ""),
+    ],
+)
+def test_faults_by_number(number: int, message: str, hint: str, as_wmi: bool) -> None:
+    error = winrm.exceptions.WSManFaultError(500, "", "", "The shell was\r\n not found")
+    setattr(error, "wmierror_code" if as_wmi else "wsman_fault_code", number)
+    found = translate(error, AT)
+    assert isinstance(found, RefusedError)
+    assert message in str(found)
+    assert hint in found.hint
+
+
+@pytest.mark.parametrize(
+    ("stderr", "line"),
+    [
+        (b"", ""),
+        (b"\r\n  plain words\r\nmore", "plain words"),
+        (b"\xff\xfe", "\\xff\\xfe"),
+        (b'#< CLIXML\r\n<Objs><S S="Error">first_x000D__x000A_second</S></Objs>', "first"),
+        (b'#< CLIXML\r\n<Objs><S S="Verbose">chat</S><S S="Error">cause</S></Objs>', "cause"),
+        (b'#< CLIXML\r\n<Objs><S S="Error">cut of', "#< CLIXML"),
+        (b'#< CLIXML\r\n<!DOCTYPE a [<!ENTITY b "c">]><Objs><S S="Error">&b;</S></Objs>', "#< CLIXML"),
+        (b"x" * 5000, "x" * 299 + "…"),
+    ],
+)
+def test_standard_error_becomes_one_line(stderr: bytes, line: str) -> None:
+    assert first_line(stderr) == line
