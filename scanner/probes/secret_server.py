@@ -68,5 +68,6 @@ PROBES: tuple[Probe, ...] = (
         "",
         ((SqlPrelogin, readers.sql_prelogin),),
         parameters=("sql_port",),
+        fallback_for="sql-instances",
     ),
 )
