@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import pytest
+
+from checks.outcome import Outcome, Remediation, Status, combine, failed, not_applicable, passed, undetermined, warned
+
+RANKED = [failed("f"), undetermined("e"), warned("w"), passed("p"), not_applicable("s")]
+
+
+@pytest.mark.parametrize("at", range(len(RANKED)))
+def test_the_gravest_status_wins_in_any_order(at: int) -> None:
+    rest = RANKED[at:]
+    assert combine(rest).status is RANKED[at].status
+    assert combine(list(reversed(rest))).status is RANKED[at].status
+
+
+def test_every_message_that_matters_is_told_once_gravest_first() -> None:
+    outcome = combine([passed("fine"), warned("old"), failed("broken"), warned("old"), not_applicable("moot")])
+    assert outcome.message == "broken; old"
+
+
+def test_a_skip_beside_a_pass_says_nothing() -> None:
+    assert combine([not_applicable("moot"), passed("fine")]).message == "fine"
+    assert combine([not_applicable("moot"), not_applicable("beside the point")]).message == "moot; beside the point"
+
+
+def test_all_evidence_is_kept() -> None:
+    outcome = combine([passed("a", left=1), failed("b", right=2)])
+    assert outcome.evidence == {"left": 1, "right": 2}
+
+
+def test_the_remedy_of_the_gravest_finding_is_shown() -> None:
+    mild, urgent = Remediation("look"), Remediation("stop")
+    assert combine([warned("a", remediation=mild), failed("b", remediation=urgent)]).remediation == urgent
+    assert combine([warned("a", remediation=mild), failed("b")]).remediation == mild
+
+
+def test_nothing_to_combine_is_a_defect() -> None:
+    with pytest.raises(ValueError, match="no outcome"):
+        combine([])
+
+
+def test_could_not_tell_is_a_status_of_its_own() -> None:
+    assert undetermined("why") == Outcome(Status.ERROR, "why")

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import pytest
+from packaging.specifiers import SpecifierSet
+
+from checks.registry import BUILTIN
+from checks.rules import Rule
+from checks.upgrade_path import is_stone
+from checks.versions import parse_version
+from scanner.rule_data import load_rules
+
+RULES = [(product, rule) for product in ("secret-server", "chef-backend") for rule in load_rules(product).rules]
+
+
+@pytest.mark.parametrize(("product", "rule"), RULES, ids=lambda part: part.id if isinstance(part, Rule) else part)
+def test_each_shipped_rule_can_be_applied_and_says_where_it_comes_from(product: str, rule: Rule) -> None:
+    check = next(check for check in BUILTIN if check.id == rule.check)
+    assert product in check.products
+    assert rule.source
+    assert rule.text
+    assert not rule.text.endswith(".")
+    assert rule.url.startswith(("https://", "http://")) or not rule.url
+    if is_stone(rule):
+        parse_version(rule.requires)
+    elif rule.requires not in ("note", "integrated"):
+        assert str(SpecifierSet(rule.requires))
+
+
+def test_a_product_without_rules_has_none() -> None:
+    assert load_rules("toaster").rules == ()
+
+
+def test_rules_are_read_once() -> None:
+    assert load_rules("secret-server") is load_rules("secret-server")
