@@ -77,6 +77,8 @@ def test_web_addresses_may_become_links(url: str) -> None:
         "https://x.example/\u202e",
         "https://[bad",
         "file:///etc/passwd",
+        "ftp://x.example/",
+        "javascript://x.example/%0aalert(1)",
         "",
     ],
 )
