@@ -15,6 +15,7 @@ import socket
 import ssl
 import threading
 import time
+from collections import deque
 from collections.abc import Collection, Mapping
 from types import TracebackType
 from typing import Self
@@ -43,6 +44,8 @@ __all__ = [
 
 _JOIN_S = 10.0
 _PAUSE_S = 0.05
+_KEPT_REQUESTS = 10_000
+"""A lab may be left running for days."""
 
 
 class WsmanServer:
@@ -102,7 +105,7 @@ class WsmanServer:
             wmi_quota_faults=wmi_quota_faults,
             dribble_interval_s=dribble_interval_s,
             stopping=self._stopping,
-            records=[],
+            records=deque(maxlen=_KEPT_REQUESTS),
             logins=set(),
         )
         self._tls = self._tls_context(tls) if tls else None
@@ -129,7 +132,7 @@ class WsmanServer:
 
     @property
     def requests(self) -> tuple[RequestRecord, ...]:
-        """All HTTP requests so far, in the order of their answers."""
+        """The HTTP requests so far (the last 10,000), in the order of their answers; hung ones have none."""
         return tuple(self._site.records)
 
     @property

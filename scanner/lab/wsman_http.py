@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from collections import deque
 from dataclasses import dataclass
 from email.utils import formatdate
 from http import HTTPStatus
@@ -55,7 +56,7 @@ class Site:
     wmi_quota_faults: bool
     dribble_interval_s: float
     stopping: threading.Event
-    records: list[RequestRecord]
+    records: deque[RequestRecord]
     logins: set[ConnectionLogin]
 
 
