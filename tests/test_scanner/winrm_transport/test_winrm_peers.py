@@ -253,3 +253,9 @@ def test_a_client_key_with_a_passphrase_fails_instead_of_asking(
     with pytest.raises(NodeError, match=r"client certificate .* cannot be used") as caught:
         door(server, auth="certificate", user="", cert_file=str(pair.certificate), key_file=str(locked)).run("'x'")
     assert "must not be encrypted" in caught.value.hint
+
+
+def test_entities_are_refused_before_they_are_expanded(listen: Listen, door: Door) -> None:
+    body = b'<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><x Name="ShellId">&b;</x>'
+    with pytest.raises(ProtocolError, match="defines XML entities"):
+        door(listen(always(page("200 OK", body))), **BASIC).run("'x'")
