@@ -47,10 +47,11 @@ def value_of(answer: Answer) -> Mapping[str, object]:
 
 
 def explain(error: str) -> str:
-    """An accessor's `kind: what: message` as a sentence that says what is missing; other errors as they are."""
+    """An accessor's `kind: what: message` as one line that says what is missing; other errors as they are."""
+    error = _line(error)
     match = re.fullmatch(r"(missing|denied|locked|unreadable): (HKLM\\.*?|\\\\.*?|[A-Za-z]:\\.*?|[^:]*): (.*)", error)
     if not match:
-        return " ".join(error.split()) or "the probe failed and did not say why"
+        return error or "the probe failed and did not say why"
     kind, what, message = match.groups()
     if what.startswith("\\\\"):
         return (
@@ -213,10 +214,13 @@ def text(value: Mapping[str, object], key: str) -> str:
         return ""
     if isinstance(found, bool) or not isinstance(found, str | int):
         raise UnreadableError(f"{key} is neither text nor number: {_shown(found)}")
-    return str(found).strip()
+    return " ".join(str(found).split())
+
+
+def _line(raw: str) -> str:
+    return " ".join("".join(char if char.isprintable() else " " for char in raw).split())
 
 
 def _shown(part: object) -> str:
-    raw = part if isinstance(part, str) else json.dumps(part)
-    line = " ".join("".join(char if char.isprintable() else " " for char in raw).split())
+    line = _line(part if isinstance(part, str) else json.dumps(part))
     return line if len(line) <= 200 else line[:199] + "…"

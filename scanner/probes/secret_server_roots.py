@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from checks.secret_server.facts import RootCandidate
@@ -47,11 +47,12 @@ def read_folders(rows: Sequence[Mapping[str, object]], need: Callable[..., Any])
         root = need(row, "root", dict)
         path = need(root, "path", str)
         sources = tuple(str(source) for source in need(root, "sources", list))
-        same = folders.get(folded(path))
-        if same is not None:
-            sources = tuple(dict.fromkeys((*same.candidate.sources, *sources)))
         candidate = RootCandidate(path, sources, need(root, "exists", bool), need(root, "has_encryption_config", bool))
-        folders[folded(path)] = Folder(candidate, need(root, "has_bin", bool), need(root, "error", str), row)
+        folder = Folder(candidate, need(root, "has_bin", bool), need(root, "error", str), row)
+        same = folders.setdefault(folded(path), folder)
+        if same is not folder:
+            both = tuple(dict.fromkeys((*same.candidate.sources, *sources)))
+            folders[folded(path)] = replace(same, candidate=replace(same.candidate, sources=both))
     return list(folders.values())
 
 
