@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import logging
 import random
-import socket
 import threading
 import time
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
+from typing import Any, ClassVar
 
 import paramiko
 from paramiko.message import Message
@@ -41,13 +41,16 @@ _LOG = "scanner.transports.ssh.paramiko"
 # What it reports comes back as exceptions; its tracebacks would end up on the user's terminal.
 logging.getLogger(_LOG).setLevel(logging.CRITICAL + 1)
 
+_CURVE25519 = "curve25519-sha256@libssh.org"
 _KEX = (
-    "curve25519-sha256@libssh.org",
+    "curve25519-sha256",
+    _CURVE25519,
     "ecdh-sha2-nistp256",
     "ecdh-sha2-nistp384",
     "ecdh-sha2-nistp521",
     "diffie-hellman-group14-sha256",
     "diffie-hellman-group16-sha512",
+    "mlkem768x25519-sha256",
 )
 _CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes192-ctr", "aes256-ctr")
 _MACS = (
@@ -79,9 +82,12 @@ class _Packets(Packetizer):
 
 
 class _Transport(paramiko.Transport):
-    """Remembers why the server hung up."""
+    """Remembers why the server hung up; and knows curve25519 by its standard name as well (RFC 8731)."""
 
     farewell = ""
+    _kex_info: ClassVar[dict[str, Any]] = {**paramiko.Transport._kex_info}  # type: ignore[attr-defined]  # noqa: SLF001
+    if _CURVE25519 in _kex_info:
+        _kex_info["curve25519-sha256"] = _kex_info[_CURVE25519]
 
     def _parse_disconnect(self, message: Message) -> None:
         message.get_int()
@@ -158,23 +164,22 @@ class SshTransport:
     def _run(self, script: bytes) -> bytes:
         hops = route(self._host, self._settings)
         started = time.monotonic()
-        wire = self._dial(hops[0], hops[0].connect_timeout_s) if len(hops) == 1 else None
-        with ExitStack() as stack:
-            if wire:
-                stack.callback(wire.close)
-            stack.enter_context(self._gate or nullcontext())
-            if wire and time.monotonic() - started > _STALE_S:
-                wire.close()
-                wire = self._dial(hops[0], hops[0].connect_timeout_s)
-                stack.callback(wire.close)
+        # Behind a jump host the dialling is part of the conversation; its logins wait for their turn.
+        stream = self._dial(hops[0], hops[0].connect_timeout_s) if len(hops) == 1 else None
+        with self._gate or nullcontext():
+            if stream and time.monotonic() - started > _STALE_S:
+                stream.close()
+                stream = self._dial(hops[0], hops[0].connect_timeout_s)
             deadline = Deadline(self._limits.timeout_s, self._cut)
             try:
                 with deadline:
-                    return self._ask(self._reach(hops, wire, deadline), script)
+                    return self._ask(self._reach(hops, stream, deadline), script)
             except Exception as error:
                 if not deadline.fired:
                     raise
                 raise self._too_late() from error
+            finally:
+                self._cut()
 
     def _too_late(self) -> DeadlineError:
         seconds = f"{self._limits.timeout_s:g} s"
@@ -189,30 +194,35 @@ class SshTransport:
             partial=b"".join(self._output),
         )
 
-    def _dial(self, hop: Hop, timeout_s: float) -> socket.socket:
+    def _dial(self, hop: Hop, timeout_s: float) -> Stream:
         self._phase, self._place = Phase.CONNECT, hop.place
         self.usage.connections += 1
-        return dial(hop.host, hop.port, timeout_s)
+        return self._track(dial(hop.host, hop.port, timeout_s))
 
-    def _reach(self, hops: Sequence[Hop], wire: socket.socket | None, deadline: Deadline) -> _Transport:
-        """Through all hops to the node, logged in everywhere."""
+    def _track(self, wire: Wire) -> Stream:
+        stream = Stream(wire)
+        self._streams.append(stream)
+        return stream
+
+    def _reach(self, hops: Sequence[Hop], stream: Stream | None, deadline: Deadline) -> _Transport:
+        """Through all jump hosts to the node, logged in everywhere."""
         via: _Transport | None = None
-        for hop in hops:
-            with ExitStack() as stack:
-                if hop is not hops[-1]:
-                    turn = _jump_login(hop)
-                    if not turn.acquire(timeout=deadline.remaining_s):
-                        raise self._too_late()
-                    stack.callback(turn.release)
-                via = self._enter(hop, via, wire, deadline)
-        if via is None:
-            raise UnreachableError("there is no way to the node")
-        return via
+        for hop in hops[:-1]:
+            turn = _jump_login(hop)
+            if not turn.acquire(timeout=deadline.remaining_s):
+                raise self._too_late()
+            try:
+                via = self._enter(hop, via, None, deadline)
+            finally:
+                turn.release()
+        return self._enter(hops[-1], via, stream, deadline)
 
-    def _enter(self, hop: Hop, via: _Transport | None, wire: Wire | None, deadline: Deadline) -> _Transport:
+    def _enter(self, hop: Hop, via: _Transport | None, stream: Stream | None, deadline: Deadline) -> _Transport:
         trust = Trust(hop)
         for last in (False, True):
-            stream = self._stream(hop, via, wire, deadline)
+            stream = stream or self._connect(hop, via, deadline)
+            if deadline.fired:  # the watchdog may have come by before there was anything to cut
+                self._cut()
             try:
                 transport = self._shake_hands(hop, trust, stream)
             except (EOFError, OSError, paramiko.SSHException):
@@ -220,7 +230,7 @@ class SshTransport:
                 if last or deadline.fired or not stream.ended or stream.greeting.strip() not in _DROPPED:
                     raise
                 stream.close()
-                wire = None
+                stream = None
                 deadline.sleep(random.uniform(0.5, 1.5))  # noqa: S311  spreads the burst, guards nothing
             else:
                 break
@@ -228,25 +238,19 @@ class SshTransport:
         log_in(transport, hop, deadline)
         return transport
 
-    def _stream(self, hop: Hop, via: _Transport | None, wire: Wire | None, deadline: Deadline) -> Stream:
+    def _connect(self, hop: Hop, via: _Transport | None, deadline: Deadline) -> Stream:
+        if via is None:
+            return self._dial(hop, min(hop.connect_timeout_s, deadline.remaining_s or 0.1))
         self._phase, self._place = Phase.CONNECT, hop.place
-        if wire is None and via is None:
-            wire = self._dial(hop, min(hop.connect_timeout_s, deadline.remaining_s or 0.1))
-        elif wire is None and via is not None:
-            self.usage.connections += 1
-            try:
-                wire = via.open_channel("direct-tcpip", (hop.host, hop.port), ("127.0.0.1", 0), timeout=_FOR_EVER_S)
-            except paramiko.ChannelException as error:
-                hint = "check host and port as seen from the jump host, and AllowTcpForwarding there"
-                raise UnreachableError(
-                    f"the jump host cannot connect to {hop.place}: {error.text or error}", hint=hint
-                ) from error
-        assert wire is not None  # noqa: S101  one of the two above
-        stream = Stream(wire)
-        self._streams.append(stream)
-        if deadline.fired:
-            self._cut()
-        return stream
+        self.usage.connections += 1
+        try:
+            wire = via.open_channel("direct-tcpip", (hop.host, hop.port), ("127.0.0.1", 0), timeout=_FOR_EVER_S)
+        except paramiko.ChannelException as error:
+            hint = "check host and port as seen from the jump host, and AllowTcpForwarding there"
+            raise UnreachableError(
+                f"the jump host cannot connect to {hop.place}: {error.text or error}", hint=hint
+            ) from error
+        return self._track(wire)
 
     def _shake_hands(self, hop: Hop, trust: Trust, stream: Stream) -> _Transport:
         self._phase = Phase.HANDSHAKE
@@ -254,7 +258,8 @@ class SshTransport:
         transport.set_log_channel(_LOG)
         self._transports.append(transport)
         options = transport.get_security_options()
-        options.kex, options.ciphers, options.digests = _KEX, _CIPHERS, _MACS
+        options.kex = tuple(name for name in _KEX if name in transport._kex_info)  # noqa: SLF001  FIPS builds lack some
+        options.ciphers, options.digests = _CIPHERS, _MACS
         options.key_types = trust.algorithms()
         transport.banner_timeout = max(_BANNER_S, hop.connect_timeout_s)
         transport.auth_timeout = transport.channel_timeout = transport.clear_to_send_timeout = _FOR_EVER_S

@@ -50,7 +50,7 @@ def load(path: Path, passphrase: Secret | None) -> tuple[paramiko.PKey, ...]:
             try:
                 _loaded[known_as] = _with_certificate(path, _parse(path, passphrase))
             except AuthenticationError as error:
-                _loaded[known_as] = error
+                _loaded[known_as] = type(error)(str(error), hint=error.hint)  # without the frames of the parser
         found = _loaded[known_as]
     if isinstance(found, AuthenticationError):
         raise type(found)(str(found), hint=found.hint)

@@ -79,7 +79,8 @@ class _Login:
 
     def _offer_key(self, name: str, key: paramiko.PKey) -> bool:
         try:
-            return self._is_in(self._transport.auth_publickey(self._hop.user, key))
+            if self._is_in(self._transport.auth_publickey(self._hop.user, key)):
+                return True
         except paramiko.BadAuthenticationType as error:
             self._methods = error.allowed_types
         except paramiko.AuthenticationException:
@@ -92,13 +93,15 @@ class _Login:
         user = self._hop.user
         try:
             try:
-                return self._is_in(self._transport.auth_password(user, password.reveal(), fallback=False))
+                if self._is_in(self._transport.auth_password(user, password.reveal(), fallback=False)):
+                    return True
             except paramiko.BadAuthenticationType as error:
                 self._methods = error.allowed_types
                 if "keyboard-interactive" not in error.allowed_types:
                     self._refused.append("a password (the server takes none)")
                     return False
-                return self._is_in(self._transport.auth_interactive(user, _Answers(password)))
+                if self._is_in(self._transport.auth_interactive(user, _Answers(password))):
+                    return True
         except paramiko.AuthenticationException:
             if not self._transport.is_active():
                 raise
@@ -108,6 +111,8 @@ class _Login:
     def _is_in(self, further: Sequence[str]) -> bool:
         """True when logged in; False when the server wants yet another method besides."""
         self._methods = further
+        if further:
+            self._notes.append("one was accepted, and the server wants another method besides")
         return not further
 
     def _failure(self) -> AuthenticationError:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import paramiko
 import pytest
-from paramiko.common import AUTH_FAILED, AUTH_SUCCESSFUL, OPEN_SUCCEEDED
+from paramiko.common import AUTH_FAILED, AUTH_PARTIALLY_SUCCESSFUL, AUTH_SUCCESSFUL, OPEN_SUCCEEDED
 from paramiko.server import InteractiveQuery
 
 from scanner.errors import (
@@ -80,7 +80,7 @@ def listen() -> Iterator[Callable[[Serve], int]]:
 
 
 def transport(
-    port: int, timeout_s: float = 10, gate: threading.Semaphore | None = None, **changes: object
+    port: int, timeout_s: float = 10, /, *, gate: threading.Semaphore | None = None, **changes: object
 ) -> SshTransport:
     settings: dict[str, object] = {"user": "u", "port": port, "agent": False, "ssh_config": "", "known_hosts": "/none"}
     host = str(changes.pop("host", "127.0.0.1"))
@@ -267,6 +267,21 @@ def test_the_password_goes_to_no_other_question(listen: Callable[[Serve], int]) 
     port = listen(password_server(lambda: Server("keyboard-interactive", ["Password: ", "Verification code: "])))
     error = fails(NodeError, with_password(port), "asks for more than a password: 'Verification code: '")
     assert "canary" not in str(error)
+
+
+def test_a_key_and_a_password_where_the_server_wants_both(listen: Callable[[Serve], int], tmp_path: Path) -> None:
+    class Strict(Server):
+        def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
+            self.methods = "password"
+            return AUTH_PARTIALLY_SUCCESSFUL
+
+    paramiko.ECDSAKey.generate().write_private_key_file(str(tmp_path / "key"))
+    port = listen(password_server(lambda: Strict("publickey")))
+    key, host_key = str(tmp_path / "key"), HOST_KEY.fingerprint
+    door = transport(port, key_file=key, host_key=host_key, password=Secret("secret-canary"))
+    assert door.run("true") == b"in\n"
+    door = transport(port, key_file=key, host_key=host_key)
+    fails(AuthenticationError, door, "wants another method besides.*the server accepts password")
 
 
 def test_an_unknown_server_gets_no_password(listen: Callable[[Serve], int]) -> None:
