@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import socket
 import ssl
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any, cast
@@ -25,6 +26,7 @@ from scanner.transports.protocol import Usage
 ENVELOPE_BYTES = 1024 * 1024
 """The largest HTTP body that is read. We announce 150 kB as the most we take (MaxEnvelopeSize); pages are smaller."""
 _BLOCK_BYTES = 64 * 1024
+_ONE_AT_A_TIME = threading.Lock()
 
 
 class Line:
@@ -224,12 +226,17 @@ class Channel(Transport):
         return text
 
 
-@functools.lru_cache(maxsize=16)
 def tls_context(verify: bool, ca_file: str, cert_file: str, key_file: str) -> ssl.SSLContext:
     """What TLS trusts and shows. One for all nodes with the same settings: reading the system's store takes a while.
 
     Without `ca_file` the operating system's own store counts. Raises OSError or ssl.SSLError for unusable files.
     """
+    with _ONE_AT_A_TIME:  # else many nodes that start together would each read it
+        return _tls_context(verify, ca_file, cert_file, key_file)
+
+
+@functools.lru_cache(maxsize=16)
+def _tls_context(verify: bool, ca_file: str, cert_file: str, key_file: str) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=ca_file or None)
     if not verify:
         context.check_hostname = False
