@@ -19,8 +19,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-
 from checks.check import ClusterCheck, ClusterView
 from checks.chef_backend.facts import ChefBackendVersion
 from checks.groups import enumerate_names
@@ -44,12 +42,11 @@ from checks.upgrade_path import (
     CHECK_ID,
     PlanError,
     UpgradePath,
-    is_stone,
     parse_product_version,
     path_to,
+    remarks,
     target_of,
 )
-from checks.versions import parse_version
 
 
 def judge(view: ClusterView) -> Outcome:
@@ -91,7 +88,13 @@ def judge(view: ClusterView) -> Outcome:
     source = f"{start.version}"
     if any(version != oldest for version, _, _ in known):
         source += f" (the oldest, on {oldest_name})"
-    outcomes = [_stops(path, source, observed, evidence), *_notes(view, path, observed)]
+    outcomes = [_stops(path, source, observed, evidence)]
+    try:
+        for rule, text in remarks(view.cluster.rules, path):
+            end = failed if rule.effect == "fail" else warned
+            outcomes.append(end(_noted(text, rule), observed=observed))
+    except PlanError as error:
+        outcomes.append(undetermined(str(error)))
     if gaps and combine(outcomes).status is not Status.FAIL:
         outcomes.append(undetermined(f"an older node would need another way{without}", observed=observed, **evidence))
     return combine(outcomes)
@@ -119,31 +122,6 @@ def _stops(path: UpgradePath, source: str, observed: str, evidence: dict[str, An
         remediation=remedy,
         **evidence,
     )
-
-
-def _notes(view: ClusterView, path: UpgradePath, observed: str) -> list[Outcome]:
-    """What else the rules say of the installed version, and of each step."""
-    outcomes = []
-    starts = [str(path.current), *(hop.version for hop in path.hops)]
-    for rule in view.cluster.rules.of(CHECK_ID):
-        end = failed if rule.effect == "fail" else warned
-        if rule.requires == "note":
-            steps = [
-                f"{start} to {hop.version}"
-                for start, hop in zip(starts, path.hops, strict=False)
-                if rule.applies_from(start) and rule.applies_to(hop.version)
-            ]
-            if steps:
-                outcomes.append(end(_noted(f"{', '.join(steps)}: {rule.text}", rule), observed=observed))
-        elif not is_stone(rule) and rule.applies_to(path.target):
-            try:
-                allowed = SpecifierSet(rule.requires).contains(parse_version(starts[0]), prereleases=True)
-            except InvalidSpecifier:
-                outcomes.append(undetermined(f"rule {rule.id}: requires = {rule.requires!r} is not understood"))
-                continue
-            if not allowed:
-                outcomes.append(end(_noted(rule.text, rule), expected=rule.requires, observed=observed))
-    return outcomes
 
 
 def _noted(message: str, rule: Rule) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
 
 from checks.check import ClusterInfo
@@ -80,3 +81,28 @@ def path_to(product: str, rules: RuleSet, current: str | None, target: str) -> U
     due.sort(key=lambda pair: pair[0])
     stops = {rule.requires: Hop(rule.requires, rule) for _, rule in reversed(due)}
     return UpgradePath(current, target, (*reversed(stops.values()), Hop(target, None)))
+
+
+def remarks(rules: RuleSet, path: UpgradePath) -> tuple[tuple[Rule, str], ...]:
+    """What else the rules say of a path from a known version: of its source, and of each step; each with its text.
+
+    Raises PlanError for a rule, overridden in the inventory, whose `requires` is no specifier.
+    """
+    told = []
+    source = str(path.current)
+    starts = (source, *(hop.version for hop in path.hops[:-1]))
+    steps = [(start, hop.version) for start, hop in zip(starts, path.hops, strict=True)]
+    for rule in rules.of(CHECK_ID):
+        if rule.requires == "note":
+            due = [f"{a} to {b}" for a, b in steps if rule.applies_from(a) and rule.applies_to(b)]
+            told += [(rule, f"{', '.join(due)}: {rule.text}")] if due else []
+        elif not is_stone(rule) and rule.applies_to(path.target) and not _allows(rule, source):
+            told.append((rule, rule.text))
+    return tuple(told)
+
+
+def _allows(rule: Rule, source: str) -> bool:
+    try:
+        return SpecifierSet(rule.requires).contains(parse_version(source), prereleases=True)
+    except InvalidSpecifier:
+        raise PlanError(f"rule {rule.id}: requires = {rule.requires!r} is not understood") from None

@@ -127,6 +127,13 @@ def test_a_stone_that_was_changed_shows(cluster: Clusters, webs: Webs) -> None:
     assert "overridden in the inventory: support case 4711" in outcome.message
 
 
+def test_an_override_that_makes_no_sense_is_an_error(cluster: Clusters, webs: Webs) -> None:
+    rules = {"self-service-floor": {"requires": "whatever", "reason": "typo"}}
+    outcome = judge(webs(cluster(overrides=rules), app("10.9.64.0")))
+    assert outcome.status is Status.ERROR
+    assert "rule self-service-floor: requires = 'whatever'" in outcome.message
+
+
 @pytest.fixture
 def chef(cluster: Clusters, node: Nodes) -> Callable[..., ClusterView]:
     def make(target: str, *versions: str) -> ClusterView:
