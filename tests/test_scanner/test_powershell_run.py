@@ -1,0 +1,303 @@
+"""The delivered script run by a real PowerShell, with just the accessors answering from a recorded machine.
+
+It must say what the lab's emulation says. Any `pwsh` on the PATH will do; without one there is nothing to run.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path, PureWindowsPath
+from typing import Any
+
+import pytest
+import tree_sitter_powershell
+from tree_sitter import Language, Parser
+
+from scanner.lab.windows import Machine, run_script
+from scanner.probes.powershell_batch import compose, literal, parse, part
+from scanner.probes.probe import Probe
+from scanner.probes.secret_server import PROBES
+from scanner.transports.winrm_delivery import deliver
+
+PWSH = shutil.which("pwsh")
+needs_pwsh = pytest.mark.skipif(PWSH is None, reason="no pwsh on the PATH")
+
+NONCE = "0123456789abcdef"
+POWERSHELL = tuple(probe for probe in PROBES if probe.language == "powershell")
+ROOT = "C:\\inetpub\\wwwroot\\SecretServer"
+
+MACHINES: dict[str, dict[str, Any]] = {
+    "bare": {},
+    "2008 R2": {
+        "windows": "2008 R2",
+        "dotnet": "none",
+        "app_version": ["8.8.000000", "8.8.000001"],
+        "sql": [{"version": "10.50.1600.1"}, {"name": "OLD", "version": "9.00.1399.06", "wow64": True}],
+        "iis": {"defaults_mode": "Classic"},
+    },
+    "shared IIS": {"app_version": "10.9.000005", "iis": {"shared": "\\\\fs\\iis", "mode": "1", "named": False}},
+    "IIS denied": {
+        "app_version": "10.9.000005",
+        "files": {"C:\\Windows\\System32\\inetsrv\\config\\redirection.config": {"hidden": True}},
+    },
+    "IIS broken": {"app_version": "10.9.000005", "application_host_config": "<configuration>"},
+    "IIS encrypted": {
+        "application_host_config": "<configuration><system.applicationHost><applicationPools configSource='x'/>"
+        "<sites/></system.applicationHost></configuration>"
+    },
+    "several sites": {
+        "app_version": "11.7.000049",
+        "iis": {"site_pool": "Own", "named": False, "sites": [{"name": "b", "physical": "D:\\b"}]},
+        "files": {"D:\\b\\encryption.config": "other"},
+    },
+    "locked": {"app_version": "11.7.000049", "encryption_config": {"state": "locked", "size": 1322}},
+    "denied by EFS": {"app_version": "11.7.000049", "encryption_config": {"state": "denied", "efs": True}},
+    "attributes denied": {"app_version": "11.7.000049", "encryption_config": {"hidden": True}},
+    "missing": {"app_version": "11.7.000049", "encryption_config": {"state": "missing"}},
+    "only the default": {"app_version": "11.7.000049", "web_dir": "", "iis": False},
+    "registry denied": {"registry": {"HKLM\\SOFTWARE": "denied"}},
+    "odd texts": {
+        "app_version": "11.7.000049",
+        "web_root": "D:\\J\u00fcrgen's \u201capp\u201d \U0001f600",
+        "registry": {"HKLM\\SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion": {"ProductName": 'Win"\\\t\u0000\u2028x'}},
+    },
+}
+
+
+def recorded_accessors(machine: Machine) -> str:
+    """PowerShell functions with the names of the accessors, answering from `machine`."""
+    lines = ["$Rec = @{ keys = @{}; names = @{}; denied = @(); files = @{}; folders = @(); env = @{} }"]
+    for key, values in machine.registry.items():
+        if isinstance(values, str):
+            lines.append(f"$Rec['denied'] = @($Rec['denied']) + ({literal(key.lower())})")
+            continue
+        lines.append(f"$Rec['names'][{literal(key.lower())}] = @({', '.join(f'({literal(n)})' for n in values)})")
+        lines.append(f"$Rec['keys'][{literal(key.lower())}] = @{{}}")
+        lines += [f"$Rec['keys'][{literal(key.lower())}][{literal(n)}] = {literal(v)}" for n, v in values.items()]
+    folders: set[str] = {folder.lower() for folder in machine.folders}
+    for path, file in machine.files.items():
+        folders |= {str(parent).rstrip("\\").lower() for parent in PureWindowsPath(path).parents}
+        sha256 = file.sha256 or hashlib.sha256(file.text.encode()).hexdigest()
+        state = file.state or ("denied" if file.hidden else "")
+        values = {"path": path, "text": file.text, "sha256": sha256, "version": file.version, "state": state}
+        values |= {"attributes": file.attributes, "size": machine.file_size(path), "hidden": file.hidden}
+        lines.append(f"$Rec['files'][{literal(path.lower())}] = @{{}}")
+        lines += [f"$Rec['files'][{literal(path.lower())}][{literal(n)}] = {literal(v)}" for n, v in values.items()]
+    lines += [f"$Rec['folders'] = @($Rec['folders']) + ({literal(folder)})" for folder in sorted(folders)]
+    lines += [f"$Rec['env'][{literal(f'%{name}%')}] = {literal(value)}" for name, value in machine.environment.items()]
+    written = part("accessors.ps1")
+    return "\n".join([*lines, _RECORDED, written[written.index("function Write-PfOutput") :]])
+
+
+_RECORDED = r"""
+$Clock = @{ ms = 0 }
+function Get-PfClock {
+    $Clock['ms'] = $Clock['ms'] + 1
+    return $Clock['ms']
+}
+function Get-RecKey([string]$Key) {
+    $low = $Key.ToLowerInvariant()
+    foreach ($denied in $Rec['denied']) {
+        if ($low -eq $denied -or $low.StartsWith($denied + '\')) {
+            throw ('denied: ' + $Key + ': Requested registry access is not allowed.')
+        }
+    }
+    return $low
+}
+function Get-PfRegistryValue([string]$Key, [string]$Name) {
+    $low = Get-RecKey $Key
+    if ($Rec['keys'].ContainsKey($low)) {
+        return $Rec['keys'][$low][$Name]
+    }
+}
+function Get-PfRegistryValueNames([string]$Key) {
+    $low = Get-RecKey $Key
+    if ($Rec['names'].ContainsKey($low)) {
+        foreach ($name in $Rec['names'][$low]) {
+            $name
+        }
+    }
+}
+function Get-RecFile([string]$Path) {
+    $low = $Path.Replace('/', '\').TrimEnd('\').ToLowerInvariant()
+    if (-not $Rec['files'].ContainsKey($low)) {
+        throw ('missing: ' + $Path + ': The system cannot find the file specified.')
+    }
+    return $Rec['files'][$low]
+}
+function Open-RecFile([string]$Path) {
+    $file = Get-RecFile $Path
+    if ($file['state'] -eq 'denied') {
+        throw ('denied: ' + $Path + ': Access is denied.')
+    }
+    if ($file['state'] -eq 'locked') {
+        throw ('locked: ' + $Path + ': The process cannot access the file because it is being used by another process.')
+    }
+    if ($file['state'] -eq 'unreadable') {
+        throw ('unreadable: ' + $Path + ': The network path was not found.')
+    }
+    return $file
+}
+function Get-PfFileAttributes([string]$Path) {
+    $low = $Path.Replace('/', '\').TrimEnd('\').ToLowerInvariant()
+    if ($Rec['files'].ContainsKey($low)) {
+        if ($Rec['files'][$low]['hidden']) {
+            throw ('denied: ' + $Path + ': Access is denied.')
+        }
+        return $Rec['files'][$low]['attributes']
+    }
+    if ($Rec['folders'] -contains $low) {
+        return 16
+    }
+}
+function Get-PfFileText([string]$Path) { return (Open-RecFile $Path)['text'] }
+function Get-PfFileHash([string]$Path) { return (Open-RecFile $Path)['sha256'] }
+function Get-PfFileSize([string]$Path) { return (Get-RecFile $Path)['size'] }
+function Get-PfFileVersion([string]$Path) { return (Get-RecFile $Path)['version'] }
+function Get-PfFileNames([string]$Folder, [string]$Pattern) {
+    $inside = $Folder.ToLowerInvariant() + '\'
+    foreach ($low in @($Rec['files'].Keys | Sort-Object)) {
+        $name = $Rec['files'][$low]['path'].Substring([Math]::Min($inside.Length, $low.Length))
+        if ($low.StartsWith($inside) -and $name -like $Pattern -and $name -notmatch '\\') {
+            $name
+        }
+    }
+}
+function Expand-PfEnvironment([string]$Text) {
+    foreach ($name in @($Rec['env'].Keys)) {
+        $Text = [Regex]::Replace($Text, [Regex]::Escape($name), $Rec['env'][$name].Replace('$', '$$'), 'IgnoreCase')
+    }
+    return $Text
+}
+function Get-PfSystemFolder { return Expand-PfEnvironment '%windir%\System32' }
+"""
+
+
+def run(script: str, *, mode: str = "auto") -> subprocess.CompletedProcess[bytes]:
+    delivery = deliver(script, mode)
+    assert PWSH is not None
+    return subprocess.run(
+        [PWSH, *delivery.arguments],
+        input=delivery.stdin,
+        env={**os.environ, **delivery.environment},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def whole(output: bytes) -> dict[str, Any]:
+    _, form, body, _ = output.strip().decode("ascii").split(":")
+    raw = base64.b64decode(body)
+    found: dict[str, Any] = json.loads(gzip.decompress(raw) if form == "gzip" else raw)
+    for entry in found["probes"].values():
+        entry.pop("ms", None)
+    return found
+
+
+def composed(probes: tuple[Probe, ...] = POWERSHELL, *, budget_s: float = 30, probe_bytes: int = 500_000) -> str:
+    options = {"web_root": "c:/inetpub/wwwroot/secretserver/"}
+    return compose(probes, nonce=NONCE, budget_s=budget_s, options=options, probe_bytes=probe_bytes)
+
+
+def with_recorded(script: str, machine: Machine) -> str:
+    assert script.count(part("accessors.ps1")) == 1
+    return script.replace(part("accessors.ps1"), recorded_accessors(machine))
+
+
+@needs_pwsh
+@pytest.mark.parametrize("strict", [False, True], ids=["", "strict mode"])
+@pytest.mark.parametrize("name", MACHINES)
+def test_the_real_script_says_what_the_emulation_says(name: str, strict: bool) -> None:
+    machine = Machine.from_table(MACHINES[name])
+    script = composed()
+    emulated = whole(run_script(script, machine, POWERSHELL).stdout)
+    told = run(("Set-StrictMode -Version 2.0\n" if strict else "") + with_recorded(script, machine))
+    assert told.stderr == b""
+    assert told.returncode == 0
+    real = whole(told.stdout)
+    assert real["probes"] == emulated["probes"]
+    assert real["mode"] == "FullLanguage"
+
+
+@needs_pwsh
+def test_plain_delivery_late_probes_caps_and_failing_probes() -> None:
+    bodies = {
+        "nothing": "",
+        "several": "1\n'two'\n$null",
+        "nested": "return @{ a = @(); b = @(1); c = @(@(1), @{ d = 2.5 }); e = $null; f = $true }",
+        "empty-list": "return , @()",
+        "throws": "throw 'it is\n broken'",
+        "cmdlet-error": "Get-NoSuchThing",
+        "not-terminating": "Write-Error 'stop here'",
+        "large": "return 'x' * 5000",
+        "big-number": "return 9007199254740993",
+        "nan": "return [double]::NaN",
+    }
+    probes = tuple(Probe(name, "powershell", "", body, ()) for name, body in bodies.items())
+    script = with_recorded(composed(probes, probe_bytes=4000), Machine.from_table({}))
+    found = whole(run(script, mode="stdin").stdout)["probes"]
+    assert found["nothing"] == {"value": None}
+    assert found["several"] == {"value": [1, "two", None]}
+    assert found["nested"] == {"value": {"a": [], "b": [1], "c": [[1], {"d": 2.5}], "e": None, "f": True}}
+    assert found["empty-list"] == {"value": []}
+    assert found["throws"] == {"error": "it is broken"}
+    assert "Get-NoSuchThing" in found["cmdlet-error"]["error"]
+    assert found["not-terminating"] == {"error": "stop here"}
+    assert found["large"] == {"cut": '"' + "x" * 999}
+    assert found["big-number"] == {"value": 9007199254740993}
+    assert "JSON cannot express" in found["nan"]["error"]
+    late = run(with_recorded(composed(probes, budget_s=0), Machine.from_table({}))).stdout
+    assert set(map(str, whole(late)["probes"].values())) == {"{'late': True}"}
+    assert len(parse(late, nonce=NONCE, probe_ids=list(bodies))) == len(bodies)
+
+
+@needs_pwsh
+def test_the_accessors_for_files_on_real_files(tmp_path: Path) -> None:
+    (tmp_path / "Thycotic.A.dll").write_bytes(b"no resources")
+    (tmp_path / "other.txt").write_bytes(b"")
+    (tmp_path / "text.xml").write_bytes("\ufeff<a>\u00fc</a>".encode())
+    folder, missing = literal(str(tmp_path)), literal(str(tmp_path / "missing"))
+    library, text = literal(str(tmp_path / "Thycotic.A.dll")), literal(str(tmp_path / "text.xml"))
+    bodies = {
+        "names": f"return @{{ n = @(Get-PfFileNames ({folder}) 'Thycotic*.dll') }}",
+        "hash": f"return Get-PfFileHash ({library})",
+        "size": f"return Get-PfFileSize ({library})",
+        "text": f"return Get-PfFileText ({text})",
+        "folder": f"return ((Get-PfFileAttributes ({folder})) -band 0x10)",
+        "no-attributes": f"return Get-PfFileAttributes ({missing})",
+        "no-hash": f"return Get-PfFileHash ({missing})",
+        "no-size": f"return Get-PfFileSize ({missing})",
+        "no-names": f"return Get-PfFileNames ({missing}) '*.dll'",
+        "version": f"return Get-PfFileVersion ({library})",
+        "environment": "return Expand-PfEnvironment '%NO_SUCH_VARIABLE%\\x'",
+    }
+    probes = tuple(Probe(name, "powershell", "", body, ()) for name, body in bodies.items())
+    found = whole(run(composed(probes)).stdout)["probes"]
+    assert found["names"] == {"value": {"n": ["Thycotic.A.dll"]}}
+    assert found["hash"] == {"value": hashlib.sha256(b"no resources").hexdigest()}
+    assert found["size"] == {"value": 12}
+    assert found["text"] == {"value": "<a>\u00fc</a>"}
+    assert found["folder"] == {"value": 16}
+    assert found["no-attributes"] == {"value": None}
+    assert found["version"] == {"value": ""}
+    assert found["environment"] == {"value": "%NO_SUCH_VARIABLE%\\x"}
+    for name in ("no-hash", "no-size", "no-names"):
+        assert found[name]["error"].startswith(f"missing: {tmp_path}/missing: ")
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_the_recorded_accessors_parse_and_stand_in_for_all_that_is_called(name: str) -> None:
+    script = with_recorded(composed(), Machine.from_table(MACHINES[name]))
+    tree = Parser(Language(tree_sitter_powershell.language())).parse(script.encode())
+    assert not tree.root_node.has_error
+    assert script.isascii()
+    called = set(re.findall(r"\b\w+-Pf\w+", script))
+    assert called == set(re.findall(r"^function (\w+-Pf\w+)", script, re.MULTILINE))
