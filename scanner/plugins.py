@@ -60,7 +60,7 @@ def _load(entry: importlib.metadata.EntryPoint) -> Plugin:
     plugin = offered if isinstance(offered, Plugin) else offered()
     if not isinstance(plugin, Plugin):
         raise TypeError(f"{entry.value} gave {type(plugin).__name__}, not a scanner.plugins.Plugin")
-    odd = [item for item in plugin.checks if not isinstance(item, NodeCheck | ClusterCheck)]
+    odd: list[object] = [item for item in plugin.checks if not isinstance(item, NodeCheck | ClusterCheck)]
     odd += [item for item in plugin.probes if not isinstance(item, Probe)]
     if odd:
         raise TypeError(f"{entry.value} offers {type(odd[0]).__name__} among its checks and probes")

@@ -5,15 +5,15 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 
-from checks.registry import BUILTIN
-
 from checks.check import Check, ClusterInfo
 from checks.evaluation import concerns
+from checks.registry import BUILTIN
 from checks.rules import RuleError, RuleSet
 from checks.scan import CONNECTIVITY
 from scanner.errors import InventoryError, Problem, UsageError
 from scanner.inventory.model import Cluster, Inventory, Node
 from scanner.inventory.select import Selection
+from scanner.inventory.values import dotted
 from scanner.plugins import Loaded, load_plugins
 from scanner.probes.probe import Probe
 from scanner.probes.registry import BUILTIN as BUILTIN_PROBES
@@ -107,7 +107,7 @@ def _cluster_info(cluster: Cluster, problems: list[Problem]) -> ClusterInfo:
         try:
             rules = rules.with_overrides({rule_id: change})
         except RuleError as error:
-            problems.append(Problem(f"clusters.{cluster.name}.rules", str(error)))
+            problems.append(Problem(dotted(("clusters", cluster.name, "rules")), str(error)))
     return ClusterInfo(cluster.name, cluster.product, cluster.target, cluster.current, cluster.options, rules)
 
 

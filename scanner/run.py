@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from scanner.gather import NodeAnswers, NodeCall, ask, read_facts
 from scanner.inventory.model import Cluster, Node
 from scanner.probes.probe import Probe
 from scanner.probes.registry import select_probes
+from scanner.transports.deadline import end_all
 from scanner.transports.protocol import Limits
 
 NodeKey = tuple[str, str]
@@ -29,6 +31,7 @@ NodeKey = tuple[str, str]
 _DIALS_PER_HAND = 4
 _MOST_DIALS = 256
 _POLL_S = 0.1
+_FAREWELL_S = 6.0
 
 
 class Gate(AbstractContextManager["Gate"]):
@@ -131,6 +134,7 @@ def _gather(
     work: Callable[[NodeCall], NodeAnswers] = (
         partial(ask, gate=gate) if isinstance(pool, concurrent.futures.ThreadPoolExecutor) else ask
     )
+    pending: set[concurrent.futures.Future[NodeAnswers]] = set()
     try:
         pending = {pool.submit(work, call) for call in calls}
         progress(Progress(len(calls), 0, 0, 0))
@@ -145,11 +149,21 @@ def _gather(
                 progress(Progress(len(calls), len(said), failing, gate.active))
         complete = True
     except KeyboardInterrupt:
-        pass
+        _leave(pool, pending)
     finally:
         # After an interrupt nobody waits for nodes that may take a minute yet; the CLI ends the process.
         pool.shutdown(wait=complete, cancel_futures=True)
     return said, complete
+
+
+def _leave(pool: concurrent.futures.Executor, pending: set[concurrent.futures.Future[NodeAnswers]]) -> None:
+    """End the conversations under way, so that no shell stays open on a node; within seconds, or not at all."""
+    pool.shutdown(wait=False, cancel_futures=True)
+    ends = time.monotonic() + _FAREWELL_S
+    # Again and again: a node whose connection is only being made has no deadline yet that could be ended.
+    while time.monotonic() < ends and not all(future.done() for future in pending):
+        end_all()
+        concurrent.futures.wait(pending, _POLL_S)
 
 
 def _order(job: Job) -> list[NodeKey]:

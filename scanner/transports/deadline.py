@@ -4,28 +4,44 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
+
+# The one thing here that is shared by all of a process: an interrupt has to reach conversations wherever they are.
+_running: weakref.WeakSet[Deadline] = weakref.WeakSet()
+_running_lock = threading.Lock()
+
+
+def end_all() -> None:
+    """Make every deadline that runs in this process fire now, for a scan that is interrupted."""
+    with _running_lock:
+        running = list(_running)
+    for deadline in running:
+        deadline.end()
 
 
 class Deadline:
     """Calls `action` from a thread of its own unless the `with` block ends within `seconds`.
 
     `action` makes every blocked call of the block return, as a rule by closing a socket; what it raises is dropped.
-    When the block has been left, the action is over or will not happen, and no thread is left.
+    When the block has been left, the action is over or will not happen, and no thread is left. One that is `spared`
+    runs on when all others are ended by an interrupt: it guards a farewell.
     """
 
-    __slots__ = ("_action", "_done", "_ends", "_thread", "fired", "seconds")
+    __slots__ = ("__weakref__", "_action", "_ends", "_left", "_spared", "_thread", "_wake", "fired", "seconds")
 
-    def __init__(self, seconds: float, action: Callable[[], object]) -> None:
+    def __init__(self, seconds: float, action: Callable[[], object], *, spared: bool = False) -> None:
         self.seconds = seconds
         self.fired = False
         """True once the time was up; says why calls of the block failed."""
         self._action = action
         self._ends = 0.0
-        self._done = threading.Event()
+        self._left = False
+        self._spared = spared
+        self._wake = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="deadline", daemon=True)
 
     @property
@@ -40,16 +56,27 @@ class Deadline:
     def __enter__(self) -> Self:
         self._ends = time.monotonic() + self.seconds
         self._thread.start()
+        if not self._spared:
+            with _running_lock:
+                _running.add(self)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._done.set()
+        with _running_lock:
+            _running.discard(self)
+        self._left = True
+        self._wake.set()
         self._thread.join()
 
+    def end(self) -> None:
+        """Fire now, whatever time is left."""
+        self._wake.set()
+
     def _watch(self) -> None:
-        if not self._done.wait(max(0.0, self.seconds)):
+        self._wake.wait(max(0.0, self.seconds))
+        if not self._left:
             self.fired = True
             with suppress(Exception):
                 self._action()

@@ -91,7 +91,7 @@ class WinrmTransport:
         """Delete the shell, within seconds, and close the connection. Never raises, may be called twice."""
         shell, self._shell = self._shell, ""
         if shell:
-            with suppress(Exception), Deadline(_FAREWELL_S, self._cut):
+            with suppress(Exception), Deadline(_FAREWELL_S, self._cut, spared=True):
                 self._ends = time.monotonic() + _FAREWELL_S
                 if self._broken or self._protocol is None:
                     # What the connection last carried is anybody's guess: the shell is left from a fresh one.

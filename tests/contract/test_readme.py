@@ -76,6 +76,7 @@ def test_every_command_shown_exists() -> None:
 if __name__ == "__main__":
     text = README.read_text(encoding="utf-8")
     for key, make in SECTIONS.items():
-        body = f"<!-- {key}:begin -->\n{make()}\n<!-- {key}:end -->"
-        text = re.sub(rf"<!-- {key}:begin -->\n.*?<!-- {key}:end -->", lambda _, body=body: body, text, flags=re.DOTALL)
+        head, rest = text.split(f"<!-- {key}:begin -->\n")
+        tail = rest.split(f"<!-- {key}:end -->")[1]
+        text = f"{head}<!-- {key}:begin -->\n{make()}\n<!-- {key}:end -->{tail}"
     README.write_text(text, encoding="utf-8")

@@ -1,0 +1,58 @@
+"""Ctrl-C: what is finished is reported, marked partial, at once, and nothing is left open on the nodes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from scanner.lab.lab import Lab
+from scanner.lab.scenario import load_scenario
+
+TOP = Path(__file__).parents[2]
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="a console's Ctrl-C cannot be sent to one process there")
+
+
+def interrupted(inventory: Path, folder: Path) -> tuple[subprocess.Popen[str], str, str, float]:
+    command = [sys.executable, "-m", "scanner", "scan", str(inventory), "--timeout", "60"]
+    running = subprocess.Popen(
+        [*command, "--json", str(folder / "r.json"), "--junit", str(folder / "r.xml")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=TOP,
+    )
+    assert running.stderr is not None
+    answered = 0
+    for line in running.stderr:
+        answered += " answered" in line
+        if answered == 2:
+            break
+    running.send_signal(signal.SIGINT)
+    sent = time.monotonic()
+    out, err = running.communicate(timeout=30)
+    return running, out, err, time.monotonic() - sent
+
+
+@pytest.mark.parametrize(("scenario", "hanging"), [("ssh-hang", "backend-2"), ("winrm-hang", "web2")])
+def test_ctrl_c_reports_what_is_finished(tmp_path: Path, scenario: str, hanging: str) -> None:
+    with Lab(load_scenario(scenario)) as lab:
+        running, out, err, seconds = interrupted(lab.write(tmp_path), tmp_path)
+        left_open = [shell for node in lab.nodes for shell in getattr(node.server, "open_shells", ())]
+    assert running.returncode == 130
+    assert seconds < 10
+    assert "Traceback" not in out + err
+    results = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))
+    assert (results["partial"], results["exit_code"], results["verdict"]) == (True, 130, "UNKNOWN")
+    nodes = {result["node"] for result in results["results"] if result["node"]}
+    assert len(nodes) >= 2
+    assert hanging not in nodes
+    assert "partial" in (tmp_path / "r.xml").read_text(encoding="utf-8").lower()
+    assert "partial" in out.lower() or "interrupted" in out.lower()
+    assert left_open == []
