@@ -21,6 +21,8 @@ MEANING = {0: "GO", 1: "NO-GO", 2: "usage or inventory error", 3: "UNKNOWN", 130
 
 def demo() -> None:
     """Start the built-in lab, scan it for real, and write all reports into the working directory."""
+    from dataclasses import replace
+
     from scanner.cli.reporting import Destinations
     from scanner.cli.scan_command import run_job, with_credentials
     from scanner.errors import UsageError
@@ -35,7 +37,8 @@ def demo() -> None:
     with tempfile.TemporaryDirectory(prefix="preflight-demo-") as folder, Lab(load_scenario("demo")) as lab:
         inventory = load_inventory(lab.write(Path(folder)))
         selection = select(inventory, (), (), {})
-        done = run_job(with_credentials(prepare(selection), selection), quiet=False)
+        job = replace(with_credentials(prepare(selection), selection), inventory_name="the built-in demo")
+        done = run_job(job, quiet=False)
     problems = destinations.deliver(done, quiet=False, verbose=False)
     sys.stdout.flush()
     if problems:
