@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import tempfile
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -25,7 +26,9 @@ from scanner.probes.probe import Probe
 
 MACHINE = "LAB"
 USER = "preflight"
-FORBIDDEN = CommandOutput("sudo: a password is required\n", 1)
+_SLOW_S = 2.0
+"""What a process takes under the fault `slow`: more than one operation timeout of the lab's server."""
+_FORBIDDEN = CommandOutput("sudo: a password is required\n", 1)
 
 
 @dataclass(slots=True)
@@ -56,6 +59,7 @@ class Lab:
         self.nodes: tuple[RunningNode, ...] = ()
         self._given_probes = probes
         self._running = contextlib.ExitStack()
+        self._stopping = threading.Event()
         self._password = secrets.token_urlsafe(18)
         self._wrong_password = secrets.token_urlsafe(18)
         self._client_key = generate_key()
@@ -69,6 +73,7 @@ class Lab:
 
     def start(self) -> None:
         """Start every node. Raises OSError where the machine has no more ports, with nothing left running."""
+        self._stopping.clear()
         with contextlib.ExitStack() as starting:
             self._folder = Path(starting.enter_context(tempfile.TemporaryDirectory(prefix="preflight-lab-")))
             self.nodes = tuple(
@@ -78,6 +83,7 @@ class Lab:
 
     def stop(self) -> None:
         """Stop every node and remove the lab's own files. May be called twice."""
+        self._stopping.set()
         self._running.close()
 
     def write(self, folder: Path) -> Path:
@@ -156,7 +162,7 @@ class Lab:
 
     def _start_winrm(self, starting: contextlib.ExitStack, node: NodeScenario, running: RunningNode) -> None:
         machine = node.machine or Machine.from_table({})
-        execute = partial(_powershell, machine=machine, probes=self._probes)
+        execute = partial(_powershell, machine=machine, probes=self._probes, stopping=self._stopping)
         if node.fault == "non-utf8":
             execute = partial(_with_odd_bytes, execute=execute)
         known = set(WsmanFault)
@@ -168,6 +174,7 @@ class Lab:
             allow_unencrypted=node.scheme == "http" and node.auth == "basic",
             machine=MACHINE,
             faults={WsmanFault(node.fault)} if node.fault in known else frozenset(),
+            slow_s=_SLOW_S,
         )
         running.server = starting.enter_context(server)
         running.inventory |= {"scheme": node.scheme, "port": server.port}
@@ -249,12 +256,17 @@ class Lab:
         return {}
 
 
-def _powershell(request: ProcessRequest, *, machine: Machine, probes: Sequence[Probe]) -> ProcessOutput:
+def _powershell(
+    request: ProcessRequest, *, machine: Machine, probes: Sequence[Probe], stopping: threading.Event
+) -> ProcessOutput:
     from scanner.lab import powershell_process, windows
+
+    def sleep(seconds: float) -> None:
+        stopping.wait(seconds)
 
     def run_script(script: str) -> ProcessOutput:
         # On the way the script loses the end of its last line, which means nothing to PowerShell.
-        return windows.run_script(f"{script}\n", machine, probes)
+        return windows.run_script(f"{script}\n", machine, probes, sleep=sleep)
 
     constrained = machine.language_mode != "FullLanguage"
     return powershell_process.run(request, run_script, constrained_language=constrained)
@@ -268,7 +280,7 @@ def _with_odd_bytes(request: ProcessRequest, *, execute: Callable[[ProcessReques
 def _sh_answer(node: NodeScenario, cluster: ClusterScenario, probe_id: str, sudo: bool) -> CommandOutput:
     """What a probe prints on a Linux node."""
     if sudo and node.fault == "sudo-denied":
-        return FORBIDDEN
+        return _FORBIDDEN
     if sudo and node.fault == "sudo-missing":
         return CommandOutput("sh: 1: sudo: not found\n", 127)
     if probe_id in node.answers:

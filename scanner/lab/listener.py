@@ -84,8 +84,9 @@ class Listener:
             )
             with self._lock:
                 self._open.add(connection)
-                self._threads.add(thread)
-            thread.start()
+                # A thread cannot take itself off the list: `stop` would not wait for its last steps.
+                self._threads = {known for known in self._threads if known.is_alive()} | {thread}
+                thread.start()
 
     def _serve(self, connection: socket.socket) -> None:
         try:
@@ -95,7 +96,6 @@ class Listener:
         finally:
             with self._lock:
                 self._open.discard(connection)
-                self._threads.discard(threading.current_thread())
             _shut(connection)
             connection.close()
 

@@ -114,8 +114,13 @@ def _read(name: str, folder: Path) -> tuple[str, Path]:
             raise ScenarioError("", f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
     names = scenario_names()
     if name not in names:
-        raise ScenarioError("", f"there is no scenario {name!r}; {meant(name, names)}")
+        raise ScenarioError("", f"there is no scenario {name!r}; {_meant(name, names)}")
     return resources.files("scanner.lab").joinpath("scenarios", f"{name}.toml").read_text(encoding="utf-8"), folder
+
+
+def _meant(name: str, names: tuple[str, ...]) -> str:
+    close = meant(name, names)
+    return close if close.startswith("did you mean") else "`preflight lab --list` names those there are"
 
 
 def _table(text: str, name: str) -> dict[str, Any]:

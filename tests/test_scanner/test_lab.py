@@ -55,7 +55,10 @@ answers = {chef-version = {output = "2.2.5"}}
 
 
 def lab_threads() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name.startswith(("lab-", "wsman"))]
+    found = [thread for thread in threading.enumerate() if thread.name.startswith(("lab-", "wsman"))]
+    for thread in found:
+        thread.join(1)  # one that is about to end may do so
+    return [thread for thread in found if thread.is_alive()]
 
 
 def ports(lab: Lab) -> list[int]:

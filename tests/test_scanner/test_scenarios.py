@@ -76,10 +76,8 @@ def test_every_check_can_be_seen_to_end_in_every_way_it_has() -> None:
 def test_every_fault_has_a_scenario() -> None:
     nodes = [node for name in scenario_names() for node in load_scenario(name).nodes]
     used = {(node.transport, node.fault) for node in nodes}
-    # The first needs a minute of patience to tell from the second, and the other is no fault: it only takes its time.
-    spared = {("winrm", "dribble"), ("winrm", "slow")}
     for transport, known in faults.BY_TRANSPORT.items():
-        assert {(transport, fault) for fault in known} <= used | spared
+        assert {(transport, fault) for fault in known} <= used
 
 
 def test_a_child_says_only_what_is_different() -> None:
@@ -184,6 +182,8 @@ def test_a_mistake_is_named_with_its_place(text: str, message: str) -> None:
 def test_a_name_that_does_not_exist_is_answered_with_one_that_does() -> None:
     with pytest.raises(ScenarioError, match=r"no scenario 'chef-healty'; did you mean 'chef-healthy'\?"):
         load_scenario("chef-healty")
+    with pytest.raises(ScenarioError, match=r"preflight lab --list"):
+        load_scenario("x")
     with pytest.raises(ScenarioError, match=r"mine\.toml cannot be read"):
         load_scenario("no/such/mine.toml")
 
