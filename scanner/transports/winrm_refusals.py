@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import spnego.exceptions
 import winrm.exceptions
 
-from scanner.errors import AuthenticationError, NodeError, ProtocolError, RefusedError
+from scanner.errors import AuthenticationError, ConnectionLostError, NodeError, ProtocolError, RefusedError
 from scanner.inventory.model import WinrmSettings
 
 SHELL_QUOTA = 2150859173
@@ -22,6 +22,8 @@ SHELL_QUOTA = 2150859173
 OPERATION_QUOTA = 2150859174
 """ERROR_WSMAN_QUOTA_MAX_OPERATIONS"""
 ACCESS_DENIED = 5
+_SEALED = ("ntlm", "kerberos", "credssp")
+_LOGIN_REQUESTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,8 @@ def kerberos_failed(error: Exception, at: Situation) -> AuthenticationError:
 
 def http_status(code: int, at: Situation) -> NodeError:
     """An HTTP status without a SOAP fault."""
+    if code == http.HTTPStatus.BAD_REQUEST and at.requests > _LOGIN_REQUESTS and at.settings.auth in _SEALED:
+        return ConnectionLostError("the node no longer knows the login of this connection (HTTP 400)")
     if code == http.HTTPStatus.NOT_FOUND:
         return ProtocolError(
             f"nothing serves {at.settings.path} on port {at.settings.port} (HTTP 404)", hint="check `path`"

@@ -155,6 +155,17 @@ def test_words_and_kinds(error: Exception, kind: type[NodeError], message: str) 
     assert message in str(found)
 
 
+@pytest.mark.parametrize(
+    "module", ["kerberos", "winrm.vendor.requests_kerberos.exceptions", "requests_credssp.exceptions"]
+)
+def test_errors_of_the_optional_packages_are_about_the_login(module: str) -> None:
+    kind = type("GSSError", (Exception,), {"__module__": module})
+    found = translate(kind("Server not found in Kerberos database"), AT)
+    assert isinstance(found, AuthenticationError)
+    assert "Server not found in Kerberos database" in str(found)
+    assert "kinit" in found.hint
+
+
 @pytest.mark.parametrize("as_wmi", [False, True])
 @pytest.mark.parametrize(
     ("number", "message", "hint"),

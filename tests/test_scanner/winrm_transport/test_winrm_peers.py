@@ -100,12 +100,12 @@ def test_a_silent_tls_handshake_ends_at_the_deadline(listen: Listen, door: Door)
     def silent(connection: socket.socket) -> None:
         connection.recv(65536)
         connection.sendall(bytes([0x16, 3, 3]))
-        time.sleep(1.5)
+        time.sleep(4)
 
     started = time.monotonic()
     with pytest.raises(DeadlineError):
         door(listen(silent), scheme="https", timeout_s=0.6).run("'x'")
-    assert time.monotonic() - started < 1.1
+    assert time.monotonic() - started < 3
 
 
 def test_redirects_are_refused_and_credentials_stay(listen: Listen, door: Door) -> None:
@@ -200,7 +200,7 @@ def test_endless_interim_answers_end_at_the_deadline(listen: Listen, door: Door)
     started = time.monotonic()
     with pytest.raises(DeadlineError):
         door(listen(forever), timeout_s=0.6, **BASIC).run("'x'")
-    assert time.monotonic() - started < 1.2
+    assert time.monotonic() - started < 3
 
 
 def test_a_server_that_closes_after_each_answer_is_served_on_new_connections(

@@ -245,7 +245,7 @@ def test_nobody_holds_us_longer_than_the_deadline(serve: Serve, door: Door, faul
     started = time.monotonic()
     with pytest.raises(DeadlineError, match=r"no full answer within 1\.2 s"):
         transport.run(SMALL)
-    assert 1.1 < time.monotonic() - started < 1.8
+    assert 1.1 < time.monotonic() - started < 4
     transport.close()
     assert server.open_shells == ()
 
@@ -270,7 +270,7 @@ def test_fifty_megabytes_end_at_the_cap(serve: Serve, door: Door) -> None:
     started = time.monotonic()
     with pytest.raises(AnswerTooLargeError, match="more output than 500000 bytes") as caught:
         transport.run(SMALL)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 15
     assert len(caught.value.partial) == 500_000
     transport.close()
     assert transport.usage.connections == 1
@@ -308,7 +308,7 @@ def test_closing_is_bounded_silent_and_may_happen_twice(
     transport.close()
     transport.close()
     stuck.set()
-    assert time.monotonic() - started < 1.2
+    assert time.monotonic() - started < 2.5
 
 
 def test_a_transport_that_never_ran_closes(door: Door) -> None:
@@ -373,9 +373,26 @@ def test_a_forgotten_login_is_not_taken_for_an_answer(serve: Serve, door: Door) 
         server.forget_logins()
         return ProcessOutput(b"too late")
 
-    server = serve(forgetful)
-    with pytest.raises(NodeError):
-        door(server).run(SMALL)
+    server = serve(forgetful, late_end=True)
+    transport = door(server)
+    with pytest.raises(ConnectionLostError, match="no longer knows the login"):
+        transport.run(SMALL)
+    transport.close()
+    assert server.open_shells == ()
+
+
+def test_a_dropped_connection_is_not_taken_up_again(serve: Serve, door: Door) -> None:
+    def dropping(request: ProcessRequest) -> ProcessOutput:
+        server.drop_connections()
+        return ProcessOutput(b"unheard")
+
+    server = serve(dropping)
+    transport = door(server)
+    with pytest.raises(ConnectionLostError):
+        transport.run(SMALL)
+    assert transport.usage.connections == 1
+    transport.close()
+    assert server.open_shells == ()
 
 
 def test_the_shell_is_deleted_outside_the_gate(serve: Serve, door: Door) -> None:
@@ -448,3 +465,15 @@ def test_importing_the_transport_is_cheap() -> None:
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert said.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("secured", [False, True], ids=["http", "https"])
+@pytest.mark.parametrize(("listening", "asked"), [("::1", "::1"), ("127.0.0.1", "localhost")])
+def test_addresses_and_names(
+    serve: Serve, door: Door, tls: TlsFiles, listening: str, asked: str, secured: bool
+) -> None:
+    try:
+        server = serve(host=listening, tls=tls if secured else None)
+    except OSError:
+        pytest.skip(f"this machine has no {listening}")
+    assert door(server, host=asked).run(SMALL) == SMALL.encode()
