@@ -8,7 +8,7 @@ import pytest
 
 from checks.registry import BUILTIN
 from scanner.errors import UsageError
-from scanner.lab import chef, faults, toml_text
+from scanner.lab import chef, faults, scenario, scenario_tables, toml_text, windows_table
 from scanner.lab.scenario import (
     Scenario,
     ScenarioError,
@@ -18,6 +18,7 @@ from scanner.lab.scenario import (
     scenario_text,
     scenario_title,
 )
+from scanner.lab.tds_responder import FAULTS as TDS_FAULTS
 
 VAULT = """
 title = "A vault"
@@ -227,3 +228,18 @@ def test_old_backends_have_no_table_of_disks() -> None:
 )
 def test_what_is_written_as_toml_is_read_back(table: dict[str, object]) -> None:
     assert tomllib.loads(toml_text.dumps(table)) == table
+
+
+def test_the_format_is_described_in_full() -> None:
+    text = (Path(scenario.__file__).parent / "scenarios" / "README.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"[A-Za-z_][\w-]*", text))
+    tables = scenario_tables
+    keys = {*tables._TOP_KEYS, *tables._CLUSTER_KEYS, *tables._NODE_KEYS, *tables._RESULT_KEYS, *chef._KEYS}
+    known = {fault for faults_of in faults.BY_TRANSPORT.values() for fault in faults_of}
+    assert (keys | known | set(TDS_FAULTS) | windows_table._KEYS) - told == set()
+
+
+def test_the_described_scenario_plays() -> None:
+    text = (Path(scenario.__file__).parent / "scenarios" / "README.md").read_text(encoding="utf-8")
+    first, second = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    assert parse_scenario(first + second.replace("web3 differs", "x")).expect is not None
