@@ -87,7 +87,7 @@ def _of_node(node: NodeView) -> list[Finding]:
             findings.append(Finding(Status.ERROR, "no line for the disks, which backends print since 1.4"))
     if isinstance(files, LeaderFlags):
         findings += health.flags(node.name, files)
-    return list(dict.fromkeys(findings))
+    return findings
 
 
 def _before_1_4(node: NodeView) -> bool:

@@ -132,6 +132,7 @@ def test_one_backend_that_still_calls_the_leader_deposed_is_no_partition(backend
         (member(3, guid=HEALTHY[0].members[0].guid), "two members have the same GUID"),
         (service("leaderl", "leader: 1; waiting: 1; follower: 1; total: 3"), "leaderl: leader: 1; waiting: 1"),
         (service("leaderl", "leader: 1; waiting: 0; follower: 1; total: 2"), "leaderl: leader: 1"),
+        (service("leaderl", "leader: 1; waiting: 0; follower: 2; total: 4"), "total: 4"),
         (service("postgresql", "leader: 1; offline: 1; syncing: 0; synced: 1"), "postgresql: leader: 1; offline: 1"),
         (service("postgresql", "leader: 1; offline: 0; syncing: 1; synced: 1"), "syncing: 1"),
         (service("postgresql", "error: no pg_hba.conf entry"), "postgresql says: error: no pg_hba.conf entry"),

@@ -176,6 +176,10 @@ def test_chef_from_1_to_2_warns_of_the_downtime(chef: Chef) -> None:
     assert "the full cluster goes down" in outcome.message
 
 
+def test_chef_within_1_needs_no_downtime(chef: Chef) -> None:
+    assert judge(chef("1.5.0", "1.4.6")).status is Status.PASS
+
+
 def test_chef_after_3_0_0_says_that_nodes_cannot_join(chef: Chef) -> None:
     assert "new nodes cannot join" in judge(chef("3.1.1", "3.0.0")).message
 

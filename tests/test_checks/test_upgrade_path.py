@@ -24,6 +24,7 @@ def hops(product: str, rules: RuleSet, current: str | None, target: str) -> list
         ("9.1.000000", "10.0.000000", ["9.1.000001", "10.0.000000"]),
         ("9.1.000001", "10.9.000005", ["10.9.000005"]),
         ("10.9.000005", "10.9.000006", ["10.9.000006"]),
+        ("8.3.000000", "8.4.000005", ["8.4.000005"]),
         ("10.9.000004", "10.9.000006", ["10.9.000005", "10.9.000006"]),
         ("11.7.000049", "11.7.000049", []),
         ("12.3.000024", "11.7.000049", []),
@@ -56,6 +57,16 @@ def test_chef_backend_stops_at_2_3_16(current: str, target: str, expected: list[
 def test_each_stop_knows_the_rule_that_asks_for_it() -> None:
     path = path_to("secret-server", VAULT, "10.8.000004", "11.7.000049")
     assert [hop.stone.id if hop.stone else None for hop in path.hops] == ["stone-10.9.000005", None]
+
+
+def test_the_order_of_the_data_does_not_matter() -> None:
+    turned = RuleSet(tuple(reversed(VAULT.rules)))
+    assert hops("secret-server", turned, "8.3.000000", "11.7.000049")[:2] == ["8.4.000004", "9.1.000001"]
+
+
+def test_a_stone_beyond_the_target_is_no_stop() -> None:
+    rules = VAULT.with_overrides({"stone-10.9.000005": {"target": "", "reason": "rehearsal"}})
+    assert hops("secret-server", rules, "10.0.000001", "10.5.000000") == ["10.5.000000"]
 
 
 def test_malformed_versions_are_refused() -> None:

@@ -84,6 +84,11 @@ def test_a_node_past_a_stop_is_not_held_to_it(cluster: Clusters, node: Nodes) ->
     assert "but 11.7.000049 needs" in outcome.message
 
 
+@pytest.mark.parametrize("current", ["11.7.000049", "12.3.000024"])
+def test_a_node_at_the_target_is_held_to_it_all_the_same(cluster: Clusters, node: Nodes, current: str) -> None:
+    assert judge(node(cluster(current=current), windows("6.0.6002"))).status is Status.FAIL
+
+
 def test_an_unknown_version_is_not_judged(cluster: Clusters, node: Nodes) -> None:
     with pytest.raises(UnknownFactError, match="registry is locked"):
         judge(node(cluster(), (WindowsVersion, "registry is locked")))

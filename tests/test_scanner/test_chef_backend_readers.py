@@ -151,6 +151,16 @@ def test_the_line_of_a_garbled_service_is_shown() -> None:
         read_service_status(recorded("status-garbled"))
 
 
+def test_lines_before_the_services_are_shown() -> None:
+    with pytest.raises(UnreadableError, match="cannot reach etcd"):
+        read_service_status(Answer("WARN: cannot reach etcd\n" + recorded("status-healthy").output, 0))
+
+
+def test_a_table_without_services_is_unreadable() -> None:
+    with pytest.raises(UnreadableError, match="without a row"):
+        read_service_status(Answer(recorded("status-healthy").output.splitlines()[0], 0))
+
+
 def test_a_service_listed_twice_is_unreadable() -> None:
     text = recorded("status-1.2").output
     with pytest.raises(UnreadableError, match="lists etcd twice"):
