@@ -104,7 +104,10 @@ def _hop(
 ) -> Hop:
     user = user or said.get("user", "") or _local_user()
     address = said.get("hostname", host)
-    actual = port or int(said.get("port", "22"))
+    try:
+        actual = port or int(said.get("port", "22"))
+    except ValueError as error:
+        raise UnreachableError(f"{settings.ssh_config} has no number as the port of {host}") from error
     tokens = {"h": address, "n": host, "p": str(actual), "r": user, "k": said.get("hostkeyalias", host)}
     identities = [_path(text, tokens) for text in said.get("identityfile", "").split("\n") if text]
     named: tuple[Path, ...] = (_path(settings.key_file, {}),) if settings.key_file else ()

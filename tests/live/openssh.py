@@ -90,7 +90,8 @@ class OpenSshServer:
             f"SetEnv HOME={self.folder} PATH={path} STAND_IN_ANSWERS={self.folder}/answers",
         ]
         config = self.folder / "sshd_config"
-        config.write_text(self.extra + _CONFIG + "\n".join(lines) + "\n")  # the first line of a name counts
+        ours = [line for line in _CONFIG.splitlines() if f"{line.split()[0]} " not in self.extra]
+        config.write_text("\n".join([self.extra, *ours, *lines]) + "\n")
         known = [
             f"[{host}]:{self.port} {Path(f'{key}.pub').read_text()}" for host in self.hosts for key in self.host_keys
         ]

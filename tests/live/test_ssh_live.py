@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,6 +31,7 @@ from scanner.probes.sh_batch import compose, parse
 from scanner.secrets import Secret
 from scanner.transports.protocol import Limits
 from scanner.transports.ssh import SshTransport
+from scanner.transports.ssh_login import log_in
 from tests.live.openssh import OpenSshServer, free_port
 
 pytestmark = pytest.mark.live
@@ -378,8 +380,13 @@ def test_a_node_behind_the_jump_host_is_verified_too_and_may_be_down(start_sshd:
     )
 
 
-def test_many_nodes_behind_one_jump_host(start_sshd: StartSshd) -> None:
-    jump, node = start_sshd("MaxStartups 10:30:100\n"), start_sshd()
+def test_many_nodes_behind_one_jump_host(start_sshd: StartSshd, monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow_log_in(*arguments: Any) -> None:
+        time.sleep(0.1)
+        log_in(*arguments)
+
+    monkeypatch.setattr("scanner.transports.ssh.log_in", slow_log_in)
+    jump, node = start_sshd("MaxStartups 10\n"), start_sshd()
     known = both_known(jump, node)
     doors = [transport(node, known_hosts=known, jump=f"127.0.0.1:{jump.port}") for _ in range(24)]
     said: list[bytes] = []
@@ -389,6 +396,8 @@ def test_many_nodes_behind_one_jump_host(start_sshd: StartSshd) -> None:
     for thread in threads:
         thread.join()
     assert said == [b"in\n"] * 24
+    # Hardly any login had to knock twice: no more than a few are under way at a time.
+    assert sum(door.usage.connections for door in doors) <= 2 * 24 + 2
 
 
 # What goes wrong underway.
