@@ -51,7 +51,7 @@ class RunningNode:
 class Lab:
     """Starts every node of a scenario on a free loopback port, and stops it at the end. A context manager.
 
-    `probes` are those that the nodes know how to answer; by default all that come with preflight.
+    `probes` are those that the nodes know how to answer; by default all that a scan could send, plugins' too.
     """
 
     def __init__(self, scenario: Scenario | str | Path, *, probes: Sequence[Probe] | None = None) -> None:
@@ -125,9 +125,9 @@ class Lab:
     def _probes(self) -> tuple[Probe, ...]:
         if self._given_probes is not None:
             return tuple(self._given_probes)
-        from scanner.probes.registry import BUILTIN
+        from scanner.prepare import known_checks
 
-        return BUILTIN
+        return known_checks()[1]
 
     @cached_property
     def _authority(self) -> CertificateAuthority:
