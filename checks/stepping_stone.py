@@ -92,7 +92,8 @@ def judge(view: ClusterView) -> Outcome:
     try:
         for rule, text in remarks(view.cluster.rules, path):
             end = failed if rule.effect == "fail" else warned
-            outcomes.append(end(_noted(text, rule), observed=observed))
+            remedy = Remediation("Plan the window, and what has to be ready before it, accordingly.", url=rule.url)
+            outcomes.append(end(_noted(text, rule), observed=observed, remediation=remedy))
     except PlanError as error:
         outcomes.append(undetermined(str(error)))
     if gaps and combine(outcomes).status is not Status.FAIL:

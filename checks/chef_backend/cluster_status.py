@@ -18,6 +18,7 @@ after a demotion, wait a minute and scan again. Do not begin an upgrade on a clu
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from packaging.version import InvalidVersion, Version
@@ -31,6 +32,9 @@ from checks.groups import enumerate_names, group
 from checks.outcome import Outcome, Remediation, Severity, Status, combine, passed, undetermined
 
 EXPECTED = "3 members, 1 leader, 2 synced followers, everything green, the same view from every backend"
+_WAIT = Remediation(
+    "Wait until the deposed leader is a follower, then scan again.", command="sudo chef-backend-ctl cluster-status"
+)
 _SYSTEMS_SINCE = Version("1.4")
 
 
@@ -56,6 +60,7 @@ def judge(view: ClusterView) -> Outcome:
             EXPECTED,
             observed,
             evidence,
+            _WAIT if finding.status is Status.WARN else None,
         )
         for finding, names in seen.items()
     ]
@@ -68,7 +73,8 @@ def judge(view: ClusterView) -> Outcome:
         text = f"the inventory lists {len(view.nodes)} backends, the cluster {listed}: each has to be asked"
         outcomes.append(undetermined(text, expected=EXPECTED, observed=observed, **evidence))
     if outcomes:
-        return combine(outcomes)
+        whole = combine(outcomes)
+        return whole if whole.status is Status.WARN else replace(whole, remediation=None)
     return passed("healthy, and all backends agree", expected=EXPECTED, observed=observed, **evidence)
 
 

@@ -56,9 +56,9 @@ def judge(view: ClusterView) -> Outcome:
         return undetermined(message, expected=EXPECTED, observed=observed, **evidence)
     version = known[0][1]
     if doubts:
-        return warned(
-            f"{version} on all web nodes, with doubts{tail}", expected=EXPECTED, observed=observed, **evidence
-        )
+        remedy = Remediation("Correct `current` in the inventory; where libraries disagree, copy the folder anew.")
+        message = f"{version} on all web nodes, with doubts{tail}"
+        return warned(message, expected=EXPECTED, observed=observed, remediation=remedy, **evidence)
     if len(found) == 1:
         return not_applicable(f"one web node ({version}): nothing to compare", observed=observed, **evidence)
     declared = [name for name, _, read in known if not read]

@@ -27,6 +27,7 @@ from checks.secret_server.facts import EncryptionConfig
 from checks.secret_server.vendor import CLUSTERING_URL, ENCRYPTION_URL
 
 EXPECTED = "the same SHA-256 on all web nodes"
+_COPIED = Remediation('Restore each node\'s own file from its backup; where DPAPI is off, declare dpapi = "off".')
 
 
 def judge(view: ClusterView) -> Outcome:
@@ -61,9 +62,8 @@ def judge(view: ClusterView) -> Outcome:
         copies = [enumerate_names(names) for _, names in groups.members if len(names) > 1]
         if copies:
             message = f"{', '.join(copies)} have the same file although DPAPI is on: a copy works on one machine only"
-            return warned(
-                _with(message, gaps), expected="a file of its own on each node", observed=observed, **evidence
-            )
+            wanted = "a file of its own on each node"
+            return warned(_with(message, gaps), expected=wanted, observed=observed, remediation=_COPIED, **evidence)
         if absent or len(hashed) < 2:
             return undetermined(_with("too few nodes to compare", gaps), observed=observed, **evidence)
         message = "DPAPI is on: the file differs on every machine by design, so the hashes tell nothing"

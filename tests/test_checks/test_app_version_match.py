@@ -82,6 +82,8 @@ def test_a_declaration_that_is_wrong_is_a_warning(cluster: Clusters, webs: Webs)
     outcome = judge(webs(cluster(current="10.9.000033"), OLD, OLD))
     assert outcome.status is Status.WARN
     assert "web1: the inventory declares 10.9.000033, the node says 10.9.000005" in outcome.message
+    assert outcome.remediation is not None
+    assert "Correct `current`" in outcome.remediation.summary
 
 
 def test_a_malformed_declaration_is_told(cluster: Clusters, webs: Webs) -> None:

@@ -100,11 +100,14 @@ def test_a_deposed_leader_warns(backends: Backends) -> None:
     outcome = everywhere(backends, table("deposed"), services("deposed"))
     assert outcome.status is Status.WARN
     assert "backend-1 is a deposed_leader" in outcome.message
+    assert outcome.remediation is not None
+    assert "Wait" in outcome.remediation.summary
 
 
 def test_a_deposed_leader_excuses_nothing_else(backends: Backends) -> None:
     outcome = everywhere(backends, table("deposed"), services("dead-but-green"))
     assert outcome.status is Status.FAIL
+    assert outcome.remediation is None
 
 
 def test_counts_that_only_a_deposed_leader_explains_fail_without_one(backends: Backends) -> None:

@@ -74,6 +74,8 @@ def test_a_copied_file_under_dpapi_is_a_warning(
     outcome = judge(webs(cluster(dpapi="on"), *files))
     assert outcome.status is Status.WARN
     assert outcome.message.startswith(f"{names} have the same file although DPAPI is on")
+    assert outcome.remediation is not None
+    assert "own file" in outcome.remediation.summary
 
 
 def test_a_copied_file_is_told_though_a_node_is_down(cluster: Clusters, webs: Webs) -> None:
