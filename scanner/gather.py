@@ -12,11 +12,8 @@ from dataclasses import dataclass, field, replace
 from checks.facts import Contact, Unknown
 from scanner.errors import NodeError, ProtocolError
 from scanner.inventory.model import Node
-from scanner.probes.probe import Answer, Probe, UnreadableError
+from scanner.probes.probe import LANGUAGE, Answer, Probe, UnreadableError
 from scanner.transports.protocol import Limits, Transport, Usage
-
-LANGUAGE = {"winrm": "powershell", "ssh": "sh", "tds": "tds"}
-"""What each transport's nodes are spoken to in."""
 
 _ANSWER_SHARE = 0.15
 """Share of a node's time that is kept for its answer's way home: the script stops asking before its deadline."""

@@ -124,8 +124,9 @@ def _review(job: Job) -> Iterator[str]:
 
 
 def _sent(node: Node, probes: Iterable[Probe], timeout_s: float, probe_bytes: int) -> Iterator[str]:
-    from scanner.gather import LANGUAGE, script_budget_s
+    from scanner.gather import script_budget_s
     from scanner.probes import powershell_batch, sh_batch
+    from scanner.probes.probe import LANGUAGE
 
     spoken = [probe for probe in probes if probe.language == LANGUAGE[node.transport]]
     yield f"# over {node.transport}, one connection, one command; each run puts a random number for {NONCE_SHOWN}"

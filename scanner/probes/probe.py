@@ -8,6 +8,9 @@ from typing import Literal
 
 Language = Literal["sh", "powershell", "tds"]
 
+LANGUAGE: dict[str, Language] = {"winrm": "powershell", "ssh": "sh", "tds": "tds"}
+"""What the nodes of each transport are spoken to in."""
+
 
 class UnreadableError(Exception):
     """An answer that cannot be made into the fact. The message is one line, says why, and shows the offending line."""

@@ -6,11 +6,10 @@ from collections.abc import Iterable, Sequence
 
 from checks.check import Check
 from checks.evaluation import concerns
-from scanner.gather import LANGUAGE
 from scanner.inventory.model import Node
 from scanner.probes import chef_backend, secret_server
 from scanner.probes.contact import CONTACT_PROBES
-from scanner.probes.probe import Probe
+from scanner.probes.probe import LANGUAGE, Probe
 
 BUILTIN: tuple[Probe, ...] = (
     *CONTACT_PROBES,
