@@ -12,9 +12,8 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Self
 
-from scanner.lab import chef, toml_text
+from scanner.lab import linux, toml_text
 from scanner.lab.certificates import CertificateAuthority, CertificatePair, TlsFiles
-from scanner.lab.chef import CommandOutput
 from scanner.lab.listener import LOOPBACK
 from scanner.lab.scenario import ClusterScenario, NodeScenario, Scenario, load_scenario
 from scanner.lab.ssh_server import SERVER_FAULTS, Login, SshServer, generate_key, public_key
@@ -28,7 +27,6 @@ MACHINE = "LAB"
 USER = "preflight"
 _SLOW_S = 2.0
 """What a process takes under the fault `slow`: more than one operation timeout of the lab's server."""
-_FORBIDDEN = CommandOutput("sudo: a password is required\n", 1)
 
 
 @dataclass(slots=True)
@@ -193,7 +191,7 @@ class Lab:
         )
         server = SshServer(
             login,
-            partial(_sh_answer, node, cluster),
+            partial(linux.answer, node, cluster),
             probes=self._probes,
             fault=node.fault if node.fault in SERVER_FAULTS else "",
             slow=node.slow,
@@ -275,30 +273,3 @@ def _powershell(
 def _with_odd_bytes(request: ProcessRequest, *, execute: Callable[[ProcessRequest], ProcessOutput]) -> ProcessOutput:
     done = execute(request)
     return ProcessOutput(b"caf\xe9 \xff\xfe\r\n" + done.stdout, done.stderr, done.exit_code)
-
-
-def _sh_answer(node: NodeScenario, cluster: ClusterScenario, probe_id: str, sudo: bool) -> CommandOutput:
-    """What a probe prints on a Linux node."""
-    if sudo and node.fault == "sudo-denied":
-        return _FORBIDDEN
-    if sudo and node.fault == "sudo-missing":
-        return CommandOutput("sh: 1: sudo: not found\n", 127)
-    if probe_id in node.answers:
-        return node.answers[probe_id]
-    if probe_id == "shell":
-        return CommandOutput("Linux\n")
-    speak = chef.PROBES.get(probe_id)
-    if speak is None or node.name not in cluster.backends:
-        return CommandOutput(f"sh: 1: {probe_id}: not found\n", 127)
-    if node.fault == "command-missing":
-        return _without_chef(probe_id, sudo)
-    return speak(node.name, cluster.backends)
-
-
-def _without_chef(probe_id: str, sudo: bool) -> CommandOutput:
-    if probe_id == "chef-leader-flags":
-        return CommandOutput("ls: cannot access '/var/opt/chef-backend/leaderl/data': No such file or directory\n", 2)
-    if probe_id == "chef-version":
-        manifest = "/opt/chef-backend/version-manifest.txt"
-        return CommandOutput(f"head: cannot open '{manifest}' for reading: No such file or directory\n", 1)
-    return CommandOutput(f"{'sudo' if sudo else 'sh: 1'}: chef-backend-ctl: command not found\n", 1 if sudo else 127)
