@@ -1,23 +1,17 @@
 """SSH: one connection, one `sh -s` with the whole script on its standard input, and out again.
 
-paramiko's Transport is used directly, and tuned: our own undelayed socket, curve25519 and AES-GCM first, no group
-exchange, parsed keys and known_hosts shared between nodes. None of the library's timeouts bounds the whole; a watchdog
-does.
+None of the library's timeouts bounds the whole conversation, so a watchdog does, by cutting the sockets.
 """
 
 from __future__ import annotations
 
-import logging
 import random
 import threading
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
-from typing import Any, ClassVar
 
 import paramiko
-from paramiko.message import Message
-from paramiko.packet import Packetizer
 
 from scanner.errors import (
     AnswerTooLargeError,
@@ -29,41 +23,16 @@ from scanner.errors import (
 )
 from scanner.inventory.model import Node, SshSettings
 from scanner.transports.deadline import Deadline
-from scanner.transports.known_hosts import HostKey
 from scanner.transports.protocol import Limits, Usage
+from scanner.transports.ssh_client import FOR_EVER_S, Client
 from scanner.transports.ssh_config import Hop, route
 from scanner.transports.ssh_errors import Phase, translate
 from scanner.transports.ssh_login import log_in
 from scanner.transports.ssh_socket import Stream, Wire, dial
 from scanner.transports.ssh_trust import Trust
 
-_LOG = "scanner.transports.ssh.paramiko"
-# What it reports comes back as exceptions; its tracebacks would end up on the user's terminal.
-logging.getLogger(_LOG).setLevel(logging.CRITICAL + 1)
-
-_CURVE25519 = "curve25519-sha256@libssh.org"
-_KEX = (
-    "curve25519-sha256",
-    _CURVE25519,
-    "ecdh-sha2-nistp256",
-    "ecdh-sha2-nistp384",
-    "ecdh-sha2-nistp521",
-    "diffie-hellman-group14-sha256",
-    "diffie-hellman-group16-sha512",
-    "mlkem768x25519-sha256",
-)
-_CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes192-ctr", "aes256-ctr")
-_MACS = (
-    "hmac-sha2-256-etm@openssh.com",
-    "hmac-sha2-512-etm@openssh.com",
-    "hmac-sha2-256",
-    "hmac-sha2-512",
-    "hmac-sha1",
-)
 _BANNER_S = 15.0
 """A loaded sshd may take so long to say its version, however short the connect timeout."""
-_FOR_EVER_S = 1e6
-"""For the library's own timeouts: the watchdog is the one that counts."""
 _STALE_S = 30.0
 """A connection that waited longer than this for its turn may have run into the server's LoginGraceTime."""
 _CHUNK = 256 * 1024
@@ -72,26 +41,6 @@ _jump_logins: dict[str, threading.BoundedSemaphore] = {}
 _jump_lock = threading.Lock()
 _JUMP_LOGINS = 6
 """Logins to one jump host at a time: sshd drops some of those beyond ten (MaxStartups 10:30:100)."""
-
-
-class _Packets(Packetizer):
-    """Without the timer thread that lives on for 15 s after a failed handshake."""
-
-    def start_handshake(self, timeout: float) -> None:
-        """Nothing: the watchdog bounds the handshake as well."""
-
-
-class _Transport(paramiko.Transport):
-    """Remembers why the server hung up; and knows curve25519 by its standard name as well (RFC 8731)."""
-
-    farewell = ""
-    _kex_info: ClassVar[dict[str, Any]] = {**paramiko.Transport._kex_info}  # type: ignore[attr-defined]  # noqa: SLF001
-    if _CURVE25519 in _kex_info:
-        _kex_info["curve25519-sha256"] = _kex_info[_CURVE25519]
-
-    def _parse_disconnect(self, message: Message) -> None:
-        message.get_int()
-        self.farewell = message.get_text()
 
 
 class SshTransport:
@@ -110,7 +59,7 @@ class SshTransport:
         self._phase = Phase.CONNECT
         self._place = node.host
         self._streams: list[Stream] = []
-        self._transports: list[_Transport] = []
+        self._clients: list[Client] = []
         self._output: list[bytes] = []
 
     def run(self, script: str) -> bytes:
@@ -131,10 +80,10 @@ class SshTransport:
     def close(self) -> None:
         """Close everything, and wait for the library's threads to end."""
         self._cut()
-        for transport in reversed(self._transports):
-            if transport.ident is not None:
-                transport.join(2.0)
-        self._transports.clear()
+        for client in reversed(self._clients):
+            if client.ident is not None:
+                client.join(2.0)
+        self._clients.clear()
         self._streams.clear()
         self._output.clear()
 
@@ -142,9 +91,9 @@ class SshTransport:
         """Make every blocked call return, from any thread. Sockets first: closing a channel talks to its peer."""
         for stream in list(self._streams):
             stream.cut()
-        for transport in reversed(list(self._transports)):
+        for client in reversed(list(self._clients)):
             with suppress(Exception):
-                transport.close()
+                client.close()
         for stream in list(self._streams):
             stream.close()
 
@@ -156,7 +105,7 @@ class SshTransport:
             self._place,
             greeting=stream.greeting if stream else b"",
             ended=bool(stream and stream.ended),
-            farewell=self._transports[-1].farewell if self._transports else "",
+            farewell=self._clients[-1].farewell if self._clients else "",
         )
         told.partial = b"".join(self._output)
         return told
@@ -204,9 +153,9 @@ class SshTransport:
         self._streams.append(stream)
         return stream
 
-    def _reach(self, hops: Sequence[Hop], stream: Stream | None, deadline: Deadline) -> _Transport:
+    def _reach(self, hops: Sequence[Hop], stream: Stream | None, deadline: Deadline) -> Client:
         """Through all jump hosts to the node, logged in everywhere."""
-        via: _Transport | None = None
+        via: Client | None = None
         for hop in hops[:-1]:
             turn = _jump_login(hop)
             if not turn.acquire(timeout=deadline.remaining_s):
@@ -217,14 +166,14 @@ class SshTransport:
                 turn.release()
         return self._enter(hops[-1], via, stream, deadline)
 
-    def _enter(self, hop: Hop, via: _Transport | None, stream: Stream | None, deadline: Deadline) -> _Transport:
+    def _enter(self, hop: Hop, via: Client | None, stream: Stream | None, deadline: Deadline) -> Client:
         trust = Trust(hop)
         for last in (False, True):
             stream = stream or self._connect(hop, via, deadline)
             if deadline.fired:  # the watchdog may have come by before there was anything to cut
                 self._cut()
             try:
-                transport = self._shake_hands(hop, trust, stream)
+                client = self._shake_hands(hop, trust, stream)
             except (EOFError, OSError, paramiko.SSHException):
                 # sshd drops connections of a burst before their banner (MaxStartups); that is worth one more knock.
                 if last or deadline.fired or not stream.ended or stream.greeting.strip() not in _DROPPED:
@@ -235,16 +184,16 @@ class SshTransport:
             else:
                 break
         self._phase = Phase.LOGIN
-        log_in(transport, hop, deadline)
-        return transport
+        log_in(client, hop, deadline)
+        return client
 
-    def _connect(self, hop: Hop, via: _Transport | None, deadline: Deadline) -> Stream:
+    def _connect(self, hop: Hop, via: Client | None, deadline: Deadline) -> Stream:
         if via is None:
             return self._dial(hop, min(hop.connect_timeout_s, deadline.remaining_s or 0.1))
         self._phase, self._place = Phase.CONNECT, hop.place
         self.usage.connections += 1
         try:
-            wire = via.open_channel("direct-tcpip", (hop.host, hop.port), ("127.0.0.1", 0), timeout=_FOR_EVER_S)
+            wire = via.open_channel("direct-tcpip", (hop.host, hop.port), ("127.0.0.1", 0), timeout=FOR_EVER_S)
         except paramiko.ChannelException as error:
             hint = "check host and port as seen from the jump host, and AllowTcpForwarding there"
             raise UnreachableError(
@@ -252,31 +201,23 @@ class SshTransport:
             ) from error
         return self._track(wire)
 
-    def _shake_hands(self, hop: Hop, trust: Trust, stream: Stream) -> _Transport:
+    def _shake_hands(self, hop: Hop, trust: Trust, stream: Stream) -> Client:
         self._phase = Phase.HANDSHAKE
-        transport = _Transport(stream, packetizer_class=_Packets)  # type: ignore[arg-type]  # socket-like is enough
-        transport.set_log_channel(_LOG)
-        self._transports.append(transport)
-        options = transport.get_security_options()
-        options.kex = tuple(name for name in _KEX if name in transport._kex_info)  # noqa: SLF001  FIPS builds lack some
-        options.ciphers, options.digests = _CIPHERS, _MACS
-        options.key_types = trust.algorithms()
-        transport.banner_timeout = max(_BANNER_S, hop.connect_timeout_s)
-        transport.auth_timeout = transport.channel_timeout = transport.clear_to_send_timeout = _FOR_EVER_S
-        transport.start_client()
-        key = transport.get_remote_server_key()
-        trust.check(HostKey(key.get_name(), key.asbytes()))
-        return transport
+        client = Client(stream)
+        self._clients.append(client)
+        key = client.shake_hands(trust.algorithms(), banner_s=max(_BANNER_S, hop.connect_timeout_s))
+        trust.check(key)
+        return client
 
-    def _ask(self, transport: _Transport, script: bytes) -> bytes:
+    def _ask(self, client: Client, script: bytes) -> bytes:
         self._phase = Phase.RUN
-        channel = transport.open_session()
+        channel = client.open_session()
         channel.set_combine_stderr(True)
         self.usage.commands += 1
         try:
             channel.exec_command("sh -s")
         except paramiko.SSHException as error:
-            if not transport.is_active():
+            if not client.is_active():
                 raise
             raise RefusedError(f"{self._place} refuses to run commands", hint=_HINT_ACCOUNT) from error
         with suppress(OSError):  # a shell that ended early has said why
@@ -295,9 +236,9 @@ class SshTransport:
             return output
         if status > 0:
             raise _refusal(self._place, status, output)
-        if transport.is_active():
+        if client.is_active():
             raise ConnectionLostError(f"{self._place}: the shell was killed before it was done", partial=output)
-        raise transport.get_exception() or EOFError
+        raise client.get_exception() or EOFError
 
 
 _HINT_ACCOUNT = "log in there and run `sh -s` by hand; look at the account's login shell and at ForceCommand"
