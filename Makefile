@@ -27,8 +27,10 @@ types: $(READY)
 readme: $(READY)
 	PYTHONPATH=. $(BIN)/python tests/contract/test_readme.py
 
+# Wall and CPU per node, for 1 to 256 of them; takes minutes.
 bench: $(READY)
-	$(BIN)/python benchmarks/nodes.py
+	$(BIN)/python benchmarks/ssh_nodes.py
+	$(BIN)/python benchmarks/winrm_nodes.py
 
 wheel: $(READY)
 	$(BIN)/python -m build --wheel --outdir dist .
