@@ -78,11 +78,12 @@ def _parse(path: Path, passphrase: Secret | None) -> tuple[paramiko.PKey, ...]:
             if password is None:
                 raise
             key = parse(data, None)
-    except TypeError as error:
-        hint = "set `passphrase_env`, `passphrase_file` or `passphrase_command`, or add the key to an ssh-agent"
-        raise LockedKeyError(f"key file {path} is encrypted, and there is no passphrase", hint=hint) from error
-    except ValueError as error:
-        if passphrase and _is_encrypted(data):
+    except (TypeError, ValueError) as error:
+        # Which of the two says that a passphrase is missing depends on the version of cryptography.
+        if password is None and (isinstance(error, TypeError) or _is_encrypted(data)):
+            hint = "set `passphrase_env`, `passphrase_file` or `passphrase_command`, or add the key to an ssh-agent"
+            raise LockedKeyError(f"key file {path} is encrypted, and there is no passphrase", hint=hint) from error
+        if _is_encrypted(data):
             raise AuthenticationError(f"the passphrase does not open key file {path}") from error
         raise AuthenticationError(f"key file {path} holds no private key that can be read") from error
     except UnsupportedAlgorithm as error:
