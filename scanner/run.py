@@ -5,8 +5,8 @@ from __future__ import annotations
 import concurrent.futures
 import threading
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -115,7 +115,7 @@ def scan(
         results=(*job.failures, *results),
         partial=not complete,
         strict=job.strict,
-        notices=job.notices,
+        notices=(*job.notices, *_unfinished(job, said)),
     )
 
 
@@ -134,14 +134,16 @@ def _gather(
     work: Callable[[NodeCall], NodeAnswers] = (
         partial(ask, gate=gate) if isinstance(pool, concurrent.futures.ThreadPoolExecutor) else ask
     )
-    pending: set[concurrent.futures.Future[NodeAnswers]] = set()
+    asked: dict[concurrent.futures.Future[NodeAnswers], NodeCall] = {}
     try:
-        pending = {pool.submit(work, call) for call in calls}
+        for call in calls:
+            asked[pool.submit(work, call)] = call
+        pending = set(asked)
         progress(Progress(len(calls), 0, 0, 0))
         while pending:
             finished, pending = concurrent.futures.wait(pending, _POLL_S, concurrent.futures.FIRST_COMPLETED)
             for future in finished:
-                answers = future.result()
+                answers = _result(future, asked[future])
                 said[answers.cluster, answers.node] = answers
                 failing += answers.failure is not None
                 progress(Progress(len(calls), len(said), failing, gate.active, answers))
@@ -149,25 +151,44 @@ def _gather(
                 progress(Progress(len(calls), len(said), failing, gate.active))
         complete = True
     except KeyboardInterrupt:
-        _leave(pool, pending)
+        with suppress(KeyboardInterrupt):  # whoever asks twice gets what is finished without the farewells
+            _leave(pool, asked)
     finally:
         # After an interrupt nobody waits for nodes that may take a minute yet; the CLI ends the process.
         pool.shutdown(wait=complete, cancel_futures=True)
     return said, complete
 
 
-def _leave(pool: concurrent.futures.Executor, pending: set[concurrent.futures.Future[NodeAnswers]]) -> None:
+def _result(future: concurrent.futures.Future[NodeAnswers], call: NodeCall) -> NodeAnswers:
+    """What the node said; where the asking itself failed, that is this node's error and nobody else's."""
+    try:
+        return future.result()
+    except Exception as defect:  # noqa: BLE001  an engine that lost its worker, a defect of ours: the others stand
+        cause = " ".join(f"unexpected {type(defect).__name__}: {defect}".split())
+        node = call.node
+        hint = "this is a defect of preflight; please report it"
+        return NodeAnswers(node.cluster, node.name, node.host, node.transport, failure=cause, hint=hint)
+
+
+def _leave(pool: concurrent.futures.Executor, asked: Iterable[concurrent.futures.Future[NodeAnswers]]) -> None:
     """End the conversations under way, so that no shell stays open on a node; within seconds, or not at all."""
     pool.shutdown(wait=False, cancel_futures=True)
     ends = time.monotonic() + _FAREWELL_S
     # Again and again: a node whose connection is only being made has no deadline yet that could be ended.
-    while time.monotonic() < ends and not all(future.done() for future in pending):
+    while time.monotonic() < ends and not all(future.done() for future in asked):
         end_all()
-        concurrent.futures.wait(pending, _POLL_S)
+        concurrent.futures.wait(asked, _POLL_S)
 
 
 def _order(job: Job) -> list[NodeKey]:
     return [(cluster.name, node.name) for cluster, _ in job.clusters for node in cluster.nodes]
+
+
+def _unfinished(job: Job, said: Mapping[NodeKey, NodeAnswers]) -> Iterable[str]:
+    """Nodes without any result are named, so that an interrupted scan does not pass them over in silence."""
+    missing = [f"{cluster}.{node}" for cluster, node in _order(job) if (cluster, node) in job.chosen - said.keys()]
+    if missing:
+        yield f"interrupted before these nodes had answered: {', '.join(missing)}"
 
 
 def _facts(job: Job, said: Mapping[NodeKey, NodeAnswers]) -> dict[NodeKey, dict[type, object]]:

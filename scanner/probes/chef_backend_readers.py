@@ -17,15 +17,16 @@ from checks.chef_backend.facts import (
 )
 from scanner.probes.probe import Answer, UnreadableError
 
-_LINE_CHARS = 2_000
+_LINE_CHARS = 1_000
+_TEXT_CHARS = 64 * 1024
 LEADERL_DATA = "/var/opt/chef-backend/leaderl/data"
 
 _CTL = "chef-backend-ctl"
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 _GAP = re.compile(r"\s{2,}|\t")
 _GUID = re.compile(r"[0-9a-f]{32}")
-# Printed by sudo and by shells beside a good answer; they say nothing about Chef.
-_NOISE = re.compile(r"sudo: unable to resolve host|.*warning: setlocale:", re.IGNORECASE)
+# Printed by sudo, shells and the Ruby interpreter beside a good answer; they say nothing about Chef.
+_NOISE = re.compile(r"sudo: unable to resolve host|.*warning: setlocale:|/\S+\.rb:\d+: warning: ", re.IGNORECASE)
 _SUDO_PASSWORD = re.compile(
     r"sudo(-rs)?: .*(password is required|terminal is required|no tty present|must have a tty"
     r"|authentication is required)",
@@ -88,7 +89,7 @@ def read_service_status(answer: Answer) -> ServiceStatus:
     for name, count in names.items():
         if count > 1:
             raise UnreadableError(f"`{what}` lists {name} twice")
-    return ServiceStatus(services, systems)
+    return ServiceStatus(services, systems, answer.exit_code)
 
 
 def read_leader_flags(answer: Answer) -> LeaderFlags:
@@ -121,6 +122,8 @@ def read_version(answer: Answer) -> ChefBackendVersion:
 
 def _lines(answer: Answer, what: str) -> list[str]:
     """The printed lines without colours, blank ends and known noise; refusals are raised here."""
+    if len(answer.output) > _TEXT_CHARS:
+        raise UnreadableError(f"`{what}` printed {len(answer.output)} characters: {_short(answer.output)!r}")
     text = _ANSI.sub("", answer.output).replace("\u00a0", " ").replace("\r", "\n")
     lines = [line.strip() for line in text.split("\n")]
     for line in lines:
@@ -136,7 +139,10 @@ def _lines(answer: Answer, what: str) -> list[str]:
             )
         if _SUDO_DENIED.search(line):
             raise UnreadableError(f"sudo does not allow `{what}` (allow it with NOPASSWD in sudoers): {_short(line)}")
-    if answer.exit_code != 0:
+    if answer.exit_code == 0:
+        # It let the command run, and what else it complains of (limits, its own files) is its own affair.
+        lines = [line for line in lines if not line.startswith("sudo: ")]
+    else:
         for line in lines:
             if _NO_SUDO.search(line):
                 raise UnreadableError("sudo is not there (leave out `sudo`, and log in as root)")

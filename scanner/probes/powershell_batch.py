@@ -15,6 +15,7 @@ import json
 import re
 import zlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import resources
 
@@ -24,10 +25,11 @@ from scanner.probes.probe import Answer, Probe
 PARTS = ("guard.ps1", "accessors.ps1", "prelude.ps1", "iis.ps1", "roots.ps1")
 """What every script holds, in this order."""
 
-MAX_JSON_BYTES = 64 * 1024 * 1024
-"""An answer that unpacks to more than this is taken for an attack."""
+MAX_JSON_BYTES = 8 * 1024 * 1024
+"""An answer that unpacks to more than this is taken for an attack: Python's lists need up to 25 times as much."""
 
 _NONCE = re.compile(r"[0-9A-Za-z]{8,64}")
+_DAY_MS = 86_400_000
 _OPTION_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -154,7 +156,7 @@ def _unpack(output: bytes, nonce: str) -> tuple[Mapping[str, object], object]:
     form, body = frame[1], frame[2]
     if form == b"mode":
         raise _BadFrameError(
-            f"PowerShell on the node is in {body.decode()} mode (AppLocker or WDAC), which forbids what the probes"
+            f"PowerShell on the node is in {body[:40].decode()} mode (AppLocker or WDAC), which forbids what the probes"
             " need; allow the scanner's account full language mode"
         )
     try:
@@ -198,12 +200,13 @@ def _answer(probes: Mapping[str, object], probe_id: str, budget_ms: object) -> A
     if not isinstance(entry, dict):
         return Unknown("the node's answer leaves this probe out")
     if entry.get("late") is True:
-        budget = f" of {budget_ms / 1000:g} s" if isinstance(budget_ms, int) else ""
+        budget = f" of {budget_ms / 1000:g} s" if isinstance(budget_ms, int) and 0 < budget_ms < _DAY_MS else ""
         return Unknown(f"not asked: the probes before it had used up the time budget{budget}; raise --timeout")
     if isinstance(entry.get("error"), str):
         return Answer(entry["error"], 1)
     if isinstance(entry.get("cut"), str):
         return Answer(entry["cut"], 0, truncated=True)
     if "value" in entry:
-        return Answer(json.dumps(entry["value"]), 0)
+        with suppress(ValueError, RecursionError):  # nested just less deeply than the reader of the whole minds
+            return Answer(json.dumps(entry["value"]), 0)
     return Unknown("the node's answer to this probe is damaged")

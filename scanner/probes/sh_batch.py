@@ -119,8 +119,8 @@ def parse(output: bytes, *, nonce: str, probe_ids: Sequence[str]) -> dict[str, A
     frame = re.compile(
         rb"(?:\A|\n)"
         + mark
-        + rb" (?:begin (?P<begin>\S+)(?: (?P<seconds>\d+) (?P<bytes>\d+))?"
-        + rb"|end (?P<end>\S+) (?P<exit>\d+)|late (?P<late>\S+)|(?P<done>done))\r?(?=\n)"
+        + rb" (?:begin (?P<begin>\S+)(?: (?P<seconds>\d{1,9}) (?P<bytes>\d{1,18}))?"
+        + rb"|end (?P<end>\S+) (?P<exit>\d{1,9})|late (?P<late>\S+)|(?P<done>done))\r?(?=\n)"
     )
     answers: dict[str, Answer | Unknown] = {}
     begun: re.Match[bytes] | None = None

@@ -44,8 +44,26 @@ FOR_EVER_S = 1e6
 """For the library's own timeouts: the watchdog is the one that counts."""
 
 
+_PACKET_BYTES = 512 * 1024
+"""No server sends larger packets: RFC 4253, 6.1 asks for 35,000 bytes, OpenSSH allows 256 KiB."""
+_CONNECTION_BYTES = 64 * 1024 * 1024
+"""Far more than any answer that is taken; a server that minds no window could fill the memory while nobody reads."""
+
+
 class _Packets(Packetizer):
-    """Without the timer thread that lives on for 15 s after a failed handshake."""
+    """Bounded in size, and without the timer thread that lives on for 15 s after a failed handshake."""
+
+    def __init__(self, wire: Any) -> None:
+        super().__init__(wire)
+        self._read = 0
+
+    def read_all(self, n: int, check_rekey: bool = False) -> bytes:
+        """Exactly `n` bytes. Raises SSHException where a packet, or all of them together, claim too much."""
+        if n > _PACKET_BYTES or self._read + n > _CONNECTION_BYTES:
+            raise paramiko.SSHException(f"a packet of {n} bytes after {self._read} others")
+        data: bytes = super().read_all(n, check_rekey)
+        self._read += len(data)
+        return data
 
     def start_handshake(self, timeout: float) -> None:
         """Nothing: the watchdog bounds the handshake as well."""

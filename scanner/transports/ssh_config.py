@@ -112,7 +112,7 @@ def _hop(
     identities = [_path(text, tokens) for text in said.get("identityfile", "").split("\n") if text]
     named: tuple[Path, ...] = (_path(settings.key_file, {}),) if settings.key_file else ()
     # ssh -G lists OpenSSH's own default names where the file names no key.
-    if not named and any(path.parent != Path("~/.ssh").expanduser() or path.name[:3] != "id_" for path in identities):
+    if not named and any(path.parent != _path("~/.ssh", {}) or path.name[:3] != "id_" for path in identities):
         named = tuple(identities)
     if settings.known_hosts:
         known_hosts = [settings.known_hosts]
@@ -150,7 +150,7 @@ def _agent(configured: str, tokens: Mapping[str, str]) -> str:
 def _path(text: str, tokens: Mapping[str, str]) -> Path:
     """A file's name with `~` and OpenSSH's % tokens filled in."""
     if tokens and "%" in text:
-        known = {"%": "%", "d": str(Path.home()), "u": _local_user(), "l": socket.gethostname(), **tokens}
+        known = {"%": "%", "d": str(_path("~", {})), "u": _local_user(), "l": socket.gethostname(), **tokens}
         parts = text.split("%")
         text = parts[0]
         skip = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from scanner.errors import UntrustedPeerError
@@ -81,7 +82,7 @@ class Trust:
         raise UntrustedPeerError(f"host key of {self._name} is {key}, pinned is {pinned}", hint=hint)
 
     def _accept(self, key: HostKey) -> Known:
-        path = self._hop.known_hosts[0] if self._hop.known_hosts else Path("~/.ssh/known_hosts").expanduser()
+        path = self._hop.known_hosts[0] if self._hop.known_hosts else Path(os.path.expanduser("~/.ssh/known_hosts"))  # noqa: PTH111  Path.expanduser raises without a home
         try:
             return shared(path).accept(self._name, key)
         except OSError as error:

@@ -220,6 +220,9 @@ class Channel(Transport):
 
     def _get_message_response_text(self, response: requests.Response) -> bytes:
         text: bytes = super()._get_message_response_text(response)
+        if b"\0" in text:
+            # In UTF-16 the next line would find nothing.
+            raise ProtocolError("the answer is not in UTF-8, in which it was asked for")
         if b"<!ENTITY" in text:
             # SOAP has no document types (SOAP 1.2, part 1, 5), and entities can be made to fill the memory.
             raise ProtocolError("the answer defines XML entities: no SOAP message does")

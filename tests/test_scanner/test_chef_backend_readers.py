@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -233,7 +234,37 @@ def test_a_flood_on_one_line_is_shortened() -> None:
     assert len(str(caught.value)) < 1_000
 
 
+@pytest.mark.parametrize("unit", ["sudo: ", "sudo-rs: terminal ", "a", ": sudo: command "])
+@pytest.mark.parametrize("length", [500_000, 60_000])
+def test_patterns_do_not_take_long_over_what_a_node_makes_up(unit: str, length: int) -> None:
+    line = (unit * 1000)[:990] + "\n"
+    started = time.process_time()
+    with pytest.raises(UnreadableError):
+        read_cluster_status(Answer(line * (length // len(line)), 1))
+    assert time.process_time() - started < 1
+
+
 def test_nothing_that_prints_secrets_or_changes_anything_is_asked() -> None:
     for probe in PROBES:
         assert not re.search(r"gen-server-config|show-config|set-|upgrade|>[^&/ ]|>>", probe.script), probe.id
         assert pickle.loads(pickle.dumps(probe)) == probe
+
+
+RUBY = "/opt/chef-backend/embedded/lib/ruby/2.5.0/x.rb:12: warning: constant ::Fixnum is deprecated"
+
+
+@pytest.mark.parametrize("line", ["sudo: setrlimit(RLIMIT_CORE): Operation not permitted", RUBY])
+@pytest.mark.parametrize("before", [True, False])
+def test_what_sudo_and_ruby_mutter_beside_a_good_table_is_ignored(line: str, *, before: bool) -> None:
+    text = recorded("cluster-status-healthy").output
+    answer = Answer(f"{line}\n{text}" if before else f"{text}{line}\n", 0)
+    assert list(read_cluster_status(answer).members) == HEALTHY
+
+
+def test_what_sudo_mutters_is_shown_where_the_command_failed() -> None:
+    with pytest.raises(UnreadableError, match="exit code 1: sudo: setrlimit"):
+        read_cluster_status(Answer("sudo: setrlimit(RLIMIT_CORE): Operation not permitted\n", 1))
+
+
+def test_the_exit_code_of_the_status_is_kept() -> None:
+    assert read_service_status(recorded("status-healthy", 1)).exit_code == 1

@@ -103,6 +103,8 @@ def test_a_truncated_answer_is_unknown_and_says_so(kept: int) -> None:
         (raw("plain", b"[1]"), "damaged"),
         (raw("plain", b'{"probes": NaN}'), "damaged"),
         (raw("gzip", gzip.compress(b"{}" * 999)[:20]), "damaged"),
+        (raw("plain", b'{"probes": {"first": {"value": 1' + b"0" * 5000 + b"}}}"), "damaged"),
+        (f"{NONCE}:mode:{'A' * 1000}:{NONCE}".encode(), f"in {'A' * 40} mode"),
         (f"{NONCE}:mode:ConstrainedLanguage:{NONCE}".encode(), "ConstrainedLanguage mode (AppLocker or WDAC)"),
     ],
 )
@@ -116,7 +118,22 @@ def test_what_cannot_be_read_is_unknown_with_the_reason(output: bytes, said: str
 def test_a_gzip_bomb_is_not_unpacked() -> None:
     bomb = gzip.compress(b" " * (MAX_JSON_BYTES + 1), compresslevel=1)
     (reason,) = reasons(raw("gzip", bomb))
-    assert "unpacks to more than 64 MB" in reason
+    assert "unpacks to more than 8 MB" in reason
+
+
+@pytest.mark.parametrize("budget", ["1" + "0" * 400, "-1", "1e999", "true", "[]"])
+def test_a_late_probe_is_late_whatever_the_budget_claims_to_be(budget: str) -> None:
+    answers = parse(
+        raw("plain", b'{"budget_ms":%s,"probes":{"first":{"late":true}}}' % budget.encode()), nonce=NONCE, probe_ids=IDS
+    )
+    assert isinstance(answers["first"], Unknown)
+    assert "used up the time budget; raise" in answers["first"].reason or "of 0.001 s" in answers["first"].reason
+
+
+@pytest.mark.parametrize("depth", [800, 900, 950, 980, 1000, 1100, 5000])
+def test_deep_nesting_never_raises(depth: int) -> None:
+    body = b'{"probes":{"first":{"value":' + b"[" * depth + b"]" * depth + b"}}}"
+    assert set(parse(raw("plain", body), nonce=NONCE, probe_ids=IDS)) == set(IDS)
 
 
 @given(st.binary(max_size=200))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import concurrent.futures
+import dataclasses
 import pickle
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -15,15 +17,18 @@ import pytest
 
 from checks.check import ClusterInfo, NodeCheck, NodeView
 from checks.connectivity import CHECK as CONNECTIVITY
+from checks.facts import Unknown
 from checks.outcome import Outcome, Remediation, Severity, passed
 from checks.scan import Verdict
 from scanner import run as run_module
+from scanner.errors import ProtocolError
 from scanner.gather import NodeAnswers, NodeCall, ask, read_facts
 from scanner.inventory.model import Cluster, Node, SshSettings
 from scanner.probes.probe import Answer, Probe, UnreadableError
 from scanner.probes.registry import BUILTIN, select_probes
 from scanner.run import Gate, Job, Progress, scan
-from scanner.transports.protocol import Usage
+from scanner.secrets import Secret
+from scanner.transports.protocol import Limits, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +170,90 @@ def test_an_interrupt_keeps_what_is_finished_and_says_partial(stub: Any) -> None
     assert done.exit_code == 130
     assert [(result.node, result.check) for result in done.results] == [("b1", "connectivity"), ("b1", "load")]
     assert done.verdict is Verdict.UNKNOWN
+
+
+def test_a_second_interrupt_skips_the_farewells_and_keeps_the_results(
+    stub: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = threading.Event()
+
+    def impatient() -> None:
+        raise KeyboardInterrupt
+
+    def one_hangs(call: NodeCall) -> NodeAnswers:
+        if call.node.name == "b2":
+            release.wait(10)
+        return answered(call, "0.1")
+
+    def interrupt(now: Progress) -> None:
+        if now.done == 1:
+            raise KeyboardInterrupt
+
+    stub(one_hangs)
+    monkeypatch.setattr(run_module, "end_all", impatient)
+    try:
+        done = scan(job("b1", "b2"), interrupt)
+    finally:
+        release.set()
+    assert (done.partial, done.exit_code, len(done.nodes)) == (True, 130, 1)
+
+
+def test_an_asking_that_fails_costs_its_own_node_only(stub: Any) -> None:
+    def one_breaks(call: NodeCall) -> NodeAnswers:
+        if call.node.name == "b2":
+            raise OverflowError("int too large")
+        return answered(call, "0.1")
+
+    stub(one_breaks)
+    done = scan(job("b1", "b2"))
+    told = {(result.node, result.check): result for result in done.results}
+    assert told["b2", "connectivity"].message == "unexpected OverflowError: int too large"
+    assert told["b1", "load"].status.value == "pass"
+    assert (done.exit_code, done.partial) == (3, False)
+
+
+class Talkative:
+    """A transport whose node sends back what it was given."""
+
+    def __init__(self, node: Node, limits: Limits, *, gate: object = None) -> None:
+        self.usage = Usage(1, 1, 0)
+
+    def run(self, script: str) -> bytes:
+        nonce = re.search(r"pf_nonce=(\w+)", script)
+        assert nonce
+        said = 'hunter2&"é and aHVudGVyMg and dTpodW50ZXIyJiLDqQ== and hunter2&amp;&quot;é'
+        frame = f"\n{nonce[1]} begin load 9 999\n{said}\n{nonce[1]} end load 0\n".encode()
+        raise ProtocolError(f"it says {said!r}", hint=said, partial=frame)
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_node_that_sends_our_secret_back_cannot_have_it_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scanner.transports.ssh.SshTransport", Talkative)
+    settings = SshSettings(user="u", password=Secret('hunter2&"é'))
+    said = ask(NodeCall(dataclasses.replace(node("b1"), ssh=settings), (PROBE,), job("b1").limits))
+    assert said.failure == "it says '*** and aHVudGVyMg and *** and ***'"
+    assert said.hint == "*** and aHVudGVyMg and *** and ***"
+    assert said.answers["load"] == Answer(said.hint, 0)
+
+
+def test_a_short_secret_does_not_garble_the_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scanner.transports.ssh.SshTransport", Talkative)
+    settings = SshSettings(user="u", password=Secret("and"))
+    said = ask(NodeCall(dataclasses.replace(node("b1"), ssh=settings), (PROBE,), job("b1").limits))
+    assert "***" not in said.hint
+
+
+def test_an_answer_that_cannot_be_taken_apart_is_this_nodes_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def break_down(*_: object, **__: object) -> None:
+        raise OverflowError("int too large")
+
+    monkeypatch.setattr("scanner.transports.ssh.SshTransport", Talkative)
+    monkeypatch.setattr("scanner.probes.sh_batch.parse", break_down)
+    said = ask(NodeCall(node("b1"), (PROBE,), job("b1").limits))
+    assert said.failure
+    assert isinstance(said.answers["load"], Unknown)
 
 
 def test_the_gate_bounds_the_work() -> None:

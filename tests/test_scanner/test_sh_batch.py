@@ -240,6 +240,15 @@ def test_an_answer_missing_from_a_whole_output_is_unknown() -> None:
     assert read(f"\n{NONCE} done\n".encode())["a"] == Unknown("no answer among those of the node")
 
 
+@pytest.mark.parametrize(
+    "frames",
+    ["begin a 1 9\nx\n{n} end a {huge}", "begin a {huge} 9\nx\n{n} end a 124", "begin a 1 {huge}\nx\n{n} end a 0"],
+)
+def test_gigantic_numbers_are_no_frames(frames: str) -> None:
+    output = f"\n{NONCE} {frames}\n{NONCE} done\n".replace("{huge}", "9" * 5000).replace("{n}", NONCE)
+    assert isinstance(read(output.encode())["a"], Unknown)
+
+
 def test_an_end_that_belongs_to_another_probe_does_not_count() -> None:
     mixed = f"\n{NONCE} begin a 1 9\nx\n{NONCE} end b 0\n\n{NONCE} done\n".encode()
     assert read(mixed)["a"] == Unknown("cut off in mid-answer")

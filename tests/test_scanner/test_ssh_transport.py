@@ -137,6 +137,16 @@ def test_a_web_server(listen: Callable[[Serve], int]) -> None:
     assert door.usage.connections == 1
 
 
+def test_a_packet_of_two_gigabytes_is_not_collected(listen: Callable[[Serve], int]) -> None:
+    def flood(wire: socket.socket) -> None:
+        wire.sendall(b"SSH-2.0-x\r\n" + (2**31 - 4).to_bytes(4, "big") + b"\x04\x14" + b"x" * 1000)
+        quietly(wire)
+
+    started = time.monotonic()
+    fails(ProtocolError, transport(listen(flood), 5), "a packet of 21474836.. bytes")
+    assert time.monotonic() - started < 3
+
+
 @pytest.mark.parametrize(
     "garbage", [b"SSH-2.0-x\r\n" + b"\xff" * 4096, b"SSH-2.0-x\r\n\0\0\0\x0c\x04" + b"\x63" * 60, b"SSH-1.5-old\r\n"]
 )

@@ -255,7 +255,8 @@ def test_a_client_key_with_a_passphrase_fails_instead_of_asking(
     assert "must not be encrypted" in caught.value.hint
 
 
-def test_entities_are_refused_before_they_are_expanded(listen: Listen, door: Door) -> None:
-    body = b'<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><x Name="ShellId">&b;</x>'
-    with pytest.raises(ProtocolError, match="defines XML entities"):
+@pytest.mark.parametrize(("coding", "said"), [("utf-8", "defines XML entities"), ("utf-16", "not in UTF-8")])
+def test_entities_are_refused_before_they_are_expanded(listen: Listen, door: Door, coding: str, said: str) -> None:
+    body = '<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><x Name="ShellId">&b;</x>'.encode(coding)
+    with pytest.raises(ProtocolError, match=said):
         door(listen(always(page("200 OK", body))), **BASIC).run("'x'")
