@@ -18,7 +18,6 @@ after a demotion, wait a minute and scan again. Do not begin an upgrade on a clu
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from packaging.version import InvalidVersion, Version
@@ -73,8 +72,7 @@ def judge(view: ClusterView) -> Outcome:
         text = f"the inventory lists {len(view.nodes)} backends, the cluster {listed}: each has to be asked"
         outcomes.append(undetermined(text, expected=EXPECTED, observed=observed, **evidence))
     if outcomes:
-        whole = combine(outcomes)
-        return whole if whole.status is Status.WARN else replace(whole, remediation=None)
+        return combine(outcomes)
     return passed("healthy, and all backends agree", expected=EXPECTED, observed=observed, **evidence)
 
 
@@ -87,8 +85,8 @@ def _of_node(node: NodeView) -> list[Finding]:
         deposed = sum(row.role == "deposed_leader" for row in table.members)
         findings += health.members(table)
     if isinstance(status, ServiceStatus):
-        findings += health.services(node.name, status, deposed=deposed)
-        findings += health.systems(node.name, status)
+        said = [*health.services(node.name, status, deposed=deposed), *health.systems(node.name, status)]
+        findings += said or health.ending(node.name, status)
         if not any(system.name == "disks" for system in status.systems) and not _before_1_4(node):
             findings.append(Finding(Status.ERROR, "no line for the disks, which backends print since 1.4"))
     if isinstance(files, LeaderFlags):

@@ -60,6 +60,7 @@ class ServiceStatus:
 
     services: tuple[ServiceState, ...]
     systems: tuple[SystemState, ...]
+    exit_code: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,6 +133,14 @@ def systems(name: str, status: ServiceStatus) -> list[Finding]:
     return findings
 
 
+def ending(name: str, status: ServiceStatus) -> list[Finding]:
+    """Judge how the command ended, whose tables show no fault."""
+    if not status.exit_code:
+        return []
+    text = f"`chef-backend-ctl status` on {name} ended with exit code {status.exit_code}, and its tables show no fault"
+    return [Finding(Status.ERROR, text, local=True)]
+
+
 def flags(name: str, found: LeaderFlags) -> list[Finding]:
     """Judge the files that keep a backend from serving."""
     names = [text for text, there in (("unsynced", found.unsynced), ("no-start-pgsql", found.no_start_pgsql)) if there]
@@ -150,9 +158,15 @@ def comparable(view: ClusterStatus) -> frozenset[tuple[str, ...]]:
 
 
 def _pairs(text: str) -> dict[str, str]:
-    """`leader: 1; waiting: 0` as a mapping; a part without a colon stands under its own name."""
-    parts = (part.partition(":") for part in text.split(";") if part.strip())
-    return {key.strip(): value.strip() for key, _, value in parts}
+    """`leader: 1; waiting: 0` as a mapping; a part without a colon stands under its own name.
+
+    What is said twice is kept twice, which nothing understands.
+    """
+    found: dict[str, str] = {}
+    for part in filter(str.strip, text.split(";")):
+        key, _, value = (piece.strip() for piece in part.partition(":"))
+        found[key] = f"{found[key]}, {value}" if key in found else value
+    return found
 
 
 def _fail(text: str, *, local: bool = False) -> Finding:

@@ -235,3 +235,29 @@ def test_a_backend_that_the_inventory_forgot_is_missed(backends: Backends) -> No
 
 def test_nobody_answered(backends: Backends) -> None:
     assert judge(backends(None, None, None)).status is Status.ERROR
+
+
+def test_an_exit_code_that_nothing_explains_is_an_error(backends: Backends) -> None:
+    outcome = judge(backends((), (), (replace(HEALTHY[1], exit_code=1),)))
+    assert outcome.status is Status.ERROR
+    assert outcome.message == (
+        "`chef-backend-ctl status` on backend-3 ended with exit code 1, and its tables show no fault"
+    )
+
+
+def test_an_exit_code_that_the_tables_explain_is_not_told_twice(backends: Backends) -> None:
+    broken = replace(service("etcd", "health: red; healthy nodes: 1/3"), exit_code=1)
+    assert "exit code" not in everywhere(backends, broken).message
+
+
+def test_a_number_that_is_told_twice_is_not_understood(backends: Backends) -> None:
+    outcome = everywhere(backends, service("leaderl", "leader: 0; leader: 1; waiting: 0; follower: 2; total: 3"))
+    assert outcome.status is Status.ERROR
+    assert "a line of the status is not understood" in outcome.message
+
+
+def test_a_deposed_leader_that_only_it_sees_is_no_partition(backends: Backends) -> None:
+    before, after = table("deposed"), table("deposed")
+    rows = [replace(row, role="follower", postgresql="follower") for row in after.members if row.role != "leader"]
+    after = ClusterStatus((*rows, *(row for row in after.members if row.role == "leader")))
+    assert judge(backends((before,), (after,), (after,))).status is Status.WARN
