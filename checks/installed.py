@@ -10,7 +10,7 @@ from checks.chef_backend.facts import ChefBackendVersion
 from checks.facts import Unknown
 from checks.secret_server.facts import AppFiles
 from checks.upgrade_path import parse_product_version
-from checks.versions import VersionError, parse_file_version, parse_version, secret_server_text
+from checks.versions import VersionError, parse_file_version, parse_secret_server, parse_version, secret_server_text
 
 MAIN_LIBRARY = "thycotic.ihawu.business.dll"
 """The library whose version is taken for the product's, where the libraries disagree."""
@@ -78,15 +78,19 @@ def _from_files(view: NodeView) -> Installed:
     malformed = ""
     for name, text in as_read:
         try:
-            versions[name.lower()] = secret_server_text(parse_file_version(text))
+            version = secret_server_text(parse_file_version(text))
+            parse_secret_server(version)
+            versions[name.lower()] = version
         except VersionError as error:
             malformed = malformed or (f"{name}: {error}" if text else f"{name} carries no version")
     if not versions:
         problem = malformed or f"no Thycotic*.dll in {found.root}\\bin"
         return Installed(None, read=False, problem=problem, as_read=as_read)
     ranked = Counter(versions.values()).most_common()
+    mute = MAIN_LIBRARY not in versions and any(name.lower() == MAIN_LIBRARY for name, _ in as_read)
+    doubts = (f"{MAIN_LIBRARY} tells no version; the other libraries stand in",) if mute else ()
     if len(ranked) == 1:
-        return Installed(ranked[0][0], read=True, as_read=as_read)
+        return Installed(ranked[0][0], read=True, doubts=doubts, as_read=as_read)
     text = ", ".join(f"{version} ({count} file{'s' * (count != 1)})" for version, count in ranked)
     doubts = (f"the application's libraries disagree: {text}",)
     if MAIN_LIBRARY in versions:

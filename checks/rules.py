@@ -9,12 +9,13 @@ from typing import Any
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-from checks.versions import parse_version
+from checks.versions import VersionError, parse_secret_server, parse_version
 
 CONFIDENCES = ("documented", "contradictory", "inferred", "general")
 """How sure a rule is. Only a documented one may fail a window by itself; the others warn."""
 
 _KEYS = {"id", "check", "target", "current", "requires", "text", "effect", "confidence", "source", "url"}
+_NEEDED = ("id", "check", "target", "requires", "text", "source")
 _OVERRIDES = {"requires", "target", "effect", "off", "reason"}
 
 
@@ -111,17 +112,62 @@ def _changed(rule: Rule, change: Mapping[str, object]) -> Rule:
         off=bool(change.get("off", False)),
         override=reason.strip(),
     )
+    _same_kind(rule, changed)
     return _verified(changed, trusted=True)
+
+
+def _same_kind(rule: Rule, changed: Rule) -> None:
+    """Refuse a `requires` that is of another kind than the vendor's: no check would understand it."""
+    kind = _kind(rule.requires)
+    if kind == "word" and changed.requires != rule.requires:
+        raise RuleError(f"{rule.id}.requires: this rule knows {rule.requires!r} alone; `off = true` switches it off")
+    if kind == "version" and _kind(changed.requires) != "version":
+        raise RuleError(f"{rule.id}.requires: expected a version such as {rule.requires!r}, not {changed.requires!r}")
+    if kind == "specifier" and _kind(changed.requires) != "specifier":
+        raise RuleError(
+            f"{rule.id}.requires: {changed.requires!r} is no version specifier such as {rule.requires or '>=1.0'!r}"
+        )
+    if _is_padded(rule.requires) and not _is_padded(changed.requires):
+        raise RuleError(f"{rule.id}.requires: {changed.requires!r} has to be written like {rule.requires!r}")
+
+
+def _kind(requires: str) -> str:
+    """What a rule's `requires` is: "version", "specifier" or, for what only its check understands, "word"."""
+    try:
+        if requires[:1].isdigit():
+            parse_version(requires)
+            return "version"
+        SpecifierSet(requires)
+    except (VersionError, InvalidSpecifier):
+        return "word"
+    return "specifier"
+
+
+def _is_padded(requires: str) -> bool:
+    try:
+        parse_secret_server(requires)
+    except VersionError:
+        return False
+    return True
 
 
 def parse_rules(text: str) -> RuleSet:
     """Rules from TOML: an array of tables `[[rule]]` with the fields of `Rule`. Raises RuleError."""
-    rows: Iterable[Mapping[str, Any]] = tomllib.loads(text).get("rule", [])
+    try:
+        rows: Iterable[Mapping[str, Any]] = tomllib.loads(text).get("rule", [])
+    except tomllib.TOMLDecodeError as error:
+        raise RuleError(f"no TOML: {error}") from None
     rules = []
     for row in rows:
         odd = set(row) - _KEYS
         if odd:
             raise RuleError(f"{row.get('id', '?')}: unknown key {min(odd)}")
+        for key in _NEEDED:
+            if key not in row:
+                raise RuleError(f"{row.get('id', '?')}: {key} is missing")
+        for key, value in row.items():
+            if not isinstance(value, str):
+                raise RuleError(f"{row['id']}.{key}: expected a string")
         rules.append(_verified(Rule(**row), trusted=False))
     ids = [rule.id for rule in rules]
     twice = sorted({rule_id for rule_id in ids if ids.count(rule_id) > 1})

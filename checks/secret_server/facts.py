@@ -40,6 +40,8 @@ class SqlInstance:
     patch_level: str
     """Setup\\PatchLevel as read; empty where it could not be read."""
     edition: str = ""
+    problem: str = ""
+    """Why the versions could not be read, one line; empty where the registry was open."""
 
 
 @dataclass(frozen=True, slots=True)

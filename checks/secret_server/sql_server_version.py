@@ -4,7 +4,8 @@
 The version of every SQL Server instance on the database host (or of the one that `sql_instance` names), from the
 instance's registry entry. Where the host cannot be read but `sql_port` answers, the version comes from the TDS
 PRELOGIN response, which needs no login. Secret Server 10.7.000000 and later need SQL Server 2012 (11.0) or later. A
-12 that only the port tells is a warning: Azure SQL Database answers 12 whatever it is, like SQL Server 2014.
+12 that only the port tells is a warning: Azure SQL Database answers 12 whatever it is, like SQL Server 2014. The
+Windows Internal Database, which roles of Windows bring along, cannot hold the database and does not count.
 
 ## Why it matters
 On a SQL Server that is too old the upgrade fails, **and the old installation does not work after rolling back**.
@@ -28,6 +29,7 @@ from checks.thresholds import Requirements, measured, requirements
 from checks.versions import VersionError, parse_version
 
 ID = "sql-server-version"
+_INTERNAL = "MICROSOFT##"
 CONSEQUENCE = "the upgrade would fail, and the old installation would not work after rolling back"
 
 
@@ -41,11 +43,13 @@ def judge(view: NodeView) -> Outcome:
     if isinstance(found, Unknown):
         return _from_port(needs, port, found.reason, view)
     wanted = str(view.options.get("sql_instance", "")).rpartition("\\")[2]
-    names = ", ".join(instance.name for instance in found.instances)
+    # The Windows Internal Database of another role on the host takes no connection from outside.
+    usable = [one for one in found.instances if wanted or not one.name.upper().startswith(_INTERNAL)]
+    names = ", ".join(instance.name for instance in usable)
     if not names:
         seen = f"; port {port.port} answers {port.major}.{port.minor}" if isinstance(port, SqlPrelogin) else ""
         return undetermined(f"no SQL Server instance is installed on this database node{seen}", **needs.evidence)
-    chosen = [one for one in found.instances if not wanted or one.name.lower() == wanted.lower()]
+    chosen = [one for one in usable if not wanted or one.name.lower() == wanted.lower()]
     if not chosen:
         return undetermined(f"no instance is called {wanted} (`sql_instance`); found: {names}", **needs.evidence)
     return combine([_from_registry(needs, instance) for instance in chosen])
@@ -54,9 +58,8 @@ def judge(view: NodeView) -> Outcome:
 def _from_registry(needs: Requirements, instance: SqlInstance) -> Outcome:
     text = instance.patch_level or instance.version
     if not text:
-        return undetermined(
-            f"{instance.name}: the registry holds no version ({instance.instance_id})", **needs.evidence
-        )
+        reason = instance.problem or f"the registry holds no version ({instance.instance_id})"
+        return undetermined(f"{instance.name}: {reason}", **needs.evidence)
     try:
         version = parse_version(text)
     except VersionError as error:

@@ -108,6 +108,7 @@ def sql_instances(answer: Answer) -> SqlInstances:
                 version=text(row, "version"),
                 patch_level=text(row, "patch_level"),
                 edition=text(row, "edition"),
+                problem=explain(text(row, "error")) if text(row, "error") else "",
             )
             for row in rows
         )

@@ -58,7 +58,11 @@ def read_folders(rows: Sequence[Mapping[str, object]], need: Callable[..., Any])
 
 def folded(path: str) -> str:
     """What two spellings of one path share."""
-    return path.strip().replace("/", "\\").rstrip("\\").lower()
+    plain = path.strip().replace("/", "\\").lower()
+    head, body = plain[:2], plain[2:]
+    while "\\\\" in body:
+        body = body.replace("\\\\", "\\")
+    return (head + body).rstrip("\\")
 
 
 def choose(folders: Sequence[Folder], notes: Sequence[str]) -> Folder:

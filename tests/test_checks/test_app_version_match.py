@@ -123,3 +123,15 @@ def test_a_node_may_declare_a_version_of_its_own(cluster: Clusters, node: Nodes)
     outcome: Outcome = judge(ClusterView(info, nodes))
     assert outcome.status is Status.FAIL
     assert "declares" not in outcome.message
+
+
+def test_a_main_library_without_a_version_is_a_doubt(cluster: Clusters, webs: Webs) -> None:
+    outcome = judge(webs(cluster(), NEW, files("10.9.64.0", main="odd")))
+    assert outcome.status is Status.WARN
+    assert "web2: thycotic.ihawu.business.dll tells no version" in outcome.message
+
+
+def test_a_version_too_large_for_the_product_stands_for_nothing(cluster: Clusters, webs: Webs) -> None:
+    outcome = judge(webs(cluster(), NEW, files("65535.1.0.0")))
+    assert outcome.status is Status.ERROR
+    assert "web2: Thycotic.Part0.dll: '65535.1.000000' is no Secret Server version" in outcome.message

@@ -63,6 +63,49 @@ def test_data_that_makes_no_sense_names_the_rule_and_the_key(changes: dict[str, 
         one(**changes)
 
 
+@pytest.mark.parametrize("key", list(ROW))
+def test_a_rule_that_lacks_a_key_says_which(key: str) -> None:
+    lines = [line for line in toml().splitlines() if not line.startswith(f"{key} ")]
+    with pytest.raises(RuleError, match=f"{key} is missing"):
+        parse_rules("\n".join(lines))
+
+
+@pytest.mark.parametrize(("text", "reason"), [("[[rule", "no TOML"), (toml() + "off = true", "unknown key off")])
+def test_a_file_that_cannot_be_used_is_refused(text: str, reason: str) -> None:
+    with pytest.raises(RuleError, match=reason):
+        parse_rules(text)
+
+
+def test_a_value_that_is_no_text_is_refused() -> None:
+    with pytest.raises(RuleError, match=r"sql\.requires: expected a string"):
+        parse_rules(toml().replace('">=11.0"', "11"))
+
+
+@pytest.mark.parametrize(
+    ("requires", "changed", "text"),
+    [
+        (">=11.0", "2012 or so", "no version specifier such as '>=11.0'"),
+        (">=11.0", "11.0", "no version specifier"),
+        ("9.1.000001", ">=9.1.000001", "expected a version such as '9.1.000001'"),
+        ("9.1.000001", "9.1", "has to be written like '9.1.000001'"),
+        ("2.3.16", "v2", "expected a version"),
+        ("integrated", "classic", "knows 'integrated' alone"),
+        ("note", ">=1.0", "knows 'note' alone"),
+    ],
+)
+def test_an_override_asks_for_the_same_kind_of_thing(requires: str, changed: str, text: str) -> None:
+    with pytest.raises(RuleError, match=text):
+        one(requires=requires).with_overrides({"sql": {"requires": changed, "reason": "x"}})
+
+
+@pytest.mark.parametrize(
+    ("requires", "changed"), [(">=11.0", ""), ("9.1.000001", "9.1.000004"), ("2.3.16", "2.3.9"), ("note", "note")]
+)
+def test_an_override_of_the_same_kind_is_taken(requires: str, changed: str) -> None:
+    rules = one(requires=requires).with_overrides({"sql": {"requires": changed, "reason": "x"}})
+    assert rules.rules[0].requires == changed
+
+
 def test_an_id_is_used_once() -> None:
     with pytest.raises(RuleError, match="sql: defined twice"):
         parse_rules(toml() + toml())

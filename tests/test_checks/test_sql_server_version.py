@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from checks.check import ClusterInfo, NodeView
 from checks.outcome import Outcome, Status
+from checks.rules import RuleSet
 from checks.secret_server.facts import SqlInstance, SqlInstances, SqlPrelogin
 from checks.secret_server.sql_server_version import CHECK, judge
 
@@ -163,11 +165,52 @@ def test_an_overridden_rule_is_judged_and_shown(judged: Judged) -> None:
     assert any(row.get("override") for row in outcome.evidence["rules"])  # type: ignore[attr-defined]
 
 
-def test_an_override_that_makes_no_sense_is_an_error(judged: Judged) -> None:
-    rules = {"sql-server-2012": {"requires": "2012 or so", "reason": "typo"}}
-    outcome = judged(host(sql("13.0.5026.0")), rules=rules)
+def test_a_rule_that_makes_no_sense_is_an_error(cluster: Clusters, node: Nodes) -> None:
+    info = cluster()
+    rules = RuleSet(tuple(replace(rule, requires="2012 or so") for rule in info.rules.of(CHECK.id)))
+    outcome = judge(node(replace(info, rules=rules), host(sql("13.0.5026.0")), roles=("database",)))
     assert outcome.status is Status.ERROR
     assert "no version specifier" in outcome.message
+
+
+@pytest.mark.parametrize("name", ["MICROSOFT##SSEE", "MICROSOFT##WID"])
+def test_the_internal_database_of_another_role_does_not_count(judged: Judged, name: str) -> None:
+    internal = sql("9.00.5000.00", name)
+    assert judged(host(internal, sql("15.0.2000.5"))).status is Status.PASS
+    alone = judged(host(internal))
+    assert alone.status is Status.ERROR
+    assert alone.message == "no SQL Server instance is installed on this database node"
+    assert judged(host(internal), sql_instance=name).status is Status.FAIL
+
+
+def test_an_instance_whose_key_is_closed_says_so(judged: Judged) -> None:
+    closed = replace(sql(""), problem="access to HKLM is denied")
+    outcome = judged(host(closed, sql("15.0.2000.5", "OTHER")))
+    assert outcome.status is Status.ERROR
+    assert outcome.message == "MSSQLSERVER: access to HKLM is denied"
+    assert judged(host(closed, sql("15.0.2000.5", "OTHER")), sql_instance="OTHER").status is Status.PASS
+
+
+@pytest.mark.parametrize(
+    ("patch_level", "name", "status"),
+    [
+        ("9.4.5000", "SQL Server 2005", "fail"),
+        ("10.3.5500.0", "SQL Server 2008", "fail"),
+        ("10.53.6000.34", "SQL Server 2008 R2", "fail"),
+        ("11.4.7001.0", "SQL Server 2012", "pass"),
+    ],
+)
+def test_the_patch_level_of_a_service_pack_is_of_its_product(
+    judged: Judged, patch_level: str, name: str, status: str
+) -> None:
+    outcome = judged(host(sql("11.0.0.0" if status == "fail" else "9.0.0.0", patch_level=patch_level)))
+    assert outcome.status == status
+    assert name in outcome.message
+
+
+@pytest.mark.parametrize(("target", "status"), [("10.6.999999", "pass"), ("10.7.000000", "fail")])
+def test_the_rule_begins_with_10_7(judged: Judged, target: str, status: str) -> None:
+    assert judged(host(sql("10.50.6000.34")), target=target).status == status
 
 
 def test_rules_switched_off_leave_nothing_to_judge(judged: Judged) -> None:

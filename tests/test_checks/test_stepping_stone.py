@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from checks.check import ClusterInfo, ClusterView, NodeView
 from checks.chef_backend.facts import ChefBackendVersion
 from checks.outcome import Status
+from checks.rules import RuleSet
 from checks.secret_server.facts import AppFiles, FileVersion
 from checks.stepping_stone import judge
 
@@ -127,9 +129,11 @@ def test_a_stone_that_was_changed_shows(cluster: Clusters, webs: Webs) -> None:
     assert "overridden in the inventory: support case 4711" in outcome.message
 
 
-def test_an_override_that_makes_no_sense_is_an_error(cluster: Clusters, webs: Webs) -> None:
-    rules = {"self-service-floor": {"requires": "whatever", "reason": "typo"}}
-    outcome = judge(webs(cluster(overrides=rules), app("10.9.64.0")))
+def test_a_rule_that_makes_no_sense_is_an_error(cluster: Clusters, webs: Webs) -> None:
+    info = cluster()
+    rules = info.rules.of("stepping-stone")
+    odd = tuple(replace(rule, requires="whatever") if rule.id == "self-service-floor" else rule for rule in rules)
+    outcome = judge(webs(replace(info, rules=RuleSet(odd)), app("10.9.64.0")))
     assert outcome.status is Status.ERROR
     assert "rule self-service-floor: requires = 'whatever'" in outcome.message
 
@@ -191,3 +195,17 @@ def test_chef_downgrade_fails_and_equal_is_nothing_to_do(chef: Chef) -> None:
 
 def test_a_build_stamp_does_not_make_a_version_newer(chef: Chef) -> None:
     assert judge(chef("2.0.30", "2.0.30+20180629083321")).status is Status.SKIP
+
+
+def test_one_build_below_a_stone_still_needs_it(cluster: Clusters, webs: Webs) -> None:
+    info = cluster("10.0.000000")
+    assert judge(webs(info, app("9.1.0.0"))).status is Status.FAIL
+    assert judge(webs(info, app("9.1.1.0"))).status is Status.PASS
+    assert judge(webs(cluster("10.9.000005"), app("9.1.1.0"))).status is Status.PASS
+    assert judge(webs(cluster("10.9.000006"), app("10.9.4.0"))).status is Status.FAIL
+
+
+def test_a_library_s_version_that_is_none_of_the_product_s_is_no_defect(cluster: Clusters, webs: Webs) -> None:
+    outcome = judge(webs(cluster(), app("2021.4.1.0")))
+    assert outcome.status is Status.ERROR
+    assert "Thycotic.ihawu.Business.dll: '2021.4.000001' is no Secret Server version" in outcome.message

@@ -95,6 +95,7 @@ def test_an_instance_whose_version_is_denied_does_not_hide_the_others() -> None:
     good, closed = recorded("windows-2019", SqlInstances).instances
     assert good.version == "15.0.2000.5"
     assert (closed.name, closed.version) == ("OLD", "")
+    assert closed.problem.startswith("access to HKLM\\SOFTWARE\\Microsoft\\Microsoft SQL Server\\")
 
 
 def test_iis_modes_by_name_by_number_and_by_default() -> None:
@@ -243,7 +244,7 @@ def refused(*folders: dict[str, object]) -> str:
 
 
 def test_two_spellings_of_a_path_are_one_folder() -> None:
-    root = chosen(folder("C:\\App", "registry"), folder("c:/app/", "iis"))
+    root = chosen(folder("C:\\App", "registry"), folder("c:/app/", "iis"), folder("C:\\\\App\\", "iis"))
     assert (root.path, root.sources) == ("C:\\App", ("registry", "iis"))
 
 
