@@ -92,6 +92,7 @@ def combine(outcomes: Sequence[Outcome]) -> Outcome:
     """Fold several findings of one check on one subject into one outcome: the gravest status, every message.
 
     A skip beside anything else says nothing and is dropped; so is a pass beside something worse. All evidence is kept.
+    The remediation is that of the gravest: what helps against a warning is no way out of a failure.
     Raises ValueError for no outcomes at all: a check that found nothing to say must say so.
     """
     if not outcomes:
@@ -109,7 +110,7 @@ def combine(outcomes: Sequence[Outcome]) -> Outcome:
         "; ".join(_unique(o.expected for o in told)),
         "; ".join(_unique(o.observed for o in told)),
         evidence,
-        next((o.remediation for o in told if o.remediation), None),
+        next((o.remediation for o in told if o.remediation and o.status is worst.status), None),
     )
 
 

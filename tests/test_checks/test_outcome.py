@@ -32,7 +32,11 @@ def test_all_evidence_is_kept() -> None:
 def test_the_remedy_of_the_gravest_finding_is_shown() -> None:
     mild, urgent = Remediation("look"), Remediation("stop")
     assert combine([warned("a", remediation=mild), failed("b", remediation=urgent)]).remediation == urgent
-    assert combine([warned("a", remediation=mild), failed("b")]).remediation == mild
+    assert combine([failed("b"), failed("c", remediation=urgent)]).remediation == urgent
+
+
+def test_what_helps_against_a_warning_is_no_way_out_of_a_failure() -> None:
+    assert combine([warned("a", remediation=Remediation("look")), failed("b")]).remediation is None
 
 
 def test_nothing_to_combine_is_a_defect() -> None:
