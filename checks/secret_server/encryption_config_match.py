@@ -4,8 +4,8 @@
 The SHA-256 of `encryption.config` on every web node; the file itself never leaves a node. With `dpapi = "off"`
 different hashes are a failure, and the outlier is named. With `dpapi = "on"` they differ by design, and equal ones
 are a warning: a DPAPI file was copied, and it works on one machine only. With `dpapi = "unknown"` different hashes
-cannot be told from DPAPI. A missing file is a failure; one that is locked, denied or encrypted with EFS cannot be
-compared, which is not drift.
+cannot be told from DPAPI. A missing file is a failure, and so is an empty one, which holds no key; one that is locked,
+denied or encrypted with EFS cannot be compared, which is not drift.
 
 ## Why it matters
 The file holds the key to all secrets. A node with another key cannot read them ("Encryption configs don't match"),
@@ -26,6 +26,8 @@ from checks.outcome import Outcome, Remediation, Severity, failed, not_applicabl
 from checks.secret_server.facts import EncryptionConfig
 from checks.secret_server.vendor import CLUSTERING_URL, ENCRYPTION_URL
 
+_NOTHING = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+"""The SHA-256 of no bytes at all."""
 EXPECTED = "the same SHA-256 on all web nodes"
 _COPIED = Remediation('Restore each node\'s own file from its backup; where DPAPI is off, declare dpapi = "off".')
 
@@ -47,6 +49,12 @@ def judge(view: ClusterView) -> Outcome:
             for name, c in known
         },
     }
+    empty = [name for name, config in known if config.state == "hashed" and config.sha256 == _NOTHING]
+    if empty:
+        message = f"encryption.config is empty on {enumerate_names(empty)}, so it holds no key"
+        if missing:
+            message += f", and missing on {enumerate_names(missing)}"
+        return failed(_with(message, gaps), expected=EXPECTED, observed=observed, **evidence)
     if missing and (hashed or unread):
         message = f"encryption.config is missing on {enumerate_names(missing)}"
         return failed(_with(message, gaps), expected=EXPECTED, observed=observed, **evidence)
@@ -85,7 +93,7 @@ def judge(view: ClusterView) -> Outcome:
 def _unread(config: EncryptionConfig) -> str:
     if config.state == "missing":
         return "missing"
-    if config.efs:
+    if config.efs and config.state != "locked":
         return "EFS set, hash not readable"
     return f"{config.state} ({config.detail})" if config.detail else config.state
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 
 import pytest
@@ -147,3 +148,31 @@ def test_the_target_does_not_matter(cluster: Clusters, webs: Webs) -> None:
 def test_the_remedy_never_tells_to_delete_a_key() -> None:
     assert "Never delete" in CHECK.remediation.summary
     assert CHECK.remediation.url.startswith("https://")
+
+
+EMPTY = EncryptionConfig(PATH, "hashed", hashlib.sha256().hexdigest(), efs=False, size_bytes=0)
+
+
+@pytest.mark.parametrize("dpapi", ["on", "off", "unknown"])
+def test_empty_files_are_equal_and_hold_no_key(cluster: Clusters, webs: Webs, dpapi: str) -> None:
+    outcome = judge(webs(cluster(dpapi=dpapi), EMPTY, EMPTY))
+    assert outcome.status is Status.FAIL
+    assert outcome.message == "encryption.config is empty on web1 and web2, so it holds no key"
+
+
+def test_an_empty_file_counts_where_nothing_can_be_compared(cluster: Clusters, webs: Webs) -> None:
+    assert judge(webs(cluster(), EMPTY)).status is Status.FAIL
+    outcome = judge(webs(cluster(), EMPTY, MISSING, DOWN))
+    assert outcome.status is Status.FAIL
+    assert "empty on web1, so it holds no key, and missing on web2; not compared: web3" in outcome.message
+
+
+def test_a_locked_file_is_said_to_be_locked_under_efs_too(cluster: Clusters, webs: Webs) -> None:
+    outcome = judge(webs(cluster(dpapi="off"), A, state("locked", efs=True, detail="used by another process")))
+    assert "web2: locked (used by another process)" in outcome.message
+
+
+def test_two_of_three_equal_under_dpapi_names_the_copies(cluster: Clusters, webs: Webs) -> None:
+    outcome = judge(webs(cluster(dpapi="on"), A, B, A))
+    assert outcome.status is Status.WARN
+    assert outcome.message.startswith("web1 and web3 have the same file although DPAPI is on")
