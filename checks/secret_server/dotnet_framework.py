@@ -29,10 +29,10 @@ ID = "dotnet-framework"
 
 def judge(view: NodeView) -> Outcome:
     """Judge the installed .NET Framework."""
-    release = view.fact(DotnetFramework).release
     needs = requirements(view, ID)
     if isinstance(needs, Outcome):
         return needs
+    release = view.fact(DotnetFramework).release
     version = dotnet_version(release)
     if version is None:
         found = "no Release value" if release is None else f"Release {release}"
@@ -51,8 +51,7 @@ CHECK = NodeCheck(
     ),
     products=("secret-server",),
     roles=("web",),
-    facts=(DotnetFramework,),
-    optional_facts=(AppFiles,),
+    optional_facts=(DotnetFramework, AppFiles),
     references=(DOTNET_451_URL, DOTNET_48_URL, DOTNET_URL),
     judge=judge,
 )

@@ -28,11 +28,11 @@ _MODES = {"0": "integrated", "1": "classic", "integrated": "integrated", "classi
 
 def judge(view: NodeView) -> Outcome:
     """Judge the pool of each application in the web root."""
-    root = view.fact(WebRoot).path
-    iis = view.fact(IisConfiguration)
     needs = requirements(view, ID)
     if isinstance(needs, Outcome):
         return needs
+    root = view.fact(WebRoot).path
+    iis = view.fact(IisConfiguration)
     serving = [app for app in iis.applications if _same_folder(app.physical_path, root)]
     if not serving:
         found = "; ".join(f"{_name(app)} in {app.physical_path}" for app in iis.applications) or "none"
@@ -97,8 +97,7 @@ CHECK = NodeCheck(
     ),
     products=("secret-server",),
     roles=("web",),
-    facts=(WebRoot, IisConfiguration),
-    optional_facts=(AppFiles,),
+    optional_facts=(WebRoot, IisConfiguration, AppFiles),
     references=(
         PIPELINE_URL,
         AUTHENTICATION_URL,

@@ -73,3 +73,7 @@ def test_an_operator_may_lower_the_bar_and_it_shows(cluster: Clusters, node: Nod
     outcome = judge(node(cluster(overrides=rules), DotnetFramework(461814)))
     assert outcome.status is Status.WARN
     assert "tested in staging" in outcome.message
+
+
+def test_what_no_rule_asks_for_need_not_be_read(cluster: Clusters, node: Nodes) -> None:
+    assert judge(node(cluster("8.4.000004"), (DotnetFramework, "denied"))).status is Status.SKIP

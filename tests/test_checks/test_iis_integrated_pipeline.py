@@ -125,3 +125,8 @@ def test_before_ten_the_mode_does_not_matter(cluster: Clusters, node: Nodes) -> 
 def test_unknown_facts_are_not_judged(cluster: Clusters, node: Nodes, facts: tuple[object, ...]) -> None:
     with pytest.raises(UnknownFactError, match="denied"):
         judge(node(cluster(), *facts))
+
+
+def test_what_no_rule_asks_for_need_not_be_read(cluster: Clusters, node: Nodes) -> None:
+    unread = (IisConfiguration, "the share cannot be read")
+    assert judge(node(cluster("9.1.000001"), ROOT, unread)).status is Status.SKIP
