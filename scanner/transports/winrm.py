@@ -38,6 +38,11 @@ _STDIN_BYTES = 96 * 1024
 """One Send's share of standard input: below Windows Server 2008 R2's envelopes of 150 kB after base64 and sealing."""
 
 
+def _is_latin(text: str) -> bool:
+    """Not by catching the encoder's error: that one shows the characters."""
+    return all(ord(character) < 256 for character in text)
+
+
 class WinrmTransport:
     """One node over WinRM. Not thread safe; the constructor does no I/O."""
 
@@ -116,6 +121,11 @@ class WinrmTransport:
         host = f"[{self._node.host}]" if ":" in self._node.host else self._node.host
         endpoint = f"{settings.scheme}://{host}:{settings.port}{settings.path}"
         password = settings.password.reveal() if isinstance(settings.password, Secret) else ""
+        if settings.auth == "basic" and not _is_latin(settings.user + password):
+            raise AuthenticationError(
+                "Basic logins carry Latin-1 characters only, and there are others in the user or the password",
+                hint='use auth = "ntlm", or choose another password',
+            )
         operation_s = max(1, min(_OPERATION_TIMEOUT_S, int(self._limits.timeout_s // 3)))
         self._line = Line(self._dial, self.usage)
         tls = self._tls() if settings.scheme == "https" else None
