@@ -2,24 +2,55 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
+import signal
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from checks.scan import EXIT_INTERRUPTED, EXIT_USAGE
 from scanner import __version__
 from scanner.cli import catalogue, inventory_commands, lab_commands, scan_command
+from scanner.cli.streams import abandon_stdout, complain, prepare_streams
 from scanner.errors import PreflightError
 
 EXIT_DEFECT = 3
 """A defect of preflight itself: nothing can be told, which is what 3 means."""
 
+
+class _Commands(TyperGroup):
+    """The commands, with the ends that the library gives an exit code of its own: an interrupt, a closed output."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            ended = super().invoke(ctx)
+            sys.stdout.flush()
+        except KeyboardInterrupt:
+            complain("interrupted")
+            sys.exit(EXIT_INTERRUPTED)
+        except BrokenPipeError:
+            # The reader has gone (`preflight checks | head`): nothing is wrong, and nobody is left to be told.
+            abandon_stdout()
+            sys.exit(0)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            abandon_stdout()
+            complain(f"the output cannot be written: {error.strerror}; make room, or send it elsewhere")
+            sys.exit(EXIT_USAGE)
+        return ended
+
+
 app = typer.Typer(
     name="preflight",
+    cls=_Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
     help="May we go? Checks clusters before, during and after a maintenance window, without an agent.",
     epilog="Exit codes: 0 GO, 1 NO-GO, 2 usage or inventory error, 3 UNKNOWN, 130 interrupted.",
 )
@@ -53,37 +84,26 @@ app.command("lab")(lab_commands.lab)
 
 def main() -> None:
     """Run the command line. Users read one clear line where something is wrong, never a traceback."""
-    _speak_any_encoding()
+    prepare_streams()
+    _end_in_order_when_terminated()
     try:
         app(prog_name="preflight")
     except PreflightError as error:
-        _complain(str(error))
+        complain(str(error))
         sys.exit(EXIT_USAGE)
-    except KeyboardInterrupt:
-        _complain("interrupted")
-        sys.exit(EXIT_INTERRUPTED)
-    except BrokenPipeError:
-        # The reader has gone (`preflight checks | head`): nothing is wrong, and nobody is left to be told.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
     except Exception as defect:
         if os.environ.get("PREFLIGHT_TRACEBACK"):
             raise
         cause = " ".join(f"{type(defect).__name__}: {defect}".split())
-        _complain(f"a defect of preflight: {cause}\nSet PREFLIGHT_TRACEBACK=1 to see where, and please report it.")
+        complain(f"a defect of preflight: {cause}\nSet PREFLIGHT_TRACEBACK=1 to see where, and please report it.")
         sys.exit(EXIT_DEFECT)
 
 
-def _complain(text: str) -> None:
-    from reports.text import visible
+def _end_in_order_when_terminated() -> None:
+    """Take SIGTERM for Ctrl-C: CI jobs and `timeout` send it, and they, too, want reports and no open shells."""
 
-    lines = [visible(line) for line in text.split("\n")]
-    print("preflight: " + "\n  ".join(lines), file=sys.stderr)
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
 
-
-def _speak_any_encoding() -> None:
-    """A console that cannot show a character shows a substitute, rather than ending the scan."""
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure:
-            reconfigure(errors="replace")
+    with contextlib.suppress(ValueError):  # not in the main thread, where signals are not ours to handle
+        signal.signal(signal.SIGTERM, interrupt)

@@ -38,7 +38,7 @@ def schema() -> None:
 
 
 def init(
-    path: Annotated[Path, typer.Argument(metavar="[FILE]", help="The file to write.")] = Path("inventory.toml"),
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write.")] = Path("inventory.toml"),
 ) -> None:
     """Write a commented inventory to start from. An existing file is never touched."""
     from scanner.files import write_atomically

@@ -40,7 +40,6 @@ def demo() -> None:
         job = replace(with_credentials(prepare(selection), selection), inventory_name="the built-in demo")
         done = run_job(job, quiet=False)
     problems = destinations.deliver(done, quiet=False, verbose=False)
-    sys.stdout.flush()
     if problems:
         raise UsageError("\n".join(problems))
     typer.echo("")
@@ -51,7 +50,7 @@ def demo() -> None:
 
 
 def lab(
-    scenario: Annotated[str, typer.Argument(metavar="[SCENARIO]", help="A scenario's name, or a TOML file.")] = "demo",
+    scenario: Annotated[str, typer.Argument(metavar="SCENARIO", help="A scenario's name, or a TOML file.")] = "demo",
     list_all: Annotated[bool, typer.Option("--list", help="List the scenarios and leave.")] = False,
     copy: Annotated[
         Path | None,
@@ -80,10 +79,13 @@ def lab(
         write_atomically(copy, scenario_text(scenario))
         typer.echo(f"wrote {copy}; change it, then: preflight lab {copy}")
         return
+    if folder is not None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"--folder {folder}: {error.strerror}; name a folder, there or to be made") from None
     with tempfile.TemporaryDirectory(prefix="preflight-lab-") as temporary, Lab(load_scenario(scenario)) as running:
-        where = folder or Path(temporary)
-        where.mkdir(parents=True, exist_ok=True)
-        path = running.write(where)
+        path = running.write(folder or Path(temporary))
         typer.echo(f"{len(running.nodes)} simulated nodes are running ({scenario}). In another terminal:")
         typer.echo(f"\n    preflight scan {path}\n")
         typer.echo("Ctrl-C ends the lab.")

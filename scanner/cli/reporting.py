@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from checks.scan import Scan, Verdict
+from scanner.cli.streams import say
 from scanner.errors import PreflightError, UsageError
-from scanner.files import write_atomically
+from scanner.files import ensure_writable, write_atomically
 from scanner.inventory.model import ReportPaths
 
 STDOUT = Path("-")
@@ -45,31 +46,29 @@ class Destinations:
             seen[where] = kind
             if path == STDOUT:
                 continue
-            if path.is_dir():
-                raise UsageError(f"--{kind} {path}: this is a folder; name a file in it")
-            if not path.absolute().parent.is_dir():
-                raise UsageError(f"--{kind} {path}: there is no folder {path.absolute().parent}; create it first")
-            if not os.access(path.absolute().parent, os.W_OK):
-                raise UsageError(f"--{kind} {path}: no permission to write into {path.absolute().parent}")
+            try:
+                ensure_writable(path)
+            except UsageError as error:
+                raise UsageError(f"--{kind}: {error}") from None
 
     def deliver(self, scan: Scan, *, quiet: bool, verbose: bool) -> list[str]:
         """Print the summary and write the files. Returns what could not be written; the rest is."""
         problems: list[str] = []
         taken = STDOUT in self.paths.values()
         if not taken and not (quiet and scan.verdict is Verdict.GO and not scan.partial):
-            sys.stdout.write(summary(scan, quiet=quiet, verbose=verbose))
+            problems.append(say(summary(scan, quiet=quiet, verbose=verbose)))
         for kind, path in self.paths.items():
             try:
                 text = _renderer(kind)(scan)
                 if path == STDOUT:
-                    sys.stdout.write(text)
+                    problems.append(say(text))
                 else:
                     write_atomically(path, text)
                     if not quiet:
                         print(f"wrote {path}", file=sys.stderr)
             except PreflightError as error:
                 problems.append(f"the {kind} report was not written: {error}")
-        return problems
+        return [problem for problem in problems if problem]
 
 
 def summary(scan: Scan, *, quiet: bool = False, verbose: bool = False) -> str:

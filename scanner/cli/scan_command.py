@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from checks.scan import EXIT_USAGE
+from scanner.cli.streams import complain
 from scanner.errors import UsageError
 
 if TYPE_CHECKING:
@@ -92,8 +95,8 @@ def scan(
 ) -> None:
     """Ask every node once and say whether the window may open.
 
-    Writes a console summary, and the reports asked for here or in the inventory's [reports]. A report FILE of "-" goes
-    to standard output in place of the summary.
+    Prints a summary, and writes the reports that are asked for here or in the inventory's `[reports]`. With `-` for a
+    FILE, that report is printed in place of the summary.
     """
     from scanner.cli.reporting import Destinations
     from scanner.inventory.load import load_inventory
@@ -140,12 +143,15 @@ def run_job(job: Job, *, quiet: bool) -> Scan:
 
 def finish(done: Scan, destinations: Destinations, *, quiet: bool, verbose: bool) -> None:
     """Print and write what was found, then leave with the scan's exit code."""
+    if done.partial:
+        # An impatient second Ctrl-C must not cost what the first one was to save.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
     problems = destinations.deliver(done, quiet=quiet, verbose=verbose)
-    sys.stdout.flush()
     if problems:
-        raise UsageError("\n".join(problems))
+        complain("\n".join(problems))
     if done.partial:
         # Threads may still wait for nodes; the interpreter would wait for them, up to each node's own deadline.
         sys.stderr.flush()
         os._exit(done.exit_code)
-    raise typer.Exit(done.exit_code)
+    raise typer.Exit(EXIT_USAGE if problems else done.exit_code)
