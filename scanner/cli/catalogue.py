@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 NONCE_SHOWN = "0" * 32
 """Stands where each run puts a random number of its own."""
+
+_CODE_COLUMNS = 160
 
 
 def checks() -> None:
@@ -138,10 +141,32 @@ def _sent(node: Node, probes: Iterable[Probe], timeout_s: float, probe_bytes: in
     budget_s = script_budget_s(timeout_s)
     if node.transport == "ssh":
         sudo = bool(node.ssh and node.ssh.sudo)
+        yield "# Started as `sh -s`, with this on its standard input:"
         yield sh_batch.compose(
             spoken, nonce=NONCE_SHOWN, budget_s=budget_s, options=node.options, sudo=sudo, probe_bytes=probe_bytes
         )
     elif node.transport == "winrm":
-        yield powershell_batch.compose(
+        script = powershell_batch.compose(
             spoken, nonce=NONCE_SHOWN, budget_s=budget_s, options=node.options, probe_bytes=probe_bytes
         )
+        yield from _start_of(script, node.winrm.delivery if node.winrm else "auto")
+        yield script
+
+
+def _start_of(script: str, mode: str) -> Iterator[str]:
+    """The command line as Windows' own logs would show it, with its encoded part in the clear."""
+    from scanner.transports.winrm_delivery import deliver
+
+    delivery = deliver(script, mode)
+    *plain, encoded = delivery.arguments
+    yield "# Started as this, the last argument decoded (in the logs it stands in Base64, of UTF-16):"
+    yield f"#   {delivery.command} {' '.join(plain)}"
+    for line in base64.b64decode(encoded).decode("utf-16-le").splitlines():
+        yield f"#     {line if len(line) <= _CODE_COLUMNS else line[:_CODE_COLUMNS] + '... (the script)'}"
+    if delivery.environment:
+        way = f"in the shell's environment ({', '.join(delivery.environment)}), compressed with gzip"
+    elif delivery.stdin is not None:
+        way = "on standard input, as it is"
+    else:
+        way = "in that argument, compressed with gzip"
+    yield f"# The script gets there {way}:"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from scanner.lab.lab import Lab
 
 Preflight = Callable[..., Any]
 
@@ -86,7 +89,10 @@ def test_the_version_is_said_once() -> None:
         (["--target", "vault"], "vault"),
         (["--target", "vault=11.7"], "11.7"),
         (["-q", "-v"], "contradict"),
-        (["--html", "/nowhere/report.html"], "there is no folder"),
+        (
+            ["--html", "/nowhere/report.html"],
+            "--html: cannot write /nowhere/report.html: the folder /nowhere does not exist",
+        ),
         (["--html", "same", "--json", "same"], "goes there already"),
         (["--parallel", "0"], "parallel"),
         (["--timeout", "soon"], "timeout"),
@@ -149,7 +155,7 @@ def test_a_command_without_its_argument(preflight: Preflight, command: str) -> N
 def test_a_report_that_cannot_be_written_is_said_before_the_scan(preflight: Preflight, inventory: Path) -> None:
     ended = preflight("scan", inventory, "--junit", inventory.parent)
     assert ended.code == 2
-    assert "this is a folder" in ended.err
+    assert f"--junit: cannot write {inventory.parent}: it is a folder" in ended.err
 
 
 def test_validate_says_what_it_found(preflight: Preflight, inventory: Path) -> None:
@@ -206,6 +212,8 @@ def test_probes_prints_what_would_be_sent_and_needs_no_secret(preflight: Preflig
     assert "# Sent to vault.web1" in told.out
     assert "# Sent to vault.sql1" in told.out
     assert "encryption.config" in told.out.split("# Sent to vault.sql1")[0]
+    assert "#   powershell.exe -NoProfile -NonInteractive -ExecutionPolicy Bypass -EncodedCommand" in told.out
+    assert "[Convert]::FromBase64String($t)" in told.out
     assert "Instance Names" in told.out.split("# Sent to vault.sql1")[1]
 
 
@@ -217,6 +225,52 @@ def test_a_closed_pipe_ends_quietly() -> None:
         assert running.stdout.readline() == "{\n"
         running.stdout.close()
         assert running.stderr.read() == ""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes are closed otherwise there")
+@pytest.mark.parametrize("scenario", ["chef-healthy", "chef-unsynced"])
+def test_a_closed_pipe_costs_neither_the_reports_nor_the_exit_code(tmp_path: Path, scenario: str) -> None:
+    """With `set -o pipefail`, `preflight scan inventory.toml --junit r.xml | head -1` must gate like the scan alone."""
+    with Lab(scenario) as lab:
+        inventory = lab.write(tmp_path)
+        alone = run_scan(inventory, stdout=subprocess.DEVNULL)
+        reader, writer = os.pipe()
+        os.close(reader)
+        try:
+            piped = run_scan(inventory, "--junit", str(tmp_path / "r.xml"), stdout=writer)
+        finally:
+            os.close(writer)
+    assert "Broken" not in piped.stderr + alone.stderr
+    assert piped.returncode == alone.returncode == (0 if scenario == "chef-healthy" else 1)
+    assert (tmp_path / "r.xml").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
+def test_a_full_standard_output_is_said_and_costs_no_report(tmp_path: Path) -> None:
+    with Lab("chef-healthy") as lab, Path("/dev/full").open("w") as full:
+        ended = run_scan(lab.write(tmp_path), "--junit", str(tmp_path / "r.xml"), stdout=full)
+        command = [sys.executable, "-m", "scanner", "checks"]
+        listed = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert ended.returncode == listed.returncode == 2
+    assert "No space left" in ended.stderr
+    assert "No space left" in listed.stderr
+    assert "defect" not in ended.stderr + listed.stderr
+    assert (tmp_path / "r.xml").exists()
+
+
+def run_scan(inventory: Path, *options: str, stdout: Any) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "scanner", "scan", str(inventory), *options]
+    return subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, text=True, check=False)
+
+
+def test_a_folder_for_the_lab_that_cannot_be_made(preflight: Preflight, inventory: Path) -> None:
+    ended = preflight("lab", "--folder", inventory / "lab")
+    assert ended.code == 2
+    assert f"--folder {inventory / 'lab'}" in ended.err
+
+
+def test_help_names_the_tables_of_the_inventory(preflight: Preflight) -> None:
+    assert "[reports]" in preflight("scan", "--help").out
 
 
 def test_a_defect_is_one_line_and_exit_3(
