@@ -64,8 +64,9 @@ def render(scan: Scan, *, color: bool, width: int, verbose: bool = False, quiet:
     page.verdict(scan)
     page.section("BLOCKERS", parts.blockers, page.finding)
     if quiet:
-        if scan.verdict is Verdict.UNKNOWN:
-            page.section("COULD NOT BE DETERMINED", parts.undetermined, page.short)
+        page.section("COULD NOT BE DETERMINED", parts.undetermined, page.short)
+        if scan.partial:
+            page.notices(scan)
         return page.text()
     page.section("COULD NOT BE DETERMINED", parts.undetermined, page.finding)
     page.section("WARNINGS", parts.warnings, page.finding)

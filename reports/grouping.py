@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from checks.outcome import Result, Severity, Status
-from checks.scan import Scan, Verdict
+from checks.scan import CONNECTIVITY, Scan, Verdict
 from reports.text import count, one_line
 
 _RANK = {severity: rank for rank, severity in enumerate(Severity)}
@@ -63,7 +63,8 @@ def digest(scan: Scan) -> Digest:
     skips = having(Status.SKIP)
     return Digest(
         blockers=grouped(row for row in scan.results if blocks(row, strict=scan.strict)),
-        undetermined=grouped(having(Status.ERROR)),
+        # A node that did not answer is the cause of what its cluster's checks could not tell: it comes first.
+        undetermined=tuple(sorted(grouped(having(Status.ERROR)), key=lambda group: group.check != CONNECTIVITY)),
         warnings=grouped(having(Status.WARN)),
         not_evaluated=grouped(row for row in skips if row.not_evaluated),
         waived=grouped(having(Status.WAIVED)),
@@ -138,7 +139,7 @@ def headline(scan: Scan) -> str:
     if scan.partial:
         said.append("the run was interrupted and this is only what was finished")
     if not said:
-        said.append("nothing stands in the way")
+        said.append("nothing stands in the way" + ("; read the notices" if scan.notices else ""))
     sentence = "; ".join(said)
     return sentence[0].upper() + sentence[1:] + "."
 

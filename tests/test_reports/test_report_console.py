@@ -54,10 +54,10 @@ def test_lines_keep_to_the_width_but_for_what_is_copied(rich_scan: Scan, width: 
         assert line == line.rstrip()
 
 
-def test_quiet_says_the_verdict_and_the_blockers(rich_scan: Scan) -> None:
+def test_quiet_says_the_verdict_the_blockers_and_what_is_not_known(rich_scan: Scan) -> None:
     text = render(rich_scan, color=False, width=100, quiet=True)
     assert text.startswith("NO-GO")
-    assert sections(text) == ["BLOCKERS (2)"]
+    assert sections(text) == ["BLOCKERS (2)", "COULD NOT BE DETERMINED (2)"]
     assert "coverage" not in text
 
 
@@ -66,6 +66,25 @@ def test_quiet_says_why_it_is_unknown(make_result: MakeResult, make_scan: MakeSc
     text = render(scan, color=False, width=100, quiet=True)
     assert text.startswith("UNKNOWN")
     assert "connection refused" in text
+
+
+def test_a_node_that_is_down_comes_before_what_follows_from_it(make_result: MakeResult, make_scan: MakeScan) -> None:
+    scan = make_scan(
+        (
+            make_result("encryption-config-match", "error", "not compared: web2"),
+            make_result("connectivity", "error", "connection refused", node="web2"),
+        )
+    )
+    for quiet in (False, True):
+        text = render(scan, color=False, width=100, quiet=quiet)
+        assert text.index("connection refused") < text.index("not compared: web2")
+
+
+def test_a_go_with_notices_points_to_them(make_result: MakeResult, make_scan: MakeScan) -> None:
+    scan = make_scan((make_result("windows-version", "pass", "new enough"),))
+    limited = replace(scan, notices=("only a part of the inventory was looked at: vault.web1",))
+    assert "Nothing stands in the way." in render(replace(scan, notices=()), color=False, width=100)
+    assert "Nothing stands in the way; read the notices." in render(limited, color=False, width=100)
 
 
 def test_verbose_adds_what_passed_and_what_each_node_cost(rich_scan: Scan) -> None:
