@@ -103,7 +103,7 @@ WINRM: tuple[Key, ...] = (
         name="ca_file",
         kind="path",
         doc="PEM file with the certificate authority that signed the nodes' certificates.",
-        otherwise="the authorities that Python's requests trusts",
+        otherwise="the operating system's own trust store",
         example="corp-ca.pem",
         may_be_empty=True,
     ),
