@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from checks.secret_server.facts import AppFiles
 from checks.upgrade_path import parse_product_version
 from checks.versions import VersionError, parse_file_version, parse_secret_server, parse_version, secret_server_text
 
+_PACKAGING = re.compile(r"-\d+(\.el\d+)?$")
 MAIN_LIBRARY = "thycotic.ihawu.business.dll"
 """The library whose version is taken for the product's, where the libraries disagree."""
 
@@ -63,8 +65,9 @@ def _from_package(view: NodeView) -> Installed:
         return Installed(None, read=False, problem=found.reason)
     as_read = (("chef-backend", found.text),)
     try:
-        # What follows a plus is the stamp of a build, which makes it no newer.
-        return Installed(parse_version(found.text).public, read=True, as_read=as_read)
+        # A build's stamp after a plus, or a package's number after a hyphen, makes it no newer.
+        version = parse_version(_PACKAGING.sub("", found.text)).public
+        return Installed(version, read=True, as_read=as_read)
     except VersionError as error:
         return Installed(None, read=False, problem=str(error), as_read=as_read)
 

@@ -5,7 +5,8 @@ The way from the installed version (the oldest one, where the nodes differ) to t
 stepping stones. A stop that is needed is a failure that names the next version to install; one that the vendor's
 documents do not state outright is a warning. A target older than what is installed is an error in the plan, hence a
 failure; an equal one is nothing to do. What is known of a step (downtime, no rolling upgrade) is a warning. The
-version comes from the nodes, and from `current` in the inventory where it cannot be read.
+version comes from the nodes, and from `current` in the inventory where it cannot be read; a backend that contradicts
+its `current` is a warning.
 
 ## Why it matters
 An upgrade that leaves out a stepping stone fails half-way, with a database or a cluster that neither version can use.
@@ -96,6 +97,10 @@ def judge(view: ClusterView) -> Outcome:
             outcomes.append(end(_noted(text, rule), observed=observed, remediation=remedy))
     except PlanError as error:
         outcomes.append(undetermined(str(error)))
+    if product == "chef-backend":  # of web nodes, app-version-match tells it
+        remedy = Remediation("Correct `current` in the inventory: what the node says counts.")
+        doubts = [f"{name}: {doubt}" for name, one in found for doubt in one.doubts]
+        outcomes += [warned(doubt, observed=observed, remediation=remedy) for doubt in doubts]
     if gaps and combine(outcomes).status is not Status.FAIL:
         outcomes.append(undetermined(f"an older node would need another way{without}", observed=observed, **evidence))
     return combine(outcomes)

@@ -42,8 +42,9 @@ def members(view: ClusterStatus) -> list[Finding]:
     if len(rows) != CLUSTER_SIZE:
         names = ", ".join(row.name for row in rows)
         findings.append(_fail(f"{len(rows)} members listed instead of {CLUSTER_SIZE} ({names})"))
-    if len({row.guid for row in rows}) != len(rows):
-        findings.append(_fail("two members have the same GUID"))
+    for what, values in (("GUID", {row.guid for row in rows}), ("name", {row.name for row in rows})):
+        if len(values) != len(rows):
+            findings.append(_fail(f"two members have the same {what}"))
     for row in rows:
         findings += _role(row)
     leaders = [row for row in rows if row.role == "leader"]

@@ -152,7 +152,9 @@ def app_files(answer: Answer) -> AppFiles:
     files = tuple(
         FileVersion(need(row, "name", str), need(row, "version", str)) for row in rows_of(chosen.row, "libraries")
     )
-    return AppFiles(chosen.candidate.path, files)
+    # To Windows, *.dll is also what begins so: "Thycotic.Core.dll_old" is somebody's backup, and not loaded.
+    loaded = tuple(file for file in files if file.name.lower().endswith(".dll"))
+    return AppFiles(chosen.candidate.path, loaded)
 
 
 def encryption_config(answer: Answer) -> EncryptionConfig:

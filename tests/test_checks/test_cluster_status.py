@@ -250,6 +250,12 @@ def test_an_exit_code_that_the_tables_explain_is_not_told_twice(backends: Backen
     assert "exit code" not in everywhere(backends, broken).message
 
 
+def test_one_name_for_two_members_fails(backends: Backends) -> None:
+    outcome = everywhere(backends, member(2, name="backend-1"))
+    assert outcome.status is Status.FAIL
+    assert "two members have the same name" in outcome.message
+
+
 def test_a_number_that_is_told_twice_is_not_understood(backends: Backends) -> None:
     outcome = everywhere(backends, service("leaderl", "leader: 0; leader: 1; waiting: 0; follower: 2; total: 3"))
     assert outcome.status is Status.ERROR

@@ -197,6 +197,22 @@ def test_a_build_stamp_does_not_make_a_version_newer(chef: Chef) -> None:
     assert judge(chef("2.0.30", "2.0.30+20180629083321")).status is Status.SKIP
 
 
+@pytest.mark.parametrize("text", ["2.3.16-1", "2.3.16-1.el7"])
+def test_a_package_s_own_number_does_not_make_a_version_newer(chef: Chef, text: str) -> None:
+    assert judge(chef("2.3.16", text)).status is Status.SKIP
+
+
+def test_a_backend_that_contradicts_its_current_warns(cluster: Clusters, node: Nodes) -> None:
+    info = cluster("2.3.16", product="chef-backend", current="2.2.5")
+    pair = [
+        node(info, ChefBackendVersion(text), name=f"backend-{at}", roles=("backend",))
+        for at, text in enumerate(("2.2.5", "2.0.30"), 1)
+    ]
+    outcome = judge(ClusterView(info, tuple(pair)))
+    assert outcome.status is Status.WARN
+    assert outcome.message == "backend-2: the inventory declares 2.2.5, the node says 2.0.30"
+
+
 def test_one_build_below_a_stone_still_needs_it(cluster: Clusters, webs: Webs) -> None:
     info = cluster("10.0.000000")
     assert judge(webs(info, app("9.1.0.0"))).status is Status.FAIL

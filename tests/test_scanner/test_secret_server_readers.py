@@ -143,6 +143,13 @@ def test_the_folder_and_its_libraries() -> None:
     )
 
 
+def test_a_backup_of_a_library_is_none() -> None:
+    names = ("Thycotic.Core.DLL", "Thycotic.Core.dll_old", "Thycotic.Core.dll.bak")
+    row = folder("C:\\App", "iis") | {"libraries": [{"name": name, "version": "10.9.5.0"} for name in names]}
+    found = read(AppFiles, value({"folders": [row], "notes": []}))
+    assert [file.name for file in found.files] == ["Thycotic.Core.DLL"]
+
+
 @pytest.mark.parametrize(
     ("recording", "state", "efs", "size"),
     [
