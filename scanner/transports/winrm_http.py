@@ -241,6 +241,7 @@ def tls_context(verify: bool, ca_file: str, cert_file: str, key_file: str) -> ss
 @functools.lru_cache(maxsize=16)
 def _tls_context(verify: bool, ca_file: str, cert_file: str, key_file: str) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=ca_file or None)
+    context.keylog_filename = None  # type: ignore[assignment]  # SSLKEYLOGFILE would open the conversation to others
     if not verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

@@ -7,6 +7,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -260,3 +261,19 @@ def test_entities_are_refused_before_they_are_expanded(listen: Listen, door: Doo
     body = '<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><x Name="ShellId">&b;</x>'.encode(coding)
     with pytest.raises(ProtocolError, match=said):
         door(listen(always(page("200 OK", body))), **BASIC).run("'x'")
+
+
+def test_session_keys_are_written_nowhere(
+    serve: Callable[..., WsmanServer],
+    tls: TlsFiles,
+    door: Door,
+    tmp_path: Path,
+    authority: CertificateAuthority,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    copy = tmp_path / "ca.pem"  # a context of its own, not one of another test
+    copy.write_bytes(authority.certificate.read_bytes())
+    monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys"))
+    door(serve(tls=tls), ca_file=str(copy)).run("'x'")
+    written = tmp_path / "keys"  # OpenSSL's heading may be in it
+    assert not written.exists() or "SECRET " not in written.read_text(encoding="utf-8")
