@@ -101,6 +101,13 @@ class _Check:
     references: tuple[str, ...] = ()
     """URLs, or names of documents, that the rule comes from."""
 
+    def __post_init__(self) -> None:
+        """Refuse `roles=("web")`, a text that concerns no node at all: such a check would silently not be there."""
+        for name in ("products", "roles", "facts", "optional_facts", "references"):
+            value = getattr(self, name)
+            if not isinstance(value, tuple):
+                raise TypeError(f"check {self.id}: {name} is no tuple, but {value!r}")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeCheck(_Check):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import json
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from checks.check import Check, ClusterCheck, ClusterInfo, ClusterView, NodeCheck, NodeView
 from checks.facts import Unknown, UnknownFactError
@@ -101,7 +103,28 @@ def _guarded(check: Check, view: NodeView | ClusterView) -> Outcome:
         return undetermined(f"the check itself failed, which is a defect of it: {cause}", raised_at=line)
     if not isinstance(outcome, Outcome):
         return undetermined(f"the check gave {type(outcome).__name__} instead of an outcome, which is a defect of it")
-    return outcome
+    flaw = _flaw(outcome)
+    return undetermined(f"the check gave an outcome with {flaw}, which is a defect of it") if flaw else outcome
+
+
+def _flaw(outcome: Any) -> str:
+    """What no report could print, or a verdict would overlook; empty for a sound outcome."""
+    if not isinstance(outcome.status, Status) or outcome.status is Status.WAIVED:
+        return f"the status {outcome.status!r}"
+    for name in ("message", "expected", "observed"):
+        if not isinstance(getattr(outcome, name), str):
+            return f"{name} = {getattr(outcome, name)!r}"
+    if not outcome.message.strip():
+        return "no message"
+    if not isinstance(outcome.evidence, Mapping):
+        return f"evidence = {outcome.evidence!r}"
+    if not isinstance(outcome.remediation, Remediation | None):
+        return f"remediation = {outcome.remediation!r}"
+    try:
+        json.dumps(dict(outcome.evidence), allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        return f"evidence that is no JSON ({error})"
+    return ""
 
 
 def _nobody_to_ask(check: Check, cluster: ClusterInfo) -> list[Result]:

@@ -90,6 +90,36 @@ def test_a_check_that_returns_rubbish_is_an_error() -> None:
     assert "bool" in told[0][2]
 
 
+@pytest.mark.parametrize(
+    ("outcome", "flaw"),
+    [
+        (Outcome("failed", "broken"), "status 'failed'"),  # type: ignore[arg-type]
+        (Outcome("fail", "broken"), "status 'fail'"),  # type: ignore[arg-type]
+        (Outcome(Status.WAIVED, "never mind"), "status <Status.WAIVED"),
+        (Outcome(Status.PASS, None), "message = None"),  # type: ignore[arg-type]
+        (Outcome(Status.PASS, " "), "no message"),
+        (Outcome(Status.PASS, "fine", observed=3), "observed = 3"),  # type: ignore[arg-type]
+        (Outcome(Status.PASS, "fine", evidence=[]), "evidence = []"),  # type: ignore[arg-type]
+        (passed("fine", size=Size(5)), "evidence that is no JSON"),
+        (failed("broken", remediation="do it"), "remediation = 'do it'"),  # type: ignore[arg-type]
+    ],
+)
+def test_an_outcome_that_no_report_could_show_is_an_error(outcome: Outcome, flaw: str) -> None:
+    for told in (
+        run([node_check(lambda _: outcome)], view("web1")),
+        run([cluster_check(lambda _: outcome)], view("web1")),
+    ):
+        assert told[0][1] == "error"
+        assert flaw in told[0][2]
+        assert "defect" in told[0][2]
+
+
+@pytest.mark.parametrize("key", ["products", "roles", "facts", "optional_facts", "references"])
+def test_a_check_whose_tuple_lacks_its_comma_is_refused(key: str) -> None:
+    with pytest.raises(TypeError, match=f"check size: {key} is no tuple, but 'web'"):
+        node_check(lambda _: passed("fine"), **{key: "web"})
+
+
 @pytest.mark.parametrize("outcome", [passed("same"), warned("same, oddly")])
 @pytest.mark.parametrize("absent", [view("web3", Unknown(DOWN), DOWN), view("web3", Unknown("denied"))])
 def test_a_cluster_check_never_passes_over_a_gap(outcome: Outcome, absent: NodeView) -> None:
