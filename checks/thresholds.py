@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -10,7 +10,7 @@ from packaging.version import Version
 
 from checks.check import NodeView
 from checks.installed import installed
-from checks.outcome import Outcome, combine, failed, not_applicable, passed, undetermined, warned
+from checks.outcome import Outcome, Status, combine, failed, not_applicable, passed, undetermined, warned
 from checks.rules import Rule
 from checks.upgrade_path import PlanError, path_to, target_of
 
@@ -77,11 +77,17 @@ def requirements(view: NodeView, check: str) -> Requirements | Outcome:
 
 
 def measured(needs: Requirements, version: Version, observed: str, *, consequence: str = "") -> Outcome:
-    """Hold `version` to every requirement whose `requires` is a specifier. `observed` says what was found, in words."""
-    return combine([_against(due, version, observed, needs, consequence) for due in needs.due])
+    """Hold `version` to every requirement whose `requires` is a specifier. `observed` says what was found, in words.
+
+    `consequence` says what a failure leads to, once however many requirements are not met.
+    """
+    outcome = combine([_against(due, version, observed, needs) for due in needs.due])
+    if consequence and outcome.status is Status.FAIL:
+        return replace(outcome, message=f"{outcome.message}; {consequence}")
+    return outcome
 
 
-def breach(due: Due, observed: str, needs: Requirements, *, consequence: str = "") -> Outcome:
+def breach(due: Due, observed: str, needs: Requirements) -> Outcome:
     """The outcome for a requirement that `observed` does not meet."""
     rule = due.rule
     way = "" if due.hop == needs.target else f", on the way to {needs.target},"
@@ -89,8 +95,6 @@ def breach(due: Due, observed: str, needs: Requirements, *, consequence: str = "
     message = f"{observed}, but {due.hop}{way} {verb} {rule.text}"
     if rule.confidence != "documented":
         message += f" ({rule.confidence}: {rule.source})"
-    if consequence and rule.effect == "fail":
-        message += f"; {consequence}"
     end = failed if rule.effect == "fail" else warned
     return end(_noted(message, rule), expected=rule.text, observed=observed, **needs.evidence)
 
@@ -100,7 +104,7 @@ def met(due: Due, observed: str, needs: Requirements) -> Outcome:
     return passed(_noted(observed, due.rule), expected=due.rule.text, observed=observed, **needs.evidence)
 
 
-def _against(due: Due, version: Version, observed: str, needs: Requirements, consequence: str) -> Outcome:
+def _against(due: Due, version: Version, observed: str, needs: Requirements) -> Outcome:
     try:
         wanted = SpecifierSet(due.rule.requires)
     except InvalidSpecifier:
@@ -111,7 +115,7 @@ def _against(due: Due, version: Version, observed: str, needs: Requirements, con
         )
     if wanted.contains(version, prereleases=True):
         return met(due, observed, needs)
-    return breach(due, observed, needs, consequence=consequence)
+    return breach(due, observed, needs)
 
 
 def _noted(message: str, rule: Rule) -> str:

@@ -59,6 +59,10 @@ def test_too_old_says_what_a_rollback_costs(judged: Judged) -> None:
     outcome = judged(host(sql("10.50.6000.34")))
     assert "11.7.000049 needs SQL Server 2012 (11.0) or later" in outcome.message
     assert "the old installation would not work after rolling back" in outcome.message
+    twice = judged(host(sql("9.0.5000.0"))).message
+    assert "needs SQL Server 2008" in twice
+    assert "needs SQL Server 2012" in twice
+    assert twice.count("rolling back") == 1
     assert outcome.expected == "SQL Server 2012 (11.0) or later"
     assert outcome.evidence["target"] == "11.7.000049"
 
