@@ -236,6 +236,8 @@ class WinrmTransport:
         if self._protocol is not None:
             with suppress(Exception):
                 self._protocol.transport.close_session()
+        if self._adapter is not None:
+            self._adapter.close()
         if self._line is not None:
             self._line.close()
         self._protocol = None

@@ -97,20 +97,23 @@ class Adapter(HTTPAdapter):
         self._usage = usage
         self._tls = tls
         self._remaining_s = remaining_s
+        self._made: list[HTTPConnection] = []
         self.offered = ""
         """The node's last WWW-Authenticate."""
         super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **pool_kwargs: Any) -> None:
         """Make pools whose connections come from the line."""
-        line = self._line
+        line, made = self._line, self._made
 
         class Plain(HTTPConnection):
             def _new_conn(self) -> socket.socket:
+                made.append(self)
                 return _timed(line.take(), self.timeout)
 
         class Secured(HTTPSConnection):
             def _new_conn(self) -> socket.socket:
+                made.append(self)
                 return _timed(line.take(), self.timeout)
 
         class PlainPool(HTTPConnectionPool):
@@ -126,6 +129,14 @@ class Adapter(HTTPAdapter):
 
         super().init_poolmanager(connections, maxsize, block, ssl_context=self._tls, **pool_kwargs)
         self.poolmanager.pool_classes_by_scheme = {"http": PlainPool, "https": SecuredPool}
+
+    def close(self) -> None:
+        """Close every connection now: the library leaves that to the garbage collector."""
+        for connection in self._made:
+            with suppress(Exception):
+                connection.close()
+        self._made.clear()
+        super().close()
 
     def build_connection_pool_key_attributes(
         self, request: requests.PreparedRequest, verify: Any, cert: Any = None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import socket
 import ssl
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,7 @@ from scanner.errors import (
 )
 from scanner.lab.certificates import CertificateAuthority, TlsFiles
 from scanner.lab.wsman import WsmanServer
+from scanner.lab.wsman_misbehaviour import WsmanFault
 from scanner.transports.winrm import WinrmTransport
 
 Door = Callable[..., WinrmTransport]
@@ -277,3 +280,28 @@ def test_session_keys_are_written_nowhere(
     door(serve(tls=tls), ca_file=str(copy)).run("'x'")
     written = tmp_path / "keys"  # OpenSSL's heading may be in it
     assert not written.exists() or "SECRET " not in written.read_text(encoding="utf-8")
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="open files cannot be counted here")
+@pytest.mark.parametrize("fault", ["", "cut", "html", "quota", "babble"])
+@pytest.mark.parametrize("secure", [True, False])
+def test_the_connection_is_closed_without_the_garbage_collector(
+    serve: Callable[..., WsmanServer], tls: TlsFiles, door: Door, fault: str, secure: bool
+) -> None:
+    server = serve(tls=tls if secure else None, faults={WsmanFault(fault)} if fault else frozenset())
+
+    def connected() -> int:
+        ends = [str(path.readlink()) for path in Path("/proc/self/fd").iterdir() if path.exists()]
+        rows = [line.split() for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]]
+        remote = f"{server.port:04X}"
+        return sum(row[2].endswith(f":{remote}") and f"socket:[{row[9]}]" in ends for row in rows)
+
+    gc.disable()
+    try:
+        transport = door(server)
+        with suppress(NodeError):
+            transport.run("'x'")
+        transport.close()
+        assert connected() == 0
+    finally:
+        gc.enable()
