@@ -61,7 +61,7 @@ def read_cluster_status(answer: Answer) -> ClusterStatus:
         raise _no_table(answer, what, lines)
     for line in lines[:at]:
         raise _odd(what, line)
-    members = tuple(_member(what, header, line) for line in lines[at + 1 :])
+    members = tuple(_member(what, header, lines[at], line) for line in lines[at + 1 :])
     if not members:
         raise UnreadableError(f"`{what}` printed a table without a row: {lines[at]!r}")
     # Old versions exit so when there is no leader, which the table shows; with a leader in it, nobody knows why.
@@ -81,8 +81,9 @@ def read_service_status(answer: Answer) -> ServiceStatus:
         raise _odd(what, line)
     system_header, split = _header(lines, _SYSTEM_COLUMNS)
     end = len(lines) if split is None else split
-    services = tuple(_service(what, header, line) for line in lines[at + 1 : end])
-    systems = tuple(_system(what, system_header, line) for line in lines[end + 1 :])
+    ruler = "" if split is None else lines[split]
+    services = tuple(_service(what, header, lines[at], line) for line in lines[at + 1 : end])
+    systems = tuple(_system(what, system_header, ruler, line) for line in lines[end + 1 :])
     if not services:
         raise UnreadableError(f"`{what}` printed a table without a row: {lines[at]!r}")
     names = Counter([row.name for row in services] + [row.name for row in systems])
@@ -169,18 +170,19 @@ def _header(lines: Sequence[str], columns: Sequence[str]) -> tuple[list[str], in
     return [], None
 
 
-def _member(what: str, header: Sequence[str], line: str) -> Member:
-    cells = _cells(header, line) or line.split()
-    if len(cells) != len(header):
-        raise _odd(what, line)
-    name, ip, guid, role, postgresql, elasticsearch = (cells[header.index(column)] for column in _MEMBER_COLUMNS)
-    if not _GUID.fullmatch(guid):
-        raise _odd(what, line)
-    return Member(name, ip, guid, role, postgresql, elasticsearch)
+def _member(what: str, header: Sequence[str], ruler: str, line: str) -> Member:
+    for cells in (_cells(header, ruler, line), line.split()):
+        if len(cells) == len(header):
+            member = Member(*(cells[header.index(column)] for column in _MEMBER_COLUMNS))
+            if _GUID.fullmatch(member.guid) and all(
+                (member.name, member.role, member.postgresql, member.elasticsearch)
+            ):
+                return member
+    raise _odd(what, line)
 
 
-def _service(what: str, header: Sequence[str], line: str) -> ServiceState:
-    cells = _cells(header, line)
+def _service(what: str, header: Sequence[str], ruler: str, line: str) -> ServiceState:
+    cells = _cells(header, ruler, line)
     if cells:
         name, local, time, rest = (cells[header.index(column)] for column in _SERVICE_COLUMNS)
         state = _LOCAL.fullmatch(" ".join(local.split()))
@@ -196,8 +198,8 @@ def _service(what: str, header: Sequence[str], line: str) -> ServiceState:
     return ServiceState(match["name"], pid is not None, pid, _seconds(match["time"]), match["rest"] or "", line)
 
 
-def _system(what: str, header: Sequence[str], line: str) -> SystemState:
-    cells = _cells(header, line)
+def _system(what: str, header: Sequence[str], ruler: str, line: str) -> SystemState:
+    cells = _cells(header, ruler, line)
     if cells:
         name, local, rest = (cells[header.index(column)] for column in _SYSTEM_COLUMNS)
         return SystemState(name, local, _fold(rest), line)
@@ -207,10 +209,23 @@ def _system(what: str, header: Sequence[str], line: str) -> SystemState:
     return SystemState(match["name"], match["local"], match["rest"], line)
 
 
-def _cells(header: Sequence[str], line: str) -> list[str]:
-    """The line's cells where they are as many as the header's; else none."""
+def _cells(header: Sequence[str], ruler: str, line: str) -> list[str]:
+    """The line's cells, one for each column; none where they cannot be told. `ruler` is the header's own line."""
     cells = _GAP.split(line)
-    return cells if len(cells) == len(header) else []
+    return cells if len(cells) == len(header) else _aligned(header, ruler, line)
+
+
+def _aligned(header: Sequence[str], ruler: str, line: str) -> list[str]:
+    """The cells by where the columns begin, because an empty one is no more than a wider gap."""
+    starts = []
+    end = 0
+    for column in header:
+        starts.append(ruler.find(column, end))
+        end = starts[-1] + len(column)
+    if any(line[start - 1 : start].strip() for start in starts[1:]):
+        return []
+    cells = [line[start:stop].strip() for start, stop in zip(starts, (*starts[1:], None), strict=True)]
+    return [] if any(_GAP.search(cell) for cell in cells) else cells
 
 
 def _number(text: str | None) -> int | None:

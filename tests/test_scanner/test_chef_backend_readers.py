@@ -46,6 +46,27 @@ def test_what_sudo_mutters_about_the_hosts_name_is_no_part_of_the_table() -> Non
     assert list(read_cluster_status(recorded("sudo-unknown-host")).members) == HEALTHY
 
 
+@pytest.mark.parametrize("place", ["end", "middle"])
+def test_an_empty_cell_of_a_column_of_a_later_version_moves_no_other(place: str) -> None:
+    columns = ["Name", "IP", "GUID", "Role", "PG", "ES"]
+    rows = [[m.name, m.ip, m.guid, m.role, m.postgresql, m.elasticsearch] for m in HEALTHY]
+    at = len(columns) if place == "end" else 3
+    table = [
+        [*row[:at], new, *row[at:]] for row, new in zip([columns, *rows], ("Last Seen", "", "3s ago", ""), strict=True)
+    ]
+    widths = [max(len(row[i]) for row in table) for i in range(7)]
+    text = "".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + "\n" for row in table
+    )
+    assert list(read_cluster_status(Answer(text, 0)).members) == HEALTHY
+
+
+def test_an_empty_cell_that_counts_is_shown() -> None:
+    text = recorded("cluster-status-healthy").output.replace("leader    leader  ", "leader            ", 1)
+    with pytest.raises(UnreadableError, match="not understood: 'backend-1"):
+        read_cluster_status(Answer(text, 0))
+
+
 def test_columns_go_by_their_names() -> None:
     text = "ES  Name  PG  IP  Role  GUID\nmaster  b1  leader  10.0.0.1  leader  " + "a" * 32 + "\n"
     with pytest.raises(UnreadableError):
