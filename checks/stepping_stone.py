@@ -22,7 +22,7 @@ from typing import Any
 
 from checks.check import ClusterCheck, ClusterView
 from checks.chef_backend.facts import ChefBackendVersion
-from checks.groups import enumerate_names
+from checks.groups import enumerate_names, told_once
 from checks.installed import installed
 from checks.outcome import (
     Outcome,
@@ -59,7 +59,7 @@ def judge(view: ClusterView) -> Outcome:
     product = view.cluster.product
     found = [(node.name, installed(node)) for node in view.nodes]
     known = [(parse_product_version(product, one.version), name, one) for name, one in found if one.version is not None]
-    gaps = [f"{name}: {one.problem}" for name, one in found if one.version is None]
+    gaps = told_once((name, one.problem) for name, one in found if one.version is None)
     without = f"; version unknown: {'; '.join(gaps)}" if gaps else ""
     evidence: dict[str, Any] = {
         "target": target,

@@ -128,7 +128,7 @@ def _converse(
         )
     if failure:
         answers = {
-            probe_id: Unknown("not answered; the node's connectivity result says why")
+            probe_id: Unknown("not answered (see connectivity)")
             if isinstance(answers.get(probe_id, Unknown("")), Unknown)
             else answers[probe_id]
             for probe_id in ids

@@ -27,7 +27,7 @@ from checks.chef_backend import health
 from checks.chef_backend.facts import ChefBackendVersion, ClusterStatus, LeaderFlags, ServiceStatus
 from checks.chef_backend.health import CLUSTER_SIZE, Finding
 from checks.facts import Unknown
-from checks.groups import enumerate_names, group
+from checks.groups import enumerate_names, group, told_once
 from checks.outcome import Outcome, Remediation, Severity, Status, combine, passed, undetermined
 
 EXPECTED = "3 members, 1 leader, 2 synced followers, everything green, the same view from every backend"
@@ -52,7 +52,14 @@ def judge(view: ClusterView) -> Outcome:
             for node, status in view.known(ServiceStatus)
         },
     }
-    outcomes = [
+    unread = {
+        (node.name, found.reason): None
+        for node in view.nodes
+        for kind in (ClusterStatus, ServiceStatus, LeaderFlags)
+        if isinstance(found := node.look(kind), Unknown)
+    }
+    outcomes = [undetermined(text, expected=EXPECTED, observed=observed, **evidence) for text in told_once(unread)]
+    outcomes += [
         Outcome(
             finding.status,
             finding.text + ("" if finding.local else _witnesses(names, view)),
@@ -68,7 +75,7 @@ def judge(view: ClusterView) -> Outcome:
         text = f"the backends do not see the same cluster, which hints at a partition: {views.sentence()}"
         outcomes.append(Outcome(Status.FAIL, text, EXPECTED, observed, evidence))
     listed = max((len(status.members) for _, status in tables), default=CLUSTER_SIZE)
-    if len(view.nodes) != listed:
+    if tables and len(view.nodes) != listed:
         text = f"the inventory lists {len(view.nodes)} backends, the cluster {listed}: each has to be asked"
         outcomes.append(undetermined(text, expected=EXPECTED, observed=observed, **evidence))
     if outcomes:
@@ -78,8 +85,7 @@ def judge(view: ClusterView) -> Outcome:
 
 def _of_node(node: NodeView) -> list[Finding]:
     table, status, files = node.look(ClusterStatus), node.look(ServiceStatus), node.look(LeaderFlags)
-    reasons = [found.reason for found in (table, status, files) if isinstance(found, Unknown)]
-    findings = [Finding(Status.ERROR, f"{node.name}: {reason}", local=True) for reason in reasons]
+    findings: list[Finding] = []
     deposed = 0
     if isinstance(table, ClusterStatus):
         deposed = sum(row.role == "deposed_leader" for row in table.members)

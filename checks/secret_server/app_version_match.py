@@ -20,7 +20,7 @@ from __future__ import annotations
 from typing import Any
 
 from checks.check import ClusterCheck, ClusterView
-from checks.groups import group
+from checks.groups import group, told_once
 from checks.installed import installed
 from checks.outcome import Outcome, Remediation, Severity, failed, not_applicable, passed, undetermined, warned
 from checks.secret_server.facts import AppFiles
@@ -33,7 +33,7 @@ def judge(view: ClusterView) -> Outcome:
     """Compare the versions as far as they are known."""
     found = [(node.name, installed(node)) for node in view.nodes]
     known = [(name, one.version, one.read) for name, one in found if one.version is not None]
-    gaps = [f"{name}: {one.problem}" for name, one in found if one.version is None]
+    gaps = [(name, one.problem) for name, one in found if one.version is None]
     doubts = [f"{name}: {doubt}" for name, one in found for doubt in one.doubts]
     observed = "; ".join(f"{name} {version}{'' if read else ' (declared)'}" for name, version, read in known)
     evidence: dict[str, Any] = {
@@ -44,7 +44,7 @@ def judge(view: ClusterView) -> Outcome:
     }
     read_groups = group((name, version) for name, version, read in known if read)
     groups = group((name, version) for name, version, _ in known)
-    tail = "".join(f"; {note}" for note in [*doubts, *gaps])
+    tail = "".join(f"; {note}" for note in [*doubts, *told_once(gaps)])
     if not read_groups.agree:
         message = f"{read_groups.sentence()}: {observed}{tail}"
         return failed(message, expected=EXPECTED, observed=observed, **evidence)

@@ -21,7 +21,7 @@ from __future__ import annotations
 from typing import Any
 
 from checks.check import ClusterCheck, ClusterView
-from checks.groups import enumerate_names, group
+from checks.groups import enumerate_names, group, told_once
 from checks.outcome import Outcome, Remediation, Severity, failed, not_applicable, passed, undetermined, warned
 from checks.secret_server.facts import EncryptionConfig
 from checks.secret_server.vendor import CLUSTERING_URL, ENCRYPTION_URL
@@ -35,11 +35,11 @@ _COPIED = Remediation('Restore each node\'s own file from its backup; where DPAP
 def judge(view: ClusterView) -> Outcome:
     """Compare the hashes as far as they are known."""
     known = [(node.name, config) for node, config in view.known(EncryptionConfig)]
-    absent = [f"{node.name}: {reason}" for node, reason in view.unknown(EncryptionConfig)]
+    absent = [(node.name, reason) for node, reason in view.unknown(EncryptionConfig)]
     hashed = [(name, config.sha256) for name, config in known if config.state == "hashed"]
     missing = [name for name, config in known if config.state == "missing"]
-    unread = [f"{name}: {_unread(config)}" for name, config in known if config.state not in ("hashed", "missing")]
-    gaps = [*unread, *absent]
+    unread = [(name, _unread(config)) for name, config in known if config.state not in ("hashed", "missing")]
+    gaps = told_once([*unread, *absent])
     dpapi = str(view.cluster.options.get("dpapi", "unknown"))
     observed = "; ".join(f"{name} {config.sha256[:12] or _unread(config)}" for name, config in known)
     evidence: dict[str, Any] = {

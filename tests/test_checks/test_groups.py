@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from checks.groups import enumerate_names, group
+from checks.groups import enumerate_names, group, told_once
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,8 @@ def test_names_make_a_sentence() -> None:
         "a and b",
         "a, b and c",
     ]
+
+
+def test_a_reason_that_many_nodes_have_is_told_once() -> None:
+    reasons = [("web1", "not answered"), ("web2", "access is denied"), ("web3", "not answered")]
+    assert told_once(reasons) == ["web1 and web3: not answered", "web2: access is denied"]

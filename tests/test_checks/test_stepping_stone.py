@@ -78,7 +78,7 @@ def test_the_oldest_node_decides_and_is_named(cluster: Clusters, webs: Webs) -> 
 def test_unknown_versions_are_told(cluster: Clusters, webs: Webs) -> None:
     outcome = judge(webs(cluster(), UNKNOWN, UNKNOWN))
     assert outcome.status is Status.ERROR
-    assert outcome.message == "installed version unknown: web1: access is denied; web2: access is denied"
+    assert outcome.message == "installed version unknown: web1 and web2: access is denied"
 
 
 @pytest.mark.parametrize("target", ["11.7.000049", "10.9.000064"])
