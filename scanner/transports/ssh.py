@@ -6,6 +6,7 @@ None of the library's timeouts bounds the whole conversation, so a watchdog does
 from __future__ import annotations
 
 import random
+import socket
 import threading
 import time
 from collections.abc import Sequence
@@ -58,6 +59,8 @@ class SshTransport:
         self._gate = gate
         self._phase = Phase.CONNECT
         self._place = node.host
+        self._target: Hop | None = None
+        self._address = node.host
         self._streams: list[Stream] = []
         self._clients: list[Client] = []
         self._output: list[bytes] = []
@@ -102,7 +105,8 @@ class SshTransport:
         told = translate(
             error,
             self._phase,
-            self._place,
+            # A name that is not found is the one thing that must be spelled out.
+            self._address if isinstance(error, (socket.gaierror, socket.herror)) else self._place,
             greeting=stream.greeting if stream else b"",
             ended=bool(stream and stream.ended),
             farewell=self._clients[-1].farewell if self._clients else "",
@@ -112,6 +116,7 @@ class SshTransport:
 
     def _run(self, script: bytes) -> bytes:
         hops = route(self._host, self._settings)
+        self._target = hops[-1]
         started = time.monotonic()
         # Behind a jump host the dialling is part of the conversation; its logins wait for their turn.
         stream = self._dial(hops[0], hops[0].connect_timeout_s) if len(hops) == 1 else None
@@ -144,9 +149,13 @@ class SshTransport:
         )
 
     def _dial(self, hop: Hop, timeout_s: float) -> Stream:
-        self._phase, self._place = Phase.CONNECT, hop.place
+        self._phase, self._place, self._address = Phase.CONNECT, self._door(hop), hop.place
         self.usage.connections += 1
         return self._track(dial(hop.host, hop.port, timeout_s))
+
+    def _door(self, hop: Hop) -> str:
+        """The server in messages. The node's own name is left out: the same cause on many nodes is told once."""
+        return f"port {hop.port}" if hop == self._target else hop.place
 
     def _track(self, wire: Wire) -> Stream:
         stream = Stream(wire)
@@ -184,13 +193,14 @@ class SshTransport:
             else:
                 break
         self._phase = Phase.LOGIN
-        log_in(client, hop, deadline)
+        self._place = "the node" if hop == self._target else hop.place
+        log_in(client, hop, deadline, "" if hop == self._target else hop.place)
         return client
 
     def _connect(self, hop: Hop, via: Client | None, deadline: Deadline) -> Stream:
         if via is None:
             return self._dial(hop, min(hop.connect_timeout_s, deadline.remaining_s or 0.1))
-        self._phase, self._place = Phase.CONNECT, hop.place
+        self._phase, self._place, self._address = Phase.CONNECT, self._door(hop), hop.place
         self.usage.connections += 1
         try:
             wire = via.open_channel("direct-tcpip", (hop.host, hop.port), ("127.0.0.1", 0), timeout=FOR_EVER_S)

@@ -176,7 +176,7 @@ def _network(error: BaseException, phase: Phase, place: str) -> NodeError:
         return UnreachableError(f"nobody listens at {place} (connection refused)", hint="check `port`, and sshd there")
     if getattr(error, "errno", None) in {errno.EHOSTUNREACH, errno.ENETUNREACH}:
         return UnreachableError(
-            f"no route to {place}", hint="check `host`, and the network; a `jump` host may be needed"
+            f"no route to the machine ({place})", hint="check `host`, and the network; a `jump` host may be needed"
         )
     return UnreachableError(f"cannot connect to {place}: {_reason(error)}")
 

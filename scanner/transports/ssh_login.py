@@ -14,20 +14,21 @@ from scanner.transports.ssh_config import Hop
 from scanner.transports.ssh_keys import LockedKeyError, agent_keys, load, public_blob
 
 
-def log_in(transport: paramiko.Transport, hop: Hop, deadline: Deadline) -> None:
-    """Log in to a verified server.
+def log_in(transport: paramiko.Transport, hop: Hop, deadline: Deadline, at: str = "") -> None:
+    """Log in to a verified server; `at` names it in messages, where it is not the node itself.
 
     A named key is offered alone (an agent's other keys could use up the server's patience); where none is named, the
     agent's keys come first, then the default key files; then the password. Raises AuthenticationError, and what
     paramiko raises when the connection fails.
     """
     with ExitStack() as stack:
-        _Login(transport, hop, deadline, stack).run()
+        _Login(transport, hop, deadline, stack, at).run()
 
 
 class _Login:
-    def __init__(self, transport: paramiko.Transport, hop: Hop, deadline: Deadline, stack: ExitStack) -> None:
+    def __init__(self, transport: paramiko.Transport, hop: Hop, deadline: Deadline, stack: ExitStack, at: str) -> None:
         self._transport, self._hop, self._deadline, self._stack = transport, hop, deadline, stack
+        self._who = f"{hop.user}@{at}" if at else hop.user
         self._refused: list[str] = []
         self._notes: list[str] = []
         self._methods: Sequence[str] = ()
@@ -116,7 +117,7 @@ class _Login:
         return not further
 
     def _failure(self) -> AuthenticationError:
-        who = f"{self._hop.user}@{self._hop.place}"
+        who = self._who
         if not self._refused:
             cause = "; ".join(self._notes) or "there is no key and no password to offer"
             return AuthenticationError(

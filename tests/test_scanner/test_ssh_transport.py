@@ -174,7 +174,7 @@ def test_nobody_listens() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     door = transport(port)
-    fails(UnreachableError, door, "nobody listens at 127.0.0.1")
+    fails(UnreachableError, door, f"nobody listens at port {port} ")
     assert door.usage.connections == 1
 
 
@@ -188,7 +188,7 @@ def test_a_host_that_never_answers(monkeypatch: pytest.MonkeyPatch) -> None:
         raise TimeoutError(errno.ETIMEDOUT, "timed out")
 
     monkeypatch.setattr(socket.socket, "connect", connect)
-    fails(UnreachableError, transport(22), "no answer from 127.0.0.1:22")
+    fails(UnreachableError, transport(22), "no answer from port 22")
 
 
 def test_the_gate_is_entered_after_the_connect_and_left_on_failure(listen: Callable[[Serve], int]) -> None:
