@@ -112,17 +112,22 @@ def _cluster_info(cluster: Cluster, problems: list[Problem]) -> ClusterInfo:
 
 
 def _refuse_idle(checks: Sequence[Check], nodes: Sequence[Node], only: Sequence[str]) -> None:
-    """Connectivity alone answers no question about an upgrade, unless it was all that was asked."""
-    if CONNECTIVITY in only:
-        return
-    if not any(
-        concerns(check, node.product, node.roles) for check in checks if check.id != CONNECTIVITY for node in nodes
-    ):
-        names = ", ".join(check.id for check in checks if check.id != CONNECTIVITY)
+    """Connectivity alone answers no question about an upgrade, unless it was all that was asked.
+
+    Nor may a check that was asked for by name be left out in silence, because others stay.
+    """
+    idle = [
+        check.id
+        for check in checks
+        if check.id != CONNECTIVITY and not any(concerns(check, node.product, node.roles) for node in nodes)
+    ]
+    advice = "`preflight checks` tells what each is for"
+    if idle and len(idle) == sum(check.id != CONNECTIVITY for check in checks):
         raise UsageError(
-            f"the selection leaves nothing to check: none of {names} concerns the selected nodes; "
-            "`preflight checks` tells what each is for"
+            f"the selection leaves nothing to check: none of {', '.join(idle)} concerns the selected nodes; {advice}"
         )
+    if named := ", ".join(name for name in idle if name in only):
+        raise UsageError(f"--check {named}: concerns none of the selected nodes, so nothing would be checked; {advice}")
 
 
 def _selection_notices(selection: Selection, known: Sequence[Check], left: Sequence[Check]) -> Iterable[str]:

@@ -84,6 +84,11 @@ def test_the_version_is_said_once() -> None:
         (["--check", "windows-version", "--skip-check", "windows-version"], "leaves no check"),
         (["--check", "chef-cluster-status"], "leaves nothing to check"),
         (["--node", "sql1", "--check", "windows-version"], "leaves nothing to check"),
+        (["--node", "sql1", "--check", "connectivity", "--check", "windows-version"], "leaves nothing to check"),
+        (
+            ["--node", "sql1", "--check", "sql-server-version", "--check", "windows-version"],
+            "--check windows-version: concerns none of the selected nodes",
+        ),
         (["--cluster", "valut"], "did you mean"),
         (["--node", "web9"], "web9"),
         (["--target", "vault"], "vault"),
@@ -91,7 +96,7 @@ def test_the_version_is_said_once() -> None:
         (["-q", "-v"], "contradict"),
         (
             ["--html", "/nowhere/report.html"],
-            "--html: cannot write /nowhere/report.html: the folder /nowhere does not exist",
+            "the html report: cannot write /nowhere/report.html: the folder /nowhere does not exist",
         ),
         (["--html", "same", "--json", "same"], "goes there already"),
         (["--parallel", "0"], "parallel"),
@@ -156,7 +161,7 @@ def test_a_command_without_its_argument(preflight: Preflight, command: str) -> N
 def test_a_report_that_cannot_be_written_is_said_before_the_scan(preflight: Preflight, inventory: Path) -> None:
     ended = preflight("scan", inventory, "--junit", inventory.parent)
     assert ended.code == 2
-    assert f"--junit: cannot write {inventory.parent}: it is a folder" in ended.err
+    assert f"the junit report: cannot write {inventory.parent}: it is a folder" in ended.err
 
 
 def test_validate_says_what_it_found(preflight: Preflight, inventory: Path) -> None:
