@@ -75,7 +75,7 @@ def judge(view: ClusterView) -> Outcome:
     oldest, oldest_name, start = min(known, key=lambda row: row[0])
     observed = ", ".join(f"{name} {one.version}" + ("" if one.read else " (declared)") for _, name, one in known)
     if newer:
-        message = f"error in the plan: target {target} is older than what {enumerate_names(newer)} runs"
+        message = f"error in the plan: target {target} is older than what runs on {enumerate_names(newer)}"
         remedy = Remediation(
             "Correct `target` in the inventory; the vendor documents no way back but a restored backup."
         )

@@ -60,7 +60,7 @@ def test_the_next_version_is_named_first(cluster: Clusters, webs: Webs) -> None:
 def test_an_older_target_is_an_error_in_the_plan(cluster: Clusters, webs: Webs) -> None:
     outcome = judge(webs(cluster("10.9.000005"), app("10.9.64.0"), app("10.9.5.0"), UNKNOWN))
     assert outcome.status is Status.FAIL
-    assert "target 10.9.000005 is older than what web1 runs" in outcome.message
+    assert "target 10.9.000005 is older than what runs on web1" in outcome.message
 
 
 def test_an_equal_target_is_nothing_to_do(cluster: Clusters, webs: Webs) -> None:
