@@ -42,14 +42,14 @@ class Destinations:
         for kind, path in self.paths.items():
             where = path if path == STDOUT else path.absolute()
             if where in seen:
-                raise UsageError(f"--{kind} {path}: --{seen[where]} goes there already")
+                raise UsageError(f"the {kind} report cannot go to {path}: the {seen[where]} report goes there already")
             seen[where] = kind
             if path == STDOUT:
                 continue
             try:
                 ensure_writable(path)
             except UsageError as error:
-                raise UsageError(f"--{kind}: {error}") from None
+                raise UsageError(f"the {kind} report: {error}") from None
 
     def deliver(self, scan: Scan, *, quiet: bool, verbose: bool) -> list[str]:
         """Print the summary and write the files. Returns what could not be written; the rest is."""
