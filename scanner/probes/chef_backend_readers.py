@@ -45,6 +45,7 @@ _SERVICE = re.compile(rf"(?P<name>[\w-]+)\s+{_STATE}(?:\s+(?P<time>{_TIME}))?(?:
 _LOCAL = re.compile(_STATE)
 _UNIT_S = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 _SYSTEM = re.compile(r"(?P<name>[\w-]+)\s+(?P<local>\S.*?)\s+(?P<rest>(?:health|state|status|error): .*)")
+_SAID = re.compile(r"(?:health|state|status|error): ")
 _VERSION = re.compile(r"(?:chef-backend\s+)?v?(?P<text>\d+\.\d+[\w.+~-]*)", re.IGNORECASE)
 
 _MEMBER_COLUMNS = ("Name", "IP", "GUID", "Role", "PG", "ES")
@@ -202,7 +203,10 @@ def _system(what: str, header: Sequence[str], ruler: str, line: str) -> SystemSt
     cells = _cells(header, ruler, line)
     if cells:
         name, local, rest = (cells[header.index(column)] for column in _SYSTEM_COLUMNS)
-        return SystemState(name, local, _fold(rest), line)
+        # Else any line of garbage would be a system that is not OK.
+        if _SAID.match(rest) and " " not in name:
+            return SystemState(name, local, _fold(rest), line)
+        raise _odd(what, line)
     match = _SYSTEM.fullmatch(_fold(line))
     if not match or len(header) != len(_SYSTEM_COLUMNS):
         raise _odd(what, line)

@@ -168,6 +168,12 @@ def test_a_full_disk_is_read_as_printed() -> None:
     assert system.distributed == "health: red; healthy nodes: 2/3"
 
 
+@pytest.mark.parametrize("line", ["some  odd  words", "caf\\xe9 \\xff\\xfe", "disks   OK", "disks"])
+def test_garbage_is_no_system_that_is_not_ok(line: str) -> None:
+    with pytest.raises(UnreadableError, match="not understood"):
+        read_service_status(Answer(recorded("status-healthy").output + line.replace("disks", "disk2") + "\n", 0))
+
+
 def test_the_line_of_a_garbled_service_is_shown() -> None:
     with pytest.raises(UnreadableError, match=r"not understood: 'postgresql"):
         read_service_status(recorded("status-garbled"))
