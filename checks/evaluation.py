@@ -135,7 +135,8 @@ def _nobody_to_ask(check: Check, cluster: ClusterInfo) -> list[Result]:
     outcome = undetermined(
         f"the inventory names no {role} node in this cluster, so this was not looked at",
         remediation=Remediation(
-            f"Add the {role} node to the inventory, or leave the check out knowingly.", f"--skip-check {check.id}"
+            f"Add the {role} node to the inventory, or leave the check out knowingly.",
+            f"preflight scan INVENTORY --skip-check {check.id}",
         ),
     )
     return [_result(check, cluster, None, outcome)]

@@ -80,9 +80,10 @@ def _explanation(check: Check, probes: Sequence[Probe]) -> Iterator[str]:
     yield f"{check.id} · {check.severity.value} · {scope_of(check)}"
     yield ""
     yield check.doc.strip()
-    rules = [rule for product in check.products or tuple(products()) for rule in load_rules(product).of(check.id)]
-    if rules:
-        yield "\nRules (override one with [clusters.NAME.rules.ID])"
+    for product in check.products or tuple(products()):
+        rules = load_rules(product).of(check.id)
+        if rules:
+            yield f"\nRules for {product} (override one with [clusters.NAME.rules.ID])"
         for rule in rules:
             yield from _rule_lines(rule)
     fix = check.remediation
