@@ -92,7 +92,7 @@ def judge(view: ClusterView) -> Outcome:
 
 def _unread(config: EncryptionConfig) -> str:
     if config.state == "missing":
-        return "missing"
+        return f"missing ({config.path})" if config.path else "missing"
     if config.efs and config.state != "locked":
         return "EFS set, hash not readable"
     return f"{config.state} ({config.detail})" if config.detail else config.state

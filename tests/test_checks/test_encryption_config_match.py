@@ -88,6 +88,7 @@ def test_a_missing_file_fails(cluster: Clusters, webs: Webs, dpapi: str) -> None
     outcome = judge(webs(cluster(dpapi=dpapi), A, MISSING, A))
     assert outcome.status is Status.FAIL
     assert outcome.message == "encryption.config is missing on web2"
+    assert f"web2 missing ({PATH})" in outcome.observed
 
 
 def test_missing_everywhere_is_a_wrong_root_rather_than_a_lost_key(cluster: Clusters, webs: Webs) -> None:
