@@ -20,6 +20,8 @@ from reports.text import spell_in_json, visible
 
 SCHEMA = "preflight.result/1"
 _DEPTH = 20
+_TEXT_CHARS = 32 * 1024
+"""The longest text; only hostile nodes say more in one breath."""
 
 
 def render(scan: Scan) -> str:
@@ -125,6 +127,8 @@ def _result(row: Result) -> dict[str, Any]:
 
 
 def _encodable(text: str) -> str:
+    if len(text) > _TEXT_CHARS:
+        text = f"{text[:_TEXT_CHARS]}... ({len(text) - _TEXT_CHARS:,} more characters)"
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:

@@ -8,6 +8,9 @@ from urllib.parse import urlsplit
 MESSAGE_CHARS = 1_000
 """The longest message in any report."""
 
+_BLANKS_A_CHARACTER = 16
+"""So much white space for each character that is shown is looked through."""
+
 # What moves a cursor, reorders or hides text, or cannot be written as XML 1.0 or UTF-8. Tab and newline stay.
 _INVISIBLE = re.compile(
     "["
@@ -43,12 +46,14 @@ def spell_in_json(document: str) -> str:
 
 def one_line(text: str, limit: int = MESSAGE_CHARS) -> str:
     """The visible text on one line, runs of white space as one blank, at most `limit` characters."""
-    return _cut(" ".join(visible(text).split()), limit)
+    head, rest = _head(text, limit)
+    return _cut(" ".join(visible(head).split()), limit, rest)
 
 
 def clipped(text: str, limit: int = 4_000) -> str:
     """The visible text with its lines, at most `limit` characters, without blank edges."""
-    return _cut(visible(text).strip("\n").rstrip(), limit)
+    head, rest = _head(text, limit)
+    return _cut(visible(head).strip("\n").rstrip(), limit, rest)
 
 
 def web_url(url: str) -> str | None:
@@ -67,10 +72,16 @@ def count(number: int, singular: str, plural: str = "") -> str:
     return f"{number} {singular if number == 1 else plural or singular + 's'}"
 
 
-def _cut(text: str, limit: int) -> str:
-    if len(text) <= limit:
+def _head(text: str, limit: int) -> tuple[str, int]:
+    """As much of a text as could matter, and how much is left: a node may have sent megabytes to be spelled out."""
+    most = limit * _BLANKS_A_CHARACTER
+    return text[:most], max(0, len(text) - most)
+
+
+def _cut(text: str, limit: int, rest: int) -> str:
+    if len(text) <= limit and not rest:
         return text
-    note = f"... ({len(text) - limit:,}+ more characters)"
+    note = f"... ({max(1, len(text) + rest - limit):,}+ more characters)"
     return text[: max(0, limit - len(note))] + note if limit > len(note) else text[:limit]
 
 

@@ -148,3 +148,9 @@ def test_values_come_back_as_they_were_said(make_result: MakeResult, make_scan: 
     assert "\x1b" not in text
     assert "\u202e" not in text
     assert "Zürich" in text
+
+
+def test_a_text_of_megabytes_is_cut() -> None:
+    shown = json_safe({"said": "\ud800" * 3_000_000})["said"]
+    assert shown.endswith("... (2,967,232 more characters)")
+    assert len(shown) < 250_000

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 import unicodedata
 
 import pytest
@@ -84,3 +85,13 @@ def test_web_addresses_may_become_links(url: str) -> None:
 )
 def test_nothing_else_becomes_a_link(url: str) -> None:
     assert web_url(url) is None
+
+
+@pytest.mark.parametrize("unit", ["\u202e", "\ud800", "\x1b[31m", " ", "\n", "`", "_a", "@a"])
+def test_megabytes_of_anything_take_no_time_and_little_room(unit: str) -> None:
+    text = unit * (3_000_000 // len(unit))
+    started = time.process_time()
+    for shown in (one_line(text), clipped(text), one_line(f"a{text}b", 50)):
+        assert len(shown) <= 4_000
+        assert "more characters" in shown
+    assert time.process_time() - started < 0.5
