@@ -21,6 +21,9 @@ from scanner.errors import PreflightError
 EXIT_DEFECT = 3
 """A defect of preflight itself: nothing can be told, which is what 3 means."""
 
+_INSISTING = 5
+"""Interrupts after which nothing is waited for and nothing written any more."""
+
 
 class _Commands(TyperGroup):
     """The commands, with the ends that the library gives an exit code of its own: an interrupt, a closed output."""
@@ -85,7 +88,7 @@ app.command("lab")(lab_commands.lab)
 def main() -> None:
     """Run the command line. Users read one clear line where something is wrong, never a traceback."""
     prepare_streams()
-    _end_in_order_when_terminated()
+    _interrupt_in_order()
     try:
         app(prog_name="preflight")
     except PreflightError as error:
@@ -99,11 +102,22 @@ def main() -> None:
         sys.exit(EXIT_DEFECT)
 
 
-def _end_in_order_when_terminated() -> None:
-    """Take SIGTERM for Ctrl-C: CI jobs and `timeout` send it, and they, too, want reports and no open shells."""
+def _interrupt_in_order() -> None:
+    """Let the first Ctrl-C end the work in order, and the next ones not get in the way of that.
+
+    SIGTERM is taken for Ctrl-C: CI jobs and `timeout` send it, and they, too, want reports and no open shells.
+    """
+    count = 0
 
     def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
+        nonlocal count
+        count += 1
+        if count == 1:
+            raise KeyboardInterrupt
+        if count >= _INSISTING:
+            os._exit(EXIT_INTERRUPTED)
 
     with contextlib.suppress(ValueError):  # not in the main thread, where signals are not ours to handle
-        signal.signal(signal.SIGTERM, interrupt)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, interrupt)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -143,10 +142,6 @@ def run_job(job: Job, *, quiet: bool) -> Scan:
 
 def finish(done: Scan, destinations: Destinations, *, quiet: bool, verbose: bool) -> None:
     """Print and write what was found, then leave with the scan's exit code."""
-    if done.partial:
-        # An impatient second Ctrl-C must not cost what the first one was to save.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
     problems = destinations.deliver(done, quiet=quiet, verbose=verbose)
     if problems:
         complain("\n".join(problems))
