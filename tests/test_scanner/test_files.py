@@ -6,6 +6,7 @@ import os
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -162,3 +163,24 @@ def test_where_the_system_says_no(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_ensure_writable_leaves_nothing(tmp_path: Path) -> None:
     ensure_writable(tmp_path / "x")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_writers_of_the_same_file_never_mix(tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    texts = [letter * 300_000 for letter in "abcd"]
+    seen = set()
+
+    def write(text: str) -> None:
+        for _ in range(5):
+            write_atomically(path, text)
+
+    writers = [threading.Thread(target=write, args=(text,)) for text in texts]
+    for writer in writers:
+        writer.start()
+    while any(writer.is_alive() for writer in writers):
+        if path.exists():
+            seen.add(path.read_text(encoding="utf-8"))
+    for writer in writers:
+        writer.join()
+    assert seen | {path.read_text(encoding="utf-8")} <= set(texts)
+    assert list(tmp_path.iterdir()) == [path]
