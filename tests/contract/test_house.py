@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from checks.check import Check
+from checks.check import PHASES, Check
 from checks.registry import BUILTIN
 from scanner.probes.registry import BUILTIN as PROBES
 
@@ -151,6 +151,9 @@ class TestEachCheck:
         assert path.is_file(), f"{path.relative_to(TOP)} is missing"
         tests = path.read_text(encoding="utf-8").count("\ndef test_")
         assert tests >= 5, f"{path.relative_to(TOP)} has {tests} tests; pass, fail, n/a, unknown and garbled are owed"
+
+    def test_declares_its_phases_whole_or_not_at_all(self, check: Check) -> None:
+        assert tuple(check.phases) in ((), PHASES)
 
     def test_is_short(self, check: Check) -> None:
         path = Path(str(sys.modules[check.judge.__module__].__file__))
