@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from checks import connectivity, stepping_stone
 from checks.check import Check
-from checks.chef_backend import cluster_status
+from checks.chef_backend import cluster_status, version_match
 from checks.secret_server import (
+    app_pool_settings,
     app_version_match,
     dotnet_framework,
     encryption_config_match,
@@ -20,8 +21,10 @@ BUILTIN: tuple[Check, ...] = (
     windows_version.CHECK,
     dotnet_framework.CHECK,
     iis_integrated_pipeline.CHECK,
+    app_pool_settings.CHECK,
     stepping_stone.CHECK,
     encryption_config_match.CHECK,
     app_version_match.CHECK,
     cluster_status.CHECK,
+    version_match.CHECK,
 )

@@ -94,7 +94,10 @@ class Machine:
             "SecretServerAppPool"), `named` (false: the application names no pool), `defaults_pool` (sites'
             applicationDefaults, default "DefaultAppPool"), `site_pool` (the site's own applicationDefaults), `site`,
             `path` (virtual, default "/SecretServer"), `physical` (default `web_root`), `shared` (folder that
-            redirection.config points to), `sites` (array of further `{name, path, physical, pool}`).
+            redirection.config points to), `sites` (array of further `{name, path, physical, pool}`), and of the pool
+            `runtime` ("v2.0"; "" is "No Managed Code"), `load_user_profile`, `max_processes`, `identity`, each left out
+            of the file where it is not given; `defaults_runtime` ("v4.0") and `defaults_load_user_profile` ("true")
+            in applicationPoolDefaults, where "" leaves them out.
             Without `app_version` there is no IIS unless asked for.
         `application_host_config`: the file as literal XML, instead of `iis`; `redirection_config` likewise.
         `registry`: `'HKLM\...' = {Name = value}` adds or replaces values, `= "denied"` closes a key and what is

@@ -190,8 +190,26 @@ def _pools(section: ET.Element) -> list[Value]:
         elif "managedPipelineMode" in inherited:
             mode, source = inherited["managedPipelineMode"], "applicationPoolDefaults"
         runtime = pool.get("managedRuntimeVersion", inherited.get("managedRuntimeVersion", ""))
-        rows.append({"name": pool.get("name", ""), "mode": mode, "mode_source": source, "runtime_version": runtime})
+        settings = {
+            name: _pool_setting(pool, defaults, child, attribute)
+            for name, child, attribute in (
+                ("runtime", "", "managedRuntimeVersion"),
+                ("load_user_profile", "processModel", "loadUserProfile"),
+                ("max_processes", "processModel", "maxProcesses"),
+                ("identity_type", "processModel", "identityType"),
+            )
+        }
+        row = {"name": pool.get("name", ""), "mode": mode, "mode_source": source, "runtime_version": runtime}
+        rows.append({**row, "settings": settings})
     return rows
+
+
+def _pool_setting(pool: ET.Element, defaults: ET.Element | None, child: str, attribute: str) -> Value:
+    for place, source in ((pool, "pool"), (defaults, "applicationPoolDefaults")):
+        element = place.find(child) if place is not None and child else place
+        if element is not None and attribute in element.attrib:
+            return {"value": element.attrib[attribute], "source": source}
+    return {"value": "", "source": "default"}
 
 
 def _applications(machine: Machine, section: ET.Element) -> list[Value]:

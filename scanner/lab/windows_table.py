@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from xml.sax.saxutils import quoteattr
+
+from scanner.lab.windows_iis import IIS_KEYS, application_host, redirection
 
 WEB_ROOT = r"C:\inetpub\wwwroot\SecretServer"
 _CURRENT_VERSION = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion"
@@ -46,12 +47,6 @@ _OTHERS = (
     *("registry", "files", "folders", "environment"),
 )
 _KEYS = frozenset(_REST + _OTHERS)
-_IIS_KEYS = frozenset(
-    (
-        *("mode", "defaults_mode", "pool", "named", "defaults_pool", "site_pool"),
-        *("site", "path", "physical", "shared", "sites"),
-    )
-)
 _CONFIG_KEYS = frozenset(("text", "state", "efs", "size", "hidden"))
 _FILE_KEYS = frozenset(("text", "sha256", "version", "attributes", "size", "state", "hidden"))
 _SQL_KEYS = frozenset(("name", "version", "patch_level", "edition", "id", "wow64"))
@@ -194,64 +189,12 @@ def _iis(recorded: Recorded, table: Mapping[str, object]) -> None:
     if iis is NO_IIS and literal is None:
         return
     settings = iis if isinstance(iis, Mapping) else {}
-    _known(settings, _IIS_KEYS, "iis.")
+    _known(settings, IIS_KEYS, "iis.")
     shared = str(settings.get("shared", "")).rstrip("\\")
-    redirection = table.get("redirection_config", _redirection(shared))
-    recorded.files[rf"{_INETSRV}\redirection.config"] = {"text": str(redirection)}
-    text = literal if literal is not None else _application_host(settings, str(table.get("web_root", WEB_ROOT)))
+    pointer = table.get("redirection_config", redirection(shared))
+    recorded.files[rf"{_INETSRV}\redirection.config"] = {"text": str(pointer)}
+    text = literal if literal is not None else application_host(settings, str(table.get("web_root", WEB_ROOT)))
     recorded.files[rf"{shared or _INETSRV}\applicationHost.config"] = {"text": str(text)}
-
-
-def _redirection(shared: str) -> str:
-    if not shared:
-        return "<configuration><configurationRedirection /></configuration>"
-    return (
-        f'<configuration><configurationRedirection enabled="true" path={quoteattr(shared)} '
-        'userName="CORP\\iis-share" password="[enc:AesProvider:bm90IGEgc2VjcmV0:enc]" /></configuration>'
-    )
-
-
-def _application_host(settings: Mapping[str, Any], root: str) -> str:
-    pool = str(settings.get("pool", "SecretServerAppPool"))
-    site = str(settings.get("site", "Default Web Site"))
-    path = str(settings.get("path", "/SecretServer"))
-    own = {"applicationPool": pool} if settings.get("named", True) else {}
-    application = _application_element(path, str(settings.get("physical", root)), own)
-    home = "" if path == "/" else _application_element("/", r"%SystemDrive%\inetpub\wwwroot", {})
-    site_pool = settings.get("site_pool")
-    site_defaults = f"<applicationDefaults{_attributes({'applicationPool': str(site_pool)})}/>" if site_pool else ""
-    sites = [f"<site{_attributes({'name': site, 'id': '1'})}>{home}{application}{site_defaults}</site>"]
-    pools = [pool, "DefaultAppPool"]
-    for number, row in enumerate(settings.get("sites", []), start=2):
-        row_pool = str(row.get("pool", "DefaultAppPool"))
-        other = _application_element(str(row.get("path", "/")), str(row["physical"]), {"applicationPool": row_pool})
-        sites.append(f"<site{_attributes({'name': str(row['name']), 'id': str(number)})}>{other}</site>")
-        pools.append(row_pool)
-    pools += [str(name) for name in (site_pool, settings.get("defaults_pool")) if name]
-    mode = str(settings.get("mode", ""))
-    adds = "".join(
-        f"<add{_attributes({'name': name, **({'managedPipelineMode': mode} if mode and name == pool else {})})}/>"
-        for name in dict.fromkeys(pools)
-    )
-    defaults_mode = str(settings.get("defaults_mode", ""))
-    defaults = _attributes({"managedPipelineMode": defaults_mode} if defaults_mode else {})
-    default_pool = _attributes({"applicationPool": str(settings.get("defaults_pool", "DefaultAppPool"))})
-    return (
-        '<?xml version="1.0" encoding="UTF-8"?>\n<configuration><system.applicationHost>'
-        f'<applicationPools>{adds}<applicationPoolDefaults{defaults}><processModel identityType="SpecificUser" '
-        'userName="CORP\\svc-ss" password="[enc:IISWASOnlyAesProvider:bm90IGEgc2VjcmV0:enc]" />'
-        f"</applicationPoolDefaults></applicationPools><sites>{''.join(sites)}"
-        f"<applicationDefaults{default_pool}/></sites></system.applicationHost></configuration>\n"
-    )
-
-
-def _application_element(path: str, physical: str, own: Mapping[str, str]) -> str:
-    folder = _attributes({"path": "/", "physicalPath": physical})
-    return f"<application{_attributes({'path': path, **own})}><virtualDirectory{folder}/></application>"
-
-
-def _attributes(values: Mapping[str, str]) -> str:
-    return "".join(f" {name}={quoteattr(value)}" for name, value in values.items())
 
 
 def _literal(recorded: Recorded, table: Mapping[str, object]) -> None:

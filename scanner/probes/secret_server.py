@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from checks.secret_server.facts import (
     AppFiles,
+    AppPools,
     DotnetFramework,
     EncryptionConfig,
     IisConfiguration,
@@ -12,6 +13,7 @@ from checks.secret_server.facts import (
     WebRoot,
     WindowsVersion,
 )
+from scanner.probes import secret_server_host_readers as host_readers
 from scanner.probes import secret_server_readers as readers
 from scanner.probes.powershell_batch import part
 from scanner.probes.probe import Probe
@@ -41,9 +43,9 @@ PROBES: tuple[Probe, ...] = (
     Probe(
         "iis-configuration",
         "powershell",
-        "pools, pipeline modes, applications and their folders from applicationHost.config; no accounts, no passwords",
+        "pools with their settings, applications and folders from applicationHost.config; no accounts, no passwords",
         part("iis-configuration.ps1"),
-        ((IisConfiguration, readers.iis_configuration),),
+        ((IisConfiguration, readers.iis_configuration), (AppPools, host_readers.app_pools)),
     ),
     Probe(
         "secret-server-files",

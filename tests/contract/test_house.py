@@ -23,10 +23,12 @@ FOREVER = [
     "windows-version",
     "dotnet-framework",
     "iis-integrated-pipeline",
+    "app-pool-settings",
     "stepping-stone",
     "encryption-config-match",
     "app-version-match",
     "chef-cluster-status",
+    "chef-version-match",
 ]
 HEADINGS = ["## What it checks", "## Why it matters", "## How to fix it"]
 IMPURE = {"socket", "ssl", "subprocess", "time", "pathlib", "os", "io", "shutil", "urllib", "requests", "importlib"}
