@@ -8,7 +8,10 @@ from checks.chef_backend import cluster_status, version_match
 from checks.secret_server import (
     app_pool_settings,
     app_version_match,
+    config_files_present,
     dotnet_framework,
+    dpapi_encryption,
+    efs_encryption,
     encryption_config_match,
     iis_integrated_pipeline,
     sql_server_version,
@@ -25,6 +28,9 @@ BUILTIN: tuple[Check, ...] = (
     stepping_stone.CHECK,
     encryption_config_match.CHECK,
     app_version_match.CHECK,
+    config_files_present.CHECK,
+    efs_encryption.CHECK,
+    dpapi_encryption.CHECK,
     cluster_status.CHECK,
     version_match.CHECK,
 )

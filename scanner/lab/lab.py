@@ -12,7 +12,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Self
 
-from scanner.lab import chef, toml_text
+from scanner.lab import chef, linux, toml_text
 from scanner.lab.certificates import CertificateAuthority, CertificatePair, TlsFiles
 from scanner.lab.chef import CommandOutput
 from scanner.lab.listener import LOOPBACK
@@ -287,6 +287,9 @@ def _sh_answer(node: NodeScenario, cluster: ClusterScenario, probe_id: str, sudo
         return node.answers[probe_id]
     if probe_id == "shell":
         return CommandOutput("Linux\n")
+    if probe_id in linux.PROBES:
+        package = str(node.inventory.get("package", cluster.inventory.get("package", "")))
+        return linux.PROBES[probe_id](linux.Host(node.linux, node.roles, cluster.backends.get(node.name), package))
     speak = chef.PROBES.get(probe_id)
     if speak is None or node.name not in cluster.backends:
         return CommandOutput(f"sh: 1: {probe_id}: not found\n", 127)

@@ -7,6 +7,7 @@ from typing import Any
 
 from scanner.lab import faults
 from scanner.lab.chef import CommandOutput, read_backends
+from scanner.lab.linux import read_linux
 from scanner.lab.scenario_model import (
     DEFAULT_SQL_VERSION,
     ClusterScenario,
@@ -24,7 +25,7 @@ from scanner.lab.windows import Machine, MachineError
 _TOP_KEYS = ("title", "about", "extends", "clusters", "run", "expect")
 _CLUSTER_KEYS = ("product", "inventory", "defaults", "nodes", "absent")
 _NODE_KEYS = (
-    *("roles", "inventory", "windows", "chef", "answers", "slow"),
+    *("roles", "inventory", "windows", "chef", "linux", "answers", "slow"),
     *("fault", "scheme", "auth", "login", "tds", "absent"),
 )
 _RESULT_KEYS = ("check", "cluster", "node", "status", "message")
@@ -92,7 +93,11 @@ def _node(cluster: str, product: str, name: str, table: Mapping[str, object], pl
     inventory = subtable(table, "inventory", place)
     transport = str(inventory.get("transport", _PRODUCTS[product]))
     choice(transport, ("winrm", "ssh", "tds"), f"{place}.inventory.transport")
-    foreign = {"winrm": ("chef", "answers", "slow", "login"), "ssh": ("windows", "scheme", "auth"), "tds": ("fault",)}
+    foreign = {
+        "winrm": ("chef", "linux", "answers", "slow", "login"),
+        "ssh": ("windows", "scheme", "auth"),
+        "tds": ("fault",),
+    }
     for key in foreign[transport]:
         if key in table:
             raise ScenarioError(f"{place}.{key}", f"says nothing about a node that is reached over {transport}")
@@ -110,6 +115,7 @@ def _node(cluster: str, product: str, name: str, table: Mapping[str, object], pl
         auth=choice(get(table, "auth", "ntlm", place), ("ntlm", "basic", "certificate"), f"{place}.auth"),
         login=choice(get(table, "login", "key", place), ("key", "password"), f"{place}.login"),
         machine=_machine(table, place) if transport == "winrm" else None,
+        linux=read_linux(subtable(table, "linux", place), f"{place}.linux"),
         answers=_answers(table, place),
         slow={
             key: get(subtable(table, "slow", place), key, 0.0, f"{place}.slow")

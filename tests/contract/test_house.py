@@ -27,6 +27,9 @@ FOREVER = [
     "stepping-stone",
     "encryption-config-match",
     "app-version-match",
+    "config-files-present",
+    "efs-encryption",
+    "dpapi-encryption",
     "chef-cluster-status",
     "chef-version-match",
 ]

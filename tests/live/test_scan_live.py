@@ -34,6 +34,8 @@ def backends(start_sshd: Callable[..., OpenSshServer]) -> list[OpenSshServer]:
         server.answer("status", recording("status-healthy"))
         server.answer("--version", recording("version-2.3.16"))
         server.install("ls", 'printf ".\\n..\\n"')
+        server.install("rpm", "printf '2.3.10-1.el7 1000000000|'")
+        server.install("grep", """echo '"build_version": "2.3.10"'""")
     return servers
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from checks.registry import BUILTIN
 from scanner.errors import UsageError
-from scanner.lab import chef, faults, scenario, scenario_tables, toml_text, windows_table
+from scanner.lab import chef, faults, linux, scenario, scenario_tables, toml_text, windows_table
 from scanner.lab.scenario import (
     Scenario,
     ScenarioError,
@@ -234,7 +234,14 @@ def test_the_format_is_described_in_full() -> None:
     text = (Path(scenario.__file__).parent / "scenarios" / "README.md").read_text(encoding="utf-8")
     told = set(re.findall(r"[A-Za-z_][\w-]*", text))
     tables = scenario_tables
-    keys = {*tables._TOP_KEYS, *tables._CLUSTER_KEYS, *tables._NODE_KEYS, *tables._RESULT_KEYS, *chef._KEYS}
+    keys = {
+        *tables._TOP_KEYS,
+        *tables._CLUSTER_KEYS,
+        *tables._NODE_KEYS,
+        *tables._RESULT_KEYS,
+        *chef._KEYS,
+        *linux._KEYS,
+    }
     known = {fault for faults_of in faults.BY_TRANSPORT.values() for fault in faults_of}
     assert (keys | known | set(TDS_FAULTS) | windows_table._KEYS) - told == set()
 
