@@ -88,7 +88,7 @@ class Machine:
         `web_dir`: the registry's WebDir; default `web_root`; "" leaves the value out.
         `encryption_config`: any text, which stands for the file's content (equal texts, equal hashes), or a table
             `{text, state, efs, size, hidden}` with `state` one of "missing", "locked", "denied", "unreadable".
-            Default: one fixed text, so that nodes agree.
+            Default: one fixed text, so that nodes agree. `database_config`: the same of `database.config`.
         `iis`: false for a host without IIS, or a table: `mode` ("Integrated", "Classic", "0", "1", or "" for no
             attribute, the default), `defaults_mode` (in applicationPoolDefaults), `pool` (default
             "SecretServerAppPool"), `named` (false: the application names no pool), `defaults_pool` (sites'

@@ -113,10 +113,15 @@ def secret_server_files(session: Session) -> Value:
 
 def encryption_config(session: Session) -> Value:
     """encryption-config.ps1."""
+    return config_files(session, "encryption.config")
+
+
+def config_files(session: Session, name: str) -> Value:
+    """roots.ps1: Get-PfConfigFiles."""
     machine, found = session.machine, _roots(session)
     folders = []
     for root in found["roots"]:
-        path = root["path"] + r"\encryption.config"
+        path = rf"{root['path']}\{name}"
         config: Value = {"path": path, "state": "missing", "sha256": "", "efs": False, "size_bytes": None, "detail": ""}
         try:
             attributes = machine.attributes(path)

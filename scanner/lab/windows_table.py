@@ -43,7 +43,7 @@ _SQL_PREFIX = {"9": "MSSQL", "10": "MSSQL10"}
 _REST = ("language_mode", "slow", "errors", "canned", "noise", "frame")
 _OTHERS = (
     *("windows", "product_type", "powershell", "dotnet", "sql", "app_version", "web_root", "web_dir"),
-    *("encryption_config", "iis", "application_host_config", "redirection_config"),
+    *("encryption_config", "database_config", "iis", "application_host_config", "redirection_config"),
     *("registry", "files", "folders", "environment"),
 )
 _KEYS = frozenset(_REST + _OTHERS)
@@ -159,17 +159,22 @@ def _application(recorded: Recorded, table: Mapping[str, object]) -> None:
     for library, version in zip(libraries, listed, strict=False):
         recorded.files[rf"{root}\bin\{library}"] = {"version": _file_version(version), "size": 1048576}
     recorded.files[rf"{root}\web.config"] = {"text": "<configuration/>"}
-    config = table.get("encryption_config", "the cluster's key")
+    _config_file(recorded, table, "encryption_config", "the cluster's key", root)
+    _config_file(recorded, table, "database_config", "the way to the database", root)
+
+
+def _config_file(recorded: Recorded, table: Mapping[str, object], key: str, default: str, root: str) -> None:
+    config = table.get(key, default)
     if isinstance(config, str):
         config = {"text": config}
     if not isinstance(config, Mapping):
-        raise MachineError("encryption_config: expected a text or a table")
-    _known(config, _CONFIG_KEYS, "encryption_config.")
-    values = {key: config[key] for key in ("text", "state", "size", "hidden") if key in config}
+        raise MachineError(f"{key}: expected a text or a table")
+    _known(config, _CONFIG_KEYS, f"{key}.")
+    values = {"text": default, **{name: config[name] for name in config if name != "efs"}}
     if config.get("efs"):
         values["attributes"] = 0x4000 | 0x20
     if values.get("state") != "missing":
-        recorded.files[rf"{root}\encryption.config"] = values
+        recorded.files[rf"{root}\{key.replace('_', '.')}"] = values
 
 
 def _file_version(version: str) -> str:

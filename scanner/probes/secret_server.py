@@ -17,6 +17,7 @@ from scanner.probes import secret_server_host_readers as host_readers
 from scanner.probes import secret_server_readers as readers
 from scanner.probes.powershell_batch import part
 from scanner.probes.probe import Probe
+from scanner.probes.secret_server_files import FILE_PROBES
 
 PROBES: tuple[Probe, ...] = (
     Probe(
@@ -63,6 +64,7 @@ PROBES: tuple[Probe, ...] = (
         ((EncryptionConfig, readers.encryption_config),),
         parameters=("web_root",),
     ),
+    *FILE_PROBES,
     Probe(
         "sql-prelogin",
         "tds",

@@ -64,13 +64,14 @@ def test_the_three_that_the_commands_name_are_there() -> None:
 
 def test_every_check_can_be_seen_to_end_in_every_way_it_has() -> None:
     seen = {(r.check, r.status) for name in scenario_names() if (e := load_scenario(name).expect) for r in e.results}
-    blocking = {check.id for check in BUILTIN} - {"connectivity"}
+    never_alone = {"efs-encryption", "dpapi-encryption"}
+    blocking = {check.id for check in BUILTIN} - {"connectivity"} - never_alone
     assert {(check, "fail") for check in blocking} <= seen
     assert ("connectivity", "error") in seen
     unclear = {"sql-server-version", "iis-integrated-pipeline", "stepping-stone"}
     unclear |= {"encryption-config-match", "app-version-match", "chef-cluster-status"}
     assert {(check, "error") for check in unclear} <= seen
-    warning = {"windows-version", "dotnet-framework", "app-version-match", "encryption-config-match"}
+    warning = never_alone | {"windows-version", "dotnet-framework", "app-version-match", "encryption-config-match"}
     assert {(check, "warn") for check in warning | {"stepping-stone", "chef-cluster-status"}} <= seen
 
 
