@@ -30,7 +30,7 @@ class StagedPackage:
     path: str
     """As declared; empty where nothing is declared."""
     state: str
-    """hashed, missing, denied, too-large, no-file or undeclared."""
+    """hashed, missing, denied, too-large, empty, no-file or undeclared."""
     size_bytes: int | None = None
     sha256: str = ""
     name: str = ""
@@ -59,3 +59,13 @@ class SecretsFiles:
     """/etc/chef-backend/chef-backend-secrets.json"""
     frontend: SecretsFile
     """/etc/opscode/private-chef-secrets.json"""
+
+
+@dataclass(frozen=True, slots=True)
+class StraySecrets:
+    """Where a bounded search found the backends' file of secrets."""
+
+    paths: tuple[str, ...]
+    """All of them, the file's own place on a backend too."""
+    unseen: tuple[str, ...] = ()
+    """What the search could not look into, each as `find` said it."""

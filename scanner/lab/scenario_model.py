@@ -77,6 +77,8 @@ class Expectation:
     exit_code: int
     results: tuple[ExpectedResult, ...] = ()
     """All results that are fail, error or warn, and any skips that matter."""
+    phase: str = "before"
+    """What `--phase` the scan is made with."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from checks.check import PHASES
 from scanner.lab import faults
 from scanner.lab.chef import CommandOutput, read_backends
 from scanner.lab.linux import read_linux
@@ -80,7 +81,8 @@ def _cluster(name: str, table: Mapping[str, object], place: str) -> ClusterScena
             {
                 node: subtable(row, "chef", f"{place}.nodes.{node}")
                 for node, row in tables.items()
-                if "chef" in row or "backend" in texts(row, "roles", f"{place}.nodes.{node}")
+                if "backend" in (roles := texts(row, "roles", f"{place}.nodes.{node}"))
+                or ("chef" in row and "frontend" not in roles)
             },
             place,
         )
@@ -160,14 +162,15 @@ def _sql_port(table: Mapping[str, object], place: str) -> SqlPort | None:
 
 
 def _expectation(table: Mapping[str, object], clusters: tuple[ClusterScenario, ...]) -> Expectation:
-    known_keys(table, ("exit_code", "results"), "expect")
+    known_keys(table, ("exit_code", "results", "phase"), "expect")
     if "exit_code" not in table:
         raise ScenarioError("expect.exit_code", "is missing")
     exit_code = get(table, "exit_code", 0, "expect")
     if exit_code not in (0, 1, 2, 3):
         raise ScenarioError("expect.exit_code", f"{exit_code} is none of 0, 1, 2, 3")
     rows: list[object] = get(table, "results", [], "expect")
-    return Expectation(exit_code, tuple(_expected(row, number, clusters) for number, row in enumerate(rows)))
+    phase = choice(get(table, "phase", "before", "expect"), PHASES, "expect.phase")
+    return Expectation(exit_code, tuple(_expected(row, number, clusters) for number, row in enumerate(rows)), phase)
 
 
 def _expected(row: object, number: int, clusters: tuple[ClusterScenario, ...]) -> ExpectedResult:
