@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from scanner.lab.windows_files import FILE_EMULATIONS
+from scanner.lab.windows_host_probes import HOST_EMULATIONS
 from scanner.lab.windows_machine import AccessError, File, Machine
 from scanner.lab.windows_probes import EMULATIONS, Session
 from scanner.lab.windows_table import MachineError
@@ -21,6 +22,7 @@ __all__ = ["AccessError", "File", "Machine", "MachineError", "run_script"]
 _GARBAGE = b"\xff\xfe\x00#< CLIXML\r\n\x1b[31m\x80\x81 <Objs>" + bytes(range(256)) * 4
 _PROBE_MS = 3
 _EMULATIONS = {**EMULATIONS, **FILE_EMULATIONS}
+_EMULATIONS = {**EMULATIONS, **FILE_EMULATIONS, **HOST_EMULATIONS}
 
 
 def run_script(

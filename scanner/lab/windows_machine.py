@@ -59,6 +59,10 @@ class Machine:
     """Full path to the file. Folders are those that hold files, and those of `folders`."""
     folders: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+    pools: Mapping[str, int] | None = None
+    """Application pools with their states, 1 started and 3 stopped; None where WMI knows no IIS."""
+    drives: tuple[tuple[str, int, int], ...] = (("C:\\", 120 * 10**9, 80 * 10**9),)
+    """Fixed drives: name, bytes in all, bytes free."""
     powershell: str = "5.1.17763.1"
     language_mode: str = "FullLanguage"
     slow: Mapping[str, float] = field(default_factory=dict)
@@ -100,6 +104,9 @@ class Machine:
             in applicationPoolDefaults, where "" leaves them out.
             Without `app_version` there is no IIS unless asked for.
         `application_host_config`: the file as literal XML, instead of `iis`; `redirection_config` likewise.
+        `pool_states`: `{SecretServerAppPool = 3}` for a stopped pool, all others run; "missing" where IIS has no WMI
+            provider.
+        `drives`: `{C = [120, 80]}`, the default: size and free space of each fixed drive in GB.
         `registry`: `'HKLM\...' = {Name = value}` adds or replaces values, `= "denied"` closes a key and what is
             below it.
         `files`: `'C:\...' = {text, sha256, version, attributes, size, state, hidden}`, a string for `text`, or
@@ -116,6 +123,8 @@ class Machine:
             files={path: File(**values) for path, values in recorded.files.items()},
             folders=recorded.folders,
             environment=recorded.environment,
+            pools=recorded.pools,
+            drives=recorded.drives,
             powershell=recorded.powershell,
         )
         return replace(machine, **recorded.rest)
@@ -124,6 +133,18 @@ class Machine:
         """Get-PfRegistryValue: None where the key or the value is missing."""
         values = self._key(key)
         return next((value for known, value in values.items() if known.lower() == name.lower()), None)
+
+    def has_registry_key(self, key: str) -> bool:
+        """Test-PfRegistryKey: a key exists where it, or one below it, is recorded."""
+        self._key(key)
+        wanted = key.lower()
+        return any((known.lower() + "\\").startswith(wanted + "\\") for known in self.registry)
+
+    def pool_states(self) -> Mapping[str, int]:
+        """Get-PfPoolStates."""
+        if self.pools is None:
+            raise AccessError("unreadable", "WMI root\\WebAdministration", "Invalid namespace ")
+        return self.pools
 
     def registry_value_names(self, key: str) -> list[str]:
         """Get-PfRegistryValueNames: none where the key is missing."""

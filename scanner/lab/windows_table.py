@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -43,7 +44,15 @@ _SQL_PREFIX = {"9": "MSSQL", "10": "MSSQL10"}
 _REST = ("language_mode", "slow", "errors", "canned", "noise", "frame")
 _OTHERS = (
     *("windows", "product_type", "powershell", "dotnet", "sql", "app_version", "web_root", "web_dir"),
-    *("encryption_config", "database_config", "iis", "application_host_config", "redirection_config"),
+    *(
+        "pool_states",
+        "drives",
+        "encryption_config",
+        "database_config",
+        "iis",
+        "application_host_config",
+        "redirection_config",
+    ),
     *("registry", "files", "folders", "environment"),
 )
 _KEYS = frozenset(_REST + _OTHERS)
@@ -66,6 +75,8 @@ class Recorded:
     folders: tuple[str, ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
     powershell: str = ""
+    pools: dict[str, int] | None = None
+    drives: tuple[tuple[str, int, int], ...] = ()
     rest: dict[str, Any] = field(default_factory=dict)
 
 
@@ -91,6 +102,7 @@ def read_table(table: Mapping[str, object]) -> Recorded:
     if "app_version" in table:
         _application(recorded, table)
     _iis(recorded, table)
+    _drives(recorded, table)
     _literal(recorded, table)
     return recorded
 
@@ -116,6 +128,9 @@ def _windows(recorded: Recorded, table: Mapping[str, object]) -> None:
     if kind not in _PRODUCT_TYPES:
         raise MachineError(f"product_type: {kind!r} is none of 1, 2, 3")
     options = r"HKLM\SYSTEM\CurrentControlSet\Control\ProductOptions"
+    for key in ("ActiveComputerName", "ComputerName"):
+        name = rf"HKLM\SYSTEM\CurrentControlSet\Control\ComputerName\{key}"
+        recorded.registry[name] = {"ComputerName": "NODE"}
     recorded.registry[options] = {"ProductType": _PRODUCT_TYPES[kind]}
 
 
@@ -157,7 +172,8 @@ def _application(recorded: Recorded, table: Mapping[str, object]) -> None:
     listed = [str(version) for version in versions] if isinstance(versions, list) else [str(versions)] * 3
     libraries = ("Thycotic.ihawu.Business.dll", "Thycotic.AppCore.dll", "Thycotic.Foundation.dll")
     for library, version in zip(libraries, listed, strict=False):
-        recorded.files[rf"{root}\bin\{library}"] = {"version": _file_version(version), "size": 1048576}
+        recorded.files[rf"{root}\bin\{library}"] = {"text": version, "version": _file_version(version), "size": 1048576}
+    recorded.files[rf"{root}\saml.config"] = {"text": "<saml/>"}
     recorded.files[rf"{root}\web.config"] = {"text": "<configuration/>"}
     _config_file(recorded, table, "encryption_config", "the cluster's key", root)
     _config_file(recorded, table, "database_config", "the way to the database", root)
@@ -200,6 +216,21 @@ def _iis(recorded: Recorded, table: Mapping[str, object]) -> None:
     recorded.files[rf"{_INETSRV}\redirection.config"] = {"text": str(pointer)}
     text = literal if literal is not None else application_host(settings, str(table.get("web_root", WEB_ROOT)))
     recorded.files[rf"{shared or _INETSRV}\applicationHost.config"] = {"text": str(text)}
+    states = table.get("pool_states", {})
+    if states == "missing":
+        return
+    if not isinstance(states, Mapping):
+        raise MachineError("pool_states: expected a table of states, or 'missing'")
+    recorded.pools = dict.fromkeys(re.findall(r'<add name="([^"]*)"', str(text)), 1) | dict(states)
+
+
+def _drives(recorded: Recorded, table: Mapping[str, object]) -> None:
+    rows = []
+    for name, sizes in (_table(table, "drives") or {"C": [120, 80]}).items():
+        if not isinstance(sizes, list) or [type(size) for size in sizes] not in ([int, int], [int, float]):
+            raise MachineError(f"drives.{name}: expected [GB in all, GB free]")
+        rows.append((f"{name}:\\", sizes[0] * 10**9, int(sizes[1] * 10**9)))
+    recorded.drives = tuple(rows)
 
 
 def _literal(recorded: Recorded, table: Mapping[str, object]) -> None:

@@ -18,6 +18,7 @@ from scanner.probes import secret_server_readers as readers
 from scanner.probes.powershell_batch import part
 from scanner.probes.probe import Probe
 from scanner.probes.secret_server_files import FILE_PROBES
+from scanner.probes.secret_server_host import HOST_PROBES
 
 PROBES: tuple[Probe, ...] = (
     Probe(
@@ -65,6 +66,7 @@ PROBES: tuple[Probe, ...] = (
         parameters=("web_root",),
     ),
     *FILE_PROBES,
+    *HOST_PROBES,
     Probe(
         "sql-prelogin",
         "tds",
