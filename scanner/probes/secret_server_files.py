@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from checks.secret_server.file_facts import DatabaseConfig
+from checks.secret_server.file_facts import AppTree, DatabaseConfig
 from scanner.probes import secret_server_file_readers as readers
 from scanner.probes.powershell_batch import part
 from scanner.probes.probe import Probe
@@ -14,6 +14,15 @@ FILE_PROBES: tuple[Probe, ...] = (
         "the SHA-256, size and EFS attribute of database.config; its content stays on the node",
         part("database-config.ps1"),
         ((DatabaseConfig, readers.database_config),),
+        parameters=("web_root",),
+    ),
+    # The costly one comes last, so that it makes no other one late.
+    Probe(
+        "app-files",
+        "powershell",
+        "hashes of the application's files, by folder and shortened; bounded to 20 s, 2 GB and 20,000 files",
+        part("app-files.ps1"),
+        ((AppTree, readers.app_tree),),
         parameters=("web_root",),
     ),
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from checks.secret_server.file_facts import DatabaseConfig
+from checks.secret_server.file_facts import AppTree, DatabaseConfig
 from scanner.probes.probe import Answer, UnreadableError
 from scanner.probes.secret_server_files import FILE_PROBES
 
@@ -50,3 +50,33 @@ def test_database_config_that_is_not_hashed(case: str, state: str, size: int | N
 def test_database_config_garbled() -> None:
     assert "does not go with this hash: 'deadbeef'" in refused("garbled", DatabaseConfig)
     assert "found no folder that holds the application" in refused("no-application", DatabaseConfig)
+
+
+def test_app_files() -> None:
+    found = recorded("whole", AppTree)
+    assert [(folder.path, folder.count, folder.partial) for folder in found.folders] == [
+        ("", 2, False),
+        ("\\bin", 1, True),
+    ]
+    assert found.folders[0].files == (("default.aspx", "0a1b2c3d"), ("saml.config", "4f3a9c1d"))
+    assert found.left_out == (("\\bin\\locked.dll", "D:\\App\\bin\\locked.dll is locked by another process (in use)"),)
+    assert (found.stopped, found.files, found.bytes) == ("", 3, 1048976)
+
+
+def test_app_files_where_there_were_too_many_or_too_little_time() -> None:
+    found = recorded("stopped", AppTree)
+    assert (found.stopped, found.folders[0].files) == ("time", None)
+
+
+@pytest.mark.parametrize(
+    ("case", "said"),
+    [
+        ("garbled", "the files of folder '' are garbled"),
+        ("twice", "a folder stands in the answer twice"),
+        ("bad-digest", "the digest of folder '' is none"),
+        ("empty", "there are no files of the application"),
+        ("odd-end", "how the walk ended is not understood: 'boredom'"),
+    ],
+)
+def test_app_files_garbled(case: str, said: str) -> None:
+    assert said in refused(case, AppTree)
