@@ -12,6 +12,9 @@ from checks.rules import RuleSet
 
 F = TypeVar("F")
 
+PHASES = ("before", "window", "after")
+"""When a scan is made: before the maintenance window opens, while it is open, after it."""
+
 
 @dataclass(frozen=True, slots=True)
 class ClusterInfo:
@@ -27,6 +30,8 @@ class ClusterInfo:
     """Other cluster keys that checks read, for example `dpapi`."""
     rules: RuleSet = field(default_factory=lambda: RuleSet(()))
     """The vendor's rules of the product, with the inventory's overrides applied."""
+    phase: str = "before"
+    """One of PHASES. A check that expects something else in each reads it; see `phases` of the check."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +103,8 @@ class _Check:
     """Facts it cannot judge without: an unknown one ends in `error` (see the engine for clusters)."""
     optional_facts: tuple[type, ...] = ()
     """Facts it reads where they are known, and for whose absence it has an answer of its own."""
+    phases: Mapping[str, str] = field(default_factory=dict)
+    """What it expects in each of PHASES, in words; empty where that is the same in all of them."""
     references: tuple[str, ...] = ()
     """URLs, or names of documents, that the rule comes from."""
 

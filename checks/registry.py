@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from checks import connectivity, stepping_stone
 from checks.check import Check
-from checks.chef_backend import cluster_status
+from checks.chef_backend import cluster_status, package_staged, secrets_match, secrets_stray, version_match
 from checks.secret_server import (
+    app_files_match,
+    app_pool_settings,
+    app_pool_state,
     app_version_match,
+    config_files_present,
     dotnet_framework,
+    dpapi_encryption,
+    efs_encryption,
     encryption_config_match,
     iis_integrated_pipeline,
+    monitoring_agent,
+    pending_reboot,
+    powershell_version,
     sql_server_version,
     windows_version,
 )
@@ -19,9 +28,22 @@ BUILTIN: tuple[Check, ...] = (
     sql_server_version.CHECK,
     windows_version.CHECK,
     dotnet_framework.CHECK,
+    powershell_version.CHECK,
     iis_integrated_pipeline.CHECK,
+    app_pool_settings.CHECK,
+    pending_reboot.CHECK,
+    monitoring_agent.CHECK,
+    app_pool_state.CHECK,
     stepping_stone.CHECK,
     encryption_config_match.CHECK,
     app_version_match.CHECK,
+    config_files_present.CHECK,
+    efs_encryption.CHECK,
+    dpapi_encryption.CHECK,
+    app_files_match.CHECK,
     cluster_status.CHECK,
+    version_match.CHECK,
+    package_staged.CHECK,
+    secrets_match.CHECK,
+    secrets_stray.CHECK,
 )

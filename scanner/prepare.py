@@ -40,6 +40,7 @@ def prepare(
     parallel: int | None = None,
     timeout_s: float | None = None,
     strict: bool | None = None,
+    phase: str = "before",
 ) -> Job:
     """Settle a scan. Raises UsageError for a selection that cannot be meant, InventoryError for unusable rules."""
     inventory = selection.inventory
@@ -53,7 +54,7 @@ def prepare(
     ]
     _refuse_idle(chosen_checks, nodes, only)
     settings = inventory.run
-    clusters = tuple(zip(inventory.clusters, cluster_infos(inventory), strict=True))
+    clusters = tuple(zip(inventory.clusters, cluster_infos(inventory, phase), strict=True))
     return Job(
         inventory_name=str(inventory.path),
         clusters=clusters,
@@ -64,6 +65,7 @@ def prepare(
         parallel=parallel or settings.parallel or DEFAULT_PARALLEL,
         strict=strict if strict is not None else bool(settings.strict),
         notices=(
+            *_phase_notice(phase),
             *_selection_notices(selection, checks, chosen_checks),
             *_rule_notices(clusters),
             *_loosened(nodes),
@@ -92,23 +94,23 @@ def pick_checks(checks: Sequence[Check], only: Sequence[str], without: Sequence[
     return left
 
 
-def cluster_infos(inventory: Inventory) -> tuple[ClusterInfo, ...]:
+def cluster_infos(inventory: Inventory, phase: str = "before") -> tuple[ClusterInfo, ...]:
     """What checks are told of each cluster. Raises InventoryError with every rule override that cannot be used."""
     problems: list[Problem] = []
-    infos = [_cluster_info(cluster, problems) for cluster in inventory.clusters]
+    infos = [_cluster_info(cluster, phase, problems) for cluster in inventory.clusters]
     if problems:
         raise InventoryError(str(inventory.path), problems)
     return tuple(infos)
 
 
-def _cluster_info(cluster: Cluster, problems: list[Problem]) -> ClusterInfo:
+def _cluster_info(cluster: Cluster, phase: str, problems: list[Problem]) -> ClusterInfo:
     rules = load_rules(cluster.product)
     for rule_id, change in cluster.rules.items():
         try:
             rules = rules.with_overrides({rule_id: change})
         except RuleError as error:
             problems.append(Problem(dotted(("clusters", cluster.name, "rules")), str(error)))
-    return ClusterInfo(cluster.name, cluster.product, cluster.target, cluster.current, cluster.options, rules)
+    return ClusterInfo(cluster.name, cluster.product, cluster.target, cluster.current, cluster.options, rules, phase)
 
 
 def _refuse_idle(checks: Sequence[Check], nodes: Sequence[Node], only: Sequence[str]) -> None:
@@ -128,6 +130,12 @@ def _refuse_idle(checks: Sequence[Check], nodes: Sequence[Node], only: Sequence[
         )
     if named := ", ".join(name for name in idle if name in only):
         raise UsageError(f"--check {named}: concerns none of the selected nodes, so nothing would be checked; {advice}")
+
+
+def _phase_notice(phase: str) -> Iterable[str]:
+    if phase != "before":
+        when = "in" if phase == "window" else "after"
+        yield f"held to what is expected {when} the maintenance window (--phase {phase})"
 
 
 def _selection_notices(selection: Selection, known: Sequence[Check], left: Sequence[Check]) -> Iterable[str]:

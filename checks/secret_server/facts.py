@@ -128,6 +128,35 @@ class AppPool:
 
 
 @dataclass(frozen=True, slots=True)
+class PoolSetting:
+    """One setting of an application pool."""
+
+    value: str
+    """As read; empty where nothing sets it, or where it is set to nothing."""
+    source: str
+    """Where it is set: "pool", "applicationPoolDefaults", or "default" where nothing sets it."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSettings:
+    """What one application pool runs with. The account's name is not among it."""
+
+    name: str
+    runtime: PoolSetting
+    """managedRuntimeVersion: "v4.0"; set to nothing, it is "No Managed Code"."""
+    load_user_profile: PoolSetting
+    max_processes: PoolSetting
+    identity_type: PoolSetting
+
+
+@dataclass(frozen=True, slots=True)
+class AppPools:
+    """The settings of every application pool of a node."""
+
+    pools: tuple[PoolSettings, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class IisApplication:
     """One application of a site, with `applicationDefaults` already applied."""
 

@@ -16,9 +16,12 @@ the authentication settings in IIS change with it.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from checks.check import NodeCheck, NodeView
 from checks.outcome import Outcome, Remediation, Severity, combine, undetermined
 from checks.secret_server.facts import AppFiles, IisApplication, IisConfiguration, WebRoot
+from checks.secret_server.serving import application_name, serving
 from checks.secret_server.vendor import AUTHENTICATION_URL, PIPELINE_URL
 from checks.thresholds import Requirements, breach, met, requirements
 
@@ -31,28 +34,21 @@ def judge(view: NodeView) -> Outcome:
     needs = requirements(view, ID)
     if isinstance(needs, Outcome):
         return needs
-    root = view.fact(WebRoot).path
-    iis = view.fact(IisConfiguration)
-    serving = [app for app in iis.applications if _same_folder(app.physical_path, root)]
-    if not serving:
-        found = "; ".join(f"{_name(app)} in {app.physical_path}" for app in iis.applications) or "none"
-        return undetermined(
-            f"no IIS application has the web root {root} as its folder; applications found: {found}",
-            observed=found,
-            configuration=iis.path,
-            **needs.evidence,
-        )
-    return combine([_pool(needs, iis, app) for app in serving])
+    found = serving(view)
+    if isinstance(found, Outcome):
+        return replace(found, evidence={**found.evidence, **needs.evidence})
+    return combine([_pool(needs, view.fact(IisConfiguration), app) for app in found])
 
 
 def _pool(needs: Requirements, iis: IisConfiguration, app: IisApplication) -> Outcome:
     if not app.pool:
-        return undetermined(f"{_name(app)} names no application pool, and no default does", **needs.evidence)
+        return undetermined(f"{application_name(app)} names no application pool, and no default does", **needs.evidence)
     pool = next((pool for pool in iis.pools if pool.name.lower() == app.pool.lower()), None)
     if pool is None:
         found = ", ".join(pool.name for pool in iis.pools) or "none"
         return undetermined(
-            f"{_name(app)} runs in pool {app.pool}, which is not defined; pools found: {found}", **needs.evidence
+            f"{application_name(app)} runs in pool {app.pool}, which is not defined; pools found: {found}",
+            **needs.evidence,
         )
     mode = _MODES.get(pool.pipeline_mode.lower())
     if mode is None:
@@ -62,27 +58,11 @@ def _pool(needs: Requirements, iis: IisConfiguration, app: IisApplication) -> Ou
     source = "set on the pool" if pool.mode_source == "pool" else f"from {pool.mode_source}"
     if pool.mode_source == "default":
         source = "IIS's default"
-    observed = f"pool {pool.name} of {_name(app)} is {mode.capitalize()} ({source})"
+    observed = f"pool {pool.name} of {application_name(app)} is {mode.capitalize()} ({source})"
     judged = [
         met(d, observed, needs) if d.rule.requires.lower() == mode else breach(d, observed, needs) for d in needs.due
     ]
     return combine(judged)
-
-
-def _name(app: IisApplication) -> str:
-    return f"{app.site}{app.path}"
-
-
-def _same_folder(one: str, other: str) -> bool:
-    return _folder(one) == _folder(other)
-
-
-def _folder(path: str) -> str:
-    plain = path.strip().strip('"').replace("/", "\\").removeprefix("\\\\?\\").lower()
-    head, body = plain[:2], plain[2:]
-    while "\\\\" in body:
-        body = body.replace("\\\\", "\\")
-    return (head + body).rstrip("\\")
 
 
 CHECK = NodeCheck(

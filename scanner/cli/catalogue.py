@@ -80,6 +80,10 @@ def _explanation(check: Check, probes: Sequence[Probe]) -> Iterator[str]:
     yield f"{check.id} · {check.severity.value} · {scope_of(check)}"
     yield ""
     yield check.doc.strip()
+    if check.phases:
+        yield "\nWhat is expected (--phase)"
+        for phase, expectation in check.phases.items():
+            yield f"  {phase}: {expectation}"
     for product in check.products or tuple(products()):
         rules = load_rules(product).of(check.id)
         if rules:

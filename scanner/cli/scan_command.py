@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import os
 import sys
 from pathlib import Path
@@ -18,6 +19,15 @@ if TYPE_CHECKING:
     from scanner.cli.reporting import Destinations
     from scanner.inventory.select import Selection
     from scanner.run import Job
+
+
+class Phase(enum.StrEnum):
+    """When a scan is made; the same words as checks.check.PHASES."""
+
+    BEFORE = "before"
+    WINDOW = "window"
+    AFTER = "after"
+
 
 REPORTS = "Reports"
 SELECTION = "Selection"
@@ -74,6 +84,14 @@ def scan(
     check: CheckOption = None,
     skip_check: SkipCheckOption = None,
     target: TargetOption = None,
+    phase: Annotated[
+        Phase,
+        typer.Option(
+            "--phase",
+            help="What is expected differs before, in and after the window.",
+            rich_help_panel=RUN,
+        ),
+    ] = Phase.BEFORE,
     strict: Annotated[
         bool | None, typer.Option("--strict/--no-strict", help="Count a warning as a failure.", rich_help_panel=RUN)
     ] = None,
@@ -117,6 +135,7 @@ def scan(
         parallel=parallel,
         timeout_s=timeout,
         strict=strict,
+        phase=phase.value,
     )
     finish(run_job(with_credentials(job, selection), quiet=quiet), destinations, quiet=quiet, verbose=verbose)
 

@@ -104,6 +104,17 @@ OPTIONS: tuple[Key, ...] = (
         products=("secret-server",),
         roles=("web",),
     ),
+    Key(
+        name="package",
+        kind="text",
+        doc="Where the target's package file lies ready on the node.",
+        otherwise="whether it is staged is not looked at",
+        example="/srv/chef-backend-2.3.16-1.el7.x86_64.rpm",
+        pattern=r"/[^\u0000-\u001f\u007f]+",
+        expects="an absolute path on the node",
+        products=("chef-backend",),
+        roles=("backend",),
+    ),
 )
 """Product keys that go with a node; in the cluster they hold for all its nodes that have the role."""
 

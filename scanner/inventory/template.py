@@ -78,7 +78,7 @@ def _secret_server() -> str:
             _table(
                 f"{nodes}.web1",
                 f"Its nodes, each with a name of its own. {_NODE_AGAIN.format(transport='winrm')}",
-                [key for name, key in node.items() if name not in ("sql_instance", "sql_port")],
+                [key for key in node.values() if not key.roles or "web" in key.roles],
                 {"host": "web1.corp.example", "roles": ("web",)},
                 notes={"roles": _roles(SECRET_SERVER)},
             ),
@@ -98,6 +98,7 @@ def _chef_backend() -> str:
     cluster = "clusters.chef-prod"
     own = {"product": CHEF_BACKEND.name, "target": CHEF_BACKEND.version_example}
     keys = [key for key in CLUSTER if key.name in ("product", "target", "current")]
+    keys += [key for key in OPTIONS if CHEF_BACKEND.name in key.products]
     first, *others = [
         _brief(f"{cluster}.nodes.backend-{number}", {"host": f"10.0.0.1{number}", "roles": ("backend",)})
         for number in (1, 2, 3)

@@ -12,7 +12,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Self
 
-from scanner.lab import linux, toml_text
+from scanner.lab import sh_answers, toml_text
 from scanner.lab.certificates import CertificateAuthority, CertificatePair, TlsFiles
 from scanner.lab.listener import LOOPBACK
 from scanner.lab.scenario import ClusterScenario, NodeScenario, Scenario, load_scenario
@@ -191,7 +191,7 @@ class Lab:
         )
         server = SshServer(
             login,
-            partial(linux.answer, node, cluster),
+            partial(sh_answers.answer, node, cluster),
             probes=self._probes,
             fault=node.fault if node.fault in SERVER_FAULTS else "",
             slow=node.slow,

@@ -1,36 +1,133 @@
-"""What the probes print on a simulated Linux node: a backend's answers, literal ones, and refusals."""
+"""What the machines of a simulated Chef Backend cluster say of themselves: packages, files, hardware."""
 
 from __future__ import annotations
 
-from scanner.lab import chef
-from scanner.lab.chef import CommandOutput
-from scanner.lab.scenario_model import ClusterScenario, NodeScenario
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
-_FORBIDDEN = CommandOutput("sudo: a password is required\n", 1)
+from scanner.lab.chef import Backend, CommandOutput
+from scanner.lab.tables import choice, get, known_keys, texts
+from scanner.probes.chef_node_readers import BACKEND_SECRETS, FRONTEND_SECRETS
 
-
-def answer(node: NodeScenario, cluster: ClusterScenario, probe_id: str, sudo: bool) -> CommandOutput:
-    """What the probe `probe_id` prints on `node`, a member of `cluster`, where it runs under `sudo` or not."""
-    if sudo and node.fault == "sudo-denied":
-        return _FORBIDDEN
-    if sudo and node.fault == "sudo-missing":
-        return CommandOutput("sh: 1: sudo: not found\n", 127)
-    if probe_id in node.answers:
-        return node.answers[probe_id]
-    if probe_id == "shell":
-        return CommandOutput("Linux\n")
-    speak = chef.PROBES.get(probe_id)
-    if speak is None or node.name not in cluster.backends:
-        return CommandOutput(f"sh: 1: {probe_id}: not found\n", 127)
-    if node.fault == "command-missing":
-        return _without_chef(probe_id, sudo)
-    return speak(node.name, cluster.backends)
+NOW_S = 1_900_000_000
+"""What the simulated nodes' clocks say, seconds since 1970."""
+_DAY_S = 86_400
+_KEYS = (
+    *("package", "manager", "manifest", "installed_days_ago", "staged", "staged_version"),
+    *("secrets", "secrets_mode", "strays"),
+)
 
 
-def _without_chef(probe_id: str, sudo: bool) -> CommandOutput:
-    if probe_id == "chef-leader-flags":
-        return CommandOutput("ls: cannot access '/var/opt/chef-backend/leaderl/data': No such file or directory\n", 2)
-    if probe_id == "chef-version":
-        manifest = "/opt/chef-backend/version-manifest.txt"
-        return CommandOutput(f"head: cannot open '{manifest}' for reading: No such file or directory\n", 1)
-    return CommandOutput(f"{'sudo' if sudo else 'sh: 1'}: chef-backend-ctl: command not found\n", 1 if sudo else 127)
+@dataclass(frozen=True, slots=True)
+class LinuxNode:
+    """One machine. Nothing said is a healthy one, of the version that `chef` says.
+
+    In a scenario: `package` (the package's version; "none"), `manager` (rpm, deb), `manifest` (what its manifest
+    says; "none"), `installed_days_ago`; `staged` (a text for the content of the file that `package` of the inventory
+    names; "missing", "denied") and `staged_version` (by its own metadata, "" for none; default the target's);
+    `secrets` (a text for the content of its role's file of secrets; "missing", "denied"), `secrets_mode`, `strays`
+    (paths of copies).
+    """
+
+    package: str = ""
+    manager: str = "rpm"
+    manifest: str = ""
+    installed_days_ago: float = 400.0
+    staged: str = "the package"
+    staged_version: str = "2.3.16-1.el7"
+    secrets: str = "the secrets"
+    secrets_mode: str = "640"
+    strays: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A machine with what its answers depend on."""
+
+    linux: LinuxNode
+    roles: tuple[str, ...]
+    backend: Backend | None
+    package: str
+    """`package` of the inventory; empty where it declares none."""
+
+    @property
+    def version(self) -> str:
+        """The version of the product that it runs."""
+        return self.backend.version if self.backend else "15.0.9"
+
+
+def read_linux(table: Mapping[str, object], place: str) -> LinuxNode:
+    """A machine from its scenario table. Raises ScenarioError."""
+    known_keys(table, _KEYS, place)
+    return LinuxNode(
+        package=get(table, "package", "", place),
+        manager=choice(get(table, "manager", "rpm", place), ("rpm", "deb"), f"{place}.manager"),
+        manifest=get(table, "manifest", "", place),
+        installed_days_ago=get(table, "installed_days_ago", 400.0, place),
+        staged=get(table, "staged", "the package", place),
+        staged_version=get(table, "staged_version", "2.3.16-1.el7", place),
+        secrets=get(table, "secrets", "the secrets", place),
+        secrets_mode=get(table, "secrets_mode", "640", place),
+        strays=texts(table, "strays", place),
+    )
+
+
+def installed_package(host: Host) -> CommandOutput:
+    """What rpm or dpkg, and the manifest, say of Chef Backend."""
+    linux = host.linux
+    at = NOW_S - int(linux.installed_days_ago * _DAY_S)
+    version = linux.package or f"{host.version}-1"
+    package = f"rpm {version} {at}|" if linux.manager == "rpm" else f"deb install ok installed {version} {at}"
+    manifest = linux.manifest or host.version
+    path = "/opt/chef-backend/version-manifest.json"
+    missing = f"grep: {path}: No such file or directory"
+    said = missing if manifest == "none" else f'"build_version": "{manifest}"'
+    return CommandOutput(f"{'none' if version == 'none' else package}\nnow {NOW_S}\nmanifest {said}\n")
+
+
+def staged_package(host: Host) -> CommandOutput:
+    """The file that the inventory's `package` names."""
+    staged = host.linux.staged
+    if not host.package:
+        return CommandOutput("undeclared\n")
+    if staged == "missing":
+        return CommandOutput(f"stat: cannot stat '{host.package}': No such file or directory\n")
+    if staged == "denied":
+        return CommandOutput(f"stat: cannot stat '{host.package}': Permission denied\n")
+    named = f" chef-backend {host.linux.staged_version}" if host.linux.staged_version else ""
+    return CommandOutput(f"size 265000000 regular file\nsha256 {_sha256(staged)}  -\nname{named}\n")
+
+
+def secrets_files(host: Host) -> CommandOutput:
+    """`sha256sum` and `stat` of the files of secrets of both roles."""
+    lines = []
+    state = host.linux.secrets
+    for role, path in (("backend", BACKEND_SECRETS), ("frontend", FRONTEND_SECRETS)):
+        if role not in host.roles or state == "missing":
+            lines += [f"{tool}: {path}: No such file or directory" for tool in ("sha256sum", "stat")]
+        elif state == "denied":
+            lines += [f"{tool}: {path}: Permission denied" for tool in ("sha256sum", "stat")]
+        else:
+            lines += [f"{_sha256(state)}  {path}", f"{host.linux.secrets_mode}{path}"]
+    return CommandOutput("".join(f"{line}\n" for line in lines))
+
+
+def stray_secrets(host: Host) -> CommandOutput:
+    """`find` for the backends' file of secrets."""
+    own = (BACKEND_SECRETS,) if "backend" in host.roles else ()
+    told = () if own else ("find: '/etc/chef-backend': No such file or directory",)
+    return CommandOutput("".join(f"{line}\n" for line in (*told, *own, *host.linux.strays)), 0 if own else 1)
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+PROBES: Mapping[str, Callable[[Host], CommandOutput]] = {
+    "chef-package": installed_package,
+    "chef-staged-package": staged_package,
+    "chef-secrets": secrets_files,
+    "chef-secrets-stray": stray_secrets,
+}
+"""Which function answers which probe."""

@@ -19,6 +19,7 @@ A scenario is a TOML file. `preflight lab --copy FILE` writes one of the built-i
     tds = {version = "15.0.2000.5", fault = "silent"}       # a SQL Server port; `sql_port` is written for it
     [clusters.chef.nodes.backend-1]
     chef = {role = "leader"}                                # see scanner.lab.chef.Backend
+    linux = {secrets = "other secrets"}                     # see scanner.lab.linux.LinuxNode; frontends too
     answers = {chef-version = {output = "2.3.16", exit = 0}}        # literal answers over SSH, by probe; plugins' too
     slow = {chef-version = 3.0}                             # seconds that a probe takes over SSH
     login = "key"                                           # or password

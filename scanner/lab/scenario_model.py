@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from scanner.lab.chef import Backend, CommandOutput
+from scanner.lab.linux import LinuxNode
 from scanner.lab.windows import Machine
 
 DEFAULT_SQL_VERSION = "15.0.2000.5"
@@ -36,6 +37,8 @@ class NodeScenario:
     login: str = "key"
     machine: Machine | None = None
     """What a WinRM node is."""
+    linux: LinuxNode = field(default_factory=LinuxNode)
+    """What an SSH node is, beside a backend's view of its cluster."""
     answers: Mapping[str, CommandOutput] = field(default_factory=dict)
     slow: Mapping[str, float] = field(default_factory=dict)
     sql_port: SqlPort | None = None
@@ -74,6 +77,8 @@ class Expectation:
     exit_code: int
     results: tuple[ExpectedResult, ...] = ()
     """All results that are fail, error or warn, and any skips that matter."""
+    phase: str = "before"
+    """What `--phase` the scan is made with."""
 
 
 @dataclass(frozen=True, slots=True)

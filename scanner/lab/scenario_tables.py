@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from checks.check import PHASES
 from scanner.lab import faults
 from scanner.lab.chef import CommandOutput, read_backends
+from scanner.lab.linux import read_linux
 from scanner.lab.scenario_model import (
     DEFAULT_SQL_VERSION,
     ClusterScenario,
@@ -24,7 +26,7 @@ from scanner.lab.windows import Machine, MachineError
 _TOP_KEYS = ("title", "about", "extends", "clusters", "run", "expect")
 _CLUSTER_KEYS = ("product", "inventory", "defaults", "nodes", "absent")
 _NODE_KEYS = (
-    *("roles", "inventory", "windows", "chef", "answers", "slow"),
+    *("roles", "inventory", "windows", "chef", "linux", "answers", "slow"),
     *("fault", "scheme", "auth", "login", "tds", "absent"),
 )
 _RESULT_KEYS = ("check", "cluster", "node", "status", "message")
@@ -79,7 +81,8 @@ def _cluster(name: str, table: Mapping[str, object], place: str) -> ClusterScena
             {
                 node: subtable(row, "chef", f"{place}.nodes.{node}")
                 for node, row in tables.items()
-                if "chef" in row or "backend" in texts(row, "roles", f"{place}.nodes.{node}")
+                if "backend" in (roles := texts(row, "roles", f"{place}.nodes.{node}"))
+                or ("chef" in row and "frontend" not in roles)
             },
             place,
         )
@@ -92,7 +95,11 @@ def _node(cluster: str, product: str, name: str, table: Mapping[str, object], pl
     inventory = subtable(table, "inventory", place)
     transport = str(inventory.get("transport", _PRODUCTS[product]))
     choice(transport, ("winrm", "ssh", "tds"), f"{place}.inventory.transport")
-    foreign = {"winrm": ("chef", "answers", "slow", "login"), "ssh": ("windows", "scheme", "auth"), "tds": ("fault",)}
+    foreign = {
+        "winrm": ("chef", "linux", "answers", "slow", "login"),
+        "ssh": ("windows", "scheme", "auth"),
+        "tds": ("fault",),
+    }
     for key in foreign[transport]:
         if key in table:
             raise ScenarioError(f"{place}.{key}", f"says nothing about a node that is reached over {transport}")
@@ -110,6 +117,7 @@ def _node(cluster: str, product: str, name: str, table: Mapping[str, object], pl
         auth=choice(get(table, "auth", "ntlm", place), ("ntlm", "basic", "certificate"), f"{place}.auth"),
         login=choice(get(table, "login", "key", place), ("key", "password"), f"{place}.login"),
         machine=_machine(table, place) if transport == "winrm" else None,
+        linux=read_linux(subtable(table, "linux", place), f"{place}.linux"),
         answers=_answers(table, place),
         slow={
             key: get(subtable(table, "slow", place), key, 0.0, f"{place}.slow")
@@ -154,14 +162,15 @@ def _sql_port(table: Mapping[str, object], place: str) -> SqlPort | None:
 
 
 def _expectation(table: Mapping[str, object], clusters: tuple[ClusterScenario, ...]) -> Expectation:
-    known_keys(table, ("exit_code", "results"), "expect")
+    known_keys(table, ("exit_code", "results", "phase"), "expect")
     if "exit_code" not in table:
         raise ScenarioError("expect.exit_code", "is missing")
     exit_code = get(table, "exit_code", 0, "expect")
     if exit_code not in (0, 1, 2, 3):
         raise ScenarioError("expect.exit_code", f"{exit_code} is none of 0, 1, 2, 3")
     rows: list[object] = get(table, "results", [], "expect")
-    return Expectation(exit_code, tuple(_expected(row, number, clusters) for number, row in enumerate(rows)))
+    phase = choice(get(table, "phase", "before", "expect"), PHASES, "expect.phase")
+    return Expectation(exit_code, tuple(_expected(row, number, clusters) for number, row in enumerate(rows)), phase)
 
 
 def _expected(row: object, number: int, clusters: tuple[ClusterScenario, ...]) -> ExpectedResult:

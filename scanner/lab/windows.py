@@ -8,6 +8,8 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+from scanner.lab.windows_files import FILE_EMULATIONS
+from scanner.lab.windows_host_probes import HOST_EMULATIONS
 from scanner.lab.windows_machine import AccessError, File, Machine
 from scanner.lab.windows_probes import EMULATIONS, Session
 from scanner.lab.windows_table import MachineError
@@ -19,6 +21,8 @@ __all__ = ["AccessError", "File", "Machine", "MachineError", "run_script"]
 
 _GARBAGE = b"\xff\xfe\x00#< CLIXML\r\n\x1b[31m\x80\x81 <Objs>" + bytes(range(256)) * 4
 _PROBE_MS = 3
+_EMULATIONS = {**EMULATIONS, **FILE_EMULATIONS}
+_EMULATIONS = {**EMULATIONS, **FILE_EMULATIONS, **HOST_EMULATIONS}
 
 
 def run_script(
@@ -94,8 +98,8 @@ def _answer(probe_id: str, session: Session, probe_bytes: int) -> dict[str, obje
     try:
         if probe_id in machine.canned:
             value = machine.canned[probe_id]
-        elif probe_id in EMULATIONS:
-            value = EMULATIONS[probe_id](session)
+        elif probe_id in _EMULATIONS:
+            value = _EMULATIONS[probe_id](session)
         else:
             return {"error": f"this recorded machine has no answer to {probe_id}; add it under `canned`"}
     except AccessError as error:

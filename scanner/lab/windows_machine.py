@@ -59,6 +59,10 @@ class Machine:
     """Full path to the file. Folders are those that hold files, and those of `folders`."""
     folders: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+    pools: Mapping[str, int] | None = None
+    """Application pools with their states, 1 started and 3 stopped; None where WMI knows no IIS."""
+    drives: tuple[tuple[str, int, int], ...] = (("C:\\", 120 * 10**9, 80 * 10**9),)
+    """Fixed drives: name, bytes in all, bytes free."""
     powershell: str = "5.1.17763.1"
     language_mode: str = "FullLanguage"
     slow: Mapping[str, float] = field(default_factory=dict)
@@ -88,15 +92,21 @@ class Machine:
         `web_dir`: the registry's WebDir; default `web_root`; "" leaves the value out.
         `encryption_config`: any text, which stands for the file's content (equal texts, equal hashes), or a table
             `{text, state, efs, size, hidden}` with `state` one of "missing", "locked", "denied", "unreadable".
-            Default: one fixed text, so that nodes agree.
+            Default: one fixed text, so that nodes agree. `database_config`: the same of `database.config`.
         `iis`: false for a host without IIS, or a table: `mode` ("Integrated", "Classic", "0", "1", or "" for no
             attribute, the default), `defaults_mode` (in applicationPoolDefaults), `pool` (default
             "SecretServerAppPool"), `named` (false: the application names no pool), `defaults_pool` (sites'
             applicationDefaults, default "DefaultAppPool"), `site_pool` (the site's own applicationDefaults), `site`,
             `path` (virtual, default "/SecretServer"), `physical` (default `web_root`), `shared` (folder that
-            redirection.config points to), `sites` (array of further `{name, path, physical, pool}`).
+            redirection.config points to), `sites` (array of further `{name, path, physical, pool}`), and of the pool
+            `runtime` ("v2.0"; "" is "No Managed Code"), `load_user_profile`, `max_processes`, `identity`, each left out
+            of the file where it is not given; `defaults_runtime` ("v4.0") and `defaults_load_user_profile` ("true")
+            in applicationPoolDefaults, where "" leaves them out.
             Without `app_version` there is no IIS unless asked for.
         `application_host_config`: the file as literal XML, instead of `iis`; `redirection_config` likewise.
+        `pool_states`: `{SecretServerAppPool = 3}` for a stopped pool, all others run; "missing" where IIS has no WMI
+            provider.
+        `drives`: `{C = [120, 80]}`, the default: size and free space of each fixed drive in GB.
         `registry`: `'HKLM\...' = {Name = value}` adds or replaces values, `= "denied"` closes a key and what is
             below it.
         `files`: `'C:\...' = {text, sha256, version, attributes, size, state, hidden}`, a string for `text`, or
@@ -113,6 +123,8 @@ class Machine:
             files={path: File(**values) for path, values in recorded.files.items()},
             folders=recorded.folders,
             environment=recorded.environment,
+            pools=recorded.pools,
+            drives=recorded.drives,
             powershell=recorded.powershell,
         )
         return replace(machine, **recorded.rest)
@@ -121,6 +133,18 @@ class Machine:
         """Get-PfRegistryValue: None where the key or the value is missing."""
         values = self._key(key)
         return next((value for known, value in values.items() if known.lower() == name.lower()), None)
+
+    def has_registry_key(self, key: str) -> bool:
+        """Test-PfRegistryKey: a key exists where it, or one below it, is recorded."""
+        self._key(key)
+        wanted = key.lower()
+        return any((known.lower() + "\\").startswith(wanted + "\\") for known in self.registry)
+
+    def pool_states(self) -> Mapping[str, int]:
+        """Get-PfPoolStates."""
+        if self.pools is None:
+            raise AccessError("unreadable", "WMI root\\WebAdministration", "Invalid namespace ")
+        return self.pools
 
     def registry_value_names(self, key: str) -> list[str]:
         """Get-PfRegistryValueNames: none where the key is missing."""

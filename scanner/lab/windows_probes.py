@@ -113,10 +113,15 @@ def secret_server_files(session: Session) -> Value:
 
 def encryption_config(session: Session) -> Value:
     """encryption-config.ps1."""
+    return config_files(session, "encryption.config")
+
+
+def config_files(session: Session, name: str) -> Value:
+    """roots.ps1: Get-PfConfigFiles."""
     machine, found = session.machine, _roots(session)
     folders = []
     for root in found["roots"]:
-        path = root["path"] + r"\encryption.config"
+        path = rf"{root['path']}\{name}"
         config: Value = {"path": path, "state": "missing", "sha256": "", "efs": False, "size_bytes": None, "detail": ""}
         try:
             attributes = machine.attributes(path)
@@ -190,8 +195,26 @@ def _pools(section: ET.Element) -> list[Value]:
         elif "managedPipelineMode" in inherited:
             mode, source = inherited["managedPipelineMode"], "applicationPoolDefaults"
         runtime = pool.get("managedRuntimeVersion", inherited.get("managedRuntimeVersion", ""))
-        rows.append({"name": pool.get("name", ""), "mode": mode, "mode_source": source, "runtime_version": runtime})
+        settings = {
+            name: _pool_setting(pool, defaults, child, attribute)
+            for name, child, attribute in (
+                ("runtime", "", "managedRuntimeVersion"),
+                ("load_user_profile", "processModel", "loadUserProfile"),
+                ("max_processes", "processModel", "maxProcesses"),
+                ("identity_type", "processModel", "identityType"),
+            )
+        }
+        row = {"name": pool.get("name", ""), "mode": mode, "mode_source": source, "runtime_version": runtime}
+        rows.append({**row, "settings": settings})
     return rows
+
+
+def _pool_setting(pool: ET.Element, defaults: ET.Element | None, child: str, attribute: str) -> Value:
+    for place, source in ((pool, "pool"), (defaults, "applicationPoolDefaults")):
+        element = place.find(child) if place is not None and child else place
+        if element is not None and attribute in element.attrib:
+            return {"value": element.attrib[attribute], "source": source}
+    return {"value": "", "source": "default"}
 
 
 def _applications(machine: Machine, section: ET.Element) -> list[Value]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from xml.sax.saxutils import quoteattr
+
+from scanner.lab.windows_iis import IIS_KEYS, application_host, redirection
 
 WEB_ROOT = r"C:\inetpub\wwwroot\SecretServer"
 _CURRENT_VERSION = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion"
@@ -42,16 +44,18 @@ _SQL_PREFIX = {"9": "MSSQL", "10": "MSSQL10"}
 _REST = ("language_mode", "slow", "errors", "canned", "noise", "frame")
 _OTHERS = (
     *("windows", "product_type", "powershell", "dotnet", "sql", "app_version", "web_root", "web_dir"),
-    *("encryption_config", "iis", "application_host_config", "redirection_config"),
+    *(
+        "pool_states",
+        "drives",
+        "encryption_config",
+        "database_config",
+        "iis",
+        "application_host_config",
+        "redirection_config",
+    ),
     *("registry", "files", "folders", "environment"),
 )
 _KEYS = frozenset(_REST + _OTHERS)
-_IIS_KEYS = frozenset(
-    (
-        *("mode", "defaults_mode", "pool", "named", "defaults_pool", "site_pool"),
-        *("site", "path", "physical", "shared", "sites"),
-    )
-)
 _CONFIG_KEYS = frozenset(("text", "state", "efs", "size", "hidden"))
 _FILE_KEYS = frozenset(("text", "sha256", "version", "attributes", "size", "state", "hidden"))
 _SQL_KEYS = frozenset(("name", "version", "patch_level", "edition", "id", "wow64"))
@@ -71,6 +75,8 @@ class Recorded:
     folders: tuple[str, ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
     powershell: str = ""
+    pools: dict[str, int] | None = None
+    drives: tuple[tuple[str, int, int], ...] = ()
     rest: dict[str, Any] = field(default_factory=dict)
 
 
@@ -96,6 +102,7 @@ def read_table(table: Mapping[str, object]) -> Recorded:
     if "app_version" in table:
         _application(recorded, table)
     _iis(recorded, table)
+    _drives(recorded, table)
     _literal(recorded, table)
     return recorded
 
@@ -121,6 +128,9 @@ def _windows(recorded: Recorded, table: Mapping[str, object]) -> None:
     if kind not in _PRODUCT_TYPES:
         raise MachineError(f"product_type: {kind!r} is none of 1, 2, 3")
     options = r"HKLM\SYSTEM\CurrentControlSet\Control\ProductOptions"
+    for key in ("ActiveComputerName", "ComputerName"):
+        name = rf"HKLM\SYSTEM\CurrentControlSet\Control\ComputerName\{key}"
+        recorded.registry[name] = {"ComputerName": "NODE"}
     recorded.registry[options] = {"ProductType": _PRODUCT_TYPES[kind]}
 
 
@@ -162,19 +172,25 @@ def _application(recorded: Recorded, table: Mapping[str, object]) -> None:
     listed = [str(version) for version in versions] if isinstance(versions, list) else [str(versions)] * 3
     libraries = ("Thycotic.ihawu.Business.dll", "Thycotic.AppCore.dll", "Thycotic.Foundation.dll")
     for library, version in zip(libraries, listed, strict=False):
-        recorded.files[rf"{root}\bin\{library}"] = {"version": _file_version(version), "size": 1048576}
+        recorded.files[rf"{root}\bin\{library}"] = {"text": version, "version": _file_version(version), "size": 1048576}
+    recorded.files[rf"{root}\saml.config"] = {"text": "<saml/>"}
     recorded.files[rf"{root}\web.config"] = {"text": "<configuration/>"}
-    config = table.get("encryption_config", "the cluster's key")
+    _config_file(recorded, table, "encryption_config", "the cluster's key", root)
+    _config_file(recorded, table, "database_config", "the way to the database", root)
+
+
+def _config_file(recorded: Recorded, table: Mapping[str, object], key: str, default: str, root: str) -> None:
+    config = table.get(key, default)
     if isinstance(config, str):
         config = {"text": config}
     if not isinstance(config, Mapping):
-        raise MachineError("encryption_config: expected a text or a table")
-    _known(config, _CONFIG_KEYS, "encryption_config.")
-    values = {key: config[key] for key in ("text", "state", "size", "hidden") if key in config}
+        raise MachineError(f"{key}: expected a text or a table")
+    _known(config, _CONFIG_KEYS, f"{key}.")
+    values = {"text": default, **{name: config[name] for name in config if name != "efs"}}
     if config.get("efs"):
         values["attributes"] = 0x4000 | 0x20
     if values.get("state") != "missing":
-        recorded.files[rf"{root}\encryption.config"] = values
+        recorded.files[rf"{root}\{key.replace('_', '.')}"] = values
 
 
 def _file_version(version: str) -> str:
@@ -194,64 +210,27 @@ def _iis(recorded: Recorded, table: Mapping[str, object]) -> None:
     if iis is NO_IIS and literal is None:
         return
     settings = iis if isinstance(iis, Mapping) else {}
-    _known(settings, _IIS_KEYS, "iis.")
+    _known(settings, IIS_KEYS, "iis.")
     shared = str(settings.get("shared", "")).rstrip("\\")
-    redirection = table.get("redirection_config", _redirection(shared))
-    recorded.files[rf"{_INETSRV}\redirection.config"] = {"text": str(redirection)}
-    text = literal if literal is not None else _application_host(settings, str(table.get("web_root", WEB_ROOT)))
+    pointer = table.get("redirection_config", redirection(shared))
+    recorded.files[rf"{_INETSRV}\redirection.config"] = {"text": str(pointer)}
+    text = literal if literal is not None else application_host(settings, str(table.get("web_root", WEB_ROOT)))
     recorded.files[rf"{shared or _INETSRV}\applicationHost.config"] = {"text": str(text)}
+    states = table.get("pool_states", {})
+    if states == "missing":
+        return
+    if not isinstance(states, Mapping):
+        raise MachineError("pool_states: expected a table of states, or 'missing'")
+    recorded.pools = dict.fromkeys(re.findall(r'<add name="([^"]*)"', str(text)), 1) | dict(states)
 
 
-def _redirection(shared: str) -> str:
-    if not shared:
-        return "<configuration><configurationRedirection /></configuration>"
-    return (
-        f'<configuration><configurationRedirection enabled="true" path={quoteattr(shared)} '
-        'userName="CORP\\iis-share" password="[enc:AesProvider:bm90IGEgc2VjcmV0:enc]" /></configuration>'
-    )
-
-
-def _application_host(settings: Mapping[str, Any], root: str) -> str:
-    pool = str(settings.get("pool", "SecretServerAppPool"))
-    site = str(settings.get("site", "Default Web Site"))
-    path = str(settings.get("path", "/SecretServer"))
-    own = {"applicationPool": pool} if settings.get("named", True) else {}
-    application = _application_element(path, str(settings.get("physical", root)), own)
-    home = "" if path == "/" else _application_element("/", r"%SystemDrive%\inetpub\wwwroot", {})
-    site_pool = settings.get("site_pool")
-    site_defaults = f"<applicationDefaults{_attributes({'applicationPool': str(site_pool)})}/>" if site_pool else ""
-    sites = [f"<site{_attributes({'name': site, 'id': '1'})}>{home}{application}{site_defaults}</site>"]
-    pools = [pool, "DefaultAppPool"]
-    for number, row in enumerate(settings.get("sites", []), start=2):
-        row_pool = str(row.get("pool", "DefaultAppPool"))
-        other = _application_element(str(row.get("path", "/")), str(row["physical"]), {"applicationPool": row_pool})
-        sites.append(f"<site{_attributes({'name': str(row['name']), 'id': str(number)})}>{other}</site>")
-        pools.append(row_pool)
-    pools += [str(name) for name in (site_pool, settings.get("defaults_pool")) if name]
-    mode = str(settings.get("mode", ""))
-    adds = "".join(
-        f"<add{_attributes({'name': name, **({'managedPipelineMode': mode} if mode and name == pool else {})})}/>"
-        for name in dict.fromkeys(pools)
-    )
-    defaults_mode = str(settings.get("defaults_mode", ""))
-    defaults = _attributes({"managedPipelineMode": defaults_mode} if defaults_mode else {})
-    default_pool = _attributes({"applicationPool": str(settings.get("defaults_pool", "DefaultAppPool"))})
-    return (
-        '<?xml version="1.0" encoding="UTF-8"?>\n<configuration><system.applicationHost>'
-        f'<applicationPools>{adds}<applicationPoolDefaults{defaults}><processModel identityType="SpecificUser" '
-        'userName="CORP\\svc-ss" password="[enc:IISWASOnlyAesProvider:bm90IGEgc2VjcmV0:enc]" />'
-        f"</applicationPoolDefaults></applicationPools><sites>{''.join(sites)}"
-        f"<applicationDefaults{default_pool}/></sites></system.applicationHost></configuration>\n"
-    )
-
-
-def _application_element(path: str, physical: str, own: Mapping[str, str]) -> str:
-    folder = _attributes({"path": "/", "physicalPath": physical})
-    return f"<application{_attributes({'path': path, **own})}><virtualDirectory{folder}/></application>"
-
-
-def _attributes(values: Mapping[str, str]) -> str:
-    return "".join(f" {name}={quoteattr(value)}" for name, value in values.items())
+def _drives(recorded: Recorded, table: Mapping[str, object]) -> None:
+    rows = []
+    for name, sizes in (_table(table, "drives") or {"C": [120, 80]}).items():
+        if not isinstance(sizes, list) or [type(size) for size in sizes] not in ([int, int], [int, float]):
+            raise MachineError(f"drives.{name}: expected [GB in all, GB free]")
+        rows.append((f"{name}:\\", sizes[0] * 10**9, int(sizes[1] * 10**9)))
+    recorded.drives = tuple(rows)
 
 
 def _literal(recorded: Recorded, table: Mapping[str, object]) -> None:

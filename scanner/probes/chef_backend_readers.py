@@ -56,7 +56,7 @@ _SYSTEM_COLUMNS = ("System", "Local Status", "Distributed Node Status")
 def read_cluster_status(answer: Answer) -> ClusterStatus:
     """The table of `chef-backend-ctl cluster-status`. Raises UnreadableError."""
     what = f"{_CTL} cluster-status"
-    lines = _lines(answer, what)
+    lines = printed_lines(answer, what)
     header, at = _header(lines, _MEMBER_COLUMNS)
     if at is None:
         raise _no_table(answer, what, lines)
@@ -74,7 +74,7 @@ def read_cluster_status(answer: Answer) -> ClusterStatus:
 def read_service_status(answer: Answer) -> ServiceStatus:
     """The one or two tables of `chef-backend-ctl status`. Raises UnreadableError."""
     what = f"{_CTL} status"
-    lines = _lines(answer, what)
+    lines = printed_lines(answer, what)
     header, at = _header(lines, _SERVICE_COLUMNS)
     if at is None:
         raise _no_table(answer, what, lines)
@@ -97,7 +97,7 @@ def read_service_status(answer: Answer) -> ServiceStatus:
 def read_leader_flags(answer: Answer) -> LeaderFlags:
     """Which flag files lie in leaderl's data directory, from a listing of it. Raises UnreadableError."""
     what = f"ls -a {LEADERL_DATA}"
-    lines = _lines(answer, what)
+    lines = printed_lines(answer, what)
     if answer.exit_code != 0 or not {".", ".."} <= set(lines):
         text = "; ".join(lines) or "no output"
         if _DENIED.search(text):
@@ -111,7 +111,7 @@ def read_leader_flags(answer: Answer) -> LeaderFlags:
 def read_version(answer: Answer) -> ChefBackendVersion:
     """The first line of the version manifest, which `chef-backend-ctl --version` prints. Raises UnreadableError."""
     what = f"{_CTL} --version"
-    lines = _lines(answer, what)
+    lines = printed_lines(answer, what)
     for line in lines:
         match = _VERSION.fullmatch(line.strip())
         if match and answer.exit_code == 0:
@@ -122,7 +122,7 @@ def read_version(answer: Answer) -> ChefBackendVersion:
     raise UnreadableError(f"`{what}` printed no version: {_short(text)}")
 
 
-def _lines(answer: Answer, what: str) -> list[str]:
+def printed_lines(answer: Answer, what: str) -> list[str]:
     """The printed lines without colours, blank ends and known noise; refusals are raised here."""
     if len(answer.output) > _TEXT_CHARS:
         raise UnreadableError(f"`{what}` printed {len(answer.output)} characters: {_short(answer.output)!r}")

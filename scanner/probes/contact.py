@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from checks.secret_server.host_facts import PowershellVersion
 from scanner.probes.probe import Probe
+from scanner.probes.secret_server_host_readers import powershell_version
 
 CONTACT_PROBES = (
     Probe("shell", "sh", "whether a POSIX shell answers", "uname -s", readers=()),
@@ -11,7 +13,7 @@ CONTACT_PROBES = (
         "powershell",
         "which PowerShell answers",
         "[string]$PSVersionTable.PSVersion",
-        readers=(),
+        readers=((PowershellVersion, powershell_version),),
     ),
 )
-"""No fact is read from them: that they are answered is what counts."""
+"""That they are answered is what counts; which PowerShell it is, a check may want to know besides."""

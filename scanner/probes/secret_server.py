@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from checks.secret_server.facts import (
     AppFiles,
+    AppPools,
     DotnetFramework,
     EncryptionConfig,
     IisConfiguration,
@@ -12,9 +13,12 @@ from checks.secret_server.facts import (
     WebRoot,
     WindowsVersion,
 )
+from scanner.probes import secret_server_host_readers as host_readers
 from scanner.probes import secret_server_readers as readers
 from scanner.probes.powershell_batch import part
 from scanner.probes.probe import Probe
+from scanner.probes.secret_server_files import FILE_PROBES
+from scanner.probes.secret_server_host import HOST_PROBES
 
 PROBES: tuple[Probe, ...] = (
     Probe(
@@ -41,9 +45,9 @@ PROBES: tuple[Probe, ...] = (
     Probe(
         "iis-configuration",
         "powershell",
-        "pools, pipeline modes, applications and their folders from applicationHost.config; no accounts, no passwords",
+        "pools with their settings, applications and folders from applicationHost.config; no accounts, no passwords",
         part("iis-configuration.ps1"),
-        ((IisConfiguration, readers.iis_configuration),),
+        ((IisConfiguration, readers.iis_configuration), (AppPools, host_readers.app_pools)),
     ),
     Probe(
         "secret-server-files",
@@ -61,6 +65,8 @@ PROBES: tuple[Probe, ...] = (
         ((EncryptionConfig, readers.encryption_config),),
         parameters=("web_root",),
     ),
+    *FILE_PROBES,
+    *HOST_PROBES,
     Probe(
         "sql-prelogin",
         "tds",

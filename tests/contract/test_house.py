@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from checks.check import Check
+from checks.check import PHASES, Check
 from checks.registry import BUILTIN
 from scanner.probes.registry import BUILTIN as PROBES
 
@@ -22,11 +22,24 @@ FOREVER = [
     "sql-server-version",
     "windows-version",
     "dotnet-framework",
+    "powershell-version",
     "iis-integrated-pipeline",
+    "app-pool-settings",
+    "pending-reboot",
+    "monitoring-agent",
+    "app-pool-state",
     "stepping-stone",
     "encryption-config-match",
     "app-version-match",
+    "config-files-present",
+    "efs-encryption",
+    "dpapi-encryption",
+    "app-files-match",
     "chef-cluster-status",
+    "chef-version-match",
+    "chef-package-staged",
+    "chef-secrets-match",
+    "chef-secrets-stray",
 ]
 HEADINGS = ["## What it checks", "## Why it matters", "## How to fix it"]
 IMPURE = {"socket", "ssl", "subprocess", "time", "pathlib", "os", "io", "shutil", "urllib", "requests", "importlib"}
@@ -151,6 +164,9 @@ class TestEachCheck:
         assert path.is_file(), f"{path.relative_to(TOP)} is missing"
         tests = path.read_text(encoding="utf-8").count("\ndef test_")
         assert tests >= 5, f"{path.relative_to(TOP)} has {tests} tests; pass, fail, n/a, unknown and garbled are owed"
+
+    def test_declares_its_phases_whole_or_not_at_all(self, check: Check) -> None:
+        assert tuple(check.phases) in ((), PHASES)
 
     def test_is_short(self, check: Check) -> None:
         path = Path(str(sys.modules[check.judge.__module__].__file__))

@@ -21,6 +21,10 @@ TOP = Path(__file__).parents[2]
 RECORDINGS = TOP / "tests" / "recordings" / "chef_backend"
 NAMES = ("backend-1", "backend-2", "backend-3")
 
+SECRETS = "/etc/chef-backend/chef-backend-secrets.json"
+ABSENT = "sha256sum: /etc/opscode/private-chef-secrets.json: No such file or directory"
+HASHED = f"echo '{'a' * 64}  {SECRETS}'; echo '{ABSENT}'"
+
 
 def recording(name: str) -> str:
     return (RECORDINGS / f"{name}.txt").read_text(encoding="utf-8")
@@ -34,6 +38,11 @@ def backends(start_sshd: Callable[..., OpenSshServer]) -> list[OpenSshServer]:
         server.answer("status", recording("status-healthy"))
         server.answer("--version", recording("version-2.3.16"))
         server.install("ls", 'printf ".\\n..\\n"')
+        server.install("rpm", "printf '2.3.10-1.el7 1000000000|'")
+        server.install("sha256sum", HASHED)
+        server.install("stat", f"echo 640{SECRETS}")
+        server.install("find", f"echo {SECRETS}")
+        server.install("grep", """echo '"build_version": "2.3.10"'""")
     return servers
 
 

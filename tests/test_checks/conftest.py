@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -66,5 +67,32 @@ def webs(node: MakeNode) -> Callable[..., ClusterView]:
 
     def make(info: ClusterInfo, *facts: object) -> ClusterView:
         return ClusterView(info, tuple(node(info, fact, name=f"web{at}") for at, fact in enumerate(facts, 1)))
+
+    return make
+
+
+@pytest.fixture
+def chefs(node: MakeNode, cluster: Callable[..., ClusterInfo]) -> Callable[..., ClusterView]:
+    """`chefs([fact, ...], [fact, ...], roles=..., phase=..., target=..., option=...)`: one list of facts per node.
+
+    Nodes are called backend-1, backend-2, ... by their role; None instead of a list is a node that is down.
+    """
+
+    def make(
+        *nodes: list[object] | None,
+        roles: tuple[str, ...] = (),
+        phase: str = "before",
+        target: str | None = "2.3.16",
+        **options: object,
+    ) -> ClusterView:
+        info = replace(cluster(target, product="chef-backend"), phase=phase)
+        views = []
+        for at, facts in enumerate(nodes, 1):
+            role = roles[at - 1] if roles else "backend"
+            absence = "" if facts is not None else "unreachable: connection refused"
+            views.append(
+                node(info, *(facts or ()), name=f"{role}-{at}", roles=(role,), absence=absence, **options),
+            )
+        return ClusterView(info, tuple(views))
 
     return make

@@ -42,6 +42,19 @@ MACHINES: dict[str, dict[str, Any]] = {
         "sql": [{"version": "10.50.1600.1"}, {"name": "OLD", "version": "9.00.1399.06", "wow64": True}],
         "iis": {"defaults_mode": "Classic"},
     },
+    "stopped, full and about to reboot": {
+        "app_version": "11.7.000049",
+        "pool_states": {"SecretServerAppPool": 3},
+        "drives": {"C": [40, 1], "D": [500, 20]},
+        "sql": [{"version": "15.0.2000.5"}],
+        "registry": {
+            "HKLM\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\WindowsUpdate\\Auto Update\\RebootRequired": {},
+            "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Session Manager": {"PendingFileRenameOperations": "x"},
+            "HKLM\\SYSTEM\\CurrentControlSet\\Services\\System Center Management APM": {"Start": 2},
+            "HKLM\\SOFTWARE\\Microsoft\\Microsoft SQL Server\\MSSQL15.MSSQLSERVER\\Setup": {"SQLDataRoot": "D:\\x"},
+        },
+    },
+    "no WMI for IIS": {"app_version": "11.7.000049", "pool_states": "missing"},
     "shared IIS": {"app_version": "10.9.000005", "iis": {"shared": "\\\\fs\\iis", "mode": "1", "named": False}},
     "IIS denied": {
         "app_version": "10.9.000005",
@@ -73,7 +86,7 @@ MACHINES: dict[str, dict[str, Any]] = {
 
 def recorded_accessors(machine: Machine) -> str:
     """PowerShell functions with the names of the accessors, answering from `machine`."""
-    lines = ["$Rec = @{ keys = @{}; names = @{}; denied = @(); files = @{}; folders = @(); env = @{} }"]
+    lines = ["$Rec = @{ keys = @{}; names = @{}; denied = @(); files = @{}; folders = @(); env = @{}; drives = @() }"]
     for key, values in machine.registry.items():
         if isinstance(values, str):
             lines.append(f"$Rec['denied'] = @($Rec['denied']) + ({literal(key.lower())})")
@@ -92,6 +105,17 @@ def recorded_accessors(machine: Machine) -> str:
         lines += [f"$Rec['files'][{literal(path.lower())}][{literal(n)}] = {literal(v)}" for n, v in values.items()]
     lines += [f"$Rec['folders'] = @($Rec['folders']) + ({literal(folder)})" for folder in sorted(folders)]
     lines += [f"$Rec['env'][{literal(f'%{name}%')}] = {literal(value)}" for name, value in machine.environment.items()]
+    lines += [
+        f"$Rec['drives'] = @($Rec['drives']) + "
+        f"@{{ name = {literal(name)}; total_bytes = {total}; free_bytes = {free} }}"
+        for name, total, free in machine.drives
+    ]
+    if machine.pools is not None:
+        lines.append("$Rec['pools'] = @()")
+        lines += [
+            f"$Rec['pools'] = @($Rec['pools']) + @{{ name = {literal(name)}; state = {state} }}"
+            for name, state in machine.pools.items()
+        ]
     written = part("accessors.ps1")
     return "\n".join([*lines, _RECORDED, written[written.index("function Write-PfOutput") :]])
 
@@ -123,6 +147,28 @@ function Get-PfRegistryValueNames([string]$Key) {
         foreach ($name in $Rec['names'][$low]) {
             $name
         }
+    }
+}
+function Test-PfRegistryKey([string]$Key) {
+    $low = Get-RecKey $Key
+    foreach ($known in @($Rec['keys'].Keys)) {
+        if (($known + '\').StartsWith($low + '\')) {
+            return $true
+        }
+    }
+    return $false
+}
+function Get-PfDrives {
+    foreach ($drive in $Rec['drives']) {
+        $drive
+    }
+}
+function Get-PfPoolStates {
+    if ($null -eq $Rec['pools']) {
+        throw ('unreadable: WMI root\WebAdministration: Invalid namespace ')
+    }
+    foreach ($pool in $Rec['pools']) {
+        $pool
     }
 }
 function Get-RecFile([string]$Path) {

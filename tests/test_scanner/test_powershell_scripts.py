@@ -43,6 +43,7 @@ PLAIN_TYPES = {
     "System.Text.Encoding",
     "System.Text.RegularExpressions.Regex",
     "System.Text.StringBuilder",
+    "System.StringComparer",
     "System.Xml.XmlDocument",
 }
 CONTACT_TYPES = {
@@ -55,6 +56,10 @@ CONTACT_TYPES = {
     "System.Diagnostics.Stopwatch",
     "System.IntPtr",
     "System.IO.Directory",
+    "System.IO.DriveInfo",
+    "System.Management.ManagementObjectSearcher",
+    "System.Management.ManagementScope",
+    "System.Management.ObjectQuery",
     "System.IO.DirectoryNotFoundException",
     "System.IO.File",
     "System.IO.FileAccess",
@@ -218,7 +223,16 @@ def test_no_call_leaks_its_value_into_the_output(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "function", ["Get-PfRegistryValueNames", "Get-PfFileNames", "Get-PfPools", "Get-PfApplications"]
+    "function",
+    [
+        "Get-PfRegistryValueNames",
+        "Get-PfFileNames",
+        "Get-PfFolderNames",
+        "Get-PfDrives",
+        "Get-PfPoolStates",
+        "Get-PfPools",
+        "Get-PfApplications",
+    ],
 )
 def test_functions_that_give_several_values_are_called_in_an_array_only(function: str) -> None:
     # One value would lose its array, and none would become $null.

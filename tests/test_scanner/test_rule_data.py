@@ -9,6 +9,8 @@ from checks.upgrade_path import is_stone
 from checks.versions import parse_version
 from scanner.rule_data import load_rules
 
+WORDS = {"app-pool-settings", "disk-space"}
+"""Checks whose `requires` is in words of their own; each has a test for those that it does not understand."""
 RULES = [(product, rule) for product in ("secret-server", "chef-backend") for rule in load_rules(product).rules]
 
 
@@ -22,7 +24,7 @@ def test_each_shipped_rule_can_be_applied_and_says_where_it_comes_from(product: 
     assert rule.url.startswith(("https://", "http://")) or not rule.url
     if is_stone(rule):
         parse_version(rule.requires)
-    elif rule.requires not in ("note", "integrated"):
+    elif rule.requires not in ("note", "integrated") and rule.check not in WORDS:
         assert str(SpecifierSet(rule.requires))
 
 

@@ -52,7 +52,7 @@ def test_a_scenario_ends_as_designed_and_every_format_says_the_same(
 ) -> None:
     expected = load_scenario(name).expect
     assert expected is not None
-    ended, results = scanned(preflight, name, tmp_path)
+    ended, results = scanned(preflight, name, tmp_path, "--phase", expected.phase)
     assert_as_expected(results["results"], expected)
     assert ended.code == results["exit_code"] == expected.exit_code
     verdict = VERDICTS[expected.exit_code]

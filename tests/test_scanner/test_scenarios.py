@@ -8,7 +8,7 @@ import pytest
 
 from checks.registry import BUILTIN
 from scanner.errors import UsageError
-from scanner.lab import chef, faults, scenario, scenario_tables, toml_text, windows_table
+from scanner.lab import chef, faults, linux, scenario, scenario_tables, toml_text, windows_table
 from scanner.lab.scenario import (
     Scenario,
     ScenarioError,
@@ -64,13 +64,14 @@ def test_the_three_that_the_commands_name_are_there() -> None:
 
 def test_every_check_can_be_seen_to_end_in_every_way_it_has() -> None:
     seen = {(r.check, r.status) for name in scenario_names() if (e := load_scenario(name).expect) for r in e.results}
-    blocking = {check.id for check in BUILTIN} - {"connectivity"}
+    never_alone = {"efs-encryption", "dpapi-encryption", "pending-reboot", "monitoring-agent"}
+    blocking = {check.id for check in BUILTIN} - {"connectivity"} - never_alone
     assert {(check, "fail") for check in blocking} <= seen
     assert ("connectivity", "error") in seen
     unclear = {"sql-server-version", "iis-integrated-pipeline", "stepping-stone"}
     unclear |= {"encryption-config-match", "app-version-match", "chef-cluster-status"}
     assert {(check, "error") for check in unclear} <= seen
-    warning = {"windows-version", "dotnet-framework", "app-version-match", "encryption-config-match"}
+    warning = never_alone | {"windows-version", "dotnet-framework", "app-version-match", "encryption-config-match"}
     assert {(check, "warn") for check in warning | {"stepping-stone", "chef-cluster-status"}} <= seen
 
 
@@ -234,7 +235,14 @@ def test_the_format_is_described_in_full() -> None:
     text = (Path(scenario.__file__).parent / "scenarios" / "README.md").read_text(encoding="utf-8")
     told = set(re.findall(r"[A-Za-z_][\w-]*", text))
     tables = scenario_tables
-    keys = {*tables._TOP_KEYS, *tables._CLUSTER_KEYS, *tables._NODE_KEYS, *tables._RESULT_KEYS, *chef._KEYS}
+    keys = {
+        *tables._TOP_KEYS,
+        *tables._CLUSTER_KEYS,
+        *tables._NODE_KEYS,
+        *tables._RESULT_KEYS,
+        *chef._KEYS,
+        *linux._KEYS,
+    }
     known = {fault for faults_of in faults.BY_TRANSPORT.values() for fault in faults_of}
     assert (keys | known | set(TDS_FAULTS) | windows_table._KEYS) - told == set()
 

@@ -72,6 +72,15 @@ function Get-PfRegistryValue([string]$Key, [string]$Name) {
     }
 }
 
+function Test-PfRegistryKey([string]$Key) {
+    $opened = Open-PfRegistryKey $Key
+    if ($null -eq $opened) {
+        return $false
+    }
+    $opened.Close()
+    return $true
+}
+
 function Get-PfRegistryValueNames([string]$Key) {
     $opened = Open-PfRegistryKey $Key
     if ($null -eq $opened) {
@@ -155,6 +164,12 @@ function Get-PfFileHash([string]$Path) {
     }
 }
 
+function Get-PfTextHash([string]$Text) {
+    $algorithm = New-PfSha256
+    $digest = $algorithm.ComputeHash([System.Text.Encoding]::UTF8.GetBytes($Text))
+    return [System.BitConverter]::ToString($digest).Replace('-', '').ToLowerInvariant()
+}
+
 function Get-PfFileSize([string]$Path) {
     try {
         $info = New-Object System.IO.FileInfo($Path)
@@ -180,6 +195,44 @@ function Get-PfFileVersion([string]$Path) {
 function Get-PfFileNames([string]$Folder, [string]$Pattern) {
     try {
         foreach ($path in [System.IO.Directory]::GetFiles($Folder, $Pattern)) {
+            [System.IO.Path]::GetFileName($path)
+        }
+    } catch {
+        Stop-PfAccess $Folder $_
+    }
+}
+
+# The fixed drives that have letters.
+function Get-PfDrives {
+    try {
+        foreach ($drive in [System.IO.DriveInfo]::GetDrives()) {
+            if ($drive.DriveType -eq 'Fixed' -and $drive.IsReady) {
+                @{ name = $drive.Name; total_bytes = $drive.TotalSize; free_bytes = $drive.TotalFreeSpace }
+            }
+        }
+    } catch {
+        Stop-PfAccess 'the drives' $_
+    }
+}
+
+# GetState only asks: 0 starting, 1 started, 2 stopping, 3 stopped, 4 unknown. The namespace refuses less than privacy.
+function Get-PfPoolStates {
+    try {
+        $scope = New-Object System.Management.ManagementScope('root\WebAdministration')
+        $scope.Options.Authentication = 'PacketPrivacy'
+        $query = New-Object System.Management.ObjectQuery('SELECT * FROM ApplicationPool')
+        $searcher = New-Object System.Management.ManagementObjectSearcher($scope, $query)
+        foreach ($pool in $searcher.Get()) {
+            @{ name = [string]$pool.GetPropertyValue('Name'); state = [int]$pool.InvokeMethod('GetState', $null) }
+        }
+    } catch {
+        Stop-PfAccess 'WMI root\WebAdministration' $_
+    }
+}
+
+function Get-PfFolderNames([string]$Folder) {
+    try {
+        foreach ($path in [System.IO.Directory]::GetDirectories($Folder)) {
             [System.IO.Path]::GetFileName($path)
         }
     } catch {

@@ -33,6 +33,21 @@ function Get-PfDefaultPool($Node) {
     return $defaults.GetAttribute('applicationPool')
 }
 
+# One attribute of a pool, by its XPath below the pool, and where it is set.
+function Get-PfPoolSetting($Pool, $Defaults, [string]$Attribute) {
+    $found = $Pool.SelectSingleNode($Attribute)
+    if ($null -ne $found) {
+        return @{ value = $found.Value; source = 'pool' }
+    }
+    if ($null -ne $Defaults) {
+        $found = $Defaults.SelectSingleNode($Attribute)
+        if ($null -ne $found) {
+            return @{ value = $found.Value; source = 'applicationPoolDefaults' }
+        }
+    }
+    return @{ value = ''; source = 'default' }
+}
+
 function Get-PfPools($Section) {
     $defaults = $Section.SelectSingleNode('applicationPoolDefaults')
     foreach ($pool in $Section.SelectNodes('add')) {
@@ -51,7 +66,18 @@ function Get-PfPools($Section) {
         } elseif ($null -ne $defaults) {
             $runtime = $defaults.GetAttribute('managedRuntimeVersion')
         }
-        @{ name = $pool.GetAttribute('name'); mode = $mode; mode_source = $source; runtime_version = $runtime }
+        @{
+            name = $pool.GetAttribute('name')
+            mode = $mode
+            mode_source = $source
+            runtime_version = $runtime
+            settings = @{
+                runtime = (Get-PfPoolSetting $pool $defaults '@managedRuntimeVersion')
+                load_user_profile = (Get-PfPoolSetting $pool $defaults 'processModel/@loadUserProfile')
+                max_processes = (Get-PfPoolSetting $pool $defaults 'processModel/@maxProcesses')
+                identity_type = (Get-PfPoolSetting $pool $defaults 'processModel/@identityType')
+            }
+        }
     }
 }
 

@@ -1,0 +1,71 @@
+"""What is known of one machine of a Chef Backend cluster, backend or frontend, beside the cluster's own view."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class InstalledPackage:
+    """The package of Chef Backend as the package manager knows it, and what the installed files say."""
+
+    manager: str
+    """rpm, deb, or empty where the package is not installed."""
+    version: str
+    """As the package manager writes it, with the release: "2.3.16-1.el7"."""
+    state: str
+    """installed, or what dpkg says of a package that is not wholly there: unpacked, half-configured, ..."""
+    installed_s: int | None
+    """When the package was installed, seconds since 1970 by the node's clock; None where that is not kept."""
+    now_s: int
+    """The node's clock, seconds since 1970."""
+    manifest: str
+    """`build_version` of /opt/chef-backend/version-manifest.json; empty where there is no such file."""
+
+
+@dataclass(frozen=True, slots=True)
+class StagedPackage:
+    """The package file that the inventory says lies ready (`package`)."""
+
+    path: str
+    """As declared; empty where nothing is declared."""
+    state: str
+    """hashed, missing, denied, too-large, empty, no-file or undeclared."""
+    size_bytes: int | None = None
+    sha256: str = ""
+    name: str = ""
+    """The package's name from its own metadata; empty where they could not be read on the node."""
+    version: str = ""
+    """Its version from its own metadata, with the release where it is an rpm."""
+
+
+@dataclass(frozen=True, slots=True)
+class SecretsFile:
+    """A file of secrets: its hash, never its content."""
+
+    path: str
+    state: str
+    """hashed, missing or denied."""
+    sha256: str = ""
+    mode: str = ""
+    """Octal, as `stat` prints it: "640"; empty where it could not be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class SecretsFiles:
+    """The files of secrets of both roles, as they are on one machine."""
+
+    backend: SecretsFile
+    """/etc/chef-backend/chef-backend-secrets.json"""
+    frontend: SecretsFile
+    """/etc/opscode/private-chef-secrets.json"""
+
+
+@dataclass(frozen=True, slots=True)
+class StraySecrets:
+    """Where a bounded search found the backends' file of secrets."""
+
+    paths: tuple[str, ...]
+    """All of them, the file's own place on a backend too."""
+    unseen: tuple[str, ...] = ()
+    """What the search could not look into, each as `find` said it."""

@@ -1,0 +1,104 @@
+"""The application pools run on the web nodes that should run in this phase, and on no other.
+
+## What it checks
+The state of the pool of every IIS application in the web root, as IIS itself tells it over WMI
+(`root\\WebAdministration`). Before the window the pools of all web nodes run. In the window at most one runs, that of
+the node upgraded first: the documents disagree, older ones keep it running, a later edit stops all. After the window
+all run again.
+
+## Why it matters
+A node that still runs while another one upgrades the database works against it with old files. One that is stopped
+before the window is not known to work, and one that stays stopped afterwards was forgotten.
+
+## How to fix it
+Start or stop the pool of the node that is named, by IIS Manager or appcmd. Where the state cannot be read, the IIS
+feature Management Scripts and Tools is missing on the node (Web-Scripting-Tools).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from checks.check import ClusterCheck, ClusterView, NodeView
+from checks.facts import Unknown
+from checks.groups import enumerate_names
+from checks.outcome import Outcome, Remediation, Severity, failed, passed, undetermined, warned
+from checks.secret_server.facts import IisConfiguration, WebRoot
+from checks.secret_server.host_facts import PoolStates
+from checks.secret_server.serving import serving_pools
+from checks.secret_server.vendor import CLUSTERING_URL
+
+FACTS = (WebRoot, IisConfiguration, PoolStates)
+STATES = {0: "starting", 1: "started", 2: "stopping", 3: "stopped", 4: "unknown"}
+_DISAGREE = "the documents disagree on whether the node upgraded first runs meanwhile"
+_PHASES = {
+    "before": "the pools of all web nodes run; one that does not is a warning",
+    "window": f"the pool of at most one web node runs; {_DISAGREE}",
+    "after": "the pools of all web nodes run",
+}
+
+
+def judge(view: ClusterView) -> Outcome:
+    """Judge what runs against what should, in the scan's phase."""
+    known = [node for node in view.nodes if not any(isinstance(node.look(kind), Unknown) for kind in FACTS)]
+    found = {node.name: _states(node) for node in known}
+    unclear = [f"{name}: {states}" for name, states in found.items() if isinstance(states, str)]
+    states = {name: states for name, states in found.items() if not isinstance(states, str)}
+    expected = _PHASES[view.cluster.phase]
+    observed = "; ".join(f"{name} {', '.join(sorted(set(said.values())))}" for name, said in states.items())
+    told: dict[str, Any] = {"phase": view.cluster.phase, "pools": states}
+    running = [name for name, said in states.items() if set(said.values()) != {"stopped"}]
+    resting = [name for name, said in states.items() if set(said.values()) != {"started"}]
+    if view.cluster.phase == "window":
+        if len(running) > 1:
+            message = f"pools are not stopped on {enumerate_names(running)}: in the window at most one node may run"
+            return failed(f"{message} ({_DISAGREE})", expected=expected, observed=observed, **told)
+        if unclear:
+            return undetermined("; ".join(unclear), expected=expected, observed=observed, **told)
+        message = f"only {running[0]} runs" if running else "the pools of all web nodes are stopped"
+        return passed(f"{message}; {_DISAGREE}", expected=expected, observed=observed, **told)
+    if resting:
+        message = "pools do not run: " + "; ".join(f"{name} {_told(states[name])}" for name in resting)
+        end = failed if view.cluster.phase == "after" else warned
+        outcome = end(message, expected=expected, observed=observed, **told)
+        if view.cluster.phase == "after" or not unclear:
+            return outcome
+        unclear.append(message)
+    if unclear:
+        return undetermined("; ".join(unclear), expected=expected, observed=observed, **told)
+    return passed("the application pool runs on all web nodes", expected=expected, observed=observed, **told)
+
+
+def _states(node: NodeView) -> dict[str, str] | str:
+    """State by pool, in words, of those that serve the application; or why it cannot be told."""
+    pools = serving_pools(node)
+    if isinstance(pools, Outcome):
+        return pools.message
+    known = {name.lower(): state for name, state in node.fact(PoolStates).states}
+    for name in pools:
+        if known.get(name.lower(), 4) == 4:
+            return f"IIS does not tell the state of pool {name}"
+    return {name: STATES[known[name.lower()]] for name in pools}
+
+
+def _told(states: dict[str, str]) -> str:
+    return ", ".join(f"{name} is {state}" for name, state in states.items() if state != "started")
+
+
+CHECK = ClusterCheck(
+    id="app-pool-state",
+    title="Application pools run where they should in this phase",
+    severity=Severity.HIGH,
+    doc=__doc__,
+    remediation=Remediation(
+        "Start the pool, or stop it, on the node that is named (replace POOL by its name).",
+        command='%windir%\\system32\\inetsrv\\appcmd.exe start apppool "POOL"',
+        url=CLUSTERING_URL,
+    ),
+    products=("secret-server",),
+    roles=("web",),
+    facts=FACTS,
+    phases=_PHASES,
+    references=(CLUSTERING_URL, "https://learn.microsoft.com/en-us/iis/wmi-provider/applicationpool-class"),
+    judge=judge,
+)

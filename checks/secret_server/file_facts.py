@@ -1,0 +1,52 @@
+"""What is known of the files around a Secret Server application, beside its libraries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseConfig:
+    """The state of `database.config`. Its content never leaves the node."""
+
+    path: str
+    state: str
+    """hashed, missing, locked, denied or unreadable."""
+    sha256: str
+    """64 lower-case hex digits; empty unless `state` is hashed. May differ between nodes legitimately."""
+    efs: bool
+    """NTFS attribute 0x4000."""
+    size_bytes: int | None
+    """None where not even the file's attributes could be read, or there is no file."""
+    detail: str = ""
+    """What Windows said where it could not be hashed, one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class FolderDigest:
+    """One folder of the application, without those below it and without what is a node's own."""
+
+    path: str
+    r"""Relative to the web root, lower case: "" or "\bin"."""
+    digest: str
+    """SHA-256 over names and hashes of all files that were hashed in it."""
+    count: int
+    """Files that were hashed in it."""
+    partial: bool
+    """True where some of its files were left out, so that `digest` says nothing."""
+    files: tuple[tuple[str, str], ...] | None
+    """Each file's name, lower case, with the first 8 hex digits of its SHA-256; None where too many."""
+
+
+@dataclass(frozen=True, slots=True)
+class AppTree:
+    """Digests of the application's files; what is a node's own by design is not among them."""
+
+    root: str
+    folders: tuple[FolderDigest, ...]
+    left_out: tuple[tuple[str, str], ...]
+    r"""What could not be hashed, with the reason: "\bin\x.dll", or a whole folder, "\bin\"."""
+    stopped: str
+    """Which bound ended the walk: time, bytes or files; empty where it came to its end."""
+    files: int
+    bytes: int

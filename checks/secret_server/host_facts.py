@@ -1,0 +1,67 @@
+"""What is known of a Windows host of a Secret Server cluster, beside its configuration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class PowershellVersion:
+    """The PowerShell that answers."""
+
+    text: str
+    """$PSVersionTable.PSVersion: "5.1.17763.5202"."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolStates:
+    """Whether the application pools run, from IIS's own WMI provider."""
+
+    states: tuple[tuple[str, int], ...]
+    """Each pool with its state: 0 starting, 1 started, 2 stopping, 3 stopped, 4 unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class PendingReboot:
+    """What of Windows waits for a restart, from the registry."""
+
+    servicing: bool
+    """Component Based Servicing: roles, features, updates."""
+    windows_update: bool
+    file_renames: int
+    """Paths that are renamed or deleted at the next start; the paths themselves stay on the node."""
+    rename_to: str
+    """The computer name that the next start brings; empty where it stays."""
+
+
+@dataclass(frozen=True, slots=True)
+class MonitoringAgent:
+    """Microsoft's monitoring agent (SCOM), from the registry's services."""
+
+    agent: bool
+    """Service HealthService is installed."""
+    apm: bool
+    """Service System Center Management APM is installed, which profiles IIS's processes."""
+    apm_start: int | None
+    """How it starts: 2 automatically, 3 on demand, 4 disabled; None where that is not recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drive:
+    """One fixed drive that has a letter."""
+
+    name: str
+    """"C:", without a backslash."""
+    total_bytes: int
+    free_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Disks:
+    """The fixed drives of a Windows host. Volumes that are mounted into folders are not among them."""
+
+    drives: tuple[Drive, ...]
+    system: str
+    """The drive that Windows lies on, "C:"."""
+    sql_folders: tuple[str, ...] = ()
+    """Where SQL Server's instances keep data and logs unless told otherwise, as the registry has it."""

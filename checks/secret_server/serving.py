@@ -1,0 +1,49 @@
+"""Which IIS applications, and which of a node's pools, serve Secret Server: found by folder, never by name."""
+
+from __future__ import annotations
+
+from checks.check import NodeView
+from checks.outcome import Outcome, undetermined
+from checks.secret_server.facts import IisApplication, IisConfiguration, WebRoot
+
+
+def serving(view: NodeView) -> tuple[IisApplication, ...] | Outcome:
+    """The applications whose folder is the web root, or why there are none.
+
+    Raises UnknownFactError where the web root or IIS's configuration is unknown.
+    """
+    root = view.fact(WebRoot).path
+    iis = view.fact(IisConfiguration)
+    found = tuple(app for app in iis.applications if _folder(app.physical_path) == _folder(root))
+    if found:
+        return found
+    told = "; ".join(f"{application_name(app)} in {app.physical_path}" for app in iis.applications) or "none"
+    return undetermined(
+        f"no IIS application has the web root {root} as its folder; applications found: {told}",
+        observed=told,
+        configuration=iis.path,
+    )
+
+
+def serving_pools(view: NodeView) -> tuple[str, ...] | Outcome:
+    """The names of the pools of those applications, each once, or why they cannot be told. Raises as `serving`."""
+    found = serving(view)
+    if isinstance(found, Outcome):
+        return found
+    nameless = next((app for app in found if not app.pool), None)
+    if nameless is not None:
+        return undetermined(f"{application_name(nameless)} names no application pool, and no default does")
+    return tuple({app.pool.lower(): app.pool for app in found}.values())
+
+
+def application_name(app: IisApplication) -> str:
+    """Site and virtual path: "Default Web Site/SecretServer"."""
+    return f"{app.site}{app.path}"
+
+
+def _folder(path: str) -> str:
+    plain = path.strip().strip('"').replace("/", "\\").removeprefix("\\\\?\\").lower()
+    head, body = plain[:2], plain[2:]
+    while "\\\\" in body:
+        body = body.replace("\\\\", "\\")
+    return (head + body).rstrip("\\")

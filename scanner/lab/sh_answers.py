@@ -1,0 +1,39 @@
+"""What the probes print on a simulated Linux node: a backend's answers, literal ones, and refusals."""
+
+from __future__ import annotations
+
+from scanner.lab import chef, linux
+from scanner.lab.chef import CommandOutput
+from scanner.lab.scenario_model import ClusterScenario, NodeScenario
+
+_FORBIDDEN = CommandOutput("sudo: a password is required\n", 1)
+
+
+def answer(node: NodeScenario, cluster: ClusterScenario, probe_id: str, sudo: bool) -> CommandOutput:
+    """What the probe `probe_id` prints on `node`, a member of `cluster`, where it runs under `sudo` or not."""
+    if sudo and node.fault == "sudo-denied":
+        return _FORBIDDEN
+    if sudo and node.fault == "sudo-missing":
+        return CommandOutput("sh: 1: sudo: not found\n", 127)
+    if probe_id in node.answers:
+        return node.answers[probe_id]
+    if probe_id == "shell":
+        return CommandOutput("Linux\n")
+    if probe_id in linux.PROBES:
+        package = str(node.inventory.get("package", cluster.inventory.get("package", "")))
+        return linux.PROBES[probe_id](linux.Host(node.linux, node.roles, cluster.backends.get(node.name), package))
+    speak = chef.PROBES.get(probe_id)
+    if speak is None or node.name not in cluster.backends:
+        return CommandOutput(f"sh: 1: {probe_id}: not found\n", 127)
+    if node.fault == "command-missing":
+        return _without_chef(probe_id, sudo)
+    return speak(node.name, cluster.backends)
+
+
+def _without_chef(probe_id: str, sudo: bool) -> CommandOutput:
+    if probe_id == "chef-leader-flags":
+        return CommandOutput("ls: cannot access '/var/opt/chef-backend/leaderl/data': No such file or directory\n", 2)
+    if probe_id == "chef-version":
+        manifest = "/opt/chef-backend/version-manifest.txt"
+        return CommandOutput(f"head: cannot open '{manifest}' for reading: No such file or directory\n", 1)
+    return CommandOutput(f"{'sudo' if sudo else 'sh: 1'}: chef-backend-ctl: command not found\n", 1 if sudo else 127)

@@ -1,0 +1,80 @@
+"""What a machine of a Chef Backend cluster is asked about itself. Read-only; of secrets, only hashes leave a node.
+
+What needs root is one plain command after `$SUDO`, without a variable in it: the README's sudoers lists exactly these.
+"""
+
+from __future__ import annotations
+
+from checks.chef_backend.node_facts import InstalledPackage, SecretsFiles, StagedPackage, StraySecrets
+from scanner.probes.chef_node_readers import (
+    BACKEND_SECRETS,
+    FRONTEND_SECRETS,
+    STAGED_BYTES,
+    read_installed_package,
+    read_secrets_files,
+    read_staged_package,
+    read_stray_secrets,
+)
+from scanner.probes.probe import Probe
+
+# A package that is not known to rpm may be known to dpkg: some Debian machines have both.
+PACKAGE = Probe(
+    id="chef-package",
+    language="sh",
+    purpose="the installed package of Chef Backend, since when, and what its manifest says",
+    script="""\
+if found=$(rpm -q --qf '%{VERSION}-%{RELEASE} %{INSTALLTIME}|' chef-backend 2>/dev/null); then
+    echo "rpm $found"
+elif found=$(dpkg-query -W -f='${Status} ${Version}' chef-backend 2>/dev/null); then
+    echo "deb $found $(stat -c %Y /var/lib/dpkg/info/chef-backend.list 2>/dev/null)"
+else
+    echo none
+fi
+echo "now $(date +%s)"
+manifest=/opt/chef-backend/version-manifest.json
+echo "manifest $(grep -o '"build_version"[[:space:]]*:[[:space:]]*"[^"]*"' $manifest 2>&1)"
+""",
+    readers=((InstalledPackage, read_installed_package),),
+)
+
+# Without root: the path is the inventory's, and sudo should allow no command on a path that somebody else chose.
+STAGED = Probe(
+    id="chef-staged-package",
+    language="sh",
+    purpose="whether the package that `package` names lies ready: its hash, name and version; nothing over 2 GiB",
+    script=f"""\
+if [ -z "${{package-}}" ]; then echo undeclared; exit 0; fi
+if ! found=$(stat -L -c '%s %F' "$package" 2>&1); then echo "$found"; exit 0; fi
+echo "size $found"
+case $found in *' regular file') ;; *) exit 0 ;; esac
+if [ "${{found%% *}}" -gt {STAGED_BYTES} ]; then exit 0; fi
+echo "sha256 $(sha256sum <"$package" 2>&1)"
+case $package in
+*.rpm) echo "name $(rpm -qp --nosignature --qf '%{{NAME}} %{{VERSION}}-%{{RELEASE}}' "$package" 2>/dev/null)" ;;
+*.deb) echo "name $(dpkg-deb -W --showformat='${{Package}} ${{Version}}' "$package" 2>/dev/null)" ;;
+esac""",
+    readers=((StagedPackage, read_staged_package),),
+    parameters=("package",),
+)
+
+# Both files on every machine: a frontend's answer also says that the backends' file is not there.
+SECRETS = Probe(
+    id="chef-secrets",
+    language="sh",
+    purpose="the SHA-256 and the mode of the two files of secrets; never their content",
+    script=f"""\
+$SUDO sha256sum {BACKEND_SECRETS} {FRONTEND_SECRETS}
+$SUDO stat -c %a%n {BACKEND_SECRETS} {FRONTEND_SECRETS}
+exit 0""",
+    readers=((SecretsFiles, read_secrets_files),),
+)
+
+STRAYS = Probe(
+    id="chef-secrets-stray",
+    language="sh",
+    purpose="where the backends' file of secrets lies, by its name, at most three folders deep",
+    script="$SUDO find /etc/chef-backend /root /home /tmp /var/tmp -xdev -maxdepth 3 -name chef-backend-secrets.json",
+    readers=((StraySecrets, read_stray_secrets),),
+)
+
+PROBES: tuple[Probe, ...] = (PACKAGE, STAGED, SECRETS, STRAYS)

@@ -1,0 +1,122 @@
+"""Readers of what the machines of a Chef Backend cluster say of themselves. What is not understood is shown."""
+
+from __future__ import annotations
+
+import re
+
+from checks.chef_backend.node_facts import InstalledPackage, SecretsFile, SecretsFiles, StagedPackage, StraySecrets
+from scanner.probes.chef_backend_readers import printed_lines
+from scanner.probes.probe import Answer, UnreadableError
+
+BACKEND_SECRETS = "/etc/chef-backend/chef-backend-secrets.json"
+FRONTEND_SECRETS = "/etc/opscode/private-chef-secrets.json"
+STAGED_BYTES = 2 * 1024**3
+"""A package file that is larger is not hashed."""
+
+_RPM = re.compile(r"rpm (?P<version>\S+) (?P<at>\d{1,12})\|")
+_DEB = re.compile(r"deb \S+ \S+ (?P<state>\S+)(?: (?P<version>\d\S*))?(?: (?P<at>\d{9,12}))?")
+_NOW = re.compile(r"now (\d{1,12})")
+_MANIFEST = re.compile(r'manifest (?:.*: No such file or directory|"build_version"\s*:\s*"(?P<version>[^"]+)")')
+# What dpkg says of a package that was removed, or never there.
+_ABSENT = ("not-installed", "config-files")
+
+
+def read_installed_package(answer: Answer) -> InstalledPackage:
+    """What rpm or dpkg, and the manifest, say of Chef Backend. Raises UnreadableError."""
+    what = "the installed package of chef-backend"
+    lines = printed_lines(answer, what)
+    if len(lines) != 3:
+        raise UnreadableError(f"{what}: expected three lines, not {_shown(lines)}")
+    now, manifest = _NOW.fullmatch(lines[1]), _MANIFEST.fullmatch(lines[2])
+    rpm, deb = _RPM.fullmatch(lines[0]), _DEB.fullmatch(lines[0])
+    if not now or not manifest or not (rpm or deb or lines[0] == "none"):
+        raise UnreadableError(f"{what}: not understood: {_shown(lines)}")
+    version, state, at, manager = "", "", None, ""
+    if rpm:
+        manager, version, state, at = "rpm", rpm["version"], "installed", int(rpm["at"])
+    elif deb and deb["state"] not in _ABSENT:
+        if not deb["version"]:
+            raise UnreadableError(f"{what}: dpkg names no version: {_shown(lines)}")
+        manager, version, state = "deb", deb["version"], deb["state"]
+        at = int(deb["at"]) if deb["at"] else None
+    return InstalledPackage(manager, version, state, at, int(now[1]), manifest["version"] or "")
+
+
+_SIZE = re.compile(r"size (?P<size>\d{1,15}) (?P<kind>.+)")
+_SHA256 = re.compile(r"sha256 (?P<sha256>[0-9a-f]{64})  ?-")
+_NAME = re.compile(r"name ?(?:(?P<name>\S+) (?P<version>\S+))?")
+
+
+def read_staged_package(answer: Answer) -> StagedPackage:
+    """What lies where the inventory says that the package lies. Raises UnreadableError."""
+    what = "the staged package"
+    lines = printed_lines(answer, what)
+    if lines == ["undeclared"]:
+        return StagedPackage("", "undeclared")
+    size = _SIZE.fullmatch(lines[0]) if lines else None
+    if not size:
+        text = "; ".join(lines)
+        for said, state in (
+            ("No such file", "missing"),
+            ("Not a directory", "missing"),
+            ("ermission denied", "denied"),
+        ):
+            if said in text and len(lines) == 1:
+                return StagedPackage("declared", state)
+        raise UnreadableError(f"{what}: not understood: {_shown(lines)}")
+    size_bytes = int(size["size"])
+    if size["kind"] != "regular file":
+        return StagedPackage("declared", "no-file" if "empty" not in size["kind"] else "empty", size_bytes)
+    if size_bytes > STAGED_BYTES:
+        return StagedPackage("declared", "too-large", size_bytes)
+    hashed = _SHA256.fullmatch(lines[1]) if len(lines) > 1 else None
+    if not hashed:
+        if "ermission denied" in "; ".join(lines[1:]):
+            return StagedPackage("declared", "denied", size_bytes)
+        raise UnreadableError(f"{what}: no hash of it: {_shown(lines)}")
+    named = _NAME.fullmatch(lines[2]) if len(lines) > 2 else None
+    if len(lines) > 2 + bool(named):
+        raise UnreadableError(f"{what}: not understood: {_shown(lines)}")
+    name, version = (named["name"] or "", named["version"] or "") if named else ("", "")
+    return StagedPackage("declared", "hashed", size_bytes, hashed["sha256"], name, version)
+
+
+def read_secrets_files(answer: Answer) -> SecretsFiles:
+    """Hash and mode of the files of secrets, or why they have none. Raises UnreadableError."""
+    lines = printed_lines(answer, "sha256sum, stat")
+    odd = [line for line in lines if BACKEND_SECRETS not in line and FRONTEND_SECRETS not in line]
+    if odd:
+        raise UnreadableError(f"sha256sum, stat: not understood: {_shown(odd)}")
+    return SecretsFiles(_secrets(lines, BACKEND_SECRETS), _secrets(lines, FRONTEND_SECRETS))
+
+
+def _secrets(lines: list[str], path: str) -> SecretsFile:
+    own = [line for line in lines if path in line]
+    hashes = [line.split()[0] for line in own if re.fullmatch(rf"[0-9a-f]{{64}}  ?\*?{re.escape(path)}", line)]
+    modes = [line.removesuffix(path) for line in own if re.fullmatch(rf"[0-7]{{1,5}}{re.escape(path)}", line)]
+    text = "; ".join(own)
+    if len(hashes) == 1 and len(modes) <= 1:
+        return SecretsFile(path, "hashed", hashes[0], modes[0] if modes else "")
+    if not hashes and not modes and own and all("No such file or directory" in line for line in own):
+        return SecretsFile(path, "missing")
+    if not hashes and "ermission denied" in text:
+        return SecretsFile(path, "denied")
+    raise UnreadableError(f"the hash of {path} is not understood: {_shown(lines)}")
+
+
+def read_stray_secrets(answer: Answer) -> StraySecrets:
+    """What `find` found, and where it could not look. Raises UnreadableError."""
+    what = "find -name chef-backend-secrets.json"
+    lines = printed_lines(answer, what)
+    told = [line for line in lines if line.startswith("find: ")]
+    paths = [line for line in lines if line.startswith("/") and line.endswith("/chef-backend-secrets.json")]
+    odd = [line for line in lines if line not in told and line not in paths]
+    if odd or answer.exit_code not in (0, 1) or (answer.exit_code and not told):
+        raise UnreadableError(f"`{what}` ended with exit code {answer.exit_code}: {_shown(odd or lines)}")
+    unseen = tuple(line.removeprefix("find: ") for line in told if not line.endswith("No such file or directory"))
+    return StraySecrets(tuple(paths), unseen)
+
+
+def _shown(lines: list[str]) -> str:
+    text = "; ".join(lines) or "no output"
+    return repr(text if len(text) <= 200 else f"{text[:200]}…")

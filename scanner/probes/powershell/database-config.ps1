@@ -1,0 +1,1 @@
+return Get-PfConfigFiles 'database.config'

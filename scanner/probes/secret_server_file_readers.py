@@ -1,0 +1,68 @@
+"""From what the probes of a web node's files answered to facts. Pure: each reader gives its fact or UnreadableError."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from checks.secret_server.file_facts import AppTree, DatabaseConfig, FolderDigest
+from scanner.probes.probe import Answer, UnreadableError
+from scanner.probes.secret_server_readers import explain, explain_note, need, rows_of, text, value_of
+from scanner.probes.secret_server_roots import Folder, choose, read_folders
+
+_STATES = ("hashed", "missing", "locked", "denied", "unreadable")
+
+
+def database_config(answer: Answer) -> DatabaseConfig:
+    """From database-config: the state of the file in the application's folder."""
+    config = need(chosen_folder(value_of(answer)).row, "config", dict)
+    state, sha256 = need(config, "state", str), text(config, "sha256").lower()
+    if state not in _STATES:
+        raise UnreadableError(f"the state of database.config is not understood: {text(config, 'state')[:80]!r}")
+    if (state == "hashed") != bool(re.fullmatch(r"[0-9a-f]{64}", sha256)):
+        raise UnreadableError(f"state {state} of database.config does not go with this hash: {sha256[:80]!r}")
+    size = None if config.get("size_bytes") is None else need(config, "size_bytes", int)
+    if state == "hashed" and size is None:
+        raise UnreadableError("database.config was hashed, and its size is missing")
+    return DatabaseConfig(
+        need(config, "path", str), state, sha256, need(config, "efs", bool), size, text(config, "detail")
+    )
+
+
+def chosen_folder(value: Mapping[str, object]) -> Folder:
+    """The application's folder among the candidates of an answer. Raises UnreadableError where it is not just one."""
+    notes = [explain_note(str(note)) for note in need(value, "notes", list)]
+    return choose(read_folders(rows_of(value, "folders"), need), notes)
+
+
+def app_tree(answer: Answer) -> AppTree:
+    """From app-files: the digests of the application's folders."""
+    folder = chosen_folder(value_of(answer))
+    stopped = need(folder.row, "stopped", str)
+    if stopped not in ("", "time", "bytes", "files"):
+        raise UnreadableError(f"how the walk ended is not understood: {stopped[:80]!r}")
+    tree = tuple(_folder_digest(row) for row in rows_of(folder.row, "tree"))
+    if len({row.path for row in tree}) != len(tree):
+        raise UnreadableError("a folder stands in the answer twice")
+    left_out = tuple(
+        (need(row, "path", str), explain(need(row, "why", str))) for row in rows_of(folder.row, "left_out")
+    )
+    files, size = need(folder.row, "files", int), need(folder.row, "bytes", int)
+    if not tree and not left_out and not stopped:
+        raise UnreadableError(f"there are no files of the application in {folder.candidate.path}")
+    return AppTree(folder.candidate.path, tree, left_out, stopped, files, size)
+
+
+def _folder_digest(row: Mapping[str, object]) -> FolderDigest:
+    digest, listed = need(row, "digest", str).lower(), row.get("files")
+    path, count = need(row, "folder", str).lower(), need(row, "count", int)
+    if not re.fullmatch(r"[0-9a-f]{64}", digest):
+        raise UnreadableError(f"the digest of folder {path!r} is none: {digest[:80]!r}")
+    files = None
+    if listed is not None:
+        pairs = [entry.rpartition("/") for entry in need(row, "files", str).split("|") if entry]
+        odd = [entry for entry in pairs if not entry[0] or not re.fullmatch(r"[0-9a-f]{8}", entry[2])]
+        if odd or len(pairs) != count:
+            raise UnreadableError(f"the files of folder {path!r} are garbled: {str(listed)[:80]!r}")
+        files = tuple((name, short) for name, _, short in pairs)
+    return FolderDigest(path, digest, count, need(row, "partial", bool), files)

@@ -1,0 +1,28 @@
+"""The questions about the files around the application, beside its libraries."""
+
+from __future__ import annotations
+
+from checks.secret_server.file_facts import AppTree, DatabaseConfig
+from scanner.probes import secret_server_file_readers as readers
+from scanner.probes.powershell_batch import part
+from scanner.probes.probe import Probe
+
+FILE_PROBES: tuple[Probe, ...] = (
+    Probe(
+        "database-config",
+        "powershell",
+        "the SHA-256, size and EFS attribute of database.config; its content stays on the node",
+        part("database-config.ps1"),
+        ((DatabaseConfig, readers.database_config),),
+        parameters=("web_root",),
+    ),
+    # The costly one comes last, so that it makes no other one late.
+    Probe(
+        "app-files",
+        "powershell",
+        "hashes of the application's files, by folder and shortened; bounded to 20 s, 2 GB and 20,000 files",
+        part("app-files.ps1"),
+        ((AppTree, readers.app_tree),),
+        parameters=("web_root",),
+    ),
+)

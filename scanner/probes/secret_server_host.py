@@ -1,0 +1,39 @@
+"""The questions about the Windows hosts themselves."""
+
+from __future__ import annotations
+
+from checks.secret_server.host_facts import Disks, MonitoringAgent, PendingReboot, PoolStates
+from scanner.probes import secret_server_host_readers as readers
+from scanner.probes.powershell_batch import part
+from scanner.probes.probe import Probe
+
+HOST_PROBES: tuple[Probe, ...] = (
+    Probe(
+        "app-pool-state",
+        "powershell",
+        "whether each application pool runs, from IIS's WMI provider",
+        part("app-pool-state.ps1"),
+        ((PoolStates, readers.pool_states),),
+    ),
+    Probe(
+        "pending-reboot",
+        "powershell",
+        "whether Windows waits for a restart, from the registry; of files to be renamed only how many",
+        part("pending-reboot.ps1"),
+        ((PendingReboot, readers.pending_reboot),),
+    ),
+    Probe(
+        "monitoring-agent",
+        "powershell",
+        "whether Microsoft's monitoring agent and its APM are installed, from the registry",
+        part("monitoring-agent.ps1"),
+        ((MonitoringAgent, readers.monitoring_agent),),
+    ),
+    Probe(
+        "disks",
+        "powershell",
+        "size and free space of the fixed drives, and the folders of SQL Server's data, from the registry",
+        part("disks.ps1"),
+        ((Disks, readers.disks),),
+    ),
+)

@@ -1,0 +1,103 @@
+"""From what a host says of itself and its pools to facts. Pure: each gives its fact or raises UnreadableError."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+
+from checks.secret_server.facts import AppPools, PoolSetting, PoolSettings
+from checks.secret_server.host_facts import Disks, Drive, MonitoringAgent, PendingReboot, PoolStates, PowershellVersion
+from scanner.probes.probe import Answer, UnreadableError
+from scanner.probes.secret_server_readers import explain, iis_configuration, need, rows_of, value_of
+
+_SOURCES = ("pool", "applicationPoolDefaults", "default")
+
+
+def app_pools(answer: Answer) -> AppPools:
+    """From iis-configuration: what each pool runs with."""
+    iis_configuration(answer)  # it knows what to say of a host without IIS, and of garbage
+    return AppPools(
+        tuple(
+            PoolSettings(
+                need(row, "name", str),
+                *(
+                    _setting(need(row, "settings", dict), key)
+                    for key in ("runtime", "load_user_profile", "max_processes", "identity_type")
+                ),
+            )
+            for row in rows_of(value_of(answer), "pools")
+        )
+    )
+
+
+def powershell_version(answer: Answer) -> PowershellVersion:
+    """From the contact probe."""
+    if answer.exit_code != 0 or answer.truncated:
+        raise UnreadableError(f"PowerShell did not tell its version: {explain(answer.output)[:200]}")
+    try:
+        told: object = json.loads(answer.output)
+    except ValueError:
+        told = None
+    if not isinstance(told, str) or not re.fullmatch(r"\d{1,3}(\.\d{1,9}){1,3}", told):
+        raise UnreadableError(f"$PSVersionTable.PSVersion is no version: {ascii(answer.output)[:200]}")
+    return PowershellVersion(told)
+
+
+def pool_states(answer: Answer) -> PoolStates:
+    """From app-pool-state."""
+    if answer.exit_code != 0 and "invalid namespace" in answer.output.lower():
+        raise UnreadableError(
+            "IIS does not tell over WMI which pools run: there is no namespace root\\WebAdministration; add the Windows"
+            " feature Web-Scripting-Tools (IIS Management Scripts and Tools)"
+        )
+    states = [(need(row, "name", str), need(row, "state", int)) for row in rows_of(value_of(answer), "pools")]
+    odd = next((f"{name}: {state}" for name, state in states if not 0 <= state <= 4), None)
+    if odd:
+        raise UnreadableError(f"no such state of an application pool: {odd[:200]}")
+    return PoolStates(tuple(states))
+
+
+def pending_reboot(answer: Answer) -> PendingReboot:
+    """From pending-reboot."""
+    value = value_of(answer)
+    now, then = need(value, "active_name", str), need(value, "next_name", str)
+    if not now or not then:
+        raise UnreadableError("the registry does not tell the computer's name")
+    return PendingReboot(
+        need(value, "servicing", bool),
+        need(value, "windows_update", bool),
+        need(value, "file_renames", int),
+        then if then.lower() != now.lower() else "",
+    )
+
+
+def monitoring_agent(answer: Answer) -> MonitoringAgent:
+    """From monitoring-agent."""
+    value = value_of(answer)
+    start = None if value.get("apm_start") is None else need(value, "apm_start", int)
+    return MonitoringAgent(need(value, "agent", bool), need(value, "apm", bool), start)
+
+
+def disks(answer: Answer) -> Disks:
+    """From disks."""
+    value = value_of(answer)
+    drives = []
+    for row in rows_of(value, "drives"):
+        name = need(row, "name", str).rstrip("\\").upper()
+        total, free = need(row, "total_bytes", int), need(row, "free_bytes", int)
+        if not re.fullmatch(r"[A-Z]:", name) or not 0 <= free <= total:
+            raise UnreadableError(f"this is no drive: {ascii(dict(row))[:200]}")
+        drives.append(Drive(name, total, free))
+    folders = need(value, "sql_folders", list)
+    if not drives or not all(isinstance(folder, str) for folder in folders):
+        raise UnreadableError(f"no drives, or folders that are no texts: {ascii(dict(value))[:200]}")
+    return Disks(tuple(drives), need(value, "system", str).upper(), tuple(folders))
+
+
+def _setting(settings: Mapping[str, object], key: str) -> PoolSetting:
+    found = need(settings, key, dict)
+    source = need(found, "source", str)
+    if source not in _SOURCES:
+        raise UnreadableError(f"the source of {key} is none of {', '.join(_SOURCES)}: {source[:80]!r}")
+    return PoolSetting(" ".join(need(found, "value", str).split()), source)

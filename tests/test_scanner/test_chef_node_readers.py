@@ -1,0 +1,184 @@
+"""What the machines of a Chef Backend cluster say of themselves, read from recordings and from a real shell."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from checks.chef_backend.node_facts import InstalledPackage, SecretsFile, StagedPackage, StraySecrets
+from scanner.probes import chef_node
+from scanner.probes.chef_node_readers import (
+    BACKEND_SECRETS,
+    FRONTEND_SECRETS,
+    STAGED_BYTES,
+    read_installed_package,
+    read_secrets_files,
+    read_staged_package,
+    read_stray_secrets,
+)
+from scanner.probes.probe import Answer, Probe, UnreadableError
+from scanner.probes.sh_batch import compose, parse
+
+Play = Callable[..., Answer]
+
+
+@pytest.fixture
+def play(tmp_path: Path) -> Play:
+    """`play(probe, command=script, ...)`: the probe's answer from a real sh, with the node's files under tmp_path."""
+
+    def run(probe: Probe, *, sudo: bool = False, options: dict[str, object] | None = None, **commands: str) -> Answer:
+        programs = tmp_path / "programs"
+        programs.mkdir(exist_ok=True)
+        for name, script in commands.items():
+            path = programs / name.replace("_", "-")
+            path.write_text(f"#!/bin/sh\n{script}\n")
+            path.chmod(0o755)
+        roots = re.compile(r"(?<=[ =])/(?=(opt|etc|var|proc|home|root|tmp)\b)")
+        script = roots.sub(f"{tmp_path}/", probe.script)
+        here = replace(probe, script=script)
+        text = compose([here], nonce="N0", budget_s=20, options=options or {}, sudo=sudo, probe_bytes=100_000)
+        done = subprocess.run(
+            ["sh", "-s"],
+            input=text.encode(),
+            capture_output=True,
+            check=True,
+            env={"PATH": f"{programs}:{os.defpath}:/usr/bin:/bin"},
+        )
+        answer = parse(done.stdout, nonce="N0", probe_ids=[probe.id])[probe.id]
+        assert isinstance(answer, Answer), answer
+        return replace(answer, output=answer.output.replace(str(tmp_path), ""))
+
+    return run
+
+
+def put(folder: Path, name: str, text: str) -> Path:
+    path = folder / name.lstrip("/")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+NO_PACKAGE = "exit 1"
+
+
+def test_an_rpm_is_read_from_a_real_shell(play: Play, tmp_path: Path) -> None:
+    put(tmp_path, "/opt/chef-backend/version-manifest.json", '{"manifest_format":2,"build_version":"2.2.5","x":{}}')
+    answer = play(
+        chef_node.PACKAGE, rpm="printf '2.2.5-1.el7 1700000000|'", dpkg_query=NO_PACKAGE, date="echo 1800000000"
+    )
+    assert read_installed_package(answer) == InstalledPackage(
+        "rpm", "2.2.5-1.el7", "installed", 1_700_000_000, 1_800_000_000, "2.2.5"
+    )
+
+
+def test_a_deb_is_read_from_a_real_shell(play: Play, tmp_path: Path) -> None:
+    os.utime(put(tmp_path, "/var/lib/dpkg/info/chef-backend.list", ""), (1, 1_700_000_000))
+    commands = {"rpm": NO_PACKAGE, "dpkg_query": "printf 'install ok installed 2.2.5-1'", "date": "echo 1800000000"}
+    found = read_installed_package(play(chef_node.PACKAGE, **commands))
+    assert found == InstalledPackage("deb", "2.2.5-1", "installed", 1_700_000_000, 1_800_000_000, "")
+    (tmp_path / "var/lib/dpkg/info/chef-backend.list").unlink()
+    assert read_installed_package(play(chef_node.PACKAGE, **commands)).installed_s is None
+
+
+def test_no_package_and_a_removed_one_are_none(play: Play) -> None:
+    gone = {"rpm": NO_PACKAGE, "dpkg_query": NO_PACKAGE}
+    assert read_installed_package(play(chef_node.PACKAGE, **gone)).manager == ""
+    gone["dpkg_query"] = "printf 'deinstall ok config-files 2.2.5-1'"
+    assert read_installed_package(play(chef_node.PACKAGE, **gone)).manager == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "rpm 2.2.5-1 170|2.2.4-1 160|\nnow 1800000000\nmanifest grep: x: No such file or directory\n",
+        "rpm 2.2.5-1 170|\nnow ?\nmanifest grep: x: No such file or directory\n",
+        "rpm 2.2.5-1 170|\nnow 1800000000\nmanifest \n",
+        "rpm 2.2.5-1 170|\nnow 1800000000\nmanifest grep: x: Permission denied\n",
+        "deb install ok unpacked\nnow 1800000000\nmanifest grep: x: No such file or directory\n",
+        "rpm 2.2.5-1 170|\nnow 1800000000\nmanifest grep: x: No such file or directory\nand more\n",
+    ],
+)
+def test_a_garbled_package_is_shown(text: str) -> None:
+    with pytest.raises(UnreadableError, match="the installed package of chef-backend"):
+        read_installed_package(Answer(text, 0))
+
+
+def staged(play: Play, path: object, **commands: str) -> StagedPackage:
+    options = {} if path is None else {"package": str(path)}
+    return read_staged_package(play(chef_node.STAGED, options=options, **commands))
+
+
+def test_a_staged_package_is_hashed_and_named_on_the_node(play: Play, tmp_path: Path) -> None:
+    file = put(tmp_path, "/it's a folder/chef-backend-2.3.16-1.el7.x86_64.rpm", "package")
+    sha256 = hashlib.sha256(b"package").hexdigest()
+    found = staged(play, file, rpm="echo chef-backend 2.3.16-1.el7")
+    assert found == StagedPackage("declared", "hashed", 7, sha256, "chef-backend", "2.3.16-1.el7")
+    assert staged(play, file, rpm="exit 1").version == ""
+    deb = put(tmp_path, "/chef-backend_2.3.16-1_amd64.deb", "package")
+    assert staged(play, deb, dpkg_deb="echo chef-backend 2.3.16-1").version == "2.3.16-1"
+
+
+def test_a_staged_package_that_is_not_there_or_none(play: Play, tmp_path: Path) -> None:
+    assert staged(play, None).state == "undeclared"
+    assert staged(play, tmp_path / "none.rpm").state == "missing"
+    assert staged(play, tmp_path).state == "no-file"
+    assert staged(play, put(tmp_path, "empty.rpm", "")).state == "empty"
+    huge = tmp_path / "huge.rpm"
+    with huge.open("wb") as file:
+        file.truncate(STAGED_BYTES + 1)
+    assert staged(play, huge) == StagedPackage("declared", "too-large", STAGED_BYTES + 1)
+    denied = "echo 'sha256sum: x: Permission denied'; exit 1"
+    assert staged(play, put(tmp_path, "x.rpm", "x"), sha256sum=denied).state == "denied"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "size 7 regular file\n", "size 7 regular file\nsha256 ?\n", "hello\n", "size x\n"]
+)
+def test_a_garbled_staged_package_is_shown(text: str) -> None:
+    with pytest.raises(UnreadableError, match="the staged package"):
+        read_staged_package(Answer(text, 0))
+
+
+def test_secrets_are_hashed_on_the_node_and_stay_there(play: Play, tmp_path: Path) -> None:
+    put(tmp_path, BACKEND_SECRETS, "hush").chmod(0o640)
+    answer = play(chef_node.SECRETS)
+    assert "hush" not in answer.output
+    found = read_secrets_files(answer)
+    assert found.backend == SecretsFile(BACKEND_SECRETS, "hashed", hashlib.sha256(b"hush").hexdigest(), "640")
+    assert found.frontend == SecretsFile(FRONTEND_SECRETS, "missing")
+
+
+def test_secrets_that_may_not_be_read_are_denied_and_garbage_is_shown() -> None:
+    lines = [
+        f"sha256sum: {BACKEND_SECRETS}: Permission denied",
+        f"stat: cannot stat '{BACKEND_SECRETS}': Permission denied",
+    ]
+    lines += [f"sha256sum: {FRONTEND_SECRETS}: No such file or directory"]
+    assert read_secrets_files(Answer("\n".join(lines), 0)).backend.state == "denied"
+    for text in ("", f"beef  {BACKEND_SECRETS}\n", "sudo: a password is required\n"):
+        with pytest.raises(UnreadableError):
+            read_secrets_files(Answer(text, 0))
+
+
+def test_strays_are_found_by_name(play: Play, tmp_path: Path) -> None:
+    for name in (BACKEND_SECRETS, "/home/kim/chef-backend-secrets.json", "/home/kim/a/b/c/chef-backend-secrets.json"):
+        put(tmp_path, name, "{}")
+    assert read_stray_secrets(play(chef_node.STRAYS)) == StraySecrets(
+        (BACKEND_SECRETS, "/home/kim/chef-backend-secrets.json")
+    )
+
+
+def test_where_find_could_not_look_is_told_and_garbage_is_shown() -> None:
+    answer = Answer("find: '/root': Permission denied\nfind: '/home': No such file or directory\n", 1)
+    assert read_stray_secrets(answer) == StraySecrets((), ("'/root': Permission denied",))
+    for text, code in (("hello", 0), ("", 1), ("", 3)):
+        with pytest.raises(UnreadableError):
+            read_stray_secrets(Answer(text, code))
