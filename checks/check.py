@@ -58,7 +58,7 @@ class NodeView:
             return found
         if isinstance(found, kind):
             return found
-        return Unknown(self.absence or f"{kind.__name__} was not gathered")
+        return Unknown(self.absence or f"{kind.__name__} was not gathered", unanswered=bool(self.absence))
 
     def fact(self, kind: type[F]) -> F:
         """The fact. Raises UnknownFactError, which the engine reports as `error`, where it is unknown."""

@@ -59,14 +59,21 @@ def concerns(check: Check, product: str, roles: Collection[str]) -> bool:
 
 
 def _judge_node(check: NodeCheck, view: NodeView) -> Result:
-    wanted = check.facts + check.optional_facts
-    reasons = {kind: found.reason for kind in wanted if isinstance(found := view.look(kind), Unknown)}
-    if view.absence and wanted and len(reasons) == len(wanted):
+    missing = [found for kind in check.facts if isinstance(found := view.look(kind), Unknown)]
+    unread = next((found for found in missing if not found.unanswered), None)
+    if unread:
+        return _result(check, view.cluster, view.name, undetermined(unread.reason))
+    if view.absence and (missing or _is_blind(check, view)):
         outcome = Outcome(Status.SKIP, f"not evaluated: {view.absence}")
         return _result(check, view.cluster, view.name, outcome, not_evaluated=True)
-    missing = next((reasons[kind] for kind in check.facts if kind in reasons), None)
-    outcome = undetermined(missing) if missing else _guarded(check, view)
+    outcome = undetermined(missing[0].reason) if missing else _guarded(check, view)
     return _result(check, view.cluster, view.name, outcome)
+
+
+def _is_blind(check: Check, view: NodeView) -> bool:
+    """Whether all that the check could go by is optional, and none of it was answered."""
+    looks = [view.look(kind) for kind in check.optional_facts]
+    return bool(looks) and not check.facts and all(isinstance(found, Unknown) and found.unanswered for found in looks)
 
 
 def _judge_cluster(check: ClusterCheck, view: ClusterView) -> Result:
@@ -85,8 +92,12 @@ def _judge_cluster(check: ClusterCheck, view: ClusterView) -> Result:
 
 def _gap(check: Check, node: NodeView) -> str:
     """Why `node` is missing from the set that a cluster check compares; empty where it is there."""
-    needed = check.facts + (check.optional_facts if node.absence else ())
-    return next((found.reason for kind in needed if isinstance(found := node.look(kind), Unknown)), "")
+    missing = [found for kind in check.facts if isinstance(found := node.look(kind), Unknown)]
+    if not missing and node.absence:
+        looks = [node.look(kind) for kind in check.optional_facts]
+        unknown = [found for found in looks if isinstance(found, Unknown)]
+        missing = unknown if len(unknown) == len(looks) else []
+    return missing[0].reason if missing else ""
 
 
 def _guarded(check: Check, view: NodeView | ClusterView) -> Outcome:

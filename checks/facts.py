@@ -10,6 +10,8 @@ class Unknown:
     """Stands where a fact should be, and says in one line why it is not there."""
 
     reason: str
+    unanswered: bool = False
+    """True where the node was not asked or did not answer: its connectivity result tells of that already."""
 
 
 class UnknownFactError(Exception):

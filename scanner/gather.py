@@ -234,7 +234,7 @@ def read_facts(said: NodeAnswers, probes: Sequence[Probe]) -> dict[type, object]
 
 def _read(probe: Probe, reader: Callable[[Answer], object], answer: Answer | Unknown) -> object:
     if isinstance(answer, Unknown):
-        return answer
+        return Unknown(answer.reason, unanswered=True)
     try:
         return reader(answer)
     except UnreadableError as error:

@@ -228,6 +228,8 @@ def _view(
         absence = "the scan was interrupted before this node answered"
     elif isinstance(contact, Contact) and contact.failure:
         absence = f"node unreachable: {contact.failure}" if not contact.answered else contact.failure
+    elif isinstance(contact, Contact) and contact.unanswered:
+        absence = f"no answer to {', '.join(contact.unanswered)}"
     else:
         absence = ""
     return NodeView(

@@ -102,13 +102,6 @@ def test_what_is_not_understood_is_an_error(judged: Callable[..., Outcome], odd:
     assert judged(odd).status is Status.ERROR
 
 
-def test_an_overridden_rule_that_says_nothing_is_an_error(cluster: Clusters, node: Nodes) -> None:
-    info = cluster(overrides={"pool-runtime-v4": {"requires": "v4.0", "reason": "x"}})
-    outcome = judge(node(info, ROOT, IIS, pools()))
-    assert outcome.status is Status.ERROR
-    assert "rule pool-runtime-v4" in outcome.message
-
-
 def test_all_rules_off_is_not_applicable(cluster: Clusters, node: Nodes) -> None:
     off = {"off": True, "reason": "x"}
     rules = ("pool-runtime-v4", "pool-load-user-profile", "pool-one-worker-process")

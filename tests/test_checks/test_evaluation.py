@@ -49,6 +49,7 @@ def run(checks: list[Check], *views: NodeView, chosen: set[str] | None = None) -
 
 
 DOWN = "node unreachable: connection refused"
+SILENT = Unknown(DOWN, unanswered=True)
 
 
 def test_a_known_fact_is_judged() -> None:
@@ -61,7 +62,7 @@ def test_an_unknown_fact_is_an_error_with_its_reason() -> None:
 
 
 def test_a_down_node_skips_its_checks_and_counts_them_as_not_evaluated() -> None:
-    views = (view("web1", Unknown(DOWN), DOWN),)
+    views = (view("web1", SILENT, DOWN),)
     results = evaluate([node_check(lambda _: passed("fine"))], [GatheredCluster(INFO, views, frozenset({"web1"}))])
     assert [(result.status, result.message) for result in results] == [(Status.SKIP, f"not evaluated: {DOWN}")]
     assert coverage_of(results).not_evaluated == 1
@@ -70,7 +71,7 @@ def test_a_down_node_skips_its_checks_and_counts_them_as_not_evaluated() -> None
 
 def test_a_check_with_another_source_is_judged_although_the_node_is_down() -> None:
     check = node_check(lambda seen: passed(f"{seen.fact(Spare).free_gib}"), facts=(), optional_facts=(Size, Spare))
-    node = NodeView(INFO, "sql1", "sql1", frozenset({"web"}), {Size: Unknown(DOWN), Spare: Spare(7)}, absence=DOWN)
+    node = NodeView(INFO, "sql1", "sql1", frozenset({"web"}), {Size: SILENT, Spare: Spare(7)}, absence=DOWN)
     assert run([check], node) == [("sql1", "pass", "7")]
 
 
@@ -121,7 +122,7 @@ def test_a_check_whose_tuple_lacks_its_comma_is_refused(key: str) -> None:
 
 
 @pytest.mark.parametrize("outcome", [passed("same"), warned("same, oddly")])
-@pytest.mark.parametrize("absent", [view("web3", Unknown(DOWN), DOWN), view("web3", Unknown("denied"))])
+@pytest.mark.parametrize("absent", [view("web3", SILENT, DOWN), view("web3", Unknown("denied"))])
 def test_a_cluster_check_never_passes_over_a_gap(outcome: Outcome, absent: NodeView) -> None:
     told = run([cluster_check(lambda _: outcome)], view("web1"), view("web2"), absent)
     assert told[0][:2] == (None, "error")
@@ -129,7 +130,7 @@ def test_a_cluster_check_never_passes_over_a_gap(outcome: Outcome, absent: NodeV
 
 
 def test_a_cluster_check_that_proves_a_failure_fails_over_a_gap() -> None:
-    told = run([cluster_check(lambda _: failed("web2 differs"))], view("web1"), view("web3", Unknown(DOWN), DOWN))
+    told = run([cluster_check(lambda _: failed("web2 differs"))], view("web1"), view("web3", SILENT, DOWN))
     assert told == [(None, "fail", "web2 differs")]
 
 
@@ -144,7 +145,7 @@ def test_a_node_left_out_is_a_gap_for_the_cluster_and_gets_no_result_of_its_own(
 def test_an_optional_fact_that_stands_in_is_enough_where_the_node_answered() -> None:
     check = cluster_check(lambda _: passed("same"), facts=(), optional_facts=(Size,))
     assert run([check], view("web1"), view("web2", Unknown("denied")))[0][1] == "pass"
-    assert run([check], view("web1"), view("web2", Unknown(DOWN), DOWN))[0][1] == "error"
+    assert run([check], view("web1"), view("web2", SILENT, DOWN))[0][1] == "error"
 
 
 def test_an_essential_role_that_nobody_has_is_said() -> None:
@@ -181,3 +182,14 @@ def test_remediation_is_told_where_something_is_to_be_done() -> None:
     ]
     results = evaluate(checks, [GatheredCluster(INFO, (view("web1"),), frozenset({"web1"}))])
     assert [result.remediation.summary for result in results] == ["Do it.", "", "Other."]
+
+
+def test_a_fact_that_the_node_denied_is_an_error_although_it_left_another_question_open() -> None:
+    told = run([node_check(lambda _: passed("fine"))], view("web1", Unknown("access denied"), "no answer to sql"))
+    assert told == [("web1", "error", "access denied")]
+
+
+def test_a_gap_is_told_where_none_of_several_sources_is_known() -> None:
+    check = cluster_check(lambda _: passed("same"), facts=(), optional_facts=(Size, Spare))
+    assert run([check], view("web1"), view("web2", Size(5), "no answer to sql"))[0][1] == "pass"
+    assert run([check], view("web1"), view("web2", SILENT, DOWN))[0][1] == "error"
