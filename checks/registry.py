@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from checks import connectivity, stepping_stone
+from checks import connectivity, disk_space, stepping_stone
 from checks.check import Check
-from checks.chef_backend import cluster_status, package_staged, secrets_match, secrets_stray, version_match
+from checks.chef_backend import (
+    cluster_status,
+    config_match,
+    leaderl,
+    package_staged,
+    secrets_match,
+    secrets_stray,
+    version_match,
+)
 from checks.secret_server import (
     app_files_match,
     app_pool_settings,
@@ -13,6 +21,7 @@ from checks.secret_server import (
     config_files_present,
     dotnet_framework,
     dpapi_encryption,
+    dr_instance,
     efs_encryption,
     encryption_config_match,
     iis_integrated_pipeline,
@@ -25,6 +34,7 @@ from checks.secret_server import (
 
 BUILTIN: tuple[Check, ...] = (
     connectivity.CHECK,
+    disk_space.CHECK,
     sql_server_version.CHECK,
     windows_version.CHECK,
     dotnet_framework.CHECK,
@@ -41,9 +51,12 @@ BUILTIN: tuple[Check, ...] = (
     efs_encryption.CHECK,
     dpapi_encryption.CHECK,
     app_files_match.CHECK,
+    dr_instance.CHECK,
     cluster_status.CHECK,
     version_match.CHECK,
     package_staged.CHECK,
     secrets_match.CHECK,
+    config_match.CHECK,
     secrets_stray.CHECK,
+    leaderl.CHECK,
 )

@@ -69,3 +69,23 @@ class StraySecrets:
     """All of them, the file's own place on a backend too."""
     unseen: tuple[str, ...] = ()
     """What the search could not look into, each as `find` said it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigDigest:
+    """/etc/chef-backend/chef-backend.rb as names of settings with hashes of their values; no value is in it."""
+
+    state: str
+    """read or missing."""
+    settings: tuple[tuple[str, str], ...] = ()
+    """Each line that is no comment, in order: the setting's name, "-" for a line that is none, and 16 hex digits."""
+    cut: bool = False
+    """True where the file has more lines than are looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeaderAnswer:
+    """What leaderl answers to `GET /leader`, asked on the node itself."""
+
+    code: int | None
+    """The HTTP status; 0 where nothing answers, None where the node has neither curl nor wget."""

@@ -6,8 +6,9 @@ Left out is what is a node's own by design: `encryption.config`, `database.confi
 `web-appSettings.config` in the root, `log\`, `customresources\`, and the customer's libraries `Oracle.DataAccess.dll`
 and `sapnco*.dll`. `saml.config` must be the same. Different contents fail; a file that only some nodes have is a
 warning, for a copy over an old folder leaves old files behind (a `saml.config` that a node lacks fails). In the
-window one node is upgraded before the others, so there all of it is a warning. The walk is bounded to 20 seconds,
-2 GB and 20,000 files; whatever it left out is named, and then there is no pass.
+window one node is upgraded before the others, so there all of it is a warning. The walk is bounded to 20 seconds
+(or half of the time that `--timeout` leaves), 2 GB and 20,000 files; whatever it left out is named, and then there is
+no pass.
 
 ## Why it matters
 A node whose files differ from the others' does not run with the database's version, or behaves differently from
@@ -117,7 +118,7 @@ def _listed(files: dict[str, Marks]) -> str:
 
 
 def _gap(name: str, tree: AppTree) -> str:
-    bounds = {"time": "20 s", "bytes": "2 GB", "files": "20,000 files"}
+    bounds = {"time": "20 s or half of the time left", "bytes": "2 GB", "files": "20,000 files"}
     parts = [f"the bound of {bounds[tree.stopped]} was reached after {tree.files} files"] if tree.stopped else []
     if tree.left_out:
         path, why = tree.left_out[0]

@@ -44,24 +44,3 @@ class MonitoringAgent:
     """Service System Center Management APM is installed, which profiles IIS's processes."""
     apm_start: int | None
     """How it starts: 2 automatically, 3 on demand, 4 disabled; None where that is not recorded."""
-
-
-@dataclass(frozen=True, slots=True)
-class Drive:
-    """One fixed drive that has a letter."""
-
-    name: str
-    """"C:", without a backslash."""
-    total_bytes: int
-    free_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Disks:
-    """The fixed drives of a Windows host. Volumes that are mounted into folders are not among them."""
-
-    drives: tuple[Drive, ...]
-    system: str
-    """The drive that Windows lies on, "C:"."""
-    sql_folders: tuple[str, ...] = ()
-    """Where SQL Server's instances keep data and logs unless told otherwise, as the registry has it."""

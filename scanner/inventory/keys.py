@@ -102,7 +102,7 @@ OPTIONS: tuple[Key, ...] = (
         example="C:\\inetpub\\wwwroot\\SecretServer",
         pattern=TEXT,
         products=("secret-server",),
-        roles=("web",),
+        roles=("web", "dr"),
     ),
     Key(
         name="package",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from scanner.lab.chef import Backend, CommandOutput
-from scanner.lab.tables import choice, get, known_keys, texts
+from scanner.lab.tables import choice, get, known_keys, subtable, texts
 from scanner.probes.chef_node_readers import BACKEND_SECRETS, FRONTEND_SECRETS
 
 NOW_S = 1_900_000_000
@@ -15,7 +15,8 @@ NOW_S = 1_900_000_000
 _DAY_S = 86_400
 _KEYS = (
     *("package", "manager", "manifest", "installed_days_ago", "staged", "staged_version"),
-    *("secrets", "secrets_mode", "strays"),
+    *("secrets", "secrets_mode", "strays", "config", "leader_answer"),
+    *("disk_gb", "free_mb", "file_system"),
 )
 
 
@@ -27,7 +28,7 @@ class LinuxNode:
     says; "none"), `installed_days_ago`; `staged` (a text for the content of the file that `package` of the inventory
     names; "missing", "denied") and `staged_version` (by its own metadata, "" for none; default the target's);
     `secrets` (a text for the content of its role's file of secrets; "missing", "denied"), `secrets_mode`, `strays`
-    (paths of copies).
+    (paths of copies); `disk_gb`, `free_mb`, `file_system` (the type of the one that holds the product's folders).
     """
 
     package: str = ""
@@ -39,6 +40,11 @@ class LinuxNode:
     secrets: str = "the secrets"
     secrets_mode: str = "640"
     strays: tuple[str, ...] = ()
+    config: Mapping[str, str] = field(default_factory=dict)
+    leader_answer: str = ""
+    disk_gb: int = 100
+    free_mb: int = 60_000
+    file_system: str = "xfs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,7 @@ class Host:
 def read_linux(table: Mapping[str, object], place: str) -> LinuxNode:
     """A machine from its scenario table. Raises ScenarioError."""
     known_keys(table, _KEYS, place)
+    config = subtable(table, "config", place)
     return LinuxNode(
         package=get(table, "package", "", place),
         manager=choice(get(table, "manager", "rpm", place), ("rpm", "deb"), f"{place}.manager"),
@@ -70,7 +77,27 @@ def read_linux(table: Mapping[str, object], place: str) -> LinuxNode:
         secrets=get(table, "secrets", "the secrets", place),
         secrets_mode=get(table, "secrets_mode", "640", place),
         strays=texts(table, "strays", place),
+        config={key: get(config, key, "", f"{place}.config") for key in config},
+        leader_answer=get(table, "leader_answer", "", place),
+        disk_gb=get(table, "disk_gb", 100, place),
+        free_mb=get(table, "free_mb", 60_000, place),
+        file_system=get(table, "file_system", "xfs", place),
     )
+
+
+def linux_disks(host: Host) -> CommandOutput:
+    """What df says: one disk, with the product's folders on it, or on another file system of the given type."""
+    linux = host.linux
+    total, free = linux.disk_gb * 10**9 // 1024, linux.free_mb * 10**6 // 1024
+    head = "Filesystem     Type 1024-blocks      Used Available Capacity Mounted on\n"
+    disk = f"/dev/sda2      xfs  {total} {max(0, total - free)} {free}      40% /\n"
+    data = (
+        disk if linux.file_system == "xfs" else f"nas:/chef      {linux.file_system} {total} 0 {free}   1% /var/opt\n"
+    )
+    text = head + "tmpfs          tmpfs   1930000         0   1930000       0% /dev/shm\n" + disk
+    for folder, row in (("/var/log/chef-backend", disk), ("/var/opt/chef-backend", data)):
+        text += f"folder {folder}\n" + (head + row if host.backend else "missing\n")
+    return CommandOutput(text)
 
 
 def installed_package(host: Host) -> CommandOutput:
@@ -120,14 +147,34 @@ def stray_secrets(host: Host) -> CommandOutput:
     return CommandOutput("".join(f"{line}\n" for line in (*told, *own, *host.linux.strays)), 0 if own else 1)
 
 
+def config_digest(host: Host) -> CommandOutput:
+    """The settings of chef-backend.rb, each with a hash of its value."""
+    address = host.backend.ip if host.backend else ""
+    settings = {"publish_address": address, "postgresql.max_connections": "350", **host.linux.config}
+    return CommandOutput("".join(f"set {key} {_sha256(value)[:16]}\n" for key, value in settings.items() if value))
+
+
+def leader_answer(host: Host) -> CommandOutput:
+    """Leaderl's answer: 200 where the backend believes itself the leader."""
+    me = host.backend
+    role = me.believes.get(me.name, {}).get("role", me.role) if me else ""
+    code = "200" if role == "leader" else "503"
+    if me and me.services.get("leaderl", "running") != "running":
+        code = "000"
+    return CommandOutput(f"code {host.linux.leader_answer or code}\n")
+
+
 def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 PROBES: Mapping[str, Callable[[Host], CommandOutput]] = {
+    "linux-disks": linux_disks,
     "chef-package": installed_package,
     "chef-staged-package": staged_package,
     "chef-secrets": secrets_files,
     "chef-secrets-stray": stray_secrets,
+    "chef-config": config_digest,
+    "chef-leaderl": leader_answer,
 }
 """Which function answers which probe."""

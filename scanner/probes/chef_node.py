@@ -5,12 +5,23 @@ What needs root is one plain command after `$SUDO`, without a variable in it: th
 
 from __future__ import annotations
 
-from checks.chef_backend.node_facts import InstalledPackage, SecretsFiles, StagedPackage, StraySecrets
+from checks.chef_backend.node_facts import (
+    ConfigDigest,
+    InstalledPackage,
+    LeaderAnswer,
+    SecretsFiles,
+    StagedPackage,
+    StraySecrets,
+)
 from scanner.probes.chef_node_readers import (
+    BACKEND_CONFIG,
     BACKEND_SECRETS,
+    CONFIG_LINES,
     FRONTEND_SECRETS,
     STAGED_BYTES,
+    read_config_digest,
     read_installed_package,
+    read_leader_answer,
     read_secrets_files,
     read_staged_package,
     read_stray_secrets,
@@ -77,4 +88,46 @@ STRAYS = Probe(
     readers=((StraySecrets, read_stray_secrets),),
 )
 
-PROBES: tuple[Probe, ...] = (PACKAGE, STAGED, SECRETS, STRAYS)
+# A name leaves the node only where it looks like one: a line of a longer text may be a secret, so it is hashed whole.
+CONFIG = Probe(
+    id="chef-config",
+    language="sh",
+    purpose="the names of the settings in chef-backend.rb with hashes of their values; no value, at most 400 lines",
+    script=f"""\
+$SUDO cat {BACKEND_CONFIG} | sed -e 's/^[[:space:]]*//' -e 's/[[:space:]]*$//' -e '/^#/d' -e '/^$/d' | {{
+    count=0
+    while IFS= read -r line; do
+        count=$((count + 1))
+        if [ $count -gt {CONFIG_LINES} ]; then echo 'set more'; break; fi
+        key=${{line%%[!a-z0-9_.]*}} value=$line
+        case $key in
+        publish_address | [a-z]*.[a-z]*)
+            value=$(printf %s "${{line#"$key"}}" | sed -e 's/^[[:space:]]*=*[[:space:]]*//')
+            ;;
+        *) key=- ;;
+        esac
+        hashed=$(printf %s "$value" | sha256sum)
+        printf 'set %s %.16s\n' "$key" "$hashed"
+    done
+}}""",
+    readers=((ConfigDigest, read_config_digest),),
+)
+
+LEADER = Probe(
+    id="chef-leaderl",
+    language="sh",
+    purpose="whether leaderl on this backend answers as the leader",
+    script="""\
+url=http://127.0.0.1:7331/leader
+if command -v curl >/dev/null; then
+    echo "code $(curl -s --noproxy '*' -m 8 -o /dev/null -w '%{http_code}' $url)"
+elif command -v wget >/dev/null; then
+    said=$(wget -q -S --no-proxy -T 8 -t 1 -O /dev/null $url 2>&1)
+    echo "code $(echo "$said" | sed -n 's/^ *HTTP[^ ]* \\([0-9]*\\).*/\\1/p' | head -n 1)"
+else
+    echo none
+fi""",
+    readers=((LeaderAnswer, read_leader_answer),),
+)
+
+PROBES: tuple[Probe, ...] = (PACKAGE, STAGED, SECRETS, STRAYS, CONFIG, LEADER)

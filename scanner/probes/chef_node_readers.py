@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import re
 
-from checks.chef_backend.node_facts import InstalledPackage, SecretsFile, SecretsFiles, StagedPackage, StraySecrets
+from checks.chef_backend.node_facts import (
+    ConfigDigest,
+    InstalledPackage,
+    LeaderAnswer,
+    SecretsFile,
+    SecretsFiles,
+    StagedPackage,
+    StraySecrets,
+)
 from scanner.probes.chef_backend_readers import printed_lines
 from scanner.probes.probe import Answer, UnreadableError
 
 BACKEND_SECRETS = "/etc/chef-backend/chef-backend-secrets.json"
 FRONTEND_SECRETS = "/etc/opscode/private-chef-secrets.json"
+BACKEND_CONFIG = "/etc/chef-backend/chef-backend.rb"
+CONFIG_LINES = 400
+"""Lines of the configuration that are looked at."""
 STAGED_BYTES = 2 * 1024**3
 """A package file that is larger is not hashed."""
 
@@ -115,6 +126,38 @@ def read_stray_secrets(answer: Answer) -> StraySecrets:
         raise UnreadableError(f"`{what}` ended with exit code {answer.exit_code}: {_shown(odd or lines)}")
     unseen = tuple(line.removeprefix("find: ") for line in told if not line.endswith("No such file or directory"))
     return StraySecrets(tuple(paths), unseen)
+
+
+_SETTING = re.compile(r"set (?P<key>[a-z0-9_.]{1,200}|-) (?P<hash>[0-9a-f]{16})")
+
+
+def read_config_digest(answer: Answer) -> ConfigDigest:
+    """The settings of a backend with hashes of their values. Raises UnreadableError."""
+    what = f"cat {BACKEND_CONFIG}"
+    lines = printed_lines(answer, what)
+    text = "; ".join(lines)
+    if len(lines) == 1 and BACKEND_CONFIG in text and "No such file or directory" in text:
+        return ConfigDigest("missing")
+    if "ermission denied" in text:
+        raise UnreadableError(f"{BACKEND_CONFIG} may not be read: it needs root (set `sudo = true`, or log in as root)")
+    found = [_SETTING.fullmatch(line) for line in lines if line != "set more"]
+    settings = tuple((match["key"], match["hash"]) for match in found if match)
+    if len(settings) != len(found) or answer.exit_code != 0:
+        odd = [line for line in lines if not _SETTING.fullmatch(line)]
+        raise UnreadableError(f"`{what}`, hashed, is not understood: {_shown(odd)}")
+    return ConfigDigest("read", settings, cut="set more" in lines)
+
+
+def read_leader_answer(answer: Answer) -> LeaderAnswer:
+    """What `GET /leader` answered. Raises UnreadableError."""
+    lines = printed_lines(answer, "GET /leader")
+    if lines == ["none"]:
+        return LeaderAnswer(None)
+    # wget names no status where nothing answers, curl 000.
+    found = re.fullmatch(r"code ?(\d{3})?", lines[0]) if len(lines) == 1 else None
+    if not found:
+        raise UnreadableError(f"the answer of leaderl is not understood: {_shown(lines)}")
+    return LeaderAnswer(int(found[1] or 0))
 
 
 def _shown(lines: list[str]) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from checks.secret_server.host_facts import Disks, MonitoringAgent, PendingReboot, PoolStates
+from checks.disk_facts import Disks
+from checks.secret_server.host_facts import MonitoringAgent, PendingReboot, PoolStates
 from scanner.probes import secret_server_host_readers as readers
 from scanner.probes.powershell_batch import part
 from scanner.probes.probe import Probe

@@ -6,8 +6,9 @@ import json
 import re
 from collections.abc import Mapping
 
+from checks.disk_facts import Disks, Drive
 from checks.secret_server.facts import AppPools, PoolSetting, PoolSettings
-from checks.secret_server.host_facts import Disks, Drive, MonitoringAgent, PendingReboot, PoolStates, PowershellVersion
+from checks.secret_server.host_facts import MonitoringAgent, PendingReboot, PoolStates, PowershellVersion
 from scanner.probes.probe import Answer, UnreadableError
 from scanner.probes.secret_server_readers import explain, iis_configuration, need, rows_of, value_of
 

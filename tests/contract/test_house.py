@@ -19,6 +19,7 @@ TOP = Path(__file__).parents[2]
 ALLOWED = {"checks": {"checks"}, "reports": {"reports", "checks"}, "scanner": {"scanner", "reports", "checks"}}
 FOREVER = [
     "connectivity",
+    "disk-space",
     "sql-server-version",
     "windows-version",
     "dotnet-framework",
@@ -35,11 +36,14 @@ FOREVER = [
     "efs-encryption",
     "dpapi-encryption",
     "app-files-match",
+    "dr-instance",
     "chef-cluster-status",
     "chef-version-match",
     "chef-package-staged",
     "chef-secrets-match",
+    "chef-config-match",
     "chef-secrets-stray",
+    "chef-leaderl",
 ]
 HEADINGS = ["## What it checks", "## Why it matters", "## How to fix it"]
 IMPURE = {"socket", "ssl", "subprocess", "time", "pathlib", "os", "io", "shutil", "urllib", "requests", "importlib"}

@@ -12,13 +12,23 @@ from pathlib import Path
 
 import pytest
 
-from checks.chef_backend.node_facts import InstalledPackage, SecretsFile, StagedPackage, StraySecrets
+from checks.chef_backend.node_facts import (
+    ConfigDigest,
+    InstalledPackage,
+    LeaderAnswer,
+    SecretsFile,
+    StagedPackage,
+    StraySecrets,
+)
 from scanner.probes import chef_node
 from scanner.probes.chef_node_readers import (
     BACKEND_SECRETS,
+    CONFIG_LINES,
     FRONTEND_SECRETS,
     STAGED_BYTES,
+    read_config_digest,
     read_installed_package,
+    read_leader_answer,
     read_secrets_files,
     read_staged_package,
     read_stray_secrets,
@@ -182,3 +192,60 @@ def test_where_find_could_not_look_is_told_and_garbage_is_shown() -> None:
     for text, code in (("hello", 0), ("", 1), ("", 3)):
         with pytest.raises(UnreadableError):
             read_stray_secrets(Answer(text, code))
+
+
+CONFIG = """\
+# max_connections was 300
+publish_address '10.0.0.11'
+
+  postgresql.max_connections  = 350   \n\
+etcd.heartbeat_interval 500
+postgresql.text <<-END
+hunter2
+END
+postgresql['password'] = 'hunter2'
+"""
+
+
+def test_no_value_of_the_configuration_leaves_the_node(play: Play, tmp_path: Path) -> None:
+    put(tmp_path, "/etc/chef-backend/chef-backend.rb", CONFIG)
+    answer = play(chef_node.CONFIG)
+    found = read_config_digest(answer)
+    names = ["publish_address", "postgresql.max_connections", "etcd.heartbeat_interval", "postgresql.text"]
+    assert [key for key, _ in found.settings] == [*names, "-", "-", "-"]
+    assert ("postgresql.max_connections", hashlib.sha256(b"350").hexdigest()[:16]) in found.settings
+    for value in ("hunter2", "350", "10.0.0.11"):
+        assert value not in re.sub(r" [0-9a-f]{16}$", "", answer.output, flags=re.MULTILINE)
+
+
+def test_a_long_configuration_is_cut_and_a_missing_one_is_missing(play: Play, tmp_path: Path) -> None:
+    assert read_config_digest(play(chef_node.CONFIG)) == ConfigDigest("missing")
+    put(tmp_path, "/etc/chef-backend/chef-backend.rb", "etcd.x 1\n" * (CONFIG_LINES + 1))
+    found = read_config_digest(play(chef_node.CONFIG))
+    assert (len(found.settings), found.cut) == (CONFIG_LINES, True)
+
+
+@pytest.mark.parametrize("text", ["cat: x: Permission denied\n", "set a.b value\n", "hello\n"])
+def test_a_garbled_configuration_is_unreadable(text: str) -> None:
+    with pytest.raises(UnreadableError, match=r"chef-backend\.rb"):
+        read_config_digest(Answer(text, 0))
+
+
+def test_leaderl_is_asked_with_whatever_there_is(play: Play) -> None:
+    assert read_leader_answer(play(chef_node.LEADER, curl="printf 503; exit 22")) == LeaderAnswer(503)
+    assert read_leader_answer(play(chef_node.LEADER, curl="printf 000; exit 7")) == LeaderAnswer(0)
+    assert read_leader_answer(Answer("none\n", 0)) == LeaderAnswer(None)
+    assert read_leader_answer(Answer("code \n", 0)) == LeaderAnswer(0)
+
+
+def test_wget_tells_the_status_as_well(play: Play) -> None:
+    # No curl is found: `command` looks only where the stand-in lets it.
+    probe = replace(chef_node.LEADER, script=chef_node.LEADER.script.replace("command -v curl", "command -v no-curl"))
+    wget = "printf '  HTTP/1.1 503 Service Unavailable\\n  Server: x\\n' >&2; exit 8"
+    assert read_leader_answer(play(probe, wget=wget)) == LeaderAnswer(503)
+
+
+@pytest.mark.parametrize("text", ["", "code 20\n", "code 200\ncode 200\n", "<html>\n"])
+def test_a_garbled_leader_is_unreadable(text: str) -> None:
+    with pytest.raises(UnreadableError, match="leaderl is not understood"):
+        read_leader_answer(Answer(text, 0))

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from checks.disk_facts import Disks, Drive
 from checks.secret_server.facts import AppPools, PoolSetting
 from checks.secret_server.host_facts import MonitoringAgent, PendingReboot, PoolStates, PowershellVersion
 from scanner.probes.probe import Answer, UnreadableError
@@ -117,3 +118,17 @@ def test_the_monitoring_agent() -> None:
     assert recorded("windows-2016", MonitoringAgent) == MonitoringAgent(agent=False, apm=False, apm_start=None)
     refusal(MonitoringAgent, {"agent": True, "apm": False, "apm_start": "4"})
     refusal(MonitoringAgent, {"agent": 1, "apm": False, "apm_start": None})
+
+
+def test_drives_and_where_sql_server_keeps_its_data() -> None:
+    found = recorded("windows-2019", Disks)
+    assert found.drives == (Drive("C:", 64 * 10**9, 20 * 10**9), Drive("E:", 500 * 10**9, 3 * 10**9))
+    assert (found.system, found.sql_folders[:2]) == ("C:", ("E:\\Data", "E:\\Log"))
+
+
+def test_garbled_drives_are_refused() -> None:
+    assert "this is no drive" in refusal(Disks, answer("garbled", "disks"))
+    assert "no drives" in refusal(Disks, {"system": "C:", "drives": [], "sql_folders": []})
+    refusal(
+        Disks, {"system": "C:", "drives": [{"name": "C:\\", "total_bytes": 2, "free_bytes": 1}], "sql_folders": [1]}
+    )

@@ -1,0 +1,85 @@
+"""Exactly one backend answers as the leader, and it is the one that the cluster's status names.
+
+## What it checks
+`http://127.0.0.1:7331/leader`, asked on each backend itself: 200 on exactly one of them, 503 on the others. It is a
+second witness beside `cluster-status`: where that table's leader is one of the inventory's nodes, it must be the one that
+answers 200. A node where nothing answers fails; one with neither curl nor wget cannot be asked.
+
+## Why it matters
+The frontends find PostgreSQL through this answer. Without a 200 they have no database; with two, they write into two.
+
+## How to fix it
+`chef-backend-ctl status` on the node that is named says what its leaderl is waiting for. Do not begin an upgrade before
+one leader answers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from checks.check import ClusterCheck, ClusterView
+from checks.chef_backend.facts import ClusterStatus
+from checks.chef_backend.node_facts import LeaderAnswer
+from checks.groups import enumerate_names
+from checks.outcome import Outcome, Remediation, Severity, combine, failed, passed, undetermined
+
+LEADS, FOLLOWS = 200, 503
+EXPECTED = "200 on exactly one backend, which cluster-status calls the leader; 503 on the others"
+
+
+def judge(view: ClusterView) -> Outcome:
+    """Judge the answers, then hold them against the cluster's own table."""
+    codes = {node.name: found.code for node, found in view.known(LeaderAnswer)}
+    observed = ", ".join(f"{name} {'unknown' if code is None else code}" for name, code in codes.items())
+    evidence: dict[str, Any] = {"answers": codes}
+    leaders = [name for name, code in codes.items() if code == LEADS]
+    silent = [name for name, code in codes.items() if code == 0]
+    unasked = [name for name, code in codes.items() if code is None]
+    odd = [f"{name} {code}" for name, code in codes.items() if code not in (LEADS, FOLLOWS, 0, None)]
+    outcomes = []
+    if silent:
+        outcomes.append(failed(f"leaderl does not answer on {enumerate_names(silent)}"))
+    if len(leaders) > 1:
+        outcomes.append(failed(f"{enumerate_names(leaders)} all answer as the leader"))
+    if odd:
+        outcomes.append(undetermined(f"leaderl gives an answer that is not understood: {', '.join(odd)}"))
+    if unasked:
+        remedy = Remediation("Install curl or wget on the node, then scan again.")
+        text = f"neither curl nor wget is there to ask leaderl with on {enumerate_names(unasked)}"
+        outcomes.append(undetermined(text, remediation=remedy))
+    if not leaders and not odd and not unasked and len(codes) == len(view.nodes):
+        outcomes.append(failed("no backend answers as the leader"))
+    elif not leaders:
+        outcomes.append(undetermined("no backend that was asked answers as the leader"))
+    if len(leaders) == 1:
+        outcomes += [failed(text) for text in dict.fromkeys(_contradictions(view, leaders[0]))]
+    whole = combine(outcomes) if outcomes else passed(f"{leaders[0]} answers as the leader, the others do not")
+    return Outcome(whole.status, whole.message, EXPECTED, observed, evidence, whole.remediation)
+
+
+def _contradictions(view: ClusterView, leader: str) -> list[str]:
+    """What the tables of the backends say against `leader`. A member that is no node of the inventory says nothing."""
+    found = []
+    for _, table in view.known(ClusterStatus):
+        for row in table.members:
+            named = [node.name for node in view.nodes if {node.name, node.host} & {row.name, row.ip}]
+            if row.role == "leader" and named and leader not in named:
+                found.append(f"{leader} answers as the leader, but cluster-status names {named[0]}")
+    return found
+
+
+CHECK = ClusterCheck(
+    id="chef-leaderl",
+    title="Exactly one backend answers as the leader",
+    severity=Severity.CRITICAL,
+    doc=__doc__,
+    remediation=Remediation(
+        "Find out on the node that is named what leaderl is waiting for.", "sudo chef-backend-ctl status"
+    ),
+    products=("chef-backend",),
+    roles=("backend",),
+    facts=(LeaderAnswer,),
+    optional_facts=(ClusterStatus,),
+    references=("https://docs.chef.io/install_server_ha/",),
+    judge=judge,
+)

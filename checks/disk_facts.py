@@ -1,0 +1,37 @@
+"""What is known of a host's disks, Windows or Linux."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Drive:
+    """One fixed drive of Windows, or one local file system of Linux."""
+
+    name: str
+    """"C:", without a backslash; or where it is mounted."""
+    total_bytes: int
+    free_bytes: int
+    kind: str = ""
+    """The file system's type on Linux: "xfs"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Disks:
+    """The fixed drives of a Windows host. Volumes that are mounted into folders are not among them."""
+
+    drives: tuple[Drive, ...]
+    system: str
+    """The drive that Windows lies on, "C:"."""
+    sql_folders: tuple[str, ...] = ()
+    """Where SQL Server's instances keep data and logs unless told otherwise, as the registry has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinuxDisks:
+    """The local file systems of a Linux host, each device once, without those in memory."""
+
+    drives: tuple[Drive, ...]
+    folders: tuple[tuple[str, Drive | None], ...]
+    """Folders of the product, each with the file system it lies on; None where there is no such folder."""

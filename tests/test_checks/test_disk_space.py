@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from checks.check import ClusterInfo, NodeView
+from checks.disk_facts import Disks, Drive, LinuxDisks
+from checks.disk_space import judge
+from checks.facts import Contact, UnknownFactError
+from checks.outcome import Outcome, Status
+from checks.secret_server.facts import WebRoot
+
+Clusters = Callable[..., ClusterInfo]
+Nodes = Callable[..., NodeView]
+Judged = Callable[..., Outcome]
+
+GB = 10**9
+ROOT = WebRoot("D:\\Vault", ("registry",), ())
+
+
+def windows(*sizes: tuple[str, float, float], sql: tuple[str, ...] = ()) -> Disks:
+    return Disks(tuple(Drive(name, int(total * GB), int(free * GB)) for name, total, free in sizes), "C:", sql)
+
+
+def linux(total_gb: float = 100, free_mb: int = 50_000, kind: str = "xfs", *, there: bool = True) -> LinuxDisks:
+    drive = Drive("/", int(total_gb * GB), free_mb * 10**6, kind)
+    folders = ("/var/log/chef-backend", "/var/opt/chef-backend")
+    return LinuxDisks((drive,), tuple((folder, drive if there else None) for folder in folders))
+
+
+@pytest.fixture
+def judged(cluster: Clusters, node: Nodes) -> Judged:
+    def make(role: str, *facts: object, **overrides: dict[str, str]) -> Outcome:
+        product = "secret-server" if role in ("web", "database") else "chef-backend"
+        return judge(node(cluster(None, product=product, overrides=overrides), *facts, roles=(role,)))
+
+    return make
+
+
+def test_enough_passes_without_a_target(judged: Judged) -> None:
+    outcome = judged("web", ROOT, windows(("C:", 60, 20), ("D:", 40, 30)))
+    assert outcome.status is Status.PASS
+    assert "100.0 GB of local disk in all (C: 60.0 GB, D: 40.0 GB)" in outcome.message
+    assert "30.0 GB free on D:" in outcome.message
+
+
+@pytest.mark.parametrize(("role", "total"), [("web", 20), ("database", 40)])
+def test_less_than_the_minimum_in_all_fails(judged: Judged, role: str, total: int) -> None:
+    outcome = judged(role, ROOT, windows(("C:", total, 15)))
+    assert outcome.status is Status.FAIL
+    assert f"{total}.0 GB of local disk in all (C: {total}.0 GB), and" in outcome.message
+
+
+@pytest.mark.parametrize(("role", "total"), [("web", 24), ("database", 47)])
+def test_a_little_less_warns_as_the_disk_may_be_larger(judged: Judged, role: str, total: int) -> None:
+    outcome = judged(role, ROOT, windows(("C:", total, 15), sql=("C:\\Data",)))
+    assert outcome.status is Status.WARN
+    assert "the disk itself may be larger" in outcome.message
+
+
+@pytest.mark.parametrize(
+    ("role", "disks", "drive"),
+    [
+        ("web", windows(("C:", 60, 4), ("D:", 60, 50)), "C:"),
+        ("web", windows(("C:", 60, 40), ("D:", 60, 0.5)), "D:"),
+        ("database", windows(("C:", 60, 40), ("E:", 60, 9), sql=("E:\\Data", "E:\\Log")), "E:"),
+        ("database", windows(("C:", 60, 9)), "C:"),
+    ],
+)
+def test_little_free_space_warns_as_it_is_inferred(judged: Judged, role: str, disks: Disks, drive: str) -> None:
+    outcome = judged(role, ROOT, disks)
+    assert outcome.status is Status.WARN
+    assert f"free on {drive}, and" in outcome.message
+    assert "(inferred: " in outcome.message
+
+
+def test_a_drive_that_does_not_matter_may_be_full(judged: Judged) -> None:
+    assert judged("web", ROOT, windows(("C:", 60, 40), ("D:", 60, 40), ("F:", 9, 0))).status is Status.PASS
+    assert judged("database", windows(("C:", 60, 1), ("E:", 60, 40), sql=("E:\\D",))).status is Status.PASS
+
+
+def test_a_folder_on_no_drive_that_was_seen_warns(judged: Judged) -> None:
+    outcome = judged("database", windows(("C:", 60, 40), sql=("\\\\nas\\sql",)))
+    assert outcome.status is Status.WARN
+    assert "\\\\nas\\sql lies on none of the drives" in outcome.message
+
+
+def test_chef_machines(judged: Judged) -> None:
+    assert judged("backend", linux()).status is Status.PASS
+    assert judged("backend", linux(40)).status is Status.FAIL
+    assert judged("frontend", linux(21, there=False)).status is Status.PASS
+    assert judged("frontend", linux(10, there=False)).status is Status.FAIL
+
+
+def test_a_backend_s_folders_need_space(judged: Judged) -> None:
+    outcome = judged("backend", linux(free_mb=249))
+    assert outcome.status is Status.FAIL
+    assert "249 MB free on /var/log/chef-backend, and 250 MB free in each of" in outcome.message
+    assert judged("backend", linux(free_mb=250)).status is Status.PASS
+
+
+@pytest.mark.parametrize("kind", ["nfs4", "NFS", "cifs", "fuse.glusterfs"])
+def test_a_backend_never_lies_on_a_network_file_system(judged: Judged, kind: str) -> None:
+    outcome = judged("backend", linux(kind=kind))
+    assert outcome.status is Status.FAIL
+    assert f"/var/opt/chef-backend lies on {kind}" in outcome.message
+
+
+def test_a_backend_without_its_folders_is_an_error(judged: Judged) -> None:
+    assert judged("backend", linux(there=False)).status is Status.ERROR
+
+
+def test_a_rule_can_be_overridden_and_one_that_is_not_understood_is_an_error(judged: Judged) -> None:
+    small = windows(("C:", 20, 15))
+    change = {"requires": "web total-gb 20", "reason": "agreed"}
+    assert judged("web", ROOT, small, **{"disk-web": change, "disk-web-free": change}).status is not Status.FAIL
+    assert judged("web", small, **{"disk-web": {"requires": "web much", "reason": "x"}}).status is Status.ERROR
+
+
+def test_a_port_has_no_disks(judged: Judged) -> None:
+    assert judged("database", Contact("sql1", "tds", None, 1, 1)).status is Status.SKIP
+
+
+def test_unknown_disks_are_not_judged(judged: Judged) -> None:
+    with pytest.raises(UnknownFactError, match="denied"):
+        judged("web", (Disks, "denied"))
+    with pytest.raises(UnknownFactError, match="denied"):
+        judged("backend", (LinuxDisks, "denied"))
