@@ -92,12 +92,8 @@ def _judge_cluster(check: ClusterCheck, view: ClusterView) -> Result:
 
 def _gap(check: Check, node: NodeView) -> str:
     """Why `node` is missing from the set that a cluster check compares; empty where it is there."""
-    missing = [found for kind in check.facts if isinstance(found := node.look(kind), Unknown)]
-    if not missing and node.absence:
-        looks = [node.look(kind) for kind in check.optional_facts]
-        unknown = [found for found in looks if isinstance(found, Unknown)]
-        missing = unknown if len(unknown) == len(looks) else []
-    return missing[0].reason if missing else ""
+    needed = check.facts + (check.optional_facts if node.absence else ())
+    return next((found.reason for kind in needed if isinstance(found := node.look(kind), Unknown)), "")
 
 
 def _guarded(check: Check, view: NodeView | ClusterView) -> Outcome:

@@ -187,9 +187,3 @@ def test_remediation_is_told_where_something_is_to_be_done() -> None:
 def test_a_fact_that_the_node_denied_is_an_error_although_it_left_another_question_open() -> None:
     told = run([node_check(lambda _: passed("fine"))], view("web1", Unknown("access denied"), "no answer to sql"))
     assert told == [("web1", "error", "access denied")]
-
-
-def test_a_gap_is_told_where_none_of_several_sources_is_known() -> None:
-    check = cluster_check(lambda _: passed("same"), facts=(), optional_facts=(Size, Spare))
-    assert run([check], view("web1"), view("web2", Size(5), "no answer to sql"))[0][1] == "pass"
-    assert run([check], view("web1"), view("web2", SILENT, DOWN))[0][1] == "error"
