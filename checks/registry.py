@@ -7,6 +7,7 @@ from checks.check import Check
 from checks.chef_backend import (
     cluster_status,
     config_match,
+    drbd,
     frontend_status,
     frontend_version,
     leaderl,
@@ -65,4 +66,5 @@ BUILTIN: tuple[Check, ...] = (
     leaderl.CHECK,
     frontend_status.CHECK,
     frontend_version.CHECK,
+    drbd.CHECK,
 )

@@ -121,3 +121,14 @@ class FrontendApi:
     """pong or fail."""
     upstreams: tuple[tuple[str, str], ...] = ()
     """Name and pong or fail of each service behind it."""
+
+
+@dataclass(frozen=True, slots=True)
+class DrbdTraces:
+    """What is there of the DRBD and keepalived high availability of old Chef servers."""
+
+    settings: tuple[str, ...] = ()
+    """Lines of chef-server.rb that turn it on: `topology "ha"`, `backend_vip ...`, without comments."""
+    paths: tuple[str, ...] = ()
+    """Which of /proc/drbd and its folders under /var/opt/opscode exist."""
+    packages: tuple[str, ...] = ()

@@ -15,7 +15,7 @@ NOW_S = 1_900_000_000
 _DAY_S = 86_400
 _KEYS = (
     *("package", "manager", "manifest", "installed_days_ago", "staged", "staged_version"),
-    *("secrets", "secrets_mode", "strays", "config", "leader_answer", "migration_level", "down"),
+    *("secrets", "secrets_mode", "strays", "config", "leader_answer", "migration_level", "down", "drbd"),
     *("disk_gb", "free_mb", "file_system"),
 )
 
@@ -30,7 +30,8 @@ class LinuxNode:
     `secrets` (a text for the content of its role's file of secrets; "missing", "denied"), `secrets_mode`, `strays`
     (paths of copies); `disk_gb`, `free_mb`, `file_system` (the type of the one that holds the product's folders).
     `config`: settings beside the usual ones ("" takes one away); `leader_answer` ("200", "503", "000"). On frontends
-    `package` is that of Chef Infra Server, and there are `migration_level` and `down` (services that do not run).
+    `package` is that of Chef Infra Server, and there are `migration_level` and `down` (services that do not run),
+    `drbd` (lines that the probe of that name prints).
     """
 
     package: str = ""
@@ -46,6 +47,7 @@ class LinuxNode:
     leader_answer: str = ""
     migration_level: str = '{"major":1,"minor":30}'
     down: tuple[str, ...] = ()
+    drbd: tuple[str, ...] = ()
     disk_gb: int = 100
     free_mb: int = 60_000
     file_system: str = "xfs"
@@ -85,6 +87,7 @@ def read_linux(table: Mapping[str, object], place: str) -> LinuxNode:
         leader_answer=get(table, "leader_answer", "", place),
         migration_level=get(table, "migration_level", '{"major":1,"minor":30}', place),
         down=texts(table, "down", place),
+        drbd=texts(table, "drbd", place),
         disk_gb=get(table, "disk_gb", 100, place),
         free_mb=get(table, "free_mb", 60_000, place),
         file_system=get(table, "file_system", "xfs", place),
@@ -195,6 +198,11 @@ def frontend_api(host: Host) -> CommandOutput:
     return CommandOutput(f"{body}\ncode {500 if state == 'fail' else 200}\n")
 
 
+def drbd_traces(host: Host) -> CommandOutput:
+    """What is there of DRBD and keepalived."""
+    return CommandOutput("".join(f"{line}\n" for line in (*host.linux.drbd, "asked")))
+
+
 def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -210,5 +218,6 @@ PROBES: Mapping[str, Callable[[Host], CommandOutput]] = {
     "chef-frontend-package": frontend_package,
     "chef-frontend-services": frontend_services,
     "chef-frontend-api": frontend_api,
+    "chef-drbd": drbd_traces,
 }
 """Which function answers which probe."""

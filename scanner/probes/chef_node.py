@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from checks.chef_backend.node_facts import (
     ConfigDigest,
+    DrbdTraces,
     FrontendApi,
     FrontendPackage,
     FrontendServices,
@@ -20,9 +21,11 @@ from scanner.probes.chef_node_readers import (
     BACKEND_CONFIG,
     BACKEND_SECRETS,
     CONFIG_LINES,
+    FRONTEND_CONFIG,
     FRONTEND_SECRETS,
     STAGED_BYTES,
     read_config_digest,
+    read_drbd_traces,
     read_frontend_api,
     read_frontend_package,
     read_frontend_services,
@@ -183,7 +186,22 @@ exit 0""",
     readers=((FrontendApi, read_frontend_api),),
 )
 
+DRBD = Probe(
+    id="chef-drbd",
+    language="sh",
+    purpose="whether DRBD or keepalived is set up: two settings by name, packages, folders",
+    script=f"""\
+$SUDO grep -w -e topology -e backend_vip {FRONTEND_CONFIG} | cut -c 1-200
+for path in /proc/drbd /var/opt/opscode/drbd /var/opt/opscode/keepalived; do
+    if [ -e $path ]; then echo "path $path"; fi
+done
+{{ rpm -qa --qf '%{{NAME}}\\n'; dpkg-query -W -f='${{Package}}\\n'; }} 2>/dev/null |
+    sed -n -e 's/^drbd[a-z0-9]*-utils$/package &/p' -e 's/^kmod-drbd.*/package &/p' -e 's/^chef-ha-drbd$/package &/p'
+echo asked""",
+    readers=((DrbdTraces, read_drbd_traces),),
+)
+
 PROBES: tuple[Probe, ...] = (
     *(PACKAGE, STAGED, SECRETS, STRAYS, CONFIG, LEADER),
-    *(FRONTEND_PACKAGE, FRONTEND_SERVICES, FRONTEND_API),
+    *(FRONTEND_PACKAGE, FRONTEND_SERVICES, FRONTEND_API, DRBD),
 )

@@ -7,6 +7,7 @@ import re
 
 from checks.chef_backend.node_facts import (
     ConfigDigest,
+    DrbdTraces,
     FrontendApi,
     FrontendPackage,
     FrontendServices,
@@ -21,6 +22,7 @@ from scanner.probes.chef_backend_readers import printed_lines
 from scanner.probes.probe import Answer, UnreadableError
 
 BACKEND_SECRETS = "/etc/chef-backend/chef-backend-secrets.json"
+FRONTEND_CONFIG = "/etc/opscode/chef-server.rb"
 FRONTEND_SECRETS = "/etc/opscode/private-chef-secrets.json"
 BACKEND_CONFIG = "/etc/chef-backend/chef-backend.rb"
 CONFIG_LINES = 400
@@ -216,6 +218,26 @@ def read_frontend_api(answer: Answer) -> FrontendApi:
         return FrontendApi(int(code[1]), str(said["status"]), upstreams)
     except (ValueError, KeyError, AttributeError, RecursionError):
         raise UnreadableError(f"{what} is not understood: {_shown(lines)}") from None
+
+
+def read_drbd_traces(answer: Answer) -> DrbdTraces:
+    """What is there of DRBD and keepalived. Raises UnreadableError."""
+    lines = printed_lines(answer, f"grep {FRONTEND_CONFIG}")
+    settings, odd = [], []
+    named = {"path": list[str](), "package": list[str]()}
+    for line in lines[:-1]:
+        kind, _, value = line.partition(" ")
+        if kind in named and value:
+            named[kind].append(value)
+        elif re.match(r"topology\b", line):
+            settings += [line] if re.search(r"""["']ha["']""", line) else []
+        elif re.match(r"backend_vip\b", line):
+            settings.append("backend_vip")
+        elif not line.startswith("#") and not line.endswith("No such file or directory"):
+            odd.append(line)
+    if odd or lines[-1:] != ["asked"]:
+        raise UnreadableError(f"the traces of DRBD are not understood: {_shown(odd or lines)}")
+    return DrbdTraces(tuple(settings), tuple(named["path"]), tuple(named["package"]))
 
 
 def _shown(lines: list[str]) -> str:

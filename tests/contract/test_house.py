@@ -47,6 +47,7 @@ FOREVER = [
     "chef-leaderl",
     "chef-frontend-status",
     "chef-frontend-version",
+    "chef-drbd",
 ]
 HEADINGS = ["## What it checks", "## Why it matters", "## How to fix it"]
 IMPURE = {"socket", "ssl", "subprocess", "time", "pathlib", "os", "io", "shutil", "urllib", "requests", "importlib"}

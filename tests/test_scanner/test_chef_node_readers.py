@@ -14,6 +14,7 @@ import pytest
 
 from checks.chef_backend.node_facts import (
     ConfigDigest,
+    DrbdTraces,
     FrontendApi,
     FrontendPackage,
     InstalledPackage,
@@ -29,6 +30,7 @@ from scanner.probes.chef_node_readers import (
     FRONTEND_SECRETS,
     STAGED_BYTES,
     read_config_digest,
+    read_drbd_traces,
     read_frontend_api,
     read_frontend_package,
     read_frontend_services,
@@ -308,3 +310,22 @@ def test_the_answer_of_a_frontend_is_read(play: Play) -> None:
 def test_a_garbled_answer_of_a_frontend_is_unreadable(text: str) -> None:
     with pytest.raises(UnreadableError, match="/_status is not understood"):
         read_frontend_api(Answer(text, 0))
+
+
+def test_drbd_is_found_in_settings_packages_and_folders(play: Play, tmp_path: Path) -> None:
+    none = {"rpm": NO_PACKAGE, "dpkg_query": NO_PACKAGE}
+    assert read_drbd_traces(play(chef_node.DRBD, **none)) == DrbdTraces()
+    put(tmp_path, "/etc/opscode/chef-server.rb", '# topology "ha"\ntopology "ha"\nbackend_vip "10.0.0.9",\nother "x"\n')
+    put(tmp_path, "/proc/drbd", "")
+    found = read_drbd_traces(
+        play(chef_node.DRBD, rpm=r"printf 'bash\nkmod-drbd84\ndrbd84-utils\n'", dpkg_query="exit 1")
+    )
+    assert found == DrbdTraces(('topology "ha"', "backend_vip"), ("/proc/drbd",), ("kmod-drbd84", "drbd84-utils"))
+    put(tmp_path, "/etc/opscode/chef-server.rb", 'topology "standalone"\n')
+    assert read_drbd_traces(play(chef_node.DRBD, **none)).settings == ()
+
+
+@pytest.mark.parametrize("text", ["", "grep: x: Permission denied\nasked\n", 'topology "ha"\n', "hello\nasked\n"])
+def test_garbled_traces_of_drbd_are_unreadable(text: str) -> None:
+    with pytest.raises(UnreadableError, match="DRBD are not understood"):
+        read_drbd_traces(Answer(text, 0))
