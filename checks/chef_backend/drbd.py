@@ -16,6 +16,8 @@ left over from nodes that were migrated.
 
 from __future__ import annotations
 
+from typing import Any
+
 from checks.check import NodeCheck, NodeView
 from checks.chef_backend.node_facts import DrbdTraces
 from checks.groups import enumerate_names
@@ -29,7 +31,11 @@ def judge(view: NodeView) -> Outcome:
     """Tell a set-up from what is left over of one."""
     found = view.fact(DrbdTraces)
     left = [*found.packages, *found.paths]
-    evidence = {"settings": list(found.settings), "packages": list(found.packages), "paths": list(found.paths)}
+    evidence: dict[str, Any] = {
+        "settings": list(found.settings),
+        "packages": list(found.packages),
+        "paths": list(found.paths),
+    }
     if found.settings:
         text = f"chef-server.rb says {enumerate_names(found.settings)}: DRBD high availability is no longer supported"
         rest = f"; also there: {enumerate_names(left)}" if left else ""
