@@ -7,6 +7,9 @@ from checks.check import Check
 from checks.chef_backend import (
     cluster_status,
     config_match,
+    drbd,
+    frontend_status,
+    frontend_version,
     leaderl,
     package_staged,
     secrets_match,
@@ -24,6 +27,7 @@ from checks.secret_server import (
     dr_instance,
     efs_encryption,
     encryption_config_match,
+    iis_authentication,
     iis_integrated_pipeline,
     monitoring_agent,
     pending_reboot,
@@ -41,6 +45,7 @@ BUILTIN: tuple[Check, ...] = (
     powershell_version.CHECK,
     iis_integrated_pipeline.CHECK,
     app_pool_settings.CHECK,
+    iis_authentication.CHECK,
     pending_reboot.CHECK,
     monitoring_agent.CHECK,
     app_pool_state.CHECK,
@@ -59,4 +64,7 @@ BUILTIN: tuple[Check, ...] = (
     config_match.CHECK,
     secrets_stray.CHECK,
     leaderl.CHECK,
+    frontend_status.CHECK,
+    frontend_version.CHECK,
+    drbd.CHECK,
 )

@@ -2,8 +2,8 @@
 
 ## What it checks
 `http://127.0.0.1:7331/leader`, asked on each backend itself: 200 on exactly one of them, 503 on the others. It is a
-second witness beside `cluster-status`: where that table's leader is one of the inventory's nodes, it must be the one that
-answers 200. A node where nothing answers fails; one with neither curl nor wget cannot be asked.
+second witness beside `cluster-status`: where that table's leader is one of the inventory's nodes, it must be the one
+that answers 200. A node where nothing answers fails; one with neither curl nor wget cannot be asked.
 
 ## Why it matters
 The frontends find PostgreSQL through this answer. Without a 200 they have no database; with two, they write into two.

@@ -89,3 +89,46 @@ class LeaderAnswer:
 
     code: int | None
     """The HTTP status; 0 where nothing answers, None where the node has neither curl nor wget."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrontendPackage:
+    """The package of Chef Infra Server on a frontend, and how far its data were migrated."""
+
+    version: str
+    """As the package manager writes it, with the release; empty where it is not installed."""
+    migration_level: str
+    """The content of /var/opt/opscode/upgrades/migration-level without blanks; empty where there is no such file."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrontendServices:
+    """`chef-server-ctl status` of a frontend."""
+
+    running: tuple[str, ...]
+    """Names of the services that run, the external ones that are connected among them."""
+    down: tuple[str, ...]
+    """The lines of those that do not."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrontendApi:
+    """What a frontend answers to `GET /_status`, asked on the node itself."""
+
+    code: int | None
+    """The HTTP status; 0 where nothing answers, None where the node has neither curl nor wget."""
+    status: str = ""
+    """pong or fail."""
+    upstreams: tuple[tuple[str, str], ...] = ()
+    """Name and pong or fail of each service behind it."""
+
+
+@dataclass(frozen=True, slots=True)
+class DrbdTraces:
+    """What is there of the DRBD and keepalived high availability of old Chef servers."""
+
+    settings: tuple[str, ...] = ()
+    """Lines of chef-server.rb that turn it on: `topology "ha"`, `backend_vip ...`, without comments."""
+    paths: tuple[str, ...] = ()
+    """Which of /proc/drbd and its folders under /var/opt/opscode exist."""
+    packages: tuple[str, ...] = ()

@@ -19,6 +19,8 @@ class PoolStates:
 
     states: tuple[tuple[str, int], ...]
     """Each pool with its state: 0 starting, 1 started, 2 stopping, 3 stopped, 4 unknown."""
+    provider_missing: bool = False
+    """True where IIS's WMI provider, an optional feature of Windows, is not installed; no state is known then."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,14 @@ CLUSTER: tuple[Key, ...] = (
         choices=("on", "off", "unknown"),
         products=("secret-server",),
     ),
+    Key(
+        name="integrated_windows_auth",
+        kind="boolean",
+        doc="Whether users log in with Integrated Windows Authentication.",
+        otherwise="IIS's authentication is not judged",
+        example=True,
+        products=("secret-server",),
+    ),
     _TRANSPORT,
 )
 """Keys of [clusters.NAME], beside those of its transports, its nodes and its rules."""

@@ -15,7 +15,7 @@ NOW_S = 1_900_000_000
 _DAY_S = 86_400
 _KEYS = (
     *("package", "manager", "manifest", "installed_days_ago", "staged", "staged_version"),
-    *("secrets", "secrets_mode", "strays", "config", "leader_answer"),
+    *("secrets", "secrets_mode", "strays", "config", "leader_answer", "migration_level", "down", "drbd"),
     *("disk_gb", "free_mb", "file_system"),
 )
 
@@ -29,6 +29,9 @@ class LinuxNode:
     names; "missing", "denied") and `staged_version` (by its own metadata, "" for none; default the target's);
     `secrets` (a text for the content of its role's file of secrets; "missing", "denied"), `secrets_mode`, `strays`
     (paths of copies); `disk_gb`, `free_mb`, `file_system` (the type of the one that holds the product's folders).
+    `config`: settings beside the usual ones ("" takes one away); `leader_answer` ("200", "503", "000"). On frontends
+    `package` is that of Chef Infra Server, and there are `migration_level` and `down` (services that do not run),
+    `drbd` (lines that the probe of that name prints).
     """
 
     package: str = ""
@@ -42,6 +45,9 @@ class LinuxNode:
     strays: tuple[str, ...] = ()
     config: Mapping[str, str] = field(default_factory=dict)
     leader_answer: str = ""
+    migration_level: str = '{"major":1,"minor":30}'
+    down: tuple[str, ...] = ()
+    drbd: tuple[str, ...] = ()
     disk_gb: int = 100
     free_mb: int = 60_000
     file_system: str = "xfs"
@@ -79,6 +85,9 @@ def read_linux(table: Mapping[str, object], place: str) -> LinuxNode:
         strays=texts(table, "strays", place),
         config={key: get(config, key, "", f"{place}.config") for key in config},
         leader_answer=get(table, "leader_answer", "", place),
+        migration_level=get(table, "migration_level", '{"major":1,"minor":30}', place),
+        down=texts(table, "down", place),
+        drbd=texts(table, "drbd", place),
         disk_gb=get(table, "disk_gb", 100, place),
         free_mb=get(table, "free_mb", 60_000, place),
         file_system=get(table, "file_system", "xfs", place),
@@ -164,6 +173,36 @@ def leader_answer(host: Host) -> CommandOutput:
     return CommandOutput(f"code {host.linux.leader_answer or code}\n")
 
 
+def frontend_package(host: Host) -> CommandOutput:
+    """The package of Chef Infra Server, and the migration-level."""
+    return CommandOutput(f"package {host.linux.package or '15.0.9-1.el7'}\n{host.linux.migration_level}\n")
+
+
+def frontend_services(host: Host) -> CommandOutput:
+    """`chef-server-ctl status` on a frontend."""
+    lines = ["-------------------", " Internal Services", "-------------------"]
+    for name in ("nginx", "opscode-erchef", "oc_bifrost"):
+        down = name in host.linux.down
+        lines.append(f"{'down' if down else 'run'}: {name}: {'3s, normally up' if down else '(pid 1203) 86400s'}")
+    lines += ["-------------------", " External Services", "-------------------"]
+    lines.append("run: postgresql: connected OK to 10.0.0.11:5432")
+    return CommandOutput("".join(f"{line}\n" for line in lines), 3 if host.linux.down else 0)
+
+
+def frontend_api(host: Host) -> CommandOutput:
+    """What a frontend answers to /_status."""
+    if "nginx" in host.linux.down:
+        return CommandOutput("\ncode 000\n")
+    state = "fail" if "oc_bifrost" in host.linux.down else "pong"
+    body = f'{{"status":"{state}","upstreams":{{"chef_sql":"pong","oc_chef_authz":"{state}"}}}}'
+    return CommandOutput(f"{body}\ncode {500 if state == 'fail' else 200}\n")
+
+
+def drbd_traces(host: Host) -> CommandOutput:
+    """What is there of DRBD and keepalived."""
+    return CommandOutput("".join(f"{line}\n" for line in (*host.linux.drbd, "asked")))
+
+
 def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -176,5 +215,9 @@ PROBES: Mapping[str, Callable[[Host], CommandOutput]] = {
     "chef-secrets-stray": stray_secrets,
     "chef-config": config_digest,
     "chef-leaderl": leader_answer,
+    "chef-frontend-package": frontend_package,
+    "chef-frontend-services": frontend_services,
+    "chef-frontend-api": frontend_api,
+    "chef-drbd": drbd_traces,
 }
 """Which function answers which probe."""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import xml.etree.ElementTree as ET
 from collections.abc import Callable, Mapping
 
-from scanner.lab.windows_probes import Session, Value
+from scanner.lab.windows_machine import AccessError
+from scanner.lab.windows_probes import Session, Value, iis_configuration
+from scanner.lab.windows_probes import _roots as find_roots
+from scanner.lab.windows_probes import _xml as read_xml
 
 
 def app_pool_state(session: Session) -> Value:
@@ -52,11 +56,43 @@ def disks(session: Session) -> Value:
     return {"system": machine.expand("%SystemDrive%"), "drives": drives, "sql_folders": [f for f in folders if f]}
 
 
+def iis_authentication(session: Session) -> Value:
+    """iis-authentication.ps1."""
+    document = read_xml(session.machine, iis_configuration(session)["path"])
+    places = []
+    for place in (document, *document.findall("location")):
+        row = {"path": place.get("path", ""), **_enabled(place)}
+        if len(row) > 1:
+            places.append(row)
+    folders = []
+    for root in find_roots(session)["roots"]:
+        row = {"path": root["path"], "mode": "", "error": ""}
+        try:
+            config = read_xml(session.machine, root["path"] + r"\web.config")
+            mode = config.find("system.web/authentication")
+            row["mode"] = "" if mode is None else mode.get("mode", "")
+            row |= _enabled(config)
+        except AccessError as error:
+            row["error"] = " ".join(str(error).split())[:2000]
+        folders.append(row)
+    return {"places": places, "folders": folders}
+
+
+def _enabled(place: ET.Element) -> dict[str, str]:
+    found = {}
+    for kind in ("anonymous", "windows", "basic", "digest"):
+        element = place.find(f"system.webServer/security/authentication/{kind}Authentication")
+        if element is not None and "enabled" in element.attrib:
+            found[kind] = element.attrib["enabled"]
+    return found
+
+
 HOST_EMULATIONS: Mapping[str, Callable[[Session], Value]] = {
     "app-pool-state": app_pool_state,
     "pending-reboot": pending_reboot,
     "monitoring-agent": monitoring_agent,
     "disks": disks,
+    "iis-authentication": iis_authentication,
 }
 
 

@@ -11,6 +11,7 @@ IIS_KEYS = frozenset(
         *("mode", "defaults_mode", "pool", "named", "defaults_pool", "site_pool"),
         *("site", "path", "physical", "shared", "sites"),
         *("runtime", "load_user_profile", "max_processes", "identity"),
+        "authentication",
         *("defaults_runtime", "defaults_load_user_profile"),
     )
 )
@@ -52,13 +53,19 @@ def application_host(settings: Mapping[str, Any], root: str) -> str:
     profile = str(given["defaults_load_user_profile"])
     loads = _attributes({"loadUserProfile": profile} if profile else {})
     default_pool = _attributes({"applicationPool": str(settings.get("defaults_pool", "DefaultAppPool"))})
+    ways = "".join(
+        f"<{kind}Authentication{_attributes({'enabled': str(on)})}/>"
+        for kind, on in dict(settings.get("authentication", {})).items()
+    )
+    inside = f"<system.webServer><security><authentication>{ways}</authentication></security></system.webServer>"
+    location = f"<location{_attributes({'path': site + path})}>{inside}</location>" if ways else ""
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n<configuration><system.applicationHost>'
         f"<applicationPools>{adds}<applicationPoolDefaults{own_defaults}>"
         f'<processModel identityType="SpecificUser"{loads} userName="CORP\\svc-ss" '
         'password="[enc:IISWASOnlyAesProvider:bm90IGEgc2VjcmV0:enc]" />'
         f"</applicationPoolDefaults></applicationPools><sites>{''.join(sites)}"
-        f"<applicationDefaults{default_pool}/></sites></system.applicationHost></configuration>\n"
+        f"<applicationDefaults{default_pool}/></sites></system.applicationHost>{location}</configuration>\n"
     )
 
 

@@ -101,7 +101,7 @@ class Machine:
             redirection.config points to), `sites` (array of further `{name, path, physical, pool}`), and of the pool
             `runtime` ("v2.0"; "" is "No Managed Code"), `load_user_profile`, `max_processes`, `identity`, each left out
             of the file where it is not given; `defaults_runtime` ("v4.0") and `defaults_load_user_profile` ("true")
-            in applicationPoolDefaults, where "" leaves them out.
+            in applicationPoolDefaults, where "" leaves them out; `authentication` (`{windows = "true"}`) of it.
             Without `app_version` there is no IIS unless asked for.
         `application_host_config`: the file as literal XML, instead of `iis`; `redirection_config` likewise.
         `pool_states`: `{SecretServerAppPool = 3}` for a stopped pool, all others run; "missing" where IIS has no WMI

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 from checks.chef_backend.node_facts import (
     ConfigDigest,
+    DrbdTraces,
+    FrontendApi,
+    FrontendPackage,
+    FrontendServices,
     InstalledPackage,
     LeaderAnswer,
     SecretsFile,
@@ -17,6 +22,7 @@ from scanner.probes.chef_backend_readers import printed_lines
 from scanner.probes.probe import Answer, UnreadableError
 
 BACKEND_SECRETS = "/etc/chef-backend/chef-backend-secrets.json"
+FRONTEND_CONFIG = "/etc/opscode/chef-server.rb"
 FRONTEND_SECRETS = "/etc/opscode/private-chef-secrets.json"
 BACKEND_CONFIG = "/etc/chef-backend/chef-backend.rb"
 CONFIG_LINES = 400
@@ -158,6 +164,80 @@ def read_leader_answer(answer: Answer) -> LeaderAnswer:
     if not found:
         raise UnreadableError(f"the answer of leaderl is not understood: {_shown(lines)}")
     return LeaderAnswer(int(found[1] or 0))
+
+
+_RUNIT = re.compile(r"(?P<state>run|down): (?P<name>[\w.-]+): .+")
+# The headings that part the internal services from the external ones.
+_HEADING = re.compile(r"-+|(Internal|External) Services")
+
+
+def read_frontend_package(answer: Answer) -> FrontendPackage:
+    """The package of Chef Infra Server and the migration-level. Raises UnreadableError."""
+    what = "the installed package of chef-server-core"
+    lines = printed_lines(answer, what)
+    package = re.fullmatch(r"package (\S+)", lines[0]) if lines else None
+    level = "".join("".join(lines[1:]).split())
+    if not package or not level:
+        raise UnreadableError(f"{what}: not understood: {_shown(lines)}")
+    if re.search(r"cat: .*: No such file or directory", " ".join(lines[1:])):
+        level = ""
+    elif not re.fullmatch(r"\{[\w\":,]{1,200}\}", level):
+        raise UnreadableError(f"the migration-level is not understood: {_shown(lines[1:])}")
+    return FrontendPackage("" if package[1] == "none" else package[1], level)
+
+
+def read_frontend_services(answer: Answer) -> FrontendServices:
+    """The lines of `chef-server-ctl status`. Raises UnreadableError."""
+    what = "chef-server-ctl status"
+    lines = [line for line in printed_lines(answer, what) if not _HEADING.fullmatch(line)]
+    found = [_RUNIT.fullmatch(line) for line in lines]
+    odd = [line for line, match in zip(lines, found, strict=True) if not match]
+    if odd or not lines:
+        raise UnreadableError(f"`{what}` printed what is not understood: {_shown(odd)}")
+    matches = [match for match in found if match]
+    down = tuple(match[0] for match in matches if match["state"] == "down")
+    if answer.exit_code != 0 and not down:
+        raise UnreadableError(f"`{what}` ended with exit code {answer.exit_code} although nothing is down")
+    return FrontendServices(tuple(match["name"] for match in matches if match["state"] == "run"), down)
+
+
+def read_frontend_api(answer: Answer) -> FrontendApi:
+    """What /_status answered. Raises UnreadableError."""
+    what = "the answer of /_status"
+    lines = printed_lines(answer, what)
+    if lines == ["none"]:
+        return FrontendApi(None)
+    code = re.fullmatch(r"code (\d{3})", lines[-1]) if lines else None
+    if not code:
+        raise UnreadableError(f"{what} is not understood: {_shown(lines)}")
+    if lines[:-1] == []:
+        return FrontendApi(int(code[1]))
+    try:
+        said = json.loads("\n".join(lines[:-1]))
+        upstreams = tuple((str(name), str(state)) for name, state in said.get("upstreams", {}).items())
+        return FrontendApi(int(code[1]), str(said["status"]), upstreams)
+    except (ValueError, KeyError, AttributeError, RecursionError):
+        raise UnreadableError(f"{what} is not understood: {_shown(lines)}") from None
+
+
+def read_drbd_traces(answer: Answer) -> DrbdTraces:
+    """What is there of DRBD and keepalived. Raises UnreadableError."""
+    lines = printed_lines(answer, f"grep {FRONTEND_CONFIG}")
+    settings, odd = [], []
+    named = {"path": list[str](), "package": list[str]()}
+    for line in lines[:-1]:
+        kind, _, value = line.partition(" ")
+        if kind in named and value:
+            named[kind].append(value)
+        elif re.match(r"topology\b", line):
+            settings += [line] if re.search(r"""["']ha["']""", line) else []
+        elif re.match(r"backend_vip\b", line):
+            settings.append("backend_vip")
+        elif not line.startswith("#") and not line.endswith("No such file or directory"):
+            odd.append(line)
+    if odd or lines[-1:] != ["asked"]:
+        raise UnreadableError(f"the traces of DRBD are not understood: {_shown(odd or lines)}")
+    return DrbdTraces(tuple(settings), tuple(named["path"]), tuple(named["package"]))
 
 
 def _shown(lines: list[str]) -> str:

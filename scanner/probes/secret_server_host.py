@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from checks.disk_facts import Disks
 from checks.secret_server.host_facts import MonitoringAgent, PendingReboot, PoolStates
+from checks.secret_server.iis_authentication import IisAuthentication
 from scanner.probes import secret_server_host_readers as readers
 from scanner.probes.powershell_batch import part
 from scanner.probes.probe import Probe
@@ -29,6 +30,14 @@ HOST_PROBES: tuple[Probe, ...] = (
         "whether Microsoft's monitoring agent and its APM are installed, from the registry",
         part("monitoring-agent.ps1"),
         ((MonitoringAgent, readers.monitoring_agent),),
+    ),
+    Probe(
+        "iis-authentication",
+        "powershell",
+        "which ways of authentication are on, from applicationHost.config and the application's web.config",
+        part("iis-authentication.ps1"),
+        ((IisAuthentication, readers.iis_authentication),),
+        parameters=("web_root",),
     ),
     Probe(
         "disks",

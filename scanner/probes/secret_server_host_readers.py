@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 from checks.disk_facts import Disks, Drive
 from checks.secret_server.facts import AppPools, PoolSetting, PoolSettings
 from checks.secret_server.host_facts import MonitoringAgent, PendingReboot, PoolStates, PowershellVersion
+from checks.secret_server.iis_authentication import KINDS, AuthenticationPlace, IisAuthentication
 from scanner.probes.probe import Answer, UnreadableError
 from scanner.probes.secret_server_readers import explain, iis_configuration, need, rows_of, value_of
 
@@ -48,10 +50,7 @@ def powershell_version(answer: Answer) -> PowershellVersion:
 def pool_states(answer: Answer) -> PoolStates:
     """From app-pool-state."""
     if answer.exit_code != 0 and "invalid namespace" in answer.output.lower():
-        raise UnreadableError(
-            "IIS does not tell over WMI which pools run: there is no namespace root\\WebAdministration; add the Windows"
-            " feature Web-Scripting-Tools (IIS Management Scripts and Tools)"
-        )
+        return PoolStates((), provider_missing=True)
     states = [(need(row, "name", str), need(row, "state", int)) for row in rows_of(value_of(answer), "pools")]
     odd = next((f"{name}: {state}" for name, state in states if not 0 <= state <= 4), None)
     if odd:
@@ -94,6 +93,29 @@ def disks(answer: Answer) -> Disks:
     if not drives or not all(isinstance(folder, str) for folder in folders):
         raise UnreadableError(f"no drives, or folders that are no texts: {ascii(dict(value))[:200]}")
     return Disks(tuple(drives), need(value, "system", str).upper(), tuple(folders))
+
+
+def iis_authentication(answer: Answer) -> IisAuthentication:
+    """From iis-authentication."""
+    iis_less = re.match(r"missing: ([^\\]:\\[^:]*applicationHost\.config):", answer.output)
+    if answer.exit_code != 0 and iis_less:
+        raise UnreadableError(f"IIS is not installed: there is no {iis_less[1]}")
+    value = value_of(answer)
+    return IisAuthentication(
+        tuple(_place(row) for row in rows_of(value, "places")),
+        tuple(
+            replace(_place(row), mode=need(row, "mode", str), error=need(row, "error", str))
+            for row in rows_of(value, "folders")
+        ),
+    )
+
+
+def _place(row: Mapping[str, object]) -> AuthenticationPlace:
+    enabled = tuple((kind, need(row, kind, str).lower()) for kind in KINDS if kind in row)
+    odd = next((value for _, value in enabled if value not in ("true", "false")), None)
+    if odd is not None:
+        raise UnreadableError(f"authentication is neither true nor false: {ascii(odd)[:80]}")
+    return AuthenticationPlace(need(row, "path", str), enabled)
 
 
 def _setting(settings: Mapping[str, object], key: str) -> PoolSetting:

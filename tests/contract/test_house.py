@@ -26,6 +26,7 @@ FOREVER = [
     "powershell-version",
     "iis-integrated-pipeline",
     "app-pool-settings",
+    "iis-authentication",
     "pending-reboot",
     "monitoring-agent",
     "app-pool-state",
@@ -44,6 +45,9 @@ FOREVER = [
     "chef-config-match",
     "chef-secrets-stray",
     "chef-leaderl",
+    "chef-frontend-status",
+    "chef-frontend-version",
+    "chef-drbd",
 ]
 HEADINGS = ["## What it checks", "## Why it matters", "## How to fix it"]
 IMPURE = {"socket", "ssl", "subprocess", "time", "pathlib", "os", "io", "shutil", "urllib", "requests", "importlib"}

@@ -14,6 +14,9 @@ import pytest
 
 from checks.chef_backend.node_facts import (
     ConfigDigest,
+    DrbdTraces,
+    FrontendApi,
+    FrontendPackage,
     InstalledPackage,
     LeaderAnswer,
     SecretsFile,
@@ -27,6 +30,10 @@ from scanner.probes.chef_node_readers import (
     FRONTEND_SECRETS,
     STAGED_BYTES,
     read_config_digest,
+    read_drbd_traces,
+    read_frontend_api,
+    read_frontend_package,
+    read_frontend_services,
     read_installed_package,
     read_leader_answer,
     read_secrets_files,
@@ -249,3 +256,76 @@ def test_wget_tells_the_status_as_well(play: Play) -> None:
 def test_a_garbled_leader_is_unreadable(text: str) -> None:
     with pytest.raises(UnreadableError, match="leaderl is not understood"):
         read_leader_answer(Answer(text, 0))
+
+
+def test_a_frontends_package_is_read_from_a_real_shell(play: Play, tmp_path: Path) -> None:
+    rpm = "printf 15.0.9-1.el7"
+    assert read_frontend_package(play(chef_node.FRONTEND_PACKAGE, rpm=rpm)) == FrontendPackage("15.0.9-1.el7", "")
+    put(tmp_path, "/var/opt/opscode/upgrades/migration-level", '{"major": 1,\n "minor": 30}')
+    answer = play(chef_node.FRONTEND_PACKAGE, rpm=NO_PACKAGE, dpkg_query=NO_PACKAGE)
+    assert read_frontend_package(answer) == FrontendPackage("", '{"major":1,"minor":30}')
+
+
+@pytest.mark.parametrize("text", ["", "package 15.0.9-1\n", "hello\n", "package 15.0.9-1\ncat: x: Permission denied\n"])
+def test_a_garbled_frontend_package_is_unreadable(text: str) -> None:
+    with pytest.raises(UnreadableError, match="not understood"):
+        read_frontend_package(Answer(text, 0))
+
+
+FRONTEND_STATUS = """\
+-------------------
+ Internal Services
+-------------------
+run: nginx: (pid 1203) 86400s; run: log: (pid 1100) 86400s
+down: oc_bifrost: 3s, normally up; run: log: (pid 1101) 86400s
+-------------------
+ External Services
+-------------------
+run: postgresql: connected OK to 10.0.0.11:5432
+"""
+
+
+def test_a_frontends_services_are_read(play: Play) -> None:
+    script = f"cat <<'END'\n{FRONTEND_STATUS}END\nexit 3"
+    found = read_frontend_services(play(chef_node.FRONTEND_SERVICES, chef_server_ctl=script))
+    assert found.running == ("nginx", "postgresql")
+    assert found.down == ("down: oc_bifrost: 3s, normally up; run: log: (pid 1101) 86400s",)
+
+
+@pytest.mark.parametrize(("text", "code"), [("", 0), ("unsure: nginx\n", 0), ("run: nginx: (pid 1) 3s\n", 1)])
+def test_garbled_services_of_a_frontend_are_unreadable(text: str, code: int) -> None:
+    with pytest.raises(UnreadableError, match="chef-server-ctl status"):
+        read_frontend_services(Answer(text, code))
+
+
+def test_the_answer_of_a_frontend_is_read(play: Play) -> None:
+    body = '{"status":"fail","upstreams":{"chef_sql":"fail","oc_chef_authz":"pong"}}'
+    found = read_frontend_api(play(chef_node.FRONTEND_API, curl=f"printf '{body}\\ncode 500\\n'"))
+    assert found == FrontendApi(500, "fail", (("chef_sql", "fail"), ("oc_chef_authz", "pong")))
+    assert read_frontend_api(play(chef_node.FRONTEND_API, curl="printf '\\ncode 000\\n'; exit 7")) == FrontendApi(0)
+    assert read_frontend_api(Answer("none\n", 0)) == FrontendApi(None)
+
+
+@pytest.mark.parametrize("text", ["", "<html>\ncode 200\n", "{}\ncode 200\n", "[1]\ncode 200\n", '{"status":"pong"}\n'])
+def test_a_garbled_answer_of_a_frontend_is_unreadable(text: str) -> None:
+    with pytest.raises(UnreadableError, match="/_status is not understood"):
+        read_frontend_api(Answer(text, 0))
+
+
+def test_drbd_is_found_in_settings_packages_and_folders(play: Play, tmp_path: Path) -> None:
+    none = {"rpm": NO_PACKAGE, "dpkg_query": NO_PACKAGE}
+    assert read_drbd_traces(play(chef_node.DRBD, **none)) == DrbdTraces()
+    put(tmp_path, "/etc/opscode/chef-server.rb", '# topology "ha"\ntopology "ha"\nbackend_vip "10.0.0.9",\nother "x"\n')
+    put(tmp_path, "/proc/drbd", "")
+    found = read_drbd_traces(
+        play(chef_node.DRBD, rpm=r"printf 'bash\nkmod-drbd84\ndrbd84-utils\n'", dpkg_query="exit 1")
+    )
+    assert found == DrbdTraces(('topology "ha"', "backend_vip"), ("/proc/drbd",), ("kmod-drbd84", "drbd84-utils"))
+    put(tmp_path, "/etc/opscode/chef-server.rb", 'topology "standalone"\n')
+    assert read_drbd_traces(play(chef_node.DRBD, **none)).settings == ()
+
+
+@pytest.mark.parametrize("text", ["", "grep: x: Permission denied\nasked\n", 'topology "ha"\n', "hello\nasked\n"])
+def test_garbled_traces_of_drbd_are_unreadable(text: str) -> None:
+    with pytest.raises(UnreadableError, match="DRBD are not understood"):
+        read_drbd_traces(Answer(text, 0))

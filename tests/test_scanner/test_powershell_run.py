@@ -216,6 +216,22 @@ function Get-PfFileNames([string]$Folder, [string]$Pattern) {
         }
     }
 }
+function Get-PfTextHash([string]$Text) {
+    $digest = [System.Security.Cryptography.SHA256]::Create().ComputeHash([System.Text.Encoding]::UTF8.GetBytes($Text))
+    return [System.BitConverter]::ToString($digest).Replace('-', '').ToLowerInvariant()
+}
+function Get-PfFolderNames([string]$Folder) {
+    $inside = $Folder.ToLowerInvariant().TrimEnd('\') + '\'
+    $seen = @{}
+    foreach ($low in @($Rec['files'].Keys | Sort-Object)) {
+        $rest = $Rec['files'][$low]['path'].Substring([Math]::Min($inside.Length, $low.Length))
+        $name = $rest.Split('\')[0]
+        if ($low.StartsWith($inside) -and $rest -match '\\' -and -not $seen.ContainsKey($name)) {
+            $seen[$name] = $true
+            $name
+        }
+    }
+}
 function Expand-PfEnvironment([string]$Text) {
     foreach ($name in @($Rec['env'].Keys)) {
         $Text = [Regex]::Replace($Text, [Regex]::Escape($name), $Rec['env'][$name].Replace('$', '$$'), 'IgnoreCase')

@@ -11,6 +11,7 @@ import pytest
 from checks.disk_facts import Disks, Drive
 from checks.secret_server.facts import AppPools, PoolSetting
 from checks.secret_server.host_facts import MonitoringAgent, PendingReboot, PoolStates, PowershellVersion
+from checks.secret_server.iis_authentication import IisAuthentication
 from scanner.probes.probe import Answer, UnreadableError
 from scanner.probes.secret_server import PROBES
 from scanner.probes.secret_server_host_readers import powershell_version
@@ -132,3 +133,18 @@ def test_garbled_drives_are_refused() -> None:
     refusal(
         Disks, {"system": "C:", "drives": [{"name": "C:\\", "total_bytes": 2, "free_bytes": 1}], "sql_folders": [1]}
     )
+
+
+def test_ways_of_authentication() -> None:
+    found = recorded("windows-2019", IisAuthentication)
+    assert [place.path for place in found.places] == ["", "Default Web Site/SecretServer"]
+    assert dict(found.places[1].enabled) == {"windows": "true", "anonymous": "false"}
+    (folder,) = recorded("windows-2016", IisAuthentication).folders
+    assert (folder.mode, folder.enabled) == ("Forms", (("windows", "false"),))
+
+
+def test_garbled_or_missing_authentication_is_refused() -> None:
+    assert "neither true nor false: 'perhaps'" in refusal(IisAuthentication, answer("garbled", "iis-authentication"))
+    missing = answer("no-iis-no-application", "iis-authentication")
+    assert "IIS is not installed" in refusal(IisAuthentication, missing)
+    refusal(IisAuthentication, {"places": [], "folders": [{"path": "p"}]})

@@ -1,0 +1,39 @@
+$iis = Get-PfIis
+$document = Read-PfXml ($iis['path'])
+$kinds = @('anonymous', 'windows', 'basic', 'digest')
+$places = @()
+foreach ($place in $document.SelectNodes('/configuration|/configuration/location')) {
+    $row = @{ path = $place.GetAttribute('path') }
+    foreach ($kind in $kinds) {
+        $found = $place.SelectSingleNode('system.webServer/security/authentication/' + $kind + 'Authentication/@enabled')
+        if ($null -ne $found) {
+            $row[$kind] = $found.Value
+        }
+    }
+    if ($row.Count -gt 1) {
+        $places += $row
+    }
+}
+$roots = Get-PfRoots
+$folders = @()
+foreach ($root in $roots['roots']) {
+    $row = @{ path = $root['path']; mode = ''; error = '' }
+    try {
+        $config = Read-PfXml ($root['path'] + '\web.config')
+        $found = $config.SelectSingleNode('/configuration/system.web/authentication/@mode')
+        if ($null -ne $found) {
+            $row['mode'] = $found.Value
+        }
+        foreach ($kind in $kinds) {
+            $element = '/configuration/system.webServer/security/authentication/' + $kind + 'Authentication/@enabled'
+            $found = $config.SelectSingleNode($element)
+            if ($null -ne $found) {
+                $row[$kind] = $found.Value
+            }
+        }
+    } catch {
+        $row['error'] = Get-PfErrorText $_
+    }
+    $folders += $row
+}
+return @{ places = $places; folders = $folders }
