@@ -36,11 +36,9 @@ _PHASES = {
     "window": f"the pool of at most one web node runs; {_DISAGREE}",
     "after": "the pools of all web nodes run",
 }
-
-
 PROVIDER_MISSING = (
-    "IIS does not tell over WMI which pools run: there is no namespace root\\WebAdministration; add the Windows feature "
-    "Web-Scripting-Tools (IIS Management Scripts and Tools)"
+    "IIS does not tell over WMI which pools run: there is no namespace root\\WebAdministration; add the Windows "
+    "feature Web-Scripting-Tools (IIS Management Scripts and Tools)"
 )
 
 

@@ -187,10 +187,10 @@ class SshServer:
             else:
                 channel.sendall(part)
         if self._fault == "cut":
-            channel.sendall(output[: len(output) // 2])
+            channel.sendall(output[: len(output) // 8])
             transport.close()
             return
-        spoilt = {"garbage": bytes(range(1, 256)) * 8, "truncated": output[: len(output) // 2], "empty": b""}
+        spoilt = {"garbage": bytes(range(1, 256)) * 8, "truncated": output[: len(output) // 8], "empty": b""}
         self._finish(transport, channel, spoilt.get(self._fault, b""), code)
 
     def _command(self, transport: paramiko.Transport) -> str | None:

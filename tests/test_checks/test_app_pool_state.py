@@ -26,7 +26,7 @@ def states(cluster: Callable[..., ClusterInfo], node: Callable[..., NodeView]) -
         views = []
         for at, state in enumerate(found, 1):
             told = ((("vault", state),) if isinstance(state, int) else ()) + (("Other", 3),)
-            fact = (PoolStates, "denied") if state == "denied" else PoolStates(told)
+            fact = (PoolStates, "denied") if state == "denied" else PoolStates(told, state == "no provider")
             views.append(node(info, ROOT, IIS, fact, name=f"web{at}"))
         return ClusterView(info, tuple(views))
 
@@ -86,3 +86,13 @@ def test_a_node_that_cannot_be_asked_makes_it_an_error(states: States, phase: st
     (result,) = evaluate([CHECK], [GatheredCluster(view.cluster, view.nodes, frozenset())])
     assert result.status is Status.ERROR
     assert "web2: denied" in result.message
+
+
+@pytest.mark.parametrize(
+    ("phase", "status"), [("before", Status.WARN), ("window", Status.ERROR), ("after", Status.ERROR)]
+)
+def test_a_missing_provider_holds_up_no_window_before_it_opens(states: States, phase: str, status: Status) -> None:
+    outcome = judge(states(phase, 3 if phase == "window" else 1, "no provider"))
+    assert outcome.status is status
+    assert "web2: IIS does not tell over WMI" in outcome.message
+    assert "Web-Scripting-Tools" in outcome.message

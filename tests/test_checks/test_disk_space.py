@@ -113,8 +113,9 @@ def test_a_backend_without_its_folders_is_an_error(judged: Judged) -> None:
 
 def test_a_rule_can_be_overridden(judged: Judged) -> None:
     small = windows(("C:", 20, 15))
-    change = {"requires": "web total-gb 20", "reason": "agreed"}
-    assert judged("web", ROOT, small, **{"disk-web": change, "disk-web-free": change}).status is not Status.FAIL
+    change = {"effect": "warn", "reason": "agreed"}
+    assert judged("web", ROOT, small).status is Status.FAIL
+    assert judged("web", ROOT, small, **{"disk-web": change}).status is Status.WARN
 
 
 def test_a_port_has_no_disks(judged: Judged) -> None:

@@ -88,8 +88,8 @@ def test_states_of_pools() -> None:
     assert recorded("windows-2016", PoolStates) == PoolStates((("SecretServer", 3),))
 
 
-def test_without_the_provider_the_feature_is_named() -> None:
-    assert "Web-Scripting-Tools" in refusal(PoolStates, answer("windows-2008-r2", "app-pool-state"))
+def test_a_missing_provider_is_a_fact_and_a_refusal_is_none() -> None:
+    assert recorded("windows-2008-r2", PoolStates) == PoolStates((), provider_missing=True)
     assert "cannot be read: Access denied" in refusal(PoolStates, answer("no-rights", "app-pool-state"))
 
 
