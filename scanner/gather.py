@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import dataclasses
-import html
 import json
-import re
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -17,13 +14,11 @@ from checks.facts import Contact, Unknown
 from scanner.errors import NodeError, ProtocolError
 from scanner.inventory.model import Node
 from scanner.probes.probe import LANGUAGE, Answer, Probe, UnreadableError
-from scanner.secrets import Secret
+from scanner.redaction import eraser
 from scanner.transports.protocol import Limits, Transport, Usage
 
 _ANSWER_SHARE = 0.15
 """Share of a node's time that is kept for its answer's way home: the script stops asking before its deadline."""
-_TELLTALE_CHARS = 6
-"""A shorter secret stands in every other word; to take it out would garble the answers and betray it all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +132,7 @@ def _converse(
         # The transport is content and yet nothing came back: without this, a silent node would look like a reached one.
         reasons = dict.fromkeys(answer.reason for answer in answers.values() if isinstance(answer, Unknown))
         failure = ProtocolError("; ".join(reasons))
-    hide = _eraser(node)
+    hide = eraser(node)
     return replace(
         said,
         answers={probe_id: _hidden(answer, hide) for probe_id, answer in answers.items()},
@@ -145,30 +140,6 @@ def _converse(
         hint=hide(failure.hint) if failure else "",
         usage=transport.usage if transport else Usage(),
     )
-
-
-def _eraser(node: Node) -> Callable[[str], str]:
-    """Takes the node's own secrets out of a text: nodes, proxies and shells may send back what they were given."""
-    found: set[str] = set()
-    for settings in (node.winrm, node.ssh):
-        for secret in (settings.password, getattr(settings, "passphrase", None)) if settings else ():
-            if isinstance(secret, Secret) and len(secret.reveal()) >= _TELLTALE_CHARS:
-                found |= _spellings(secret.reveal(), settings.user if settings else "")
-    if not found:
-        return lambda text: text
-    pattern = re.compile("|".join(re.escape(each) for each in sorted(found, key=len, reverse=True)))
-    return lambda text: pattern.sub("***", text)
-
-
-def _spellings(secret: str, user: str) -> set[str]:
-    """The secret as itself, as in an Authorization header, and as JSON, XML and our own quoting write it."""
-    basic = {
-        base64.b64encode(f"{user}:{secret}".encode(coding, "replace")).decode("ascii")
-        for coding in ("utf-8", "latin-1")
-    }
-    return {secret, json.dumps(secret)[1:-1], html.escape(secret), html.escape(secret, quote=False), *basic} | {
-        repr(secret)[1:-1]
-    }
 
 
 def _hidden(answer: Answer | Unknown, hide: Callable[[str], str]) -> Answer | Unknown:

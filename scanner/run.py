@@ -5,7 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -102,8 +102,9 @@ def scan(
     `executor` makes the engine that the calls are spread over, from the number of calls that may be under way at once.
     """
     started = datetime.now(UTC)
-    said, complete = _gather(job, progress, executor)
-    facts = _facts(job, said)
+    calls = job.calls()
+    said, complete = _gather(calls, job.parallel, progress, executor)
+    facts = _facts(calls, said)
     gathered = [_gathered(cluster, info, job.chosen, said, facts) for cluster, info in job.clusters]
     results = evaluate(job.checks, gathered)
     return Scan(
@@ -120,16 +121,16 @@ def scan(
 
 
 def _gather(
-    job: Job,
+    calls: Sequence[NodeCall],
+    parallel: int,
     progress: Callable[[Progress], None],
     executor: Callable[[int], concurrent.futures.Executor],
 ) -> tuple[dict[NodeKey, NodeAnswers], bool]:
-    calls = job.calls()
     said: dict[NodeKey, NodeAnswers] = {}
-    gate = Gate(job.parallel)
+    gate = Gate(parallel)
     failing = 0
     complete = False
-    pool = executor(max(1, min(len(calls), job.parallel * _DIALS_PER_HAND, _MOST_DIALS)))
+    pool = executor(max(1, min(len(calls), parallel * _DIALS_PER_HAND, _MOST_DIALS)))
     # Threads share one gate; another kind of executor brings its own bound and gets the bare, picklable call.
     work: Callable[[NodeCall], NodeAnswers] = (
         partial(ask, gate=gate) if isinstance(pool, concurrent.futures.ThreadPoolExecutor) else ask
@@ -191,13 +192,9 @@ def _unfinished(job: Job, said: Mapping[NodeKey, NodeAnswers]) -> Iterable[str]:
         yield f"interrupted before these nodes had answered: {', '.join(missing)}"
 
 
-def _facts(job: Job, said: Mapping[NodeKey, NodeAnswers]) -> dict[NodeKey, dict[type, object]]:
-    probes = {
-        (call.node.cluster, call.node.name): call.probes
-        for call in job.calls()
-        if (call.node.cluster, call.node.name) in said
-    }
-    return {key: read_facts(said[key], asked) for key, asked in probes.items()}
+def _facts(calls: Iterable[NodeCall], said: Mapping[NodeKey, NodeAnswers]) -> dict[NodeKey, dict[type, object]]:
+    probes = {(call.node.cluster, call.node.name): call.probes for call in calls}
+    return {key: read_facts(answers, probes[key]) for key, answers in said.items()}
 
 
 def _gathered(
