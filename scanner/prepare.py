@@ -14,11 +14,11 @@ from scanner.errors import InventoryError, Problem, UsageError
 from scanner.inventory.model import Cluster, Inventory, Node
 from scanner.inventory.select import Selection
 from scanner.inventory.values import dotted
+from scanner.job import Job
 from scanner.plugins import Loaded, load_plugins
 from scanner.probes.probe import Probe
 from scanner.probes.registry import BUILTIN as BUILTIN_PROBES
 from scanner.rule_data import load_rules
-from scanner.run import Job
 from scanner.transports.protocol import Limits
 
 DEFAULT_PARALLEL = 32

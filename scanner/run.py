@@ -1,32 +1,22 @@
-"""A scan from beginning to end: who is asked, by how many hands at a time, and what became of it."""
+"""Asking all nodes: by how many hands at a time, how far it is, and what an interrupt leaves."""
 
 from __future__ import annotations
 
 import concurrent.futures
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Self
+from typing import Self
 
-from checks.check import Check, ClusterInfo, NodeView
-from checks.evaluation import GatheredCluster, evaluate
-from checks.facts import Contact, Unknown
-from checks.outcome import Result
-from checks.scan import NodeRecord, Scan
-from scanner import __version__
-from scanner.gather import NodeAnswers, NodeCall, ask, read_facts
-from scanner.inventory.model import Cluster, Node
-from scanner.probes.probe import Probe
-from scanner.probes.registry import select_probes
+from checks.scan import Scan
+from scanner.gather import NodeAnswers, NodeCall, ask
+from scanner.job import Collected, Job, NodeKey
+from scanner.judge import judge
 from scanner.transports.deadline import end_all
-from scanner.transports.protocol import Limits
-
-NodeKey = tuple[str, str]
-"""Cluster name and node name."""
 
 _DIALS_PER_HAND = 4
 _MOST_DIALS = 256
@@ -66,58 +56,27 @@ class Progress:
     """The node that has just been finished, if any."""
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
-    """What a scan is going to do, settled before anything is contacted."""
-
-    inventory_name: str
-    clusters: tuple[tuple[Cluster, ClusterInfo], ...]
-    chosen: frozenset[NodeKey]
-    checks: tuple[Check, ...]
-    probes: tuple[Probe, ...]
-    limits: Limits = field(default_factory=Limits)
-    parallel: int = 32
-    strict: bool = False
-    notices: tuple[str, ...] = ()
-    failures: tuple[Result, ...] = ()
-    """Results that stand beforehand: plugins that did not load."""
-
-    def calls(self) -> list[NodeCall]:
-        """One call per chosen node, in inventory order."""
-        return [
-            NodeCall(node, select_probes(node, self.checks, self.probes), self.limits)
-            for cluster, _ in self.clusters
-            for node in cluster.nodes
-            if (cluster.name, node.name) in self.chosen
-        ]
-
-
 def scan(
     job: Job,
     progress: Callable[[Progress], None] = lambda _: None,
     executor: Callable[[int], concurrent.futures.Executor] = concurrent.futures.ThreadPoolExecutor,
 ) -> Scan:
-    """Ask every chosen node, judge the answers. A KeyboardInterrupt ends it early with what is finished, `partial`.
+    """Ask every chosen node and judge the answers; see `collect`."""
+    return judge(job, collect(job, progress, executor))
+
+
+def collect(
+    job: Job,
+    progress: Callable[[Progress], None] = lambda _: None,
+    executor: Callable[[int], concurrent.futures.Executor] = concurrent.futures.ThreadPoolExecutor,
+) -> Collected:
+    """Ask every chosen node. A KeyboardInterrupt ends it early with what is finished, `complete` being False.
 
     `executor` makes the engine that the calls are spread over, from the number of calls that may be under way at once.
     """
     started = datetime.now(UTC)
-    calls = job.calls()
-    said, complete = _gather(calls, job.parallel, progress, executor)
-    facts = _facts(calls, said)
-    gathered = [_gathered(cluster, info, job.chosen, said, facts) for cluster, info in job.clusters]
-    results = evaluate(job.checks, gathered)
-    return Scan(
-        tool_version=__version__,
-        started=started,
-        finished=datetime.now(UTC),
-        inventory=job.inventory_name,
-        nodes=tuple(_record(said[key]) for key in _order(job) if key in said),
-        results=(*job.failures, *results),
-        partial=not complete,
-        strict=job.strict,
-        notices=(*job.notices, *_unfinished(job, said)),
-    )
+    said, complete = _gather(job.calls(), job.parallel, progress, executor)
+    return Collected(said, started, datetime.now(UTC), complete)
 
 
 def _gather(
@@ -179,78 +138,3 @@ def _leave(pool: concurrent.futures.Executor, asked: Iterable[concurrent.futures
     while time.monotonic() < ends and not all(future.done() for future in asked):
         end_all()
         concurrent.futures.wait(asked, _POLL_S)
-
-
-def _order(job: Job) -> list[NodeKey]:
-    return [(cluster.name, node.name) for cluster, _ in job.clusters for node in cluster.nodes]
-
-
-def _unfinished(job: Job, said: Mapping[NodeKey, NodeAnswers]) -> Iterable[str]:
-    """Nodes without any result are named, so that an interrupted scan does not pass them over in silence."""
-    missing = [f"{cluster}.{node}" for cluster, node in _order(job) if (cluster, node) in job.chosen - said.keys()]
-    if missing:
-        yield f"interrupted before these nodes had answered: {', '.join(missing)}"
-
-
-def _facts(calls: Iterable[NodeCall], said: Mapping[NodeKey, NodeAnswers]) -> dict[NodeKey, dict[type, object]]:
-    probes = {(call.node.cluster, call.node.name): call.probes for call in calls}
-    return {key: read_facts(answers, probes[key]) for key, answers in said.items()}
-
-
-def _gathered(
-    cluster: Cluster,
-    info: ClusterInfo,
-    chosen: frozenset[NodeKey],
-    said: Mapping[NodeKey, NodeAnswers],
-    facts: Mapping[NodeKey, dict[type, object]],
-) -> GatheredCluster:
-    # An interrupted scan has chosen nodes without answers: they are left out, and the report is marked partial.
-    names = frozenset(node.name for node in cluster.nodes if (cluster.name, node.name) in chosen & said.keys())
-    views = tuple(_view(node, info, chosen, said, facts.get((cluster.name, node.name), {})) for node in cluster.nodes)
-    return GatheredCluster(info, views, names)
-
-
-def _view(
-    node: Node,
-    info: ClusterInfo,
-    chosen: frozenset[NodeKey],
-    said: Mapping[NodeKey, NodeAnswers],
-    facts: dict[type, Any],
-) -> NodeView:
-    key = (node.cluster, node.name)
-    contact: Contact | Unknown = facts.get(Contact, Unknown(""))
-    if key not in chosen:
-        absence = "not selected"
-    elif key not in said:
-        absence = "the scan was interrupted before this node answered"
-    elif isinstance(contact, Contact) and contact.failure:
-        absence = f"node unreachable: {contact.failure}" if not contact.answered else contact.failure
-    elif isinstance(contact, Contact) and contact.unanswered:
-        absence = f"no answer to {', '.join(contact.unanswered)}"
-    else:
-        absence = ""
-    return NodeView(
-        cluster=info,
-        name=node.name,
-        host=node.host,
-        roles=frozenset(node.roles),
-        facts=facts,
-        current=node.current or info.current,
-        options=node.options,
-        absence=absence,
-    )
-
-
-def _record(said: NodeAnswers) -> NodeRecord:
-    answered = any(not isinstance(answer, Unknown) for answer in said.answers.values())
-    return NodeRecord(
-        said.cluster,
-        said.node,
-        said.host,
-        said.transport,
-        said.failure is None or answered,
-        said.usage.connections,
-        said.usage.commands,
-        said.usage.requests,
-        said.seconds,
-    )

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scanner.cli.scan_command import CheckOption, ClusterOption, InventoryArgument, NodeOption, SkipCheckOption
+from scanner.cli.options import CheckOption, ClusterOption, InventoryArgument, NodeOption, SkipCheckOption
 
 if TYPE_CHECKING:
     from checks.check import Check
     from checks.rules import Rule
     from scanner.inventory.model import Node
+    from scanner.job import Job
     from scanner.probes.probe import Probe
-    from scanner.run import Job
 
 NONCE_SHOWN = "0" * 32
 """Stands where each run puts a random number of its own."""

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from scanner.cli.scan_command import InventoryArgument
+from scanner.cli.options import InventoryArgument
 from scanner.errors import UsageError
 
 

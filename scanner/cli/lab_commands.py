@@ -23,11 +23,12 @@ def demo() -> None:
     """Start the built-in lab, scan it for real, and write all reports into the working directory."""
     from dataclasses import replace
 
+    from scanner.cli.obtain import obtain
     from scanner.cli.reporting import Destinations
-    from scanner.cli.scan_command import run_job, with_credentials
     from scanner.errors import UsageError
     from scanner.inventory.load import load_inventory
     from scanner.inventory.select import select
+    from scanner.judge import judge
     from scanner.lab.lab import Lab
     from scanner.lab.scenario import load_scenario
     from scanner.prepare import prepare
@@ -37,8 +38,8 @@ def demo() -> None:
     with tempfile.TemporaryDirectory(prefix="preflight-demo-") as folder, Lab(load_scenario("demo")) as lab:
         inventory = load_inventory(lab.write(Path(folder)))
         selection = select(inventory, (), (), {})
-        job = replace(with_credentials(prepare(selection), selection), inventory_name="the built-in demo")
-        done = run_job(job, quiet=False)
+        job = replace(prepare(selection), inventory_name="the built-in demo")
+        done = judge(job, obtain(job, selection, quiet=False))
     problems = destinations.deliver(done, quiet=False, verbose=False)
     if problems:
         raise UsageError("\n".join(problems))

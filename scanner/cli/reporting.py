@@ -8,9 +8,12 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
-from checks.scan import Scan, Verdict
-from scanner.cli.streams import say
+import typer
+
+from checks.scan import EXIT_USAGE, Scan, Verdict
+from scanner.cli.streams import complain, say
 from scanner.errors import PreflightError, UsageError
 from scanner.files import ensure_writable, write_atomically
 from scanner.inventory.model import ReportPaths
@@ -69,6 +72,18 @@ class Destinations:
             except PreflightError as error:
                 problems.append(f"the {kind} report was not written: {error}")
         return [problem for problem in problems if problem]
+
+
+def finish(done: Scan, destinations: Destinations, *, quiet: bool, verbose: bool) -> NoReturn:
+    """Print and write what was found, then leave with the scan's exit code."""
+    problems = destinations.deliver(done, quiet=quiet, verbose=verbose)
+    if problems:
+        complain("\n".join(problems))
+    if done.partial:
+        # Threads may still wait for nodes; the interpreter would wait for them, up to each node's own deadline.
+        sys.stderr.flush()
+        os._exit(done.exit_code)
+    raise typer.Exit(EXIT_USAGE if problems else done.exit_code)
 
 
 def summary(scan: Scan, *, quiet: bool = False, verbose: bool = False) -> str:

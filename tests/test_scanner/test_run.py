@@ -24,9 +24,10 @@ from scanner import run as run_module
 from scanner.errors import ProtocolError
 from scanner.gather import NodeAnswers, NodeCall, ask, read_facts
 from scanner.inventory.model import Cluster, Node, SshSettings
+from scanner.job import Job
 from scanner.probes.probe import Answer, Probe, UnreadableError
 from scanner.probes.registry import BUILTIN, select_probes
-from scanner.run import Gate, Job, Progress, scan
+from scanner.run import Gate, Progress, scan
 from scanner.secrets import Secret
 from scanner.transports.protocol import Limits, Usage
 

@@ -1,0 +1,123 @@
+"""Arguments and options that several commands have in common, and what they settle."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from scanner.inventory.select import Selection
+    from scanner.job import Job
+
+
+class Phase(enum.StrEnum):
+    """When a scan is made; the same words as checks.check.PHASES."""
+
+    BEFORE = "before"
+    WINDOW = "window"
+    AFTER = "after"
+
+
+REPORTS = "Reports"
+SELECTION = "Selection"
+RUN = "Run"
+
+InventoryArgument = Annotated[Path, typer.Argument(metavar="INVENTORY", help="The TOML inventory.", show_default=False)]
+HtmlOption = Annotated[
+    Path | None, typer.Option("--html", metavar="FILE", help="Write the HTML page.", rich_help_panel=REPORTS)
+]
+JunitOption = Annotated[
+    Path | None, typer.Option("--junit", metavar="FILE", help="Write JUnit XML.", rich_help_panel=REPORTS)
+]
+JsonOption = Annotated[
+    Path | None, typer.Option("--json", metavar="FILE", help="Write the results as JSON.", rich_help_panel=REPORTS)
+]
+MarkdownOption = Annotated[
+    Path | None, typer.Option("--markdown", metavar="FILE", help="Write Markdown.", rich_help_panel=REPORTS)
+]
+ClusterOption = Annotated[
+    list[str] | None,
+    typer.Option("--cluster", metavar="NAME", help="Only this cluster. Repeatable.", rich_help_panel=SELECTION),
+]
+NodeOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--node", metavar="NAME", help="Only this node, as NAME or CLUSTER.NAME. Repeatable.", rich_help_panel=SELECTION
+    ),
+]
+CheckOption = Annotated[
+    list[str] | None,
+    typer.Option("--check", metavar="ID", help="Only this check. Repeatable.", rich_help_panel=SELECTION),
+]
+SkipCheckOption = Annotated[
+    list[str] | None,
+    typer.Option("--skip-check", metavar="ID", help="All checks but this. Repeatable.", rich_help_panel=SELECTION),
+]
+TargetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--target",
+        metavar="CLUSTER=VERSION",
+        help="Upgrade to VERSION instead of the inventory's target. Repeatable.",
+        rich_help_panel=SELECTION,
+    ),
+]
+PhaseOption = Annotated[
+    Phase,
+    typer.Option("--phase", help="What is expected differs before, in and after the window.", rich_help_panel=RUN),
+]
+StrictOption = Annotated[
+    bool | None, typer.Option("--strict/--no-strict", help="Count a warning as a failure.", rich_help_panel=RUN)
+]
+ParallelOption = Annotated[
+    int | None,
+    typer.Option("--parallel", metavar="N", min=1, max=512, help="Nodes at a time (32).", rich_help_panel=RUN),
+]
+TimeoutOption = Annotated[
+    float | None,
+    typer.Option("--timeout", metavar="SECONDS", min=1, max=3600, help="For one node (60).", rich_help_panel=RUN),
+]
+QuietOption = Annotated[
+    bool, typer.Option("-q", "--quiet", help="Print only what is wrong: nothing for a GO.", rich_help_panel=RUN)
+]
+VerboseOption = Annotated[
+    bool, typer.Option("-v", "--verbose", help="Print every result, and what each node cost.", rich_help_panel=RUN)
+]
+
+
+def settle(
+    inventory: Path,
+    *,
+    cluster: Sequence[str] | None = None,
+    node: Sequence[str] | None = None,
+    check: Sequence[str] | None = None,
+    skip_check: Sequence[str] | None = None,
+    target: Sequence[str] | None = None,
+    phase: str = "before",
+    strict: bool | None = None,
+    parallel: int | None = None,
+    timeout: float | None = None,
+) -> tuple[Selection, Job]:
+    """What a command is about: the part of the inventory that is selected, and the job to run over it.
+
+    Nothing is contacted and no secret is read. Raises InventoryError and UsageError.
+    """
+    from scanner.inventory.load import load_inventory
+    from scanner.inventory.select import parse_targets, select
+    from scanner.prepare import prepare
+
+    selection = select(load_inventory(inventory), cluster or (), node or (), parse_targets(target or ()))
+    job = prepare(
+        selection,
+        only=check or (),
+        without=skip_check or (),
+        parallel=parallel,
+        timeout_s=timeout,
+        strict=strict,
+        phase=phase,
+    )
+    return selection, job

@@ -1,0 +1,59 @@
+"""What a run is going to do, settled before anything is contacted, and what came of asking."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from checks.check import Check, ClusterInfo
+from checks.outcome import Result
+from scanner.gather import NodeAnswers, NodeCall
+from scanner.inventory.model import Cluster
+from scanner.probes.probe import Probe
+from scanner.probes.registry import select_probes
+from scanner.transports.protocol import Limits
+
+NodeKey = tuple[str, str]
+"""Cluster name and node name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a scan is going to do, settled before anything is contacted."""
+
+    inventory_name: str
+    clusters: tuple[tuple[Cluster, ClusterInfo], ...]
+    chosen: frozenset[NodeKey]
+    checks: tuple[Check, ...]
+    probes: tuple[Probe, ...]
+    limits: Limits = field(default_factory=Limits)
+    parallel: int = 32
+    strict: bool = False
+    notices: tuple[str, ...] = ()
+    failures: tuple[Result, ...] = ()
+    """Results that stand beforehand: plugins that did not load."""
+
+    def calls(self) -> list[NodeCall]:
+        """One call per chosen node, in inventory order."""
+        return [
+            NodeCall(node, select_probes(node, self.checks, self.probes), self.limits)
+            for cluster, _ in self.clusters
+            for node in cluster.nodes
+            if (cluster.name, node.name) in self.chosen
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What the nodes said, before anybody judges it."""
+
+    said: Mapping[NodeKey, NodeAnswers]
+    started: datetime
+    """Aware, UTC."""
+    finished: datetime
+    """Aware, UTC."""
+    complete: bool = True
+    """False where the run was interrupted before every chosen node had answered."""
+    notices: tuple[str, ...] = ()
+    """What a reader must know of how the answers were come by; one line each."""

@@ -1,0 +1,112 @@
+"""From what the nodes said to what a report shows. Nothing is contacted: saved answers are judged like fresh ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from checks.check import ClusterInfo, NodeView
+from checks.evaluation import GatheredCluster, evaluate
+from checks.facts import Contact, Unknown
+from checks.scan import NodeRecord, Scan
+from scanner import __version__
+from scanner.gather import NodeAnswers, NodeCall, read_facts
+from scanner.inventory.model import Cluster, Node
+from scanner.job import Collected, Job, NodeKey
+
+
+def judge(job: Job, collected: Collected) -> Scan:
+    """Hold what was collected to the checks of `job`."""
+    results = evaluate(job.checks, gathered_clusters(job, collected))
+    return Scan(
+        tool_version=__version__,
+        started=collected.started,
+        finished=collected.finished,
+        inventory=job.inventory_name,
+        nodes=tuple(_record(collected.said[key]) for key in _order(job) if key in collected.said),
+        results=(*job.failures, *results),
+        partial=not collected.complete,
+        strict=job.strict,
+        notices=(*job.notices, *collected.notices, *_unfinished(job, collected.said)),
+    )
+
+
+def gathered_clusters(job: Job, collected: Collected) -> tuple[GatheredCluster, ...]:
+    """Every cluster with the facts that its nodes' answers hold, as the checks see it."""
+    facts = _facts(job.calls(), collected.said)
+    return tuple(_gathered(cluster, info, job.chosen, collected.said, facts) for cluster, info in job.clusters)
+
+
+def _order(job: Job) -> list[NodeKey]:
+    return [(cluster.name, node.name) for cluster, _ in job.clusters for node in cluster.nodes]
+
+
+def _unfinished(job: Job, said: Mapping[NodeKey, NodeAnswers]) -> Iterable[str]:
+    """Nodes without any result are named, so that an interrupted scan does not pass them over in silence."""
+    missing = [f"{cluster}.{node}" for cluster, node in _order(job) if (cluster, node) in job.chosen - said.keys()]
+    if missing:
+        yield f"interrupted before these nodes had answered: {', '.join(missing)}"
+
+
+def _facts(calls: Iterable[NodeCall], said: Mapping[NodeKey, NodeAnswers]) -> dict[NodeKey, dict[type, object]]:
+    probes = {(call.node.cluster, call.node.name): call.probes for call in calls}
+    return {key: read_facts(answers, probes[key]) for key, answers in said.items() if key in probes}
+
+
+def _gathered(
+    cluster: Cluster,
+    info: ClusterInfo,
+    chosen: frozenset[NodeKey],
+    said: Mapping[NodeKey, NodeAnswers],
+    facts: Mapping[NodeKey, dict[type, object]],
+) -> GatheredCluster:
+    # An interrupted scan has chosen nodes without answers: they are left out, and the report is marked partial.
+    names = frozenset(node.name for node in cluster.nodes if (cluster.name, node.name) in chosen & said.keys())
+    views = tuple(_view(node, info, chosen, said, facts.get((cluster.name, node.name), {})) for node in cluster.nodes)
+    return GatheredCluster(info, views, names)
+
+
+def _view(
+    node: Node,
+    info: ClusterInfo,
+    chosen: frozenset[NodeKey],
+    said: Mapping[NodeKey, NodeAnswers],
+    facts: dict[type, Any],
+) -> NodeView:
+    key = (node.cluster, node.name)
+    contact: Contact | Unknown = facts.get(Contact, Unknown(""))
+    if key not in chosen:
+        absence = "not selected"
+    elif key not in said:
+        absence = "the scan was interrupted before this node answered"
+    elif isinstance(contact, Contact) and contact.failure:
+        absence = f"node unreachable: {contact.failure}" if not contact.answered else contact.failure
+    elif isinstance(contact, Contact) and contact.unanswered:
+        absence = f"no answer to {', '.join(contact.unanswered)}"
+    else:
+        absence = ""
+    return NodeView(
+        cluster=info,
+        name=node.name,
+        host=node.host,
+        roles=frozenset(node.roles),
+        facts=facts,
+        current=node.current or info.current,
+        options=node.options,
+        absence=absence,
+    )
+
+
+def _record(said: NodeAnswers) -> NodeRecord:
+    answered = any(not isinstance(answer, Unknown) for answer in said.answers.values())
+    return NodeRecord(
+        said.cluster,
+        said.node,
+        said.host,
+        said.transport,
+        said.failure is None or answered,
+        said.usage.connections,
+        said.usage.commands,
+        said.usage.requests,
+        said.seconds,
+    )
