@@ -3,10 +3,10 @@
 ## What it checks
 The way from the installed version (the oldest one, where the nodes differ) to the target, against the vendor's
 stepping stones. A stop that is needed is a failure that names the next version to install; one that the vendor's
-documents do not state outright is a warning. A target older than what is installed is an error in the plan, hence a
-failure; an equal one is nothing to do. What is known of a step (downtime, no rolling upgrade) is a warning. The
-version comes from the nodes, and from `current` in the inventory where it cannot be read; a backend that contradicts
-its `current` is a warning.
+documents do not state outright is a warning, and so is a step that none of them covers. A target older than what is
+installed is an error in the plan, hence a failure; an equal one is nothing to do. What is known of a step (downtime, no
+rolling upgrade) is a warning. The version comes from the nodes, and from `current` in the inventory where it cannot be
+read; a backend that contradicts its `current` is a warning.
 
 ## Why it matters
 An upgrade that leaves out a stepping stone fails half-way, with a database or a cluster that neither version can use.
@@ -47,6 +47,7 @@ from checks.upgrade_path import (
     path_to,
     remarks,
     target_of,
+    uncovered,
 )
 
 
@@ -90,6 +91,12 @@ def judge(view: ClusterView) -> Outcome:
     if any(version != oldest for version, _, _ in known):
         source += f" (the oldest, on {oldest_name})"
     outcomes = [_stops(path, source, observed, evidence)]
+    if (gap := uncovered(view.cluster.rules, path)) is not None:
+        remedy = Remediation(
+            "Choose a target that the vendor's documents cover, or ask the vendor's support for a way."
+        )
+        message = f"no document of the vendor's covers the step from {gap[0]} to {gap[1]}"
+        outcomes.append(warned(message, observed=observed, remediation=remedy))
     try:
         for rule, text in remarks(view.cluster.rules, path):
             end = failed if rule.effect == "fail" else warned

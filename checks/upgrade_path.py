@@ -1,4 +1,8 @@
-"""The way from the installed version to the target: which versions have to be installed on it, in order."""
+"""The way from the installed version to the target: which versions have to be installed on it, in order, and how.
+
+All of it follows from the vendors' rules. A stone asks for a stop between two versions; a strategy says how one version
+is installed over another; a floor says from which version on the vendor describes any way at all.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,10 @@ from checks.versions import VersionError, parse_secret_server, parse_version
 
 CHECK_ID = "stepping-stone"
 """The check whose rules name the stones."""
+
+STRATEGIES = ("rolling", "by-index", "downtime")
+"""How a step is taken, the lightest first: node by node; node by node if the search index is young enough; with the
+whole cluster down."""
 
 NO_TARGET = "no target version: set `target` in the inventory, or --target {name}=VERSION"
 
@@ -29,6 +37,11 @@ class Hop:
     """As the vendor writes it."""
     stone: Rule | None
     """The rule that asks for this stop; None for the target itself."""
+    strategy: Rule | None = None
+    """The rule that says how it is installed over the version before it; None where there is none, or nothing before
+    it is known."""
+    requirements: tuple[Rule, ...] = ()
+    """What the other checks hold the nodes to at this version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +53,18 @@ class UpgradePath:
     target: str
     hops: tuple[Hop, ...]
     """What is installed, in order, the target last; empty where the target is installed already, or older."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoPath:
+    """There is no supported way, or none is needed."""
+
+    reason: str
+    """One line."""
+    instead: str
+    """What to do, one or two sentences."""
+    rule: Rule | None = None
+    """The rule that says so, where one does."""
 
 
 def parse_product_version(product: str, text: str) -> Version:
@@ -63,24 +88,107 @@ def is_stone(rule: Rule) -> bool:
     return rule.requires[:1].isdigit()
 
 
+def is_strategy(rule: Rule) -> bool:
+    """Whether the rule says how one version is installed over another."""
+    return rule.check == CHECK_ID and rule.requires in STRATEGIES
+
+
 def path_to(product: str, rules: RuleSet, current: str | None, target: str) -> UpgradePath:
     """The hops from `current` (None: unknown) to `target`.
 
+    A stop is on the way where a rule asks for it between any two versions that are, the stops themselves among them.
     Raises VersionError where a version is malformed.
     """
     goal = parse_product_version(product, target)
     start = None if current is None else parse_product_version(product, current)
     if start is not None and start >= goal:
         return UpgradePath(current, target, ())
-    due = []
-    for rule in filter(is_stone, rules.of(CHECK_ID)):
-        stop = parse_version(rule.requires)
-        wanted = rule.applies_to(target) and (current is None or rule.applies_from(current))
-        if wanted and stop < goal and (start is None or start < stop):
-            due.append((stop, rule))
-    due.sort(key=lambda pair: pair[0])
-    stops = {rule.requires: Hop(rule.requires, rule) for _, rule in reversed(due)}
-    return UpgradePath(current, target, (*reversed(stops.values()), Hop(target, None)))
+    stones = _stones(rules, current, target, start, goal)
+    hops = []
+    before = current
+    for rule in [*(stone for _, stone in sorted(stones.items())), None]:
+        text = rule.requires if rule else target
+        strategy = _strategy(rules, before, text) if before is not None else None
+        asked = tuple(r for r in rules.rules if not r.off and r.check != CHECK_ID and r.applies_to(text))
+        hops.append(Hop(text, rule, strategy, asked))
+        before = text
+    return UpgradePath(current, target, tuple(hops))
+
+
+def _stones(
+    rules: RuleSet, current: str | None, target: str, start: Version | None, goal: Version
+) -> dict[Version, Rule]:
+    """Every stop on the way with the first rule that asks for it: asked for again until no new one turns up."""
+    found: dict[Version, Rule] = {}
+    stones = [(parse_version(rule.requires), rule) for rule in rules.of(CHECK_ID) if is_stone(rule)]
+    grown = True
+    while grown:
+        stops = sorted(found.items())
+        sources = [(start, current), *((stop, rule.requires) for stop, rule in stops)]
+        ends = [*((stop, rule.requires) for stop, rule in stops), (goal, target)]
+        due = {
+            stop: rule
+            for stop, rule in reversed(stones)
+            for low, source in sources
+            for high, end in ends
+            if stop < high and (low is None or low < stop) and rule.applies_to(end)
+            if source is None or rule.applies_from(source)
+        }
+        grown = not due.keys() <= found.keys()
+        found = due | found
+    return found
+
+
+def _strategy(rules: RuleSet, source: str, version: str) -> Rule | None:
+    """The gravest strategy that the rules name for a step."""
+    due = [r for r in rules.of(CHECK_ID) if is_strategy(r) and r.applies_from(source) and r.applies_to(version)]
+    return max(due, key=lambda rule: STRATEGIES.index(rule.requires), default=None)
+
+
+def route(product: str, rules: RuleSet, current: str, target: str) -> UpgradePath | NoPath:
+    """The supported way from `current` to `target`, or why there is none and what to do instead.
+
+    Stricter than `path_to`: a way that rests on no document of the vendor's is none. Raises VersionError where a
+    version is malformed, PlanError for a rule, overridden in the inventory, that is not understood.
+    """
+    start, goal = parse_product_version(product, current), parse_product_version(product, target)
+    if start == goal:
+        return NoPath(f"nothing to do: {target} is installed", "Set a newer `target`, or scan with --phase after.")
+    if start > goal:
+        return NoPath(
+            f"target {target} is older than what is installed, {current}",
+            "Correct `target`; the vendor documents no way back but a restored backup.",
+        )
+    path = path_to(product, rules, current, target)
+    for rule in rules.of(CHECK_ID):
+        if _is_floor(rule) and rule.effect == "fail" and rule.applies_to(target) and not _allows(rule, current):
+            return NoPath(rule.text, "Ask the vendor's support for a way, before anything is touched.", rule)
+    for hop in path.hops:
+        if hop.stone and hop.stone.confidence != "documented":
+            return NoPath(
+                f"no supported path from {current} to {target}: {hop.stone.text} ({hop.stone.confidence})",
+                f"Plan the upgrade to {hop.version} first and, when that is done and verified, the way on from there.",
+                hop.stone,
+            )
+    if (gap := uncovered(rules, path)) is not None:
+        return NoPath(
+            f"no supported path from {current} to {target}: no document of the vendor's covers {gap[0]} to {gap[1]}",
+            "Choose a target that the vendor's documents cover, or ask the vendor's support for a way.",
+        )
+    return path
+
+
+def uncovered(rules: RuleSet, path: UpgradePath) -> tuple[str, str] | None:
+    """The first step that no strategy covers, as (from, to), where the product's rules name strategies at all."""
+    if not any(is_strategy(rule) for rule in rules.of(CHECK_ID)):
+        return None
+    return next(((a, hop.version) for a, hop in _steps(path) if hop.strategy is None), None)
+
+
+def _steps(path: UpgradePath) -> list[tuple[str, Hop]]:
+    """Each hop of a path from a known version, with the version before it."""
+    starts = (str(path.current), *(hop.version for hop in path.hops[:-1]))
+    return list(zip(starts, path.hops, strict=True))
 
 
 def remarks(rules: RuleSet, path: UpgradePath) -> tuple[tuple[Rule, str], ...]:
@@ -89,16 +197,25 @@ def remarks(rules: RuleSet, path: UpgradePath) -> tuple[tuple[Rule, str], ...]:
     Raises PlanError for a rule, overridden in the inventory, whose `requires` is no specifier.
     """
     told = []
-    source = str(path.current)
-    starts = (source, *(hop.version for hop in path.hops[:-1]))
-    steps = [(start, hop.version) for start, hop in zip(starts, path.hops, strict=True)]
     for rule in rules.of(CHECK_ID):
-        if rule.requires == "note":
-            due = [f"{a} to {b}" for a, b in steps if rule.applies_from(a) and rule.applies_to(b)]
-            told += [(rule, f"{', '.join(due)}: {rule.text}")] if due else []
-        elif not is_stone(rule) and rule.applies_to(path.target) and not _allows(rule, source):
+        if rule.requires == "note" or is_strategy(rule):
+            # That a step can be taken node by node goes without saying.
+            due = [f"{a} to {hop.version}" for a, hop in _steps(path) if _concerns(rule, a, hop)]
+            told += [(rule, f"{', '.join(due)}: {rule.text}")] if due and rule.requires != "rolling" else []
+        elif _is_floor(rule) and rule.applies_to(path.target) and not _allows(rule, str(path.current)):
             told.append((rule, rule.text))
     return tuple(told)
+
+
+def _concerns(rule: Rule, source: str, hop: Hop) -> bool:
+    if is_strategy(rule):
+        return hop.strategy is rule
+    return rule.applies_from(source) and rule.applies_to(hop.version)
+
+
+def _is_floor(rule: Rule) -> bool:
+    """Whether the rule says what the installed version must be."""
+    return rule.requires != "note" and not is_stone(rule) and not is_strategy(rule)
 
 
 def _allows(rule: Rule, source: str) -> bool:

@@ -5,7 +5,7 @@ from packaging.specifiers import SpecifierSet
 
 from checks.registry import BUILTIN
 from checks.rules import Rule
-from checks.upgrade_path import is_stone
+from checks.upgrade_path import is_stone, is_strategy
 from checks.versions import parse_version
 from scanner.rule_data import load_rules
 
@@ -24,6 +24,9 @@ def test_each_shipped_rule_can_be_applied_and_says_where_it_comes_from(product: 
     assert rule.url.startswith(("https://", "http://")) or not rule.url
     if is_stone(rule):
         parse_version(rule.requires)
+    elif is_strategy(rule):
+        assert rule.current
+        assert rule.target
     elif rule.requires not in ("note", "integrated") and rule.check not in WORDS:
         assert str(SpecifierSet(rule.requires))
 
