@@ -160,7 +160,7 @@ def _sent(node: Node, probes: Iterable[Probe], timeout_s: float, probe_bytes: in
 
 def _start_of(script: str, mode: str) -> Iterator[str]:
     """The command line as Windows' own logs would show it, with its encoded part in the clear."""
-    from scanner.transports.winrm_delivery import deliver
+    from scanner.transports.powershell_delivery import deliver
 
     delivery = deliver(script, mode)
     *plain, encoded = delivery.arguments

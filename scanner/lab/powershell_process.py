@@ -16,7 +16,7 @@ from typing import NoReturn
 from xml.sax.saxutils import escape
 
 from scanner.lab.wsman_process import ProcessOutput, ProcessRequest, WaitsForInputError
-from scanner.transports import winrm_delivery as delivery
+from scanner.transports import powershell_delivery as delivery
 
 CMD_LINE_CHARS = 8191
 """cmd.exe's limit (support.microsoft.com, KB 830473)."""

@@ -20,10 +20,10 @@ from scanner.errors import (
 from scanner.inventory.model import Node
 from scanner.secrets import Secret
 from scanner.transports.deadline import Deadline
+from scanner.transports.powershell_delivery import Delivery, deliver
+from scanner.transports.powershell_output import settle
 from scanner.transports.protocol import Limits, Usage
 from scanner.transports.ssh_socket import dial
-from scanner.transports.winrm_delivery import Delivery, deliver
-from scanner.transports.winrm_output import settle
 
 if TYPE_CHECKING:
     from winrm.protocol import Protocol

@@ -24,7 +24,7 @@ from scanner.lab.windows import Machine, run_script
 from scanner.probes.powershell_batch import compose, literal, parse, part
 from scanner.probes.probe import Probe
 from scanner.probes.secret_server import PROBES
-from scanner.transports.winrm_delivery import deliver
+from scanner.transports.powershell_delivery import deliver
 
 PWSH = shutil.which("pwsh")
 needs_pwsh = pytest.mark.skipif(PWSH is None, reason="no pwsh on the PATH")

@@ -12,7 +12,7 @@ from tree_sitter import Language, Node, Parser
 
 from scanner.probes.powershell_batch import PARTS, compose, part
 from scanner.probes.secret_server import PROBES
-from scanner.transports.winrm_delivery import deliver
+from scanner.transports.powershell_delivery import deliver
 
 POWERSHELL = tuple(probe for probe in PROBES if probe.language == "powershell")
 FILES = tuple(

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from scanner.lab import powershell_process
 from scanner.lab.wsman import ProcessOutput, ProcessRequest, WaitsForInputError
-from scanner.transports import winrm_delivery
-from scanner.transports.winrm_delivery import Delivery, deliver
+from scanner.transports import powershell_delivery
+from scanner.transports.powershell_delivery import Delivery, deliver
 
 
 def script_of(size: int) -> str:
@@ -131,15 +131,15 @@ def test_constrained_language_prints_the_marker_and_nothing_runs(way: str) -> No
         delivery.command_line, delivery.environment, delivery.stdin or b"", stdin_closed=True, console_mode_stdin=False
     )
     said = powershell_process.run(request, lambda _: pytest.fail("ran"), constrained_language=True)
-    assert said.stdout.decode().strip() == winrm_delivery.CONSTRAINED_MARKER
+    assert said.stdout.decode().strip() == powershell_delivery.CONSTRAINED_MARKER
     assert said.exit_code != 0
 
 
 def test_a_script_that_did_not_arrive_whole_does_not_run() -> None:
     lost = start(BOOTSTRAPS["stdin"], stdin=b"'")
-    assert lost.stdout.decode().strip() == winrm_delivery.INCOMPLETE_MARKER
+    assert lost.stdout.decode().strip() == powershell_delivery.INCOMPLETE_MARKER
     cut = start(BOOTSTRAPS["environment"], environment={"PREFLIGHT_SCRIPT_0": ""})
-    assert b"CLIXML" in cut.stderr or cut.stdout.decode().strip() == winrm_delivery.INCOMPLETE_MARKER
+    assert b"CLIXML" in cut.stderr or cut.stdout.decode().strip() == powershell_delivery.INCOMPLETE_MARKER
     assert cut.exit_code != 0
 
 

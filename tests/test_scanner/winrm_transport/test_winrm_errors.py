@@ -30,8 +30,8 @@ from scanner.errors import (
 )
 from scanner.inventory.model import WinrmSettings
 from scanner.secrets import Secret
+from scanner.transports.powershell_output import first_line
 from scanner.transports.winrm_errors import translate
-from scanner.transports.winrm_output import first_line
 from scanner.transports.winrm_refusals import OPERATION_QUOTA, SHELL_QUOTA, Situation
 
 AT = Situation("web1.corp.example", WinrmSettings(user="CORP\\svc", password=Secret("canary"), auth="ntlm"), requests=5)

@@ -6,7 +6,7 @@ import re
 import xml.etree.ElementTree as ET
 
 from scanner.errors import NodeError, ProtocolError, RefusedError
-from scanner.transports.winrm_delivery import CONSTRAINED_MARKER, INCOMPLETE_MARKER
+from scanner.transports.powershell_delivery import CONSTRAINED_MARKER, INCOMPLETE_MARKER
 
 _CLIXML_BYTES = 256 * 1024
 _LINE_CHARS = 300
