@@ -34,3 +34,14 @@ ENCRYPTION_URL = (
     "?r=3&ui-force-components-controllers-recordGlobalValueProvider.RecordGvp.getRecord=1"
 )
 """Encryption key doesn't match error."""
+
+OFFLINE_URL = (
+    f"{_DOCS}/04534a8c1bb3fd599b87474761a39bd5c92fefe6"
+    "/secret-server-setup/upgrading/upgrading-without-outbound-access/index.md"
+)
+"""Upgrading Secret Server without outbound access."""
+
+TELEMETRY_URL = (
+    "https://docs.delinea.com/online-help/secret-server/security-hardening/secret-server-telemetry/index.htm"
+)
+"""Secret Server telemetry: which servers are asked for updates."""

@@ -113,6 +113,14 @@ OPTIONS: tuple[Key, ...] = (
         roles=("web", "dr"),
     ),
     Key(
+        name="online",
+        kind="boolean",
+        doc="Whether the node's web installer downloads the update, so that it has to reach the vendor's hosts.",
+        default=False,
+        products=("secret-server",),
+        roles=("web",),
+    ),
+    Key(
         name="package",
         kind="text",
         doc="Where the target's package file lies ready on the node.",

@@ -9,6 +9,7 @@ from scanner.lab.windows_machine import AccessError
 from scanner.lab.windows_probes import Session, Value, iis_configuration
 from scanner.lab.windows_probes import _roots as find_roots
 from scanner.lab.windows_probes import _xml as read_xml
+from scanner.probes.secret_server_outbound import TARGETS
 
 
 def app_pool_state(session: Session) -> Value:
@@ -78,6 +79,29 @@ def iis_authentication(session: Session) -> Value:
     return {"places": places, "folders": folders}
 
 
+def outbound_access(session: Session) -> Value:
+    """outbound-access.ps1."""
+    if not session.options.get("online"):
+        return {"asked": False, "attempts": [], "proxies": [], "proxy_error": ""}
+    machine = session.machine
+    software = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Internet Settings"
+    policies = r"HKLM\SOFTWARE\Policies\Microsoft\Windows\CurrentVersion\Internet Settings"
+    proxies, problem = [], ""
+    try:
+        winhttp = _text(machine.registry_value(software + r"\Connections", "WinHttpSettings"))
+        if len(winhttp) >= 18 and int(winhttp[16:18], 16) & 2:
+            proxies.append("WinHTTP")
+        for key in (software, policies):
+            enabled = _text(machine.registry_value(key, "ProxyEnable")) == "1"
+            if (enabled or machine.registry_value(key, "AutoConfigURL")) and "WinINET" not in proxies:
+                proxies.append("WinINET")
+    except AccessError as error:
+        problem = " ".join(str(error).split())[:2000]
+    targets = (target.rpartition(":") for target in TARGETS)
+    attempts = [machine.connection(host, int(port)) for host, _, port in targets]
+    return {"asked": True, "attempts": attempts, "proxies": proxies, "proxy_error": problem}
+
+
 def _enabled(place: ET.Element) -> dict[str, str]:
     found = {}
     for kind in ("anonymous", "windows", "basic", "digest"):
@@ -93,6 +117,7 @@ HOST_EMULATIONS: Mapping[str, Callable[[Session], Value]] = {
     "monitoring-agent": monitoring_agent,
     "disks": disks,
     "iis-authentication": iis_authentication,
+    "outbound-access": outbound_access,
 }
 
 

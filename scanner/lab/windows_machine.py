@@ -27,6 +27,11 @@ _MESSAGES = {
     "unreadable": "The network path was not found.",
 }
 
+_REFUSALS = {
+    "refused": "No connection could be made because the target machine actively refused it.",
+    "unresolved": "No such host is known",
+}
+
 ARCHIVE = 0x20
 DIRECTORY = 0x10
 ENCRYPTED = 0x4000
@@ -63,6 +68,8 @@ class Machine:
     """Application pools with their states, 1 started and 3 stopped; None where WMI knows no IIS."""
     drives: tuple[tuple[str, int, int], ...] = (("C:\\", 120 * 10**9, 80 * 10**9),)
     """Fixed drives: name, bytes in all, bytes free."""
+    outbound: Mapping[str, str] = field(default_factory=dict)
+    """HOST:PORT to how a connection from there ends: silent, refused or unresolved; any other host is reached."""
     powershell: str = "5.1.17763.1"
     language_mode: str = "FullLanguage"
     slow: Mapping[str, float] = field(default_factory=dict)
@@ -107,6 +114,8 @@ class Machine:
         `pool_states`: `{SecretServerAppPool = 3}` for a stopped pool, all others run; "missing" where IIS has no WMI
             provider.
         `drives`: `{C = [120, 80]}`, the default: size and free space of each fixed drive in GB.
+        `outbound`: `{"updates.thycotic.net:443" = "silent"}` (or "refused", "unresolved"): what the host does not
+            reach; nothing is really connected to.
         `registry`: `'HKLM\...' = {Name = value}` adds or replaces values, `= "denied"` closes a key and what is
             below it.
         `files`: `'C:\...' = {text, sha256, version, attributes, size, state, hidden}`, a string for `text`, or
@@ -125,6 +134,7 @@ class Machine:
             environment=recorded.environment,
             pools=recorded.pools,
             drives=recorded.drives,
+            outbound=recorded.outbound,
             powershell=recorded.powershell,
         )
         return replace(machine, **recorded.rest)
@@ -145,6 +155,11 @@ class Machine:
         if self.pools is None:
             raise AccessError("unreadable", "WMI root\\WebAdministration", "Invalid namespace ")
         return self.pools
+
+    def connection(self, host: str, port: int) -> dict[str, str | int]:
+        """One row of Get-PfConnections."""
+        state = self.outbound.get(f"{host}:{port}", "open")
+        return {"host": host, "port": port, "state": state, "detail": _REFUSALS.get(state, "")}
 
     def registry_value_names(self, key: str) -> list[str]:
         """Get-PfRegistryValueNames: none where the key is missing."""

@@ -47,6 +47,7 @@ _OTHERS = (
     *(
         "pool_states",
         "drives",
+        "outbound",
         "encryption_config",
         "database_config",
         "iis",
@@ -59,6 +60,7 @@ _KEYS = frozenset(_REST + _OTHERS)
 _CONFIG_KEYS = frozenset(("text", "state", "efs", "size", "hidden"))
 _FILE_KEYS = frozenset(("text", "sha256", "version", "attributes", "size", "state", "hidden"))
 _SQL_KEYS = frozenset(("name", "version", "patch_level", "edition", "id", "wow64"))
+_OUTBOUND = ("open", "silent", "refused", "unresolved")
 _FRAMES = ("", "truncated", "garbage", "empty", "plain")
 
 
@@ -77,6 +79,7 @@ class Recorded:
     powershell: str = ""
     pools: dict[str, int] | None = None
     drives: tuple[tuple[str, int, int], ...] = ()
+    outbound: dict[str, str] = field(default_factory=dict)
     rest: dict[str, Any] = field(default_factory=dict)
 
 
@@ -103,6 +106,7 @@ def read_table(table: Mapping[str, object]) -> Recorded:
         _application(recorded, table)
     _iis(recorded, table)
     _drives(recorded, table)
+    _outbound(recorded, table)
     _literal(recorded, table)
     return recorded
 
@@ -231,6 +235,13 @@ def _drives(recorded: Recorded, table: Mapping[str, object]) -> None:
             raise MachineError(f"drives.{name}: expected [GB in all, GB free]")
         rows.append((f"{name}:\\", sizes[0] * 10**9, int(sizes[1] * 10**9)))
     recorded.drives = tuple(rows)
+
+
+def _outbound(recorded: Recorded, table: Mapping[str, object]) -> None:
+    for target, state in _table(table, "outbound").items():
+        if state not in _OUTBOUND:
+            raise MachineError(f"outbound.{target}: {state!r} is none of {', '.join(_OUTBOUND)}")
+        recorded.outbound[target] = state
 
 
 def _literal(recorded: Recorded, table: Mapping[str, object]) -> None:

@@ -19,6 +19,7 @@ from scanner.probes.powershell_batch import part
 from scanner.probes.probe import Probe
 from scanner.probes.secret_server_files import FILE_PROBES
 from scanner.probes.secret_server_host import HOST_PROBES
+from scanner.probes.secret_server_outbound import OUTBOUND_PROBES
 
 PROBES: tuple[Probe, ...] = (
     Probe(
@@ -67,6 +68,7 @@ PROBES: tuple[Probe, ...] = (
     ),
     *FILE_PROBES,
     *HOST_PROBES,
+    *OUTBOUND_PROBES,
     Probe(
         "sql-prelogin",
         "tds",

@@ -38,6 +38,7 @@ FOREVER = [
     "dpapi-encryption",
     "app-files-match",
     "dr-instance",
+    "outbound-access",
     "chef-cluster-status",
     "chef-version-match",
     "chef-package-staged",

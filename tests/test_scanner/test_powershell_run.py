@@ -54,6 +54,15 @@ MACHINES: dict[str, dict[str, Any]] = {
             "HKLM\\SOFTWARE\\Microsoft\\Microsoft SQL Server\\MSSQL15.MSSQLSERVER\\Setup": {"SQLDataRoot": "D:\\x"},
         },
     },
+    "behind a proxy": {
+        "outbound": {"updates.thycotic.net:443": "refused", "tmsnuget.thycotic.com:443": "unresolved"},
+        "registry": {
+            "HKLM\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Internet Settings": {"ProxyEnable": 1},
+            "HKLM\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Internet Settings\\Connections": {
+                "WinHttpSettings": "180000000000000003000000"
+            },
+        },
+    },
     "no WMI for IIS": {"app_version": "11.7.000049", "pool_states": "missing"},
     "shared IIS": {"app_version": "10.9.000005", "iis": {"shared": "\\\\fs\\iis", "mode": "1", "named": False}},
     "IIS denied": {
@@ -116,6 +125,8 @@ def recorded_accessors(machine: Machine) -> str:
             f"$Rec['pools'] = @($Rec['pools']) + @{{ name = {literal(name)}; state = {state} }}"
             for name, state in machine.pools.items()
         ]
+    lines.append("$Rec['outbound'] = @{}")
+    lines += [f"$Rec['outbound'][{literal(name)}] = {literal(state)}" for name, state in machine.outbound.items()]
     written = part("accessors.ps1")
     return "\n".join([*lines, _RECORDED, written[written.index("function Write-PfOutput") :]])
 
@@ -161,6 +172,23 @@ function Test-PfRegistryKey([string]$Key) {
 function Get-PfDrives {
     foreach ($drive in $Rec['drives']) {
         $drive
+    }
+}
+function Get-PfRegistryHex([string]$Key, [string]$Name) { return Get-PfRegistryValue $Key $Name }
+function Get-PfConnections($Targets, [int]$Milliseconds) {
+    foreach ($target in $Targets) {
+        $given = @{ host = $target['host']; port = $target['port']; state = 'open'; detail = '' }
+        $known = [string]$Rec['outbound'][$target['host'] + ':' + $target['port']]
+        if ($known -ne '') {
+            $given['state'] = $known
+        }
+        if ($known -eq 'refused') {
+            $given['detail'] = 'No connection could be made because the target machine actively refused it.'
+        }
+        if ($known -eq 'unresolved') {
+            $given['detail'] = 'No such host is known'
+        }
+        $given
     }
 }
 function Get-PfPoolStates {
@@ -265,7 +293,7 @@ def whole(output: bytes) -> dict[str, Any]:
 
 
 def composed(probes: tuple[Probe, ...] = POWERSHELL, *, budget_s: float = 30, probe_bytes: int = 500_000) -> str:
-    options = {"web_root": "c:/inetpub/wwwroot/secretserver/"}
+    options: dict[str, object] = {"web_root": "c:/inetpub/wwwroot/secretserver/", "online": True}
     return compose(probes, nonce=NONCE, budget_s=budget_s, options=options, probe_bytes=probe_bytes)
 
 

@@ -57,6 +57,8 @@ CONTACT_TYPES = {
     "System.IntPtr",
     "System.IO.Directory",
     "System.IO.DriveInfo",
+    "System.Net.Sockets.SocketException",
+    "System.Net.Sockets.TcpClient",
     "System.Management.ManagementObjectSearcher",
     "System.Management.ManagementScope",
     "System.Management.ObjectQuery",
@@ -157,6 +159,19 @@ def test_nothing_writes_to_the_host(name: str) -> None:
     assert WRITING.findall(part(name)) == []
 
 
+def test_a_connection_is_opened_and_closed_and_nothing_is_sent_over_it() -> None:
+    accessor = re.search(r"^function Get-PfConnections.*?^}$", part("accessors.ps1"), re.MULTILINE | re.DOTALL)
+    assert accessor
+    assert set(re.findall(r"(?:client|'pending'\])\.(\w+)", accessor[0])) == {
+        "BeginConnect",
+        "EndConnect",
+        "AsyncWaitHandle",
+        "Close",
+    }
+    assert SCRIPT.count("Sockets.TcpClient") == 1
+    assert not re.search(r"GetStream|\.Client\b|\.Send|WebClient|WebRequest|UdpClient", SCRIPT)
+
+
 @pytest.mark.parametrize(
     "newer",
     [
@@ -230,6 +245,7 @@ def test_no_call_leaks_its_value_into_the_output(name: str) -> None:
         "Get-PfFolderNames",
         "Get-PfDrives",
         "Get-PfPoolStates",
+        "Get-PfConnections",
         "Get-PfPools",
         "Get-PfApplications",
     ],

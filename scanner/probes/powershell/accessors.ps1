@@ -72,6 +72,14 @@ function Get-PfRegistryValue([string]$Key, [string]$Name) {
     }
 }
 
+# A binary value as hex digits; nothing where it is missing or something else.
+function Get-PfRegistryHex([string]$Key, [string]$Name) {
+    $bytes = @(Get-PfRegistryValue $Key $Name)
+    if ($bytes.Count -gt 0 -and $bytes[0] -is [byte]) {
+        return [System.BitConverter]::ToString([byte[]]$bytes).Replace('-', '')
+    }
+}
+
 function Test-PfRegistryKey([string]$Key) {
     $opened = Open-PfRegistryKey $Key
     if ($null -eq $opened) {
@@ -212,6 +220,51 @@ function Get-PfDrives {
         }
     } catch {
         Stop-PfAccess 'the drives' $_
+    }
+}
+
+# TCP connections, all tried at the same time and closed at once: nothing is sent over them. IPv4 alone.
+function Get-PfConnections($Targets, [int]$Milliseconds) {
+    $until = (Get-PfClock) + $Milliseconds
+    $attempts = @()
+    foreach ($target in $Targets) {
+        $client = New-Object System.Net.Sockets.TcpClient
+        $attempt = @{ target = $target; client = $client; pending = $null; record = $null }
+        try {
+            $attempt['pending'] = $client.BeginConnect($target['host'], $target['port'], $null, $null)
+        } catch {
+            $attempt['record'] = $_
+        }
+        $attempts += $attempt
+    }
+    foreach ($attempt in $attempts) {
+        $client = $attempt['client']
+        $given = @{ host = $attempt['target']['host']; port = $attempt['target']['port']; state = 'silent'; detail = '' }
+        try {
+            if ($null -ne $attempt['pending']) {
+                $left = [int][System.Math]::Max(0, $until - (Get-PfClock))
+                if ($attempt['pending'].AsyncWaitHandle.WaitOne($left, $false)) {
+                    $client.EndConnect($attempt['pending'])
+                    $given['state'] = 'open'
+                }
+            }
+        } catch {
+            $attempt['record'] = $_
+        }
+        if ($null -ne $attempt['record']) {
+            $cause = $attempt['record'].Exception
+            while ($null -ne $cause.InnerException) {
+                $cause = $cause.InnerException
+            }
+            $given['state'] = 'refused'
+            $given['detail'] = $cause.Message
+            # 11001 to 11004: there is no such host, or no address of it.
+            if ($cause -is [System.Net.Sockets.SocketException] -and $cause.ErrorCode -ge 11001 -and $cause.ErrorCode -le 11004) {
+                $given['state'] = 'unresolved'
+            }
+        }
+        $client.Close()
+        $given
     }
 }
 

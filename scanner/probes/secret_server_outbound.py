@@ -1,0 +1,52 @@
+"""The question whether a web node reaches the vendor's update hosts, and the reader of its answer."""
+
+from __future__ import annotations
+
+from checks.secret_server.outbound_access import ID, STATES, Attempt, OutboundAccess
+from scanner.probes.powershell_batch import literal, part
+from scanner.probes.probe import Answer, Probe, UnreadableError
+from scanner.probes.secret_server_readers import explain, need, rows_of, text, value_of
+from scanner.rule_data import load_rules
+
+TARGETS = tuple(rule.requires for rule in load_rules("secret-server").of(ID))
+"""HOST:PORT of each update host, as the vendor's rules name them."""
+
+
+def outbound_access(answer: Answer) -> OutboundAccess:
+    """From outbound-access. Raises UnreadableError."""
+    value = value_of(answer)
+    attempts = []
+    for row in rows_of(value, "attempts"):
+        state, target = need(row, "state", str), f"{need(row, 'host', str)}:{need(row, 'port', int)}"
+        if state not in STATES:
+            raise UnreadableError(
+                f"how connecting to {ascii(target)[:80]} ended is not understood: {ascii(state)[:80]}"
+            )
+        attempts.append(Attempt(target, state, text(row, "detail")))
+    proxies = need(value, "proxies", list)
+    if not all(name in ("WinHTTP", "WinINET") for name in proxies):
+        raise UnreadableError(f"these are no places of a proxy: {ascii(proxies)[:200]}")
+    problem = need(value, "proxy_error", str)
+    return OutboundAccess(
+        need(value, "asked", bool), tuple(attempts), tuple(proxies), explain(problem) if problem else ""
+    )
+
+
+def _script() -> str:
+    rows = []
+    for target in TARGETS:
+        host, _, port = target.rpartition(":")
+        rows.append(f"    @{{ host = {literal(host)}; port = {int(port)} }}")
+    return "\n".join(["$targets = @(", *rows, ")", part("outbound-access.ps1")])
+
+
+OUTBOUND_PROBES: tuple[Probe, ...] = (
+    Probe(
+        "outbound-access",
+        "powershell",
+        "whether TCP connections to the vendor's update hosts open, with nothing sent; only where `online` is set",
+        _script(),
+        ((OutboundAccess, outbound_access),),
+        parameters=("online",),
+    ),
+)
