@@ -6,6 +6,8 @@ import enum
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from checks.acceptance import Waiver
+
 
 class Status(enum.StrEnum):
     """How a check ended. `error` means that it could not be determined, which is a result of its own."""
@@ -135,3 +137,5 @@ class Result:
     evidence: Mapping[str, object] = field(default_factory=dict)
     not_evaluated: bool = False
     """True where the check was planned and could not be judged: every error, and a skip for an unreachable node."""
+    waiver: Waiver | None = None
+    """Who accepts the finding, why and until when, where the status is waived."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from checks.acceptance import Attested
 from checks.outcome import Result, Status
 
 
@@ -21,6 +22,9 @@ class Verdict(enum.StrEnum):
 EXIT_CODES = {Verdict.GO: 0, Verdict.NO_GO: 1, Verdict.UNKNOWN: 3}
 CONNECTIVITY = "connectivity"
 """The id of the check that every node gets, always."""
+
+ATTESTATIONS = "attestations"
+"""The id of the warning that somebody's attestation has expired. No check: it judges no node."""
 
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
@@ -73,6 +77,10 @@ class Scan:
     notices: tuple[str, ...] = ()
     """What a reader must know about how the scan was made: loosened verification, overridden rules, plugins that did
     not load, selections. One line each."""
+    reminders: tuple[str, ...] = ()
+    """Those of the notices that a quiet run says, too, whatever the verdict: somebody has to act in time."""
+    attestations: tuple[Attested, ...] = ()
+    """What people vouch for because no probe can see it; no result rests on it."""
 
     @property
     def verdict(self) -> Verdict:
@@ -96,8 +104,10 @@ def verdict_of(results: Iterable[Result], *, strict: bool = False, partial: bool
     statuses = {row.status for row in rows}
     if Status.FAIL in statuses or (strict and Status.WARN in statuses):
         return Verdict.NO_GO
+    # An attestation that has expired is no judgement at all, and what is waived speaks for nothing: neither makes a GO.
+    looked = [row for row in rows if row.check != ATTESTATIONS]
     # That the nodes answered is no judgement on the upgrade, unless it is all that was asked for.
-    substance = [row for row in rows if row.check != CONNECTIVITY] or rows
+    substance = [row for row in looked if row.check != CONNECTIVITY] or looked
     judged = any(row.status in (Status.PASS, Status.WARN) for row in substance)
     return Verdict.UNKNOWN if partial or Status.ERROR in statuses or not judged else Verdict.GO
 

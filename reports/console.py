@@ -11,6 +11,7 @@ from checks.scan import Scan, Verdict
 from reports.grouping import (
     Digest,
     Group,
+    attested_line,
     by_reason,
     checks_named,
     cost_line,
@@ -19,6 +20,7 @@ from reports.grouping import (
     headline,
     places,
     seconds,
+    waiver_line,
 )
 from reports.text import clipped, count, one_line
 
@@ -34,6 +36,7 @@ _NAMES = 12
 _TOLD: tuple[tuple[str, Callable[[Result], str]], ...] = (
     ("expected", lambda row: row.expected),
     ("observed", lambda row: row.observed),
+    ("waived", waiver_line),
     ("fix", lambda row: row.remediation.summary),
 )
 _COPIED: tuple[tuple[str, Callable[[Result], str]], ...] = (
@@ -56,8 +59,8 @@ _STATUS_CODES = {
 def render(scan: Scan, *, color: bool, width: int, verbose: bool = False, quiet: bool = False) -> str:
     """The summary as text with a final newline, wrapped at `width` columns, except for commands and links to copy.
 
-    `quiet` keeps the verdict and what stands in its way; `verbose` adds what passed, names every node, and says what
-    each one cost.
+    `quiet` keeps the verdict, what stands in its way, and what somebody has to act on in time; `verbose` adds what
+    passed and all that is known of what is waived, names every node, and says what each one cost.
     """
     page = _Page(color=color, width=max(40, width))
     parts = digest(scan)
@@ -65,16 +68,17 @@ def render(scan: Scan, *, color: bool, width: int, verbose: bool = False, quiet:
     page.section("BLOCKERS", parts.blockers, page.finding)
     if quiet:
         page.section("COULD NOT BE DETERMINED", parts.undetermined, page.short)
-        if scan.partial:
-            page.notices(scan)
+        page.notices(scan.notices if scan.partial else scan.reminders)
         return page.text()
     page.section("COULD NOT BE DETERMINED", parts.undetermined, page.finding)
     page.section("WARNINGS", parts.warnings, page.finding)
-    names = None if verbose else _NAMES
-    page.reasons(parts, names)
+    if verbose:
+        page.section("WAIVED", parts.waived, page.finding)
+    page.reasons(parts, verbose=verbose)
     if verbose:
         page.section("PASSED", parts.passed, page.short)
-    page.notices(scan)
+    page.attestations(scan)
+    page.notices(scan.notices)
     if verbose:
         page.nodes(scan)
     page.totals(scan)
@@ -135,11 +139,12 @@ class _Page:
         shown = f"  {self._status(group)}{check}  "
         self._put(f"  {'':<{_STATUS}}{check}  ", text, shown=shown, indent=_TEXT)
 
-    def reasons(self, parts: Digest, names: int | None) -> None:
-        """What was not judged, one entry per reason."""
+    def reasons(self, parts: Digest, *, verbose: bool) -> None:
+        """What was not judged, one entry per reason; in full, what is waived has been shown before."""
+        names = None if verbose else _NAMES
         kinds = (
             ("SKIPPED: not evaluated", parts.not_evaluated),
-            ("WAIVED", parts.waived),
+            ("WAIVED", () if verbose else parts.waived),
             ("SKIPPED: not applicable", parts.not_applicable),
         )
         for title, groups in kinds:
@@ -149,10 +154,16 @@ class _Page:
                 self._put("  ", one_line(message, 400))
                 self._put("    ", f"{places(rows, names)} - {checks_named(rows)}", code=_DIM)
 
-    def notices(self, scan: Scan) -> None:
-        if scan.notices:
+    def attestations(self, scan: Scan) -> None:
+        if scan.attestations:
+            self._title(f"ATTESTED, not checked ({len(scan.attestations)})")
+            for heard in scan.attestations:
+                self._put("  - ", attested_line(heard))
+
+    def notices(self, notices: Sequence[str]) -> None:
+        if notices:
             self._title("NOTICES")
-            for notice in scan.notices:
+            for notice in notices:
                 self._put("  - ", one_line(notice))
 
     def nodes(self, scan: Scan) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from checks.acceptance import Attested, Standing, scope
 from checks.outcome import Result, Severity, Status
 from checks.scan import CONNECTIVITY, Scan, Verdict
 from reports.text import count, one_line
@@ -74,23 +75,48 @@ def digest(scan: Scan) -> Digest:
 
 
 def grouped(results: Iterable[Result]) -> tuple[Group, ...]:
-    """Group by check, status and message; the gravest severity first, then in order of appearance."""
-    found: dict[tuple[str, Status, str], list[Result]] = {}
+    """Group by check, status, message and waiver; the gravest severity first, then in order of appearance."""
+    found: dict[tuple[str, Status, str, str], list[Result]] = {}
     for row in results:
-        found.setdefault((row.check, row.status, row.message), []).append(row)
+        found.setdefault((row.check, row.status, row.message, waiver_line(row)), []).append(row)
     groups = [
         Group(check, rows[0].title, rows[0].severity, status, message, tuple(rows))
-        for (check, status, message), rows in found.items()
+        for (check, status, message, _), rows in found.items()
     ]
     return tuple(sorted(groups, key=lambda group: _RANK[group.severity]))
 
 
 def by_reason(groups: Iterable[Group]) -> list[tuple[str, tuple[Result, ...]]]:
-    """Join the groups that have the same message, whatever the check: one reason, one entry."""
+    """Join the groups that have the same message, whatever the check: one reason, one entry.
+
+    Who waives something, and until when, stands before the message, so that nothing cuts it off.
+    """
     found: dict[str, list[Result]] = {}
     for group in groups:
-        found.setdefault(group.message, []).extend(group.results)
+        waived = waiver_line(group.results[0])
+        found.setdefault(f"{waived}: {group.message}" if waived else group.message, []).extend(group.results)
     return [(message, tuple(rows)) for message, rows in found.items()]
+
+
+def waiver_line(result: Result) -> str:
+    """Who accepts a finding, until when and why, in one line; empty where nobody does."""
+    waiver = result.waiver
+    if waiver is None:
+        return ""
+    only = f', only while "{one_line(waiver.value, 100)}" is observed' if waiver.value else ""
+    return f"waived by {one_line(waiver.owner, 100)} until {waiver.expires}{only} ({one_line(waiver.reason, 200)})"
+
+
+def attested_line(heard: Attested) -> str:
+    """What somebody vouches for, about what, and until when, in one line."""
+    word = heard.attestation
+    until = {
+        Standing.HOLDS: f"holds until {word.expires}",
+        Standing.ENDS_SOON: f"ends soon, on {word.expires}",
+        Standing.EXPIRED: f"EXPIRED on {word.expires}",
+    }[heard.standing]
+    about = f"{one_line(scope(word), 250)}: " if scope(word) else ""
+    return f"{about}{one_line(word.statement, 500)} - {one_line(word.by, 100)} on {word.date}, {until}"
 
 
 def subject(result: Result) -> str:
@@ -135,11 +161,14 @@ def headline(scan: Scan) -> str:
     if parts.warnings:
         said.append(count(sum(len(group.results) for group in parts.warnings), "warning"))
     if scan.verdict is Verdict.UNKNOWN and not parts.undetermined:
-        said.append("no answer to rely on" if scan.partial else "nothing that matters was evaluated")
+        idle = "all that was evaluated is waived" if parts.waived else "nothing that matters was evaluated"
+        said.append("no answer to rely on" if scan.partial else idle)
     if scan.partial:
         said.append("the run was interrupted and this is only what was finished")
     if not said:
         said.append("nothing stands in the way" + ("; read the notices" if scan.notices else ""))
+    if parts.waived and scan.verdict is Verdict.GO:
+        said.append(f"{count(sum(len(group.results) for group in parts.waived), 'finding')} waived")
     sentence = "; ".join(said)
     return sentence[0].upper() + sentence[1:] + "."
 

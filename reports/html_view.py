@@ -13,6 +13,7 @@ from checks.outcome import Result, Status
 from checks.scan import Scan
 from reports.grouping import (
     Group,
+    attested_line,
     by_reason,
     checks_named,
     cost_line,
@@ -24,6 +25,7 @@ from reports.grouping import (
     seconds,
     status_word,
     subject,
+    waiver_line,
 )
 from reports.json_report import json_safe
 from reports.text import clipped, one_line, web_url
@@ -124,7 +126,7 @@ def view(scan: Scan) -> dict[str, object]:
     budget = _Budget.of(scan)
     numbers = {id(row): number for number, row in enumerate(scan.results)}
     parts = digest(scan)
-    told = (*parts.blockers, *parts.undetermined, *parts.warnings)
+    told = (*parts.blockers, *parts.undetermined, *parts.warnings, *parts.waived)
     causes = {id(row): number for number, group in enumerate(told) for row in group.results}
 
     def cards(groups: Iterable[Group]) -> list[_Card]:
@@ -158,10 +160,11 @@ def view(scan: Scan) -> dict[str, object]:
             ("blockers", "Blockers", cards(parts.blockers)),
             ("undetermined", "Could not be determined", cards(parts.undetermined)),
             ("warnings", "Warnings", cards(parts.warnings)),
+            ("waived", "Waived", cards(parts.waived)),
         ],
+        "attestations": [(str(heard.standing), attested_line(heard)) for heard in scan.attestations],
         "skipped": [
             ("Not evaluated", _reasons(parts.not_evaluated)),
-            ("Waived", _reasons(parts.waived)),
             ("Not applicable", _reasons(parts.not_applicable)),
         ],
         "matrices": _matrices(scan, numbers),
@@ -198,6 +201,7 @@ def _card(group: Group, number: int, numbers: dict[int, int]) -> _Card:
     told: tuple[tuple[str, Callable[[Result], str]], ...] = (
         ("Expected", lambda row: row.expected),
         ("Observed", lambda row: row.observed),
+        ("Waived", waiver_line),
         ("Fix", lambda row: row.remediation.summary),
     )
     fields = []
@@ -223,7 +227,7 @@ def _card(group: Group, number: int, numbers: dict[int, int]) -> _Card:
 
 
 def _row(row: Result, number: int, cause: int | None, budget: _Budget) -> _Row:
-    fields = [("Expected", row.expected), ("Observed", row.observed)]
+    fields = [("Expected", row.expected), ("Observed", row.observed), ("Waived", waiver_line(row))]
     return _Row(
         number,
         str(row.status),

@@ -1,7 +1,8 @@
 """A scan as JSON, `preflight.result/1`: for programs, and kept stable for them. `result.schema.json` holds its shape.
 
-Beside the fields that every version of the format has, it says whether warnings counted as failures (`strict`) and what
-a reader must know about how the scan was made (`notices`).
+Beside the fields that every version of the format has, it says whether warnings counted as failures (`strict`), what a
+reader must know about how the scan was made (`notices`), who accepts a finding (`waiver`, where somebody does),
+and what people vouch for (`attestations`, where there are any).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from datetime import UTC, datetime
 from importlib import resources
 from typing import Any
 
+from checks.acceptance import Attested, Waiver
 from checks.outcome import Result
 from checks.scan import Scan
 from reports.text import spell_in_json, visible
@@ -57,6 +59,7 @@ def document(scan: Scan) -> dict[str, Any]:
             "not_evaluated": cover.not_evaluated,
         },
         "notices": list(scan.notices),
+        **({"attestations": [_attested(heard) for heard in scan.attestations]} if scan.attestations else {}),
         "nodes": [
             {
                 "cluster": node.cluster,
@@ -123,6 +126,30 @@ def _result(row: Result) -> dict[str, Any]:
             "url": row.remediation.url,
         },
         "evidence": row.evidence,
+        **({"waiver": _waiver(row.waiver)} if row.waiver else {}),
+    }
+
+
+def _waiver(waiver: Waiver) -> dict[str, Any]:
+    return {
+        "owner": waiver.owner,
+        "reason": waiver.reason,
+        "expires": waiver.expires.isoformat(),
+        "value": waiver.value or None,
+    }
+
+
+def _attested(heard: Attested) -> dict[str, Any]:
+    word = heard.attestation
+    return {
+        "statement": word.statement,
+        "by": word.by,
+        "date": word.date.isoformat(),
+        "expires": word.expires.isoformat(),
+        "standing": str(heard.standing),
+        "check": word.check or None,
+        "cluster": word.cluster or None,
+        "node": word.node,
     }
 
 

@@ -17,7 +17,7 @@ from junit_xml import TestCase, TestSuite
 
 from checks.outcome import Result, Status
 from checks.scan import CONNECTIVITY, NodeRecord, Scan, Verdict
-from reports.grouping import blocks, coverage_line, headline
+from reports.grouping import attested_line, blocks, coverage_line, headline, waiver_line
 from reports.text import clipped, one_line
 
 _FIELD_CHARS = 10_000
@@ -77,7 +77,8 @@ def _suite(
 
 
 def _judge(case: Any, row: Result, *, strict: bool) -> None:
-    message = one_line(row.message) or str(row.status)
+    waived = waiver_line(row)
+    message = one_line(f"{waived}: {row.message}" if waived else row.message) or str(row.status)
     text = f"{message}\n{_details(row)}".rstrip()
     if blocks(row, strict=strict):
         case.add_failure_info(message, text, f"preflight.{row.status}")
@@ -91,6 +92,9 @@ def _details(row: Result) -> str:
     fields = (
         ("expected", row.expected),
         ("observed", row.observed),
+        ("waived by", row.waiver.owner if row.waiver else ""),
+        ("waived until", str(row.waiver.expires) if row.waiver else ""),
+        ("waived because", row.waiver.reason if row.waiver else ""),
         ("remediation", row.remediation.summary),
         ("command", row.remediation.command),
         ("link", row.remediation.url),
@@ -128,6 +132,7 @@ def _verdict_suite(scan: Scan) -> Any:
         "not_evaluated": str(cover.not_evaluated),
     }
     notices = [f"notice: {one_line(notice)}" for notice in scan.notices]
+    notices += [f"attested, not checked: {attested_line(heard)}" for heard in scan.attestations]
     return TestSuite(
         "preflight", [case], hostname="localhost", package="preflight", properties=properties, stdout="\n".join(notices)
     )

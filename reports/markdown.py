@@ -12,7 +12,17 @@ from datetime import UTC
 
 from checks.outcome import Result
 from checks.scan import Scan, Verdict
-from reports.grouping import Group, by_reason, checks_named, cost_line, coverage_line, digest, headline, places
+from reports.grouping import (
+    Group,
+    attested_line,
+    by_reason,
+    checks_named,
+    cost_line,
+    coverage_line,
+    digest,
+    headline,
+    places,
+)
 from reports.text import clipped, one_line, web_url
 
 _SIGNS = {Verdict.GO: "✅", Verdict.NO_GO: "⛔", Verdict.UNKNOWN: "❓"}
@@ -54,6 +64,9 @@ def render(scan: Scan) -> str:
     ):
         if groups:
             lines += [f"### {title} ({sum(len(group.results) for group in groups)})", "", *_reasons(groups), ""]
+    if scan.attestations:
+        told = (f"- {_prose(attested_line(heard))}" for heard in scan.attestations)
+        lines += [f"### Attested, not checked ({len(scan.attestations)})", "", *told, ""]
     lines.append(f"<sub>{_prose(cost_line(scan))}</sub>")
     return "\n".join(lines) + "\n"
 

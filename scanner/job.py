@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from checks.acceptance import Attestation, Waiver
 from checks.check import Check, ClusterInfo
 from checks.outcome import Result
 from scanner.gather import NodeAnswers, NodeCall
@@ -33,6 +34,12 @@ class Job:
     notices: tuple[str, ...] = ()
     failures: tuple[Result, ...] = ()
     """Results that stand beforehand: plugins that did not load."""
+    waivers: tuple[Waiver, ...] = ()
+    attestations: tuple[Attestation, ...] = ()
+    """Those that concern what is selected."""
+    whole: bool = False
+    """True where all nodes are asked and all checks are made, before the window: a waiver that is good for nothing then
+    is good for nothing."""
 
     def calls(self) -> list[NodeCall]:
         """One call per chosen node, in inventory order."""

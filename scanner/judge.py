@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import date
 from typing import Any
 
+from checks import waivers
+from checks.attestations import hear
 from checks.check import ClusterInfo, NodeView
 from checks.evaluation import GatheredCluster, evaluate
 from checks.facts import Contact, Unknown
@@ -15,19 +18,33 @@ from scanner.inventory.model import Cluster, Node
 from scanner.job import Collected, Job, NodeKey
 
 
-def judge(job: Job, collected: Collected) -> Scan:
-    """Hold what was collected to the checks of `job`."""
+def judge(job: Job, collected: Collected, today: date) -> Scan:
+    """Hold what was collected to the checks of `job`.
+
+    `today`, in UTC, is what waivers and attestations are held to: the day of judging, whenever it was collected.
+    """
     results = evaluate(job.checks, gathered_clusters(job, collected))
+    applied = waivers.apply(results, job.waivers, today, whole=job.whole and collected.complete)
+    heard = hear(job.attestations, today)
+    reminders = (*applied.reminders, *heard.reminders)
     return Scan(
         tool_version=__version__,
         started=collected.started,
         finished=collected.finished,
         inventory=job.inventory_name,
         nodes=tuple(_record(collected.said[key]) for key in _order(job) if key in collected.said),
-        results=(*job.failures, *results),
+        results=(*job.failures, *applied.results, *heard.results),
         partial=not collected.complete,
         strict=job.strict,
-        notices=(*job.notices, *collected.notices, *_unfinished(job, collected.said)),
+        notices=(
+            *reminders,
+            *job.notices,
+            *collected.notices,
+            *applied.notices,
+            *_unfinished(job, collected.said),
+        ),
+        reminders=reminders,
+        attestations=heard.attested,
     )
 
 

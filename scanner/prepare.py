@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 
+from checks.acceptance import Attestation
 from checks.check import Check, ClusterInfo
 from checks.evaluation import concerns
 from checks.registry import BUILTIN
@@ -71,7 +72,19 @@ def prepare(
             *_loosened(nodes),
         ),
         failures=loaded.failures,
+        waivers=inventory.waivers,
+        attestations=tuple(word for word in inventory.attestations if _concerns(word, selection, chosen_checks)),
+        whole=not selection.narrowed and len(chosen_checks) == len(checks) and phase == "before",
     )
+
+
+def _concerns(word: Attestation, selection: Selection, checks: Sequence[Check]) -> bool:
+    """Whether an attestation is about anything that is selected."""
+    if word.check and word.check not in {check.id for check in checks}:
+        return False
+    if word.node is not None:
+        return (word.cluster, word.node) in selection.chosen
+    return not word.cluster or any(cluster.name == word.cluster for cluster in selection.inventory.clusters)
 
 
 def pick_checks(checks: Sequence[Check], only: Sequence[str], without: Sequence[str]) -> tuple[Check, ...]:

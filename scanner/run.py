@@ -62,7 +62,7 @@ def scan(
     executor: Callable[[int], concurrent.futures.Executor] = concurrent.futures.ThreadPoolExecutor,
 ) -> Scan:
     """Ask every chosen node and judge the answers; see `collect`."""
-    return judge(job, collect(job, progress, executor))
+    return judge(job, collect(job, progress, executor), datetime.now(UTC).date())
 
 
 def collect(

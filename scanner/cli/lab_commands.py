@@ -22,6 +22,7 @@ MEANING = {0: "GO", 1: "NO-GO", 2: "usage or inventory error", 3: "UNKNOWN", 130
 def demo() -> None:
     """Start the built-in lab, scan it for real, and write all reports into the working directory."""
     from dataclasses import replace
+    from datetime import UTC, datetime
 
     from scanner.cli.obtain import obtain
     from scanner.cli.reporting import Destinations
@@ -39,7 +40,7 @@ def demo() -> None:
         inventory = load_inventory(lab.write(Path(folder)))
         selection = select(inventory, (), (), {})
         job = replace(prepare(selection), inventory_name="the built-in demo")
-        done = judge(job, obtain(job, selection, quiet=False))
+        done = judge(job, obtain(job, selection, quiet=False), datetime.now(UTC).date())
     problems = destinations.deliver(done, quiet=False, verbose=False)
     if problems:
         raise UsageError("\n".join(problems))

@@ -70,6 +70,15 @@ PhaseOption = Annotated[
     Phase,
     typer.Option("--phase", help="What is expected differs before, in and after the window.", rich_help_panel=RUN),
 ]
+WaiversOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--waivers",
+        metavar="FILE",
+        help="Waivers and attestations in TOML, beside the inventory's own.",
+        rich_help_panel=RUN,
+    ),
+]
 StrictOption = Annotated[
     bool | None, typer.Option("--strict/--no-strict", help="Count a warning as a failure.", rich_help_panel=RUN)
 ]
@@ -98,6 +107,7 @@ def settle(
     skip_check: Sequence[str] | None = None,
     target: Sequence[str] | None = None,
     phase: str = "before",
+    waivers: Path | None = None,
     strict: bool | None = None,
     parallel: int | None = None,
     timeout: float | None = None,
@@ -106,11 +116,14 @@ def settle(
 
     Nothing is contacted and no secret is read. Raises InventoryError and UsageError.
     """
-    from scanner.inventory.load import load_inventory
+    from scanner.inventory.load import load_inventory, with_waivers
     from scanner.inventory.select import parse_targets, select
     from scanner.prepare import prepare
 
-    selection = select(load_inventory(inventory), cluster or (), node or (), parse_targets(target or ()))
+    loaded = load_inventory(inventory)
+    if waivers is not None:
+        loaded = with_waivers(loaded, waivers)
+    selection = select(loaded, cluster or (), node or (), parse_targets(target or ()))
     job = prepare(
         selection,
         only=check or (),

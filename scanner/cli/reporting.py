@@ -58,7 +58,7 @@ class Destinations:
         """Print the summary and write the files. Returns what could not be written; the rest is."""
         problems: list[str] = []
         taken = STDOUT in self.paths.values()
-        if not taken and not (quiet and scan.verdict is Verdict.GO and not scan.partial):
+        if not taken and not (quiet and scan.verdict is Verdict.GO and not scan.partial and not scan.reminders):
             problems.append(say(summary(scan, quiet=quiet, verbose=verbose)))
         for kind, path in self.paths.items():
             try:

@@ -20,6 +20,7 @@ from scanner.cli.options import (
     TargetOption,
     TimeoutOption,
     VerboseOption,
+    WaiversOption,
     settle,
 )
 from scanner.errors import UsageError
@@ -37,6 +38,7 @@ def scan(
     skip_check: SkipCheckOption = None,
     target: TargetOption = None,
     phase: PhaseOption = Phase.BEFORE,
+    waivers: WaiversOption = None,
     strict: StrictOption = None,
     parallel: ParallelOption = None,
     timeout: TimeoutOption = None,
@@ -48,6 +50,8 @@ def scan(
     Prints a summary, and writes the reports that are asked for here or in the inventory's `[reports]`. With `-` for a
     FILE, that report is printed in place of the summary.
     """
+    from datetime import UTC, datetime
+
     from scanner.cli.obtain import obtain
     from scanner.cli.reporting import Destinations, finish
     from scanner.judge import judge
@@ -62,6 +66,7 @@ def scan(
         skip_check=skip_check,
         target=target,
         phase=phase.value,
+        waivers=waivers,
         strict=strict,
         parallel=parallel,
         timeout=timeout,
@@ -70,5 +75,5 @@ def scan(
         {"html": html, "junit": junit, "json": json, "markdown": markdown}, selection.inventory.reports
     )
     destinations.refuse_impossible()
-    done = judge(job, obtain(job, selection, quiet=quiet))
+    done = judge(job, obtain(job, selection, quiet=quiet), datetime.now(UTC).date())
     finish(done, destinations, quiet=quiet, verbose=verbose)

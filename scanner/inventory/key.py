@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["text", "path", "integer", "number", "boolean", "texts"]
+Kind = Literal["text", "path", "integer", "number", "boolean", "texts", "date"]
 
 NAMES = (
     r"(?!\.{1,2}$)[^\s/\\\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]"

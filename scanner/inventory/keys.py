@@ -5,6 +5,8 @@ Validation, the JSON Schema and the template of `preflight init` are made from t
 
 from __future__ import annotations
 
+from datetime import date
+
 from scanner.inventory.key import HOST, TEXT, Key
 from scanner.inventory.products import BUILTIN
 from scanner.inventory.transport_keys import SSH, TRANSPORTS, WINRM
@@ -193,6 +195,95 @@ REPORTS: tuple[Key, ...] = (
 )
 """Keys of [reports]: what a plain scan writes, relative to the working directory."""
 
+_SENTENCE = r"[^\u0000]*\S[^\u0000]*"
+_CHECK = "The id of the check"
+_CLUSTER = "The cluster"
+_NODE = "The node, as NAME or CLUSTER.NAME"
+
+WAIVER: tuple[Key, ...] = (
+    Key(name="check", kind="text", doc=f"{_CHECK} whose finding is accepted.", required=True, example="pending-reboot"),
+    Key(
+        name="cluster",
+        kind="text",
+        doc=f"{_CLUSTER} that it is for; alone, all its findings of that check.",
+        otherwise="the node's",
+        pattern=TEXT,
+        example="vault-prod",
+    ),
+    Key(name="node", kind="text", doc=f"{_NODE}.", otherwise="the whole cluster", pattern=TEXT, example="web1"),
+    Key(
+        name="value",
+        kind="text",
+        doc="The waiver holds only while exactly this is observed: a result's `observed`, blanks and lines aside.",
+        otherwise="whatever is observed",
+        pattern=TEXT,
+        example="PendingFileRenameOperations",
+    ),
+    Key(
+        name="reason",
+        kind="text",
+        doc="Why the finding is accepted.",
+        required=True,
+        pattern=_SENTENCE,
+        expects="a reason",
+        example="the host is restarted first thing in the window, change 4711",
+    ),
+    Key(name="owner", kind="text", doc="Who answers for it.", required=True, pattern=TEXT, example="Ada Admin"),
+    Key(
+        name="expires",
+        kind="date",
+        doc="The last day on which it holds, in UTC, without quotes.",
+        required=True,
+        example=date(2026, 12, 31),
+    ),
+)
+"""Keys of a [[waivers]]: findings that somebody accepts for a while."""
+
+ATTESTATION: tuple[Key, ...] = (
+    Key(
+        name="statement",
+        kind="text",
+        doc="What no probe can see, and somebody vouches for.",
+        required=True,
+        pattern=_SENTENCE,
+        expects="a statement",
+        example="the database was restored from last night's backup, on a test host",
+    ),
+    Key(name="by", kind="text", doc="Who vouches for it.", required=True, pattern=TEXT, example="Ada Admin"),
+    Key(
+        name="date",
+        kind="date",
+        doc="The day on which it was said, without quotes.",
+        required=True,
+        example=date(2026, 12, 1),
+    ),
+    Key(
+        name="expires",
+        kind="date",
+        doc="The last day on which it holds, in UTC, without quotes.",
+        required=True,
+        example=date(2026, 12, 31),
+    ),
+    Key(
+        name="check",
+        kind="text",
+        doc=f"{_CHECK} that it belongs beside.",
+        otherwise="none",
+        pattern=TEXT,
+        example="sql-server-version",
+    ),
+    Key(
+        name="cluster",
+        kind="text",
+        doc=f"{_CLUSTER} that it is about.",
+        otherwise="the inventory as a whole",
+        pattern=TEXT,
+        example="vault-prod",
+    ),
+    Key(name="node", kind="text", doc=f"{_NODE}.", otherwise="no node in particular", pattern=TEXT, example="sql1"),
+)
+"""Keys of an [[attestations]]: what people vouch for; no result rests on it."""
+
 SECTIONS: dict[str, tuple[Key, ...]] = {
     "[defaults.winrm]": WINRM,
     "[defaults.ssh]": SSH,
@@ -201,5 +292,7 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
     "[clusters.NAME.rules.ID]": RULE,
     "[run]": RUN,
     "[reports]": REPORTS,
+    "[[waivers]]": WAIVER,
+    "[[attestations]]": ATTESTATION,
 }
 """All tables by where they stand."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,18 @@ from scanner.inventory.clusters import Context, read_clusters
 from scanner.inventory.connection import Layer, layer_of
 from scanner.inventory.key import by_name
 from scanner.inventory.keys import REPORTS, RUN
-from scanner.inventory.model import Inventory, ReportPaths, RunSettings
+from scanner.inventory.model import Cluster, Inventory, ReportPaths, RunSettings
 from scanner.inventory.products import Product, products
 from scanner.inventory.transport_keys import TRANSPORTS
 from scanner.inventory.values import Problems, read_keys, read_table, shown, unknown_key
+from scanner.inventory.waivers import LISTS, Accepted, Surveyed, read_accepted
+from scanner.prepare import known_checks
 
 MOST_BYTES = 16 * 1024 * 1024
 """A larger file is no inventory."""
 
 _TABLES = ("defaults", "clusters", "run", "reports")
+_ABSENT = "there is no such file; `preflight init` writes one to start from"
 _SYNTAX_ADVICE = (
     ("Unescaped '\\'", "put a text with backslashes in single quotes, like 'CORP\\name'"),
     ("hex value", "put a text with backslashes in single quotes, like 'CORP\\name'"),
@@ -53,9 +57,11 @@ def parse_inventory(text: str, path: Path, extra: Sequence[Product] = ()) -> Inv
     table = _parse_toml(text, path)
     problems = Problems()
     for name, value in table.items():
+        if name in LISTS:
+            continue
         if name not in _TABLES:
             advice = "; a node belongs in a cluster: [clusters.CLUSTER.nodes.NODE]" if name == "nodes" else ""
-            unknown_key(name, (name,), _TABLES, problems, advice=advice)
+            unknown_key(name, (name,), (*_TABLES, *LISTS), problems, advice=advice)
         else:
             read_table(value, (name,), problems)
     tables: dict[str, dict[str, Any]] = {
@@ -71,14 +77,49 @@ def parse_inventory(text: str, path: Path, extra: Sequence[Product] = ()) -> Inv
     run = read_keys(tables["run"], by_name(RUN), ("run",), problems)
     reports = read_keys(tables["reports"], by_name(REPORTS), ("reports",), problems)
     _check_reports(reports, problems)
+    accepted = Accepted()
+    if any(name in table for name in LISTS):
+        accepted = read_accepted(table, _surveyed(_node_names(tables["clusters"]), clusters), problems)
     if problems.found:
         raise InventoryError(str(path), problems.found)
     settings: dict[str, Any] = run
     paths: dict[str, Any] = reports
-    return Inventory(path, clusters, RunSettings(**settings), ReportPaths(**paths))
+    return Inventory(
+        path, clusters, RunSettings(**settings), ReportPaths(**paths), accepted.waivers, accepted.attestations
+    )
 
 
-def _read(path: Path) -> str:
+def with_waivers(inventory: Inventory, path: Path) -> Inventory:
+    """The inventory with the waivers and attestations of the file at `path` added to its own.
+
+    Raises InventoryError with all problems of that file.
+    """
+    table = _parse_toml(_read(path, "there is no such file of waivers"), path)
+    problems = Problems()
+    for name in table:
+        if name not in LISTS:
+            unknown_key(name, (name,), LISTS, problems)
+    names = {cluster.name: [node.name for node in cluster.nodes] for cluster in inventory.clusters}
+    earlier = Accepted(inventory.waivers, inventory.attestations)
+    around = _surveyed(names, inventory.clusters)
+    accepted = read_accepted(table, around, problems, earlier=earlier, file=path.name)
+    if problems.found:
+        raise InventoryError(str(path), problems.found)
+    return replace(inventory, waivers=accepted.waivers, attestations=accepted.attestations)
+
+
+def _surveyed(nodes: Mapping[str, Sequence[str]], clusters: Sequence[Cluster]) -> Surveyed:
+    checks, _, loaded = known_checks()
+    return Surveyed(nodes, clusters, {check.id: check for check in checks}, complete=not loaded.failures)
+
+
+def _node_names(clusters: Mapping[str, Any]) -> dict[str, list[str]]:
+    """What is written, whether it can be used or not: a node with a wrong port is there all the same."""
+    nodes = {name: table.get("nodes") if isinstance(table, dict) else None for name, table in clusters.items()}
+    return {name: list(written) if isinstance(written, dict) else [] for name, written in nodes.items()}
+
+
+def _read(path: Path, absent: str = _ABSENT) -> str:
     def refuse(message: str) -> InventoryError:
         return InventoryError(str(path), [Problem("", message)])
 
@@ -86,7 +127,7 @@ def _read(path: Path) -> str:
         with path.open("rb") as file:
             data = file.read(MOST_BYTES + 1)
     except FileNotFoundError:
-        raise refuse("there is no such file; `preflight init` writes one to start from") from None
+        raise refuse(absent) from None
     except IsADirectoryError:
         raise refuse("this is a folder; name the inventory file in it") from None
     except PermissionError:

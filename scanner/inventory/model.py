@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from checks.acceptance import Attestation, Waiver
 from scanner.secrets import Secret
 
 
@@ -135,3 +136,7 @@ class Inventory:
     clusters: tuple[Cluster, ...]
     run: RunSettings = field(default_factory=RunSettings)
     reports: ReportPaths = field(default_factory=ReportPaths)
+    waivers: tuple[Waiver, ...] = ()
+    """Findings that are accepted; expired ones too."""
+    attestations: tuple[Attestation, ...] = ()
+    """What people vouch for; expired ones too."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from scanner.inventory.key import ENV_NAME, NAMES, TEXT, Key, by_name
-from scanner.inventory.keys import CLUSTER, NODE, OPTIONS, REPORTS, RULE, RUN
+from scanner.inventory.keys import ATTESTATION, CLUSTER, NODE, OPTIONS, REPORTS, RULE, RUN, WAIVER
 from scanner.inventory.products import Product, products
 from scanner.inventory.transport_keys import TRANSPORTS
 
@@ -46,6 +46,11 @@ def inventory_schema(extra: Sequence[Product] = ()) -> dict[str, object]:
             },
             "run": _table(RUN, "Defaults of the command line's options."),
             "reports": _table(REPORTS, "Files that a plain scan writes, relative to the working directory."),
+            "waivers": _list(
+                _table(WAIVER) | {"anyOf": [{"required": ["cluster"]}, {"required": ["node"]}]},
+                "Findings that somebody accepts for a while.",
+            ),
+            "attestations": _list(_table(ATTESTATION), "What people vouch for because no probe can see it."),
         },
     }
 
@@ -142,6 +147,10 @@ def _rules() -> Schema:
     }
 
 
+def _list(table: Schema, description: str) -> Schema:
+    return {"description": description, "type": "array", "items": table}
+
+
 def _table(
     keys: Iterable[Key], description: str = "", also: Schema | None = None, required: tuple[str, ...] = ()
 ) -> Schema:
@@ -170,6 +179,9 @@ def _table(
 def _value(key: Key) -> Schema:
     description = key.doc + (f" Left out: {key.otherwise}." if key.otherwise else "")
     schema: Schema = {"description": description}
+    if key.kind == "date":
+        # Editors hand a TOML date to their JSON Schema as the text that it is written as.
+        return schema | {"type": "string", "format": "date", "pattern": _whole("[0-9]{4}-[0-9]{2}-[0-9]{2}")}
     if key.kind == "texts":
         schema |= {"type": "array", "minItems": 1, "uniqueItems": True, "items": {"type": "string"}}
     else:

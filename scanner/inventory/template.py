@@ -5,9 +5,10 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 
 from scanner.inventory.key import Key, by_name
-from scanner.inventory.keys import CLUSTER, NODE, OPTIONS, REPORTS, RULE, RUN
+from scanner.inventory.keys import ATTESTATION, CLUSTER, NODE, OPTIONS, REPORTS, RULE, RUN, WAIVER
 from scanner.inventory.products import CHEF_BACKEND, SECRET_SERVER, Product
 from scanner.inventory.transport_keys import SSH, WINRM
 
@@ -39,6 +40,17 @@ How the nodes are reached. Every key of [defaults.winrm] and [defaults.ssh] may 
 node, for that one alone: the node's own value comes first, then its cluster's, then the default here.
 """
 
+_WAIVERS = """\
+Findings that somebody accepts for a while. Until the day that is set here they do not count, and every report shows
+who accepts them and why. Only fail and warn can be waived; after that day they count again. One block each, as many as
+needed.
+"""
+
+_ATTESTATIONS = """\
+What no probe can see, and somebody vouches for. Every report shows it; it changes no check's result. Once it has
+expired, it is a warning.
+"""
+
 _NODE_AGAIN = """\
 Any key of [defaults.{transport}] may stand here, too, for this node alone.
 """
@@ -59,6 +71,8 @@ def template() -> str:
             _chef_backend(),
             _table("run", "Defaults of the command line's options.", RUN, {}),
             _table("reports", "What a plain scan writes, in the folder that it is started in.", REPORTS, reports),
+            _switched_off("[waivers]", _WAIVERS, WAIVER, {}),
+            _switched_off("[attestations]", _ATTESTATIONS, ATTESTATION, {}),
         ],
     )
 
@@ -148,8 +162,13 @@ def _overrides(name: str) -> str:
         "`preflight explain` lists a check's rules."
     )
     values = {"reason": "4.8 comes in the same window, change 4711", "effect": "warn"}
+    return _switched_off(name, about, RULE, values)
+
+
+def _switched_off(name: str, about: str, keys: Sequence[Key], values: Mapping[str, object]) -> str:
+    """A table that is off as a whole, with all its keys."""
     lines = [_comment(about), f"#[{name}]\n"]
-    for key in RULE:
+    for key in keys:
         lines.append(_comment(f"{key.doc} {_explained(key)}"))
         lines.append(f"#{key.name} = {toml_value(values.get(key.name, _sample(key)))}\n")
     return "".join(lines)
@@ -183,6 +202,8 @@ def toml_value(value: object) -> str:
         return str(value).lower()
     if isinstance(value, int | float):
         return f"{value:g}"
+    if isinstance(value, date):
+        return value.isoformat()
     if isinstance(value, tuple | list):
         return f"[{', '.join(toml_value(item) for item in value)}]"
     text = str(value)

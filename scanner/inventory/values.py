@@ -7,12 +7,20 @@ import ipaddress
 import math
 import re
 from collections.abc import Iterable, Mapping
+from datetime import date, datetime
 
 from scanner.errors import Problem
 from scanner.inventory.key import HOST, NAMES, NAMES_EXPECTED, Key
 from scanner.inventory.keys import SECTIONS
 
 Place = tuple[str, ...]
+
+
+class Verbatim(str):
+    """A part of a place that needs no quotes whatever is in it, such as `waivers[2]`."""
+
+    __slots__ = ()
+
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _LITERAL_SECRETS = ("password", "passphrase", "passwd", "pass", "pwd", "secret")
@@ -26,6 +34,7 @@ _EXPECTED = {
     "number": "a number",
     "boolean": "true or false",
     "texts": 'a list of strings such as ["web"]',
+    "date": "a date such as 2026-12-31",
 }
 
 
@@ -47,7 +56,8 @@ class Problems:
 
 def dotted(place: Place) -> str:
     """`place` as TOML would write it; names that need quotes have them."""
-    return ".".join(part if _BARE.fullmatch(part) else _quoted(part) for part in place)
+    bare = (isinstance(part, Verbatim) or _BARE.fullmatch(part) for part in place)
+    return ".".join(part if plain else _quoted(part) for part, plain in zip(place, bare, strict=True))
 
 
 def _quoted(text: str) -> str:
@@ -103,6 +113,7 @@ def _mistyped(key: Key, value: object) -> str:
         "number": isinstance(value, int | float) and not isinstance(value, bool),
         "boolean": isinstance(value, bool),
         "texts": isinstance(value, list) and all(isinstance(item, str) for item in value),
+        "date": isinstance(value, date) and not isinstance(value, datetime),
     }[key.kind]
     if fits:
         return ""
@@ -111,7 +122,9 @@ def _mistyped(key: Key, value: object) -> str:
         advice = f"; write [{shown(value)}]"
     elif key.kind in ("text", "path") and isinstance(value, int | float):
         advice = "; put it in quotes"
-    elif isinstance(value, str) and re.fullmatch(r"\s*([0-9.]+|true|false)\s*", value):
+    elif key.kind == "date" and isinstance(value, datetime):
+        advice = "; leave the time out"
+    elif isinstance(value, str) and re.fullmatch(r"\s*([0-9.]+|true|false|\d{4}-\d{2}-\d{2})\s*", value):
         advice = "; write it without quotes"
     found = "a list that holds something else" if key.kind == "texts" and isinstance(value, list) else type_of(value)
     return f"expected {_EXPECTED[key.kind]}, found {found}{advice}"
@@ -189,7 +202,9 @@ def unknown_key(name: str, place: Place, known: Iterable[str], problems: Problem
         )
         return
     names = sorted(known)
-    stands = [where for where, table in SECTIONS.items() if any(key.name == name for key in table)]
+    # The lists have keys such as `cluster` and `node`, which elsewhere are slips for other words.
+    tables = [(where, table) for where, table in SECTIONS.items() if not where.startswith("[[")]
+    stands = [where for where, table in tables if any(key.name == name for key in table)]
     belongs = f"; it belongs in {' or '.join(stands)}" if stands else ""
     hint = advice or belongs or did_you_mean(name, names) or f"; known here: {', '.join(names)}"
     problems.add(place, f"unknown key{hint}")
