@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from checks import connectivity, disk_space, stepping_stone
+from checks import clock_skew, connectivity, disk_space, stepping_stone
 from checks.check import Check
 from checks.chef_backend import (
     cluster_status,
@@ -40,6 +40,7 @@ from checks.secret_server import (
 BUILTIN: tuple[Check, ...] = (
     connectivity.CHECK,
     disk_space.CHECK,
+    clock_skew.CHECK,
     sql_server_version.CHECK,
     windows_version.CHECK,
     dotnet_framework.CHECK,

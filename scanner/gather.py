@@ -10,12 +10,14 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
 
+from checks.clock_facts import ClockSample
 from checks.facts import Contact, Unknown
+from scanner.clock import now_s
 from scanner.errors import NodeError, ProtocolError
 from scanner.inventory.model import Node
-from scanner.probes.probe import LANGUAGE, Answer, Probe, UnreadableError
+from scanner.probes.probe import LANGUAGE, Answer, Probe, Stamps, UnreadableError
 from scanner.redaction import eraser
-from scanner.transports.protocol import Limits, Transport, Usage
+from scanner.transports.protocol import Limits, Moments, Transport, Usage
 
 _ANSWER_SHARE = 0.15
 """Share of a node's time that is kept for its answer's way home: the script stops asking before its deadline."""
@@ -45,6 +47,8 @@ class NodeAnswers:
     hint: str = ""
     usage: Usage = field(default_factory=Usage)
     seconds: float = 0.0
+    clock: ClockSample | None = None
+    """None where the node did not say the time both when it began and when it had ended."""
 
 
 def ask(call: NodeCall, gate: AbstractContextManager[object] | None = None) -> NodeAnswers:
@@ -80,6 +84,7 @@ def _converse(
     failure: NodeError | None = None
     transport: Transport | None = None
     output = b""
+    before_s = now_s()
     try:
         if node.transport == "ssh":
             from scanner.probes import sh_batch as batch
@@ -93,7 +98,7 @@ def _converse(
                 sudo=bool(node.ssh and node.ssh.sudo),
                 probe_bytes=limits.probe_bytes,
             )
-            transport, parse = SshTransport(node, limits, gate=gate), batch.parse
+            transport, parse, stamps = SshTransport(node, limits, gate=gate), batch.parse, batch.stamps
         else:
             from scanner.probes import powershell_batch
             from scanner.transports.winrm import WinrmTransport
@@ -101,7 +106,8 @@ def _converse(
             script = powershell_batch.compose(
                 probes, nonce=nonce, budget_s=budget_s, options=node.options, probe_bytes=limits.probe_bytes
             )
-            transport, parse = WinrmTransport(node, limits, gate=gate), powershell_batch.parse
+            transport = WinrmTransport(node, limits, gate=gate)
+            parse, stamps = powershell_batch.parse, powershell_batch.stamps
         output = transport.run(script)
     except NodeError as error:
         failure, output = error, error.partial
@@ -113,9 +119,11 @@ def _converse(
             with suppress(Exception):
                 transport.close()
     answers: dict[str, Answer | Unknown] = {}
+    clock: ClockSample | None = None
     try:
         if transport:
             answers = parse(output, nonce=nonce, probe_ids=ids)
+            clock = _clock(stamps(output, nonce=nonce), transport.moments, before_s)
     except Exception as defect:  # noqa: BLE001  whatever a hostile answer provokes stays this node's
         failure = failure or ProtocolError(
             f"its answer cannot be taken apart: {type(defect).__name__}: {defect}",
@@ -139,7 +147,17 @@ def _converse(
         failure=hide(str(failure)) if failure else None,
         hint=hide(failure.hint) if failure else "",
         usage=transport.usage if transport else Usage(),
+        clock=clock,
     )
+
+
+def _clock(stamps: Stamps | None, moments: Moments, before_s: float) -> ClockSample | None:
+    """The node's stamps between the scanner's; `before_s` is when the transport had not begun yet."""
+    if stamps is None:
+        return None
+    sent_s = before_s if moments.sent_s is None else moments.sent_s
+    received_s = now_s() if moments.received_s is None else moments.received_s
+    return ClockSample(sent_s, stamps.begun_s, stamps.ended_s, received_s, stamps.resolution_s)
 
 
 def _hidden(answer: Answer | Unknown, hide: Callable[[str], str]) -> Answer | Unknown:
@@ -180,7 +198,10 @@ def _ask_tds(said: NodeAnswers, probe: Probe, node: Node, limits: Limits) -> Nod
 
 
 def read_facts(said: NodeAnswers, probes: Sequence[Probe]) -> dict[type, object]:
-    """Facts from answers, each with `Unknown` where it could not be read; and the `Contact` that is always there."""
+    """Facts from answers, each with `Unknown` where it could not be read.
+
+    `Contact` and `ClockSample` come of the conversation itself, whatever was asked.
+    """
     facts: dict[type, object] = {}
     for probe in probes:
         answer = said.answers.get(probe.id)
@@ -189,6 +210,11 @@ def read_facts(said: NodeAnswers, probes: Sequence[Probe]) -> dict[type, object]
         for kind, reader in probe.readers:
             if isinstance(facts.get(kind, Unknown("")), Unknown):
                 facts[kind] = _read(probe, reader, answer)
+    facts[ClockSample] = said.clock or (
+        Unknown("not answered (see connectivity)", unanswered=True)
+        if said.failure
+        else Unknown("the node did not say what time it is")
+    )
     asked = [probe for probe in probes if probe.id in said.answers]
     unanswered = tuple(probe.id for probe in asked if isinstance(said.answers[probe.id], Unknown))
     facts[Contact] = Contact(

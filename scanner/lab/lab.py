@@ -195,6 +195,7 @@ class Lab:
             probes=self._probes,
             fault=node.fault if node.fault in SERVER_FAULTS else "",
             slow=node.slow,
+            clock=node.linux.date,
         )
         running.server = starting.enter_context(server)
         running.inventory["port"] = server.port

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from scanner.clock import now_s
 from scanner.lab.chef import Backend, CommandOutput
 from scanner.lab.tables import choice, get, known_keys, subtable, texts
 from scanner.probes.chef_node_readers import BACKEND_SECRETS, FRONTEND_SECRETS
@@ -16,7 +17,7 @@ _DAY_S = 86_400
 _KEYS = (
     *("package", "manager", "manifest", "installed_days_ago", "staged", "staged_version"),
     *("secrets", "secrets_mode", "strays", "config", "leader_answer", "migration_level", "down", "drbd"),
-    *("disk_gb", "free_mb", "file_system"),
+    *("disk_gb", "free_mb", "file_system", "ahead_s", "whole_seconds"),
 )
 
 
@@ -31,7 +32,8 @@ class LinuxNode:
     (paths of copies); `disk_gb`, `free_mb`, `file_system` (the type of the one that holds the product's folders).
     `config`: settings beside the usual ones ("" takes one away); `leader_answer` ("200", "503", "000"). On frontends
     `package` is that of Chef Infra Server, and there are `migration_level` and `down` (services that do not run),
-    `drbd` (lines that the probe of that name prints).
+    `drbd` (lines that the probe of that name prints). `ahead_s`: seconds by which the clock is ahead (or, negative,
+    behind); `whole_seconds`: its `date` knows no fractions.
     """
 
     package: str = ""
@@ -51,6 +53,13 @@ class LinuxNode:
     disk_gb: int = 100
     free_mb: int = 60_000
     file_system: str = "xfs"
+    ahead_s: float = 0.0
+    whole_seconds: bool = False
+
+    def date(self) -> str:
+        """What `date` prints, seconds since 1970."""
+        time_s = now_s() + self.ahead_s
+        return str(int(time_s)) if self.whole_seconds else f"{time_s:.9f}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +100,8 @@ def read_linux(table: Mapping[str, object], place: str) -> LinuxNode:
         disk_gb=get(table, "disk_gb", 100, place),
         free_mb=get(table, "free_mb", 60_000, place),
         file_system=get(table, "file_system", "xfs", place),
+        ahead_s=get(table, "ahead_s", 0.0, place),
+        whole_seconds=get(table, "whole_seconds", False, place),
     )
 
 

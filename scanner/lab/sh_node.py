@@ -20,6 +20,8 @@ _HEAD = re.compile(
 _FIRST_PROBE = "\npf_probe "
 _ASSIGNMENT = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)=(?P<value>.*); export (?P=name)\n", re.DOTALL)
 _TIMED_OUT = 124
+_START = "start"
+"""Stands among the slow probes for the starting of the shell itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,17 +79,23 @@ def _options(text: str, probe: Probe) -> dict[str, str]:
 
 
 class ShNode:
-    """Answers the batch as the real script would where the commands print what `answers` says."""
+    """Answers the batch as the real script would where the commands print what `answers` says.
+
+    `clock` is what `date` prints there: seconds since 1970, with a fraction or without.
+    """
 
     def __init__(
         self,
         known: Mapping[str, Probe],
         answers: Callable[[str, bool], CommandOutput],
         slow: Mapping[str, float],
+        *,
+        clock: Callable[[], str],
     ) -> None:
         self._known = known
         self._answers = answers
         self._slow = slow
+        self._clock = clock
 
     def run(self, script: bytes, *, wait: Callable[[float], object], non_utf8: bool = False) -> Iterator[bytes | int]:
         """The output in the pieces in which it would come, then the exit code. `wait` spends seconds."""
@@ -97,6 +105,8 @@ class ShNode:
             yield REFUSED
             return
         spent_s = 0.0
+        wait(self._slow.get(_START, 0.0))
+        yield f"\n{batch.nonce} clock begun {self._clock()}\n".encode()
         for probe in batch.probes:
             left_s = int(batch.budget_s - spent_s)
             if left_s < 1:
@@ -116,5 +126,6 @@ class ShNode:
                 output, code = b"", _TIMED_OUT
             yield output[: batch.probe_bytes + 1]
             yield f"\n{batch.nonce} end {probe.id} {code}\n".encode()
+        yield f"\n{batch.nonce} clock ended {self._clock()}\n".encode()
         yield f"\n{batch.nonce} done\n".encode()
         yield 0

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Self
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from scanner.clock import now_s
 from scanner.lab import sh_node
 from scanner.lab.chef import CommandOutput
 from scanner.lab.listener import Listener
@@ -88,7 +89,8 @@ class SshServer:
     """Listens on a free loopback port (`port`) with a host key of its own (`host_key`).
 
     `answers` gives each probe's output by its id and whether it ran under sudo; `probes` are those it may be sent.
-    `slow` holds the seconds that a probe takes. Raises ValueError for an unknown fault.
+    `slow` holds the seconds that a probe takes, or the shell before the first (`start`); `clock` gives what `date`
+    prints. Raises ValueError for an unknown fault.
     """
 
     def __init__(
@@ -99,13 +101,14 @@ class SshServer:
         probes: Iterable[Probe],
         fault: str = "",
         slow: Mapping[str, float] | None = None,
+        clock: Callable[[], str] = lambda: f"{now_s():.9f}",
         babble_bytes: int = 50_000_000,
     ) -> None:
         if fault and fault not in SERVER_FAULTS:
             raise ValueError(f"no SSH server fault {fault!r}; there are: {', '.join(SERVER_FAULTS)}")
         self._login = login
         self._node = sh_node.ShNode(
-            {probe.id: probe for probe in probes if probe.language == "sh"}, answers, slow or {}
+            {probe.id: probe for probe in probes if probe.language == "sh"}, answers, slow or {}, clock=clock
         )
         self._fault = fault
         self._babble_bytes = babble_bytes

@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+from scanner.clock import now_s
 from scanner.lab.windows_files import FILE_EMULATIONS
 from scanner.lab.windows_host_probes import HOST_EMULATIONS
 from scanner.lab.windows_machine import AccessError, File, Machine
@@ -21,7 +22,8 @@ __all__ = ["AccessError", "File", "Machine", "MachineError", "run_script"]
 
 _GARBAGE = b"\xff\xfe\x00#< CLIXML\r\n\x1b[31m\x80\x81 <Objs>" + bytes(range(256)) * 4
 _PROBE_MS = 3
-_EMULATIONS = {**EMULATIONS, **FILE_EMULATIONS}
+_TICKS_1970 = 621_355_968_000_000_000
+_CLOCK_STEP_S = 0.0156
 _EMULATIONS = {**EMULATIONS, **FILE_EMULATIONS, **HOST_EMULATIONS}
 
 
@@ -39,12 +41,15 @@ def run_script(
     mark = parameters.nonce
     if machine.language_mode != "FullLanguage":
         return ProcessOutput(f"{mark}:mode:{machine.language_mode}:{mark}\r\n".encode())
+    begun = _ticks(machine)
     answers = _answers(parameters, machine, sleep)
     whole = {
         "powershell": machine.powershell,
         "clr": "2.0.50727.5420" if machine.powershell.startswith("2.") else "4.0.30319.42000",
         "mode": machine.language_mode,
         "budget_ms": parameters.budget_ms,
+        "begun": begun,
+        "ended": _ticks(machine),
         "probes": answers,
     }
     text = json.dumps(whole).encode()
@@ -58,6 +63,12 @@ def run_script(
     elif machine.frame != "empty":
         stdout += line
     return ProcessOutput(stdout)
+
+
+def _ticks(machine: Machine) -> int:
+    """[DateTime]::UtcNow.Ticks: 100 ns since the year 1, in the steps in which Windows tells the time."""
+    steps = (now_s() + machine.ahead_s) // _CLOCK_STEP_S
+    return _TICKS_1970 + int(steps * _CLOCK_STEP_S * 10_000_000)
 
 
 def _recomposed(parameters: Parameters, probes: Sequence[Probe]) -> str | None:

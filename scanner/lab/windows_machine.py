@@ -70,6 +70,8 @@ class Machine:
     """Fixed drives: name, bytes in all, bytes free."""
     outbound: Mapping[str, str] = field(default_factory=dict)
     """HOST:PORT to how a connection from there ends: silent, refused or unresolved; any other host is reached."""
+    ahead_s: float = 0.0
+    """Seconds by which its clock is ahead of the real one; negative: behind."""
     powershell: str = "5.1.17763.1"
     language_mode: str = "FullLanguage"
     slow: Mapping[str, float] = field(default_factory=dict)
@@ -120,6 +122,7 @@ class Machine:
             below it.
         `files`: `'C:\...' = {text, sha256, version, attributes, size, state, hidden}`, a string for `text`, or
             false to take a file away. `folders`: paths of empty folders.
+        `ahead_s`: seconds by which its clock is ahead (or, negative, behind).
         `environment`: variables beside SystemDrive, SystemRoot, windir, ProgramFiles.
         `language_mode`: "ConstrainedLanguage" for a locked-down PowerShell.
         `slow`: `probe-id = seconds` really spent; `errors`: `probe-id = "text"`; `canned`: `probe-id = value`.

@@ -41,7 +41,7 @@ _DOTNET = {
 _PRODUCT_TYPES = {1: "WinNT", 2: "LanmanNT", 3: "ServerNT"}
 _SQL_PREFIX = {"9": "MSSQL", "10": "MSSQL10"}
 
-_REST = ("language_mode", "slow", "errors", "canned", "noise", "frame")
+_REST = ("ahead_s", "language_mode", "slow", "errors", "canned", "noise", "frame")
 _OTHERS = (
     *("windows", "product_type", "powershell", "dotnet", "sql", "app_version", "web_root", "web_dir"),
     *(
@@ -98,6 +98,8 @@ def read_table(table: Mapping[str, object]) -> Recorded:
     )
     if table.get("frame", "") not in _FRAMES:
         raise MachineError(f"frame: {table['frame']!r} is none of {', '.join(_FRAMES[1:])}")
+    if type(table.get("ahead_s", 0)) not in (int, float):
+        raise MachineError(f"ahead_s: expected a number of seconds, not {table['ahead_s']!r}")
     _windows(recorded, table)
     _dotnet(recorded, table.get("dotnet", "4.8"))
     for number, row in enumerate(_array(table, "sql")):

@@ -1,8 +1,9 @@
 """All PowerShell probes of a node as one script, and its one-line answer taken apart again.
 
 The script is the parameters, then the fixed parts under `powershell/`, then one block per probe. Its answer is one
-line `NONCE:gzip:BASE64:NONCE`, where BASE64 is the gzip of `{"powershell", "clr", "mode", "budget_ms", "probes": {…}}`
-and each probe, by its id, has one of `value`, `error`, `cut` (the head of a value larger than the cap) or `late`.
+line `NONCE:gzip:BASE64:NONCE`, where BASE64 is the gzip of `{"powershell", "clr", "mode", "budget_ms", "begun",
+"ended", "probes": {…}}`. Begun and ended are by the node's clock, in ticks (100 ns since the year 1). Each probe, by
+its id, has one of `value`, `error`, `cut` (the head of a value larger than the cap) or `late`.
 `plain` in the place of `gzip` is the JSON itself; `mode` says that PowerShell's language mode forbids the script.
 """
 
@@ -18,9 +19,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import resources
+from typing import Any
 
 from checks.facts import Unknown
-from scanner.probes.probe import Answer, Probe
+from scanner.probes.probe import Answer, Probe, Stamps
 
 PARTS = ("guard.ps1", "accessors.ps1", "prelude.ps1", "iis.ps1", "roots.ps1")
 """What every script holds, in this order."""
@@ -28,6 +30,10 @@ PARTS = ("guard.ps1", "accessors.ps1", "prelude.ps1", "iis.ps1", "roots.ps1")
 MAX_JSON_BYTES = 8 * 1024 * 1024
 """An answer that unpacks to more than this is taken for an attack: Python's lists need up to 25 times as much."""
 
+_TICKS_1970 = 621_355_968_000_000_000
+_TICKS_A_SECOND = 10_000_000
+_CLOCK_STEP_S = 0.016
+"""Windows tells the time in steps of up to 15.6 ms."""
 _NONCE = re.compile(r"[0-9A-Za-z]{8,64}")
 _DAY_MS = 86_400_000
 _OPTION_NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -137,17 +143,32 @@ def parse(output: bytes, *, nonce: str, probe_ids: Sequence[str]) -> dict[str, A
     with exit code 1 and the error as output; a value is an Answer whose output is the value as JSON.
     """
     try:
-        probes, budget_ms = _unpack(output, nonce)
+        whole = _unpack(output, nonce)
     except _BadFrameError as error:
         return dict.fromkeys(probe_ids, Unknown(str(error)))
+    probes, budget_ms = whole["probes"], whole.get("budget_ms")
     return {probe_id: _answer(probes, probe_id, budget_ms) for probe_id in probe_ids}
+
+
+def stamps(output: bytes, *, nonce: str) -> Stamps | None:
+    """What the node's clock said when the script began and when it ended; None where it did not say both."""
+    try:
+        whole = _unpack(output, nonce)
+    except _BadFrameError:
+        return None
+    times = [whole.get("begun"), whole.get("ended")]
+    begun_s, ended_s = (
+        (ticks - _TICKS_1970) / _TICKS_A_SECOND if isinstance(ticks, int) and 0 < ticks < 2**62 else None
+        for ticks in times
+    )
+    return None if begun_s is None or ended_s is None else Stamps(begun_s, ended_s, _CLOCK_STEP_S)
 
 
 class _BadFrameError(Exception):
     pass
 
 
-def _unpack(output: bytes, nonce: str) -> tuple[Mapping[str, object], object]:
+def _unpack(output: bytes, nonce: str) -> Mapping[str, Any]:
     mark = re.escape(nonce.encode())
     squeezed = output.translate(None, b" \t\r\n\0")
     frame = re.search(mark + rb":(gzip|plain|mode):([0-9A-Za-z+/=]*):" + mark, squeezed)
@@ -168,7 +189,7 @@ def _unpack(output: bytes, nonce: str) -> tuple[Mapping[str, object], object]:
         raise _BadFrameError(f"the node's answer is damaged: {why}") from None
     if not isinstance(whole, dict) or not isinstance(whole.get("probes"), dict):
         raise _BadFrameError("the node's answer is damaged: it holds no probes")
-    return whole["probes"], whole.get("budget_ms")
+    return whole
 
 
 def _no_frame(output: bytes, *, begun: bool) -> str:

@@ -27,6 +27,16 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Stamps:
+    """What a node's own clock said when its script began and when it ended; seconds since 1970 UTC."""
+
+    begun_s: float
+    ended_s: float
+    resolution_s: float = 0.0
+    """How much later than it says each of them may have been: 1.0 for whole seconds."""
+
+
+@dataclass(frozen=True, slots=True)
 class Probe:
     """One question to a node.
 

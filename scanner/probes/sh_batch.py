@@ -3,10 +3,12 @@
 The output is a row of frames, each on lines of its own; the nonce is new for every conversation, so no answer can
 imitate one:
 
+    NONCE clock begun TIME          the node's clock, seconds since 1970, with a fraction where its `date` knows one
     NONCE begin ID SECONDS BYTES    seconds it may take, and most bytes of it that count
     ...what the probe printed...
     NONCE end ID EXIT               124: its time was up
     NONCE late ID                   not asked, the budget was used up
+    NONCE clock ended TIME
     NONCE done
 """
 
@@ -17,7 +19,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 
 from checks.facts import Unknown
-from scanner.probes.probe import Answer, Probe
+from scanner.probes.probe import Answer, Probe, Stamps
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _TIMED_OUT = 124
@@ -33,6 +35,11 @@ _TIMED_OUT = 124
 _DRIVER = r"""
 pf_clock() {
     if read -r pf_now pf_rest </proc/uptime; then pf_now=${pf_now%%.*}; else pf_now=$(date +%s); fi 2>/dev/null
+}
+pf_stamp() {
+    pf_time=$(date +%s.%N)
+    case $pf_time in *[!0-9.]* | *. | '') pf_time=$(date +%s) ;; esac
+    printf '\n%s clock %s %s\n' "$pf_nonce" "$1" "$pf_time"
 }
 pf_cut() { if [ "$pf_head" ]; then head -c "$((pf_bytes + 1))"; else cat; fi; }
 pf_relay() { if [ "$pf_timeout" ]; then $pf_timeout "$((pf_left + 2))" cat; else cat; fi; }
@@ -57,6 +64,7 @@ LC_ALL=C
 PATH="${PATH:+$PATH:}/usr/local/sbin:/usr/sbin:/sbin:/opt/chef-backend/bin:/opt/opscode/bin"
 [ "$(id -u)" != 0 ] || SUDO=
 export LC_ALL PATH SUDO
+pf_stamp begun 2>/dev/null
 cd /
 pf_head= pf_timeout=
 if printf x | head -c 1; then pf_head=y; fi >/dev/null 2>&1
@@ -93,7 +101,7 @@ def compose(
         asked.append(f"pf_probe {shlex.quote(probe.id)} {max(1, int(probe.timeout_s))} {shlex.quote(script)}")
     # Braces: the shell runs nothing before it has read the whole, so half a script does nothing.
     body = "\n".join([*lines, _DRIVER.strip(), *asked])
-    return f"{{\n{body}\nprintf '\\n%s done\\n' \"$pf_nonce\"\nexit 0\n}}\n"
+    return f"{{\n{body}\npf_stamp ended 2>/dev/null\nprintf '\\n%s done\\n' \"$pf_nonce\"\nexit 0\n}}\n"
 
 
 def _assignments(probe: Probe, options: Mapping[str, object]) -> str:
@@ -146,6 +154,18 @@ def parse(output: bytes, *, nonce: str, probe_ids: Sequence[str]) -> dict[str, A
     else:
         missing = _strange(output)
     return {probe_id: answers.get(probe_id, Unknown(missing)) for probe_id in probe_ids}
+
+
+def stamps(output: bytes, *, nonce: str) -> Stamps | None:
+    """What the node's clock said when the batch began and when it ended; None where it did not say both."""
+    frame = re.compile(
+        rb"(?:\A|\n)" + re.escape(nonce.encode()) + rb" clock (begun|ended) (\d{1,11})(\.\d{1,9})?\r?(?=\n)"
+    )
+    said = {found[1]: found for found in frame.finditer(output)}
+    if len(said) < len(("begun", "ended")):
+        return None
+    begun_s, ended_s = (float(said[name][2] + (said[name][3] or b"")) for name in (b"begun", b"ended"))
+    return Stamps(begun_s, ended_s, 0.0 if all(found[3] for found in said.values()) else 1.0)
 
 
 def _answer(body: bytes, begin: re.Match[bytes], end: re.Match[bytes]) -> Answer | Unknown:

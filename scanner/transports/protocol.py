@@ -29,10 +29,24 @@ class Usage:
     """HTTP requests sent; 0 over SSH."""
 
 
+@dataclass(slots=True)
+class Moments:
+    """When the conversation went there and back, by `scanner.clock.now_s`; the closer together, the better.
+
+    What a transport leaves at None, the gathering takes from before and after the whole `run`.
+    """
+
+    sent_s: float | None = None
+    """Before the script was there in full, so that nothing of it can have run."""
+    received_s: float | None = None
+    """After the last of its output had arrived."""
+
+
 class Transport(Protocol):
     """An open or openable door to one node. Not thread safe; one per node."""
 
     usage: Usage
+    moments: Moments
 
     def run(self, script: str) -> bytes:
         """Run the batched `script` in the node's shell and give its output. Called once.

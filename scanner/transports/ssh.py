@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 
 import paramiko
 
+from scanner.clock import now_s
 from scanner.errors import (
     AnswerTooLargeError,
     ConnectionLostError,
@@ -24,7 +25,7 @@ from scanner.errors import (
 )
 from scanner.inventory.model import Node, SshSettings
 from scanner.transports.deadline import Deadline
-from scanner.transports.protocol import Limits, Usage
+from scanner.transports.protocol import Limits, Moments, Usage
 from scanner.transports.ssh_client import FOR_EVER_S, Client
 from scanner.transports.ssh_config import Hop, route
 from scanner.transports.ssh_errors import Phase, translate
@@ -53,6 +54,7 @@ class SshTransport:
 
     def __init__(self, node: Node, limits: Limits, *, gate: AbstractContextManager[object] | None = None) -> None:
         self.usage = Usage()
+        self.moments = Moments()
         self._host = node.host
         self._settings = node.ssh or SshSettings()
         self._limits = limits
@@ -231,10 +233,14 @@ class SshTransport:
                 raise
             raise RefusedError(f"{self._place} refuses to run commands", hint=_HINT_ACCOUNT) from error
         with suppress(OSError):  # a shell that ended early has said why
-            channel.sendall(script)
+            # No shell runs a script in braces before the line end behind them, however slowly the rest travels.
+            channel.sendall(script[:-1])
+            self.moments.sent_s = now_s()
+            channel.sendall(script[-1:])
             channel.shutdown_write()
         size = 0
         while chunk := channel.recv(_CHUNK):
+            self.moments.received_s = now_s()
             self._output.append(chunk)
             size += len(chunk)
             if size > self._limits.answer_bytes:

@@ -9,6 +9,7 @@ import time
 from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING
 
+from scanner.clock import now_s
 from scanner.errors import (
     AnswerTooLargeError,
     AuthenticationError,
@@ -22,7 +23,7 @@ from scanner.secrets import Secret
 from scanner.transports.deadline import Deadline
 from scanner.transports.powershell_delivery import Delivery, deliver
 from scanner.transports.powershell_output import settle
-from scanner.transports.protocol import Limits, Usage
+from scanner.transports.protocol import Limits, Moments, Usage
 from scanner.transports.ssh_socket import dial
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class WinrmTransport:
         if node.winrm is None:
             raise ValueError(f"node {node.name} has no WinRM settings")
         self.usage = Usage()
+        self.moments = Moments()
         self._node = node
         self._settings = node.winrm
         self._limits = limits
@@ -178,6 +180,7 @@ class WinrmTransport:
         # A shell that we cannot delete goes away by itself soon after the node's time is up.
         idle_s = math.ceil(max(60.0, self._limits.timeout_s)) + 30
         self._shell = protocol.open_shell(env_vars=dict(delivery.environment) or None, idle_timeout=f"PT{idle_s}S")
+        self.moments.sent_s = now_s()
         command = protocol.run_command(
             self._shell, delivery.command, delivery.arguments, console_mode_stdin=delivery.stdin is None
         )
@@ -185,6 +188,7 @@ class WinrmTransport:
         if delivery.stdin is not None:
             starts = range(0, len(delivery.stdin), _STDIN_BYTES)
             for start in starts:
+                self.moments.sent_s = now_s()
                 block = delivery.stdin[start : start + _STDIN_BYTES]
                 protocol.send_command_input(self._shell, command, block, end=start == starts[-1])
         errors = bytearray()
@@ -195,6 +199,8 @@ class WinrmTransport:
                 raise self._too_late(output)
             with suppress(WinRMOperationTimeoutError):
                 stdout, stderr, exit_code, done = protocol.get_command_output_raw(self._shell, command)
+                if stdout:
+                    self.moments.received_s = now_s()
                 output += stdout
                 errors += stderr
             if len(output) + len(errors) > self._limits.answer_bytes:

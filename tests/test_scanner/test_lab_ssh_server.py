@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import re
 import shutil
 import socket
 import subprocess
@@ -55,7 +56,7 @@ def told(node: ShNode, script: str | bytes, *, wait: Callable[[float], object] =
 
 @pytest.fixture
 def node() -> ShNode:
-    return ShNode({probe.id: probe for probe in PROBES}, answers, {})
+    return ShNode({probe.id: probe for probe in PROBES}, answers, {}, clock=lambda: "1900000000.25")
 
 
 @contextmanager
@@ -118,18 +119,22 @@ def test_sudo_is_asked_only_for_what_needs_root(node: ShNode) -> None:
     assert found["root"] == Answer("sudo: a password is required\n", 1)
 
 
+def at_the_nodes_time(output: bytes) -> bytes:
+    return re.sub(rb"(clock \w+) \d{10}\.\d{9}\n", rb"\1 1900000000.25\n", output)
+
+
 @pytest.mark.skipif(not shutil.which("sh"), reason="no sh to compare with")
 def test_the_frames_are_those_of_a_real_shell(node: ShNode) -> None:
     script = batch()
     real = subprocess.run(["sh", "-s"], input=script.encode(), capture_output=True, timeout=20, check=True)
-    assert told(node, script) == (real.stdout, 0)
+    assert told(node, script) == (at_the_nodes_time(real.stdout), 0)
 
 
 @pytest.mark.skipif(not shutil.which("sh"), reason="no sh to compare with")
 def test_the_cut_is_that_of_a_real_shell(node: ShNode) -> None:
     script = batch(probe_bytes=5)
     real = subprocess.run(["sh", "-s"], input=script.encode(), capture_output=True, timeout=20, check=True)
-    assert told(node, script) == (real.stdout, 0)
+    assert told(node, script) == (at_the_nodes_time(real.stdout), 0)
     assert parse(real.stdout, nonce=NONCE, probe_ids=["root"])["root"] == Answer("it's\n", 0, truncated=True)
 
 
@@ -170,11 +175,11 @@ def test_options_come_back_as_they_were_sent() -> None:
 
 def test_a_slow_probe_times_out_and_makes_the_others_late() -> None:
     waited: list[float] = []
-    node = ShNode({probe.id: probe for probe in PROBES}, answers, {"two": 60.0})
+    node = ShNode({probe.id: probe for probe in PROBES}, answers, {"two": 60.0}, clock=lambda: "1900000000")
     output, code = told(node, batch(budget_s=4), wait=waited.append)
     found = parse(output, nonce=NONCE, probe_ids=["one", "two", "root"])
     assert code == 0
-    assert waited == [0.0, 4, *waited[2:]]
+    assert waited == [0.0, 0.0, 4, *waited[3:]]
     assert found["one"] == Answer("one\n", 0)
     assert found["two"] == Unknown("timed out on the node after 4 s")
     assert isinstance(late := found["root"], Unknown)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checks.facts import Unknown
-from scanner.probes.powershell_batch import MAX_JSON_BYTES, compose, literal, parameters_of, parse
+from scanner.probes.powershell_batch import MAX_JSON_BYTES, compose, literal, parameters_of, parse, stamps
 from scanner.probes.probe import Answer, Probe
 
 NONCE = "0123456789abcdef"
@@ -193,3 +193,24 @@ def test_a_probe_that_is_no_powershell_is_refused() -> None:
         compose([Probe("first", "sh", "", "true", ())], nonce=NONCE, budget_s=1, options={}, probe_bytes=1)
     with pytest.raises(ValueError, match="nonce"):
         compose(PROBES, nonce="a'b", budget_s=1, options={}, probe_bytes=1)
+
+
+def test_the_nodes_clock_is_read_in_ticks() -> None:
+    noon = 621_355_968_000_000_000 + 1_900_000_000 * 10**7
+    whole = {"begun": noon, "ended": noon + 25_000_000, "probes": {}}
+    said = stamps(raw("plain", json.dumps(whole).encode()), nonce=NONCE)
+    assert said is not None
+    assert (said.begun_s, said.ended_s) == (1_900_000_000, 1_900_000_002.5)
+    # The clock of Windows stands still for up to 15.6 ms, so each time may be that much later than it says.
+    assert said.resolution_s == pytest.approx(0.016)
+
+
+@pytest.mark.parametrize("begun", [None, "noon", -5, 10**30, {}])
+def test_a_time_that_is_none_is_not_taken_for_one(begun: object) -> None:
+    body = json.dumps({"begun": begun, "ended": 639_000_000_000_000_000, "probes": {}}).encode()
+    assert stamps(raw("plain", body), nonce=NONCE) is None
+
+
+@pytest.mark.parametrize("output", [b"", GOOD[:-30], GOOD, b"noise"])
+def test_an_answer_without_the_time_gives_none(output: bytes) -> None:
+    assert stamps(output, nonce=NONCE) is None

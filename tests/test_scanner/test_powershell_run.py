@@ -137,6 +137,9 @@ function Get-PfClock {
     $Clock['ms'] = $Clock['ms'] + 1
     return $Clock['ms']
 }
+function Get-PfTicks {
+    return [long]637000000000000000
+}
 function Get-RecKey([string]$Key) {
     $low = $Key.ToLowerInvariant()
     foreach ($denied in $Rec['denied']) {

@@ -52,6 +52,7 @@ CONTACT_TYPES = {
     "Microsoft.Win32.RegistryKey",
     "System.BitConverter",
     "System.Console",
+    "System.DateTime",
     "System.Diagnostics.FileVersionInfo",
     "System.Diagnostics.Stopwatch",
     "System.IntPtr",

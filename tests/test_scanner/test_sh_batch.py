@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from checks.facts import Unknown
-from scanner.probes.probe import Answer, Probe
-from scanner.probes.sh_batch import compose, parse
+from scanner.probes.probe import Answer, Probe, Stamps
+from scanner.probes.sh_batch import compose, parse, stamps
 
 NONCE = "7f3a00nonce"
 SHELLS = [
@@ -253,3 +253,49 @@ def test_an_end_that_belongs_to_another_probe_does_not_count() -> None:
     mixed = f"\n{NONCE} begin a 1 9\nx\n{NONCE} end b 0\n\n{NONCE} done\n".encode()
     assert read(mixed)["a"] == Unknown("cut off in mid-answer")
     assert isinstance(read(mixed)["b"], Unknown)
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
+def test_the_nodes_clock_is_read_at_both_ends(shell: Sequence[str]) -> None:
+    before_s = time.time()
+    output, _ = run(probe("sleep 0.2", "takes-a-while"), shell=shell)
+    found = stamps(output, nonce=NONCE)
+    assert found is not None
+    assert before_s <= found.begun_s + found.resolution_s
+    assert found.ended_s <= time.time()
+    assert found.ended_s - found.begun_s > 0.2 - found.resolution_s
+
+
+@pytest.mark.parametrize("fraction", ["%N", "N", ""])
+def test_a_date_without_fractions_gives_whole_seconds(fraction: str, tmp_path: Path) -> None:
+    # Such as busybox's, BSD's and musl's, which make different things of %N.
+    date = tmp_path / "date"
+    date.write_text(f'#!/bin/sh\ncase $1 in *N) echo "1900000000.{fraction}" ;; *) echo 1900000000 ;; esac\n')
+    date.chmod(0o755)
+    output, said = run(probe("echo yes", "first"), path=f"{tmp_path}:{os.environ['PATH']}")
+    assert stamps(output, nonce=NONCE) == Stamps(1_900_000_000, 1_900_000_000, 1.0)
+    assert said["first"] == Answer("yes\n", 0)
+
+
+def test_no_date_is_no_time_and_no_noise(tmp_path: Path) -> None:
+    date = tmp_path / "date"
+    date.write_text("#!/bin/sh\necho broken >&2\nexit 1\n")
+    date.chmod(0o755)
+    output, said = run(probe("echo yes", "first"), path=f"{tmp_path}:{os.environ['PATH']}")
+    assert stamps(output, nonce=NONCE) is None
+    assert said["first"] == Answer("yes\n", 0)
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        b"",
+        b"\nnonce clock begun 1.5\n\nnonce clock ended 2.5\n",
+        b"\n7f3a00nonce clock begun 1900000000.5\n",
+        b"\n7f3a00nonce clock ended 1900000000.5\n\n7f3a00nonce done\n",
+        b"\n7f3a00nonce clock begun soon\n\n7f3a00nonce clock ended 1900000000\n",
+        b"\n7f3a00nonce clock begun 1900000000.5\n\n7f3a00nonce clock ended 19000",
+    ],
+)
+def test_half_of_the_time_is_no_time(output: bytes) -> None:
+    assert stamps(output, nonce=NONCE) is None

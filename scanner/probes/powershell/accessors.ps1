@@ -8,6 +8,11 @@ function Get-PfClock {
     return $PfStopwatch.ElapsedMilliseconds
 }
 
+# The time of day in UTC: 100 ns since the year 1.
+function Get-PfTicks {
+    return [System.DateTime]::UtcNow.Ticks
+}
+
 function Get-PfErrorKind($Record) {
     $cause = $Record.Exception
     while ($null -ne $cause.InnerException) {

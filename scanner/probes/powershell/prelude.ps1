@@ -3,6 +3,7 @@
 $PfOddCharacter = New-Object System.Text.RegularExpressions.Regex('[^ !#-\[\]-~]')
 $PfAnswers = New-Object System.Text.StringBuilder
 $PfMemo = @{}
+$PfBegun = Get-PfTicks
 
 # JSON in pure ASCII. A value is made of $null, booleans, numbers, strings, arrays and hashtables.
 function Add-PfText($Builder, [string]$Text) {
@@ -142,6 +143,10 @@ function Write-PfAnswers {
     Add-PfText $json ([string]$ExecutionContext.SessionState.LanguageMode)
     [void]$json.Append(',"budget_ms":')
     Add-PfJson $json $PfBudgetMs 0
+    [void]$json.Append(',"begun":')
+    Add-PfJson $json $PfBegun 0
+    [void]$json.Append(',"ended":')
+    Add-PfJson $json (Get-PfTicks) 0
     [void]$json.Append(',"probes":{')
     [void]$json.Append($PfAnswers.ToString())
     [void]$json.Append('}}')
