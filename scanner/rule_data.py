@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from importlib import resources
 
+from checks.drift_rules import DriftRules, parse_drift_rules
 from checks.rules import RuleSet, parse_rules
 
 
@@ -16,3 +17,9 @@ def load_rules(product: str) -> RuleSet:
     """
     source = resources.files("checks").joinpath(product.replace("-", "_"), "rules.toml")
     return parse_rules(source.read_text(encoding="utf-8")) if source.is_file() else RuleSet(())
+
+
+@cache
+def load_drift_rules() -> DriftRules:
+    """How each value of a fact is compared with the baseline, as shipped."""
+    return parse_drift_rules(resources.files("checks").joinpath("drift.toml").read_text(encoding="utf-8"))

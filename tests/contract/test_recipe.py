@@ -23,6 +23,9 @@ def follow(tree: Path) -> None:
         path = tree / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(body, encoding="utf-8")
+    for name, body in blocks("append"):
+        path = tree / name
+        path.write_text(f"{path.read_text(encoding='utf-8')}\n{body}", encoding="utf-8")
     for name, diff in blocks("edit"):
         path = tree / name
         text = path.read_text(encoding="utf-8")
@@ -55,6 +58,8 @@ def test_the_recipe_gives_a_working_check(tmp_path: Path) -> None:
     tests = run(tmp_path, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests")
     assert "7 passed" in tests
     assert "time-zone-match" in run(tmp_path, "-m", "scanner", "checks")
+    decided = "from scanner.rule_data import load_drift_rules\nprint(load_drift_rules().of('time-zone.offset').reason)"
+    assert "another zone" in run(tmp_path, "-c", decided)
     told = run(tmp_path, "-m", "scanner", "explain", "time-zone-match")
     assert "Logs of one incident" in told
     assert "time-zone (sh): the offset from UTC" in told

@@ -1,0 +1,129 @@
+"""All that was learnt at one time, as named values that can be kept, reviewed and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from checks.check import NodeView
+from checks.drift_rules import DriftRules
+from checks.evaluation import GatheredCluster
+from checks.fact_paths import Value, flatten, is_within, kind_name, record_of, shown
+from checks.facts import Contact, Unknown
+from checks.outcome import Result, Status
+from checks.scan import CONNECTIVITY
+
+SEPARATOR = " / "
+"""Between cluster, node and path where they are written as one. No name of a cluster or node has a slash in it."""
+NOT_EVALUATED = "not-evaluated"
+"""How a check ended that could not be asked; beside the statuses."""
+
+
+class Place(NamedTuple):
+    """A value, or all values below a part of a path, of one node."""
+
+    cluster: str
+    node: str
+    path: str
+    """Empty: everything of the node."""
+
+    def __str__(self) -> str:
+        return SEPARATOR.join(part for part in self if part)
+
+
+class Subject(NamedTuple):
+    """What a check judged: a node, or a cluster where `node` is empty."""
+
+    cluster: str
+    node: str
+    check: str
+
+    def __str__(self) -> str:
+        return SEPARATOR.join(part for part in self if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a check ended."""
+
+    status: str
+    """A status, or NOT_EVALUATED."""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What was known at one time. The order of nothing in it matters."""
+
+    nodes: Mapping[tuple[str, str], frozenset[str]] = field(default_factory=dict)
+    """Cluster and node to the kinds of facts that it was asked for."""
+    facts: Mapping[Place, Value] = field(default_factory=dict)
+    """What was read; without what is ignored."""
+    unread: Mapping[Place, str] = field(default_factory=dict)
+    """What could not be read, each with the reason in one line."""
+    checks: Mapping[Subject, Ended] = field(default_factory=dict)
+
+    def why_unread(self, place: Place) -> str:
+        """Why the value, or something that it is a part of, could not be read; empty where it could."""
+        gaps = self.unread.items()
+        return next((why for gap, why in gaps if gap[:2] == place[:2] and is_within(place.path, gap.path)), "")
+
+
+def take_snapshot(
+    clusters: Iterable[GatheredCluster],
+    chosen: Collection[tuple[str, str]],
+    results: Iterable[Result],
+    rules: DriftRules,
+) -> Snapshot:
+    """What the facts of the `chosen` nodes and the checks' results amount to."""
+    nodes: dict[tuple[str, str], frozenset[str]] = {}
+    facts: dict[Place, Value] = {}
+    unread: dict[Place, str] = {}
+    for cluster in clusters:
+        for view in cluster.nodes:
+            key = (cluster.info.name, view.name)
+            if key not in chosen:
+                continue
+            asked = {kind_name(kind): view.look(kind) for kind in view.facts if kind is not Contact}
+            nodes[key] = frozenset(asked)
+            gaps = dict(_gaps(view, asked, rules))
+            unread |= {Place(*key, path): reason for path, reason in gaps.items()}
+            facts |= {
+                Place(*key, path): value
+                for path, value in _values(asked, rules)
+                if not any(is_within(path, gap) for gap in gaps)
+            }
+    return Snapshot(nodes, facts, unread, dict(_checks(results)))
+
+
+def _values(asked: Mapping[str, object], rules: DriftRules) -> Iterator[tuple[str, Value]]:
+    for fact in asked.values():
+        if not isinstance(fact, Unknown):
+            for path, value in flatten(fact, rules.keys, rules.listed).items():
+                if not rules.ignores(path):
+                    yield path, value
+
+
+def _gaps(view: NodeView, asked: Mapping[str, object], rules: DriftRules) -> Iterator[tuple[str, str]]:
+    if view.absence and all(isinstance(fact, Unknown) and fact.unanswered for fact in asked.values()):
+        yield "", view.absence
+        return
+    for kind, found in asked.items():
+        if isinstance(found, Unknown):
+            if not rules.ignores(kind):
+                yield kind, " ".join(found.reason.split()) or "not read"
+            continue
+        for path, value in flatten(found, rules.keys, rules.listed).items():
+            if rules.says_unread(path, value) and not rules.ignores(record_of(path)):
+                yield record_of(path), f"{path} is {shown(value)}"
+
+
+def _checks(results: Iterable[Result]) -> Iterator[tuple[Subject, Ended]]:
+    for row in results:
+        # Whether a node answered is told by what could be read of it. A plugin that did not load judges no cluster.
+        if row.check == CONNECTIVITY or not row.cluster:
+            continue
+        missed = row.status is Status.SKIP and row.not_evaluated
+        ended = Ended(NOT_EVALUATED if missed else str(row.status), row.message)
+        yield Subject(row.cluster, row.node or "", row.check), ended

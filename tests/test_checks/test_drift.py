@@ -1,0 +1,316 @@
+"""Two snapshots held against each other: nothing missed, nothing invented, and what was not read is not compared."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from checks.check import ClusterInfo, NodeView
+from checks.chef_backend.node_facts import InstalledPackage, StraySecrets
+from checks.disk_facts import Drive, LinuxDisks
+from checks.drift import Compared, Difference, Drift, DriftVerdict, Scope, compare, natural
+from checks.evaluation import GatheredCluster
+from checks.facts import Contact, Unknown
+from checks.outcome import Result, Severity, Status
+from checks.secret_server.facts import EncryptionConfig, SqlPrelogin, WindowsVersion
+from checks.secret_server.file_facts import AppTree, FolderDigest
+from checks.snapshot import Ended, Place, Snapshot, Subject, take_snapshot
+from scanner.rule_data import load_drift_rules
+
+RULES = load_drift_rules()
+WINDOWS = WindowsVersion("Windows Server 2019", 10, 0, 17763, 3)
+KEY = EncryptionConfig("C:\\ec", "hashed", "a" * 64, efs=False, size_bytes=9)
+HERE = ("vault", "web1")
+
+
+def snapshot(*facts: object, node: str = "web1", absence: str = "", checks: dict[str, str] | None = None) -> Snapshot:
+    known = {
+        fact[0] if isinstance(fact, tuple) else type(fact): fact[1] if isinstance(fact, tuple) else fact
+        for fact in (*facts, Contact(node, "winrm", None, 1, 1))
+    }
+    info = ClusterInfo("vault", "secret-server")
+    view = NodeView(info, node, node, frozenset({"web"}), known, absence=absence)
+    rows = [
+        Result(check, check, Severity.LOW, "vault", node, Status(status), f"{check} says {status}")
+        for check, status in (checks or {}).items()
+    ]
+    return take_snapshot([GatheredCluster(info, (view,), frozenset({node}))], {("vault", node)}, rows, RULES)
+
+
+def told(found: Compared) -> dict[str, tuple[str, object, object]]:
+    return {
+        row.place.path: (row.difference.value, row.old, row.new)
+        for row in found.facts
+        if row.difference is not Difference.SAME
+    }
+
+
+def verdict(found: Compared, **more: Any) -> DriftVerdict:
+    now = datetime(2026, 11, 21, tzinfo=UTC)
+    drift = Drift("1", now, now, "i", "b", (), found.facts, found.checks, found.nodes, found.gaps)
+    return replace(drift, **more).verdict
+
+
+def test_nothing_changed() -> None:
+    found = compare(snapshot(WINDOWS, KEY), snapshot(WINDOWS, KEY), RULES)
+    assert told(found) == {}
+    assert verdict(found) is DriftVerdict.NO_DRIFT
+
+
+def test_a_changed_value_is_told_with_old_and_new() -> None:
+    found = compare(snapshot(WINDOWS), snapshot(replace(WINDOWS, build=20348)), RULES)
+    assert told(found) == {"windows-version.build": ("changed", 17763, 20348)}
+    assert verdict(found) is DriftVerdict.DRIFT
+
+
+def test_rows_that_came_and_went() -> None:
+    def disks(*names: str) -> LinuxDisks:
+        return LinuxDisks(tuple(Drive(name, 10**9, 5, "xfs") for name in names), ())
+
+    found = told(compare(snapshot(disks("/", "/old")), snapshot(disks("/new", "/")), RULES))
+    assert found["linux-disks.drives[/old].kind"] == ("disappeared", "xfs", None)
+    assert found["linux-disks.drives[/new].kind"] == ("appeared", None, "xfs")
+    assert all(path.startswith(("linux-disks.drives[/old]", "linux-disks.drives[/new]")) for path in found)
+
+
+def test_what_moves_by_itself_is_silent() -> None:
+    def disks(total: int, free: int) -> LinuxDisks:
+        return LinuxDisks((Drive("/", total, free, "xfs"),), ())
+
+    package = InstalledPackage("rpm", "2.3.16-1.el7", "installed", 1, 2, "2.3.16")
+    then = snapshot(disks(10**12, 10**11), package)
+    now = snapshot(disks(10**12 + 5 * 10**9, 1), replace(package, now_s=99, installed_s=98, manifest="2.3.16.0"))
+    assert told(compare(then, now, RULES)) == {}
+    assert not any("free-bytes" in place.path or "now-s" in place.path for place in then.facts)
+    grown = compare(then, snapshot(disks(2 * 10**12, 10**11), package), RULES)
+    assert list(told(grown)) == ["linux-disks.drives[/].total-bytes"]
+
+
+def test_a_newer_version_is_said_to_be_one() -> None:
+    package = InstalledPackage("rpm", "1", "installed", 1, 2, "2.3.16")
+    found = compare(snapshot(package), snapshot(replace(package, manifest="3.0.0")), RULES)
+    (row,) = [row for row in found.facts if row.difference is Difference.CHANGED]
+    assert row.note == "newer"
+
+
+class TestWhatCouldNotBeRead:
+    def test_a_fact_is_not_compared_and_never_gone(self) -> None:
+        found = compare(snapshot(WINDOWS, KEY), snapshot(WINDOWS, (EncryptionConfig, Unknown("access denied"))), RULES)
+        assert {difference for difference, _, _ in told(found).values()} == {"not-compared"}
+        assert [(row.place.path, row.reason) for row in found.gaps] == [("encryption-config", "access denied")]
+        assert verdict(found) is DriftVerdict.UNKNOWN
+
+    def test_a_node_that_is_down_is_one_gap(self) -> None:
+        down = [(kind, Unknown("not answered", unanswered=True)) for kind in (WindowsVersion, EncryptionConfig)]
+        found = compare(snapshot(WINDOWS, KEY), snapshot(*down, absence="node unreachable: refused"), RULES)
+        assert [(row.place, row.reason) for row in found.gaps] == [
+            (Place("vault", "web1", ""), "node unreachable: refused")
+        ]
+        assert {row.difference for row in found.facts} == {Difference.NOT_COMPARED}
+        assert verdict(found) is DriftVerdict.UNKNOWN
+
+    def test_a_file_that_is_locked_is_not_a_file_that_changed(self) -> None:
+        locked = replace(KEY, state="locked", sha256="", size_bytes=None)
+        found = compare(snapshot(WINDOWS, KEY), snapshot(WINDOWS, locked), RULES)
+        assert [row.reason for row in found.gaps] == ["encryption-config.state is locked"]
+        assert verdict(found) is DriftVerdict.UNKNOWN
+
+    def test_a_folder_that_was_not_hashed_whole_hides_no_other(self) -> None:
+        def tree(mark: str, *, partial: bool) -> AppTree:
+            bin_ = FolderDigest("\\bin", mark * 64, 1, partial=partial, files=None)
+            return AppTree("C:\\", (bin_, FolderDigest("", mark * 64, 1, partial=False, files=None)), (), "", 2, 2)
+
+        found = compare(snapshot(tree("a", partial=False)), snapshot(tree("b", partial=True)), RULES)
+        assert told(found)['app-tree.folders[""].digest'] == ("changed", "a" * 64, "b" * 64)
+        assert told(found)["app-tree.folders[\\bin].digest"][0] == "not-compared"
+
+    def test_a_search_that_could_not_look_everywhere(self) -> None:
+        found = compare(snapshot(StraySecrets(("/x",))), snapshot(StraySecrets((), ("/root: denied",))), RULES)
+        assert told(found)["stray-secrets.paths"][0] == "not-compared"
+
+    def test_a_hole_in_the_baseline_stays_a_hole(self) -> None:
+        found = compare(snapshot(WINDOWS, (EncryptionConfig, Unknown("denied"))), snapshot(WINDOWS, KEY), RULES)
+        assert {row.difference for row in found.facts if "encryption" in row.place.path} == {Difference.NOT_COMPARED}
+        assert "not read when the baseline was approved (denied)" in found.gaps[0].reason
+        assert verdict(found) is DriftVerdict.UNKNOWN
+
+    def test_a_change_is_drift_although_something_else_was_not_read(self) -> None:
+        now = snapshot(replace(WINDOWS, build=1), (EncryptionConfig, Unknown("denied")))
+        assert verdict(compare(snapshot(WINDOWS, KEY), now, RULES)) is DriftVerdict.DRIFT
+
+    def test_what_the_inventory_ignores_may_stay_unread(self) -> None:
+        rules = RULES.with_overrides({"encryption-config": {"compare": "ignore", "reason": "no rights, agreed"}})
+        now = snapshot(WINDOWS, (EncryptionConfig, Unknown("denied")))
+        assert verdict(compare(snapshot(WINDOWS, KEY), now, rules)) is DriftVerdict.NO_DRIFT
+
+
+class TestWhatTheBaselineDoesNotKnow:
+    def test_a_kind_of_fact_that_nobody_approved(self) -> None:
+        found = compare(snapshot(WINDOWS), snapshot(WINDOWS, KEY), RULES)
+        (row, *_) = [row for row in found.facts if row.difference is Difference.NOT_COMPARED]
+        assert "preflight baseline --update" in row.note
+        assert verdict(found) is DriftVerdict.UNKNOWN
+
+    def test_a_field_that_an_older_version_did_not_read(self) -> None:
+        then = snapshot(WINDOWS)
+        older = replace(
+            then, facts={place: value for place, value in then.facts.items() if not place.path.endswith("build")}
+        )
+        assert told(compare(older, then, RULES))["windows-version.build"][0] == "not-compared"
+
+    def test_a_fact_that_nobody_asked_for_today(self) -> None:
+        assert verdict(compare(snapshot(WINDOWS, KEY), snapshot(WINDOWS), RULES)) is DriftVerdict.UNKNOWN
+        narrowed = Scope(frozenset({HERE}), frozenset({HERE}), narrowed=True)
+        assert verdict(compare(snapshot(WINDOWS, KEY), snapshot(WINDOWS), RULES, narrowed)) is DriftVerdict.NO_DRIFT
+
+    def test_a_fallback_says_nothing_by_its_absence(self) -> None:
+        with_port, without = snapshot(WINDOWS, SqlPrelogin(1433, 15, 0, 2000)), snapshot(WINDOWS)
+        assert verdict(compare(with_port, without, RULES)) is DriftVerdict.NO_DRIFT
+        assert verdict(compare(without, with_port, RULES)) is DriftVerdict.NO_DRIFT
+
+    def test_nothing_compared_is_no_all_clear(self) -> None:
+        assert verdict(compare(Snapshot(), Snapshot(), RULES)) is DriftVerdict.UNKNOWN
+
+
+class TestNodes:
+    def test_that_came_and_went(self) -> None:
+        found = compare(snapshot(WINDOWS), snapshot(WINDOWS, node="web2"), RULES)
+        assert [(row.node, row.difference) for row in found.nodes] == [
+            ("web1", Difference.DISAPPEARED),
+            ("web2", Difference.APPEARED),
+        ]
+        assert found.facts == ()
+        assert verdict(found) is DriftVerdict.DRIFT
+
+    def test_that_were_not_selected_are_not_missed(self) -> None:
+        then = snapshot(WINDOWS)
+        both = Snapshot({**then.nodes, ("vault", "web2"): frozenset()}, then.facts)
+        scope = Scope(frozenset({HERE}), frozenset({HERE, ("vault", "web2")}), frozenset())
+        assert verdict(compare(both, then, RULES, scope)) is DriftVerdict.NO_DRIFT
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("pass", "pass", DriftVerdict.NO_DRIFT),
+        ("fail", "fail", DriftVerdict.NO_DRIFT),
+        ("fail", "pass", DriftVerdict.NO_DRIFT),
+        ("pass", "fail", DriftVerdict.DRIFT),
+        ("pass", "warn", DriftVerdict.DRIFT),
+        ("pass", "skip", DriftVerdict.DRIFT),
+        ("pass", "waived", DriftVerdict.NO_DRIFT),
+        ("warn", "fail", DriftVerdict.DRIFT),
+        ("pass", "error", DriftVerdict.UNKNOWN),
+        ("fail", "error", DriftVerdict.UNKNOWN),
+        ("error", "fail", DriftVerdict.UNKNOWN),
+        ("error", "pass", DriftVerdict.NO_DRIFT),
+    ],
+)
+def test_checks_that_passed_and_do_not_now(old: str, new: str, expected: DriftVerdict) -> None:
+    found = compare(snapshot(WINDOWS, checks={"c": old}), snapshot(WINDOWS, checks={"c": new}), RULES)
+    assert verdict(found) is expected
+
+
+def test_a_check_that_is_gone_or_new() -> None:
+    with_check, without = snapshot(WINDOWS, checks={"c": "pass"}), snapshot(WINDOWS)
+    assert verdict(compare(with_check, without, RULES)) is DriftVerdict.UNKNOWN
+    assert verdict(compare(without, with_check, RULES)) is DriftVerdict.NO_DRIFT
+    assert verdict(compare(without, snapshot(WINDOWS, checks={"c": "fail"}), RULES)) is DriftVerdict.UNKNOWN
+
+
+def test_an_interrupted_run_is_never_an_all_clear() -> None:
+    found = compare(snapshot(WINDOWS), snapshot(WINDOWS), RULES)
+    assert verdict(found, partial=True) is DriftVerdict.UNKNOWN
+
+
+def test_rows_are_sorted_as_people_count() -> None:
+    assert sorted(["web10", "web2", "web1"], key=natural) == ["web1", "web2", "web10"]
+
+
+PATHS = st.sampled_from(
+    [
+        "windows-version.build",
+        "windows-version.name",
+        "sql-instances.instances[A].version",
+        "sql-instances.instances[B].version",
+        "linux-disks.drives[/].total-bytes",
+        "stray-secrets.paths",
+        "plugin.value",
+    ]
+)
+VALUES = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text("ab1.\n", max_size=5)
+    | st.sampled_from(["1.0", "1", "2.0", "1.0.0"])
+    | st.lists(st.text("ab", max_size=2), unique=True, max_size=3).map(lambda texts: tuple(sorted(texts)))
+)
+NODES = st.sampled_from([("vault", "web1"), ("vault", "web2"), ("chef", "be1")])
+relaxed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""Other work on the machine fails no test."""
+STATUSES = st.sampled_from([*map(str, Status), "not-evaluated"])
+
+
+@st.composite
+def snapshots(draw: st.DrawFn) -> Snapshot:
+    nodes = draw(st.lists(NODES, unique=True))
+    facts, unread, checks = {}, {}, {}
+    for node in nodes:
+        for path, value in draw(st.dictionaries(PATHS, VALUES)).items():
+            facts[Place(*node, path)] = value
+        for path in draw(st.lists(st.sampled_from(["", "windows-version", "sql-instances.instances[A]"]), max_size=1)):
+            unread[Place(*node, path)] = "why"
+            facts = {place: value for place, value in facts.items() if not place.path.startswith(path)}
+        for name in draw(st.lists(st.sampled_from("abc"), unique=True)):
+            checks[Subject(*node, name)] = Ended(draw(STATUSES))
+    kinds = frozenset({"windows-version", "sql-instances", "linux-disks", "stray-secrets", "plugin"})
+    return Snapshot(dict.fromkeys(nodes, kinds), facts, unread, checks)
+
+
+@relaxed
+@given(snapshots())
+def test_nothing_differs_from_itself(one: Snapshot) -> None:
+    found = compare(one, one, RULES)
+    assert {row.difference for row in found.facts} <= {Difference.SAME, Difference.NOT_COMPARED}
+    assert found.nodes == ()
+    assert {row.difference for row in found.checks} <= {Difference.SAME, Difference.NOT_COMPARED}
+    if not one.unread and not {"error", "not-evaluated"} & {ended.status for ended in one.checks.values()}:
+        assert verdict(found) is (DriftVerdict.NO_DRIFT if one.facts else DriftVerdict.UNKNOWN)
+
+
+@relaxed
+@given(snapshots(), snapshots())
+def test_reversed_swaps_old_and_new(one: Snapshot, two: Snapshot) -> None:
+    mirror = {
+        Difference.APPEARED: Difference.DISAPPEARED,
+        Difference.DISAPPEARED: Difference.APPEARED,
+    }
+    there, back = compare(one, two, RULES), compare(two, one, RULES)
+    assert [(row.place, mirror.get(row.difference, row.difference), row.new, row.old) for row in there.facts] == [
+        (row.place, row.difference, row.old, row.new) for row in back.facts
+    ]
+    assert [(row.cluster, row.node, mirror[row.difference]) for row in there.nodes] == [
+        (row.cluster, row.node, row.difference) for row in back.nodes
+    ]
+    assert [row.place for row in there.gaps] == [row.place for row in back.gaps]
+
+
+@relaxed
+@given(snapshots(), snapshots(), st.randoms(use_true_random=False))
+def test_the_order_of_nothing_matters(one: Snapshot, two: Snapshot, random: Any) -> None:
+    def shuffled(side: Snapshot) -> Snapshot:
+        def mixed(table: Any) -> Any:
+            items = list(table.items())
+            random.shuffle(items)
+            return dict(items)
+
+        return Snapshot(mixed(side.nodes), mixed(side.facts), mixed(side.unread), mixed(side.checks))
+
+    assert compare(shuffled(one), shuffled(two), RULES) == compare(one, two, RULES)
