@@ -45,6 +45,14 @@ def ensure_writable(path: Path) -> None:
             _writable_target(path)
 
 
+def same_file(one: Path, other: Path) -> bool:
+    """Whether both names are of one file, there or not."""
+    try:
+        return one.samefile(other)
+    except (OSError, ValueError):
+        return one.absolute() == other.absolute()
+
+
 def _descriptor(path: Path) -> int | None:
     """The open file that `path` stands for: 1 for /dev/stdout. Standard output may be a file that the shell has open;
     to replace that one, or to open it anew, would lose what else is written there.

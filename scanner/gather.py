@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 from checks.clock_facts import ClockSample
 from checks.facts import Contact, Unknown
@@ -47,8 +48,13 @@ class NodeAnswers:
     hint: str = ""
     usage: Usage = field(default_factory=Usage)
     seconds: float = 0.0
-    clock: ClockSample | None = None
-    """None where the node did not say the time both when it began and when it had ended."""
+    clock: ClockSample | Unknown | None = None
+    """None where the node did not say the time both when it began and when it had ended; Unknown where saved answers
+    hold no sample that could be compared with the other nodes'."""
+    asked_at: datetime | None = None
+    """When the node was turned to, by this machine's clock; aware, UTC."""
+    lacking: Mapping[str, str] = field(default_factory=dict)
+    """Only of saved answers: id of each probe that a check needs now and that was not asked then, with why."""
 
 
 def ask(call: NodeCall, gate: AbstractContextManager[object] | None = None) -> NodeAnswers:
@@ -59,8 +65,9 @@ def ask(call: NodeCall, gate: AbstractContextManager[object] | None = None) -> N
     """
     node = call.node
     started = time.monotonic()
+    asked_at = datetime.now(UTC)
     spoken = tuple(probe for probe in call.probes if probe.language == LANGUAGE[node.transport])
-    said = NodeAnswers(node.cluster, node.name, node.host, node.transport)
+    said = NodeAnswers(node.cluster, node.name, node.host, node.transport, asked_at=asked_at)
     if spoken and node.transport != "tds":
         said = _converse(said, call, spoken, gate)
     for probe in call.probes:
@@ -140,14 +147,24 @@ def _converse(
         # The transport is content and yet nothing came back: without this, a silent node would look like a reached one.
         reasons = dict.fromkeys(answer.reason for answer in answers.values() if isinstance(answer, Unknown))
         failure = ProtocolError("; ".join(reasons))
-    hide = eraser(node)
-    return replace(
+    told = replace(
         said,
-        answers={probe_id: _hidden(answer, hide) for probe_id, answer in answers.items()},
-        failure=hide(str(failure)) if failure else None,
-        hint=hide(failure.hint) if failure else "",
+        answers=answers,
+        failure=str(failure) if failure else None,
+        hint=failure.hint if failure else "",
         usage=transport.usage if transport else Usage(),
         clock=clock,
+    )
+    return erased(told, eraser([node]))
+
+
+def erased(said: NodeAnswers, hide: Callable[[str], str]) -> NodeAnswers:
+    """The same with `hide` done to every text that may have come from the node."""
+    return replace(
+        said,
+        answers={probe_id: _hidden(answer, hide) for probe_id, answer in said.answers.items()},
+        failure=said.failure and hide(said.failure),
+        hint=hide(said.hint),
     )
 
 
@@ -206,6 +223,9 @@ def read_facts(said: NodeAnswers, probes: Sequence[Probe]) -> dict[type, object]
     for probe in probes:
         answer = said.answers.get(probe.id)
         if answer is None:
+            if probe.id in said.lacking:
+                absent = Unknown(said.lacking[probe.id], unanswered=said.failure is not None)
+                facts |= {kind: absent for kind in probe.facts if kind not in facts}
             continue
         for kind, reader in probe.readers:
             if isinstance(facts.get(kind, Unknown("")), Unknown):

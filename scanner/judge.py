@@ -97,7 +97,8 @@ def _view(
     elif key not in said:
         absence = "the scan was interrupted before this node answered"
     elif isinstance(contact, Contact) and contact.failure:
-        absence = f"node unreachable: {contact.failure}" if not contact.answered else contact.failure
+        turned_to = contact.asked or not said[key].lacking
+        absence = f"node unreachable: {contact.failure}" if turned_to and not contact.answered else contact.failure
     elif isinstance(contact, Contact) and contact.unanswered:
         absence = f"no answer to {', '.join(contact.unanswered)}"
     else:

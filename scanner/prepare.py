@@ -69,7 +69,7 @@ def prepare(
             *_phase_notice(phase),
             *_selection_notices(selection, checks, chosen_checks),
             *_rule_notices(clusters),
-            *_loosened(nodes),
+            *loosened(nodes),
         ),
         failures=loaded.failures,
         waivers=inventory.waivers,
@@ -168,7 +168,8 @@ def _rule_notices(clusters: Iterable[tuple[Cluster, ClusterInfo]]) -> Iterable[s
             yield f"{cluster.name}: rule {rule.id} is {what} in the inventory: {rule.override}"
 
 
-def _loosened(nodes: Iterable[Node]) -> Iterable[str]:
+def loosened(nodes: Iterable[Node]) -> Iterable[str]:
+    """Where the inventory asks for less than full verification: one line for each way, with the nodes it is for."""
     said: dict[str, list[str]] = {}
     for node in nodes:
         name = f"{node.cluster}.{node.name}"

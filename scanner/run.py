@@ -13,9 +13,10 @@ from functools import partial
 from typing import Self
 
 from checks.scan import Scan
-from scanner.gather import NodeAnswers, NodeCall, ask
+from scanner.gather import NodeAnswers, NodeCall, ask, erased
 from scanner.job import Collected, Job, NodeKey
 from scanner.judge import judge
+from scanner.redaction import eraser
 from scanner.transports.deadline import end_all
 
 _DIALS_PER_HAND = 4
@@ -75,13 +76,16 @@ def collect(
     `executor` makes the engine that the calls are spread over, from the number of calls that may be under way at once.
     """
     started = datetime.now(UTC)
-    said, complete = _gather(job.calls(), job.parallel, progress, executor)
+    # A node may say what another one is reached with, too: a proxy in between, a log that all of them share.
+    hide = eraser(node for cluster, _ in job.clusters for node in cluster.nodes)
+    said, complete = _gather(job.calls(), job.parallel, hide, progress, executor)
     return Collected(said, started, datetime.now(UTC), complete)
 
 
 def _gather(
     calls: Sequence[NodeCall],
     parallel: int,
+    hide: Callable[[str], str],
     progress: Callable[[Progress], None],
     executor: Callable[[int], concurrent.futures.Executor],
 ) -> tuple[dict[NodeKey, NodeAnswers], bool]:
@@ -103,7 +107,7 @@ def _gather(
         while pending:
             finished, pending = concurrent.futures.wait(pending, _POLL_S, concurrent.futures.FIRST_COMPLETED)
             for future in finished:
-                answers = _result(future, asked[future])
+                answers = erased(_result(future, asked[future]), hide)
                 said[answers.cluster, answers.node] = answers
                 failing += answers.failure is not None
                 progress(Progress(len(calls), len(said), failing, gate.active, answers))

@@ -1,22 +1,74 @@
-"""What the nodes say, for the commands that need it."""
+"""What the nodes say, fresh or kept, for the commands that need it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from scanner.errors import UsageError
 
 if TYPE_CHECKING:
     from scanner.inventory.select import Selection
     from scanner.job import Collected, Job
 
 
-def obtain(job: Job, selection: Selection, *, quiet: bool) -> Collected:
-    """Ask the nodes, with progress on standard error unless `quiet`. Raises InventoryError for missing secrets."""
+def obtain(job: Job, selection: Selection, *, quiet: bool, sources: Sequence[Path] | None = None) -> Collected:
+    """What the nodes say: asked now, or as kept in the evidence files `sources`, which takes neither nodes nor secrets.
+
+    Progress goes to standard error unless `quiet`. Raises InventoryError for missing secrets, and UsageError for
+    evidence that cannot be used.
+    """
+    if sources:
+        return _kept(job, selection, sources)
+
     from scanner.cli.progress import showing
     from scanner.run import collect
 
     ready = with_credentials(job, selection)
     with showing(quiet=quiet) as progress:
         return collect(ready, progress)
+
+
+def _kept(job: Job, selection: Selection, sources: Sequence[Path]) -> Collected:
+    from datetime import UTC, datetime
+
+    from scanner.evidence.file import read_evidence
+    from scanner.evidence.offline import saved_answers
+
+    files = [read_evidence(path) for path in sources]
+    return saved_answers(job, files, datetime.now(UTC), narrowed=selection.narrowed)
+
+
+def keep(path: Path, job: Job, collected: Collected) -> str:
+    """Write the evidence. Returns why that was not possible, "" if it was: what else came of the run is not lost."""
+    from scanner.evidence.file import write_evidence
+    from scanner.evidence.model import evidence_of
+
+    try:
+        write_evidence(path, evidence_of(job, collected))
+    except UsageError as error:
+        return f"the evidence was not written: {error}"
+    return ""
+
+
+def refuse_bad_place(path: Path, reads: Iterable[Path], reports: Iterable[Path] = ()) -> None:
+    """Raise UsageError where evidence cannot go to `path`, before anybody is asked for it.
+
+    Neither may it take the place of a file that the command `reads`, nor of one of its `reports`.
+    """
+    from scanner.files import ensure_writable, same_file
+
+    if str(path) == "-":
+        raise UsageError("the evidence goes to a file, which is for its owner alone, not to standard output: name one")
+    if any(same_file(path, source) for source in reads):
+        raise UsageError(f"the evidence cannot go to {path}: that file is read; choose another name")
+    if any(same_file(path, report) for report in reports):
+        raise UsageError(f"the evidence cannot go to {path}: a report goes there already; choose another name")
+    try:
+        ensure_writable(path)
+    except UsageError as error:
+        raise UsageError(f"the evidence: {error}") from None
 
 
 def with_credentials(job: Job, selection: Selection) -> Job:

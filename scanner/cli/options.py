@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from scanner.errors import UsageError
+
 if TYPE_CHECKING:
     from scanner.inventory.select import Selection
     from scanner.job import Job
@@ -90,12 +92,44 @@ TimeoutOption = Annotated[
     float | None,
     typer.Option("--timeout", metavar="SECONDS", min=1, max=3600, help="For one node (60).", rich_help_panel=RUN),
 ]
+FromOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--from",
+        metavar="EVIDENCE",
+        help="Judge what `preflight collect` has gathered, and contact nobody. Repeatable.",
+        rich_help_panel=RUN,
+    ),
+]
+EvidenceOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--evidence",
+        metavar="FILE",
+        help="Keep everything that the nodes said; .gz packs it.",
+        rich_help_panel=REPORTS,
+    ),
+]
 QuietOption = Annotated[
     bool, typer.Option("-q", "--quiet", help="Print only what is wrong: nothing for a GO.", rich_help_panel=RUN)
 ]
 VerboseOption = Annotated[
     bool, typer.Option("-v", "--verbose", help="Print every result, and what each node cost.", rich_help_panel=RUN)
 ]
+
+
+def refuse_idle_options(
+    sources: Sequence[Path] | None,
+    *,
+    evidence: Path | None = None,
+    parallel: int | None = None,
+    timeout: float | None = None,
+) -> None:
+    """Raise UsageError for options of a conversation with nodes where `--from` says that there is none."""
+    given = {"--evidence": evidence, "--parallel": parallel, "--timeout": timeout}
+    idle = [name for name, value in given.items() if value is not None]
+    if sources and idle:
+        raise UsageError(f"--from contacts nobody, so it leaves nothing to do for {' and '.join(idle)}: choose one")
 
 
 def settle(

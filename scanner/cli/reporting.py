@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -13,9 +13,9 @@ from typing import NoReturn
 import typer
 
 from checks.scan import EXIT_USAGE, Scan, Verdict
-from scanner.cli.streams import complain, say
+from scanner.cli.streams import complain, leave, say
 from scanner.errors import PreflightError, UsageError
-from scanner.files import ensure_writable, write_atomically
+from scanner.files import ensure_writable, same_file, write_atomically
 from scanner.inventory.model import ReportPaths
 
 STDOUT = Path("-")
@@ -39,10 +39,15 @@ class Destinations:
                 paths[kind] = Path(fallback)
         return cls(paths)
 
-    def refuse_impossible(self) -> None:
-        """Raise UsageError for files that cannot be written, before a scan is made whose results would be lost."""
+    def refuse_impossible(self, reads: Sequence[Path] = ()) -> None:
+        """Raise UsageError for files that cannot be written, before a scan is made whose results would be lost.
+
+        `reads` are files that the command reads, and that are not to be overwritten.
+        """
         seen: dict[Path, str] = {}
         for kind, path in self.paths.items():
+            if any(same_file(path, source) for source in reads):
+                raise UsageError(f"the {kind} report cannot go to {path}: that file is read; choose another name")
             where = path if path == STDOUT else path.absolute()
             if where in seen:
                 raise UsageError(f"the {kind} report cannot go to {path}: the {seen[where]} report goes there already")
@@ -74,15 +79,18 @@ class Destinations:
         return [problem for problem in problems if problem]
 
 
-def finish(done: Scan, destinations: Destinations, *, quiet: bool, verbose: bool) -> NoReturn:
-    """Print and write what was found, then leave with the scan's exit code."""
-    problems = destinations.deliver(done, quiet=quiet, verbose=verbose)
+def finish(
+    done: Scan, destinations: Destinations, *, quiet: bool, verbose: bool, problems: Sequence[str] = ()
+) -> NoReturn:
+    """Print and write what was found, then leave with the scan's exit code.
+
+    `problems` are those that the command had before: told with the reports' own, and as grave.
+    """
+    problems = [*filter(None, problems), *destinations.deliver(done, quiet=quiet, verbose=verbose)]
     if problems:
         complain("\n".join(problems))
     if done.partial:
-        # Threads may still wait for nodes; the interpreter would wait for them, up to each node's own deadline.
-        sys.stderr.flush()
-        os._exit(done.exit_code)
+        leave(done.exit_code)
     raise typer.Exit(EXIT_USAGE if problems else done.exit_code)
 
 

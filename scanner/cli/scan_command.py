@@ -5,6 +5,8 @@ from __future__ import annotations
 from scanner.cli.options import (
     CheckOption,
     ClusterOption,
+    EvidenceOption,
+    FromOption,
     HtmlOption,
     InventoryArgument,
     JsonOption,
@@ -21,6 +23,7 @@ from scanner.cli.options import (
     TimeoutOption,
     VerboseOption,
     WaiversOption,
+    refuse_idle_options,
     settle,
 )
 from scanner.errors import UsageError
@@ -32,6 +35,7 @@ def scan(
     junit: JunitOption = None,
     json: JsonOption = None,
     markdown: MarkdownOption = None,
+    evidence: EvidenceOption = None,
     cluster: ClusterOption = None,
     node: NodeOption = None,
     check: CheckOption = None,
@@ -42,6 +46,7 @@ def scan(
     strict: StrictOption = None,
     parallel: ParallelOption = None,
     timeout: TimeoutOption = None,
+    from_: FromOption = None,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
 ) -> None:
@@ -52,12 +57,13 @@ def scan(
     """
     from datetime import UTC, datetime
 
-    from scanner.cli.obtain import obtain
+    from scanner.cli.obtain import keep, obtain, refuse_bad_place
     from scanner.cli.reporting import Destinations, finish
     from scanner.judge import judge
 
     if quiet and verbose:
         raise UsageError("-q and -v contradict each other: choose one")
+    refuse_idle_options(from_, evidence=evidence, parallel=parallel, timeout=timeout)
     selection, job = settle(
         inventory,
         cluster=cluster,
@@ -74,6 +80,11 @@ def scan(
     destinations = Destinations.chosen(
         {"html": html, "junit": junit, "json": json, "markdown": markdown}, selection.inventory.reports
     )
-    destinations.refuse_impossible()
-    done = judge(job, obtain(job, selection, quiet=quiet), datetime.now(UTC).date())
-    finish(done, destinations, quiet=quiet, verbose=verbose)
+    reads = [path for path in (inventory, waivers, *(from_ or ())) if path]
+    destinations.refuse_impossible(reads)
+    if evidence:
+        refuse_bad_place(evidence, reads, destinations.paths.values())
+    collected = obtain(job, selection, quiet=quiet, sources=from_)
+    problems = [keep(evidence, job, collected)] if evidence else []
+    done = judge(job, collected, datetime.now(UTC).date())
+    finish(done, destinations, quiet=quiet, verbose=verbose, problems=problems)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 
 def prepare_streams() -> None:
@@ -40,6 +41,12 @@ def say(text: str) -> str:
         abandon_stdout()
         return f"standard output cannot be written: {error.strerror or error}"
     return ""
+
+
+def leave(code: int) -> NoReturn:
+    """End the process at once: threads may still wait for nodes, and the interpreter would wait for them."""
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def abandon_stdout() -> None:

@@ -44,7 +44,7 @@ def inventory(tmp_path: Path) -> Path:
 
 def test_no_arguments_show_the_help(preflight: Preflight) -> None:
     ended = preflight()
-    for command in ("scan", "checks", "explain", "probes", "validate", "schema", "init", "demo", "lab"):
+    for command in ("scan", "collect", "checks", "explain", "probes", "validate", "schema", "init", "demo", "lab"):
         assert command in ended.out
 
 

@@ -16,13 +16,30 @@ from scanner.lab.scenario import Expectation, load_scenario, scenario_names
 VERDICTS = {0: "GO", 1: "NO-GO", 3: "UNKNOWN"}
 
 
-def scanned(preflight: Callable[..., Any], name: str, folder: Path, *options: str) -> tuple[Any, dict[str, Any]]:
+KINDS = ("json", "junit", "html", "markdown")
+
+
+def scanned(preflight: Callable[..., Any], name: str, folder: Path, *options: object) -> tuple[Any, dict[str, Any]]:
     with Lab(load_scenario(name)) as lab:
         inventory = lab.write(folder)
-        files = {kind: folder / f"out.{kind}" for kind in ("json", "junit", "html", "markdown")}
-        ended = preflight("scan", inventory, *options, *(part for kind in files for part in (f"--{kind}", files[kind])))
-    results = json.loads(files["json"].read_text(encoding="utf-8"))
+        ended = preflight("scan", inventory, *options, *reports(folder, "out"))
+    results = json.loads((folder / "out.json").read_text(encoding="utf-8"))
     return ended, results
+
+
+def reports(folder: Path, name: str) -> list[object]:
+    return [part for kind in KINDS for part in (f"--{kind}", folder / f"{name}.{kind}")]
+
+
+def assert_kept_evidence_says_the_same(
+    preflight: Callable[..., Any], live: Any, folder: Path, *options: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Byte for byte, in every format, but for the one notice that tells where the facts are from."""
+    monkeypatch.setattr("scanner.evidence.offline._origin", lambda *_: ())
+    kept = preflight("scan", folder / "inventory.toml", *options, *reports(folder, "kept"))
+    assert (kept.code, kept.out) == (live.code, live.out)
+    for kind in KINDS:
+        assert (folder / f"kept.{kind}").read_bytes() == (folder / f"out.{kind}").read_bytes()
 
 
 def assert_as_expected(results: list[dict[str, Any]], expected: Expectation) -> None:
@@ -48,11 +65,13 @@ def told(results: list[dict[str, Any]]) -> str:
 
 @pytest.mark.parametrize("name", scenario_names())
 def test_a_scenario_ends_as_designed_and_every_format_says_the_same(
-    name: str, tmp_path: Path, preflight: Callable[..., Any]
+    name: str, tmp_path: Path, preflight: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = load_scenario(name).expect
     assert expected is not None
-    ended, results = scanned(preflight, name, tmp_path, "--phase", expected.phase)
+    evidence = tmp_path / "evidence.json.gz"
+    phase = ("--phase", expected.phase)
+    ended, results = scanned(preflight, name, tmp_path, *phase, "--evidence", evidence)
     assert_as_expected(results["results"], expected)
     assert ended.code == results["exit_code"] == expected.exit_code
     verdict = VERDICTS[expected.exit_code]
@@ -65,6 +84,7 @@ def test_a_scenario_ends_as_designed_and_every_format_says_the_same(
         case for case in suites.iter("testcase") if case.find("failure") is not None or case.find("error") is not None
     ]
     assert bool(red) == (verdict != "GO")
+    assert_kept_evidence_says_the_same(preflight, ended, tmp_path, *phase, "--from", evidence, monkeypatch=monkeypatch)
 
 
 def test_one_check_costs_a_node_as_much_as_all(tmp_path: Path, preflight: Callable[..., Any]) -> None:

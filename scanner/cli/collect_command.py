@@ -1,0 +1,95 @@
+"""`preflight collect`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from scanner.cli.options import (
+    CheckOption,
+    ClusterOption,
+    InventoryArgument,
+    NodeOption,
+    ParallelOption,
+    SkipCheckOption,
+    TimeoutOption,
+    settle,
+)
+
+if TYPE_CHECKING:
+    from scanner.gather import NodeAnswers
+    from scanner.job import Collected, Job
+
+OutputOption = Annotated[
+    Path,
+    typer.Option("-o", "--output", metavar="FILE", help="Where the evidence goes; .gz packs it.", show_default=False),
+]
+QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Print only what is missing.", rich_help_panel="Run")]
+
+
+def collect(
+    inventory: InventoryArgument,
+    output: OutputOption,
+    cluster: ClusterOption = None,
+    node: NodeOption = None,
+    check: CheckOption = None,
+    skip_check: SkipCheckOption = None,
+    parallel: ParallelOption = None,
+    timeout: TimeoutOption = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Ask every node once and keep all that it says, to be judged anywhere with `preflight scan INVENTORY --from FILE`.
+
+    Exit codes: 0 every node answered everything, 3 one did not (what there is, is kept), 2 usage or inventory error,
+    130 interrupted (what was finished is kept, marked partial).
+    """
+    from checks.scan import EXIT_CODES, EXIT_INTERRUPTED, EXIT_USAGE, Verdict
+    from scanner.cli.obtain import keep, obtain, refuse_bad_place
+    from scanner.cli.streams import complain, leave, say
+
+    selection, job = settle(
+        inventory, cluster=cluster, node=node, check=check, skip_check=skip_check, parallel=parallel, timeout=timeout
+    )
+    refuse_bad_place(output, [inventory])
+    collected = obtain(job, selection, quiet=quiet)
+    problem = keep(output, job, collected)
+    gaps = _gaps(job, collected)
+    if not problem and (gaps or not quiet):
+        problem = say("\n".join([_headline(output, collected, len(job.chosen), len(gaps)), *gaps]) + "\n")
+    if problem:
+        complain(problem)
+    if not collected.complete:
+        leave(EXIT_INTERRUPTED)
+    full = EXIT_CODES[Verdict.UNKNOWN if gaps else Verdict.GO]
+    raise typer.Exit(EXIT_USAGE if problem else full)
+
+
+def _headline(output: Path, collected: Collected, chosen: int, missing: int) -> str:
+    state = "evidence" if collected.complete else "partial evidence (interrupted)"
+    return f"wrote {output}: {state}, {chosen - missing} of {chosen} nodes answered everything"
+
+
+def _gaps(job: Job, collected: Collected) -> list[str]:
+    """One line for each node whose answers are not all there."""
+    from reports.text import one_line
+
+    lines = []
+    for call in job.calls():
+        name = f"{call.node.cluster}.{call.node.name}"
+        said = collected.said.get((call.node.cluster, call.node.name))
+        if why := _gap(said):
+            lines.append(f"  {one_line(f'{name}: {why}')}")
+    return lines
+
+
+def _gap(said: NodeAnswers | None) -> str:
+    from checks.facts import Unknown
+
+    if said is None:
+        return "not asked to the end: interrupted"
+    if said.failure:
+        return said.failure
+    missing = [name for name, answer in said.answers.items() if isinstance(answer, Unknown)]
+    return f"no answer to {', '.join(missing)}" if missing else ""

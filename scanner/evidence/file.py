@@ -1,0 +1,164 @@
+"""Evidence files: written in one step for their owner alone, and read as what they are: something from elsewhere."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import re
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+from scanner.errors import UsageError
+from scanner.evidence.document import SCHEMA, MalformedError, from_document, to_document
+from scanner.evidence.model import Evidence, EvidenceFile
+from scanner.files import write_atomically
+
+MOST_BYTES = 256 * 1024 * 1024
+"""More is neither written nor read, packed or unpacked: a few hundred nodes that say all they may stay well below."""
+MODE = 0o600
+_GZIP = b"\x1f\x8b"
+_PIECE = 1024 * 1024
+_AGAIN = "copy it again from where it was collected, or collect again"
+
+
+def write_evidence(path: Path, evidence: Evidence) -> None:
+    """Write the evidence in one step, readable by its owner alone; packed where the name ends in .gz.
+
+    Raises UsageError where it cannot be written.
+    """
+    write_atomically(path, pack(path.name, to_bytes(evidence)), mode=MODE)
+
+
+def to_bytes(evidence: Evidence) -> bytes:
+    """The whole file, unpacked: ASCII, one line for each value. Raises UsageError for more than can be read again."""
+    document = to_document(evidence)
+    document["checksum"] = checksum(document)
+    data = (json.dumps(document, indent=1, allow_nan=False) + "\n").encode("ascii")
+    if len(data) > MOST_BYTES:
+        raise UsageError(
+            f"the evidence takes {_mib(len(data))}, more than the {_mib(MOST_BYTES)} that can be read again; "
+            "collect it in parts with --cluster or --node, and give --from for each"
+        )
+    return data
+
+
+def pack(name: str, data: bytes) -> bytes:
+    """The file's content under `name`; the same data always gives the same bytes."""
+    return gzip.compress(data, 6, mtime=0) if name.endswith(".gz") else data
+
+
+def checksum(document: Mapping[str, Any]) -> str:
+    """Over all of the content but the checksum itself, however it is laid out and packed."""
+    content = {key: value for key, value in document.items() if key != "checksum"}
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return f"sha256:{hashlib.sha256(canonical.encode('ascii')).hexdigest()}"
+
+
+def read_evidence(path: Path) -> EvidenceFile:
+    """The evidence in the file. Raises UsageError, which says what is wrong with it and what to do."""
+    return parse_evidence(_content(path), path)
+
+
+def parse_evidence(data: bytes, path: Path) -> EvidenceFile:
+    """The evidence in a file's bytes, packed or not; `path` is for the messages. Raises UsageError."""
+    document = _document(_unpacked(data, path), path)
+    _refuse_other_formats(document, path)
+    told = document.get("checksum")
+    if not isinstance(told, str) or told != checksum(document):
+        _refuse(path, f"its checksum does not fit its content: it was damaged or changed; {_AGAIN}")
+    try:
+        return EvidenceFile(path, told, from_document(document))
+    except MalformedError as error:
+        _refuse(path, f"this is no sound evidence: {error}; {_AGAIN}")
+
+
+def _content(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
+    except FileNotFoundError:
+        _refuse(path, "there is no such file; `preflight collect INVENTORY -o FILE` writes one")
+    except IsADirectoryError:
+        _refuse(path, "this is a folder; name the evidence file in it")
+    except PermissionError:
+        _refuse(path, "you may not read it; evidence is written for its owner alone")
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name.
+        _refuse(path, f"it cannot be read: {getattr(error, 'strerror', None) or error}")
+    if len(data) > MOST_BYTES:
+        _refuse(path, f"it is larger than {_mib(MOST_BYTES)}: this is no evidence")
+    return data
+
+
+def _unpacked(data: bytes, path: Path) -> bytes:
+    """Without trust in what the packing says of itself: a small file may pretend to hold a huge one."""
+    if not data.startswith(_GZIP):
+        return data
+    unpacker = zlib.decompressobj(wbits=31)
+    pieces: list[bytes] = []
+    size = 0
+    waiting = data
+    try:
+        while not unpacker.eof and (waiting or not size):
+            piece = unpacker.decompress(waiting, _PIECE)
+            waiting = unpacker.unconsumed_tail
+            size += len(piece)
+            if size > MOST_BYTES:
+                _refuse(path, f"it unpacks to more than {_mib(MOST_BYTES)}: this is no evidence")
+            pieces.append(piece)
+            if not piece and not waiting:
+                break
+    except zlib.error as error:
+        _refuse(path, f"it cannot be unpacked, so it is damaged ({error}); {_AGAIN}")
+    if not unpacker.eof:
+        _refuse(path, f"it is cut off in its middle; {_AGAIN}")
+    if unpacker.unused_data:
+        _refuse(path, f"something stands after its end, so it is damaged; {_AGAIN}")
+    return b"".join(pieces)
+
+
+def _document(data: bytes, path: Path) -> dict[str, Any]:
+    if not data.strip():
+        _refuse(path, f"it is empty; {_AGAIN}")
+    try:
+        document = json.loads(data.decode("utf-8"), parse_constant=_no_constant)
+    except UnicodeDecodeError:
+        _refuse(path, f"this is no text: it is no evidence, or damaged; {_AGAIN}")
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        _refuse(path, f"not JSON at {where} ({error.msg}): it is no evidence, damaged or cut off; {_AGAIN}")
+    except (ValueError, RecursionError, MemoryError):
+        # Numbers of thousands of digits, thousands of brackets within each other, NaN: nothing that we would write.
+        _refuse(path, f"this is no evidence: nothing of the kind is ever written by preflight; {_AGAIN}")
+    if not isinstance(document, dict):
+        _refuse(path, "this is no evidence; `preflight collect INVENTORY -o FILE` writes some")
+    return document
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+def _refuse_other_formats(document: Mapping[str, Any], path: Path) -> None:
+    told = document.get("schema")
+    if told == SCHEMA:
+        return
+    name, _, version = SCHEMA.partition("/")
+    newer = re.fullmatch(rf"{re.escape(name)}/([1-9][0-9]{{0,5}})", told) if isinstance(told, str) else None
+    if newer and int(newer[1]) > int(version):
+        tool = document.get("tool")
+        maker = tool.get("version") if isinstance(tool, dict) else None
+        which = f" ({' '.join(maker.split())[:40]})" if isinstance(maker, str) else ""
+        _refuse(path, f"made by a newer preflight{which}, in the format {told}: upgrade preflight here to read it")
+    what = f"its schema is {' '.join(told.split())[:60]!r}" if isinstance(told, str) else "it names no schema"
+    _refuse(path, f"this is no evidence: {what}, not {SCHEMA!r}; `preflight collect INVENTORY -o FILE` writes some")
+
+
+def _refuse(path: Path, why: str) -> NoReturn:
+    raise UsageError(f"evidence {path}: {why}")
+
+
+def _mib(size: int) -> str:
+    return f"{size / 1024 / 1024:,.0f} MiB"

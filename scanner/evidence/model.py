@@ -1,0 +1,93 @@
+"""Evidence: everything that nodes said, kept so that it can be judged later, elsewhere and again."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from scanner import __version__
+from scanner.gather import NodeAnswers
+from scanner.job import Collected, Job, NodeKey
+from scanner.prepare import loosened
+from scanner.probes.probe import Probe
+
+
+@dataclass(frozen=True, slots=True)
+class NodeEvidence:
+    """What one node said, and what was asked of it."""
+
+    said: NodeAnswers
+    product: str
+    roles: tuple[str, ...]
+    options: Mapping[str, str | int | bool] = field(default_factory=dict)
+    """The product keys of the inventory that probes read: `web_root`, `sql_port`. Only those that were set."""
+    probes: Mapping[str, str] = field(default_factory=dict)
+    """Id of each probe that was chosen for the node, with the SHA-256 of its script."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What one run collected."""
+
+    tool_version: str
+    host: str
+    """Name of the machine that asked the nodes."""
+    inventory: str
+    """The inventory's file name as given."""
+    started: datetime
+    """Aware, UTC."""
+    finished: datetime
+    """Aware, UTC."""
+    complete: bool
+    """False where the run was interrupted before every chosen node had answered."""
+    nodes: tuple[NodeEvidence, ...]
+    """In inventory order."""
+    unanswered: tuple[NodeKey, ...] = ()
+    """Nodes that were to be asked when the run was interrupted."""
+    notices: tuple[str, ...] = ()
+    """What a reader must know of how the answers were come by, one line each: certificates that were not verified."""
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceFile:
+    """Evidence with where it was read from."""
+
+    path: Path
+    checksum: str
+    """Over the content, whatever the file's name and packing."""
+    evidence: Evidence
+
+
+def evidence_of(job: Job, collected: Collected) -> Evidence:
+    """What is to be kept of a run."""
+    calls = {(call.node.cluster, call.node.name): call for call in job.calls()}
+    return Evidence(
+        tool_version=__version__,
+        host=platform.node(),
+        inventory=job.inventory_name,
+        started=collected.started,
+        finished=collected.finished,
+        complete=collected.complete,
+        nodes=tuple(
+            NodeEvidence(
+                collected.said[key],
+                call.node.product,
+                call.node.roles,
+                call.node.options,
+                {probe.id: fingerprint(probe) for probe in call.probes},
+            )
+            for key, call in calls.items()
+            if key in collected.said
+        ),
+        unanswered=tuple(key for key in calls if key not in collected.said),
+        notices=(*loosened([call.node for call in calls.values()]), *collected.notices),
+    )
+
+
+def fingerprint(probe: Probe) -> str:
+    """The SHA-256 of what the probe sends, in hex."""
+    return hashlib.sha256(probe.script.encode("utf-8")).hexdigest()

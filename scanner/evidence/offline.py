@@ -1,0 +1,256 @@
+"""Saved answers in the place of fresh ones: which of them count for a job, and what a reader must know of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import PureWindowsPath
+
+from checks.facts import Unknown
+from scanner.evidence.model import EvidenceFile, NodeEvidence, fingerprint
+from scanner.gather import NodeAnswers, NodeCall
+from scanner.job import Collected, Job, NodeKey
+from scanner.probes.probe import LANGUAGE, Probe
+
+FRESH = timedelta(hours=24)
+"""Older evidence is told to be old: the nightly run has passed over it."""
+_ASTRAY = timedelta(minutes=5)
+"""More than two machines' clocks may differ before it is told."""
+_LISTED = 10
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """One node's evidence with the file that it is from."""
+
+    file: EvidenceFile
+    node: NodeEvidence
+
+    @property
+    def when(self) -> datetime:
+        return self.node.said.asked_at or self.file.evidence.started
+
+
+def saved_answers(job: Job, files: Sequence[EvidenceFile], now: datetime, *, narrowed: bool) -> Collected:
+    """What the files hold for `job`, as if the nodes had said it now; the files' order makes no difference.
+
+    A node that several files hold is taken as it answered last. One that none holds, and a question that was not asked,
+    are told as such: what rests on them is an error. `now` is aware and serves the remarks on the evidence's age alone;
+    `narrowed` says that `job` is about a part of the inventory. `files` is not empty.
+    """
+    distinct = _distinct(files)
+    winners, overlaps = _latest(distinct)
+    said = {
+        (call.node.cluster, call.node.name): _answers(call, winners.get((call.node.cluster, call.node.name)), distinct)
+        for call in job.calls()
+    }
+    used = {key: kept for key, kept in winners.items() if key in said}
+    return Collected(
+        _with_comparable_clocks(said, used),
+        started=min(file.evidence.started for file in distinct),
+        finished=max(file.evidence.finished for file in distinct),
+        notices=(
+            *(notice for file in distinct for notice in _origin(file, job, now)),
+            *_repeated(files),
+            *(line for key, line in overlaps.items() if key in used),
+            *_strangers(job, distinct, narrowed=narrowed),
+            *_differences(job, used),
+            *_other_questions(job, used, distinct),
+        ),
+    )
+
+
+def _distinct(files: Sequence[EvidenceFile]) -> list[EvidenceFile]:
+    """Each content once, oldest first."""
+    by_content: dict[str, EvidenceFile] = {}
+    for file in sorted(files, key=lambda file: str(file.path)):
+        by_content.setdefault(file.checksum, file)
+    return sorted(by_content.values(), key=lambda file: (file.evidence.started, file.evidence.finished, file.checksum))
+
+
+def _latest(files: Sequence[EvidenceFile]) -> tuple[dict[NodeKey, _Kept], dict[NodeKey, str]]:
+    """Each node as it answered last; and for those that several files hold, what became of that."""
+    found: dict[NodeKey, list[_Kept]] = {}
+    for file in files:
+        for node in file.evidence.nodes:
+            found.setdefault((node.said.cluster, node.said.node), []).append(_Kept(file, node))
+    winners = {key: max(held, key=lambda kept: (kept.when, kept.file.checksum)) for key, held in found.items()}
+    overlaps = {
+        key: f"{_name(key)} is in {len(held)} evidence files: its answer of {_time(winners[key].when)} in "
+        f"{winners[key].file.path} counts, "
+        + ", ".join(f"not that of {_time(kept.when)} in {kept.file.path}" for kept in held if kept is not winners[key])
+        for key, held in found.items()
+        if len(held) > 1
+    }
+    return winners, overlaps
+
+
+def _answers(call: NodeCall, kept: _Kept | None, files: Sequence[EvidenceFile]) -> NodeAnswers:
+    node = call.node
+    key = (node.cluster, node.name)
+    if kept is None:
+        interrupted = any(key in file.evidence.unanswered for file in files)
+        why = "no evidence of this node" + (": its collecting was interrupted" if interrupted else "")
+        return _nothing(NodeAnswers(node.cluster, node.name, node.host, node.transport), call, why)
+    said = kept.node.said
+    if not kept.node.probes.keys() & {probe.id for probe in call.probes if probe.language == LANGUAGE[node.transport]}:
+        why = f"no usable evidence of this node: it was asked over {_short(said.transport)}"
+        why += f", and is now reached over {node.transport}" if said.transport != node.transport else ""
+        return _nothing(replace(said, answers={}, clock=None), call, why)
+    return replace(said, lacking={probe.id: why for probe in call.probes if (why := _lack(probe, kept.node, call))})
+
+
+def _with_comparable_clocks(
+    said: Mapping[NodeKey, NodeAnswers], used: Mapping[NodeKey, _Kept]
+) -> dict[NodeKey, NodeAnswers]:
+    """Each node's clock was held to that of the machine that asked, so only those of one run can be compared.
+
+    In a cluster whose nodes are from several, the run of the most nodes counts; of the others' clocks nothing is known.
+    """
+    files: dict[str, list[str]] = {}
+    for (cluster, _), kept in used.items():
+        files.setdefault(cluster, []).append(kept.file.checksum)
+    counted = {cluster: max(sorted(set(sums)), key=sums.count) for cluster, sums in files.items()}
+    apart = Unknown("not comparable: collected in another run than the other nodes (collect them together)")
+    return {
+        key: replace(answers, clock=apart) if answers.clock and used[key].file.checksum != counted[key[0]] else answers
+        for key, answers in said.items()
+    }
+
+
+def _nothing(said: NodeAnswers, call: NodeCall, why: str) -> NodeAnswers:
+    hint = (
+        f"Collect it, and give that file too: preflight collect INVENTORY --node {_name((said.cluster, said.node))} "
+        "-o FILE"
+    )
+    return replace(said, failure=why, hint=hint, lacking={probe.id: why for probe in call.probes})
+
+
+def _lack(probe: Probe, kept: NodeEvidence, call: NodeCall) -> str:
+    """Why the evidence has no answer to what the probe asks now; empty where it has one, or asked for one."""
+    if probe.id not in kept.probes:
+        return f"not in the evidence: collected without probe {probe.id} (collect again)"
+    for name in probe.parameters:
+        then, now = kept.options.get(name), call.node.options.get(name)
+        if then != now:
+            return (
+                f"not in the evidence: probe {probe.id} was asked with {name} = {_option(then)}, "
+                f"the inventory says {_option(now)} (collect again)"
+            )
+    return ""
+
+
+def _origin(file: EvidenceFile, job: Job, now: datetime) -> Iterator[str]:
+    held = file.evidence
+    yield (
+        f"judged from evidence of {_time(held.started)} to {_time(held.finished)}, collected by {_short(held.host)} "
+        f"with preflight {_short(held.tool_version)}: {file.path}"
+    )
+    if now - held.finished > FRESH:
+        yield f"{file.path} is {_age(now - held.finished)} old: what has changed on its nodes since is not in it"
+    if held.started - now > _ASTRAY:
+        yield f"{file.path} is dated {_age(held.started - now)} in the future: one of two machines' clocks is wrong"
+    if not held.complete:
+        names = _names(held.unanswered) or "none"
+        yield f"{file.path} is partial: interrupted before these nodes had answered: {names}"
+    if PureWindowsPath(held.inventory).name != PureWindowsPath(job.inventory_name).name:
+        yield f"{file.path} was collected with another inventory, {_short(held.inventory)}"
+    for notice in held.notices:
+        if notice not in job.notices:
+            yield f"{file.path}: {_short(notice, 1000)}"
+
+
+def _repeated(files: Sequence[EvidenceFile]) -> Iterator[str]:
+    same: dict[str, list[str]] = {}
+    for file in sorted(files, key=lambda file: str(file.path)):
+        same.setdefault(file.checksum, []).append(str(file.path))
+    for paths in sorted(same.values()):
+        if len(paths) > 1:
+            yield f"the same evidence is given {len(paths)} times and counts once: {', '.join(paths)}"
+
+
+def _strangers(job: Job, files: Sequence[EvidenceFile], *, narrowed: bool) -> Iterator[str]:
+    """Nodes that the inventory does not name. A narrowed job knows all nodes of its clusters, and no other cluster."""
+    whole = {cluster.name: {node.name for node in cluster.nodes} for cluster, _ in job.clusters}
+    for file in files:
+        odd = [
+            (cluster, node)
+            for cluster, node in ((each.said.cluster, each.said.node) for each in file.evidence.nodes)
+            if (node not in whole[cluster] if cluster in whole else not narrowed)
+        ]
+        if odd:
+            yield f"{file.path} holds nodes that the inventory does not name, which are not judged: {_names(odd)}"
+
+
+def _differences(job: Job, used: Mapping[NodeKey, _Kept]) -> Iterator[str]:
+    """Where a node is now another one in the inventory than the one that was asked."""
+    found: dict[str, list[str]] = {}
+    for call in job.calls():
+        kept = used.get((call.node.cluster, call.node.name))
+        if kept is None:
+            continue
+        pairs = {
+            "host": (kept.node.said.host, call.node.host),
+            "transport": (kept.node.said.transport, call.node.transport),
+            "product": (kept.node.product, call.node.product),
+            "roles": (", ".join(sorted(kept.node.roles)), ", ".join(sorted(call.node.roles))),
+        }
+        name = _name((call.node.cluster, call.node.name))
+        for what, (then, now) in pairs.items():
+            if then != now:
+                found.setdefault(what, []).append(f"{name} ({_short(then) or 'none'} then, {now} now)")
+    for what, nodes in found.items():
+        yield f"{what} in the evidence and in the inventory differ: {_some(nodes)}"
+
+
+def _other_questions(job: Job, used: Mapping[NodeKey, _Kept], files: Sequence[EvidenceFile]) -> Iterator[str]:
+    """Which probes have changed since, and which nobody here reads any more."""
+    known = {probe.id: fingerprint(probe) for probe in job.probes}
+    for file in files:
+        asked = {
+            (name, digest) for kept in used.values() if kept.file is file for name, digest in kept.node.probes.items()
+        }
+        if changed := sorted(name for name, digest in asked if name in known and digest != known[name]):
+            yield (
+                f"preflight {_short(file.evidence.tool_version)} asked otherwise than this version does, and its "
+                f"answers are read as they are: {_some(changed)}; where one cannot be read, collect again"
+            )
+        if foreign := sorted(_short(name) for name, _ in asked if name not in known):
+            yield (
+                f"{file.path} answers what no check here asks: {_some(foreign)}; another version collected it, or "
+                "plugins that are not installed here"
+            )
+
+
+def _time(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _age(span: timedelta) -> str:
+    minutes = int(span.total_seconds() // 60)
+    hours = minutes // 60
+    return f"{hours // 24} days" if hours >= 48 else f"{hours} hours" if hours >= 2 else f"{minutes} minutes"
+
+
+def _name(key: NodeKey) -> str:
+    return ".".join(_short(part) for part in key)
+
+
+def _names(keys: Iterable[NodeKey]) -> str:
+    return _some([_name(key) for key in keys])
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - _LISTED
+    return ", ".join(names[:_LISTED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _option(value: object) -> str:
+    return "nothing" if value is None else _short(repr(value))
+
+
+def _short(text: str, most: int = 100) -> str:
+    """One line, and not longer than one reads: it is from a file that anybody may have made."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else f"{line[:most]}..."
