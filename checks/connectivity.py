@@ -43,7 +43,8 @@ def judge(view: NodeView) -> Outcome:
         return undetermined(
             f"no answer to: {missing}", expected=EXPECTED, observed=counts, remediation=hint, **evidence
         )
-    message = f"reached over {contact.transport}; {counts}"
+    way = "asked on this machine itself" if contact.transport == "local" else f"reached over {contact.transport}"
+    message = f"{way}; {counts}"
     return passed(message, expected=EXPECTED, observed=counts, **evidence)
 
 

@@ -28,7 +28,7 @@ class Contact:
 
     host: str
     transport: str
-    """winrm, ssh or tds."""
+    """winrm, ssh, local (the machine that preflight runs on) or tds."""
     failure: str | None
     """One line that says why the node could not be asked or did not answer fully; None when all went well."""
     asked: int

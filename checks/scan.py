@@ -53,7 +53,7 @@ class NodeRecord:
     connections: int
     commands: int
     requests: int
-    """HTTP requests; 0 over SSH."""
+    """HTTP requests; 0 but over WinRM."""
     seconds: float
 
 

@@ -16,7 +16,8 @@ from checks.facts import Contact, Unknown
 from scanner.clock import now_s
 from scanner.errors import NodeError, ProtocolError
 from scanner.inventory.model import Node
-from scanner.probes.probe import LANGUAGE, Answer, Probe, Stamps, UnreadableError
+from scanner.probes import powershell_batch, sh_batch
+from scanner.probes.probe import Answer, Probe, Stamps, UnreadableError
 from scanner.redaction import eraser
 from scanner.transports.protocol import Limits, Moments, Transport, Usage
 
@@ -66,7 +67,7 @@ def ask(call: NodeCall, gate: AbstractContextManager[object] | None = None) -> N
     node = call.node
     started = time.monotonic()
     asked_at = datetime.now(UTC)
-    spoken = tuple(probe for probe in call.probes if probe.language == LANGUAGE[node.transport])
+    spoken = tuple(probe for probe in call.probes if probe.language == node.language)
     said = NodeAnswers(node.cluster, node.name, node.host, node.transport, asked_at=asked_at)
     if spoken and node.transport != "tds":
         said = _converse(said, call, spoken, gate)
@@ -81,6 +82,31 @@ def script_budget_s(timeout_s: float) -> float:
     return max(1.0, timeout_s * (1 - _ANSWER_SHARE))
 
 
+def compose(node: Node, probes: Sequence[Probe], *, nonce: str, budget_s: float, probe_bytes: int) -> str:
+    """The one script that asks `node` all `probes`, which are in its language; see the batches' own `compose`."""
+    options = node.options
+    if node.language == "sh":
+        return sh_batch.compose(
+            probes, nonce=nonce, budget_s=budget_s, options=options, sudo=node.sudo, probe_bytes=probe_bytes
+        )
+    return powershell_batch.compose(probes, nonce=nonce, budget_s=budget_s, options=options, probe_bytes=probe_bytes)
+
+
+def _door(node: Node, limits: Limits, gate: AbstractContextManager[object] | None) -> Transport:
+    """The node's transport. Each is imported late: its libraries take long to load."""
+    if node.transport == "local":
+        from scanner.transports.local import LocalTransport
+
+        return LocalTransport(node, limits, gate=gate)
+    if node.transport == "ssh":
+        from scanner.transports.ssh import SshTransport
+
+        return SshTransport(node, limits, gate=gate)
+    from scanner.transports.winrm import WinrmTransport
+
+    return WinrmTransport(node, limits, gate=gate)
+
+
 def _converse(
     said: NodeAnswers, call: NodeCall, probes: Sequence[Probe], gate: AbstractContextManager[object] | None
 ) -> NodeAnswers:
@@ -93,28 +119,8 @@ def _converse(
     output = b""
     before_s = now_s()
     try:
-        if node.transport == "ssh":
-            from scanner.probes import sh_batch as batch
-            from scanner.transports.ssh import SshTransport
-
-            script = batch.compose(
-                probes,
-                nonce=nonce,
-                budget_s=budget_s,
-                options=node.options,
-                sudo=bool(node.ssh and node.ssh.sudo),
-                probe_bytes=limits.probe_bytes,
-            )
-            transport, parse, stamps = SshTransport(node, limits, gate=gate), batch.parse, batch.stamps
-        else:
-            from scanner.probes import powershell_batch
-            from scanner.transports.winrm import WinrmTransport
-
-            script = powershell_batch.compose(
-                probes, nonce=nonce, budget_s=budget_s, options=node.options, probe_bytes=limits.probe_bytes
-            )
-            transport = WinrmTransport(node, limits, gate=gate)
-            parse, stamps = powershell_batch.parse, powershell_batch.stamps
+        script = compose(node, probes, nonce=nonce, budget_s=budget_s, probe_bytes=limits.probe_bytes)
+        transport = _door(node, limits, gate)
         output = transport.run(script)
     except NodeError as error:
         failure, output = error, error.partial
@@ -129,8 +135,9 @@ def _converse(
     clock: ClockSample | None = None
     try:
         if transport:
-            answers = parse(output, nonce=nonce, probe_ids=ids)
-            clock = _clock(stamps(output, nonce=nonce), transport.moments, before_s)
+            batch = sh_batch if node.language == "sh" else powershell_batch
+            answers = batch.parse(output, nonce=nonce, probe_ids=ids)
+            clock = _clock(batch.stamps(output, nonce=nonce), transport.moments, before_s)
     except Exception as defect:  # noqa: BLE001  whatever a hostile answer provokes stays this node's
         failure = failure or ProtocolError(
             f"its answer cannot be taken apart: {type(defect).__name__}: {defect}",

@@ -21,6 +21,7 @@ NONCE_SHOWN = "0" * 32
 """Stands where each run puts a random number of its own."""
 
 _CODE_COLUMNS = 160
+_ONE_EACH = "one connection, one command"
 
 
 def checks() -> None:
@@ -132,30 +133,25 @@ def _review(job: Job) -> Iterator[str]:
 
 
 def _sent(node: Node, probes: Iterable[Probe], timeout_s: float, probe_bytes: int) -> Iterator[str]:
-    from scanner.gather import script_budget_s
-    from scanner.probes import powershell_batch, sh_batch
-    from scanner.probes.probe import LANGUAGE
+    from scanner.gather import compose, script_budget_s
 
-    spoken = [probe for probe in probes if probe.language == LANGUAGE[node.transport]]
-    yield f"# over {node.transport}, one connection, one command; each run puts a random number for {NONCE_SHOWN}"
+    spoken = [probe for probe in probes if probe.language == node.language]
+    way = "on this machine, one command" if node.transport == "local" else f"over {node.transport}, {_ONE_EACH}"
+    yield f"# {way}; each run puts a random number for {NONCE_SHOWN}"
     for probe in probes:
         if probe.language != "tds":
             yield f"#   {probe.id}: {probe.purpose}"
         elif "sql_port" in node.options:
             yield f"#   {probe.id}: {probe.purpose} (one TDS PRELOGIN packet to port {node.options['sql_port']})"
+    if node.language == "tds":
+        return
     budget_s = script_budget_s(timeout_s)
-    if node.transport == "ssh":
-        sudo = bool(node.ssh and node.ssh.sudo)
+    script = compose(node, spoken, nonce=NONCE_SHOWN, budget_s=budget_s, probe_bytes=probe_bytes)
+    if node.language == "sh":
         yield "# Started as `sh -s`, with this on its standard input:"
-        yield sh_batch.compose(
-            spoken, nonce=NONCE_SHOWN, budget_s=budget_s, options=node.options, sudo=sudo, probe_bytes=probe_bytes
-        )
-    elif node.transport == "winrm":
-        script = powershell_batch.compose(
-            spoken, nonce=NONCE_SHOWN, budget_s=budget_s, options=node.options, probe_bytes=probe_bytes
-        )
-        yield from _start_of(script, node.winrm.delivery if node.winrm else "auto")
-        yield script
+    else:
+        yield from _start_of(script, node.winrm.delivery if node.winrm else "stdin")
+    yield script
 
 
 def _start_of(script: str, mode: str) -> Iterator[str]:

@@ -11,7 +11,7 @@ from checks.facts import Unknown
 from scanner.evidence.model import EvidenceFile, NodeEvidence, fingerprint
 from scanner.gather import NodeAnswers, NodeCall
 from scanner.job import Collected, Job, NodeKey
-from scanner.probes.probe import LANGUAGE, Probe
+from scanner.probes.probe import Probe
 
 FRESH = timedelta(hours=24)
 """Older evidence is told to be old: the nightly run has passed over it."""
@@ -94,7 +94,7 @@ def _answers(call: NodeCall, kept: _Kept | None, files: Sequence[EvidenceFile]) 
         why = "no evidence of this node" + (": its collecting was interrupted" if interrupted else "")
         return _nothing(NodeAnswers(node.cluster, node.name, node.host, node.transport), call, why)
     said = kept.node.said
-    if not kept.node.probes.keys() & {probe.id for probe in call.probes if probe.language == LANGUAGE[node.transport]}:
+    if not kept.node.probes.keys() & {probe.id for probe in call.probes if probe.language == node.language}:
         why = f"no usable evidence of this node: it was asked over {_short(said.transport)}"
         why += f", and is now reached over {node.transport}" if said.transport != node.transport else ""
         return _nothing(replace(said, answers={}, clock=None), call, why)

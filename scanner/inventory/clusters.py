@@ -10,9 +10,9 @@ from scanner.inventory.connection import Layer, layer_of
 from scanner.inventory.key import Key, by_name
 from scanner.inventory.keys import CLUSTER, OPTIONS, RULE
 from scanner.inventory.model import Cluster
-from scanner.inventory.nodes import Surroundings, read_nodes, read_version
+from scanner.inventory.nodes import NOT_ON_WINDOWS, Surroundings, is_of_another_platform, read_nodes, read_version
 from scanner.inventory.products import Product
-from scanner.inventory.transport_keys import TRANSPORTS
+from scanner.inventory.transport_keys import TRANSPORTS, keys_of
 from scanner.inventory.values import (
     Place,
     Problems,
@@ -44,7 +44,9 @@ def read_clusters(table: Mapping[str, object], context: Context) -> tuple[Cluste
     if not table:
         context.problems.add(("clusters",), "no cluster; add [clusters.NAME] with its product and its nodes")
     read = [_cluster(name, value, context) for name, value in table.items()]
-    return tuple(cluster for cluster in read if cluster is not None)
+    clusters = tuple(cluster for cluster in read if cluster is not None)
+    _check_local(clusters, context.problems)
+    return clusters
 
 
 def _cluster(name: str, value: object, context: Context) -> Cluster | None:
@@ -56,7 +58,8 @@ def _cluster(name: str, value: object, context: Context) -> Cluster | None:
         return None
     product = _product(table, place, context)
     transports = product.transports if product else tuple(TRANSPORTS)
-    known = by_name(CLUSTER, OPTIONS, *(TRANSPORTS[transport] for transport in transports))
+    platform = product.platform if product else ""
+    known = by_name(CLUSTER, OPTIONS, *(keys_of(transport, platform) for transport in transports))
     _explain_strays(table, known, product, place, problems)
     usable = {key: entry for key, entry in table.items() if key in known}
     values = _of_product(read_keys(usable, known, place, problems), known, product, place, problems)
@@ -94,6 +97,9 @@ def _explain_strays(
 ) -> None:
     for name, value in table.items():
         if name in known or name in _TABLES:
+            continue
+        if is_of_another_platform(name, product):
+            problems.add((*place, name), NOT_ON_WINDOWS)
             continue
         others = [transport for transport, keys in TRANSPORTS.items() if name in by_name(keys)]
         if others and product:
@@ -144,6 +150,18 @@ def _rules(value: object, place: Place, problems: Problems) -> dict[str, Mapping
         if "reason" not in override:
             problems.add((*place, rule_id, "reason"), "missing; say why the vendor's rule is overridden")
     return rules
+
+
+def _check_local(clusters: tuple[Cluster, ...], problems: Problems) -> None:
+    """Refuse a second cluster's node on this machine. A cluster's own nodes are compared with each other before."""
+    homes = [(cluster.name, node.name) for cluster in clusters for node in cluster.nodes if node.transport == "local"]
+    for cluster, name in homes:
+        if cluster != homes[0][0]:
+            problems.add(
+                ("clusters", cluster, "nodes", name, "transport"),
+                f"is the same machine as node {'.'.join(homes[0])}; only one node can be the machine that preflight "
+                "runs on",
+            )
 
 
 def _check_reach(layer: Layer, used: set[str], problems: Problems) -> None:

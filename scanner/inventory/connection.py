@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from scanner.inventory.key import Key, by_name
-from scanner.inventory.model import SecretSource, SshSettings, WinrmSettings
-from scanner.inventory.transport_keys import TRANSPORTS
+from scanner.inventory.model import LocalSettings, SecretSource, SshSettings, WinrmSettings
+from scanner.inventory.transport_keys import keys_of
 from scanner.inventory.values import Place
 
 HTTP_PORT = 5985
@@ -54,6 +54,7 @@ class Connection:
 
     winrm: WinrmSettings | None = None
     ssh: SshSettings | None = None
+    local: LocalSettings | None = None
     troubles: tuple[Trouble, ...] = ()
 
 
@@ -79,12 +80,13 @@ class _Merged:
         self.troubles.append(Trouble(key, message, self.places.get(key)))
 
 
-def connect(transport: str, host: str, layers: Sequence[Layer], folder: Path) -> Connection:
+def connect(transport: str, platform: str, host: str, layers: Sequence[Layer], folder: Path) -> Connection:
     """The settings of a node over `transport`, from its layers, the farthest first.
 
+    What only another `platform` has a use for is left out: defaults for SSH hold for Windows and Linux alike.
     `folder` is what relative paths are relative to. No settings for tds, or where `transport` is empty (not known).
     """
-    merged = _Merged(by_name(TRANSPORTS.get(transport, ())))
+    merged = _Merged(by_name(keys_of(transport, platform)))
     for layer in layers:
         merged.add(layer)
     if transport == "winrm":
@@ -96,6 +98,8 @@ def connect(transport: str, host: str, layers: Sequence[Layer], folder: Path) ->
         return Connection(winrm=winrm, troubles=tuple(merged.troubles))
     if transport == "ssh":
         return Connection(ssh=SshSettings(**_fields(merged, folder)), troubles=tuple(merged.troubles))
+    if transport == "local":
+        return Connection(local=LocalSettings(**_fields(merged, folder)))
     return Connection()
 
 
@@ -141,6 +145,12 @@ def _check_winrm(settings: WinrmSettings, host: str, merged: _Merged) -> None:
         for name in ("cert_file", "key_file"):
             if not getattr(settings, name):
                 merged.trouble(name, "missing; auth certificate needs cert_file and key_file")
+    if auth == "credssp" and settings.scheme == "https" and not settings.verify:
+        merged.trouble(
+            "verify",
+            "auth credssp hands the password itself to the node, so it must be known whose node that is; "
+            "set ca_file and leave verify at true, or use auth ntlm or kerberos",
+        )
     if auth == "basic" and settings.scheme == "http" and not settings.insecure:
         merged.trouble(
             "scheme",

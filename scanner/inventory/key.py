@@ -51,6 +51,8 @@ class Key:
     """The products whose clusters and nodes may have it. Empty: all."""
     roles: tuple[str, ...] = ()
     """The roles that a node must have one of. Empty: any."""
+    platforms: tuple[str, ...] = ()
+    """The platforms that have a use for it. Empty: all."""
     field: str = ""
     """The model's name for it, where that is another."""
     secret: str = ""

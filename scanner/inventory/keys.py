@@ -9,12 +9,13 @@ from datetime import date
 
 from scanner.inventory.key import HOST, TEXT, Key
 from scanner.inventory.products import BUILTIN
-from scanner.inventory.transport_keys import SSH, TRANSPORTS, WINRM
+from scanner.inventory.transport_keys import LOCAL, SSH, TRANSPORTS, WINRM
 
 _TRANSPORT = Key(
     name="transport",
     kind="text",
-    doc="How the node is reached; tds only asks a SQL Server listener for its version, without any login.",
+    doc="How the node is reached; local: it is the machine that preflight runs on; tds only asks a SQL Server listener "
+    "for its version, without any login.",
     otherwise=", ".join(f"{product.transports[0]} for {product.name}" for product in BUILTIN),
     example="winrm",
     choices=tuple(TRANSPORTS),
@@ -70,7 +71,7 @@ NODE: tuple[Key, ...] = (
         name="host",
         kind="text",
         doc="Host name or IP address.",
-        otherwise="the node's name",
+        otherwise="the node's name; with transport local, this machine, whatever it is called",
         example="web1.corp.example",
         pattern=HOST,
         expects="a host name or an IP address, without scheme, port or brackets",
@@ -287,6 +288,7 @@ ATTESTATION: tuple[Key, ...] = (
 SECTIONS: dict[str, tuple[Key, ...]] = {
     "[defaults.winrm]": WINRM,
     "[defaults.ssh]": SSH,
+    "[defaults.local]": LOCAL,
     "[clusters.NAME]": CLUSTER,
     "[clusters.NAME.nodes.NODE]": (*NODE, *OPTIONS),
     "[clusters.NAME.rules.ID]": RULE,

@@ -166,7 +166,7 @@ def _defaults(table: Mapping[str, object], problems: Problems) -> dict[str, Laye
     for name, value in table.items():
         place = ("defaults", name)
         if name not in having:
-            advice = "; defaults stand per transport, in [defaults.winrm] or [defaults.ssh]"
+            advice = "; defaults stand per transport, in [defaults.winrm], [defaults.ssh] or [defaults.local]"
             unknown_key(name, place, having, problems, advice="" if isinstance(value, dict) else advice)
             continue
         written = read_table(value, place, problems)

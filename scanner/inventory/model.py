@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from checks.acceptance import Attestation, Waiver
+from scanner.inventory.products import Platform
+from scanner.probes.probe import Language
 from scanner.secrets import Secret
 
 
@@ -75,6 +77,13 @@ class SshSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class LocalSettings:
+    """How to ask the machine that preflight itself runs on."""
+
+    sudo: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Node:
     """One machine of a cluster."""
 
@@ -84,13 +93,29 @@ class Node:
     product: str
     roles: tuple[str, ...]
     transport: str
-    """winrm, ssh or tds (a database host asked only for its TDS PRELOGIN)."""
+    """winrm, ssh, local (this machine itself) or tds (a database host asked only for its TDS PRELOGIN)."""
     winrm: WinrmSettings | None = None
     ssh: SshSettings | None = None
+    local: LocalSettings | None = None
+    platform: Platform = "linux"
+    """What its product's machines are, linux or windows."""
     current: str | None = None
     """Declared version of this node, else None; the cluster's is not copied here."""
     options: Mapping[str, str | int | bool] = field(default_factory=dict)
     """Product keys that probes and checks read: sql_instance, sql_port, web_root. Only those that are set."""
+
+    @property
+    def language(self) -> Language:
+        """What it is spoken to in: over SSH and on this machine that is a matter of its platform."""
+        if self.transport == "tds":
+            return "tds"
+        return "powershell" if self.transport == "winrm" or self.platform == "windows" else "sh"
+
+    @property
+    def sudo(self) -> bool:
+        """Whether what needs root goes through sudo -n. Never on Windows, which has none."""
+        settings = self.local if self.transport == "local" else self.ssh
+        return self.language == "sh" and settings is not None and settings.sudo
 
 
 @dataclass(frozen=True, slots=True)

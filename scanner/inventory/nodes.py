@@ -8,14 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from checks.versions import VersionError
-from scanner.inventory.connection import Layer, Trouble, connect, layer_of
+from scanner.inventory.connection import HTTP_PORT, Layer, Trouble, connect, layer_of
 from scanner.inventory.key import by_name
 from scanner.inventory.keys import NODE, OPTIONS
-from scanner.inventory.model import Node
+from scanner.inventory.model import Node, WinrmSettings
 from scanner.inventory.products import DEFAULT_SQL_PORT, Product
-from scanner.inventory.transport_keys import TRANSPORTS
+from scanner.inventory.transport_keys import TRANSPORTS, keys_of
 from scanner.inventory.values import Place, Problems, did_you_mean, dotted, read_keys, read_name, read_table, shown
 
+HERE = "localhost"
+"""The host of a node that is the machine preflight runs on."""
+NOT_ON_WINDOWS = "there is no sudo on Windows; leave it out, and log in with an account that is an administrator there"
+
+_USUAL_PORTS = (22, HTTP_PORT, WinrmSettings().port)
+_LOOPBACK = (HERE, "127.0.0.1", "::1")
 _NODE_KEYS = by_name(NODE, OPTIONS)
 _ALL_TRANSPORTS = by_name(*TRANSPORTS.values())
 
@@ -81,23 +87,27 @@ def _node(name: str, value: object, around: Surroundings, troubles: list[tuple[P
     if table is None:
         return None
     transport = _transport(table, place, around)
-    known = {**(by_name(TRANSPORTS[transport]) if transport else _ALL_TRANSPORTS), **_NODE_KEYS}
+    platform = around.product.platform if around.product else ""
+    known = {**(by_name(keys_of(transport, platform)) if transport else _ALL_TRANSPORTS), **_NODE_KEYS}
     strays = [key for key in table if key in _ALL_TRANSPORTS and key not in known]
     for key in strays:
+        if is_of_another_platform(key, around.product):
+            problems.add((*place, key), NOT_ON_WINDOWS)
+            continue
         owners = " and ".join(other for other, keys in TRANSPORTS.items() if key in by_name(keys))
         problems.add((*place, key), f"is a key of {owners}, and this node is reached over {transport}")
     values = read_keys({key: table[key] for key in table if key not in strays}, known, place, problems)
-    if "host" not in table:
+    if "host" not in table and transport != "local":
         # The name stands in for the host, and has to be one.
         read_keys({"host": name}, _NODE_KEYS, place, problems)
-    host = str(values.get("host", name))
+    host = str(values.get("host", HERE if transport == "local" else name))
     roles = _roles(table, values, place, around)
     layers = [
         *([around.defaults[transport]] if transport in around.defaults else []),
         around.layer,
         layer_of(place, table, values, set(_NODE_KEYS)),
     ]
-    connection = connect(transport, host, layers, around.folder)
+    connection = connect(transport, platform, host, layers, around.folder)
     troubles.extend((place, trouble) for trouble in connection.troubles)
     return Node(
         cluster=around.cluster,
@@ -108,9 +118,17 @@ def _node(name: str, value: object, around: Surroundings, troubles: list[tuple[P
         transport=transport,
         winrm=connection.winrm,
         ssh=connection.ssh,
+        local=connection.local,
+        platform=around.product.platform if around.product else "linux",
         current=read_version(values, "current", place, around.product, problems),
         options=_options(values, roles, transport, place, around),
     )
+
+
+def is_of_another_platform(name: str, product: Product | None) -> bool:
+    """Whether `name` is a key of a connection that machines such as the product's have no use for."""
+    key = _ALL_TRANSPORTS.get(name)
+    return bool(key and key.platforms and product and product.platform not in key.platforms)
 
 
 def _transport(table: Mapping[str, object], place: Place, around: Surroundings) -> str:
@@ -203,14 +221,28 @@ def _check_duplicates(nodes: list[Node], around: Surroundings) -> None:
     """Refuse one machine under two names: it always agrees with itself, and would hide a difference."""
     seen: dict[tuple[object, ...], str] = {}
     for node in nodes:
-        port: object = node.options.get("sql_port")
-        if node.winrm:
-            port = node.winrm.port
-        elif node.ssh:
-            port = (node.ssh.port or 22, node.ssh.jump)
-        first = seen.setdefault((node.transport, node.host.rstrip(".").lower(), port), node.name)
+        first = seen.setdefault(_machine(node), node.name)
         if first != node.name:
             around.problems.add(
                 (*around.place, "nodes", node.name, "host"),
                 f"is the same machine as node {shown(first)}; each node needs its own, and may have many roles",
             )
+
+
+def _machine(node: Node) -> tuple[object, ...]:
+    """What is the same for two nodes that are one machine.
+
+    Behind any other port than the usual ones there may be another machine: a forwarded port, a container.
+    """
+    host = node.host.rstrip(".").lower()
+    if node.transport == "local":
+        return (HERE,)
+    if node.transport == "tds":
+        return (node.transport, host, node.options.get("sql_port"))
+    if node.winrm:
+        port, jump = node.winrm.port, ""
+    else:
+        port, jump = (node.ssh.port or 22, node.ssh.jump) if node.ssh else (22, "")
+    if port not in _USUAL_PORTS or jump:
+        return (node.transport, host, port, jump)
+    return (HERE if host in _LOOPBACK else host,)

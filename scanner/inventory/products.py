@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Literal
 
 from packaging.version import Version
 
 from checks.versions import parse_secret_server, parse_version
+
+Platform = Literal["linux", "windows"]
 
 DEFAULT_SQL_PORT = 1433
 """Where SQL Server's default instance listens; what a `tds` node is asked on unless `sql_port` says otherwise."""
@@ -25,7 +28,9 @@ class Product:
     roles: Mapping[str, str]
     """Each role with what a node that has it does, one line. At least one."""
     transports: tuple[str, ...]
-    """How its nodes may be reached, the default first: winrm, ssh, tds."""
+    """How its nodes may be reached, the default first: winrm, ssh, local, tds."""
+    platform: Platform = "linux"
+    """What its machines are: over ssh and local, Linux is asked in sh and Windows in PowerShell."""
     tds_roles: tuple[str, ...] = ()
     """The roles that a `tds` node may have: those that a SQL Server listener alone can answer for."""
     parse: Callable[[str], Version] = parse_version
@@ -45,7 +50,8 @@ SECRET_SERVER = Product(
             "dr": "stands by at another site",
         },
     ),
-    transports=("winrm", "tds"),
+    transports=("winrm", "ssh", "local", "tds"),
+    platform="windows",
     tds_roles=("database", "dr"),
     parse=parse_secret_server,
     version_pattern=r"\s*[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{6}\s*",
@@ -61,7 +67,7 @@ CHEF_BACKEND = Product(
             "frontend": "serves Chef Server in front of the backends",
         },
     ),
-    transports=("ssh",),
+    transports=("ssh", "local"),
 )
 
 BUILTIN: tuple[Product, ...] = (SECRET_SERVER, CHEF_BACKEND)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from scanner.inventory.key import ENV_NAME, NAMES, TEXT, Key, by_name
 from scanner.inventory.keys import ATTESTATION, CLUSTER, NODE, OPTIONS, REPORTS, RULE, RUN, WAIVER
 from scanner.inventory.products import Product, products
-from scanner.inventory.transport_keys import TRANSPORTS
+from scanner.inventory.transport_keys import TRANSPORTS, keys_of
 
 Schema = dict[str, object]
 
@@ -67,6 +67,10 @@ def _cluster(known: dict[str, Product]) -> Schema:
             "then": {"properties": _of_product(product, keys)},
         }
         for product in known.values()
+    ] + [
+        _where_the_cluster_says_how(product, transport)
+        for product in known.values()
+        for transport in product.transports
     ]
     return cluster
 
@@ -75,7 +79,7 @@ def _of_product(product: Product, keys: Iterable[Key]) -> Schema:
     """What the cluster's product narrows."""
     version: Schema = {"pattern": _whole(product.version_pattern)}
     transport: Schema = {"enum": list(product.transports)}
-    own = by_name(*(TRANSPORTS[name] for name in product.transports))
+    own = by_name(*(keys_of(name, product.platform) for name in product.transports))
     common = by_name(CLUSTER, NODE, OPTIONS)
     # The keys of its own transports as they are there, with their own descriptions.
     ways: Schema = {name: _value(key) for name, key in own.items()}
@@ -92,6 +96,27 @@ def _of_product(product: Product, keys: Iterable[Key]) -> Schema:
         "current": version,
     }
     return {**ways, **foreign, **dict.fromkeys(_VERSIONS, version), "transport": transport, "nodes": _narrowed(node)}
+
+
+def _where_the_cluster_says_how(product: Product, transport: str) -> Schema:
+    """What nodes may have that are reached over `transport` because their cluster, or their product, says so."""
+    says: Schema = {"properties": {"transport": {"const": transport}}}
+    if transport != product.transports[0]:
+        says["required"] = ["transport"]
+    silent: Schema = {"not": {"required": ["transport"]}}
+    return {
+        "if": {"properties": {"product": {"const": product.name}}, "required": ["product"], "allOf": [says]},
+        "then": {
+            "properties": {
+                "nodes": {
+                    "additionalProperties": {
+                        "if": silent,
+                        "then": {"properties": dict.fromkeys(_foreign(transport), False)},
+                    }
+                }
+            }
+        },
+    }
 
 
 def _narrowed(node: Schema) -> Schema:

@@ -66,7 +66,7 @@ def template() -> str:
             _HEAD,
             _comment(_DEFAULTS),
             _table("defaults.winrm", "Windows machines, over WinRM.", WINRM, winrm),
-            _table("defaults.ssh", "Linux machines, over SSH.", SSH, ssh),
+            _table("defaults.ssh", "Machines over SSH: Linux, and Windows with OpenSSH for Windows.", SSH, ssh),
             _secret_server(),
             _chef_backend(),
             _table("run", "Defaults of the command line's options.", RUN, {}),

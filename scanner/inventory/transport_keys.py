@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from scanner.inventory.key import ENV_NAME, HOST, TEXT, Key
-from scanner.inventory.model import SshSettings, WinrmSettings
+from scanner.inventory.model import LocalSettings, SshSettings, WinrmSettings
 
 
 def _secret(name: str, what: str, variable: str) -> tuple[Key, ...]:
@@ -39,12 +39,23 @@ def _secret(name: str, what: str, variable: str) -> tuple[Key, ...]:
     )
 
 
-def _defaults(settings: type[WinrmSettings | SshSettings]) -> dict[str, object]:
+def _defaults(settings: type[WinrmSettings | SshSettings | LocalSettings]) -> dict[str, object]:
     return {entry.name: entry.default for entry in dataclasses.fields(settings)}
 
 
 _W = _defaults(WinrmSettings)
 _S = _defaults(SshSettings)
+_L = _defaults(LocalSettings)
+
+
+def _sudo(default: object) -> Key:
+    return Key(
+        name="sudo",
+        kind="boolean",
+        doc="Run what needs root through sudo -n (which never asks for a password). Not on Windows.",
+        default=default,
+        platforms=("linux",),
+    )
 
 
 def _connect_timeout(default: object) -> Key:
@@ -233,15 +244,19 @@ SSH: tuple[Key, ...] = (
         default=_S["ssh_config"],
         may_be_empty=True,
     ),
-    Key(
-        name="sudo",
-        kind="boolean",
-        doc="Run what needs root through sudo -n (which never asks for a password).",
-        default=_S["sudo"],
-    ),
+    _sudo(_S["sudo"]),
     _connect_timeout(_S["connect_timeout_s"]),
 )
 """How to reach a node over SSH: in [defaults.ssh], in a cluster, in a node."""
 
-TRANSPORTS: dict[str, tuple[Key, ...]] = {"winrm": WINRM, "ssh": SSH, "tds": ()}
+LOCAL: tuple[Key, ...] = (_sudo(_L["sudo"]),)
+"""How to ask the machine that preflight runs on: in [defaults.local], in a cluster, in a node."""
+
+TRANSPORTS: dict[str, tuple[Key, ...]] = {"winrm": WINRM, "ssh": SSH, "local": LOCAL, "tds": ()}
 """The keys of each transport. tds asks a SQL Server listener for its version without a login, and has none."""
+
+
+def keys_of(transport: str, platform: str) -> tuple[Key, ...]:
+    """The keys that `transport` has for machines of `platform`; "" where that is not known."""
+    keys = TRANSPORTS.get(transport, ())
+    return tuple(key for key in keys if not key.platforms or not platform or platform in key.platforms)

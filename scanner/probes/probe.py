@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Language = Literal["sh", "powershell", "tds"]
-
-LANGUAGE: dict[str, Language] = {"winrm": "powershell", "ssh": "sh", "tds": "tds"}
-"""What the nodes of each transport are spoken to in."""
+"""What a probe is written in; tds is no shell's, but SQL Server's own protocol."""
 
 
 class UnreadableError(Exception):

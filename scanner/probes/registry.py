@@ -9,7 +9,7 @@ from checks.evaluation import concerns
 from scanner.inventory.model import Node
 from scanner.probes import chef_backend, chef_node, linux_disks, secret_server
 from scanner.probes.contact import CONTACT_PROBES
-from scanner.probes.probe import LANGUAGE, Probe
+from scanner.probes.probe import Probe
 
 BUILTIN: tuple[Probe, ...] = (
     *CONTACT_PROBES,
@@ -32,7 +32,7 @@ def select_probes(node: Node, checks: Iterable[Check], probes: Sequence[Probe] =
         if concerns(check, node.product, node.roles)
         for kind in check.facts + check.optional_facts
     }
-    spoken = {LANGUAGE[node.transport], "tds"}
+    spoken = {node.language, "tds"}
     return tuple(
         probe
         for probe in probes

@@ -23,10 +23,10 @@ class Usage:
     """What the conversation cost; counted where it happens, shown in the results."""
 
     connections: int = 0
-    """TCP connections opened, retries included."""
+    """TCP connections opened, retries included; 0 on this machine itself."""
     commands: int = 0
     requests: int = 0
-    """HTTP requests sent; 0 over SSH."""
+    """HTTP requests sent; 0 but over WinRM."""
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""SSH: one connection, one `sh -s` with the whole script on its standard input, and out again.
+"""SSH: one connection, one `sh -s` or powershell.exe with the whole script on its standard input, and out again.
 
 None of the library's timeouts bounds the whole conversation, so a watchdog does, by cutting the sockets.
 """
@@ -32,6 +32,7 @@ from scanner.transports.ssh_errors import Phase, translate
 from scanner.transports.ssh_login import log_in
 from scanner.transports.ssh_socket import Stream, Wire, dial
 from scanner.transports.ssh_trust import Trust
+from scanner.transports.start import Start, start_of
 
 _BANNER_S = 15.0
 """A loaded sshd may take so long to say its version, however short the connect timeout."""
@@ -56,6 +57,7 @@ class SshTransport:
         self.usage = Usage()
         self.moments = Moments()
         self._host = node.host
+        self._language = node.language
         self._settings = node.ssh or SshSettings()
         self._limits = limits
         self._gate = gate
@@ -68,12 +70,13 @@ class SshTransport:
         self._output: list[bytes] = []
 
     def run(self, script: str) -> bytes:
-        """Run `script` in the node's `sh` and give what it printed, stderr included.
+        """Run `script` in the node's `sh`, or in its PowerShell, and give what it printed, stderr included.
 
         Raises NodeError with what had arrived; a script that does not end with status 0 is a RefusedError.
         """
+        start = start_of(self._language, script)
         try:
-            return self._run(script.encode("utf-8", "surrogateescape"))
+            return self._run(start)
         except NodeError as error:
             error.partial = error.partial or b"".join(self._output)
             raise
@@ -116,7 +119,7 @@ class SshTransport:
         told.partial = b"".join(self._output)
         return told
 
-    def _run(self, script: bytes) -> bytes:
+    def _run(self, start: Start) -> bytes:
         hops = route(self._host, self._settings)
         self._target = hops[-1]
         started = time.monotonic()
@@ -129,7 +132,7 @@ class SshTransport:
             deadline = Deadline(self._limits.timeout_s, self._cut)
             try:
                 with deadline:
-                    return self._ask(self._reach(hops, stream, deadline), script)
+                    return self._ask(self._reach(hops, stream, deadline), start)
             except Exception as error:
                 if not deadline.fired:
                     raise
@@ -221,22 +224,23 @@ class SshTransport:
         trust.check(key)
         return client
 
-    def _ask(self, client: Client, script: bytes) -> bytes:
+    def _ask(self, client: Client, start: Start) -> bytes:
         self._phase = Phase.RUN
         channel = client.open_session()
         channel.set_combine_stderr(True)
         self.usage.commands += 1
         try:
-            channel.exec_command("sh -s")
+            channel.exec_command(start.command)
         except paramiko.SSHException as error:
             if not client.is_active():
                 raise
-            raise RefusedError(f"{self._place} refuses to run commands", hint=_HINT_ACCOUNT) from error
+            raise RefusedError(f"{self._place} refuses to run commands", hint=start.hint) from error
         with suppress(OSError):  # a shell that ended early has said why
-            # No shell runs a script in braces before the line end behind them, however slowly the rest travels.
-            channel.sendall(script[:-1])
+            # No shell runs a script before all of it is there, however slowly the rest travels: sh waits for the line
+            # end behind its braces, PowerShell's bootstrap for the end of the input.
+            channel.sendall(start.stdin[:-1])
             self.moments.sent_s = now_s()
-            channel.sendall(script[-1:])
+            channel.sendall(start.stdin[-1:])
             channel.shutdown_write()
         size = 0
         while chunk := channel.recv(_CHUNK):
@@ -248,35 +252,19 @@ class SshTransport:
                 raise AnswerTooLargeError(f"{self._place} sent more than {mib:g} MiB")
         status = channel.recv_exit_status()
         output = b"".join(self._output)
-        if status == 0:
+        if status >= 0:
+            failure = start.judge(output, status)
+            if failure:
+                raise failure
             return output
-        if status > 0:
-            raise _refusal(self._place, status, output)
         if client.is_active():
             raise ConnectionLostError(f"{self._place}: the shell was killed before it was done", partial=output)
         raise client.get_exception() or EOFError
 
 
-_HINT_ACCOUNT = "log in there and run `sh -s` by hand; look at the account's login shell and at ForceCommand"
 _DROPPED = {b"", b"Exceeded MaxStartups"}
 
 
 def _jump_login(hop: Hop) -> threading.BoundedSemaphore:
     with _jump_lock:
         return _jump_logins.setdefault(hop.place, threading.BoundedSemaphore(_JUMP_LOGINS))
-
-
-def _refusal(place: str, status: int, output: bytes) -> RefusedError:
-    lines = [line for line in output[-4096:].decode("utf-8", "backslashreplace").splitlines() if line.strip()]
-    said = f": {lines[-1][:200]}" if lines else ""
-    if status in {126, 127}:
-        return RefusedError(
-            f"{place} cannot run `sh` (exit {status}){said}",
-            hint=_HINT_ACCOUNT,
-            partial=output,
-        )
-    return RefusedError(
-        f"{place}: the shell ended with exit {status}{said}",
-        hint=_HINT_ACCOUNT,
-        partial=output,
-    )

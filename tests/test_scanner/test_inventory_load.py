@@ -236,14 +236,14 @@ def test_everything_is_told_at_once_each_with_its_place() -> None:
         (VAULT + "dpapi = 'yes'", 'clusters.v.dpapi: "yes" is none of on, off, unknown'),
         (
             VAULT + "sudo = true",
-            "clusters.v.sudo: is a key of ssh; nodes of secret-server are reached over winrm or tds",
+            "clusters.v.sudo: there is no sudo on Windows; leave it out",
         ),
         (
-            VAULT + "transport = 'ssh'\n[clusters.v.nodes.a]\nroles = ['web']",
-            "clusters.v.transport: secret-server is read over winrm or tds, not over ssh",
+            CHEF + "transport = 'winrm'\n[clusters.c.nodes.a]\nroles = ['backend']",
+            "clusters.c.transport: chef-backend is read over ssh or local, not over winrm",
         ),
-        (WEB + "transport = 'ssh'", "nodes.web1.transport: secret-server is read over winrm or tds, not over ssh"),
-        (WEB + "transport = 'telnet'", 'nodes.web1.transport: "telnet" is none of winrm, ssh, tds'),
+        (BACKEND + "transport = 'tds'", "nodes.b1.transport: chef-backend is read over ssh or local, not over tds"),
+        (WEB + "transport = 'telnet'", 'nodes.web1.transport: "telnet" is none of winrm, ssh, local, tds'),
         (
             WEB + "transport = 'tds'",
             "nodes.web1.transport: tds only asks SQL Server for its version, and cannot answer",
@@ -252,7 +252,11 @@ def test_everything_is_told_at_once_each_with_its_place() -> None:
             SQL + "transport = 'tds'\nuser = 'x'",
             "nodes.sql1.user: is a key of winrm and ssh, and this node is reached over tds",
         ),
-        (WEB + "sudo = true", "clusters.v.nodes.web1.sudo: is a key of ssh, and this node is reached over winrm"),
+        (WEB + "sudo = true", "clusters.v.nodes.web1.sudo: there is no sudo on Windows; leave it out"),
+        (WEB + "transport = 'ssh'\nsudo = false", "clusters.v.nodes.web1.sudo: there is no sudo on Windows"),
+        (WEB + "agent = true", "clusters.v.nodes.web1.agent: is a key of ssh, and this node is reached over winrm"),
+        (WEB + "transport = 'local'\nport = 22", "web1.port: is a key of winrm and ssh, and this node is reached over"),
+        (WEB + "auth = 'credssp'\nverify = false", "web1.verify: auth credssp hands the password itself to the node"),
         (WEB + "target = '11.7.000049'", "nodes.web1.target: unknown key; it belongs in [clusters.NAME]"),
         (WEB + "sql_port = 1433", "nodes.web1.sql_port: is for nodes with the role database; this one has web"),
         (BACKEND + "web_root = 'x'", "nodes.b1.web_root: is a key of secret-server only"),
@@ -419,6 +423,55 @@ def test_one_host_may_have_several_ports_transports_and_clusters() -> None:
         "[clusters.w]\nproduct = 'secret-server'\n[clusters.w.nodes.web1]\nroles = ['web']\nhost = 'x'\n"
     )
     assert len(load(text).clusters) == 2
+
+
+@pytest.mark.parametrize(
+    "second",
+    ["host = 'X'\ntransport = 'ssh'", "host = 'x'\nport = 5985\nscheme = 'http'", "transport = 'ssh'\nhost = 'x.'"],
+)
+def test_another_way_to_the_same_machine_is_no_second_node(second: str) -> None:
+    (line,) = problems(WEB + "host = 'x'\n[clusters.v.nodes.web2]\nroles = ['web']\n" + second)
+    assert line.startswith('clusters.v.nodes.web2.host: is the same machine as node "web1"')
+
+
+def test_windows_nodes_are_spoken_to_in_powershell_and_linux_nodes_in_sh_whatever_the_way() -> None:
+    assert node(WEB).language == node(WEB + "transport = 'ssh'").language == "powershell"
+    assert node(WEB + "transport = 'local'").language == "powershell"
+    assert node(BACKEND).language == node(BACKEND + "transport = 'local'").language == "sh"
+    assert node(SQL + "transport = 'tds'").language == "tds"
+
+
+def test_defaults_for_ssh_hold_for_windows_too_but_for_sudo() -> None:
+    ssh = "[defaults.ssh]\nuser = 'ops'\nsudo = true\n"
+    web, backend = node(ssh + WEB + "transport = 'ssh'"), node(ssh + BACKEND)
+    assert web.ssh is not None
+    assert (web.ssh.user, web.sudo, backend.sudo) == ("ops", False, True)
+
+
+def test_a_local_node_needs_neither_host_nor_login() -> None:
+    found = node(
+        "[clusters.c]\nproduct = 'chef-backend'\n[clusters.c.nodes.'backend 1']\nroles = ['backend']\n"
+        "transport = 'local'\nsudo = true"
+    )
+    assert (found.host, found.sudo, found.ssh, found.winrm) == ("localhost", True, None, None)
+    assert node("[defaults.local]\nsudo = true\n" + BACKEND + "transport = 'local'").sudo
+
+
+@pytest.mark.parametrize("other", ["transport = 'local'", "host = 'localhost'", "host = '127.0.0.1'\nport = 22"])
+def test_two_nodes_of_a_cluster_are_not_both_this_machine(other: str) -> None:
+    (line,) = problems(BACKEND + "transport = 'local'\n[clusters.c.nodes.b2]\nroles = ['backend']\n" + other)
+    assert line.startswith('clusters.c.nodes.b2.host: is the same machine as node "b1"')
+
+
+def test_two_clusters_do_not_share_this_machine() -> None:
+    local = BACKEND + "transport = 'local'\n"
+    (line,) = problems(local + local.replace("clusters.c", "clusters.d"))
+    assert line.startswith("clusters.d.nodes.b1.transport: is the same machine as node c.b1")
+
+
+@pytest.mark.parametrize("text", ["auth = 'ntlm'\nverify = false", "auth = 'credssp'\nca_file = 'ca.pem'"])
+def test_an_unverified_node_gets_no_password_in_the_clear(text: str) -> None:
+    assert node(WEB + text).winrm is not None
 
 
 def test_a_connection_key_without_effect_is_told() -> None:

@@ -1,0 +1,59 @@
+"""What is started to run a script, for transports that start a program with a standard input of its own: ssh, local.
+
+The script always goes there whole, whatever its size, and nothing of it stands in the list of processes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from scanner.errors import NodeError, RefusedError
+from scanner.probes.probe import Language
+from scanner.transports.powershell_delivery import deliver
+from scanner.transports.powershell_output import settle_merged
+
+_NO_PROGRAM = (126, 127)
+"""What POSIX shells end with where they cannot start a program."""
+_HINT_SH = "log in there and run `sh -s` by hand; look at the account's login shell and at ForceCommand"
+_HINT_POWERSHELL = "log in there and run `powershell.exe` by hand; look at OpenSSH's DefaultShell and at ForceCommand"
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """One program that runs one script, and reads it from its standard input."""
+
+    words: tuple[str, ...]
+    """The program and its arguments. None needs quotes, neither in sh nor in cmd.exe nor in PowerShell."""
+    stdin: bytes
+    judge: Callable[[bytes, int], NodeError | None]
+    """From its output, standard error among it, and its exit status: why that is no answer, if it is none."""
+    hint: str
+    """What to do where it does not start."""
+
+    @property
+    def command(self) -> str:
+        """The words as one line, for a shell."""
+        return " ".join(self.words)
+
+
+def start_of(language: Language, script: str, place: str = "the node") -> Start:
+    """How to run `script`, which is sh or PowerShell, at `place`, as messages call it.
+
+    Raises ValueError for PowerShell that is not ASCII.
+    """
+    if language == "powershell":
+        delivery = deliver(script, "stdin")
+        return Start((delivery.command, *delivery.arguments), delivery.stdin or b"", settle_merged, _HINT_POWERSHELL)
+    return Start(("sh", "-s"), script.encode("utf-8", "surrogateescape"), partial(_judge_sh, place), _HINT_SH)
+
+
+def _judge_sh(place: str, output: bytes, status: int) -> NodeError | None:
+    if status == 0:
+        return None
+    lines = [line for line in output[-4096:].decode("utf-8", "backslashreplace").splitlines() if line.strip()]
+    said = f": {lines[-1][:200]}" if lines else ""
+    if status in _NO_PROGRAM:
+        return RefusedError(f"{place} cannot run `sh` (exit {status}){said}", hint=_HINT_SH, partial=output)
+    return RefusedError(f"{place}: the shell ended with exit {status}{said}", hint=_HINT_SH, partial=output)
