@@ -7,18 +7,39 @@ from typing import Annotated
 
 import typer
 
-from scanner.cli.options import InventoryArgument
+from scanner.cli.options import InventoryArgument, WaiversOption
 from scanner.errors import UsageError
 
 
-def validate(inventory: InventoryArgument) -> None:
-    """Check an inventory and say everything that is wrong with it. Nothing is contacted, no secret is read."""
-    from scanner.inventory.load import load_inventory
+def validate(
+    inventory: InventoryArgument,
+    waivers: WaiversOption = None,
+    results: Annotated[
+        Path | None,
+        typer.Option("--results", metavar="FILE", help="A scan's --json: say which waivers are unused or void in it."),
+    ] = None,
+) -> None:
+    """Check an inventory and say everything that is wrong with it. Nothing is contacted, no secret is read.
+
+    Waivers and attestations that have expired or end soon are told, too; they make no inventory wrong.
+    """
+    from datetime import UTC, datetime
+
+    from checks.upkeep import review
+    from scanner.inventory.load import load_inventory, with_waivers
     from scanner.prepare import cluster_infos
+    from scanner.results_file import read_results
 
     loaded = load_inventory(inventory)
+    if waivers is not None:
+        loaded = with_waivers(loaded, waivers)
     cluster_infos(loaded)
-    typer.echo(f"{inventory}: no problems found")
+    found = None if results is None else read_results(results)
+    told = review(loaded.waivers, loaded.attestations, datetime.now(UTC).date(), found)
+    usable = f"can be used, and {len(told)} thing{'s' * (len(told) != 1)} to look at" if told else "no problems found"
+    typer.echo(f"{inventory}: {usable}")
+    for line in told:
+        typer.echo(f"  {line}")
     for cluster in loaded.clusters:
         goal = f"to {cluster.target}" if cluster.target else "no target set"
         roles: dict[str, list[str]] = {}

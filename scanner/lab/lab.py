@@ -235,7 +235,7 @@ class Lab:
                 "ssh_config": "",
                 "sudo": True,
             }
-        inventory: dict[str, Any] = {"defaults": defaults, "clusters": clusters}
+        inventory: dict[str, Any] = {**self.scenario.accepted, "defaults": defaults, "clusters": clusters}
         if self.scenario.run:
             inventory["run"] = self.scenario.run
         return f"# The lab's inventory: {self.scenario.title}.\n\n{toml_text.dumps(inventory)}"

@@ -28,9 +28,16 @@ A scenario is a TOML file. `preflight lab --copy FILE` writes one of the built-i
     [run]                                                   # the inventory's [run]
     timeout = 10
 
+    [[waivers]]                                             # the inventory's, and [[attestations]] likewise
+    check = "dotnet-framework"
+    node = "web2"
+    reason = "4.8 comes in the same window"
+    owner = "Ada Admin"
+    expires = 2999-12-31
+
     [expect]                                                # for `preflight`'s tests, and yours
     exit_code = 1
-    [[expect.results]]              # every result that is fail, error or warn; skips may be listed
+    [[expect.results]]              # every result that is fail, error, warn or waived; skips may be listed
     check = "encryption-config-match"
     node = "web2"                                           # left out for a cluster's result
     status = "fail"

@@ -76,7 +76,7 @@ class Expectation:
 
     exit_code: int
     results: tuple[ExpectedResult, ...] = ()
-    """All results that are fail, error or warn, and any skips that matter."""
+    """All results that are fail, error, warn or waived, and any skips that matter."""
     phase: str = "before"
     """What `--phase` the scan is made with."""
 
@@ -90,6 +90,8 @@ class Scenario:
     clusters: tuple[ClusterScenario, ...]
     about: str = ""
     run: Mapping[str, object] = field(default_factory=dict)
+    accepted: Mapping[str, object] = field(default_factory=dict)
+    """The inventory's `waivers` and `attestations`, as they are."""
     expect: Expectation | None = None
 
     @property

@@ -23,7 +23,8 @@ from scanner.lab.tds_responder import FAULTS as TDS_FAULTS
 from scanner.lab.tds_responder import parse_sql_version
 from scanner.lab.windows import Machine, MachineError
 
-_TOP_KEYS = ("title", "about", "extends", "clusters", "run", "expect")
+_ACCEPTED = ("waivers", "attestations")
+_TOP_KEYS = ("title", "about", "extends", "clusters", "run", *_ACCEPTED, "expect")
 _CLUSTER_KEYS = ("product", "inventory", "defaults", "nodes", "absent")
 _NODE_KEYS = (
     *("roles", "inventory", "windows", "chef", "linux", "answers", "slow"),
@@ -31,7 +32,7 @@ _NODE_KEYS = (
 )
 _RESULT_KEYS = ("check", "cluster", "node", "status", "message")
 _PRODUCTS = {"secret-server": "winrm", "chef-backend": "ssh"}
-_STATUSES = ("fail", "error", "warn", "skip")
+_STATUSES = ("fail", "error", "warn", "waived", "skip")
 
 
 def overlaid(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -62,6 +63,7 @@ def read_scenario(name: str, table: Mapping[str, object]) -> Scenario:
         clusters=clusters,
         about=get(table, "about", "", "").strip(),
         run=subtable(table, "run", ""),
+        accepted={name: table[name] for name in _ACCEPTED if name in table},
         expect=_expectation(subtable(table, "expect", ""), clusters) if "expect" in table else None,
     )
 

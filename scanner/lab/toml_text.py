@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from datetime import date
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def dumps(table: Mapping[str, object]) -> str:
-    """`table` as TOML: values first, then its tables. Takes strings, numbers, booleans, lists and tables."""
+    """`table` as TOML: values first, then its tables. Takes strings, numbers, booleans, dates, lists and tables."""
     return "\n".join(_lines(table, ())).strip() + "\n"
 
 
@@ -42,4 +43,6 @@ def _value(value: object) -> str:
         return "{" + ", ".join(f"{_key(key)} = {_value(entry)}" for key, entry in value.items()) + "}"
     if isinstance(value, int | float):
         return repr(value)
+    if isinstance(value, date):
+        return value.isoformat()
     raise TypeError(f"{type(value).__name__} has no place in TOML")

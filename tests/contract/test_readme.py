@@ -62,6 +62,14 @@ def test_the_override_shown_names_a_rule_that_exists() -> None:
     assert load_rules("secret-server").with_overrides(overrides).overridden()
 
 
+def test_the_waivers_shown_are_good_ones() -> None:
+    text = README.read_text(encoding="utf-8")
+    shown = section(text, "inventory").removeprefix("```toml\n").removesuffix("```")
+    blocks = [block for block in re.findall(r"```toml\n(.*?)```", text, re.DOTALL) if block.startswith("[[")]
+    inventory = parse_inventory("\n".join([shown, *blocks]), Path("inventory.toml"))
+    assert (len(inventory.waivers), len(inventory.attestations)) == (1, 1)
+
+
 def test_every_command_shown_exists() -> None:
     from scanner.cli.app import app
 
