@@ -1,0 +1,52 @@
+"""Evidence to try things on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from checks.clock_facts import ClockSample
+from checks.facts import Unknown
+from scanner.evidence.model import Evidence, NodeEvidence
+from scanner.gather import NodeAnswers
+from scanner.probes.probe import Answer
+from scanner.transports.protocol import Usage
+
+NOON = datetime(2026, 11, 21, 12, 0, 0, 123456, UTC)
+
+
+def node_evidence(name: str = "b1", *, cluster: str = "chef", minute: int = 0, **said: Any) -> NodeEvidence:
+    answers: dict[str, Answer | Unknown] = {
+        "shell": Answer("Linux\n", 0),
+        "chef-version": Answer("2.3.16 \u00fc\U0001f424\ud800 \x1b[31m", -1, truncated=True),
+        "chef-status": Unknown("no answer"),
+    }
+    whole = NodeAnswers(
+        cluster,
+        name,
+        "10.0.0.1",
+        "ssh",
+        answers,
+        usage=Usage(1, 2, 3),
+        seconds=0.125,
+        clock=ClockSample(1.5, 2.25, 3.0, 4.0, 1.0),
+        asked_at=NOON + timedelta(minutes=minute),
+    )
+    probes = dict.fromkeys(answers, "0" * 64)
+    return NodeEvidence(replace(whole, **said), "chef-backend", ("backend",), {"package": "x", "sudo": True}, probes)
+
+
+@pytest.fixture
+def evidence() -> Callable[..., Evidence]:
+    def make(*nodes: NodeEvidence, minute: int = 0, **other: Any) -> Evidence:
+        started = NOON + timedelta(minutes=minute)
+        whole = Evidence(
+            "0.1.0", "bastion", "inventory.toml", started, started + timedelta(seconds=9), complete=True, nodes=nodes
+        )
+        return replace(whole, **other)
+
+    return make
