@@ -19,8 +19,8 @@ CHECK_ID = "stepping-stone"
 """The check whose rules name the stones."""
 
 STRATEGIES = ("rolling", "by-index", "downtime")
-"""How a step is taken, the lightest first: node by node; node by node if the search index is young enough; with the
-whole cluster down."""
+"""How a step is taken, the lightest first: node by node; node by node if the search index is young enough ("by-index
+5.6.16": created by that Elasticsearch or a later one); with the whole cluster down."""
 
 NO_TARGET = "no target version: set `target` in the inventory, or --target {name}=VERSION"
 
@@ -90,7 +90,16 @@ def is_stone(rule: Rule) -> bool:
 
 def is_strategy(rule: Rule) -> bool:
     """Whether the rule says how one version is installed over another."""
-    return rule.check == CHECK_ID and rule.requires in STRATEGIES
+    return rule.check == CHECK_ID and rule.requires.partition(" ")[0] in STRATEGIES
+
+
+def is_young(rule: Rule, index: str) -> bool:
+    """Whether a search index that Elasticsearch `index` created (empty: unknown) is young enough for `rule`."""
+    least = rule.requires.partition(" ")[2]
+    try:
+        return bool(index) and (not least or parse_version(index) >= parse_version(least))
+    except VersionError:
+        return False
 
 
 def path_to(product: str, rules: RuleSet, current: str | None, target: str) -> UpgradePath:
@@ -142,7 +151,7 @@ def _stones(
 def _strategy(rules: RuleSet, source: str, version: str) -> Rule | None:
     """The gravest strategy that the rules name for a step."""
     due = [r for r in rules.of(CHECK_ID) if is_strategy(r) and r.applies_from(source) and r.applies_to(version)]
-    return max(due, key=lambda rule: STRATEGIES.index(rule.requires), default=None)
+    return max(due, key=lambda rule: STRATEGIES.index(rule.requires.partition(" ")[0]), default=None)
 
 
 def route(product: str, rules: RuleSet, current: str, target: str) -> UpgradePath | NoPath:

@@ -1,0 +1,117 @@
+"""What a plan consists of. Reports print it; nothing here knows how."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from checks.outcome import Result
+from checks.scan import Verdict
+from checks.upgrade_path import UpgradePath
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One line to be typed, or a page to be opened, by a person."""
+
+    text: str
+    language: str = "cmd"
+    """sh, cmd, sql or url."""
+    where: str = ""
+    """The node it is for; empty where the step says so, or where any machine will do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """How one sees that a step went well."""
+
+    shows: str
+    """What must be seen."""
+    command: Command | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of two documents that contradict each other."""
+
+    says: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One box to tick."""
+
+    id: str
+    """Kebab-case, for ever; the same wherever the same thing is to be done."""
+    title: str
+    """An imperative, with the names of the nodes it is for."""
+    commands: tuple[Command, ...] = ()
+    notes: tuple[str, ...] = ()
+    """Sentences: why, and what to mind."""
+    proof: Proof | None = None
+    sides: tuple[Side, ...] = ()
+    """Where the vendor's documents contradict each other: what each says."""
+    documented: tuple[str, ...] = ()
+    """Ids of the vendor's own steps (see `checks.plan.procedures`) that this one carries out."""
+    no_return: bool = False
+    """True where there is no way back from it but a restored backup."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A chapter of the runbook."""
+
+    title: str
+    steps: tuple[Step, ...]
+    intro: tuple[str, ...] = ()
+    """Sentences before the first step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What to do when something went wrong."""
+
+    sign: str
+    """How one notices."""
+    help: tuple[str, ...]
+    """What to do, in order."""
+    commands: tuple[Command, ...] = ()
+    documented: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Runbook:
+    """The way of one cluster from its version to the target, to be followed in order."""
+
+    cluster: str
+    product: str
+    path: UpgradePath
+    verdict: Verdict
+    """Of the scan that the plan rests on."""
+    blockers: tuple[Result, ...]
+    """Failures, and what could not be determined: none may be left when the window opens."""
+    warnings: tuple[Result, ...]
+    parts: tuple[Part, ...]
+    way_back: tuple[str, ...]
+    troubles: tuple[Trouble, ...]
+    unknown: tuple[str, ...] = ()
+    """Names that could not be read from the nodes and stand in the steps as <...>, one sentence each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a cluster gets no plan, and what to do instead."""
+
+    cluster: str
+    product: str
+    reason: str
+    instead: str
+    verdict: Verdict
+    """NO-GO where the plan itself is impossible, UNKNOWN where something is not known."""
+    blockers: tuple[Result, ...] = ()
+    url: str = ""
+    """The vendor's own page, where there is one."""
+    warnings: tuple[Result, ...] = field(default=())
+
+
+Plan = Runbook | Refusal

@@ -1,0 +1,60 @@
+"""A node's own names in commands that a person will paste: only what cannot be mistaken for code gets into one."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass, field
+
+from checks.plan.model import Command
+
+_PLAIN = re.compile(r"[\w .:\\/$()\-]+")
+_HOST = re.compile(r"[\w.\-]+|[0-9A-Fa-f:]+")
+
+
+@dataclass(slots=True)
+class Names:
+    """Turns what nodes said into words of commands, and keeps what had to be left out."""
+
+    unknown: list[str] = field(default_factory=list)
+    """One sentence for each name that stands in the plan as <...>."""
+
+    def quoted(self, text: str | None, what: str, why: str = "") -> str:
+        """`text` between double quotes, for cmd.exe; where it is unknown or could be code, a placeholder.
+
+        `what` names it, as in "the application pool of web1"; `why` says why it is unknown.
+        """
+        if text and _PLAIN.fullmatch(text) and not text.endswith("\\"):
+            return f'"{text}"'
+        return f'"{self._placeholder(text, what, why)}"'
+
+    def bare(self, text: str | None, what: str, why: str = "") -> str:
+        """The same without quotes, for a part of a path or an address."""
+        if text and (_HOST.fullmatch(text) or _PLAIN.fullmatch(text)):
+            return text
+        return self._placeholder(text, what, why)
+
+    def shell(self, text: str | None, what: str, why: str = "") -> str:
+        """`text` as one word of a POSIX shell."""
+        if text and text.isprintable():
+            return shlex.quote(text)
+        return self._placeholder(text, what, why)
+
+    def _placeholder(self, text: str | None, what: str, why: str) -> str:
+        reason = "it holds characters that do not belong into a command" if text else why or "it is not known"
+        sentence = f"{what}: {reason}"
+        if sentence not in self.unknown:
+            self.unknown.append(sentence)
+        return f"<{what}>"
+
+
+def scan_command(
+    names: Names, inventory: str, cluster: str, *checks: str, phase: str = "before", target: str = ""
+) -> Command:
+    """A scan of `cluster`, for `checks` alone where any are named; `target` stands in for the inventory's."""
+    name = names.shell(cluster, "the cluster")
+    asked = "".join(f" --check {check}" for check in checks)
+    goal = f" --target {names.shell(f'{cluster}={target}', 'the target')}" if target else ""
+    return Command(
+        f"preflight scan {names.shell(inventory, 'the inventory')} --cluster {name}{asked}{goal} --phase {phase}", "sh"
+    )

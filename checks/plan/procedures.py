@@ -1,0 +1,68 @@
+"""The steps of the vendors' own procedures, as documented and in their order.
+
+Every one is carried out by some step of a plan; which ones, `Step.documented` says.
+"""
+
+from __future__ import annotations
+
+from checks.secret_server.vendor import CLUSTERING_URL
+
+CHEF_URL = "https://docs.chef.io/upgrade_server_ha_v2/"
+
+SOURCES: dict[str, tuple[str, str]] = {
+    "web-clustering": ("Upgrading Secret Server with Web Clustering", CLUSTERING_URL),
+    "chef-ha": ("High Availability: Upgrade to Chef Backend 2", CHEF_URL),
+}
+"""The documents: the first word of a step's id, to title and address."""
+
+STEPS: dict[str, str] = {
+    "web-clustering before-1": "have the credentials for, and access to, the web servers and the SQL Server",
+    "web-clustering before-2": "have a recent backup of the application files and of the database",
+    "web-clustering before-3": "stop the application pools of all nodes but the one that is upgraded first",
+    "web-clustering outside": "outside access may be brought down, so that nobody makes changes meanwhile",
+    "web-clustering cluster-1": "upgrade one node in the web installer",
+    "web-clustering cluster-2": "copy the application folder, without the two configuration files, to the others",
+    "web-clustering cluster-3": "copy the TMS folder, too, where there is one",
+    "web-clustering cluster-4": "start the other nodes and confirm that they work",
+    "web-clustering encryption-1": "database.config and encryption.config are not copied in an upgrade",
+    "web-clustering encryption-2": "where they must be copied, turn DPAPI off first",
+    "web-clustering encryption-3": "EFS is tied to the account of the application pool, not to the machine",
+    "web-clustering mirror-1": "point all web servers to the primary database",
+    "web-clustering mirror-2": "stop all web servers but one",
+    "web-clustering mirror-3": "upgrade that one",
+    "web-clustering mirror-4": "copy the application folder to the others",
+    "web-clustering mirror-5": "start the others and confirm that they work",
+    "web-clustering mirror-6": "make sure that every instance is activated",
+    "web-clustering mirror-7": "make sure that the changes of the primary database have reached the mirror",
+    "web-clustering mirror-8": "point a secondary web server back to the secondary database where it was before",
+    "web-clustering dr-1": "upgrade the primary instance",
+    "web-clustering dr-2": "back the primary instance up",
+    "web-clustering dr-3": "copy the database's backup to the remote instance",
+    "web-clustering dr-4": "restore the database there",
+    "web-clustering dr-5": "copy the application folder, without the two files, over the remote instance's",
+    "web-clustering dr-6": "restart IIS there, or recycle the application pool",
+    "web-clustering dr-7": "confirm that the remote instance works",
+    "web-clustering pipeline": "10.0 needs the Integrated pipeline, and other settings for Windows authentication",
+    "web-clustering dotnet": "8.5 and later need another .NET Framework, with additional steps",
+    "web-clustering stone-9.1": "be at 9.1.000001 before 10.0",
+    "web-clustering error-key": "what to do when the encryption configs do not match",
+    "web-clustering error-version": "what to do when a node refuses because the version does not match",
+    "chef-ha staged": "the new package is on every node",
+    "chef-ha rolling-1": "block failover",
+    "chef-ha rolling-2-install": "install the package on each follower, one after the other",
+    "chef-ha rolling-2-upgrade": "run the upgrade on that follower",
+    "chef-ha rolling-2-verify": "verify that it has rejoined before the next one",
+    "chef-ha rolling-3": "on the leader: failover on, upgrade with failover, failover off",
+    "chef-ha rolling-4": "allow failover again",
+    "chef-ha rolling-5": "check the status of the cluster",
+    "chef-ha downtime-1": "identify the leader",
+    "chef-ha downtime-2": "install the package on all nodes",
+    "chef-ha downtime-3": "take the leader down for the upgrade",
+    "chef-ha downtime-4": "take the followers down for the upgrade",
+    "chef-ha downtime-5": "upgrade the followers",
+    "chef-ha downtime-6": "upgrade the leader",
+    "chef-ha downtime-7": "reconfigure each frontend",
+    "chef-ha downtime-8": "go on with the upgrade of the frontends",
+    "chef-ha drbd": "DRBD is no longer supported: migrate instead",
+}
+"""Every documented step: id to what it asks for, in our words."""
