@@ -10,6 +10,7 @@ from checks.upgrade_path import Hop, UpgradePath, is_young
 from checks.versions import parse_version
 
 _REJOINED = "three members, this one a follower with PG follower; postgresql synced: 2; etcd and elasticsearch green"
+_RECOVERY = "https://docs.chef.io/backend_failure_recovery/"
 _MAINTENANCE_SINCE = "14.6.32"
 _OLD_INDEX = parse_version("2.0")
 
@@ -99,17 +100,14 @@ def _rolling(cluster: ChefCluster, hop: Hop) -> Iterable[Step]:
     yield _identify(cluster)
     why = "The cluster must not fail over to a follower that is just being upgraded."
     yield _failover(cluster.leader, "off", documented=("chef-ha rolling-1",), why=why)
+    yield from _one_after_the_other(cluster, hop)
+
+
+def _one_after_the_other(cluster: ChefCluster, hop: Hop) -> Iterable[Step]:
+    documented = ("chef-ha rolling-2-upgrade", "chef-ha rolling-2-verify")
     for follower in cluster.followers:
         yield _install(cluster, follower, hop, ("chef-ha rolling-2-install",))
-        yield _upgrade(
-            follower,
-            ("chef-ha rolling-2-upgrade", "chef-ha rolling-2-verify"),
-            "One follower at a time: two may lose data.",
-        )
-    yield from _leader_last(cluster, hop)
-
-
-def _leader_last(cluster: ChefCluster, hop: Hop) -> Iterable[Step]:
+        yield _upgrade(follower, documented, "One follower at a time: two at once may lose data.")
     leader = cluster.leader
     step = _install(cluster, leader, hop, ())
     yield Step(
@@ -217,14 +215,7 @@ def _reindex(cluster: ChefCluster, hop: Hop) -> Iterable[Step]:
         )
     yield _identify(cluster)
     yield _failover(leader, "off", documented=("chef-ha rolling-1",))
-    for follower in cluster.followers:
-        yield _install(cluster, follower, hop, ("chef-ha rolling-2-install",))
-        yield _upgrade(
-            follower,
-            ("chef-ha rolling-2-upgrade", "chef-ha rolling-2-verify"),
-            "One follower at a time: two may lose data.",
-        )
-    yield from _leader_last(cluster, hop)
+    yield from _one_after_the_other(cluster, hop)
     yield from _rebuild(cluster, hop)
 
 
@@ -317,10 +308,8 @@ def _frontends(cluster: ChefCluster) -> Iterable[Step]:
             on(first, "chef-server-ctl start"),
         ),
         notes=(
-            (
-                "Which version: at least what chef-frontend-version asks for. Chef Infra Server has a path of its own: below "
-                "12.17.15 it has stops, see https://docs.chef.io/server/upgrades/"
-            ),
+            "Which version: at least what chef-frontend-version asks for.",
+            "Chef Infra Server has a path of its own, with stops below 12.17.15: https://docs.chef.io/server/upgrades/",
         ),
         proof=Proof("pass", cluster.scan("chef-frontend-status", "chef-frontend-version", phase="after")),
         documented=("chef-ha downtime-8",),
@@ -355,14 +344,9 @@ def _afterwards(cluster: ChefCluster) -> Iterable[Step]:
 def way_back(cluster: ChefCluster) -> tuple[str, ...]:
     """How to return to what was before, as far as there is a way."""
     return (
-        (
-            f"Until {cluster.leader.name} is upgraded it holds the data as they were: turn failover back on only when no "
-            "upgraded follower may lead."
-        ),
-        (
-            "No document of the vendor's describes a way from a newer version to an older one. The way back is the backup: "
-            "all three backends anew with the old package, then the backup restored on one of them."
-        ),
+        f"Until {cluster.leader.name} is upgraded it holds the data as they were, and no upgraded node leads.",
+        "No document of the vendor's describes a way from a newer version to an older one.",
+        "The way back is the backup: all three backends anew with the old package, then the backup restored on one.",
     )
 
 
@@ -373,16 +357,11 @@ def troubles(cluster: ChefCluster) -> tuple[Trouble, ...]:
         Trouble(
             "No leader is elected: cluster-status shows waiting_for_leader on every node, or status says leader: 0",
             (
-                "Everything may look green meanwhile: etcd 3/3, elasticsearch 3/3, disks OK. The leader's line decides.",
+                "Everything else may look green: etcd 3/3, elasticsearch 3/3, disks OK. The line of leaderl decides.",
                 "Wait two minutes, then look again on every backend. Touch nothing while a node is deposed_leader.",
-                (
-                    f"Still none: promote the node with the newest data, which is the last leader, {leader.name}. Ask the "
-                    "vendor's support first where that is in doubt: a wrong choice loses data."
-                ),
-                (
-                    "A file no-start-pgsql on the last leader keeps its PostgreSQL from starting; the vendor's page on "
-                    "failure recovery says when it may be removed: https://docs.chef.io/backend_failure_recovery/"
-                ),
+                f"Still none: promote the node with the newest data, which is the last leader, {leader.name}.",
+                "Ask the vendor's support first where that is in doubt: a wrong choice loses data.",
+                f"A file no-start-pgsql on the last leader keeps its PostgreSQL from starting: {_RECOVERY}",
             ),
             (
                 on(leader, "chef-backend-ctl cluster-status"),
@@ -393,10 +372,7 @@ def troubles(cluster: ChefCluster) -> tuple[Trouble, ...]:
             f"A follower does not rejoin after its upgrade ({follower.name} stays away, or synced stays below 2)",
             (
                 "Go on with no other node. Read what PostgreSQL and leaderl say on it.",
-                (
-                    "A file unsynced means that its copy of the database is not whole: see the vendor's page on failure "
-                    "recovery, https://docs.chef.io/backend_failure_recovery/"
-                ),
+                f"A file unsynced means that its copy of the database is not whole: {_RECOVERY}",
             ),
             (
                 on(follower, "chef-backend-ctl status"),
@@ -406,10 +382,8 @@ def troubles(cluster: ChefCluster) -> tuple[Trouble, ...]:
         Trouble(
             "The leader's upgrade ends, and its Elasticsearch says: unknown setting [path.scripts]",
             (
-                (
-                    "It is not wholly upgraded. See that it does not lead any more and that Elasticsearch is green, then upgrade "
-                    "it once more."
-                ),
+                "It is not wholly upgraded. See that it does not lead any more and that Elasticsearch is green.",
+                "Then upgrade it once more.",
             ),
             (on(leader, "chef-backend-ctl upgrade"),),
         ),
