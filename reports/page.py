@@ -1,0 +1,47 @@
+"""HTML pages that need nothing else, made from a template, a style and a script of ours.
+
+The template escapes everything; what cannot be seen is spelled out before; only http and https become links; and a
+content security policy allows the page its own style and script, by their hashes, and nothing else.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from importlib import resources
+
+
+def assemble(name: str, values: Mapping[str, object]) -> str:
+    """The page that `templates/NAME.html.j2` makes of `values`, with the house's style and script.
+
+    A `NAME.css` beside the template comes after the style that all pages share, `report.css`.
+    """
+    # jinja2 takes a while to import, and most commands never render a page.
+    from jinja2 import Environment, StrictUndefined  # noqa: PLC0415
+    from markupsafe import Markup  # noqa: PLC0415
+
+    folder = resources.files("reports") / "templates"
+    own = folder / f"{name}.css"
+    style = (folder / "report.css").read_text(encoding="utf-8")
+    if name != "report" and own.is_file():
+        style += own.read_text(encoding="utf-8")
+    script = (folder / "report.js").read_text(encoding="utf-8")
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    # Style and script are ours, and the policy names their hashes: they go in as they are.
+    page = environment.from_string((folder / f"{name}.html.j2").read_text(encoding="utf-8")).render(
+        **values,
+        style=Markup(style),  # noqa: S704
+        script=Markup(script),  # noqa: S704
+        policy=_policy(style, script),
+    )
+    return page if page.endswith("\n") else f"{page}\n"
+
+
+def _policy(style: str, script: str) -> str:
+    own = f"style-src '{_hash(style)}'; script-src '{_hash(script)}'"
+    return f"default-src 'none'; {own}; base-uri 'none'; form-action 'none'"
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
