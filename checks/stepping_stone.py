@@ -22,6 +22,7 @@ from typing import Any
 
 from checks.check import ClusterCheck, ClusterView
 from checks.chef_backend.facts import ChefBackendVersion
+from checks.chef_backend.search_index import SearchIndex, created_by
 from checks.groups import enumerate_names, told_once
 from checks.installed import installed
 from checks.outcome import (
@@ -90,6 +91,9 @@ def judge(view: ClusterView) -> Outcome:
     source = f"{start.version}"
     if any(version != oldest for version, _, _ in known):
         source += f" (the oldest, on {oldest_name})"
+    index = created_by(view.nodes)
+    if index:
+        evidence["search_index"] = index
     outcomes = [_stops(path, source, observed, evidence)]
     if (gap := uncovered(view.cluster.rules, path)) is not None:
         remedy = Remediation(
@@ -98,7 +102,7 @@ def judge(view: ClusterView) -> Outcome:
         message = f"no document of the vendor's covers the step from {gap[0]} to {gap[1]}"
         outcomes.append(warned(message, observed=observed, remediation=remedy))
     try:
-        for rule, text in remarks(view.cluster.rules, path):
+        for rule, text in remarks(view.cluster.rules, path, index):
             end = failed if rule.effect == "fail" else warned
             remedy = Remediation("Plan the window, and what has to be ready before it, accordingly.", url=rule.url)
             outcomes.append(end(_noted(text, rule), observed=observed, remediation=remedy))
@@ -149,7 +153,7 @@ CHECK = ClusterCheck(
     remediation=Remediation("Install the versions that the message names, in that order, before the target."),
     products=("secret-server", "chef-backend"),
     roles=("web", "backend"),
-    optional_facts=(AppFiles, ChefBackendVersion),
+    optional_facts=(AppFiles, ChefBackendVersion, SearchIndex),
     references=(
         CLUSTERING_URL,
         "https://docs.chef.io/upgrade_server_ha_v2/",

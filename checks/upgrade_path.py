@@ -200,20 +200,25 @@ def _steps(path: UpgradePath) -> list[tuple[str, Hop]]:
     return list(zip(starts, path.hops, strict=True))
 
 
-def remarks(rules: RuleSet, path: UpgradePath) -> tuple[tuple[Rule, str], ...]:
+def remarks(rules: RuleSet, path: UpgradePath, index: str = "") -> tuple[tuple[Rule, str], ...]:
     """What else the rules say of a path from a known version: of its source, and of each step; each with its text.
 
-    Raises PlanError for a rule, overridden in the inventory, whose `requires` is no specifier.
+    `index` is the version of Elasticsearch that created the search index; empty where it is unknown. Raises PlanError
+    for a rule, overridden in the inventory, whose `requires` is no specifier.
     """
     told = []
     for rule in rules.of(CHECK_ID):
         if rule.requires == "note" or is_strategy(rule):
             # That a step can be taken node by node goes without saying.
             due = [f"{a} to {hop.version}" for a, hop in _steps(path) if _concerns(rule, a, hop)]
-            told += [(rule, f"{', '.join(due)}: {rule.text}")] if due and rule.requires != "rolling" else []
+            told += [(rule, f"{', '.join(due)}: {rule.text}")] if due and not _is_rolling(rule, index) else []
         elif _is_floor(rule) and rule.applies_to(path.target) and not _allows(rule, str(path.current)):
             told.append((rule, rule.text))
     return tuple(told)
+
+
+def _is_rolling(rule: Rule, index: str) -> bool:
+    return rule.requires == "rolling" or (rule.requires.startswith("by-index") and is_young(rule, index))
 
 
 def _concerns(rule: Rule, source: str, hop: Hop) -> bool:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+from checks.check import NodeView
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,3 +14,9 @@ class SearchIndex:
 
     created: str
     """The version of Elasticsearch that created it, three numbers: "5.6.16"."""
+
+
+def created_by(backends: Iterable[NodeView]) -> str:
+    """The version of Elasticsearch that created the search index, the oldest that a backend tells; empty if unknown."""
+    found = [look.created for node in backends if isinstance(look := node.look(SearchIndex), SearchIndex)]
+    return min(found, key=lambda text: [int(part) for part in text.split(".")], default="")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from checks.check import NodeView
 from checks.chef_backend.drbd import GUIDANCE
 from checks.chef_backend.node_facts import DrbdTraces
+from checks.chef_backend.search_index import created_by
 from checks.evaluation import GatheredCluster
 from checks.groups import enumerate_names, group, told_once
 from checks.installed import Installed, installed
@@ -143,7 +144,7 @@ def _chef_backend(gathered: GatheredCluster, path: UpgradePath, inventory: str) 
         leader=chef_cluster.read_machine(leader),
         followers=followers,
         frontends=fronts,
-        index=chef_cluster.created_by(backends),
+        index=created_by(backends),
     )
     parts = chef_backend.parts(cluster, path)
     back, troubles = chef_backend.way_back(cluster), chef_backend.troubles(cluster)

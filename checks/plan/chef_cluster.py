@@ -9,7 +9,6 @@ from checks.check import NodeView
 from checks.chef_backend.facts import ClusterStatus
 from checks.chef_backend.health import comparable
 from checks.chef_backend.node_facts import FrontendPackage, InstalledPackage
-from checks.chef_backend.search_index import SearchIndex
 from checks.facts import Unknown
 from checks.groups import enumerate_names
 from checks.plan.model import Command
@@ -106,9 +105,3 @@ def find_leader(backends: Sequence[NodeView]) -> NodeView | str:
     if len(found) != 1:
         return f"the leader {row.name} ({row.ip}) is not one node of the inventory: name the nodes as the cluster does"
     return found[0]
-
-
-def created_by(backends: Sequence[NodeView]) -> str:
-    """The version of Elasticsearch that created the search index, the oldest that a backend tells; or empty."""
-    found = [look.created for node in backends if isinstance(look := node.look(SearchIndex), SearchIndex)]
-    return min(found, key=lambda text: [int(part) for part in text.split(".")], default="")

@@ -17,6 +17,7 @@ _DAY_S = 86_400
 _KEYS = (
     *("package", "manager", "manifest", "installed_days_ago", "staged", "staged_version"),
     *("secrets", "secrets_mode", "strays", "config", "leader_answer", "migration_level", "down", "drbd"),
+    "index",
     *("disk_gb", "free_mb", "file_system", "ahead_s", "whole_seconds"),
 )
 
@@ -33,7 +34,8 @@ class LinuxNode:
     `config`: settings beside the usual ones ("" takes one away); `leader_answer` ("200", "503", "000"). On frontends
     `package` is that of Chef Infra Server, and there are `migration_level` and `down` (services that do not run),
     `drbd` (lines that the probe of that name prints). `ahead_s`: seconds by which the clock is ahead (or, negative,
-    behind); `whole_seconds`: its `date` knows no fractions.
+    behind); `whole_seconds`: its `date` knows no fractions. `index`: the version of Elasticsearch that created the
+    search index ("none": it does not answer).
     """
 
     package: str = ""
@@ -50,6 +52,7 @@ class LinuxNode:
     migration_level: str = '{"major":1,"minor":30}'
     down: tuple[str, ...] = ()
     drbd: tuple[str, ...] = ()
+    index: str = "5.6.16"
     disk_gb: int = 100
     free_mb: int = 60_000
     file_system: str = "xfs"
@@ -97,6 +100,7 @@ def read_linux(table: Mapping[str, object], place: str) -> LinuxNode:
         migration_level=get(table, "migration_level", '{"major":1,"minor":30}', place),
         down=texts(table, "down", place),
         drbd=texts(table, "drbd", place),
+        index=get(table, "index", "5.6.16", place),
         disk_gb=get(table, "disk_gb", 100, place),
         free_mb=get(table, "free_mb", 60_000, place),
         file_system=get(table, "file_system", "xfs", place),
@@ -214,6 +218,14 @@ def drbd_traces(host: Host) -> CommandOutput:
     return CommandOutput("".join(f"{line}\n" for line in (*host.linux.drbd, "asked")))
 
 
+def search_index(host: Host) -> CommandOutput:
+    """What Elasticsearch says of the index named chef."""
+    if host.linux.index == "none":
+        return CommandOutput("")
+    setting = f'{{"version":{{"created_string":"{host.linux.index}"}}}}'
+    return CommandOutput(f'{{"chef":{{"settings":{{"index":{setting}}}}}}}')
+
+
 def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -230,5 +242,6 @@ PROBES: Mapping[str, Callable[[Host], CommandOutput]] = {
     "chef-frontend-services": frontend_services,
     "chef-frontend-api": frontend_api,
     "chef-drbd": drbd_traces,
+    "chef-search-index": search_index,
 }
 """Which function answers which probe."""

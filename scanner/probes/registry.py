@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from checks.check import Check
 from checks.evaluation import concerns
 from scanner.inventory.model import Node
-from scanner.probes import chef_backend, chef_node, linux_disks, secret_server
+from scanner.probes import chef_backend, chef_node, chef_search_index, linux_disks, secret_server
 from scanner.probes.contact import CONTACT_PROBES
 from scanner.probes.probe import Probe
 
@@ -16,6 +16,7 @@ BUILTIN: tuple[Probe, ...] = (
     *secret_server.PROBES,
     *chef_backend.PROBES,
     *chef_node.PROBES,
+    chef_search_index.PROBE,
     *linux_disks.PROBES,
 )
 """Every probe that comes with preflight, in the order in which a node is asked."""

@@ -7,6 +7,8 @@ import pytest
 
 from checks.check import ClusterInfo, ClusterView, NodeView
 from checks.chef_backend.facts import ChefBackendVersion
+from checks.chef_backend.search_index import SearchIndex
+from checks.facts import Unknown
 from checks.outcome import Status
 from checks.rules import RuleSet
 from checks.secret_server.facts import AppFiles, FileVersion
@@ -155,9 +157,31 @@ Chef = Callable[..., ClusterView]
 
 
 def test_chef_within_a_major_version_is_one_step(chef: Chef) -> None:
-    outcome = judge(chef("2.3.16", "2.0.30", "2.0.30", "2.0.30"))
+    outcome = judge(chef("2.3.16", "2.1.0", "2.1.0", "2.1.0"))
     assert outcome.status is Status.PASS
-    assert outcome.message == "2.0.30 to 2.3.16 in one step"
+    assert outcome.message == "2.1.0 to 2.3.16 in one step"
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "index", "status"),
+    [
+        ("2.0.30", "2.3.16", "5.4.1", Status.PASS),
+        ("2.0.30", "2.3.16", "2.3.1", Status.WARN),
+        ("2.0.30", "2.3.16", None, Status.WARN),
+        ("2.3.16", "3.1.1", "5.6.16", Status.PASS),
+        ("2.3.16", "3.1.1", "5.4.1", Status.WARN),
+        ("2.3.16", "3.1.1", None, Status.WARN),
+    ],
+)
+def test_the_age_of_the_search_index_decides(
+    chef: Chef, source: str, target: str, index: str | None, status: Status
+) -> None:
+    view = chef(target, source)
+    fact = SearchIndex(index) if index else Unknown("Elasticsearch does not answer")
+    nodes = tuple(replace(node, facts={**node.facts, SearchIndex: fact}) for node in view.nodes)
+    outcome = judge(replace(view, nodes=nodes))
+    assert outcome.status is status
+    assert ("search index" in outcome.message) == (status is Status.WARN)
 
 
 def test_chef_from_2_0_to_3_needs_a_stop(chef: Chef) -> None:
@@ -206,11 +230,11 @@ def test_a_backend_that_contradicts_its_current_warns(cluster: Clusters, node: N
     info = cluster("2.3.16", product="chef-backend", current="2.2.5")
     pair = [
         node(info, ChefBackendVersion(text), name=f"backend-{at}", roles=("backend",))
-        for at, text in enumerate(("2.2.5", "2.0.30"), 1)
+        for at, text in enumerate(("2.2.5", "2.1.0"), 1)
     ]
     outcome = judge(ClusterView(info, tuple(pair)))
     assert outcome.status is Status.WARN
-    assert outcome.message == "backend-2: the inventory declares 2.2.5, the node says 2.0.30"
+    assert outcome.message == "backend-2: the inventory declares 2.2.5, the node says 2.1.0"
 
 
 def test_one_build_below_a_stone_still_needs_it(cluster: Clusters, webs: Webs) -> None:

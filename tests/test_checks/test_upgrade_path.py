@@ -94,8 +94,8 @@ def test_a_target_that_cannot_be_used_says_why(target: str | None, text: str) ->
         ("1.1.2", "1.4.6", ["rolling"]),
         ("1.4.6", "2.3.16", ["downtime"]),
         ("2.1.0", "2.3.16", ["rolling"]),
-        ("2.0.30", "3.1.1", ["rolling", "by-index"]),
-        ("2.3.16", "3.1.1", ["by-index"]),
+        ("2.0.30", "3.1.1", ["by-index 5.4.1", "by-index 5.6.16"]),
+        ("2.3.16", "3.1.1", ["by-index 5.6.16"]),
         ("3.0.0", "3.1.1", ["rolling"]),
     ],
 )

@@ -1,0 +1,69 @@
+"""How old the search index is: one question to Elasticsearch on the backend itself, about one setting of one index."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+
+from checks.chef_backend.search_index import SearchIndex
+from scanner.probes.probe import Answer, Probe, UnreadableError
+
+_VERSION = re.compile(r"\d{1,3}\.\d{1,3}\.\d{1,3}")
+_NUMBER = re.compile(r"\d{7,9}")
+_KEYS = ("created_string", "created")
+
+
+def read_search_index(answer: Answer) -> SearchIndex:
+    """The oldest version that created an index. Raises UnreadableError."""
+    text = answer.output.strip()
+    if text == "none":
+        raise UnreadableError("neither curl nor wget is there to ask Elasticsearch how old the search index is")
+    if answer.truncated or not text:
+        raise UnreadableError("Elasticsearch does not say how old the search index is")
+    try:
+        found = [_version(value) for value in _created(json.loads(text), 0)]
+    except (ValueError, RecursionError):
+        raise UnreadableError(f"Elasticsearch's answer is not understood: {' '.join(text.split())[:100]}") from None
+    if not found:
+        raise UnreadableError(f"Elasticsearch names no index and its version: {' '.join(text.split())[:100]}")
+    return SearchIndex(".".join(map(str, min(found))))
+
+
+def _created(value: object, depth: int) -> Iterator[str]:
+    """Every `index.version.created*`, nested or written with dots."""
+    if not isinstance(value, dict) or depth > len("index, settings, index, version"):
+        return
+    own = [value[key] for name in _KEYS for key in (name, f"index.version.{name}") if key in value]
+    if own and isinstance(own[0], str):
+        yield own[0]
+    for inner in value.values():
+        yield from _created(inner, depth + 1)
+
+
+def _version(text: str) -> tuple[int, ...]:
+    """Three numbers, from "5.6.16" or from Elasticsearch's own 5061699. Raises ValueError."""
+    if _VERSION.fullmatch(text):
+        return tuple(map(int, text.split(".")))
+    if _NUMBER.fullmatch(text):
+        number = int(text) // 100
+        return number // 10_000, number // 100 % 100, number % 100
+    raise ValueError(text)
+
+
+PROBE = Probe(
+    id="chef-search-index",
+    language="sh",
+    purpose="which version of Elasticsearch created the search index: one setting of the index named chef",
+    script="""\
+url='http://127.0.0.1:9200/chef/_settings/index.version.created*?human'
+if command -v curl >/dev/null; then
+    curl -s --noproxy '*' -m 8 "$url"
+elif command -v wget >/dev/null; then
+    wget -q --no-proxy -T 8 -t 1 -O - "$url"
+else
+    echo none
+fi
+exit 0""",
+    readers=((SearchIndex, read_search_index),),
+)
