@@ -45,3 +45,11 @@ TELEMETRY_URL = (
     "https://docs.delinea.com/online-help/secret-server/security-hardening/secret-server-telemetry/index.htm"
 )
 """Secret Server telemetry: which servers are asked for updates."""
+
+HARDENING_URL = (
+    "https://docs.delinea.com/online-help/secret-server/security-hardening/security-hardening-guide/index.htm"
+)
+"""Security hardening guide: back up at least daily."""
+
+KEY_FILE_URL = "https://docs.delinea.com/online-help/secret-server/setup/config-best-practices/security.htm"
+"""Securing the encryption.config file."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from scanner.inventory.backup import read_backup
 from scanner.inventory.connection import Layer, layer_of
 from scanner.inventory.key import Key, by_name
 from scanner.inventory.keys import CLUSTER, OPTIONS, RULE
@@ -25,7 +26,7 @@ from scanner.inventory.values import (
     unknown_key,
 )
 
-_TABLES = ("nodes", "rules")
+_TABLES = ("nodes", "rules", "backup")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +68,14 @@ def _cluster(name: str, value: object, context: Context) -> Cluster | None:
     surroundings = Surroundings(name, place, product, values, layer, context.defaults, context.folder, problems)
     nodes = read_nodes(table.get("nodes"), surroundings)
     _check_reach(layer, {node.transport for node in nodes}, problems)
+    backup = read_backup(table.get("backup"), nodes, product, (*place, "backup"), problems)
     return Cluster(
         name=name,
         product=product.name if product else "",
-        nodes=nodes,
+        nodes=backup.nodes,
         target=read_version(values, "target", place, product, problems),
         current=read_version(values, "current", place, product, problems),
-        options=_options(values, product),
+        options={**_options(values, product), **backup.options},
         rules=_rules(table.get("rules", {}), (*place, "rules"), problems),
     )
 

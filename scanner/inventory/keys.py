@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from scanner.inventory.key import HOST, TEXT, Key
+from scanner.inventory.key import HOST, NAMES, NAMES_EXPECTED, TEXT, Key
 from scanner.inventory.products import BUILTIN
 from scanner.inventory.transport_keys import LOCAL, SSH, TRANSPORTS, WINRM
 
@@ -159,6 +159,63 @@ RULE: tuple[Key, ...] = (
 )
 """Keys of [clusters.NAME.rules.ID], an override of one of the vendor's rules."""
 
+_WINDOWS_PATH = r"([A-Za-z]:|[\\/]{2}[^\\/\u0000-\u001f\u007f]+)[\\/][^\u0000-\u001f\u007f]+"
+_WINDOWS_PATH_EXPECTED = "an absolute path such as 'D:\\Backup\\app.zip' or '\\\\server\\share\\folder'"
+
+BACKUP: tuple[Key, ...] = (
+    Key(
+        name="app_path",
+        kind="text",
+        doc="The application folder's backup: a .zip, a copy of it, or a folder of such, of which the newest counts.",
+        otherwise="it is not looked at",
+        example="D:\\Backup\\SecretServer",
+        pattern=_WINDOWS_PATH,
+        expects=_WINDOWS_PATH_EXPECTED,
+        products=("secret-server",),
+    ),
+    Key(
+        name="app_node",
+        kind="text",
+        doc="The node that looks for it.",
+        otherwise="all web nodes, of which one has to find it",
+        example="web1",
+        pattern=NAMES,
+        expects=NAMES_EXPECTED,
+        products=("secret-server",),
+    ),
+    Key(
+        name="database_path",
+        kind="text",
+        doc="The database's backup: a .bak file, or a folder of such, of which the newest counts.",
+        otherwise="it is not looked for as a file",
+        example="E:\\Backup\\SecretServer",
+        pattern=_WINDOWS_PATH,
+        expects=_WINDOWS_PATH_EXPECTED,
+        products=("secret-server",),
+    ),
+    Key(
+        name="database_node",
+        kind="text",
+        doc="The node that looks for it.",
+        otherwise="all database nodes, of which one has to find it",
+        example="sql1",
+        pattern=NAMES,
+        expects=NAMES_EXPECTED,
+        products=("secret-server",),
+    ),
+    Key(
+        name="max_age_hours",
+        kind="integer",
+        doc="Hours after which a backup is too old for the window.",
+        otherwise="24, and more is only a warning",
+        example=24,
+        least=1,
+        most=8760,
+        products=("secret-server",),
+    ),
+)
+"""Keys of [clusters.NAME.backup]: where the backups lie that the vendor asks for before an upgrade."""
+
 RUN: tuple[Key, ...] = (
     Key(
         name="parallel",
@@ -291,6 +348,7 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
     "[defaults.local]": LOCAL,
     "[clusters.NAME]": CLUSTER,
     "[clusters.NAME.nodes.NODE]": (*NODE, *OPTIONS),
+    "[clusters.NAME.backup]": BACKUP,
     "[clusters.NAME.rules.ID]": RULE,
     "[run]": RUN,
     "[reports]": REPORTS,

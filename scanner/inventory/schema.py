@@ -10,13 +10,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from scanner.inventory.key import ENV_NAME, NAMES, TEXT, Key, by_name
-from scanner.inventory.keys import ATTESTATION, CLUSTER, NODE, OPTIONS, REPORTS, RULE, RUN, WAIVER
+from scanner.inventory.keys import ATTESTATION, BACKUP, CLUSTER, NODE, OPTIONS, REPORTS, RULE, RUN, WAIVER
 from scanner.inventory.products import Product, products
 from scanner.inventory.transport_keys import TRANSPORTS, keys_of
 
 Schema = dict[str, object]
 
 _TYPES = {"text": "string", "path": "string", "integer": "integer", "number": "number", "boolean": "boolean"}
+_BACKUP_DOC = "Where the backups lie that are asked for before an upgrade, and how old they may be."
 _VERSIONS = ("target", "current")
 
 
@@ -57,7 +58,9 @@ def inventory_schema(extra: Sequence[Product] = ()) -> dict[str, object]:
 
 def _cluster(known: dict[str, Product]) -> Schema:
     keys = (*CLUSTER, *OPTIONS, *_of_any_transport())
-    cluster = _table(keys, also={"nodes": _nodes(), "rules": _rules()}, required=("nodes",))
+    cluster = _table(
+        keys, also={"nodes": _nodes(), "rules": _rules(), "backup": _table(BACKUP, _BACKUP_DOC)}, required=("nodes",)
+    )
     properties = cluster["properties"]
     assert isinstance(properties, dict)  # noqa: S101  for the type checker: made two lines above
     properties["product"] = {**properties["product"], "enum": list(known)}
@@ -88,6 +91,8 @@ def _of_product(product: Product, keys: Iterable[Key]) -> Schema:
         for key in keys
         if (key.products and product.name not in key.products) or (key.name not in own and key.name not in common)
     }
+    if product.name not in BACKUP[0].products:
+        foreign["backup"] = False
     node: Schema = {
         **ways,
         **{name: False for name in foreign if name in by_name(OPTIONS, *TRANSPORTS.values())},

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import date
 
 from scanner.inventory.key import Key, by_name
-from scanner.inventory.keys import ATTESTATION, CLUSTER, NODE, OPTIONS, REPORTS, RULE, RUN, WAIVER
+from scanner.inventory.keys import ATTESTATION, BACKUP, CLUSTER, NODE, OPTIONS, REPORTS, RULE, RUN, WAIVER
 from scanner.inventory.products import CHEF_BACKEND, SECRET_SERVER, Product
 from scanner.inventory.transport_keys import SSH, WINRM
 
@@ -88,6 +88,7 @@ def _secret_server() -> str:
     return "\n".join(
         [
             _table(cluster, about, [ways if key.name == "transport" else key for key in CLUSTER], own),
+            _table(f"{cluster}.backup", "The backups that the vendor asks for before an upgrade.", BACKUP, {}),
             _overrides(f"{cluster}.rules.dotnet-48"),
             _table(
                 f"{nodes}.web1",

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from scanner.clock import now_s
+from scanner.lab.windows_backups import BACKUP_EMULATIONS
 from scanner.lab.windows_files import FILE_EMULATIONS
 from scanner.lab.windows_host_probes import HOST_EMULATIONS
 from scanner.lab.windows_machine import AccessError, File, Machine
@@ -24,7 +25,7 @@ _GARBAGE = b"\xff\xfe\x00#< CLIXML\r\n\x1b[31m\x80\x81 <Objs>" + bytes(range(256
 _PROBE_MS = 3
 _TICKS_1970 = 621_355_968_000_000_000
 _CLOCK_STEP_S = 0.0156
-_EMULATIONS = {**EMULATIONS, **FILE_EMULATIONS, **HOST_EMULATIONS}
+_EMULATIONS = {**EMULATIONS, **FILE_EMULATIONS, **HOST_EMULATIONS, **BACKUP_EMULATIONS}
 
 
 def run_script(

@@ -37,6 +37,11 @@ DIRECTORY = 0x10
 ENCRYPTED = 0x4000
 
 
+NOW_TICKS = 637_000_000_000_000_000
+"""When it is on a recorded machine, as far as the ages of files go: 100 ns since the year 1."""
+_TICKS_PER_HOUR = 36_000_000_000
+
+
 @dataclass(frozen=True, slots=True)
 class File:
     """One recorded file."""
@@ -52,6 +57,10 @@ class File:
     """Empty, or `denied`, `locked` or `unreadable`: how opening it fails."""
     hidden: bool = False
     """True where even its attributes are denied."""
+    age_hours: float = 0.0
+    """Since it was written to."""
+    made_hours: float | None = None
+    """Since it was made; None: since it was written to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +130,8 @@ class Machine:
         `registry`: `'HKLM\...' = {Name = value}` adds or replaces values, `= "denied"` closes a key and what is
             below it.
         `files`: `'C:\...' = {text, sha256, version, attributes, size, state, hidden}`, a string for `text`, or
-            false to take a file away. `folders`: paths of empty folders.
+            false to take a file away; `age_hours` since it was written (and `made_hours` since it was made), `zip` for
+            one that holds others: `{"bin/a.dll" = 1024}`, name and size. `folders`: paths of empty folders.
         `ahead_s`: seconds by which its clock is ahead (or, negative, behind).
         `environment`: variables beside SystemDrive, SystemRoot, windir, ProgramFiles.
         `language_mode`: "ConstrainedLanguage" for a locked-down PowerShell.
@@ -206,6 +216,27 @@ class Machine:
             raise AccessError("missing", path, _MESSAGES["missing"])
         return len(found.text.encode()) if found.size is None else found.size
 
+    def file_times(self, path: str) -> tuple[int, int]:
+        """Get-PfFileTimes: written and made. A folder is as old as the newest file right in it."""
+        found = self._file(path)
+        if found is not None:
+            made = found.age_hours if found.made_hours is None else found.made_hours
+            return _ago(found.age_hours), _ago(made)
+        times = [self.file_times(f"{path}\\{name}") for name in self.file_names(path, "*")]
+        return (max(written for written, _ in times), max(made for _, made in times)) if times else (NOW_TICKS,) * 2
+
+    def file_piece(self, path: str, offset: int, count: int) -> str:
+        """Get-PfFilePiece."""
+        return self._opened(path).text[offset : offset + count]
+
+    def folder_names(self, folder: str) -> list[str]:
+        """Get-PfFolderNames, in Windows' order."""
+        inside = _folded(folder) + "\\"
+        paths = [path.replace("/", "\\") for path in (*self.files, *(f"{name}\\" for name in self.folders))]
+        below = [path[len(inside) :] for path in paths if _folded(path + "x").startswith(inside)]
+        names = {name.partition("\\")[0].lower(): name.partition("\\")[0] for name in below if "\\" in name}
+        return [names[name] for name in sorted(names)]
+
     def file_version(self, path: str) -> str:
         """Get-PfFileVersion: empty where the file carries none, or cannot be opened."""
         found = self._file(path)
@@ -241,6 +272,10 @@ class Machine:
             kind = found.state or "denied"
             raise AccessError(kind, path, _MESSAGES.get(kind, kind))
         return found
+
+
+def _ago(hours: float) -> int:
+    return NOW_TICKS - int(hours * _TICKS_PER_HOUR)
 
 
 def _folded(path: str) -> str:

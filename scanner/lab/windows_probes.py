@@ -119,22 +119,24 @@ def encryption_config(session: Session) -> Value:
 def config_files(session: Session, name: str) -> Value:
     """roots.ps1: Get-PfConfigFiles."""
     machine, found = session.machine, _roots(session)
-    folders = []
-    for root in found["roots"]:
-        path = rf"{root['path']}\{name}"
-        config: Value = {"path": path, "state": "missing", "sha256": "", "efs": False, "size_bytes": None, "detail": ""}
-        try:
-            attributes = machine.attributes(path)
-            if attributes is not None:
-                config["efs"] = bool(attributes & ENCRYPTED)
-                config["size_bytes"] = machine.file_size(path)
-                config["sha256"] = machine.file_hash(path)
-                config["state"] = "hashed"
-        except AccessError as error:
-            config["detail"] = _line(error)
-            config["state"] = error.kind
-        folders.append({"root": root, "config": config})
+    folders = [{"root": root, "config": config_file(machine, rf"{root['path']}\{name}")} for root in found["roots"]]
     return {"folders": folders, "notes": found["notes"]}
+
+
+def config_file(machine: Machine, path: str) -> Value:
+    """roots.ps1: Get-PfConfigFile."""
+    config: Value = {"path": path, "state": "missing", "sha256": "", "efs": False, "size_bytes": None, "detail": ""}
+    try:
+        attributes = machine.attributes(path)
+        if attributes is not None:
+            config["efs"] = bool(attributes & ENCRYPTED)
+            config["size_bytes"] = machine.file_size(path)
+            config["sha256"] = machine.file_hash(path)
+            config["state"] = "hashed"
+    except AccessError as error:
+        config["detail"] = _line(error)
+        config["state"] = error.kind
+    return config
 
 
 EMULATIONS: Mapping[str, Callable[[Session], Value | str]] = {

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import re
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -58,7 +60,9 @@ _OTHERS = (
 )
 _KEYS = frozenset(_REST + _OTHERS)
 _CONFIG_KEYS = frozenset(("text", "state", "efs", "size", "hidden"))
-_FILE_KEYS = frozenset(("text", "sha256", "version", "attributes", "size", "state", "hidden"))
+_FILE_KEYS = frozenset(
+    ("text", "sha256", "version", "attributes", "size", "state", "hidden", "age_hours", "made_hours", "zip")
+)
 _SQL_KEYS = frozenset(("name", "version", "patch_level", "edition", "id", "wow64"))
 _OUTBOUND = ("open", "silent", "refused", "unresolved")
 _FRAMES = ("", "truncated", "garbage", "empty", "plain")
@@ -263,8 +267,22 @@ def _literal(recorded: Recorded, table: Mapping[str, object]) -> None:
         if not isinstance(given, Mapping):
             raise MachineError(f"files.{path}: expected a table, a text or false")
         _known(given, _FILE_KEYS, f"files.{path}.")
-        recorded.files[path] = {**recorded.files.get(path, {}), **given}
+        packed = _zip(given["zip"], f"files.{path}.zip") if "zip" in given else {}
+        plain = {key: value for key, value in given.items() if key != "zip"}
+        recorded.files[path] = {**recorded.files.get(path, {}), **packed, **plain}
     recorded.environment |= {name: str(value) for name, value in _table(table, "environment").items()}
+
+
+def _zip(names: object, place: str) -> dict[str, str | int]:
+    """A real zip, one character per byte."""
+    if not isinstance(names, Mapping) or not all(type(size) is int and 0 <= size <= 10**6 for size in names.values()):
+        raise MachineError(f"{place}: expected a table of names with their sizes")
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, size in names.items():
+            archive.writestr(zipfile.ZipInfo(str(name)), b"\0" * size, zipfile.ZIP_DEFLATED)
+    text = packed.getvalue().decode("latin-1")
+    return {"text": text, "size": len(text)}
 
 
 def _known(table: Mapping[str, object], keys: frozenset[str], place: str) -> None:

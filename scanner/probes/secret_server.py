@@ -17,6 +17,7 @@ from scanner.probes import secret_server_host_readers as host_readers
 from scanner.probes import secret_server_readers as readers
 from scanner.probes.powershell_batch import part
 from scanner.probes.probe import Probe
+from scanner.probes.secret_server_backups import BACKUP_PROBES
 from scanner.probes.secret_server_files import FILE_PROBES
 from scanner.probes.secret_server_host import HOST_PROBES
 from scanner.probes.secret_server_outbound import OUTBOUND_PROBES
@@ -69,6 +70,8 @@ PROBES: tuple[Probe, ...] = (
     *FILE_PROBES,
     *HOST_PROBES,
     *OUTBOUND_PROBES,
+    # Last: a file share that does not answer keeps nobody else waiting.
+    *BACKUP_PROBES,
     Probe(
         "sql-prelogin",
         "tds",

@@ -42,6 +42,7 @@ FOREVER = [
     "app-files-match",
     "dr-instance",
     "outbound-access",
+    "backup-recent",
     "chef-cluster-status",
     "chef-version-match",
     "chef-package-staged",

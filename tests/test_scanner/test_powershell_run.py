@@ -54,6 +54,27 @@ MACHINES: dict[str, dict[str, Any]] = {
             "HKLM\\SOFTWARE\\Microsoft\\Microsoft SQL Server\\MSSQL15.MSSQLSERVER\\Setup": {"SQLDataRoot": "D:\\x"},
         },
     },
+    "backups in folders": {
+        "files": {
+            "D:\\Backup\\app\\old.zip": {"zip": {"SecretServer/web.config": 10}, "age_hours": 50},
+            "D:\\Backup\\app\\new.zip": {
+                "zip": {"a/web.config": 10, "a/Encryption.config": 1322, "a/my-encryption.config": 5},
+                "age_hours": 5,
+            },
+            "D:\\Backup\\app\\copy\\web.config": {"age_hours": 90, "made_hours": 20},
+            "D:\\Backup\\database\\a.bak": {"size": 1000, "age_hours": 3.5},
+            "D:\\Backup\\database\\b.bak_old": {"size": 1000},
+        },
+    },
+    "a copied folder": {
+        "files": {
+            "D:\\Backup\\app\\web.config": {"age_hours": 900},
+            "D:\\Backup\\app\\encryption.config": {"text": "key", "age_hours": 900, "attributes": 0x4020},
+        },
+        "folders": ["D:\\Backup\\database"],
+    },
+    "a broken zip": {"files": {"D:\\Backup\\app\\x.zip": "PK but no end", "D:\\Backup\\database": {"hidden": True}}},
+    "an empty zip": {"files": {"D:\\Backup\\app\\x.zip": {"zip": {}}, "D:\\Backup\\database": {"size": 0}}},
     "behind a proxy": {
         "outbound": {"updates.thycotic.net:443": "refused", "tmsnuget.thycotic.com:443": "unresolved"},
         "registry": {
@@ -125,6 +146,10 @@ def recorded_accessors(machine: Machine) -> str:
             f"$Rec['pools'] = @($Rec['pools']) + @{{ name = {literal(name)}; state = {state} }}"
             for name, state in machine.pools.items()
         ]
+    lines.append("$Rec['times'] = @{}")
+    for name in {*machine.files, *folders}:
+        stamps = "written = {}; created = {}".format(*machine.file_times(name))
+        lines.append(f"$Rec['times'][{literal(name.lower())}] = @{{ {stamps} }}")
     lines.append("$Rec['outbound'] = @{}")
     lines += [f"$Rec['outbound'][{literal(name)}] = {literal(state)}" for name, state in machine.outbound.items()]
     written = part("accessors.ps1")
@@ -234,6 +259,11 @@ function Get-PfFileAttributes([string]$Path) {
         return 16
     }
 }
+function Get-PfFileTimes([string]$Path) { return $Rec['times'][$Path.ToLowerInvariant()] }
+function Get-PfFilePiece([string]$Path, [long]$Offset, [int]$Count) {
+    $text = (Open-RecFile $Path)['text']
+    return $text.Substring([int]$Offset, [Math]::Min($Count, $text.Length - [int]$Offset))
+}
 function Get-PfFileText([string]$Path) { return (Open-RecFile $Path)['text'] }
 function Get-PfFileHash([string]$Path) { return (Open-RecFile $Path)['sha256'] }
 function Get-PfFileSize([string]$Path) { return (Get-RecFile $Path)['size'] }
@@ -296,7 +326,12 @@ def whole(output: bytes) -> dict[str, Any]:
 
 
 def composed(probes: tuple[Probe, ...] = POWERSHELL, *, budget_s: float = 30, probe_bytes: int = 500_000) -> str:
-    options: dict[str, object] = {"web_root": "c:/inetpub/wwwroot/secretserver/", "online": True}
+    options: dict[str, object] = {
+        "web_root": "c:/inetpub/wwwroot/secretserver/",
+        "online": True,
+        "backup_app_path": "D:\\Backup\\app",
+        "backup_database_path": "D:\\Backup\\database\\",
+    }
     return compose(probes, nonce=NONCE, budget_s=budget_s, options=options, probe_bytes=probe_bytes)
 
 

@@ -44,6 +44,7 @@ PLAIN_TYPES = {
     "System.Text.RegularExpressions.Regex",
     "System.Text.StringBuilder",
     "System.StringComparer",
+    "System.StringComparison",
     "System.Xml.XmlDocument",
 }
 CONTACT_TYPES = {
@@ -72,6 +73,7 @@ CONTACT_TYPES = {
     "System.IO.FileShare",
     "System.IO.IOException",
     "System.IO.Path",
+    "System.IO.SeekOrigin",
     "System.IO.StreamReader",
     "System.Reflection.Assembly",
     "System.Runtime.InteropServices.Marshal",
@@ -247,6 +249,7 @@ def test_no_call_leaks_its_value_into_the_output(name: str) -> None:
         "Get-PfDrives",
         "Get-PfPoolStates",
         "Get-PfConnections",
+        "Find-PfZipEntries",
         "Get-PfPools",
         "Get-PfApplications",
     ],

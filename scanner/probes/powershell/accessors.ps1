@@ -192,6 +192,38 @@ function Get-PfFileSize([string]$Path) {
     }
 }
 
+# When a file or folder was written to and made, in UTC: 100 ns since the year 1.
+function Get-PfFileTimes([string]$Path) {
+    try {
+        $written = [System.IO.File]::GetLastWriteTimeUtc($Path).Ticks
+        return @{ written = $written; created = [System.IO.File]::GetCreationTimeUtc($Path).Ticks }
+    } catch {
+        Stop-PfAccess $Path $_
+    }
+}
+
+# A piece of a file as a text of one character per byte; shorter where the file ends before.
+function Get-PfFilePiece([string]$Path, [long]$Offset, [int]$Count) {
+    $stream = Open-PfFile $Path
+    try {
+        [void]$stream.Seek($Offset, [System.IO.SeekOrigin]::Begin)
+        $buffer = New-Object 'byte[]' $Count
+        $have = 0
+        while ($have -lt $Count) {
+            $got = $stream.Read($buffer, $have, $Count - $have)
+            if ($got -le 0) {
+                break
+            }
+            $have = $have + $got
+        }
+        return [System.Text.Encoding]::GetEncoding(28591).GetString($buffer, 0, $have)
+    } catch {
+        Stop-PfAccess $Path $_
+    } finally {
+        $stream.Close()
+    }
+}
+
 # The version resource as four numbers; empty where the file carries none.
 function Get-PfFileVersion([string]$Path) {
     try {
@@ -247,7 +279,7 @@ function Get-PfConnections($Targets, [int]$Milliseconds) {
         $given = @{ host = $attempt['target']['host']; port = $attempt['target']['port']; state = 'silent'; detail = '' }
         try {
             if ($null -ne $attempt['pending']) {
-                $left = [int][System.Math]::Max(0, $until - (Get-PfClock))
+                $left = [int][System.Math]::Max([long]0, $until - (Get-PfClock))
                 if ($attempt['pending'].AsyncWaitHandle.WaitOne($left, $false)) {
                     $client.EndConnect($attempt['pending'])
                     $given['state'] = 'open'

@@ -86,26 +86,30 @@ function Get-PfRoots {
     return $PfMemo['roots']
 }
 
-# The state of one of the configuration files in each of the folders; its content goes nowhere.
+# The state of a configuration file; its content goes nowhere.
+function Get-PfConfigFile([string]$Path) {
+    $config = @{ path = $Path; state = 'missing'; sha256 = ''; efs = $false; size_bytes = $null; detail = '' }
+    try {
+        $attributes = Get-PfFileAttributes $Path
+        if ($null -ne $attributes) {
+            $config['efs'] = (($attributes -band 0x4000) -ne 0)
+            $config['size_bytes'] = Get-PfFileSize $Path
+            $config['sha256'] = Get-PfFileHash $Path
+            $config['state'] = 'hashed'
+        }
+    } catch {
+        $config['detail'] = Get-PfErrorText $_
+        $config['state'] = Get-PfTextKind ($config['detail'])
+    }
+    return $config
+}
+
+# That of one of the configuration files in each of the folders.
 function Get-PfConfigFiles([string]$Name) {
     $found = Get-PfRoots
     $folders = @()
     foreach ($root in $found['roots']) {
-        $path = $root['path'] + '\' + $Name
-        $config = @{ path = $path; state = 'missing'; sha256 = ''; efs = $false; size_bytes = $null; detail = '' }
-        try {
-            $attributes = Get-PfFileAttributes $path
-            if ($null -ne $attributes) {
-                $config['efs'] = (($attributes -band 0x4000) -ne 0)
-                $config['size_bytes'] = Get-PfFileSize $path
-                $config['sha256'] = Get-PfFileHash $path
-                $config['state'] = 'hashed'
-            }
-        } catch {
-            $config['detail'] = Get-PfErrorText $_
-            $config['state'] = Get-PfTextKind ($config['detail'])
-        }
-        $folders += @{ root = $root; config = $config }
+        $folders += @{ root = $root; config = (Get-PfConfigFile ($root['path'] + '\' + $Name)) }
     }
     return @{ folders = $folders; notes = $found['notes'] }
 }

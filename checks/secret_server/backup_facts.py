@@ -1,0 +1,64 @@
+"""What is known of the backups that the inventory names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """One backup as a node sees it."""
+
+    path: str
+    """As the inventory names it."""
+    found: str
+    """The file or folder that counts: `path` itself, or the newest that fits in it; empty where there is none."""
+    kind: str
+    """zip, folder (a copy of the application's), file (anything else), nothing (the folder `path` holds no backup),
+    missing, or closed (it could not be looked at)."""
+    size_bytes: int | None
+    """None for a folder, or where there is no file."""
+    age_s: float | None
+    """Seconds since it was written, by the node's own clock; of a folder since the newest of its times."""
+    left_out: int = 0
+    """Files and folders in `path` that were too many to be looked at."""
+    problem: str = ""
+    """Why it could not be looked at, one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFile:
+    """The `encryption.config` in a backup. Its content never leaves the node."""
+
+    path: str
+    state: str
+    """listed (in a zip), hashed, missing, locked, denied or unreadable."""
+    size_bytes: int | None
+    sha256: str = ""
+    """64 lower-case hex digits where `state` is hashed."""
+    efs: bool = False
+    """NTFS attribute 0x4000."""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AppBackup:
+    """The backup of the application's folder."""
+
+    backup: Backup | None
+    """None where the inventory does not send this node to look for one."""
+    contents: str = ""
+    """Of a zip: listed, broken (it has no end), or unseen (its list of contents could not be read); else empty."""
+    entries: int | None = None
+    """Files in a zip."""
+    web_config: bool = False
+    """Whether web.config is in it, which any copy of the application has."""
+    keys: tuple[KeyFile, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseBackupFile:
+    """The backup of the database as a file."""
+
+    backup: Backup | None
+    """None where the inventory does not send this node to look for one."""

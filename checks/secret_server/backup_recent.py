@@ -1,0 +1,144 @@
+"""There is a recent backup of the application's folder and of the database, with a key that opens it.
+
+## What it checks
+What `[clusters.NAME.backup]` names. The application's (`app_path`: a zip, a copy of the folder, or a folder of such, of
+which the newest counts) has to be there, not empty, not too old, not the application's own folder, and to hold a plain
+`encryption.config`: one with EFS fails, and so does one that is byte for byte what DPAPI protects on a node. The
+database's (`database_path`) has to be there, not empty and not too old. Ages go by the clock of the node that has the
+file. `max_age_hours` says how old is too old; without it, more than 24 hours are a warning. Of a zip only the list of
+contents is read, so that it is a warning where DPAPI is not known to be off. A copied folder that is too old by all of
+its times is a warning, too, for copying may keep them. Where nothing is declared, nothing is judged.
+
+## Why it matters
+The backup is the first thing that the vendor asks for, and the only way back from a failed upgrade. A backup of the
+database without a readable key is worth nothing: a protected `encryption.config` opens on one machine, or for one
+account, alone.
+
+## How to fix it
+Make both backups anew, `encryption.config` decrypted among the files, and scan again. Where a plain copy of the key is
+kept in a safe instead, switch the rule `backup-plain-key` off and give that as the reason. A file share that the node
+may not reach is best named by the server on which it lies (`app_node`, `database_node`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from checks.check import ClusterCheck, ClusterView, NodeView
+from checks.facts import Unknown
+from checks.groups import told_once
+from checks.outcome import (
+    Outcome,
+    Remediation,
+    Severity,
+    Status,
+    combine,
+    not_applicable,
+    undetermined,
+    warned,
+)
+from checks.secret_server.backup_facts import AppBackup, DatabaseBackupFile
+from checks.secret_server.backup_findings import ID, Terms, aged, keyed, seen
+from checks.secret_server.facts import EncryptionConfig, WebRoot
+from checks.secret_server.vendor import CLUSTERING_URL, HARDENING_URL, KEY_FILE_URL
+
+UNDECLARED = "no backup is declared: say in [clusters.NAME.backup] where the backups lie (app_path, database_path)"
+_BEST_FIRST = (Status.PASS, Status.WARN, Status.ERROR, Status.FAIL)
+
+
+def judge(view: ClusterView) -> Outcome:
+    """Judge both backups; one that nobody named is told, where the other is."""
+    live = {node.name: found.sha256 for node, found in view.known(EncryptionConfig) if found.state == "hashed"}
+    terms = Terms.of(view.cluster, live)
+    sides = {"application": _application(view, terms), "database": _database(view, terms)}
+    outcomes = [outcome for outcome in sides.values() if outcome]
+    declared = view.cluster.options.get("backup") is True
+    if not outcomes and not declared:
+        return not_applicable(UNDECLARED)
+    for (name, outcome), key in zip(sides.items(), ("app_path", "database_path"), strict=True):
+        if outcome is None and declared:
+            outcomes.append(warned(f"the {name}'s backup is not looked at: set {key} in [clusters.NAME.backup]"))
+    outcome = combine(outcomes)
+    if view.cluster.phase == "after":
+        return not_applicable(f"no longer asked for; {outcome.message}", observed=outcome.observed)
+    return outcome
+
+
+def _application(view: ClusterView, terms: Terms) -> Outcome | None:
+    nodes = [node for node in view.nodes if "backup_app_path" in node.options]
+    return _best("application", [(node.name, _app_on(node, terms)) for node in nodes])
+
+
+def _app_on(node: NodeView, terms: Terms) -> Outcome:
+    found = node.look(AppBackup)
+    if isinstance(found, Unknown):
+        return undetermined(found.reason)
+    backup = found.backup
+    if backup is None:
+        return undetermined("it was not looked for there")
+    if gone := seen(backup, terms):
+        return gone
+    root = node.look(WebRoot)
+    if not isinstance(root, Unknown) and _folded(backup.found) == _folded(root.path):
+        return terms.breach("present", f"{backup.found} is the application's own folder, and no backup of it")
+    uncertain = backup.kind == "folder"
+    return combine(
+        [aged(backup.found, backup.age_s or 0, terms, uncertain=uncertain), keyed(found, backup, terms)],
+    )
+
+
+def _database(view: ClusterView, terms: Terms) -> Outcome | None:
+    nodes = [node for node in view.nodes if "backup_database_path" in node.options]
+    return _best("database", [(node.name, _database_on(node, terms)) for node in nodes])
+
+
+def _database_on(node: NodeView, terms: Terms) -> Outcome:
+    found = node.look(DatabaseBackupFile)
+    if isinstance(found, Unknown):
+        return undetermined(found.reason)
+    backup = found.backup
+    if backup is None:
+        return undetermined("it was not looked for there")
+    if gone := seen(backup, terms):
+        return gone
+    return aged(backup.found, backup.age_s or 0, terms)
+
+
+def _best(what: str, outcomes: Sequence[tuple[str, Outcome]]) -> Outcome | None:
+    """One good backup is enough, wherever it lies; without one, what is wrong everywhere is told."""
+    if not outcomes:
+        return None
+    status = min((outcome.status for _, outcome in outcomes), key=_BEST_FIRST.index)
+    those = [(name, outcome) for name, outcome in outcomes if outcome.status is status]
+    if status in (Status.PASS, Status.WARN):
+        those = those[:1]
+    told = "; ".join(told_once((name, outcome.message) for name, outcome in those))
+    whole = combine([outcome for _, outcome in those])
+    evidence = {f"{what}_{key}": value for key, value in whole.evidence.items()}
+    return Outcome(status, f"{what}: {told}", whole.expected, f"{what}: {told}", evidence)
+
+
+def _folded(path: str) -> str:
+    return path.strip().replace("/", "\\").rstrip("\\").lower()
+
+
+CHECK = ClusterCheck(
+    id=ID,
+    title="Application and database are backed up",
+    severity=Severity.CRITICAL,
+    doc=__doc__,
+    remediation=Remediation(
+        "Back up the application's folder, with encryption.config decrypted, and the database, and scan again.",
+        url=CLUSTERING_URL,
+    ),
+    products=("secret-server",),
+    roles=("web", "database"),
+    optional_facts=(AppBackup, DatabaseBackupFile, EncryptionConfig, WebRoot),
+    phases={
+        "before": "both backups are there, recent and usable",
+        "window": "both backups are there, recent and usable",
+        "after": "nothing is asked for; what there is, is told",
+    },
+    references=(CLUSTERING_URL, HARDENING_URL, KEY_FILE_URL),
+    judge=judge,
+)

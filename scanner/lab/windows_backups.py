@@ -1,0 +1,134 @@
+"""What the probe of the backups answers on a recorded machine: its script, line for line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+from scanner.lab.windows_machine import DIRECTORY, NOW_TICKS, AccessError, Machine
+from scanner.lab.windows_probes import Session, Value, config_file
+
+_MOST_LIST_BYTES = 16_777_216
+_FULL = 0xFFFFFFFF
+
+
+def backups(session: Session) -> Value:
+    """backups.ps1."""
+    told: Value = {"now": NOW_TICKS, "application": None, "database": None}
+    for key, option, suffix in (
+        ("application", "backup_app_path", ".zip"),
+        ("database", "backup_database_path", ".bak"),
+    ):
+        path = str(session.options.get(option, ""))
+        if path:
+            told[key] = _backup(session.machine, path.strip().replace("/", "\\").rstrip("\\"), suffix)
+    return told
+
+
+def _backup(machine: Machine, path: str, suffix: str) -> Value:
+    backup: Value = {"path": path, "found": "", "kind": "missing", "size_bytes": None, "written": None, "left_out": 0}
+    backup |= {"contents": "", "entries": None, "web_config": False, "keys": [], "error": ""}
+    try:
+        attributes = machine.attributes(path)
+        if attributes is None:
+            return backup
+        if not attributes & DIRECTORY:
+            _set_file(machine, backup, path)
+        elif suffix == ".zip" and _is_application(machine, path):
+            _set_folder(machine, backup, path)
+        else:
+            _find_newest(machine, backup, path, suffix)
+    except AccessError as error:
+        backup |= {"kind": "closed", "error": " ".join(str(error).split())[:2000]}
+    return backup
+
+
+def _find_newest(machine: Machine, backup: Value, folder: str, suffix: str) -> None:
+    backup["kind"] = "nothing"
+    names = machine.file_names(folder, "*")
+    fitting = [name for name in names if name.lower().endswith(suffix)]
+    backup["left_out"] = max(0, len(fitting) - 500)
+    files = [f"{folder}\\{name}" for name in fitting[-500:]]
+    found = [(machine.file_times(path)[0], path, _set_file) for path in files]
+    if suffix == ".zip":
+        inner = machine.folder_names(folder)
+        backup["left_out"] += max(0, len(inner) - 200)
+        copies = [path for name in inner[-200:] if _is_application(machine, path := f"{folder}\\{name}")]
+        found += [(_folder_time(machine, path), path, _set_folder) for path in copies]
+    if found:
+        # Of equals the first, as the script does.
+        _, path, tell = max(found, key=lambda one: one[0])
+        tell(machine, backup, path)
+
+
+def _set_file(machine: Machine, backup: Value, path: str) -> None:
+    backup |= {"found": path, "kind": "file", "size_bytes": machine.file_size(path)}
+    backup["written"] = machine.file_times(path)[0]
+    if path.lower().endswith(".zip"):
+        backup["kind"] = "zip"
+        if backup["size_bytes"] > 0:
+            _set_zip(machine, backup)
+
+
+def _set_folder(machine: Machine, backup: Value, path: str) -> None:
+    backup |= {"found": path, "kind": "folder", "written": _folder_time(machine, path)}
+    backup["web_config"] = machine.attributes(path + r"\web.config") is not None
+    backup["keys"] = [config_file(machine, path + r"\encryption.config")]
+
+
+def _folder_time(machine: Machine, folder: str) -> int:
+    paths = [folder, folder + r"\encryption.config", folder + r"\web.config"]
+    return max(max(machine.file_times(path)) for path in paths if machine.attributes(path) is not None)
+
+
+def _is_application(machine: Machine, folder: str) -> bool:
+    return any(machine.attributes(rf"{folder}\{name}") is not None for name in ("encryption.config", "web.config"))
+
+
+def _set_zip(machine: Machine, backup: Value) -> None:
+    path, size = backup["found"], backup["size_bytes"]
+    tail = min(size, 65557)
+    text = machine.file_piece(path, size - tail, tail)
+    end = text.rfind("PK\5\6")
+    if end < 0 or end + 22 > len(text):
+        backup["contents"] = "broken"
+        return
+    backup["contents"] = "unseen"
+    count, length, start = _number(text, end + 10, 2), _number(text, end + 12, 4), _number(text, end + 16, 4)
+    if count == 0xFFFF or _FULL in (length, start):
+        at = end - 20
+        if at < 0 or text[at : at + 4] != "PK\6\7":
+            return
+        large = machine.file_piece(path, _number(text, at + 8, 8), 56)
+        if len(large) < 56 or large[:4] != "PK\6\6":
+            return
+        count, length, start = _number(large, 32, 8), _number(large, 40, 8), _number(large, 48, 8)
+    if length > _MOST_LIST_BYTES or start + length > size:
+        return
+    listed = machine.file_piece(path, start, length)
+    if count > 0 and (len(listed) < 46 or not listed.startswith("PK\1\2")):
+        return
+    backup |= {"contents": "listed", "entries": count, "keys": _entries(listed, "encryption.config")}
+    backup["web_config"] = bool(_entries(listed, "web.config"))
+
+
+def _entries(listed: str, name: str) -> list[Value]:
+    found = []
+    for match in re.finditer(re.escape(name), listed, re.IGNORECASE | re.ASCII):
+        at = match.start()
+        record = listed.rfind("PK\1\2", 0, at + 1)
+        if record < 0 or record + 46 > at:
+            continue
+        length = _number(listed, record + 28, 2)
+        before = listed[at - 1] if at > record + 46 else "/"
+        if record + 46 + length == at + len(name) and before in "/\\":
+            path = listed[record + 46 : record + 46 + length]
+            found.append({"path": path, "state": "listed", "size_bytes": _number(listed, record + 24, 4)})
+    return found
+
+
+def _number(text: str, at: int, count: int) -> int:
+    return int.from_bytes(text[at : at + count].encode("latin-1"), "little")
+
+
+BACKUP_EMULATIONS: Mapping[str, Callable[[Session], Value]] = {"backups": backups}

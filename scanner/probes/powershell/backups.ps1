@@ -1,0 +1,191 @@
+# Where the inventory names a folder of backups, the newest counts. Of a zip only its end and its list of contents are
+# read, in bounds; of that list nothing leaves the node but where encryption.config stands in it.
+
+function Read-PfNumber([string]$Text, [int]$At, [int]$Count) {
+    $value = [long]0
+    for ($index = $Count - 1; $index -ge 0; $index = $index - 1) {
+        $value = $value * 256 + [int]$Text[$At + $index]
+    }
+    return $value
+}
+
+function Find-PfZipEntries([string]$List, [string]$Name) {
+    $mark = 'PK' + [char]1 + [char]2
+    $at = $List.IndexOf($Name, [System.StringComparison]::OrdinalIgnoreCase)
+    while ($at -ge 0) {
+        $record = $List.LastIndexOf($mark, $at, [System.StringComparison]::Ordinal)
+        if ($record -ge 0 -and $record + 46 -le $at) {
+            $length = Read-PfNumber $List ($record + 28) 2
+            $before = '/'
+            if ($at -gt $record + 46) {
+                $before = [string]$List[$at - 1]
+            }
+            if ($record + 46 + $length -eq $at + $Name.Length -and ($before -eq '/' -or $before -eq '\')) {
+                $path = $List.Substring($record + 46, [int]$length)
+                @{ path = $path; state = 'listed'; size_bytes = (Read-PfNumber $List ($record + 24) 4) }
+            }
+        }
+        $at = $List.IndexOf($Name, $at + 1, [System.StringComparison]::OrdinalIgnoreCase)
+    }
+}
+
+# A zip ends in a record that says where its list of contents lies.
+function Set-PfZipState($Backup) {
+    $path = $Backup['found']
+    $size = [long]$Backup['size_bytes']
+    $tail = [int][System.Math]::Min($size, [long]65557)
+    $text = Get-PfFilePiece $path ($size - $tail) $tail
+    $end = $text.LastIndexOf(('PK' + [char]5 + [char]6), [System.StringComparison]::Ordinal)
+    if ($end -lt 0 -or $end + 22 -gt $text.Length) {
+        $Backup['contents'] = 'broken'
+        return
+    }
+    $Backup['contents'] = 'unseen'
+    $count = Read-PfNumber $text ($end + 10) 2
+    $length = Read-PfNumber $text ($end + 12) 4
+    $start = Read-PfNumber $text ($end + 16) 4
+    if ($count -eq 65535 -or $length -eq 4294967295 -or $start -eq 4294967295) {
+        # A large one has a larger record, and just before the usual one what says where.
+        $at = $end - 20
+        if ($at -lt 0 -or [string]::CompareOrdinal($text, $at, ('PK' + [char]6 + [char]7), 0, 4) -ne 0) {
+            return
+        }
+        $large = Get-PfFilePiece $path (Read-PfNumber $text ($at + 8) 8) 56
+        if ($large.Length -lt 56 -or [string]::CompareOrdinal($large, 0, ('PK' + [char]6 + [char]6), 0, 4) -ne 0) {
+            return
+        }
+        $count = Read-PfNumber $large 32 8
+        $length = Read-PfNumber $large 40 8
+        $start = Read-PfNumber $large 48 8
+    }
+    if ($length -gt 16777216 -or $start + $length -gt $size) {
+        return
+    }
+    $list = Get-PfFilePiece $path $start ([int]$length)
+    $mark = 'PK' + [char]1 + [char]2
+    if ($count -gt 0 -and ($list.Length -lt 46 -or [string]::CompareOrdinal($list, 0, $mark, 0, 4) -ne 0)) {
+        return
+    }
+    $Backup['contents'] = 'listed'
+    $Backup['entries'] = $count
+    $Backup['keys'] = @(Find-PfZipEntries $list 'encryption.config')
+    $Backup['web_config'] = (@(Find-PfZipEntries $list 'web.config').Count -gt 0)
+}
+
+function Set-PfBackupFile($Backup, [string]$Path) {
+    $Backup['found'] = $Path
+    $Backup['kind'] = 'file'
+    $Backup['size_bytes'] = Get-PfFileSize $Path
+    $Backup['written'] = (Get-PfFileTimes $Path)['written']
+    if ($Path -like '*.zip') {
+        $Backup['kind'] = 'zip'
+        if ($Backup['size_bytes'] -gt 0) {
+            Set-PfZipState $Backup
+        }
+    }
+}
+
+function Test-PfApplication([string]$Folder) {
+    $key = Get-PfFileAttributes ($Folder + '\encryption.config')
+    $settings = Get-PfFileAttributes ($Folder + '\web.config')
+    return ($null -ne $key -or $null -ne $settings)
+}
+
+# Copying keeps some of the times, so the newest of them counts.
+function Get-PfFolderTime([string]$Folder) {
+    $newest = [long]0
+    foreach ($path in @($Folder, ($Folder + '\encryption.config'), ($Folder + '\web.config'))) {
+        if ($null -ne (Get-PfFileAttributes $path)) {
+            $times = Get-PfFileTimes $path
+            $newest = [System.Math]::Max($newest, [System.Math]::Max($times['written'], $times['created']))
+        }
+    }
+    return $newest
+}
+
+function Set-PfBackupFolder($Backup, [string]$Path) {
+    $Backup['found'] = $Path
+    $Backup['kind'] = 'folder'
+    $Backup['written'] = Get-PfFolderTime $Path
+    $Backup['web_config'] = ($null -ne (Get-PfFileAttributes ($Path + '\web.config')))
+    $Backup['keys'] = @(Get-PfConfigFile ($Path + '\encryption.config'))
+}
+
+function Find-PfNewestBackup($Backup, [string]$Folder, [string]$Pattern) {
+    $Backup['kind'] = 'nothing'
+    $newest = [long]0
+    $chosen = ''
+    $copy = $false
+    $names = @(Get-PfFileNames $Folder $Pattern)
+    $first = [int][System.Math]::Max(0, $names.Count - 500)
+    for ($index = $first; $index -lt $names.Count; $index = $index + 1) {
+        $path = $Folder + '\' + $names[$index]
+        # To Windows, *.bak is also what begins so.
+        if ($path -like $Pattern) {
+            $written = (Get-PfFileTimes $path)['written']
+            if ($written -gt $newest) {
+                $newest = $written
+                $chosen = $path
+            }
+        }
+    }
+    $Backup['left_out'] = $first
+    if ($Pattern -eq '*.zip') {
+        $names = @(Get-PfFolderNames $Folder)
+        $first = [int][System.Math]::Max(0, $names.Count - 200)
+        for ($index = $first; $index -lt $names.Count; $index = $index + 1) {
+            $path = $Folder + '\' + $names[$index]
+            if (Test-PfApplication $path) {
+                $written = Get-PfFolderTime $path
+                if ($written -gt $newest) {
+                    $newest = $written
+                    $chosen = $path
+                    $copy = $true
+                }
+            }
+        }
+        $Backup['left_out'] = $Backup['left_out'] + $first
+    }
+    if ($copy) {
+        Set-PfBackupFolder $Backup $chosen
+    } elseif ($chosen -ne '') {
+        Set-PfBackupFile $Backup $chosen
+    }
+}
+
+function Get-PfBackup([string]$Path, [string]$Pattern) {
+    $clean = $Path.Trim().Replace('/', '\').TrimEnd('\')
+    $backup = @{ path = $clean; found = ''; kind = 'missing'; size_bytes = $null; written = $null; left_out = 0 }
+    $backup['contents'] = ''
+    $backup['entries'] = $null
+    $backup['web_config'] = $false
+    $backup['keys'] = @()
+    $backup['error'] = ''
+    try {
+        $attributes = Get-PfFileAttributes $clean
+        if ($null -eq $attributes) {
+            return $backup
+        }
+        if (($attributes -band 0x10) -eq 0) {
+            Set-PfBackupFile $backup $clean
+        } elseif ($Pattern -eq '*.zip' -and (Test-PfApplication $clean)) {
+            Set-PfBackupFolder $backup $clean
+        } else {
+            Find-PfNewestBackup $backup $clean $Pattern
+        }
+    } catch {
+        $backup['kind'] = 'closed'
+        $backup['error'] = Get-PfErrorText $_
+    }
+    return $backup
+}
+
+$application = $null
+$database = $null
+if ([string]$PfOption['backup_app_path'] -ne '') {
+    $application = Get-PfBackup ([string]$PfOption['backup_app_path']) '*.zip'
+}
+if ([string]$PfOption['backup_database_path'] -ne '') {
+    $database = Get-PfBackup ([string]$PfOption['backup_database_path']) '*.bak'
+}
+return @{ now = (Get-PfTicks); application = $application; database = $database }

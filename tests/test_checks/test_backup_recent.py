@@ -1,0 +1,246 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from checks.check import ClusterInfo, ClusterView, NodeView
+from checks.evaluation import GatheredCluster, evaluate
+from checks.outcome import Outcome, Status
+from checks.secret_server.backup_facts import AppBackup, Backup, DatabaseBackupFile, KeyFile
+from checks.secret_server.backup_recent import CHECK, judge
+from checks.secret_server.facts import EncryptionConfig, WebRoot
+
+Clusters = Callable[..., ClusterInfo]
+Nodes = Callable[..., NodeView]
+HOUR = 3600
+KEY, OTHER = "a" * 64, "b" * 64
+ZIP = Backup("D:\\b", "D:\\b\\app.zip", "zip", 1000, 2 * HOUR)
+APP = AppBackup(ZIP, "listed", 900, web_config=True, keys=(KeyFile("S/encryption.config", "listed", 1322),))
+FOLDER = replace(ZIP, found="D:\\b\\copy", kind="folder", size_bytes=None)
+COPY = AppBackup(FOLDER, web_config=True, keys=(KeyFile("D:\\b\\copy\\encryption.config", "hashed", 1322, KEY),))
+BAK = Backup("E:\\b", "E:\\b\\1.bak", "file", 1000, HOUR)
+
+
+@pytest.fixture
+def judged(cluster: Clusters, node: Nodes) -> Callable[..., Outcome]:
+    """Judge web1 with `app` (a fact, or why it is unknown) and sql1 with `bak`; web nodes' keys are `live`."""
+
+    def make(
+        app: AppBackup | str | None = APP,
+        bak: Backup | str | None = BAK,
+        *,
+        live: tuple[str, ...] = (KEY, KEY),
+        phase: str = "before",
+        overrides: dict[str, dict[str, object]] | None = None,
+        more: tuple[object, ...] = (),
+        **options: Any,
+    ) -> Outcome:
+        declared: dict[str, Any] = {"backup": True} if app is not None or bak is not None else {}
+        info = replace(cluster(overrides=overrides, **{"dpapi": "off", **declared, **options}), phase=phase)
+        configs = [EncryptionConfig("x", "hashed", digest, efs=False, size_bytes=1) for digest in live]
+        known: list[object] = [(AppBackup, app) if isinstance(app, str) else app, *configs[:1], *more]
+        web1 = node(info, *[f for f in known if f is not None], **({} if app is None else {"backup_app_path": "x"}))
+        webs = [node(info, config, name=f"web{at}") for at, config in enumerate(configs[1:], 2)]
+        fact: Any = (DatabaseBackupFile, bak) if isinstance(bak, str) else DatabaseBackupFile(bak)
+        there = {} if bak is None else {"backup_database_path": "x"}
+        sql1 = node(info, fact, name="sql1", roles=("database",), **there)
+        return judge(ClusterView(info, (web1, *webs, sql1)))
+
+    return make
+
+
+Judged = Callable[..., Outcome]
+
+
+def test_two_recent_backups_with_a_plain_key_pass(judged: Judged) -> None:
+    outcome = judged()
+    assert outcome.status is Status.PASS
+    assert outcome.message == (
+        "application: web1: D:\\b\\app.zip, 2 hours old; with a plain encryption.config; "
+        "database: sql1: E:\\b\\1.bak, 1 hour old"
+    )
+    assert judged(COPY).status is Status.PASS
+
+
+def test_where_nothing_is_declared_nothing_is_judged(judged: Judged) -> None:
+    outcome = judged(None, None)
+    assert outcome.status is Status.SKIP
+    assert "[clusters.NAME.backup]" in outcome.message
+
+
+@pytest.mark.parametrize(("app", "bak", "key"), [(APP, None, "database_path"), (None, BAK, "app_path")])
+def test_a_half_that_is_not_declared_warns(judged: Judged, app: Any, bak: Any, key: str) -> None:
+    outcome = judged(app, bak)
+    assert outcome.status is Status.WARN
+    assert f"set {key} in [clusters.NAME.backup]" in outcome.message
+
+
+@pytest.mark.parametrize(
+    ("backup", "told"),
+    [
+        (replace(BAK, kind="missing"), "E:\\b does not exist"),
+        (replace(BAK, kind="nothing", found=""), "E:\\b holds no backup"),
+        (replace(BAK, kind="nothing", found="", left_out=7), "holds no backup (7 were too many to look at)"),
+        (replace(BAK, size_bytes=0), "E:\\b\\1.bak is empty"),
+    ],
+)
+def test_no_backup_fails(judged: Judged, backup: Backup, told: str) -> None:
+    for outcome in (judged(bak=backup), judged(replace(APP, backup=backup))):
+        assert outcome.status is Status.FAIL
+        assert told in outcome.message
+
+
+def test_a_declared_age_fails_and_the_default_warns(judged: Judged) -> None:
+    old = replace(BAK, age_s=30 * HOUR)
+    assert judged(bak=old, backup_max_age_hours=29).status is Status.FAIL
+    assert judged(bak=old, backup_max_age_hours=30).status is Status.PASS
+    outcome = judged(bak=old)
+    assert outcome.status is Status.WARN
+    assert "30 hours old, and a backup of the last 24 hours is asked for (inferred:" in outcome.message
+    sharper = {"backup-age": {"effect": "fail", "reason": "our standard"}}
+    assert judged(bak=old, overrides=sharper).status is Status.FAIL
+    assert judged(bak=old, overrides={"backup-age": {"off": True, "reason": "x"}}).status is Status.PASS
+
+
+def test_a_copied_folder_s_times_only_warn(judged: Judged) -> None:
+    old = replace(COPY, backup=replace(FOLDER, age_s=300 * HOUR))
+    outcome = judged(old, backup_max_age_hours=24)
+    assert outcome.status is Status.WARN
+    assert "12 days old by the newest of its times, which a copy may have kept" in outcome.message
+
+
+def test_a_date_in_the_future_cannot_be_judged(judged: Judged) -> None:
+    assert judged(bak=replace(BAK, age_s=-200)).status is Status.PASS
+    outcome = judged(bak=replace(BAK, age_s=-7200))
+    assert outcome.status is Status.ERROR
+    assert "dated 2 hours ahead of the clock of the node" in outcome.message
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"contents": "broken", "keys": ()}, "no complete zip"),
+        ({"entries": 0, "keys": ()}, "is an empty zip"),
+        ({"keys": ()}, "holds no encryption.config"),
+        ({"keys": (KeyFile("encryption.config", "listed", 0),)}, "the encryption.config in D:\\b\\app.zip is empty"),
+    ],
+)
+def test_a_zip_that_recovers_nothing_fails(judged: Judged, changes: dict[str, Any], told: str) -> None:
+    outcome = judged(replace(APP, **changes))
+    assert outcome.status is Status.FAIL
+    assert told in outcome.message
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"contents": "unseen", "keys": ()}, "is not known"),
+        ({"web_config": False}, "is it the whole application?"),
+        ({"backup": replace(ZIP, kind="file", found="D:\\b\\app.7z")}, "cannot be seen"),
+    ],
+)
+def test_what_cannot_be_seen_in_a_backup_warns(judged: Judged, changes: dict[str, Any], told: str) -> None:
+    outcome = judged(replace(APP, **changes))
+    assert outcome.status is Status.WARN
+    assert told in outcome.message
+
+
+def key(**changes: Any) -> AppBackup:
+    return replace(COPY, keys=(replace(COPY.keys[0], **changes),))
+
+
+def test_an_efs_key_fails_however_it_was_read(judged: Judged) -> None:
+    for state, sha256 in (("hashed", KEY), ("denied", "")):
+        outcome = judged(key(efs=True, state=state, sha256=sha256))
+        assert outcome.status is Status.FAIL
+        assert "is encrypted with EFS" in outcome.message
+    off = {"backup-plain-key": {"off": True, "reason": "a plain copy lies in the safe"}}
+    assert judged(key(efs=True), overrides=off).status is Status.PASS
+
+
+def test_a_key_that_is_missing_or_closed(judged: Judged) -> None:
+    assert judged(key(state="missing", sha256="")).status is Status.FAIL
+    outcome = judged(key(state="locked", sha256="", detail="in use"))
+    assert (outcome.status, "in use" in outcome.message) == (Status.ERROR, True)
+
+
+@pytest.mark.parametrize(
+    ("dpapi", "live", "status", "told"),
+    [
+        ("off", (KEY, KEY), Status.PASS, "plain"),
+        ("off", (OTHER, OTHER), Status.WARN, "differs from that of every web node"),
+        ("on", (KEY, OTHER), Status.FAIL, "what DPAPI protects on web1, and opens nothing anywhere else"),
+        ("on", (OTHER, OTHER), Status.PASS, "not the protected one"),
+        ("on", (), Status.WARN, "cannot be seen: dpapi is on"),
+        ("unknown", (KEY, KEY), Status.PASS, "plain"),
+        ("unknown", (KEY, OTHER), Status.WARN, "set `dpapi`"),
+        ("unknown", (KEY,), Status.WARN, "set `dpapi`"),
+    ],
+)
+def test_dpapi_shows_in_a_copied_folder_alone(
+    judged: Judged, dpapi: str, live: tuple[str, ...], status: Status, told: str
+) -> None:
+    outcome = judged(COPY, live=live, dpapi=dpapi)
+    assert (outcome.status, told in outcome.message) == (status, True)
+
+
+@pytest.mark.parametrize(
+    ("dpapi", "live", "status"),
+    [
+        ("off", (KEY, OTHER), Status.PASS),
+        ("on", (KEY, OTHER), Status.WARN),
+        ("unknown", (KEY, OTHER), Status.WARN),
+        ("unknown", (KEY, KEY), Status.PASS),
+    ],
+)
+def test_in_a_zip_it_does_not_show(judged: Judged, dpapi: str, live: tuple[str, ...], status: Status) -> None:
+    assert judged(live=live, dpapi=dpapi).status is status
+
+
+def test_the_application_s_own_folder_is_no_backup(judged: Judged) -> None:
+    outcome = judged(COPY, more=(WebRoot("d:\\B\\copy\\", ("registry",), ()),))
+    assert outcome.status is Status.FAIL
+    assert "the application's own folder" in outcome.message
+
+
+@pytest.mark.parametrize("kind", ["missing", "closed"])
+def test_a_share_that_is_not_seen_is_unknown(judged: Judged, kind: str) -> None:
+    outcome = judged(bak=replace(BAK, path="\\\\fs\\b", found="", kind=kind, problem="no access"))
+    assert outcome.status is Status.ERROR
+    assert "\\\\fs\\b" in outcome.message
+
+
+@pytest.mark.parametrize("fact", ["garbled", AppBackup(None)])
+def test_what_is_unknown_is_not_judged(judged: Judged, fact: AppBackup | str) -> None:
+    assert judged(fact).status is Status.ERROR
+    assert judged(bak="garbled").status is Status.ERROR
+
+
+def test_one_node_that_has_it_is_enough(cluster: Clusters, node: Nodes) -> None:
+    info = cluster(dpapi="off", backup=True)
+    gone = AppBackup(replace(ZIP, kind="missing"))
+    webs = [node(info, fact, name=f"web{at}", backup_app_path="x") for at, fact in enumerate((gone, APP, "x")[:2], 1)]
+    sql = node(info, DatabaseBackupFile(BAK), name="sql1", roles=("database",), backup_database_path="x")
+    assert "application: web2: " in judge(ClusterView(info, (*webs, sql))).message
+    outcome = judge(ClusterView(info, (webs[0], replace(webs[0], name="web9"), sql)))
+    assert "application: web1 and web9: D:\\b does not exist" in outcome.message
+
+
+def test_a_node_that_is_down_leaves_it_open(cluster: Clusters, node: Nodes) -> None:
+    info = cluster(dpapi="off", backup=True)
+    nodes = (
+        node(info, APP, backup_app_path="x"),
+        node(info, name="sql1", roles=("database",), absence="node unreachable: refused", backup_database_path="x"),
+    )
+    (result,) = evaluate([CHECK], [GatheredCluster(info, nodes, frozenset({"web1", "sql1"}))])
+    assert (result.status, "sql1" in result.message) == (Status.ERROR, True)
+
+
+def test_it_is_only_told_after_the_window(judged: Judged) -> None:
+    outcome = judged(bak=replace(BAK, size_bytes=0), phase="after")
+    assert outcome.status is Status.SKIP
+    assert "E:\\b\\1.bak is empty" in outcome.message
+    assert judged(bak=replace(BAK, size_bytes=0), phase="window").status is Status.FAIL
