@@ -4,8 +4,8 @@
 `chef-backend-ctl cluster-status` and `chef-backend-ctl status` on **every** backend, each of which speaks from its
 own view: exactly three members, one leader with PostgreSQL's leader on the same row, two followers, exactly one
 Elasticsearch master on any row; leaderl, etcd, PostgreSQL, Elasticsearch and the disks complete and green; all
-services running; the same view from all backends; neither `unsynced` nor `no-start-pgsql` in leaderl's data
-directory. A `deposed_leader` is a warning. A line that is not understood is an error that shows it.
+services running; the same view from all backends. A `deposed_leader` is a warning. A line that is not understood is an
+error that shows it. What leaderl keeps from serving although it looks well is the affair of `chef-sentinels`.
 
 ## Why it matters
 Two of three still serve, but an upgrade takes one more away. Green etcd and Elasticsearch with no leader and
@@ -24,7 +24,7 @@ from packaging.version import InvalidVersion, Version
 
 from checks.check import ClusterCheck, ClusterView, NodeView
 from checks.chef_backend import health
-from checks.chef_backend.facts import ChefBackendVersion, ClusterStatus, LeaderFlags, ServiceStatus
+from checks.chef_backend.facts import ChefBackendVersion, ClusterStatus, ServiceStatus
 from checks.chef_backend.health import CLUSTER_SIZE, Finding
 from checks.facts import Unknown
 from checks.groups import enumerate_names, group, told_once
@@ -55,7 +55,7 @@ def judge(view: ClusterView) -> Outcome:
     unread = {
         (node.name, found.reason): None
         for node in view.nodes
-        for kind in (ClusterStatus, ServiceStatus, LeaderFlags)
+        for kind in (ClusterStatus, ServiceStatus)
         if isinstance(found := node.look(kind), Unknown)
     }
     outcomes = [undetermined(text, expected=EXPECTED, observed=observed, **evidence) for text in told_once(unread)]
@@ -84,7 +84,7 @@ def judge(view: ClusterView) -> Outcome:
 
 
 def _of_node(node: NodeView) -> list[Finding]:
-    table, status, files = node.look(ClusterStatus), node.look(ServiceStatus), node.look(LeaderFlags)
+    table, status = node.look(ClusterStatus), node.look(ServiceStatus)
     findings: list[Finding] = []
     deposed = 0
     if isinstance(table, ClusterStatus):
@@ -95,8 +95,6 @@ def _of_node(node: NodeView) -> list[Finding]:
         findings += said or health.ending(node.name, status)
         if not any(system.name == "disks" for system in status.systems) and not _before_1_4(node):
             findings.append(Finding(Status.ERROR, "no line for the disks, which backends print since 1.4"))
-    if isinstance(files, LeaderFlags):
-        findings += health.flags(node.name, files)
     return findings
 
 
@@ -132,7 +130,7 @@ CHECK = ClusterCheck(
     ),
     products=("chef-backend",),
     roles=("backend",),
-    facts=(ClusterStatus, ServiceStatus, LeaderFlags),
+    facts=(ClusterStatus, ServiceStatus),
     optional_facts=(ChefBackendVersion,),
     references=("https://docs.chef.io/upgrade_server_ha_v2/", "https://docs.chef.io/install_server_ha/"),
     judge=judge,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from checks.chef_backend.facts import ClusterStatus, LeaderFlags, Member, ServiceState, ServiceStatus, SystemState
+from checks.chef_backend.facts import ClusterStatus, Member, ServiceState, ServiceStatus, SystemState
 from checks.outcome import Status
 
 CLUSTER_SIZE = 3
@@ -140,12 +140,6 @@ def ending(name: str, status: ServiceStatus) -> list[Finding]:
         return []
     text = f"`chef-backend-ctl status` on {name} ended with exit code {status.exit_code}, and its tables show no fault"
     return [Finding(Status.ERROR, text, local=True)]
-
-
-def flags(name: str, found: LeaderFlags) -> list[Finding]:
-    """Judge the files that keep a backend from serving."""
-    names = [text for text, there in (("unsynced", found.unsynced), ("no-start-pgsql", found.no_start_pgsql)) if there]
-    return [_fail(f"/var/opt/chef-backend/leaderl/data/{text} exists on {name}", local=True) for text in names]
 
 
 def comparable(view: ClusterStatus) -> frozenset[tuple[str, ...]]:

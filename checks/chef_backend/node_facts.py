@@ -124,6 +124,26 @@ class FrontendApi:
 
 
 @dataclass(frozen=True, slots=True)
+class FrontendMembers:
+    """The setting `chef_backend_members` of a frontend's chef-server.rb."""
+
+    state: str
+    """listed, unset, or unclear where it is set in a way that is not understood."""
+    members: tuple[str, ...] = ()
+    """Addresses or names, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class MachineResources:
+    """What a machine has to compute with."""
+
+    cores: int
+    """Processors as the kernel counts them, hardware threads among them."""
+    memory_bytes: int
+    """What the kernel counts, which is a little less than what is installed."""
+
+
+@dataclass(frozen=True, slots=True)
 class DrbdTraces:
     """What is there of the DRBD and keepalived high availability of old Chef servers."""
 

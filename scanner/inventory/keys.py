@@ -62,6 +62,15 @@ CLUSTER: tuple[Key, ...] = (
         example=True,
         products=("secret-server",),
     ),
+    Key(
+        name="failover",
+        kind="text",
+        doc="Whether cluster failover is on, as set-cluster-failover last set it; no command reads it.",
+        otherwise="not judged before the window, unknown in it and after it",
+        example="on",
+        choices=("on", "off"),
+        products=("chef-backend",),
+    ),
     _TRANSPORT,
 )
 """Keys of [clusters.NAME], beside those of its transports, its nodes and its rules."""

@@ -19,6 +19,7 @@ _KEYS = (
     *("secrets", "secrets_mode", "strays", "config", "leader_answer", "migration_level", "down", "drbd"),
     "index",
     *("disk_gb", "free_mb", "file_system", "ahead_s", "whole_seconds"),
+    *("cores", "memory_mib", "members"),
 )
 
 
@@ -35,7 +36,9 @@ class LinuxNode:
     `package` is that of Chef Infra Server, and there are `migration_level` and `down` (services that do not run),
     `drbd` (lines that the probe of that name prints). `ahead_s`: seconds by which the clock is ahead (or, negative,
     behind); `whole_seconds`: its `date` knows no fractions. `index`: the version of Elasticsearch that created the
-    search index ("none": it does not answer).
+    search index ("none": it does not answer). `cores`, `memory_mib` (as the kernel counts it). Of a
+    frontend `members`: the line of chef_backend_members, without its name, instead of the backends; "none" leaves it
+    out.
     """
 
     package: str = ""
@@ -58,6 +61,9 @@ class LinuxNode:
     file_system: str = "xfs"
     ahead_s: float = 0.0
     whole_seconds: bool = False
+    cores: int = 4
+    memory_mib: int = 15_800
+    members: str = ""
 
     def date(self) -> str:
         """What `date` prints, seconds since 1970."""
@@ -74,6 +80,8 @@ class Host:
     backend: Backend | None
     package: str
     """`package` of the inventory; empty where it declares none."""
+    backends: tuple[str, ...] = ()
+    """Addresses of the cluster's backends."""
 
     @property
     def version(self) -> str:
@@ -106,6 +114,9 @@ def read_linux(table: Mapping[str, object], place: str) -> LinuxNode:
         file_system=get(table, "file_system", "xfs", place),
         ahead_s=get(table, "ahead_s", 0.0, place),
         whole_seconds=get(table, "whole_seconds", False, place),
+        cores=get(table, "cores", 4, place),
+        memory_mib=get(table, "memory_mib", 15_800, place),
+        members=get(table, "members", "", place),
     )
 
 
@@ -213,6 +224,19 @@ def frontend_api(host: Host) -> CommandOutput:
     return CommandOutput(f"{body}\ncode {500 if state == 'fail' else 200}\n")
 
 
+def frontend_members(host: Host) -> CommandOutput:
+    """The line of chef_backend_members in chef-server.rb."""
+    if host.linux.members == "none":
+        return CommandOutput("asked\n")
+    listed = ", ".join(f'"{address}"' for address in host.backends)
+    return CommandOutput(f"members {host.linux.members or f'[{listed}]'}\nasked\n")
+
+
+def linux_resources(host: Host) -> CommandOutput:
+    """What the kernel counts of processors and memory."""
+    return CommandOutput(f"cores {host.linux.cores}\nmemory {host.linux.memory_mib * 1024} kB\n")
+
+
 def drbd_traces(host: Host) -> CommandOutput:
     """What is there of DRBD and keepalived."""
     return CommandOutput("".join(f"{line}\n" for line in (*host.linux.drbd, "asked")))
@@ -241,6 +265,8 @@ PROBES: Mapping[str, Callable[[Host], CommandOutput]] = {
     "chef-frontend-package": frontend_package,
     "chef-frontend-services": frontend_services,
     "chef-frontend-api": frontend_api,
+    "chef-frontend-members": frontend_members,
+    "linux-resources": linux_resources,
     "chef-drbd": drbd_traces,
     "chef-search-index": search_index,
 }

@@ -21,7 +21,9 @@ def answer(node: NodeScenario, cluster: ClusterScenario, probe_id: str, sudo: bo
         return CommandOutput("Linux\n")
     if probe_id in linux.PROBES:
         package = str(node.inventory.get("package", cluster.inventory.get("package", "")))
-        return linux.PROBES[probe_id](linux.Host(node.linux, node.roles, cluster.backends.get(node.name), package))
+        addresses = tuple(backend.ip for backend in cluster.backends.values())
+        host = linux.Host(node.linux, node.roles, cluster.backends.get(node.name), package, addresses)
+        return linux.PROBES[probe_id](host)
     speak = chef.PROBES.get(probe_id)
     if speak is None or node.name not in cluster.backends:
         return CommandOutput(f"sh: 1: {probe_id}: not found\n", 127)

@@ -18,6 +18,7 @@ CLUSTER_STATUS = Probe(
     purpose="the members of the cluster and their roles, as this backend sees them",
     script="$SUDO chef-backend-ctl cluster-status",
     readers=((ClusterStatus, read_cluster_status),),
+    roles=("backend",),
 )
 
 SERVICE_STATUS = Probe(

@@ -9,6 +9,7 @@ from checks.chef_backend.node_facts import (
     ConfigDigest,
     DrbdTraces,
     FrontendApi,
+    FrontendMembers,
     FrontendPackage,
     FrontendServices,
     InstalledPackage,
@@ -27,6 +28,7 @@ from scanner.probes.chef_node_readers import (
     read_config_digest,
     read_drbd_traces,
     read_frontend_api,
+    read_frontend_members,
     read_frontend_package,
     read_frontend_services,
     read_installed_package,
@@ -201,7 +203,21 @@ echo asked""",
     readers=((DrbdTraces, read_drbd_traces),),
 )
 
+# The file holds the database superuser's password: of all that is in it, one line is read, and of that the setting.
+FRONTEND_MEMBERS = Probe(
+    id="chef-frontend-members",
+    language="sh",
+    purpose="the setting chef_backend_members of chef-server.rb, and no other",
+    script=f"""\
+$SUDO grep -w chef_backend_members {FRONTEND_CONFIG} |
+    sed -n -e 's/#.*//' -e 's/[[:space:];]*$//' -e 's/^[[:space:]]*chef_backend_members[[:space:]=]*/members /p' |
+    cut -c 1-500
+echo asked""",
+    readers=((FrontendMembers, read_frontend_members),),
+    roles=("frontend",),
+)
+
 PROBES: tuple[Probe, ...] = (
     *(PACKAGE, STAGED, SECRETS, STRAYS, CONFIG, LEADER),
-    *(FRONTEND_PACKAGE, FRONTEND_SERVICES, FRONTEND_API, DRBD),
+    *(FRONTEND_PACKAGE, FRONTEND_SERVICES, FRONTEND_API, FRONTEND_MEMBERS, DRBD),
 )

@@ -9,6 +9,7 @@ from checks.chef_backend.node_facts import (
     ConfigDigest,
     DrbdTraces,
     FrontendApi,
+    FrontendMembers,
     FrontendPackage,
     FrontendServices,
     InstalledPackage,
@@ -218,6 +219,27 @@ def read_frontend_api(answer: Answer) -> FrontendApi:
         return FrontendApi(int(code[1]), str(said["status"]), upstreams)
     except (ValueError, KeyError, AttributeError, RecursionError):
         raise UnreadableError(f"{what} is not understood: {_shown(lines)}") from None
+
+
+_LIST = re.compile(r"members \(?\s*(?:%w)?[\[({](?P<items>[^\])}]*)[\])}]\s*\)?")
+_MEMBER = re.compile(r"[A-Za-z0-9_.:-]{1,253}")
+
+
+def read_frontend_members(answer: Answer) -> FrontendMembers:
+    """The list in chef_backend_members; where it is set more than once, the last holds. Raises UnreadableError."""
+    lines = printed_lines(answer, f"grep {FRONTEND_CONFIG}")
+    said = [line for line in lines if line == "members" or line.startswith("members ")]
+    odd = [line for line in lines[:-1] if line not in said and not line.endswith("No such file or directory")]
+    if odd or lines[-1:] != ["asked"]:
+        raise UnreadableError(f"chef_backend_members is not understood: {_shown(odd or lines)}")
+    if not said:
+        return FrontendMembers("unset")
+    found = _LIST.fullmatch(said[-1])
+    items = re.split(r"[\s,]+", found["items"].strip().strip(",")) if found else []
+    members = tuple(item.strip("'\"") for item in items if item)
+    if not found or not all(_MEMBER.fullmatch(member) for member in members):
+        return FrontendMembers("unclear")
+    return FrontendMembers("listed", members) if members else FrontendMembers("unset")
 
 
 def read_drbd_traces(answer: Answer) -> DrbdTraces:

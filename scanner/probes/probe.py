@@ -55,6 +55,8 @@ class Probe:
     """Node options that the script may read: `$web_root` in sh, `$PfOption['web_root']` in PowerShell."""
     fallback_for: str = ""
     """For a `tds` probe: the id of the probe whose answer makes it superfluous."""
+    roles: tuple[str, ...] = ()
+    """Roles of the nodes that are asked. Empty: any node that a check wants the fact of."""
     timeout_s: int = 30
     """What one sh probe may take on the node, where `timeout` is there."""
 

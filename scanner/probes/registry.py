@@ -8,6 +8,7 @@ from checks.check import Check
 from checks.evaluation import concerns
 from scanner.inventory.model import Node
 from scanner.probes import chef_backend, chef_node, chef_search_index, linux_disks, secret_server
+from scanner.probes import chef_backend, chef_node, linux_disks, linux_resources, secret_server
 from scanner.probes.contact import CONTACT_PROBES
 from scanner.probes.probe import Probe
 
@@ -18,6 +19,7 @@ BUILTIN: tuple[Probe, ...] = (
     *chef_node.PROBES,
     chef_search_index.PROBE,
     *linux_disks.PROBES,
+    *linux_resources.PROBES,
 )
 """Every probe that comes with preflight, in the order in which a node is asked."""
 
@@ -38,5 +40,6 @@ def select_probes(node: Node, checks: Iterable[Check], probes: Sequence[Probe] =
         probe
         for probe in probes
         if probe.language in spoken
+        and (not probe.roles or not set(probe.roles).isdisjoint(node.roles))
         and (probe in CONTACT_PROBES or node.transport == "tds" or not wanted.isdisjoint(probe.facts))
     )

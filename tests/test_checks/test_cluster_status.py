@@ -8,14 +8,13 @@ import pytest
 
 from checks.check import ClusterInfo, ClusterView, NodeView
 from checks.chef_backend.cluster_status import judge
-from checks.chef_backend.facts import ChefBackendVersion, ClusterStatus, LeaderFlags, ServiceStatus
+from checks.chef_backend.facts import ChefBackendVersion, ClusterStatus, ServiceStatus
 from checks.outcome import Outcome, Status
 from scanner.probes.chef_backend_readers import read_cluster_status, read_service_status
 from scanner.probes.probe import Answer
 
 RECORDINGS = Path(__file__).parents[1] / "recordings" / "chef_backend"
 DOWN = "node unreachable: connection refused"
-NO_FLAGS = LeaderFlags(unsynced=False, no_start_pgsql=False)
 
 
 def table(name: str) -> ClusterStatus:
@@ -26,7 +25,7 @@ def services(name: str) -> ServiceStatus:
     return read_service_status(Answer((RECORDINGS / f"status-{name}.txt").read_text(encoding="utf-8"), 0))
 
 
-HEALTHY = (table("healthy"), services("healthy"), NO_FLAGS, ChefBackendVersion("2.3.16"))
+HEALTHY = (table("healthy"), services("healthy"), ChefBackendVersion("2.3.16"))
 
 Backends = Callable[..., ClusterView]
 
@@ -176,19 +175,6 @@ def test_a_service_that_nobody_knows_is_an_error(backends: Backends) -> None:
     outcome = everywhere(backends, status)
     assert outcome.status is Status.ERROR
     assert "opensearch  running (pid 7)" in outcome.message
-
-
-@pytest.mark.parametrize(
-    ("flags", "name"),
-    [
-        (LeaderFlags(unsynced=True, no_start_pgsql=False), "unsynced"),
-        (LeaderFlags(unsynced=False, no_start_pgsql=True), "no-start-pgsql"),
-    ],
-)
-def test_a_flag_on_one_backend_fails(backends: Backends, flags: LeaderFlags, name: str) -> None:
-    outcome = judge(backends((), (), (flags,)))
-    assert outcome.status is Status.FAIL
-    assert outcome.message == f"/var/opt/chef-backend/leaderl/data/{name} exists on backend-3"
 
 
 def test_backends_that_disagree_fail_and_the_odd_one_is_named(backends: Backends) -> None:

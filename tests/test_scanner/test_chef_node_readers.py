@@ -16,6 +16,7 @@ from checks.chef_backend.node_facts import (
     ConfigDigest,
     DrbdTraces,
     FrontendApi,
+    FrontendMembers,
     FrontendPackage,
     InstalledPackage,
     LeaderAnswer,
@@ -32,6 +33,7 @@ from scanner.probes.chef_node_readers import (
     read_config_digest,
     read_drbd_traces,
     read_frontend_api,
+    read_frontend_members,
     read_frontend_package,
     read_frontend_services,
     read_installed_package,
@@ -329,3 +331,58 @@ def test_drbd_is_found_in_settings_packages_and_folders(play: Play, tmp_path: Pa
 def test_garbled_traces_of_drbd_are_unreadable(text: str) -> None:
     with pytest.raises(UnreadableError, match="DRBD are not understood"):
         read_drbd_traces(Answer(text, 0))
+
+
+CHEF_SERVER_RB = """\
+fqdn "chef.corp.example"
+use_chef_backend true
+chef_backend_members ["10.0.0.11", "10.0.0.12", "10.0.0.13"]  # or 10.0.0.14
+
+postgresql['db_superuser_password'] = 'chef_backend_members hunter2'
+opscode_erchef['x'] = 'chef_backend_members'
+"""
+
+
+def test_only_the_one_setting_of_a_frontend_leaves_the_node(play: Play, tmp_path: Path) -> None:
+    put(tmp_path, "/etc/opscode/chef-server.rb", CHEF_SERVER_RB)
+    answer = play(chef_node.FRONTEND_MEMBERS)
+    assert answer.output == 'members ["10.0.0.11", "10.0.0.12", "10.0.0.13"]\nasked\n'
+    assert read_frontend_members(answer) == FrontendMembers("listed", ("10.0.0.11", "10.0.0.12", "10.0.0.13"))
+
+
+def test_a_frontend_without_the_setting_or_the_file(play: Play, tmp_path: Path) -> None:
+    assert read_frontend_members(play(chef_node.FRONTEND_MEMBERS)) == FrontendMembers("unset")
+    put(tmp_path, "/etc/opscode/chef-server.rb", "# chef_backend_members ['10.0.0.11']\n")
+    assert read_frontend_members(play(chef_node.FRONTEND_MEMBERS)) == FrontendMembers("unset")
+
+
+@pytest.mark.parametrize(
+    ("line", "members"),
+    [
+        ("chef_backend_members = ['be1.corp.example', 'fe80::1']", ("be1.corp.example", "fe80::1")),
+        ("chef_backend_members(%w(10.0.0.11 10.0.0.12))", ("10.0.0.11", "10.0.0.12")),
+        ("  chef_backend_members %w{10.0.0.11};", ("10.0.0.11",)),
+        ("chef_backend_members ['10.0.0.9']\nchef_backend_members ['10.0.0.11',]", ("10.0.0.11",)),
+        ("chef_backend_members []", ()),
+    ],
+)
+def test_the_ways_in_which_members_are_listed(play: Play, tmp_path: Path, line: str, members: tuple[str, ...]) -> None:
+    put(tmp_path, "/etc/opscode/chef-server.rb", f"{line}\n")
+    assert read_frontend_members(play(chef_node.FRONTEND_MEMBERS)).members == members
+
+
+@pytest.mark.parametrize("line", ["[", "['10.0.0.11',", "search(:node, 'x')", "['#{me}']", "[<b>]"])
+def test_members_that_cannot_be_taken_apart_are_unclear(play: Play, tmp_path: Path, line: str) -> None:
+    put(tmp_path, "/etc/opscode/chef-server.rb", f"chef_backend_members {line}\n")
+    assert read_frontend_members(play(chef_node.FRONTEND_MEMBERS)) == FrontendMembers("unclear")
+
+
+@pytest.mark.parametrize("text", ["", "grep: x: Permission denied\nasked\n", "members ['a']\n", "hello\nasked\n"])
+def test_garbled_members_are_unreadable(text: str) -> None:
+    with pytest.raises(UnreadableError, match="chef_backend_members is not understood"):
+        read_frontend_members(Answer(text, 0))
+
+
+def test_members_behind_a_refusal_of_sudo_say_so() -> None:
+    with pytest.raises(UnreadableError, match="sudo does not allow"):
+        read_frontend_members(Answer("Sorry, user ops is not allowed to execute '/usr/bin/grep' as root\nasked\n", 0))

@@ -294,3 +294,13 @@ def test_the_contact_counts_what_was_answered() -> None:
 
 def test_a_whole_scan_of_nothing_is_unknown(tmp_path: Path) -> None:
     assert scan(job()).verdict is Verdict.UNKNOWN
+
+
+def test_a_probe_for_one_role_is_asked_of_no_other() -> None:
+    checks = [CHECK, dataclasses.replace(CHECK, id="both", roles=("backend", "frontend"))]
+    probe = dataclasses.replace(PROBE, roles=("frontend",))
+    asked = [
+        [found.id for found in select_probes(dataclasses.replace(node("x"), roles=roles), checks, (probe,))]
+        for roles in (("backend",), ("frontend",), ("backend", "frontend"))
+    ]
+    assert asked == [[], ["load"], ["load"]]

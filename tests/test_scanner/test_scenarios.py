@@ -65,6 +65,7 @@ def test_the_three_that_the_commands_name_are_there() -> None:
 def test_every_check_can_be_seen_to_end_in_every_way_it_has() -> None:
     seen = {(r.check, r.status) for name in scenario_names() if (e := load_scenario(name).expect) for r in e.results}
     never_alone = {"efs-encryption", "dpapi-encryption", "pending-reboot", "monitoring-agent"}
+    never_alone |= {"chef-frontend-members"}
     blocking = {check.id for check in BUILTIN} - {"connectivity"} - never_alone
     assert {(check, "fail") for check in blocking} <= seen
     assert ("connectivity", "error") in seen
