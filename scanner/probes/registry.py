@@ -7,8 +7,7 @@ from collections.abc import Iterable, Sequence
 from checks.check import Check
 from checks.evaluation import concerns
 from scanner.inventory.model import Node
-from scanner.probes import chef_backend, chef_node, chef_search_index, linux_disks, secret_server
-from scanner.probes import chef_backend, chef_node, linux_disks, linux_resources, secret_server
+from scanner.probes import chef_backend, chef_node, chef_search_index, linux_disks, linux_resources, secret_server
 from scanner.probes.contact import CONTACT_PROBES
 from scanner.probes.probe import Probe
 
