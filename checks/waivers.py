@@ -63,7 +63,7 @@ def apply(results: Sequence[Result], waivers: Sequence[Waiver], today: date, *, 
             reminders.append(f"{named(waiver)} expired on {waiver.expires}{counts}")
         elif use is Use.VOID:
             reminders.append(f'{named(waiver)} is void: it holds only while "{waiver.value}" is observed')
-        elif stands is Standing.ENDS_SOON:
+        elif stands is Standing.ENDS_SOON and any(row.waiver is waiver for row in judged):
             reminders.append(f"{named(waiver)} ends on {waiver.expires}; renew it, or mend what it covers")
     return Applied(judged, tuple(notices), tuple(reminders))
 

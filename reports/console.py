@@ -20,7 +20,7 @@ from reports.grouping import (
     headline,
     places,
     seconds,
-    waiver_line,
+    waiver_text,
 )
 from reports.text import clipped, count, one_line
 
@@ -36,7 +36,7 @@ _NAMES = 12
 _TOLD: tuple[tuple[str, Callable[[Result], str]], ...] = (
     ("expected", lambda row: row.expected),
     ("observed", lambda row: row.observed),
-    ("waived", waiver_line),
+    ("waived", waiver_text),
     ("fix", lambda row: row.remediation.summary),
 )
 _COPIED: tuple[tuple[str, Callable[[Result], str]], ...] = (

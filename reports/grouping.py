@@ -99,12 +99,18 @@ def by_reason(groups: Iterable[Group]) -> list[tuple[str, tuple[Result, ...]]]:
 
 
 def waiver_line(result: Result) -> str:
-    """Who accepts a finding, until when and why, in one line; empty where nobody does."""
+    """That somebody accepts a finding, who, until when and why, in one line; empty where nobody does."""
+    told = waiver_text(result)
+    return f"waived {told}" if told else ""
+
+
+def waiver_text(result: Result) -> str:
+    """The same, to stand beside the word "waived"."""
     waiver = result.waiver
     if waiver is None:
         return ""
     only = f', only while "{one_line(waiver.value, 100)}" is observed' if waiver.value else ""
-    return f"waived by {one_line(waiver.owner, 100)} until {waiver.expires}{only} ({one_line(waiver.reason, 200)})"
+    return f"by {one_line(waiver.owner, 100)} until {waiver.expires}{only} ({one_line(waiver.reason, 200)})"
 
 
 def attested_line(heard: Attested) -> str:

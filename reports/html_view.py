@@ -25,7 +25,7 @@ from reports.grouping import (
     seconds,
     status_word,
     subject,
-    waiver_line,
+    waiver_text,
 )
 from reports.json_report import json_safe
 from reports.text import clipped, one_line, web_url
@@ -201,7 +201,7 @@ def _card(group: Group, number: int, numbers: dict[int, int]) -> _Card:
     told: tuple[tuple[str, Callable[[Result], str]], ...] = (
         ("Expected", lambda row: row.expected),
         ("Observed", lambda row: row.observed),
-        ("Waived", waiver_line),
+        ("Waived", waiver_text),
         ("Fix", lambda row: row.remediation.summary),
     )
     fields = []
@@ -227,7 +227,7 @@ def _card(group: Group, number: int, numbers: dict[int, int]) -> _Card:
 
 
 def _row(row: Result, number: int, cause: int | None, budget: _Budget) -> _Row:
-    fields = [("Expected", row.expected), ("Observed", row.observed), ("Waived", waiver_line(row))]
+    fields = [("Expected", row.expected), ("Observed", row.observed), ("Waived", waiver_text(row))]
     return _Row(
         number,
         str(row.status),

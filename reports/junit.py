@@ -92,8 +92,6 @@ def _details(row: Result) -> str:
     fields = (
         ("expected", row.expected),
         ("observed", row.observed),
-        ("waived by", row.waiver.owner if row.waiver else ""),
-        ("waived until", str(row.waiver.expires) if row.waiver else ""),
         ("waived because", row.waiver.reason if row.waiver else ""),
         ("remediation", row.remediation.summary),
         ("command", row.remediation.command),

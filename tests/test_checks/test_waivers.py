@@ -135,6 +135,7 @@ def test_of_several_the_one_that_lasts_longest_holds() -> None:
         found = judged(row("fail"), *pair)
         assert found.waiver == long
         assert "ends" not in found.message
+        assert apply([row("fail")], pair, TODAY, whole=True).reminders == ()
 
 
 def test_what_could_not_be_determined_cannot_be_waived() -> None:
