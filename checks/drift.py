@@ -325,7 +325,7 @@ def _check(subject: Subject, old: Ended | None, new: Ended | None) -> CheckRow:
     if before == Status.PASS:
         # What was accepted by name, with a reason and a date, is no surprise.
         return row(Difference.SAME if after == Status.WAIVED else Difference.CHANGED)
-    if after == Status.FAIL and before in (Status.WARN, Status.SKIP):
+    if after == Status.FAIL and before in (Status.WARN, Status.SKIP, Status.WAIVED):
         return row(Difference.CHANGED)
     if before in ("", *_UNTOLD) and after in (Status.FAIL, Status.WARN):
         why = "could not be judged" if before else "was not judged"

@@ -12,7 +12,7 @@ from checks.evaluation import GatheredCluster
 from checks.fact_paths import Value, flatten, is_within, kind_name, record_of, shown
 from checks.facts import Contact, Unknown
 from checks.outcome import Result, Status
-from checks.scan import CONNECTIVITY
+from checks.scan import ATTESTATIONS, CONNECTIVITY
 
 SEPARATOR = " / "
 """Between cluster, node and path where they are written as one. No name of a cluster or node has a slash in it."""
@@ -121,8 +121,9 @@ def _gaps(view: NodeView, asked: Mapping[str, object], rules: DriftRules) -> Ite
 
 def _checks(results: Iterable[Result]) -> Iterator[tuple[Subject, Ended]]:
     for row in results:
-        # Whether a node answered is told by what could be read of it. A plugin that did not load judges no cluster.
-        if row.check == CONNECTIVITY or not row.cluster:
+        # Whether a node answered is told by what could be read of it; what people vouch for is no state of a node; and
+        # a plugin that did not load judges no cluster.
+        if row.check in (CONNECTIVITY, ATTESTATIONS) or not row.cluster:
             continue
         missed = row.status is Status.SKIP and row.not_evaluated
         ended = Ended(NOT_EVALUATED if missed else str(row.status), row.message)

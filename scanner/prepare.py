@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from checks.acceptance import Attestation
 from checks.check import Check, ClusterInfo
+from checks.drift_rules import DriftRules
 from checks.evaluation import concerns
 from checks.registry import BUILTIN
 from checks.rules import RuleError, RuleSet
@@ -19,7 +20,7 @@ from scanner.job import Job
 from scanner.plugins import Loaded, load_plugins
 from scanner.probes.probe import Probe
 from scanner.probes.registry import BUILTIN as BUILTIN_PROBES
-from scanner.rule_data import load_rules
+from scanner.rule_data import load_drift_rules, load_rules
 from scanner.transports.protocol import Limits
 
 DEFAULT_PARALLEL = 32
@@ -31,6 +32,12 @@ def known_checks() -> tuple[tuple[Check, ...], tuple[Probe, ...], Loaded]:
     taken = [check.id for check in BUILTIN] + [probe.id for probe in BUILTIN_PROBES]
     loaded = load_plugins(taken)
     return BUILTIN + loaded.checks, BUILTIN_PROBES + loaded.probes, loaded
+
+
+def known_drift_rules() -> DriftRules:
+    """How values are compared with a baseline, as shipped, and whatever plugins read exactly."""
+    _, probes, _ = known_checks()
+    return load_drift_rules().with_kinds(kind for probe in probes for kind in probe.facts)
 
 
 def prepare(

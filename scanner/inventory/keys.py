@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import date
 
+from checks.drift_rules import TOLERANCE, Compare
 from scanner.inventory.key import HOST, NAMES, NAMES_EXPECTED, TEXT, Key
 from scanner.inventory.products import BUILTIN
 from scanner.inventory.transport_keys import LOCAL, SSH, TRANSPORTS, WINRM
@@ -351,6 +352,34 @@ ATTESTATION: tuple[Key, ...] = (
 )
 """Keys of an [[attestations]]: what people vouch for; no result rests on it."""
 
+DRIFT_RULE: tuple[Key, ...] = (
+    Key(
+        name="reason",
+        kind="text",
+        doc="Why it is compared like that here.",
+        required=True,
+        pattern=r"[^\u0000]*\S[^\u0000]*",
+        expects="a reason",
+    ),
+    Key(
+        name="compare",
+        kind="text",
+        doc="How it is compared with the baseline.",
+        required=True,
+        choices=tuple(Compare),
+        example="number",
+    ),
+    Key(
+        name="tolerance",
+        kind="text",
+        doc="With number: how far a value may move, as a number or as a share of the larger one.",
+        pattern=TOLERANCE,
+        expects="a number such as '100', or a share such as '5%'",
+        example="20%",
+    ),
+)
+"""Keys of [drift.rules."FACT"]: how a value is compared with the baseline instead of as shipped."""
+
 SECTIONS: dict[str, tuple[Key, ...]] = {
     "[defaults.winrm]": WINRM,
     "[defaults.ssh]": SSH,
@@ -363,5 +392,6 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
     "[reports]": REPORTS,
     "[[waivers]]": WAIVER,
     "[[attestations]]": ATTESTATION,
+    "[drift.rules.FACT]": DRIFT_RULE,
 }
 """All tables by where they stand."""

@@ -12,6 +12,7 @@ from typing import Any
 from scanner.errors import InventoryError, Problem
 from scanner.inventory.clusters import Context, read_clusters
 from scanner.inventory.connection import Layer, layer_of
+from scanner.inventory.drift import read_drift
 from scanner.inventory.key import by_name
 from scanner.inventory.keys import REPORTS, RUN
 from scanner.inventory.model import Cluster, Inventory, ReportPaths, RunSettings
@@ -19,12 +20,12 @@ from scanner.inventory.products import Product, products
 from scanner.inventory.transport_keys import TRANSPORTS
 from scanner.inventory.values import Problems, read_keys, read_table, shown, unknown_key
 from scanner.inventory.waivers import LISTS, Accepted, Surveyed, read_accepted
-from scanner.prepare import known_checks
+from scanner.prepare import known_checks, known_drift_rules
 
 MOST_BYTES = 16 * 1024 * 1024
 """A larger file is no inventory."""
 
-_TABLES = ("defaults", "clusters", "run", "reports")
+_TABLES = ("defaults", "clusters", "run", "reports", "drift")
 _ABSENT = "there is no such file; `preflight init` writes one to start from"
 _SYNTAX_ADVICE = (
     ("Unescaped '\\'", "put a text with backslashes in single quotes, like 'CORP\\name'"),
@@ -80,12 +81,19 @@ def parse_inventory(text: str, path: Path, extra: Sequence[Product] = ()) -> Inv
     accepted = Accepted()
     if any(name in table for name in LISTS):
         accepted = read_accepted(table, _surveyed(_node_names(tables["clusters"]), clusters), problems)
+    drift_rules = read_drift(tables["drift"], known_drift_rules(), problems) if tables["drift"] else {}
     if problems.found:
         raise InventoryError(str(path), problems.found)
     settings: dict[str, Any] = run
     paths: dict[str, Any] = reports
     return Inventory(
-        path, clusters, RunSettings(**settings), ReportPaths(**paths), accepted.waivers, accepted.attestations
+        path,
+        clusters,
+        RunSettings(**settings),
+        ReportPaths(**paths),
+        accepted.waivers,
+        accepted.attestations,
+        drift_rules,
     )
 
 

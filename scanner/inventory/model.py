@@ -165,3 +165,5 @@ class Inventory:
     """Findings that are accepted; expired ones too."""
     attestations: tuple[Attestation, ...] = ()
     """What people vouch for; expired ones too."""
+    drift_rules: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    """[drift.rules]: by pattern, how values are compared with the baseline instead of as shipped."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from scanner.inventory.key import ENV_NAME, NAMES, TEXT, Key, by_name
-from scanner.inventory.keys import ATTESTATION, BACKUP, CLUSTER, NODE, OPTIONS, REPORTS, RULE, RUN, WAIVER
+from scanner.inventory.keys import ATTESTATION, BACKUP, CLUSTER, DRIFT_RULE, NODE, OPTIONS, REPORTS, RULE, RUN, WAIVER
 from scanner.inventory.products import Product, products
 from scanner.inventory.transport_keys import TRANSPORTS, keys_of
 
@@ -51,6 +51,18 @@ def inventory_schema(extra: Sequence[Product] = ()) -> dict[str, object]:
                 _table(WAIVER) | {"anyOf": [{"required": ["cluster"]}, {"required": ["node"]}]},
                 "Findings that somebody accepts for a while.",
             ),
+            "drift": {
+                "description": "How facts are compared with the baseline.",
+                "type": "object",
+                "additionalProperties": False,
+                "properties": {
+                    "rules": {
+                        "description": "By the name of a fact; * stands for any text, [] for any key of a list.",
+                        "type": "object",
+                        "additionalProperties": _drift_rule(),
+                    }
+                },
+            },
             "attestations": _list(_table(ATTESTATION), "What people vouch for because no probe can see it."),
         },
     }
@@ -179,6 +191,15 @@ def _rules() -> Schema:
 
 def _list(table: Schema, description: str) -> Schema:
     return {"description": description, "type": "array", "items": table}
+
+
+def _drift_rule() -> Schema:
+    number = {"properties": {"compare": {"const": "number"}}, "required": ["compare"]}
+    return _table(DRIFT_RULE) | {
+        "if": number,
+        "then": {"required": ["tolerance"]},
+        "else": {"properties": {"tolerance": False}},
+    }
 
 
 def _table(

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import date
 
 from scanner.inventory.key import Key, by_name
-from scanner.inventory.keys import ATTESTATION, BACKUP, CLUSTER, NODE, OPTIONS, REPORTS, RULE, RUN, WAIVER
+from scanner.inventory.keys import ATTESTATION, BACKUP, CLUSTER, DRIFT_RULE, NODE, OPTIONS, REPORTS, RULE, RUN, WAIVER
 from scanner.inventory.products import CHEF_BACKEND, SECRET_SERVER, Product
 from scanner.inventory.transport_keys import SSH, WINRM
 
@@ -51,6 +51,11 @@ What no probe can see, and somebody vouches for. Every report shows it; it chang
 expired, it is a warning.
 """
 
+_DRIFT = """\
+How `preflight drift` compares a fact with the baseline, where what is shipped does not suit you. A kind of fact alone,
+such as cluster-status, means all of it; * stands for any text, and [] for any key of a list.
+"""
+
 _NODE_AGAIN = """\
 Any key of [defaults.{transport}] may stand here, too, for this node alone.
 """
@@ -71,6 +76,7 @@ def template() -> str:
             _chef_backend(),
             _table("run", "Defaults of the command line's options.", RUN, {}),
             _table("reports", "What a plain scan writes, in the folder that it is started in.", REPORTS, reports),
+            _switched_off('drift.rules."disks.drives[].free-bytes"', _DRIFT, DRIFT_RULE, {}),
             _switched_off("[waivers]", _WAIVERS, WAIVER, {}),
             _switched_off("[attestations]", _ATTESTATIONS, ATTESTATION, {}),
         ],
