@@ -278,10 +278,13 @@ def _is_near(old: Value, new: Value, tolerance: str) -> bool:
         return False
     if not isinstance(new, int | float):
         return False
-    allowed = float(tolerance.removesuffix("%") or 0)
-    if tolerance.endswith("%"):
-        allowed = allowed / 100 * max(abs(old), abs(new))
-    return abs(old - new) <= allowed
+    try:
+        allowed = float(tolerance.removesuffix("%") or 0)
+        if tolerance.endswith("%"):
+            allowed = allowed / 100 * max(abs(old), abs(new))
+        return abs(old - new) <= allowed
+    except OverflowError:  # a number that only an editor can have written
+        return False
 
 
 def _direction(old: Value, new: Value) -> str:

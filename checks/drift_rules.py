@@ -96,10 +96,14 @@ class DriftRules:
         """
         added = []
         for pattern, change in overrides.items():
-            if not any(_may_fit(pattern, known) for known in self.fields):
+            if not self.knows(pattern):
                 raise DriftRuleError(f"{pattern}: fits no fact; {self._advice(pattern)}")
             added.append((pattern, _rule(pattern, change)))
         return replace(self, overrides=(*self.overrides, *added))
+
+    def knows(self, pattern: str) -> bool:
+        """Whether there is a value that `pattern` could mean."""
+        return any(_may_fit(pattern, known) for known in self.fields)
 
     def _advice(self, pattern: str) -> str:
         kinds = sorted({name.split(".")[0] for name in self.fields})

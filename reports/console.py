@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Callable, Sequence
 from datetime import UTC
 
@@ -23,12 +22,8 @@ from reports.grouping import (
     waiver_text,
 )
 from reports.text import clipped, count, one_line
+from reports.text_page import BOLD, CYAN, DIM, GREEN, STATUS_COLUMNS, TEXT_COLUMN, YELLOW, TextPage
 
-_STATUS = 7
-"""Columns that a status takes."""
-_TEXT = 2 + _STATUS
-_LABEL = 10
-"""Columns that a field's name takes, `expected` and the like."""
 _FIELD_CHARS = 600
 _NAMES = 12
 """Nodes that a compact entry names before it only counts."""
@@ -44,15 +39,14 @@ _COPIED: tuple[tuple[str, Callable[[Result], str]], ...] = (
     ("link", lambda row: row.remediation.url),
 )
 
-_BOLD, _DIM, _GREEN, _YELLOW, _CYAN = "1", "2", "32", "33", "36"
 _VERDICT_CODES = {Verdict.GO: "1;30;42", Verdict.NO_GO: "1;97;41", Verdict.UNKNOWN: "1;30;43"}
 _STATUS_CODES = {
-    Status.PASS: _GREEN,
-    Status.WARN: _YELLOW,
+    Status.PASS: GREEN,
+    Status.WARN: YELLOW,
     Status.FAIL: "1;31",
     Status.ERROR: "1;33",
-    Status.SKIP: _DIM,
-    Status.WAIVED: _CYAN,
+    Status.SKIP: DIM,
+    Status.WAIVED: CYAN,
 }
 
 
@@ -85,14 +79,7 @@ def render(scan: Scan, *, color: bool, width: int, verbose: bool = False, quiet:
     return page.text()
 
 
-class _Page:
-    def __init__(self, *, color: bool, width: int) -> None:
-        self._color, self._width = color, width
-        self._lines: list[str] = []
-
-    def text(self) -> str:
-        return "\n".join(self._lines) + "\n"
-
+class _Page(TextPage):
     def verdict(self, scan: Scan) -> None:
         name = f" {scan.verdict} " if self._color else str(scan.verdict)
         self._put(f"{name}  ", headline(scan), shown=f"{self._paint(name, _VERDICT_CODES[scan.verdict])}  ")
@@ -100,7 +87,7 @@ class _Page:
         facts = [one_line(scan.inventory), started, f"preflight {one_line(scan.tool_version, 100)}"]
         if scan.strict:
             facts.append("strict: warnings count as failures")
-        self._put(" " * (len(name) + 2), ", ".join(facts), code=_DIM)
+        self._put(" " * (len(name) + 2), ", ".join(facts), code=DIM)
 
     def section(self, title: str, groups: Sequence[Group], show: Callable[[Group], None]) -> None:
         if groups:
@@ -114,9 +101,9 @@ class _Page:
         """A cause with all that is known of it."""
         check = one_line(group.check, 100)
         rest = f"[{group.severity}] {one_line(group.title, 120)}"
-        shown = f"  {self._status(group)}{self._paint(check, _BOLD)}  "
-        self._put(f"  {'':<{_STATUS}}{check}  ", rest, shown=shown, indent=_TEXT, code=_DIM)
-        self._put(" " * _TEXT, one_line(group.message))
+        shown = f"  {self._status(group)}{self._paint(check, BOLD)}  "
+        self._put(f"  {'':<{STATUS_COLUMNS}}{check}  ", rest, shown=shown, indent=TEXT_COLUMN, code=DIM)
+        self._put(" " * TEXT_COLUMN, one_line(group.message))
         self._field("on", places(group.results))
         for name, read in _TOLD:
             found = group.variants(read)
@@ -130,14 +117,14 @@ class _Page:
             ]
             for index, line in enumerate(lines):
                 # Never wrapped, so that it can be copied.
-                self._lines.append(f"{' ' * _TEXT}{self._name('' if index else name)}{self._paint(line, _CYAN)}")
+                self._lines.append(f"{' ' * TEXT_COLUMN}{self._name('' if index else name)}{self._paint(line, CYAN)}")
 
     def short(self, group: Group) -> None:
         """A cause in one paragraph."""
         check = one_line(group.check, 100)
         text = f"{one_line(group.message, 300)} ({places(group.results, _NAMES)})"
         shown = f"  {self._status(group)}{check}  "
-        self._put(f"  {'':<{_STATUS}}{check}  ", text, shown=shown, indent=_TEXT)
+        self._put(f"  {'':<{STATUS_COLUMNS}}{check}  ", text, shown=shown, indent=TEXT_COLUMN)
 
     def reasons(self, parts: Digest, *, verbose: bool) -> None:
         """What was not judged, one entry per reason; in full, what is waived has been shown before."""
@@ -152,7 +139,7 @@ class _Page:
                 self._title(f"{title} ({sum(len(group.results) for group in groups)})")
             for message, rows in by_reason(groups):
                 self._put("  ", one_line(message, 400))
-                self._put("    ", f"{places(rows, names)} - {checks_named(rows)}", code=_DIM)
+                self._put("    ", f"{places(rows, names)} - {checks_named(rows)}", code=DIM)
 
     def attestations(self, scan: Scan) -> None:
         if scan.attestations:
@@ -184,33 +171,7 @@ class _Page:
     def totals(self, scan: Scan) -> None:
         self._lines.append("")
         for name, value in (("coverage", coverage_line(scan)), ("cost", cost_line(scan))):
-            self._put(f"{name:<10}", value, code=_DIM)
-
-    def _field(self, name: str, text: str) -> None:
-        head = f"{' ' * _TEXT}{name:<{_LABEL}}"
-        self._put(head, text, shown=f"{' ' * _TEXT}{self._name(name)}")
-
-    def _name(self, name: str) -> str:
-        return self._paint(f"{name:<{_LABEL}}", _DIM)
+            self._put(f"{name:<10}", value, code=DIM)
 
     def _status(self, group: Group) -> str:
-        return self._paint(f"{str(group.status).upper():<{_STATUS}}", _STATUS_CODES[group.status])
-
-    def _title(self, title: str) -> None:
-        self._lines += ["", self._paint(title, _BOLD), *([] if self._color else ["-" * len(title)])]
-
-    def _put(self, head: str, text: str, *, shown: str = "", indent: int | None = None, code: str = "") -> None:
-        """Wrap `text` behind `head`, which prints as `shown`; further lines start at `indent`, else below the first."""
-        hang = len(head) if indent is None else indent
-        wrapper = textwrap.TextWrapper(
-            width=max(self._width, len(head) + 20),
-            initial_indent=" " * len(head),
-            subsequent_indent=" " * hang,
-            break_on_hyphens=False,
-        )
-        first, *rest = wrapper.wrap(text) or [""]
-        self._lines.append(f"{shown or head}{self._paint(first[len(head) :], code)}".rstrip())
-        self._lines += [f"{' ' * hang}{self._paint(line[hang:], code)}" for line in rest]
-
-    def _paint(self, text: str, code: str) -> str:
-        return f"\x1b[{code}m{text}\x1b[0m" if self._color and code and text else text
+        return self._paint(f"{str(group.status).upper():<{STATUS_COLUMNS}}", _STATUS_CODES[group.status])

@@ -44,8 +44,8 @@ def document(scan: Scan) -> dict[str, Any]:
     content = {
         "schema": SCHEMA,
         "tool": {"name": "preflight", "version": scan.tool_version},
-        "started": _utc(scan.started),
-        "finished": _utc(scan.finished),
+        "started": utc_text(scan.started),
+        "finished": utc_text(scan.finished),
         "partial": scan.partial,
         "strict": scan.strict,
         "inventory": scan.inventory,
@@ -163,5 +163,6 @@ def _encodable(text: str) -> str:
     return text
 
 
-def _utc(moment: datetime) -> str:
+def utc_text(moment: datetime) -> str:
+    """UTC, with milliseconds."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"

@@ -1,16 +1,8 @@
-"""A scan as JUnit XML, for the CI job that gates on it.
-
-The document is valid against the Jenkins schema (xunit plugin, junit-10.xsd) and against the Ant schema (windyroad
-JUnit.xsd), which Azure DevOps names as its own. junit-xml builds the suites; it writes attributes that neither schema
-knows, puts a suite's output before its cases, leaves out a time of zero, and gives others six decimals. So its elements
-are brought into the strict shape before they are written.
-"""
+"""A scan as JUnit XML, for the CI job that gates on it. `reports.junit_xml` brings it into the strict shape."""
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ET  # only written, never parsed
 from collections.abc import Iterable, Sequence
-from datetime import UTC
 from typing import Any
 
 from junit_xml import TestCase, TestSuite
@@ -18,21 +10,15 @@ from junit_xml import TestCase, TestSuite
 from checks.outcome import Result, Status
 from checks.scan import CONNECTIVITY, NodeRecord, Scan, Verdict
 from reports.grouping import attested_line, blocks, coverage_line, headline, waiver_line
+from reports.junit_xml import document, dotless, unused
 from reports.text import clipped, one_line
 
 _FIELD_CHARS = 10_000
-_SUITE_ATTRIBUTES = ("id", "name", "package", "timestamp", "hostname", "tests", "failures", "errors", "skipped", "time")
 
 
 def render(scan: Scan) -> str:
     """The XML document: the suite `preflight` with the verdict, then one suite per node and one per cluster."""
-    stamp = scan.started.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    root = ET.Element("testsuites")
-    for index, suite in enumerate(_suites(scan)):
-        suite.id, suite.timestamp = str(index), stamp
-        root.append(_strict(suite.build_xml_doc()))
-    ET.indent(root)
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
+    return document(_suites(scan), scan.started)
 
 
 def _suites(scan: Scan) -> Iterable[Any]:
@@ -46,11 +32,11 @@ def _suites(scan: Scan) -> Iterable[Any]:
             row.node for row in rows if row.node is not None
         ]
         for name in dict.fromkeys(names):
-            class_name = _unused(f"{_dotless(cluster)}.{_dotless(name)}", used)
+            class_name = unused(f"{dotless(cluster)}.{dotless(name)}", used)
             mine = [row for row in rows if row.node == name]
-            yield _suite(class_name, _dotless(cluster), name, mine, scan, records.get((cluster, name)))
-        class_name = _unused(f"{_dotless(cluster)}.cluster", used)
-        yield _suite(class_name, _dotless(cluster), cluster, [row for row in rows if row.node is None], scan, None)
+            yield _suite(class_name, dotless(cluster), name, mine, scan, records.get((cluster, name)))
+        class_name = unused(f"{dotless(cluster)}.cluster", used)
+        yield _suite(class_name, dotless(cluster), cluster, [row for row in rows if row.node is None], scan, None)
 
 
 def _suite(
@@ -61,7 +47,7 @@ def _suite(
     for row in rows:
         # All of a node is asked at once, so its time is on one case, and the suite's sum is right.
         elapsed_s = max(0.0, record.seconds) if record is not None and row is timed else 0.0
-        case = TestCase(_unused(_label(row.check, name), used), class_name, elapsed_s)
+        case = TestCase(unused(_label(row.check, name), used), class_name, elapsed_s)
         _judge(case, row, strict=scan.strict)
         cases.append(case)
         if row.status is Status.WARN and not scan.strict:
@@ -148,50 +134,5 @@ def _node_properties(record: NodeRecord | None) -> dict[str, str]:
     }
 
 
-def _strict(suite: ET.Element) -> ET.Element:
-    """The library's element in the form and order that both schemas demand."""
-    shaped = ET.Element("testsuite")
-    for name in _SUITE_ATTRIBUTES:
-        shaped.set(name, suite.get(name, ""))
-    shaped.set("time", _time(suite.get("time")))
-    properties = suite.find("properties")
-    shaped.append(ET.Element("properties") if properties is None else properties)
-    for case in suite.findall("testcase"):
-        shaped.append(_strict_case(case))
-    for name in ("system-out", "system-err"):
-        ET.SubElement(shaped, name).text = suite.findtext(name, "")
-    return shaped
-
-
-def _strict_case(case: ET.Element) -> ET.Element:
-    shaped = ET.Element("testcase")
-    shaped.set("classname", case.get("classname", ""))
-    shaped.set("name", case.get("name", ""))
-    shaped.set("time", _time(case.get("time")))
-    for child in case:
-        if child.tag == "skipped":
-            child.attrib.pop("type", None)
-        shaped.append(child)
-    return shaped
-
-
-def _time(value: str | None) -> str:
-    return f"{float(value or 0):.3f}"
-
-
 def _label(check: str, name: str) -> str:
     return f"{one_line(check, 100)} [{one_line(name, 200)}]"
-
-
-def _dotless(name: str) -> str:
-    """A name as one part of a class name, where dots part packages."""
-    return one_line(name, 200).replace(".", "_") or "scan"
-
-
-def _unused(name: str, used: set[str]) -> str:
-    """The name, numbered where an earlier one reads the same (`a.b` and `a_b`): names must be unique."""
-    found, number = name, 2
-    while found in used:
-        found, number = f"{name} ({number})", number + 1
-    used.add(found)
-    return found

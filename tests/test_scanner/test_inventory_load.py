@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import tomllib
 from pathlib import Path
 
@@ -581,3 +582,41 @@ def test_every_product_has_a_transport_and_roles() -> None:
         assert product.transports
         assert product.roles
         assert product.parse(product.version_example)
+
+
+DRIFT_INVENTORY = """
+[clusters.chef]
+product = "chef-backend"
+[clusters.chef.nodes.be1]
+roles = ["backend"]
+user = "u"
+"""
+
+
+def test_how_facts_are_compared_may_be_said(tmp_path: Path) -> None:
+    text = DRIFT_INVENTORY + (
+        '[drift.rules."cluster-status.members[].role"]\ncompare = "ignore"\nreason = "failovers are mailed"\n'
+    )
+    rules = parse_inventory(text, tmp_path / "i.toml").drift_rules
+    assert rules == {"cluster-status.members[].role": {"compare": "ignore", "reason": "failovers are mailed"}}
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ('[drift.rules."cluster-states"]\ncompare = "ignore"\nreason = "x"', "fits no fact"),
+        ('[drift.rules."cluster-status"]\ncompare = "ignore"', "reason: missing"),
+        ('[drift.rules."cluster-status"]\nreason = "x"', "compare: missing"),
+        ('[drift.rules."cluster-status"]\nreason = "x"\ncompare = "ignored"', 'did you mean "ignore"?'),
+        ('[drift.rules."disks"]\nreason = "x"\ncompare = "number"', "needs one"),
+        ('[drift.rules."disks"]\nreason = "x"\ncompare = "number"\ntolerance = 5', "put it in quotes"),
+        ('[drift.rules.disks.drives]\nreason = "x"\ncompare = "exact"', "needs quotes"),
+        ('[drift.rule."disks"]\nreason = "x"', "unknown key"),
+        ("drift = 5", "expected a table"),
+        ("[drift]\nrules = 5", "expected a table"),
+    ],
+)
+def test_a_comparison_that_cannot_be_meant_is_refused(lines: str, said: str, tmp_path: Path) -> None:
+    text = f"{lines}\n{DRIFT_INVENTORY}" if lines.startswith("drift =") else f"{DRIFT_INVENTORY}{lines}\n"
+    with pytest.raises(InventoryError, match=re.escape(said)):
+        parse_inventory(text, tmp_path / "i.toml")

@@ -1,0 +1,259 @@
+"""The baseline's file, `preflight.baseline/1`: one fact a line, sorted, made to be reviewed in a diff.
+
+What is written is always written alike, so that a part that was approved anew is all that differs. What is read was
+perhaps edited by hand: every mistake is told with its line.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any, NoReturn
+
+from checks.baseline import Baseline
+from checks.drift import Approval, natural
+from checks.fact_paths import Value, kind_of
+from checks.outcome import Status
+from checks.snapshot import NOT_EVALUATED, SEPARATOR, Ended, Place, Snapshot, Subject
+from reports.text import has_invisible, one_line, spell_in_json
+from scanner.errors import UsageError
+from scanner.files import write_atomically
+
+FORMAT = "preflight.baseline/1"
+MOST_BYTES = 256 * 1024 * 1024
+"""A larger file is no baseline."""
+_SECTIONS = ("schema", "inventory", "approvals", "nodes", "not_read", "checks", "facts")
+_APPROVAL = ("at", "by", "reason", "scope", "tool")
+_STATUSES = frozenset({*map(str, Status), NOT_EVALUATED})
+_AGAIN = "mend the file, or take it back from version control"
+
+
+def default_path(inventory: Path) -> Path:
+    """Where the baseline of an inventory lies: inventory.baseline.json beside inventory.toml."""
+    return inventory.with_name(f"{inventory.stem}.baseline.json")
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of the file."""
+    loaded: dict[str, Any] = json.loads(
+        resources.files("scanner").joinpath("baseline.schema.json").read_text(encoding="utf-8")
+    )
+    return loaded
+
+
+def write_baseline(path: Path, baseline: Baseline) -> None:
+    """Write the file in one step. Raises UsageError."""
+    write_atomically(path, render_baseline(baseline))
+
+
+def render_baseline(baseline: Baseline) -> str:
+    """The file's text: the same baseline gives the same bytes, whatever the order in it."""
+    known = baseline.snapshot
+    nodes = {SEPARATOR.join(key): sorted(kinds) for key, kinds in known.nodes.items()}
+    checks = {str(subject): ended.status for subject, ended in known.checks.items()}
+    facts = {str(place): list(value) if isinstance(value, tuple) else value for place, value in known.facts.items()}
+    approvals = [{name: getattr(approval, name) for name in _APPROVAL} for approval in baseline.approvals]
+    parts = [
+        f'  "schema": {_json(FORMAT)}',
+        f'  "inventory": {_json(baseline.inventory)}',
+        _block("approvals", "[]", [_json(approval) for approval in approvals]),
+        _block("nodes", "{}", _members(nodes)),
+        _block("not_read", "{}", _members({str(gap): reason for gap, reason in known.unread.items()})),
+        _block("checks", "{}", _members(checks)),
+        _block("facts", "{}", _members(facts)),
+    ]
+    return spell_in_json("{\n" + ",\n".join(parts) + "\n}\n")
+
+
+def _members(table: Mapping[str, object]) -> list[str]:
+    return [f"{_json(name)}: {_json(table[name])}" for name in sorted(table, key=natural)]
+
+
+def _block(name: str, brackets: str, lines: Sequence[str]) -> str:
+    if not lines:
+        return f'  "{name}": {brackets}'
+    return f'  "{name}": {brackets[0]}\n' + ",\n".join(f"    {line}" for line in lines) + f"\n  {brackets[1]}"
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def read_baseline(path: Path) -> Baseline:
+    """The baseline in the file at `path`. Raises UsageError, with the line of what cannot be used."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
+    except FileNotFoundError:
+        raise UsageError(f"{path}: there is no baseline yet; `preflight baseline INVENTORY` writes one") from None
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    if len(data) > MOST_BYTES:
+        raise UsageError(f"{path}: is larger than {MOST_BYTES >> 20} MiB, and no baseline")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise UsageError(f"{path}: line {line}: not UTF-8; save the file as UTF-8") from None
+    return parse_baseline(text, str(path))
+
+
+def parse_baseline(text: str, name: str) -> Baseline:
+    """The baseline written in `text`, the content of the file `name`. Raises UsageError, with the line."""
+    return _Reader(text, name).baseline()
+
+
+class _Reader:
+    def __init__(self, text: str, name: str) -> None:
+        self._text, self._name = text, name
+
+    def baseline(self) -> Baseline:
+        table = self._load()
+        if not isinstance(table, dict) or not isinstance(table.get("schema"), str):
+            self._refuse(f'is no baseline: it has no "schema": "{FORMAT}"')
+        if table["schema"] != FORMAT:
+            self._refuse_foreign(table["schema"])
+        for section in (*_SECTIONS, *table):
+            if section not in table:
+                self._refuse(f'has no "{section}"; {_AGAIN}')
+            if section not in _SECTIONS:
+                self._refuse(f"unknown: {_shown(section)}; there are {', '.join(_SECTIONS)}", section)
+        if not isinstance(table["inventory"], str):
+            self._refuse("expected a text", "inventory")
+        nodes = dict(self._nodes(self._table(table, "nodes")))
+        snapshot = Snapshot(
+            nodes,
+            dict(self._facts(self._table(table, "facts"), nodes)),
+            dict(self._gaps(self._table(table, "not_read"), nodes)),
+            dict(self._checks(self._table(table, "checks"))),
+        )
+        return Baseline(table["inventory"], tuple(self._approvals(table["approvals"])), snapshot)
+
+    def _load(self) -> Any:
+        try:
+            return json.loads(self._text, object_pairs_hook=self._object, parse_constant=self._constant)
+        except json.JSONDecodeError as error:
+            self._refuse(f"no JSON: {error.msg} (column {error.colno}); {_AGAIN}", line=error.lineno)
+        except RecursionError:
+            self._refuse("is nested too deeply, and no baseline")
+        except ValueError as error:  # a number with thousands of digits
+            self._refuse(f"no JSON: {one_line(str(error), 200)}")
+
+    def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        table = dict(pairs)
+        if len(table) < len(pairs):
+            names = [name for name, _ in pairs]
+            twice = _first_twin(names)
+            self._refuse(f"{_shown(twice)} stands there twice; keep one of them", twice, occurrence=2)
+        return table
+
+    def _constant(self, name: str) -> NoReturn:
+        self._refuse(f"no JSON: {name} is no value of a fact")
+
+    def _table(self, table: Mapping[str, Any], section: str) -> dict[str, Any]:
+        found = table[section]
+        if not isinstance(found, dict):
+            self._refuse("expected an object, {...}", section)
+        return found
+
+    def _approvals(self, rows: object) -> Iterable[Approval]:
+        if not isinstance(rows, list) or not rows:
+            self._refuse("expected a list with at least one approval", "approvals")
+        for row in rows:
+            if (
+                not isinstance(row, dict)
+                or set(row) != set(_APPROVAL)
+                or not all(isinstance(value, str) for value in row.values())
+            ):
+                self._refuse(f"expected objects with the texts {', '.join(_APPROVAL)}", "approvals")
+            yield Approval(**row)
+
+    def _nodes(self, table: Mapping[str, Any]) -> Iterable[tuple[tuple[str, str], frozenset[str]]]:
+        for name, kinds in table.items():
+            parts = name.split(SEPARATOR)
+            if len(parts) != 2 or not all(parts):
+                self._refuse(f"expected CLUSTER{SEPARATOR}NODE", name)
+            if not isinstance(kinds, list) or not all(isinstance(kind, str) for kind in kinds):
+                self._refuse("expected a list of kinds of facts", name)
+            yield (parts[0], parts[1]), frozenset(kinds)
+
+    def _facts(
+        self, table: Mapping[str, Any], nodes: Mapping[tuple[str, str], frozenset[str]]
+    ) -> Iterable[tuple[Place, Value]]:
+        for name, value in table.items():
+            place = self._place(name, nodes)
+            if not place.path:
+                self._refuse(f"expected CLUSTER{SEPARATOR}NODE{SEPARATOR}FACT", name)
+            if kind_of(place.path) not in nodes[place.cluster, place.node]:
+                self._refuse(f'"nodes" does not say that this node was asked for {kind_of(place.path)}', name)
+            yield place, self._value(name, value)
+
+    def _value(self, name: str, value: object) -> Value:
+        if isinstance(value, list) and all(isinstance(item, str) for item in value):
+            return tuple(sorted(set(value)))
+        if not isinstance(value, str | int | float | None) or (isinstance(value, float) and not math.isfinite(value)):
+            self._refuse("expected a text, a number, true, false, null or a list of texts", name)
+        return value
+
+    def _gaps(
+        self, table: Mapping[str, Any], nodes: Mapping[tuple[str, str], frozenset[str]]
+    ) -> Iterable[tuple[Place, str]]:
+        for name, reason in table.items():
+            if not isinstance(reason, str):
+                self._refuse("expected the reason, a text", name)
+            yield self._place(name, nodes), reason
+
+    def _place(self, name: str, nodes: Mapping[tuple[str, str], frozenset[str]]) -> Place:
+        cluster, _, rest = name.partition(SEPARATOR)
+        node, _, path = rest.partition(SEPARATOR)
+        if (cluster, node) not in nodes:
+            self._refuse('begins with no CLUSTER / NODE of "nodes"', name)
+        return Place(cluster, node, path)
+
+    def _checks(self, table: Mapping[str, Any]) -> Iterable[tuple[Subject, Ended]]:
+        for name, status in table.items():
+            parts = name.split(SEPARATOR)
+            if len(parts) not in (2, 3) or not all(parts):
+                self._refuse(f"expected CLUSTER{SEPARATOR}NODE{SEPARATOR}CHECK, or CLUSTER{SEPARATOR}CHECK", name)
+            if not isinstance(status, str) or status not in _STATUSES:
+                self._refuse(f"expected one of {', '.join(sorted(_STATUSES))}", name)
+            node = parts[1] if len(parts) == 3 else ""
+            yield Subject(parts[0], node, parts[-1]), Ended(status)
+
+    def _refuse_foreign(self, found: str) -> NoReturn:
+        if re.fullmatch(r"preflight\.baseline/\d+", found):
+            self._refuse(f"is a {found}; this version of preflight reads {FORMAT}: update preflight")
+        self._refuse(f"is no baseline but says of itself {_shown(found)}", "schema")
+
+    def _refuse(self, message: str, key: str = "", *, line: int = 0, occurrence: int = 1) -> NoReturn:
+        place = f"{_shown(key)}: " if key and not message.startswith((_shown(key), "unknown")) else ""
+        line = line or (_line_of(self._text, key, occurrence) if key else 0)
+        where = f"line {line}: " if line else ""
+        raise UsageError(f"{self._name}: {where}{place}{message}")
+
+
+def _first_twin(names: Iterable[str]) -> str:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return ""
+
+
+def _shown(text: str) -> str:
+    return f'"{one_line(text, 120)}"'
+
+
+def _line_of(text: str, key: str, occurrence: int) -> int:
+    """The line on which `key` stands as a key for the nth time; 0 where it cannot be found, being spelt otherwise."""
+    ways = {_json(key), json.dumps(key), spell_in_json(_json(key)) if has_invisible(key) else _json(key)}
+    for way in ways:
+        found = list(re.finditer(rf"{re.escape(way)}\s*:", text))
+        if len(found) >= occurrence:
+            return text.count("\n", 0, found[occurrence - 1].start()) + 1
+    return 0

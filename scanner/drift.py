@@ -1,0 +1,127 @@
+"""From what the nodes said to a snapshot of it, and from two snapshots to what changed. Nothing is contacted."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Iterable, Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from checks.baseline import EVERYTHING, Baseline, Part
+from checks.drift import Approval, Drift, Scope, compare
+from checks.drift_rules import DriftRules
+from checks.fact_paths import kind_name
+from checks.snapshot import SEPARATOR, Snapshot, take_snapshot
+from scanner import __version__
+from scanner.errors import UsageError
+from scanner.inventory.model import Inventory
+from scanner.inventory.select import Selection
+from scanner.job import Collected, Job, NodeKey
+from scanner.judge import gathered_clusters, judge
+from scanner.prepare import known_checks, known_drift_rules
+
+
+def rules_of(inventory: Inventory) -> DriftRules:
+    """How values are compared: as shipped, with the inventory's own decisions over it."""
+    return known_drift_rules().with_overrides(inventory.drift_rules)
+
+
+def measured(job: Job, collected: Collected, rules: DriftRules, today: date) -> Snapshot:
+    """All that was learnt, as named values, with how the checks end `today`."""
+    results = judge(job, collected, today).results
+    return take_snapshot(gathered_clusters(job, collected), job.chosen, results, rules)
+
+
+def scope_of(selection: Selection, job: Job, *, some_checks: bool) -> Scope:
+    """What of a baseline a run with this selection can be held against."""
+    touched = selection.inventory.clusters
+    whole = frozenset(
+        cluster.name for cluster in touched if all((cluster.name, node.name) in job.chosen for node in cluster.nodes)
+    )
+    return Scope(
+        nodes=job.chosen,
+        inventory=frozenset((cluster.name, node.name) for cluster in touched for node in cluster.nodes),
+        clusters=whole if selection.narrowed else None,
+        narrowed=some_checks,
+    )
+
+
+def drift_since(
+    baseline: Baseline, path: Path, job: Job, collected: Collected, rules: DriftRules, scope: Scope
+) -> Drift:
+    """What changed since `baseline`, the content of the file at `path`."""
+    now = measured(job, collected, rules, datetime.now(UTC).date())
+    found = compare(baseline.snapshot, now, rules, scope)
+    return Drift(
+        tool_version=__version__,
+        started=collected.started,
+        finished=collected.finished,
+        inventory=job.inventory_name,
+        baseline=str(path),
+        approvals=baseline.approvals,
+        facts=found.facts,
+        checks=found.checks,
+        nodes=found.nodes,
+        gaps=found.gaps,
+        partial=not collected.complete,
+        notices=(*job.notices, *collected.notices, *_override_notices(rules)),
+    )
+
+
+def _override_notices(rules: DriftRules) -> Iterable[str]:
+    for pattern, rule in rules.overrides:
+        how = f"{rule.compare} within {rule.tolerance}" if rule.tolerance else str(rule.compare)
+        yield f"{pattern} is compared as the inventory says ({how}): {rule.reason}"
+
+
+def approval(by: str, reason: str, scope: str = EVERYTHING) -> Approval:
+    """An approval of now."""
+    return Approval(datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), by, reason, scope, __version__)
+
+
+def split_nodes(names: Sequence[str], inventory: Inventory, baseline: Baseline) -> tuple[list[str], set[NodeKey]]:
+    """`--node` values as those that the inventory has, and nodes that only the baseline has any more."""
+    here = {(cluster.name, node.name) for cluster in inventory.clusters for node in cluster.nodes}
+    left: list[str] = []
+    gone: set[NodeKey] = set()
+    for name in names:
+        found = {
+            (cluster, node)
+            for cluster, node in baseline.snapshot.nodes.keys() - here
+            if name in (node, f"{cluster}.{node}", f"{cluster}/{node}")
+        }
+        known = any(name in (node, f"{cluster}.{node}", f"{cluster}/{node}") for cluster, node in here)
+        gone |= set() if known else found
+        left += [name] if known or not found else []
+    return left, gone
+
+
+def part_of(names: Sequence[str], nodes: Collection[NodeKey], clusters: Collection[str], rules: DriftRules) -> Part:
+    """What `--update` names, on `nodes`. Raises UsageError for a name that is neither a check nor a fact."""
+    if not names:
+        return Part(frozenset(nodes))
+    checks, probes, _ = known_checks()
+    by_id = {check.id: check for check in checks}
+    given = {kind for probe in probes for kind in probe.facts}
+    facts: list[str] = []
+    for name in names:
+        check = by_id.get(name)
+        if check:
+            facts += [kind_name(kind) for kind in check.facts + check.optional_facts if kind in given]
+        if rules.knows(name):
+            facts.append(name)
+        elif not check:
+            raise UsageError(f"--update {name}: neither a check nor a fact{_meant(name, [*by_id, *rules.fields])}")
+    return Part(
+        frozenset(nodes),
+        tuple(dict.fromkeys(facts)),
+        frozenset(name for name in names if name in by_id),
+        frozenset(clusters),
+    )
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    if SEPARATOR in name:
+        return "; name the fact alone, and the node with --node"
+    close = difflib.get_close_matches(name, list(known), 1)
+    return f"; did you mean {close[0]!r}?" if close else "; `preflight drift -v` names the facts"

@@ -1,0 +1,230 @@
+"""The baseline's file: the same bytes for the same facts, one a line, and an editor's mistakes told by their line."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+import jsonschema
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from checks.baseline import Baseline, Part, StaleGapError, renewed
+from checks.drift import Approval
+from checks.snapshot import Ended, Place, Snapshot, Subject
+from scanner.baseline_file import default_path, parse_baseline, read_baseline, render_baseline, schema, write_baseline
+from scanner.errors import PreflightError, UsageError
+
+relaxed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+APPROVAL = Approval("2026-11-21T02:15:00Z", "Ada <ada@corp.example>", "first baseline", "everything", "0.1.0")
+KINDS = frozenset({"windows-version", "disks"})
+SNAPSHOT = Snapshot(
+    {("vault", "web1"): KINDS, ("vault", "web2"): KINDS},
+    {
+        Place("vault", "web1", "windows-version.build"): 17763,
+        Place("vault", "web1", "windows-version.name"): "Windows Server 2019",
+        Place("vault", "web1", "disks.drives[C: / x].kind"): "",
+        Place("vault", "web1", "disks.sql-folders"): ("a", "b"),
+        Place("vault", "web1", "disks.system"): None,
+        Place("vault", "web2", "windows-version.build"): 20348,
+    },
+    {Place("vault", "web2", "disks"): "access denied"},
+    {
+        Subject("vault", "web1", "windows-version"): Ended("pass"),
+        Subject("vault", "", "app-version-match"): Ended("fail"),
+    },
+)
+BASELINE = Baseline("inventory.toml", (APPROVAL,), SNAPSHOT)
+TEXT = render_baseline(BASELINE)
+
+
+def test_what_is_written_is_read_back() -> None:
+    assert parse_baseline(TEXT, "b.json") == BASELINE
+    assert render_baseline(parse_baseline(TEXT, "b.json")) == TEXT
+
+
+def test_one_fact_a_line_and_valid_against_the_schema() -> None:
+    lines = TEXT.splitlines()
+    for place in SNAPSHOT.facts:
+        assert sum(f'"{place}":' in line for line in lines) == 1
+    assert '    "vault / web1 / windows-version.build": 17763,' in lines
+    jsonschema.Draft202012Validator.check_schema(schema())
+    jsonschema.validate(json.loads(TEXT), schema())
+
+
+def test_the_order_of_nothing_matters() -> None:
+    def mixed(table: dict[object, object]) -> dict[object, object]:
+        items = list(table.items())
+        random.Random(7).shuffle(items)
+        return dict(items)
+
+    other = Snapshot(*(mixed(dict(getattr(SNAPSHOT, name))) for name in ("nodes", "facts", "unread", "checks")))  # type: ignore[arg-type]
+    assert render_baseline(Baseline("inventory.toml", (APPROVAL,), other)) == TEXT
+
+
+def test_the_file_beside_the_inventory(tmp_path: Path) -> None:
+    path = default_path(tmp_path / "prod.toml")
+    assert path == tmp_path / "prod.baseline.json"
+    write_baseline(path, BASELINE)
+    assert read_baseline(path) == BASELINE
+    assert path.read_bytes() == TEXT.encode()
+
+
+def edited(old: str, new: str) -> str:
+    assert old in TEXT
+    return TEXT.replace(old, new, 1)
+
+
+def line_with(text: str, part: str) -> int:
+    return next(number for number, line in enumerate(text.splitlines(), 1) if part in line)
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "on"),
+    [
+        (edited("17763,", "17763"), "no JSON: Expecting ',' delimiter", "windows-version.name"),
+        (edited("17763", "017763"), "no JSON", "017763"),
+        (edited("17763", "NaN"), "NaN is no value", ""),
+        (edited("17763", "1e999"), "expected a text, a number", "1e999"),
+        (edited("17763", '{"a": 1}'), "expected a text, a number", '{"a": 1}'),
+        (edited("17763", "1" * 5000), "no JSON", ""),
+        (edited("web1 / windows-version.name", "web1 / windows-version.build"), "stands there twice", "Windows Server"),
+        (edited("web2 / windows-version.build", "web9 / windows-version.build"), "begins with no CLUSTER", "web9"),
+        (edited("web2 / windows-version.build", "web2 / clocks.now"), "was asked for clocks", "clocks.now"),
+        (edited("vault / web2 / windows-version.build", "build"), "begins with no CLUSTER", '"build"'),
+        (edited('"pass"', '"passed"'), "expected one of error, fail", '"passed"'),
+        (edited('"schema"', '"note": 1,\n  "schema"'), 'unknown: "note"', '"note"'),
+        (edited("preflight.baseline/1", "preflight.baseline/2"), "update preflight", ""),
+        (edited("preflight.baseline/1", "preflight.result/1"), "is no baseline", "preflight.result/1"),
+        (edited('"schema"', '"scheme"'), "is no baseline", ""),
+        (edited('"facts"', '"fact"'), 'has no "facts"', ""),
+        (edited('"by": ', '"bye": '), "expected objects with the texts", "approvals"),
+        ("", "no JSON", ""),
+        ("[" * 100_000, "nested too deeply", ""),
+        ("[]", "is no baseline", ""),
+    ],
+)
+def test_a_mistake_of_an_editor_is_told_with_its_line(text: str, said: str, on: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        parse_baseline(text, "b.json")
+    assert said in str(refused.value)
+    assert str(refused.value).startswith("b.json: ")
+    if on:
+        assert f"line {line_with(text, on)}: " in str(refused.value)
+
+
+def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="`preflight baseline INVENTORY` writes one"):
+        read_baseline(tmp_path / "none.json")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text("ab/ \ud800\x00", max_size=9),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("ab/ .[]", max_size=12), inner, max_size=3),
+    max_leaves=8,
+)
+SECTIONS = ["schema", "inventory", "approvals", "nodes", "not_read", "checks", "facts"]
+
+
+@relaxed
+@given(st.sampled_from([*SECTIONS, "other"]), JSON)
+@example("facts", {"vault / web1 / ": 1})
+@example("nodes", {"vault / web1": [["x"]]})
+@example("checks", {"vault / web1 / windows-version": ["pass"]})
+def test_whatever_stands_in_a_section_is_read_or_refused(section: str, value: object) -> None:
+    table = json.loads(TEXT)
+    table[section] = value
+    try:
+        found = parse_baseline(json.dumps(table), "b.json")
+    except PreflightError:
+        return
+    assert parse_baseline(render_baseline(found), "b.json") == found
+
+
+@relaxed
+@given(st.data())
+def test_a_damaged_file_is_read_or_refused(data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(TEXT)))
+    end = data.draw(st.integers(start, min(len(TEXT), start + 40)))
+    planted = data.draw(st.text('{}[]",:0123 \\ue\ud800\x00', max_size=6))
+    try:
+        parse_baseline(TEXT[:start] + planted + TEXT[end:], "b.json")
+    except PreflightError:
+        return
+
+
+@relaxed
+@given(st.binary(max_size=60))
+def test_any_bytes_are_read_or_refused(content: bytes) -> None:
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "b.json"
+        path.write_bytes(content)
+        with pytest.raises(PreflightError):
+            read_baseline(path)
+
+
+class TestAPartApprovedAnew:
+    now = Snapshot(
+        SNAPSHOT.nodes,
+        {
+            Place("vault", "web1", "windows-version.build"): 1,
+            Place("vault", "web1", "windows-version.name"): "Windows Server 1",
+            Place("vault", "web2", "windows-version.build"): 2,
+            Place("vault", "web2", "disks.system"): "C:",
+        },
+        {},
+        {
+            Subject("vault", "web1", "windows-version"): Ended("fail"),
+            Subject("vault", "", "app-version-match"): Ended("pass"),
+        },
+    )
+    both = frozenset({("vault", "web1"), ("vault", "web2")})
+
+    def changed(self, part: Part) -> list[str]:
+        """The lines that are not as before."""
+        text = render_baseline(Baseline("inventory.toml", (APPROVAL,), renewed(SNAPSHOT, self.now, part)))
+        before, after = TEXT.splitlines(), text.splitlines()
+        return [f"-{line.strip()}" for line in before if line not in after] + [
+            f"+{line.strip()}" for line in after if line not in before
+        ]
+
+    def test_one_fact_and_the_rest_stays_as_it_is(self) -> None:
+        assert self.changed(Part(self.both, ("windows-version.build",), frozenset())) == [
+            '-"vault / web1 / windows-version.build": 17763,',
+            '-"vault / web2 / windows-version.build": 20348',
+            '+"vault / web1 / windows-version.build": 1,',
+            '+"vault / web2 / windows-version.build": 2',
+        ]
+
+    def test_one_check_with_its_facts(self) -> None:
+        part = Part(frozenset({("vault", "web1")}), ("windows-version",), frozenset({"windows-version"}))
+        assert [line for line in self.changed(part) if line.startswith("+")] == [
+            '+"vault / web1 / windows-version": "fail"',
+            '+"vault / web1 / windows-version.build": 1,',
+            '+"vault / web1 / windows-version.name": "Windows Server 1",',
+        ]
+
+    def test_a_check_of_a_whole_cluster(self) -> None:
+        part = Part(self.both, (), frozenset({"app-version-match"}), frozenset({"vault"}))
+        assert [line for line in self.changed(part) if line.startswith("+")] == [
+            '+"vault / app-version-match": "pass",'
+        ]
+
+    def test_one_node_with_all_that_was_not_read_of_it(self) -> None:
+        after = renewed(SNAPSHOT, self.now, Part(frozenset({("vault", "web2")})))
+        assert after.unread == {}
+        assert after.facts[Place("vault", "web2", "disks.system")] == "C:"
+        assert after.facts[Place("vault", "web1", "windows-version.build")] == 17763
+
+    def test_a_node_that_left_is_taken_out(self) -> None:
+        after = renewed(SNAPSHOT, Snapshot(), Part(frozenset({("vault", "web2")})))
+        assert set(after.nodes) == {("vault", "web1")}
+        assert not [place for place in (*after.facts, *after.unread) if place.node == "web2"]
+
+    def test_a_value_of_what_was_not_read_as_a_whole_cannot_be_approved_alone(self) -> None:
+        with pytest.raises(StaleGapError, match="vault / web2 / disks"):
+            renewed(SNAPSHOT, self.now, Part(self.both, ("disks.system",), frozenset()))
