@@ -50,6 +50,7 @@ class Outcome:
     """One line. It does not name the node of a node-scoped check, so that equal causes group together."""
     expected: str = ""
     observed: str = ""
+    """What was found, told the same way as long as it is the same: a waiver's `value` is compared with it."""
     evidence: Mapping[str, object] = field(default_factory=dict)
     """What the judgement rests on; JSON values only."""
     remediation: Remediation | None = None

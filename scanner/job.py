@@ -38,8 +38,8 @@ class Job:
     attestations: tuple[Attestation, ...] = ()
     """Those that concern what is selected."""
     whole: bool = False
-    """True where all nodes are asked and all checks are made, before the window: a waiver that is good for nothing then
-    is good for nothing."""
+    """True where all nodes are asked and all checks are made, before the window and for the inventory's own targets: a
+    waiver that is good for nothing then is good for nothing."""
 
     def calls(self) -> list[NodeCall]:
         """One call per chosen node, in inventory order."""

@@ -150,6 +150,8 @@ def settle(
 
     Nothing is contacted and no secret is read. Raises InventoryError and UsageError.
     """
+    from dataclasses import replace
+
     from scanner.inventory.load import load_inventory, with_waivers
     from scanner.inventory.select import parse_targets, select
     from scanner.prepare import prepare
@@ -167,4 +169,5 @@ def settle(
         strict=strict,
         phase=phase,
     )
-    return selection, job
+    # What a waiver is good for on the way to another version says nothing of the way that the inventory is about.
+    return selection, replace(job, whole=job.whole and not target)

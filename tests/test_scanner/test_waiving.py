@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -11,11 +13,15 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from jsonschema import validate
 
 from reports.json_report import schema
+from scanner.errors import UsageError
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario
+from scanner.results_file import read_results
 
 Preflight = Callable[..., Any]
 FORMATS = ("html", "junit", "json", "markdown")
@@ -158,8 +164,25 @@ def test_an_unused_one_is_told_by_a_whole_scan_alone(scan: Any) -> None:
     said = "waivers.toml: waivers[1] (dotnet-framework on vault.web1, Ada) waives nothing here"
     whole = scan(unused)[1]["notices"]
     assert [notice for notice in whole if "waives" in notice] == [f"{said}; take it out"]
-    for options in (("--check", "windows-version"), ("--node", "web2"), ("--skip-check", "disk-space")):
+    for options in (
+        ("--check", "windows-version"),
+        ("--node", "web2"),
+        ("--skip-check", "disk-space"),
+        ("--target", "vault=11.7.000049"),
+        ("--phase", "after"),
+    ):
         assert not [notice for notice in scan(unused, *options)[1]["notices"] if "waives" in notice]
+
+
+def test_evidence_is_judged_with_the_waivers_of_the_day(
+    preflight: Preflight, scan: Any, inventory: Path, tmp_path: Path
+) -> None:
+    kept = tmp_path / "evidence.json.gz"
+    assert preflight("collect", inventory, "-o", kept).code == 0
+    for days, code in ((60, 0), (-1, 1)):
+        ended, results = scan(waiver(in_days(days)), "--from", kept)
+        assert ended.code == code
+        assert finding(results) == finding(scan(waiver(in_days(days)))[1])
 
 
 def test_all_findings_waived_is_no_go_by_itself(scan: Any) -> None:
@@ -220,3 +243,24 @@ def test_results_that_are_none(content: str, said: str, preflight: Preflight, in
     assert "wrote" in ended.err
     missing = preflight("validate", inventory, "--results", tmp_path / "none")
     assert (missing.code, "there is no such file" in missing.err) == (2, True)
+
+
+ROW = {"check": "a", "title": "A", "severity": "low", "cluster": "c", "node": None, "status": "skip", "message": "m"}
+FULL = ROW | {"expected": "", "observed": "o"}
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(sorted(FULL)), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(change=st.dictionaries(st.sampled_from(sorted(FULL)), JSON, max_size=2), raw=st.binary(max_size=20), whole=JSON)
+def test_no_file_ends_in_anything_but_results_or_a_clear_error(change: Any, raw: bytes, whole: Any) -> None:
+    document = {"schema": "preflight.result/1", "results": [FULL, FULL | change]}
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "results.json"
+        for content in (json.dumps(document).encode(), raw, json.dumps(whole).encode()):
+            file.write_bytes(content)
+            with contextlib.suppress(UsageError):
+                assert read_results(file)[0].check == "a"
