@@ -21,6 +21,8 @@ from scanner.probes.probe import Answer
 from scanner.transports.protocol import Usage
 
 SCHEMA = "preflight.evidence/1"
+_MOST = 2**63
+"""No exit code and no count is greater."""
 _MOST_S = 1e11
 """No number of seconds is greater, be it since 1970: that would be the year 5138."""
 
@@ -214,10 +216,10 @@ class _Table:
             yield key, self.table(key)
 
     def scalars(self) -> dict[str, str | int | bool]:
-        return {
-            key: self._of(key, "text, whole number or true or false", lambda value: isinstance(value, str | int))
-            for key in self.values
-        }
+        def fits(value: object) -> bool:
+            return isinstance(value, str | bool) or _is_integer(value)
+
+        return {key: self._of(key, "text, whole number or true or false", fits) for key in self.values}
 
     def _of(self, key: str, what: str, fits: Callable[[Any], bool]) -> Any:
         found = self.value(key)
@@ -226,8 +228,9 @@ class _Table:
         return found
 
     def _at(self, key: str) -> str:
-        return f"{self.place}.{key}" if self.place else key
+        name = " ".join(key.split())[:60]  # perhaps one that somebody made up
+        return f"{self.place}.{name}" if self.place else name
 
 
 def _is_integer(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < _MOST

@@ -67,7 +67,7 @@ def parse_evidence(data: bytes, path: Path) -> EvidenceFile:
     document = _document(_unpacked(data, path), path)
     _refuse_other_formats(document, path)
     told = document.get("checksum")
-    if not isinstance(told, str) or told != checksum(document):
+    if not isinstance(told, str) or told != _counted(document, path):
         _refuse(path, f"its checksum does not fit its content: it was damaged or changed; {_AGAIN}")
     try:
         return EvidenceFile(path, told, from_document(document))
@@ -130,11 +130,22 @@ def _document(data: bytes, path: Path) -> dict[str, Any]:
         where = f"line {error.lineno}, column {error.colno}"
         _refuse(path, f"not JSON at {where} ({error.msg}): it is no evidence, damaged or cut off; {_AGAIN}")
     except (ValueError, RecursionError, MemoryError):
-        # Numbers of thousands of digits, thousands of brackets within each other, NaN: nothing that we would write.
-        _refuse(path, f"this is no evidence: nothing of the kind is ever written by preflight; {_AGAIN}")
+        _refuse_monster(path)
     if not isinstance(document, dict):
         _refuse(path, "this is no evidence; `preflight collect INVENTORY -o FILE` writes some")
     return document
+
+
+def _counted(document: Mapping[str, Any], path: Path) -> str:
+    try:
+        return checksum(document)
+    except (ValueError, RecursionError, MemoryError):
+        _refuse_monster(path)
+
+
+def _refuse_monster(path: Path) -> NoReturn:
+    """For numbers of thousands of digits, thousands of brackets within each other, NaN and infinity."""
+    _refuse(path, f"this is no evidence: preflight writes nothing of the kind; {_AGAIN}")
 
 
 def _no_constant(name: str) -> NoReturn:

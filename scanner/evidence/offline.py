@@ -98,7 +98,11 @@ def _answers(call: NodeCall, kept: _Kept | None, files: Sequence[EvidenceFile]) 
         why = f"no usable evidence of this node: it was asked over {_short(said.transport)}"
         why += f", and is now reached over {node.transport}" if said.transport != node.transport else ""
         return _nothing(replace(said, answers={}, clock=None), call, why)
-    return replace(said, lacking={probe.id: why for probe in call.probes if (why := _lack(probe, kept.node, call))})
+    lacking = {probe.id: why for probe in call.probes if (why := _lack(probe, kept.node, call))}
+    # An answer to another question than today's is none.
+    return replace(
+        said, answers={name: each for name, each in said.answers.items() if name not in lacking}, lacking=lacking
+    )
 
 
 def _with_comparable_clocks(
