@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from checks.acceptance import Attested
+from checks.history import ScanHistory
 from checks.outcome import Result, Status
 
 
@@ -81,6 +82,8 @@ class Scan:
     """Those of the notices that a quiet run says, too, whatever the verdict: somebody has to act in time."""
     attestations: tuple[Attested, ...] = ()
     """What people vouch for because no probe can see it; no result rests on it."""
+    history: ScanHistory | None = None
+    """What earlier runs say of this one; None where no history is kept."""
 
     @property
     def verdict(self) -> Verdict:

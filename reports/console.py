@@ -21,6 +21,7 @@ from reports.grouping import (
     seconds,
     waiver_text,
 )
+from reports.hindsight import changes, history_line, teller
 from reports.text import clipped, count, one_line
 from reports.text_page import BOLD, CYAN, DIM, GREEN, STATUS_COLUMNS, TEXT_COLUMN, YELLOW, TextPage
 
@@ -56,7 +57,7 @@ def render(scan: Scan, *, color: bool, width: int, verbose: bool = False, quiet:
     `quiet` keeps the verdict, what stands in its way, and what somebody has to act on in time; `verbose` adds what
     passed and all that is known of what is waived, names every node, and says what each one cost.
     """
-    page = _Page(color=color, width=max(40, width))
+    page = _Page(color=color, width=max(40, width), history=teller(scan))
     parts = digest(scan)
     page.verdict(scan)
     page.section("BLOCKERS", parts.blockers, page.finding)
@@ -71,6 +72,7 @@ def render(scan: Scan, *, color: bool, width: int, verbose: bool = False, quiet:
     page.reasons(parts, verbose=verbose)
     if verbose:
         page.section("PASSED", parts.passed, page.short)
+    page.changes(scan)
     page.attestations(scan)
     page.notices(scan.notices)
     if verbose:
@@ -80,6 +82,10 @@ def render(scan: Scan, *, color: bool, width: int, verbose: bool = False, quiet:
 
 
 class _Page(TextPage):
+    def __init__(self, *, color: bool, width: int, history: Callable[[Result], str]) -> None:
+        super().__init__(color=color, width=width)
+        self._history = history
+
     def verdict(self, scan: Scan) -> None:
         name = f" {scan.verdict} " if self._color else str(scan.verdict)
         self._put(f"{name}  ", headline(scan), shown=f"{self._paint(name, _VERDICT_CODES[scan.verdict])}  ")
@@ -105,7 +111,7 @@ class _Page(TextPage):
         self._put(f"  {'':<{STATUS_COLUMNS}}{check}  ", rest, shown=shown, indent=TEXT_COLUMN, code=DIM)
         self._put(" " * TEXT_COLUMN, one_line(group.message))
         self._field("on", places(group.results))
-        for name, read in _TOLD:
+        for name, read in (*_TOLD, ("history", self._history)):
             found = group.variants(read)
             for index, (value, rows) in enumerate(found):
                 text = one_line(value, _FIELD_CHARS)
@@ -141,6 +147,13 @@ class _Page(TextPage):
                 self._put("  ", one_line(message, 400))
                 self._put("    ", f"{places(rows, names)} - {checks_named(rows)}", code=DIM)
 
+    def changes(self, scan: Scan) -> None:
+        """What earlier runs found and this one does not, and what comes and goes."""
+        for change in changes(scan):
+            self._title(f"{change.title.upper()} ({len(change.lines)})")
+            for line in change.lines:
+                self._put("  - ", line)
+
     def attestations(self, scan: Scan) -> None:
         if scan.attestations:
             self._title(f"ATTESTED, not checked ({len(scan.attestations)})")
@@ -170,8 +183,13 @@ class _Page(TextPage):
 
     def totals(self, scan: Scan) -> None:
         self._lines.append("")
-        for name, value in (("coverage", coverage_line(scan)), ("cost", cost_line(scan))):
-            self._put(f"{name:<10}", value, code=DIM)
+        for name, value in (
+            ("history", history_line(scan)),
+            ("coverage", coverage_line(scan)),
+            ("cost", cost_line(scan)),
+        ):
+            if value:
+                self._put(f"{name:<10}", value, code=DIM)
 
     def _status(self, group: Group) -> str:
         return self._paint(f"{str(group.status).upper():<{STATUS_COLUMNS}}", _STATUS_CODES[group.status])

@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC
 
+from checks.history import Subject
 from checks.outcome import Result, Status
 from checks.scan import Scan
 from reports.grouping import (
@@ -27,8 +29,10 @@ from reports.grouping import (
     subject,
     waiver_text,
 )
+from reports.hindsight import changes, history_line, teller, trend_line
 from reports.json_report import json_safe
 from reports.text import clipped, one_line, web_url
+from reports.trend import picture
 
 _PAGE_CHARS = 250_000
 """Roughly what all results' evidence may take together, so that large scans stay readable."""
@@ -74,6 +78,8 @@ class _Card:
     fields: list[tuple[str, list[_Value]]]
     commands: list[str]
     links: list[_Link]
+    new: str
+    """How much of it is new since the last run; empty where nothing is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +134,13 @@ def view(scan: Scan) -> dict[str, object]:
     parts = digest(scan)
     told = (*parts.blockers, *parts.undetermined, *parts.warnings, *parts.waived)
     causes = {id(row): number for number, group in enumerate(told) for row in group.results}
+    history = teller(scan)
+    fresh = {item.subject for item in scan.history.standings if item.new} if scan.history else set()
 
     def cards(groups: Iterable[Group]) -> list[_Card]:
-        return [_card(group, causes[id(group.results[0])], numbers) for group in groups]
+        return [_card(group, causes[id(group.results[0])], numbers, history, fresh) for group in groups]
 
-    rows = [_row(row, number, causes.get(id(row)), budget) for number, row in enumerate(scan.results)]
+    rows = [_row(row, number, causes.get(id(row)), budget, history) for number, row in enumerate(scan.results)]
     cover = scan.coverage
     started, finished = (moment.astimezone(UTC) for moment in (scan.started, scan.finished))
     return {
@@ -167,6 +175,10 @@ def view(scan: Scan) -> dict[str, object]:
             ("Not evaluated", _reasons(parts.not_evaluated)),
             ("Not applicable", _reasons(parts.not_applicable)),
         ],
+        "history": history_line(scan),
+        "changes": changes(scan),
+        "trend": picture(scan.history.trend) if scan.history else None,
+        "trend_told": trend_line(scan),
         "matrices": _matrices(scan, numbers),
         "clusters": list(dict.fromkeys(row.cluster for row in rows)),
         "statuses": [(str(status), sum(1 for row in rows if row.status == status)) for status in Status],
@@ -194,7 +206,13 @@ def _segments(*counts: tuple[str, int]) -> list[tuple[str, int, int]]:
     return segments
 
 
-def _card(group: Group, number: int, numbers: dict[int, int]) -> _Card:
+def _card(
+    group: Group,
+    number: int,
+    numbers: dict[int, int],
+    history: Callable[[Result], str],
+    fresh: AbstractSet[Subject],
+) -> _Card:
     hits: dict[str, list[tuple[str, int]]] = {}
     for row in group.results:
         hits.setdefault(_cluster(row.cluster), []).append((_node(row), numbers[id(row)]))
@@ -202,6 +220,7 @@ def _card(group: Group, number: int, numbers: dict[int, int]) -> _Card:
         ("Expected", lambda row: row.expected),
         ("Observed", lambda row: row.observed),
         ("Waived", waiver_text),
+        ("History", history),
         ("Fix", lambda row: row.remediation.summary),
     )
     fields = []
@@ -223,11 +242,22 @@ def _card(group: Group, number: int, numbers: dict[int, int]) -> _Card:
         fields,
         [clipped(value) for value, _ in group.variants(lambda row: row.remediation.command)],
         [_link(value) for value, _ in group.variants(lambda row: row.remediation.url)],
+        _new(group, fresh),
     )
 
 
-def _row(row: Result, number: int, cause: int | None, budget: _Budget) -> _Row:
-    fields = [("Expected", row.expected), ("Observed", row.observed), ("Waived", waiver_text(row))]
+def _new(group: Group, fresh: AbstractSet[Subject]) -> str:
+    number = sum(Subject(row.check, row.cluster, row.node) in fresh for row in group.results)
+    return "new" if number == len(group.results) else f"{number} new" if number else ""
+
+
+def _row(row: Result, number: int, cause: int | None, budget: _Budget, history: Callable[[Result], str]) -> _Row:
+    fields = [
+        ("Expected", row.expected),
+        ("Observed", row.observed),
+        ("Waived", waiver_text(row)),
+        ("History", history(row)),
+    ]
     return _Row(
         number,
         str(row.status),

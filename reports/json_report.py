@@ -2,7 +2,8 @@
 
 Beside the fields that every version of the format has, it says whether warnings counted as failures (`strict`), what a
 reader must know about how the scan was made (`notices`), who accepts a finding (`waiver`, where somebody does),
-and what people vouch for (`attestations`, where there are any).
+what people vouch for (`attestations`, where there are any), and what earlier runs say of this one (`history`, where one
+is kept).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from importlib import resources
 from typing import Any
 
 from checks.acceptance import Attested, Waiver
+from checks.history import Ended, ScanHistory, Subject
 from checks.outcome import Result
 from checks.scan import Scan
 from reports.text import spell_in_json, visible
@@ -41,7 +43,7 @@ def schema() -> dict[str, Any]:
 def document(scan: Scan) -> dict[str, Any]:
     """The document as JSON values."""
     cover = scan.coverage
-    content = {
+    content: dict[str, object] = {
         "schema": SCHEMA,
         "tool": {"name": "preflight", "version": scan.tool_version},
         "started": utc_text(scan.started),
@@ -76,6 +78,8 @@ def document(scan: Scan) -> dict[str, Any]:
         ],
         "results": [_result(row) for row in scan.results],
     }
+    if scan.history is not None:
+        content["history"] = _history(scan.history)
     safe: dict[str, Any] = json_safe(content)
     return safe
 
@@ -151,6 +155,58 @@ def _attested(heard: Attested) -> dict[str, Any]:
         "cluster": word.cluster or None,
         "node": word.node,
     }
+
+
+def _history(history: ScanHistory) -> dict[str, Any]:
+    return {
+        "last_run": history.last and _utc(history.last),
+        "findings": [
+            {
+                **_subject(item.subject),
+                "status": str(item.status),
+                "since": _utc(item.since),
+                "since_or_before": item.open_start,
+                "runs": item.runs,
+                "new": item.new,
+                "before": item.before and str(item.before),
+            }
+            for item in history.standings
+        ],
+        "resolved": [_ended(item) for item in history.resolved],
+        "not_looked_at": [_ended(item) for item in history.gone],
+        "flapping": [
+            {**_subject(item.subject), "changes": item.changes, "runs": item.runs} for item in history.flapping
+        ],
+        "trend": [
+            {
+                "started": _utc(point.started),
+                "verdict": point.verdict,
+                "fail": point.fail,
+                "error": point.error,
+                "warn": point.warn,
+                "waived": point.waived,
+                "pass": point.passed,
+                "not_evaluated": point.not_evaluated,
+            }
+            for point in history.trend
+        ],
+    }
+
+
+def _ended(item: Ended) -> dict[str, Any]:
+    return {
+        **_subject(item.subject),
+        "was": str(item.was),
+        "message": item.message,
+        "since": _utc(item.since),
+        "since_or_before": item.open_start,
+        "runs": item.runs,
+        "now": item.now and str(item.now),
+    }
+
+
+def _subject(subject: Subject) -> dict[str, str | None]:
+    return {"check": subject.check, "cluster": subject.cluster, "node": subject.node}
 
 
 def _encodable(text: str) -> str:

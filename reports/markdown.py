@@ -22,6 +22,7 @@ from reports.grouping import (
     headline,
     places,
 )
+from reports.hindsight import changes, history_line, teller
 from reports.markdown_text import block, code, prose
 from reports.text import one_line, web_url
 
@@ -40,9 +41,11 @@ def render(scan: Scan) -> str:
         f"**{prose(headline(scan))}**",
         "",
         f"{code(scan.inventory)}, {started}, preflight {code(scan.tool_version)}{strict}  ",
-        f"{prose(coverage_line(scan))}",
+        f"{prose(coverage_line(scan))}" + ("  " if scan.history else ""),
+        *([f"History: {prose(history_line(scan))}"] if scan.history else []),
         "",
     ]
+    history = teller(scan)
     if scan.notices:
         lines += ["### Notices", "", *(f"- {prose(one_line(notice))}" for notice in scan.notices), ""]
     for title, groups in (
@@ -53,7 +56,9 @@ def render(scan: Scan) -> str:
         if groups:
             lines += [f"### {title} ({len(groups)})", ""]
             for group in groups:
-                lines += [*_finding(group), ""]
+                lines += [*_finding(group, history), ""]
+    for change in changes(scan):
+        lines += [f"### {change.title} ({len(change.lines)})", "", *(f"- {prose(line)}" for line in change.lines), ""]
     for title, groups in (
         ("Skipped: not evaluated", parts.not_evaluated),
         ("Waived", parts.waived),
@@ -68,7 +73,7 @@ def render(scan: Scan) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _finding(group: Group) -> Iterable[str]:
+def _finding(group: Group, history: Callable[[Result], str]) -> Iterable[str]:
     status = str(group.status).upper()
     yield f"- **{status}** {code(group.check)} ({group.severity}): {prose(one_line(group.message))}"
     yield f"  - on {prose(places(group.results))}"
@@ -80,6 +85,9 @@ def _finding(group: Group) -> Iterable[str]:
         for value, rows in group.variants(read):
             whose = "" if len(rows) == len(group.results) else f" ({prose(places(rows, _NAMES))})"
             yield f"  - {name}: {code(value)}{whose}"
+    for value, rows in group.variants(history):
+        whose = "" if len(rows) == len(group.results) else f" ({prose(places(rows, _NAMES))})"
+        yield f"  - history: {prose(value)}{whose}"
     for value, _ in group.variants(lambda row: row.remediation.summary):
         yield f"  - fix: {prose(one_line(value))}"
     for value, _ in group.variants(lambda row: row.remediation.command):

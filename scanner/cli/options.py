@@ -41,6 +41,15 @@ JsonOption = Annotated[
 MarkdownOption = Annotated[
     Path | None, typer.Option("--markdown", metavar="FILE", help="Write Markdown.", rich_help_panel=REPORTS)
 ]
+HistoryOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--history",
+        metavar="FILE",
+        help="Record the run there, and say what is new since the last one.",
+        rich_help_panel=REPORTS,
+    ),
+]
 ClusterOption = Annotated[
     list[str] | None,
     typer.Option("--cluster", metavar="NAME", help="Only this cluster. Repeatable.", rich_help_panel=SELECTION),

@@ -7,6 +7,7 @@ from scanner.cli.options import (
     ClusterOption,
     EvidenceOption,
     FromOption,
+    HistoryOption,
     HtmlOption,
     InventoryArgument,
     JsonOption,
@@ -36,6 +37,7 @@ def scan(
     json: JsonOption = None,
     markdown: MarkdownOption = None,
     evidence: EvidenceOption = None,
+    history: HistoryOption = None,
     cluster: ClusterOption = None,
     node: NodeOption = None,
     check: CheckOption = None,
@@ -57,6 +59,7 @@ def scan(
     """
     from datetime import UTC, datetime
 
+    from scanner.cli.history_keeping import HistoryFile
     from scanner.cli.obtain import keep, obtain, refuse_bad_place
     from scanner.cli.reporting import Destinations, finish
     from scanner.judge import judge
@@ -84,7 +87,19 @@ def scan(
     destinations.refuse_impossible(reads)
     if evidence:
         refuse_bad_place(evidence, reads, destinations.paths.values())
+    kept = HistoryFile.chosen(
+        history,
+        selection,
+        command="scan",
+        phase=phase.value,
+        target=target,
+        cluster=cluster,
+        node=node,
+        check=check,
+        skip_check=skip_check,
+    )
+    kept.refuse_bad_place([*reads, *([evidence] if evidence else []), *destinations.paths.values()])
     collected = obtain(job, selection, quiet=quiet, sources=from_)
     problems = [keep(evidence, job, collected)] if evidence else []
-    done = judge(job, collected, datetime.now(UTC).date())
-    finish(done, destinations, quiet=quiet, verbose=verbose, problems=problems)
+    done, trouble = kept.remember(judge(job, collected, datetime.now(UTC).date()))
+    finish(done, destinations, quiet=quiet, verbose=verbose, problems=[*problems, trouble])

@@ -246,6 +246,14 @@ RUN: tuple[Key, ...] = (
         most=3600,
     ),
     Key(name="strict", kind="boolean", doc="Count a warning as a failure.", default=False),
+    Key(
+        name="history",
+        kind="path",
+        doc="The file that keeps each run's results, so that reports say what is new and since when.",
+        otherwise="no history is kept",
+        example="preflight.db",
+        pattern=TEXT,
+    ),
 )
 """Keys of [run]: defaults of the command line's options."""
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from scanner.errors import InventoryError, Problem
 from scanner.inventory.clusters import Context, read_clusters
-from scanner.inventory.connection import Layer, layer_of
+from scanner.inventory.connection import Layer, expanded, layer_of
 from scanner.inventory.drift import read_drift
 from scanner.inventory.key import by_name
 from scanner.inventory.keys import REPORTS, RUN
@@ -85,6 +85,8 @@ def parse_inventory(text: str, path: Path, extra: Sequence[Product] = ()) -> Inv
     if problems.found:
         raise InventoryError(str(path), problems.found)
     settings: dict[str, Any] = run
+    if "history" in settings:
+        settings["history"] = expanded(settings["history"], folder)
     paths: dict[str, Any] = reports
     return Inventory(
         path,

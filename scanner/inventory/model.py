@@ -141,6 +141,8 @@ class RunSettings:
     timeout: float | None = None
     """Seconds for one node, from its login to its last answer."""
     strict: bool | None = None
+    history: str = ""
+    """The file that runs are recorded in, as an absolute path; empty where none is kept."""
 
 
 @dataclass(frozen=True, slots=True)

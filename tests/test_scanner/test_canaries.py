@@ -94,7 +94,8 @@ def watch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watch]:
 
 def scan_all(preflight: Callable[..., Any], inventory: Path, *options: str) -> Any:
     reports = [part for kind in FORMATS for part in (f"--{kind}", inventory.parent / f"report.{kind}")]
-    ended = preflight("scan", inventory, "-v", *reports, *options)
+    ended = preflight("scan", inventory, "-v", *reports, "--history", inventory.parent / "history.db", *options)
+    assert (inventory.parent / "history.db").stat().st_size
     assert all((inventory.parent / f"report.{kind}").stat().st_size for kind in FORMATS)
     return ended
 

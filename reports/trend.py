@@ -1,0 +1,66 @@
+"""The trend of the last runs as shapes for the HTML page: a bar for each run, stacked from what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from checks.hindsight import TREND_RUNS
+from checks.history import TrendPoint
+from reports.hindsight import moment
+
+HEIGHT = 64
+"""Of the bars, in the picture's own units."""
+FOOT = 6
+"""Of the strip below them, which shows each run's verdict."""
+_STEP = 20
+_BAR = 14
+_GAP = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """One rectangle; `kind` is its class."""
+
+    kind: str
+    x: int
+    y: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """The bars, and the same in figures."""
+
+    width: int
+    height: int
+    bar: int
+    shapes: tuple[Shape, ...]
+    most: int
+    """Findings of the run that has most; the tallest bar."""
+    rows: tuple[tuple[str, TrendPoint], ...]
+    """When, and how many; the latest first."""
+
+
+def picture(points: Sequence[TrendPoint]) -> Picture | None:
+    """The picture of two runs or more, oldest on the left; None for fewer, which are no trend."""
+    if len(points) < 2:
+        return None
+    most = max(point.fail + point.error + point.warn for point in points)
+    shapes = []
+    for place, point in enumerate(points):
+        x, top = place * _STEP, float(HEIGHT)
+        for kind, number in (("fail", point.fail), ("error", point.error), ("warn", point.warn)):
+            height = round(number * HEIGHT / max(1, most), 2)
+            top -= height
+            if number:
+                shapes.append(Shape(f"t-{kind}", x, round(top, 2), height))
+        shapes.append(Shape(f"t-{point.verdict.lower()}", x, HEIGHT + _GAP, FOOT))
+    return Picture(
+        width=TREND_RUNS * _STEP - (_STEP - _BAR),
+        height=HEIGHT + _GAP + FOOT,
+        bar=_BAR,
+        shapes=tuple(shapes),
+        most=most,
+        rows=tuple((moment(point.started), point) for point in reversed(points)),
+    )

@@ -1,0 +1,177 @@
+"""`preflight history` and `preflight status`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from scanner.cli.options import HistoryOption, JsonOption
+
+if TYPE_CHECKING:
+    from scanner.history import Run
+
+
+def history(
+    database: Annotated[Path, typer.Argument(metavar="FILE", help="The history.")] = Path("preflight.db"),
+    inventory: Annotated[
+        Path | None, typer.Option("--inventory", metavar="INVENTORY", help="Only the runs over this inventory.")
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="List no more runs than that.")] = 30,
+    keep: Annotated[
+        str | None,
+        typer.Option("--keep", metavar="TIME", help="Forget the runs that are older, as in 400d, instead of listing."),
+    ] = None,
+    json: JsonOption = None,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="With --keep: print nothing.")] = False,
+) -> None:
+    """List the runs that `--history` recorded, the latest first; or forget the old ones with `--keep`.
+
+    The last good run of each inventory is never forgotten.
+    """
+    from scanner.cli.reporting import STDOUT
+    from scanner.errors import UsageError
+    from scanner.files import write_atomically
+    from scanner.history import prune, runs
+
+    if keep is not None:
+        from scanner.durations import parse_duration
+
+        if json is not None or inventory is not None:
+            raise UsageError("--keep forgets runs and lists none; leave --json and --inventory out")
+        gone = prune(database, before=datetime.now(UTC) - parse_duration(keep, "--keep"))
+        if not quiet:
+            typer.echo(f"{database}: forgot {gone or 'no'} run{'s' * (gone != 1)} older than {keep}")
+        return
+    found = runs(database, limit=limit, inventory=_key(inventory) if inventory else "")
+    if json is not None:
+        text = _document(found)
+        if json == STDOUT:
+            typer.echo(text, nl=False)
+        else:
+            write_atomically(json, text)
+        if json == STDOUT:
+            return
+    for line in _listed(found):
+        typer.echo(line)
+
+
+def status(
+    inventory: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[INVENTORY]", help="The inventory; without it, every one in the history.", show_default=False
+        ),
+    ] = None,
+    max_age: Annotated[
+        str, typer.Option("--max-age", metavar="TIME", help="How old the last good run may be, as in 26h or 2d.")
+    ] = "26h",
+    database: HistoryOption = None,
+    command: Annotated[
+        str | None, typer.Option("--command", metavar="NAME", help="Only runs of this command: scan, say.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print nothing where all is well.")] = False,
+) -> None:
+    """Say whether runs still happen: exit 3 where the last good one is too old, or there is none.
+
+    A good run looked at everything: the whole inventory, not interrupted, every node reached, the verdict GO or NO-GO.
+    """
+    from scanner.durations import parse_duration, told_duration
+    from scanner.errors import UsageError
+    from scanner.history import last_good_runs
+
+    most = parse_duration(max_age, "--max-age")
+    now = datetime.now(UTC)
+    if database is None:
+        if inventory is None:
+            raise UsageError("name the history with --history, or an inventory that names it in [run] history")
+        database = _history_of(inventory)
+    if not database.exists():
+        typer.echo(f"no good run: there is no history {database}; nothing was ever recorded")
+        raise typer.Exit(3)
+    found = last_good_runs(database, now=now, inventory=_key(inventory) if inventory else "", command=command or "")
+    late = not found
+    if late:
+        typer.echo(f"no good run: nothing is recorded in {database}")
+    for name, run in found.items():
+        if run is None:
+            late = True
+            typer.echo(f"{name}: no good run is recorded")
+            continue
+        age = now - run.finished
+        text = (
+            f"{name}: the last good run was {told_duration(age)} ago ({run.finished:%Y-%m-%d %H:%M} UTC, {run.verdict})"
+        )
+        if age > most:
+            late = True
+            typer.echo(f"{text}: longer than {max_age}")
+        elif not quiet:
+            typer.echo(text)
+    if late:
+        raise typer.Exit(3)
+
+
+def _key(inventory: Path) -> str:
+    from scanner.history import Question
+
+    return Question("", inventory).inventory_key
+
+
+def _history_of(inventory: Path) -> Path:
+    from scanner.errors import UsageError
+    from scanner.inventory.load import load_inventory
+
+    named = load_inventory(inventory).run.history
+    if not named:
+        raise UsageError(f'{inventory} names no history; add history = "preflight.db" to its [run], or use --history')
+    return Path(named)
+
+
+def _listed(found: tuple[Run, ...]) -> list[str]:
+    from reports.text import one_line
+
+    if not found:
+        return ["no run is recorded"]
+    lines = [f"{'started (UTC)':<17} {'command':<8} {'verdict':<8}  fail error  warn  reached  inventory"]
+    for run in found:
+        marks = [
+            *([run.scope] if run.scope else []),
+            *(f"--target {target}" for target in run.targets),
+            *([f"--phase {run.phase}"] if run.phase != "before" else []),
+            *(["interrupted"] if run.partial else []),
+        ]
+        counts = "".join(f" {run.counts.get(name, 0):>5}" for name in ("fail", "error", "warn"))
+        lines.append(
+            f"{run.started:%Y-%m-%d %H:%M}  {run.command:<8} {run.verdict:<8}{counts} {f'{run.reached}/{run.nodes}':>8}"
+            f"  {one_line(run.inventory)}" + (f" ({one_line(', '.join(marks))})" if marks else "")
+        )
+    return lines
+
+
+def _document(found: tuple[Run, ...]) -> str:
+    import json
+
+    rows = [
+        {
+            "command": run.command,
+            "inventory": run.inventory,
+            "started": run.started.isoformat(),
+            "finished": run.finished.isoformat(),
+            "phase": run.phase,
+            "targets": list(run.targets),
+            "selection": run.scope,
+            "partial": run.partial,
+            "strict": run.strict,
+            "tool_version": run.tool_version,
+            "verdict": run.verdict,
+            "exit_code": run.exit_code,
+            "good": run.good,
+            "nodes": run.nodes,
+            "reached": run.reached,
+            "results": run.counts,
+        }
+        for run in found
+    ]
+    return json.dumps({"schema": "preflight.history/1", "runs": rows}, indent=2) + "\n"

@@ -1,0 +1,89 @@
+"""The history that a command records its run in, if any."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from checks.scan import Scan
+    from scanner.history import Question
+    from scanner.inventory.select import Selection
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryFile:
+    """Where a run is recorded, and under which question."""
+
+    path: Path | None
+    """None where no history is kept."""
+    question: Question
+
+    @classmethod
+    def chosen(
+        cls,
+        asked: Path | None,
+        selection: Selection,
+        *,
+        command: str,
+        phase: str,
+        target: Sequence[str] | None,
+        cluster: Sequence[str] | None,
+        node: Sequence[str] | None,
+        check: Sequence[str] | None,
+        skip_check: Sequence[str] | None,
+    ) -> HistoryFile:
+        """What `--history` asks for, else what the inventory says."""
+        from scanner.history import Question
+
+        inventory = selection.inventory
+        path = asked or (Path(inventory.run.history) if inventory.run.history else None)
+        question = Question.asked(
+            command,
+            inventory.path,
+            narrowed=selection.narrowed,
+            phase=phase,
+            target=target or (),
+            cluster=cluster or (),
+            node=node or (),
+            check=check or (),
+            skip_check=skip_check or (),
+        )
+        return cls(path, question)
+
+    def refuse_bad_place(self, others: Iterable[Path]) -> None:
+        """Raise UsageError where nothing could be recorded, or where one of the `others`, read or written, is the file.
+
+        That is before anything is contacted.
+        """
+        from scanner.errors import UsageError
+        from scanner.files import same_file
+        from scanner.history import refuse_unusable
+
+        if not self.path:
+            return
+        if str(self.path) == "-":
+            raise UsageError("the history is a file, and cannot go to standard output: name one")
+        if any(same_file(self.path, other) for other in others):
+            raise UsageError(f"the history cannot be {self.path}: that file is read or written; choose another name")
+        refuse_unusable(self.path)
+
+    def remember(self, done: Scan) -> tuple[Scan, str]:
+        """The scan, recorded, with what earlier runs say of it; and what went wrong with that, "" where nothing did.
+
+        Nothing that goes wrong here costs a report.
+        """
+        from dataclasses import replace
+
+        from scanner.errors import PreflightError
+        from scanner.history import remember
+
+        if not self.path:
+            return done, ""
+        try:
+            return remember(self.path, self.question, done), ""
+        except PreflightError as error:
+            problem = f"this run is not in the history: {error}"
+            return replace(done, notices=(*done.notices, problem)), problem
