@@ -159,12 +159,12 @@ def _attested(heard: Attested) -> dict[str, Any]:
 
 def _history(history: ScanHistory) -> dict[str, Any]:
     return {
-        "last_run": history.last and _utc(history.last),
+        "last_run": history.last and utc_text(history.last),
         "findings": [
             {
                 **_subject(item.subject),
                 "status": str(item.status),
-                "since": _utc(item.since),
+                "since": utc_text(item.since),
                 "since_or_before": item.open_start,
                 "runs": item.runs,
                 "new": item.new,
@@ -179,7 +179,7 @@ def _history(history: ScanHistory) -> dict[str, Any]:
         ],
         "trend": [
             {
-                "started": _utc(point.started),
+                "started": utc_text(point.started),
                 "verdict": point.verdict,
                 "fail": point.fail,
                 "error": point.error,
@@ -198,7 +198,7 @@ def _ended(item: Ended) -> dict[str, Any]:
         **_subject(item.subject),
         "was": str(item.was),
         "message": item.message,
-        "since": _utc(item.since),
+        "since": utc_text(item.since),
         "since_or_before": item.open_start,
         "runs": item.runs,
         "now": item.now and str(item.now),

@@ -24,7 +24,7 @@ Preflight = Callable[..., Any]
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
-    with Lab("chef-unsynced") as running:
+    with Lab("chef-leaderless") as running:
         yield running
 
 
