@@ -7,22 +7,23 @@ import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import paramiko
 import pytest
 
 from checks.facts import Unknown
+from scanner.clock import now_s
 from scanner.errors import NodeError
 from scanner.inventory.model import Node, SshSettings
 from scanner.lab.chef import CommandOutput
 from scanner.lab.sh_node import REFUSAL, ShNode, recognise
 from scanner.lab.ssh_server import SERVER_FAULTS, Login, SshServer, generate_key, public_key
 from scanner.probes.probe import Answer, Probe
-from scanner.probes.sh_batch import compose, parse
+from scanner.probes.sh_batch import compose, parse, stamps
 from scanner.secrets import Secret
-from scanner.transports.protocol import Limits
+from scanner.transports.protocol import Limits, Moments
 from scanner.transports.ssh import SshTransport
 
 KEY = generate_key()
@@ -71,8 +72,21 @@ def running(fault: str = "", login: Login | None = None, babble_bytes: int = 20_
 
 
 @pytest.fixture
-def talk(tmp_path: Path) -> Callable[..., bytes]:
-    def ask(server: SshServer, script: str, *, timeout_s: float = 10, password: str = "") -> bytes:
+def moments() -> list[Moments]:
+    """When each conversation of `talk` went there and back."""
+    return []
+
+
+@pytest.fixture
+def talk(tmp_path: Path, moments: list[Moments]) -> Callable[..., bytes]:
+    def ask(
+        server: SshServer,
+        script: str,
+        *,
+        timeout_s: float = 10,
+        password: str = "",
+        gate: AbstractContextManager[object] | None = None,
+    ) -> bytes:
         key_file = tmp_path / "key"
         key_file.write_bytes(KEY)
         key_file.chmod(0o600)
@@ -87,13 +101,13 @@ def talk(tmp_path: Path) -> Callable[..., bytes]:
             agent=False,
             ssh_config="",
         )
-        transport = SshTransport(
-            Node("c", "n", "127.0.0.1", "chef-backend", ("backend",), "ssh", ssh=settings), Limits(timeout_s=timeout_s)
-        )
+        node = Node("c", "n", "127.0.0.1", "chef-backend", ("backend",), "ssh", ssh=settings)
+        transport = SshTransport(node, Limits(timeout_s=timeout_s), gate=gate)
         try:
             return transport.run(script)
         finally:
             transport.close()
+            moments.append(transport.moments)
 
     return ask
 
@@ -104,6 +118,27 @@ def test_the_batch_is_answered_from_the_scenario(talk: Callable[..., bytes]) -> 
     assert found == {name: Answer(text.output, text.exit_code) for name, text in TEXTS.items()}
     assert server.seen.connections == len(server.seen.commands) == 1
     assert server.seen.logins == ["publickey"]
+
+
+def test_the_transport_notes_when_the_script_left_and_when_the_answer_was_there(
+    talk: Callable[..., bytes], moments: list[Moments]
+) -> None:
+    at: dict[str, float] = {}
+
+    @contextmanager
+    def gate() -> Iterator[None]:
+        at["entered"] = now_s()
+        yield
+        at["left"] = now_s()
+
+    with running() as server:
+        said = stamps(talk(server, batch(), gate=gate()), nonce=NONCE)
+    (seen,) = moments
+    assert said is not None
+    assert seen.sent_s is not None
+    assert seen.received_s is not None
+    # Neither the login, which comes first, nor the waiting for one's turn widens what is known of the node's clock.
+    assert at["entered"] < seen.sent_s < said.begun_s < said.ended_s < seen.received_s < at["left"]
 
 
 def test_a_password_opens_the_door_too(talk: Callable[..., bytes]) -> None:

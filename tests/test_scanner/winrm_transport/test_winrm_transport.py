@@ -13,6 +13,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from scanner.clock import now_s
 from scanner.errors import (
     AnswerTooLargeError,
     AuthenticationError,
@@ -477,3 +478,34 @@ def test_addresses_and_names(
     except OSError:
         pytest.skip(f"this machine has no {listening}")
     assert door(server, host=asked).run(SMALL) == SMALL.encode()
+
+
+@pytest.mark.parametrize("delivery", ["auto", "stdin"])
+def test_it_notes_when_the_script_left_and_when_the_answer_was_there(serve: Serve, door: Door, delivery: str) -> None:
+    at: dict[str, float] = {}
+
+    def execute(request: ProcessRequest) -> ProcessOutput:
+        at["ran"] = now_s()
+        # The last time counts: PowerShell comes by here as often as input does.
+        return powershell_process.run(request, lambda script: ProcessOutput(script.encode()))
+
+    @contextmanager
+    def gate() -> Iterator[None]:
+        at["entered"] = now_s()
+        yield
+        at["left"] = now_s()
+
+    transport = door(serve(execute), gate=gate(), delivery=delivery)
+    transport.run(SMALL)
+    moments = transport.moments
+    assert moments.sent_s is not None
+    assert moments.received_s is not None
+    # Neither the login, which comes first, nor the waiting for one's turn widens what is known of the node's clock.
+    assert at["entered"] < moments.sent_s < at["ran"] < moments.received_s < at["left"]
+
+
+def test_a_node_that_answers_nothing_leaves_the_moment_open(serve: Serve, door: Door) -> None:
+    transport = door(serve(answer(b"")))
+    with pytest.raises(ProtocolError):
+        transport.run(SMALL)
+    assert transport.moments.received_s is None
