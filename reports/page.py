@@ -8,25 +8,24 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib import resources
+from importlib.resources.abc import Traversable
 
 
 def assemble(name: str, values: Mapping[str, object]) -> str:
     """The page that `templates/NAME.html.j2` makes of `values`, with the house's style and script.
 
-    A `NAME.css` beside the template comes after the style that all pages share, `report.css`.
+    A `NAME.css` beside the template comes after the style that all pages share, `report.css`, and a `NAME.js` after the
+    script that they share, `page.js`.
     """
     # jinja2 takes a while to import, and most commands never render a page.
     from jinja2 import Environment, StrictUndefined  # noqa: PLC0415
     from markupsafe import Markup  # noqa: PLC0415
 
     folder = resources.files("reports") / "templates"
-    own = folder / f"{name}.css"
-    style = (folder / "report.css").read_text(encoding="utf-8")
-    if name != "report" and own.is_file():
-        style += own.read_text(encoding="utf-8")
-    script = (folder / "report.js").read_text(encoding="utf-8")
+    style = "".join(_texts(folder, *dict.fromkeys(("report.css", f"{name}.css"))))
+    script = "".join(_texts(folder, "page.js", f"{name}.js"))
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     # Style and script are ours, and the policy names their hashes: they go in as they are.
     page = environment.from_string((folder / f"{name}.html.j2").read_text(encoding="utf-8")).render(
@@ -36,6 +35,10 @@ def assemble(name: str, values: Mapping[str, object]) -> str:
         policy=_policy(style, script),
     )
     return page if page.endswith("\n") else f"{page}\n"
+
+
+def _texts(folder: Traversable, *names: str) -> Iterator[str]:
+    return (file.read_text(encoding="utf-8") for name in names if (file := folder / name).is_file())
 
 
 def _policy(style: str, script: str) -> str:

@@ -44,24 +44,6 @@
     toggle.textContent = open ? "Close all" : "Open all";
   });
   window.addEventListener("hashchange", follow);
-  document.querySelectorAll(".copy").forEach((button) => {
-    button.hidden = false;
-    button.addEventListener("click", async () => {
-      const text = button.parentElement.querySelector("code").textContent;
-      let copied = true;
-      try {
-        await navigator.clipboard.writeText(text);
-      } catch {
-        const range = document.createRange();
-        range.selectNodeContents(button.parentElement.querySelector("code"));
-        getSelection().removeAllRanges();
-        getSelection().addRange(range);
-        copied = document.execCommand("copy");
-      }
-      button.textContent = copied ? "Copied" : "Selected";
-      setTimeout(() => { button.textContent = "Copy"; }, 1500);
-    });
-  });
   if (rows.length) byId("filters").hidden = false;
   apply();
   follow();
