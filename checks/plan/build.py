@@ -115,6 +115,7 @@ def _secret_server(gathered: GatheredCluster, path: UpgradePath, inventory: str)
         dpapi=str(info.options.get("dpapi", "unknown")),
         integrated=integrated if isinstance(integrated, bool) else None,
         mirrored=False,
+        moot=frozenset() if info.options.get("online") else frozenset({"outbound-access"}),
     )
     parts = secret_server.parts(site, path)
     back, troubles = secret_server.way_back(site), secret_server.troubles(site)

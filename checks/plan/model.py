@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from checks.outcome import Result
-from checks.scan import Verdict
-from checks.upgrade_path import UpgradePath
+from checks.scan import EXIT_CODES, Verdict
+from checks.upgrade_path import Hop, UpgradePath
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,13 @@ class Part:
     steps: tuple[Step, ...]
     intro: tuple[str, ...] = ()
     """Sentences before the first step."""
+    asked: tuple[str, ...] = ()
+    """What the vendor asks of the nodes before it, each requirement in words."""
+
+
+def asked(hop: Hop, without: Container[str] = ()) -> tuple[str, ...]:
+    """What the vendor asks for at a hop, each requirement once and in words; not what the checks `without` apply."""
+    return tuple(dict.fromkeys(rule.text.strip(" ,") for rule in hop.requirements if rule.check not in without))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,3 +124,39 @@ class Refusal:
 
 
 Plan = Runbook | Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class PlanBook:
+    """The plans of all clusters that were asked for, and what they rest on."""
+
+    inventory: str
+    """The inventory's file name as given."""
+    tool_version: str
+    asked: datetime
+    """When the nodes said what the plans rest on; aware, UTC."""
+    plans: tuple[Plan, ...]
+    notices: tuple[str, ...] = ()
+    partial: bool = False
+    """True where the asking was interrupted."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """The gravest of all plans: may the first step be taken?"""
+        found = {plan.verdict for plan in self.plans}
+        for verdict in (Verdict.NO_GO, Verdict.UNKNOWN):
+            if verdict in found:
+                return verdict
+        return Verdict.UNKNOWN if self.partial or not found else Verdict.GO
+
+    @property
+    def exit_code(self) -> int:
+        """The process's exit code."""
+        return EXIT_CODES[self.verdict]
+
+
+def boxes(runbook: Runbook) -> Iterator[tuple[str, Part, Step]]:
+    """Every step with its number: "2.3", the third step of the second part."""
+    for chapter, part in enumerate(runbook.parts, 1):
+        for place, step in enumerate(part.steps, 1):
+            yield f"{chapter}.{place}", part, step

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from checks.check import NodeView
 from checks.facts import Unknown, UnknownFactError
@@ -16,6 +16,8 @@ from checks.secret_server.file_facts import DatabaseConfig
 from checks.secret_server.serving import serving, serving_pools
 
 _TMS = "tms"
+TWO_FILES = "database.config encryption.config"
+"""What is never copied from node to node."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,8 @@ class Site:
     integrated: bool | None
     """Whether users log in with Integrated Windows Authentication; None where that is not declared."""
     mirrored: bool
+    moot: frozenset[str] = frozenset()
+    """Checks that do not concern this site."""
     partner: str = ""
     """Where the mirror is, as SQL Server says it."""
     names: Names = field(default_factory=Names)
@@ -98,6 +102,21 @@ class Site:
         path = self.names.bare(web.path, f"the address of the application on {web.name}", web.why).rstrip("/")
         return Command(f"https://{host}{path}{page}", "url", web.name)
 
+    def sql_name(self) -> str:
+        """The database's name as SQL writes it: [SecretServer]."""
+        return f"[{self.names.bare(self.database, 'the database of Secret Server', 'it could not be asked')}]"
+
+    def copy(self, source: Web, target: Web) -> Command:
+        """The copy of the application folder from one node over another's, without the two files."""
+        share = self.share(target, target.root)
+        return Command(f"robocopy {self.root(source)} {share} /E /R:2 /XF {TWO_FILES}", "cmd", source.name)
+
+    def file_version(self, web: Web) -> Command:
+        """What the files on `web` stand for."""
+        library = self.file(web, "bin\\Thycotic.ihawu.Business.dll")[1:-1]
+        script = f"(Get-Item '{library}').VersionInfo.FileVersion"
+        return Command(f'powershell -NoProfile -Command "{script}"', "cmd", web.name)
+
     def appcmd(self, verb: str, webs: Iterable[Web]) -> tuple[Command, ...]:
         """Appcmd over each pool of `webs`: "stop apppool", "start apppool", "list apppool"."""
         program = "%windir%\\System32\\inetsrv\\appcmd.exe"
@@ -106,14 +125,20 @@ class Site:
             Command(f"{program} {verb} {slot}{pool}", "cmd", web.name) for web in webs for pool in self.pools(web)
         )
 
-    def scan(self, *checks: str, phase: str = "window", target: str = "") -> Command:
-        """A scan of this cluster for one question."""
-        return scan_command(self.names, self.inventory, self.cluster, *checks, phase=phase, target=target)
+    def scan(self, *checks: str, phase: str = "window", target: str = "", without: str = "") -> Command:
+        """A scan of this cluster for one question, or for all of them but `without`."""
+        asked = scan_command(self.names, self.inventory, self.cluster, *checks, phase=phase, target=target)
+        return replace(asked, text=f"{asked.text} --skip-check {without}") if without else asked
 
 
 def named(webs: Sequence[Web]) -> str:
     """The nodes in a sentence: "web2 and web3"."""
     return enumerate_names([web.name for web in webs])
+
+
+def saved(web: Web, what: str) -> str:
+    """Where something of `web` is kept during the window, quoted."""
+    return f'"D:\\Backup\\{web.name}-{what}"'
 
 
 def read_web(view: NodeView) -> Web:

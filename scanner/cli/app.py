@@ -14,7 +14,15 @@ from typer.core import TyperGroup
 
 from checks.scan import EXIT_INTERRUPTED, EXIT_USAGE
 from scanner import __version__
-from scanner.cli import catalogue, collect_command, history_commands, inventory_commands, lab_commands, scan_command
+from scanner.cli import (
+    catalogue,
+    collect_command,
+    history_commands,
+    inventory_commands,
+    lab_commands,
+    plan_command,
+    scan_command,
+)
 from scanner.cli.streams import abandon_stdout, complain, prepare_streams
 from scanner.errors import PreflightError
 
@@ -78,6 +86,7 @@ app.command("scan")(scan_command.scan)
 app.command("collect")(collect_command.collect)
 app.command("history")(history_commands.history)
 app.command("status")(history_commands.status)
+app.command("plan")(plan_command.plan)
 app.command("checks")(catalogue.checks)
 app.command("explain")(catalogue.explain)
 app.command("probes")(catalogue.probes)

@@ -1,0 +1,214 @@
+"""One hop of a Secret Server upgrade: prepare, stop, upgrade one node, copy it over the others, prove it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from checks.plan.crossings import CROSSINGS, Crossing
+from checks.plan.model import Command, Proof, Side, Step
+from checks.plan.secret_server_site import Site, Web, named, saved
+from checks.upgrade_path import Hop
+from checks.versions import parse_secret_server
+
+_CLUSTERING = "Upgrading Secret Server with Web Clustering"
+_INSTALLER_MOVED = parse_secret_server("10.2.000000")
+_NO_PRIMARY = parse_secret_server("10.7.000000")
+
+
+def steps(site: Site, source: str, hop: Hop, *, last: bool) -> Iterable[Step]:
+    """What is done to get from `source` to `hop`, in order."""
+    many = bool(site.others)
+    if site.mirrored and many:
+        yield Step(
+            "point-to-primary-database",
+            f"Point {named(site.webs)} to the primary database",
+            notes=("Write down which of them pointed to the secondary one: it is pointed back in the end.",),
+            proof=Proof("pass", site.scan("database-mirroring")),
+            documented=("web-clustering mirror-1",),
+        )
+    yield Step(
+        "close-outside-access",
+        "Bring down outside access to the site",
+        notes=("Optional, and worth it: what users change during the upgrade is lost if it has to be taken back.",),
+        proof=Proof("the site does not answer from a user's machine, and answers on the nodes"),
+        documented=("web-clustering outside",),
+    )
+    yield Step(
+        "save-local-settings",
+        f"Save web.config and web-appSettings.config of {named(site.webs)}",
+        tuple(
+            Command(f"copy {site.file(web, 'web*.config')} {saved(web, hop.version)}", "cmd", web.name)
+            for web in site.webs
+        ),
+        notes=(
+            "The new files replace them, and with them whatever was set for this node alone. Create the folder first.",
+        ),
+        proof=Proof("both files of each node are there"),
+    )
+    yield from (_crossing(site, crossing) for crossing in CROSSINGS if _crosses(site, crossing, source, hop))
+    if many:
+        yield _stop_others(site)
+    yield _upgrade_first(site, source, hop)
+    for web in site.others:
+        yield from _refresh(site, web, hop)
+    if site.mirrored:
+        yield from _mirror(site)
+    yield Step(
+        "verify-hop",
+        f"Prove that the whole site runs {hop.version}",
+        (site.scan(phase="after", target=hop.version, without="dr-instance" if site.spares else ""),),
+        proof=Proof(f"GO, with {hop.version} on every web node and in the database"),
+    )
+    if not last:
+        yield Step(
+            "back-up-again",
+            f"Back up the database and the application folders of {hop.version}",
+            notes=("The next hop starts here; the older backup would lead two versions back.",),
+            proof=Proof("the backup set is valid"),
+        )
+
+
+def _crosses(site: Site, crossing: Crossing, source: str, hop: Hop) -> bool:
+    at = parse_secret_server(crossing.at)
+    if not parse_secret_server(source) < at <= parse_secret_server(hop.version):
+        return False
+    return not (crossing.integrated_only and site.integrated is False)
+
+
+def _crossing(site: Site, crossing: Crossing) -> Step:
+    commands = tuple(
+        Command(crossing.command.replace("{pool}", pool), "cmd", web.name)
+        for web in site.webs
+        for pool in site.pools(web)
+        if crossing.command
+    )
+    return Step(
+        crossing.id,
+        crossing.title.replace("{nodes}", named(site.webs)),
+        commands,
+        (*crossing.notes, f"From {crossing.at} on ({crossing.source})."),
+        Proof(crossing.shows, site.scan(crossing.check) if crossing.check else None),
+        documented=crossing.documented,
+    )
+
+
+def _stop_others(site: Site) -> Step:
+    return Step(
+        "stop-others",
+        f"Stop the application pool of {named(site.others)}; {site.first.name} keeps running",
+        site.appcmd("stop apppool", site.others),
+        proof=Proof("state:Stopped for each", site.appcmd("list apppool", site.others)[0]),
+        sides=(
+            Side("stop all nodes but the primary, which is upgraded first", f"{_CLUSTERING}, older edition"),
+            Side("stop the application pools of all nodes", f"{_CLUSTERING}, later edition"),
+            Side("since 10.7 there is no primary node; any node may be the first", "Secret Server release notes, 10.7"),
+        ),
+        documented=("web-clustering before-3", *(("web-clustering mirror-2",) if site.mirrored else ())),
+    )
+
+
+def _upgrade_first(site: Site, source: str, hop: Hop) -> Step:
+    first = site.first
+    below = parse_secret_server(source) < _INSTALLER_MOVED
+    notes = [
+        f"{source} has its installer at {'/installer.aspx' if below else '/Setup/Home'}. Choose {hop.version} there.",
+        "Without access to the vendor's update hosts, upload the package at /Installer.aspx?patch=true instead.",
+    ]
+    if site.others and parse_secret_server(source) < _NO_PRIMARY:
+        notes.append(
+            f"Below 10.7 the first has to be the primary node. The plan takes {first.name}, the first web node of the "
+            "inventory: where another one is the primary, put that one first in the inventory and plan again."
+        )
+    documented = ["web-clustering cluster-1"]
+    if site.mirrored:
+        documented.append("web-clustering mirror-3")
+    if site.spares:
+        documented.append("web-clustering dr-1")
+    if hop.stone and hop.stone.id == "stone-9.1.000001":
+        documented.append("web-clustering stone-9.1")
+    return Step(
+        "upgrade-first",
+        f"Upgrade {first.name} to {hop.version} in the web installer",
+        (site.address(first, "/installer.aspx" if below else "/Setup/Home"),),
+        tuple(notes),
+        Proof(f"a log-in works, a secret opens, and the files stand for {hop.version}", site.file_version(first)),
+        documented=tuple(documented),
+        no_return=True,
+    )
+
+
+def _refresh(site: Site, web: Web, hop: Hop) -> Iterable[Step]:
+    first = site.first
+    mirrored = site.mirrored
+    yield Step(
+        "copy-application",
+        f"Copy the application folder from {first.name} over that of {web.name}, without the two files",
+        (site.copy(first, web),),
+        notes=(
+            "database.config and encryption.config stay as they are on every node.",
+            "robocopy ends with a code below 8 where all went well. Put back what web.config held for this node alone.",
+            *(
+                (f"{web.name} keeps a file under EFS: it belongs to the account of the pool; leave it alone.",)
+                * web.efs
+            ),
+        ),
+        proof=Proof(f"the files of {web.name} stand for {hop.version}", site.file_version(web)),
+        documented=(
+            "web-clustering cluster-2",
+            "web-clustering encryption-1",
+            *(("web-clustering encryption-3",) if web.efs else ()),
+            *(("web-clustering mirror-4",) if mirrored else ()),
+        ),
+    )
+    if first.tms:
+        target = web.tms or first.tms
+        source = site.names.quoted(first.tms, f"the TMS folder of {first.name}")
+        yield Step(
+            "copy-tms",
+            f"Copy the TMS folder from {first.name} over that of {web.name}",
+            (Command(f"robocopy {source} {site.share(web, target)} /E /R:2", "cmd", first.name),),
+            proof=Proof("robocopy ends with a code below 8"),
+            documented=("web-clustering cluster-3",),
+        )
+    yield Step(
+        "start-other",
+        f"Start the application pool of {web.name}, and confirm that the node works",
+        (*site.appcmd("start apppool", (web,)), site.address(web, "/")),
+        proof=Proof(
+            "a log-in works and a secret opens on this node itself, not through the load balancer",
+            site.appcmd("list apppool", (web,))[0],
+        ),
+        documented=("web-clustering cluster-4", *(("web-clustering mirror-5",) if mirrored else ())),
+    )
+
+
+def _mirror(site: Site) -> Iterable[Step]:
+    yield Step(
+        "activate-instances",
+        f"Make sure that {named(site.webs)} are activated: Admin, Licenses",
+        tuple(site.address(web, "/") for web in site.webs),
+        proof=Proof("no licence is shown as not activated"),
+        documented=("web-clustering mirror-6",),
+    )
+    partner = f" ({site.partner})" if site.partner else ""
+    yield Step(
+        "wait-for-mirror",
+        f"Wait until the changes have reached the mirror{partner}",
+        (
+            Command(
+                "SELECT DB_NAME(database_id), mirroring_state_desc FROM sys.database_mirroring "
+                "WHERE mirroring_guid IS NOT NULL;",
+                "sql",
+                site.databases[0] if site.databases else "",
+            ),
+        ),
+        proof=Proof("SYNCHRONIZED", site.scan("database-mirroring")),
+        documented=("web-clustering mirror-7",),
+    )
+    yield Step(
+        "point-back",
+        "Point each web server that had pointed to the secondary database back to it",
+        notes=("Nothing to do where all of them pointed to the primary one before.",),
+        proof=Proof("each node shows its database server of before"),
+        documented=("web-clustering mirror-8",),
+    )

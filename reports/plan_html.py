@@ -1,0 +1,117 @@
+"""A plan as one HTML page that needs nothing else, with boxes to tick on the screen or on paper."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from checks.outcome import Result
+from checks.plan.model import Command, Plan, PlanBook, Refusal, Step, Trouble
+from reports import plan_text
+from reports.page import assemble
+from reports.text import clipped, one_line, web_url
+
+Row = Mapping[str, object]
+_COMMAND_CHARS = 2_000
+
+
+def render(book: PlanBook) -> str:
+    """The page, to be written as UTF-8."""
+    return assemble(
+        "plan",
+        {
+            "title": one_line(plan_text.title(book)),
+            "subtitle": one_line(plan_text.subtitle(book)),
+            "never_run": plan_text.NEVER_RUN,
+            "asked_title": plan_text.ASKED,
+            "no_return": plan_text.NO_RETURN,
+            "sides": plan_text.SIDES,
+            "unknown_title": plan_text.UNKNOWN,
+            "verdict": str(book.verdict),
+            "tone": str(book.verdict).lower(),
+            "version": book.tool_version,
+            "partial": book.partial,
+            "notices": [one_line(notice) for notice in book.notices],
+            "plans": [_plan(number, plan) for number, plan in enumerate(book.plans, 1)],
+        },
+    )
+
+
+def _plan(number: int, plan: Plan) -> Row:
+    values: dict[str, object] = {
+        "number": number,
+        "heading": one_line(plan_text.heading(plan)),
+        "verdict": str(plan.verdict),
+        "tone": str(plan.verdict).lower(),
+        "line": one_line(plan_text.verdict_line(plan)),
+        "findings": [
+            ("Blockers", [_finding(row) for row in plan.blockers]),
+            ("Warnings", [_finding(row) for row in plan.warnings]),
+        ],
+        "instead": "",
+        "url": None,
+        "way": [],
+        "unknown": [],
+        "parts": [],
+        "back": [],
+        "troubles": [],
+    }
+    if isinstance(plan, Refusal):
+        return {**values, "instead": one_line(plan.instead), "url": web_url(plan.url)}
+    return {
+        **values,
+        "way": [tuple(one_line(cell) for cell in row) for row in plan_text.way_lines(plan)],
+        "unknown": [one_line(sentence) for sentence in plan.unknown],
+        "parts": [
+            {
+                "number": chapter,
+                "title": one_line(part.title),
+                "asked": [one_line(text) for text in part.asked],
+                "intro": [one_line(sentence, 4_000) for sentence in part.intro],
+                "steps": [_step(f"{chapter}.{place}", step) for place, step in enumerate(part.steps, 1)],
+            }
+            for chapter, part in enumerate(plan.parts, 1)
+        ],
+        "back": [one_line(sentence) for sentence in plan.way_back],
+        "troubles": [_trouble(trouble) for trouble in plan.troubles],
+    }
+
+
+def _finding(row: Result) -> Row:
+    return {
+        "status": str(row.status),
+        "check": row.check,
+        "place": one_line(plan_text.place(row)),
+        "message": one_line(row.message),
+        "fix": one_line(row.remediation.summary),
+        "command": clipped(row.remediation.command, _COMMAND_CHARS),
+        "url": web_url(row.remediation.url),
+    }
+
+
+def _step(number: str, step: Step) -> Row:
+    return {
+        "number": number,
+        "title": one_line(step.title),
+        "commands": _commands(step.commands),
+        "notes": [one_line(note) for note in step.notes],
+        "sides": [(one_line(side.says), one_line(side.source)) for side in step.sides],
+        "shows": one_line(step.proof.shows) if step.proof else "",
+        "proof": _commands([step.proof.command]) if step.proof and step.proof.command else [],
+        "no_return": step.no_return,
+        "documented": plan_text.documented(step.documented),
+    }
+
+
+def _trouble(trouble: Trouble) -> Row:
+    return {
+        "sign": one_line(trouble.sign),
+        "help": [one_line(sentence) for sentence in trouble.help],
+        "commands": _commands(trouble.commands),
+    }
+
+
+def _commands(commands: Iterable[Command]) -> list[Row]:
+    return [
+        {"told": one_line(plan_text.where_line(where, language)), "text": clipped("\n".join(lines), 8_000)}
+        for where, language, lines in plan_text.grouped(commands)
+    ]

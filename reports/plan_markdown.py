@@ -1,0 +1,156 @@
+"""A plan as Markdown (GitHub's flavour), with a box to tick for each step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from checks.outcome import Result
+from checks.plan.model import Command, Part, Plan, PlanBook, Refusal, Runbook, Step, Trouble
+from checks.scan import Verdict
+from reports import plan_text
+from reports.markdown_text import code, prose
+from reports.text import clipped, one_line, web_url
+
+_SIGNS = {Verdict.GO: "✅", Verdict.NO_GO: "⛔", Verdict.UNKNOWN: "❓"}
+_COMMAND_CHARS = 2_000
+
+
+def render(book: PlanBook) -> str:
+    """The text, with a final newline."""
+    lines = [f"# {prose(plan_text.title(book))}", "", prose(plan_text.subtitle(book)), "", plan_text.NEVER_RUN, ""]
+    if book.partial:
+        lines += ["**Interrupted: not every node was asked.**", ""]
+    if book.notices:
+        lines += ["## Notices", "", *(f"- {prose(one_line(notice))}" for notice in book.notices), ""]
+    for plan in book.plans:
+        lines += [*_plan(plan), ""]
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _plan(plan: Plan) -> Iterator[str]:
+    yield f"## {prose(plan_text.heading(plan))}"
+    yield ""
+    yield f"{_SIGNS[plan.verdict]} **{prose(one_line(plan_text.verdict_line(plan)))}**"
+    yield ""
+    if isinstance(plan, Refusal):
+        yield f"What to do instead: {prose(one_line(plan.instead))}"
+        if url := web_url(plan.url):
+            yield f"See <{url}>"
+        yield ""
+    else:
+        yield from _way(plan)
+    yield from _findings("Blockers", plan.blockers)
+    yield from _findings("Warnings", plan.warnings)
+    if isinstance(plan, Runbook):
+        yield from _runbook(plan)
+
+
+def _way(plan: Runbook) -> Iterator[str]:
+    yield "### The way"
+    yield ""
+    yield "| from | to | why |"
+    yield "| --- | --- | --- |"
+    for source, target, why in plan_text.way_lines(plan):
+        yield f"| {code(source)} | {code(target)} | {prose(one_line(why))} |"
+    yield ""
+    if plan.unknown:
+        yield plan_text.UNKNOWN
+        yield ""
+        yield from (f"- [ ] {prose(one_line(sentence))}" for sentence in plan.unknown)
+        yield ""
+
+
+def _findings(title: str, rows: Iterable[Result]) -> Iterator[str]:
+    found = list(rows)
+    if not found:
+        return
+    yield f"### {title} ({len(found)})"
+    yield ""
+    for row in found:
+        status = str(row.status).upper()
+        yield f"- [ ] **{status}** {code(row.check)}, {prose(plan_text.place(row))}: {prose(one_line(row.message))}"
+        if row.remediation.summary:
+            yield f"  - fix: {prose(one_line(row.remediation.summary))}"
+        if row.remediation.command:
+            yield from _block((row.remediation.command,), "", "  ")
+        if url := web_url(row.remediation.url):
+            yield f"  - see <{url}>"
+    yield ""
+
+
+def _runbook(plan: Runbook) -> Iterator[str]:
+    for chapter, part in enumerate(plan.parts, 1):
+        yield from _part(chapter, part)
+    yield "### The way back"
+    yield ""
+    yield from (f"- {prose(sentence)}" for sentence in plan.way_back)
+    yield ""
+    yield "### When something goes wrong"
+    yield ""
+    for trouble in plan.troubles:
+        yield from _trouble(trouble)
+
+
+def _part(chapter: int, part: Part) -> Iterator[str]:
+    yield f"### {chapter}. {prose(part.title)}"
+    yield ""
+    for sentence in part.intro:
+        yield prose(sentence)
+        yield ""
+    if part.asked:
+        yield f"{plan_text.ASKED}"
+        yield ""
+        yield from (f"- {prose(text)}" for text in part.asked)
+        yield ""
+    for place, step in enumerate(part.steps, 1):
+        yield from _step(f"{chapter}.{place}", step)
+    yield ""
+
+
+def _step(number: str, step: Step) -> Iterator[str]:
+    yield f"- [ ] **{number}** {prose(step.title)}"
+    yield from (f"  - {prose(note)}" for note in step.notes)
+    yield from _commands(step.commands)
+    if step.sides:
+        yield f"  - {plan_text.SIDES}"
+        yield from (f"    - [ ] {prose(side.says)} ({prose(side.source)})" for side in step.sides)
+    if step.proof:
+        yield f"  - **Shows:** {prose(step.proof.shows)}"
+        if step.proof.command:
+            yield from _commands((step.proof.command,))
+    if step.no_return:
+        yield f"  - ⚠ **{plan_text.NO_RETURN}**"
+    if step.documented:
+        yield f"  - <sub>{prose(plan_text.documented(step.documented))}</sub>"
+
+
+def _trouble(trouble: Trouble) -> Iterator[str]:
+    yield f"**{prose(trouble.sign)}**"
+    yield ""
+    yield from (f"{number}. {prose(sentence)}" for number, sentence in enumerate(trouble.help, 1))
+    yield ""
+    for where, language, lines in plan_text.grouped(trouble.commands):
+        if told := plan_text.where_line(where, language):
+            yield f"{prose(told)}:"
+        yield from _block(lines, language, "")
+        yield ""
+
+
+def _commands(commands: Iterable[Command]) -> Iterator[str]:
+    for where, language, lines in plan_text.grouped(commands):
+        if language == "url":
+            told = plan_text.where_line(where, language)
+            yield from (f"  - {prose(told)}: {code(line, _COMMAND_CHARS)}" for line in lines)
+            continue
+        if told := plan_text.where_line(where, language):
+            yield f"  - {prose(told)}:"
+        yield from _block(lines, language, "    " if told else "  ")
+
+
+def _block(lines: Iterable[str], language: str, indent: str) -> Iterator[str]:
+    body = [clipped(line, _COMMAND_CHARS).replace("\n", " ") for line in lines]
+    longest = max((len(run) for line in body for run in line.split() if set(run) == {"`"}), default=0)
+    fence = "`" * max(3, longest + 1)
+    kind = {"cmd": "bat", "sh": "sh", "sql": "sql"}.get(language, "")
+    for line in (f"{fence}{kind}", *body, fence):
+        yield f"{indent}{line}"

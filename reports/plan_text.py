@@ -1,0 +1,99 @@
+"""What the plan says in every format: headings, sentences, and the ways to say where something is done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC
+
+from checks.outcome import Result, Status
+from checks.plan.model import Command, Plan, PlanBook, Refusal, Runbook
+from checks.plan.procedures import SOURCES, STEPS
+from checks.scan import Verdict
+from reports.text import count
+
+TITLES = {"secret-server": "Secret Server", "chef-backend": "Chef Backend"}
+LANGUAGES = {"cmd": "in a command prompt", "sql": "in SQL Server Management Studio", "url": "in a browser"}
+ASKED = "The vendor asks for, at this version:"
+NO_RETURN = "Point of no return: from here the way back is a restored backup."
+SIDES = "The vendor's documents contradict each other here. Decide before the window:"
+UNKNOWN = "Not known, and to be filled in by hand before the window:"
+NEVER_RUN = "preflight carries out nothing of this: every command is for a person to read, understand and type."
+
+
+def title(book: PlanBook) -> str:
+    """The document's title."""
+    names = ", ".join(plan.cluster for plan in book.plans)
+    return f"Upgrade plan: {names}"
+
+
+def subtitle(book: PlanBook) -> str:
+    """What the plan rests on, one line."""
+    when = book.asked.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return f"{book.inventory}, what the nodes said on {when}, preflight {book.tool_version}"
+
+
+def heading(plan: Plan) -> str:
+    """A cluster's own heading."""
+    product = TITLES.get(plan.product, plan.product)
+    if isinstance(plan, Refusal):
+        return f"{plan.cluster}: no plan"
+    return f"{plan.cluster}: {product} {plan.path.current} to {plan.path.target}"
+
+
+def verdict_line(plan: Plan) -> str:
+    """Whether the first step may be taken, one sentence."""
+    if isinstance(plan, Refusal):
+        return f"{plan.verdict}: there is no plan to follow. {plan.reason[:1].upper()}{plan.reason[1:]}."
+    fails = sum(row.status is Status.FAIL for row in plan.blockers)
+    unsure = len(plan.blockers) - fails
+    if plan.verdict is Verdict.GO:
+        left = count(len(plan.warnings), "warning")
+        return f"GO: nothing stands in the way of the first step; {left} to read."
+    parts = [count(fails, "blocker")] if fails else []
+    parts += [f"{unsure} that could not be determined"] if unsure else []
+    return f"{plan.verdict}: {' and '.join(parts) or 'nothing was evaluated'}. Clear them first, then plan again."
+
+
+def way_lines(runbook: Runbook) -> list[tuple[str, str, str]]:
+    """Each hop: from, to, and why it is there."""
+    source = str(runbook.path.current)
+    rows = []
+    for hop in runbook.path.hops:
+        why = hop.stone.text if hop.stone else "the target"
+        if hop.strategy:
+            why += f"; {hop.strategy.text}"
+        rows.append((source, hop.version, why))
+        source = hop.version
+    return rows
+
+
+def documented(ids: Iterable[str]) -> str:
+    """Which of the vendor's own steps these are, in words."""
+    steps: dict[str, list[str]] = {}
+    for step in ids:
+        steps.setdefault(step.partition(" ")[0], []).append(STEPS[step])
+    return "; ".join(f"As in {SOURCES[document][0]}: {'; '.join(texts)}" for document, texts in steps.items())
+
+
+def place(row: Result) -> str:
+    """Where a finding is."""
+    return row.node or "the whole cluster"
+
+
+def grouped(commands: Iterable[Command]) -> list[tuple[str, str, tuple[str, ...]]]:
+    """Commands that follow each other in one place and one language: place, language, lines."""
+    rows: list[tuple[str, str, list[str]]] = []
+    for command in commands:
+        if rows and rows[-1][:2] == (command.where, command.language):
+            rows[-1][2].append(command.text)
+        else:
+            rows.append((command.where, command.language, [command.text]))
+    return [(where, language, tuple(lines)) for where, language, lines in rows]
+
+
+def where_line(where: str, language: str) -> str:
+    """Where and in what commands are typed, as in "On web2, in a command prompt"; empty where that goes unsaid."""
+    how = LANGUAGES.get(language, "")
+    parts: Sequence[str] = [part for part in (f"on {where}" if where else "", how) if part]
+    text = ", ".join(parts)
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,105 @@
+"""`preflight plan`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from scanner.cli.options import (
+    REPORTS,
+    ClusterOption,
+    FromOption,
+    InventoryArgument,
+    ParallelOption,
+    QuietOption,
+    TargetOption,
+    TimeoutOption,
+    settle,
+)
+from scanner.errors import UsageError
+
+if TYPE_CHECKING:
+    from checks.plan.model import PlanBook
+
+_KINDS = {".md": "plan_markdown", ".markdown": "plan_markdown", ".html": "plan_html", ".htm": "plan_html"}
+
+OutOption = Annotated[
+    Path | None,
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="Write the plan there instead of printing it: .md or .html.",
+        rich_help_panel=REPORTS,
+    ),
+]
+
+
+def plan(
+    inventory: InventoryArgument,
+    output: OutOption = None,
+    cluster: ClusterOption = None,
+    target: TargetOption = None,
+    sources: FromOption = None,
+    parallel: ParallelOption = None,
+    timeout: TimeoutOption = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Lay out the upgrade of each cluster: the path, and an ordered runbook with its own names. Nothing is carried out.
+
+    The plan begins with what stands in its way. A cluster whose way is unknown or unsupported gets no plan but the
+    reason, and what to do instead. Prints Markdown, or writes Markdown or HTML with -o.
+    """
+    from checks.scan import EXIT_INTERRUPTED
+    from scanner.cli.obtain import obtain
+    from scanner.cli.streams import complain, say
+    from scanner.files import ensure_writable, write_atomically
+    from scanner.plan_book import plan_book
+
+    kind = _kind(output)
+    if output is not None:
+        ensure_writable(output)
+    selection, job = settle(inventory, cluster=cluster, target=target, parallel=parallel, timeout=timeout)
+    book = plan_book(job, obtain(job, selection, quiet=quiet, sources=sources), datetime.now(UTC).date())
+    text = _render(kind, book)
+    if output is None:
+        if problem := say(text):
+            complain(problem)
+    else:
+        write_atomically(output, text)
+        if not quiet:
+            print(f"wrote {output}", file=sys.stderr)
+            print("\n".join(_summary(book)))
+    if book.partial:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(EXIT_INTERRUPTED)
+    raise typer.Exit(book.exit_code)
+
+
+def _kind(output: Path | None) -> str:
+    if output is None:
+        return "plan_markdown"
+    found = _KINDS.get(output.suffix.lower())
+    if found is None:
+        raise UsageError(f"-o {output}: the name has to end in .md or .html, which says what is written")
+    return found
+
+
+def _render(kind: str, book: PlanBook) -> str:
+    from importlib import import_module
+
+    text: str = import_module(f"reports.{kind}").render(book)
+    return text
+
+
+def _summary(book: PlanBook) -> list[str]:
+    from reports import plan_text
+    from reports.text import one_line
+
+    return [f"{plan_text.heading(plan)}\n  {one_line(plan_text.verdict_line(plan))}" for plan in book.plans]

@@ -1,0 +1,24 @@
+"""From what the nodes said to the plans of all clusters."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from checks.plan.build import plan_of
+from checks.plan.model import PlanBook
+from scanner.job import Collected, Job
+from scanner.judge import gathered_clusters, judge
+
+
+def plan_book(job: Job, collected: Collected, today: date) -> PlanBook:
+    """The plans that follow from what was collected, in the inventory's order; waivers hold as of `today`."""
+    scan = judge(job, collected, today)
+    results = scan.results
+    return PlanBook(
+        inventory=scan.inventory,
+        tool_version=scan.tool_version,
+        asked=scan.started,
+        plans=tuple(plan_of(cluster, results, scan.inventory) for cluster in gathered_clusters(job, collected)),
+        notices=scan.notices,
+        partial=scan.partial,
+    )
