@@ -186,7 +186,7 @@ def _rebuild(cluster: ChefCluster, hop: Hop) -> Iterable[Step]:
             ),
             Side("from 2.1.0 even such an index is upgraded by itself", "the same page, table of strategies"),
         )
-        if parse_version(hop.version) > _OLD_INDEX
+        if parse_version(hop.version) >= _DISPUTED_SINCE
         else (),
         no_return=True,
     )
