@@ -68,7 +68,7 @@ def collect(
 
 def _headline(output: Path, collected: Collected, chosen: int, missing: int) -> str:
     state = "evidence" if collected.complete else "partial evidence (interrupted)"
-    return f"wrote {output}: {state}, {chosen - missing} of {chosen} nodes answered everything"
+    return f"wrote {output}: {state}, {chosen - missing} of {chosen} node{'s' * (chosen != 1)} answered everything"
 
 
 def _gaps(job: Job, collected: Collected) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import gzip
 import io
 import logging
 import shlex
@@ -24,6 +25,7 @@ from cryptography.hazmat.primitives import serialization
 
 from scanner.credentials import resolve
 from scanner.errors import NodeError
+from scanner.evidence.file import read_evidence
 from scanner.gather import NodeCall, ask
 from scanner.inventory.load import load_inventory
 from scanner.inventory.select import select
@@ -60,7 +62,8 @@ class Watch:
         places["processes"] = "\n".join(self.started).encode()
         for path in self.folder.rglob("*"):
             if path.is_file() and path not in own:
-                places[str(path)] = path.read_bytes()
+                data = path.read_bytes()
+                places[str(path)] = gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data
         marks = {mark for secret in secrets for mark in spellings(secret)}
         return [place for place, data in places.items() if any(mark in data for mark in marks)]
 
@@ -94,8 +97,10 @@ def watch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watch]:
 
 def scan_all(preflight: Callable[..., Any], inventory: Path, *options: str) -> Any:
     reports = [part for kind in FORMATS for part in (f"--{kind}", inventory.parent / f"report.{kind}")]
-    ended = preflight("scan", inventory, "-v", *reports, "--history", inventory.parent / "history.db", *options)
-    assert (inventory.parent / "history.db").stat().st_size
+    history, evidence = inventory.parent / "history.db", inventory.parent / "evidence.json.gz"
+    ended = preflight("scan", inventory, "-v", *reports, "--history", history, "--evidence", evidence, *options)
+    assert history.stat().st_size
+    assert read_evidence(evidence).evidence.nodes
     assert all((inventory.parent / f"report.{kind}").stat().st_size for kind in FORMATS)
     return ended
 
@@ -302,6 +307,7 @@ def test_a_peer_that_sends_the_password_back(
     inventory.write_text(WINRM.format(port=echo, auth="basic", keys=keys), encoding="utf-8")
     ended = scan_all(preflight, inventory)
     assert "*** is operator:***" in (tmp_path / "report.json").read_text(encoding="utf-8")
+    assert "*** is operator:***" in str(read_evidence(tmp_path / "evidence.json.gz").evidence)
     assert ended.code == 3
     assert watch.betrays({CANARY}, ended.out, ended.err, own=set()) == []
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from scanner.evidence.file import read_evidence
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario
 
@@ -19,12 +20,9 @@ TOP = Path(__file__).parents[2]
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="a console's Ctrl-C cannot be sent to one process there")
 
 
-def interrupted(
-    inventory: Path, folder: Path, *signals: signal.Signals
-) -> tuple[subprocess.Popen[str], str, str, float]:
-    command = [sys.executable, "-m", "scanner", "scan", str(inventory), "--timeout", "60"]
+def interrupted(arguments: list[object], *signals: signal.Signals) -> tuple[subprocess.Popen[str], str, str, float]:
     running = subprocess.Popen(
-        [*command, "--json", str(folder / "r.json"), "--junit", str(folder / "r.xml")],
+        [sys.executable, "-m", "scanner", *map(str, arguments), "--timeout", "60"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -59,7 +57,8 @@ def test_ctrl_c_reports_what_is_finished(
     tmp_path: Path, scenario: str, hanging: str, signals: list[signal.Signals]
 ) -> None:
     with Lab(load_scenario(scenario)) as lab:
-        running, out, err, seconds = interrupted(lab.write(tmp_path), tmp_path, *signals)
+        reports = ["--json", tmp_path / "r.json", "--junit", tmp_path / "r.xml", "--evidence", tmp_path / "e.json"]
+        running, out, err, seconds = interrupted(["scan", lab.write(tmp_path), *reports], *signals)
         left_open = [shell for node in lab.nodes for shell in getattr(node.server, "open_shells", ())]
     assert running.returncode == 130
     assert seconds < 10
@@ -73,3 +72,24 @@ def test_ctrl_c_reports_what_is_finished(
     assert "partial" in (tmp_path / "r.xml").read_text(encoding="utf-8").lower()
     assert "partial" in out.lower() or "interrupted" in out.lower()
     assert left_open == []
+    assert_partial(tmp_path / "e.json", hanging)
+
+
+def test_ctrl_c_keeps_the_evidence_that_there_is(tmp_path: Path) -> None:
+    with Lab("ssh-hang") as lab:
+        evidence = tmp_path / "e.json.gz"
+        running, out, err, seconds = interrupted(["collect", lab.write(tmp_path), "-o", evidence], signal.SIGINT)
+    assert running.returncode == 130
+    assert seconds < 10
+    assert "Traceback" not in out + err
+    assert "partial evidence (interrupted)" in out
+    assert "backend-2: not asked to the end: interrupted" in out
+    assert_partial(evidence, "backend-2")
+
+
+def assert_partial(path: Path, hanging: str) -> None:
+    held = read_evidence(path).evidence
+    assert not held.complete
+    assert hanging in {node for _, node in held.unanswered}
+    assert hanging not in {each.said.node for each in held.nodes}
+    assert len(held.nodes) >= 2

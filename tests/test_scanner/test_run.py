@@ -27,7 +27,7 @@ from scanner.inventory.model import Cluster, Node, SshSettings
 from scanner.job import Job
 from scanner.probes.probe import Answer, Probe, UnreadableError
 from scanner.probes.registry import BUILTIN, select_probes
-from scanner.run import Gate, Progress, scan
+from scanner.run import Gate, Progress, collect, scan
 from scanner.secrets import Secret
 from scanner.transports.protocol import Limits, Usage
 
@@ -237,6 +237,24 @@ def test_a_node_that_sends_our_secret_back_cannot_have_it_reported(monkeypatch: 
     assert said.failure == "it says '*** and aHVudGVyMg and *** and ***'"
     assert said.hint == "*** and aHVudGVyMg and *** and ***"
     assert said.answers["load"] == Answer(said.hint, 0)
+
+
+def test_a_node_cannot_have_the_secret_of_another_one_reported(stub: Any) -> None:
+    """A log that all nodes write to, a proxy before all of them: each may know what the others are reached with."""
+    stub(lambda call: dataclasses.replace(answered(call, "sesame2 opens"), failure="sesame1, sesame2", hint="sesame2"))
+    whole = job("b1", "b2")
+    cluster, info = whole.clusters[0]
+    armed = tuple(
+        dataclasses.replace(each, ssh=SshSettings(user="u", password=Secret(f"sesame{number}")))
+        for number, each in enumerate(cluster.nodes, 1)
+    )
+    told: list[object] = []
+    collected = collect(
+        dataclasses.replace(whole, clusters=((dataclasses.replace(cluster, nodes=armed), info),)), told.append
+    )
+    assert len(collected.said) == 2
+    assert "*** opens" in repr(collected)
+    assert "sesame" not in repr(collected) + repr(told)
 
 
 def test_a_short_secret_does_not_garble_the_answers(monkeypatch: pytest.MonkeyPatch) -> None:

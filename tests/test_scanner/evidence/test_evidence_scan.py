@@ -89,3 +89,91 @@ def test_what_cannot_be_meant_is_refused(kept: Path, preflight: Preflight, optio
     ended = preflight("scan", kept / "inventory.toml", "--from", kept / "e.json", *options)
     assert (ended.code, ended.out) == (2, "")
     assert said in ended.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "Missing argument"),
+        (["inventory.toml"], "Missing option '-o'"),
+        (["gone.toml", "-o", "e.json"], "there is no such file; `preflight init`"),
+        (["inventory.toml", "-o", "-"], "not to standard output"),
+        (["inventory.toml", "-o", "./inventory.toml"], "the evidence cannot go to inventory.toml: that file is read"),
+        (["inventory.toml", "-o", "."], "it is a folder; name a file in it"),
+        (["inventory.toml", "-o", "none/e.json"], "does not exist; create it, or choose another place"),
+        (["inventory.toml", "-o", "e.json", "--node", "b9"], "--node b9: no such node"),
+        (["inventory.toml", "-o", "e.json", "--check", "nothing"], "no check 'nothing'"),
+        (["inventory.toml", "-o", "e.json", "--parallel", "0"], "parallel"),
+        (["inventory.toml", "-o", "e.json", "--from", "e.json"], "No such option: --from"),
+    ],
+)
+def test_a_collect_that_cannot_be_meant_is_refused_before_any_contact(
+    kept: Path, preflight: Preflight, monkeypatch: pytest.MonkeyPatch, arguments: list[str], said: str
+) -> None:
+    monkeypatch.chdir(kept)
+    before = sorted(kept.iterdir())
+    ended = preflight("collect", *arguments)
+    assert (ended.code, ended.out) == (2, "")
+    assert said in ended.err
+    assert sorted(kept.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--evidence", "inventory.toml"], "the evidence cannot go to inventory.toml: that file is read"),
+        (["--evidence", "-"], "not to standard output"),
+        (["--evidence", "r.html", "--html", "r.html"], "the evidence cannot go to r.html: a report goes there already"),
+        (["--evidence", "none/e.json"], "the evidence: cannot write none/e.json: the folder"),
+        (["--from", "e.json", "--json", "e.json"], "the json report cannot go to e.json: that file is read"),
+        (["--html", "inventory.toml"], "the html report cannot go to inventory.toml: that file is read"),
+        (["--from", "inventory.toml"], "evidence inventory.toml: not JSON at line 1"),
+        (["--from", "."], "evidence .: this is a folder; name the evidence file in it"),
+        (["--from", "e.json", "--from", "cut.json"], "evidence cut.json: not JSON at line"),
+    ],
+)
+def test_a_scan_with_evidence_that_cannot_be_meant_is_refused(
+    kept: Path, preflight: Preflight, monkeypatch: pytest.MonkeyPatch, options: list[str], said: str
+) -> None:
+    monkeypatch.chdir(kept)
+    (kept / "cut.json").write_bytes((kept / "e.json").read_bytes()[:-100])
+    before = {path: path.read_bytes() for path in kept.iterdir()}
+    ended = preflight("scan", "inventory.toml", *options)
+    assert (ended.code, ended.out) == (2, "")
+    assert said in ended.err
+    assert {path: path.read_bytes() for path in kept.iterdir()} == before
+
+
+def test_evidence_that_cannot_be_written_costs_no_report(
+    tmp_path: Path, preflight: Preflight, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from scanner.errors import UsageError
+
+    def full(path: Path, *_: object) -> None:
+        raise UsageError(f"cannot write {path}: No space left on device")
+
+    monkeypatch.setattr("scanner.evidence.file.write_evidence", full)
+    with Lab("chef-healthy") as lab:
+        inventory = lab.write(tmp_path)
+        scanned = preflight("scan", inventory, "--json", tmp_path / "r.json", "--evidence", tmp_path / "e.json")
+        collected = preflight("collect", inventory, "-o", tmp_path / "e.json")
+    assert (scanned.code, collected.code) == (2, 2)
+    assert scanned.out.startswith("GO")
+    assert collected.out == ""
+    assert json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))["verdict"] == "GO"
+    for ended in (scanned, collected):
+        assert f"the evidence was not written: cannot write {tmp_path / 'e.json'}: No space left" in ended.err
+
+
+def test_a_narrow_collect_asks_no_more_than_it_needs(tmp_path: Path, preflight: Preflight) -> None:
+    with Lab("chef-healthy") as lab:
+        options = ("--node", "backend-1", "--check", "chef-version-match")
+        ended = preflight("collect", lab.write(tmp_path), "-o", tmp_path / "e.json", *options)
+    assert ended.code == 0
+    assert "1 of 1 node answered everything" in ended.out
+    (node,) = read_evidence(tmp_path / "e.json").evidence.nodes
+    assert node.said.node == "backend-1"
+    assert "chef-cluster-status" not in node.probes
+    judged = preflight("scan", tmp_path / "inventory.toml", "--from", tmp_path / "e.json")
+    assert judged.code == 3
+    assert "collected without probe chef-cluster-status (collect again)" in " ".join(judged.out.split())
