@@ -6,7 +6,7 @@ import contextlib
 import secrets
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from scanner.lab.scenario import ClusterScenario, NodeScenario, Scenario, load_s
 from scanner.lab.ssh_server import SERVER_FAULTS, Login, SshServer, generate_key, public_key
 from scanner.lab.tds_responder import TdsResponder
 from scanner.lab.windows import Machine
+from scanner.lab.windows_sql import PASSWORD_OF_THE_LAB
 from scanner.lab.wsman import ProcessOutput, ProcessRequest, WsmanServer
 from scanner.lab.wsman_misbehaviour import WsmanFault
 from scanner.probes.probe import Probe
@@ -60,6 +61,7 @@ class Lab:
         self._stopping = threading.Event()
         self._password = secrets.token_urlsafe(18)
         self._wrong_password = secrets.token_urlsafe(18)
+        self._sql_password = secrets.token_urlsafe(18)
         self._client_key = generate_key()
 
     def __enter__(self) -> Self:
@@ -117,7 +119,7 @@ class Lab:
     def secrets(self) -> tuple[str, ...]:
         """What no report may show: the password, what stands in for it under a fault, and the private keys' text."""
         keys = [line for line in self._client_key.decode("ascii").splitlines() if not line.startswith("-")]
-        return (self._password, self._wrong_password, *keys)
+        return (self._password, self._wrong_password, self._sql_password, *keys)
 
     @cached_property
     def _probes(self) -> tuple[Probe, ...]:
@@ -160,7 +162,10 @@ class Lab:
 
     def _start_winrm(self, starting: contextlib.ExitStack, node: NodeScenario, running: RunningNode) -> None:
         machine = node.machine or Machine.from_table({})
-        execute = partial(_powershell, machine=machine, probes=self._probes, stopping=self._stopping)
+        expected = {PASSWORD_OF_THE_LAB: self._sql_password}
+        execute = partial(
+            _powershell, machine=machine, probes=self._probes, stopping=self._stopping, sql_password=expected
+        )
         if node.fault == "non-utf8":
             execute = partial(_with_odd_bytes, execute=execute)
         known = set(WsmanFault)
@@ -256,7 +261,12 @@ class Lab:
 
 
 def _powershell(
-    request: ProcessRequest, *, machine: Machine, probes: Sequence[Probe], stopping: threading.Event
+    request: ProcessRequest,
+    *,
+    machine: Machine,
+    probes: Sequence[Probe],
+    stopping: threading.Event,
+    sql_password: Mapping[str, str],
 ) -> ProcessOutput:
     from scanner.lab import powershell_process, windows
 
@@ -265,7 +275,8 @@ def _powershell(
 
     def run_script(script: str) -> ProcessOutput:
         # On the way the script loses the end of its last line, which means nothing to PowerShell.
-        return windows.run_script(f"{script}\n", machine, probes, sleep=sleep)
+        environment = {**request.environment, **sql_password}
+        return windows.run_script(f"{script}\n", machine, probes, sleep=sleep, environment=environment)
 
     constrained = machine.language_mode != "FullLanguage"
     return powershell_process.run(request, run_script, constrained_language=constrained)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from checks.check import PHASES
@@ -77,6 +78,8 @@ def _cluster(name: str, table: Mapping[str, object], place: str) -> ClusterScena
         for node, row in subtables(table, "nodes", place).items()
         if not get(row, "absent", False, f"{place}.nodes.{node}")
     }
+    for row in tables.values():
+        _match_database(row, tables.values())
     backends = {}
     if product == "chef-backend":
         backends = read_backends(
@@ -127,6 +130,15 @@ def _node(cluster: str, product: str, name: str, table: Mapping[str, object], pl
         },
         sql_port=_sql_port(table, place),
     )
+
+
+def _match_database(row: dict[str, Any], nodes: Iterable[Mapping[str, Any]]) -> None:
+    """Let the database of a machine have the version that most web nodes have, unless it says another."""
+    windows = row.get("windows")
+    found = [found for node in nodes if isinstance(found := node.get("windows"), Mapping)]
+    installed = [one[0] if isinstance(one, list) else one for each in found if (one := each.get("app_version"))]
+    if installed and isinstance(windows, Mapping) and "sql" in windows:
+        row["windows"] = {"database_version": Counter(map(str, installed)).most_common(1)[0][0], **windows}
 
 
 def _machine(table: Mapping[str, object], place: str) -> Machine:

@@ -7,6 +7,7 @@ import gzip
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 from scanner.clock import now_s
 from scanner.lab.windows_backups import BACKUP_EMULATIONS
@@ -14,6 +15,7 @@ from scanner.lab.windows_files import FILE_EMULATIONS
 from scanner.lab.windows_host_probes import HOST_EMULATIONS
 from scanner.lab.windows_machine import AccessError, File, Machine
 from scanner.lab.windows_probes import EMULATIONS, Session
+from scanner.lab.windows_sql_probe import sql_database
 from scanner.lab.windows_table import MachineError
 from scanner.lab.wsman_process import ProcessOutput
 from scanner.probes.powershell_batch import Parameters, compose, parameters_of
@@ -25,16 +27,27 @@ _GARBAGE = b"\xff\xfe\x00#< CLIXML\r\n\x1b[31m\x80\x81 <Objs>" + bytes(range(256
 _PROBE_MS = 3
 _TICKS_1970 = 621_355_968_000_000_000
 _CLOCK_STEP_S = 0.0156
-_EMULATIONS = {**EMULATIONS, **FILE_EMULATIONS, **HOST_EMULATIONS, **BACKUP_EMULATIONS}
+_EMULATIONS = {
+    **EMULATIONS,
+    **FILE_EMULATIONS,
+    **HOST_EMULATIONS,
+    **BACKUP_EMULATIONS,
+    "sql-database": sql_database,
+}
 
 
 def run_script(
-    script: str, machine: Machine, probes: Sequence[Probe], *, sleep: Callable[[float], None] = time.sleep
+    script: str,
+    machine: Machine,
+    probes: Sequence[Probe],
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+    environment: Mapping[str, str] = MappingProxyType({}),
 ) -> ProcessOutput:
     """What PowerShell on `machine` makes of `script`, which must be what `compose` makes of some of `probes`.
 
     Anything else, down to one byte, is refused on stderr with exit code 1: this machine runs no foreign script.
-    `machine.slow` is really slept through.
+    `machine.slow` is really slept through. `environment` is what the shell was created with.
     """
     parameters = parameters_of(script)
     if parameters is None or _recomposed(parameters, probes) != script:
@@ -43,7 +56,7 @@ def run_script(
     if machine.language_mode != "FullLanguage":
         return ProcessOutput(f"{mark}:mode:{machine.language_mode}:{mark}\r\n".encode())
     begun = _ticks(machine)
-    answers = _answers(parameters, machine, sleep)
+    answers = _answers(parameters, Session(machine, parameters.options, environment=environment), sleep)
     whole = {
         "powershell": machine.powershell,
         "clr": "2.0.50727.5420" if machine.powershell.startswith("2.") else "4.0.30319.42000",
@@ -86,8 +99,8 @@ def _recomposed(parameters: Parameters, probes: Sequence[Probe]) -> str | None:
         return None
 
 
-def _answers(parameters: Parameters, machine: Machine, sleep: Callable[[float], None]) -> Mapping[str, object]:
-    session = Session(machine, parameters.options)
+def _answers(parameters: Parameters, session: Session, sleep: Callable[[float], None]) -> Mapping[str, object]:
+    machine = session.machine
     answers: dict[str, object] = {}
     clock_ms = 0.0
     for probe_id in parameters.probe_ids:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
+from scanner.lab.windows_sql import SqlService
 from scanner.lab.windows_table import read_table
 
 
@@ -81,6 +82,8 @@ class Machine:
     """HOST:PORT to how a connection from there ends: silent, refused or unresolved; any other host is reached."""
     ahead_s: float = 0.0
     """Seconds by which its clock is ahead of the real one; negative: behind."""
+    sql: tuple[SqlService, ...] = ()
+    """The instances of SQL Server that run. One that only the registry names does not."""
     powershell: str = "5.1.17763.1"
     language_mode: str = "FullLanguage"
     slow: Mapping[str, float] = field(default_factory=dict)
@@ -103,7 +106,17 @@ class Machine:
         `powershell`: its version; default is the one that ships with `windows` ("2.0" on 2008 R2).
         `dotnet`: "4.5.1", "4.8", ..., a release number, or "none". Default "4.8".
         `sql`: array of tables `{name, version, patch_level, edition, id, wow64}`; `version` alone is enough
-            ("11.0.2100.60"); `name` defaults to "MSSQLSERVER", `wow64 = true` is a 32-bit instance.
+            ("11.0.2100.60"); `name` defaults to "MSSQLSERVER", `wow64 = true` is a 32-bit instance, `stopped = true`
+            one that does not run. Of what it is asked: `collation`, `machine` (what the server calls itself, default
+            "SQL1"), `sees_sessions` (false: no VIEW SERVER STATE), `sysadmin`, `hadr`, `refuses` (question to the
+            number of an error: `{server = 18456}`; the questions are those of sql-database.ps1), and `databases`,
+            an array of `{name, version, level, collation, state, recovery, open, mirroring, role, partner, replicas,
+            sessions, backups}`: `version` is what dbo.tbVersion holds, a text or a list, "" for no such table;
+            `open = false` is closed to the login; `mirroring` is the state's number; `replicas` are `{server, group,
+            own, role, state, suspended, synchronous}`; `sessions` names hosts; `backups` are `{kind, hours_ago,
+            copy_only, snapshot, damaged, device, server}`. The first instance has one such database unless it says
+            otherwise, the others have none.
+        `database_version`: what that one's dbo.tbVersion holds; a scenario takes the web nodes' version for it.
         `app_version`: installs Secret Server: "10.9.000005" gives `bin\Thycotic*.dll` of file version 10.9.5.0, the
             registry value WebDir, IIS and `encryption.config`. A list gives each library a version of its own.
         `web_root`: where it lies; default `C:\inetpub\wwwroot\SecretServer`.
@@ -148,6 +161,7 @@ class Machine:
             pools=recorded.pools,
             drives=recorded.drives,
             outbound=recorded.outbound,
+            sql=tuple(recorded.sql),
             powershell=recorded.powershell,
         )
         return replace(machine, **recorded.rest)

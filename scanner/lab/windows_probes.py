@@ -23,6 +23,8 @@ class Session:
     machine: Machine
     options: Mapping[str, object]
     memo: dict[str, Any] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """What the shell was created with, beside what the lab itself put there."""
 
 
 def powershell(session: Session) -> str:
@@ -53,29 +55,30 @@ def dotnet_framework(session: Session) -> Value:
 
 def sql_instances(session: Session) -> Value:
     """sql-instances.ps1."""
-    machine = session.machine
-    rows: dict[str, Value] = {}
+    machine, rows = session.machine, []
+    for instance in installed_sql(machine):
+        row = {"name": instance["name"], "instance_id": instance["id"]}
+        row |= {"version": "", "patch_level": "", "edition": "", "error": ""}
+        rows.append(row)
+        try:
+            for key, value in (("version", "Version"), ("patch_level", "PatchLevel"), ("edition", "Edition")):
+                row[key] = _text(machine.registry_value(instance["key"] + r"\Setup", value))
+        except AccessError as error:
+            row["error"] = _line(error)
+    return {"instances": rows}
+
+
+def installed_sql(machine: Machine) -> list[dict[str, str]]:
+    """sql.ps1: Get-PfSqlInstances."""
+    found: dict[str, dict[str, str]] = {}
     for software in (r"HKLM\SOFTWARE", r"HKLM\SOFTWARE\Wow6432Node"):
         base = software + "\\Microsoft\\Microsoft SQL Server\\"
         names = base + r"Instance Names\SQL"
         for name in machine.registry_value_names(names):
             instance = _text(machine.registry_value(names, name))
-            if name and instance and instance.lower() not in rows:
-                row = {
-                    "name": name,
-                    "instance_id": instance,
-                    "version": "",
-                    "patch_level": "",
-                    "edition": "",
-                    "error": "",
-                }
-                rows[instance.lower()] = row
-                try:
-                    for key, value in (("version", "Version"), ("patch_level", "PatchLevel"), ("edition", "Edition")):
-                        row[key] = _text(machine.registry_value(rf"{base}{instance}\Setup", value))
-                except AccessError as error:
-                    row["error"] = _line(error)
-    return {"instances": list(rows.values())}
+            if name and instance:
+                found.setdefault(instance.lower(), {"name": name, "id": instance, "key": base + instance})
+    return list(found.values())
 
 
 def iis_configuration(session: Session) -> Value:

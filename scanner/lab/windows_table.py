@@ -10,6 +10,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scanner.lab.windows_iis import IIS_KEYS, application_host, redirection
+from scanner.lab.windows_sql import (
+    BACKUP_KEYS,
+    DATABASE_KEYS,
+    DEFAULT_VERSION,
+    REPLICA_KEYS,
+    SERVICE_KEYS,
+    SqlService,
+    questions,
+    service,
+)
 
 WEB_ROOT = r"C:\inetpub\wwwroot\SecretServer"
 _CURRENT_VERSION = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion"
@@ -45,7 +55,17 @@ _SQL_PREFIX = {"9": "MSSQL", "10": "MSSQL10"}
 
 _REST = ("ahead_s", "language_mode", "slow", "errors", "canned", "noise", "frame")
 _OTHERS = (
-    *("windows", "product_type", "powershell", "dotnet", "sql", "app_version", "web_root", "web_dir"),
+    *(
+        "windows",
+        "product_type",
+        "powershell",
+        "dotnet",
+        "sql",
+        "database_version",
+        "app_version",
+        "web_root",
+        "web_dir",
+    ),
     *(
         "pool_states",
         "drives",
@@ -63,8 +83,8 @@ _CONFIG_KEYS = frozenset(("text", "state", "efs", "size", "hidden"))
 _FILE_KEYS = frozenset(
     ("text", "sha256", "version", "attributes", "size", "state", "hidden", "age_hours", "made_hours", "zip")
 )
-_SQL_KEYS = frozenset(("name", "version", "patch_level", "edition", "id", "wow64"))
 _OUTBOUND = ("open", "silent", "refused", "unresolved")
+_SQL_KEYS = frozenset(("name", "version", "patch_level", "edition", "id", "wow64", "stopped")) | SERVICE_KEYS
 _FRAMES = ("", "truncated", "garbage", "empty", "plain")
 
 
@@ -84,6 +104,7 @@ class Recorded:
     pools: dict[str, int] | None = None
     drives: tuple[tuple[str, int, int], ...] = ()
     outbound: dict[str, str] = field(default_factory=dict)
+    sql: list[SqlService] = field(default_factory=list)
     rest: dict[str, Any] = field(default_factory=dict)
 
 
@@ -107,7 +128,9 @@ def read_table(table: Mapping[str, object]) -> Recorded:
     _windows(recorded, table)
     _dotnet(recorded, table.get("dotnet", "4.8"))
     for number, row in enumerate(_array(table, "sql")):
-        _sql_instance(recorded, row, f"sql[{number}]")
+        held = str(table.get("database_version", DEFAULT_VERSION))
+        usual: list[Mapping[str, Any]] = [{"version": held}] if number == 0 else []
+        _sql_instance(recorded, row, usual, f"sql[{number}]")
     if "app_version" in table:
         _application(recorded, table)
     _iis(recorded, table)
@@ -154,7 +177,7 @@ def _dotnet(recorded: Recorded, wanted: object) -> None:
     recorded.registry[key] = {"Install": 1, "Release": release}
 
 
-def _sql_instance(recorded: Recorded, row: object, place: str) -> None:
+def _sql_instance(recorded: Recorded, row: object, usual: list[Mapping[str, Any]], place: str) -> None:
     if not isinstance(row, Mapping) or not isinstance(row.get("version"), str):
         raise MachineError(f'{place}: expected a table with at least `version = "11.0.2100.60"`')
     _known(row, _SQL_KEYS, f"{place}.")
@@ -171,6 +194,15 @@ def _sql_instance(recorded: Recorded, row: object, place: str) -> None:
         "PatchLevel": str(row.get("patch_level", version)),
         "Edition": str(row.get("edition", "Standard Edition")),
     }
+    if row.get("stopped"):
+        return
+    _known(_table(row, "refuses"), frozenset(questions()), f"{place}.refuses.")
+    databases = _tables(row, "databases", DATABASE_KEYS, place) if "databases" in row else usual
+    for number, database in enumerate(databases):
+        here = f"{place}.databases[{number}]"
+        _tables(database, "replicas", REPLICA_KEYS, here)
+        _tables(database, "backups", BACKUP_KEYS, here)
+    recorded.sql.append(service(name, row, databases))
 
 
 def _application(recorded: Recorded, table: Mapping[str, object]) -> None:
@@ -296,6 +328,18 @@ def _table(table: Mapping[str, object], key: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise MachineError(f"{key}: expected a table")
     return value
+
+
+def _tables(table: Mapping[str, Any], key: str, keys: frozenset[str], place: str) -> list[Mapping[str, Any]]:
+    """An array of tables with known keys."""
+    rows = []
+    for number, row in enumerate(_array(table, key)):
+        here = f"{place}.{key}[{number}]"
+        if not isinstance(row, Mapping):
+            raise MachineError(f"{here}: expected a table")
+        _known(row, keys, f"{here}.")
+        rows.append(row)
+    return rows
 
 
 def _array(table: Mapping[str, object], key: str) -> list[object]:

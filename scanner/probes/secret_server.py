@@ -21,6 +21,7 @@ from scanner.probes.secret_server_backups import BACKUP_PROBES
 from scanner.probes.secret_server_files import FILE_PROBES
 from scanner.probes.secret_server_host import HOST_PROBES
 from scanner.probes.secret_server_outbound import OUTBOUND_PROBES
+from scanner.probes.sql_database import SQL_DATABASE
 
 PROBES: tuple[Probe, ...] = (
     Probe(
@@ -70,6 +71,7 @@ PROBES: tuple[Probe, ...] = (
     *FILE_PROBES,
     *HOST_PROBES,
     *OUTBOUND_PROBES,
+    SQL_DATABASE,
     # Last: a file share that does not answer keeps nobody else waiting.
     *BACKUP_PROBES,
     Probe(

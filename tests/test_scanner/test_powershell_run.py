@@ -21,6 +21,7 @@ import tree_sitter_powershell
 from tree_sitter import Language, Parser
 
 from scanner.lab.windows import Machine, run_script
+from scanner.lab.windows_sql import SqlError, questions
 from scanner.probes.powershell_batch import compose, literal, parse, part
 from scanner.probes.probe import Probe
 from scanner.probes.secret_server import PROBES
@@ -84,6 +85,25 @@ MACHINES: dict[str, dict[str, Any]] = {
             },
         },
     },
+    "several databases": {
+        "sql": [
+            {
+                "version": "15.0.2000.5",
+                "databases": [
+                    {"mirroring": 4, "sessions": ["WEB1"]},
+                    {"name": "Vault", "version": "", "replicas": [{"server": "SQL1", "own": True}]},
+                ],
+            },
+            {"name": "B", "version": "10.50.1600.1", "refuses": {"backups": 229}},
+            {"name": "C", "version": "11.0.2100.60", "refuses": {"server": 18456}},
+            {"name": "D", "version": "11.0.2100.60", "stopped": True},
+        ],
+        "registry": {
+            "HKLM\\SOFTWARE\\Microsoft\\Microsoft SQL Server\\MSSQL11.D\\MSSQLServer\\SuperSocketNetLib\\Tcp\\IPAll": {
+                "TcpPort": "14330"
+            }
+        },
+    },
     "no WMI for IIS": {"app_version": "11.7.000049", "pool_states": "missing"},
     "shared IIS": {"app_version": "10.9.000005", "iis": {"shared": "\\\\fs\\iis", "mode": "1", "named": False}},
     "IIS denied": {
@@ -112,6 +132,10 @@ MACHINES: dict[str, dict[str, Any]] = {
         "registry": {"HKLM\\SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion": {"ProductName": 'Win"\\\t\u0000\u2028x'}},
     },
 }
+
+
+def literal_or_null(value: object) -> str:
+    return "$null" if value is None else f"({literal(value)})"
 
 
 def recorded_accessors(machine: Machine) -> str:
@@ -152,6 +176,20 @@ def recorded_accessors(machine: Machine) -> str:
         lines.append(f"$Rec['times'][{literal(name.lower())}] = @{{ {stamps} }}")
     lines.append("$Rec['outbound'] = @{}")
     lines += [f"$Rec['outbound'][{literal(name)}] = {literal(state)}" for name, state in machine.outbound.items()]
+    lines.append("$Rec['sql'] = @{}")
+    for service in machine.sql:
+        endpoint = "." if service.name == "MSSQLSERVER" else f".\\{service.name}"
+        for question, query in questions().items():
+            for database in service.versions if question == "versions" else ("master",):
+                key = f"$Rec['sql'][{literal(f'{endpoint}|{database}|{query}')}]"
+                try:
+                    rows = [
+                        "@{" + "; ".join(f"{name} = {literal_or_null(value)}" for name, value in row.items()) + "}"
+                        for row in service.ask(endpoint, database, question)
+                    ]
+                    lines.append(f"{key} = @({', '.join(rows)})")
+                except SqlError as error:
+                    lines.append(f"{key} = {literal(str(error))}")
     written = part("accessors.ps1")
     return "\n".join([*lines, _RECORDED, written[written.index("function Write-PfOutput") :]])
 
@@ -217,6 +255,20 @@ function Get-PfConnections($Targets, [int]$Milliseconds) {
             $given['detail'] = 'No such host is known'
         }
         $given
+    }
+}
+function Get-PfSqlRows([string]$Server, [string]$Database, [string]$User, [string]$Query) {
+    $key = $Server + '|' + $Database + '|' + $Query
+    if (-not $Rec['sql'].ContainsKey($key)) {
+        throw ('sql 2: ' + $Server + ': A network-related or instance-specific error occurred while establishing a ' +
+            'connection to SQL Server.')
+    }
+    $found = $Rec['sql'][$key]
+    if ($found -is [string]) {
+        throw $found
+    }
+    foreach ($row in $found) {
+        $row
     }
 }
 function Get-PfPoolStates {

@@ -330,6 +330,68 @@ function Get-PfFolderNames([string]$Folder) {
     }
 }
 
+# The rows of one SELECT, asked of an instance on this very host, each a hashtable by column.
+# With a user, its password comes from this process's environment, in Base64 of UTF-8: it stands in no script, and it is
+# handed to no cmdlet and no function, whose arguments PowerShell can be told to log. Throws "sql NUMBER: where: message".
+function Get-PfSqlRows([string]$Server, [string]$Database, [string]$User, [string]$Query) {
+    if (-not [System.Text.RegularExpressions.Regex]::IsMatch($Query, '^SELECT [^;]*$')) {
+        throw 'unreadable: SQL Server: only a single SELECT may be asked'
+    }
+    $connection = $null
+    try {
+        [void][System.Reflection.Assembly]::LoadWithPartialName('System.Data')
+        $settings = New-Object System.Data.SqlClient.SqlConnectionStringBuilder
+        $settings['Data Source'] = $Server
+        $settings['Initial Catalog'] = $Database
+        $settings['Connect Timeout'] = 5
+        $settings['Application Name'] = 'preflight'
+        if ($User -eq '') {
+            $settings['Integrated Security'] = $true
+        } else {
+            $settings['User ID'] = $User
+            $settings['Password'] = [System.Text.Encoding]::UTF8.GetString([System.Convert]::FromBase64String(
+                [System.Environment]::GetEnvironmentVariable('PREFLIGHT_SQL_PASSWORD')))
+        }
+        $connection = New-Object System.Data.SqlClient.SqlConnection
+        $connection.ConnectionString = $settings.ToString()
+        $connection.Open()
+        $command = $connection.CreateCommand()
+        $command.CommandText = $Query
+        $command.CommandTimeout = 5
+        $reader = $command.ExecuteReader()
+        $count = 0
+        while ($reader.Read()) {
+            $count = $count + 1
+            if ($count -gt 5000) {
+                throw 'more than 5000 rows'
+            }
+            $row = @{}
+            for ($column = 0; $column -lt $reader.FieldCount; $column = $column + 1) {
+                $row[$reader.GetName($column)] = $null
+                if (-not $reader.IsDBNull($column)) {
+                    $row[$reader.GetName($column)] = $reader.GetValue($column)
+                }
+            }
+            $row
+        }
+    } catch {
+        # SQL Server's own error stands between PowerShell's wrapping of it and what Windows said below it.
+        $cause = $_.Exception
+        while ($null -ne $cause.InnerException -and $cause.GetType().Name -ne 'SqlException') {
+            $cause = $cause.InnerException
+        }
+        $number = 0
+        if ($cause.GetType().Name -eq 'SqlException') {
+            $number = $cause.Number
+        }
+        throw ('sql ' + $number + ': ' + $Server + ': ' + $cause.Message)
+    } finally {
+        if ($null -ne $connection) {
+            $connection.Close()
+        }
+    }
+}
+
 function Expand-PfEnvironment([string]$Text) {
     return [System.Environment]::ExpandEnvironmentVariables($Text)
 }
