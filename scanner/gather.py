@@ -237,11 +237,7 @@ def read_facts(said: NodeAnswers, probes: Sequence[Probe]) -> dict[type, object]
         for kind, reader in probe.readers:
             if isinstance(facts.get(kind, Unknown("")), Unknown):
                 facts[kind] = _read(probe, reader, answer)
-    facts[ClockSample] = said.clock or (
-        Unknown("not answered (see connectivity)", unanswered=True)
-        if said.failure
-        else Unknown("the node did not say what time it is")
-    )
+    facts[ClockSample] = said.clock or _no_clock(said)
     asked = [probe for probe in probes if probe.id in said.answers]
     unanswered = tuple(probe.id for probe in asked if isinstance(said.answers[probe.id], Unknown))
     facts[Contact] = Contact(
@@ -254,6 +250,14 @@ def read_facts(said: NodeAnswers, probes: Sequence[Probe]) -> dict[type, object]
         said.hint,
     )
     return facts
+
+
+def _no_clock(said: NodeAnswers) -> Unknown:
+    if said.transport == "tds":
+        return Unknown("the host itself is not asked, only its SQL Server port")
+    if said.failure:
+        return Unknown("not answered (see connectivity)", unanswered=True)
+    return Unknown("the node did not say what time it is")
 
 
 def _read(probe: Probe, reader: Callable[[Answer], object], answer: Answer | Unknown) -> object:

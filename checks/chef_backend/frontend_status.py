@@ -3,7 +3,7 @@
 ## What it checks
 `chef-server-ctl status` on each frontend has no `down:` line, and `GET /_status`, asked on the frontend itself, answers
 `pong` for the server and for each service behind it. A line or an answer that is not understood is an error that shows
-it.
+it. Whom it takes for the backends is the affair of `chef-frontend-members`.
 
 ## Why it matters
 A frontend that is broken before the window looks like one that the upgrade broke, and the frontends are the only place

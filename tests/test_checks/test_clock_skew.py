@@ -115,6 +115,16 @@ def test_a_node_that_did_not_say_the_time_is_named(chefs: Chefs) -> None:
     assert outcome.message == "backend-2: the node did not say what time it is"
 
 
+def test_an_answer_that_was_cut_before_the_time_leaves_a_gap(
+    cluster: Callable[..., ClusterInfo], node: Callable[..., NodeView]
+) -> None:
+    info = cluster("2.3.16", product="chef-backend")
+    cut = node(info, (ClockSample, "did not say"), name="b3", roles=("backend",), absence="no answer to chef-package")
+    whole = [node(info, sample(), name=f"b{at}", roles=("backend",)) for at in (1, 2)]
+    outcome = judged(ClusterView(info, (*whole, cut)))
+    assert (outcome.status, outcome.message) == (Status.ERROR, "cannot tell without 1 node: b3: did not say")
+
+
 def test_a_clock_that_was_set_meanwhile_is_not_judged(chefs: Chefs) -> None:
     jumped = ClockSample(NOON, NOON, NOON + 900, NOON + 7)
     outcome = judged(chefs([sample()], [jumped], [sample()]))
@@ -148,7 +158,7 @@ def test_beyond_what_kerberos_tolerates_warns_and_says_that_it_is_inferred(
 def test_a_database_host_known_by_its_port_is_left_out(
     cluster: Callable[..., ClusterInfo], node: Callable[..., NodeView]
 ) -> None:
-    port = [Contact("sql", "tds", None, 1, 1), (ClockSample, "the node did not say what time it is")]
+    port = [Contact("sql", "tds", None, 1, 1), (ClockSample, "only its port is asked")]
     assert vault(cluster, node, sample(), sample(), port).status is Status.PASS
     assert vault(cluster, node, sample(), port).status is Status.SKIP
 
