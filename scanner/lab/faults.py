@@ -34,5 +34,8 @@ WINRM: dict[str, str] = {
     "non-utf8": "bytes that are no UTF-8 before the answer",
 }
 
+OF_LINUX = ("sudo-denied", "sudo-missing", "command-missing")
+"""Those of SSH that no Windows node can have."""
+
 BY_TRANSPORT: dict[str, dict[str, str]] = {"ssh": SSH, "winrm": WINRM, "tds": {}}
 """Fault to what it means, by transport."""

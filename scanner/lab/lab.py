@@ -16,12 +16,15 @@ from scanner.lab import sh_answers, toml_text
 from scanner.lab.certificates import CertificateAuthority, CertificatePair, TlsFiles
 from scanner.lab.listener import LOOPBACK
 from scanner.lab.scenario import ClusterScenario, NodeScenario, Scenario, load_scenario
-from scanner.lab.ssh_server import SERVER_FAULTS, Login, SshServer, generate_key, public_key
+from scanner.lab.sh_node import ShNode
+from scanner.lab.ssh_server import SERVER_FAULTS, Login, Shell, SshServer, generate_key, public_key
 from scanner.lab.tds_responder import TdsResponder
 from scanner.lab.windows import Machine
+from scanner.lab.windows_shell import ODD_BYTES, WindowsShell
 from scanner.lab.windows_sql import PASSWORD_OF_THE_LAB
 from scanner.lab.wsman import ProcessOutput, ProcessRequest, WsmanServer
 from scanner.lab.wsman_misbehaviour import WsmanFault
+from scanner.lab.wsman_process import Execute
 from scanner.probes.probe import Probe
 
 MACHINE = "LAB"
@@ -160,12 +163,14 @@ class Lab:
         running.inventory |= node.inventory
         return running
 
-    def _start_winrm(self, starting: contextlib.ExitStack, node: NodeScenario, running: RunningNode) -> None:
-        machine = node.machine or Machine.from_table({})
+    def _powershell_of(self, machine: Machine) -> Execute:
         expected = {PASSWORD_OF_THE_LAB: self._sql_password}
-        execute = partial(
+        return partial(
             _powershell, machine=machine, probes=self._probes, stopping=self._stopping, sql_password=expected
         )
+
+    def _start_winrm(self, starting: contextlib.ExitStack, node: NodeScenario, running: RunningNode) -> None:
+        execute = self._powershell_of(node.machine or Machine.from_table({}))
         if node.fault == "non-utf8":
             execute = partial(_with_odd_bytes, execute=execute)
         known = set(WsmanFault)
@@ -194,14 +199,13 @@ class Lab:
             password=self._password if node.login == "password" or node.fault == "wrong-password" else "",
             keys=() if node.fault == "wrong-key" or node.login == "password" else (public_key(self._client_key),),
         )
-        server = SshServer(
-            login,
-            partial(sh_answers.answer, node, cluster),
-            probes=self._probes,
-            fault=node.fault if node.fault in SERVER_FAULTS else "",
-            slow=node.slow,
-            clock=node.linux.date,
-        )
+        shell: Shell
+        if node.machine:
+            shell = WindowsShell(self._powershell_of(node.machine), node.default_shell)
+        else:
+            known = {probe.id: probe for probe in self._probes if probe.language == "sh"}
+            shell = ShNode(known, partial(sh_answers.answer, node, cluster), node.slow, clock=node.linux.date)
+        server = SshServer(login, shell, fault=node.fault if node.fault in SERVER_FAULTS else "")
         running.server = starting.enter_context(server)
         running.inventory["port"] = server.port
 
@@ -284,4 +288,4 @@ def _powershell(
 
 def _with_odd_bytes(request: ProcessRequest, *, execute: Callable[[ProcessRequest], ProcessOutput]) -> ProcessOutput:
     done = execute(request)
-    return ProcessOutput(b"caf\xe9 \xff\xfe\r\n" + done.stdout, done.stderr, done.exit_code)
+    return ProcessOutput(ODD_BYTES + done.stdout, done.stderr, done.exit_code)

@@ -54,13 +54,27 @@ def run(
     return run_script(script)
 
 
+def refusal(command_line: str) -> ProcessOutput | None:
+    """What is said, before anything is read, of a command line that starts no script; None of one that does."""
+    try:
+        _bootstrap(command_line)
+    except _RefusedError as refused:
+        return refused.output
+    return None
+
+
+def is_powershell(program: str) -> bool:
+    """Whether a command line that begins with `program` starts Windows PowerShell."""
+    return program.strip('"').rpartition("\\")[2].lower() in ("powershell", "powershell.exe")
+
+
 def _bootstrap(command_line: str) -> str:
     """The text after -EncodedCommand, decoded."""
     if len(command_line) > CMD_LINE_CHARS:
         _refuse("The command line is too long.\r\n")
     program = _PROGRAM.fullmatch(command_line.strip())
     name = program["name"].strip('"') if program else ""
-    if program is None or name.rpartition("\\")[2].lower() not in ("powershell", "powershell.exe"):
+    if program is None or not is_powershell(name):
         _refuse(
             f"'{name}' is not recognized as an internal or external command,\r\noperable program or batch file.\r\n"
         )

@@ -35,10 +35,12 @@ class NodeScenario:
     scheme: str = "https"
     auth: str = "ntlm"
     login: str = "key"
+    default_shell: str = "cmd"
+    """DefaultShell of its OpenSSH, where it is a Windows node over SSH: cmd or powershell."""
     machine: Machine | None = None
-    """What a WinRM node is."""
+    """What a Windows node is, over WinRM or SSH."""
     linux: LinuxNode = field(default_factory=LinuxNode)
-    """What an SSH node is, beside a backend's view of its cluster."""
+    """What a Linux node is, beside a backend's view of its cluster."""
     answers: Mapping[str, CommandOutput] = field(default_factory=dict)
     slow: Mapping[str, float] = field(default_factory=dict)
     sql_port: SqlPort | None = None

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from checks.check import PHASES
+from scanner.inventory.products import BUILTIN
 from scanner.lab import faults
 from scanner.lab.chef import CommandOutput, read_backends
 from scanner.lab.linux import read_linux
@@ -23,16 +24,17 @@ from scanner.lab.tables import ScenarioError, choice, dotted, get, known_keys, s
 from scanner.lab.tds_responder import FAULTS as TDS_FAULTS
 from scanner.lab.tds_responder import parse_sql_version
 from scanner.lab.windows import Machine, MachineError
+from scanner.lab.windows_shell import DEFAULT_SHELLS
 
 _ACCEPTED = ("waivers", "attestations")
 _TOP_KEYS = ("title", "about", "extends", "clusters", "run", *_ACCEPTED, "expect")
 _CLUSTER_KEYS = ("product", "inventory", "defaults", "nodes", "absent")
 _NODE_KEYS = (
     *("roles", "inventory", "windows", "chef", "linux", "answers", "slow"),
-    *("fault", "scheme", "auth", "login", "tds", "absent"),
+    *("fault", "scheme", "auth", "login", "default_shell", "tds", "absent"),
 )
 _RESULT_KEYS = ("check", "cluster", "node", "status", "message")
-_PRODUCTS = {"secret-server": "winrm", "chef-backend": "ssh"}
+_PRODUCTS = {product.name: product for product in BUILTIN}
 _STATUSES = ("fail", "error", "warn", "waived", "skip")
 
 
@@ -98,11 +100,12 @@ def _cluster(name: str, table: Mapping[str, object], place: str) -> ClusterScena
 def _node(cluster: str, product: str, name: str, table: Mapping[str, object], place: str) -> NodeScenario:
     known_keys(table, _NODE_KEYS, place)
     inventory = subtable(table, "inventory", place)
-    transport = str(inventory.get("transport", _PRODUCTS[product]))
+    transport = str(inventory.get("transport", _PRODUCTS[product].transports[0]))
     choice(transport, ("winrm", "ssh", "tds"), f"{place}.inventory.transport")
+    windows = transport != "tds" and _PRODUCTS[product].platform == "windows"
     foreign = {
-        "winrm": ("chef", "linux", "answers", "slow", "login"),
-        "ssh": ("windows", "scheme", "auth"),
+        "winrm": ("chef", "linux", "answers", "slow", "login", "default_shell"),
+        "ssh": ("scheme", "auth", *(("chef", "linux", "answers", "slow") if windows else ("windows", "default_shell"))),
         "tds": ("fault",),
     }
     for key in foreign[transport]:
@@ -110,7 +113,8 @@ def _node(cluster: str, product: str, name: str, table: Mapping[str, object], pl
             raise ScenarioError(f"{place}.{key}", f"says nothing about a node that is reached over {transport}")
     fault = get(table, "fault", "", place)
     if fault:
-        choice(fault, faults.BY_TRANSPORT[transport], f"{place}.fault")
+        known = [name for name in faults.BY_TRANSPORT[transport] if not windows or name not in faults.OF_LINUX]
+        choice(fault, known, f"{place}.fault")
     return NodeScenario(
         cluster=cluster,
         name=name,
@@ -121,7 +125,8 @@ def _node(cluster: str, product: str, name: str, table: Mapping[str, object], pl
         scheme=choice(get(table, "scheme", "https", place), ("https", "http"), f"{place}.scheme"),
         auth=choice(get(table, "auth", "ntlm", place), ("ntlm", "basic", "certificate"), f"{place}.auth"),
         login=choice(get(table, "login", "key", place), ("key", "password"), f"{place}.login"),
-        machine=_machine(table, place) if transport == "winrm" else None,
+        default_shell=choice(get(table, "default_shell", "cmd", place), DEFAULT_SHELLS, f"{place}.default_shell"),
+        machine=_machine(table, place) if windows else None,
         linux=read_linux(subtable(table, "linux", place), f"{place}.linux"),
         answers=_answers(table, place),
         slow={

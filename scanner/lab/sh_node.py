@@ -14,6 +14,7 @@ from scanner.probes.sh_batch import compose
 REFUSAL = b"sh: 1: this is a simulated node, which runs the scanner's own batch and nothing else: not found\n"
 REFUSED = 127
 
+_EXEC = re.compile(r"(?:exec )?(?:/bin/)?sh(?: -s)?(?: -)?")
 _HEAD = re.compile(
     r"\{\nSUDO=(?P<sudo>''|'sudo -n')\npf_nonce=(?P<nonce>\S+) pf_bytes=(?P<bytes>\d+) pf_budget=(?P<budget>\d+)\n"
 )
@@ -81,7 +82,8 @@ def _options(text: str, probe: Probe) -> dict[str, str]:
 class ShNode:
     """Answers the batch as the real script would where the commands print what `answers` says.
 
-    `clock` is what `date` prints there: seconds since 1970, with a fraction or without.
+    `slow` holds the seconds that a probe takes, or the shell before the first (`start`); `clock` is what `date` prints
+    there: seconds since 1970, with a fraction or without. See `ssh_server.Shell`.
     """
 
     def __init__(
@@ -97,9 +99,22 @@ class ShNode:
         self._slow = slow
         self._clock = clock
 
-    def run(self, script: bytes, *, wait: Callable[[float], object], non_utf8: bool = False) -> Iterator[bytes | int]:
+    def refuses(self, command: str) -> CommandOutput | None:
+        """What is said of any command but a shell that reads its script from standard input."""
+        if _EXEC.fullmatch(command):
+            return None
+        return CommandOutput(f"sh: 1: {command.partition(' ')[0]}: not found\n", REFUSED)
+
+    def run(
+        self,
+        command: str,  # noqa: ARG002  a shell is a shell, however it was named
+        stdin: bytes,
+        *,
+        wait: Callable[[float], object],
+        non_utf8: bool = False,
+    ) -> Iterator[bytes | int]:
         """The output in the pieces in which it would come, then the exit code. `wait` spends seconds."""
-        batch = recognise(script.decode("utf-8", errors="surrogateescape"), self._known)
+        batch = recognise(stdin.decode("utf-8", errors="surrogateescape"), self._known)
         if batch is None:
             yield REFUSAL
             yield REFUSED

@@ -1,28 +1,24 @@
-"""An SSH server that plays one Linux node: real handshake, real login, and the answers of a scenario.
+"""An SSH server that plays one node: real handshake, real login, and the answers of a scenario.
 
-It runs nothing that it is sent. It takes only the batch that `scanner.probes.sh_batch` composes, compared byte for
-byte.
+It runs nothing that it is sent: behind it is a simulated shell, which takes only the batches that scans compose,
+compared byte for byte.
 """
 
 from __future__ import annotations
 
 import io
 import logging
-import re
 import socket
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from scanner.clock import now_s
-from scanner.lab import sh_node
 from scanner.lab.chef import CommandOutput
 from scanner.lab.listener import Listener
-from scanner.probes.probe import Probe
 
 if TYPE_CHECKING:
     import paramiko
@@ -37,7 +33,6 @@ _LOG = "scanner.lab.ssh"
 _STEP_S = 10.0
 _PIECE = 256 * 1024
 _MAX_SCRIPT_BYTES = 4 * 1024 * 1024
-_EXEC = re.compile(r"(?:exec )?(?:/bin/)?sh(?: -s)?(?: -)?")
 
 # What paramiko says about clients that hang up is part of many scenarios, and of no interest on stderr.
 logging.getLogger(_LOG).addHandler(logging.NullHandler())
@@ -85,31 +80,31 @@ class Seen:
     scripts: list[str] = field(default_factory=list)
 
 
+class Shell(Protocol):
+    """What the account's commands are given to."""
+
+    def refuses(self, command: str) -> CommandOutput | None:
+        """What is said, without a look at standard input, of a command that cannot be run; None of one that can."""
+        ...
+
+    def run(
+        self, command: str, stdin: bytes, *, wait: Callable[[float], object], non_utf8: bool = False
+    ) -> Iterator[bytes | int]:
+        """The output in the pieces in which it would come, then the exit code. `wait` spends seconds."""
+        ...
+
+
 class SshServer:
     """Listens on a free loopback port (`port`) with a host key of its own (`host_key`).
 
-    `answers` gives each probe's output by its id and whether it ran under sudo; `probes` are those it may be sent.
-    `slow` holds the seconds that a probe takes, or the shell before the first (`start`); `clock` gives what `date`
-    prints. Raises ValueError for an unknown fault.
+    `shell` is what its commands are given to. Raises ValueError for an unknown fault.
     """
 
-    def __init__(
-        self,
-        login: Login,
-        answers: Callable[[str, bool], CommandOutput],
-        *,
-        probes: Iterable[Probe],
-        fault: str = "",
-        slow: Mapping[str, float] | None = None,
-        clock: Callable[[], str] = lambda: f"{now_s():.9f}",
-        babble_bytes: int = 50_000_000,
-    ) -> None:
+    def __init__(self, login: Login, shell: Shell, *, fault: str = "", babble_bytes: int = 50_000_000) -> None:
         if fault and fault not in SERVER_FAULTS:
             raise ValueError(f"no SSH server fault {fault!r}; there are: {', '.join(SERVER_FAULTS)}")
         self._login = login
-        self._node = sh_node.ShNode(
-            {probe.id: probe for probe in probes if probe.language == "sh"}, answers, slow or {}, clock=clock
-        )
+        self._shell = shell
         self._fault = fault
         self._babble_bytes = babble_bytes
         self._private = generate_key()
@@ -168,8 +163,9 @@ class SshServer:
         if self._fault == "no-shell":
             self._finish(transport, channel, b"This account is currently not available.\n", 1)
             return
-        if not _EXEC.fullmatch(command):
-            self._finish(transport, channel, f"sh: 1: {command.split()[0]}: not found\n".encode(), 127)
+        refused = self._shell.refuses(command)
+        if refused:
+            self._finish(transport, channel, refused.output.encode(), refused.exit_code)
             return
         script = _read_all(channel)
         self.seen.scripts.append(script.decode("utf-8", errors="backslashreplace"))
@@ -182,7 +178,8 @@ class SshServer:
             return
         output = b""
         code = 0
-        for part in self._node.run(script, wait=self._listener.stopping.wait, non_utf8=self._fault == "non-utf8"):
+        odd = self._fault == "non-utf8"
+        for part in self._shell.run(command, script, wait=self._listener.stopping.wait, non_utf8=odd):
             if isinstance(part, int):
                 code = part
             elif self._fault in ("cut", "garbage", "empty", "truncated"):

@@ -16,7 +16,10 @@ from scanner.transports.powershell_output import settle_merged
 
 _NO_PROGRAM = (126, 127)
 """What POSIX shells end with where they cannot start a program."""
+_WINDOWS_SAYS = "is not recognized as "
+"""Of a program that is not there; other languages than English have other words."""
 _HINT_SH = "log in there and run `sh -s` by hand; look at the account's login shell and at ForceCommand"
+_HINT_WINDOWS = "is it a Windows machine? Nodes of this product are not; check `host` and `port`"
 _HINT_POWERSHELL = "log in there and run `powershell.exe` by hand; look at OpenSSH's DefaultShell and at ForceCommand"
 
 
@@ -53,7 +56,11 @@ def _judge_sh(place: str, output: bytes, status: int) -> NodeError | None:
     if status == 0:
         return None
     lines = [line for line in output[-4096:].decode("utf-8", "backslashreplace").splitlines() if line.strip()]
-    said = f": {lines[-1][:200]}" if lines else ""
-    if status in _NO_PROGRAM:
-        return RefusedError(f"{place} cannot run `sh` (exit {status}){said}", hint=_HINT_SH, partial=output)
+    windows = next((line for line in lines if _WINDOWS_SAYS in line), "")
+    said = f": {(windows or lines[-1])[:200]}" if lines else ""
+    if status in _NO_PROGRAM or windows:
+        hint = (
+            "is it a Windows machine? Nodes of this product are not; check `host` and `port`" if windows else _HINT_SH
+        )
+        return RefusedError(f"{place} cannot run `sh` (exit {status}){said}", hint=hint, partial=output)
     return RefusedError(f"{place}: the shell ended with exit {status}{said}", hint=_HINT_SH, partial=output)

@@ -50,21 +50,25 @@ def batch(*, sudo: bool = False, budget_s: float = 20, probe_bytes: int = 4096) 
 
 def told(node: ShNode, script: str | bytes, *, wait: Callable[[float], object] = lambda _: None) -> tuple[bytes, int]:
     data = script if isinstance(script, bytes) else script.encode()
-    parts = list(node.run(data, wait=wait))
+    parts = list(node.run("sh -s", data, wait=wait))
     assert isinstance(parts[-1], int)
     return b"".join(part for part in parts if isinstance(part, bytes)), parts[-1]
 
 
+def shell(clock: Callable[[], str] = lambda: f"{now_s():.9f}") -> ShNode:
+    return ShNode({probe.id: probe for probe in PROBES}, answers, {}, clock=clock)
+
+
 @pytest.fixture
 def node() -> ShNode:
-    return ShNode({probe.id: probe for probe in PROBES}, answers, {}, clock=lambda: "1900000000.25")
+    return shell(lambda: "1900000000.25")
 
 
 @contextmanager
 def running(fault: str = "", login: Login | None = None, babble_bytes: int = 20_000_000) -> Iterator[SshServer]:
     before = set(threading.enumerate())
     login = login or Login("ops", "good password", (public_key(KEY),))
-    with SshServer(login, answers, probes=PROBES, fault=fault, babble_bytes=babble_bytes) as server:
+    with SshServer(login, shell(), fault=fault, babble_bytes=babble_bytes) as server:
         yield server
     left = [thread for thread in threading.enumerate() if thread not in before and thread.is_alive()]
     # The scanner's own threads may take a moment; the server's names tell them apart.
@@ -271,4 +275,4 @@ def test_no_fault_outlives_its_server(fault: str, talk: Callable[..., bytes]) ->
 
 def test_an_unknown_fault_is_refused() -> None:
     with pytest.raises(ValueError, match="there are: refuse"):
-        SshServer(Login("ops"), answers, probes=PROBES, fault="explode")
+        SshServer(Login("ops"), shell(), fault="explode")

@@ -1,0 +1,84 @@
+"""PowerShell behind a real OpenSSH server: a stand-in on the PATH, which is the lab's Windows, gets what is sent."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from checks.facts import Contact, Unknown
+from scanner.gather import NodeCall, ask, read_facts
+from scanner.inventory.model import Node, SshSettings
+from scanner.prepare import known_checks
+from scanner.transports.protocol import Limits
+from tests import windows_stand_in
+from tests.live.openssh import OpenSshServer
+from tests.windows_stand_in import WindowsStandIn
+
+pytestmark = pytest.mark.live
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "home").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+
+
+def contact(server: OpenSshServer, timeout_s: float = 30) -> Contact:
+    """Ask the server's machine everything that a Windows node is asked."""
+    ssh = SshSettings(
+        user=server.user, port=server.port, key_file=str(server.key_file), known_hosts=str(server.known_hosts)
+    )
+    node = Node("vault", "web1", server.host, "secret-server", ("web",), "ssh", ssh=ssh, platform="windows")
+    probes = tuple(probe for probe in known_checks()[1] if probe.language == "powershell")
+    said = ask(NodeCall(node, probes, Limits(timeout_s=timeout_s)))
+    assert (said.usage.connections, said.usage.commands, said.usage.requests) == (1, 1, 0)
+    found = read_facts(said, probes)[Contact]
+    assert isinstance(found, Contact)
+    if found.failure is None:
+        assert not any(isinstance(answer, Unknown) for answer in said.answers.values())
+    return found
+
+
+def windows(server: OpenSshServer, **machine: object) -> WindowsStandIn:
+    return windows_stand_in.install(server.folder / "bin", **machine)
+
+
+def test_everything_is_answered_on_one_connection_with_one_command(sshd: OpenSshServer) -> None:
+    stand_in = windows(sshd, windows="2019", app_version="11.6.000003")
+    found = contact(sshd)
+    assert found.failure is None
+    assert found.answered == found.asked > 5
+    (seen,) = stand_in.seen
+    assert re.fullmatch(
+        "powershell.exe -NoProfile -NonInteractive -ExecutionPolicy Bypass -EncodedCommand [A-Za-z0-9+/=]+",
+        seen["line"],
+    )
+    assert seen["stdin"].isascii()
+    assert "Invoke-PfProbe" in seen["stdin"]
+    assert sshd.log.count("Connection from") == 1
+
+
+def test_restricted_powershell_is_told(sshd: OpenSshServer) -> None:
+    windows(sshd, language_mode="ConstrainedLanguage")
+    assert "Constrained Language Mode" in str(contact(sshd).failure)
+
+
+def test_a_machine_without_powershell_is_told(sshd: OpenSshServer) -> None:
+    found = contact(sshd)
+    assert re.search(r"powershell.exe cannot be run there \(exit 127\)", str(found.failure))
+    assert "is it a Windows machine?" in found.hint
+
+
+def test_complaints_on_standard_error_keep_no_answer_from_us(sshd: OpenSshServer) -> None:
+    stand_in = windows(sshd, windows="2019", app_version="11.6.000003")
+    real = stand_in.program.rename(stand_in.folder / "real.exe")
+    sshd.install("powershell.exe", f"echo '#< CLIXML <Objs/>' >&2\nexec {real} \"$@\"")
+    assert contact(sshd).failure is None
+
+
+def test_a_powershell_that_hangs_costs_its_own_time(sshd: OpenSshServer) -> None:
+    sshd.install("powershell.exe", "exec sleep 30")
+    assert "did not finish within 1 s" in str(contact(sshd, timeout_s=1).failure)
