@@ -10,7 +10,7 @@ from datetime import date
 from scanner.inventory.key import Key, by_name
 from scanner.inventory.keys import ATTESTATION, BACKUP, CLUSTER, DRIFT_RULE, NODE, OPTIONS, REPORTS, RULE, RUN, WAIVER
 from scanner.inventory.products import CHEF_BACKEND, SECRET_SERVER, Product
-from scanner.inventory.transport_keys import SSH, WINRM
+from scanner.inventory.transport_keys import LOCAL, SSH, WINRM
 
 _WIDTH = 100
 
@@ -36,7 +36,7 @@ _HEAD = """\
 """
 
 _DEFAULTS = """\
-How the nodes are reached. Every key of [defaults.winrm] and [defaults.ssh] may also stand in a cluster or in a
+How the nodes are reached. Every key of these tables may also stand in a cluster or in a
 node, for that one alone: the node's own value comes first, then its cluster's, then the default here.
 """
 
@@ -72,6 +72,7 @@ def template() -> str:
             _comment(_DEFAULTS),
             _table("defaults.winrm", "Windows machines, over WinRM.", WINRM, winrm),
             _table("defaults.ssh", "Machines over SSH: Linux, and Windows with OpenSSH for Windows.", SSH, ssh),
+            _table("defaults.local", "The machine that preflight itself runs on, where it is a node.", LOCAL, {}),
             _secret_server(),
             _chef_backend(),
             _table("run", "Defaults of the command line's options.", RUN, {}),
