@@ -19,6 +19,7 @@ from scanner.cli.options import (
     QuietOption,
     TargetOption,
     TimeoutOption,
+    refuse_idle_options,
     settle,
 )
 from scanner.errors import UsageError
@@ -61,6 +62,7 @@ def plan(
     from scanner.files import ensure_writable, write_atomically
     from scanner.plan_book import plan_book
 
+    refuse_idle_options(sources, parallel=parallel, timeout=timeout)
     kind = _kind(output)
     if output is not None:
         ensure_writable(output)

@@ -40,7 +40,8 @@ def saved_answers(job: Job, files: Sequence[EvidenceFile], now: datetime, *, nar
     `narrowed` says that `job` is about a part of the inventory. `files` is not empty.
     """
     distinct = _distinct(files)
-    winners, overlaps = _latest(distinct)
+    held = _held(distinct)
+    winners = {key: kept[0] for key, kept in held.items()}
     said = {
         (call.node.cluster, call.node.name): _answers(call, winners.get((call.node.cluster, call.node.name)), distinct)
         for call in job.calls()
@@ -53,7 +54,7 @@ def saved_answers(job: Job, files: Sequence[EvidenceFile], now: datetime, *, nar
         notices=(
             *(notice for file in distinct for notice in _origin(file, job, now)),
             *_repeated(files),
-            *(line for key, line in overlaps.items() if key in used),
+            *_overlaps({key: kept for key, kept in held.items() if key in used}),
             *_strangers(job, distinct, narrowed=narrowed),
             *_differences(job, used),
             *_other_questions(job, used, distinct),
@@ -69,21 +70,25 @@ def _distinct(files: Sequence[EvidenceFile]) -> list[EvidenceFile]:
     return sorted(by_content.values(), key=lambda file: (file.evidence.started, file.evidence.finished, file.checksum))
 
 
-def _latest(files: Sequence[EvidenceFile]) -> tuple[dict[NodeKey, _Kept], dict[NodeKey, str]]:
-    """Each node as it answered last; and for those that several files hold, what became of that."""
+def _held(files: Sequence[EvidenceFile]) -> dict[NodeKey, list[_Kept]]:
+    """Everything that the files hold of each node, the latest first."""
     found: dict[NodeKey, list[_Kept]] = {}
     for file in files:
         for node in file.evidence.nodes:
             found.setdefault((node.said.cluster, node.said.node), []).append(_Kept(file, node))
-    winners = {key: max(held, key=lambda kept: (kept.when, kept.file.checksum)) for key, held in found.items()}
-    overlaps = {
-        key: f"{_name(key)} is in {len(held)} evidence files: its answer of {_time(winners[key].when)} in "
-        f"{winners[key].file.path} counts, "
-        + ", ".join(f"not that of {_time(kept.when)} in {kept.file.path}" for kept in held if kept is not winners[key])
-        for key, held in found.items()
-        if len(held) > 1
-    }
-    return winners, overlaps
+    for held in found.values():
+        held.sort(key=lambda kept: (kept.when, kept.file.checksum), reverse=True)
+    return found
+
+
+def _overlaps(held: Mapping[NodeKey, Sequence[_Kept]]) -> Iterator[str]:
+    """Which answers count where there are several of a node; told once for all nodes of the same files."""
+    alike: dict[tuple[str, ...], list[NodeKey]] = {}
+    for key, kept in held.items():
+        if len(kept) > 1:
+            alike.setdefault(tuple(str(each.file.path) for each in kept), []).append(key)
+    for (latest, *others), keys in alike.items():
+        yield f"{latest} and {', '.join(others)} hold the same nodes: its answers, the latest, count for {_names(keys)}"
 
 
 def _answers(call: NodeCall, kept: _Kept | None, files: Sequence[EvidenceFile]) -> NodeAnswers:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -89,6 +90,26 @@ def test_what_cannot_be_meant_is_refused(kept: Path, preflight: Preflight, optio
     ended = preflight("scan", kept / "inventory.toml", "--from", kept / "e.json", *options)
     assert (ended.code, ended.out) == (2, "")
     assert said in ended.err
+
+
+@pytest.mark.parametrize("name", ["demo", "secret-server-healthy"])
+def test_a_plan_from_evidence_is_the_plan_that_the_nodes_themselves_give(
+    tmp_path: Path, preflight: Preflight, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    with Lab(name) as lab:
+        inventory = lab.write(tmp_path)
+        preflight("collect", inventory, "-o", tmp_path / "e.json.gz")
+        live = preflight("plan", inventory)
+    monkeypatch.setattr("scanner.evidence.offline._origin", lambda *_: ())
+    kept = preflight("plan", inventory, "--from", tmp_path / "e.json.gz")
+    assert (kept.code, untimed(kept.out)) == (live.code, untimed(live.out))
+    assert live.out
+    refused = preflight("plan", inventory, "--from", tmp_path / "e.json.gz", "--timeout", "9")
+    assert (refused.code, refused.out) == (2, "")
+
+
+def untimed(text: str) -> str:
+    return re.sub(r"\d\d:\d\d(:\d\d)?", "", text)
 
 
 @pytest.mark.parametrize(
