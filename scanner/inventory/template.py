@@ -92,9 +92,10 @@ def _secret_server() -> str:
     ways = replace(node["transport"], choices=SECRET_SERVER.transports, otherwise=SECRET_SERVER.transports[0])
     node["transport"] = ways
     nodes = f"{cluster}.nodes"
+    keys = [key for key in CLUSTER if not key.products or SECRET_SERVER.name in key.products]
     return "\n".join(
         [
-            _table(cluster, about, [ways if key.name == "transport" else key for key in CLUSTER], own),
+            _table(cluster, about, [ways if key.name == "transport" else key for key in keys], own),
             _table(f"{cluster}.backup", "The backups that the vendor asks for before an upgrade.", BACKUP, {}),
             _overrides(f"{cluster}.rules.dotnet-48"),
             _table(
@@ -120,7 +121,7 @@ def _chef_backend() -> str:
     cluster = "clusters.chef-prod"
     own = {"product": CHEF_BACKEND.name, "target": CHEF_BACKEND.version_example}
     keys = [key for key in CLUSTER if key.name in ("product", "target", "current")]
-    keys += [key for key in OPTIONS if CHEF_BACKEND.name in key.products]
+    keys += [key for key in (*CLUSTER, *OPTIONS) if CHEF_BACKEND.name in key.products]
     first, *others = [
         _brief(f"{cluster}.nodes.backend-{number}", {"host": f"10.0.0.1{number}", "roles": ("backend",)})
         for number in (1, 2, 3)
