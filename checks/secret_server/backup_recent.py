@@ -4,10 +4,13 @@
 What `[clusters.NAME.backup]` names. The application's (`app_path`: a zip, a copy of the folder, or a folder of such, of
 which the newest counts) has to be there, not empty, not too old, not the application's own folder, and to hold a plain
 `encryption.config`: one with EFS fails, and so does one that is byte for byte what DPAPI protects on a node. The
-database's (`database_path`) has to be there, not empty and not too old. Ages go by the clock of the node that has the
-file. `max_age_hours` says how old is too old; without it, more than 24 hours are a warning. Of a zip only the list of
-contents is read, so that it is a warning where DPAPI is not known to be off. A copied folder that is too old by all of
-its times is a warning, too, for copying may keep them. Where nothing is declared, nothing is judged.
+database's is judged by the history in msdb, where SQL Server can be queried on its host, and as a file, where one is
+declared (`database_path`): there, not empty, not too old. Ages go by the clock of the node that tells them.
+
+`max_age_hours` says how old is too old; without it, more than 24 hours are a warning. Of a zip only the contents' list
+is read, so that it is a warning where DPAPI is not known to be off. A copied folder that is too old by all of its times
+is a warning, too, for copying may keep them. Where nothing is declared, a database that msdb knows no recent backup of
+is a warning, and nothing else is judged.
 
 ## Why it matters
 The backup is the first thing that the vendor asks for, and the only way back from a failed upgrade. A backup of the
@@ -26,7 +29,7 @@ from collections.abc import Sequence
 
 from checks.check import ClusterCheck, ClusterView, NodeView
 from checks.facts import Unknown
-from checks.groups import told_once
+from checks.groups import enumerate_names, told_once
 from checks.outcome import (
     Outcome,
     Remediation,
@@ -39,6 +42,8 @@ from checks.outcome import (
 )
 from checks.secret_server.backup_facts import AppBackup, DatabaseBackupFile
 from checks.secret_server.backup_findings import ID, Terms, aged, keyed, seen
+from checks.secret_server.backup_history import recorded
+from checks.secret_server.database_facts import DatabaseBackups
 from checks.secret_server.facts import EncryptionConfig, WebRoot
 from checks.secret_server.vendor import CLUSTERING_URL, HARDENING_URL, KEY_FILE_URL
 
@@ -53,15 +58,22 @@ def judge(view: ClusterView) -> Outcome:
     sides = {"application": _application(view, terms), "database": _database(view, terms)}
     outcomes = [outcome for outcome in sides.values() if outcome]
     declared = view.cluster.options.get("backup") is True
-    if not outcomes and not declared:
-        return not_applicable(UNDECLARED)
+    if not declared and all(outcome.status is Status.PASS for outcome in outcomes):
+        return not_applicable("; ".join([UNDECLARED, *(outcome.message for outcome in outcomes)]))
     for (name, outcome), key in zip(sides.items(), ("app_path", "database_path"), strict=True):
         if outcome is None and declared:
-            outcomes.append(warned(f"the {name}'s backup is not looked at: set {key} in [clusters.NAME.backup]"))
+            why = _unasked(view) if name == "database" else ""
+            outcomes.append(warned(f"the {name}'s backup is not looked at: set {key} in [clusters.NAME.backup]{why}"))
     outcome = combine(outcomes)
     if view.cluster.phase == "after":
         return not_applicable(f"no longer asked for; {outcome.message}", observed=outcome.observed)
     return outcome
+
+
+def _unasked(view: ClusterView) -> str:
+    hosts = [(node.name, reason) for node, reason in view.unknown(DatabaseBackups) if "database" in node.roles]
+    reasons = told_once(hosts)
+    return f", or let msdb be asked ({'; '.join(reasons)})" if reasons else ""
 
 
 def _application(view: ClusterView, terms: Terms) -> Outcome | None:
@@ -88,8 +100,17 @@ def _app_on(node: NodeView, terms: Terms) -> Outcome:
 
 
 def _database(view: ClusterView, terms: Terms) -> Outcome | None:
+    """By msdb's history where it is known, and by the file where one is declared."""
+    outcomes = []
+    known = view.known(DatabaseBackups)
+    if known:
+        declared = view.cluster.options.get("backup") is True
+        outcome = recorded([found for _, found in known], terms, declared=declared)
+        outcomes.append(_best("database", [(enumerate_names([node.name for node, _ in known]), outcome)]))
     nodes = [node for node in view.nodes if "backup_database_path" in node.options]
-    return _best("database", [(node.name, _database_on(node, terms)) for node in nodes])
+    outcomes.append(_best("database", [(node.name, _database_on(node, terms)) for node in nodes]))
+    found = [outcome for outcome in outcomes if outcome]
+    return combine(found) if found else None
 
 
 def _database_on(node: NodeView, terms: Terms) -> Outcome:
@@ -133,7 +154,7 @@ CHECK = ClusterCheck(
     ),
     products=("secret-server",),
     roles=("web", "database"),
-    optional_facts=(AppBackup, DatabaseBackupFile, EncryptionConfig, WebRoot),
+    optional_facts=(AppBackup, DatabaseBackupFile, DatabaseBackups, EncryptionConfig, WebRoot),
     phases={
         "before": "both backups are there, recent and usable",
         "window": "both backups are there, recent and usable",

@@ -59,6 +59,7 @@ PROBES: tuple[Probe, ...] = (
         part("secret-server-files.ps1"),
         ((WebRoot, readers.web_root), (AppFiles, readers.app_files)),
         parameters=("web_root",),
+        roles=("web", "dr"),
     ),
     Probe(
         "encryption-config",
@@ -67,6 +68,7 @@ PROBES: tuple[Probe, ...] = (
         part("encryption-config.ps1"),
         ((EncryptionConfig, readers.encryption_config),),
         parameters=("web_root",),
+        roles=("web", "dr"),
     ),
     *FILE_PROBES,
     *HOST_PROBES,

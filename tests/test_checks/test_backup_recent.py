@@ -11,6 +11,7 @@ from checks.evaluation import GatheredCluster, evaluate
 from checks.outcome import Outcome, Status
 from checks.secret_server.backup_facts import AppBackup, Backup, DatabaseBackupFile, KeyFile
 from checks.secret_server.backup_recent import CHECK, judge
+from checks.secret_server.database_facts import DatabaseBackup, DatabaseBackups, SqlServer
 from checks.secret_server.facts import EncryptionConfig, WebRoot
 
 Clusters = Callable[..., ClusterInfo]
@@ -237,6 +238,100 @@ def test_a_node_that_is_down_leaves_it_open(cluster: Clusters, node: Nodes) -> N
     )
     (result,) = evaluate([CHECK], [GatheredCluster(info, nodes, frozenset({"web1", "sql1"}))])
     assert (result.status, "sql1" in result.message) == (Status.ERROR, True)
+
+
+SERVER = SqlServer("MSSQLSERVER", "SQL1", "15.0.4345.5", "SQL_Latin1_General_CP1_CI_AS", "Standard")
+
+
+def made(kind: str, hours: float, **changes: Any) -> DatabaseBackup:
+    whole = DatabaseBackup(
+        kind=kind,
+        finished="2026-11-20T23:10:05",
+        age_s=int(hours * HOUR),
+        copy_only=False,
+        snapshot=False,
+        damaged=False,
+        server="SQL1",
+        device="E:\\b\\1.bak",
+        size_bytes=1000,
+    )
+    return replace(whole, **changes)
+
+
+def history(*backups: DatabaseBackup) -> DatabaseBackups:
+    return DatabaseBackups(SERVER, "SecretServer", "2026-11-21T08:00:00", 0, "FULL", backups)
+
+
+@pytest.mark.parametrize(
+    ("backups", "status", "told"),
+    [
+        ((made("full", 3),), Status.PASS, "database: sql1: full backup of SecretServer in msdb, 3 hours old"),
+        (
+            (made("log", 1), made("full", 90)),
+            Status.PASS,
+            "log backup of SecretServer in msdb (after a full one, 3 days old), 1 hour old",
+        ),
+        ((made("full", 3, snapshot=True),), Status.PASS, "full backup as a volume's snapshot"),
+        ((made("differential", 40), made("full", 90)), Status.FAIL, "40 hours old, and max_age_hours = 24"),
+        ((made("log", 1),), Status.FAIL, "msdb knows no full backup of SecretServer in the last 400 days"),
+        ((), Status.FAIL, "msdb knows no full backup"),
+        ((made("full", 3, damaged=True),), Status.FAIL, "that is undamaged and was kept"),
+        ((made("full", 3, device="nul"),), Status.FAIL, "msdb knows no full backup"),
+        ((made("full", -3),), Status.ERROR, "ahead of the server's own clock"),
+    ],
+)
+def test_msdb_tells_of_the_database(
+    cluster: Clusters, node: Nodes, backups: tuple[DatabaseBackup, ...], status: Status, told: str
+) -> None:
+    info = cluster(dpapi="off", backup=True, backup_max_age_hours=24)
+    web = node(info, APP, backup_app_path="x")
+    sql = node(info, history(*backups), name="sql1", roles=("database",))
+    outcome = judge(ClusterView(info, (web, sql)))
+    assert (outcome.status, told in outcome.message) == (status, True)
+
+
+@pytest.mark.parametrize(
+    ("backups", "status"),
+    [
+        ((made("full", 3),), Status.SKIP),
+        ((made("full", 50),), Status.WARN),
+        ((), Status.WARN),
+        ((made("full", -3),), Status.WARN),
+    ],
+)
+def test_where_nothing_is_declared_msdb_does_no_more_than_warn(
+    cluster: Clusters, node: Nodes, backups: tuple[DatabaseBackup, ...], status: Status
+) -> None:
+    info = cluster(dpapi="off")
+    sql = node(info, history(*backups), name="sql1", roles=("database",))
+    assert judge(ClusterView(info, (node(info), sql))).status is status
+
+
+def test_replicas_know_each_their_own_backups(cluster: Clusters, node: Nodes) -> None:
+    info = cluster(dpapi="off", backup=True)
+    web = node(info, APP, backup_app_path="x")
+    one = node(info, history(made("full", 90)), name="sql1", roles=("database",))
+    two = node(info, history(made("log", 2)), name="sql2", roles=("database",))
+    outcome = judge(ClusterView(info, (web, one, two)))
+    assert outcome.status is Status.PASS
+    assert "database: sql1 and sql2: log backup" in outcome.message
+
+
+def test_a_declared_file_that_is_gone_fails_whatever_msdb_says(cluster: Clusters, node: Nodes) -> None:
+    info = cluster(dpapi="off", backup=True)
+    gone = DatabaseBackupFile(replace(BAK, kind="missing"))
+    sql = node(info, history(made("full", 3)), gone, name="sql1", roles=("database",), backup_database_path="x")
+    outcome = judge(ClusterView(info, (node(info, APP, backup_app_path="x"), sql)))
+    assert outcome.status is Status.FAIL
+    assert "E:\\b does not exist" in outcome.message
+
+
+def test_why_msdb_is_not_known_is_told(cluster: Clusters, node: Nodes) -> None:
+    info = cluster(dpapi="off", backup=True)
+    sql = node(info, (DatabaseBackups, "the login was refused"), name="sql1", roles=("database",))
+    outcome = judge(ClusterView(info, (node(info, APP, backup_app_path="x"), sql)))
+    assert outcome.status is Status.WARN
+    assert "or let msdb be asked (sql1: the login was refused)" in outcome.message
 
 
 def test_it_is_only_told_after_the_window(judged: Judged) -> None:

@@ -1,0 +1,53 @@
+"""What the history of backups in msdb says of the database, without having seen a file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from checks.outcome import Outcome, undetermined, warned
+from checks.secret_server.backup_findings import AHEAD_S, Terms, aged, span
+from checks.secret_server.database_facts import BACKUP_DAYS, DatabaseBackup, DatabaseBackups
+
+_NOWHERE = "NUL"
+"""The device that takes a backup and keeps nothing of it."""
+
+
+def recorded(histories: Sequence[DatabaseBackups], terms: Terms, *, declared: bool) -> Outcome:
+    """Judge the newest backups that any of the instances knows; in an availability group each knows its own alone.
+
+    Without a full backup this fails where backups are `declared`. Else nothing does more than warn: programs that copy
+    whole machines leave no trace in msdb.
+    """
+    database = histories[0].database
+    kept = [one for found in histories for one in found.backups if _is_kept(one)]
+    fulls = sorted((one for one in kept if one.kind == "full"), key=_age)
+    if not fulls:
+        what = f"msdb knows no full backup of {database} in the last {BACKUP_DAYS} days"
+        damaged = any(one.damaged for found in histories for one in found.backups)
+        lost = f"{what} that is undamaged and was kept" if damaged else what
+        if declared:
+            return terms.breach("present", lost)
+        return warned(f"{lost}; a program that copies whole machines may have made one")
+    full = fulls[0]
+    newest = min(kept, key=lambda one: (one.age_s, one.kind != "full"))
+    if newest.age_s < -AHEAD_S:
+        end = undetermined if declared else warned
+        return end(f"msdb dates a backup of {database} ahead of the server's own clock: was it set back?")
+    if newest.kind == "full":
+        return aged(f"{_told(full)} of {database} in msdb", full.age_s, terms)
+    return aged(
+        f"{_told(newest)} of {database} in msdb (after a full one, {span(full.age_s)} old)", newest.age_s, terms
+    )
+
+
+def _is_kept(backup: DatabaseBackup) -> bool:
+    return not backup.damaged and backup.device.strip().upper().rstrip(":") != _NOWHERE
+
+
+def _age(backup: DatabaseBackup) -> int:
+    return backup.age_s
+
+
+def _told(backup: DatabaseBackup) -> str:
+    by = " as a volume's snapshot" if backup.snapshot else ""
+    return f"{backup.kind} backup{by}"
