@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -57,6 +57,8 @@ class DriftRules:
     """By pattern, the values that say that the row could not be read."""
     fallbacks: frozenset[str] = frozenset()
     """Kinds of facts whose absence says nothing."""
+    roles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Kinds of facts that concern nodes with one of these roles alone."""
     overrides: tuple[tuple[str, DriftRule], ...] = ()
     """The inventory's own, each with its pattern; the last one that fits holds."""
 
@@ -66,6 +68,10 @@ class DriftRules:
             if fits(pattern, path):
                 return rule
         return self.fields.get(pattern_of(path), _DEFAULT)
+
+    def concern(self, kind: str, roles: Collection[str]) -> bool:
+        """Whether facts of a kind say anything of a node with these roles."""
+        return kind not in self.roles or not set(self.roles[kind]).isdisjoint(roles)
 
     def ignores(self, path: str) -> bool:
         """Whether the value, or all that can lie below a part of a path, is not compared."""
@@ -83,6 +89,11 @@ class DriftRules:
         if ANY in marks:
             return value not in ("", None, False, ())
         return shown(value) in marks
+
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds of facts that are decided on."""
+        return sorted({name.split(".")[0] for name in self.fields})
 
     @property
     def listed(self) -> frozenset[str]:
@@ -106,7 +117,7 @@ class DriftRules:
         return any(_may_fit(pattern, known) for known in self.fields)
 
     def _advice(self, pattern: str) -> str:
-        kinds = sorted({name.split(".")[0] for name in self.fields})
+        kinds = self.kinds
         kind = re.split(r"[.\[*]", pattern, maxsplit=1)[0]
         if kind in kinds:
             return f"there are: {', '.join(name for name in self.fields if is_within(name, kind))}"
@@ -165,10 +176,14 @@ def parse_drift_rules(text: str) -> DriftRules:
     keys: dict[str, tuple[str, ...]] = {}
     unread: dict[str, tuple[str, ...]] = {}
     fallbacks = set()
+    roles: dict[str, tuple[str, ...]] = {}
     for kind, table in tables.items():
         for name, row in table.items():
             if name == "fallback":
                 fallbacks.add(kind)
+                continue
+            if name == "roles":
+                roles[kind] = tuple(row)
                 continue
             path = f"{kind}.{name}"
             odd = set(row) - {"compare", "tolerance", "unread", "reason"}
@@ -182,7 +197,7 @@ def parse_drift_rules(text: str) -> DriftRules:
             marks = row.get("unread", ())
             if marks:
                 unread[pattern] = (marks,) if isinstance(marks, str) else tuple(marks)
-    return DriftRules(fields, keys, unread, frozenset(fallbacks))
+    return DriftRules(fields, keys, unread, frozenset(fallbacks), roles)
 
 
 def undecided(rules: DriftRules, kinds: Iterable[type]) -> list[str]:

@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from checks.check import NodeView
+from checks.check import Check, NodeView
 from checks.drift_rules import DriftRules
-from checks.evaluation import GatheredCluster
+from checks.evaluation import GatheredCluster, concerns
 from checks.fact_paths import Value, flatten, is_within, kind_name, record_of, shown
 from checks.facts import Contact, Unknown
 from checks.outcome import Result, Status
@@ -73,10 +73,14 @@ class Snapshot:
 def take_snapshot(
     clusters: Iterable[GatheredCluster],
     chosen: Collection[tuple[str, str]],
+    checks: Collection[Check],
     results: Iterable[Result],
     rules: DriftRules,
 ) -> Snapshot:
-    """What the facts of the `chosen` nodes and the checks' results amount to."""
+    """What the facts of the `chosen` nodes and the checks' results amount to.
+
+    A node's facts are those that one of the `checks` reads of it: a probe may tell more than it was asked for.
+    """
     nodes: dict[tuple[str, str], frozenset[str]] = {}
     facts: dict[Place, Value] = {}
     unread: dict[Place, str] = {}
@@ -85,7 +89,14 @@ def take_snapshot(
             key = (cluster.info.name, view.name)
             if key not in chosen:
                 continue
-            asked = {kind_name(kind): view.look(kind) for kind in view.facts if kind is not Contact}
+            wanted = {
+                kind
+                for check in checks
+                if concerns(check, cluster.info.product, view.roles)
+                for kind in check.facts + check.optional_facts
+            }
+            known = {kind_name(kind): view.look(kind) for kind in view.facts if kind in wanted - {Contact}}
+            asked = {kind: fact for kind, fact in known.items() if rules.concern(kind, view.roles)}
             nodes[key] = frozenset(asked)
             gaps = dict(_gaps(view, asked, rules))
             unread |= {Place(*key, path): reason for path, reason in gaps.items()}

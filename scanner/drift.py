@@ -29,7 +29,7 @@ def rules_of(inventory: Inventory) -> DriftRules:
 def measured(job: Job, collected: Collected, rules: DriftRules, today: date) -> Snapshot:
     """All that was learnt, as named values, with how the checks end `today`."""
     results = judge(job, collected, today).results
-    return take_snapshot(gathered_clusters(job, collected), job.chosen, results, rules)
+    return take_snapshot(gathered_clusters(job, collected), job.chosen, job.checks, results, rules)
 
 
 def scope_of(selection: Selection, job: Job, *, some_checks: bool) -> Scope:
@@ -111,7 +111,9 @@ def part_of(names: Sequence[str], nodes: Collection[NodeKey], clusters: Collecti
         if rules.knows(name):
             facts.append(name)
         elif not check:
-            raise UsageError(f"--update {name}: neither a check nor a fact{_meant(name, [*by_id, *rules.fields])}")
+            raise UsageError(
+                f"--update {name}: neither a check nor a fact{_meant(name, [*by_id, *rules.kinds, *rules.fields])}"
+            )
     return Part(
         frozenset(nodes),
         tuple(dict.fromkeys(facts)),

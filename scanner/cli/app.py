@@ -15,8 +15,10 @@ from typer.core import TyperGroup
 from checks.scan import EXIT_INTERRUPTED, EXIT_USAGE
 from scanner import __version__
 from scanner.cli import (
+    baseline_command,
     catalogue,
     collect_command,
+    drift_command,
     history_commands,
     inventory_commands,
     lab_commands,
@@ -87,6 +89,8 @@ app.command("collect")(collect_command.collect)
 app.command("history")(history_commands.history)
 app.command("status")(history_commands.status)
 app.command("plan")(plan_command.plan)
+app.command("baseline")(baseline_command.baseline)
+app.command("drift")(drift_command.drift)
 app.command("checks")(catalogue.checks)
 app.command("explain")(catalogue.explain)
 app.command("probes")(catalogue.probes)

@@ -12,6 +12,7 @@ from typing import NoReturn
 
 import typer
 
+from checks.drift import Drift, DriftVerdict
 from checks.scan import EXIT_USAGE, Scan, Verdict
 from scanner.cli.streams import complain, leave, say
 from scanner.errors import PreflightError, UsageError
@@ -59,15 +60,15 @@ class Destinations:
             except UsageError as error:
                 raise UsageError(f"the {kind} report: {error}") from None
 
-    def deliver(self, scan: Scan, *, quiet: bool, verbose: bool) -> list[str]:
+    def deliver(self, done: Scan | Drift, *, quiet: bool, verbose: bool) -> list[str]:
         """Print the summary and write the files. Returns what could not be written; the rest is."""
         problems: list[str] = []
         taken = STDOUT in self.paths.values()
-        if not taken and not (quiet and scan.verdict is Verdict.GO and not scan.partial and not scan.reminders):
-            problems.append(say(summary(scan, quiet=quiet, verbose=verbose)))
+        if not taken and not (quiet and _is_no_news(done)):
+            problems.append(say(summary(done, quiet=quiet, verbose=verbose)))
         for kind, path in self.paths.items():
             try:
-                text = _renderer(kind)(scan)
+                text = _rendered(kind, done)
                 if path == STDOUT:
                     problems.append(say(text))
                 else:
@@ -80,7 +81,7 @@ class Destinations:
 
 
 def finish(
-    done: Scan, destinations: Destinations, *, quiet: bool, verbose: bool, problems: Sequence[str] = ()
+    done: Scan | Drift, destinations: Destinations, *, quiet: bool, verbose: bool, problems: Sequence[str] = ()
 ) -> NoReturn:
     """Print and write what was found, then leave with the scan's exit code.
 
@@ -94,17 +95,21 @@ def finish(
     raise typer.Exit(EXIT_USAGE if problems else done.exit_code)
 
 
-def summary(scan: Scan, *, quiet: bool = False, verbose: bool = False) -> str:
+def summary(done: Scan | Drift, *, quiet: bool = False, verbose: bool = False) -> str:
     """The console summary, for the terminal that standard output is."""
+    if isinstance(done, Drift):
+        from reports.drift import console as drift_console
+
+        return drift_console.render(done, color=color_wanted(), width=width(), verbose=verbose, quiet=quiet)
+
     from reports import console
 
-    return console.render(
-        scan,
-        color=color_wanted(),
-        width=min(shutil.get_terminal_size((100, 24)).columns, 120),
-        verbose=verbose,
-        quiet=quiet,
-    )
+    return console.render(done, color=color_wanted(), width=width(), verbose=verbose, quiet=quiet)
+
+
+def width() -> int:
+    """Columns of the terminal, within reason."""
+    return min(shutil.get_terminal_size((100, 24)).columns, 120)
 
 
 def color_wanted() -> bool:
@@ -112,7 +117,35 @@ def color_wanted() -> bool:
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def _renderer(kind: str) -> Callable[[Scan], str]:
+def _is_no_news(done: Scan | Drift) -> bool:
+    """Whether a quiet run has nothing to say."""
+    if done.partial or (isinstance(done, Scan) and done.reminders):
+        return False
+    return done.verdict in (Verdict.GO, DriftVerdict.NO_DRIFT)
+
+
+def _rendered(kind: str, done: Scan | Drift) -> str:
+    """The report in the format `kind`."""
+    if isinstance(done, Drift):
+        from reports.drift import html as drift_html
+        from reports.drift import json_report as drift_json
+        from reports.drift import junit as drift_junit
+        from reports.drift import markdown as drift_markdown
+
+        drift_renderers: dict[str, Callable[[Drift], str]] = {
+            "html": drift_html.render,
+            "junit": drift_junit.render,
+            "json": drift_json.render,
+            "markdown": drift_markdown.render,
+        }
+        return drift_renderers[kind](done)
+
     from reports import html, json_report, junit, markdown
 
-    return {"html": html.render, "junit": junit.render, "json": json_report.render, "markdown": markdown.render}[kind]
+    renderers: dict[str, Callable[[Scan], str]] = {
+        "html": html.render,
+        "junit": junit.render,
+        "json": json_report.render,
+        "markdown": markdown.render,
+    }
+    return renderers[kind](done)

@@ -19,6 +19,7 @@ from checks.facts import Contact, Unknown
 from checks.outcome import Result, Severity, Status
 from checks.secret_server.facts import EncryptionConfig, SqlPrelogin, WindowsVersion
 from checks.secret_server.file_facts import AppTree, FolderDigest
+from checks.secret_server.pending_reboot import CHECK as PENDING_REBOOT
 from checks.snapshot import Ended, Place, Snapshot, Subject, take_snapshot
 from scanner.rule_data import load_drift_rules
 
@@ -35,11 +36,13 @@ def snapshot(*facts: object, node: str = "web1", absence: str = "", checks: dict
     }
     info = ClusterInfo("vault", "secret-server")
     view = NodeView(info, node, node, frozenset({"web"}), known, absence=absence)
+    asking = replace(PENDING_REBOOT, facts=tuple(known), products=(), roles=())
     rows = [
         Result(check, check, Severity.LOW, "vault", node, Status(status), f"{check} says {status}")
         for check, status in (checks or {}).items()
     ]
-    return take_snapshot([GatheredCluster(info, (view,), frozenset({node}))], {("vault", node)}, rows, RULES)
+    gathered = GatheredCluster(info, (view,), frozenset({node}))
+    return take_snapshot([gathered], {("vault", node)}, [asking], rows, RULES)
 
 
 def told(found: Compared) -> dict[str, tuple[str, object, object]]:

@@ -1,0 +1,173 @@
+"""Drift as one HTML page that needs nothing else, old and new side by side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC
+
+from checks.drift import Difference, Drift, DriftVerdict, FactRow
+from reports.drift.wording import (
+    WORDS,
+    CheckGroup,
+    advice,
+    approved,
+    causes,
+    check_groups,
+    fact_groups,
+    headline,
+    node_line,
+    places,
+    said,
+    sides,
+)
+from reports.page import assemble
+from reports.text import clipped, one_line
+
+_TONES = {DriftVerdict.NO_DRIFT: "go", DriftVerdict.DRIFT: "no-go", DriftVerdict.UNKNOWN: "unknown"}
+_STATUS = {
+    Difference.CHANGED: "warn",
+    Difference.APPEARED: "waived",
+    Difference.DISAPPEARED: "fail",
+    Difference.NOT_COMPARED: "error",
+    Difference.SAME: "pass",
+    Difference.BETTER: "pass",
+}
+"""The scan's page has colours for these."""
+_GRAVITY = ("fail", "warn", "waived", "error", "pass")
+_MOST_GROUPS = 2_000
+_MOST_FACTS = 6_000
+"""Facts that the page lists in full; beyond that only those that are not as approved."""
+_VALUE_CHARS = 4_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    status: str
+    word: str
+    fact: str
+    old: str
+    new: str
+    note: str
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Node:
+    number: int
+    status: str
+    word: str
+    cluster: str
+    name: str
+    told: str
+    rows: list[_Row]
+
+
+def render(drift: Drift) -> str:
+    """The page, to be written as UTF-8."""
+    return assemble("drift", view(drift))
+
+
+def view(drift: Drift) -> dict[str, object]:
+    """The template's variables: plain values, all text made visible and cut to length."""
+    started, finished = (moment.astimezone(UTC) for moment in (drift.started, drift.finished))
+    groups = fact_groups(drift.facts)
+    nodes = _nodes(drift)
+    counts = [(kind, sum(row.difference is kind for row in drift.facts)) for kind in _STATUS]
+    return {
+        "verdict": str(drift.verdict),
+        "tone": _TONES[drift.verdict],
+        "headline": headline(drift),
+        "partial": drift.partial,
+        "exit_code": drift.exit_code,
+        "inventory": one_line(drift.inventory, 300),
+        "baseline": one_line(drift.baseline, 300),
+        "version": one_line(drift.tool_version, 100),
+        "started": started.strftime("%Y-%m-%d %H:%M:%S UTC"),
+        "finished": finished.strftime("%H:%M:%S UTC"),
+        "notices": [one_line(notice) for notice in drift.notices],
+        "counts": [(_STATUS[kind], WORDS[kind], number) for kind, number in counts if number],
+        "facts": len(drift.facts),
+        "differences": [
+            _Row(
+                _STATUS[group.difference],
+                WORDS[group.difference],
+                one_line(group.path, 400),
+                clipped(group.old, _VALUE_CHARS),
+                clipped(group.new, _VALUE_CHARS),
+                group.note,
+                places(group.where),
+            )
+            for group in groups[:_MOST_GROUPS]
+        ],
+        "left_out": max(0, len(groups) - _MOST_GROUPS),
+        "moved": [(_STATUS[row.difference], node_line(row)) for row in drift.nodes],
+        "worse": _checks(check_groups(drift.checks, Difference.CHANGED)),
+        "better": _checks(check_groups(drift.checks, Difference.BETTER)),
+        "causes": [
+            (
+                one_line(cause.reason),
+                places(cause.where),
+                clipped(", ".join(one_line(path, 300) for path in cause.what), 2_000),
+            )
+            for cause in causes(drift)
+        ],
+        "nodes": nodes,
+        "clusters": list(dict.fromkeys(node.cluster for node in nodes)),
+        "statuses": [
+            (status, sum(node.status == status for node in nodes))
+            for status in _GRAVITY
+            if any(node.status == status for node in nodes)
+        ],
+        "approvals": approved(drift),
+        "advice": advice(drift),
+    }
+
+
+def _checks(groups: list[CheckGroup]) -> list[tuple[str, str, str, str, str]]:
+    return [
+        (one_line(group.check, 100), group.old, group.new, one_line(group.message), places(group.where))
+        for group in groups
+    ]
+
+
+def _nodes(drift: Drift) -> list[_Node]:
+    """Every node with its facts, those that are not as approved first."""
+    everything = len(drift.facts) <= _MOST_FACTS
+    by_node: dict[tuple[str, str], list[FactRow]] = {row.place[:2]: [] for row in drift.gaps}
+    for row in drift.facts:
+        by_node.setdefault((row.place.cluster, row.place.node), []).append(row)
+    found = []
+    for number, ((cluster, node), rows) in enumerate(sorted(by_node.items())):
+        moved = [row for row in rows if row.difference is not Difference.SAME]
+        statuses = {_STATUS[row.difference] for row in rows} | (
+            {"error"} if any(gap.place[:2] == (cluster, node) for gap in drift.gaps) else set()
+        )
+        status = next((status for status in _GRAVITY if status in statuses), "error")
+        same = len(rows) - len(moved)
+        shown = [*moved, *(row for row in rows if row.difference is Difference.SAME)] if everything else moved
+        found.append(
+            _Node(
+                number,
+                status,
+                "as approved" if status == "pass" else "not compared" if status == "error" else "drift",
+                one_line(cluster, 100),
+                one_line(node, 100),
+                f"{len(moved)} not as approved, {same} as approved",
+                [_row(row) for row in shown],
+            )
+        )
+    return found
+
+
+def _row(row: FactRow) -> _Row:
+    old, new = sides(row) if row.difference is not Difference.SAME else (said(row.old), said(row.new))
+    if row.difference is Difference.NOT_COMPARED:
+        old, new = said(row.old), row.note
+    return _Row(
+        _STATUS[row.difference],
+        WORDS[row.difference],
+        one_line(row.place.path, 400),
+        clipped(old, 300),
+        clipped(new, 300),
+        row.note,
+    )

@@ -1,0 +1,37 @@
+"""A baseline approved: all of it, or a part with the rest left as it was. Nothing is contacted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from checks.baseline import Baseline, Part, StaleGapError, renewed, unread_in
+from checks.drift import Approval
+from checks.snapshot import Place, Snapshot
+from scanner.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What would be written."""
+
+    baseline: Baseline
+    holes: Mapping[Place, str]
+    """What of it could not be read, each with the reason."""
+
+
+def whole(inventory: str, now: Snapshot, approval: Approval) -> Proposal:
+    """A baseline of everything that is known now."""
+    return Proposal(Baseline(inventory, (approval,), now), now.unread)
+
+
+def partly(old: Baseline, now: Snapshot, part: Part, approval: Approval) -> Proposal:
+    """`old` with `part` of it approved anew. Raises UsageError where the part cannot stand alone."""
+    try:
+        snapshot = renewed(old.snapshot, now, part)
+    except StaleGapError as error:
+        raise UsageError(
+            f"{error.gap} was not read when the baseline was approved, so a part of it cannot be approved alone; "
+            f"approve {'the node' if not error.gap.path else error.gap.path} as a whole"
+        ) from None
+    return Proposal(Baseline(old.inventory, (*old.approvals, approval), snapshot), unread_in(now, part))

@@ -1,0 +1,183 @@
+"""`preflight baseline`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from checks.scan import EXIT_INTERRUPTED
+from scanner.cli.options import (
+    RUN,
+    FromOption,
+    InventoryArgument,
+    ParallelOption,
+    TimeoutOption,
+    WaiversOption,
+    refuse_idle_options,
+    settle,
+)
+from scanner.cli.streams import complain, leave, say
+from scanner.errors import UsageError
+
+if TYPE_CHECKING:
+    from checks.baseline import Baseline
+    from checks.drift_rules import DriftRules
+    from checks.snapshot import Place
+
+EXIT_INCOMPLETE = 3
+"""Something could not be read, so nothing was written."""
+
+APPROVAL = "Approval"
+_LISTED = 20
+
+OutputOption = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="FILE", help="Instead of INVENTORY's name with .baseline.json."),
+]
+ByOption = Annotated[
+    str, typer.Option("--by", metavar="NAME", help="Who approves (git's user).", rich_help_panel=APPROVAL)
+]
+ReasonOption = Annotated[
+    str,
+    typer.Option(
+        "--reason", metavar="TEXT", help="Why. Needed where there is a baseline already.", rich_help_panel=APPROVAL
+    ),
+]
+UpdateOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--update",
+        metavar="CHECK-OR-FACT",
+        help="Approve only this anew: a check with its facts, or a fact. Repeatable.",
+        rich_help_panel=APPROVAL,
+    ),
+]
+NodeOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--node",
+        metavar="NAME",
+        help="Approve only this node anew; one that left the inventory is taken out. Repeatable.",
+        rich_help_panel=APPROVAL,
+    ),
+]
+IncompleteOption = Annotated[
+    bool,
+    typer.Option(
+        "--allow-incomplete",
+        help="Write it although something could not be read; drift says UNKNOWN for that every time.",
+        rich_help_panel=APPROVAL,
+    ),
+]
+QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Print nothing but problems.", rich_help_panel=RUN)]
+
+
+def baseline(
+    inventory: InventoryArgument,
+    output: OutputOption = None,
+    by: ByOption = "",
+    reason: ReasonOption = "",
+    update: UpdateOption = None,
+    node: NodeOption = None,
+    allow_incomplete: IncompleteOption = False,
+    waivers: WaiversOption = None,
+    parallel: ParallelOption = None,
+    timeout: TimeoutOption = None,
+    from_: FromOption = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Write today's facts as the approved baseline, for `preflight drift` to compare with.
+
+    One fact a line, sorted, without anything that changes by itself: made to be committed and reviewed. With
+    `--update` or `--node` only that part is replaced, and the rest stays as it is. Where something could not be read,
+    nothing is written, and the exit code is 3.
+    """
+    from datetime import UTC, datetime
+
+    from checks.baseline import EVERYTHING
+    from checks.snapshot import Snapshot
+    from scanner.approve import partly, whole
+    from scanner.approver import approver
+    from scanner.baseline_file import default_path, read_baseline, write_baseline
+    from scanner.cli.obtain import obtain
+    from scanner.drift import approval, measured, part_of, rules_of, split_nodes
+    from scanner.files import ensure_writable
+    from scanner.inventory.load import load_inventory
+
+    refuse_idle_options(from_, parallel=parallel, timeout=timeout)
+    path = output or default_path(inventory)
+    _refuse_overwriting(path, [inventory, *([waivers] if waivers else []), *(from_ or ())])
+    some = bool(update or node)
+    old = read_baseline(path) if some or path.exists() else None
+    why = " ".join(reason.split())
+    if old and not why:
+        raise UsageError(f"{path} is there already: say with --reason why it is approved anew")
+    who = approver(by, inventory.absolute().parent)
+    ensure_writable(path)
+    loaded = load_inventory(inventory)
+    rules = rules_of(loaded)
+    here, gone = split_nodes(node or (), loaded, old) if old else (list(node or ()), set())
+    asking = bool(here or not gone)
+    selection, job = settle(inventory, node=here, waivers=waivers, parallel=parallel, timeout=timeout)
+    chosen = job.chosen if asking else frozenset()
+    clusters = frozenset() if node else frozenset(cluster for cluster, _ in chosen)
+    part = part_of(update or (), chosen | gone, clusters, rules)
+    now = Snapshot()
+    if asking:
+        collected = obtain(job, selection, quiet=quiet, sources=from_)
+        if not collected.complete:
+            complain("interrupted: no baseline was written")
+            leave(EXIT_INTERRUPTED)
+        now = measured(job, collected, rules, datetime.now(UTC).date())
+    if some and old:
+        scope = "; ".join([*(update or ()), *(f"on {name}" for name in node or ())])
+        proposal = partly(old, now, part, approval(who, why, scope))
+    else:
+        proposal = whole(inventory.name, now, approval(who, why or "first baseline", EVERYTHING))
+    if proposal.holes and not allow_incomplete:
+        _told_holes(f"no baseline was written to {path}: this could not be read", proposal.holes)
+        raise typer.Exit(EXIT_INCOMPLETE)
+    write_baseline(path, proposal.baseline)
+    if proposal.holes:
+        _told_holes(f"{path} has holes; nobody approved these, and every drift run says so", proposal.holes)
+    if not quiet:
+        say(_told(path, old, proposal.baseline, rules))
+
+
+def _refuse_overwriting(path: Path, reads: Sequence[Path]) -> None:
+    from scanner.files import same_file
+
+    if str(path) == "-":
+        raise UsageError("the baseline goes to a file, to be committed: name one")
+    if any(same_file(path, source) for source in reads):
+        raise UsageError(f"the baseline cannot go to {path}: that file is read; choose another name")
+
+
+def _told_holes(head: str, holes: Mapping[Place, str]) -> None:
+    by_reason: dict[str, list[str]] = {}
+    for gap, reason in holes.items():
+        by_reason.setdefault(reason, []).append(str(gap))
+    lines = [f"{', '.join(gaps)}: {reason}" for reason, gaps in by_reason.items()]
+    more = [f"and {len(lines) - _LISTED} more"] if len(lines) > _LISTED else []
+    complain("\n".join([head, *lines[:_LISTED], *more]))
+
+
+def _told(path: Path, old: Baseline | None, new: Baseline, rules: DriftRules) -> str:
+    from checks.drift import compare
+    from checks.outcome import Status
+    from reports.drift.console import changes
+    from reports.text import count
+    from scanner.cli.reporting import color_wanted, width
+
+    known = new.snapshot
+    facts, nodes = count(len(known.facts), "fact"), count(len(known.nodes), "node")
+    text = changes(compare(old.snapshot, known, rules), color=color_wanted(), width=width()) if old else ""
+    bad = [str(subject) for subject, ended in known.checks.items() if ended.status in (Status.FAIL, Status.WARN)]
+    more = f" and {len(bad) - _LISTED} more" if len(bad) > _LISTED else ""
+    if bad:
+        text += f"approved although they do not pass: {', '.join(sorted(bad)[:_LISTED])}{more}\n"
+    latest = new.approvals[-1]
+    return f"{text}wrote {path}: {facts} on {nodes}, {latest.scope} approved by {latest.by}: {latest.reason}\n"

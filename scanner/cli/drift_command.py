@@ -1,0 +1,99 @@
+"""`preflight drift`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from scanner.cli.options import (
+    RUN,
+    CheckOption,
+    ClusterOption,
+    EvidenceOption,
+    FromOption,
+    HtmlOption,
+    InventoryArgument,
+    JsonOption,
+    JunitOption,
+    MarkdownOption,
+    NodeOption,
+    ParallelOption,
+    SkipCheckOption,
+    TimeoutOption,
+    WaiversOption,
+    refuse_idle_options,
+    settle,
+)
+from scanner.errors import UsageError
+
+BaselineOption = Annotated[
+    Path | None,
+    typer.Option("--baseline", metavar="FILE", help="Instead of INVENTORY's name with .baseline.json."),
+]
+QuietOption = Annotated[
+    bool, typer.Option("-q", "--quiet", help="Print only what differs: nothing for no drift.", rich_help_panel=RUN)
+]
+VerboseOption = Annotated[
+    bool, typer.Option("-v", "--verbose", help="Print every fact, those that are as approved too.", rich_help_panel=RUN)
+]
+
+
+def drift(
+    inventory: InventoryArgument,
+    baseline: BaselineOption = None,
+    html: HtmlOption = None,
+    junit: JunitOption = None,
+    json: JsonOption = None,
+    markdown: MarkdownOption = None,
+    evidence: EvidenceOption = None,
+    cluster: ClusterOption = None,
+    node: NodeOption = None,
+    check: CheckOption = None,
+    skip_check: SkipCheckOption = None,
+    waivers: WaiversOption = None,
+    parallel: ParallelOption = None,
+    timeout: TimeoutOption = None,
+    from_: FromOption = None,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Compare what the nodes say now with the approved baseline, and say what changed, appeared or disappeared.
+
+    Exit codes: 0 no drift, 1 drift, 2 usage, 3 not everything could be compared. With `-` for a FILE, that report is
+    printed in place of the summary. The inventory's `[reports]` are the scan's: none of them is written here.
+    """
+    from scanner.baseline_file import default_path, read_baseline
+    from scanner.cli.obtain import keep, obtain, refuse_bad_place
+    from scanner.cli.reporting import Destinations, finish
+    from scanner.drift import drift_since, rules_of, scope_of
+    from scanner.inventory.model import ReportPaths
+
+    if quiet and verbose:
+        raise UsageError("-q and -v contradict each other: choose one")
+    refuse_idle_options(from_, evidence=evidence, parallel=parallel, timeout=timeout)
+    path = baseline or default_path(inventory)
+    selection, job = settle(
+        inventory,
+        cluster=cluster,
+        node=node,
+        check=check,
+        skip_check=skip_check,
+        waivers=waivers,
+        parallel=parallel,
+        timeout=timeout,
+    )
+    approved = read_baseline(path)
+    destinations = Destinations.chosen(
+        {"html": html, "junit": junit, "json": json, "markdown": markdown}, ReportPaths()
+    )
+    reads = [source for source in (inventory, path, waivers, *(from_ or ())) if source]
+    destinations.refuse_impossible(reads)
+    if evidence:
+        refuse_bad_place(evidence, reads, destinations.paths.values())
+    collected = obtain(job, selection, quiet=quiet, sources=from_)
+    problems = [keep(evidence, job, collected)] if evidence else []
+    scope = scope_of(selection, job, some_checks=bool(check or skip_check))
+    done = drift_since(approved, path, job, collected, rules_of(selection.inventory), scope)
+    finish(done, destinations, quiet=quiet, verbose=verbose, problems=problems)

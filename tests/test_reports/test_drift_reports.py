@@ -1,0 +1,252 @@
+"""Drift in every format: old and new, each cause once, nothing a node says gets out of hand."""
+
+from __future__ import annotations
+
+import json
+import re
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import jsonschema
+import pytest
+from lxml import etree
+
+from checks.drift import Approval, CheckRow, Difference, Drift, FactRow, GapRow, NodeRow
+from checks.snapshot import Place, Subject
+from reports.drift import console, html, json_report, junit, markdown
+from tests.test_reports.conftest import HOSTILE
+from tests.test_reports.test_report_junit import assert_strict
+from tests.test_reports.test_report_markdown import tokens
+
+STARTED = datetime(2026, 11, 21, 2, 15, tzinfo=UTC)
+
+
+def parsed(text: str) -> ET.Element:
+    return ET.fromstring(text.encode())  # noqa: S314  our own document
+
+
+FORMATS = {
+    "console": lambda drift: console.render(drift, color=False, width=100),
+    "html": html.render,
+    "junit": junit.render,
+    "json": json_report.render,
+    "markdown": markdown.render,
+}
+
+
+def fact(
+    path: str, difference: str, old: Any = None, new: Any = None, *, node: str = "web1", note: str = ""
+) -> FactRow:
+    return FactRow(Place("vault", node, path), Difference(difference), old, new, note)
+
+
+def check(name: str, difference: str, old: str, new: str, message: str = "because", node: str = "") -> CheckRow:
+    return CheckRow(Subject("vault", node, name), Difference(difference), old, new, message)
+
+
+def drift(*facts: FactRow, **more: Any) -> Drift:
+    approvals = (Approval("2026-10-01T08:00:00Z", "Ada", "first baseline", "everything", "0.1.0"),)
+    plain = Drift("0.1.0", STARTED, STARTED + timedelta(seconds=3), "i.toml", "i.baseline.json", approvals, facts, ())
+    return replace(plain, **more)
+
+
+@pytest.fixture
+def rich() -> Drift:
+    facts = [fact("windows-version.build", "changed", 17763, 20348, node=node) for node in ("web1", "web2")]
+    facts += [
+        fact("app-files.files[a.dll].version", "changed", "11.6", "11.7", note="newer"),
+        fact("linux-disks.drives[/new].kind", "appeared", None, "xfs"),
+        fact("linux-disks.drives[/old].kind", "disappeared", "ext4", None),
+        fact("app-tree.folders[\\bin].files", "changed", ("a 1", "b 1"), ("a 1", "b 2")),
+        fact("web-root.path", "same", "C:\\SecretServer", "C:\\SecretServer"),
+        fact("encryption-config.sha256", "not-compared", "0a", None, node="web3", note="access denied"),
+        fact("encryption-config.efs", "not-compared", "no", None, node="web3", note="access denied"),
+    ]
+    return drift(
+        *facts,
+        gaps=(GapRow(Place("vault", "web3", "encryption-config"), "access denied"),),
+        checks=(
+            check("app-version-match", "changed", "pass", "fail", "web2 differs"),
+            check("windows-version", "better", "fail", "pass", node="web1"),
+            check("encryption-config-match", "not-compared", "pass", "error", "access denied"),
+            check("disk-space", "same", "pass", "pass", node="web1"),
+        ),
+        nodes=(
+            NodeRow("vault", "web9", Difference.DISAPPEARED),
+            NodeRow("vault", "web4", Difference.APPEARED),
+        ),
+        notices=("only a part was looked at",),
+    )
+
+
+@pytest.mark.parametrize("kind", sorted(FORMATS))
+def test_every_format_tells_old_and_new_and_the_verdict(kind: str, rich: Drift) -> None:
+    text = FORMATS[kind](rich)
+    for part in (
+        "DRIFT",
+        "windows-version.build",
+        "17763",
+        "20348",
+        "web9",
+        "web4",
+        "app-version-match",
+        "access denied",
+    ):
+        assert part in text, part
+    assert "only a part was looked at" in text
+
+
+def test_the_console_joins_nodes_and_shows_only_the_lines_that_differ(rich: Drift) -> None:
+    text = FORMATS["console"](rich)
+    assert "windows-version.build  changed\n    - 17763\n    + 20348\n    on vault: web1, web2\n" in text
+    assert "app-files.files[a.dll].version  changed, newer" in text
+    assert "    - b 1\n    + b 2\n" in text
+    assert "a 1" not in text
+    assert "web-root.path" not in text
+    assert "encryption-config - check" not in text
+    assert text.count("access denied") == 1
+    assert "C:\\SecretServer" in console.render(rich, color=False, width=100, verbose=True)
+    quiet = console.render(rich, color=False, width=100, quiet=True)
+    assert "CHECKS THAT PASS NOW" not in quiet
+    assert "17763" in quiet
+
+
+def test_a_node_that_is_down_is_one_entry() -> None:
+    down = drift(
+        *(fact(f"disks.drives[{letter}:].kind", "not-compared", "", None, note="node unreachable") for letter in "CDE"),
+        gaps=(GapRow(Place("vault", "web1", ""), "node unreachable: refused"),),
+        checks=(
+            check(
+                "disk-space",
+                "not-compared",
+                "pass",
+                "not-evaluated",
+                "not evaluated: node unreachable: refused",
+                "web1",
+            ),
+        ),
+    )
+    assert "node unreachable: refused\n    vault: web1\n" in FORMATS["console"](down)
+    root = parsed(FORMATS["junit"](down))
+    assert sum(int(suite.get("errors", "")) for suite in root) == 1
+    assert sum(int(suite.get("failures", "")) for suite in root) == 0
+    assert FORMATS["console"](down).startswith("UNKNOWN")
+
+
+def test_junit_has_a_case_per_fact_with_a_name_that_stays(rich: Drift) -> None:
+    root = parsed(FORMATS["junit"](rich))
+    names = [(case.get("classname"), case.get("name")) for case in root.iter("testcase")]
+    assert len(names) == len(set(names))
+    assert ("vault.web1", "web-root.path [web1]") in names
+    same = replace(rich, facts=tuple(replace(row, difference=Difference.SAME, note="") for row in rich.facts))
+    after = [(case.get("classname"), case.get("name")) for case in parsed(FORMATS["junit"](same)).iter("testcase")]
+    assert names == after
+    assert sum(int(suite.get("failures", "")) for suite in root) == 6 + 1 + 2
+
+
+def test_json_is_valid_against_its_schema(rich: Drift) -> None:
+    jsonschema.Draft202012Validator.check_schema(json_report.schema())
+    found = json.loads(FORMATS["json"](rich))
+    jsonschema.validate(found, json_report.schema())
+    assert found["counts"] == {"same": 1, "changed": 4, "appeared": 1, "disappeared": 1, "not-compared": 2}
+    assert found["exit_code"] == 1
+    assert found["unread"] == [
+        {"cluster": "vault", "node": "web3", "fact": "encryption-config", "reason": "access denied"}
+    ]
+
+
+def test_the_page_has_old_and_new_side_by_side(rich: Drift) -> None:
+    page = FORMATS["html"](rich)
+    row = re.search(r"<code>windows-version.build</code>.*?</tr>", page, re.DOTALL)
+    assert row
+    assert re.search(r"side-old.*17763.*side-new.*20348", row[0], re.DOTALL)
+    assert "http" not in re.sub(r"http-equiv", "", page)
+    assert "style=" not in page
+
+
+def test_no_drift_says_how_much_was_compared() -> None:
+    text = FORMATS["console"](drift(fact("disks.system", "same", "C:", "C:")))
+    assert text.startswith("NO DRIFT  Everything is as approved: 1 fact on 1 node.")
+    assert "CHECKS" not in text
+    assert "What next" not in FORMATS["html"](drift(fact("disks.system", "same", "C:", "C:")))
+
+
+def test_nothing_compared_is_an_error_in_junit() -> None:
+    root = parsed(FORMATS["junit"](drift()))
+    assert [suite.get("errors") for suite in root] == ["1"]
+    assert FORMATS["console"](drift()).startswith("UNKNOWN  Nothing was compared.")
+
+
+@pytest.mark.parametrize("kind", sorted(FORMATS))
+def test_thousands_of_differences_stay_readable(kind: str) -> None:
+    facts = [fact(f"app-files.files[{n}.dll].version", "changed", "1", str(n), note="newer") for n in range(3_000)]
+    text = FORMATS[kind](drift(*facts))
+    if kind in ("console", "markdown"):
+        assert text.count("\n") < 400
+        assert "more" in text
+    if kind == "markdown":
+        assert len(text) < 60_000
+
+
+CHECKED = (Difference.CHANGED, Difference.BETTER, Difference.NOT_COMPARED, Difference.SAME)
+
+
+def hostile() -> Drift:
+    rows: list[FactRow] = []
+    checks, gaps, nodes = [], [], []
+    for number, text in enumerate([*HOSTILE, "x" * 100_000, "<" * 100_000]):
+        place = Place(f"c{text[:50]}", f"n{number}{text[:300]}", f"kind.rows[{text}].value")
+        rows += [
+            FactRow(place._replace(path=f"{place.path}.{kind}"), kind, text, (text, "b"), text)
+            for kind in Difference
+            if kind is not Difference.BETTER
+        ]
+        rows.append(FactRow(place, Difference.CHANGED, (text,), (text, "c"), ""))
+        checks += [CheckRow(Subject(place.cluster, place.node, text), kind, "pass", "fail", text) for kind in CHECKED]
+        gaps.append(GapRow(place, text))
+        nodes.append(NodeRow(place.cluster, text, Difference.APPEARED))
+    approvals = (Approval(HOSTILE[0], HOSTILE[1], HOSTILE[6], HOSTILE[11], HOSTILE[2]),)
+    return drift(
+        *rows,
+        checks=tuple(checks),
+        gaps=tuple(gaps),
+        nodes=tuple(nodes),
+        notices=HOSTILE,
+        inventory=HOSTILE[0],
+        baseline=HOSTILE[6],
+        approvals=approvals,
+        tool_version=HOSTILE[1],
+    )
+
+
+@pytest.mark.parametrize("kind", sorted(FORMATS))
+def test_hostile_values_stay_text(kind: str) -> None:
+    text = FORMATS[kind](hostile())
+    text.encode("utf-8")
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u200e\u200f\ufeff\ufffe\uffff]", text)
+    if kind == "html":
+        assert "<script>document" not in text
+        assert "<img src" not in text
+        assert text.count("<script>") == 1
+        assert len(text) < 5_000_000
+    if kind == "junit":
+        assert_strict(parsed(text))
+        names = [(case.get("classname"), case.get("name")) for case in parsed(text).iter("testcase")]
+        assert len(names) == len(set(names))
+    if kind == "json":
+        jsonschema.validate(json.loads(text), json_report.schema())
+    if kind == "markdown":
+        kinds = {token.type for token in tokens(text)}
+        assert not kinds & {"html_block", "link_open", "image"}
+        assert {token.content for token in tokens(text) if token.type == "html_inline"} <= {"<sub>", "</sub>"}
+        said = [token.content for token in tokens(text) if token.type == "text"]
+        assert not [line for line in said if "@everyone" in line]
+
+
+def test_a_page_of_hostile_values_parses_as_it_was_meant() -> None:
+    tree = etree.HTML(FORMATS["html"](hostile()).encode())
+    assert tree is not None
+    assert len(tree.findall(".//script")) == 1
+    assert not [node for node in tree.iter() if any(str(name).startswith("on") for name in node.attrib)]
