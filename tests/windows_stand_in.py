@@ -31,7 +31,9 @@ request = ProcessRequest(line, {{}}, stdin=stdin, stdin_closed=True, console_mod
 probes = known_checks()[1]
 done = powershell_process.run(
     request,
-    lambda script: windows.run_script(script + "\\n", machine, probes),
+    lambda script: windows.run_script(
+        script + "\\n", machine, probes, environment=powershell_process.environment_of(request)
+    ),
     constrained_language=machine.language_mode != "FullLanguage",
 )
 sys.stdout.buffer.write(done.stdout)

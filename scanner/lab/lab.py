@@ -279,7 +279,7 @@ def _powershell(
 
     def run_script(script: str) -> ProcessOutput:
         # On the way the script loses the end of its last line, which means nothing to PowerShell.
-        environment = {**request.environment, **sql_password}
+        environment = {**powershell_process.environment_of(request), **sql_password}
         return windows.run_script(f"{script}\n", machine, probes, sleep=sleep, environment=environment)
 
     constrained = machine.language_mode != "FullLanguage"

@@ -63,6 +63,18 @@ def refusal(command_line: str) -> ProcessOutput | None:
     return None
 
 
+def environment_of(request: ProcessRequest) -> Mapping[str, str]:
+    """The variables that a script finds: the shell's, and those that came before it on standard input."""
+    try:
+        found = _match(delivery.FROM_STDIN_BEHIND_VARIABLES, _bootstrap(request.command_line))
+    except _RefusedError:
+        found = None
+    if found is None:
+        return request.environment
+    lines = request.stdin.decode("ascii", "replace").splitlines()[: _variable_lines(found)]
+    return {**request.environment, **{name: value for name, _, value in (line.partition("=") for line in lines)}}
+
+
 def is_powershell(program: str) -> bool:
     """Whether a command line that begins with `program` starts Windows PowerShell."""
     return program.strip('"').rpartition("\\")[2].lower() in ("powershell", "powershell.exe")
@@ -119,13 +131,13 @@ def _script(bootstrap: str, request: ProcessRequest, *, constrained_language: bo
         names = [f"{delivery.VARIABLE_PREFIX}{number}" for number in range(int(found["last"]) + 1)]
         # A variable that is not there is $null, which joins as nothing.
         script = _unpack("".join(_variable(request.environment, name) for name in names))
-    elif found := _match(delivery.FROM_STDIN, bootstrap):
+    elif found := _match(delivery.FROM_STDIN, bootstrap) or _match(delivery.FROM_STDIN_BEHIND_VARIABLES, bootstrap):
         _check_language(constrained_language)
         if request.console_mode_stdin:
             _refuse("The handle is invalid.\r\n")
         if not request.stdin_closed:
             raise WaitsForInputError
-        script = "\n".join(request.stdin.decode("ascii", "replace").splitlines())
+        script = "\n".join(request.stdin.decode("ascii", "replace").splitlines()[_variable_lines(found) :])
     else:
         _throw("The simulated powershell.exe runs the scanner's own bootstraps only.")
     if len(script) != int(found["length"]):
@@ -135,10 +147,18 @@ def _script(bootstrap: str, request: ProcessRequest, *, constrained_language: bo
     return script
 
 
+def _variable_lines(bootstrap: re.Match[str]) -> int:
+    """How many lines come before the script."""
+    return int(bootstrap.groupdict().get("count") or 0)
+
+
 def _match(template: str, bootstrap: str) -> re.Match[str] | None:
     pattern = re.escape(template)
-    for name, value in (("DATA", r"[A-Za-z0-9+/=]*"), ("LAST", r"[0-9]{1,3}"), ("LENGTH", r"[0-9]{1,8}")):
-        pattern = pattern.replace(re.escape(f"<{name}>"), f"(?P<{name.lower()}>{value})")
+    kinds = {"DATA": "[A-Za-z0-9+/=]*", "LAST": "[0-9]{1,3}", "LENGTH": "[0-9]{1,8}", "COUNT": "[0-9]{1,3}"}
+    for name, value in kinds.items():
+        # The first one says what it is; the same stands wherever it comes again.
+        pattern = pattern.replace(re.escape(f"<{name}>"), f"(?P<{name.lower()}>{value})", 1)
+        pattern = pattern.replace(re.escape(f"<{name}>"), f"(?P={name.lower()})")
     return re.fullmatch(pattern, bootstrap)
 
 

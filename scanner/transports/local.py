@@ -29,6 +29,7 @@ from scanner.inventory.model import Node
 from scanner.inventory.nodes import HERE
 from scanner.probes.probe import Language
 from scanner.transports.deadline import Deadline
+from scanner.transports.powershell_delivery import NOTHING
 from scanner.transports.protocol import Limits, Moments, Usage
 from scanner.transports.start import Start, start_of
 
@@ -91,12 +92,12 @@ class LocalTransport:
         self._output: list[bytes] = []
         self._too_large = False
 
-    def run(self, script: str) -> bytes:
+    def run(self, script: str, variables: Mapping[str, str] = NOTHING) -> bytes:
         """Run `script` in this machine's `sh` or PowerShell and give what it printed, standard error included.
 
         Raises NodeError with what had arrived.
         """
-        start = start_of(self._node.language, script, "this machine")
+        start = start_of(self._node.language, script, "this machine", variables)
         program = self._program()
         self._check_host()
         try:

@@ -17,8 +17,10 @@ from __future__ import annotations
 
 import base64
 import gzip
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 CONSTRAINED_MARKER = "PREFLIGHT-REFUSED: ConstrainedLanguage"
 """All that is printed where policy restricts PowerShell's language."""
@@ -34,6 +36,7 @@ COMMAND_LINE_CHARS = 8_000
 VARIABLE_CHARS = 30_000
 """The longest environment variable that is set; Windows' own limit is 32,767."""
 VARIABLE_PREFIX = "PREFLIGHT_SCRIPT_"
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 # The host's own progress records would arrive as CLIXML on stderr, so they are switched off before anything else.
 _GUARD = f"""$ProgressPreference = 'SilentlyContinue'
@@ -65,6 +68,21 @@ FROM_ENVIRONMENT = (
 )
 # powershell.exe reads a redirected standard input itself and offers its lines as $input; a second reader would race it.
 FROM_STDIN = _GUARD + '$t = @($input) -join "`n"\n' + _RUN
+# Where no shell is created that could be given variables, they come as lines of their own before the script: no part
+# of it, for PowerShell can be told to log every script.
+FROM_STDIN_BEHIND_VARIABLES = (
+    _GUARD
+    + """$l = @($input)
+for ($i = 0; $i -lt <COUNT>; $i = $i + 1) {
+$p = $l[$i] -split '=', 2
+[Environment]::SetEnvironmentVariable($p[0], $p[1])
+}
+$t = @($l[<COUNT>..($l.Count - 1)]) -join "`n"
+"""
+    + _RUN
+)
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_VALUE = re.compile(r"[!-~]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +92,7 @@ class Delivery:
     command: str
     arguments: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
-    """Variables for the shell's creation."""
+    """Variables for the shell's creation, those that the script wants among them."""
     stdin: bytes | None = None
     """For standard input, which is then a pipe and no console; None: nothing is sent there."""
 
@@ -84,8 +102,10 @@ class Delivery:
         return " ".join((self.command, *self.arguments))
 
 
-def deliver(script: str, mode: str = "auto") -> Delivery:
+def deliver(script: str, mode: str = "auto", variables: Mapping[str, str] = NOTHING) -> Delivery:
     """Choose the way for `script`, which must be ASCII. `mode` is auto or stdin, as the inventory's `delivery`.
+
+    `variables` go into the environment of the shell, whatever the mode; they may be secrets, and stand in no argument.
 
     Raises ValueError for another mode, and for a script that is not ASCII: no code page on the way is dependable.
     """
@@ -97,17 +117,34 @@ def deliver(script: str, mode: str = "auto") -> Delivery:
     text = script.replace("\r\n", "\n").rstrip("\n")
     length = str(len(text))
     if mode == "stdin":
-        return _start(FROM_STDIN.replace("<LENGTH>", length), stdin=text.encode("ascii") + b"\n")
+        return _start(FROM_STDIN.replace("<LENGTH>", length), environment=variables, stdin=text.encode("ascii") + b"\n")
     # No time stamp in it: the same script is the same command line on every node and every day.
     packed = base64.b64encode(gzip.compress(text.encode("ascii"), compresslevel=9, mtime=0)).decode("ascii")
-    short = _start(FROM_COMMAND_LINE.replace("<LENGTH>", length).replace("<DATA>", packed))
+    short = _start(FROM_COMMAND_LINE.replace("<LENGTH>", length).replace("<DATA>", packed), environment=variables)
     if len(short.command_line) < COMMAND_LINE_CHARS:
         return short
     chunks = [packed[at : at + VARIABLE_CHARS] for at in range(0, len(packed), VARIABLE_CHARS)]
     return _start(
         FROM_ENVIRONMENT.replace("<LENGTH>", length).replace("<LAST>", str(len(chunks) - 1)),
-        environment={f"{VARIABLE_PREFIX}{number}": chunk for number, chunk in enumerate(chunks)},
+        environment={**variables, **{f"{VARIABLE_PREFIX}{number}": chunk for number, chunk in enumerate(chunks)}},
     )
+
+
+def deliver_on_stdin(script: str, variables: Mapping[str, str] = NOTHING) -> Delivery:
+    """The way for `script` where there is nothing but a program to start and its standard input: ssh, and here.
+
+    `variables` are set in the process before the script runs; they may be secrets, and stand in no argument. Raises
+    ValueError as `deliver` does, and for a variable that is no name with printable ASCII without blanks.
+    """
+    plain = deliver(script, "stdin")
+    if not variables or plain.stdin is None:
+        return plain
+    for name, value in variables.items():
+        if not _VARIABLE.fullmatch(name) or not _VALUE.fullmatch(value):
+            raise ValueError(f"the variable {name!r} cannot be sent on one line")
+    lines = "".join(f"{name}={value}\n" for name, value in variables.items())
+    bootstrap = FROM_STDIN_BEHIND_VARIABLES.replace("<COUNT>", str(len(variables)))
+    return _start(bootstrap.replace("<LENGTH>", str(len(plain.stdin) - 1)), stdin=lines.encode("ascii") + plain.stdin)
 
 
 def _start(bootstrap: str, *, environment: Mapping[str, str] | None = None, stdin: bytes | None = None) -> Delivery:

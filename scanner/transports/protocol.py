@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
+
+from scanner.transports.powershell_delivery import NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +51,11 @@ class Transport(Protocol):
     usage: Usage
     moments: Moments
 
-    def run(self, script: str) -> bytes:
+    def run(self, script: str, variables: Mapping[str, str] = NOTHING) -> bytes:
         """Run the batched `script` in the node's shell and give its output. Called once.
 
+        `variables` are in the environment of a PowerShell script. They may be secrets: printable ASCII without blanks
+        that stands in no argument, no script and no log.
         Raises NodeError, with what had arrived in `partial`.
         """
         ...

@@ -9,7 +9,7 @@ import random
 import socket
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 
 import paramiko
@@ -25,6 +25,7 @@ from scanner.errors import (
 )
 from scanner.inventory.model import Node, SshSettings
 from scanner.transports.deadline import Deadline
+from scanner.transports.powershell_delivery import NOTHING
 from scanner.transports.protocol import Limits, Moments, Usage
 from scanner.transports.ssh_client import FOR_EVER_S, Client
 from scanner.transports.ssh_config import Hop, route
@@ -69,12 +70,12 @@ class SshTransport:
         self._clients: list[Client] = []
         self._output: list[bytes] = []
 
-    def run(self, script: str) -> bytes:
+    def run(self, script: str, variables: Mapping[str, str] = NOTHING) -> bytes:
         """Run `script` in the node's `sh`, or in its PowerShell, and give what it printed, stderr included.
 
         Raises NodeError with what had arrived; a script that does not end with status 0 is a RefusedError.
         """
-        start = start_of(self._language, script)
+        start = start_of(self._language, script, variables=variables)
         try:
             return self._run(start)
         except NodeError as error:

@@ -5,13 +5,13 @@ The script always goes there whole, whatever its size, and nothing of it stands 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
 from scanner.errors import NodeError, RefusedError
 from scanner.probes.probe import Language
-from scanner.transports.powershell_delivery import deliver
+from scanner.transports.powershell_delivery import NOTHING, deliver_on_stdin
 from scanner.transports.powershell_output import settle_merged
 
 _NO_PROGRAM = (126, 127)
@@ -41,13 +41,14 @@ class Start:
         return " ".join(self.words)
 
 
-def start_of(language: Language, script: str, place: str = "the node") -> Start:
+def start_of(language: Language, script: str, place: str = "the node", variables: Mapping[str, str] = NOTHING) -> Start:
     """How to run `script`, which is sh or PowerShell, at `place`, as messages call it.
 
-    Raises ValueError for PowerShell that is not ASCII.
+    `variables` are set for a PowerShell script, and go where it goes. Raises ValueError for PowerShell, and for
+    variables, that cannot be sent.
     """
     if language == "powershell":
-        delivery = deliver(script, "stdin")
+        delivery = deliver_on_stdin(script, variables)
         return Start((delivery.command, *delivery.arguments), delivery.stdin or b"", settle_merged, _HINT_POWERSHELL)
     return Start(("sh", "-s"), script.encode("utf-8", "surrogateescape"), partial(_judge_sh, place), _HINT_SH)
 

@@ -6,6 +6,7 @@ import math
 import socket
 import ssl
 import time
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ from scanner.errors import (
 from scanner.inventory.model import Node
 from scanner.secrets import Secret
 from scanner.transports.deadline import Deadline
-from scanner.transports.powershell_delivery import Delivery, deliver
+from scanner.transports.powershell_delivery import NOTHING, Delivery, deliver
 from scanner.transports.powershell_output import settle
 from scanner.transports.protocol import Limits, Moments, Usage
 from scanner.transports.ssh_socket import dial
@@ -64,13 +65,13 @@ class WinrmTransport:
         self._broken = False
         """True while a message is under way, and for good when one failed."""
 
-    def run(self, script: str) -> bytes:
+    def run(self, script: str, variables: Mapping[str, str] = NOTHING) -> bytes:
         """Run the PowerShell `script`, ASCII, and give what it wrote to standard output. Called once.
 
         The deadline of `limits.timeout_s` begins once the TCP connection stands and the gate is open.
         Raises NodeError, with what had arrived in `partial`.
         """
-        delivery = deliver(script, self._settings.delivery)
+        delivery = deliver(script, self._settings.delivery, variables)
         self._prepare()
         output = bytearray()
         try:

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from checks.facts import Contact, Unknown
+from scanner.errors import NodeError
 from scanner.gather import NodeCall, ask, read_facts
 from scanner.inventory.model import Node, SshSettings
 from scanner.prepare import known_checks
 from scanner.transports.protocol import Limits
+from scanner.transports.ssh import SshTransport
 from tests import windows_stand_in
 from tests.live.openssh import OpenSshServer
 from tests.windows_stand_in import WindowsStandIn
@@ -26,14 +28,17 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
 
 
-def contact(server: OpenSshServer, timeout_s: float = 30) -> Contact:
-    """Ask the server's machine everything that a Windows node is asked."""
+def node(server: OpenSshServer) -> Node:
     ssh = SshSettings(
         user=server.user, port=server.port, key_file=str(server.key_file), known_hosts=str(server.known_hosts)
     )
-    node = Node("vault", "web1", server.host, "secret-server", ("web",), "ssh", ssh=ssh, platform="windows")
+    return Node("vault", "web1", server.host, "secret-server", ("web",), "ssh", ssh=ssh, platform="windows")
+
+
+def contact(server: OpenSshServer, timeout_s: float = 30) -> Contact:
+    """Ask the server's machine everything that a Windows node is asked."""
     probes = tuple(probe for probe in known_checks()[1] if probe.language == "powershell")
-    said = ask(NodeCall(node, probes, Limits(timeout_s=timeout_s)))
+    said = ask(NodeCall(node(server), probes, Limits(timeout_s=timeout_s)))
     assert (said.usage.connections, said.usage.commands, said.usage.requests) == (1, 1, 0)
     found = read_facts(said, probes)[Contact]
     assert isinstance(found, Contact)
@@ -59,6 +64,16 @@ def test_everything_is_answered_on_one_connection_with_one_command(sshd: OpenSsh
     assert seen["stdin"].isascii()
     assert "Invoke-PfProbe" in seen["stdin"]
     assert sshd.log.count("Connection from") == 1
+
+
+def test_a_secret_of_the_script_stands_on_standard_input_alone(sshd: OpenSshServer) -> None:
+    stand_in = windows(sshd)
+    door = SshTransport(node(sshd), Limits(timeout_s=30))
+    with pytest.raises(NodeError, match="runs nothing but"):
+        door.run("'another script'", {"PREFLIGHT_SECRET": "canary-5e1f"})
+    (seen,) = stand_in.seen
+    assert "canary" not in seen["line"] + str(seen["environment"])
+    assert seen["stdin"].splitlines()[0] == "PREFLIGHT_SECRET=canary-5e1f"
 
 
 def test_restricted_powershell_is_told(sshd: OpenSshServer) -> None:

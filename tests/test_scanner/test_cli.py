@@ -223,6 +223,27 @@ def test_probes_prints_what_would_be_sent_and_needs_no_secret(preflight: Preflig
     assert "Instance Names" in told.out.split("# Sent to vault.sql1")[1]
 
 
+def test_probes_tells_how_each_way_starts_its_script(preflight: Preflight, tmp_path: Path) -> None:
+    path = tmp_path / "inventory.toml"
+    path.write_text(
+        "[defaults.ssh]\nsudo = true\n"
+        "[clusters.v]\nproduct = 'secret-server'\n"
+        "[clusters.v.nodes.w]\nroles = ['web']\nhost = 'w'\ntransport = 'ssh'\n"
+        "[clusters.c]\nproduct = 'chef-backend'\n"
+        "[clusters.c.nodes.b]\nroles = ['backend']\ntransport = 'local'\nsudo = true\n"
+    )
+    told = preflight("probes", path)
+    assert told.code == 0
+    windows, here = told.out.split("# Sent to c.b")
+    assert "# over ssh, one connection, one command" in windows
+    assert "#   powershell.exe -NoProfile -NonInteractive -ExecutionPolicy Bypass -EncodedCommand\n" in windows
+    assert "# The script gets there on standard input, as it is:" in windows
+    assert "sudo" not in windows
+    assert "# on this machine, one command" in here
+    assert "# Started as `sh -s`, with this on its standard input:" in here
+    assert "SUDO='sudo -n'" in here
+
+
 def test_a_closed_pipe_ends_quietly() -> None:
     command = [sys.executable, "-m", "scanner", "schema"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:

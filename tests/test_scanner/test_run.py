@@ -219,7 +219,7 @@ class Talkative:
     def __init__(self, node: Node, limits: Limits, *, gate: object = None) -> None:
         self.usage = Usage(1, 1, 0)
 
-    def run(self, script: str) -> bytes:
+    def run(self, script: str, variables: object = None) -> bytes:
         nonce = re.search(r"pf_nonce=(\w+)", script)
         assert nonce
         said = 'hunter2&"é and aHVudGVyMg and dTpodW50ZXIyJiLDqQ== and hunter2&amp;&quot;é'

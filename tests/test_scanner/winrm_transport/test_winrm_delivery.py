@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from scanner.lab import powershell_process
 from scanner.lab.wsman import ProcessOutput, ProcessRequest, WaitsForInputError
 from scanner.transports import powershell_delivery
-from scanner.transports.powershell_delivery import Delivery, deliver
+from scanner.transports.powershell_delivery import Delivery, deliver, deliver_on_stdin
 
 
 def script_of(size: int) -> str:
@@ -100,6 +100,7 @@ BOOTSTRAPS = {
     "command line": deliver("'x'"),
     "environment": deliver(script_of(20_000)),
     "stdin": deliver("'x'", "stdin"),
+    "stdin behind variables": deliver_on_stdin("'x'", {"PREFLIGHT_ONE": "b25l==", "PREFLIGHT_TWO": "dHdv"}),
 }
 
 
@@ -141,6 +142,38 @@ def test_a_script_that_did_not_arrive_whole_does_not_run() -> None:
     cut = start(BOOTSTRAPS["environment"], environment={"PREFLIGHT_SCRIPT_0": ""})
     assert b"CLIXML" in cut.stderr or cut.stdout.decode().strip() == powershell_delivery.INCOMPLETE_MARKER
     assert cut.exit_code != 0
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_variables_come_before_the_script_and_are_no_part_of_it(size: int) -> None:
+    script = script_of(size)
+    delivery = deliver_on_stdin(script, {"PREFLIGHT_ONE": "canary==", "PREFLIGHT_TWO": "a=b"})
+    assert start(delivery).stdout.decode() == script
+    assert "canary" not in delivery.command_line + bootstrap(delivery)
+    assert not delivery.environment
+    request = ProcessRequest(delivery.command_line, {"TEMP": "x"}, delivery.stdin or b"")
+    found = powershell_process.environment_of(request)
+    assert found == {"TEMP": "x", "PREFLIGHT_ONE": "canary==", "PREFLIGHT_TWO": "a=b"}
+    cut = start(delivery, stdin=(delivery.stdin or b"")[:-9])
+    assert cut.stdout.decode().strip() == powershell_delivery.INCOMPLETE_MARKER
+
+
+@pytest.mark.parametrize("mode", ["auto", "stdin"])
+@pytest.mark.parametrize("size", [1, 20_000])
+def test_a_shell_gets_variables_with_its_creation(size: int, mode: str) -> None:
+    delivery = deliver(script_of(size), mode, {"PREFLIGHT_ONE": "canary"})
+    assert delivery.environment["PREFLIGHT_ONE"] == "canary"
+    assert start(delivery).stdout.decode() == script_of(size)
+    assert "canary" not in delivery.command_line
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("A B", "x"), ("A", "canary x"), ("A", "canary\n"), ("A", ""), ("A", "\u00fc")]
+)
+def test_a_variable_that_would_be_two_lines_is_refused(name: str, value: str) -> None:
+    with pytest.raises(ValueError, match="cannot be sent on one line") as caught:
+        deliver_on_stdin("'x'", {name: value})
+    assert "canary" not in str(caught.value)
 
 
 def test_standard_input_is_waited_for() -> None:
