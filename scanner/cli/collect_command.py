@@ -46,6 +46,7 @@ def collect(
     130 interrupted (what was finished is kept, marked partial).
     """
     from checks.scan import EXIT_CODES, EXIT_INTERRUPTED, EXIT_USAGE, Verdict
+    from reports.text import one_line
     from scanner.cli.obtain import keep, obtain, refuse_bad_place
     from scanner.cli.streams import complain, leave, say
 
@@ -56,8 +57,10 @@ def collect(
     collected = obtain(job, selection, quiet=quiet)
     problem = keep(output, job, collected)
     gaps = _gaps(job, collected)
+    headline = _headline(output, collected, len(job.chosen), len(gaps))
+    gaps += [f"  {one_line(f'{failure.check}: {failure.message}')}" for failure in job.failures]
     if not problem and (gaps or not quiet):
-        problem = say("\n".join([_headline(output, collected, len(job.chosen), len(gaps)), *gaps]) + "\n")
+        problem = say("\n".join([headline, *gaps]) + "\n")
     if problem:
         complain(problem)
     if not collected.complete:

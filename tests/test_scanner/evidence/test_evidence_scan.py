@@ -6,6 +6,7 @@ import json
 import re
 import stat
 from collections.abc import Callable
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 from scanner.evidence.document import schema
 from scanner.evidence.file import read_evidence
 from scanner.lab.lab import Lab
+from scanner.plugins import GROUP, load_plugins
 
 Preflight = Callable[..., Any]
 KINDS = ("json", "junit", "html", "markdown")
@@ -60,6 +62,17 @@ def test_collect_is_quiet_when_nothing_is_missing(tmp_path: Path, preflight: Pre
     with Lab("chef-healthy") as lab:
         ended = preflight("collect", lab.write(tmp_path), "-q", "-o", tmp_path / "e.json")
     assert (ended.code, ended.out, ended.err) == (0, "", "")
+
+
+def test_a_plugin_that_did_not_load_is_missing_from_the_evidence_and_said(
+    tmp_path: Path, preflight: Preflight, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = EntryPoint("mood", "preflight_is_not_there:PLUGIN", GROUP)
+    monkeypatch.setattr("scanner.prepare.load_plugins", lambda taken: load_plugins(taken, [broken]))
+    with Lab("chef-healthy") as lab:
+        ended = preflight("collect", lab.write(tmp_path), "-q", "-o", tmp_path / "e.json")
+    assert ended.code == 3
+    assert "3 of 3 nodes answered everything\n  plugin-mood: the plugin did not load" in ended.out
 
 
 def test_the_file_is_for_its_owner_and_has_the_published_shape(kept: Path) -> None:
