@@ -86,20 +86,22 @@ def look_back(present: PastRun, earlier: Iterable[PastRun]) -> ScanHistory:
     tracks = {subject: [(present, entry)] for subject in present.entries if (entry := present.heard(subject))}
     gone: dict[Subject, _Track] = {}
     last: PastRun | None = None
-    like: list[PastRun] = [] if present.partial else [present]
+    points = [] if present.partial else [_point(present)]
     peer: PastRun | None = None
+    unsettled = dict(tracks)
     for run in earlier:
         last = last or run
         if run.scope == present.scope and not run.partial:
-            if len(like) < TREND_RUNS:
-                like.append(run)
+            if len(points) < TREND_RUNS:
+                points.append(_point(run))
             if peer is None and not present.partial:
                 peer = run
                 gone = {subject: [] for subject in run.entries if subject not in present.entries}
-        still = _follow(tracks, run) | _follow(gone, run)
-        if not still and (peer or present.partial) and len(like) >= TREND_RUNS:
+                unsettled |= gone
+        unsettled = _followed(unsettled, run)
+        if not unsettled and (peer or present.partial) and len(points) >= TREND_RUNS:
             break
-    trend = tuple(_point(run) for run in reversed(like))
+    trend = tuple(reversed(points))
     if last is None:
         return ScanHistory(None, trend=trend)
     compared = peer or last
@@ -117,18 +119,17 @@ def look_back(present: PastRun, earlier: Iterable[PastRun]) -> ScanHistory:
     )
 
 
-def _follow(tracks: Mapping[Subject, _Track], run: PastRun) -> bool:
-    """Add what `run` said to each track that is still of interest. Returns whether any is."""
-    any_open = False
-    for subject, track in tracks.items():
-        # Behind a clear result no older run can change anything, but for the changes that flapping counts.
-        if len(track) >= FLAPPING_RUNS and track[-1][1].judged and not track[-1][1].there:
-            continue
-        any_open = True
-        entry = run.heard(subject)
-        if entry:
+def _followed(unsettled: Mapping[Subject, _Track], run: PastRun) -> dict[Subject, _Track]:
+    """Add what `run` said to each track. Returns those that older runs may still change."""
+    left = {}
+    for subject, track in unsettled.items():
+        if entry := run.heard(subject):
             track.append((run, entry))
-    return any_open
+        # Behind a clear result no older run matters, but for the changes that flapping counts.
+        settled = len(track) >= FLAPPING_RUNS and track[-1][1].judged and not track[-1][1].there
+        if not settled:
+            left[subject] = track
+    return left
 
 
 def _standing(subject: Subject, track: _Track, *, comparable: bool) -> Standing | None:

@@ -5,11 +5,9 @@ What is kept are results: checks, places, statuses and messages. No answer of a 
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sqlite3
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,31 +17,13 @@ from checks.history import ScanHistory, Subject
 from checks.outcome import Status
 from checks.scan import Scan, Verdict
 from reports.text import one_line
-from scanner.errors import UsageError
-from scanner.files import ensure_writable
-from scanner.history_schema import APPLICATION_ID, STATEMENTS, VERSION
+from scanner.history_file import reading, recognise, writing
 
-BUSY_S = 30.0
-"""How long is waited for another run that is writing; it needs milliseconds."""
 _MESSAGE_CHARS = 500
-_RETRY_S = 0.05
-
-_CAUSES = {
-    sqlite3.SQLITE_BUSY: f"another program has locked it for {BUSY_S:.0f} seconds; end that one, or name another file",
-    sqlite3.SQLITE_LOCKED: "another program has locked it; end that one, or name another file",
-    sqlite3.SQLITE_FULL: "the disk is full; make room, or name a file elsewhere",
-    sqlite3.SQLITE_READONLY: "it, or its folder, may not be written; check their owner and mode",
-    sqlite3.SQLITE_PERM: "it, or its folder, may not be written; check their owner and mode",
-    sqlite3.SQLITE_CANTOPEN: "it cannot be opened; check that the folder exists and who owns it and the file",
-    sqlite3.SQLITE_NOTADB: "this is no preflight history; name another file",
-    sqlite3.SQLITE_CORRUPT: "it is damaged; move it away, and a new one is begun",
-    sqlite3.SQLITE_IOERR: "the disk, or the network share, does not do what it is told; name a file on a local disk",
-}
-"""What is said of SQLite's primary result codes."""
-
-
-class HistoryError(UsageError):
-    """The history cannot be read or written; the message says why and what to do."""
+_SAID = (
+    "SELECT check_id, cluster, node, status, judged, text FROM result JOIN subject ON subject.id = subject "
+    "JOIN message ON message.id = message WHERE run = ?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,26 +105,13 @@ def remember(path: Path, question: Question, scan: Scan) -> Scan:
     A scan that is there already (the same evidence, judged again) takes the place of the earlier judgement.
     Raises HistoryError; then nothing of the run is in the file.
     """
-    with _writing(path) as store:
+    with writing(path) as store:
         return replace(scan, history=_add(store, question, scan))
-
-
-def refuse_unusable(path: Path) -> None:
-    """Raise HistoryError for a file that no run could be recorded in, as far as that can be known without writing."""
-    try:
-        ensure_writable(path)
-    except UsageError as error:
-        raise HistoryError(f"the history: {error}") from None
-    if path.exists() and not path.is_file():
-        raise HistoryError(f"the history {path}: this is no regular file; name another")
-    if path.exists() and path.stat().st_size:
-        with _reading(path, empty=True):
-            pass
 
 
 def runs(path: Path, *, limit: int | None = None, inventory: str = "") -> tuple[Run, ...]:
     """The recorded runs, newest first; those of one inventory where its key is given. Raises HistoryError."""
-    with _reading(path) as store:
+    with reading(path) as store:
         return _runs(store, "?1 = '' OR inventory = ?1", (inventory,), limit)
 
 
@@ -153,8 +120,8 @@ def last_good_runs(path: Path, *, now: datetime, inventory: str = "", command: s
 
     Runs that lie in the future prove nothing but a wrong clock, and are passed over.
     """
-    with _reading(path, empty=True) as store:
-        if _recognise(store, path):
+    with reading(path, empty=True) as store:
+        if recognise(store, path):
             return {}
         known = [row[0] for row in store.execute("SELECT DISTINCT inventory FROM run ORDER BY inventory")]
         found: dict[str, Run | None] = {}
@@ -170,7 +137,7 @@ def prune(path: Path, *, before: datetime) -> int:
 
     Returns how many were forgotten. Raises HistoryError.
     """
-    with _writing(path, create=False) as store:
+    with writing(path, create=False) as store:
         gone = store.execute(
             "DELETE FROM run WHERE finished < ? AND id NOT IN (SELECT id FROM (SELECT id, row_number() OVER "
             "(PARTITION BY inventory, command ORDER BY started DESC, id DESC) AS place FROM run WHERE good = 1) "
@@ -239,15 +206,45 @@ def _earlier(store: sqlite3.Connection, series: Sequence[str]) -> Iterator[PastR
         series,
     ).fetchall()
     for number, started, verdict, scope, narrowed, partial in rows:
-        entries = {
-            Subject(check, cluster, node or None): Entry(Status(status), bool(judged), text)
-            for check, cluster, node, status, judged, text in store.execute(
-                "SELECT check_id, cluster, node, status, judged, text FROM result JOIN subject ON subject.id = subject "
-                "JOIN message ON message.id = message WHERE run = ?",
-                (number,),
-            )
-        }
+        entries = _Entries(store, number)
         yield PastRun(_moment(started), verdict, scope, bool(narrowed), bool(partial), entries)
+
+
+class _Entries(Mapping[Subject, Entry]):
+    """What one run said, read as it is needed: all of it for the latest runs, a few subjects for those long ago."""
+
+    _FEW = 50
+
+    def __init__(self, store: sqlite3.Connection, run: int) -> None:
+        self._store, self._run = store, run
+        self._asked = 0
+        self._all: dict[Subject, Entry] | None = None
+
+    def __getitem__(self, subject: Subject) -> Entry:
+        self._asked += 1
+        if self._all is None and self._asked <= self._FEW:
+            place = (self._run, subject.check, subject.cluster, subject.node or "")
+            found = self._read(f"{_SAID} AND check_id = ? AND cluster = ? AND node = ?", place)
+        else:
+            found = self._whole()
+        return found[subject]
+
+    def __iter__(self) -> Iterator[Subject]:
+        return iter(self._whole())
+
+    def __len__(self) -> int:
+        return len(self._whole())
+
+    def _whole(self) -> dict[Subject, Entry]:
+        if self._all is None:
+            self._all = self._read(_SAID, (self._run,))
+        return self._all
+
+    def _read(self, query: str, values: Sequence[str | int]) -> dict[Subject, Entry]:
+        return {
+            Subject(check, cluster, node or None): Entry(Status(status), bool(judged), text)
+            for check, cluster, node, status, judged, text in self._store.execute(query, values)
+        }
 
 
 def _runs(store: sqlite3.Connection, where: str, values: Sequence[str], limit: int | None) -> tuple[Run, ...]:
@@ -280,105 +277,6 @@ def _runs(store: sqlite3.Connection, where: str, values: Sequence[str], limit: i
             )
         )
     return tuple(found)
-
-
-@contextlib.contextmanager
-def _writing(path: Path, *, create: bool = True) -> Iterator[sqlite3.Connection]:
-    """The history in one transaction, which is taken back where the block, or the process, does not end well."""
-    target = Path(os.path.realpath(path))
-    with _told(path):
-        if create:
-            refuse_unusable(path)
-            with contextlib.suppress(FileExistsError):
-                # What SQLite puts beside the file (-wal, -shm) gets the file's mode.
-                os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        elif not target.exists():
-            raise HistoryError(f"the history {path}: there is no such file")
-        with contextlib.closing(_connect(target.as_posix(), BUSY_S)) as store:
-            store.execute("BEGIN")
-            _recognise(store, path)
-            store.execute("COMMIT")
-            _use_wal(store)
-            store.execute("PRAGMA foreign_keys = ON")
-            store.execute("PRAGMA synchronous = FULL")
-            store.execute("BEGIN IMMEDIATE")
-            if _recognise(store, path):
-                for statement in STATEMENTS:
-                    store.execute(statement)
-            yield store
-            store.execute("COMMIT")
-
-
-@contextlib.contextmanager
-def _reading(path: Path, *, empty: bool = False) -> Iterator[sqlite3.Connection]:
-    """The history as it is, without writing anything; `empty` says whether one may be that has no tables yet."""
-    target = Path(os.path.realpath(path))
-    with _told(path):
-        if not target.exists():
-            raise HistoryError(f"the history {path}: there is no such file")
-        if not target.is_file():
-            raise HistoryError(f"the history {path}: this is no regular file; name another")
-        # In a folder that may not be written, a file that nobody writes to is read as one that never changes.
-        resting = not Path(f"{target}-wal").exists() and not os.access(target.parent, os.W_OK)
-        with contextlib.closing(
-            _connect(f"{target.as_uri()}?{'immutable=1' if resting else 'mode=ro'}", BUSY_S, uri=True)
-        ) as store:
-            store.execute("BEGIN")
-            if _recognise(store, path) and not empty:
-                raise HistoryError(f"the history {path}: nothing was recorded in it yet")
-            yield store
-
-
-def _connect(target: str, busy_s: float, *, uri: bool = False) -> sqlite3.Connection:
-    return sqlite3.connect(target, timeout=busy_s, isolation_level=None, uri=uri)
-
-
-def _recognise(store: sqlite3.Connection, path: Path) -> bool:
-    """Whether the database is a new, empty one. Raises HistoryError for one that is not ours, or of a later version.
-
-    In a transaction, for else another run may make the tables between two of these looks.
-    """
-    (mark,), (version,) = (store.execute(f"PRAGMA {name}").fetchone() for name in ("application_id", "user_version"))
-    if mark == APPLICATION_ID:
-        if version > VERSION:
-            raise HistoryError(
-                f"the history {path}: a later preflight wrote it (version {version}, this one knows up to {VERSION}); "
-                "use that one, or name another file"
-            )
-        return False
-    if mark or version or store.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-        raise HistoryError(f"the history {path}: this is no preflight history, but another database; name another file")
-    return True
-
-
-def _use_wal(store: sqlite3.Connection) -> None:
-    """Let readers and one writer go on side by side. SQLite does not wait for this by itself."""
-    give_up = time.monotonic() + BUSY_S
-    while store.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-        try:
-            # Where the file system has no shared memory, the answer is another mode, which is safe as well.
-            store.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
-                raise
-            time.sleep(_RETRY_S)
-        else:
-            return
-
-
-@contextlib.contextmanager
-def _told(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        cause = _CAUSES.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
-        raise HistoryError(
-            f"the history {path}: {cause or f'it is damaged, or no preflight history: {error}'}"
-        ) from None
-    except OSError as error:
-        raise HistoryError(f"the history {path}: {error.strerror or error}; check who owns the folder") from None
-    except ValueError as error:  # an unknown status, a time that is none, a NUL in the name
-        raise HistoryError(f"the history {path}: it is damaged, or changed by hand: {error}") from None
 
 
 def _stamp(moment: datetime) -> str:

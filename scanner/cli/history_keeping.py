@@ -60,7 +60,7 @@ class HistoryFile:
         """
         from scanner.errors import UsageError
         from scanner.files import same_file
-        from scanner.history import refuse_unusable
+        from scanner.history_file import refuse_unusable
 
         if not self.path:
             return

@@ -15,7 +15,7 @@ import pytest
 from checks.outcome import Result, Severity, Status
 from checks.scan import NodeRecord, Scan
 from reports.json_report import schema
-from scanner import history
+from scanner import history_file
 from scanner.history import Question, remember, runs
 from scanner.lab.lab import Lab
 
@@ -93,14 +93,14 @@ def test_the_inventory_can_name_the_history(preflight: Preflight, inventory: Pat
 def test_a_history_that_cannot_be_written_costs_no_report(
     preflight: Preflight, inventory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quiet: tuple[str, ...]
 ) -> None:
-    connect = history._connect
+    connect = history_file._connect
 
     def small(*arguments: Any, **options: Any) -> sqlite3.Connection:
         store = connect(*arguments, **options)
         store.execute("PRAGMA max_page_count = 3")
         return store
 
-    monkeypatch.setattr(history, "_connect", small)
+    monkeypatch.setattr(history_file, "_connect", small)
     ended = preflight("scan", inventory, "--history", "h.db", "--json", "r.json", *quiet)
     assert ended.code == 2
     assert "this run is not in the history: the history h.db: the disk is full" in " ".join(ended.err.split())
