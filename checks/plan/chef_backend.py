@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from checks.plan import chef_hop
+from checks.plan import chef_cluster, chef_hop
 from checks.plan.chef_cluster import ChefCluster, named, on
 from checks.plan.model import Command, Part, Proof, Step, Trouble, asked
 from checks.upgrade_path import Hop, UpgradePath, is_young
@@ -19,12 +19,28 @@ def parts(cluster: ChefCluster, path: UpgradePath) -> tuple[Part, ...]:
     for number, (source, hop) in enumerate(zip(sources, path.hops, strict=True), 1):
         way = strategy(cluster, hop)
         title = f"Hop {number} of {len(path.hops)}: {source} to {hop.version}, {_WAYS[way]}"
-        steps = [*_STEPS[way](cluster, hop), _verify(cluster, hop)]
+        then = cluster if number == 1 else chef_cluster.once_the_lead_has_changed(cluster)
+        steps = [] if number == 1 else [_plan_again(cluster)]
+        steps += [*_STEPS[way](then, hop), _verify(then, hop)]
         chapters.append(Part(title, tuple(steps), _intro(hop), asked(hop)))
     if cluster.frontends:
         chapters.append(Part("Frontends, after the backends", tuple(_frontends(cluster))))
     chapters.append(Part("Afterwards", tuple(_afterwards(cluster))))
     return tuple(chapters)
+
+
+def _plan_again(cluster: ChefCluster) -> Step:
+    return Step(
+        "plan-again",
+        "Plan again: who leads has changed in the hop before",
+        (cluster.plan(),),
+        notes=(
+            f"{cluster.leader.name} has handed the lead over. The order of the nodes depends on who leads, so from here "
+            "on the plan names roles instead of nodes.",
+            "Back the cluster up again, too: the next hop starts here.",
+        ),
+        proof=Proof("a plan with one hop less, whose first step may be taken"),
+    )
 
 
 def strategy(cluster: ChefCluster, hop: Hop) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from checks.check import NodeView
 from checks.chef_backend.facts import ClusterStatus
@@ -61,6 +61,11 @@ class ChefCluster:
             )
         return Command(f"sudo {tool} {path}", "sh", machine.name)
 
+    def plan(self) -> Command:
+        """The command that plans this cluster anew."""
+        inventory, name = self.names.shell(self.inventory, "the inventory"), self.names.shell(self.name, "the cluster")
+        return Command(f"preflight plan {inventory} --cluster {name}", "sh")
+
     def scan(self, *checks: str, phase: str = "window", target: str = "") -> Command:
         """A scan of this cluster for one question."""
         return scan_command(self.names, self.inventory, self.name, *checks, phase=phase, target=target)
@@ -86,6 +91,19 @@ def read_machine(view: NodeView) -> Machine:
         str(view.options.get("package", "")),
         front.version if isinstance(front, FrontendPackage) else "",
     )
+
+
+def once_the_lead_has_changed(cluster: ChefCluster) -> ChefCluster:
+    """The cluster with roles in the place of the backends' names, where nobody knows yet who will lead."""
+    every = cluster.backends
+    managers, packages = {one.manager for one in every}, {one.package for one in every}
+    manager = managers.pop() if len(managers) == 1 else ""
+    package = packages.pop() if len(packages) == 1 else ""
+    leader, *followers = (
+        Machine(name, manager, package)
+        for name in ("the node that leads then", "the first of the followers then", "the last of the followers then")
+    )
+    return replace(cluster, leader=leader, followers=tuple(followers))
 
 
 def find_leader(backends: Sequence[NodeView]) -> NodeView | str:
