@@ -10,7 +10,7 @@ from checks.acceptance import Attestation, Waiver
 from checks.check import Check, ClusterInfo
 from checks.outcome import Result
 from scanner.gather import NodeAnswers, NodeCall
-from scanner.inventory.model import Cluster
+from scanner.inventory.model import Cluster, Node
 from scanner.probes.probe import Probe
 from scanner.probes.registry import select_probes
 from scanner.transports.protocol import Limits
@@ -41,14 +41,20 @@ class Job:
     """True where all nodes are asked and all checks are made, before the window and for the inventory's own targets: a
     waiver that is good for nothing then is good for nothing."""
 
+    also: Mapping[str, tuple[type, ...]] = field(default_factory=dict)
+    """Role to facts that are gathered of its nodes whatever the checks read: those that a plan is made of."""
+
     def calls(self) -> list[NodeCall]:
         """One call per chosen node, in inventory order."""
         return [
-            NodeCall(node, select_probes(node, self.checks, self.probes), self.limits)
+            NodeCall(node, select_probes(node, self.checks, self.probes, self._also(node)), self.limits)
             for cluster, _ in self.clusters
             for node in cluster.nodes
             if (cluster.name, node.name) in self.chosen
         ]
+
+    def _also(self, node: Node) -> tuple[type, ...]:
+        return tuple(kind for role in node.roles for kind in self.also.get(role, ()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,10 @@
 
 ## What it checks
 The file that `package` names in the inventory (for the cluster, or for each node): it is there, it is a package of
-Chef Backend of the target's version by its own metadata, and its SHA-256 and file name are the same on all backends.
-Where rpm or dpkg-deb cannot read it on the node, the file's name has to do, which is a warning. A file over 2 GiB is
-not hashed. Without `package` there is nothing to check, nor after the window.
+Chef Backend of the target's version by its own metadata, and its SHA-256 and file name are the same on all backends
+(among the rpm and among the deb files, where a cluster runs several distributions). Where rpm or dpkg-deb cannot read
+it on the node, the file's name has to do, which is a warning. A file over 2 GiB is not hashed. Without `package` there
+is nothing to check, nor after the window.
 
 ## Why it matters
 The documented procedure assumes that the new package has been copied to all nodes. One that is missing, cut short or
@@ -75,10 +76,15 @@ def judge(view: ClusterView) -> Outcome:
         }
     }
     outcomes = [outcome for node, found in known for outcome in _of_node(node, found, target)]
-    for at, what in ((0, "content (SHA-256)"), (1, "file name")):
-        groups = group((name, values[at]) for name, values in files)
-        if not groups.agree:
-            outcomes.append(failed(f"the staged packages differ in {what}: {groups.sentence()}"))
+    # A cluster of several distributions has a package of each kind; those of one kind are the same file.
+    kinds = {values[1].rpartition(".")[2] for _, values in files}
+    by_kind = kinds if kinds <= {"rpm", "deb"} else {""}
+    for kind in sorted(by_kind):
+        alike = [(name, values) for name, values in files if values[1].endswith(kind)]
+        for at, what in ((0, "content (SHA-256)"), (1, "file name")):
+            groups = group((name, values[at]) for name, values in alike)
+            if not groups.agree:
+                outcomes.append(failed(f"the staged packages differ in {what}: {groups.sentence()}"))
     whole = (
         combine(outcomes) if outcomes else passed(f"{target} lies ready on {enumerate_names([n for n, _ in files])}")
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from checks.check import NodeView
 from checks.chef_backend.drbd import GUIDANCE
@@ -15,11 +15,19 @@ from checks.outcome import Result, Status
 from checks.plan import chef_backend, chef_cluster, secret_server, secret_server_site
 from checks.plan.model import Part, Plan, Refusal, Runbook, Trouble
 from checks.scan import Verdict, verdict_of
+from checks.secret_server.database_facts import SecretServerDatabase
+from checks.secret_server.facts import IisConfiguration, WebRoot
 from checks.upgrade_path import NoPath, PlanError, UpgradePath, route, target_of
 from checks.versions import VersionError
 
 Written = tuple[tuple[Part, ...], tuple[str, ...], tuple[Trouble, ...], tuple[str, ...]]
 """Parts, way back, troubles, unknown names."""
+
+NEEDS: Mapping[str, tuple[type, ...]] = {
+    "dr": (WebRoot, IisConfiguration),
+    "database": (SecretServerDatabase,),
+}
+"""Role to facts that a plan names things by, whatever the checks ask of such a node."""
 
 _ROLE = {"secret-server": "web", "chef-backend": "backend"}
 """The nodes whose version is the cluster's."""
@@ -105,16 +113,20 @@ def _current(nodes: Sequence[NodeView]) -> str:
 def _secret_server(gathered: GatheredCluster, path: UpgradePath, inventory: str) -> Written:
     info = gathered.info
     integrated = info.options.get("integrated_windows_auth")
+    databases = [node for node in gathered.nodes if "database" in node.roles]
+    looks = [node.look(SecretServerDatabase) for node in databases]
+    known = [look for look in looks if isinstance(look, SecretServerDatabase)]
     site = secret_server_site.Site(
         cluster=info.name,
         inventory=inventory,
         webs=tuple(secret_server_site.read_web(node) for node in gathered.nodes if "web" in node.roles),
         spares=tuple(secret_server_site.read_web(node) for node in gathered.nodes if _is_spare(node)),
-        databases=tuple(node.name for node in gathered.nodes if "database" in node.roles),
-        database=None,
+        databases=tuple(node.name for node in databases),
+        database=next((one.name for one in known), None),
         dpapi=str(info.options.get("dpapi", "unknown")),
         integrated=integrated if isinstance(integrated, bool) else None,
-        mirrored=False,
+        mirrored=any(one.mirroring or one.replicas for one in known),
+        partner=next((one.mirroring.partner for one in known if one.mirroring), ""),
         moot=frozenset() if info.options.get("online") else frozenset({"outbound-access"}),
     )
     parts = secret_server.parts(site, path)

@@ -32,11 +32,11 @@ def parts(cluster: ChefCluster, path: UpgradePath) -> tuple[Part, ...]:
 def _plan_again(cluster: ChefCluster) -> Step:
     return Step(
         "plan-again",
-        "Plan again: who leads has changed in the hop before",
+        "Plan again: who leads may have changed in the hop before",
         (cluster.plan(),),
         notes=(
-            f"{cluster.leader.name} has handed the lead over. The order of the nodes depends on who leads, so from here "
-            "on the plan names roles instead of nodes.",
+            f"{cluster.leader.name} may have handed the lead over, and the order of the nodes depends on who leads.",
+            "Until you have planned again, roles stand in the place of the backends' names from here on.",
             "Back the cluster up again, too: the next hop starts here.",
         ),
         proof=Proof("a plan with one hop less, whose first step may be taken"),

@@ -40,6 +40,8 @@ class ChefCluster:
     frontends: tuple[Machine, ...]
     index: str
     """The version of Elasticsearch that created the search index; empty where it is unknown."""
+    settled: bool = True
+    """False where nobody knows yet who will lead, and roles stand in the place of names."""
     names: Names = field(default_factory=Names)
 
     @property
@@ -100,10 +102,9 @@ def once_the_lead_has_changed(cluster: ChefCluster) -> ChefCluster:
     manager = managers.pop() if len(managers) == 1 else ""
     package = packages.pop() if len(packages) == 1 else ""
     leader, *followers = (
-        Machine(name, manager, package)
-        for name in ("the node that leads then", "the first of the followers then", "the last of the followers then")
+        Machine(name, manager, package) for name in ("the leader", "the first follower", "the other follower")
     )
-    return replace(cluster, leader=leader, followers=tuple(followers))
+    return replace(cluster, leader=leader, followers=tuple(followers), settled=False)
 
 
 def find_leader(backends: Sequence[NodeView]) -> NodeView | str:

@@ -15,6 +15,14 @@ _DISPUTED_SINCE = parse_version("3.0")
 
 
 def _identify(cluster: ChefCluster) -> Step:
+    if not cluster.settled:
+        return Step(
+            "identify-leader",
+            "Find out who leads, and write the three names down here",
+            (Command("sudo chef-backend-ctl cluster-status", "sh", "any backend"),),
+            proof=Proof("one row with the role leader, two with follower"),
+            documented=("chef-ha downtime-1",),
+        )
     return Step(
         "identify-leader",
         f"See that {cluster.leader.name} still leads",

@@ -45,6 +45,9 @@ def collect(
     Exit codes: 0 every node answered everything, 3 one did not (what there is, is kept), 2 usage or inventory error,
     130 interrupted (what was finished is kept, marked partial).
     """
+    from dataclasses import replace
+
+    from checks.plan.build import NEEDS
     from checks.scan import EXIT_CODES, EXIT_INTERRUPTED, EXIT_USAGE, Verdict
     from reports.text import one_line
     from scanner.cli.obtain import keep, obtain, refuse_bad_place
@@ -54,6 +57,8 @@ def collect(
         inventory, cluster=cluster, node=node, check=check, skip_check=skip_check, parallel=parallel, timeout=timeout
     )
     refuse_bad_place(output, [inventory])
+    # Evidence serves `plan` as well as `scan`.
+    job = replace(job, also=NEEDS)
     collected = obtain(job, selection, quiet=quiet)
     problem = keep(output, job, collected)
     gaps = _gaps(job, collected)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,9 +55,12 @@ def plan(
     The plan begins with what stands in its way. A cluster whose way is unknown or unsupported gets no plan but the
     reason, and what to do instead. Prints Markdown, or writes Markdown or HTML with -o.
     """
+    from dataclasses import replace
+
+    from checks.plan.build import NEEDS
     from checks.scan import EXIT_INTERRUPTED
     from scanner.cli.obtain import obtain
-    from scanner.cli.streams import complain, say
+    from scanner.cli.streams import complain, leave, say
     from scanner.files import ensure_writable, write_atomically
     from scanner.plan_book import plan_book
 
@@ -67,6 +69,7 @@ def plan(
     if output is not None:
         ensure_writable(output)
     selection, job = settle(inventory, cluster=cluster, target=target, parallel=parallel, timeout=timeout)
+    job = replace(job, also=NEEDS)
     book = plan_book(job, obtain(job, selection, quiet=quiet, sources=sources), datetime.now(UTC).date())
     text = _render(kind, book)
     if output is None:
@@ -78,9 +81,7 @@ def plan(
             print(f"wrote {output}", file=sys.stderr)
             print("\n".join(_summary(book)))
     if book.partial:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(EXIT_INTERRUPTED)
+        leave(EXIT_INTERRUPTED)
     raise typer.Exit(book.exit_code)
 
 

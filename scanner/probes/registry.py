@@ -23,17 +23,20 @@ BUILTIN: tuple[Probe, ...] = (
 """Every probe that comes with preflight, in the order in which a node is asked."""
 
 
-def select_probes(node: Node, checks: Iterable[Check], probes: Sequence[Probe] = BUILTIN) -> tuple[Probe, ...]:
+def select_probes(
+    node: Node, checks: Iterable[Check], probes: Sequence[Probe] = BUILTIN, also: Iterable[type] = ()
+) -> tuple[Probe, ...]:
     """The probes that `node` is asked: those that give a fact which a check concerned with it reads, each once.
 
-    The contact probe of its language is always among them, so that every node is really spoken to.
+    `also` are facts that are wanted beside those. The contact probe of its language is always among the probes, so that
+    every node is really spoken to.
     """
     wanted = {
         kind
         for check in checks
         if concerns(check, node.product, node.roles)
         for kind in check.facts + check.optional_facts
-    }
+    } | set(also)
     spoken = {node.language, "tds"}
     return tuple(
         probe

@@ -64,6 +64,18 @@ def test_another_content_names_the_outlier(chefs: Chefs) -> None:
     assert "backend-3 differs" in outcome.message
 
 
+def test_a_cluster_of_two_distributions_has_a_package_of_each_kind(chefs: Chefs) -> None:
+    deb = staged("2.3.16-1", sha256="b" * 64)
+    whole = view(chefs, staged(), deb, deb)
+    named = [replace(node, options={"package": "/srv/chef-backend_2.3.16-1_amd64.deb"}) for node in whole.nodes[1:]]
+    mixed = replace(whole, nodes=(whole.nodes[0], *named))
+    assert judge(mixed).status is Status.PASS
+    odd = replace(named[1], facts={StagedPackage: staged("2.3.16-1", sha256="c" * 64)})
+    outcome = judge(replace(mixed, nodes=(whole.nodes[0], named[0], odd)))
+    assert outcome.status is Status.FAIL
+    assert "backend-2 against backend-3" in outcome.message
+
+
 def test_another_version_or_product_fails(chefs: Chefs) -> None:
     assert "2.2.5, not the target 2.3.16" in judge(view(chefs, staged("2.2.5-1"))).message
     assert judge(view(chefs, staged("2.2.5-1"))).status is Status.FAIL

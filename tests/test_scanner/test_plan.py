@@ -1,0 +1,237 @@
+"""Plans of whole clusters, made from what the lab's nodes say, against the reviewed ones beside them.
+
+`PYTHONPATH=. python tests/test_scanner/test_plan.py` writes them anew; what has changed is then reviewed in the diff.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import re
+import tempfile
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from checks.plan.build import NEEDS
+from checks.plan.model import PlanBook, Refusal, Runbook, boxes
+from checks.plan.procedures import STEPS
+from reports import plan_html, plan_markdown
+from scanner.cli.obtain import obtain
+from scanner.inventory.load import load_inventory
+from scanner.inventory.select import select
+from scanner.lab.lab import Lab
+from scanner.lab.scenario import load_scenario
+from scanner.plan_book import plan_book
+from scanner.prepare import prepare
+from tests.test_scanner.conftest import Ended, Preflight
+
+PLANS = Path(__file__).with_name("plans")
+NAMES = sorted(path.stem for path in PLANS.glob("*.toml"))
+PORTS = re.compile(r"port \d{4,5}")
+
+
+@functools.cache
+def book(name: str) -> PlanBook:
+    """The plans of a scenario, with the times and paths of no day and no machine."""
+    with tempfile.TemporaryDirectory() as folder, Lab(load_scenario(PLANS / f"{name}.toml")) as lab:
+        selection = select(load_inventory(lab.write(Path(folder))), (), (), {})
+        job = dataclasses.replace(prepare(selection), inventory_name="inventory.toml", also=NEEDS)
+        made = plan_book(job, obtain(job, selection, quiet=True), date(2026, 11, 20))
+    return dataclasses.replace(made, asked=datetime(2026, 11, 20, 22, 0, tzinfo=UTC), tool_version="1.0", notices=())
+
+
+def text(name: str) -> str:
+    return PORTS.sub("port 5986", plan_markdown.render(book(name)))
+
+
+def runbook(name: str) -> Runbook:
+    (plan,) = book(name).plans
+    assert isinstance(plan, Runbook)
+    return plan
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_plan_is_the_reviewed_one(name: str) -> None:
+    assert text(name) == (PLANS / f"{name}.md").read_text(encoding="utf-8")
+
+
+def test_every_documented_step_is_in_one_of_the_plans() -> None:
+    plans = [plan for name in NAMES for plan in book(name).plans]
+    books = [plan for plan in plans if isinstance(plan, Runbook)]
+    found = {each for plan in books for _, _, step in boxes(plan) for each in step.documented}
+    found |= {each for plan in books for trouble in plan.troubles for each in trouble.documented}
+    refused = {"chef-ha drbd"} if any(isinstance(plan, Refusal) and "DRBD" in plan.reason for plan in plans) else set()
+    assert set(STEPS) - found - refused == set()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_same_step_is_the_same_wherever_it_stands(name: str) -> None:
+    for plan in book(name).plans:
+        if isinstance(plan, Runbook):
+            numbers = [number for number, _, _ in boxes(plan)]
+            assert len(numbers) == len(set(numbers))
+            assert all(step.title and step.proof for _, _, step in boxes(plan) if step.id != "point-back")
+
+
+def test_the_two_files_are_never_copied_from_node_to_node() -> None:
+    copies = [
+        command.text
+        for name in NAMES
+        for plan in book(name).plans
+        if isinstance(plan, Runbook)
+        for _, _, step in boxes(plan)
+        for command in step.commands
+        if "robocopy" in command.text and "\\\\" in command.text and "TMS" not in command.text
+    ]
+    assert copies
+    assert all(text.endswith("/XF database.config encryption.config") for text in copies)
+
+
+def test_the_others_are_stopped_before_the_first_is_upgraded_and_started_after_the_copy() -> None:
+    for part in runbook("vault-mirrored").parts:
+        ids = [step.id for step in part.steps]
+        if "upgrade-first" in ids:
+            first = ids.index("upgrade-first")
+            assert ids.index("point-to-primary-database") < ids.index("stop-others") < first
+            assert first < ids.index("copy-application") < ids.index("start-other")
+            assert len([each for each in ids if each == "start-other"]) == 2
+            assert ids.index("wait-for-mirror") > max(at for at, each in enumerate(ids) if each == "start-other")
+
+
+def test_followers_come_one_at_a_time_and_the_leader_last() -> None:
+    (hop,) = [part for part in runbook("chef-rolling").parts if part.title.startswith("Hop")]
+    steps = [(step.id, step.commands[0].where) for step in hop.steps if step.commands]
+    order = [where for each, where in steps if each in ("upgrade-backend", "upgrade-leader")]
+    assert order == ["backend-1", "backend-3", "backend-2"]
+    ids = [each for each, _ in steps]
+    assert (
+        ids.index("failover-off")
+        < ids.index("upgrade-backend")
+        < ids.index("upgrade-leader")
+        < ids.index("failover-on")
+    )
+
+
+def test_a_single_node_stops_nobody_and_copies_nothing() -> None:
+    ids = {step.id for _, _, step in boxes(runbook("vault-single"))}
+    assert not ids & {"stop-others", "copy-application", "start-other", "point-to-primary-database", "carry-backup"}
+    assert "upgrade-first" in ids
+
+
+@pytest.mark.parametrize(
+    ("nodes", "reason", "exit_code"),
+    [
+        ('[clusters.chef.nodes.backend-2]\nchef = {version = "2.2.5"}', "do not run the same version", 1),
+        ('[clusters.chef.nodes.backend-2]\nfault = "refuse"', "installed version is unknown: backend-2", 3),
+        (
+            "".join(f'[clusters.chef.nodes.backend-{n}]\nchef = {{role = "waiting_for_leader"}}\n' for n in (1, 2, 3)),
+            "shows 0 leaders instead of one",
+            3,
+        ),
+        ('[clusters.chef.nodes.backend-3]\nchef = {sees = ["backend-3"]}', "do not see the same cluster", 3),
+    ],
+    ids=["versions", "unreachable", "no-leader", "partition"],
+)
+def test_a_cluster_that_cannot_be_planned_gets_the_reason(
+    tmp_path: Path, preflight: Preflight, nodes: str, reason: str, exit_code: int
+) -> None:
+    ended = _planned(tmp_path, preflight, f'extends = "{PLANS / "chef-rolling.toml"}"\ntitle = "Broken"\n{nodes}\n')
+    assert ended.code == exit_code
+    assert "no plan" in ended.out
+    assert reason in ended.out
+    assert "What to do instead" in ended.out
+    assert "- [ ] **1.1**" not in ended.out
+
+
+def _planned(folder: Path, preflight: Preflight, scenario: str, *more: str) -> Ended:
+    file = folder / "scenario.toml"
+    file.write_text(scenario, encoding="utf-8")
+    with Lab(load_scenario(file)) as lab:
+        return preflight("plan", lab.write(folder), "-q", *more)
+
+
+def test_straight_from_1_to_3_is_refused_with_what_to_do_instead(tmp_path: Path, preflight: Preflight) -> None:
+    ended = _planned(
+        tmp_path, preflight, f'extends = "{PLANS / "chef-downtime.toml"}"\ntitle = "Too far"\n', "--target", "3.1.1"
+    )
+    assert ended.code == 1
+    assert "1.x to 3.x is in no document" in ended.out
+    assert "Plan the upgrade to 2.3.16 first" in ended.out
+
+
+def test_the_plan_goes_where_it_is_asked_to_and_says_the_rest_on_the_console(
+    tmp_path: Path, preflight: Preflight
+) -> None:
+    with Lab(load_scenario(PLANS / "chef-within-3.toml")) as lab:
+        inventory = lab.write(tmp_path)
+        for name, head in (("plan.md", "# Upgrade plan"), ("plan.html", "<!DOCTYPE html>")):
+            ended = preflight("plan", inventory, "-o", tmp_path / name)
+            assert ended.code == 0
+            assert "chef: Chef Backend 3.0.0 to 3.1.1" in ended.out
+            assert (tmp_path / name).read_text(encoding="utf-8").startswith(head)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [(["-o", "plan.pdf"], "has to end in .md or .html"), (["--cluster", "nope"], "nope"), (["-o", "no/plan.md"], "no")],
+)
+def test_what_cannot_be_meant_is_refused_before_anything_is_asked(
+    tmp_path: Path, preflight: Preflight, monkeypatch: pytest.MonkeyPatch, arguments: list[str], said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with Lab(load_scenario(PLANS / "chef-within-3.toml")) as lab:
+        ended = preflight("plan", lab.write(tmp_path), *arguments)
+    assert ended.code == 2
+    assert said in ended.err
+    assert not list(tmp_path.glob("plan*"))
+
+
+def test_evidence_gives_the_same_plan_without_contact(tmp_path: Path, preflight: Preflight) -> None:
+    with Lab(load_scenario(PLANS / "chef-within-3.toml")) as lab:
+        inventory = lab.write(tmp_path)
+        live = preflight("plan", inventory, "-q")
+        assert preflight("collect", inventory, "-o", tmp_path / "e.json.gz", "-q").code == 0
+    kept = preflight("plan", inventory, "--from", tmp_path / "e.json.gz", "-q")
+    assert kept.code == live.code
+    start = "## chef"
+    assert kept.out[kept.out.index(start) :] == live.out[live.out.index(start) :]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_page_says_what_the_text_says(name: str) -> None:
+    page = plan_html.render(book(name))
+    for plan in book(name).plans:
+        if isinstance(plan, Runbook):
+            for number, _, _ in boxes(plan):
+                assert f'<span class="number">{number}</span>' in page
+    assert "http://" not in re.sub(r'href="[^"]*"|>[^<]*<', "", page)
+
+
+HOSTILE = '"><script>alert(1)</script>`rm -rf /` & del'
+
+
+def test_a_hostile_name_gets_into_no_command() -> None:
+    from checks.plan.names import Names
+
+    names = Names()
+    for word in (names.quoted, names.bare):
+        said = word(HOSTILE, "the pool of web1")
+        assert "script" not in said
+        assert "<the pool of web1>" in said
+    assert names.quoted("pool%PATH%", "a pool") == '"<a pool>"'
+    assert names.quoted("C:\\folder\\", "a folder") == '"<a folder>"'
+    assert names.quoted("Secret Server (x86)", "a pool") == '"Secret Server (x86)"'
+    assert names.shell("a'b; rm -rf /", "a path") == "'a'\"'\"'b; rm -rf /'"
+    assert len(names.unknown) == 3
+
+
+def _rewrite(write: Callable[[str], str]) -> None:
+    for name in NAMES:
+        (PLANS / f"{name}.md").write_text(write(name), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    _rewrite(text)
