@@ -304,6 +304,8 @@ def _checks(then: Snapshot, now: Snapshot, scope: Scope, moved: Collection[tuple
         asked = {cluster for cluster, _ in scope.nodes}
         if key in moved or subject.cluster not in asked or (subject.node and key not in scope.nodes):
             continue
+        if not subject.node and scope.clusters is not None and subject.cluster not in scope.clusters:
+            continue  # it judges all nodes together, and not all were asked
         old, new = then.checks.get(subject), now.checks.get(subject)
         if new is None and scope.narrowed:
             continue

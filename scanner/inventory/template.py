@@ -77,7 +77,9 @@ def template() -> str:
             _chef_backend(),
             _table("run", "Defaults of the command line's options.", RUN, {}),
             _table("reports", "What a plain scan writes, in the folder that it is started in.", REPORTS, reports),
-            _switched_off('drift.rules."disks.drives[].free-bytes"', _DRIFT, DRIFT_RULE, {}),
+            _switched_off(
+                'drift.rules."disks.drives[].free-bytes"', _DRIFT, DRIFT_RULE, {"reason": "tell us when they fill"}
+            ),
             _switched_off("[waivers]", _WAIVERS, WAIVER, {}),
             _switched_off("[attestations]", _ATTESTATIONS, ATTESTATION, {}),
         ],

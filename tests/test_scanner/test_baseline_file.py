@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from checks.drift import Approval
 from checks.snapshot import Ended, Place, Snapshot, Subject
 from scanner.baseline_file import default_path, parse_baseline, read_baseline, render_baseline, schema, write_baseline
 from scanner.errors import PreflightError, UsageError
+from tests.test_scanner.faults import kill_each_step
 
 relaxed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 APPROVAL = Approval("2026-11-21T02:15:00Z", "Ada <ada@corp.example>", "first baseline", "everything", "0.1.0")
@@ -70,6 +72,23 @@ def test_the_file_beside_the_inventory(tmp_path: Path) -> None:
     write_baseline(path, BASELINE)
     assert read_baseline(path) == BASELINE
     assert path.read_bytes() == TEXT.encode()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kill -9 is for others")
+def test_kill_9_leaves_the_old_baseline_or_the_new_one(tmp_path: Path) -> None:
+    folders = kill_each_step(
+        tmp_path,
+        imports=(
+            "from dataclasses import replace; from scanner.baseline_file import write_baseline\n"
+            "from tests.test_scanner.test_baseline_file import BASELINE"
+        ),
+        prepare="write_baseline(folder / 'b.json', BASELINE)",
+        act="write_baseline(folder / 'b.json', replace(BASELINE, inventory='new.toml'))",
+    )
+    held = [read_baseline(folder / "b.json").inventory for folder in folders]
+    assert len(held) > 6
+    assert held == sorted(held)
+    assert (held[0], held[-1]) == ("inventory.toml", "new.toml")
 
 
 def edited(old: str, new: str) -> str:
