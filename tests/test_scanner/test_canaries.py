@@ -114,7 +114,7 @@ def approve_all(preflight: Callable[..., Any], inventory: Path) -> str:
     held = preflight("drift", inventory, "--baseline", approved, *kept, "-v", *reports)
     assert approved.stat().st_size
     assert all((inventory.parent / f"drift.{kind}").stat().st_size for kind in FORMATS)
-    return "\n".join([made.out, made.err, held.out, held.err])
+    return f"{made.out}\n{made.err}\n{held.out}\n{held.err}"
 
 
 OWN = {"password", "wrong-password", "id_ed25519", "client.key", "secret"}
