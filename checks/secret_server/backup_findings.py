@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from checks.secret_server.backup_facts import AppBackup, Backup, KeyFile
 ID = "backup-recent"
 AHEAD_S = 300
 """How far ahead of the node's clock a backup may be dated: those of two machines are never quite the same."""
+_REQUIRES = r"present|plain-key|max-age-hours [1-9][0-9]{0,5}"
 _HOUR_S = 3600
 _DAYS_FROM_HOURS = 72
 
@@ -58,6 +60,17 @@ class Terms:
         note = f" ({rule.note})" if rule.note else ""
         end = failed if rule.effect == "fail" else warned
         return end(message + note, expected=rule.text, observed=message, rule=rule.id, source=rule.source)
+
+
+def misread(cluster: ClusterInfo) -> list[Outcome]:
+    """One for each rule that says nothing that could be judged by."""
+    rules = cluster.rules.of(ID)
+    ways = "'present', 'plain-key' or 'max-age-hours N'"
+    return [
+        undetermined(f"rule {rule.id}: requires = {rule.requires!r} is none of {ways}")
+        for rule in rules
+        if not re.fullmatch(_REQUIRES, rule.requires)
+    ]
 
 
 def seen(backup: Backup, terms: Terms) -> Outcome | None:

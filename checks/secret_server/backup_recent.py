@@ -41,7 +41,7 @@ from checks.outcome import (
     warned,
 )
 from checks.secret_server.backup_facts import AppBackup, DatabaseBackupFile
-from checks.secret_server.backup_findings import ID, Terms, aged, keyed, seen
+from checks.secret_server.backup_findings import ID, Terms, aged, keyed, misread, seen
 from checks.secret_server.backup_history import recorded
 from checks.secret_server.database_facts import DatabaseBackups
 from checks.secret_server.facts import EncryptionConfig, WebRoot
@@ -64,7 +64,7 @@ def judge(view: ClusterView) -> Outcome:
         if outcome is None and declared:
             why = _unasked(view) if name == "database" else ""
             outcomes.append(warned(f"the {name}'s backup is not looked at: set {key} in [clusters.NAME.backup]{why}"))
-    outcome = combine(outcomes)
+    outcome = combine([*outcomes, *misread(view.cluster)])
     if view.cluster.phase == "after":
         return not_applicable(f"no longer asked for; {outcome.message}", observed=outcome.observed)
     return outcome

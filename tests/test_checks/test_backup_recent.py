@@ -9,6 +9,7 @@ import pytest
 from checks.check import ClusterInfo, ClusterView, NodeView
 from checks.evaluation import GatheredCluster, evaluate
 from checks.outcome import Outcome, Status
+from checks.rules import RuleSet
 from checks.secret_server.backup_facts import AppBackup, Backup, DatabaseBackupFile, KeyFile
 from checks.secret_server.backup_recent import CHECK, judge
 from checks.secret_server.database_facts import DatabaseBackup, DatabaseBackups, SqlServer
@@ -104,6 +105,18 @@ def test_a_declared_age_fails_and_the_default_warns(judged: Judged) -> None:
     sharper = {"backup-age": {"effect": "fail", "reason": "our standard"}}
     assert judged(bak=old, overrides=sharper).status is Status.FAIL
     assert judged(bak=old, overrides={"backup-age": {"off": True, "reason": "x"}}).status is Status.PASS
+
+
+def test_a_rule_that_is_not_understood_leaves_it_open(cluster: Clusters, node: Nodes) -> None:
+    info = cluster(dpapi="off", backup=True)
+    rules = [
+        replace(rule, requires="max-age-hours soon") if rule.id == "backup-age" else rule for rule in info.rules.rules
+    ]
+    info = replace(info, rules=RuleSet(tuple(rules)))
+    sql = node(info, DatabaseBackupFile(BAK), name="sql1", roles=("database",), backup_database_path="x")
+    outcome = judge(ClusterView(info, (node(info, APP, backup_app_path="x"), sql)))
+    assert outcome.status is Status.ERROR
+    assert "rule backup-age: requires = 'max-age-hours soon' is none of" in outcome.message
 
 
 def test_a_copied_folder_s_times_only_warn(judged: Judged) -> None:
