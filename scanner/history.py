@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from checks.drift import Difference, Drift
 from checks.hindsight import Entry, PastRun, entries_of, look_back
 from checks.history import ScanHistory, Subject
 from checks.outcome import Status
 from checks.scan import Scan, Verdict
 from reports.text import one_line
 from scanner.history_file import reading, recognise, writing
+from scanner.job import NodeKey
 
 _MESSAGE_CHARS = 500
 _SAID = (
@@ -88,6 +90,7 @@ class Run:
     """Aware, UTC."""
     tool_version: str
     verdict: str
+    """A scan's, or a comparison's: NO DRIFT, DRIFT or UNKNOWN."""
     exit_code: int
     nodes: int
     """Nodes that were asked."""
@@ -96,7 +99,7 @@ class Run:
     counts: dict[str, int]
     """Status to number of results."""
     good: bool
-    """Whether it looked at everything: not narrowed, not interrupted, all nodes reached, the verdict GO or NO-GO."""
+    """Whether it looked at everything: not narrowed, not interrupted, all nodes reached, the verdict not UNKNOWN."""
 
 
 def remember(path: Path, question: Question, scan: Scan) -> Scan:
@@ -105,8 +108,54 @@ def remember(path: Path, question: Question, scan: Scan) -> Scan:
     A scan that is there already (the same evidence, judged again) takes the place of the earlier judgement.
     Raises HistoryError; then nothing of the run is in the file.
     """
+    present = PastRun(
+        scan.started,
+        str(scan.verdict),
+        question.scope,
+        narrowed=question.narrowed,
+        partial=scan.partial,
+        entries=entries_of(scan.results),
+    )
+    reached = sum(node.reachable for node in scan.nodes)
     with writing(path) as store:
-        return replace(scan, history=_add(store, question, scan))
+        return replace(scan, history=_add(store, question, present, scan, len(scan.nodes), reached))
+
+
+def remember_drift(path: Path, question: Question, drift: Drift, asked: Collection[NodeKey]) -> ScanHistory:
+    """Record a comparison with the baseline over the nodes that were asked, and say what the earlier ones say of it.
+
+    What differs is kept as fail, what was not compared as error; of values, only that they differ. Raises HistoryError.
+    """
+    present = PastRun(
+        drift.started,
+        str(drift.verdict),
+        question.scope,
+        narrowed=question.narrowed,
+        partial=drift.partial,
+        entries=dict(_drift_entries(drift)),
+    )
+    unread = {gap.place[:2] for gap in drift.gaps if not gap.place.path}
+    with writing(path) as store:
+        return _add(store, question, present, drift, len(asked), len(set(asked) - unread))
+
+
+def _drift_entries(drift: Drift) -> Iterator[tuple[Subject, Entry]]:
+    for fact in drift.facts:
+        yield Subject(fact.place.path, fact.place.cluster, fact.place.node), _difference(fact.difference)
+    for check in drift.checks:
+        yield (
+            Subject(check.subject.check, check.subject.cluster, check.subject.node or None),
+            _difference(check.difference),
+        )
+    for node in drift.nodes:
+        yield Subject("node", node.cluster, node.node), _difference(node.difference)
+
+
+def _difference(difference: Difference) -> Entry:
+    if difference is Difference.NOT_COMPARED:
+        return Entry(Status.ERROR, judged=False, message=str(difference))
+    same = difference in (Difference.SAME, Difference.BETTER)
+    return Entry(Status.PASS if same else Status.FAIL, judged=True, message=str(difference))
 
 
 def runs(path: Path, *, limit: int | None = None, inventory: str = "") -> tuple[Run, ...]:
@@ -149,39 +198,32 @@ def prune(path: Path, *, before: datetime) -> int:
         return gone
 
 
-def _add(store: sqlite3.Connection, question: Question, scan: Scan) -> ScanHistory:
+def _add(
+    store: sqlite3.Connection, question: Question, present: PastRun, done: Scan | Drift, nodes: int, reached: int
+) -> ScanHistory:
     series = (question.inventory_key, question.command, question.phase, "\n".join(question.targets))
-    own = (*series, question.scope, _stamp(scan.started))
-    present = PastRun(
-        scan.started,
-        str(scan.verdict),
-        question.scope,
-        narrowed=question.narrowed,
-        partial=scan.partial,
-        entries=entries_of(scan.results),
-    )
-    history = look_back(present, _earlier(store, (*series, _stamp(scan.started))))
+    own = (*series, question.scope, _stamp(present.started))
+    history = look_back(present, _earlier(store, (*series, _stamp(present.started))))
     store.execute(
         "DELETE FROM run WHERE inventory = ? AND command = ? AND phase = ? AND targets = ? AND scope = ? "
         "AND started = ?",
         own,
     )
-    reached = sum(node.reachable for node in scan.nodes)
     number = store.execute(
         "INSERT INTO run (inventory, command, phase, targets, scope, started, narrowed, partial, strict, finished, "
         "tool_version, verdict, exit_code, nodes, reached, good) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
         (
             *own,
             question.narrowed,
-            scan.partial,
-            scan.strict,
-            _stamp(scan.finished),
-            scan.tool_version,
-            str(scan.verdict),
-            scan.exit_code,
-            len(scan.nodes),
+            present.partial,
+            isinstance(done, Scan) and done.strict,
+            _stamp(done.finished),
+            done.tool_version,
+            present.verdict,
+            done.exit_code,
+            nodes,
             reached,
-            present.meant_all and scan.verdict is not Verdict.UNKNOWN and reached == len(scan.nodes) > 0,
+            present.meant_all and present.verdict != Verdict.UNKNOWN and reached == nodes > 0,
         ),
     ).lastrowid
     for subject, entry in present.entries.items():

@@ -13,6 +13,7 @@ from scanner.cli.options import (
     ClusterOption,
     EvidenceOption,
     FromOption,
+    HistoryOption,
     HtmlOption,
     InventoryArgument,
     JsonOption,
@@ -48,6 +49,7 @@ def drift(
     json: JsonOption = None,
     markdown: MarkdownOption = None,
     evidence: EvidenceOption = None,
+    history: HistoryOption = None,
     cluster: ClusterOption = None,
     node: NodeOption = None,
     check: CheckOption = None,
@@ -65,6 +67,7 @@ def drift(
     printed in place of the summary. The inventory's `[reports]` are the scan's: none of them is written here.
     """
     from scanner.baseline_file import default_path, read_baseline
+    from scanner.cli.history_keeping import HistoryFile
     from scanner.cli.obtain import keep, obtain, refuse_bad_place
     from scanner.cli.reporting import Destinations, finish
     from scanner.drift import drift_since, rules_of, scope_of
@@ -92,8 +95,13 @@ def drift(
     destinations.refuse_impossible(reads)
     if evidence:
         refuse_bad_place(evidence, reads, destinations.paths.values())
+    kept = HistoryFile.chosen(
+        history, selection, command="drift", cluster=cluster, node=node, check=check, skip_check=skip_check
+    )
+    kept.refuse_bad_place([*reads, *([evidence] if evidence else []), *destinations.paths.values()])
     collected = obtain(job, selection, quiet=quiet, sources=from_)
     problems = [keep(evidence, job, collected)] if evidence else []
     scope = scope_of(selection, job, some_checks=bool(check or skip_check))
     done = drift_since(approved, path, job, collected, rules_of(selection.inventory), scope)
+    problems.append(kept.remember_drift(done, job.chosen))
     finish(done, destinations, quiet=quiet, verbose=verbose, problems=problems)

@@ -76,7 +76,7 @@ def status(
 ) -> None:
     """Say whether runs still happen: exit 3 where the last good one is too old, or there is none.
 
-    A good run looked at everything: the whole inventory, not interrupted, every node reached, the verdict GO or NO-GO.
+    A good run looked at everything: the whole inventory, not interrupted, every node reached, the verdict not UNKNOWN.
     """
     from scanner.durations import parse_duration, told_duration
     from scanner.errors import UsageError

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from checks.drift import Drift
     from checks.scan import Scan
     from scanner.history import Question
     from scanner.inventory.select import Selection
+    from scanner.job import NodeKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +30,8 @@ class HistoryFile:
         selection: Selection,
         *,
         command: str,
-        phase: str,
-        target: Sequence[str] | None,
+        phase: str = "before",
+        target: Sequence[str] | None = None,
         cluster: Sequence[str] | None,
         node: Sequence[str] | None,
         check: Sequence[str] | None,
@@ -69,6 +71,18 @@ class HistoryFile:
         if any(same_file(self.path, other) for other in others):
             raise UsageError(f"the history cannot be {self.path}: that file is read or written; choose another name")
         refuse_unusable(self.path)
+
+    def remember_drift(self, done: Drift, asked: Collection[NodeKey]) -> str:
+        """Record a comparison over the nodes that were asked. Returns what went wrong, "" where nothing did."""
+        from scanner.errors import PreflightError
+        from scanner.history import remember_drift
+
+        try:
+            if self.path:
+                remember_drift(self.path, self.question, done, asked)
+        except PreflightError as error:
+            return f"this run is not in the history: {error}"
+        return ""
 
     def remember(self, done: Scan) -> tuple[Scan, str]:
         """The scan, recorded, with what earlier runs say of it; and what went wrong with that, "" where nothing did.

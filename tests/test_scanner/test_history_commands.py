@@ -89,6 +89,23 @@ def test_the_inventory_can_name_the_history(preflight: Preflight, inventory: Pat
     assert preflight("status", inventory).code == 0
 
 
+def test_drift_is_recorded_too(preflight: Preflight, inventory: Path, tmp_path: Path) -> None:
+    assert preflight("baseline", inventory, "--by", "me", "--reason", "first").code == 0
+    ended = preflight("drift", inventory, "--history", "h.db", "-q")
+    assert (ended.code, ended.out, ended.err) == (0, "", "")
+    (run,) = runs(tmp_path / "h.db")
+    assert (run.command, run.verdict, run.good, run.nodes, run.reached) == ("drift", "NO DRIFT", True, 3, 3)
+    assert run.counts.keys() == {"pass"}
+    assert preflight("status", inventory, "--history", "h.db", "--command", "drift", "-q").code == 0
+    preflight("drift", inventory, "--history", "h.db", "--node", "backend-1")
+    preflight("scan", inventory, "--history", "h.db")
+    assert [(run.command, run.good) for run in runs(tmp_path / "h.db")] == [
+        ("scan", True),
+        ("drift", False),
+        ("drift", True),
+    ]
+
+
 @pytest.mark.parametrize("quiet", [(), ("-q",)])
 def test_a_history_that_cannot_be_written_costs_no_report(
     preflight: Preflight, inventory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quiet: tuple[str, ...]
