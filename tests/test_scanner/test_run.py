@@ -23,10 +23,11 @@ from checks.scan import Verdict
 from scanner import run as run_module
 from scanner.errors import ProtocolError
 from scanner.gather import NodeAnswers, NodeCall, ask, read_facts
-from scanner.inventory.model import Cluster, Node, SshSettings
+from scanner.inventory.model import Cluster, Node, SshSettings, WinrmSettings
 from scanner.job import Job
 from scanner.probes.probe import Answer, Probe, UnreadableError
 from scanner.probes.registry import BUILTIN, select_probes
+from scanner.redaction import eraser
 from scanner.run import Gate, Progress, collect, scan
 from scanner.secrets import Secret
 from scanner.transports.protocol import Limits, Usage
@@ -255,6 +256,27 @@ def test_a_node_cannot_have_the_secret_of_another_one_reported(stub: Any) -> Non
     assert len(collected.said) == 2
     assert "*** opens" in repr(collected)
     assert "sesame" not in repr(collected) + repr(told)
+
+
+def test_every_secret_that_a_node_can_have_is_taken_out() -> None:
+    """Also one that comes to the inventory later: whoever adds it is told here."""
+    whole = dataclasses.replace(node("b1"), winrm=WinrmSettings(user="u"), ssh=SshSettings(user="u"))
+    holders: dict[str, Any] = {each.name: getattr(whole, each.name) for each in dataclasses.fields(whole)}
+    holders = {"": whole} | {name: value for name, value in holders.items() if dataclasses.is_dataclass(value)}
+    secrets = [
+        (place, each.name)
+        for place, holder in holders.items()
+        for each in dataclasses.fields(holder)
+        if "Secret" in str(each.type)
+    ]
+    assert {("winrm", "password"), ("ssh", "password"), ("ssh", "passphrase")} <= set(secrets)
+    armed: list[Node] = []
+    for number, (place, name) in enumerate(secrets):
+        change: dict[str, Any] = {name: Secret(f"sesame{number}")}
+        nested: dict[str, Any] = {place: dataclasses.replace(holders[place], **change)} if place else change
+        armed.append(dataclasses.replace(whole, **nested))
+    hide = eraser(armed)
+    assert [hide(f"sesame{number}") for number in range(len(secrets))] == ["***"] * len(secrets)
 
 
 def test_a_short_secret_does_not_garble_the_answers(monkeypatch: pytest.MonkeyPatch) -> None:
