@@ -309,18 +309,20 @@ def _checks(then: Snapshot, now: Snapshot, scope: Scope, moved: Collection[tuple
         old, new = then.checks.get(subject), now.checks.get(subject)
         if new is None and scope.narrowed:
             continue
-        yield _check(subject, old, new)
+        whole = now.unread.get(Place(*key, ""), "") if new is None else ""
+        yield _check(subject, old, new, whole)
 
 
-def _check(subject: Subject, old: Ended | None, new: Ended | None) -> CheckRow:
+def _check(subject: Subject, old: Ended | None, new: Ended | None, gap: str) -> CheckRow:
+    """Hold one check's results to each other; `gap` is why there is none now, where its node could not be read."""
     before, after = old.status if old else "", new.status if new else ""
-    message = new.message if new else "not judged today, and judged when the baseline was approved"
+    message = new.message if new else gap or "not judged today, and judged when the baseline was approved"
 
     def row(difference: Difference, text: str = message) -> CheckRow:
         return CheckRow(subject, difference, before, after, text)
 
     if not new:
-        return row(Difference.NOT_COMPARED if before == Status.PASS else Difference.SAME)
+        return row(Difference.NOT_COMPARED if gap or before == Status.PASS else Difference.SAME)
     if after in _UNTOLD:
         return row(Difference.NOT_COMPARED)
     if before == after:

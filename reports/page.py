@@ -13,11 +13,11 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 
 
-def assemble(name: str, values: Mapping[str, object]) -> str:
+def assemble(name: str, values: Mapping[str, object], script: str = "") -> str:
     """The page that `templates/NAME.html.j2` makes of `values`, with the house's style and script.
 
     A `NAME.css` beside the template comes after the style that all pages share, `report.css`, and a `NAME.js` after the
-    script that they share, `page.js`.
+    script that they share, `page.js`; `script` names another one in place of the former.
     """
     # jinja2 takes a while to import, and most commands never render a page.
     from jinja2 import Environment, StrictUndefined  # noqa: PLC0415
@@ -25,14 +25,14 @@ def assemble(name: str, values: Mapping[str, object]) -> str:
 
     folder = resources.files("reports") / "templates"
     style = "".join(_texts(folder, *dict.fromkeys(("report.css", f"{name}.css"))))
-    script = "".join(_texts(folder, "page.js", f"{name}.js"))
+    code = "".join(_texts(folder, "page.js", script or f"{name}.js"))
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     # Style and script are ours, and the policy names their hashes: they go in as they are.
     page = environment.from_string((folder / f"{name}.html.j2").read_text(encoding="utf-8")).render(
         **values,
         style=Markup(style),  # noqa: S704
-        script=Markup(script),  # noqa: S704
-        policy=_policy(style, script),
+        script=Markup(code),  # noqa: S704
+        policy=_policy(style, code),
     )
     return page if page.endswith("\n") else f"{page}\n"
 

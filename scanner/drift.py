@@ -108,6 +108,8 @@ def part_of(names: Sequence[str], nodes: Collection[NodeKey], clusters: Collecti
         check = by_id.get(name)
         if check:
             facts += [kind_name(kind) for kind in check.facts + check.optional_facts if kind in given]
+        if not check and name in (*rules.kinds, *rules.fields) and rules.ignores(name):
+            raise UsageError(f"--update {name}: this is never compared, so there is nothing to approve")
         if rules.knows(name):
             facts.append(name)
         elif not check:

@@ -64,7 +64,8 @@ class _Node:
 
 def render(drift: Drift) -> str:
     """The page, to be written as UTF-8."""
-    return assemble("drift", view(drift))
+    # Its rows are searched and filtered like a scan's.
+    return assemble("drift", view(drift), "report.js")
 
 
 def view(drift: Drift) -> dict[str, object]:

@@ -317,3 +317,9 @@ def test_the_order_of_nothing_matters(one: Snapshot, two: Snapshot, random: Any)
         return Snapshot(mixed(side.nodes), mixed(side.facts), mixed(side.unread), mixed(side.checks))
 
     assert compare(shuffled(one), shuffled(two), RULES) == compare(one, two, RULES)
+
+
+def test_checks_of_a_node_that_could_not_be_asked_say_why() -> None:
+    lost = Snapshot({HERE: frozenset()}, {}, {Place(*HERE, ""): "interrupted"}, {})
+    found = compare(snapshot(WINDOWS, checks={"c": "pass", "d": "fail"}), lost, RULES)
+    assert [(row.difference, row.message) for row in found.checks] == [(Difference.NOT_COMPARED, "interrupted")] * 2

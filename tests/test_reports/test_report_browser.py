@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from checks.scan import Scan
+from reports.drift.html import render as render_drift
 from reports.html import render
+from tests.test_reports.test_drift_reports import hostile
 
 pytestmark = pytest.mark.live
 
@@ -106,3 +108,11 @@ def test_these_tests_would_notice(load: Browser, rich_scan: Scan) -> None:
     open_page = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", render(rich_scan))
     assert load(open_page.replace("<footer", f"{RAW}<footer")).title == "pwned"
     assert load(open_page.replace("<footer", "<script>missing()</script><footer")).console != []
+
+
+def test_nothing_that_a_target_says_runs_on_the_page_of_drift(load: Browser) -> None:
+    found = load(render_drift(hostile()))
+    assert found.console == []
+    assert found.title.startswith("DRIFT")
+    assert len(re.findall(r"<script", found.dom)) == 1
+    assert re.search(r'<form class="filters" id="filters">', found.dom)

@@ -214,6 +214,7 @@ class TestApproval:
     ("options", "said"),
     [
         (["--update", "cluster-states"], "did you mean 'cluster-status"),
+        (["--update", "leader-answer"], "never compared"),
         (["--update", "chef / backend-1 / disks"], "and the node with --node"),
         (["--node", "backend-9"], "no such node"),
         (["-o", "-"], "name one"),
