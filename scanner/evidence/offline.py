@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import PureWindowsPath
 
 from checks.facts import Unknown
+from scanner.durations import told_duration
 from scanner.evidence.model import EvidenceFile, NodeEvidence, fingerprint
 from scanner.gather import NodeAnswers, NodeCall
 from scanner.job import Collected, Job, NodeKey
@@ -156,10 +157,11 @@ def _origin(file: EvidenceFile, job: Job, now: datetime) -> Iterator[str]:
         f"judged from evidence of {_time(held.started)} to {_time(held.finished)}, collected by {_short(held.host)} "
         f"with preflight {_short(held.tool_version)}: {file.path}"
     )
-    if now - held.finished > FRESH:
-        yield f"{file.path} is {_age(now - held.finished)} old: what has changed on its nodes since is not in it"
-    if held.started - now > _ASTRAY:
-        yield f"{file.path} is dated {_age(held.started - now)} in the future: one of two machines' clocks is wrong"
+    age, lead = now - held.finished, held.started - now
+    if age > FRESH:
+        yield f"{file.path} is {told_duration(age)} old: what has changed on its nodes since is not in it"
+    if lead > _ASTRAY:
+        yield f"{file.path} is dated {told_duration(lead)} in the future: one of two machines' clocks is wrong"
     if not held.complete:
         names = _names(held.unanswered) or "none"
         yield f"{file.path} is partial: interrupted before these nodes had answered: {names}"
@@ -234,12 +236,6 @@ def _other_questions(job: Job, used: Mapping[NodeKey, _Kept], files: Sequence[Ev
 
 def _time(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
-
-
-def _age(span: timedelta) -> str:
-    minutes = int(span.total_seconds() // 60)
-    hours = minutes // 60
-    return f"{hours // 24} days" if hours >= 48 else f"{hours} hours" if hours >= 2 else f"{minutes} minutes"
 
 
 def _name(key: NodeKey) -> str:

@@ -236,12 +236,12 @@ def test_an_answer_about_another_folder_is_none(vault: Site) -> None:
 
 def test_old_evidence_is_told_to_be_old(site: Site) -> None:
     assert not told(site.judged(later(site.whole, -20)), "old")
-    assert told(site.judged(later(site.whole, -25)), "1.json is 26 hours old: what has changed on its nodes since")
-    assert told(site.judged(later(site.whole, -24 * 30)), "1.json is 30 days old")
+    assert told(site.judged(later(site.whole, -25)), "1.json is 26h old: what has changed on its nodes since")
+    assert told(site.judged(later(site.whole, -24 * 30)), "1.json is 30d 1h old")
 
 
 def test_evidence_from_the_future_is_told(site: Site) -> None:
-    assert told(site.judged(later(site.whole, 5)), "1.json is dated 3 hours in the future: one of two machines' clocks")
+    assert told(site.judged(later(site.whole, 5)), "1.json is dated 3h 59m in the future: one of two machines' clocks")
 
 
 def test_another_inventory_is_told_wherever_it_lay(site: Site) -> None:
