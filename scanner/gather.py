@@ -18,7 +18,9 @@ from scanner.errors import NodeError, ProtocolError
 from scanner.inventory.model import Node
 from scanner.probes import powershell_batch, sh_batch
 from scanner.probes.probe import Answer, Probe, Stamps, UnreadableError
+from scanner.probes.sql_database import SQL_PASSWORD_VARIABLE
 from scanner.redaction import eraser
+from scanner.secrets import Secret
 from scanner.transports.protocol import Limits, Moments, Transport, Usage
 
 _ANSWER_SHARE = 0.15
@@ -92,7 +94,16 @@ def compose(node: Node, probes: Sequence[Probe], *, nonce: str, budget_s: float,
     return powershell_batch.compose(probes, nonce=nonce, budget_s=budget_s, options=options, probe_bytes=probe_bytes)
 
 
-def _door(node: Node, limits: Limits, gate: AbstractContextManager[object] | None) -> Transport:
+def confidential(node: Node, probes: Sequence[Probe]) -> dict[str, Secret]:
+    """What `probes` need of `node` that its script must not hold, by the environment variable that they find it in."""
+    if isinstance(node.sql_password, Secret) and any("sql_user" in probe.parameters for probe in probes):
+        return {SQL_PASSWORD_VARIABLE: node.sql_password}
+    return {}
+
+
+def _door(
+    node: Node, probes: Sequence[Probe], limits: Limits, gate: AbstractContextManager[object] | None
+) -> Transport:
     """The node's transport. Each is imported late: its libraries take long to load."""
     if node.transport == "local":
         from scanner.transports.local import LocalTransport
@@ -104,7 +115,7 @@ def _door(node: Node, limits: Limits, gate: AbstractContextManager[object] | Non
         return SshTransport(node, limits, gate=gate)
     from scanner.transports.winrm import WinrmTransport
 
-    return WinrmTransport(node, limits, gate=gate)
+    return WinrmTransport(node, limits, gate=gate, confidential=confidential(node, probes))
 
 
 def _converse(
@@ -120,7 +131,7 @@ def _converse(
     before_s = now_s()
     try:
         script = compose(node, probes, nonce=nonce, budget_s=budget_s, probe_bytes=limits.probe_bytes)
-        transport = _door(node, limits, gate)
+        transport = _door(node, probes, limits, gate)
         output = transport.run(script)
     except NodeError as error:
         failure, output = error, error.partial

@@ -18,12 +18,18 @@ _TELLTALE_CHARS = 6
 def eraser(nodes: Iterable[Node]) -> Callable[[str], str]:
     """A function that takes the secrets `nodes` are reached with out of a text, however they are spelled there."""
     secrets: set[tuple[str, str]] = set()
+    coded: set[str] = set()  # as they are sent in a shell's environment
     for node in nodes:
         for settings in (node.winrm, node.ssh):
             for secret in (settings.password, getattr(settings, "passphrase", None)) if settings else ():
                 if isinstance(secret, Secret) and len(secret.reveal()) >= _TELLTALE_CHARS:
                     secrets.add((secret.reveal(), settings.user if settings else ""))
-    found = sorted({each for secret, user in secrets for each in _spellings(secret, user)}, key=len, reverse=True)
+        if isinstance(node.sql_password, Secret) and len(node.sql_password.reveal()) >= _TELLTALE_CHARS:
+            secrets.add((node.sql_password.reveal(), str(node.options.get("sql_user", ""))))
+            coded.add(base64.b64encode(node.sql_password.reveal().encode("utf-8", "replace")).decode("ascii"))
+    found = sorted(
+        {*coded, *(each for secret, user in secrets for each in _spellings(secret, user))}, key=len, reverse=True
+    )
 
     def erase(text: str) -> str:
         # Nearly no text holds any, and to look for one after the other is far faster than one pattern of them all.

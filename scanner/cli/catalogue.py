@@ -134,6 +134,7 @@ def _review(job: Job) -> Iterator[str]:
 
 def _sent(node: Node, probes: Iterable[Probe], timeout_s: float, probe_bytes: int) -> Iterator[str]:
     from scanner.gather import compose, script_budget_s
+    from scanner.probes.sql_database import SQL_PASSWORD_VARIABLE
 
     spoken = [probe for probe in probes if probe.language == node.language]
     way = "on this machine, one command" if node.transport == "local" else f"over {node.transport}, {_ONE_EACH}"
@@ -151,6 +152,8 @@ def _sent(node: Node, probes: Iterable[Probe], timeout_s: float, probe_bytes: in
         yield "# Started as `sh -s`, with this on its standard input:"
     else:
         yield from _start_of(script, node.winrm.delivery if node.winrm else "stdin")
+        if node.sql_password is not None and any("sql_user" in probe.parameters for probe in spoken):
+            yield f"# The SQL login's password stands in the shell's environment only: {SQL_PASSWORD_VARIABLE}=***"
     yield script
 
 

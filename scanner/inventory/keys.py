@@ -10,7 +10,7 @@ from datetime import date
 from checks.drift_rules import TOLERANCE, Compare
 from scanner.inventory.key import HOST, NAMES, NAMES_EXPECTED, TEXT, Key
 from scanner.inventory.products import BUILTIN
-from scanner.inventory.transport_keys import LOCAL, SSH, TRANSPORTS, WINRM
+from scanner.inventory.transport_keys import LOCAL, SSH, TRANSPORTS, WINRM, secret_keys
 
 _TRANSPORT = Key(
     name="transport",
@@ -112,6 +112,35 @@ OPTIONS: tuple[Key, ...] = (
         example=1433,
         least=1,
         most=65535,
+        products=("secret-server",),
+        roles=("database",),
+    ),
+    Key(
+        name="sql_database",
+        kind="text",
+        doc="Secret Server's database, where several databases on the host may be meant.",
+        otherwise="the one that holds dbo.tbVersion",
+        example="SecretServer",
+        pattern=r"[^\u0000-\u001f\u007f]{1,128}",
+        expects="a database's name alone, of at most 128 characters",
+        products=("secret-server",),
+        roles=("database",),
+    ),
+    Key(
+        name="sql_user",
+        kind="text",
+        doc="SQL login to ask SQL Server with, over an encrypted WinRM connection only.",
+        otherwise="the account that logs in over WinRM asks, with Windows authentication",
+        example="preflight_sql",
+        pattern=r"[^\u0000-\u001f\u007f]{1,128}",
+        expects="a SQL login's name of at most 128 characters",
+        products=("secret-server",),
+        roles=("database",),
+    ),
+    *secret_keys(
+        "sql_password",
+        "the SQL login's password",
+        "PREFLIGHT_SQL_PASSWORD",
         products=("secret-server",),
         roles=("database",),
     ),

@@ -49,6 +49,16 @@ class WinrmSettings:
     """auto, or stdin: plain text on standard input, where endpoint protection dislikes a gzip bootstrap."""
     connect_timeout_s: float = 10.0
 
+    @property
+    def keeps_secrets(self) -> bool:
+        """Whether what is sent can be read by the node alone.
+
+        The logins that encrypt the messages themselves do so over https, too; the others rest on a proven certificate.
+        """
+        if self.auth in ("ntlm", "kerberos", "credssp"):
+            return self.scheme == "https" or not self.insecure
+        return self.scheme == "https" and self.verify
+
 
 @dataclass(frozen=True, slots=True)
 class SshSettings:
@@ -103,6 +113,8 @@ class Node:
     """Declared version of this node, else None; the cluster's is not copied here."""
     options: Mapping[str, str | int | bool] = field(default_factory=dict)
     """Product keys that probes and checks read: sql_instance, sql_port, web_root. Only those that are set."""
+    sql_password: SecretSource | Secret | None = None
+    """Of the SQL login in the option `sql_user`. It goes out over a sealed WinRM connection only."""
 
     @property
     def language(self) -> Language:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from checks.versions import VersionError
-from scanner.inventory.connection import HTTP_PORT, Layer, Trouble, connect, layer_of
+from scanner.inventory.connection import HTTP_PORT, Layer, Trouble, connect, expanded, layer_of
 from scanner.inventory.key import by_name
 from scanner.inventory.keys import NODE, OPTIONS
-from scanner.inventory.model import Node, WinrmSettings
+from scanner.inventory.model import Node, SecretSource, WinrmSettings
 from scanner.inventory.products import DEFAULT_SQL_PORT, Product
 from scanner.inventory.transport_keys import TRANSPORTS, keys_of
 from scanner.inventory.values import Place, Problems, did_you_mean, dotted, read_keys, read_name, read_table, shown
@@ -109,7 +109,7 @@ def _node(name: str, value: object, around: Surroundings, troubles: list[tuple[P
     ]
     connection = connect(transport, platform, host, layers, around.folder)
     troubles.extend((place, trouble) for trouble in connection.troubles)
-    return Node(
+    node = Node(
         cluster=around.cluster,
         name=name,
         host=host,
@@ -122,7 +122,10 @@ def _node(name: str, value: object, around: Surroundings, troubles: list[tuple[P
         platform=around.product.platform if around.product else "linux",
         current=read_version(values, "current", place, around.product, problems),
         options=_options(values, roles, transport, place, around),
+        sql_password=_sql_password(values, roles, around),
     )
+    _check_sql_login(node, values, place, around)
+    return node
 
 
 def is_of_another_platform(name: str, product: Product | None) -> bool:
@@ -185,12 +188,51 @@ def _options(
             need, have = " or ".join(key.roles), ", ".join(roles)
             around.problems.add((*place, key.name), f"is for nodes with the role {need}; this one has {have}")
         value = own if own is not None else around.values.get(key.name)
-        if fits and isinstance(value, str | int | bool):
+        if fits and not key.secret and isinstance(value, str | int | bool):
             options[key.name] = value
     if transport == "tds":
         options.setdefault("sql_port", DEFAULT_SQL_PORT)
         _check_tds(roles, place, around)
     return options
+
+
+def _sql_password(values: Mapping[str, object], roles: tuple[str, ...], around: Surroundings) -> SecretSource | None:
+    """Where the SQL login's password comes from: the node's own key before the cluster's."""
+    for layer in (values, around.values):
+        for key in OPTIONS:
+            if key.secret and layer.get(key.name) is not None and set(key.roles) & set(roles):
+                written = str(layer[key.name])
+                if not written:
+                    return None
+                value = expanded(written, around.folder) if key.kind == "path" else written
+                return SecretSource(**{key.name.removeprefix(f"{key.secret}_"): value})
+    return None
+
+
+def _check_sql_login(node: Node, values: Mapping[str, object], place: Place, around: Surroundings) -> None:
+    own = [name for name in values if name == "sql_user" or name.startswith("sql_password_")]
+    if node.transport == "tds" and not own:
+        return  # what holds for the cluster's other database hosts
+    user = node.options.get("sql_user")
+    here = (*place, own[0] if own else "sql_user")
+    if user and node.sql_password is None:
+        around.problems.add(
+            here, "no password; the SQL login needs sql_password_env, sql_password_file or sql_password_command"
+        )
+    elif node.sql_password is not None and not user:
+        around.problems.add(here, "a password without its SQL login; set sql_user, or leave the password out")
+    elif user and node.winrm is None and node.transport:
+        around.problems.add(
+            here,
+            f"a SQL login's password travels over winrm only, and this node is reached over {node.transport}; leave "
+            "sql_user out, and let the account that logs in there ask SQL Server",
+        )
+    elif user and node.winrm and not node.winrm.keeps_secrets:
+        around.problems.add(
+            here,
+            "a SQL login's password is not sent where others could read it: use https with a verified certificate, or "
+            "auth ntlm, kerberos or credssp without insecure = true",
+        )
 
 
 def _check_tds(roles: tuple[str, ...], place: Place, around: Surroundings) -> None:

@@ -95,6 +95,7 @@ def _secret_server() -> str:
     node["transport"] = ways
     nodes = f"{cluster}.nodes"
     keys = [key for key in CLUSTER if not key.products or SECRET_SERVER.name in key.products]
+    sql = [key for key in OPTIONS if key.name.startswith(("sql_database", "sql_user", "sql_password"))]
     return "\n".join(
         [
             _table(cluster, about, [ways if key.name == "transport" else key for key in keys], own),
@@ -111,7 +112,7 @@ def _secret_server() -> str:
             _table(
                 f"{nodes}.sql1",
                 "",
-                [node["host"], node["roles"], node["sql_instance"], node["sql_port"]],
+                [node["host"], node["roles"], node["sql_instance"], node["sql_port"], *sql],
                 {"host": "sql1.corp.example", "roles": ("database",)},
                 silent=("host", "roles"),
             ),

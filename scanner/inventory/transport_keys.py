@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import replace
 
 from scanner.inventory.key import ENV_NAME, HOST, TEXT, Key
 from scanner.inventory.model import LocalSettings, SshSettings, WinrmSettings
 
 
-def _secret(name: str, what: str, variable: str) -> tuple[Key, ...]:
-    return (
+def secret_keys(
+    name: str, what: str, variable: str, *, products: tuple[str, ...] = (), roles: tuple[str, ...] = ()
+) -> tuple[Key, ...]:
+    """The three keys that say where the secret `name` comes from."""
+    keys = (
         Key(
             name=f"{name}_env",
             kind="text",
@@ -37,6 +41,7 @@ def _secret(name: str, what: str, variable: str) -> tuple[Key, ...]:
             secret=name,
         ),
     )
+    return tuple(replace(key, products=products, roles=roles) for key in keys)
 
 
 def _defaults(settings: type[WinrmSettings | SshSettings | LocalSettings]) -> dict[str, object]:
@@ -78,7 +83,7 @@ WINRM: tuple[Key, ...] = (
         example="CORP\\svc-preflight",
         pattern=TEXT,
     ),
-    *_secret("password", "the password", "PREFLIGHT_WINRM_PASSWORD"),
+    *secret_keys("password", "the password", "PREFLIGHT_WINRM_PASSWORD"),
     Key(
         name="auth",
         kind="text",
@@ -199,8 +204,8 @@ SSH: tuple[Key, ...] = (
         example="~/.ssh/preflight_ed25519",
         may_be_empty=True,
     ),
-    *_secret("passphrase", "the passphrase of the private key", "PREFLIGHT_SSH_PASSPHRASE"),
-    *_secret("password", "the password", "PREFLIGHT_SSH_PASSWORD"),
+    *secret_keys("passphrase", "the passphrase of the private key", "PREFLIGHT_SSH_PASSPHRASE"),
+    *secret_keys("password", "the password", "PREFLIGHT_SSH_PASSWORD"),
     Key(name="agent", kind="boolean", doc="Offer the keys of the SSH agent.", default=_S["agent"]),
     Key(
         name="known_hosts",

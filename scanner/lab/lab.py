@@ -100,6 +100,8 @@ class Lab:
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(folder / "password", f"{self._password}\n", 0o600)
         write_atomically(folder / "wrong-password", f"{self._wrong_password}\n", 0o600)
+        if any("sql_user" in node.inventory for node in self.nodes):
+            write_atomically(folder / "sql-password", f"{self._sql_password}\n", 0o600)
         write_atomically(folder / "id_ed25519", self._client_key, 0o600)
         write_atomically(folder / "known_hosts", self._known_hosts())
         if any(isinstance(node.server, WsmanServer) for node in self.nodes):
@@ -222,7 +224,7 @@ class Lab:
         clusters: dict[str, Any] = {}
         for cluster in self.scenario.clusters:
             nodes = {
-                node.name: node.inventory | self._credentials(node.scenario, folder)
+                node.name: node.inventory | self._sql_login(node, folder) | self._credentials(node.scenario, folder)
                 for node in self.nodes
                 if node.scenario.cluster == cluster.name
             }
@@ -248,6 +250,11 @@ class Lab:
         if self.scenario.run:
             inventory["run"] = self.scenario.run
         return f"# The lab's inventory: {self.scenario.title}.\n\n{toml_text.dumps(inventory)}"
+
+    @staticmethod
+    def _sql_login(node: RunningNode, folder: Path) -> dict[str, Any]:
+        """The password of the SQL login that the scenario's inventory names."""
+        return {"sql_password_file": str(folder / "sql-password")} if "sql_user" in node.inventory else {}
 
     @staticmethod
     def _credentials(node: NodeScenario, folder: Path) -> dict[str, Any]:

@@ -127,10 +127,11 @@ def read_table(table: Mapping[str, object]) -> Recorded:
         raise MachineError(f"ahead_s: expected a number of seconds, not {table['ahead_s']!r}")
     _windows(recorded, table)
     _dotnet(recorded, table.get("dotnet", "4.8"))
+    usual: list[Mapping[str, Any]] = [{"version": str(table.get("database_version", DEFAULT_VERSION))}]
     for number, row in enumerate(_array(table, "sql")):
-        held = str(table.get("database_version", DEFAULT_VERSION))
-        usual: list[Mapping[str, Any]] = [{"version": held}] if number == 0 else []
         _sql_instance(recorded, row, usual, f"sql[{number}]")
+        if recorded.sql:
+            usual = []
     if "app_version" in table:
         _application(recorded, table)
     _iis(recorded, table)
@@ -194,7 +195,7 @@ def _sql_instance(recorded: Recorded, row: object, usual: list[Mapping[str, Any]
         "PatchLevel": str(row.get("patch_level", version)),
         "Edition": str(row.get("edition", "Standard Edition")),
     }
-    if row.get("stopped"):
+    if row.get("stopped") or name.startswith("MICROSOFT##"):
         return
     _known(_table(row, "refuses"), frozenset(questions()), f"{place}.refuses.")
     databases = _tables(row, "databases", DATABASE_KEYS, place) if "databases" in row else usual

@@ -7,6 +7,9 @@ from scanner.probes.powershell_batch import part
 from scanner.probes.probe import Probe
 from scanner.probes.sql_database_readers import database_backups, secret_server_database
 
+SQL_PASSWORD_VARIABLE = "PREFLIGHT_SQL_PASSWORD"  # noqa: S105  the name of a variable, not a password
+"""The variable of the shell's environment that holds the SQL login's password, in Base64 of UTF-8."""
+
 SQL_DATABASE = Probe(
     "sql-database",
     "powershell",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import math
 import socket
 import ssl
@@ -48,9 +49,20 @@ def _is_latin(text: str) -> bool:
 class WinrmTransport:
     """One node over WinRM. Not thread safe; the constructor does no I/O."""
 
-    def __init__(self, node: Node, limits: Limits, *, gate: AbstractContextManager[object] | None = None) -> None:
+    def __init__(
+        self,
+        node: Node,
+        limits: Limits,
+        *,
+        gate: AbstractContextManager[object] | None = None,
+        confidential: Mapping[str, Secret] | None = None,
+    ) -> None:
+        """Do no I/O. `confidential` are variables of the shell's environment, in Base64: no script holds them."""
         if node.winrm is None:
             raise ValueError(f"node {node.name} has no WinRM settings")
+        if confidential and not node.winrm.keeps_secrets:
+            raise ValueError(f"node {node.name} is not reached over a connection that keeps secrets")
+        self._confidential = dict(confidential or {})
         self.usage = Usage()
         self.moments = Moments()
         self._node = node
@@ -180,7 +192,12 @@ class WinrmTransport:
         self._broken = True
         # A shell that we cannot delete goes away by itself soon after the node's time is up.
         idle_s = math.ceil(max(60.0, self._limits.timeout_s)) + 30
-        self._shell = protocol.open_shell(env_vars=dict(delivery.environment) or None, idle_timeout=f"PT{idle_s}S")
+        coded = {
+            name: base64.b64encode(secret.reveal().encode("utf-8")).decode("ascii")
+            for name, secret in self._confidential.items()
+        }
+        variables = {**delivery.environment, **coded}
+        self._shell = protocol.open_shell(env_vars=variables or None, idle_timeout=f"PT{idle_s}S")
         self.moments.sent_s = now_s()
         command = protocol.run_command(
             self._shell, delivery.command, delivery.arguments, console_mode_stdin=delivery.stdin is None

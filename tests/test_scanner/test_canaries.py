@@ -117,7 +117,7 @@ def approve_all(preflight: Callable[..., Any], inventory: Path) -> str:
     return f"{made.out}\n{made.err}\n{held.out}\n{held.err}"
 
 
-OWN = {"password", "wrong-password", "id_ed25519", "client.key", "secret"}
+OWN = {"password", "sql-password", "wrong-password", "id_ed25519", "client.key", "secret"}
 """The lab's files that hold secrets."""
 
 
@@ -129,6 +129,8 @@ def own(folder: Path) -> set[Path]:
     "scenario",
     [
         "secret-server-healthy",
+        "database-sql-login",
+        "database-sql-login-unknown",
         "chef-healthy",
         "winrm-wrong-password",
         "winrm-untrusted-certificate",

@@ -1,0 +1,161 @@
+"""Mirroring or the availability group is synchronized, and all web servers use one database server.
+
+## What it checks
+Where Secret Server's database is mirrored or in an availability group: the session's state, as each database host
+tells it. A mirror is synchronized; a replica in synchronous commit is synchronized, one in asynchronous commit at least
+synchronizing, and none is suspended. Whom the web servers use is inferred from the sessions in the database: where
+their hosts are seen on two servers, or one of them on none, that is a warning and no more. Not applicable where neither
+is in use.
+
+## Why it matters
+What the upgrade changes in the principal database has to reach its partner, and the window's way back is a failover to
+it: one that lags has lost data, and one that is suspended fills the principal's log. A web server that points elsewhere
+upgrades, or writes to, the wrong database.
+
+## How to fix it
+Resume the session and wait until it is synchronized. Point every web server at the primary database before the upgrade.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from checks.check import ClusterCheck, ClusterView, NodeView
+from checks.facts import Unknown
+from checks.groups import enumerate_names
+from checks.outcome import (
+    Outcome,
+    Remediation,
+    Severity,
+    combine,
+    failed,
+    not_applicable,
+    passed,
+    undetermined,
+    warned,
+)
+from checks.secret_server.database import ACCESS, database_of
+from checks.secret_server.database_facts import Replica, SecretServerDatabase
+from checks.secret_server.vendor import CLUSTERING_URL
+
+EXPECTED = "synchronized, and one database server for all web servers"
+_MIRROR_STATES = {
+    0: "suspended",
+    1: "disconnected from its partner",
+    2: "still synchronizing",
+    3: "about to fail over",
+    5: "not synchronized",
+}
+_MIRROR_FINE = (4, 6)
+_REPLICA_STATES = {0: "not synchronizing", 1: "synchronizing", 3: "reverting", 4: "initializing"}
+_SYNCHRONIZED = 2
+
+
+def judge(view: ClusterView) -> Outcome:
+    """Judge each session's state, then whom the web servers use."""
+    nodes = [node for node in view.nodes if "database" in node.roles]
+    if not nodes:
+        return undetermined("the inventory names no database node in this cluster, so this was not looked at")
+    looks = [(node, database_of(node)) for node in nodes]
+    known = [(node, found) for node, found in looks if not isinstance(found, Unknown)]
+    outcomes = [
+        undetermined(f"{node.name}: {found.reason}", remediation=ACCESS)
+        for node, found in looks
+        if isinstance(found, Unknown)
+    ]
+    for node, found in known:
+        outcomes += _states(node, found)
+    in_use = any(found.mirroring or found.replicas for _, found in known)
+    outcomes += _users(view, known, in_use=in_use)
+    if not outcomes:
+        names = enumerate_names([node.name for node, _ in known])
+        return not_applicable(f"the database on {names} is neither mirrored nor in an availability group")
+    outcome = combine(outcomes)
+    evidence = {node.name: _told(found) for node, found in known}
+    return Outcome(outcome.status, outcome.message, EXPECTED, outcome.observed, evidence, outcome.remediation)
+
+
+def _states(node: NodeView, found: SecretServerDatabase) -> Iterator[Outcome]:
+    for what, problem in (("mirroring", found.mirroring_problem), ("replicas", found.replicas_problem)):
+        if problem:
+            yield undetermined(f"{node.name}: {what} cannot be told: {problem}", remediation=ACCESS)
+    mirroring = found.mirroring
+    if mirroring:
+        partner = f" to {mirroring.partner}" if mirroring.partner else ""
+        if mirroring.state in _MIRROR_FINE:
+            yield passed(f"the mirroring from {node.name}{partner} is synchronized")
+        else:
+            state = _MIRROR_STATES.get(mirroring.state, f"in an unknown state ({mirroring.state})")
+            yield failed(f"the mirroring from {node.name}{partner} is {state}")
+    for replica in found.replicas:
+        name = replica.server or f"a replica that {node.name} knows of"
+        trouble = _trouble(replica)
+        where = f" in the availability group {replica.group}" if replica.group else ""
+        yield failed(f"{name} is {trouble}{where}") if trouble else passed(f"{name} is in step{where}")
+
+
+def _trouble(replica: Replica) -> str:
+    if replica.suspended:
+        return "suspended"
+    if replica.state == _SYNCHRONIZED or (replica.state == 1 and not replica.synchronous):
+        return ""
+    state = _REPLICA_STATES.get(replica.state, f"in an unknown state ({replica.state})")
+    return f"{state}, and not synchronized" if replica.synchronous else state
+
+
+def _users(view: ClusterView, known: list[tuple[NodeView, SecretServerDatabase]], *, in_use: bool) -> Iterator[Outcome]:
+    """What the sessions' hosts suggest: they are names that computers give themselves, so this only ever warns."""
+    web = [node for node in view.nodes if "web" in node.roles]
+    seen = {
+        node.name: [one.name for one in web if _names(one) & {host.split(".")[0] for host in found.session_hosts}]
+        for node, found in known
+    }
+    servers = [name for name, users in seen.items() if users]
+    if len(servers) > 1:
+        told = "; ".join(f"{enumerate_names(seen[name])} on {name}" for name in servers)
+        yield warned(f"web servers have sessions on several database servers: {told}")
+    if not in_use:
+        return
+    unseen = [node.name for node in web if not any(node.name in users for users in seen.values())]
+    if any(found.sessions_problem for _, found in known) or (
+        len(unseen) == len(web) and view.cluster.phase != "window"
+    ):
+        problem = next((found.sessions_problem for _, found in known if found.sessions_problem), "")
+        why = problem or "none of their names is among the sessions' hosts"
+        yield passed(f"whom the web servers use cannot be told from sessions ({why})")
+    elif unseen and servers and view.cluster.phase != "window":
+        yield warned(
+            f"no session of {enumerate_names(unseen)} is seen on {enumerate_names(servers)}: "
+            "idle, or pointing elsewhere"
+        )
+
+
+def _names(node: NodeView) -> set[str]:
+    """What a node's computer may be called."""
+    return {node.name.lower(), node.host.split(".")[0].lower()}
+
+
+def _told(found: SecretServerDatabase) -> dict[str, object]:
+    mirroring = found.mirroring
+    return {
+        "mirroring": None if mirroring is None else {"state": mirroring.state, "role": mirroring.role},
+        "replicas": {one.server: one.state for one in found.replicas},
+        "session_hosts": list(found.session_hosts),
+    }
+
+
+CHECK = ClusterCheck(
+    id="database-mirroring",
+    title="Mirroring or availability group is synchronized",
+    severity=Severity.HIGH,
+    doc=__doc__,
+    remediation=Remediation(
+        "Resume the session and wait until it is synchronized; point every web server at the primary database.",
+        url=CLUSTERING_URL,
+    ),
+    products=("secret-server",),
+    roles=("web", "database"),
+    optional_facts=(SecretServerDatabase,),
+    references=(CLUSTERING_URL,),
+    judge=judge,
+)

@@ -1,0 +1,77 @@
+"""Partners are in step, and the web servers use one server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from checks.check import ClusterInfo, ClusterView, NodeView
+from checks.outcome import Status
+from checks.secret_server import database_mirroring
+from checks.secret_server.database_facts import Mirroring, Replica, SecretServerDatabase, SqlServer
+from checks.secret_server.facts import AppFiles, FileVersion
+
+Clusters = Callable[..., ClusterInfo]
+Nodes = Callable[..., NodeView]
+COLLATION = "SQL_Latin1_General_CP1_CI_AS"
+SERVER = SqlServer("MSSQLSERVER", "SQL1", "15.0.4345.5", COLLATION, "Standard Edition")
+DATABASE = SecretServerDatabase(SERVER, "SecretServer", "ONLINE", 150, COLLATION, "FULL", "11.6.000003")
+COPY = replace(DATABASE, state="RESTORING", collation="", version="", version_problem="it is restoring, not online")
+DENIED = (SecretServerDatabase, "SQL Server refuses the login")
+
+
+def app(version: str) -> AppFiles:
+    return AppFiles("C:\\App", (FileVersion("Thycotic.ihawu.Business.dll", version),))
+
+
+def viewed(
+    cluster: Clusters, node: Nodes, web: list[object], databases: list[object], *, phase: str = "before"
+) -> ClusterView:
+    info = replace(cluster(), phase=phase)
+    nodes = [node(info, fact, name=f"web{at}") for at, fact in enumerate(web, 1)]
+    nodes += [node(info, fact, name=f"sql{at}", roles=("database",)) for at, fact in enumerate(databases, 1)]
+    return ClusterView(info, tuple(nodes))
+
+
+def mirrored(state: int, role: int = 1) -> SecretServerDatabase:
+    return replace(DATABASE, mirroring=Mirroring(state, role, "SQL2"), session_hosts=("web1", "web2"))
+
+
+def grouped(state: int, *, synchronous: bool = True, suspended: bool = False) -> SecretServerDatabase:
+    replica = Replica("SQL2", "Vault", own=False, role=2, state=state, suspended=suspended, synchronous=synchronous)
+    return replace(DATABASE, replicas=(replica,), session_hosts=("web1", "web2"))
+
+
+@pytest.mark.parametrize(
+    ("databases", "status", "message"),
+    [
+        ([DATABASE], Status.SKIP, "neither mirrored nor in an availability group"),
+        ([mirrored(4)], Status.PASS, "the mirroring from sql1 to SQL2 is synchronized"),
+        ([mirrored(6)], Status.PASS, "synchronized"),
+        ([mirrored(2)], Status.FAIL, "still synchronizing"),
+        ([mirrored(0)], Status.FAIL, "suspended"),
+        ([mirrored(1)], Status.FAIL, "disconnected"),
+        ([mirrored(9)], Status.FAIL, "an unknown state (9)"),
+        ([grouped(2)], Status.PASS, "SQL2 is in step"),
+        ([grouped(1)], Status.FAIL, "SQL2 is synchronizing, and not synchronized"),
+        ([grouped(1, synchronous=False)], Status.PASS, "in step"),
+        ([grouped(2, suspended=True)], Status.FAIL, "SQL2 is suspended"),
+        ([DENIED], Status.ERROR, "sql1: SQL Server refuses the login"),
+        ([mirrored(0), DENIED], Status.FAIL, "suspended"),
+        ([replace(DATABASE, replicas_problem="no right")], Status.ERROR, "replicas cannot be told: no right"),
+        (
+            [replace(mirrored(4), session_hosts=("web1",)), replace(mirrored(4), session_hosts=("web2.corp.example",))],
+            Status.WARN,
+            "several database servers: web1 on sql1; web2 on sql2",
+        ),
+        ([replace(mirrored(4), session_hosts=("web1",))], Status.WARN, "no session of web2 is seen on sql1"),
+        ([replace(mirrored(4), session_hosts=())], Status.PASS, "cannot be told from sessions"),
+    ],
+)
+def test_partners_are_judged_and_users_only_warn(
+    cluster: Clusters, node: Nodes, databases: list[object], status: Status, message: str
+) -> None:
+    outcome = database_mirroring.judge(viewed(cluster, node, [app("11.6.3.0")] * 2, databases))
+    assert (outcome.status, message in outcome.message) == (status, True), outcome.message

@@ -1,0 +1,84 @@
+"""The database has the version of the files on the web nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from checks.check import ClusterInfo, ClusterView, NodeView
+from checks.outcome import Status
+from checks.secret_server import database_version_match
+from checks.secret_server.database_facts import SecretServerDatabase, SqlServer
+from checks.secret_server.facts import AppFiles, FileVersion
+
+Clusters = Callable[..., ClusterInfo]
+Nodes = Callable[..., NodeView]
+COLLATION = "SQL_Latin1_General_CP1_CI_AS"
+SERVER = SqlServer("MSSQLSERVER", "SQL1", "15.0.4345.5", COLLATION, "Standard Edition")
+DATABASE = SecretServerDatabase(SERVER, "SecretServer", "ONLINE", 150, COLLATION, "FULL", "11.6.000003")
+COPY = replace(DATABASE, state="RESTORING", collation="", version="", version_problem="it is restoring, not online")
+DENIED = (SecretServerDatabase, "SQL Server refuses the login")
+
+
+def app(version: str) -> AppFiles:
+    return AppFiles("C:\\App", (FileVersion("Thycotic.ihawu.Business.dll", version),))
+
+
+def viewed(
+    cluster: Clusters, node: Nodes, web: list[object], databases: list[object], *, phase: str = "before"
+) -> ClusterView:
+    info = replace(cluster(), phase=phase)
+    nodes = [node(info, fact, name=f"web{at}") for at, fact in enumerate(web, 1)]
+    nodes += [node(info, fact, name=f"sql{at}", roles=("database",)) for at, fact in enumerate(databases, 1)]
+    return ClusterView(info, tuple(nodes))
+
+
+OLD, NEW = app("11.6.3.0"), app("11.7.49.0")
+UPGRADED = replace(DATABASE, version="11.7.000049")
+UNREAD = (AppFiles, "no libraries")
+
+
+@pytest.mark.parametrize(
+    ("web", "databases", "phase", "status", "message"),
+    [
+        ([OLD, OLD], [DATABASE], "before", Status.PASS, "the database on sql1 and the web nodes are at 11.6.000003"),
+        ([OLD, OLD], [DATABASE, COPY], "before", Status.PASS, "11.6.000003"),
+        ([OLD, NEW], [DATABASE], "before", Status.FAIL, "web2 has 11.7.000049, but the database on sql1 is at 11.6"),
+        ([NEW, NEW], [DATABASE], "before", Status.FAIL, "is at 11.6.000003, but web1 and web2 at 11.7.000049"),
+        ([NEW, OLD], [UPGRADED], "window", Status.WARN, "web2 has 11.6.000003"),
+        ([OLD, OLD], [UPGRADED], "window", Status.FAIL, "no web node matches"),
+        ([OLD, OLD], [DATABASE], "window", Status.PASS, "11.6.000003"),
+        ([NEW, NEW], [UPGRADED], "after", Status.PASS, "at the target 11.7.000049"),
+        ([NEW, OLD], [UPGRADED], "after", Status.FAIL, "not at the target 11.7.000049: web2 has 11.6.000003: the ver"),
+        ([OLD, OLD], [DATABASE], "after", Status.FAIL, "the database on sql1 is at 11.6.000003, web1 has 11.6.000003"),
+        ([OLD, OLD], [DENIED], "before", Status.ERROR, "sql1: SQL Server refuses the login"),
+        ([OLD, UNREAD], [DATABASE], "before", Status.ERROR, "web2: no libraries"),
+        ([NEW, UNREAD], [DATABASE], "before", Status.FAIL, "web1 at 11.7.000049"),
+        ([OLD, OLD], [COPY], "before", Status.ERROR, "restoring"),
+        ([OLD, OLD], [DATABASE, DENIED], "before", Status.ERROR, "sql2: SQL Server refuses"),
+        ([OLD, OLD], [replace(DATABASE, version="eleven")], "before", Status.ERROR, "'eleven' is no"),
+        ([OLD], [replace(DATABASE, version="", version_problem="no right")], "before", Status.ERROR, "sql1: no right"),
+    ],
+)
+def test_versions_are_compared_by_phase(
+    cluster: Clusters,
+    node: Nodes,
+    web: list[object],
+    databases: list[object],
+    phase: str,
+    status: Status,
+    message: str,
+) -> None:
+    outcome = database_version_match.judge(viewed(cluster, node, web, databases, phase=phase))
+    assert (outcome.status, message in outcome.message) == (status, True), outcome.message
+
+
+def test_a_declared_version_is_told_and_proves_nothing_afterwards(cluster: Clusters, node: Nodes) -> None:
+    for phase, status in (("before", Status.WARN), ("after", Status.ERROR)):
+        info = replace(cluster(), phase=phase)
+        web = [node(info, UNREAD, name="web1", current="11.6.000003"), node(info, NEW, name="web2")]
+        database = UPGRADED if phase == "after" else replace(DATABASE, version="11.7.000049")
+        nodes = (*web, node(info, database, name="sql1", roles=("database",)))
+        assert database_version_match.judge(ClusterView(info, nodes)).status is status
