@@ -68,3 +68,14 @@ def test_a_rule_that_means_nothing_is_no_pass(cluster: Clusters, node: Nodes) ->
     info = replace(info, rules=RuleSet(rules))
     outcome = database_compatibility.judge(node(info, DATABASE, name="sql1", roles=("database",)))
     assert (outcome.status, "'modern' is neither" in outcome.message) == (Status.ERROR, True)
+
+
+def test_a_target_that_asks_for_nothing_is_not_judged(cluster: Clusters, node: Nodes) -> None:
+    assert fits(cluster, node, DATABASE, "8.1.000000").status is Status.SKIP
+
+
+def test_the_gravest_of_several_findings_counts_and_each_is_told(cluster: Clusters, node: Nodes) -> None:
+    outcome = fits(cluster, node, replace(DATABASE, level=80, collation="Latin1_General_CI_AS"))
+    assert outcome.status is Status.FAIL
+    assert "level 80" in outcome.message
+    assert "Latin1_General_CI_AS" in outcome.message

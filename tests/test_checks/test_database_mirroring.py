@@ -75,3 +75,28 @@ def test_partners_are_judged_and_users_only_warn(
 ) -> None:
     outcome = database_mirroring.judge(viewed(cluster, node, [app("11.6.3.0")] * 2, databases))
     assert (outcome.status, message in outcome.message) == (status, True), outcome.message
+
+
+def test_a_cluster_without_a_database_host_is_not_passed(cluster: Clusters, node: Nodes) -> None:
+    assert database_mirroring.judge(viewed(cluster, node, [app("11.6.3.0")], [])).status is Status.ERROR
+
+
+def test_in_the_window_stopped_nodes_are_not_missed(cluster: Clusters, node: Nodes) -> None:
+    database = replace(mirrored(4), session_hosts=("web1",))
+    view = viewed(cluster, node, [app("11.6.3.0")] * 2, [database], phase="window")
+    assert database_mirroring.judge(view).status is Status.PASS
+
+
+def test_hidden_sessions_warn_of_nothing(cluster: Clusters, node: Nodes) -> None:
+    database = replace(mirrored(4), session_hosts=(), sessions_problem="VIEW SERVER STATE is lacking")
+    outcome = database_mirroring.judge(viewed(cluster, node, [app("11.6.3.0")], [database]))
+    assert (outcome.status, "VIEW SERVER STATE" in outcome.message) == (Status.PASS, True)
+
+
+def test_what_was_seen_is_evidence(cluster: Clusters, node: Nodes) -> None:
+    outcome = database_mirroring.judge(viewed(cluster, node, [app("11.6.3.0")] * 2, [mirrored(4)]))
+    assert outcome.evidence["sql1"] == {
+        "mirroring": {"state": 4, "role": 1},
+        "replicas": {},
+        "session_hosts": ["web1", "web2"],
+    }

@@ -82,3 +82,23 @@ def test_a_declared_version_is_told_and_proves_nothing_afterwards(cluster: Clust
         database = UPGRADED if phase == "after" else replace(DATABASE, version="11.7.000049")
         nodes = (*web, node(info, database, name="sql1", roles=("database",)))
         assert database_version_match.judge(ClusterView(info, nodes)).status is status
+
+
+def test_without_a_target_nothing_is_known_to_be_reached(cluster: Clusters, node: Nodes) -> None:
+    info = replace(cluster(None), phase="after")
+    nodes = (node(info, NEW, name="web1"), node(info, UPGRADED, name="sql1", roles=("database",)))
+    assert database_version_match.judge(ClusterView(info, nodes)).status is Status.ERROR
+
+
+def test_a_cluster_without_a_side_is_not_compared(cluster: Clusters, node: Nodes) -> None:
+    for view in (viewed(cluster, node, [OLD], []), viewed(cluster, node, [], [DATABASE])):
+        outcome = database_version_match.judge(view)
+        assert (outcome.status, "names no" in outcome.message) == (Status.ERROR, True)
+
+
+def test_what_was_compared_is_evidence(cluster: Clusters, node: Nodes) -> None:
+    outcome = database_version_match.judge(viewed(cluster, node, [OLD, NEW], [DATABASE]))
+    assert outcome.evidence == {
+        "databases": {"sql1": "11.6.000003"},
+        "nodes": {"web1": "11.6.000003", "web2": "11.7.000049"},
+    }
