@@ -232,7 +232,8 @@ def _gaps(
     for gap, reason in found.items():
         key = gap[:2]
         out = scope.narrowed and gap not in now.unread and gap.path and kind_of(gap.path) not in now.nodes.get(key, ())
-        if key in nodes and not out and not (gap.path and rules.ignores(gap.path)):
+        agreed = gap.path in rules.optional and gap in then.unread and gap in now.unread
+        if key in nodes and not out and not agreed and not (gap.path and rules.ignores(gap.path)):
             yield GapRow(gap, reason)
 
 
@@ -323,10 +324,11 @@ def _check(subject: Subject, old: Ended | None, new: Ended | None, gap: str) -> 
 
     if not new:
         return row(Difference.NOT_COMPARED if gap or before == Status.PASS else Difference.SAME)
+    if before == after:
+        # Also what could not be told then, and was approved so: where a fact is missing, that is a gap of its own.
+        return row(Difference.SAME)
     if after in _UNTOLD:
         return row(Difference.NOT_COMPARED)
-    if before == after:
-        return row(Difference.SAME)
     if after == Status.PASS:
         return row(Difference.BETTER)
     if before == Status.PASS:

@@ -57,6 +57,8 @@ class DriftRules:
     """By pattern, the values that say that the row could not be read."""
     fallbacks: frozenset[str] = frozenset()
     """Kinds of facts whose absence says nothing."""
+    optional: frozenset[str] = frozenset()
+    """Kinds of facts that not every account may read: one that could be read neither then nor now is no hole."""
     roles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Kinds of facts that concern nodes with one of these roles alone."""
     overrides: tuple[tuple[str, DriftRule], ...] = ()
@@ -175,12 +177,12 @@ def parse_drift_rules(text: str) -> DriftRules:
     fields: dict[str, DriftRule] = {}
     keys: dict[str, tuple[str, ...]] = {}
     unread: dict[str, tuple[str, ...]] = {}
-    fallbacks = set()
+    flagged: dict[str, set[str]] = {"fallback": set(), "optional": set()}
     roles: dict[str, tuple[str, ...]] = {}
     for kind, table in tables.items():
         for name, row in table.items():
-            if name == "fallback":
-                fallbacks.add(kind)
+            if name in flagged:
+                flagged[name].add(kind)
                 continue
             if name == "roles":
                 roles[kind] = tuple(row)
@@ -197,7 +199,7 @@ def parse_drift_rules(text: str) -> DriftRules:
             marks = row.get("unread", ())
             if marks:
                 unread[pattern] = (marks,) if isinstance(marks, str) else tuple(marks)
-    return DriftRules(fields, keys, unread, frozenset(fallbacks), roles)
+    return DriftRules(fields, keys, unread, frozenset(flagged["fallback"]), frozenset(flagged["optional"]), roles)
 
 
 def undecided(rules: DriftRules, kinds: Iterable[type]) -> list[str]:

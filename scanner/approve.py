@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from checks.baseline import Baseline, Part, StaleGapError, renewed, unread_in
 from checks.drift import Approval
+from checks.drift_rules import DriftRules
 from checks.snapshot import Place, Snapshot
 from scanner.errors import UsageError
 
@@ -20,12 +21,17 @@ class Proposal:
     """What of it could not be read, each with the reason."""
 
 
-def whole(inventory: str, now: Snapshot, approval: Approval) -> Proposal:
+def whole(inventory: str, now: Snapshot, approval: Approval, rules: DriftRules) -> Proposal:
     """A baseline of everything that is known now."""
-    return Proposal(Baseline(inventory, (approval,), now), now.unread)
+    return Proposal(Baseline(inventory, (approval,), now), _holes(now.unread, rules))
 
 
-def partly(old: Baseline, now: Snapshot, part: Part, approval: Approval) -> Proposal:
+def _holes(unread: Mapping[Place, str], rules: DriftRules) -> dict[Place, str]:
+    """What was not read and should have been; what not every account may read is told by `not_read` alone."""
+    return {gap: reason for gap, reason in unread.items() if gap.path not in rules.optional}
+
+
+def partly(old: Baseline, now: Snapshot, part: Part, approval: Approval, rules: DriftRules) -> Proposal:
     """`old` with `part` of it approved anew. Raises UsageError where the part cannot stand alone."""
     try:
         snapshot = renewed(old.snapshot, now, part)
@@ -34,4 +40,4 @@ def partly(old: Baseline, now: Snapshot, part: Part, approval: Approval) -> Prop
             f"{error.gap} was not read when the baseline was approved, so a part of it cannot be approved alone; "
             f"approve {'the node' if not error.gap.path else error.gap.path} as a whole"
         ) from None
-    return Proposal(Baseline(old.inventory, (*old.approvals, approval), snapshot), unread_in(now, part))
+    return Proposal(Baseline(old.inventory, (*old.approvals, approval), snapshot), _holes(unread_in(now, part), rules))

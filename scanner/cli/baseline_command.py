@@ -134,9 +134,9 @@ def baseline(
         now = measured(job, collected, rules, datetime.now(UTC).date())
     if some and old:
         scope = "; ".join([*(update or ()), *(f"on {name}" for name in node or ())])
-        proposal = partly(old, now, part, approval(who, why, scope))
+        proposal = partly(old, now, part, approval(who, why, scope), rules)
     else:
-        proposal = whole(inventory.name, now, approval(who, why or "first baseline", EVERYTHING))
+        proposal = whole(inventory.name, now, approval(who, why or "first baseline", EVERYTHING), rules)
     if proposal.holes and not allow_incomplete:
         _told_holes(f"no baseline was written to {path}: this could not be read", proposal.holes)
         raise typer.Exit(EXIT_INCOMPLETE)
@@ -175,7 +175,8 @@ def _told(path: Path, old: Baseline | None, new: Baseline, rules: DriftRules) ->
     known = new.snapshot
     facts, nodes = count(len(known.facts), "fact"), count(len(known.nodes), "node")
     text = changes(compare(old.snapshot, known, rules), color=color_wanted(), width=width()) if old else ""
-    bad = [str(subject) for subject, ended in known.checks.items() if ended.status in (Status.FAIL, Status.WARN)]
+    odd = (Status.FAIL, Status.WARN, Status.ERROR)
+    bad = [str(subject) for subject, ended in known.checks.items() if ended.status in odd]
     more = f" and {len(bad) - _LISTED} more" if len(bad) > _LISTED else ""
     if bad:
         text += f"approved although they do not pass: {', '.join(sorted(bad)[:_LISTED])}{more}\n"

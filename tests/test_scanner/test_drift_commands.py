@@ -35,7 +35,10 @@ def healthy(preflight: Preflight, chef: Path, tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", ["chef-healthy", "chef-frontends", "secret-server-healthy", "dr-healthy"])
+@pytest.mark.parametrize(
+    "name",
+    ["chef-healthy", "chef-frontends", "secret-server-healthy", "dr-healthy", "target-missing", "sql-not-installed"],
+)
 def test_a_healthy_cluster_has_a_baseline_and_no_drift(name: str, preflight: Preflight, tmp_path: Path) -> None:
     with Lab(load_scenario(name)) as lab:
         inventory = lab.write(tmp_path)
