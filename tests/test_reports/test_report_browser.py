@@ -6,11 +6,12 @@ import os
 import re
 import shutil
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
+from checks.history import ScanHistory, TrendPoint
 from checks.scan import Scan
 from reports.drift.html import render as render_drift
 from reports.html import render
@@ -116,3 +117,13 @@ def test_nothing_that_a_target_says_runs_on_the_page_of_drift(load: Browser) -> 
     assert found.title.startswith("DRIFT")
     assert len(re.findall(r"<script", found.dom)) == 1
     assert re.search(r'<form class="filters" id="filters">', found.dom)
+
+
+def test_the_trend_keeps_to_the_policy(load: Browser, rich_scan: Scan) -> None:
+    points = tuple(
+        TrendPoint(rich_scan.started, "NO-GO", fail=n, error=1, warn=2, waived=0, passed=9, not_evaluated=0)
+        for n in range(3)
+    )
+    found = load(render(replace(rich_scan, history=ScanHistory(rich_scan.started, trend=points))))
+    assert found.console == []
+    assert found.dom.count('<rect class="t-fail"') == 2
