@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from checks.baseline import Baseline
-from checks.drift import Approval, natural
+from checks.comparison import natural
+from checks.drift import Approval
 from checks.fact_paths import Value, kind_of
 from checks.outcome import Status
 from checks.snapshot import NOT_EVALUATED, SEPARATOR, Ended, Place, Snapshot, Subject

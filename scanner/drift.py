@@ -8,7 +8,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from checks.baseline import EVERYTHING, Baseline, Part
-from checks.drift import Approval, Drift, Scope, compare
+from checks.comparison import Scope, compare
+from checks.drift import Approval, Drift
 from checks.drift_rules import DriftRules
 from checks.fact_paths import kind_name
 from checks.snapshot import SEPARATOR, Snapshot, take_snapshot

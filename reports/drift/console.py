@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC
 
-from checks.drift import Compared, Difference, Drift, DriftVerdict
+from checks.comparison import Compared
+from checks.drift import Difference, Drift, DriftVerdict
 from reports.drift.wording import (
     WORDS,
     CheckGroup,

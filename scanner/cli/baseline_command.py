@@ -166,7 +166,7 @@ def _told_holes(head: str, holes: Mapping[Place, str]) -> None:
 
 
 def _told(path: Path, old: Baseline | None, new: Baseline, rules: DriftRules) -> str:
-    from checks.drift import compare
+    from checks.comparison import compare
     from checks.outcome import Status
     from reports.drift.console import changes
     from reports.text import count

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from checks.check import ClusterInfo, NodeView
 from checks.chef_backend.node_facts import InstalledPackage, StraySecrets
+from checks.comparison import Compared, Scope, compare, natural
 from checks.disk_facts import Drive, LinuxDisks
-from checks.drift import Compared, Difference, Drift, DriftVerdict, Scope, compare, natural
+from checks.drift import Difference, Drift, DriftVerdict
 from checks.evaluation import GatheredCluster
 from checks.facts import Contact, Unknown
 from checks.outcome import Result, Severity, Status
