@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Iterable, Sequence
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 
 from checks.baseline import EVERYTHING, Baseline, Part
@@ -14,6 +14,7 @@ from checks.drift_rules import DriftRules
 from checks.fact_paths import kind_name
 from checks.snapshot import SEPARATOR, Snapshot, take_snapshot
 from scanner import __version__
+from scanner.clock import today, utc_now
 from scanner.errors import UsageError
 from scanner.inventory.model import Inventory
 from scanner.inventory.select import Selection
@@ -51,7 +52,7 @@ def drift_since(
     baseline: Baseline, path: Path, job: Job, collected: Collected, rules: DriftRules, scope: Scope
 ) -> Drift:
     """What changed since `baseline`, the content of the file at `path`."""
-    now = measured(job, collected, rules, datetime.now(UTC).date())
+    now = measured(job, collected, rules, today())
     found = compare(baseline.snapshot, now, rules, scope)
     return Drift(
         tool_version=__version__,
@@ -77,7 +78,7 @@ def _override_notices(rules: DriftRules) -> Iterable[str]:
 
 def approval(by: str, reason: str, scope: str = EVERYTHING) -> Approval:
     """An approval of now."""
-    return Approval(datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), by, reason, scope, __version__)
+    return Approval(utc_now().strftime("%Y-%m-%dT%H:%M:%SZ"), by, reason, scope, __version__)
 
 
 def split_nodes(names: Sequence[str], inventory: Inventory, baseline: Baseline) -> tuple[list[str], set[NodeKey]]:

@@ -9,11 +9,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from checks.clock_facts import ClockSample
 from checks.facts import Contact, Unknown
-from scanner.clock import now_s
+from scanner.clock import now_s, utc_now
 from scanner.errors import NodeError, ProtocolError
 from scanner.inventory.model import Node
 from scanner.probes import powershell_batch, sh_batch
@@ -68,7 +68,7 @@ def ask(call: NodeCall, gate: AbstractContextManager[object] | None = None) -> N
     """
     node = call.node
     started = time.monotonic()
-    asked_at = datetime.now(UTC)
+    asked_at = utc_now()
     spoken = tuple(probe for probe in call.probes if probe.language == node.language)
     said = NodeAnswers(node.cluster, node.name, node.host, node.transport, asked_at=asked_at)
     if spoken and node.transport != "tds":

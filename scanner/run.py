@@ -8,11 +8,11 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from typing import Self
 
 from checks.scan import Scan
+from scanner.clock import today, utc_now
 from scanner.gather import NodeAnswers, NodeCall, ask, erased
 from scanner.job import Collected, Job, NodeKey
 from scanner.judge import judge
@@ -63,7 +63,7 @@ def scan(
     executor: Callable[[int], concurrent.futures.Executor] = concurrent.futures.ThreadPoolExecutor,
 ) -> Scan:
     """Ask every chosen node and judge the answers; see `collect`."""
-    return judge(job, collect(job, progress, executor), datetime.now(UTC).date())
+    return judge(job, collect(job, progress, executor), today())
 
 
 def collect(
@@ -75,11 +75,11 @@ def collect(
 
     `executor` makes the engine that the calls are spread over, from the number of calls that may be under way at once.
     """
-    started = datetime.now(UTC)
+    started = utc_now()
     # A node may say what another one is reached with, too: a proxy in between, a log that all of them share.
     hide = eraser(node for cluster, _ in job.clusters for node in cluster.nodes)
     said, complete = _gather(job.calls(), job.parallel, hide, progress, executor)
-    return Collected(said, started, datetime.now(UTC), complete)
+    return Collected(said, started, utc_now(), complete)
 
 
 def _gather(

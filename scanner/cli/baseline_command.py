@@ -95,14 +95,13 @@ def baseline(
     `--update` or `--node` only that part is replaced, and the rest stays as it is. Where something could not be read,
     nothing is written, and the exit code is 3.
     """
-    from datetime import UTC, datetime
-
     from checks.baseline import EVERYTHING
     from checks.snapshot import Snapshot
     from scanner.approve import partly, whole
     from scanner.approver import approver
     from scanner.baseline_file import default_path, read_baseline, write_baseline
     from scanner.cli.obtain import obtain
+    from scanner.clock import today
     from scanner.drift import approval, measured, part_of, rules_of, split_nodes
     from scanner.files import ensure_writable
     from scanner.inventory.load import load_inventory
@@ -131,7 +130,7 @@ def baseline(
         if not collected.complete:
             complain("interrupted: no baseline was written")
             leave(EXIT_INTERRUPTED)
-        now = measured(job, collected, rules, datetime.now(UTC).date())
+        now = measured(job, collected, rules, today())
     if some and old:
         scope = "; ".join([*(update or ()), *(f"on {name}" for name in node or ())])
         proposal = partly(old, now, part, approval(who, why, scope), rules)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -37,11 +36,12 @@ def history(
     from scanner.history import prune, runs
 
     if keep is not None:
+        from scanner.clock import utc_now
         from scanner.durations import parse_duration
 
         if json is not None or inventory is not None:
             raise UsageError("--keep forgets runs and lists none; leave --json and --inventory out")
-        gone = prune(database, before=datetime.now(UTC) - parse_duration(keep, "--keep"))
+        gone = prune(database, before=utc_now() - parse_duration(keep, "--keep"))
         if not quiet:
             typer.echo(f"{database}: forgot {gone or 'no'} run{'s' * (gone != 1)} older than {keep}")
         return
@@ -78,12 +78,13 @@ def status(
 
     A good run looked at everything: the whole inventory, not interrupted, every node reached, the verdict not UNKNOWN.
     """
+    from scanner.clock import utc_now
     from scanner.durations import parse_duration, told_duration
     from scanner.errors import UsageError
     from scanner.history import last_good_runs
 
     most = parse_duration(max_age, "--max-age")
-    now = datetime.now(UTC)
+    now = utc_now()
     if database is None:
         if inventory is None:
             raise UsageError("name the history with --history, or an inventory that names it in [run] history")

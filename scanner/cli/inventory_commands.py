@@ -23,9 +23,8 @@ def validate(
 
     Waivers and attestations that have expired or end soon are told, too; they make no inventory wrong.
     """
-    from datetime import UTC, datetime
-
     from checks.upkeep import review
+    from scanner.clock import today
     from scanner.inventory.load import load_inventory, with_waivers
     from scanner.prepare import cluster_infos
     from scanner.results_file import read_results
@@ -35,7 +34,7 @@ def validate(
         loaded = with_waivers(loaded, waivers)
     cluster_infos(loaded)
     found = None if results is None else read_results(results)
-    told = review(loaded.waivers, loaded.attestations, datetime.now(UTC).date(), found)
+    told = review(loaded.waivers, loaded.attestations, today(), found)
     usable = f"can be used, and {len(told)} thing{'s' * (len(told) != 1)} to look at" if told else "no problems found"
     typer.echo(f"{inventory}: {usable}")
     for line in told:

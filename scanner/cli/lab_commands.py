@@ -22,10 +22,10 @@ MEANING = {0: "GO", 1: "NO-GO", 2: "usage or inventory error", 3: "UNKNOWN", 130
 def demo() -> None:
     """Start the built-in lab, scan it for real, and write all reports into the working directory."""
     from dataclasses import replace
-    from datetime import UTC, datetime
 
     from scanner.cli.obtain import obtain
     from scanner.cli.reporting import Destinations
+    from scanner.clock import today
     from scanner.errors import UsageError
     from scanner.inventory.load import load_inventory
     from scanner.inventory.select import select
@@ -40,7 +40,7 @@ def demo() -> None:
         inventory = load_inventory(lab.write(Path(folder)))
         selection = select(inventory, (), (), {})
         job = replace(prepare(selection), inventory_name="the built-in demo")
-        done = judge(job, obtain(job, selection, quiet=False), datetime.now(UTC).date())
+        done = judge(job, obtain(job, selection, quiet=False), today())
     problems = destinations.deliver(done, quiet=False, verbose=False)
     if problems:
         raise UsageError("\n".join(problems))

@@ -31,13 +31,12 @@ def obtain(job: Job, selection: Selection, *, quiet: bool, sources: Sequence[Pat
 
 
 def _kept(job: Job, selection: Selection, sources: Sequence[Path]) -> Collected:
-    from datetime import UTC, datetime
-
+    from scanner.clock import utc_now
     from scanner.evidence.file import read_evidence
     from scanner.evidence.offline import saved_answers
 
     files = [read_evidence(path) for path in sources]
-    return saved_answers(job, files, datetime.now(UTC), narrowed=selection.narrowed)
+    return saved_answers(job, files, utc_now(), narrowed=selection.narrowed)
 
 
 def keep(path: Path, job: Job, collected: Collected) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -61,6 +60,7 @@ def plan(
     from checks.scan import EXIT_INTERRUPTED
     from scanner.cli.obtain import obtain
     from scanner.cli.streams import complain, leave, say
+    from scanner.clock import today
     from scanner.files import ensure_writable, write_atomically
     from scanner.plan_book import plan_book
 
@@ -70,7 +70,7 @@ def plan(
         ensure_writable(output)
     selection, job = settle(inventory, cluster=cluster, target=target, parallel=parallel, timeout=timeout)
     job = replace(job, also=NEEDS)
-    book = plan_book(job, obtain(job, selection, quiet=quiet, sources=sources), datetime.now(UTC).date())
+    book = plan_book(job, obtain(job, selection, quiet=quiet, sources=sources), today())
     text = _render(kind, book)
     if output is None:
         if problem := say(text):

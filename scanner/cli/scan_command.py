@@ -57,11 +57,10 @@ def scan(
     Prints a summary, and writes the reports that are asked for here or in the inventory's `[reports]`. With `-` for a
     FILE, that report is printed in place of the summary.
     """
-    from datetime import UTC, datetime
-
     from scanner.cli.history_keeping import HistoryFile
     from scanner.cli.obtain import keep, obtain, refuse_bad_place
     from scanner.cli.reporting import Destinations, finish
+    from scanner.clock import today
     from scanner.judge import judge
 
     if quiet and verbose:
@@ -101,5 +100,5 @@ def scan(
     kept.refuse_bad_place([*reads, *([evidence] if evidence else []), *destinations.paths.values()])
     collected = obtain(job, selection, quiet=quiet, sources=from_)
     problems = [keep(evidence, job, collected)] if evidence else []
-    done, trouble = kept.remember(judge(job, collected, datetime.now(UTC).date()))
+    done, trouble = kept.remember(judge(job, collected, today()))
     finish(done, destinations, quiet=quiet, verbose=verbose, problems=[*problems, trouble])

@@ -86,6 +86,18 @@ def test_imports_point_one_way(room: str) -> None:
         assert rooms <= ALLOWED[room], f"{path.relative_to(TOP)} imports {sorted(rooms - ALLOWED[room])}"
 
 
+def test_the_time_is_asked_in_one_place() -> None:
+    """A simulated month moves one clock, and nothing goes by another."""
+    asked = re.compile(r"datetime\.now\(|date\.today\(|utcnow\(|time\.time\(")
+    found = [
+        str(path.relative_to(TOP))
+        for room in ALLOWED
+        for path in sources(room)
+        if asked.search(path.read_text("utf-8"))
+    ]
+    assert [name for name in found if not name.startswith("scanner/lab/")] == ["scanner/clock.py"]
+
+
 def modules() -> dict[str, set[str]]:
     """Every module of ours, with those of ours that it imports at its top level."""
     names = {
