@@ -61,7 +61,7 @@ class _Reader:
 
     def node(self, node: Node) -> Node:
         place: Place = ("clusters", node.cluster, "nodes", node.name)
-        if node.winrm and "sql_user" in node.options:
+        if node.transport != "tds" and "sql_user" in node.options:
             node = replace(node, sql_password=self._secret(node.sql_password, "sql_password", place))
         if node.winrm:
             return replace(node, winrm=self._winrm(node.winrm, place))

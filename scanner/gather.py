@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import json
 import secrets
@@ -94,16 +95,20 @@ def compose(node: Node, probes: Sequence[Probe], *, nonce: str, budget_s: float,
     return powershell_batch.compose(probes, nonce=nonce, budget_s=budget_s, options=options, probe_bytes=probe_bytes)
 
 
-def confidential(node: Node, probes: Sequence[Probe]) -> dict[str, Secret]:
-    """What `probes` need of `node` that its script must not hold, by the environment variable that they find it in."""
-    if isinstance(node.sql_password, Secret) and any("sql_user" in probe.parameters for probe in probes):
-        return {SQL_PASSWORD_VARIABLE: node.sql_password}
-    return {}
+def confidential(node: Node, probes: Sequence[Probe]) -> dict[str, str]:
+    """What `probes` need of `node` that its script must not hold: environment variables for it, in Base64 of UTF-8.
+
+    Raises ValueError where others could read it on the way: the inventory refuses such a node.
+    """
+    secret = node.sql_password
+    if not isinstance(secret, Secret) or not any("sql_user" in probe.parameters for probe in probes):
+        return {}
+    if not node.keeps_secrets:
+        raise ValueError(f"node {node.name} is not reached over a connection that keeps secrets")
+    return {SQL_PASSWORD_VARIABLE: base64.b64encode(secret.reveal().encode("utf-8")).decode("ascii")}
 
 
-def _door(
-    node: Node, probes: Sequence[Probe], limits: Limits, gate: AbstractContextManager[object] | None
-) -> Transport:
+def _door(node: Node, limits: Limits, gate: AbstractContextManager[object] | None) -> Transport:
     """The node's transport. Each is imported late: its libraries take long to load."""
     if node.transport == "local":
         from scanner.transports.local import LocalTransport
@@ -115,7 +120,7 @@ def _door(
         return SshTransport(node, limits, gate=gate)
     from scanner.transports.winrm import WinrmTransport
 
-    return WinrmTransport(node, limits, gate=gate, confidential=confidential(node, probes))
+    return WinrmTransport(node, limits, gate=gate)
 
 
 def _converse(
@@ -131,8 +136,9 @@ def _converse(
     before_s = now_s()
     try:
         script = compose(node, probes, nonce=nonce, budget_s=budget_s, probe_bytes=limits.probe_bytes)
-        transport = _door(node, probes, limits, gate)
-        output = transport.run(script)
+        variables = confidential(node, probes)
+        transport = _door(node, limits, gate)
+        output = transport.run(script, variables)
     except NodeError as error:
         failure, output = error, error.partial
     except Exception as defect:  # noqa: BLE001  an unmapped foreign exception must not cost the other nodes their scan

@@ -9,8 +9,8 @@ from checks.secret_server.database_facts import SecretServerDatabase
 
 ACCESS = Remediation(
     "Let the scanner's account (or a SQL login, declared with `sql_user` and `sql_password_env`) into SQL Server on "
-    "the database host, which is reached over winrm, with the rights below; where several databases may be meant, name "
-    "Secret Server's with `sql_database`; or leave the check out knowingly with --skip-check.",
+    "the database host, reached over winrm, ssh or local, with the rights below; where several databases may be meant, "
+    "name Secret Server's with `sql_database`; or leave the check out knowingly with --skip-check.",
     command="CREATE LOGIN [DOMAIN\\account] FROM WINDOWS; "
     "GRANT VIEW SERVER STATE, VIEW ANY DEFINITION TO [DOMAIN\\account]; "
     "USE [SecretServer]; CREATE USER [DOMAIN\\account]; GRANT SELECT ON dbo.tbVersion TO [DOMAIN\\account]; "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -151,17 +151,23 @@ def _sent(node: Node, probes: Iterable[Probe], timeout_s: float, probe_bytes: in
     if node.language == "sh":
         yield "# Started as `sh -s`, with this on its standard input:"
     else:
-        yield from _start_of(script, node.winrm.delivery if node.winrm else "stdin")
-        if node.sql_password is not None and any("sql_user" in probe.parameters for probe in spoken):
-            yield f"# The SQL login's password stands in the shell's environment only: {SQL_PASSWORD_VARIABLE}=***"
+        has_login = node.sql_password is not None and any("sql_user" in probe.parameters for probe in spoken)
+        variables = {SQL_PASSWORD_VARIABLE: "***"} if has_login and not node.winrm else {}
+        yield from _start_of(script, node.winrm.delivery if node.winrm else "stdin", variables)
+        if has_login:
+            where = "in the shell's environment" if node.winrm else "on a line before it"
+            yield f"# The SQL login's password, in Base64, stands {where} only: {SQL_PASSWORD_VARIABLE}=***"
     yield script
 
 
-def _start_of(script: str, mode: str) -> Iterator[str]:
-    """The command line as Windows' own logs would show it, with its encoded part in the clear."""
-    from scanner.transports.powershell_delivery import deliver
+def _start_of(script: str, mode: str, variables: Mapping[str, str]) -> Iterator[str]:
+    """The command line as Windows' own logs would show it, with its encoded part in the clear.
 
-    delivery = deliver(script, mode)
+    `variables` go with the script on standard input.
+    """
+    from scanner.transports.powershell_delivery import deliver, deliver_on_stdin
+
+    delivery = deliver_on_stdin(script, variables) if variables else deliver(script, mode)
     *plain, encoded = delivery.arguments
     yield "# Started as this, the last argument decoded (in the logs it stands in Base64, of UTF-16):"
     yield f"#   {delivery.command} {' '.join(plain)}"

@@ -129,8 +129,8 @@ OPTIONS: tuple[Key, ...] = (
     Key(
         name="sql_user",
         kind="text",
-        doc="SQL login to ask SQL Server with, over an encrypted WinRM connection only.",
-        otherwise="the account that logs in over WinRM asks, with Windows authentication",
+        doc="SQL login to ask SQL Server with, over a connection that nobody else can read only.",
+        otherwise="the account that logs in on the host asks, with Windows authentication",
         example="preflight_sql",
         pattern=r"[^\u0000-\u001f\u007f]{1,128}",
         expects="a SQL login's name of at most 128 characters",

@@ -114,7 +114,7 @@ class Node:
     options: Mapping[str, str | int | bool] = field(default_factory=dict)
     """Product keys that probes and checks read: sql_instance, sql_port, web_root. Only those that are set."""
     sql_password: SecretSource | Secret | None = None
-    """Of the SQL login in the option `sql_user`. It goes out over a sealed WinRM connection only."""
+    """Of the SQL login in the option `sql_user`. It goes out only where `keeps_secrets` says so."""
 
     @property
     def language(self) -> Language:
@@ -122,6 +122,15 @@ class Node:
         if self.transport == "tds":
             return "tds"
         return "powershell" if self.transport == "winrm" or self.platform == "windows" else "sh"
+
+    @property
+    def keeps_secrets(self) -> bool:
+        """Whether what is sent there can be read by nobody on the way, nor by whoever stands in for the node."""
+        if self.winrm:
+            return self.winrm.keeps_secrets
+        if self.ssh:
+            return self.ssh.host_key_policy == "strict" or bool(self.ssh.host_key)
+        return self.transport == "local"
 
     @property
     def sudo(self) -> bool:

@@ -221,18 +221,17 @@ def _check_sql_login(node: Node, values: Mapping[str, object], place: Place, aro
         )
     elif node.sql_password is not None and not user:
         around.problems.add(here, "a password without its SQL login; set sql_user, or leave the password out")
-    elif user and node.winrm is None and node.transport:
+    elif user and node.transport == "tds":
         around.problems.add(
-            here,
-            f"a SQL login's password travels over winrm only, and this node is reached over {node.transport}; leave "
-            "sql_user out, and let the account that logs in there ask SQL Server",
+            here, "tds asks SQL Server for its version alone, without a login; leave sql_user out, or use winrm or ssh"
         )
-    elif user and node.winrm and not node.winrm.keeps_secrets:
-        around.problems.add(
-            here,
-            "a SQL login's password is not sent where others could read it: use https with a verified certificate, or "
-            "auth ntlm, kerberos or credssp without insecure = true",
+    elif user and node.transport and not node.keeps_secrets:
+        way = (
+            'host_key_policy = "strict", or pin the node\'s host_key'
+            if node.ssh
+            else "https with a verified certificate, or auth ntlm, kerberos or credssp without insecure = true"
         )
+        around.problems.add(here, f"a SQL login's password is not sent where others could read it: use {way}")
 
 
 def _check_tds(roles: tuple[str, ...], place: Place, around: Surroundings) -> None:

@@ -91,9 +91,9 @@ class Delivery:
 
     command: str
     arguments: tuple[str, ...]
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Variables for the shell's creation, those that the script wants among them."""
-    stdin: bytes | None = None
+    stdin: bytes | None = field(default=None, repr=False)
     """For standard input, which is then a pipe and no console; None: nothing is sent there."""
 
     @property

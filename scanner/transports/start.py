@@ -6,7 +6,7 @@ The script always goes there whole, whatever its size, and nothing of it stands 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from scanner.errors import NodeError, RefusedError
@@ -29,7 +29,7 @@ class Start:
 
     words: tuple[str, ...]
     """The program and its arguments. None needs quotes, neither in sh nor in cmd.exe nor in PowerShell."""
-    stdin: bytes
+    stdin: bytes = field(repr=False)
     judge: Callable[[bytes, int], NodeError | None]
     """From its output, standard error among it, and its exit status: why that is no answer, if it is none."""
     hint: str

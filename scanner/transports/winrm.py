@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import math
 import socket
 import ssl
@@ -55,14 +54,9 @@ class WinrmTransport:
         limits: Limits,
         *,
         gate: AbstractContextManager[object] | None = None,
-        confidential: Mapping[str, Secret] | None = None,
     ) -> None:
-        """Do no I/O. `confidential` are variables of the shell's environment, in Base64: no script holds them."""
         if node.winrm is None:
             raise ValueError(f"node {node.name} has no WinRM settings")
-        if confidential and not node.winrm.keeps_secrets:
-            raise ValueError(f"node {node.name} is not reached over a connection that keeps secrets")
-        self._confidential = dict(confidential or {})
         self.usage = Usage()
         self.moments = Moments()
         self._node = node
@@ -192,12 +186,7 @@ class WinrmTransport:
         self._broken = True
         # A shell that we cannot delete goes away by itself soon after the node's time is up.
         idle_s = math.ceil(max(60.0, self._limits.timeout_s)) + 30
-        coded = {
-            name: base64.b64encode(secret.reveal().encode("utf-8")).decode("ascii")
-            for name, secret in self._confidential.items()
-        }
-        variables = {**delivery.environment, **coded}
-        self._shell = protocol.open_shell(env_vars=variables or None, idle_timeout=f"PT{idle_s}S")
+        self._shell = protocol.open_shell(env_vars=dict(delivery.environment) or None, idle_timeout=f"PT{idle_s}S")
         self.moments.sent_s = now_s()
         command = protocol.run_command(
             self._shell, delivery.command, delivery.arguments, console_mode_stdin=delivery.stdin is None

@@ -130,6 +130,7 @@ def own(folder: Path) -> set[Path]:
     [
         "secret-server-healthy",
         "database-sql-login",
+        "database-sql-login-over-ssh",
         "database-sql-login-unknown",
         "chef-healthy",
         "winrm-wrong-password",

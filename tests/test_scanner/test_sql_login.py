@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import pickle
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +13,20 @@ import pytest
 
 from scanner.credentials import resolve
 from scanner.errors import InventoryError
-from scanner.gather import compose, confidential
+from scanner.gather import NodeCall, ask, compose, confidential
 from scanner.inventory.load import load_inventory
 from scanner.inventory.select import select
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario
 from scanner.prepare import prepare
+from scanner.probes.sql_database import SQL_DATABASE
 from scanner.redaction import eraser
 from scanner.secrets import Secret
-from scanner.transports.powershell_delivery import deliver
+from scanner.transports import local
+from scanner.transports.powershell_delivery import deliver, deliver_on_stdin
 from scanner.transports.protocol import Limits
-from scanner.transports.winrm import WinrmTransport
+from scanner.transports.start import start_of
+from tests import windows_stand_in
 
 CANARY = "Sql-Canary-9f2c"
 INVENTORY = """
@@ -35,6 +39,7 @@ roles = ["database"]
 user = 'CORP\\scan'
 password_env = "WINRM_PASSWORD"
 """
+HOST = 'host = "sql1.corp.example"\n'
 LOGIN = 'sql_user = "preflight_sql"\nsql_password_env = "SQL_PASSWORD"\n'
 
 
@@ -78,10 +83,29 @@ def test_half_a_login_is_refused(tmp_path: Path, keys: str, why: str) -> None:
         load_inventory(written(tmp_path, INVENTORY + keys))
 
 
-def test_it_travels_over_winrm_only(tmp_path: Path) -> None:
-    text = INVENTORY.replace("user = 'CORP\\scan'\npassword_env = \"WINRM_PASSWORD\"\n", 'transport = "ssh"\n')
-    with pytest.raises(InventoryError, match="travels over winrm only, and this node is reached over ssh"):
-        load_inventory(written(tmp_path, text + LOGIN))
+OVER_SSH = INVENTORY.replace("user = 'CORP\\scan'\npassword_env = \"WINRM_PASSWORD\"\n", 'transport = "ssh"\n')
+
+
+@pytest.mark.parametrize(
+    ("keys", "refused"),
+    [
+        ("", False),
+        ('host_key_policy = "accept-new"\n', True),
+        ('host_key_policy = "accept-new"\nhost_key = "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU"\n', False),
+    ],
+)
+def test_over_ssh_the_host_key_has_to_be_known(tmp_path: Path, keys: str, refused: bool) -> None:
+    path = written(tmp_path, OVER_SSH + keys + LOGIN)
+    if refused:
+        with pytest.raises(InventoryError, match=r"sql1\.sql_user: .*others could read it: use host_key_policy"):
+            load_inventory(path)
+    else:
+        assert load_inventory(path).clusters[0].nodes[0].keeps_secrets
+
+
+def test_a_tds_node_takes_no_login(tmp_path: Path) -> None:
+    with pytest.raises(InventoryError, match="tds asks SQL Server for its version alone"):
+        load_inventory(written(tmp_path, OVER_SSH.replace('"ssh"', '"tds"') + LOGIN))
 
 
 def test_what_a_cluster_says_is_not_asked_of_a_tds_node(tmp_path: Path) -> None:
@@ -100,12 +124,14 @@ def test_the_password_is_beside_the_script_and_hides(tmp_path: Path, monkeypatch
     spoken = [probe for probe in call.probes if probe.language == "powershell"]
     script = compose(call.node, spoken, nonce="0123456789abcdef", budget_s=9, probe_bytes=9)
     coded = base64.b64encode(CANARY.encode()).decode()
-    for mode in ("auto", "stdin"):
-        sent = deliver(script, mode)
-        assert "preflight_sql" in script
-        assert not any(mark in text for mark in (CANARY, coded) for text in (script, repr(sent)))
-    assert confidential(call.node, call.probes) == {"PREFLIGHT_SQL_PASSWORD": Secret(CANARY)}
+    secret = confidential(call.node, call.probes)
+    assert secret == {"PREFLIGHT_SQL_PASSWORD": coded}
     assert confidential(call.node, ()) == {}
+    sent = [deliver(script, "auto", secret), deliver(script, "stdin", secret), deliver_on_stdin(script, secret)]
+    start = start_of("powershell", script, variables=secret)
+    assert "preflight_sql" in script
+    shown = [script, repr(start), start.command, *map(repr, sent), *(one.command_line for one in sent)]
+    assert not any(mark in text for mark in (CANARY, coded) for text in shown)
     again = pickle.loads(pickle.dumps(call))
     assert again.node.sql_password.reveal() == CANARY
     assert CANARY not in repr(call)
@@ -113,15 +139,32 @@ def test_the_password_is_beside_the_script_and_hides(tmp_path: Path, monkeypatch
     assert said == "*** *** preflight_sql"
 
 
-def test_the_transport_itself_refuses_an_open_connection(tmp_path: Path) -> None:
+def test_it_does_not_leave_for_a_node_that_the_inventory_would_have_refused(tmp_path: Path) -> None:
     keys = 'auth = "basic"\nscheme = "http"\ninsecure = true\n'
     node = load_inventory(written(tmp_path, INVENTORY + keys)).clusters[0].nodes[0]
     with pytest.raises(ValueError, match="keeps secrets"):
-        WinrmTransport(node, Limits(), confidential={"X": Secret(CANARY)})
+        confidential(replace(node, sql_password=Secret(CANARY)), (SQL_DATABASE,))
 
 
-def test_probes_shows_a_placeholder(tmp_path: Path, preflight: Callable[..., Any]) -> None:
-    with Lab(load_scenario("database-sql-login")) as lab:
+def test_this_machine_gets_it_beside_the_script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in = windows_stand_in.install(tmp_path / "bin", windows="2019", sql=[{"version": "15.0.2000.5"}])
+    monkeypatch.setattr(local, "programs_here", lambda: {"powershell": str(stand_in.program)})
+    monkeypatch.setenv("SQL_PASSWORD", CANARY)
+    inventory = resolve(
+        load_inventory(written(tmp_path, OVER_SSH.replace('"ssh"', '"local"').replace(HOST, "") + LOGIN))
+    )
+    said = ask(NodeCall(inventory.clusters[0].nodes[0], (SQL_DATABASE,), Limits(30)))
+    (seen,) = stand_in.seen
+    assert said.failure is None
+    coded = base64.b64encode(CANARY.encode()).decode()
+    assert seen["stdin"].splitlines()[0] == f"PREFLIGHT_SQL_PASSWORD={coded}"
+    rest = seen["line"] + str(seen["environment"]) + "\n".join(seen["stdin"].splitlines()[1:]) + repr(said)
+    assert not any(mark in rest for mark in (CANARY, coded))
+
+
+@pytest.mark.parametrize("scenario", ["database-sql-login", "database-sql-login-over-ssh"])
+def test_probes_shows_a_placeholder(scenario: str, tmp_path: Path, preflight: Callable[..., Any]) -> None:
+    with Lab(load_scenario(scenario)) as lab:
         ended = preflight("probes", lab.write(tmp_path))
         assert "PREFLIGHT_SQL_PASSWORD=***" in ended.out
         assert "$PfOption['sql_user'] = 'preflight_sql'" in ended.out
