@@ -18,6 +18,9 @@ from checks.versions import VersionError, parse_secret_server, parse_version
 CHECK_ID = "stepping-stone"
 """The check whose rules name the stones."""
 
+FRONTEND_PATH = "chef-frontend-path"
+"""What the rules with the stops of Chef Infra Server's own path stand under; no check: a frontend has no target."""
+
 STRATEGIES = ("rolling", "by-index", "downtime")
 """How a step is taken, the lightest first: node by node; node by node if the search index is young enough ("by-index
 5.6.16": created by that Elasticsearch or a later one); with the whole cluster down."""
@@ -102,8 +105,8 @@ def is_young(rule: Rule, index: str) -> bool:
         return False
 
 
-def path_to(product: str, rules: RuleSet, current: str | None, target: str) -> UpgradePath:
-    """The hops from `current` (None: unknown) to `target`.
+def path_to(product: str, rules: RuleSet, current: str | None, target: str, check: str = CHECK_ID) -> UpgradePath:
+    """The hops from `current` (None: unknown) to `target`, over the stones that the rules of `check` name.
 
     A stop is on the way where a rule asks for it between any two versions that are, the stops themselves among them.
     Raises VersionError where a version is malformed.
@@ -112,24 +115,26 @@ def path_to(product: str, rules: RuleSet, current: str | None, target: str) -> U
     start = None if current is None else parse_product_version(product, current)
     if start is not None and start >= goal:
         return UpgradePath(current, target, ())
-    stones = _stones(rules, current, target, start, goal)
+    stones = _stones(rules.of(check), current, target, start, goal)
     hops = []
     before = current
     for rule in [*(stone for _, stone in sorted(stones.items())), None]:
         text = rule.requires if rule else target
         strategy = _strategy(rules, before, text) if before is not None else None
-        asked = tuple(r for r in rules.rules if not r.off and r.check != CHECK_ID and r.applies_to(text))
+        asked = tuple(
+            r for r in rules.rules if not r.off and r.check not in (CHECK_ID, FRONTEND_PATH) and r.applies_to(text)
+        )
         hops.append(Hop(text, rule, strategy, asked))
         before = text
     return UpgradePath(current, target, tuple(hops))
 
 
 def _stones(
-    rules: RuleSet, current: str | None, target: str, start: Version | None, goal: Version
+    rules: tuple[Rule, ...], current: str | None, target: str, start: Version | None, goal: Version
 ) -> dict[Version, Rule]:
     """Every stop on the way with the first rule that asks for it: asked for again until no new one turns up."""
     found: dict[Version, Rule] = {}
-    stones = [(parse_version(rule.requires), rule) for rule in rules.of(CHECK_ID) if is_stone(rule)]
+    stones = [(parse_version(rule.requires), rule) for rule in rules if is_stone(rule)]
     grown = True
     while grown:
         stops = sorted(found.items())

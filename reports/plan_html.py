@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from checks.outcome import Result
 from checks.plan.model import Command, Plan, PlanBook, Refusal, Step, Trouble
 from reports import plan_text
+from reports.grouping import attested_line, waiver_line
 from reports.page import assemble
 from reports.text import clipped, one_line, web_url
 
@@ -26,6 +27,9 @@ def render(book: PlanBook) -> str:
             "no_return": plan_text.NO_RETURN,
             "sides": plan_text.SIDES,
             "unknown_title": plan_text.UNKNOWN,
+            "clear_first": plan_text.CLEAR_FIRST,
+            "only_then": plan_text.ONLY_THEN,
+            "attested": [attested_line(heard) for heard in book.attestations],
             "verdict": str(book.verdict),
             "tone": str(book.verdict).lower(),
             "version": book.tool_version,
@@ -44,8 +48,7 @@ def _plan(number: int, plan: Plan) -> Row:
         "tone": str(plan.verdict).lower(),
         "line": one_line(plan_text.verdict_line(plan)),
         "findings": [
-            ("Blockers", [_finding(row) for row in plan.blockers]),
-            ("Warnings", [_finding(row) for row in plan.warnings]),
+            (title, [_finding(number, label, row) for label, row in rows]) for title, rows in plan_text.findings(plan)
         ],
         "instead": "",
         "url": None,
@@ -63,6 +66,11 @@ def _plan(number: int, plan: Plan) -> Row:
         "unknown": [one_line(sentence) for sentence in plan.unknown],
         "parts": [
             {
+                "to_clear": [
+                    (_anchor(number, label), label, one_line(what)) for label, what in plan_text.to_clear(plan)
+                ]
+                if chapter == 1
+                else [],
                 "number": chapter,
                 "title": one_line(part.title),
                 "asked": [one_line(text) for text in part.asked],
@@ -76,8 +84,16 @@ def _plan(number: int, plan: Plan) -> Row:
     }
 
 
-def _finding(row: Result) -> Row:
+def _anchor(plan: int, label: str) -> str:
+    return f"p{plan}-{label}"
+
+
+def _finding(plan: int, label: str, row: Result) -> Row:
     return {
+        "id": _anchor(plan, label),
+        "label": label,
+        "accepted": one_line(waiver_line(row)),
+        "explained": plan_text.explained(row),
         "status": str(row.status),
         "check": row.check,
         "place": one_line(plan_text.place(row)),
@@ -96,7 +112,8 @@ def _step(number: str, step: Step) -> Row:
         "notes": [one_line(note) for note in step.notes],
         "sides": [(one_line(side.says), one_line(side.source)) for side in step.sides],
         "shows": one_line(step.proof.shows) if step.proof else "",
-        "proof": _commands([step.proof.command]) if step.proof and step.proof.command else [],
+        "proof": _commands(step.proof.commands) if step.proof else [],
+        "url": web_url(step.url),
         "no_return": step.no_return,
         "documented": plan_text.documented(step.documented),
     }
@@ -106,12 +123,17 @@ def _trouble(trouble: Trouble) -> Row:
     return {
         "sign": one_line(trouble.sign),
         "help": [one_line(sentence) for sentence in trouble.help],
-        "commands": _commands(trouble.commands),
+        "url": web_url(trouble.url),
+        "look": _commands(trouble.look),
+        "cure": [row for command in trouble.cure for row in _commands((command,))],
     }
 
 
 def _commands(commands: Iterable[Command]) -> list[Row]:
     return [
-        {"told": one_line(plan_text.where_line(where, language)), "text": clipped("\n".join(lines), 8_000)}
+        {
+            "told": one_line(plan_text.where_line(where, language) or plan_text.ANYWHERE),
+            "text": clipped("\n".join(lines), 8_000),
+        }
         for where, language, lines in plan_text.grouped(commands)
     ]

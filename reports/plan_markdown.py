@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Sequence
 
 from checks.outcome import Result
 from checks.plan.model import Command, Part, Plan, PlanBook, Refusal, Runbook, Step, Trouble
 from checks.scan import Verdict
 from reports import plan_text
+from reports.grouping import attested_line, waiver_line
 from reports.markdown_text import code, prose
 from reports.text import clipped, one_line, web_url
 
@@ -22,6 +24,9 @@ def render(book: PlanBook) -> str:
         lines += ["**Interrupted: not every node was asked.**", ""]
     if book.notices:
         lines += ["## Notices", "", *(f"- {prose(one_line(notice))}" for notice in book.notices), ""]
+    if book.attestations:
+        told = (f"- {prose(attested_line(heard))}" for heard in book.attestations)
+        lines += [f"## Attested, not checked ({len(book.attestations)})", "", *told, ""]
     for plan in book.plans:
         lines += [*_plan(plan), ""]
     return "\n".join(lines).rstrip("\n") + "\n"
@@ -39,8 +44,8 @@ def _plan(plan: Plan) -> Iterator[str]:
         yield ""
     else:
         yield from _way(plan)
-    yield from _findings("Blockers", plan.blockers)
-    yield from _findings("Warnings", plan.warnings)
+    for title, rows in plan_text.findings(plan):
+        yield from _findings(title, rows)
     if isinstance(plan, Runbook):
         yield from _runbook(plan)
 
@@ -60,19 +65,21 @@ def _way(plan: Runbook) -> Iterator[str]:
         yield ""
 
 
-def _findings(title: str, rows: Iterable[Result]) -> Iterator[str]:
-    found = list(rows)
-    if not found:
-        return
-    yield f"### {title} ({len(found)})"
+def _findings(title: str, rows: Sequence[tuple[str, Result]]) -> Iterator[str]:
+    yield f"### {title} ({len(rows)})"
     yield ""
-    for row in found:
+    for label, row in rows:
         status = str(row.status).upper()
-        yield f"- [ ] **{status}** {code(row.check)}, {prose(plan_text.place(row))}: {prose(one_line(row.message))}"
+        place = prose(plan_text.place(row))
+        yield f"- **{label}** **{status}** {code(row.check)}, {place}: {prose(one_line(row.message))}"
+        if accepted := waiver_line(row):
+            yield f"  - {prose(accepted)}"
         if row.remediation.summary:
             yield f"  - fix: {prose(one_line(row.remediation.summary))}"
         if row.remediation.command:
             yield from _block((row.remediation.command,), "", "  ")
+        if explained := plan_text.explained(row):
+            yield f"  - more: {code(explained)}"
         if url := web_url(row.remediation.url):
             yield f"  - see <{url}>"
     yield ""
@@ -80,7 +87,7 @@ def _findings(title: str, rows: Iterable[Result]) -> Iterator[str]:
 
 def _runbook(plan: Runbook) -> Iterator[str]:
     for chapter, part in enumerate(plan.parts, 1):
-        yield from _part(chapter, part)
+        yield from _part(chapter, part, plan_text.to_clear(plan) if chapter == 1 else ())
     yield "### The way back"
     yield ""
     yield from (f"- {prose(sentence)}" for sentence in plan.way_back)
@@ -91,9 +98,14 @@ def _runbook(plan: Runbook) -> Iterator[str]:
         yield from _trouble(trouble)
 
 
-def _part(chapter: int, part: Part) -> Iterator[str]:
+def _part(chapter: int, part: Part, blockers: Sequence[tuple[str, str]] = ()) -> Iterator[str]:
     yield f"### {chapter}. {prose(part.title)}"
     yield ""
+    if blockers:
+        yield plan_text.CLEAR_FIRST
+        yield ""
+        yield from (f"- [ ] **{label}** {prose(what)}" for label, what in blockers)
+        yield ""
     for sentence in part.intro:
         yield prose(sentence)
         yield ""
@@ -109,17 +121,18 @@ def _part(chapter: int, part: Part) -> Iterator[str]:
 
 def _step(number: str, step: Step) -> Iterator[str]:
     yield f"- [ ] **{number}** {prose(step.title)}"
+    if step.no_return:
+        yield f"  - ⚠ **{plan_text.NO_RETURN}**"
     yield from (f"  - {prose(note)}" for note in step.notes)
-    yield from _commands(step.commands)
+    if url := web_url(step.url):
+        yield f"  - see <{url}>"
     if step.sides:
         yield f"  - {plan_text.SIDES}"
         yield from (f"    - [ ] {prose(side.says)} ({prose(side.source)})" for side in step.sides)
+    yield from _commands(step.commands)
     if step.proof:
         yield f"  - **Shows:** {prose(step.proof.shows)}"
-        if step.proof.command:
-            yield from _commands((step.proof.command,))
-    if step.no_return:
-        yield f"  - ⚠ **{plan_text.NO_RETURN}**"
+        yield from _commands(step.proof.commands)
     if step.documented:
         yield f"  - <sub>{prose(plan_text.documented(step.documented))}</sub>"
 
@@ -129,27 +142,35 @@ def _trouble(trouble: Trouble) -> Iterator[str]:
     yield ""
     yield from (f"{number}. {prose(sentence)}" for number, sentence in enumerate(trouble.help, 1))
     yield ""
-    for where, language, lines in plan_text.grouped(trouble.commands):
-        if told := plan_text.where_line(where, language):
-            yield f"{prose(told)}:"
+    if url := web_url(trouble.url):
+        yield f"See <{url}>"
+        yield ""
+    for where, language, lines in plan_text.grouped(trouble.look):
+        yield f"{prose(plan_text.where_line(where, language) or plan_text.ANYWHERE)}, to see more:"
+        yield ""
         yield from _block(lines, language, "")
+        yield ""
+    for command in trouble.cure:
+        where = plan_text.where_line(command.where, command.language)
+        yield f"{plan_text.ONLY_THEN}, {prose(where[:1].lower() + where[1:])}:"
+        yield ""
+        yield from _block((command.text,), command.language, "")
         yield ""
 
 
 def _commands(commands: Iterable[Command]) -> Iterator[str]:
     for where, language, lines in plan_text.grouped(commands):
+        told = plan_text.where_line(where, language) or plan_text.ANYWHERE
         if language == "url":
-            told = plan_text.where_line(where, language)
             yield from (f"  - {prose(told)}: {code(line, _COMMAND_CHARS)}" for line in lines)
             continue
-        if told := plan_text.where_line(where, language):
-            yield f"  - {prose(told)}:"
-        yield from _block(lines, language, "    " if told else "  ")
+        yield f"  - {prose(told)}:"
+        yield from _block(lines, language, "    ")
 
 
 def _block(lines: Iterable[str], language: str, indent: str) -> Iterator[str]:
     body = [clipped(line, _COMMAND_CHARS).replace("\n", " ") for line in lines]
-    longest = max((len(run) for line in body for run in line.split() if set(run) == {"`"}), default=0)
+    longest = max((len(run) for line in body for run in re.findall("`+", line)), default=0)
     fence = "`" * max(3, longest + 1)
     kind = {"cmd": "bat", "sh": "sh", "sql": "sql"}.get(language, "")
     for line in (f"{fence}{kind}", *body, fence):

@@ -8,14 +8,17 @@ from datetime import UTC
 from checks.outcome import Result, Status
 from checks.plan.model import Command, Plan, PlanBook, Refusal, Runbook
 from checks.plan.procedures import SOURCES, STEPS
-from checks.scan import Verdict
+from checks.scan import ATTESTATIONS, Verdict
 from reports.text import count
 
 TITLES = {"secret-server": "Secret Server", "chef-backend": "Chef Backend"}
 LANGUAGES = {"cmd": "in a command prompt", "sql": "in SQL Server Management Studio", "url": "in a browser"}
 ASKED = "The vendor asks for, at this version:"
 NO_RETURN = "Point of no return: from here the way back is a restored backup."
-SIDES = "The vendor's documents contradict each other here. Decide before the window:"
+SIDES = "The vendor's documents contradict each other here. This plan follows the first; decide before the window:"
+CLEAR_FIRST = "Clear each of these first; it stands above with what to do:"
+ANYWHERE = "Where preflight runs"
+ONLY_THEN = "Only after that"
 UNKNOWN = "Not known, and to be filled in by hand before the window:"
 NEVER_RUN = "preflight carries out nothing of this: every command is for a person to read, understand and type."
 
@@ -44,14 +47,36 @@ def verdict_line(plan: Plan) -> str:
     """Whether the first step may be taken, one sentence."""
     if isinstance(plan, Refusal):
         return f"{plan.verdict}: there is no plan to follow. {plan.reason[:1].upper()}{plan.reason[1:]}."
-    fails = sum(row.status is Status.FAIL for row in plan.blockers)
+    fails = sum(row.status is not Status.ERROR for row in plan.blockers)
     unsure = len(plan.blockers) - fails
     if plan.verdict is Verdict.GO:
         left = count(len(plan.warnings), "warning")
         return f"GO: nothing stands in the way of the first step; {left} to read."
     parts = [count(fails, "blocker")] if fails else []
     parts += [f"{unsure} that could not be determined"] if unsure else []
-    return f"{plan.verdict}: {' and '.join(parts) or 'nothing was evaluated'}. Clear them first, then plan again."
+    if not parts:
+        return f"{plan.verdict}: not enough was evaluated to say. See that the nodes answer, then plan again."
+    return f"{plan.verdict}: {' and '.join(parts)}. Clear them first, then plan again."
+
+
+def findings(plan: Plan) -> list[tuple[str, list[tuple[str, Result]]]]:
+    """What was found, by kind, each with the label under which the plan speaks of it: "B1", "W2", "A1"."""
+    kinds = (("Blockers", "B", plan.blockers), ("Warnings", "W", plan.warnings), ("Accepted", "A", plan.waived))
+    return [
+        (title, [(f"{letter}{number}", row) for number, row in enumerate(rows, 1)])
+        for title, letter, rows in kinds
+        if rows
+    ]
+
+
+def to_clear(plan: Plan) -> list[tuple[str, str]]:
+    """The blockers as the gate names them: label, and which check where."""
+    return [(f"B{number}", f"{row.check}, {place(row)}") for number, row in enumerate(plan.blockers, 1)]
+
+
+def explained(row: Result) -> str:
+    """The command that says what a check is about, and how its findings are mended; empty for what is no check."""
+    return "" if row.check == ATTESTATIONS else f"preflight explain {row.check}"
 
 
 def way_lines(runbook: Runbook) -> list[tuple[str, str, str]]:
@@ -92,7 +117,7 @@ def grouped(commands: Iterable[Command]) -> list[tuple[str, str, tuple[str, ...]
 
 
 def where_line(where: str, language: str) -> str:
-    """Where and in what commands are typed, as in "On web2, in a command prompt"; empty where that goes unsaid."""
+    """Where and in what commands are typed, as in "On web2, in a command prompt"; empty where neither is said."""
     how = LANGUAGES.get(language, "")
     parts: Sequence[str] = [part for part in (f"on {where}" if where else "", how) if part]
     text = ", ".join(parts)

@@ -13,12 +13,23 @@ from scanner.judge import gathered_clusters, judge
 def plan_book(job: Job, collected: Collected, today: date) -> PlanBook:
     """The plans that follow from what was collected, in the inventory's order; waivers hold as of `today`."""
     scan = judge(job, collected, today)
-    results = scan.results
+    names = {cluster.name for cluster, _ in job.clusters}
     return PlanBook(
         inventory=scan.inventory,
         tool_version=scan.tool_version,
         asked=scan.started,
-        plans=tuple(plan_of(cluster, results, scan.inventory) for cluster in gathered_clusters(job, collected)),
+        plans=tuple(
+            plan_of(
+                cluster,
+                # What concerns no cluster, such as a plugin that did not load, concerns every plan.
+                [row for row in scan.results if row.cluster == cluster.info.name or row.cluster not in names],
+                scan.inventory,
+                strict=scan.strict,
+                partial=scan.partial,
+            )
+            for cluster in gathered_clusters(job, collected)
+        ),
         notices=scan.notices,
         partial=scan.partial,
+        attestations=scan.attestations,
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from checks.check import NodeView
 from checks.chef_backend.drbd import GUIDANCE
@@ -18,7 +19,7 @@ from checks.scan import Verdict, verdict_of
 from checks.secret_server.database_facts import SecretServerDatabase
 from checks.secret_server.facts import IisConfiguration, WebRoot
 from checks.upgrade_path import NoPath, PlanError, UpgradePath, route, target_of
-from checks.versions import VersionError
+from checks.versions import VersionError, parse_secret_server
 
 Written = tuple[tuple[Part, ...], tuple[str, ...], tuple[Trouble, ...], tuple[str, ...]]
 """Parts, way back, troubles, unknown names."""
@@ -28,6 +29,9 @@ NEEDS: Mapping[str, tuple[type, ...]] = {
     "database": (SecretServerDatabase,),
 }
 """Role to facts that a plan names things by, whatever the checks ask of such a node."""
+
+_PRINCIPAL = 1
+"""The role of the copy that is open, in mirroring and in availability groups."""
 
 _ROLE = {"secret-server": "web", "chef-backend": "backend"}
 """The nodes whose version is the cluster's."""
@@ -39,24 +43,36 @@ class _RefusedError(Exception):
         self.reason, self.instead, self.verdict, self.url = reason, instead, verdict, url
 
 
-def plan_of(gathered: GatheredCluster, results: Sequence[Result], inventory: str) -> Plan:
-    """The plan of one cluster. `results` are those of the scan that it rests on, `inventory` the file's name."""
+def plan_of(
+    gathered: GatheredCluster,
+    results: Sequence[Result],
+    inventory: str,
+    *,
+    strict: bool = False,
+    partial: bool = False,
+) -> Plan:
+    """The plan of one cluster. `results` are what the scan that it rests on says of it, `inventory` the file's name.
+
+    `strict` counts a warning as a failure; `partial` says that not every node was asked, so that nothing is a GO.
+    """
     info = gathered.info
-    own = [row for row in results if row.cluster == info.name]
-    blockers = tuple(row for row in own if row.status in (Status.FAIL, Status.ERROR) and not _is_stop(row))
-    warnings = tuple(row for row in own if row.status is Status.WARN)
+    own = [row for row in results if not _is_answered(row)]
+    graves = (Status.FAIL, Status.ERROR, *((Status.WARN,) if strict else ()))
+    blockers = tuple(row for row in own if row.status in graves)
+    warnings = tuple(row for row in results if row.status is Status.WARN and row not in blockers)
+    waived = tuple(row for row in own if row.status is Status.WAIVED)
     try:
         path = _path(gathered)
         parts, back, troubles, unknown = _WRITERS[info.product](gathered, path, inventory)
     except _RefusedError as no:
-        return Refusal(info.name, info.product, no.reason, no.instead, no.verdict, blockers, no.url, warnings)
-    verdict = verdict_of([row for row in own if not _is_stop(row)])
-    return Runbook(info.name, info.product, path, verdict, blockers, warnings, parts, back, troubles, unknown)
+        return Refusal(info.name, info.product, no.reason, no.instead, no.verdict, blockers, no.url, warnings, waived)
+    verdict = verdict_of(own, strict=strict, partial=partial)
+    return Runbook(info.name, info.product, path, verdict, blockers, warnings, waived, parts, back, troubles, unknown)
 
 
-def _is_stop(row: Result) -> bool:
-    """Whether the failure says that a stepping stone is needed: the plan is the answer to it."""
-    return row.check == "stepping-stone" and row.status is Status.FAIL
+def _is_answered(row: Result) -> bool:
+    """Whether the finding says that the way has stops, or costs downtime: the plan is the answer to it."""
+    return row.check == "stepping-stone" and row.status in (Status.FAIL, Status.WARN)
 
 
 def _path(gathered: GatheredCluster) -> UpgradePath:
@@ -67,6 +83,7 @@ def _path(gathered: GatheredCluster) -> UpgradePath:
     try:
         target = target_of(info)
         current = _current([node for node in gathered.nodes if _ROLE[info.product] in node.roles])
+        _refuse_half_done(gathered.nodes, current)
         found = route(info.product, info.rules, current, target)
     except (PlanError, VersionError) as error:
         raise _RefusedError(str(error), "Set what is missing in the inventory, then plan again.") from None
@@ -86,6 +103,24 @@ def _refuse_drbd(nodes: Sequence[NodeView]) -> None:
             Verdict.NO_GO,
             GUIDANCE,
         )
+
+
+def _refuse_half_done(nodes: Sequence[NodeView], current: str) -> None:
+    """Refuse a site whose database was taken to another version than its files."""
+    for node in nodes:
+        look = node.look(SecretServerDatabase)
+        if not isinstance(look, SecretServerDatabase) or not look.version or not _is_open(look):
+            continue
+        try:
+            same = parse_secret_server(look.version) == parse_secret_server(current)
+        except VersionError:
+            continue
+        if not same:
+            raise _RefusedError(
+                f"the web nodes' files are those of {current}, the database on {node.name} is that of {look.version}",
+                "Finish the upgrade that was begun, or restore the backup from before it; then plan again.",
+                Verdict.NO_GO,
+            )
 
 
 def _current(nodes: Sequence[NodeView]) -> str:
@@ -114,24 +149,40 @@ def _secret_server(gathered: GatheredCluster, path: UpgradePath, inventory: str)
     info = gathered.info
     integrated = info.options.get("integrated_windows_auth")
     databases = [node for node in gathered.nodes if "database" in node.roles]
-    looks = [node.look(SecretServerDatabase) for node in databases]
-    known = [look for look in looks if isinstance(look, SecretServerDatabase)]
+    looks = [(node.name, node.look(SecretServerDatabase)) for node in databases]
+    known = [(name, look) for name, look in looks if isinstance(look, SecretServerDatabase)]
+    opened = [(name, look) for name, look in known if _is_open(look)]
+    kinds = [kind for _, one in known for kind in _copies(one)]
     site = secret_server_site.Site(
         cluster=info.name,
         inventory=inventory,
         webs=tuple(secret_server_site.read_web(node) for node in gathered.nodes if "web" in node.roles),
         spares=tuple(secret_server_site.read_web(node) for node in gathered.nodes if _is_spare(node)),
-        databases=tuple(node.name for node in databases),
-        database=next((one.name for one in known), None),
+        # The copy of a mirror can be neither asked nor backed up.
+        databases=tuple(dict.fromkeys([*(name for name, _ in opened), *(node.name for node in databases)])),
+        database=next((one.name for _, one in [*opened, *known]), None),
         dpapi=str(info.options.get("dpapi", "unknown")),
         integrated=integrated if isinstance(integrated, bool) else None,
-        mirrored=any(one.mirroring or one.replicas for one in known),
-        partner=next((one.mirroring.partner for one in known if one.mirroring), ""),
+        mirrored=next(iter(kinds), ""),
+        partner=next((one.mirroring.partner for _, one in [*opened, *known] if one.mirroring), ""),
         moot=frozenset() if info.options.get("online") else frozenset({"outbound-access"}),
     )
     parts = secret_server.parts(site, path)
-    back, troubles = secret_server.way_back(site), secret_server.troubles(site)
+    back, troubles = secret_server.way_back(site, path), secret_server.troubles(site)
     return parts, back, troubles, tuple(site.names.unknown)
+
+
+def _is_open(database: SecretServerDatabase) -> bool:
+    mirror = database.mirroring is not None and database.mirroring.role != _PRINCIPAL
+    return not mirror and not any(one.own and one.role not in (None, _PRINCIPAL) for one in database.replicas)
+
+
+def _copies(database: SecretServerDatabase) -> Iterator[str]:
+    """What keeps a second copy of the database, if anything does."""
+    if database.mirroring is not None:
+        yield "mirroring"
+    if database.replicas:
+        yield "group"
 
 
 def _is_spare(node: NodeView) -> bool:
@@ -140,27 +191,30 @@ def _is_spare(node: NodeView) -> bool:
 
 def _chef_backend(gathered: GatheredCluster, path: UpgradePath, inventory: str) -> Written:
     backends = [node for node in gathered.nodes if "backend" in node.roles]
-    leader = chef_cluster.find_leader(backends)
-    if isinstance(leader, str):
+    found = chef_cluster.find_leader(backends)
+    if isinstance(found, str):
         raise _RefusedError(
-            f"{leader}; the order of the nodes depends on it",
-            "Clear what chef-cluster-status says, then plan again.",
+            f"{found}; the order of the nodes depends on it",
+            "Clear what chef-cluster-status says, or mend the inventory, then plan again.",
         )
+    leader, member = found
     followers = tuple(chef_cluster.read_machine(node) for node in backends if node is not leader)
     if not followers:
-        raise _RefusedError("the inventory names one backend alone", "Add the other backends to the inventory.")
+        raise _RefusedError("the cluster has one backend alone", "Make it a whole cluster of three first.")
     fronts = tuple(chef_cluster.read_machine(node) for node in gathered.nodes if "frontend" in node.roles)
+    rules = gathered.info.rules
     cluster = chef_cluster.ChefCluster(
         name=gathered.info.name,
         inventory=inventory,
         target=path.target,
-        leader=chef_cluster.read_machine(leader),
+        leader=replace(chef_cluster.read_machine(leader), member=member),
         followers=followers,
-        frontends=fronts,
+        frontends=fronts or chef_cluster.STAND_INS,
         index=created_by(backends),
+        known_frontends=bool(fronts),
     )
-    parts = chef_backend.parts(cluster, path)
-    back, troubles = chef_backend.way_back(cluster), chef_backend.troubles(cluster)
+    parts = chef_backend.parts(cluster, path, rules)
+    back, troubles = chef_backend.way_back(cluster, path), chef_backend.troubles(cluster, path)
     return parts, back, troubles, tuple(cluster.names.unknown)
 
 

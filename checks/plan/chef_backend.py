@@ -4,29 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from checks.plan import chef_cluster, chef_hop
+from checks.groups import enumerate_names
+from checks.plan import chef_cluster, chef_frontends, chef_hop, chef_index, procedures
 from checks.plan.chef_cluster import ChefCluster, named, on
 from checks.plan.model import Command, Part, Proof, Step, Trouble, asked
+from checks.rules import RuleSet
 from checks.upgrade_path import Hop, UpgradePath, is_young
+from checks.versions import parse_version
 
 _RECOVERY = "https://docs.chef.io/backend_failure_recovery/"
+_CHEF_URL = procedures.CHEF_URL
 
 
-def parts(cluster: ChefCluster, path: UpgradePath) -> tuple[Part, ...]:
+def parts(cluster: ChefCluster, path: UpgradePath, rules: RuleSet) -> tuple[Part, ...]:
     """The chapters of the runbook, in order."""
     sources = [str(path.current), *(hop.version for hop in path.hops[:-1])]
-    chapters = [Part("Before the window opens", tuple(_gate(cluster)))]
+    chapters = [Part("Before the window opens", tuple(_gate(cluster, path)))]
+    before: Hop | None = None
     for number, (source, hop) in enumerate(zip(sources, path.hops, strict=True), 1):
         way = strategy(cluster, hop)
         title = f"Hop {number} of {len(path.hops)}: {source} to {hop.version}, {_WAYS[way]}"
-        then = cluster if number == 1 else chef_cluster.once_the_lead_has_changed(cluster)
-        steps = [] if number == 1 else [_plan_again(cluster)]
-        steps += [*_STEPS[way](then, hop), _verify(then, hop)]
+        then = cluster if before is None else chef_cluster.once_the_lead_has_changed(cluster)
+        steps = [] if before is None else [*_between(cluster, before)]
+        steps += chef_frontends.too_old_for(cluster, hop, before)
+        steps += [chef_index.see_that_it_is_healthy(then)] if _takes_over_the_index(source, hop) else []
+        steps += [*_STEPS[way](then, hop), _verify(then, hop, way)]
         chapters.append(Part(title, tuple(steps), _intro(hop), asked(hop)))
-    if cluster.frontends:
-        chapters.append(Part("Frontends, after the backends", tuple(_frontends(cluster))))
+        before = hop
+    chapters.append(Part("Frontends, after the backends", tuple(chef_frontends.steps(cluster, rules))))
     chapters.append(Part("Afterwards", tuple(_afterwards(cluster))))
     return tuple(chapters)
+
+
+def _takes_over_the_index(source: str, hop: Hop) -> bool:
+    return chef_index.is_concerned(hop) and parse_version(source) < parse_version("3.0")
+
+
+def _between(cluster: ChefCluster, before: Hop) -> Iterable[Step]:
+    yield Step(
+        "back-up-again",
+        f"Back up the cluster of {before.version} on a follower, and copy the backup elsewhere",
+        (Command("sudo chef-backend-ctl backup", "sh", "a follower"),),
+        notes=("The next hop starts here; the older backup would lead two versions back.",),
+        proof=Proof("the archive is there, is not empty, and lies on another machine, too"),
+    )
+    yield _plan_again(cluster)
 
 
 def _plan_again(cluster: ChefCluster) -> Step:
@@ -37,7 +59,6 @@ def _plan_again(cluster: ChefCluster) -> Step:
         notes=(
             f"{cluster.leader.name} may have handed the lead over, and the order of the nodes depends on who leads.",
             "Until you have planned again, roles stand in the place of the backends' names from here on.",
-            "Back the cluster up again, too: the next hop starts here.",
         ),
         proof=Proof("a plan with one hop less, whose first step may be taken"),
     )
@@ -59,79 +80,56 @@ def _intro(hop: Hop) -> tuple[str, ...]:
     return tuple(told)
 
 
-def _gate(cluster: ChefCluster) -> Iterable[Step]:
+def _gate(cluster: ChefCluster, path: UpgradePath) -> Iterable[Step]:
     every = (*cluster.backends, *cluster.frontends)
+    versions = enumerate_names([hop.version for hop in path.hops])
     yield Step(
         "have-access",
         f"Log in to {named(every)} as somebody who may use sudo, and stay logged in",
-        proof=Proof("sudo works on each", Command("sudo -v", "sh")),
-    )
-    yield Step(
-        "back-up-cluster",
-        f"Back up the cluster on {cluster.leader.name}, and copy the backup elsewhere",
-        (on(cluster.leader, "chef-backend-ctl backup"),),
-        notes=("Snapshots of the machines are worth having as well: of all three, at one moment.",),
-        proof=Proof("the archive is there, is not empty, and lies on another machine, too"),
+        proof=Proof("sudo works on each", (Command("sudo -v", "sh", named(every)),)),
     )
     yield Step(
         "stage-package",
-        f"Have the new package on {named(cluster.backends)}",
+        f"Have the package of Chef Backend {versions} on {named(cluster.backends)}",
         proof=Proof(
-            "pass: there, the same on every backend, of the target's version", cluster.scan("chef-package-staged")
+            "pass: there, the same on every backend, of the target's version",
+            (cluster.scan("chef-package-staged", phase="before"),),
         ),
+        notes=("The scan looks at the target's package; those of the stops are compared by hand.",)
+        if len(path.hops) > 1
+        else (),
         documented=("chef-ha staged",),
+    )
+    follower, front = cluster.followers[0], cluster.frontends[0]
+    yield Step(
+        "back-up-cluster",
+        f"Back up the cluster on the follower {follower.name}, and the configuration on {front.name}",
+        (on(follower, "chef-backend-ctl backup"), on(front, "chef-server-ctl backup --config-only")),
+        notes=(
+            "Copy both archives to a machine that is not of this cluster.",
+            "Snapshots of the machines are worth having as well: of all backends, at one moment.",
+        ),
+        proof=Proof("both archives are there, are not empty, and lie on another machine, too"),
+        documented=("chef-backup backend", "chef-backup frontend", "chef-backup away"),
     )
     yield Step(
         "pass-the-gate", "Scan once more, right before the window", (cluster.scan(phase="before"),), proof=Proof("GO")
     )
 
 
-def _verify(cluster: ChefCluster, hop: Hop) -> Step:
+def _verify(cluster: ChefCluster, hop: Hop, way: str) -> Step:
+    rebuild = chef_index.is_concerned(hop) and way != "reindex"
+    advice = "The vendor recommends to rebuild the search index once backends and frontends run 3.x."
+    declare = 'Nothing has switched failover: where it is on, declare failover = "on", or this scan cannot tell.'
     return Step(
         "verify-hop",
         f"Prove that the whole cluster runs {hop.version}",
-        (on(cluster.leader, "chef-backend-ctl status"), cluster.scan(phase="after", target=hop.version)),
+        (on(cluster.anyone, "chef-backend-ctl status"), cluster.scan(phase="after", target=hop.version)),
+        notes=(*((advice,) if rebuild else ()), *((declare,) if way == "downtime" else ())),
         proof=Proof("leader: 1; waiting: 0; follower: 2; total: 3, everything green, and GO"),
         documented=("chef-ha rolling-5",),
+        url=_CHEF_URL if rebuild else "",
     )
-
-
-def _frontends(cluster: ChefCluster) -> Iterable[Step]:
-    first, *others = cluster.frontends
-    level = "/var/opt/opscode/upgrades/migration-level"
-    running = f" (now {first.version})" if first.version else ""
-    yield Step(
-        "upgrade-first-frontend",
-        f"Upgrade Chef Infra Server on {first.name}{running}, where it is to be upgraded at all",
-        (
-            on(first, "chef-server-ctl stop"),
-            Command(f"sudo <install the package of Chef Infra Server on {first.name}>", "sh", first.name),
-            on(first, "chef-server-ctl upgrade"),
-            on(first, "chef-server-ctl start"),
-        ),
-        notes=(
-            "Which version: at least what chef-frontend-version asks for.",
-            "Chef Infra Server has a path of its own, with stops below 12.17.15: https://docs.chef.io/server/upgrades/",
-        ),
-        proof=Proof("pass", cluster.scan("chef-frontend-status", "chef-frontend-version", phase="after")),
-        documented=("chef-ha downtime-8",),
-    )
-    for other in others:
-        yield Step(
-            "upgrade-other-frontend",
-            f"Copy migration-level from {first.name} to {other.name}, then upgrade {other.name}",
-            (
-                Command(f"sudo cat {level}", "sh", first.name),
-                Command(f"sudo tee {level}", "sh", other.name),
-                on(other, "chef-server-ctl stop"),
-                Command(f"sudo <install the same package on {other.name}>", "sh", other.name),
-                on(other, "chef-server-ctl upgrade"),
-                on(other, "chef-server-ctl start"),
-            ),
-            notes=("The file first: without it the second frontend migrates the data a second time.",),
-            proof=Proof("pass", cluster.scan("chef-frontend-status", "chef-frontend-version", phase="after")),
-            documented=("chef-ha downtime-8",),
-        )
 
 
 def _afterwards(cluster: ChefCluster) -> Iterable[Step]:
@@ -143,53 +141,85 @@ def _afterwards(cluster: ChefCluster) -> Iterable[Step]:
     )
 
 
-def way_back(cluster: ChefCluster) -> tuple[str, ...]:
+def way_back(cluster: ChefCluster, path: UpgradePath) -> tuple[str, ...]:
     """How to return to what was before, as far as there is a way."""
+    down = any(strategy(cluster, hop) == "downtime" for hop in path.hops)
+    kept = (
+        "Until the first backend is upgraded nothing is changed: down-for-upgrade alone has upgraded nothing."
+        if down
+        else "Until the leader is upgraded it serves the data as they were, and no upgraded node leads: stop "
+        "there, and "
+        "ask the vendor's support, rather than go on in doubt."
+    )
     return (
-        f"Until {cluster.leader.name} is upgraded it holds the data as they were, and no upgraded node leads.",
-        "No document of the vendor's describes a way from a newer version to an older one.",
-        "The way back is the backup: all three backends anew with the old package, then the backup restored on one.",
+        kept,
+        "No document of the vendor's describes a way from a newer version to an older one, node by node or as a whole.",
+        (
+            "The way back is a newly built cluster: the old package on empty machines, chef-backend-ctl restore "
+            "--publish_address ADDRESS ARCHIVE on the first, chef-backend-ctl join-cluster on the others, "
+            "the frontends "
+            "configured anew, chef-server-ctl reindex --all. It takes hours, and loses what came after the backup."
+        ),
+        "Snapshots lead back only where all backends return to the same moment, with all of them off meanwhile.",
     )
 
 
-def troubles(cluster: ChefCluster) -> tuple[Trouble, ...]:
+def troubles(cluster: ChefCluster, path: UpgradePath) -> tuple[Trouble, ...]:
     """What to do where a step went wrong."""
     leader, follower = cluster.leader, cluster.followers[0]
-    return (
+    told = [
         Trouble(
             "No leader is elected: cluster-status shows waiting_for_leader on every node, or status says leader: 0",
             (
                 "Everything else may look green: etcd 3/3, elasticsearch 3/3, disks OK. The line of leaderl decides.",
                 "Wait two minutes, then look again on every backend. Touch nothing while a node is deposed_leader.",
-                f"Still none: promote the node with the newest data, which is the last leader, {leader.name}.",
-                "Ask the vendor's support first where that is in doubt: a wrong choice loses data.",
-                f"A file no-start-pgsql on the last leader keeps its PostgreSQL from starting: {_RECOVERY}",
+                "Still none: open a case with the vendor's support first. A wrong choice of leader loses data.",
+                f"Only then promote the node with the newest data: the last leader, before the window {leader.name}.",
+                (
+                    "A file no-start-pgsql on a leader that was deposed keeps its PostgreSQL from starting: the "
+                    "page says "
+                    "how to go about it."
+                ),
             ),
-            (
-                on(leader, "chef-backend-ctl cluster-status"),
-                on(leader, f"chef-backend-ctl promote {cluster.names.shell(leader.name, 'the leader')}"),
-            ),
+            look=(on(leader, "chef-backend-ctl cluster-status"), on(leader, "chef-backend-ctl status")),
+            cure=(on(leader, f"chef-backend-ctl promote {cluster.names.shell(leader.member, 'the last leader')}"),),
+            url=_RECOVERY,
         ),
         Trouble(
-            f"A follower does not rejoin after its upgrade ({follower.name} stays away, or synced stays below 2)",
+            "A follower does not rejoin after its upgrade: it stays away, or synced stays below 2",
             (
-                "Go on with no other node. Read what PostgreSQL and leaderl say on it.",
-                f"A file unsynced means that its copy of the database is not whole: {_RECOVERY}",
+                "Go on with no other node: the cluster lives on two, and the next upgrade would leave one.",
+                f"Read what PostgreSQL and leaderl say on it, here {follower.name}.",
+                (
+                    "A file unsynced in /var/opt/chef-backend/leaderl/data means that its copy of the database is not "
+                    "whole: the page says how it is made whole."
+                ),
             ),
-            (
+            look=(
                 on(follower, "chef-backend-ctl status"),
                 on(follower, "tail -n 50 /var/log/chef-backend/leaderl/current"),
             ),
+            url=_RECOVERY,
         ),
-        Trouble(
-            "The leader's upgrade ends, and its Elasticsearch says: unknown setting [path.scripts]",
-            (
-                "It is not wholly upgraded. See that it does not lead any more and that Elasticsearch is green.",
-                "Then upgrade it once more.",
-            ),
-            (on(leader, "chef-backend-ctl upgrade"),),
-        ),
-    )
+    ]
+    if any(chef_index.is_concerned(hop) for hop in path.hops):
+        told.append(
+            Trouble(
+                "The leader's upgrade ends, and its Elasticsearch says: unknown setting [path.scripts]",
+                (
+                    "It is not wholly upgraded. See that it does not lead any more and that Elasticsearch is green.",
+                    "Only then upgrade it once more.",
+                ),
+                look=(
+                    on(leader, "tail -n 50 /var/log/chef-backend/elasticsearch/current"),
+                    on(leader, "chef-backend-ctl cluster-status"),
+                    on(leader, "chef-backend-ctl status"),
+                ),
+                cure=(on(leader, "chef-backend-ctl upgrade"),),
+                url=_CHEF_URL,
+            )
+        )
+    return tuple(told)
 
 
 _WAYS = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -11,8 +12,10 @@ from checks.chef_backend.health import comparable
 from checks.chef_backend.node_facts import FrontendPackage, InstalledPackage
 from checks.facts import Unknown
 from checks.groups import enumerate_names
-from checks.plan.model import Command
+from checks.plan.model import Command, Proof
 from checks.plan.names import Names, scan_command
+
+_RPM_RELEASE = re.compile(r"\.(el|amzn|sles)\d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,8 @@ class Machine:
     """Where the target's package lies ready on it; empty where the inventory does not say."""
     version: str = ""
     """Of a frontend: the installed version of Chef Infra Server; empty where it is unknown."""
+    member: str = ""
+    """What the cluster itself calls it; empty where that is its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +43,13 @@ class ChefCluster:
     leader: Machine
     followers: tuple[Machine, ...]
     frontends: tuple[Machine, ...]
+    """Never empty: stand-ins where the inventory names none, since every cluster has frontends."""
     index: str
     """The version of Elasticsearch that created the search index; empty where it is unknown."""
     settled: bool = True
     """False where nobody knows yet who will lead, and roles stand in the place of names."""
+    known_frontends: bool = True
+    """False where `frontends` are stand-ins."""
     names: Names = field(default_factory=Names)
 
     @property
@@ -49,19 +57,39 @@ class ChefCluster:
         """All backends, the leader last."""
         return (*self.followers, self.leader)
 
+    @property
+    def anyone(self) -> Machine:
+        """A backend for commands that may be typed on any of them."""
+        return self.leader if self.settled else Machine("any backend", "", "")
+
     def install(self, machine: Machine, version: str) -> Command:
         """The command that installs `version` of Chef Backend on `machine`."""
         ready = machine.package if version == self.target else None
         what = f"the package of Chef Backend {version} on {machine.name}"
         why = "the inventory names none (`package`)" if version == self.target else "it is a stop on the way"
         path = self.names.shell(ready, what, why)
+        return Command(f"sudo {self.tool(machine, 'yum install')} {path}", "sh", machine.name)
+
+    def install_frontend(self, machine: Machine, version: str) -> Command:
+        """The command that installs Chef Infra Server, `version` in words, on a frontend."""
+        what = f"the package of Chef Infra Server {version} for {machine.name}"
+        path = self.names.shell(None, what, "the inventory names none, and which version it is is yours to choose")
+        return Command(f"sudo {self.tool(machine, 'rpm -Uvh --nopostun')} {path}", "sh", machine.name)
+
+    def tool(self, machine: Machine, rpm: str) -> str:
+        """What installs a package on `machine`; `rpm` where its packages are of that kind."""
         if machine.manager:
-            tool = "yum install" if machine.manager == "rpm" else "dpkg -i"
-        else:
-            tool = self.names.bare(
-                None, f"yum install, or dpkg -i, on {machine.name}", "its package manager is unknown"
-            )
-        return Command(f"sudo {tool} {path}", "sh", machine.name)
+            return rpm if machine.manager == "rpm" else "dpkg -i"
+        return self.names.shell(
+            None, f"{rpm} or dpkg -i, whichever suits {machine.name}", "its package manager is unknown"
+        )
+
+    def frontends_run(self) -> Proof:
+        """That every frontend serves."""
+        looks = tuple(on(machine, "chef-server-ctl status") for machine in self.frontends)
+        if not self.known_frontends:
+            return Proof("every service runs, and postgresql and elasticsearch are connected OK", looks)
+        return Proof("pass", (self.scan("chef-frontend-status"),))
 
     def plan(self) -> Command:
         """The command that plans this cluster anew."""
@@ -71,6 +99,10 @@ class ChefCluster:
     def scan(self, *checks: str, phase: str = "window", target: str = "") -> Command:
         """A scan of this cluster for one question."""
         return scan_command(self.names, self.inventory, self.name, *checks, phase=phase, target=target)
+
+
+STAND_INS = (Machine("the first frontend", "", ""), Machine("each other frontend", "", ""))
+"""For the frontends of a cluster of which the inventory names none."""
 
 
 def on(machine: Machine, text: str) -> Command:
@@ -87,12 +119,12 @@ def read_machine(view: NodeView) -> Machine:
     """What the node's facts and its inventory entry say."""
     package = view.look(InstalledPackage)
     front = view.look(FrontendPackage)
-    return Machine(
-        view.name,
-        package.manager if isinstance(package, InstalledPackage) else "",
-        str(view.options.get("package", "")),
-        front.version if isinstance(front, FrontendPackage) else "",
-    )
+    version = front.version if isinstance(front, FrontendPackage) else ""
+    # A release of RPM's names the system that it was built for; what a frontend installs with is asked of none.
+    manager = "rpm" if _RPM_RELEASE.search(version) else ""
+    if isinstance(package, InstalledPackage) and package.manager:
+        manager = package.manager
+    return Machine(view.name, manager, str(view.options.get("package", "")), version)
 
 
 def once_the_lead_has_changed(cluster: ChefCluster) -> ChefCluster:
@@ -107,8 +139,12 @@ def once_the_lead_has_changed(cluster: ChefCluster) -> ChefCluster:
     return replace(cluster, leader=leader, followers=tuple(followers), settled=False)
 
 
-def find_leader(backends: Sequence[NodeView]) -> NodeView | str:
-    """The backend that leads, or why that cannot be told: every backend has to say the same."""
+def find_leader(backends: Sequence[NodeView]) -> tuple[NodeView, str] | str:
+    """The backend that leads and what the cluster calls it, or why that cannot be told.
+
+    Every backend has to say the same, and the cluster's members have to be the inventory's: a member that the plan did
+    not know of would be left on the old version.
+    """
     tables = [(node, node.look(ClusterStatus)) for node in backends]
     silent = [f"{node.name}: {table.reason}" for node, table in tables if isinstance(table, Unknown)]
     if silent:
@@ -116,11 +152,18 @@ def find_leader(backends: Sequence[NodeView]) -> NodeView | str:
     seen = [table for _, table in tables if isinstance(table, ClusterStatus)]
     if len({comparable(table) for table in seen}) > 1:
         return "the backends do not see the same cluster, so who leads is unknown"
-    leaders = [row for table in seen[:1] for row in table.members if row.role == "leader"]
+    rows = [row for table in seen[:1] for row in table.members]
+    leaders = [row for row in rows if row.role == "leader"]
     if len(leaders) != 1:
         return f"cluster-status shows {len(leaders)} leaders instead of one"
-    row = leaders[0]
-    found = [node for node in backends if {node.name, node.host} & {row.name, row.ip}]
-    if len(found) != 1:
-        return f"the leader {row.name} ({row.ip}) is not one node of the inventory: name the nodes as the cluster does"
-    return found[0]
+    owners = [(row, [node for node in backends if {node.name, node.host} & {row.name, row.ip}]) for row in rows]
+    strangers = [f"{row.name} ({row.ip})" for row, nodes in owners if len(nodes) != 1]
+    if strangers:
+        return (
+            f"cluster-status shows {enumerate_names(strangers)}, which is not one backend of the inventory: name each"
+            " backend there as the cluster does, or give its address as `host`"
+        )
+    missing = [node.name for node in backends if not any(node in nodes for _, nodes in owners)]
+    if missing:
+        return f"cluster-status does not show {enumerate_names(missing)}, which the inventory names"
+    return next((nodes[0], row.name) for row, nodes in owners if row.role == "leader")

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from checks.plan.chef_cluster import ChefCluster, Machine, named, on
-from checks.plan.model import Command, Proof, Side, Step
+from checks.plan.chef_index import rebuild, stop_frontends
+from checks.plan.model import Command, Proof, Step
 from checks.upgrade_path import Hop
-from checks.versions import parse_version
 
 _REJOINED = "three members, this one a follower with PG follower; postgresql synced: 2; etcd and elasticsearch green"
-_MAINTENANCE_SINCE = parse_version("14.6.32")
-_DISPUTED_SINCE = parse_version("3.0")
+_ELECTED = (
+    "one leader and two followers; leaderl leader: 1; waiting: 0; postgresql synced: 2; etcd and elasticsearch green. "
+    "Where no leader is elected, turn to the end of the plan"
+)
 
 
 def _identify(cluster: ChefCluster) -> Step:
@@ -19,7 +21,7 @@ def _identify(cluster: ChefCluster) -> Step:
         return Step(
             "identify-leader",
             "Find out who leads, and write the three names down here",
-            (Command("sudo chef-backend-ctl cluster-status", "sh", "any backend"),),
+            (on(cluster.anyone, "chef-backend-ctl cluster-status"),),
             proof=Proof("one row with the role leader, two with follower"),
             documented=("chef-ha downtime-1",),
         )
@@ -33,13 +35,19 @@ def _identify(cluster: ChefCluster) -> Step:
     )
 
 
-def _failover(machine: Machine, state: str, *, documented: tuple[str, ...], why: str = "") -> Step:
+def failover(cluster: ChefCluster, state: str, *, documented: tuple[str, ...] = (), why: str = "") -> Step:
+    """The switch of the cluster's failover."""
+    phase = "window" if state == "off" else "after"
+    notes = (f'No command reads the switch: declare failover = "{state}" for the cluster in the inventory now.',)
     return Step(
         f"failover-{state}",
         f"Turn cluster failover {state}",
-        (on(machine, f"chef-backend-ctl set-cluster-failover {state}"),),
-        notes=(why,) if why else (),
-        proof=Proof("the command ends without an error"),
+        (on(cluster.anyone, f"chef-backend-ctl set-cluster-failover {state}"),),
+        notes=(why, *notes) if why else notes,
+        proof=Proof(
+            "the command ends without an error; and, once it is declared, pass",
+            (cluster.scan("chef-failover-state", phase=phase),),
+        ),
         documented=documented,
     )
 
@@ -47,25 +55,27 @@ def _failover(machine: Machine, state: str, *, documented: tuple[str, ...], why:
 def rolling(cluster: ChefCluster, hop: Hop) -> Iterable[Step]:
     """Node by node, the leader last."""
     yield _identify(cluster)
-    why = "The cluster must not fail over to a follower that is just being upgraded."
-    yield _failover(cluster.leader, "off", documented=("chef-ha rolling-1",), why=why)
     yield from _one_after_the_other(cluster, hop)
+    yield failover(cluster, "on", documented=("chef-ha rolling-4",))
 
 
 def _one_after_the_other(cluster: ChefCluster, hop: Hop) -> Iterable[Step]:
-    documented = ("chef-ha rolling-2-upgrade", "chef-ha rolling-2-verify")
+    """All backends; failover stays off at the end."""
+    why = "The cluster must not fail over to a follower that is just being upgraded."
+    yield failover(cluster, "off", documented=("chef-ha rolling-1",), why=why)
     for follower in cluster.followers:
         yield _install(cluster, follower, hop, ("chef-ha rolling-2-install",))
-        yield _upgrade(follower, documented, "One follower at a time: two at once may lose data.")
+        yield Step(
+            "upgrade-backend",
+            f"Upgrade {follower.name}",
+            (on(follower, "chef-backend-ctl upgrade"),),
+            notes=("One follower at a time: two at once may lose data. Go on only when this one has rejoined.",),
+            proof=_health(follower, _REJOINED),
+            documented=("chef-ha rolling-2-upgrade", "chef-ha rolling-2-verify"),
+        )
     leader = cluster.leader
-    step = _install(cluster, leader, hop, ())
-    yield Step(
-        step.id,
-        step.title,
-        step.commands,
-        ("The document does not name this one; without it the next step has nothing to upgrade to.",),
-        step.proof,
-    )
+    note = "The document does not name this one; without it the next step has nothing to upgrade to."
+    yield _install(cluster, leader, hop, (), note)
     yield Step(
         "upgrade-leader",
         f"Upgrade {leader.name}, which hands the lead over",
@@ -74,36 +84,34 @@ def _one_after_the_other(cluster: ChefCluster, hop: Hop) -> Iterable[Step]:
             on(leader, "chef-backend-ctl upgrade --failover"),
             on(leader, "chef-backend-ctl set-cluster-failover off"),
         ),
-        proof=Proof(
-            f"a follower leads now, {leader.name} is a follower; postgresql synced: 2",
-            on(leader, "chef-backend-ctl cluster-status"),
+        notes=("One line after the other, each only where the one before it ended without an error.",),
+        proof=_health(
+            leader,
+            f"another node leads, {leader.name if cluster.settled else 'this one'} is a follower; "
+            "postgresql synced: 2; etcd and elasticsearch green",
         ),
         documented=("chef-ha rolling-3",),
         no_return=True,
     )
-    yield _failover(leader, "on", documented=("chef-ha rolling-4",))
 
 
-def _install(cluster: ChefCluster, machine: Machine, hop: Hop, documented: tuple[str, ...]) -> Step:
+def _health(machine: Machine, shows: str) -> Proof:
+    return Proof(shows, (on(machine, "chef-backend-ctl cluster-status"), on(machine, "chef-backend-ctl status")))
+
+
+def _install(cluster: ChefCluster, machine: Machine, hop: Hop, documented: tuple[str, ...], note: str = "") -> Step:
     return Step(
         "install-package",
         f"Install Chef Backend {hop.version} on {machine.name}",
         (cluster.install(machine, hop.version),),
-        proof=Proof(f"Chef Backend {hop.version}", Command("chef-backend-ctl --version", "sh", machine.name)),
+        notes=(note,) if note else (),
+        proof=Proof(f"Chef Backend {hop.version}", (_version(machine),)),
         documented=documented,
     )
 
 
-def _upgrade(machine: Machine, documented: tuple[str, ...], note: str, *, no_return: bool = False) -> Step:
-    return Step(
-        "upgrade-backend",
-        f"Upgrade {machine.name}",
-        (on(machine, "chef-backend-ctl upgrade"),),
-        notes=(note,),
-        proof=Proof(_REJOINED, on(machine, "chef-backend-ctl cluster-status && sudo chef-backend-ctl status")),
-        documented=documented,
-        no_return=no_return,
-    )
+def _version(machine: Machine) -> Command:
+    return on(machine, "chef-backend-ctl --version")
 
 
 def downtime(cluster: ChefCluster, hop: Hop) -> Iterable[Step]:
@@ -114,7 +122,8 @@ def downtime(cluster: ChefCluster, hop: Hop) -> Iterable[Step]:
         "install-everywhere",
         f"Install Chef Backend {hop.version} on {named(cluster.backends)}",
         tuple(cluster.install(machine, hop.version) for machine in cluster.backends),
-        proof=Proof(f"Chef Backend {hop.version} on each", Command("chef-backend-ctl --version", "sh")),
+        notes=("The package alone: nothing is upgraded by it yet.",),
+        proof=Proof(f"Chef Backend {hop.version} on each", tuple(_version(machine) for machine in cluster.backends)),
         documented=("chef-ha downtime-2",),
     )
     yield Step(
@@ -136,100 +145,31 @@ def downtime(cluster: ChefCluster, hop: Hop) -> Iterable[Step]:
             "upgrade-down-follower",
             f"Upgrade the follower {follower.name}",
             (on(follower, "chef-backend-ctl upgrade"),),
-            notes=("Followers first, the leader last.",),
+            notes=("Followers first, the leader last. Nobody leads yet: do not wait for a leader here.",),
             proof=Proof("the command ends without an error"),
             documented=("chef-ha downtime-5",),
             no_return=at == 0,
         )
-    yield _upgrade(
-        leader, ("chef-ha downtime-6",), "Only now, after both followers. A leader has to be elected after it."
+    yield Step(
+        "upgrade-down-leader",
+        f"Upgrade the leader {leader.name}",
+        (on(leader, "chef-backend-ctl upgrade"),),
+        notes=("Only now, after all followers. A leader has to be elected after it.",),
+        proof=_health(leader, _ELECTED),
+        documented=("chef-ha downtime-6",),
     )
-    if cluster.frontends:
-        yield Step(
-            "reconfigure-frontends",
-            f"Reconfigure {named(cluster.frontends)}",
-            tuple(on(machine, "chef-server-ctl reconfigure") for machine in cluster.frontends),
-            proof=Proof("pass", cluster.scan("chef-frontend-status")),
-            documented=("chef-ha downtime-7",),
-        )
+    yield Step(
+        "reconfigure-frontends",
+        f"Reconfigure {named(cluster.frontends)}",
+        tuple(on(machine, "chef-server-ctl reconfigure") for machine in cluster.frontends),
+        proof=cluster.frontends_run(),
+        documented=("chef-ha downtime-7",),
+    )
 
 
 def reindex(cluster: ChefCluster, hop: Hop) -> Iterable[Step]:
-    """Node by node with the frontends stopped; then the search index is made anew."""
-    leader = cluster.leader
-    if cluster.frontends:
-        yield Step(
-            "stop-frontends",
-            f"Stop {named(cluster.frontends)}: the index is deleted, and nobody may search it meanwhile",
-            tuple(_close(machine) for machine in cluster.frontends),
-            proof=Proof("no frontend answers with its API"),
-        )
+    """Node by node with the frontends stopped; then the search index is made anew, and failover turned on after it."""
+    yield stop_frontends(cluster)
     yield _identify(cluster)
-    yield _failover(leader, "off", documented=("chef-ha rolling-1",))
     yield from _one_after_the_other(cluster, hop)
-    yield from _rebuild(cluster, hop)
-
-
-def _rebuild(cluster: ChefCluster, hop: Hop) -> Iterable[Step]:
-    every = cluster.backends
-    made = f"created by Elasticsearch {cluster.index}" if cluster.index else "of unknown age"
-    yield Step(
-        "delete-index",
-        f"Delete the old search index ({made}) on {named(every)}",
-        (
-            on(cluster.leader, "chef-backend-ctl set-cluster-failover off"),
-            *(on(machine, "chef-backend-ctl stop elasticsearch") for machine in every),
-            *(on(machine, "sh -c 'rm -rf /var/opt/chef-backend/elasticsearch/data/*'") for machine in every),
-            *(on(machine, "chef-backend-ctl start elasticsearch") for machine in every),
-        ),
-        notes=(
-            "All three are stopped before the first deletion. The index is made anew from the database afterwards.",
-            "Only elasticsearch/data: the folder beside it holds the database.",
-        ),
-        proof=Proof("elasticsearch state: green; nodes online: 3/3", on(cluster.leader, "chef-backend-ctl status")),
-        sides=(
-            Side(
-                "delete and rebuild an index that 5.4.1 or older created",
-                "Chef Backend Upgrade 2.x to 3.x, index treatment",
-            ),
-            Side("from 2.1.0 even such an index is upgraded by itself", "the same page, table of strategies"),
-        )
-        if parse_version(hop.version) >= _DISPUTED_SINCE
-        else (),
-        no_return=True,
-    )
-    if not cluster.frontends:
-        return
-    first = cluster.frontends[0]
-    yield Step(
-        "rebuild-index",
-        f"Make the index anew from {first.name}",
-        (
-            on(first, "chef-server-ctl reconfigure"),
-            on(cluster.leader, "chef-backend-ctl set-cluster-failover on"),
-            on(first, "chef-server-ctl reindex -a"),
-        ),
-        notes=(
-            "The vendor reckons with two minutes for each 1000 nodes. Try one organization first: reindex ORGNAME.",
-        ),
-        proof=Proof("knife search finds nodes in each organization"),
-    )
-    yield Step(
-        "start-frontends",
-        f"Start {named(cluster.frontends)} again",
-        tuple(_open(machine) for machine in cluster.frontends),
-        proof=Proof("pass", cluster.scan("chef-frontend-status")),
-    )
-
-
-def _close(machine: Machine) -> Command:
-    return on(machine, "chef-server-ctl maintenance on" if _has_maintenance(machine) else "chef-server-ctl stop")
-
-
-def _open(machine: Machine) -> Command:
-    return on(machine, "chef-server-ctl maintenance off" if _has_maintenance(machine) else "chef-server-ctl start")
-
-
-def _has_maintenance(machine: Machine) -> bool:
-    head = machine.version.partition("-")[0]
-    return bool(head) and parse_version(head) >= _MAINTENANCE_SINCE
+    yield from rebuild(cluster, hop, failover(cluster, "on", documented=("chef-ha rolling-4",)))

@@ -16,6 +16,7 @@ class Crossing:
     title: str
     """An imperative; "{nodes}" stands for the names of the web nodes."""
     source: str
+    url: str = ""
     command: str = ""
     """For each web node; "{pool}" stands for its application pool, quoted."""
     notes: tuple[str, ...] = ()
@@ -25,6 +26,8 @@ class Crossing:
     documented: tuple[str, ...] = ()
     integrated_only: bool = False
     """Only where users log in with Integrated Windows Authentication, or where that is not declared."""
+    stopped: bool = False
+    """True for what the old version may not run with: done once the other nodes are stopped."""
 
 
 _SET = "%windir%\\System32\\inetsrv\\appcmd.exe set apppool {pool} "
@@ -34,7 +37,8 @@ CROSSINGS: tuple[Crossing, ...] = (
         "install-dotnet-451",
         "8.5.000000",
         "Install the .NET Framework 4.5.1 or later, and PowerShell 3.0 or later, on {nodes}",
-        f"Secret Server moving to .NET Framework 4.5.1 (KB a388), {DOTNET_451_URL}",
+        "Secret Server moving to .NET Framework 4.5.1 (KB a388)",
+        url=DOTNET_451_URL,
         notes=("Both may ask for a restart of the machine: restart one node at a time.",),
         shows="pass",
         check="dotnet-framework",
@@ -44,32 +48,44 @@ CROSSINGS: tuple[Crossing, ...] = (
         "set-pool-runtime",
         "8.5.000000",
         "Set the .NET CLR version of the application pool to v4.0 on {nodes}",
-        f"Secret Server moving to .NET Framework 4.5.1 (KB a388), {DOTNET_451_URL}",
+        "Secret Server moving to .NET Framework 4.5.1 (KB a388)",
+        url=DOTNET_451_URL,
         command=_SET + "/managedRuntimeVersion:v4.0",
         notes=("The document has it changed by hand, and the site is down meanwhile.",),
         shows="pass",
         check="app-pool-settings",
         documented=("web-clustering dotnet",),
+        stopped=True,
     ),
     Crossing(
         "set-pool-pipeline",
         "10.0.000000",
         "Set the application pool to the Integrated pipeline mode on {nodes}",
-        f"Configuring IIS for installing or upgrading to Secret Server 10, {PIPELINE_URL}",
+        "Configuring IIS for installing or upgrading to Secret Server 10",
+        url=PIPELINE_URL,
         command=_SET + "/managedPipelineMode:Integrated",
         shows="pass",
         check="iis-integrated-pipeline",
         documented=("web-clustering pipeline",),
+        stopped=True,
     ),
     Crossing(
         "set-iis-authentication",
         "10.0.000000",
         "Set IIS's authentication for Integrated Windows Authentication on {nodes}",
-        f"Setting up Integrated Windows Authentication in Secret Server 10.0, {AUTHENTICATION_URL}",
-        notes=("With Integrated Windows Authentication only Windows authentication is enabled in IIS.",),
+        "Setting up Integrated Windows Authentication in Secret Server 10.0",
+        url=AUTHENTICATION_URL,
+        notes=(
+            (
+                "With Integrated Windows Authentication only Windows authentication is enabled in IIS; without "
+                "it, Forms and "
+                "Anonymous only."
+            ),
+        ),
         shows="pass",
         check="iis-authentication",
         documented=("web-clustering pipeline",),
+        stopped=True,
         integrated_only=True,
     ),
     Crossing(
@@ -88,6 +104,7 @@ CROSSINGS: tuple[Crossing, ...] = (
         command=_SET + "/processModel.loadUserProfile:true",
         shows="pass",
         check="app-pool-settings",
+        stopped=True,
     ),
     Crossing(
         "let-saml-config-be-written",
@@ -101,7 +118,8 @@ CROSSINGS: tuple[Crossing, ...] = (
         "install-dotnet-48",
         "10.9.000005",
         "Install the .NET Framework 4.8 or later on {nodes}, and on every distributed engine",
-        f"Upgrading to .NET Framework 4.8, {DOTNET_48_URL}",
+        "Upgrading to .NET Framework 4.8",
+        url=DOTNET_48_URL,
         notes=(
             "10.9.000005 exists to stop where it is missing; the release note of 10.9.000000 asks for it already.",
             "It may ask for a restart of the machine: restart one node at a time.",

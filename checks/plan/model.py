@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
+from checks.acceptance import Attested
 from checks.outcome import Result
+from checks.rules import Rule
 from checks.scan import EXIT_CODES, Verdict
 from checks.upgrade_path import Hop, UpgradePath
 
@@ -28,7 +30,7 @@ class Proof:
 
     shows: str
     """What must be seen."""
-    command: Command | None = None
+    commands: tuple[Command, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,8 @@ class Step:
     """Ids of the vendor's own steps (see `checks.plan.procedures`) that this one carries out."""
     no_return: bool = False
     """True where there is no way back from it but a restored backup."""
+    url: str = ""
+    """The page that says more, where there is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +75,18 @@ class Part:
     """What the vendor asks of the nodes before it, each requirement in words."""
 
 
+_ROLES = {"web": "a web node", "database": "a database node", "backend": "a backend", "frontend": "a frontend"}
+
+
 def asked(hop: Hop, without: Container[str] = ()) -> tuple[str, ...]:
     """What the vendor asks for at a hop, each requirement once and in words; not what the checks `without` apply."""
-    return tuple(dict.fromkeys(rule.text.strip(" ,") for rule in hop.requirements if rule.check not in without))
+    return tuple(dict.fromkeys(_in_words(rule) for rule in hop.requirements if rule.check not in without))
+
+
+def _in_words(rule: Rule) -> str:
+    who = _ROLES.get(rule.requires.partition(" ")[0], "")
+    unsure = "" if rule.confidence == "documented" else f" ({rule.confidence})"
+    return f"{rule.text.strip(' ,')}{f' on {who}' if who else ''}{unsure}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +97,13 @@ class Trouble:
     """How one notices."""
     help: tuple[str, ...]
     """What to do, in order."""
-    commands: tuple[Command, ...] = ()
+    look: tuple[Command, ...] = ()
+    """Commands that show more and change nothing."""
+    cure: tuple[Command, ...] = ()
+    """Commands that change something, for after the reading of `help`; each for itself."""
     documented: tuple[str, ...] = ()
+    url: str = ""
+    """The page that says more, where there is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +118,8 @@ class Runbook:
     blockers: tuple[Result, ...]
     """Failures, and what could not be determined: none may be left when the window opens."""
     warnings: tuple[Result, ...]
+    waived: tuple[Result, ...]
+    """What somebody accepted until a day: it stands in nobody's way, and is told all the same."""
     parts: tuple[Part, ...]
     way_back: tuple[str, ...]
     troubles: tuple[Trouble, ...]
@@ -120,7 +140,8 @@ class Refusal:
     blockers: tuple[Result, ...] = ()
     url: str = ""
     """The vendor's own page, where there is one."""
-    warnings: tuple[Result, ...] = field(default=())
+    warnings: tuple[Result, ...] = ()
+    waived: tuple[Result, ...] = ()
 
 
 Plan = Runbook | Refusal
@@ -139,6 +160,8 @@ class PlanBook:
     notices: tuple[str, ...] = ()
     partial: bool = False
     """True where the asking was interrupted."""
+    attestations: tuple[Attested, ...] = ()
+    """What people vouch for because no probe can see it; no verdict rests on it."""
 
     @property
     def verdict(self) -> Verdict:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from checks.plan.model import Command
 
 _PLAIN = re.compile(r"[\w .:\\/$()\-]+")
+_UNSAFE = re.compile(r"[^\w .,:/\-]")
 _HOST = re.compile(r"[\w.\-]+|[0-9A-Fa-f:]+")
 
 
@@ -38,14 +39,16 @@ class Names:
         """`text` as one word of a POSIX shell."""
         if text and text.isprintable():
             return shlex.quote(text)
-        return self._placeholder(text, what, why)
+        # Between quotes: a bare < or > would read from a file, or write over one.
+        return shlex.quote(self._placeholder(text, what, why))
 
     def _placeholder(self, text: str | None, what: str, why: str) -> str:
         reason = "it holds characters that do not belong into a command" if text else why or "it is not known"
         sentence = f"{what}: {reason}"
         if sentence not in self.unknown:
             self.unknown.append(sentence)
-        return f"<{what}>"
+        # Names of nodes get into `what`, and may hold anything but a slash.
+        return f"<{_UNSAFE.sub('_', what)}>"
 
 
 def scan_command(

@@ -8,10 +8,15 @@ from __future__ import annotations
 from checks.secret_server.vendor import CLUSTERING_URL
 
 CHEF_URL = "https://docs.chef.io/upgrade_server_ha_v2/"
+FRONTENDS_URL = "https://docs.chef.io/install_server_ha/"
+BACKUP_URL = "https://docs.chef.io/server_backup_restore/"
 
 SOURCES: dict[str, tuple[str, str]] = {
     "web-clustering": ("Upgrading Secret Server with Web Clustering", CLUSTERING_URL),
     "chef-ha": ("High Availability: Upgrade to Chef Backend 2", CHEF_URL),
+    "chef-3": ("High Availability: Upgrade to Chef Backend 2, from 2.x to 3.x", CHEF_URL),
+    "chef-frontends": ("Upgrading Chef Infra Server on the Frontend Machines", FRONTENDS_URL),
+    "chef-backup": ("Backup and restore a Chef Backend install", BACKUP_URL),
 }
 """The documents: the first word of a step's id, to title and address."""
 
@@ -63,6 +68,20 @@ STEPS: dict[str, str] = {
     "chef-ha downtime-6": "upgrade the leader",
     "chef-ha downtime-7": "reconfigure each frontend",
     "chef-ha downtime-8": "go on with the upgrade of the frontends",
+    "chef-3 health": "only the index chef is there, and it is green",
+    "chef-3 stop-frontends": "stop the frontends, or put them into maintenance",
+    "chef-3 stop-elasticsearch": "failover off, and stop Elasticsearch on all backends",
+    "chef-3 delete-index": "delete the index's data on all backends",
+    "chef-3 start-elasticsearch": "start Elasticsearch again",
+    "chef-3 define-index": "reconfigure one frontend that serves no requests",
+    "chef-3 reindex": "reindex one organization, search it, then reindex all",
+    "chef-3 start-frontends": "let the frontends serve again",
+    "chef-frontends first": "upgrade one frontend as a standalone server is upgraded",
+    "chef-frontends level": "copy migration-level from it to the others",
+    "chef-frontends others": "upgrade each of the others in the same way",
+    "chef-backup backend": "on a follower, back the cluster's data up",
+    "chef-backup frontend": "on a frontend, back its configuration up",
+    "chef-backup away": "move both archives to another place",
     "chef-ha drbd": "DRBD is no longer supported: migrate instead",
 }
 """Every documented step: id to what it asks for, in our words."""

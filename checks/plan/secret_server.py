@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from checks.plan import secret_server_hop, secret_server_recovery
+from checks.groups import enumerate_names
+from checks.plan import secret_server_backup, secret_server_hop, secret_server_recovery
 from checks.plan.model import Command, Part, Proof, Side, Step, Trouble, asked
-from checks.plan.secret_server_site import Site, named, saved
+from checks.plan.secret_server_site import Site, named
 from checks.secret_server.vendor import ENCRYPTION_URL
 from checks.upgrade_path import Hop, UpgradePath
 
@@ -19,13 +20,16 @@ def parts(site: Site, path: UpgradePath) -> tuple[Part, ...]:
     """The chapters of the runbook, in order."""
     sources = [str(path.current), *(hop.version for hop in path.hops[:-1])]
     hops = list(zip(sources, path.hops, strict=True))
-    chapters = [Part("Before the window opens", tuple(_gate(site)))]
+    chapters = [Part("Before the window opens", tuple(_gate(site, path)))]
     for number, (source, hop) in enumerate(hops, 1):
-        last = number == len(hops)
+        first, last = number == 1, number == len(hops)
         title = f"Hop {number} of {len(hops)}: {source} to {hop.version}"
         chapters.append(
             Part(
-                title, tuple(secret_server_hop.steps(site, source, hop, last=last)), _intro(hop), asked(hop, site.moot)
+                title,
+                tuple(secret_server_hop.steps(site, source, hop, first=first, last=last)),
+                _intro(hop),
+                asked(hop, site.moot),
             )
         )
     if site.spares:
@@ -48,34 +52,27 @@ def _intro(hop: Hop) -> tuple[str, ...]:
     return tuple(told)
 
 
-def _gate(site: Site) -> Iterable[Step]:
+def _gate(site: Site, path: UpgradePath) -> Iterable[Step]:
     first = site.first
-    hosts = " and ".join(site.databases) or "the SQL Server"
+    versions = enumerate_names([hop.version for hop in path.hops])
     yield Step(
         "have-access",
-        f"Have the credentials at hand, and try them: {named(site.webs)}, {hosts}, an administrator of Secret Server",
+        f"Have the credentials at hand, and try them: {site.hosts}, an administrator of Secret Server",
         notes=("An emergency copy of the passwords needed in this window must not lie in this vault alone.",),
         proof=Proof("a log-in on each of them, not from memory but tried today"),
         documented=("web-clustering before-1",),
     )
     yield Step(
-        "back-up-database",
-        "Back up the database, and prove that the backup can be read",
-        tuple(_backup_commands(site)),
-        proof=Proof("the backup set is valid"),
-        documented=("web-clustering before-2",),
+        "have-packages",
+        f"Have the upgrade package of {versions} at hand, downloaded from the vendor",
+        notes=("The installer may offer the newest version alone, and no stop on the way to it.",),
+        proof=Proof(f"each file is on {first.name}, and its checksum is the one that the vendor publishes"),
     )
-    yield Step(
-        "back-up-application",
-        f"Back up the application folder of {named(site.webs)}",
-        tuple(
-            Command(f"robocopy {site.root(web)} {saved(web, 'application')} /E /COPY:DAT /R:2", "cmd", web.name)
-            for web in site.webs
-        ),
-        notes=("robocopy ends with a code below 8 where all went well.",),
-        proof=Proof("pass, or the folder is there and as large as the original", site.scan("backup-recent")),
-        documented=("web-clustering before-2",),
-    )
+    if site.dpapi != "off":
+        yield _decrypt(site)
+    if any(web.efs for web in site.webs):
+        yield _leave_efs(site)
+    yield from secret_server_backup.steps(site, str(path.current))
     yield Step(
         "keep-plain-key",
         f"Keep a plain encryption.config of {first.name} in a safe place that is neither this site nor this vault",
@@ -83,16 +80,19 @@ def _gate(site: Site) -> Iterable[Step]:
             "Plain means: not under DPAPI and not under EFS. A protected copy is worth nothing on another machine.",
             "Never overwrite or delete the original.",
         ),
-        proof=Proof("a second person has seen the file in its safe place, with today's date"),
+        proof=Proof(
+            "a second person has seen the file in its safe place, with today's date; and, where the "
+            "inventory says where "
+            "the backups lie, pass",
+            (site.scan("backup-recent", phase="before"),),
+        ),
     )
     yield Step(
         "take-snapshots",
-        f"Take snapshots of {named(site.webs)} and {hosts}, where they are virtual machines",
+        f"Take snapshots of {site.hosts}, where they are virtual machines",
         notes=("A snapshot of the database host is no substitute for the backup of the database.",),
         proof=Proof("each snapshot is listed as complete"),
     )
-    if site.dpapi != "off":
-        yield _decrypt(site)
     yield Step(
         "pass-the-gate",
         "Scan once more, right before the window",
@@ -101,12 +101,25 @@ def _gate(site: Site) -> Iterable[Step]:
     )
 
 
-def _backup_commands(site: Site) -> Iterable[Command]:
-    database = site.sql_name()
-    file = "N'D:\\Backup\\SecretServer-before.bak'"
-    where = site.databases[0] if site.databases else ""
-    yield Command(f"BACKUP DATABASE {database} TO DISK = {file} WITH COPY_ONLY, CHECKSUM, INIT;", "sql", where)
-    yield Command(f"RESTORE VERIFYONLY FROM DISK = {file} WITH CHECKSUM;", "sql", where)
+def _leave_efs(site: Site) -> Step:
+    under = [web for web in site.webs if web.efs]
+    return Step(
+        "decide-on-efs",
+        f"Decide whether the files of {named(under)} leave EFS before the upgrade",
+        notes=(
+            "EFS is bound to the account of the application pool: keep that account, and decrypt as that account only.",
+            "Whatever you decide, a plain copy of encryption.config has to be kept in a safe place.",
+        ),
+        proof=Proof(
+            "who can decrypt the file, or that it is not encrypted",
+            tuple(Command(f"cipher /c {site.file(web, 'encryption.config')}", "cmd", web.name) for web in under),
+        ),
+        sides=(
+            Side("turn EFS off on each node before the upgrade", _CHECKLIST),
+            Side("nothing to do: a copy under EFS is not needed, and does no harm under the same account", _CLUSTERING),
+        ),
+        documented=("web-clustering encryption-3",),
+    )
 
 
 def _decrypt(site: Site) -> Step:
@@ -116,8 +129,10 @@ def _decrypt(site: Site) -> Step:
         f"Turn DPAPI off on {named(site.webs)}: Admin, Configuration, Security, Decrypt Key to not use DPAPI",
         tuple(site.address(web, "/") for web in site.webs),
         notes=(
+            "In this order: first plain, then the backups, so that they hold a key that works anywhere.",
             f"{known}, every node has its own encryption.config, and a copy of it works on no other machine.",
             "With a hardware security module DPAPI is not required at all.",
+            "Until it is on again, encryption-config-match warns that the files are the same: that is as it should be.",
         ),
         proof=Proof("the Security page of each node no longer offers to decrypt the key"),
         sides=(
@@ -129,7 +144,7 @@ def _decrypt(site: Site) -> Step:
 
 
 def _afterwards(site: Site) -> Iterable[Step]:
-    if site.dpapi == "on":
+    if site.dpapi != "off":
         yield Step(
             "turn-dpapi-on",
             f"Turn DPAPI on again on {named(site.webs)}, where it was on before",
@@ -149,23 +164,43 @@ def _afterwards(site: Site) -> Iterable[Step]:
     )
 
 
-def way_back(site: Site) -> tuple[str, ...]:
+def way_back(site: Site, path: UpgradePath) -> tuple[str, ...]:
     """How to return to what was before, as far as there is a way."""
     nodes = named(site.webs)
+    mirror = {
+        "mirroring": "SQL Server restores no database while it is mirrored: end the mirroring first (ALTER DATABASE "
+        "... SET PARTNER OFF), and set it up anew afterwards.",
+        "group": "SQL Server restores no database that is in an availability group: take it out first, and add it anew "
+        "afterwards.",
+    }.get(site.mirrored, "")
     return (
-        f"Until {site.first.name} is upgraded nothing has to be taken back: start the pools again.",
+        (
+            f"Until the installer is started on {site.first.name} nothing is lost: set back what was set in "
+            "the application "
+            "pools and in IIS, and start the pools that were stopped."
+        ),
         (
             "After that there is one way: stop all application pools, restore the database's backup, put the backed-up "
-            f"application folder back on {nodes}, start one node, confirm that it works, start the others."
+            f"application folder back on {nodes}, each node its own, start one node, confirm that it works, "
+            "start the others."
+        ),
+        *((mirror,) if mirror else ()),
+        *(
+            ("The backups are those of the version before the hop that failed, not the oldest ones.",)
+            if len(path.hops) > 1
+            else ()
         ),
         (
-            "Database and application folder have to be of the same moment: a node whose files differ from the "
-            "database's version does not run."
+            "Database and application folder have to be of the same moment: a node whose files differ from "
+            "the database's "
+            "version does not run."
         ),
         "encryption.config stays the one that it was; where it was lost, the safe copy is put back.",
+        *(("The other site stays on its version until the primary one is proven.",) if site.spares else ()),
         (
-            "Where SQL Server was too old for the new version, the old installation does not work after rolling back "
-            "either: that is why it has to be known beforehand."
+            "Where SQL Server was too old for the new version, the old installation does not work after "
+            "rolling back either: "
+            "that is why it has to be known beforehand."
         ),
     )
 
@@ -173,16 +208,18 @@ def way_back(site: Site) -> tuple[str, ...]:
 def troubles(site: Site) -> tuple[Trouble, ...]:
     """What to do where a step went wrong."""
     first = site.first
-    others = site.others or (first,)
+    everyone = (*site.others, *site.spares) or (first,)
     return (
         Trouble(
             "A node does not run and says that the version does not match",
             (
                 "Its files are not those of the database's version: stop its pool.",
                 f"Copy the application folder from {first.name} over it again, without the two files, and start it.",
+                "Take the line of that node alone.",
             ),
-            (*(site.copy(first, web) for web in site.others), site.scan("app-version-match", phase="window")),
-            ("web-clustering error-version",),
+            look=(site.scan("app-version-match", phase="window"),),
+            cure=tuple(site.copy(first, web) for web in site.others),
+            documented=("web-clustering error-version",),
         ),
         Trouble(
             "A node says that the encryption configs do not match, or that the encryption key does not match",
@@ -190,15 +227,15 @@ def troubles(site: Site) -> tuple[Trouble, ...]:
                 "Its encryption.config is not the site's. Overwrite nothing: keep the node stopped, and compare.",
                 "Without DPAPI the file of a node that works is right; put it there after saving the other.",
                 "With DPAPI a file from another machine cannot work: turn DPAPI off on the node that works first.",
-                f"The vendor's page: {ENCRYPTION_URL}",
             ),
-            (site.scan("encryption-config-match", phase="window"),),
-            ("web-clustering error-key",),
+            look=(site.scan("encryption-config-match", phase="window"),),
+            documented=("web-clustering error-key",),
+            url=ENCRYPTION_URL,
         ),
         Trouble(
             "A node shows the web installer instead of the log-in",
             ("Its database.config is missing: put back its own, from the backup of that node. Install nothing there.",),
-            (site.scan("config-files-present", phase="window"),),
+            look=(site.scan("config-files-present", phase="window"),),
         ),
         Trouble(
             "The installer stops",
@@ -207,6 +244,6 @@ def troubles(site: Site) -> tuple[Trouble, ...]:
                 "The pools of the other nodes stay stopped.",
                 "Where its database step has begun, the way back is the restored backup.",
             ),
-            site.appcmd("list apppool", others),
+            look=site.appcmd("list apppool", everyone),
         ),
     )

@@ -4,55 +4,52 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from checks.plan import secret_server_backup
 from checks.plan.crossings import CROSSINGS, Crossing
 from checks.plan.model import Command, Proof, Side, Step
-from checks.plan.secret_server_site import Site, Web, named, saved
+from checks.plan.secret_server_site import Site, Web, named
 from checks.upgrade_path import Hop
 from checks.versions import parse_secret_server
 
+_SETTINGS = "web.config web-appSettings.config"
 _CLUSTERING = "Upgrading Secret Server with Web Clustering"
 _INSTALLER_MOVED = parse_secret_server("10.2.000000")
 _NO_PRIMARY = parse_secret_server("10.7.000000")
 
 
-def steps(site: Site, source: str, hop: Hop, *, last: bool) -> Iterable[Step]:
+def steps(site: Site, source: str, hop: Hop, *, first: bool, last: bool) -> Iterable[Step]:
     """What is done to get from `source` to `hop`, in order."""
     many = bool(site.others)
-    if site.mirrored and many:
-        yield Step(
-            "point-to-primary-database",
-            f"Point {named(site.webs)} to the primary database",
-            notes=("Write down which of them pointed to the secondary one: it is pointed back in the end.",),
-            proof=Proof("pass", site.scan("database-mirroring")),
-            documented=("web-clustering mirror-1",),
-        )
-    yield Step(
-        "close-outside-access",
-        "Bring down outside access to the site",
-        notes=("Optional, and worth it: what users change during the upgrade is lost if it has to be taken back.",),
-        proof=Proof("the site does not answer from a user's machine, and answers on the nodes"),
-        documented=("web-clustering outside",),
-    )
+    if first:
+        # What holds for the whole window is done once.
+        yield from _open_window(site)
     yield Step(
         "save-local-settings",
         f"Save web.config and web-appSettings.config of {named(site.webs)}",
         tuple(
-            Command(f"copy {site.file(web, 'web*.config')} {saved(web, hop.version)}", "cmd", web.name)
+            Command(
+                f"robocopy {site.root(web)} {site.saved(web, f'{source}-settings')} {_SETTINGS} /R:2 /W:5",
+                "cmd",
+                web.name,
+            )
             for web in site.webs
         ),
-        notes=(
-            "The new files replace them, and with them whatever was set for this node alone. Create the folder first.",
+        notes=("The new files replace them, and with them whatever was set for this node alone.",),
+        proof=Proof(
+            "both files of each node, or the one that there is",
+            tuple(Command(f"dir {site.saved(web, f'{source}-settings')}", "cmd", web.name) for web in site.webs),
         ),
-        proof=Proof("both files of each node are there"),
     )
-    yield from (_crossing(site, crossing) for crossing in CROSSINGS if _crosses(site, crossing, source, hop))
+    due = [crossing for crossing in CROSSINGS if _crosses(site, crossing, source, hop)]
+    yield from (_crossing(site, crossing) for crossing in due if not crossing.stopped)
     if many:
-        yield _stop_others(site)
+        yield _stop_others(site, source)
+    yield from (_crossing(site, crossing) for crossing in due if crossing.stopped)
     yield _upgrade_first(site, source, hop)
     for web in site.others:
         yield from _refresh(site, web, hop)
     if site.mirrored:
-        yield from _mirror(site)
+        yield from _mirror(site, last=last)
     yield Step(
         "verify-hop",
         f"Prove that the whole site runs {hop.version}",
@@ -60,12 +57,37 @@ def steps(site: Site, source: str, hop: Hop, *, last: bool) -> Iterable[Step]:
         proof=Proof(f"GO, with {hop.version} on every web node and in the database"),
     )
     if not last:
+        yield from secret_server_backup.steps(site, hop.version, again=True)
+
+
+def _open_window(site: Site) -> Iterable[Step]:
+    if site.mirrored and site.others:
         yield Step(
-            "back-up-again",
-            f"Back up the database and the application folders of {hop.version}",
-            notes=("The next hop starts here; the older backup would lead two versions back.",),
-            proof=Proof("the backup set is valid"),
+            "point-to-primary-database",
+            f"Point {named(site.webs)} to the primary database",
+            notes=(
+                "Write down which of them pointed to the secondary one: it is pointed back in the end.",
+                "Where that changes a database.config, change it on the node itself; copy it from no other.",
+            ),
+            proof=Proof(
+                f"{named(site.webs)} among them, on the server where the database is open",
+                (
+                    Command(
+                        f"SELECT DISTINCT hostname FROM sys.sysprocesses WHERE dbid = DB_ID({site.sql_text()});",  # noqa: S608
+                        "sql",
+                        site.sql,
+                    ),
+                ),
+            ),
+            documented=("web-clustering mirror-1",),
         )
+    yield Step(
+        "close-outside-access",
+        "Bring down outside access to the site, until the end of the window",
+        notes=("Optional, and worth it: what users change during the upgrade is lost if it has to be taken back.",),
+        proof=Proof("the site does not answer from a user's machine, and answers on the nodes"),
+        documented=("web-clustering outside",),
+    )
 
 
 def _crosses(site: Site, crossing: Crossing, source: str, hop: Hop) -> bool:
@@ -87,21 +109,23 @@ def _crossing(site: Site, crossing: Crossing) -> Step:
         crossing.title.replace("{nodes}", named(site.webs)),
         commands,
         (*crossing.notes, f"From {crossing.at} on ({crossing.source})."),
-        Proof(crossing.shows, site.scan(crossing.check) if crossing.check else None),
+        Proof(crossing.shows, (site.scan(crossing.check),) if crossing.check else ()),
         documented=crossing.documented,
+        url=crossing.url,
     )
 
 
-def _stop_others(site: Site) -> Step:
+def _stop_others(site: Site, source: str) -> Step:
+    free = parse_secret_server(source) >= _NO_PRIMARY
     return Step(
         "stop-others",
-        f"Stop the application pool of {named(site.others)}; {site.first.name} keeps running",
+        f"Stop the application pools of {named(site.others)}; {site.first.name} keeps running",
         site.appcmd("stop apppool", site.others),
-        proof=Proof("state:Stopped for each", site.appcmd("list apppool", site.others)[0]),
+        notes=("Since 10.7 there is no primary node: any node may be the first.",) if free else (),
+        proof=Proof("state:Stopped for each", site.appcmd("list apppool", site.others)),
         sides=(
-            Side("stop all nodes but the primary, which is upgraded first", f"{_CLUSTERING}, older edition"),
+            Side("stop all nodes but the one that is upgraded first", f"{_CLUSTERING}, older edition"),
             Side("stop the application pools of all nodes", f"{_CLUSTERING}, later edition"),
-            Side("since 10.7 there is no primary node; any node may be the first", "Secret Server release notes, 10.7"),
         ),
         documented=("web-clustering before-3", *(("web-clustering mirror-2",) if site.mirrored else ())),
     )
@@ -111,8 +135,12 @@ def _upgrade_first(site: Site, source: str, hop: Hop) -> Step:
     first = site.first
     below = parse_secret_server(source) < _INSTALLER_MOVED
     notes = [
-        f"{source} has its installer at {'/installer.aspx' if below else '/Setup/Home'}. Choose {hop.version} there.",
-        "Without access to the vendor's update hosts, upload the package at /Installer.aspx?patch=true instead.",
+        (
+            f"Take {hop.version} and no other: where the installer does not offer it, or does not reach the "
+            "vendor's update "
+            "hosts, upload its package at /Installer.aspx?patch=true."
+        ),
+        "Once it runs, put back what web.config held for this node alone.",
     ]
     if site.others and parse_secret_server(source) < _NO_PRIMARY:
         notes.append(
@@ -131,7 +159,7 @@ def _upgrade_first(site: Site, source: str, hop: Hop) -> Step:
         f"Upgrade {first.name} to {hop.version} in the web installer",
         (site.address(first, "/installer.aspx" if below else "/Setup/Home"),),
         tuple(notes),
-        Proof(f"a log-in works, a secret opens, and the files stand for {hop.version}", site.file_version(first)),
+        Proof(f"a log-in works, a secret opens, and the files stand for {hop.version}", (site.file_version(first),)),
         documented=tuple(documented),
         no_return=True,
     )
@@ -146,13 +174,17 @@ def _refresh(site: Site, web: Web, hop: Hop) -> Iterable[Step]:
         (site.copy(first, web),),
         notes=(
             "database.config and encryption.config stay as they are on every node.",
-            "robocopy ends with a code below 8 where all went well. Put back what web.config held for this node alone.",
+            (
+                "robocopy ends with a code below 8 where all went well. Put back what web.config, "
+                "customresources and the "
+                "libraries of your own held for this node alone."
+            ),
             *(
                 (f"{web.name} keeps a file under EFS: it belongs to the account of the pool; leave it alone.",)
                 * web.efs
             ),
         ),
-        proof=Proof(f"the files of {web.name} stand for {hop.version}", site.file_version(web)),
+        proof=Proof(f"the files of {web.name} stand for {hop.version}", (site.file_version(web),)),
         documented=(
             "web-clustering cluster-2",
             "web-clustering encryption-1",
@@ -161,28 +193,47 @@ def _refresh(site: Site, web: Web, hop: Hop) -> Iterable[Step]:
         ),
     )
     if first.tms:
-        target = web.tms or first.tms
         source = site.names.quoted(first.tms, f"the TMS folder of {first.name}")
         yield Step(
             "copy-tms",
             f"Copy the TMS folder from {first.name} over that of {web.name}",
-            (Command(f"robocopy {source} {site.share(web, target)} /E /R:2", "cmd", first.name),),
-            proof=Proof("robocopy ends with a code below 8"),
+            (site.copied(source, site.share(web, web.tms or first.tms), first),),
+            notes=() if web.tms else (f"IIS on {web.name} serves no TMS: leave this out where it has no such folder.",),
+            proof=Proof("robocopy ends with a code below 8", (Command("echo %errorlevel%", "cmd", first.name),)),
             documented=("web-clustering cluster-3",),
         )
     yield Step(
         "start-other",
-        f"Start the application pool of {web.name}, and confirm that the node works",
+        f"Start the application pools of {web.name}, and confirm that the node works",
         (*site.appcmd("start apppool", (web,)), site.address(web, "/")),
         proof=Proof(
             "a log-in works and a secret opens on this node itself, not through the load balancer",
-            site.appcmd("list apppool", (web,))[0],
+            site.appcmd("list apppool", (web,)),
         ),
         documented=("web-clustering cluster-4", *(("web-clustering mirror-5",) if mirrored else ())),
     )
 
 
-def _mirror(site: Site) -> Iterable[Step]:
+_ARRIVED = {
+    "mirroring": (
+        (
+            "SELECT DB_NAME(database_id), mirroring_state_desc FROM sys.database_mirroring "
+            "WHERE mirroring_guid IS NOT NULL;"
+        ),
+        "SYNCHRONIZED",
+    ),
+    "group": (
+        (
+            "SELECT DB_NAME(database_id), is_local, synchronization_state_desc, log_send_queue_size "
+            "FROM sys.dm_hadr_database_replica_states;"
+        ),
+        "SYNCHRONIZED; of a replica with asynchronous commit SYNCHRONIZING, and nothing left to send",
+    ),
+}
+"""How one sees that the changes have reached the second copy: a question, and the answer."""
+
+
+def _mirror(site: Site, *, last: bool) -> Iterable[Step]:
     yield Step(
         "activate-instances",
         f"Make sure that {named(site.webs)} are activated: Admin, Licenses",
@@ -191,24 +242,18 @@ def _mirror(site: Site) -> Iterable[Step]:
         documented=("web-clustering mirror-6",),
     )
     partner = f" ({site.partner})" if site.partner else ""
+    question, answer = _ARRIVED[site.mirrored]
     yield Step(
         "wait-for-mirror",
         f"Wait until the changes have reached the mirror{partner}",
-        (
-            Command(
-                "SELECT DB_NAME(database_id), mirroring_state_desc FROM sys.database_mirroring "
-                "WHERE mirroring_guid IS NOT NULL;",
-                "sql",
-                site.databases[0] if site.databases else "",
-            ),
-        ),
-        proof=Proof("SYNCHRONIZED", site.scan("database-mirroring")),
+        proof=Proof(answer, (Command(question, "sql", site.sql),)),
         documented=("web-clustering mirror-7",),
     )
-    yield Step(
-        "point-back",
-        "Point each web server that had pointed to the secondary database back to it",
-        notes=("Nothing to do where all of them pointed to the primary one before.",),
-        proof=Proof("each node shows its database server of before"),
-        documented=("web-clustering mirror-8",),
-    )
+    if last and site.others:
+        yield Step(
+            "point-back",
+            "Point each web server that had pointed to the secondary database back to it",
+            notes=("Nothing to do where all of them pointed to the primary one before.",),
+            proof=Proof("each node shows its database server of before"),
+            documented=("web-clustering mirror-8",),
+        )

@@ -35,6 +35,8 @@ class Web:
     tms: str | None
     """The folder of TMS, where IIS serves one."""
     efs: bool
+    tms_pool: str = ""
+    """The application pool of TMS; empty where IIS serves none."""
     why: str = ""
     """Why something of it is unknown."""
 
@@ -50,14 +52,15 @@ class Site:
     spares: tuple[Web, ...]
     """The instances for disaster recovery."""
     databases: tuple[str, ...]
-    """Names of the nodes that hold the database."""
+    """Names of the nodes that hold the database, the one where it is open first."""
     database: str | None
     """The database's own name."""
     dpapi: str
     """on, off or unknown."""
     integrated: bool | None
     """Whether users log in with Integrated Windows Authentication; None where that is not declared."""
-    mirrored: bool
+    mirrored: str
+    """mirroring, group (an availability group), or empty where the database has no second copy."""
     moot: frozenset[str] = frozenset()
     """Checks that do not concern this site."""
     partner: str = ""
@@ -73,6 +76,21 @@ class Site:
     def others(self) -> tuple[Web, ...]:
         """The nodes that get its files."""
         return self.webs[1:]
+
+    @property
+    def sql(self) -> str:
+        """The node where commands in SQL are typed; empty where the inventory names none."""
+        return self.databases[0] if self.databases else ""
+
+    @property
+    def hosts(self) -> str:
+        """Every machine of the site in a sentence, each once."""
+        names = dict.fromkeys([*(web.name for web in self.webs), *(self.databases or ("the SQL Server",))])
+        return enumerate_names(list(names))
+
+    def saved(self, web: Web, what: str) -> str:
+        """Where something of `web` is kept during the window, quoted."""
+        return self.names.quoted(f"D:\\Backup\\{web.name}-{what}", f"a folder for the backup of {web.name}")
 
     def root(self, web: Web) -> str:
         """The application's folder, quoted."""
@@ -95,6 +113,11 @@ class Site:
         what = f"the application pool of {web.name}"
         return tuple(self.names.quoted(pool, what) for pool in web.pools) or (self.names.quoted(None, what, web.why),)
 
+    def served(self, web: Web) -> tuple[str, ...]:
+        """The application pools of `web` and that of TMS, each quoted and once."""
+        tms = (self.names.quoted(web.tms_pool, f"the application pool of TMS on {web.name}"),) if web.tms_pool else ()
+        return tuple(dict.fromkeys((*self.pools(web), *tms)))
+
     def address(self, web: Web, page: str) -> Command:
         """A page of the application on `web` itself, not through the load balancer."""
         host = self.names.bare(web.host, f"the host of {web.name}")
@@ -104,12 +127,23 @@ class Site:
 
     def sql_name(self) -> str:
         """The database's name as SQL writes it: [SecretServer]."""
-        return f"[{self.names.bare(self.database, 'the database of Secret Server', 'it could not be asked')}]"
+        return f"[{self._database_name()}]"
+
+    def sql_text(self) -> str:
+        """The database's name as a text of SQL: N'SecretServer'."""
+        return f"N'{self._database_name()}'"
+
+    def _database_name(self) -> str:
+        return self.names.bare(self.database, "the database of Secret Server", "it could not be asked")
 
     def copy(self, source: Web, target: Web) -> Command:
         """The copy of the application folder from one node over another's, without the two files."""
         share = self.share(target, target.root)
-        return Command(f"robocopy {self.root(source)} {share} /E /R:2 /XF {TWO_FILES}", "cmd", source.name)
+        return self.copied(self.root(source), share, source)
+
+    def copied(self, folder: str, target: str, source: Web) -> Command:
+        """The copy of a folder on `source` over another, both quoted, without the two files."""
+        return Command(f"robocopy {folder} {target} /E /R:2 /W:5 /XF {TWO_FILES}", "cmd", source.name)
 
     def file_version(self, web: Web) -> Command:
         """What the files on `web` stand for."""
@@ -118,11 +152,11 @@ class Site:
         return Command(f'powershell -NoProfile -Command "{script}"', "cmd", web.name)
 
     def appcmd(self, verb: str, webs: Iterable[Web]) -> tuple[Command, ...]:
-        """Appcmd over each pool of `webs`: "stop apppool", "start apppool", "list apppool"."""
+        """Appcmd over each pool of `webs`, that of TMS among them: "stop apppool", "start apppool", "list apppool"."""
         program = "%windir%\\System32\\inetsrv\\appcmd.exe"
         slot = "" if verb.startswith("list") else "/apppool.name:"
         return tuple(
-            Command(f"{program} {verb} {slot}{pool}", "cmd", web.name) for web in webs for pool in self.pools(web)
+            Command(f"{program} {verb} {slot}{pool}", "cmd", web.name) for web in webs for pool in self.served(web)
         )
 
     def scan(self, *checks: str, phase: str = "window", target: str = "", without: str = "") -> Command:
@@ -134,11 +168,6 @@ class Site:
 def named(webs: Sequence[Web]) -> str:
     """The nodes in a sentence: "web2 and web3"."""
     return enumerate_names([web.name for web in webs])
-
-
-def saved(web: Web, what: str) -> str:
-    """Where something of `web` is kept during the window, quoted."""
-    return f'"D:\\Backup\\{web.name}-{what}"'
 
 
 def read_web(view: NodeView) -> Web:
@@ -156,14 +185,16 @@ def read_web(view: NodeView) -> Web:
     iis = view.look(IisConfiguration)
     every = iis.applications if isinstance(iis, IisConfiguration) else ()
     looks = (view.look(EncryptionConfig), view.look(DatabaseConfig))
+    tms = next((app for app in every if _is_tms(app)), None)
     return Web(
         view.name,
         view.host,
         root,
         pools,
         apps[0].path if apps else None,
-        next((app.physical_path for app in every if _is_tms(app)), None),
+        tms.physical_path if tms else None,
         any(not isinstance(look, Unknown) and look.efs for look in looks),
+        tms.pool if tms else "",
         why,
     )
 

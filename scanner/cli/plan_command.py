@@ -15,8 +15,10 @@ from scanner.cli.options import (
     InventoryArgument,
     ParallelOption,
     QuietOption,
+    StrictOption,
     TargetOption,
     TimeoutOption,
+    WaiversOption,
     refuse_idle_options,
     settle,
 )
@@ -47,6 +49,8 @@ def plan(
     sources: FromOption = None,
     parallel: ParallelOption = None,
     timeout: TimeoutOption = None,
+    waivers: WaiversOption = None,
+    strict: StrictOption = None,
     quiet: QuietOption = False,
 ) -> None:
     """Lay out the upgrade of each cluster: the path, and an ordered runbook with its own names. Nothing is carried out.
@@ -68,7 +72,15 @@ def plan(
     kind = _kind(output)
     if output is not None:
         ensure_writable(output)
-    selection, job = settle(inventory, cluster=cluster, target=target, parallel=parallel, timeout=timeout)
+    selection, job = settle(
+        inventory,
+        cluster=cluster,
+        target=target,
+        waivers=waivers,
+        strict=strict,
+        parallel=parallel,
+        timeout=timeout,
+    )
     job = replace(job, also=NEEDS)
     book = plan_book(job, obtain(job, selection, quiet=quiet, sources=sources), today())
     text = _render(kind, book)

@@ -1,0 +1,150 @@
+"""The search index of a Chef Backend cluster: its health before a hop to 3.x, and how an old one is made anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from checks.plan.chef_cluster import ChefCluster, Machine, named, on
+from checks.plan.model import Command, Proof, Side, Step
+from checks.upgrade_path import Hop
+from checks.versions import VersionError, parse_version
+
+_MAINTENANCE_SINCE = parse_version("14.6.32")
+_CHECKED_SINCE = parse_version("3.0")
+_DATA = "/var/opt/chef-backend/elasticsearch/data"
+
+
+def is_concerned(hop: Hop) -> bool:
+    """Whether the hop leads to an Elasticsearch that takes over no index of 5.4.1 or older."""
+    return parse_version(hop.version) >= _CHECKED_SINCE
+
+
+def see_that_it_is_healthy(cluster: ChefCluster) -> Step:
+    """The look at the indexes, before anything is stopped."""
+    machine = cluster.anyone
+    return Step(
+        "check-index-health",
+        "See that the search index is healthy, and how old it is",
+        (
+            Command('curl -s -S "localhost:9200/_cat/indices?h=health,status,index"', "sh", machine.name),
+            Command(
+                'curl -s -S "localhost:9200/chef/_settings/index.version.created*?pretty&human"', "sh", machine.name
+            ),
+        ),
+        notes=("Where created_string is not what this plan rests on, plan again before you go on.",),
+        proof=Proof(
+            "no index but chef, and it is green"
+            + (f"; created_string {cluster.index}" if cluster.index and cluster.settled else "")
+        ),
+        documented=("chef-3 health",),
+    )
+
+
+def stop_frontends(cluster: ChefCluster) -> Step:
+    """The stop of all frontends, while there is no index to search."""
+    return Step(
+        "stop-frontends",
+        f"Stop {named(cluster.frontends)}: the index is deleted, and nobody may search it meanwhile",
+        tuple(_close(machine) for machine in cluster.frontends),
+        notes=() if cluster.known_frontends else ("Maintenance exists from Chef Infra Server 14.6.32 on.",),
+        proof=Proof("no client gets an answer: knife status fails from a workstation"),
+        documented=("chef-3 stop-frontends",),
+    )
+
+
+def rebuild(cluster: ChefCluster, hop: Hop, failover_on: Step) -> Iterable[Step]:
+    """Delete the index everywhere, and make it anew; `failover_on` is taken once its definitions are there."""
+    every = cluster.backends
+    made = f"created by Elasticsearch {cluster.index}" if cluster.index and cluster.settled else "the old one"
+    sides = (
+        Side(
+            "delete and rebuild an index that 5.4.1 or older created",
+            "Chef Backend Upgrade 2.x to 3.x, index treatment",
+        ),
+        Side("from 2.1.0 even such an index is upgraded by itself", "the same page, table of strategies"),
+    )
+    yield Step(
+        "stop-elasticsearch",
+        f"Stop Elasticsearch on {named(every)}",
+        (
+            on(cluster.anyone, "chef-backend-ctl set-cluster-failover off"),
+            *(on(machine, "chef-backend-ctl stop elasticsearch") for machine in every),
+        ),
+        notes=("Failover is off already; once more does no harm.",),
+        proof=Proof("down: elasticsearch on each", tuple(on(machine, "chef-backend-ctl status") for machine in every)),
+        sides=sides if is_concerned(hop) else (),
+        documented=("chef-3 stop-elasticsearch",),
+    )
+    yield Step(
+        "delete-index",
+        f"Delete the search index ({made}) on {named(every)}",
+        tuple(on(machine, f"sh -c 'rm -rf {_DATA}/*'") for machine in every),
+        notes=(
+            "Not before Elasticsearch is stopped on all three. The index is made anew from the database afterwards.",
+            "Only elasticsearch/data: the folder postgresql beside elasticsearch holds the database.",
+        ),
+        proof=Proof("nothing is left in it", tuple(on(machine, f"ls {_DATA}") for machine in every)),
+        documented=("chef-3 delete-index",),
+    )
+    yield Step(
+        "start-elasticsearch",
+        f"Start Elasticsearch on {named(every)}",
+        tuple(on(machine, "chef-backend-ctl start elasticsearch") for machine in every),
+        proof=Proof("elasticsearch state: green; nodes online: 3/3", (on(cluster.anyone, "chef-backend-ctl status"),)),
+        documented=("chef-3 start-elasticsearch",),
+    )
+    first = cluster.frontends[0]
+    running = () if has_maintenance(first) else (on(first, "chef-server-ctl start"),)
+    yield Step(
+        "define-index",
+        f"Have {first.name} define the new index",
+        (on(first, "chef-server-ctl reconfigure"), *running),
+        notes=(f"{first.name} serves no requests meanwhile: keep it out of the load balancer.",),
+        proof=Proof("the command ends without an error, and all services run", (on(first, "chef-server-ctl status"),)),
+        documented=("chef-3 define-index",),
+    )
+    yield failover_on
+    yield Step(
+        "rebuild-index",
+        f"Fill the new index from {first.name}",
+        (on(first, "chef-server-ctl reindex -a"),),
+        notes=(
+            "Try one organization first: sudo chef-server-ctl reindex ORGNAME, then search it as below.",
+            "The vendor reckons with two minutes for each 1000 nodes.",
+        ),
+        proof=Proof(
+            "all nodes of an organization, its name in the place of ORGNAME",
+            (
+                on(
+                    first,
+                    "/opt/opscode/bin/knife search node '*:*' -c /etc/opscode/pivotal.rb"
+                    " --server-url https://127.0.0.1:443/organizations/ORGNAME",
+                ),
+            ),
+        ),
+        documented=("chef-3 reindex",),
+    )
+    yield Step(
+        "start-frontends",
+        f"Let {named(cluster.frontends)} serve again",
+        tuple(_open(machine) for machine in cluster.frontends),
+        proof=cluster.frontends_run(),
+        documented=("chef-3 start-frontends",),
+    )
+
+
+def _close(machine: Machine) -> Command:
+    return on(machine, "chef-server-ctl maintenance on" if has_maintenance(machine) else "chef-server-ctl stop")
+
+
+def _open(machine: Machine) -> Command:
+    return on(machine, "chef-server-ctl maintenance off" if has_maintenance(machine) else "chef-server-ctl start")
+
+
+def has_maintenance(machine: Machine) -> bool:
+    """Whether the frontend can refuse requests without being stopped."""
+    try:
+        head = machine.version.rpartition(":")[2].partition("-")[0].partition("+")[0]
+        return bool(head) and parse_version(head) >= _MAINTENANCE_SINCE
+    except VersionError:
+        return False
