@@ -9,7 +9,15 @@ from checks.upgrade_path import is_stone, is_strategy
 from checks.versions import parse_version
 from scanner.rule_data import load_rules
 
-WORDS = {"app-pool-settings", "backup-recent", "chef-resources", "disk-space", "iis-authentication", "outbound-access"}
+WORDS = {
+    "app-pool-settings",
+    "backup-recent",
+    "chef-resources",
+    "database-compatibility",
+    "disk-space",
+    "iis-authentication",
+    "outbound-access",
+}
 """Checks whose `requires` is in words of their own; each has a test for those that it does not understand."""
 RULES = [(product, rule) for product in ("secret-server", "chef-backend") for rule in load_rules(product).rules]
 
