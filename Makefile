@@ -9,8 +9,9 @@ READY := $(VENV)/.ready
 demo: $(READY)
 	$(BIN)/preflight demo
 
+# Four at a time, on two cores too: most tests wait for a peer.
 test: $(READY)
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" -n 4 --dist worksteal
 
 # Takes minutes: 256 nodes on real SSH servers, and the like.
 slow: $(READY)
