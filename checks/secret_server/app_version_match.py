@@ -5,7 +5,9 @@ The file versions of the application's own libraries (`bin\\Thycotic*.dll`) on e
 one node disagree, `Thycotic.ihawu.Business.dll` decides, else the majority, and the disagreement is a warning.
 `current` in the inventory (of the node, else of its cluster) stands in where nothing can be read; where both are
 known and differ, that is a warning, and what was read counts. Two versions that were read on two nodes are a failure;
-against one that is only declared it cannot be told.
+against one that is only declared it cannot be told. In the window, while one node is upgraded before the others, two
+versions are a warning where the newer is the target or a stop on the way to it. Afterwards every node is at the target,
+as read from its files.
 
 ## Why it matters
 A node whose files differ from the database's version does not run. It was most likely left out of the last upgrade.
@@ -17,16 +19,21 @@ outlier.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from checks.check import ClusterCheck, ClusterView
-from checks.groups import group, told_once
+from checks.groups import enumerate_names, group, told_once
 from checks.installed import installed
 from checks.outcome import Outcome, Remediation, Severity, failed, not_applicable, passed, undetermined, warned
 from checks.secret_server.facts import AppFiles
 from checks.secret_server.vendor import CLUSTERING_URL
+from checks.upgrade_path import PlanError, path_to, target_of
+from checks.versions import VersionError, parse_version
 
 EXPECTED = "the same version on all web nodes"
+_AFTER = "the target on all web nodes"
 
 
 def judge(view: ClusterView) -> Outcome:
@@ -45,9 +52,16 @@ def judge(view: ClusterView) -> Outcome:
     read_groups = group((name, version) for name, version, read in known if read)
     groups = group((name, version) for name, version, _ in known)
     tail = "".join(f"; {note}" for note in [*doubts, *told_once(gaps)])
-    if not read_groups.agree:
+    if view.cluster.phase == "after":
+        outcome = _afterwards(view, [(name, version) for name, version, read in known if read], observed, tail)
+        return replace(outcome, expected=_AFTER, observed=observed, evidence=evidence)
+    under_way = _is_under_way(view, [version for version, _ in read_groups.members])
+    if not read_groups.agree and not (under_way and gaps):
         message = f"{read_groups.sentence()}: {observed}{tail}"
-        return failed(message, expected=EXPECTED, observed=observed, **evidence)
+        if under_way:
+            message = f"the upgrade is under way: {message}"
+        end = warned if under_way else failed
+        return end(message, expected=EXPECTED, observed=observed, **evidence)
     if gaps:
         message = f"the version of {len(gaps)} of {len(found)} web nodes is unknown{tail}"
         return undetermined(message, expected=EXPECTED, observed=observed, **evidence)
@@ -66,6 +80,33 @@ def judge(view: ClusterView) -> Outcome:
     return passed(f"{version} on all {len(found)} web nodes{origin}", expected=EXPECTED, observed=observed, **evidence)
 
 
+def _is_under_way(view: ClusterView, versions: Sequence[str]) -> bool:
+    """Whether it is the window, and `versions` are those before and after one step of the upgrade."""
+    if view.cluster.phase != "window" or len(versions) != len(("old", "new")):
+        return False
+    old, new = sorted(versions, key=parse_version)
+    try:
+        path = path_to(view.cluster.product, view.cluster.rules, old, target_of(view.cluster))
+    except (PlanError, VersionError):
+        return False
+    return parse_version(new) in [parse_version(hop.version) for hop in path.hops]
+
+
+def _afterwards(view: ClusterView, known: Sequence[tuple[str, str]], observed: str, tail: str) -> Outcome:
+    """What the versions that were read say of the target; `tail` tells of doubts and gaps."""
+    try:
+        target = target_of(view.cluster)
+    except PlanError as error:
+        return undetermined(str(error))
+    late = [name for name, version in known if parse_version(version) != parse_version(target)]
+    if late:
+        return failed(f"{enumerate_names(late)} not at the target {target}: {observed}{tail}")
+    unread = [node.name for node in view.nodes if node.name not in dict(known)]
+    if unread:
+        return undetermined(f"the version of {enumerate_names(unread)} was not read from its files: {observed}{tail}")
+    return warned(f"{target} on all web nodes, with doubts{tail}") if tail else passed(f"{target} on all web nodes")
+
+
 CHECK = ClusterCheck(
     id="app-version-match",
     title="Application version is the same on all web nodes",
@@ -79,6 +120,11 @@ CHECK = ClusterCheck(
     products=("secret-server",),
     roles=("web",),
     optional_facts=(AppFiles,),
+    phases={
+        "before": "the same version on all web nodes",
+        "window": "the old version or the one that is being installed on each web node; both are a warning",
+        "after": "the target on all web nodes",
+    },
     references=(CLUSTERING_URL,),
     judge=judge,
 )

@@ -86,22 +86,35 @@ def seen(backup: Backup, terms: Terms) -> Outcome | None:
         )
     if backup.kind == "missing":
         return terms.breach("present", f"{backup.path} does not exist")
+    if backup.kind == "nothing" and not backup.left_out:
+        return terms.breach("present", f"{backup.path} holds no backup")
     if backup.kind == "nothing":
-        left = f" ({backup.left_out} were too many to look at)" if backup.left_out else ""
-        return terms.breach("present", f"{backup.path} holds no backup{left}")
+        return undetermined(
+            f"{backup.path} holds no backup among those that were looked at: {_too_many(backup.left_out)}"
+        )
     if backup.size_bytes == 0:
         return terms.breach("present", f"{where} is empty")
     return None
 
 
-def aged(what: str, age_s: float, terms: Terms, *, uncertain: bool = False) -> Outcome:
-    """Whether `what` is recent enough; where its age is `uncertain`, it only warns."""
+def _too_many(left_out: int) -> str:
+    return f"{left_out} in the folder were too many to look at; name the file, or a folder with fewer in it"
+
+
+def aged(what: str, age_s: float, terms: Terms, *, uncertain: bool = False, left_out: int = 0) -> Outcome:
+    """Whether `what` is recent enough; where its age is `uncertain`, it only warns.
+
+    Where some beside it were `left_out`, a newer one may be among them, and too old cannot be told.
+    """
     if age_s < -AHEAD_S:
         return undetermined(f"{what} is dated {span(-age_s)} ahead of the clock of the node: check both clocks")
     told = f"{what}, {span(age_s)} old"
     if terms.max_age_hours is None or age_s <= terms.max_age_hours * _HOUR_S:
         return passed(told, observed=told)
     limit = f"at most {terms.max_age_hours} hours old"
+    if left_out:
+        message = f"{told}, is the newest of those that were looked at: {_too_many(left_out)}"
+        return undetermined(message, expected=limit, observed=told)
     if uncertain:
         return warned(
             f"{told} by the newest of its times, which a copy may have kept: at most {terms.max_age_hours} are allowed",

@@ -8,6 +8,8 @@ from checks.outcome import Outcome, undetermined, warned
 from checks.secret_server.backup_findings import AHEAD_S, Terms, aged, span
 from checks.secret_server.database_facts import BACKUP_DAYS, DatabaseBackup, DatabaseBackups
 
+_SUMMER_TIME_S = 3600
+"""By how much msdb's local times go back at the end of summer time: for that hour, a new backup lies ahead."""
 _NOWHERE = "NUL"
 """The device that takes a backup and keeps nothing of it."""
 
@@ -30,14 +32,13 @@ def recorded(histories: Sequence[DatabaseBackups], terms: Terms, *, declared: bo
         return warned(f"{lost}; a program that copies whole machines may have made one")
     full = fulls[0]
     newest = min(kept, key=lambda one: (one.age_s, one.kind != "full"))
-    if newest.age_s < -AHEAD_S:
+    if newest.age_s < -(_SUMMER_TIME_S + AHEAD_S):
         end = undetermined if declared else warned
         return end(f"msdb dates a backup of {database} ahead of the server's own clock: was it set back?")
+    age_s = max(0, newest.age_s)
     if newest.kind == "full":
-        return aged(f"{_told(full)} of {database} in msdb", full.age_s, terms)
-    return aged(
-        f"{_told(newest)} of {database} in msdb (after a full one, {span(full.age_s)} old)", newest.age_s, terms
-    )
+        return aged(f"{_told(full)} of {database} in msdb", age_s, terms)
+    return aged(f"{_told(newest)} of {database} in msdb (after a full one, {span(full.age_s)} old)", age_s, terms)
 
 
 def _is_kept(backup: DatabaseBackup) -> bool:

@@ -95,7 +95,10 @@ def _app_on(node: NodeView, terms: Terms) -> Outcome:
         return terms.breach("present", f"{backup.found} is the application's own folder, and no backup of it")
     uncertain = backup.kind == "folder"
     return combine(
-        [aged(backup.found, backup.age_s or 0, terms, uncertain=uncertain), keyed(found, backup, terms)],
+        [
+            aged(backup.found, backup.age_s or 0, terms, uncertain=uncertain, left_out=backup.left_out),
+            keyed(found, backup, terms),
+        ],
     )
 
 
@@ -122,7 +125,7 @@ def _database_on(node: NodeView, terms: Terms) -> Outcome:
         return undetermined("it was not looked for there")
     if gone := seen(backup, terms):
         return gone
-    return aged(backup.found, backup.age_s or 0, terms)
+    return aged(backup.found, backup.age_s or 0, terms, left_out=backup.left_out)
 
 
 def _best(what: str, outcomes: Sequence[tuple[str, Outcome]]) -> Outcome | None:

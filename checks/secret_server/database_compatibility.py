@@ -4,7 +4,8 @@
 The compatibility level of Secret Server's database, and its collation and the server's, as SQL Server itself tells
 them: level 90 or higher from 8.2.000000 on, 110 or higher for 11.x, and from 10.7.000000 on the collation
 SQL_Latin1_General_CP1_CI_AS. The copy on a mirror or a secondary that is not open tells no collation: its server's is
-judged, and the rest where the database is open.
+judged, and the rest where the database is open. A database that is being restored, and does not say of what it is a
+copy, is a warning: no web server uses it in that state.
 
 ## Why it matters
 A database keeps its level when it is moved to a newer SQL Server, and so does its collation. The upgrade's scripts use
@@ -22,13 +23,17 @@ from packaging.version import Version
 
 from checks.check import NodeCheck, NodeView
 from checks.facts import Unknown
-from checks.outcome import Outcome, Remediation, Severity, combine, passed, undetermined
+from checks.outcome import Outcome, Remediation, Severity, combine, passed, undetermined, warned
 from checks.secret_server.database import ACCESS, database_of, is_copy
 from checks.secret_server.database_facts import SecretServerDatabase
 from checks.secret_server.vendor import REQUIREMENTS_URL
 from checks.thresholds import Due, Requirements, breach, met, requirements
 
 ID = "database-compatibility"
+_COPY = Remediation(
+    "Open the database and scan again; where it is a copy of another host's, judge that one, and take this host out of "
+    "the inventory."
+)
 
 
 def judge(view: NodeView) -> Outcome:
@@ -61,7 +66,10 @@ def _against(due: Due, found: SecretServerDatabase, needs: Requirements) -> list
         outcomes.append(passed(f"{observed}: its collation is that of the original", observed=observed))
     else:
         message = f"database {found.name} is {found.state.lower()} and does not tell its collation"
-        outcomes.append(undetermined(message, expected=due.rule.text, observed=message, **needs.evidence))
+        if found.state == "RESTORING":
+            message = f"{message}; if it is a mirror, that of the original counts"
+        end = warned if found.state == "RESTORING" else undetermined
+        outcomes.append(end(message, expected=due.rule.text, observed=message, remediation=_COPY, **needs.evidence))
     return outcomes
 
 

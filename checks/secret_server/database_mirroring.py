@@ -18,7 +18,7 @@ Resume the session and wait until it is synchronized. Point every web server at 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from checks.check import ClusterCheck, ClusterView, NodeView
 from checks.facts import Unknown
@@ -49,6 +49,7 @@ _MIRROR_STATES = {
 _MIRROR_FINE = (4, 6)
 _REPLICA_STATES = {0: "not synchronizing", 1: "synchronizing", 3: "reverting", 4: "initializing"}
 _SYNCHRONIZED = 2
+_NETBIOS_CHARS = 15
 
 
 def judge(view: ClusterView) -> Outcome:
@@ -63,8 +64,9 @@ def judge(view: ClusterView) -> Outcome:
         for node, found in looks
         if isinstance(found, Unknown)
     ]
+    partners = {one.mirroring.partner.lower() for _, one in known if one.mirroring and one.mirroring.partner}
     for node, found in known:
-        outcomes += _states(node, found)
+        outcomes += _states(node, found, partners)
     in_use = any(found.mirroring or found.replicas for _, found in known)
     outcomes += _users(view, known, in_use=in_use)
     if not outcomes:
@@ -75,8 +77,13 @@ def judge(view: ClusterView) -> Outcome:
     return Outcome(outcome.status, outcome.message, EXPECTED, outcome.observed, evidence, outcome.remediation)
 
 
-def _states(node: NodeView, found: SecretServerDatabase) -> Iterator[Outcome]:
-    for what, problem in (("mirroring", found.mirroring_problem), ("replicas", found.replicas_problem)):
+def _states(node: NodeView, found: SecretServerDatabase, partners: Collection[str]) -> Iterator[Outcome]:
+    # A session has one state, and a mirror that hides its own is told of by the principal that names it.
+    told = found.state != "ONLINE" and found.server.name.lower() in partners
+    for what, problem in (
+        ("mirroring", "" if told else found.mirroring_problem),
+        ("replicas", found.replicas_problem),
+    ):
         if problem:
             yield undetermined(f"{node.name}: {what} cannot be told: {problem}", remediation=ACCESS)
     mirroring = found.mirroring
@@ -107,7 +114,7 @@ def _users(view: ClusterView, known: list[tuple[NodeView, SecretServerDatabase]]
     """What the sessions' hosts suggest: they are names that computers give themselves, so this only ever warns."""
     web = [node for node in view.nodes if "web" in node.roles]
     seen = {
-        node.name: [one.name for one in web if _names(one) & {host.split(".")[0] for host in found.session_hosts}]
+        node.name: [one.name for one in web if _names(one) & set(map(_short, found.session_hosts))]
         for node, found in known
     }
     servers = [name for name, users in seen.items() if users]
@@ -132,7 +139,12 @@ def _users(view: ClusterView, known: list[tuple[NodeView, SecretServerDatabase]]
 
 def _names(node: NodeView) -> set[str]:
     """What a node's computer may be called."""
-    return {node.name.lower(), node.host.split(".")[0].lower()}
+    return {_short(node.name), _short(node.host)}
+
+
+def _short(host: str) -> str:
+    """A computer's name as it calls itself: NetBIOS knows its first label, and of that 15 characters."""
+    return host.lower().partition(".")[0][:_NETBIOS_CHARS]
 
 
 def _told(found: SecretServerDatabase) -> dict[str, object]:
@@ -156,6 +168,11 @@ CHECK = ClusterCheck(
     products=("secret-server",),
     roles=("web", "database"),
     optional_facts=(SecretServerDatabase,),
+    phases={
+        "before": "synchronized; web servers without a session on the database server are told of",
+        "window": "synchronized; web servers may be stopped, so none is missed",
+        "after": "synchronized; web servers without a session on the database server are told of",
+    },
     references=(CLUSTERING_URL,),
     judge=judge,
 )

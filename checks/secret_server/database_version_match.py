@@ -3,7 +3,8 @@
 ## What it checks
 The newest version in the database (`dbo.tbVersion`, by its numeric parts) against the version of the application's
 libraries on each web node. Before the window they are the same. In the window the database is at the version of at
-least one node, the one that was upgraded first; a node that still differs is a warning. Afterwards the database and
+least one node, the one that was upgraded first; a node that is older is a warning, one that is newer a failure: then
+the database was not upgraded with it. Afterwards the database and
 every web node are at the target. A mirror's or a secondary's copy that is not open tells no version; that of the
 original counts.
 
@@ -28,7 +29,7 @@ from checks.secret_server.database_facts import SecretServerDatabase
 from checks.secret_server.facts import AppFiles
 from checks.secret_server.vendor import CLUSTERING_URL
 from checks.upgrade_path import PlanError, target_of
-from checks.versions import VersionError, parse_file_version, secret_server_text
+from checks.versions import VersionError, parse_file_version, parse_version, secret_server_text
 
 _MISMATCH = "the version does not match, and such a node does not run"
 
@@ -85,7 +86,7 @@ def _databases(nodes: list[NodeView]) -> tuple[dict[str, str], list[tuple[str, s
 
 def _compared(view: ClusterView, name: str, version: str, web: list[tuple[str, Installed]]) -> Outcome:
     phase = view.cluster.phase
-    known = [(node, one.version) for node, one in web if one.read]
+    known = [(node, one.version) for node, one in web if one.read and one.version]
     others = [node for node, own in known if own != version]
     told = ", ".join(f"{node} has {own}" for node, own in known if own != version)
     if phase == "after":
@@ -102,6 +103,10 @@ def _compared(view: ClusterView, name: str, version: str, web: list[tuple[str, I
         return passed(f"the database and every web node are at the target {target}")
     if not others:
         return passed(f"the database on {name} and the web nodes are at {version}")
+    newer = [node for node, own in known if parse_version(own) > parse_version(version)]
+    if phase == "window" and newer:
+        nodes = enumerate_names(newer)
+        return failed(f"{told}, and the database on {name} is still at {version}: it was not upgraded with {nodes}")
     if phase == "window" and len(others) < len(known):
         return warned(f"{told}, the database on {name} is at {version}: not updated yet, and does not run until it is")
     if phase == "window":

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -135,3 +136,42 @@ def test_a_version_too_large_for_the_product_stands_for_nothing(cluster: Cluster
     outcome = judge(webs(cluster(), NEW, files("65535.1.0.0")))
     assert outcome.status is Status.ERROR
     assert "web2: Thycotic.Part0.dll: '65535.1.000000' is no Secret Server version" in outcome.message
+
+
+STONE, OTHER = files("9.1.1.0"), files("10.9.6.0")
+
+
+@pytest.mark.parametrize(
+    ("phase", "found", "status", "told"),
+    [
+        ("window", (NEW, OLD, OLD), Status.WARN, "the upgrade is under way: web1 differs from web2 and web3"),
+        ("window", (OLD, OLD), Status.PASS, "10.9.000005 on all 2"),
+        ("window", (STONE, files("8.4.4.0")), Status.WARN, "the upgrade is under way"),
+        ("window", (OTHER, OLD), Status.FAIL, "web1 against web2"),
+        ("window", (NEW, OLD, STONE), Status.FAIL, "web1 against web2 against web3"),
+        ("window", (NEW, OLD, DOWN), Status.ERROR, "web3: node unreachable"),
+        ("window", (OTHER, OLD, DOWN), Status.FAIL, "web3: node unreachable"),
+        ("after", (NEW, NEW), Status.PASS, "10.9.000064 on all web nodes"),
+        ("after", (NEW,), Status.PASS, "10.9.000064 on all web nodes"),
+        ("after", (OLD, OLD), Status.FAIL, "web1 and web2 not at the target 10.9.000064"),
+        ("after", (OLD,), Status.FAIL, "web1 not at the target"),
+        ("after", (NEW, OLD), Status.FAIL, "web2 not at the target"),
+        ("after", (NEW, DOWN), Status.ERROR, "the version of web2 was not read"),
+        ("after", (NEW, files("10.9.64.0", "10.9.5.0", main="10.9.64.0")), Status.WARN, "libraries disagree"),
+    ],
+)
+def test_in_the_window_nodes_differ_and_afterwards_all_are_at_the_target(
+    cluster: Clusters, webs: Webs, phase: str, found: tuple[object, ...], status: Status, told: str
+) -> None:
+    outcome = judge(webs(replace(cluster("10.9.000064"), phase=phase), *found))
+    assert (outcome.status, told in outcome.message) == (status, True), outcome.message
+
+
+def test_a_declared_version_proves_nothing_afterwards(cluster: Clusters, webs: Webs) -> None:
+    info = replace(cluster("10.9.000064", current="10.9.000064"), phase="after")
+    assert judge(webs(info, NEW, files())).status is Status.ERROR
+
+
+@pytest.mark.parametrize(("phase", "status"), [("window", Status.FAIL), ("after", Status.ERROR)])
+def test_without_a_target_nothing_is_under_way(cluster: Clusters, webs: Webs, phase: str, status: Status) -> None:
+    assert judge(webs(replace(cluster(None), phase=phase), OLD, NEW)).status is status

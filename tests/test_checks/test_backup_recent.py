@@ -85,7 +85,6 @@ def test_a_half_that_is_not_declared_warns(judged: Judged, app: Any, bak: Any, k
     [
         (replace(BAK, kind="missing"), "E:\\b does not exist"),
         (replace(BAK, kind="nothing", found=""), "E:\\b holds no backup"),
-        (replace(BAK, kind="nothing", found="", left_out=7), "holds no backup (7 were too many to look at)"),
         (replace(BAK, size_bytes=0), "E:\\b\\1.bak is empty"),
     ],
 )
@@ -93,6 +92,15 @@ def test_no_backup_fails(judged: Judged, backup: Backup, told: str) -> None:
     for outcome in (judged(bak=backup), judged(replace(APP, backup=backup))):
         assert outcome.status is Status.FAIL
         assert told in outcome.message
+
+
+def test_what_was_left_out_of_a_large_folder_may_be_newer(judged: Judged) -> None:
+    old = replace(BAK, age_s=90 * HOUR, left_out=7)
+    gone = replace(BAK, kind="nothing", found="", left_out=7)
+    for backup in (old, gone):
+        outcome = judged(bak=backup, backup_max_age_hours=24)
+        assert (outcome.status, "7 in the folder were too many" in outcome.message) == (Status.ERROR, True)
+    assert judged(bak=replace(old, age_s=HOUR), backup_max_age_hours=24).status is Status.PASS
 
 
 def test_a_declared_age_fails_and_the_default_warns(judged: Judged) -> None:
@@ -291,6 +299,8 @@ def history(*backups: DatabaseBackup) -> DatabaseBackups:
         ((made("full", 3, damaged=True),), Status.FAIL, "that is undamaged and was kept"),
         ((made("full", 3, device="nul"),), Status.FAIL, "msdb knows no full backup"),
         ((made("full", -3),), Status.ERROR, "ahead of the server's own clock"),
+        ((made("full", -1),), Status.PASS, "in msdb, 0 minutes old"),
+        ((made("log", -0.5), made("full", 9)), Status.PASS, "(after a full one, 9 hours old), 0 minutes old"),
     ],
 )
 def test_msdb_tells_of_the_database(

@@ -42,6 +42,8 @@ def fits(cluster: Clusters, node: Nodes, fact: object, target: str = "11.7.00004
             "server SQL1 has the collation Latin1_General_CI_AS",
         ),
         (replace(COPY, mirroring=Mirroring(4, 2, "SQL2")), "11.7.000049", Status.PASS, "a copy that is not open"),
+        (COPY, "11.7.000049", Status.WARN, "is restoring and does not tell its collation; if it is a mirror, that of"),
+        (replace(COPY, level=100), "11.7.000049", Status.FAIL, "at compatibility level 100"),
         (replace(COPY, state="OFFLINE"), "11.7.000049", Status.ERROR, "is offline and does not tell"),
         (DENIED, "11.7.000049", Status.ERROR, "refuses the login"),
     ],

@@ -77,6 +77,34 @@ def test_partners_are_judged_and_users_only_warn(
     assert (outcome.status, message in outcome.message) == (status, True), outcome.message
 
 
+@pytest.mark.parametrize(
+    ("principal", "name", "status", "message"),
+    [
+        (mirrored(4), "sql2", Status.PASS, "from sql1 to SQL2 is synchronized"),
+        (mirrored(0), "SQL2", Status.FAIL, "suspended"),
+        (mirrored(4), "SQL3", Status.ERROR, "sql2: mirroring cannot be told: only sysadmin is shown"),
+        (DATABASE, "SQL2", Status.ERROR, "sql2: mirroring cannot be told: only sysadmin is shown"),
+    ],
+)
+def test_a_mirror_that_hides_is_told_of_by_the_principal_that_names_it(
+    cluster: Clusters, node: Nodes, principal: SecretServerDatabase, name: str, status: Status, message: str
+) -> None:
+    mirror = replace(COPY, server=replace(SERVER, name=name), mirroring_problem="only sysadmin is shown")
+    outcome = database_mirroring.judge(viewed(cluster, node, [app("11.6.3.0")] * 2, [principal, mirror]))
+    assert (outcome.status, message in outcome.message) == (status, True), outcome.message
+
+
+@pytest.mark.parametrize(("host", "status"), [("secretserver-we", Status.PASS), ("secretserver-w", Status.WARN)])
+def test_a_computer_s_name_is_known_by_its_first_fifteen_characters(
+    cluster: Clusters, node: Nodes, host: str, status: Status
+) -> None:
+    info = cluster()
+    web = [node(info, app("11.6.3.0"), name=name) for name in ("secretserver-web01.corp.example", "web2")]
+    database = node(info, replace(mirrored(4), session_hosts=(host, "web2")), name="sql1", roles=("database",))
+    outcome = database_mirroring.judge(ClusterView(info, (*web, database)))
+    assert outcome.status is status, outcome.message
+
+
 def test_a_cluster_without_a_database_host_is_not_passed(cluster: Clusters, node: Nodes) -> None:
     assert database_mirroring.judge(viewed(cluster, node, [app("11.6.3.0")], [])).status is Status.ERROR
 

@@ -49,6 +49,8 @@ UNREAD = (AppFiles, "no libraries")
         ([NEW, NEW], [DATABASE], "before", Status.FAIL, "is at 11.6.000003, but web1 and web2 at 11.7.000049"),
         ([NEW, OLD], [UPGRADED], "window", Status.WARN, "web2 has 11.6.000003"),
         ([OLD, OLD], [UPGRADED], "window", Status.FAIL, "no web node matches"),
+        ([NEW, OLD], [DATABASE], "window", Status.FAIL, "sql1 is still at 11.6.000003: it was not upgraded with web1"),
+        ([NEW, NEW], [DATABASE], "window", Status.FAIL, "it was not upgraded with web1 and web2"),
         ([OLD, OLD], [DATABASE], "window", Status.PASS, "11.6.000003"),
         ([NEW, NEW], [UPGRADED], "after", Status.PASS, "at the target 11.7.000049"),
         ([NEW, OLD], [UPGRADED], "after", Status.FAIL, "not at the target 11.7.000049: web2 has 11.6.000003: the ver"),
