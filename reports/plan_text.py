@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC
 
 from checks.outcome import Result, Status
-from checks.plan.model import Command, Plan, PlanBook, Refusal, Runbook
+from checks.plan.model import Command, Plan, PlanBook, Refusal, Runbook, boxes
 from checks.plan.procedures import SOURCES, STEPS
 from checks.scan import ATTESTATIONS, Verdict
 from reports.text import count
@@ -56,7 +56,8 @@ def verdict_line(plan: Plan) -> str:
     parts += [f"{unsure} that could not be determined"] if unsure else []
     if not parts:
         return f"{plan.verdict}: not enough was evaluated to say. See that the nodes answer, then plan again."
-    return f"{plan.verdict}: {' and '.join(parts)}. Clear them first, then plan again."
+    them = "it" if len(plan.blockers) == 1 else "them"
+    return f"{plan.verdict}: {' and '.join(parts)}. Clear {them} first, then plan again."
 
 
 def findings(plan: Plan) -> list[tuple[str, list[tuple[str, Result]]]]:
@@ -70,8 +71,23 @@ def findings(plan: Plan) -> list[tuple[str, list[tuple[str, Result]]]]:
 
 
 def to_clear(plan: Plan) -> list[tuple[str, str]]:
-    """The blockers as the gate names them: label, and which check where."""
-    return [(f"B{number}", f"{row.check}, {place(row)}") for number, row in enumerate(plan.blockers, 1)]
+    """The blockers as the gate names them: label, which check where, and the step of the procedure that is about it."""
+    steps: dict[str, list[str]] = {}
+    for number, _, step in boxes(plan) if isinstance(plan, Runbook) else ():
+        steps.setdefault(step.answers, []).append(number)
+    return [
+        (f"B{number}", f"{row.check}, {place(row)}{_in_the_window(steps.get(row.check, []))}")
+        for number, row in enumerate(plan.blockers, 1)
+    ]
+
+
+def _in_the_window(steps: Sequence[str]) -> str:
+    if not steps:
+        return ""
+    return (
+        f" (step {' and '.join(steps)} is about it; where the installed version cannot run with what is asked for, "
+        "leave it to that step, and accept it until then with a waiver)"
+    )
 
 
 def explained(row: Result) -> str:
@@ -97,7 +113,8 @@ def documented(ids: Iterable[str]) -> str:
     steps: dict[str, list[str]] = {}
     for step in ids:
         steps.setdefault(step.partition(" ")[0], []).append(STEPS[step])
-    return "; ".join(f"As in {SOURCES[document][0]}: {'; '.join(texts)}" for document, texts in steps.items())
+    told = "; as in ".join(f"{SOURCES[document][0]}: {'; '.join(texts)}" for document, texts in steps.items())
+    return f"As in {told}"
 
 
 def place(row: Result) -> str:

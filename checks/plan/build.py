@@ -65,7 +65,9 @@ def plan_of(
         path = _path(gathered)
         parts, back, troubles, unknown = _WRITERS[info.product](gathered, path, inventory)
     except _RefusedError as no:
-        return Refusal(info.name, info.product, no.reason, no.instead, no.verdict, blockers, no.url, warnings, waived)
+        # A failure stays one, whatever else is unknown: the scan that this rests on ended with NO-GO, too.
+        grave = Verdict.NO_GO if verdict_of(own, strict=strict) is Verdict.NO_GO else no.verdict
+        return Refusal(info.name, info.product, no.reason, no.instead, grave, blockers, no.url, warnings, waived)
     verdict = verdict_of(own, strict=strict, partial=partial)
     return Runbook(info.name, info.product, path, verdict, blockers, warnings, waived, parts, back, troubles, unknown)
 

@@ -61,6 +61,8 @@ class Step:
     """True where there is no way back from it but a restored backup."""
     url: str = ""
     """The page that says more, where there is one."""
+    answers: str = ""
+    """The check whose finding it clears, where the procedure itself does that."""
 
 
 @dataclass(frozen=True, slots=True)

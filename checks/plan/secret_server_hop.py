@@ -70,13 +70,14 @@ def _open_window(site: Site) -> Iterable[Step]:
                 "Where that changes a database.config, change it on the node itself; copy it from no other.",
             ),
             proof=Proof(
-                f"{named(site.webs)} among them, on the server where the database is open",
+                f"{named(site.webs)} among them, on the server where the database is open; and pass",
                 (
                     Command(
                         f"SELECT DISTINCT hostname FROM sys.sysprocesses WHERE dbid = DB_ID({site.sql_text()});",  # noqa: S608
                         "sql",
                         site.sql,
                     ),
+                    site.scan("database-mirroring"),
                 ),
             ),
             documented=("web-clustering mirror-1",),
@@ -112,6 +113,7 @@ def _crossing(site: Site, crossing: Crossing) -> Step:
         Proof(crossing.shows, (site.scan(crossing.check),) if crossing.check else ()),
         documented=crossing.documented,
         url=crossing.url,
+        answers=crossing.check,
     )
 
 
@@ -246,7 +248,7 @@ def _mirror(site: Site, *, last: bool) -> Iterable[Step]:
     yield Step(
         "wait-for-mirror",
         f"Wait until the changes have reached the mirror{partner}",
-        proof=Proof(answer, (Command(question, "sql", site.sql),)),
+        proof=Proof(f"{answer}; and pass", (Command(question, "sql", site.sql), site.scan("database-mirroring"))),
         documented=("web-clustering mirror-7",),
     )
     if last and site.others:
