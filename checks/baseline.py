@@ -64,7 +64,7 @@ def renewed(then: Snapshot, now: Snapshot, part: Part) -> Snapshot:
     facts = {place: value for place, value in then.facts.items() if not part.has(place)}
     facts |= {place: value for place, value in now.facts.items() if part.has(place)}
     unread = {gap: reason for gap, reason in then.unread.items() if not part.has(gap)}
-    unread |= {gap: reason for gap, reason in now.unread.items() if _concerns(part, gap)}
+    unread |= unread_in(now, part)
     checks = {subject: ended for subject, ended in then.checks.items() if not part.has_check(subject)}
     checks |= {subject: ended for subject, ended in now.checks.items() if part.has_check(subject)}
     nodes = dict(then.nodes)
@@ -82,12 +82,15 @@ def renewed(then: Snapshot, now: Snapshot, part: Part) -> Snapshot:
     return after
 
 
-def _concerns(part: Part, gap: Place) -> bool:
+def _concerns(part: Part, gap: Place, now: Snapshot) -> bool:
     """Whether something of the part could not be read now: a node as a whole, a kind, or one value's record."""
     if gap[:2] not in part.nodes:
         return False
-    if part.facts is None or not gap.path:
+    if part.facts is None:
         return True
+    if not gap.path:
+        # A node that is out of reach keeps nothing back of what it would not have been asked for.
+        return bool(_kinds(now.nodes.get(gap[:2], frozenset()), part.facts))
     kind = kind_of(gap.path)
     return part.has(gap) or any(kind_of(pattern) == kind or "*" in pattern for pattern in part.facts)
 
@@ -100,4 +103,15 @@ def _kinds(asked: Collection[str], facts: Iterable[str] | None) -> frozenset[str
 
 def unread_in(now: Snapshot, part: Part) -> dict[Place, str]:
     """What of the part could not be read now."""
-    return {gap: reason for gap, reason in now.unread.items() if _concerns(part, gap)}
+    return {gap: reason for gap, reason in now.unread.items() if _concerns(part, gap, now)}
+
+
+def means_nothing(snapshots: Iterable[Snapshot], part: Part) -> bool:
+    """Whether none of the snapshots has anything that is among the part: to approve it would approve nothing."""
+    return not any(
+        any(part.has(place) for place in known.facts)
+        or any(part.has_check(subject) for subject in known.checks)
+        or unread_in(known, part)
+        or (part.facts is None and not part.nodes.isdisjoint(known.nodes))
+        for known in snapshots
+    )

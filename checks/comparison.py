@@ -14,6 +14,7 @@ from checks.snapshot import NOT_EVALUATED, Ended, Place, Snapshot, Subject
 from checks.versions import VersionError, parse_version
 
 _APPROVE = "approve it with `preflight baseline --update`"
+_APPROVE_NODE = "approve it with `preflight baseline --node`"
 _UNTOLD = (str(Status.ERROR), NOT_EVALUATED)
 """How a check ended that says nothing of what it checks."""
 
@@ -79,7 +80,7 @@ def _facts(
         if not all(asked) and (kind in rules.fallbacks or (scope.narrowed and not asked[1])):
             continue
         old, new = then.facts.get(place), now.facts.get(place)
-        reason = now.why_unread(place) or _then_unread(then.why_unread(place))
+        reason = now.why_unread(place) or _then_unread(then.why_unread(place), Place(*key, "") in then.unread)
         if not reason and not all(asked):
             reason = f"not asked for when the baseline was approved; {_APPROVE}" if asked[1] else "not asked for today"
         if not reason and place.path != (record := record_of(place.path)):
@@ -102,7 +103,7 @@ def _facts(
 def _gaps(
     then: Snapshot, now: Snapshot, rules: DriftRules, scope: Scope, nodes: Collection[tuple[str, str]]
 ) -> Iterator[GapRow]:
-    found = {gap: _then_unread(reason) for gap, reason in then.unread.items()} | dict(now.unread)
+    found = {gap: _then_unread(reason, not gap.path) for gap, reason in then.unread.items()} | dict(now.unread)
     for gap, reason in found.items():
         key = gap[:2]
         out = scope.narrowed and gap not in now.unread and gap.path and kind_of(gap.path) not in now.nodes.get(key, ())
@@ -111,8 +112,9 @@ def _gaps(
             yield GapRow(gap, reason)
 
 
-def _then_unread(reason: str) -> str:
-    return f"not read when the baseline was approved ({reason}); {_APPROVE}" if reason else ""
+def _then_unread(reason: str, whole_node: bool) -> str:
+    approve = _APPROVE_NODE if whole_node else _APPROVE
+    return f"not read when the baseline was approved ({reason}); {approve}" if reason else ""
 
 
 def _compared(place: Place, old: Value, new: Value, rule: DriftRule) -> FactRow:

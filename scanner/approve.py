@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from checks.baseline import Baseline, Part, StaleGapError, renewed, unread_in
+from checks.baseline import Baseline, Part, StaleGapError, means_nothing, renewed, unread_in
 from checks.drift import Approval
 from checks.drift_rules import DriftRules
 from checks.snapshot import Place, Snapshot
@@ -32,7 +32,12 @@ def _holes(unread: Mapping[Place, str], rules: DriftRules) -> dict[Place, str]:
 
 
 def partly(old: Baseline, now: Snapshot, part: Part, approval: Approval, rules: DriftRules) -> Proposal:
-    """`old` with `part` of it approved anew. Raises UsageError where the part cannot stand alone."""
+    """`old` with `part` of it approved anew. Raises UsageError where the part cannot stand alone, or is empty."""
+    if means_nothing((old.snapshot, now), part):
+        raise UsageError(
+            f"{approval.scope}: there is no such fact or result, neither in the baseline nor today, so there is "
+            "nothing to approve; `preflight drift INVENTORY -v` names the facts of each node"
+        )
     try:
         snapshot = renewed(old.snapshot, now, part)
     except StaleGapError as error:

@@ -151,11 +151,13 @@ def counted(drift: Drift) -> list[str]:
     parts += [f"{count(new, 'node')} new in the inventory"] * bool(new)
     broken = sum(row.difference is Difference.CHANGED for row in drift.checks)
     parts += [f"{count(broken, 'check')} worse than approved"] * bool(broken)
-    missed = sum(row.difference is Difference.NOT_COMPARED for row in (*drift.facts,)) + sum(
-        row.difference is Difference.NOT_COMPARED for row in drift.checks
-    )
-    missed = missed or len(drift.gaps)
-    parts += [f"{count(missed, 'value')} could not be compared"] * bool(missed)
+    lost = {gap.place[:2] for gap in drift.gaps if not gap.place.path}
+    parts += [f"{count(len(lost), 'node')} could not be compared"] * bool(lost)
+    checks = [row for row in drift.checks if row.difference is Difference.NOT_COMPARED and row.subject[:2] not in lost]
+    missed = sum(row.difference is Difference.NOT_COMPARED and row.place[:2] not in lost for row in drift.facts)
+    missed = missed or sum(bool(gap.place.path) and gap.place[:2] not in lost for gap in drift.gaps)
+    parts += [f"{count(missed, 'fact')} could not be compared"] * bool(missed)
+    parts += [f"{count(len(checks), 'check')} could not be compared"] * bool(checks)
     return parts
 
 

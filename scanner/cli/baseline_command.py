@@ -23,7 +23,7 @@ from scanner.cli.streams import complain, leave, say
 from scanner.errors import UsageError
 
 if TYPE_CHECKING:
-    from checks.baseline import Baseline
+    from checks.baseline import Baseline, Part
     from checks.drift_rules import DriftRules
     from checks.snapshot import Place
 
@@ -143,7 +143,7 @@ def baseline(
     if proposal.holes:
         _told_holes(f"{path} has holes; nobody approved these, and every drift run says so", proposal.holes)
     if not quiet:
-        say(_told(path, old, proposal.baseline, rules))
+        say(_told(path, old, proposal.baseline, rules, part if some else None))
 
 
 def _refuse_overwriting(path: Path, reads: Sequence[Path]) -> None:
@@ -164,7 +164,7 @@ def _told_holes(head: str, holes: Mapping[Place, str]) -> None:
     complain("\n".join([head, *lines[:_LISTED], *more]))
 
 
-def _told(path: Path, old: Baseline | None, new: Baseline, rules: DriftRules) -> str:
+def _told(path: Path, old: Baseline | None, new: Baseline, rules: DriftRules, part: Part | None) -> str:
     from checks.comparison import compare
     from checks.outcome import Status
     from reports.drift.console import changes
@@ -175,9 +175,13 @@ def _told(path: Path, old: Baseline | None, new: Baseline, rules: DriftRules) ->
     facts, nodes = count(len(known.facts), "fact"), count(len(known.nodes), "node")
     text = changes(compare(old.snapshot, known, rules), color=color_wanted(), width=width()) if old else ""
     odd = (Status.FAIL, Status.WARN, Status.ERROR)
-    bad = [str(subject) for subject, ended in known.checks.items() if ended.status in odd]
-    more = f" and {len(bad) - _LISTED} more" if len(bad) > _LISTED else ""
+    bad = [
+        f"  {subject}  {ended.status}"
+        for subject, ended in sorted(known.checks.items())
+        if ended.status in odd and (part is None or part.has_check(subject))
+    ]
     if bad:
-        text += f"approved although they do not pass: {', '.join(sorted(bad)[:_LISTED])}{more}\n"
+        more = [f"  and {len(bad) - _LISTED} more"] if len(bad) > _LISTED else []
+        text += "\n".join(["approved although they do not pass:", *bad[:_LISTED], *more]) + "\n"
     latest = new.approvals[-1]
     return f"{text}wrote {path}: {facts} on {nodes}, {latest.scope} approved by {latest.by}: {latest.reason}\n"

@@ -63,8 +63,9 @@ def drift(
 ) -> None:
     """Compare what the nodes say now with the approved baseline, and say what changed, appeared or disappeared.
 
-    Exit codes: 0 no drift, 1 drift, 2 usage, 3 not everything could be compared. With `-` for a FILE, that report is
-    printed in place of the summary. The inventory's `[reports]` are the scan's: none of them is written here.
+    Exit codes: 0 no drift, 1 drift, 2 usage, 3 not everything could be compared, 130 interrupted. With `-` for a FILE,
+    that report is printed in place of the summary. The inventory's `[reports]` are the scan's: none of them is written
+    here.
     """
     from scanner.baseline_file import default_path, read_baseline
     from scanner.cli.history_keeping import HistoryFile

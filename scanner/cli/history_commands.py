@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scanner.cli.options import HistoryOption, JsonOption
-
 if TYPE_CHECKING:
     from scanner.history import Run
 
@@ -23,7 +21,9 @@ def history(
         str | None,
         typer.Option("--keep", metavar="TIME", help="Forget the runs that are older, as in 400d, instead of listing."),
     ] = None,
-    json: JsonOption = None,
+    json: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the list as JSON; - prints it.")
+    ] = None,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="With --keep: print nothing.")] = False,
 ) -> None:
     """List the runs that `--history` recorded, the latest first; or forget the old ones with `--keep`.
@@ -62,13 +62,18 @@ def status(
     inventory: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[INVENTORY]", help="The inventory; without it, every one in the history.", show_default=False
+            metavar="INVENTORY", help="The inventory; without it, every one in the history.", show_default=False
         ),
     ] = None,
     max_age: Annotated[
         str, typer.Option("--max-age", metavar="TIME", help="How old the last good run may be, as in 26h or 2d.")
     ] = "26h",
-    database: HistoryOption = None,
+    database: Annotated[
+        Path | None,
+        typer.Option(
+            "--history", metavar="FILE", help="The history; without it, the one that INVENTORY's \\[run] names."
+        ),
+    ] = None,
     command: Annotated[
         str | None, typer.Option("--command", metavar="NAME", help="Only runs of this command: scan, say.")
     ] = None,
@@ -99,7 +104,7 @@ def status(
     for name, run in found.items():
         if run is None:
             late = True
-            typer.echo(f"{name}: no good run is recorded")
+            typer.echo(f"{name}: no good run is recorded{_latest(database, name, command)}")
             continue
         age = now - run.finished
         text = (
@@ -107,11 +112,24 @@ def status(
         )
         if age > most:
             late = True
-            typer.echo(f"{text}: longer than {max_age}")
+            typer.echo(f"{text}: longer than {max_age}{_latest(database, name, command, after=run)}")
         elif not quiet:
             typer.echo(text)
     if late:
         raise typer.Exit(3)
+
+
+def _latest(database: Path, inventory: str, command: str | None, *, after: Run | None = None) -> str:
+    """What became of the runs since the good one: whether any was made at all is what to look for next."""
+    from scanner.history import runs
+
+    found = [run for run in runs(database, limit=50, inventory=inventory) if command in (None, run.command)]
+    if not found or (after is not None and found[0].started <= after.started):
+        return "; none was recorded since" if after is not None else ""
+    last = found[0]
+    marks = [last.verdict, f"{last.reached} of {last.nodes} nodes reached", *([last.scope] if last.scope else [])]
+    marks += ["interrupted"] * last.partial
+    return f"; the last run, {last.command} at {last.started:%Y-%m-%d %H:%M} UTC, was no good one: {', '.join(marks)}"
 
 
 def _key(inventory: Path) -> str:

@@ -130,10 +130,8 @@ def _with_comparable_clocks(
 
 
 def _nothing(said: NodeAnswers, call: NodeCall, why: str) -> NodeAnswers:
-    hint = (
-        f"Collect it, and give that file too: preflight collect INVENTORY --node {_name((said.cluster, said.node))} "
-        "-o FILE"
-    )
+    # The same words for every node, so that reports say them once.
+    hint = "Collect it, and give that file too: preflight collect INVENTORY --node NODE -o FILE"
     return replace(said, failure=why, hint=hint, lacking={probe.id: why for probe in call.probes})
 
 

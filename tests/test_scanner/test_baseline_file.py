@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from checks.baseline import Baseline, Part, StaleGapError, renewed
+from checks.baseline import Baseline, Part, StaleGapError, renewed, unread_in
 from checks.drift import Approval
 from checks.snapshot import Ended, Place, Snapshot, Subject
 from scanner.baseline_file import default_path, parse_baseline, read_baseline, render_baseline, schema, write_baseline
@@ -247,3 +247,15 @@ class TestAPartApprovedAnew:
     def test_a_value_of_what_was_not_read_as_a_whole_cannot_be_approved_alone(self) -> None:
         with pytest.raises(StaleGapError, match="vault / web2 / disks"):
             renewed(SNAPSHOT, self.now, Part(self.both, ("disks.system",), frozenset()))
+
+    def test_a_node_out_of_reach_keeps_back_only_what_it_is_asked_for(self) -> None:
+        now = Snapshot(
+            {("vault", "web1"): frozenset({"windows-version"}), ("vault", "dr1"): frozenset({"app-files"})},
+            {},
+            {Place("vault", "dr1", ""): "node unreachable"},
+            {},
+        )
+        nodes = frozenset(now.nodes)
+        assert unread_in(now, Part(nodes, ("windows-version.build",), frozenset())) == {}
+        assert unread_in(now, Part(nodes, ("app-files",), frozenset())) == now.unread
+        assert unread_in(now, Part(nodes)) == now.unread

@@ -84,7 +84,7 @@ def test_a_node_that_is_down_is_unknown_and_nothing_is_gone(
     junit = tmp_path / "junit.xml"
     ended, found = drift_from(preflight, healthy, "ssh-down", tmp_path, "--junit", junit)
     assert ended.code == found["exit_code"] == 3
-    assert ended.out.startswith("UNKNOWN")
+    assert ended.out.startswith("UNKNOWN  1 node could not be compared; ")
     assert {row["difference"] for row in found["facts"]} == {"not-compared"}
     assert [(row["node"], row["fact"]) for row in found["unread"]] == [("backend-2", None)]
     root = ET.parse(junit).getroot()  # noqa: S314  our own document
@@ -158,8 +158,35 @@ class TestApproval:
                 "baseline", inventory, "-o", healthy, "--update", "chef-cluster-status", *BY, "--reason", "as it is"
             )
             assert done.code == 0, done.err
-            assert "approved although they do not pass: chef / chef-cluster-status" in done.out
+            assert "approved although they do not pass:\n  chef / chef-cluster-status  warn\n" in done.out
             assert preflight("drift", inventory, "--baseline", healthy, "-q").code == 0
+
+    @pytest.mark.parametrize(
+        "part",
+        [
+            ["--update", "windows-version"],
+            ["--update", "linux-disks.drives[/nowhere].kind"],
+        ],
+    )
+    def test_a_part_that_nothing_belongs_to_is_no_approval(
+        self, part: list[str], preflight: Preflight, chef: Path, healthy: Path
+    ) -> None:
+        before = healthy.read_bytes()
+        ended = preflight("baseline", chef, "-o", healthy, *BY, "--reason", "x", *part)
+        assert ended.code == 2
+        assert "nothing to approve" in ended.err
+        assert healthy.read_bytes() == before
+
+    def test_only_results_that_are_approved_now_are_told(self, preflight: Preflight, tmp_path: Path) -> None:
+        path = tmp_path / "b.json"
+        with Lab(load_scenario("chef-deposed-leader")) as lab:
+            inventory = lab.write(tmp_path)
+            whole = preflight("baseline", inventory, "-o", path, *BY)
+            part = preflight(
+                "baseline", inventory, "-o", path, *BY, "--reason", "x", "--update", "disk-space", "--node", "backend-1"
+            )
+        assert "approved although they do not pass:\n  chef / chef-cluster-status  warn\n" in whole.out
+        assert (part.code, part.out.count("\n")) == (0, 1)
 
     def test_what_could_not_be_read_is_never_approved_by_accident(self, preflight: Preflight, tmp_path: Path) -> None:
         path = tmp_path / "b.json"
@@ -179,6 +206,7 @@ class TestApproval:
             nightly = preflight("drift", inventory, "--baseline", path, "-q")
             assert nightly.code == 3
             assert "not read when the baseline was approved" in nightly.out
+            assert "`preflight baseline --node`" in " ".join(nightly.out.split())
             filled = preflight("baseline", inventory, "-o", path, "--node", "backend-2", *BY, "--reason", "it is back")
             assert filled.code == 0, filled.err
             left = preflight("drift", inventory, "--baseline", path, "-q")
