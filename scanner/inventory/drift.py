@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from checks.drift_rules import DriftRuleError, DriftRules
+from scanner.inventory.acceptance_keys import DRIFT_RULE
 from scanner.inventory.key import by_name
-from scanner.inventory.keys import DRIFT_RULE
 from scanner.inventory.values import Place, Problems, read_keys, read_table, unknown_key
 
 

@@ -14,9 +14,9 @@ from scanner.inventory.clusters import Context, read_clusters
 from scanner.inventory.connection import Layer, expanded, layer_of
 from scanner.inventory.drift import read_drift
 from scanner.inventory.key import by_name
-from scanner.inventory.keys import REPORTS, RUN
 from scanner.inventory.model import Cluster, Inventory, ReportPaths, RunSettings
 from scanner.inventory.products import Product, products
+from scanner.inventory.run_keys import REPORTS, RUN
 from scanner.inventory.transport_keys import TRANSPORTS
 from scanner.inventory.values import Problems, read_keys, read_table, shown, unknown_key
 from scanner.inventory.waivers import LISTS, Accepted, Surveyed, read_accepted

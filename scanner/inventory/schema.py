@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from scanner.inventory.acceptance_keys import ATTESTATION, DRIFT_RULE, WAIVER
 from scanner.inventory.key import ENV_NAME, NAMES, TEXT, Key, by_name
-from scanner.inventory.keys import ATTESTATION, BACKUP, CLUSTER, DRIFT_RULE, NODE, OPTIONS, REPORTS, RULE, RUN, WAIVER
+from scanner.inventory.keys import BACKUP, CLUSTER, NODE, OPTIONS, RULE
 from scanner.inventory.products import Product, products
+from scanner.inventory.run_keys import REPORTS, RUN
 from scanner.inventory.transport_keys import TRANSPORTS, keys_of
 
 Schema = dict[str, object]

@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 
+from scanner.inventory.acceptance_keys import ATTESTATION, DRIFT_RULE, WAIVER
 from scanner.inventory.key import Key, by_name
-from scanner.inventory.keys import ATTESTATION, BACKUP, CLUSTER, DRIFT_RULE, NODE, OPTIONS, REPORTS, RULE, RUN, WAIVER
+from scanner.inventory.keys import BACKUP, CLUSTER, NODE, OPTIONS, RULE
 from scanner.inventory.products import CHEF_BACKEND, SECRET_SERVER, Product
+from scanner.inventory.run_keys import REPORTS, RUN
 from scanner.inventory.transport_keys import LOCAL, SSH, WINRM
 
 _WIDTH = 100

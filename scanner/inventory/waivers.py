@@ -11,8 +11,8 @@ from checks.acceptance import Attestation, Waiver
 from checks.check import Check, ClusterCheck
 from checks.evaluation import concerns
 from checks.scan import CONNECTIVITY
+from scanner.inventory.acceptance_keys import ATTESTATION, WAIVER
 from scanner.inventory.key import Key, by_name
-from scanner.inventory.keys import ATTESTATION, WAIVER
 from scanner.inventory.model import Cluster
 from scanner.inventory.values import Place, Problems, Verbatim, did_you_mean, dotted, read_keys, shown, type_of
 

@@ -1,0 +1,125 @@
+"""Keys of what people accept for a while, vouch for, or want compared otherwise."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from checks.drift_rules import TOLERANCE, Compare
+from scanner.inventory.key import TEXT, Key
+
+_SENTENCE = r"[^\u0000]*\S[^\u0000]*"
+_CHECK = "The id of the check"
+_CLUSTER = "The cluster"
+_NODE = "The node, as NAME or CLUSTER.NAME"
+
+WAIVER: tuple[Key, ...] = (
+    Key(name="check", kind="text", doc=f"{_CHECK} whose finding is accepted.", required=True, example="pending-reboot"),
+    Key(
+        name="cluster",
+        kind="text",
+        doc=f"{_CLUSTER} that it is for; alone, all its findings of that check.",
+        otherwise="the node's",
+        pattern=TEXT,
+        example="vault-prod",
+    ),
+    Key(name="node", kind="text", doc=f"{_NODE}.", otherwise="the whole cluster", pattern=TEXT, example="web1"),
+    Key(
+        name="value",
+        kind="text",
+        doc="The waiver holds only while exactly this is observed: a result's `observed`, blanks and lines aside.",
+        otherwise="whatever is observed",
+        pattern=TEXT,
+        example="PendingFileRenameOperations",
+    ),
+    Key(
+        name="reason",
+        kind="text",
+        doc="Why the finding is accepted.",
+        required=True,
+        pattern=_SENTENCE,
+        expects="a reason",
+        example="the host is restarted first thing in the window, change 4711",
+    ),
+    Key(name="owner", kind="text", doc="Who answers for it.", required=True, pattern=TEXT, example="Ada Admin"),
+    Key(
+        name="expires",
+        kind="date",
+        doc="The last day on which it holds, in UTC, without quotes.",
+        required=True,
+        example=date(2026, 12, 31),
+    ),
+)
+"""Keys of a [[waivers]]: findings that somebody accepts for a while."""
+
+ATTESTATION: tuple[Key, ...] = (
+    Key(
+        name="statement",
+        kind="text",
+        doc="What no probe can see, and somebody vouches for.",
+        required=True,
+        pattern=_SENTENCE,
+        expects="a statement",
+        example="the database was restored from last night's backup, on a test host",
+    ),
+    Key(name="by", kind="text", doc="Who vouches for it.", required=True, pattern=TEXT, example="Ada Admin"),
+    Key(
+        name="date",
+        kind="date",
+        doc="The day on which it was said, without quotes.",
+        required=True,
+        example=date(2026, 12, 1),
+    ),
+    Key(
+        name="expires",
+        kind="date",
+        doc="The last day on which it holds, in UTC, without quotes.",
+        required=True,
+        example=date(2026, 12, 31),
+    ),
+    Key(
+        name="check",
+        kind="text",
+        doc=f"{_CHECK} that it belongs beside.",
+        otherwise="none",
+        pattern=TEXT,
+        example="sql-server-version",
+    ),
+    Key(
+        name="cluster",
+        kind="text",
+        doc=f"{_CLUSTER} that it is about.",
+        otherwise="the inventory as a whole",
+        pattern=TEXT,
+        example="vault-prod",
+    ),
+    Key(name="node", kind="text", doc=f"{_NODE}.", otherwise="no node in particular", pattern=TEXT, example="sql1"),
+)
+"""Keys of an [[attestations]]: what people vouch for; no result rests on it."""
+
+DRIFT_RULE: tuple[Key, ...] = (
+    Key(
+        name="reason",
+        kind="text",
+        doc="Why it is compared like that here.",
+        required=True,
+        pattern=r"[^\u0000]*\S[^\u0000]*",
+        expects="a reason",
+    ),
+    Key(
+        name="compare",
+        kind="text",
+        doc="How it is compared with the baseline.",
+        required=True,
+        choices=tuple(Compare),
+        example="number",
+    ),
+    Key(
+        name="tolerance",
+        kind="text",
+        doc="With number: how far a value may move, as a number or as a share of the larger one.",
+        pattern=TOLERANCE,
+        expects="a number such as '100', or a share such as '5%'",
+        example="20%",
+    ),
+)
+"""Keys of [drift.rules."FACT"]: how a value is compared with the baseline instead of as shipped."""
