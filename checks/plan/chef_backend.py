@@ -31,7 +31,8 @@ def parts(cluster: ChefCluster, path: UpgradePath, rules: RuleSet) -> tuple[Part
         steps += [*_STEPS[way](then, hop), _verify(then, hop, way)]
         chapters.append(Part(title, tuple(steps), _intro(hop), asked(hop)))
         before = hop
-    chapters.append(Part("Frontends, after the backends", tuple(chef_frontends.steps(cluster, rules))))
+    optional = "Where all frontends stay on their version, write that down at the first step and leave the others out."
+    chapters.append(Part("Frontends, after the backends", tuple(chef_frontends.steps(cluster, rules)), (optional,)))
     chapters.append(Part("Afterwards", tuple(_afterwards(cluster))))
     return tuple(chapters)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from checks.check import ClusterInfo
 from checks.rules import Rule, RuleSet
-from checks.upgrade_path import STRATEGIES, NoPath, PlanError, UpgradePath, path_to, route, target_of
+from checks.upgrade_path import FRONTEND_PATH, STRATEGIES, NoPath, PlanError, UpgradePath, path_to, route, target_of
 from checks.versions import VersionError, parse_version
 from scanner.rule_data import load_rules
 
@@ -223,3 +223,25 @@ def test_one_more_rule_never_makes_a_path_less_safe(rules: RuleSet, more: Rule, 
 
 def _gravity(rule: Rule | None) -> int:
     return -1 if rule is None else STRATEGIES.index(rule.requires)
+
+
+@pytest.mark.parametrize(
+    ("current", "target", "expected"),
+    [
+        ("11.1.3", "15.10.12", ["12.3.0", "12.17.15", "15.10.12"]),
+        ("12.3.0", "14.16.19", ["12.17.15", "14.16.19"]),
+        ("12.17.14", "12.17.15", ["12.17.15"]),
+        ("12.17.15", "15.10.12", ["15.10.12"]),
+        ("12.2.0", "12.3.0", ["12.3.0"]),
+    ],
+)
+def test_frontends_have_stops_of_their_own(current: str, target: str, expected: list[str]) -> None:
+    path = path_to("chef-backend", CHEF, current, target, FRONTEND_PATH)
+    assert [hop.version for hop in path.hops] == expected
+    assert all(hop.stone is None or hop.stone.url for hop in path.hops)
+
+
+def test_what_the_frontends_stop_at_is_nothing_that_backends_are_held_to() -> None:
+    asked = [rule.check for hop in path_to("chef-backend", CHEF, "2.0.30", "3.1.1").hops for rule in hop.requirements]
+    assert "chef-frontend-version" in asked
+    assert FRONTEND_PATH not in asked

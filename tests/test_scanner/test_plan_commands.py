@@ -28,7 +28,8 @@ from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario
 from scanner.plan_book import plan_book
 from scanner.prepare import prepare
-from tests.test_scanner.test_plan import NAMES, book
+from tests.test_scanner.conftest import Preflight
+from tests.test_scanner.test_plan import NAMES, PLANS, book
 
 VAULT = """
 title = "A site whose names are code"
@@ -150,6 +151,39 @@ def test_no_program_is_run_but_the_procedures_own(plans: PlanBook) -> None:
             program = words[1] if words[0] == "sudo" else words[0]
             deletion = words[1:] == ["sh", "-c", "rm -rf /var/opt/chef-backend/elasticsearch/data/*"]
             assert deletion or program in PROGRAMS[command.language] or program.startswith("<"), command.text
+
+
+_CHEF = '[clusters.chef]\ninventory = {failover = "on"}\n[clusters.chef.defaults]\nchef = {version = "VERSION"}\n'
+_SQL = 'windows = {sql = [{version = "15.0.2000.5", databases = [{name = "VaultDB", version = "VERSION"}]}]}\n'
+_VAULT = f'[clusters.vault.defaults]\nwindows = {{app_version = "VERSION"}}\n[clusters.vault.nodes.sql1]\n{_SQL}'
+_ELSEWHERE = '[clusters.vault.nodes.dr1]\nwindows = {app_version = "9.0.000000"}\n'
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "done"),
+    [
+        ("chef-within-3", "3.1.1", _CHEF),
+        ("chef-downtime", "2.3.16", _CHEF),
+        ("chef-old-index", "2.3.16", _CHEF),
+        ("vault-mirrored", "9.1.000001", _VAULT + _ELSEWHERE),
+    ],
+)
+def test_the_proof_of_the_first_hop_is_a_go_once_the_hop_is_done(
+    tmp_path: Path, preflight: Preflight, name: str, version: str, done: str
+) -> None:
+    (plan,) = book(name).plans
+    assert isinstance(plan, Runbook)
+    proof = next(step for _, _, step in boxes(plan) if step.id == "verify-hop").commands[-1]
+    file = tmp_path / "scenario.toml"
+    base = f'extends = "{PLANS / name}.toml"\ntitle = "Done"\n'
+    file.write_text(base + done.replace("VERSION", version), encoding="utf-8")
+    with Lab(load_scenario(file)) as lab:
+        inventory = lab.write(tmp_path)
+        words = [str(inventory) if word == "inventory.toml" else word for word in shlex.split(proof.text)]
+        assert words[0] == "preflight"
+        assert f"={version}" in words[words.index("--target") + 1]
+        ended = preflight(*words[1:], "-q")
+    assert ended.code == 0, ended.out
 
 
 class Tags(HTMLParser):
