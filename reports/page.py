@@ -7,10 +7,15 @@ content security policy allows the page its own style and script, by their hashe
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 from collections.abc import Iterator, Mapping
 from importlib import resources
 from importlib.resources.abc import Traversable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 
 def assemble(name: str, values: Mapping[str, object], script: str = "") -> str:
@@ -19,22 +24,29 @@ def assemble(name: str, values: Mapping[str, object], script: str = "") -> str:
     A `NAME.css` beside the template comes after the style that all pages share, `report.css`, and a `NAME.js` after the
     script that they share, `page.js`; `script` names another one in place of the former.
     """
-    # jinja2 takes a while to import, and most commands never render a page.
-    from jinja2 import Environment, StrictUndefined  # noqa: PLC0415
-    from markupsafe import Markup  # noqa: PLC0415
+    from markupsafe import Markup  # noqa: PLC0415  like jinja2, below
 
     folder = resources.files("reports") / "templates"
     style = "".join(_texts(folder, *dict.fromkeys(("report.css", f"{name}.css"))))
     code = "".join(_texts(folder, "page.js", script or f"{name}.js"))
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     # Style and script are ours, and the policy names their hashes: they go in as they are.
-    page = environment.from_string((folder / f"{name}.html.j2").read_text(encoding="utf-8")).render(
+    page = _template(name).render(
         **values,
         style=Markup(style),  # noqa: S704
         script=Markup(code),  # noqa: S704
         policy=_policy(style, code),
     )
     return page if page.endswith("\n") else f"{page}\n"
+
+
+@functools.cache
+def _template(name: str) -> Template:
+    # jinja2 takes a while to import, and most commands never render a page.
+    from jinja2 import Environment, StrictUndefined  # noqa: PLC0415
+
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    text = (resources.files("reports") / "templates" / f"{name}.html.j2").read_text(encoding="utf-8")
+    return environment.from_string(text)
 
 
 def _texts(folder: Traversable, *names: str) -> Iterator[str]:
