@@ -10,6 +10,7 @@ from checks.chef_backend.drbd import GUIDANCE
 from checks.chef_backend.node_facts import DrbdTraces
 from checks.chef_backend.search_index import created_by
 from checks.evaluation import GatheredCluster
+from checks.facts import Unknown
 from checks.groups import enumerate_names, group, told_once
 from checks.installed import Installed, installed
 from checks.outcome import Result, Status
@@ -169,9 +170,24 @@ def _secret_server(gathered: GatheredCluster, path: UpgradePath, inventory: str)
         partner=next((one.mirroring.partner for _, one in [*opened, *known] if one.mirroring), ""),
         moot=frozenset() if info.options.get("online") else frozenset({"outbound-access"}),
     )
+    # A plan without the steps for a mirror must not look like one for a database that has none.
+    for name, why in _untold_copies(looks) or (() if databases else [("", "the inventory names no database node")]):
+        where = f" on {name}" if name else ""
+        site.names.unknown.append(
+            f"whether the database{where} is mirrored or in an availability group, which asks for further steps: {why}"
+        )
     parts = secret_server.parts(site, path)
     back, troubles = secret_server.way_back(site, path), secret_server.troubles(site)
     return parts, back, troubles, tuple(site.names.unknown)
+
+
+def _untold_copies(looks: Sequence[tuple[str, SecretServerDatabase | Unknown]]) -> list[tuple[str, str]]:
+    """Each database node of which it is not known whether it keeps a second copy, and why."""
+    return [
+        (name, why)
+        for name, look in looks
+        if (why := look.reason if isinstance(look, Unknown) else look.mirroring_problem or look.replicas_problem)
+    ]
 
 
 def _is_open(database: SecretServerDatabase) -> bool:

@@ -21,15 +21,18 @@ def parts(cluster: ChefCluster, path: UpgradePath, rules: RuleSet) -> tuple[Part
     sources = [str(path.current), *(hop.version for hop in path.hops[:-1])]
     chapters = [Part("Before the window opens", tuple(_gate(cluster, path)))]
     before: Hop | None = None
+    ways = strategies(cluster, path)
     for number, (source, hop) in enumerate(zip(sources, path.hops, strict=True), 1):
-        way = strategy(cluster, hop)
+        way = ways[number - 1]
         title = f"Hop {number} of {len(path.hops)}: {source} to {hop.version}, {_WAYS[way]}"
         then = cluster if before is None else chef_cluster.once_the_lead_has_changed(cluster)
         steps = [] if before is None else [*_between(cluster, before)]
         steps += chef_frontends.too_old_for(cluster, hop, before)
         steps += [chef_index.see_that_it_is_healthy(then)] if _takes_over_the_index(source, hop) else []
         steps += [*_STEPS[way](then, hop), _verify(then, hop, way)]
-        chapters.append(Part(title, tuple(steps), _intro(hop), asked(hop)))
+        chapters.append(
+            Part(title, tuple(steps), _intro(hop, unsure=way == "reindex" and not cluster.index), asked(hop))
+        )
         before = hop
     optional = "Where all frontends stay on their version, write that down at the first step and leave the others out."
     chapters.append(Part("Frontends, after the backends", tuple(chef_frontends.steps(cluster, rules)), (optional,)))
@@ -65,19 +68,33 @@ def _plan_again(cluster: ChefCluster) -> Step:
     )
 
 
-def strategy(cluster: ChefCluster, hop: Hop) -> str:
-    """How a hop is taken: rolling, reindex or downtime. An index whose age is unknown is taken for an old one."""
+def strategies(cluster: ChefCluster, path: UpgradePath) -> tuple[str, ...]:
+    """How each hop is taken: rolling, reindex or downtime. An index whose age is unknown is taken for an old one."""
+    ways = []
+    index = cluster.index
+    for hop in path.hops:
+        ways.append(_strategy(hop, index))
+        if ways[-1] == "reindex":
+            index = chef_index.made_by(hop.version)
+    return tuple(ways)
+
+
+def _strategy(hop: Hop, index: str) -> str:
     if hop.strategy is None or hop.strategy.requires == "rolling":
         return "rolling"
     if hop.strategy.requires == "downtime":
         return "downtime"
-    return "rolling" if is_young(hop.strategy, cluster.index) else "reindex"
+    return "rolling" if is_young(hop.strategy, index) else "reindex"
 
 
-def _intro(hop: Hop) -> tuple[str, ...]:
+def _intro(hop: Hop, *, unsure: bool) -> tuple[str, ...]:
     told = [f"A stop that the vendor asks for: {hop.stone.text} ({hop.stone.source})."] if hop.stone else []
     if hop.strategy:
         told.append(f"The vendor's way: {hop.strategy.text} ({hop.strategy.source}).")
+    if unsure:
+        told.append(
+            "Which Elasticsearch created the search index could not be read: this plan takes it for an old one."
+        )
     return tuple(told)
 
 
@@ -144,7 +161,7 @@ def _afterwards(cluster: ChefCluster) -> Iterable[Step]:
 
 def way_back(cluster: ChefCluster, path: UpgradePath) -> tuple[str, ...]:
     """How to return to what was before, as far as there is a way."""
-    down = any(strategy(cluster, hop) == "downtime" for hop in path.hops)
+    down = "downtime" in strategies(cluster, path)
     kept = (
         "Until the first backend is upgraded nothing is changed: down-for-upgrade alone has upgraded nothing."
         if down

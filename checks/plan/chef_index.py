@@ -11,12 +11,20 @@ from checks.versions import VersionError, parse_version
 
 _MAINTENANCE_SINCE = parse_version("14.6.32")
 _CHECKED_SINCE = parse_version("3.0")
+_SHIPPED = (("3.0", "6.8.23"), ("2.1", "5.6.16"), ("2.0", "5.4.1"))
+"""From which Chef Backend on which Elasticsearch comes with it, the newest first; by the table of the upgrade page."""
 _DATA = "/var/opt/chef-backend/elasticsearch/data"
 
 
 def is_concerned(hop: Hop) -> bool:
     """Whether the hop leads to an Elasticsearch that takes over no index of 5.4.1 or older."""
     return parse_version(hop.version) >= _CHECKED_SINCE
+
+
+def made_by(version: str) -> str:
+    """The version of Elasticsearch that makes an index under Chef Backend `version`; empty where that is not known."""
+    at = parse_version(version)
+    return next((engine for since, engine in _SHIPPED if at >= parse_version(since)), "")
 
 
 def see_that_it_is_healthy(cluster: ChefCluster) -> Step:

@@ -10,11 +10,11 @@ import typer
 
 from scanner.cli.options import (
     REPORTS,
+    RUN,
     ClusterOption,
     FromOption,
     InventoryArgument,
     ParallelOption,
-    QuietOption,
     StrictOption,
     TargetOption,
     TimeoutOption,
@@ -40,6 +40,10 @@ OutOption = Annotated[
     ),
 ]
 
+SilentOption = Annotated[
+    bool, typer.Option("-q", "--quiet", help="No progress; with -o, nothing for a GO.", rich_help_panel=RUN)
+]
+
 
 def plan(
     inventory: InventoryArgument,
@@ -51,12 +55,15 @@ def plan(
     timeout: TimeoutOption = None,
     waivers: WaiversOption = None,
     strict: StrictOption = None,
-    quiet: QuietOption = False,
+    quiet: SilentOption = False,
 ) -> None:
     """Lay out the upgrade of each cluster: the path, and an ordered runbook with its own names. Nothing is carried out.
 
     The plan begins with what stands in its way. A cluster whose way is unknown or unsupported gets no plan but the
     reason, and what to do instead. Prints Markdown, or writes Markdown or HTML with -o.
+
+    Exit codes: 0 the first step may be taken, 1 something stands in the way, 2 the command line or the inventory cannot
+    be used, 3 it cannot be told, 130 interrupted.
     """
     from dataclasses import replace
 
@@ -91,6 +98,7 @@ def plan(
         write_atomically(output, text)
         if not quiet:
             print(f"wrote {output}", file=sys.stderr)
+        if not quiet or book.exit_code:
             print("\n".join(_summary(book)))
     if book.partial:
         leave(EXIT_INTERRUPTED)

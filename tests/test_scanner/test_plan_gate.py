@@ -173,3 +173,22 @@ def test_frontends_too_old_for_a_hop_are_told_at_that_hop_with_both_sides(tmp_pa
     assert told > second
     assert "front-1 has 12.16.9-1.el7 now" in ended.out
     assert "stops on the way to anything later: 12.17.15" in ended.out
+
+
+def test_an_index_that_is_made_anew_is_no_old_one_at_the_next_hop(tmp_path: Path, preflight: Preflight) -> None:
+    older = '[clusters.chef.defaults]\nlinux = {index = "2.3.1"}\n'
+    ended = planned(tmp_path, preflight, "chef-old-index", older)
+    assert "### 2. Hop 1 of 2: 2.0.30 to 2.3.16, with the frontends stopped and the search index made anew" in ended.out
+    assert "### 3. Hop 2 of 2: 2.3.16 to 3.1.1, one node after the other" in ended.out
+
+
+def test_a_database_that_could_not_be_asked_may_be_mirrored(tmp_path: Path, preflight: Preflight) -> None:
+    ended = planned(tmp_path, preflight, "vault-two-step", '[clusters.vault.nodes.sql1]\nfault = "refuse"')
+    assert "whether the database on sql1 is mirrored or in an availability group" in ended.out
+    assert ended.code == 1
+
+
+def test_quiet_says_nothing_but_what_is_wrong(tmp_path: Path, preflight: Preflight) -> None:
+    wrong = planned(tmp_path, preflight, "vault-mirrored", NODE_TOO_OLD, "-o", str(tmp_path / "plan.md"))
+    assert "NO-GO: 1 blocker. Clear it first" in wrong.out
+    assert "**1.1**" not in wrong.out
