@@ -55,6 +55,9 @@ def secret_server_database(answer: Answer) -> SecretServerDatabase:
     """From sql-database: the one database that is Secret Server's, and what is known of it."""
     instance, row = _find(answer)
     version, version_problem = _version(instance, row)
+    level = need(row, "level", int)
+    if level < 0:
+        raise UnreadableError(f"the compatibility level is {level}, which is none")
     mirroring, mirroring_problem = _mirroring(instance, row)
     replicas, replicas_problem = _replicas(instance, row)
     hosts, sessions_problem = _sessions(instance, row)
@@ -62,7 +65,7 @@ def secret_server_database(answer: Answer) -> SecretServerDatabase:
         server=_server(instance),
         name=need(row, "name", str),
         state=need(row, "state", str).upper(),
-        level=need(row, "level", int),
+        level=level,
         collation=text(row, "collation"),
         recovery=need(row, "recovery", str).upper(),
         version=version,

@@ -20,6 +20,7 @@ import pytest
 import tree_sitter_powershell
 from tree_sitter import Language, Parser
 
+from scanner.lab.scenario import load_scenario, scenario_names
 from scanner.lab.windows import Machine, run_script
 from scanner.lab.windows_sql import SqlError, questions
 from scanner.probes.powershell_batch import compose, literal, parse, part
@@ -405,6 +406,53 @@ def test_the_real_script_says_what_the_emulation_says(name: str, strict: bool) -
     real = whole(told.stdout)
     assert real["probes"] == emulated["probes"]
     assert real["mode"] == "FullLanguage"
+
+
+def recorded_in_scenarios() -> dict[str, tuple[Machine, dict[str, object]]]:
+    """Each machine of the lab's scenarios, once, with the options that its inventory sets; none that misbehaves."""
+    found: dict[str, tuple[Machine, dict[str, object]]] = {}
+    seen: set[str] = set()
+    for name in scenario_names():
+        for cluster in load_scenario(name).clusters:
+            for node in cluster.nodes:
+                machine = node.machine
+                if machine is None or machine.language_mode != "FullLanguage" or node.transport == "tds":
+                    continue
+                if machine.slow or machine.canned or machine.errors or machine.noise or machine.frame:
+                    continue
+                backup: Any = cluster.inventory.get("backup", {})
+                said = {**cluster.inventory, **node.inventory, **{f"backup_{key}": backup[key] for key in backup}}
+                # With a login, the recorded SQL Server would want a password of a real process.
+                options = {key: said[key] for key in sorted(_PARAMETERS & said.keys()) if key != "sql_user"}
+                if repr((machine, options)) not in seen:
+                    seen.add(repr((machine, options)))
+                    found[f"{name}-{node.name}"] = (machine, options)
+    return found
+
+
+_PARAMETERS = {name for probe in POWERSHELL for name in probe.parameters}
+SCENARIOS = recorded_in_scenarios()
+
+
+@needs_pwsh
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_on_every_machine_of_a_scenario_it_says_what_the_emulation_says(name: str) -> None:
+    machine, options = SCENARIOS[name]
+    script = compose(POWERSHELL, nonce=NONCE, budget_s=30, options=options, probe_bytes=500_000)
+    told = run(with_recorded(script, machine))
+    assert told.stderr == b""
+    assert whole(told.stdout)["probes"] == whole(run_script(script, machine, POWERSHELL).stdout)["probes"]
+
+
+def test_every_scenario_s_machine_can_be_recorded() -> None:
+    assert {"outbound-closed-web1", "backup-old-web1", "database-mirrored-sql2"} <= SCENARIOS.keys()
+    parser = Parser(Language(tree_sitter_powershell.language()))
+    for name, (machine, options) in SCENARIOS.items():
+        script = compose(POWERSHELL, nonce=NONCE, budget_s=30, options=options, probe_bytes=500_000)
+        real = with_recorded(script, machine)
+        assert real.isascii(), name
+        assert not parser.parse(real.encode()).root_node.has_error, name
+        assert whole(run_script(script, machine, POWERSHELL).stdout)["probes"], name
 
 
 @needs_pwsh

@@ -101,9 +101,16 @@ def test_one_check_costs_a_node_as_much_as_all(tmp_path: Path, preflight: Callab
     assert all((connections, commands) == (1, 1) for connections, commands, _ in costs[0].values())
 
 
-def test_ssh_takes_one_connection_and_one_command(tmp_path: Path, preflight: Callable[..., Any]) -> None:
-    _, results = scanned(preflight, "chef-healthy", tmp_path)
+@pytest.mark.parametrize("name", ["chef-healthy", "chef-frontends", "windows-over-ssh", "database-sql-login-over-ssh"])
+def test_ssh_takes_one_connection_and_one_command(name: str, tmp_path: Path, preflight: Callable[..., Any]) -> None:
+    _, results = scanned(preflight, name, tmp_path)
     assert {(n["connections"], n["commands"], n["requests"]) for n in results["nodes"]} == {(1, 1, 0)}
+
+
+@pytest.mark.parametrize("name", ["database-sql-login", "database-mirrored", "backups", "outbound-open", "dr-healthy"])
+def test_winrm_takes_as_much_whatever_is_asked(name: str, tmp_path: Path, preflight: Callable[..., Any]) -> None:
+    _, results = scanned(preflight, name, tmp_path)
+    assert {(n["connections"], n["commands"], n["requests"]) for n in results["nodes"]} == {(1, 1, 7)}
 
 
 def test_two_scans_of_the_same_differ_in_times_only(tmp_path: Path, preflight: Callable[..., Any]) -> None:

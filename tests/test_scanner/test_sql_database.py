@@ -246,6 +246,7 @@ BROKEN: list[tuple[list[Any], Any]] = [
     (["instances", 0, "answers", "server", "rows"], []),
     (["instances", 0, "answers", "server", "rows", 0, "version"], 15),
     (["instances", 0, "answers", "databases", "rows", 0, "level"], "150"),
+    (["instances", 0, "answers", "databases", "rows", 0, "level"], -1),
     (["instances", 0, "answers", "databases", "rows", 0, "database_id"], None),
     (["instances", 0, "answers", "mirroring", "rows", 0, "state"], "4"),
     (["instances", 0, "answers", "sessions", "rows"], [{"database_id": 5, "host": 1}]),
