@@ -25,7 +25,8 @@ class Names:
 
         `what` names it, as in "the application pool of web1"; `why` says why it is unknown.
         """
-        if text and _PLAIN.fullmatch(text) and not text.endswith("\\"):
+        # A backslash before the closing quote would escape it, and what begins like an option is taken for one.
+        if text and _PLAIN.fullmatch(text) and not text.endswith("\\") and not text.startswith(("/", "-")):
             return f'"{text}"'
         return f'"{self._placeholder(text, what, why)}"'
 

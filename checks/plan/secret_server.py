@@ -66,7 +66,7 @@ def _gate(site: Site, path: UpgradePath) -> Iterable[Step]:
         "have-packages",
         f"Have the upgrade package of {versions} at hand, downloaded from the vendor",
         notes=("The installer may offer the newest version alone, and no stop on the way to it.",),
-        proof=Proof(f"each file is on {first.name}, and its checksum is the one that the vendor publishes"),
+        proof=Proof(f"each file is on {first.name}, and opens as an archive to its end"),
     )
     if site.dpapi != "off":
         yield _decrypt(site)
@@ -123,10 +123,11 @@ def _leave_efs(site: Site) -> Step:
 
 
 def _decrypt(site: Site) -> Step:
+    where = "" if site.dpapi == "on" else ", where it is on"
     known = "DPAPI is on" if site.dpapi == "on" else "Whether DPAPI is on is not declared; where it is"
     return Step(
         "turn-dpapi-off",
-        f"Turn DPAPI off on {named(site.webs)}: Admin, Configuration, Security, Decrypt Key to not use DPAPI",
+        f"Turn DPAPI off on {named(site.webs)}{where}: Admin, Configuration, Security, Decrypt Key to not use DPAPI",
         tuple(site.address(web, "/") for web in site.webs),
         notes=(
             "In this order: first plain, then the backups, so that they hold a key that works anywhere.",

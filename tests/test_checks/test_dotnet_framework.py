@@ -51,6 +51,15 @@ def test_a_stop_on_the_way_is_held_to_its_own_minimum(cluster: Clusters, node: N
     assert "10.9.000005, on the way to 11.7.000049, needs .NET Framework 4.8" in outcome.message
 
 
+def test_who_satisfies_the_target_and_not_a_stop_is_told_the_stop(cluster: Clusters, node: Nodes) -> None:
+    only_there = {"dotnet-48": {"target": "==10.9.000005", "reason": "a test"}}
+    at_the_stop = judge(node(cluster(current="10.5.000001", overrides=only_there), DotnetFramework(461814)))
+    assert at_the_stop.status is Status.FAIL
+    assert "10.9.000005, on the way to 11.7.000049, needs .NET Framework 4.8" in at_the_stop.message
+    past_it = judge(node(cluster(current="10.9.000005", overrides=only_there), DotnetFramework(461814)))
+    assert past_it.status is Status.PASS
+
+
 def test_an_old_target_asks_for_nothing(cluster: Clusters, node: Nodes) -> None:
     assert judge(node(cluster("8.4.000004"), DotnetFramework(None))).status is Status.SKIP
 

@@ -121,6 +121,44 @@ def test_followers_come_one_at_a_time_and_the_leader_last() -> None:
     )
 
 
+def hop_ids(name: str, number: int) -> list[str]:
+    return [step.id for step in runbook(name).parts[number].steps]
+
+
+def test_downtime_takes_the_leader_down_first_and_upgrades_it_last() -> None:
+    ids = hop_ids("chef-downtime", 1)
+    down = ["install-everywhere", "take-leader-down", "take-followers-down"]
+    up = ["upgrade-down-follower", "upgrade-down-follower", "upgrade-down-leader", "reconfigure-frontends"]
+    assert ids == ["identify-leader", *down, *up, "verify-hop"]
+
+
+def test_an_old_index_is_deleted_with_everything_stopped_and_failover_comes_back_after_its_definition() -> None:
+    ids = hop_ids("chef-old-index", 2)
+    order = ["stop-frontends", "failover-off", "upgrade-leader", "stop-elasticsearch", "delete-index"]
+    order += ["start-elasticsearch", "define-index", "failover-on", "rebuild-index", "start-frontends", "verify-hop"]
+    assert [each for each in ids if each in order] == order
+
+
+def test_plain_keys_come_before_the_backups_and_pool_settings_after_the_stop() -> None:
+    gate = [step.id for step in runbook("vault-mirrored").parts[0].steps]
+    assert gate.index("turn-dpapi-off") < gate.index("back-up-application") < gate.index("keep-plain-key")
+    assert gate[-1] == "pass-the-gate"
+    ids = hop_ids("vault-mirrored", 2)
+    assert ids.index("install-dotnet-48") < ids.index("stop-others") < ids.index("set-pool-pipeline")
+    assert ids.index("set-pool-pipeline") < ids.index("upgrade-first")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_step_of_no_return_says_so_before_its_command(name: str) -> None:
+    for plan in book(name).plans:
+        for number, _, step in boxes(plan) if isinstance(plan, Runbook) else ():
+            if step.no_return:
+                rest = text(name).partition(f"**{number}** ")[2]
+                assert -1 < rest.index("Point of no return") < rest.index(step.commands[0].text)
+                page = plan_html.render(book(name)).partition(f'<span class="number">{number}</span>')[2]
+                assert -1 < page.index("Point of no return") < page.index("<code>")
+
+
 def test_a_single_node_stops_nobody_and_copies_nothing() -> None:
     ids = {step.id for _, _, step in boxes(runbook("vault-single"))}
     assert not ids & {"stop-others", "copy-application", "start-other", "point-to-primary-database", "carry-backup"}
@@ -228,6 +266,7 @@ def test_a_hostile_name_gets_into_no_command() -> None:
         assert "script" not in said
         assert "<the pool of web1>" in said
     assert names.quoted("pool%PATH%", "a pool") == '"<a pool>"'
+    assert names.quoted("/MIR", "a folder") == '"<a folder>"'
     assert names.quoted("C:\\folder\\", "a folder") == '"<a folder>"'
     assert names.quoted("Secret Server (x86)", "a pool") == '"Secret Server (x86)"'
     assert names.shell("a'b; rm -rf /", "a path") == "'a'\"'\"'b; rm -rf /'"
