@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from checks.drift import Approval
 from checks.drift_rules import fits
-from checks.fact_paths import is_within, kind_of
+from checks.fact_paths import kind_of
 from checks.snapshot import Place, Snapshot, Subject
 
 EVERYTHING = "everything"
@@ -77,8 +77,9 @@ def renewed(then: Snapshot, now: Snapshot, part: Part) -> Snapshot:
             nodes[key] = kept | kinds
     after = Snapshot(nodes, facts, unread, checks)
     for place in now.facts:
-        if part.has(place) and after.why_unread(place):
-            raise StaleGapError(next(gap for gap in unread if gap[:2] == place[:2] and is_within(place.path, gap.path)))
+        gap = after.gap_around(place) if part.has(place) else None
+        if gap:
+            raise StaleGapError(gap)
     return after
 
 

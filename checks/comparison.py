@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from checks.drift import CheckRow, Difference, FactRow, GapRow, NodeRow
 from checks.drift_rules import Compare, DriftRule, DriftRules
@@ -60,12 +61,15 @@ def compare(then: Snapshot, now: Snapshot, rules: DriftRules, scope: Scope | Non
 
 def natural(*texts: str) -> tuple[tuple[tuple[int, int, str], ...], tuple[str, ...]]:
     """A key that sorts web2 before web10."""
-    parts = tuple(
+    return tuple(part for text in texts for part in _natural(text)), texts
+
+
+@lru_cache(maxsize=8192)
+def _natural(text: str) -> tuple[tuple[int, int, str], ...]:
+    return tuple(
         (0, int(part), "") if part.isdecimal() and len(part) < 19 else (1, 0, part)
-        for text in texts
         for part in (*re.split(r"([0-9]+)", text), "")
     )
-    return parts, texts
 
 
 def _facts(
@@ -82,7 +86,11 @@ def _facts(
         old, new = then.facts.get(place), now.facts.get(place)
         reason = now.why_unread(place) or _then_unread(then.why_unread(place), Place(*key, "") in then.unread)
         if not reason and not all(asked):
-            reason = f"not asked for when the baseline was approved; {_APPROVE}" if asked[1] else "not asked for today"
+            reason = (
+                f"not asked for when the baseline was approved; {_APPROVE}"
+                if asked[1]
+                else f"not asked for today; {_APPROVE}"
+            )
         if not reason and place.path != (record := record_of(place.path)):
             # Rows have all their fields, and kinds all of theirs: a lone one is another version's, or an editor's.
             there = [(*key, record) in side or record == kind for side in records]
@@ -193,7 +201,7 @@ def _checks(then: Snapshot, now: Snapshot, scope: Scope, moved: Collection[tuple
 def _check(subject: Subject, old: Ended | None, new: Ended | None, gap: str) -> CheckRow:
     """Hold one check's results to each other; `gap` is why there is none now, where its node could not be read."""
     before, after = old.status if old else "", new.status if new else ""
-    message = new.message if new else gap or "not judged today, and judged when the baseline was approved"
+    message = new.message if new else gap or f"not judged today, and judged when the baseline was approved; {_APPROVE}"
 
     def row(difference: Difference, text: str = message) -> CheckRow:
         return CheckRow(subject, difference, before, after, text)

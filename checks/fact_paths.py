@@ -14,7 +14,7 @@ import types
 import typing
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 Value = str | int | float | bool | tuple[str, ...] | None
@@ -27,6 +27,7 @@ _MOST_NUMBER = 2**63
 _KEYS_BY_HABIT = ("name", "path", "id")
 """What a plugin's rows go by, unless told otherwise."""
 _KEY = re.compile(r'\[("(?:[^"\\]|\\.)*"|[^\[\]"]*)\]')
+_BREAK = re.compile(r"[.\[]")
 _PLAIN_KEY = re.compile(r'[^\[\]"\x00-\x1f\x7f-\x9f]+')
 
 
@@ -69,16 +70,19 @@ def row_lists(kind: type) -> Mapping[str, tuple[str, ...]]:
     return dict(_row_lists(_shape_of_class(kind), kind_name(kind)))
 
 
+@lru_cache(maxsize=8192)
 def pattern_of(path: str) -> str:
     """A path with `[]` in place of each key: `disks.drives[].total-bytes`."""
     return _KEY.sub("[]", path)
 
 
+@lru_cache(maxsize=8192)
 def kind_of(path: str) -> str:
     """The kind of fact that a path, or a part of one, begins with."""
     return re.split(r"[.\[]", path, maxsplit=1)[0]
 
 
+@lru_cache(maxsize=8192)
 def record_of(path: str) -> str:
     """What a value belongs to: the entry of a list that it is in, else its kind. An entry belongs to itself."""
     ends = [found.end() for found in _KEY.finditer(path)]
@@ -88,6 +92,14 @@ def record_of(path: str) -> str:
 def is_within(path: str, part: str) -> bool:
     """Whether `path` is `part` or lies below it; everything lies below the empty part."""
     return not part or path == part or path.startswith((f"{part}.", f"{part}["))
+
+
+def wholes(path: str) -> Iterator[str]:
+    """All that `path` lies within, from the empty part to itself: few, however many parts are to be looked up."""
+    yield ""
+    for found in _BREAK.finditer(path):
+        yield path[: found.start()]
+    yield path
 
 
 def flatten(fact: object, keys: Mapping[str, Sequence[str]], listed: Collection[str] = frozenset()) -> dict[str, Value]:

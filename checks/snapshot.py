@@ -9,7 +9,7 @@ from typing import NamedTuple
 from checks.check import Check, NodeView
 from checks.drift_rules import DriftRules
 from checks.evaluation import GatheredCluster, concerns
-from checks.fact_paths import Value, flatten, is_within, kind_name, record_of, shown
+from checks.fact_paths import Value, flatten, is_within, kind_name, record_of, shown, wholes
 from checks.facts import Contact, Unknown
 from checks.outcome import Result, Status
 from checks.scan import ATTESTATIONS, CONNECTIVITY
@@ -66,8 +66,13 @@ class Snapshot:
 
     def why_unread(self, place: Place) -> str:
         """Why the value, or something that it is a part of, could not be read; empty where it could."""
-        gaps = self.unread.items()
-        return next((why for gap, why in gaps if gap[:2] == place[:2] and is_within(place.path, gap.path)), "")
+        gap = self.gap_around(place)
+        return self.unread[gap] if gap else ""
+
+    def gap_around(self, place: Place) -> Place | None:
+        """What was not read that the value is, or is a part of."""
+        parts = (Place(place.cluster, place.node, part) for part in wholes(place.path))
+        return next((part for part in parts if part in self.unread), None) if self.unread else None
 
 
 def take_snapshot(

@@ -138,7 +138,7 @@ class _Reader:
         try:
             return json.loads(self._text, object_pairs_hook=self._object, parse_constant=self._constant)
         except json.JSONDecodeError as error:
-            self._refuse(f"no JSON: {error.msg} (column {error.colno}); {_AGAIN}", line=error.lineno)
+            self._refuse_broken(error)
         except RecursionError:
             self._refuse("is nested too deeply, and no baseline")
         except ValueError as error:  # a number with thousands of digits
@@ -153,7 +153,25 @@ class _Reader:
         return table
 
     def _constant(self, name: str) -> NoReturn:
-        self._refuse(f"no JSON: {name} is no value of a fact")
+        found = re.search(rf"[:,\[]\s*{re.escape(name)}", self._text)
+        self._refuse(f"no JSON: {name} is no value of a fact", line=self._line(found.end()) if found else 0)
+
+    def _refuse_broken(self, error: json.JSONDecodeError) -> NoReturn:
+        """Refuse what is no JSON, on the line on which the mistake was made rather than where it came out."""
+        conflict = re.search(r"^(<{7}|={7}|>{7})(?=[ \r\n])", self._text, re.MULTILINE)
+        if conflict:
+            self._refuse("an unresolved merge conflict; resolve it, then go on", line=self._line(conflict.start()))
+        said, before = error.msg, self._text[: error.pos].rstrip()
+        if before.endswith(",") and self._text[error.pos : error.pos + 1] in ("}", "]"):
+            said = "a comma after the last entry"
+        elif said.startswith("Expecting ',' delimiter"):
+            said = "a comma is missing at the end, or something stands there too much"
+        else:
+            before = self._text[: error.pos]
+        self._refuse(f"no JSON: {said}; {_AGAIN}", line=self._line(len(before)))
+
+    def _line(self, position: int) -> int:
+        return self._text.count("\n", 0, position) + 1
 
     def _table(self, table: Mapping[str, Any], section: str) -> dict[str, Any]:
         found = table[section]

@@ -8,10 +8,10 @@ from datetime import date
 from pathlib import Path
 
 from checks.baseline import EVERYTHING, Baseline, Part
-from checks.comparison import Scope, compare
-from checks.drift import Approval, Drift
+from checks.comparison import Compared, Scope, compare
+from checks.drift import Approval, Difference, Drift
 from checks.drift_rules import DriftRules
-from checks.fact_paths import kind_name
+from checks.fact_paths import kind_name, kind_of, pattern_of, wholes
 from checks.snapshot import SEPARATOR, Snapshot, take_snapshot
 from scanner import __version__
 from scanner.clock import today, utc_now
@@ -66,7 +66,7 @@ def drift_since(
         nodes=found.nodes,
         gaps=found.gaps,
         partial=not collected.complete,
-        notices=(*job.notices, *collected.notices, *_override_notices(rules)),
+        notices=(*job.notices, *collected.notices, *_override_notices(rules), *_version_notices(baseline, found)),
     )
 
 
@@ -74,6 +74,22 @@ def _override_notices(rules: DriftRules) -> Iterable[str]:
     for pattern, rule in rules.overrides:
         how = f"{rule.compare} within {rule.tolerance}" if rule.tolerance else str(rule.compare)
         yield f"{pattern} is compared as the inventory says ({how}): {rule.reason}"
+
+
+def _version_notices(baseline: Baseline, found: Compared) -> Iterable[str]:
+    """What another version of preflight asks for is no change of a node, and is told as what it is."""
+    others = sorted({row.tool for row in baseline.approvals} - {__version__})
+    gaps = {gap.place for gap in found.gaps}
+    unexplained = any(
+        row.difference is Difference.NOT_COMPARED
+        and gaps.isdisjoint(row.place._replace(path=part) for part in wholes(row.place.path))
+        for row in found.facts
+    )
+    if others and unexplained:
+        yield (
+            f"the baseline was approved with preflight {', '.join(others)}, and this is {__version__}: what only one "
+            "of them asks for is not compared until it is approved anew"
+        )
 
 
 def approval(by: str, reason: str, scope: str = EVERYTHING) -> Approval:
@@ -98,12 +114,19 @@ def split_nodes(names: Sequence[str], inventory: Inventory, baseline: Baseline) 
     return left, gone
 
 
-def part_of(names: Sequence[str], nodes: Collection[NodeKey], clusters: Collection[str], rules: DriftRules) -> Part:
-    """What `--update` names, on `nodes`. Raises UsageError for a name that is neither a check nor a fact."""
+def part_of(
+    names: Sequence[str], nodes: Collection[NodeKey], clusters: Collection[str], rules: DriftRules, then: Snapshot
+) -> Part:
+    """What `--update` names, on `nodes`: also what only `then`, the baseline, knows any more, to be taken out.
+
+    Raises UsageError for a name that is neither a check nor a fact.
+    """
     if not names:
         return Part(frozenset(nodes))
     checks, probes, _ = known_checks()
     by_id = {check.id: check for check in checks}
+    left_facts = {part for place in then.facts for part in (kind_of(place.path), pattern_of(place.path))}
+    left_checks = {subject.check for subject in then.checks} - by_id.keys()
     given = {kind for probe in probes for kind in probe.facts}
     facts: list[str] = []
     for name in names:
@@ -112,16 +135,16 @@ def part_of(names: Sequence[str], nodes: Collection[NodeKey], clusters: Collecti
             facts += [kind_name(kind) for kind in check.facts + check.optional_facts if kind in given]
         if not check and name in (*rules.kinds, *rules.fields) and rules.ignores(name):
             raise UsageError(f"--update {name}: this is never compared, so there is nothing to approve")
-        if rules.knows(name):
+        if rules.knows(name) or name in left_facts:
             facts.append(name)
-        elif not check:
+        elif not check and name not in left_checks:
             raise UsageError(
                 f"--update {name}: neither a check nor a fact{_meant(name, [*by_id, *rules.kinds, *rules.fields])}"
             )
     return Part(
         frozenset(nodes),
         tuple(dict.fromkeys(facts)),
-        frozenset(name for name in names if name in by_id),
+        frozenset(name for name in names if name in by_id or name in left_checks),
         frozenset(clusters),
     )
 

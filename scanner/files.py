@@ -10,10 +10,13 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from scanner.clock import now_s
 from scanner.errors import UsageError
 
 _DESCRIPTORS = {"/dev/stdout": 1, "/dev/stderr": 2}
 _DESCRIPTOR_PATH = re.compile(r"/(?:dev|proc/self)/fd/(\d+)")
+_LEFTOVER = re.compile(r"\.preflight-[0-9a-f]{16}\.tmp")
+_LEFT_AFTER_S = 24 * 3600
 _NEW_FILE_MODE = 0o666
 """Before the umask, as every program makes its files."""
 
@@ -21,8 +24,9 @@ _NEW_FILE_MODE = 0o666
 def write_atomically(path: Path, data: bytes | str, mode: int | None = None) -> None:
     """Write `data` (text as UTF-8, newlines as they are) to `path` in one step.
 
-    The data goes to a temporary file in the same folder, is flushed to the disk, and takes the old file's place. A
-    symbolic link keeps pointing where it does: the file behind it is replaced. A pipe or device is written to directly.
+    The data goes to a temporary file in the same folder, is flushed to the disk, and takes the old file's place. What
+    a write that was killed left there a day ago or more is taken away. A symbolic link keeps pointing where it does:
+    the file behind it is replaced. A pipe or device is written to directly.
 
     `mode` is the file's permission bits, umask or not; None keeps those of the file that was there, else the umask's.
     Raises UsageError, which says what to do, where the file cannot be written.
@@ -95,6 +99,7 @@ def _replace(target: Path, content: bytes, mode: int | None) -> None:
             mode = stat.S_IMODE(target.stat().st_mode)
     # A name of its own length: one made from a long file name could become too long.
     temporary = target.with_name(f".preflight-{secrets.token_hex(8)}.tmp")
+    _sweep(target.parent)
     # Never wider than asked for, not even for a moment.
     opened = os.open(
         temporary,
@@ -114,6 +119,18 @@ def _replace(target: Path, content: bytes, mode: int | None) -> None:
             temporary.unlink()
         raise
     _flush_folder(target.parent)
+
+
+def _sweep(folder: Path) -> None:
+    """Take away what our own killed writes left in the folder, long after any of them could still be going on."""
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(folder):
+            if _LEFTOVER.fullmatch(entry.name):
+                with contextlib.suppress(OSError):
+                    found = entry.stat(follow_symlinks=False)
+                    ours = not hasattr(os, "geteuid") or found.st_uid == os.geteuid()
+                    if ours and stat.S_ISREG(found.st_mode) and now_s() - found.st_mtime > _LEFT_AFTER_S:
+                        Path(entry.path).unlink()
 
 
 def _flush_folder(folder: Path) -> None:

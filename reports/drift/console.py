@@ -27,6 +27,7 @@ from reports.text_page import BOLD, DIM, GREEN, TextPage
 _CODES = {DriftVerdict.NO_DRIFT: "1;30;42", DriftVerdict.DRIFT: "1;97;41", DriftVerdict.UNKNOWN: "1;30;43"}
 _MOST = 60
 """Differences that are shown before the rest is only counted, unless the report is to be verbose."""
+_APPROVALS = 5
 _NAMES = 12
 _VALUE_CHARS = 600
 
@@ -44,7 +45,7 @@ def render(drift: Drift, *, color: bool, width: int, verbose: bool = False, quie
         if verbose:
             page.unchanged(drift)
         page.listed("NOTICES", [one_line(notice) for notice in drift.notices])
-        page.listed("BASELINE", approved(drift))
+        page.listed("BASELINE", _latest(approved(drift), None if verbose else _APPROVALS))
     page.next_step(drift)
     return page.text()
 
@@ -57,6 +58,14 @@ def changes(found: Compared, *, color: bool, width: int) -> str:
     page.checks("CHECKS", check_groups(found.checks, Difference.CHANGED))
     page.checks("CHECKS THAT PASS NOW", check_groups(found.checks, Difference.BETTER))
     return page.text().lstrip("\n") + "\n" if page.text().strip() else ""
+
+
+def _latest(approvals: list[str], most: int | None) -> list[str]:
+    """The latest approvals and the first one, which was of everything; -v names those between."""
+    if most is None or len(approvals) <= most:
+        return approvals
+    between = count(len(approvals) - most, "approval")
+    return [*approvals[: most - 1], f"{between} between", approvals[-1]]
 
 
 class _Page(TextPage):

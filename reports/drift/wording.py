@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from checks.drift import CheckRow, Difference, Drift, DriftVerdict, FactRow, NodeRow
-from checks.fact_paths import Value, is_within, shown
+from checks.fact_paths import Value, shown, wholes
 from reports.text import count, one_line
 
 _DRIFTED = (Difference.CHANGED, Difference.APPEARED, Difference.DISAPPEARED)
@@ -83,8 +83,11 @@ def causes(drift: Drift) -> list[Cause]:
     for gap in drift.gaps:
         what = found.setdefault(gap.reason, {}).setdefault((gap.place.cluster, gap.place.node), [])
         what += [gap.place.path] if gap.place.path else []
+    gaps = {gap.place for gap in drift.gaps}
     for row in drift.facts:
-        if row.difference is Difference.NOT_COMPARED and not _in_gap(drift, row):
+        if row.difference is Difference.NOT_COMPARED and gaps.isdisjoint(
+            row.place._replace(path=part) for part in wholes(row.place.path)
+        ):
             found.setdefault(row.note, {}).setdefault(row.place[:2], []).append(row.place.path)
     for check in drift.checks:
         if check.difference is Difference.NOT_COMPARED:
@@ -97,10 +100,6 @@ def causes(drift: Drift) -> list[Cause]:
         Cause(reason, tuple(by_node), tuple(dict.fromkeys(path for paths in by_node.values() for path in paths)))
         for reason, by_node in found.items()
     ]
-
-
-def _in_gap(drift: Drift, row: FactRow) -> bool:
-    return any(gap.place[:2] == row.place[:2] and is_within(row.place.path, gap.place.path) for gap in drift.gaps)
 
 
 def sides(row: FactRow) -> tuple[str, str]:

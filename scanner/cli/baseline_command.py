@@ -123,7 +123,7 @@ def baseline(
     selection, job = settle(inventory, node=here, waivers=waivers, parallel=parallel, timeout=timeout)
     chosen = job.chosen if asking else frozenset()
     clusters = frozenset() if node else frozenset(cluster for cluster, _ in chosen)
-    part = part_of(update or (), chosen | gone, clusters, rules)
+    part = part_of(update or (), chosen | gone, clusters, rules, old.snapshot if old else Snapshot())
     now = Snapshot()
     if asking:
         collected = obtain(job, selection, quiet=quiet, sources=from_)

@@ -103,9 +103,11 @@ def line_with(text: str, part: str) -> int:
 @pytest.mark.parametrize(
     ("text", "said", "on"),
     [
-        (edited("17763,", "17763"), "no JSON: Expecting ',' delimiter", "windows-version.name"),
+        (edited("17763,", "17763"), "no JSON: a comma is missing", "17763"),
+        (edited("20348", "20348,"), "no JSON: a comma after the last entry", "20348,"),
+        (edited('  "facts"', '<<<<<<< HEAD\n  "facts"'), "an unresolved merge conflict", "<<<<<<<"),
         (edited("17763", "017763"), "no JSON", "017763"),
-        (edited("17763", "NaN"), "NaN is no value", ""),
+        (edited("17763", "NaN"), "NaN is no value", "NaN"),
         (edited("17763", "1e999"), "expected a text, a number", "1e999"),
         (edited("17763", '{"a": 1}'), "expected a text, a number", '{"a": 1}'),
         (edited("17763", "1" * 5000), "no JSON", ""),

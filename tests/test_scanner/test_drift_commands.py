@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -12,7 +13,8 @@ from xml.etree import ElementTree as ET
 import jsonschema
 import pytest
 
-from scanner.baseline_file import read_baseline, schema
+from checks.snapshot import Ended, Place, Snapshot, Subject
+from scanner.baseline_file import read_baseline, schema, write_baseline
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario
 
@@ -160,6 +162,29 @@ class TestApproval:
             assert done.code == 0, done.err
             assert "approved although they do not pass:\n  chef / chef-cluster-status  warn\n" in done.out
             assert preflight("drift", inventory, "--baseline", healthy, "-q").code == 0
+
+    def test_another_version_of_the_tool_is_no_change_of_a_node(
+        self, preflight: Preflight, chef: Path, healthy: Path, tmp_path: Path
+    ) -> None:
+        """What the version then did not ask for, and what the one of now does not ask for any more."""
+        new, old = "installed-package", "bygone-fact"
+        baseline = read_baseline(healthy)
+        then = baseline.snapshot
+        facts = {place: value for place, value in then.facts.items() if not place.path.startswith(new)}
+        nodes = {key: kinds - {new} | {old} for key, kinds in then.nodes.items()}
+        facts |= {Place(*key, f"{old}.size"): 1 for key in nodes}
+        checks = {**then.checks, Subject("chef", "", "bygone-check"): Ended("pass")}
+        approval = replace(baseline.approvals[0], tool="0.0.1")
+        write_baseline(healthy, replace(baseline, approvals=(approval,), snapshot=Snapshot(nodes, facts, {}, checks)))
+        told = preflight("drift", chef, "--baseline", healthy, "--json", tmp_path / "d.json")
+        found = json.loads((tmp_path / "d.json").read_text(encoding="utf-8"))
+        assert told.code == 3
+        assert {row["fact"].split(".")[0] for row in found["facts"]} == {new, old}
+        assert {row["difference"] for row in found["facts"]} == {"not-compared"}
+        assert "approved with preflight 0.0.1, and this is" in " ".join(told.out.split())
+        part = ["--update", new, "--update", old, "--update", "bygone-check"]
+        assert preflight("baseline", chef, "-o", healthy, *BY, "--reason", "update", *part).code == 0
+        assert preflight("drift", chef, "--baseline", healthy).code == 0
 
     @pytest.mark.parametrize(
         "part",

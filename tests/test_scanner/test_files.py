@@ -95,6 +95,16 @@ def test_a_killed_process_leaves_the_old_file(tmp_path: Path) -> None:
     ended = subprocess.run([sys.executable, "-c", code, str(file)], cwd=root, check=False)
     assert ended.returncode == -9
     assert file.read_text() == "old"
+    (left,) = (path for path in tmp_path.iterdir() if path != file)
+    others = [tmp_path / ".preflight-mine.tmp", tmp_path / f"x{left.name}"]
+    for other in others:
+        other.touch()
+        os.utime(other, (0, 0))
+    write_atomically(file, "new")
+    assert left.exists(), "another write may still be going on"
+    os.utime(left, (0, 0))
+    write_atomically(file, "newer")
+    assert set(tmp_path.iterdir()) == {file, *others}
 
 
 @posix
