@@ -19,11 +19,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Any
 
 from checks.check import ClusterCheck, ClusterView
 from checks.chef_backend.facts import ClusterStatus
+from checks.chef_backend.names import is_address, is_same_machine
 from checks.chef_backend.node_facts import FrontendMembers
 from checks.groups import enumerate_names, told_once
 from checks.outcome import Outcome, Remediation, Severity, combine, not_applicable, passed, undetermined, warned
@@ -73,7 +73,11 @@ def _backends(view: ClusterView) -> list[_Backend]:
     found = []
     for row in rows.values():
         words = {row.name, row.ip}
-        own = [node for node in nodes if any(_same(word, name) for word in words for name in (node.name, node.host))]
+        own = [
+            node
+            for node in nodes
+            if any(is_same_machine(word, name) for word in words for name in (node.name, node.host))
+        ]
         found.append(_Backend(row.name, frozenset(words.union(*({node.name, node.host} for node in own)))))
     return found
 
@@ -84,35 +88,19 @@ def _doubts(found: FrontendMembers, backends: list[_Backend], hosts: Iterable[st
     if not backends:
         return ["cannot be compared: no backend gave the cluster's own table"]
     known = [*hosts, *(word for backend in backends for word in backend.known_as)]
-    strange = [member for member in found.members if not any(_same(member, word) for word in known)]
+    strange = [member for member in found.members if not any(is_same_machine(member, word) for word in known)]
     missing = [
         backend.name
         for backend in backends
-        if not any(_same(member, word) for member in found.members for word in backend.known_as)
+        if not any(is_same_machine(member, word) for member in found.members for word in backend.known_as)
     ]
     doubts = []
     if strange:
-        why = "" if all(map(_is_address, strange)) else "; names are not resolved, so it may be one all the same"
+        why = "" if all(map(is_address, strange)) else "; names are not resolved, so it may be one all the same"
         doubts.append(f"lists {enumerate_names(strange)}, known as no backend of this cluster{why}")
     if missing:
         doubts.append(f"does not list {enumerate_names(missing)} by any address that is known")
     return doubts
-
-
-def _same(one: str, other: str) -> bool:
-    """Whether two words name one machine: they are equal, or one is the other's first label."""
-    one, other = one.lower().rstrip("."), other.lower().rstrip(".")
-    if one == other or _is_address(one) or _is_address(other):
-        return one == other
-    return ("." in one) != ("." in other) and one.partition(".")[0] == other.partition(".")[0]
-
-
-def _is_address(word: str) -> bool:
-    try:
-        ip_address(word)
-    except ValueError:
-        return False
-    return True
 
 
 CHECK = ClusterCheck(

@@ -15,10 +15,12 @@ one leader answers.
 
 from __future__ import annotations
 
+from itertools import product, starmap
 from typing import Any
 
 from checks.check import ClusterCheck, ClusterView
 from checks.chef_backend.facts import ClusterStatus
+from checks.chef_backend.names import is_same_machine
 from checks.chef_backend.node_facts import LeaderAnswer
 from checks.groups import enumerate_names
 from checks.outcome import Outcome, Remediation, Severity, combine, failed, passed, undetermined
@@ -62,7 +64,8 @@ def _contradictions(view: ClusterView, leader: str) -> list[str]:
     found = []
     for _, table in view.known(ClusterStatus):
         for row in table.members:
-            named = [node.name for node in view.nodes if {node.name, node.host} & {row.name, row.ip}]
+            pairs = {node.name: product((node.name, node.host), (row.name, row.ip)) for node in view.nodes}
+            named = [name for name, words in pairs.items() if any(starmap(is_same_machine, words))]
             if row.role == "leader" and named and leader not in named:
                 found.append(f"{leader} answers as the leader, but cluster-status names {named[0]}")
     return found

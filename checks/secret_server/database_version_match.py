@@ -24,7 +24,7 @@ from checks.facts import Unknown
 from checks.groups import enumerate_names, told_once
 from checks.installed import Installed, installed
 from checks.outcome import Outcome, Remediation, Severity, combine, failed, passed, undetermined, warned
-from checks.secret_server.database import ACCESS, database_of
+from checks.secret_server.database import ACCESS, database_of, is_copy
 from checks.secret_server.database_facts import SecretServerDatabase
 from checks.secret_server.facts import AppFiles
 from checks.secret_server.vendor import CLUSTERING_URL
@@ -80,7 +80,8 @@ def _databases(nodes: list[NodeView]) -> tuple[dict[str, str], list[tuple[str, s
             except VersionError as error:
                 problems.append((node.name, str(error)))
         else:
-            (problems if found.state == "ONLINE" else silent).append((node.name, found.version_problem))
+            closed = found.state != "ONLINE" or is_copy(found)
+            (silent if closed else problems).append((node.name, found.version_problem))
     return versions, problems if versions else [*problems, *silent]
 
 

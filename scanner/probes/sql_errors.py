@@ -8,6 +8,7 @@ _LOGIN = frozenset((18450, 18451, 18452, 18456, 18457, 18458, 18459, 18461, 1847
 _DATABASE = frozenset((911, 916, 4060, 4064))
 _PERMISSION = frozenset((229, 230, 262, 297, 300, 371, 6004, 15247))
 _MISSING = frozenset((207, 208))
+_CLOSED = frozenset((976, 978, 979, 983))
 _TIMEOUT = -2
 
 
@@ -29,6 +30,8 @@ def explain_sql(error: str, endpoint: str) -> str:
         return f"the login lacks a permission {told}"
     if number in _MISSING:
         return f"there is no such table or column, or the login may not see it {told}"
+    if number in _CLOSED:
+        return f"the database is a secondary copy that may not be read {told}"
     if number == _TIMEOUT:
         return f"SQL Server did not answer in time {told}"
     return f"SQL Server cannot be asked at {endpoint} {told}"

@@ -10,7 +10,7 @@ import pytest
 from checks.check import ClusterInfo, ClusterView, NodeView
 from checks.outcome import Status
 from checks.secret_server import database_version_match
-from checks.secret_server.database_facts import SecretServerDatabase, SqlServer
+from checks.secret_server.database_facts import Replica, SecretServerDatabase, SqlServer
 from checks.secret_server.facts import AppFiles, FileVersion
 
 Clusters = Callable[..., ClusterInfo]
@@ -38,6 +38,12 @@ def viewed(
 OLD, NEW = app("11.6.3.0"), app("11.7.49.0")
 UPGRADED = replace(DATABASE, version="11.7.000049")
 UNREAD = (AppFiles, "no libraries")
+SECONDARY = replace(
+    DATABASE,
+    version="",
+    version_problem="may not be read",
+    replicas=(Replica("SQL2", "Vault", own=True, role=2, state=2, suspended=False, synchronous=True),),
+)
 
 
 @pytest.mark.parametrize(
@@ -45,6 +51,8 @@ UNREAD = (AppFiles, "no libraries")
     [
         ([OLD, OLD], [DATABASE], "before", Status.PASS, "the database on sql1 and the web nodes are at 11.6.000003"),
         ([OLD, OLD], [DATABASE, COPY], "before", Status.PASS, "11.6.000003"),
+        ([OLD, OLD], [DATABASE, SECONDARY], "before", Status.PASS, "11.6.000003"),
+        ([OLD, OLD], [SECONDARY], "before", Status.ERROR, "sql1: may not be read"),
         ([OLD, NEW], [DATABASE], "before", Status.FAIL, "web2 has 11.7.000049, but the database on sql1 is at 11.6"),
         ([NEW, NEW], [DATABASE], "before", Status.FAIL, "is at 11.6.000003, but web1 and web2 at 11.7.000049"),
         ([NEW, OLD], [UPGRADED], "window", Status.WARN, "web2 has 11.6.000003"),

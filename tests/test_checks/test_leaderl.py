@@ -40,6 +40,12 @@ def test_another_leader_than_the_table_says_fails(chefs: Chefs) -> None:
     assert "backend-2 answers as the leader, but cluster-status names backend-1" in outcome.message
 
 
+def test_a_table_that_knows_machines_by_longer_names_or_capitals_counts(chefs: Chefs) -> None:
+    for leader in ("Backend-1", "backend-1.corp.example"):
+        assert answers(chefs, 503, 200, 503, leader=leader).status is Status.FAIL
+        assert answers(chefs, 200, 503, 503, leader=leader).status is Status.PASS
+
+
 def test_a_silent_leaderl_fails(chefs: Chefs) -> None:
     outcome = answers(chefs, 200, 503, 0)
     assert outcome.status is Status.FAIL

@@ -228,6 +228,7 @@ def test_a_refused_history_is_unknown_and_not_empty() -> None:
         ("sql 4060: .: Cannot open database", "may not open the database"),
         ("sql 229: .: SELECT denied", "lacks a permission"),
         ("sql 208: .: Invalid object name", "no such table"),
+        ("sql 976: .: not accessible for queries", "a secondary copy that may not be read"),
         ("sql -2: .: Timeout", "did not answer in time"),
         ("sql 53: .\\VAULT: network path", "cannot be asked at"),
         ("late: x", "took too long"),
