@@ -171,7 +171,8 @@ def _secret_server(gathered: GatheredCluster, path: UpgradePath, inventory: str)
         moot=frozenset() if info.options.get("online") else frozenset({"outbound-access"}),
     )
     # A plan without the steps for a mirror must not look like one for a database that has none.
-    for name, why in _untold_copies(looks) or (() if databases else [("", "the inventory names no database node")]):
+    untold = _untold_copies(looks) if databases else [("", "the inventory names no database node")]
+    for name, why in () if kinds else untold:
         where = f" on {name}" if name else ""
         site.names.unknown.append(
             f"whether the database{where} is mirrored or in an availability group, which asks for further steps: {why}"
