@@ -8,7 +8,7 @@ from typing import Any
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
 
-from checks.check import NodeView
+from checks.check import ClusterInfo, NodeView
 from checks.installed import installed
 from checks.outcome import Outcome, Status, combine, failed, not_applicable, passed, undetermined, warned
 from checks.rules import Rule
@@ -62,11 +62,7 @@ def requirements(view: NodeView, check: str) -> Requirements | Outcome:
         target = target_of(view.cluster)
     except PlanError as error:
         return undetermined(str(error))
-    path = path_to(view.cluster.product, rules, installed(view).version, target)
-    hops = [hop.version for hop in path.hops] or [target]
-    if path.current is None:
-        # What is needed in any case is better told of the target than of a stop that may not be on the way.
-        hops.insert(0, hops.pop())
+    hops = stops_to(view.cluster, installed(view).version, target)
     firsts = ((rule, next((hop for hop in hops if rule.applies_to(hop)), None)) for rule in rules.of(check))
     due = tuple(Due(rule, hop) for rule, hop in firsts if hop)
     if due:
@@ -74,6 +70,18 @@ def requirements(view: NodeView, check: str) -> Requirements | Outcome:
     off = "; ".join(rule.note for rule in rules.overridden() if rule.check == check)
     reason = f"no known requirement for an upgrade to {target}"
     return not_applicable(f"{reason} ({off})" if off else reason, target=target)
+
+
+def stops_to(cluster: ClusterInfo, current: str | None, target: str) -> list[str]:
+    """The versions whose requirements hold on the way from `current` (None: unknown), in the order to be told in.
+
+    Raises VersionError where a version is malformed.
+    """
+    hops = [hop.version for hop in path_to(cluster.product, cluster.rules, current, target).hops] or [target]
+    if current is None:
+        # What is needed in any case is better told of the target than of a stop that may not be on the way.
+        hops.insert(0, hops.pop())
+    return hops
 
 
 def measured(needs: Requirements, version: Version, observed: str, *, consequence: str = "") -> Outcome:

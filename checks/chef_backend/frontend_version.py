@@ -2,8 +2,9 @@
 
 ## What it checks
 The package `chef-server-core` on every frontend: the same version everywhere, and at least what the target's major
-version of Chef Backend needs; minimums that are only inferred warn. `migration-level` is the same on all frontends. In
-the window, when frontends are upgraded one after the other, different ones are a warning.
+version of Chef Backend needs, and each stop on the way to it; minimums that are only inferred warn. `migration-level`
+is the same on all frontends. In the window, when frontends are upgraded one after the other, different ones are a
+warning.
 
 ## Why it matters
 A frontend that is too old cannot talk to the upgraded backends. One that lacks the others' migration-level runs the
@@ -25,6 +26,7 @@ from checks.chef_backend.node_facts import FrontendPackage
 from checks.chef_backend.version_match import package_version
 from checks.groups import enumerate_names, group
 from checks.outcome import Outcome, Remediation, Severity, combine, failed, passed, undetermined, warned
+from checks.thresholds import stops_to
 from checks.upgrade_path import PlanError, target_of
 from checks.versions import VersionError
 
@@ -53,15 +55,18 @@ def judge(view: ClusterView) -> Outcome:
         outcomes.append(differs(f"the migration-level of the frontends differs: {levels.sentence()}"))
     try:
         target = target_of(view.cluster)
+        hops = stops_to(view.cluster, view.cluster.current, target)
         for rule in view.cluster.rules.of(CHECK_ID):
             wanted = SpecifierSet(rule.requires)
             low = [name for name, version in versions if not wanted.contains(version, prereleases=True)]
-            if low and rule.applies_to(target):
+            hop = next((hop for hop in hops if rule.applies_to(hop)), None)
+            if low and hop:
+                way = "" if hop == target else f", on the way to {target}"
                 unsure = "" if rule.confidence == "documented" else f" ({rule.confidence}: {rule.source})"
                 note = f" ({rule.note})" if rule.note else ""
-                text = f"{enumerate_names(low)} too old for {target}, which needs {rule.text}{unsure}{note} ({told})"
+                text = f"{enumerate_names(low)} too old for {hop}{way}, which needs {rule.text}{unsure}{note} ({told})"
                 outcomes.append((failed if rule.effect == "fail" else warned)(text))
-    except (PlanError, InvalidSpecifier) as error:
+    except (PlanError, VersionError, InvalidSpecifier) as error:
         outcomes.append(undetermined(str(error)))
     evidence: dict[str, Any] = {
         "nodes": {node.name: {"version": found.version, "migration": found.migration_level} for node, found in known}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -75,3 +76,14 @@ def test_a_frontend_that_is_down_or_garbled_is_a_gap_and_none_at_all_is_no_resul
         assert result.status is Status.ERROR
     view = chefs([FrontendPackage("15.0.9", LEVEL)])
     assert evaluate([CHECK], [GatheredCluster(view.cluster, view.nodes, frozenset({"backend-1"}))]) == ()
+
+
+def test_minimums_hold_at_each_stop_and_name_it(chefs: Chefs) -> None:
+    only_there = {"frontend-12.6.0": {"target": ">=2.0,<3.0", "requires": ">=15.1", "reason": "a test"}}
+    view = chefs(*[[FrontendPackage("15.0.9-1.el7", LEVEL)]] * 2, roles=("frontend",) * 2, target="3.1.1")
+    rules = view.cluster.rules.with_overrides(only_there)
+    via = replace(view, cluster=replace(view.cluster, rules=rules, current="2.0.30"))
+    assert judge(via).status is Status.FAIL
+    assert "too old for 2.3.16, on the way to 3.1.1, which needs" in judge(via).message
+    straight = replace(via, cluster=replace(via.cluster, current="2.1.0"))
+    assert judge(straight).status is Status.PASS
