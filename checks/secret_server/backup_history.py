@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from checks.outcome import Outcome, undetermined, warned
+from checks.groups import enumerate_names
+from checks.outcome import Outcome, Status, undetermined, warned
 from checks.secret_server.backup_findings import AHEAD_S, Terms, aged, span
 from checks.secret_server.database_facts import BACKUP_DAYS, DatabaseBackup, DatabaseBackups
 
@@ -14,12 +15,25 @@ _NOWHERE = "NUL"
 """The device that takes a backup and keeps nothing of it."""
 
 
-def recorded(histories: Sequence[DatabaseBackups], terms: Terms, *, declared: bool) -> Outcome:
+def recorded(
+    histories: Sequence[DatabaseBackups], terms: Terms, *, declared: bool, unseen: Sequence[str] = ()
+) -> Outcome:
     """Judge the newest backups that any of the instances knows; in an availability group each knows its own alone.
 
     Without a full backup this fails where backups are `declared`. Else nothing does more than warn: programs that copy
-    whole machines leave no trace in msdb.
+    whole machines leave no trace in msdb. Replicas that are `unseen` may have made a backup, so nothing is proven.
     """
+    outcome = _newest(histories, terms, declared=declared)
+    if not unseen or outcome.status is not Status.FAIL:
+        return outcome
+    message = (
+        f"{outcome.message}; msdb of {enumerate_names(unseen)} in the availability group was not read, and may know a "
+        "newer one (is every replica in the inventory?)"
+    )
+    return undetermined(message, expected=outcome.expected, observed=outcome.observed)
+
+
+def _newest(histories: Sequence[DatabaseBackups], terms: Terms, *, declared: bool) -> Outcome:
     database = histories[0].database
     kept = [one for found in histories for one in found.backups if _is_kept(one)]
     fulls = sorted((one for one in kept if one.kind == "full"), key=_age)

@@ -10,7 +10,8 @@ declared (`database_path`): there, not empty, not too old. Ages go by the clock 
 `max_age_hours` says how old is too old; without it, more than 24 hours are a warning. Of a zip only the contents' list
 is read, so that it is a warning where DPAPI is not known to be off. A copied folder that is too old by all of its times
 is a warning, too, for copying may keep them. Where nothing is declared, a database that msdb knows no recent backup of
-is a warning, and nothing else is judged.
+is a warning, and nothing else is judged. In an availability group each replica's msdb knows its own backups alone, so
+that one which is not read leaves it open.
 
 ## Why it matters
 The backup is the first thing that the vendor asks for, and the only way back from a failed upgrade. A backup of the
@@ -43,7 +44,7 @@ from checks.outcome import (
 from checks.secret_server.backup_facts import AppBackup, DatabaseBackupFile
 from checks.secret_server.backup_findings import ID, Terms, aged, keyed, misread, seen
 from checks.secret_server.backup_history import recorded
-from checks.secret_server.database_facts import DatabaseBackups
+from checks.secret_server.database_facts import DatabaseBackups, SecretServerDatabase
 from checks.secret_server.facts import EncryptionConfig, WebRoot
 from checks.secret_server.vendor import CLUSTERING_URL, HARDENING_URL, KEY_FILE_URL
 
@@ -104,16 +105,26 @@ def _app_on(node: NodeView, terms: Terms) -> Outcome:
 
 def _database(view: ClusterView, terms: Terms) -> Outcome | None:
     """By msdb's history where it is known, and by the file where one is declared."""
-    outcomes = []
-    known = view.known(DatabaseBackups)
-    if known:
+    by_history = None
+    if known := view.known(DatabaseBackups):
         declared = view.cluster.options.get("backup") is True
-        outcome = recorded([found for _, found in known], terms, declared=declared)
-        outcomes.append(_best("database", [(enumerate_names([node.name for node, _ in known]), outcome)]))
+        histories = [found for _, found in known]
+        outcome = recorded(histories, terms, declared=declared, unseen=_unseen(view, histories))
+        by_history = _best("database", [(enumerate_names([node.name for node, _ in known]), outcome)])
     nodes = [node for node in view.nodes if "backup_database_path" in node.options]
-    outcomes.append(_best("database", [(node.name, _database_on(node, terms)) for node in nodes]))
-    found = [outcome for outcome in outcomes if outcome]
-    return combine(found) if found else None
+    by_file = _best("database", [(node.name, _database_on(node, terms)) for node in nodes])
+    if by_history is None or by_file is None:
+        return by_history or by_file
+    if by_history.status is Status.ERROR and by_file.status is Status.PASS:
+        return by_file  # a history that leaves it open takes nothing from it
+    return combine([by_history, by_file])
+
+
+def _unseen(view: ClusterView, histories: Sequence[DatabaseBackups]) -> list[str]:
+    """Replicas of the database whose own history of backups is not known."""
+    asked = {history.server.name.lower() for history in histories}
+    replicas = [one.server for _, found in view.known(SecretServerDatabase) for one in found.replicas if not one.own]
+    return [name for name in dict.fromkeys(replicas) if name and name.lower() not in asked]
 
 
 def _database_on(node: NodeView, terms: Terms) -> Outcome:
@@ -157,7 +168,7 @@ CHECK = ClusterCheck(
     ),
     products=("secret-server",),
     roles=("web", "database"),
-    optional_facts=(AppBackup, DatabaseBackupFile, DatabaseBackups, EncryptionConfig, WebRoot),
+    optional_facts=(AppBackup, DatabaseBackupFile, DatabaseBackups, EncryptionConfig, SecretServerDatabase, WebRoot),
     phases={
         "before": "both backups are there, recent and usable",
         "window": "both backups are there, recent and usable",

@@ -12,7 +12,13 @@ from checks.outcome import Outcome, Status
 from checks.rules import RuleSet
 from checks.secret_server.backup_facts import AppBackup, Backup, DatabaseBackupFile, KeyFile
 from checks.secret_server.backup_recent import CHECK, judge
-from checks.secret_server.database_facts import DatabaseBackup, DatabaseBackups, SqlServer
+from checks.secret_server.database_facts import (
+    DatabaseBackup,
+    DatabaseBackups,
+    Replica,
+    SecretServerDatabase,
+    SqlServer,
+)
 from checks.secret_server.facts import EncryptionConfig, WebRoot
 
 Clusters = Callable[..., ClusterInfo]
@@ -338,6 +344,32 @@ def test_replicas_know_each_their_own_backups(cluster: Clusters, node: Nodes) ->
     outcome = judge(ClusterView(info, (web, one, two)))
     assert outcome.status is Status.PASS
     assert "database: sql1 and sql2: log backup" in outcome.message
+
+
+@pytest.mark.parametrize(
+    ("replica", "backups", "status"),
+    [
+        ("SQL2", (), Status.ERROR),
+        ("SQL2", (made("full", 90),), Status.ERROR),
+        ("SQL2", (made("full", 3),), Status.PASS),
+        ("sql1", (), Status.FAIL),
+    ],
+)
+def test_a_replica_that_was_not_asked_may_have_a_newer_backup(
+    cluster: Clusters, node: Nodes, replica: str, backups: tuple[DatabaseBackup, ...], status: Status
+) -> None:
+    info = cluster(dpapi="off", backup=True, backup_max_age_hours=24)
+    other = Replica(replica, "Vault", own=False, role=2, state=2, suspended=False, synchronous=True)
+    base = SecretServerDatabase(SERVER, "SecretServer", "ONLINE", 150, "", "FULL", "11.6.000003", replicas=(other,))
+    sql = node(info, history(*backups), base, name="sql1", roles=("database",))
+    outcome = judge(ClusterView(info, (node(info, APP, backup_app_path="x"), sql)))
+    recent = node(info, DatabaseBackupFile(BAK), name="sql3", roles=("database",), backup_database_path="x")
+    with_a_file = judge(ClusterView(info, (node(info, APP, backup_app_path="x"), sql, recent)))
+    assert with_a_file.status is (Status.FAIL if status is Status.FAIL else Status.PASS)
+    assert (outcome.status, "msdb of SQL2 in the availability group" in outcome.message) == (
+        status,
+        status is Status.ERROR,
+    )
 
 
 def test_a_declared_file_that_is_gone_fails_whatever_msdb_says(cluster: Clusters, node: Nodes) -> None:
