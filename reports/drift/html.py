@@ -144,7 +144,6 @@ def _nodes(drift: Drift) -> list[_Node]:
             {"error"} if any(gap.place[:2] == (cluster, node) for gap in drift.gaps) else set()
         )
         status = next((status for status in _GRAVITY if status in statuses), "error")
-        same = len(rows) - len(moved)
         shown = [*moved, *(row for row in rows if row.difference is Difference.SAME)] if everything else moved
         found.append(
             _Node(
@@ -153,11 +152,18 @@ def _nodes(drift: Drift) -> list[_Node]:
                 "as approved" if status == "pass" else "not compared" if status == "error" else "drift",
                 one_line(cluster, 100),
                 one_line(node, 100),
-                f"{len(moved)} not as approved, {same} as approved",
+                _summary(rows),
                 [_row(row) for row in shown],
             )
         )
     return found
+
+
+def _summary(rows: list[FactRow]) -> str:
+    missed = sum(row.difference is Difference.NOT_COMPARED for row in rows)
+    same = sum(row.difference is Difference.SAME for row in rows)
+    parts = ((len(rows) - missed - same, "not as approved"), (missed, "not compared"), (same, "as approved"))
+    return ", ".join(f"{number} {word}" for number, word in parts if number) or "nothing to compare"
 
 
 def _row(row: FactRow) -> _Row:

@@ -7,6 +7,7 @@ from typing import Any
 
 from junit_xml import TestCase, TestSuite
 
+from checks.comparison import natural
 from checks.drift import CheckRow, Difference, Drift, DriftVerdict, FactRow
 from reports.drift.wording import WORDS, approved, headline, node_line, sides
 from reports.junit_xml import document, dotless, unused
@@ -38,8 +39,9 @@ def _suites(drift: Drift) -> Iterable[Any]:
     gaps: dict[tuple[str, str], list[str]] = {}
     for gap in drift.gaps:
         gaps.setdefault((gap.place.cluster, gap.place.node), []).append(gap.reason)
-    keys = dict.fromkeys([*facts, *gaps, *checks, *((row.cluster, "") for row in drift.nodes)])
-    for cluster, node in keys:
+    # Sorted, so that of names that look alike here ("a.b" and "a_b") each stays as it is whatever was read tonight.
+    keys = {*facts, *gaps, *checks, *((row.cluster, "") for row in drift.nodes)}
+    for cluster, node in sorted(keys, key=lambda key: natural(*key)):
         class_name = unused(f"{dotless(cluster)}.{dotless(node) if node else 'cluster'}", used)
         name = node or cluster
         names: set[str] = set()

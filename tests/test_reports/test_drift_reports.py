@@ -146,6 +146,21 @@ def test_junit_has_a_case_per_fact_with_a_name_that_stays(rich: Drift) -> None:
     assert sum(int(suite.get("failures", "")) for suite in root) == 6 + 1 + 2
 
 
+def test_junit_names_that_look_alike_stay_apart_and_stay() -> None:
+    """Whatever could be read of which node."""
+    nodes = ["a_b", "a.b", "cluster"]
+    rows = [replace(fact("disks.system", "same", "C:", "C:"), place=Place("v", node, "disks.system")) for node in nodes]
+
+    def names(done: Drift) -> dict[str | None, str | None]:
+        cases = parsed(FORMATS["junit"](done)).iter("testcase")
+        return {case.get("name"): case.get("classname") for case in cases if "compared" in str(case.get("name"))}
+
+    whole = names(drift(*rows, checks=(check("clock-skew", "same", "pass", "pass", "", ""),)))
+    assert len(set(whole.values())) == 4
+    lost = drift(*rows[1:], gaps=(GapRow(Place("v", "a_b", ""), "down"),))
+    assert names(replace(lost, checks=(check("clock-skew", "same", "pass", "pass", "", ""),))) == whole
+
+
 def test_json_is_valid_against_its_schema(rich: Drift) -> None:
     jsonschema.Draft202012Validator.check_schema(json_report.schema())
     found = json.loads(FORMATS["json"](rich))
@@ -164,6 +179,9 @@ def test_the_page_has_old_and_new_side_by_side(rich: Drift) -> None:
     assert re.search(r"side-old.*17763.*side-new.*20348", row[0], re.DOTALL)
     assert "http" not in re.sub(r"http-equiv", "", page)
     assert "style=" not in page
+    assert ">2 not compared<" in page
+    assert ">5 not as approved, 1 as approved<" in page
+    assert "0 as approved" not in page
 
 
 def test_no_drift_says_how_much_was_compared() -> None:
