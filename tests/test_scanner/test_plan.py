@@ -1,6 +1,6 @@
 """Plans of whole clusters, made from what the lab's nodes say, against the reviewed ones beside them.
 
-`PYTHONPATH=. python tests/test_scanner/test_plan.py` writes them anew; what has changed is then reviewed in the diff.
+`python -m tests.test_scanner.test_plan` writes them anew; what has changed is then reviewed in the diff.
 """
 
 from __future__ import annotations
