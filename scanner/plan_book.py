@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 
 from checks.plan.build import plan_of
 from checks.plan.model import PlanBook
+from checks.plan.names import Again
 from scanner.job import Collected, Job
 from scanner.judge import gathered_clusters, judge
 
 
-def plan_book(job: Job, collected: Collected, today: date) -> PlanBook:
-    """The plans that follow from what was collected, in the inventory's order; waivers hold as of `today`."""
+def plan_book(
+    job: Job, collected: Collected, today: date, targets: Mapping[str, str] = {}, waivers: str = ""
+) -> PlanBook:
+    """The plans that follow from what was collected, in the inventory's order; waivers hold as of `today`.
+
+    `targets`, as `parse_targets` gives them, and `waivers`, a file, are what the command line said beyond it.
+    """
     scan = judge(job, collected, today)
     names = {cluster.name for cluster, _ in job.clusters}
     return PlanBook(
@@ -26,6 +33,7 @@ def plan_book(job: Job, collected: Collected, today: date) -> PlanBook:
                 scan.inventory,
                 strict=scan.strict,
                 partial=scan.partial,
+                again=Again(targets.get(cluster.info.name) or targets.get("", ""), waivers),
             )
             for cluster in gathered_clusters(job, collected)
         ),

@@ -16,6 +16,7 @@ from checks.installed import Installed, installed
 from checks.outcome import Result, Status
 from checks.plan import chef_backend, chef_cluster, secret_server, secret_server_site
 from checks.plan.model import Part, Plan, Refusal, Runbook, Trouble
+from checks.plan.names import AS_IN_THE_INVENTORY, Again, Names
 from checks.scan import Verdict, verdict_of
 from checks.secret_server.database_facts import SecretServerDatabase
 from checks.secret_server.facts import IisConfiguration, WebRoot
@@ -51,10 +52,12 @@ def plan_of(
     *,
     strict: bool = False,
     partial: bool = False,
+    again: Again = AS_IN_THE_INVENTORY,
 ) -> Plan:
     """The plan of one cluster. `results` are what the scan that it rests on says of it, `inventory` the file's name.
 
     `strict` counts a warning as a failure; `partial` says that not every node was asked, so that nothing is a GO.
+    `again` is what the plan's own commands have to say beyond the inventory.
     """
     info = gathered.info
     own = [row for row in results if not _is_answered(row)]
@@ -64,7 +67,7 @@ def plan_of(
     waived = tuple(row for row in own if row.status is Status.WAIVED)
     try:
         path = _path(gathered)
-        parts, back, troubles, unknown = _WRITERS[info.product](gathered, path, inventory)
+        parts, back, troubles, unknown = _WRITERS[info.product](gathered, path, inventory, Names(again=again))
     except _RefusedError as no:
         # A failure stays one, whatever else is unknown: the scan that this rests on ended with NO-GO, too.
         grave = Verdict.NO_GO if verdict_of(own, strict=strict) is Verdict.NO_GO else no.verdict
@@ -148,7 +151,7 @@ def _current(nodes: Sequence[NodeView]) -> str:
     return versions.members[0][0]
 
 
-def _secret_server(gathered: GatheredCluster, path: UpgradePath, inventory: str) -> Written:
+def _secret_server(gathered: GatheredCluster, path: UpgradePath, inventory: str, names: Names) -> Written:
     info = gathered.info
     integrated = info.options.get("integrated_windows_auth")
     databases = [node for node in gathered.nodes if "database" in node.roles]
@@ -168,6 +171,7 @@ def _secret_server(gathered: GatheredCluster, path: UpgradePath, inventory: str)
         integrated=integrated if isinstance(integrated, bool) else None,
         mirrored=next(iter(kinds), ""),
         partner=next((one.mirroring.partner for _, one in [*opened, *known] if one.mirroring), ""),
+        names=names,
         moot=frozenset() if info.options.get("online") else frozenset({"outbound-access"}),
     )
     # A plan without the steps for a mirror must not look like one for a database that has none.
@@ -208,7 +212,7 @@ def _is_spare(node: NodeView) -> bool:
     return "dr" in node.roles and not node.roles & {"web", "database"}
 
 
-def _chef_backend(gathered: GatheredCluster, path: UpgradePath, inventory: str) -> Written:
+def _chef_backend(gathered: GatheredCluster, path: UpgradePath, inventory: str, names: Names) -> Written:
     backends = [node for node in gathered.nodes if "backend" in node.roles]
     found = chef_cluster.find_leader(backends)
     if isinstance(found, str):
@@ -231,13 +235,14 @@ def _chef_backend(gathered: GatheredCluster, path: UpgradePath, inventory: str) 
         frontends=fronts or chef_cluster.STAND_INS,
         index=created_by(backends),
         known_frontends=bool(fronts),
+        names=names,
     )
     parts = chef_backend.parts(cluster, path, rules)
     back, troubles = chef_backend.way_back(cluster, path), chef_backend.troubles(cluster, path)
     return parts, back, troubles, tuple(cluster.names.unknown)
 
 
-_WRITERS: dict[str, Callable[[GatheredCluster, UpgradePath, str], Written]] = {
+_WRITERS: dict[str, Callable[[GatheredCluster, UpgradePath, str, Names], Written]] = {
     "secret-server": _secret_server,
     "chef-backend": _chef_backend,
 }

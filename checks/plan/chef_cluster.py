@@ -13,7 +13,7 @@ from checks.chef_backend.node_facts import FrontendPackage, InstalledPackage
 from checks.facts import Unknown
 from checks.groups import enumerate_names
 from checks.plan.model import Command, Proof
-from checks.plan.names import Names, scan_command
+from checks.plan.names import Names, plan_command, scan_command
 
 _RPM_RELEASE = re.compile(r"\.(el|amzn|sles)\d")
 
@@ -93,8 +93,7 @@ class ChefCluster:
 
     def plan(self) -> Command:
         """The command that plans this cluster anew."""
-        inventory, name = self.names.shell(self.inventory, "the inventory"), self.names.shell(self.name, "the cluster")
-        return Command(f"preflight plan {inventory} --cluster {name}", "sh")
+        return plan_command(self.names, self.inventory, self.name)
 
     def scan(self, *checks: str, phase: str = "window", target: str = "") -> Command:
         """A scan of this cluster for one question."""

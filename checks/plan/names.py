@@ -13,12 +13,26 @@ _UNSAFE = re.compile(r"[^\w .,:/\-]")
 _HOST = re.compile(r"[\w.\-]+|[0-9A-Fa-f:]+")
 
 
+@dataclass(frozen=True, slots=True)
+class Again:
+    """What the command line said beyond the inventory: each command that asks again has to say it, too."""
+
+    target: str = ""
+    """Empty: the inventory's."""
+    waivers: str = ""
+    """A file beside the inventory's own waivers; empty: none."""
+
+
+AS_IN_THE_INVENTORY = Again()
+
+
 @dataclass(slots=True)
 class Names:
     """Turns what nodes said into words of commands, and keeps what had to be left out."""
 
     unknown: list[str] = field(default_factory=list)
     """One sentence for each name that stands in the plan as <...>."""
+    again: Again = AS_IN_THE_INVENTORY
 
     def quoted(self, text: str | None, what: str, why: str = "") -> str:
         """`text` between double quotes, for cmd.exe; where it is unknown or could be code, a placeholder.
@@ -56,9 +70,18 @@ def scan_command(
     names: Names, inventory: str, cluster: str, *checks: str, phase: str = "before", target: str = ""
 ) -> Command:
     """A scan of `cluster`, for `checks` alone where any are named; `target` stands in for the inventory's."""
-    name = names.shell(cluster, "the cluster")
     asked = "".join(f" --check {check}" for check in checks)
+    about = _about(names, inventory, cluster, target or names.again.target)
+    return Command(f"preflight scan {about[0]}{asked}{about[1]} --phase {phase}", "sh")
+
+
+def plan_command(names: Names, inventory: str, cluster: str) -> Command:
+    """The command that plans `cluster` anew."""
+    return Command(f"preflight plan {''.join(_about(names, inventory, cluster, names.again.target))}", "sh")
+
+
+def _about(names: Names, inventory: str, cluster: str, target: str) -> tuple[str, str]:
     goal = f" --target {names.shell(f'{cluster}={target}', 'the target')}" if target else ""
-    return Command(
-        f"preflight scan {names.shell(inventory, 'the inventory')} --cluster {name}{asked}{goal} --phase {phase}", "sh"
-    )
+    waived = f" --waivers {names.shell(names.again.waivers, 'the waivers')}" if names.again.waivers else ""
+    name = names.shell(cluster, "the cluster")
+    return f"{names.shell(inventory, 'the inventory')} --cluster {name}", f"{goal}{waived}"

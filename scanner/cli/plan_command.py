@@ -73,6 +73,7 @@ def plan(
     from scanner.cli.streams import complain, leave, say
     from scanner.clock import today
     from scanner.files import ensure_writable, write_atomically
+    from scanner.inventory.select import parse_targets
     from scanner.plan_book import plan_book
 
     refuse_idle_options(sources, parallel=parallel, timeout=timeout)
@@ -89,7 +90,8 @@ def plan(
         timeout=timeout,
     )
     job = replace(job, also=NEEDS)
-    book = plan_book(job, obtain(job, selection, quiet=quiet, sources=sources), today())
+    collected = obtain(job, selection, quiet=quiet, sources=sources)
+    book = plan_book(job, collected, today(), parse_targets(target or ()), str(waivers or ""))
     text = _render(kind, book)
     if output is None:
         if problem := say(text):

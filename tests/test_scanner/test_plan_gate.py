@@ -192,3 +192,15 @@ def test_quiet_says_nothing_but_what_is_wrong(tmp_path: Path, preflight: Preflig
     wrong = planned(tmp_path, preflight, "vault-mirrored", NODE_TOO_OLD, "-o", str(tmp_path / "plan.md"))
     assert "NO-GO: 1 blocker. Clear it first" in wrong.out
     assert "**1.1**" not in wrong.out
+
+
+def test_what_the_command_line_said_is_said_again_by_each_command(tmp_path: Path, preflight: Preflight) -> None:
+    waivers = tmp_path / "my waivers.toml"
+    waivers.write_text(WAIVER, encoding="utf-8")
+    options = ("--target", "10.9.000064", "--waivers", str(waivers))
+    ended = planned(tmp_path, preflight, "vault-mirrored", NODE_TOO_OLD, *options)
+    scans = re.findall(r"^ *preflight scan .*$", ended.out, re.MULTILINE)
+    assert scans
+    assert all(scan.count("--target vault=") == 1 and f"--waivers '{waivers}'" in scan for scan in scans)
+    assert "--target vault=10.9.000064 --waivers" in next(scan for scan in scans if "--phase before" in scan)
+    assert "--target vault=9.1.000001 --waivers" in ended.out
