@@ -248,7 +248,8 @@ class Machine:
         inside = _folded(folder) + "\\"
         paths = [path.replace("/", "\\") for path in (*self.files, *(f"{name}\\" for name in self.folders))]
         below = [path[len(inside) :] for path in paths if _folded(path + "x").startswith(inside)]
-        names = {name.partition("\\")[0].lower(): name.partition("\\")[0] for name in below if "\\" in name}
+        below = [name for name in below if "\\" in name] + self._right_in(folder, folders=True)
+        names = {name.partition("\\")[0].lower(): name.partition("\\")[0] for name in below}
         return [names[name] for name in sorted(names)]
 
     def file_version(self, path: str) -> str:
@@ -260,10 +261,15 @@ class Machine:
 
     def file_names(self, folder: str, pattern: str) -> list[str]:
         """Get-PfFileNames: names of the files in `folder` that fit, in Windows' order."""
+        names = self._right_in(folder, folders=False)
+        return sorted((name for name in names if fnmatchcase(name.lower(), pattern.lower())), key=str.lower)
+
+    def _right_in(self, folder: str, *, folders: bool) -> list[str]:
+        """The names of what is recorded right in `folder`, and by its attributes is a folder or is none."""
         inside = _folded(folder) + "\\"
-        names = [path.replace("/", "\\")[len(inside) :] for path in self.files if _folded(path).startswith(inside)]
-        fitting = [name for name in names if "\\" not in name and fnmatchcase(name.lower(), pattern.lower())]
-        return sorted(fitting, key=str.lower)
+        files = {path: file for path, file in self.files.items() if bool(file.attributes & DIRECTORY) == folders}
+        names = [path.replace("/", "\\")[len(inside) :] for path in files if _folded(path).startswith(inside)]
+        return [name for name in names if "\\" not in name]
 
     def _key(self, key: str) -> Mapping[str, str | int]:
         wanted = key.lower()

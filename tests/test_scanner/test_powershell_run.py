@@ -68,6 +68,39 @@ MACHINES: dict[str, dict[str, Any]] = {
             "D:\\Backup\\database\\b.bak_old": {"size": 1000},
         },
     },
+    "backups in capitals": {
+        "files": {
+            "D:\\BACKUP\\APP\\FULL.ZIP": {"zip": {"A/ENCRYPTION.CONFIG": 9, "A/WEB.CONFIG": 1}, "age_hours": 5},
+            "D:\\BACKUP\\DATABASE\\I.BAK": {"size": 5_000_000_000},
+        },
+    },
+    "a zip that lies": {
+        "files": {
+            "D:\\Backup\\app\\x.zip": "PK\6\7\0\0\0\0\1\0\0\0\0\0\0\x80\1\0\0\0PK\5\6" + 12 * "\xff" + "\0\0",
+        },
+    },
+    "odd folders": {
+        "app_version": "11.7.000049",
+        "files": {
+            f"{ROOT}\\{name}": file
+            for name, file in {
+                "Images\\Icon.GIF": "i",
+                "Images\\large.iso": {"size": 268_435_457},
+                "Images\\small\\B.gif": "b",
+                "Images\\small\\a.gif": {"state": "locked"},
+                "BIN\\SAPNCO_UTILS.DLL": "left to the administrator",
+                "Log\\today.log": "never the same",
+                "pages\\Log\\x.aspx": "x",
+                "link": {"attributes": 0x410},
+                "closed": {"attributes": 0x10, "hidden": True},
+                "data\\1": {"size": 200_000_000},
+            }.items()
+        },
+    },
+    "too much to hash": {
+        "app_version": "11.7.000049",
+        "files": {f"{ROOT}\\a\\{number}": {"size": 250_000_000} for number in range(10)},
+    },
     "a copied folder": {
         "files": {
             "D:\\Backup\\app\\web.config": {"age_hours": 900},
@@ -325,7 +358,8 @@ function Get-PfFileNames([string]$Folder, [string]$Pattern) {
     $inside = $Folder.ToLowerInvariant() + '\'
     foreach ($low in @($Rec['files'].Keys | Sort-Object)) {
         $name = $Rec['files'][$low]['path'].Substring([Math]::Min($inside.Length, $low.Length))
-        if ($low.StartsWith($inside) -and $name -like $Pattern -and $name -notmatch '\\') {
+        $fits = $name.ToLowerInvariant() -like $Pattern -and $name -notmatch '\\'
+        if ($low.StartsWith($inside) -and $fits -and ($Rec['files'][$low]['attributes'] -band 0x10) -eq 0) {
             $name
         }
     }
@@ -340,7 +374,8 @@ function Get-PfFolderNames([string]$Folder) {
     foreach ($low in @($Rec['files'].Keys | Sort-Object)) {
         $rest = $Rec['files'][$low]['path'].Substring([Math]::Min($inside.Length, $low.Length))
         $name = $rest.Split('\')[0]
-        if ($low.StartsWith($inside) -and $rest -match '\\' -and -not $seen.ContainsKey($name)) {
+        $inner = $rest -match '\\' -or ($Rec['files'][$low]['attributes'] -band 0x10) -ne 0
+        if ($low.StartsWith($inside) -and $inner -and -not $seen.ContainsKey($name)) {
             $seen[$name] = $true
             $name
         }
@@ -453,6 +488,19 @@ def test_every_scenario_s_machine_can_be_recorded() -> None:
         assert real.isascii(), name
         assert not parser.parse(real.encode()).root_node.has_error, name
         assert whole(run_script(script, machine, POWERSHELL).stdout)["probes"], name
+
+
+@needs_pwsh
+@pytest.mark.parametrize("culture", ["tr-TR", "de-DE", "fa-IR"])
+@pytest.mark.parametrize("name", ["backups in capitals", "odd folders", "2008 R2", "behind a proxy"])
+def test_the_culture_of_windows_makes_no_difference(name: str, culture: str) -> None:
+    # Turkish lowers I to a dotless one, which hits comparisons that go by the culture.
+    machine = Machine.from_table(MACHINES[name])
+    script = composed()
+    first = f"[System.Threading.Thread]::CurrentThread.CurrentCulture = '{culture}'\n"
+    told = run(first + with_recorded(script, machine))
+    assert told.stderr == b""
+    assert whole(told.stdout)["probes"] == whole(run_script(script, machine, POWERSHELL).stdout)["probes"]
 
 
 @needs_pwsh

@@ -1,5 +1,6 @@
 # The only contacts with Windows; all of them read. What else is sent is plain language over these functions.
 # Each throws "kind: what: message", where kind is missing, denied, locked or unreadable.
+# PowerShell gives $null for a property of .NET that throws, so one that can fail is read as the method that it is.
 # PowerShell 2.0 on CLR 2. Functions that give several values emit them one by one: callers wrap them in @().
 
 $PfStopwatch = [System.Diagnostics.Stopwatch]::StartNew()
@@ -141,7 +142,7 @@ function Open-PfFile([string]$Path) {
 function Get-PfFileText([string]$Path) {
     $stream = Open-PfFile $Path
     try {
-        if ($stream.Length -gt 16777216) {
+        if ($stream.get_Length() -gt 16777216) {
             throw 'larger than 16 MB'
         }
         $reader = New-Object System.IO.StreamReader($stream)
@@ -153,10 +154,14 @@ function Get-PfFileText([string]$Path) {
     }
 }
 
-# FIPS forbids SHA256Managed; the other lies in System.Core, which a bare CLR 2 may lack.
+# FIPS forbids SHA256Managed; the other lies in System.Core, which a bare CLR 2 may lack. It is looked for once.
+$PfLoaded = @{}
 function New-PfSha256 {
     try {
-        [void][System.Reflection.Assembly]::LoadWithPartialName('System.Core')
+        if (-not $PfLoaded.ContainsKey('System.Core')) {
+            $PfLoaded['System.Core'] = $true
+            [void][System.Reflection.Assembly]::LoadWithPartialName('System.Core')
+        }
         return New-Object System.Security.Cryptography.SHA256CryptoServiceProvider
     } catch {
         return New-Object System.Security.Cryptography.SHA256Managed
@@ -186,7 +191,7 @@ function Get-PfTextHash([string]$Text) {
 function Get-PfFileSize([string]$Path) {
     try {
         $info = New-Object System.IO.FileInfo($Path)
-        return $info.Length
+        return $info.get_Length()
     } catch {
         Stop-PfAccess $Path $_
     }
@@ -237,9 +242,10 @@ function Get-PfFileVersion([string]$Path) {
     }
 }
 
+# To Windows, a bare "D:" is wherever on that drive the process happens to be: hence the separator, here and below.
 function Get-PfFileNames([string]$Folder, [string]$Pattern) {
     try {
-        foreach ($path in [System.IO.Directory]::GetFiles($Folder, $Pattern)) {
+        foreach ($path in [System.IO.Directory]::GetFiles($Folder + [System.IO.Path]::DirectorySeparatorChar, $Pattern)) {
             [System.IO.Path]::GetFileName($path)
         }
     } catch {
@@ -252,7 +258,7 @@ function Get-PfDrives {
     try {
         foreach ($drive in [System.IO.DriveInfo]::GetDrives()) {
             if ($drive.DriveType -eq 'Fixed' -and $drive.IsReady) {
-                @{ name = $drive.Name; total_bytes = $drive.TotalSize; free_bytes = $drive.TotalFreeSpace }
+                @{ name = $drive.Name; total_bytes = $drive.get_TotalSize(); free_bytes = $drive.get_TotalFreeSpace() }
             }
         }
     } catch {
@@ -322,7 +328,7 @@ function Get-PfPoolStates {
 
 function Get-PfFolderNames([string]$Folder) {
     try {
-        foreach ($path in [System.IO.Directory]::GetDirectories($Folder)) {
+        foreach ($path in [System.IO.Directory]::GetDirectories($Folder + [System.IO.Path]::DirectorySeparatorChar)) {
             [System.IO.Path]::GetFileName($path)
         }
     } catch {

@@ -50,7 +50,9 @@ foreach ($root in $found['roots']) {
             $lower = ([string]$name).ToLowerInvariant()
             $path = $folder + '\' + $lower
             $own = @('\encryption.config', '\database.config', '\web.config', '\web-appsettings.config') -contains $path
-            if ($own -or $lower -eq 'oracle.dataaccess.dll' -or $lower -like 'sapnco*.dll') {
+            $ordinal = [System.StringComparison]::Ordinal
+            $sap = $lower.StartsWith('sapnco', $ordinal) -and $lower.EndsWith('.dll', $ordinal)
+            if ($own -or $sap -or $lower -eq 'oracle.dataaccess.dll') {
                 continue
             }
             try {

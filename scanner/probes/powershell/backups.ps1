@@ -50,7 +50,11 @@ function Set-PfZipState($Backup) {
         if ($at -lt 0 -or [string]::CompareOrdinal($text, $at, ('PK' + [char]6 + [char]7), 0, 4) -ne 0) {
             return
         }
-        $large = Get-PfFilePiece $path (Read-PfNumber $text ($at + 8) 8) 56
+        $where = Read-PfNumber $text ($at + 8) 8
+        if ($where -gt $size) {
+            return
+        }
+        $large = Get-PfFilePiece $path $where 56
         if ($large.Length -lt 56 -or [string]::CompareOrdinal($large, 0, ('PK' + [char]6 + [char]6), 0, 4) -ne 0) {
             return
         }
@@ -77,7 +81,7 @@ function Set-PfBackupFile($Backup, [string]$Path) {
     $Backup['kind'] = 'file'
     $Backup['size_bytes'] = Get-PfFileSize $Path
     $Backup['written'] = (Get-PfFileTimes $Path)['written']
-    if ($Path -like '*.zip') {
+    if ($Path.EndsWith('.zip', [System.StringComparison]::OrdinalIgnoreCase)) {
         $Backup['kind'] = 'zip'
         if ($Backup['size_bytes'] -gt 0) {
             Set-PfZipState $Backup
@@ -111,17 +115,17 @@ function Set-PfBackupFolder($Backup, [string]$Path) {
     $Backup['keys'] = @(Get-PfConfigFile ($Path + '\encryption.config'))
 }
 
-function Find-PfNewestBackup($Backup, [string]$Folder, [string]$Pattern) {
+function Find-PfNewestBackup($Backup, [string]$Folder, [string]$Suffix) {
     $Backup['kind'] = 'nothing'
     $newest = [long]0
     $chosen = ''
     $copy = $false
-    $names = @(Get-PfFileNames $Folder $Pattern)
+    $names = @(Get-PfFileNames $Folder ('*' + $Suffix))
     $first = [int][System.Math]::Max(0, $names.Count - 500)
     for ($index = $first; $index -lt $names.Count; $index = $index + 1) {
         $path = $Folder + '\' + $names[$index]
-        # To Windows, *.bak is also what begins so.
-        if ($path -like $Pattern) {
+        # To Windows, *.bak is also what begins so. In Turkish, -like tells .ZIP from .zip.
+        if ($path.EndsWith($Suffix, [System.StringComparison]::OrdinalIgnoreCase)) {
             $written = (Get-PfFileTimes $path)['written']
             if ($written -gt $newest) {
                 $newest = $written
@@ -130,7 +134,7 @@ function Find-PfNewestBackup($Backup, [string]$Folder, [string]$Pattern) {
         }
     }
     $Backup['left_out'] = $first
-    if ($Pattern -eq '*.zip') {
+    if ($Suffix -eq '.zip') {
         $names = @(Get-PfFolderNames $Folder)
         $first = [int][System.Math]::Max(0, $names.Count - 200)
         for ($index = $first; $index -lt $names.Count; $index = $index + 1) {
@@ -153,7 +157,7 @@ function Find-PfNewestBackup($Backup, [string]$Folder, [string]$Pattern) {
     }
 }
 
-function Get-PfBackup([string]$Path, [string]$Pattern) {
+function Get-PfBackup([string]$Path, [string]$Suffix) {
     $clean = $Path.Trim().Replace('/', '\').TrimEnd('\')
     $backup = @{ path = $clean; found = ''; kind = 'missing'; size_bytes = $null; written = $null; left_out = 0 }
     $backup['contents'] = ''
@@ -168,10 +172,10 @@ function Get-PfBackup([string]$Path, [string]$Pattern) {
         }
         if (($attributes -band 0x10) -eq 0) {
             Set-PfBackupFile $backup $clean
-        } elseif ($Pattern -eq '*.zip' -and (Test-PfApplication $clean)) {
+        } elseif ($Suffix -eq '.zip' -and (Test-PfApplication $clean)) {
             Set-PfBackupFolder $backup $clean
         } else {
-            Find-PfNewestBackup $backup $clean $Pattern
+            Find-PfNewestBackup $backup $clean $Suffix
         }
     } catch {
         $backup['kind'] = 'closed'
@@ -183,9 +187,9 @@ function Get-PfBackup([string]$Path, [string]$Pattern) {
 $application = $null
 $database = $null
 if ([string]$PfOption['backup_app_path'] -ne '') {
-    $application = Get-PfBackup ([string]$PfOption['backup_app_path']) '*.zip'
+    $application = Get-PfBackup ([string]$PfOption['backup_app_path']) '.zip'
 }
 if ([string]$PfOption['backup_database_path'] -ne '') {
-    $database = Get-PfBackup ([string]$PfOption['backup_database_path']) '*.bak'
+    $database = Get-PfBackup ([string]$PfOption['backup_database_path']) '.bak'
 }
 return @{ now = (Get-PfTicks); application = $application; database = $database }
