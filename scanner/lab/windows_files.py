@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping
 
-from scanner.lab.windows_machine import DIRECTORY, AccessError, Machine
+from scanner.lab.windows_machine import AccessError, Machine
 from scanner.lab.windows_probes import Session, Value, config_files
 
 
@@ -18,35 +18,7 @@ def database_config(session: Session) -> Value:
 def app_files(session: Session) -> Value:
     """app-files.ps1, without its clock: a recorded machine is read in no time."""
     found = config_files(session, "encryption.config")
-    rows = []
-    for row in found["folders"]:
-        root, tree, left_out, hashed = row["root"], [], [], []
-        for folder in _folders(session.machine, root["path"]) if root["exists"] else []:
-            entries, partial = [], False
-            for name in session.machine.file_names(root["path"] + folder, "*"):
-                path = f"{folder}\\{name.lower()}"
-                if re.fullmatch(_OWN, path):
-                    continue
-                try:
-                    size = session.machine.file_size(root["path"] + path)
-                    entries.append((name.lower(), session.machine.file_hash(root["path"] + path)))
-                    hashed.append(size)
-                except AccessError as error:
-                    partial = True
-                    left_out.append({"path": path, "why": " ".join(str(error).split())})
-            if entries or partial:
-                full = "|".join(sorted(f"{name}/{digest}" for name, digest in entries))
-                tree.append(
-                    {
-                        "folder": folder,
-                        "count": len(entries),
-                        "files": "|".join(f"{name}/{digest[:8]}" for name, digest in entries),
-                        "partial": partial,
-                        "digest": hashlib.sha256(full.encode()).hexdigest(),
-                    }
-                )
-        counts = {"files": len(hashed), "bytes": sum(hashed)}
-        rows.append({"root": root, "tree": tree, "left_out": left_out, "stopped": "", **counts})
+    rows = [_walked(session.machine, row["root"]) for row in found["folders"]]
     return {"folders": rows, "notes": found["notes"]}
 
 
@@ -54,16 +26,76 @@ _OWN = (
     r"\\(encryption|database|web|web-appsettings)\.config"
     r"|.*\\(oracle\.dataaccess|sapnco[^\\]*)\.dll"
 )
+_ELSEWHERE = (r"\log", r"\customresources")
+_LINK = 0x400
+_LARGEST_FILE, _MOST_BYTES, _MOST_LISTED = 268_435_456, 2_147_483_648, 200_000
+_MOST_FILES, _MOST_FOLDERS, _MOST_LEFT_OUT = 20_000, 1_000, 500
 
 
-def _folders(machine: Machine, root: str) -> list[str]:
-    """The folders below `root` that are walked, relative to it, parents first."""
-    below = root.lower() + "\\"
-    inside = {path.lower().rpartition("\\")[0] for path in machine.files if path.lower().startswith(below)}
-    parents = {folder[: at.start()] for folder in inside for at in re.finditer(r"\\|$", folder)}
-    relative = sorted(folder[len(root) :] for folder in parents if len(folder) >= len(root))
-    kept = [folder for folder in relative if not re.match(r"\\(log|customresources)(\\|$)", folder)]
-    return [folder for folder in kept if machine.attributes(root + folder) == DIRECTORY]
+def _walked(machine: Machine, root: Value) -> Value:
+    tree: list[Value] = []
+    walk: Value = {"root": root, "tree": tree, "left_out": [], "stopped": "", "files": 0, "bytes": 0}
+    queue, told = [""] if root["exists"] else [], 0
+    for folder in queue:
+        if walk["stopped"]:
+            break
+        queue += _inner(machine, root["path"], folder, walk)
+        entries, partial = _hashed(machine, root["path"], folder, walk)
+        if not walk["stopped"] and (entries or partial):
+            short = "|".join(f"{name}/{digest[:8]}" for name, digest in entries)
+            full = "|".join(sorted(f"{name}/{digest}" for name, digest in entries))
+            told += len(short)
+            row = {"folder": folder, "count": len(entries), "files": short if told <= _MOST_LISTED else None}
+            tree.append(row | {"partial": partial, "digest": hashlib.sha256(full.encode()).hexdigest()})
+        if len(walk["left_out"]) > _MOST_LEFT_OUT:
+            walk["stopped"] = "files"
+    return walk
+
+
+def _inner(machine: Machine, root: str, folder: str, walk: Value) -> list[str]:
+    """The folders in `folder` that are walked as well; those that are not go to `walk`."""
+    kept = []
+    for path in (f"{folder}\\{name}".lower() for name in machine.folder_names(root + folder)):
+        if path in _ELSEWHERE:
+            continue
+        try:
+            linked = (machine.attributes(root + path) or 0) & _LINK
+            why = "unreadable: a link to elsewhere" if linked else ""
+        except AccessError as error:
+            why = " ".join(str(error).split())
+        if why:
+            walk["left_out"].append({"path": path + "\\", "why": why})
+        else:
+            kept.append(path)
+    return kept
+
+
+def _hashed(machine: Machine, root: str, folder: str, walk: Value) -> tuple[list[tuple[str, str]], bool]:
+    """The files of `folder` with their hashes, and whether one was left out; `walk` is told of bounds that it hits."""
+    entries, partial = [], False
+    for name in (name.lower() for name in machine.file_names(root + folder, "*")):
+        path = f"{folder}\\{name}"
+        if re.fullmatch(_OWN, path):
+            continue
+        try:
+            size = machine.file_size(root + path)
+            if walk["bytes"] + size > _MOST_BYTES:
+                walk["stopped"] = "bytes"
+            elif walk["files"] >= _MOST_FILES or len(walk["tree"]) >= _MOST_FOLDERS:
+                walk["stopped"] = "files"
+            if walk["stopped"]:
+                break
+            if size > _LARGEST_FILE:
+                partial = True
+                walk["left_out"].append({"path": path, "why": "unreadable: larger than 256 MB"})
+                continue
+            entries.append((name, machine.file_hash(root + path)))
+            walk["files"] += 1
+            walk["bytes"] += size
+        except AccessError as error:
+            partial = True
+            walk["left_out"].append({"path": path, "why": " ".join(str(error).split())})
+    return entries, partial
 
 
 FILE_EMULATIONS: Mapping[str, Callable[[Session], Value]] = {
