@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from checks.fact_paths import Value
+from checks.history import ScanHistory
 from checks.scan import EXIT_INTERRUPTED
 from checks.snapshot import Place, Subject
 
@@ -114,6 +115,8 @@ class Drift:
     """Why rows were not compared, where something could not be read: each cause once."""
     partial: bool = False
     notices: tuple[str, ...] = ()
+    history: ScanHistory | None = None
+    """What earlier comparisons say of this one; None where no history is kept."""
 
     @property
     def verdict(self) -> DriftVerdict:

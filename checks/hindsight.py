@@ -55,10 +55,12 @@ class PastRun:
     partial: bool
     """True where the run was interrupted."""
     entries: Mapping[Subject, Entry]
+    silence: Entry | None = None
+    """What the run says of a subject that it does not name; None: nothing."""
 
     def heard(self, subject: Subject) -> Entry | None:
         """What the run has to say of the subject, if anything."""
-        entry = self.entries.get(subject)
+        entry = self.entries.get(subject, self.silence)
         return None if entry is None or not (entry.judged or self.meant_all) else entry
 
     @property

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from checks.drift import Drift
 from checks.hindsight import TREND_RUNS
-from checks.history import Ended, Flapping, Standing, Subject
+from checks.history import Ended, Flapping, ScanHistory, Standing, Subject
 from checks.outcome import Result, Status
 from checks.scan import Scan
 from reports.text import count, one_line
@@ -26,14 +27,18 @@ class Change:
 
 def teller(scan: Scan) -> Callable[[Result], str]:
     """What to say of one result's past; "" where there is nothing to say."""
-    history = scan.history
+    tell = teller_of(scan.history)
+    return lambda row: tell(Subject(row.check, row.cluster, row.node))
+
+
+def teller_of(history: ScanHistory | None) -> Callable[[Subject], str]:
+    """What to say of one subject's past; "" where there is nothing to say."""
     if history is None or history.last is None:
         return lambda _: ""
     standings = {standing.subject: standing for standing in history.standings}
     flapping = {flaps.subject: flaps for flaps in history.flapping}
 
-    def tell(row: Result) -> str:
-        subject = Subject(row.check, row.cluster, row.node)
+    def tell(subject: Subject) -> str:
         standing, flaps = standings.get(subject), flapping.get(subject)
         parts = [_stands(standing)] if standing else []
         if flaps:
@@ -43,9 +48,9 @@ def teller(scan: Scan) -> Callable[[Result], str]:
     return tell
 
 
-def history_line(scan: Scan) -> str:
-    """How the scan differs from the last run, in one line; "" where no history is kept."""
-    history = scan.history
+def history_line(done: Scan | Drift) -> str:
+    """How a run differs from the one before, in one line; "" where no history is kept."""
+    history = done.history
     if history is None:
         return ""
     if history.last is None:
@@ -61,14 +66,15 @@ def history_line(scan: Scan) -> str:
     return f"since the run of {moment(history.last)}: {', '.join(parts)}"
 
 
-def changes(scan: Scan) -> tuple[Change, ...]:
+def changes(done: Scan | Drift) -> tuple[Change, ...]:
     """What is not among the present findings and yet worth telling: resolved, no longer looked at, flapping."""
-    history = scan.history
+    history = done.history
     if history is None:
         return ()
+    ended_as = _difference_ended if isinstance(done, Drift) else _finding_ended
     kinds = (
-        ("Resolved", [(ended.subject, _ended(ended)) for ended in history.resolved]),
-        ("Not looked at any more", [(ended.subject, _ended(ended)) for ended in history.gone]),
+        ("Resolved", [(ended.subject, ended_as(ended)) for ended in history.resolved]),
+        ("Not looked at any more", [(ended.subject, ended_as(ended)) for ended in history.gone]),
         ("Flapping", [(flaps.subject, _flaps(flaps)) for flaps in history.flapping]),
     )
     return tuple(Change(title, _lines(found)) for title, found in kinds if found)
@@ -108,7 +114,12 @@ def _stands(standing: Standing) -> str:
     return f"{text}, was {standing.before}" if changed else text
 
 
-def _ended(ended: Ended) -> str:
+def _difference_ended(ended: Ended) -> str:
+    since = _since(ended.since, ended.runs, open_start=ended.open_start)
+    return f"was {one_line(ended.message.replace('-', ' '), 200)} {since}"
+
+
+def _finding_ended(ended: Ended) -> str:
     since = _since(ended.since, ended.runs, open_start=ended.open_start)
     return f"was {ended.was} {since}: {one_line(ended.message, 200)}"
 
@@ -127,7 +138,7 @@ def _lines(found: Iterable[tuple[Subject, str]]) -> tuple[str, ...]:
     grouped: dict[tuple[str, str], list[str]] = {}
     for subject, said in found:
         grouped.setdefault((subject.check, said), []).append(_place(subject))
-    return tuple(f"{one_line(check, 100)} on {_listed(places)}: {said}" for (check, said), places in grouped.items())
+    return tuple(f"{one_line(check, 300)} on {_listed(places)}: {said}" for (check, said), places in grouped.items())
 
 
 def _place(subject: Subject) -> str:

@@ -12,8 +12,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from checks.drift import Difference, Drift
-from checks.hindsight import Entry, PastRun, entries_of, look_back
+from checks.drift import Drift
+from checks.drift_hindsight import AS_APPROVED, carried, worth_telling
+from checks.drift_hindsight import entries_of as entries_of_drift
+from checks.hindsight import FLAPPING_RUNS, Entry, PastRun, entries_of, look_back
 from checks.history import ScanHistory, Subject
 from checks.outcome import Status
 from checks.scan import Scan, Verdict
@@ -21,6 +23,8 @@ from reports.text import one_line
 from scanner.history_file import reading, recognise, writing
 from scanner.job import NodeKey
 
+DRIFT = "drift"
+"""The command whose runs name what is not as approved, and are silent on the rest."""
 _MESSAGE_CHARS = 500
 _SAID = (
     "SELECT check_id, cluster, node, status, judged, text FROM result JOIN subject ON subject.id = subject "
@@ -121,41 +125,27 @@ def remember(path: Path, question: Question, scan: Scan) -> Scan:
         return replace(scan, history=_add(store, question, present, scan, len(scan.nodes), reached))
 
 
-def remember_drift(path: Path, question: Question, drift: Drift, asked: Collection[NodeKey]) -> ScanHistory:
-    """Record a comparison with the baseline over the nodes that were asked, and say what the earlier ones say of it.
+def remember_drift(path: Path, question: Question, drift: Drift, asked: Collection[NodeKey]) -> Drift:
+    """Record a comparison over the nodes that were asked, and give it back with what the earlier ones say of it.
 
     What differs is kept as fail, what was not compared as error; of values, only that they differ. Raises HistoryError.
     """
-    present = PastRun(
-        drift.started,
-        str(drift.verdict),
-        question.scope,
-        narrowed=question.narrowed,
-        partial=drift.partial,
-        entries=dict(_drift_entries(drift)),
-    )
     unread = {gap.place[:2] for gap in drift.gaps if not gap.place.path}
     with writing(path) as store:
-        return _add(store, question, present, drift, len(asked), len(set(asked) - unread))
-
-
-def _drift_entries(drift: Drift) -> Iterator[tuple[Subject, Entry]]:
-    for fact in drift.facts:
-        yield Subject(fact.place.path, fact.place.cluster, fact.place.node), _difference(fact.difference)
-    for check in drift.checks:
-        yield (
-            Subject(check.subject.check, check.subject.cluster, check.subject.node or None),
-            _difference(check.difference),
+        entries = entries_of_drift(drift)
+        if whole := not (question.scope or drift.partial):
+            entries |= carried(drift, _lately_told(store, (*_series(question), _stamp(drift.started))), asked)
+        present = PastRun(
+            drift.started,
+            str(drift.verdict),
+            question.scope,
+            narrowed=question.narrowed,
+            partial=drift.partial,
+            entries=entries,
+            silence=AS_APPROVED if whole else None,
         )
-    for node in drift.nodes:
-        yield Subject("node", node.cluster, node.node), _difference(node.difference)
-
-
-def _difference(difference: Difference) -> Entry:
-    if difference is Difference.NOT_COMPARED:
-        return Entry(Status.ERROR, judged=False, message=str(difference))
-    same = difference in (Difference.SAME, Difference.BETTER)
-    return Entry(Status.PASS if same else Status.FAIL, judged=True, message=str(difference))
+        history = _add(store, question, present, drift, len(asked), len(set(asked) - unread))
+    return replace(drift, history=worth_telling(history, drift))
 
 
 def runs(path: Path, *, limit: int | None = None, inventory: str = "") -> tuple[Run, ...]:
@@ -201,7 +191,7 @@ def prune(path: Path, *, before: datetime) -> int:
 def _add(
     store: sqlite3.Connection, question: Question, present: PastRun, done: Scan | Drift, nodes: int, reached: int
 ) -> ScanHistory:
-    series = (question.inventory_key, question.command, question.phase, "\n".join(question.targets))
+    series = _series(question)
     own = (*series, question.scope, _stamp(present.started))
     history = look_back(present, _earlier(store, (*series, _stamp(present.started))))
     store.execute(
@@ -240,6 +230,22 @@ def _add(
     return history
 
 
+def _series(question: Question) -> tuple[str, ...]:
+    """What runs have in common that are held against each other."""
+    return question.inventory_key, question.command, question.phase, "\n".join(question.targets)
+
+
+def _lately_told(store: sqlite3.Connection, series: Sequence[str]) -> list[Subject]:
+    """What runs of one series before a start did not find as it should be, as long as that may count as flapping."""
+    rows = store.execute(
+        "SELECT DISTINCT check_id, cluster, node FROM result JOIN subject ON subject.id = subject "
+        "WHERE status != ? AND run IN (SELECT id FROM run WHERE inventory = ? AND command = ? AND phase = ? "
+        "AND targets = ? AND started < ? AND scope = '' AND NOT partial ORDER BY started DESC LIMIT ?)",
+        (str(Status.PASS), *series, FLAPPING_RUNS - 1),
+    )
+    return [Subject(check, cluster, node or None) for check, cluster, node in rows]
+
+
 def _earlier(store: sqlite3.Connection, series: Sequence[str]) -> Iterator[PastRun]:
     """The runs of one series before a start, newest first, each read when it is asked for."""
     rows = store.execute(
@@ -249,7 +255,8 @@ def _earlier(store: sqlite3.Connection, series: Sequence[str]) -> Iterator[PastR
     ).fetchall()
     for number, started, verdict, scope, narrowed, partial in rows:
         entries = _Entries(store, number)
-        yield PastRun(_moment(started), verdict, scope, bool(narrowed), bool(partial), entries)
+        silence = AS_APPROVED if series[1] == DRIFT and not (scope or partial) else None
+        yield PastRun(_moment(started), verdict, scope, bool(narrowed), bool(partial), entries, silence)
 
 
 class _Entries(Mapping[Subject, Entry]):

@@ -7,6 +7,7 @@ from datetime import UTC
 
 from checks.comparison import Compared
 from checks.drift import Difference, Drift, DriftVerdict
+from checks.drift_hindsight import NODE
 from reports.drift.wording import (
     WORDS,
     CheckGroup,
@@ -18,9 +19,13 @@ from reports.drift.wording import (
     fact_groups,
     headline,
     node_line,
+    past,
+    past_of_cause,
     places,
     said,
 )
+from reports.hindsight import changes as changes_since
+from reports.hindsight import history_line
 from reports.text import clipped, count, one_line
 from reports.text_page import BOLD, DIM, GREEN, TextPage
 
@@ -36,16 +41,19 @@ def render(drift: Drift, *, color: bool, width: int, verbose: bool = False, quie
     """The report as text with a final newline. `quiet` leaves out what is no news; `verbose` adds every fact."""
     page = _Page(color=color, width=max(40, width))
     page.verdict(drift)
-    page.differences(fact_groups(drift.facts), None if verbose else _MOST)
+    page.differences(fact_groups(drift.facts), None if verbose else _MOST, drift)
     page.nodes(drift)
-    page.checks("CHECKS THAT ARE WORSE THAN APPROVED", check_groups(drift.checks, Difference.CHANGED))
+    page.checks("CHECKS THAT ARE WORSE THAN APPROVED", check_groups(drift.checks, Difference.CHANGED), drift)
     page.uncompared(drift, None if verbose else _MOST)
     if not quiet:
         page.checks("CHECKS THAT PASS NOW", check_groups(drift.checks, Difference.BETTER))
         if verbose:
             page.unchanged(drift)
+        for change in changes_since(drift):
+            page.listed(f"{change.title.upper()} ({len(change.lines)})", list(change.lines))
         page.listed("NOTICES", [one_line(notice) for notice in drift.notices])
         page.listed("BASELINE", _latest(approved(drift), None if verbose else _APPROVALS))
+    page.history(drift)
     page.next_step(drift)
     return page.text()
 
@@ -76,7 +84,7 @@ class _Page(TextPage):
         facts = f"{one_line(drift.inventory)} against {one_line(drift.baseline)}, {started}"
         self._put(" " * (len(name) + 2), f"{facts}, preflight {one_line(drift.tool_version, 100)}", code=DIM)
 
-    def differences(self, groups: list[Group], most: int | None) -> None:
+    def differences(self, groups: list[Group], most: int | None, drift: Drift | None = None) -> None:
         if groups:
             self._title(f"DIFFERENCES ({len(groups)})")
         for group in groups[:most]:
@@ -87,12 +95,14 @@ class _Page(TextPage):
                 for line in clipped(text, _VALUE_CHARS).splitlines():
                     self._put(f"    {sign} ", one_line(line, _VALUE_CHARS))
             self._put("    on ", places(group.where, _NAMES), code=DIM)
+            self._past(past(drift, [group.path], group.where) if drift else [])
         self._more(groups[most:] if most else [])
 
     def nodes(self, drift: Drift) -> None:
-        self.listed("NODES", [node_line(row) for row in drift.nodes])
+        told = ((node_line(row), past(drift, [NODE], [(row.cluster, row.node)])) for row in drift.nodes)
+        self.listed("NODES", ["; ".join([line, *more]) for line, more in told])
 
-    def checks(self, title: str, groups: list[CheckGroup]) -> None:
+    def checks(self, title: str, groups: list[CheckGroup], drift: Drift | None = None) -> None:
         if groups:
             self._title(f"{title} ({len(groups)})")
         for group in groups:
@@ -101,6 +111,7 @@ class _Page(TextPage):
             shown = f"  {self._paint(check, BOLD)}  {group.old} -> {group.new}  "
             self._put(head, f"({places(group.where, _NAMES)})", shown=shown, indent=4)
             self._put("    ", one_line(group.message, _VALUE_CHARS))
+            self._past(past(drift, [group.check], group.where) if drift else [])
 
     def uncompared(self, drift: Drift, most: int | None) -> None:
         found = causes(drift)
@@ -112,6 +123,7 @@ class _Page(TextPage):
             more = f" and {len(cause.what) - _NAMES} more" if len(cause.what) > _NAMES else ""
             about = f" - {what}{more}" if what else ""
             self._put("    ", f"{places(cause.where, _NAMES)}{about}", code=DIM)
+            self._past(past_of_cause(drift, cause))
         self._more(found[most:] if most else [])
 
     def unchanged(self, drift: Drift) -> None:
@@ -129,11 +141,20 @@ class _Page(TextPage):
         for line in lines:
             self._put("  - ", line)
 
+    def history(self, drift: Drift) -> None:
+        if line := history_line(drift):
+            self._lines.append("")
+            self._put("history  ", line, code=DIM)
+
     def next_step(self, drift: Drift) -> None:
         text = advice(drift)
         if text:
             self._lines.append("")
             self._put("", text, code=DIM)
+
+    def _past(self, told: Sequence[str]) -> None:
+        for line in told:
+            self._put("    history  ", line, code=DIM)
 
     def _more(self, rest: Sequence[object]) -> None:
         if rest:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC
 
 from checks.drift import Difference, Drift, DriftVerdict, FactRow
+from checks.drift_hindsight import NODE
 from reports.drift.wording import (
     WORDS,
     CheckGroup,
@@ -16,10 +17,13 @@ from reports.drift.wording import (
     fact_groups,
     headline,
     node_line,
+    past,
+    past_of_cause,
     places,
     said,
     sides,
 )
+from reports.hindsight import changes, history_line
 from reports.page import assemble
 from reports.text import clipped, one_line
 
@@ -49,6 +53,7 @@ class _Row:
     new: str
     note: str
     where: str = ""
+    past: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,21 +102,25 @@ def view(drift: Drift) -> dict[str, object]:
                 clipped(group.new, _VALUE_CHARS),
                 group.note,
                 places(group.where),
+                tuple(past(drift, [group.path], group.where)),
             )
             for group in groups[:_MOST_GROUPS]
         ],
         "left_out": max(0, len(groups) - _MOST_GROUPS),
-        "moved": [(_STATUS[row.difference], node_line(row)) for row in drift.nodes],
-        "worse": _checks(check_groups(drift.checks, Difference.CHANGED)),
-        "better": _checks(check_groups(drift.checks, Difference.BETTER)),
+        "moved": [(node_line(row), past(drift, [NODE], [(row.cluster, row.node)])) for row in drift.nodes],
+        "worse": _checks(check_groups(drift.checks, Difference.CHANGED), drift),
+        "better": _checks(check_groups(drift.checks, Difference.BETTER), drift),
         "causes": [
             (
                 one_line(cause.reason),
                 places(cause.where),
                 clipped(", ".join(one_line(path, 300) for path in cause.what), 2_000),
+                past_of_cause(drift, cause),
             )
             for cause in causes(drift)
         ],
+        "history": history_line(drift),
+        "changes": changes(drift),
         "nodes": nodes,
         "clusters": list(dict.fromkeys(node.cluster for node in nodes)),
         "statuses": [
@@ -124,9 +133,16 @@ def view(drift: Drift) -> dict[str, object]:
     }
 
 
-def _checks(groups: list[CheckGroup]) -> list[tuple[str, str, str, str, str]]:
+def _checks(groups: list[CheckGroup], drift: Drift) -> list[tuple[str, str, str, str, str, list[str]]]:
     return [
-        (one_line(group.check, 100), group.old, group.new, one_line(group.message), places(group.where))
+        (
+            one_line(group.check, 100),
+            group.old,
+            group.new,
+            one_line(group.message),
+            places(group.where),
+            past(drift, [group.check], group.where),
+        )
         for group in groups
     ]
 

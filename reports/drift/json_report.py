@@ -8,6 +8,8 @@ from typing import Any
 
 from checks.drift import CheckRow, Difference, Drift, FactRow
 from checks.fact_paths import Value
+from checks.history import Ended, ScanHistory, Subject
+from checks.outcome import Status
 from reports.json_report import json_safe, utc_text
 from reports.text import spell_in_json
 
@@ -63,6 +65,8 @@ def document(drift: Drift) -> dict[str, Any]:
         "nodes": [{"cluster": row.cluster, "node": row.node, "difference": str(row.difference)} for row in drift.nodes],
         "checks": [_check(row) for row in drift.checks if row.difference is not Difference.SAME],
     }
+    if drift.history is not None:
+        content["history"] = _history(drift.history)
     safe: dict[str, Any] = json_safe(content)
     return safe
 
@@ -76,6 +80,42 @@ def _fact(row: FactRow) -> dict[str, Any]:
         "old": _value(row.old),
         "new": _value(row.new),
         "note": row.note,
+    }
+
+
+def _history(history: ScanHistory) -> dict[str, Any]:
+    return {
+        "last_run": history.last and utc_text(history.last),
+        "findings": [
+            {
+                **_subject(item.subject),
+                "compared": item.status is not Status.ERROR,
+                "since": utc_text(item.since),
+                "since_or_before": item.open_start,
+                "runs": item.runs,
+                "new": item.new,
+            }
+            for item in history.standings
+        ],
+        "resolved": [_ended(item) for item in history.resolved],
+        "not_looked_at": [_ended(item) for item in history.gone],
+        "flapping": [
+            {**_subject(item.subject), "changes": item.changes, "runs": item.runs} for item in history.flapping
+        ],
+    }
+
+
+def _subject(subject: Subject) -> dict[str, Any]:
+    return {"cluster": subject.cluster, "node": subject.node, "name": subject.check}
+
+
+def _ended(item: Ended) -> dict[str, Any]:
+    return {
+        **_subject(item.subject),
+        "was": item.message,
+        "since": utc_text(item.since),
+        "since_or_before": item.open_start,
+        "runs": item.runs,
     }
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC
 
-from checks.drift import Difference, Drift, DriftVerdict
+from checks.drift import Difference, Drift, DriftVerdict, NodeRow
+from checks.drift_hindsight import NODE
 from reports.drift.wording import (
     WORDS,
     CheckGroup,
@@ -17,8 +18,11 @@ from reports.drift.wording import (
     fact_groups,
     headline,
     node_line,
+    past,
+    past_of_cause,
     places,
 )
+from reports.hindsight import changes, history_line
 from reports.markdown_text import code, prose
 from reports.text import count, one_line
 
@@ -37,14 +41,20 @@ def render(drift: Drift) -> str:
         "",
         f"**{prose(headline(drift))}**",
         "",
-        f"{code(drift.inventory)} against {code(drift.baseline)}, {started}, preflight {code(drift.tool_version)}",
+        f"{code(drift.inventory)} against {code(drift.baseline)}, {started}, preflight {code(drift.tool_version)}"
+        + ("  " if drift.history else ""),
+        *([f"History: {prose(history_line(drift))}"] if drift.history else []),
         "",
     ]
-    lines += _section("Differences", [_difference(group) for group in fact_groups(drift.facts)])
-    lines += _section("Nodes", [[f"- {prose(node_line(row))}"] for row in drift.nodes])
-    lines += _section("Checks that are worse than approved", _checks(check_groups(drift.checks, Difference.CHANGED)))
+    lines += _section("Differences", [_difference(group, drift) for group in fact_groups(drift.facts)])
+    lines += _section("Nodes", [_node(row, drift) for row in drift.nodes])
+    lines += _section(
+        "Checks that are worse than approved", _checks(check_groups(drift.checks, Difference.CHANGED), drift)
+    )
     lines += _section("Not compared", list(_causes(drift)))
-    lines += _section("Checks that pass now", _checks(check_groups(drift.checks, Difference.BETTER)))
+    lines += _section("Checks that pass now", _checks(check_groups(drift.checks, Difference.BETTER), drift))
+    for change in changes(drift):
+        lines += _section(change.title, [[f"- {prose(line)}"] for line in change.lines])
     if drift.notices:
         lines += ["### Notices", "", *(f"- {prose(one_line(notice))}" for notice in drift.notices), ""]
     if advice(drift):
@@ -61,10 +71,11 @@ def _section(title: str, entries: list[list[str]]) -> list[str]:
     return [f"### {title} ({len(entries)})", "", *(line for entry in entries[:_MOST] for line in entry), *more, ""]
 
 
-def _difference(group: Group) -> list[str]:
+def _difference(group: Group, drift: Drift) -> list[str]:
     note = f", {prose(group.note)}" if group.note else ""
     head = f"- {code(group.path)} {WORDS[group.difference]}{note} on {prose(places(group.where, _NAMES))}"
-    return [head, *_values("was", group.old), *_values("is", group.new)]
+    before = _past(past(drift, [group.path], group.where))
+    return [head, *_values("was", group.old), *_values("is", group.new), *before]
 
 
 def _values(word: str, text: str) -> Iterable[str]:
@@ -75,8 +86,16 @@ def _values(word: str, text: str) -> Iterable[str]:
         yield f"  - {word} {len(lines) - _MOST_VALUES} more"
 
 
-def _checks(groups: Iterable[CheckGroup]) -> list[list[str]]:
-    return [[_check(group)] for group in groups]
+def _past(told: Iterable[str]) -> list[str]:
+    return [f"  - history: {prose(line)}" for line in told]
+
+
+def _node(row: NodeRow, drift: Drift) -> list[str]:
+    return [f"- {prose(node_line(row))}", *_past(past(drift, [NODE], [(row.cluster, row.node)]))]
+
+
+def _checks(groups: Iterable[CheckGroup], drift: Drift) -> list[list[str]]:
+    return [[_check(group), *_past(past(drift, [group.check], group.where))] for group in groups]
 
 
 def _check(group: CheckGroup) -> str:
@@ -89,4 +108,5 @@ def _causes(drift: Drift) -> Iterable[list[str]]:
         what = ", ".join(code(path) for path in cause.what[:_MOST_VALUES])
         more = f" and {len(cause.what) - _MOST_VALUES} more" if len(cause.what) > _MOST_VALUES else ""
         about = f" ({what}{more})" if what else ""
-        yield [f"- {prose(one_line(cause.reason, 400))}: {prose(places(cause.where, _NAMES))}{about}"]
+        head = f"- {prose(one_line(cause.reason, 400))}: {prose(places(cause.where, _NAMES))}{about}"
+        yield [head, *_past(past_of_cause(drift, cause))]

@@ -6,7 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from checks.drift import CheckRow, Difference, Drift, DriftVerdict, FactRow, NodeRow
+from checks.drift_hindsight import BELOW, NODE
 from checks.fact_paths import Value, shown, wholes
+from checks.history import Subject
+from reports.hindsight import teller_of
 from reports.text import count, one_line
 
 _DRIFTED = (Difference.CHANGED, Difference.APPEARED, Difference.DISAPPEARED)
@@ -18,6 +21,9 @@ WORDS = {
     Difference.SAME: "as approved",
     Difference.BETTER: "passes now",
 }
+_CHECK = "check "
+"""Before the ids of checks where facts are listed, too."""
+_MOST_PLACES = 12
 _MOST_LINES = 40
 """Lines of a set that are named before the rest is counted."""
 
@@ -95,11 +101,36 @@ def causes(drift: Drift) -> list[Cause]:
             known = found.get(reason, {}).get(check.subject[:2])
             if known != []:  # a node that is wholly out of reach needs no list of checks
                 where = found.setdefault(reason, {}).setdefault(check.subject[:2], [])
-                where.append(f"check {check.subject.check}")
+                where.append(f"{_CHECK}{check.subject.check}")
     return [
         Cause(reason, tuple(by_node), tuple(dict.fromkeys(path for paths in by_node.values() for path in paths)))
         for reason, by_node in found.items()
     ]
+
+
+def past(drift: Drift, names: Iterable[str], where: Sequence[tuple[str, str]]) -> list[str]:
+    """What earlier runs say of facts, checks or nodes; where it holds is said where that is not everywhere."""
+    tell = teller_of(drift.history)
+    found: dict[str, dict[tuple[str, str], None]] = {}
+    for name in names:
+        for cluster, node in where:
+            if told := tell(Subject(name, cluster, node or None)):
+                found.setdefault(told, {})[cluster, node] = None
+    return [
+        told if len(those) == len(where) else f"{told} ({places(tuple(those), _MOST_PLACES)})"
+        for told, those in found.items()
+    ]
+
+
+def past_of_cause(drift: Drift, cause: Cause) -> list[str]:
+    """The same of what was not compared."""
+    names: list[str] = []
+    for what in cause.what:
+        if what.startswith(_CHECK):
+            names.append(what.removeprefix(_CHECK))
+        else:
+            names += [f"{what}{BELOW}", *([what] if "." in what else [])]
+    return past(drift, names or [NODE], cause.where)
 
 
 def sides(row: FactRow) -> tuple[str, str]:

@@ -104,5 +104,6 @@ def drift(
     problems = [keep(evidence, job, collected)] if evidence else []
     scope = scope_of(selection, job, some_checks=bool(check or skip_check))
     done = drift_since(approved, path, job, collected, rules_of(selection.inventory), scope)
-    problems.append(kept.remember_drift(done, job.chosen))
+    done, trouble = kept.remember_drift(done, job.chosen)
+    problems.append(trouble)
     finish(done, destinations, quiet=quiet, verbose=verbose, problems=problems)

@@ -72,17 +72,20 @@ class HistoryFile:
             raise UsageError(f"the history cannot be {self.path}: that file is read or written; choose another name")
         refuse_unusable(self.path)
 
-    def remember_drift(self, done: Drift, asked: Collection[NodeKey]) -> str:
-        """Record a comparison over the nodes that were asked. Returns what went wrong, "" where nothing did."""
+    def remember_drift(self, done: Drift, asked: Collection[NodeKey]) -> tuple[Drift, str]:
+        """A comparison over the nodes that were asked; see `remember`."""
+        from dataclasses import replace
+
         from scanner.errors import PreflightError
         from scanner.history import remember_drift
 
+        if not self.path:
+            return done, ""
         try:
-            if self.path:
-                remember_drift(self.path, self.question, done, asked)
+            return remember_drift(self.path, self.question, done, asked), ""
         except PreflightError as error:
-            return f"this run is not in the history: {error}"
-        return ""
+            problem = f"this run is not in the history: {error}"
+            return replace(done, notices=(*done.notices, problem)), problem
 
     def remember(self, done: Scan) -> tuple[Scan, str]:
         """The scan, recorded, with what earlier runs say of it; and what went wrong with that, "" where nothing did.

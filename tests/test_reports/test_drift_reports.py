@@ -14,7 +14,11 @@ import pytest
 from lxml import etree
 
 from checks.drift import Approval, CheckRow, Difference, Drift, FactRow, GapRow, NodeRow
-from checks.snapshot import Place, Subject
+from checks.drift_hindsight import NODE
+from checks.history import Ended, Flapping, ScanHistory, Standing, Subject
+from checks.outcome import Status
+from checks.snapshot import Place
+from checks.snapshot import Subject as Judged
 from reports.drift import console, html, json_report, junit, markdown
 from tests.test_reports.conftest import HOSTILE
 from tests.test_reports.test_report_junit import assert_strict
@@ -43,7 +47,7 @@ def fact(
 
 
 def check(name: str, difference: str, old: str, new: str, message: str = "because", node: str = "") -> CheckRow:
-    return CheckRow(Subject("vault", node, name), Difference(difference), old, new, message)
+    return CheckRow(Judged("vault", node, name), Difference(difference), old, new, message)
 
 
 def drift(*facts: FactRow, **more: Any) -> Drift:
@@ -96,6 +100,80 @@ def test_every_format_tells_old_and_new_and_the_verdict(kind: str, rich: Drift) 
     ):
         assert part in text, part
     assert "only a part was looked at" in text
+
+
+def dated(rich: Drift) -> Drift:
+    """The same with a history: one fact is as it was three nights ago on one node, and new on the other."""
+    old, before = STARTED - timedelta(days=3), STARTED - timedelta(days=1)
+
+    def stands(name: str, node: str | None, since: datetime, runs: int, status: Status = Status.FAIL) -> Standing:
+        return Standing(
+            Subject(name, "vault", node), status, since, open_start=False, runs=runs, new=runs == 1, before=None
+        )
+
+    return replace(
+        rich,
+        history=ScanHistory(
+            before,
+            (
+                stands("windows-version.build", "web1", old, 3),
+                stands("windows-version.build", "web2", STARTED, 1),
+                stands("app-version-match", None, old, 3),
+                stands("encryption-config.*", "web3", old, 3, Status.ERROR),
+                stands(NODE, "web4", before, 2),
+            ),
+            resolved=(
+                Ended(
+                    Subject("linux-disks.drives[/tmp].kind", "vault", "web1"),
+                    Status.FAIL,
+                    "appeared",
+                    old,
+                    open_start=True,
+                    runs=2,
+                    now=Status.PASS,
+                ),
+            ),
+            flapping=(Flapping(Subject("windows-version.build", "vault", "web1"), 4, 10),),
+        ),
+    )
+
+
+def test_every_format_but_junit_tells_since_when(rich: Drift) -> None:
+    told = dated(rich)
+    for kind in ("console", "html", "markdown"):
+        text = " ".join(FORMATS[kind](told).split())
+        assert "since the run of 2026-11-20 02:15 UTC: 1 new, 1 resolved, 4 as before, 1 flapping" in text
+        assert "since 2026-11-18 (3 runs), flapping: 4 changes in 10 runs (vault: web1)" in text
+        assert "new (vault: web2)" in text
+        assert "since 2026-11-20 (2 runs)" in text
+        assert (
+            "linux-disks.drives[/tmp].kind on vault/web1: was appeared since 2026-11-18 or before (2 runs)"
+            in text.replace("\\", "")
+        )
+    said = FORMATS["console"](told)
+    assert "    history  since 2026-11-18 (3 runs)\n" in said, "of the check"
+    assert "    history  since 2026-11-18 (3 runs) (vault: web3)\n" in said, "of what was not compared there"
+    assert FORMATS["junit"](told) == FORMATS["junit"](rich), "names and texts of cases stay as they are"
+    document = json.loads(FORMATS["json"](told))
+    jsonschema.validate(document, json_report.schema())
+    assert document["history"]["findings"][3] == {
+        "cluster": "vault",
+        "node": "web3",
+        "name": "encryption-config.*",
+        "compared": False,
+        "since": "2026-11-18T02:15:00.000Z",
+        "since_or_before": False,
+        "runs": 3,
+        "new": False,
+    }
+    assert "history" not in json.loads(FORMATS["json"](rich))
+
+
+def test_the_first_run_of_a_history_says_so(rich: Drift) -> None:
+    first = replace(rich, history=ScanHistory(None))
+    for kind in ("console", "html", "markdown"):
+        assert "the first run in this history" in FORMATS[kind](first)
+    jsonschema.validate(json.loads(FORMATS["json"](first)), json_report.schema())
 
 
 def test_the_console_joins_nodes_and_shows_only_the_lines_that_differ(rich: Drift) -> None:
@@ -222,12 +300,20 @@ def hostile() -> Drift:
             if kind is not Difference.BETTER
         ]
         rows.append(FactRow(place, Difference.CHANGED, (text,), (text, "c"), ""))
-        checks += [CheckRow(Subject(place.cluster, place.node, text), kind, "pass", "fail", text) for kind in CHECKED]
+        checks += [CheckRow(Judged(place.cluster, place.node, text), kind, "pass", "fail", text) for kind in CHECKED]
         gaps.append(GapRow(place, text))
         nodes.append(NodeRow(place.cluster, text, Difference.APPEARED))
     approvals = (Approval(HOSTILE[0], HOSTILE[1], HOSTILE[6], HOSTILE[11], HOSTILE[2]),)
+    about = [Subject(row.place.path, row.place.cluster, row.place.node) for row in rows]
+    about += [Subject(NODE, row.cluster, row.node) for row in nodes]
+    about += [Subject(f"{gap.place.path}.*", gap.place.cluster, gap.place.node) for gap in gaps]
+    stands = (
+        Standing(subject, Status.FAIL, STARTED, open_start=True, runs=2, new=False, before=None) for subject in about
+    )
+    over = (Ended(subject, Status.FAIL, subject.check, STARTED, open_start=True, runs=2, now=None) for subject in about)
     return drift(
         *rows,
+        history=ScanHistory(STARTED, tuple(stands), tuple(over), flapping=tuple(Flapping(one, 3, 4) for one in about)),
         checks=tuple(checks),
         gaps=tuple(gaps),
         nodes=tuple(nodes),

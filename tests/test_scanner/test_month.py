@@ -221,6 +221,17 @@ def drift_lines(document: Table) -> list[str]:
     return sorted(lines)
 
 
+def drift_past(document: Table) -> list[str]:
+    """What earlier runs say of a drift report, in the words of the plan."""
+    history = document["history"]
+    lines = [f"{place(item)} {item['name']}, {'new' if item['new'] else past(item)}" for item in history["findings"]]
+    lines += [f"resolved {place(item)} {item['name']}, was {item['was']} {past(item)}" for item in history["resolved"]]
+    lines += [f"gone {place(item)} {item['name']}" for item in history["not_looked_at"]]
+    for item in history["flapping"]:
+        lines.append(f"flapping {place(item)} {item['name']}, {item['changes']} changes in {item['runs']} runs")
+    return sorted(lines)
+
+
 def is_in(row: Table, gaps: list[tuple[str, str]]) -> bool:
     return any(place(row) == where and f"{row['fact']}.".startswith(f"{fact}." if fact else "") for where, fact in gaps)
 
@@ -263,6 +274,7 @@ def test_drift_tells_what_was_planted_and_nothing_else(month: tuple[Month, list[
     assert night.drift
     ended, document = night.drift.ended, night.drift.document
     assert drift_lines(document) == sorted(plan.get("drift", []))
+    assert drift_past(document) == sorted(plan.get("past", []))
     assert document["notices"] == [notice["text"] for notice in notices("drift", number)]
     code = plan.get("exits", [0])[0]
     assert (ended.code, document["exit_code"]) == (code, code)
@@ -317,6 +329,11 @@ def test_all_formats_of_the_night_say_the_same(month: tuple[Month, list[Night]],
     words = [drifted["verdict"], *(row["reason"].partition(";")[0] for row in drifted["unread"])]
     words += [shown(row[side]) for row in differing for side in ("fact", "old", "new") if row[side] is not None]
     words += [row["check"] for row in worse] + [row["node"] for row in drifted["nodes"]]
+    words += [f"since {item['since'][:10]}" for item in drifted["history"]["findings"] if not item["new"]]
+    before = [f"since {item['since'][:10]}" for item in drifted["history"]["resolved"]]
+    before += ["flapping" for _ in drifted["history"]["flapping"]]
+    for text in readable(night.drift)[:2]:
+        assert [word for word in before if plain(word).lower() not in text.lower()] == []
     for text in readable(night.drift):
         assert [word for word in words if plain(word) not in text] == []
     kinds = cases(night.drift)
