@@ -219,10 +219,10 @@ def _refresh(site: Site, web: Web, hop: Hop) -> Iterable[Step]:
 _ARRIVED = {
     "mirroring": (
         (
-            "SELECT DB_NAME(database_id), mirroring_state_desc FROM sys.database_mirroring "
-            "WHERE mirroring_guid IS NOT NULL;"
+            "SELECT DB_NAME(database_id), mirroring_state_desc, mirroring_safety_level_desc "
+            "FROM sys.database_mirroring WHERE mirroring_guid IS NOT NULL;"
         ),
-        "SYNCHRONIZED",
+        "SYNCHRONIZED; with the safety level OFF SYNCHRONIZING, and nothing unsent in the Database Mirroring Monitor",
     ),
     "group": (
         (

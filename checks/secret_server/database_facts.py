@@ -33,6 +33,8 @@ class Mirroring:
     """1 principal, 2 mirror."""
     partner: str
     """The other instance; empty where it was not told."""
+    synchronous: bool = True
+    """False in high-performance mode (safety OFF), whose mirror stays at synchronizing for good."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,10 @@
 
 ## What it checks
 Where Secret Server's database is mirrored or in an availability group: the session's state, as each database host
-tells it. A mirror is synchronized; a replica in synchronous commit is synchronized, one in asynchronous commit at least
-synchronizing, and none is suspended. Whom the web servers use is inferred from the sessions in the database: where
-their hosts are seen on two servers, or one of them on none, that is a warning and no more. Not applicable where neither
-is in use.
+tells it. A mirror, and a replica in synchronous commit, is synchronized; in high-performance mode (safety OFF), or in
+asynchronous commit, it is at least synchronizing; none is suspended. Whom the web servers use is inferred from the
+sessions in the database: where their hosts are seen on two servers, or one of them on none, that is a warning and no
+more. Not applicable where neither is in use.
 
 ## Why it matters
 What the upgrade changes in the principal database has to reach its partner, and the window's way back is a failover to
@@ -48,6 +48,7 @@ _MIRROR_STATES = {
 }
 _MIRROR_FINE = (4, 6)
 _REPLICA_STATES = {0: "not synchronizing", 1: "synchronizing", 3: "reverting", 4: "initializing"}
+_SYNCHRONIZING = 2
 _SYNCHRONIZED = 2
 _NETBIOS_CHARS = 15
 
@@ -91,6 +92,8 @@ def _states(node: NodeView, found: SecretServerDatabase, partners: Collection[st
         partner = f" to {mirroring.partner}" if mirroring.partner else ""
         if mirroring.state in _MIRROR_FINE:
             yield passed(f"the mirroring from {node.name}{partner} is synchronized")
+        elif mirroring.state == _SYNCHRONIZING and not mirroring.synchronous:
+            yield passed(f"the mirroring from {node.name}{partner} is in step, as far as its asynchronous mode tells")
         else:
             state = _MIRROR_STATES.get(mirroring.state, f"in an unknown state ({mirroring.state})")
             yield failed(f"the mirroring from {node.name}{partner} is {state}")

@@ -110,12 +110,12 @@ class Machine:
             one that does not run. Of what it is asked: `collation`, `machine` (what the server calls itself, default
             "SQL1"), `sees_sessions` (false: no VIEW SERVER STATE), `sysadmin`, `hadr`, `refuses` (question to the
             number of an error: `{server = 18456}`; the questions are those of sql-database.ps1), and `databases`,
-            an array of `{name, version, level, collation, state, recovery, open, mirroring, role, partner, replicas,
-            sessions, backups}`: `version` is what dbo.tbVersion holds, a text or a list, "" for no such table;
-            `open = false` is closed to the login; `mirroring` is the state's number; `replicas` are `{server, group,
-            own, role, state, suspended, synchronous}`; `sessions` names hosts; `backups` are `{kind, hours_ago,
-            copy_only, snapshot, damaged, device, server}`. The first instance has one such database unless it says
-            otherwise, the others have none.
+            an array of `{name, version, level, collation, state, recovery, open, mirroring, asynchronous, role,
+            partner, replicas, sessions, backups}`: `version` is what dbo.tbVersion holds, a text or a list, "" for no
+            such table; `open = false` is closed to the login; `mirroring` is the state's number, `asynchronous` its
+            mode; `replicas` are `{server, group, own, role, state, suspended, synchronous}`; `sessions` names hosts;
+            `backups` are `{kind, hours_ago, copy_only, snapshot, damaged, device, server}`. The first instance
+            has one such database unless it says otherwise, the others have none.
         `database_version`: what that one's dbo.tbVersion holds; a scenario takes the web nodes' version for it.
         `app_version`: installs Secret Server: "10.9.000005" gives `bin\Thycotic*.dll` of file version 10.9.5.0, the
             registry value WebDir, IIS and `encryption.config`. A list gives each library a version of its own.

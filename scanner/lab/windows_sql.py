@@ -26,7 +26,7 @@ SERVICE_KEYS = frozenset(("collation", "databases", "hadr", "refuses", "sysadmin
 DATABASE_KEYS = frozenset(
     (
         *("name", "version", "level", "collation", "state", "recovery", "open"),
-        *("mirroring", "role", "partner", "replicas", "sessions", "backups"),
+        *("mirroring", "asynchronous", "role", "partner", "replicas", "sessions", "backups"),
     )
 )
 REPLICA_KEYS = frozenset(("server", "group", "own", "role", "state", "suspended", "synchronous"))
@@ -119,6 +119,7 @@ def service(instance: str, row: Mapping[str, Any], databases: list[Mapping[str, 
                 "database_id": number,
                 "state": int(database["mirroring"]) if mirrored else None,
                 "role": int(database.get("role", 1)) if mirrored else None,
+                "safety": 2 - bool(database.get("asynchronous")) if mirrored else None,
                 "partner": str(database.get("partner", "SQL2")) if mirrored else None,
             }
         )

@@ -218,7 +218,9 @@ def _mirroring(instance: _Instance, row: Row) -> tuple[Mirroring | None, str]:
             # SQL Server shows a mirror's own side to members of sysadmin only.
             return None, f"the database is {text(row, 'state').lower()}, and only sysadmin is shown whether as a mirror"
         return None, ""
-    return Mirroring(need(one, "state", int), need(one, "role", int), text(one, "partner")), ""
+    # Safety level 1 is OFF; earlier answers do not hold it.
+    synchronous = one.get("safety") != 1
+    return Mirroring(need(one, "state", int), need(one, "role", int), text(one, "partner"), synchronous), ""
 
 
 def _replicas(instance: _Instance, row: Row) -> tuple[tuple[Replica, ...], str]:

@@ -35,6 +35,9 @@ def viewed(
     return ClusterView(info, tuple(nodes))
 
 
+ASYNCHRONOUS = Mirroring(2, 1, "SQL2", synchronous=False)
+
+
 def mirrored(state: int, role: int = 1) -> SecretServerDatabase:
     return replace(DATABASE, mirroring=Mirroring(state, role, "SQL2"), session_hosts=("web1", "web2"))
 
@@ -51,6 +54,8 @@ def grouped(state: int, *, synchronous: bool = True, suspended: bool = False) ->
         ([mirrored(4)], Status.PASS, "the mirroring from sql1 to SQL2 is synchronized"),
         ([mirrored(6)], Status.PASS, "synchronized"),
         ([mirrored(2)], Status.FAIL, "still synchronizing"),
+        ([replace(mirrored(2), mirroring=ASYNCHRONOUS)], Status.PASS, "in step, as far as its asynchronous mode tells"),
+        ([replace(mirrored(2), mirroring=replace(ASYNCHRONOUS, state=0))], Status.FAIL, "suspended"),
         ([mirrored(0)], Status.FAIL, "suspended"),
         ([mirrored(1)], Status.FAIL, "disconnected"),
         ([mirrored(9)], Status.FAIL, "an unknown state (9)"),

@@ -16,7 +16,7 @@ $sql['databases'] = 'SELECT d.database_id, d.name, CAST(d.compatibility_level AS
     FROM sys.databases AS d WHERE d.database_id > 4 AND d.source_database_id IS NULL'
 $sql['versions'] = 'SELECT TOP 5000 CAST(v.VersionNumber AS nvarchar(64)) AS version FROM dbo.tbVersion AS v'
 $sql['mirroring'] = 'SELECT m.database_id, CAST(m.mirroring_state AS int) AS state, CAST(m.mirroring_role AS int) AS role,
-    m.mirroring_partner_instance AS partner FROM sys.database_mirroring AS m WHERE m.database_id > 4'
+    CAST(m.mirroring_safety_level AS int) AS safety, m.mirroring_partner_instance AS partner FROM sys.database_mirroring AS m WHERE m.database_id > 4'
 $sql['replicas'] = 'SELECT s.database_id, CAST(s.is_local AS int) AS own, CAST(s.synchronization_state AS int) AS state,
     CAST(s.is_suspended AS int) AS suspended, r.replica_server_name AS server,
     CAST(r.availability_mode AS int) AS mode, g.name AS grp, CAST(a.role AS int) AS role
