@@ -60,7 +60,7 @@ def _inner(machine: Machine, root: str, folder: str, walk: Value) -> list[str]:
             continue
         try:
             linked = (machine.attributes(root + path) or 0) & _LINK
-            why = "unreadable: a link to elsewhere" if linked else ""
+            why = "a link to elsewhere" if linked else ""
         except AccessError as error:
             why = " ".join(str(error).split())
         if why:
@@ -87,7 +87,7 @@ def _hashed(machine: Machine, root: str, folder: str, walk: Value) -> tuple[list
                 break
             if size > _LARGEST_FILE:
                 partial = True
-                walk["left_out"].append({"path": path, "why": "unreadable: larger than 256 MB"})
+                walk["left_out"].append({"path": path, "why": "larger than 256 MB"})
                 continue
             entries.append((name, machine.file_hash(root + path)))
             walk["files"] += 1

@@ -17,6 +17,7 @@ from checks.secret_server.facts import (
     WebRoot,
     WindowsVersion,
 )
+from checks.secret_server.file_facts import AppTree
 from scanner.lab.windows import Machine, MachineError, run_script
 from scanner.probes.powershell_batch import compose, parse
 from scanner.probes.probe import Answer, Probe, UnreadableError
@@ -269,3 +270,32 @@ def test_a_table_that_says_nonsense_names_the_place(toml: str, place: str) -> No
     with pytest.raises(MachineError) as caught:
         machine(toml)
     assert str(caught.value).startswith(f"{place}:")
+
+
+WALKED = r"""
+app_version = "11.7.000049"
+[files]
+'C:\inetpub\wwwroot\SecretServer\images\b\2.gif' = "2"
+'C:\inetpub\wwwroot\SecretServer\images\1.gif' = "1"
+'C:\inetpub\wwwroot\SecretServer\link' = {attributes = 0x410}
+'C:\inetpub\wwwroot\SecretServer\closed' = {attributes = 0x10, hidden = true}
+'C:\inetpub\wwwroot\SecretServer\pages\large.iso' = {size = 268_435_457}
+'C:\inetpub\wwwroot\SecretServer\Log\today.log' = "never compared"
+"""
+
+
+def test_the_walk_through_the_application_names_what_it_leaves_out() -> None:
+    tree = fact(AppTree, WALKED)
+    assert [folder.path for folder in tree.folders] == ["", "\\bin", "\\images", "\\pages", "\\images\\b"]
+    left_out = dict(tree.left_out)
+    assert left_out.pop("\\closed\\").startswith(r"access to C:\inetpub\wwwroot\SecretServer\closed is denied")
+    assert left_out == {"\\link\\": "a link to elsewhere", "\\pages\\large.iso": "larger than 256 MB"}
+    assert tree.stopped == ""
+
+
+def test_the_walk_through_the_application_stops_at_its_bounds() -> None:
+    files = "\n".join(
+        f"'C:\\inetpub\\wwwroot\\SecretServer\\a\\{number}' = {{size = 250_000_000}}" for number in range(10)
+    )
+    tree = fact(AppTree, f'app_version = "11.7.000049"\n[files]\n{files}\n')
+    assert (tree.stopped, tree.files) == ("bytes", 9)

@@ -35,7 +35,7 @@ foreach ($root in $found['roots']) {
             if (@('\log', '\customresources') -notcontains $path) {
                 try {
                     if (((Get-PfFileAttributes ($root['path'] + $path)) -band 0x400) -ne 0) {
-                        throw 'unreadable: a link to elsewhere'
+                        throw 'a link to elsewhere'
                     }
                     [void]$queue.Add($path)
                 } catch {
@@ -68,7 +68,7 @@ foreach ($root in $found['roots']) {
                     break
                 }
                 if ($size -gt 268435456) {
-                    throw 'unreadable: larger than 256 MB'
+                    throw 'larger than 256 MB'
                 }
                 $digest = Get-PfFileHash ($root['path'] + $path)
                 $files = $files + 1
