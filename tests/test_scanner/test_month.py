@@ -20,8 +20,11 @@ from pathlib import Path
 from typing import Any, Self
 from xml.etree import ElementTree as ET
 
+import jsonschema
 import pytest
 
+from reports.drift.json_report import schema as drift_schema
+from reports.json_report import schema as scan_schema
 from scanner.lab.lab import Lab
 from scanner.lab.scenario_tables import overlaid, read_scenario
 
@@ -323,6 +326,8 @@ def test_all_formats_of_the_night_say_the_same(month: tuple[Month, list[Night]],
     assert night.drift
     assert night.scan
     drifted, scanned = night.drift.document, night.scan.document
+    jsonschema.validate(drifted, drift_schema())
+    jsonschema.validate(scanned, scan_schema())
     differing = [row for row in drifted["facts"] if row["difference"] != "not-compared"]
     worse = [row for row in drifted["checks"] if row["difference"] == "changed"]
     undecided = [row for row in drifted["checks"] if row["difference"] == "not-compared"]
