@@ -115,7 +115,7 @@ def _gaps(
     for gap, reason in found.items():
         key = gap[:2]
         out = scope.narrowed and gap not in now.unread and gap.path and kind_of(gap.path) not in now.nodes.get(key, ())
-        agreed = gap.path in rules.optional and gap in then.unread and gap in now.unread
+        agreed = kind_of(gap.path) in rules.optional and gap in then.unread and gap in now.unread
         if key in nodes and not out and not agreed and not (gap.path and rules.ignores(gap.path)):
             yield GapRow(gap, reason)
 

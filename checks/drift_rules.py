@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from checks.fact_paths import Value, field_patterns, is_within, kind_name, pattern_of, row_lists, shown
+from checks.fact_paths import Value, field_patterns, is_within, kind_name, pattern_of, record_of, row_lists, shown
 
 
 class DriftRuleError(ValueError):
@@ -63,6 +63,8 @@ class DriftRules:
     """Kinds of facts that concern nodes with one of these roles alone."""
     overrides: tuple[tuple[str, DriftRule], ...] = ()
     """The inventory's own, each with its pattern; the last one that fits holds."""
+    hides: Mapping[str, str] = field(default_factory=dict)
+    """By pattern of a value in `unread`, the part that could not be read, where that is not its own row."""
 
     def of(self, path: str) -> DriftRule:
         """The decision on the value at `path`, or on a pattern; for what nobody decided, exact."""
@@ -91,6 +93,10 @@ class DriftRules:
         if ANY in marks:
             return value not in ("", None, False, ())
         return shown(value) in marks
+
+    def unread_part(self, path: str) -> str:
+        """What could not be read where the value at `path` says so."""
+        return self.hides.get(pattern_of(path)) or record_of(path)
 
     @property
     def kinds(self) -> list[str]:
@@ -177,6 +183,7 @@ def parse_drift_rules(text: str) -> DriftRules:
     fields: dict[str, DriftRule] = {}
     keys: dict[str, tuple[str, ...]] = {}
     unread: dict[str, tuple[str, ...]] = {}
+    hides: dict[str, str] = {}
     flagged: dict[str, set[str]] = {"fallback": set(), "optional": set()}
     roles: dict[str, tuple[str, ...]] = {}
     for kind, table in tables.items():
@@ -188,7 +195,7 @@ def parse_drift_rules(text: str) -> DriftRules:
                 roles[kind] = tuple(row)
                 continue
             path = f"{kind}.{name}"
-            odd = set(row) - {"compare", "tolerance", "unread", "reason"}
+            odd = set(row) - {"compare", "tolerance", "unread", "hides", "reason"}
             if odd:
                 raise DriftRuleError(f"{path}: unknown key {min(odd)}")
             for found in re.finditer(r"\[([^\]]+)\]", path):
@@ -199,7 +206,13 @@ def parse_drift_rules(text: str) -> DriftRules:
             marks = row.get("unread", ())
             if marks:
                 unread[pattern] = (marks,) if isinstance(marks, str) else tuple(marks)
-    return DriftRules(fields, keys, unread, frozenset(flagged["fallback"]), frozenset(flagged["optional"]), roles)
+            if "hides" in row:
+                hides[pattern] = f"{kind}.{row['hides']}"
+                if not marks or not any(is_within(pattern_of(f"{kind}.{other}"), hides[pattern]) for other in table):
+                    raise DriftRuleError(f"{path}: hides goes with unread, and names a field of the same fact")
+    return DriftRules(
+        fields, keys, unread, frozenset(flagged["fallback"]), frozenset(flagged["optional"]), roles, hides=hides
+    )
 
 
 def undecided(rules: DriftRules, kinds: Iterable[type]) -> list[str]:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from checks.check import Check, NodeView
 from checks.drift_rules import DriftRules
 from checks.evaluation import GatheredCluster, concerns
-from checks.fact_paths import Value, flatten, is_within, kind_name, record_of, shown, wholes
+from checks.fact_paths import Value, flatten, is_within, kind_name, shown, wholes
 from checks.facts import Contact, Unknown
 from checks.outcome import Result, Status
 from checks.scan import ATTESTATIONS, CONNECTIVITY
@@ -131,8 +131,9 @@ def _gaps(view: NodeView, asked: Mapping[str, object], rules: DriftRules) -> Ite
                 yield kind, " ".join(found.reason.split()) or "not read"
             continue
         for path, value in flatten(found, rules.keys, rules.listed).items():
-            if rules.says_unread(path, value) and not rules.ignores(record_of(path)):
-                yield record_of(path), f"{path} is {shown(value)}"
+            part = rules.unread_part(path)
+            if rules.says_unread(path, value) and not rules.ignores(part):
+                yield part, f"{path} is {shown(value)}"
 
 
 def _checks(results: Iterable[Result]) -> Iterator[tuple[Subject, Ended]]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from checks.baseline import Baseline, Part, StaleGapError, means_nothing, renewed, unread_in
 from checks.drift import Approval
 from checks.drift_rules import DriftRules
+from checks.fact_paths import kind_of
 from checks.snapshot import Place, Snapshot
 from scanner.errors import UsageError
 
@@ -28,7 +29,7 @@ def whole(inventory: str, now: Snapshot, approval: Approval, rules: DriftRules) 
 
 def _holes(unread: Mapping[Place, str], rules: DriftRules) -> dict[Place, str]:
     """What was not read and should have been; what not every account may read is told by `not_read` alone."""
-    return {gap: reason for gap, reason in unread.items() if gap.path not in rules.optional}
+    return {gap: reason for gap, reason in unread.items() if kind_of(gap.path) not in rules.optional}
 
 
 def partly(old: Baseline, now: Snapshot, part: Part, approval: Approval, rules: DriftRules) -> Proposal:

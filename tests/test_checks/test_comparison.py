@@ -18,7 +18,7 @@ from checks.drift import Difference, Drift, DriftVerdict
 from checks.evaluation import GatheredCluster
 from checks.facts import Contact, Unknown
 from checks.outcome import Result, Severity, Status
-from checks.secret_server.database_facts import DatabaseBackups
+from checks.secret_server.database_facts import DatabaseBackups, Mirroring, Replica, SecretServerDatabase, SqlServer
 from checks.secret_server.facts import EncryptionConfig, SqlPrelogin, WindowsVersion
 from checks.secret_server.file_facts import AppTree, FolderDigest
 from checks.secret_server.pending_reboot import CHECK as PENDING_REBOOT
@@ -133,6 +133,40 @@ class TestWhatCouldNotBeRead:
         found = compare(snapshot(tree("a", partial=False)), snapshot(tree("b", partial=True)), RULES)
         assert told(found)['app-tree.folders[""].digest'] == ("changed", "a" * 64, "b" * 64)
         assert told(found)["app-tree.folders[\\bin].digest"][0] == "not-compared"
+
+    def test_what_a_database_does_not_tell_of_itself_hides_only_that(self) -> None:
+        """A right that was taken away dissolves no availability group, and a mirror's copy is compared all the same."""
+        group = (Replica("SQL1", "Vault", own=True, role=1, state=2, suspended=False, synchronous=True),)
+        server = SqlServer("MSSQLSERVER", "SQL1", "15.0", "Latin1", "Standard")
+        seen = SecretServerDatabase(
+            server,
+            "SecretServer",
+            "ONLINE",
+            150,
+            "Latin1",
+            "FULL",
+            "11.6",
+            mirroring=Mirroring(4, 1, "SQL2"),
+            replicas=group,
+        )
+        denied = replace(
+            seen,
+            mirroring=None,
+            mirroring_problem="denied",
+            replicas=(),
+            replicas_problem="denied",
+            version="",
+            collation="",
+        )
+        found = compare(snapshot(seen), snapshot(denied), RULES)
+        assert {row.place.path for row in found.gaps} == {
+            f"secret-server-database.{name}" for name in ("mirroring", "replicas", "version", "collation")
+        }
+        assert {difference for difference, *_ in told(found).values()} == {"not-compared"}
+        assert verdict(found) is DriftVerdict.UNKNOWN
+        assert verdict(compare(snapshot(denied), snapshot(denied), RULES)) is DriftVerdict.NO_DRIFT
+        found = compare(snapshot(denied), snapshot(replace(denied, level=140)), RULES)
+        assert told(found) == {"secret-server-database.level": ("changed", 150, 140)}
 
     def test_a_search_that_could_not_look_everywhere(self) -> None:
         found = compare(snapshot(StraySecrets(("/x",))), snapshot(StraySecrets((), ("/root: denied",))), RULES)

@@ -66,7 +66,13 @@ def test_an_override_that_cannot_be_meant_is_refused(pattern: str, change: dict[
 
 @pytest.mark.parametrize(
     "text",
-    ["x = ", '[a]\n"b" = {compare = "exact"}', '[a]\n"b" = {compare = "exact", reason = "x", why = "y"}'],
+    [
+        '[a]\n"b" = {compare = "exact", hides = "b", reason = "x"}',
+        '[a]\n"b" = {compare = "exact", unread = "any", hides = "c", reason = "x"}',
+        "x = ",
+        '[a]\n"b" = {compare = "exact"}',
+        '[a]\n"b" = {compare = "exact", reason = "x", why = "y"}',
+    ],
 )
 def test_data_that_cannot_be_used_is_refused(text: str) -> None:
     with pytest.raises(DriftRuleError):
