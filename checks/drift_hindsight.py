@@ -51,15 +51,20 @@ def _entry(difference: Difference, worse: str = "") -> Entry:
     return AS_APPROVED if same else Entry(Status.FAIL, judged=True, message=worse or str(difference))
 
 
-def carried(drift: Drift, told: Iterable[Subject], asked: Collection[tuple[str, str]]) -> dict[Subject, Entry]:
-    """What a run that looked at everything says of what earlier runs `told`, and what leaves no trace in it.
+def kept_of(drift: Drift, told: Iterable[Subject], asked: Collection[tuple[str, str]]) -> dict[Subject, Entry]:
+    """What has to be recorded of a run that looked at everything, whose silence says that all else is as approved.
 
-    It is over where the run looked, and unknown where it could not. `asked` are its nodes.
+    Of facts that are as approved, those alone that earlier runs `told` otherwise. What leaves no trace when it ends is
+    over where the run looked, and unknown where it could not. `asked` are its nodes.
     """
-    said = entries_of(drift)
+    said = {
+        subject: entry
+        for subject, entry in entries_of(drift).items()
+        if entry != AS_APPROVED or "." not in subject.check
+    }
     gaps = frozenset(gap.place for gap in drift.gaps)
     silent = ((subject, _silence(subject, gaps, asked)) for subject in told if subject not in said)
-    return {subject: entry for subject, entry in silent if entry}
+    return said | {subject: entry for subject, entry in silent if entry}
 
 
 def _silence(subject: Subject, gaps: Collection[Place], asked: Collection[tuple[str, str]]) -> Entry | None:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from checks.drift import Drift
-from checks.drift_hindsight import AS_APPROVED, carried, worth_telling
+from checks.drift_hindsight import AS_APPROVED, kept_of, worth_telling
 from checks.drift_hindsight import entries_of as entries_of_drift
 from checks.hindsight import FLAPPING_RUNS, Entry, PastRun, entries_of, look_back
 from checks.history import ScanHistory, Subject
@@ -132,9 +132,10 @@ def remember_drift(path: Path, question: Question, drift: Drift, asked: Collecti
     """
     unread = {gap.place[:2] for gap in drift.gaps if not gap.place.path}
     with writing(path) as store:
-        entries = entries_of_drift(drift)
         if whole := not (question.scope or drift.partial):
-            entries |= carried(drift, _lately_told(store, (*_series(question), _stamp(drift.started))), asked)
+            entries = kept_of(drift, _lately_told(store, (*_series(question), _stamp(drift.started))), asked)
+        else:
+            entries = entries_of_drift(drift)
         present = PastRun(
             drift.started,
             str(drift.verdict),

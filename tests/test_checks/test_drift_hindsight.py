@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from checks.drift import CheckRow, Difference, Drift, FactRow, GapRow, NodeRow
-from checks.drift_hindsight import AS_APPROVED, NODE, carried, entries_of, worth_telling
+from checks.drift_hindsight import AS_APPROVED, NODE, entries_of, kept_of, worth_telling
 from checks.hindsight import PastRun, look_back
 from checks.history import ScanHistory, Subject
 from checks.snapshot import Place
@@ -34,7 +34,7 @@ def history(*nights: Drift, asked: set[tuple[str, str]] = ASKED) -> ScanHistory:
     past: list[PastRun] = []
     for number, drift in enumerate(nights):
         told = {subject for night in past for subject, entry in night.entries.items() if entry != AS_APPROVED}
-        entries = entries_of(drift) | carried(drift, told, asked)
+        entries = kept_of(drift, told, asked)
         past.append(PastRun(FIRST + timedelta(days=number), "", "", False, False, entries, AS_APPROVED))  # noqa: FBT003
     return worth_telling(look_back(past[-1], reversed(past[:-1])), nights[-1])
 
@@ -113,3 +113,10 @@ def test_a_new_node_is_over_when_it_is_approved_and_one_that_left_is_not_looked_
     found = history(run(), changed, left, asked={("vault", "web1")})
     assert [(item.subject.check, item.subject.node) for item in found.gone] == [("a.x", "web2")]
     assert since(found) == [(NODE, 3, 1, True)]
+
+
+def test_of_what_is_as_approved_nothing_is_kept_unless_it_was_told_otherwise() -> None:
+    assert kept_of(run(), (), ASKED) == {}
+    name = Subject("a.x", "vault", "web1")
+    assert kept_of(run(), [name], ASKED) == {name: AS_APPROVED}
+    assert entries_of(run()) == {name: AS_APPROVED}, "a run that looked at a part says of each fact that it looked"
