@@ -70,9 +70,9 @@ def iis_authentication(session: Session) -> Value:
         row = {"path": root["path"], "mode": "", "error": ""}
         try:
             config = read_xml(session.machine, root["path"] + r"\web.config")
-            mode = config.find("system.web/authentication")
-            row["mode"] = "" if mode is None else mode.get("mode", "")
-            row |= _enabled(config)
+            for place in (config, *(one for one in config.findall("location") if one.get("path", "") in ("", "."))):
+                mode = place.find("system.web/authentication[@mode]")
+                row |= _enabled(place) if mode is None else {"mode": mode.get("mode", ""), **_enabled(place)}
         except AccessError as error:
             row["error"] = " ".join(str(error).split())[:2000]
         folders.append(row)

@@ -18,6 +18,7 @@ from checks.secret_server.facts import (
     WindowsVersion,
 )
 from checks.secret_server.file_facts import AppTree
+from checks.secret_server.iis_authentication import IisAuthentication
 from scanner.lab.windows import Machine, MachineError, run_script
 from scanner.probes.powershell_batch import compose, parse
 from scanner.probes.probe import Answer, Probe, UnreadableError
@@ -299,3 +300,17 @@ def test_the_walk_through_the_application_stops_at_its_bounds() -> None:
     )
     tree = fact(AppTree, f'app_version = "11.7.000049"\n[files]\n{files}\n')
     assert (tree.stopped, tree.files) == ("bytes", 9)
+
+
+def test_a_web_config_may_keep_its_authentication_in_a_location_without_a_path() -> None:
+    found = fact(
+        IisAuthentication,
+        """
+        app_version = "11.7.000049"
+        [files]
+        'C:\\inetpub\\wwwroot\\SecretServer\\web.config' = '''<configuration><location path=".">
+        <system.web><authentication mode="Forms"/></system.web></location><location path="api">
+        <system.web><authentication mode="None"/></system.web></location></configuration>'''
+        """,
+    )
+    assert [folder.mode for folder in found.folders] == ["Forms"]

@@ -97,6 +97,15 @@ MACHINES: dict[str, dict[str, Any]] = {
             }.items()
         },
     },
+    "authentication in a location": {
+        "app_version": "11.7.000049",
+        "files": {
+            f"{ROOT}\\web.config": "<configuration><location path='.' inheritInChildApplications='false'><system.web>"
+            "<authentication mode='Forms'/></system.web><system.webServer><security><authentication>"
+            "<anonymousAuthentication enabled='true'/></authentication></security></system.webServer></location>"
+            "<location path='api'><system.web><authentication mode='None'/></system.web></location></configuration>",
+        },
+    },
     "too much to hash": {
         "app_version": "11.7.000049",
         "files": {f"{ROOT}\\a\\{number}": {"size": 250_000_000} for number in range(10)},

@@ -20,15 +20,18 @@ foreach ($root in $roots['roots']) {
     $row = @{ path = $root['path']; mode = ''; error = '' }
     try {
         $config = Read-PfXml ($root['path'] + '\web.config')
-        $found = $config.SelectSingleNode('/configuration/system.web/authentication/@mode')
-        if ($null -ne $found) {
-            $row['mode'] = $found.Value
-        }
-        foreach ($kind in $kinds) {
-            $element = '/configuration/system.webServer/security/authentication/' + $kind + 'Authentication/@enabled'
-            $found = $config.SelectSingleNode($element)
+        # Both may stand in a location element without a path as well, which keeps them from applications below.
+        foreach ($place in $config.SelectNodes('/configuration|/configuration/location[not(@path) or @path="" or @path="."]')) {
+            $found = $place.SelectSingleNode('system.web/authentication/@mode')
             if ($null -ne $found) {
-                $row[$kind] = $found.Value
+                $row['mode'] = $found.Value
+            }
+            foreach ($kind in $kinds) {
+                $element = 'system.webServer/security/authentication/' + $kind + 'Authentication/@enabled'
+                $found = $place.SelectSingleNode($element)
+                if ($null -ne $found) {
+                    $row[$kind] = $found.Value
+                }
             }
         }
     } catch {
