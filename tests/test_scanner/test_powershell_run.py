@@ -223,7 +223,8 @@ def recorded_accessors(machine: Machine) -> str:
     for service in machine.sql:
         endpoint = "." if service.name == "MSSQLSERVER" else f".\\{service.name}"
         for question, query in questions().items():
-            for database in service.versions if question == "versions" else ("master",):
+            named = [str(row["name"]) for row in service.answers.get("databases", ())]
+            for database in sorted({*named, *service.versions}) if question == "versions" else ("master",):
                 key = f"$Rec['sql'][{literal(f'{endpoint}|{database}|{query}')}]"
                 try:
                     rows = [
