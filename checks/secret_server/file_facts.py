@@ -50,3 +50,5 @@ class AppTree:
     """Which bound ended the walk: time, bytes or files; empty where it came to its end."""
     files: int
     bytes: int
+    unlisted: tuple[str, ...] = ()
+    r"""Folders that could not be looked into, "\bin\"; those that are links to elsewhere are not among them."""

@@ -29,6 +29,10 @@ def database_config(answer: Answer) -> DatabaseConfig:
     )
 
 
+_LINK = "a link to elsewhere"
+"""What app-files.ps1 says of a folder that it does not follow."""
+
+
 def chosen_folder(value: Mapping[str, object]) -> Folder:
     """The application's folder among the candidates of an answer. Raises UnreadableError where it is not just one."""
     notes = [explain_note(str(note)) for note in need(value, "notes", list)]
@@ -47,10 +51,12 @@ def app_tree(answer: Answer) -> AppTree:
     left_out = tuple(
         (need(row, "path", str), explain(need(row, "why", str))) for row in rows_of(folder.row, "left_out")
     )
+    rows = [(path, str(row["why"])) for row, (path, _) in zip(rows_of(folder.row, "left_out"), left_out, strict=True)]
+    unlisted = tuple(path for path, why in rows if path.endswith("\\") and _LINK not in why)
     files, size = need(folder.row, "files", int), need(folder.row, "bytes", int)
     if not tree and not left_out and not stopped:
         raise UnreadableError(f"there are no files of the application in {folder.candidate.path}")
-    return AppTree(folder.candidate.path, tree, left_out, stopped, files, size)
+    return AppTree(folder.candidate.path, tree, left_out, stopped, files, size, unlisted)
 
 
 def _folder_digest(row: Mapping[str, object]) -> FolderDigest:

@@ -134,6 +134,23 @@ class TestWhatCouldNotBeRead:
         assert told(found)['app-tree.folders[""].digest'] == ("changed", "a" * 64, "b" * 64)
         assert told(found)["app-tree.folders[\\bin].digest"][0] == "not-compared"
 
+    def test_a_folder_that_may_not_be_looked_into_has_not_disappeared(self) -> None:
+        top, bin_ = (FolderDigest(path, "a" * 64, 1, partial=False, files=None) for path in ("", "\\bin"))
+        whole = AppTree("C:\\", (top, bin_), (), "", 2, 2)
+        denied = replace(whole, folders=(top,), left_out=(("\\bin\\", "denied"),), unlisted=("\\bin\\",))
+        found = compare(snapshot(whole), snapshot(denied), RULES)
+        assert {row.difference for row in found.facts} == {Difference.NOT_COMPARED}
+        assert verdict(found) is DriftVerdict.UNKNOWN
+
+    def test_a_locked_file_of_the_application_is_not_compared_with_its_folder(self) -> None:
+        bin_ = FolderDigest("\\bin", "a" * 64, 1, partial=False, files=None)
+        whole = AppTree("C:\\", (bin_,), (), "", 1, 1)
+        partial = replace(bin_, digest="b" * 64, partial=True)
+        locked = replace(whole, folders=(partial,), left_out=(("\\bin\\x.dll", "locked"),))
+        found = compare(snapshot(whole), snapshot(locked), RULES)
+        assert {row.difference for row in found.facts} == {Difference.NOT_COMPARED}
+        assert verdict(found) is DriftVerdict.UNKNOWN
+
     def test_what_a_database_does_not_tell_of_itself_hides_only_that(self) -> None:
         """A right that was taken away dissolves no availability group, and a mirror's copy is compared all the same."""
         group = (Replica("SQL1", "Vault", own=True, role=1, state=2, suspended=False, synchronous=True),)

@@ -63,6 +63,17 @@ def test_app_files() -> None:
     assert (found.stopped, found.files, found.bytes) == ("", 3, 1048976)
 
 
+def test_a_folder_that_may_not_be_looked_into_is_no_link() -> None:
+    value = json.loads(RECORDINGS.read_text(encoding="utf-8"))["app-files"]["whole"]["value"]
+    (folder,) = value["folders"]
+    folder["left_out"] = [
+        {"path": "\\bin\\x.dll", "why": "locked: D:\\App\\bin\\x.dll: in use"},
+        {"path": "\\secret\\", "why": "denied: D:\\App\\secret: Access is denied."},
+        {"path": "\\media\\", "why": "unreadable: a link to elsewhere"},
+    ]
+    assert read(AppTree, value).unlisted == ("\\secret\\",)
+
+
 def test_app_files_where_there_were_too_many_or_too_little_time() -> None:
     found = recorded("stopped", AppTree)
     assert (found.stopped, found.folders[0].files) == ("time", None)
