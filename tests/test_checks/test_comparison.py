@@ -18,7 +18,7 @@ from checks.drift import Difference, Drift, DriftVerdict
 from checks.evaluation import GatheredCluster
 from checks.facts import Contact, Unknown
 from checks.outcome import Result, Severity, Status
-from checks.secret_server.database_facts import DatabaseBackups, Mirroring, Replica, SecretServerDatabase, SqlServer
+from checks.secret_server.database_facts import Mirroring, Replica, SecretServerDatabase, SqlServer
 from checks.secret_server.facts import EncryptionConfig, SqlPrelogin, WindowsVersion
 from checks.secret_server.file_facts import AppTree, FolderDigest
 from checks.secret_server.pending_reboot import CHECK as PENDING_REBOOT
@@ -196,7 +196,7 @@ class TestWhatCouldNotBeRead:
         assert verdict(found) is DriftVerdict.UNKNOWN
 
     def test_what_not_every_account_may_read_is_a_hole_only_once_it_was_read(self) -> None:
-        unread = snapshot(WINDOWS, (DatabaseBackups, Unknown("login failed")))
+        unread = snapshot(WINDOWS, (SecretServerDatabase, Unknown("login failed")))
         assert verdict(compare(unread, unread, RULES)) is DriftVerdict.NO_DRIFT
         assert verdict(compare(snapshot(WINDOWS), unread, RULES)) is DriftVerdict.UNKNOWN
         unasked = replace(unread, unread={})
