@@ -109,12 +109,12 @@ def way_lines(runbook: Runbook) -> list[tuple[str, str, str]]:
 
 
 def documented(ids: Iterable[str]) -> str:
-    """Which of the vendor's own steps these are, in words."""
+    """Which of the vendor's own steps these are, in words; empty for none."""
     steps: dict[str, list[str]] = {}
     for step in ids:
         steps.setdefault(step.partition(" ")[0], []).append(STEPS[step])
     told = "; as in ".join(f"{SOURCES[document][0]}: {'; '.join(texts)}" for document, texts in steps.items())
-    return f"As in {told}"
+    return f"As in {told}" if told else ""
 
 
 def place(row: Result) -> str:

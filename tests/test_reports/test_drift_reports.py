@@ -260,6 +260,7 @@ def test_the_page_has_old_and_new_side_by_side(rich: Drift) -> None:
     assert ">2 not compared<" in page
     assert ">5 not as approved, 1 as approved<" in page
     assert "0 as approved" not in page
+    assert "`" not in page.split("What next")[1].split("</section>")[0]
 
 
 def test_no_drift_says_how_much_was_compared() -> None:
