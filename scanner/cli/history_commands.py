@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,6 +10,13 @@ import typer
 
 if TYPE_CHECKING:
     from scanner.history import Run
+
+
+class Recorded(enum.StrEnum):
+    """The commands whose runs a history keeps."""
+
+    SCAN = "scan"
+    DRIFT = "drift"
 
 
 def history(
@@ -74,9 +82,7 @@ def status(
             "--history", metavar="FILE", help="The history; without it, the one that INVENTORY's \\[run] names."
         ),
     ] = None,
-    command: Annotated[
-        str | None, typer.Option("--command", metavar="NAME", help="Only runs of this command: scan, say.")
-    ] = None,
+    command: Annotated[Recorded | None, typer.Option("--command", help="Only runs of this command.")] = None,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print nothing where all is well.")] = False,
 ) -> None:
     """Say whether runs still happen: exit 3 where the last good one is too old, or there is none.
@@ -89,6 +95,7 @@ def status(
     from scanner.history import last_good_runs
 
     most = parse_duration(max_age, "--max-age")
+    named = command.value if command else ""
     now = utc_now()
     if database is None:
         if inventory is None:
@@ -97,14 +104,14 @@ def status(
     if not database.exists():
         typer.echo(f"no good run: there is no history {database}; nothing was ever recorded")
         raise typer.Exit(3)
-    found = last_good_runs(database, now=now, inventory=_key(inventory) if inventory else "", command=command or "")
+    found = last_good_runs(database, now=now, inventory=_key(inventory) if inventory else "", command=named)
     late = not found
     if late:
         typer.echo(f"no good run: nothing is recorded in {database}")
     for name, run in found.items():
         if run is None:
             late = True
-            typer.echo(f"{name}: no good run is recorded{_latest(database, name, command)}")
+            typer.echo(f"{name}: no good run is recorded{_latest(database, name, named)}")
             continue
         age = now - run.finished
         text = (

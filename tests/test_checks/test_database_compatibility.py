@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
-from checks.check import ClusterInfo, NodeView
 from checks.facts import Contact
 from checks.outcome import Outcome, Status
 from checks.rules import RuleSet
 from checks.secret_server import database_compatibility
-from checks.secret_server.database_facts import Mirroring, SecretServerDatabase, SqlServer
-
-Clusters = Callable[..., ClusterInfo]
-Nodes = Callable[..., NodeView]
-COLLATION = "SQL_Latin1_General_CP1_CI_AS"
-SERVER = SqlServer("MSSQLSERVER", "SQL1", "15.0.4345.5", COLLATION, "Standard Edition")
-DATABASE = SecretServerDatabase(SERVER, "SecretServer", "ONLINE", 150, COLLATION, "FULL", "11.6.000003")
-COPY = replace(DATABASE, state="RESTORING", collation="", version="", version_problem="it is restoring, not online")
-DENIED = (SecretServerDatabase, "SQL Server refuses the login")
+from checks.secret_server.database_facts import Mirroring
+from tests.test_checks.databases import COPY, DATABASE, DENIED, SERVER, Clusters, Nodes
 
 
 def fits(cluster: Clusters, node: Nodes, fact: object, target: str = "11.7.000049") -> Outcome:

@@ -270,6 +270,7 @@ def test_status_counts_good_runs_only(preflight: Preflight, tmp_path: Path) -> N
     ended = preflight("status", "--history", file)
     assert ended.code == 0
     assert "NO-GO" in ended.out
+    assert preflight("status", "--history", file, "--command", "drfit").code == 2
     ended = preflight("status", "--history", file, "--command", "drift")
     assert (ended.code, ended.out.strip().endswith("no good run is recorded")) == (3, True)
 
