@@ -173,6 +173,7 @@ def _read_iis(machine: Machine) -> Value:
 
 def _xml(machine: Machine, path: str) -> ET.Element:
     text = re.sub(r"^\s*<\?xml[^>]*\?>", "", machine.file_text(path))
+    text = re.sub(r"""(<configuration\b[^>]*?)\sxmlns\s*=\s*("[^"]*"|'[^']*')""", r"\1", text)
     try:
         root = ET.fromstring(text)  # noqa: S314  a scenario's own data
     except ET.ParseError:

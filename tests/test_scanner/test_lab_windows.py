@@ -314,3 +314,17 @@ def test_a_web_config_may_keep_its_authentication_in_a_location_without_a_path()
         """,
     )
     assert [folder.mode for folder in found.folders] == ["Forms"]
+
+
+def test_a_web_config_may_declare_a_default_namespace() -> None:
+    found = fact(
+        IisAuthentication,
+        """
+        app_version = "11.7.000049"
+        [files]
+        'C:\\inetpub\\wwwroot\\SecretServer\\web.config' = '''<?xml version="1.0"?>
+        <configuration xmlns="http://schemas.microsoft.com/.NetConfiguration/v2.0">
+        <system.web><authentication mode="Forms"/></system.web></configuration>'''
+        """,
+    )
+    assert [folder.mode for folder in found.folders] == ["Forms"]

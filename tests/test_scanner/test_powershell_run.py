@@ -106,6 +106,13 @@ MACHINES: dict[str, dict[str, Any]] = {
             "<location path='api'><system.web><authentication mode='None'/></system.web></location></configuration>",
         },
     },
+    "authentication under a default namespace": {
+        "app_version": "11.7.000049",
+        "files": {
+            f"{ROOT}\\web.config": '<configuration xmlns="http://schemas.microsoft.com/.NetConfiguration/v2.0">'
+            "<system.web><authentication mode='Windows'/></system.web></configuration>",
+        },
+    },
     "too much to hash": {
         "app_version": "11.7.000049",
         "files": {f"{ROOT}\\a\\{number}": {"size": 250_000_000} for number in range(10)},

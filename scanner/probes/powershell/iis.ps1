@@ -1,8 +1,10 @@
 # What the checks need of applicationHost.config. The file is read once, on the node, and never leaves it:
 # names, paths, pipeline modes do; accounts and passwords, encrypted or not, are not even looked at.
 
+# A default namespace, which the tools of .NET 2.0 wrote and IIS ignores, would hide every element from a plain path.
 function Read-PfXml([string]$Path) {
-    $text = Get-PfFileText $Path
+    $named = '(<configuration\b[^>]*?)\sxmlns\s*=\s*("[^"]*"|''[^'']*'')'
+    $text = [System.Text.RegularExpressions.Regex]::Replace((Get-PfFileText $Path), $named, '$1')
     $document = New-Object System.Xml.XmlDocument
     $document.XmlResolver = $null
     try {
