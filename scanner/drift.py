@@ -19,7 +19,7 @@ from scanner.errors import UsageError
 from scanner.inventory.model import Inventory
 from scanner.inventory.select import Selection
 from scanner.job import Collected, Job, NodeKey
-from scanner.judge import gathered_clusters, judge
+from scanner.judge import gathered_clusters, judge_gathered
 from scanner.prepare import known_checks, known_drift_rules
 
 
@@ -30,8 +30,9 @@ def rules_of(inventory: Inventory) -> DriftRules:
 
 def measured(job: Job, collected: Collected, rules: DriftRules, today: date) -> Snapshot:
     """All that was learnt, as named values, with how the checks end `today`."""
-    results = judge(job, collected, today).results
-    return take_snapshot(gathered_clusters(job, collected), job.chosen, job.checks, results, rules)
+    clusters = gathered_clusters(job, collected)
+    results = judge_gathered(job, collected, clusters, today).results
+    return take_snapshot(clusters, job.chosen, job.checks, results, rules)
 
 
 def scope_of(selection: Selection, job: Job, *, some_checks: bool) -> Scope:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -23,7 +23,12 @@ def judge(job: Job, collected: Collected, today: date) -> Scan:
 
     `today`, in UTC, is what waivers and attestations are held to: the day of judging, whenever it was collected.
     """
-    results = evaluate(job.checks, gathered_clusters(job, collected))
+    return judge_gathered(job, collected, gathered_clusters(job, collected), today)
+
+
+def judge_gathered(job: Job, collected: Collected, clusters: Sequence[GatheredCluster], today: date) -> Scan:
+    """The same, for whoever needs the facts beside the results: `clusters` as `gathered_clusters` gives them."""
+    results = evaluate(job.checks, clusters)
     applied = waivers.apply(results, job.waivers, today, whole=job.whole and collected.complete)
     heard = hear(job.attestations, today)
     reminders = (*applied.reminders, *heard.reminders)

@@ -9,7 +9,7 @@ from checks.plan.build import plan_of
 from checks.plan.model import PlanBook
 from checks.plan.names import Again
 from scanner.job import Collected, Job
-from scanner.judge import gathered_clusters, judge
+from scanner.judge import gathered_clusters, judge_gathered
 
 
 def plan_book(
@@ -19,7 +19,8 @@ def plan_book(
 
     `targets`, as `parse_targets` gives them, and `waivers`, a file, are what the command line said beyond it.
     """
-    scan = judge(job, collected, today)
+    clusters = gathered_clusters(job, collected)
+    scan = judge_gathered(job, collected, clusters, today)
     names = {cluster.name for cluster, _ in job.clusters}
     return PlanBook(
         inventory=scan.inventory,
@@ -35,7 +36,7 @@ def plan_book(
                 partial=scan.partial,
                 again=Again(targets.get(cluster.info.name) or targets.get("", ""), waivers),
             )
-            for cluster in gathered_clusters(job, collected)
+            for cluster in clusters
         ),
         notices=scan.notices,
         partial=scan.partial,
