@@ -11,7 +11,6 @@ from scanner.lab.tables import ScenarioError, choice, dotted, get, known_keys, m
 SERVICES = ("leaderl", "epmd", "etcd", "postgresql", "elasticsearch")
 FLAGS = ("unsynced", "no-start-pgsql")
 HEALTHY_DISKS = "OK"
-FULL_CLUSTER = 3
 QUORUM = 2
 
 _KEYS = (

@@ -158,11 +158,11 @@ def _read_iis(machine: Machine) -> Value:
     path, shared = folder + r"\applicationHost.config", False
     pointer = folder + r"\redirection.config"
     if machine.attributes(pointer) is not None:
-        redirection = _xml(machine, pointer).find("configurationRedirection")
+        redirection = read_xml(machine, pointer).find("configurationRedirection")
         if redirection is not None and redirection.get("enabled", "").lower() == "true":
             shared = True
             path = machine.expand(redirection.get("path", "")).rstrip("\\") + r"\applicationHost.config"
-    document = _xml(machine, path)
+    document = read_xml(machine, path)
     return {
         "path": path,
         "shared": shared,
@@ -171,7 +171,8 @@ def _read_iis(machine: Machine) -> Value:
     }
 
 
-def _xml(machine: Machine, path: str) -> ET.Element:
+def read_xml(machine: Machine, path: str) -> ET.Element:
+    """A configuration file as Read-PfXml of iis.ps1 takes it. Raises AccessError."""
     text = re.sub(r"^\s*<\?xml[^>]*\?>", "", machine.file_text(path))
     text = re.sub(r"""(<configuration\b[^>]*?)\sxmlns\s*=\s*("[^"]*"|'[^']*')""", r"\1", text)
     try:
