@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -81,10 +82,17 @@ def test_every_command_shown_exists() -> None:
     assert names <= shown, "a command that the README does not mention"
 
 
-if __name__ == "__main__":
-    text = README.read_text(encoding="utf-8")
-    for key, make in SECTIONS.items():
+def write(path: Path, sections: Mapping[str, Callable[[], str]]) -> None:
+    text = path.read_text(encoding="utf-8")
+    for key, make in sections.items():
         head, rest = text.split(f"<!-- {key}:begin -->\n")
         tail = rest.split(f"<!-- {key}:end -->")[1]
         text = f"{head}<!-- {key}:begin -->\n{make()}\n<!-- {key}:end -->{tail}"
-    README.write_text(text, encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    from tests.contract.test_provenance import imagined_section
+
+    write(README, SECTIONS)
+    write(README.with_name("CONTRIBUTING.md"), {"imagined": imagined_section})

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.field.samples import samples
+
 TOP = Path(__file__).parents[2]
 
 
@@ -61,5 +63,7 @@ def test_the_recipe_gives_a_working_check(tmp_path: Path) -> None:
     decided = "from scanner.rule_data import load_drift_rules\nprint(load_drift_rules().of('time-zone.offset').reason)"
     assert "another zone" in run(tmp_path, "-c", decided)
     told = run(tmp_path, "-m", "scanner", "explain", "time-zone-match")
+    (sample,) = samples(tmp_path / "tests" / "field")
+    assert (sample.path.read_text(encoding="utf-8"), sample.readers) == ("+0545\n", ("read_time_zone",))
     assert "Logs of one incident" in told
     assert "time-zone (sh): the offset from UTC" in told
