@@ -20,6 +20,8 @@ class SqlServer:
     """ProductVersion as read: "15.0.4345.5"."""
     collation: str
     edition: str
+    engine_edition: int = 0
+    """EngineEdition: 5 Azure SQL Database, 8 Azure SQL Managed Instance; 0 where it was not told."""
 
 
 @dataclass(frozen=True, slots=True)

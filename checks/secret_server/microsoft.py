@@ -52,6 +52,22 @@ SQL_SERVERS: tuple[tuple[tuple[int, int], str], ...] = (
 """Major and minor version of each SQL Server. Source: SQL_SERVER_URL."""
 
 
+ENGINE_EDITION_URL = "https://learn.microsoft.com/en-us/sql/t-sql/functions/serverproperty-transact-sql"
+
+MANAGED_SERVICES: tuple[tuple[int, str], ...] = (
+    (5, "Azure SQL Database"),
+    (8, "Azure SQL Managed Instance"),
+    (12, "SQL database in Microsoft Fabric"),
+)
+"""EngineEdition of the services that Microsoft keeps current: their ProductVersion 12.0.2000.8 is no SQL Server 2014.
+Source: ENGINE_EDITION_URL."""
+
+
+def managed_service(engine_edition: int) -> str:
+    """The service's name for an EngineEdition; empty for a SQL Server that somebody installed."""
+    return dict(MANAGED_SERVICES).get(engine_edition, "")
+
+
 def dotnet_version(release: int | None) -> str | None:
     """The .NET Framework version of a `Release` DWORD; None for older than 4.5."""
     return next((name for least, name in reversed(DOTNET_RELEASES) if release is not None and release >= least), None)

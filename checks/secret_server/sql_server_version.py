@@ -3,9 +3,11 @@
 ## What it checks
 The version of every SQL Server instance on the database host (or of the one that `sql_instance` names), from the
 instance's registry entry. Where the host cannot be read but `sql_port` answers, the version comes from the TDS
-PRELOGIN response, which needs no login. Secret Server 10.7.000000 and later need SQL Server 2012 (11.0) or later. A
-12 that only the port tells is a warning: Azure SQL Database answers 12 whatever it is, like SQL Server 2014. The
-Windows Internal Database, which roles of Windows bring along, cannot hold the database and does not count.
+PRELOGIN response, which needs no login; where the database is asked with a login, from the server that holds it.
+Secret Server 10.7.000000 and later need SQL Server 2012 (11.0) or later. Azure SQL Database and Azure SQL Managed
+Instance answer 12 whatever they are, like SQL Server 2014: with a login their EngineEdition tells that Microsoft keeps
+them current; a 12 that only the port tells is a warning. The Windows Internal Database, which roles of Windows bring
+along, cannot hold the database and does not count.
 
 ## Why it matters
 On a SQL Server that is too old the upgrade fails, **and the old installation does not work after rolling back**.
@@ -21,9 +23,10 @@ from packaging.version import Version
 
 from checks.check import NodeCheck, NodeView
 from checks.facts import Unknown
-from checks.outcome import Outcome, Remediation, Severity, Status, combine, undetermined, warned
+from checks.outcome import Outcome, Remediation, Severity, Status, combine, passed, undetermined, warned
+from checks.secret_server.database_facts import SecretServerDatabase, SqlServer
 from checks.secret_server.facts import SqlInstance, SqlInstances, SqlPrelogin
-from checks.secret_server.microsoft import SQL_SERVER_URL, sql_server_name
+from checks.secret_server.microsoft import ENGINE_EDITION_URL, SQL_SERVER_URL, managed_service, sql_server_name
 from checks.secret_server.vendor import CLUSTERING_URL
 from checks.thresholds import Requirements, measured, requirements
 from checks.versions import VersionError, parse_version
@@ -40,6 +43,11 @@ def judge(view: NodeView) -> Outcome:
         return needs
     found = view.look(SqlInstances)
     port = view.look(SqlPrelogin)
+    held = view.look(SecretServerDatabase)
+    if not isinstance(held, Unknown) and managed_service(held.server.engine_edition):
+        return _managed(needs, held.server)
+    if isinstance(found, Unknown) and not isinstance(held, Unknown):
+        return _from_server(needs, held.server)
     if isinstance(found, Unknown):
         return _from_port(needs, port, found.reason, view)
     wanted = str(view.options.get("sql_instance", "")).rpartition("\\")[2]
@@ -55,6 +63,33 @@ def judge(view: NodeView) -> Outcome:
     return combine([_from_registry(needs, instance) for instance in chosen])
 
 
+def _managed(needs: Requirements, server: SqlServer) -> Outcome:
+    service = managed_service(server.engine_edition)
+    observed = f"{service} (EngineEdition {server.engine_edition}), which tells {server.version}"
+    message = (
+        f"{server.name} is {service}, which Microsoft keeps current; the {server.version} that it tells is no release"
+    )
+    expected = " and ".join(due.rule.text for due in needs.due)
+    return passed(message, expected=expected, observed=observed, **needs.evidence)
+
+
+def _from_server(needs: Requirements, server: SqlServer) -> Outcome:
+    try:
+        version = parse_version(server.version)
+    except VersionError as error:
+        return undetermined(f"{server.name}: {error}", observed=server.version, **needs.evidence)
+    if not version.major:
+        return _no_version(needs, f"{server.name} tells version {server.version}", server.version)
+    name = sql_server_name(version.major, version.minor)
+    return measured(needs, version, f"{server.name} is {name} ({server.version})", consequence=CONSEQUENCE)
+
+
+def _no_version(needs: Requirements, told: str, observed: str) -> Outcome:
+    """No SQL Server was ever a version 0: a gateway, or a server that hides its own, answers so."""
+    message = f"{told}, which no SQL Server has: a gateway may stand in front of it"
+    return undetermined(message, observed=observed, **needs.evidence)
+
+
 def _from_registry(needs: Requirements, instance: SqlInstance) -> Outcome:
     text = instance.patch_level or instance.version
     if not text:
@@ -64,6 +99,8 @@ def _from_registry(needs: Requirements, instance: SqlInstance) -> Outcome:
         version = parse_version(text)
     except VersionError as error:
         return undetermined(f"{instance.name}: {error}", observed=text, **needs.evidence)
+    if not version.major:
+        return _no_version(needs, f"{instance.name} is registered with version {text}", text)
     name = sql_server_name(version.major, version.minor)
     return measured(needs, version, f"{instance.name} is {name} ({text})", consequence=CONSEQUENCE)
 
@@ -77,6 +114,8 @@ def _from_port(needs: Requirements, port: SqlPrelogin | Unknown, reason: str, vi
         return undetermined(f"{reason}{also}", **needs.evidence)
     text = f"{port.major}.{port.minor}.{port.build}"
     origin = f"as port {port.port} tells before login"
+    if not port.major:
+        return _no_version(needs, f"port {port.port} tells version {text} before login", text)
     observed = f"{sql_server_name(port.major, port.minor)} ({text}), {origin}"
     outcome = measured(needs, Version(text), observed, consequence=CONSEQUENCE)
     if port.major != 12:
@@ -97,7 +136,7 @@ CHECK = NodeCheck(
     ),
     products=("secret-server",),
     roles=("database",),
-    optional_facts=(SqlInstances, SqlPrelogin),
-    references=(CLUSTERING_URL, SQL_SERVER_URL),
+    optional_facts=(SqlInstances, SqlPrelogin, SecretServerDatabase),
+    references=(CLUSTERING_URL, SQL_SERVER_URL, ENGINE_EDITION_URL),
     judge=judge,
 )

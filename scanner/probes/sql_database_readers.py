@@ -17,6 +17,7 @@ from checks.secret_server.database_facts import (
     SecretServerDatabase,
     SqlServer,
 )
+from checks.secret_server.microsoft import managed_service
 from scanner.probes.probe import Answer, UnreadableError
 from scanner.probes.secret_server_readers import need, rows_of, text, value_of
 from scanner.probes.sql_errors import explain_sql
@@ -48,7 +49,8 @@ class _Instance:
 
     @property
     def databases(self) -> tuple[Row, ...]:
-        return self.asked("databases").rows
+        """Those that users made; Amazon RDS keeps one of its own beside them, which nobody else may open."""
+        return tuple(row for row in self.asked("databases").rows if row.get("name") != "rdsadmin")
 
 
 def secret_server_database(answer: Answer) -> SecretServerDatabase:
@@ -180,8 +182,20 @@ def _first(instance: _Instance) -> Row:
 
 def _server(instance: _Instance) -> SqlServer:
     row = _first(instance)
-    parts = (need(row, key, str) for key in ("server_name", "version", "collation", "edition"))
-    return SqlServer(instance.name, *parts)
+    name, version, collation, edition = (
+        need(row, key, str) for key in ("server_name", "version", "collation", "edition")
+    )
+    return SqlServer(instance.name, name, version, collation, edition, _engine_edition(row))
+
+
+def _engine_edition(row: Row) -> int:
+    """Early answers do not hold it, and a server may give none."""
+    return need(row, "engine_edition", int) if row.get("engine_edition") is not None else 0
+
+
+def _is_managed(instance: _Instance) -> bool:
+    """Whether mirrors and replicas are the service's own matter: its views show none, or those nobody can mend."""
+    return bool(managed_service(_engine_edition(_first(instance))))
 
 
 def _version(instance: _Instance, row: Row) -> tuple[str, str]:
@@ -206,6 +220,8 @@ def _of(instance: _Instance, question: str, row: Row) -> _Asked:
 
 
 def _mirroring(instance: _Instance, row: Row) -> tuple[Mirroring | None, str]:
+    if _is_managed(instance):
+        return None, ""
     asked = _of(instance, "mirroring", row)
     if asked.problem:
         return None, asked.problem
@@ -224,7 +240,7 @@ def _mirroring(instance: _Instance, row: Row) -> tuple[Mirroring | None, str]:
 
 
 def _replicas(instance: _Instance, row: Row) -> tuple[tuple[Replica, ...], str]:
-    if _first(instance).get("hadr") != 1:
+    if _first(instance).get("hadr") != 1 or _is_managed(instance):
         return (), ""
     grouped, asked = _of(instance, "grouped", row), _of(instance, "replicas", row)
     if grouped.problem:

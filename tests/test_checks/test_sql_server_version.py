@@ -8,8 +8,10 @@ import pytest
 from checks.check import ClusterInfo, NodeView
 from checks.outcome import Outcome, Status
 from checks.rules import RuleSet
+from checks.secret_server.database_facts import SecretServerDatabase
 from checks.secret_server.facts import SqlInstance, SqlInstances, SqlPrelogin
 from checks.secret_server.sql_server_version import CHECK, judge
+from tests.test_checks.databases import DATABASE, SERVER
 
 Clusters = Callable[..., ClusterInfo]
 Nodes = Callable[..., NodeView]
@@ -226,4 +228,43 @@ def test_rules_switched_off_leave_nothing_to_judge(judged: Judged) -> None:
 
 def test_either_source_of_the_version_is_optional() -> None:
     assert CHECK.facts == ()
-    assert set(CHECK.optional_facts) == {SqlInstances, SqlPrelogin}
+    assert set(CHECK.optional_facts) == {SqlInstances, SqlPrelogin, SecretServerDatabase}
+
+
+NEWER = {"sql-server-2012": {"requires": ">=13.0", "reason": "stricter here"}}
+MANAGED = [(5, "Azure SQL Database"), (8, "Azure SQL Managed Instance")]
+
+
+def held(version: str, engine_edition: int = 2) -> SecretServerDatabase:
+    return replace(DATABASE, server=replace(SERVER, version=version, engine_edition=engine_edition))
+
+
+@pytest.mark.parametrize(("number", "service"), MANAGED)
+@pytest.mark.parametrize("facts", [(DENIED, SqlPrelogin(1433, 12, 0, 2000)), (host(),)], ids=["port", "registry"])
+def test_a_managed_services_12_is_no_sql_server_2014(
+    judged: Judged, number: int, service: str, facts: tuple[object, ...]
+) -> None:
+    outcome = judged(*facts, held("12.0.2000.8", number), rules=NEWER)
+    assert outcome.status is Status.PASS
+    assert f"SQL1 is {service}, which Microsoft keeps current" in outcome.message
+
+
+def test_an_installed_12_is_sql_server_2014(judged: Judged) -> None:
+    outcome = judged(DENIED, SqlPrelogin(1433, 12, 0, 6024), held("12.0.6024.0"), rules=NEWER)
+    assert outcome.status is Status.FAIL
+    assert "SQL1 is SQL Server 2014 (12.0.6024.0)" in outcome.message
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        (DENIED, SqlPrelogin(1433, 0, 0, 0)),
+        (DENIED, SqlPrelogin(1433, 15, 0, 2000), held("0.0.0")),
+        (host(sql("0.0.0")),),
+    ],
+    ids=["port", "login", "registry"],
+)
+def test_version_zero_is_nobodys_version(judged: Judged, facts: tuple[object, ...]) -> None:
+    outcome = judged(*facts)
+    assert outcome.status is Status.ERROR
+    assert "which no SQL Server has" in outcome.message

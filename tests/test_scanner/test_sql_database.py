@@ -240,6 +240,29 @@ def test_errors_are_told_apart_by_number(error: str, words: str) -> None:
     assert words in explain_sql(error, ".")
 
 
+@pytest.mark.parametrize("number", [5, 8])
+def test_what_a_managed_service_shows_of_its_own_replicas_is_nobody_s_to_mend(number: int) -> None:
+    replica = {"server": None, "own": True, "role": None, "state": 0, "suspended": True, "synchronous": False}
+    rows = [{"version": "12.0.2000.8", "databases": [{"mirroring": 0, "replicas": [replica]}]}]
+    said = answered(rows)
+    found = secret_server_database(Answer(json.dumps(said), 0))
+    assert found.mirroring is not None
+    assert found.replicas[0].suspended
+    said["instances"][0]["answers"]["server"]["rows"][0]["engine_edition"] = number
+    said["instances"][0]["answers"]["mirroring"] = {"rows": [], "error": "sql 208: .: Invalid object name"}
+    found = secret_server_database(Answer(json.dumps(said), 0))
+    assert (found.mirroring, found.mirroring_problem, found.replicas) == (None, "", ())
+    assert found.server.engine_edition == number
+
+
+def test_the_database_that_rds_keeps_for_itself_is_no_candidate() -> None:
+    own = {"name": "rdsadmin", "version": "", "open": False}
+    found = secret_server_database(
+        Answer(json.dumps(answered([{"version": "15.0.4345.5", "databases": [{"name": "SecretServer"}, own]}])), 0)
+    )
+    assert found.name == "SecretServer"
+
+
 BROKEN: list[tuple[list[Any], Any]] = [
     (["instances"], None),
     (["instances", 0], 7),
