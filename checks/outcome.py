@@ -57,6 +57,10 @@ class Outcome:
     """Overrides the check's own, where the case needs another."""
 
 
+TOLD = "told"
+"""Key of a result's evidence: what is no fault, and is told whatever the verdict, such as that a cluster goes down."""
+
+
 def passed(message: str, *, expected: str = "", observed: str = "", **evidence: object) -> Outcome:
     """The rule holds."""
     return Outcome(Status.PASS, message, expected, observed, evidence)

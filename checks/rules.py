@@ -14,6 +14,8 @@ from checks.versions import VersionError, parse_secret_server, parse_version
 CONFIDENCES = ("documented", "contradictory", "inferred", "general")
 """How sure a rule is. Only a documented one may fail a window by itself; the others warn."""
 
+EFFECTS = ("fail", "warn", "tell")
+
 _KEYS = {"id", "check", "target", "current", "requires", "text", "effect", "confidence", "source", "url"}
 _NEEDED = ("id", "check", "target", "requires", "text", "source")
 _OVERRIDES = {"requires", "target", "effect", "off", "reason"}
@@ -40,7 +42,7 @@ class Rule:
     source: str
     """Which document says so."""
     effect: str = "fail"
-    """fail or warn: what a breach amounts to."""
+    """fail or warn: what a breach amounts to; tell: it is no fault, and is said all the same."""
     confidence: str = "documented"
     current: str = ""
     """PEP 440 specifiers over the installed version. Empty: any."""
@@ -177,8 +179,8 @@ def parse_rules(text: str) -> RuleSet:
 
 
 def _verified(rule: Rule, *, trusted: bool) -> Rule:
-    if rule.effect not in ("fail", "warn"):
-        raise RuleError(f"{rule.id}.effect: {rule.effect!r} is neither fail nor warn")
+    if rule.effect not in EFFECTS:
+        raise RuleError(f"{rule.id}.effect: {rule.effect!r} is none of {', '.join(EFFECTS)}")
     if rule.confidence not in CONFIDENCES:
         raise RuleError(f"{rule.id}.confidence: {rule.confidence!r} is none of {', '.join(CONFIDENCES)}")
     # An operator may sharpen a rule knowingly; the shipped data may not let a guess fail a window.

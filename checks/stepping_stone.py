@@ -3,10 +3,10 @@
 ## What it checks
 The way from the installed version (the oldest one, where the nodes differ) to the target, against the vendor's
 stepping stones. A stop that is needed is a failure that names the next version to install; one that the vendor's
-documents do not state outright is a warning, and so is a step that none of them covers. A target older than what is
-installed is an error in the plan, hence a failure; an equal one is nothing to do. What is known of a step (downtime, no
-rolling upgrade) is a warning. The version comes from the nodes, and from `current` in the inventory where it cannot be
-read; a backend that contradicts its `current` is a warning.
+documents do not state outright is a warning. A step that none of them covers is a failure, and so is a target older
+than what is installed: `preflight plan` gives no plan for either. An equal one is nothing to do. That a step takes the
+whole cluster down is told, and is no fault; a step that may or may not is a warning. The version comes from the nodes,
+and from `current` in the inventory where it cannot be read; a backend that contradicts its `current` is a warning.
 
 ## Why it matters
 An upgrade that leaves out a stepping stone fails half-way, with a database or a cluster that neither version can use.
@@ -26,6 +26,7 @@ from checks.chef_backend.search_index import SearchIndex, created_by
 from checks.groups import enumerate_names, told_once
 from checks.installed import installed
 from checks.outcome import (
+    TOLD,
     Outcome,
     Remediation,
     Severity,
@@ -42,13 +43,13 @@ from checks.secret_server.facts import AppFiles
 from checks.secret_server.vendor import CLUSTERING_URL
 from checks.upgrade_path import (
     CHECK_ID,
+    NoPath,
     PlanError,
     UpgradePath,
     parse_product_version,
-    path_to,
     remarks,
+    route,
     target_of,
-    uncovered,
 )
 
 
@@ -74,40 +75,29 @@ def judge(view: ClusterView) -> Outcome:
         return undetermined(f"installed version unknown: {'; '.join(gaps)}", remediation=remedy, **evidence)
     goal = parse_product_version(product, target)
     newer = [name for version, name, _ in known if version > goal]
-    oldest, oldest_name, start = min(known, key=lambda row: row[0])
+    # The newest speaks for itself where the target is older than it; else the oldest has the longest way.
+    oldest, oldest_name, start = (max if newer else min)(known, key=lambda row: row[0])
     observed = ", ".join(f"{name} {one.version}" + ("" if one.read else " (declared)") for _, name, one in known)
-    if newer:
-        message = f"error in the plan: target {target} is older than what runs on {enumerate_names(newer)}"
-        remedy = Remediation(
-            "Correct `target` in the inventory; the vendor documents no way back but a restored backup."
-        )
-        return failed(message + without, observed=observed, remediation=remedy, **evidence)
-    if gaps and oldest == goal:
-        return undetermined(f"cannot tell whether all nodes run {target}{without}", observed=observed, **evidence)
-    if oldest == goal:
-        return not_applicable(f"nothing to do: {target} is installed", observed=observed, **evidence)
-    path = path_to(product, view.cluster.rules, start.version, target)
+    index = created_by(view.nodes)
+    if index:
+        evidence["search_index"] = index
+    try:
+        path = route(product, view.cluster.rules, str(start.version), target, index)
+    except PlanError as error:
+        return undetermined(str(error), observed=observed, **evidence)
+    if isinstance(path, NoPath):
+        return _no_path(path, newer, gaps, target, observed, evidence)
     evidence["path"] = [hop.version for hop in path.hops]
     source = f"{start.version}"
     if any(version != oldest for version, _, _ in known):
         source += f" (the oldest, on {oldest_name})"
-    index = created_by(view.nodes)
-    if index:
-        evidence["search_index"] = index
     outcomes = [_stops(path, source, observed, evidence)]
-    if (gap := uncovered(view.cluster.rules, path)) is not None:
-        remedy = Remediation(
-            "Choose a target that the vendor's documents cover, or ask the vendor's support for a way."
-        )
-        message = f"no document of the vendor's covers the step from {gap[0]} to {gap[1]}"
-        outcomes.append(warned(message, observed=observed, remediation=remedy))
-    try:
-        for rule, text in remarks(view.cluster.rules, path, index):
-            end = failed if rule.effect == "fail" else warned
-            remedy = Remediation("Plan the window, and what has to be ready before it, accordingly.", url=rule.url)
-            outcomes.append(end(_noted(text, rule), observed=observed, remediation=remedy))
-    except PlanError as error:
-        outcomes.append(undetermined(str(error)))
+    for rule, text in remarks(view.cluster.rules, path, index):
+        remedy = Remediation("Plan the window, and what has to be ready before it, accordingly.", url=rule.url)
+        if rule.effect == "tell":
+            outcomes.append(passed(_noted(text, rule), observed=observed, **{TOLD: _noted(text, rule)}))
+        else:
+            outcomes.append(warned(_noted(text, rule), observed=observed, remediation=remedy))
     if product == "chef-backend":  # of web nodes, app-version-match tells it
         remedy = Remediation("Correct `current` in the inventory: what the node says counts.")
         doubts = [f"{name}: {doubt}" for name, one in found for doubt in one.doubts]
@@ -115,6 +105,21 @@ def judge(view: ClusterView) -> Outcome:
     if gaps and combine(outcomes).status is not Status.FAIL:
         outcomes.append(undetermined(f"an older node would need another way{without}", observed=observed, **evidence))
     return combine(outcomes)
+
+
+def _no_path(
+    found: NoPath, newer: list[str], gaps: list[str], target: str, observed: str, evidence: dict[str, Any]
+) -> Outcome:
+    """Nothing to do, or no way: what a plan says of it, too."""
+    without = f"; version unknown: {'; '.join(gaps)}" if gaps else ""
+    if found.installed and gaps:
+        return undetermined(f"cannot tell whether all nodes run {target}{without}", observed=observed, **evidence)
+    if found.installed:
+        return not_applicable(found.reason, observed=observed, **evidence)
+    where = f", on {enumerate_names(newer)}" if newer else ""
+    note = f" ({found.rule.note})" if found.rule and found.rule.note else ""
+    remedy = Remediation(found.instead, url=found.rule.url if found.rule else "")
+    return failed(f"{found.reason}{where}{note}{without}", observed=observed, remediation=remedy, **evidence)
 
 
 def _stops(path: UpgradePath, source: str, observed: str, evidence: dict[str, Any]) -> Outcome:

@@ -68,6 +68,8 @@ class NoPath:
     """What to do, one or two sentences."""
     rule: Rule | None = None
     """The rule that says so, where one does."""
+    installed: bool = False
+    """True where the target is what is installed: nothing is wrong, and nothing is to be done."""
 
 
 def parse_product_version(product: str, text: str) -> Version:
@@ -159,32 +161,31 @@ def _strategy(rules: RuleSet, source: str, version: str) -> Rule | None:
     return max(due, key=lambda rule: STRATEGIES.index(rule.requires.partition(" ")[0]), default=None)
 
 
-def route(product: str, rules: RuleSet, current: str, target: str) -> UpgradePath | NoPath:
+def route(product: str, rules: RuleSet, current: str, target: str, index: str = "") -> UpgradePath | NoPath:
     """The supported way from `current` to `target`, or why there is none and what to do instead.
 
-    Stricter than `path_to`: a way that rests on no document of the vendor's is none. Raises VersionError where a
-    version is malformed, PlanError for a rule, overridden in the inventory, that is not understood.
+    A scan and a plan both ask here, so that the one fails what the other refuses. Stricter than `path_to`: a way that
+    rests on no document of the vendor's is none. `index` is the version of Elasticsearch that created the search
+    index; empty where it is unknown. Raises VersionError where a version is malformed, PlanError for a rule, overridden
+    in the inventory, that is not understood.
     """
     start, goal = parse_product_version(product, current), parse_product_version(product, target)
     if start == goal:
-        return NoPath(f"nothing to do: {target} is installed", "Set a newer `target`, or scan with --phase after.")
+        return NoPath(
+            f"nothing to do: {target} is installed",
+            "Set a newer `target`, or scan with --phase after.",
+            installed=True,
+        )
     if start > goal:
         return NoPath(
-            f"target {target} is older than what is installed, {current}",
-            "Correct `target`; the vendor documents no way back but a restored backup.",
+            f"the target {target} is older than what is installed, {current}",
+            "Correct `target` in the inventory; the vendor documents no way back but a restored backup.",
         )
     path = path_to(product, rules, current, target)
-    for rule in rules.of(CHECK_ID):
-        if _is_floor(rule) and rule.effect == "fail" and rule.applies_to(target) and not _allows(rule, current):
-            return NoPath(rule.text, "Ask the vendor's support for a way, before anything is touched.", rule)
-    for hop in path.hops:
-        if hop.stone and hop.stone.confidence != "documented":
-            return NoPath(
-                f"no supported path from {current} to {target}: {hop.stone.text} ({hop.stone.confidence})",
-                f"Plan the upgrade to {hop.version} first and, when that is done and verified, the way on from there.",
-                hop.stone,
-            )
-    if (gap := uncovered(rules, path)) is not None:
+    for rule, text in remarks(rules, path, index):
+        if rule.effect == "fail":
+            return NoPath(text, "Ask the vendor's support for a way, before anything is touched.", rule)
+    if (gap := _uncovered(rules, path)) is not None:
         return NoPath(
             f"no supported path from {current} to {target}: no document of the vendor's covers {gap[0]} to {gap[1]}",
             "Choose a target that the vendor's documents cover, or ask the vendor's support for a way.",
@@ -192,7 +193,7 @@ def route(product: str, rules: RuleSet, current: str, target: str) -> UpgradePat
     return path
 
 
-def uncovered(rules: RuleSet, path: UpgradePath) -> tuple[str, str] | None:
+def _uncovered(rules: RuleSet, path: UpgradePath) -> tuple[str, str] | None:
     """The first step that no strategy covers, as (from, to), where the product's rules name strategies at all."""
     if not any(is_strategy(rule) for rule in rules.of(CHECK_ID)):
         return None

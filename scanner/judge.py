@@ -11,6 +11,7 @@ from checks.attestations import hear
 from checks.check import ClusterInfo, NodeView
 from checks.evaluation import GatheredCluster, evaluate
 from checks.facts import Contact, Unknown
+from checks.outcome import TOLD, Result
 from checks.scan import NodeRecord, Scan
 from scanner import __version__
 from scanner.gather import NodeAnswers, NodeCall, read_facts
@@ -46,6 +47,7 @@ def judge_gathered(job: Job, collected: Collected, clusters: Sequence[GatheredCl
             *job.notices,
             *collected.notices,
             *applied.notices,
+            *_told(applied.results),
             *_unfinished(job, collected.said),
         ),
         reminders=reminders,
@@ -61,6 +63,11 @@ def gathered_clusters(job: Job, collected: Collected) -> tuple[GatheredCluster, 
 
 def _order(job: Job) -> list[NodeKey]:
     return [(cluster.name, node.name) for cluster, _ in job.clusters for node in cluster.nodes]
+
+
+def _told(results: Iterable[Result]) -> Iterable[str]:
+    """What is no fault, and nobody may miss: a pass is not shown to everybody."""
+    return (f"{row.cluster}: {told}" for row in results if isinstance(told := row.evidence.get(TOLD), str))
 
 
 def _unfinished(job: Job, said: Mapping[NodeKey, NodeAnswers]) -> Iterable[str]:

@@ -40,7 +40,8 @@ _ROLE = {"secret-server": "web", "chef-backend": "backend"}
 
 
 class _RefusedError(Exception):
-    def __init__(self, reason: str, instead: str, verdict: Verdict = Verdict.UNKNOWN, url: str = "") -> None:
+    def __init__(self, reason: str, instead: str, verdict: Verdict | None = Verdict.UNKNOWN, url: str = "") -> None:
+        """`verdict` None: whatever the scan came to, for there is nothing to plan."""
         super().__init__(reason)
         self.reason, self.instead, self.verdict, self.url = reason, instead, verdict, url
 
@@ -70,7 +71,8 @@ def plan_of(
         parts, back, troubles, unknown = _WRITERS[info.product](gathered, path, inventory, Names(again=again))
     except _RefusedError as no:
         # A failure stays one, whatever else is unknown: the scan that this rests on ended with NO-GO, too.
-        grave = Verdict.NO_GO if verdict_of(own, strict=strict) is Verdict.NO_GO else no.verdict
+        scanned = verdict_of(own, strict=strict, partial=partial)
+        grave = scanned if no.verdict is None or scanned is Verdict.NO_GO else no.verdict
         return Refusal(info.name, info.product, no.reason, no.instead, grave, blockers, no.url, warnings, waived)
     verdict = verdict_of(own, strict=strict, partial=partial)
     return Runbook(info.name, info.product, path, verdict, blockers, warnings, waived, parts, back, troubles, unknown)
@@ -90,12 +92,13 @@ def _path(gathered: GatheredCluster) -> UpgradePath:
         target = target_of(info)
         current = _current([node for node in gathered.nodes if _ROLE[info.product] in node.roles])
         _refuse_half_done(gathered.nodes, current)
-        found = route(info.product, info.rules, current, target)
+        index = created_by(node for node in gathered.nodes if "backend" in node.roles)
+        found = route(info.product, info.rules, current, target, index)
     except (PlanError, VersionError) as error:
         raise _RefusedError(str(error), "Set what is missing in the inventory, then plan again.") from None
     if isinstance(found, NoPath):
         url = found.rule.url if found.rule else ""
-        raise _RefusedError(found.reason, found.instead, Verdict.NO_GO, url)
+        raise _RefusedError(found.reason, found.instead, None if found.installed else Verdict.NO_GO, url)
     return found
 
 

@@ -95,9 +95,9 @@ class ChefCluster:
         """The command that plans this cluster anew."""
         return plan_command(self.names, self.inventory, self.name)
 
-    def scan(self, *checks: str, phase: str = "window", target: str = "") -> Command:
+    def scan(self, *checks: str, phase: str = "window", target: str = "", without: tuple[str, ...] = ()) -> Command:
         """A scan of this cluster for one question."""
-        return scan_command(self.names, self.inventory, self.name, *checks, phase=phase, target=target)
+        return scan_command(self.names, self.inventory, self.name, *checks, phase=phase, target=target, without=without)
 
 
 STAND_INS = (Machine("the first frontend", "", ""), Machine("each other frontend", "", ""))

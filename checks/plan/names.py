@@ -67,10 +67,16 @@ class Names:
 
 
 def scan_command(
-    names: Names, inventory: str, cluster: str, *checks: str, phase: str = "before", target: str = ""
+    names: Names,
+    inventory: str,
+    cluster: str,
+    *checks: str,
+    phase: str = "before",
+    target: str = "",
+    without: tuple[str, ...] = (),
 ) -> Command:
     """A scan of `cluster`, for `checks` alone where any are named; `target` stands in for the inventory's."""
-    asked = "".join(f" --check {check}" for check in checks)
+    asked = "".join([*(f" --check {check}" for check in checks), *(f" --skip-check {check}" for check in without)])
     about = _about(names, inventory, cluster, target or names.again.target)
     return Command(f"preflight scan {about[0]}{asked}{about[1]} --phase {phase}", "sh")
 

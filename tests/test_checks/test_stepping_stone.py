@@ -9,7 +9,7 @@ from checks.check import ClusterInfo, ClusterView, NodeView
 from checks.chef_backend.facts import ChefBackendVersion
 from checks.chef_backend.search_index import SearchIndex
 from checks.facts import Unknown
-from checks.outcome import Status
+from checks.outcome import TOLD, Status
 from checks.rules import RuleSet
 from checks.secret_server.facts import AppFiles, FileVersion
 from checks.stepping_stone import judge
@@ -62,7 +62,8 @@ def test_the_next_version_is_named_first(cluster: Clusters, webs: Webs) -> None:
 def test_an_older_target_is_an_error_in_the_plan(cluster: Clusters, webs: Webs) -> None:
     outcome = judge(webs(cluster("10.9.000005"), app("10.9.64.0"), app("10.9.5.0"), UNKNOWN))
     assert outcome.status is Status.FAIL
-    assert "target 10.9.000005 is older than what runs on web1" in outcome.message
+    assert "the target 10.9.000005 is older than what is installed, 10.9.000064, on web1" in outcome.message
+    assert "web3: access is denied" in outcome.message
 
 
 def test_an_equal_target_is_nothing_to_do(cluster: Clusters, webs: Webs) -> None:
@@ -190,18 +191,26 @@ def test_chef_from_2_0_to_3_needs_a_stop(chef: Chef) -> None:
     assert "install 2.3.16 first, then 3.1.1" in outcome.message
 
 
-def test_chef_from_1_to_3_rests_on_no_document_and_warns(chef: Chef) -> None:
+def test_chef_from_1_to_3_fails_and_names_the_stop(chef: Chef) -> None:
     outcome = judge(chef("3.1.1", "1.4.6"))
-    assert outcome.status is Status.WARN
+    assert outcome.status is Status.FAIL
     assert "install 2.3.16 first, then 3.1.1" in outcome.message
-    assert "1.4.6 to 2.3.16: no rolling upgrade, the full cluster goes down" in outcome.message
-    assert "2.3.16 to 3.1.1: rolling only if the search index" in outcome.message
+    assert outcome.remediation is not None
+    assert "2.3.16" in outcome.remediation.summary
 
 
-def test_chef_from_1_to_2_warns_of_the_downtime(chef: Chef) -> None:
+def test_chef_from_1_to_2_tells_of_the_downtime_which_is_no_fault(chef: Chef) -> None:
     outcome = judge(chef("2.3.16", "1.4.6"))
-    assert outcome.status is Status.WARN
-    assert "the full cluster goes down" in outcome.message
+    assert outcome.status is Status.PASS
+    assert outcome.message.startswith("1.4.6 to 2.3.16 in one step")
+    assert outcome.evidence[TOLD] == "1.4.6 to 2.3.16: no rolling upgrade, the full cluster goes down"
+    assert str(outcome.evidence[TOLD]) in outcome.message
+
+
+def test_a_step_that_no_document_covers_fails(chef: Chef) -> None:
+    outcome = judge(chef("4.0.0", "3.1.1"))
+    assert outcome.status is Status.FAIL
+    assert "no document of the vendor's covers 3.1.1 to 4.0.0" in outcome.message
 
 
 def test_chef_within_1_needs_no_downtime(chef: Chef) -> None:

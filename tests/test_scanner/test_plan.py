@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import re
+import shlex
 import tempfile
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -197,13 +198,34 @@ def _planned(folder: Path, preflight: Preflight, scenario: str, *more: str) -> E
         return preflight("plan", lab.write(folder), "-q", *more)
 
 
-def test_straight_from_1_to_3_is_refused_with_what_to_do_instead(tmp_path: Path, preflight: Preflight) -> None:
-    ended = _planned(
-        tmp_path, preflight, f'extends = "{PLANS / "chef-downtime.toml"}"\ntitle = "Too far"\n', "--target", "3.1.1"
-    )
-    assert ended.code == 1
-    assert "1.x to 3.x is in no document" in ended.out
-    assert "Plan the upgrade to 2.3.16 first" in ended.out
+def test_from_1_to_3_the_plan_goes_by_2_3_16_and_its_gate_can_be_passed(tmp_path: Path, preflight: Preflight) -> None:
+    file = tmp_path / "scenario.toml"
+    file.write_text(f'extends = "{PLANS / "chef-downtime.toml"}"\ntitle = "Far"\n', encoding="utf-8")
+    with Lab(load_scenario(file)) as lab:
+        inventory = lab.write(tmp_path)
+        ended = preflight("plan", inventory, "-q", "--target", "3.1.1")
+        (gate,) = re.findall(r"preflight (scan .* --target chef=2.3.16 --phase before)", ended.out)
+        gated = preflight(*shlex.split(gate))
+    assert "### 2. Hop 1 of 2: 1.4.6 to 2.3.16, with the whole cluster down" in ended.out
+    assert "### 3. Hop 2 of 2: 2.3.16 to 3.1.1, with the frontends stopped and the search index made anew" in ended.out
+    assert gated.code == 0
+    assert "1.4.6 to 2.3.16: no rolling upgrade, the full cluster goes down" in gated.out
+
+
+@pytest.mark.parametrize(("staged", "code"), [("3.0.0-1.el7", 0), ("3.1.1-1.el7", 1)])
+def test_a_target_that_is_installed_is_said_with_the_exit_code_of_a_scan(
+    tmp_path: Path, preflight: Preflight, staged: str, code: int
+) -> None:
+    file = tmp_path / "scenario.toml"
+    more = f'[clusters.chef.defaults]\nlinux = {{staged_version = "{staged}"}}\n'
+    file.write_text(f'extends = "{PLANS / "chef-within-3.toml"}"\ntitle = "There"\n{more}', encoding="utf-8")
+    with Lab(load_scenario(file)) as lab:
+        inventory = lab.write(tmp_path)
+        scanned = preflight("scan", inventory, "--target", "3.0.0")
+        planned = preflight("plan", inventory, "-q", "--target", "3.0.0")
+    assert (scanned.code, planned.code) == (code, code)
+    assert "othing to do: 3.0.0 is installed" in planned.out
+    assert "nothing to do: 3.0.0 is installed" in scanned.out
 
 
 def test_the_plan_goes_where_it_is_asked_to_and_says_the_rest_on_the_console(
