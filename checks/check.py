@@ -48,6 +48,9 @@ class NodeView:
     """The version that the inventory declares for this node, else for its cluster."""
     options: Mapping[str, object] = field(default_factory=dict)
     """Other node keys that checks read: `sql_instance`, `sql_port`, `web_root`."""
+    error_output: Mapping[type, Mapping[str, str]] = field(default_factory=dict)
+    """Fact class to what the probe that it was read from printed on standard error, by the probe's id. It is shown
+    beside results and judged by nobody: what a healthy program says there has no end."""
     absence: str = ""
     """Why the node was not asked, or did not answer fully, in one line; empty where it did."""
 

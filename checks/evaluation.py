@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from checks.check import Check, ClusterCheck, ClusterInfo, ClusterView, NodeCheck, NodeView
@@ -14,6 +14,9 @@ from checks.outcome import Outcome, Remediation, Result, Status, undetermined
 ESSENTIAL_ROLES = {"secret-server": frozenset({"web", "database"}), "chef-backend": frozenset({"backend"})}
 """Roles without which a cluster of the product does not work: an inventory that names none has forgotten something, and
 the checks of that role say so instead of silently not being there."""
+
+_SHOWN_CHARS = 2_000
+"""Of one probe's standard error: more says no more."""
 
 _RETRY = Remediation("Clear the cause named in the message, then scan again.")
 
@@ -62,12 +65,13 @@ def _judge_node(check: NodeCheck, view: NodeView) -> Result:
     missing = [found for kind in check.facts if isinstance(found := view.look(kind), Unknown)]
     unread = next((found for found in missing if not found.unanswered), None)
     if unread:
-        return _result(check, view.cluster, view.name, undetermined(unread.reason))
+        outcome = _beside(undetermined(unread.reason), _error_output(check, view))
+        return _result(check, view.cluster, view.name, outcome)
     if view.absence and (missing or _is_blind(check, view)):
         outcome = Outcome(Status.SKIP, f"not evaluated: {view.absence}")
         return _result(check, view.cluster, view.name, outcome, not_evaluated=True)
     outcome = undetermined(missing[0].reason) if missing else _guarded(check, view)
-    return _result(check, view.cluster, view.name, outcome)
+    return _result(check, view.cluster, view.name, _beside(outcome, _error_output(check, view)))
 
 
 def _is_blind(check: Check, view: NodeView) -> bool:
@@ -87,7 +91,21 @@ def _judge_cluster(check: ClusterCheck, view: ClusterView) -> Result:
             outcome.observed,
             {**outcome.evidence, "so_far": outcome.message, "missing": gaps},
         )
-    return _result(check, view.cluster, None, outcome)
+    shown = {node.name: said for node in view.nodes if (said := _error_output(check, node))}
+    return _result(check, view.cluster, None, _beside(outcome, shown))
+
+
+def _error_output(check: Check, node: NodeView) -> dict[str, str]:
+    """What the probes that `check` goes by printed on standard error, by their ids."""
+    kinds = check.facts + check.optional_facts
+    return {probe: text[:_SHOWN_CHARS] for kind in kinds for probe, text in node.error_output.get(kind, {}).items()}
+
+
+def _beside(outcome: Outcome, error_output: Mapping[str, object]) -> Outcome:
+    """The outcome with standard error in its evidence, where there is any; it changes nothing else."""
+    if not error_output:
+        return outcome
+    return replace(outcome, evidence={**outcome.evidence, "standard_error": error_output})
 
 
 def _gap(check: Check, node: NodeView) -> str:

@@ -204,7 +204,7 @@ def _clock(stamps: Stamps | None, moments: Moments, before_s: float) -> ClockSam
 def _hidden(answer: Answer | Unknown, hide: Callable[[str], str]) -> Answer | Unknown:
     if isinstance(answer, Unknown):
         return Unknown(hide(answer.reason))
-    return replace(answer, output=hide(answer.output))
+    return replace(answer, output=hide(answer.output), error_output=hide(answer.error_output))
 
 
 def _is_needed(probe: Probe, said: NodeAnswers) -> bool:
@@ -267,6 +267,17 @@ def read_facts(said: NodeAnswers, probes: Sequence[Probe]) -> dict[type, object]
         said.hint,
     )
     return facts
+
+
+def read_error_output(said: NodeAnswers, probes: Sequence[Probe]) -> dict[type, dict[str, str]]:
+    """What went to standard error where the facts of each kind were asked for, by probe."""
+    found: dict[type, dict[str, str]] = {}
+    for probe in probes:
+        answer = said.answers.get(probe.id)
+        if isinstance(answer, Answer) and answer.error_output:
+            for kind in probe.facts:
+                found.setdefault(kind, {})[probe.id] = answer.error_output
+    return found
 
 
 def _no_clock(said: NodeAnswers) -> Unknown:

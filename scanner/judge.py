@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
-from typing import Any
 
 from checks import waivers
 from checks.attestations import hear
@@ -14,9 +13,10 @@ from checks.facts import Contact, Unknown
 from checks.outcome import TOLD, Result
 from checks.scan import NodeRecord, Scan
 from scanner import __version__
-from scanner.gather import NodeAnswers, NodeCall, read_facts
+from scanner.gather import NodeAnswers, read_error_output, read_facts
 from scanner.inventory.model import Cluster, Node
 from scanner.job import Collected, Job, NodeKey
+from scanner.probes.probe import Probe
 
 
 def judge(job: Job, collected: Collected, today: date) -> Scan:
@@ -57,8 +57,8 @@ def judge_gathered(job: Job, collected: Collected, clusters: Sequence[GatheredCl
 
 def gathered_clusters(job: Job, collected: Collected) -> tuple[GatheredCluster, ...]:
     """Every cluster with the facts that its nodes' answers hold, as the checks see it."""
-    facts = _facts(job.calls(), collected.said)
-    return tuple(_gathered(cluster, info, job.chosen, collected.said, facts) for cluster, info in job.clusters)
+    probes = {(call.node.cluster, call.node.name): call.probes for call in job.calls()}
+    return tuple(_gathered(cluster, info, job.chosen, collected.said, probes) for cluster, info in job.clusters)
 
 
 def _order(job: Job) -> list[NodeKey]:
@@ -77,21 +77,16 @@ def _unfinished(job: Job, said: Mapping[NodeKey, NodeAnswers]) -> Iterable[str]:
         yield f"interrupted before these nodes had answered: {', '.join(missing)}"
 
 
-def _facts(calls: Iterable[NodeCall], said: Mapping[NodeKey, NodeAnswers]) -> dict[NodeKey, dict[type, object]]:
-    probes = {(call.node.cluster, call.node.name): call.probes for call in calls}
-    return {key: read_facts(answers, probes[key]) for key, answers in said.items() if key in probes}
-
-
 def _gathered(
     cluster: Cluster,
     info: ClusterInfo,
     chosen: frozenset[NodeKey],
     said: Mapping[NodeKey, NodeAnswers],
-    facts: Mapping[NodeKey, dict[type, object]],
+    probes: Mapping[NodeKey, Sequence[Probe]],
 ) -> GatheredCluster:
     # An interrupted scan has chosen nodes without answers: they are left out, and the report is marked partial.
     names = frozenset(node.name for node in cluster.nodes if (cluster.name, node.name) in chosen & said.keys())
-    views = tuple(_view(node, info, chosen, said, facts.get((cluster.name, node.name), {})) for node in cluster.nodes)
+    views = tuple(_view(node, info, chosen, said, probes.get((cluster.name, node.name), ())) for node in cluster.nodes)
     return GatheredCluster(info, views, names)
 
 
@@ -100,10 +95,11 @@ def _view(
     info: ClusterInfo,
     chosen: frozenset[NodeKey],
     said: Mapping[NodeKey, NodeAnswers],
-    facts: dict[type, Any],
+    probes: Sequence[Probe],
 ) -> NodeView:
     key = (node.cluster, node.name)
-    contact: Contact | Unknown = facts.get(Contact, Unknown(""))
+    facts = read_facts(said[key], probes) if key in chosen & said.keys() else {}
+    contact = facts.get(Contact)
     if key not in chosen:
         absence = "not selected"
     elif key not in said:
@@ -123,6 +119,7 @@ def _view(
         facts=facts,
         current=node.current or info.current,
         options=node.options,
+        error_output=read_error_output(said[key], probes) if facts else {},
         absence=absence,
     )
 

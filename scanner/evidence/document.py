@@ -112,7 +112,8 @@ def _node(each: NodeEvidence) -> dict[str, Any]:
 def _answer(answer: Answer | Unknown) -> dict[str, Any]:
     if isinstance(answer, Unknown):
         return {"unknown": answer.reason}
-    return {"output": answer.output, "exit_code": answer.exit_code, "truncated": answer.truncated}
+    told = {"output": answer.output, "exit_code": answer.exit_code, "truncated": answer.truncated}
+    return {**told, "error_output": answer.error_output} if answer.error_output else told
 
 
 def _read_node(table: _Table) -> NodeEvidence:
@@ -142,7 +143,9 @@ def _read_node(table: _Table) -> NodeEvidence:
 def _read_answer(table: _Table) -> Answer | Unknown:
     if "unknown" in table.values:
         return Unknown(table.text("unknown"))
-    return Answer(table.text("output"), table.integer("exit_code"), table.flag("truncated"))
+    # Earlier versions did not tell the two apart: there `output` holds both.
+    error_output = table.text("error_output") if "error_output" in table.values else ""
+    return Answer(table.text("output"), table.integer("exit_code"), table.flag("truncated"), error_output)
 
 
 def _read_clock(table: _Table) -> ClockSample:

@@ -26,7 +26,10 @@ class CommandOutput:
     """What one command leaves behind."""
 
     output: str
+    """On standard output."""
     exit_code: int = 0
+    error_output: str = ""
+    """On standard error."""
 
 
 @dataclass(frozen=True, slots=True)

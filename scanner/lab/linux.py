@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from scanner.clock import now_s
@@ -163,23 +163,23 @@ def staged_package(host: Host) -> CommandOutput:
 
 def secrets_files(host: Host) -> CommandOutput:
     """`sha256sum` and `stat` of the files of secrets of both roles."""
-    lines = []
+    lines, errors = [], []
     state = host.linux.secrets
     for role, path in (("backend", BACKEND_SECRETS), ("frontend", FRONTEND_SECRETS)):
         if role not in host.roles or state == "missing":
-            lines += [f"{tool}: {path}: No such file or directory" for tool in ("sha256sum", "stat")]
+            errors += [f"{tool}: {path}: No such file or directory" for tool in ("sha256sum", "stat")]
         elif state == "denied":
-            lines += [f"{tool}: {path}: Permission denied" for tool in ("sha256sum", "stat")]
+            errors += [f"{tool}: {path}: Permission denied" for tool in ("sha256sum", "stat")]
         else:
             lines += [f"{_sha256(state)}  {path}", f"{host.linux.secrets_mode}{path}"]
-    return CommandOutput("".join(f"{line}\n" for line in lines))
+    return CommandOutput(_text(lines), error_output=_text(errors))
 
 
 def stray_secrets(host: Host) -> CommandOutput:
     """`find` for the backends' file of secrets."""
     own = (BACKEND_SECRETS,) if "backend" in host.roles else ()
     told = () if own else ("find: '/etc/chef-backend': No such file or directory",)
-    return CommandOutput("".join(f"{line}\n" for line in (*told, *own, *host.linux.strays)), 0 if own else 1)
+    return CommandOutput(_text((*own, *host.linux.strays)), 0 if own else 1, _text(told))
 
 
 def config_digest(host: Host) -> CommandOutput:
@@ -248,6 +248,10 @@ def search_index(host: Host) -> CommandOutput:
         return CommandOutput("")
     setting = f'{{"version":{{"created_string":"{host.linux.index}"}}}}'
     return CommandOutput(f'{{"chef":{{"settings":{{"index":{setting}}}}}}}')
+
+
+def _text(lines: Iterable[str]) -> str:
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _sha256(text: str) -> str:

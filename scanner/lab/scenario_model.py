@@ -42,6 +42,9 @@ class NodeScenario:
     linux: LinuxNode = field(default_factory=LinuxNode)
     """What a Linux node is, beside a backend's view of its cluster."""
     answers: Mapping[str, CommandOutput] = field(default_factory=dict)
+    """Literal answers by probe."""
+    error_output: Mapping[str, str] = field(default_factory=dict)
+    """What goes to standard error beside the node's own answers, by probe."""
     slow: Mapping[str, float] = field(default_factory=dict)
     sql_port: SqlPort | None = None
 

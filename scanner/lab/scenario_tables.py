@@ -129,6 +129,7 @@ def _node(cluster: str, product: str, name: str, table: Mapping[str, object], pl
         machine=_machine(table, place) if windows else None,
         linux=read_linux(subtable(table, "linux", place), f"{place}.linux"),
         answers=_answers(table, place),
+        error_output=_error_output(table, place),
         slow={
             key: get(subtable(table, "slow", place), key, 0.0, f"{place}.slow")
             for key in subtable(table, "slow", place)
@@ -157,12 +158,23 @@ def _answers(table: Mapping[str, object], place: str) -> dict[str, CommandOutput
     answers = {}
     for probe, row in subtables(table, "answers", place).items():
         here = f"{place}.answers.{probe}"
-        known_keys(row, ("output", "exit"), here)
+        known_keys(row, ("output", "error_output", "exit"), here)
+        if set(row) == {"error_output"}:
+            continue
         exit_code = get(row, "exit", 0, here)
         if not 0 <= exit_code <= 255:
             raise ScenarioError(f"{here}.exit", "expected 0 to 255")
-        answers[probe] = CommandOutput(get(row, "output", "", here), exit_code)
+        answers[probe] = CommandOutput(get(row, "output", "", here), exit_code, get(row, "error_output", "", here))
     return answers
+
+
+def _error_output(table: Mapping[str, object], place: str) -> dict[str, str]:
+    """Of the probes that nothing else is said of: the node itself answers these."""
+    return {
+        probe: get(row, "error_output", "", f"{place}.answers.{probe}")
+        for probe, row in subtables(table, "answers", place).items()
+        if set(row) == {"error_output"}
+    }
 
 
 def _sql_port(table: Mapping[str, object], place: str) -> SqlPort | None:

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from scanner.lab import chef, linux
 from scanner.lab.chef import CommandOutput
 from scanner.lab.scenario_model import ClusterScenario, NodeScenario
 
-_FORBIDDEN = CommandOutput("sudo: a password is required\n", 1)
+_FORBIDDEN = CommandOutput("", 1, "sudo: a password is required\n")
 
 
 def answer(node: NodeScenario, cluster: ClusterScenario, probe_id: str, sudo: bool) -> CommandOutput:
     """What the probe `probe_id` prints on `node`, a member of `cluster`, where it runs under `sudo` or not."""
+    found = _own(node, cluster, probe_id, sudo)
+    return replace(found, error_output=found.error_output + node.error_output.get(probe_id, ""))
+
+
+def _own(node: NodeScenario, cluster: ClusterScenario, probe_id: str, sudo: bool) -> CommandOutput:
     if sudo and node.fault == "sudo-denied":
         return _FORBIDDEN
     if sudo and node.fault == "sudo-missing":
-        return CommandOutput("sh: 1: sudo: not found\n", 127)
+        return CommandOutput("", 127, "sh: 1: sudo: not found\n")
     if probe_id in node.answers:
         return node.answers[probe_id]
     if probe_id == "shell":
@@ -26,7 +33,7 @@ def answer(node: NodeScenario, cluster: ClusterScenario, probe_id: str, sudo: bo
         return linux.PROBES[probe_id](host)
     speak = chef.PROBES.get(probe_id)
     if speak is None or node.name not in cluster.backends:
-        return CommandOutput(f"sh: 1: {probe_id}: not found\n", 127)
+        return CommandOutput("", 127, f"sh: 1: {probe_id}: not found\n")
     if node.fault == "command-missing":
         return _without_chef(probe_id, sudo)
     return speak(node.name, cluster.backends)
@@ -34,8 +41,10 @@ def answer(node: NodeScenario, cluster: ClusterScenario, probe_id: str, sudo: bo
 
 def _without_chef(probe_id: str, sudo: bool) -> CommandOutput:
     if probe_id == "chef-leader-flags":
-        return CommandOutput("ls: cannot access '/var/opt/chef-backend/leaderl/data': No such file or directory\n", 2)
+        missing = "ls: cannot access '/var/opt/chef-backend/leaderl/data': No such file or directory\n"
+        return CommandOutput("", 2, missing)
     if probe_id == "chef-version":
         manifest = "/opt/chef-backend/version-manifest.txt"
-        return CommandOutput(f"head: cannot open '{manifest}' for reading: No such file or directory\n", 1)
-    return CommandOutput(f"{'sudo' if sudo else 'sh: 1'}: chef-backend-ctl: command not found\n", 1 if sudo else 127)
+        return CommandOutput("", 1, f"head: cannot open '{manifest}' for reading: No such file or directory\n")
+    said = f"{'sudo' if sudo else 'sh: 1'}: chef-backend-ctl: command not found\n"
+    return CommandOutput("", 1 if sudo else 127, said)

@@ -15,24 +15,15 @@ from checks.chef_backend.facts import (
     ServiceStatus,
     SystemState,
 )
+from scanner.probes.printed import error_lines, odd_line, printed_lines, said_instead, short
 from scanner.probes.probe import Answer, UnreadableError
 
-_LINE_CHARS = 1_000
-_TEXT_CHARS = 64 * 1024
 LEADERL_DATA = "/var/opt/chef-backend/leaderl/data"
 
 _CTL = "chef-backend-ctl"
-_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 _GAP = re.compile(r"\s{2,}|\t")
 _GUID = re.compile(r"[0-9a-f]{32}")
-# Printed by sudo, shells and the Ruby interpreter beside a good answer; they say nothing about Chef.
-_NOISE = re.compile(r"sudo: unable to resolve host|.*warning: setlocale:|/\S+\.rb:\d+: warning: ", re.IGNORECASE)
-_SUDO_PASSWORD = re.compile(
-    r"sudo(-rs)?: .*(password is required|terminal is required|no tty present|must have a tty"
-    r"|authentication is required)",
-    re.IGNORECASE,
-)
-_SUDO_DENIED = re.compile(
+_DENIED = re.compile(
     r"is not in the sudoers file|is not allowed to (execute|run)|may not run sudo|I'm afraid I can't do that",
     re.IGNORECASE,
 )
@@ -61,7 +52,7 @@ def read_cluster_status(answer: Answer) -> ClusterStatus:
     if at is None:
         raise _no_table(answer, what, lines)
     for line in lines[:at]:
-        raise _odd(what, line)
+        raise odd_line(what, line)
     members = tuple(_member(what, header, lines[at], line) for line in lines[at + 1 :])
     if not members:
         raise UnreadableError(f"`{what}` printed a table without a row: {lines[at]!r}")
@@ -79,7 +70,7 @@ def read_service_status(answer: Answer) -> ServiceStatus:
     if at is None:
         raise _no_table(answer, what, lines)
     for line in lines[:at]:
-        raise _odd(what, line)
+        raise odd_line(what, line)
     system_header, split = _header(lines, _SYSTEM_COLUMNS)
     end = len(lines) if split is None else split
     ruler = "" if split is None else lines[split]
@@ -99,12 +90,12 @@ def read_leader_flags(answer: Answer) -> LeaderFlags:
     what = f"ls -a {LEADERL_DATA}"
     lines = printed_lines(answer, what)
     if answer.exit_code != 0 or not {".", ".."} <= set(lines):
-        text = "; ".join(lines) or "no output"
+        text = "; ".join([*lines, *error_lines(answer)]) or "no output"
         if _DENIED.search(text):
             raise UnreadableError(
                 f"{LEADERL_DATA} may not be read: it needs root (set `sudo = true`, or log in as root)"
             )
-        raise UnreadableError(f"`{what}` ended with exit code {answer.exit_code}: {_short(text)}")
+        raise UnreadableError(f"`{what}` ended with exit code {answer.exit_code}: {short(text)}")
     return LeaderFlags(unsynced="unsynced" in lines, no_start_pgsql="no-start-pgsql" in lines)
 
 
@@ -116,46 +107,10 @@ def read_version(answer: Answer) -> ChefBackendVersion:
         match = _VERSION.fullmatch(line.strip())
         if match and answer.exit_code == 0:
             return ChefBackendVersion(match["text"])
-    text = "; ".join(lines) or "no output"
+    text = "; ".join([*lines, *error_lines(answer)]) or "no output"
     if "No such file" in text:
         raise UnreadableError(f"{_CTL} is not there: is this a Chef Backend node?")
-    raise UnreadableError(f"`{what}` printed no version: {_short(text)}")
-
-
-def printed_lines(answer: Answer, what: str) -> list[str]:
-    """The printed lines without colours, blank ends and known noise; refusals are raised here."""
-    if len(answer.output) > _TEXT_CHARS:
-        raise UnreadableError(f"`{what}` printed {len(answer.output)} characters: {_short(answer.output)!r}")
-    text = _ANSI.sub("", answer.output).replace("\u00a0", " ").replace("\r", "\n")
-    lines = [line.strip() for line in text.split("\n")]
-    for line in lines:
-        # No table is as wide, and patterns may take long over what a hostile node makes up.
-        if len(line) > _LINE_CHARS:
-            raise _odd(what, line)
-    lines = [line for line in lines if line and not _NOISE.match(line)]
-    for line in lines:
-        if _SUDO_PASSWORD.search(line):
-            raise UnreadableError(
-                f"sudo wants a password for `{what}` (allow it with NOPASSWD in sudoers, or log in as root): "
-                f"{_short(line)}"
-            )
-        if _SUDO_DENIED.search(line):
-            raise UnreadableError(f"sudo does not allow `{what}` (allow it with NOPASSWD in sudoers): {_short(line)}")
-    if answer.exit_code == 0:
-        # It let the command run, and what else it complains of (limits, its own files) is its own affair.
-        lines = [line for line in lines if not line.startswith("sudo: ")]
-    else:
-        for line in lines:
-            if _NO_SUDO.search(line):
-                raise UnreadableError("sudo is not there (leave out `sudo`, and log in as root)")
-            missing = _NO_COMMAND.search(line)
-            if missing and missing["name"].endswith(_CTL):
-                raise UnreadableError(f"{_CTL} is not there: is this a Chef Backend node?")
-        if answer.exit_code == 127:
-            raise UnreadableError(f"`{what}`: command not found: {_short('; '.join(lines) or 'no output')}")
-    if answer.truncated:
-        raise UnreadableError(f"the output of `{what}` was cut at the size cap")
-    return lines
+    raise UnreadableError(f"`{what}` printed no version: {short(text)}")
 
 
 def _header(lines: Sequence[str], columns: Sequence[str]) -> tuple[list[str], int | None]:
@@ -179,7 +134,7 @@ def _member(what: str, header: Sequence[str], ruler: str, line: str) -> Member:
                 (member.name, member.role, member.postgresql, member.elasticsearch)
             ):
                 return member
-    raise _odd(what, line)
+    raise odd_line(what, line)
 
 
 def _service(what: str, header: Sequence[str], ruler: str, line: str) -> ServiceState:
@@ -194,7 +149,7 @@ def _service(what: str, header: Sequence[str], ruler: str, line: str) -> Service
     match = _SERVICE.fullmatch(_fold(line))
     # With columns of a later version, what is the last one cannot be told from a line whose columns do not line up.
     if not match or len(header) != len(_SERVICE_COLUMNS):
-        raise _odd(what, line)
+        raise odd_line(what, line)
     pid = _number(match["pid"])
     return ServiceState(match["name"], pid is not None, pid, _seconds(match["time"]), match["rest"] or "", line)
 
@@ -206,10 +161,10 @@ def _system(what: str, header: Sequence[str], ruler: str, line: str) -> SystemSt
         # Else any line of garbage would be a system that is not OK.
         if _SAID.match(rest) and " " not in name:
             return SystemState(name, local, _fold(rest), line)
-        raise _odd(what, line)
+        raise odd_line(what, line)
     match = _SYSTEM.fullmatch(_fold(line))
     if not match or len(header) != len(_SYSTEM_COLUMNS):
-        raise _odd(what, line)
+        raise odd_line(what, line)
     return SystemState(match["name"], match["local"], match["rest"], line)
 
 
@@ -247,15 +202,7 @@ def _fold(text: str) -> str:
 
 
 def _no_table(answer: Answer, what: str, lines: Sequence[str]) -> UnreadableError:
-    said = _short("; ".join(lines)) if lines else "no output"
+    said = short(said_instead(answer, lines))
     if answer.exit_code != 0:
         return UnreadableError(f"`{what}` ended with exit code {answer.exit_code}: {said}")
     return UnreadableError(f"`{what}` printed no table: {said}")
-
-
-def _odd(what: str, line: str) -> UnreadableError:
-    return UnreadableError(f"`{what}` printed a line that is not understood: {_short(line)!r}")
-
-
-def _short(text: str, limit: int = 300) -> str:
-    return text if len(text) <= limit else f"{text[:limit]}…"

@@ -19,7 +19,7 @@ from checks.chef_backend.node_facts import (
     StagedPackage,
     StraySecrets,
 )
-from scanner.probes.chef_backend_readers import printed_lines
+from scanner.probes.printed import error_lines, printed_lines, refuse
 from scanner.probes.probe import Answer, UnreadableError
 
 BACKEND_SECRETS = "/etc/chef-backend/chef-backend-secrets.json"
@@ -89,7 +89,8 @@ def read_staged_package(answer: Answer) -> StagedPackage:
         return StagedPackage("declared", "too-large", size_bytes)
     hashed = _SHA256.fullmatch(lines[1]) if len(lines) > 1 else None
     if not hashed:
-        if "ermission denied" in "; ".join(lines[1:]):
+        # The shell that opens the file for sha256sum complains by itself.
+        if "ermission denied" in "; ".join([*lines[1:], *error_lines(answer)]):
             return StagedPackage("declared", "denied", size_bytes)
         raise UnreadableError(f"{what}: no hash of it: {_shown(lines)}")
     named = _NAME.fullmatch(lines[2]) if len(lines) > 2 else None
@@ -99,12 +100,20 @@ def read_staged_package(answer: Answer) -> StagedPackage:
     return StagedPackage("declared", "hashed", size_bytes, hashed["sha256"], name, version)
 
 
+_SECRETS_LINES = 4
+"""A hash and a mode of each of the two files."""
+
+
 def read_secrets_files(answer: Answer) -> SecretsFiles:
     """Hash and mode of the files of secrets, or why they have none. Raises UnreadableError."""
-    lines = printed_lines(answer, "sha256sum, stat")
+    what = "sha256sum, stat"
+    lines = printed_lines(answer, what)
     odd = [line for line in lines if BACKEND_SECRETS not in line and FRONTEND_SECRETS not in line]
     if odd:
-        raise UnreadableError(f"sha256sum, stat: not understood: {_shown(odd)}")
+        raise UnreadableError(f"{what}: not understood: {_shown(odd)}")
+    if len(lines) < _SECRETS_LINES:
+        refuse(answer, what)
+        lines += [line for line in error_lines(answer) if re.match(r"(sha256sum|stat): .*-secrets\.json", line)]
     return SecretsFiles(_secrets(lines, BACKEND_SECRETS), _secrets(lines, FRONTEND_SECRETS))
 
 
@@ -126,11 +135,13 @@ def read_stray_secrets(answer: Answer) -> StraySecrets:
     """What `find` found, and where it could not look. Raises UnreadableError."""
     what = "find -name chef-backend-secrets.json"
     lines = printed_lines(answer, what)
-    told = [line for line in lines if line.startswith("find: ")]
+    # Where it could not look it ends with 1, and says so on standard error.
+    errors = error_lines(answer) if answer.exit_code else []
+    told = [line for line in (*lines, *errors) if line.startswith("find: ")]
     paths = [line for line in lines if line.startswith("/") and line.endswith("/chef-backend-secrets.json")]
     odd = [line for line in lines if line not in told and line not in paths]
     if odd or answer.exit_code not in (0, 1) or (answer.exit_code and not told):
-        raise UnreadableError(f"`{what}` ended with exit code {answer.exit_code}: {_shown(odd or lines)}")
+        raise UnreadableError(f"`{what}` ended with exit code {answer.exit_code}: {_shown(odd or lines or errors)}")
     unseen = tuple(line.removeprefix("find: ") for line in told if not line.endswith("No such file or directory"))
     return StraySecrets(tuple(paths), unseen)
 
@@ -142,8 +153,10 @@ def read_config_digest(answer: Answer) -> ConfigDigest:
     """The settings of a backend with hashes of their values. Raises UnreadableError."""
     what = f"cat {BACKEND_CONFIG}"
     lines = printed_lines(answer, what)
-    text = "; ".join(lines)
-    if len(lines) == 1 and BACKEND_CONFIG in text and "No such file or directory" in text:
+    # An empty file and one that was not read look alike, but for what is said of it.
+    errors = [line for line in error_lines(answer) if not lines or BACKEND_CONFIG in line]
+    text = "; ".join([*lines, *errors])
+    if len(lines) + len(errors) == 1 and BACKEND_CONFIG in text and "No such file or directory" in text:
         return ConfigDigest("missing")
     if "ermission denied" in text:
         raise UnreadableError(f"{BACKEND_CONFIG} may not be read: it needs root (set `sudo = true`, or log in as root)")
@@ -152,6 +165,8 @@ def read_config_digest(answer: Answer) -> ConfigDigest:
     if len(settings) != len(found) or answer.exit_code != 0:
         odd = [line for line in lines if not _SETTING.fullmatch(line)]
         raise UnreadableError(f"`{what}`, hashed, is not understood: {_shown(odd)}")
+    if errors:
+        raise UnreadableError(f"`{what}` failed: {_shown(errors)}")
     return ConfigDigest("read", settings, cut="set more" in lines)
 
 
@@ -178,12 +193,16 @@ def read_frontend_package(answer: Answer) -> FrontendPackage:
     lines = printed_lines(answer, what)
     package = re.fullmatch(r"package (\S+)", lines[0]) if lines else None
     level = "".join("".join(lines[1:]).split())
-    if not package or not level:
+    errors: list[str] = []
+    if not level:
+        refuse(answer, "cat migration-level")
+        errors = [line for line in error_lines(answer) if "migration-level" in line]
+    if not package or not (level or errors):
         raise UnreadableError(f"{what}: not understood: {_shown(lines)}")
-    if re.search(r"cat: .*: No such file or directory", " ".join(lines[1:])):
+    if re.search(r"cat: .*: No such file or directory", " ".join([*lines[1:], *errors])):
         level = ""
     elif not re.fullmatch(r"\{[\w\":,]{1,200}\}", level):
-        raise UnreadableError(f"the migration-level is not understood: {_shown(lines[1:])}")
+        raise UnreadableError(f"the migration-level is not understood: {_shown(lines[1:] or errors)}")
     return FrontendPackage("" if package[1] == "none" else package[1], level)
 
 
@@ -229,6 +248,8 @@ def read_frontend_members(answer: Answer) -> FrontendMembers:
     """The list in chef_backend_members; where it is set more than once, the last holds. Raises UnreadableError."""
     lines = printed_lines(answer, f"grep {FRONTEND_CONFIG}")
     said = [line for line in lines if line == "members" or line.startswith("members ")]
+    if not said:
+        _nothing_found(answer, "chef_backend_members")
     odd = [line for line in lines[:-1] if line not in said and not line.endswith("No such file or directory")]
     if odd or lines[-1:] != ["asked"]:
         raise UnreadableError(f"chef_backend_members is not understood: {_shown(odd or lines)}")
@@ -240,6 +261,14 @@ def read_frontend_members(answer: Answer) -> FrontendMembers:
     if not found or not all(_MEMBER.fullmatch(member) for member in members):
         return FrontendMembers("unclear")
     return FrontendMembers("listed", members) if members else FrontendMembers("unset")
+
+
+def _nothing_found(answer: Answer, subject: str) -> None:
+    """Raise UnreadableError where grep found nothing because it did not search; a file that is not there holds none."""
+    refuse(answer, f"grep {FRONTEND_CONFIG}")
+    told = [line for line in error_lines(answer) if re.match(r"(sudo|grep)\b", line) or FRONTEND_CONFIG in line]
+    if failed := [line for line in told if not line.endswith("No such file or directory")]:
+        raise UnreadableError(f"{subject}: grep did not search: {_shown(failed)}")
 
 
 def read_drbd_traces(answer: Answer) -> DrbdTraces:
@@ -259,6 +288,8 @@ def read_drbd_traces(answer: Answer) -> DrbdTraces:
             odd.append(line)
     if odd or lines[-1:] != ["asked"]:
         raise UnreadableError(f"the traces of DRBD are not understood: {_shown(odd or lines)}")
+    if not settings:
+        _nothing_found(answer, "the traces of DRBD")
     return DrbdTraces(tuple(settings), tuple(named["path"]), tuple(named["package"]))
 
 

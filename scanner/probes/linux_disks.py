@@ -14,21 +14,22 @@ _IN_MEMORY = ("tmpfs", "devtmpfs", "ramfs", "squashfs", "iso9660", "efivarfs")
 def read_linux_disks(answer: Answer) -> LinuxDisks:
     """Read `df -PTk` of all local file systems, then of each folder. Raises UnreadableError."""
     if answer.exit_code != 0 or answer.truncated:
-        raise UnreadableError(f"df failed: {_shown(answer.output)}")
+        raise UnreadableError(f"df failed: {_shown(answer.output or answer.error_output)}")
     whole, *parts = re.split(r"^folder (/\S+)$", answer.output, flags=re.MULTILINE)
     local = {device: drive for device, drive in _rows(whole) if drive.kind not in _IN_MEMORY}
     if not local:
         raise UnreadableError(f"df names no local file system: {_shown(whole)}")
-    folders = tuple((path, _folder(path, said)) for path, said in zip(parts[::2], parts[1::2], strict=True))
+    pairs = zip(parts[::2], parts[1::2], strict=True)
+    folders = tuple((path, _folder(path, said, answer.error_output)) for path, said in pairs)
     return LinuxDisks(tuple(local.values()), folders)
 
 
-def _folder(path: str, said: str) -> Drive | None:
+def _folder(path: str, said: str, errors: str) -> Drive | None:
     if said.strip() == "missing":
         return None
     rows = _rows(said)
     if len(rows) != 1:
-        raise UnreadableError(f"df does not tell where {path} lies: {_shown(said)}")
+        raise UnreadableError(f"df does not tell where {path} lies: {_shown(said.strip() or errors)}")
     return rows[0][1]
 
 
@@ -58,7 +59,7 @@ PROBES = (
 df -PTkl 2>/dev/null
 for folder in /var/log/chef-backend /var/opt/chef-backend; do
     echo "folder $folder"
-    if [ -d "$folder" ]; then df -PTk "$folder" 2>&1; else echo missing; fi
+    if [ -d "$folder" ]; then df -PTk "$folder"; else echo missing; fi
 done""",
         readers=((LinuxDisks, read_linux_disks),),
     ),

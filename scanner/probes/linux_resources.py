@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from checks.chef_backend.node_facts import MachineResources
-from scanner.probes.chef_backend_readers import printed_lines
+from scanner.probes.printed import printed_lines
 from scanner.probes.probe import Answer, Probe, UnreadableError
 
 _CORES = re.compile(r"cores (\d{1,5})")

@@ -22,6 +22,8 @@ class Answer:
     exit_code: int
     truncated: bool = False
     """True where the output was cut at the probe's cap."""
+    error_output: str = ""
+    """What an sh probe printed on standard error. It is shown, and says why there is no answer; it is none itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class Stamps:
 class Probe:
     """One question to a node.
 
-    `script` is a POSIX sh fragment (standard input is empty, stderr joins stdout, what needs root follows `$SUDO`)
+    `script` is a POSIX sh fragment (standard input is empty, what needs root follows `$SUDO`)
     or the body of a PowerShell 2.0 function that returns one value made of hashtables, arrays, strings, numbers and
     booleans; its answer is that value as JSON. A `tds` probe sends nothing to the host's shell.
     """

@@ -5,7 +5,9 @@ imitate one:
 
     NONCE clock begun TIME          the node's clock, seconds since 1970, with a fraction where its `date` knows one
     NONCE begin ID SECONDS BYTES    seconds it may take, and most bytes of it that count
-    ...what the probe printed...
+    ...what the probe printed on standard output...
+    NONCE errors ID BYTES           only where it printed something on standard error, and most bytes of that
+    ...what it printed there...
     NONCE end ID EXIT               124: its time was up
     NONCE late ID                   not asked, the budget was used up
     NONCE clock ended TIME
@@ -17,16 +19,25 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from checks.facts import Unknown
 from scanner.probes.probe import Answer, Probe, Stamps
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _TIMED_OUT = 124
+ERROR_BYTES = 16 * 1024
+"""What counts of a probe's standard error; the rest is read, so that nobody waits for a reader, and thrown away."""
 
 # Why it is built so:
 # - Every probe has an empty standard input, or it would eat the rest of this script.
 # - `head` bounds the output, and the exit status goes around it through descriptor 3.
+# - Standard error, descriptor 5, is held in a variable until standard output is complete. A variable, and no file: a
+#   node with a full disk must still be able to answer. Whoever writes the exit status, and whoever bounds the output,
+#   has 5 open until then, so the status comes first, and the errors last. They are read to their end, because a
+#   program that is cut off there would be killed before it has printed its answer.
+# - What the shell itself complains of is neither.
+# - 137 is a command that was killed (128 and the signal's 9), as most shells count; ksh adds 256.
 # - A command under sudo, or one stuck in the kernel, cannot be killed by us. So the asking happens in the background,
 #   and the reader in the foreground gives up on it 2 s after its time; nothing of it can then write any more, or hold
 #   the connection open (`exec`, because shells keep a spare copy of what a redirected function call replaces).
@@ -43,12 +54,30 @@ pf_stamp() {
 }
 pf_cut() { if [ "$pf_head" ]; then head -c "$((pf_bytes + 1))"; else cat; fi; }
 pf_relay() { if [ "$pf_timeout" ]; then $pf_timeout "$((pf_left + 2))" cat; else cat; fi; }
+pf_keep() {
+    pf_kept=$(
+        if [ "$pf_head" ]; then head -c "$((pf_most + 1))"; else dd bs="$((pf_most + 1))" count=1 2>/dev/null; fi
+        cat >/dev/null
+    )
+    printf %s "$pf_kept"
+}
 pf_ask() {
-    pf_exit=$({ { ${pf_timeout:+$pf_timeout $pf_left} sh -c "$2" 2>&1 3>&- 4>&-; echo "$?" >&3; } | pf_cut >&4; } 3>&1)
+    pf_said=$(
+        {
+            {
+                { ${pf_timeout:+$pf_timeout $pf_left} sh -c "$2" 3>&- 4>&- 5>&-; echo "$?" >&3; } 2>&5 | pf_cut >&4
+            } 5>&1 | pf_keep
+        } 3>&1
+    )
+    pf_exit=${pf_said%%"$pf_line"*}
+    [ "$pf_exit" != 265 ] || pf_exit=137
     if [ "$pf_exit" = 137 ]; then
         pf_asked=$pf_now; pf_clock
         [ "$((pf_now - pf_asked))" -lt "$pf_left" ] || pf_exit=124
     fi
+    case $pf_said in
+    *"$pf_line"*) printf '\n%s errors %s %s\n%s' "$pf_nonce" "$1" "$pf_most" "${pf_said#*"$pf_line"}" ;;
+    esac
     printf '\n%s end %s %s\n' "$pf_nonce" "$1" "${pf_exit:-255}"
 }
 pf_probe() {
@@ -57,7 +86,8 @@ pf_probe() {
     if [ "$pf_left" -lt 1 ]; then printf '\n%s late %s\n' "$pf_nonce" "$1"; return; fi
     [ "$pf_left" -lt "$2" ] || pf_left=$2
     printf '\n%s begin %s %s %s\n' "$pf_nonce" "$1" "$pf_left" "$pf_bytes"
-    { { exec </dev/null 2>&1 4>&1; pf_ask "$1" "$3"; } & } | pf_relay || printf '\n%s end %s 124\n' "$pf_nonce" "$1"
+    { { exec </dev/null 2>/dev/null 4>&1; pf_ask "$1" "$3"; } & } | pf_relay ||
+        printf '\n%s end %s 124\n' "$pf_nonce" "$1"
 }
 unset BASH_ENV ENV CDPATH
 LC_ALL=C
@@ -66,12 +96,14 @@ PATH="${PATH:+$PATH:}/usr/local/sbin:/usr/sbin:/sbin:/opt/chef-backend/bin:/opt/
 export LC_ALL PATH SUDO
 pf_stamp begun 2>/dev/null
 cd /
-pf_head= pf_timeout=
+pf_head= pf_timeout= pf_most=MOST
+pf_line='
+'
 if printf x | head -c 1; then pf_head=y; fi >/dev/null 2>&1
 if timeout -k 1 9 true; then pf_timeout='timeout -k 1'; elif timeout 9 true; then pf_timeout=timeout; fi >/dev/null 2>&1
 pf_clock
 pf_until=$((pf_now + pf_budget))
-"""
+""".replace("MOST", str(ERROR_BYTES))
 
 
 def compose(
@@ -128,18 +160,26 @@ def parse(output: bytes, *, nonce: str, probe_ids: Sequence[str]) -> dict[str, A
         rb"(?:\A|\n)"
         + mark
         + rb" (?:begin (?P<begin>\S+)(?: (?P<seconds>\d{1,9}) (?P<bytes>\d{1,18}))?"
+        + rb"|errors (?P<errors>\S+) (?P<most>\d{1,18})"
         + rb"|end (?P<end>\S+) (?P<exit>\d{1,9})|late (?P<late>\S+)|(?P<done>done))\r?(?=\n)"
     )
     answers: dict[str, Answer | Unknown] = {}
     begun: re.Match[bytes] | None = None
+    errors: re.Match[bytes] | None = None
     done = framed = False
     for found in frame.finditer(output):
         framed = True
         if found["begin"]:
-            begun = found
+            begun, errors = found, None
+        elif found["errors"] and begun and found["errors"] == begun["begin"]:
+            errors = errors or found
         elif found["end"] and begun and found["end"] == begun["begin"]:
-            # One line break follows the begin, one precedes the end; neither is the probe's.
-            answers.setdefault(_text(found["end"]), _answer(output[begun.end() + 1 : found.start()], begun, found))
+            # One line break follows the begin, one precedes the next frame; neither is the probe's.
+            body = output[begun.end() + 1 : (errors or found).start()]
+            answer = _answer(body, begun, found)
+            if errors and isinstance(answer, Answer):
+                answer = replace(answer, error_output=_errors(output[errors.end() + 1 : found.start()], errors))
+            answers.setdefault(_text(found["end"]), answer)
             begun = None
         elif found["late"]:
             answers.setdefault(_text(found["late"]), Unknown("not asked: the node's time was used up before its turn"))
@@ -175,6 +215,11 @@ def _answer(body: bytes, begin: re.Match[bytes], end: re.Match[bytes]) -> Answer
         return Unknown(f"timed out on the node{after}")
     most = int(begin["bytes"]) if begin["bytes"] else len(body)
     return Answer(_text(body[:most]), exit_code, truncated=len(body) > most)
+
+
+def _errors(body: bytes, frame: re.Match[bytes]) -> str:
+    most = int(frame["most"])
+    return _text(body[:most]) + ("…" if len(body) > most else "")
 
 
 def _strange(output: bytes) -> str:

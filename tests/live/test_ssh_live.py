@@ -95,7 +95,7 @@ def test_all_probes_cost_one_connection_and_one_command(sshd: OpenSshServer) -> 
     assert said == {
         "status": Answer("running (pid 1)\n", 0),
         "cluster-status": Answer("not in a cluster\n", 1),
-        "unheard-of": Answer("chef-backend-ctl: unknown subcommand unheard-of\n", 1),
+        "unheard-of": Answer("", 1, error_output="chef-backend-ctl: unknown subcommand unheard-of"),
     }
     assert (door.usage.connections, door.usage.commands, door.usage.requests) == (1, 1, 0)
     assert sshd.log.count("Accepted publickey") == 1
@@ -110,7 +110,7 @@ def test_sudo_that_wants_a_password_is_an_answer_of_its_own(sshd: OpenSshServer)
     probes = [Probe("root", "sh", "", "$SUDO chef-backend-ctl status", ()), Probe("user", "sh", "", "echo $SUDO", ())]
     script = compose(probes, nonce="abc", budget_s=15, options={}, sudo=True, probe_bytes=1000)
     said = parse(transport(sshd).run(script), nonce="abc", probe_ids=["root", "user"])
-    assert said == {"root": Answer("sudo: a password is required\n", 1), "user": Answer("sudo -n\n", 0)}
+    assert said == {"root": Answer("", 1, error_output="sudo: a password is required"), "user": Answer("sudo -n\n", 0)}
 
 
 # Logging in.

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pickle
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -238,7 +239,7 @@ def test_a_version_that_is_none_is_shown() -> None:
 REFUSALS = [
     ("sudo-password", "sudo wants a password for `.*` .allow it with NOPASSWD"),
     ("sudo-terminal", "sudo wants a password"),
-    ("sudo-tty", "sudo wants a password"),
+    ("sudo-tty", "`requiretty` is set .put `Defaults:USER !requiretty` into sudoers"),
     ("sudo-sudoers", "sudo does not allow"),
     ("sudo-not-allowed", "sudo does not allow"),
     ("command-missing", "chef-backend-ctl is not there: is this a Chef Backend node"),
@@ -250,9 +251,30 @@ REFUSALS = [
 @pytest.mark.parametrize("reader", [read_cluster_status, read_service_status, read_leader_flags])
 @pytest.mark.parametrize(("name", "message"), REFUSALS)
 def test_refusals_are_one_clear_line(reader: type, name: str, message: str) -> None:
-    with pytest.raises(UnreadableError, match=message) as caught:
-        reader(recorded(name, 127 if "missing" in name else 1))
-    assert "\n" not in str(caught.value)
+    """Wherever they stand: earlier versions collected both outputs as one."""
+    exit_code = 127 if "missing" in name else 1
+    for answer in (recorded(name, exit_code), Answer("", exit_code, error_output=recorded(name).output)):
+        with pytest.raises(UnreadableError, match=message) as caught:
+            reader(answer)
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("name", "_"), REFUSALS)
+def test_a_refusal_beside_a_good_answer_decides_nothing(name: str, _: str) -> None:
+    """Not even that: the table is there, so it was printed."""
+    answer = replace(recorded("cluster-status-healthy"), error_output=recorded(name).output)
+    assert list(read_cluster_status(answer).members) == HEALTHY
+
+
+def test_standard_error_says_why_there_is_no_table() -> None:
+    said = "ERROR: connection refused by etcd\n"
+    with pytest.raises(UnreadableError, match="exit code 1: ERROR: connection refused by etcd"):
+        read_cluster_status(Answer("", 1, error_output=said))
+    with pytest.raises(UnreadableError, match="printed no table: ERROR: connection refused by etcd"):
+        read_service_status(Answer("\n", 0, error_output=said))
+    # What looks like a table there is none.
+    with pytest.raises(UnreadableError, match="printed no table"):
+        read_cluster_status(Answer("", 0, error_output=recorded("cluster-status-healthy").output))
 
 
 def test_a_flood_on_one_line_is_shortened() -> None:

@@ -40,7 +40,7 @@ NONCE = "0123456789abcdef"
 
 
 def answers(probe_id: str, sudo: bool) -> CommandOutput:
-    return CommandOutput("sudo: a password is required\n", 1) if sudo else TEXTS[probe_id]
+    return CommandOutput("", 1, "sudo: a password is required\n") if sudo else TEXTS[probe_id]
 
 
 def batch(*, sudo: bool = False, budget_s: float = 20, probe_bytes: int = 4096) -> str:
@@ -155,7 +155,7 @@ def test_sudo_is_asked_only_for_what_needs_root(node: ShNode) -> None:
     output, _ = told(node, batch(sudo=True))
     found = parse(output, nonce=NONCE, probe_ids=["one", "root"])
     assert found["one"] == Answer("one\n", 0)
-    assert found["root"] == Answer("sudo: a password is required\n", 1)
+    assert found["root"] == Answer("", 1, error_output="sudo: a password is required")
 
 
 def at_the_nodes_time(output: bytes) -> bytes:

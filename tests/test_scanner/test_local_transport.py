@@ -101,7 +101,7 @@ def test_one_shell_answers_everything() -> None:
     )
     said = ask(NodeCall(backend(), probes, Limits(timeout_s=20)))
     assert said.failure is None
-    assert said.answers == {"one": Answer("one\nwrong\n", 0), "two": Answer("", 3)}
+    assert said.answers == {"one": Answer("one\n", 0, error_output="wrong"), "two": Answer("", 3)}
     assert (said.usage.connections, said.usage.commands, said.usage.requests) == (0, 1, 0)
     contact = read_facts(said, probes)[Contact]
     assert isinstance(contact, Contact)
