@@ -3,9 +3,11 @@
 ## What it checks
 `chef-backend-ctl cluster-status` and `chef-backend-ctl status` on **every** backend, each of which speaks from its
 own view: exactly three members, one leader with PostgreSQL's leader on the same row, two followers, exactly one
-Elasticsearch master on any row; leaderl, etcd, PostgreSQL, Elasticsearch and the disks complete and green; all
-services running; the same view from all backends. A `deposed_leader` is a warning. A line that is not understood is an
-error that shows it. What leaderl keeps from serving although it looks well is the affair of `chef-sentinels`.
+Elasticsearch master on any row; leaderl, etcd, PostgreSQL, Elasticsearch and the disks complete and green, each path
+of the disks `OK`, whichever paths are configured; all services running; the same view from all backends. Versions
+before 1.4 print no line for epmd and the disks; where the version is not known, these are missed. A `deposed_leader`
+is a warning. A line that is not understood is an error that shows it. What leaderl keeps from serving although it looks
+well is the affair of `chef-sentinels`.
 
 ## Why it matters
 Two of three still serve, but an upgrade takes one more away. Green etcd and Elasticsearch with no leader and
@@ -20,7 +22,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from checks.check import ClusterCheck, ClusterView, NodeView
 from checks.chef_backend import health
@@ -28,7 +30,9 @@ from checks.chef_backend.facts import ChefBackendVersion, ClusterStatus, Service
 from checks.chef_backend.health import CLUSTER_SIZE, Finding
 from checks.facts import Unknown
 from checks.groups import enumerate_names, group, told_once
+from checks.installed import installed
 from checks.outcome import Outcome, Remediation, Severity, Status, combine, passed, undetermined
+from checks.versions import parse_version
 
 EXPECTED = "3 members, 1 leader, 2 synced followers, everything green, the same view from every backend"
 _WAIT = Remediation(
@@ -74,6 +78,11 @@ def judge(view: ClusterView) -> Outcome:
     if not views.agree:
         text = f"the backends do not see the same cluster, which hints at a partition: {views.sentence()}"
         outcomes.append(Outcome(Status.FAIL, text, EXPECTED, observed, evidence))
+    told = ((node.name, health.disk_paths(status)) for node, status in view.known(ServiceStatus))
+    paths = group((name, found) for name, found in told if found is not None)
+    if not paths.agree:
+        text = f"the disks' lines do not tell of the same paths: {paths.sentence()}"
+        outcomes.append(undetermined(text, expected=EXPECTED, observed=observed, **evidence))
     listed = max((len(status.members) for _, status in tables), default=CLUSTER_SIZE)
     if tables and len(view.nodes) != listed:
         text = f"the inventory lists {len(view.nodes)} backends, the cluster {listed}: each has to be asked"
@@ -93,17 +102,10 @@ def _of_node(node: NodeView) -> list[Finding]:
     if isinstance(status, ServiceStatus):
         said = [*health.services(node.name, status, deposed=deposed), *health.systems(node.name, status)]
         findings += said or health.ending(node.name, status)
-        if not any(system.name == "disks" for system in status.systems) and not _before_1_4(node):
-            findings.append(Finding(Status.ERROR, "no line for the disks, which backends print since 1.4"))
+        runs = installed(node)
+        before = None if runs.version is None else parse_version(runs.version) < _SYSTEMS_SINCE
+        findings += health.newer(status, before_1_4=before, why=runs.problem)
     return findings
-
-
-def _before_1_4(node: NodeView) -> bool:
-    found = node.look(ChefBackendVersion)
-    try:
-        return isinstance(found, ChefBackendVersion) and Version(found.text) < _SYSTEMS_SINCE
-    except InvalidVersion:
-        return False
 
 
 def _witnesses(names: list[str], view: ClusterView) -> str:

@@ -19,7 +19,10 @@ _SERVICES: Mapping[str, Mapping[str, str]] = {
     "postgresql": {"leader": "1", "offline": "0", "syncing": "0", "synced": "2"},
     "elasticsearch": {"state": "green", "nodes online": "3/3"},
 }
+SINCE_1_4 = "epmd"
+"""The one service that has no line of its own before 1.4; the table of the disks came with it."""
 _SYSTEM = {"health": "green", "healthy nodes": "3/3"}
+_DISK = re.compile(r"(?P<path>/.*?):\s+(?P<state>.*\S)")
 _KINDS = tuple(re.compile(kind) for kind in (r"\d{1,4}", r"\d{1,4}/\d{1,4}", "green|yellow|red", "local-only"))
 
 
@@ -77,9 +80,12 @@ def _role(row: Member) -> list[Finding]:
 
 
 def services(name: str, status: ServiceStatus, *, deposed: int = 0) -> list[Finding]:
-    """Judge the table of services as backend `name` prints it, while `deposed` members are between two roles."""
+    """Judge the table of services as backend `name` prints it, while `deposed` members are between two roles.
+
+    What came with 1.4 is missed by `newer` alone, which knows the version.
+    """
     findings: list[Finding] = []
-    there = {service.name for service in status.services}
+    there = {service.name for service in status.services} | {SINCE_1_4}
     findings += [Finding(Status.ERROR, f"no line for {missing}") for missing in _SERVICES if missing not in there]
     for service in status.services:
         if not service.running:
@@ -123,8 +129,7 @@ def systems(name: str, status: ServiceStatus) -> list[Finding]:
     findings: list[Finding] = []
     for system in status.systems:
         said = _pairs(system.distributed)
-        if system.local.upper() != "OK":
-            findings.append(_fail(f"{system.name} on {name}: {system.local}", local=True))
+        findings += _local(name, system)
         if "error" in said:
             findings.append(_fail(f"{system.name} says: {system.distributed}"))
         elif not _understood(said, _SYSTEM):
@@ -132,6 +137,46 @@ def systems(name: str, status: ServiceStatus) -> list[Finding]:
         elif said != _SYSTEM:
             findings.append(_fail(f"{system.name}: {system.distributed}"))
     return findings
+
+
+def _local(name: str, system: SystemState) -> list[Finding]:
+    """Judge the local status: a part for each path, joined by semicolons, and each of them OK.
+
+    A part that tells of trouble fails. What tells of nothing is not understood: an empty part, one that was cut, or an
+    OK that is nobody's. Any paths may be configured, so a path that is not there can be missed only beside the others'.
+    """
+    findings = []
+    for part in (part.strip() for part in system.local.split(";")):
+        found = _DISK.fullmatch(part)
+        state = found["state"] if found else part
+        if found and state.upper() == "OK":
+            continue
+        text = f"{system.name} on {name}: {part or 'an empty part'}"
+        # Where several are run together, the last one's OK is not theirs.
+        run_together = bool(found) and state.upper().endswith(": OK")
+        if run_together or "OK".startswith(state.upper()) or re.fullmatch(r"/[^:]*:?|/\S+", part):
+            findings.append(Finding(Status.ERROR, f"{text} is not understood: {system.line}", local=True))
+        else:
+            findings.append(_fail(text if part == system.local else f"{text} (of {system.local})", local=True))
+    return findings
+
+
+def disk_paths(status: ServiceStatus) -> frozenset[str] | None:
+    """The paths that the disks' line tells of, whatever it says of them; None where they cannot be told."""
+    texts = [system.local for system in status.systems if system.name == "disks"]
+    found = [_DISK.fullmatch(part.strip()) for text in texts for part in text.split(";")]
+    paths = frozenset(match["path"] for match in found if match)
+    return paths if found and all(found) else None
+
+
+def newer(status: ServiceStatus, *, before_1_4: bool | None, why: str = "") -> list[Finding]:
+    """Miss what backends print since 1.4; `why` says why it is not known (None) whether this one is older."""
+    there = {row.name for row in status.services} | {row.name for row in status.systems}
+    missing = [text for name, text in ((SINCE_1_4, SINCE_1_4), ("disks", "the disks")) if name not in there]
+    if before_1_4 or not missing:
+        return []
+    doubt = "" if before_1_4 is False else f"; whether this one is older is not known: {why}"
+    return [Finding(Status.ERROR, f"no line for {' and '.join(missing)}, which backends print since 1.4{doubt}")]
 
 
 def ending(name: str, status: ServiceStatus) -> list[Finding]:

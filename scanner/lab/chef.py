@@ -6,16 +6,20 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from packaging.version import InvalidVersion, Version
+
 from scanner.lab.tables import ScenarioError, choice, dotted, get, known_keys, meant, subtable, subtables, texts
 
 SERVICES = ("leaderl", "epmd", "etcd", "postgresql", "elasticsearch")
 FLAGS = ("unsynced", "no-start-pgsql")
-HEALTHY_DISKS = "OK"
+HEALTHY_DISKS = "/var/log/chef-backend: OK; /var/opt/chef-backend: OK"
 QUORUM = 2
+_SINCE_1_4 = "epmd"
+"""The service that has a line of its own from 1.4 on; the disks' table came with it."""
 
 _KEYS = (
-    *("version", "role", "pg", "es", "ip", "guid", "uptime", "services", "distributed", "disks", "flags"),
-    *("unreachable", "sees", "believes", "rows", "lines"),
+    *("version", "role", "pg", "es", "ip", "guid", "columns", "uptime", "uptimes", "pids", "services", "distributed"),
+    *("disks", "flags", "unreachable", "sees", "believes", "rows", "lines"),
 )
 _ROW_KEYS = ("name", "ip", "guid", "role", "pg", "es")
 _ROW_TEXTS = ("role", "pg", "es", "ip", "guid")
@@ -37,11 +41,13 @@ class Backend:
     """One backend as the others see it, and what is particular about its own view.
 
     In a scenario: `role` leader, follower, deposed_leader, waiting_for_leader; `pg` and `es` (master, not_master)
-    follow from it; `version`; `uptime` ("27d 9h 51m 38s"); `services` (`postgresql = "down"`); `distributed` (a
-    service's last column, as literal text); `disks` (local status, "" leaves the table out, as before 1.4); `flags`
-    (files beside the leader election's data); `unreachable` (the others do not see it); `sees` (the only nodes that
-    it sees itself); `believes` (`backend-2 = {role = "leader"}`: what it thinks of others); `rows` (literal further
-    rows of cluster-status, as tables); `lines` (literal further lines of status).
+    follow from it; `version` (before 1.4 there are no lines for epmd and the disks); `uptime` ("27d 9h 51m 38s"), and
+    of single services `uptimes` and `pids`; `services` (`postgresql = "down"`); `distributed` (a service's last column,
+    as literal text); `disks` (local status, "" leaves the table out); `flags` (files beside the leader election's
+    data); `columns` (further columns of its row in cluster-status: `{Blocked = "no"}`); `unreachable` (the others do
+    not see it); `sees` (the only nodes that it sees itself); `believes` (`backend-2 = {role = "leader"}`: what it
+    thinks of others); `rows` (literal further rows of cluster-status, as tables); `lines` (literal further lines of
+    status).
     """
 
     name: str
@@ -51,7 +57,10 @@ class Backend:
     ip: str
     guid: str
     version: str = "2.3.16"
+    columns: Mapping[str, str] = field(default_factory=dict)
     uptime: str = "27d 9h 51m 38s"
+    uptimes: Mapping[str, str] = field(default_factory=dict)
+    pids: Mapping[str, int] = field(default_factory=dict)
     services: Mapping[str, str] = field(default_factory=dict)
     distributed: Mapping[str, str] = field(default_factory=dict)
     disks: str = HEALTHY_DISKS
@@ -85,7 +94,10 @@ def read_backends(tables: Mapping[str, Mapping[str, object]], place: str) -> dic
             ip=get(table, "ip", f"10.0.0.{11 + number}", here),
             guid=get(table, "guid", hashlib.md5(name.encode(), usedforsecurity=False).hexdigest(), here),
             version=get(table, "version", "2.3.16", here),
+            columns=_texts_by_name(table, "columns", here),
             uptime=get(table, "uptime", "27d 9h 51m 38s", here),
+            uptimes=_strings(table, "uptimes", SERVICES, here),
+            pids=_pids(table, here),
             services=_strings(table, "services", SERVICES, here),
             distributed=_strings(table, "distributed", (*SERVICES, "disks"), here),
             disks=get(table, "disks", HEALTHY_DISKS, here),
@@ -102,24 +114,30 @@ def read_backends(tables: Mapping[str, Mapping[str, object]], place: str) -> dic
 def cluster_status(name: str, backends: Mapping[str, Backend]) -> CommandOutput:
     """`chef-backend-ctl cluster-status` on `name`: the members it sees, columns padded to the widest cell."""
     me = backends[name]
-    rows = [_row(me, member) for member in _seen(me, backends)]
-    rows += [tuple(row.get(key, "") for key in _ROW_KEYS) for row in me.rows]
-    return CommandOutput(_table([("Name", "IP", "GUID", "Role", "PG", "ES"), *rows]))
+    seen = _seen(me, backends)
+    further = list(dict.fromkeys(column for member in seen for column in member.columns))
+    rows = [(*_row(me, member), *(member.columns.get(column, "") for column in further)) for member in seen]
+    rows += [(*(row.get(key, "") for key in _ROW_KEYS), *("" for _ in further)) for row in me.rows]
+    return CommandOutput(_table([("Name", "IP", "GUID", "Role", "PG", "ES", *further), *rows]))
 
 
 def status(name: str, backends: Mapping[str, Backend]) -> CommandOutput:
     """`chef-backend-ctl status` on `name`: its services and disks, and what it thinks of everybody's."""
     me = backends[name]
+    old = _before_1_4(me)
     distributed = {**_distributed(me, backends), **me.distributed}
     rows = [("Service", "Local Status", "Time in State", "Distributed Node Status")]
     for number, service in enumerate(SERVICES):
+        if old and service == _SINCE_1_4:
+            continue
         state = me.services.get(service, "running")
-        local = f"running (pid {1100 + 7 * number})" if state == "running" else state
-        rows.append((service, local, me.uptime, distributed[service]))
-    text = _table(rows) + "".join(f"{line}\n" for line in me.lines)
-    if me.disks:
+        local = f"running (pid {me.pids.get(service, 1100 + 7 * number)})" if state == "running" else state
+        rows.append((service, local, me.uptimes.get(service, me.uptime), distributed[service]))
+    # From 1.4 on the last column is padded, too; before, it is not.
+    text = _table(rows, pad_last=not old) + "".join(f"{line}\n" for line in me.lines)
+    if me.disks and not old:
         systems = [("System", "Local Status", "Distributed Node Status"), ("disks", me.disks, distributed["disks"])]
-        text += "\n" + _table(systems)
+        text += "\n" + _table(systems, pad_last=True)
     return CommandOutput(text)
 
 
@@ -169,23 +187,40 @@ def _distributed(me: Backend, backends: Mapping[str, Backend]) -> dict[str, str]
         "postgresql": (
             f"leader: {leaders}; offline: {missing + len(down)}; syncing: 0; synced: {synced}"
             if leaders
-            else "error: no leader found in the cluster"
+            else "error: could not reach pgsql leader for replication stats"
         ),
         "elasticsearch": f"state: {color}; nodes online: {total}/{len(backends)}",
         "disks": f"health: {color}; healthy nodes: {total}/{len(backends)}",
     }
 
 
-def _table(rows: Sequence[tuple[str, ...]]) -> str:
+def _table(rows: Sequence[tuple[str, ...]], *, pad_last: bool = False) -> str:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
-    return "".join(f"{line.rstrip()}\n" for line in lines)
+    return "".join(f"{line if pad_last else line.rstrip()}\n" for line in lines)
+
+
+def _before_1_4(me: Backend) -> bool:
+    try:
+        return Version(me.version) < Version("1.4")
+    except InvalidVersion:
+        return False
+
+
+def _texts_by_name(table: Mapping[str, object], key: str, place: str) -> dict[str, str]:
+    values = subtable(table, key, place)
+    return {name: get(values, name, "", dotted(place, key)) for name in values}
+
+
+def _pids(table: Mapping[str, object], place: str) -> dict[str, int]:
+    values = subtable(table, "pids", place)
+    known_keys(values, SERVICES, dotted(place, "pids"))
+    return {name: get(values, name, 0, dotted(place, "pids")) for name in values}
 
 
 def _strings(table: Mapping[str, object], key: str, known: Sequence[str], place: str) -> dict[str, str]:
-    values = subtable(table, key, place)
-    known_keys(values, known, dotted(place, key))
-    return {name: get(values, name, "", dotted(place, key)) for name in values}
+    known_keys(subtable(table, key, place), known, dotted(place, key))
+    return _texts_by_name(table, key, place)
 
 
 def _believes(table: Mapping[str, object], names: Mapping[str, object], place: str) -> dict[str, Mapping[str, str]]:

@@ -64,6 +64,12 @@ def service(name: str, distributed: str) -> ServiceStatus:
     return ServiceStatus(tuple(changed), HEALTHY[1].systems)
 
 
+def disks(local: str) -> ServiceStatus:
+    row = HEALTHY[1].systems[0]
+    line = f"disks  {local}  {row.distributed}"
+    return replace(HEALTHY[1], systems=(replace(row, local=local, line=line),))
+
+
 def test_a_healthy_cluster_passes(backends: Backends) -> None:
     outcome = everywhere(backends)
     assert outcome.status is Status.PASS
@@ -74,11 +80,54 @@ def test_before_1_4_no_second_table_is_healthy_too(backends: Backends) -> None:
     assert everywhere(backends, services("1.2"), ChefBackendVersion("1.3.2")).status is Status.PASS
 
 
-@pytest.mark.parametrize("version", [ChefBackendVersion("2.3.16"), (ChefBackendVersion, "denied")])
-def test_a_second_table_that_should_be_there_is_missed(backends: Backends, version: object) -> None:
+@pytest.mark.parametrize(
+    "local",
+    [
+        "/data/chef: OK",
+        "/srv/log: OK; /srv/data: OK; /srv/index: OK",
+        "/srv/chef backend: OK; /mnt/c:1: OK",
+        "/srv/log: OK ;/srv/data: ok",
+    ],
+)
+def test_any_paths_are_healthy_that_are_ok(backends: Backends, local: str) -> None:
+    assert everywhere(backends, disks(local)).status is Status.PASS
+
+
+def test_a_path_that_one_backend_does_not_tell_of_is_missed(backends: Backends) -> None:
+    outcome = judge(backends((), (), (disks("/var/log/chef-backend: OK"),)))
+    assert outcome.status is Status.ERROR
+    assert "the disks' lines do not tell of the same paths: backend-3 differs" in outcome.message
+
+
+@pytest.mark.parametrize(
+    ("version", "why"),
+    [
+        (ChefBackendVersion("2.3.16"), "which backends print since 1.4"),
+        (ChefBackendVersion("1.4.6"), "which backends print since 1.4"),
+        ((ChefBackendVersion, "denied"), "whether this one is older is not known: denied"),
+        (ChefBackendVersion("unknown"), "whether this one is older is not known: 'unknown' is no version"),
+    ],
+)
+def test_what_came_with_1_4_is_missed_unless_the_version_is_known_to_be_older(
+    backends: Backends, version: object, why: str
+) -> None:
     outcome = everywhere(backends, services("1.2"), version)
     assert outcome.status is Status.ERROR
-    assert "no line for the disks" in outcome.message
+    assert f"no line for epmd and the disks, which backends print since 1.4{why.partition('1.4')[2]}" in outcome.message
+    assert why in outcome.message
+
+
+@pytest.mark.parametrize("missing", ["epmd", "disks"])
+def test_each_of_both_is_missed(backends: Backends, missing: str) -> None:
+    status = HEALTHY[1]
+    status = replace(
+        status,
+        services=tuple(row for row in status.services if row.name != missing),
+        systems=tuple(row for row in status.systems if row.name != missing),
+    )
+    outcome = everywhere(backends, status)
+    assert outcome.status is Status.ERROR
+    assert f"no line for {'the disks' if missing == 'disks' else missing}, which" in outcome.message
 
 
 def test_green_lights_do_not_hide_a_dead_cluster(backends: Backends) -> None:
@@ -141,7 +190,11 @@ def test_one_backend_that_still_calls_the_leader_deposed_is_no_partition(backend
         (service("etcd", "health: green; healthy nodes: 2/3"), "etcd: health: green; healthy nodes: 2/3"),
         (service("etcd", "health: red; healthy nodes: 3/3"), "etcd: health: red"),
         (service("elasticsearch", "state: yellow; nodes online: 3/3"), "elasticsearch: state: yellow"),
-        (services("disk-full"), "disks on backend-1: FAIL /var/log/chef-backend 98%"),
+        (services("disk-full"), "disks on backend-1: /var/log/chef-backend: 98 MB free (of /var/log"),
+        (disks("/var/log/chef-backend: OK; /var/opt/chef-backend: CRITICAL"), "/var/opt/chef-backend: CRITICAL (of"),
+        (disks("/var/log/chef-backend: not OK; /var/opt/chef-backend: OK"), "/var/log/chef-backend: not OK"),
+        (disks("/data/chef backend: stat failed"), "disks on backend-1: /data/chef backend: stat failed"),
+        (disks("FAIL /var/log/chef-backend 98%"), "disks on backend-1: FAIL /var/log/chef-backend 98%"),
     ],
 )
 def test_every_fault_fails(backends: Backends, broken: object, text: str) -> None:
@@ -161,6 +214,15 @@ def test_every_fault_fails(backends: Backends, broken: object, text: str) -> Non
         (service("epmd", "status: federated"), "not understood: epmd  status: federated"),
         (service("elasticsearch", ""), "a line of the status is not understood"),
         (services("cut"), "no line for postgresql"),
+        (disks("OK"), "disks on backend-1: OK is not understood"),
+        (disks(""), "disks on backend-1: an empty part is not understood"),
+        (disks("/var/log/chef-backend: OK;"), "an empty part is not understood"),
+        (disks("/var/log/chef-backend: OK; ; /var/opt/chef-backend: OK"), "an empty part is not understood"),
+        (disks("/var/log/chef-backend: OK; /var/opt/chef-ba"), "/var/opt/chef-ba is not understood"),
+        (disks("/var/log/chef-backend: OK; /var/opt/chef-backend:"), "/var/opt/chef-backend: is not understood"),
+        (disks("/var/log/chef-backend: OK; /var/opt/chef-backend: O"), "/var/opt/chef-backend: O is not understood"),
+        (disks("/var/log/chef-backend /var/opt/chef-backend: OK: OK"), "chef-backend: OK: OK is not understood"),
+        (disks("/var/log: 98 MB free /var/opt: OK"), "/var/log: 98 MB free /var/opt: OK is not understood"),
     ],
 )
 def test_what_is_not_understood_is_an_error_that_shows_it(backends: Backends, odd: object, text: str) -> None:

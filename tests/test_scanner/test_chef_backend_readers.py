@@ -138,13 +138,13 @@ def test_services_and_systems_are_read(look: str) -> None:
         ("elasticsearch", True, 47423, 738, "state: green; nodes online: 3/3"),
     ]
     assert [(s.name, s.local, s.distributed) for s in status.systems] == [
-        ("disks", "OK", "health: green; healthy nodes: 3/3")
+        ("disks", "/var/log/chef-backend: OK; /var/opt/chef-backend: OK", "health: green; healthy nodes: 3/3")
     ]
 
 
 def test_before_1_4_there_is_no_second_table() -> None:
     status = read_service_status(recorded("status-1.2"))
-    assert len(status.services) == 5
+    assert [service.name for service in status.services] == ["leaderl", "etcd", "postgresql", "elasticsearch"]
     assert status.systems == ()
 
 
@@ -153,7 +153,7 @@ def test_a_service_that_is_down_is_read_with_its_error() -> None:
     postgresql = services["postgresql"]
     assert not postgresql.running
     assert postgresql.pid is None
-    assert postgresql.distributed == "error: could not connect to server: Connection refused"
+    assert postgresql.distributed == "error: could not reach pgsql leader for replication stats"
     assert postgresql.line.startswith("postgresql")
 
 
@@ -165,7 +165,7 @@ def test_a_service_that_is_down_is_read_from_mangled_blanks_too() -> None:
 
 def test_a_full_disk_is_read_as_printed() -> None:
     system = read_service_status(recorded("status-disk-full")).systems[0]
-    assert system.local == "FAIL /var/log/chef-backend 98%"
+    assert system.local == "/var/log/chef-backend: 98 MB free; /var/opt/chef-backend: OK"
     assert system.distributed == "health: red; healthy nodes: 2/3"
 
 
