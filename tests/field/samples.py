@@ -14,6 +14,7 @@ and where a machine can hold the reader to it:
     at          path on the node whose content it is: the probe's own script is then run on it, by a real sh
     around      what our script prints around it: "{sample}\\ncode 503\\n"
     exit_code   of the program; 0 unless said
+    stderr      the file beside it that the program says on standard error meanwhile
     expect      values of the fact by path: {"members.0.role" = "leader", "services.#" = 5}; # is a length
     unreadable  instead: a pattern of the refusal
     scenario    of the lab, whose nodes of `roles` (default: all that are asked) give this answer
@@ -55,6 +56,7 @@ class Sample:
     at: str = ""
     around: str = "{sample}"
     exit_code: int = 0
+    stderr: str = ""
     expect: Mapping[str, object] = field(default_factory=dict)
     unreadable: str = ""
     scenario: str = ""
@@ -68,8 +70,13 @@ class Sample:
 
     @property
     def text(self) -> str:
-        """Decoded as a scan decodes what nodes say; its line ends are its own."""
-        return self.path.read_bytes().decode("utf-8", errors="backslashreplace")
+        """What it holds."""
+        return text_of(self.path)
+
+
+def text_of(path: Path) -> str:
+    """Decoded as a scan decodes what nodes say; its line ends are its own."""
+    return path.read_bytes().decode("utf-8", errors="backslashreplace")
 
 
 def topics(folder: Path = FOLDER) -> list[Path]:
@@ -108,13 +115,15 @@ def imagined(found: list[Sample]) -> list[str]:
 def answer_of(sample: Sample, probe: Probe) -> Answer:
     """What `probe` answers where the sample is what its program says."""
     if not sample.at:
-        return Answer(sample.around.replace("{sample}", sample.text), sample.exit_code)
+        noise = text_of(sample.path.with_name(sample.stderr)) if sample.stderr else ""
+        return Answer(sample.around.replace("{sample}", sample.text), sample.exit_code, error_output=noise)
     assert sample.at in probe.script, f"{sample}: {probe.id} does not read {sample.at}"
     script = probe.script.replace(sample.at, shlex.quote(str(sample.path)))
     done = subprocess.run(
         ["sh", "-c", f"SUDO=; {script}"], stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=30
     )
-    return Answer(done.stdout.decode("utf-8", errors="backslashreplace"), done.returncode)
+    out, err = (stream.decode("utf-8", errors="backslashreplace") for stream in (done.stdout, done.stderr))
+    return Answer(out, done.returncode, error_output=err)
 
 
 def value_at(fact: object, path: str) -> object:

@@ -24,7 +24,7 @@ def played(sample: Sample) -> Scenario:
     answers = {probe: CommandOutput(text) for probe, text in sample.beside.items()}
     for name in sample.readers:
         said = answer_of(sample, readers()[name][0])
-        answers[readers()[name][0].id] = CommandOutput(said.output, said.exit_code)
+        answers[readers()[name][0].id] = CommandOutput(said.output, said.exit_code, said.error_output)
     clusters = tuple(
         replace(
             cluster,
