@@ -77,10 +77,15 @@ class ConfigDigest:
 
     state: str
     """read or missing."""
-    settings: tuple[tuple[str, str], ...] = ()
-    """Each line that is no comment, in order: the setting's name, "-" for a line that is none, and 16 hex digits."""
+    named: tuple[tuple[str, str], ...] = ()
+    """Each setting in order: its name and 16 hex digits, which are the same for the same value however it is written.
+    A name may be there twice: the last one holds."""
+    unclear: tuple[tuple[str, str], ...] = ()
+    """What it takes Ruby to know: the name, or "-" where none is told, and a hash of the text."""
     cut: bool = False
-    """True where the file has more lines than are looked at."""
+    """True where the file holds more than is looked at."""
+    as_written: bool = False
+    """True for an answer to an earlier preflight, which hashed values as they stood in the file."""
 
 
 @dataclass(frozen=True, slots=True)

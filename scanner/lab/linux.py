@@ -16,8 +16,8 @@ NOW_S = 1_900_000_000
 _DAY_S = 86_400
 _KEYS = (
     *("package", "manager", "manifest", "installed_days_ago", "staged", "staged_version"),
-    *("secrets", "secrets_mode", "strays", "config", "leader_answer", "migration_level", "down", "drbd"),
-    "index",
+    *("secrets", "secrets_mode", "strays", "config", "config_logic"),
+    *("leader_answer", "migration_level", "down", "drbd", "index"),
     *("disk_gb", "free_mb", "file_system", "ahead_s", "whole_seconds"),
     *("cores", "memory_mib", "members"),
 )
@@ -32,7 +32,8 @@ class LinuxNode:
     names; "missing", "denied") and `staged_version` (by its own metadata, "" for none; default the target's);
     `secrets` (a text for the content of its role's file of secrets; "missing", "denied"), `secrets_mode`, `strays`
     (paths of copies); `disk_gb`, `free_mb`, `file_system` (the type of the one that holds the product's folders).
-    `config`: settings beside the usual ones ("" takes one away); `leader_answer` ("200", "503", "000"). On frontends
+    `config`: settings beside the usual ones ("" takes one away); `config_logic` (names of settings that
+    take Ruby to know, "-" for lines that name none); `leader_answer` ("200", "503", "000"). On frontends
     `package` is that of Chef Infra Server, and there are `migration_level` and `down` (services that do not run),
     `drbd` (lines that the probe of that name prints). `ahead_s`: seconds by which the clock is ahead (or, negative,
     behind); `whole_seconds`: its `date` knows no fractions. `index`: the version of Elasticsearch that created the
@@ -51,6 +52,7 @@ class LinuxNode:
     secrets_mode: str = "640"
     strays: tuple[str, ...] = ()
     config: Mapping[str, str] = field(default_factory=dict)
+    config_logic: tuple[str, ...] = ()
     leader_answer: str = ""
     migration_level: str = '{"major":1,"minor":30}'
     down: tuple[str, ...] = ()
@@ -104,6 +106,7 @@ def read_linux(table: Mapping[str, object], place: str) -> LinuxNode:
         secrets_mode=get(table, "secrets_mode", "640", place),
         strays=texts(table, "strays", place),
         config={key: get(config, key, "", f"{place}.config") for key in config},
+        config_logic=texts(table, "config_logic", place),
         leader_answer=get(table, "leader_answer", "", place),
         migration_level=get(table, "migration_level", '{"major":1,"minor":30}', place),
         down=texts(table, "down", place),
@@ -186,7 +189,9 @@ def config_digest(host: Host) -> CommandOutput:
     """The settings of chef-backend.rb, each with a hash of its value."""
     address = host.backend.ip if host.backend else ""
     settings = {"publish_address": address, "postgresql.max_connections": "350", **host.linux.config}
-    return CommandOutput("".join(f"set {key} {_sha256(value)[:16]}\n" for key, value in settings.items() if value))
+    lines = [f"set {key} {_sha256(value)[:16]}" for key, value in settings.items() if value]
+    lines += [f"raw {key} {_sha256(key)[:16]}" for key in host.linux.config_logic]
+    return CommandOutput("".join(f"{line}\n" for line in ("form 2", *lines)))
 
 
 def leader_answer(host: Host) -> CommandOutput:

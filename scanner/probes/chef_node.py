@@ -21,7 +21,6 @@ from checks.chef_backend.node_facts import (
 from scanner.probes.chef_node_readers import (
     BACKEND_CONFIG,
     BACKEND_SECRETS,
-    CONFIG_LINES,
     FRONTEND_CONFIG,
     FRONTEND_SECRETS,
     STAGED_BYTES,
@@ -38,6 +37,7 @@ from scanner.probes.chef_node_readers import (
     read_stray_secrets,
 )
 from scanner.probes.probe import Probe
+from scanner.probes.ruby_settings import CONFIG_LINES, settings_of_stdin
 
 # A package that is not known to rpm may be known to dpkg: some Debian machines have both.
 PACKAGE = Probe(
@@ -100,25 +100,20 @@ STRAYS = Probe(
 )
 
 # A name leaves the node only where it looks like one: a line of a longer text may be a secret, so it is hashed whole.
+# `form 2` says that values are hashed as what they mean; before it they were hashed as they stood there.
 CONFIG = Probe(
     id="chef-config",
     language="sh",
-    purpose="the names of the settings in chef-backend.rb with hashes of their values; no value, at most 400 lines",
+    purpose=f"at most {CONFIG_LINES} names of settings in chef-backend.rb, with hashes of their values; no value",
     script=f"""\
-$SUDO cat {BACKEND_CONFIG} | sed -e 's/^[[:space:]]*//' -e 's/[[:space:]]*$//' -e '/^#/d' -e '/^$/d' | {{
-    count=0
+$SUDO cat {BACKEND_CONFIG} | {settings_of_stdin()} | {{
+    echo 'form 2'
     while IFS= read -r line; do
-        count=$((count + 1))
-        if [ $count -gt {CONFIG_LINES} ]; then echo 'set more'; break; fi
-        key=${{line%%[!a-z0-9_.]*}} value=$line
-        case $key in
-        publish_address | [a-z]*.[a-z]*)
-            value=$(printf %s "${{line#"$key"}}" | sed -e 's/^[[:space:]]*=*[[:space:]]*//')
-            ;;
-        *) key=- ;;
-        esac
-        hashed=$(printf %s "$value" | sha256sum)
-        printf 'set %s %.16s\n' "$key" "$hashed"
+        if [ "$line" = more ]; then echo 'set more'; break; fi
+        kind=${{line%% *}} line=${{line#* }}
+        key=${{line%% *}}
+        hashed=$(printf %s "${{line#"$key "}}" | sha256sum)
+        printf '%s %s %.16s\n' "$kind" "$key" "$hashed"
     done
 }}""",
     readers=((ConfigDigest, read_config_digest),),

@@ -26,8 +26,6 @@ BACKEND_SECRETS = "/etc/chef-backend/chef-backend-secrets.json"
 FRONTEND_CONFIG = "/etc/opscode/chef-server.rb"
 FRONTEND_SECRETS = "/etc/opscode/private-chef-secrets.json"
 BACKEND_CONFIG = "/etc/chef-backend/chef-backend.rb"
-CONFIG_LINES = 400
-"""Lines of the configuration that are looked at."""
 STAGED_BYTES = 2 * 1024**3
 """A package file that is larger is not hashed."""
 
@@ -146,13 +144,18 @@ def read_stray_secrets(answer: Answer) -> StraySecrets:
     return StraySecrets(tuple(paths), unseen)
 
 
-_SETTING = re.compile(r"set (?P<key>[a-z0-9_.]{1,200}|-) (?P<hash>[0-9a-f]{16})")
+_SETTING = re.compile(r"(?P<kind>set|raw) (?P<key>[a-z0-9_.]{1,200}|-) (?P<hash>[0-9a-f]{16})")
+_FORM = "form 2"
 
 
 def read_config_digest(answer: Answer) -> ConfigDigest:
     """The settings of a backend with hashes of their values. Raises UnreadableError."""
     what = f"cat {BACKEND_CONFIG}"
     lines = printed_lines(answer, what)
+    as_written = _FORM not in lines
+    lines = [line for line in lines if line != _FORM]
+    if not lines:
+        refuse(answer, what)
     # An empty file and one that was not read look alike, but for what is said of it.
     errors = [line for line in error_lines(answer) if not lines or BACKEND_CONFIG in line]
     text = "; ".join([*lines, *errors])
@@ -160,14 +163,19 @@ def read_config_digest(answer: Answer) -> ConfigDigest:
         return ConfigDigest("missing")
     if "ermission denied" in text:
         raise UnreadableError(f"{BACKEND_CONFIG} may not be read: it needs root (set `sudo = true`, or log in as root)")
-    found = [_SETTING.fullmatch(line) for line in lines if line != "set more"]
-    settings = tuple((match["key"], match["hash"]) for match in found if match)
-    if len(settings) != len(found) or answer.exit_code != 0:
-        odd = [line for line in lines if not _SETTING.fullmatch(line)]
+    found = [match for line in lines if (match := _SETTING.fullmatch(line))]
+    odd = [line for line in lines if not _SETTING.fullmatch(line) and line != "set more"]
+    if odd or answer.exit_code != 0:
         raise UnreadableError(f"`{what}`, hashed, is not understood: {_shown(odd)}")
     if errors:
         raise UnreadableError(f"`{what}` failed: {_shown(errors)}")
-    return ConfigDigest("read", settings, cut="set more" in lines)
+    named = tuple((match["key"], match["hash"]) for match in found if _is_literal(match))
+    unclear = tuple((match["key"], match["hash"]) for match in found if not _is_literal(match))
+    return ConfigDigest("read", named, unclear, cut="set more" in lines, as_written=as_written)
+
+
+def _is_literal(match: re.Match[str]) -> bool:
+    return match["kind"] == "set" and match["key"] != "-"
 
 
 def read_leader_answer(answer: Answer) -> LeaderAnswer:

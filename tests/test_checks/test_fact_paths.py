@@ -53,7 +53,7 @@ def test_a_key_of_two_fields() -> None:
 
 
 def test_pairs_are_values_by_name_or_one_set_of_lines() -> None:
-    assert values(ConfigDigest("read", (("vip", "0a"), ("-", "1b"), ("-", "0c"))))["config-digest.settings[-]"] == (
+    assert values(ConfigDigest("read", (("vip", "0a"), ("-", "1b"), ("-", "0c"))))["config-digest.named[-]"] == (
         "0c",
         "1b",
     )
@@ -71,8 +71,8 @@ def test_what_is_not_there_is_none() -> None:
 @pytest.mark.parametrize("key", ["a]b", 'a"b', "a[b", "a\nb", "\x1b[2J", "\\", "]", "x" * 5000, "\ud800"])
 def test_no_key_can_break_a_path(key: str) -> None:
     paths = list(values(ConfigDigest("read", ((key, "1"), ("after", "2")))))
-    found = next(path for path in paths if path.startswith("config-digest.settings[") and "after" not in path)
-    assert pattern_of(found) == "config-digest.settings[]"
+    found = next(path for path in paths if path.startswith("config-digest.named[") and "after" not in path)
+    assert pattern_of(found) == "config-digest.named[]"
     assert record_of(found) == found
     assert kind_of(found) == "config-digest"
     assert found.isprintable()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from checks.chef_backend.config_settings import digest
 from checks.chef_backend.node_facts import (
     ConfigDigest,
     DrbdTraces,
@@ -27,7 +28,6 @@ from checks.chef_backend.node_facts import (
 from scanner.probes import chef_node
 from scanner.probes.chef_node_readers import (
     BACKEND_SECRETS,
-    CONFIG_LINES,
     FRONTEND_SECRETS,
     STAGED_BYTES,
     read_config_digest,
@@ -43,6 +43,7 @@ from scanner.probes.chef_node_readers import (
     read_stray_secrets,
 )
 from scanner.probes.probe import Answer, Probe, UnreadableError
+from scanner.probes.ruby_settings import CONFIG_LINES
 from scanner.probes.sh_batch import compose, parse
 
 Play = Callable[..., Answer]
@@ -213,16 +214,22 @@ postgresql.text <<-END
 hunter2
 END
 postgresql['password'] = 'hunter2'
+password = "hunter2"
+if hunter2?
+  hunter2.run "hunter2"
+end
 """
 
 
 def test_no_value_of_the_configuration_leaves_the_node(play: Play, tmp_path: Path) -> None:
-    put(tmp_path, "/etc/chef-backend/chef-backend.rb", CONFIG)
+    put(tmp_path, "/etc/chef-backend/chef-backend.rb", CONFIG.replace("hunter2.run", "run"))
     answer = play(chef_node.CONFIG)
     found = read_config_digest(answer)
-    names = ["publish_address", "postgresql.max_connections", "etcd.heartbeat_interval", "postgresql.text"]
-    assert [key for key, _ in found.settings] == [*names, "-", "-", "-"]
-    assert ("postgresql.max_connections", hashlib.sha256(b"350").hexdigest()[:16]) in found.settings
+    names = ["publish_address", "postgresql.max_connections", "etcd.heartbeat_interval", "postgresql.password"]
+    assert [key for key, _ in found.named] == names
+    assert [key for key, _ in found.unclear] == ["postgresql.text", "-", "-", "-", "-"]
+    assert ("postgresql.max_connections", digest(350)) in found.named
+    assert not found.as_written
     for value in ("hunter2", "350", "10.0.0.11"):
         assert value not in re.sub(r" [0-9a-f]{16}$", "", answer.output, flags=re.MULTILINE)
 
@@ -231,7 +238,13 @@ def test_a_long_configuration_is_cut_and_a_missing_one_is_missing(play: Play, tm
     assert read_config_digest(play(chef_node.CONFIG)) == ConfigDigest("missing")
     put(tmp_path, "/etc/chef-backend/chef-backend.rb", "etcd.x 1\n" * (CONFIG_LINES + 1))
     found = read_config_digest(play(chef_node.CONFIG))
-    assert (len(found.settings), found.cut) == (CONFIG_LINES, True)
+    assert (len(found.named), found.cut) == (CONFIG_LINES, True)
+
+
+def test_an_answer_to_an_earlier_preflight_is_read_as_one() -> None:
+    answer = Answer(f"set publish_address {'a' * 16}\nset etcd.x {'b' * 16}\nset - {'c' * 16}\n", 0)
+    named = (("publish_address", "a" * 16), ("etcd.x", "b" * 16))
+    assert read_config_digest(answer) == ConfigDigest("read", named, (("-", "c" * 16),), as_written=True)
 
 
 @pytest.mark.parametrize("text", ["cat: x: Permission denied\n", "set a.b value\n", "hello\n"])
