@@ -3,7 +3,8 @@
 ## What it checks
 Each node says what time it is when the script begins there and when it ends; the scanner notes its own time before it
 sends and after it has received. The node's clock is then ahead of the scanner's by no less than *ended minus received*
-and no more than *begun minus sent*: the way there and back widens the interval, what the script took does not. The
+and no more than *begun minus sent*: the way there and back widens the interval, what the script took does not. Over SSH
+*sent* is taken when the shell has said that it reads, so that the seconds which a login takes do not count either. The
 intervals are compared **between nodes**, so that the scanner's own clock, right or wrong, cancels out. Only intervals
 that prove too large a difference are a finding; where they prove neither that nor the contrary, the check says that it
 cannot tell.

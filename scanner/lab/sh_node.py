@@ -16,8 +16,10 @@ REFUSED = 127
 
 _EXEC = re.compile(r"(?:exec )?(?:/bin/)?sh(?: -s)?(?: -)?")
 _HEAD = re.compile(
-    r"\{\nSUDO=(?P<sudo>''|'sudo -n')\npf_nonce=(?P<nonce>\S+) pf_bytes=(?P<bytes>\d+) pf_budget=(?P<budget>\d+)\n"
+    r"echo \S+-ready\n\{\nSUDO=(?P<sudo>''|'sudo -n')\n"
+    r"pf_nonce=(?P<nonce>\S+) pf_bytes=(?P<bytes>\d+) pf_budget=(?P<budget>\d+)\n"
 )
+_READY = re.compile(rb"echo (\S+-ready\n)")
 _FIRST_PROBE = "\npf_probe "
 _ASSIGNMENT = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)=(?P<value>.*); export (?P=name)\n", re.DOTALL)
 _TIMED_OUT = 124
@@ -105,6 +107,12 @@ class ShNode:
             return None
         return CommandOutput(f"sh: 1: {command.partition(' ')[0]}: not found\n", REFUSED)
 
+    def greets(self, command: str, line: bytes, wait: Callable[[float], object]) -> bytes:  # noqa: ARG002  the same
+        """What is printed once the first line of the script has come, and the shell has been started."""
+        wait(self._slow.get(_START, 0.0))
+        said = _READY.fullmatch(line)
+        return said[1] if said else b""
+
     def run(
         self,
         command: str,  # noqa: ARG002  a shell is a shell, however it was named
@@ -120,7 +128,6 @@ class ShNode:
             yield REFUSED
             return
         spent_s = 0.0
-        wait(self._slow.get(_START, 0.0))
         yield f"\n{batch.nonce} clock begun {self._clock()}\n".encode()
         for probe in batch.probes:
             left_s = int(batch.budget_s - spent_s)

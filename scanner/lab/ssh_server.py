@@ -87,6 +87,10 @@ class Shell(Protocol):
         """What is said, without a look at standard input, of a command that cannot be run; None of one that can."""
         ...
 
+    def greets(self, command: str, line: bytes, wait: Callable[[float], object]) -> bytes:
+        """What is printed once the first line of standard input has come. `wait` spends seconds."""
+        ...
+
     def run(
         self, command: str, stdin: bytes, *, wait: Callable[[float], object], non_utf8: bool = False
     ) -> Iterator[bytes | int]:
@@ -167,7 +171,13 @@ class SshServer:
         if refused:
             self._finish(transport, channel, refused.output.encode(), refused.exit_code)
             return
-        script = _read_all(channel)
+        script = b""
+        greeted = False
+        while len(script) < _MAX_SCRIPT_BYTES and (chunk := channel.recv(65536)):
+            script += chunk
+            if not greeted and b"\n" in script:
+                greeted = True
+                channel.sendall(self._shell.greets(command, script[: script.index(b"\n") + 1], self._wait))
         self.seen.scripts.append(script.decode("utf-8", errors="backslashreplace"))
         if self._fault == "hang":
             while transport.is_active() and not self._listener.stopping.wait(0.05):
@@ -179,7 +189,7 @@ class SshServer:
         output = b""
         code = 0
         odd = self._fault == "non-utf8"
-        for part in self._shell.run(command, script, wait=self._listener.stopping.wait, non_utf8=odd):
+        for part in self._shell.run(command, script, wait=self._wait, non_utf8=odd):
             if isinstance(part, int):
                 code = part
             elif self._fault in ("cut", "garbage", "empty", "truncated"):
@@ -192,6 +202,9 @@ class SshServer:
             return
         spoilt = {"garbage": bytes(range(1, 256)) * 8, "truncated": output[: len(output) // 8], "empty": b""}
         self._finish(transport, channel, spoilt.get(self._fault, b""), code)
+
+    def _wait(self, seconds: float) -> None:
+        self._listener.stopping.wait(seconds)
 
     def _command(self, transport: paramiko.Transport) -> str | None:
         """The exec request, which comes in after the channel was opened; None where none comes."""
@@ -216,13 +229,6 @@ def _command_of(transport: paramiko.Transport) -> str | None:
     """The command that was asked for, if any yet."""
     command: str | None = getattr(transport.server_object, "command", None)
     return command
-
-
-def _read_all(channel: paramiko.Channel) -> bytes:
-    data = b""
-    while len(data) < _MAX_SCRIPT_BYTES and (chunk := channel.recv(65536)):
-        data += chunk
-    return data
 
 
 def _interface(login: Login, seen: Seen) -> paramiko.ServerInterface:

@@ -38,6 +38,10 @@ class WindowsShell:
             return CommandOutput(_UNKNOWN.format(name=name, command=command[:200]), 1)
         return CommandOutput((refused.stdout + refused.stderr).decode("utf-8", "backslashreplace"), refused.exit_code)
 
+    def greets(self, command: str, line: bytes, wait: Callable[[float], object]) -> bytes:  # noqa: ARG002  says nothing
+        """Nothing: PowerShell waits for the end of its input."""
+        return b""
+
     def run(
         self, command: str, stdin: bytes, *, wait: Callable[[float], object], non_utf8: bool = False
     ) -> Iterator[bytes | int]:

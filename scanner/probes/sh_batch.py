@@ -3,6 +3,7 @@
 The output is a row of frames, each on lines of its own; the nonce is new for every conversation, so no answer can
 imitate one:
 
+    NONCE-ready                     the shell is there and reads: what starting it took is over
     NONCE clock begun TIME          the node's clock, seconds since 1970, with a fraction where its `date` knows one
     NONCE begin ID SECONDS BYTES    seconds it may take, and most bytes of it that count
     ...what the probe printed on standard output...
@@ -133,7 +134,9 @@ def compose(
         asked.append(f"pf_probe {shlex.quote(probe.id)} {max(1, int(probe.timeout_s))} {shlex.quote(script)}")
     # Braces: the shell runs nothing before it has read the whole, so half a script does nothing.
     body = "\n".join([*lines, _DRIVER.strip(), *asked])
-    return f"{{\n{body}\npf_stamp ended 2>/dev/null\nprintf '\\n%s done\\n' \"$pf_nonce\"\nexit 0\n}}\n"
+    # The line before them runs at once: whoever waits for it can hold the last byte back until the shell reads.
+    ready = f"echo {shlex.quote(nonce)}-ready"
+    return f"{ready}\n{{\n{body}\npf_stamp ended 2>/dev/null\nprintf '\\n%s done\\n' \"$pf_nonce\"\nexit 0\n}}\n"
 
 
 def _assignments(probe: Probe, options: Mapping[str, object]) -> str:
@@ -192,7 +195,7 @@ def parse(output: bytes, *, nonce: str, probe_ids: Sequence[str]) -> dict[str, A
     elif framed:
         missing = "the node's output ended before this was answered"
     else:
-        missing = _strange(output)
+        missing = _strange(output.replace(nonce.encode() + b"-ready", b""))
     return {probe_id: answers.get(probe_id, Unknown(missing)) for probe_id in probe_ids}
 
 

@@ -31,7 +31,7 @@ from scanner.probes.probe import Language
 from scanner.transports.deadline import Deadline
 from scanner.transports.powershell_delivery import NOTHING
 from scanner.transports.protocol import Limits, Moments, Usage
-from scanner.transports.start import Start, start_of
+from scanner.transports.start import READY_S, Start, start_of
 
 _CHUNK = 256 * 1024
 _GRACE_S = 2.0
@@ -90,6 +90,8 @@ class LocalTransport:
         self._settled = threading.Event()
         """Nothing more needs to be waited for: all output is there, or the shell was ended."""
         self._output: list[bytes] = []
+        self._arrived = threading.Condition()
+        """Held while something arrives, or nothing more will."""
         self._too_large = False
 
     def run(self, script: str, variables: Mapping[str, str] = NOTHING) -> bytes:
@@ -166,6 +168,7 @@ class LocalTransport:
         reader.start()
         with suppress(OSError), process.stdin or nullcontext():  # a shell that ended early has said why
             _write(process, start.stdin[:-1])
+            self._await_ready(start.ready)
             self.moments.sent_s = now_s()  # no shell runs a script before all of it is there
             _write(process, start.stdin[-1:])
         self._settled.wait()
@@ -178,6 +181,12 @@ class LocalTransport:
             return process.wait(_GRACE_S if self._ended else None)
         except subprocess.TimeoutExpired:
             return None
+
+    def _await_ready(self, ready: bytes) -> None:
+        """Wait until the shell reads, so that its start counts as no uncertainty of the clock."""
+        if ready:
+            with self._arrived:
+                self._arrived.wait_for(lambda: self._settled.is_set() or ready in b"".join(self._output), READY_S)
 
     def _begin(self, program: str, start: Start) -> subprocess.Popen[bytes]:
         with self._lock:
@@ -208,9 +217,16 @@ class LocalTransport:
                         size += len(chunk)
                         self._too_large = size > self._limits.answer_bytes
                         if not self._too_large:
-                            self._output.append(chunk)
+                            with self._arrived:
+                                self._output.append(chunk)
+                                self._arrived.notify_all()
         finally:
+            self._settle()
+
+    def _settle(self) -> None:
+        with self._arrived:
             self._settled.set()
+            self._arrived.notify_all()
 
     def _end(self) -> None:
         """End the shell with all that it started, from any thread. What has ended by itself stays as it is."""
@@ -220,7 +236,7 @@ class LocalTransport:
         if process and process.returncode is None:
             with suppress(OSError):
                 _kill(process)
-        self._settled.set()
+        self._settle()
 
 
 _QUIETLY = getattr(subprocess, "CREATE_NO_WINDOW", 0) | getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)

@@ -33,7 +33,7 @@ from scanner.transports.ssh_errors import Phase, translate
 from scanner.transports.ssh_login import log_in
 from scanner.transports.ssh_socket import Stream, Wire, dial
 from scanner.transports.ssh_trust import Trust
-from scanner.transports.start import Start, start_of
+from scanner.transports.start import READY_S, Start, start_of
 
 _BANNER_S = 15.0
 """A loaded sshd may take so long to say its version, however short the connect timeout."""
@@ -69,6 +69,7 @@ class SshTransport:
         self._streams: list[Stream] = []
         self._clients: list[Client] = []
         self._output: list[bytes] = []
+        self._received = 0
 
     def run(self, script: str, variables: Mapping[str, str] = NOTHING) -> bytes:
         """Run `script` in the node's `sh`, or in its PowerShell, and give what it printed, stderr included.
@@ -237,20 +238,15 @@ class SshTransport:
                 raise
             raise RefusedError(f"{self._place} refuses to run commands", hint=start.hint) from error
         with suppress(OSError):  # a shell that ended early has said why
-            # No shell runs a script before all of it is there, however slowly the rest travels: sh waits for the line
+            # No shell runs the batch before all of it is there, however slowly the rest travels: sh waits for the line
             # end behind its braces, PowerShell's bootstrap for the end of the input.
             channel.sendall(start.stdin[:-1])
+            self._await_ready(channel, start.ready)
             self.moments.sent_s = now_s()
             channel.sendall(start.stdin[-1:])
             channel.shutdown_write()
-        size = 0
-        while chunk := channel.recv(_CHUNK):
-            self.moments.received_s = now_s()
-            self._output.append(chunk)
-            size += len(chunk)
-            if size > self._limits.answer_bytes:
-                mib = self._limits.answer_bytes / 2**20
-                raise AnswerTooLargeError(f"{self._place} sent more than {mib:g} MiB")
+        while self._receive(channel):
+            pass
         status = channel.recv_exit_status()
         output = b"".join(self._output)
         if status >= 0:
@@ -261,6 +257,31 @@ class SshTransport:
         if client.is_active():
             raise ConnectionLostError(f"{self._place}: the shell was killed before it was done", partial=output)
         raise client.get_exception() or EOFError
+
+    def _await_ready(self, channel: paramiko.Channel, ready: bytes) -> None:
+        """Wait until the shell reads: the seconds that a login shell takes to start say nothing of the node's clock."""
+        ends = time.monotonic() + READY_S
+        try:
+            while ready and ready not in b"".join(self._output) and (left_s := ends - time.monotonic()) > 0:
+                channel.settimeout(left_s)
+                if not self._receive(channel):
+                    break
+        except TimeoutError:
+            return
+        finally:
+            channel.settimeout(None)
+
+    def _receive(self, channel: paramiko.Channel) -> bool:
+        """Take what comes next; False where nothing more comes."""
+        chunk = channel.recv(_CHUNK)
+        if chunk:
+            self.moments.received_s = now_s()
+            self._output.append(chunk)
+            self._received += len(chunk)
+        if self._received > self._limits.answer_bytes:
+            mib = self._limits.answer_bytes / 2**20
+            raise AnswerTooLargeError(f"{self._place} sent more than {mib:g} MiB")
+        return bool(chunk)
 
 
 _DROPPED = {b"", b"Exceeded MaxStartups"}

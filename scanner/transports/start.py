@@ -5,6 +5,7 @@ The script always goes there whole, whatever its size, and nothing of it stands 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,6 +15,10 @@ from scanner.probes.probe import Language
 from scanner.transports.powershell_delivery import NOTHING, deliver_on_stdin
 from scanner.transports.powershell_output import settle_merged
 
+READY_S = 10.0
+"""How long `Start.ready` is waited for. Without it the script goes there all the same; the clock is less certain."""
+
+_READY_LINE = re.compile(r"echo ([\w-]+-ready\n)")
 _NO_PROGRAM = (126, 127)
 """What POSIX shells end with where they cannot start a program."""
 _WINDOWS_SAYS = "is not recognized as "
@@ -34,6 +39,8 @@ class Start:
     """From its output, standard error among it, and its exit status: why that is no answer, if it is none."""
     hint: str
     """What to do where it does not start."""
+    ready: bytes = b""
+    """What it prints as soon as it reads its standard input; empty where that cannot be told."""
 
     @property
     def command(self) -> str:
@@ -50,7 +57,10 @@ def start_of(language: Language, script: str, place: str = "the node", variables
     if language == "powershell":
         delivery = deliver_on_stdin(script, variables)
         return Start((delivery.command, *delivery.arguments), delivery.stdin or b"", settle_merged, _HINT_POWERSHELL)
-    return Start(("sh", "-s"), script.encode("utf-8", "surrogateescape"), partial(_judge_sh, place), _HINT_SH)
+    # Shells run a script from standard input line by line.
+    first = _READY_LINE.match(script)
+    ready = first[1].encode() if first else b""
+    return Start(("sh", "-s"), script.encode("utf-8", "surrogateescape"), partial(_judge_sh, place), _HINT_SH, ready)
 
 
 def _judge_sh(place: str, output: bytes, status: int) -> NodeError | None:

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from checks.clock_facts import ClockSample
 from scanner.errors import (
     AnswerTooLargeError,
     AuthenticationError,
@@ -25,6 +26,7 @@ from scanner.errors import (
     UnreachableError,
     UntrustedPeerError,
 )
+from scanner.gather import NodeCall, ask
 from scanner.inventory.model import Node, SshSettings
 from scanner.probes.probe import Answer, Probe
 from scanner.probes.sh_batch import compose, parse
@@ -467,6 +469,38 @@ def test_rc_file_chatter_is_part_of_the_output(start_sshd: StartSshd) -> None:
     script = compose(probes, nonce="abc", budget_s=15, options={}, sudo=False, probe_bytes=1000)
     said = parse(transport(server).run(script), nonce="abc", probe_ids=["it"])
     assert said == {"it": Answer("answer\n", 0)}
+
+
+def clock_of(server: OpenSshServer) -> ClockSample:
+    node = Node("chef", "backend-1", server.host, "chef-backend", ("backend",), "ssh", ssh=transport(server)._settings)
+    said = ask(NodeCall(node, (Probe("it", "sh", "", "echo answer", ()),), Limits(timeout_s=20)))
+    assert said.answers == {"it": Answer("answer\n", 0)}
+    assert (said.usage.connections, said.usage.commands) == (1, 1)
+    assert isinstance(said.clock, ClockSample)
+    return said.clock
+
+
+@pytest.mark.parametrize("rc", ["sleep 1.2", "printf 'no line end'; sleep 1.2", "set -v; sleep 1.2"])
+def test_what_a_login_shell_takes_to_start_is_no_uncertainty_of_the_clock(sshd: OpenSshServer, rc: str) -> None:
+    """bash reads ~/.bashrc where sshd starts it, although no terminal is there."""
+    (sshd.folder / ".bashrc").write_text(f"{rc}\necho marker >{sshd.folder}/was-read\n")
+    started = time.time()
+    low_s, high_s = clock_of(sshd).ahead_s
+    assert (sshd.folder / "was-read").is_file()
+    assert time.time() - started > 1.2
+    assert low_s <= 0 <= high_s  # it is the scanner's own clock
+    assert high_s - low_s < 0.6
+
+
+def test_a_wrapper_that_reads_all_before_it_starts_a_shell_is_answered_all_the_same(
+    start_sshd: StartSshd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scanner.transports.ssh.READY_S", 0.3)
+    server = start_sshd("ForceCommand reads-all\n")
+    server.install("reads-all", """script=$(cat); sleep 0.5; printf '%s\\n' "$script" | sh -s""")
+    low_s, high_s = clock_of(server).ahead_s
+    assert low_s <= 0 <= high_s
+    assert high_s - low_s > 0.4  # its start cannot be told apart there
 
 
 def test_a_dropped_start_is_worth_one_more_knock(sshd: OpenSshServer) -> None:
