@@ -6,8 +6,9 @@ own view: exactly three members, one leader with PostgreSQL's leader on the same
 Elasticsearch master on any row; leaderl, etcd, PostgreSQL, Elasticsearch and the disks complete and green, each path
 of the disks `OK`, whichever paths are configured; all services running; the same view from all backends. Versions
 before 1.4 print no line for epmd and the disks; where the version is not known, these are missed. A `deposed_leader`
-is a warning. A line that is not understood is an error that shows it. What leaderl keeps from serving although it looks
-well is the affair of `chef-sentinels`.
+is a warning. Where a version's cluster-status has further columns, they are kept as evidence: a follower of somebody
+who does not lead is a failure, and that no follower is eligible to lead a warning. A line that is not understood is an
+error that shows it. What leaderl keeps from serving although it looks well is the affair of `chef-sentinels`.
 
 ## Why it matters
 Two of three still serve, but an upgrade takes one more away. Green etcd and Elasticsearch with no leader and
@@ -28,6 +29,7 @@ from checks.check import ClusterCheck, ClusterView, NodeView
 from checks.chef_backend import health
 from checks.chef_backend.facts import ChefBackendVersion, ClusterStatus, ServiceStatus
 from checks.chef_backend.health import CLUSTER_SIZE, Finding
+from checks.chef_backend.leadership import columns_of
 from checks.facts import Unknown
 from checks.groups import enumerate_names, group, told_once
 from checks.installed import installed
@@ -35,9 +37,6 @@ from checks.outcome import Outcome, Remediation, Severity, Status, combine, pass
 from checks.versions import parse_version
 
 EXPECTED = "3 members, 1 leader, 2 synced followers, everything green, the same view from every backend"
-_WAIT = Remediation(
-    "Wait until the deposed leader is a follower, then scan again.", command="sudo chef-backend-ctl cluster-status"
-)
 _SYSTEMS_SINCE = Version("1.4")
 
 
@@ -51,6 +50,7 @@ def judge(view: ClusterView) -> Outcome:
     observed = "; ".join(f"{node.name} sees {_roles(status)}" for node, status in tables)
     evidence: dict[str, Any] = {
         "views": {node.name: _cells(status) for node, status in tables},
+        **({"columns": columns} if (columns := columns_of((node.name, status) for node, status in tables)) else {}),
         "services": {
             node.name: [*(row.line for row in status.services), *(row.line for row in status.systems)]
             for node, status in view.known(ServiceStatus)
@@ -70,7 +70,7 @@ def judge(view: ClusterView) -> Outcome:
             EXPECTED,
             observed,
             evidence,
-            _WAIT if finding.status is Status.WARN else None,
+            finding.remediation,
         )
         for finding, names in seen.items()
     ]

@@ -19,6 +19,8 @@ class Member:
     """Column PG: leader, follower, ..."""
     elasticsearch: str
     """Column ES: master, not_master, ..."""
+    columns: tuple[tuple[str, str], ...] = ()
+    """Whatever further columns this version prints, each name with its value: who is blocked, eligible, followed."""
 
 
 @dataclass(frozen=True, slots=True)

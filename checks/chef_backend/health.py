@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from checks.chef_backend import leadership
 from checks.chef_backend.facts import ClusterStatus, Member, ServiceState, ServiceStatus, SystemState
-from checks.outcome import Status
+from checks.outcome import Remediation, Status
 
 CLUSTER_SIZE = 3
 """The only size that is supported."""
@@ -23,6 +24,13 @@ SINCE_1_4 = "epmd"
 """The one service that has no line of its own before 1.4; the table of the disks came with it."""
 _SYSTEM = {"health": "green", "healthy nodes": "3/3"}
 _DISK = re.compile(r"(?P<path>/.*?):\s+(?P<state>.*\S)")
+_WAIT = Remediation(
+    "Wait until the deposed leader is a follower, then scan again.", command="sudo chef-backend-ctl cluster-status"
+)
+_ELIGIBLE = Remediation(
+    "Find out what keeps the followers from leading: leaderl's log names the health check that fails.",
+    command="sudo tail -n 100 /var/log/chef-backend/leaderl/current",
+)
 _KINDS = tuple(re.compile(kind) for kind in (r"\d{1,4}", r"\d{1,4}/\d{1,4}", "green|yellow|red", "local-only"))
 
 
@@ -36,6 +44,7 @@ class Finding:
     """Equal for two backends that see the same."""
     local: bool = False
     """True where it concerns the backend itself, which `text` names, and not what it sees of the cluster."""
+    remediation: Remediation | None = None
 
 
 def members(view: ClusterStatus) -> list[Finding]:
@@ -49,7 +58,7 @@ def members(view: ClusterStatus) -> list[Finding]:
         if len(values) != len(rows):
             findings.append(_fail(f"two members have the same {what}"))
     for row in rows:
-        findings += _role(row)
+        findings += _role(row, rows)
     leaders = [row for row in rows if row.role == "leader"]
     if len(leaders) != 1:
         names = " (" + ", ".join(row.name for row in leaders) + ")" if leaders else ""
@@ -59,22 +68,48 @@ def members(view: ClusterStatus) -> list[Finding]:
     findings += [_error(f"ES of {row.name} is {row.elasticsearch!r}, which is not understood", row) for row in odd]
     if len(masters) > 1 or (not masters and not odd):
         findings.append(_fail(f"{len(masters)} Elasticsearch masters instead of one"))
-    return findings
+    return [*findings, *_following(rows, leaders), *_succession(rows)]
 
 
-def _role(row: Member) -> list[Finding]:
+def _following(rows: Sequence[Member], leaders: Sequence[Member]) -> list[Finding]:
+    """Followers of somebody who does not lead. Between two leaders nothing is firm, and the warning says so."""
+    if len(leaders) != 1 or any(row.role == "deposed_leader" for row in rows):
+        return []
+    stray = [
+        (row.name, other.name)
+        for row in rows
+        if row.role == "follower" and (whom := leadership.followed(row)) and not leadership.names(leaders[0], whom)
+        for other in rows
+        if leadership.names(other, whom)
+    ]
+    return [_fail(f"{name} follows {other}, and {leaders[0].name} leads") for name, other in stray]
+
+
+def _succession(rows: Sequence[Member]) -> list[Finding]:
+    """Whether somebody could take over from the leader, where the table tells."""
+    others = [leadership.eligible(row) for row in rows if row.role != "leader"]
+    if not others or any(said is not False for said in others):
+        return []
+    text = "no follower is eligible to lead: nobody could take over from the leader"
+    return [Finding(Status.WARN, text, remediation=_ELIGIBLE)]
+
+
+def _role(row: Member, rows: Sequence[Member]) -> list[Finding]:
     if row.role == "leader":
         right = row.postgresql == "leader"
         return [] if right else [_fail(f"{row.name} is the leader, but its PostgreSQL is {row.postgresql}")]
     if row.role == "deposed_leader":
-        return [Finding(Status.WARN, f"{row.name} is a deposed_leader and should become a follower soon: look again")]
+        text = f"{row.name} is a deposed_leader and should become a follower soon: look again"
+        return [Finding(Status.WARN, text, remediation=_WAIT)]
     if row.role == "waiting_for_leader":
         return [_fail(f"{row.name} is waiting_for_leader")]
     if row.role != "follower":
         return [_error(f"role {row.role!r} of {row.name} is not understood", row)]
     if row.postgresql == "leader":
         return [_fail(f"{row.name} is a follower, but its PostgreSQL is leader")]
-    if row.postgresql != "follower":
+    if row.postgresql != "follower" and not any(
+        leadership.names(other, leadership.beside_follower(row)) for other in rows
+    ):
         return [_error(f"PG of {row.name} is {row.postgresql!r}, which is not understood", row)]
     return []
 

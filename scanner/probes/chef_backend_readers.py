@@ -129,7 +129,11 @@ def _header(lines: Sequence[str], columns: Sequence[str]) -> tuple[list[str], in
 def _member(what: str, header: Sequence[str], ruler: str, line: str) -> Member:
     for cells in (_cells(header, ruler, line), line.split()):
         if len(cells) == len(header):
-            member = Member(*(cells[header.index(column)] for column in _MEMBER_COLUMNS))
+            name, ip, guid, role, postgresql, elasticsearch = (cells[header.index(each)] for each in _MEMBER_COLUMNS)
+            further = tuple(
+                (column, cell) for column, cell in zip(header, cells, strict=True) if column not in _MEMBER_COLUMNS
+            )
+            member = Member(name, ip, guid, role, postgresql, elasticsearch, further)
             if _GUID.fullmatch(member.guid) and all(
                 (member.name, member.role, member.postgresql, member.elasticsearch)
             ):

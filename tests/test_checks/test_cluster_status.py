@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,7 +51,7 @@ def everywhere(backends: Backends, *facts: object) -> Outcome:
     return judge(backends(facts, facts, facts))
 
 
-def member(at: int, **changes: str) -> ClusterStatus:
+def member(at: int, **changes: Any) -> ClusterStatus:
     rows = list(HEALTHY[0].members)
     rows[at - 1] = replace(rows[at - 1], **changes)
     return ClusterStatus(tuple(rows))
@@ -308,6 +309,75 @@ def test_a_number_that_is_told_twice_is_not_understood(backends: Backends) -> No
     outcome = everywhere(backends, service("leaderl", "leader: 0; leader: 1; waiting: 0; follower: 2; total: 3"))
     assert outcome.status is Status.ERROR
     assert "a line of the status is not understood" in outcome.message
+
+
+def with_columns(*columns: dict[str, str]) -> ClusterStatus:
+    rows = zip(HEALTHY[0].members, columns, strict=True)
+    return ClusterStatus(tuple(replace(row, columns=tuple(more.items())) for row, more in rows))
+
+
+YES, NO = {"Blocked": "no", "Eligible": "yes"}, {"Blocked": "no", "Eligible": "no"}
+
+
+def test_further_columns_are_shown_and_may_differ_between_views(backends: Backends) -> None:
+    other = with_columns(*({"Seen": f"{at}s ago"} for at in range(3)))
+    outcome = judge(backends((with_columns(YES, YES, YES),), (), (other,)))
+    assert outcome.status is Status.PASS
+    assert outcome.evidence["columns"] == {
+        "backend-1": dict.fromkeys(("backend-1", "backend-2", "backend-3"), YES),
+        "backend-3": {f"backend-{at + 1}": {"Seen": f"{at}s ago"} for at in range(3)},
+    }
+
+
+@pytest.mark.parametrize(
+    ("columns", "status"),
+    [
+        ((YES, YES, NO), Status.PASS),
+        ((YES, NO, NO), Status.WARN),
+        ((NO, NO, NO), Status.WARN),
+        (({"leader eligibility": "False"},) * 3, Status.WARN),
+        (({"ELIGIBLE": "not_eligible"},) * 3, Status.WARN),
+        (({"Eligible": "ineligible"},) * 3, Status.WARN),
+        (({"Eligible": "n"}, {"Eligible": "perhaps"}, {"Eligible": "n"}), Status.PASS),
+        (({"Eligible": ""},) * 3, Status.PASS),
+    ],
+)
+def test_that_nobody_could_take_over_warns(
+    backends: Backends, columns: tuple[dict[str, str], ...], status: Status
+) -> None:
+    outcome = everywhere(backends, with_columns(*columns))
+    assert outcome.status is status
+    assert ("nobody could take over" in outcome.message) is (status is Status.WARN)
+    assert (outcome.remediation is not None) is (status is Status.WARN)
+
+
+@pytest.mark.parametrize("column", ["Following", "follows", "Followed Node"])
+def test_a_follower_of_somebody_who_does_not_lead_fails(backends: Backends, column: str) -> None:
+    for right in ("backend-1", "192.168.33.215", "dc0c6ea77a751f94037cd950e8451fa3", "backend-1.corp.example"):
+        table = with_columns({column: "-"}, {column: right}, {column: ""})
+        assert everywhere(backends, table).status is Status.PASS
+    outcome = everywhere(backends, with_columns({column: ""}, {column: "backend-1"}, {column: "backend-2"}))
+    assert outcome.status is Status.FAIL
+    assert "backend-3 follows backend-2, and backend-1 leads" in outcome.message
+
+
+@pytest.mark.parametrize(
+    ("cell", "status"),
+    [
+        ("follower (backend-1)", Status.PASS),
+        ("follower: 192.168.33.215", Status.PASS),
+        ("follower (backend-2)", Status.FAIL),
+        ("follower (down)", Status.ERROR),
+        ("followers", Status.ERROR),
+    ],
+)
+def test_who_is_followed_may_stand_beside_the_word(backends: Backends, cell: str, status: Status) -> None:
+    assert everywhere(backends, member(3, postgresql=cell)).status is status
+
+
+def test_a_column_of_the_followed_node_excuses_no_state_of_postgresql(backends: Backends) -> None:
+    table = member(3, postgresql="half", columns=(("Follows", "backend-1"),))
+    assert everywhere(backends, table).status is Status.ERROR
 
 
 def test_a_deposed_leader_that_only_it_sees_is_no_partition(backends: Backends) -> None:

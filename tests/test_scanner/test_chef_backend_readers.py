@@ -33,9 +33,15 @@ HEALTHY = [
 ]
 
 
-@pytest.mark.parametrize("look", ["healthy", "mangled", "extra-columns", "colours"])
+@pytest.mark.parametrize("look", ["healthy", "mangled", "colours"])
 def test_the_members_are_read_whatever_the_table_looks_like(look: str) -> None:
     assert list(read_cluster_status(recorded(f"cluster-status-{look}")).members) == HEALTHY
+
+
+def test_further_columns_are_kept_by_their_names() -> None:
+    members = read_cluster_status(recorded("cluster-status-extra-columns")).members
+    assert [replace(member, columns=()) for member in members] == HEALTHY
+    assert {member.columns for member in members} == {(("Blocked", "not_blocked"), ("Last Seen", "3s ago"))}
 
 
 def test_tabs_and_windows_line_ends_do_not_matter() -> None:
@@ -59,7 +65,9 @@ def test_an_empty_cell_of_a_column_of_a_later_version_moves_no_other(place: str)
     text = "".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + "\n" for row in table
     )
-    assert list(read_cluster_status(Answer(text, 0)).members) == HEALTHY
+    members = read_cluster_status(Answer(text, 0)).members
+    assert [replace(member, columns=()) for member in members] == HEALTHY
+    assert [[cell for _, cell in member.columns] for member in members] == [[""], ["3s ago"], [""]]
 
 
 def test_an_empty_cell_that_counts_is_shown() -> None:

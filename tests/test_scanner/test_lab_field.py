@@ -54,12 +54,19 @@ def test_the_lab_prints_the_status_as_chef_backend_does(name: str, told: str) ->
     assert chef.status("b1", backends(told)).output == sample(name)
 
 
-def test_the_lab_prints_the_members_as_chef_backend_does() -> None:
+@pytest.mark.parametrize(
+    ("name", "everyone"),
+    [
+        ("cluster-status.txt", ""),
+        ("cluster-status-blocked-eligible.txt", "columns = {Blocked = 'not_blocked', Eligible = 'true'}"),
+    ],
+)
+def test_the_lab_prints_the_members_as_chef_backend_does(name: str, everyone: str) -> None:
     members = backends(
-        "",
+        everyone,
         "ip = '10.20.30.41'\nguid = '7d9c3e0a51b84f6f9a20c4d17be86530'\nrole = 'leader'",
         "ip = '10.20.30.42'\nguid = '19e4b7720c6d4a8db1f35a90c2e8d647'\nes = 'not_master'",
         "ip = '10.20.30.43'\nguid = 'c05fa8d3962e4b17870d6b42f19ea3c8'\nes = 'master'",
         names="be-north1 be-north2 be-north3",
     )
-    assert chef.cluster_status("be-north1", members).output == sample("cluster-status.txt")
+    assert chef.cluster_status("be-north1", members).output == sample(name)
