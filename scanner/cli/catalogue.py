@@ -54,6 +54,9 @@ def probes(
     node: NodeOption = None,
     check: CheckOption = None,
     skip_check: SkipCheckOption = None,
+    sudoers: Annotated[
+        bool, typer.Option("--sudoers", help="Print the lines of sudoers that the nodes need, instead.")
+    ] = False,
 ) -> None:
     """Print everything that a scan would send, per node, for a security review. Nothing is contacted."""
     from scanner.inventory.load import load_inventory
@@ -62,7 +65,7 @@ def probes(
 
     selection = select(load_inventory(inventory), cluster or (), node or (), {})
     job = prepare(selection, only=check or (), without=skip_check or ())
-    typer.echo("\n".join(_review(job)))
+    typer.echo("\n".join(_sudoers(job) if sudoers else _review(job)))
 
 
 def scope_of(check: Check) -> str:
@@ -130,6 +133,50 @@ def _review(job: Job) -> Iterator[str]:
         yield f"# Sent to {', '.join(names)}"
         yield text
         yield ""
+
+
+def _sudoers(job: Job) -> Iterator[str]:
+    """The lines that each node needs, nodes with the same ones together, as one text that sudoers takes as it is."""
+    from scanner.probes.sudoers import root_commands, sudoers_lines, without_terminal
+
+    groups: dict[tuple[str, ...], list[str]] = {}
+    without: dict[str, list[str]] = {}
+    for call in job.calls():
+        node, name = call.node, f"{call.node.cluster}.{call.node.name}"
+        if node.language != "sh":
+            without.setdefault("no sudo is used there", []).append(name)
+        elif not root_commands(call.probes):
+            without.setdefault("nothing that is asked needs root", []).append(name)
+        elif not node.sudo:
+            without.setdefault("`sudo` is not set: what needs root is read where the account may", []).append(name)
+        else:
+            user = _login(node)
+            if user == "root":
+                without.setdefault("root needs none", []).append(name)
+                continue
+            terminal = f"# Where sudo says that you must have a tty (RHEL up to 7): {without_terminal(user)}"
+            groups.setdefault((terminal, *sudoers_lines(user, call.probes)), []).append(name)
+    if groups:
+        yield "# One file, for example /etc/sudoers.d/preflight, made with `visudo -f`. No node was asked: each program"
+        yield "# stands there by every path that it may have; one that does not exist allows nothing and does no harm."
+    for lines, names in groups.items():
+        yield ""
+        yield f"# {', '.join(names)}"
+        yield from lines
+    for why, names in without.items():
+        yield ""
+        yield f"# None for {', '.join(names)}: {why}"
+
+
+def _login(node: Node) -> str:
+    """The account that the node is asked with."""
+    import getpass
+
+    from scanner.transports.ssh_config import route
+
+    if node.ssh is None:
+        return getpass.getuser()
+    return node.ssh.user or route(node.host, node.ssh)[-1].user
 
 
 def _sent(node: Node, probes: Iterable[Probe], timeout_s: float, probe_bytes: int) -> Iterator[str]:

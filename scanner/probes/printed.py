@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 
 from scanner.probes.probe import Answer, UnreadableError
+from scanner.probes.sudo_refusals import refusal
 
 _LINE_CHARS = 1_000
 _TEXT_CHARS = 64 * 1024
@@ -19,17 +20,8 @@ _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@
 # Printed by sudo, shells and the Ruby interpreter beside a good answer; they say nothing about Chef. Among the answer
 # only in what earlier versions collected, which did not tell the two outputs apart.
 _NOISE = re.compile(r"sudo: unable to resolve host|.*warning: setlocale:|/\S+\.rb:\d+: warning: ", re.IGNORECASE)
-_SUDO_TERMINAL = re.compile(r"sudo(-rs)?: .*must have a tty", re.IGNORECASE)
-_SUDO_PASSWORD = re.compile(
-    r"sudo(-rs)?: .*(password is required|terminal is required|no tty present|authentication is required)",
-    re.IGNORECASE,
-)
-_SUDO_DENIED = re.compile(
-    r"is not in the sudoers file|is not allowed to (execute|run)|may not run sudo|I'm afraid I can't do that",
-    re.IGNORECASE,
-)
 _NO_SUDO = re.compile(r"(^|[:\s])sudo: (command )?not found")
-_NO_COMMAND = re.compile(r"(?P<name>[\w./-]+): (command )?not found")
+_NO_COMMAND = re.compile(r"'?(?P<name>[\w./-]+)'?: (command )?not found")
 
 
 def printed_lines(answer: Answer, what: str) -> list[str]:
@@ -90,18 +82,8 @@ def _cleaned(text: str) -> list[str]:
 
 def _refuse_sudo(lines: Iterable[str], what: str) -> None:
     for line in lines:
-        if _SUDO_TERMINAL.search(line):
-            raise UnreadableError(
-                f"sudo wants a terminal for `{what}`: `requiretty` is set (put `Defaults:USER !requiretty` into "
-                f"sudoers, USER being the one that preflight logs in as): {short(line)}"
-            )
-        if _SUDO_PASSWORD.search(line):
-            raise UnreadableError(
-                f"sudo wants a password for `{what}` (allow it with NOPASSWD in sudoers, or log in as root): "
-                f"{short(line)}"
-            )
-        if _SUDO_DENIED.search(line):
-            raise UnreadableError(f"sudo does not allow `{what}` (allow it with NOPASSWD in sudoers): {short(line)}")
+        if why := refusal(line, what):
+            raise UnreadableError(f"{why}: {short(line)}")
 
 
 def _refuse_missing(lines: Iterable[str]) -> None:

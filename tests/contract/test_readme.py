@@ -13,6 +13,7 @@ from checks.registry import BUILTIN
 from scanner.cli.catalogue import scope_of
 from scanner.inventory.load import parse_inventory
 from scanner.probes.registry import BUILTIN as PROBES
+from scanner.probes.sudoers import sudoers_lines
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -26,12 +27,7 @@ def checks_section() -> str:
 
 
 def sudoers_section() -> str:
-    commands = []
-    for probe in PROBES:
-        for command in re.findall(r"\$SUDO ([^|&;\n]+)", probe.script):
-            program, rest = command.strip().split(" ", 1)
-            commands.append(f"preflight ALL=(root) NOPASSWD: /usr/bin/{program} {rest}")
-    return "\n".join(["```sudoers", *dict.fromkeys(commands), "```"])
+    return "\n".join(["```sudoers", *sudoers_lines("preflight", PROBES), "```"])
 
 
 SECTIONS = {"checks": checks_section, "sudoers": sudoers_section}

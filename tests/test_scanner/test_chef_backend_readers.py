@@ -247,7 +247,7 @@ def test_a_version_that_is_none_is_shown() -> None:
 REFUSALS = [
     ("sudo-password", "sudo wants a password for `.*` .allow it with NOPASSWD"),
     ("sudo-terminal", "sudo wants a password"),
-    ("sudo-tty", "`requiretty` is set .put `Defaults:USER !requiretty` into sudoers"),
+    ("sudo-tty", "`requiretty` is set: put `Defaults:USER !requiretty` into sudoers"),
     ("sudo-sudoers", "sudo does not allow"),
     ("sudo-not-allowed", "sudo does not allow"),
     ("command-missing", "chef-backend-ctl is not there: is this a Chef Backend node"),
