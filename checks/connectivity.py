@@ -1,16 +1,18 @@
-"""Every node is reached, lets us in, and answers what it is asked.
+"""Every node is reached, lets us in, answers what it is asked, and is a node of the product.
 
 ## What it checks
 The scanner opened one connection to the node, logged in, and got an answer to every question that the selected checks
-need answered. It is part of every scan, for every node, whatever checks are selected.
+need answered. It is part of every scan, for every node, whatever checks are selected. A machine that answers and shows
+no trace of the product (no package, none of its folders and commands) is told as another machine: one wrong address,
+one error. Half a product is not: its own checks say what is missing.
 
 ## Why it matters
 A node that cannot be asked can hide anything. Its other checks are then not evaluated, and the verdict cannot be GO.
 
 ## How to fix it
 The message names the cause: a name that does not resolve, a closed port, a host key or certificate that is not
-trusted, credentials that are not accepted, a time limit. Clear it and scan again; `preflight probes INVENTORY` prints
-what is sent to the node.
+trusted, credentials that are not accepted, a time limit, a wrong address. Clear it and scan again; `preflight probes
+INVENTORY` prints what is sent to the node.
 """
 
 from __future__ import annotations

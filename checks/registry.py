@@ -18,8 +18,10 @@ from checks.chef_backend import (
     secrets_match,
     secrets_stray,
     sentinels,
+    traces,
     version_match,
 )
+from checks.identity import Identity
 from checks.secret_server import (
     app_files_match,
     app_pool_settings,
@@ -87,3 +89,6 @@ BUILTIN: tuple[Check, ...] = (
     frontend_version.CHECK,
     drbd.CHECK,
 )
+
+IDENTITIES: tuple[Identity, ...] = (traces.IDENTITY,)
+"""How a machine that is none of a product's is told, one for each product that can."""

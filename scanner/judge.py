@@ -10,7 +10,9 @@ from checks.attestations import hear
 from checks.check import ClusterInfo, NodeView
 from checks.evaluation import GatheredCluster, evaluate
 from checks.facts import Contact, Unknown
+from checks.identity import without_strangers
 from checks.outcome import TOLD, Result
+from checks.registry import IDENTITIES
 from checks.scan import NodeRecord, Scan
 from scanner import __version__
 from scanner.gather import NodeAnswers, read_error_output, read_facts
@@ -111,7 +113,7 @@ def _view(
         absence = f"no answer to {', '.join(contact.unanswered)}"
     else:
         absence = ""
-    return NodeView(
+    view = NodeView(
         cluster=info,
         name=node.name,
         host=node.host,
@@ -122,6 +124,7 @@ def _view(
         error_output=read_error_output(said[key], probes) if facts else {},
         absence=absence,
     )
+    return without_strangers(view, IDENTITIES)
 
 
 def _record(said: NodeAnswers) -> NodeRecord:

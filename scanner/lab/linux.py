@@ -14,12 +14,13 @@ from scanner.probes.chef_node_readers import BACKEND_SECRETS, FRONTEND_SECRETS
 NOW_S = 1_900_000_000
 """What the simulated nodes' clocks say, seconds since 1970."""
 _DAY_S = 86_400
+_CTL = "chef-backend-ctl"
 _KEYS = (
     *("package", "manager", "manifest", "installed_days_ago", "staged", "staged_version"),
     *("secrets", "secrets_mode", "strays", "config", "config_logic"),
     *("leader_answer", "migration_level", "down", "drbd", "index"),
     *("disk_gb", "free_mb", "file_system", "ahead_s", "whole_seconds"),
-    *("cores", "memory_mib", "members"),
+    *("cores", "memory_mib", "members", "foreign"),
 )
 
 
@@ -39,7 +40,7 @@ class LinuxNode:
     behind); `whole_seconds`: its `date` knows no fractions. `index`: the version of Elasticsearch that created the
     search index ("none": it does not answer). `cores`, `memory_mib` (as the kernel counts it). Of a
     frontend `members`: the line of chef_backend_members, without its name, instead of the backends; "none" leaves it
-    out.
+    out. `foreign`: true for a machine that has nothing to do with Chef, as at a wrong address.
     """
 
     package: str = ""
@@ -66,6 +67,7 @@ class LinuxNode:
     cores: int = 4
     memory_mib: int = 15_800
     members: str = ""
+    foreign: bool = False
 
     def date(self) -> str:
         """What `date` prints, seconds since 1970."""
@@ -77,6 +79,7 @@ class LinuxNode:
 class Host:
     """A machine with what its answers depend on."""
 
+    name: str
     linux: LinuxNode
     roles: tuple[str, ...]
     backend: Backend | None
@@ -120,6 +123,7 @@ def read_linux(table: Mapping[str, object], place: str) -> LinuxNode:
         cores=get(table, "cores", 4, place),
         memory_mib=get(table, "memory_mib", 15_800, place),
         members=get(table, "members", "", place),
+        foreign=get(table, "foreign", False, place),
     )
 
 
@@ -204,6 +208,16 @@ def leader_answer(host: Host) -> CommandOutput:
     return CommandOutput(f"code {host.linux.leader_answer or code}\n")
 
 
+def chef_traces(host: Host) -> CommandOutput:
+    """What there is of the two products: all of what the machine's roles are."""
+    lines = [f"name {host.name}"]
+    for role, folder, command in (("backend", "chef-backend", _CTL), ("frontend", "opscode", "chef-server-ctl")):
+        if role in host.roles:
+            lines += [f"{role} {above}/{folder}" for above in ("/opt", "/etc", "/var/opt")]
+            lines += [f"{role} /usr/bin/{command}", f"{role} {command}", f"{role} package"]
+    return CommandOutput(_text([*lines, "asked"]))
+
+
 def frontend_package(host: Host) -> CommandOutput:
     """The package of Chef Infra Server, and the migration-level."""
     return CommandOutput(f"package {host.linux.package or '15.0.9-1.el7'}\n{host.linux.migration_level}\n")
@@ -265,6 +279,7 @@ def _sha256(text: str) -> str:
 
 PROBES: Mapping[str, Callable[[Host], CommandOutput]] = {
     "linux-disks": linux_disks,
+    "chef-traces": chef_traces,
     "chef-package": installed_package,
     "chef-staged-package": staged_package,
     "chef-secrets": secrets_files,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from scanner.lab import chef, linux
+from scanner.lab import chef, linux, stranger
 from scanner.lab.chef import CommandOutput
 from scanner.lab.scenario_model import ClusterScenario, NodeScenario
 
@@ -26,11 +26,13 @@ def _own(node: NodeScenario, cluster: ClusterScenario, probe_id: str, sudo: bool
         return node.answers[probe_id]
     if probe_id == "shell":
         return CommandOutput("Linux\n")
-    if probe_id in linux.PROBES:
+    if probe_id in linux.PROBES or node.linux.foreign:
         package = str(node.inventory.get("package", cluster.inventory.get("package", "")))
         addresses = tuple(backend.ip for backend in cluster.backends.values())
-        host = linux.Host(node.linux, node.roles, cluster.backends.get(node.name), package, addresses)
-        return linux.PROBES[probe_id](host)
+        host = linux.Host(node.name, node.linux, node.roles, cluster.backends.get(node.name), package, addresses)
+        found = stranger.answer(host, probe_id) if node.linux.foreign else linux.PROBES[probe_id](host)
+        if found:
+            return found
     speak = chef.PROBES.get(probe_id)
     if speak is None or node.name not in cluster.backends:
         return CommandOutput("", 127, f"sh: 1: {probe_id}: not found\n")

@@ -6,14 +6,24 @@ from collections.abc import Iterable, Sequence
 
 from checks.check import Check
 from checks.evaluation import concerns
+from checks.registry import IDENTITIES
 from scanner.inventory.model import Node
-from scanner.probes import chef_backend, chef_node, chef_search_index, linux_disks, linux_resources, secret_server
+from scanner.probes import (
+    chef_backend,
+    chef_node,
+    chef_search_index,
+    chef_traces,
+    linux_disks,
+    linux_resources,
+    secret_server,
+)
 from scanner.probes.contact import CONTACT_PROBES
 from scanner.probes.probe import Probe
 
 BUILTIN: tuple[Probe, ...] = (
     *CONTACT_PROBES,
     *secret_server.PROBES,
+    chef_traces.PROBE,
     *chef_backend.PROBES,
     *chef_node.PROBES,
     chef_search_index.PROBE,
@@ -28,8 +38,8 @@ def select_probes(
 ) -> tuple[Probe, ...]:
     """The probes that `node` is asked: those that give a fact which a check concerned with it reads, each once.
 
-    `also` are facts that are wanted beside those. The contact probe of its language is always among the probes, so that
-    every node is really spoken to.
+    `also` are facts that are wanted beside those. Always among the probes are the contact probe of its language, so
+    that every node is really spoken to, and those that tell a machine which is none of the product's.
     """
     wanted = {
         kind
@@ -37,6 +47,7 @@ def select_probes(
         if concerns(check, node.product, node.roles)
         for kind in check.facts + check.optional_facts
     } | set(also)
+    wanted |= {kind for identity in IDENTITIES if identity.product == node.product for kind in identity.facts}
     spoken = {node.language, "tds"}
     return tuple(
         probe

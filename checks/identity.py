@@ -1,0 +1,46 @@
+"""Whether a machine is of the product at all: one at a wrong address answers, too, and nothing it says means anything.
+
+A product says what shows that: facts that every one of its nodes is asked for, whatever checks are selected, and a
+function that names what is not there. A machine that is none of the product's is told once, in its `connectivity`
+result; its other checks are not evaluated, for that reason, and the checks that compare nodes name it as missing. So
+nobody is advised to copy a secret to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from checks.check import NodeView
+from checks.facts import Contact, Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What shows that a machine is none of a product's."""
+
+    product: str
+    facts: tuple[type, ...]
+    """What `stranger` reads. Every node of the product is asked for it, whatever checks are selected."""
+    stranger: Callable[[NodeView], str]
+    """Why the machine is none of the product's for any of the node's roles, in one line that goes on from "it": "is no
+    web node: ..."; empty where it is one, in part too, and where the facts do not prove the contrary."""
+
+
+def without_strangers(view: NodeView, identities: Iterable[Identity]) -> NodeView:
+    """`view` as it is, or as that of a node that could not be asked, where the machine is none of the product's."""
+    contact = view.look(Contact)
+    if view.absence or not isinstance(contact, Contact):
+        return view
+    why = next((why for one in identities if one.product == view.cluster.product and (why := one.stranger(view))), "")
+    if not why:
+        return view
+    cause = f"another machine answers: it {why}"
+    absence = "another machine answers there (see connectivity)"
+    hint = (
+        f"correct `host` of {view.name} in the inventory ({view.host} now), or leave the node out until the product is "
+        "installed there"
+    )
+    facts: dict[type, object] = {kind: Unknown(absence, unanswered=True) for kind in view.facts}
+    facts[Contact] = replace(contact, failure=cause, hint=hint)
+    return replace(view, facts=facts, error_output={}, absence=absence)
