@@ -21,15 +21,19 @@ class SqlServer:
     collation: str
     edition: str
     engine_edition: int = 0
-    """EngineEdition: 5 Azure SQL Database, 8 Azure SQL Managed Instance; 0 where it was not told."""
+    """EngineEdition: 4 Express, 5 Azure SQL Database, 8 Azure SQL Managed Instance; 0 where it was not told."""
+    cluster: str = ""
+    """The virtual name of a failover cluster instance; empty for an instance of one host."""
+    computer: str = ""
+    """The computer that it runs on now; empty where it was not told."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mirroring:
     """Database mirroring as this instance sees it."""
 
-    state: int
-    """0 suspended, 1 disconnected, 2 synchronizing, 3 pending failover, 4 synchronized, 5 and 6 no and yes for the
+    state: int | None
+    """None where it is mirrored and does not tell how; 0 suspended, 1 disconnected, 2 synchronizing, 3 pending failover, 4 synchronized, 5 and 6 no and yes for the
     partners where a witness looks on."""
     role: int
     """1 principal, 2 mirror."""
@@ -50,11 +54,23 @@ class Replica:
     """True for the instance that was asked."""
     role: int | None
     """0 resolving, 1 primary, 2 secondary; None where it was not told."""
-    state: int
-    """0 not synchronizing, 1 synchronizing, 2 synchronized, 3 reverting, 4 initializing."""
-    suspended: bool
-    synchronous: bool
-    """True for synchronous commit, whose replicas become synchronized; the others stay at synchronizing."""
+    state: int | None
+    """0 not synchronizing, 1 synchronizing, 2 synchronized, 3 reverting, 4 initializing; None where not told."""
+    suspended: bool | None
+    """None where it was not told."""
+    synchronous: bool | None
+    """True for synchronous commit, whose replicas become synchronized; the others stay at synchronizing. None where it
+    was not told: of remote replicas, while the quorum is lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class SqlSession:
+    """Sessions that one computer has in the database."""
+
+    host: str
+    """The computer, as it calls itself, in lower case."""
+    program: str
+    """What the program calls itself; empty where it was not told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +102,29 @@ class SecretServerDatabase:
     session_hosts: tuple[str, ...] = ()
     """Computers with sessions in the database, as they call themselves, in lower case and in order."""
     sessions_problem: str = ""
+    sessions: tuple[SqlSession, ...] = ()
+    """The same with their programs; empty where programs were not asked."""
+    merge_replication: bool | None = None
+    """Whether it takes part in SQL merge replication; None where that is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClusteredInstance:
+    """A failover cluster instance of SQL Server that is installed on a host."""
+
+    instance: str
+    """MSSQLSERVER for the default instance."""
+    cluster: str
+    """Its virtual name."""
+    active: bool | None
+    """Whether it runs on this host now; None where neither Windows nor the instance tells."""
+
+
+@dataclass(frozen=True, slots=True)
+class FailoverClusters:
+    """The failover cluster instances of a host; empty where it has none."""
+
+    instances: tuple[ClusteredInstance, ...]
 
 
 @dataclass(frozen=True, slots=True)

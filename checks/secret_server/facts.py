@@ -137,6 +137,9 @@ class PoolSetting:
     """Where it is set: "pool", "applicationPoolDefaults", or "default" where nothing sets it."""
 
 
+_UNTOLD = PoolSetting("", "")
+
+
 @dataclass(frozen=True, slots=True)
 class PoolSettings:
     """What one application pool runs with. The account's name is not among it."""
@@ -147,6 +150,10 @@ class PoolSettings:
     load_user_profile: PoolSetting
     max_processes: PoolSetting
     identity_type: PoolSetting
+    enable_32_bit: PoolSetting = _UNTOLD
+    """enable32BitAppOnWin64; its source is empty in an answer that does not hold it."""
+    auto_start: PoolSetting = _UNTOLD
+    """autoStart; likewise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +174,18 @@ class IisApplication:
     """Of the application's root virtual directory, environment variables expanded."""
     pool: str
     """Name of the pool; empty where neither the application nor any default names one."""
+    site_auto_start: str = ""
+    """serverAutoStart of its site, as read; empty where it is not set, which means true."""
+
+
+@dataclass(frozen=True, slots=True)
+class IsapiRestriction:
+    """Whether IIS lets one of ASP.NET's ISAPI extensions run."""
+
+    path: str
+    allowed: str
+    """As read; empty where it is not set, which means false."""
+    description: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,3 +198,5 @@ class IisConfiguration:
     """True where `redirection.config` pointed elsewhere."""
     pools: tuple[AppPool, ...]
     applications: tuple[IisApplication, ...]
+    isapi: tuple[IsapiRestriction, ...] = ()
+    """Those of aspnet_isapi.dll."""

@@ -23,6 +23,27 @@ class DatabaseConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class ConfigState:
+    """Whether IIS can read one configuration file. Its content never leaves the node."""
+
+    path: str
+    state: str
+    """wellformed, missing, empty, malformed, locked, denied or unreadable."""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WebConfig:
+    """The application's web.config."""
+
+    own: ConfigState
+    rooted: bool
+    """Whether its outermost element is `configuration`."""
+    named: tuple[ConfigState, ...] = ()
+    """The files that it names in `configSource`, without which IIS does not take it."""
+
+
+@dataclass(frozen=True, slots=True)
 class FolderDigest:
     """One folder of the application, without those below it and without what is a node's own."""
 

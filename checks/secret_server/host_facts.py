@@ -14,6 +14,15 @@ class PowershellVersion:
 
 
 @dataclass(frozen=True, slots=True)
+class Hardware:
+    """Processors and memory of a host, from WMI."""
+
+    processors: int
+    """Logical ones: what a virtual machine calls its processors."""
+    memory_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class PoolStates:
     """Whether the application pools run, from IIS's own WMI provider."""
 

@@ -126,7 +126,7 @@ def _node(cluster: str, product: str, name: str, table: Mapping[str, object], pl
         auth=choice(get(table, "auth", "ntlm", place), ("ntlm", "basic", "certificate"), f"{place}.auth"),
         login=choice(get(table, "login", "key", place), ("key", "password"), f"{place}.login"),
         default_shell=choice(get(table, "default_shell", "cmd", place), DEFAULT_SHELLS, f"{place}.default_shell"),
-        machine=_machine(table, place) if windows else None,
+        machine=_machine(name, table, place) if windows else None,
         linux=read_linux(subtable(table, "linux", place), f"{place}.linux"),
         answers=_answers(table, place),
         error_output=_error_output(table, place),
@@ -147,9 +147,9 @@ def _match_database(row: dict[str, Any], nodes: Iterable[Mapping[str, Any]]) -> 
         row["windows"] = {"database_version": Counter(map(str, installed)).most_common(1)[0][0], **windows}
 
 
-def _machine(table: Mapping[str, object], place: str) -> Machine:
+def _machine(name: str, table: Mapping[str, object], place: str) -> Machine:
     try:
-        return Machine.from_table(subtable(table, "windows", place))
+        return Machine.from_table({"computer_name": name.upper()[:15], **subtable(table, "windows", place)})
     except MachineError as error:
         raise ScenarioError(f"{place}.windows", str(error)) from None
 

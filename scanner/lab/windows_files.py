@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
+import xml.etree.ElementTree as ET
 from collections.abc import Callable, Mapping
 
 from scanner.lab.windows_machine import AccessError, Machine
-from scanner.lab.windows_probes import Session, Value, config_files
+from scanner.lab.windows_probes import Session, Value, config_files, find_roots, read_xml
 
 
 def database_config(session: Session) -> Value:
@@ -98,7 +99,42 @@ def _hashed(machine: Machine, root: str, folder: str, walk: Value) -> tuple[list
     return entries, partial
 
 
+def web_config(session: Session) -> Value:
+    """web-config.ps1."""
+    found = find_roots(session)
+    folders = []
+    for root in found["roots"]:
+        path = root["path"] + r"\web.config"
+        state, document = _config_state(session.machine, path)
+        named = []
+        for source in () if document is None else _sources(document):
+            other = root["path"] + "\\" + source.replace("/", "\\")
+            named.append({"path": other, **_config_state(session.machine, other)[0]})
+        rooted = document is not None and document.tag == "configuration"
+        folders.append({"root": root, "path": path, **state, "rooted": rooted, "named": named[:50]})
+    return {"folders": folders, "notes": found["notes"]}
+
+
+def _config_state(machine: Machine, path: str) -> tuple[Value, ET.Element | None]:
+    try:
+        if machine.attributes(path) is None:
+            return {"state": "missing", "detail": ""}, None
+        if not machine.file_text(path).strip():
+            return {"state": "empty", "detail": ""}, None
+    except AccessError as error:
+        return {"state": error.kind, "detail": " ".join(str(error).split())}, None
+    try:
+        return {"state": "wellformed", "detail": ""}, read_xml(machine, path, whole=True)
+    except AccessError as error:
+        return {"state": "malformed", "detail": " ".join(str(error).split())}, None
+
+
+def _sources(document: ET.Element) -> list[str]:
+    return [place.attrib["configSource"] for place in document.iter() if "configSource" in place.attrib]
+
+
 FILE_EMULATIONS: Mapping[str, Callable[[Session], Value]] = {
     "database-config": database_config,
     "app-files": app_files,
+    "web-config": web_config,
 }

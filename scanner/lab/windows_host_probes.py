@@ -6,8 +6,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable, Mapping
 
 from scanner.lab.windows_machine import AccessError
-from scanner.lab.windows_probes import Session, Value, iis_configuration, read_xml
-from scanner.lab.windows_probes import _roots as find_roots
+from scanner.lab.windows_probes import Session, Value, find_roots, iis_configuration, read_xml
 from scanner.probes.secret_server_outbound import TARGETS
 
 

@@ -82,6 +82,8 @@ class Machine:
     """HOST:PORT to how a connection from there ends: silent, refused or unresolved; any other host is reached."""
     ahead_s: float = 0.0
     """Seconds by which its clock is ahead of the real one; negative: behind."""
+    processors: int = 4
+    memory_bytes: int = 16 * 2**30
     sql: tuple[SqlService, ...] = ()
     """The instances of SQL Server that run. One that only the registry names does not."""
     powershell: str = "5.1.17763.1"
@@ -101,13 +103,16 @@ class Machine:
     def from_table(cls, table: Mapping[str, object]) -> Machine:
         r"""A machine from what a scenario says of it. All keys are optional; nothing given is a bare Windows 2019.
 
+        `computer_name`: what it calls itself; a scenario's node is called like the node. `domain`: its DNS domain.
+        `processors`: 4; `memory_gb`: 16.
         `windows`: "2008", "2008 R2", "2012", "2012 R2", "2016", "2019", "2022", "2025" or "client" (Windows 10).
         `product_type`: 1 client, 2 domain controller, 3 server (default).
         `powershell`: its version; default is the one that ships with `windows` ("2.0" on 2008 R2).
         `dotnet`: "4.5.1", "4.8", ..., a release number, or "none". Default "4.8".
         `sql`: array of tables `{name, version, patch_level, edition, id, wow64}`; `version` alone is enough
             ("11.0.2100.60"); `name` defaults to "MSSQLSERVER", `wow64 = true` is a 32-bit instance, `stopped = true`
-            one that does not run. Of what it is asked: `collation`, `machine` (what the server calls itself, default
+            one that does not run, `cluster = "SQLVS1"` a failover cluster instance of that virtual name, and
+            `host` the computer that it runs on, where it is another one. Of what it is asked: `collation`, `machine` (what the server calls itself, default
             "SQL1"), `sees_sessions` (false: no VIEW SERVER STATE), `sysadmin`, `hadr`, `refuses` (question to the
             number of an error: `{server = 18456}`; the questions are those of sql-database.ps1), and `databases`,
             an array of `{name, version, level, collation, state, recovery, open, mirroring, asynchronous, role,
@@ -160,6 +165,8 @@ class Machine:
             environment=recorded.environment,
             pools=recorded.pools,
             drives=recorded.drives,
+            processors=recorded.processors,
+            memory_bytes=recorded.memory_bytes,
             outbound=recorded.outbound,
             sql=tuple(recorded.sql),
             powershell=recorded.powershell,

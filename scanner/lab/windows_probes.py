@@ -96,7 +96,7 @@ def iis_configuration(session: Session) -> Value:
 
 def secret_server_files(session: Session) -> Value:
     """secret-server-files.ps1."""
-    machine, found = session.machine, _roots(session)
+    machine, found = session.machine, find_roots(session)
     folders = []
     for root in found["roots"]:
         libraries: list[Value] = []
@@ -119,9 +119,27 @@ def encryption_config(session: Session) -> Value:
     return config_files(session, "encryption.config")
 
 
+def computer_name(session: Session) -> Value:
+    """computer-name.ps1."""
+    read = session.machine.registry_value
+    domain = read(r"HKLM\SYSTEM\CurrentControlSet\Services\Tcpip\Parameters", "Domain")
+    return {"name": own_name(session.machine), "domain": _text(domain).strip()}
+
+
+def own_name(machine: Machine) -> str:
+    """machine.ps1: Get-PfComputerName."""
+    control = r"HKLM\SYSTEM\CurrentControlSet\Control\ComputerName\ActiveComputerName"
+    return _text(machine.registry_value(control, "ComputerName")).strip()
+
+
+def hardware(session: Session) -> Value:
+    """hardware.ps1."""
+    return {"processors": session.machine.processors, "memory_bytes": session.machine.memory_bytes}
+
+
 def config_files(session: Session, name: str) -> Value:
     """roots.ps1: Get-PfConfigFiles."""
-    machine, found = session.machine, _roots(session)
+    machine, found = session.machine, find_roots(session)
     folders = [{"root": root, "config": config_file(machine, rf"{root['path']}\{name}")} for root in found["roots"]]
     return {"folders": folders, "notes": found["notes"]}
 
@@ -150,6 +168,8 @@ EMULATIONS: Mapping[str, Callable[[Session], Value | str]] = {
     "iis-configuration": iis_configuration,
     "secret-server-files": secret_server_files,
     "encryption-config": encryption_config,
+    "computer-name": computer_name,
+    "hardware": hardware,
 }
 
 
@@ -168,18 +188,26 @@ def _read_iis(machine: Machine) -> Value:
         "shared": shared,
         "pools": _pools(_section(document, "applicationPools", path)),
         "applications": _applications(machine, _section(document, "sites", path)),
+        "isapi": _isapi(document),
     }
 
 
-def read_xml(machine: Machine, path: str) -> ET.Element:
-    """A configuration file as Read-PfXml of iis.ps1 takes it. Raises AccessError."""
+def _isapi(document: ET.Element) -> list[Value]:
+    rows = document.findall("system.webServer/security/isapiCgiRestriction/add")
+    names = ("path", "allowed", "description")
+    ours = [row for row in rows if row.get("path", "").rstrip('"').lower().endswith("aspnet_isapi.dll")]
+    return [{name: row.get(name, "") for name in names} for row in ours]
+
+
+def read_xml(machine: Machine, path: str, *, whole: bool = False) -> ET.Element:
+    """A configuration file as Read-PfXml of iis.ps1 takes it; `whole` with any root element. Raises AccessError."""
     text = re.sub(r"^\s*<\?xml[^>]*\?>", "", machine.file_text(path))
     text = re.sub(r"""(<configuration\b[^>]*?)\sxmlns\s*=\s*("[^"]*"|'[^']*')""", r"\1", text)
     try:
         root = ET.fromstring(text)  # noqa: S314  a scenario's own data
     except ET.ParseError:
         raise AccessError("unreadable", path, "not well-formed XML") from None
-    return root if root.tag == "configuration" else ET.Element("other")
+    return root if whole or root.tag == "configuration" else ET.Element("other")
 
 
 def _section(document: ET.Element, name: str, path: str) -> ET.Element:
@@ -209,6 +237,8 @@ def _pools(section: ET.Element) -> list[Value]:
                 ("load_user_profile", "processModel", "loadUserProfile"),
                 ("max_processes", "processModel", "maxProcesses"),
                 ("identity_type", "processModel", "identityType"),
+                ("enable_32_bit", "", "enable32BitAppOnWin64"),
+                ("auto_start", "", "autoStart"),
             )
         }
         row = {"name": pool.get("name", ""), "mode": mode, "mode_source": source, "runtime_version": runtime}
@@ -235,6 +265,7 @@ def _applications(machine: Machine, section: ET.Element) -> list[Value]:
                     "path": application.get("path", ""),
                     "physical_path": "" if folder is None else machine.expand(folder.get("physicalPath", "")),
                     "pool": application.get("applicationPool") or _default_pool(site) or _default_pool(section),
+                    "site_auto_start": site.get("serverAutoStart", ""),
                 }
             )
     return rows
@@ -245,7 +276,8 @@ def _default_pool(node: ET.Element) -> str:
     return "" if defaults is None else defaults.get("applicationPool", "")
 
 
-def _roots(session: Session) -> Value:
+def find_roots(session: Session) -> Value:
+    """roots.ps1: Get-PfRoots."""
     if "roots" not in session.memo:
         session.memo["roots"] = _find_roots(session)
     found: Value = session.memo["roots"]

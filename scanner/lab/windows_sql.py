@@ -21,12 +21,13 @@ DEFAULT_VERSION = "11.6.000003"
 LOGIN = "preflight_sql"
 """The SQL login that every recorded instance knows."""
 PASSWORD_OF_THE_LAB = "LAB_SQL_PASSWORD"
-SERVICE_KEYS = frozenset(("collation", "databases", "hadr", "refuses", "sysadmin", "sees_sessions", "machine"))
+SERVICE_KEYS = frozenset(("collation", "databases", "hadr", "refuses", "sysadmin", "sees_sessions", "machine", "host"))
 """What a scenario may say of an instance beside its registry entry; `Machine.from_table` describes each."""
 DATABASE_KEYS = frozenset(
     (
         *("name", "version", "level", "collation", "state", "recovery", "open"),
         *("mirroring", "asynchronous", "role", "partner", "replicas", "sessions", "backups"),
+        *("merge_published", "merge_subscribed"),
     )
 )
 REPLICA_KEYS = frozenset(("server", "group", "own", "role", "state", "suspended", "synchronous"))
@@ -68,6 +69,8 @@ class SqlService:
     """Database to the rows of its dbo.tbVersion; one that is not there has no such table."""
     refuses: Mapping[str, int] = field(default_factory=dict)
     """Question to the number of the error that it ends in."""
+    cluster: str = ""
+    """The virtual name that a failover cluster instance listens on, and nowhere else."""
 
     def admit(self, user: str, environment: Mapping[str, str], endpoint: str) -> None:
         """Log in. Windows accounts are let in; a SQL login is, with the recorded password. Raises SqlError."""
@@ -76,6 +79,11 @@ class SqlService:
         given = base64.b64decode(environment.get("PREFLIGHT_SQL_PASSWORD", "")).decode("utf-8", "replace")
         if user != LOGIN or not given or given != environment.get(PASSWORD_OF_THE_LAB, ""):
             raise SqlError(18456, endpoint)
+
+    def listens_on(self, endpoint: str) -> bool:
+        """Whether a connection to `endpoint` comes to this instance."""
+        host = endpoint.partition(",")[0].partition("\\")[0]
+        return host.lower() == self.cluster.lower() if self.cluster else host in (".", "127.0.0.1")
 
     def ask(self, endpoint: str, database: str, question: str) -> Rows:
         """Get-PfSqlRows. Raises SqlError."""
@@ -87,8 +95,8 @@ class SqlService:
         return self.versions[database] if question == "versions" else self.answers[question]
 
 
-def service(instance: str, row: Mapping[str, Any], databases: list[Mapping[str, Any]]) -> SqlService:
-    """The instance that `row` of a scenario's `sql` describes, with its user databases."""
+def service(instance: str, row: Mapping[str, Any], databases: list[Mapping[str, Any]], computer: str) -> SqlService:
+    """The instance that `row` of a scenario's `sql` describes, with its user databases, on `computer`."""
     version = str(row["version"])
     rows: dict[str, Rows] = {
         name: [] for name in ("databases", "mirroring", "grouped", "replicas", "sessions", "backups")
@@ -111,6 +119,8 @@ def service(instance: str, row: Mapping[str, Any], databases: list[Mapping[str, 
                 "recovery": str(database.get("recovery", "FULL")),
                 "open_to_us": int(is_open and state == "ONLINE"),
                 "table_id": 245575913 if held and is_open and state == "ONLINE" else None,
+                "merge_published": int(bool(database.get("merge_published", False))),
+                "merge_id": 1877581727 if database.get("merge_subscribed") else None,
             }
         )
         mirrored = "mirroring" in database
@@ -126,7 +136,7 @@ def service(instance: str, row: Mapping[str, Any], databases: list[Mapping[str, 
         if database.get("replicas"):
             rows["grouped"].append({"database_id": number})
         rows["replicas"] += [_replica(number, replica) for replica in database.get("replicas", [])]
-        rows["sessions"] += [{"database_id": number, "host": str(host)} for host in database.get("sessions", [])]
+        rows["sessions"] += [_session(number, host) for host in database.get("sessions", [])]
         usual = [{"kind": "full", "hours_ago": 10}, {"kind": "log", "hours_ago": 1}]
         rows["backups"] += [_backup(name, backup, row) for backup in database.get("backups", usual)]
     hadr = None if int(version.split(".", maxsplit=1)[0]) < 11 else int(bool(row.get("hadr", rows["grouped"])))
@@ -135,8 +145,9 @@ def service(instance: str, row: Mapping[str, Any], databases: list[Mapping[str, 
             "version": str(row.get("patch_level", version)),
             "collation": str(row.get("collation", COLLATION)),
             "edition": str(row.get("edition", "Standard Edition (64-bit)")),
-            "engine_edition": 2,
+            "engine_edition": 4 if "express" in str(row.get("edition", "")).lower() else 2,
             "server_name": _server_name(instance, row),
+            "computer": str(row.get("host", computer)).upper(),
             "hadr": hadr,
             "local_time": NOW.isoformat(timespec="milliseconds"),
             "utc_time": (NOW - timedelta(hours=1)).isoformat(timespec="milliseconds"),
@@ -145,7 +156,14 @@ def service(instance: str, row: Mapping[str, Any], databases: list[Mapping[str, 
         }
     ]
     refuses = {str(name): int(number) for name, number in row.get("refuses", {}).items()}
-    return SqlService(instance, rows, versions, refuses)
+    return SqlService(instance, rows, versions, refuses, str(row.get("cluster", "")))
+
+
+def _session(number: int, session: object) -> dict[str, Any]:
+    """A host's name, or a table of its `host` and `program`."""
+    told = session if isinstance(session, Mapping) else {"host": session}
+    program = str(told.get("program", ".Net SqlClient Data Provider"))
+    return {"database_id": number, "host": str(told["host"]), "program": program}
 
 
 def _server_name(instance: str, row: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from scanner.lab.windows_machine import AccessError
-from scanner.lab.windows_probes import Session, Value, installed_sql
+from scanner.lab.windows_probes import Session, Value, installed_sql, own_name
 from scanner.lab.windows_sql import SqlError, SqlService, questions
 
 
@@ -19,12 +19,19 @@ def sql_database(session: Session) -> Value:
         other = bool(wanted) and name.lower() != wanted.lower()
         if len(found) >= 8 or other or (not wanted and name.startswith("MICROSOFT##")):
             continue
-        endpoint = "." if name == "MSSQLSERVER" else f".\\{name}"
-        answers = {"server": _asked(session, name, endpoint, "master", "server")}
-        error, port = answers["server"]["error"], _port(session, instance)
-        if error and not error.startswith("sql 18") and port:
-            endpoint = f"127.0.0.1,{port}"
+        cluster, port = _cluster(session, instance), _port(session, instance)
+        endpoint, other = cluster or ".", f"{cluster or '127.0.0.1'},{port}" if port else ""
+        running = any(one.name == name for one in session.machine.sql)
+        service = ("Running" if running else "Stopped") if cluster else ""
+        if name != "MSSQLSERVER":
+            endpoint += f"\\{name}"
+        answers: dict[str, Any] = {"server": {"rows": [], "error": "passive: the service does not run on this host"}}
+        if service != "Stopped":
             answers["server"] = _asked(session, name, endpoint, "master", "server")
+            error = answers["server"]["error"]
+            if error and not error.startswith("sql 18") and other:
+                endpoint = other
+                answers["server"] = _asked(session, name, endpoint, "master", "server")
         versions: list[Value] = []
         if not answers["server"]["error"]:
             for question in ("databases", "mirroring", "sessions", "backups"):
@@ -40,8 +47,10 @@ def sql_database(session: Session) -> Value:
                     said = _asked(session, name, endpoint, row["name"], "versions")
                     versions.append({"database_id": row["database_id"], **said})
         found.append({"name": name, "endpoint": endpoint, "answers": answers, "versions": versions})
+        found[-1] |= {"cluster": cluster, "service": service}
     login = str(options.get("sql_user", ""))
-    return {"declared": declared, "instance": wanted, "login": login, "instances": found}
+    computer = own_name(session.machine)
+    return {"computer": computer, "declared": declared, "instance": wanted, "login": login, "instances": found}
 
 
 def _asked(session: Session, instance: str, endpoint: str, database: str, question: str) -> dict[str, Any]:
@@ -49,10 +58,21 @@ def _asked(session: Session, instance: str, endpoint: str, database: str, questi
     try:
         silent = SqlService(instance, refuses=dict.fromkeys(questions(), 2))
         service = next((one for one in session.machine.sql if one.name == instance), silent)
+        if not service.listens_on(endpoint):
+            service = silent
         service.admit(str(session.options.get("sql_user", "")), session.environment, endpoint)
         return {"rows": service.ask(endpoint, database, question), "error": ""}
     except SqlError as error:
         return {"rows": [], "error": str(error)}
+
+
+def _cluster(session: Session, instance: dict[str, str]) -> str:
+    """sql.ps1: Get-PfSqlClusterName."""
+    try:
+        value = session.machine.registry_value(instance["key"] + r"\Cluster", "ClusterName")
+    except AccessError:
+        return ""
+    return "" if value is None else str(value).strip()
 
 
 def _port(session: Session, instance: dict[str, str]) -> str:

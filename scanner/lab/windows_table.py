@@ -23,6 +23,7 @@ from scanner.lab.windows_sql import (
 
 WEB_ROOT = r"C:\inetpub\wwwroot\SecretServer"
 _CURRENT_VERSION = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion"
+_COMPUTER_NAME = r"HKLM\SYSTEM\CurrentControlSet\Control\ComputerName\ActiveComputerName"
 _SQL = "Microsoft\\Microsoft SQL Server"
 _INETSRV = r"C:\Windows\System32\inetsrv\config"
 
@@ -77,6 +78,7 @@ _OTHERS = (
         "redirection_config",
     ),
     *("registry", "files", "folders", "environment"),
+    *("computer_name", "domain", "processors", "memory_gb"),
 )
 _KEYS = frozenset(_REST + _OTHERS)
 _CONFIG_KEYS = frozenset(("text", "state", "efs", "size", "hidden"))
@@ -84,7 +86,7 @@ _FILE_KEYS = frozenset(
     ("text", "sha256", "version", "attributes", "size", "state", "hidden", "age_hours", "made_hours", "zip")
 )
 _OUTBOUND = ("open", "silent", "refused", "unresolved")
-_SQL_KEYS = frozenset(("name", "version", "patch_level", "edition", "id", "wow64", "stopped")) | SERVICE_KEYS
+_SQL_KEYS = frozenset(("name", "version", "patch_level", "edition", "id", "wow64", "stopped", "cluster")) | SERVICE_KEYS
 _FRAMES = ("", "truncated", "garbage", "empty", "plain")
 
 
@@ -103,6 +105,8 @@ class Recorded:
     powershell: str = ""
     pools: dict[str, int] | None = None
     drives: tuple[tuple[str, int, int], ...] = ()
+    processors: int = 4
+    memory_bytes: int = 0
     outbound: dict[str, str] = field(default_factory=dict)
     sql: list[SqlService] = field(default_factory=list)
     rest: dict[str, Any] = field(default_factory=dict)
@@ -162,9 +166,15 @@ def _windows(recorded: Recorded, table: Mapping[str, object]) -> None:
     if kind not in _PRODUCT_TYPES:
         raise MachineError(f"product_type: {kind!r} is none of 1, 2, 3")
     options = r"HKLM\SYSTEM\CurrentControlSet\Control\ProductOptions"
-    for key in ("ActiveComputerName", "ComputerName"):
-        name = rf"HKLM\SYSTEM\CurrentControlSet\Control\ComputerName\{key}"
-        recorded.registry[name] = {"ComputerName": "NODE"}
+    for name in (_COMPUTER_NAME, _COMPUTER_NAME.replace("Active", "")):
+        recorded.registry[name] = {"ComputerName": str(table.get("computer_name", "NODE"))}
+    tcpip = r"HKLM\SYSTEM\CurrentControlSet\Services\Tcpip\Parameters"
+    recorded.registry[tcpip] = {"Domain": str(table.get("domain", "corp.example"))}
+    for key, value in (("processors", 4), ("memory_gb", 16)):
+        if not isinstance(table.get(key, value), int | float):
+            raise MachineError(f"{key}: expected a number, not {table[key]!r}")
+    recorded.processors = int(table.get("processors", 4))  # type: ignore[call-overload]  just held to be a number
+    recorded.memory_bytes = int(table.get("memory_gb", 16) * 2**30)  # type: ignore[operator]  likewise
     recorded.registry[options] = {"ProductType": _PRODUCT_TYPES[kind]}
 
 
@@ -195,6 +205,8 @@ def _sql_instance(recorded: Recorded, row: object, usual: list[Mapping[str, Any]
         "PatchLevel": str(row.get("patch_level", version)),
         "Edition": str(row.get("edition", "Standard Edition")),
     }
+    if row.get("cluster"):
+        recorded.registry[rf"{software}\{_SQL}\{instance}\Cluster"] = {"ClusterName": str(row["cluster"])}
     if row.get("stopped") or name.startswith("MICROSOFT##"):
         return
     _known(_table(row, "refuses"), frozenset(questions()), f"{place}.refuses.")
@@ -203,7 +215,8 @@ def _sql_instance(recorded: Recorded, row: object, usual: list[Mapping[str, Any]
         here = f"{place}.databases[{number}]"
         _tables(database, "replicas", REPLICA_KEYS, here)
         _tables(database, "backups", BACKUP_KEYS, here)
-    recorded.sql.append(service(name, row, databases))
+    computer = str(recorded.registry[_COMPUTER_NAME]["ComputerName"])  # type: ignore[index]  _windows set it
+    recorded.sql.append(service(name, row, databases, computer))
 
 
 def _application(recorded: Recorded, table: Mapping[str, object]) -> None:

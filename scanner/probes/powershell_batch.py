@@ -24,7 +24,7 @@ from typing import Any
 from checks.facts import Unknown
 from scanner.probes.probe import Answer, Probe, Stamps
 
-PARTS = ("guard.ps1", "accessors.ps1", "prelude.ps1", "iis.ps1", "roots.ps1", "sql.ps1")
+PARTS = ("guard.ps1", "accessors.ps1", "prelude.ps1", "iis.ps1", "roots.ps1", "machine.ps1", "sql.ps1")
 """What every script holds, in this order."""
 
 MAX_JSON_BYTES = 8 * 1024 * 1024

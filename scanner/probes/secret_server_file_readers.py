@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from checks.secret_server.file_facts import AppTree, DatabaseConfig, FolderDigest
+from checks.secret_server.file_facts import AppTree, ConfigState, DatabaseConfig, FolderDigest, WebConfig
 from scanner.probes.probe import Answer, UnreadableError
 from scanner.probes.secret_server_readers import explain, explain_note, need, rows_of, text, value_of
 from scanner.probes.secret_server_roots import Folder, choose, read_folders
@@ -27,6 +27,23 @@ def database_config(answer: Answer) -> DatabaseConfig:
     return DatabaseConfig(
         need(config, "path", str), state, sha256, need(config, "efs", bool), size, text(config, "detail")
     )
+
+
+_CONFIG_STATES = ("wellformed", "missing", "empty", "malformed", "locked", "denied", "unreadable")
+
+
+def web_config(answer: Answer) -> WebConfig:
+    """From web-config: whether IIS can make sense of web.config in the application's folder."""
+    row = chosen_folder(value_of(answer)).row
+    named = tuple(_config_state(one) for one in rows_of(row, "named"))
+    return WebConfig(_config_state(row), need(row, "rooted", bool), named)
+
+
+def _config_state(row: Mapping[str, object]) -> ConfigState:
+    state, detail = need(row, "state", str), text(row, "detail")
+    if state not in _CONFIG_STATES:
+        raise UnreadableError(f"the state of a configuration file is not understood: {state[:80]!r}")
+    return ConfigState(need(row, "path", str), state, explain(detail) if detail else "")
 
 
 _LINK = "a link to elsewhere"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from checks.secret_server.file_facts import AppTree, DatabaseConfig
+from checks.secret_server.file_facts import AppTree, DatabaseConfig, WebConfig
 from scanner.probes import secret_server_file_readers as readers
 from scanner.probes.powershell_batch import part
 from scanner.probes.probe import Probe
@@ -14,6 +14,14 @@ FILE_PROBES: tuple[Probe, ...] = (
         "the SHA-256, size and EFS attribute of database.config; its content stays on the node",
         part("database-config.ps1"),
         ((DatabaseConfig, readers.database_config),),
+        parameters=("web_root",),
+    ),
+    Probe(
+        "web-config",
+        "powershell",
+        "whether web.config and the files it names are well-formed XML; no content",
+        part("web-config.ps1"),
+        ((WebConfig, readers.web_config),),
         parameters=("web_root",),
     ),
     # The costly one comes last, so that it makes no other one late.

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+from checks.computer_facts import ComputerName
 from checks.disk_facts import Disks
-from checks.secret_server.host_facts import MonitoringAgent, PendingReboot, PoolStates
+from checks.secret_server.host_facts import Hardware, MonitoringAgent, PendingReboot, PoolStates
 from checks.secret_server.iis_authentication import IisAuthentication
 from scanner.probes import secret_server_host_readers as readers
 from scanner.probes.powershell_batch import part
 from scanner.probes.probe import Probe
 
 HOST_PROBES: tuple[Probe, ...] = (
+    Probe(
+        "computer-name",
+        "powershell",
+        "what the machine calls itself and its domain, from the registry",
+        part("computer-name.ps1"),
+        ((ComputerName, readers.computer_name),),
+    ),
+    Probe(
+        "hardware",
+        "powershell",
+        "how many processors and how much memory there is, from WMI",
+        part("hardware.ps1"),
+        ((Hardware, readers.hardware),),
+    ),
     Probe(
         "app-pool-state",
         "powershell",

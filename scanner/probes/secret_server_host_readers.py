@@ -7,13 +7,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
+from checks.computer_facts import ComputerName
 from checks.disk_facts import Disks, Drive
 from checks.secret_server.facts import AppPools, PoolSetting, PoolSettings
-from checks.secret_server.host_facts import MonitoringAgent, PendingReboot, PoolStates, PowershellVersion
+from checks.secret_server.host_facts import Hardware, MonitoringAgent, PendingReboot, PoolStates, PowershellVersion
 from checks.secret_server.iis_authentication import KINDS, AuthenticationPlace, IisAuthentication
 from scanner.probes.probe import Answer, UnreadableError
 from scanner.probes.secret_server_readers import explain, iis_configuration, need, rows_of, value_of
 
+_LONGEST_NAME = 255
 _SOURCES = ("pool", "applicationPoolDefaults", "default")
 
 
@@ -28,10 +30,34 @@ def app_pools(answer: Answer) -> AppPools:
                     _setting(need(row, "settings", dict), key)
                     for key in ("runtime", "load_user_profile", "max_processes", "identity_type")
                 ),
+                **{
+                    key: _setting(settings, key)
+                    for settings in [need(row, "settings", dict)]
+                    for key in ("enable_32_bit", "auto_start")
+                    if key in settings
+                },
             )
             for row in rows_of(value_of(answer), "pools")
         )
     )
+
+
+def computer_name(answer: Answer) -> ComputerName:
+    """From computer-name."""
+    value = value_of(answer)
+    name, domain = need(value, "name", str).strip(), text(value, "domain")
+    if not name or len(name) > _LONGEST_NAME:
+        raise UnreadableError(f"the registry does not tell the computer's name: {ascii(name)[:80]}")
+    return ComputerName(name, domain)
+
+
+def hardware(answer: Answer) -> Hardware:
+    """From hardware."""
+    value = value_of(answer)
+    processors, memory = need(value, "processors", int), need(value, "memory_bytes", int)
+    if processors < 1 or memory < 1:
+        raise UnreadableError(f"this is no hardware: {ascii(dict(value))[:200]}")
+    return Hardware(processors, memory)
 
 
 def powershell_version(answer: Answer) -> PowershellVersion:

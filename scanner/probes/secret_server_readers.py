@@ -15,6 +15,7 @@ from checks.secret_server.facts import (
     FileVersion,
     IisApplication,
     IisConfiguration,
+    IsapiRestriction,
     SqlInstance,
     SqlInstances,
     SqlPrelogin,
@@ -129,10 +130,14 @@ def iis_configuration(answer: Answer) -> IisConfiguration:
             AppPool(need(row, "name", str), known, need(row, "mode_source", str), text(row, "runtime_version"))
         )
     applications = tuple(
-        IisApplication(*(need(row, key, str) for key in ("site", "path", "physical_path", "pool")))
+        IisApplication(
+            *(need(row, key, str) for key in ("site", "path", "physical_path", "pool")), text(row, "site_auto_start")
+        )
         for row in rows_of(value, "applications")
     )
-    return IisConfiguration(need(value, "path", str), need(value, "shared", bool), tuple(pools), applications)
+    rows = rows_of(value, "isapi") if "isapi" in value else []
+    isapi = tuple(IsapiRestriction(*(text(row, key) for key in ("path", "allowed", "description"))) for row in rows)
+    return IisConfiguration(need(value, "path", str), need(value, "shared", bool), tuple(pools), applications, isapi)
 
 
 def web_root(answer: Answer) -> WebRoot:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from checks.secret_server.database_facts import DatabaseBackups, SecretServerDatabase
+from checks.secret_server.database_facts import DatabaseBackups, FailoverClusters, SecretServerDatabase
 from scanner.probes.powershell_batch import part
 from scanner.probes.probe import Probe
-from scanner.probes.sql_database_readers import database_backups, secret_server_database
+from scanner.probes.sql_database_readers import database_backups, failover_clusters, secret_server_database
 
 SQL_PASSWORD_VARIABLE = "PREFLIGHT_SQL_PASSWORD"  # noqa: S105  the name of a variable, not a password
 """The variable of the shell's environment that holds the SQL login's password, in Base64 of UTF-8."""
@@ -15,7 +15,11 @@ SQL_DATABASE = Probe(
     "powershell",
     "SELECTs on the host's own SQL Server: its databases, Secret Server's version, mirroring, sessions' hosts, backups",
     part("sql-database.ps1"),
-    ((SecretServerDatabase, secret_server_database), (DatabaseBackups, database_backups)),
+    (
+        (SecretServerDatabase, secret_server_database),
+        (DatabaseBackups, database_backups),
+        (FailoverClusters, failover_clusters),
+    ),
     parameters=("sql_database", "sql_instance", "sql_user"),
     roles=("database",),
 )

@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from checks.secret_server.database_facts import (
+    ClusteredInstance,
     DatabaseBackup,
     DatabaseBackups,
+    FailoverClusters,
     Mirroring,
     Replica,
     SecretServerDatabase,
     SqlServer,
+    SqlSession,
 )
 from checks.secret_server.microsoft import managed_service
 from scanner.probes.probe import Answer, UnreadableError
@@ -23,6 +26,7 @@ from scanner.probes.secret_server_readers import need, rows_of, text, value_of
 from scanner.probes.sql_errors import explain_sql
 
 _MOST_VERSIONS = 5000
+_REPLICA_NUMBERS = ("role", "state", "suspended", "mode")
 _KINDS = {"D": "full", "I": "differential", "L": "log"}
 _DECLARE = "name Secret Server's own with `sql_database`"
 Row = Mapping[str, object]
@@ -40,6 +44,7 @@ class _Asked:
 class _Instance:
     name: str
     endpoint: str
+    cluster: str
     answers: Mapping[str, _Asked]
     versions: Mapping[int, _Asked]
     """By database_id."""
@@ -62,7 +67,7 @@ def secret_server_database(answer: Answer) -> SecretServerDatabase:
         raise UnreadableError(f"the compatibility level is {level}, which is none")
     mirroring, mirroring_problem = _mirroring(instance, row)
     replicas, replicas_problem = _replicas(instance, row)
-    hosts, sessions_problem = _sessions(instance, row)
+    sessions, sessions_problem = _sessions(instance, row)
     return SecretServerDatabase(
         server=_server(instance),
         name=need(row, "name", str),
@@ -76,9 +81,31 @@ def secret_server_database(answer: Answer) -> SecretServerDatabase:
         mirroring_problem=mirroring_problem,
         replicas=replicas,
         replicas_problem=replicas_problem,
-        session_hosts=hosts,
+        session_hosts=tuple(sorted({session.host for session in sessions})),
         sessions_problem=sessions_problem,
+        sessions=sessions,
+        merge_replication=_merges(row),
     )
+
+
+def failover_clusters(answer: Answer) -> FailoverClusters:
+    """From sql-database: which of the host's instances are clustered, and whether they run here."""
+    value = value_of(answer)
+    computer = text(value, "computer").lower()
+    rows = [row for row in rows_of(value, "instances") if text(row, "cluster")]
+    return FailoverClusters(
+        tuple(
+            ClusteredInstance(need(row, "name", str), text(row, "cluster"), _is_active(_instance(row), row, computer))
+            for row in rows
+        )
+    )
+
+
+def _is_active(instance: _Instance, row: Row, computer: str) -> bool | None:
+    told = text(instance.asked("server").rows[0], "computer").lower() if instance.asked("server").rows else ""
+    if told and computer:
+        return told == computer
+    return {"running": True, "stopped": False}.get(text(row, "service").lower())
 
 
 def database_backups(answer: Answer) -> DatabaseBackups:
@@ -112,6 +139,13 @@ def newest_version(versions: list[str]) -> str:
     if not versions:
         raise UnreadableError("dbo.tbVersion is empty")
     return max(versions, key=lambda one: [int(part) for part in one.split(".")]).strip()
+
+
+def _merges(row: Row) -> bool | None:
+    """Whether the database publishes or subscribes; earlier answers do not tell."""
+    if row.get("merge_published") is None and row.get("merge_id") is None:
+        return None
+    return row.get("merge_published") == 1 or row.get("merge_id") is not None
 
 
 def _find(answer: Answer) -> tuple[_Instance, Row]:
@@ -153,7 +187,7 @@ def _instance(row: Row) -> _Instance:
     answers: Mapping[str, object] = need(row, "answers", dict)
     versions = {need(one, "database_id", int): _asked(one, endpoint) for one in rows_of(row, "versions")}
     said = {name: _asked(need(answers, name, dict), endpoint) for name in answers}
-    return _Instance(need(row, "name", str), endpoint, said, versions)
+    return _Instance(need(row, "name", str), endpoint, text(row, "cluster"), said, versions)
 
 
 def _asked(row: Row, endpoint: str) -> _Asked:
@@ -185,7 +219,8 @@ def _server(instance: _Instance) -> SqlServer:
     name, version, collation, edition = (
         need(row, key, str) for key in ("server_name", "version", "collation", "edition")
     )
-    return SqlServer(instance.name, name, version, collation, edition, _engine_edition(row))
+    edition_number, computer = _engine_edition(row), text(row, "computer")
+    return SqlServer(instance.name, name, version, collation, edition, edition_number, instance.cluster, computer)
 
 
 def _engine_edition(row: Row) -> int:
@@ -228,6 +263,10 @@ def _mirroring(instance: _Instance, row: Row) -> tuple[Mirroring | None, str]:
     if len(asked.rows) != 1:
         return None, "sys.database_mirroring does not show the database: GRANT VIEW ANY DEFINITION"
     one = asked.rows[0]
+    if "state" not in one:
+        return None, "SQL Server does not tell whether the database is mirrored"
+    if one["state"] is None and (one.get("role") is not None or one.get("partner")):
+        return Mirroring(None, one["role"] if isinstance(one.get("role"), int) else 0, text(one, "partner")), ""
     if one.get("state") is None:
         sysadmin = _first(instance).get("sysadmin") == 1
         if text(row, "state").upper() != "ONLINE" and not sysadmin:
@@ -240,7 +279,14 @@ def _mirroring(instance: _Instance, row: Row) -> tuple[Mirroring | None, str]:
 
 
 def _replicas(instance: _Instance, row: Row) -> tuple[tuple[Replica, ...], str]:
-    if _first(instance).get("hadr") != 1 or _is_managed(instance):
+    if _is_managed(instance):
+        return (), ""
+    hadr = _first(instance).get("hadr")
+    if hadr not in (0, 1):
+        # Only SQL Server before 2012 knows no availability groups at all.
+        old = re.match(r"([89]|10)\.", text(_first(instance), "version"))
+        return (), "" if old else "SQL Server does not tell whether it takes part in availability groups"
+    if hadr == 0:
         return (), ""
     grouped, asked = _of(instance, "grouped", row), _of(instance, "replicas", row)
     if grouped.problem:
@@ -253,25 +299,27 @@ def _replicas(instance: _Instance, row: Row) -> tuple[tuple[Replica, ...], str]:
 
 
 def _replica(row: Row) -> Replica:
-    role = row.get("role")
+    numbers = {key: None if row.get(key) is None else need(row, key, int) for key in _REPLICA_NUMBERS}
+    suspended, mode = numbers["suspended"], numbers["mode"]
     return Replica(
         server=text(row, "server"),
         group=text(row, "grp"),
         own=need(row, "own", int) == 1,
-        role=None if role is None else need(row, "role", int),
-        state=need(row, "state", int),
-        suspended=need(row, "suspended", int) == 1,
-        synchronous=row.get("mode") == 1,
+        role=numbers["role"],
+        state=numbers["state"],
+        suspended=None if suspended is None else suspended == 1,
+        synchronous=None if mode is None else mode == 1,
     )
 
 
-def _sessions(instance: _Instance, row: Row) -> tuple[tuple[str, ...], str]:
+def _sessions(instance: _Instance, row: Row) -> tuple[tuple[SqlSession, ...], str]:
     if _first(instance).get("server_state") != 1:
         return (), "sessions of others are shown with VIEW SERVER STATE only"
     asked = _of(instance, "sessions", row)
     if asked.problem:
         return (), asked.problem
-    return tuple(sorted({need(one, "host", str).strip().lower() for one in asked.rows})), ""
+    found = {(need(one, "host", str).strip().lower(), text(one, "program")) for one in asked.rows}
+    return tuple(SqlSession(*one) for one in sorted(found)), ""
 
 
 def _backup(row: Row, now: datetime) -> DatabaseBackup:

@@ -17,6 +17,8 @@ def explain_sql(error: str, endpoint: str) -> str:
     line = " ".join("".join(char if char.isprintable() else " " for char in error).split())
     if line.startswith("late:"):
         return "the questions before it took too long"
+    if line.startswith("passive:"):
+        return f"its service does not run on this host, which is a passive host of {endpoint}"
     match = re.fullmatch(r"sql (-?\d{1,10}): ([^:]*): (.*)", line)
     if not match:
         return line[:400] or "the query failed and did not say why"

@@ -154,6 +154,42 @@ MACHINES: dict[str, dict[str, Any]] = {
             }
         },
     },
+    "failover cluster": {
+        "computer_name": "SQLA",
+        "sql": [
+            {"version": "15.0.2000.5", "cluster": "SQLVS1"},
+            {"name": "VAULT", "version": "15.0.2000.5", "cluster": "SQLVS2", "stopped": True},
+            {"name": "PAYROLL", "version": "15.0.2000.5", "cluster": "SQLVS3"},
+        ],
+    },
+    "web.config and what it names": {
+        "app_version": "11.7.000049",
+        "files": {
+            f"{ROOT}\\web.config": "<configuration><system.web><authentication configSource='web-auth.config'/>"
+            "<httpCookies configSource='web-cookie.config'/><pages configSource='pages/x.config'/></system.web>"
+            "</configuration>",
+            f"{ROOT}\\web-auth.config": "<authentication mode='Forms'/>",
+            f"{ROOT}\\web-cookie.config": "<httpCookies>",
+        },
+    },
+    "web.config is no XML": {"app_version": "11.7.000049", "files": {f"{ROOT}\\web.config": "<configuration>"}},
+    "web.config is empty": {"app_version": "11.7.000049", "files": {f"{ROOT}\\web.config": "  "}},
+    "web.config is another document": {"app_version": "11.7.000049", "files": {f"{ROOT}\\web.config": "<html/>"}},
+    "web.config is gone": {"app_version": "11.7.000049", "files": {f"{ROOT}\\web.config": False}},
+    "web.config is locked": {
+        "app_version": "11.7.000049",
+        "files": {f"{ROOT}\\web.config": {"text": "<configuration/>", "state": "locked"}},
+    },
+    "a pool of 32 bits": {
+        "application_host_config": "<configuration><system.applicationHost><applicationPools>"
+        "<add name='A' enable32BitAppOnWin64='true' autoStart='false'/><add name='B'/><applicationPoolDefaults "
+        "enable32BitAppOnWin64='true'/></applicationPools><sites><site name='S' serverAutoStart='false'><application "
+        "path='/' applicationPool='A'><virtualDirectory path='/' physicalPath='C:\\x'/></application></site></sites>"
+        "</system.applicationHost><system.webServer><security><isapiCgiRestriction notListedIsapisAllowed='false'>"
+        "<add path='%windir%\\Microsoft.NET\\Framework64\\v4.0.30319\\ASPNET_isapi.dll' allowed='false' "
+        "description='ASP.NET v4.0.30319'/><add path='C:\\php\\php-cgi.exe' allowed='true'/></isapiCgiRestriction>"
+        "</security></system.webServer></configuration>",
+    },
     "no WMI for IIS": {"app_version": "11.7.000049", "pool_states": "missing"},
     "shared IIS": {"app_version": "10.9.000005", "iis": {"shared": "\\\\fs\\iis", "mode": "1", "named": False}},
     "IIS denied": {
@@ -226,9 +262,15 @@ def recorded_accessors(machine: Machine) -> str:
         lines.append(f"$Rec['times'][{literal(name.lower())}] = @{{ {stamps} }}")
     lines.append("$Rec['outbound'] = @{}")
     lines += [f"$Rec['outbound'][{literal(name)}] = {literal(state)}" for name, state in machine.outbound.items()]
+    lines.append(f"$Rec['processors'] = {machine.processors}")
+    lines.append(f"$Rec['memory'] = [long]{machine.memory_bytes}")
+    lines.append("$Rec['services'] = @{}")
+    for service in machine.sql:
+        name = service.name if service.name == "MSSQLSERVER" else f"MSSQL${service.name}"
+        lines.append(f"$Rec['services'][{literal(name)}] = 'Running'")
     lines.append("$Rec['sql'] = @{}")
     for service in machine.sql:
-        endpoint = "." if service.name == "MSSQLSERVER" else f".\\{service.name}"
+        endpoint = (service.cluster or ".") + ("" if service.name == "MSSQLSERVER" else f"\\{service.name}")
         for question, query in questions().items():
             named = [str(row["name"]) for row in service.answers.get("databases", ())]
             for database in sorted({*named, *service.versions}) if question == "versions" else ("master",):
@@ -329,6 +371,18 @@ function Get-PfPoolStates {
     foreach ($pool in $Rec['pools']) {
         $pool
     }
+}
+function Get-PfWmiRows([string]$Query, $Names) {
+    $service = [regex]::Match($Query, '^SELECT State FROM Win32_Service WHERE Name="(.*)"$')
+    if ($service.Success) {
+        $state = $Rec['services'][$service.Groups[1].Value]
+        if ($null -eq $state) {
+            $state = 'Stopped'
+        }
+        @{ State = $state }
+        return
+    }
+    @{ NumberOfLogicalProcessors = $Rec['processors']; TotalPhysicalMemory = $Rec['memory'] }
 }
 function Get-RecFile([string]$Path) {
     $low = $Path.Replace('/', '\').TrimEnd('\').ToLowerInvariant()

@@ -300,6 +300,8 @@ def test_no_call_leaks_its_value_into_the_output(name: str) -> None:
         "Get-PfSqlRows",
         "Get-PfPools",
         "Get-PfApplications",
+        "Get-PfIsapiRestrictions",
+        "Get-PfWmiRows",
     ],
 )
 def test_functions_that_give_several_values_are_called_in_an_array_only(function: str) -> None:

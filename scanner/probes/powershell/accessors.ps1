@@ -326,6 +326,24 @@ function Get-PfPoolStates {
     }
 }
 
+# Rows of what Windows tells of itself over WMI; the texts of its states are the same in every language.
+function Get-PfWmiRows([string]$Query, $Names) {
+    try {
+        $scope = New-Object System.Management.ManagementScope('root\cimv2')
+        $searcher = New-Object System.Management.ManagementObjectSearcher(
+            $scope, (New-Object System.Management.ObjectQuery($Query)))
+        foreach ($found in $searcher.Get()) {
+            $row = @{}
+            foreach ($name in $Names) {
+                $row[$name] = $found.GetPropertyValue($name)
+            }
+            $row
+        }
+    } catch {
+        Stop-PfAccess 'WMI root\cimv2' $_
+    }
+}
+
 function Get-PfFolderNames([string]$Folder) {
     try {
         foreach ($path in [System.IO.Directory]::GetDirectories($Folder + [System.IO.Path]::DirectorySeparatorChar)) {

@@ -78,6 +78,8 @@ function Get-PfPools($Section) {
                 load_user_profile = (Get-PfPoolSetting $pool $defaults 'processModel/@loadUserProfile')
                 max_processes = (Get-PfPoolSetting $pool $defaults 'processModel/@maxProcesses')
                 identity_type = (Get-PfPoolSetting $pool $defaults 'processModel/@identityType')
+                enable_32_bit = (Get-PfPoolSetting $pool $defaults '@enable32BitAppOnWin64')
+                auto_start = (Get-PfPoolSetting $pool $defaults '@autoStart')
             }
         }
     }
@@ -105,7 +107,18 @@ function Get-PfApplications($Section) {
                 path = $application.GetAttribute('path')
                 physical_path = $physical
                 pool = $pool
+                site_auto_start = $site.GetAttribute('serverAutoStart')
             }
+        }
+    }
+}
+
+# Whether IIS lets ASP.NET's own ISAPI extensions run.
+function Get-PfIsapiRestrictions($Document) {
+    foreach ($row in $Document.SelectNodes('/configuration/system.webServer/security/isapiCgiRestriction/add')) {
+        $path = $row.GetAttribute('path')
+        if ($path.TrimEnd('"').EndsWith('aspnet_isapi.dll', [System.StringComparison]::OrdinalIgnoreCase)) {
+            @{ path = $path; allowed = $row.GetAttribute('allowed'); description = $row.GetAttribute('description') }
         }
     }
 }
@@ -130,6 +143,7 @@ function Read-PfIis {
         shared = $shared
         pools = @(Get-PfPools (Get-PfSection $document 'applicationPools' $path))
         applications = @(Get-PfApplications (Get-PfSection $document 'sites' $path))
+        isapi = @(Get-PfIsapiRestrictions $document)
     }
 }
 

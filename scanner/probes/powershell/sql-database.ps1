@@ -5,6 +5,7 @@ $sql['server'] = 'SELECT CAST(SERVERPROPERTY(''ProductVersion'') AS nvarchar(128
     CAST(SERVERPROPERTY(''EngineEdition'') AS int) AS engine_edition,
     CAST(SERVERPROPERTY(''ServerName'') AS nvarchar(128)) AS server_name,
     CAST(SERVERPROPERTY(''IsHadrEnabled'') AS int) AS hadr,
+    CAST(SERVERPROPERTY(''ComputerNamePhysicalNetBIOS'') AS nvarchar(128)) AS computer,
     CONVERT(nvarchar(30), GETDATE(), 126) AS local_time,
     CONVERT(nvarchar(30), GETUTCDATE(), 126) AS utc_time,
     HAS_PERMS_BY_NAME(NULL, NULL, ''VIEW SERVER STATE'') AS server_state,
@@ -12,7 +13,10 @@ $sql['server'] = 'SELECT CAST(SERVERPROPERTY(''ProductVersion'') AS nvarchar(128
 $sql['databases'] = 'SELECT d.database_id, d.name, CAST(d.compatibility_level AS int) AS level, d.collation_name AS collation,
     d.state_desc AS state, d.recovery_model_desc AS recovery, HAS_DBACCESS(d.name) AS open_to_us,
     CASE WHEN d.state = 0 AND HAS_DBACCESS(d.name) = 1
-        THEN OBJECT_ID(QUOTENAME(d.name) + ''.[dbo].[tbVersion]'', ''U'') END AS table_id
+        THEN OBJECT_ID(QUOTENAME(d.name) + ''.[dbo].[tbVersion]'', ''U'') END AS table_id,
+    CAST(d.is_merge_published AS int) AS merge_published,
+    CASE WHEN d.state = 0 AND HAS_DBACCESS(d.name) = 1
+        THEN OBJECT_ID(QUOTENAME(d.name) + ''.[dbo].[sysmergesubscriptions]'') END AS merge_id
     FROM sys.databases AS d WHERE d.database_id > 4 AND d.source_database_id IS NULL'
 $sql['versions'] = 'SELECT TOP 5000 CAST(v.VersionNumber AS nvarchar(64)) AS version FROM dbo.tbVersion AS v'
 $sql['mirroring'] = 'SELECT m.database_id, CAST(m.mirroring_state AS int) AS state, CAST(m.mirroring_role AS int) AS role,
@@ -25,8 +29,8 @@ $sql['replicas'] = 'SELECT s.database_id, CAST(s.is_local AS int) AS own, CAST(s
     LEFT JOIN sys.availability_groups AS g ON g.group_id = s.group_id
     LEFT JOIN sys.dm_hadr_availability_replica_states AS a ON a.replica_id = s.replica_id'
 $sql['grouped'] = 'SELECT d.database_id FROM sys.databases AS d WHERE d.replica_id IS NOT NULL'
-$sql['sessions'] = 'SELECT DISTINCT TOP 2000 CAST(p.dbid AS int) AS database_id, RTRIM(p.hostname) AS host
-    FROM sys.sysprocesses AS p WHERE p.dbid > 4 AND p.hostname <> '''' AND p.program_name <> ''preflight'''
+$sql['sessions'] = 'SELECT DISTINCT TOP 2000 CAST(p.dbid AS int) AS database_id, RTRIM(p.hostname) AS host,
+    RTRIM(p.program_name) AS program FROM sys.sysprocesses AS p WHERE p.dbid > 4 AND p.hostname <> '''' AND p.program_name <> ''preflight'''
 $sql['backups'] = 'SELECT b.database_name, b.type, CAST(b.is_copy_only AS int) AS copy_only,
     CAST(b.is_snapshot AS int) AS snapshot, CAST(b.is_damaged AS int) AS damaged,
     CONVERT(nvarchar(30), b.backup_finish_date, 126) AS finished, CAST(b.backup_size AS bigint) AS size_bytes,
@@ -48,17 +52,34 @@ foreach ($instance in @(Get-PfSqlInstances)) {
     if ($found.Count -ge 8 -or ($wanted -ne '' -and $name -ne $wanted) -or ($wanted -eq '' -and $name.StartsWith('MICROSOFT##'))) {
         continue
     }
+    $cluster = Get-PfSqlClusterName $instance
+    $port = Get-PfSqlPort $instance
+    $service = ''
     $endpoint = '.'
+    $other = ''
+    if ($port -ne '') {
+        # By name it goes through shared memory, pipes or SQL Server Browser, each of which may be switched off.
+        $other = '127.0.0.1,' + $port
+    }
+    if ($cluster -ne '') {
+        # A failover cluster instance listens on its virtual name alone, and runs on one of its hosts at a time.
+        $endpoint = $cluster
+        $service = Get-PfSqlServiceState $name
+        if ($port -ne '') {
+            $other = $cluster + ',' + $port
+        }
+    }
     if ($name -ne 'MSSQLSERVER') {
-        $endpoint = '.\' + $name
+        $endpoint = $endpoint + '\' + $name
     }
     $session = @{ endpoint = $endpoint; user = [string]$PfOption['sql_user']; ends = $ends }
-    $answers = @{ server = (Read-PfSql $session 'master' $sql['server']) }
-    $port = Get-PfSqlPort $instance
-    if ($answers['server']['error'] -ne '' -and -not $answers['server']['error'].StartsWith('sql 18') -and $port -ne '') {
-        # By name it goes through shared memory, pipes or SQL Server Browser, each of which may be switched off.
-        $session['endpoint'] = '127.0.0.1,' + $port
+    $answers = @{ server = @{ rows = @(); error = 'passive: the service does not run on this host' } }
+    if ($service -ne 'Stopped') {
         $answers['server'] = Read-PfSql $session 'master' $sql['server']
+        if ($answers['server']['error'] -ne '' -and -not $answers['server']['error'].StartsWith('sql 18') -and $other -ne '') {
+            $session['endpoint'] = $other
+            $answers['server'] = Read-PfSql $session 'master' $sql['server']
+        }
     }
     $versions = @()
     if ($answers['server']['error'] -eq '') {
@@ -82,6 +103,10 @@ foreach ($instance in @(Get-PfSqlInstances)) {
             }
         }
     }
-    $found += @{ name = $name; endpoint = $session['endpoint']; answers = $answers; versions = $versions }
+    $said = @{ name = $name; endpoint = $session['endpoint']; answers = $answers; versions = $versions }
+    $said['cluster'] = $cluster
+    $said['service'] = $service
+    $found += $said
 }
-return @{ declared = $declared; instance = $wanted; login = [string]$PfOption['sql_user']; instances = $found }
+$computer = Get-PfComputerName
+return @{ computer = $computer; declared = $declared; instance = $wanted; login = [string]$PfOption['sql_user']; instances = $found }

@@ -32,6 +32,34 @@ function Get-PfSqlPort($Instance) {
     return ''
 }
 
+# The virtual name of a failover cluster instance; empty for an instance of this host alone.
+function Get-PfSqlClusterName($Instance) {
+    try {
+        return ('' + (Get-PfRegistryValue ($Instance['key'] + '\Cluster') 'ClusterName')).Trim()
+    } catch {
+        return ''
+    }
+}
+
+# How the instance's service is on this host: Running, Stopped, ...; empty where Windows does not tell.
+function Get-PfSqlServiceState([string]$Name) {
+    $service = 'MSSQL$' + $Name
+    if ($Name -eq 'MSSQLSERVER') {
+        $service = $Name
+    }
+    if (-not [System.Text.RegularExpressions.Regex]::IsMatch($service, '^[A-Za-z0-9_$#]+$')) {
+        return ''
+    }
+    try {
+        foreach ($row in @(Get-PfWmiRows ('SELECT State FROM Win32_Service WHERE Name="' + $service + '"') @('State'))) {
+            return ('' + $row['State'])
+        }
+    } catch {
+        return ''
+    }
+    return ''
+}
+
 # One question: its rows, or the error it ended in. None is begun once the session's time is up.
 function Read-PfSql($Session, [string]$Database, [string]$Query) {
     $answer = @{ rows = @(); error = '' }

@@ -1,0 +1,6 @@
+# What a machine calls itself. Whatever name it was reached by, it is the same machine.
+
+function Get-PfComputerName {
+    $control = 'HKLM\SYSTEM\CurrentControlSet\Control\ComputerName\ActiveComputerName'
+    return ('' + (Get-PfRegistryValue $control 'ComputerName')).Trim()
+}
