@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from checks.check import NodeView
+from checks.check import ClusterView, NodeView
 from checks.facts import Contact, Unknown
 from checks.outcome import Remediation
-from checks.secret_server.database_facts import SecretServerDatabase
+from checks.secret_server.database_facts import FailoverClusters, SecretServerDatabase
 
 ACCESS = Remediation(
     "Let the scanner's account (or a SQL login, declared with `sql_user` and `sql_password_env`) into SQL Server on "
@@ -18,6 +18,62 @@ ACCESS = Remediation(
     "GRANT SELECT ON dbo.backupset TO [DOMAIN\\account]; GRANT SELECT ON dbo.backupmediafamily TO [DOMAIN\\account];",
 )
 """What to grant and to declare where no query is possible."""
+
+CANNOT_CONNECT = "SQL Server cannot be asked at"
+REFUSES_LOGIN = "SQL Server refuses the login"
+PASSIVE = "its service does not run on this host"
+"""How the reasons begin by which the remedies are told apart."""
+
+_CONNECT = Remediation(
+    "See that the SQL Server service runs on the host and that the endpoint named is the one it listens on (SQL Server "
+    "Configuration Manager: TCP/IP, port); a failover cluster instance is asked by its virtual name. Where no query is "
+    "wanted, leave the check out knowingly, with the reason in [clusters.NAME.skip].",
+    command="Get-Service MSSQLSERVER, 'MSSQL$*'",
+)
+_LOGIN = Remediation(
+    "Create the login for the scanner's account, or declare a SQL login (`sql_user`, `sql_password_env`). Over a "
+    "network name, as with a failover cluster instance, an NTLM logon over WinRM does not reach on: use kerberos with "
+    "delegation, credssp, or the SQL login.",
+    command=ACCESS.command,
+)
+_MANY = Remediation(
+    "Name Secret Server's own with `sql_database`, and its instance with `sql_instance`, in the inventory."
+)
+
+
+def remedy(unknown: Unknown) -> Remediation:
+    """What helps against the reason for which nothing is known of a database."""
+    if CANNOT_CONNECT in unknown.reason or PASSIVE in unknown.reason:
+        return _CONNECT
+    if REFUSES_LOGIN in unknown.reason:
+        return _LOGIN
+    if "several databases may be Secret Server's" in unknown.reason:
+        return _MANY
+    return ACCESS
+
+
+def passive_of(node: NodeView) -> str:
+    """The virtual name of the failover cluster instance that runs on another host now; empty where none does."""
+    clusters = node.look(FailoverClusters)
+    if isinstance(clusters, Unknown) or not clusters.instances:
+        return ""
+    known = node.look(SecretServerDatabase)
+    wanted = str(node.options.get("sql_instance", "")).lower()
+    mine = [one for one in clusters.instances if not wanted or one.instance.lower() == wanted]
+    if not isinstance(known, Unknown):
+        mine = [one for one in mine if one.instance == known.server.instance]
+    passive = [one.cluster for one in mine if one.active is False]
+    return passive[0] if passive and len(passive) == len(mine) else ""
+
+
+def database_nodes(view: ClusterView) -> list[NodeView]:
+    """The database hosts that have something to say: of a failover cluster instance, where it runs now.
+
+    Where it runs on none of them, all are kept: each says why it cannot be asked.
+    """
+    hosts = [node for node in view.nodes if "database" in node.roles]
+    active = [node for node in hosts if not passive_of(node)]
+    return active or hosts
 
 
 def database_of(node: NodeView) -> SecretServerDatabase | Unknown:

@@ -23,9 +23,9 @@ from packaging.version import Version
 
 from checks.check import NodeCheck, NodeView
 from checks.facts import Unknown
-from checks.outcome import Outcome, Remediation, Severity, combine, passed, undetermined, warned
-from checks.secret_server.database import ACCESS, database_of, is_copy
-from checks.secret_server.database_facts import SecretServerDatabase
+from checks.outcome import Outcome, Remediation, Severity, combine, not_applicable, passed, undetermined, warned
+from checks.secret_server.database import database_of, is_copy, passive_of, remedy
+from checks.secret_server.database_facts import FailoverClusters, SecretServerDatabase
 from checks.secret_server.vendor import REQUIREMENTS_URL
 from checks.thresholds import Due, Requirements, breach, met, requirements
 
@@ -42,8 +42,10 @@ def judge(view: NodeView) -> Outcome:
     if isinstance(needs, Outcome):
         return needs
     found = database_of(view)
+    if cluster := passive_of(view):
+        return not_applicable(f"passive host of {cluster}: the database is judged where the instance runs")
     if isinstance(found, Unknown):
-        return undetermined(found.reason, remediation=ACCESS, **needs.evidence)
+        return undetermined(found.reason, remediation=remedy(found), **needs.evidence)
     return combine([outcome for due in needs.due for outcome in _against(due, found, needs)])
 
 
@@ -98,7 +100,7 @@ CHECK = NodeCheck(
     ),
     products=("secret-server",),
     roles=("database",),
-    optional_facts=(SecretServerDatabase,),
+    optional_facts=(SecretServerDatabase, FailoverClusters),
     references=(REQUIREMENTS_URL,),
     judge=judge,
 )

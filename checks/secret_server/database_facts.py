@@ -33,8 +33,8 @@ class Mirroring:
     """Database mirroring as this instance sees it."""
 
     state: int | None
-    """None where it is mirrored and does not tell how; 0 suspended, 1 disconnected, 2 synchronizing, 3 pending failover, 4 synchronized, 5 and 6 no and yes for the
-    partners where a witness looks on."""
+    """0 suspended, 1 disconnected, 2 synchronizing, 3 pending failover, 4 synchronized, 5 and 6 no and yes for the
+    partners where a witness looks on; None where it is mirrored and does not tell."""
     role: int
     """1 principal, 2 mirror."""
     partner: str

@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from checks.check import ClusterCheck, ClusterView, NodeView
+from checks.computer_facts import ComputerName
 from checks.facts import Unknown
 from checks.groups import enumerate_names
 from checks.outcome import (
@@ -32,10 +33,10 @@ from checks.outcome import (
     not_applicable,
     passed,
     undetermined,
-    warned,
 )
-from checks.secret_server.database import ACCESS, database_of
-from checks.secret_server.database_facts import Replica, SecretServerDatabase
+from checks.secret_server.database import ACCESS, database_nodes, database_of, remedy
+from checks.secret_server.database_facts import FailoverClusters, Replica, SecretServerDatabase
+from checks.secret_server.sessions import web_server_sessions
 from checks.secret_server.vendor import CLUSTERING_URL
 
 EXPECTED = "synchronized, and one database server for all web servers"
@@ -50,18 +51,21 @@ _MIRROR_FINE = (4, 6)
 _REPLICA_STATES = {0: "not synchronizing", 1: "synchronizing", 3: "reverting", 4: "initializing"}
 _SYNCHRONIZING = 2
 _SYNCHRONIZED = 2
-_NETBIOS_CHARS = 15
+_UNTOLD = Remediation(
+    "Ask the primary replica, with VIEW SERVER STATE and VIEW ANY DEFINITION, while the cluster has its quorum: "
+    "without it SQL Server leaves remote replicas out. Add the primary to the inventory where it is missing."
+)
 
 
 def judge(view: ClusterView) -> Outcome:
     """Judge each session's state, then whom the web servers use."""
-    nodes = [node for node in view.nodes if "database" in node.roles]
+    nodes = database_nodes(view)
     if not nodes:
         return undetermined("the inventory names no database node in this cluster, so this was not looked at")
     looks = [(node, database_of(node)) for node in nodes]
     known = [(node, found) for node, found in looks if not isinstance(found, Unknown)]
     outcomes = [
-        undetermined(f"{node.name}: {found.reason}", remediation=ACCESS)
+        undetermined(f"{node.name}: {found.reason}", remediation=remedy(found))
         for node, found in looks
         if isinstance(found, Unknown)
     ]
@@ -69,7 +73,7 @@ def judge(view: ClusterView) -> Outcome:
     for node, found in known:
         outcomes += _states(node, found, partners)
     in_use = any(found.mirroring or found.replicas for _, found in known)
-    outcomes += _users(view, known, in_use=in_use)
+    outcomes += web_server_sessions(view, known, in_use=in_use)
     if not outcomes:
         names = enumerate_names([node.name for node, _ in known])
         return not_applicable(f"the database on {names} is neither mirrored nor in an availability group")
@@ -92,6 +96,9 @@ def _states(node: NodeView, found: SecretServerDatabase, partners: Collection[st
         partner = f" to {mirroring.partner}" if mirroring.partner else ""
         if mirroring.state in _MIRROR_FINE:
             yield passed(f"the mirroring from {node.name}{partner} is synchronized")
+        elif mirroring.state is None:
+            message = f"the mirroring from {node.name}{partner} does not tell its state"
+            yield undetermined(message, remediation=_UNTOLD)
         elif mirroring.state == _SYNCHRONIZING and not mirroring.synchronous:
             yield passed(f"the mirroring from {node.name}{partner} is in step, as far as its asynchronous mode tells")
         else:
@@ -101,7 +108,20 @@ def _states(node: NodeView, found: SecretServerDatabase, partners: Collection[st
         name = replica.server or f"a replica that {node.name} knows of"
         trouble = _trouble(replica)
         where = f" in the availability group {replica.group}" if replica.group else ""
+        if untold := _untold(replica):
+            message = f"whether {name} is in step{where} cannot be told: SQL Server does not tell its {untold}"
+            yield undetermined(message, remediation=_UNTOLD)
+            continue
         yield failed(f"{name} is {trouble}{where}") if trouble else passed(f"{name} is in step{where}")
+
+
+def _untold(replica: Replica) -> str:
+    """What would have to be known of the replica before it can be called in step; empty where all of it is."""
+    if replica.suspended or (replica.state is not None and replica.state not in (_SYNCHRONIZED, 1)):
+        return ""
+    lacking = {"state": replica.state is None, "suspension": replica.suspended is None}
+    lacking["availability mode"] = replica.state == 1 and replica.synchronous is None
+    return enumerate_names([name for name, lacks in lacking.items() if lacks])
 
 
 def _trouble(replica: Replica) -> str:
@@ -109,45 +129,8 @@ def _trouble(replica: Replica) -> str:
         return "suspended"
     if replica.state == _SYNCHRONIZED or (replica.state == 1 and not replica.synchronous):
         return ""
-    state = _REPLICA_STATES.get(replica.state, f"in an unknown state ({replica.state})")
+    state = _REPLICA_STATES.get(replica.state or 0, f"in an unknown state ({replica.state})")
     return f"{state}, and not synchronized" if replica.synchronous else state
-
-
-def _users(view: ClusterView, known: list[tuple[NodeView, SecretServerDatabase]], *, in_use: bool) -> Iterator[Outcome]:
-    """What the sessions' hosts suggest: they are names that computers give themselves, so this only ever warns."""
-    web = [node for node in view.nodes if "web" in node.roles]
-    seen = {
-        node.name: [one.name for one in web if _names(one) & set(map(_short, found.session_hosts))]
-        for node, found in known
-    }
-    servers = [name for name, users in seen.items() if users]
-    if len(servers) > 1:
-        told = "; ".join(f"{enumerate_names(seen[name])} on {name}" for name in servers)
-        yield warned(f"web servers have sessions on several database servers: {told}")
-    if not in_use:
-        return
-    unseen = [node.name for node in web if not any(node.name in users for users in seen.values())]
-    if any(found.sessions_problem for _, found in known) or (
-        len(unseen) == len(web) and view.cluster.phase != "window"
-    ):
-        problem = next((found.sessions_problem for _, found in known if found.sessions_problem), "")
-        why = problem or "none of their names is among the sessions' hosts"
-        yield passed(f"whom the web servers use cannot be told from sessions ({why})")
-    elif unseen and servers and view.cluster.phase != "window":
-        yield warned(
-            f"no session of {enumerate_names(unseen)} is seen on {enumerate_names(servers)}: "
-            "idle, or pointing elsewhere"
-        )
-
-
-def _names(node: NodeView) -> set[str]:
-    """What a node's computer may be called."""
-    return {_short(node.name), _short(node.host)}
-
-
-def _short(host: str) -> str:
-    """A computer's name as it calls itself: NetBIOS knows its first label, and of that 15 characters."""
-    return host.lower().partition(".")[0][:_NETBIOS_CHARS]
 
 
 def _told(found: SecretServerDatabase) -> dict[str, object]:
@@ -170,7 +153,7 @@ CHECK = ClusterCheck(
     ),
     products=("secret-server",),
     roles=("web", "database"),
-    optional_facts=(SecretServerDatabase,),
+    optional_facts=(SecretServerDatabase, FailoverClusters, ComputerName),
     phases={
         "before": "synchronized; web servers without a session on the database server are told of",
         "window": "synchronized; web servers may be stopped, so none is missed",

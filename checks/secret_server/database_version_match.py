@@ -24,8 +24,8 @@ from checks.facts import Unknown
 from checks.groups import enumerate_names, told_once
 from checks.installed import Installed, installed
 from checks.outcome import Outcome, Remediation, Severity, combine, failed, passed, undetermined, warned
-from checks.secret_server.database import ACCESS, database_of, is_copy
-from checks.secret_server.database_facts import SecretServerDatabase
+from checks.secret_server.database import database_nodes, database_of, is_copy, remedy
+from checks.secret_server.database_facts import FailoverClusters, SecretServerDatabase
 from checks.secret_server.facts import AppFiles
 from checks.secret_server.vendor import CLUSTERING_URL
 from checks.upgrade_path import PlanError, target_of
@@ -37,14 +37,16 @@ _MISMATCH = "the version does not match, and such a node does not run"
 def judge(view: ClusterView) -> Outcome:
     """Compare each open database with each web node, by the phase."""
     web = [(node.name, installed(node)) for node in view.nodes if "web" in node.roles]
-    databases, problems = _databases([node for node in view.nodes if "database" in node.roles])
+    databases, problems = _databases(database_nodes(view))
     if not web or not (databases or problems):
         lacking = "database" if web else "web"
         return undetermined(f"the inventory names no {lacking} node in this cluster, so there is nothing to compare")
     found = [_compared(view, name, version, web) for name, version in databases.items()]
     if problems:
         message = "; ".join(told_once(problems))
-        found.append(undetermined(f"the database's version cannot be read: {message}", remediation=ACCESS))
+        found.append(
+            undetermined(f"the database's version cannot be read: {message}", remediation=remedy(Unknown(message)))
+        )
     # What the inventory declares was so before the window; afterwards it proves nothing.
     declared = [name for name, one in web if not one.read and one.version and view.cluster.phase != "after"]
     if declared:
@@ -135,7 +137,7 @@ CHECK = ClusterCheck(
     ),
     products=("secret-server",),
     roles=("web", "database"),
-    optional_facts=(AppFiles, SecretServerDatabase),
+    optional_facts=(AppFiles, SecretServerDatabase, FailoverClusters),
     phases={
         "before": "the database has the version of every web node",
         "window": "the database has the version of the web node that was upgraded first",

@@ -112,8 +112,9 @@ class Machine:
         `sql`: array of tables `{name, version, patch_level, edition, id, wow64}`; `version` alone is enough
             ("11.0.2100.60"); `name` defaults to "MSSQLSERVER", `wow64 = true` is a 32-bit instance, `stopped = true`
             one that does not run, `cluster = "SQLVS1"` a failover cluster instance of that virtual name, and
-            `host` the computer that it runs on, where it is another one. Of what it is asked: `collation`, `machine` (what the server calls itself, default
-            "SQL1"), `sees_sessions` (false: no VIEW SERVER STATE), `sysadmin`, `hadr`, `refuses` (question to the
+            `host` the computer that it runs on, where it is another one. Of what it is asked: `collation`, `machine`
+            (what the server calls itself, default "SQL1"),
+            `sees_sessions` (false: no VIEW SERVER STATE), `sysadmin`, `hadr`, `refuses` (question to the
             number of an error: `{server = 18456}`; the questions are those of sql-database.ps1), and `databases`,
             an array of `{name, version, level, collation, state, recovery, open, mirroring, asynchronous, role,
             partner, replicas, sessions, backups}`: `version` is what dbo.tbVersion holds, a text or a list, "" for no

@@ -20,17 +20,17 @@ def sql_database(session: Session) -> Value:
         if len(found) >= 8 or other or (not wanted and name.startswith("MICROSOFT##")):
             continue
         cluster, port = _cluster(session, instance), _port(session, instance)
-        endpoint, other = cluster or ".", f"{cluster or '127.0.0.1'},{port}" if port else ""
-        running = any(one.name == name for one in session.machine.sql)
-        service = ("Running" if running else "Stopped") if cluster else ""
+        endpoint, fallback = cluster or ".", f"{cluster or '127.0.0.1'},{port}" if port else ""
+        runs = any(one.name == name for one in session.machine.sql)
+        service = ("Running" if runs else "Stopped") if cluster else ""
         if name != "MSSQLSERVER":
             endpoint += f"\\{name}"
         answers: dict[str, Any] = {"server": {"rows": [], "error": "passive: the service does not run on this host"}}
         if service != "Stopped":
             answers["server"] = _asked(session, name, endpoint, "master", "server")
             error = answers["server"]["error"]
-            if error and not error.startswith("sql 18") and other:
-                endpoint = other
+            if error and not error.startswith("sql 18") and fallback:
+                endpoint = fallback
                 answers["server"] = _asked(session, name, endpoint, "master", "server")
         versions: list[Value] = []
         if not answers["server"]["error"]:

@@ -170,11 +170,10 @@ def _windows(recorded: Recorded, table: Mapping[str, object]) -> None:
         recorded.registry[name] = {"ComputerName": str(table.get("computer_name", "NODE"))}
     tcpip = r"HKLM\SYSTEM\CurrentControlSet\Services\Tcpip\Parameters"
     recorded.registry[tcpip] = {"Domain": str(table.get("domain", "corp.example"))}
-    for key, value in (("processors", 4), ("memory_gb", 16)):
-        if not isinstance(table.get(key, value), int | float):
-            raise MachineError(f"{key}: expected a number, not {table[key]!r}")
-    recorded.processors = int(table.get("processors", 4))  # type: ignore[call-overload]  just held to be a number
-    recorded.memory_bytes = int(table.get("memory_gb", 16) * 2**30)  # type: ignore[operator]  likewise
+    processors, memory_gb = table.get("processors", 4), table.get("memory_gb", 16)
+    if not isinstance(processors, int) or not isinstance(memory_gb, int | float):
+        raise MachineError("processors, memory_gb: expected numbers")
+    recorded.processors, recorded.memory_bytes = processors, int(memory_gb * 2**30)
     recorded.registry[options] = {"ProductType": _PRODUCT_TYPES[kind]}
 
 
@@ -215,7 +214,8 @@ def _sql_instance(recorded: Recorded, row: object, usual: list[Mapping[str, Any]
         here = f"{place}.databases[{number}]"
         _tables(database, "replicas", REPLICA_KEYS, here)
         _tables(database, "backups", BACKUP_KEYS, here)
-    computer = str(recorded.registry[_COMPUTER_NAME]["ComputerName"])  # type: ignore[index]  _windows set it
+    named = recorded.registry[_COMPUTER_NAME]
+    computer = str(named["ComputerName"]) if isinstance(named, dict) else ""
     recorded.sql.append(service(name, row, databases, computer))
 
 

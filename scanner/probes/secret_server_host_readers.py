@@ -13,7 +13,7 @@ from checks.secret_server.facts import AppPools, PoolSetting, PoolSettings
 from checks.secret_server.host_facts import Hardware, MonitoringAgent, PendingReboot, PoolStates, PowershellVersion
 from checks.secret_server.iis_authentication import KINDS, AuthenticationPlace, IisAuthentication
 from scanner.probes.probe import Answer, UnreadableError
-from scanner.probes.secret_server_readers import explain, iis_configuration, need, rows_of, value_of
+from scanner.probes.secret_server_readers import explain, iis_configuration, need, rows_of, text, value_of
 
 _LONGEST_NAME = 255
 _SOURCES = ("pool", "applicationPoolDefaults", "default")

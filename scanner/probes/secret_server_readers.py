@@ -131,7 +131,11 @@ def iis_configuration(answer: Answer) -> IisConfiguration:
         )
     applications = tuple(
         IisApplication(
-            *(need(row, key, str) for key in ("site", "path", "physical_path", "pool")), text(row, "site_auto_start")
+            need(row, "site", str),
+            need(row, "path", str),
+            need(row, "physical_path", str),
+            need(row, "pool", str),
+            text(row, "site_auto_start"),
         )
         for row in rows_of(value, "applications")
     )

@@ -266,7 +266,8 @@ def _mirroring(instance: _Instance, row: Row) -> tuple[Mirroring | None, str]:
     if "state" not in one:
         return None, "SQL Server does not tell whether the database is mirrored"
     if one["state"] is None and (one.get("role") is not None or one.get("partner")):
-        return Mirroring(None, one["role"] if isinstance(one.get("role"), int) else 0, text(one, "partner")), ""
+        role = one.get("role")
+        return Mirroring(None, role if isinstance(role, int) else 0, text(one, "partner")), ""
     if one.get("state") is None:
         sysadmin = _first(instance).get("sysadmin") == 1
         if text(row, "state").upper() != "ONLINE" and not sysadmin:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from checks.secret_server.database import CANNOT_CONNECT, PASSIVE, REFUSES_LOGIN
+
 _LOGIN = frozenset((18450, 18451, 18452, 18456, 18457, 18458, 18459, 18461, 18470, 18486, 18487, 18488))
 _DATABASE = frozenset((911, 916, 4060, 4064))
 _PERMISSION = frozenset((229, 230, 262, 297, 300, 371, 6004, 15247))
@@ -18,14 +20,14 @@ def explain_sql(error: str, endpoint: str) -> str:
     if line.startswith("late:"):
         return "the questions before it took too long"
     if line.startswith("passive:"):
-        return f"its service does not run on this host, which is a passive host of {endpoint}"
+        return f"{PASSIVE}, a passive host of {endpoint}"
     match = re.fullmatch(r"sql (-?\d{1,10}): ([^:]*): (.*)", line)
     if not match:
         return line[:400] or "the query failed and did not say why"
     number, message = int(match[1]), match[3][:300]
     told = f"({number}: {message})"
     if number in _LOGIN:
-        return f"SQL Server refuses the login {told}"
+        return f"{REFUSES_LOGIN} {told}"
     if number in _DATABASE:
         return f"the login may not open the database {told}"
     if number in _PERMISSION:
@@ -36,4 +38,4 @@ def explain_sql(error: str, endpoint: str) -> str:
         return f"the database is a secondary copy that may not be read {told}"
     if number == _TIMEOUT:
         return f"SQL Server did not answer in time {told}"
-    return f"SQL Server cannot be asked at {endpoint} {told}"
+    return f"{CANNOT_CONNECT} {endpoint} {told}"
