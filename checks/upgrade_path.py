@@ -21,6 +21,9 @@ CHECK_ID = "stepping-stone"
 FRONTEND_PATH = "chef-frontend-path"
 """What the rules with the stops of Chef Infra Server's own path stand under; no check: a frontend has no target."""
 
+FRONTEND_LEVELS = "chef-frontend-level"
+"""What the rules stand under that say which migration-level a version of Chef Infra Server ends with; no check."""
+
 STRATEGIES = ("rolling", "by-index", "downtime")
 """How a step is taken, the lightest first: node by node; node by node if the search index is young enough ("by-index
 5.6.16": created by that Elasticsearch or a later one); with the whole cluster down."""
@@ -124,7 +127,9 @@ def path_to(product: str, rules: RuleSet, current: str | None, target: str, chec
         text = rule.requires if rule else target
         strategy = _strategy(rules, before, text) if before is not None else None
         asked = tuple(
-            r for r in rules.rules if not r.off and r.check not in (CHECK_ID, FRONTEND_PATH) and r.applies_to(text)
+            r
+            for r in rules.rules
+            if not r.off and r.check not in (CHECK_ID, FRONTEND_PATH, FRONTEND_LEVELS) and r.applies_to(text)
         )
         hops.append(Hop(text, rule, strategy, asked))
         before = text

@@ -50,8 +50,8 @@ def verdict_line(plan: Plan) -> str:
     fails = sum(row.status is not Status.ERROR for row in plan.blockers)
     unsure = len(plan.blockers) - fails
     if plan.verdict is Verdict.GO:
-        left = count(len(plan.warnings), "warning")
-        return f"GO: nothing stands in the way of the first step; {left} to read."
+        left = f"; {count(len(plan.warnings), 'warning')} to read" if plan.warnings else ""
+        return f"GO: nothing stands in the way of the first step{left}."
     parts = [count(fails, "blocker")] if fails else []
     parts += [f"{unsure} that could not be determined"] if unsure else []
     if not parts:

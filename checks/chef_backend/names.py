@@ -6,11 +6,11 @@ from ipaddress import ip_address
 
 
 def is_same_machine(one: str, other: str) -> bool:
-    """Whether two words name one machine: they are equal, or one is the other's first label."""
+    """Whether two words name one machine: they are equal, or one is how the other begins, label by label."""
     one, other = one.lower().rstrip("."), other.lower().rstrip(".")
     if one == other or is_address(one) or is_address(other):
         return one == other
-    return ("." in one) != ("." in other) and one.partition(".")[0] == other.partition(".")[0]
+    return bool(one and other) and (one.startswith(f"{other}.") or other.startswith(f"{one}."))
 
 
 def is_address(word: str) -> bool:

@@ -103,7 +103,17 @@ class FrontendPackage:
     version: str
     """As the package manager writes it, with the release; empty where it is not installed."""
     migration_level: str
-    """The content of /var/opt/opscode/upgrades/migration-level without blanks; empty where there is no such file."""
+    """The content of /var/opt/opscode/upgrades/migration-level without blanks; empty where it was not read."""
+    level_state: str = "read"
+    """read, missing, empty or unread."""
+    level_problem: str = ""
+    """Why it was not read."""
+    state: str = "installed"
+    """installed, or what dpkg says of a package that is not wholly there: unpacked, half-configured, ..."""
+    manager: str = ""
+    """rpm or deb; empty where the package is not installed, or where that was not asked."""
+    addons: tuple[str, ...] | None = None
+    """The packages of add-ons that are installed; None where that was not asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +123,17 @@ class FrontendServices:
     running: tuple[str, ...]
     """Names of the services that run, the external ones that are connected among them."""
     down: tuple[str, ...]
-    """The lines of those that do not."""
+    """The lines of those that do not, though they should."""
+    kept_down: tuple[str, ...] = ()
+    """Names of those that do not because a file `down` keeps them from starting by themselves."""
+    ailing: tuple[str, ...] = ()
+    """The lines of those that run no more than half: paused, told to stop, between their end and the next start."""
+    restarted: tuple[str, ...] = ()
+    """Names of those that started just now, while what runs beside them is old: runit starts again what fails."""
+    mute: tuple[str, ...] = ()
+    """Names of those whose log service does not run."""
+    external: tuple[str, ...] = ()
+    """Names of the external services, connected or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +143,7 @@ class FrontendApi:
     code: int | None
     """The HTTP status; 0 where nothing answers, None where the node has neither curl nor wget."""
     status: str = ""
-    """pong or fail."""
+    """pong or fail; empty where the body is not the server's own."""
     upstreams: tuple[tuple[str, str], ...] = ()
     """Name and pong or fail of each service behind it."""
 

@@ -14,7 +14,7 @@ from checks.facts import Unknown
 from checks.groups import enumerate_names, group, told_once
 from checks.installed import Installed, installed
 from checks.outcome import Result, Status
-from checks.plan import chef_backend, chef_cluster, secret_server, secret_server_site
+from checks.plan import chef_backend, chef_cluster, chef_recovery, secret_server, secret_server_site
 from checks.plan.model import Part, Plan, Refusal, Runbook, Trouble
 from checks.plan.names import AS_IN_THE_INVENTORY, Again, Names
 from checks.scan import Verdict, verdict_of
@@ -241,7 +241,7 @@ def _chef_backend(gathered: GatheredCluster, path: UpgradePath, inventory: str, 
         names=names,
     )
     parts = chef_backend.parts(cluster, path, rules)
-    back, troubles = chef_backend.way_back(cluster, path), chef_backend.troubles(cluster, path)
+    back, troubles = chef_recovery.way_back(path), chef_recovery.troubles(cluster, path)
     return parts, back, troubles, tuple(cluster.names.unknown)
 
 

@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from checks.groups import enumerate_names
 from checks.plan import chef_cluster, chef_frontends, chef_hop, chef_index, procedures
 from checks.plan.chef_cluster import ChefCluster, named, on
-from checks.plan.model import Command, Part, Proof, Step, Trouble, asked
+from checks.plan.model import Command, Part, Proof, Step, asked
 from checks.rules import RuleSet
 from checks.upgrade_path import Hop, UpgradePath, is_young
 from checks.versions import parse_version
 
-_RECOVERY = "https://docs.chef.io/backend_failure_recovery/"
 _CHEF_URL = procedures.CHEF_URL
+_BACKUP_WITHOUT_INDEX = parse_version("2.3.16")
 
 
 def parts(cluster: ChefCluster, path: UpgradePath, rules: RuleSet) -> tuple[Part, ...]:
@@ -49,10 +49,25 @@ def _between(cluster: ChefCluster, before: Hop) -> Iterable[Step]:
         "back-up-again",
         f"Back up the cluster of {before.version} on a follower, and copy the backup elsewhere",
         (Command("sudo chef-backend-ctl backup", "sh", "a follower"),),
-        notes=("The next hop starts here; the older backup would lead two versions back.",),
+        notes=(
+            "The next hop starts here; the older backup would lead two versions back.",
+            *_stops_elasticsearch(before.version),
+        ),
         proof=Proof("the archive is there, is not empty, and lies on another machine, too"),
     )
     yield _plan_again(cluster)
+
+
+def _stops_elasticsearch(version: str) -> tuple[str, ...]:
+    """What a backup takes away meanwhile, where Chef Backend is of `version`."""
+    if parse_version(version) >= _BACKUP_WITHOUT_INDEX:
+        return ()
+    text = (
+        f"Before {_BACKUP_WITHOUT_INDEX} it stops Elasticsearch on that node and saves its data, too: search has one "
+        "node less meanwhile, so wait until elasticsearch is green and 3/3 again (Chef Backend release notes, 2.3.16; "
+        "chef/chef-server issue 2056)."
+    )
+    return (text,)
 
 
 def _plan_again(cluster: ChefCluster) -> Step:
@@ -118,6 +133,7 @@ def _gate(cluster: ChefCluster, path: UpgradePath) -> Iterable[Step]:
         else (),
         documented=("chef-ha staged",),
     )
+    yield from _leftovers(cluster)
     follower, front = cluster.followers[0], cluster.frontends[0]
     yield Step(
         "back-up-cluster",
@@ -126,6 +142,7 @@ def _gate(cluster: ChefCluster, path: UpgradePath) -> Iterable[Step]:
         notes=(
             "Copy both archives to a machine that is not of this cluster.",
             "Snapshots of the machines are worth having as well: of all backends, at one moment.",
+            *_stops_elasticsearch(str(path.current)),
         ),
         proof=Proof("both archives are there, are not empty, and lie on another machine, too"),
         documented=("chef-backup backend", "chef-backup frontend", "chef-backup away"),
@@ -141,6 +158,27 @@ def _gate(cluster: ChefCluster, path: UpgradePath) -> Iterable[Step]:
         if stops
         else (),
         proof=Proof("GO"),
+    )
+
+
+def _leftovers(cluster: ChefCluster) -> Iterable[Step]:
+    """Settings that mean nothing any more, where the backends' configuration still has them."""
+    having = [machine for machine in cluster.backends if machine.leftovers]
+    if not having:
+        return
+    settings = enumerate_names(list(dict.fromkeys(key for machine in having for key in machine.leftovers)))
+    look = "grep -n -e postgresql.shmmax -e postgresql.shmall /etc/chef-backend/chef-backend.rb"
+    yield Step(
+        "take-out-shm",
+        f"Take {settings} out of /etc/chef-backend/chef-backend.rb on {named(having)}",
+        tuple(on(machine, look) for machine in having),
+        notes=(
+            "PostgreSQL 9.5, which came with 1.2.5, needs no such setting; the release notes ask for its removal.",
+            "Delete the lines that are shown with an editor. The upgrade applies it.",
+        ),
+        proof=Proof("nothing is shown any more", tuple(on(machine, look) for machine in having)),
+        documented=("chef-shm settings",),
+        url=procedures.RELEASES_URL,
     )
 
 
@@ -166,87 +204,6 @@ def _afterwards(cluster: ChefCluster) -> Iterable[Step]:
         (cluster.scan(phase="after"),),
         proof=Proof("GO"),
     )
-
-
-def way_back(cluster: ChefCluster, path: UpgradePath) -> tuple[str, ...]:
-    """How to return to what was before, as far as there is a way."""
-    down = "downtime" in strategies(cluster, path)
-    kept = (
-        "Until the first backend is upgraded nothing is changed: down-for-upgrade alone has upgraded nothing."
-        if down
-        else "Until the leader is upgraded it serves the data as they were, and no upgraded node leads: stop "
-        "there, and "
-        "ask the vendor's support, rather than go on in doubt."
-    )
-    return (
-        kept,
-        "No document of the vendor's describes a way from a newer version to an older one, node by node or as a whole.",
-        (
-            "The way back is a newly built cluster: the old package on empty machines, chef-backend-ctl restore "
-            "--publish_address ADDRESS ARCHIVE on the first, chef-backend-ctl join-cluster on the others, "
-            "the frontends "
-            "configured anew, chef-server-ctl reindex --all. It takes hours, and loses what came after the backup."
-        ),
-        "Snapshots lead back only where all backends return to the same moment, with all of them off meanwhile.",
-    )
-
-
-def troubles(cluster: ChefCluster, path: UpgradePath) -> tuple[Trouble, ...]:
-    """What to do where a step went wrong."""
-    leader, follower = cluster.leader, cluster.followers[0]
-    told = [
-        Trouble(
-            "No leader is elected: cluster-status shows waiting_for_leader on every node, or status says leader: 0",
-            (
-                "Everything else may look green: etcd 3/3, elasticsearch 3/3, disks OK. The line of leaderl decides.",
-                "Wait two minutes, then look again on every backend. Touch nothing while a node is deposed_leader.",
-                "Still none: open a case with the vendor's support first. A wrong choice of leader loses data.",
-                f"Only then promote the node with the newest data: the last leader, before the window {leader.name}.",
-                (
-                    "A file no-start-pgsql on a leader that was deposed keeps its PostgreSQL from starting: the "
-                    "page says "
-                    "how to go about it."
-                ),
-            ),
-            look=(on(leader, "chef-backend-ctl cluster-status"), on(leader, "chef-backend-ctl status")),
-            cure=(on(leader, f"chef-backend-ctl promote {cluster.names.shell(leader.member, 'the last leader')}"),),
-            url=_RECOVERY,
-        ),
-        Trouble(
-            "A follower does not rejoin after its upgrade: it stays away, or synced stays below 2",
-            (
-                "Go on with no other node: the cluster lives on two, and the next upgrade would leave one.",
-                f"Read what PostgreSQL and leaderl say on it, here {follower.name}.",
-                (
-                    "A file unsynced in /var/opt/chef-backend/leaderl/data means that its copy of the database is not "
-                    "whole: the page says how it is made whole."
-                ),
-            ),
-            look=(
-                on(follower, "chef-backend-ctl status"),
-                on(follower, "tail -n 50 /var/log/chef-backend/leaderl/current"),
-            ),
-            url=_RECOVERY,
-        ),
-    ]
-    if any(chef_index.is_concerned(hop) for hop in path.hops):
-        told.append(
-            Trouble(
-                "The leader's upgrade ends, and its Elasticsearch says: unknown setting [path.scripts]",
-                (
-                    "It is not wholly upgraded. See that it does not lead any more and that Elasticsearch is green.",
-                    "Only then upgrade it once more.",
-                ),
-                look=(
-                    on(leader, "tail -n 50 /var/log/chef-backend/elasticsearch/current"),
-                    on(leader, "chef-backend-ctl cluster-status"),
-                    on(leader, "chef-backend-ctl status"),
-                ),
-                cure=(on(leader, "chef-backend-ctl upgrade"),),
-                url=_CHEF_URL,
-            )
-        )
-    return tuple(told)
 
 
 _WAYS = {

@@ -7,13 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from checks.check import NodeView
-from checks.chef_backend.facts import ClusterStatus
+from checks.chef_backend.facts import ClusterStatus, Member
 from checks.chef_backend.health import comparable
-from checks.chef_backend.node_facts import FrontendPackage, InstalledPackage
+from checks.chef_backend.names import is_same_machine
+from checks.chef_backend.node_facts import ConfigDigest, FrontendPackage, InstalledPackage
 from checks.facts import Unknown
 from checks.groups import enumerate_names
 from checks.plan.model import Command, Proof
 from checks.plan.names import Names, plan_command, scan_command
+
+LEFTOVERS = ("postgresql.shmmax", "postgresql.shmall")
+"""Settings of chef-backend.rb that mean nothing since 1.2.5; its release notes ask for their removal."""
 
 _RPM_RELEASE = re.compile(r"\.(el|amzn|sles)\d")
 
@@ -31,6 +35,10 @@ class Machine:
     """Of a frontend: the installed version of Chef Infra Server; empty where it is unknown."""
     member: str = ""
     """What the cluster itself calls it; empty where that is its name."""
+    addons: tuple[str, ...] | None = None
+    """Of a frontend: the packages of add-ons that are installed; None where that is unknown."""
+    leftovers: tuple[str, ...] = ()
+    """Of a backend: settings of its chef-backend.rb that the vendor wants taken out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,20 +76,26 @@ class ChefCluster:
         what = f"the package of Chef Backend {version} on {machine.name}"
         why = "the inventory names none (`package`)" if version == self.target else "it is a stop on the way"
         path = self.names.shell(ready, what, why)
-        return Command(f"sudo {self.tool(machine, 'yum install')} {path}", "sh", machine.name)
+        return Command(f"sudo {self.tool(machine, 'yum install', 'dpkg -i')} {path}", "sh", machine.name)
 
     def install_frontend(self, machine: Machine, version: str) -> Command:
         """The command that installs Chef Infra Server, `version` in words, on a frontend."""
         what = f"the package of Chef Infra Server {version} for {machine.name}"
         path = self.names.shell(None, what, "the inventory names none, and which version it is is yours to choose")
-        return Command(f"sudo {self.tool(machine, 'rpm -Uvh --nopostun')} {path}", "sh", machine.name)
+        return Command(f"sudo {self.tool(machine, 'rpm -Uvh --nopostun', 'dpkg -iEG')} {path}", "sh", machine.name)
 
-    def tool(self, machine: Machine, rpm: str) -> str:
-        """What installs a package on `machine`; `rpm` where its packages are of that kind."""
+    def install_addon(self, machine: Machine, addon: str) -> Command:
+        """The command that installs a version of `addon` that goes with the chosen Chef Infra Server."""
+        what = f"the package of {addon} that goes with the chosen version, for {machine.name}"
+        path = self.names.shell(None, what, "the inventory names none")
+        return Command(f"sudo {self.tool(machine, 'rpm -Uvh', 'dpkg -i')} {path}", "sh", machine.name)
+
+    def tool(self, machine: Machine, rpm: str, deb: str) -> str:
+        """What installs a package on `machine`, by the kind of its packages."""
         if machine.manager:
-            return rpm if machine.manager == "rpm" else "dpkg -i"
+            return rpm if machine.manager == "rpm" else deb
         return self.names.shell(
-            None, f"{rpm} or dpkg -i, whichever suits {machine.name}", "its package manager is unknown"
+            None, f"{rpm} or {deb}, whichever suits {machine.name}", "its package manager is unknown"
         )
 
     def frontends_run(self) -> Proof:
@@ -118,12 +132,16 @@ def read_machine(view: NodeView) -> Machine:
     """What the node's facts and its inventory entry say."""
     package = view.look(InstalledPackage)
     front = view.look(FrontendPackage)
-    version = front.version if isinstance(front, FrontendPackage) else ""
-    # A release of RPM's names the system that it was built for; what a frontend installs with is asked of none.
-    manager = "rpm" if _RPM_RELEASE.search(version) else ""
-    if isinstance(package, InstalledPackage) and package.manager:
-        manager = package.manager
-    return Machine(view.name, manager, str(view.options.get("package", "")), version)
+    config = view.look(ConfigDigest)
+    settings = {key for key, _ in (*config.named, *config.unclear)} if isinstance(config, ConfigDigest) else set[str]()
+    leftovers = tuple(key for key in LEFTOVERS if key in settings)
+    if not isinstance(front, FrontendPackage):
+        manager = package.manager if isinstance(package, InstalledPackage) else ""
+        return Machine(view.name, manager, str(view.options.get("package", "")), leftovers=leftovers)
+    # Answers of before told no manager; a release of RPM's names the system that it was built for.
+    manager = front.manager or ("rpm" if _RPM_RELEASE.search(front.version) else "")
+    # `package` of the inventory is that of Chef Backend.
+    return Machine(view.name, manager, "", front.version, addons=front.addons)
 
 
 def once_the_lead_has_changed(cluster: ChefCluster) -> ChefCluster:
@@ -155,7 +173,7 @@ def find_leader(backends: Sequence[NodeView]) -> tuple[NodeView, str] | str:
     leaders = [row for row in rows if row.role == "leader"]
     if len(leaders) != 1:
         return f"cluster-status shows {len(leaders)} leaders instead of one"
-    owners = [(row, [node for node in backends if {node.name, node.host} & {row.name, row.ip}]) for row in rows]
+    owners = [(row, _owners(row, backends)) for row in rows]
     strangers = [f"{row.name} ({row.ip})" for row, nodes in owners if len(nodes) != 1]
     if strangers:
         return (
@@ -166,3 +184,15 @@ def find_leader(backends: Sequence[NodeView]) -> tuple[NodeView, str] | str:
     if missing:
         return f"cluster-status does not show {enumerate_names(missing)}, which the inventory names"
     return next((nodes[0], row.name) for row, nodes in owners if row.role == "leader")
+
+
+def _owners(row: Member, backends: Sequence[NodeView]) -> list[NodeView]:
+    """Which nodes a row of cluster-status may be: one of them may have the full name, the other the short one.
+
+    A node that has the very name or address is meant, whoever else has a name that begins alike.
+    """
+    exact = [node for node in backends if {node.name, node.host} & {row.name, row.ip}]
+    words = (row.name, row.ip)
+    return exact or [
+        node for node in backends if any(is_same_machine(word, own) for word in words for own in (node.name, node.host))
+    ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
@@ -11,13 +11,22 @@ from checks.chef_backend.version_match import package_version
 from checks.groups import enumerate_names
 from checks.plan.chef_cluster import ChefCluster, Machine, named, on
 from checks.plan.model import Command, Proof, Side, Step
+from checks.plan.procedures import SERVER_URL
 from checks.rules import Rule, RuleSet
 from checks.upgrade_path import FRONTEND_PATH, Hop, is_stone, path_to
 from checks.versions import VersionError
 
-UPGRADE_URL = "https://docs.chef.io/server/upgrades/"
-_LEVEL = "/var/opt/opscode/upgrades/migration-level"
+UPGRADE_URL = SERVER_URL
+LEVEL = "/var/opt/opscode/upgrades/migration-level"
 _MINIMUMS = "chef-frontend-version"
+_WITHOUT_RABBITMQ = Version("14.0")
+_ADDONS = {
+    "chef-manage": "chef-manage-ctl",
+    "opscode-manage": "opscode-manage-ctl",
+    "opscode-push-jobs-server": "opscode-push-jobs-server-ctl",
+    "opscode-reporting": "opscode-reporting-ctl",
+}
+"""What `chef-server-ctl install` knows or knew, each with its own command."""
 _NEWEST = "9999.0.0"
 """Stands for whatever version of Chef Infra Server is chosen: every stop that can be ahead lies before it."""
 
@@ -67,38 +76,52 @@ def steps(cluster: ChefCluster, rules: RuleSet) -> Iterable[Step]:
         proof=Proof("the version, and each stop on the way to it, is written down here; or that all stay as they are"),
         url=UPGRADE_URL,
     )
+    yield Step(
+        "reconfigure-frontends-before",
+        f"See that {named(cluster.frontends)} are sound before one of them is touched",
+        tuple(on(machine, "chef-server-ctl reconfigure") for machine in cluster.frontends),
+        notes=(
+            "All of them now: once one is upgraded, the old version configures nothing any more.",
+            "The page's vacuumdb and reindexdb are for a database of the frontend's own; here it is the backends'.",
+        ),
+        proof=cluster.frontends_run(),
+        documented=("chef-server operational",),
+        url=UPGRADE_URL,
+    )
     yield from _upgrade(cluster, first, "first", ("chef-ha downtime-8", "chef-frontends first"))
     if others:
-        target = named(others)
-        yield Step(
-            "copy-migration-level",
-            f"Copy migration-level from {first.name} to {target}",
-            (
-                on(first, f"cat {_LEVEL}"),
-                *(on(other, f"cp -p {_LEVEL} {_LEVEL}.before") for other in others),
-            ),
-            notes=(
-                f"Carry the file itself over, with scp for example, to {_LEVEL} on {target}; not its text by hand.",
-                "Without it another frontend migrates the same data a second time.",
-            ),
-            proof=Proof(f"the same text as on {first.name}", tuple(on(other, f"cat {_LEVEL}") for other in others)),
-            documented=("chef-frontends level",),
-        )
+        yield _copy_level(first, others)
     for other in others:
         yield from _upgrade(cluster, other, "other", ("chef-ha downtime-8", "chef-frontends others"))
+    yield from _finish(cluster, rules)
+
+
+def _copy_level(first: Machine, others: Sequence[Machine]) -> Step:
+    target = named(others)
+    return Step(
+        "copy-migration-level",
+        f"Copy migration-level from {first.name} to {target}",
+        (
+            on(first, f"cat {LEVEL}"),
+            *(on(other, f"cp -p {LEVEL} {LEVEL}.before") for other in others),
+        ),
+        notes=(
+            f"Carry the file itself over, with scp for example, to {LEVEL} on {target}; not its text by hand.",
+            "Without it another frontend migrates the same data a second time.",
+        ),
+        proof=Proof(f"the same text as on {first.name}", tuple(on(other, f"cat {LEVEL}") for other in others)),
+        documented=("chef-frontends level",),
+    )
 
 
 def _upgrade(cluster: ChefCluster, machine: Machine, which: str, documented: tuple[str, ...]) -> Iterable[Step]:
     yield Step(
         f"install-{which}-frontend",
         f"Stop {machine.name}, and install the chosen version there",
-        (
-            on(machine, "chef-server-ctl stop"),
-            cluster.install_frontend(machine, "in the chosen version"),
-        ),
-        notes=("Take it out of the load balancer first.",),
+        (on(machine, "chef-server-ctl stop"), cluster.install_frontend(machine, "in the chosen version")),
+        notes=("Take it out of the load balancer first.", *_rabbitmq(machine)),
         proof=Proof("the chosen version", (_installed(machine),)),
-        documented=documented,
+        documented=(*documented, "chef-server stop", "chef-server install"),
     )
     yield Step(
         f"upgrade-{which}-frontend",
@@ -108,14 +131,97 @@ def _upgrade(cluster: ChefCluster, machine: Machine, which: str, documented: tup
             "One line after the other, each only where the one before it ended without an error.",
             "From Chef Infra Server 13 on it asks for the licence: answer yes.",
         ),
-        proof=Proof("every service runs, and postgresql is connected OK", (on(machine, "chef-server-ctl status"),)),
-        documented=documented,
+        proof=Proof(
+            "every service runs, and postgresql is connected OK; then the level that the other frontends need"
+            if which == "first"
+            else "every service runs, and postgresql is connected OK",
+            (on(machine, "chef-server-ctl status"), *((on(machine, f"cat {LEVEL}"),) if which == "first" else ())),
+        ),
+        documented=(*documented, "chef-server upgrade", "chef-server start"),
         no_return=which == "first",
+    )
+    yield from _upgrade_addons(cluster, machine)
+
+
+def _rabbitmq(machine: Machine) -> tuple[str, ...]:
+    """What may keep the stop from ending: RabbitMQ was there until 13."""
+    version = _version(machine)
+    if version is not None and version >= _WITHOUT_RABBITMQ:
+        return ()
+    return ("Where the stop does not end because of RabbitMQ: sudo chef-server-ctl kill rabbitmq.",)
+
+
+def _upgrade_addons(cluster: ChefCluster, machine: Machine) -> Iterable[Step]:
+    """The add-ons that are installed; all that there may be, where nobody knows."""
+    if machine.addons == ():
+        return
+    known = machine.addons is not None
+    addons = [addon for addon in _ADDONS if machine.addons is None or addon in machine.addons]
+    commands = [
+        command
+        for addon in addons
+        for command in (
+            cluster.install_addon(machine, addon),
+            on(machine, "chef-server-ctl reconfigure"),
+            on(machine, f"{_ADDONS[addon]} reconfigure"),
+        )
+    ]
+    yield Step(
+        "upgrade-add-ons",
+        f"Upgrade {enumerate_names(addons)} on {machine.name}"
+        + ("" if known else ", of these what is installed there"),
+        tuple(commands),
+        notes=("With the package that goes with the chosen version; what is no longer supported there stays behind.",),
+        proof=Proof("each command ends without an error, and the add-on answers"),
+        documented=("chef-server add-ons",),
+        url=UPGRADE_URL,
     )
 
 
+def _finish(cluster: ChefCluster, rules: RuleSet) -> Iterable[Step]:
+    """What comes once all frontends have the chosen version."""
+    first = cluster.frontends[0]
+    crossed = _crossed(rules, cluster.frontends, "reindex")
+    versions = " or ".join(rule.target.lstrip(">=") for rule in crossed)
+    if crossed:
+        yield Step(
+            "reindex-search",
+            f"Fill the search index anew from {first.name}, where the way of the frontends crosses {versions}",
+            (on(first, "chef-server-ctl reindex -a"),),
+            notes=(
+                *(f"{rule.text[:1].upper()}{rule.text[1:]} ({rule.source})." for rule in crossed),
+                "Searches find less than there is until it has ended, and the vendor counts it as downtime.",
+                "Reckon with two minutes for each 1000 nodes.",
+            ),
+            proof=Proof("the command ends without an error, and a search finds all nodes of an organization"),
+            documented=("chef-server reindex",),
+            url=UPGRADE_URL,
+        )
+    yield Step(
+        "test-frontends",
+        f"See that {named(cluster.frontends)} serve, and put each back into the load balancer",
+        proof=cluster.frontends_run(),
+        documented=("chef-server test",),
+    )
+    yield Step(
+        "clean-up-frontends",
+        f"Remove what the old version left on {named(cluster.frontends)}",
+        tuple(on(machine, "chef-server-ctl cleanup") for machine in cluster.frontends),
+        notes=("Not before the test. sudo chef-server-ctl cleanup --no-op shows what it would remove.",),
+        proof=Proof("the command ends without an error on each"),
+        documented=("chef-server cleanup",),
+    )
+
+
+def _crossed(rules: RuleSet, machines: Iterable[Machine], kind: str = "") -> list[Rule]:
+    """What the documents say of versions that are still ahead of one of `machines`, or may be."""
+    notes = [rule for rule in rules.of(FRONTEND_PATH) if rule.requires == "note" and kind in rule.id]
+    versions = [_version(machine) for machine in machines]
+    return [rule for rule in notes if any(at is None or rule.applies_from(str(at)) for at in versions)]
+
+
 def _installed(machine: Machine) -> Command:
-    tool = {"rpm": "rpm -q chef-server-core", "deb": "dpkg -s chef-server-core"}.get(machine.manager, "")
+    tool = {"rpm": "rpm -q chef-server-core", "deb": "dpkg-query -W chef-server-core"}.get(machine.manager, "")
     return Command(tool, "sh", machine.name) if tool else on(machine, "chef-server-ctl version")
 
 
@@ -133,6 +239,9 @@ def _choice(cluster: ChefCluster, rules: RuleSet) -> Iterable[str]:
         ways.setdefault(_way(rules, machine), []).append(machine.name)
     for way, names in ways.items():
         yield f"{enumerate_names(names)}: {way}."
+    yield from (
+        f"{rule.text[:1].upper()}{rule.text[1:]} ({rule.source})." for rule in _crossed(rules, cluster.frontends)
+    )
     if any(stops(rules, machine) for machine in cluster.frontends):
         yield "At each stop all frontends are taken through the following steps, before the next version."
 

@@ -9,6 +9,8 @@ from checks.secret_server.vendor import CLUSTERING_URL
 
 CHEF_URL = "https://docs.chef.io/upgrade_server_ha_v2/"
 FRONTENDS_URL = "https://docs.chef.io/install_server_ha/"
+SERVER_URL = "https://docs.chef.io/server/upgrades/"
+RELEASES_URL = "https://docs.chef.io/release_notes_backend/"
 BACKUP_URL = "https://docs.chef.io/server_backup_restore/"
 
 SOURCES: dict[str, tuple[str, str]] = {
@@ -16,6 +18,8 @@ SOURCES: dict[str, tuple[str, str]] = {
     "chef-ha": ("High Availability: Upgrade to Chef Backend 2", CHEF_URL),
     "chef-3": ("High Availability: Upgrade to Chef Backend 2, from 2.x to 3.x", CHEF_URL),
     "chef-frontends": ("Upgrading Chef Infra Server on the Frontend Machines", FRONTENDS_URL),
+    "chef-server": ("Upgrade Chef Infra Server", SERVER_URL),
+    "chef-shm": ("Chef Backend release notes, 1.2.5", RELEASES_URL),
     "chef-backup": ("Backup and restore a Chef Backend install", BACKUP_URL),
 }
 """The documents: the first word of a step's id, to title and address."""
@@ -79,6 +83,17 @@ STEPS: dict[str, str] = {
     "chef-frontends first": "upgrade one frontend as a standalone server is upgraded",
     "chef-frontends level": "copy migration-level from it to the others",
     "chef-frontends others": "upgrade each of the others in the same way",
+    "chef-server operational": "confirm that the services are operational: reconfigure",
+    "chef-server stop": "stop the server",
+    "chef-server install": "install the package",
+    "chef-server upgrade": "upgrade the server, and accept the licence",
+    "chef-server start": "start the server",
+    "chef-server add-ons": "upgrade any add-ons",
+    "chef-server test": "test and verify that the server works",
+    "chef-server cleanup": "remove the old data",
+    "chef-server reindex": "an external Elasticsearch is reindexed by hand at 14 and at 15",
+    "chef-server failed": "what to do when an upgrade failed",
+    "chef-shm settings": "take postgresql.shmmax and postgresql.shmall out of chef-backend.rb",
     "chef-backup backend": "on a follower, back the cluster's data up",
     "chef-backup frontend": "on a frontend, back its configuration up",
     "chef-backup away": "move both archives to another place",

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from scanner.clock import now_s
+from scanner.lab import chef_frontend
 from scanner.lab.chef import Backend, CommandOutput
 from scanner.lab.tables import choice, get, known_keys, subtable, texts
 from scanner.probes.chef_node_readers import BACKEND_SECRETS, FRONTEND_SECRETS
@@ -18,7 +19,7 @@ _CTL = "chef-backend-ctl"
 _KEYS = (
     *("package", "manager", "manifest", "installed_days_ago", "staged", "staged_version"),
     *("secrets", "secrets_mode", "strays", "config", "config_logic"),
-    *("leader_answer", "migration_level", "down", "drbd", "index"),
+    *("leader_answer", "migration_level", "addons", "services", "down", "drbd", "index"),
     *("disk_gb", "free_mb", "file_system", "ahead_s", "whole_seconds"),
     *("cores", "memory_mib", "members", "foreign"),
 )
@@ -35,8 +36,10 @@ class LinuxNode:
     (paths of copies); `disk_gb`, `free_mb`, `file_system` (the type of the one that holds the product's folders).
     `config`: settings beside the usual ones ("" takes one away); `config_logic` (names of settings that
     take Ruby to know, "-" for lines that name none); `leader_answer` ("200", "503", "000"). On frontends
-    `package` is that of Chef Infra Server, and there are `migration_level` and `down` (services that do not run),
-    `drbd` (lines that the probe of that name prints). `ahead_s`: seconds by which the clock is ahead (or, negative,
+    `package` is that of Chef Infra Server, and there are `migration_level` (a text; "missing", "empty", "denied"; left
+    out it is that of the version), `addons` (packages), `down` (services that do not run), `services` (a service's
+    line as literal text: `oc_id = "down: oc_id: 9s"`; "" leaves it out), `drbd` (lines that the probe of that name
+    prints). `ahead_s`: seconds by which the clock is ahead (or, negative,
     behind); `whole_seconds`: its `date` knows no fractions. `index`: the version of Elasticsearch that created the
     search index ("none": it does not answer). `cores`, `memory_mib` (as the kernel counts it). Of a
     frontend `members`: the line of chef_backend_members, without its name, instead of the backends; "none" leaves it
@@ -55,7 +58,9 @@ class LinuxNode:
     config: Mapping[str, str] = field(default_factory=dict)
     config_logic: tuple[str, ...] = ()
     leader_answer: str = ""
-    migration_level: str = '{"major":1,"minor":30}'
+    migration_level: str = ""
+    addons: tuple[str, ...] = ()
+    services: Mapping[str, str] = field(default_factory=dict)
     down: tuple[str, ...] = ()
     drbd: tuple[str, ...] = ()
     index: str = "5.6.16"
@@ -97,7 +102,7 @@ class Host:
 def read_linux(table: Mapping[str, object], place: str) -> LinuxNode:
     """A machine from its scenario table. Raises ScenarioError."""
     known_keys(table, _KEYS, place)
-    config = subtable(table, "config", place)
+    config, services = subtable(table, "config", place), subtable(table, "services", place)
     return LinuxNode(
         package=get(table, "package", "", place),
         manager=choice(get(table, "manager", "rpm", place), ("rpm", "deb"), f"{place}.manager"),
@@ -111,7 +116,9 @@ def read_linux(table: Mapping[str, object], place: str) -> LinuxNode:
         config={key: get(config, key, "", f"{place}.config") for key in config},
         config_logic=texts(table, "config_logic", place),
         leader_answer=get(table, "leader_answer", "", place),
-        migration_level=get(table, "migration_level", '{"major":1,"minor":30}', place),
+        migration_level=get(table, "migration_level", "", place),
+        addons=texts(table, "addons", place),
+        services={key: get(services, key, "", f"{place}.services") for key in services},
         down=texts(table, "down", place),
         drbd=texts(table, "drbd", place),
         index=get(table, "index", "5.6.16", place),
@@ -218,39 +225,6 @@ def chef_traces(host: Host) -> CommandOutput:
     return CommandOutput(_text([*lines, "asked"]))
 
 
-def frontend_package(host: Host) -> CommandOutput:
-    """The package of Chef Infra Server, and the migration-level."""
-    return CommandOutput(f"package {host.linux.package or '15.0.9-1.el7'}\n{host.linux.migration_level}\n")
-
-
-def frontend_services(host: Host) -> CommandOutput:
-    """`chef-server-ctl status` on a frontend."""
-    lines = ["-------------------", " Internal Services", "-------------------"]
-    for name in ("nginx", "opscode-erchef", "oc_bifrost"):
-        down = name in host.linux.down
-        lines.append(f"{'down' if down else 'run'}: {name}: {'3s, normally up' if down else '(pid 1203) 86400s'}")
-    lines += ["-------------------", " External Services", "-------------------"]
-    lines.append("run: postgresql: connected OK to 10.0.0.11:5432")
-    return CommandOutput("".join(f"{line}\n" for line in lines), 3 if host.linux.down else 0)
-
-
-def frontend_api(host: Host) -> CommandOutput:
-    """What a frontend answers to /_status."""
-    if "nginx" in host.linux.down:
-        return CommandOutput("\ncode 000\n")
-    state = "fail" if "oc_bifrost" in host.linux.down else "pong"
-    body = f'{{"status":"{state}","upstreams":{{"chef_sql":"pong","oc_chef_authz":"{state}"}}}}'
-    return CommandOutput(f"{body}\ncode {500 if state == 'fail' else 200}\n")
-
-
-def frontend_members(host: Host) -> CommandOutput:
-    """The line of chef_backend_members in chef-server.rb."""
-    if host.linux.members == "none":
-        return CommandOutput("asked\n")
-    listed = ", ".join(f'"{address}"' for address in host.backends)
-    return CommandOutput(f"members {host.linux.members or f'[{listed}]'}\nasked\n")
-
-
 def linux_resources(host: Host) -> CommandOutput:
     """What the kernel counts of processors and memory."""
     return CommandOutput(f"cores {host.linux.cores}\nmemory {host.linux.memory_mib * 1024} kB\n")
@@ -267,6 +241,20 @@ def search_index(host: Host) -> CommandOutput:
         return CommandOutput("")
     setting = f'{{"version":{{"created_string":"{host.linux.index}"}}}}'
     return CommandOutput(f'{{"chef":{{"settings":{{"index":{setting}}}}}}}')
+
+
+def _frontend(host: Host) -> chef_frontend.Frontend:
+    linux = host.linux
+    return chef_frontend.Frontend(
+        linux.package or "15.0.9-1.el7",
+        linux.manager,
+        linux.migration_level,
+        linux.addons,
+        linux.services,
+        linux.down,
+        linux.members,
+        host.backends,
+    )
 
 
 def _text(lines: Iterable[str]) -> str:
@@ -286,10 +274,10 @@ PROBES: Mapping[str, Callable[[Host], CommandOutput]] = {
     "chef-secrets-stray": stray_secrets,
     "chef-config": config_digest,
     "chef-leaderl": leader_answer,
-    "chef-frontend-package": frontend_package,
-    "chef-frontend-services": frontend_services,
-    "chef-frontend-api": frontend_api,
-    "chef-frontend-members": frontend_members,
+    "chef-frontend-package": lambda host: chef_frontend.package(_frontend(host)),
+    "chef-frontend-services": lambda host: chef_frontend.services(_frontend(host)),
+    "chef-frontend-api": lambda host: chef_frontend.api(_frontend(host)),
+    "chef-frontend-members": lambda host: chef_frontend.members(_frontend(host)),
     "linux-resources": linux_resources,
     "chef-drbd": drbd_traces,
     "chef-search-index": search_index,

@@ -8,10 +8,6 @@ from __future__ import annotations
 from checks.chef_backend.node_facts import (
     ConfigDigest,
     DrbdTraces,
-    FrontendApi,
-    FrontendMembers,
-    FrontendPackage,
-    FrontendServices,
     InstalledPackage,
     LeaderAnswer,
     SecretsFiles,
@@ -26,10 +22,6 @@ from scanner.probes.chef_node_readers import (
     STAGED_BYTES,
     read_config_digest,
     read_drbd_traces,
-    read_frontend_api,
-    read_frontend_members,
-    read_frontend_package,
-    read_frontend_services,
     read_installed_package,
     read_leader_answer,
     read_secrets_files,
@@ -136,53 +128,6 @@ fi""",
     readers=((LeaderAnswer, read_leader_answer),),
 )
 
-FRONTEND_PACKAGE = Probe(
-    id="chef-frontend-package",
-    language="sh",
-    purpose="the installed package of Chef Infra Server, and how far its data were migrated",
-    script="""\
-if found=$(rpm -q --qf '%{VERSION}-%{RELEASE}' chef-server-core 2>/dev/null); then
-    echo "package $found"
-elif found=$(dpkg-query -W -f='${Version}' chef-server-core 2>/dev/null) && [ "$found" ]; then
-    echo "package $found"
-else
-    echo 'package none'
-fi
-$SUDO cat /var/opt/opscode/upgrades/migration-level
-exit 0""",
-    readers=((FrontendPackage, read_frontend_package),),
-)
-
-FRONTEND_SERVICES = Probe(
-    id="chef-frontend-services",
-    language="sh",
-    purpose="which services of the frontend run",
-    script="$SUDO chef-server-ctl status",
-    readers=((FrontendServices, read_frontend_services),),
-)
-
-# The certificate is made out to the frontend's own name; on loopback there is nobody else to take it for.
-FRONTEND_API = Probe(
-    id="chef-frontend-api",
-    language="sh",
-    purpose="what the frontend and the services behind it answer to /_status",
-    script="""\
-url=https://127.0.0.1/_status
-if command -v curl >/dev/null; then
-    curl -s -k --noproxy '*' -m 10 -w '\\ncode %{http_code}\\n' $url
-elif command -v wget >/dev/null; then
-    if wget -q --no-proxy --no-check-certificate --content-on-error -T 10 -t 1 -O - $url; then
-        printf '\\ncode 200\\n'
-    else
-        printf '\\ncode 000\\n'
-    fi
-else
-    echo none
-fi
-exit 0""",
-    readers=((FrontendApi, read_frontend_api),),
-)
-
 DRBD = Probe(
     id="chef-drbd",
     language="sh",
@@ -198,21 +143,4 @@ echo asked""",
     readers=((DrbdTraces, read_drbd_traces),),
 )
 
-# The file holds the database superuser's password: of all that is in it, one line is read, and of that the setting.
-FRONTEND_MEMBERS = Probe(
-    id="chef-frontend-members",
-    language="sh",
-    purpose="the setting chef_backend_members of chef-server.rb, and no other",
-    script=f"""\
-$SUDO grep -w chef_backend_members {FRONTEND_CONFIG} |
-    sed -n -e 's/#.*//' -e 's/[[:space:];]*$//' -e 's/^[[:space:]]*chef_backend_members[[:space:]=]*/members /p' |
-    cut -c 1-500
-echo asked""",
-    readers=((FrontendMembers, read_frontend_members),),
-    roles=("frontend",),
-)
-
-PROBES: tuple[Probe, ...] = (
-    *(PACKAGE, STAGED, SECRETS, STRAYS, CONFIG, LEADER),
-    *(FRONTEND_PACKAGE, FRONTEND_SERVICES, FRONTEND_API, FRONTEND_MEMBERS, DRBD),
-)
+PROBES: tuple[Probe, ...] = (PACKAGE, STAGED, SECRETS, STRAYS, CONFIG, LEADER, DRBD)

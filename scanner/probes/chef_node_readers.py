@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 from checks.chef_backend.node_facts import (
     ConfigDigest,
     DrbdTraces,
-    FrontendApi,
-    FrontendMembers,
-    FrontendPackage,
-    FrontendServices,
     InstalledPackage,
     LeaderAnswer,
     SecretsFile,
@@ -190,88 +185,7 @@ def read_leader_answer(answer: Answer) -> LeaderAnswer:
     return LeaderAnswer(int(found[1] or 0))
 
 
-_RUNIT = re.compile(r"(?P<state>run|down): (?P<name>[\w.-]+): .+")
-# The headings that part the internal services from the external ones.
-_HEADING = re.compile(r"-+|(Internal|External) Services")
-
-
-def read_frontend_package(answer: Answer) -> FrontendPackage:
-    """The package of Chef Infra Server and the migration-level. Raises UnreadableError."""
-    what = "the installed package of chef-server-core"
-    lines = printed_lines(answer, what)
-    package = re.fullmatch(r"package (\S+)", lines[0]) if lines else None
-    level = "".join("".join(lines[1:]).split())
-    errors: list[str] = []
-    if not level:
-        refuse(answer, "cat migration-level")
-        errors = [line for line in error_lines(answer) if "migration-level" in line]
-    if not package or not (level or errors):
-        raise UnreadableError(f"{what}: not understood: {_shown(lines)}")
-    if re.search(r"cat: .*: No such file or directory", " ".join([*lines[1:], *errors])):
-        level = ""
-    elif not re.fullmatch(r"\{[\w\":,]{1,200}\}", level):
-        raise UnreadableError(f"the migration-level is not understood: {_shown(lines[1:] or errors)}")
-    return FrontendPackage("" if package[1] == "none" else package[1], level)
-
-
-def read_frontend_services(answer: Answer) -> FrontendServices:
-    """The lines of `chef-server-ctl status`. Raises UnreadableError."""
-    what = "chef-server-ctl status"
-    lines = [line for line in printed_lines(answer, what) if not _HEADING.fullmatch(line)]
-    found = [_RUNIT.fullmatch(line) for line in lines]
-    odd = [line for line, match in zip(lines, found, strict=True) if not match]
-    if odd or not lines:
-        raise UnreadableError(f"`{what}` printed what is not understood: {_shown(odd)}")
-    matches = [match for match in found if match]
-    down = tuple(match[0] for match in matches if match["state"] == "down")
-    if answer.exit_code != 0 and not down:
-        raise UnreadableError(f"`{what}` ended with exit code {answer.exit_code} although nothing is down")
-    return FrontendServices(tuple(match["name"] for match in matches if match["state"] == "run"), down)
-
-
-def read_frontend_api(answer: Answer) -> FrontendApi:
-    """What /_status answered. Raises UnreadableError."""
-    what = "the answer of /_status"
-    lines = printed_lines(answer, what)
-    if lines == ["none"]:
-        return FrontendApi(None)
-    code = re.fullmatch(r"code (\d{3})", lines[-1]) if lines else None
-    if not code:
-        raise UnreadableError(f"{what} is not understood: {_shown(lines)}")
-    if lines[:-1] == []:
-        return FrontendApi(int(code[1]))
-    try:
-        said = json.loads("\n".join(lines[:-1]))
-        upstreams = tuple((str(name), str(state)) for name, state in said.get("upstreams", {}).items())
-        return FrontendApi(int(code[1]), str(said["status"]), upstreams)
-    except (ValueError, KeyError, AttributeError, RecursionError):
-        raise UnreadableError(f"{what} is not understood: {_shown(lines)}") from None
-
-
-_LIST = re.compile(r"members \(?\s*(?:%w)?[\[({](?P<items>[^\])}]*)[\])}]\s*\)?")
-_MEMBER = re.compile(r"[A-Za-z0-9_.:-]{1,253}")
-
-
-def read_frontend_members(answer: Answer) -> FrontendMembers:
-    """The list in chef_backend_members; where it is set more than once, the last holds. Raises UnreadableError."""
-    lines = printed_lines(answer, f"grep {FRONTEND_CONFIG}")
-    said = [line for line in lines if line == "members" or line.startswith("members ")]
-    if not said:
-        _nothing_found(answer, "chef_backend_members")
-    odd = [line for line in lines[:-1] if line not in said and not line.endswith("No such file or directory")]
-    if odd or lines[-1:] != ["asked"]:
-        raise UnreadableError(f"chef_backend_members is not understood: {_shown(odd or lines)}")
-    if not said:
-        return FrontendMembers("unset")
-    found = _LIST.fullmatch(said[-1])
-    items = re.split(r"[\s,]+", found["items"].strip().strip(",")) if found else []
-    members = tuple(item.strip("'\"") for item in items if item)
-    if not found or not all(_MEMBER.fullmatch(member) for member in members):
-        return FrontendMembers("unclear")
-    return FrontendMembers("listed", members) if members else FrontendMembers("unset")
-
-
-def _nothing_found(answer: Answer, subject: str) -> None:
+def nothing_found(answer: Answer, subject: str) -> None:
     """Raise UnreadableError where grep found nothing because it did not search; a file that is not there holds none."""
     refuse(answer, f"grep {FRONTEND_CONFIG}")
     told = [line for line in error_lines(answer) if re.match(r"(sudo|grep)\b", line) or FRONTEND_CONFIG in line]
@@ -297,7 +211,7 @@ def read_drbd_traces(answer: Answer) -> DrbdTraces:
     if odd or lines[-1:] != ["asked"]:
         raise UnreadableError(f"the traces of DRBD are not understood: {_shown(odd or lines)}")
     if not settings:
-        _nothing_found(answer, "the traces of DRBD")
+        nothing_found(answer, "the traces of DRBD")
     return DrbdTraces(tuple(settings), tuple(named["path"]), tuple(named["package"]))
 
 

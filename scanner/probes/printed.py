@@ -103,3 +103,8 @@ def odd_line(what: str, line: str) -> UnreadableError:
 def short(text: str, limit: int = 300) -> str:
     """No longer than somebody reads."""
     return text if len(text) <= limit else f"{text[:limit]}…"
+
+
+def shown(lines: Iterable[str]) -> str:
+    """Lines that are not understood, as an error message shows them."""
+    return repr(short("; ".join(lines) or "no output", 200))

@@ -10,6 +10,7 @@ from checks.registry import IDENTITIES
 from scanner.inventory.model import Node
 from scanner.probes import (
     chef_backend,
+    chef_frontend,
     chef_node,
     chef_search_index,
     chef_traces,
@@ -26,6 +27,7 @@ BUILTIN: tuple[Probe, ...] = (
     chef_traces.PROBE,
     *chef_backend.PROBES,
     *chef_node.PROBES,
+    *chef_frontend.PROBES,
     chef_search_index.PROBE,
     *linux_disks.PROBES,
     *linux_resources.PROBES,

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
+
+from scanner.probes.probe import Answer, Probe
+from scanner.probes.sh_batch import compose, parse
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +47,42 @@ def preflight(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
         return Ended(code, said.out, said.err)
 
     return run
+
+
+Play = Callable[..., Answer]
+
+
+@pytest.fixture
+def play(tmp_path: Path) -> Play:
+    """`play(probe, command=script, ...)`: the probe's answer from a real sh, with the node's files under tmp_path."""
+
+    def run(probe: Probe, *, sudo: bool = False, options: dict[str, object] | None = None, **commands: str) -> Answer:
+        programs = tmp_path / "programs"
+        programs.mkdir(exist_ok=True)
+        for name, script in commands.items():
+            path = programs / name.replace("_", "-")
+            path.write_text(f"#!/bin/sh\n{script}\n")
+            path.chmod(0o755)
+        roots = re.compile(r"(?<=[ =])/(?=(opt|etc|var|proc|home|root|tmp)\b)")
+        script = roots.sub(f"{tmp_path}/", probe.script)
+        here = replace(probe, script=script)
+        text = compose([here], nonce="N0", budget_s=20, options=options or {}, sudo=sudo, probe_bytes=100_000)
+        done = subprocess.run(
+            ["sh", "-s"],
+            input=text.encode(),
+            capture_output=True,
+            check=True,
+            env={"PATH": f"{programs}:{os.defpath}:/usr/bin:/bin"},
+        )
+        answer = parse(done.stdout, nonce="N0", probe_ids=[probe.id])[probe.id]
+        assert isinstance(answer, Answer), answer
+        return replace(answer, output=answer.output.replace(str(tmp_path), ""))
+
+    return run
+
+
+def put(folder: Path, name: str, text: str) -> Path:
+    path = folder / name.lstrip("/")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path

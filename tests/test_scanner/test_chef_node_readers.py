@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import subprocess
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,9 +14,6 @@ from checks.chef_backend.config_settings import digest
 from checks.chef_backend.node_facts import (
     ConfigDigest,
     DrbdTraces,
-    FrontendApi,
-    FrontendMembers,
-    FrontendPackage,
     InstalledPackage,
     LeaderAnswer,
     SecretsFile,
@@ -32,58 +27,15 @@ from scanner.probes.chef_node_readers import (
     STAGED_BYTES,
     read_config_digest,
     read_drbd_traces,
-    read_frontend_api,
-    read_frontend_members,
-    read_frontend_package,
-    read_frontend_services,
     read_installed_package,
     read_leader_answer,
     read_secrets_files,
     read_staged_package,
     read_stray_secrets,
 )
-from scanner.probes.probe import Answer, Probe, UnreadableError
+from scanner.probes.probe import Answer, UnreadableError
 from scanner.probes.ruby_settings import CONFIG_LINES
-from scanner.probes.sh_batch import compose, parse
-
-Play = Callable[..., Answer]
-
-
-@pytest.fixture
-def play(tmp_path: Path) -> Play:
-    """`play(probe, command=script, ...)`: the probe's answer from a real sh, with the node's files under tmp_path."""
-
-    def run(probe: Probe, *, sudo: bool = False, options: dict[str, object] | None = None, **commands: str) -> Answer:
-        programs = tmp_path / "programs"
-        programs.mkdir(exist_ok=True)
-        for name, script in commands.items():
-            path = programs / name.replace("_", "-")
-            path.write_text(f"#!/bin/sh\n{script}\n")
-            path.chmod(0o755)
-        roots = re.compile(r"(?<=[ =])/(?=(opt|etc|var|proc|home|root|tmp)\b)")
-        script = roots.sub(f"{tmp_path}/", probe.script)
-        here = replace(probe, script=script)
-        text = compose([here], nonce="N0", budget_s=20, options=options or {}, sudo=sudo, probe_bytes=100_000)
-        done = subprocess.run(
-            ["sh", "-s"],
-            input=text.encode(),
-            capture_output=True,
-            check=True,
-            env={"PATH": f"{programs}:{os.defpath}:/usr/bin:/bin"},
-        )
-        answer = parse(done.stdout, nonce="N0", probe_ids=[probe.id])[probe.id]
-        assert isinstance(answer, Answer), answer
-        return replace(answer, output=answer.output.replace(str(tmp_path), ""))
-
-    return run
-
-
-def put(folder: Path, name: str, text: str) -> Path:
-    path = folder / name.lstrip("/")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    return path
-
+from tests.test_scanner.conftest import Play, put
 
 NO_PACKAGE = "exit 1"
 
@@ -273,60 +225,6 @@ def test_a_garbled_leader_is_unreadable(text: str) -> None:
         read_leader_answer(Answer(text, 0))
 
 
-def test_a_frontends_package_is_read_from_a_real_shell(play: Play, tmp_path: Path) -> None:
-    rpm = "printf 15.0.9-1.el7"
-    assert read_frontend_package(play(chef_node.FRONTEND_PACKAGE, rpm=rpm)) == FrontendPackage("15.0.9-1.el7", "")
-    put(tmp_path, "/var/opt/opscode/upgrades/migration-level", '{"major": 1,\n "minor": 30}')
-    answer = play(chef_node.FRONTEND_PACKAGE, rpm=NO_PACKAGE, dpkg_query=NO_PACKAGE)
-    assert read_frontend_package(answer) == FrontendPackage("", '{"major":1,"minor":30}')
-
-
-@pytest.mark.parametrize("text", ["", "package 15.0.9-1\n", "hello\n", "package 15.0.9-1\ncat: x: Permission denied\n"])
-def test_a_garbled_frontend_package_is_unreadable(text: str) -> None:
-    with pytest.raises(UnreadableError, match="not understood"):
-        read_frontend_package(Answer(text, 0))
-
-
-FRONTEND_STATUS = """\
--------------------
- Internal Services
--------------------
-run: nginx: (pid 1203) 86400s; run: log: (pid 1100) 86400s
-down: oc_bifrost: 3s, normally up; run: log: (pid 1101) 86400s
--------------------
- External Services
--------------------
-run: postgresql: connected OK to 10.0.0.11:5432
-"""
-
-
-def test_a_frontends_services_are_read(play: Play) -> None:
-    script = f"cat <<'END'\n{FRONTEND_STATUS}END\nexit 3"
-    found = read_frontend_services(play(chef_node.FRONTEND_SERVICES, chef_server_ctl=script))
-    assert found.running == ("nginx", "postgresql")
-    assert found.down == ("down: oc_bifrost: 3s, normally up; run: log: (pid 1101) 86400s",)
-
-
-@pytest.mark.parametrize(("text", "code"), [("", 0), ("unsure: nginx\n", 0), ("run: nginx: (pid 1) 3s\n", 1)])
-def test_garbled_services_of_a_frontend_are_unreadable(text: str, code: int) -> None:
-    with pytest.raises(UnreadableError, match="chef-server-ctl status"):
-        read_frontend_services(Answer(text, code))
-
-
-def test_the_answer_of_a_frontend_is_read(play: Play) -> None:
-    body = '{"status":"fail","upstreams":{"chef_sql":"fail","oc_chef_authz":"pong"}}'
-    found = read_frontend_api(play(chef_node.FRONTEND_API, curl=f"printf '{body}\\ncode 500\\n'"))
-    assert found == FrontendApi(500, "fail", (("chef_sql", "fail"), ("oc_chef_authz", "pong")))
-    assert read_frontend_api(play(chef_node.FRONTEND_API, curl="printf '\\ncode 000\\n'; exit 7")) == FrontendApi(0)
-    assert read_frontend_api(Answer("none\n", 0)) == FrontendApi(None)
-
-
-@pytest.mark.parametrize("text", ["", "<html>\ncode 200\n", "{}\ncode 200\n", "[1]\ncode 200\n", '{"status":"pong"}\n'])
-def test_a_garbled_answer_of_a_frontend_is_unreadable(text: str) -> None:
-    with pytest.raises(UnreadableError, match="/_status is not understood"):
-        read_frontend_api(Answer(text, 0))
-
-
 def test_drbd_is_found_in_settings_packages_and_folders(play: Play, tmp_path: Path) -> None:
     none = {"rpm": NO_PACKAGE, "dpkg_query": NO_PACKAGE}
     assert read_drbd_traces(play(chef_node.DRBD, **none)) == DrbdTraces()
@@ -344,58 +242,3 @@ def test_drbd_is_found_in_settings_packages_and_folders(play: Play, tmp_path: Pa
 def test_garbled_traces_of_drbd_are_unreadable(text: str) -> None:
     with pytest.raises(UnreadableError, match="DRBD are not understood"):
         read_drbd_traces(Answer(text, 0))
-
-
-CHEF_SERVER_RB = """\
-fqdn "chef.corp.example"
-use_chef_backend true
-chef_backend_members ["10.0.0.11", "10.0.0.12", "10.0.0.13"]  # or 10.0.0.14
-
-postgresql['db_superuser_password'] = 'chef_backend_members hunter2'
-opscode_erchef['x'] = 'chef_backend_members'
-"""
-
-
-def test_only_the_one_setting_of_a_frontend_leaves_the_node(play: Play, tmp_path: Path) -> None:
-    put(tmp_path, "/etc/opscode/chef-server.rb", CHEF_SERVER_RB)
-    answer = play(chef_node.FRONTEND_MEMBERS)
-    assert answer.output == 'members ["10.0.0.11", "10.0.0.12", "10.0.0.13"]\nasked\n'
-    assert read_frontend_members(answer) == FrontendMembers("listed", ("10.0.0.11", "10.0.0.12", "10.0.0.13"))
-
-
-def test_a_frontend_without_the_setting_or_the_file(play: Play, tmp_path: Path) -> None:
-    assert read_frontend_members(play(chef_node.FRONTEND_MEMBERS)) == FrontendMembers("unset")
-    put(tmp_path, "/etc/opscode/chef-server.rb", "# chef_backend_members ['10.0.0.11']\n")
-    assert read_frontend_members(play(chef_node.FRONTEND_MEMBERS)) == FrontendMembers("unset")
-
-
-@pytest.mark.parametrize(
-    ("line", "members"),
-    [
-        ("chef_backend_members = ['be1.corp.example', 'fe80::1']", ("be1.corp.example", "fe80::1")),
-        ("chef_backend_members(%w(10.0.0.11 10.0.0.12))", ("10.0.0.11", "10.0.0.12")),
-        ("  chef_backend_members %w{10.0.0.11};", ("10.0.0.11",)),
-        ("chef_backend_members ['10.0.0.9']\nchef_backend_members ['10.0.0.11',]", ("10.0.0.11",)),
-        ("chef_backend_members []", ()),
-    ],
-)
-def test_the_ways_in_which_members_are_listed(play: Play, tmp_path: Path, line: str, members: tuple[str, ...]) -> None:
-    put(tmp_path, "/etc/opscode/chef-server.rb", f"{line}\n")
-    assert read_frontend_members(play(chef_node.FRONTEND_MEMBERS)).members == members
-
-
-@pytest.mark.parametrize("line", ["[", "['10.0.0.11',", "search(:node, 'x')", "['#{me}']", "[<b>]"])
-def test_members_that_cannot_be_taken_apart_are_unclear(play: Play, tmp_path: Path, line: str) -> None:
-    put(tmp_path, "/etc/opscode/chef-server.rb", f"chef_backend_members {line}\n")
-    assert read_frontend_members(play(chef_node.FRONTEND_MEMBERS)) == FrontendMembers("unclear")
-
-
-@pytest.mark.parametrize("text", ["", "grep: x: Permission denied\nasked\n", "members ['a']\n", "hello\nasked\n"])
-def test_garbled_members_are_unreadable(text: str) -> None:
-    with pytest.raises(UnreadableError, match="chef_backend_members is not understood"):
-        read_frontend_members(Answer(text, 0))
-
-
-def test_members_behind_a_refusal_of_sudo_say_so() -> None:
-    with pytest.raises(UnreadableError, match="sudo does not allow"):
-        read_frontend_members(Answer("Sorry, user ops is not allowed to execute '/usr/bin/grep' as root\nasked\n", 0))

@@ -138,7 +138,8 @@ def test_sql_names_one_database_and_ends_once(plans: PlanBook) -> None:
 
 PROGRAMS = {
     "sh": {"preflight", "chef-backend-ctl", "chef-server-ctl", "yum", "dpkg", "rpm", "curl", "tail", "cat", "cp", "ls"}
-    | {"-v", "/opt/opscode/bin/knife"},
+    | {"-v", "/opt/opscode/bin/knife", "grep", "dpkg-query"}
+    | {"chef-manage-ctl", "opscode-manage-ctl", "opscode-push-jobs-server-ctl", "opscode-reporting-ctl"},
     "cmd": {"robocopy", "dir", "cipher", "powershell", "echo", "%windir%\\System32\\inetsrv\\appcmd.exe"},
     "sql": {"BACKUP", "RESTORE", "SELECT"},
 }
