@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from pathlib import Path
 
 from scanner.errors import InventoryError, Problem
@@ -61,13 +62,25 @@ class _Reader:
 
     def node(self, node: Node) -> Node:
         place: Place = ("clusters", node.cluster, "nodes", node.name)
-        if node.transport != "tds" and "sql_user" in node.options:
+        if "sql_user" in node.options:
             node = replace(node, sql_password=self._secret(node.sql_password, "sql_password", place))
+        if node.tds:
+            self._check_tds(node, place)
         if node.winrm:
             return replace(node, winrm=self._winrm(node.winrm, place))
         if node.ssh:
             return replace(node, ssh=self._ssh(node.ssh, place))
         return node
+
+    def _check_tds(self, node: Node, place: Place) -> None:
+        if node.logs_in_to_sql and not find_spec("pytds"):
+            self._fail(
+                'SQL Server can be asked with a login only where python-tds is installed; run: pip install "'
+                'preflight-scanner[tds]"',
+                (*place, "sql_user"),
+            )
+        if node.tds and node.tds.verify:
+            self._need(node.tds.ca_file, (*place, "ca_file"), folder_will_do=True)
 
     def problems(self) -> list[Problem]:
         """One for each cause, at the first node it concerns: a password for forty nodes is missing once."""

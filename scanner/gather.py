@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import dataclasses
-import json
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -74,9 +72,11 @@ def ask(call: NodeCall, gate: AbstractContextManager[object] | None = None) -> N
     said = NodeAnswers(node.cluster, node.name, node.host, node.transport, asked_at=asked_at)
     if spoken and node.transport != "tds":
         said = _converse(said, call, spoken, gate)
-    for probe in call.probes:
-        if probe.language == "tds" and "sql_port" in node.options and _is_needed(probe, said):
-            said = _ask_tds(said, probe, node, call.limits)
+    listening = tuple(probe for probe in call.probes if probe.language == "tds" and _is_needed(probe, node, said))
+    if listening:
+        from scanner.transports.tds.gathering import ask_listener
+
+        said = ask_listener(said, listening, node, call.limits)
     return replace(said, seconds=round(time.monotonic() - started, 3))
 
 
@@ -101,7 +101,9 @@ def confidential(node: Node, probes: Sequence[Probe]) -> dict[str, str]:
     Raises ValueError where others could read it on the way: the inventory refuses such a node.
     """
     secret = node.sql_password
-    if not isinstance(secret, Secret) or not any("sql_user" in probe.parameters for probe in probes):
+    if not isinstance(secret, Secret) or not any(
+        "sql_user" in probe.parameters for probe in probes if probe.language == node.language
+    ):
         return {}
     if not node.keeps_secrets:
         raise ValueError(f"node {node.name} is not reached over a connection that keeps secrets")
@@ -207,35 +209,18 @@ def _hidden(answer: Answer | Unknown, hide: Callable[[str], str]) -> Answer | Un
     return replace(answer, output=hide(answer.output), error_output=hide(answer.error_output))
 
 
-def _is_needed(probe: Probe, said: NodeAnswers) -> bool:
-    """A listener is asked where it is all there is, or where the host could not say it itself."""
-    if said.transport == "tds" or said.failure:
+def _is_needed(probe: Probe, node: Node, said: NodeAnswers) -> bool:
+    """A listener is asked with a login where there is one, and else where it is all there is, or where the host could
+    not say it itself.
+    """
+    if node.logs_in_to_sql and (probe.instead_of or said.transport == "tds"):
         return True
-    if not probe.fallback_for:
+    if node.tds is None and "sql_port" not in node.options:
+        return False
+    if said.transport == "tds" or said.failure or not probe.fallback_for:
         return True
     first = said.answers.get(probe.fallback_for)
     return not isinstance(first, Answer) or first.exit_code != 0
-
-
-def _ask_tds(said: NodeAnswers, probe: Probe, node: Node, limits: Limits) -> NodeAnswers:
-    from scanner.transports import tds
-
-    port = int(node.options["sql_port"])
-    usage = replace(said.usage, connections=said.usage.connections + 1)
-    patience_s = min(node.winrm.connect_timeout_s if node.winrm else 10.0, limits.timeout_s)
-    try:
-        found = tds.prelogin(node.host, port, patience_s)
-    except NodeError as error:
-        alone = said.transport == "tds"
-        return replace(
-            said,
-            answers={**said.answers, probe.id: Unknown(str(error))},
-            usage=usage,
-            failure=str(error) if alone else said.failure,
-            hint=error.hint if alone else said.hint,
-        )
-    answer = Answer(json.dumps(dataclasses.asdict(found)), 0)
-    return replace(said, answers={**said.answers, probe.id: answer}, usage=usage)
 
 
 def read_facts(said: NodeAnswers, probes: Sequence[Probe]) -> dict[type, object]:

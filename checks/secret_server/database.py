@@ -9,8 +9,9 @@ from checks.secret_server.database_facts import FailoverClusters, SecretServerDa
 
 ACCESS = Remediation(
     "Let the scanner's account (or a SQL login, declared with `sql_user` and `sql_password_env`) into SQL Server on "
-    "the database host, reached over winrm, ssh or local, with the rights below; where several databases may be meant, "
-    "name Secret Server's with `sql_database`; or leave the check out knowingly with --skip-check.",
+    "the database host, reached over winrm, ssh or local, with the rights below; or let the scanner itself log "
+    'in over TDS, with `transport = "tds"` or `sql_transport = "tds"`, and `sql_user`; where several may be meant, '
+    "name Secret Server's database with `sql_database`; or leave the check out knowingly with --skip-check.",
     command="CREATE LOGIN [DOMAIN\\account] FROM WINDOWS; "
     "GRANT VIEW SERVER STATE, VIEW ANY DEFINITION TO [DOMAIN\\account]; "
     "USE [SecretServer]; CREATE USER [DOMAIN\\account]; GRANT SELECT ON dbo.tbVersion TO [DOMAIN\\account]; "
@@ -80,8 +81,9 @@ def database_of(node: NodeView) -> SecretServerDatabase | Unknown:
     """The database on `node`, or why nothing is known of it."""
     found = node.look(SecretServerDatabase)
     contact = node.look(Contact)
-    if isinstance(found, Unknown) and isinstance(contact, Contact) and contact.transport == "tds" and not node.absence:
-        return Unknown('transport "tds" asks no more than the server\'s version, so the database cannot be queried')
+    version_only = isinstance(contact, Contact) and contact.transport == "tds" and "sql_user" not in node.options
+    if isinstance(found, Unknown) and version_only and not node.absence:
+        return Unknown('transport "tds" asks no more than the server\'s version as long as no `sql_user` is declared')
     return found
 
 

@@ -185,12 +185,16 @@ def _sent(node: Node, probes: Iterable[Probe], timeout_s: float, probe_bytes: in
 
     spoken = [probe for probe in probes if probe.language == node.language]
     way = "on this machine, one command" if node.transport == "local" else f"over {node.transport}, {_ONE_EACH}"
-    yield f"# {way}; each run puts a random number for {NONCE_SHOWN}"
+    script_too = f"; each run puts a random number for {NONCE_SHOWN}" if node.language != "tds" else ""
+    yield f"# {way}{script_too}" if script_too else "# over tds, one connection to SQL Server"
     for probe in probes:
         if probe.language != "tds":
             yield f"#   {probe.id}: {probe.purpose}"
-        elif "sql_port" in node.options:
-            yield f"#   {probe.id}: {probe.purpose} (one TDS PRELOGIN packet to port {node.options['sql_port']})"
+        elif not probe.instead_of and (node.tds or "sql_port" in node.options):
+            yield f"#   {probe.id}: {probe.purpose} (one TDS PRELOGIN packet to {_listener(node)})"
+    for probe in probes:
+        if probe.language == "tds" and probe.instead_of:
+            yield from _sent_to_sql(node, probe)
     if node.language == "tds":
         return
     budget_s = script_budget_s(timeout_s)
@@ -205,6 +209,24 @@ def _sent(node: Node, probes: Iterable[Probe], timeout_s: float, probe_bytes: in
             where = "in the shell's environment" if node.winrm else "on a line before it"
             yield f"# The SQL login's password, in Base64, stands {where} only: {SQL_PASSWORD_VARIABLE}=***"
     yield script
+
+
+def _listener(node: Node) -> str:
+    if "sql_port" in node.options:
+        return f"port {node.options['sql_port']}"
+    return f"the port that SQL Server Browser (UDP 1434) tells of {node.options.get('sql_instance', '')}"
+
+
+def _sent_to_sql(node: Node, probe: Probe) -> Iterator[str]:
+    """What the scanner itself sends to SQL Server, once it is logged in."""
+    from scanner.transports.tds.packets import APPLICATION
+
+    kind = "Windows account, by NTLM" if node.tds and node.tds.auth == "ntlm" else "SQL login"
+    yield f"#   {probe.id}: {probe.purpose}"
+    yield f"# Sent to SQL Server at {node.sql_host}, {_listener(node)}, over one TLS connection: a login as"
+    yield f"#   {node.options['sql_user']} ({kind}; its password stands in this login only), program {APPLICATION},"
+    yield "# then each of these once, and nothing else; a USE before the question after a database's version:"
+    yield probe.script
 
 
 def _start_of(script: str, mode: str, variables: Mapping[str, str]) -> Iterator[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from scanner.inventory.key import Key, by_name
-from scanner.inventory.model import LocalSettings, SecretSource, SshSettings, WinrmSettings
+from scanner.inventory.model import LocalSettings, SecretSource, SshSettings, TdsSettings, WinrmSettings
 from scanner.inventory.transport_keys import keys_of
 from scanner.inventory.values import Place
 
@@ -55,6 +55,7 @@ class Connection:
     winrm: WinrmSettings | None = None
     ssh: SshSettings | None = None
     local: LocalSettings | None = None
+    tds: TdsSettings | None = None
     troubles: tuple[Trouble, ...] = ()
 
 
@@ -84,7 +85,7 @@ def connect(transport: str, platform: str, host: str, layers: Sequence[Layer], f
     """The settings of a node over `transport`, from its layers, the farthest first.
 
     What only another `platform` has a use for is left out: defaults for SSH hold for Windows and Linux alike.
-    `folder` is what relative paths are relative to. No settings for tds, or where `transport` is empty (not known).
+    `folder` is what relative paths are relative to. No settings where `transport` is empty (not known).
     """
     merged = _Merged(by_name(keys_of(transport, platform)))
     for layer in layers:
@@ -100,6 +101,8 @@ def connect(transport: str, platform: str, host: str, layers: Sequence[Layer], f
         return Connection(ssh=SshSettings(**_fields(merged, folder)), troubles=tuple(merged.troubles))
     if transport == "local":
         return Connection(local=LocalSettings(**_fields(merged, folder)))
+    if transport == "tds":
+        return Connection(tds=TdsSettings(**_fields(merged, folder)))
     return Connection()
 
 

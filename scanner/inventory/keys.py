@@ -9,13 +9,13 @@ from scanner.inventory.acceptance_keys import ATTESTATION, DRIFT_RULE, WAIVER
 from scanner.inventory.key import HOST, NAMES, NAMES_EXPECTED, TEXT, Key
 from scanner.inventory.products import BUILTIN
 from scanner.inventory.run_keys import REPORTS, RUN
-from scanner.inventory.transport_keys import LOCAL, SSH, TRANSPORTS, WINRM, secret_keys
+from scanner.inventory.transport_keys import LOCAL, SSH, TDS, TRANSPORTS, WINRM, secret_keys
 
 _TRANSPORT = Key(
     name="transport",
     kind="text",
-    doc="How the node is reached; local: it is the machine that preflight runs on; tds only asks a SQL Server listener "
-    "for its version, without any login.",
+    doc="How the node is reached; local: it is the machine that preflight runs on; tds: SQL Server alone is asked, "
+    "with the login in sql_user, or without one for its version.",
     otherwise=", ".join(f"{product.transports[0]} for {product.name}" for product in BUILTIN),
     example="winrm",
     choices=tuple(TRANSPORTS),
@@ -104,10 +104,42 @@ OPTIONS: tuple[Key, ...] = (
         roles=("database",),
     ),
     Key(
+        name="sql_transport",
+        kind="text",
+        doc="Who asks SQL Server for the database: host, the script there; or tds, the scanner itself, with sql_user.",
+        otherwise="host; with transport tds, tds",
+        example="tds",
+        choices=("host", "tds"),
+        products=("secret-server",),
+        roles=("database",),
+    ),
+    Key(
+        name="sql_host",
+        kind="text",
+        doc="Where SQL Server listens, where that is not the node's host: a failover cluster's name, a listener.",
+        otherwise="the node's host",
+        example="vault-sql.corp.example",
+        pattern=HOST,
+        expects="a host name or an IP address, without port or brackets",
+        products=("secret-server",),
+        roles=("database",),
+    ),
+    Key(
+        name="sql_auth",
+        kind="text",
+        doc="What sql_user is, where the scanner itself logs in: a SQL login, or with ntlm a Windows account.",
+        otherwise="sql",
+        example="ntlm",
+        choices=("sql", "ntlm"),
+        products=("secret-server",),
+        roles=("database",),
+    ),
+    Key(
         name="sql_port",
         kind="integer",
         doc="TCP port of SQL Server, asked for its version without a login where the host cannot be read.",
-        otherwise="1433 with transport tds; else the port is not asked",
+        otherwise="1433 where the scanner itself asks, or what SQL Server Browser tells of a named sql_instance; else "
+        "the port is not asked",
         example=1433,
         least=1,
         most=65535,
@@ -128,11 +160,11 @@ OPTIONS: tuple[Key, ...] = (
     Key(
         name="sql_user",
         kind="text",
-        doc="SQL login to ask SQL Server with, over a connection that nobody else can read only.",
+        doc="Login to ask SQL Server with, over a connection that nobody else can read only.",
         otherwise="the account that logs in on the host asks, with Windows authentication",
         example="preflight_sql",
         pattern=r"[^\u0000-\u001f\u007f]{1,128}",
-        expects="a SQL login's name of at most 128 characters",
+        expects="a login's name of at most 128 characters",
         products=("secret-server",),
         roles=("database",),
     ),
@@ -258,6 +290,7 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
     "[defaults.winrm]": WINRM,
     "[defaults.ssh]": SSH,
     "[defaults.local]": LOCAL,
+    "[defaults.tds]": TDS,
     "[clusters.NAME]": CLUSTER,
     "[clusters.NAME.nodes.NODE]": (*NODE, *OPTIONS),
     "[clusters.NAME.backup]": BACKUP,

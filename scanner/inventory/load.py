@@ -176,7 +176,7 @@ def _defaults(table: Mapping[str, object], problems: Problems) -> dict[str, Laye
     for name, value in table.items():
         place = ("defaults", name)
         if name not in having:
-            advice = "; defaults stand per transport, in [defaults.winrm], [defaults.ssh] or [defaults.local]"
+            advice = f"; defaults stand per transport, in {' or '.join(f'[defaults.{way}]' for way in having)}"
             unknown_key(name, place, having, problems, advice="" if isinstance(value, dict) else advice)
             continue
         written = read_table(value, place, problems)

@@ -94,6 +94,21 @@ class LocalSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class TdsSettings:
+    """How the scanner itself connects to a SQL Server."""
+
+    encrypt: str = "mandatory"
+    """mandatory: TLS inside TDS 7.x; strict: TDS 8, TLS before anything else."""
+    ca_file: str = ""
+    verify: bool = True
+    certificate_name: str = ""
+    """The name that the certificate is for, where it is not `host`."""
+    auth: str = "sql"
+    """sql, or ntlm for a Windows account."""
+    connect_timeout_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
 class Node:
     """One machine of a cluster."""
 
@@ -103,10 +118,12 @@ class Node:
     product: str
     roles: tuple[str, ...]
     transport: str
-    """winrm, ssh, local (this machine itself) or tds (a database host asked only for its TDS PRELOGIN)."""
+    """winrm, ssh, local (this machine itself) or tds (a database host of which SQL Server alone is asked)."""
     winrm: WinrmSettings | None = None
     ssh: SshSettings | None = None
     local: LocalSettings | None = None
+    tds: TdsSettings | None = None
+    """Where the scanner itself asks SQL Server: over the transport tds, or beside another with `sql_transport`."""
     platform: Platform = "linux"
     """What its product's machines are, linux or windows."""
     current: str | None = None
@@ -114,7 +131,7 @@ class Node:
     options: Mapping[str, str | int | bool] = field(default_factory=dict)
     """Product keys that probes and checks read: sql_instance, sql_port, web_root. Only those that are set."""
     sql_password: SecretSource | Secret | None = None
-    """Of the SQL login in the option `sql_user`. It goes out only where `keeps_secrets` says so."""
+    """Of the login in the option `sql_user`. It goes out where `keeps_secrets` says so, or over TLS to SQL Server."""
 
     @property
     def language(self) -> Language:
@@ -122,6 +139,16 @@ class Node:
         if self.transport == "tds":
             return "tds"
         return "powershell" if self.transport == "winrm" or self.platform == "windows" else "sh"
+
+    @property
+    def sql_host(self) -> str:
+        """Where SQL Server is asked by the scanner itself."""
+        return str(self.options.get("sql_host", self.host))
+
+    @property
+    def logs_in_to_sql(self) -> bool:
+        """Whether the scanner itself asks SQL Server's databases, with a login."""
+        return self.tds is not None and "sql_user" in self.options
 
     @property
     def keeps_secrets(self) -> bool:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from checks.versions import VersionError
-from scanner.inventory.connection import HTTP_PORT, Layer, Trouble, connect, expanded, layer_of
+from scanner.inventory.connection import HTTP_PORT, Connection, Layer, Trouble, connect, expanded, layer_of
 from scanner.inventory.key import by_name
 from scanner.inventory.keys import NODE, OPTIONS
-from scanner.inventory.model import Node, SecretSource, WinrmSettings
+from scanner.inventory.model import Node, SecretSource, TdsSettings, WinrmSettings
 from scanner.inventory.products import DEFAULT_SQL_PORT, Product
 from scanner.inventory.transport_keys import TRANSPORTS, keys_of
 from scanner.inventory.values import Place, Problems, did_you_mean, dotted, read_keys, read_name, read_table, shown
@@ -109,6 +109,7 @@ def _node(name: str, value: object, around: Surroundings, troubles: list[tuple[P
     ]
     connection = connect(transport, platform, host, layers, around.folder)
     troubles.extend((place, trouble) for trouble in connection.troubles)
+    options = _options(values, roles, transport, place, around)
     node = Node(
         cluster=around.cluster,
         name=name,
@@ -119,9 +120,10 @@ def _node(name: str, value: object, around: Surroundings, troubles: list[tuple[P
         winrm=connection.winrm,
         ssh=connection.ssh,
         local=connection.local,
+        tds=_tds(connection, transport, platform, options, around),
         platform=around.product.platform if around.product else "linux",
         current=read_version(values, "current", place, around.product, problems),
-        options=_options(values, roles, transport, place, around),
+        options=options,
         sql_password=_sql_password(values, roles, around),
     )
     _check_sql_login(node, values, place, around)
@@ -191,9 +193,23 @@ def _options(
         if fits and not key.secret and isinstance(value, str | int | bool):
             options[key.name] = value
     if transport == "tds":
-        options.setdefault("sql_port", DEFAULT_SQL_PORT)
         _check_tds(roles, place, around)
+    named = str(options.get("sql_instance", "")).upper() not in ("", "MSSQLSERVER")
+    if "tds" in (transport, options.get("sql_transport")) and not named:
+        # Where a named instance listens, SQL Server Browser tells.
+        options.setdefault("sql_port", DEFAULT_SQL_PORT)
     return options
+
+
+def _tds(
+    connection: Connection, transport: str, platform: str, options: Mapping[str, object], around: Surroundings
+) -> TdsSettings | None:
+    """How the scanner itself asks SQL Server: as the node's keys say, or beside its own transport the defaults."""
+    settings = connection.tds
+    if settings is None and transport and options.get("sql_transport") == "tds":
+        layers = [around.defaults["tds"]] if "tds" in around.defaults else []
+        settings = connect("tds", platform, "", layers, around.folder).tds
+    return settings and replace(settings, auth=str(options.get("sql_auth", settings.auth)))
 
 
 def _sql_password(values: Mapping[str, object], roles: tuple[str, ...], around: Surroundings) -> SecretSource | None:
@@ -211,8 +227,6 @@ def _sql_password(values: Mapping[str, object], roles: tuple[str, ...], around: 
 
 def _check_sql_login(node: Node, values: Mapping[str, object], place: Place, around: Surroundings) -> None:
     own = [name for name in values if name == "sql_user" or name.startswith("sql_password_")]
-    if node.transport == "tds" and not own:
-        return  # what holds for the cluster's other database hosts
     user = node.options.get("sql_user")
     here = (*place, own[0] if own else "sql_user")
     if user and node.sql_password is None:
@@ -221,11 +235,19 @@ def _check_sql_login(node: Node, values: Mapping[str, object], place: Place, aro
         )
     elif node.sql_password is not None and not user:
         around.problems.add(here, "a password without its SQL login; set sql_user, or leave the password out")
-    elif user and node.transport == "tds":
+    elif node.tds and not user and node.transport != "tds":
         around.problems.add(
-            here, "tds asks SQL Server for its version alone, without a login; leave sql_user out, or use winrm or ssh"
+            (*place, "sql_transport"), 'missing sql_user: with sql_transport = "tds" the scanner itself needs a login'
         )
-    elif user and node.transport and not node.keeps_secrets:
+    elif node.tds is None and "sql_auth" in values:
+        around.problems.add(
+            (*place, "sql_auth"), 'has an effect only where the scanner itself logs in; set sql_transport = "tds"'
+        )
+    elif node.tds and values.get("sql_transport") == "host":
+        around.problems.add((*place, "sql_transport"), "a node that is reached over tds has no script that could ask")
+    elif user and node.tds and node.tds.auth == "ntlm" and "\\" not in str(user) and "@" not in str(user):
+        around.problems.add((*place, "sql_user"), "with sql_auth = \"ntlm\", expected 'DOMAIN\\user' in single quotes")
+    elif user and node.transport and not node.tds and not node.keeps_secrets:
         way = (
             'host_key_policy = "strict", or pin the node\'s host_key'
             if node.ssh
@@ -241,7 +263,7 @@ def _check_tds(roles: tuple[str, ...], place: Place, around: Surroundings) -> No
     if more:
         around.problems.add(
             (*place, "transport"),
-            f"tds only asks SQL Server for its version, and cannot answer for the role {', '.join(more)}; "
+            f"tds asks SQL Server alone, and cannot answer for the role {', '.join(more)}; "
             f"use {around.product.transports[0]}, or split the node",
         )
 

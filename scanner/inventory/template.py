@@ -12,7 +12,7 @@ from scanner.inventory.key import Key, by_name
 from scanner.inventory.keys import BACKUP, CLUSTER, NODE, OPTIONS, RULE
 from scanner.inventory.products import CHEF_BACKEND, SECRET_SERVER, Product
 from scanner.inventory.run_keys import REPORTS, RUN
-from scanner.inventory.transport_keys import LOCAL, SSH, WINRM
+from scanner.inventory.transport_keys import LOCAL, SSH, TDS, WINRM
 
 _WIDTH = 100
 
@@ -75,6 +75,7 @@ def template() -> str:
             _table("defaults.winrm", "Windows machines, over WinRM.", WINRM, winrm),
             _table("defaults.ssh", "Machines over SSH: Linux, and Windows with OpenSSH for Windows.", SSH, ssh),
             _table("defaults.local", "The machine that preflight itself runs on, where it is a node.", LOCAL, {}),
+            _table("defaults.tds", "SQL Server, where the scanner itself asks it.", TDS, {}),
             _secret_server(),
             _chef_backend(),
             _table("run", "Defaults of the command line's options.", RUN, {}),
@@ -97,7 +98,7 @@ def _secret_server() -> str:
     node["transport"] = ways
     nodes = f"{cluster}.nodes"
     keys = [key for key in CLUSTER if not key.products or SECRET_SERVER.name in key.products]
-    sql = [key for key in OPTIONS if key.name.startswith(("sql_database", "sql_user", "sql_password"))]
+    sql = [key for key in OPTIONS if key.name.startswith("sql_") and key.name not in ("sql_instance", "sql_port")]
     return "\n".join(
         [
             _table(cluster, about, [ways if key.name == "transport" else key for key in keys], own),

@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import replace
 
 from scanner.inventory.key import ENV_NAME, HOST, TEXT, Key
-from scanner.inventory.model import LocalSettings, SshSettings, WinrmSettings
+from scanner.inventory.model import LocalSettings, SshSettings, TdsSettings, WinrmSettings
 
 
 def secret_keys(
@@ -44,13 +44,14 @@ def secret_keys(
     return tuple(replace(key, products=products, roles=roles) for key in keys)
 
 
-def _defaults(settings: type[WinrmSettings | SshSettings | LocalSettings]) -> dict[str, object]:
+def _defaults(settings: type[WinrmSettings | SshSettings | LocalSettings | TdsSettings]) -> dict[str, object]:
     return {entry.name: entry.default for entry in dataclasses.fields(settings)}
 
 
 _W = _defaults(WinrmSettings)
 _S = _defaults(SshSettings)
 _L = _defaults(LocalSettings)
+_T = _defaults(TdsSettings)
 
 
 def _sudo(default: object) -> Key:
@@ -257,8 +258,44 @@ SSH: tuple[Key, ...] = (
 LOCAL: tuple[Key, ...] = (_sudo(_L["sudo"]),)
 """How to ask the machine that preflight runs on: in [defaults.local], in a cluster, in a node."""
 
-TRANSPORTS: dict[str, tuple[Key, ...]] = {"winrm": WINRM, "ssh": SSH, "local": LOCAL, "tds": ()}
-"""The keys of each transport. tds asks a SQL Server listener for its version without a login, and has none."""
+TDS: tuple[Key, ...] = (
+    Key(
+        name="encrypt",
+        kind="text",
+        doc="strict is TDS 8, of SQL Server 2022 and later; mandatory is TLS inside the older protocol.",
+        default=_T["encrypt"],
+        choices=("mandatory", "strict"),
+    ),
+    Key(
+        name="ca_file",
+        kind="path",
+        doc="PEM file with the certificate authority that signed SQL Server's certificate, or with that certificate.",
+        otherwise="the operating system's own trust store",
+        example="corp-ca.pem",
+        may_be_empty=True,
+    ),
+    Key(
+        name="verify",
+        kind="boolean",
+        doc="Verify SQL Server's certificate; false is shown in every report.",
+        default=_T["verify"],
+    ),
+    Key(
+        name="certificate_name",
+        kind="text",
+        doc="The name in SQL Server's certificate, where it is not the host's.",
+        otherwise="the host",
+        example="sql1.corp.example",
+        may_be_empty=True,
+        pattern=HOST,
+        expects="a host name",
+    ),
+    _connect_timeout(_T["connect_timeout_s"]),
+)
+"""How the scanner itself asks SQL Server: in [defaults.tds], in a cluster, in a node."""
+
+TRANSPORTS: dict[str, tuple[Key, ...]] = {"winrm": WINRM, "ssh": SSH, "local": LOCAL, "tds": TDS}
+"""The keys of each transport."""
 
 
 def keys_of(transport: str, platform: str) -> tuple[Key, ...]:

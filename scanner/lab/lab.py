@@ -16,13 +16,17 @@ from scanner.lab import sh_answers, toml_text
 from scanner.lab.certificates import CertificateAuthority, CertificatePair, TlsFiles
 from scanner.lab.listener import LOOPBACK
 from scanner.lab.scenario import ClusterScenario, NodeScenario, Scenario, load_scenario
+from scanner.lab.scenario_model import SqlPort
 from scanner.lab.sh_node import ShNode
 from scanner.lab.ssh_server import SERVER_FAULTS, Login, Shell, SshServer, generate_key, public_key
+from scanner.lab.tds_responder import FAULTS as TDS_FAULTS
 from scanner.lab.tds_responder import TdsResponder
+from scanner.lab.tds_server import TdsAccounts, TdsServer
 from scanner.lab.windows import Machine
 from scanner.lab.windows_shell import ODD_BYTES, WindowsShell
-from scanner.lab.windows_sql import PASSWORD_OF_THE_LAB
+from scanner.lab.windows_sql import LOGIN, PASSWORD_OF_THE_LAB
 from scanner.lab.wsman import ProcessOutput, ProcessRequest, WsmanServer
+from scanner.lab.wsman_accounts import Accounts
 from scanner.lab.wsman_misbehaviour import WsmanFault
 from scanner.lab.wsman_process import Execute
 from scanner.probes.probe import Probe
@@ -41,6 +45,8 @@ class RunningNode:
     server: WsmanServer | SshServer | None = None
     """None for a node that has a SQL Server port only."""
     sql_port: TdsResponder | None = None
+    sql_server: TdsServer | None = None
+    """Where the scanner itself logs in."""
     inventory: dict[str, Any] = field(default_factory=dict)
     """How the inventory says to reach it."""
 
@@ -104,7 +110,7 @@ class Lab:
             write_atomically(folder / "sql-password", f"{self._sql_password}\n", 0o600)
         write_atomically(folder / "id_ed25519", self._client_key, 0o600)
         write_atomically(folder / "known_hosts", self._known_hosts())
-        if any(isinstance(node.server, WsmanServer) for node in self.nodes):
+        if any(isinstance(node.server, WsmanServer) or node.sql_server for node in self.nodes):
             write_atomically(folder / "ca.pem", self._authority.certificate.read_bytes())
         if any(node.scenario.auth == "certificate" for node in self.nodes):
             write_atomically(folder / "client.pem", self._client_certificate.certificate.read_bytes())
@@ -155,7 +161,9 @@ class Lab:
 
     def _start(self, starting: contextlib.ExitStack, cluster: ClusterScenario, node: NodeScenario) -> RunningNode:
         running = RunningNode(node, inventory={"host": LOOPBACK, "roles": list(node.roles)})
-        if node.sql_port is not None:
+        if node.logs_in_to_sql:
+            self._start_sql(starting, node, running)
+        elif node.sql_port is not None:
             running.sql_port = starting.enter_context(TdsResponder(node.sql_port.version, fault=node.sql_port.fault))
             running.inventory["sql_port"] = running.sql_port.port
         if node.transport == "winrm":
@@ -164,6 +172,29 @@ class Lab:
             self._start_ssh(starting, cluster, node, running)
         running.inventory |= node.inventory
         return running
+
+    def _start_sql(self, starting: contextlib.ExitStack, node: NodeScenario, running: RunningNode) -> None:
+        """The SQL Server that the scanner itself logs in to; without one on its machine, nothing listens there."""
+        port = node.sql_port or SqlPort()
+        machine = node.machine or Machine.from_table({})
+        listening = [one for one in machine.sql if port.instance in ("", one.name)]
+        if not listening or port.fault in TDS_FAULTS:
+            fault = port.fault if listening else "refuse"
+            running.sql_port = starting.enter_context(TdsResponder(port.version, fault=fault))
+            running.inventory["sql_port"] = running.sql_port.port
+            return
+        accounts = TdsAccounts({LOGIN: self._sql_password}, Accounts({USER: self._sql_password}, MACHINE))
+        tls = self._tls(port.fault)
+        server = starting.enter_context(TdsServer(listening[0], accounts, tls, fault=port.fault, strict=port.strict))
+        if port.routes:
+            elsewhere = (LOOPBACK, server.port)
+            server = starting.enter_context(
+                TdsServer(listening[0], accounts, tls, strict=port.strict, routes_to=elsewhere)
+            )
+        running.sql_server = server
+        running.inventory["sql_port"] = server.port
+        if port.strict:
+            running.inventory["encrypt"] = "strict"
 
     def _powershell_of(self, machine: Machine) -> Execute:
         expected = {PASSWORD_OF_THE_LAB: self._sql_password}
@@ -246,6 +277,8 @@ class Lab:
                 "ssh_config": "",
                 "sudo": True,
             }
+        if any(node.sql_server for node in self.nodes):
+            defaults["tds"] = {"ca_file": str(folder / "ca.pem")}
         inventory: dict[str, Any] = {**self.scenario.accepted, "defaults": defaults, "clusters": clusters}
         if self.scenario.run:
             inventory["run"] = self.scenario.run
@@ -254,7 +287,10 @@ class Lab:
     @staticmethod
     def _sql_login(node: RunningNode, folder: Path) -> dict[str, Any]:
         """The password of the SQL login that the scenario's inventory names."""
-        return {"sql_password_file": str(folder / "sql-password")} if "sql_user" in node.inventory else {}
+        port = node.scenario.sql_port
+        wrong = node.scenario.logs_in_to_sql and port is not None and port.fault == "wrong-password"
+        name = "wrong-password" if wrong else "sql-password"
+        return {"sql_password_file": str(folder / name)} if "sql_user" in node.inventory else {}
 
     @staticmethod
     def _credentials(node: NodeScenario, folder: Path) -> dict[str, Any]:

@@ -18,6 +18,12 @@ class SqlPort:
 
     version: str = DEFAULT_SQL_VERSION
     fault: str = ""
+    instance: str = ""
+    """The instance of the machine that listens there; empty: its first."""
+    strict: bool = False
+    """TDS 8 alone."""
+    routes: bool = False
+    """Sends each login on to another port, as Azure SQL's gateway and a listener do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,11 @@ class NodeScenario:
     """What goes to standard error beside the node's own answers, by probe."""
     slow: Mapping[str, float] = field(default_factory=dict)
     sql_port: SqlPort | None = None
+
+    @property
+    def logs_in_to_sql(self) -> bool:
+        """Whether the scanner itself asks its SQL Server, with a login."""
+        return "sql_user" in self.inventory and "tds" in (self.transport, self.inventory.get("sql_transport"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from scanner.lab.scenario_model import (
 from scanner.lab.tables import ScenarioError, choice, dotted, get, known_keys, subtable, subtables, texts
 from scanner.lab.tds_responder import FAULTS as TDS_FAULTS
 from scanner.lab.tds_responder import parse_sql_version
+from scanner.lab.tds_server import FAULTS as SQL_FAULTS
 from scanner.lab.windows import Machine, MachineError
 from scanner.lab.windows_shell import DEFAULT_SHELLS
 
@@ -102,7 +103,7 @@ def _node(cluster: str, product: str, name: str, table: Mapping[str, object], pl
     inventory = subtable(table, "inventory", place)
     transport = str(inventory.get("transport", _PRODUCTS[product].transports[0]))
     choice(transport, ("winrm", "ssh", "tds"), f"{place}.inventory.transport")
-    windows = transport != "tds" and _PRODUCTS[product].platform == "windows"
+    windows = _PRODUCTS[product].platform == "windows" and (transport != "tds" or "sql_user" in inventory)
     foreign = {
         "winrm": ("chef", "linux", "answers", "slow", "login", "default_shell"),
         "ssh": ("scheme", "auth", *(("chef", "linux", "answers", "slow") if windows else ("windows", "default_shell"))),
@@ -182,14 +183,20 @@ def _sql_port(table: Mapping[str, object], place: str) -> SqlPort | None:
         return None
     row = subtable(table, "tds", place)
     here = dotted(place, "tds")
-    known_keys(row, ("version", "fault"), here)
+    known_keys(row, ("version", "fault", "instance", "strict", "routes"), here)
     fault = get(row, "fault", "", here)
     version = get(row, "version", DEFAULT_SQL_VERSION, here)
     try:
         parse_sql_version(version)
     except ValueError as error:
         raise ScenarioError(f"{here}.version", str(error)) from None
-    return SqlPort(version, choice(fault, TDS_FAULTS, f"{here}.fault") if fault else "")
+    return SqlPort(
+        version,
+        choice(fault, tuple(dict.fromkeys((*TDS_FAULTS, *SQL_FAULTS))), f"{here}.fault") if fault else "",
+        get(row, "instance", "", here),
+        get(row, "strict", False, here),
+        get(row, "routes", False, here),
+    )
 
 
 def _expectation(table: Mapping[str, object], clusters: tuple[ClusterScenario, ...]) -> Expectation:

@@ -7,7 +7,7 @@ import socket
 from typing import Self
 
 from scanner.lab.listener import Listener
-from scanner.transports import tds
+from scanner.transports.tds import packets as tds
 
 FAULTS = ("refuse", "silent", "garbage", "closes", "half", "no-version", "tls-only")
 """refuse: nothing listens · silent: accepts and says nothing · garbage: another protocol · closes: hangs up without a

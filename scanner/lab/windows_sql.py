@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import base64
-import functools
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
-
-from scanner.probes.powershell_batch import part
 
 Rows = list[dict[str, Any]]
 
@@ -21,7 +17,9 @@ DEFAULT_VERSION = "11.6.000003"
 LOGIN = "preflight_sql"
 """The SQL login that every recorded instance knows."""
 PASSWORD_OF_THE_LAB = "LAB_SQL_PASSWORD"
-SERVICE_KEYS = frozenset(("collation", "databases", "hadr", "refuses", "sysadmin", "sees_sessions", "machine", "host"))
+SERVICE_KEYS = frozenset(
+    ("collation", "databases", "hadr", "refuses", "sysadmin", "sees_sessions", "machine", "host", "engine_edition")
+)
 """What a scenario may say of an instance beside its registry entry; `Machine.from_table` describes each."""
 DATABASE_KEYS = frozenset(
     (
@@ -44,17 +42,11 @@ _MESSAGES = {
 }
 
 
-@functools.cache
-def questions() -> Mapping[str, str]:
-    """The SELECTs of sql-database.ps1 by their names there."""
-    found = re.findall(r"^\$sql\['(\w+)'\] = '((?:[^']|'')*)'$", part("sql-database.ps1"), re.MULTILINE)
-    return {name: text.replace("''", "'") for name, text in found}
-
-
 class SqlError(Exception):
     """What Get-PfSqlRows throws: "sql NUMBER: where: message"."""
 
     def __init__(self, number: int, endpoint: str) -> None:
+        self.number = number
         super().__init__(f"sql {number}: {endpoint}: {_MESSAGES.get(number, 'An error occurred.')}")
 
 
@@ -145,7 +137,9 @@ def service(instance: str, row: Mapping[str, Any], databases: list[Mapping[str, 
             "version": str(row.get("patch_level", version)),
             "collation": str(row.get("collation", COLLATION)),
             "edition": str(row.get("edition", "Standard Edition (64-bit)")),
-            "engine_edition": 4 if "express" in str(row.get("edition", "")).lower() else 2,
+            "engine_edition": int(
+                row.get("engine_edition", 4 if "express" in str(row.get("edition", "")).lower() else 2)
+            ),
             "server_name": _server_name(instance, row),
             "computer": str(row.get("host", computer)).upper(),
             "hadr": hadr,

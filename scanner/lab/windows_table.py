@@ -17,9 +17,9 @@ from scanner.lab.windows_sql import (
     REPLICA_KEYS,
     SERVICE_KEYS,
     SqlService,
-    questions,
     service,
 )
+from scanner.probes.sql_questions import questions
 
 WEB_ROOT = r"C:\inetpub\wwwroot\SecretServer"
 _CURRENT_VERSION = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion"

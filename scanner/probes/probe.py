@@ -42,7 +42,8 @@ class Probe:
 
     `script` is a POSIX sh fragment (standard input is empty, what needs root follows `$SUDO`)
     or the body of a PowerShell 2.0 function that returns one value made of hashtables, arrays, strings, numbers and
-    booleans; its answer is that value as JSON. A `tds` probe sends nothing to the host's shell.
+    booleans; its answer is that value as JSON. A `tds` probe sends nothing to the host's shell: without a script it
+    asks for the greeting, and with one, of SELECTs, it asks with a login.
     """
 
     id: str
@@ -57,6 +58,8 @@ class Probe:
     """Node options that the script may read: `$web_root` in sh, `$PfOption['web_root']` in PowerShell."""
     fallback_for: str = ""
     """For a `tds` probe: the id of the probe whose answer makes it superfluous."""
+    instead_of: str = ""
+    """For a `tds` probe with a script: the id of the probe that it stands in for, where the scanner itself logs in."""
     roles: tuple[str, ...] = ()
     """Roles of the nodes that are asked. Empty: any node that a check wants the fact of."""
     timeout_s: int = 30

@@ -51,10 +51,13 @@ def select_probes(
     } | set(also)
     wanted |= {kind for identity in IDENTITIES if identity.product == node.product for kind in identity.facts}
     spoken = {node.language, "tds"}
+    replaced = {probe.instead_of for probe in probes if node.logs_in_to_sql and probe.instead_of}
     return tuple(
         probe
         for probe in probes
         if probe.language in spoken
+        and probe.id not in replaced
+        and (not probe.instead_of or node.logs_in_to_sql)
         and (not probe.roles or not set(probe.roles).isdisjoint(node.roles))
         and (probe in CONTACT_PROBES or node.transport == "tds" or not wanted.isdisjoint(probe.facts))
     )

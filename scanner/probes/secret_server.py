@@ -21,7 +21,7 @@ from scanner.probes.secret_server_backups import BACKUP_PROBES
 from scanner.probes.secret_server_files import FILE_PROBES
 from scanner.probes.secret_server_host import HOST_PROBES
 from scanner.probes.secret_server_outbound import OUTBOUND_PROBES
-from scanner.probes.sql_database import SQL_DATABASE
+from scanner.probes.sql_database import SQL_DATABASE, SQL_DATABASE_TDS
 
 PROBES: tuple[Probe, ...] = (
     Probe(
@@ -85,4 +85,5 @@ PROBES: tuple[Probe, ...] = (
         parameters=("sql_port",),
         fallback_for="sql-instances",
     ),
+    SQL_DATABASE_TDS,
 )

@@ -1,4 +1,4 @@
-"""What SQL Server is asked about Secret Server's database, on the database host itself."""
+"""What SQL Server is asked about Secret Server's database: on the database host itself, or by the scanner."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from checks.secret_server.database_facts import DatabaseBackups, FailoverCluster
 from scanner.probes.powershell_batch import part
 from scanner.probes.probe import Probe
 from scanner.probes.sql_database_readers import database_backups, failover_clusters, secret_server_database
+from scanner.probes.sql_questions import questions
 
 SQL_PASSWORD_VARIABLE = "PREFLIGHT_SQL_PASSWORD"  # noqa: S105  the name of a variable, not a password
 """The variable of the shell's environment that holds the SQL login's password, in Base64 of UTF-8."""
@@ -23,3 +24,15 @@ SQL_DATABASE = Probe(
     parameters=("sql_database", "sql_instance", "sql_user"),
     roles=("database",),
 )
+
+SQL_DATABASE_TDS = Probe(
+    "sql-database-tds",
+    "tds",
+    "the same SELECTs, asked by the scanner itself with a login, over TLS",
+    ";\n".join(questions().values()),
+    SQL_DATABASE.readers,
+    parameters=("sql_database", "sql_instance", "sql_user"),
+    instead_of=SQL_DATABASE.id,
+    roles=("database",),
+)
+"""Its answer has the same form as that of `SQL_DATABASE`, so that the same readers read it."""

@@ -21,7 +21,7 @@ def explain_sql(error: str, endpoint: str) -> str:
         return "the questions before it took too long"
     if line.startswith("passive:"):
         return f"{PASSIVE}, a passive host of {endpoint}"
-    match = re.fullmatch(r"sql (-?\d{1,10}): ([^:]*): (.*)", line)
+    match = re.fullmatch(r"sql (-?\d{1,10}): (.*?): (.*)", line)
     if not match:
         return line[:400] or "the query failed and did not say why"
     number, message = int(match[1]), match[3][:300]

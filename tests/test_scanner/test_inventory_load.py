@@ -213,7 +213,8 @@ def test_everything_is_told_at_once_each_with_its_place() -> None:
         ("[cluster.v]", 'cluster: unknown key; did you mean "clusters"?'),
         ("[nodes.web1]", "nodes: unknown key; a node belongs in a cluster: [clusters.CLUSTER.nodes.NODE]"),
         ("[defaults]\nuser = 'x'", "defaults.user: unknown key; defaults stand per transport"),
-        ("[defaults.tds]", "defaults.tds: unknown key"),
+        ("[defaults.tds]\nencrpyt = 'strict'", 'defaults.tds.encrpyt: unknown key; did you mean "encrypt"?'),
+        ("[defaults.psrp]", "defaults.psrp: unknown key"),
         ("[clusters.v]\n", "clusters.v.product: missing; one of secret-server, chef-backend"),
         (VAULT, "clusters.v.nodes: no node; add [clusters.v.nodes.NAME] with its host and roles"),
         (
@@ -247,7 +248,7 @@ def test_everything_is_told_at_once_each_with_its_place() -> None:
         (WEB + "transport = 'telnet'", 'nodes.web1.transport: "telnet" is none of winrm, ssh, local, tds'),
         (
             WEB + "transport = 'tds'",
-            "nodes.web1.transport: tds only asks SQL Server for its version, and cannot answer",
+            "nodes.web1.transport: tds asks SQL Server alone, and cannot answer for the role web",
         ),
         (
             SQL + "transport = 'tds'\nuser = 'x'",

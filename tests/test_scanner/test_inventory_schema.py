@@ -55,6 +55,11 @@ GOOD = [
     WEB + "host = 'fe80::1'\nport = 1\nconnect_timeout = 0.5\nweb_root = 'C:\\x'\ncurrent = '10.9.000064'\n",
     SQL + "transport = 'tds'\nsql_port = 14330\n",
     SQL + "sql_instance = 'PROD'\n",
+    SQL + "transport = 'tds'\nencrypt = 'strict'\nsql_user = 'x'\nsql_password_env = 'A'\n",
+    SQL + "transport = 'tds'\nsql_auth = 'ntlm'\nsql_user = 'CORP\\x'\nsql_password_env = 'A'\n",
+    "[defaults.tds]\nverify = false\n"
+    + SQL
+    + "sql_transport = 'tds'\nsql_host = 'listener'\nsql_user = 'x'\nsql_password_env = 'A'\n",
     WEB + "transport = 'ssh'\nagent = false\nhost_key_policy = 'accept-new'\n",
     WEB.replace("[clusters.v.nodes", "transport = 'ssh'\nagent = false\n[clusters.v.nodes"),
     "[defaults.ssh]\nsudo = true\n" + WEB + "transport = 'ssh'\n",
@@ -80,7 +85,10 @@ BAD = [
     "clusters = 3",
     "x = 1\n" + WEB,
     "[defaults]\nuser = 'x'\n" + BACKEND,
-    "[defaults.tds]\n" + WEB,
+    "[defaults.tds]\nencrypt = 'off'\n" + WEB,
+    SQL + "encrypt = 'strict'",
+    SQL + "sql_transport = 'winrm'",
+    WEB + "sql_transport = 'tds'",
     "[defaults.winrm]\nsudo = true\n" + BACKEND,
     VAULT,
     VAULT + "nodes = {}",

@@ -38,6 +38,9 @@ def test_each_key_that_is_off_can_be_switched_on(number: int) -> None:
         section += 'sql_password_env = "PREFLIGHT_SQL_PASSWORD"\n'
     elif after.startswith("sql_password_"):
         section += 'sql_user = "preflight_sql"\n'
+    elif after.startswith(("sql_transport", "sql_auth")):
+        way = "" if after.startswith("sql_transport") else 'sql_transport = "tds"\n'
+        section += f"{way}sql_user = 'CORP\\preflight'\nsql_password_env = \"PREFLIGHT_SQL_PASSWORD\"\n"
     parse_inventory(f"{head}\n[{section}{after}", HERE)
 
 

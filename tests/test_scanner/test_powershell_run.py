@@ -22,10 +22,11 @@ from tree_sitter import Language, Parser
 
 from scanner.lab.scenario import load_scenario, scenario_names
 from scanner.lab.windows import Machine, run_script
-from scanner.lab.windows_sql import SqlError, questions
+from scanner.lab.windows_sql import SqlError
 from scanner.probes.powershell_batch import compose, literal, parse, part
 from scanner.probes.probe import Probe
 from scanner.probes.secret_server import PROBES
+from scanner.probes.sql_questions import questions
 from scanner.transports.powershell_delivery import deliver
 
 PWSH = shutil.which("pwsh")

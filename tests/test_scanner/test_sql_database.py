@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from checks.secret_server.database_facts import DatabaseBackups, SecretServerDatabase
 from scanner.lab.windows import Machine
 from scanner.lab.windows_probes import Session
-from scanner.lab.windows_sql import questions
 from scanner.lab.windows_sql_probe import sql_database
 from scanner.probes.powershell_batch import part
 from scanner.probes.probe import Answer, UnreadableError
 from scanner.probes.sql_database_readers import database_backups, newest_version, secret_server_database
 from scanner.probes.sql_errors import explain_sql
+from scanner.probes.sql_questions import questions
 
 TABLES = {
     *("sys.databases", "sys.database_mirroring", "sys.dm_hadr_database_replica_states", "sys.availability_replicas"),

@@ -11,15 +11,17 @@ from typing import Any
 
 import pytest
 
+from scanner import credentials
 from scanner.credentials import resolve
 from scanner.errors import InventoryError
 from scanner.gather import NodeCall, ask, compose, confidential
 from scanner.inventory.load import load_inventory
+from scanner.inventory.model import TdsSettings
 from scanner.inventory.select import select
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario
-from scanner.prepare import prepare
-from scanner.probes.sql_database import SQL_DATABASE
+from scanner.prepare import loosened, prepare
+from scanner.probes.sql_database import SQL_DATABASE, SQL_DATABASE_TDS
 from scanner.redaction import eraser
 from scanner.secrets import Secret
 from scanner.transports import local
@@ -103,17 +105,80 @@ def test_over_ssh_the_host_key_has_to_be_known(tmp_path: Path, keys: str, refuse
         assert load_inventory(path).clusters[0].nodes[0].keeps_secrets
 
 
-def test_a_tds_node_takes_no_login(tmp_path: Path) -> None:
-    with pytest.raises(InventoryError, match="tds asks SQL Server for its version alone"):
-        load_inventory(written(tmp_path, OVER_SSH.replace('"ssh"', '"tds"') + LOGIN))
+def test_a_tds_node_logs_in_over_tls_of_its_own(tmp_path: Path) -> None:
+    node = load_inventory(written(tmp_path, OVER_SSH.replace('"ssh"', '"tds"') + LOGIN)).clusters[0].nodes[0]
+    assert node.logs_in_to_sql
+    assert node.tds == TdsSettings()
+    assert node.options == {"sql_user": "preflight_sql", "sql_port": 1433}
 
 
-def test_what_a_cluster_says_is_not_asked_of_a_tds_node(tmp_path: Path) -> None:
+def test_what_a_cluster_says_is_asked_of_a_tds_node_too(tmp_path: Path) -> None:
     tds = '[clusters.vault.nodes.sql2]\nhost = "sql2"\nroles = ["database"]\ntransport = "tds"\n'
     text = INVENTORY.replace('target = "11.7.000049"\n', 'target = "11.7.000049"\n' + LOGIN) + tds
     first, second = load_inventory(written(tmp_path, text)).clusters[0].nodes
     assert first.sql_password is not None
-    assert second.winrm is None
+    assert (first.logs_in_to_sql, second.logs_in_to_sql) == (False, True)
+
+
+def test_beside_the_host_s_transport_the_scanner_asks_with_the_defaults_of_tds(tmp_path: Path) -> None:
+    keys = LOGIN + 'sql_transport = "tds"\nsql_host = "listener.corp.example"\nauth = "basic"\nverify = false\n'
+    text = "[defaults.tds]\nca_file = 'sql-ca.pem'\n" + INVENTORY + keys
+    node = load_inventory(written(tmp_path, text)).clusters[0].nodes[0]
+    assert node.winrm
+    assert node.tds == TdsSettings(ca_file=str(tmp_path / "sql-ca.pem"))  # verify = false is the WinRM listener's
+    assert (node.sql_host, node.options["sql_port"]) == ("listener.corp.example", 1433)
+
+
+def test_the_password_that_the_scanner_uses_itself_does_not_go_to_the_host(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SQL_PASSWORD", CANARY)
+    monkeypatch.setenv("WINRM_PASSWORD", "another one")
+    path = written(tmp_path, INVENTORY + LOGIN + 'sql_transport = "tds"\n')
+    call = prepare(select(resolve(load_inventory(path)), (), (), {})).calls()[0]
+    assert SQL_DATABASE not in call.probes
+    assert SQL_DATABASE_TDS in call.probes
+    assert confidential(call.node, call.probes) == {}
+
+
+@pytest.mark.parametrize(
+    ("keys", "why"),
+    [
+        ('sql_transport = "tds"\n', "sql_transport: missing sql_user"),
+        (LOGIN + 'sql_auth = "ntlm"\n', "sql_auth: has an effect only where the scanner itself logs in"),
+        (LOGIN + 'sql_transport = "tds"\nsql_auth = "ntlm"\n', r"sql_user: .*expected 'DOMAIN.user'"),
+        (LOGIN + 'sql_transport = "winrm"\n', "is none of host, tds"),
+        (LOGIN + 'sql_transprot = "tds"\n', 'did you mean "sql_transport"'),
+    ],
+)
+def test_a_login_that_nobody_could_use_is_refused(tmp_path: Path, keys: str, why: str) -> None:
+    with pytest.raises(InventoryError, match=why):
+        load_inventory(written(tmp_path, INVENTORY + keys))
+
+
+def test_a_named_instance_has_no_guessed_port(tmp_path: Path) -> None:
+    text = OVER_SSH.replace('"ssh"', '"tds"')
+    named = load_inventory(written(tmp_path, text + 'sql_instance = "VAULT"\n')).clusters[0].nodes[0]
+    assert "sql_port" not in named.options
+    default = load_inventory(written(tmp_path, text + 'sql_instance = "MSSQLSERVER"\n')).clusters[0].nodes[0]
+    assert default.options["sql_port"] == 1433
+
+
+def test_without_the_extra_it_is_told_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SQL_PASSWORD", CANARY)
+    monkeypatch.setattr(credentials, "find_spec", lambda _: None)
+    login = load_inventory(written(tmp_path, OVER_SSH.replace('"ssh"', '"tds"') + LOGIN))
+    with pytest.raises(InventoryError, match=r'sql1\.sql_user: .*pip install "preflight-scanner\[tds\]"'):
+        resolve(login)
+    version_only = load_inventory(written(tmp_path, OVER_SSH.replace('"ssh"', '"tds"')))
+    assert resolve(version_only)
+
+
+def test_an_unverified_sql_server_is_told(tmp_path: Path) -> None:
+    text = OVER_SSH.replace('"ssh"', '"tds"') + "verify = false\n"
+    assert not list(loosened(load_inventory(written(tmp_path, text)).clusters[0].nodes))
+    told = list(loosened(load_inventory(written(tmp_path, text + LOGIN)).clusters[0].nodes))
+    assert told == ["SQL Server's certificate is not verified (verify = false): vault.sql1"]
 
 
 def test_the_password_is_beside_the_script_and_hides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,8 +7,8 @@ import pytest
 
 from scanner.errors import ConnectionLostError, DeadlineError, NodeError, ProtocolError, UnreachableError
 from scanner.lab.tds_responder import FAULTS, TdsResponder, parse_sql_version
-from scanner.transports import tds
-from scanner.transports.tds import prelogin
+from scanner.transports.tds import packets
+from scanner.transports.tds.prelogin import prelogin, version_of
 
 # The answer of the protocol document's section 4.2, without its comments.
 DOCUMENTED_ANSWER = bytes.fromhex(
@@ -42,7 +42,7 @@ def test_the_request_has_the_documented_shape() -> None:
 
 
 def test_reads_the_documented_answer() -> None:
-    assert tds.version_of(DOCUMENTED_ANSWER[8:], "sql1:1433") == (9, 0, 0, 0)
+    assert version_of(DOCUMENTED_ANSWER[8:], "sql1:1433") == (9, 0, 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_reads_the_documented_answer() -> None:
     [
         ("refuse", UnreachableError, "connection refused"),
         ("silent", DeadlineError, "did not answer the TDS PRELOGIN within 0.3 s"),
-        ("garbage", ProtocolError, "does not speak TDS"),
+        ("garbage", ProtocolError, "is an HTTP server or proxy, no SQL Server"),
         ("closes", ConnectionLostError, "hung up without answering"),
         ("half", ConnectionLostError, "in the middle of"),
         ("no-version", ProtocolError, "without a readable version"),
@@ -106,7 +106,7 @@ def test_an_odd_length_is_not_read(length: int) -> None:
 
     def answer(connection: socket.socket) -> None:
         connection.recv(100)
-        connection.sendall(tds.HEADER.pack(4, 1, length, 0, 1, 0))
+        connection.sendall(packets.HEADER.pack(4, 1, length, 0, 1, 0))
         connection.recv(100)
 
     with Listener(answer) as server, pytest.raises(ProtocolError, match="does not speak TDS"):
@@ -116,7 +116,7 @@ def test_an_odd_length_is_not_read(length: int) -> None:
 @pytest.mark.parametrize("body", [b"", b"\xff", b"\x00", b"\x00\x00\x1a\x00\x06", b"\x00\x00\x06\x00\x02\xff\x0b\x00"])
 def test_a_mangled_structure_is_an_error_not_a_version(body: bytes) -> None:
     with pytest.raises(ProtocolError, match="without a readable version"):
-        tds.version_of(body, "sql1:1433")
+        version_of(body, "sql1:1433")
 
 
 @pytest.mark.parametrize("text", ["", "11", "2016", "256.0", "11.0.70000", "11.0.1.2.3", "eleven"])

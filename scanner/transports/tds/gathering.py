@@ -1,0 +1,84 @@
+"""A SQL Server's listener asked for a node: with a login everything at once, without one its version alone."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from checks.facts import Unknown
+from scanner.errors import NodeError
+from scanner.inventory.model import Node
+from scanner.inventory.products import DEFAULT_SQL_PORT
+from scanner.probes.probe import Answer, Probe
+from scanner.redaction import eraser
+from scanner.secrets import Secret
+from scanner.transports.protocol import Limits, Usage
+from scanner.transports.tds.browser import port_of
+from scanner.transports.tds.prelogin import prelogin
+
+if TYPE_CHECKING:
+    from scanner.gather import NodeAnswers
+
+_PATIENCE_S = 10.0
+
+
+def ask_listener(said: NodeAnswers, probes: Sequence[Probe], node: Node, limits: Limits) -> NodeAnswers:
+    """`said` with the answers to `probes`. Never raises for what the listener does."""
+    usage = replace(said.usage)
+    hide = eraser([node])
+    try:
+        found = _answers(probes, node, limits, usage)
+    except NodeError as error:
+        cause = hide(str(error))
+        alone = said.transport == "tds"
+        silent = {probe.id: Unknown(cause) for probe in probes}
+        return replace(
+            said,
+            answers={**said.answers, **silent},
+            usage=usage,
+            failure=cause if alone else said.failure,
+            hint=hide(error.hint) if alone else said.hint,
+        )
+    answers = {name: Answer(hide(json.dumps(value)), 0) for name, value in found.items()}
+    return replace(said, answers={**said.answers, **answers}, usage=usage)
+
+
+def _answers(probes: Sequence[Probe], node: Node, limits: Limits, usage: Usage) -> dict[str, object]:
+    asking = [probe for probe in probes if probe.instead_of]
+    greeting_only = [probe for probe in probes if not probe.instead_of]
+    ends = time.monotonic() + limits.timeout_s
+    if not asking or not isinstance(node.sql_password, Secret):
+        settings = node.tds or node.winrm or node.ssh
+        patience_s = min(settings.connect_timeout_s if settings else _PATIENCE_S, limits.timeout_s)
+        told = prelogin(node.sql_host, _port(node, patience_s), patience_s, usage)
+        return {probe.id: dataclasses.asdict(told) for probe in greeting_only}
+    from scanner.transports.tds.conversation import converse, greeting
+    from scanner.transports.tds.session import Target, open_session
+
+    assert node.tds  # noqa: S101  for the type checker: without it nothing is asked with a login
+    target = Target(
+        host=node.sql_host,
+        port=_port(node, min(node.tds.connect_timeout_s, limits.timeout_s)),
+        user=str(node.options["sql_user"]),
+        password=node.sql_password,
+        settings=node.tds,
+        database=str(node.options.get("sql_database", "")),
+    )
+    options = {name: str(value) for name, value in node.options.items()}
+    with open_session(target, limits, usage, ends) as session:
+        usage.commands += 1
+        answers: dict[str, object] = {probe.id: converse(session, options) for probe in asking}
+        told = greeting(session)
+    return answers | {probe.id: dataclasses.asdict(told) for probe in greeting_only}
+
+
+def _port(node: Node, timeout_s: float) -> int:
+    """The port that is declared, or what SQL Server Browser tells of the named instance."""
+    if "sql_port" in node.options:
+        return int(node.options["sql_port"])
+    instance = str(node.options.get("sql_instance", ""))
+    return port_of(node.sql_host, instance, timeout_s) if instance else DEFAULT_SQL_PORT
