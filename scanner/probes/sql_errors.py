@@ -11,6 +11,36 @@ _DATABASE = frozenset((911, 916, 4060, 4064))
 _PERMISSION = frozenset((229, 230, 262, 297, 300, 371, 6004, 15247))
 _MISSING = frozenset((207, 208))
 _CLOSED = frozenset((976, 978, 979, 983))
+_NOT_OPEN = frozenset((913, 921, 922, 924, 927, 942, 945, 955))
+_BUSY = frozenset((6005, 17142, 17809, 17810, 17830, 17892, 18401, 10928, 10929, 40501, 40613, 49918, 49919, 49920))
+_NOT_THERE = frozenset((40508, 40515, 40517))
+"""What Azure SQL Database says of what it does not have."""
+_NETWORK = frozenset(
+    (
+        2,
+        20,
+        26,
+        40,
+        53,
+        64,
+        121,
+        233,
+        258,
+        1225,
+        1231,
+        1326,
+        10053,
+        10054,
+        10060,
+        10061,
+        10064,
+        10065,
+        11001,
+        11002,
+        11004,
+    )
+)
+"""What the client's own network errors are numbered: Windows' codes, and those of .NET's SQL client."""
 _TIMEOUT = -2
 
 
@@ -36,6 +66,14 @@ def explain_sql(error: str, endpoint: str) -> str:
         return f"there is no such table or column, or the login may not see it {told}"
     if number in _CLOSED:
         return f"the database is a secondary copy that may not be read {told}"
+    if number in _NOT_OPEN:
+        return f"the database is not open {told}"
+    if number in _BUSY:
+        return f"SQL Server takes no login now {told}"
+    if number in _NOT_THERE:
+        return f"this service has nothing of the kind {told}"
     if number == _TIMEOUT:
         return f"SQL Server did not answer in time {told}"
-    return f"{CANNOT_CONNECT} {endpoint} {told}"
+    if number <= 0 or number in _NETWORK:
+        return f"{CANNOT_CONNECT} {endpoint} {told}"
+    return f"SQL Server answers the question with an error {told}"

@@ -182,6 +182,8 @@ def read_reply(tokens: bytes) -> Reply:
             (length,) = struct.unpack_from(size, tokens, position)
             start = position + struct.calcsize(size)
             body = tokens[start : start + length]
+            if len(body) < length:
+                break
             position = start + length
             if token == _ERROR:
                 errors.append(_error(body))
