@@ -49,6 +49,9 @@ class SecretsFile:
     sha256: str = ""
     mode: str = ""
     """Octal, as `stat` prints it: "640"; empty where it could not be read."""
+    owner: str = ""
+    """The owner's name; empty where it was not asked for, as earlier versions did not."""
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,12 @@ class StraySecrets:
     """All of them, the file's own place on a backend too."""
     unseen: tuple[str, ...] = ()
     """What the search could not look into, each as `find` said it."""
+    closed: tuple[str, ...] = ()
+    """Those of `paths` that only root can get at, by the rights of the file and of the folders above it."""
+    links: tuple[str, ...] = ()
+    """Those that are symbolic links: "PATH -> TARGET"."""
+    homes: tuple[str, ...] = ()
+    """Home directories that even root may not enter (NFS with root_squash, FUSE), each as `find` said it."""
 
 
 @dataclass(frozen=True, slots=True)

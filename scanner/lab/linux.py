@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 
 from scanner.clock import now_s
 from scanner.lab import chef_frontend
@@ -18,7 +19,7 @@ _DAY_S = 86_400
 _CTL = "chef-backend-ctl"
 _KEYS = (
     *("package", "manager", "manifest", "installed_days_ago", "staged", "staged_version"),
-    *("secrets", "secrets_mode", "strays", "config", "config_logic"),
+    *("secrets", "secrets_mode", "secrets_owner", "strays", "config", "config_logic"),
     *("leader_answer", "migration_level", "addons", "services", "down", "drbd", "index"),
     *("disk_gb", "free_mb", "file_system", "ahead_s", "whole_seconds"),
     *("cores", "memory_mib", "members", "foreign"),
@@ -32,8 +33,9 @@ class LinuxNode:
     In a scenario: `package` (the package's version; "none"), `manager` (rpm, deb), `manifest` (what its manifest
     says; "none"), `installed_days_ago`; `staged` (a text for the content of the file that `package` of the inventory
     names; "missing", "denied") and `staged_version` (by its own metadata, "" for none; default the target's);
-    `secrets` (a text for the content of its role's file of secrets; "missing", "denied"), `secrets_mode`, `strays`
-    (paths of copies); `disk_gb`, `free_mb`, `file_system` (the type of the one that holds the product's folders).
+    `secrets` (a text for the content of its role's file of secrets; "missing", "denied"), `secrets_mode`,
+    `secrets_owner` ("root:root"), `strays` (paths of copies); `disk_gb`, `free_mb`, `file_system` (the type of the
+    one that holds the product's folders).
     `config`: settings beside the usual ones ("" takes one away); `config_logic` (names of settings that
     take Ruby to know, "-" for lines that name none); `leader_answer` ("200", "503", "000"). On frontends
     `package` is that of Chef Infra Server, and there are `migration_level` (a text; "missing", "empty", "denied"; left
@@ -53,7 +55,8 @@ class LinuxNode:
     staged: str = "the package"
     staged_version: str = "2.3.16-1.el7"
     secrets: str = "the secrets"
-    secrets_mode: str = "640"
+    secrets_mode: str = ""
+    secrets_owner: str = ""
     strays: tuple[str, ...] = ()
     config: Mapping[str, str] = field(default_factory=dict)
     config_logic: tuple[str, ...] = ()
@@ -111,7 +114,8 @@ def read_linux(table: Mapping[str, object], place: str) -> LinuxNode:
         staged=get(table, "staged", "the package", place),
         staged_version=get(table, "staged_version", "2.3.16-1.el7", place),
         secrets=get(table, "secrets", "the secrets", place),
-        secrets_mode=get(table, "secrets_mode", "640", place),
+        secrets_mode=get(table, "secrets_mode", "", place),
+        secrets_owner=get(table, "secrets_owner", "", place),
         strays=texts(table, "strays", place),
         config={key: get(config, key, "", f"{place}.config") for key in config},
         config_logic=texts(table, "config_logic", place),
@@ -179,21 +183,31 @@ def secrets_files(host: Host) -> CommandOutput:
     """`sha256sum` and `stat` of the files of secrets of both roles."""
     lines, errors = [], []
     state = host.linux.secrets
-    for role, path in (("backend", BACKEND_SECRETS), ("frontend", FRONTEND_SECRETS)):
+    for role, path, mode, owner in (
+        ("backend", BACKEND_SECRETS, "640", "root:chef_pgsql"),
+        ("frontend", FRONTEND_SECRETS, "600", "root:root"),
+    ):
         if role not in host.roles or state == "missing":
             errors += [f"{tool}: {path}: No such file or directory" for tool in ("sha256sum", "stat")]
         elif state == "denied":
             errors += [f"{tool}: {path}: Permission denied" for tool in ("sha256sum", "stat")]
         else:
-            lines += [f"{_sha256(state)}  {path}", f"{host.linux.secrets_mode}{path}"]
+            rights = f"{host.linux.secrets_mode or mode}:{host.linux.secrets_owner or owner}".replace(":", "/")
+            lines += [f"{_sha256(state)}  {path}", f"{rights}{path}"]
     return CommandOutput(_text(lines), error_output=_text(errors))
 
 
 def stray_secrets(host: Host) -> CommandOutput:
-    """`find` for the backends' file of secrets."""
+    """`find` for the backends' file of secrets: `/root` is closed, everything else is open to everybody."""
     own = (BACKEND_SECRETS,) if "backend" in host.roles else ()
     told = () if own else ("find: '/etc/chef-backend': No such file or directory",)
-    return CommandOutput(_text((*own, *host.linux.strays)), 0 if own else 1, _text(told))
+    files = [f"-rw-r--r-- 1 0 0 470 Nov 24 03:30 {path}" for path in (*own, *host.linux.strays)]
+    above = {str(folder) for path in (*own, *host.linux.strays) for folder in PurePosixPath(path).parents}
+    folders = [
+        f"{'drwx------' if folder == '/root' else 'drwxr-xr-x'} 8 0 0 4096 Nov 24 03:30 {folder}"
+        for folder in sorted(above - {"/"})
+    ]
+    return CommandOutput(_text(("as root", *files, *folders)), 0 if own else 1, _text(told))
 
 
 def config_digest(host: Host) -> CommandOutput:

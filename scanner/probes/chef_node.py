@@ -75,19 +75,33 @@ esac""",
 SECRETS = Probe(
     id="chef-secrets",
     language="sh",
-    purpose="the SHA-256 and the mode of the two files of secrets; never their content",
+    purpose="the SHA-256, mode, owner and group of the two files of secrets; never their content",
     script=f"""\
 $SUDO sha256sum {BACKEND_SECRETS} {FRONTEND_SECRETS}
-$SUDO stat -c %a%n {BACKEND_SECRETS} {FRONTEND_SECRETS}
+$SUDO stat -L -c %a/%U/%G%n {BACKEND_SECRETS} {FRONTEND_SECRETS}
 exit 0""",
     readers=((SecretsFiles, read_secrets_files),),
 )
 
+# By number, because a name may hold blanks. The folders are looked at without root, which needs no more than to see
+# them: one that the account cannot see lies in one that is closed to it.
 STRAYS = Probe(
     id="chef-secrets-stray",
     language="sh",
-    purpose="where the backends' file of secrets lies, by its name, at most three folders deep",
-    script="$SUDO find /etc/chef-backend /root /home /tmp /var/tmp -xdev -maxdepth 3 -name chef-backend-secrets.json",
+    purpose="where the backends' file of secrets lies, by its name, at most three folders deep, and who may get at it",
+    script="""\
+if [ "$SUDO" ] || [ "$(id -u)" = 0 ]; then echo 'as root'; fi
+found=$($SUDO find /etc/chef-backend /root /home /tmp /var/tmp -xdev -maxdepth 3 -name chef-backend-secrets.json \
+-exec ls -ldn {} +)
+code=$?
+if [ "$found" ]; then
+    printf '%s\\n' "$found"
+    printf '%s\\n' "$found" | sed -n -e 's/ -> .*//' -e 's|^[^/]* \\(/.*\\)/[^/]*$|\\1|p' |
+        while IFS= read -r folder; do
+            while [ "$folder" ]; do ls -ldn "$folder"; folder=${folder%/*}; done
+        done 2>/dev/null | sort -u
+fi
+exit $code""",
     readers=((StraySecrets, read_stray_secrets),),
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from checks.chef_backend.node_facts import (
     ConfigDigest,
@@ -20,6 +21,7 @@ from scanner.probes.probe import Answer, UnreadableError
 BACKEND_SECRETS = "/etc/chef-backend/chef-backend-secrets.json"
 FRONTEND_CONFIG = "/etc/opscode/chef-server.rb"
 FRONTEND_SECRETS = "/etc/opscode/private-chef-secrets.json"
+_SECRETS_NAME = "/chef-backend-secrets.json"
 BACKEND_CONFIG = "/etc/chef-backend/chef-backend.rb"
 STAGED_BYTES = 2 * 1024**3
 """A package file that is larger is not hashed."""
@@ -98,7 +100,7 @@ _SECRETS_LINES = 4
 
 
 def read_secrets_files(answer: Answer) -> SecretsFiles:
-    """Hash and mode of the files of secrets, or why they have none. Raises UnreadableError."""
+    """Hash and rights of the files of secrets, or why they have none. Raises UnreadableError."""
     what = "sha256sum, stat"
     lines = printed_lines(answer, what)
     odd = [line for line in lines if BACKEND_SECRETS not in line and FRONTEND_SECRETS not in line]
@@ -113,30 +115,68 @@ def read_secrets_files(answer: Answer) -> SecretsFiles:
 def _secrets(lines: list[str], path: str) -> SecretsFile:
     own = [line for line in lines if path in line]
     hashes = [line.split()[0] for line in own if re.fullmatch(rf"[0-9a-f]{{64}}  ?\*?{re.escape(path)}", line)]
-    modes = [line.removesuffix(path) for line in own if re.fullmatch(rf"[0-7]{{1,5}}{re.escape(path)}", line)]
+    # Earlier versions asked for the mode alone.
+    known = re.compile(rf"(?P<mode>[0-7]{{1,5}})(?:/(?P<owner>[^/]+)/(?P<group>[^/]+))?{re.escape(path)}")
+    rights = [found for line in own if (found := known.fullmatch(line))]
     text = "; ".join(own)
-    if len(hashes) == 1 and len(modes) <= 1:
-        return SecretsFile(path, "hashed", hashes[0], modes[0] if modes else "")
-    if not hashes and not modes and own and all("No such file or directory" in line for line in own):
+    if len(hashes) == 1 and len(rights) == 1:
+        return SecretsFile(
+            path, "hashed", hashes[0], rights[0]["mode"], rights[0]["owner"] or "", rights[0]["group"] or ""
+        )
+    if len(hashes) == 1 and not rights:
+        return SecretsFile(path, "hashed", hashes[0])
+    if not hashes and not rights and own and all("No such file or directory" in line for line in own):
         return SecretsFile(path, "missing")
     if not hashes and "ermission denied" in text:
         return SecretsFile(path, "denied")
     raise UnreadableError(f"the hash of {path} is not understood: {_shown(lines)}")
 
 
+_LISTED = re.compile(
+    r"(?P<kind>[-dlbcps])(?P<bits>[rwxsStT-]{9})(?P<more>[.+@]?) +\d+ +(?P<uid>\d+) +(?P<gid>\d+) [^/]*(?P<path>/.*)"
+)
+
+
+_HOME = re.compile(r"'?/home\b")
+
+
 def read_stray_secrets(answer: Answer) -> StraySecrets:
-    """What `find` found, and where it could not look. Raises UnreadableError."""
+    """What `find` found, who may get at it, and where it could not look. Raises UnreadableError."""
     what = "find -name chef-backend-secrets.json"
     lines = printed_lines(answer, what)
     # Where it could not look it ends with 1, and says so on standard error.
     errors = error_lines(answer) if answer.exit_code else []
-    told = [line for line in (*lines, *errors) if line.startswith("find: ")]
-    paths = [line for line in lines if line.startswith("/") and line.endswith("/chef-backend-secrets.json")]
-    odd = [line for line in lines if line not in told and line not in paths]
+    told = [line for line in (*lines, *errors) if re.match(r"(find|ls): ", line)]
+    rest = [line for line in lines if line not in told and line != "as root"]
+    listed = [found for line in rest if (found := _LISTED.fullmatch(line))]
+    # Earlier versions asked for the paths alone.
+    plain = [line for line in rest if line.startswith("/")]
+    odd = [line for line in rest if line not in plain and not _LISTED.fullmatch(line)]
+    odd += [line for line in plain if not line.endswith(_SECRETS_NAME)]
     if odd or answer.exit_code not in (0, 1) or (answer.exit_code and not told):
         raise UnreadableError(f"`{what}` ended with exit code {answer.exit_code}: {_shown(odd or lines or errors)}")
-    unseen = tuple(line.removeprefix("find: ") for line in told if not line.endswith("No such file or directory"))
-    return StraySecrets(tuple(paths), unseen)
+    missed = [line.partition(": ")[2] for line in told if not line.endswith("No such file or directory")]
+    # Where root is searching, these are homes on file systems that do not obey it.
+    homes = tuple(line for line in missed if "as root" in lines and _HOME.match(line))
+    links = tuple(found["path"] for found in listed if found["kind"] == "l")
+    rights = {found["path"]: found for found in listed}
+    paths = (*plain, *(path for path in rights if path.endswith(_SECRETS_NAME) and rights[path]["kind"] != "l"))
+    closed = tuple(path for path in paths if _is_closed(path, rights))
+    return StraySecrets(paths, tuple(line for line in missed if line not in homes), closed, links, homes)
+
+
+def _is_closed(path: str, rights: Mapping[str, re.Match[str]]) -> bool:
+    """Whether root alone can get at it: the file is root's alone, or a folder above it that is known."""
+    above = [path[:at] for at, char in enumerate(path) if char == "/" and at]
+    return any(one in rights and _is_roots_alone(rights[one]) for one in (*above, path))
+
+
+def _is_roots_alone(found: re.Match[str]) -> bool:
+    """By an access list (`+`) others may be let in, which the bits do not tell."""
+    needed = 2 if found["kind"] == "d" else 0
+    group, others = found["bits"][3 + needed], found["bits"][6 + needed]
+    no_others = others in "-T" and (group in "-S" or found["gid"] == "0")
+    return found["uid"] == "0" and no_others and found["more"] != "+"
 
 
 _SETTING = re.compile(r"(?P<kind>set|raw) (?P<key>[a-z0-9_.]{1,200}|-) (?P<hash>[0-9a-f]{16})")

@@ -37,13 +37,13 @@ def backends(start_sshd: Callable[..., OpenSshServer]) -> list[OpenSshServer]:
         server.answer("cluster-status", recording("cluster-status-healthy"))
         server.answer("status", recording("status-healthy"))
         server.answer("--version", recording("version-2.3.16"))
-        server.install("ls", 'printf ".\\n..\\n"')
+        server.install("ls", 'case $1 in -a) printf ".\\n..\\n" ;; *) exec /bin/ls "$@" ;; esac')
         server.install("rpm", "printf '2.3.10-1.el7 1000000000|'")
         server.install("sha256sum", f"if [ $# = 0 ]; then exec /usr/bin/sha256sum; fi; {HASHED}")
-        server.install("stat", f"echo 640{SECRETS}")
+        server.install("stat", f"echo 640/root/chef_pgsql{SECRETS}")
         server.install("cat", 'case $1 in /etc/*) echo "etcd.x 1" ;; *) exec /bin/cat "$@" ;; esac')
         server.install("curl", f"printf {200 if server is servers[0] else 503}")
-        server.install("find", f"echo {SECRETS}")
+        server.install("find", f"echo '-rw-r----- 1 0 992 470 Nov 24 03:30 {SECRETS}'")
         server.install("grep", """echo '"build_version": "2.3.10"'""")
     return servers
 

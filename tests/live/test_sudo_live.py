@@ -22,6 +22,13 @@ pytestmark = pytest.mark.live
 
 AS_ROOT = [probe for probe in BUILTIN if root_commands([probe])]
 SECRETS = "/etc/chef-backend/chef-backend-secrets.json"
+LEFT = {
+    "/root/chef-backend-cleanse-1/chef-backend-secrets.json": True,
+    "/tmp/chef-backend-secrets.json": True,
+    "/home/kim/own/chef-backend-secrets.json": False,
+    "/var/tmp/open/chef-backend-secrets.json": False,
+}
+"""Copies of the secrets, and whether root alone can get at them."""
 INVENTORY = """\
 [defaults.ssh]
 user = "preflight"
@@ -53,7 +60,9 @@ def machine(request: pytest.FixtureRequest, tmp_path: Path) -> SudoMachine:
     made.put("/var/opt/chef-backend/leaderl/data/unsynced", "")
     for folder in ("/var/opt/chef-backend/leaderl/data", "/var/opt/opscode/upgrades", "/etc/opscode"):
         (made.folder / folder.lstrip("/")).chmod(0o700)
-    made.put("/root/chef-backend-cleanse-1/chef-backend-secrets.json", "hush", mode=0o600)
+    for path in LEFT:
+        made.put(path, "hush", mode=0o644 if "cleanse" in path or "open" in path else 0o600)
+    made.put("/home/kim/own/chef-backend-secrets.json", "hush", mode=0o600, owner="kim")
     return made
 
 
@@ -97,8 +106,15 @@ def test_what_the_command_prints_is_enough(machine: SudoMachine, printed: list[s
     assert refusals(machine) == []
     assert fact(machine, LeaderFlags).unsynced
     assert [name for name, _ in fact(machine, ConfigDigest).named] == ["publish_address", "etcd.x"]
-    assert fact(machine, SecretsFiles).backend.state == "hashed"
-    assert "/root/chef-backend-cleanse-1/chef-backend-secrets.json" in str(fact(machine, StraySecrets))
+    secrets = fact(machine, SecretsFiles)
+    assert [(one.mode, one.owner, one.group) for one in (secrets.backend, secrets.frontend)] == [
+        ("640", "root", "chef_pgsql"),
+        ("600", "root", "root"),
+    ]
+    strays = fact(machine, StraySecrets)
+    assert sorted(strays.paths) == sorted([SECRETS, *LEFT])
+    assert sorted(strays.closed) == sorted(path for path, closed in LEFT.items() if closed)
+    assert (strays.unseen, strays.homes) == ((), ())
     answers = machine.ask([probe for probe in AS_ROOT if probe.id in ("chef-service-status", "chef-frontend-services")])
     assert all(isinstance(one, Answer) and one.output == "0 asked for status\n" for one in answers.values())
 

@@ -29,6 +29,43 @@ def test_a_copy_in_a_home_directory_fails(chefs: Chefs) -> None:
     assert outcome.message == "the backends' secrets lie in /home/kim/chef-backend-secrets.json"
 
 
+def test_a_copy_that_root_alone_can_get_at_warns(chefs: Chefs) -> None:
+    left = "/root/chef-backend-cleanse-2026-11-20/chef-backend-secrets.json"
+    view: ClusterView = chefs([StraySecrets((OWN_PLACE, left), closed=(left,))])
+    outcome = judge(view.nodes[0])
+    assert outcome.status is Status.WARN
+    assert outcome.message == f"the backends' secrets lie in {left}, where root alone can get at them"
+    both: ClusterView = chefs([StraySecrets((left, "/tmp/chef-backend-secrets.json"), closed=(left,))])
+    outcome = judge(both.nodes[0])
+    assert outcome.status is Status.FAIL
+    assert "in /tmp/chef-backend-secrets.json" in outcome.message
+    assert left in outcome.message
+
+
+def test_a_link_to_its_own_place_is_no_copy_and_another_is_told(chefs: Chefs) -> None:
+    def linked(target: str, role: str = "backend") -> Status:
+        links = (f"/home/kim/chef-backend-secrets.json -> {target}",)
+        view: ClusterView = chefs([StraySecrets((), links=links)], roles=(role,))
+        return judge(view.nodes[0]).status
+
+    assert [linked(OWN_PLACE), linked("/mnt/x"), linked(OWN_PLACE, "frontend")] == [
+        Status.PASS,
+        Status.WARN,
+        Status.WARN,
+    ]
+
+
+def test_a_home_that_even_root_may_not_enter_is_told_and_decides_nothing(chefs: Chefs) -> None:
+    home = "'/home/kim': Permission denied"
+    view: ClusterView = chefs([StraySecrets((OWN_PLACE,), homes=(home,))])
+    outcome = judge(view.nodes[0])
+    assert outcome.status is Status.PASS
+    assert outcome.message == f"no copy was found; not looked into: {home}"
+    assert outcome.evidence["unseen"] == [home]
+    view = chefs([StraySecrets((OWN_PLACE,), unseen=("'/root': Permission denied",), homes=(home,))])
+    assert judge(view.nodes[0]).status is Status.ERROR
+
+
 def test_on_a_frontend_its_own_place_is_none(chefs: Chefs) -> None:
     assert judge(machine(chefs, "frontend", OWN_PLACE)).status is Status.FAIL
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import grp
 import hashlib
 import os
+import pwd
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -124,8 +126,23 @@ def test_secrets_are_hashed_on_the_node_and_stay_there(play: Play, tmp_path: Pat
     answer = play(chef_node.SECRETS)
     assert "hush" not in answer.output
     found = read_secrets_files(answer)
-    assert found.backend == SecretsFile(BACKEND_SECRETS, "hashed", hashlib.sha256(b"hush").hexdigest(), "640")
+    owner, group = pwd.getpwuid(os.getuid()).pw_name, grp.getgrgid(os.getgid()).gr_name
+    sha256 = hashlib.sha256(b"hush").hexdigest()
+    assert found.backend == SecretsFile(BACKEND_SECRETS, "hashed", sha256, "640", owner, group)
     assert found.frontend == SecretsFile(FRONTEND_SECRETS, "missing")
+
+
+def test_the_rights_are_those_of_the_file_and_not_of_a_link_to_it(play: Play, tmp_path: Path) -> None:
+    put(tmp_path, "/etc/real.json", "hush").chmod(0o640)
+    (tmp_path / "etc/chef-backend").mkdir()
+    (tmp_path / BACKEND_SECRETS.lstrip("/")).symlink_to(tmp_path / "etc/real.json")
+    assert read_secrets_files(play(chef_node.SECRETS)).backend.mode == "640"
+
+
+def test_an_answer_to_an_earlier_preflight_tells_the_mode_alone() -> None:
+    missing = f"sha256sum: {FRONTEND_SECRETS}: No such file or directory"
+    found = read_secrets_files(Answer(f"{'a' * 64}  {BACKEND_SECRETS}\n640{BACKEND_SECRETS}\n{missing}\n", 0))
+    assert found.backend == SecretsFile(BACKEND_SECRETS, "hashed", "a" * 64, "640")
 
 
 def test_secrets_that_may_not_be_read_are_denied_and_garbage_is_shown() -> None:
@@ -140,12 +157,73 @@ def test_secrets_that_may_not_be_read_are_denied_and_garbage_is_shown() -> None:
             read_secrets_files(Answer(text, 0))
 
 
-def test_strays_are_found_by_name(play: Play, tmp_path: Path) -> None:
+LISTED = """\
+as root
+-rw-r----- 1 0 992 470 Nov 24 03:30 /etc/chef-backend/chef-backend-secrets.json
+-rw-r--r-- 1 0 0 470 Nov 24  2024 /root/chef-backend-cleanse-1/chef-backend-secrets.json
+-rw------- 1 0 0 470 Nov 24 03:30 /tmp/chef-backend-secrets.json
+-rw-------. 1 1000 1000 470 Nov 24 03:30 /home/kim/chef-backend-secrets.json
+-rw-------+ 1 0 0 470 Nov 24 03:30 /home/ann/chef-backend-secrets.json
+-rw-r----- 1 0 0 470 Nov 24 03:30 /home/bob/with a blank/chef-backend-secrets.json
+-rw-rw-rw- 1 0 0 470 Nov 24 03:30 /home/eve/chef-backend-secrets.json
+lrwxrwxrwx 1 0 0 470 Nov 24 03:30 /home/sue/chef-backend-secrets.json -> /mnt/x
+drwxr-xr-x 3 0 0 4096 Nov 24 03:30 /home
+drwxr-x--- 3 0 27 4096 Nov 24 03:30 /home/eve
+dr-xr-x---. 3 0 0 4096 Nov 24 03:30 /root
+drwxrwxrwt 3 0 0 4096 Nov 24 03:30 /tmp
+"""
+
+
+def test_who_may_get_at_a_copy_is_told_by_its_rights_and_those_of_the_folders() -> None:
+    found = read_stray_secrets(Answer(LISTED, 0))
+    assert len(found.paths) == 7
+    assert found.closed == (
+        "/root/chef-backend-cleanse-1/chef-backend-secrets.json",
+        "/tmp/chef-backend-secrets.json",
+        "/home/bob/with a blank/chef-backend-secrets.json",
+    )
+    assert found.links == ("/home/sue/chef-backend-secrets.json -> /mnt/x",)
+
+
+def test_strays_are_found_by_name_with_the_rights_that_they_have(play: Play, tmp_path: Path) -> None:
     for name in (BACKEND_SECRETS, "/home/kim/chef-backend-secrets.json", "/home/kim/a/b/c/chef-backend-secrets.json"):
         put(tmp_path, name, "{}")
-    assert read_stray_secrets(play(chef_node.STRAYS)) == StraySecrets(
-        (BACKEND_SECRETS, "/home/kim/chef-backend-secrets.json")
+    put(tmp_path, "/root/chef-backend-cleanse-1/chef-backend-secrets.json", "{}").chmod(0o644)
+    (tmp_path / "root").chmod(0o700)
+    (tmp_path / "home/kim/x").mkdir()
+    (tmp_path / "home/kim/x/chef-backend-secrets.json").symlink_to("/etc/chef-backend/chef-backend-secrets.json")
+    (tmp_path / "tmp").mkdir()
+    (tmp_path / "var/tmp").mkdir(parents=True)
+    answer = play(chef_node.STRAYS)
+    # Above the node's own folders lie those of this test.
+    own = [line for line in answer.output.splitlines() if re.search(r" /(etc|home|root)|as root", line)]
+    answer = replace(answer, output="\n".join(own))
+    found = read_stray_secrets(answer)
+    assert sorted(found.paths) == [
+        BACKEND_SECRETS,
+        "/home/kim/chef-backend-secrets.json",
+        "/root/chef-backend-cleanse-1/chef-backend-secrets.json",
+    ]
+    assert found.unseen == found.homes == ()
+    assert found.links == (f"/home/kim/x/chef-backend-secrets.json -> {BACKEND_SECRETS}",)
+    for folder in ("/home", "/home/kim", "/root/chef-backend-cleanse-1", "/etc/chef-backend"):
+        assert re.search(rf"^d.* {folder}$", answer.output, re.MULTILINE), folder
+
+
+def test_an_answer_to_an_earlier_preflight_tells_no_rights() -> None:
+    found = read_stray_secrets(Answer(f"{BACKEND_SECRETS}\n/root/chef-backend-secrets.json\n", 0))
+    assert found == StraySecrets((BACKEND_SECRETS, "/root/chef-backend-secrets.json"))
+
+
+def test_a_home_that_root_may_not_enter_is_a_thing_of_its_own() -> None:
+    said = (
+        "find: '/home/kim': Permission denied\nfind: '/home/x/.gvfs': Permission denied\nfind: '/root/y': Stale file\n"
     )
+    found = read_stray_secrets(Answer("as root\n", 1, error_output=said))
+    assert found.homes == ("'/home/kim': Permission denied", "'/home/x/.gvfs': Permission denied")
+    assert found.unseen == ("'/root/y': Stale file",)
+    # Without root every home is closed, and that is nothing of the home's.
+    assert len(read_stray_secrets(Answer("", 1, error_output=said)).unseen) == 3
 
 
 def test_where_find_could_not_look_is_told_and_garbage_is_shown() -> None:

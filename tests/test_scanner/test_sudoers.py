@@ -23,7 +23,7 @@ def probe(script: str) -> Probe:
 @pytest.mark.parametrize("own", AS_ROOT, ids=lambda own: own.id)
 def test_every_root_command_is_plain_words(own: Probe) -> None:
     """No variable, no pattern, no quotes: what is allowed is what is run, whatever a node holds."""
-    found = re.findall(r"\$SUDO\b", own.script)
+    found = re.findall(r"(?<!\")\$SUDO\b", own.script)
     words = [word for command in root_commands([own]) for word in command]
     assert len(root_commands([own])) == len(found) > 0
     assert not [word for word in words if re.search(r"[$`*?\[\]\"'\\!#~]", word)]
