@@ -30,8 +30,12 @@ class Disks:
 
 @dataclass(frozen=True, slots=True)
 class LinuxDisks:
-    """The local file systems of a Linux host, each device once, without those in memory."""
+    """The local file systems of a Linux host, each device once, without those in memory or drawn over another."""
 
     drives: tuple[Drive, ...]
     folders: tuple[tuple[str, Drive | None], ...]
     """Folders of the product, each with the file system it lies on; None where there is no such folder."""
+    index_folder: str = ""
+    """Where Elasticsearch keeps its data, as the node's own configuration has it; empty where that was not asked."""
+    index: Drive | None = None
+    """The file system that it lies on; None where that is not known."""

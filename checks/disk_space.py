@@ -6,11 +6,14 @@ a web node and 50 GB for the database host of Secret Server, 50 GB for a backend
 Nothing says whether size or free space is meant: less than that in all misses it either way. As partitions without a
 file system are not seen, up to a tenth less is a warning. Free space is a warning as well where it is short for the
 upgrade itself (inferred); only Chef documents it, 250 MB in each of a backend's two folders, which must not lie on a
-network file system.
+network file system. What Elasticsearch takes for a full disk is held to its watermarks: from 85 % used of the file
+system that holds its data a warning, from 95 % on the way to Chef Backend 3 a failure. A file system that is drawn over
+another one is not added up.
 
 ## Why it matters
 An upgrade that runs out of space stops half-way: with files of two versions, or with a database that takes no more
-transactions and cannot be restored on the same disk.
+transactions and cannot be restored on the same disk. From 85 % on Elasticsearch allocates no more shards to a node;
+from 95 % on the one of Chef Backend 3 makes its indexes read-only: searches go stale, and a reindex does not end.
 
 ## How to fix it
 Enlarge the disk that is named, or clear old backups and logs from it, before the window.
@@ -18,7 +21,11 @@ Enlarge the disk that is named, or clear old backups and logs from it, before th
 
 from __future__ import annotations
 
+import re
+
 from checks.check import NodeCheck, NodeView
+from checks.chef_backend.facts import ChefBackendVersion
+from checks.chef_backend.watermarks import MEASURE, judge_index
 from checks.disk_facts import Disks, Drive, LinuxDisks
 from checks.facts import Contact, Unknown, UnknownFactError
 from checks.outcome import Outcome, Remediation, Severity, combine, failed, not_applicable, passed, undetermined, warned
@@ -44,6 +51,7 @@ NETWORK = (
 )
 """How the types of network file systems begin."""
 _SLACK = 0.9
+_MARK = re.compile(rf"\w+ {MEASURE} \d{{1,3}}")
 
 
 def judge(view: NodeView) -> Outcome:
@@ -56,7 +64,10 @@ def judge(view: NodeView) -> Outcome:
             return not_applicable("the host itself is not asked, only its SQL Server port")
         raise UnknownFactError(found.reason)
     rules = [rule for rule in view.cluster.rules.of(ID) if rule.requires.partition(" ")[0] in view.roles]
-    outcomes = [_judged(rule, found, view) for rule in rules]
+    marks = [rule for rule in rules if isinstance(found, LinuxDisks) and _MARK.fullmatch(rule.requires)]
+    outcomes = [_judged(rule, found, view) for rule in rules if rule not in marks]
+    if isinstance(found, LinuxDisks) and marks:
+        outcomes.append(judge_index(view, marks, found))
     return combine(outcomes) if outcomes else not_applicable("no known requirement for this role")
 
 
@@ -65,7 +76,7 @@ def _judged(rule: Rule, disks: Disks | LinuxDisks, view: NodeView) -> Outcome:
     if measure == "local" and isinstance(disks, LinuxDisks):
         return _local(rule, disks)
     if measure not in ("total-gb", "free-gb", "free-mb") or not number.isdecimal():
-        ways = "'ROLE total-gb N', 'ROLE free-gb N' or 'ROLE free-mb N'"
+        ways = "'ROLE total-gb N', 'ROLE free-gb N', 'ROLE free-mb N' or 'ROLE used-percent N'"
         return undetermined(f"rule {rule.id}: requires = {rule.requires!r} is none of {ways}")
     wanted = int(number) * (MB if measure == "free-mb" else GB)
     if measure == "total-gb":
@@ -159,7 +170,11 @@ CHECK = NodeCheck(
     ),
     products=("secret-server", "chef-backend"),
     roles=("web", "database", "backend", "frontend"),
-    optional_facts=(Disks, LinuxDisks),
-    references=(REQUIREMENTS_URL, "Chef Backend system requirements"),
+    optional_facts=(Disks, LinuxDisks, ChefBackendVersion),
+    references=(
+        REQUIREMENTS_URL,
+        "Chef Backend system requirements",
+        "https://www.elastic.co/guide/en/elasticsearch/reference/6.8/disk-allocator.html",
+    ),
     judge=judge,
 )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from scanner.clock import now_s
-from scanner.lab import chef_frontend
+from scanner.lab import chef_frontend, df
 from scanner.lab.chef import Backend, CommandOutput
 from scanner.lab.tables import choice, get, known_keys, subtable, texts
 from scanner.probes.chef_node_readers import BACKEND_SECRETS, FRONTEND_SECRETS
@@ -21,7 +21,7 @@ _KEYS = (
     *("package", "manager", "manifest", "installed_days_ago", "staged", "staged_version"),
     *("secrets", "secrets_mode", "secrets_owner", "strays", "config", "config_logic"),
     *("leader_answer", "migration_level", "addons", "services", "down", "drbd", "index"),
-    *("disk_gb", "free_mb", "file_system", "ahead_s", "whole_seconds"),
+    *("disk_gb", "free_mb", "file_system", "index_disk", "ahead_s", "whole_seconds"),
     *("cores", "memory_mib", "members", "foreign"),
 )
 
@@ -35,7 +35,8 @@ class LinuxNode:
     names; "missing", "denied") and `staged_version` (by its own metadata, "" for none; default the target's);
     `secrets` (a text for the content of its role's file of secrets; "missing", "denied"), `secrets_mode`,
     `secrets_owner` ("root:root"), `strays` (paths of copies); `disk_gb`, `free_mb`, `file_system` (the type of the
-    one that holds the product's folders).
+    one that holds the product's folders), `index_disk` (GB and GB free of one that Elasticsearch's data have to
+    themselves).
     `config`: settings beside the usual ones ("" takes one away); `config_logic` (names of settings that
     take Ruby to know, "-" for lines that name none); `leader_answer` ("200", "503", "000"). On frontends
     `package` is that of Chef Infra Server, and there are `migration_level` (a text; "missing", "empty", "denied"; left
@@ -70,6 +71,7 @@ class LinuxNode:
     disk_gb: int = 100
     free_mb: int = 60_000
     file_system: str = "xfs"
+    index_disk: tuple[int, ...] = ()
     ahead_s: float = 0.0
     whole_seconds: bool = False
     cores: int = 4
@@ -129,6 +131,7 @@ def read_linux(table: Mapping[str, object], place: str) -> LinuxNode:
         disk_gb=get(table, "disk_gb", 100, place),
         free_mb=get(table, "free_mb", 60_000, place),
         file_system=get(table, "file_system", "xfs", place),
+        index_disk=df.read_index_disk(table, place),
         ahead_s=get(table, "ahead_s", 0.0, place),
         whole_seconds=get(table, "whole_seconds", False, place),
         cores=get(table, "cores", 4, place),
@@ -139,18 +142,9 @@ def read_linux(table: Mapping[str, object], place: str) -> LinuxNode:
 
 
 def linux_disks(host: Host) -> CommandOutput:
-    """What df says: one disk, with the product's folders on it, or on another file system of the given type."""
+    """What df says of the machine's file systems."""
     linux = host.linux
-    total, free = linux.disk_gb * 10**9 // 1024, linux.free_mb * 10**6 // 1024
-    head = "Filesystem     Type 1024-blocks      Used Available Capacity Mounted on\n"
-    disk = f"/dev/sda2      xfs  {total} {max(0, total - free)} {free}      40% /\n"
-    data = (
-        disk if linux.file_system == "xfs" else f"nas:/chef      {linux.file_system} {total} 0 {free}   1% /var/opt\n"
-    )
-    text = head + "tmpfs          tmpfs   1930000         0   1930000       0% /dev/shm\n" + disk
-    for folder, row in (("/var/log/chef-backend", disk), ("/var/opt/chef-backend", data)):
-        text += f"folder {folder}\n" + (head + row if host.backend else "missing\n")
-    return CommandOutput(text)
+    return df.answer(linux.disk_gb, linux.free_mb, linux.file_system, linux.index_disk, backend=bool(host.backend))
 
 
 def installed_package(host: Host) -> CommandOutput:

@@ -1,27 +1,51 @@
-"""What a Linux machine of a Chef cluster is asked about its disks. Needs no root."""
+"""What a Linux machine of a Chef cluster is asked about its disks. Root is needed to find an index that was moved."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from checks.disk_facts import Drive, LinuxDisks
 from scanner.probes.probe import Answer, Probe, UnreadableError
 
-_ROW = re.compile(r"(\S.*?)\s+(\S+)\s+(\d+)\s+\d+\s+(-?\d+)\s+(?:\d+%|-)\s+(/.*)")
+FOLDERS = ("/var/log/chef-backend", "/var/opt/chef-backend")
+_ROW = re.compile(r"(\S.*?)\s+(\S+)\s+(\d+)\s+(\d+)\s+(-?\d+)\s+(?:\d+%|-)\s+(/.*)")
+_SECTION = re.compile(r"^(folder|elasticsearch) (/.*)$", re.MULTILINE)
 _IN_MEMORY = ("tmpfs", "devtmpfs", "ramfs", "squashfs", "iso9660", "efivarfs")
+# Drawn over another file system, or lent by the machine's own host: their size is not the machine's, or is told twice.
+_LAYERED = ("overlay", "aufs", "unionfs", "rootfs", "vboxsf", "vmhgfs", "prl_fs", "9p", "virtiofs", "fuse.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    device: str
+    drive: Drive
+    used_bytes: int
 
 
 def read_linux_disks(answer: Answer) -> LinuxDisks:
     """Read `df -PTk` of all local file systems, then of each folder. Raises UnreadableError."""
     if answer.exit_code != 0 or answer.truncated:
         raise UnreadableError(f"df failed: {_shown(answer.output or answer.error_output)}")
-    whole, *parts = re.split(r"^folder (/\S+)$", answer.output, flags=re.MULTILINE)
-    local = {device: drive for device, drive in _rows(whole) if drive.kind not in _IN_MEMORY}
-    if not local:
+    whole, *parts = _SECTION.split(answer.output)
+    rows = [row for row in _rows(whole) if row.drive.kind not in _IN_MEMORY]
+    if not rows:
         raise UnreadableError(f"df names no local file system: {_shown(whole)}")
-    pairs = zip(parts[::2], parts[1::2], strict=True)
-    folders = tuple((path, _folder(path, said, answer.error_output)) for path, said in pairs)
-    return LinuxDisks(tuple(local.values()), folders)
+    sections = list(zip(parts[::3], parts[1::3], parts[2::3], strict=True))
+    folders = tuple(
+        (path, _folder(path, text, answer.error_output)) for kind, path, text in sections if kind == "folder"
+    )
+    # A last line without its end was cut in its middle; and what was to come after it was not seen.
+    if not answer.output.endswith("\n") or not dict(folders).keys() >= set(FOLDERS):
+        raise UnreadableError(f"the answer of df is cut off: it ends with {_shown(answer.output[-200:])}")
+    indexes = [(path, text) for kind, path, text in sections if kind == "elasticsearch"]
+    if not indexes:  # collected before it was asked for
+        return LinuxDisks(_disks(rows), folders)
+    path, text = indexes[-1]
+    # The folder is Elasticsearch's own, and may be hidden from others; where it is mounted, the first table tells.
+    index = _folder(path, text, answer.error_output) or _mounted(rows, path)
+    return LinuxDisks(_disks(rows), folders, path, index)
 
 
 def _folder(path: str, said: str, errors: str) -> Drive | None:
@@ -30,16 +54,39 @@ def _folder(path: str, said: str, errors: str) -> Drive | None:
     rows = _rows(said)
     if len(rows) != 1:
         raise UnreadableError(f"df does not tell where {path} lies: {_shown(said.strip() or errors)}")
-    return rows[0][1]
+    return rows[0].drive
 
 
-def _rows(text: str) -> list[tuple[str, Drive]]:
+def _disks(rows: Sequence[_Row]) -> tuple[Drive, ...]:
+    """The file systems whose sizes add up to the machine's disks: each device once."""
+    own = [row for row in rows if not row.drive.kind.startswith(_LAYERED)] or rows
+    disks: dict[str, Drive] = {}
+    used: dict[str, int] = {}
+    for row in own:
+        # Datasets of one pool share its free space, and each counts it as its own.
+        device = row.device.partition("/")[0] if row.drive.kind == "zfs" else row.device
+        disks.setdefault(device, row.drive)
+        used[device] = used.get(device, 0) + row.used_bytes
+    return tuple(
+        Drive(disk.name, used[name] + disk.free_bytes, disk.free_bytes, disk.kind) if disk.kind == "zfs" else disk
+        for name, disk in disks.items()
+    )
+
+
+def _mounted(rows: Sequence[_Row], path: str) -> Drive | None:
+    """The local file system that `path` lies on by its name."""
+    above = [row.drive for row in rows if f"{path}/".startswith(f"{row.drive.name.rstrip('/')}/")]
+    return max(above, key=lambda drive: len(drive.name), default=None)
+
+
+def _rows(text: str) -> list[_Row]:
     rows = []
     for line in text.splitlines():
         found = _ROW.fullmatch(line.strip())
         if found:
-            device, kind, total, free, mounted = found.groups()
-            rows.append((device, Drive(mounted, int(total) * 1024, max(0, int(free)) * 1024, kind)))
+            device, kind, total, used, free, mounted = found.groups()
+            drive = Drive(mounted, int(total) * 1024, max(0, int(free)) * 1024, kind)
+            rows.append(_Row(device, drive, int(used) * 1024))
         elif line.strip() and not line.startswith("Filesystem "):
             raise UnreadableError(f"this line of df is not understood: {_shown(line)}")
     return rows
@@ -54,13 +101,23 @@ PROBES = (
     Probe(
         id="linux-disks",
         language="sh",
-        purpose="size and free space of the local file systems, and which of them hold Chef Backend's data and logs",
+        purpose="size and free space of the local file systems, and which hold Chef Backend's data, logs and index",
         script="""\
 df -PTkl 2>/dev/null
 for folder in /var/log/chef-backend /var/opt/chef-backend; do
     echo "folder $folder"
     if [ -d "$folder" ]; then df -PTk "$folder"; else echo missing; fi
-done""",
+done
+folder= quote="['\\"]"
+if [ -d /etc/chef-backend ]; then
+    setting="^[[:space:]]*elasticsearch[.[]$quote*data_dir$quote*[]]*[[:space:]]*=*[[:space:]]*$quote"
+    folder=$(
+        $SUDO cat /etc/chef-backend/chef-backend.rb | sed -n "s|$setting\\(/[^'\\"]*\\).*|\\1|p" | tail -n 1
+    )
+fi
+case $folder in /*) ;; *) folder=/var/opt/chef-backend/elasticsearch/data ;; esac
+echo "elasticsearch $folder"
+if [ -d "$folder" ]; then df -PTk "$folder"; else echo missing; fi""",
         readers=((LinuxDisks, read_linux_disks),),
     ),
 )

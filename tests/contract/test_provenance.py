@@ -51,7 +51,6 @@ IMAGINED = {
     "read_installed_package",
     "read_leader_answer",
     "read_leader_flags",
-    "read_linux_disks",
     "read_machine_resources",
     "read_search_index",
     "read_secrets_files",

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from checks.check import ClusterInfo, NodeView
+from checks.chef_backend.facts import ChefBackendVersion
 from checks.disk_facts import Disks, Drive, LinuxDisks
 from checks.disk_space import judge
 from checks.facts import Contact, UnknownFactError
@@ -31,7 +33,7 @@ def linux(total_gb: float = 100, free_mb: int = 50_000, kind: str = "xfs", *, th
 
 @pytest.fixture
 def judged(cluster: Clusters, node: Nodes) -> Judged:
-    def make(role: str, *facts: object, **overrides: dict[str, str]) -> Outcome:
+    def make(role: str, *facts: object, **overrides: dict[str, object]) -> Outcome:
         product = "secret-server" if role in ("web", "database") else "chef-backend"
         return judge(node(cluster(None, product=product, overrides=overrides), *facts, roles=(role,)))
 
@@ -97,7 +99,73 @@ def test_a_backend_s_folders_need_space(judged: Judged) -> None:
     outcome = judged("backend", linux(free_mb=249))
     assert outcome.status is Status.FAIL
     assert "249 MB free on /var/log/chef-backend, and 250 MB free in each of" in outcome.message
-    assert judged("backend", linux(free_mb=250)).status is Status.PASS
+    outcome = judged("backend", linux(free_mb=250))
+    assert "250 MB free in each of" not in outcome.message
+
+
+def used(percent: float, *, path: str = "/data/es", kind: str = "xfs") -> LinuxDisks:
+    """An ample machine whose index lies on a file system of its own, which is so full."""
+    own = Drive("/data", 200 * GB, int(200 * GB * (100 - percent) / 100), kind)
+    return replace(linux(), index_folder=path, index=own)
+
+
+@pytest.mark.parametrize(
+    ("percent", "target", "status", "text"),
+    [
+        (84.9, "3.1.1", Status.PASS, "84.9 % used of /data, where Elasticsearch keeps its data (/data/es)"),
+        (85, "2.3.16", Status.WARN, "85.0 % used of /data, where Elasticsearch keeps its data (/data/es): from 85 %"),
+        (85, "3.1.1", Status.WARN, "from 85 % on Elasticsearch allocates no more shards"),
+        (91, "3.1.1", Status.WARN, "from 90 % on Elasticsearch moves its shards away"),
+        (94.9, "3.1.1", Status.WARN, "from 90 %"),
+        (95, "3.1.1", Status.FAIL, "from 95 % on the Elasticsearch of Chef Backend 3 makes its indexes read-only"),
+        (100, "3.0.0", Status.FAIL, "100.0 % used"),
+        (96, "2.3.16", Status.WARN, "from 90 %"),
+        (96, None, Status.WARN, "from 90 %"),
+        (96, "no version", Status.WARN, "from 90 %"),
+    ],
+)
+def test_elasticsearch_s_watermarks(
+    percent: float, target: str | None, status: Status, text: str, cluster: Clusters, node: Nodes
+) -> None:
+    info = cluster(target, product="chef-backend")
+    outcome = judge(node(info, used(percent), ChefBackendVersion("2.2.5"), roles=("backend",)))
+    assert outcome.status is status
+    assert text in outcome.message
+    assert outcome.message.count("% used") == 1
+
+
+def test_on_the_way_by_2_x_to_3_x_the_last_hop_counts(cluster: Clusters, node: Nodes) -> None:
+    info = cluster("3.1.1", product="chef-backend")
+    for version in ("1.4.6", "2.0.1", "3.0.0"):
+        view = node(info, used(97), ChefBackendVersion(version), roles=("backend",))
+        assert judge(view).status is Status.FAIL, version
+    assert judge(node(info, used(97), (ChefBackendVersion, "denied"), roles=("backend",))).status is Status.FAIL
+
+
+def test_what_root_keeps_for_itself_is_used_for_elasticsearch(judged: Judged) -> None:
+    # 1 % of it is kept for root: df shows 84 %.
+    volume = Drive("/data", 1000 * GB, 149 * GB, "ext4")
+    assert judged("backend", replace(linux(), index_folder="/d", index=volume)).status is Status.WARN
+
+
+def test_where_the_index_lies_was_not_asked_the_product_s_data_stand_in(judged: Judged) -> None:
+    outcome = judged("backend", linux(100, 14_000))
+    assert outcome.status is Status.WARN
+    assert "86.0 % used of /, where Elasticsearch keeps its data (/var/opt/chef-backend)" in outcome.message
+
+
+def test_an_index_that_lies_nowhere_is_an_error(judged: Judged) -> None:
+    outcome = judged("backend", replace(linux(), index_folder="/data/es", index=None))
+    assert outcome.status is Status.ERROR
+    assert "where /data/es lies is not known" in outcome.message
+
+
+def test_a_watermark_can_be_overridden(judged: Judged) -> None:
+    assert judged("backend", used(86), **{"disk-index-low": {"off": True, "reason": "agreed"}}).status is Status.PASS
+
+
+def test_a_frontend_has_no_index(judged: Judged) -> None:
+    assert judged("frontend", used(99)).status is Status.PASS
 
 
 @pytest.mark.parametrize("kind", ["nfs4", "NFS", "cifs", "fuse.glusterfs"])
@@ -113,7 +181,7 @@ def test_a_backend_without_its_folders_is_an_error(judged: Judged) -> None:
 
 def test_a_rule_can_be_overridden(judged: Judged) -> None:
     small = windows(("C:", 20, 15))
-    change = {"effect": "warn", "reason": "agreed"}
+    change: dict[str, object] = {"effect": "warn", "reason": "agreed"}
     assert judged("web", ROOT, small).status is Status.FAIL
     assert judged("web", ROOT, small, **{"disk-web": change}).status is Status.WARN
 

@@ -6,11 +6,12 @@ values are made up, and the widest cells of what was reported were longer: blank
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
-from scanner.lab import chef
+from scanner.lab import chef, df
 from scanner.lab.scenario import parse_scenario
 from tests.field.samples import FOLDER
 
@@ -70,3 +71,14 @@ def test_the_lab_prints_the_members_as_chef_backend_does(name: str, everyone: st
         names="be-north1 be-north2 be-north3",
     )
     assert chef.cluster_status("be-north1", members).output == sample(name)
+
+
+def test_the_lab_prints_file_systems_as_df_does() -> None:
+    tables = re.split(
+        r"^(?:folder|elasticsearch) .*\n", (FOLDER / "linux" / "df-ext4-overlay.txt").read_text(), flags=re.MULTILINE
+    )
+    assert len(tables) == 4
+    for table in tables:
+        rows = [line.split() for line in table.splitlines()[1:]]
+        volumes = [(r[0], r[1], int(r[2]), int(r[3]), int(r[4]), r[6]) for r in rows]
+        assert df.table(*volumes) == table

@@ -1,0 +1,64 @@
+"""How full the file system of Elasticsearch's data is, against the marks at which Elasticsearch holds back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from checks.check import NodeView
+from checks.disk_facts import Drive, LinuxDisks
+from checks.installed import installed
+from checks.outcome import Outcome, failed, passed, undetermined, warned
+from checks.rules import Rule
+from checks.thresholds import stops_to
+from checks.upgrade_path import PlanError, target_of
+from checks.versions import VersionError
+
+MEASURE = "used-percent"
+_DATA = "/var/opt/chef-backend"
+
+
+def judge_index(view: NodeView, rules: Sequence[Rule], disks: LinuxDisks) -> Outcome:
+    """Hold the file system to the gravest mark that it has reached. `rules` are all of one node's.
+
+    Used is what Elasticsearch takes for it: all that is not free for its own account. The blocks that a file system
+    keeps for root count, so that it is never less than the share that df shows.
+    """
+    due = [rule for rule in rules if _is_due(rule, view)]
+    path, volume = _index_of(disks)
+    expected = "; ".join(rule.text for rule in due)
+    if volume is None or not volume.total_bytes:
+        return undetermined(f"where {path} lies is not known, and so not how full it is", expected=expected)
+    used = 100 * (volume.total_bytes - volume.free_bytes) / volume.total_bytes
+    # Rounded down: 84.96 % has not reached 85 %.
+    observed = f"{int(used * 10) / 10} % used of {volume.name}, where Elasticsearch keeps its data ({path})"
+    reached = [rule for rule in due if used >= _mark(rule)]
+    if not reached:
+        return passed(observed, expected=expected, observed=observed)
+    rule = max(reached, key=lambda rule: (rule.effect == "fail", _mark(rule)))
+    end = failed if rule.effect == "fail" else warned
+    inferred = f" ({rule.confidence}: {rule.source})" if rule.confidence != "documented" else ""
+    note = f" ({rule.note})" if rule.note else ""
+    text = f"{observed}: {rule.text}{inferred}{note}"
+    return end(text, expected=rule.text, observed=observed, rule=rule.id, source=rule.source)
+
+
+def _index_of(disks: LinuxDisks) -> tuple[str, Drive | None]:
+    """Where the index lies; where that was not asked, it lies among the rest of the product's data."""
+    if disks.index_folder:
+        return disks.index_folder, disks.index
+    return _DATA, dict(disks.folders).get(_DATA)
+
+
+def _is_due(rule: Rule, view: NodeView) -> bool:
+    """Whether a version on the way to the target asks for it. Without a target, what asks for one is not due."""
+    if not rule.target:
+        return True
+    try:
+        stops = stops_to(view.cluster, installed(view).version, target_of(view.cluster))
+    except (PlanError, VersionError):
+        return False
+    return any(rule.applies_to(stop) for stop in stops)
+
+
+def _mark(rule: Rule) -> int:
+    return int(rule.requires.rpartition(" ")[2])
