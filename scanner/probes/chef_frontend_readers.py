@@ -132,7 +132,7 @@ def read_frontend_services(answer: Answer) -> FrontendServices:
             f"`{what}` ended with exit code {answer.exit_code} although nothing is down{f': {said}' if said else ''}"
         )
     old = sum(seconds >= _OLD_S for seconds in uptimes.values())
-    restarted = [name for name, seconds in uptimes.items() if seconds < _YOUNG_S] if old * 2 > len(uptimes) else []
+    restarted = [name for name, seconds in uptimes.items() if seconds < _YOUNG_S] if old * 2 >= len(uptimes) else []
     kept = tuple(line.split(":")[1].strip() for line in found["kept_down"])
     return FrontendServices(
         tuple(found["running"]),

@@ -47,7 +47,6 @@ IMAGINED = {
     "pool_states",
     "powershell_version",
     "read_drbd_traces",
-    "read_frontend_members",
     "read_installed_package",
     "read_leader_answer",
     "read_leader_flags",
