@@ -192,6 +192,7 @@ def _sent(node: Node, probes: Iterable[Probe], timeout_s: float, probe_bytes: in
             yield f"#   {probe.id}: {probe.purpose}"
         elif not probe.instead_of and (node.tds or "sql_port" in node.options):
             yield f"#   {probe.id}: {probe.purpose} (one TDS PRELOGIN packet to {_listener(node)})"
+            yield "#     (who does not answer is asked who it is: by an SSLRequest of PostgreSQL, or by GET /)"
     for probe in probes:
         if probe.language == "tds" and probe.instead_of:
             yield from _sent_to_sql(node, probe)

@@ -127,9 +127,10 @@ class TdsServer:
         """Every text that was sent as a batch, whatever became of it."""
         self.logins: list[tokens.Login7] = []
         """Every login that was tried, without its password."""
-        USER_FILE.acquire()
         self._listener = Listener(self._serve, name="lab-sql")
         self.port = self._listener.port
+        USER_FILE.acquire()
+        self._runs = True
 
     @property
     def connections(self) -> int:
@@ -137,9 +138,11 @@ class TdsServer:
         return self._listener.accepted
 
     def stop(self) -> None:
-        """Close the port and every connection."""
+        """Close the port and every connection. May be called twice."""
         self._listener.stop()
-        USER_FILE.release()
+        if self._runs:
+            self._runs = False
+            USER_FILE.release()
 
     def __enter__(self) -> Self:
         return self

@@ -49,7 +49,7 @@ def test_reads_the_documented_answer() -> None:
     ("fault", "kind", "text"),
     [
         ("refuse", UnreachableError, "connection refused"),
-        ("silent", DeadlineError, "did not answer the TDS PRELOGIN within 0.3 s"),
+        ("silent", DeadlineError, "did not answer the TDS PRELOGIN within 0.225 s"),
         ("garbage", ProtocolError, "is an HTTP server or proxy, no SQL Server"),
         ("closes", ConnectionLostError, "hung up without answering"),
         ("half", ConnectionLostError, "in the middle of"),

@@ -25,7 +25,7 @@ from scanner.transports.tds.packets import (
     message,
     options_of,
 )
-from scanner.transports.tds.strangers import is_postgresql, recognise
+from scanner.transports.tds.strangers import name_of, recognise
 
 # A real answer has some 40 bytes; more than TDS's default packet size is somebody else's protocol.
 _LARGEST_ANSWER_BYTES = 4096
@@ -60,33 +60,40 @@ def prelogin(host: str, port: int, timeout_s: float, usage: Usage | None = None)
     where nothing listens, DeadlineError where no answer comes in time, ConnectionLostError where the peer hangs up,
     ProtocolError where the answer is no TDS.
     """
-    ends = time.monotonic() + timeout_s
     usage = usage or Usage()
     usage.connections += 1
     where = f"{host}:{port}"
-    channel = Channel(open_connection(host, port, timeout_s), where, ends, _MOST_BYTES)
+    patience_s = timeout_s - spared_s(timeout_s)
+    ends = time.monotonic() + patience_s
+    channel = Channel(open_connection(host, port, patience_s), where, ends, _MOST_BYTES)
     try:
         greeting = greet(channel, ENCRYPT_OFF)
     except DeadlineError:
-        raise DeadlineError(
-            f"{where} accepts connections but did not answer the TDS PRELOGIN within {timeout_s:g} s", hint=PORT_HINT
-        ) from None
+        late = DeadlineError(
+            f"{where} accepts connections but did not answer the TDS PRELOGIN within {patience_s:g} s", hint=PORT_HINT
+        )
+        raise named(late, host, port, timeout_s, usage) from None
     except NodeError as error:
-        raise named(error, host, port, ends, usage) from None
+        raise named(error, host, port, timeout_s, usage) from None
     finally:
         channel.close()
     major, minor, build, sub_build = greeting.version
     return SqlPrelogin(port=port, major=major, minor=minor, build=build, sub_build=sub_build)
 
 
-def named(error: NodeError, host: str, port: int, ends: float, usage: Usage) -> NodeError:
-    """The error with the name of whoever hung up without a word, where a further connection tells it."""
-    if not isinstance(error, _SilentError):
+def spared_s(timeout_s: float) -> float:
+    """What of the time for the greeting is kept to ask who it is that does not answer it."""
+    return min(2.0, timeout_s / 4)
+
+
+def named(error: NodeError, host: str, port: int, timeout_s: float, usage: Usage) -> NodeError:
+    """The error with the name of whoever said nothing, where a further connection tells it."""
+    waits = isinstance(error, DeadlineError)
+    if not waits and not isinstance(error, _SilentError):
         return error
     usage.connections += 1
-    if is_postgresql(host, port, ends - time.monotonic()):
-        return _stranger(f"{host}:{port}", "PostgreSQL")
-    return error
+    who = name_of(host, port, waits=waits, timeout_s=spared_s(timeout_s))
+    return _stranger(f"{host}:{port}", who) if who else error
 
 
 def greet(channel: Channel, encryption: int) -> Greeting:

@@ -23,7 +23,7 @@ from scanner.transports.tds.channel import ALPN, Channel
 from scanner.transports.tds.connecting import open_connection
 from scanner.transports.tds.door import Door, LoginEndedError
 from scanner.transports.tds.packets import APPLICATION, ENCRYPT_NOT_SUP, ENCRYPT_OFF, ENCRYPT_ON
-from scanner.transports.tds.prelogin import greet, named
+from scanner.transports.tds.prelogin import greet, named, spared_s
 from scanner.transports.tds.refusals import DATABASE_CLOSED, READ_INTENT_ONLY, numbers_of, refused, untrusted
 
 MOST_ROWS = 5000
@@ -163,7 +163,8 @@ def _log_in(target: Target, limits: Limits, usage: Usage, ends: float) -> SqlSes
         raise DeadlineError(f"there was no time left to log in to {target.where}")
     usage.connections += 1
     connection = open_connection(target.host, target.port, patience_s)
-    channel = Channel(connection, target.where, min(ends, time.monotonic() + patience_s), limits.answer_bytes)
+    greeted_by = time.monotonic() + patience_s - spared_s(patience_s)
+    channel = Channel(connection, target.where, greeted_by, limits.answer_bytes)
     try:
         version = _covered(target, channel, usage)
         # A login may wait: a serverless database wakes up first.
@@ -187,7 +188,10 @@ def _covered(target: Target, channel: Channel, usage: Usage) -> tuple[int, int, 
         if strict:
             channel.doing = "the TLS handshake"
             channel.secure(tls_context(settings), name, framed=False)
-        greeting = greet(channel, ENCRYPT_NOT_SUP if strict else ENCRYPT_ON)
+        try:
+            greeting = greet(channel, ENCRYPT_NOT_SUP if strict else ENCRYPT_ON)
+        except NodeError as error:
+            raise named(error, target.host, target.port, settings.connect_timeout_s, usage) from None
         if strict:
             return greeting.version
         if greeting.encryption in (ENCRYPT_OFF, ENCRYPT_NOT_SUP):
@@ -199,8 +203,6 @@ def _covered(target: Target, channel: Channel, usage: Usage) -> tuple[int, int, 
         channel.secure(tls_context(settings), name, framed=True)
     except ssl.SSLError as error:
         raise untrusted(error, target.where, name) from None
-    except NodeError as error:
-        raise named(error, target.host, target.port, channel.ends, usage) from None
     return greeting.version
 
 

@@ -5,13 +5,11 @@ Each answer was seen from the program itself; the tests name the versions.
 
 from __future__ import annotations
 
-import time
-
 from scanner.transports.tds.connecting import open_connection
 
-_SSL_REQUEST = bytes.fromhex("00000008 04d2162f")
+SSL_REQUEST = bytes.fromhex("00000008 04d2162f")
 """PostgreSQL's SSLRequest: every version since 7.1 answers it with the one byte S or N, before any login."""
-_LONGEST_WAIT_S = 2.0
+HTTP_REQUEST = b"GET / HTTP/1.0\r\n\r\n"
 
 
 def recognise(head: bytes) -> str:
@@ -33,19 +31,22 @@ def recognise(head: bytes) -> str:
     return ""
 
 
-def is_postgresql(host: str, port: int, timeout_s: float) -> bool:
-    """Whether PostgreSQL listens there, which hangs up on TDS without a word: one more connection asks in its words.
+def name_of(host: str, port: int, *, waits: bool, timeout_s: float) -> str:
+    """Who says nothing to a TDS PRELOGIN: one more connection asks in that server's own words. Empty: nobody known.
 
-    Never raises: it only looks for a better reason than the one that is known already.
+    PostgreSQL hangs up without a word; what `waits` for more may be an HTTP server. Never raises: it only looks for a
+    better reason than the one that is known already.
     """
-    ends = time.monotonic() + min(timeout_s, _LONGEST_WAIT_S)
     try:
-        with open_connection(host, port, max(0.1, ends - time.monotonic())) as connection:
-            connection.settimeout(max(0.1, ends - time.monotonic()))
-            connection.sendall(_SSL_REQUEST)
-            return connection.recv(16) in (b"S", b"N", b"G")
+        with open_connection(host, port, timeout_s) as connection:
+            connection.settimeout(timeout_s)
+            connection.sendall(HTTP_REQUEST if waits else SSL_REQUEST)
+            answer = connection.recv(64)
     except Exception:  # noqa: BLE001  a better reason is all that is lost
-        return False
+        return ""
+    if waits:
+        return recognise(answer)
+    return "PostgreSQL" if answer in (b"S", b"N", b"G") else ""
 
 
 def _is_mysql(head: bytes) -> bool:
