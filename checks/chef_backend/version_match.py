@@ -5,7 +5,7 @@ The package (`rpm -q`, `dpkg-query -W`) on every backend, the manifest that it b
 every service was started after the package was installed (Time in State against the install time). Package and
 manifest that disagree are a failure, as is an outlier among the backends. In the window backends may differ as long
 as each has the old version or the target, which is a warning; afterwards all have to be at the target. A service that
-is older than the package is a warning: that it still runs the old version is inferred.
+is older than the package is a warning, and after the window a failure: that it still runs the old version is inferred.
 
 ## Why it matters
 Installed is not yet upgraded: between the package's installation and `chef-backend-ctl upgrade` a backend runs the old
@@ -88,14 +88,28 @@ def _of_node(node: NodeView, found: InstalledPackage) -> list[Outcome]:
     status = node.look(ServiceStatus)
     if isinstance(status, Unknown):
         return [*outcomes, undetermined(f"{name}: whether it runs what is installed is unknown: {status.reason}")]
+    return outcomes + _of_services(node, found, status)
+
+
+def _of_services(node: NodeView, found: InstalledPackage, status: ServiceStatus) -> list[Outcome]:
+    """Whether the services are younger than the package. After the window, nothing else will do."""
+    name, done = node.name, node.cluster.phase == "after"
     if found.installed_s is None:
         text = f"{name}: when the package was installed is not kept, so a half-done upgrade would not show"
-        return [*outcomes, warned(text)]
+        return [undetermined(text) if done else warned(text)]
+    running = [row for row in status.services if row.running]
+    mute = [row.name for row in running if row.uptime_s is None]
     age_s = found.now_s - found.installed_s
-    old = [row.name for row in status.services if row.running and row.uptime_s is not None and row.uptime_s > age_s]
-    if old:
-        text = f"{name}: {enumerate_names(old)} started before the package was installed"
-        outcomes.append(warned(f"{text}: a half-done upgrade (inferred from Time in State)", remediation=_FINISH))
+    outcomes = []
+    if age_s < 0:
+        text = f"{name}: by its clock the package will be installed {-age_s} s from now, so nothing is told by it"
+        outcomes.append(undetermined(text))
+    elif old := [row.name for row in running if row.uptime_s is not None and row.uptime_s > age_s]:
+        text = f"{name}: {enumerate_names(old)} started before the package was installed: a half-done upgrade"
+        end = failed if done else warned
+        outcomes.append(end(f"{text} (inferred from Time in State)", remediation=_FINISH))
+    if mute:
+        outcomes.append(undetermined(f"{name}: when {enumerate_names(mute)} started is not told"))
     return outcomes
 
 

@@ -67,8 +67,41 @@ def test_a_service_older_than_the_package_warns_and_says_that_it_is_inferred(che
     assert "inferred" in outcome.message
 
 
-def test_an_unknown_install_time_warns(chefs: Chefs) -> None:
+@pytest.mark.parametrize("name", ["leaderl", "epmd", "etcd", "postgresql", "elasticsearch"])
+def test_after_the_window_a_service_older_than_the_package_fails(chefs: Chefs, name: str) -> None:
+    rows = ("leaderl", "epmd", "etcd", "postgresql", "elasticsearch")
+    status = ServiceStatus(
+        tuple(replace(services().services[0], name=row, uptime_s=(31 if row == name else 29) * DAY_S) for row in rows),
+        (),
+    )
+    done = package("2.3.16")
+    view = chefs([done, services()], [done, status], phase="after")
+    outcome = judge(view)
+    assert outcome.status is Status.FAIL
+    assert f"backend-2: {name} started before the package was installed" in outcome.message
+    assert outcome.remediation is not None
+    assert "upgrade" in outcome.remediation.command
+    assert judge(chefs([done, services()], [done, status], phase="window")).status is Status.WARN
+
+
+@pytest.mark.parametrize("phase", ["before", "window", "after"])
+def test_a_running_service_that_does_not_say_since_when_is_no_pass(chefs: Chefs, phase: str) -> None:
+    done = package("2.3.16")
+    outcome = judge(chefs([done, services()], [done, services(None)], phase=phase))
+    assert outcome.status is Status.ERROR
+    assert "backend-2: when etcd started is not told" in outcome.message
+
+
+def test_a_package_from_the_future_tells_nothing(chefs: Chefs) -> None:
+    outcome = judge(three(chefs, package(installed_s=1_000_000 + 31 * DAY_S), package()))
+    assert outcome.status is Status.ERROR
+    assert "installed 86400 s from now" in outcome.message
+
+
+def test_an_unknown_install_time_warns_and_is_no_pass_after_the_window(chefs: Chefs) -> None:
     assert judge(three(chefs, package(installed_s=None), package())).status is Status.WARN
+    done = package("2.3.16", installed_s=None)
+    assert judge(three(chefs, done, package("2.3.16"), phase="after")).status is Status.ERROR
 
 
 def test_dpkg_that_has_not_finished_fails(chefs: Chefs) -> None:
