@@ -26,7 +26,7 @@ def answer(
         size, free = (number * 10**9 for number in index_disk)
         index = _volume("/dev/sdb1", "xfs", size, free, _INDEX)
         local.append(index)
-    text = table(*local)
+    text = f"index {_INDEX}\n" + table(*local)
     for folder, volume in (("/var/log/chef-backend", disk), ("/var/opt/chef-backend", data)):
         text += f"folder {folder}\n" + (table(volume) if backend else "missing\n")
     return CommandOutput(text + f"elasticsearch {_INDEX}\n" + (table(index) if backend else "missing\n"))

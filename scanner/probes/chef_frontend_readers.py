@@ -92,6 +92,9 @@ def _package_as_before(answer: Answer, lines: list[str]) -> FrontendPackage:
 _STATUS = re.compile(r"(?P<state>run|down|finish|fail|warning): (?P<name>[\w./-]+)(?::(?P<rest>.*))?")
 _LOG = re.compile(r"; (?P<state>run|down|finish): log: |; log: ")
 _UPTIME = re.compile(r"\(pid \d+\) (?P<seconds>\d{1,12})s")
+# A process of runit's, or what answers elsewhere. The external ones say that always.
+_CONNECTED = ("postgresql", "opscode-solr4", "elasticsearch", "opensearch")
+_RUNS = re.compile(r" (\(pid \d+\) \d+s|connected OK to \S)")
 _DOWN = re.compile(r" ?\d{1,12}s(, normally up)?(, want up)?")
 # The headings that part the internal services from the external ones.
 _HEADING = re.compile(r"-+|(?P<which>Internal|External) Services")
@@ -104,6 +107,9 @@ def read_frontend_services(answer: Answer) -> FrontendServices:
     """The lines of `chef-server-ctl status`. Raises UnreadableError."""
     what = "chef-server-ctl status"
     lines = printed_lines(answer, what)
+    if lines and not answer.output.endswith("\n"):
+        # No list of services is complete whose last line is cut.
+        raise UnreadableError(f"the output of `{what}` is cut off: it ends with {shown(lines[-1:])}")
     found: dict[str, list[str]] = {"running": [], "down": [], "kept_down": [], "ailing": [], "mute": [], "external": []}
     uptimes: dict[str, int] = {}
     outside = False
@@ -118,6 +124,8 @@ def read_frontend_services(answer: Answer) -> FrontendServices:
             name, rest = match["name"], match["rest"] or ""
             found["external"] += [name] if outside else []
             own, log = _halves(rest)
+            if match["state"] == "run" and (name in _CONNECTED or match["rest"]) and not _RUNS.match(own):
+                raise UnreadableError(f"`{what}` does not say how a service runs: {shown([line])}")
             kind = _kind(match["state"], own, line)
             found[kind].append(name if kind == "running" else line)
             found["mute"] += [name] if log in ("down", "finish") else []

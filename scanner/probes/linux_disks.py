@@ -12,6 +12,8 @@ from scanner.probes.probe import Answer, Probe, UnreadableError
 FOLDERS = ("/var/log/chef-backend", "/var/opt/chef-backend")
 _ROW = re.compile(r"(\S.*?)\s+(\S+)\s+(\d+)\s+(\d+)\s+(-?\d+)\s+(?:\d+%|-)\s+(/.*)")
 _SECTION = re.compile(r"^(folder|elasticsearch) (/.*)$", re.MULTILINE)
+# Said before anything else, so that it is missed where the rest of the answer is cut.
+_INDEX = re.compile(r"index (/.*)\n")
 _IN_MEMORY = ("tmpfs", "devtmpfs", "ramfs", "squashfs", "iso9660", "efivarfs")
 # Drawn over another file system, or lent by the machine's own host: their size is not the machine's, or is told twice.
 _LAYERED = ("overlay", "aufs", "unionfs", "rootfs", "vboxsf", "vmhgfs", "prl_fs", "9p", "virtiofs", "fuse.")
@@ -28,7 +30,8 @@ def read_linux_disks(answer: Answer) -> LinuxDisks:
     """Read `df -PTk` of all local file systems, then of each folder. Raises UnreadableError."""
     if answer.exit_code != 0 or answer.truncated:
         raise UnreadableError(f"df failed: {_shown(answer.output or answer.error_output)}")
-    whole, *parts = _SECTION.split(answer.output)
+    asked = _INDEX.match(answer.output)
+    whole, *parts = _SECTION.split(answer.output[asked.end() :] if asked else answer.output)
     rows = [row for row in _rows(whole) if row.drive.kind not in _IN_MEMORY]
     if not rows:
         raise UnreadableError(f"df names no local file system: {_shown(whole)}")
@@ -39,10 +42,11 @@ def read_linux_disks(answer: Answer) -> LinuxDisks:
     # A last line without its end was cut in its middle; and what was to come after it was not seen.
     if not answer.output.endswith("\n") or not dict(folders).keys() >= set(FOLDERS):
         raise UnreadableError(f"the answer of df is cut off: it ends with {_shown(answer.output[-200:])}")
-    indexes = [(path, text) for kind, path, text in sections if kind == "elasticsearch"]
-    if not indexes:  # collected before it was asked for
+    if not asked:  # collected before it was asked for
         return LinuxDisks(_disks(rows), folders)
-    path, text = indexes[-1]
+    path, text = next(((path, text) for kind, path, text in sections if kind == "elasticsearch"), ("", ""))
+    if path != asked[1]:
+        raise UnreadableError(f"the answer of df is cut off: it says nothing of {_shown(asked[1])}")
     # The folder is Elasticsearch's own, and may be hidden from others; where it is mounted, the first table tells.
     index = _folder(path, text, answer.error_output) or _mounted(rows, path)
     return LinuxDisks(_disks(rows), folders, path, index)
@@ -103,11 +107,6 @@ PROBES = (
         language="sh",
         purpose="size and free space of the local file systems, and which hold Chef Backend's data, logs and index",
         script="""\
-df -PTkl 2>/dev/null
-for folder in /var/log/chef-backend /var/opt/chef-backend; do
-    echo "folder $folder"
-    if [ -d "$folder" ]; then df -PTk "$folder"; else echo missing; fi
-done
 folder= quote="['\\"]"
 if [ -d /etc/chef-backend ]; then
     setting="^[[:space:]]*elasticsearch[.[]$quote*data_dir$quote*[]]*[[:space:]]*=*[[:space:]]*$quote"
@@ -115,9 +114,15 @@ if [ -d /etc/chef-backend ]; then
         $SUDO cat /etc/chef-backend/chef-backend.rb | sed -n "s|$setting\\(/[^'\\"]*\\).*|\\1|p" | tail -n 1
     )
 fi
-case $folder in /*) ;; *) folder=/var/opt/chef-backend/elasticsearch/data ;; esac
-echo "elasticsearch $folder"
-if [ -d "$folder" ]; then df -PTk "$folder"; else echo missing; fi""",
+case $folder in /*) index=$folder ;; *) index=/var/opt/chef-backend/elasticsearch/data ;; esac
+echo "index $index"
+df -PTkl 2>/dev/null
+for folder in /var/log/chef-backend /var/opt/chef-backend; do
+    echo "folder $folder"
+    if [ -d "$folder" ]; then df -PTk "$folder"; else echo missing; fi
+done
+echo "elasticsearch $index"
+if [ -d "$index" ]; then df -PTk "$index"; else echo missing; fi""",
         readers=((LinuxDisks, read_linux_disks),),
     ),
 )

@@ -75,10 +75,12 @@ def test_the_lab_prints_the_members_as_chef_backend_does(name: str, everyone: st
 
 def test_the_lab_prints_file_systems_as_df_does() -> None:
     tables = re.split(
-        r"^(?:folder|elasticsearch) .*\n", (FOLDER / "linux" / "df-ext4-overlay.txt").read_text(), flags=re.MULTILINE
+        r"^(?:index|folder|elasticsearch) .*\n",
+        (FOLDER / "linux" / "df-ext4-overlay.txt").read_text(),
+        flags=re.MULTILINE,
     )
-    assert len(tables) == 4
-    for table in tables:
+    assert len(tables) == 5
+    for table in tables[1:]:
         rows = [line.split() for line in table.splitlines()[1:]]
         volumes = [(r[0], r[1], int(r[2]), int(r[3]), int(r[4]), r[6]) for r in rows]
         assert df.table(*volumes) == table
