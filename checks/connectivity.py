@@ -21,6 +21,7 @@ from typing import Any
 
 from checks.check import NodeCheck, NodeView
 from checks.facts import Contact
+from checks.groups import group
 from checks.outcome import Outcome, Remediation, Severity, passed, undetermined
 from checks.scan import CONNECTIVITY
 
@@ -41,13 +42,22 @@ def judge(view: NodeView) -> Outcome:
     if contact.failure:
         return undetermined(contact.failure, expected=EXPECTED, observed=counts, remediation=hint, **evidence)
     if contact.unanswered or contact.answered < contact.asked:
-        missing = ", ".join(contact.unanswered) or f"{contact.asked - contact.answered} of {contact.asked}"
+        why = "; ".join(
+            f"{', '.join(probes)} ({reason})" if reason else ", ".join(probes)
+            for reason, probes in group(zip(contact.unanswered, _reasons(contact), strict=True)).members
+        )
+        missing = why or f"{contact.asked - contact.answered} of {contact.asked}"
         return undetermined(
             f"no answer to: {missing}", expected=EXPECTED, observed=counts, remediation=hint, **evidence
         )
     way = "asked on this machine itself" if contact.transport == "local" else f"reached over {contact.transport}"
     message = f"{way}; {counts}"
     return passed(message, expected=EXPECTED, observed=counts, **evidence)
+
+
+def _reasons(contact: Contact) -> tuple[str, ...]:
+    """One for each question without an answer, whether it is known or not."""
+    return (*contact.reasons, *[""] * len(contact.unanswered))[: len(contact.unanswered)]
 
 
 CHECK = NodeCheck(

@@ -9,12 +9,14 @@ from typing import Any
 
 from checks.check import Check, ClusterCheck, ClusterInfo, ClusterView, NodeCheck, NodeView
 from checks.facts import Unknown, UnknownFactError
+from checks.groups import told_once
 from checks.outcome import Outcome, Remediation, Result, Status, undetermined
 
 ESSENTIAL_ROLES = {"secret-server": frozenset({"web", "database"}), "chef-backend": frozenset({"backend"})}
 """Roles without which a cluster of the product does not work: an inventory that names none has forgotten something, and
 the checks of that role say so instead of silently not being there."""
 
+_SEE_CONNECTIVITY = "see connectivity"
 _SHOWN_CHARS = 2_000
 """Of one probe's standard error: more says no more."""
 
@@ -82,11 +84,20 @@ def _is_blind(check: Check, view: NodeView) -> bool:
 
 def _judge_cluster(check: ClusterCheck, view: ClusterView) -> Result:
     outcome = _guarded(check, view)
-    gaps = [f"{node.name}: {reason}" for node in view.nodes if (reason := _gap(check, node))]
-    if gaps and outcome.status in (Status.PASS, Status.WARN):
+    missing = [(node.name, reason) for node in view.nodes if (reason := _gap(check, node))]
+    gaps = [f"{name}: {reason}" for name, reason in missing]
+    if gaps and outcome.status is Status.ERROR:
+        # Whatever the check says of what it lacks, the cause is here; connectivity has that of a node that is silent.
+        silent = {node.name for node in view.nodes if node.absence} if _SEE_CONNECTIVITY in outcome.message else set()
+        untold = told_once(pair for pair in missing if pair[1] not in outcome.message and pair[0] not in silent)
+        message = "; ".join([outcome.message, *untold])
+        outcome = replace(outcome, message=message, evidence={**outcome.evidence, "missing": gaps})
+    elif gaps and outcome.status is Status.FAIL:
+        outcome = replace(outcome, evidence={**outcome.evidence, "missing": gaps})
+    elif gaps and outcome.status in (Status.PASS, Status.WARN):
         outcome = Outcome(
             Status.ERROR,
-            f"cannot tell without {_plural(len(gaps), 'node')}: {'; '.join(gaps)}",
+            f"cannot tell without {_plural(len(gaps), 'node')}: {'; '.join(told_once(missing))}",
             outcome.expected,
             outcome.observed,
             {**outcome.evidence, "so_far": outcome.message, "missing": gaps},

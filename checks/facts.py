@@ -39,3 +39,5 @@ class Contact:
     """The ids of the probes without an answer."""
     hint: str = ""
     """What to do about the failure, one line; empty when nothing better than the check's own remediation is known."""
+    reasons: tuple[str, ...] = ()
+    """Why each of the unanswered has no answer, in the same order."""

@@ -22,7 +22,7 @@ from typing import Any
 
 from checks.check import ClusterCheck, ClusterView
 from checks.chef_backend.facts import ChefBackendVersion
-from checks.chef_backend.search_index import SearchIndex, created_by
+from checks.chef_backend.search_index import SearchIndex, created_by, why_unknown
 from checks.groups import enumerate_names, told_once
 from checks.installed import installed
 from checks.outcome import (
@@ -46,6 +46,7 @@ from checks.upgrade_path import (
     NoPath,
     PlanError,
     UpgradePath,
+    is_by_index,
     parse_product_version,
     remarks,
     route,
@@ -92,7 +93,10 @@ def judge(view: ClusterView) -> Outcome:
     if any(version != oldest for version, _, _ in known):
         source += f" (the oldest, on {oldest_name})"
     outcomes = [_stops(path, source, observed, evidence)]
+    unread = why_unknown(view.nodes)
     for rule, text in remarks(view.cluster.rules, path, index):
+        if is_by_index(rule) and unread:
+            text = f"{text} (how old the index is could not be read: {unread})"  # noqa: PLW2901
         remedy = Remediation("Plan the window, and what has to be ready before it, accordingly.", url=rule.url)
         if rule.effect == "tell":
             outcomes.append(passed(_noted(text, rule), observed=observed, **{TOLD: _noted(text, rule)}))

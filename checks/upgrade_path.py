@@ -101,6 +101,11 @@ def is_strategy(rule: Rule) -> bool:
     return rule.check == CHECK_ID and rule.requires.partition(" ")[0] in STRATEGIES
 
 
+def is_by_index(rule: Rule) -> bool:
+    """Whether the rule lets a step be taken node by node only where the search index is young enough."""
+    return rule.requires.startswith("by-index")
+
+
 def is_young(rule: Rule, index: str) -> bool:
     """Whether a search index that Elasticsearch `index` created (empty: unknown) is young enough for `rule`."""
     least = rule.requires.partition(" ")[2]
@@ -229,7 +234,7 @@ def remarks(rules: RuleSet, path: UpgradePath, index: str = "") -> tuple[tuple[R
 
 
 def _is_rolling(rule: Rule, index: str) -> bool:
-    return rule.requires == "rolling" or (rule.requires.startswith("by-index") and is_young(rule, index))
+    return rule.requires == "rolling" or (is_by_index(rule) and is_young(rule, index))
 
 
 def _concerns(rule: Rule, source: str, hop: Hop) -> bool:

@@ -22,6 +22,11 @@ from scanner.redaction import eraser
 from scanner.secrets import Secret
 from scanner.transports.protocol import Limits, Moments, Transport, Usage
 
+_ERROR_CHARS = 4_096
+_ERROR_LINES = 2
+_SHOWN_CHARS = 300
+_TOLD_CHARS = 80
+"""Of a line of standard error: where a message holds as much of it, it tells it."""
 _ANSWER_SHARE = 0.15
 """Share of a node's time that is kept for its answer's way home: the script stops asking before its deadline."""
 
@@ -241,15 +246,16 @@ def read_facts(said: NodeAnswers, probes: Sequence[Probe]) -> dict[type, object]
                 facts[kind] = _read(probe, reader, answer)
     facts[ClockSample] = said.clock or _no_clock(said)
     asked = [probe for probe in probes if probe.id in said.answers]
-    unanswered = tuple(probe.id for probe in asked if isinstance(said.answers[probe.id], Unknown))
+    silent = {probe.id: found.reason for probe in asked if isinstance(found := said.answers[probe.id], Unknown)}
     facts[Contact] = Contact(
         said.host,
         said.transport,
         said.failure,
         len(asked),
-        len(asked) - len(unanswered),
-        unanswered,
+        len(asked) - len(silent),
+        tuple(silent),
         said.hint,
+        tuple(silent.values()),
     )
     return facts
 
@@ -279,6 +285,14 @@ def _read(probe: Probe, reader: Callable[[Answer], object], answer: Answer | Unk
     try:
         return reader(answer)
     except UnreadableError as error:
-        return Unknown(" ".join(str(error).split()))
+        return Unknown(" ".join([*str(error).split(), *_untold(str(error), answer.error_output).split()]))
     except Exception as defect:  # noqa: BLE001  a reader, perhaps a plugin's, may raise anything on garbage
         return Unknown(" ".join(f"probe {probe.id}: unreadable answer, {type(defect).__name__}: {defect}".split()))
+
+
+def _untold(message: str, error_output: str) -> str:
+    """What standard error may say of an answer that cannot be read, where the reader does not tell it already."""
+    lines = [line.strip() for line in error_output[:_ERROR_CHARS].splitlines() if line.strip()]
+    if not lines or any(line[:_TOLD_CHARS] in message for line in lines):
+        return ""
+    return f"; on standard error: {' / '.join(lines[:_ERROR_LINES])[:_SHOWN_CHARS]}"

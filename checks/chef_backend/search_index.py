@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from checks.check import NodeView
+from checks.facts import Unknown
+from checks.groups import told_once
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +16,13 @@ class SearchIndex:
 
     created: str
     """The version of Elasticsearch that created it, three numbers: "5.6.16"."""
+
+
+def why_unknown(backends: Iterable[NodeView]) -> str:
+    """Why no backend tells of the search index, each reason once; empty where one does."""
+    looks = [(node.name, node.look(SearchIndex)) for node in backends]
+    reasons = [(name, look.reason) for name, look in looks if isinstance(look, Unknown)]
+    return "" if len(reasons) < len(looks) else "; ".join(told_once(reasons))
 
 
 def created_by(backends: Iterable[NodeView]) -> str:

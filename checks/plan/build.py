@@ -8,7 +8,7 @@ from dataclasses import replace
 from checks.check import NodeView
 from checks.chef_backend.drbd import GUIDANCE
 from checks.chef_backend.node_facts import DrbdTraces
-from checks.chef_backend.search_index import created_by
+from checks.chef_backend.search_index import created_by, why_unknown
 from checks.evaluation import GatheredCluster
 from checks.facts import Unknown
 from checks.groups import enumerate_names, group, told_once
@@ -237,6 +237,7 @@ def _chef_backend(gathered: GatheredCluster, path: UpgradePath, inventory: str, 
         followers=followers,
         frontends=fronts or chef_cluster.STAND_INS,
         index=created_by(backends),
+        index_unread=why_unknown(backends),
         known_frontends=bool(fronts),
         names=names,
     )

@@ -31,7 +31,7 @@ def parts(cluster: ChefCluster, path: UpgradePath, rules: RuleSet) -> tuple[Part
         steps += [chef_index.see_that_it_is_healthy(then)] if _takes_over_the_index(source, hop) else []
         steps += [*_STEPS[way](then, hop), _verify(then, hop, way)]
         chapters.append(
-            Part(title, tuple(steps), _intro(hop, unsure=way == "reindex" and not cluster.index), asked(hop))
+            Part(title, tuple(steps), _intro(hop, cluster.index_unread if way == "reindex" else ""), asked(hop))
         )
         before = hop
     optional = "Where all frontends stay on their version, write that down at the first step and leave the others out."
@@ -102,13 +102,14 @@ def _strategy(hop: Hop, index: str) -> str:
     return "rolling" if is_young(hop.strategy, index) else "reindex"
 
 
-def _intro(hop: Hop, *, unsure: bool) -> tuple[str, ...]:
+def _intro(hop: Hop, unread: str) -> tuple[str, ...]:
     told = [f"A stop that the vendor asks for: {hop.stone.text} ({hop.stone.source})."] if hop.stone else []
     if hop.strategy:
         told.append(f"The vendor's way: {hop.strategy.text} ({hop.strategy.source}).")
-    if unsure:
+    if unread:
         told.append(
-            "Which Elasticsearch created the search index could not be read: this plan takes it for an old one."
+            f"Which Elasticsearch created the search index could not be read ({unread}): "
+            "this plan takes it for an old one."
         )
     return tuple(told)
 

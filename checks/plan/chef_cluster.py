@@ -12,7 +12,7 @@ from checks.chef_backend.health import comparable
 from checks.chef_backend.names import is_same_machine
 from checks.chef_backend.node_facts import ConfigDigest, FrontendPackage, InstalledPackage
 from checks.facts import Unknown
-from checks.groups import enumerate_names
+from checks.groups import enumerate_names, told_once
 from checks.plan.model import Command, Proof
 from checks.plan.names import Names, plan_command, scan_command
 
@@ -33,6 +33,8 @@ class Machine:
     """Where the target's package lies ready on it; empty where the inventory does not say."""
     version: str = ""
     """Of a frontend: the installed version of Chef Infra Server; empty where it is unknown."""
+    unread: str = ""
+    """Why the package of the machine, and so its version or its package manager, is unknown; empty where it is not."""
     member: str = ""
     """What the cluster itself calls it; empty where that is its name."""
     addons: tuple[str, ...] | None = None
@@ -54,6 +56,8 @@ class ChefCluster:
     """Never empty: stand-ins where the inventory names none, since every cluster has frontends."""
     index: str
     """The version of Elasticsearch that created the search index; empty where it is unknown."""
+    index_unread: str = ""
+    """Why that is unknown."""
     settled: bool = True
     """False where nobody knows yet who will lead, and roles stand in the place of names."""
     known_frontends: bool = True
@@ -95,7 +99,7 @@ class ChefCluster:
         if machine.manager:
             return rpm if machine.manager == "rpm" else deb
         return self.names.shell(
-            None, f"{rpm} or {deb}, whichever suits {machine.name}", "its package manager is unknown"
+            None, f"{rpm} or {deb}, whichever suits {machine.name}", machine.unread or "its package manager is unknown"
         )
 
     def frontends_run(self) -> Proof:
@@ -137,7 +141,10 @@ def read_machine(view: NodeView) -> Machine:
     leftovers = tuple(key for key in LEFTOVERS if key in settings)
     if not isinstance(front, FrontendPackage):
         manager = package.manager if isinstance(package, InstalledPackage) else ""
-        return Machine(view.name, manager, str(view.options.get("package", "")), leftovers=leftovers)
+        own = front if "frontend" in view.roles else package
+        unread = own.reason if isinstance(own, Unknown) else ""
+        ready = str(view.options.get("package", ""))
+        return Machine(view.name, manager, ready, unread=unread, leftovers=leftovers)
     # Answers of before told no manager; a release of RPM's names the system that it was built for.
     manager = front.manager or ("rpm" if _RPM_RELEASE.search(front.version) else "")
     # `package` of the inventory is that of Chef Backend.
@@ -163,7 +170,7 @@ def find_leader(backends: Sequence[NodeView]) -> tuple[NodeView, str] | str:
     not know of would be left on the old version.
     """
     tables = [(node, node.look(ClusterStatus)) for node in backends]
-    silent = [f"{node.name}: {table.reason}" for node, table in tables if isinstance(table, Unknown)]
+    silent = told_once((node.name, table.reason) for node, table in tables if isinstance(table, Unknown))
     if silent:
         return f"who leads is unknown: {'; '.join(silent)}"
     seen = [table for _, table in tables if isinstance(table, ClusterStatus)]

@@ -248,7 +248,10 @@ def _choice(cluster: ChefCluster, rules: RuleSet) -> Iterable[str]:
 
 def _way(rules: RuleSet, machine: Machine) -> str:
     if _version(machine) is None:
-        return f"the installed version is unknown, and below 12.17.15 there are stops on the way; see {UPGRADE_URL}"
+        why = f" ({machine.unread})" if machine.unread else ""
+        return (
+            f"the installed version is unknown{why}, and below 12.17.15 there are stops on the way; see {UPGRADE_URL}"
+        )
     due = stops(rules, machine)
     if not due:
         return f"{machine.version} now, straight to the chosen version"

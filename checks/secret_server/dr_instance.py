@@ -23,7 +23,7 @@ from typing import Any
 
 from checks.check import ClusterCheck, ClusterView, NodeView
 from checks.facts import Contact, Unknown
-from checks.groups import enumerate_names
+from checks.groups import enumerate_names, told_once
 from checks.installed import installed
 from checks.outcome import (
     Outcome,
@@ -70,13 +70,13 @@ def _version(node: NodeView, primary: list[NodeView]) -> Outcome:
     if not own.read or own.version is None:
         return _unread(node, f"the version of {node.name} cannot be read: {own.problem}")
     observed = f"{node.name} {own.version}"
-    unread = [name for name, one in others.items() if not one.read]
+    gaps = told_once((name, one.problem) for name, one in others.items() if not one.read)
     versions = {one.version for one in others.values() if one.read}
     if versions and own.version not in versions:
         known = " and ".join(sorted(str(version) for version in versions))
         return failed(f"{node.name} has {own.version}, the primary site {known}", observed=observed)
-    if unread or len(versions) != 1:
-        why = f"unknown on {enumerate_names(unread)}" if unread else "not the same on all web nodes"
+    if gaps or len(versions) != 1:
+        why = f"unknown ({'; '.join(gaps)})" if gaps else "not the same on all web nodes"
         return undetermined(f"the version of the primary site is {why}", observed=observed)
     return passed(f"{node.name} has the primary site's {own.version}", observed=observed)
 
@@ -110,14 +110,20 @@ def _key(view: ClusterView, node: NodeView, primary: list[NodeView]) -> Outcome:
             f"cannot tell: {text}, which is consistent with DPAPI", observed=observed, remediation=remedy
         )
     if len(same) < len(primary):
-        lacking = enumerate_names([one.name for one in primary if one.name not in same])
-        return undetermined(f"encryption.config of {lacking} is not known", observed=observed)
+        gaps = told_once((name, _why_unknown(looks[name])) for name in looks if name not in same)
+        return undetermined(f"encryption.config is not known ({'; '.join(gaps)})", observed=observed)
     return passed(f"{node.name} has the primary site's encryption.config", observed=observed)
 
 
 def _unread(node: NodeView, message: str) -> Outcome:
     """A machine that answered may be no instance at all, which is no reason to stop; a silent one is unknown."""
     return undetermined(message) if node.absence else warned(message)
+
+
+def _why_unknown(config: EncryptionConfig | Unknown) -> str:
+    if isinstance(config, Unknown):
+        return config.reason
+    return "EFS set, hash not readable" if config.efs else config.detail or config.state
 
 
 def _told(node: NodeView) -> str:

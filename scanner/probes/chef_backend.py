@@ -43,7 +43,7 @@ VERSION = Probe(
     id="chef-version",
     language="sh",
     purpose="the installed version of Chef Backend",
-    script="chef-backend-ctl --version 2>/dev/null || head -n 1 /opt/chef-backend/version-manifest.txt",
+    script="chef-backend-ctl --version || head -n 1 /opt/chef-backend/version-manifest.txt",
     readers=((ChefBackendVersion, read_version),),
 )
 

@@ -19,7 +19,9 @@ def read_search_index(answer: Answer) -> SearchIndex:
     text = answer.output.strip()
     if text == "none":
         raise UnreadableError("neither curl nor wget is there to ask Elasticsearch how old the search index is")
-    if answer.truncated or not text:
+    if answer.truncated:
+        raise UnreadableError("Elasticsearch's answer about the search index was cut at the size cap")
+    if not text:
         raise UnreadableError("Elasticsearch does not say how old the search index is")
     try:
         found = [_version(value) for value in _created(json.loads(text), 0)]

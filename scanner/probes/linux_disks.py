@@ -28,7 +28,9 @@ class _Row:
 
 def read_linux_disks(answer: Answer) -> LinuxDisks:
     """Read `df -PTk` of all local file systems, then of each folder. Raises UnreadableError."""
-    if answer.exit_code != 0 or answer.truncated:
+    if answer.truncated:
+        raise UnreadableError("the output of df was cut at the size cap")
+    if answer.exit_code != 0:
         raise UnreadableError(f"df failed: {_shown(answer.output or answer.error_output)}")
     asked = _INDEX.match(answer.output)
     whole, *parts = _SECTION.split(answer.output[asked.end() :] if asked else answer.output)

@@ -106,8 +106,8 @@ def test_a_primary_that_is_not_known_leaves_it_open(cluster: Clusters, node: Nod
     garbled = ((AppFiles, "garbled"), (EncryptionConfig, "garbled"))
     outcome = judged(cluster, node, SAME, web=garbled)
     assert outcome.status is Status.ERROR
-    assert "the version of the primary site is unknown on web1" in outcome.message
-    assert "encryption.config of web1 is not known" in outcome.message
+    assert "the version of the primary site is unknown (web1: garbled)" in outcome.message
+    assert "encryption.config is not known (web1: garbled)" in outcome.message
 
 
 def test_web_nodes_that_disagree_leave_it_open(cluster: Clusters, node: Nodes) -> None:

@@ -320,8 +320,8 @@ def test_the_gate_bounds_the_work() -> None:
 
 def test_a_node_is_asked_only_what_the_checks_read_and_always_spoken_to() -> None:
     probes = (*BUILTIN, PROBE)
-    assert [probe.id for probe in select_probes(node("b1"), [CHECK], probes)] == ["shell", "load"]
-    assert [probe.id for probe in select_probes(node("b1"), [], probes)] == ["shell"]
+    assert [probe.id for probe in select_probes(node("b1"), [CHECK], probes)] == ["shell", "chef-traces", "load"]
+    assert [probe.id for probe in select_probes(node("b1"), [], probes)] == ["shell", "chef-traces"]
 
 
 def test_the_contact_counts_what_was_answered() -> None:
@@ -329,7 +329,7 @@ def test_the_contact_counts_what_was_answered() -> None:
 
     said = NodeAnswers("chef", "b1", "h", "ssh", {"shell": Answer("Linux", 0), "load": Unknown("late")})
     contact = read_facts(said, (*BUILTIN, PROBE))[Contact]
-    assert contact == Contact("h", "ssh", None, 2, 1, ("load",))
+    assert contact == Contact("h", "ssh", None, 2, 1, ("load",), reasons=("late",))
 
 
 def test_a_whole_scan_of_nothing_is_unknown(tmp_path: Path) -> None:
