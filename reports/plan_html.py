@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from checks.outcome import Result
-from checks.plan.model import Command, Plan, PlanBook, Refusal, Step, Trouble
+from checks.plan.model import Command, Plan, PlanBook, Refusal, Step, Trouble, steps_back
 from reports import plan_text
 from reports.grouping import attested_line, waiver_line
 from reports.page import assemble
@@ -56,6 +56,7 @@ def _plan(number: int, plan: Plan) -> Row:
         "unknown": [],
         "parts": [],
         "back": [],
+        "steps_back": [],
         "troubles": [],
     }
     if isinstance(plan, Refusal):
@@ -80,6 +81,7 @@ def _plan(number: int, plan: Plan) -> Row:
             for chapter, part in enumerate(plan.parts, 1)
         ],
         "back": [one_line(sentence) for sentence in plan.way_back],
+        "steps_back": [_step(number, step) for number, step in steps_back(plan)],
         "troubles": [_trouble(trouble) for trouble in plan.troubles],
     }
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from checks.outcome import Result
-from checks.plan.model import Command, Part, Plan, PlanBook, Refusal, Runbook, Step, Trouble
+from checks.plan.model import Command, Part, Plan, PlanBook, Refusal, Runbook, Step, Trouble, steps_back
 from checks.scan import Verdict
 from reports import plan_text
 from reports.grouping import attested_line, waiver_line
@@ -92,6 +92,10 @@ def _runbook(plan: Runbook) -> Iterator[str]:
     yield ""
     yield from (f"- {prose(sentence)}" for sentence in plan.way_back)
     yield ""
+    if plan.steps_back:
+        for number, step in steps_back(plan):
+            yield from _step(number, step)
+        yield ""
     yield "### When something goes wrong"
     yield ""
     for trouble in plan.troubles:

@@ -15,7 +15,7 @@ from checks.groups import enumerate_names, group, told_once
 from checks.installed import Installed, installed
 from checks.outcome import Result, Status
 from checks.plan import chef_backend, chef_cluster, chef_recovery, secret_server, secret_server_site
-from checks.plan.model import Part, Plan, Refusal, Runbook, Trouble
+from checks.plan.model import Part, Plan, Refusal, Runbook, Step, Trouble
 from checks.plan.names import AS_IN_THE_INVENTORY, Again, Names
 from checks.scan import Verdict, verdict_of
 from checks.secret_server.database_facts import SecretServerDatabase
@@ -23,8 +23,8 @@ from checks.secret_server.facts import IisConfiguration, WebRoot
 from checks.upgrade_path import NoPath, PlanError, UpgradePath, route, target_of
 from checks.versions import VersionError, parse_secret_server
 
-Written = tuple[tuple[Part, ...], tuple[str, ...], tuple[Trouble, ...], tuple[str, ...]]
-"""Parts, way back, troubles, unknown names."""
+Written = tuple[tuple[Part, ...], tuple[str, ...], tuple[Trouble, ...], tuple[str, ...], tuple[Step, ...]]
+"""Parts, way back, troubles, unknown names, steps back."""
 
 NEEDS: Mapping[str, tuple[type, ...]] = {
     "dr": (WebRoot, IisConfiguration),
@@ -68,14 +68,14 @@ def plan_of(
     waived = tuple(row for row in own if row.status is Status.WAIVED)
     try:
         path = _path(gathered)
-        parts, back, troubles, unknown = _WRITERS[info.product](gathered, path, inventory, Names(again=again))
+        written = _WRITERS[info.product](gathered, path, inventory, Names(again=again))
     except _RefusedError as no:
         # A failure stays one, whatever else is unknown: the scan that this rests on ended with NO-GO, too.
         scanned = verdict_of(own, strict=strict, partial=partial)
         grave = scanned if no.verdict is None or scanned is Verdict.NO_GO else no.verdict
         return Refusal(info.name, info.product, no.reason, no.instead, grave, blockers, no.url, warnings, waived)
     verdict = verdict_of(own, strict=strict, partial=partial)
-    return Runbook(info.name, info.product, path, verdict, blockers, warnings, waived, parts, back, troubles, unknown)
+    return Runbook(info.name, info.product, path, verdict, blockers, warnings, waived, *written)
 
 
 def _is_answered(row: Result) -> bool:
@@ -186,7 +186,7 @@ def _secret_server(gathered: GatheredCluster, path: UpgradePath, inventory: str,
         )
     parts = secret_server.parts(site, path)
     back, troubles = secret_server.way_back(site, path), secret_server.troubles(site)
-    return parts, back, troubles, tuple(site.names.unknown)
+    return parts, back, troubles, tuple(site.names.unknown), ()
 
 
 def _untold_copies(looks: Sequence[tuple[str, SecretServerDatabase | Unknown]]) -> list[tuple[str, str]]:
@@ -243,7 +243,8 @@ def _chef_backend(gathered: GatheredCluster, path: UpgradePath, inventory: str, 
     )
     parts = chef_backend.parts(cluster, path, rules)
     back, troubles = chef_recovery.way_back(path), chef_recovery.troubles(cluster, path)
-    return parts, back, troubles, tuple(cluster.names.unknown)
+    steps_back = tuple(chef_recovery.steps_back(cluster, path))
+    return parts, back, troubles, tuple(cluster.names.unknown), steps_back
 
 
 _WRITERS: dict[str, Callable[[GatheredCluster, UpgradePath, str, Names], Written]] = {

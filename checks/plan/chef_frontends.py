@@ -101,10 +101,7 @@ def _copy_level(first: Machine, others: Sequence[Machine]) -> Step:
     return Step(
         "copy-migration-level",
         f"Copy migration-level from {first.name} to {target}",
-        (
-            on(first, f"cat {LEVEL}"),
-            *(on(other, f"cp -p {LEVEL} {LEVEL}.before") for other in others),
-        ),
+        (on(first, f"cat {LEVEL}"), *(_keep_level(other) for other in others)),
         notes=(
             f"Carry the file itself over, with scp for example, to {LEVEL} on {target}; not its text by hand.",
             "Without it another frontend migrates the same data a second time.",
@@ -114,12 +111,25 @@ def _copy_level(first: Machine, others: Sequence[Machine]) -> Step:
     )
 
 
+def _keep_level(machine: Machine) -> Command:
+    """The copy of the frontend's own level, for the way back."""
+    return on(machine, f"cp -p {LEVEL} {LEVEL}.before")
+
+
 def _upgrade(cluster: ChefCluster, machine: Machine, which: str, documented: tuple[str, ...]) -> Iterable[Step]:
     yield Step(
         f"install-{which}-frontend",
         f"Stop {machine.name}, and install the chosen version there",
-        (on(machine, "chef-server-ctl stop"), cluster.install_frontend(machine, "in the chosen version")),
-        notes=("Take it out of the load balancer first.", *_rabbitmq(machine)),
+        (
+            *((_keep_level(machine),) if which == "first" else ()),
+            on(machine, "chef-server-ctl stop"),
+            cluster.install_frontend(machine, "in the chosen version"),
+        ),
+        notes=(
+            "Take it out of the load balancer first.",
+            *(("The copy of its migration-level is for the way back.",) if which == "first" else ()),
+            *_rabbitmq(machine),
+        ),
         proof=Proof("the chosen version", (_installed(machine),)),
         documented=(*documented, "chef-server stop", "chef-server install"),
     )

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from checks.plan import chef_index, procedures
-from checks.plan.chef_cluster import ChefCluster, on
-from checks.plan.chef_frontends import LEVEL
-from checks.plan.model import Trouble
-from checks.upgrade_path import UpgradePath
+from collections.abc import Iterable
 
+from checks.chef_backend.version_match import package_version
+from checks.plan import chef_index, procedures
+from checks.plan.chef_cluster import ChefCluster, Machine, named, on
+from checks.plan.chef_frontends import LEVEL
+from checks.plan.model import Proof, Side, Step, Trouble
+from checks.upgrade_path import UpgradePath
+from checks.versions import VersionError, parse_version
+
+_CARRIED = "/tmp/chef-backend-secrets.json"  # noqa: S108  where the vendor's page puts it
+_RESTORES_SINCE = parse_version("14.11.36")
 _RECOVERY = "https://docs.chef.io/backend_failure_recovery/"
 
 
@@ -25,12 +31,152 @@ def way_back(path: UpgradePath) -> tuple[str, ...]:
         kept,
         "No document of the vendor's describes a way from a newer version to an older one, node by node or as a whole.",
         (
-            "The way back is a newly built cluster: the old package on empty machines, chef-backend-ctl restore "
-            "--publish_address ADDRESS ARCHIVE on the first, chef-backend-ctl join-cluster on the others, "
-            "the frontends "
-            "configured anew, chef-server-ctl reindex --all. It takes hours, and loses what came after the backup."
+            "The way back is a newly built cluster on empty machines, by the steps below. It takes hours, and loses "
+            "what was written after the backup: nodes, cookbooks, users and their keys."
         ),
         "Snapshots lead back only where all backends return to the same moment, with all of them off meanwhile.",
+    )
+
+
+def steps_back(cluster: ChefCluster, path: UpgradePath) -> Iterable[Step]:
+    """The newly built cluster, by the vendor's page on restoring."""
+    names, version = cluster.names, str(path.current)
+    first, others = Machine("the first new backend", "", ""), Machine("each other new backend", "", "")
+    why = "a newly built cluster has machines of its own"
+    address = names.shell(None, "the address of the first new backend", why)
+    archive = names.shell(None, "the archive of chef-backend-ctl backup", "it is made in this plan")
+    package = names.shell(
+        None, f"the package of Chef Backend {version}", "the inventory names that of the target alone"
+    )
+    tool = cluster.tool(cluster.leader, "yum install", "dpkg -i")
+    yield Step(
+        "back-stop-frontends",
+        f"Stop {named(cluster.frontends)}, so that nobody writes what will be lost",
+        tuple(on(machine, "chef-server-ctl stop") for machine in cluster.frontends),
+        proof=Proof("no client gets an answer: knife status fails from a workstation"),
+    )
+    yield Step(
+        "back-install-old",
+        f"Install Chef Backend {version} on three empty machines",
+        tuple(on(machine, f"{tool} {package}") for machine in (first, others)),
+        notes=(
+            "Not on the upgraded backends: the vendor's restore builds a new cluster, and is no roll-back of one.",
+            "The version of the backup. Leave the old machines off, and as they are.",
+        ),
+        proof=Proof(
+            f"Chef Backend {version} on each", tuple(on(one, "chef-backend-ctl --version") for one in (first, others))
+        ),
+    )
+    yield Step(
+        "back-restore",
+        "Restore the backup on the first of them, which makes it the leader of a new cluster",
+        (on(first, f"chef-backend-ctl restore --publish_address {address} {archive}"),),
+        proof=Proof("one row with the role leader", (on(first, "chef-backend-ctl cluster-status"),)),
+        documented=("chef-restore backend",),
+        url=procedures.BACKUP_URL,
+    )
+    own = names.shell(None, "the address of that backend", why)
+    yield Step(
+        "back-join",
+        "Join the others to it, one after the other",
+        (
+            on(
+                others,
+                f"chef-backend-ctl join-cluster --accept-license --yes --quiet {address} --publish_address {own}"
+                f" -s {_CARRIED}",
+            ),
+        ),
+        notes=(
+            f"Carry /etc/chef-backend/chef-backend-secrets.json of the first over, to {_CARRIED} on each of them.",
+            "Remove that copy once the node has joined: whoever reads it can read everything.",
+        ),
+        proof=Proof(
+            "leader: 1; waiting: 0; follower: 2; total: 3; postgresql synced: 2; etcd and elasticsearch green; "
+            "no copy of the secrets is left",
+            (on(first, "chef-backend-ctl status"), on(others, f"ls {_CARRIED}")),
+        ),
+        documented=("chef-restore secrets", "chef-restore join"),
+        url=procedures.BACKUP_URL,
+    )
+    yield from _frontends_back(cluster, first)
+
+
+def _frontends_back(cluster: ChefCluster, backend: Machine) -> Iterable[Step]:
+    """The frontends, configured for the new cluster."""
+    for machine in cluster.frontends:
+        name = cluster.names.shell(
+            None, f"the full name of {machine.name}", "the certificate's name need not be the host's"
+        )
+        made = cluster.names.shell(None, f"a file for the configuration of {machine.name}", "it is yours to choose")
+        kept = cluster.names.shell(None, "the archive of chef-server-ctl backup", "it is made in this plan")
+        was = machine.version or "the version that it had"
+        package = cluster.names.shell(
+            None, f"the package of Chef Infra Server that {machine.name} had", "the inventory names none"
+        )
+        yield Step(
+            "back-configure-frontend",
+            f"Bring {machine.name} back to {was}, and configure it for the new cluster",
+            (
+                on(backend, f"chef-backend-ctl gen-server-config {name} -f {made}"),
+                on(machine, f"{cluster.tool(machine, 'rpm -Uvh --oldpackage', 'dpkg -i')} {package}"),
+                on(machine, f"chef-server-ctl restore {kept}"),
+                on(machine, f"cp -p {LEVEL}.before {LEVEL}"),
+                on(machine, f"cp {made} /etc/opscode/chef-server.rb"),
+                on(machine, "chef-server-ctl reconfigure"),
+            ),
+            notes=(
+                f"Where {machine.name} was not upgraded yet its package and its migration-level stay as they are.",
+                (
+                    "Carry the generated file over before it is copied. It holds the database superuser's password: "
+                    "remove it from both machines afterwards."
+                ),
+                *_too_old_to_restore(machine),
+            ),
+            sides=(
+                Side(
+                    "restore the frontend's configuration with chef-server-ctl restore",
+                    "Backup and restore a Chef Backend install",
+                ),
+                Side(
+                    "not where PostgreSQL is external, as it is here: knife ec backup instead",
+                    "chef-server-ctl, restore",
+                ),
+            ),
+            proof=Proof(
+                "every service runs, postgresql is connected OK, and the level is that of the backup",
+                (on(machine, "chef-server-ctl status"), on(machine, f"cat {LEVEL}")),
+            ),
+            documented=("chef-restore config", "chef-restore frontend", "chef-restore apply", "chef-server failed"),
+            url=procedures.BACKUP_URL,
+        )
+    first = cluster.frontends[0]
+    yield Step(
+        "back-reindex",
+        f"Fill the search index from {first.name}",
+        (on(first, "chef-server-ctl reindex --all"),),
+        proof=Proof("the command ends without an error, and a search finds all nodes of an organization"),
+        documented=("chef-restore reindex",),
+        url=procedures.BACKUP_URL,
+    )
+    yield Step(
+        "back-verify",
+        "Put the new machines into the inventory, and prove that the cluster serves",
+        (cluster.scan("chef-cluster-status", "chef-frontend-status", phase="before"),),
+        notes=("Only then let clients in again.",),
+        proof=Proof("pass"),
+    )
+
+
+def _too_old_to_restore(machine: Machine) -> tuple[str, ...]:
+    """What restoring asks for, where the frontend may be too old for it."""
+    try:
+        enough = bool(machine.version) and package_version(machine.version) >= _RESTORES_SINCE
+    except VersionError:
+        enough = False
+    if enough:
+        return ()
+    return (
+        f"Restoring a frontend needs Chef Infra Server {_RESTORES_SINCE} or later; the page says what older ones lack.",
     )
 
 

@@ -124,9 +124,12 @@ class Runbook:
     """What somebody accepted until a day: it stands in nobody's way, and is told all the same."""
     parts: tuple[Part, ...]
     way_back: tuple[str, ...]
+    """Until when there is one, what it costs, and what is lost: sentences before its steps."""
     troubles: tuple[Trouble, ...]
     unknown: tuple[str, ...] = ()
     """Names that could not be read from the nodes and stand in the steps as <...>, one sentence each."""
+    steps_back: tuple[Step, ...] = ()
+    """The way back itself, in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +181,11 @@ class PlanBook:
     def exit_code(self) -> int:
         """The process's exit code."""
         return EXIT_CODES[self.verdict]
+
+
+def steps_back(runbook: Runbook) -> Iterator[tuple[str, Step]]:
+    """Every step of the way back with its number: "R3" is the third."""
+    return ((f"R{place}", step) for place, step in enumerate(runbook.steps_back, 1))
 
 
 def boxes(runbook: Runbook) -> Iterator[tuple[str, Part, Step]]:

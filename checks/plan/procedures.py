@@ -20,6 +20,7 @@ SOURCES: dict[str, tuple[str, str]] = {
     "chef-frontends": ("Upgrading Chef Infra Server on the Frontend Machines", FRONTENDS_URL),
     "chef-server": ("Upgrade Chef Infra Server", SERVER_URL),
     "chef-shm": ("Chef Backend release notes, 1.2.5", RELEASES_URL),
+    "chef-restore": ("Backup and restore a Chef Backend install, restore", BACKUP_URL),
     "chef-backup": ("Backup and restore a Chef Backend install", BACKUP_URL),
 }
 """The documents: the first word of a step's id, to title and address."""
@@ -97,6 +98,13 @@ STEPS: dict[str, str] = {
     "chef-backup backend": "on a follower, back the cluster's data up",
     "chef-backup frontend": "on a frontend, back its configuration up",
     "chef-backup away": "move both archives to another place",
+    "chef-restore backend": "restore the backup on one node, which makes a new cluster",
+    "chef-restore secrets": "copy the new cluster's secrets to the other nodes",
+    "chef-restore join": "join the other nodes",
+    "chef-restore config": "generate the frontends' configuration from the new cluster",
+    "chef-restore frontend": "restore the frontend from the backup of its configuration",
+    "chef-restore apply": "put the generated configuration in its place, and reconfigure",
+    "chef-restore reindex": "reindex, to fill the search index",
     "chef-ha drbd": "DRBD is no longer supported: migrate instead",
 }
 """Every documented step: id to what it asks for, in our words."""

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from checks.plan.build import NEEDS
-from checks.plan.model import PlanBook, Refusal, Runbook, boxes
+from checks.plan.model import PlanBook, Refusal, Runbook, boxes, steps_back
 from checks.plan.procedures import STEPS
 from reports import plan_html, plan_markdown
 from scanner.cli.obtain import obtain
@@ -64,6 +64,7 @@ def test_every_documented_step_is_in_one_of_the_plans() -> None:
     books = [plan for plan in plans if isinstance(plan, Runbook)]
     found = {each for plan in books for _, _, step in boxes(plan) for each in step.documented}
     found |= {each for plan in books for trouble in plan.troubles for each in trouble.documented}
+    found |= {each for plan in books for step in plan.steps_back for each in step.documented}
     refused = {"chef-ha drbd"} if any(isinstance(plan, Refusal) and "DRBD" in plan.reason for plan in plans) else set()
     assert set(STEPS) - found - refused == set()
 
@@ -147,6 +148,21 @@ def test_plain_keys_come_before_the_backups_and_pool_settings_after_the_stop() -
     ids = hop_ids("vault-mirrored", 2)
     assert ids.index("install-dotnet-48") < ids.index("stop-others") < ids.index("set-pool-pipeline")
     assert ids.index("set-pool-pipeline") < ids.index("upgrade-first")
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("chef-") and name != "chef-drbd"])
+def test_the_way_back_of_a_chef_cluster_has_a_command_and_a_proof_for_each_step(name: str) -> None:
+    plan = runbook(name)
+    ids = [step.id for step in plan.steps_back]
+    order = ["back-stop-frontends", "back-install-old", "back-restore", "back-join", "back-configure-frontend"]
+    assert [each for each in dict.fromkeys(ids) if each in order] == order
+    assert ids[-2:] == ["back-reindex", "back-verify"]
+    assert all(step.commands and step.proof for step in plan.steps_back)
+    # A package that refuses an older version is no way back.
+    assert not [c.text for step in plan.steps_back for c in step.commands if "-iEG" in c.text]
+    upgraded = {machine for part in plan.parts for step in part.steps for c in step.commands if (machine := c.where)}
+    backends = {c.where for step in plan.steps_back for c in step.commands if "chef-backend" in c.text}
+    assert not backends & upgraded, "the new cluster is built on machines of its own"
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -271,7 +287,7 @@ def test_the_page_says_what_the_text_says(name: str) -> None:
     page = plan_html.render(book(name))
     for plan in book(name).plans:
         if isinstance(plan, Runbook):
-            for number, _, _ in boxes(plan):
+            for number in (*(number for number, _, _ in boxes(plan)), *(number for number, _ in steps_back(plan))):
                 assert f'<span class="number">{number}</span>' in page
     # A step that is no step of the vendor's claims no document.
     assert not re.search(r"<small>(As in)?\s*</small>", page)

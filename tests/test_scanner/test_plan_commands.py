@@ -81,7 +81,7 @@ def hostile(scenario: str) -> PlanBook:
 def commands(plans: PlanBook) -> Iterator[Command]:
     for plan in plans.plans:
         assert isinstance(plan, Runbook), plan
-        for _, _, step in boxes(plan):
+        for step in (*(step for _, _, step in boxes(plan)), *plan.steps_back):
             yield from step.commands
             yield from step.proof.commands if step.proof else ()
         for trouble in plan.troubles:
