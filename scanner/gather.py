@@ -29,6 +29,8 @@ _TOLD_CHARS = 80
 """Of a line of standard error: where a message holds as much of it, it tells it."""
 _ANSWER_SHARE = 0.15
 """Share of a node's time that is kept for its answer's way home: the script stops asking before its deadline."""
+_LEAST_FOR_SQL_S = 5.0
+"""What a SQL Server gets in any case where the host beside it has used up the node's time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,9 @@ def ask(call: NodeCall, gate: AbstractContextManager[object] | None = None) -> N
     if listening:
         from scanner.transports.tds.gathering import ask_listener
 
-        said = ask_listener(said, listening, node, call.limits)
+        left_s = max(_LEAST_FOR_SQL_S, call.limits.timeout_s - (time.monotonic() - started))
+        limits = replace(call.limits, timeout_s=min(call.limits.timeout_s, left_s))
+        said = ask_listener(said, listening, node, limits)
     return replace(said, seconds=round(time.monotonic() - started, 3))
 
 

@@ -35,7 +35,8 @@ def web_server_sessions(
         for node, found in known
     }
     servers = [name for name, users in seen.items() if users]
-    if len(servers) > 1:
+    # A listener, a failover cluster's name and a host may lead to one and the same server.
+    if len({found.server.name.lower() for node, found in known if seen[node.name]}) > 1:
         told = "; ".join(f"{enumerate_names(seen[name])} on {name}" for name in servers)
         yield warned(f"web servers have sessions on several database servers: {told}")
     if not in_use:

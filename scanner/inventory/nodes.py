@@ -301,7 +301,8 @@ def _machine(node: Node) -> tuple[object, ...]:
     if node.transport == "local":
         return (HERE,)
     if node.transport == "tds":
-        return (node.transport, host, node.options.get("sql_port"))
+        place = node.options.get("sql_port") or str(node.options.get("sql_instance", "")).lower()
+        return (node.transport, node.sql_host.rstrip(".").lower(), place)
     if node.winrm:
         port, jump = node.winrm.port, ""
     else:

@@ -44,10 +44,15 @@ def grouped(state: int, *, synchronous: bool = True, suspended: bool = False) ->
         ([mirrored(0), DENIED], Status.FAIL, "suspended"),
         ([replace(DATABASE, replicas_problem="no right")], Status.ERROR, "replicas cannot be told: no right"),
         (
-            [replace(mirrored(4), session_hosts=("web1",)), replace(mirrored(4), session_hosts=("web2.corp.example",))],
+            [
+                replace(mirrored(4), session_hosts=("web1",)),
+                replace(mirrored(4), server=replace(SERVER, name="SQL2"), session_hosts=("web2.corp.example",)),
+            ],
             Status.WARN,
             "several database servers: web1 on sql1; web2 on sql2",
         ),
+        # A listener beside its primary: one server under two names of the inventory.
+        ([mirrored(4), mirrored(4)], Status.PASS, "the mirroring from sql2 to SQL2 is synchronized"),
         ([replace(mirrored(4), session_hosts=("web1",))], Status.WARN, "no session of web2 is seen on sql1"),
         ([replace(mirrored(4), session_hosts=())], Status.PASS, "cannot be told from sessions"),
     ],

@@ -164,6 +164,20 @@ def test_a_named_instance_has_no_guessed_port(tmp_path: Path) -> None:
     assert default.options["sql_port"] == 1433
 
 
+def test_two_named_instances_on_one_host_are_two(tmp_path: Path) -> None:
+    def site(first: str, second: str) -> Path:
+        nodes = "".join(
+            f'[clusters.vault.nodes.{name}]\nhost = "sql1"\nroles = ["database"]\ntransport = "tds"\n'
+            f'sql_instance = "{instance}"\n'
+            for name, instance in (("a", first), ("b", second))
+        )
+        return written(tmp_path, f'[clusters.vault]\nproduct = "secret-server"\n{nodes}')
+
+    assert load_inventory(site("VAULT", "VAULT2"))
+    with pytest.raises(InventoryError, match="is the same machine as node"):
+        load_inventory(site("VAULT", "vault"))
+
+
 def test_without_the_extra_it_is_told_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SQL_PASSWORD", CANARY)
     monkeypatch.setattr(credentials, "find_spec", lambda _: None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -26,11 +27,13 @@ from scanner.errors import (
     NodeError,
     ProtocolError,
     RefusedError,
+    UnreachableError,
     UntrustedPeerError,
 )
 from scanner.gather import NodeCall, ask, read_facts
 from scanner.inventory.model import Node, TdsSettings
 from scanner.lab.certificates import CertificateAuthority
+from scanner.lab.listener import Listener
 from scanner.lab.tds_server import FAULTS, TdsAccounts, TdsServer
 from scanner.lab.windows import Machine
 from scanner.lab.wsman_accounts import Accounts
@@ -38,6 +41,7 @@ from scanner.probes.probe import Answer
 from scanner.probes.secret_server import PROBES
 from scanner.probes.sql_questions import questions
 from scanner.secrets import Secret
+from scanner.transports.deadline import end_all
 from scanner.transports.protocol import Limits, Usage
 from scanner.transports.tds import session as session_module
 from scanner.transports.tds.conversation import converse
@@ -285,6 +289,47 @@ def test_a_redirection_without_end_is_left(start: Start, target: Callable[..., T
     last._route = ("127.0.0.1", last.port)
     with pytest.raises(ProtocolError, match="sends the login on once more"):
         opened(target(last))
+
+
+def test_a_redirection_to_where_nobody_listens_says_what_to_open(start: Start, target: Callable[..., Target]) -> None:
+    with Listener(lambda _: None, refuse=True) as nobody:
+        gateway = start(routes_to=("localhost", nobody.port))
+        with pytest.raises(UnreachableError, match="the login was sent on, but connection refused") as caught:
+            opened(target(gateway))
+    assert "11000 to 11999" in caught.value.hint
+
+
+def test_a_port_that_leads_to_another_instance_than_the_declared_is_told(
+    start: Start, authority: CertificateAuthority
+) -> None:
+    server = start({"name": "OTHER"})
+    found = facts_of(asked(server, authority, sql_instance="VAULT"))[SecretServerDatabase]
+    assert isinstance(found, Unknown)
+    assert "leads to the instance OTHER, not to VAULT (`sql_instance`): correct `sql_port`" in found.reason
+    right = facts_of(asked(server, authority, sql_instance="other"))[SecretServerDatabase]
+    assert right.server.instance == "OTHER"
+
+
+@pytest.mark.parametrize("password", ["x" * 129, "key \U0001f511"])
+def test_a_password_that_cannot_be_sent_is_no_wrong_password(
+    start: Start, target: Callable[..., Target], password: str
+) -> None:
+    server = start()
+    with pytest.raises(AuthenticationError, match="cannot be sent") as caught:
+        opened(target(server, password=Secret(password)))
+    assert password not in str(caught.value)
+    assert server.connections == 0
+
+
+def test_an_interrupt_ends_a_session_that_waits(start: Start, target: Callable[..., Target]) -> None:
+    server = start(fault="hang")
+    timer = threading.Timer(0.3, end_all)
+    timer.start()
+    begun = time.monotonic()
+    with pytest.raises(ConnectionLostError):
+        opened(target(server), timeout_s=30)
+    assert time.monotonic() - begun < 10
+    timer.join()
 
 
 def test_every_fault_of_the_lab_has_its_end(

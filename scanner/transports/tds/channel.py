@@ -88,6 +88,11 @@ class Channel:
         self._send_handshake(framed)
         self._tls = tls
 
+    def cut(self) -> None:
+        """End whatever waits for the peer, from another thread. Never raises."""
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
         """Hang up. Never raises."""
         with suppress(OSError):

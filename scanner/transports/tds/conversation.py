@@ -58,6 +58,10 @@ def converse(session: SqlSession, options: dict[str, str]) -> dict[str, object]:
         asking.answers["server"] = {"rows": session.rows(texts["server"]), "error": ""}
     except SqlError as error:
         asking.answers["server"] = {"rows": [], "error": f"sql {error.number}: {endpoint}: {error}"}
+    found = _instance_name(asking.rows("server"), wanted)
+    if wanted and found.lower() != wanted.lower():
+        told = f"{endpoint} leads to the instance {found}, not to {wanted} (`sql_instance`): correct `sql_port`"
+        asking.answers["server"] = {"rows": [], "error": told}
     versions: list[dict[str, object]] = []
     if asking.rows("server"):
         for name in _order(texts, asking.rows("server")[0]):
@@ -66,7 +70,7 @@ def converse(session: SqlSession, options: dict[str, str]) -> dict[str, object]:
             else:
                 asking.answers[name] = asking.ask(texts[name])
     instance = {
-        "name": _instance_name(asking.rows("server"), wanted),
+        "name": found,
         "endpoint": endpoint,
         "answers": asking.answers,
         "versions": versions,

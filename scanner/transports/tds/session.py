@@ -10,14 +10,23 @@ import logging
 import ssl
 import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
-from scanner.errors import AuthenticationError, DeadlineError, NodeError, ProtocolError, RefusedError
+from scanner.errors import (
+    AuthenticationError,
+    ConnectionLostError,
+    DeadlineError,
+    NodeError,
+    ProtocolError,
+    RefusedError,
+    UnreachableError,
+)
 from scanner.inventory.model import TdsSettings
 from scanner.secrets import Secret
+from scanner.transports.deadline import Deadline
 from scanner.transports.protocol import Limits, Usage
 from scanner.transports.tds.channel import ALPN, Channel
 from scanner.transports.tds.connecting import open_connection
@@ -30,6 +39,13 @@ MOST_ROWS = 5000
 _QUESTION_S = 10.0
 """What one question may take, so that a lock on one table does not cost the rest."""
 _MOST_ROUTES = 2
+_MOST_CHARS = 128
+_GRACE_S = 5.0
+_ROUTE_HINT = (
+    "let this machine reach it: Azure SQL sends on to the ports 11000 to 11999, unless its connection policy is Proxy; "
+    "a listener to a replica's own address"
+)
+_SEALED = "that server's TLS may be older than 1.2, or its certificate out of SQL Server's reach: see its error log"
 
 Row = dict[str, object]
 
@@ -65,13 +81,16 @@ class Target:
 class SqlSession:
     """A session that is logged in. A context manager; `open_session` makes it."""
 
-    def __init__(self, target: Target, connection: Any, channel: Channel, ends: float) -> None:
+    def __init__(
+        self, target: Target, connection: Any, channel: Channel, ends: float, watch: AbstractContextManager[object]
+    ) -> None:
         self.target = target
         self.version: tuple[int, int, int, int] = (0, 0, 0, 0)
         """What the listener told before the login."""
         self._connection = connection
         self._channel = channel
         self._ends = ends
+        self._watch = watch
 
     def __enter__(self) -> Self:
         return self
@@ -84,6 +103,7 @@ class SqlSession:
         with suppress(Exception):
             self._connection.close()
         self._channel.close()
+        self._watch.__exit__(None, None, None)
 
     def rows(self, query: str) -> list[Row]:
         """What one SELECT gives. Raises SqlError; NodeError where the session is over with it."""
@@ -127,6 +147,7 @@ def open_session(target: Target, limits: Limits, usage: Usage, ends: float) -> S
 
     Raises NodeError.
     """
+    _check_password(target)
     try:
         return _follow(target, limits, usage, ends)
     except LoginEndedError as first:
@@ -144,11 +165,25 @@ def open_session(target: Target, limits: Limits, usage: Usage, ends: float) -> S
             raise refused(first.reply, target.where) from None
 
 
+def _check_password(target: Target) -> None:
+    """Refuse what cannot be sent: SQL Server takes 128 characters, and the library one unit of UTF-16 for each."""
+    password = target.password.reveal()
+    if target.settings.auth == "sql" and (len(password) > _MOST_CHARS or any(ord(one) > 0xFFFF for one in password)):
+        raise AuthenticationError(
+            "the SQL login's password cannot be sent: it is longer than 128 characters, or has some beyond U+FFFF",
+            hint="give the login another password",
+        )
+
+
 def _follow(target: Target, limits: Limits, usage: Usage, ends: float) -> SqlSession:
     """Log in where the server sends us: Azure SQL to the node behind its gateway, a listener to a replica."""
-    for _ in range(_MOST_ROUTES):
+    for hop in range(_MOST_ROUTES):
         try:
             return _log_in(target, limits, usage, ends)
+        except UnreachableError as error:
+            if not hop:
+                raise
+            raise UnreachableError(f"the login was sent on, but {error}", hint=_ROUTE_HINT) from None
         except LoginEndedError as ended:
             if not ended.reply.route:
                 raise
@@ -165,16 +200,20 @@ def _log_in(target: Target, limits: Limits, usage: Usage, ends: float) -> SqlSes
     connection = open_connection(target.host, target.port, patience_s)
     greeted_by = time.monotonic() + patience_s - spared_s(patience_s)
     channel = Channel(connection, target.where, greeted_by, limits.answer_bytes)
+    # Whoever interrupts the scan ends this, too. The channel's own end comes first, and says what was under way.
+    watch = ExitStack()
+    watch.enter_context(Deadline(max(0.0, ends - time.monotonic()) + _GRACE_S, channel.cut))
     try:
         version = _covered(target, channel, usage)
         # A login may wait: a serverless database wakes up first.
         channel.ends, channel.doing = ends, "the login"
         door = Door(channel, version)
-        session = SqlSession(target, _acknowledged(target, door, channel), channel, ends)
+        session = SqlSession(target, _acknowledged(target, door, channel), channel, ends, watch)
         door.logging_in = False
         session.version = version
     except BaseException:
         channel.close()
+        watch.close()
         raise
     return session
 
@@ -203,6 +242,10 @@ def _covered(target: Target, channel: Channel, usage: Usage) -> tuple[int, int, 
         channel.secure(tls_context(settings), name, framed=True)
     except ssl.SSLError as error:
         raise untrusted(error, target.where, name) from None
+    except ConnectionLostError as error:
+        # Schannel says no by hanging up.
+        in_handshake = "TLS handshake" in channel.doing
+        raise ConnectionLostError(str(error), hint=_SEALED if in_handshake else error.hint) from None
     return greeting.version
 
 
