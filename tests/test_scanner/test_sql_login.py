@@ -22,6 +22,7 @@ from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario
 from scanner.prepare import loosened, prepare
 from scanner.probes.sql_database import SQL_DATABASE, SQL_DATABASE_TDS
+from scanner.probes.sql_questions import questions
 from scanner.redaction import eraser
 from scanner.secrets import Secret
 from scanner.transports import local
@@ -249,3 +250,19 @@ def test_probes_shows_a_placeholder(scenario: str, tmp_path: Path, preflight: Ca
         assert "$PfOption['sql_user'] = 'preflight_sql'" in ended.out
         coded = {base64.b64encode(secret.encode()).decode() for secret in lab.secrets}
         assert not any(secret in ended.out for secret in {*lab.secrets, *coded})
+
+
+@pytest.mark.parametrize("scenario", ["sql-tds-login", "sql-tds-beside-winrm", "sql-tds-node"])
+def test_probes_shows_what_goes_to_sql_server(scenario: str, tmp_path: Path, preflight: Callable[..., Any]) -> None:
+    with Lab(load_scenario(scenario)) as lab:
+        ended = preflight("probes", lab.write(tmp_path), "--cluster", "vault")
+        assert not any(secret in ended.out for secret in lab.secrets)
+    asked = [query for query in questions().values() if query in ended.out]
+    if scenario == "sql-tds-node":
+        assert "one TDS PRELOGIN packet to port" in ended.out
+        assert asked == []
+        return
+    assert asked == list(questions().values())
+    account = "preflight_sql (SQL login" if scenario == "sql-tds-login" else "LAB\\preflight (Windows account, by NTLM"
+    assert account in ended.out
+    assert "PREFLIGHT_SQL_PASSWORD=***" not in ended.out, "the host gets no password that the scanner uses itself"
