@@ -16,6 +16,11 @@ class Drive:
     kind: str = ""
     """The file system's type on Linux: "xfs"."""
 
+    @property
+    def quota(self) -> bool:
+        """Whether a disk quota of the scanner's account stands in for the drive's size: more is free than there is."""
+        return self.free_bytes > self.total_bytes
+
 
 @dataclass(frozen=True, slots=True)
 class Disks:

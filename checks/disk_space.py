@@ -22,6 +22,7 @@ Enlarge the disk that is named, or clear old backups and logs from it, before th
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from checks.check import NodeCheck, NodeView
 from checks.chef_backend.facts import ChefBackendVersion
@@ -93,6 +94,9 @@ def _total(rule: Rule, disks: Disks | LinuxDisks, wanted: int) -> Outcome:
     observed = f"{_size(total)} of local disk in all ({listed})"
     if total >= wanted:
         return passed(observed, expected=rule.text, observed=observed, total_bytes=total)
+    if isinstance(disks, Disks) and any(drive.quota for drive in drives):
+        message = f"{observed}; a disk quota of the scanner's account hides how large {_quotas(drives)} is"
+        return undetermined(message, expected=rule.text, observed=observed, total_bytes=total)
     if total >= wanted * _SLACK:
         message = f"{observed}, and {rule.text} is asked for; the disk itself may be larger than its file systems"
         return warned(message, expected=rule.text, observed=observed, total_bytes=total)
@@ -129,8 +133,13 @@ def _folders(rule: Rule, disks: LinuxDisks, wanted: int) -> Outcome:
     return combine(outcomes)
 
 
+def _quotas(drives: Sequence[Drive]) -> str:
+    return " and ".join(drive.name for drive in drives if drive.quota)
+
+
 def _free(rule: Rule, drive: Drive, wanted: int) -> Outcome:
-    observed = f"{_size(drive.free_bytes)} free on {drive.name}"
+    quota = f" (a disk quota gives the scanner's account {_size(drive.total_bytes)} of it)" if drive.quota else ""
+    observed = f"{_size(drive.free_bytes)} free on {drive.name}{quota}"
     if drive.free_bytes >= wanted:
         return passed(observed, expected=rule.text, observed=observed)
     return _breach(rule, observed)

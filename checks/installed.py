@@ -31,7 +31,9 @@ class Installed:
     doubts: tuple[str, ...] = ()
     """What speaks against it: libraries that disagree, a declared version that is another."""
     as_read: tuple[tuple[str, str], ...] = ()
-    """Each file, or the package, with the version text as read."""
+    """Each file, or the package, with the version text as read, or why there is none."""
+    closed: bool = False
+    """True where the doubts come of a library that could not be looked into: nothing is said against the others."""
 
     @property
     def origin(self) -> str:
@@ -76,10 +78,15 @@ def _from_files(view: NodeView) -> Installed:
     found = view.look(AppFiles)
     if isinstance(found, Unknown):
         return Installed(None, read=False, problem=found.reason)
-    as_read = tuple((file.name, file.version) for file in found.files)
+    as_read = tuple((file.name, file.version or file.problem) for file in found.files)
     versions: dict[str, str] = {}
     malformed = ""
-    for name, text in as_read:
+    closed = {file.name.lower(): file.problem for file in found.files if file.problem}
+    for file in found.files:
+        name, text = file.name, file.version
+        if file.problem:
+            malformed = malformed or f"{name}: {file.problem}"
+            continue
         try:
             version = secret_server_text(parse_file_version(text))
             parse_secret_server(version)
@@ -91,9 +98,11 @@ def _from_files(view: NodeView) -> Installed:
         return Installed(None, read=False, problem=problem, as_read=as_read)
     ranked = Counter(versions.values()).most_common()
     mute = MAIN_LIBRARY not in versions and any(name.lower() == MAIN_LIBRARY for name, _ in as_read)
-    doubts = (f"{MAIN_LIBRARY} tells no version; the other libraries stand in",) if mute else ()
+    why = closed.get(MAIN_LIBRARY, "it tells no version")
+    doubts = (f"{MAIN_LIBRARY}: {why}; the other libraries stand in",) if mute else ()
     if len(ranked) == 1:
-        return Installed(ranked[0][0], read=True, doubts=doubts, as_read=as_read)
+        shut = mute and MAIN_LIBRARY in closed
+        return Installed(ranked[0][0], read=True, doubts=doubts, as_read=as_read, closed=shut)
     text = ", ".join(f"{version} ({count} file{'s' * (count != 1)})" for version, count in ranked)
     doubts = (f"the application's libraries disagree: {text}",)
     if MAIN_LIBRARY in versions:

@@ -71,6 +71,11 @@ def judge(view: ClusterView) -> Outcome:
     version = known[0][1]
     if doubts:
         remedy = Remediation("Correct `current` in the inventory; where libraries disagree, copy the folder anew.")
+        if all(one.closed for _, one in found if one.doubts):
+            remedy = Remediation(
+                "Find out what holds the file that is named (a backup, a scanner for viruses), or give the scanner's "
+                "account read access to it, and scan again. The application itself needs no change."
+            )
         message = f"{version} on all web nodes, with doubts{tail}"
         return warned(message, expected=EXPECTED, observed=observed, remediation=remedy, **evidence)
     if len(found) == 1:

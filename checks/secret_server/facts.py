@@ -88,7 +88,10 @@ class FileVersion:
 
     name: str
     version: str
-    """As read; empty where the file carries none."""
+    """As read; empty where the file carries none. A build above 65535, which the numbers of a file cannot hold, comes
+    from the text beside them."""
+    problem: str = ""
+    """Why the file could not be looked into, one line; empty where it could."""
 
 
 @dataclass(frozen=True, slots=True)

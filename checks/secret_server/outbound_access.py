@@ -28,7 +28,14 @@ from checks.rules import Rule
 from checks.secret_server.vendor import OFFLINE_URL, TELEMETRY_URL
 
 ID = "outbound-access"
-STATES = {"open": "", "silent": "no answer", "refused": "refused", "unresolved": "its name is not found"}
+STATES = {
+    "open": "",
+    "silent": "no answer",
+    "refused": "refused",
+    "unresolved": "its name is not found",
+    "unreachable": "there is no way to it",
+    "forbidden": "this host's own firewall forbids it",
+}
 """How trying to connect may end, in words."""
 
 

@@ -229,7 +229,7 @@ RULE: tuple[Key, ...] = (
 )
 """Keys of [clusters.NAME.rules.ID], an override of one of the vendor's rules."""
 
-_WINDOWS_PATH = r"([A-Za-z]:|[\\/]{2}[^\\/\u0000-\u001f\u007f]+)[\\/][^\u0000-\u001f\u007f]+"
+_WINDOWS_PATH = r"([A-Za-z]:|%[A-Za-z0-9_()]+%|[\\/]{2}[^\\/\u0000-\u001f\u007f]+)[\\/][^\u0000-\u001f\u007f]+"
 _WINDOWS_PATH_EXPECTED = "an absolute path such as 'D:\\Backup\\app.zip' or '\\\\server\\share\\folder'"
 
 BACKUP: tuple[Key, ...] = (

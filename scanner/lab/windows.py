@@ -7,13 +7,14 @@ import gzip
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 from scanner.clock import now_s
 from scanner.lab.windows_backups import BACKUP_EMULATIONS
 from scanner.lab.windows_files import FILE_EMULATIONS
 from scanner.lab.windows_host_probes import HOST_EMULATIONS
-from scanner.lab.windows_machine import AccessError, File, Machine
+from scanner.lab.windows_machine import AccessError, File, HangsError, Machine, blocked_name
 from scanner.lab.windows_probes import EMULATIONS, Session
 from scanner.lab.windows_sql_probe import sql_database
 from scanner.lab.windows_table import MachineError
@@ -25,6 +26,8 @@ __all__ = ["AccessError", "File", "Machine", "MachineError", "run_script"]
 
 _GARBAGE = b"\xff\xfe\x00#< CLIXML\r\n\x1b[31m\x80\x81 <Objs>" + bytes(range(256)) * 4
 _PROBE_MS = 3
+_MOST_BLOCKS = 3
+"""How many calls of one probe may hang before it is given up."""
 _TICKS_1970 = 621_355_968_000_000_000
 _CLOCK_STEP_S = 0.0156
 _EMULATIONS = {
@@ -55,28 +58,32 @@ def run_script(
     mark = parameters.nonce
     if machine.language_mode != "FullLanguage":
         return ProcessOutput(f"{mark}:mode:{machine.language_mode}:{mark}\r\n".encode())
-    begun = _ticks(machine)
-    answers = _answers(parameters, Session(machine, parameters.options, environment=environment), sleep)
-    whole = {
+    told = {
         "powershell": machine.powershell,
         "clr": "2.0.50727.5420" if machine.powershell.startswith("2.") else "4.0.30319.42000",
         "mode": machine.language_mode,
         "budget_ms": parameters.budget_ms,
-        "begun": begun,
-        "ended": _ticks(machine),
-        "probes": answers,
+        "begun": _ticks(machine),
     }
-    text = json.dumps(whole).encode()
-    form, packed = ("plain", text) if machine.frame == "plain" else ("gzip", gzip.compress(text))
-    line = f"{mark}:{form}:{base64.b64encode(packed).decode()}:{mark}\r\n".encode()
+    watch = Watch(machine, parameters, environment, sleep)
+    watch.run()
     stdout = machine.noise.encode("utf-8", "surrogateescape")
-    if machine.frame == "truncated":
-        stdout += line[: len(line) // 2]
-    elif machine.frame == "garbage":
-        stdout += _GARBAGE
-    elif machine.frame != "empty":
-        stdout += line
+    for at, answers in watch.frames:
+        rest = {"ended": _ticks(machine)} if at is None else {"at": at}
+        line = _line(mark, {**told, **rest, "probes": answers}, plain=machine.frame == "plain")
+        if machine.frame == "truncated":
+            stdout += line[: len(line) // 2]
+        elif machine.frame == "garbage":
+            stdout += _GARBAGE
+        elif machine.frame != "empty":
+            stdout += line
     return ProcessOutput(stdout)
+
+
+def _line(mark: str, whole: Mapping[str, object], *, plain: bool) -> bytes:
+    text = json.dumps(whole).encode()
+    form, packed = ("plain", text) if plain else ("gzip", gzip.compress(text))
+    return f"{mark}:{form}:{base64.b64encode(packed).decode()}:{mark}\r\n".encode()
 
 
 def _ticks(machine: Machine) -> int:
@@ -99,21 +106,83 @@ def _recomposed(parameters: Parameters, probes: Sequence[Probe]) -> str | None:
         return None
 
 
-def _answers(parameters: Parameters, session: Session, sleep: Callable[[float], None]) -> Mapping[str, object]:
-    machine = session.machine
-    answers: dict[str, object] = {}
-    clock_ms = 0.0
-    for probe_id in parameters.probe_ids:
-        if clock_ms >= parameters.budget_ms:
-            answers[probe_id] = {"late": True}
-            continue
-        delay_s = machine.slow.get(probe_id, 0.0)
-        if delay_s:
-            sleep(delay_s)
-        took_ms = delay_s * 1000 + _PROBE_MS
-        clock_ms += took_ms
-        answers[probe_id] = {**_answer(probe_id, session, parameters.probe_bytes), "ms": int(took_ms)}
-    return answers
+class Watch:
+    """watch.ps1: what hangs is refused from then on and its probe asked again, what does not end is given up."""
+
+    def __init__(
+        self,
+        machine: Machine,
+        parameters: Parameters,
+        environment: Mapping[str, str],
+        sleep: Callable[[float], None],
+    ) -> None:
+        self.frames: list[tuple[str | None, dict[str, object]]] = []
+        """What each line holds, and the probe that was being asked when it left; None: that was the end."""
+        self._machine = machine
+        self._parameters = parameters
+        self._environment = environment
+        self._sleep = sleep
+        self._clock_ms = 0.0
+        self._answers: dict[str, object] = {}
+        self._blocks: dict[str, int] = {}
+
+    def run(self) -> None:
+        """Ask all probes, in as many runs as it takes."""
+        while not self._run_once():
+            self._flush("")
+        behind = next((one for one in reversed(self._parameters.probe_ids) if one in self._blocks), "")
+        for probe_id in self._parameters.probe_ids:
+            if probe_id not in self._answers:
+                self._answers[probe_id] = {"late": behind, "ms": 0}
+        self._flush(None)
+
+    def _run_once(self) -> bool:
+        """True where no further run is worth it."""
+        # A run is a runspace of its own, so what the one before had read is read anew.
+        session = Session(self._machine, self._parameters.options, environment=self._environment)
+        for probe_id in self._parameters.probe_ids:
+            if probe_id in self._answers or self._clock_ms >= self._parameters.budget_ms:
+                continue
+            began_ms = self._clock_ms
+            wants_ms = self._machine.slow.get(probe_id, 0.0) * 1000
+            patience_ms = self._patience_ms(45_000, 0.6)
+            if wants_ms >= patience_ms:
+                self._spend(patience_ms)
+                return self._blocked(probe_id, "", patience_ms, patience_ms)
+            if wants_ms:
+                self._spend(wants_ms)
+            try:
+                answer = _answer(probe_id, session, self._parameters.probe_bytes)
+            except HangsError as hang:
+                waited_ms = min(self._patience_ms(8_000, 0.3), self._parameters.budget_ms - self._clock_ms)
+                self._spend(waited_ms)
+                return self._blocked(probe_id, str(hang), waited_ms, self._clock_ms - began_ms)
+            self._clock_ms += _PROBE_MS
+            self._answers[probe_id] = {**answer, "ms": int(self._clock_ms - began_ms)}
+        return True
+
+    def _patience_ms(self, most: float, share: float) -> float:
+        return max(200.0, min(most, (self._parameters.budget_ms - self._clock_ms) * share))
+
+    def _spend(self, milliseconds: float) -> None:
+        self._sleep(milliseconds / 1000)
+        self._clock_ms += milliseconds
+
+    def _blocked(self, probe_id: str, what: str, waited_ms: float, spent_ms: float) -> bool:
+        times = self._blocks.get(probe_id, 0)
+        self._blocks[probe_id] = times + 1
+        over = self._clock_ms >= self._parameters.budget_ms
+        if what:
+            refused = {**self._machine.refused, blocked_name(what): f"{round(waited_ms / 1000, 1):g}"}
+            self._machine = replace(self._machine, refused=refused)
+        if not what or times >= _MOST_BLOCKS - 1 or over:
+            self._answers[probe_id] = {"blocked": what, "ms": int(spent_ms)}
+        return over or len(self._answers) == len(self._parameters.probe_ids)
+
+    def _flush(self, at: str | None) -> None:
+        sent = {probe_id for _, answers in self.frames for probe_id in answers}
+        ids = self._parameters.probe_ids
+        self.frames.append((at, {one: self._answers[one] for one in ids if one in self._answers and one not in sent}))
 
 
 def _answer(probe_id: str, session: Session, probe_bytes: int) -> dict[str, object]:

@@ -21,7 +21,8 @@ def backups(session: Session) -> Value:
     ):
         path = str(session.options.get(option, ""))
         if path:
-            told[key] = _backup(session.machine, path.strip().replace("/", "\\").rstrip("\\"), suffix)
+            clean = session.machine.expand(path.strip()).replace("/", "\\").rstrip("\\")
+            told[key] = _backup(session.machine, clean, suffix)
     return told
 
 

@@ -119,10 +119,10 @@ def _config_state(machine: Machine, path: str) -> tuple[Value, ET.Element | None
     try:
         if machine.attributes(path) is None:
             return {"state": "missing", "detail": ""}, None
-        if not machine.file_text(path).strip():
+        if not machine.file_bytes(path).strip(b" \t\r\n\0\xef\xbb\xbf\xfe\xff"):
             return {"state": "empty", "detail": ""}, None
     except AccessError as error:
-        return {"state": error.kind, "detail": " ".join(str(error).split())}, None
+        return {"state": error.state, "detail": " ".join(str(error).split())}, None
     try:
         return {"state": "wellformed", "detail": ""}, read_xml(machine, path, whole=True)
     except AccessError as error:

@@ -21,11 +21,14 @@ def pending_reboot(session: Session) -> Value:
     machine = session.machine
     current = "HKLM\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\"
     control = "HKLM\\SYSTEM\\CurrentControlSet\\Control\\"
-    renames = _text(machine.registry_value(control + "Session Manager", "PendingFileRenameOperations"))
+    renames = 0
+    for value in ("PendingFileRenameOperations", "PendingFileRenameOperations2"):
+        paths = machine.registry_value(control + "Session Manager", value) or []
+        renames += sum(path != "" for path in (paths if isinstance(paths, list) else [paths])[::2])
     return {
         "servicing": machine.has_registry_key(current + r"Component Based Servicing\RebootPending"),
         "windows_update": machine.has_registry_key(current + r"WindowsUpdate\Auto Update\RebootRequired"),
-        "file_renames": 1 if renames else 0,
+        "file_renames": renames,
         "active_name": _text(machine.registry_value(control + r"ComputerName\ActiveComputerName", "ComputerName")),
         "next_name": _text(machine.registry_value(control + r"ComputerName\ComputerName", "ComputerName")),
     }

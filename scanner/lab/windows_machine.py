@@ -18,7 +18,16 @@ class AccessError(Exception):
     def __init__(self, kind: str, what: str, message: str) -> None:
         super().__init__(f"{kind}: {what}: {message}")
         self.kind = kind
-        """missing, denied, locked or unreadable."""
+        """missing, denied, locked, blocked or unreadable; for WMI, "wmi" and its number."""
+
+    @property
+    def state(self) -> str:
+        """What a configuration file is said to be in: prelude.ps1, Get-PfTextKind."""
+        return self.kind if self.kind in ("missing", "denied", "locked") else "unreadable"
+
+
+class HangsError(Exception):
+    """A call that does not return. What has been asked is the text."""
 
 
 _MESSAGES = {
@@ -29,10 +38,15 @@ _MESSAGES = {
 }
 
 _REFUSALS = {
-    "refused": "No connection could be made because the target machine actively refused it.",
-    "unresolved": "No such host is known",
+    "refused": (10061, "No connection could be made because the target machine actively refused it."),
+    "unresolved": (11001, "No such host is known"),
+    "unreachable": (10065, "A socket operation was attempted to an unreachable host."),
+    "forbidden": (10013, "An attempt was made to access a socket in a way forbidden by its access permissions."),
 }
+_WMI_IIS = "WMI root\\WebAdministration"
 
+Registered = str | int | list[str]
+"""A value of the registry: a list is REG_MULTI_SZ."""
 ARCHIVE = 0x20
 DIRECTORY = 0x10
 ENCRYPTED = 0x4000
@@ -51,6 +65,11 @@ class File:
     sha256: str = ""
     """Empty: of `text` in UTF-8."""
     version: str = ""
+    """The FileVersion text of its resources, in a language that Windows finds."""
+    numbers: str | None = None
+    """The numbers beside it; None: those of `version`, each cut to its 16 bits."""
+    encoding: str = "utf-8"
+    """What `text` is written in; "utf-16" with its byte order mark."""
     attributes: int = ARCHIVE
     size: int | None = None
     """Bytes; None: of `text` in UTF-8."""
@@ -68,7 +87,7 @@ class File:
 class Machine:
     """A recorded Windows host that answers the batch as the real script would there."""
 
-    registry: Mapping[str, Mapping[str, str | int] | str] = field(default_factory=dict)
+    registry: Mapping[str, Mapping[str, Registered] | str] = field(default_factory=dict)
     """`HKLM\\...` to its values; the string "denied" for a key that may not be opened."""
     files: Mapping[str, File] = field(default_factory=dict)
     """Full path to the file. Folders are those that hold files, and those of `folders`."""
@@ -90,6 +109,10 @@ class Machine:
     language_mode: str = "FullLanguage"
     slow: Mapping[str, float] = field(default_factory=dict)
     """Probe id to the seconds that it takes."""
+    hangs: tuple[str, ...] = ()
+    """Paths, servers ("\\\\fs") and other things that are asked and never answer."""
+    refused: Mapping[str, str] = field(default_factory=dict)
+    """What the watch has seen hang, with the seconds that it waited: refused from then on."""
     canned: Mapping[str, object] = field(default_factory=dict)
     """Probe id to the value it gives; wins over the emulation, and is all there is for a plugin's probe."""
     errors: Mapping[str, str] = field(default_factory=dict)
@@ -143,18 +166,22 @@ class Machine:
         `application_host_config`: the file as literal XML, instead of `iis`; `redirection_config` likewise.
         `pool_states`: `{SecretServerAppPool = 3}` for a stopped pool, all others run; "missing" where IIS has no WMI
             provider.
-        `drives`: `{C = [120, 80]}`, the default: size and free space of each fixed drive in GB.
-        `outbound`: `{"updates.thycotic.net:443" = "silent"}` (or "refused", "unresolved"): what the host does not
-            reach; nothing is really connected to.
-        `registry`: `'HKLM\...' = {Name = value}` adds or replaces values, `= "denied"` closes a key and what is
-            below it.
+        `drives`: `{C = [120, 80]}`, the default: size and free space of each fixed drive in GB; more free than there
+            is stands for a disk quota.
+        `outbound`: `{"updates.thycotic.net:443" = "silent"}` (or "refused", "unresolved", "unreachable", "forbidden"):
+            what the host does not reach; nothing is really connected to.
+        `registry`: `'HKLM\...' = {Name = value}` adds or replaces values (text, number or a list of texts),
+            `= "denied"` closes a key and what is below it.
         `files`: `'C:\...' = {text, sha256, version, attributes, size, state, hidden}`, a string for `text`, or
             false to take a file away; `age_hours` since it was written (and `made_hours` since it was made), `zip` for
-            one that holds others: `{"bin/a.dll" = 1024}`, name and size. `folders`: paths of empty folders.
+            one that holds others: `{"bin/a.dll" = 1024}`, name and size; `encoding` ("utf-16") of `text`; `numbers`
+            for a version resource whose text is in a language that Windows does not find ("10.9.5.0"). `folders`:
+            paths of empty folders.
         `ahead_s`: seconds by which its clock is ahead (or, negative, behind).
         `environment`: variables beside SystemDrive, SystemRoot, windir, ProgramFiles.
         `language_mode`: "ConstrainedLanguage" for a locked-down PowerShell.
-        `slow`: `probe-id = seconds` really spent; `errors`: `probe-id = "text"`; `canned`: `probe-id = value`.
+        `slow`: `probe-id = seconds` really spent, as far as the watch lets it; `hangs`: paths, or servers as "\\\\fs",
+            that are asked and never answer; `errors`: `probe-id = "text"`; `canned`: `probe-id = value`.
         `noise`: text before the answer; `frame`: "truncated", "garbage", "empty" or "plain" (no gzip).
         Raises MachineError, naming the key, for what it does not know.
         """
@@ -174,7 +201,15 @@ class Machine:
         )
         return replace(machine, **recorded.rest)
 
-    def registry_value(self, key: str, name: str) -> str | int | None:
+    def enter(self, what: str) -> None:
+        """Enter-PfAccess. Raises AccessError for what hung before, HangsError for what does."""
+        name = blocked_name(what)
+        if name in self.refused:
+            raise AccessError("blocked", what, f"no answer within {self.refused[name]} s")
+        if any(what.lower() == one.lower() or name == one.lower() or _is_below(what, one) for one in self.hangs):
+            raise HangsError(what)
+
+    def registry_value(self, key: str, name: str) -> Registered | None:
         """Get-PfRegistryValue: None where the key or the value is missing."""
         values = self._key(key)
         return next((value for known, value in values.items() if known.lower() == name.lower()), None)
@@ -187,14 +222,18 @@ class Machine:
 
     def pool_states(self) -> Mapping[str, int]:
         """Get-PfPoolStates."""
+        self.enter(_WMI_IIS)
         if self.pools is None:
-            raise AccessError("unreadable", "WMI root\\WebAdministration", "Invalid namespace ")
+            raise AccessError("wmi 0x8004100E", "root\\WebAdministration", "Invalid namespace ")
         return self.pools
 
     def connection(self, host: str, port: int) -> dict[str, str | int]:
         """One row of Get-PfConnections."""
         state = self.outbound.get(f"{host}:{port}", "open")
-        return {"host": host, "port": port, "state": state, "detail": _REFUSALS.get(state, "")}
+        code, detail = _REFUSALS.get(state, (0, ""))
+        if code:
+            state = "refused"  # which kind of it, the reader tells by the number
+        return {"host": host, "port": port, "state": state, "code": code, "detail": detail}
 
     def registry_value_names(self, key: str) -> list[str]:
         """Get-PfRegistryValueNames: none where the key is missing."""
@@ -211,6 +250,7 @@ class Machine:
 
     def attributes(self, path: str) -> int | None:
         """Get-PfFileAttributes: None where there is no such file or folder."""
+        self.enter(path)
         wanted = _folded(path)
         found = self._file(path)
         if found is not None:
@@ -222,25 +262,30 @@ class Machine:
         known = known or any((_folded(name) + "\\").startswith(below) for name in self.folders)
         return DIRECTORY if known else None
 
-    def file_text(self, path: str) -> str:
-        """Get-PfFileText."""
-        return self._opened(path).text
+    def file_bytes(self, path: str) -> bytes:
+        """Get-PfFileBytes."""
+        found = self._opened(path)
+        return found.text.encode(found.encoding)
 
     def file_hash(self, path: str) -> str:
         """Get-PfFileHash: lower-case SHA-256."""
         found = self._opened(path)
-        return found.sha256 or hashlib.sha256(found.text.encode()).hexdigest()
+        return found.sha256 or hashlib.sha256(found.text.encode(found.encoding)).hexdigest()
 
     def file_size(self, path: str) -> int:
         """Get-PfFileSize. A locked or unreadable file still tells its size."""
+        self.enter(path)
         found = self._file(path)
         if found is None:
             raise AccessError("missing", path, _MESSAGES["missing"])
-        return len(found.text.encode()) if found.size is None else found.size
+        return len(found.text.encode(found.encoding)) if found.size is None else found.size
 
     def file_times(self, path: str) -> tuple[int, int]:
         """Get-PfFileTimes: written and made. A folder is as old as the newest file right in it."""
+        self.enter(path)
         found = self._file(path)
+        if found is None and self.attributes(path) is None:
+            raise AccessError("missing", path, "it has no time, so it is gone")
         if found is not None:
             made = found.age_hours if found.made_hours is None else found.made_hours
             return _ago(found.age_hours), _ago(made)
@@ -253,6 +298,7 @@ class Machine:
 
     def folder_names(self, folder: str) -> list[str]:
         """Get-PfFolderNames, in Windows' order."""
+        self.enter(folder)
         inside = _folded(folder) + "\\"
         paths = [path.replace("/", "\\") for path in (*self.files, *(f"{name}\\" for name in self.folders))]
         below = [path[len(inside) :] for path in paths if _folded(path + "x").startswith(inside)]
@@ -260,15 +306,19 @@ class Machine:
         names = {name.partition("\\")[0].lower(): name.partition("\\")[0] for name in below}
         return [names[name] for name in sorted(names)]
 
-    def file_version(self, path: str) -> str:
-        """Get-PfFileVersion: empty where the file carries none, or cannot be opened."""
+    def file_version(self, path: str) -> dict[str, str]:
+        """Get-PfFileVersion. Of a file that it cannot open, Windows tells nothing and no error: so it is opened."""
+        self.enter(path)
         found = self._file(path)
         if found is None:
             raise AccessError("missing", path, _MESSAGES["missing"])
-        return "" if found.state else found.version
+        if found.state or found.hidden:
+            self._opened(path)
+        return {"numbers": _wrapped(found.version) if found.numbers is None else found.numbers, "text": found.version}
 
     def file_names(self, folder: str, pattern: str) -> list[str]:
         """Get-PfFileNames: names of the files in `folder` that fit, in Windows' order."""
+        self.enter(folder)
         names = self._right_in(folder, folders=False)
         return sorted((name for name in names if fnmatchcase(name.lower(), pattern.lower())), key=str.lower)
 
@@ -279,7 +329,7 @@ class Machine:
         names = [path.replace("/", "\\")[len(inside) :] for path in files if _folded(path).startswith(inside)]
         return [name for name in names if "\\" not in name]
 
-    def _key(self, key: str) -> Mapping[str, str | int]:
+    def _key(self, key: str) -> Mapping[str, Registered]:
         wanted = key.lower()
         for name, values in self.registry.items():
             closed = isinstance(values, str) and (wanted == name.lower() or wanted.startswith(name.lower() + "\\"))
@@ -293,6 +343,7 @@ class Machine:
         return next((found for name, found in self.files.items() if _folded(name) == wanted), None)
 
     def _opened(self, path: str) -> File:
+        self.enter(path)
         found = self._file(path)
         if found is None:
             raise AccessError("missing", path, _MESSAGES["missing"])
@@ -300,6 +351,24 @@ class Machine:
             kind = found.state or "denied"
             raise AccessError(kind, path, _MESSAGES.get(kind, kind))
         return found
+
+
+def blocked_name(what: str) -> str:
+    """Get-PfBlockedName: a file hangs by itself, a share with its server."""
+    name = what.lower()
+    return "\\\\" + name[2:].split("\\")[0] if name.startswith("\\\\") else name
+
+
+def _is_below(path: str, folder: str) -> bool:
+    return _folded(path).startswith(_folded(folder) + "\\")
+
+
+def _wrapped(version: str) -> str:
+    """The numbers of a version resource whose text is `version`: 16 bits each."""
+    parts = version.split(".")
+    if len(parts) > len("aaaa") or not all(part.isdecimal() for part in parts):
+        return ""
+    return ".".join(str(int(part) % 0x10000) for part in [*parts, "0", "0", "0"][:4])
 
 
 def _ago(hours: float) -> int:

@@ -5,7 +5,6 @@ A differential test holds the two together wherever a PowerShell is at hand.
 
 from __future__ import annotations
 
-import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -105,13 +104,18 @@ def secret_server_files(session: Session) -> Value:
         try:
             if root["has_bin"]:
                 names = machine.file_names(binaries, "Thycotic*.dll")[:200]
-                libraries.extend(
-                    {"name": name, "version": machine.file_version(rf"{binaries}\{name}")} for name in names
-                )
+                libraries.extend(_library(machine, rf"{binaries}\{name}", name) for name in names)
         except AccessError as error:
             problem = _line(error)
         folders.append({"root": root, "libraries": libraries, "libraries_error": problem})
     return {"folders": folders, "notes": found["notes"]}
+
+
+def _library(machine: Machine, path: str, name: str) -> Value:
+    try:
+        return {"name": name, "error": "", **machine.file_version(path)}
+    except AccessError as error:
+        return {"name": name, "numbers": "", "text": "", "error": _line(error)}
 
 
 def encryption_config(session: Session) -> Value:
@@ -156,7 +160,7 @@ def config_file(machine: Machine, path: str) -> Value:
             config["state"] = "hashed"
     except AccessError as error:
         config["detail"] = _line(error)
-        config["state"] = error.kind
+        config["state"] = error.state
     return config
 
 
@@ -201,12 +205,13 @@ def _isapi(document: ET.Element) -> list[Value]:
 
 def read_xml(machine: Machine, path: str, *, whole: bool = False) -> ET.Element:
     """A configuration file as Read-PfXml of iis.ps1 takes it; `whole` with any root element. Raises AccessError."""
-    text = re.sub(r"^\s*<\?xml[^>]*\?>", "", machine.file_text(path))
-    text = re.sub(r"""(<configuration\b[^>]*?)\sxmlns\s*=\s*("[^"]*"|'[^']*')""", r"\1", text)
     try:
-        root = ET.fromstring(text)  # noqa: S314  a scenario's own data
-    except ET.ParseError:
+        root = ET.fromstring(machine.file_bytes(path))  # noqa: S314  a scenario's own data
+    except (ET.ParseError, ValueError, LookupError):
         raise AccessError("unreadable", path, "not well-formed XML") from None
+    for element in root.iter():
+        # A default namespace, which IIS ignores, is ignored.
+        element.tag = element.tag.rpartition("}")[2]
     return root if whole or root.tag == "configuration" else ET.Element("other")
 
 
@@ -288,10 +293,10 @@ def _find_roots(session: Session) -> Value:
     machine = session.machine
     roots: list[Value] = []
     notes: list[str] = []
-    _add_root(roots, _text(session.options.get("web_root")), "inventory")
+    _add_root(roots, machine.expand(_text(session.options.get("web_root"))), "inventory")
     try:
         web_dir = machine.registry_value(r"HKLM\SOFTWARE\Thycotic\Secret Server", "WebDir")
-        _add_root(roots, _text(web_dir), "registry")
+        _add_root(roots, machine.expand(_text(web_dir)), "registry")
     except AccessError as error:
         notes.append(f"registry: {_line(error)}")
     try:

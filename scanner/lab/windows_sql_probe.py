@@ -57,13 +57,14 @@ def sql_database(session: Session) -> Value:
 def _asked(session: Session, instance: str, endpoint: str, database: str, question: str) -> dict[str, Any]:
     """sql.ps1: Read-PfSql."""
     try:
+        session.machine.enter(f"SQL Server {endpoint}")
         silent = SqlService(instance, refuses=dict.fromkeys(questions(), 2))
         service = next((one for one in session.machine.sql if one.name == instance), silent)
         if not service.listens_on(endpoint):
             service = silent
         service.admit(str(session.options.get("sql_user", "")), session.environment, endpoint)
         return {"rows": service.ask(endpoint, database, question), "error": ""}
-    except SqlError as error:
+    except (SqlError, AccessError) as error:
         return {"rows": [], "error": str(error)}
 
 

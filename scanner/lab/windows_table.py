@@ -51,10 +51,25 @@ _DOTNET = {
     "4.8": 528040,
     "4.8.1": 533320,
 }
+_INTERNET_SETTINGS = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Internet Settings"
+_OF_EVERY_WINDOWS: Mapping[str, Mapping[str, str | int | list[str]]] = {
+    r"HKLM\SYSTEM\CurrentControlSet\Control\Session Manager": {
+        "BootExecute": ["autocheck autochk *"],
+        "ObjectDirectories": [r"\Windows", r"\RPC Control"],
+        "ProtectionMode": 1,
+    },
+    r"HKLM\SYSTEM\CurrentControlSet\Services\EventLog": {"Start": 2},
+    r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing": {"SessionIdHigh": 0},
+    r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\WindowsUpdate\Auto Update": {},
+    _INTERNET_SETTINGS: {"ActiveXCache": r"C:\Windows\Downloaded Program Files", "CodeBaseSearchPath": "CODEBASE"},
+    # WinHTTP without a proxy; binary, as hex digits.
+    rf"{_INTERNET_SETTINGS}\Connections": {"WinHttpSettings": "1800000000000000010000000000000000000000"},
+}
+"""Keys and values that are there on a freshly installed Windows, as far as a probe reads or passes them."""
 _PRODUCT_TYPES = {1: "WinNT", 2: "LanmanNT", 3: "ServerNT"}
 _SQL_PREFIX = {"9": "MSSQL", "10": "MSSQL10"}
 
-_REST = ("ahead_s", "language_mode", "slow", "errors", "canned", "noise", "frame")
+_REST = ("ahead_s", "language_mode", "slow", "hangs", "errors", "canned", "noise", "frame")
 _OTHERS = (
     *(
         "windows",
@@ -83,9 +98,12 @@ _OTHERS = (
 _KEYS = frozenset(_REST + _OTHERS)
 _CONFIG_KEYS = frozenset(("text", "state", "efs", "size", "hidden"))
 _FILE_KEYS = frozenset(
-    ("text", "sha256", "version", "attributes", "size", "state", "hidden", "age_hours", "made_hours", "zip")
+    (
+        *("text", "sha256", "version", "numbers", "encoding", "attributes", "size", "state", "hidden"),
+        *("age_hours", "made_hours", "zip"),
+    )
 )
-_OUTBOUND = ("open", "silent", "refused", "unresolved")
+_OUTBOUND = ("open", "silent", "refused", "unresolved", "unreachable", "forbidden")
 _SQL_KEYS = frozenset(("name", "version", "patch_level", "edition", "id", "wow64", "stopped", "cluster")) | SERVICE_KEYS
 _FRAMES = ("", "truncated", "garbage", "empty", "plain")
 
@@ -98,7 +116,7 @@ class MachineError(ValueError):
 class Recorded:
     """What a table amounts to."""
 
-    registry: dict[str, dict[str, str | int] | str] = field(default_factory=dict)
+    registry: dict[str, dict[str, str | int | list[str]] | str] = field(default_factory=dict)
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
     folders: tuple[str, ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
@@ -125,6 +143,7 @@ def read_table(table: Mapping[str, object]) -> Recorded:
         folders=tuple(str(folder) for folder in _array(table, "folders")),
         rest={key: table[key] for key in _REST if key in table},
     )
+    recorded.rest["hangs"] = tuple(str(one) for one in _array(table, "hangs"))
     if table.get("frame", "") not in _FRAMES:
         raise MachineError(f"frame: {table['frame']!r} is none of {', '.join(_FRAMES[1:])}")
     if type(table.get("ahead_s", 0)) not in (int, float):
@@ -151,7 +170,7 @@ def _windows(recorded: Recorded, table: Mapping[str, object]) -> None:
         raise MachineError(f"windows: {wanted!r} is none of {', '.join(_WINDOWS)}")
     name, version, build, service_pack, powershell = _WINDOWS[str(wanted)]
     recorded.powershell = str(table.get("powershell", powershell))
-    values: dict[str, str | int] = {
+    values: dict[str, str | int | list[str]] = {
         "ProductName": name,
         "CurrentVersion": version,
         "CurrentBuild": str(build),
@@ -175,6 +194,7 @@ def _windows(recorded: Recorded, table: Mapping[str, object]) -> None:
         raise MachineError("processors, memory_gb: expected numbers")
     recorded.processors, recorded.memory_bytes = processors, int(memory_gb * 2**30)
     recorded.registry[options] = {"ProductType": _PRODUCT_TYPES[kind]}
+    recorded.registry |= {key: dict(held) for key, held in _OF_EVERY_WINDOWS.items()}
 
 
 def _dotnet(recorded: Recorded, wanted: object) -> None:

@@ -1,10 +1,12 @@
-"""All PowerShell probes of a node as one script, and its one-line answer taken apart again.
+"""All PowerShell probes of a node as one script, and its answer taken apart again.
 
-The script is the parameters, then the fixed parts under `powershell/`, then one block per probe. Its answer is one
-line `NONCE:gzip:BASE64:NONCE`, where BASE64 is the gzip of `{"powershell", "clr", "mode", "budget_ms", "begun",
-"ended", "probes": {…}}`. Begun and ended are by the node's clock, in ticks (100 ns since the year 1). Each probe, by
-its id, has one of `value`, `error`, `cut` (the head of a value larger than the cap) or `late`.
-`plain` in the place of `gzip` is the JSON itself; `mode` says that PowerShell's language mode forbids the script.
+The script is the parameters, the fixed parts under `powershell/` and one block per probe, which a second runspace runs
+while the first one watches. Its answer is one line, or several where something blocks: `NONCE:gzip:BASE64:NONCE`, where
+BASE64 is the gzip of `{"powershell", "clr", "mode", "budget_ms", "begun", "ended", "at", "probes": {…}}`. Begun and
+ended are by the node's clock, in ticks (100 ns since the year 1); without `ended`, more was to come, and `at` is the
+probe that was being asked. Each probe, by its id, stands in one of the lines with one of `value`, `error`, `cut` (the
+head of a value larger than the cap), `blocked` (by what, if that is known) or `late` (behind which blocked probe, if
+any). `plain` in the place of `gzip` is the JSON itself; `mode` says that PowerShell's language mode forbids the script.
 """
 
 from __future__ import annotations
@@ -24,8 +26,9 @@ from typing import Any
 from checks.facts import Unknown
 from scanner.probes.probe import Answer, Probe, Stamps
 
-PARTS = ("guard.ps1", "accessors.ps1", "prelude.ps1", "iis.ps1", "roots.ps1", "machine.ps1", "sql.ps1")
-"""What every script holds, in this order."""
+GUARD, WATCH = "guard.ps1", "watch.ps1"
+PARTS = ("accessors.ps1", "prelude.ps1", "iis.ps1", "roots.ps1", "machine.ps1", "sql.ps1")
+"""What the probes are run with, in this order; the watch has use for some of it, too."""
 
 MAX_JSON_BYTES = 8 * 1024 * 1024
 """An answer that unpacks to more than this is taken for an attack: Python's lists need up to 25 times as much."""
@@ -36,7 +39,7 @@ _CLOCK_STEP_S = 0.016
 """Windows tells the time in steps of up to 15.6 ms."""
 _NONCE = re.compile(r"[0-9A-Za-z]{8,64}")
 _DAY_MS = 86_400_000
-_OPTION_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_PROBE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 @functools.cache
@@ -59,10 +62,11 @@ class Parameters:
 def compose(
     probes: Sequence[Probe], *, nonce: str, budget_s: float, options: Mapping[str, object], probe_bytes: int
 ) -> str:
-    """One PowerShell 2.0 script, pure ASCII, that asks all `probes` and answers in one line.
+    """One PowerShell 2.0 script, pure ASCII, that asks all `probes` and answers in one line, or in several.
 
-    Probes that have not begun `budget_s` seconds after the script did are answered as late. Of `options` only those
-    are sent that a probe declares. Raises ValueError for a probe that is not PowerShell or not ASCII, or a bad nonce.
+    It ends `budget_s` seconds after it began, whatever blocks: what was not asked until then is answered as late. Of
+    `options` only those are sent that a probe declares. Raises ValueError for a probe that is not PowerShell or not
+    ASCII, or a bad nonce.
     """
     if not _NONCE.fullmatch(nonce):
         raise ValueError("the nonce must be 8 to 64 letters and digits")
@@ -73,13 +77,16 @@ def compose(
         f"$PfNonce = '{nonce}'",
         f"$PfBudgetMs = {int(budget_s * 1000)}",
         f"$PfProbeBytes = {probe_bytes}",
+        f"$PfProbeIds = @({', '.join(literal(probe.id) for probe in probes)})",
         "$PfOption = @{}",
     ]
     for name, value in sorted(options.items()):
         if name in declared:
             lines.append(f"$PfOption[{literal(name)}] = {literal(value)}")
-    blocks = [_block(probe) for probe in probes]
-    return "\n".join([*lines, "", *(part(name) for name in PARTS), *blocks, "Write-PfAnswers", ""])
+    parts = ["$PfParts = {", *(part(name) for name in PARTS), "}"]
+    blocks = ["$PfProbes = {", *(_block(probe) for probe in probes), "}"]
+    start = [". $PfParts", "$PfBegun = Get-PfTicks", "Watch-PfProbes", ""]
+    return "\n".join([*lines, "", part(GUARD), *parts, *blocks, part(WATCH), *start])
 
 
 def _block(probe: Probe) -> str:
@@ -139,27 +146,26 @@ def parameters_of(script: str) -> Parameters | None:
 def parse(output: bytes, *, nonce: str, probe_ids: Sequence[str]) -> dict[str, Answer | Unknown]:
     """Each probe's answer, or why there is none, from all that the node printed. Never raises.
 
-    Noise around the frame is ignored, and so are line breaks that a console put into it. A probe's error is an Answer
-    with exit code 1 and the error as output; a value is an Answer whose output is the value as JSON.
+    Noise around the frames is ignored, and so are line breaks that a console put into them. What stands in whole frames
+    counts, whatever became of the rest. A probe's error is an Answer with exit code 1 and the error as output; a value
+    is an Answer whose output is the value as JSON.
     """
     try:
-        whole = _unpack(output, nonce)
+        told = _unpack(output, nonce)
     except _BadFrameError as error:
         return dict.fromkeys(probe_ids, Unknown(str(error)))
-    probes, budget_ms = whole["probes"], whole.get("budget_ms")
-    return {probe_id: _answer(probes, probe_id, budget_ms) for probe_id in probe_ids}
+    return {probe_id: _answer(told, probe_id) for probe_id in probe_ids}
 
 
 def stamps(output: bytes, *, nonce: str) -> Stamps | None:
     """What the node's clock said when the script began and when it ended; None where it did not say both."""
     try:
-        whole = _unpack(output, nonce)
+        told = _unpack(output, nonce)
     except _BadFrameError:
         return None
-    times = [whole.get("begun"), whole.get("ended")]
     begun_s, ended_s = (
         (ticks - _TICKS_1970) / _TICKS_A_SECOND if isinstance(ticks, int) and 0 < ticks < 2**62 else None
-        for ticks in times
+        for ticks in (told.begun, told.ended)
     )
     return None if begun_s is None or ended_s is None else Stamps(begun_s, ended_s, _CLOCK_STEP_S)
 
@@ -168,28 +174,60 @@ class _BadFrameError(Exception):
     pass
 
 
-def _unpack(output: bytes, nonce: str) -> Mapping[str, Any]:
+@dataclass(slots=True)
+class _Told:
+    """What all frames of an answer say together."""
+
+    probes: dict[str, object] = field(default_factory=dict)
+    budget_ms: object = None
+    begun: object = None
+    ended: object = None
+    at: object = None
+    """The probe that was being asked when the last frame left which was not the end."""
+    damage: str = ""
+    """Why there may be frames that cannot be read."""
+
+
+def _unpack(output: bytes, nonce: str) -> _Told:
+    """All frames as one. Raises _BadFrameError where not a single one is whole."""
     mark = re.escape(nonce.encode())
     squeezed = output.translate(None, b" \t\r\n\0")
-    frame = re.search(mark + rb":(gzip|plain|mode):([0-9A-Za-z+/=]*):" + mark, squeezed)
-    if frame is None:
-        raise _BadFrameError(_no_frame(output, begun=re.search(mark + rb":(gzip|plain):", squeezed) is not None))
-    form, body = frame[1], frame[2]
-    if form == b"mode":
-        raise _BadFrameError(
-            f"PowerShell on the node is in {body[:40].decode()} mode (AppLocker or WDAC), which forbids what the probes"
-            " need; allow the scanner's account full language mode"
-        )
+    told, frames, size = _Told(), 0, 0
+    for frame in re.finditer(mark + rb":(gzip|plain|mode):([0-9A-Za-z+/=]*):" + mark, squeezed):
+        form, body = frame[1], frame[2]
+        if form == b"mode":
+            raise _BadFrameError(
+                f"PowerShell on the node is in {body[:40].decode()} mode (AppLocker or WDAC), which forbids what the"
+                " probes need; allow the scanner's account full language mode"
+            )
+        try:
+            whole, length = _frame(form, body, MAX_JSON_BYTES - size)
+        except _BadFrameError as error:
+            told.damage = told.damage or str(error)
+            continue
+        frames, size = frames + 1, size + length
+        told.probes |= {key: entry for key, entry in whole["probes"].items() if key not in told.probes}
+        told.budget_ms = whole.get("budget_ms")
+        told.begun = whole.get("begun") if told.begun is None else told.begun
+        told.ended, told.at = whole.get("ended"), whole.get("at")
+    if not frames:
+        begun = re.search(mark + rb":(gzip|plain):", squeezed) is not None
+        raise _BadFrameError(told.damage or _no_frame(output, begun=begun))
+    return told
+
+
+def _frame(form: bytes, body: bytes, most: int) -> tuple[Mapping[str, Any], int]:
+    """One frame's JSON, and how long it is unpacked; `most` is how long it may be."""
     try:
         raw = base64.b64decode(body, validate=True)
-        text = _gunzip(raw) if form == b"gzip" else raw
+        text = _gunzip(raw, most) if form == b"gzip" else raw
         whole = json.loads(text, parse_constant=_no_constant)
     except (binascii.Error, zlib.error, ValueError, RecursionError) as error:
         why = " ".join(str(error).split())[:200] or type(error).__name__
         raise _BadFrameError(f"the node's answer is damaged: {why}") from None
     if not isinstance(whole, dict) or not isinstance(whole.get("probes"), dict):
         raise _BadFrameError("the node's answer is damaged: it holds no probes")
-    return whole
+    return whole, len(text)
 
 
 def _no_frame(output: bytes, *, begun: bool) -> str:
@@ -202,9 +240,9 @@ def _no_frame(output: bytes, *, begun: bool) -> str:
     return f"no answer in the {len(output)} bytes that the node printed; they begin: {shown}"
 
 
-def _gunzip(raw: bytes) -> bytes:
+def _gunzip(raw: bytes, most: int) -> bytes:
     unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
-    text = unpacker.decompress(raw, MAX_JSON_BYTES)
+    text = unpacker.decompress(raw, max(1, most))
     if unpacker.unconsumed_tail:
         raise ValueError(f"it unpacks to more than {MAX_JSON_BYTES // 1024 // 1024} MB")
     if not unpacker.eof:
@@ -216,13 +254,17 @@ def _no_constant(name: str) -> object:
     raise ValueError(f"{name} is no JSON")
 
 
-def _answer(probes: Mapping[str, object], probe_id: str, budget_ms: object) -> Answer | Unknown:
-    entry = probes.get(probe_id)
+def _answer(told: _Told, probe_id: str) -> Answer | Unknown:
+    entry = told.probes.get(probe_id)
+    if entry is None and told.ended is None:
+        asking = f"; the node was at {told.at}" if isinstance(told.at, str) and _PROBE_ID.fullmatch(told.at) else ""
+        return Unknown(told.damage or f"timed out: the node's answer ends before this probe's came{asking}")
     if not isinstance(entry, dict):
-        return Unknown("the node's answer leaves this probe out")
-    if entry.get("late") is True:
-        budget = f" of {budget_ms / 1000:g} s" if isinstance(budget_ms, int) and 0 < budget_ms < _DAY_MS else ""
-        return Unknown(f"not asked: the probes before it had used up the time budget{budget}; raise --timeout")
+        return Unknown(told.damage or "the node's answer leaves this probe out")
+    if "late" in entry and (entry["late"] is True or isinstance(entry["late"], str)):
+        return Unknown(_late(entry["late"], told.budget_ms))
+    if isinstance(entry.get("blocked"), str):
+        return Unknown(_blocked(entry["blocked"], entry.get("ms")))
     if isinstance(entry.get("error"), str):
         return Answer(entry["error"], 1)
     if isinstance(entry.get("cut"), str):
@@ -231,3 +273,16 @@ def _answer(probes: Mapping[str, object], probe_id: str, budget_ms: object) -> A
         with suppress(ValueError, RecursionError):  # nested just less deeply than the reader of the whole minds
             return Answer(json.dumps(entry["value"]), 0)
     return Unknown("the node's answer to this probe is damaged")
+
+
+def _late(behind: object, budget_ms: object) -> str:
+    budget = f" of {budget_ms / 1000:g} s" if isinstance(budget_ms, int) and 0 < budget_ms < _DAY_MS else ""
+    if isinstance(behind, str) and _PROBE_ID.fullmatch(behind):
+        return f"timed out: not asked, for probe {behind} blocked and used up the time budget{budget}; raise --timeout"
+    return f"not asked: the probes before it had used up the time budget{budget}; raise --timeout"
+
+
+def _blocked(what: str, took_ms: object) -> str:
+    took = f" within {took_ms / 1000:.1f} s" if isinstance(took_ms, int) and 0 < took_ms < _DAY_MS else ""
+    place = "".join(char if " " <= char <= "~" else "?" for char in what)[:300]
+    return f"timed out: it did not end{took}" + (f"; {place} does not answer" if place else "")

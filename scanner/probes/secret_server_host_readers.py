@@ -16,6 +16,9 @@ from scanner.probes.probe import Answer, UnreadableError
 from scanner.probes.secret_server_readers import explain, iis_configuration, need, rows_of, text, value_of
 
 _LONGEST_NAME = 255
+_INVALID_NAMESPACE = 0x8004100E
+_NO_PROVIDER = (_INVALID_NAMESPACE, 0x80041010, 0x80041011)
+"""WBEM_E_INVALID_NAMESPACE, WBEM_E_INVALID_CLASS, WBEM_E_PROVIDER_NOT_FOUND: IIS has no WMI provider there."""
 _SOURCES = ("pool", "applicationPoolDefaults", "default")
 
 
@@ -75,13 +78,22 @@ def powershell_version(answer: Answer) -> PowershellVersion:
 
 def pool_states(answer: Answer) -> PoolStates:
     """From app-pool-state."""
-    if answer.exit_code != 0 and "invalid namespace" in answer.output.lower():
+    if answer.exit_code != 0 and _wmi_code(answer.output) in _NO_PROVIDER:
         return PoolStates((), provider_missing=True)
     states = [(need(row, "name", str), need(row, "state", int)) for row in rows_of(value_of(answer), "pools")]
     odd = next((f"{name}: {state}" for name, state in states if not 0 <= state <= 4), None)
     if odd:
         raise UnreadableError(f"no such state of an application pool: {odd[:200]}")
     return PoolStates(tuple(states))
+
+
+def _wmi_code(error: str) -> int | None:
+    """The number of an accessor's "wmi 0x8004100E: where: message", which is said in the language of Windows."""
+    told = re.match(r"wmi 0x([0-9A-Fa-f]{1,8}): ", error)
+    if told:
+        return int(told[1], 16)
+    # Evidence of version 0.1 holds no numbers.
+    return _INVALID_NAMESPACE if "invalid namespace" in error.lower() else None
 
 
 def pending_reboot(answer: Answer) -> PendingReboot:
@@ -112,8 +124,9 @@ def disks(answer: Answer) -> Disks:
     for row in rows_of(value, "drives"):
         name = need(row, "name", str).rstrip("\\").upper()
         total, free = need(row, "total_bytes", int), need(row, "free_bytes", int)
-        if not re.fullmatch(r"[A-Z]:", name) or not 0 <= free <= total:
+        if not re.fullmatch(r"[A-Z]:", name) or free < 0 or total < 0:
             raise UnreadableError(f"this is no drive: {ascii(dict(row))[:200]}")
+        # The total is what a quota leaves to the account that asks; the free space is the drive's own.
         drives.append(Drive(name, total, free))
     folders = need(value, "sql_folders", list)
     if not drives or not all(isinstance(folder, str) for folder in folders):

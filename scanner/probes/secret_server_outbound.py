@@ -12,6 +12,15 @@ TARGETS = tuple(rule.requires for rule in load_rules("secret-server").of(ID))
 """HOST:PORT of each update host, as the vendor's rules name them."""
 
 
+_STATES_BY_CODE = {
+    **dict.fromkeys((11001, 11002, 11003, 11004), "unresolved"),
+    10060: "silent",
+    **dict.fromkeys((10050, 10051, 10064, 10065), "unreachable"),
+    10013: "forbidden",
+}
+"""Windows' error numbers for sockets that mean something else than being refused (10061)."""
+
+
 def outbound_access(answer: Answer) -> OutboundAccess:
     """From outbound-access. Raises UnreadableError."""
     value = value_of(answer)
@@ -22,7 +31,9 @@ def outbound_access(answer: Answer) -> OutboundAccess:
             raise UnreadableError(
                 f"how connecting to {ascii(target)[:80]} ended is not understood: {ascii(state)[:80]}"
             )
-        attempts.append(Attempt(target, state, text(row, "detail")))
+        code = need(row, "code", int) if "code" in row else 0  # evidence of version 0.1 holds none
+        told = f"{code}: {text(row, 'detail')}" if code else text(row, "detail")
+        attempts.append(Attempt(target, _STATES_BY_CODE.get(code, state), told))
     proxies = need(value, "proxies", list)
     if not all(name in ("WinHTTP", "WinINET") for name in proxies):
         raise UnreadableError(f"these are no places of a proxy: {ascii(proxies)[:200]}")

@@ -27,6 +27,8 @@ from scanner.probes.secret_server_roots import Folder, choose, read_folders
 
 T = TypeVar("T")
 
+_WMI_DENIED = (0x80041003, 0x80070005)
+"""WBEM_E_ACCESS_DENIED and E_ACCESSDENIED."""
 _PRODUCT_TYPES = {"winnt": 1, "lanmannt": 2, "servernt": 3}
 _MODES = {"": "Integrated", "0": "Integrated", "integrated": "Integrated", "1": "Classic", "classic": "Classic"}
 _STATES = ("hashed", "missing", "locked", "denied", "unreadable")
@@ -50,10 +52,16 @@ def value_of(answer: Answer) -> Mapping[str, object]:
 def explain(error: str) -> str:
     """An accessor's `kind: what: message` as one line that says what is missing; other errors as they are."""
     error = _line(error)
-    match = re.fullmatch(r"(missing|denied|locked|unreadable): (HKLM\\.*?|\\\\.*?|[A-Za-z]:\\.*?|[^:]*): (.*)", error)
+    told = re.fullmatch(r"wmi 0x([0-9A-Fa-f]{1,8}): (root\\[^:]*): (.*)", error)
+    if told:
+        return _explain_wmi(int(told[1], 16), told[2], told[3])
+    kinds, places = "missing|denied|locked|blocked|unreadable", r"HKLM\\.*?|\\\\.*?|[A-Za-z]:\\.*?|[^:]*"
+    match = re.fullmatch(rf"({kinds}): ({places}): (.*)", error)
     if not match:
         return error or "the probe failed and did not say why"
     kind, what, message = match.groups()
+    if kind == "blocked":
+        return f"{what} does not answer ({message}): it was not asked again"
     if what.startswith("\\\\"):
         return (
             f"{what} cannot be read: {message} A WinRM logon with NTLM does not reach on to a file share;"
@@ -67,6 +75,15 @@ def explain(error: str) -> str:
     if kind == "locked":
         return f"{what} is locked by another process ({message})"
     return f"{what} cannot be read: {message}"
+
+
+def _explain_wmi(code: int, namespace: str, message: str) -> str:
+    told = f"(0x{code:08X}: {message})"
+    if code in _WMI_DENIED:
+        return (
+            f"access to WMI {namespace} is denied: give the scanner's account Enable Account on it (wmimgmt.msc) {told}"
+        )
+    return f"WMI {namespace} cannot be asked {told}"
 
 
 def windows_version(answer: Answer) -> WindowsVersion:
@@ -158,12 +175,39 @@ def app_files(answer: Answer) -> AppFiles:
     problem = text(chosen.row, "libraries_error")
     if problem:
         raise UnreadableError(explain(problem))
-    files = tuple(
-        FileVersion(need(row, "name", str), need(row, "version", str)) for row in rows_of(chosen.row, "libraries")
-    )
+    files = tuple(_file_version(row) for row in rows_of(chosen.row, "libraries"))
     # To Windows, *.dll is also what begins so: "Thycotic.Core.dll_old" is somebody's backup, and not loaded.
     loaded = tuple(file for file in files if file.name.lower().endswith(".dll"))
     return AppFiles(chosen.candidate.path, loaded)
+
+
+def _file_version(row: Mapping[str, object]) -> FileVersion:
+    name, problem = need(row, "name", str), text(row, "error")
+    if "numbers" not in row:  # as evidence of version 0.1 has it
+        return FileVersion(name, need(row, "version", str))
+    version = effective_version(text(row, "numbers"), text(row, "text"))
+    return FileVersion(name, version, explain(problem) if problem else "")
+
+
+_VERSION_TEXT = re.compile(r"(\d{1,9})[.,] ?(\d{1,9})(?:[.,] ?(\d{1,9}))?(?:[.,] ?(\d{1,9}))?(?![\d.,])")
+_PART = 0x10000
+"""A part of a file version's numbers holds less than this."""
+
+
+def effective_version(numbers: str, words: str) -> str:
+    """The version of a file, from its numbers and the text beside them in its resources.
+
+    The numbers count, for the text may say anything; unless they are the text's own, wrapped at 65536.
+    """
+    found = _VERSION_TEXT.match(words.strip())
+    if found is None:
+        return numbers
+    parts = [int(part) for part in found.groups() if part]
+    written = ".".join(str(part) for part in parts)
+    if not numbers:
+        return written
+    wrapped = [part % _PART for part in (*parts, 0, 0, 0)][:4]
+    return written if max(parts) >= _PART and wrapped == [int(part) for part in numbers.split(".")] else numbers
 
 
 def encryption_config(answer: Answer) -> EncryptionConfig:

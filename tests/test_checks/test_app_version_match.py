@@ -129,7 +129,31 @@ def test_a_node_may_declare_a_version_of_its_own(cluster: Clusters, node: Nodes)
 def test_a_main_library_without_a_version_is_a_doubt(cluster: Clusters, webs: Webs) -> None:
     outcome = judge(webs(cluster(), NEW, files("10.9.64.0", main="odd")))
     assert outcome.status is Status.WARN
-    assert "web2: thycotic.ihawu.business.dll tells no version" in outcome.message
+    assert "web2: thycotic.ihawu.business.dll: it tells no version" in outcome.message
+
+
+HELD = "Thycotic.ihawu.Business.dll is locked by another process (0x80070020)"
+
+
+def with_held(whole: AppFiles, *held: str) -> AppFiles:
+    """`whole` with further libraries that could not be looked into."""
+    return replace(whole, files=(*whole.files, *(FileVersion(name, "", HELD) for name in held)))
+
+
+def test_a_main_library_that_is_held_is_told_as_that_and_calls_for_no_copy(cluster: Clusters, webs: Webs) -> None:
+    outcome = judge(webs(cluster(), OLD, with_held(OLD, MAIN)))
+    assert outcome.status is Status.WARN
+    assert "is locked by another process" in outcome.message
+    assert outcome.remediation is not None
+    assert "holds the file" in outcome.remediation.summary
+    assert "copy" not in outcome.remediation.summary.lower()
+
+
+def test_libraries_that_are_all_held_are_no_libraries_without_a_version(cluster: Clusters, webs: Webs) -> None:
+    outcome = judge(webs(cluster(), OLD, with_held(replace(OLD, files=()), MAIN, "Thycotic.AppCore.dll")))
+    assert outcome.status is Status.ERROR
+    assert "is locked by another process" in outcome.message
+    assert "carries no version" not in outcome.message
 
 
 def test_a_version_too_large_for_the_product_stands_for_nothing(cluster: Clusters, webs: Webs) -> None:

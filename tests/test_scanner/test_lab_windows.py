@@ -207,13 +207,44 @@ def test_a_foreign_script_is_refused() -> None:
     assert run_script(script, Machine(), PROBES[:2]).exit_code == 1
 
 
-def test_a_slow_probe_makes_the_rest_late_and_costs_nothing_else() -> None:
+def unanswered(toml: str) -> tuple[dict[str, str], list[float]]:
+    """The reasons of probes without an answer, and what was waited for."""
     slept: list[float] = []
-    slow = machine('slow = {"dotnet-framework" = 20}')
-    output = run_script(batch(), slow, PROBES, sleep=slept.append)
+    output = run_script(batch(), machine(toml), PROBES, sleep=slept.append)
     found = parse(output.stdout, nonce=NONCE, probe_ids=IDS)
-    assert slept == [20]
-    assert [isinstance(found[probe_id], Unknown) for probe_id in IDS] == [False, False, *[True] * (len(IDS) - 2)]
+    return {key: said.reason for key, said in found.items() if isinstance(said, Unknown)}, slept
+
+
+def test_a_probe_that_does_not_end_costs_its_patience_and_nothing_else() -> None:
+    reasons, slept = unanswered('slow = {"dotnet-framework" = 20}')
+    assert reasons == {"dotnet-framework": "timed out: it did not end within 6.0 s"}
+    assert slept == [pytest.approx(6.0, abs=0.1)]
+
+
+def test_a_probe_that_takes_its_time_is_waited_for() -> None:
+    assert unanswered('slow = {"dotnet-framework" = 5}') == ({}, [5])
+
+
+def test_probes_that_do_not_end_may_leave_no_time_for_others() -> None:
+    reasons, _ = unanswered(f"slow = {{{', '.join(f'{key} = 99' for key in IDS[:-2])}}}")
+    assert set(reasons) >= set(IDS[:3])
+    assert all(reason.startswith("timed out") for reason in reasons.values())
+
+
+def test_what_hangs_is_waited_for_once_and_then_refused() -> None:
+    reasons, slept = unanswered(
+        "app_version = '11.7.000049'\nhangs = ['C:\\inetpub\\wwwroot\\SecretServer\\web.config']"
+    )
+    assert reasons == {}
+    assert len(slept) == 1
+    toml = "app_version = '11.7.000049'\nhangs = ['C:\\inetpub\\wwwroot\\SecretServer\\encryption.config']"
+    hanging = machine(toml)
+    output = run_script(batch(), hanging, PROBES, sleep=slept.append)
+    found = parse(output.stdout, nonce=NONCE, probe_ids=IDS)
+    told = found["encryption-config"]
+    assert isinstance(told, Answer)
+    assert "blocked: C:" in told.output
+    assert output.stdout.count(NONCE.encode()) == 2 * len(["before", "after"])
 
 
 def test_plugins_are_answered_from_the_can_and_never_by_chance() -> None:

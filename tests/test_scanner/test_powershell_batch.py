@@ -75,6 +75,62 @@ def test_a_late_probe_a_cut_one_and_a_forgotten_one() -> None:
     assert isinstance(forgotten, Unknown)
 
 
+SECOND = frame({"second": {"value": 2}})
+
+
+def test_answers_may_come_in_several_lines() -> None:
+    assert parse(frame({"first": {"value": 1}}) + b"noise\r\n" + SECOND, nonce=NONCE, probe_ids=IDS) == {
+        "first": Answer("1", 0),
+        "second": Answer("2", 0),
+    }
+
+
+@pytest.mark.parametrize("kept", [0, 10, len(SECOND) // 2, len(SECOND) - 20])
+def test_of_an_answer_that_is_cut_off_the_finished_lines_count(kept: int) -> None:
+    begun = raw("plain", b'{"at":"second","probes":{"first":{"value":1}}}') + b"\r\n"
+    answers = parse(begun + SECOND[:kept], nonce=NONCE, probe_ids=(*IDS, "third"))
+    assert answers["first"] == Answer("1", 0)
+    for probe_id in ("second", "third"):
+        told = answers[probe_id]
+        assert isinstance(told, Unknown)
+        assert told.reason.startswith("timed out: the node's answer ends before this probe's came")
+        assert told.reason.endswith("the node was at second")
+
+
+def test_a_damaged_line_costs_only_what_is_in_it() -> None:
+    bad = raw("gzip", b"no gzip") + b"\r\n"
+    answers = parse(bad + SECOND, nonce=NONCE, probe_ids=IDS)
+    assert answers["second"] == Answer("2", 0)
+    told = answers["first"]
+    assert isinstance(told, Unknown)
+    assert "damaged" in told.reason
+
+
+def test_no_number_of_lines_unpacks_to_more_than_one_may() -> None:
+    half = json.dumps({"probes": {"x": {"value": "y" * (MAX_JSON_BYTES // 2)}}}).encode()
+    lines = raw("gzip", gzip.compress(half)) + b"\r\n"
+    told = parse(lines * 3 + SECOND, nonce=NONCE, probe_ids=IDS)["first"]
+    assert isinstance(told, Unknown)
+    assert "it unpacks to more than" in told.reason
+
+
+def test_what_blocked_and_what_it_kept_from_being_asked_are_named() -> None:
+    entries = {"first": {"blocked": "\\\\fs\\backup", "ms": 8000}, "second": {"late": "first", "ms": 0}}
+    answers = parse(frame(entries), nonce=NONCE, probe_ids=IDS)
+    blocked, late = answers["first"], answers["second"]
+    assert isinstance(blocked, Unknown)
+    assert blocked.reason == "timed out: it did not end within 8.0 s; \\\\fs\\backup does not answer"
+    assert isinstance(late, Unknown)
+    assert late.reason.startswith("timed out: not asked, for probe first blocked and used up the time budget of 12.5 s")
+
+
+@pytest.mark.parametrize("entry", [{"blocked": 4}, {"late": 4}, {"late": False}, {"blocked": None, "ms": "x"}])
+def test_an_odd_word_on_time_is_damage(entry: object) -> None:
+    told = parse(frame({"first": entry}), nonce=NONCE, probe_ids=["first"])["first"]
+    assert isinstance(told, Unknown)
+    assert "damaged" in told.reason
+
+
 @pytest.mark.parametrize("entry", [None, 3, [], {}, {"error": 4}, {"late": "yes"}, {"ms": 4}])
 def test_a_damaged_probe_stays_its_own(entry: object) -> None:
     answers = parse(frame({"first": entry, "second": {"value": 1}}), nonce=NONCE, probe_ids=IDS)
@@ -185,7 +241,8 @@ def test_probes_stand_in_their_order_between_the_parameters_and_the_answer() -> 
     text = script()
     places = [text.index(mark) for mark in ("$PfNonce", "Invoke-PfProbe 'first' {", "Invoke-PfProbe 'second' {")]
     assert places == sorted(places)
-    assert text.endswith("\nWrite-PfAnswers\n")
+    assert "$PfProbeIds = @('first', 'second')\n" in text
+    assert text.endswith("\n. $PfParts\n$PfBegun = Get-PfTicks\nWatch-PfProbes\n")
 
 
 def test_a_probe_that_is_no_powershell_is_refused() -> None:

@@ -128,11 +128,39 @@ def test_drives_and_where_sql_server_keeps_its_data() -> None:
 
 
 def test_garbled_drives_are_refused() -> None:
-    assert "this is no drive" in refusal(Disks, answer("garbled", "disks"))
+    odd = {"name": "C:\\", "total_bytes": -2, "free_bytes": 1}
+    assert "this is no drive" in refusal(Disks, {"system": "C:", "drives": [odd], "sql_folders": []})
+    assert "this is no drive" in refusal(Disks, {"system": "C:", "drives": [{**odd, "name": "x"}], "sql_folders": []})
     assert "no drives" in refusal(Disks, {"system": "C:", "drives": [], "sql_folders": []})
     refusal(
         Disks, {"system": "C:", "drives": [{"name": "C:\\", "total_bytes": 2, "free_bytes": 1}], "sql_folders": [1]}
     )
+
+
+def test_a_quota_makes_more_free_than_there_is() -> None:
+    rows = [{"name": "C:\\", "total_bytes": 1_000, "free_bytes": 2_000}]
+    body = {"system": "C:", "drives": rows, "sql_folders": []}
+    (drive,) = read(Disks, Answer(json.dumps(body), 0)).drives
+    assert (drive, drive.quota) == (Drive("C:", 1_000, 2_000), True)
+
+
+@pytest.mark.parametrize(
+    ("error", "missing"),
+    [
+        ("wmi 0x8004100E: root\\WebAdministration: Ung\u00fcltiger Namespace ", True),
+        ("wmi 0x80041010: root\\WebAdministration: \u7121\u52b9\u306a\u30af\u30e9\u30b9", True),
+        # As version 0.1 told it.
+        ("unreadable: WMI root\\WebAdministration: Invalid namespace ", True),
+        ("wmi 0x80041003: root\\WebAdministration: Acc\u00e8s refus\u00e9", False),
+        ("wmi 0x800706BA: root\\WebAdministration: invalid namespace is what it does not say", False),
+    ],
+)
+def test_wmi_is_understood_by_its_numbers(error: str, missing: bool) -> None:
+    said = Answer(error, 1)
+    if missing:
+        assert read(PoolStates, said).provider_missing
+    else:
+        assert "WMI root\\WebAdministration" in refusal(PoolStates, said)
 
 
 def test_ways_of_authentication() -> None:

@@ -1,12 +1,84 @@
 # The only contacts with Windows; all of them read. What else is sent is plain language over these functions.
-# Each throws "kind: what: message", where kind is missing, denied, locked or unreadable.
+# Each throws "kind: what: message", where kind is missing, denied, locked, blocked or unreadable; WMI and SQL Server
+# throw their numbers in its place. Messages come in the language of Windows: nothing is recognised by them.
 # PowerShell gives $null for a property of .NET that throws, so one that can fail is read as the method that it is.
-# PowerShell 2.0 on CLR 2. Functions that give several values emit them one by one: callers wrap them in @().
+# PowerShell 2.0 on CLR 2. Functions that give several values emit them one by one: callers wrap them in @(). What gives
+# nothing is never cast: [string](nothing) is $null, and so is [string]$x where $x = nothing.
 
-$PfStopwatch = [System.Diagnostics.Stopwatch]::StartNew()
-
+# Milliseconds since the script began, the same in every run of the probes.
 function Get-PfClock {
     return $PfStopwatch.ElapsedMilliseconds
+}
+
+# What is waited for from here on, so that the watch can tell it. What has blocked before is refused at once: a file
+# by its path, a share by its server. A run of the probes that the watch has given up does nothing more.
+function Enter-PfAccess([string]$What) {
+    if ($PfWatch['turn'] -ne $PfTurn) {
+        throw 'given up'
+    }
+    if ($PfWatch['refused'].Count -gt 0) {
+        $seconds = $PfWatch['refused'][(Get-PfBlockedName $What)]
+        if ($null -ne $seconds) {
+            throw ('blocked: ' + $What + ': no answer within ' + $seconds + ' s')
+        }
+    }
+    $PfWatch['access'] = @{ what = $What; since = (Get-PfClock) }
+}
+
+function Exit-PfAccess {
+    if ($PfWatch['turn'] -eq $PfTurn) {
+        $PfWatch['access'] = $null
+    }
+}
+
+function Get-PfBlockedName([string]$What) {
+    $name = $What.ToLowerInvariant()
+    if ($name.StartsWith('\\', [System.StringComparison]::Ordinal)) {
+        return '\\' + $name.Substring(2).Split('\')[0]
+    }
+    return $name
+}
+
+# The programs that this very process has started, and theirs: nothing of a scan stays on the node. Whose child a process
+# is, Windows PowerShell does not tell; newer ones have no WMI.
+function Stop-PfDescendants {
+    $own = [System.Diagnostics.Process]::GetCurrentProcess()
+    $parents = @{}
+    try {
+        $query = New-Object System.Management.ManagementObjectSearcher('SELECT ProcessId, ParentProcessId FROM Win32_Process')
+        foreach ($row in $query.Get()) {
+            $parents[[int]$row.GetPropertyValue('ProcessId')] = [int]$row.GetPropertyValue('ParentProcessId')
+        }
+    } catch {
+        foreach ($process in [System.Diagnostics.Process]::GetProcesses()) {
+            if ($null -ne $process.Parent) {
+                $parents[$process.Id] = $process.Parent.Id
+            }
+        }
+    }
+    $ours = New-Object System.Collections.ArrayList
+    [void]$ours.Add($own.Id)
+    for ($at = 0; $at -lt $ours.Count; $at = $at + 1) {
+        foreach ($id in @($parents.Keys)) {
+            if ($parents[$id] -eq $ours[$at] -and -not $ours.Contains($id)) {
+                [void]$ours.Add($id)
+                try {
+                    $process = [System.Diagnostics.Process]::GetProcessById($id)
+                    # A number is used again: what is older than this process is no child of it.
+                    if ($process.StartTime -ge $own.StartTime) {
+                        $process.Kill()
+                    }
+                } catch {
+                    continue
+                }
+            }
+        }
+    }
+}
+
+# The end of this process, although calls in it never return.
+function Stop-PfProcess {
+    [System.Environment]::Exit(0)
 }
 
 # The time of day in UTC: 100 ns since the year 1.
@@ -41,6 +113,19 @@ function Stop-PfAccess([string]$What, $Record) {
         $cause = $cause.InnerException
     }
     throw ((Get-PfErrorKind $Record) + ': ' + $What + ': ' + $cause.Message)
+}
+
+# WMI's own error is no COM error, and its number another property.
+function Stop-PfWmi([string]$Namespace, $Record) {
+    $cause = $Record.Exception
+    while ($null -ne $cause.InnerException) {
+        $cause = $cause.InnerException
+    }
+    $code = [System.Runtime.InteropServices.Marshal]::GetHRForException($cause)
+    if ($cause.GetType().Name -eq 'ManagementException') {
+        $code = [int]$cause.ErrorCode
+    }
+    throw ('wmi 0x' + $code.ToString('X8') + ': ' + $Namespace + ': ' + $cause.Message)
 }
 
 function Test-PfWow64 {
@@ -78,12 +163,22 @@ function Get-PfRegistryValue([string]$Key, [string]$Name) {
     }
 }
 
-# A binary value as hex digits; nothing where it is missing or something else.
+# A value as text; empty where it is missing.
+function Get-PfRegistryText([string]$Key, [string]$Name) {
+    $value = Get-PfRegistryValue $Key $Name
+    if ($null -eq $value) {
+        return ''
+    }
+    return [string]$value
+}
+
+# A binary value as hex digits; empty where it is missing or something else.
 function Get-PfRegistryHex([string]$Key, [string]$Name) {
     $bytes = @(Get-PfRegistryValue $Key $Name)
     if ($bytes.Count -gt 0 -and $bytes[0] -is [byte]) {
         return [System.BitConverter]::ToString([byte[]]$bytes).Replace('-', '')
     }
+    return ''
 }
 
 function Test-PfRegistryKey([string]$Key) {
@@ -113,44 +208,57 @@ function Get-PfRegistryValueNames([string]$Key) {
 
 # A number: 0x10 is a folder, 0x4000 is EFS. Nothing where there is no such file or folder.
 function Get-PfFileAttributes([string]$Path) {
+    Enter-PfAccess $Path
     try {
         return [int][System.IO.File]::GetAttributes($Path)
     } catch {
         if ((Get-PfErrorKind $_) -ne 'missing') {
             Stop-PfAccess $Path $_
         }
+    } finally {
+        Exit-PfAccess
     }
 }
 
-# Shares everything, so that the application is not disturbed; a locked file is tried for a second.
+# Shares everything, so that the application is not disturbed.
 function Open-PfFile([string]$Path) {
-    $attempt = 0
-    while ($true) {
-        try {
-            $share = [System.IO.FileShare]'ReadWrite, Delete'
-            return [System.IO.File]::Open($Path, [System.IO.FileMode]::Open, [System.IO.FileAccess]::Read, $share)
-        } catch {
-            $attempt = $attempt + 1
-            if ($attempt -ge 4 -or (Get-PfErrorKind $_) -ne 'locked') {
-                Stop-PfAccess $Path $_
-            }
-        }
-        Start-Sleep -Milliseconds 300
+    Enter-PfAccess $Path
+    try {
+        $share = [System.IO.FileShare]'ReadWrite, Delete'
+        return [System.IO.File]::Open($Path, [System.IO.FileMode]::Open, [System.IO.FileAccess]::Read, $share)
+    } catch {
+        Exit-PfAccess
+        Stop-PfAccess $Path $_
     }
 }
 
-function Get-PfFileText([string]$Path) {
+function Close-PfFile($Stream) {
+    $Stream.Close()
+    Exit-PfAccess
+}
+
+# The whole of a file, as bytes.
+function Get-PfFileBytes([string]$Path) {
     $stream = Open-PfFile $Path
     try {
-        if ($stream.get_Length() -gt 16777216) {
+        $size = $stream.get_Length()
+        if ($size -gt 16777216) {
             throw 'larger than 16 MB'
         }
-        $reader = New-Object System.IO.StreamReader($stream)
-        return $reader.ReadToEnd()
+        $buffer = New-Object 'byte[]' $size
+        $have = 0
+        while ($have -lt $size) {
+            $got = $stream.Read($buffer, $have, $size - $have)
+            if ($got -le 0) {
+                throw 'it became shorter while it was read'
+            }
+            $have = $have + $got
+        }
+        return , $buffer
     } catch {
         Stop-PfAccess $Path $_
     } finally {
-        $stream.Close()
+        Close-PfFile $stream
     }
 }
 
@@ -173,12 +281,42 @@ function Get-PfFileHash([string]$Path) {
     $stream = Open-PfFile $Path
     try {
         $algorithm = New-PfSha256
-        $digest = $algorithm.ComputeHash($stream)
-        return [System.BitConverter]::ToString($digest).Replace('-', '').ToLowerInvariant()
+        if (-not $PfLoaded.ContainsKey('buffer')) {
+            $PfLoaded['buffer'] = New-Object 'byte[]' 1048576
+        }
+        $buffer = $PfLoaded['buffer']
+        while ($true) {
+            $got = $stream.Read($buffer, 0, $buffer.Length)
+            if ($got -le 0) {
+                break
+            }
+            [void]$algorithm.TransformBlock($buffer, 0, $got, $buffer, 0)
+            # A large file is read for long without blocking.
+            Enter-PfAccess $Path
+        }
+        [void]$algorithm.TransformFinalBlock($buffer, 0, 0)
+        return [System.BitConverter]::ToString($algorithm.Hash).Replace('-', '').ToLowerInvariant()
     } catch {
         Stop-PfAccess $Path $_
     } finally {
-        $stream.Close()
+        Close-PfFile $stream
+    }
+}
+
+# The same of a file that the application opens now and then for itself: where it is locked, for a second.
+function Get-PfBusyFileHash([string]$Path) {
+    $attempt = 1
+    while ($true) {
+        try {
+            return Get-PfFileHash $Path
+        } catch {
+            $problem = Get-PfErrorText $_
+            if ($attempt -ge 4 -or (Get-PfTextKind $problem) -ne 'locked') {
+                throw $problem
+            }
+        }
+        $attempt = $attempt + 1
+        Start-Sleep -Milliseconds 300
     }
 }
 
@@ -189,22 +327,31 @@ function Get-PfTextHash([string]$Text) {
 }
 
 function Get-PfFileSize([string]$Path) {
+    Enter-PfAccess $Path
     try {
         $info = New-Object System.IO.FileInfo($Path)
         return $info.get_Length()
     } catch {
         Stop-PfAccess $Path $_
+    } finally {
+        Exit-PfAccess
     }
 }
 
-# When a file or folder was written to and made, in UTC: 100 ns since the year 1.
+# When a file or folder was written to and made, in UTC: 100 ns since the year 1. Of what is gone, Windows says 1601.
 function Get-PfFileTimes([string]$Path) {
+    Enter-PfAccess $Path
     try {
         $written = [System.IO.File]::GetLastWriteTimeUtc($Path).Ticks
-        return @{ written = $written; created = [System.IO.File]::GetCreationTimeUtc($Path).Ticks }
+        if ($written -gt 504911232000000000) {
+            return @{ written = $written; created = [System.IO.File]::GetCreationTimeUtc($Path).Ticks }
+        }
     } catch {
         Stop-PfAccess $Path $_
+    } finally {
+        Exit-PfAccess
     }
+    throw ('missing: ' + $Path + ': it has no time, so it is gone')
 }
 
 # A piece of a file as a text of one character per byte; shorter where the file ends before.
@@ -225,36 +372,55 @@ function Get-PfFilePiece([string]$Path, [long]$Offset, [int]$Count) {
     } catch {
         Stop-PfAccess $Path $_
     } finally {
-        $stream.Close()
+        Close-PfFile $stream
     }
 }
 
-# The version resource as four numbers; empty where the file carries none.
+# The version resource as numbers, which hold 16 bits each, and as text, which has to be in a language that Windows
+# finds; each empty where the file carries none. Of a file that cannot be opened, Windows gives an empty one as well.
 function Get-PfFileVersion([string]$Path) {
+    Enter-PfAccess $Path
+    $numbers = ''
+    $text = ''
     try {
         $info = [System.Diagnostics.FileVersionInfo]::GetVersionInfo($Path)
-        if ([string]$info.FileVersion -eq '') {
-            return ''
+        $parts = @($info.FileMajorPart, $info.FileMinorPart, $info.FileBuildPart, $info.FilePrivatePart)
+        if (($parts -join '') -ne '0000') {
+            $numbers = $parts -join '.'
         }
-        return '{0}.{1}.{2}.{3}' -f $info.FileMajorPart, $info.FileMinorPart, $info.FileBuildPart, $info.FilePrivatePart
+        if ($null -ne $info.FileVersion) {
+            $text = [string]$info.FileVersion
+        }
     } catch {
         Stop-PfAccess $Path $_
+    } finally {
+        Exit-PfAccess
     }
+    if ($numbers -eq '' -and $text -eq '') {
+        $stream = Open-PfFile $Path
+        Close-PfFile $stream
+    }
+    return @{ numbers = $numbers; text = $text }
 }
 
 # To Windows, a bare "D:" is wherever on that drive the process happens to be: hence the separator, here and below.
 function Get-PfFileNames([string]$Folder, [string]$Pattern) {
+    Enter-PfAccess $Folder
     try {
         foreach ($path in [System.IO.Directory]::GetFiles($Folder + [System.IO.Path]::DirectorySeparatorChar, $Pattern)) {
             [System.IO.Path]::GetFileName($path)
         }
     } catch {
         Stop-PfAccess $Folder $_
+    } finally {
+        Exit-PfAccess
     }
 }
 
 # The fixed drives that have letters.
+# The free space is that of the drive, the total what a disk quota leaves of it for this account.
 function Get-PfDrives {
+    Enter-PfAccess 'the drives'
     try {
         foreach ($drive in [System.IO.DriveInfo]::GetDrives()) {
             if ($drive.DriveType -eq 'Fixed' -and $drive.IsReady) {
@@ -263,6 +429,8 @@ function Get-PfDrives {
         }
     } catch {
         Stop-PfAccess 'the drives' $_
+    } finally {
+        Exit-PfAccess
     }
 }
 
@@ -282,7 +450,7 @@ function Get-PfConnections($Targets, [int]$Milliseconds) {
     }
     foreach ($attempt in $attempts) {
         $client = $attempt['client']
-        $given = @{ host = $attempt['target']['host']; port = $attempt['target']['port']; state = 'silent'; detail = '' }
+        $given = @{ host = $attempt['target']['host']; port = $attempt['target']['port']; state = 'silent'; code = 0; detail = '' }
         try {
             if ($null -ne $attempt['pending']) {
                 $left = [int][System.Math]::Max([long]0, $until - (Get-PfClock))
@@ -301,9 +469,8 @@ function Get-PfConnections($Targets, [int]$Milliseconds) {
             }
             $given['state'] = 'refused'
             $given['detail'] = $cause.Message
-            # 11001 to 11004: there is no such host, or no address of it.
-            if ($cause -is [System.Net.Sockets.SocketException] -and $cause.ErrorCode -ge 11001 -and $cause.ErrorCode -le 11004) {
-                $given['state'] = 'unresolved'
+            if ($cause -is [System.Net.Sockets.SocketException]) {
+                $given['code'] = $cause.ErrorCode
             }
         }
         $client.Close()
@@ -313,21 +480,26 @@ function Get-PfConnections($Targets, [int]$Milliseconds) {
 
 # GetState only asks: 0 starting, 1 started, 2 stopping, 3 stopped, 4 unknown. The namespace refuses less than privacy.
 function Get-PfPoolStates {
+    Enter-PfAccess 'WMI root\WebAdministration'
     try {
         $scope = New-Object System.Management.ManagementScope('root\WebAdministration')
         $scope.Options.Authentication = 'PacketPrivacy'
         $query = New-Object System.Management.ObjectQuery('SELECT * FROM ApplicationPool')
         $searcher = New-Object System.Management.ManagementObjectSearcher($scope, $query)
         foreach ($pool in $searcher.Get()) {
+            Enter-PfAccess 'WMI root\WebAdministration'
             @{ name = [string]$pool.GetPropertyValue('Name'); state = [int]$pool.InvokeMethod('GetState', $null) }
         }
     } catch {
-        Stop-PfAccess 'WMI root\WebAdministration' $_
+        Stop-PfWmi 'root\WebAdministration' $_
+    } finally {
+        Exit-PfAccess
     }
 }
 
 # Rows of what Windows tells of itself over WMI; the texts of its states are the same in every language.
 function Get-PfWmiRows([string]$Query, $Names) {
+    Enter-PfAccess 'WMI root\cimv2'
     try {
         $scope = New-Object System.Management.ManagementScope('root\cimv2')
         $searcher = New-Object System.Management.ManagementObjectSearcher(
@@ -340,17 +512,22 @@ function Get-PfWmiRows([string]$Query, $Names) {
             $row
         }
     } catch {
-        Stop-PfAccess 'WMI root\cimv2' $_
+        Stop-PfWmi 'root\cimv2' $_
+    } finally {
+        Exit-PfAccess
     }
 }
 
 function Get-PfFolderNames([string]$Folder) {
+    Enter-PfAccess $Folder
     try {
         foreach ($path in [System.IO.Directory]::GetDirectories($Folder + [System.IO.Path]::DirectorySeparatorChar)) {
             [System.IO.Path]::GetFileName($path)
         }
     } catch {
         Stop-PfAccess $Folder $_
+    } finally {
+        Exit-PfAccess
     }
 }
 
@@ -361,6 +538,7 @@ function Get-PfSqlRows([string]$Server, [string]$Database, [string]$User, [strin
     if (-not [System.Text.RegularExpressions.Regex]::IsMatch($Query, '^SELECT [^;]*$')) {
         throw 'unreadable: SQL Server: only a single SELECT may be asked'
     }
+    Enter-PfAccess ('SQL Server ' + $Server)
     $connection = $null
     try {
         [void][System.Reflection.Assembly]::LoadWithPartialName('System.Data')
@@ -379,12 +557,14 @@ function Get-PfSqlRows([string]$Server, [string]$Database, [string]$User, [strin
         $connection = New-Object System.Data.SqlClient.SqlConnection
         $connection.ConnectionString = $settings.ToString()
         $connection.Open()
+        Enter-PfAccess ('SQL Server ' + $Server)
         $command = $connection.CreateCommand()
         $command.CommandText = $Query
         $command.CommandTimeout = 5
         $reader = $command.ExecuteReader()
         $count = 0
         while ($reader.Read()) {
+            Enter-PfAccess ('SQL Server ' + $Server)
             $count = $count + 1
             if ($count -gt 5000) {
                 throw 'more than 5000 rows'
@@ -413,6 +593,7 @@ function Get-PfSqlRows([string]$Server, [string]$Database, [string]$User, [strin
         if ($null -ne $connection) {
             $connection.Close()
         }
+        Exit-PfAccess
     }
 }
 

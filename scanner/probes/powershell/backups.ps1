@@ -126,7 +126,15 @@ function Find-PfNewestBackup($Backup, [string]$Folder, [string]$Suffix) {
         $path = $Folder + '\' + $names[$index]
         # To Windows, *.bak is also what begins so. In Turkish, -like tells .ZIP from .zip.
         if ($path.EndsWith($Suffix, [System.StringComparison]::OrdinalIgnoreCase)) {
-            $written = (Get-PfFileTimes $path)['written']
+            try {
+                $written = (Get-PfFileTimes $path)['written']
+            } catch {
+                # One that is cleared away meanwhile is no backup.
+                if ((Get-PfTextKind (Get-PfErrorText $_)) -eq 'missing') {
+                    continue
+                }
+                throw (Get-PfErrorText $_)
+            }
             if ($written -gt $newest) {
                 $newest = $written
                 $chosen = $path
@@ -158,7 +166,7 @@ function Find-PfNewestBackup($Backup, [string]$Folder, [string]$Suffix) {
 }
 
 function Get-PfBackup([string]$Path, [string]$Suffix) {
-    $clean = $Path.Trim().Replace('/', '\').TrimEnd('\')
+    $clean = (Expand-PfEnvironment ($Path.Trim())).Replace('/', '\').TrimEnd('\')
     $backup = @{ path = $clean; found = ''; kind = 'missing'; size_bytes = $null; written = $null; left_out = 0 }
     $backup['contents'] = ''
     $backup['entries'] = $null

@@ -1,2 +1,2 @@
 $dns = 'HKLM\SYSTEM\CurrentControlSet\Services\Tcpip\Parameters'
-return @{ name = (Get-PfComputerName); domain = ('' + (Get-PfRegistryValue $dns 'Domain')).Trim() }
+return @{ name = (Get-PfComputerName); domain = (Get-PfRegistryText $dns 'Domain').Trim() }

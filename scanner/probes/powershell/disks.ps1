@@ -1,11 +1,11 @@
 $data = @()
 $base = 'HKLM\SOFTWARE\Microsoft\Microsoft SQL Server\'
 foreach ($name in @(Get-PfRegistryValueNames ($base + 'Instance Names\SQL'))) {
-    $instance = $base + [string](Get-PfRegistryValue ($base + 'Instance Names\SQL') $name)
+    $instance = $base + (Get-PfRegistryText ($base + 'Instance Names\SQL') $name)
     foreach ($folder in @(
-        [string](Get-PfRegistryValue ($instance + '\MSSQLServer') 'DefaultData')
-        [string](Get-PfRegistryValue ($instance + '\MSSQLServer') 'DefaultLog')
-        [string](Get-PfRegistryValue ($instance + '\Setup') 'SQLDataRoot')
+        (Get-PfRegistryText ($instance + '\MSSQLServer') 'DefaultData')
+        (Get-PfRegistryText ($instance + '\MSSQLServer') 'DefaultLog')
+        (Get-PfRegistryText ($instance + '\Setup') 'SQLDataRoot')
     )) {
         if ($folder -ne '') {
             $data += $folder

@@ -1,14 +1,21 @@
 # What the checks need of applicationHost.config. The file is read once, on the node, and never leaves it:
 # names, paths, pipeline modes do; accounts and passwords, encrypted or not, are not even looked at.
 
-# A default namespace, which the tools of .NET 2.0 wrote and IIS ignores, would hide every element from a plain path.
+# In the encoding that the file itself declares. A default namespace, which the tools of .NET 2.0 wrote and IIS ignores,
+# would hide every element from a plain path.
 function Read-PfXml([string]$Path) {
-    $named = '(<configuration\b[^>]*?)\sxmlns\s*=\s*("[^"]*"|''[^'']*'')'
-    $text = [System.Text.RegularExpressions.Regex]::Replace((Get-PfFileText $Path), $named, '$1')
+    $bytes = Get-PfFileBytes $Path
     $document = New-Object System.Xml.XmlDocument
     $document.XmlResolver = $null
     try {
-        $document.LoadXml($text)
+        $document.Load((New-Object System.IO.MemoryStream (, $bytes)))
+        if ($document.DocumentElement.NamespaceURI -ne '') {
+            $named = '(<configuration\b[^>]*?)\sxmlns\s*=\s*("[^"]*"|''[^'']*'')'
+            $text = [System.Text.RegularExpressions.Regex]::Replace($document.OuterXml, $named, '$1')
+            $document = New-Object System.Xml.XmlDocument
+            $document.XmlResolver = $null
+            $document.LoadXml($text)
+        }
     } catch {
         throw ('unreadable: ' + $Path + ': not well-formed XML')
     }

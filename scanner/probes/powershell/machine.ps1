@@ -2,5 +2,5 @@
 
 function Get-PfComputerName {
     $control = 'HKLM\SYSTEM\CurrentControlSet\Control\ComputerName\ActiveComputerName'
-    return ('' + (Get-PfRegistryValue $control 'ComputerName')).Trim()
+    return (Get-PfRegistryText $control 'ComputerName').Trim()
 }

@@ -6,13 +6,13 @@ $problem = ''
 try {
     $software = 'HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Internet Settings'
     # The ninth byte holds flags, of which 2 is a proxy.
-    $winhttp = [string](Get-PfRegistryHex ($software + '\Connections') 'WinHttpSettings')
+    $winhttp = Get-PfRegistryHex ($software + '\Connections') 'WinHttpSettings'
     if ($winhttp.Length -ge 18 -and ([System.Convert]::ToInt32($winhttp.Substring(16, 2), 16) -band 2) -ne 0) {
         $proxies += 'WinHTTP'
     }
     foreach ($key in @($software, 'HKLM\SOFTWARE\Policies\Microsoft\Windows\CurrentVersion\Internet Settings')) {
-        $enabled = [string](Get-PfRegistryValue $key 'ProxyEnable')
-        $automatic = [string](Get-PfRegistryValue $key 'AutoConfigURL')
+        $enabled = Get-PfRegistryText $key 'ProxyEnable'
+        $automatic = Get-PfRegistryText $key 'AutoConfigURL'
         if (($enabled -eq '1' -or $automatic -ne '') -and $proxies -notcontains 'WinINET') {
             $proxies += 'WinINET'
         }

@@ -1,9 +1,7 @@
-# Runs the probes one after the other and frames their answers. Plain language: no contact with Windows.
+# Runs the probes one after the other and keeps their answers for the watch. Plain language: no contact with Windows.
 
 $PfOddCharacter = New-Object System.Text.RegularExpressions.Regex('[^ !#-\[\]-~]')
-$PfAnswers = New-Object System.Text.StringBuilder
 $PfMemo = @{}
-$PfBegun = Get-PfTicks
 
 # JSON in pure ASCII. A value is made of $null, booleans, numbers, strings, arrays and hashtables.
 function Add-PfText($Builder, [string]$Text) {
@@ -94,20 +92,29 @@ function Get-PfTextKind([string]$Text) {
     return 'unreadable'
 }
 
+# A probe that an earlier run has answered is not run again. One that leaves the script (exit) ends this run: the watch
+# begins another for what is left.
 function Invoke-PfProbe([string]$Id, [scriptblock]$Body) {
-    if ($PfAnswers.Length -gt 0) {
-        [void]$PfAnswers.Append(',')
-    }
-    Add-PfText $PfAnswers $Id
-    $began = Get-PfClock
-    if ($began -ge $PfBudgetMs) {
-        [void]$PfAnswers.Append(':{"late":true}')
+    if ($PfWatch['turn'] -ne $PfTurn -or $PfWatch['answers'].ContainsKey($Id)) {
         return
     }
+    $began = Get-PfClock
+    if ($began -ge $PfBudgetMs) {
+        return
+    }
+    $PfWatch['probe'] = @{ id = $Id; since = $began }
     $json = New-Object System.Text.StringBuilder
     $failure = $null
+    $left = $true
     try {
-        $given = @(& $Body)
+        # In a loop of its own, so that a stray break or continue ends no more than this probe.
+        foreach ($once in @(1)) {
+            $given = @(& $Body)
+            $left = $false
+        }
+        if ($left) {
+            throw 'the probe left its script with break or continue'
+        }
         $value = $null
         if ($given.Count -eq 1) {
             $value = $given[0]
@@ -118,50 +125,22 @@ function Invoke-PfProbe([string]$Id, [scriptblock]$Body) {
     } catch {
         $failure = Get-PfErrorText $_
     }
+    $answer = New-Object System.Text.StringBuilder
     if ($null -ne $failure) {
-        [void]$PfAnswers.Append(':{"error":')
-        Add-PfText $PfAnswers $failure
+        [void]$answer.Append('{"error":')
+        Add-PfText $answer $failure
     } elseif ($json.Length -gt $PfProbeBytes) {
-        [void]$PfAnswers.Append(':{"cut":')
-        Add-PfText $PfAnswers ($json.ToString(0, [System.Math]::Min(1000, $PfProbeBytes)))
+        [void]$answer.Append('{"cut":')
+        Add-PfText $answer ($json.ToString(0, [System.Math]::Min(1000, $PfProbeBytes)))
     } else {
-        [void]$PfAnswers.Append(':{"value":')
-        [void]$PfAnswers.Append($json.ToString())
+        [void]$answer.Append('{"value":')
+        [void]$answer.Append($json.ToString())
     }
-    [void]$PfAnswers.Append(',"ms":')
-    Add-PfJson $PfAnswers ((Get-PfClock) - $began) 0
-    [void]$PfAnswers.Append('}')
-}
-
-function Write-PfAnswers {
-    $json = New-Object System.Text.StringBuilder
-    [void]$json.Append('{"powershell":')
-    Add-PfText $json ([string]$PSVersionTable.PSVersion)
-    [void]$json.Append(',"clr":')
-    Add-PfText $json ([string][System.Environment]::Version)
-    [void]$json.Append(',"mode":')
-    Add-PfText $json ([string]$ExecutionContext.SessionState.LanguageMode)
-    [void]$json.Append(',"budget_ms":')
-    Add-PfJson $json $PfBudgetMs 0
-    [void]$json.Append(',"begun":')
-    Add-PfJson $json $PfBegun 0
-    [void]$json.Append(',"ended":')
-    Add-PfJson $json (Get-PfTicks) 0
-    [void]$json.Append(',"probes":{')
-    [void]$json.Append($PfAnswers.ToString())
-    [void]$json.Append('}}')
-    $plain = [System.Text.Encoding]::ASCII.GetBytes($json.ToString())
-    $form = 'gzip'
-    try {
-        $memory = New-Object System.IO.MemoryStream
-        $mode = [System.IO.Compression.CompressionMode]::Compress
-        $zipper = New-Object System.IO.Compression.GZipStream($memory, $mode)
-        $zipper.Write($plain, 0, $plain.Length)
-        $zipper.Close()
-        $packed = $memory.ToArray()
-    } catch {
-        $form = 'plain'
-        $packed = $plain
+    [void]$answer.Append(',"ms":')
+    Add-PfJson $answer ((Get-PfClock) - $began) 0
+    [void]$answer.Append('}')
+    if ($PfWatch['turn'] -eq $PfTurn) {
+        $PfWatch['answers'][$Id] = $answer.ToString()
+        $PfWatch['probe'] = $null
     }
-    Write-PfOutput ($PfNonce + ':' + $form + ':' + [System.Convert]::ToBase64String($packed) + ':' + $PfNonce)
 }

@@ -2,7 +2,7 @@
 # Which of them it is, is decided by whoever reads the answer.
 
 function Add-PfRoot($Roots, [string]$Path, [string]$Source) {
-    $clean = $Path.Trim().Replace('/', '\').TrimEnd('\')
+    $clean = (Expand-PfEnvironment ($Path.Trim())).Replace('/', '\').TrimEnd('\')
     if ($clean -eq '') {
         return
     }
@@ -43,7 +43,7 @@ function Find-PfRoots {
     $notes = @()
     Add-PfRoot $roots ([string]$PfOption['web_root']) 'inventory'
     try {
-        Add-PfRoot $roots ([string](Get-PfRegistryValue 'HKLM\SOFTWARE\Thycotic\Secret Server' 'WebDir')) 'registry'
+        Add-PfRoot $roots (Get-PfRegistryText 'HKLM\SOFTWARE\Thycotic\Secret Server' 'WebDir') 'registry'
     } catch {
         $notes += 'registry: ' + (Get-PfErrorText $_)
     }
@@ -94,7 +94,7 @@ function Get-PfConfigFile([string]$Path) {
         if ($null -ne $attributes) {
             $config['efs'] = (($attributes -band 0x4000) -ne 0)
             $config['size_bytes'] = Get-PfFileSize $Path
-            $config['sha256'] = Get-PfFileHash $Path
+            $config['sha256'] = Get-PfBusyFileHash $Path
             $config['state'] = 'hashed'
         }
     } catch {

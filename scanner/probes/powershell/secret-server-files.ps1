@@ -7,8 +7,15 @@ foreach ($root in $found['roots']) {
         try {
             foreach ($name in @(Get-PfFileNames ($root['path'] + '\bin') 'Thycotic*.dll')) {
                 if ($libraries.Count -lt 200) {
-                    $version = Get-PfFileVersion ($root['path'] + '\bin\' + $name)
-                    $libraries += @{ name = $name; version = $version }
+                    $library = @{ name = $name; numbers = ''; text = ''; error = '' }
+                    try {
+                        $version = Get-PfFileVersion ($root['path'] + '\bin\' + $name)
+                        $library['numbers'] = $version['numbers']
+                        $library['text'] = $version['text']
+                    } catch {
+                        $library['error'] = Get-PfErrorText $_
+                    }
+                    $libraries += $library
                 }
             }
         } catch {

@@ -6,7 +6,7 @@ function Get-PfSqlInstances {
     foreach ($software in @('HKLM\SOFTWARE', 'HKLM\SOFTWARE\Wow6432Node')) {
         $base = $software + '\Microsoft\Microsoft SQL Server\'
         foreach ($name in @(Get-PfRegistryValueNames ($base + 'Instance Names\SQL'))) {
-            $id = [string](Get-PfRegistryValue ($base + 'Instance Names\SQL') $name)
+            $id = Get-PfRegistryText ($base + 'Instance Names\SQL') $name
             # The 32-bit view can name 64-bit instances again, without their Setup key.
             if ($name -ne '' -and $id -ne '' -and $seen -notcontains $id) {
                 $seen += $id
@@ -21,7 +21,7 @@ function Get-PfSqlPort($Instance) {
     $key = $Instance['key'] + '\MSSQLServer\SuperSocketNetLib\Tcp\IPAll'
     try {
         foreach ($name in @('TcpPort', 'TcpDynamicPorts')) {
-            $port = ([string](Get-PfRegistryValue $key $name)).Split(',')[0].Trim()
+            $port = (Get-PfRegistryText $key $name).Split(',')[0].Trim()
             if ($port -ne '' -and $port -ne '0') {
                 return $port
             }
@@ -35,7 +35,7 @@ function Get-PfSqlPort($Instance) {
 # The virtual name of a failover cluster instance; empty for an instance of this host alone.
 function Get-PfSqlClusterName($Instance) {
     try {
-        return ('' + (Get-PfRegistryValue ($Instance['key'] + '\Cluster') 'ClusterName')).Trim()
+        return (Get-PfRegistryText ($Instance['key'] + '\Cluster') 'ClusterName').Trim()
     } catch {
         return ''
     }

@@ -6,8 +6,9 @@ function Get-PfConfigState([string]$Path) {
         if ($null -eq (Get-PfFileAttributes $Path)) {
             return $found
         }
-        $text = Get-PfFileText $Path
-        if ($text.Trim() -eq '') {
+        # Blank in any encoding: spaces, ends of lines, byte order marks and the zeros between them.
+        $latin = [System.Text.Encoding]::GetEncoding(28591).GetString((Get-PfFileBytes $Path))
+        if (-not [System.Text.RegularExpressions.Regex]::IsMatch($latin, '[^ \t\r\n\0\xEF\xBB\xBF\xFE\xFF]')) {
             $found['state'] = 'empty'
             return $found
         }
