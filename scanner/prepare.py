@@ -187,6 +187,9 @@ def loosened(nodes: Iterable[Node]) -> Iterable[str]:
                 said.setdefault("unencrypted WinRM is allowed (insecure = true)", []).append(name)
         if node.ssh and node.transport == "ssh" and node.ssh.host_key_policy != "strict" and not node.ssh.host_key:
             said.setdefault(f"unknown SSH host keys are accepted ({node.ssh.host_key_policy})", []).append(name)
+        if node.ssh and node.transport == "ssh" and node.ssh.legacy_algorithms:
+            what = "SSH algorithms with SHA-1 are accepted (legacy_algorithms = true)"
+            said.setdefault(what, []).append(name)
         if node.logs_in_to_sql and node.tds and not node.tds.verify:
             said.setdefault("SQL Server's certificate is not verified (verify = false)", []).append(name)
     for what, names in said.items():

@@ -78,6 +78,8 @@ class SshSettings:
     """A pinned key, as `ssh-ed25519 AAAA...` or `SHA256:...`."""
     host_key_policy: str = "strict"
     """strict, or accept-new."""
+    legacy_algorithms: bool = False
+    """Accept RSA signatures and a key exchange with SHA-1, as of OpenSSH before 7.2."""
     jump: str = ""
     """`[user@]host[:port]` of a jump host."""
     ssh_config: str = "~/.ssh/config"

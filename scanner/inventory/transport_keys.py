@@ -234,6 +234,12 @@ SSH: tuple[Key, ...] = (
         choices=("strict", "accept-new"),
     ),
     Key(
+        name="legacy_algorithms",
+        kind="boolean",
+        doc="Accept RSA signatures and a key exchange with SHA-1, for servers of RHEL 6's age; shown in every report.",
+        default=_S["legacy_algorithms"],
+    ),
+    Key(
         name="jump",
         kind="text",
         doc="Jump host, as [user@]host[:port].",

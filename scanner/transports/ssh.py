@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 
 import paramiko
+from paramiko.ssh_exception import IncompatiblePeer
 
 from scanner.clock import now_s
 from scanner.errors import (
@@ -20,6 +21,7 @@ from scanner.errors import (
     ConnectionLostError,
     DeadlineError,
     NodeError,
+    ProtocolError,
     RefusedError,
     UnreachableError,
 )
@@ -27,6 +29,7 @@ from scanner.inventory.model import Node, SshSettings
 from scanner.transports.deadline import Deadline
 from scanner.transports.powershell_delivery import NOTHING
 from scanner.transports.protocol import Limits, Moments, Usage
+from scanner.transports.ssh_algorithms import why_incompatible
 from scanner.transports.ssh_client import FOR_EVER_S, Client
 from scanner.transports.ssh_config import Hop, route
 from scanner.transports.ssh_errors import Phase, translate
@@ -220,9 +223,17 @@ class SshTransport:
 
     def _shake_hands(self, hop: Hop, trust: Trust, stream: Stream) -> Client:
         self._phase = Phase.HANDSHAKE
-        client = Client(stream)
+        client = Client(stream, legacy=hop.legacy_algorithms)
         self._clients.append(client)
-        key = client.shake_hands(trust.algorithms(), banner_s=max(_BANNER_S, hop.connect_timeout_s))
+        asked = trust.algorithms()
+        try:
+            key = client.shake_hands(asked, banner_s=max(_BANNER_S, hop.connect_timeout_s))
+        except IncompatiblePeer as error:
+            cause, hint = why_incompatible(client.remote_version, client.offered, asked)
+            if not cause:
+                raise
+            place = self._place
+            raise ProtocolError(f"{place} and preflight have no algorithm in common: {cause}", hint=hint) from error
         trust.check(key)
         return client
 

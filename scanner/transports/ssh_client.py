@@ -1,13 +1,14 @@
 """paramiko's Transport, used directly and tuned: a fifth of the CPU of its stock client.
 
-What does it: our own undelayed socket, curve25519 and AES-GCM first, no group exchange, parsed keys and known_hosts
-shared between nodes.
+What does it: our own undelayed socket, curve25519 and AES-GCM first, the group exchange last, parsed keys and
+known_hosts shared between nodes.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import paramiko
@@ -15,31 +16,13 @@ from paramiko.message import Message
 from paramiko.packet import Packetizer
 
 from scanner.transports.known_hosts import HostKey
+from scanner.transports.ssh_algorithms import CIPHERS, CURVE25519, MACS, allow_legacy, key_exchanges
 from scanner.transports.ssh_socket import Stream
 
 _LOG = "scanner.transports.ssh.paramiko"
 # What it reports comes back as exceptions; its tracebacks would end up on the user's terminal.
 logging.getLogger(_LOG).setLevel(logging.CRITICAL + 1)
 
-_CURVE25519 = "curve25519-sha256@libssh.org"
-_KEX = (
-    "curve25519-sha256",
-    _CURVE25519,
-    "ecdh-sha2-nistp256",
-    "ecdh-sha2-nistp384",
-    "ecdh-sha2-nistp521",
-    "diffie-hellman-group14-sha256",
-    "diffie-hellman-group16-sha512",
-    "mlkem768x25519-sha256",
-)
-_CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes192-ctr", "aes256-ctr")
-_MACS = (
-    "hmac-sha2-256-etm@openssh.com",
-    "hmac-sha2-512-etm@openssh.com",
-    "hmac-sha2-256",
-    "hmac-sha2-512",
-    "hmac-sha1",
-)
 FOR_EVER_S = 1e6
 """For the library's own timeouts: the watchdog is the one that counts."""
 
@@ -74,24 +57,36 @@ class Client(paramiko.Transport):
 
     farewell = ""
     """The text of the server's disconnect message."""
+    offered: Mapping[str, Sequence[str]] = MappingProxyType({})
+    """The algorithms that the server has, by paramiko's names for the lists of its SSH_MSG_KEXINIT."""
     _kex_info: ClassVar[dict[str, Any]] = {**paramiko.Transport._kex_info}  # type: ignore[attr-defined]  # noqa: SLF001
-    if _CURVE25519 in _kex_info:
-        _kex_info["curve25519-sha256"] = _kex_info[_CURVE25519]
+    if CURVE25519 in _kex_info:
+        _kex_info["curve25519-sha256"] = _kex_info[CURVE25519]
 
-    def __init__(self, stream: Stream) -> None:
+    def __init__(self, stream: Stream, *, legacy: bool = False) -> None:
         super().__init__(stream, packetizer_class=_Packets)  # type: ignore[arg-type]  # socket-like is enough
+        self.legacy = legacy
+        """Whether algorithms that rest on SHA-1 will do where nothing better is common."""
+        if legacy:
+            allow_legacy(self)
         self.set_log_channel(_LOG)
         self.auth_timeout = self.channel_timeout = self.clear_to_send_timeout = FOR_EVER_S
 
     def shake_hands(self, host_key_algorithms: Sequence[str], *, banner_s: float) -> HostKey:
         """Agree on keys; the server's host key, proven but not yet trusted. Raises what paramiko raises."""
         options = self.get_security_options()
-        options.kex = tuple(name for name in _KEX if name in self._kex_info)  # builds under FIPS lack some
-        options.ciphers, options.digests, options.key_types = _CIPHERS, _MACS, host_key_algorithms
+        options.kex = key_exchanges(self._kex_info, legacy=self.legacy)
+        options.ciphers, options.digests, options.key_types = CIPHERS, MACS, host_key_algorithms
         self.banner_timeout = banner_s
         self.start_client()
         key = self.get_remote_server_key()
         return HostKey(key.get_name(), key.asbytes())
+
+    def _really_parse_kex_init(self, message: Message, ignore_first_byte: bool = False) -> dict[str, Any]:
+        parsed: dict[str, Any] = super()._really_parse_kex_init(message, ignore_first_byte)  # type: ignore[misc]  # not in its stubs
+        if not self.offered:  # later ones are those of a new exchange of keys, or our own read back
+            self.offered = {name: tuple(each) for name, each in parsed.items() if isinstance(each, list)}
+        return parsed
 
     def _parse_disconnect(self, message: Message) -> None:
         message.get_int()

@@ -14,7 +14,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scanner.errors import UnreachableError
@@ -48,6 +48,8 @@ class Hop:
     agent: str
     """Path of the agent's socket; empty where no agent is to be asked."""
     connect_timeout_s: float
+    legacy_algorithms: bool = False
+    """Whether SHA-1 will do where the server has nothing better; never for jump hosts."""
 
     @property
     def place(self) -> str:
@@ -59,6 +61,7 @@ def route(host: str, settings: SshSettings) -> tuple[Hop, ...]:
     """The hops to a node: its jump hosts in order, then the node. Raises UnreachableError for what cannot be used."""
     said = _said(host, settings, user=settings.user, port=settings.port)
     target = _hop(host, settings, said, user=settings.user, port=settings.port, pinned=settings.host_key)
+    target = replace(target, legacy_algorithms=settings.legacy_algorithms)
     jump = settings.jump or said.get("proxyjump", "")
     if settings.jump.lower() == "none" or jump.lower() == "none":
         jump = ""

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
+from typing import Any
 
 import paramiko
 
 from scanner.errors import AuthenticationError
 from scanner.secrets import Secret
 from scanner.transports.deadline import Deadline
+from scanner.transports.ssh_algorithms import (
+    SHA1_RSA,
+    knows_rsa_with_sha1_alone,
+    why_key_refused,
+    with_sha1,
+)
+from scanner.transports.ssh_client import Client
 from scanner.transports.ssh_config import Hop
 from scanner.transports.ssh_keys import LockedKeyError, agent_keys, load, public_blob
 
 
-def log_in(transport: paramiko.Transport, hop: Hop, deadline: Deadline, at: str = "") -> None:
+def log_in(transport: Client, hop: Hop, deadline: Deadline, at: str = "") -> None:
     """Log in to a verified server; `at` names it in messages, where it is not the node itself.
 
     A named key is offered alone (an agent's other keys could use up the server's patience); where none is named, the
@@ -26,15 +34,17 @@ def log_in(transport: paramiko.Transport, hop: Hop, deadline: Deadline, at: str 
 
 
 class _Login:
-    def __init__(self, transport: paramiko.Transport, hop: Hop, deadline: Deadline, stack: ExitStack, at: str) -> None:
+    def __init__(self, transport: Client, hop: Hop, deadline: Deadline, stack: ExitStack, at: str) -> None:
         self._transport, self._hop, self._deadline, self._stack = transport, hop, deadline, stack
         self._who = f"{hop.user}@{at}" if at else hop.user
         self._refused: list[str] = []
+        self._refused_types: list[str] = []
         self._notes: list[str] = []
         self._methods: Sequence[str] = ()
         """What the server still accepts, where it has said so."""
 
     def run(self) -> None:
+        self._choose_signatures()
         for name, key in self._keys():
             if self._methods and "publickey" not in self._methods:
                 break
@@ -43,6 +53,14 @@ class _Login:
         if self._hop.password and self._offer_password(self._hop.password):
             return
         raise self._failure()
+
+    def _choose_signatures(self) -> None:
+        """Sign with SHA-1 only where that is allowed; first, where the server knows nothing else."""
+        door: Any = self._transport
+        better = [name for name in door._preferred_pubkeys if name != SHA1_RSA]  # noqa: SLF001  the library has no other way
+        alone = door.host_key_type == SHA1_RSA or knows_rsa_with_sha1_alone(door.remote_version)
+        sha1 = [SHA1_RSA] if door.legacy else []
+        door._preferred_pubkeys = (*sha1, *better) if alone else (*better, *sha1)  # noqa: SLF001
 
     def _agent(self) -> tuple[paramiko.AgentKey, ...]:
         if not self._hop.agent:
@@ -79,6 +97,7 @@ class _Login:
                 self._notes.append(str(error))
 
     def _offer_key(self, name: str, key: paramiko.PKey) -> bool:
+        key = with_sha1(key) if self._transport.legacy else key
         try:
             if self._is_in(self._transport.auth_publickey(self._hop.user, key)):
                 return True
@@ -88,6 +107,7 @@ class _Login:
             if not self._transport.is_active():
                 raise
         self._refused.append(name)
+        self._refused_types.append(key.get_name())
         return False
 
     def _offer_password(self, password: Secret) -> bool:
@@ -128,9 +148,12 @@ class _Login:
             cause += f" ({'; '.join(self._notes)})"
         if self._methods:
             cause += f"; the server accepts {', '.join(self._methods)}"
-        return AuthenticationError(
-            cause, hint="check `user`, the key in its authorized_keys on the node, and AllowUsers in its sshd_config"
-        )
+        door = self._transport
+        age, hint = why_key_refused(door.remote_version, self._refused_types, legacy=door.legacy)
+        return AuthenticationError(f"{cause}; {age}" if age else cause, hint=hint or _HINT)
+
+
+_HINT = "check `user`, the key in its authorized_keys on the node, and AllowUsers in its sshd_config"
 
 
 class _Answers:

@@ -7,16 +7,8 @@ from pathlib import Path
 
 from scanner.errors import UntrustedPeerError
 from scanner.transports.known_hosts import HostKey, Known, look_up, name_of, read_key, shared
+from scanner.transports.ssh_algorithms import host_key_algorithms
 from scanner.transports.ssh_config import Hop
-
-ALGORITHMS = {
-    "ssh-ed25519": ("ssh-ed25519",),
-    "ecdsa-sha2-nistp256": ("ecdsa-sha2-nistp256",),
-    "ecdsa-sha2-nistp384": ("ecdsa-sha2-nistp384",),
-    "ecdsa-sha2-nistp521": ("ecdsa-sha2-nistp521",),
-    "ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256"),
-}
-"""Key type to the signature algorithms that prove it, best first. SHA-1 signatures are not accepted."""
 
 
 class Trust:
@@ -43,10 +35,7 @@ class Trust:
     def algorithms(self) -> tuple[str, ...]:
         """Host key algorithms to ask for: those of known keys first, so that the server shows a key that we know."""
         expected = (self._pinned,) if isinstance(self._pinned, HostKey) else self._known.keys or self._any_port
-        types = [key.type for key in expected]
-        first = [kind for kind in ALGORITHMS if kind in types]
-        rest = [kind for kind in ALGORITHMS if kind not in types]
-        return tuple(name for kind in first + rest for name in ALGORITHMS[kind])
+        return host_key_algorithms(expected, legacy=self._hop.legacy_algorithms)
 
     def check(self, key: HostKey) -> None:
         """Return where the server may be trusted with this key; else raise UntrustedPeerError that says what to do."""

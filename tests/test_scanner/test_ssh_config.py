@@ -71,6 +71,12 @@ def test_the_file_fills_in_what_the_inventory_leaves_out(home: Path) -> None:
 
 
 @pytest.mark.usefixtures("reader")
+def test_sha1_is_for_the_node_alone(home: Path) -> None:
+    hops = route("old1", SshSettings(legacy_algorithms=True, jump="bastion"))
+    assert [hop.legacy_algorithms for hop in hops] == [False, True]
+    assert not route("new1", SshSettings())[0].legacy_algorithms
+
+
 def test_strictness_is_not_loosened_by_the_file(home: Path) -> None:
     write(home, "Host *\n StrictHostKeyChecking no\n")
     assert route("web1", SshSettings())[0].host_key_policy == "strict"
