@@ -2,13 +2,13 @@
 
 ## What it checks
 `chef-server-ctl status` on each frontend lists what a frontend needs, the backends' PostgreSQL among it, and nothing
-that is down, paused, about to stop or between its end and the next start; `GET /_status`, asked on the frontend itself,
-answers with a code of 2xx and `pong` for the server and for each service behind it. A service that is kept down on
-purpose, by a file `down` in its folder, is a warning, unless no frontend serves without it. So is one that started
-seconds ago beside others that are old: runit starts again what fails, and shows it as running meanwhile; and one that
-frontends of a Chef Backend usually have, and this one does not list. What is needed and not listed, not understood or
-cut short is an error that shows it. What standard error says is no answer. Whom the frontend
-takes for the backends is the affair of `chef-frontend-members`.
+that is down, paused, about to stop or between its end and the next start; `GET /_status`, asked on the frontend
+itself, on the port that `nginx['ssl_port']` names there (443 unless set), answers with a code of 2xx and `pong` for
+the server and for each service behind it. A service that is kept down on purpose, by a file `down` in its folder, is
+a warning, unless no frontend serves without it. So is one that started seconds ago beside others that are old: runit
+starts again what fails, and shows it as running meanwhile; and one that frontends of a Chef Backend usually have, and
+this one does not list. What is needed and not listed, not understood or cut short is an error that shows it. What
+standard error says is no answer. Whom the frontend takes for the backends is the affair of `chef-frontend-members`.
 
 ## Why it matters
 A frontend that is broken before the window looks like one that the upgrade broke, and the frontends are the only place
@@ -27,6 +27,10 @@ from checks.facts import Unknown
 from checks.groups import enumerate_names
 from checks.outcome import Outcome, Remediation, Severity, combine, failed, passed, undetermined, warned
 
+_READ = Remediation(
+    "Let preflight read the line of nginx['ssl_port'] (`sudo = true`, and its line in sudoers: "
+    "`preflight probes INVENTORY --sudoers`), and write it there as a plain value."
+)
 EXPECTED = "all services run, and /_status says pong"
 NEEDED = ("nginx", "oc_bifrost", "opscode-erchef")
 """Services without which no frontend answers, in every Chef Infra Server from 12 to 15."""
@@ -58,7 +62,9 @@ def judge(view: NodeView) -> Outcome:
         observed.append(f"/_status {api.status or api.code}")
         outcomes += _of_api(api)
     whole = combine(outcomes) if outcomes else passed(f"all services run, /_status says {_said(api)}")
-    evidence = {"upstreams": dict(api.upstreams)} if isinstance(api, FrontendApi) else {}
+    evidence: dict[str, object] = {}
+    if isinstance(api, FrontendApi):
+        evidence = {"upstreams": dict(api.upstreams), "asked": list(api.asked)}
     return Outcome(whole.status, whole.message, EXPECTED, ", ".join(observed), evidence, whole.remediation)
 
 
@@ -103,7 +109,11 @@ def _of_api(api: FrontendApi) -> list[Outcome]:
         remedy = Remediation("Install curl or wget on the frontend, then scan again.")
         return [undetermined("neither curl nor wget is there to ask /_status with", remediation=remedy)]
     if api.code == 0:
-        return [failed("nothing answers to https://127.0.0.1/_status")]
+        asked = ", ".join(api.asked) or "https://127.0.0.1/_status"
+        if api.is_guess:
+            text = f"nothing answers to {asked}, but chef-server.rb, which says where it listens, could not be read"
+            return [undetermined(text, remediation=_READ)]
+        return [failed(f"nothing answers to {asked}")]
     broken = [name for name, state in api.upstreams if state != "pong"]
     if broken:
         return [failed(f"/_status: {enumerate_names(broken)} {'does' if len(broken) == 1 else 'do'} not answer")]

@@ -1,9 +1,11 @@
 """Exactly one backend answers as the leader, and it is the one that the cluster's status names.
 
 ## What it checks
-`http://127.0.0.1:7331/leader`, asked on each backend itself: 200 on exactly one of them, 503 on the others. It is a
-second witness beside `cluster-status`: where that table's leader is one of the inventory's nodes, it must be the one
-that answers 200. A node where nothing answers fails; one with neither curl nor wget cannot be asked.
+`GET /leader`, asked on each backend itself, where its `chef-backend.rb` says that leaderl listens
+(`leaderl.http_address`, `leaderl.http_port`; the vendor's 7331 otherwise): 200 on exactly one of them, 503 on the
+others. It is a second witness beside `cluster-status`: where that table's leader is one of the inventory's nodes, it
+must be the one that answers 200. A node where nothing answers fails, but not where `chef-backend.rb` could not be read
+and the place was a guess; one with neither curl nor wget cannot be asked.
 
 ## Why it matters
 The frontends find PostgreSQL through this answer. Without a 200 they have no database; with two, they write into two.
@@ -15,6 +17,7 @@ one leader answers.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import product, starmap
 from typing import Any
 
@@ -26,21 +29,34 @@ from checks.groups import enumerate_names
 from checks.outcome import Outcome, Remediation, Severity, combine, failed, passed, undetermined
 
 LEADS, FOLLOWS = 200, 503
+_READ = Remediation(
+    "Let preflight read /etc/chef-backend/chef-backend.rb (`sudo = true`), and write leaderl.http_port and "
+    "leaderl.http_address there as plain values."
+)
 EXPECTED = "200 on exactly one backend, which cluster-status calls the leader; 503 on the others"
 
 
 def judge(view: ClusterView) -> Outcome:
     """Judge the answers, then hold them against the cluster's own table."""
-    codes = {node.name: found.code for node, found in view.known(LeaderAnswer)}
+    answers = {node.name: found for node, found in view.known(LeaderAnswer)}
+    codes = {name: found.code for name, found in answers.items()}
     observed = ", ".join(f"{name} {'unknown' if code is None else code}" for name, code in codes.items())
-    evidence: dict[str, Any] = {"answers": codes}
+    evidence: dict[str, Any] = {
+        "answers": codes,
+        "asked": {name: list(found.asked) for name, found in answers.items()},
+    }
     leaders = [name for name, code in codes.items() if code == LEADS]
-    silent = [name for name, code in codes.items() if code == 0]
+    silent = [name for name, code in codes.items() if code == 0 and not answers[name].is_guess]
+    unheard = [name for name, code in codes.items() if code == 0 and answers[name].is_guess]
     unasked = [name for name, code in codes.items() if code is None]
     odd = [f"{name} {code}" for name, code in codes.items() if code not in (LEADS, FOLLOWS, 0, None)]
     outcomes = []
     if silent:
-        outcomes.append(failed(f"leaderl does not answer on {enumerate_names(silent)}"))
+        asked = _asked(answers[name] for name in silent)
+        outcomes.append(failed(f"leaderl does not answer on {enumerate_names(silent)}{asked}"))
+    if unheard:
+        text = f"where leaderl listens on {enumerate_names(unheard)} was a guess, and nothing answers there"
+        outcomes.append(undetermined(text + _asked(answers[name] for name in unheard), remediation=_READ))
     if len(leaders) > 1:
         outcomes.append(failed(f"{enumerate_names(leaders)} all answer as the leader"))
     if odd:
@@ -49,7 +65,7 @@ def judge(view: ClusterView) -> Outcome:
         remedy = Remediation("Install curl or wget on the node, then scan again.")
         text = f"neither curl nor wget is there to ask leaderl with on {enumerate_names(unasked)}"
         outcomes.append(undetermined(text, remediation=remedy))
-    if not leaders and not odd and not unasked and len(codes) == len(view.nodes):
+    if not leaders and not odd and not unasked and not unheard and len(codes) == len(view.nodes):
         outcomes.append(failed("no backend answers as the leader"))
     elif not leaders:
         outcomes.append(undetermined("no backend that was asked answers as the leader"))
@@ -57,6 +73,11 @@ def judge(view: ClusterView) -> Outcome:
         outcomes += [failed(text) for text in dict.fromkeys(_contradictions(view, leaders[0]))]
     whole = combine(outcomes) if outcomes else passed(f"{leaders[0]} answers as the leader, the others do not")
     return Outcome(whole.status, whole.message, EXPECTED, observed, evidence, whole.remediation)
+
+
+def _asked(answers: Iterable[LeaderAnswer]) -> str:
+    asked = list(dict.fromkeys(url for found in answers for url in found.asked))
+    return f" (asked {', '.join(asked)})" if asked else ""
 
 
 def _contradictions(view: ClusterView, leader: str) -> list[str]:

@@ -103,6 +103,10 @@ class LeaderAnswer:
 
     code: int | None
     """The HTTP status; 0 where nothing answers, None where the node has neither curl nor wget."""
+    asked: tuple[str, ...] = ()
+    """The URLs that were tried, in order."""
+    is_guess: bool = False
+    """Whether nothing answered where the node's own configuration could not say where it listens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +159,10 @@ class FrontendApi:
     """pong or fail; empty where the body is not the server's own."""
     upstreams: tuple[tuple[str, str], ...] = ()
     """Name and pong or fail of each service behind it."""
+    asked: tuple[str, ...] = ()
+    """The URLs that were tried, in order."""
+    is_guess: bool = False
+    """Whether nothing answered where the node's own configuration could not say where it listens."""
 
 
 @dataclass(frozen=True, slots=True)

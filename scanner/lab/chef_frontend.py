@@ -102,10 +102,13 @@ def _external(frontend: Frontend, name: str, where: str) -> str:
     return f"run: {name}: connected OK to {where}\n"
 
 
+_ASKED = "where default\nasked https://127.0.0.1:443/_status\n"
+
+
 def api(frontend: Frontend) -> CommandOutput:
     """What a frontend answers to /_status."""
     if "nginx" in frontend.down:
-        return CommandOutput("\ncode 000\n")
+        return CommandOutput(f"{_ASKED}\ncode 000\n")
     old = frontend.version < _WITHOUT_SOLR
     behind = {
         "chef_elasticsearch": {"elasticsearch", "opscode-solr4"},
@@ -118,7 +121,7 @@ def api(frontend: Frontend) -> CommandOutput:
     keygen = {"keys": 10, "max": 10, "max_workers": 2, "cur_max_workers": 2, "inflight": 0, "avail_workers": 2}
     body = {"status": "fail" if failed else "pong", "upstreams": upstreams, "keygen": {**keygen, "start_size": 0}}
     said = json.dumps(body if old else {**body, "indexing": {"mode": "batch"}}, separators=(",", ":"))
-    return CommandOutput(f"{said}\ncode {500 if failed else 200}\n")
+    return CommandOutput(f"{_ASKED}{said}\ncode {500 if failed else 200}\n")
 
 
 def members(frontend: Frontend) -> CommandOutput:

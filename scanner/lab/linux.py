@@ -220,7 +220,8 @@ def leader_answer(host: Host) -> CommandOutput:
     code = "200" if role == "leader" else "503"
     if me and me.services.get("leaderl", "running") != "running":
         code = "000"
-    return CommandOutput(f"code {host.linux.leader_answer or code}\n")
+    asked = "where default\nasked http://127.0.0.1:7331/leader"
+    return CommandOutput(f"{asked}\ncode {host.linux.leader_answer or code}\n")
 
 
 def chef_traces(host: Host) -> CommandOutput:
@@ -245,10 +246,11 @@ def drbd_traces(host: Host) -> CommandOutput:
 
 def search_index(host: Host) -> CommandOutput:
     """What Elasticsearch says of the index named chef."""
+    asked = "where default\nasked http://127.0.0.1:9200/chef/_settings/index.version.created*?human\n"
     if host.linux.index == "none":
-        return CommandOutput("")
+        return CommandOutput(f"{asked}\ncode 000\n")
     setting = f'{{"version":{{"created_string":"{host.linux.index}"}}}}'
-    return CommandOutput(f'{{"chef":{{"settings":{{"index":{setting}}}}}}}')
+    return CommandOutput(f'{asked}{{"chef":{{"settings":{{"index":{setting}}}}}}}\ncode 200\n')
 
 
 def _frontend(host: Host) -> chef_frontend.Frontend:

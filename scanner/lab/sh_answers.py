@@ -8,20 +8,24 @@ from scanner.lab import chef, linux, stranger
 from scanner.lab.chef import CommandOutput
 from scanner.lab.scenario_model import ClusterScenario, NodeScenario
 
-_FORBIDDEN = CommandOutput("", 1, "sudo: a password is required\n")
+_NO_SUDO = {
+    "sudo-denied": CommandOutput("", 1, "sudo: a password is required\n"),
+    "sudo-missing": CommandOutput("", 127, "sh: 1: sudo: not found\n"),
+}
+_WITHOUT = ("chef-frontend-api", "chef-leaderl", "chef-search-index", "linux-disks")
+"""Probes that answer without root as well: it is needed for a look at the configuration alone."""
 
 
 def answer(node: NodeScenario, cluster: ClusterScenario, probe_id: str, sudo: bool) -> CommandOutput:
     """What the probe `probe_id` prints on `node`, a member of `cluster`, where it runs under `sudo` or not."""
     found = _own(node, cluster, probe_id, sudo)
-    return replace(found, error_output=found.error_output + node.error_output.get(probe_id, ""))
+    refused = _NO_SUDO[node.fault].error_output if sudo and node.fault in _NO_SUDO and probe_id in _WITHOUT else ""
+    return replace(found, error_output=found.error_output + refused + node.error_output.get(probe_id, ""))
 
 
 def _own(node: NodeScenario, cluster: ClusterScenario, probe_id: str, sudo: bool) -> CommandOutput:
-    if sudo and node.fault == "sudo-denied":
-        return _FORBIDDEN
-    if sudo and node.fault == "sudo-missing":
-        return CommandOutput("", 127, "sh: 1: sudo: not found\n")
+    if sudo and node.fault in _NO_SUDO and probe_id not in _WITHOUT:
+        return _NO_SUDO[node.fault]
     if probe_id in node.answers:
         return node.answers[probe_id]
     if probe_id == "shell":

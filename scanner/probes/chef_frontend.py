@@ -15,6 +15,7 @@ from scanner.probes.chef_frontend_readers import (
     read_frontend_services,
 )
 from scanner.probes.chef_node_readers import FRONTEND_CONFIG
+from scanner.probes.local_http import ask_on_node
 from scanner.probes.probe import Probe
 
 # A package that is not known to rpm may be known to dpkg: some Debian machines have both. The level comes last and with
@@ -52,25 +53,18 @@ FRONTEND_SERVICES = Probe(
     readers=((FrontendServices, read_frontend_services),),
 )
 
-# The certificate is made out to the frontend's own name; on loopback there is nobody else to take it for.
+# The certificate is made out to the frontend's own name; on the node itself there is nobody else to take it for.
 FRONTEND_API = Probe(
     id="chef-frontend-api",
     language="sh",
-    purpose="what the frontend and the services behind it answer to /_status",
-    script="""\
-url=https://127.0.0.1/_status
-if command -v curl >/dev/null; then
-    curl -s -k --noproxy '*' -m 10 -w '\\ncode %{http_code}\\n' $url
-elif command -v wget >/dev/null; then
-    if wget -q --no-proxy --no-check-certificate --content-on-error -T 10 -t 1 -O - $url; then
-        printf '\\ncode 200\\n'
-    else
-        printf '\\ncode 000\\n'
-    fi
-else
-    echo none
-fi
-exit 0""",
+    purpose="what the frontend and the services behind it answer to /_status, on the port that chef-server.rb names",
+    script=ask_on_node(
+        f"$SUDO grep -w ssl_port {FRONTEND_CONFIG}",
+        scheme="https",
+        port_setting="nginx.ssl_port",
+        port=443,
+        path="_status",
+    ),
     readers=((FrontendApi, read_frontend_api),),
 )
 

@@ -7,6 +7,7 @@ import re
 
 from checks.chef_backend.node_facts import FrontendApi, FrontendMembers, FrontendPackage, FrontendServices
 from scanner.probes.chef_node_readers import FRONTEND_CONFIG, nothing_found
+from scanner.probes.local_http import read_said
 from scanner.probes.printed import error_lines, printed_lines, refuse, shown
 from scanner.probes.probe import Answer, UnreadableError
 
@@ -181,19 +182,18 @@ def read_frontend_api(answer: Answer) -> FrontendApi:
     """
     what = "the answer of /_status"
     lines = printed_lines(answer, what)
-    if lines == ["none"]:
-        return FrontendApi(None)
-    code = re.fullmatch(r"code (\d{3})", lines[-1]) if lines else None
-    if not code:
+    found = read_said(answer, lines)
+    if not found:
         raise UnreadableError(f"{what} is not understood: {shown(lines)}")
-    number = int(code[1])
+    if found.code is None:
+        return FrontendApi(None, asked=found.asked, is_guess=found.is_guess)
     try:
-        said = json.loads("\n".join(lines[:-1]))
+        said = json.loads(found.body)
         upstreams = tuple((str(name), str(state)) for name, state in said["upstreams"].items())
-        return FrontendApi(number, str(said["status"]), upstreams)
+        return FrontendApi(found.code, str(said["status"]), upstreams, found.asked, found.is_guess)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        if number // 100 != 2:  # the codes that say yes
-            return FrontendApi(number)
+        if found.code // 100 != 2:  # the codes that say yes
+            return FrontendApi(found.code, asked=found.asked, is_guess=found.is_guess)
         raise UnreadableError(f"{what} is not understood: {shown(lines)}") from None
 
 

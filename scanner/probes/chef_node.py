@@ -28,6 +28,7 @@ from scanner.probes.chef_node_readers import (
     read_staged_package,
     read_stray_secrets,
 )
+from scanner.probes.local_http import ask_on_node
 from scanner.probes.probe import Probe
 from scanner.probes.ruby_settings import CONFIG_LINES, settings_of_stdin
 
@@ -128,17 +129,16 @@ $SUDO cat {BACKEND_CONFIG} | {settings_of_stdin()} | {{
 LEADER = Probe(
     id="chef-leaderl",
     language="sh",
-    purpose="whether leaderl on this backend answers as the leader",
-    script="""\
-url=http://127.0.0.1:7331/leader
-if command -v curl >/dev/null; then
-    echo "code $(curl -s --noproxy '*' -m 8 -o /dev/null -w '%{http_code}' $url)"
-elif command -v wget >/dev/null; then
-    said=$(wget -q -S --no-proxy -T 8 -t 1 -O /dev/null $url 2>&1)
-    echo "code $(echo "$said" | sed -n 's/^ *HTTP[^ ]* \\([0-9]*\\).*/\\1/p' | head -n 1)"
-else
-    echo none
-fi""",
+    purpose="whether leaderl on this backend answers as the leader, where chef-backend.rb says that it listens",
+    script=ask_on_node(
+        f"$SUDO cat {BACKEND_CONFIG}",
+        scheme="http",
+        port_setting="leaderl.http_port",
+        port=7331,
+        path="leader",
+        address_setting="leaderl.http_address",
+        with_body=False,
+    ),
     readers=((LeaderAnswer, read_leader_answer),),
 )
 

@@ -15,6 +15,7 @@ from checks.chef_backend.node_facts import (
     StagedPackage,
     StraySecrets,
 )
+from scanner.probes.local_http import read_said
 from scanner.probes.printed import error_lines, printed_lines, refuse
 from scanner.probes.probe import Answer, UnreadableError
 
@@ -216,13 +217,10 @@ def _is_literal(match: re.Match[str]) -> bool:
 def read_leader_answer(answer: Answer) -> LeaderAnswer:
     """What `GET /leader` answered. Raises UnreadableError."""
     lines = printed_lines(answer, "GET /leader")
-    if lines == ["none"]:
-        return LeaderAnswer(None)
-    # wget names no status where nothing answers, curl 000.
-    found = re.fullmatch(r"code ?(\d{3})?", lines[0]) if len(lines) == 1 else None
-    if not found:
+    said = read_said(answer, lines)
+    if not said or said.body:
         raise UnreadableError(f"the answer of leaderl is not understood: {_shown(lines)}")
-    return LeaderAnswer(int(found[1] or 0))
+    return LeaderAnswer(said.code, said.asked, said.is_guess)
 
 
 def nothing_found(answer: Answer, subject: str) -> None:

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 
 from checks.chef_backend.search_index import SearchIndex
+from scanner.probes.chef_node_readers import BACKEND_CONFIG
+from scanner.probes.local_http import ask_on_node, read_said
 from scanner.probes.probe import Answer, Probe, UnreadableError
 
 _VERSION = re.compile(r"\d{1,3}\.\d{1,3}\.\d{1,3}")
@@ -16,13 +18,18 @@ _KEYS = ("created_string", "created")
 
 def read_search_index(answer: Answer) -> SearchIndex:
     """The oldest version that created an index. Raises UnreadableError."""
-    text = answer.output.strip()
-    if text == "none":
+    lines = [line for line in answer.output.splitlines() if line.strip()]
+    said = read_said(answer, lines)
+    # Earlier versions printed the body alone.
+    text = said.body.strip() if said else answer.output.strip()
+    if text == "none" or (said and said.code is None):
         raise UnreadableError("neither curl nor wget is there to ask Elasticsearch how old the search index is")
     if answer.truncated:
         raise UnreadableError("Elasticsearch's answer about the search index was cut at the size cap")
     if not text:
-        raise UnreadableError("Elasticsearch does not say how old the search index is")
+        where = f" (asked {', '.join(said.asked)})" if said and said.asked else ""
+        guess = "; chef-backend.rb, which says where it listens, could not be read" if said and said.is_guess else ""
+        raise UnreadableError(f"Elasticsearch does not say how old the search index is{where}{guess}")
     try:
         found = [_version(value) for value in _created(json.loads(text), 0)]
     except (ValueError, RecursionError):
@@ -57,15 +64,12 @@ PROBE = Probe(
     id="chef-search-index",
     language="sh",
     purpose="which version of Elasticsearch created the search index: one setting of the index named chef",
-    script="""\
-url='http://127.0.0.1:9200/chef/_settings/index.version.created*?human'
-if command -v curl >/dev/null; then
-    curl -s --noproxy '*' -m 8 "$url"
-elif command -v wget >/dev/null; then
-    wget -q --no-proxy -T 8 -t 1 -O - "$url"
-else
-    echo none
-fi
-exit 0""",
+    script=ask_on_node(
+        f"$SUDO cat {BACKEND_CONFIG}",
+        scheme="http",
+        port_setting="elasticsearch.port",
+        port=9200,
+        path="chef/_settings/index.version.created*?human",
+    ),
     readers=((SearchIndex, read_search_index),),
 )

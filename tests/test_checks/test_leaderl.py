@@ -52,6 +52,17 @@ def test_a_silent_leaderl_fails(chefs: Chefs) -> None:
     assert "does not answer on backend-3" in outcome.message
 
 
+def test_silence_where_a_guess_was_asked_is_no_failure(chefs: Chefs) -> None:
+    guess = LeaderAnswer(0, ("http://127.0.0.1:7331/leader",), is_guess=True)
+    outcome = judge(chefs([LeaderAnswer(200)], [LeaderAnswer(503)], [guess]))
+    assert outcome.status is Status.ERROR
+    assert "backend-3 was a guess, and nothing answers there (asked http://127.0.0.1:7331/leader)" in outcome.message
+    assert judge(chefs([guess], [LeaderAnswer(503)], [LeaderAnswer(503)])).status is Status.ERROR
+    told = judge(chefs([LeaderAnswer(0, ("http://10.0.0.1:7332/leader",))], [LeaderAnswer(200)]))
+    assert told.status is Status.FAIL
+    assert "(asked http://10.0.0.1:7332/leader)" in told.message
+
+
 def test_a_node_that_cannot_ask_and_an_odd_answer_are_unknown(chefs: Chefs) -> None:
     assert answers(chefs, 200, 503, None).status is Status.ERROR
     assert answers(chefs, 200, 503, 404).status is Status.ERROR

@@ -198,8 +198,10 @@ def test_a_status_that_ended_early_says_why() -> None:
 def test_the_answer_of_a_frontend_is_read(play: Play) -> None:
     body = '{"status":"fail","upstreams":{"chef_sql":"fail","oc_chef_authz":"pong"}}'
     found = read_frontend_api(play(chef_frontend.FRONTEND_API, curl=f"printf '{body}\\ncode 500\\n'"))
-    assert found == FrontendApi(500, "fail", (("chef_sql", "fail"), ("oc_chef_authz", "pong")))
-    assert read_frontend_api(play(chef_frontend.FRONTEND_API, curl="printf '\\ncode 000\\n'; exit 7")) == FrontendApi(0)
+    asked = ("https://127.0.0.1:443/_status",)
+    assert found == FrontendApi(500, "fail", (("chef_sql", "fail"), ("oc_chef_authz", "pong")), asked)
+    silent = read_frontend_api(play(chef_frontend.FRONTEND_API, curl="printf '\\ncode 000 0.000000'; exit 7"))
+    assert (silent.code, silent.status, silent.is_guess) == (0, "", True)
     assert read_frontend_api(Answer("none\n", 0)) == FrontendApi(None)
 
 

@@ -17,7 +17,6 @@ from checks.chef_backend.node_facts import (
     ConfigDigest,
     DrbdTraces,
     InstalledPackage,
-    LeaderAnswer,
     SecretsFile,
     StagedPackage,
     StraySecrets,
@@ -281,20 +280,6 @@ def test_an_answer_to_an_earlier_preflight_is_read_as_one() -> None:
 def test_a_garbled_configuration_is_unreadable(text: str) -> None:
     with pytest.raises(UnreadableError, match=r"chef-backend\.rb"):
         read_config_digest(Answer(text, 0))
-
-
-def test_leaderl_is_asked_with_whatever_there_is(play: Play) -> None:
-    assert read_leader_answer(play(chef_node.LEADER, curl="printf 503; exit 22")) == LeaderAnswer(503)
-    assert read_leader_answer(play(chef_node.LEADER, curl="printf 000; exit 7")) == LeaderAnswer(0)
-    assert read_leader_answer(Answer("none\n", 0)) == LeaderAnswer(None)
-    assert read_leader_answer(Answer("code \n", 0)) == LeaderAnswer(0)
-
-
-def test_wget_tells_the_status_as_well(play: Play) -> None:
-    # No curl is found: `command` looks only where the stand-in lets it.
-    probe = replace(chef_node.LEADER, script=chef_node.LEADER.script.replace("command -v curl", "command -v no-curl"))
-    wget = "printf '  HTTP/1.1 503 Service Unavailable\\n  Server: x\\n' >&2; exit 8"
-    assert read_leader_answer(play(probe, wget=wget)) == LeaderAnswer(503)
 
 
 @pytest.mark.parametrize("text", ["", "code 20\n", "code 200\ncode 200\n", "<html>\n"])

@@ -23,8 +23,9 @@ READERS = {
     "api": (FrontendApi, read_frontend_api),
     "package": (FrontendPackage, read_frontend_package),
 }
-MEANINGLESS = ("-------------------", "Internal Services", "manager rpm", "opscode-expander")
-"""What may be missing: rulers and a heading; what a plan alone reads; a service that is no more from 14 on."""
+MEANINGLESS = ("-------------------", "Internal Services", "manager rpm", "opscode-expander", "where default", "asked ")
+"""What may be missing: rulers and a heading; what a plan alone reads; a service that is no more from 14 on; where it
+was asked that answered."""
 UNJUDGED = ("keygen", "indexing", "chef_index")
 """Of /_status: what says nothing of health, and an upstream that is no more from 14 on."""
 
@@ -66,18 +67,19 @@ def lines_missing(version: str) -> Iterator[tuple[str, dict[str, str]]]:
 
 def fields_missing(version: str) -> Iterator[tuple[str, dict[str, str]]]:
     said = healthy(version)
-    body, _, code = said["api"].partition("\n")
+    where, asked, body, code = said["api"].splitlines()
+    head = f"{where}\n{asked}\n"
     whole = json.loads(body)
     for key in whole:
         if key not in UNJUDGED:
             left = {name: value for name, value in whole.items() if name != key}
-            yield f"api: {key}", {**said, "api": f"{json.dumps(left)}\n{code}"}
+            yield f"api: {key}", {**said, "api": f"{head}{json.dumps(left)}\n{code}"}
     for key in whole["upstreams"]:
         if key not in UNJUDGED:
             left = {name: value for name, value in whole["upstreams"].items() if name != key}
-            yield f"api: {key}", {**said, "api": f"{json.dumps({**whole, 'upstreams': left})}\n{code}"}
+            yield f"api: {key}", {**said, "api": f"{head}{json.dumps({**whole, 'upstreams': left})}\n{code}"}
     for at in range(1, len(body)):
-        yield f"api: cut at {at}", {**said, "api": f"{body[:at]}\n{code}"}
+        yield f"api: cut at {at}", {**said, "api": f"{head}{body[:at]}\n{code}"}
 
 
 @pytest.mark.parametrize("version", VERSIONS)
