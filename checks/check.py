@@ -30,6 +30,8 @@ class ClusterInfo:
     """Other cluster keys that checks read, for example `dpapi`."""
     rules: RuleSet = field(default_factory=lambda: RuleSet(()))
     """The vendor's rules of the product, with the inventory's overrides applied."""
+    skip: Mapping[str, str] = field(default_factory=dict)
+    """Ids of the checks that the inventory leaves out here, each with the reason. No check reads it."""
     phase: str = "before"
     """One of PHASES. A check that expects something else in each reads it; see `phases` of the check."""
 

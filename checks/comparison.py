@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from checks.drift import CheckRow, Difference, FactRow, GapRow, NodeRow
 from checks.drift_rules import Compare, DriftRule, DriftRules
 from checks.fact_paths import Value, kind_of, record_of
 from checks.outcome import Status
-from checks.snapshot import NOT_EVALUATED, Ended, Place, Snapshot, Subject
+from checks.snapshot import LEFT_OUT, NOT_EVALUATED, Ended, Place, Snapshot, Subject
 from checks.versions import VersionError, parse_version
 
 _APPROVE = "approve it with `preflight baseline --update`"
@@ -32,6 +32,13 @@ class Scope:
     """Clusters that are wholly looked at, so that a node of theirs can be missed. None: all, gone ones too."""
     narrowed: bool = False
     """True where only some checks were selected, so that a fact which nobody asked for says nothing."""
+    left_out: Mapping[str, Collection[str]] = field(default_factory=dict)
+    """Cluster to the kinds of facts of the checks that the inventory leaves out of it: nobody asks for them, unless for
+    another check, and that is no news."""
+
+    def passes_over(self, now: Snapshot, key: tuple[str, str], kind: str) -> bool:
+        """Whether nobody asked the node for facts of that kind, and nobody meant to."""
+        return kind not in now.nodes.get(key, ()) and (self.narrowed or kind in self.left_out.get(key[0], ()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +88,7 @@ def _facts(
         if key not in nodes or rules.ignores(place.path):
             continue
         asked = [kind in side.nodes[key] for side in (then, now)]
-        if not all(asked) and (kind in rules.fallbacks or (scope.narrowed and not asked[1])):
+        if not all(asked) and (kind in rules.fallbacks or scope.passes_over(now, key, kind)):
             continue
         old, new = then.facts.get(place), now.facts.get(place)
         reason = now.why_unread(place) or _then_unread(then.why_unread(place), Place(*key, "") in then.unread)
@@ -114,7 +121,7 @@ def _gaps(
     found = {gap: _then_unread(reason, not gap.path) for gap, reason in then.unread.items()} | dict(now.unread)
     for gap, reason in found.items():
         key = gap[:2]
-        out = scope.narrowed and gap not in now.unread and gap.path and kind_of(gap.path) not in now.nodes.get(key, ())
+        out = gap not in now.unread and gap.path and scope.passes_over(now, key, kind_of(gap.path))
         agreed = kind_of(gap.path) in rules.optional and gap in then.unread and gap in now.unread
         if key in nodes and not out and not agreed and not (gap.path and rules.ignores(gap.path)):
             yield GapRow(gap, reason)
@@ -211,6 +218,9 @@ def _check(subject: Subject, old: Ended | None, new: Ended | None, gap: str) -> 
     if before == after:
         # Also what could not be told then, and was approved so: where a fact is missing, that is a gap of its own.
         return row(Difference.SAME)
+    if after == LEFT_OUT:
+        # As with what is accepted by name: it stands in the inventory, with the reason, and every report tells it.
+        return row(Difference.SAME)
     if after in _UNTOLD:
         return row(Difference.NOT_COMPARED)
     if after == Status.PASS:
@@ -220,7 +230,7 @@ def _check(subject: Subject, old: Ended | None, new: Ended | None, gap: str) -> 
         return row(Difference.SAME if after == Status.WAIVED else Difference.CHANGED)
     if after == Status.FAIL and before in (Status.WARN, Status.SKIP, Status.WAIVED):
         return row(Difference.CHANGED)
-    if before in ("", *_UNTOLD) and after in (Status.FAIL, Status.WARN):
-        why = "could not be judged" if before else "was not judged"
+    if before in ("", LEFT_OUT, *_UNTOLD) and after in (Status.FAIL, Status.WARN):
+        why = "could not be judged" if before in _UNTOLD else "was left out" if before else "was not judged"
         return row(Difference.NOT_COMPARED, f"{after} now, and {why} when the baseline was approved: {message}")
     return row(Difference.SAME)

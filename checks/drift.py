@@ -64,7 +64,7 @@ class CheckRow:
     subject: Subject
     difference: Difference
     old: str
-    """A status, `not-evaluated`, or empty where the check was not there."""
+    """A status, `not-evaluated`, `left-out`, or empty where the check was not there."""
     new: str
     message: str
     """What the check says now; or why it was not compared."""

@@ -10,6 +10,7 @@ from typing import Any
 from checks.check import Check, ClusterCheck, ClusterInfo, ClusterView, NodeCheck, NodeView
 from checks.facts import Unknown, UnknownFactError
 from checks.groups import told_once
+from checks.left_out import left_out
 from checks.outcome import Outcome, Remediation, Result, Status, undetermined
 
 ESSENTIAL_ROLES = {"secret-server": frozenset({"web", "database"}), "chef-backend": frozenset({"backend"})}
@@ -41,7 +42,7 @@ def evaluate(checks: Sequence[Check], clusters: Sequence[GatheredCluster]) -> tu
         for node in cluster.nodes:
             if node.name in cluster.chosen:
                 results += [
-                    _judge_node(check, node)
+                    _left_out(check, cluster.info, node.name) or _judge_node(check, node)
                     for check in checks
                     if isinstance(check, NodeCheck) and concerns(check, cluster.info.product, node.roles)
                 ]
@@ -50,9 +51,10 @@ def evaluate(checks: Sequence[Check], clusters: Sequence[GatheredCluster]) -> tu
                 continue
             subjects = tuple(node for node in cluster.nodes if concerns(check, cluster.info.product, node.roles))
             if not subjects:
-                results += _nobody_to_ask(check, cluster.info)
+                results += [_left_out(check, cluster.info, None) or row for row in _nobody_to_ask(check, cluster.info)]
             elif isinstance(check, ClusterCheck):
-                results.append(_judge_cluster(check, ClusterView(cluster.info, subjects)))
+                view = ClusterView(cluster.info, subjects)
+                results.append(_left_out(check, cluster.info, None) or _judge_cluster(check, view))
     return tuple(results)
 
 
@@ -61,6 +63,12 @@ def concerns(check: Check, product: str, roles: Collection[str]) -> bool:
     return (not check.products or product in check.products) and (
         not check.roles or not set(check.roles).isdisjoint(roles)
     )
+
+
+def _left_out(check: Check, cluster: ClusterInfo, node: str | None) -> Result | None:
+    """The result where the inventory leaves the check out of the cluster; None where it does not."""
+    reason = cluster.skip.get(check.id)
+    return None if reason is None else replace(_result(check, cluster, node, left_out(reason)), left_out=reason)
 
 
 def _judge_node(check: NodeCheck, view: NodeView) -> Result:

@@ -74,12 +74,13 @@ _Track = list[tuple[PastRun, Entry]]
 
 
 def entries_of(results: Iterable[Result]) -> dict[Subject, Entry]:
-    """The results by subject."""
+    """The results by subject, without what the inventory leaves out: a finding of before is not looked at any more."""
     return {
         Subject(row.check, row.cluster, row.node): Entry(
             row.status, not (row.not_evaluated or row.status is Status.ERROR), row.message
         )
         for row in results
+        if not row.left_out
     }
 
 

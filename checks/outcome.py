@@ -144,3 +144,5 @@ class Result:
     """True where the check was planned and could not be judged: every error, and a skip for an unreachable node."""
     waiver: Waiver | None = None
     """Who accepts the finding, why and until when, where the status is waived."""
+    left_out: str = ""
+    """Why the inventory leaves the check out of the cluster; the status is skip then. Empty: it does not."""

@@ -33,13 +33,15 @@ EXIT_INTERRUPTED = 130
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """How much of what was planned was looked at. The four others add up to `planned`."""
+    """How much of what was planned was looked at. The others add up to `planned`."""
 
     planned: int
     evaluated: int
     not_applicable: int
     waived: int
     not_evaluated: int
+    left_out: int = 0
+    """What the inventory leaves out, with a reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,5 +122,6 @@ def coverage_of(results: Iterable[Result]) -> Coverage:
     rows = list(results)
     missed = sum(1 for row in rows if row.not_evaluated)
     waived = sum(1 for row in rows if row.status is Status.WAIVED and not row.not_evaluated)
-    moot = sum(1 for row in rows if row.status is Status.SKIP and not row.not_evaluated)
-    return Coverage(len(rows), len(rows) - missed - waived - moot, moot, waived, missed)
+    out = sum(1 for row in rows if row.left_out)
+    moot = sum(1 for row in rows if row.status is Status.SKIP and not row.not_evaluated and not row.left_out)
+    return Coverage(len(rows), len(rows) - missed - waived - moot - out, moot, waived, missed, out)

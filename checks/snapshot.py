@@ -11,6 +11,7 @@ from checks.drift_rules import DriftRules
 from checks.evaluation import GatheredCluster, concerns
 from checks.fact_paths import Value, flatten, is_within, kind_name, shown, wholes
 from checks.facts import Contact, Unknown
+from checks.left_out import judged_in
 from checks.outcome import Result, Status
 from checks.scan import ATTESTATIONS, CONNECTIVITY
 
@@ -18,6 +19,8 @@ SEPARATOR = " / "
 """Between cluster, node and path where they are written as one. No name of a cluster or node has a slash in it."""
 NOT_EVALUATED = "not-evaluated"
 """How a check ended that could not be asked; beside the statuses."""
+LEFT_OUT = "left-out"
+"""How a check ended that the inventory leaves out of the cluster; beside the statuses."""
 
 
 class Place(NamedTuple):
@@ -48,7 +51,7 @@ class Ended:
     """How a check ended."""
 
     status: str
-    """A status, or NOT_EVALUATED."""
+    """A status, NOT_EVALUATED or LEFT_OUT."""
     message: str = ""
 
 
@@ -96,7 +99,7 @@ def take_snapshot(
                 continue
             wanted = {
                 kind
-                for check in checks
+                for check in judged_in(checks, cluster.info.skip)
                 if concerns(check, cluster.info.product, view.roles)
                 for kind in check.facts + check.optional_facts
             }
@@ -143,5 +146,5 @@ def _checks(results: Iterable[Result]) -> Iterator[tuple[Subject, Ended]]:
         if row.check in (CONNECTIVITY, ATTESTATIONS) or not row.cluster:
             continue
         missed = row.status is Status.SKIP and row.not_evaluated
-        ended = Ended(NOT_EVALUATED if missed else str(row.status), row.message)
+        ended = Ended(LEFT_OUT if row.left_out else NOT_EVALUATED if missed else str(row.status), row.message)
         yield Subject(row.cluster, row.node or "", row.check), ended

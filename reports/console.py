@@ -138,6 +138,7 @@ class _Page(TextPage):
         kinds = (
             ("SKIPPED: not evaluated", parts.not_evaluated),
             ("WAIVED", () if verbose else parts.waived),
+            ("LEFT OUT by the inventory", parts.left_out),
             ("SKIPPED: not applicable", parts.not_applicable),
         )
         for title, groups in kinds:

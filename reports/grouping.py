@@ -45,6 +45,8 @@ class Digest:
     not_evaluated: tuple[Group, ...]
     """Skips that count as not evaluated, such as those of an unreachable node."""
     waived: tuple[Group, ...]
+    left_out: tuple[Group, ...]
+    """What the inventory leaves out, each with the reason."""
     not_applicable: tuple[Group, ...]
     passed: tuple[Group, ...]
 
@@ -69,7 +71,8 @@ def digest(scan: Scan) -> Digest:
         warnings=grouped(having(Status.WARN)),
         not_evaluated=grouped(row for row in skips if row.not_evaluated),
         waived=grouped(having(Status.WAIVED)),
-        not_applicable=grouped(row for row in skips if not row.not_evaluated),
+        left_out=grouped(row for row in skips if row.left_out),
+        not_applicable=grouped(row for row in skips if not row.not_evaluated and not row.left_out),
         passed=grouped(having(Status.PASS)),
     )
 
@@ -175,6 +178,8 @@ def headline(scan: Scan) -> str:
         said.append("nothing stands in the way" + ("; read the notices" if scan.notices else ""))
     if parts.waived and scan.verdict is Verdict.GO:
         said.append(f"{count(sum(len(group.results) for group in parts.waived), 'finding')} waived")
+    if parts.left_out:
+        said.append(f"{count(len({(row.cluster, row.check) for row in _rows(parts.left_out)}), 'check')} left out")
     sentence = "; ".join(said)
     return sentence[0].upper() + sentence[1:] + "."
 
@@ -185,6 +190,7 @@ def coverage_line(scan: Scan) -> str:
     return (
         f"{cover.evaluated} of {count(cover.planned, 'planned result')} evaluated; "
         f"{cover.not_applicable} not applicable, {cover.waived} waived, {cover.not_evaluated} not evaluated"
+        + (f", {cover.left_out} left out" if cover.left_out else "")
     )
 
 
@@ -210,10 +216,16 @@ def seconds(value: float) -> str:
 
 
 def status_word(result: Result) -> str:
-    """The status as readers see it; a skip says whether it was moot or missed."""
+    """The status as readers see it; a skip says whether it was moot, missed or left out."""
+    if result.left_out:
+        return "left out"
     if result.status is Status.SKIP:
         return "not evaluated" if result.not_evaluated else "not applicable"
     return str(result.status)
+
+
+def _rows(groups: Iterable[Group]) -> Iterable[Result]:
+    return (row for group in groups for row in group.results)
 
 
 def _subjects(rows: Sequence[Result]) -> str:

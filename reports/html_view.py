@@ -163,6 +163,7 @@ def view(scan: Scan) -> dict[str, object]:
             ("not applicable", cover.not_applicable),
             ("waived", cover.waived),
             ("not evaluated", cover.not_evaluated),
+            *((("left out", cover.left_out),) if cover.left_out else ()),
         ),
         "findings": [
             ("blockers", "Blockers", cards(parts.blockers)),
@@ -173,6 +174,7 @@ def view(scan: Scan) -> dict[str, object]:
         "attestations": [(str(heard.standing), attested_line(heard)) for heard in scan.attestations],
         "skipped": [
             ("Not evaluated", _reasons(parts.not_evaluated)),
+            ("Left out by the inventory", _reasons(parts.left_out)),
             ("Not applicable", _reasons(parts.not_applicable)),
         ],
         "history": history_line(scan),
@@ -287,7 +289,8 @@ def _evidence(row: Result, limit: int) -> str:
 
 def _matrices(scan: Scan, numbers: dict[int, int]) -> list[_Matrix]:
     def cell(row: Result) -> _Cell:
-        word = {"not applicable": "n/a", "not evaluated": "not run"}.get(status_word(row), str(row.status))
+        words = {"not applicable": "n/a", "not evaluated": "not run", "left out": "left out"}
+        word = words.get(status_word(row), str(row.status))
         return _Cell(str(row.status), word, numbers[id(row)])
 
     found = []

@@ -2,6 +2,7 @@
 
 Beside the fields that every version of the format has, it says whether warnings counted as failures (`strict`), what a
 reader must know about how the scan was made (`notices`), who accepts a finding (`waiver`, where somebody does),
+why the inventory leaves a check out (`left_out`, where it does, and in numbers in `coverage`),
 what people vouch for (`attestations`, where there are any), and what earlier runs say of this one (`history`, where one
 is kept).
 """
@@ -59,6 +60,7 @@ def document(scan: Scan) -> dict[str, Any]:
             "not_applicable": cover.not_applicable,
             "waived": cover.waived,
             "not_evaluated": cover.not_evaluated,
+            "left_out": cover.left_out,
         },
         "notices": list(scan.notices),
         **({"attestations": [_attested(heard) for heard in scan.attestations]} if scan.attestations else {}),
@@ -131,6 +133,7 @@ def _result(row: Result) -> dict[str, Any]:
         },
         "evidence": row.evidence,
         **({"waiver": _waiver(row.waiver)} if row.waiver else {}),
+        **({"left_out": row.left_out} if row.left_out else {}),
     }
 
 

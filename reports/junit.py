@@ -114,6 +114,7 @@ def _verdict_suite(scan: Scan) -> Any:
         "not_applicable": str(cover.not_applicable),
         "waived": str(cover.waived),
         "not_evaluated": str(cover.not_evaluated),
+        "left_out": str(cover.left_out),
     }
     notices = [f"notice: {one_line(notice)}" for notice in scan.notices]
     notices += [f"attested, not checked: {attested_line(heard)}" for heard in scan.attestations]

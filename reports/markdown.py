@@ -62,6 +62,7 @@ def render(scan: Scan) -> str:
     for title, groups in (
         ("Skipped: not evaluated", parts.not_evaluated),
         ("Waived", parts.waived),
+        ("Left out by the inventory", parts.left_out),
         ("Skipped: not applicable", parts.not_applicable),
     ):
         if groups:

@@ -51,7 +51,9 @@ def verdict_line(plan: Plan) -> str:
     unsure = len(plan.blockers) - fails
     if plan.verdict is Verdict.GO:
         left = f"; {count(len(plan.warnings), 'warning')} to read" if plan.warnings else ""
-        return f"GO: nothing stands in the way of the first step{left}."
+        out = len({row.check for row in plan.left_out})
+        also = f"; {count(out, 'check')} left out" if out else ""
+        return f"GO: nothing stands in the way of the first step{left}{also}."
     parts = [count(fails, "blocker")] if fails else []
     parts += [f"{unsure} that could not be determined"] if unsure else []
     if not parts:
@@ -61,8 +63,13 @@ def verdict_line(plan: Plan) -> str:
 
 
 def findings(plan: Plan) -> list[tuple[str, list[tuple[str, Result]]]]:
-    """What was found, by kind, each with the label under which the plan speaks of it: "B1", "W2", "A1"."""
-    kinds = (("Blockers", "B", plan.blockers), ("Warnings", "W", plan.warnings), ("Accepted", "A", plan.waived))
+    """What was found, by kind, each with the label under which the plan speaks of it: "B1", "W2", "A1", "L1"."""
+    kinds = (
+        ("Blockers", "B", plan.blockers),
+        ("Warnings", "W", plan.warnings),
+        ("Accepted", "A", plan.waived),
+        ("Left out", "L", plan.left_out),
+    )
     return [
         (title, [(f"{letter}{number}", row) for number, row in enumerate(rows, 1)])
         for title, letter, rows in kinds

@@ -19,7 +19,7 @@ from checks.comparison import natural
 from checks.drift import Approval
 from checks.fact_paths import Value, kind_of
 from checks.outcome import Status
-from checks.snapshot import NOT_EVALUATED, SEPARATOR, Ended, Place, Snapshot, Subject
+from checks.snapshot import LEFT_OUT, NOT_EVALUATED, SEPARATOR, Ended, Place, Snapshot, Subject
 from reports.text import has_invisible, one_line, spell_in_json
 from scanner.errors import UsageError
 from scanner.files import write_atomically
@@ -29,7 +29,7 @@ MOST_BYTES = 256 * 1024 * 1024
 """A larger file is no baseline."""
 _SECTIONS = ("schema", "inventory", "approvals", "nodes", "not_read", "checks", "facts")
 _APPROVAL = ("at", "by", "reason", "scope", "tool")
-_STATUSES = frozenset({*map(str, Status), NOT_EVALUATED})
+_STATUSES = frozenset({*map(str, Status), NOT_EVALUATED, LEFT_OUT})
 _AGAIN = "mend the file, or take it back from version control"
 
 

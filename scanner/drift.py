@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 
 from checks.baseline import EVERYTHING, Baseline, Part
+from checks.check import Check
 from checks.comparison import Compared, Scope, compare
 from checks.drift import Approval, Difference, Drift
 from checks.drift_rules import DriftRules
@@ -46,7 +47,14 @@ def scope_of(selection: Selection, job: Job, *, some_checks: bool) -> Scope:
         inventory=frozenset((cluster.name, node.name) for cluster in touched for node in cluster.nodes),
         clusters=whole if selection.narrowed else None,
         narrowed=some_checks,
+        left_out={cluster.name: _kinds_left_out(job.checks, cluster.skip) for cluster in touched},
     )
+
+
+def _kinds_left_out(checks: Iterable[Check], skip: Collection[str]) -> frozenset[str]:
+    """The kinds of facts that the left-out checks would read."""
+    out = (check for check in checks if check.id in skip)
+    return frozenset(kind_name(kind) for check in out for kind in check.facts + check.optional_facts)
 
 
 def drift_since(

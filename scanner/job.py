@@ -8,6 +8,7 @@ from datetime import datetime
 
 from checks.acceptance import Attestation, Waiver
 from checks.check import Check, ClusterInfo
+from checks.left_out import judged_in
 from checks.outcome import Result
 from scanner.gather import NodeAnswers, NodeCall
 from scanner.inventory.model import Cluster, Node
@@ -47,8 +48,10 @@ class Job:
     def calls(self) -> list[NodeCall]:
         """One call per chosen node, in inventory order."""
         return [
-            NodeCall(node, select_probes(node, self.checks, self.probes, self._also(node)), self.limits)
-            for cluster, _ in self.clusters
+            NodeCall(
+                node, select_probes(node, judged_in(self.checks, info.skip), self.probes, self._also(node)), self.limits
+            )
+            for cluster, info in self.clusters
             for node in cluster.nodes
             if (cluster.name, node.name) in self.chosen
         ]

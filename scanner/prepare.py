@@ -76,6 +76,7 @@ def prepare(
             *_phase_notice(phase),
             *_selection_notices(selection, checks, chosen_checks),
             *_rule_notices(clusters),
+            *_skip_notices(clusters, chosen_checks),
             *loosened(nodes),
         ),
         failures=loaded.failures,
@@ -130,7 +131,16 @@ def _cluster_info(cluster: Cluster, phase: str, problems: list[Problem]) -> Clus
             rules = rules.with_overrides({rule_id: change})
         except RuleError as error:
             problems.append(Problem(dotted(("clusters", cluster.name, "rules")), str(error)))
-    return ClusterInfo(cluster.name, cluster.product, cluster.target, cluster.current, cluster.options, rules, phase)
+    return ClusterInfo(
+        cluster.name,
+        cluster.product,
+        cluster.target,
+        cluster.current,
+        cluster.options,
+        rules,
+        skip=cluster.skip,
+        phase=phase,
+    )
 
 
 def _refuse_idle(checks: Sequence[Check], nodes: Sequence[Node], only: Sequence[str]) -> None:
@@ -173,6 +183,14 @@ def _rule_notices(clusters: Iterable[tuple[Cluster, ClusterInfo]]) -> Iterable[s
         for rule in rules.overridden():
             what = "switched off" if rule.off else "overridden"
             yield f"{cluster.name}: rule {rule.id} is {what} in the inventory: {rule.override}"
+
+
+def _skip_notices(clusters: Iterable[tuple[Cluster, ClusterInfo]], checks: Sequence[Check]) -> Iterable[str]:
+    chosen = {check.id for check in checks}
+    for cluster, _ in clusters:
+        for check_id, reason in cluster.skip.items():
+            if check_id in chosen:
+                yield f"{cluster.name}: check {check_id} is left out in the inventory: {reason}"
 
 
 def loosened(nodes: Iterable[Node]) -> Iterable[str]:

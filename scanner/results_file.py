@@ -69,6 +69,7 @@ def _result(row: object, number: int, path: Path) -> Result:
             # The format does not tell a moot skip from a missed one; the engine's words do.
             not_evaluated=status is Status.ERROR
             or (status is Status.SKIP and _text(row, "message").startswith("not evaluated: ")),
+            left_out=_text(row, "left_out") if "left_out" in row else "",
         )
     except KeyError as missing:
         raise UsageError(f"{path}: results[{number}]: {missing.args[0]} is missing; {_ADVICE}") from None

@@ -7,19 +7,22 @@ from dataclasses import replace
 
 from checks.check import NodeView
 from checks.chef_backend.drbd import GUIDANCE
-from checks.chef_backend.node_facts import DrbdTraces
-from checks.chef_backend.search_index import created_by, why_unknown
+from checks.chef_backend.facts import ChefBackendVersion, ClusterStatus
+from checks.chef_backend.node_facts import DrbdTraces, FrontendPackage, InstalledPackage
+from checks.chef_backend.search_index import SearchIndex, created_by, why_unknown
 from checks.evaluation import GatheredCluster
 from checks.facts import Unknown
 from checks.groups import enumerate_names, group, told_once
 from checks.installed import Installed, installed
 from checks.outcome import Result, Status
 from checks.plan import chef_backend, chef_cluster, chef_recovery, secret_server, secret_server_site
+from checks.plan.left_out import without_idle_scans
 from checks.plan.model import Part, Plan, Refusal, Runbook, Step, Trouble
 from checks.plan.names import AS_IN_THE_INVENTORY, Again, Names
 from checks.scan import Verdict, verdict_of
 from checks.secret_server.database_facts import SecretServerDatabase
-from checks.secret_server.facts import IisConfiguration, WebRoot
+from checks.secret_server.facts import AppFiles, EncryptionConfig, IisConfiguration, WebRoot
+from checks.secret_server.file_facts import DatabaseConfig
 from checks.upgrade_path import NoPath, PlanError, UpgradePath, route, target_of
 from checks.versions import VersionError, parse_secret_server
 
@@ -27,10 +30,13 @@ Written = tuple[tuple[Part, ...], tuple[str, ...], tuple[Trouble, ...], tuple[st
 """Parts, way back, troubles, unknown names, steps back."""
 
 NEEDS: Mapping[str, tuple[type, ...]] = {
+    "web": (WebRoot, IisConfiguration, AppFiles, EncryptionConfig, DatabaseConfig),
     "dr": (WebRoot, IisConfiguration),
     "database": (SecretServerDatabase,),
+    "backend": (ChefBackendVersion, ClusterStatus, InstalledPackage, SearchIndex),
+    "frontend": (FrontendPackage, DrbdTraces),
 }
-"""Role to facts that a plan names things by, whatever the checks ask of such a node."""
+"""Role to facts that a plan rests on, whatever the checks ask of such a node, or the inventory leaves out."""
 
 _PRINCIPAL = 1
 """The role of the copy that is open, in mirroring and in availability groups."""
@@ -66,6 +72,7 @@ def plan_of(
     blockers = tuple(row for row in own if row.status in graves)
     warnings = tuple(row for row in results if row.status is Status.WARN and row not in blockers)
     waived = tuple(row for row in own if row.status is Status.WAIVED)
+    out = tuple(row for row in own if row.left_out)
     try:
         path = _path(gathered)
         written = _WRITERS[info.product](gathered, path, inventory, Names(again=again))
@@ -73,9 +80,10 @@ def plan_of(
         # A failure stays one, whatever else is unknown: the scan that this rests on ended with NO-GO, too.
         scanned = verdict_of(own, strict=strict, partial=partial)
         grave = scanned if no.verdict is None or scanned is Verdict.NO_GO else no.verdict
-        return Refusal(info.name, info.product, no.reason, no.instead, grave, blockers, no.url, warnings, waived)
+        return Refusal(info.name, info.product, no.reason, no.instead, grave, blockers, no.url, warnings, waived, out)
     verdict = verdict_of(own, strict=strict, partial=partial)
-    return Runbook(info.name, info.product, path, verdict, blockers, warnings, waived, *written)
+    found = Runbook(info.name, info.product, path, verdict, blockers, warnings, waived, *written, left_out=out)
+    return without_idle_scans(found, info.skip)
 
 
 def _is_answered(row: Result) -> bool:

@@ -22,6 +22,8 @@ class Command:
     """sh, cmd, sql or url."""
     where: str = ""
     """The node it is for; empty where the step says so, or where any machine will do."""
+    judges: tuple[str, ...] = ()
+    """Of a scan: the checks that it asks for by name; empty: all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,8 @@ class Runbook:
     """Names that could not be read from the nodes and stand in the steps as <...>, one sentence each."""
     steps_back: tuple[Step, ...] = ()
     """The way back itself, in order."""
+    left_out: tuple[Result, ...] = ()
+    """What the inventory leaves out, with the reason: preflight says nothing about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +151,7 @@ class Refusal:
     """The vendor's own page, where there is one."""
     warnings: tuple[Result, ...] = ()
     waived: tuple[Result, ...] = ()
+    left_out: tuple[Result, ...] = ()
 
 
 Plan = Runbook | Refusal

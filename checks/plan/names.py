@@ -78,7 +78,7 @@ def scan_command(
     """A scan of `cluster`, for `checks` alone where any are named; `target` stands in for the inventory's."""
     asked = "".join([*(f" --check {check}" for check in checks), *(f" --skip-check {check}" for check in without)])
     about = _about(names, inventory, cluster, target or names.again.target)
-    return Command(f"preflight scan {about[0]}{asked}{about[1]} --phase {phase}", "sh")
+    return Command(f"preflight scan {about[0]}{asked}{about[1]} --phase {phase}", "sh", judges=checks)
 
 
 def plan_command(names: Names, inventory: str, cluster: str) -> Command:

@@ -78,6 +78,7 @@ def scope_of(check: Check) -> str:
 
 
 def _explanation(check: Check, probes: Sequence[Probe]) -> Iterator[str]:
+    from checks.left_out import NEVER
     from scanner.inventory.products import products
     from scanner.rule_data import load_rules
 
@@ -101,6 +102,13 @@ def _explanation(check: Check, probes: Sequence[Probe]) -> Iterator[str]:
         yield f"  $ {fix.command}"
     if fix.url:
         yield f"  {fix.url}"
+    yield "\nLeaving it out"
+    if check.id in NEVER:
+        yield f"  It cannot be left out of a cluster: {NEVER[check.id]}."
+    else:
+        yield "  Where it can never be told, the inventory can leave it out; every report shows the reason:"
+        yield "  [clusters.NAME.skip]"
+        yield f'  {check.id} = "why"'
     if check.references:
         yield "\nReferences"
         for reference in check.references:

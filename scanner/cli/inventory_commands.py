@@ -46,6 +46,8 @@ def validate(
             roles.setdefault(", ".join(node.roles), []).append(node.name)
         machines = "; ".join(f"{role}: {', '.join(names)}" for role, names in roles.items())
         typer.echo(f"  {cluster.name} ({cluster.product}, {goal}): {machines}")
+        for check_id, reason in cluster.skip.items():
+            typer.echo(f"    leaves out {check_id}: {reason}")
 
 
 def schema() -> None:

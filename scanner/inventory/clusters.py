@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from scanner.inventory.keys import CLUSTER, OPTIONS, RULE
 from scanner.inventory.model import Cluster
 from scanner.inventory.nodes import NOT_ON_WINDOWS, Surroundings, is_of_another_platform, read_nodes, read_version
 from scanner.inventory.products import Product
+from scanner.inventory.skip import Judges, read_skip
 from scanner.inventory.transport_keys import TRANSPORTS, keys_of
 from scanner.inventory.values import (
     Place,
@@ -26,7 +27,7 @@ from scanner.inventory.values import (
     unknown_key,
 )
 
-_TABLES = ("nodes", "rules", "backup")
+_TABLES = ("nodes", "rules", "backup", "skip")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,8 @@ class Context:
     products: Mapping[str, Product]
     defaults: Mapping[str, Layer]
     """[defaults.TRANSPORT] by transport."""
+    checks: Callable[[], Judges]
+    """What the checks are; asked where a cluster leaves one out."""
     folder: Path
     problems: Problems
 
@@ -77,6 +80,7 @@ def _cluster(name: str, value: object, context: Context) -> Cluster | None:
         current=read_version(values, "current", place, product, problems),
         options={**_options(values, product), **backup.options},
         rules=_rules(table.get("rules", {}), (*place, "rules"), problems),
+        skip=read_skip(table["skip"], product, context.checks(), (*place, "skip"), problems) if "skip" in table else {},
     )
 
 

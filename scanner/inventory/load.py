@@ -17,6 +17,7 @@ from scanner.inventory.key import by_name
 from scanner.inventory.model import Cluster, Inventory, ReportPaths, RunSettings
 from scanner.inventory.products import Product, products
 from scanner.inventory.run_keys import REPORTS, RUN
+from scanner.inventory.skip import Judges
 from scanner.inventory.transport_keys import TRANSPORTS
 from scanner.inventory.values import Problems, read_keys, read_table, shown, unknown_key
 from scanner.inventory.waivers import LISTS, Accepted, Surveyed, read_accepted
@@ -69,7 +70,7 @@ def parse_inventory(text: str, path: Path, extra: Sequence[Product] = ()) -> Inv
         name: value if isinstance(value := table.get(name, {}), dict) else {} for name in _TABLES
     }
     folder = path.absolute().parent
-    context = Context(products(extra), _defaults(tables["defaults"], problems), folder, problems)
+    context = Context(products(extra), _defaults(tables["defaults"], problems), _judges, folder, problems)
     clusters = (
         ()
         if "clusters" in table and not isinstance(table["clusters"], dict)
@@ -118,9 +119,14 @@ def with_waivers(inventory: Inventory, path: Path) -> Inventory:
     return replace(inventory, waivers=accepted.waivers, attestations=accepted.attestations)
 
 
-def _surveyed(nodes: Mapping[str, Sequence[str]], clusters: Sequence[Cluster]) -> Surveyed:
+def _judges() -> Judges:
     checks, _, loaded = known_checks()
-    return Surveyed(nodes, clusters, {check.id: check for check in checks}, complete=not loaded.failures)
+    return Judges({check.id: check for check in checks}, complete=not loaded.failures)
+
+
+def _surveyed(nodes: Mapping[str, Sequence[str]], clusters: Sequence[Cluster]) -> Surveyed:
+    known = _judges()
+    return Surveyed(nodes, clusters, known.checks, complete=known.complete)
 
 
 def _node_names(clusters: Mapping[str, Any]) -> dict[str, list[str]]:

@@ -181,6 +181,8 @@ class Cluster:
     """Product keys that checks read: dpapi ("on", "off", "unknown"), always set for secret-server."""
     rules: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     """Overrides of the vendor's rules, as written."""
+    skip: Mapping[str, str] = field(default_factory=dict)
+    """Ids of checks that are not judged here, each with the reason."""
 
 
 @dataclass(frozen=True, slots=True)

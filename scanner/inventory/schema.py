@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from checks.left_out import NEVER
+from checks.registry import BUILTIN
 from scanner.inventory.acceptance_keys import ATTESTATION, DRIFT_RULE, WAIVER
 from scanner.inventory.key import ENV_NAME, NAMES, TEXT, Key, by_name
 from scanner.inventory.keys import BACKUP, CLUSTER, NODE, OPTIONS, RULE
 from scanner.inventory.products import Product, products
 from scanner.inventory.run_keys import REPORTS, RUN
+from scanner.inventory.skip import REASON, of_product
 from scanner.inventory.transport_keys import TRANSPORTS, keys_of
 
 Schema = dict[str, object]
@@ -73,7 +76,9 @@ def inventory_schema(extra: Sequence[Product] = ()) -> dict[str, object]:
 def _cluster(known: dict[str, Product]) -> Schema:
     keys = (*CLUSTER, *OPTIONS, *_of_any_transport())
     cluster = _table(
-        keys, also={"nodes": _nodes(), "rules": _rules(), "backup": _table(BACKUP, _BACKUP_DOC)}, required=("nodes",)
+        keys,
+        also={"nodes": _nodes(), "rules": _rules(), "backup": _table(BACKUP, _BACKUP_DOC), "skip": _skip()},
+        required=("nodes",),
     )
     properties = cluster["properties"]
     assert isinstance(properties, dict)  # noqa: S101  for the type checker: made two lines above
@@ -107,6 +112,8 @@ def _of_product(product: Product, keys: Iterable[Key]) -> Schema:
     }
     if product.name not in BACKUP[0].products:
         foreign["backup"] = False
+    own_checks = {check.id for check in of_product(BUILTIN, product)}
+    others: Schema = {check.id: False for check in BUILTIN if check.id not in own_checks}
     node: Schema = {
         **ways,
         **{name: False for name in foreign if name in by_name(OPTIONS, *TRANSPORTS.values())},
@@ -114,7 +121,14 @@ def _of_product(product: Product, keys: Iterable[Key]) -> Schema:
         "transport": transport,
         "current": version,
     }
-    return {**ways, **foreign, **dict.fromkeys(_VERSIONS, version), "transport": transport, "nodes": _narrowed(node)}
+    return {
+        **ways,
+        **foreign,
+        **dict.fromkeys(_VERSIONS, version),
+        "transport": transport,
+        "nodes": _narrowed(node),
+        "skip": {"properties": others},
+    }
 
 
 def _where_the_cluster_says_how(product: Product, transport: str) -> Schema:
@@ -188,6 +202,19 @@ def _rules() -> Schema:
         "description": "Overrides of the vendor's rules, by the rule's id.",
         "type": "object",
         "additionalProperties": _table(RULE),
+    }
+
+
+def _skip() -> Schema:
+    """Ids of plugins' checks are taken as they are; `preflight validate` knows whether there are such."""
+    return {
+        "description": "Checks that are not judged here: by the check's id, why. Every report shows it.",
+        "type": "object",
+        "properties": {
+            **{check.id: {**_value(REASON), "description": check.title} for check in of_product(BUILTIN, None)},
+            **dict.fromkeys(NEVER, False),
+        },
+        "additionalProperties": _value(REASON),
     }
 
 

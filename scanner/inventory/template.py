@@ -7,11 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 
+from checks.groups import enumerate_names
+from checks.left_out import NEVER
 from scanner.inventory.acceptance_keys import ATTESTATION, DRIFT_RULE, WAIVER
 from scanner.inventory.key import Key, by_name
 from scanner.inventory.keys import BACKUP, CLUSTER, NODE, OPTIONS, RULE
 from scanner.inventory.products import CHEF_BACKEND, SECRET_SERVER, Product
 from scanner.inventory.run_keys import REPORTS, RUN
+from scanner.inventory.skip import REASON
 from scanner.inventory.transport_keys import LOCAL, SSH, TDS, WINRM
 
 _WIDTH = 100
@@ -104,6 +107,7 @@ def _secret_server() -> str:
             _table(cluster, about, [ways if key.name == "transport" else key for key in keys], own),
             _table(f"{cluster}.backup", "The backups that the vendor asks for before an upgrade.", BACKUP, {}),
             _overrides(f"{cluster}.rules.dotnet-48"),
+            _left_out(f"{cluster}.skip"),
             _table(
                 f"{nodes}.web1",
                 f"Its nodes, each with a name of its own. {_NODE_AGAIN.format(transport='winrm')}",
@@ -178,6 +182,16 @@ def _overrides(name: str) -> str:
     )
     values = {"reason": "4.8 comes in the same window, change 4711", "effect": "warn"}
     return _switched_off(name, about, RULE, values)
+
+
+def _left_out(name: str) -> str:
+    """A table whose keys are the ids of checks."""
+    about = (
+        "Checks that are not judged for this cluster, with the reason, which every report shows: for what can never "
+        "be told here, such as a database that only its administrators may ask. `preflight checks` lists the ids. "
+        f"Not {enumerate_names(list(NEVER))}."
+    )
+    return _comment(about) + f"#[{name}]\n#database-mirroring = {toml_value(REASON.example)}\n"
 
 
 def _switched_off(name: str, about: str, keys: Sequence[Key], values: Mapping[str, object]) -> str:

@@ -51,6 +51,7 @@ def test_the_shape_is_the_promised_one(rich_scan: Scan) -> None:
         "not_applicable": 1,
         "waived": 1,
         "not_evaluated": 5,
+        "left_out": 0,
     }
     (row,) = (item for item in found["results"] if item["check"] == "sql-server-version")
     assert row == {

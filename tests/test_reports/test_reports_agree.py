@@ -38,7 +38,7 @@ ROWS = st.lists(
     st.tuples(
         st.sampled_from(["connectivity", "windows-version", "app-version-match"]),
         st.sampled_from(list(Status)),
-        st.booleans(),
+        st.sampled_from(["", "missed", "left out"]),
     ),
     max_size=6,
 )
@@ -49,15 +49,20 @@ ROWS = st.lists(
 def test_every_format_says_the_same_verdict_and_counts(
     make_result: MakeResult,
     make_scan: MakeScan,
-    rows: list[tuple[str, Status, bool]],
+    rows: list[tuple[str, Status, str]],
     strict: bool,
     partial: bool,
 ) -> None:
     results = [
         make_result(
-            check, status, f"message {number}", node=f"n{number}", not_evaluated=missed or status is Status.ERROR
+            check,
+            status,
+            f"message {number}",
+            node=f"n{number}",
+            not_evaluated=mood == "missed" or status is Status.ERROR,
+            left_out="a reason" if (status, mood) == (Status.SKIP, "left out") else "",
         )
-        for number, (check, status, missed) in enumerate(rows)
+        for number, (check, status, mood) in enumerate(rows)
     ]
     scan = make_scan(tuple(results), strict=strict, partial=partial)
     said = {name: render(scan) for name, render in FORMATS.items()}
@@ -74,7 +79,8 @@ def test_every_format_says_the_same_verdict_and_counts(
     for name in ("console", "markdown", "html"):
         assert coverage_line(scan) in said[name]
     assert json.loads(said["json"])["coverage"] == {
-        key: int(told[key] or "") for key in ("planned", "evaluated", "not_applicable", "waived", "not_evaluated")
+        key: int(told[key] or "")
+        for key in ("planned", "evaluated", "not_applicable", "waived", "not_evaluated", "left_out")
     }
     failures, errors = (sum(int(suite.get(key, "")) for suite in root) for key in ("failures", "errors"))
     blockers = len(digest(scan).blockers)
@@ -123,6 +129,7 @@ def test_a_digest_holds_every_result_once(rich_scan: Scan) -> None:
                 parts.warnings,
                 parts.not_evaluated,
                 parts.waived,
+                parts.left_out,
                 parts.not_applicable,
                 parts.passed,
             )
