@@ -1,0 +1,355 @@
+"""The field's cases on a real path: real sshd, sudo with the README's lines, dpkg; the vendor's programs say what they
+were seen to say. See estate.py."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from checks.outcome import Result, Status
+from checks.scan import Scan, Verdict
+from scanner.cli.obtain import with_credentials
+from scanner.cli.options import settle
+from scanner.run import scan
+from tests.live import estate as chef
+from tests.live.estate import Estate, field_text, own_config, says
+from tests.live.machine import why_not
+
+pytestmark = pytest.mark.live
+AWAITED = pytest.mark.xfail(
+    strict=False, reason="services are still asked at the addresses that they have unless told otherwise"
+)
+
+
+@pytest.fixture(scope="module")
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
+    if reason := why_not():
+        (pytest.fail if os.environ.get("REQUIRE_LIVE") else pytest.skip)(f"no real estate: {reason}")
+    folder = tmp_path_factory.mktemp("estate")
+    key = folder / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    with chef.running(folder, key) as estate:
+        yield estate
+
+
+@pytest.fixture
+def estate(started: Estate) -> Estate:
+    """At 2.3.16 and healthy, whatever the test before did."""
+    started.upgrade("2.3.16")
+    return started
+
+
+def scanned(estate: Estate, target: str, *checks: str) -> Scan:
+    """A scan as the command makes it; of all checks unless some are named."""
+    selection, job = settle(estate.inventory(target), check=checks or None, timeout=120)
+    return scan(with_credentials(job, selection))
+
+
+def results(estate: Estate, *checks: str, target: str = "3.1.1") -> dict[str, Result]:
+    """The results of `checks`, by node; the cluster's under ""."""
+    done = scanned(estate, target, *checks)
+    silent = [row for row in done.results if row.check == "connectivity" and row.status is not Status.PASS]
+    assert not silent, silent
+    return {row.node or "": row for row in done.results if row.check in checks}
+
+
+def one(estate: Estate, check: str, node: str = "", target: str = "3.1.1") -> Result:
+    """One result."""
+    return results(estate, check, target=target)[node]
+
+
+# A healthy estate is GO, and nothing else.
+
+
+@pytest.mark.parametrize(
+    ("version", "target"), [("1.4.6", "2.3.16"), ("2.1.0", "2.3.16"), ("2.3.16", "3.1.1"), ("1.2.5", "2.3.16")]
+)
+def test_a_healthy_estate_is_go_with_no_warning(started: Estate, version: str, target: str) -> None:
+    started.upgrade(version)
+    done = scanned(started, target)
+    bad = [f"{row.check} {row.node}: {row.status} {row.message}" for row in done.results if row.status in _NOT_WELL]
+    assert not bad
+    assert done.verdict is Verdict.GO
+    missed = [row for row in done.results if row.not_evaluated]
+    assert not missed
+    assert all((node.connections, node.commands) == (1, 1) for node in done.nodes)
+    told = " ".join([row.message for row in done.results if row.check == "stepping-stone"])
+    assert ("goes down" in told) == (version < "2")
+    assert chef.CANARY not in repr(done)
+
+
+_NOT_WELL = (Status.FAIL, Status.ERROR, Status.WARN)
+
+
+# chef-backend-ctl, as different versions and pages show it.
+
+
+def test_a_status_with_folded_blanks_is_healthy(estate: Estate) -> None:
+    for machine in estate.backends:
+        says(machine, "status", field_text("status-folded-blanks.txt"))
+    assert one(estate, "chef-cluster-status").status is Status.PASS
+
+
+def test_a_cluster_without_a_leader_fails(estate: Estate) -> None:
+    for machine in estate.backends:
+        says(machine, "status", field_text("status-2x-leaderless.txt"))
+    found = one(estate, "chef-cluster-status")
+    assert found.status is Status.FAIL
+    assert "leader" in found.message
+
+
+def test_a_disk_that_is_not_ok_fails_by_its_path(estate: Estate) -> None:
+    full = field_text("status-2x.txt").replace("/var/opt/chef-backend: OK", "/data/chef: FAIL")
+    says(estate.backends[1], "status", full)
+    found = one(estate, "chef-cluster-status")
+    assert (found.status, "/data/chef" in found.message, "be-north2" in found.message) == (Status.FAIL, True, True)
+
+
+@pytest.mark.parametrize("noise", ["stderr-gem-warning.txt", "stderr-eol-log-line.txt"])
+def test_noise_on_standard_error_changes_nothing_and_is_shown(estate: Estate, noise: str) -> None:
+    for machine in estate.backends:
+        for command in ("status", "cluster-status"):
+            sample = "status-2x.txt" if command == "status" else "cluster-status.txt"
+            says(machine, command, field_text(sample), field_text(noise))
+        says(machine, "--version", "2.3.16\n", field_text(noise))
+    found = one(estate, "chef-cluster-status")
+    assert found.status is Status.PASS
+    assert field_text(noise).split()[0] in str(found.evidence["standard_error"])
+
+
+def test_noise_does_not_hide_a_fault(estate: Estate) -> None:
+    down = field_text("status-2x.txt").replace("running (pid 30114)", "down               ")
+    says(estate.backends[1], "status", down, field_text("stderr-gem-warning.txt"), 1)
+    assert one(estate, "chef-cluster-status").status is Status.FAIL
+
+
+def test_further_columns_of_cluster_status_are_healthy(estate: Estate) -> None:
+    for machine in estate.backends:
+        says(machine, "cluster-status", _renamed(field_text("cluster-status-blocked-eligible.txt")))
+    assert one(estate, "chef-cluster-status").status is Status.PASS
+
+
+def _renamed(table: str) -> str:
+    """With the names and addresses of this estate, in columns as wide as they were."""
+    for number, line in enumerate(table.splitlines()[1:]):
+        name, address = line.split()[:2]
+        table = table.replace(name, chef.BACKENDS[number].ljust(len(name)))
+        table = table.replace(address, chef.ADDRESSES[chef.BACKENDS[number]].ljust(len(address)))
+    return table
+
+
+# Frontends.
+
+
+def test_the_notice_of_pg_is_no_fault_of_a_frontend(estate: Estate) -> None:
+    found = one(estate, "chef-frontend-status", "fe-north1")
+    assert found.status is Status.PASS
+    assert "PGconn" in str(found.evidence["standard_error"])
+
+
+def test_search_that_is_down_fails_behind_its_retries(estate: Estate) -> None:
+    down = "frontend-status-search-down"
+    says(estate.frontends[1], "status", field_text(f"{down}.stdout.txt"), field_text(f"{down}.stderr.txt"), 1)
+    found = results(estate, "chef-frontend-status")
+    assert found["fe-north1"].status is Status.PASS
+    assert found["fe-north2"].status is Status.FAIL
+    assert "opscode-solr4" in found["fe-north2"].message
+
+
+@pytest.mark.parametrize(
+    ("code", "body", "said"), [(503, "api-status-503.html", "503"), (500, "api-status-500.json", "chef_solr")]
+)
+def test_a_code_other_than_2xx_fails_whatever_the_body(estate: Estate, code: int, body: str, said: str) -> None:
+    chef.serve_api(estate.frontends[0], code, field_text(body))
+    found = results(estate, "chef-frontend-status")
+    assert (found["fe-north1"].status, said in found["fe-north1"].message) == (Status.FAIL, True)
+    assert found["fe-north2"].status is Status.PASS
+
+
+@pytest.mark.parametrize("gone", [("fe-north2",), ("fe-north1", "fe-north2")])
+def test_a_frontend_without_migration_level_fails_by_name(estate: Estate, gone: tuple[str, ...]) -> None:
+    for name in gone:
+        estate.machines[name].remove(chef.MIGRATION_LEVEL)
+    found = one(estate, "chef-frontend-version")
+    assert found.status is Status.FAIL
+    assert all(name in found.message for name in gone)
+
+
+@AWAITED
+def test_a_port_of_nginx_that_was_set_is_asked(estate: Estate) -> None:
+    machine = estate.frontends[0]
+    config = machine.path(chef.FRONTEND_CONFIG)
+    config.write_text(config.read_text() + "nginx['ssl_port'] = 8443\n")
+    chef.serve_api(machine, 200, '{"status":"pong","upstreams":{"chef_sql":"pong"}}', 8443)
+    assert one(estate, "chef-frontend-status", "fe-north1").status is Status.PASS
+
+
+# Configuration.
+
+
+@pytest.mark.parametrize(
+    "samples",
+    [
+        ("backend-joined.rb", "backend-by-hand.rb", "backend-joined.rb"),
+        ("backend-tab-no-newline.rb", "backend-tab-no-newline.rb", "backend-tab-no-newline.rb"),
+    ],
+)
+def test_one_configuration_however_it_is_written_is_alike(estate: Estate, samples: tuple[str, ...]) -> None:
+    for machine, sample in zip(estate.backends, samples, strict=True):
+        machine.write(chef.CONFIG, own_config(machine, sample), 0o640)
+    assert one(estate, "chef-config-match").status is Status.PASS
+
+
+def test_another_value_is_a_difference(estate: Estate) -> None:
+    machine = estate.backends[2]
+    text = own_config(machine, "backend-generated-be1.rb").replace("17179869184", "8589934592")
+    machine.write(chef.CONFIG, text, 0o640)
+    found = one(estate, "chef-config-match")
+    assert found.status in (Status.FAIL, Status.WARN)
+    assert "be-north3" in found.message
+    assert "8589934592" not in repr(found)
+
+
+@AWAITED
+@pytest.mark.parametrize("setting", ["leaderl.http_port = 7400", "leaderl.http_address = '{address}'"])
+def test_where_leaderl_was_told_to_listen_it_is_asked(estate: Estate, setting: str) -> None:
+    for machine in estate.backends:
+        line = setting.format(address=machine.address)
+        machine.write(chef.CONFIG, own_config(machine, "backend-generated-be1.rb") + line + "\n", 0o640)
+        where = {"port": 7400} if "port" in setting else {"port": 7331, "address": machine.address}
+        machine.serve(
+            {**where, "answers": {"/leader": chef.leads(machine)}},
+            {"port": 9200, "answers": chef.elasticsearch(chef.INDEX)},
+        )
+    found = one(estate, "chef-leaderl")
+    assert found.status is Status.PASS, found.message
+
+
+# Secrets.
+
+
+def test_a_file_of_secrets_that_the_services_cannot_read_fails(estate: Estate) -> None:
+    estate.backends[1].run("chown", "root:root", chef.SECRETS)
+    found = one(estate, "chef-secrets-match")
+    assert found.status is Status.FAIL
+    assert "be-north2" in found.message
+    assert "chef_pgsql" in found.message + found.remediation.summary + found.remediation.command
+
+
+@pytest.mark.parametrize(
+    ("path", "mode", "status"),
+    [
+        ("/root/strays/chef-backend-cleanse-1/chef-backend-secrets.json", 0o600, Status.WARN),
+        ("/home/kim/chef-backend-secrets.json", 0o644, Status.FAIL),
+    ],
+)
+def test_a_copy_of_the_secrets_is_told_by_who_can_read_it(estate: Estate, path: str, mode: int, status: Status) -> None:
+    estate.backends[0].run("install", "-d", "-m", "700" if path.startswith("/root") else "755", str(Path(path).parent))
+    estate.backends[0].write(path, chef.CANARY, mode)
+    found = results(estate, "chef-secrets-stray")
+    assert found["be-north1"].status is status, found["be-north1"].message
+    assert found["be-north2"].status is Status.PASS
+
+
+# The way there.
+
+
+def test_a_login_shell_that_takes_two_seconds_is_no_clock_skew(estate: Estate) -> None:
+    estate.backends[1].write("/home/preflight/.bashrc", "sleep 2\n")
+    assert one(estate, "clock-skew").status is Status.PASS
+
+
+def test_requiretty_is_told_with_what_helps(estate: Estate) -> None:
+    estate.backends[1].write(chef.SUDOERS, chef.sudoers_lines() + "Defaults:preflight requiretty\n", 0o440)
+    found = one(estate, "chef-cluster-status")
+    assert found.status is Status.ERROR
+    assert "!requiretty" in found.message
+    assert "NOPASSWD" not in found.message
+
+
+def test_a_line_less_in_sudoers_is_told_for_what_it_allows(estate: Estate) -> None:
+    lines = [line for line in chef.sudoers_lines().splitlines() if "chef-backend-ctl status" not in line]
+    estate.backends[1].write(chef.SUDOERS, "\n".join(lines) + "\n", 0o440)
+    found = one(estate, "chef-cluster-status")
+    assert found.status is Status.ERROR
+    assert "chef-backend-ctl status" in found.message
+
+
+def test_a_machine_whose_bin_is_a_folder_of_its_own_is_asked_by_the_same_lines(estate: Estate) -> None:
+    """As Ubuntu up to 18.04 and RHEL 6: ls, cat and grep are in /bin and nowhere else."""
+    machine = estate.backends[0]
+    machine.run("sh", "-c", _SPLIT)
+    try:
+        done = scanned(estate, "3.1.1")
+        assert done.verdict is Verdict.GO
+        assert not [row for row in done.results if row.status in _NOT_WELL]
+    finally:
+        machine.run("/bin/sh", "-c", _MERGE)
+
+
+_SPLIT = """
+set -e
+mkdir /bin.new
+cp -a /usr/bin/sh /usr/bin/dash /usr/bin/bash /usr/bin/ls /usr/bin/cat /usr/bin/grep /usr/bin/mv /usr/bin/rm /bin.new/
+cp -a /usr/bin/ln /bin.new/
+ln -sfn /bin.new /bin 2>/dev/null || true
+rm /bin
+mv /bin.new /bin
+rm /usr/bin/ls /usr/bin/cat /usr/bin/grep
+"""
+_MERGE = """
+set -e
+mv /bin/ls /bin/cat /bin/grep /usr/bin/
+mv /bin /bin.old
+/usr/bin/ln -s usr/bin /bin
+rm -r /bin.old
+"""
+
+
+# The path, and the room for it.
+
+
+@pytest.mark.parametrize(("version", "status"), [("1.4.6", Status.FAIL), ("2.3.16", Status.PASS)])
+def test_from_1_straight_to_3_is_a_failure(started: Estate, version: str, status: Status) -> None:
+    started.upgrade(version)
+    assert one(started, "stepping-stone").status is status
+
+
+def test_an_index_that_is_too_old_for_a_rolling_upgrade_warns(estate: Estate) -> None:
+    for machine in estate.backends:
+        machine.serve(
+            {"port": 7331, "answers": {"/leader": chef.leads(machine)}},
+            {"port": 9200, "answers": chef.elasticsearch("5.4.1")},
+        )
+    assert one(estate, "stepping-stone").status is Status.WARN
+
+
+def test_a_disk_that_elasticsearch_takes_for_full_is_no_pass(estate: Estate) -> None:
+    machine = estate.backends[2]
+    machine.run("dd", "if=/dev/zero", "of=/var/opt/chef-backend/data", "bs=1M", "count=24")
+    used_mib = int(machine.run("df", "-m", "--output=used", "/").stdout.split()[-1])
+    machine.shrink(f"{used_mib * 100 // 97}m")
+    try:
+        assert results(estate, "disk-space")["be-north3"].status is Status.FAIL
+    finally:
+        machine.shrink("400g")
+
+
+def test_a_machine_that_has_nothing_to_do_with_chef_is_one_cause(estate: Estate) -> None:
+    """Its name in the inventory leads to one with the scanner's account, and nothing else."""
+    machine = estate.backends[2]
+    machine.run("dpkg", "--purge", "--force-all", "chef-backend")
+    machine.remove("/opt/chef-backend", "/etc/chef-backend", "/var/opt/chef-backend", "/usr/bin/chef-backend-ctl")
+    try:
+        done = scanned(estate, "3.1.1")
+    finally:
+        chef.install(machine, estate.folder, "chef-backend", "2.3.16")
+    own = {row.check: row for row in done.results if row.node == "be-north3"}
+    assert own["connectivity"].status is Status.ERROR
+    assert "is no Chef Backend node (it calls itself be-north3)" in own["connectivity"].message
+    assert {row.status for check, row in own.items() if check != "connectivity"} == {Status.SKIP}
+    assert done.verdict is Verdict.UNKNOWN
