@@ -30,7 +30,7 @@ def judge_index(view: NodeView, rules: Sequence[Rule], disks: LinuxDisks) -> Out
         return undetermined(f"where {path} lies is not known, and so not how full it is", expected=expected)
     used = 100 * (volume.total_bytes - volume.free_bytes) / volume.total_bytes
     # Rounded down: 84.96 % has not reached 85 %.
-    observed = f"{int(used * 10) / 10} % used of {volume.name}, where Elasticsearch keeps its data ({path})"
+    observed = f"{int(used * 10) / 10} % used of {volume.name}, on which {path} lies"
     reached = [rule for rule in due if used >= _mark(rule)]
     if not reached:
         return passed(observed, expected=expected, observed=observed)
@@ -38,7 +38,7 @@ def judge_index(view: NodeView, rules: Sequence[Rule], disks: LinuxDisks) -> Out
     end = failed if rule.effect == "fail" else warned
     inferred = f" ({rule.confidence}: {rule.source})" if rule.confidence != "documented" else ""
     note = f" ({rule.note})" if rule.note else ""
-    text = f"{observed}: {rule.text}{inferred}{note}"
+    text = f"{observed}, and {rule.text} is asked for{inferred}{note}"
     return end(text, expected=rule.text, observed=observed, rule=rule.id, source=rule.source)
 
 

@@ -112,16 +112,16 @@ def used(percent: float, *, path: str = "/data/es", kind: str = "xfs") -> LinuxD
 @pytest.mark.parametrize(
     ("percent", "target", "status", "text"),
     [
-        (84.9, "3.1.1", Status.PASS, "84.9 % used of /data, where Elasticsearch keeps its data (/data/es)"),
-        (85, "2.3.16", Status.WARN, "85.0 % used of /data, where Elasticsearch keeps its data (/data/es): from 85 %"),
-        (85, "3.1.1", Status.WARN, "from 85 % on Elasticsearch allocates no more shards"),
-        (91, "3.1.1", Status.WARN, "from 90 % on Elasticsearch moves its shards away"),
-        (94.9, "3.1.1", Status.WARN, "from 90 %"),
-        (95, "3.1.1", Status.FAIL, "from 95 % on the Elasticsearch of Chef Backend 3 makes its indexes read-only"),
+        (84.9, "3.1.1", Status.PASS, "84.9 % used of /data, on which /data/es lies"),
+        (85, "2.3.16", Status.WARN, "85.0 % used of /data, on which /data/es lies, and less than 85 % used"),
+        (85, "3.1.1", Status.WARN, "it allocates no more shards"),
+        (91, "3.1.1", Status.WARN, "it moves its shards away"),
+        (94.9, "3.1.1", Status.WARN, "less than 90 %"),
+        (95, "3.1.1", Status.FAIL, "the one of Chef Backend 3 makes its indexes read-only"),
         (100, "3.0.0", Status.FAIL, "100.0 % used"),
-        (96, "2.3.16", Status.WARN, "from 90 %"),
-        (96, None, Status.WARN, "from 90 %"),
-        (96, "no version", Status.WARN, "from 90 %"),
+        (96, "2.3.16", Status.WARN, "less than 90 %"),
+        (96, None, Status.WARN, "less than 90 %"),
+        (96, "no version", Status.WARN, "less than 90 %"),
     ],
 )
 def test_elasticsearch_s_watermarks(
@@ -131,7 +131,7 @@ def test_elasticsearch_s_watermarks(
     outcome = judge(node(info, used(percent), ChefBackendVersion("2.2.5"), roles=("backend",)))
     assert outcome.status is status
     assert text in outcome.message
-    assert outcome.message.count("% used") == 1
+    assert outcome.message.count("% used of") == 1
 
 
 def test_on_the_way_by_2_x_to_3_x_the_last_hop_counts(cluster: Clusters, node: Nodes) -> None:
@@ -151,7 +151,7 @@ def test_what_root_keeps_for_itself_is_used_for_elasticsearch(judged: Judged) ->
 def test_where_the_index_lies_was_not_asked_the_product_s_data_stand_in(judged: Judged) -> None:
     outcome = judged("backend", linux(100, 14_000))
     assert outcome.status is Status.WARN
-    assert "86.0 % used of /, where Elasticsearch keeps its data (/var/opt/chef-backend)" in outcome.message
+    assert "86.0 % used of /, on which /var/opt/chef-backend lies" in outcome.message
 
 
 def test_an_index_that_lies_nowhere_is_an_error(judged: Judged) -> None:
