@@ -22,9 +22,11 @@ kept. Never delete or overwrite the only copy. Where only the rights are wrong, 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from checks.check import ClusterCheck, ClusterView
+from checks.check import ClusterCheck, ClusterView, NodeView
 from checks.chef_backend.facts import ChefBackendVersion
 from checks.chef_backend.node_facts import ConfigDigest, SecretsFile, SecretsFiles
 from checks.chef_backend.secrets_rights import judge_rights
@@ -45,7 +47,7 @@ def judge(view: ClusterView) -> Outcome:
     roles = {role: [(node, getattr(found, role)) for node, found in known if role in node.roles] for role in ROLES}
     named = {role: [(node.name, file) for node, file in files] for role, files in roles.items()}
     outcomes = [outcome for files in named.values() for outcome in _compare(files)]
-    outcomes += [one for role, files in roles.items() for node, file in files for one in judge_rights(node, role, file)]
+    outcomes += _rights(roles)
     counts = [f"{len(files)} {role}{'s' * (len(files) != 1)}" for role, files in roles.items() if files]
     whole = combine(outcomes) if outcomes else passed(f"the same secrets on {enumerate_names(counts)}")
     evidence: dict[str, Any] = {
@@ -64,6 +66,22 @@ def judge(view: ClusterView) -> Outcome:
     }
     observed = "; ".join(f"{name} {file.sha256[:12] or file.state}" for files in named.values() for name, file in files)
     return Outcome(whole.status, whole.message, EXPECTED, observed, evidence, whole.remediation)
+
+
+def _rights(roles: Mapping[str, list[tuple[NodeView, SecretsFile]]]) -> list[Outcome]:
+    """What is wrong with the rights, the nodes with the same cause together."""
+    found = [
+        (node.name, one)
+        for role, files in roles.items()
+        for node, file in files
+        for one in judge_rights(node, role, file)
+    ]
+    causes: dict[str, Outcome] = {}
+    names: dict[str, list[str]] = {}
+    for name, outcome in found:
+        causes.setdefault(outcome.message, outcome)
+        names.setdefault(outcome.message, []).append(name)
+    return [replace(one, message=f"{enumerate_names(names[text])}: {text}") for text, one in causes.items()]
 
 
 def _compare(files: list[tuple[str, SecretsFile]]) -> list[Outcome]:

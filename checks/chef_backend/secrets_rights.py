@@ -23,17 +23,15 @@ _AGAIN = Remediation("Ask the nodes again, with this version of preflight.")
 
 
 def judge_rights(node: NodeView, role: str, file: SecretsFile) -> list[Outcome]:
-    """What is wrong with the rights of a file that is there."""
+    """What is wrong with the rights of a file that is there. It names no node: equal causes are told once."""
     if file.state != "hashed":
         return []
     if not file.mode:
-        return [warned(f"{node.name}: the mode of {file.path} is not known")]
+        return [warned(f"the mode of {file.path} is not known")]
     if int(file.mode, 8) & _OTHERS:
-        return [failed(f"{node.name}: everybody may get at {_told(file)}", remediation=_repair(node, role, file))]
+        return [failed(f"everybody may get at {_told(file)}", remediation=_repair(node, role, file))]
     if not file.owner:
-        text = (
-            f"{node.name}: mode {file.mode} of {file.path}, but not who owns it, by the answers of an earlier preflight"
-        )
+        text = f"mode {file.mode} of {file.path}, but not who owns it, by the answers of an earlier preflight"
         return [undetermined(text, remediation=_AGAIN)]
     return _of_backend(node, file) if role == "backend" else _of_frontend(node, file)
 
@@ -45,16 +43,12 @@ def _of_backend(node: NodeView, file: SecretsFile) -> list[Outcome]:
     reads = (file.group == wanted and mode & _GROUP_READS) or (_is_service(node, file.owner) and mode & _OWNER_READS)
     if reads:
         right = (file.owner, mode) == ("root", 0o640)
-        return (
-            [] if right else [warned(f"{node.name}: {_told(file)} instead of root:{wanted} 0640", remediation=repair)]
-        )
-    text = (
-        f"{node.name}: leaderl, which needs it at a failover, may not read {_told(file)} (root:{wanted} 0640 is right)"
-    )
+        return [] if right else [warned(f"{_told(file)} instead of root:{wanted} 0640", remediation=repair)]
+    text = f"leaderl, which needs it at a failover, may not read {_told(file)} (root:{wanted} 0640 is right)"
     if file.owner == "root" and _is_before_1_2(node):
         return [warned(f"{text}; before 1.2 the vendor documented root and 0600", remediation=repair)]
     if mode & _GROUP_READS and file.group not in ("root", SERVICE) and isinstance(node.look(ConfigDigest), Unknown):
-        text = f"{node.name}: {_told(file)}; whether leaderl runs in that group is not known"
+        text = f"{_told(file)}; whether leaderl runs in that group is not known"
         return [undetermined(text)]
     return [failed(text, remediation=repair)]
 
@@ -62,7 +56,7 @@ def _of_backend(node: NodeView, file: SecretsFile) -> list[Outcome]:
 def _of_frontend(node: NodeView, file: SecretsFile) -> list[Outcome]:
     if file.owner == "root" and (file.group == "root" or not int(file.mode, 8) & _GROUP_READS):
         return []
-    text = f"{node.name}: {_told(file)}; the vendor has it owned and readable by root alone"
+    text = f"{_told(file)}; the vendor has it owned and readable by root alone"
     return [warned(text, remediation=_repair(node, "frontend", file))]
 
 

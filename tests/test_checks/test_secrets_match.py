@@ -96,6 +96,12 @@ def test_leaderl_and_nobody_else_is_to_read_it(chefs: Chefs, mode: str, owner: s
         )
 
 
+def test_the_same_cause_on_several_nodes_is_told_once(chefs: Chefs) -> None:
+    outcome = judge(chefs(*([*secrets("a", mode="600", owner="root:root"), KNOWN] for _ in range(3))))
+    assert outcome.message.startswith("backend-1, backend-2 and backend-3: leaderl, which needs it at a failover")
+    assert outcome.message.count("may not read") == 1
+
+
 def test_the_group_that_the_configuration_names_is_the_right_one(chefs: Chefs) -> None:
     own = ConfigDigest("read", (("leaderl.runsv_group", digest("vault")), ("leaderl.username", digest("leader"))))
     assert judge(chefs([*secrets("a", owner="root:vault"), own], [*secrets("a"), KNOWN])).status is Status.PASS
