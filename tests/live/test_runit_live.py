@@ -87,7 +87,7 @@ def test_each_state_is_read_as_what_it_is(services: Path) -> None:
         reach(services, name, "run: |finish: |down: ")
     orders = {"haproxy": "pause", "nginx": "down", "postgresql": "down", "redis_lb": "up"}
     lines = [reach(services, name, STATES[name], *([orders[name]] if name in orders else [])) for name in SERVICES]
-    found = read_frontend_services(Answer("\n".join(lines), 6))
+    found = read_frontend_services(Answer("".join(f"{line}\n" for line in lines), 6))
     assert found.running == ("opscode-erchef", "redis_lb")
     assert [line.split(": ")[1] for line in found.down] == ["nginx", "oc_bifrost"]
     assert found.kept_down == ("oc_id",)
@@ -98,4 +98,4 @@ def test_what_nobody_supervises_is_down(services: Path, tmp_path: Path) -> None:
     _put(tmp_path / "alone" / "rabbitmq" / "run", SLEEPS)
     lines = [sv(tmp_path / "alone", "status", "rabbitmq"), sv(services, "status", "none-such")]
     assert [line.partition(":")[0] for line in lines] == ["warning", "fail"]
-    assert read_frontend_services(Answer("\n".join(lines), 8)).down == tuple(lines)
+    assert read_frontend_services(Answer("".join(f"{line}\n" for line in lines), 8)).down == tuple(lines)
