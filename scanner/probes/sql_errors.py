@@ -6,13 +6,33 @@ import re
 
 from checks.secret_server.database import CANNOT_CONNECT, PASSIVE, REFUSES_LOGIN
 
-_LOGIN = frozenset((18450, 18451, 18452, 18456, 18457, 18458, 18459, 18461, 18470, 18486, 18487, 18488))
+_LOGIN = frozenset((18450, 18451, 18452, 18456, 18457, 18458, 18459, 18461, 18470, 18486, 18487, 18488, 40531, 40532))
 _DATABASE = frozenset((911, 916, 4060, 4064))
 _PERMISSION = frozenset((229, 230, 262, 297, 300, 371, 6004, 15247))
 _MISSING = frozenset((207, 208))
 _CLOSED = frozenset((976, 978, 979, 983))
 _NOT_OPEN = frozenset((913, 921, 922, 924, 927, 942, 945, 955))
-_BUSY = frozenset((6005, 17142, 17809, 17810, 17830, 17892, 18401, 10928, 10929, 40501, 40613, 49918, 49919, 49920))
+_BUSY = frozenset(
+    (
+        6005,
+        17142,
+        17809,
+        17810,
+        17830,
+        17892,
+        18401,
+        10928,
+        10929,
+        40501,
+        40613,
+        49918,
+        49919,
+        49920,
+        40615,
+        40914,
+        47073,
+    )
+)
 _NOT_THERE = frozenset((40508, 40515, 40517))
 """What Azure SQL Database says of what it does not have."""
 _NETWORK = frozenset(
@@ -42,6 +62,10 @@ _NETWORK = frozenset(
 )
 """What the client's own network errors are numbered: Windows' codes, and those of .NET's SQL client."""
 _TIMEOUT = -2
+READ_INTENT_ONLY = 978
+"""A secondary replica that takes connections with ApplicationIntent=ReadOnly only."""
+DATABASE_CLOSED = (_DATABASE | _CLOSED | _NOT_OPEN) - {READ_INTENT_ONLY}
+"""The login is fine, and the database that it asks for is not open to it."""
 
 
 def explain_sql(error: str, endpoint: str) -> str:

@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from checks.facts import Unknown
+from checks.secret_server import database
 from checks.secret_server.database_facts import DatabaseBackups, SecretServerDatabase
 from scanner.errors import (
     AnswerTooLargeError,
@@ -39,10 +40,12 @@ from scanner.lab.windows import Machine
 from scanner.lab.wsman_accounts import Accounts
 from scanner.probes.probe import Answer
 from scanner.probes.secret_server import PROBES
+from scanner.probes.sql_errors import explain_sql
 from scanner.probes.sql_questions import questions
 from scanner.secrets import Secret
 from scanner.transports.deadline import end_all
 from scanner.transports.protocol import Limits, Usage
+from scanner.transports.tds import refusals
 from scanner.transports.tds import session as session_module
 from scanner.transports.tds.conversation import converse
 from scanner.transports.tds.door import LoginEndedError, Reply, ServerError, read_reply
@@ -188,9 +191,9 @@ def test_a_windows_login_with_a_wrong_password_is_refused(start: Start, target: 
     ("number", "kind", "words"),
     [
         (18456, AuthenticationError, "SQL Server refuses the login (18456"),
-        (18452, AuthenticationError, "does not take this kind of login (18452"),
-        (18470, AuthenticationError, "the login is disabled (18470"),
-        (18486, AuthenticationError, "the login is locked out (18486"),
+        (18452, AuthenticationError, "refuses the login: it takes none of this kind (18452"),
+        (18470, AuthenticationError, "refuses the login: it is disabled (18470"),
+        (18486, AuthenticationError, "refuses the login: it is locked out (18486"),
         (18487, AuthenticationError, "password has expired (18487"),
         (18488, AuthenticationError, "password has expired (18488"),
         (40532, AuthenticationError, "Azure SQL knows no such server (40532"),
@@ -219,6 +222,13 @@ def test_why_a_login_ends_is_told_by_number(
 def test_the_cause_is_not_the_consequence_in_whatever_order_they_come(order: tuple[int, int]) -> None:
     reply = Reply(errors=tuple(ServerError(number, 1, f"text of {number}") for number in order))
     assert "the database is not open to the login (4060: text of 4060)" in str(refused(reply, "sql1:1433"))
+
+
+@pytest.mark.parametrize(
+    "number", sorted({number for known, *_ in (*refusals._LOGINS, *refusals._REFUSALS) for number in known})
+)
+def test_what_ends_a_login_here_is_known_where_the_script_asks_too(number: int) -> None:
+    assert not explain_sql(f"sql {number}: .: some words", ".").startswith("SQL Server answers the question")
 
 
 def test_the_words_of_an_error_do_not_matter() -> None:
@@ -434,8 +444,9 @@ def test_a_server_that_sends_the_password_back_is_not_repeated(start: Start, aut
     server = start({"databases": [{"sessions": [PASSWORD]}], "machine": PASSWORD})
     said = asked(server, authority)
     assert said.failure is None
-    assert PASSWORD not in repr(said)
-    assert json.dumps(PASSWORD)[1:-1] not in repr(said)
+    told = json.dumps(json.loads(said.answers["sql-database-tds"].output), ensure_ascii=False)
+    assert "***" in told
+    assert PASSWORD not in told
 
 
 ERRORS = [kind for kind in vars(pytds).values() if isinstance(kind, type) and issubclass(kind, Exception)]
@@ -492,6 +503,20 @@ def test_the_sql_server_that_is_logged_in_to_also_answers_those_who_only_greet(s
     server = start({"version": "10.50.6000.34"})
     found = prelogin("127.0.0.1", server.port, 5)
     assert (found.major, found.minor, found.build) == (10, 50, 6000)
+
+
+@pytest.mark.parametrize(
+    ("fault", "remedy_of"),
+    [("closes-login", "CANNOT_CONNECT"), ("no-encryption", "CANNOT_CONNECT"), ("", "REFUSES_LOGIN")],
+)
+def test_a_listener_that_is_out_of_reach_is_not_answered_with_create_login(
+    start: Start, authority: CertificateAuthority, fault: str, remedy_of: str
+) -> None:
+    server = start(fault=fault, accounts=ACCOUNTS if fault else TdsAccounts())
+    found = facts_of(asked(server, authority))[SecretServerDatabase]
+    assert getattr(database, remedy_of) in found.reason
+    command = database.remedy(found).command or ""
+    assert ("CREATE LOGIN" in command) == (remedy_of == "REFUSES_LOGIN")
 
 
 def test_a_probe_of_a_node_without_a_login_is_not_asked(start: Start, authority: CertificateAuthority) -> None:

@@ -121,6 +121,7 @@ def test_an_answer_that_tells_no_port_is_refused(answer: bytes, text: str) -> No
 def test_a_browser_is_asked_and_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.bind(("127.0.0.1", 0))
+        server.settimeout(5)
         monkeypatch.setattr(browser, "BROWSER_PORT", server.getsockname()[1])
         seen: list[bytes] = []
 

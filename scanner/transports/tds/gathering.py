@@ -10,7 +10,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from checks.facts import Unknown
-from scanner.errors import NodeError
+from checks.secret_server.database import CANNOT_CONNECT
+from scanner.errors import AuthenticationError, NodeError
 from scanner.inventory.model import Node
 from scanner.inventory.products import DEFAULT_SQL_PORT
 from scanner.probes.probe import Answer, Probe
@@ -19,6 +20,7 @@ from scanner.secrets import Secret
 from scanner.transports.protocol import Limits, Usage
 from scanner.transports.tds.browser import port_of
 from scanner.transports.tds.prelogin import prelogin
+from scanner.transports.tds.refusals import DATABASE_NOT_OPEN
 
 if TYPE_CHECKING:
     from scanner.gather import NodeAnswers
@@ -35,7 +37,11 @@ def ask_listener(said: NodeAnswers, probes: Sequence[Probe], node: Node, limits:
     except NodeError as error:
         cause = hide(str(error))
         alone = said.transport == "tds"
-        silent = {probe.id: Unknown(cause) for probe in probes}
+        reason = _reason(error, cause, node)
+        if not alone and error.hint:
+            # The node itself is in order, so that nothing else would say what to do.
+            reason = f"{reason}; {hide(error.hint)}"
+        silent = {probe.id: Unknown(reason) for probe in probes}
         return replace(
             said,
             answers={**said.answers, **silent},
@@ -45,6 +51,13 @@ def ask_listener(said: NodeAnswers, probes: Sequence[Probe], node: Node, limits:
         )
     answers = {name: Answer(hide(json.dumps(value)), 0) for name, value in found.items()}
     return replace(said, answers={**said.answers, **answers}, usage=usage)
+
+
+def _reason(error: NodeError, cause: str, node: Node) -> str:
+    """Why a fact is unknown, so that the checks can tell a server that is out of reach from one that wants a grant."""
+    if isinstance(error, AuthenticationError) or DATABASE_NOT_OPEN in cause or not node.logs_in_to_sql:
+        return cause
+    return f"{CANNOT_CONNECT} {node.sql_host}: {cause}"
 
 
 def _answers(probes: Sequence[Probe], node: Node, limits: Limits, usage: Usage) -> dict[str, object]:

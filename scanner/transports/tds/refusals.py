@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 
+from checks.secret_server.database import REFUSES_LOGIN
 from scanner.errors import (
     AuthenticationError,
     ConnectionLostError,
@@ -12,24 +13,34 @@ from scanner.errors import (
     RefusedError,
     UntrustedPeerError,
 )
+from scanner.probes.sql_errors import DATABASE_CLOSED, READ_INTENT_ONLY
 from scanner.transports.tds.door import Reply
 
+DATABASE_NOT_OPEN = "the database is not open to the login"
 _ACCOUNT = "check `sql_user` and its password; SQL Server's error log says the reason beside the number's state"
 _LOGINS: tuple[tuple[frozenset[int], str, str], ...] = (
     (
         frozenset((18450, 18451, 18452)),
-        "SQL Server does not take this kind of login",
+        f"{REFUSES_LOGIN}: it takes none of this kind",
         "a SQL login needs mixed mode authentication there; a Windows login needs a domain that the server trusts",
     ),
-    (frozenset((18470,)), "the login is disabled", "ALTER LOGIN ... ENABLE, or take another"),
-    (frozenset((18486,)), "the login is locked out", "unlock it, and mend the password before the next scan"),
+    (frozenset((18470,)), f"{REFUSES_LOGIN}: it is disabled", "ALTER LOGIN ... ENABLE, or take another"),
+    (
+        frozenset((18486,)),
+        f"{REFUSES_LOGIN}: it is locked out",
+        "unlock it, and mend the password before the next scan",
+    ),
     (
         frozenset((18487, 18488)),
-        "the login's password has expired",
+        f"{REFUSES_LOGIN}: its password has expired",
         "change it; set CHECK_EXPIRATION for service logins",
     ),
-    (frozenset((18456, 18457, 18458, 18459, 18461)), "SQL Server refuses the login", _ACCOUNT),
-    (frozenset((40531, 40532)), "Azure SQL knows no such server", "log in as user@server, and check `host`"),
+    (frozenset((18456, 18457, 18458, 18459, 18461)), REFUSES_LOGIN, _ACCOUNT),
+    (
+        frozenset((40531, 40532)),
+        f"{REFUSES_LOGIN}: Azure SQL knows no such server",
+        "log in as user@server, and check `host`",
+    ),
 )
 _REFUSALS: tuple[tuple[frozenset[int], str, str], ...] = (
     (
@@ -50,15 +61,11 @@ _REFUSALS: tuple[tuple[frozenset[int], str, str], ...] = (
         "an Azure database that slept needs a minute: again",
     ),
     (
-        frozenset((17142, 6005, 18401, 913)),
+        frozenset((17142, 6005, 18401)),
         "SQL Server is paused, starting, upgrading or shutting down",
         "wait until it is up",
     ),
 )
-DATABASE_CLOSED = frozenset((911, 913, 916, 921, 922, 924, 927, 942, 945, 955, 976, 979, 983, 4060, 4064))
-"""The login is fine, and the database that it asked for is not open to it."""
-READ_INTENT_ONLY = 978
-"""A secondary replica that takes connections with ApplicationIntent=ReadOnly only."""
 
 
 def numbers_of(reply: Reply) -> frozenset[int]:
@@ -72,7 +79,7 @@ def refused(reply: Reply, where: str) -> NodeError:
     if numbers & DATABASE_CLOSED or READ_INTENT_ONLY in numbers:
         cause = _told(reply, numbers & (DATABASE_CLOSED | {READ_INTENT_ONLY}))
         return RefusedError(
-            f"{where}: the database is not open to the login {cause}",
+            f"{where}: {DATABASE_NOT_OPEN} {cause}",
             hint="check `sql_database`, the database's state, and that the login has a user in it",
         )
     for known, words, hint in _REFUSALS:

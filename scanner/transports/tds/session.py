@@ -25,6 +25,7 @@ from scanner.errors import (
     UnreachableError,
 )
 from scanner.inventory.model import TdsSettings
+from scanner.probes.sql_errors import DATABASE_CLOSED, READ_INTENT_ONLY
 from scanner.secrets import Secret
 from scanner.transports.deadline import Deadline
 from scanner.transports.protocol import Limits, Usage
@@ -33,7 +34,7 @@ from scanner.transports.tds.connecting import open_connection
 from scanner.transports.tds.door import Door, LoginEndedError
 from scanner.transports.tds.packets import APPLICATION, ENCRYPT_NOT_SUP, ENCRYPT_OFF, ENCRYPT_ON
 from scanner.transports.tds.prelogin import greet, named, spared_s
-from scanner.transports.tds.refusals import DATABASE_CLOSED, READ_INTENT_ONLY, numbers_of, refused, untrusted
+from scanner.transports.tds.refusals import numbers_of, refused, untrusted
 
 MOST_ROWS = 5000
 _QUESTION_S = 10.0
