@@ -73,7 +73,8 @@ class StraySecrets:
     unseen: tuple[str, ...] = ()
     """What the search could not look into, each as `find` said it."""
     closed: tuple[str, ...] = ()
-    """Those of `paths` that only root can get at, by the rights of the file and of the folders above it."""
+    """Those of `paths` that only root can get at, by the rights of the file and of the folders above it; in answers to
+    earlier versions, which did not ask for rights, those in root's home."""
     links: tuple[str, ...] = ()
     """Those that are symbolic links: "PATH -> TARGET"."""
     homes: tuple[str, ...] = ()

@@ -91,7 +91,7 @@ STRAYS = Probe(
     language="sh",
     purpose="where the backends' file of secrets lies, by its name, at most three folders deep, and who may get at it",
     script="""\
-if [ "$SUDO" ] || [ "$(id -u)" = 0 ]; then echo 'as root'; fi
+if [ "$SUDO" ] || [ "$(id -u)" = 0 ]; then echo 'as root'; else echo 'as another'; fi
 found=$($SUDO find /etc/chef-backend /root /home /tmp /var/tmp -xdev -maxdepth 3 -name chef-backend-secrets.json \
 -exec ls -ldn {} +)
 code=$?

@@ -139,6 +139,7 @@ _LISTED = re.compile(
 
 
 _HOME = re.compile(r"'?/home\b")
+_ROOTS_HOME = re.compile(r"'?/root\b")
 
 
 def read_stray_secrets(answer: Answer) -> StraySecrets:
@@ -148,7 +149,7 @@ def read_stray_secrets(answer: Answer) -> StraySecrets:
     # Where it could not look it ends with 1, and says so on standard error.
     errors = error_lines(answer) if answer.exit_code else []
     told = [line for line in (*lines, *errors) if re.match(r"(find|ls): ", line)]
-    rest = [line for line in lines if line not in told and line != "as root"]
+    rest = [line for line in lines if line not in told and line not in ("as root", "as another")]
     listed = [found for line in rest if (found := _LISTED.fullmatch(line))]
     # Earlier versions asked for the paths alone.
     plain = [line for line in rest if line.startswith("/")]
@@ -157,12 +158,15 @@ def read_stray_secrets(answer: Answer) -> StraySecrets:
     if odd or answer.exit_code not in (0, 1) or (answer.exit_code and not told):
         raise UnreadableError(f"`{what}` ended with exit code {answer.exit_code}: {_shown(odd or lines or errors)}")
     missed = [line.partition(": ")[2] for line in told if not line.endswith("No such file or directory")]
+    # Earlier versions did not say who searched: nobody but root gets into its home.
+    as_root = "as root" in lines or not ("as another" in lines or any(_ROOTS_HOME.match(line) for line in missed))
     # Where root is searching, these are homes on file systems that do not obey it.
-    homes = tuple(line for line in missed if "as root" in lines and _HOME.match(line))
+    homes = tuple(line for line in missed if as_root and _HOME.match(line))
     links = tuple(found["path"] for found in listed if found["kind"] == "l")
     rights = {found["path"]: found for found in listed}
     paths = (*plain, *(path for path in rights if path.endswith(_SECRETS_NAME) and rights[path]["kind"] != "l"))
-    closed = tuple(path for path in paths if _is_closed(path, rights))
+    # Nor did they ask for rights: what lies in root's home is root's, unless somebody has opened it.
+    closed = tuple(path for path in paths if _is_closed(path, rights) or (path in plain and path.startswith("/root/")))
     return StraySecrets(paths, tuple(line for line in missed if line not in homes), closed, links, homes)
 
 

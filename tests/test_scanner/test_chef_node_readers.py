@@ -210,8 +210,14 @@ def test_strays_are_found_by_name_with_the_rights_that_they_have(play: Play, tmp
 
 
 def test_an_answer_to_an_earlier_preflight_tells_no_rights() -> None:
-    found = read_stray_secrets(Answer(f"{BACKEND_SECRETS}\n/root/chef-backend-secrets.json\n", 0))
-    assert found == StraySecrets((BACKEND_SECRETS, "/root/chef-backend-secrets.json"))
+    left = "/root/chef-backend-cleanse-1/chef-backend-secrets.json"
+    copies = (BACKEND_SECRETS, left, "/tmp/chef-backend-secrets.json")
+    found = read_stray_secrets(Answer("".join(f"{path}\n" for path in copies), 0))
+    assert found == StraySecrets(copies, closed=(left,))
+    home = "find: '/home/kim': Permission denied\n"
+    assert read_stray_secrets(Answer(f"{BACKEND_SECRETS}\n{home}", 1)).homes == ("'/home/kim': Permission denied",)
+    both = read_stray_secrets(Answer(f"find: '/root': Permission denied\n{home}", 1))
+    assert (len(both.unseen), both.homes) == (2, ())
 
 
 def test_a_home_that_root_may_not_enter_is_a_thing_of_its_own() -> None:
@@ -222,7 +228,7 @@ def test_a_home_that_root_may_not_enter_is_a_thing_of_its_own() -> None:
     assert found.homes == ("'/home/kim': Permission denied", "'/home/x/.gvfs': Permission denied")
     assert found.unseen == ("'/root/y': Stale file",)
     # Without root every home is closed, and that is nothing of the home's.
-    assert len(read_stray_secrets(Answer("", 1, error_output=said)).unseen) == 3
+    assert len(read_stray_secrets(Answer("as another\n", 1, error_output=said)).unseen) == 3
 
 
 def test_where_find_could_not_look_is_told_and_garbage_is_shown() -> None:
