@@ -94,6 +94,8 @@ _STATUS = re.compile(r"(?P<state>run|down|finish|fail|warning): (?P<name>[\w./-]
 _LOG = re.compile(r"; (?P<state>run|down|finish): log: |; log: ")
 _UPTIME = re.compile(r"\(pid \d+\) (?P<seconds>\d{1,12})s")
 # A process of runit's, or what answers elsewhere. The external ones say that always.
+# How a line ends that lacks nothing but its end.
+_WHOLE = re.compile(r"( \d+s|:\d{4,5}/?|, (normally|want) (up|down)|, paused|, got TERM|does not exist|giving up)$")
 _CONNECTED = ("postgresql", "opscode-solr4", "elasticsearch", "opensearch")
 _RUNS = re.compile(r" (\(pid \d+\) \d+s|connected OK to \S)")
 _DOWN = re.compile(r" ?\d{1,12}s(, normally up)?(, want up)?")
@@ -108,7 +110,7 @@ def read_frontend_services(answer: Answer) -> FrontendServices:
     """The lines of `chef-server-ctl status`. Raises UnreadableError."""
     what = "chef-server-ctl status"
     lines = printed_lines(answer, what)
-    if lines and not answer.output.endswith("\n"):
+    if lines and not answer.output.endswith("\n") and not _WHOLE.search(lines[-1]):
         # No list of services is complete whose last line is cut.
         raise UnreadableError(f"the output of `{what}` is cut off: it ends with {shown(lines[-1:])}")
     found: dict[str, list[str]] = {"running": [], "down": [], "kept_down": [], "ailing": [], "mute": [], "external": []}
