@@ -45,6 +45,7 @@ VERSION = Probe(
     purpose="the installed version of Chef Backend",
     script="chef-backend-ctl --version || head -n 1 /opt/chef-backend/version-manifest.txt",
     readers=((ChefBackendVersion, read_version),),
+    roles=("backend",),
 )
 
 PROBES: tuple[Probe, ...] = (CLUSTER_STATUS, SERVICE_STATUS, LEADER_FLAGS, VERSION)
