@@ -2,9 +2,11 @@
 
 ## What it checks
 With `integrated_windows_auth = true` only Windows authentication is on for the application; with `false` only Forms and
-Anonymous. Read from the `location` tags of applicationHost.config, each inheriting from the one above it, and from the
-application's own `web.config`; other `web.config` files above it are not read. Holds from 10.0.000000 on, whose
-upgrade changes these settings. Where nothing is declared, only a mix of Windows and Anonymous is told, as a warning.
+Anonymous. Read from the `location` tags of applicationHost.config, each inheriting from the one above it unless
+`inheritInChildApplications="false"` keeps it from applications below, and from the application's own `web.config` and
+the files that it names in `configSource`; other `web.config` files above it are not read. Holds from 10.0.000000 on,
+whose upgrade changes these settings. Where nothing is declared, only a mix of Windows and Anonymous is told, as a
+warning. A `web.config` that sets what is locked above it fails whatever is declared: IIS then answers 500.19.
 
 ## Why it matters
 With a mix of both, users are asked again and again, or log in as nobody, once the new version runs.
@@ -15,44 +17,21 @@ Declare `integrated_windows_auth` for the cluster, and set the authentication of
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from checks.check import NodeCheck, NodeView
 from checks.installed import installed
 from checks.outcome import Outcome, Remediation, Severity, combine, not_applicable, undetermined, warned
 from checks.secret_server.facts import AppFiles, IisApplication, IisConfiguration, WebRoot
+from checks.secret_server.iis_locks import locked_out
+from checks.secret_server.iis_places import AuthenticationPlace, IisAuthentication, places_above
 from checks.secret_server.serving import application_name, serving
 from checks.secret_server.vendor import AUTHENTICATION_URL
 from checks.thresholds import breach, met, requirements
 
 ID = "iis-authentication"
-KINDS = ("anonymous", "windows", "basic", "digest")
 _DEFAULTS = {"anonymous": "true", "windows": "false", "basic": "false", "digest": "false"}
 _WANTED = {True: {"windows"}, False: {"anonymous", "forms"}}
-
-
-@dataclass(frozen=True, slots=True)
-class AuthenticationPlace:
-    """What one place of the configuration says of authentication."""
-
-    path: str
-    """The location's path ("Default Web Site/SecretServer", empty for the whole server), or a folder."""
-    enabled: tuple[tuple[str, str], ...]
-    """Each of KINDS that is set there, with "true" or "false"."""
-    mode: str = ""
-    """`authentication mode` of a web.config: "Forms", "Windows"; empty where it says nothing."""
-    error: str = ""
-    """Why the web.config could not be read; empty where it could."""
-
-
-@dataclass(frozen=True, slots=True)
-class IisAuthentication:
-    """What IIS and the application's web.config say of authentication."""
-
-    places: tuple[AuthenticationPlace, ...]
-    """Of applicationHost.config."""
-    folders: tuple[AuthenticationPlace, ...]
-    """The web.config of each folder that may hold the application."""
 
 
 def judge(view: NodeView) -> Outcome:
@@ -60,13 +39,18 @@ def judge(view: NodeView) -> Outcome:
     found, root = view.fact(IisAuthentication), view.fact(WebRoot).path
     applications = serving(view)
     needs = requirements(view, ID)
+    own = next(
+        (folder for folder in found.folders if folder.path.rstrip("\\").lower() == root.rstrip("\\").lower()), None
+    )
+    every = view.fact(IisConfiguration).applications
+    if own is not None and not isinstance(applications, Outcome):
+        locked = locked_out(found, own, applications, every)
+        if locked:
+            return combine(locked)
     if isinstance(needs, Outcome):
         return needs
     if isinstance(applications, Outcome):
         return applications
-    own = next(
-        (folder for folder in found.folders if folder.path.rstrip("\\").lower() == root.rstrip("\\").lower()), None
-    )
     declared = view.cluster.options.get("integrated_windows_auth")
     if (own is None or own.error) and not isinstance(declared, bool):
         return not_applicable(
@@ -76,7 +60,7 @@ def judge(view: NodeView) -> Outcome:
         return undetermined(f"web.config in {root} cannot be read: {own.error if own else 'it was not looked at'}")
     outcomes = []
     for app in applications:
-        active = _active(found, own, app)
+        active = _active(found, own, app, every)
         observed = f"{application_name(app)} has {_words(active)}"
         if not isinstance(declared, bool):
             if {"windows", "anonymous"} <= active:
@@ -101,19 +85,15 @@ def judge(view: NodeView) -> Outcome:
     return combine(outcomes)
 
 
-def _active(found: IisAuthentication, own: AuthenticationPlace, app: IisApplication) -> set[str]:
+def _active(
+    found: IisAuthentication, own: AuthenticationPlace, app: IisApplication, applications: Sequence[IisApplication]
+) -> set[str]:
     """What is on for the application: the server's settings, the site's, the application's, and its web.config's."""
     enabled = dict(_DEFAULTS)
-    full = f"{app.site}{app.path}".strip("/").lower()
-    above = [place for place in found.places if _covers(place.path.strip("/").lower(), full)]
-    for place in [*sorted(above, key=lambda place: len(place.path.strip("/"))), own]:
+    for place in [*places_above(found, app, applications), own]:
         enabled.update(place.enabled)
     active = {kind for kind, value in enabled.items() if value.lower() == "true"}
     return active | ({"forms"} if own.mode.lower() == "forms" else set())
-
-
-def _covers(place: str, full: str) -> bool:
-    return not place or place == full or full.startswith(place + "/")
 
 
 def _words(kinds: set[str]) -> str:

@@ -90,8 +90,8 @@ def _set_zip(machine: Machine, backup: Value) -> None:
     path, size = backup["found"], backup["size_bytes"]
     tail = min(size, 65557)
     text = machine.file_piece(path, size - tail, tail)
-    end = text.rfind("PK\5\6")
-    if end < 0 or end + 22 > len(text):
+    end = _zip_end(text, size - tail)
+    if end < 0:
         backup["contents"] = "broken"
         return
     backup["contents"] = "unseen"
@@ -113,6 +113,21 @@ def _set_zip(machine: Machine, backup: Value) -> None:
     backup["web_config"] = bool(_entries(listed, "web.config"))
 
 
+def _zip_end(text: str, before: int) -> int:
+    """backups.ps1: Find-PfZipEnd."""
+    likely, at = -1, text.rfind("PK\5\6")
+    while at >= 0:
+        if at + 22 <= len(text):
+            whole = at + 22 + _number(text, at + 20, 2) == len(text)
+            lies = _number(text, at + 16, 4) + _number(text, at + 12, 4)
+            large = at >= 20 and text[at - 20 : at - 16] == "PK\6\7"
+            if whole and (large or lies == before + at):
+                return at
+            likely = at if likely < 0 else likely
+        at = text.rfind("PK\5\6", 0, at + 3)
+    return likely
+
+
 def _entries(listed: str, name: str) -> list[Value]:
     found = []
     for match in re.finditer(re.escape(name), listed, re.IGNORECASE | re.ASCII):
@@ -124,6 +139,8 @@ def _entries(listed: str, name: str) -> list[Value]:
         before = listed[at - 1] if at > record + 46 else "/"
         if record + 46 + length == at + len(name) and before in "/\\":
             path = listed[record + 46 : record + 46 + length]
+            if _number(listed, record + 8, 2) & 0x800:
+                path = path.encode("latin-1").decode("utf-8", "replace")
             found.append({"path": path, "state": "listed", "size_bytes": _number(listed, record + 24, 4)})
     return found
 

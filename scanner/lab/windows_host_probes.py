@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ET
 from collections.abc import Callable, Mapping
 
+from scanner.lab.windows_authentication import iis_authentication
 from scanner.lab.windows_machine import AccessError
-from scanner.lab.windows_probes import Session, Value, find_roots, iis_configuration, read_xml
+from scanner.lab.windows_probes import Session, Value
 from scanner.probes.secret_server_outbound import TARGETS
 
 
@@ -58,28 +58,6 @@ def disks(session: Session) -> Value:
     return {"system": machine.expand("%SystemDrive%"), "drives": drives, "sql_folders": [f for f in folders if f]}
 
 
-def iis_authentication(session: Session) -> Value:
-    """iis-authentication.ps1."""
-    document = read_xml(session.machine, iis_configuration(session)["path"])
-    places = []
-    for place in (document, *document.findall("location")):
-        row = {"path": place.get("path", ""), **_enabled(place)}
-        if len(row) > 1:
-            places.append(row)
-    folders = []
-    for root in find_roots(session)["roots"]:
-        row = {"path": root["path"], "mode": "", "error": ""}
-        try:
-            config = read_xml(session.machine, root["path"] + r"\web.config")
-            for place in (config, *(one for one in config.findall("location") if one.get("path", "") in ("", "."))):
-                mode = place.find("system.web/authentication[@mode]")
-                row |= _enabled(place) if mode is None else {"mode": mode.get("mode", ""), **_enabled(place)}
-        except AccessError as error:
-            row["error"] = " ".join(str(error).split())[:2000]
-        folders.append(row)
-    return {"places": places, "folders": folders}
-
-
 def outbound_access(session: Session) -> Value:
     """outbound-access.ps1."""
     if not session.options.get("online"):
@@ -101,15 +79,6 @@ def outbound_access(session: Session) -> Value:
     targets = (target.rpartition(":") for target in TARGETS)
     attempts = [machine.connection(host, int(port)) for host, _, port in targets]
     return {"asked": True, "attempts": attempts, "proxies": proxies, "proxy_error": problem}
-
-
-def _enabled(place: ET.Element) -> dict[str, str]:
-    found = {}
-    for kind in ("anonymous", "windows", "basic", "digest"):
-        element = place.find(f"system.webServer/security/authentication/{kind}Authentication")
-        if element is not None and "enabled" in element.attrib:
-            found[kind] = element.attrib["enabled"]
-    return found
 
 
 HOST_EMULATIONS: Mapping[str, Callable[[Session], Value]] = {

@@ -190,8 +190,8 @@ def _read_iis(machine: Machine) -> Value:
     return {
         "path": path,
         "shared": shared,
-        "pools": _pools(_section(document, "applicationPools", path)),
-        "applications": _applications(machine, _section(document, "sites", path)),
+        "pools": _pools(_section(machine, document, "applicationPools", path)),
+        "applications": _applications(machine, _section(machine, document, "sites", path)),
         "isapi": _isapi(document),
     }
 
@@ -215,13 +215,28 @@ def read_xml(machine: Machine, path: str, *, whole: bool = False) -> ET.Element:
     return root if whole or root.tag == "configuration" else ET.Element("other")
 
 
-def _section(document: ET.Element, name: str, path: str) -> ET.Element:
+def resolved(machine: Machine, section: ET.Element, folder: str) -> ET.Element:
+    """iis.ps1: Resolve-PfSection. Raises AccessError."""
+    source = section.get("configSource", "").replace("/", "\\")
+    if source:
+        path = f"{folder}\\{source}"
+        if ".." in source or ":" in source or source.startswith("\\"):
+            message = "configSource names a file outside the folder, which IIS refuses"
+            raise AccessError("unreadable", path, message)
+        other = read_xml(machine, path, whole=True)
+        if other.tag != section.tag:
+            raise AccessError("unreadable", path, f"it holds no section {section.tag}")
+        section = other
+    if "configProtectionProvider" in section.attrib:
+        raise AccessError("unreadable", folder, f"the section {section.tag} is encrypted")
+    return section
+
+
+def _section(machine: Machine, document: ET.Element, name: str, path: str) -> ET.Element:
     section = document.find(f"system.applicationHost/{name}")
     if section is None:
         raise AccessError("unreadable", path, f"it has no section {name}")
-    if "configProtectionProvider" in section.attrib or "configSource" in section.attrib:
-        raise AccessError("unreadable", path, f"its section {name} is encrypted or kept elsewhere")
-    return section
+    return resolved(machine, section, path.rpartition("\\")[0])
 
 
 def _pools(section: ET.Element) -> list[Value]:

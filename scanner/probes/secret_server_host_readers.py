@@ -11,7 +11,7 @@ from checks.computer_facts import ComputerName
 from checks.disk_facts import Disks, Drive
 from checks.secret_server.facts import AppPools, PoolSetting, PoolSettings
 from checks.secret_server.host_facts import Hardware, MonitoringAgent, PendingReboot, PoolStates, PowershellVersion
-from checks.secret_server.iis_authentication import KINDS, AuthenticationPlace, IisAuthentication
+from checks.secret_server.iis_places import KINDS, AuthenticationPlace, ConfigSection, IisAuthentication
 from scanner.probes.probe import Answer, UnreadableError
 from scanner.probes.secret_server_readers import explain, iis_configuration, need, rows_of, text, value_of
 
@@ -143,10 +143,15 @@ def iis_authentication(answer: Answer) -> IisAuthentication:
     return IisAuthentication(
         tuple(_place(row) for row in rows_of(value, "places")),
         tuple(
-            replace(_place(row), mode=need(row, "mode", str), error=need(row, "error", str))
+            replace(_place(row), mode=need(row, "mode", str), error=_problem(need(row, "error", str)))
             for row in rows_of(value, "folders")
         ),
+        tuple(str(name) for name in need(value, "denied", list)) if "denied" in value else (),
     )
+
+
+def _problem(error: str) -> str:
+    return explain(error) if error else ""
 
 
 def _place(row: Mapping[str, object]) -> AuthenticationPlace:
@@ -154,7 +159,22 @@ def _place(row: Mapping[str, object]) -> AuthenticationPlace:
     odd = next((value for _, value in enabled if value not in ("true", "false")), None)
     if odd is not None:
         raise UnreadableError(f"authentication is neither true nor false: {ascii(odd)[:80]}")
-    return AuthenticationPlace(need(row, "path", str), enabled)
+    override = text(row, "override").lower()
+    if override not in ("", "allow", "deny", "inherit"):
+        raise UnreadableError(f"overrideMode is none of Allow, Deny and Inherit: {ascii(override)[:80]}")
+    sections = tuple(_locked_section(one) for one in rows_of(row, "sections")) if "sections" in row else ()
+    inherits = need(row, "inherits", bool) if "inherits" in row else True
+    return AuthenticationPlace(need(row, "path", str), enabled, inherits=inherits, override=override, sections=sections)
+
+
+def _locked_section(row: Mapping[str, object]) -> ConfigSection:
+    locks = need(row, "locks", dict)
+    return ConfigSection(
+        need(row, "name", str),
+        tuple(str(name) for name in need(row, "attributes", list)),
+        tuple(str(name) for name in need(row, "elements", list)),
+        tuple(sorted((str(name), str(value)) for name, value in locks.items())),
+    )
 
 
 def _setting(settings: Mapping[str, object], key: str) -> PoolSetting:

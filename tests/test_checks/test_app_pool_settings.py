@@ -86,10 +86,10 @@ def test_without_the_profile_it_fails_from_10_2_on(judged: Callable[..., Outcome
     assert judged(pools(profile=setting("false")), target="10.1.000000").status is Status.PASS
 
 
-def test_a_profile_that_nobody_set_warns_that_the_documents_disagree(judged: Callable[..., Outcome]) -> None:
+def test_a_profile_that_nobody_set_is_not_loaded(judged: Callable[..., Outcome]) -> None:
     outcome = judged(pools(profile=UNSET))
-    assert outcome.status is Status.WARN
-    assert "Microsoft's documents disagree on IIS's own default" in outcome.message
+    assert outcome.status is Status.FAIL
+    assert "Load User Profile false (IIS's default)" in outcome.message
 
 
 @pytest.mark.parametrize(("processes", "status"), [("1", "pass"), ("01", "pass"), ("4", "fail"), ("0", "warn")])

@@ -8,7 +8,8 @@ from checks.check import ClusterInfo, NodeView
 from checks.facts import UnknownFactError
 from checks.outcome import Outcome, Status
 from checks.secret_server.facts import AppFiles, FileVersion, IisApplication, IisConfiguration, WebRoot
-from checks.secret_server.iis_authentication import AuthenticationPlace, IisAuthentication, judge
+from checks.secret_server.iis_authentication import judge
+from checks.secret_server.iis_places import AuthenticationPlace, IisAuthentication
 
 Judged = Callable[..., Outcome]
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 import tomllib
+import zipfile
 from typing import Any
 
 import pytest
 
 from checks.secret_server.backup_facts import AppBackup, DatabaseBackupFile
-from scanner.lab.windows import Machine, MachineError, run_script
+from scanner.lab.windows import File, Machine, MachineError, run_script
 from scanner.probes.powershell_batch import compose, parse
 from scanner.probes.probe import Answer, UnreadableError
 from scanner.probes.secret_server_backups import BACKUP_PROBES, app_backup, database_backup
@@ -132,3 +134,58 @@ def test_an_answer_that_leaves_one_out_is_refused() -> None:
 def test_a_zip_in_a_scenario_is_a_table_of_sizes() -> None:
     with pytest.raises(MachineError, match="expected a table of names with their sizes"):
         Machine.from_table({"files": {"D:\\a.zip": {"zip": {"x": "y"}}}})
+
+
+def zipped(
+    comment: bytes, names: tuple[str, ...] = ("SecretServer/web.config", "SecretServer/encryption.config")
+) -> str:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name in names:
+            archive.writestr(name, b"x")
+        archive.comment = comment
+    return packed.getvalue().decode("latin-1")
+
+
+def of_zip(text: str) -> AppBackup:
+    machine = Machine(files={"D:\\b\\a.zip": File(text=text, size=len(text), age_hours=1)})
+    script = compose(BACKUP_PROBES, nonce=NONCE, budget_s=9, options={"backup_app_path": "D:\\b"}, probe_bytes=10**6)
+    answer = parse(run_script(script, machine, BACKUP_PROBES).stdout, nonce=NONCE, probe_ids=["backups"])["backups"]
+    assert isinstance(answer, Answer)
+    return app_backup(answer)
+
+
+EMPTY_END = b"PK\5\6" + bytes(18)
+
+
+@pytest.mark.parametrize(
+    "comment",
+    [
+        b"",
+        b"backup of web1",
+        EMPTY_END,
+        b"see " + EMPTY_END,
+        EMPTY_END + b" and more",
+        b"PK\5\6" + bytes(16) + b"\4\0PK\5\6",
+        2 * EMPTY_END,
+        b"PK\5\6",
+    ],
+)
+def test_an_end_record_in_a_comment_is_none(comment: bytes) -> None:
+    found = of_zip(zipped(comment))
+    assert (found.contents, found.entries, found.web_config) == ("listed", 2, True)
+    assert [key.path for key in found.keys] == ["SecretServer/encryption.config"]
+
+
+def test_names_in_utf_8_are_shown_as_they_are() -> None:
+    (key,) = of_zip(zipped(b"", ("Größe \u5099\u4efd/encryption.config",))).keys
+    assert key.path == "Größe \u5099\u4efd/encryption.config"
+
+
+def test_a_zip_with_something_behind_it_is_still_read() -> None:
+    assert of_zip(zipped(b"") + "padding").entries == len(("web.config", "encryption.config"))
+
+
+def test_variables_in_the_paths_of_backups_are_expanded() -> None:
+    toml = "files = {'C:\\b\\a.bak' = {age_hours = 1, size = 5}}"
+    assert database(toml, "%SystemDrive%\\b").found == "C:\\b\\a.bak"

@@ -18,7 +18,7 @@ from checks.secret_server.facts import (
     WindowsVersion,
 )
 from checks.secret_server.file_facts import AppTree
-from checks.secret_server.iis_authentication import IisAuthentication
+from checks.secret_server.iis_places import IisAuthentication
 from scanner.lab.windows import Machine, MachineError, run_script
 from scanner.probes.powershell_batch import compose, parse
 from scanner.probes.probe import Answer, Probe, UnreadableError
@@ -146,7 +146,7 @@ def test_a_section_that_is_encrypted_is_unreadable() -> None:
     <applicationPools configProtectionProvider="X"><EncryptedData/></applicationPools><sites/>
     </system.applicationHost></configuration>'''
     """
-    assert "its section applicationPools is encrypted" in refusal(IisConfiguration, toml)
+    assert "the section applicationPools is encrypted" in refusal(IisConfiguration, toml)
     assert "not well-formed XML" in refusal(IisConfiguration, "application_host_config = '<configuration>'")
     assert "IIS is not installed" in refusal(IisConfiguration, "")
 

@@ -11,7 +11,7 @@ import pytest
 from checks.disk_facts import Disks, Drive
 from checks.secret_server.facts import AppPools, PoolSetting
 from checks.secret_server.host_facts import MonitoringAgent, PendingReboot, PoolStates, PowershellVersion
-from checks.secret_server.iis_authentication import IisAuthentication
+from checks.secret_server.iis_places import IisAuthentication
 from scanner.probes.probe import Answer, UnreadableError
 from scanner.probes.secret_server import PROBES
 from scanner.probes.secret_server_host_readers import powershell_version

@@ -22,6 +22,10 @@ function Find-PfZipEntries([string]$List, [string]$Name) {
             }
             if ($record + 46 + $length -eq $at + $Name.Length -and ($before -eq '/' -or $before -eq '\')) {
                 $path = $List.Substring($record + 46, [int]$length)
+                # Names are in UTF-8 where the record says so; elsewhere nobody can tell.
+                if (((Read-PfNumber $List ($record + 8) 2) -band 0x800) -ne 0) {
+                    $path = [System.Text.Encoding]::UTF8.GetString([System.Text.Encoding]::GetEncoding(28591).GetBytes($path))
+                }
                 @{ path = $path; state = 'listed'; size_bytes = (Read-PfNumber $List ($record + 24) 4) }
             }
         }
@@ -29,14 +33,39 @@ function Find-PfZipEntries([string]$List, [string]$Name) {
     }
 }
 
-# A zip ends in a record that says where its list of contents lies.
+# The record that a zip ends in, which says where its list of contents lies. A comment stands behind it and may hold
+# anything, such a record as well: the true one has a comment that ends with the file, and the list right before it.
+function Find-PfZipEnd([string]$Text, [long]$Before) {
+    $mark = 'PK' + [char]5 + [char]6
+    $likely = -1
+    $at = $Text.LastIndexOf($mark, [System.StringComparison]::Ordinal)
+    while ($at -ge 0) {
+        if ($at + 22 -le $Text.Length) {
+            $whole = $at + 22 + (Read-PfNumber $Text ($at + 20) 2) -eq $Text.Length
+            $lies = (Read-PfNumber $Text ($at + 16) 4) + (Read-PfNumber $Text ($at + 12) 4)
+            $large = $at -ge 20 -and [string]::CompareOrdinal($Text, $at - 20, ('PK' + [char]6 + [char]7), 0, 4) -eq 0
+            if ($whole -and ($large -or $lies -eq $Before + $at)) {
+                return $at
+            }
+            if ($likely -lt 0) {
+                $likely = $at
+            }
+        }
+        if ($at -eq 0) {
+            break
+        }
+        $at = $Text.LastIndexOf($mark, $at - 1, [System.StringComparison]::Ordinal)
+    }
+    return $likely
+}
+
 function Set-PfZipState($Backup) {
     $path = $Backup['found']
     $size = [long]$Backup['size_bytes']
     $tail = [int][System.Math]::Min($size, [long]65557)
     $text = Get-PfFilePiece $path ($size - $tail) $tail
-    $end = $text.LastIndexOf(('PK' + [char]5 + [char]6), [System.StringComparison]::Ordinal)
-    if ($end -lt 0 -or $end + 22 -gt $text.Length) {
+    $end = Find-PfZipEnd $text ($size - $tail)
+    if ($end -lt 0) {
         $Backup['contents'] = 'broken'
         return
     }

@@ -22,15 +22,38 @@ function Read-PfXml([string]$Path) {
     return , $document
 }
 
-function Get-PfSection($Document, [string]$Name, [string]$Path) {
+# A section itself, where it stands in a file of its own: one that configSource names, in the folder of the file that names
+# it or below. What is encrypted is not looked into.
+function Resolve-PfSection($Section, [string]$Folder) {
+    $source = $Section.GetAttribute('configSource').Replace('/', '\')
+    if ($source -ne '') {
+        $path = $Folder + '\' + $source
+        $up = $source.Contains('..') -or $source.Contains(':') -or $source.StartsWith('\', [System.StringComparison]::Ordinal)
+        if ($up) {
+            throw ('unreadable: ' + $path + ': configSource names a file outside the folder, which IIS refuses')
+        }
+        $document = Read-PfXml $path
+        if ($document.DocumentElement.LocalName -ne $Section.LocalName) {
+            throw ('unreadable: ' + $path + ': it holds no section ' + $Section.LocalName)
+        }
+        $Section = $document.DocumentElement
+    }
+    if ($Section.HasAttribute('configProtectionProvider')) {
+        throw ('unreadable: ' + $Folder + ': the section ' + $Section.LocalName + ' is encrypted')
+    }
+    return , $Section
+}
+
+function Get-PfFolderOf([string]$Path) {
+    return $Path.Substring(0, [System.Math]::Max(0, $Path.LastIndexOf('\', [System.StringComparison]::Ordinal)))
+}
+
+function Get-PfSection($Document, [string]$Name, [string]$Path, [string]$Folder) {
     $section = $Document.SelectSingleNode('/configuration/system.applicationHost/' + $Name)
     if ($null -eq $section) {
         throw ('unreadable: ' + $Path + ': it has no section ' + $Name)
     }
-    if ($section.HasAttribute('configProtectionProvider') -or $section.HasAttribute('configSource')) {
-        throw ('unreadable: ' + $Path + ': its section ' + $Name + ' is encrypted or kept elsewhere')
-    }
-    return , $section
+    return , (Resolve-PfSection $section $Folder)
 }
 
 # The pool that an applicationDefaults element below Node names; empty where none does.
@@ -145,11 +168,12 @@ function Read-PfIis {
         }
     }
     $document = Read-PfXml $path
+    $folder = Get-PfFolderOf $path
     return @{
         path = $path
         shared = $shared
-        pools = @(Get-PfPools (Get-PfSection $document 'applicationPools' $path))
-        applications = @(Get-PfApplications (Get-PfSection $document 'sites' $path))
+        pools = @(Get-PfPools (Get-PfSection $document 'applicationPools' $path $folder))
+        applications = @(Get-PfApplications (Get-PfSection $document 'sites' $path $folder))
         isapi = @(Get-PfIsapiRestrictions $document)
     }
 }

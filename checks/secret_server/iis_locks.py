@@ -1,0 +1,87 @@
+"""Which sections of IIS's configuration an application may not set in its own web.config, and what of it breaks that.
+
+Microsoft documents it as section locking (`overrideModeDefault`, `location` with `overrideMode` or `allowOverride`) and
+as locking of attributes and elements (`lockAttributes` and its siblings): IIS answers each request with 500.19.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from checks.groups import enumerate_names
+from checks.outcome import Outcome, Remediation, failed
+from checks.secret_server.facts import IisApplication
+from checks.secret_server.iis_places import AuthenticationPlace, ConfigSection, IisAuthentication, places_above
+from checks.secret_server.serving import application_name
+
+_EXPECTED = "web.config sets no section that is locked above it"
+_UNLOCK = Remediation(
+    "Take the section out of web.config and set it for the application in IIS Manager, or unlock it there.",
+    command='%windir%\\system32\\inetsrv\\appcmd.exe unlock config "SITE/APPLICATION" '
+    "-section:system.webServer/SECTION -commit:apphost",
+    url="https://learn.microsoft.com/en-us/iis/get-started/planning-for-security/how-to-use-locking-in-iis-configuration",
+)
+_ALL = "*"
+
+
+def locked_out(
+    found: IisAuthentication,
+    own: AuthenticationPlace,
+    serving: Sequence[IisApplication],
+    applications: Sequence[IisApplication],
+) -> list[Outcome]:
+    """A failure for each of `serving` whose web.config, `own`, sets what is locked for it."""
+    outcomes = []
+    for app in serving:
+        anyway = violations(own.sections, found.denied, places_above(found, app, applications))
+        if anyway:
+            told = enumerate_names(anyway)
+            message = f"IIS answers {application_name(app)} with 500.19: its web.config sets {told}"
+            outcomes.append(failed(message, expected=_EXPECTED, observed=told, remediation=_UNLOCK, locked=anyway))
+    return outcomes
+
+
+def violations(own: Sequence[ConfigSection], denied: Sequence[str], above: Sequence[AuthenticationPlace]) -> list[str]:
+    """What `own`, the sections of a web.config, set although it is locked; in words, each with where it is locked.
+
+    `denied` are the sections that are locked unless a place says otherwise; `above` goes from the server downwards.
+    """
+    locked = {name.lower() for name in denied}
+    return list(dict.fromkeys(said for section in own if (said := _violation(section, locked, above))))
+
+
+def _violation(section: ConfigSection, denied: set[str], above: Sequence[AuthenticationPlace]) -> str:
+    name = section.name.lower()
+    mode, by = ("deny", 'overrideModeDefault="Deny"') if name in denied else ("allow", "")
+    held = ""
+    for place in above:
+        where = f"location {place.path}" if place.path else "the server's settings"
+        override = place.override.lower()
+        for other in place.sections:
+            if other.name.lower() != name:
+                continue
+            if override in ("allow", "deny"):
+                mode, by = override, where
+            held = held or _held(section, dict(other.locks), where)
+    if mode == "deny":
+        return f"{section.name} (locked by {by})"
+    return held
+
+
+def _held(section: ConfigSection, locks: dict[str, str], where: str) -> str:
+    """What single locks of a section forbid of what `section` sets."""
+    if locks.get("lockItem", "").lower() == "true" and (section.attributes or section.elements):
+        return f"{section.name} (locked by lockItem in {where})"
+    for attribute, kept, inside in (
+        ("lockAttributes", section.attributes, True),
+        ("lockAllAttributesExcept", section.attributes, False),
+        ("lockElements", section.elements, True),
+        ("lockAllElementsExcept", section.elements, False),
+    ):
+        names = {one.strip().lower() for one in locks.get(attribute, "").split(",") if one.strip()}
+        if not names:
+            continue
+        hit = [one for one in kept if ((one.lower() in names or _ALL in names) is inside)]
+        if hit:
+            return f"{section.name}: {', '.join(hit)} (locked by {attribute} in {where})"
+    return ""
