@@ -139,7 +139,8 @@ def _stops(path: UpgradePath, source: str, observed: str, evidence: dict[str, An
     evidence["rules"] = [{"id": rule.id, "requires": rule.requires, "source": rule.source} for rule in rules]
     end = failed if any(rule.effect == "fail" for rule in rules) else warned
     remedy = Remediation(
-        f"Upgrade to {path.hops[0].version} in a window of its own before anything else.", url=rules[0].url
+        f"Upgrade to {path.hops[0].version} in a window of its own before anything else: {rules[0].text}.",
+        url=rules[0].url,
     )
     return end(
         message,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from checks.check import ClusterInfo, NodeView
 from checks.chef_backend.facts import ChefBackendVersion, ClusterStatus, Member
+from checks.chef_backend.search_index import SearchIndex
 from checks.evaluation import GatheredCluster, evaluate
 from checks.facts import Unknown
 from checks.outcome import Result, Status
@@ -175,6 +177,24 @@ def test_a_way_that_the_inventory_forbids_is_forbidden_to_both(
     if isinstance(plan, Refusal):
         assert plan.reason in row.message
         assert "no downtime this quarter" in row.message
+
+
+@pytest.mark.parametrize(("index", "refused"), [("5.6.16", False), ("5.4.1", True), ("", True)])
+def test_a_downtime_that_is_forbidden_is_so_only_where_the_index_asks_for_it(
+    cluster: Clusters, index: str, refused: bool
+) -> None:
+    change = {"reindex-2-to-3": {"effect": "fail", "reason": "no downtime this quarter"}}
+    info = cluster("3.1.1", product="chef-backend", overrides=change)
+    nodes = []
+    for at in (1, 2, 3):
+        node = _node(info, at, "2.3.16")
+        known: dict[type, object] = {**node.facts, **({SearchIndex: SearchIndex(index)} if index else {})}
+        nodes.append(replace(node, facts=known))
+    gathered = GatheredCluster(info, tuple(nodes), frozenset(node.name for node in nodes))
+    (row,) = results = evaluate((CHECK,), (gathered,))
+    plan = plan_of(gathered, results, "inventory.toml")
+    assert row.status is (Status.FAIL if refused else Status.PASS)
+    assert isinstance(plan, Refusal) == refused
 
 
 def test_the_lists_hold_versions() -> None:

@@ -197,6 +197,7 @@ def test_chef_from_1_to_3_fails_and_names_the_stop(chef: Chef) -> None:
     assert "install 2.3.16 first, then 3.1.1" in outcome.message
     assert outcome.remediation is not None
     assert "2.3.16" in outcome.remediation.summary
+    assert "requires 2.1 or later" in outcome.remediation.summary
 
 
 def test_chef_from_1_to_2_tells_of_the_downtime_which_is_no_fault(chef: Chef) -> None:
