@@ -124,6 +124,7 @@ $SUDO cat {BACKEND_CONFIG} | {settings_of_stdin()} | {{
     done
 }}""",
     readers=((ConfigDigest, read_config_digest),),
+    roles=("backend",),
 )
 
 LEADER = Probe(

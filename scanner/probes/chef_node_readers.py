@@ -149,6 +149,8 @@ def read_stray_secrets(answer: Answer) -> StraySecrets:
     # Where it could not look it ends with 1, and says so on standard error.
     errors = error_lines(answer) if answer.exit_code else []
     told = [line for line in (*lines, *errors) if re.match(r"(find|ls): ", line)]
+    if any(re.match(r"find: '?ls'?: ", line) for line in told):
+        raise UnreadableError(f"`{what}` may not run ls: `noexec` is set in sudoers (put `EXEC:` before the command)")
     rest = [line for line in lines if line not in told and line not in ("as root", "as another")]
     listed = [found for line in rest if (found := _LISTED.fullmatch(line))]
     # Earlier versions asked for the paths alone.

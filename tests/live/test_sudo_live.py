@@ -168,6 +168,17 @@ def test_a_terminal_that_is_wanted_is_told_and_the_line_helps(machine: SudoMachi
     assert refusals(machine) == []
 
 
+def test_what_a_site_sets_beside_decides_nothing_and_noexec_is_told(machine: SudoMachine, printed: list[str]) -> None:
+    for setting in ("use_pty", "log_output", "lecture=always", "timestamp_timeout=0"):
+        machine.allow(*printed, f"Defaults {setting}")
+        assert refusals(machine) == [], setting
+    machine.allow(*printed, "Defaults noexec")
+    with pytest.raises(UnreadableError, match="`noexec` is set in sudoers"):
+        fact(machine, StraySecrets)
+    machine.allow(*(line.replace("NOPASSWD: ", "NOPASSWD: EXEC: ") for line in printed), "Defaults noexec")
+    assert refusals(machine) == []
+
+
 def test_whatever_sudo_says_instead_is_told(machine: SudoMachine, printed: list[str]) -> None:
     (probe,) = (probe for probe in AS_ROOT if probe.id == "chef-leader-flags")
     machine.allow()

@@ -15,7 +15,7 @@ import pytest
 
 from scanner.probes import chef_frontend, chef_node, chef_search_index
 from scanner.probes.chef_frontend_readers import read_frontend_api
-from scanner.probes.chef_node_readers import read_leader_answer
+from scanner.probes.chef_node_readers import read_config_digest, read_leader_answer
 from scanner.probes.chef_search_index import read_search_index
 from scanner.probes.probe import Answer, Probe, UnreadableError
 
@@ -223,6 +223,30 @@ def test_the_index_is_asked_for_on_elasticsearchs_port(ask: Ask, serve: Serve, s
         read_search_index(mute)
     with pytest.raises(UnreadableError, match=r"chef-backend\.rb, which says where it listens, could not be read"):
         read_search_index(Answer(mute.output, 0, error_output="cat: x: Permission denied\n"))
+
+
+SHELLS = [
+    words
+    for words in (["dash"], ["bash", "--posix"], ["busybox", "sh"], ["ksh"], ["mksh"])
+    if shutil.which(words[0], path=os.defpath)
+]
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=lambda words: words[0])
+def test_every_shell_reads_the_configuration_and_asks(tmp_path: Path, serve: Serve, shell: list[str]) -> None:
+    port = serve("127.0.0.1", {"/leader": (503, "")})
+    file = tmp_path / "chef-backend.rb"
+    file.write_text(f"leaderl.http_port {port}\r\netcd.a %w{{ b c }} # d\nif e\n  etcd.f 1\nend\n")
+    said = []
+    for probe in (chef_node.CONFIG, chef_node.LEADER):
+        script = probe.script.replace(BACKEND, str(file))
+        done = subprocess.run([*shell, "-c", f"SUDO=; {script}"], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+        said.append(Answer(done.stdout, 0))
+    found = read_config_digest(said[0])
+    assert [name for name, _ in found.named] == ["leaderl.http_port", "etcd.a"]
+    assert [name for name, _ in found.unclear] == ["-", "etcd.f", "-"]
+    assert read_leader_answer(said[1]).code == 503
 
 
 def test_without_either_program_it_is_told(tmp_path: Path) -> None:
