@@ -65,7 +65,10 @@ CHECK = NodeCheck(
     title="Node answers",
     severity=Severity.HIGH,
     doc=__doc__,
-    remediation=Remediation("Clear the cause named in the message (network, trust, credentials), then scan again."),
+    remediation=Remediation(
+        "Look at what the message names on the node itself (`preflight probes INVENTORY` prints what is sent there); "
+        "where it needs more time, raise `timeout`. Then scan again."
+    ),
     facts=(Contact,),
     judge=judge,
 )

@@ -12,6 +12,7 @@ from checks.facts import Unknown, UnknownFactError
 from checks.groups import told_once
 from checks.left_out import left_out
 from checks.outcome import Outcome, Remediation, Result, Status, undetermined
+from checks.ways_out import silence, way_out
 
 ESSENTIAL_ROLES = {"secret-server": frozenset({"web", "database"}), "chef-backend": frozenset({"backend"})}
 """Roles without which a cluster of the product does not work: an inventory that names none has forgotten something, and
@@ -21,7 +22,7 @@ _SEE_CONNECTIVITY = "see connectivity"
 _SHOWN_CHARS = 2_000
 """Of one probe's standard error: more says no more."""
 
-_RETRY = Remediation("Clear the cause named in the message, then scan again.")
+_DEFECT = Remediation("Tell whoever wrote the check what the message says.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,16 @@ def _judge_cluster(check: ClusterCheck, view: ClusterView) -> Result:
             {**outcome.evidence, "so_far": outcome.message, "missing": gaps},
         )
     shown = {node.name: said for node in view.nodes if (said := _error_output(check, node))}
-    return _result(check, view.cluster, None, _beside(outcome, shown))
+    unasked = _unasked(view, missing, outcome) if outcome.status is Status.ERROR else ()
+    return _result(check, view.cluster, None, _beside(outcome, shown), unasked=unasked)
+
+
+def _unasked(view: ClusterView, missing: Sequence[tuple[str, str]], outcome: Outcome) -> tuple[str, ...]:
+    """The nodes that were not asked, where the outcome says that this is what it lacks, and nothing else is missing."""
+    absent = {node.name for node in view.nodes if node.absence}
+    names = tuple(dict.fromkeys(name for name, _ in missing))
+    told = outcome.remediation is None and any(reason in outcome.message for _, reason in missing)
+    return names if told and absent >= set(names) else ()
 
 
 def _error_output(check: Check, node: NodeView) -> dict[str, str]:
@@ -144,11 +154,14 @@ def _guarded(check: Check, view: NodeView | ClusterView) -> Outcome:
             where = where.tb_next
         line = f"{where.tb_frame.f_code.co_filename}:{where.tb_lineno}" if where else ""
         cause = " ".join(f"{type(defect).__name__}: {defect}".split())
-        return undetermined(f"the check itself failed, which is a defect of it: {cause}", raised_at=line)
+        message = f"the check itself failed, which is a defect of it: {cause}"
+        return undetermined(message, remediation=_DEFECT, raised_at=line)
     if not isinstance(outcome, Outcome):
-        return undetermined(f"the check gave {type(outcome).__name__} instead of an outcome, which is a defect of it")
+        message = f"the check gave {type(outcome).__name__} instead of an outcome, which is a defect of it"
+        return undetermined(message, remediation=_DEFECT)
     flaw = _flaw(outcome)
-    return undetermined(f"the check gave an outcome with {flaw}, which is a defect of it") if flaw else outcome
+    message = f"the check gave an outcome with {flaw}, which is a defect of it"
+    return undetermined(message, remediation=_DEFECT) if flaw else outcome
 
 
 def _flaw(outcome: Any) -> str:
@@ -178,21 +191,25 @@ def _nobody_to_ask(check: Check, cluster: ClusterInfo) -> list[Result]:
     role = " or ".join(sorted(essential))
     outcome = undetermined(
         f"the inventory names no {role} node in this cluster, so this was not looked at",
-        remediation=Remediation(
-            f"Add the {role} node to the inventory, or leave the check out knowingly.",
-            f"preflight scan INVENTORY --skip-check {check.id}",
-        ),
+        remediation=Remediation(f"Add the {role} node to the inventory, then scan again."),
     )
     return [_result(check, cluster, None, outcome)]
 
 
 def _result(
-    check: Check, cluster: ClusterInfo, node: str | None, outcome: Outcome, *, not_evaluated: bool = False
+    check: Check,
+    cluster: ClusterInfo,
+    node: str | None,
+    outcome: Outcome,
+    *,
+    not_evaluated: bool = False,
+    unasked: Sequence[str] = (),
 ) -> Result:
+    """`unasked` names the nodes whose not being asked is all that is in the way."""
     if outcome.status in (Status.FAIL, Status.WARN):
         remediation = outcome.remediation or check.remediation
     elif outcome.status is Status.ERROR:
-        remediation = outcome.remediation or _RETRY
+        remediation = silence(unasked) if unasked else way_out(check.id, cluster.name, outcome)
     else:
         remediation = outcome.remediation or Remediation("")
     return Result(

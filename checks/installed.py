@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from checks.check import NodeView
 from checks.chef_backend.facts import ChefBackendVersion
 from checks.facts import Unknown
+from checks.groups import enumerate_names
+from checks.outcome import Remediation
 from checks.secret_server.facts import AppFiles
 from checks.upgrade_path import parse_product_version
 from checks.versions import VersionError, parse_file_version, parse_secret_server, parse_version, secret_server_text
@@ -39,6 +42,17 @@ class Installed:
     def origin(self) -> str:
         """Where the version comes from, for messages."""
         return "read from the node" if self.read else "declared in the inventory"
+
+
+def declaring(nodes: Iterable[NodeView]) -> Remediation | None:
+    """What to do where the version of some of `nodes` is unknown; None where none of those was asked at all."""
+    unread = [node.name for node in nodes if installed(node).version is None and not node.absence]
+    if not unread:
+        return None
+    return Remediation(
+        f"Clear what keeps the version of {enumerate_names(unread)} from being read, or declare it as `current` of the "
+        "node in the inventory."
+    )
 
 
 def installed(view: NodeView) -> Installed:

@@ -24,7 +24,7 @@ from checks.check import ClusterCheck, ClusterView
 from checks.chef_backend.facts import ChefBackendVersion
 from checks.chef_backend.search_index import SearchIndex, created_by, why_unknown
 from checks.groups import enumerate_names, told_once
-from checks.installed import installed
+from checks.installed import declaring, installed
 from checks.outcome import (
     TOLD,
     Outcome,
@@ -70,10 +70,8 @@ def judge(view: ClusterView) -> Outcome:
         "nodes": {name: {"version": one.version, "origin": one.origin if one.version else ""} for name, one in found},
     }
     if not known:
-        remedy = Remediation(
-            "Declare `current` for the cluster in the inventory, or clear what keeps it from being read."
-        )
-        return undetermined(f"installed version unknown: {'; '.join(gaps)}", remediation=remedy, **evidence)
+        message = f"installed version unknown: {'; '.join(gaps)}"
+        return undetermined(message, remediation=declaring(view.nodes), **evidence)
     goal = parse_product_version(product, target)
     newer = [name for version, name, _ in known if version > goal]
     # The newest speaks for itself where the target is older than it; else the oldest has the longest way.
@@ -107,7 +105,10 @@ def judge(view: ClusterView) -> Outcome:
         doubts = [f"{name}: {doubt}" for name, one in found for doubt in one.doubts]
         outcomes += [warned(doubt, observed=observed, remediation=remedy) for doubt in doubts]
     if gaps and combine(outcomes).status is not Status.FAIL:
-        outcomes.append(undetermined(f"an older node would need another way{without}", observed=observed, **evidence))
+        message = f"an older node would need another way{without}"
+        outcomes.append(
+            undetermined(message, observed=observed, remediation=declaring(view.nodes), **evidence),
+        )
     return combine(outcomes)
 
 

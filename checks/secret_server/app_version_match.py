@@ -25,7 +25,7 @@ from typing import Any
 
 from checks.check import ClusterCheck, ClusterView
 from checks.groups import enumerate_names, group, told_once
-from checks.installed import installed
+from checks.installed import declaring, installed
 from checks.outcome import Outcome, Remediation, Severity, failed, not_applicable, passed, undetermined, warned
 from checks.secret_server.facts import AppFiles
 from checks.secret_server.vendor import CLUSTERING_URL
@@ -64,7 +64,8 @@ def judge(view: ClusterView) -> Outcome:
         return end(message, expected=EXPECTED, observed=observed, **evidence)
     if gaps:
         message = f"the version of {len(gaps)} of {len(found)} web nodes is unknown{tail}"
-        return undetermined(message, expected=EXPECTED, observed=observed, **evidence)
+        remedy = declaring(view.nodes)
+        return undetermined(message, expected=EXPECTED, observed=observed, remediation=remedy, **evidence)
     if not groups.agree:
         message = f"cannot tell: {groups.sentence()}, but not every version was read from its node: {observed}{tail}"
         return undetermined(message, expected=EXPECTED, observed=observed, **evidence)

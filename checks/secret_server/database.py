@@ -11,7 +11,7 @@ ACCESS = Remediation(
     "Let the scanner's account (or a SQL login, declared with `sql_user` and `sql_password_env`) into SQL Server on "
     "the database host, reached over winrm, ssh or local, with the rights below; or let the scanner itself log "
     'in over TDS, with `transport = "tds"` or `sql_transport = "tds"`, and `sql_user`; where several may be meant, '
-    "name Secret Server's database with `sql_database`; or leave the check out knowingly with --skip-check.",
+    "name Secret Server's database with `sql_database`.",
     command="CREATE LOGIN [DOMAIN\\account] FROM WINDOWS; "
     "GRANT VIEW SERVER STATE, VIEW ANY DEFINITION TO [DOMAIN\\account]; "
     "USE [SecretServer]; CREATE USER [DOMAIN\\account]; GRANT SELECT ON dbo.tbVersion TO [DOMAIN\\account]; "
@@ -25,10 +25,10 @@ REFUSES_LOGIN = "SQL Server refuses the login"
 PASSIVE = "its service does not run on this host"
 """How the reasons begin by which the remedies are told apart."""
 
+NO_NODE = Remediation("Add the database node to the inventory, then scan again.")
 _CONNECT = Remediation(
     "See that the SQL Server service runs on the host and that the endpoint named is the one it listens on (SQL Server "
-    "Configuration Manager: TCP/IP, port); a failover cluster instance is asked by its virtual name. Where no query is "
-    "wanted, leave the check out knowingly, with the reason in [clusters.NAME.skip].",
+    "Configuration Manager: TCP/IP, port); a failover cluster instance is asked by its virtual name.",
     command="Get-Service MSSQLSERVER, 'MSSQL$*'",
 )
 _LOGIN = Remediation(
@@ -42,8 +42,10 @@ _MANY = Remediation(
 )
 
 
-def remedy(unknown: Unknown) -> Remediation:
-    """What helps against the reason for which nothing is known of a database."""
+def remedy(unknown: Unknown) -> Remediation | None:
+    """What helps against the reason for which nothing is known of a database; None where its host was not asked."""
+    if unknown.unanswered:
+        return None
     if CANNOT_CONNECT in unknown.reason or PASSIVE in unknown.reason:
         return _CONNECT
     if REFUSES_LOGIN in unknown.reason:

@@ -34,7 +34,7 @@ from checks.outcome import (
     passed,
     undetermined,
 )
-from checks.secret_server.database import ACCESS, database_nodes, database_of, remedy
+from checks.secret_server.database import ACCESS, NO_NODE, database_nodes, database_of, remedy
 from checks.secret_server.database_facts import FailoverClusters, Replica, SecretServerDatabase
 from checks.secret_server.sessions import web_server_sessions
 from checks.secret_server.vendor import CLUSTERING_URL
@@ -61,7 +61,8 @@ def judge(view: ClusterView) -> Outcome:
     """Judge each session's state, then whom the web servers use."""
     nodes = database_nodes(view)
     if not nodes:
-        return undetermined("the inventory names no database node in this cluster, so this was not looked at")
+        message = "the inventory names no database node in this cluster, so this was not looked at"
+        return undetermined(message, remediation=NO_NODE)
     looks = [(node, database_of(node)) for node in nodes]
     known = [(node, found) for node, found in looks if not isinstance(found, Unknown)]
     outcomes = [

@@ -22,9 +22,9 @@ from __future__ import annotations
 from checks.check import ClusterCheck, ClusterView, NodeView
 from checks.facts import Unknown
 from checks.groups import enumerate_names, told_once
-from checks.installed import Installed, installed
+from checks.installed import Installed, declaring, installed
 from checks.outcome import Outcome, Remediation, Severity, combine, failed, passed, undetermined, warned
-from checks.secret_server.database import database_nodes, database_of, is_copy, remedy
+from checks.secret_server.database import NO_NODE, database_nodes, database_of, is_copy, remedy
 from checks.secret_server.database_facts import FailoverClusters, SecretServerDatabase
 from checks.secret_server.facts import AppFiles
 from checks.secret_server.vendor import CLUSTERING_URL
@@ -37,15 +37,21 @@ _MISMATCH = "the version does not match, and such a node does not run"
 def judge(view: ClusterView) -> Outcome:
     """Compare each open database with each web node, by the phase."""
     web = [(node.name, installed(node)) for node in view.nodes if "web" in node.roles]
-    databases, problems = _databases(database_nodes(view))
+    hosts = database_nodes(view)
+    databases, problems = _databases(hosts)
     if not web or not (databases or problems):
         lacking = "database" if web else "web"
-        return undetermined(f"the inventory names no {lacking} node in this cluster, so there is nothing to compare")
+        message = f"the inventory names no {lacking} node in this cluster, so there is nothing to compare"
+        return undetermined(message, remediation=NO_NODE if web else None)
     found = [_compared(view, name, version, web) for name, version in databases.items()]
     if problems:
         message = "; ".join(told_once(problems))
+        silent = {name for name, _ in problems} <= {host.name for host in hosts if host.absence}
         found.append(
-            undetermined(f"the database's version cannot be read: {message}", remediation=remedy(Unknown(message)))
+            undetermined(
+                f"the database's version cannot be read: {message}",
+                remediation=remedy(Unknown(message, unanswered=silent)),
+            )
         )
     # What the inventory declares was so before the window; afterwards it proves nothing.
     declared = [name for name, one in web if not one.read and one.version and view.cluster.phase != "after"]
@@ -58,7 +64,8 @@ def judge(view: ClusterView) -> Outcome:
         if not one.read and name not in declared
     ]
     if unread:
-        found.append(undetermined(f"the version of the files is not known: {'; '.join(told_once(unread))}"))
+        message = f"the version of the files is not known: {'; '.join(told_once(unread))}"
+        found.append(undetermined(message, remediation=declaring(node for node in view.nodes if "web" in node.roles)))
     outcome = combine(found)
     evidence = {"databases": databases, "nodes": {name: one.version for name, one in web}}
     expected = (

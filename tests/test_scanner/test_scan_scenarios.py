@@ -12,6 +12,7 @@ import pytest
 
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import Expectation, load_scenario, scenario_names
+from tests.test_scanner.ways_out import assert_a_way_out
 
 VERDICTS = {0: "GO", 1: "NO-GO", 3: "UNKNOWN"}
 
@@ -85,6 +86,8 @@ def test_a_scenario_ends_as_designed_and_every_format_says_the_same(
     ]
     assert bool(red) == (verdict != "GO")
     assert_kept_evidence_says_the_same(preflight, ended, tmp_path, *phase, "--from", evidence, monkeypatch=monkeypatch)
+    if verdict == "UNKNOWN":
+        assert_a_way_out(preflight, tmp_path, results["results"], *phase, "--from", evidence)
 
 
 def test_one_check_costs_a_node_as_much_as_all(tmp_path: Path, preflight: Callable[..., Any]) -> None:

@@ -1,0 +1,43 @@
+"""What to do about what could not be told: clear its cause, declare what no node tells, or leave the check out.
+
+Nothing may stay UNKNOWN for ever without a way out of it, so every result that could not be determined names one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from checks.groups import enumerate_names
+from checks.left_out import NEVER
+from checks.outcome import Outcome, Remediation
+from checks.scan import CONNECTIVITY
+
+DECLARED = frozenset({"current", "efs", "package", "sql_database", "sql_instance", "sudo", "target", "web_root"})
+"""Keys of the inventory that messages name where the inventory can say what a node does not, or lets it be read."""
+
+_NAMED = re.compile(r"`([a-z_]+)(?: = [^`]*)?`")
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+_CLEAR = "Clear the cause named in the message, then scan again."
+
+
+def silence(names: Sequence[str]) -> Remediation:
+    """What to do where nothing is in the way but nodes that could not be asked: their own remedy."""
+    return Remediation(f"Clear what {CONNECTIVITY} says of {enumerate_names(names)}, then scan again.")
+
+
+def way_out(check: str, cluster: str, outcome: Outcome) -> Remediation:
+    """What to do about an outcome that could not be determined, for a reason of its own."""
+    found = outcome.remediation or Remediation(_declaring(outcome.message) or _CLEAR)
+    if check in NEVER:
+        return found
+    table = cluster if _BARE.fullmatch(cluster) else f'"{cluster}"'
+    leave = f'What can never be told here, leave out: [clusters.{table}.skip] {check} = "why".'
+    return replace(found, summary=f"{found.summary} {leave}")
+
+
+def _declaring(message: str) -> str:
+    """What the message itself says to declare; empty where it names no key."""
+    keys = [f"`{key}`" for key in dict.fromkeys(_NAMED.findall(message)) if key in DECLARED]
+    return f"Do as the message says of {enumerate_names(keys)} in the inventory, then scan again." if keys else ""
