@@ -10,6 +10,7 @@ from checks.disk_facts import Drive, LinuxDisks
 from scanner.probes.probe import Answer, Probe, UnreadableError
 
 FOLDERS = ("/var/log/chef-backend", "/var/opt/chef-backend")
+_USUAL_INDEX = "/var/opt/chef-backend/elasticsearch/data"
 _ROW = re.compile(r"(\S.*?)\s+(\S+)\s+(\d+)\s+(\d+)\s+(-?\d+)\s+(?:\d+%|-)\s+(/.*)")
 _SECTION = re.compile(r"^(folder|elasticsearch) (/.*)$", re.MULTILINE)
 # Said before anything else, so that it is missed where the rest of the answer is cut.
@@ -44,8 +45,10 @@ def read_linux_disks(answer: Answer) -> LinuxDisks:
     # A last line without its end was cut in its middle; and what was to come after it was not seen.
     if not answer.output.endswith("\n") or not dict(folders).keys() >= set(FOLDERS):
         raise UnreadableError(f"the answer of df is cut off: it ends with {_shown(answer.output[-200:])}")
-    if not asked:  # collected before it was asked for
-        return LinuxDisks(_disks(rows), folders)
+    if not asked:  # collected before it was asked for: where it usually is
+        own = _mounted(rows, _USUAL_INDEX)
+        apart = own and own.name.startswith(f"{FOLDERS[1]}/")
+        return LinuxDisks(_disks(rows), folders, _USUAL_INDEX, own) if apart else LinuxDisks(_disks(rows), folders)
     path, text = next(((path, text) for kind, path, text in sections if kind == "elasticsearch"), ("", ""))
     if path != asked[1]:
         raise UnreadableError(f"the answer of df is cut off: it says nothing of {_shown(asked[1])}")

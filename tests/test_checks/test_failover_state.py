@@ -145,7 +145,8 @@ def test_a_blocked_leader_warns_by_name(judged: Judged, phase: str) -> None:
     assert result.status is Status.WARN
     assert "backend-1 is blocked from leading" in result.message
     assert "set-node-failover" in result.remediation.command
-    assert judged("before", tables=[table("yes", "no")] * 3).status is Status.WARN
+    assert judged(phase, tables=[table("yes", "no")] * 3).status is Status.WARN
+    assert judged(phase, tables=[table("yes", "no")] * 3, failover="off").status is Status.FAIL
 
 
 def test_in_the_window_some_who_are_blocked_do_not_answer_for_all(judged: Judged) -> None:

@@ -129,6 +129,13 @@ def test_an_answer_of_before_the_index_was_asked_for_is_read() -> None:
     assert read_linux_disks(recorded("local")).index_folder == ""
 
 
+def test_an_old_answer_shows_an_index_that_is_mounted_where_it_usually_is() -> None:
+    rows = ("/dev/sda1 xfs 100 40 60 40% /", "/dev/sdb1 xfs 200 190 10 95% /var/opt/chef-backend/elasticsearch")
+    disks = read(*rows)
+    assert disks.index == Drive("/var/opt/chef-backend/elasticsearch", 200 * 1024, 10 * 1024, "xfs")
+    assert disks.index_folder == "/var/opt/chef-backend/elasticsearch/data"
+
+
 def test_every_cut_of_an_answer_is_refused() -> None:
     whole = (FOLDER / "linux" / "df-ext4-overlay.txt").read_text(encoding="utf-8")
     for end in range(len(whole)):
