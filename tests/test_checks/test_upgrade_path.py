@@ -96,6 +96,7 @@ def test_a_target_that_cannot_be_used_says_why(target: str | None, text: str) ->
         ("2.1.0", "2.3.16", ["rolling"]),
         ("2.0.30", "3.1.1", ["by-index 5.4.1", "by-index 5.6.16"]),
         ("1.4.6", "3.1.1", ["downtime", "by-index 5.6.16"]),
+        ("0.8.0", "3.1.1", ["downtime", "by-index 5.6.16"]),
         ("2.3.16", "3.1.1", ["by-index 5.6.16"]),
         ("3.0.0", "3.1.1", ["rolling"]),
     ],
@@ -109,7 +110,7 @@ def test_each_step_of_chef_says_how_it_is_taken(current: str, target: str, strat
 @pytest.mark.parametrize(
     ("product", "rules", "current", "target", "reason", "instead"),
     [
-        ("chef-backend", CHEF, "0.9.0", "2.3.16", "no document of the vendor's covers 0.9.0 to 2.3.16", "support"),
+        ("chef-backend", CHEF, "0.9.0", "2.2.0", "no document of the vendor's covers 0.9.0 to 2.2.0", "support"),
         ("chef-backend", CHEF, "3.1.1", "4.0.0", "no document of the vendor's covers 3.1.1 to 4.0.0", "support"),
         ("chef-backend", CHEF, "0.9.0", "1.4.6", "no document of the vendor's covers 0.9.0 to 1.4.6", "support"),
         ("chef-backend", CHEF, "3.1.1", "2.3.16", "older than what is installed, 3.1.1", "restored backup"),
