@@ -21,6 +21,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from xml.sax.saxutils import escape
 
 CONSTRAINED_MARKER = "PREFLIGHT-REFUSED: ConstrainedLanguage"
 """All that is printed where policy restricts PowerShell's language."""
@@ -35,6 +36,10 @@ COMMAND_LINE_CHARS = 8_000
 """The longest command line that is sent; cmd.exe's own limit is 8,191."""
 VARIABLE_CHARS = 30_000
 """The longest environment variable that is set; Windows' own limit is 32,767."""
+ENVELOPE_BYTES = 150 * 1024
+"""The largest message that WinRM takes on Windows Server 2008 R2 (MaxEnvelopeSizekb by default); later ones: 500 kB."""
+_ENVELOPE_REST_BYTES = 6 * 1024
+"""What of it the SOAP around the variables takes, and sealing it."""
 VARIABLE_PREFIX = "PREFLIGHT_SCRIPT_"
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -100,6 +105,14 @@ class Delivery:
     def command_line(self) -> str:
         """Command and arguments as cmd.exe gets them."""
         return " ".join((self.command, *self.arguments))
+
+    @property
+    def creation_bytes(self) -> int:
+        """How long the message is, at most, that creates a WinRM shell with the variables."""
+        elements = (
+            f'<rsp:Variable Name="{name}">{escape(value)}</rsp:Variable>' for name, value in self.environment.items()
+        )
+        return _ENVELOPE_REST_BYTES + sum(len(element.encode("utf-8")) for element in elements)
 
 
 def deliver(script: str, mode: str = "auto", variables: Mapping[str, str] = NOTHING) -> Delivery:

@@ -16,13 +16,14 @@ from scanner.errors import (
     AuthenticationError,
     DeadlineError,
     NodeError,
+    RefusedError,
     UnreachableError,
     UntrustedPeerError,
 )
 from scanner.inventory.model import Node
 from scanner.secrets import Secret
 from scanner.transports.deadline import Deadline
-from scanner.transports.powershell_delivery import NOTHING, Delivery, deliver
+from scanner.transports.powershell_delivery import ENVELOPE_BYTES, NOTHING, Delivery, deliver
 from scanner.transports.powershell_output import settle
 from scanner.transports.protocol import Limits, Moments, Usage
 from scanner.transports.ssh_socket import dial
@@ -78,6 +79,12 @@ class WinrmTransport:
         Raises NodeError, with what had arrived in `partial`.
         """
         delivery = deliver(script, self._settings.delivery, variables)
+        if delivery.creation_bytes > ENVELOPE_BYTES:
+            raise RefusedError(
+                f"what is to be asked takes one message of {delivery.creation_bytes // 1024} kB, and WinRM takes "
+                f"{ENVELOPE_BYTES // 1024} kB (MaxEnvelopeSizekb of Windows Server 2008 R2): nothing was sent",
+                hint='set `delivery = "stdin"` for this node, which sends it in pieces, or select fewer checks',
+            )
         self._prepare()
         output = bytearray()
         try:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,8 @@ from scanner.errors import NodeError
 from scanner.gather import NodeCall, ask, read_facts
 from scanner.inventory.model import Node, SshSettings
 from scanner.prepare import known_checks
+from scanner.probes.powershell_batch import literal
+from scanner.probes.probe import Answer, Probe
 from scanner.transports.protocol import Limits
 from scanner.transports.ssh import SshTransport
 from tests import windows_stand_in
@@ -97,3 +102,31 @@ def test_complaints_on_standard_error_keep_no_answer_from_us(sshd: OpenSshServer
 def test_a_powershell_that_hangs_costs_its_own_time(sshd: OpenSshServer) -> None:
     sshd.install("powershell.exe", "exec sleep 30")
     assert "did not finish within 1 s" in str(contact(sshd, timeout_s=1).failure)
+
+
+def test_a_real_powershell_is_not_kept_by_what_blocks_or_leaves(sshd: OpenSshServer) -> None:
+    engine = shutil.which("pwsh")
+    if engine is None:
+        pytest.skip("no pwsh on this machine")  # nor where servers are required: no package brings it
+    sshd.install("powershell.exe", f'exec {engine} "$@"')
+    share = sshd.folder / "share"
+    os.mkfifo(share)  # opening it never returns, as with a share whose server is dead
+    mark = str(6_000_000 + os.getpid())
+    bodies = {
+        "first": "return 1",
+        "share": f"return Get-PfFileHash ({literal(str(share))})",
+        "exits": "exit 3",
+        "program": f"& sleep {mark}",
+        "last": "return 2",
+    }
+    probes = tuple(Probe(name, "powershell", "", body, ()) for name, body in bodies.items())
+    said = ask(NodeCall(node(sshd), probes, Limits(timeout_s=30)))
+    assert said.failure is None
+    assert (said.usage.connections, said.usage.commands) == (1, 1)
+    told = {name: found.output if isinstance(found, Answer) else found.reason for name, found in said.answers.items()}
+    assert (told["first"], told["last"]) == ("1", "2")
+    assert told["share"].startswith(f"blocked: {share}: no answer within")
+    assert "exit" in told["exits"]
+    assert told["program"].startswith("timed out: it did not end within")
+    left = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    assert f"sleep {mark}" not in left

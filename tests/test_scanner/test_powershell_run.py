@@ -23,11 +23,12 @@ import pytest
 import tree_sitter_powershell
 from tree_sitter import Language, Parser
 
+from checks.facts import Unknown
 from scanner.lab.scenario import load_scenario, scenario_names
 from scanner.lab.windows import Machine, run_script
 from scanner.lab.windows_sql import SqlError
 from scanner.probes.powershell_batch import compose, literal, parse, part
-from scanner.probes.probe import Probe
+from scanner.probes.probe import Answer, Probe
 from scanner.probes.secret_server import PROBES
 from scanner.probes.sql_questions import questions
 from scanner.transports.powershell_delivery import deliver
@@ -779,3 +780,110 @@ def test_the_recorded_accessors_parse_and_stand_in_for_all_that_is_called(name: 
     assert script.isascii()
     called = set(re.findall(r"\b\w+-Pf\w+", script))
     assert called == set(re.findall(r"^function (\w+-Pf\w+)", script, re.MULTILINE))
+
+
+@pytest.fixture
+def fifo(tmp_path: Path) -> str:
+    """A file whose opening never returns: to a thread, what a dead share is."""
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("there are no named pipes here")
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    return str(path)
+
+
+def asked(budget_s: float, **bodies: str) -> tuple[dict[str, Answer | Unknown], bytes]:
+    """The answers to probes with these bodies, and all that came; the names' underscores are hyphens."""
+    scripts = {name.replace("_", "-"): body for name, body in bodies.items()}
+    probes = tuple(Probe(name, "powershell", "", body, ()) for name, body in scripts.items())
+    script = compose(probes, nonce=NONCE, budget_s=budget_s, options={}, probe_bytes=100_000)
+    told = run(script)
+    assert (told.returncode, told.stderr) == (0, b"")
+    return parse(told.stdout, nonce=NONCE, probe_ids=list(scripts)), told.stdout
+
+
+def values(answers: dict[str, Answer | Unknown]) -> dict[str, str]:
+    return {name: said.output if isinstance(said, Answer) else said.reason for name, said in answers.items()}
+
+
+@needs_pwsh
+def test_a_probe_that_leaves_the_script_costs_only_itself() -> None:
+    answers, output = asked(
+        60,
+        before="return 1",
+        exits="exit 3",
+        breaks="break",
+        breaks_far="break somewhere",
+        continues="continue",
+        throws="throw 'boom'",
+        returns="return",
+        loops="foreach ($i in 1, 2, 3) { if ($i -eq 2) { continue }; $i }",
+        after="return 2",
+    )
+    said = values(answers)
+    assert (said["before"], said["after"], said["loops"], said["returns"]) == ("1", "2", "[1, 3]", "null")
+    assert "exit" in said["exits"]
+    assert "break" in said["breaks"]
+    assert "break" in said["breaks-far"]
+    assert "continue" in said["continues"]
+    assert said["throws"] == "boom"
+    # Nothing blocked, so all of it is one write.
+    assert output.count(b":gzip:") == 1
+
+
+@needs_pwsh
+def test_a_call_that_blocks_is_refused_and_its_probe_asked_again(fifo: str) -> None:
+    path = literal(fifo)
+    answers, output = asked(
+        15,
+        before="return 1",
+        hashes=f"return Get-PfFileHash ({path})",
+        both=f"try {{ Get-PfFileBytes ({path}) }} catch {{ @{{ other = 5; problem = (Get-PfErrorText $_) }} }}",
+        after="return 2",
+    )
+    said = values(answers)
+    assert (said["before"], said["after"]) == ("1", "2")
+    assert re.fullmatch(rf"blocked: {re.escape(fifo)}: no answer within \d\.?\d* s", said["hashes"])
+    assert json.loads(said["both"])["other"] == 5
+    assert output.count(b":gzip:") == 2
+
+
+@needs_pwsh
+def test_a_probe_that_never_ends_leaves_time_for_others_and_nothing_on_the_node(tmp_path: Path) -> None:
+    mark = str(5_000_000 + os.getpid())
+    answers, _ = asked(
+        20, before="return 1", native=f"& sleep {mark}", started=f"Start-Process sleep {mark} -Wait", after="return 2"
+    )
+    said = values(answers)
+    assert (said["before"], said["after"]) == ("1", "2")
+    assert said["native"].startswith("timed out: it did not end within")
+    assert said["started"].startswith("timed out: it did not end within")
+    processes = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    assert f"sleep {mark}" not in processes
+
+
+@needs_pwsh
+def test_the_script_ends_by_its_budget_and_names_what_kept_it(fifo: str) -> None:
+    path = literal(fifo)
+    answers, _ = asked(
+        2, before="return 1", stuck=f"[IO.File]::ReadAllText({path})", loop="while ($true) { }", last="3"
+    )
+    said = values(answers)
+    assert said["before"] == "1"
+    assert said["stuck"].startswith("timed out: it did not end within")
+    assert all(text == "3" or text.startswith("timed out") for text in (said["loop"], said["last"]))
+
+
+@needs_pwsh
+def test_string_of_nothing_is_as_the_field_says() -> None:
+    sample = Path(__file__).parent.parent / "field" / "powershell" / "string-of-nothing.ps1"
+    assert PWSH is not None
+    told = subprocess.run([PWSH, "-NoProfile", "-File", str(sample)], capture_output=True, text=True, check=True).stdout
+    lines = dict(line.split(": ", 1) for line in told.splitlines() if ": " in line)
+    assert lines["nothing"] == lines["subexpr"] == lines["var"] == "null=True ne-empty=True"
+    assert lines["direct"] == "True"
+    # What replaces it gives a text whatever there is.
+    answers, _ = asked(
+        30, text="function Get-PfRegistryValue { return }\nreturn (Get-PfRegistryText 'HKLM\\x' 'y') -eq ''"
+    )
+    assert values(answers) == {"text": "true"}

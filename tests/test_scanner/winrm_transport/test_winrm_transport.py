@@ -28,6 +28,7 @@ from scanner.errors import (
 from scanner.lab import powershell_process
 from scanner.lab.certificates import CertificateAuthority, TlsFiles
 from scanner.lab.wsman import QUOTAS_2008R2, ProcessOutput, ProcessRequest, WsmanFault, WsmanServer
+from scanner.transports.powershell_delivery import ENVELOPE_BYTES, deliver
 from scanner.transports.winrm import WinrmTransport
 
 Serve = Callable[..., WsmanServer]
@@ -111,6 +112,39 @@ def test_standard_input_beyond_one_envelope_is_sent_in_parts(serve: Serve, door:
 def test_the_oldest_windows_takes_it_too(serve: Serve, door: Door) -> None:
     server = serve(quotas=QUOTAS_2008R2)
     assert door(server).run(LARGE).decode() == LARGE
+
+
+def test_what_fits_no_envelope_is_refused_before_anything_is_sent(serve: Serve, door: Door) -> None:
+    server = serve(quotas=QUOTAS_2008R2)
+    dense = script_of(400_000)
+    with pytest.raises(
+        RefusedError, match=r"one message of (\d+) kB, and WinRM takes 150 kB .*nothing was sent"
+    ) as caught:
+        door(server).run(dense)
+    assert 'delivery = "stdin"' in caught.value.hint
+    assert (server.requests, server.connections) == ((), 0)
+    # A secret that is handed over beside it counts as well.
+    with pytest.raises(RefusedError, match=r"one message of 15[0-9] kB"):
+        door(server).run(SMALL, {"PREFLIGHT_SECRET": "x" * 150_000})
+    assert server.connections == 0
+    assert door(server, delivery="stdin").run(dense).decode() == dense
+
+
+def test_the_largest_that_is_sent_fits_the_oldest_windows(serve: Serve, door: Door) -> None:
+    # The estimate must not lag behind what is really sent: 150 kB exactly are too many.
+    size = next(
+        size for size in range(190_000, 120_000, -1_000) if deliver(script_of(size)).creation_bytes <= ENVELOPE_BYTES
+    )
+    server = serve(quotas=QUOTAS_2008R2)
+    assert door(server).run(script_of(size)).decode() == script_of(size)
+    (creation,) = [record for record in server.requests if record.action == "Create"]
+    assert ENVELOPE_BYTES - 8 * 1024 < creation.request_bytes <= ENVELOPE_BYTES
+
+
+def script_of(size: int) -> str:
+    """As hard to compress as letters can be."""
+    letters = random.Random(size)
+    return "\n".join("".join(letters.choices(string.printable[:94], k=70)) for _ in range(size // 71))
 
 
 def test_output_of_many_envelopes_arrives_whole(serve: Serve, door: Door) -> None:
