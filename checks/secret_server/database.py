@@ -42,10 +42,8 @@ _MANY = Remediation(
 )
 
 
-def remedy(unknown: Unknown) -> Remediation | None:
-    """What helps against the reason for which nothing is known of a database; None where its host was not asked."""
-    if unknown.unanswered:
-        return None
+def remedy(unknown: Unknown) -> Remediation:
+    """What helps against the reason for which nothing is known of a database."""
     if CANNOT_CONNECT in unknown.reason or PASSIVE in unknown.reason:
         return _CONNECT
     if REFUSES_LOGIN in unknown.reason:

@@ -50,7 +50,7 @@ def judge(view: ClusterView) -> Outcome:
         found.append(
             undetermined(
                 f"the database's version cannot be read: {message}",
-                remediation=remedy(Unknown(message, unanswered=silent)),
+                remediation=None if silent else remedy(Unknown(message)),
             )
         )
     # What the inventory declares was so before the window; afterwards it proves nothing.

@@ -515,9 +515,7 @@ def test_a_listener_that_is_out_of_reach_is_not_answered_with_create_login(
     server = start(fault=fault, accounts=ACCOUNTS if fault else TdsAccounts())
     found = facts_of(asked(server, authority))[SecretServerDatabase]
     assert getattr(database, remedy_of) in found.reason
-    remedy = database.remedy(found)
-    assert remedy
-    assert ("CREATE LOGIN" in remedy.command) == (remedy_of == "REFUSES_LOGIN")
+    assert ("CREATE LOGIN" in database.remedy(found).command) == (remedy_of == "REFUSES_LOGIN")
 
 
 def test_a_probe_of_a_node_without_a_login_is_not_asked(start: Start, authority: CertificateAuthority) -> None:
