@@ -29,6 +29,7 @@ _CLOSED = Remediation(
     "Delete the copy once the node is a member again, or will never be, and the file in /etc/chef-backend of every "
     "backend is known to be whole."
 )
+_OWN = Remediation("Look at what chef-secrets-match says of the file in /etc/chef-backend, then scan again.")
 _ROOT = Remediation("Set `sudo = true` for the node, or log in as root.")
 
 
@@ -51,6 +52,9 @@ def judge(view: NodeView) -> Outcome:
     if found.unseen and not open_:
         text = f"not all places could be looked into: {'; '.join(found.unseen)}"
         outcomes.append(undetermined(text if strays else f"no copy was found, but {text}", remediation=_ROOT))
+    if own and not found.unseen and OWN_PLACE not in found.paths:
+        text = "the search did not even find the backend's own file, so that it found no other says nothing"
+        outcomes.append(undetermined(text, remediation=_OWN))
     rest = (*(found.unseen if open_ else ()), *found.homes)
     whole = combine(outcomes) if outcomes else passed("no copy was found")
     message = f"{whole.message}; not looked into: {'; '.join(rest)}" if rest else whole.message

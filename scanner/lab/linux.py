@@ -210,7 +210,7 @@ def config_digest(host: Host) -> CommandOutput:
     settings = {"publish_address": address, "postgresql.max_connections": "350", **host.linux.config}
     lines = [f"set {key} {_sha256(value)[:16]}" for key, value in settings.items() if value]
     lines += [f"raw {key} {_sha256(key)[:16]}" for key in host.linux.config_logic]
-    return CommandOutput("".join(f"{line}\n" for line in ("form 2", *lines)))
+    return CommandOutput("".join(f"{line}\n" for line in ("form 3", *lines, "end")))
 
 
 def leader_answer(host: Host) -> CommandOutput:

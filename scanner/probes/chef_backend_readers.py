@@ -31,7 +31,8 @@ _NO_SUDO = re.compile(r"(^|[:\s])sudo: (command )?not found")
 _NO_COMMAND = re.compile(r"(?P<name>[\w./-]+): (command )?not found")
 _DENIED = re.compile(r"permission denied|operation not permitted", re.IGNORECASE)
 _STATE = r"(?P<local>running \(pid (?P<pid>\d+)\)|down)"
-_TIME = r"(?:\d+d\s*)?(?:\d+h\s*)?(?:\d+m\s*)?\d+s"
+# A larger unit is followed by all the smaller ones.
+_TIME = r"(?:(?:(?:\d+d\s*)?\d+h\s*)?\d+m\s*)?\d+s"
 _SERVICE = re.compile(rf"(?P<name>[\w-]+)\s+{_STATE}(?:\s+(?P<time>{_TIME}))?(?:\s+(?P<rest>\S.*))?")
 _LOCAL = re.compile(_STATE)
 _UNIT_S = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}

@@ -107,14 +107,15 @@ exit $code""",
 )
 
 # A name leaves the node only where it looks like one: a line of a longer text may be a secret, so it is hashed whole.
-# `form 2` says that values are hashed as what they mean; before it they were hashed as they stood there.
+# Form 2 and later say that values are hashed as what they mean; before, they were hashed as they stood there. From form
+# 3 on an answer has an end: without one, a file of defaults and one that was cut off look alike.
 CONFIG = Probe(
     id="chef-config",
     language="sh",
     purpose=f"at most {CONFIG_LINES} names of settings in chef-backend.rb, with hashes of their values; no value",
     script=f"""\
 $SUDO cat {BACKEND_CONFIG} | {settings_of_stdin()} | {{
-    echo 'form 2'
+    echo 'form 3'
     while IFS= read -r line; do
         if [ "$line" = more ]; then echo 'set more'; break; fi
         kind=${{line%% *}} line=${{line#* }}
@@ -122,6 +123,7 @@ $SUDO cat {BACKEND_CONFIG} | {settings_of_stdin()} | {{
         hashed=$(printf %s "${{line#"$key "}}" | sha256sum)
         printf '%s %s %.16s\n' "$kind" "$key" "$hashed"
     done
+    echo end
 }}""",
     readers=((ConfigDigest, read_config_digest),),
     roles=("backend",),

@@ -187,15 +187,20 @@ def _is_roots_alone(found: re.Match[str]) -> bool:
 
 
 _SETTING = re.compile(r"(?P<kind>set|raw) (?P<key>[a-z0-9_.]{1,200}|-) (?P<hash>[0-9a-f]{16})")
-_FORM = "form 2"
+_FORMS = ("form 2", "form 3")
 
 
 def read_config_digest(answer: Answer) -> ConfigDigest:
     """The settings of a backend with hashes of their values. Raises UnreadableError."""
     what = f"cat {BACKEND_CONFIG}"
     lines = printed_lines(answer, what)
-    as_written = _FORM not in lines
-    lines = [line for line in lines if line != _FORM]
+    if not lines and not error_lines(answer):
+        raise UnreadableError(f"`{what}`, hashed, answered nothing")
+    form = next((line for line in lines if line in _FORMS), "")
+    if form == _FORMS[-1] and lines[-1:] != ["end"]:
+        raise UnreadableError(f"`{what}`, hashed, is cut off: it has no end")
+    as_written = not form
+    lines = [line for line in lines if line not in (form, "end")]
     if not lines:
         refuse(answer, what)
     # An empty file and one that was not read look alike, but for what is said of it.

@@ -36,7 +36,7 @@ MIGRATED_TO = 37
 INDEX = "5.6.16"
 CANARY = "hush-9d1c"
 """Stands in every file of secrets."""
-_HEALTHY_API = json.dumps(
+HEALTHY_API = json.dumps(
     {
         "status": "pong",
         "upstreams": {"chef_solr": "pong", "chef_sql": "pong", "chef_index": "pong", "oc_chef_authz": "pong"},
@@ -220,7 +220,7 @@ def heal_frontend(machine: Machine) -> None:
     level = field_text("migration-level.json").replace('"minor":33', f'"minor":{MIGRATED_TO}')
     machine.write(MIGRATION_LEVEL, level)
     machine.write(SUDOERS, sudoers_lines(), 0o440)
-    serve_api(machine, 200, _HEALTHY_API)
+    serve_api(machine, 200, HEALTHY_API)
 
 
 def serve_api(machine: Machine, code: int, body: str, port: int = 443) -> None:

@@ -173,10 +173,12 @@ class Machine:
             "/etc/ssh/estate_config",
             "HostKey /etc/ssh/estate_key\nPasswordAuthentication no\nUsePAM no\nPidFile none\nLogLevel VERBOSE\n",
         )
-        self.write("/srv/cpuinfo", _CPUINFO)
-        self.write("/srv/meminfo", _MEMINFO)
+        # In memory, so that `df` does not take the mounts below for disks.
+        self.run("mount", "-t", "tmpfs", "-o", "mode=755", "none", "/mnt")
+        self.write("/mnt/cpuinfo", _CPUINFO)
+        self.write("/mnt/meminfo", _MEMINFO)
         for name in ("cpuinfo", "meminfo"):
-            self.run("mount", "--bind", f"/srv/{name}", f"/proc/{name}")
+            self.run("mount", "--bind", f"/mnt/{name}", f"/proc/{name}")
 
     def _serve(self) -> None:
         sshd = shutil.which("sshd", path=_PATH) or ""

@@ -17,6 +17,7 @@ from scanner.cli.obtain import with_credentials
 from scanner.cli.options import settle
 from scanner.evidence.file import read_evidence, write_evidence
 from scanner.evidence.model import evidence_of
+from scanner.job import Collected, Job
 from scanner.judge import judge
 from scanner.lab.lab import Lab
 from scanner.probes.probe import Answer
@@ -33,8 +34,13 @@ def record(name: str) -> None:
         text = inventory.read_text(encoding="utf-8").replace(folder, "lab")
         selection, job = settle(inventory)
         collected = collect(with_credentials(job, selection))
+    keep(name, text, job, collected)
+
+
+def keep(name: str, inventory: str, job: Job, collected: Collected) -> None:
+    """Write the three files of a recording, whatever machines were asked."""
     path = FOLDER / f"{name}.inventory.toml"
-    path.write_text(text, encoding="utf-8", newline="\n")
+    path.write_text(inventory, encoding="utf-8", newline="\n")
     write_evidence(evidence_path(name), replace(evidence_of(job, collected), host="lab", inventory=path.name))
     evidence_path(name).chmod(0o644)
     done = judge(job, collected, collected.finished.date())

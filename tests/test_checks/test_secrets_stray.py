@@ -45,7 +45,8 @@ def test_a_copy_that_root_alone_can_get_at_warns(chefs: Chefs) -> None:
 def test_a_link_to_its_own_place_is_no_copy_and_another_is_told(chefs: Chefs) -> None:
     def linked(target: str, role: str = "backend") -> Status:
         links = (f"/home/kim/chef-backend-secrets.json -> {target}",)
-        view: ClusterView = chefs([StraySecrets((), links=links)], roles=(role,))
+        own = (OWN_PLACE,) if role == "backend" else ()
+        view: ClusterView = chefs([StraySecrets(own, links=links)], roles=(role,))
         return judge(view.nodes[0]).status
 
     assert [linked(OWN_PLACE), linked("/mnt/x"), linked(OWN_PLACE, "frontend")] == [
@@ -83,3 +84,15 @@ def test_unknown_and_garbled_answers_are_errors_and_a_dead_node_is_not_evaluated
     names = frozenset(node.name for node in view.nodes)
     unknown, down = evaluate([CHECK], [GatheredCluster(view.cluster, view.nodes, names)])
     assert (unknown.status, down.status, down.not_evaluated) == (Status.ERROR, Status.SKIP, True)
+
+
+def test_a_search_that_does_not_find_the_backends_own_file_proves_nothing(chefs: Chefs) -> None:
+    def searched(found: StraySecrets, role: str) -> Status:
+        view: ClusterView = chefs([found], roles=(role,))
+        return judge(view.nodes[0]).status
+
+    assert searched(StraySecrets(()), "backend") is Status.ERROR
+    assert searched(StraySecrets((OWN_PLACE,)), "backend") is Status.PASS
+    assert searched(StraySecrets(()), "frontend") is Status.PASS
+    # What was found stands.
+    assert searched(StraySecrets(("/home/kim/chef-backend-secrets.json",)), "backend") is Status.FAIL

@@ -57,7 +57,7 @@ def told(results: Mapping[Any, Result]) -> dict[Any, tuple[object, ...]]:
 @pytest.mark.parametrize("noise", NOISE)
 def test_what_real_programs_say_there_changes_nothing(recording: str, noise: str) -> None:
     plain = judged(recording, lambda _, answer: answer)
-    noisy = judged(recording, lambda _, answer: replace(answer, error_output=NOISE[noise]))
+    noisy = judged(recording, lambda _, answer: replace(answer, error_output=answer.error_output + NOISE[noise]))
     assert told(noisy) == told(plain)
 
 
@@ -67,7 +67,7 @@ def test_it_is_shown_beside_what_was_judged() -> None:
 
     found = judged("chef-healthy", change)
     shown = {key: told for key, each in found.items() if (told := each.evidence.get("standard_error"))}
-    assert {check for check, _ in shown} == {"chef-cluster-status", "chef-version-match"}
+    assert {check for check, _ in shown} >= {"chef-cluster-status", "chef-version-match"}
     nodes: Any = shown["chef-cluster-status", None]
     assert set(nodes) == {"backend-1", "backend-2", "backend-3"}
     assert nodes["backend-1"].keys() == {"chef-service-status"}
@@ -81,8 +81,7 @@ def test_a_program_that_only_complains_has_not_answered(code: int) -> None:
         return Answer("", code, error_output=f"{answer.output}\nERROR: x")
 
     passed = {check for (check, _), each in judged("chef-healthy", mute).items() if each.status is Status.PASS}
-    # The conversation itself goes well; and a find that ends with 0 has looked everywhere.
-    assert passed == {"connectivity", "clock-skew"} | ({"chef-secrets-stray"} if code == 0 else set())
+    assert passed == {"connectivity", "clock-skew"}  # the conversation itself goes well
 
 
 def test_it_travels_beside_the_answer_from_a_node_to_the_evidence(tmp_path: Path, preflight: Preflight) -> None:

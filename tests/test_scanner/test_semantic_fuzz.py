@@ -1,0 +1,178 @@
+"""No check passes on what it did not see: every part of every answer of whole recordings is taken away in turn."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from tests.test_scanner.semantic_fuzz import Accepted, Bench
+
+CHEF = (
+    Accepted(
+        "chef-service-status",
+        "",
+        ("chef-version-match",),
+        "goes by how long the services that are there run; those that are not, chef-cluster-status misses",
+    ),
+    Accepted(
+        "chef-service-status",
+        r"^word '\d+[dh]'",
+        ("chef-cluster-status",),
+        "a Time in State without its largest unit is one, and how long a service runs is not judged there",
+    ),
+    Accepted("chef-config", "", ("chef-secrets-match",), "tells as whom the services run, where that is set at all"),
+    Accepted("chef-config", r"^line 'form \d'", ("chef-config-match",), "it is read as an earlier version's answer"),
+    Accepted("chef-config", r"^line 'set ", ("chef-config-match",), "a node's own setting, or one at its default"),
+    Accepted(
+        "chef-cluster-status",
+        "",
+        ("chef-leaderl", "chef-frontend-members"),
+        "the other backends show the same members",
+    ),
+    Accepted("chef-search-index", "", ("stepping-stone",), "the other backends tell the same index"),
+    Accepted(
+        "chef-version",
+        "",
+        ("disk-space", "chef-cluster-status", "chef-secrets-match"),
+        "tells what an old version is excused from, and nothing needs an excuse",
+    ),
+    Accepted(
+        "chef-version",
+        r"^(all behind|word)",
+        ("stepping-stone",),
+        "half a version is one; that the answer is whole, its frame says",
+    ),
+    Accepted(
+        "chef-frontend-services",
+        "opscode-expander|opscode-solr4|oc_id|bookshelf|haproxy|redis_lb",
+        ("chef-frontend-status",),
+        "a service that not every version and set-up has",
+    ),
+    Accepted(
+        "linux-disks",
+        r"index /var/opt|elasticsearch /var/opt",
+        ("disk-space",),
+        "earlier versions did not ask for it; the folder above it is judged",
+    ),
+    *(
+        Accepted(probe, r"asked http", (check,), "where it was asked matters where nobody answered")
+        for probe, check in (("chef-leaderl", "chef-leaderl"), ("chef-frontend-api", "chef-frontend-status"))
+    ),
+)
+
+SECRET_SERVER = (
+    Accepted(
+        "secret-server-files",
+        "",
+        ("windows-version", "dotnet-framework", "powershell-version", "iis-integrated-pipeline", "app-pool-settings"),
+        "which version is installed leaves out the rules of what lies behind it; without it more of them hold",
+    ),
+    Accepted(
+        "secret-server-files",
+        r"folders\[0\]\.(libraries|root)",
+        ("stepping-stone", "app-version-match", "app-pool-state", "database-version-match"),
+        "the other libraries have the same version, and another source names the same folder",
+    ),
+    Accepted(
+        "iis-configuration",
+        "",
+        ("app-pool-settings", "app-pool-state", "iis-integrated-pipeline"),
+        "another application's or pool's; what a pool does not say, IIS takes from its defaults",
+    ),
+    Accepted("windows-version", "product_name|minor|major", ("windows-version",), "the build tells the version"),
+    Accepted("windows-version", "^frame", ("windows-version",), "not evaluated, and connectivity says why"),
+    Accepted("powershell", "^frame", ("powershell-version",), "not evaluated, and connectivity says why"),
+    Accepted(
+        "sql-database",
+        "",
+        ("database-compatibility", "database-version-match"),
+        "another question's, or a name that is only told",
+    ),
+    Accepted(
+        "app-files",
+        r"\.files (null|gone|empty)|root\.path",
+        ("app-files-match",),
+        "the folder's digest is compared, too",
+    ),
+    Accepted(
+        "sql-instances",
+        "edition|patch_level|version|instance_id",
+        ("sql-server-version",),
+        "of version and patch level one is enough",
+    ),
+    Accepted(
+        "encryption-config",
+        r"config\.(size_bytes|path)",
+        ("encryption-config-match", "config-files-present", "efs-encryption"),
+        "the hash is compared, the path is told",
+    ),
+    Accepted(
+        "database-config",
+        r"config\.(size_bytes|path)",
+        ("config-files-present", "efs-encryption"),
+        "the path is only told",
+    ),
+    Accepted("app-pool-state", r"pools\[", ("app-pool-state",), "a pool that serves another application"),
+    Accepted("disks", "system empty", ("disk-space",), "there is one drive"),
+)
+# Collected before an answer had an end that could be missing.
+OLDER = (Accepted("chef-config", "^(all behind|output)", ("chef-config-match",), "form 2 has no end to miss"),)
+BOTH = (*CHEF, *OLDER, *SECRET_SERVER)
+
+
+def told(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The counts, which a passing test would keep for itself."""
+    with capsys.disabled():
+        sys.stdout.write(f"\n{text}\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "accepted", "most"),
+    [
+        ("chef-estate", CHEF, 500),
+        ("chef-healthy", (*CHEF, *OLDER), 200),
+        ("demo", BOTH, 400),
+        ("secret-server-healthy", SECRET_SERVER, 500),
+    ],
+)
+def test_a_part_that_is_gone_is_missed(
+    name: str, accepted: tuple[Accepted, ...], most: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Some, the same each time; all of them with the slow tests."""
+    tally = Bench(name).run(accepted, most=most, seed=1)
+    told(f"{name}: {tally}", capsys)
+    assert not tally.wrong, tally.wrong[:10]
+    assert tally.refused > most // 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "accepted"),
+    [
+        ("chef-estate", CHEF),
+        ("chef-healthy", (*CHEF, *OLDER)),
+        ("demo", BOTH),
+        ("secret-server-healthy", SECRET_SERVER),
+    ],
+)
+def test_any_part_that_is_gone_is_missed(
+    name: str, accepted: tuple[Accepted, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    tally = Bench(name).run(accepted)
+    lines = [f"{name}: {tally}", *(f"  {count:5} {reason}" for reason, count in sorted(tally.accepted.items()))]
+    told("\n".join(lines), capsys)
+    assert not tally.wrong, tally.wrong[:10]
+
+
+IN_SPITE_OF_ALL = {
+    # There is room enough for every version.
+    "chef-version": {"disk-space"},
+}
+"""Probe to the checks that pass although nobody answered to it, each looked at."""
+
+
+@pytest.mark.parametrize("probe", sorted({probe.id for each in Bench("chef-estate").probes.values() for probe in each}))
+def test_what_no_node_answered_lets_nothing_pass(probe: str) -> None:
+    """Where the others make up for one node, nobody makes up for all."""
+    assert set(Bench("chef-estate").without(probe)) == IN_SPITE_OF_ALL.get(probe, set())
