@@ -8,8 +8,9 @@ there twice, the last holds. The settings that differ are named, with the outlie
 
 Each node's own settings are left out: `fqdn`, `publish_address`, `vip`, `vip_interface`, `leaderl.http_address`, other
 addresses, interfaces and host names, and the certificate. What is calculated from a machine's memory (`heap_size`,
-`shared_buffers`, ...) is a warning where it differs. So is what it takes Ruby to know: conditions, variables, values
-that are calculated. A file with more than 400 settings is not compared whole, which is an error. Reading it needs root.
+`shared_buffers`, ...) is a warning where it differs, and so is `hide_sensitive`. So is what it takes Ruby to know:
+conditions, variables, values that are calculated. A file with more than 400 settings is not compared whole, which is an
+error. Reading it needs root.
 
 ## Why it matters
 Each backend may become the leader, and does during an upgrade: the cluster then runs with that node's limits and
@@ -27,7 +28,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from checks.check import ClusterCheck, ClusterView
-from checks.chef_backend.config_settings import DEFAULTS, FROM_MEMORY, digest, is_own
+from checks.chef_backend.config_settings import DEFAULTS, MILD, digest, is_own
 from checks.chef_backend.node_facts import ConfigDigest
 from checks.groups import enumerate_names, group
 from checks.outcome import Outcome, Remediation, Severity, combine, failed, not_applicable, passed, undetermined, warned
@@ -39,7 +40,7 @@ _BY_EYE = Remediation(
     "Compare by eye what takes Ruby to know on the nodes that are named, or write it as plain `name = value` lines.",
     f"sudo cat {_PATH}",
 )
-_MEMORY = Remediation("Give the machines the same memory, or set the value on every backend by hand.")
+_MILD = Remediation("Write the same value on every backend, unless the machines differ on purpose.")
 _AGAIN = Remediation("Ask the backends again, all of them with this version of preflight.")
 
 
@@ -107,7 +108,7 @@ def _differing(read: Mapping[str, _Config]) -> dict[str, list[str]]:
 def _told(differing: Mapping[str, list[str]], *, as_written: bool) -> list[Outcome]:
     outcomes = []
     for sentence, keys in differing.items():
-        rest = [key for key in keys if key not in FROM_MEMORY]
+        rest = [key for key in keys if key not in MILD]
         if rest and as_written:
             text = (
                 f"{_PATH}: {sentence} in how {enumerate_names(rest)} is written, by the answers of an earlier preflight"
@@ -115,9 +116,9 @@ def _told(differing: Mapping[str, list[str]], *, as_written: bool) -> list[Outco
             outcomes.append(undetermined(text, remediation=_AGAIN))
         elif rest:
             outcomes.append(failed(f"{_PATH}: {sentence} in {enumerate_names(rest)}"))
-        if memory := [key for key in keys if key in FROM_MEMORY]:
-            text = f"{_PATH}: {sentence} in {enumerate_names(memory)}, which the vendor calculates from the memory"
-            outcomes.append(warned(text, remediation=_MEMORY))
+        for why in dict.fromkeys(MILD[key] for key in keys if key in MILD):
+            mild = enumerate_names([key for key in keys if MILD.get(key) == why])
+            outcomes.append(warned(f"{_PATH}: {sentence} in {mild}, {why}", remediation=_MILD))
     return outcomes
 
 

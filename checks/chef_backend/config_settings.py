@@ -17,13 +17,18 @@ _OWN = re.compile(
     r"|(?:.*[._])?(?:address|interface|hostname|host|bind|node_name)"
 )
 
-FROM_MEMORY = frozenset(
-    {
-        *("postgresql.effective_cache_size", "postgresql.shared_buffers", "postgresql.shmall", "postgresql.shmmax"),
-        *("elasticsearch.heap_size", "elasticsearch.new_size"),
-    }
-)
-"""What `gen-sample-backend-config` calculates from the memory of the machine it runs on."""
+_MEMORY = "which the vendor calculates from the memory"
+MILD: Mapping[str, str] = {
+    "postgresql.effective_cache_size": _MEMORY,
+    "postgresql.shared_buffers": _MEMORY,
+    "postgresql.shmall": _MEMORY,
+    "postgresql.shmmax": _MEMORY,
+    "elasticsearch.heap_size": _MEMORY,
+    "elasticsearch.new_size": _MEMORY,
+    "hide_sensitive": "which changes no more than what reconfigure prints",
+}
+"""What may differ without harm to an upgrade, and why: `gen-sample-backend-config` writes sizes as they fit the machine
+that it runs on."""
 
 Value = str | int | float | Sequence[str]
 

@@ -21,8 +21,8 @@ from tests.live.sudo_machine import USER, SudoMachine, missing_programs
 pytestmark = pytest.mark.live
 
 AS_ROOT = [probe for probe in BUILTIN if root_commands([probe])]
-WITHOUT = ("chef-leaderl", "chef-search-index", "chef-frontend-api")
-"""They ask where it may be guessed, when they may not read the configuration, and say so."""
+WITHOUT = ("chef-leaderl", "chef-search-index", "chef-frontend-api", "linux-disks")
+"""They look where it may be guessed, when they may not read the configuration."""
 SECRETS = "/etc/chef-backend/chef-backend-secrets.json"
 LEFT = {
     "/root/chef-backend-cleanse-1/chef-backend-secrets.json": True,

@@ -79,6 +79,13 @@ def test_what_the_vendor_calculates_from_the_memory_is_a_warning(chefs: Chefs) -
     assert "elasticsearch.heap_size, which the vendor calculates from the memory" in outcome.message
 
 
+def test_what_only_changes_the_output_of_reconfigure_is_a_warning(chefs: Chefs) -> None:
+    outcome = judge(chefs(config("1", hide_sensitive="aaaa", elasticsearch__heap_size="aaaa"), config("2")))
+    assert outcome.status is Status.WARN
+    assert "in hide_sensitive, which changes no more than what reconfigure prints" in outcome.message
+    assert "in elasticsearch.heap_size, which the vendor calculates" in outcome.message
+
+
 def test_what_takes_ruby_to_know_warns_and_names_the_nodes(chefs: Chefs) -> None:
     one, two = config("1", "-", "-"), config("2", "etcd.x", "leaderl.y")
     outcome = judge(chefs(one, two, config("3", leaderl__y="cccc")))
