@@ -33,6 +33,7 @@ from scanner.errors import (
 )
 from scanner.gather import NodeCall, ask, read_facts
 from scanner.inventory.model import Node, TdsSettings
+from scanner.lab import tds_tokens as tokens
 from scanner.lab.certificates import CertificateAuthority
 from scanner.lab.listener import Listener
 from scanner.lab.tds_server import FAULTS, TdsAccounts, TdsServer
@@ -491,6 +492,45 @@ def test_a_hostile_answer_to_the_login_is_an_error_of_ours(
     assert tds_server
     with pytest.raises((NodeError, LoginEndedError)):
         opened(target(server), timeout_s=1.0)
+    server.stop()
+
+
+def _answers_questions_with(server: TdsServer, answer: bytes) -> None:
+    server._question = lambda *_: answer  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("size", ["2000000000", "\uff19" * 10, "32768"])
+@pytest.mark.parametrize("before", [b"", b"x" * 4079])
+def test_a_server_that_asks_for_gigabytes_gets_none(
+    start: Start, target: Callable[..., Target], size: str, before: bytes
+) -> None:
+    """Across two packets, too."""
+    server = start()
+    padding = tokens.told(5701, "x" * (len(before) // 2), "s", severity=0, error=False) if before else b""
+    _answers_questions_with(server, padding + tokens.changed(4, size) + tokens.done())
+    with opened(target(server)) as session, pytest.raises(ProtocolError, match="larger than any"):
+        session.rows(questions()["server"])
+
+
+def test_a_row_of_hundreds_of_columns_is_not_read(start: Start, target: Callable[..., Target]) -> None:
+    server = start()
+    _answers_questions_with(server, tokens.table([f"c{number}" for number in range(500)], [{}]))
+    with opened(target(server)) as session, pytest.raises(ProtocolError, match="500 columns"):
+        session.rows(questions()["server"])
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(junk=st.binary(min_size=1, max_size=300), kind=st.sampled_from([0x81, 0xD1, 0xE3, 0xAA, 0xFD, 0x79]))
+def test_a_hostile_answer_to_a_question_is_an_error_of_ours(
+    start: Start, target: Callable[..., Target], junk: bytes, kind: int
+) -> None:
+    server = start()
+    _answers_questions_with(server, bytes([kind]) + junk)
+    with opened(target(server), timeout_s=4) as session:
+        try:
+            assert isinstance(session.rows(questions()["server"]), list)
+        except (NodeError, SqlError) as error:
+            assert str(error)  # noqa: PT017  either of the two is right
     server.stop()
 
 

@@ -33,6 +33,10 @@ _DONES = (0xFD, 0xFE, 0xFF)
 _DONE_BYTES = 12
 _ROUTING = 20
 _MOST_LOGIN_BYTES = 64 * 1024
+_PACKET_SIZE = 4
+"""The kind of ENVCHANGE by which a server sets the size of packets."""
+_LARGEST_PACKET = 32767
+_LONGEST_CHANGE = 3 + 2 + 2 * 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,8 @@ class Door:
         self._inbound = bytearray()
         self._greeted = False
         self._login_sent = False
+        self._tail = b""
+        """The end of the packet before, for what lies across two."""
         self.logging_in = True
         """Until the login is through, the server's words are looked at before they are handed on."""
 
@@ -98,7 +104,7 @@ class Door:
     def recv(self, size: int, _flags: int = 0) -> bytes:
         """At most `size` bytes, never none where some are wanted. Raises NodeError."""
         if size and not self._inbound:
-            self._inbound += self._login_answer() if self.logging_in else self._channel.receive_packet()
+            self._inbound += self._guarded(self._login_answer() if self.logging_in else self._channel.receive_packet())
         data = bytes(self._inbound[:size])
         del self._inbound[:size]
         return data
@@ -140,6 +146,14 @@ class Door:
             self._login_sent = True
         self._channel.send(bytes(packet))
 
+    def _guarded(self, data: bytes) -> bytes:
+        """The same, unless it makes the library take gigabytes for a packet. Raises ProtocolError."""
+        payload = self._tail + data[HEADER.size :]
+        if sets_huge_packets(payload):
+            raise ProtocolError(f"{self._channel.where} asks for packets that are larger than any")
+        self._tail = payload[-_LONGEST_CHANGE:]
+        return data
+
     def _login_answer(self) -> bytes:
         """The whole answer to the login, or to a step of it. Raises LoginEndedError, NodeError."""
         whole, tokens = b"", b""
@@ -156,6 +170,25 @@ class Door:
         if reply.route or (reply.errors and not reply.accepted):
             raise LoginEndedError(reply)
         return whole
+
+
+def sets_huge_packets(data: bytes) -> bool:
+    """Whether there is an ENVCHANGE in `data` that sets packets to more than TDS knows.
+
+    It is looked for without reading the tokens before it, which may be rows. No row looks like it by chance: a number
+    counted and written in UTF-16 behind the two bytes of its kind.
+    """
+    at = data.find(_ENVCHANGE)
+    while at >= 0:
+        if data[at + 3 : at + 4] == bytes([_PACKET_SIZE]) and at + 5 < len(data):
+            text = data[at + 5 : at + 5 + 2 * data[at + 4]].decode("utf-16-le", "replace")
+            try:
+                if int(text) > _LARGEST_PACKET:
+                    return True
+            except ValueError:
+                pass
+        at = data.find(_ENVCHANGE, at + 1)
+    return False
 
 
 def read_reply(tokens: bytes) -> Reply:

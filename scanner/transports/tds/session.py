@@ -41,6 +41,8 @@ _QUESTION_S = 10.0
 """What one question may take, so that a lock on one table does not cost the rest."""
 _MOST_ROUTES = 2
 _MOST_CHARS = 128
+_MOST_COLUMNS = 64
+"""More than any question asks for: a row of empty columns is a few bytes on the wire, and many here."""
 _GRACE_S = 5.0
 _ROUTE_HINT = (
     "let this machine reach it: Azure SQL sends on to the ports 11000 to 11999, unless its connection policy is Proxy; "
@@ -117,7 +119,7 @@ class SqlSession:
             cursor.execute(query)
             if cursor.description is None:
                 return []
-            names = [str(column[0]) for column in cursor.description]
+            names = self._columns(cursor.description)
             found = cursor.fetchmany(MOST_ROWS + 1)
         except NodeError:
             raise
@@ -132,6 +134,11 @@ class SqlSession:
         if len(found) > MOST_ROWS:
             raise SqlError(0, f"more than {MOST_ROWS} rows")
         return [_row(names, values) for values in found]
+
+    def _columns(self, described: Sequence[Sequence[object]]) -> list[str]:
+        if len(described) > _MOST_COLUMNS:
+            raise ProtocolError(f"{self.target.where} answers with {len(described)} columns")
+        return [str(column[0]) for column in described]
 
     def use(self, database: str) -> None:
         """Go to a database. Raises SqlError, NodeError."""
