@@ -20,6 +20,12 @@ HERE = "localhost"
 """The host of a node that is the machine preflight runs on."""
 NOT_ON_WINDOWS = "there is no sudo on Windows; leave it out, and log in with an account that is an administrator there"
 
+_MEANT_OVER_TDS = {
+    "user": "sql_user",
+    "port": "sql_port",
+    "auth": "sql_auth",
+    **{f"password_{way}": f"sql_password_{way}" for way in ("env", "file", "command")},
+}
 _USUAL_PORTS = (22, HTTP_PORT, WinrmSettings().port)
 _LOOPBACK = (HERE, "127.0.0.1", "::1")
 _NODE_KEYS = by_name(NODE, OPTIONS)
@@ -95,7 +101,9 @@ def _node(name: str, value: object, around: Surroundings, troubles: list[tuple[P
             problems.add((*place, key), NOT_ON_WINDOWS)
             continue
         owners = " and ".join(other for other, keys in TRANSPORTS.items() if key in by_name(keys))
-        problems.add((*place, key), f"is a key of {owners}, and this node is reached over {transport}")
+        meant = _MEANT_OVER_TDS.get(key, "") if transport == "tds" else ""
+        advice = f"; over tds it is {meant}" if meant else ""
+        problems.add((*place, key), f"is a key of {owners}, and this node is reached over {transport}{advice}")
     values = read_keys({key: table[key] for key in table if key not in strays}, known, place, problems)
     if "host" not in table and transport != "local":
         # The name stands in for the host, and has to be one.

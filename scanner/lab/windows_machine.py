@@ -137,6 +137,7 @@ class Machine:
             one that does not run, `cluster = "SQLVS1"` a failover cluster instance of that virtual name, and
             `host` the computer that it runs on, where it is another one. Of what it is asked: `collation`, `machine`
             (what the server calls itself, default "SQL1"),
+            `engine_edition` (5 Azure SQL Database, 8 a managed instance; default 2, and 4 of an Express edition),
             `sees_sessions` (false: no VIEW SERVER STATE), `sysadmin`, `hadr`, `refuses` (question to the
             number of an error: `{server = 18456}`; the questions are those of sql-database.ps1), and `databases`,
             an array of `{name, version, level, collation, state, recovery, open, mirroring, asynchronous, role,

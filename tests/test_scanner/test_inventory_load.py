@@ -252,8 +252,10 @@ def test_everything_is_told_at_once_each_with_its_place() -> None:
         ),
         (
             SQL + "transport = 'tds'\nuser = 'x'",
-            "nodes.sql1.user: is a key of winrm and ssh, and this node is reached over tds",
+            "nodes.sql1.user: is a key of winrm and ssh, and this node is reached over tds; over tds it is sql_user",
         ),
+        (SQL + "transport = 'tds'\nport = 1433", "is reached over tds; over tds it is sql_port"),
+        (SQL + "transport = 'tds'\nauth = 'ntlm'", "is reached over tds; over tds it is sql_auth"),
         (WEB + "sudo = true", "clusters.v.nodes.web1.sudo: there is no sudo on Windows; leave it out"),
         (WEB + "transport = 'ssh'\nsudo = false", "clusters.v.nodes.web1.sudo: there is no sudo on Windows"),
         (WEB + "agent = true", "clusters.v.nodes.web1.agent: is a key of ssh, and this node is reached over winrm"),

@@ -19,6 +19,7 @@ from scanner.lab.scenario import (
     scenario_title,
 )
 from scanner.lab.tds_responder import FAULTS as TDS_FAULTS
+from scanner.lab.tds_server import FAULTS as SQL_FAULTS
 
 VAULT = """
 title = "A vault"
@@ -245,7 +246,7 @@ def test_the_format_is_described_in_full() -> None:
         *linux._KEYS,
     }
     known = {fault for faults_of in faults.BY_TRANSPORT.values() for fault in faults_of}
-    assert (keys | known | set(TDS_FAULTS) | windows_table._KEYS) - told == set()
+    assert (keys | known | set(TDS_FAULTS) | set(SQL_FAULTS) | windows_table._KEYS) - told == set()
 
 
 def test_the_described_scenario_plays() -> None:

@@ -546,16 +546,22 @@ def test_the_sql_server_that_is_logged_in_to_also_answers_those_who_only_greet(s
 
 
 @pytest.mark.parametrize(
-    ("fault", "remedy_of"),
-    [("closes-login", "CANNOT_CONNECT"), ("no-encryption", "CANNOT_CONNECT"), ("", "REFUSES_LOGIN")],
+    ("fault", "reason", "hint"),
+    [
+        ("closes-login", database.CANNOT_CONNECT, ""),
+        ("no-encryption", database.CANNOT_CONNECT, "give SQL Server a certificate"),
+        ("", database.REFUSES_LOGIN, "check `sql_user` and its password"),
+    ],
 )
 def test_a_listener_that_is_out_of_reach_is_not_answered_with_create_login(
-    start: Start, authority: CertificateAuthority, fault: str, remedy_of: str
+    start: Start, authority: CertificateAuthority, fault: str, reason: str, hint: str
 ) -> None:
     server = start(fault=fault, accounts=ACCOUNTS if fault else TdsAccounts())
-    found = facts_of(asked(server, authority))[SecretServerDatabase]
-    assert getattr(database, remedy_of) in found.reason
-    assert ("CREATE LOGIN" in database.remedy(found).command) == (remedy_of == "REFUSES_LOGIN")
+    said = asked(server, authority)
+    found = facts_of(said)[SecretServerDatabase]
+    assert reason in found.reason
+    assert hint in said.hint
+    assert ("CREATE LOGIN" in database.remedy(found).command) == (reason == database.REFUSES_LOGIN)
 
 
 def test_a_probe_of_a_node_without_a_login_is_not_asked(start: Start, authority: CertificateAuthority) -> None:
