@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import signal
 import sys
@@ -25,7 +24,7 @@ from scanner.cli import (
     plan_command,
     scan_command,
 )
-from scanner.cli.streams import abandon_stdout, complain, prepare_streams
+from scanner.cli.streams import complain, prepare_streams, trouble_on_stdout
 from scanner.errors import PreflightError
 
 EXIT_DEFECT = 3
@@ -36,26 +35,14 @@ _INSISTING = 5
 
 
 class _Commands(TyperGroup):
-    """The commands, with the ends that the library gives an exit code of its own: an interrupt, a closed output."""
+    """The commands, with an end that the library gives an exit code of its own: an interrupt."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            ended = super().invoke(ctx)
-            sys.stdout.flush()
+            return super().invoke(ctx)
         except KeyboardInterrupt:
             complain("interrupted")
             sys.exit(EXIT_INTERRUPTED)
-        except BrokenPipeError:
-            # The reader has gone (`preflight checks | head`): nothing is wrong, and nobody is left to be told.
-            abandon_stdout()
-            sys.exit(0)
-        except OSError as error:
-            if error.errno != errno.ENOSPC:
-                raise
-            abandon_stdout()
-            complain(f"the output cannot be written: {error.strerror}; make room, or send it elsewhere")
-            sys.exit(EXIT_USAGE)
-        return ended
 
 
 app = typer.Typer(
@@ -107,6 +94,12 @@ def main() -> None:
     _interrupt_in_order()
     try:
         app(prog_name="preflight")
+    except SystemExit as ended:
+        # What was asked for was not delivered, or not all of it; an answer that is known already stands.
+        if ended.code in (0, None) and (trouble := trouble_on_stdout()):
+            complain(f"{trouble}; make room, or send it elsewhere")
+            sys.exit(EXIT_USAGE)
+        raise
     except PreflightError as error:
         complain(str(error))
         sys.exit(EXIT_USAGE)

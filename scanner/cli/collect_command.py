@@ -64,10 +64,10 @@ def collect(
     gaps = _gaps(job, collected)
     headline = _headline(output, collected, len(job.chosen), len(gaps))
     gaps += [f"  {one_line(f'{failure.check}: {failure.message}')}" for failure in job.failures]
-    if not problem and (gaps or not quiet):
-        problem = say("\n".join([headline, *gaps]) + "\n")
     if problem:
         complain(problem)
+    elif (gaps or not quiet) and (lost := say("\n".join([headline, *gaps]) + "\n")):
+        complain(f"{lost}; {headline}")
     if not collected.complete:
         leave(EXIT_INTERRUPTED)
     full = EXIT_CODES[Verdict.UNKNOWN if gaps else Verdict.GO]

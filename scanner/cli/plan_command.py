@@ -70,7 +70,7 @@ def plan(
     from checks.plan.build import NEEDS
     from checks.scan import EXIT_INTERRUPTED
     from scanner.cli.obtain import obtain
-    from scanner.cli.streams import complain, leave, say
+    from scanner.cli.streams import leave, say
     from scanner.clock import today
     from scanner.files import ensure_writable, write_atomically
     from scanner.inventory.select import parse_targets
@@ -95,13 +95,13 @@ def plan(
     text = _render(kind, book)
     if output is None:
         if problem := say(text):
-            complain(problem)
+            raise UsageError(f"{problem}; make room, or name a file with -o")
     else:
         write_atomically(output, text)
         if not quiet:
             print(f"wrote {output}", file=sys.stderr)
         if not quiet or book.exit_code:
-            print("\n".join(_summary(book)))
+            say("\n".join(_summary(book)) + "\n")
     if book.partial:
         leave(EXIT_INTERRUPTED)
     raise typer.Exit(book.exit_code)

@@ -61,11 +61,13 @@ class Destinations:
                 raise UsageError(f"the {kind} report: {error}") from None
 
     def deliver(self, done: Scan | Drift, *, quiet: bool, verbose: bool) -> list[str]:
-        """Print the summary and write the files. Returns what could not be written; the rest is."""
+        """Print the summary and write the files. Returns which of the files could not be written; the rest is."""
         problems: list[str] = []
         taken = STDOUT in self.paths.values()
         if not taken and not (quiet and _is_no_news(done)):
-            problems.append(say(summary(done, quiet=quiet, verbose=verbose)))
+            lost = say(summary(done, quiet=quiet, verbose=verbose))
+            if lost:  # the verdict stands whether or not it could be shown, and the exit code tells it
+                complain(f"{lost}; the verdict is {done.verdict}")
         for kind, path in self.paths.items():
             try:
                 text = _rendered(kind, done)
