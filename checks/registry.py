@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from checks import clock_skew, connectivity, disk_space, stepping_stone
+from checks import clock_skew, connectivity, disk_space, distinct_machines, stepping_stone
 from checks.check import Check
 from checks.chef_backend import (
     cluster_status,
@@ -31,34 +31,48 @@ from checks.secret_server import (
     config_files_present,
     database_compatibility,
     database_mirroring,
+    database_support,
     database_version_match,
     dotnet_framework,
     dpapi_encryption,
     dr_instance,
     efs_encryption,
     encryption_config_match,
+    host_resources,
     iis_authentication,
     iis_integrated_pipeline,
+    iwa_folders,
     monitoring_agent,
     outbound_access,
     pending_reboot,
+    pool_identity_match,
     powershell_version,
     sql_server_version,
+    web_config,
+    web_nodes_known,
     windows_version,
+)
+from checks.secret_server import (
+    traces as secret_server_traces,
 )
 
 BUILTIN: tuple[Check, ...] = (
     connectivity.CHECK,
+    distinct_machines.CHECK,
     disk_space.CHECK,
     clock_skew.CHECK,
     sql_server_version.CHECK,
     database_compatibility.CHECK,
+    database_support.CHECK,
     windows_version.CHECK,
     dotnet_framework.CHECK,
     powershell_version.CHECK,
     iis_integrated_pipeline.CHECK,
     app_pool_settings.CHECK,
     iis_authentication.CHECK,
+    iwa_folders.CHECK,
+    web_config.CHECK,
+    host_resources.CHECK,
     pending_reboot.CHECK,
     monitoring_agent.CHECK,
     app_pool_state.CHECK,
@@ -67,6 +81,8 @@ BUILTIN: tuple[Check, ...] = (
     app_version_match.CHECK,
     database_version_match.CHECK,
     database_mirroring.CHECK,
+    web_nodes_known.CHECK,
+    pool_identity_match.CHECK,
     config_files_present.CHECK,
     efs_encryption.CHECK,
     dpapi_encryption.CHECK,
@@ -90,5 +106,5 @@ BUILTIN: tuple[Check, ...] = (
     drbd.CHECK,
 )
 
-IDENTITIES: tuple[Identity, ...] = (traces.IDENTITY,)
+IDENTITIES: tuple[Identity, ...] = (traces.IDENTITY, secret_server_traces.IDENTITY)
 """How a machine that is none of a product's is told, one for each product that can."""

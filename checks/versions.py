@@ -11,12 +11,16 @@ class VersionError(ValueError):
     """A text that is no version. The message says what was read and what was expected."""
 
 
-_SECRET_SERVER = re.compile(r"(\d{1,3})\.(\d{1,3})\.(\d{6})")
-_FILE_VERSION = re.compile(r"\d{1,5}(\.\d{1,10}){1,3}")
+_SECRET_SERVER = re.compile(r"(0|[1-9][0-9]{0,2})\.(0|[1-9][0-9]{0,2})\.([0-9]{6})")
+_FILE_VERSION = re.compile(r"[0-9]{1,5}(\.[0-9]{1,10}){1,3}")
+_PART_OF_A_FILE_VERSION = 65536
+"""A part of a file's binary version holds 16 bits: 8.9.300000 stands there as 8.9.37856."""
 
 
 def parse_version(text: str) -> Version:
     """Any dotted version. Raises VersionError."""
+    if not text.isascii():
+        raise VersionError(f"{text!r} is no version: its digits are not the plain ones")
     try:
         return Version(text.strip())
     except InvalidVersion:
@@ -26,11 +30,14 @@ def parse_version(text: str) -> Version:
 def parse_secret_server(text: str) -> Version:
     """A Secret Server version as the vendor writes it: MAJOR.MINOR.BUILD, the build padded to six digits.
 
-    Malformed texts ("10.9000005", "8.9") are refused rather than guessed at. Raises VersionError.
+    Malformed texts ("10.9000005", "8.9", "11.07.000049", digits that are not ASCII) are refused rather than guessed at.
+    Raises VersionError.
     """
     match = _SECRET_SERVER.fullmatch(text.strip())
     if not match:
-        raise VersionError(f"{text!r} is no Secret Server version; it has six digits at the end, like 10.9.000064")
+        raise VersionError(
+            f"{text!r} is no Secret Server version; it has plain numbers and six digits at the end, like 10.9.000064"
+        )
     return Version(".".join(str(int(part)) for part in match.groups()))
 
 
@@ -45,3 +52,11 @@ def secret_server_text(version: Version) -> str:
     """The vendor's way to write `version`: 10.9.5 and 10.9.5.0 become 10.9.000005."""
     major, minor, build = (*version.release, 0, 0, 0)[:3]
     return f"{major}.{minor}.{build:06d}"
+
+
+def is_wrapped(read: str, full: str) -> bool:
+    """Whether `read`, from a file's binary version, is `full` with a build too large for 16 bits."""
+    low, high = parse_version(read).release, parse_version(full).release
+    pairs = list(zip(low, high, strict=False))
+    fits = all(part % _PART_OF_A_FILE_VERSION == own for own, part in pairs)
+    return len(low) == len(high) and low != high and fits and max(high) >= _PART_OF_A_FILE_VERSION

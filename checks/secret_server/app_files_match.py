@@ -3,12 +3,12 @@ r"""The application's files are the same on all web nodes.
 ## What it checks
 Every file under the web root, hashed on its node: digests per folder, and where they differ the names of the files.
 Left out is what is a node's own by design: `encryption.config`, `database.config`, `web.config` and
-`web-appSettings.config` in the root, `log\`, `customresources\`, and the customer's libraries `Oracle.DataAccess.dll`
-and `sapnco*.dll`. `saml.config` must be the same. Different contents fail; a file that only some nodes have is a
-warning, for a copy over an old folder leaves old files behind (a `saml.config` that a node lacks fails). In the
-window one node is upgraded before the others, so there all of it is a warning. The walk is bounded to 20 seconds
-(or half of the time that `--timeout` leaves), 2 GB and 20,000 files; whatever it left out is named, and then there is
-no pass.
+`web-appSettings.config` in the root (other `web*.config` there hold a node's own settings, too: that they differ is a
+warning, and they are not copied), `log\`, `customresources\`, and the customer's libraries `Oracle.DataAccess.dll` and
+`sapnco*.dll`. `saml.config` must be the same. Different contents fail; a file that only some nodes have is a warning,
+for a copy over an old folder leaves old files behind (a `saml.config` that a node lacks fails). In the window one node
+is upgraded before the others, so there all of it is a warning. The walk is bounded to 20 seconds (or half of the time
+that `--timeout` leaves), 2 GB and 20,000 files; whatever it left out is named, and then there is no pass.
 
 ## Why it matters
 A node whose files differ from the others' does not run with the database's version, or behaves differently from
@@ -20,6 +20,7 @@ Copy the application folder, without `database.config` and `encryption.config`, 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -31,6 +32,12 @@ from checks.secret_server.vendor import CLUSTERING_URL
 
 EXPECTED = "the same files on all web nodes"
 _SAML = "saml.config"
+_NODES_OWN = re.compile(r"\\web[^\\]*\.config")
+"""Root files that hold a node's own settings: web-auth.config, web-cookie.config, web-log4net.config, ..."""
+_MERGE = Remediation(
+    "Compare these files line by line and keep what each node needs: they hold a node's own settings (log level, "
+    "cookies, authentication) and are never copied over another node's."
+)
 _SHOWN = 5
 _KEPT = 200
 Marks = tuple[str, ...]
@@ -45,9 +52,13 @@ def judge(view: ClusterView) -> Outcome:
     if len(view.nodes) == 1 and known:
         return not_applicable("one web node: nothing to compare", observed=observed)
     changed, scattered = _differences(known)
+    own = {name: marks for name, marks in {**changed, **scattered}.items() if _NODES_OWN.fullmatch(name)}
+    changed = {name: marks for name, marks in changed.items() if name not in own}
+    scattered = {name: marks for name, marks in scattered.items() if name not in own}
     told: dict[str, Any] = {"expected": EXPECTED, "observed": observed}
     evidence: dict[str, Any] = {
         "different": sorted(changed)[:_KEPT],
+        "own": sorted(own)[:_KEPT],
         "not_everywhere": sorted(scattered)[:_KEPT],
         "left_out": {name: [f"{path}: {why}" for path, why in t.left_out[:20]] for name, t in known.items()},
     }
@@ -62,6 +73,9 @@ def judge(view: ClusterView) -> Outcome:
     if scattered:
         message = f"{_listed(scattered)} not on all nodes ({_sentence(known, scattered)}): left over, or not copied"
         return warned(message, **told, **evidence)
+    if own:
+        message = f"{_sentence(known, own)} in {_listed(own)}, which hold a node's own settings"
+        return warned(message, remediation=_MERGE, **told, **evidence)
     return passed(f"the same files on all {len(known)} web nodes", **told, **evidence)
 
 
@@ -74,7 +88,13 @@ def _differences(trees: dict[str, AppTree]) -> tuple[dict[str, Marks], dict[str,
         rows = [tree.get(path) for tree in folders.values()]
         if len({row.digest if row else "" for row in rows}) == 1 and not any(row and row.partial for row in rows):
             continue
-        for name, marks in _files(path, rows, list(trees.values())):
+        found = list(_files(path, rows, list(trees.values())))
+        if len({row.digest for row in rows if row and not row.partial}) > 1 and not any(
+            len({mark for mark in marks if mark != "?"}) > 1 for _, marks in found
+        ):
+            # The digest is over whole hashes, a mark is the head of one: what differs is not told by its name.
+            found.append((f"{path}\\", tuple("?" if row is None or row.partial else row.digest for row in rows)))
+        for name, marks in found:
             values = set(marks) - {"", "?"}
             if len(values) > 1 or (name == f"\\{_SAML}" and values and "" in marks):
                 changed[name] = marks

@@ -2,10 +2,12 @@
 
 ## What it checks
 Of the pool of every IIS application in the web root: the .NET CLR version (v4.0 from 8.5.000000 on), Load User Profile
-(true from 10.2.000000 on), and the number of worker processes (one). The identity's kind is told, never an account.
-What the pool does not set comes from `applicationPoolDefaults`, else from IIS itself: there, one worker process is the
-default; the CLR is v2.0 or, from IIS 8.0 on, none; Load User Profile is false in every configuration schema that IIS
-was shipped with (7.5 to 10), though one of Microsoft's documents says true.
+(true from 10.2.000000 on), the number of worker processes (one), its 64 bits, whether pool and site start by themselves
+(outside of the window, in which IIS Manager turns that off with the pool), and that IIS lets ASP.NET 4 run (ISAPI
+restrictions). The identity's kind is told, never an account. What the pool does not set comes from
+`applicationPoolDefaults`, else from IIS itself: there, one worker process is the default; the CLR is v2.0 or, from IIS
+8.0 on, none; Load User Profile is false in every configuration schema that IIS was shipped with (7.5 to 10), though one
+of Microsoft's documents says true.
 
 ## Why it matters
 With the wrong CLR the site does not start; without its profile the new version fails to reach its keys; with several
@@ -20,9 +22,10 @@ from __future__ import annotations
 
 from checks.check import NodeCheck, NodeView
 from checks.installed import installed
-from checks.outcome import Outcome, Remediation, Severity, Status, combine, undetermined, warned
+from checks.outcome import Outcome, Remediation, Severity, Status, combine, not_applicable, undetermined, warned
+from checks.secret_server import pool_switches
 from checks.secret_server.facts import AppFiles, AppPools, IisConfiguration, PoolSetting, PoolSettings, WebRoot
-from checks.secret_server.serving import serving_pools
+from checks.secret_server.serving import serving, serving_pools
 from checks.secret_server.vendor import CLUSTERING_URL, DOTNET_451_URL
 from checks.thresholds import Due, Requirements, breach, met, requirements
 
@@ -56,12 +59,27 @@ def judge(view: NodeView) -> Outcome:
             outcomes.append(undetermined(f"pool {name} is not defined; pools found: {found}", **needs.evidence))
         else:
             outcomes += [_setting(view, needs, due, pool) for due in needs.due]
+    applications = serving(view)
+    for due in needs.due:
+        if due.rule.requires == "auto-start=true" and not isinstance(applications, Outcome):
+            outcomes += pool_switches.site_start(view, due, applications, needs)
+        elif due.rule.requires == "asp-net=allowed":
+            outcomes += pool_switches.asp_net(view, due, needs)
     return combine(outcomes)
 
 
 def _setting(view: NodeView, needs: Requirements, due: Due, pool: PoolSettings) -> Outcome:
     name, _, wanted = due.rule.requires.partition("=")
-    judges = {"runtime": _runtime, "load-user-profile": _profile, "max-processes": _processes}
+    if due.rule.requires == "auto-start=true":
+        return pool_switches.pool_start(view, due, pool, needs)
+    if due.rule.requires == "asp-net=allowed":
+        return not_applicable("judged with the host")
+    judges = {
+        "runtime": _runtime,
+        "load-user-profile": _profile,
+        "max-processes": _processes,
+        "bits": pool_switches.bitness,
+    }
     if name not in judges or not wanted:
         ways = ", ".join(f"{known}=VALUE" for known in judges)
         return undetermined(f"rule {due.rule.id}: requires = {due.rule.requires!r} is none of {ways}", **needs.evidence)

@@ -30,7 +30,7 @@ from checks.outcome import Outcome, Remediation, Severity, failed, not_applicabl
 from checks.secret_server.facts import AppFiles
 from checks.secret_server.vendor import CLUSTERING_URL
 from checks.upgrade_path import PlanError, path_to, target_of
-from checks.versions import VersionError, parse_version
+from checks.versions import VersionError, is_wrapped, parse_version
 
 EXPECTED = "the same version on all web nodes"
 _AFTER = "the target on all web nodes"
@@ -104,7 +104,11 @@ def _afterwards(view: ClusterView, known: Sequence[tuple[str, str]], observed: s
         target = target_of(view.cluster)
     except PlanError as error:
         return undetermined(str(error))
-    late = [name for name, version in known if parse_version(version) != parse_version(target)]
+    late = [
+        name
+        for name, version in known
+        if parse_version(version) != parse_version(target) and not is_wrapped(version, target)
+    ]
     if late:
         return failed(f"{enumerate_names(late)} not at the target {target}: {observed}{tail}")
     unread = [node.name for node in view.nodes if node.name not in dict(known)]

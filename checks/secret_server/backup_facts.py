@@ -53,7 +53,21 @@ class AppBackup:
     """Files in a zip."""
     web_config: bool = False
     """Whether web.config is in it, which any copy of the application has."""
+    web_config_bytes: int | None = None
+    """Its size; None where there is none, or where that was not asked."""
+    libraries: bool | None = None
+    """Whether a library (bin\\*.dll) is in it; None where that was not asked."""
     keys: tuple[KeyFile, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BackupFile:
+    """One of the newest files in a folder of backups."""
+
+    name: str
+    size_bytes: int
+    age_s: float
+    """Seconds since it was written, by the node's own clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +76,7 @@ class DatabaseBackupFile:
 
     backup: Backup | None
     """None where the inventory does not send this node to look for one."""
+    folder: bool = False
+    """Whether the inventory names a folder, of which `backup` is the newest file."""
+    files: tuple[BackupFile, ...] = ()
+    """The newest of that folder, the newest first; empty for a file, and where they were not asked."""

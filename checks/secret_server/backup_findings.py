@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from checks.check import ClusterInfo
 from checks.groups import enumerate_names
-from checks.outcome import Outcome, failed, passed, undetermined, warned
+from checks.outcome import Outcome, combine, failed, passed, undetermined, warned
 from checks.rules import Rule
 from checks.secret_server.backup_facts import AppBackup, Backup, KeyFile
 
 ID = "backup-recent"
 AHEAD_S = 300
 """How far ahead of the node's clock a backup may be dated: those of two machines are never quite the same."""
-_REQUIRES = r"present|plain-key|max-age-hours [1-9][0-9]{0,5}"
+_REQUIRES = r"present|plain-key|whole|(max-age-hours|full-max-age-hours|min-database-mb) [1-9][0-9]{0,5}"
 _HOUR_S = 3600
 _DAYS_FROM_HOURS = 72
 
@@ -34,23 +34,37 @@ class Terms:
     """on, off or unknown, as declared."""
     live: Mapping[str, str]
     """Web nodes with the SHA-256 of their own encryption.config, where it is known."""
+    unread: Mapping[str, int | None] = field(default_factory=dict)
+    """Web nodes whose own encryption.config could not be hashed, with its size; None where not even that is known."""
+    full_max_age_hours: int | None = None
+    """How old the full backup may be that the newest differential or log builds on; None where no age is too old."""
+    full_declared: bool = False
 
     @classmethod
-    def of(cls, cluster: ClusterInfo, live: Mapping[str, str]) -> Terms:
+    def of(cls, cluster: ClusterInfo, live: Mapping[str, str], unread: Mapping[str, int | None]) -> Terms:
         """Those of `cluster`, its rules' overrides applied."""
         rules = {rule.requires.partition(" ")[0]: rule for rule in cluster.rules.of(ID)}
-        hours = cluster.options.get("backup_max_age_hours")
-        if isinstance(hours, int):
-            return cls(rules, hours, declared=True, dpapi=str(cluster.options.get("dpapi")), live=live)
-        default = rules["max-age-hours"].requires.partition(" ")[2] if "max-age-hours" in rules else ""
-        limit = int(default) if default.isdecimal() else None
-        return cls(rules, limit, declared=False, dpapi=str(cluster.options.get("dpapi", "unknown")), live=live)
+        hours, full = cluster.options.get("backup_max_age_hours"), cluster.options.get("backup_max_full_age_hours")
+        return cls(
+            rules,
+            hours if isinstance(hours, int) else _limit(rules, "max-age-hours"),
+            declared=isinstance(hours, int),
+            dpapi=str(cluster.options.get("dpapi", "unknown")),
+            live=live,
+            unread=unread,
+            full_max_age_hours=full if isinstance(full, int) else _limit(rules, "full-max-age-hours"),
+            full_declared=isinstance(full, int),
+        )
 
     @property
     def unprotected(self) -> bool:
-        """Whether DPAPI is known to be off: said so, or nodes share a file that DPAPI would have made different."""
-        shared = len(self.live) > 1 and len(set(self.live.values())) == 1
-        return self.dpapi == "off" or (self.dpapi != "on" and shared)
+        """Whether DPAPI is declared to be off: no file tells it."""
+        return self.dpapi == "off"
+
+    @property
+    def shared(self) -> bool:
+        """Whether several web nodes, all of them that there are, have one file: DPAPI of each would differ."""
+        return len(self.live) > 1 and len(set(self.live.values())) == 1 and not self.unread
 
     def breach(self, requires: str, message: str) -> Outcome:
         """What breaking the rule that `requires` amounts to; nothing where it is switched off."""
@@ -62,10 +76,15 @@ class Terms:
         return end(message + note, expected=rule.text, observed=message, rule=rule.id, source=rule.source)
 
 
+def _limit(rules: Mapping[str, Rule], key: str) -> int | None:
+    number = rules[key].requires.partition(" ")[2] if key in rules else ""
+    return int(number) if number.isascii() and number.isdecimal() else None
+
+
 def misread(cluster: ClusterInfo) -> list[Outcome]:
     """One for each rule that says nothing that could be judged by."""
     rules = cluster.rules.of(ID)
-    ways = "'present', 'plain-key' or 'max-age-hours N'"
+    ways = "'present', 'plain-key', 'whole', 'max-age-hours N', 'full-max-age-hours N' or 'min-database-mb N'"
     return [
         undetermined(f"rule {rule.id}: requires = {rule.requires!r} is none of {ways}")
         for rule in rules
@@ -90,14 +109,15 @@ def seen(backup: Backup, terms: Terms) -> Outcome | None:
         return terms.breach("present", f"{backup.path} holds no backup")
     if backup.kind == "nothing":
         return undetermined(
-            f"{backup.path} holds no backup among those that were looked at: {_too_many(backup.left_out)}"
+            f"{backup.path} holds no backup among those that were looked at: {too_many(backup.left_out)}"
         )
     if backup.size_bytes == 0:
         return terms.breach("present", f"{where} is empty")
     return None
 
 
-def _too_many(left_out: int) -> str:
+def too_many(left_out: int) -> str:
+    """What to do about files that were not looked at."""
     return f"{left_out} in the folder were too many to look at; name the file, or a folder with fewer in it"
 
 
@@ -113,7 +133,7 @@ def aged(what: str, age_s: float, terms: Terms, *, uncertain: bool = False, left
         return passed(told, observed=told)
     limit = f"at most {terms.max_age_hours} hours old"
     if left_out:
-        message = f"{told}, is the newest of those that were looked at: {_too_many(left_out)}"
+        message = f"{told}, is the newest of those that were looked at: {too_many(left_out)}"
         return undetermined(message, expected=limit, observed=told)
     if uncertain:
         return warned(
@@ -149,11 +169,21 @@ def keyed(found: AppBackup, backup: Backup, terms: Terms) -> Outcome:
         return terms.breach("plain-key", f"the encryption.config in {where} is empty")
     if not found.web_config:
         return warned(f"{where} holds encryption.config and no web.config: is it the whole application?")
+    outcomes = [_protected(keys[0], backup, terms)]
+    if found.libraries is False:
+        outcomes.append(terms.breach("whole", f"{where} holds no libraries in bin: it is not the whole application"))
+    if found.web_config_bytes == 0:
+        outcomes.append(terms.breach("whole", f"the web.config in {where} is empty"))
+    return combine(outcomes)
+
+
+def _protected(key: KeyFile, backup: Backup, terms: Terms) -> Outcome:
+    where = backup.found
     if backup.kind == "zip":
         if terms.unprotected:
             return passed("with a plain encryption.config")
         return warned(f"whether DPAPI protects the encryption.config in {where} cannot be seen: {_said(terms)}")
-    return _plain(keys[0], terms)
+    return _plain(key, terms)
 
 
 def _plain(key: KeyFile, terms: Terms) -> Outcome:
@@ -164,16 +194,28 @@ def _plain(key: KeyFile, terms: Terms) -> Outcome:
     if key.state != "hashed":
         return undetermined(f"{key.path} could not be looked at: {key.detail or key.state}")
     same = [name for name, sha256 in terms.live.items() if sha256 == key.sha256]
+    # What could not be hashed may be the same file, unless it is of another size.
+    doubtful = [name for name, size in terms.unread.items() if None in (size, key.size_bytes) or size == key.size_bytes]
     if terms.unprotected:
-        if terms.live and not same:
+        if terms.live and not same and not doubtful:
             return warned(f"{key.path} differs from that of every web node: is it the key of this vault?")
         return passed("with a plain encryption.config")
+    if same and terms.shared:
+        return warned(
+            f"{key.path} is the file that all web nodes have, which DPAPI of each would have made different: plain, or "
+            "one machine's and copied; declare what is so with `dpapi`"
+        )
     if same and terms.dpapi == "on":
         return terms.breach(
             "plain-key",
             f"{key.path} is what DPAPI protects on {enumerate_names(same)}, and opens nothing anywhere else",
         )
-    if terms.live and not same and terms.dpapi == "on":
+    if not same and doubtful and terms.dpapi == "on":
+        return undetermined(
+            f"whether DPAPI protects {key.path} cannot be told: encryption.config of {enumerate_names(doubtful)} could "
+            "not be hashed, and may be the same file"
+        )
+    if (terms.live or terms.unread) and not same and terms.dpapi == "on":
         return passed("with an encryption.config that is not the protected one of a web node")
     return warned(f"whether DPAPI protects {key.path} cannot be seen: {_said(terms)}")
 

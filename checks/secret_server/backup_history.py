@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from checks.groups import enumerate_names
-from checks.outcome import Outcome, Status, undetermined, warned
+from checks.outcome import Outcome, Status, combine, failed, undetermined, warned
 from checks.secret_server.backup_findings import AHEAD_S, Terms, aged, span
 from checks.secret_server.database_facts import BACKUP_DAYS, DatabaseBackup, DatabaseBackups
 
 _SUMMER_TIME_S = 3600
 """By how much msdb's local times go back at the end of summer time: for that hour, a new backup lies ahead."""
+_HOUR_S = 3600
 _NOWHERE = "NUL"
 """The device that takes a backup and keeps nothing of it."""
 
@@ -50,9 +51,27 @@ def _newest(histories: Sequence[DatabaseBackups], terms: Terms, *, declared: boo
         end = undetermined if declared else warned
         return end(f"msdb dates a backup of {database} ahead of the server's own clock: was it set back?")
     age_s = max(0, newest.age_s)
+    bases = [one for one in fulls if newest.kind != "differential" or (not one.copy_only and one.age_s >= newest.age_s)]
+    if not bases:
+        # A differential without the full one that it builds on restores nothing.
+        newest, age_s = full, max(0, full.age_s)
     if newest.kind == "full":
         return aged(f"{_told(full)} of {database} in msdb", age_s, terms)
-    return aged(f"{_told(newest)} of {database} in msdb (after a full one, {span(full.age_s)} old)", age_s, terms)
+    base = bases[0]
+    told = f"{_told(newest)} of {database} in msdb (after a full one, {span(base.age_s)} old)"
+    return combine([aged(told, age_s, terms), *_base(base, told, terms)])
+
+
+def _base(full: DatabaseBackup, told: str, terms: Terms) -> list[Outcome]:
+    """What is to be said of the age of the full backup beneath the newest one; nothing where it is fine."""
+    limit = terms.full_max_age_hours
+    if limit is None or full.age_s <= max(limit, terms.max_age_hours or 0) * _HOUR_S:
+        return []
+    message = f"{told}: the full one is too old, at most {limit} hours are allowed"
+    if terms.full_declared:
+        return [failed(f"{message} (max_full_age_hours)", expected=f"a full backup of the last {limit} hours")]
+    rule = terms.rules["full-max-age-hours"]
+    return [terms.breach("full-max-age-hours", message if rule.note else f"{message} ({rule.confidence})")]
 
 
 def _is_kept(backup: DatabaseBackup) -> bool:

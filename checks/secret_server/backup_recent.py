@@ -3,15 +3,18 @@
 ## What it checks
 What `[clusters.NAME.backup]` names. The application's (`app_path`: a zip, a copy of the folder, or a folder of such, of
 which the newest counts) has to be there, not empty, not too old, not the application's own folder, and to hold a plain
-`encryption.config`: one with EFS fails, and so does one that is byte for byte what DPAPI protects on a node. The
-database's is judged by the history in msdb, where SQL Server can be queried on its host, and as a file, where one is
-declared (`database_path`): there, not empty, not too old. Ages go by the clock of the node that tells them.
+`encryption.config` (one with EFS fails, and so does one that is byte for byte what DPAPI protects on a node), with
+libraries in `bin` and a `web.config` that is not empty. The database's is judged by the history in msdb, where SQL
+Server can be queried on its host, and as a file, where one is declared (`database_path`): there, of a plausible size,
+not too old, and named after the database. Whose a file is only msdb tells: where it cannot be read, the newest file of
+a folder proves nothing, and the file itself has to be named. Ages go by the clock of the node that tells them.
 
-`max_age_hours` says how old is too old; without it, more than 24 hours are a warning. Of a zip only the contents' list
-is read, so that it is a warning where DPAPI is not known to be off. A copied folder that is too old by all of its times
-is a warning, too, for copying may keep them. Where nothing is declared, a database that msdb knows no recent backup of
-is a warning, and nothing else is judged. In an availability group each replica's msdb knows its own backups alone, so
-that one which is not read leaves it open.
+`max_age_hours` says how old is too old; without it, more than 24 hours are a warning. The full backup beneath the
+newest differential or log backup has an age of its own (`max_full_age_hours`; without it, more than 8 days warn). Of a
+zip only the contents' list is read, so that it is a warning where DPAPI is not known to be off. A copied folder that is
+too old by all of its times is a warning, too, for copying may keep them. Where nothing is declared, a database that
+msdb knows no recent backup of is a warning, and nothing else is judged. In an availability group each replica's msdb
+knows its own backups alone, so that one which is not read leaves it open.
 
 ## Why it matters
 The backup is the first thing that the vendor asks for, and the only way back from a failed upgrade. A backup of the
@@ -27,6 +30,7 @@ may not reach is best named by the server on which it lies (`app_node`, `databas
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from checks.check import ClusterCheck, ClusterView, NodeView
 from checks.facts import Unknown
@@ -42,9 +46,10 @@ from checks.outcome import (
     warned,
 )
 from checks.secret_server.backup_facts import AppBackup, DatabaseBackupFile
+from checks.secret_server.backup_files import UNPROVEN, database_file, database_name, denied_history
 from checks.secret_server.backup_findings import ID, Terms, aged, keyed, misread, seen
 from checks.secret_server.backup_history import recorded
-from checks.secret_server.database_facts import DatabaseBackups, SecretServerDatabase
+from checks.secret_server.database_facts import DatabaseBackups, FailoverClusters, SecretServerDatabase
 from checks.secret_server.facts import EncryptionConfig, WebRoot
 from checks.secret_server.vendor import CLUSTERING_URL, HARDENING_URL, KEY_FILE_URL
 
@@ -54,8 +59,15 @@ _BEST_FIRST = (Status.PASS, Status.WARN, Status.ERROR, Status.FAIL)
 
 def judge(view: ClusterView) -> Outcome:
     """Judge both backups; one that nobody named is told, where the other is."""
-    live = {node.name: found.sha256 for node, found in view.known(EncryptionConfig) if found.state == "hashed"}
-    terms = Terms.of(view.cluster, live)
+    web = [node for node in view.nodes if "web" in node.roles]
+    looks = {node.name: node.look(EncryptionConfig) for node in web}
+    live = {name: c.sha256 for name, c in looks.items() if not isinstance(c, Unknown) and c.state == "hashed"}
+    unread = {
+        name: None if isinstance(c, Unknown) else c.size_bytes
+        for name, c in looks.items()
+        if isinstance(c, Unknown) or c.state not in ("hashed", "missing")
+    }
+    terms = Terms.of(view.cluster, live, unread)
     sides = {"application": _application(view, terms), "database": _database(view, terms)}
     outcomes = [outcome for outcome in sides.values() if outcome]
     declared = view.cluster.options.get("backup") is True
@@ -105,18 +117,23 @@ def _app_on(node: NodeView, terms: Terms) -> Outcome:
 
 def _database(view: ClusterView, terms: Terms) -> Outcome | None:
     """By msdb's history where it is known, and by the file where one is declared."""
-    by_history = None
+    by_history, denied = None, denied_history(view)
     if known := view.known(DatabaseBackups):
         declared = view.cluster.options.get("backup") is True
         histories = [found for _, found in known]
         outcome = recorded(histories, terms, declared=declared, unseen=_unseen(view, histories))
         by_history = _best("database", [(enumerate_names([node.name for node, _ in known]), outcome)])
     nodes = [node for node in view.nodes if "backup_database_path" in node.options]
-    by_file = _best("database", [(node.name, _database_on(node, terms)) for node in nodes])
+    name = database_name(view)
+    by_file = _best("database", [(node.name, _database_on(node, terms, name, denied)) for node in nodes])
     if by_history is None or by_file is None:
         return by_history or by_file
     if by_history.status is Status.ERROR and by_file.status is Status.PASS:
         return by_file  # a history that leaves it open takes nothing from it
+    proven = by_history.status in (Status.PASS, Status.WARN)
+    if proven and by_file.status is Status.ERROR and UNPROVEN in str(by_file.evidence):
+        # The history proves a backup, though not that this file is it.
+        by_file = replace(by_file, status=Status.WARN)
     return combine([by_history, by_file])
 
 
@@ -127,16 +144,11 @@ def _unseen(view: ClusterView, histories: Sequence[DatabaseBackups]) -> list[str
     return [name for name in dict.fromkeys(replicas) if name and name.lower() not in asked]
 
 
-def _database_on(node: NodeView, terms: Terms) -> Outcome:
+def _database_on(node: NodeView, terms: Terms, name: str, denied: str) -> Outcome:
     found = node.look(DatabaseBackupFile)
     if isinstance(found, Unknown):
         return undetermined(found.reason)
-    backup = found.backup
-    if backup is None:
-        return undetermined("it was not looked for there")
-    if gone := seen(backup, terms):
-        return gone
-    return aged(backup.found, backup.age_s or 0, terms, left_out=backup.left_out)
+    return database_file(found, terms, name, denied)
 
 
 def _best(what: str, outcomes: Sequence[tuple[str, Outcome]]) -> Outcome | None:
@@ -168,7 +180,15 @@ CHECK = ClusterCheck(
     ),
     products=("secret-server",),
     roles=("web", "database"),
-    optional_facts=(AppBackup, DatabaseBackupFile, DatabaseBackups, EncryptionConfig, SecretServerDatabase, WebRoot),
+    optional_facts=(
+        AppBackup,
+        DatabaseBackupFile,
+        DatabaseBackups,
+        EncryptionConfig,
+        FailoverClusters,
+        SecretServerDatabase,
+        WebRoot,
+    ),
     phases={
         "before": "both backups are there, recent and usable",
         "window": "both backups are there, recent and usable",

@@ -29,7 +29,7 @@ from checks.secret_server.database_facts import FailoverClusters, SecretServerDa
 from checks.secret_server.facts import AppFiles
 from checks.secret_server.vendor import CLUSTERING_URL
 from checks.upgrade_path import PlanError, target_of
-from checks.versions import VersionError, parse_file_version, parse_version, secret_server_text
+from checks.versions import VersionError, is_wrapped, parse_file_version, parse_version, secret_server_text
 
 _MISMATCH = "the version does not match, and such a node does not run"
 
@@ -96,7 +96,7 @@ def _databases(nodes: list[NodeView]) -> tuple[dict[str, str], list[tuple[str, s
 
 def _compared(view: ClusterView, name: str, version: str, web: list[tuple[str, Installed]]) -> Outcome:
     phase = view.cluster.phase
-    known = [(node, one.version) for node, one in web if one.read and one.version]
+    known = [(node, _full(one.version, version)) for node, one in web if one.read and one.version]
     others = [node for node, own in known if own != version]
     told = ", ".join(f"{node} has {own}" for node, own in known if own != version)
     if phase == "after":
@@ -111,6 +111,10 @@ def _compared(view: ClusterView, name: str, version: str, web: list[tuple[str, I
             mismatch = f": {_MISMATCH}" if others else ""
             return failed(f"not at the target {target}: {', '.join(late)}{mismatch}")
         return passed(f"the database and every web node are at the target {target}")
+    wrapped = enumerate_names([node for node, one in web if one.read and one.version and one.version != version])
+    if not others and wrapped:
+        told = f"the files of {wrapped} tell its lower 16 bits, as a file version does"
+        return passed(f"the database on {name} and the web nodes are at {version}; {told}")
     if not others:
         return passed(f"the database on {name} and the web nodes are at {version}")
     newer = [node for node, own in known if parse_version(own) > parse_version(version)]
@@ -125,6 +129,11 @@ def _compared(view: ClusterView, name: str, version: str, web: list[tuple[str, I
         nodes = enumerate_names(others)
         return failed(f"the database on {name} is at {version}, but {nodes} at {known[0][1]}: {_MISMATCH}")
     return failed(f"{told}, but the database on {name} is at {version}: {_MISMATCH}")
+
+
+def _full(read: str, database: str) -> str:
+    """The version that a node's files stand for: a build above 65535 does not fit a file version."""
+    return database if is_wrapped(read, database) else read
 
 
 def _observed(databases: dict[str, str], web: list[tuple[str, Installed]]) -> str:

@@ -2,10 +2,12 @@
 
 ## What it checks
 Every node with the role `dr` against the web nodes, before the upgrade and after it: the version read from the
-application's libraries, and the SHA-256 of `encryption.config`. With `dpapi = "on"` the files differ by design, and
-equal ones are a warning; with `dpapi = "unknown"` different ones cannot be told from DPAPI. In the window the primary
-site is ahead, so nothing is compared. A `dr` node that is only a SQL Server listener (transport tds), or a database
-host, has no application to compare; one where no application is found is a warning.
+application's libraries (one that is behind is a warning before the window, for the procedure's last part brings it
+along, and a failure after it), and the SHA-256 of `encryption.config`. With `dpapi = "on"` the files differ by design,
+and equal ones are a warning; with `dpapi = "unknown"` different ones cannot be told from DPAPI. In the window the
+primary site is ahead, so nothing is compared. A `dr` node that is only a SQL Server listener (transport tds), or a
+database host, has no application to compare; one where no application is found is a warning, and one whose application
+cannot be read is undetermined.
 
 ## Why it matters
 The restored database carries the primary's version and is encrypted with the primary's key: an instance with other
@@ -36,8 +38,10 @@ from checks.outcome import (
     undetermined,
     warned,
 )
-from checks.secret_server.facts import AppFiles, EncryptionConfig
+from checks.secret_server.facts import AppFiles, EncryptionConfig, WebRoot
+from checks.secret_server.serving import is_bare
 from checks.secret_server.vendor import CLUSTERING_URL, ENCRYPTION_URL
+from checks.versions import parse_version
 
 EXPECTED = "version and encryption.config of the primary site's web nodes"
 
@@ -53,7 +57,7 @@ def judge(view: ClusterView) -> Outcome:
         return not_applicable("in the window the primary site is ahead: compare after the upgrade")
     if not primary:
         return undetermined("the inventory names no web node of the primary site to compare with", expected=EXPECTED)
-    found = combine([judged for node in spare for judged in (_version(node, primary), _key(view, node, primary))])
+    found = combine([judged for node in spare for judged in (_version(view, node, primary), _key(view, node, primary))])
     evidence: dict[str, Any] = {
         node.name: {"version": installed(node).version, "encryption.config": _told(node)} for node in (*primary, *spare)
     }
@@ -65,7 +69,7 @@ def _is_listener(node: NodeView) -> bool:
     return not isinstance(contact, Unknown) and contact.transport == "tds"
 
 
-def _version(node: NodeView, primary: list[NodeView]) -> Outcome:
+def _version(view: ClusterView, node: NodeView, primary: list[NodeView]) -> Outcome:
     own, others = installed(node), {one.name: installed(one) for one in primary}
     if not own.read or own.version is None:
         return _unread(node, f"the version of {node.name} cannot be read: {own.problem}")
@@ -74,7 +78,12 @@ def _version(node: NodeView, primary: list[NodeView]) -> Outcome:
     versions = {one.version for one in others.values() if one.read}
     if versions and own.version not in versions:
         known = " and ".join(sorted(str(version) for version in versions))
-        return failed(f"{node.name} has {own.version}, the primary site {known}", observed=observed)
+        message = f"{node.name} has {own.version}, the primary site {known}"
+        behind = all(parse_version(own.version) < parse_version(str(version)) for version in versions)
+        if behind and view.cluster.phase == "before":
+            # The procedure brings it along at its end: before the window it may well lag behind.
+            return warned(f"{message}: it is brought along after the primary site's upgrade", observed=observed)
+        return failed(message, observed=observed)
     if gaps or len(versions) != 1:
         why = f"unknown ({'; '.join(gaps)})" if gaps else "not the same on all web nodes"
         return undetermined(f"the version of the primary site is {why}", observed=observed)
@@ -116,8 +125,8 @@ def _key(view: ClusterView, node: NodeView, primary: list[NodeView]) -> Outcome:
 
 
 def _unread(node: NodeView, message: str) -> Outcome:
-    """A machine that answered may be no instance at all, which is no reason to stop; a silent one is unknown."""
-    return undetermined(message) if node.absence else warned(message)
+    """A machine that holds no application is no instance at all, which is no reason to stop; any other is unknown."""
+    return warned(message) if is_bare(node) and not node.absence else undetermined(message)
 
 
 def _why_unknown(config: EncryptionConfig | Unknown) -> str:
@@ -143,9 +152,9 @@ CHECK = ClusterCheck(
     ),
     products=("secret-server",),
     roles=("web", "dr"),
-    optional_facts=(AppFiles, EncryptionConfig),
+    optional_facts=(AppFiles, EncryptionConfig, WebRoot),
     phases={
-        "before": "the same version and encryption.config as the primary site",
+        "before": "the same version and encryption.config as the primary site; an older version is a warning",
         "window": "not compared: the primary site is ahead",
         "after": "the same version and encryption.config as the primary site",
     },

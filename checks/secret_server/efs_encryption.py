@@ -2,7 +2,8 @@
 
 ## What it checks
 The NTFS attribute for EFS (0x4000) on both files of every web node, read without opening them. Set, it is a warning
-before and in the window, never more: EFS itself is supported. After the window it is noted and passes.
+before and in the window, never more: EFS itself is supported. Where the attribute is closed, `efs` of the cluster
+stands in for it. After the window it is noted and passes.
 
 ## Why it matters
 EFS is bound to an account, that of the application pool, and not to the machine: a copy made under another account
@@ -28,6 +29,9 @@ from checks.secret_server.facts import EncryptionConfig
 from checks.secret_server.file_facts import DatabaseConfig
 from checks.secret_server.vendor import CLUSTERING_URL
 
+_DECLARE = Remediation(
+    'Let the scanner\'s account read the attributes of both files, or declare efs = "on" or "off" for the cluster.'
+)
 EXPECTED = "no EFS on either file while folders are copied"
 
 
@@ -56,9 +60,20 @@ def judge(view: NodeView) -> Outcome:
             observed=observed,
             **evidence,
         )
+    declared = str(view.cluster.options.get("efs", "unknown"))
+    if closed and declared in ("on", "off"):
+        message = f"EFS is {declared}, as the inventory declares; {enumerate_names(closed)} cannot be looked at"
+        end = warned if declared == "on" and view.cluster.phase != "after" else passed
+        return end(message, expected=EXPECTED, observed=observed, **evidence)
     if closed:
         why = "; ".join(f"{name}: {there[name].detail or there[name].state}" for name in closed)
-        return undetermined(f"cannot tell whether EFS is set: {why}", expected=EXPECTED, observed=observed, **evidence)
+        return undetermined(
+            f"cannot tell whether EFS is set: {why}",
+            expected=EXPECTED,
+            observed=observed,
+            remediation=_DECLARE,
+            **evidence,
+        )
     return passed(f"EFS is not set on {enumerate_names(list(there))}", expected=EXPECTED, observed=observed, **evidence)
 
 

@@ -2,10 +2,11 @@
 
 ## What it checks
 The SHA-256 of `encryption.config` on every web node; the file itself never leaves a node. With `dpapi = "off"`
-different hashes are a failure, and the outlier is named. With `dpapi = "on"` they differ by design, and equal ones
-are a warning: a DPAPI file was copied, and it works on one machine only. With `dpapi = "unknown"` different hashes
-cannot be told from DPAPI. A missing file is a failure, and so is an empty one, which holds no key; one that is locked,
-denied or encrypted with EFS cannot be compared, which is not drift.
+different hashes are a failure, and the outlier is named. With `dpapi = "on"` they differ by design, and equal ones are
+a warning: a DPAPI file was copied, and it works on one machine only. With `dpapi = "unknown"` different hashes cannot
+be told from DPAPI, and equal ones are a warning that asks for the declaration. A missing file is a failure, and so is
+an empty one, which holds no key; one that is locked, denied or encrypted with EFS cannot be compared, which is not
+drift: with DPAPI on it does not matter, and with `efs = "on"` it is as declared.
 
 ## Why it matters
 The file holds the key to all secrets. A node with another key cannot read them ("Encryption configs don't match"),
@@ -29,6 +30,11 @@ from checks.secret_server.vendor import CLUSTERING_URL, ENCRYPTION_URL
 _NOTHING = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 """The SHA-256 of no bytes at all."""
 EXPECTED = "the same SHA-256 on all web nodes"
+_DECLARE = Remediation('Declare dpapi = "on" or "off" for the cluster in the inventory, then scan again.')
+_DECLARE_EFS = Remediation(
+    'Declare efs = "on" for the cluster in the inventory, where the files are encrypted with EFS on purpose: the '
+    "scanner's account cannot read them then, and that they are the same is left to you."
+)
 _COPIED = Remediation('Restore each node\'s own file from its backup; where DPAPI is off, declare dpapi = "off".')
 
 
@@ -41,6 +47,7 @@ def judge(view: ClusterView) -> Outcome:
     unread = [(name, _unread(config)) for name, config in known if config.state not in ("hashed", "missing")]
     gaps = told_once([*unread, *absent])
     dpapi = str(view.cluster.options.get("dpapi", "unknown"))
+    efs = str(view.cluster.options.get("efs", "unknown"))
     observed = "; ".join(f"{name} {config.sha256[:12] or _unread(config)}" for name, config in known)
     evidence: dict[str, Any] = {
         "dpapi": dpapi,
@@ -69,11 +76,14 @@ def judge(view: ClusterView) -> Outcome:
     if dpapi == "on":
         copies = [enumerate_names(names) for _, names in groups.members if len(names) > 1]
         if copies:
-            message = f"{', '.join(copies)} have the same file although DPAPI is on: a copy works on one machine only"
+            message = (
+                f"{', '.join(copies)} have the same file although DPAPI is on: a copy works on one machine only, or "
+                "DPAPI has been turned off meanwhile"
+            )
             wanted = "a file of its own on each node"
             return warned(_with(message, gaps), expected=wanted, observed=observed, remediation=_COPIED, **evidence)
-        if absent or len(hashed) < 2:
-            return undetermined(_with("too few nodes to compare", gaps), observed=observed, **evidence)
+        if absent:
+            return undetermined(_with("not every node was asked", gaps), observed=observed, **evidence)
         message = "DPAPI is on: the file differs on every machine by design, so the hashes tell nothing"
         return not_applicable(_with(message, gaps), observed=observed, **evidence)
     if not groups.agree and dpapi == "off":
@@ -81,11 +91,23 @@ def judge(view: ClusterView) -> Outcome:
         return failed(_with(message, gaps), expected=EXPECTED, observed=observed, **evidence)
     if not groups.agree:
         message = f"cannot tell: {groups.sentence()}, which is consistent with DPAPI"
-        remedy = Remediation('Declare dpapi = "on" or "off" for the cluster in the inventory, then scan again.')
-        return undetermined(_with(message, gaps), expected=EXPECTED, observed=observed, remediation=remedy, **evidence)
+        return undetermined(
+            _with(message, gaps), expected=EXPECTED, observed=observed, remediation=_DECLARE, **evidence
+        )
+    closed = [name for name, config in known if config.efs and config.state in ("denied", "unreadable")]
+    if gaps and efs == "on" and not absent and len(closed) == len(unread):
+        message = f"EFS is on, as the inventory declares: {enumerate_names(closed)} cannot be compared, by design"
+        return not_applicable(message, expected=EXPECTED, observed=observed, **evidence)
     if gaps:
         message = f"cannot compare all {len(view.nodes)} web nodes"
-        return undetermined(_with(message, gaps), expected=EXPECTED, observed=observed, **evidence)
+        remedy = _DECLARE_EFS if closed else None
+        return undetermined(_with(message, gaps), expected=EXPECTED, observed=observed, remediation=remedy, **evidence)
+    if dpapi == "unknown":
+        message = (
+            f"encryption.config is the same on all {len(hashed)} web nodes, and whether DPAPI is on is not declared: a "
+            "protected file that was copied opens on one machine only"
+        )
+        return warned(message, expected=EXPECTED, observed=observed, remediation=_DECLARE, **evidence)
     message = f"encryption.config is the same on all {len(hashed)} web nodes"
     return passed(message, expected=EXPECTED, observed=observed, **evidence)
 

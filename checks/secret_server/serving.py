@@ -2,9 +2,28 @@
 
 from __future__ import annotations
 
+import re
+
 from checks.check import NodeView
+from checks.facts import Unknown
 from checks.outcome import Outcome, undetermined
 from checks.secret_server.facts import IisApplication, IisConfiguration, WebRoot
+
+NO_APPLICATION = "found no folder that holds the application"
+"""How the reason begins for which a host's web root is unknown where there is none."""
+
+
+_CLOSED = re.compile(r"denied|cannot be read|is locked|cannot look")
+"""What our own reasons say where something could not be looked into: the application may be in there."""
+
+
+def is_bare(view: NodeView) -> bool:
+    """Whether nothing on the host points to the application: no registry value, no site, no folder in its place."""
+    root = view.look(WebRoot)
+    if not isinstance(root, Unknown) or root.unanswered or NO_APPLICATION not in root.reason:
+        return False
+    # A folder that something names and that is gone is a broken node, and none that was never one.
+    return "(from " not in root.reason and not _CLOSED.search(root.reason)
 
 
 def serving(view: NodeView) -> tuple[IisApplication, ...] | Outcome:

@@ -1,13 +1,14 @@
 """SQL Server is new enough for every version on the way to the target.
 
 ## What it checks
-The version of every SQL Server instance on the database host (or of the one that `sql_instance` names), from the
-instance's registry entry. Where the host cannot be read but `sql_port` answers, the version comes from the TDS
-PRELOGIN response, which needs no login; where the database is asked with a login, from the server that holds it.
-Secret Server 10.7.000000 and later need SQL Server 2012 (11.0) or later. Azure SQL Database and Azure SQL Managed
-Instance answer 12 whatever they are, like SQL Server 2014: with a login their EngineEdition tells that Microsoft keeps
-them current; a 12 that only the port tells is a warning. The Windows Internal Database, which roles of Windows bring
-along, cannot hold the database and does not count.
+The version of the SQL Server instance that holds the database (the one that `sql_instance` names, or that was found to
+hold it; where neither is known, of every instance on the database host), from the instance's registry entry. Where the
+host cannot be read but `sql_port` answers, the version comes from the TDS PRELOGIN response, which needs no login;
+where the database is asked with a login, from the server that holds it. Secret Server 10.7.000000 and later need SQL
+Server 2012 (11.0) or later. Azure SQL Database and Azure SQL Managed Instance answer 12 whatever they are, like SQL
+Server 2014: with a login their EngineEdition tells that Microsoft keeps them current; a 12 that only the port tells is
+a warning. The Windows Internal Database, which roles of Windows bring along, cannot hold the database and does not
+count.
 
 ## Why it matters
 On a SQL Server that is too old the upgrade fails, **and the old installation does not work after rolling back**.
@@ -18,6 +19,8 @@ instances that Secret Server does not use, name its own with `sql_instance`.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from packaging.version import Version
 
@@ -33,6 +36,12 @@ from checks.versions import VersionError, parse_version
 
 ID = "sql-server-version"
 _INTERNAL = "MICROSOFT##"
+_WHICH = Remediation(
+    "Where the instance that is too old does not hold Secret Server's database, name the one that does with "
+    "`sql_instance` (or let the database be queried, which tells it). Else move the database to SQL Server 2012 or "
+    "later before the upgrade.",
+    url=CLUSTERING_URL,
+)
 CONSEQUENCE = "the upgrade would fail, and the old installation would not work after rolling back"
 
 
@@ -57,10 +66,15 @@ def judge(view: NodeView) -> Outcome:
     if not names:
         seen = f"; port {port.port} answers {port.major}.{port.minor}" if isinstance(port, SqlPrelogin) else ""
         return undetermined(f"no SQL Server instance is installed on this database node{seen}", **needs.evidence)
-    chosen = [one for one in usable if not wanted or one.name.lower() == wanted.lower()]
+    # The instance that holds the database counts; where that is not known, any of them may.
+    holder = wanted or ("" if isinstance(held, Unknown) else held.server.instance)
+    chosen = [one for one in usable if not holder or one.name.lower() == holder.lower()]
+    if not chosen and not wanted:
+        chosen = usable
     if not chosen:
         return undetermined(f"no instance is called {wanted} (`sql_instance`); found: {names}", **needs.evidence)
-    return combine([_from_registry(needs, instance) for instance in chosen])
+    outcome = combine([_from_registry(needs, instance) for instance in chosen])
+    return replace(outcome, remediation=_WHICH) if len(chosen) > 1 and outcome.status is Status.FAIL else outcome
 
 
 def _managed(needs: Requirements, server: SqlServer) -> Outcome:

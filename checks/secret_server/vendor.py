@@ -53,3 +53,29 @@ HARDENING_URL = (
 
 KEY_FILE_URL = "https://docs.delinea.com/online-help/secret-server/setup/config-best-practices/security.htm"
 """Securing the encryption.config file."""
+
+CHECKLIST_URL = "https://docs.delinea.com/online-help/secret-server/setup/upgrading/upgrade-checklist/index.htm"
+"""Secret Server On-Prem Upgrade Checklist, unversioned and current."""
+
+SERVICE_ACCOUNT_URL = (
+    f"{_DOCS}/ae0a9c5e8b4a874308211c5c4d0b11860059388f"
+    "/secret-server-setup/installation/running-ss-iis-app-pool-service-account/index.md"
+)
+"""Running the IIS application pool as a service account."""
+
+_NEWEST = f"{_DOCS}/e73cfc244a832639051eee5fdb7bc36733588fae"
+
+REPLICATION_URL = f"{_NEWEST}/backup-and-disaster-recovery/sql-server-replication-best-practices/index.md"
+"""SQL Server replication best practices: only merge replication was ever validated."""
+
+IWA_URL = f"{_NEWEST}/authentication/integrated-windows-authentication/configuring-iwa/index.md"
+"""Configuring Integrated Windows Authentication, with the folders of launchers and engines."""
+
+UPGRADE_URL = (
+    f"{_DOCS}/19f8eb73c4e30b70550d129ba28a45cadd84a883"
+    "/secret-server-setup/upgrading/upgrading-secret-server-10-9-000005/index.md"
+)
+"""Upgrading to 10.9.000005/33: Maintenance Mode, backups, confirmation, installation."""
+
+MAINTENANCE_URL = f"{_NEWEST}/admin/enable-maintenance-mode/index.md"
+"""Enabling and disabling Maintenance Mode."""

@@ -29,6 +29,7 @@ def backups(session: Session) -> Value:
 def _backup(machine: Machine, path: str, suffix: str) -> Value:
     backup: Value = {"path": path, "found": "", "kind": "missing", "size_bytes": None, "written": None, "left_out": 0}
     backup |= {"contents": "", "entries": None, "web_config": False, "keys": [], "error": ""}
+    backup |= {"web_config_bytes": None, "libraries": None, "files": []}
     try:
         attributes = machine.attributes(path)
         if attributes is None:
@@ -51,6 +52,11 @@ def _find_newest(machine: Machine, backup: Value, folder: str, suffix: str) -> N
     backup["left_out"] = max(0, len(fitting) - 500)
     files = [f"{folder}\\{name}" for name in fitting[-500:]]
     found = [(machine.file_times(path)[0], path, _set_file) for path in files]
+    if suffix == ".bak":
+        listed = sorted(f"{written:019d}|{path.rpartition(chr(92))[2]}" for written, path, _ in found)[-50:]
+        for entry in listed:
+            size = machine.file_size(f"{folder}\\{entry[20:]}")
+            backup["files"].append(f"{entry[:20]}{size}|{entry[20:]}")
     if suffix == ".zip":
         inner = machine.folder_names(folder)
         backup["left_out"] += max(0, len(inner) - 200)
@@ -74,6 +80,10 @@ def _set_file(machine: Machine, backup: Value, path: str) -> None:
 def _set_folder(machine: Machine, backup: Value, path: str) -> None:
     backup |= {"found": path, "kind": "folder", "written": _folder_time(machine, path)}
     backup["web_config"] = machine.attributes(path + r"\web.config") is not None
+    if backup["web_config"]:
+        backup["web_config_bytes"] = machine.file_size(path + r"\web.config")
+    binaries = path + r"\bin"
+    backup["libraries"] = machine.attributes(binaries) is not None and bool(machine.file_names(binaries, "*.dll"))
     backup["keys"] = [config_file(machine, path + r"\encryption.config")]
 
 
@@ -110,7 +120,21 @@ def _set_zip(machine: Machine, backup: Value) -> None:
     if count > 0 and (len(listed) < 46 or not listed.startswith("PK\1\2")):
         return
     backup |= {"contents": "listed", "entries": count, "keys": _entries(listed, "encryption.config")}
-    backup["web_config"] = bool(_entries(listed, "web.config"))
+    configs = _entries(listed, "web.config")
+    backup["web_config"] = bool(configs)
+    backup["web_config_bytes"] = max((config["size_bytes"] for config in configs), default=None)
+    backup["libraries"] = _has_library(listed)
+
+
+def _has_library(listed: str) -> bool:
+    for match in re.finditer(r"bin[/\\]", listed, re.IGNORECASE | re.ASCII):
+        record = listed.rfind("PK\1\2", 0, match.start() + 1)
+        if record < 0 or record + 46 > match.start():
+            continue
+        name = listed[record + 46 : record + 46 + _number(listed, record + 28, 2)]
+        if match.start() < record + 46 + len(name) and name.lower().endswith(".dll"):
+            return True
+    return False
 
 
 def _zip_end(text: str, before: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from checks.secret_server.backup_facts import AppBackup, Backup, DatabaseBackupFile, KeyFile
+from checks.secret_server.backup_facts import AppBackup, Backup, BackupFile, DatabaseBackupFile, KeyFile
 from scanner.probes.powershell_batch import part
 from scanner.probes.probe import Answer, Probe, UnreadableError
 from scanner.probes.secret_server_readers import explain, need, rows_of, text, value_of
@@ -27,14 +27,39 @@ def app_backup(answer: Answer) -> AppBackup:
         raise UnreadableError(f"the state of a zip's contents is not understood: {ascii(contents)[:80]}")
     entries = None if row.get("entries") is None else need(row, "entries", int)
     keys = tuple(_key(key) for key in rows_of(row, "keys"))
-    return AppBackup(_backup(value, row), contents, entries, need(row, "web_config", bool), keys)
+    libraries = None if row.get("libraries") is None else need(row, "libraries", bool)
+    size = None if row.get("web_config_bytes") is None else need(row, "web_config_bytes", int)
+    return AppBackup(
+        _backup(value, row),
+        contents,
+        entries,
+        web_config=need(row, "web_config", bool),
+        web_config_bytes=size,
+        libraries=libraries,
+        keys=keys,
+    )
 
 
 def database_backup(answer: Answer) -> DatabaseBackupFile:
     """From backups: that of the database. Raises UnreadableError."""
     value = value_of(answer)
     row = _row(value, "database")
-    return DatabaseBackupFile(None if row is None else _backup(value, row))
+    if row is None:
+        return DatabaseBackupFile(None)
+    backup = _backup(value, row)
+    listed = need(row, "files", list) if "files" in row else []
+    folder = backup.found != "" and backup.found.lower() != backup.path.lower()
+    return DatabaseBackupFile(
+        backup, folder, tuple(_file(str(one), need(value, "now", int)) for one in reversed(listed))
+    )
+
+
+def _file(entry: str, now: int) -> BackupFile:
+    """TICKS|SIZE|NAME, the ticks with zeros in front: so sorted, the newest come last."""
+    match = re.fullmatch(r"([0-9]{19})\|([0-9]{1,19})\|([^|\\/]{1,255})", entry)
+    if match is None:
+        raise UnreadableError(f"this is no file in a folder of backups: {ascii(entry)[:200]}")
+    return BackupFile(match[3], int(match[2]), (now - int(match[1])) / _TICKS_PER_S)
 
 
 def _row(value: Mapping[str, object], key: str) -> Mapping[str, object] | None:

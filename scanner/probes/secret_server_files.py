@@ -15,6 +15,7 @@ FILE_PROBES: tuple[Probe, ...] = (
         part("database-config.ps1"),
         ((DatabaseConfig, readers.database_config),),
         parameters=("web_root",),
+        roles=("web",),
     ),
     Probe(
         "web-config",
@@ -23,6 +24,7 @@ FILE_PROBES: tuple[Probe, ...] = (
         part("web-config.ps1"),
         ((WebConfig, readers.web_config),),
         parameters=("web_root",),
+        roles=("web",),
     ),
     # The costly one comes last, so that it makes no other one late.
     Probe(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from checks.secret_server.facts import RootCandidate
+from checks.secret_server.serving import NO_APPLICATION
 from scanner.probes.probe import UnreadableError
 
 
@@ -83,6 +84,4 @@ def choose(folders: Sequence[Folder], notes: Sequence[str]) -> Folder:
         raise UnreadableError(f"`web_root` names a folder that does not exist: {listed}; correct or remove it")
     if fitting:
         raise UnreadableError(f"several folders may hold the application: {listed}; set `web_root` for this node")
-    raise UnreadableError(
-        f"found no folder that holds the application{': ' if listed else ''}{listed}; set `web_root` for this node"
-    )
+    raise UnreadableError(f"{NO_APPLICATION}{': ' if listed else ''}{listed}; set `web_root` for this node")

@@ -133,7 +133,7 @@ def newest_version(versions: list[str]) -> str:
 
     Raises UnreadableError for no version at all, and for a text that is none: it may be the newest.
     """
-    odd = next((one for one in versions if not re.fullmatch(r"\s*\d{1,9}(\.\d{1,9}){1,3}\s*", one)), None)
+    odd = next((one for one in versions if not re.fullmatch(r"\s*[0-9]{1,9}(\.[0-9]{1,9}){1,3}\s*", one)), None)
     if odd is not None:
         raise UnreadableError(f"dbo.tbVersion holds {ascii(odd)[:80]}, which is no version")
     if not versions:

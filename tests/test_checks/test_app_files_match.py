@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -23,7 +24,7 @@ def tree(
     folders = []
     for path in dict.fromkeys(name.rpartition("\\")[0] for name in files):
         inside = {name.rpartition("\\")[2]: mark for name, mark in files.items() if name.rpartition("\\")[0] == path}
-        digest = "".join(sorted(name + mark for name, mark in inside.items())).encode().hex()[:64].ljust(64, "0")
+        digest = hashlib.sha256("".join(sorted(name + mark for name, mark in inside.items())).encode()).hexdigest()
         partial = any(name.rpartition("\\")[0] == path for name in left_out)
         listed = tuple((name, mark * 8) for name, mark in inside.items()) if named else None
         folders.append(FolderDigest(path, digest, len(inside), partial, listed))
@@ -127,3 +128,38 @@ def test_an_unknown_node_leaves_it_open(cluster: Clusters, webs: Webs) -> None:
 
 def test_one_node_has_nothing_to_be_compared_with(cluster: Clusters, webs: Webs) -> None:
     assert judged(cluster, webs, tree()).status is Status.SKIP
+
+
+def with_settings(mark: str) -> AppTree:
+    return tree({**SAME, "\\web-log4net.config": mark, "\\web-auth.config": "2"})
+
+
+def test_a_node_s_own_settings_warn_and_are_merged_not_copied(cluster: Clusters, webs: Webs) -> None:
+    outcome = judged(cluster, webs, with_settings("a"), with_settings("b"), with_settings("a"))
+    assert outcome.status is Status.WARN
+    assert "web2 differs from web1 and web3 in web-log4net.config, which hold a node's own settings" in outcome.message
+    assert outcome.remediation
+    assert "line by line" in outcome.remediation.summary
+    lacking = judged(cluster, webs, with_settings("a"), tree(), with_settings("a"))
+    assert lacking.status is Status.WARN
+    assert outcome.evidence["own"] == ["\\web-log4net.config"]
+
+
+def test_a_file_of_the_application_fails_beside_a_node_s_own_settings(cluster: Clusters, webs: Webs) -> None:
+    other = tree({**SAME, "\\web-log4net.config": "b", "\\web-auth.config": "2", "\\bin\\app.dll": "f"})
+    outcome = judged(cluster, webs, with_settings("a"), other, with_settings("a"))
+    assert outcome.status is Status.FAIL
+    assert outcome.message == "web2 differs from web1 and web3 in bin\\app.dll"
+    below = tree({**SAME, "\\bin\\web-log4net.config": "b"})
+    assert judged(cluster, webs, below, tree({**SAME, "\\bin\\web-log4net.config": "a"})).status is Status.FAIL
+
+
+def test_a_digest_that_differs_is_a_difference_whatever_the_marks_say(cluster: Clusters, webs: Webs) -> None:
+    sound = tree()
+    forged = replace(
+        sound,
+        folders=tuple(replace(one, digest="0" * 64) if one.path == "\\bin" else one for one in sound.folders),
+    )
+    outcome = judged(cluster, webs, sound, forged, sound)
+    assert outcome.status is Status.FAIL
+    assert outcome.message == "web2 differs from web1 and web3 in bin\\"

@@ -10,7 +10,7 @@ from checks.check import ClusterInfo, ClusterView, NodeView
 from checks.evaluation import GatheredCluster, evaluate
 from checks.outcome import Outcome, Status
 from checks.rules import RuleSet
-from checks.secret_server.backup_facts import AppBackup, Backup, DatabaseBackupFile, KeyFile
+from checks.secret_server.backup_facts import AppBackup, Backup, BackupFile, DatabaseBackupFile, KeyFile
 from checks.secret_server.backup_recent import CHECK, judge
 from checks.secret_server.database_facts import (
     DatabaseBackup,
@@ -29,7 +29,7 @@ ZIP = Backup("D:\\b", "D:\\b\\app.zip", "zip", 1000, 2 * HOUR)
 APP = AppBackup(ZIP, "listed", 900, web_config=True, keys=(KeyFile("S/encryption.config", "listed", 1322),))
 FOLDER = replace(ZIP, found="D:\\b\\copy", kind="folder", size_bytes=None)
 COPY = AppBackup(FOLDER, web_config=True, keys=(KeyFile("D:\\b\\copy\\encryption.config", "hashed", 1322, KEY),))
-BAK = Backup("E:\\b", "E:\\b\\1.bak", "file", 1000, HOUR)
+BAK = Backup("E:\\b\\SecretServer.bak", "E:\\b\\SecretServer.bak", "file", 500_000_000, HOUR)
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_two_recent_backups_with_a_plain_key_pass(judged: Judged) -> None:
     assert outcome.status is Status.PASS
     assert outcome.message == (
         "application: web1: D:\\b\\app.zip, 2 hours old; with a plain encryption.config; "
-        "database: sql1: E:\\b\\1.bak, 1 hour old"
+        "database: sql1: E:\\b\\SecretServer.bak, 1 hour old"
     )
     assert judged(COPY).status is Status.PASS
 
@@ -89,9 +89,9 @@ def test_a_half_that_is_not_declared_warns(judged: Judged, app: Any, bak: Any, k
 @pytest.mark.parametrize(
     ("backup", "told"),
     [
-        (replace(BAK, kind="missing"), "E:\\b does not exist"),
-        (replace(BAK, kind="nothing", found=""), "E:\\b holds no backup"),
-        (replace(BAK, size_bytes=0), "E:\\b\\1.bak is empty"),
+        (replace(BAK, kind="missing"), "E:\\b\\SecretServer.bak does not exist"),
+        (replace(BAK, kind="nothing", found=""), "E:\\b\\SecretServer.bak holds no backup"),
+        (replace(BAK, size_bytes=0), "E:\\b\\SecretServer.bak is empty"),
     ],
 )
 def test_no_backup_fails(judged: Judged, backup: Backup, told: str) -> None:
@@ -202,8 +202,9 @@ def test_a_key_that_is_missing_or_closed(judged: Judged) -> None:
         ("off", (OTHER, OTHER), Status.WARN, "differs from that of every web node"),
         ("on", (KEY, OTHER), Status.FAIL, "what DPAPI protects on web1, and opens nothing anywhere else"),
         ("on", (OTHER, OTHER), Status.PASS, "not the protected one"),
-        ("on", (), Status.WARN, "cannot be seen: dpapi is on"),
-        ("unknown", (KEY, KEY), Status.PASS, "plain"),
+        ("on", (), Status.ERROR, "web1 could not be hashed, and may be the same file"),
+        ("on", (KEY, KEY), Status.WARN, "DPAPI of each would have made different"),
+        ("unknown", (KEY, KEY), Status.WARN, "DPAPI of each would have made different"),
         ("unknown", (KEY, OTHER), Status.WARN, "set `dpapi`"),
         ("unknown", (KEY,), Status.WARN, "set `dpapi`"),
     ],
@@ -221,7 +222,7 @@ def test_dpapi_shows_in_a_copied_folder_alone(
         ("off", (KEY, OTHER), Status.PASS),
         ("on", (KEY, OTHER), Status.WARN),
         ("unknown", (KEY, OTHER), Status.WARN),
-        ("unknown", (KEY, KEY), Status.PASS),
+        ("unknown", (KEY, KEY), Status.WARN),
     ],
 )
 def test_in_a_zip_it_does_not_show(judged: Judged, dpapi: str, live: tuple[str, ...], status: Status) -> None:
@@ -378,7 +379,7 @@ def test_a_declared_file_that_is_gone_fails_whatever_msdb_says(cluster: Clusters
     sql = node(info, history(made("full", 3)), gone, name="sql1", roles=("database",), backup_database_path="x")
     outcome = judge(ClusterView(info, (node(info, APP, backup_app_path="x"), sql)))
     assert outcome.status is Status.FAIL
-    assert "E:\\b does not exist" in outcome.message
+    assert "E:\\b\\SecretServer.bak does not exist" in outcome.message
 
 
 def test_why_msdb_is_not_known_is_told(cluster: Clusters, node: Nodes) -> None:
@@ -392,5 +393,122 @@ def test_why_msdb_is_not_known_is_told(cluster: Clusters, node: Nodes) -> None:
 def test_it_is_only_told_after_the_window(judged: Judged) -> None:
     outcome = judged(bak=replace(BAK, size_bytes=0), phase="after")
     assert outcome.status is Status.SKIP
-    assert "E:\\b\\1.bak is empty" in outcome.message
+    assert "E:\\b\\SecretServer.bak is empty" in outcome.message
     assert judged(bak=replace(BAK, size_bytes=0), phase="window").status is Status.FAIL
+
+
+def msdb_denied(cluster: Clusters, node: Nodes, found: DatabaseBackupFile) -> Outcome:
+    """The database is known, and what msdb knows of its backups is not."""
+    info = cluster(dpapi="off", backup=True, backup_max_age_hours=24)
+    known = SecretServerDatabase(SERVER, "SecretServer", "ONLINE", 150, "", "FULL", "11.6.000003")
+    denied = (DatabaseBackups, "the history of backups (msdb.dbo.backupset) cannot be read: the login lacks it")
+    sql = node(info, known, denied, found, name="sql1", roles=("database",), backup_database_path="x")
+    return judge(ClusterView(info, (node(info, APP, backup_app_path="x"), sql)))
+
+
+IN_A_FOLDER = replace(BAK, path="E:\\b", found="E:\\b\\HelpDesk.bak")
+OTHERS = BackupFile("HelpDesk.bak", 500_000_000, HOUR)
+
+
+def test_the_newest_file_of_a_folder_proves_nothing_where_msdb_is_denied(cluster: Clusters, node: Nodes) -> None:
+    own = BackupFile("SecretServer_20261125.bak", 500_000_000, 2 * HOUR)
+    outcome = msdb_denied(cluster, node, DatabaseBackupFile(IN_A_FOLDER, folder=True, files=(OTHERS, own)))
+    assert outcome.status is Status.ERROR
+    assert "msdb alone, which cannot be read (sql1: the history of backups" in outcome.message
+    assert "name the file itself in database_path" in outcome.message
+
+
+def test_another_database_s_newer_file_does_not_stand_in_for_an_old_one(cluster: Clusters, node: Nodes) -> None:
+    own = BackupFile("SecretServer_20260901.bak", 500_000_000, 2000 * HOUR)
+    outcome = msdb_denied(cluster, node, DatabaseBackupFile(IN_A_FOLDER, folder=True, files=(OTHERS, own)))
+    assert outcome.status is Status.FAIL
+    assert "SecretServer_20260901.bak, 83 days old" in outcome.message
+
+
+def test_a_folder_without_a_file_named_after_the_database_is_undetermined(cluster: Clusters, node: Nodes) -> None:
+    outcome = msdb_denied(cluster, node, DatabaseBackupFile(IN_A_FOLDER, folder=True, files=(OTHERS,)))
+    assert outcome.status is Status.ERROR
+    assert "no file in E:\\b is named after the database SecretServer; the newest are HelpDesk.bak" in outcome.message
+
+
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [("SecretServer.bak", Status.PASS), ("secret-server_full.bak", Status.PASS), ("HelpDesk.bak", Status.ERROR)],
+)
+def test_a_file_that_is_declared_itself_is_taken_by_its_name(
+    cluster: Clusters, node: Nodes, name: str, status: Status
+) -> None:
+    path = f"E:\\b\\{name}"
+    outcome = msdb_denied(cluster, node, DatabaseBackupFile(replace(BAK, path=path, found=path)))
+    assert outcome.status is status
+
+
+def test_a_history_that_proves_a_backup_leaves_a_warning_of_a_file_that_may_be_another_s(
+    cluster: Clusters, node: Nodes
+) -> None:
+    info = cluster(dpapi="off", backup=True, backup_max_age_hours=24)
+    known = SecretServerDatabase(SERVER, "SecretServer", "ONLINE", 150, "", "FULL", "11.6.000003")
+    found = DatabaseBackupFile(IN_A_FOLDER, folder=True, files=(OTHERS,))
+    sql = node(info, known, history(made("full", 3)), found, name="sql1", roles=("database",), backup_database_path="x")
+    outcome = judge(ClusterView(info, (node(info, APP, backup_app_path="x"), sql)))
+    assert outcome.status is Status.WARN
+
+
+@pytest.mark.parametrize(
+    ("size", "status", "told"),
+    [
+        (1, Status.FAIL, "has 1 bytes, which is no backup"),
+        (65_536, Status.WARN, "has 0.1 MB"),
+        (10**6, Status.PASS, ""),
+    ],
+)
+def test_a_size_that_no_database_has(judged: Judged, size: int, status: Status, told: str) -> None:
+    outcome = judged(bak=replace(BAK, size_bytes=size))
+    assert (outcome.status, told in outcome.message) == (status, True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [({"libraries": False}, "holds no libraries in bin"), ({"web_config_bytes": 0}, "is empty")],
+)
+@pytest.mark.parametrize("app", [APP, COPY])
+def test_half_an_application_warns(judged: Judged, app: AppBackup, changes: dict[str, Any], told: str) -> None:
+    outcome = judged(replace(app, **changes))
+    assert (outcome.status, told in outcome.message) == (Status.WARN, True)
+    whole = replace(app, libraries=True, web_config_bytes=900)
+    assert judged(whole).status is Status.PASS
+
+
+@pytest.mark.parametrize(
+    ("full_hours", "declared", "status"),
+    [(191, None, Status.PASS), (193, None, Status.WARN), (193, 400, Status.PASS), (401, 400, Status.FAIL)],
+)
+def test_the_full_backup_beneath_has_an_age_of_its_own(
+    cluster: Clusters, node: Nodes, full_hours: int, declared: int | None, status: Status
+) -> None:
+    options = {} if declared is None else {"backup_max_full_age_hours": declared}
+    info = cluster(dpapi="off", backup=True, backup_max_age_hours=24, **options)
+    sql = node(info, history(made("log", 1), made("full", full_hours)), name="sql1", roles=("database",))
+    outcome = judge(ClusterView(info, (node(info, APP, backup_app_path="x"), sql)))
+    assert (outcome.status, "the full one is too old" in outcome.message) == (status, status is not Status.PASS)
+
+
+def test_a_differential_builds_on_no_copy_only_backup(cluster: Clusters, node: Nodes) -> None:
+    info = cluster(dpapi="off", backup=True, backup_max_age_hours=24)
+    backups = (made("differential", 1), made("full", 30, copy_only=True))
+    sql = node(info, history(*backups), name="sql1", roles=("database",))
+    outcome = judge(ClusterView(info, (node(info, APP, backup_app_path="x"), sql)))
+    assert outcome.status is Status.FAIL
+    assert "full backup of SecretServer in msdb, 30 hours old" in outcome.message
+
+
+@pytest.mark.parametrize(("size", "status"), [(1322, Status.ERROR), (None, Status.ERROR), (1400, Status.PASS)])
+def test_a_hash_that_is_unknown_may_be_the_backup_s_unless_the_size_differs(
+    cluster: Clusters, node: Nodes, size: int | None, status: Status
+) -> None:
+    info = cluster(dpapi="on", backup=True)
+    locked = EncryptionConfig("x", "locked", "", efs=False, size_bytes=size)
+    web1 = node(info, COPY, locked, backup_app_path="x")
+    web2 = node(info, EncryptionConfig("x", "hashed", OTHER, efs=False, size_bytes=1322), name="web2")
+    sql = node(info, DatabaseBackupFile(BAK), name="sql1", roles=("database",), backup_database_path="x")
+    assert judge(ClusterView(info, (web1, web2, sql))).status is status

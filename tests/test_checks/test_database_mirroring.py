@@ -15,11 +15,13 @@ from tests.test_checks.databases import COPY, DATABASE, DENIED, SERVER, Clusters
 ASYNCHRONOUS = Mirroring(2, 1, "SQL2", synchronous=False)
 
 
-def mirrored(state: int, role: int = 1) -> SecretServerDatabase:
+def mirrored(state: int | None, role: int = 1) -> SecretServerDatabase:
     return replace(DATABASE, mirroring=Mirroring(state, role, "SQL2"), session_hosts=("web1", "web2"))
 
 
-def grouped(state: int, *, synchronous: bool = True, suspended: bool = False) -> SecretServerDatabase:
+def grouped(
+    state: int | None, *, synchronous: bool | None = True, suspended: bool | None = False
+) -> SecretServerDatabase:
     replica = Replica("SQL2", "Vault", own=False, role=2, state=state, suspended=suspended, synchronous=synchronous)
     return replace(DATABASE, replicas=(replica,), session_hosts=("web1", "web2"))
 
@@ -40,6 +42,13 @@ def grouped(state: int, *, synchronous: bool = True, suspended: bool = False) ->
         ([grouped(1)], Status.FAIL, "SQL2 is synchronizing, and not synchronized"),
         ([grouped(1, synchronous=False)], Status.PASS, "in step"),
         ([grouped(2, suspended=True)], Status.FAIL, "SQL2 is suspended"),
+        ([grouped(1, synchronous=None)], Status.ERROR, "does not tell its availability mode"),
+        ([grouped(2, synchronous=None)], Status.PASS, "SQL2 is in step"),
+        ([grouped(None)], Status.ERROR, "does not tell its state"),
+        ([grouped(2, suspended=None)], Status.ERROR, "does not tell its suspension"),
+        ([grouped(0, synchronous=None)], Status.FAIL, "not synchronizing"),
+        ([grouped(None, suspended=True)], Status.FAIL, "SQL2 is suspended"),
+        ([mirrored(None)], Status.ERROR, "does not tell its state"),
         ([DENIED], Status.ERROR, "sql1: SQL Server refuses the login"),
         ([mirrored(0), DENIED], Status.FAIL, "suspended"),
         ([replace(DATABASE, replicas_problem="no right")], Status.ERROR, "replicas cannot be told: no right"),

@@ -9,7 +9,7 @@ from checks.check import ClusterInfo, ClusterView, NodeView
 from checks.facts import Contact
 from checks.outcome import Outcome, Status
 from checks.secret_server.dr_instance import judge
-from checks.secret_server.facts import AppFiles, EncryptionConfig, FileVersion
+from checks.secret_server.facts import AppFiles, EncryptionConfig, FileVersion, WebRoot
 
 Clusters = Callable[..., ClusterInfo]
 Nodes = Callable[..., NodeView]
@@ -51,11 +51,18 @@ def test_the_same_passes(cluster: Clusters, node: Nodes, phase: str) -> None:
     assert outcome.message == "dr1 has the primary site's 11.6.000003; dr1 has the primary site's encryption.config"
 
 
-@pytest.mark.parametrize("phase", ["before", "after"])
-def test_another_version_fails(cluster: Clusters, node: Nodes, phase: str) -> None:
-    outcome = judged(cluster, node, (app("11.5.2.0"), key()), phase=phase)
+def test_an_older_version_warns_before_the_window_and_fails_after_it(cluster: Clusters, node: Nodes) -> None:
+    before = judged(cluster, node, (app("11.5.2.0"), key()), phase="before")
+    assert before.status is Status.WARN
+    assert "dr1 has 11.5.000002, the primary site 11.6.000003: it is brought along" in before.message
+    after = judged(cluster, node, (app("11.5.2.0"), key()), phase="after")
+    assert after.status is Status.FAIL
+    assert after.message == "dr1 has 11.5.000002, the primary site 11.6.000003"
+
+
+def test_a_newer_version_fails_before_the_window_too(cluster: Clusters, node: Nodes) -> None:
+    outcome = judged(cluster, node, (app("11.6.4.0"), key()), phase="before")
     assert outcome.status is Status.FAIL
-    assert outcome.message == "dr1 has 11.5.000002, the primary site 11.6.000003"
 
 
 def test_another_key_fails_where_dpapi_is_off(cluster: Clusters, node: Nodes) -> None:
@@ -95,11 +102,30 @@ def test_it_does_not_apply_without_an_instance_or_in_the_window(cluster: Cluster
 
 
 def test_an_instance_that_is_not_found_warns_and_a_silent_one_is_unknown(cluster: Clusters, node: Nodes) -> None:
-    unfound = ((AppFiles, "found no folder"), (EncryptionConfig, "found no folder"))
+    reason = "found no folder that holds the application: iis: applicationHost.config does not exist; set `web_root`"
+    unfound = tuple((kind, reason) for kind in (AppFiles, EncryptionConfig, WebRoot))
     outcome = judged(cluster, node, unfound)
     assert outcome.status is Status.WARN
     assert "the version of dr1 cannot be read: found no folder" in outcome.message
     assert judged(cluster, node, (), absence="unreachable").status is Status.ERROR
+
+
+@pytest.mark.parametrize(
+    "root",
+    [
+        WebRoot("C:\\App", ("registry",), ()),
+        (
+            WebRoot,
+            "found no folder that holds the application: registry: access to HKLM is denied: give ... read access",
+        ),
+        (WebRoot, "several folders may hold the application"),
+    ],
+)
+def test_an_instance_that_answers_and_cannot_be_read_is_not_absent(
+    cluster: Clusters, node: Nodes, root: object
+) -> None:
+    outcome = judged(cluster, node, ((AppFiles, "Thycotic.Core.dll carries no version"), key(), root))
+    assert outcome.status is Status.ERROR
 
 
 def test_a_primary_that_is_not_known_leaves_it_open(cluster: Clusters, node: Nodes) -> None:

@@ -30,11 +30,38 @@ MISSING = state("missing")
 LOCKED = state("locked", detail="used by another process")
 
 
-@pytest.mark.parametrize("dpapi", ["off", "unknown"])
-def test_the_same_file_everywhere_passes(cluster: Clusters, webs: Webs, dpapi: str) -> None:
-    outcome = judge(webs(cluster(dpapi=dpapi), A, A, A))
+def test_the_same_file_everywhere_passes(cluster: Clusters, webs: Webs) -> None:
+    outcome = judge(webs(cluster(dpapi="off"), A, A, A))
     assert outcome.status is Status.PASS
     assert outcome.message == "encryption.config is the same on all 3 web nodes"
+
+
+def test_the_same_file_everywhere_asks_for_a_declaration_that_is_not_there(cluster: Clusters, webs: Webs) -> None:
+    outcome = judge(webs(cluster(dpapi="unknown"), A, A, A))
+    assert outcome.status is Status.WARN
+    assert "whether DPAPI is on is not declared" in outcome.message
+    assert outcome.remediation
+    assert 'Declare dpapi = "on" or "off"' in outcome.remediation.summary
+
+
+def test_with_dpapi_on_what_could_not_be_hashed_does_not_matter(cluster: Clusters, webs: Webs) -> None:
+    outcome = judge(webs(cluster(dpapi="on"), state("denied", efs=True), state("denied", efs=True)))
+    assert outcome.status is Status.SKIP
+    assert "the hashes tell nothing" in outcome.message
+
+
+def test_efs_that_is_declared_is_no_gap_and_one_that_is_not_says_what_to_declare(cluster: Clusters, webs: Webs) -> None:
+    files = (A, state("denied", efs=True), state("denied", efs=True))
+    undeclared = judge(webs(cluster(dpapi="off"), *files))
+    assert undeclared.status is Status.ERROR
+    assert undeclared.remediation
+    assert 'efs = "on"' in undeclared.remediation.summary
+    declared = judge(webs(cluster(dpapi="off", efs="on"), *files))
+    assert declared.status is Status.SKIP
+    assert "web2 and web3 cannot be compared, by design" in declared.message
+    for other in (state("locked"), DOWN):
+        assert judge(webs(cluster(dpapi="off", efs="on"), A, files[1], other)).status is Status.ERROR
+    assert judge(webs(cluster(dpapi="off", efs="on"), A, B, files[1])).status is Status.FAIL
 
 
 def test_the_outlier_is_named(cluster: Clusters, webs: Webs) -> None:

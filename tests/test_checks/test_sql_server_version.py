@@ -268,3 +268,27 @@ def test_version_zero_is_nobodys_version(judged: Judged, facts: tuple[object, ..
     outcome = judged(*facts)
     assert outcome.status is Status.ERROR
     assert "which no SQL Server has" in outcome.message
+
+
+def test_the_instance_that_holds_the_database_alone_counts(judged: Judged) -> None:
+    both = host(sql("15.0.2000.5"), sql("10.50.6000.34", "BACKUPEXEC"))
+    assert judged(both, DATABASE).status is Status.PASS
+    there = replace(DATABASE, server=replace(SERVER, instance="BACKUPEXEC"))
+    outcome = judged(both, there)
+    assert outcome.status is Status.FAIL
+    assert "BACKUPEXEC is SQL Server 2008 R2" in outcome.message
+
+
+def test_where_the_holder_is_not_known_the_remedy_names_the_key(judged: Judged) -> None:
+    both = host(sql("15.0.2000.5"), sql("10.50.6000.34", "BACKUPEXEC"))
+    outcome = judged(both, (SecretServerDatabase, "SQL Server refuses the login"))
+    assert outcome.status is Status.FAIL
+    assert outcome.remediation
+    assert "`sql_instance`" in outcome.remediation.summary
+    named = judged(both, DATABASE, sql_instance="BACKUPEXEC")
+    assert named.status is Status.FAIL
+
+
+def test_an_instance_that_the_registry_does_not_name_leaves_all_of_them(judged: Judged) -> None:
+    elsewhere = replace(DATABASE, server=replace(SERVER, instance="OTHER"))
+    assert judged(host(sql("10.50.6000.34")), elsewhere).status is Status.FAIL

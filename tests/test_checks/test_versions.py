@@ -4,6 +4,7 @@ import pytest
 
 from checks.versions import (
     VersionError,
+    is_wrapped,
     parse_file_version,
     parse_secret_server,
     parse_version,
@@ -26,7 +27,11 @@ def test_parts_are_compared_as_numbers(older: str, newer: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["10.9000005", "8.9", "10.9.5", "10.9.0000005", "v10.9.000005", "10.9.000005.1", "", "ten", "10.9.00000x"]
+    "text",
+    [
+        *("10.9000005", "8.9", "10.9.5", "10.9.0000005", "v10.9.000005", "10.9.000005.1", "", "ten", "10.9.00000x"),
+        *("11.07.000049", "011.7.000049", "\uff11\uff11.7.000049", "11.7.\u0660\u0660\u0660\u0660\u0664\u0669"),
+    ],
 )
 def test_malformed_product_versions_are_refused(text: str) -> None:
     with pytest.raises(VersionError, match="six digits"):
@@ -56,3 +61,26 @@ def test_any_dotted_version_is_read() -> None:
     assert parse_version("2.3.16") < parse_version("3.0")
     with pytest.raises(VersionError, match="'latest' is no version"):
         parse_version("latest")
+
+
+@pytest.mark.parametrize("text", ["\uff11\uff10.9", "10.\u0669"])
+def test_digits_that_are_not_plain_are_no_version(text: str) -> None:
+    with pytest.raises(VersionError):
+        parse_version(text)
+    with pytest.raises(VersionError):
+        parse_file_version(text)
+
+
+@pytest.mark.parametrize(
+    ("read", "full", "wrapped"),
+    [
+        ("8.9.037856", "8.9.300000", True),
+        ("8.9.037864", "8.9.300008", True),
+        ("8.9.037857", "8.9.300000", False),
+        ("8.9.037856", "8.9.037856", False),
+        ("8.8.037856", "8.9.300000", False),
+        ("8.9.300000", "8.9.037856", False),
+    ],
+)
+def test_a_build_above_16_bits_is_known_by_its_rest(read: str, full: str, wrapped: bool) -> None:
+    assert is_wrapped(read, full) is wrapped

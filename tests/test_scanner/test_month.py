@@ -175,7 +175,10 @@ def moving(number: int, table: Table) -> Table:
         {"kind": "log", "hours_ago": 0.1 * (number % 5)},
     ]
     sql = [{"version": "15.0.2000.5", "databases": [{"version": "11.6.000003", "backups": backups}]}]
-    zipped = {"age_hours": 2 + number % 5, "zip": {"web.config": 900 + number, "encryption.config": 1322}}
+    zipped = {
+        "age_hours": 2 + number % 5,
+        "zip": {"web.config": 900 + number, "encryption.config": 1322, "bin/a.dll": 9},
+    }
     vault: Table = {}
     for node in table["clusters"]["vault"]["nodes"]:
         vault[node] = {"windows": {"drives": disk, "ahead_s": 0.1 * (number % 3)}}

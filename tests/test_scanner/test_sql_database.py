@@ -17,7 +17,12 @@ from scanner.lab.windows_probes import Session
 from scanner.lab.windows_sql_probe import sql_database
 from scanner.probes.powershell_batch import part
 from scanner.probes.probe import Answer, UnreadableError
-from scanner.probes.sql_database_readers import database_backups, newest_version, secret_server_database
+from scanner.probes.sql_database_readers import (
+    database_backups,
+    failover_clusters,
+    newest_version,
+    secret_server_database,
+)
 from scanner.probes.sql_errors import explain_sql
 from scanner.probes.sql_questions import questions
 
@@ -318,3 +323,90 @@ def test_nothing_but_unreadable_error_comes_of_a_spoilt_answer(data: st.DataObje
     for reader in (secret_server_database, database_backups):
         with contextlib.suppress(UnreadableError):
             reader(Answer(json.dumps(said), 0))
+
+
+def test_a_clustered_instance_is_asked_by_its_virtual_name_alone() -> None:
+    said = answered(
+        [{"version": "15.0.2000.5", "cluster": "SQLVS1"}, {"name": "B", "version": "15.0.1", "cluster": "V2"}]
+    )
+    assert [one["endpoint"] for one in said["instances"]] == ["SQLVS1", "V2\\B"]
+    answer = Answer(json.dumps(said), 0)
+    assert [(one.instance, one.cluster, one.active) for one in failover_clusters(answer).instances] == [
+        ("MSSQLSERVER", "SQLVS1", True),
+        ("B", "V2", True),
+    ]
+    assert secret_server_database(answer).server.cluster == "SQLVS1"
+
+
+def test_a_clustered_instance_that_does_not_run_here_is_not_asked() -> None:
+    said = answered([{"version": "15.0.2000.5", "cluster": "SQLVS1", "stopped": True}])
+    (instance,) = said["instances"]
+    assert (instance["service"], set(instance["answers"])) == ("Stopped", {"server"})
+    answer = Answer(json.dumps(said), 0)
+    assert [one.active for one in failover_clusters(answer).instances] == [False]
+    with pytest.raises(UnreadableError, match="does not run on this host, a passive host of SQLVS1"):
+        secret_server_database(answer)
+
+
+def test_an_instance_that_runs_on_another_host_is_passive_here() -> None:
+    said = answered([{"version": "15.0.2000.5", "cluster": "SQLVS1", "host": "SQLB"}])
+    assert [one.active for one in failover_clusters(Answer(json.dumps(said), 0)).instances] == [False]
+
+
+def test_answers_of_before_know_no_clusters() -> None:
+    said = answered([{"version": "15.0.2000.5"}])
+    for key in ("cluster", "service"):
+        del said["instances"][0][key]
+    assert failover_clusters(Answer(json.dumps(said), 0)).instances == ()
+
+
+@pytest.mark.parametrize("hadr", [None, "absent", 2])
+def test_an_availability_group_that_is_not_told_is_not_none(hadr: object) -> None:
+    said = answered([{"version": "15.0.2000.5"}])
+    row = said["instances"][0]["answers"]["server"]["rows"][0]
+    if hadr == "absent":
+        del row["hadr"]
+    else:
+        row["hadr"] = hadr
+    found = secret_server_database(Answer(json.dumps(said), 0))
+    assert "does not tell whether it takes part in availability groups" in found.replicas_problem
+
+
+def test_a_server_before_2012_knows_no_groups() -> None:
+    assert read([{"version": "10.50.6000.34"}]).replicas_problem == ""
+
+
+def test_a_mirror_whose_state_is_not_told_is_a_mirror_all_the_same() -> None:
+    said = answered([{"version": "15.0.2000.5", "databases": [{"mirroring": 4}]}])
+    row = said["instances"][0]["answers"]["mirroring"]["rows"][0]
+    row["state"] = None
+    found = secret_server_database(Answer(json.dumps(said), 0))
+    assert found.mirroring
+    assert found.mirroring.state is None
+    del row["state"]
+    assert "does not tell" in secret_server_database(Answer(json.dumps(said), 0)).mirroring_problem
+
+
+@pytest.mark.parametrize("key", ["mode", "state", "suspended"])
+def test_what_a_replica_does_not_tell_stays_unknown(key: str) -> None:
+    replicas = [{"server": "SQL1", "own": True, "role": 1}, {"server": "SQL2", "role": 2}]
+    said = answered([{"version": "15.0.2000.5", "databases": [{"replicas": replicas}]}])
+    del said["instances"][0]["answers"]["replicas"]["rows"][1][key]
+    other = secret_server_database(Answer(json.dumps(said), 0)).replicas[1]
+    assert {"mode": other.synchronous, "state": other.state, "suspended": other.suspended}[key] is None
+
+
+def test_sessions_come_with_their_programs() -> None:
+    sessions = ["WEB1", {"host": "LAPTOP", "program": "Microsoft SQL Server Management Studio"}]
+    found = read([{"version": "15.0.2000.5", "databases": [{"sessions": sessions}]}])
+    assert [(one.host, one.program.partition(" ")[0]) for one in found.sessions] == [
+        ("laptop", "Microsoft"),
+        ("web1", ".Net"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("database", "merges"), [({}, False), ({"merge_published": True}, True), ({"merge_subscribed": True}, True)]
+)
+def test_merge_replication_is_told_of_either_end(database: dict[str, bool], merges: bool) -> None:
+    assert read([{"version": "15.0.2000.5", "databases": [database]}]).merge_replication is merges

@@ -59,6 +59,27 @@ function Find-PfZipEnd([string]$Text, [long]$Before) {
     return $likely
 }
 
+# Whether a library of the application's is in the list: any .dll right in a folder called bin.
+function Test-PfZipLibrary([string]$List) {
+    foreach ($folder in @('bin/', 'bin\')) {
+        $at = $List.IndexOf($folder, [System.StringComparison]::OrdinalIgnoreCase)
+        while ($at -ge 0) {
+            $record = $List.LastIndexOf(('PK' + [char]1 + [char]2), $at, [System.StringComparison]::Ordinal)
+            if ($record -ge 0 -and $record + 46 -le $at) {
+                $length = [int](Read-PfNumber $List ($record + 28) 2)
+                if ($record + 46 + $length -le $List.Length -and $at -lt $record + 46 + $length) {
+                    $path = $List.Substring($record + 46, $length)
+                    if ($path.EndsWith('.dll', [System.StringComparison]::OrdinalIgnoreCase)) {
+                        return $true
+                    }
+                }
+            }
+            $at = $List.IndexOf($folder, $at + 1, [System.StringComparison]::OrdinalIgnoreCase)
+        }
+    }
+    return $false
+}
+
 function Set-PfZipState($Backup) {
     $path = $Backup['found']
     $size = [long]$Backup['size_bytes']
@@ -102,7 +123,14 @@ function Set-PfZipState($Backup) {
     $Backup['contents'] = 'listed'
     $Backup['entries'] = $count
     $Backup['keys'] = @(Find-PfZipEntries $list 'encryption.config')
-    $Backup['web_config'] = (@(Find-PfZipEntries $list 'web.config').Count -gt 0)
+    $configs = @(Find-PfZipEntries $list 'web.config')
+    $Backup['web_config'] = ($configs.Count -gt 0)
+    foreach ($config in $configs) {
+        if ($null -eq $Backup['web_config_bytes'] -or $config['size_bytes'] -gt $Backup['web_config_bytes']) {
+            $Backup['web_config_bytes'] = $config['size_bytes']
+        }
+    }
+    $Backup['libraries'] = (Test-PfZipLibrary $list)
 }
 
 function Set-PfBackupFile($Backup, [string]$Path) {
@@ -141,6 +169,13 @@ function Set-PfBackupFolder($Backup, [string]$Path) {
     $Backup['kind'] = 'folder'
     $Backup['written'] = Get-PfFolderTime $Path
     $Backup['web_config'] = ($null -ne (Get-PfFileAttributes ($Path + '\web.config')))
+    if ($Backup['web_config']) {
+        $Backup['web_config_bytes'] = Get-PfFileSize ($Path + '\web.config')
+    }
+    $Backup['libraries'] = $false
+    if ($null -ne (Get-PfFileAttributes ($Path + '\bin'))) {
+        $Backup['libraries'] = (@(Get-PfFileNames ($Path + '\bin') '*.dll').Count -gt 0)
+    }
     $Backup['keys'] = @(Get-PfConfigFile ($Path + '\encryption.config'))
 }
 
@@ -149,6 +184,7 @@ function Find-PfNewestBackup($Backup, [string]$Folder, [string]$Suffix) {
     $newest = [long]0
     $chosen = ''
     $copy = $false
+    $fitting = New-Object System.Collections.ArrayList
     $names = @(Get-PfFileNames $Folder ('*' + $Suffix))
     $first = [int][System.Math]::Max(0, $names.Count - 500)
     for ($index = $first; $index -lt $names.Count; $index = $index + 1) {
@@ -164,6 +200,7 @@ function Find-PfNewestBackup($Backup, [string]$Folder, [string]$Suffix) {
                 }
                 throw (Get-PfErrorText $_)
             }
+            [void]$fitting.Add(('{0:d19}|' -f [long]$written) + $names[$index])
             if ($written -gt $newest) {
                 $newest = $written
                 $chosen = $path
@@ -171,6 +208,16 @@ function Find-PfNewestBackup($Backup, [string]$Folder, [string]$Suffix) {
         }
     }
     $Backup['left_out'] = $first
+    if ($Suffix -eq '.bak') {
+        # Whose backup the newest is, is decided by whoever reads the answer.
+        $fitting.Sort([System.StringComparer]::Ordinal)
+        $from = [int][System.Math]::Max(0, $fitting.Count - 50)
+        for ($index = $from; $index -lt $fitting.Count; $index = $index + 1) {
+            $entry = [string]$fitting[$index]
+            $name = $entry.Substring(20)
+            $Backup['files'] += $entry.Substring(0, 20) + (Get-PfFileSize ($Folder + '\' + $name)) + '|' + $name
+        }
+    }
     if ($Suffix -eq '.zip') {
         $names = @(Get-PfFolderNames $Folder)
         $first = [int][System.Math]::Max(0, $names.Count - 200)
@@ -201,6 +248,9 @@ function Get-PfBackup([string]$Path, [string]$Suffix) {
     $backup['entries'] = $null
     $backup['web_config'] = $false
     $backup['keys'] = @()
+    $backup['web_config_bytes'] = $null
+    $backup['libraries'] = $null
+    $backup['files'] = @()
     $backup['error'] = ''
     try {
         $attributes = Get-PfFileAttributes $clean

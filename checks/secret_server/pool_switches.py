@@ -1,0 +1,67 @@
+"""What of a pool and its site is on or off: bitness, automatic start, and whether IIS lets ASP.NET run at all."""
+
+from __future__ import annotations
+
+from checks.check import NodeView
+from checks.outcome import Outcome, not_applicable, undetermined, warned
+from checks.secret_server.facts import IisApplication, IisConfiguration, PoolSetting, PoolSettings
+from checks.thresholds import Due, Requirements, breach, met
+
+_TRUTH = {"true": True, "1": True, "false": False, "0": False}
+
+
+def bitness(needs: Requirements, due: Due, pool: PoolSettings, wanted: str) -> Outcome:
+    """enable32BitAppOnWin64, which is false where nothing sets it."""
+    setting = pool.enable_32_bit
+    if not setting.source:
+        return not_applicable(f"whether pool {pool.name} is one of 32 bits was not asked")
+    value = _truth(setting, default=False)
+    if value is None:
+        return _odd(pool, "enable32BitAppOnWin64", setting, needs)
+    bits = "32" if value else "64"
+    observed = f"pool {pool.name} runs with {bits} bits"
+    return met(due, observed, needs) if bits == wanted else breach(due, observed, needs)
+
+
+def pool_start(view: NodeView, due: Due, pool: PoolSettings, needs: Requirements) -> Outcome:
+    """autoStart, which is true where nothing sets it. In the window IIS Manager turns it off with the pool."""
+    setting = pool.auto_start
+    if not setting.source or view.cluster.phase == "window":
+        return not_applicable(f"whether pool {pool.name} starts by itself is not judged")
+    value = _truth(setting, default=True)
+    if value is None:
+        return _odd(pool, "autoStart", setting, needs)
+    observed = f"pool {pool.name} {'starts' if value else 'does not start'} by itself"
+    return met(due, observed, needs) if value else breach(due, observed, needs)
+
+
+def site_start(
+    view: NodeView, due: Due, applications: tuple[IisApplication, ...], needs: Requirements
+) -> list[Outcome]:
+    """ServerAutoStart of the sites that serve the application."""
+    off = {app.site for app in applications if _TRUTH.get(app.site_auto_start.lower()) is False}
+    if view.cluster.phase == "window":
+        return []
+    return [breach(due, f"site {site} does not start by itself", needs) for site in sorted(off)]
+
+
+def asp_net(view: NodeView, due: Due, needs: Requirements) -> list[Outcome]:
+    """Whether IIS lets ASP.NET 4's own extension of 64 bits run. One that is not listed is not judged."""
+    rows = view.fact(IisConfiguration).isapi
+    ours = [row for row in rows if "framework64\\v4." in row.path.lower()]
+    closed = [row for row in ours if _TRUTH.get(row.allowed.lower() or "false") is False]
+    if closed:
+        name = closed[0].description or closed[0].path
+        observed = f"the ISAPI restriction {name} is not allowed, so that IIS answers 404.2"
+        return [breach(due, observed, needs)]
+    return []
+
+
+def _truth(setting: PoolSetting, *, default: bool) -> bool | None:
+    return default if setting.source == "default" else _TRUTH.get(setting.value.lower())
+
+
+def _odd(pool: PoolSettings, name: str, setting: PoolSetting, needs: Requirements) -> Outcome:
+    message = f"pool {pool.name}: {name} is {setting.value!r}, not true or false"
+    # IIS itself refuses such a file; here it is only a setting that nobody can tell.
+    return (warned if setting.value else undetermined)(message, observed=message, **needs.evidence)
