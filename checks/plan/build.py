@@ -20,7 +20,8 @@ from checks.plan.left_out import without_idle_scans
 from checks.plan.model import Part, Plan, Refusal, Runbook, Step, Trouble
 from checks.plan.names import AS_IN_THE_INVENTORY, Again, Names
 from checks.scan import Verdict, verdict_of
-from checks.secret_server.database_facts import SecretServerDatabase
+from checks.secret_server.database import passive_of
+from checks.secret_server.database_facts import FailoverClusters, SecretServerDatabase
 from checks.secret_server.facts import AppFiles, EncryptionConfig, IisConfiguration, WebRoot
 from checks.secret_server.file_facts import DatabaseConfig
 from checks.upgrade_path import NoPath, PlanError, UpgradePath, route, target_of
@@ -32,7 +33,7 @@ Written = tuple[tuple[Part, ...], tuple[str, ...], tuple[Trouble, ...], tuple[st
 NEEDS: Mapping[str, tuple[type, ...]] = {
     "web": (WebRoot, IisConfiguration, AppFiles, EncryptionConfig, DatabaseConfig),
     "dr": (WebRoot, IisConfiguration),
-    "database": (SecretServerDatabase,),
+    "database": (SecretServerDatabase, FailoverClusters),
     "backend": (ChefBackendVersion, ClusterStatus, InstalledPackage, SearchIndex),
     "frontend": (FrontendPackage, DrbdTraces),
 }
@@ -165,7 +166,9 @@ def _current(nodes: Sequence[NodeView]) -> str:
 def _secret_server(gathered: GatheredCluster, path: UpgradePath, inventory: str, names: Names) -> Written:
     info = gathered.info
     integrated = info.options.get("integrated_windows_auth")
-    databases = [node for node in gathered.nodes if "database" in node.roles]
+    hosts = [node for node in gathered.nodes if "database" in node.roles]
+    # A failover cluster instance is asked, and backed up, where it runs.
+    databases = [node for node in hosts if not passive_of(node)] or hosts
     looks = [(node.name, node.look(SecretServerDatabase)) for node in databases]
     known = [(name, look) for name, look in looks if isinstance(look, SecretServerDatabase)]
     opened = [(name, look) for name, look in known if _is_open(look)]
@@ -193,7 +196,7 @@ def _secret_server(gathered: GatheredCluster, path: UpgradePath, inventory: str,
             f"whether the database{where} is mirrored or in an availability group, which asks for further steps: {why}"
         )
     parts = secret_server.parts(site, path)
-    back, troubles = secret_server.way_back(site, path), secret_server.troubles(site)
+    back, troubles = secret_server.way_back(site), secret_server.troubles(site)
     return parts, back, troubles, tuple(site.names.unknown), ()
 
 

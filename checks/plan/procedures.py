@@ -5,7 +5,7 @@ Every one is carried out by some step of a plan; which ones, `Step.documented` s
 
 from __future__ import annotations
 
-from checks.secret_server.vendor import CLUSTERING_URL
+from checks.secret_server.vendor import CLUSTERING_URL, UPGRADE_URL
 
 CHEF_URL = "https://docs.chef.io/upgrade_server_ha_v2/"
 FRONTENDS_URL = "https://docs.chef.io/install_server_ha/"
@@ -14,6 +14,7 @@ RELEASES_URL = "https://docs.chef.io/release_notes_backend/"
 BACKUP_URL = "https://docs.chef.io/server_backup_restore/"
 
 SOURCES: dict[str, tuple[str, str]] = {
+    "ss-upgrade": ("Upgrading to 10.9.000005/33", UPGRADE_URL),
     "web-clustering": ("Upgrading Secret Server with Web Clustering", CLUSTERING_URL),
     "chef-ha": ("High Availability: Upgrade to Chef Backend 2", CHEF_URL),
     "chef-3": ("High Availability: Upgrade to Chef Backend 2, from 2.x to 3.x", CHEF_URL),
@@ -26,6 +27,11 @@ SOURCES: dict[str, tuple[str, str]] = {
 """The documents: the first word of a step's id, to title and address."""
 
 STEPS: dict[str, str] = {
+    "ss-upgrade maintenance": "enable Maintenance Mode",
+    "ss-upgrade folder": "back up the application folder",
+    "ss-upgrade database": "back up the database",
+    "ss-upgrade confirm": "confirm that the database and the application folder have been backed up",
+    "ss-upgrade install": "install this version",
     "web-clustering before-1": "have the credentials for, and access to, the web servers and the SQL Server",
     "web-clustering before-2": "have a recent backup of the application files and of the database",
     "web-clustering before-3": "stop the application pools of all nodes but the one that is upgraded first",

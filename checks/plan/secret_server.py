@@ -8,8 +8,9 @@ from checks.groups import enumerate_names
 from checks.plan import secret_server_backup, secret_server_hop, secret_server_recovery
 from checks.plan.model import Command, Part, Proof, Side, Step, Trouble, asked
 from checks.plan.secret_server_site import Site, named
-from checks.secret_server.vendor import ENCRYPTION_URL
+from checks.secret_server.vendor import ENCRYPTION_URL, MAINTENANCE_URL
 from checks.upgrade_path import Hop, UpgradePath
+from checks.versions import parse_secret_server
 
 _CHECKLIST = "Secret Server upgrade checklist, current"
 _CLUSTERING = "Upgrading Secret Server with Web Clustering"
@@ -36,7 +37,7 @@ def parts(site: Site, path: UpgradePath) -> tuple[Part, ...]:
         chapters.append(
             Part(f"The other site: {named(site.spares)}", tuple(secret_server_recovery.steps(site, path.target)))
         )
-    chapters.append(Part("Afterwards", tuple(_afterwards(site))))
+    chapters.append(Part("Afterwards", tuple(_afterwards(site, path))))
     return tuple(chapters)
 
 
@@ -72,7 +73,7 @@ def _gate(site: Site, path: UpgradePath) -> Iterable[Step]:
         yield _decrypt(site)
     if any(web.efs for web in site.webs):
         yield _leave_efs(site)
-    yield from secret_server_backup.steps(site, str(path.current))
+    yield from secret_server_backup.rehearsal(site, str(path.current))
     yield Step(
         "keep-plain-key",
         f"Keep a plain encryption.config of {first.name} in a safe place that is neither this site nor this vault",
@@ -144,7 +145,18 @@ def _decrypt(site: Site) -> Step:
     )
 
 
-def _afterwards(site: Site) -> Iterable[Step]:
+def _leave_maintenance(site: Site) -> Step:
+    return Step(
+        "leave-maintenance-mode",
+        f"Turn Maintenance Mode off on {named(site.webs)}: Admin, Server Nodes, Maintenance Mode",
+        tuple(site.address(web, "/") for web in site.webs[:1]),
+        notes=("While it is on, nobody can change a secret, and Secret Server changes no password by itself.",),
+        proof=Proof("Server Nodes shows Disabled for each node, and the bar that tells of it is gone"),
+        url=MAINTENANCE_URL,
+    )
+
+
+def _afterwards(site: Site, path: UpgradePath) -> Iterable[Step]:
     if site.dpapi != "off":
         yield Step(
             "turn-dpapi-on",
@@ -152,6 +164,8 @@ def _afterwards(site: Site) -> Iterable[Step]:
             tuple(site.address(web, "/") for web in site.webs),
             proof=Proof("the Security page of each node says that the key is protected"),
         )
+    if parse_secret_server(path.target) >= secret_server_hop.MAINTENANCE_SINCE:
+        yield _leave_maintenance(site)
     yield Step(
         "open-outside-access",
         "Let the users in again",
@@ -165,7 +179,7 @@ def _afterwards(site: Site) -> Iterable[Step]:
     )
 
 
-def way_back(site: Site, path: UpgradePath) -> tuple[str, ...]:
+def way_back(site: Site) -> tuple[str, ...]:
     """How to return to what was before, as far as there is a way."""
     nodes = named(site.webs)
     mirror = {
@@ -186,11 +200,7 @@ def way_back(site: Site, path: UpgradePath) -> tuple[str, ...]:
             "start the others."
         ),
         *((mirror,) if mirror else ()),
-        *(
-            ("The backups are those of the version before the hop that failed, not the oldest ones.",)
-            if len(path.hops) > 1
-            else ()
-        ),
+        "The backups are those that were made in the hop that failed, after users and pools were shut out.",
         (
             "Database and application folder have to be of the same moment: a node whose files differ from "
             "the database's "

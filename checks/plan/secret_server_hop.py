@@ -8,11 +8,18 @@ from checks.plan import secret_server_backup
 from checks.plan.crossings import CROSSINGS, Crossing
 from checks.plan.model import Command, Proof, Side, Step
 from checks.plan.secret_server_site import Site, Web, named
+from checks.secret_server.vendor import MAINTENANCE_URL
 from checks.upgrade_path import Hop
 from checks.versions import parse_secret_server
 
-_SETTINGS = "web.config web-appSettings.config"
+_SETTINGS = "web*.config"
 _CLUSTERING = "Upgrading Secret Server with Web Clustering"
+LISTENER_URL = (
+    "https://learn.microsoft.com/en-us/sql/database-engine/availability-groups/windows/"
+    "listeners-client-connectivity-application-failover"
+)
+MAINTENANCE_SINCE = parse_secret_server("10.1.000000")
+"""From this version on the installer wants Maintenance Mode; below it, its database step fails while it is on."""
 _INSTALLER_MOVED = parse_secret_server("10.2.000000")
 _NO_PRIMARY = parse_secret_server("10.7.000000")
 
@@ -25,7 +32,7 @@ def steps(site: Site, source: str, hop: Hop, *, first: bool, last: bool) -> Iter
         yield from _open_window(site)
     yield Step(
         "save-local-settings",
-        f"Save web.config and web-appSettings.config of {named(site.webs)}",
+        f"Save the settings of {named(site.webs)} alone: web*.config in the root of the application folder",
         tuple(
             Command(
                 f"robocopy {site.root(web)} {site.saved(web, f'{source}-settings')} {_SETTINGS} /R:2 /W:5",
@@ -34,9 +41,15 @@ def steps(site: Site, source: str, hop: Hop, *, first: bool, last: bool) -> Iter
             )
             for web in site.webs
         ),
-        notes=("The new files replace them, and with them whatever was set for this node alone.",),
+        notes=(
+            (
+                "The new files replace them, and with them whatever was set for this node alone: "
+                "web-appSettings.config, web-auth.config, web-cookie.config, web-log4net.config. They are merged "
+                "line by line after the copy, and never put back whole."
+            ),
+        ),
         proof=Proof(
-            "both files of each node, or the one that there is",
+            "web.config of each node, and what else is called so there",
             tuple(Command(f"dir {site.saved(web, f'{source}-settings')}", "cmd", web.name) for web in site.webs),
         ),
     )
@@ -44,6 +57,8 @@ def steps(site: Site, source: str, hop: Hop, *, first: bool, last: bool) -> Iter
     yield from (_crossing(site, crossing) for crossing in due if not crossing.stopped)
     if many:
         yield _stop_others(site, source)
+    yield _maintenance(site, source)
+    yield from secret_server_backup.steps(site, source)
     yield from (_crossing(site, crossing) for crossing in due if crossing.stopped)
     yield _upgrade_first(site, source, hop)
     for web in site.others:
@@ -56,12 +71,12 @@ def steps(site: Site, source: str, hop: Hop, *, first: bool, last: bool) -> Iter
         (site.scan(phase="after", target=hop.version, without="dr-instance" if site.spares else ""),),
         proof=Proof(f"GO, with {hop.version} on every web node and in the database"),
     )
-    if not last:
-        yield from secret_server_backup.steps(site, hop.version, again=True)
 
 
 def _open_window(site: Site) -> Iterable[Step]:
-    if site.mirrored and site.others:
+    if site.mirrored == "group" and site.webs:
+        yield _confirm_listener(site)
+    elif site.mirrored and site.others:
         yield Step(
             "point-to-primary-database",
             f"Point {named(site.webs)} to the primary database",
@@ -85,9 +100,71 @@ def _open_window(site: Site) -> Iterable[Step]:
     yield Step(
         "close-outside-access",
         "Bring down outside access to the site, until the end of the window",
-        notes=("Optional, and worth it: what users change during the upgrade is lost if it has to be taken back.",),
+        notes=(
+            "Optional, and worth it: what users change during the upgrade is lost if it has to be taken back.",
+            "The backups that count are made after it, when nobody writes any more.",
+        ),
         proof=Proof("the site does not answer from a user's machine, and answers on the nodes"),
         documented=("web-clustering outside",),
+    )
+
+
+def _confirm_listener(site: Site) -> Step:
+    return Step(
+        "confirm-listener",
+        f"Confirm that {named(site.webs)} reach the database through the availability group's listener",
+        tuple(site.address(web, "/Database") for web in site.webs),
+        notes=(
+            "Nobody is pointed elsewhere: the listener leads to the primary replica, wherever that is.",
+            (
+                "A node that names a replica instead of the listener loses its database at the next failover; put that "
+                "right in a change of its own, not in this window."
+            ),
+        ),
+        proof=Proof(
+            "the listener's name on the Database page of each node, and the primary replica for it; and pass",
+            (
+                Command(
+                    "SELECT g.name, l.dns_name, l.port, s.primary_replica FROM sys.availability_groups AS g "
+                    "JOIN sys.availability_group_listeners AS l ON l.group_id = g.group_id "
+                    "JOIN sys.dm_hadr_availability_group_states AS s ON s.group_id = g.group_id;",
+                    "sql",
+                    site.sql,
+                ),
+                site.scan("database-mirroring"),
+            ),
+        ),
+        url=LISTENER_URL,
+    )
+
+
+def _maintenance(site: Site, source: str) -> Step:
+    """Maintenance Mode as the version that runs now has it: below 10.1 the installer fails while it is on."""
+    first = site.first
+    below = parse_secret_server(source) < _INSTALLER_MOVED
+    page = site.address(first, "/installer.aspx" if below else "/Setup/Home")
+    if parse_secret_server(source) < MAINTENANCE_SINCE:
+        return Step(
+            "maintenance-mode-stays-off",
+            f"Make sure that Maintenance Mode is off on {first.name}",
+            (page,),
+            notes=("From a version below 10.1 the installer's database step fails while it is on.",),
+            proof=Proof("no bar tells of Maintenance Mode"),
+            url=MAINTENANCE_URL,
+        )
+    return Step(
+        "enter-maintenance-mode",
+        f"Enter Maintenance Mode on {first.name}: Enable Maintenance Mode in the web installer",
+        (page,),
+        notes=(
+            (
+                "It takes up to five minutes. From then on nobody changes a secret, and neither does Secret Server "
+                "itself: what is backed up now is what the way back leads to."
+            ),
+        ),
+        proof=Proof("a bar on every page tells of Maintenance Mode"),
+        documented=("ss-upgrade maintenance",),
+        url=MAINTENANCE_URL,
     )
 
 
@@ -129,7 +206,7 @@ def _stop_others(site: Site, source: str) -> Step:
             Side("stop all nodes but the one that is upgraded first", f"{_CLUSTERING}, older edition"),
             Side("stop the application pools of all nodes", f"{_CLUSTERING}, later edition"),
         ),
-        documented=("web-clustering before-3", *(("web-clustering mirror-2",) if site.mirrored else ())),
+        documented=("web-clustering before-3", *(("web-clustering mirror-2",) if site.mirrored == "mirroring" else ())),
     )
 
 
@@ -142,15 +219,16 @@ def _upgrade_first(site: Site, source: str, hop: Hop) -> Step:
             "vendor's update "
             "hosts, upload its package at /Installer.aspx?patch=true."
         ),
-        "Once it runs, put back what web.config held for this node alone.",
+        "It asks whether database and application folder have been backed up: they have, in the steps before.",
+        "Once it runs, put back what web.config held for this node alone, line by line.",
     ]
     if site.others and parse_secret_server(source) < _NO_PRIMARY:
         notes.append(
             f"Below 10.7 the first has to be the primary node. The plan takes {first.name}, the first web node of the "
             "inventory: where another one is the primary, put that one first in the inventory and plan again."
         )
-    documented = ["web-clustering cluster-1"]
-    if site.mirrored:
+    documented = ["web-clustering cluster-1", "ss-upgrade confirm", "ss-upgrade install"]
+    if site.mirrored == "mirroring":
         documented.append("web-clustering mirror-3")
     if site.spares:
         documented.append("web-clustering dr-1")
@@ -169,7 +247,7 @@ def _upgrade_first(site: Site, source: str, hop: Hop) -> Step:
 
 def _refresh(site: Site, web: Web, hop: Hop) -> Iterable[Step]:
     first = site.first
-    mirrored = site.mirrored
+    mirrored = site.mirrored == "mirroring"
     yield Step(
         "copy-application",
         f"Copy the application folder from {first.name} over that of {web.name}, without the two files",
@@ -236,22 +314,23 @@ _ARRIVED = {
 
 
 def _mirror(site: Site, *, last: bool) -> Iterable[Step]:
+    group = site.mirrored == "group"
     yield Step(
         "activate-instances",
         f"Make sure that {named(site.webs)} are activated: Admin, Licenses",
         tuple(site.address(web, "/") for web in site.webs),
         proof=Proof("no licence is shown as not activated"),
-        documented=("web-clustering mirror-6",),
+        documented=() if group else ("web-clustering mirror-6",),
     )
     partner = f" ({site.partner})" if site.partner else ""
     question, answer = _ARRIVED[site.mirrored]
     yield Step(
         "wait-for-mirror",
-        f"Wait until the changes have reached the mirror{partner}",
+        f"Wait until the changes have reached {'the other replicas' if group else f'the mirror{partner}'}",
         proof=Proof(f"{answer}; and pass", (Command(question, "sql", site.sql), site.scan("database-mirroring"))),
-        documented=("web-clustering mirror-7",),
+        documented=() if group else ("web-clustering mirror-7",),
     )
-    if last and site.others:
+    if last and site.others and not group:
         yield Step(
             "point-back",
             "Point each web server that had pointed to the secondary database back to it",

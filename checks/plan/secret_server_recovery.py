@@ -14,7 +14,7 @@ def steps(site: Site, target: str) -> Iterable[Step]:
     database = site.sql_name()
     file = f"N'D:\\Backup\\SecretServer-{target}.bak'"
     first, there = site.first, f"the SQL Server of {named(site.spares)}, and on no other"
-    yield back_up_database(site, target, ("web-clustering dr-2",))
+    yield back_up_database(site, target, target, ("web-clustering dr-2",))
     yield Step(
         "carry-backup",
         "Copy that backup to the database server of the other site",
