@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from checks.chef_backend.search_index import SearchIndex
 from scanner.probes.chef_node_readers import BACKEND_CONFIG
@@ -27,7 +27,7 @@ def read_search_index(answer: Answer) -> SearchIndex:
     if answer.truncated:
         raise UnreadableError("Elasticsearch's answer about the search index was cut at the size cap")
     if not text:
-        where = f" (asked {', '.join(said.asked)})" if said and said.asked else ""
+        where = _where(said.asked) if said else ""
         guess = "; chef-backend.rb, which says where it listens, could not be read" if said and said.is_guess else ""
         raise UnreadableError(f"Elasticsearch does not say how old the search index is{where}{guess}")
     try:
@@ -37,6 +37,15 @@ def read_search_index(answer: Answer) -> SearchIndex:
     if not found:
         raise UnreadableError(f"Elasticsearch names no index and its version: {' '.join(text.split())[:100]}")
     return SearchIndex(".".join(map(str, min(found))))
+
+
+def _where(asked: Sequence[str]) -> str:
+    """Where it was asked, the same for every node with the same cause: the others are each node's own addresses."""
+    if not asked:
+        return ""
+    first, *others = (url.partition("/chef/")[0] for url in asked)
+    more = " and at the node's own addresses" if others else ""
+    return f" (asked at {first}{more})"
 
 
 def _created(value: object, depth: int) -> Iterator[str]:

@@ -225,6 +225,26 @@ def test_where_leaderl_was_told_to_listen_it_is_asked(estate: Estate, setting: s
     assert found.status is Status.PASS, found.message
 
 
+def test_where_elasticsearch_was_told_to_listen_it_is_asked(estate: Estate) -> None:
+    for machine in estate.backends:
+        machine.write(chef.CONFIG, own_config(machine, "backend-generated-be1.rb") + "elasticsearch.port 9201\n", 0o640)
+        machine.serve(
+            {"port": 7331, "answers": {"/leader": chef.leads(machine)}},
+            {"port": 9201, "address": machine.address, "answers": chef.elasticsearch(chef.INDEX)},
+        )
+    found = one(estate, "stepping-stone")
+    assert found.status is Status.PASS, found.message
+
+
+def test_a_silent_search_index_says_why_it_is_not_known(estate: Estate) -> None:
+    for machine in estate.backends:
+        machine.serve({"port": 7331, "answers": {"/leader": chef.leads(machine)}})
+    found = one(estate, "stepping-stone")
+    assert found.status is Status.WARN
+    assert "be-north1, be-north2 and be-north3: " in found.message
+    assert "could not be read" in found.message
+
+
 # Secrets.
 
 
