@@ -182,12 +182,15 @@ def _crossing(site: Site, crossing: Crossing) -> Step:
         for pool in site.pools(web)
         if crossing.command
     )
+    undeclared = crossing.integrated_only and site.integrated is None
+    # A scan judges it by the declaration alone: without one it gives no answer at all.
+    shows = f"{crossing.shows}, once `integrated_windows_auth` is declared" if undeclared else crossing.shows
     return Step(
         crossing.id,
         crossing.title.replace("{nodes}", named(site.webs)),
         commands,
         (*crossing.notes, f"From {crossing.at} on ({crossing.source})."),
-        Proof(crossing.shows, (site.scan(crossing.check),) if crossing.check else ()),
+        Proof(shows, (site.scan(crossing.check),) if crossing.check else ()),
         documented=crossing.documented,
         url=crossing.url,
         answers=crossing.check,
