@@ -114,6 +114,22 @@ SECRET_SERVER = (
         "the path is only told",
     ),
     Accepted("app-pool-state", r"pools\[", ("app-pool-state",), "a pool that serves another application"),
+    Accepted(
+        "secret-server-files",
+        r"root\.sources",
+        ("web-config", "pool-identity-match"),
+        "where the folder's name comes from is only told",
+    ),
+    Accepted("iis-configuration", "", ("pool-identity-match",), "another application's or pool's, or not its identity"),
+    # Not settled: where nothing is known of an instance, these are not applicable instead of undetermined.
+    Accepted("sql-database", "", ("database-support",), "OPEN: not known is told as not applicable"),
+    Accepted("sql-instances", "", ("database-support",), "the database itself tells its edition"),
+    Accepted(
+        "sql-instances",
+        r"^value instances(\[0\] gone| empty)",
+        ("sql-server-version", "database-compatibility"),
+        "OPEN: a database host on which no instance is seen is told as not applicable",
+    ),
     Accepted("disks", "system empty", ("disk-space",), "there is one drive"),
 )
 # Collected before an answer had an end that could be missing.
