@@ -71,13 +71,16 @@ SECRET_SERVER = (
     Accepted(
         "secret-server-files",
         r"folders\[0\]\.(libraries|root)",
-        ("stepping-stone", "app-version-match", "app-pool-state", "database-version-match"),
+        (
+            *("stepping-stone", "app-version-match", "app-pool-state", "database-version-match"),
+            *("web-config", "pool-identity-match"),
+        ),
         "the other libraries have the same version, and another source names the same folder",
     ),
     Accepted(
         "iis-configuration",
         "",
-        ("app-pool-settings", "app-pool-state", "iis-integrated-pipeline"),
+        ("app-pool-settings", "app-pool-state", "iis-integrated-pipeline", "pool-identity-match"),
         "another application's or pool's; what a pool does not say, IIS takes from its defaults",
     ),
     Accepted("windows-version", "product_name|minor|major", ("windows-version",), "the build tells the version"),
@@ -88,6 +91,12 @@ SECRET_SERVER = (
         "",
         ("database-compatibility", "database-version-match"),
         "another question's, or a name that is only told",
+    ),
+    Accepted(
+        "sql-database",
+        "",
+        ("database-support",),
+        "it only ever warns, and says what is not known; whether the database can be asked is told by three others",
     ),
     Accepted(
         "app-files",
