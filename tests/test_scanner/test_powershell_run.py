@@ -9,12 +9,14 @@ import base64
 import functools
 import gzip
 import hashlib
+import io
 import json
 import os
 import re
 import shutil
 import subprocess
 import tempfile
+import zipfile
 from collections.abc import Callable
 from pathlib import Path, PureWindowsPath
 from typing import Any
@@ -39,6 +41,36 @@ needs_pwsh = pytest.mark.skipif(PWSH is None, reason="no pwsh on the PATH")
 NONCE = "0123456789abcdef"
 POWERSHELL = tuple(probe for probe in PROBES if probe.language == "powershell")
 ROOT = "C:\\inetpub\\wwwroot\\SecretServer"
+
+
+def commented_zip(comment: str) -> str:
+    """A zip, one character per byte, with a name in UTF-8 and a comment."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr(zipfile.ZipInfo("Größe/encryption.config"), b"key")
+        archive.comment = comment.encode("latin-1")
+    return packed.getvalue().decode("latin-1")
+
+
+INETSRV = "C:\\Windows\\System32\\inetsrv\\config"
+LOCKING_HOST = f"""<configuration><configSections><sectionGroup name='system.webServer'>
+  <section name='httpErrors' overrideModeDefault='Allow'/><sectionGroup name='security'>
+  <section name='requestFiltering' overrideModeDefault='Deny'/><sectionGroup name='authentication'>
+  <section name='windowsAuthentication' overrideModeDefault='Deny'/></sectionGroup></sectionGroup></sectionGroup>
+</configSections><system.applicationHost><applicationPools configSource='pools.config'/><sites><site name='S' id='1'>
+  <application path='/v' applicationPool='P'><virtualDirectory path='/' physicalPath='{ROOT}'/></application>
+</site></sites></system.applicationHost><system.webServer><httpErrors lockAttributes='errorMode'/>
+  <security><authentication><anonymousAuthentication enabled='false' lockItem='true'/></authentication></security>
+</system.webServer><location path='S/v' allowOverride='TRUE' inheritInChildApplications='false'><system.webServer>
+  <security><authentication><windowsAuthentication enabled='true'/></authentication></security>
+</system.webServer></location><location path='S' allowOverride='perhaps'><system.webServer><security>
+  <authentication><basicAuthentication enabled='true'/></authentication></security></system.webServer></location>
+</configuration>"""
+LOCKED_WEB = """<configuration><system.web><authentication configSource='web-auth.config'/></system.web>
+<system.webServer><httpErrors errorMode='Custom' configSource='config\\errors.config'/><security><requestFiltering>
+  <verbs/><verbs/></requestFiltering></security></system.webServer><location path='.'><system.webServer><security>
+  <authentication><digestAuthentication enabled='true'/></authentication></security></system.webServer></location>
+</configuration>"""
 
 MACHINES: dict[str, dict[str, Any]] = {
     "bare": {},
@@ -251,6 +283,33 @@ MACHINES: dict[str, dict[str, Any]] = {
             f"{ROOT}\\web.config": {
                 "text": "<configuration><!-- Prüfung --></configuration>",
                 "encoding": "iso-8859-1",
+            },
+        },
+    },
+    "locked sections and files of their own": {
+        "app_version": "11.7.000049",
+        "application_host_config": LOCKING_HOST,
+        "files": {
+            f"{INETSRV}\\pools.config": "<applicationPools><add name='P'/></applicationPools>",
+            f"{ROOT}\\web.config": LOCKED_WEB,
+            f"{ROOT}\\web-auth.config": "<authentication mode='Forms'/>",
+            f"{ROOT}\\config\\errors.config": "<httpErrors errorMode='Detailed'><error/></httpErrors>",
+        },
+    },
+    "a file of its own that is not there": {
+        "app_version": "11.7.000049",
+        "files": {
+            f"{ROOT}\\web.config": (
+                "<configuration><system.web><authentication configSource='..\\web-auth.config'/>"
+                "</system.web></configuration>"
+            ),
+        },
+    },
+    "a zip with an end in its comment": {
+        "files": {
+            "D:\\Backup\\app\\x.zip": {
+                "text": commented_zip("PK\5\6" + 18 * "\0"),
+                "size": len(commented_zip(22 * "x")),
             },
         },
     },
