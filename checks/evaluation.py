@@ -139,8 +139,13 @@ def _beside(outcome: Outcome, error_output: Mapping[str, object]) -> Outcome:
 
 def _gap(check: Check, node: NodeView) -> str:
     """Why `node` is missing from the set that a cluster check compares; empty where it is there."""
-    needed = check.facts + (check.optional_facts if node.absence else ())
-    return next((found.reason for kind in needed if isinstance(found := node.look(kind), Unknown)), "")
+    unknown = [found.reason for kind in check.facts if isinstance(found := node.look(kind), Unknown)]
+    if node.absence:
+        # Of what a check can do without, only what was asked for: a question that was never put to this node is no gap
+        # because another one blocked there.
+        asked = [kind for kind in check.optional_facts if kind in node.facts or not node.facts]
+        unknown += [found.reason for kind in asked if isinstance(found := node.look(kind), Unknown)]
+    return next(iter(unknown), "")
 
 
 def _guarded(check: Check, view: NodeView | ClusterView) -> Outcome:

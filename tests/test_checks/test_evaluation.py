@@ -75,6 +75,21 @@ def test_a_check_with_another_source_is_judged_although_the_node_is_down() -> No
     assert run([check], node) == [("sql1", "pass", "7")]
 
 
+def test_an_answer_that_is_missing_costs_only_the_checks_that_go_by_it() -> None:
+    check = cluster_check(lambda _: passed("fine"), optional_facts=(Spare,))
+    partly = "no answer to backups"
+    # Spare was never asked of this node, by its role: what blocked there was something else.
+    assert run([check], view("web1"), view("web2", absence=partly)) == [(None, "pass", "fine")]
+    blocked = Unknown("timed out", unanswered=True)
+    facts: dict[type, object] = {Size: Size(5), Spare: blocked}
+    node = NodeView(INFO, "web2", "web2", frozenset({"web"}), facts, absence=partly)
+    assert run([check], view("web1"), node) == [(None, "error", "cannot tell without 1 node: web2: timed out")]
+    # A node that nothing is known of is missing altogether.
+    gone = NodeView(INFO, "web2", "web2", frozenset({"web"}), absence=DOWN)
+    optional = cluster_check(lambda _: passed("fine"), facts=(), optional_facts=(Spare,))
+    assert run([optional], view("web1"), gone) == [(None, "error", f"cannot tell without 1 node: web2: {DOWN}")]
+
+
 def test_a_check_that_raises_is_an_error_that_names_the_defect_and_the_run_goes_on() -> None:
     def broken(_: NodeView) -> Outcome:
         raise ZeroDivisionError("by zero")
