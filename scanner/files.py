@@ -12,13 +12,20 @@ from pathlib import Path
 
 from scanner.clock import now_s
 from scanner.errors import UsageError
+from scanner.places import Place, place_of
 
-_DESCRIPTORS = {"/dev/stdout": 1, "/dev/stderr": 2}
-_DESCRIPTOR_PATH = re.compile(r"/(?:dev|proc/self)/fd/(\d+)")
 _LEFTOVER = re.compile(r"\.preflight-[0-9a-f]{16}\.tmp")
 _LEFT_AFTER_S = 24 * 3600
 _NEW_FILE_MODE = 0o666
 """Before the umask, as every program makes its files."""
+_NEW_FILE = (
+    os.O_WRONLY
+    | os.O_CREAT
+    | os.O_EXCL
+    | getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_BINARY", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+)
 
 
 def write_atomically(path: Path, data: bytes | str, mode: int | None = None) -> None:
@@ -26,99 +33,89 @@ def write_atomically(path: Path, data: bytes | str, mode: int | None = None) -> 
 
     The data goes to a temporary file in the same folder, is flushed to the disk, and takes the old file's place. What
     a write that was killed left there a day ago or more is taken away. A symbolic link keeps pointing where it does:
-    the file behind it is replaced. A pipe or device is written to directly.
+    the file behind it is replaced; which links are followed, `place_of` says.
 
-    `mode` is the file's permission bits, umask or not; None keeps those of the file that was there, else the umask's.
+    `mode` is the file's permission bits, umask or not; None keeps those that our own file had, else the umask's.
     Raises UsageError, which says what to do, where the file cannot be written.
     """
     # What cannot be encoded (a lone surrogate) must not cost a report that took an hour to make.
     content = data.encode("utf-8", "backslashreplace") if isinstance(data, str) else data
-    with _told(path):
-        number = _descriptor(path)
-        if number is not None or _is_device(path):
-            with path.open("wb") if number is None else os.fdopen(os.dup(number), "wb") as device:
-                device.write(content)
-            return
-        _replace(_writable_target(path), content, mode)
+    with _told(path), place_of(path) as place:
+        _replace(path, place, content, mode)
 
 
 def ensure_writable(path: Path) -> None:
     """Raise the UsageError that `write_atomically` would end in now, as far as that can be known without writing."""
-    with _told(path):
-        if _descriptor(path) is None and not _is_device(path):
-            _writable_target(path)
+    with _told(path), place_of(path):
+        pass
 
 
 def same_file(one: Path, other: Path) -> bool:
-    """Whether both names are of one file, there or not."""
+    """Whether both names are of one file, there or not, through links or not."""
+    with contextlib.suppress(OSError, ValueError):
+        if one.samefile(other):
+            return True
     try:
-        return one.samefile(other)
-    except (OSError, ValueError):
+        return os.path.normcase(os.path.realpath(one)) == os.path.normcase(os.path.realpath(other))
+    except (OSError, ValueError):  # a NUL in the name
         return one.absolute() == other.absolute()
 
 
-def _descriptor(path: Path) -> int | None:
-    """The open file that `path` stands for: 1 for /dev/stdout. Standard output may be a file that the shell has open;
-    to replace that one, or to open it anew, would lose what else is written there.
-    """
-    if os.name != "posix":
-        return None
-    found = _DESCRIPTOR_PATH.fullmatch(str(path))
-    return int(found[1]) if found else _DESCRIPTORS.get(str(path))
-
-
-def _is_device(path: Path) -> bool:
-    """Whether `path` is something to write into rather than a file to replace: a FIFO, /dev/null, NUL."""
-    try:
-        found = path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    return not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode))
-
-
-def _writable_target(path: Path) -> Path:
-    """The file to replace: `path`, or what it links to. Raises UsageError and OSError."""
-    target = Path(os.path.realpath(path))
-    folder = target.parent
-    if target.is_dir():
-        raise UsageError(f"cannot write {path}: it is a folder; name a file in it")
-    if not folder.exists():
-        raise UsageError(f"cannot write {path}: the folder {folder} does not exist; create it, or choose another place")
-    if not folder.is_dir():
-        raise UsageError(f"cannot write {path}: {folder} is no folder; choose another place")
-    if not os.access(folder, os.W_OK):
-        raise UsageError(f"cannot write {path}: you may not write in the folder {folder}; choose another place")
-    if target.exists() and not os.access(target, os.W_OK):
-        raise UsageError(f"cannot write {path}: the file that is there is write-protected; choose another name")
-    return target
-
-
-def _replace(target: Path, content: bytes, mode: int | None) -> None:
+def _replace(path: Path, place: Place, content: bytes, mode: int | None) -> None:
     if mode is None:
-        with contextlib.suppress(FileNotFoundError):
-            mode = stat.S_IMODE(target.stat().st_mode)
+        mode = _own_mode(place.look(place.name))
     # A name of its own length: one made from a long file name could become too long.
-    temporary = target.with_name(f".preflight-{secrets.token_hex(8)}.tmp")
-    _sweep(target.parent)
+    temporary = f".preflight-{secrets.token_hex(8)}.tmp"
+    _sweep(place.folder)
     # Never wider than asked for, not even for a moment.
     opened = os.open(
-        temporary,
-        os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0),
-        _NEW_FILE_MODE if mode is None else mode & 0o600,
+        place.at(temporary), _NEW_FILE, _NEW_FILE_MODE if mode is None else mode & 0o600, dir_fd=place.descriptor
     )
     try:
         with os.fdopen(opened, "wb") as file:
             file.write(content)
             file.flush()
+            if mode is not None:
+                _set_mode(file.fileno(), place, temporary, mode)
             os.fsync(file.fileno())
-        if mode is not None:
-            temporary.chmod(mode)
-        temporary.replace(target)
+            _refuse_swapped(path, place, os.fstat(file.fileno()), temporary)
+            if os.name == "posix":
+                _rename(place, temporary)
+        if os.name != "posix":  # where an open file cannot be renamed
+            _rename(place, temporary)
     except BaseException:  # An interrupt, too, leaves no litter.
         with contextlib.suppress(OSError):
-            temporary.unlink()
+            os.unlink(place.at(temporary), dir_fd=place.descriptor)
         raise
-    _flush_folder(target.parent)
+    _flush_folder(place)
+
+
+def _refuse_swapped(path: Path, place: Place, written: os.stat_result, name: str) -> None:
+    """Raise UsageError where `name` is not what was written: the owner of the folder may have given it to another."""
+    named = place.look(name)
+    if named is None or not os.path.samestat(written, named):
+        raise UsageError(
+            f"cannot write {path}: somebody has changed the folder {place.folder} meanwhile; "
+            "choose a folder in which nobody else may write"
+        )
+
+
+def _own_mode(old: os.stat_result | None) -> int | None:
+    """The permission bits of a file that is ours: somebody else's are theirs, and no report runs as anybody."""
+    if old is None or (hasattr(os, "geteuid") and old.st_uid != os.geteuid()):
+        return None
+    return stat.S_IMODE(old.st_mode) & 0o777
+
+
+def _set_mode(opened: int, place: Place, name: str, mode: int) -> None:
+    if hasattr(os, "fchmod"):
+        os.fchmod(opened, mode)
+    else:
+        Path(place.at(name)).chmod(mode)
+
+
+def _rename(place: Place, temporary: str) -> None:
+    os.replace(place.at(temporary), place.at(place.name), src_dir_fd=place.descriptor, dst_dir_fd=place.descriptor)
 
 
 def _sweep(folder: Path) -> None:
@@ -133,10 +130,10 @@ def _sweep(folder: Path) -> None:
                         Path(entry.path).unlink()
 
 
-def _flush_folder(folder: Path) -> None:
+def _flush_folder(place: Place) -> None:
     """Make the new name last through a power cut, where the system can (Windows and some network shares cannot)."""
     with contextlib.suppress(OSError):
-        opened = os.open(folder, os.O_RDONLY)
+        opened = os.open(place.at("."), os.O_RDONLY, dir_fd=place.descriptor)
         try:
             os.fsync(opened)
         finally:

@@ -40,7 +40,7 @@ def history(
     """
     from scanner.cli.reporting import STDOUT
     from scanner.errors import UsageError
-    from scanner.files import write_atomically
+    from scanner.files import same_file, write_atomically
     from scanner.history import prune, runs
 
     if keep is not None:
@@ -53,6 +53,8 @@ def history(
         if not quiet:
             typer.echo(f"{database}: forgot {gone or 'no'} run{'s' * (gone != 1)} older than {keep}")
         return
+    if json is not None and json != STDOUT and same_file(json, database):
+        raise UsageError(f"the list cannot go to {json}: that file is read; choose another name")
     found = runs(database, limit=limit, inventory=_key(inventory) if inventory else "")
     if json is not None:
         text = _document(found)

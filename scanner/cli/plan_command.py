@@ -35,7 +35,7 @@ OutOption = Annotated[
         "-o",
         "--output",
         metavar="FILE",
-        help="Write the plan there instead of printing it: .md or .html.",
+        help="Write the plan there instead of printing it (-): .md or .html.",
         rich_help_panel=REPORTS,
     ),
 ]
@@ -70,16 +70,22 @@ def plan(
     from checks.plan.build import NEEDS
     from checks.scan import EXIT_INTERRUPTED
     from scanner.cli.obtain import obtain
+    from scanner.cli.reporting import STDOUT
     from scanner.cli.streams import leave, say
     from scanner.clock import today
-    from scanner.files import ensure_writable, write_atomically
+    from scanner.files import ensure_writable, same_file, write_atomically
     from scanner.inventory.select import parse_targets
     from scanner.plan_book import plan_book
 
     refuse_idle_options(sources, parallel=parallel, timeout=timeout)
-    kind = _kind(output)
+    if output == STDOUT:
+        output = None
     if output is not None:
         ensure_writable(output)
+        reads = [path for path in (inventory, waivers, *(sources or ())) if path]
+        if any(same_file(output, source) for source in reads):
+            raise UsageError(f"the plan cannot go to {output}: that file is read; choose another name")
+    kind = _kind(output)
     selection, job = settle(
         inventory,
         cluster=cluster,

@@ -45,14 +45,15 @@ class Destinations:
 
         `reads` are files that the command reads, and that are not to be overwritten.
         """
-        seen: dict[Path, str] = {}
+        seen: list[tuple[Path, str]] = []
         for kind, path in self.paths.items():
             if any(same_file(path, source) for source in reads):
                 raise UsageError(f"the {kind} report cannot go to {path}: that file is read; choose another name")
-            where = path if path == STDOUT else path.absolute()
-            if where in seen:
-                raise UsageError(f"the {kind} report cannot go to {path}: the {seen[where]} report goes there already")
-            seen[where] = kind
+            # Two names may be one file, through a link.
+            taken = next((other for where, other in seen if _same_place(path, where)), "")
+            if taken:
+                raise UsageError(f"the {kind} report cannot go to {path}: the {taken} report goes there already")
+            seen.append((path, kind))
             if path == STDOUT:
                 continue
             try:
@@ -117,6 +118,10 @@ def width() -> int:
 def color_wanted() -> bool:
     """Whether standard output is a terminal whose user has not said NO_COLOR (https://no-color.org)."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _same_place(one: Path, other: Path) -> bool:
+    return one == other if STDOUT in (one, other) else same_file(one, other)
 
 
 def _is_no_news(done: Scan | Drift) -> bool:

@@ -112,6 +112,22 @@ def test_a_call_that_cannot_be_meant_is_refused_before_any_contact(
     assert ended.out == ""
 
 
+@pytest.mark.skipif(os.name == "nt", reason="links need a privilege there")
+def test_two_names_of_one_file_are_one_file(preflight: Preflight, inventory: Path, tmp_path: Path) -> None:
+    (tmp_path / "link.html").symlink_to(tmp_path / "same.html")
+    (tmp_path / "plan.md").symlink_to(inventory)
+    ended = preflight("scan", inventory, "--html", tmp_path / "link.html", "--json", tmp_path / "same.html")
+    assert (ended.code, ended.out) == (2, "")
+    assert "the html report goes there already" in ended.err
+    ended = preflight("plan", inventory, "-o", tmp_path / "plan.md")
+    assert (ended.code, ended.out) == (2, "")
+    assert "that file is read" in ended.err
+    for command in (["scan", inventory, "--junit"], ["plan", inventory, "-o"]):
+        ended = preflight(*command, "/dev/stdout")
+        assert (ended.code, ended.out) == (2, "")
+        assert "or - to print" in ended.err
+
+
 def test_a_missing_password_is_said_with_its_place(
     preflight: Preflight, inventory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -122,19 +122,47 @@ def test_links_keep_pointing(tmp_path: Path) -> None:
 
 
 @posix
-def test_devices_and_pipes_are_written_to(tmp_path: Path) -> None:
-    write_atomically(Path("/dev/null"), "x")
+def test_devices_pipes_and_streams_are_told(tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    (tmp_path / "link").symlink_to("/dev/stdout")
+    (tmp_path / "loop").symlink_to("loop")
+    names = ("/dev/null", "/dev/stdout", "/dev/stderr", "/dev/fd/1", "/proc/self/fd/1", "/proc/thread-self/fd/2")
+    for path in (fifo, tmp_path / "link", *map(Path, names)):
+        for writing in (lambda path: write_atomically(path, "x"), ensure_writable):
+            with pytest.raises(UsageError, match=r"no file but a device, a pipe or a stream.* or - to print"):
+                writing(path)
+    with pytest.raises(UsageError, match="symbolic links"):
+        write_atomically(tmp_path / "loop", "x")
     assert Path("/dev/null").is_char_device()
+    assert stat.S_ISFIFO(fifo.stat().st_mode)
+
+
+@posix
+def test_standard_output_in_a_file_is_not_replaced(tmp_path: Path) -> None:
     code = (
-        "import os; from pathlib import Path; from scanner.files import write_atomically\n"
-        "os.write(1, b'before '); write_atomically(Path('/dev/stdout'), 'x'); os.write(1, b' after')"
+        "from pathlib import Path; from scanner.files import write_atomically\n"
+        "print('before', flush=True); write_atomically(Path('/dev/stdout'), 'x')"
     )
-    root = Path(__file__).parents[2]
-    piped = subprocess.run([sys.executable, "-c", code], cwd=root, check=True, capture_output=True)
-    assert piped.stdout == b"before x after"
     with (tmp_path / "out").open("wb") as file:
-        subprocess.run([sys.executable, "-c", code], cwd=root, check=True, stdout=file)
-    assert (tmp_path / "out").read_text() == "before x after"
+        ended = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=Path(__file__).parents[2],
+            check=False,
+            stdout=file,
+            stderr=subprocess.PIPE,
+        )
+    assert b"or - to print" in ended.stderr
+    assert (tmp_path / "out").read_text() == "before\n"
+
+
+@posix
+def test_no_report_becomes_setuid(tmp_path: Path) -> None:
+    file = tmp_path / "report.html"
+    file.touch()
+    file.chmod(0o6755)
+    write_atomically(file, "x")
+    assert mode(file) == 0o755
 
 
 def test_long_names(tmp_path: Path) -> None:

@@ -300,7 +300,7 @@ def test_a_link_is_followed_and_a_device_is_not_taken_for_a_file(tmp_path: Path,
     assert len(whole(file)) == 1
     assert link.is_symlink()
     for path in (Path("/dev/null"), Path("/dev/zero")):
-        with pytest.raises(HistoryError, match="no regular file"):
+        with pytest.raises(HistoryError, match="no file but a device"):
             remember(path, question(tmp_path), night(0))
 
 
