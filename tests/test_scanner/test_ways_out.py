@@ -36,6 +36,7 @@ class Way:
 WAYS = (
     Way("encryption-dpapi-unknown", "dpapi", '[clusters.vault.inventory]\ndpapi = "on"\n'),
     Way("encryption-dpapi-unknown", "dpapi", '[clusters.vault.inventory]\ndpapi = "off"\n', code=1),
+    Way("encryption-efs", "efs", '[clusters.vault.inventory]\nefs = "on"\ndpapi = "on"\n'),
     Way("app-version-unknown", "`current`", '[clusters.vault.nodes.web2.inventory]\ncurrent = "11.6.000003"\n'),
     Way("target-missing", "`target`", '[clusters.vault.inventory]\ntarget = "11.7.000049"\n'),
     Way(
