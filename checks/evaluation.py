@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -36,14 +36,34 @@ class GatheredCluster:
     """Names of the nodes that were selected."""
 
 
-def evaluate(checks: Sequence[Check], clusters: Sequence[GatheredCluster]) -> tuple[Result, ...]:
-    """Judge every cluster: per node the node checks, then the cluster checks; inventory order, then registry order."""
+Guard = Callable[[Callable[[], object]], object]
+"""Calls what it is given, and may end it with an exception of its own: of time and signals nothing is known here."""
+
+
+class EndedError(Exception):
+    """What a guard raises that has ended a check; it says why."""
+
+
+def unguarded() -> Guard:
+    """A guard that lets every check do as it likes."""
+    return lambda judging: judging()
+
+
+def evaluate(
+    checks: Sequence[Check], clusters: Sequence[GatheredCluster], guard: Callable[[], Guard] = unguarded
+) -> tuple[Result, ...]:
+    """Judge every cluster: per node the node checks, then the cluster checks; inventory order, then registry order.
+
+    `guard` makes what stands between the engine and the checks: one for all checks of a node, one for each of a
+    cluster.
+    """
     results: list[Result] = []
     for cluster in clusters:
         for node in cluster.nodes:
             if node.name in cluster.chosen:
+                guarding = guard()
                 results += [
-                    _left_out(check, cluster.info, node.name) or _judge_node(check, node)
+                    _left_out(check, cluster.info, node.name) or _judge_node(check, node, guarding)
                     for check in checks
                     if isinstance(check, NodeCheck) and concerns(check, cluster.info.product, node.roles)
                 ]
@@ -55,7 +75,7 @@ def evaluate(checks: Sequence[Check], clusters: Sequence[GatheredCluster]) -> tu
                 results += [_left_out(check, cluster.info, None) or row for row in _nobody_to_ask(check, cluster.info)]
             elif isinstance(check, ClusterCheck):
                 view = ClusterView(cluster.info, subjects)
-                results.append(_left_out(check, cluster.info, None) or _judge_cluster(check, view))
+                results.append(_left_out(check, cluster.info, None) or _judge_cluster(check, view, guard()))
     return tuple(results)
 
 
@@ -72,7 +92,7 @@ def _left_out(check: Check, cluster: ClusterInfo, node: str | None) -> Result | 
     return None if reason is None else replace(_result(check, cluster, node, left_out(reason)), left_out=reason)
 
 
-def _judge_node(check: NodeCheck, view: NodeView) -> Result:
+def _judge_node(check: NodeCheck, view: NodeView, guard: Guard) -> Result:
     missing = [found for kind in check.facts if isinstance(found := view.look(kind), Unknown)]
     unread = next((found for found in missing if not found.unanswered), None)
     if unread:
@@ -81,7 +101,7 @@ def _judge_node(check: NodeCheck, view: NodeView) -> Result:
     if view.absence and (missing or _is_blind(check, view)):
         outcome = Outcome(Status.SKIP, f"not evaluated: {view.absence}")
         return _result(check, view.cluster, view.name, outcome, not_evaluated=True)
-    outcome = undetermined(missing[0].reason) if missing else _guarded(check, view)
+    outcome = undetermined(missing[0].reason) if missing else _guarded(check, view, guard)
     return _result(check, view.cluster, view.name, _beside(outcome, _error_output(check, view)))
 
 
@@ -91,8 +111,8 @@ def _is_blind(check: Check, view: NodeView) -> bool:
     return bool(looks) and not check.facts and all(isinstance(found, Unknown) and found.unanswered for found in looks)
 
 
-def _judge_cluster(check: ClusterCheck, view: ClusterView) -> Result:
-    outcome = _guarded(check, view)
+def _judge_cluster(check: ClusterCheck, view: ClusterView, guard: Guard) -> Result:
+    outcome = _guarded(check, view, guard)
     missing = [(node.name, reason) for node in view.nodes if (reason := _gap(check, node))]
     gaps = [f"{name}: {reason}" for name, reason in missing]
     if gaps and outcome.status is Status.ERROR:
@@ -148,25 +168,35 @@ def _gap(check: Check, node: NodeView) -> str:
     return next(iter(unknown), "")
 
 
-def _guarded(check: Check, view: NodeView | ClusterView) -> Outcome:
+def _guarded(check: Check, view: NodeView | ClusterView, guard: Guard) -> Outcome:
     try:
-        outcome: object = check.judge(view)  # type: ignore[arg-type]  # the caller pairs each check with its own kind of view
+        outcome = guard(lambda: _judged(check, view))
     except UnknownFactError as gap:
         return undetermined(gap.reason)
+    except EndedError as ended:
+        return undetermined(f"the check itself failed, which is a defect of it: {ended}", remediation=_DEFECT)
     except Exception as defect:  # noqa: BLE001  a check, perhaps a plugin's, may raise anything; the run goes on
         where = defect.__traceback__
         while where and where.tb_next:
             where = where.tb_next
         line = f"{where.tb_frame.f_code.co_filename}:{where.tb_lineno}" if where else ""
         cause = " ".join(f"{type(defect).__name__}: {defect}".split())
+        if "set_int_max_str_digits" in cause:  # what Python advises programmers to do is nothing for users
+            cause = f"{type(defect).__name__}: a number with thousands of digits"
         message = f"the check itself failed, which is a defect of it: {cause}"
         return undetermined(message, remediation=_DEFECT, raised_at=line)
+    if isinstance(outcome, Outcome):
+        return outcome
+    return undetermined(f"the check gave {outcome}, which is a defect of it", remediation=_DEFECT)
+
+
+def _judged(check: Check, view: NodeView | ClusterView) -> Outcome | str:
+    """The check's outcome, or what it gave in place of a sound one."""
+    outcome: object = check.judge(view)  # type: ignore[arg-type]  # the caller pairs each check with its own kind of view
     if not isinstance(outcome, Outcome):
-        message = f"the check gave {type(outcome).__name__} instead of an outcome, which is a defect of it"
-        return undetermined(message, remediation=_DEFECT)
+        return f"{type(outcome).__name__} instead of an outcome"
     flaw = _flaw(outcome)
-    message = f"the check gave an outcome with {flaw}, which is a defect of it"
-    return undetermined(message, remediation=_DEFECT) if flaw else outcome
+    return f"an outcome with {flaw}" if flaw else outcome
 
 
 def _flaw(outcome: Any) -> str:

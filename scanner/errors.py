@@ -90,3 +90,16 @@ class AnswerTooLargeError(NodeError):
 
 class ProtocolError(NodeError):
     """The peer does not speak the protocol, or its answer makes no sense."""
+
+
+def cause_of(error: BaseException) -> str:
+    """What an exception that nobody expected says, on one line, without what Python advises its programmers to do."""
+    if type(error).__name__ == "ForeignCodeError":
+        return str(error)
+    try:
+        text = " ".join(str(error).split())
+    except Exception:  # noqa: BLE001  a foreign class may fail even at that
+        text = ""
+    if "set_int_max_str_digits" in text:
+        text = "a number with thousands of digits"
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

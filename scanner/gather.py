@@ -13,7 +13,8 @@ from datetime import datetime
 from checks.clock_facts import ClockSample
 from checks.facts import Contact, Unknown
 from scanner.clock import now_s, utc_now
-from scanner.errors import NodeError, ProtocolError
+from scanner.errors import NodeError, ProtocolError, cause_of
+from scanner.foreign import Allowance, ForeignCodeError
 from scanner.inventory.model import Node
 from scanner.probes import powershell_batch, sh_batch
 from scanner.probes.probe import Answer, Probe, Stamps, UnreadableError
@@ -22,6 +23,8 @@ from scanner.redaction import eraser
 from scanner.secrets import Secret
 from scanner.transports.protocol import Limits, Moments, Transport, Usage
 
+_LINE_CHARS = 32 * 1024
+"""Of one line that a shell's probe printed: no program's table is as wide, and no reader needs to look at it."""
 _ERROR_CHARS = 4_096
 _ERROR_LINES = 2
 _SHOWN_CHARS = 300
@@ -153,7 +156,7 @@ def _converse(
     except NodeError as error:
         failure, output = error, error.partial
     except Exception as defect:  # noqa: BLE001  an unmapped foreign exception must not cost the other nodes their scan
-        cause = f"unexpected {type(defect).__name__}: {defect}"
+        cause = f"unexpected {cause_of(defect)}"
         failure = ProtocolError(cause, hint="this is a defect of preflight; please report it")
     finally:
         if transport:
@@ -168,7 +171,7 @@ def _converse(
             clock = _clock(batch.stamps(output, nonce=nonce), transport.moments, before_s)
     except Exception as defect:  # noqa: BLE001  whatever a hostile answer provokes stays this node's
         failure = failure or ProtocolError(
-            f"its answer cannot be taken apart: {type(defect).__name__}: {defect}",
+            f"its answer cannot be taken apart: {cause_of(defect)}",
             hint="look at what the node printed; if it is in order, this is a defect of preflight",
         )
     if failure:
@@ -238,6 +241,7 @@ def read_facts(said: NodeAnswers, probes: Sequence[Probe]) -> dict[type, object]
     `Contact` and `ClockSample` come of the conversation itself, whatever was asked.
     """
     facts: dict[type, object] = {}
+    allowance = Allowance()
     for probe in probes:
         answer = said.answers.get(probe.id)
         if answer is None:
@@ -247,7 +251,7 @@ def read_facts(said: NodeAnswers, probes: Sequence[Probe]) -> dict[type, object]
             continue
         for kind, reader in probe.readers:
             if isinstance(facts.get(kind, Unknown("")), Unknown):
-                facts[kind] = _read(probe, reader, answer)
+                facts[kind] = _read(probe, reader, answer, allowance)
     facts[ClockSample] = said.clock or _no_clock(said)
     asked = [probe for probe in probes if probe.id in said.answers]
     silent = {probe.id: found.reason for probe in asked if isinstance(found := said.answers[probe.id], Unknown)}
@@ -283,15 +287,19 @@ def _no_clock(said: NodeAnswers) -> Unknown:
     return Unknown("the node did not say what time it is")
 
 
-def _read(probe: Probe, reader: Callable[[Answer], object], answer: Answer | Unknown) -> object:
+def _read(probe: Probe, reader: Callable[[Answer], object], answer: Answer | Unknown, allowance: Allowance) -> object:
     if isinstance(answer, Unknown):
         return Unknown(answer.reason, unanswered=True)
+    if probe.language == "sh" and (long := max(map(len, answer.output.split("\n")))) > _LINE_CHARS:
+        return Unknown(f"probe {probe.id}: unreadable answer, a line of {long:,} characters")
     try:
-        return reader(answer)
+        return allowance.call(lambda: reader(answer))
+    except ForeignCodeError as error:
+        return Unknown(f"probe {probe.id}: reading its answer {error}")
     except UnreadableError as error:
         return Unknown(" ".join([*str(error).split(), *_untold(str(error), answer.error_output).split()]))
     except Exception as defect:  # noqa: BLE001  a reader, perhaps a plugin's, may raise anything on garbage
-        return Unknown(" ".join(f"probe {probe.id}: unreadable answer, {type(defect).__name__}: {defect}".split()))
+        return Unknown(" ".join(f"probe {probe.id}: unreadable answer, {cause_of(defect)}".split()))
 
 
 def _untold(message: str, error_output: str) -> str:

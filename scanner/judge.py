@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 
 from checks import waivers
 from checks.attestations import hear
 from checks.check import ClusterInfo, NodeView
-from checks.evaluation import GatheredCluster, evaluate
+from checks.evaluation import GatheredCluster, Guard, evaluate
 from checks.facts import Contact, Unknown
 from checks.identity import without_strangers
 from checks.outcome import TOLD, Result
 from checks.registry import IDENTITIES
 from checks.scan import NodeRecord, Scan
 from scanner import __version__
+from scanner.foreign import Allowance
 from scanner.gather import NodeAnswers, read_error_output, read_facts
 from scanner.inventory.model import Cluster, Node
 from scanner.job import Collected, Job, NodeKey
@@ -31,7 +32,7 @@ def judge(job: Job, collected: Collected, today: date) -> Scan:
 
 def judge_gathered(job: Job, collected: Collected, clusters: Sequence[GatheredCluster], today: date) -> Scan:
     """The same, for whoever needs the facts beside the results: `clusters` as `gathered_clusters` gives them."""
-    results = evaluate(job.checks, clusters)
+    results = evaluate(job.checks, clusters, _guard)
     applied = waivers.apply(results, job.waivers, today, whole=job.whole and collected.complete)
     heard = hear(job.attestations, today)
     reminders = (*applied.reminders, *heard.reminders)
@@ -61,6 +62,15 @@ def gathered_clusters(job: Job, collected: Collected) -> tuple[GatheredCluster, 
     """Every cluster with the facts that its nodes' answers hold, as the checks see it."""
     probes = {(call.node.cluster, call.node.name): call.probes for call in job.calls()}
     return tuple(_gathered(cluster, info, job.chosen, collected.said, probes) for cluster, info in job.clusters)
+
+
+def _guard() -> Guard:
+    allowance = Allowance()
+
+    def guarded(judging: Callable[[], object]) -> object:
+        return allowance.call(judging)
+
+    return guarded
 
 
 def _order(job: Job) -> list[NodeKey]:

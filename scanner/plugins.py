@@ -5,10 +5,16 @@ from __future__ import annotations
 import importlib.metadata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 
 from checks.check import Check, ClusterCheck, NodeCheck
 from checks.outcome import Remediation, Result, Severity, Status
+from scanner.errors import cause_of
+from scanner.foreign import Allowance
 from scanner.probes.probe import Probe
+
+_LOADING_S = 60.0
+"""What one plugin may take to load: its libraries may be large, and on a slow disk."""
 
 GROUP = "preflight.checks"
 """The entry-point group. Each entry names a `Plugin`, or a function without arguments that returns one."""
@@ -41,12 +47,12 @@ def load_plugins(taken: Iterable[str], entries: Iterable[importlib.metadata.Entr
     failures: list[Result] = []
     for entry in sorted(found, key=lambda entry: (entry.name, entry.value)):
         try:
-            plugin = _load(entry)
+            plugin = Allowance(_LOADING_S).call(partial(_load, entry))
             ids = [check.id for check in plugin.checks] + [probe.id for probe in plugin.probes]
             twice = sorted({name for name in ids if name in used or ids.count(name) > 1})
             if twice:
                 raise TypeError(f"{twice[0]}: this id is taken")  # noqa: TRY301  told like every other failure
-        except (Exception, SystemExit) as error:  # noqa: BLE001  a foreign module may do anything while it loads
+        except Exception as error:  # noqa: BLE001  a foreign module may do anything while it loads
             failures.append(_failure(entry, error))
             continue
         used.update(ids)
@@ -69,7 +75,7 @@ def _load(entry: importlib.metadata.EntryPoint) -> Plugin:
 
 def _failure(entry: importlib.metadata.EntryPoint, error: BaseException) -> Result:
     package = entry.dist.name if entry.dist else "an installed package"
-    cause = " ".join(f"{type(error).__name__}: {error}".split())
+    cause = cause_of(error)
     return Result(
         check=f"plugin-{entry.name}",
         title=f"Plugin {entry.name} loads",
@@ -79,7 +85,7 @@ def _failure(entry: importlib.metadata.EntryPoint, error: BaseException) -> Resu
         status=Status.ERROR,
         message=f"the plugin did not load, so its checks are missing: {cause}",
         expected=f"{entry.value} loads",
-        observed=f"{type(error).__name__}",
+        observed=cause_of(error).partition(":")[0],
         remediation=Remediation(f"Repair or remove {package}.", f"pip uninstall {package}" if entry.dist else ""),
         evidence={"entry_point": f"{entry.name} = {entry.value}", "package": package},
         not_evaluated=True,

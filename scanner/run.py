@@ -13,6 +13,7 @@ from typing import Self
 
 from checks.scan import Scan
 from scanner.clock import today, utc_now
+from scanner.errors import cause_of
 from scanner.gather import NodeAnswers, NodeCall, ask, erased
 from scanner.job import Collected, Job, NodeKey
 from scanner.judge import judge
@@ -128,7 +129,7 @@ def _result(future: concurrent.futures.Future[NodeAnswers], call: NodeCall) -> N
     try:
         return future.result()
     except Exception as defect:  # noqa: BLE001  an engine that lost its worker, a defect of ours: the others stand
-        cause = " ".join(f"unexpected {type(defect).__name__}: {defect}".split())
+        cause = f"unexpected {cause_of(defect)}"
         node = call.node
         hint = "this is a defect of preflight; please report it"
         return NodeAnswers(node.cluster, node.name, node.host, node.transport, failure=cause, hint=hint)

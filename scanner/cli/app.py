@@ -25,7 +25,7 @@ from scanner.cli import (
     scan_command,
 )
 from scanner.cli.streams import complain, prepare_streams, trouble_on_stdout
-from scanner.errors import PreflightError
+from scanner.errors import PreflightError, cause_of
 
 EXIT_DEFECT = 3
 """A defect of preflight itself: nothing can be told, which is what 3 means."""
@@ -106,7 +106,7 @@ def main() -> None:
     except Exception as defect:
         if os.environ.get("PREFLIGHT_TRACEBACK"):
             raise
-        cause = " ".join(f"{type(defect).__name__}: {defect}".split())
+        cause = cause_of(defect)
         complain(f"a defect of preflight: {cause}\nSet PREFLIGHT_TRACEBACK=1 to see where, and please report it.")
         sys.exit(EXIT_DEFECT)
 

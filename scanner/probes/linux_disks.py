@@ -11,7 +11,10 @@ from scanner.probes.probe import Answer, Probe, UnreadableError
 
 FOLDERS = ("/var/log/chef-backend", "/var/opt/chef-backend")
 _USUAL_INDEX = "/var/opt/chef-backend/elasticsearch/data"
-_ROW = re.compile(r"(\S.*?)\s+(\S+)\s+(\d+)\s+(\d+)\s+(-?\d+)\s+(?:\d+%|-)\s+(/.*)")
+_LINE_CHARS = 10_000
+"""A device and a mount point have paths of at most 4,096 characters."""
+_FIGURES = (r"\d{1,18}", r"\d{1,18}", r"-?\d{1,18}", r"\d{1,18}%|-", r"/.*")
+"""What follows a file system's type, word by word: size, used, free, share, and where the mount point's name begins."""
 _SECTION = re.compile(r"^(folder|elasticsearch) (/.*)$", re.MULTILINE)
 # Said before anything else, so that it is missed where the rest of the answer is cut.
 _INDEX = re.compile(r"index (/.*)\n")
@@ -91,14 +94,31 @@ def _mounted(rows: Sequence[_Row], path: str) -> Drive | None:
 def _rows(text: str) -> list[_Row]:
     rows = []
     for line in text.splitlines():
-        found = _ROW.fullmatch(line.strip())
+        if len(line) > _LINE_CHARS:
+            raise UnreadableError(f"df printed a line of {len(line):,} characters: {_shown(line[:400])}")
+        found = _row(line.strip())
         if found:
-            device, kind, total, used, free, mounted = found.groups()
+            device, kind, total, used, free, mounted = found
             drive = Drive(mounted, int(total) * 1024, max(0, int(free)) * 1024, kind)
             rows.append(_Row(device, drive, int(used) * 1024))
         elif line.strip() and not line.startswith("Filesystem "):
             raise UnreadableError(f"this line of df is not understood: {_shown(line)}")
     return rows
+
+
+def _row(line: str) -> tuple[str, ...] | None:
+    """Device, type, size, used, free and mount point. A device's name and a mount point's may hold blanks.
+
+    Word by word: a pattern for the whole line looks at a long one again and again.
+    """
+    words = list(re.finditer(r"\S+", line))
+    for number in range(1, len(words) - len(_FIGURES)):
+        figures = words[number + 1 : number + 1 + len(_FIGURES)]
+        if all(re.fullmatch(form, word[0]) for form, word in zip(_FIGURES, figures, strict=True)):
+            total, used, free = (word[0] for word in figures[:3])
+            device = line[: words[number - 1].end()]
+            return device, words[number][0], total, used, free, line[figures[-1].start() :]
+    return None
 
 
 def _shown(text: str) -> str:
