@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from reports.text import clipped, one_line
+from reports.text import clipped, one_line, visible
 
 _SPECIAL = re.compile(r"[\\`*\[\]|~$#]|(?<![^\W_])_|_(?![^\W_])|^(?:[-+=]|\d+(?=[.)]))")
 _LINKED = re.compile(r"(@|(?<=:)(?=//)|(?<=www)(?=\.))", re.IGNORECASE)
@@ -13,7 +13,11 @@ _FIELD_CHARS = 300
 
 
 def prose(text: str) -> str:
-    """Text that reads as itself. A zero-width blank keeps addresses and mentions from being linked by the renderer."""
+    """Text that reads as itself, on one line, what is invisible in it being spelled out.
+
+    A zero-width blank keeps addresses and mentions from being linked by the renderer.
+    """
+    text = re.sub(r"\s+", " ", visible(text))
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     text = _SPECIAL.sub(_escaped, text)
     return _LINKED.sub("\\1\u200b", text)

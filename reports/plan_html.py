@@ -32,7 +32,7 @@ def render(book: PlanBook) -> str:
             "attested": [attested_line(heard) for heard in book.attestations],
             "verdict": str(book.verdict),
             "tone": str(book.verdict).lower(),
-            "version": book.tool_version,
+            "version": one_line(book.tool_version, 100),
             "partial": book.partial,
             "notices": [one_line(notice) for notice in book.notices],
             "plans": [_plan(number, plan) for number, plan in enumerate(book.plans, 1)],
@@ -95,9 +95,9 @@ def _finding(plan: int, label: str, row: Result) -> Row:
         "id": _anchor(plan, label),
         "label": label,
         "accepted": one_line(waiver_line(row)),
-        "explained": plan_text.explained(row),
+        "explained": one_line(plan_text.explained(row)),
         "status": str(row.status),
-        "check": row.check,
+        "check": one_line(row.check, 100),
         "place": one_line(plan_text.place(row)),
         "message": one_line(row.message),
         "fix": one_line(row.remediation.summary),
@@ -117,7 +117,7 @@ def _step(number: str, step: Step) -> Row:
         "proof": _commands(step.proof.commands) if step.proof else [],
         "url": web_url(step.url),
         "no_return": step.no_return,
-        "documented": plan_text.documented(step.documented),
+        "documented": one_line(plan_text.documented(step.documented)),
     }
 
 
@@ -135,7 +135,7 @@ def _commands(commands: Iterable[Command]) -> list[Row]:
     return [
         {
             "told": one_line(plan_text.where_line(where, language) or plan_text.ANYWHERE),
-            "text": clipped("\n".join(lines), 8_000),
+            "text": clipped("\n".join(line.replace("\n", " ") for line in lines), 8_000),
         }
         for where, language, lines in plan_text.grouped(commands)
     ]

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import re
 import shlex
+import unicodedata
 from dataclasses import dataclass, field
 
 from checks.plan.model import Command
 
-_PLAIN = re.compile(r"[\w .:\\/$()\-]+")
-_UNSAFE = re.compile(r"[^\w .,:/\-]")
-_HOST = re.compile(r"[\w.\-]+|[0-9A-Fa-f:]+")
+# ASCII alone: consoles turn what their code page lacks into what looks like it, quotation marks among it (U+02BA,
+# U+FF02), and PowerShell takes several characters for those.
+_PLAIN = re.compile(r"[\w .:\\/$()\-]+", re.ASCII)
+_UNSAFE = re.compile(r"[^\w .,:/\-]", re.ASCII)
+_HOST = re.compile(r"[\w.\-]+|[0-9A-Fa-f:]+", re.ASCII)
+_LETTERS = ("Lu", "Ll", "Lo", "Nd")
+"""Of other scripts, in names of inventories and clusters, which no node chooses: no mark, and no modifier letter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +57,7 @@ class Names:
 
     def shell(self, text: str | None, what: str, why: str = "") -> str:
         """`text` as one word of a POSIX shell."""
-        if text and text.isprintable():
+        if text and all(" " <= char <= "~" or unicodedata.category(char) in _LETTERS for char in text):
             return shlex.quote(text)
         # Between quotes: a bare < or > would read from a file, or write over one.
         return shlex.quote(self._placeholder(text, what, why))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scanner.cli.options import CheckOption, ClusterOption, InventoryArgument, NodeOption, SkipCheckOption
+from scanner.cli.streams import complain
 
 if TYPE_CHECKING:
     from checks.check import Check
@@ -33,7 +34,7 @@ def checks() -> None:
     for check in known:
         typer.echo(f"{check.id:<{width}}  {check.severity.value:<8}  {scope_of(check)}: {check.title}")
     for failure in loaded.failures:
-        typer.echo(f"{failure.check}: {failure.message}", err=True)
+        complain(f"{failure.check}: {failure.message}")
     if loaded.failures:
         raise typer.Exit(3)
 

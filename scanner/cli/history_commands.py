@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from reports.text import visible
+
 if TYPE_CHECKING:
     from scanner.history import Run
 
@@ -65,7 +67,7 @@ def history(
         if json == STDOUT:
             return
     for line in _listed(found):
-        typer.echo(line)
+        typer.echo(visible(line))
 
 
 def status(
@@ -113,7 +115,7 @@ def status(
     for name, run in found.items():
         if run is None:
             late = True
-            typer.echo(f"{name}: no good run is recorded{_latest(database, name, named)}")
+            typer.echo(visible(f"{name}: no good run is recorded{_latest(database, name, named)}"))
             continue
         age = now - run.finished
         text = (
@@ -121,9 +123,9 @@ def status(
         )
         if age > most:
             late = True
-            typer.echo(f"{text}: longer than {max_age}{_latest(database, name, command, after=run)}")
+            typer.echo(visible(f"{text}: longer than {max_age}{_latest(database, name, command, after=run)}"))
         elif not quiet:
-            typer.echo(text)
+            typer.echo(visible(text))
     if late:
         raise typer.Exit(3)
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from reports.text import visible
 from scanner.cli.options import InventoryArgument, WaiversOption
 from scanner.errors import UsageError
 
@@ -38,16 +39,16 @@ def validate(
     usable = f"can be used, and {len(told)} thing{'s' * (len(told) != 1)} to look at" if told else "no problems found"
     typer.echo(f"{inventory}: {usable}")
     for line in told:
-        typer.echo(f"  {line}")
+        typer.echo(visible(f"  {line}"))
     for cluster in loaded.clusters:
         goal = f"to {cluster.target}" if cluster.target else "no target set"
         roles: dict[str, list[str]] = {}
         for node in cluster.nodes:
             roles.setdefault(", ".join(node.roles), []).append(node.name)
         machines = "; ".join(f"{role}: {', '.join(names)}" for role, names in roles.items())
-        typer.echo(f"  {cluster.name} ({cluster.product}, {goal}): {machines}")
+        typer.echo(visible(f"  {cluster.name} ({cluster.product}, {goal}): {machines}"))
         for check_id, reason in cluster.skip.items():
-            typer.echo(f"    leaves out {check_id}: {reason}")
+            typer.echo(visible(f"    leaves out {check_id}: {reason}"))
 
 
 def schema() -> None:

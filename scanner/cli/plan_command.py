@@ -133,4 +133,4 @@ def _summary(book: PlanBook) -> list[str]:
     from reports import plan_text
     from reports.text import one_line
 
-    return [f"{plan_text.heading(plan)}\n  {one_line(plan_text.verdict_line(plan))}" for plan in book.plans]
+    return [f"{one_line(plan_text.heading(plan))}\n  {one_line(plan_text.verdict_line(plan))}" for plan in book.plans]

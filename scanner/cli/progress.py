@@ -57,7 +57,7 @@ def _lines() -> Callable[[Progress], None]:
         if now.finished:
             node = now.finished
             what = f"failed: {one_line(node.failure)}" if node.failure else "answered"
-            place = f"{node.cluster}.{node.node}"
+            place = one_line(f"{node.cluster}.{node.node}")
             print(f"[{now.done}/{now.nodes}] {place} {what} ({node.seconds:.1f} s)", file=sys.stderr)
 
     return show
