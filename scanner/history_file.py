@@ -35,12 +35,27 @@ class HistoryError(UsageError):
     """The history cannot be read or written; the message says why and what to do."""
 
 
+class HistoryUnavailableError(HistoryError):
+    """It is the right file, and cannot be written, or read, as things are: that is no reason not to make a scan."""
+
+
+_PASSING = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_IOERR,
+}
+
+
 def refuse_unusable(path: Path) -> None:
     """Raise HistoryError for a file that no run could be recorded in, as far as that can be known without writing."""
     try:
         ensure_writable(path)
     except UsageError as error:
-        raise HistoryError(f"the history: {error}") from None
+        kind = HistoryUnavailableError if _is_closed(path) else HistoryError
+        raise kind(f"the history: {error}") from None
     if path.exists() and not path.is_file():
         raise HistoryError(f"the history {path}: this is no regular file; name another")
     if path.exists() and path.stat().st_size:
@@ -95,6 +110,13 @@ def reading(path: Path, *, empty: bool = False) -> Iterator[sqlite3.Connection]:
             yield store
 
 
+def _is_closed(path: Path) -> bool:
+    """Whether all that is amiss is that the file, or its folder, may not be written."""
+    folder = Path(os.path.realpath(path)).parent
+    there = path.is_file() or (not path.exists() and folder.is_dir())
+    return there and not (os.access(folder, os.W_OK) and (not path.exists() or os.access(path, os.W_OK)))
+
+
 def _connect(target: str, busy_s: float, *, uri: bool = False) -> sqlite3.Connection:
     return sqlite3.connect(target, timeout=busy_s, isolation_level=None, uri=uri)
 
@@ -137,10 +159,10 @@ def _told(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        cause = _CAUSES.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
-        raise HistoryError(
-            f"the history {path}: {cause or f'it is damaged, or no preflight history: {error}'}"
-        ) from None
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        cause = _CAUSES.get(code)
+        kind = HistoryUnavailableError if code in _PASSING else HistoryError
+        raise kind(f"the history {path}: {cause or f'it is damaged, or no preflight history: {error}'}") from None
     except OSError as error:
         raise HistoryError(f"the history {path}: {error.strerror or error}; check who owns the folder") from None
     except ValueError as error:  # an unknown status, a time that is none, a NUL in the name

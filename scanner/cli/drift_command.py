@@ -104,6 +104,5 @@ def drift(
     problems = [keep(evidence, job, collected)] if evidence else []
     scope = scope_of(selection, job, some_checks=bool(check or skip_check))
     done = drift_since(approved, path, job, collected, rules_of(selection.inventory), scope)
-    done, trouble = kept.remember_drift(done, job.chosen)
-    problems.append(trouble)
+    done = kept.remember_drift(done, job.chosen)
     finish(done, destinations, quiet=quiet, verbose=verbose, problems=problems)

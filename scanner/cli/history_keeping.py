@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,7 +63,7 @@ class HistoryFile:
         """
         from scanner.errors import UsageError
         from scanner.files import same_file
-        from scanner.history_file import refuse_unusable
+        from scanner.history_file import HistoryUnavailableError, refuse_unusable
 
         if not self.path:
             return
@@ -70,9 +71,11 @@ class HistoryFile:
             raise UsageError("the history is a file, and cannot go to standard output: name one")
         if any(same_file(self.path, other) for other in others):
             raise UsageError(f"the history cannot be {self.path}: that file is read or written; choose another name")
-        refuse_unusable(self.path)
+        # Locked, or read-only: that costs the history alone, and is told when it cannot be recorded.
+        with contextlib.suppress(HistoryUnavailableError):
+            refuse_unusable(self.path)
 
-    def remember_drift(self, done: Drift, asked: Collection[NodeKey]) -> tuple[Drift, str]:
+    def remember_drift(self, done: Drift, asked: Collection[NodeKey]) -> Drift:
         """A comparison over the nodes that were asked; see `remember`."""
         from dataclasses import replace
 
@@ -80,17 +83,16 @@ class HistoryFile:
         from scanner.history import remember_drift
 
         if not self.path:
-            return done, ""
+            return done
         try:
-            return remember_drift(self.path, self.question, done, asked), ""
+            return remember_drift(self.path, self.question, done, asked)
         except PreflightError as error:
-            problem = f"this run is not in the history: {error}"
-            return replace(done, notices=(*done.notices, problem)), problem
+            return replace(done, notices=(*done.notices, _complained(error)))
 
-    def remember(self, done: Scan) -> tuple[Scan, str]:
-        """The scan, recorded, with what earlier runs say of it; and what went wrong with that, "" where nothing did.
+    def remember(self, done: Scan) -> Scan:
+        """The scan, recorded, with what earlier runs say of it.
 
-        Nothing that goes wrong here costs a report.
+        What goes wrong here is told on standard error and in the reports, and costs neither those nor the exit code.
         """
         from dataclasses import replace
 
@@ -98,9 +100,16 @@ class HistoryFile:
         from scanner.history import remember
 
         if not self.path:
-            return done, ""
+            return done
         try:
-            return remember(self.path, self.question, done), ""
+            return remember(self.path, self.question, done)
         except PreflightError as error:
-            problem = f"this run is not in the history: {error}"
-            return replace(done, notices=(*done.notices, problem)), problem
+            return replace(done, notices=(*done.notices, _complained(error)))
+
+
+def _complained(error: Exception) -> str:
+    from scanner.cli.streams import complain
+
+    problem = f"this run is not in the history: {error}"
+    complain(problem)
+    return problem

@@ -100,5 +100,5 @@ def scan(
     kept.refuse_bad_place([*reads, *([evidence] if evidence else []), *destinations.paths.values()])
     collected = obtain(job, selection, quiet=quiet, sources=from_)
     problems = [keep(evidence, job, collected)] if evidence else []
-    done, trouble = kept.remember(judge(job, collected, today()))
-    finish(done, destinations, quiet=quiet, verbose=verbose, problems=[*problems, trouble])
+    done = kept.remember(judge(job, collected, today()))
+    finish(done, destinations, quiet=quiet, verbose=verbose, problems=problems)

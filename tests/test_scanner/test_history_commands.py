@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -119,13 +121,41 @@ def test_a_history_that_cannot_be_written_costs_no_report(
 
     monkeypatch.setattr(history_file, "_connect", small)
     ended = preflight("scan", inventory, "--history", "h.db", "--json", "r.json", *quiet)
-    assert ended.code == 2
+    assert ended.code == 1
     assert "this run is not in the history: the history h.db: the disk is full" in " ".join(ended.err.split())
     assert ended.out.startswith("NO-GO")
     document = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))
     assert document["verdict"] == "NO-GO"
     assert "history" not in document
     assert "the disk is full" in document["notices"][-1]
+
+
+@pytest.mark.parametrize("trouble", ["locked", "file", "folder"])
+def test_a_history_that_is_locked_or_read_only_costs_the_history_alone(
+    preflight: Preflight, inventory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trouble: str
+) -> None:
+    (tmp_path / "kept").mkdir()
+    file = tmp_path / "kept" / "h.db"
+    preflight("scan", inventory, "--history", file)
+    assert len(runs(file)) == 1
+    monkeypatch.setattr(history_file, "BUSY_S", 0.1)
+    real = os.access
+    if trouble != "locked":  # root may write everywhere, so the system's answer stands in for its refusal
+        closed = file if trouble == "file" else file.parent
+        monkeypatch.setattr(
+            os, "access", lambda path, how: not (how == os.W_OK and Path(path) == closed) and real(path, how)
+        )
+    with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as other:
+        if trouble == "locked":
+            other.execute("BEGIN IMMEDIATE")
+        ended = preflight("scan", inventory, "--history", file, "--json", "r.json")
+    assert (ended.code, ended.out[:5]) == (1, "NO-GO"), ended.err
+    assert "this run is not in the history: the history" in " ".join(ended.err.split())
+    document = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))
+    assert (document["verdict"], document["exit_code"]) == ("NO-GO", 1)
+    assert "this run is not in the history" in document["notices"][-1]
+    monkeypatch.undo()
+    assert len(runs(file)) == 1
 
 
 @pytest.mark.parametrize("path", ["text.db", "folder", "nowhere/h.db"])
