@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
+
 
 def main() -> None:
     """Run the command line, and leave the process with its exit code."""
-    try:
-        from scanner.cli.app import main as run
-    except KeyboardInterrupt:
-        # The first blink of a command is spent on imports; a Ctrl-C then is one like any other.
-        raise SystemExit(130) from None
+    _leave_when_interrupted()
+    from scanner.cli.app import main as run
+
     run()
+
+
+def _leave_when_interrupted() -> None:
+    """Let an interrupt end the process at once, as long as no command has begun, and after it has ended.
+
+    Nothing is open anywhere then; and an exception would come up in the middle of an import, which may swallow it, or
+    where nobody catches it any more. The first blink of a command is spent on imports.
+    """
+
+    def leave(*_: object) -> None:
+        os._exit(130)
+
+    with contextlib.suppress(ValueError):  # not in the main thread, where signals are not ours to handle
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, leave)
 
 
 __all__ = ["main"]

@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
@@ -39,7 +40,8 @@ class _Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            with _interrupted_in_order():
+                return super().invoke(ctx)
         except KeyboardInterrupt:
             complain("interrupted")
             sys.exit(EXIT_INTERRUPTED)
@@ -91,7 +93,6 @@ app.command("lab")(lab_commands.lab)
 def main() -> None:
     """Run the command line. Users read one clear line where something is wrong, never a traceback."""
     prepare_streams()
-    _interrupt_in_order()
     try:
         app(prog_name="preflight")
     except SystemExit as ended:
@@ -111,8 +112,9 @@ def main() -> None:
         sys.exit(EXIT_DEFECT)
 
 
-def _interrupt_in_order() -> None:
-    """Let the first Ctrl-C end the work in order, and the next ones not get in the way of that.
+@contextlib.contextmanager
+def _interrupted_in_order() -> Iterator[None]:
+    """While a command runs, let the first Ctrl-C end the work in order, and the next ones not get in the way of that.
 
     SIGTERM is taken for Ctrl-C: CI jobs and `timeout` send it, and they, too, want reports and no open shells.
     """
@@ -126,7 +128,13 @@ def _interrupt_in_order() -> None:
         if count >= _INSISTING:
             os._exit(EXIT_INTERRUPTED)
 
+    before: dict[signal.Signals, Any] = {}
     with contextlib.suppress(ValueError):  # not in the main thread, where signals are not ours to handle
         for number in (signal.SIGINT, signal.SIGTERM):
             if signal.getsignal(number) is not signal.SIG_IGN:
-                signal.signal(number, interrupt)
+                before[number] = signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for kept, handler in before.items():
+            signal.signal(kept, handler)

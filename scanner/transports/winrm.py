@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 _OPERATION_TIMEOUT_S = 20
 """How long one Receive may wait for output before the node says "not yet"."""
+_OPENING_S = 3.0
+"""How long an interrupt waits for a shell whose creation is under way: only what has a name can be closed."""
 _FAREWELL_S = 5.0
 """What deleting the shell may take; it happens after the answer, so it costs nobody's deadline."""
 _STDIN_BYTES = 96 * 1024
@@ -71,6 +74,10 @@ class WinrmTransport:
         self._ends = math.inf
         self._broken = False
         """True while a message is under way, and for good when one failed."""
+        self._opening = threading.Event()
+        """Set unless the creation of the shell is under way."""
+        self._opening.set()
+        self._called_off = False
 
     def run(self, script: str, variables: Mapping[str, str] = NOTHING) -> bytes:
         """Run the PowerShell `script`, ASCII, and give what it wrote to standard output. Called once.
@@ -89,7 +96,7 @@ class WinrmTransport:
         output = bytearray()
         try:
             self._connect()
-            with self._gate, Deadline(self._limits.timeout_s, self._cut) as deadline:
+            with self._gate, Deadline(self._limits.timeout_s, self._call_off) as deadline:
                 self._ends = time.monotonic() + self._limits.timeout_s
                 try:
                     return self._converse(delivery, output)
@@ -193,7 +200,13 @@ class WinrmTransport:
         self._broken = True
         # A shell that we cannot delete goes away by itself soon after the node's time is up.
         idle_s = math.ceil(max(60.0, self._limits.timeout_s)) + 30
-        self._shell = protocol.open_shell(env_vars=dict(delivery.environment) or None, idle_timeout=f"PT{idle_s}S")
+        self._opening.clear()
+        try:
+            self._shell = protocol.open_shell(env_vars=dict(delivery.environment) or None, idle_timeout=f"PT{idle_s}S")
+        finally:
+            self._opening.set()
+        if self._called_off:
+            raise self._too_late(output)
         self.moments.sent_s = now_s()
         command = protocol.run_command(
             self._shell, delivery.command, delivery.arguments, console_mode_stdin=delivery.stdin is None
@@ -247,6 +260,13 @@ class WinrmTransport:
 
         offered = self._adapter.offered if self._adapter else ""
         return translate(error, Situation(self._node.host, self._settings, self.usage.requests, offered))
+
+    def _call_off(self) -> None:
+        """End the conversation: at once where its time is up; an interrupt lets a shell come that is on its way."""
+        self._called_off = True
+        if not self._late:
+            self._opening.wait(_OPENING_S)
+        self._cut()
 
     def _cut(self) -> None:
         if self._line is not None:

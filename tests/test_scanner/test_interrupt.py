@@ -93,3 +93,51 @@ def assert_partial(path: Path, hanging: str) -> None:
     assert hanging in {node for _, node in held.unanswered}
     assert hanging not in {each.said.node for each in held.nodes}
     assert len(held.nodes) >= 2
+
+
+_AT = """
+import atexit, os, signal, sys
+name, number = sys.argv[1], getattr(signal, sys.argv[2])
+done = []
+def strike(*_):
+    if not done:
+        done.append(1)
+        os.kill(os.getpid(), number)
+def hook(event, arguments):
+    if event == "import" and arguments[0] == name:
+        strike()
+sys.addaudithook(hook)
+if name == "atexit":
+    atexit.register(strike)
+sys.argv[:3] = ["preflight"]
+from scanner.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize(
+    "moment", ["scanner.cli.app", "typer", "scanner.cli.scan_command", "scanner.judge", "reports.console", "atexit"]
+)
+def test_an_interrupt_at_any_moment_leaves_no_traceback(tmp_path: Path, moment: str, number: str) -> None:
+    """In the middle of any import, the first and the last, and when all is said and done."""
+    recorded = TOP / "tests" / "recordings" / "chef-healthy"
+    arguments = [
+        "scan",
+        f"{recorded}.inventory.toml",
+        "--from",
+        f"{recorded}.evidence.json",
+        "--html",
+        tmp_path / "r.html",
+    ]
+    ended = subprocess.run(
+        [sys.executable, "-c", _AT, moment, number, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=TOP,
+        timeout=60,
+        check=False,
+    )
+    assert "Traceback" not in ended.stdout + ended.stderr
+    assert "Exception ignored" not in ended.stderr
+    assert ended.returncode == 130

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
@@ -28,6 +29,8 @@ from scanner.errors import (
 from scanner.lab import powershell_process
 from scanner.lab.certificates import CertificateAuthority, TlsFiles
 from scanner.lab.wsman import QUOTAS_2008R2, ProcessOutput, ProcessRequest, WsmanFault, WsmanServer
+from scanner.lab.wsman_host import ShellHost
+from scanner.transports.deadline import end_all
 from scanner.transports.powershell_delivery import ENVELOPE_BYTES, deliver
 from scanner.transports.winrm import WinrmTransport
 
@@ -543,3 +546,34 @@ def test_a_node_that_answers_nothing_leaves_the_moment_open(serve: Serve, door: 
     with pytest.raises(ProtocolError):
         transport.run(SMALL)
     assert transport.moments.received_s is None
+
+
+def test_an_interrupt_closes_the_shell_whose_creation_is_under_way(
+    serve: Serve, door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The node has made it, and its answer with the name is still to come."""
+    create = ShellHost._create
+    created = threading.Event()
+
+    def slowly(*arguments: Any) -> tuple[str, str]:
+        made = create(*arguments)
+        created.set()
+        time.sleep(0.4)
+        return made
+
+    monkeypatch.setattr(ShellHost, "_create", slowly)
+    server = serve()
+    opened = door(server)
+
+    def interrupt() -> None:
+        created.wait(10)
+        end_all()
+
+    interrupting = threading.Thread(target=interrupt)
+    interrupting.start()
+    with pytest.raises(NodeError):
+        opened.run(SMALL)
+    opened.close()
+    interrupting.join()
+    assert created.is_set()
+    assert server.open_shells == ()
