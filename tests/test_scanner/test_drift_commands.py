@@ -39,7 +39,7 @@ def healthy(preflight: Preflight, chef: Path, tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(
     "name",
-    ["chef-healthy", "chef-frontends", "secret-server-healthy", "dr-healthy", "target-missing", "sql-not-installed"],
+    ["chef-healthy", "chef-frontends", "secret-server-healthy", "dr-healthy", "target-missing", "sql-tds-login"],
 )
 def test_a_healthy_cluster_has_a_baseline_and_no_drift(name: str, preflight: Preflight, tmp_path: Path) -> None:
     with Lab(load_scenario(name)) as lab:

@@ -95,7 +95,7 @@ def test_the_documented_inventory() -> None:
         "vault-prod",
         "secret-server",
         "11.7.000049",
-        {"dpapi": "off"},
+        {"dpapi": "off", "efs": "unknown"},
     )
     web1, sql1 = vault.nodes
     assert (web1.host, web1.roles, web1.transport, web1.ssh) == ("web1.corp.example", ("web",), "winrm", None)
@@ -154,7 +154,7 @@ def test_relative_paths_are_relative_to_the_inventory_and_empty_ones_stay_empty(
 def test_host_defaults_to_the_name_and_dpapi_to_unknown() -> None:
     cluster = load(WEB).clusters[0]
     assert cluster.nodes[0].host == "web1"
-    assert cluster.options == {"dpapi": "unknown"}
+    assert cluster.options == {"dpapi": "unknown", "efs": "unknown"}
 
 
 def test_a_listener_that_is_only_asked_for_its_version() -> None:
@@ -231,7 +231,7 @@ def test_everything_is_told_at_once_each_with_its_place() -> None:
             'unknown key; a name with dots needs quotes: [clusters.v.nodes."web1.corp.example"]',
         ),
         (VAULT + "target = 11.7", "clusters.v.target: expected a string in quotes, found a number; put it in quotes"),
-        (VAULT + "target = '11.7.49'", "clusters.v.target: '11.7.49' is no Secret Server version; it has six digits"),
+        (VAULT + "target = '11.7.49'", "clusters.v.target: '11.7.49' is no Secret Server version; it has plain numbers"),
         (WEB + "current = '10.9'", "clusters.v.nodes.web1.current: '10.9' is no Secret Server version"),
         (CHEF + "target = 'latest'", "clusters.c.target: 'latest' is no version"),
         (CHEF + "dpapi = 'on'", "clusters.c.dpapi: is a key of secret-server only; leave it out here"),

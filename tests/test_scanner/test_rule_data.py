@@ -14,9 +14,11 @@ WORDS = {
     "backup-recent",
     "chef-resources",
     "database-compatibility",
+    "database-support",
     "disk-space",
     "iis-authentication",
     "outbound-access",
+    "secret-server-resources",
 }
 """Checks whose `requires` is in words of their own; each has a test for those that it does not understand."""
 RULES = [(product, rule) for product in ("secret-server", "chef-backend") for rule in load_rules(product).rules]

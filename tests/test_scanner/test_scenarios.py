@@ -21,6 +21,7 @@ from scanner.lab.scenario import (
 from scanner.lab.tds_responder import FAULTS as TDS_FAULTS
 from scanner.lab.tds_server import FAULTS as SQL_FAULTS
 
+FIELD = Path(__file__).parents[1] / "field" / "secret_server"
 VAULT = """
 title = "A vault"
 [clusters.vault]
@@ -64,9 +65,12 @@ def test_the_three_that_the_commands_name_are_there() -> None:
 
 
 def test_every_check_can_be_seen_to_end_in_every_way_it_has() -> None:
-    seen = {(r.check, r.status) for name in scenario_names() if (e := load_scenario(name).expect) for r in e.results}
+    sites = sorted(map(str, FIELD.glob("[!p]*.toml")))
+    expected = [load_scenario(name).expect for name in (*scenario_names(), *sites)]
+    seen = {(result.check, result.status) for each in expected if each for result in each.results}
     never_alone = {"efs-encryption", "dpapi-encryption", "pending-reboot", "monitoring-agent"}
-    never_alone |= {"chef-frontend-members"}
+    never_alone |= {"chef-frontend-members", "secret-server-resources", "pool-identity-match", "iwa-folders"}
+    never_alone |= {"web-nodes-known", "database-support"}
     blocking = {check.id for check in BUILTIN} - {"connectivity"} - never_alone
     assert {(check, "fail") for check in blocking} <= seen
     assert ("connectivity", "error") in seen

@@ -119,7 +119,7 @@ def test_a_version_alone_goes_to_the_only_cluster_selected() -> None:
         (
             [],
             ["vault-prod=11.7.49"],
-            "--target vault-prod=11.7.49: '11.7.49' is no Secret Server version; it has six digits",
+            "--target vault-prod=11.7.49: '11.7.49' is no Secret Server version; it has plain numbers",
         ),
         (["chef"], ["vault-prod=11.7.000050"], "vault-prod is left out of this run, so its target is unused"),
         ([], ["chef=3.2.0", "chef=3.2.1"], "--target: chef is given two versions, 3.2.0 and 3.2.1"),
