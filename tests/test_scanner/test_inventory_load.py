@@ -231,7 +231,10 @@ def test_everything_is_told_at_once_each_with_its_place() -> None:
             'unknown key; a name with dots needs quotes: [clusters.v.nodes."web1.corp.example"]',
         ),
         (VAULT + "target = 11.7", "clusters.v.target: expected a string in quotes, found a number; put it in quotes"),
-        (VAULT + "target = '11.7.49'", "clusters.v.target: '11.7.49' is no Secret Server version; it has plain numbers"),
+        (
+            VAULT + "target = '11.7.49'",
+            "clusters.v.target: '11.7.49' is no Secret Server version; it has plain numbers",
+        ),
         (WEB + "current = '10.9'", "clusters.v.nodes.web1.current: '10.9' is no Secret Server version"),
         (CHEF + "target = 'latest'", "clusters.c.target: 'latest' is no version"),
         (CHEF + "dpapi = 'on'", "clusters.c.dpapi: is a key of secret-server only; leave it out here"),

@@ -219,7 +219,9 @@ def test_the_index_is_asked_for_on_elasticsearchs_port(ask: Ask, serve: Serve, s
     port = serve("127.0.0.1", {"/chef/_settings/index.version.created*": (200, body)})
     assert read_search_index(ask(chef_search_index.PROBE, f"elasticsearch.port = {port}\n")).created == "5.6.16"
     mute = ask(chef_search_index.PROBE, f"elasticsearch.port = {silent()}\n", **{"9200": str(silent())})
-    with pytest.raises(UnreadableError, match=r"does not say how old the search index is \(asked at http://127\.0\.0\.1:"):
+    with pytest.raises(
+        UnreadableError, match=r"does not say how old the search index is \(asked at http://127\.0\.0\.1:"
+    ):
         read_search_index(mute)
     with pytest.raises(UnreadableError, match=r"chef-backend\.rb, which says where it listens, could not be read"):
         read_search_index(Answer(mute.output, 0, error_output="cat: x: Permission denied\n"))

@@ -130,14 +130,13 @@ SECRET_SERVER = (
         "where the folder's name comes from is only told",
     ),
     Accepted("iis-configuration", "", ("pool-identity-match",), "another application's or pool's, or not its identity"),
-    # Not settled: where nothing is known of an instance, these are not applicable instead of undetermined.
-    Accepted("sql-database", "", ("database-support",), "OPEN: not known is told as not applicable"),
+    Accepted("sql-database", "", ("database-support",), "it warns at most: that it is not known is told, no more"),
     Accepted("sql-instances", "", ("database-support",), "the database itself tells its edition"),
     Accepted(
         "sql-instances",
         r"^value instances(\[0\] gone| empty)",
         ("sql-server-version", "database-compatibility"),
-        "OPEN: a database host on which no instance is seen is told as not applicable",
+        "no database host: connectivity is the error, and these are not evaluated",
     ),
     Accepted("disks", "system empty", ("disk-space",), "there is one drive"),
 )
