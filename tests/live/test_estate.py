@@ -4,6 +4,7 @@ were seen to say. See estate.py."""
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -277,6 +278,20 @@ def test_a_copy_of_the_secrets_is_told_by_who_can_read_it(estate: Estate, path: 
 def test_a_login_shell_that_takes_two_seconds_is_no_clock_skew(estate: Estate) -> None:
     estate.backends[1].write("/home/preflight/.bashrc", "sleep 2\n")
     assert one(estate, "clock-skew").status is Status.PASS
+
+
+@pytest.mark.parametrize("name", ["csh", "fish", "zsh", "dash", "mksh", "ksh"])
+def test_whatever_login_shell_the_account_has_it_is_asked(estate: Estate, name: str) -> None:
+    machine = estate.backends[1]
+    shell = shutil.which(name, path="/bin:/usr/bin")
+    if not shell:
+        (pytest.fail if os.environ.get("REQUIRE_LIVE") else pytest.skip)(f"no {name} on this machine")
+    machine.run("usermod", "-s", shell, "preflight")
+    try:
+        found = results(estate, "chef-cluster-status", "clock-skew", "chef-config-match")
+    finally:
+        machine.run("usermod", "-s", "/bin/bash", "preflight")
+    assert {row.status for row in found.values()} == {Status.PASS}
 
 
 def test_requiretty_is_told_with_what_helps(estate: Estate) -> None:
