@@ -25,7 +25,7 @@ from scanner.cli import (
     plan_command,
     scan_command,
 )
-from scanner.cli.streams import complain, prepare_streams, trouble_on_stdout
+from scanner.cli.streams import complain, leave, prepare_streams, trouble_on_stdout
 from scanner.errors import PreflightError, cause_of
 
 EXIT_DEFECT = 3
@@ -101,6 +101,9 @@ def main() -> None:
             complain(f"{trouble}; make room, or send it elsewhere")
             sys.exit(EXIT_USAGE)
         raise
+    except KeyboardInterrupt:
+        # It came between a command's last line and the handler that takes over: what was to be done is done, or told.
+        leave(EXIT_INTERRUPTED)
     except PreflightError as error:
         complain(str(error))
         sys.exit(EXIT_USAGE)

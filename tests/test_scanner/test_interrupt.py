@@ -141,3 +141,22 @@ def test_an_interrupt_at_any_moment_leaves_no_traceback(tmp_path: Path, moment: 
     assert "Traceback" not in ended.stdout + ended.stderr
     assert "Exception ignored" not in ended.stderr
     assert ended.returncode == 130
+
+
+def test_an_interrupt_that_nobody_waits_for_any_more_ends_with_its_code(tmp_path: Path) -> None:
+    """Between a command's last line and the handler that takes over, nothing above catches it."""
+    script = tmp_path / "late.py"
+    script.write_text(
+        "import sys\nfrom scanner.cli import app\n"
+        "def late(*_, **__):\n    raise KeyboardInterrupt\n"
+        "app.app = late\nsys.argv = ['preflight', '--version']\napp.main()\n",
+        encoding="utf-8",
+    )
+    ended = subprocess.run(
+        [sys.executable, str(script)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+    assert (ended.returncode, ended.stderr) == (130, "")
