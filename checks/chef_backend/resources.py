@@ -18,39 +18,20 @@ from __future__ import annotations
 
 from checks.check import NodeCheck, NodeView
 from checks.chef_backend.node_facts import MachineResources
-from checks.outcome import Outcome, Remediation, Severity, combine, failed, not_applicable, passed, undetermined, warned
-from checks.rules import Rule
+from checks.machine_size import judged
+from checks.outcome import Outcome, Remediation, Severity, combine, not_applicable
 
 ID = "chef-resources"
-GB = 10**9
-_SLACK = 0.9
-"""Share of the memory that is installed which a kernel counts at least."""
 
 
 def judge(view: NodeView) -> Outcome:
     """Judge the machine by each rule of its roles."""
     found = view.fact(MachineResources)
     rules = [rule for rule in view.cluster.rules.of(ID) if rule.requires.partition(" ")[0] in view.roles]
-    outcomes = [_judged(rule, found) for rule in rules]
+    outcomes = [
+        judged(rule, processors=found.cores, processor="core", memory_bytes=found.memory_bytes) for rule in rules
+    ]
     return combine(outcomes) if outcomes else not_applicable("no known requirement for this role")
-
-
-def _judged(rule: Rule, found: MachineResources) -> Outcome:
-    _, measure, number = [*rule.requires.split(" "), "", ""][:3]
-    if measure not in ("cores", "memory-gb") or not number.isdecimal():
-        ways = "'ROLE cores N' or 'ROLE memory-gb N'"
-        return undetermined(f"rule {rule.id}: requires = {rule.requires!r} is neither {ways}")
-    if measure == "cores":
-        observed, enough = f"{found.cores} core{'s' * (found.cores != 1)}", found.cores >= int(number)
-    else:
-        observed = f"{found.memory_bytes / GB:.1f} GB of memory"
-        enough = found.memory_bytes >= int(number) * GB * _SLACK
-    if enough:
-        return passed(observed, expected=rule.text, observed=observed)
-    end = failed if rule.effect == "fail" else warned
-    note = f" ({rule.note})" if rule.note else ""
-    message = f"{observed}, and {rule.text} is asked for{note}"
-    return end(message, expected=rule.text, observed=observed, rule=rule.id, source=rule.source)
 
 
 CHECK = NodeCheck(

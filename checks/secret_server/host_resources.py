@@ -18,15 +18,12 @@ from __future__ import annotations
 
 from checks.check import NodeCheck, NodeView
 from checks.facts import Unknown
-from checks.outcome import Outcome, Remediation, Severity, combine, failed, not_applicable, passed, undetermined, warned
-from checks.rules import Rule
+from checks.machine_size import judged
+from checks.outcome import Outcome, Remediation, Severity, combine, not_applicable
 from checks.secret_server.host_facts import Hardware
 from checks.secret_server.vendor import REQUIREMENTS_URL
 
 ID = "secret-server-resources"
-GB = 10**9
-_SLACK = 0.9
-"""Share of the memory that is installed which Windows counts at least."""
 
 
 def judge(view: NodeView) -> Outcome:
@@ -37,26 +34,12 @@ def judge(view: NodeView) -> Outcome:
     found = view.look(Hardware)
     if isinstance(found, Unknown):
         return not_applicable(f"processors and memory are not known: {found.reason}")
-    return combine([_judged(rule, found) for rule in rules])
-
-
-def _judged(rule: Rule, found: Hardware) -> Outcome:
-    _, measure, number = [*rule.requires.split(" "), "", ""][:3]
-    if measure not in ("cores", "memory-gb") or not (number.isascii() and number.isdecimal()):
-        ways = "'ROLE cores N' or 'ROLE memory-gb N'"
-        return undetermined(f"rule {rule.id}: requires = {rule.requires!r} is neither {ways}")
-    if measure == "cores":
-        observed = f"{found.processors} processor{'s' * (found.processors != 1)}"
-        enough = found.processors >= int(number)
-    else:
-        observed = f"{found.memory_bytes / GB:.1f} GB of memory"
-        enough = found.memory_bytes >= int(number) * GB * _SLACK
-    if enough:
-        return passed(observed, expected=rule.text, observed=observed)
-    end = failed if rule.effect == "fail" else warned
-    note = f" ({rule.note})" if rule.note else ""
-    message = f"{observed}, and {rule.text} is asked for{note}"
-    return end(message, expected=rule.text, observed=observed, rule=rule.id, source=rule.source)
+    return combine(
+        [
+            judged(rule, processors=found.processors, processor="processor", memory_bytes=found.memory_bytes)
+            for rule in rules
+        ]
+    )
 
 
 CHECK = NodeCheck(
