@@ -160,6 +160,8 @@ def test_sudo_is_asked_only_for_what_needs_root(node: ShNode) -> None:
 
 
 def at_the_nodes_time(output: bytes) -> bytes:
+    """Whatever time it was, and however many of the twenty seconds a loaded machine had spent before a probe's turn."""
+    output = re.sub(rb"(begin \w+) 1\d ", rb"\1 20 ", output)
     return re.sub(rb"(clock \w+) \d{10}\.\d{9}\n", rb"\1 1900000000.25\n", output)
 
 

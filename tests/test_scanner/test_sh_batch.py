@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -158,7 +159,11 @@ def test_fifty_megabytes_are_cut_and_the_status_survives(shell: Sequence[str]) -
         probe_bytes=10,
     )
     assert len(output) < ERROR_BYTES + 1000
-    assert said["big"] == Answer("x" * 10, 4, truncated=True)
+    big = said["big"]
+    assert isinstance(big, Answer)
+    # Where a shell's pipes are sockets, tr complains that nobody reads on instead of being ended by a signal.
+    assert replace(big, error_output="") == Answer("x" * 10, 4, truncated=True)
+    assert not big.error_output.replace("tr: write error", "").replace(": Connection reset by peer", "").strip()
     assert said["big-errors"] == Answer("", 4, error_output="x" * ERROR_BYTES + "…")
     assert said["exactly"] == Answer("0123456789", 0)
     assert said["next"] == Answer("after\n", 0)
