@@ -76,6 +76,26 @@ def _connect_timeout(default: object) -> Key:
     )
 
 
+def _trust(signed: str, verified: str, default: object) -> tuple[Key, ...]:
+    """The two keys that say which TLS certificates are believed."""
+    return (
+        Key(
+            name="ca_file",
+            kind="path",
+            doc=f"PEM file with the certificate authority that signed {signed}.",
+            otherwise="the operating system's own trust store",
+            example="corp-ca.pem",
+            may_be_empty=True,
+        ),
+        Key(
+            name="verify",
+            kind="boolean",
+            doc=f"Verify {verified}; false is shown in every report.",
+            default=default,
+        ),
+    )
+
+
 WINRM: tuple[Key, ...] = (
     Key(
         name="user",
@@ -116,20 +136,7 @@ WINRM: tuple[Key, ...] = (
         pattern=r"/[!-~]*",
         expects="a path that starts with /",
     ),
-    Key(
-        name="ca_file",
-        kind="path",
-        doc="PEM file with the certificate authority that signed the nodes' certificates.",
-        otherwise="the operating system's own trust store",
-        example="corp-ca.pem",
-        may_be_empty=True,
-    ),
-    Key(
-        name="verify",
-        kind="boolean",
-        doc="Verify the node's certificate; false is shown in every report.",
-        default=_W["verify"],
-    ),
+    *_trust("the nodes' certificates", "the node's certificate", _W["verify"]),
     Key(
         name="insecure",
         kind="boolean",
@@ -272,20 +279,7 @@ TDS: tuple[Key, ...] = (
         default=_T["encrypt"],
         choices=("mandatory", "strict"),
     ),
-    Key(
-        name="ca_file",
-        kind="path",
-        doc="PEM file with the certificate authority that signed SQL Server's certificate, or with that certificate.",
-        otherwise="the operating system's own trust store",
-        example="corp-ca.pem",
-        may_be_empty=True,
-    ),
-    Key(
-        name="verify",
-        kind="boolean",
-        doc="Verify SQL Server's certificate; false is shown in every report.",
-        default=_T["verify"],
-    ),
+    *_trust("SQL Server's certificate, or with that certificate", "SQL Server's certificate", _T["verify"]),
     Key(
         name="certificate_name",
         kind="text",

@@ -16,7 +16,7 @@ from checks.chef_backend.node_facts import (
     StraySecrets,
 )
 from scanner.probes.local_http import read_said
-from scanner.probes.printed import error_lines, printed_lines, refuse
+from scanner.probes.printed import error_lines, printed_lines, refuse, shown
 from scanner.probes.probe import Answer, UnreadableError
 
 BACKEND_SECRETS = "/etc/chef-backend/chef-backend-secrets.json"
@@ -40,17 +40,17 @@ def read_installed_package(answer: Answer) -> InstalledPackage:
     what = "the installed package of chef-backend"
     lines = printed_lines(answer, what)
     if len(lines) != 3:
-        raise UnreadableError(f"{what}: expected three lines, not {_shown(lines)}")
+        raise UnreadableError(f"{what}: expected three lines, not {shown(lines)}")
     now, manifest = _NOW.fullmatch(lines[1]), _MANIFEST.fullmatch(lines[2])
     rpm, deb = _RPM.fullmatch(lines[0]), _DEB.fullmatch(lines[0])
     if not now or not manifest or not (rpm or deb or lines[0] == "none"):
-        raise UnreadableError(f"{what}: not understood: {_shown(lines)}")
+        raise UnreadableError(f"{what}: not understood: {shown(lines)}")
     version, state, at, manager = "", "", None, ""
     if rpm:
         manager, version, state, at = "rpm", rpm["version"], "installed", int(rpm["at"])
     elif deb and deb["state"] not in _ABSENT:
         if not deb["version"]:
-            raise UnreadableError(f"{what}: dpkg names no version: {_shown(lines)}")
+            raise UnreadableError(f"{what}: dpkg names no version: {shown(lines)}")
         manager, version, state = "deb", deb["version"], deb["state"]
         at = int(deb["at"]) if deb["at"] else None
     return InstalledPackage(manager, version, state, at, int(now[1]), manifest["version"] or "")
@@ -77,7 +77,7 @@ def read_staged_package(answer: Answer) -> StagedPackage:
         ):
             if said in text and len(lines) == 1:
                 return StagedPackage("declared", state)
-        raise UnreadableError(f"{what}: not understood: {_shown(lines)}")
+        raise UnreadableError(f"{what}: not understood: {shown(lines)}")
     size_bytes = int(size["size"])
     if size["kind"] != "regular file":
         return StagedPackage("declared", "no-file" if "empty" not in size["kind"] else "empty", size_bytes)
@@ -88,10 +88,10 @@ def read_staged_package(answer: Answer) -> StagedPackage:
         # The shell that opens the file for sha256sum complains by itself.
         if "ermission denied" in "; ".join([*lines[1:], *error_lines(answer)]):
             return StagedPackage("declared", "denied", size_bytes)
-        raise UnreadableError(f"{what}: no hash of it: {_shown(lines)}")
+        raise UnreadableError(f"{what}: no hash of it: {shown(lines)}")
     named = _NAME.fullmatch(lines[2]) if len(lines) > 2 else None
     if len(lines) > 2 + bool(named):
-        raise UnreadableError(f"{what}: not understood: {_shown(lines)}")
+        raise UnreadableError(f"{what}: not understood: {shown(lines)}")
     name, version = (named["name"] or "", named["version"] or "") if named else ("", "")
     return StagedPackage("declared", "hashed", size_bytes, hashed["sha256"], name, version)
 
@@ -106,7 +106,7 @@ def read_secrets_files(answer: Answer) -> SecretsFiles:
     lines = printed_lines(answer, what)
     odd = [line for line in lines if BACKEND_SECRETS not in line and FRONTEND_SECRETS not in line]
     if odd:
-        raise UnreadableError(f"{what}: not understood: {_shown(odd)}")
+        raise UnreadableError(f"{what}: not understood: {shown(odd)}")
     if len(lines) < _SECRETS_LINES:
         refuse(answer, what)
         lines += [line for line in error_lines(answer) if re.match(r"(sha256sum|stat): .*-secrets\.json", line)]
@@ -130,7 +130,7 @@ def _secrets(lines: list[str], path: str) -> SecretsFile:
         return SecretsFile(path, "missing")
     if not hashes and "ermission denied" in text:
         return SecretsFile(path, "denied")
-    raise UnreadableError(f"the hash of {path} is not understood: {_shown(lines)}")
+    raise UnreadableError(f"the hash of {path} is not understood: {shown(lines)}")
 
 
 _LISTED = re.compile(
@@ -158,7 +158,7 @@ def read_stray_secrets(answer: Answer) -> StraySecrets:
     odd = [line for line in rest if line not in plain and not _LISTED.fullmatch(line)]
     odd += [line for line in plain if not line.endswith(_SECRETS_NAME)]
     if odd or answer.exit_code not in (0, 1) or (answer.exit_code and not told):
-        raise UnreadableError(f"`{what}` ended with exit code {answer.exit_code}: {_shown(odd or lines or errors)}")
+        raise UnreadableError(f"`{what}` ended with exit code {answer.exit_code}: {shown(odd or lines or errors)}")
     missed = [line.partition(": ")[2] for line in told if not line.endswith("No such file or directory")]
     # Earlier versions did not say who searched: nobody but root gets into its home.
     as_root = "as root" in lines or not ("as another" in lines or any(_ROOTS_HOME.match(line) for line in missed))
@@ -213,9 +213,9 @@ def read_config_digest(answer: Answer) -> ConfigDigest:
     found = [match for line in lines if (match := _SETTING.fullmatch(line))]
     odd = [line for line in lines if not _SETTING.fullmatch(line) and line != "set more"]
     if odd or answer.exit_code != 0:
-        raise UnreadableError(f"`{what}`, hashed, is not understood: {_shown(odd)}")
+        raise UnreadableError(f"`{what}`, hashed, is not understood: {shown(odd)}")
     if errors:
-        raise UnreadableError(f"`{what}` failed: {_shown(errors)}")
+        raise UnreadableError(f"`{what}` failed: {shown(errors)}")
     named = tuple((match["key"], match["hash"]) for match in found if _is_literal(match))
     unclear = tuple((match["key"], match["hash"]) for match in found if not _is_literal(match))
     return ConfigDigest("read", named, unclear, cut="set more" in lines, as_written=as_written)
@@ -230,7 +230,7 @@ def read_leader_answer(answer: Answer) -> LeaderAnswer:
     lines = printed_lines(answer, "GET /leader")
     said = read_said(answer, lines)
     if not said or said.body:
-        raise UnreadableError(f"the answer of leaderl is not understood: {_shown(lines)}")
+        raise UnreadableError(f"the answer of leaderl is not understood: {shown(lines)}")
     return LeaderAnswer(said.code, said.asked, said.is_guess)
 
 
@@ -239,7 +239,7 @@ def nothing_found(answer: Answer, subject: str) -> None:
     refuse(answer, f"grep {FRONTEND_CONFIG}")
     told = [line for line in error_lines(answer) if re.match(r"(sudo|grep)\b", line) or FRONTEND_CONFIG in line]
     if failed := [line for line in told if not line.endswith("No such file or directory")]:
-        raise UnreadableError(f"{subject}: grep did not search: {_shown(failed)}")
+        raise UnreadableError(f"{subject}: grep did not search: {shown(failed)}")
 
 
 def read_drbd_traces(answer: Answer) -> DrbdTraces:
@@ -258,12 +258,7 @@ def read_drbd_traces(answer: Answer) -> DrbdTraces:
         elif not line.startswith("#") and not line.endswith("No such file or directory"):
             odd.append(line)
     if odd or lines[-1:] != ["asked"]:
-        raise UnreadableError(f"the traces of DRBD are not understood: {_shown(odd or lines)}")
+        raise UnreadableError(f"the traces of DRBD are not understood: {shown(odd or lines)}")
     if not settings:
         nothing_found(answer, "the traces of DRBD")
     return DrbdTraces(tuple(settings), tuple(named["path"]), tuple(named["package"]))
-
-
-def _shown(lines: list[str]) -> str:
-    text = "; ".join(lines) or "no output"
-    return repr(text if len(text) <= 200 else f"{text[:200]}…")
