@@ -20,7 +20,8 @@ def _refusal(means: str, cure: str, *said: str) -> _Refusal:
     return _Refusal(re.compile("|".join(said), re.IGNORECASE), means, cure)
 
 
-_SUDO = r"sudo(?:-rs)?: "
+# The first of a line alone: what follows any other follows it, too, and a made-up line may hold hundreds.
+_SUDO = r"\A(?:(?!sudo(?:-rs)?: ).)*sudo(?:-rs)?: "
 # In this order: a refusal for want of a terminal is none for want of a password.
 _REFUSALS = (
     _refusal(
