@@ -6,9 +6,9 @@ import enum
 from dataclasses import dataclass
 from datetime import datetime
 
+from checks.exit_codes import ExitCode
 from checks.fact_paths import Value
 from checks.history import ScanHistory
-from checks.scan import EXIT_INTERRUPTED
 from checks.snapshot import Place, Subject
 
 
@@ -32,7 +32,11 @@ class DriftVerdict(enum.StrEnum):
     UNKNOWN = "UNKNOWN"
 
 
-EXIT_CODES = {DriftVerdict.NO_DRIFT: 0, DriftVerdict.DRIFT: 1, DriftVerdict.UNKNOWN: 3}
+EXIT_CODES = {
+    DriftVerdict.NO_DRIFT: ExitCode.GO,
+    DriftVerdict.DRIFT: ExitCode.NO_GO,
+    DriftVerdict.UNKNOWN: ExitCode.UNKNOWN,
+}
 _DRIFTED = (Difference.CHANGED, Difference.APPEARED, Difference.DISAPPEARED)
 
 
@@ -134,6 +138,6 @@ class Drift:
         return DriftVerdict.NO_DRIFT
 
     @property
-    def exit_code(self) -> int:
+    def exit_code(self) -> ExitCode:
         """The process's exit code, the same for every format."""
-        return EXIT_INTERRUPTED if self.partial else EXIT_CODES[self.verdict]
+        return ExitCode.INTERRUPTED if self.partial else EXIT_CODES[self.verdict]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from checks.acceptance import Attested
+from checks.exit_codes import ExitCode
 from checks.history import ScanHistory
 from checks.outcome import Result, Status
 
@@ -20,15 +21,12 @@ class Verdict(enum.StrEnum):
     UNKNOWN = "UNKNOWN"
 
 
-EXIT_CODES = {Verdict.GO: 0, Verdict.NO_GO: 1, Verdict.UNKNOWN: 3}
+EXIT_CODES = {Verdict.GO: ExitCode.GO, Verdict.NO_GO: ExitCode.NO_GO, Verdict.UNKNOWN: ExitCode.UNKNOWN}
 CONNECTIVITY = "connectivity"
 """The id of the check that every node gets, always."""
 
 ATTESTATIONS = "attestations"
 """The id of the warning that somebody's attestation has expired. No check: it judges no node."""
-
-EXIT_USAGE = 2
-EXIT_INTERRUPTED = 130
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +96,9 @@ class Scan:
         return coverage_of(self.results)
 
     @property
-    def exit_code(self) -> int:
+    def exit_code(self) -> ExitCode:
         """The process's exit code, the same for every format."""
-        return EXIT_INTERRUPTED if self.partial else EXIT_CODES[self.verdict]
+        return ExitCode.INTERRUPTED if self.partial else EXIT_CODES[self.verdict]
 
 
 def verdict_of(results: Iterable[Result], *, strict: bool = False, partial: bool = False) -> Verdict:

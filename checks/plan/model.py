@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from checks.acceptance import Attested
+from checks.exit_codes import ExitCode
 from checks.outcome import Result
 from checks.rules import Rule
 from checks.scan import EXIT_CODES, Verdict
@@ -183,7 +184,7 @@ class PlanBook:
         return Verdict.UNKNOWN if self.partial or not found else Verdict.GO
 
     @property
-    def exit_code(self) -> int:
+    def exit_code(self) -> ExitCode:
         """The process's exit code."""
         return EXIT_CODES[self.verdict]
 

@@ -5,14 +5,31 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
+
+INTERRUPTED, USAGE = 130, 2
+"""ExitCode's, before it is known whose `checks` would be asked for it; a test holds them together."""
 
 
 def main() -> None:
     """Run the command line, and leave the process with its exit code."""
     _leave_when_interrupted()
-    from scanner.cli.app import main as run
+    try:
+        from scanner.installation import trouble
 
-    run()
+        if told := trouble():
+            first, cure = told.split("\n", 1)
+            sys.stderr.write(f"preflight: {first}\n  {cure}\n")
+            sys.exit(USAGE)
+        from scanner.cli.app import main as run
+
+        run()
+    except (SystemExit, KeyboardInterrupt):
+        raise
+    except BaseException as defect:  # noqa: BLE001  the interpreter would end with 1, which says NO-GO
+        from scanner.cli.defects import end_with_defect
+
+        end_with_defect(defect)
 
 
 def _leave_when_interrupted() -> None:
@@ -23,7 +40,7 @@ def _leave_when_interrupted() -> None:
     """
 
     def leave(*_: object) -> None:
-        os._exit(130)
+        os._exit(INTERRUPTED)
 
     with contextlib.suppress(ValueError):  # not in the main thread, where signals are not ours to handle
         for number in (signal.SIGINT, signal.SIGTERM):

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from checks.scan import EXIT_INTERRUPTED, EXIT_USAGE
+from checks.exit_codes import ExitCode
 from scanner import __version__
 from scanner.cli import (
     baseline_command,
@@ -25,11 +25,9 @@ from scanner.cli import (
     plan_command,
     scan_command,
 )
+from scanner.cli.defects import end_with_defect
 from scanner.cli.streams import complain, leave, prepare_streams, trouble_on_stdout
-from scanner.errors import PreflightError, cause_of
-
-EXIT_DEFECT = 3
-"""A defect of preflight itself: nothing can be told, which is what 3 means."""
+from scanner.errors import PreflightError
 
 _INSISTING = 5
 """Interrupts after which nothing is waited for and nothing written any more."""
@@ -44,7 +42,13 @@ class _Commands(TyperGroup):
                 return super().invoke(ctx)
         except KeyboardInterrupt:
             complain("interrupted")
-            sys.exit(EXIT_INTERRUPTED)
+            sys.exit(ExitCode.INTERRUPTED)
+        except (EOFError, OSError, typer.Abort) as error:
+            raise _DefectError(error) from error
+
+
+class _DefectError(Exception):
+    """Around what the library has an exit code of its own for: 1, which says NO-GO."""
 
 
 app = typer.Typer(
@@ -54,7 +58,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     help="May we go? Checks clusters before, during and after a maintenance window, without an agent.",
-    epilog="Exit codes: 0 GO, 1 NO-GO, 2 usage or inventory error, 3 UNKNOWN, 130 interrupted.",
+    epilog=f"Exit codes: {', '.join(f'{code:d} {code.verdict}' for code in ExitCode)}.",
 )
 
 
@@ -99,20 +103,20 @@ def main() -> None:
         # What was asked for was not delivered, or not all of it; an answer that is known already stands.
         if ended.code in (0, None) and (trouble := trouble_on_stdout()):
             complain(f"{trouble}; make room, or send it elsewhere")
-            sys.exit(EXIT_USAGE)
+            sys.exit(ExitCode.USAGE)
+        if not isinstance(ended.code, ExitCode) and ended.code not in (None, 0, ExitCode.USAGE):
+            end_with_defect(RuntimeError(f"some part of it ended the program with {ended.code!r}"))
         raise
     except KeyboardInterrupt:
         # It came between a command's last line and the handler that takes over: what was to be done is done, or told.
-        leave(EXIT_INTERRUPTED)
+        leave(ExitCode.INTERRUPTED)
     except PreflightError as error:
         complain(str(error))
-        sys.exit(EXIT_USAGE)
-    except Exception as defect:
-        if os.environ.get("PREFLIGHT_TRACEBACK"):
-            raise
-        cause = cause_of(defect)
-        complain(f"a defect of preflight: {cause}\nSet PREFLIGHT_TRACEBACK=1 to see where, and please report it.")
-        sys.exit(EXIT_DEFECT)
+        sys.exit(ExitCode.USAGE)
+    except _DefectError as defect:
+        end_with_defect(defect.args[0])
+    except BaseException as defect:  # noqa: BLE001  whatever it is, the interpreter would end with 1
+        end_with_defect(defect)
 
 
 @contextlib.contextmanager
@@ -129,7 +133,7 @@ def _interrupted_in_order() -> Iterator[None]:
         if count == 1:
             raise KeyboardInterrupt
         if count >= _INSISTING:
-            os._exit(EXIT_INTERRUPTED)
+            os._exit(ExitCode.INTERRUPTED)
 
     before: dict[signal.Signals, Any] = {}
     with contextlib.suppress(ValueError):  # not in the main thread, where signals are not ours to handle

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from checks.scan import EXIT_INTERRUPTED
+from checks.exit_codes import ExitCode
 from scanner.cli.options import (
     RUN,
     FromOption,
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from checks.baseline import Baseline, Part
     from checks.drift_rules import DriftRules
     from checks.snapshot import Place
-
-EXIT_INCOMPLETE = 3
-"""Something could not be read, so nothing was written."""
 
 APPROVAL = "Approval"
 _LISTED = 20
@@ -129,7 +126,7 @@ def baseline(
         collected = obtain(job, selection, quiet=quiet, sources=from_)
         if not collected.complete:
             complain("interrupted: no baseline was written")
-            leave(EXIT_INTERRUPTED)
+            leave(ExitCode.INTERRUPTED)
         now = measured(job, collected, rules, today())
     if some and old:
         scope = "; ".join([*(update or ()), *(f"on {name}" for name in node or ())])
@@ -138,7 +135,7 @@ def baseline(
         proposal = whole(inventory.name, now, approval(who, why or "first baseline", EVERYTHING), rules)
     if proposal.holes and not allow_incomplete:
         _told_holes(f"no baseline was written to {path}: this could not be read", proposal.holes)
-        raise typer.Exit(EXIT_INCOMPLETE)
+        raise typer.Exit(ExitCode.UNKNOWN)
     write_baseline(path, proposal.baseline)
     if proposal.holes:
         _told_holes(f"{path} has holes; nobody approved these, and every drift run says so", proposal.holes)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from checks.exit_codes import ExitCode
 from scanner.cli.options import CheckOption, ClusterOption, InventoryArgument, NodeOption, SkipCheckOption
 from scanner.cli.streams import complain
 
@@ -36,7 +37,7 @@ def checks() -> None:
     for failure in loaded.failures:
         complain(f"{failure.check}: {failure.message}")
     if loaded.failures:
-        raise typer.Exit(3)
+        raise typer.Exit(ExitCode.UNKNOWN)
 
 
 def explain(check_id: Annotated[str, typer.Argument(metavar="ID", help="A check's id.", show_default=False)]) -> None:

@@ -47,8 +47,8 @@ def collect(
     """
     from dataclasses import replace
 
+    from checks.exit_codes import ExitCode
     from checks.plan.build import NEEDS
-    from checks.scan import EXIT_CODES, EXIT_INTERRUPTED, EXIT_USAGE, Verdict
     from reports.text import one_line
     from scanner.cli.obtain import keep, obtain, refuse_bad_place
     from scanner.cli.streams import complain, leave, say
@@ -69,9 +69,9 @@ def collect(
     elif (gaps or not quiet) and (lost := say("\n".join([headline, *gaps]) + "\n")):
         complain(f"{lost}; {headline}")
     if not collected.complete:
-        leave(EXIT_INTERRUPTED)
-    full = EXIT_CODES[Verdict.UNKNOWN if gaps else Verdict.GO]
-    raise typer.Exit(EXIT_USAGE if problem else full)
+        leave(ExitCode.INTERRUPTED)
+    full = ExitCode.UNKNOWN if gaps else ExitCode.GO
+    raise typer.Exit(ExitCode.USAGE if problem else full)
 
 
 def _headline(output: Path, collected: Collected, chosen: int, missing: int) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from checks.exit_codes import ExitCode
 from reports.text import visible
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def status(
         database = _history_of(inventory)
     if not database.exists():
         typer.echo(f"no good run: there is no history {database}; nothing was ever recorded")
-        raise typer.Exit(3)
+        raise typer.Exit(ExitCode.UNKNOWN)
     found = last_good_runs(database, now=now, inventory=_key(inventory) if inventory else "", command=named)
     late = not found
     if late:
@@ -127,7 +128,7 @@ def status(
         elif not quiet:
             typer.echo(visible(text))
     if late:
-        raise typer.Exit(3)
+        raise typer.Exit(ExitCode.UNKNOWN)
 
 
 def _latest(database: Path, inventory: str, command: str | None, *, after: Run | None = None) -> str:

@@ -16,8 +16,6 @@ DEMO_REPORTS = {
     "json": Path("preflight-results.json"),
 }
 
-MEANING = {0: "GO", 1: "NO-GO", 2: "usage or inventory error", 3: "UNKNOWN", 130: "interrupted"}
-
 
 def demo() -> None:
     """Start the built-in lab, scan it for real, and write all reports into the working directory."""
@@ -48,7 +46,7 @@ def demo() -> None:
     typer.echo("This was a scan of simulated nodes on this machine, over real WinRM and SSH connections.")
     for kind, path in DEMO_REPORTS.items():
         typer.echo(f"  {kind:<5}  {path.absolute()}")
-    typer.echo(f"A real scan would have ended with exit code {done.exit_code} ({MEANING[done.exit_code]}).")
+    typer.echo(f"A real scan would have ended with exit code {done.exit_code} ({done.exit_code.verdict}).")
 
 
 def lab(

@@ -67,8 +67,8 @@ def plan(
     """
     from dataclasses import replace
 
+    from checks.exit_codes import ExitCode
     from checks.plan.build import NEEDS
-    from checks.scan import EXIT_INTERRUPTED
     from scanner.cli.obtain import obtain
     from scanner.cli.reporting import STDOUT
     from scanner.cli.streams import leave, say
@@ -109,7 +109,7 @@ def plan(
         if not quiet or book.exit_code:
             say("\n".join(_summary(book)) + "\n")
     if book.partial:
-        leave(EXIT_INTERRUPTED)
+        leave(ExitCode.INTERRUPTED)
     raise typer.Exit(book.exit_code)
 
 

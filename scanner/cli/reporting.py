@@ -13,7 +13,8 @@ from typing import NoReturn
 import typer
 
 from checks.drift import Drift, DriftVerdict
-from checks.scan import EXIT_USAGE, Scan, Verdict
+from checks.exit_codes import ExitCode
+from checks.scan import Scan, Verdict
 from scanner.cli.streams import complain, leave, say
 from scanner.errors import PreflightError, UsageError
 from scanner.files import ensure_writable, same_file, write_atomically
@@ -95,7 +96,7 @@ def finish(
         complain("\n".join(problems))
     if done.partial:
         leave(done.exit_code)
-    raise typer.Exit(EXIT_USAGE if problems else done.exit_code)
+    raise typer.Exit(ExitCode.USAGE if problems else done.exit_code)
 
 
 def summary(done: Scan | Drift, *, quiet: bool = False, verbose: bool = False) -> str:

@@ -187,7 +187,7 @@ class TestEachCheck:
         parts = re.split(r"^## .*$", check.doc, flags=re.MULTILINE)
         assert all(len(part.split()) >= 5 for part in parts)
         assert check.remediation.summary
-        assert check.remediation.url.startswith(("https://", "http://", ""))
+        assert re.fullmatch(r"(https?://[^\s/]+/\S*)?", check.remediation.url)
 
     def test_has_facts_that_a_probe_can_give(self, check: Check) -> None:
         if check.id == "connectivity":

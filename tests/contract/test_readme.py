@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from checks.exit_codes import ExitCode
 from checks.registry import BUILTIN
 from scanner.cli.catalogue import scope_of
 from scanner.inventory.load import parse_inventory
@@ -30,7 +31,24 @@ def sudoers_section() -> str:
     return "\n".join(["```sudoers", *sudoers_lines("preflight", PROBES), "```"])
 
 
-SECTIONS = {"checks": checks_section, "sudoers": sudoers_section}
+def exit_codes_section() -> str:
+    rows = ["| verdict | when | exit code |", "|---|---|---|"]
+    rows += [f"| {code.verdict + ' ' if code.is_answer else ''}| {code.when} | {code:d} |" for code in ExitCode]
+    return "\n".join(rows)
+
+
+def drift_exit_codes_section() -> str:
+    rows = ["| verdict of `drift` | when | exit code |", "|---|---|---|"]
+    rows += [f"| {code.drift[0]} | {code.drift[1]} | {code:d} |" for code in ExitCode if code.drift]
+    return "\n".join(rows)
+
+
+SECTIONS = {
+    "checks": checks_section,
+    "sudoers": sudoers_section,
+    "exit-codes": exit_codes_section,
+    "drift-exit-codes": drift_exit_codes_section,
+}
 
 
 def section(text: str, name: str) -> str:

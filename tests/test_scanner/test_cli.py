@@ -316,7 +316,7 @@ def test_help_names_the_tables_of_the_inventory(preflight: Preflight) -> None:
     assert "[reports]" in preflight("scan", "--help").out
 
 
-def test_a_defect_is_one_line_and_exit_3(
+def test_a_defect_is_one_line_and_has_a_code_of_its_own(
     preflight: Preflight, inventory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object) -> None:
@@ -325,5 +325,5 @@ def test_a_defect_is_one_line_and_exit_3(
     monkeypatch.setattr("scanner.inventory.load.load_inventory", broken)
     monkeypatch.delenv("PREFLIGHT_TRACEBACK", raising=False)
     ended = preflight("validate", inventory)
-    assert ended.code == 3
+    assert ended.code == 70
     assert "RuntimeError: boom" in ended.err
