@@ -210,6 +210,8 @@ def _flaw(outcome: Any) -> str:
         return "no message"
     if not isinstance(outcome.evidence, Mapping):
         return f"evidence = {outcome.evidence!r}"
+    if not isinstance(outcome.not_declared, str) or (outcome.not_declared and outcome.status is not Status.SKIP):
+        return f"not_declared = {outcome.not_declared!r} beside the status {outcome.status}"
     if not isinstance(outcome.remediation, Remediation | None):
         return f"remediation = {outcome.remediation!r}"
     try:
@@ -260,6 +262,7 @@ def _result(
         remediation,
         outcome.evidence,
         not_evaluated or outcome.status is Status.ERROR,
+        not_declared=outcome.not_declared,
     )
 
 

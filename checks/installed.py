@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from checks.check import NodeView
 from checks.chef_backend.facts import ChefBackendVersion
 from checks.facts import Unknown
-from checks.groups import enumerate_names
+from checks.groups import enumerate_names, group
 from checks.outcome import Remediation
 from checks.secret_server.facts import AppFiles
 from checks.upgrade_path import parse_product_version
 from checks.versions import VersionError, parse_file_version, parse_secret_server, parse_version, secret_server_text
 
 _PACKAGING = re.compile(r"-\d+(\.el\d+)?$")
+CARRIERS = {"secret-server": "web", "chef-backend": "backend"}
+"""The role whose machines carry the product's version; those of other roles run something else, or nothing of it."""
 MAIN_LIBRARY = "thycotic.ihawu.business.dll"
 """The library whose version is taken for the product's, where the libraries disagree."""
 
@@ -53,6 +55,23 @@ def declaring(nodes: Iterable[NodeView]) -> Remediation | None:
         f"Clear what keeps the version of {enumerate_names(unread)} from being read, or declare it as `current` of the "
         "node in the inventory."
     )
+
+
+def installed_text(nodes: Sequence[NodeView]) -> str:
+    """The versions of those of a cluster's `nodes` that carry the product: one alone, several with their nodes.
+
+    A node of which it is not known is named beside the others: `11.7.000049 (not known of web3)`. Empty: of none.
+    """
+    carriers = [node for node in nodes if CARRIERS.get(node.cluster.product) in node.roles]
+    known = [(node.name, version) for node in carriers if (version := installed(node).version)]
+    if not known:
+        return ""
+    silent = [node.name for node in carriers if node.name not in dict(known)]
+    rest = f" (not known of {enumerate_names(silent)})" if silent else ""
+    found = group(known)
+    if found.agree:
+        return f"{known[0][1]}{rest}"
+    return ", ".join(f"{version} ({', '.join(names)})" for version, names in found.members) + rest
 
 
 def installed(view: NodeView) -> Installed:

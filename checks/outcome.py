@@ -55,6 +55,8 @@ class Outcome:
     """What the judgement rests on; JSON values only."""
     remediation: Remediation | None = None
     """Overrides the check's own, where the case needs another."""
+    not_declared: str = ""
+    """The key of the inventory without which this is not judged, where nothing but its absence is in the way."""
 
 
 TOLD = "told"
@@ -92,6 +94,14 @@ def not_applicable(message: str, *, expected: str = "", observed: str = "", **ev
     return Outcome(Status.SKIP, message, expected, observed, evidence)
 
 
+def not_declared(key: str, message: str, *, expected: str = "", observed: str = "", **evidence: object) -> Outcome:
+    """The rule may well concern this node or cluster: the inventory does not say what it would be judged by.
+
+    `key` is what would say it, as the inventory writes it.
+    """
+    return Outcome(Status.SKIP, message, expected, observed, evidence, not_declared=key)
+
+
 _GRAVITY = (Status.FAIL, Status.ERROR, Status.WARN, Status.PASS, Status.SKIP, Status.WAIVED)
 
 
@@ -118,6 +128,7 @@ def combine(outcomes: Sequence[Outcome]) -> Outcome:
         "; ".join(_unique(o.observed for o in told)),
         evidence,
         next((o.remediation for o in told if o.remediation and o.status is worst.status), None),
+        next((o.not_declared for o in told if o.not_declared), "") if worst.status is Status.SKIP else "",
     )
 
 
@@ -146,3 +157,5 @@ class Result:
     """Who accepts the finding, why and until when, where the status is waived."""
     left_out: str = ""
     """Why the inventory leaves the check out of the cluster; the status is skip then. Empty: it does not."""
+    not_declared: str = ""
+    """The key that the inventory would have to have for this to be judged; the status is skip then. Empty: none."""

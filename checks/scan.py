@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +11,7 @@ from datetime import datetime
 from checks.acceptance import Attested
 from checks.exit_codes import ExitCode
 from checks.history import ScanHistory
-from checks.outcome import Result, Status
+from checks.outcome import Result, Severity, Status
 
 
 class Verdict(enum.StrEnum):
@@ -40,6 +41,8 @@ class Coverage:
     not_evaluated: int
     left_out: int = 0
     """What the inventory leaves out, with a reason."""
+    not_declared: int = 0
+    """What is not judged because the inventory does not say what it would be judged by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,53 @@ class NodeRecord:
     requests: int
     """HTTP requests; 0 but over WinRM."""
     seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterRecord:
+    """What a scan is about: which product, from which version to which, and who answers for it.
+
+    The cluster's verdict follows from the scan's results.
+    """
+
+    name: str
+    product: str = ""
+    """As the inventory writes it: "secret-server"."""
+    title: str = ""
+    """As people write it: "Secret Server"."""
+    installed: str = ""
+    """The version as the vendor writes it; several with their nodes; empty where no node's is known."""
+    target: str = ""
+    """Empty where none is said."""
+    target_from: str = ""
+    """Whoever said the target, "inventory" or "command line"; empty without one."""
+    nodes: int = 0
+    """Nodes in the inventory."""
+    asked: int = 0
+    """Nodes that were selected."""
+    reached: int = 0
+    """Nodes that answered."""
+    owner: str = ""
+    contact: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunBy:
+    """Who made the scan, and where."""
+
+    user: str
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterVerdict:
+    """May this cluster go?"""
+
+    record: ClusterRecord
+    verdict: Verdict
+    counts: Counter[Status]
+    """Results by status."""
+    coverage: Coverage
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +134,39 @@ class Scan:
     """What people vouch for because no probe can see it; no result rests on it."""
     history: ScanHistory | None = None
     """What earlier runs say of this one; None where no history is kept."""
+    clusters: tuple[ClusterRecord, ...] = ()
+    """The clusters that were looked at, in inventory order. One that only results name is known by its name."""
+    phase: str = "before"
+    """What it was held to: "before", "window" (in it) or "after"."""
+    run_by: RunBy | None = None
+    inventory_digest: str = ""
+    """SHA-256 of the inventory's text in UTF-8, in hexadecimal."""
 
     @property
     def verdict(self) -> Verdict:
-        """NO-GO for any failure, else UNKNOWN for any error or for nothing evaluated, else GO."""
-        return verdict_of(self.results, strict=self.strict, partial=self.partial)
+        """The gravest of the clusters'; a failure that belongs to none makes a NO-GO, too."""
+        whole = verdict_of(self.results, strict=self.strict, partial=self.partial)
+        return gravest([whole, *(judged.verdict for judged in self.cluster_verdicts)])
+
+    @property
+    def cluster_verdicts(self) -> tuple[ClusterVerdict, ...]:
+        """One for each cluster, in inventory order."""
+        rows: dict[str, list[Result]] = {record.name: [] for record in self.clusters}
+        for row in self.results:
+            if row.cluster:
+                rows.setdefault(row.cluster, []).append(row)
+        known = {record.name: record for record in self.clusters}
+        return tuple(
+            ClusterVerdict(
+                known.get(name) or ClusterRecord(name=name),
+                # An attestation or a plugin may speak of a cluster that nobody was to look at.
+                verdict_of(mine, strict=self.strict, partial=self.partial),
+                Counter(row.status for row in mine),
+                coverage_of(mine),
+            )
+            for name, mine in rows.items()
+            if name in known or any(row.check != ATTESTATIONS for row in mine)
+        )
 
     @property
     def coverage(self) -> Coverage:
@@ -101,11 +179,28 @@ class Scan:
         return ExitCode.INTERRUPTED if self.partial else EXIT_CODES[self.verdict]
 
 
+def gravest(verdicts: Iterable[Verdict]) -> Verdict:
+    """NO-GO before UNKNOWN before GO; UNKNOWN for none."""
+    found = set(verdicts)
+    return next((v for v in (Verdict.NO_GO, Verdict.UNKNOWN, Verdict.GO) if v in found), Verdict.UNKNOWN)
+
+
+def blocks(result: Result, *, strict: bool) -> bool:
+    """Whether the result by itself makes the verdict NO-GO.
+
+    Where warnings count as failures, so does a critical check that nobody has said enough for.
+    """
+    if result.status is Status.FAIL:
+        return True
+    undeclared = bool(result.not_declared) and result.severity is Severity.CRITICAL
+    return strict and (result.status is Status.WARN or undeclared)
+
+
 def verdict_of(results: Iterable[Result], *, strict: bool = False, partial: bool = False) -> Verdict:
     """The verdict over `results`; a partial run can prove a NO-GO, and never a GO."""
     rows = list(results)
     statuses = {row.status for row in rows}
-    if Status.FAIL in statuses or (strict and Status.WARN in statuses):
+    if any(blocks(row, strict=strict) for row in rows):
         return Verdict.NO_GO
     # An attestation that has expired is no judgement at all, and what is waived speaks for nothing: neither makes a GO.
     looked = [row for row in rows if row.check != ATTESTATIONS]
@@ -121,5 +216,7 @@ def coverage_of(results: Iterable[Result]) -> Coverage:
     missed = sum(1 for row in rows if row.not_evaluated)
     waived = sum(1 for row in rows if row.status is Status.WAIVED and not row.not_evaluated)
     out = sum(1 for row in rows if row.left_out)
-    moot = sum(1 for row in rows if row.status is Status.SKIP and not row.not_evaluated and not row.left_out)
-    return Coverage(len(rows), len(rows) - missed - waived - moot - out, moot, waived, missed, out)
+    undeclared = sum(1 for row in rows if row.not_declared and not row.left_out)
+    skipped = sum(1 for row in rows if row.status is Status.SKIP and not row.not_evaluated)
+    moot = skipped - out - undeclared
+    return Coverage(len(rows), len(rows) - missed - waived - skipped, moot, waived, missed, out, undeclared)

@@ -19,6 +19,8 @@ from reports.grouping import (
     headline,
     places,
     seconds,
+    subject_line,
+    told_clusters,
     waiver_text,
 )
 from reports.hindsight import changes, history_line, teller
@@ -41,6 +43,10 @@ _COPIED: tuple[tuple[str, Callable[[Result], str]], ...] = (
 )
 
 _VERDICT_CODES = {Verdict.GO: "1;30;42", Verdict.NO_GO: "1;97;41", Verdict.UNKNOWN: "1;30;43"}
+_VERDICT_TEXT = {Verdict.GO: "1;32", Verdict.NO_GO: "1;31", Verdict.UNKNOWN: "1;33"}
+_GRAVEST_FIRST = (Verdict.NO_GO, Verdict.UNKNOWN, Verdict.GO)
+_CLUSTERS = 20
+"""Clusters that are listed before they are only counted."""
 _STATUS_CODES = {
     Status.PASS: GREEN,
     Status.WARN: YELLOW,
@@ -60,6 +66,7 @@ def render(scan: Scan, *, color: bool, width: int, verbose: bool = False, quiet:
     page = _Page(color=color, width=max(40, width), history=teller(scan))
     parts = digest(scan)
     page.verdict(scan)
+    page.clusters(scan)
     page.section("BLOCKERS", parts.blockers, page.finding)
     if quiet:
         page.section("COULD NOT BE DETERMINED", parts.undetermined, page.short)
@@ -94,6 +101,24 @@ class _Page(TextPage):
         if scan.strict:
             facts.append("strict: warnings count as failures")
         self._put(" " * (len(name) + 2), ", ".join(facts), code=DIM)
+
+    def clusters(self, scan: Scan) -> None:
+        """A line for each cluster: its verdict, and what it is for."""
+        judged = sorted(told_clusters(scan), key=lambda one: _GRAVEST_FIRST.index(one.verdict))
+        shown = [one for one in judged if one.verdict is not Verdict.GO][:_CLUSTERS]
+        shown += [one for one in judged if one.verdict is Verdict.GO][: _CLUSTERS - len(shown)]
+        names = max((len(one_line(one.record.name, 60)) for one in shown), default=0)
+        for one in shown:
+            name = one_line(one.record.name, 60)
+            verdict = self._paint(f"{one.verdict:<7}", _VERDICT_TEXT[one.verdict])
+            head = f"  {'':<7}  {name:<{names}}  "
+            self._put(
+                head,
+                subject_line(one, scan.phase),
+                shown=f"  {verdict}  {self._paint(name, BOLD)}{' ' * (names - len(name) + 2)}",
+            )
+        if len(judged) > len(shown):
+            self._put("  ", f"and {count(len(judged) - len(shown), 'more cluster')}: the reports name all", code=DIM)
 
     def section(self, title: str, groups: Sequence[Group], show: Callable[[Group], None]) -> None:
         if groups:
@@ -138,6 +163,7 @@ class _Page(TextPage):
         kinds = (
             ("SKIPPED: not evaluated", parts.not_evaluated),
             ("WAIVED", () if verbose else parts.waived),
+            ("NOT DECLARED in the inventory", parts.not_declared),
             ("LEFT OUT by the inventory", parts.left_out),
             ("SKIPPED: not applicable", parts.not_applicable),
         )

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from checks.acceptance import Attested, Standing, scope
 from checks.outcome import Result, Severity, Status
-from checks.scan import CONNECTIVITY, Scan, Verdict
+from checks.scan import CONNECTIVITY, ClusterVerdict, Scan, Verdict, blocks
 from reports.text import count, one_line
 
+_IDS = 5
+"""Checks that a headline names before it only counts."""
 _RANK = {severity: rank for rank, severity in enumerate(Severity)}
 
 
@@ -47,13 +49,10 @@ class Digest:
     waived: tuple[Group, ...]
     left_out: tuple[Group, ...]
     """What the inventory leaves out, each with the reason."""
+    not_declared: tuple[Group, ...]
+    """What is not judged because the inventory does not say what it would be judged by."""
     not_applicable: tuple[Group, ...]
     passed: tuple[Group, ...]
-
-
-def blocks(result: Result, *, strict: bool) -> bool:
-    """Whether the result by itself makes the verdict NO-GO."""
-    return result.status is Status.FAIL or (strict and result.status is Status.WARN)
 
 
 def digest(scan: Scan) -> Digest:
@@ -72,7 +71,10 @@ def digest(scan: Scan) -> Digest:
         not_evaluated=grouped(row for row in skips if row.not_evaluated),
         waived=grouped(having(Status.WAIVED)),
         left_out=grouped(row for row in skips if row.left_out),
-        not_applicable=grouped(row for row in skips if not row.not_evaluated and not row.left_out),
+        not_declared=grouped(row for row in skips if row.not_declared and not row.left_out),
+        not_applicable=grouped(
+            row for row in skips if not row.not_evaluated and not row.left_out and not row.not_declared
+        ),
         passed=grouped(having(Status.PASS)),
     )
 
@@ -181,7 +183,33 @@ def headline(scan: Scan) -> str:
     if parts.left_out:
         said.append(f"{count(len({(row.cluster, row.check) for row in _rows(parts.left_out)}), 'check')} left out")
     sentence = "; ".join(said)
-    return sentence[0].upper() + sentence[1:] + "."
+    return sentence[0].upper() + sentence[1:] + "." + _undeclared(parts)
+
+
+def _undeclared(parts: Digest) -> str:
+    ids = list(dict.fromkeys(one_line(row.check, 100) for row in _rows(parts.not_declared)))
+    if not ids:
+        return ""
+    more = f" and {len(ids) - _IDS} more" if len(ids) > _IDS else ""
+    return f" {count(len(ids), 'check')} not declared: {', '.join(ids[:_IDS])}{more}."
+
+
+def told_clusters(scan: Scan) -> list[ClusterVerdict]:
+    """The clusters with a verdict of their own; none where nothing is known of them but results."""
+    return [judged for judged in scan.cluster_verdicts if judged.record.product]
+
+
+def subject_line(judged: ClusterVerdict, phase: str = "before") -> str:
+    """What a cluster's verdict is for: product, installed version and target, phase, and how many nodes answered."""
+    record = judged.record
+    installed = one_line(record.installed, 300) or ("version not known" if record.product else "")
+    target = f"-> {one_line(record.target, 100)}" if record.target else ("no target" if record.product else "")
+    if record.target_from == "command line":
+        target += " (--target)"
+    when = {"window": "in the window", "after": "after the window"}.get(phase, "")
+    reached = f"{record.reached} of {count(record.nodes, 'node')} reached" if record.nodes else ""
+    whole = " ".join(text for text in (one_line(record.title or record.product, 100), installed, target) if text)
+    return ", ".join(text for text in (whole, when, reached) if text)
 
 
 def coverage_line(scan: Scan) -> str:
@@ -190,6 +218,7 @@ def coverage_line(scan: Scan) -> str:
     return (
         f"{cover.evaluated} of {count(cover.planned, 'planned result')} evaluated; "
         f"{cover.not_applicable} not applicable, {cover.waived} waived, {cover.not_evaluated} not evaluated"
+        + (f", {cover.not_declared} not declared" if cover.not_declared else "")
         + (f", {cover.left_out} left out" if cover.left_out else "")
     )
 
@@ -219,6 +248,8 @@ def status_word(result: Result) -> str:
     """The status as readers see it; a skip says whether it was moot, missed or left out."""
     if result.left_out:
         return "left out"
+    if result.not_declared:
+        return "not declared"
     if result.status is Status.SKIP:
         return "not evaluated" if result.not_evaluated else "not applicable"
     return str(result.status)

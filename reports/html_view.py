@@ -27,6 +27,8 @@ from reports.grouping import (
     seconds,
     status_word,
     subject,
+    subject_line,
+    told_clusters,
     waiver_text,
 )
 from reports.hindsight import changes, history_line, teller, trend_line
@@ -155,6 +157,18 @@ def view(scan: Scan) -> dict[str, object]:
         "started": started.strftime("%Y-%m-%d %H:%M:%S UTC"),
         "finished": finished.strftime("%H:%M:%S UTC"),
         "elapsed": seconds(elapsed_s(scan)),
+        "verdicts": [
+            (
+                _cluster(one.record.name),
+                str(one.verdict),
+                subject_line(one, scan.phase),
+                [one.counts[Status.FAIL], one.counts[Status.ERROR], one.counts[Status.WARN]],
+                ", ".join(one_line(text, 200) for text in (one.record.owner, one.record.contact) if text),
+            )
+            for one in told_clusters(scan)
+        ],
+        "run_by": one_line(f"{scan.run_by.user}@{scan.run_by.host}", 300) if scan.run_by else "",
+        "digest": scan.inventory_digest[:12],
         "notices": [one_line(notice) for notice in scan.notices],
         "coverage": coverage_line(scan),
         "planned": cover.planned,
@@ -163,6 +177,7 @@ def view(scan: Scan) -> dict[str, object]:
             ("not applicable", cover.not_applicable),
             ("waived", cover.waived),
             ("not evaluated", cover.not_evaluated),
+            *((("not declared", cover.not_declared),) if cover.not_declared else ()),
             *((("left out", cover.left_out),) if cover.left_out else ()),
         ),
         "findings": [
@@ -174,6 +189,7 @@ def view(scan: Scan) -> dict[str, object]:
         "attestations": [(str(heard.standing), attested_line(heard)) for heard in scan.attestations],
         "skipped": [
             ("Not evaluated", _reasons(parts.not_evaluated)),
+            ("Not declared in the inventory", _reasons(parts.not_declared)),
             ("Left out by the inventory", _reasons(parts.left_out)),
             ("Not applicable", _reasons(parts.not_applicable)),
         ],
@@ -289,7 +305,12 @@ def _evidence(row: Result, limit: int) -> str:
 
 def _matrices(scan: Scan, numbers: dict[int, int]) -> list[_Matrix]:
     def cell(row: Result) -> _Cell:
-        words = {"not applicable": "n/a", "not evaluated": "not run", "left out": "left out"}
+        words = {
+            "not applicable": "n/a",
+            "not evaluated": "not run",
+            "left out": "left out",
+            "not declared": "not decl.",
+        }
         word = words.get(status_word(row), str(row.status))
         return _Cell(str(row.status), word, numbers[id(row)])
 

@@ -1,8 +1,9 @@
 """A scan as JSON, `preflight.result/1`: for programs, and kept stable for them. `result.schema.json` holds its shape.
 
-Beside the fields that every version of the format has, it says whether warnings counted as failures (`strict`), what a
-reader must know about how the scan was made (`notices`), who accepts a finding (`waiver`, where somebody does),
-why the inventory leaves a check out (`left_out`, where it does, and in numbers in `coverage`),
+Beside the fields that every version of the format has, it says what each cluster's verdict is and what it is for
+(`clusters`, `phase`), who made the scan where, whether warnings counted as failures (`strict`), what a reader must know
+about how the scan was made (`notices`), who accepts a finding (`waiver`, where somebody does), why the inventory leaves
+a check out (`left_out`, where it does), which key of it a check lacks (`not_declared`; both in numbers in `coverage`),
 what people vouch for (`attestations`, where there are any), and what earlier runs say of this one (`history`, where one
 is kept).
 """
@@ -19,8 +20,8 @@ from typing import Any
 
 from checks.acceptance import Attested, Waiver
 from checks.history import Ended, ScanHistory, Subject
-from checks.outcome import Result
-from checks.scan import Scan
+from checks.outcome import Result, Status
+from checks.scan import ClusterVerdict, Coverage, Scan
 from reports.text import spell_in_json, visible
 
 SCHEMA = "preflight.result/1"
@@ -43,7 +44,6 @@ def schema() -> dict[str, Any]:
 
 def document(scan: Scan) -> dict[str, Any]:
     """The document as JSON values."""
-    cover = scan.coverage
     content: dict[str, object] = {
         "schema": SCHEMA,
         "tool": {"name": "preflight", "version": scan.tool_version},
@@ -52,16 +52,13 @@ def document(scan: Scan) -> dict[str, Any]:
         "partial": scan.partial,
         "strict": scan.strict,
         "inventory": scan.inventory,
+        **({"inventory_digest": scan.inventory_digest} if scan.inventory_digest else {}),
+        **({"run_by": {"user": scan.run_by.user, "host": scan.run_by.host}} if scan.run_by else {}),
+        "phase": scan.phase,
         "verdict": str(scan.verdict),
         "exit_code": scan.exit_code,
-        "coverage": {
-            "planned": cover.planned,
-            "evaluated": cover.evaluated,
-            "not_applicable": cover.not_applicable,
-            "waived": cover.waived,
-            "not_evaluated": cover.not_evaluated,
-            "left_out": cover.left_out,
-        },
+        "clusters": [_cluster(judged) for judged in scan.cluster_verdicts],
+        "coverage": _coverage(scan.coverage),
         "notices": list(scan.notices),
         **({"attestations": [_attested(heard) for heard in scan.attestations]} if scan.attestations else {}),
         "nodes": [
@@ -115,6 +112,35 @@ def json_safe(value: object, depth: int = _DEPTH) -> Any:
             return _encodable(str(value))
 
 
+def _cluster(judged: ClusterVerdict) -> dict[str, Any]:
+    record = judged.record
+    return {
+        "name": record.name,
+        "product": record.product or None,
+        "installed": record.installed or None,
+        "target": record.target or None,
+        "target_from": record.target_from or None,
+        "verdict": str(judged.verdict),
+        "counts": {str(status): judged.counts[status] for status in Status},
+        "coverage": _coverage(judged.coverage),
+        "nodes": {"inventory": record.nodes, "asked": record.asked, "reached": record.reached},
+        "owner": record.owner or None,
+        "contact": record.contact or None,
+    }
+
+
+def _coverage(cover: Coverage) -> dict[str, int]:
+    return {
+        "planned": cover.planned,
+        "evaluated": cover.evaluated,
+        "not_applicable": cover.not_applicable,
+        "not_declared": cover.not_declared,
+        "waived": cover.waived,
+        "not_evaluated": cover.not_evaluated,
+        "left_out": cover.left_out,
+    }
+
+
 def _result(row: Result) -> dict[str, Any]:
     return {
         "check": row.check,
@@ -133,6 +159,8 @@ def _result(row: Result) -> dict[str, Any]:
         },
         "evidence": row.evidence,
         **({"waiver": _waiver(row.waiver)} if row.waiver else {}),
+        **({"not_evaluated": True} if row.not_evaluated else {}),
+        **({"not_declared": row.not_declared} if row.not_declared else {}),
         **({"left_out": row.left_out} if row.left_out else {}),
     }
 

@@ -8,8 +8,8 @@ from typing import Any
 from junit_xml import TestCase, TestSuite
 
 from checks.outcome import Result, Status
-from checks.scan import CONNECTIVITY, NodeRecord, Scan, Verdict
-from reports.grouping import attested_line, blocks, coverage_line, headline, waiver_line
+from checks.scan import CONNECTIVITY, ClusterVerdict, NodeRecord, Scan, Verdict, blocks
+from reports.grouping import attested_line, coverage_line, headline, subject_line, told_clusters, waiver_line
 from reports.junit_xml import document, dotless, unused
 from reports.text import clipped, one_line
 
@@ -25,6 +25,7 @@ def _suites(scan: Scan) -> Iterable[Any]:
     yield _verdict_suite(scan)
     clusters = list(dict.fromkeys([node.cluster for node in scan.nodes] + [row.cluster for row in scan.results]))
     records = {(node.cluster, node.node): node for node in scan.nodes}
+    verdicts = {judged.record.name: judged for judged in told_clusters(scan)}
     used: set[str] = set()
     for cluster in clusters:
         rows = [row for row in scan.results if row.cluster == cluster]
@@ -36,14 +37,24 @@ def _suites(scan: Scan) -> Iterable[Any]:
             mine = [row for row in rows if row.node == name]
             yield _suite(class_name, dotless(cluster), name, mine, scan, records.get((cluster, name)))
         class_name = unused(f"{dotless(cluster)}.cluster", used)
-        yield _suite(class_name, dotless(cluster), cluster, [row for row in rows if row.node is None], scan, None)
+        whole = [row for row in rows if row.node is None]
+        yield _suite(class_name, dotless(cluster), cluster, whole, scan, None, verdicts.get(cluster))
 
 
 def _suite(
-    class_name: str, package: str, name: str, rows: Sequence[Result], scan: Scan, record: NodeRecord | None
+    class_name: str,
+    package: str,
+    name: str,
+    rows: Sequence[Result],
+    scan: Scan,
+    record: NodeRecord | None,
+    judged: ClusterVerdict | None = None,
 ) -> Any:
     timed = next((row for row in rows if row.check == CONNECTIVITY), rows[0] if rows else None)
     cases, said, used = [], [], set[str]()
+    if judged:
+        cases.append(_cluster_case(judged, class_name, scan.phase))
+        used.add(cases[0].name)
     for row in rows:
         # All of a node is asked at once, so its time is on one case, and the suite's sum is right.
         elapsed_s = max(0.0, record.seconds) if record is not None and row is timed else 0.0
@@ -57,7 +68,7 @@ def _suite(
         cases,
         hostname=(one_line(record.host, 255) if record else "") or "localhost",
         package=package,
-        properties=_node_properties(record),
+        properties=_cluster_properties(judged, scan) if judged else _node_properties(record),
         stdout="\n".join(said),
     )
 
@@ -89,18 +100,17 @@ def _details(row: Result) -> str:
 def _verdict_suite(scan: Scan) -> Any:
     """The one suite that speaks of the whole.
 
-    Many gates count failures and errors only. A scan that was cut short, or that judged nothing, may have neither and
-    yet is no GO: then, and only then, the case `verdict` is an error. Otherwise it passes with GO, and is skipped where
-    other cases carry the bad news already, so that no failure is counted twice.
+    Its case `verdict` is red where the verdict is bad and nothing else says so: where the run was cut short, judged
+    nothing, or what is wrong belongs to no cluster. Else it is skipped, so that nothing is counted once more.
     """
     case = TestCase("verdict", "preflight.scan", 0.0)
     said = one_line(f"{scan.verdict}: {headline(scan)}")
-    errors = sum(1 for row in scan.results if row.status is Status.ERROR)
-    if scan.partial or (scan.verdict is Verdict.UNKNOWN and not errors):
-        case.add_error_info(said, f"{said}\n{coverage_line(scan)}", "preflight.verdict")
+    red = any(judged.verdict is not Verdict.GO for judged in told_clusters(scan))
+    red = red or any(row.status is Status.ERROR or blocks(row, strict=scan.strict) for row in scan.results)
+    if scan.partial or not red:
+        _redden(case, Verdict.UNKNOWN if scan.partial else scan.verdict, said, coverage_line(scan))
     elif scan.verdict is not Verdict.GO:
-        where = "told by the failures in this report" if scan.verdict is Verdict.NO_GO else "told by its errors"
-        case.add_skipped_info(said, f"{said}\n{where}\n{coverage_line(scan)}")
+        case.add_skipped_info(said, f"{said}\ntold by the other cases of this report\n{coverage_line(scan)}")
     cover = scan.coverage
     properties = {
         "tool": f"preflight {one_line(scan.tool_version, 100)}",
@@ -109,18 +119,54 @@ def _verdict_suite(scan: Scan) -> Any:
         "exit_code": str(scan.exit_code),
         "strict": str(scan.strict).lower(),
         "partial": str(scan.partial).lower(),
+        "phase": scan.phase,
+        **({"inventory_digest": scan.inventory_digest} if scan.inventory_digest else {}),
+        **({"run_by": one_line(f"{scan.run_by.user}@{scan.run_by.host}", 300)} if scan.run_by else {}),
         "planned": str(cover.planned),
         "evaluated": str(cover.evaluated),
         "not_applicable": str(cover.not_applicable),
         "waived": str(cover.waived),
         "not_evaluated": str(cover.not_evaluated),
         "left_out": str(cover.left_out),
+        "not_declared": str(cover.not_declared),
     }
     notices = [f"notice: {one_line(notice)}" for notice in scan.notices]
     notices += [f"attested, not checked: {attested_line(heard)}" for heard in scan.attestations]
     return TestSuite(
         "preflight", [case], hostname="localhost", package="preflight", properties=properties, stdout="\n".join(notices)
     )
+
+
+def _cluster_case(judged: ClusterVerdict, class_name: str, phase: str) -> Any:
+    case = TestCase(_label("verdict", judged.record.name), class_name, 0.0)
+    counts = ", ".join(f"{judged.counts[status]} {status}" for status in Status if judged.counts[status])
+    _redden(case, judged.verdict, one_line(f"{judged.verdict}: {subject_line(judged, phase)}"), counts)
+    return case
+
+
+def _redden(case: Any, verdict: Verdict, said: str, rest: str) -> None:
+    """A verdict's own case, so that a gate that reads only this one is right, too."""
+    if verdict is Verdict.NO_GO:
+        case.add_failure_info(said, f"{said}\n{rest}", "preflight.verdict")
+    elif verdict is not Verdict.GO:
+        case.add_error_info(said, f"{said}\n{rest}", "preflight.verdict")
+
+
+def _cluster_properties(judged: ClusterVerdict, scan: Scan) -> dict[str, str]:
+    record = judged.record
+    told = {
+        "cluster_verdict": str(judged.verdict),
+        "product": record.product,
+        "installed": record.installed,
+        "target": record.target,
+        "target_from": record.target_from,
+        "phase": scan.phase,
+        "owner": record.owner,
+        "contact": record.contact,
+        "nodes": str(record.nodes),
+        "reached": str(record.reached),
+    }
+    return {name: one_line(value, 500) for name, value in told.items() if value}
 
 
 def _node_properties(record: NodeRecord | None) -> dict[str, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import UTC
 
-from checks.outcome import Result
+from checks.outcome import Result, Status
 from checks.scan import Scan, Verdict
 from reports.grouping import (
     Group,
@@ -21,9 +21,11 @@ from reports.grouping import (
     digest,
     headline,
     places,
+    subject_line,
+    told_clusters,
 )
 from reports.hindsight import changes, history_line, teller
-from reports.markdown_text import block, code, prose
+from reports.markdown_text import block, cell, code, prose
 from reports.text import one_line, web_url
 
 _SIGNS = {Verdict.GO: "✅", Verdict.NO_GO: "⛔", Verdict.UNKNOWN: "❓"}
@@ -44,6 +46,7 @@ def render(scan: Scan) -> str:
         f"{prose(coverage_line(scan))}" + ("  " if scan.history else ""),
         *([f"History: {prose(history_line(scan))}"] if scan.history else []),
         "",
+        *_clusters(scan),
     ]
     history = teller(scan)
     if scan.notices:
@@ -62,6 +65,7 @@ def render(scan: Scan) -> str:
     for title, groups in (
         ("Skipped: not evaluated", parts.not_evaluated),
         ("Waived", parts.waived),
+        ("Not declared in the inventory", parts.not_declared),
         ("Left out by the inventory", parts.left_out),
         ("Skipped: not applicable", parts.not_applicable),
     ):
@@ -72,6 +76,25 @@ def render(scan: Scan) -> str:
         lines += [f"### Attested, not checked ({len(scan.attestations)})", "", *told, ""]
     lines.append(f"<sub>{prose(cost_line(scan))}</sub>")
     return "\n".join(lines) + "\n"
+
+
+def _clusters(scan: Scan) -> Iterable[str]:
+    judged = told_clusters(scan)
+    if not judged:
+        return
+    yield "| Cluster | Verdict | For | Blocked | Unknown | Warnings | Owner |"
+    yield "|---|---|---|---:|---:|---:|---|"
+    for one in judged:
+        numbers = (one.counts[Status.FAIL], one.counts[Status.ERROR], one.counts[Status.WARN])
+        cells = [
+            cell(one.record.name),
+            f"{_SIGNS[one.verdict]} {one.verdict}",
+            cell(subject_line(one, scan.phase)),
+            *(str(number) for number in numbers),
+            cell(", ".join(filter(None, (one.record.owner, one.record.contact)))),
+        ]
+        yield f"| {' | '.join(cells)} |"
+    yield ""
 
 
 def _finding(group: Group, history: Callable[[Result], str]) -> Iterable[str]:

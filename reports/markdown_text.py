@@ -35,6 +35,11 @@ def code(text: str, limit: int = _FIELD_CHARS) -> str:
     return f"{fence} {line} {fence}" if "`" in line or not line else f"`{line}`"
 
 
+def cell(text: str, limit: int = _FIELD_CHARS) -> str:
+    """Prose for a table's cell."""
+    return prose(one_line(text, limit))
+
+
 def block(text: str) -> Iterable[str]:
     """The lines of a fenced block inside a list's item."""
     body = clipped(text, 2_000).replace("\t", "    ")

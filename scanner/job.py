@@ -38,6 +38,10 @@ class Job:
     waivers: tuple[Waiver, ...] = ()
     attestations: tuple[Attestation, ...] = ()
     """Those that concern what is selected."""
+    phase: str = "before"
+    """One of checks.check.PHASES."""
+    inventory_digest: str = ""
+    """SHA-256 of the inventory's text, in hexadecimal."""
     whole: bool = False
     """True where all nodes are asked and all checks are made, before the window and for the inventory's own targets: a
     waiver that is good for nothing then is good for nothing."""

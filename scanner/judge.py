@@ -11,15 +11,20 @@ from checks.check import ClusterInfo, NodeView
 from checks.evaluation import GatheredCluster, Guard, evaluate
 from checks.facts import Contact, Unknown
 from checks.identity import without_strangers
+from checks.installed import installed_text
 from checks.outcome import TOLD, Result
 from checks.registry import IDENTITIES
-from checks.scan import NodeRecord, Scan
+from checks.scan import ClusterRecord, NodeRecord, Scan
 from scanner import __version__
 from scanner.foreign import Allowance
 from scanner.gather import NodeAnswers, read_error_output, read_facts
 from scanner.inventory.model import Cluster, Node
+from scanner.inventory.products import products
 from scanner.job import Collected, Job, NodeKey
 from scanner.probes.probe import Probe
+from scanner.run_by import run_by
+
+INTERRUPTED = "the scan was interrupted before this node had answered"
 
 
 def judge(job: Job, collected: Collected, today: date) -> Scan:
@@ -41,7 +46,7 @@ def judge_gathered(job: Job, collected: Collected, clusters: Sequence[GatheredCl
         started=collected.started,
         finished=collected.finished,
         inventory=job.inventory_name,
-        nodes=tuple(_record(collected.said[key]) for key in _order(job) if key in collected.said),
+        nodes=tuple(_record(_said(node, collected.said)) for node in _nodes(job)),
         results=(*job.failures, *applied.results, *heard.results),
         partial=not collected.complete,
         strict=job.strict,
@@ -55,6 +60,13 @@ def judge_gathered(job: Job, collected: Collected, clusters: Sequence[GatheredCl
         ),
         reminders=reminders,
         attestations=heard.attested,
+        clusters=tuple(
+            _about(cluster, gathered, collected.said)
+            for (cluster, _), gathered in zip(job.clusters, clusters, strict=True)
+        ),
+        phase=job.phase,
+        run_by=run_by(),
+        inventory_digest=job.inventory_digest,
     )
 
 
@@ -62,6 +74,24 @@ def gathered_clusters(job: Job, collected: Collected) -> tuple[GatheredCluster, 
     """Every cluster with the facts that its nodes' answers hold, as the checks see it."""
     probes = {(call.node.cluster, call.node.name): call.probes for call in job.calls()}
     return tuple(_gathered(cluster, info, job.chosen, collected.said, probes) for cluster, info in job.clusters)
+
+
+def _about(cluster: Cluster, gathered: GatheredCluster, said: Mapping[NodeKey, NodeAnswers]) -> ClusterRecord:
+    product = products().get(cluster.product)
+    heard = [said[key] for node in cluster.nodes if (key := (cluster.name, node.name)) in said]
+    return ClusterRecord(
+        name=cluster.name,
+        product=cluster.product,
+        title=product.title if product else cluster.product,
+        installed=installed_text(gathered.nodes),
+        target=cluster.target or "",
+        target_from=cluster.target_from if cluster.target else "",
+        nodes=len(cluster.nodes),
+        asked=len(gathered.chosen),
+        reached=sum(_reached(answers) for answers in heard),
+        owner=cluster.owner,
+        contact=cluster.contact,
+    )
 
 
 def _guard() -> Guard:
@@ -73,8 +103,18 @@ def _guard() -> Guard:
     return guarded
 
 
-def _order(job: Job) -> list[NodeKey]:
-    return [(cluster.name, node.name) for cluster, _ in job.clusters for node in cluster.nodes]
+def _nodes(job: Job) -> list[Node]:
+    """The chosen nodes, in inventory order."""
+    return [node for cluster, _ in job.clusters for node in cluster.nodes if (cluster.name, node.name) in job.chosen]
+
+
+def _said(node: Node, said: Mapping[NodeKey, NodeAnswers]) -> NodeAnswers:
+    """What a chosen node said; of one that an interrupted scan did not get to, that."""
+    key = (node.cluster, node.name)
+    if key in said:
+        return said[key]
+    hint = "Scan again, and let it finish."
+    return NodeAnswers(node.cluster, node.name, node.host, node.transport, failure=INTERRUPTED, hint=hint)
 
 
 def _told(results: Iterable[Result]) -> Iterable[str]:
@@ -84,7 +124,7 @@ def _told(results: Iterable[Result]) -> Iterable[str]:
 
 def _unfinished(job: Job, said: Mapping[NodeKey, NodeAnswers]) -> Iterable[str]:
     """Nodes without any result are named, so that an interrupted scan does not pass them over in silence."""
-    missing = [f"{cluster}.{node}" for cluster, node in _order(job) if (cluster, node) in job.chosen - said.keys()]
+    missing = [f"{node.cluster}.{node.name}" for node in _nodes(job) if (node.cluster, node.name) not in said]
     if missing:
         yield f"interrupted before these nodes had answered: {', '.join(missing)}"
 
@@ -96,8 +136,7 @@ def _gathered(
     said: Mapping[NodeKey, NodeAnswers],
     probes: Mapping[NodeKey, Sequence[Probe]],
 ) -> GatheredCluster:
-    # An interrupted scan has chosen nodes without answers: they are left out, and the report is marked partial.
-    names = frozenset(node.name for node in cluster.nodes if (cluster.name, node.name) in chosen & said.keys())
+    names = frozenset(node.name for node in cluster.nodes if (cluster.name, node.name) in chosen)
     views = tuple(_view(node, info, chosen, said, probes.get((cluster.name, node.name), ())) for node in cluster.nodes)
     return GatheredCluster(info, views, names)
 
@@ -110,14 +149,14 @@ def _view(
     probes: Sequence[Probe],
 ) -> NodeView:
     key = (node.cluster, node.name)
-    facts = read_facts(said[key], probes) if key in chosen & said.keys() else {}
+    facts = read_facts(_said(node, said), probes if key in said else ()) if key in chosen else {}
     contact = facts.get(Contact)
     if key not in chosen:
         absence = "not selected"
     elif key not in said:
-        absence = "the scan was interrupted before this node answered"
+        absence = INTERRUPTED
     elif isinstance(contact, Contact) and contact.failure:
-        turned_to = contact.asked or not said[key].lacking
+        turned_to = contact.asked or not _said(node, said).lacking
         absence = f"node unreachable: {contact.failure}" if turned_to and not contact.answered else contact.failure
     elif isinstance(contact, Contact) and contact.unanswered:
         absence = f"no answer to {', '.join(contact.unanswered)}"
@@ -131,22 +170,25 @@ def _view(
         facts=facts,
         current=node.current or info.current,
         options=node.options,
-        error_output=read_error_output(said[key], probes) if facts else {},
+        error_output=read_error_output(said[key], probes) if key in said and facts else {},
         absence=absence,
     )
     return without_strangers(view, IDENTITIES)
 
 
 def _record(said: NodeAnswers) -> NodeRecord:
-    answered = any(not isinstance(answer, Unknown) for answer in said.answers.values())
     return NodeRecord(
         said.cluster,
         said.node,
         said.host,
         said.transport,
-        said.failure is None or answered,
+        _reached(said),
         said.usage.connections,
         said.usage.commands,
         said.usage.requests,
         said.seconds,
     )
+
+
+def _reached(said: NodeAnswers) -> bool:
+    return said.failure is None or any(not isinstance(answer, Unknown) for answer in said.answers.values())

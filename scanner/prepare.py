@@ -74,6 +74,7 @@ def prepare(
         strict=strict if strict is not None else bool(settings.strict),
         notices=(
             *_phase_notice(phase),
+            *_target_notices(clusters),
             *_selection_notices(selection, checks, chosen_checks),
             *_rule_notices(clusters),
             *_skip_notices(clusters, chosen_checks),
@@ -82,6 +83,8 @@ def prepare(
         failures=loaded.failures,
         waivers=inventory.waivers,
         attestations=tuple(word for word in inventory.attestations if _concerns(word, selection, chosen_checks)),
+        phase=phase,
+        inventory_digest=inventory.digest,
         whole=not selection.narrowed and len(chosen_checks) == len(checks) and phase == "before",
     )
 
@@ -166,6 +169,12 @@ def _phase_notice(phase: str) -> Iterable[str]:
     if phase != "before":
         when = "in" if phase == "window" else "after"
         yield f"held to what is expected {when} the maintenance window (--phase {phase})"
+
+
+def _target_notices(clusters: Iterable[tuple[Cluster, ClusterInfo]]) -> Iterable[str]:
+    for cluster, _ in clusters:
+        if cluster.target_from == "command line":
+            yield f"{cluster.name}: held to {cluster.target}, as --target says instead of the inventory"
 
 
 def _selection_notices(selection: Selection, known: Sequence[Check], left: Sequence[Check]) -> Iterable[str]:

@@ -66,9 +66,11 @@ def _result(row: object, number: int, path: Path) -> Result:
             message=_text(row, "message"),
             expected=_text(row, "expected"),
             observed=_text(row, "observed"),
-            # The format does not tell a moot skip from a missed one; the engine's words do.
+            # Files from before the key was written tell a moot skip from a missed one in the engine's words alone.
             not_evaluated=status is Status.ERROR
+            or row.get("not_evaluated") is True
             or (status is Status.SKIP and _text(row, "message").startswith("not evaluated: ")),
+            not_declared=_text(row, "not_declared") if "not_declared" in row else "",
             left_out=_text(row, "left_out") if "left_out" in row else "",
         )
     except KeyError as missing:

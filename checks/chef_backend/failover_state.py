@@ -34,6 +34,7 @@ from checks.outcome import (
     combine,
     failed,
     not_applicable,
+    not_declared,
     passed,
     undetermined,
     warned,
@@ -103,7 +104,7 @@ def _of_declared(view: ClusterView, *, doubt: str) -> Outcome:
     why = doubt or "this version's cluster-status does not show whether it is"
     if phase == "before":
         text = f"not declared, and {why}; the procedure has not switched it yet"
-        return not_applicable(text, expected=expected)
+        return not_declared("failover", text, expected=expected)
     text = (
         f"failover has to be {wanted} {_when(phase)}; {why}, and the inventory does not say:"
         f' declare `failover = "{wanted}"` for the cluster once it is'

@@ -34,6 +34,7 @@ from checks.outcome import (
     combine,
     failed,
     not_applicable,
+    not_declared,
     passed,
     undetermined,
     warned,
@@ -56,7 +57,7 @@ def judge(view: ClusterView) -> Outcome:
     if view.cluster.phase == "after":
         return not_applicable("after the window nothing has to lie ready")
     if not any(node.options.get("package") for node in view.nodes):
-        return not_applicable("the inventory declares no `package` to look for")
+        return not_declared("package", "the inventory declares no `package` to look for")
     known = view.known(StagedPackage)
     try:
         target = parse_version(target_of(view.cluster))

@@ -42,6 +42,7 @@ from checks.outcome import (
     Status,
     combine,
     not_applicable,
+    not_declared,
     undetermined,
     warned,
 )
@@ -71,8 +72,10 @@ def judge(view: ClusterView) -> Outcome:
     sides = {"application": _application(view, terms), "database": _database(view, terms)}
     outcomes = [outcome for outcome in sides.values() if outcome]
     declared = view.cluster.options.get("backup") is True
-    if not declared and all(outcome.status is Status.PASS for outcome in outcomes):
-        return not_applicable("; ".join([UNDECLARED, *(outcome.message for outcome in outcomes)]))
+    if not declared and view.cluster.phase != "after" and all(outcome.status is Status.PASS for outcome in outcomes):
+        return not_declared("backup", "; ".join([UNDECLARED, *(outcome.message for outcome in outcomes)]))
+    if not outcomes and not declared:
+        return not_applicable("no longer asked for")
     for (name, outcome), key in zip(sides.items(), ("app_path", "database_path"), strict=True):
         if outcome is None and declared:
             why = _unasked(view) if name == "database" else ""

@@ -19,7 +19,7 @@ each node. Where a hardware security module (HSM) holds the key, DPAPI is not re
 from __future__ import annotations
 
 from checks.check import ClusterCheck, ClusterView
-from checks.outcome import Outcome, Remediation, Severity, not_applicable, passed, warned
+from checks.outcome import Outcome, Remediation, Severity, not_declared, passed, warned
 from checks.secret_server.vendor import CLUSTERING_URL
 
 EXPECTED = "DPAPI off on each web node during the upgrade"
@@ -36,7 +36,8 @@ def judge(view: ClusterView) -> Outcome:
     if declared == "off":
         return passed("DPAPI is off, as the inventory declares", expected=EXPECTED, observed=observed)
     if declared != "on":
-        return not_applicable(
+        return not_declared(
+            "dpapi",
             'whether DPAPI is on cannot be read from the files; declare dpapi = "on" or "off" for the cluster',
             expected=EXPECTED,
             observed=observed,

@@ -21,7 +21,7 @@ from collections.abc import Sequence
 
 from checks.check import NodeCheck, NodeView
 from checks.installed import installed
-from checks.outcome import Outcome, Remediation, Severity, combine, not_applicable, undetermined, warned
+from checks.outcome import Outcome, Remediation, Severity, combine, not_applicable, not_declared, undetermined, warned
 from checks.secret_server.facts import AppFiles, IisApplication, IisConfiguration, WebRoot
 from checks.secret_server.iis_locks import locked_out
 from checks.secret_server.iis_places import AuthenticationPlace, IisAuthentication, places_above
@@ -53,8 +53,9 @@ def judge(view: NodeView) -> Outcome:
         return applications
     declared = view.cluster.options.get("integrated_windows_auth")
     if (own is None or own.error) and not isinstance(declared, bool):
-        return not_applicable(
-            "`integrated_windows_auth` is not declared, and the application's web.config is not readable"
+        return not_declared(
+            "integrated_windows_auth",
+            "`integrated_windows_auth` is not declared, and the application's web.config is not readable",
         )
     if own is None or own.error:
         return undetermined(f"web.config in {root} cannot be read: {own.error if own else 'it was not looked at'}")

@@ -17,7 +17,7 @@ In IIS Manager, on the folder that is named: Anonymous Authentication enabled, a
 from __future__ import annotations
 
 from checks.check import NodeCheck, NodeView
-from checks.outcome import Outcome, Remediation, Severity, combine, not_applicable, passed, warned
+from checks.outcome import Outcome, Remediation, Severity, combine, not_applicable, not_declared, passed, warned
 from checks.secret_server.facts import IisApplication, IisConfiguration, WebRoot
 from checks.secret_server.iis_places import IisAuthentication
 from checks.secret_server.serving import application_name, serving
@@ -29,8 +29,11 @@ EXPECTED = "Anonymous authentication alone on launchers, webservices and rdp"
 
 def judge(view: NodeView) -> Outcome:
     """Judge the folders of each application in the web root."""
-    if view.cluster.options.get("integrated_windows_auth") is not True:
-        return not_applicable("`integrated_windows_auth` is not declared to be true")
+    declared = view.cluster.options.get("integrated_windows_auth")
+    if declared is not True:
+        if declared is False:
+            return not_applicable("`integrated_windows_auth` is declared to be false")
+        return not_declared("integrated_windows_auth", "`integrated_windows_auth` is not declared")
     found = view.fact(IisAuthentication)
     applications = serving(view)
     if isinstance(applications, Outcome):

@@ -80,6 +80,8 @@ def _cluster(name: str, value: object, context: Context) -> Cluster | None:
         current=read_version(values, "current", place, product, problems),
         options={**_options(values, product), **backup.options},
         rules=_rules(table.get("rules", {}), (*place, "rules"), problems),
+        owner=str(values.get("owner", "")).strip(),
+        contact=str(values.get("contact", "")).strip(),
         skip=read_skip(table["skip"], product, context.checks(), (*place, "skip"), problems) if "skip" in table else {},
     )
 

@@ -20,6 +20,20 @@ _TRANSPORT = Key(
     example="winrm",
     choices=tuple(TRANSPORTS),
 )
+_OWNER = Key(
+    name="owner",
+    kind="text",
+    doc="Who answers for it; reports show it, and findings go to it. Of a node: instead of the cluster's.",
+    pattern=TEXT,
+    example="Vault team",
+)
+_CONTACT = Key(
+    name="contact",
+    kind="text",
+    doc="How to reach them: an address, a channel, a number.",
+    pattern=TEXT,
+    example="vault-oncall@corp.example",
+)
 _CURRENT_DOC = "The version that is installed {}, where it cannot be read there."
 
 CLUSTER: tuple[Key, ...] = (
@@ -79,6 +93,8 @@ CLUSTER: tuple[Key, ...] = (
         choices=("on", "off"),
         products=("chef-backend",),
     ),
+    _OWNER,
+    _CONTACT,
     _TRANSPORT,
 )
 """Keys of [clusters.NAME], beside those of its transports, its nodes and its rules."""
@@ -95,6 +111,8 @@ NODE: tuple[Key, ...] = (
     ),
     Key(name="roles", kind="texts", doc="What the node does in the cluster.", required=True, example=("web",)),
     Key(name="current", kind="text", doc=_CURRENT_DOC.format("on this node"), pattern=TEXT, example="10.9.000064"),
+    _OWNER,
+    _CONTACT,
     _TRANSPORT,
 )
 """Keys of [clusters.NAME.nodes.NAME], beside those of its transport and `OPTIONS`."""

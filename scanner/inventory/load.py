@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -97,6 +98,7 @@ def parse_inventory(text: str, path: Path, extra: Sequence[Product] = ()) -> Inv
         accepted.waivers,
         accepted.attestations,
         drift_rules,
+        hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest(),
     )
 
 

@@ -130,6 +130,10 @@ class Node:
     """What its product's machines are, linux or windows."""
     current: str | None = None
     """Declared version of this node, else None; the cluster's is not copied here."""
+    owner: str = ""
+    """Who answers for it; the cluster's where the node has none of its own."""
+    contact: str = ""
+    """How to reach them: an address, a channel, a number."""
     options: Mapping[str, str | int | bool] = field(default_factory=dict)
     """Product keys that probes and checks read: sql_instance, sql_port, web_root. Only those that are set."""
     sql_password: SecretSource | Secret | None = None
@@ -176,6 +180,10 @@ class Cluster:
     product: str
     nodes: tuple[Node, ...]
     target: str | None = None
+    target_from: str = "inventory"
+    """Whoever said the target: "inventory", or "command line"."""
+    owner: str = ""
+    contact: str = ""
     current: str | None = None
     options: Mapping[str, str | int | bool] = field(default_factory=dict)
     """Product keys that checks read: dpapi ("on", "off", "unknown"), always set for secret-server."""
@@ -221,3 +229,5 @@ class Inventory:
     """What people vouch for; expired ones too."""
     drift_rules: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     """[drift.rules]: by pattern, how values are compared with the baseline instead of as shipped."""
+    digest: str = ""
+    """SHA-256 of its text in UTF-8 without a mark in front, in hexadecimal."""

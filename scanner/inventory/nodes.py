@@ -131,6 +131,8 @@ def _node(name: str, value: object, around: Surroundings, troubles: list[tuple[P
         tds=_tds(connection, transport, platform, options, around),
         platform=around.product.platform if around.product else "linux",
         current=read_version(values, "current", place, around.product, problems),
+        owner=str(values.get("owner", around.values.get("owner", ""))).strip(),
+        contact=str(values.get("contact", around.values.get("contact", ""))).strip(),
         options=options,
         sql_password=_sql_password(values, roles, around),
     )

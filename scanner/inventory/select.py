@@ -132,7 +132,10 @@ def _with_targets(
     for cluster in touched:
         if cluster.name in wanted:
             _check_version(cluster, wanted[cluster.name], known)
-    return tuple(replace(cluster, target=wanted.get(cluster.name, cluster.target)) for cluster in touched)
+    return tuple(
+        replace(cluster, target=wanted[cluster.name], target_from="command line") if cluster.name in wanted else cluster
+        for cluster in touched
+    )
 
 
 def _check_version(cluster: Cluster, version: str, known: Mapping[str, Product]) -> None:

@@ -36,8 +36,10 @@ def test_the_shape_is_the_promised_one(rich_scan: Scan) -> None:
         "partial",
         "strict",
         "inventory",
+        "phase",
         "verdict",
         "exit_code",
+        "clusters",
         "coverage",
         "notices",
         "nodes",
@@ -49,6 +51,7 @@ def test_the_shape_is_the_promised_one(rich_scan: Scan) -> None:
         "planned": 22,
         "evaluated": 15,
         "not_applicable": 1,
+        "not_declared": 0,
         "waived": 1,
         "not_evaluated": 5,
         "left_out": 0,
@@ -109,9 +112,9 @@ def _set(path: str, value: object) -> Callable[[dict[str, Any]], None]:
         *(_drop(path) for path in ("schema", "strict", "notices", "coverage.waived", "results.0.node", "nodes.0.host")),
         _drop("results.0.remediation.url"),
         _set("schema", "preflight.result/2"),
-        _set("extra", 1),
-        _set("results.0.extra", 1),
-        _set("nodes.0.extra", 1),
+        _set("phase", "later"),
+        _set("clusters.0.verdict", "MAYBE"),
+        _set("clusters.0.counts.fine", 1),
         _set("results.0.status", "ok"),
         _set("results.0.severity", "fatal"),
         _set("results.0.evidence", []),
@@ -129,6 +132,13 @@ def test_the_schema_refuses_anything_else(rich_scan: Scan, change: Callable[[dic
     change(found)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(found, schema())
+
+
+@pytest.mark.parametrize("place", ["extra", "results.0.extra", "nodes.0.extra", "clusters.0.extra", "coverage.extra"])
+def test_the_schema_takes_what_later_versions_add(rich_scan: Scan, place: str) -> None:
+    found = copy.deepcopy(document(rich_scan))
+    _set(place, 1)(found)
+    jsonschema.validate(found, schema())
 
 
 def test_evidence_survives_whatever_it_holds() -> None:

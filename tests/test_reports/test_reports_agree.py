@@ -80,7 +80,15 @@ def test_every_format_says_the_same_verdict_and_counts(
         assert coverage_line(scan) in said[name]
     assert json.loads(said["json"])["coverage"] == {
         key: int(told[key] or "")
-        for key in ("planned", "evaluated", "not_applicable", "waived", "not_evaluated", "left_out")
+        for key in (
+            "planned",
+            "evaluated",
+            "not_applicable",
+            "not_declared",
+            "waived",
+            "not_evaluated",
+            "left_out",
+        )
     }
     failures, errors = (sum(int(suite.get(key, "")) for suite in root) for key in ("failures", "errors"))
     blockers = len(digest(scan).blockers)

@@ -361,6 +361,12 @@ def test_all_formats_of_the_night_say_the_same(month: tuple[Month, list[Night]],
     for text in readable(night.scan)[:2]:
         assert [word for word in words if plain(word).lower() not in text.lower()] == []
     kinds = cases(night.scan)
+    # Beside the findings there is one case per cluster, and it is as red as the cluster's verdict.
+    verdicts = {one["name"]: one["verdict"] for one in scanned["clusters"]}
+    for kind, verdict in (("failure", "NO-GO"), ("error", "UNKNOWN")):
+        red = [f"verdict [{name}]" for name, word in verdicts.items() if word == verdict]
+        assert sorted(name for name in kinds[kind] if name.startswith("verdict [")) == sorted(red)
+        kinds[kind] = [name for name in kinds[kind] if not name.startswith("verdict [")]
     assert kinds["failure"] == sorted(
         f"{row['check']} [{row['node'] or row['cluster']}]" for row in found if row["status"] == "fail"
     )

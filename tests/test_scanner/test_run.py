@@ -170,7 +170,13 @@ def test_an_interrupt_keeps_what_is_finished_and_says_partial(stub: Any) -> None
         release.set()
     assert done.partial
     assert done.exit_code == 130
-    assert [(result.node, result.check) for result in done.results] == [("b1", "connectivity"), ("b1", "load")]
+    assert [(result.node, result.check, str(result.status)) for result in done.results] == [
+        ("b1", "connectivity", "pass"),
+        ("b1", "load", "pass"),
+        ("b2", "connectivity", "error"),
+        ("b2", "load", "skip"),
+    ]
+    assert done.coverage.planned == len(done.results), "what was not got to counts against the plan"
     assert done.verdict is Verdict.UNKNOWN
 
 
@@ -197,7 +203,7 @@ def test_a_second_interrupt_skips_the_farewells_and_keeps_the_results(
         done = scan(job("b1", "b2"), interrupt)
     finally:
         release.set()
-    assert (done.partial, done.exit_code, len(done.nodes)) == (True, 130, 1)
+    assert (done.partial, done.exit_code, [node.reachable for node in done.nodes]) == (True, 130, [True, False])
 
 
 def test_an_asking_that_fails_costs_its_own_node_only(stub: Any) -> None:

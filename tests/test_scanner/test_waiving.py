@@ -115,7 +115,11 @@ def test_the_day_after_its_last_it_counts_again(scan: Any) -> None:
     assert "a waiver by Ada expired on" in " ".join(ended.out.split())
 
 
-def test_a_quiet_night_says_that_one_ends_soon_and_nothing_else(scan: Any) -> None:
+def test_a_quiet_night_says_that_one_ends_soon_and_nothing_else(scan: Any, inventory: Path) -> None:
+    # A strict night does not go without a critical check that nobody has said enough for.
+    assert scan(waiver(in_days(60)), "-q", "--strict")[0].code == 1
+    with inventory.open("a", encoding="utf-8") as file:
+        file.write('\n[clusters.vault.skip]\nbackup-recent = "another team looks after it"\n')
     ended, _ = scan(waiver(in_days(60)), "-q", "--strict")
     assert (ended.code, ended.out, ended.err) == (0, "", "")
     ended, results = scan(waiver(in_days(7)), "-q", "--strict")
