@@ -10,8 +10,20 @@ from datetime import datetime
 
 from checks.acceptance import Attested
 from checks.exit_codes import ExitCode
-from checks.history import ScanHistory
+from checks.history import ScanHistory, Subject
+from checks.news import fresh
 from checks.outcome import Result, Severity, Status
+
+
+class FailOn(enum.StrEnum):
+    """What the exit code follows; the verdict is the same in any case."""
+
+    ANY = "any"
+    """The gravest of the clusters' verdicts."""
+    ALL = "all"
+    """The best of them: it is bad news only that no cluster may go."""
+    NEW = "new"
+    """What the last comparable run did not find."""
 
 
 class Verdict(enum.StrEnum):
@@ -59,6 +71,9 @@ class NodeRecord:
     requests: int
     """HTTP requests; 0 but over WinRM."""
     seconds: float
+    owner: str = ""
+    """Who answers for the node; empty: whoever answers for its cluster."""
+    contact: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +156,7 @@ class Scan:
     run_by: RunBy | None = None
     inventory_digest: str = ""
     """SHA-256 of the inventory's text in UTF-8, in hexadecimal."""
+    fail_on: FailOn = FailOn.ANY
 
     @property
     def verdict(self) -> Verdict:
@@ -176,7 +192,25 @@ class Scan:
     @property
     def exit_code(self) -> ExitCode:
         """The process's exit code, the same for every format."""
-        return ExitCode.INTERRUPTED if self.partial else EXIT_CODES[self.verdict]
+        return ExitCode.INTERRUPTED if self.partial else EXIT_CODES[self._followed]
+
+    @property
+    def _followed(self) -> Verdict:
+        """The verdict that the exit code follows, as `fail_on` says."""
+        whole = self.verdict
+        if self.fail_on is FailOn.ALL and all(row.cluster for row in self.results):
+            found = {judged.verdict for judged in self.cluster_verdicts}
+            return next((v for v in (Verdict.GO, Verdict.UNKNOWN, Verdict.NO_GO) if v in found), whole)
+        if self.fail_on is not FailOn.NEW or self.history is None or self.history.last is None:
+            return whole
+        new = fresh(self.history)
+        rows = [row for row in self.results if Subject(row.check, row.cluster, row.node) in new]
+        if any(blocks(row, strict=self.strict) for row in rows):
+            return Verdict.NO_GO
+        known = any(blocks(row, strict=self.strict) or row.status is Status.ERROR for row in self.results)
+        unknown = any(row.status is Status.ERROR for row in rows)
+        # A scan that judged nothing is no GO because yesterday's was no better.
+        return Verdict.UNKNOWN if unknown or (whole is not Verdict.GO and not known) else Verdict.GO
 
 
 def gravest(verdicts: Iterable[Verdict]) -> Verdict:

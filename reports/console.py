@@ -16,6 +16,7 @@ from reports.grouping import (
     cost_line,
     coverage_line,
     digest,
+    exit_line,
     headline,
     places,
     seconds,
@@ -213,6 +214,7 @@ class _Page(TextPage):
         for name, value in (
             ("history", history_line(scan)),
             ("coverage", coverage_line(scan)),
+            ("exit", exit_line(scan)),
             ("cost", cost_line(scan)),
         ):
             if value:

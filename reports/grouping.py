@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from checks.acceptance import Attested, Standing, scope
 from checks.outcome import Result, Severity, Status
-from checks.scan import CONNECTIVITY, ClusterVerdict, Scan, Verdict, blocks
+from checks.scan import CONNECTIVITY, ClusterVerdict, FailOn, Scan, Verdict, blocks
 from reports.text import count, one_line
 
 _IDS = 5
@@ -221,6 +221,14 @@ def coverage_line(scan: Scan) -> str:
         + (f", {cover.not_declared} not declared" if cover.not_declared else "")
         + (f", {cover.left_out} left out" if cover.left_out else "")
     )
+
+
+def exit_line(scan: Scan) -> str:
+    """What the exit code follows, where that is not the verdict; else empty."""
+    if scan.fail_on is FailOn.ANY or scan.partial:
+        return ""
+    what = {FailOn.ALL: "the cluster that is best off", FailOn.NEW: "what is new in the history"}[scan.fail_on]
+    return f"exit code {scan.exit_code:d}, which follows {what} (--fail-on {scan.fail_on})"
 
 
 def cost_line(scan: Scan) -> str:

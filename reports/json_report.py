@@ -21,7 +21,7 @@ from typing import Any
 from checks.acceptance import Attested, Waiver
 from checks.history import Ended, ScanHistory, Subject
 from checks.outcome import Result, Status
-from checks.scan import ClusterVerdict, Coverage, Scan
+from checks.scan import ClusterVerdict, Coverage, FailOn, Scan
 from reports.text import spell_in_json, visible
 
 SCHEMA = "preflight.result/1"
@@ -57,6 +57,7 @@ def document(scan: Scan) -> dict[str, Any]:
         "phase": scan.phase,
         "verdict": str(scan.verdict),
         "exit_code": scan.exit_code,
+        **({"fail_on": str(scan.fail_on)} if scan.fail_on is not FailOn.ANY else {}),
         "clusters": [_cluster(judged) for judged in scan.cluster_verdicts],
         "coverage": _coverage(scan.coverage),
         "notices": list(scan.notices),
@@ -72,6 +73,8 @@ def document(scan: Scan) -> dict[str, Any]:
                 "commands": node.commands,
                 "requests": node.requests,
                 "seconds": round(node.seconds, 3),
+                **({"owner": node.owner} if node.owner else {}),
+                **({"contact": node.contact} if node.contact else {}),
             }
             for node in scan.nodes
         ],

@@ -10,6 +10,7 @@ from checks.acceptance import Attestation, Waiver
 from checks.check import Check, ClusterInfo
 from checks.left_out import judged_in
 from checks.outcome import Result
+from checks.scan import FailOn
 from scanner.gather import NodeAnswers, NodeCall
 from scanner.inventory.model import Cluster, Node
 from scanner.probes.probe import Probe
@@ -40,6 +41,8 @@ class Job:
     """Those that concern what is selected."""
     phase: str = "before"
     """One of checks.check.PHASES."""
+    fail_on: FailOn = FailOn.ANY
+    """What the exit code follows."""
     inventory_digest: str = ""
     """SHA-256 of the inventory's text, in hexadecimal."""
     whole: bool = False

@@ -46,7 +46,7 @@ def judge_gathered(job: Job, collected: Collected, clusters: Sequence[GatheredCl
         started=collected.started,
         finished=collected.finished,
         inventory=job.inventory_name,
-        nodes=tuple(_record(_said(node, collected.said)) for node in _nodes(job)),
+        nodes=tuple(_record(_said(node, collected.said), node) for node in _nodes(job)),
         results=(*job.failures, *applied.results, *heard.results),
         partial=not collected.complete,
         strict=job.strict,
@@ -65,6 +65,7 @@ def judge_gathered(job: Job, collected: Collected, clusters: Sequence[GatheredCl
             for (cluster, _), gathered in zip(job.clusters, clusters, strict=True)
         ),
         phase=job.phase,
+        fail_on=job.fail_on,
         run_by=run_by(),
         inventory_digest=job.inventory_digest,
     )
@@ -176,7 +177,7 @@ def _view(
     return without_strangers(view, IDENTITIES)
 
 
-def _record(said: NodeAnswers) -> NodeRecord:
+def _record(said: NodeAnswers, node: Node) -> NodeRecord:
     return NodeRecord(
         said.cluster,
         said.node,
@@ -187,6 +188,8 @@ def _record(said: NodeAnswers) -> NodeRecord:
         said.usage.commands,
         said.usage.requests,
         said.seconds,
+        owner=node.owner,
+        contact=node.contact,
     )
 
 

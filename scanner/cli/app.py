@@ -26,7 +26,7 @@ from scanner.cli import (
     scan_command,
 )
 from scanner.cli.defects import end_with_defect
-from scanner.cli.streams import complain, leave, prepare_streams, trouble_on_stdout
+from scanner.cli.streams import complain, leave, prepare_streams, say, trouble_on_stdout
 from scanner.errors import PreflightError
 
 _INSISTING = 5
@@ -97,6 +97,27 @@ app.command("lab")(lab_commands.lab)
 def main() -> None:
     """Run the command line. Users read one clear line where something is wrong, never a traceback."""
     prepare_streams()
+    if "--nagios" in sys.argv[1:]:
+        _run_as_plugin()
+    else:
+        _run()
+
+
+def _run_as_plugin() -> None:
+    """A monitoring system reads standard output alone, and knows four codes."""
+    from reports.nagios import PluginCode, failure
+
+    try:
+        _run((ExitCode, PluginCode))
+    except SystemExit as ended:
+        if ended.code not in (None, 0) and not isinstance(ended.code, PluginCode):
+            say(failure("the scan could not be made or told; standard error says why"))
+            sys.exit(PluginCode.UNKNOWN)
+        raise
+
+
+def _run(known: tuple[type, ...] = (ExitCode,)) -> None:
+    """`known` are the kinds of exit codes that are ours."""
     try:
         app(prog_name="preflight")
     except SystemExit as ended:
@@ -104,7 +125,7 @@ def main() -> None:
         if ended.code in (0, None) and (trouble := trouble_on_stdout()):
             complain(f"{trouble}; make room, or send it elsewhere")
             sys.exit(ExitCode.USAGE)
-        if not isinstance(ended.code, ExitCode) and ended.code not in (None, 0, ExitCode.USAGE):
+        if not isinstance(ended.code, known) and ended.code not in (None, 0, ExitCode.USAGE):
             end_with_defect(RuntimeError(f"some part of it ended the program with {ended.code!r}"))
         raise
     except KeyboardInterrupt:

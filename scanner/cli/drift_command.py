@@ -20,14 +20,15 @@ from scanner.cli.options import (
     JunitOption,
     MarkdownOption,
     NodeOption,
+    OnlyChangesOption,
     ParallelOption,
+    RemindOption,
     SkipCheckOption,
     TimeoutOption,
     WaiversOption,
     refuse_idle_options,
     settle,
 )
-from scanner.errors import UsageError
 
 BaselineOption = Annotated[
     Path | None,
@@ -58,6 +59,8 @@ def drift(
     parallel: ParallelOption = None,
     timeout: TimeoutOption = None,
     from_: FromOption = None,
+    only_changes: OnlyChangesOption = False,
+    remind: RemindOption = None,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
 ) -> None:
@@ -68,14 +71,14 @@ def drift(
     here.
     """
     from scanner.baseline_file import default_path, read_baseline
-    from scanner.cli.history_keeping import HistoryFile
+    from scanner.cli.history_keeping import HistoryFile, refuse_without_history
     from scanner.cli.obtain import keep, obtain, refuse_bad_place
     from scanner.cli.reporting import Destinations, finish
+    from scanner.cli.telling import Telling
     from scanner.drift import drift_since, rules_of, scope_of
     from scanner.inventory.model import ReportPaths
 
-    if quiet and verbose:
-        raise UsageError("-q and -v contradict each other: choose one")
+    telling = Telling.chosen(quiet=quiet, verbose=verbose, only_changes=only_changes, remind=remind)
     refuse_idle_options(from_, evidence=evidence, parallel=parallel, timeout=timeout)
     path = baseline or default_path(inventory)
     selection, job = settle(
@@ -99,10 +102,11 @@ def drift(
     kept = HistoryFile.chosen(
         history, selection, command="drift", cluster=cluster, node=node, check=check, skip_check=skip_check
     )
+    refuse_without_history(kept, only_changes=only_changes)
     kept.refuse_bad_place([*reads, *([evidence] if evidence else []), *destinations.paths.values()])
-    collected = obtain(job, selection, quiet=quiet, sources=from_)
+    collected = obtain(job, selection, quiet=telling.no_progress, sources=from_)
     problems = [keep(evidence, job, collected)] if evidence else []
     scope = scope_of(selection, job, some_checks=bool(check or skip_check))
     done = drift_since(approved, path, job, collected, rules_of(selection.inventory), scope)
     done = kept.remember_drift(done, job.chosen)
-    finish(done, destinations, quiet=quiet, verbose=verbose, problems=problems)
+    finish(done, destinations, telling, problems=problems)

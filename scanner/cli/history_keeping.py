@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from checks.drift import Drift
-    from checks.scan import Scan
+    from checks.scan import FailOn, Scan
     from scanner.history import Question
     from scanner.inventory.select import Selection
     from scanner.job import NodeKey
@@ -105,6 +105,16 @@ class HistoryFile:
             return remember(self.path, self.question, done)
         except PreflightError as error:
             return replace(done, notices=(*done.notices, _complained(error)))
+
+
+def refuse_without_history(kept: HistoryFile, *, only_changes: bool, fail_on: FailOn | None = None) -> None:
+    """Raise UsageError for options that mean nothing without earlier runs."""
+    from checks.scan import FailOn
+    from scanner.errors import UsageError
+
+    for option, used in (("--only-changes", only_changes), ("--fail-on new", fail_on is FailOn.NEW)):
+        if used and not kept.path:
+            raise UsageError(f"{option} needs earlier runs: add --history FILE, or history in the inventory's [run]")
 
 
 def _complained(error: Exception) -> str:

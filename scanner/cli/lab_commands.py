@@ -39,7 +39,9 @@ def demo() -> None:
         selection = select(inventory, (), (), {})
         job = replace(prepare(selection), inventory_name="the built-in demo")
         done = judge(job, obtain(job, selection, quiet=False), today())
-    problems = destinations.deliver(done, quiet=False, verbose=False)
+    from scanner.cli.telling import Telling
+
+    problems = destinations.deliver(done, Telling())
     if problems:
         raise UsageError("\n".join(problems))
     typer.echo("")

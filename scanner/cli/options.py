@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from checks.scan import FailOn
 from scanner.errors import UsageError
 
 if TYPE_CHECKING:
@@ -40,6 +41,46 @@ JsonOption = Annotated[
 ]
 MarkdownOption = Annotated[
     Path | None, typer.Option("--markdown", metavar="FILE", help="Write Markdown.", rich_help_panel=REPORTS)
+]
+CsvOption = Annotated[
+    Path | None, typer.Option("--csv", metavar="FILE", help="Write a row per finding.", rich_help_panel=REPORTS)
+]
+PrometheusOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--prometheus", metavar="FILE", help="Write metrics for the textfile collector.", rich_help_panel=REPORTS
+    ),
+]
+NagiosOption = Annotated[
+    bool,
+    typer.Option(
+        "--nagios", help="Be a Nagios plugin: print one line, and end with 0, 1, 2 or 3.", rich_help_panel=REPORTS
+    ),
+]
+OnlyChangesOption = Annotated[
+    bool,
+    typer.Option(
+        "--only-changes",
+        help="With a history: print nothing unless something is new, resolved or flapping.",
+        rich_help_panel=RUN,
+    ),
+]
+RemindOption = Annotated[
+    str | None,
+    typer.Option(
+        "--remind",
+        metavar="TIME",
+        help="With --only-changes: say again what still stands after so long (7d).",
+        rich_help_panel=RUN,
+    ),
+]
+FailOnOption = Annotated[
+    FailOn,
+    typer.Option(
+        "--fail-on",
+        help="What the exit code follows: any cluster that may not go; that all may not; what is new in the history.",
+        rich_help_panel=RUN,
+    ),
 ]
 HistoryOption = Annotated[
     Path | None,

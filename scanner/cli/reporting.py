@@ -12,10 +12,11 @@ from typing import NoReturn
 
 import typer
 
-from checks.drift import Drift, DriftVerdict
+from checks.drift import Drift
 from checks.exit_codes import ExitCode
-from checks.scan import Scan, Verdict
+from checks.scan import Scan
 from scanner.cli.streams import complain, leave, say
+from scanner.cli.telling import Telling
 from scanner.errors import PreflightError, UsageError
 from scanner.files import ensure_writable, same_file, write_atomically
 from scanner.inventory.model import ReportPaths
@@ -62,12 +63,12 @@ class Destinations:
             except UsageError as error:
                 raise UsageError(f"the {kind} report: {error}") from None
 
-    def deliver(self, done: Scan | Drift, *, quiet: bool, verbose: bool) -> list[str]:
+    def deliver(self, done: Scan | Drift, telling: Telling) -> list[str]:
         """Print the summary and write the files. Returns which of the files could not be written; the rest is."""
         problems: list[str] = []
-        taken = STDOUT in self.paths.values()
-        if not taken and not (quiet and _is_no_news(done)):
-            lost = say(summary(done, quiet=quiet, verbose=verbose))
+        taken, silent = STDOUT in self.paths.values(), telling.is_silent(done)
+        if not taken and not silent:
+            lost = say(_told(done, telling))
             if lost:  # the verdict stands whether or not it could be shown, and the exit code tells it
                 complain(f"{lost}; the verdict is {done.verdict}")
         for kind, path in self.paths.items():
@@ -77,7 +78,7 @@ class Destinations:
                     problems.append(say(text))
                 else:
                     write_atomically(path, text)
-                    if not quiet:
+                    if not (silent or telling.quiet or telling.nagios):
                         print(f"wrote {path}", file=sys.stderr)
             except PreflightError as error:
                 problems.append(f"the {kind} report was not written: {error}")
@@ -85,18 +86,34 @@ class Destinations:
 
 
 def finish(
-    done: Scan | Drift, destinations: Destinations, *, quiet: bool, verbose: bool, problems: Sequence[str] = ()
+    done: Scan | Drift, destinations: Destinations, telling: Telling, *, problems: Sequence[str] = ()
 ) -> NoReturn:
     """Print and write what was found, then leave with the scan's exit code.
 
     `problems` are those that the command had before: told with the reports' own, and as grave.
     """
-    problems = [*filter(None, problems), *destinations.deliver(done, quiet=quiet, verbose=verbose)]
+    problems = [*filter(None, problems), *destinations.deliver(done, telling)]
     if problems:
         complain("\n".join(problems))
+    code: int = ExitCode.USAGE if problems else done.exit_code
+    if telling.nagios and isinstance(done, Scan):
+        from reports import nagios
+
+        code = nagios.code(done)
+        if problems and code < nagios.PluginCode.CRITICAL:
+            code = nagios.PluginCode.UNKNOWN
     if done.partial:
-        leave(done.exit_code)
-    raise typer.Exit(ExitCode.USAGE if problems else done.exit_code)
+        leave(code)
+    raise typer.Exit(code)
+
+
+def _told(done: Scan | Drift, telling: Telling) -> str:
+    if telling.nagios and isinstance(done, Scan):
+        from reports import nagios
+
+        return nagios.render(done)
+    text = summary(done, quiet=telling.quiet, verbose=telling.verbose)
+    return telling.reminder + text if telling.reminds(done) else text
 
 
 def summary(done: Scan | Drift, *, quiet: bool = False, verbose: bool = False) -> str:
@@ -125,13 +142,6 @@ def _same_place(one: Path, other: Path) -> bool:
     return one == other if STDOUT in (one, other) else same_file(one, other)
 
 
-def _is_no_news(done: Scan | Drift) -> bool:
-    """Whether a quiet run has nothing to say."""
-    if done.partial or (isinstance(done, Scan) and done.reminders):
-        return False
-    return done.verdict in (Verdict.GO, DriftVerdict.NO_DRIFT)
-
-
 def _rendered(kind: str, done: Scan | Drift) -> str:
     """The report in the format `kind`."""
     if isinstance(done, Drift):
@@ -148,12 +158,14 @@ def _rendered(kind: str, done: Scan | Drift) -> str:
         }
         return drift_renderers[kind](done)
 
-    from reports import html, json_report, junit, markdown
+    from reports import csv_report, html, json_report, junit, markdown, prometheus
 
     renderers: dict[str, Callable[[Scan], str]] = {
         "html": html.render,
         "junit": junit.render,
         "json": json_report.render,
         "markdown": markdown.render,
+        "csv": csv_report.render,
+        "prometheus": prometheus.render,
     }
     return renderers[kind](done)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from checks.scan import FailOn
 from scanner.cli.options import (
     CheckOption,
     ClusterOption,
+    CsvOption,
     EvidenceOption,
+    FailOnOption,
     FromOption,
     HistoryOption,
     HtmlOption,
@@ -13,11 +16,15 @@ from scanner.cli.options import (
     JsonOption,
     JunitOption,
     MarkdownOption,
+    NagiosOption,
     NodeOption,
+    OnlyChangesOption,
     ParallelOption,
     Phase,
     PhaseOption,
+    PrometheusOption,
     QuietOption,
+    RemindOption,
     SkipCheckOption,
     StrictOption,
     TargetOption,
@@ -36,6 +43,9 @@ def scan(
     junit: JunitOption = None,
     json: JsonOption = None,
     markdown: MarkdownOption = None,
+    csv: CsvOption = None,
+    prometheus: PrometheusOption = None,
+    nagios: NagiosOption = False,
     evidence: EvidenceOption = None,
     history: HistoryOption = None,
     cluster: ClusterOption = None,
@@ -46,6 +56,9 @@ def scan(
     phase: PhaseOption = Phase.BEFORE,
     waivers: WaiversOption = None,
     strict: StrictOption = None,
+    fail_on: FailOnOption = FailOn.ANY,
+    only_changes: OnlyChangesOption = False,
+    remind: RemindOption = None,
     parallel: ParallelOption = None,
     timeout: TimeoutOption = None,
     from_: FromOption = None,
@@ -57,14 +70,16 @@ def scan(
     Prints a summary, and writes the reports that are asked for here or in the inventory's `[reports]`. With `-` for a
     FILE, that report is printed in place of the summary.
     """
-    from scanner.cli.history_keeping import HistoryFile
+    from dataclasses import replace
+
+    from scanner.cli.history_keeping import HistoryFile, refuse_without_history
     from scanner.cli.obtain import keep, obtain, refuse_bad_place
-    from scanner.cli.reporting import Destinations, finish
+    from scanner.cli.reporting import STDOUT, Destinations, finish
+    from scanner.cli.telling import Telling
     from scanner.clock import today
     from scanner.judge import judge
 
-    if quiet and verbose:
-        raise UsageError("-q and -v contradict each other: choose one")
+    telling = Telling.chosen(quiet=quiet, verbose=verbose, only_changes=only_changes, remind=remind, nagios=nagios)
     refuse_idle_options(from_, evidence=evidence, parallel=parallel, timeout=timeout)
     selection, job = settle(
         inventory,
@@ -80,8 +95,11 @@ def scan(
         timeout=timeout,
     )
     destinations = Destinations.chosen(
-        {"html": html, "junit": junit, "json": json, "markdown": markdown}, selection.inventory.reports
+        {"html": html, "junit": junit, "json": json, "markdown": markdown, "csv": csv, "prometheus": prometheus},
+        selection.inventory.reports,
     )
+    if nagios and STDOUT in destinations.paths.values():
+        raise UsageError("--nagios prints its line on standard output, and so no report can go there: name a file")
     reads = [path for path in (inventory, waivers, *(from_ or ())) if path]
     destinations.refuse_impossible(reads)
     if evidence:
@@ -97,8 +115,10 @@ def scan(
         check=check,
         skip_check=skip_check,
     )
+    refuse_without_history(kept, only_changes=only_changes, fail_on=fail_on)
     kept.refuse_bad_place([*reads, *([evidence] if evidence else []), *destinations.paths.values()])
-    collected = obtain(job, selection, quiet=quiet, sources=from_)
+    job = replace(job, fail_on=fail_on)
+    collected = obtain(job, selection, quiet=telling.no_progress, sources=from_)
     problems = [keep(evidence, job, collected)] if evidence else []
     done = kept.remember(judge(job, collected, today()))
-    finish(done, destinations, quiet=quiet, verbose=verbose, problems=problems)
+    finish(done, destinations, telling, problems=problems)

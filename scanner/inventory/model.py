@@ -213,6 +213,8 @@ class ReportPaths:
     junit: str = ""
     json: str = ""
     markdown: str = ""
+    csv: str = ""
+    prometheus: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,5 +46,13 @@ REPORTS: tuple[Key, ...] = (
         example="preflight-summary.md",
         pattern=TEXT,
     ),
+    Key(name="csv", kind="text", doc="A row per finding.", example="preflight-findings.csv", pattern=TEXT),
+    Key(
+        name="prometheus",
+        kind="text",
+        doc="Metrics for node exporter's textfile collector.",
+        example="/var/lib/node_exporter/preflight.prom",
+        pattern=TEXT,
+    ),
 )
 """Keys of [reports]: what a plain scan writes, relative to the working directory."""
