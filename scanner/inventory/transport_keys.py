@@ -82,7 +82,7 @@ def _trust(signed: str, verified: str, default: object) -> tuple[Key, ...]:
         Key(
             name="ca_file",
             kind="path",
-            doc=f"PEM file with the certificate authority that signed {signed}.",
+            doc=f"File (PEM or DER) with the certificate authority that signed {signed}: root or issuing.",
             otherwise="the operating system's own trust store",
             example="corp-ca.pem",
             may_be_empty=True,
@@ -108,7 +108,7 @@ WINRM: tuple[Key, ...] = (
     Key(
         name="auth",
         kind="text",
-        doc="How to log in; kerberos and credssp need the extras preflight-scanner[kerberos] and [credssp].",
+        doc="How to log in; kerberos needs the extra preflight-scanner[kerberos].",
         default=_W["auth"],
         choices=("ntlm", "kerberos", "credssp", "certificate", "basic"),
     ),

@@ -32,7 +32,9 @@ from scanner.transports.ssh_socket import dial
 if TYPE_CHECKING:
     from winrm.protocol import Protocol
 
+    from scanner.transports.tls_look import Seen
     from scanner.transports.winrm_http import Adapter, Line
+    from scanner.transports.winrm_login import Login
 
 _OPERATION_TIMEOUT_S = 20
 """How long one Receive may wait for output before the node says "not yet"."""
@@ -70,6 +72,7 @@ class WinrmTransport:
         self._line: Line | None = None
         self._adapter: Adapter | None = None
         self._protocol: Protocol | None = None
+        self._login: Login | None = None
         self._shell = ""
         self._ends = math.inf
         self._broken = False
@@ -95,6 +98,7 @@ class WinrmTransport:
         self._prepare()
         output = bytearray()
         try:
+            self._see_to_a_ticket()
             self._connect()
             with self._gate, Deadline(self._limits.timeout_s, self._call_off) as deadline:
                 self._ends = time.monotonic() + self._limits.timeout_s
@@ -131,15 +135,15 @@ class WinrmTransport:
 
     def _prepare(self) -> None:
         """Everything but I/O with the node. Raises NodeError for what this machine lacks."""
-        import winrm.transport
         from winrm.protocol import Protocol
 
+        from scanner.transports import kerberos
         from scanner.transports.winrm_http import Adapter, Channel, Line
+        from scanner.transports.winrm_login import Login, wish_of
         from scanner.transports.winrm_refusals import missing_package
 
         settings = self._settings
-        have = {"kerberos": winrm.transport.HAVE_KERBEROS, "credssp": winrm.transport.HAVE_CREDSSP}
-        if not have.get(settings.auth, True):
+        if settings.auth == "kerberos" and not kerberos.available():
             raise missing_package(settings.auth)
         host = f"[{self._node.host}]" if ":" in self._node.host else self._node.host
         endpoint = f"{settings.scheme}://{host}:{settings.port}{settings.path}"
@@ -152,12 +156,20 @@ class WinrmTransport:
         operation_s = max(1, min(_OPERATION_TIMEOUT_S, int(self._limits.timeout_s // 3)))
         self._line = Line(self._dial, self.usage)
         tls = self._tls() if settings.scheme == "https" else None
-        self._adapter = Adapter(self._line, self.usage, tls, lambda: self._remaining_s)
+        adapter = self._adapter = Adapter(self._line, self.usage, tls, lambda: self._remaining_s)
+        self._login = None
+        if settings.auth in ("ntlm", "kerberos", "credssp"):
+            self._login = Login(
+                settings,
+                wish_of(self._node.host, settings),
+                patience_s=lambda: min(settings.connect_timeout_s, self._remaining_s),
+                certificate=lambda: adapter.certificate,
+            )
         # pywinrm builds a transport of its own here, which ours replaces; it wants credentials even so.
         protocol = Protocol(
             endpoint, "basic", username="-", password="", operation_timeout_sec=operation_s, read_timeout_sec=86400
         )
-        protocol.transport = Channel(endpoint, settings, password, self._adapter, self._line)
+        protocol.transport = Channel(endpoint, settings, password, adapter, self._line, self._login)
         self._protocol = protocol
 
     def _tls(self) -> ssl.SSLContext:
@@ -175,6 +187,15 @@ class WinrmTransport:
                 f"the client certificate {settings.cert_file} or its key cannot be used: {error}",
                 hint="`cert_file` and `key_file` are PEM; the key must not be encrypted",
             ) from error
+
+    def _see_to_a_ticket(self) -> None:
+        """Kerberos talks to a KDC, which is another machine: first, and no longer than a connection may take."""
+        from scanner.transports import kerberos
+        from scanner.transports.winrm_login import wish_of
+
+        if self._settings.auth == "kerberos":
+            wish = wish_of(self._node.host, self._settings)
+            kerberos.ticket(wish, min(self._settings.connect_timeout_s, self._remaining_s))
 
     def _connect(self) -> None:
         if self._line is None:
@@ -256,10 +277,36 @@ class WinrmTransport:
 
     def _translate(self, error: Exception) -> NodeError | None:
         from scanner.transports.winrm_errors import translate
+        from scanner.transports.winrm_login import Stage
         from scanner.transports.winrm_refusals import Situation
 
-        offered = self._adapter.offered if self._adapter else ""
-        return translate(error, Situation(self._node.host, self._settings, self.usage.requests, offered))
+        login, adapter = self._login, self._adapter
+        situation = Situation(
+            self._node.host,
+            self._settings,
+            self.usage.requests,
+            offered=adapter.offered if adapter else "",
+            between=adapter.between if adapter else "",
+            stage=login.stage if login else Stage.UNASKED,
+            node=login.node if login else "",
+            shell_open=bool(self._shell),
+            seen=self._look,
+        )
+        return translate(error, situation)
+
+    def _look(self) -> Seen | None:
+        """What the node shows to TLS, for the words of a failure: a handshake on a connection of its own."""
+        from scanner.transports.tls_look import look
+
+        seconds = min(self._settings.connect_timeout_s, self._remaining_s)
+        if self._called_off or seconds <= 0:
+            return None
+        try:
+            wire = self._dial()
+        except (OSError, NodeError):
+            return None
+        self.usage.connections += 1
+        return look(wire, self._node.host, seconds)
 
     def _call_off(self) -> None:
         """End the conversation: at once where its time is up; an interrupt lets a shell come that is on its way."""

@@ -20,30 +20,33 @@ import winrm.exceptions
 
 from scanner.errors import (
     AuthenticationError,
-    ConnectionLostError,
     DeadlineError,
     NodeError,
     ProtocolError,
     UnreachableError,
     UntrustedPeerError,
 )
+from scanner.transports.kerberos import cause_of_kerberos
+from scanner.transports.tls_trust import distrust_of
+from scanner.transports.winrm_certificates import no_tls_in_common, untrusted_certificate
+from scanner.transports.winrm_login import NoLoginError, OldCredsspError, RefusedStepError, UnprovenNodeError, wish_of
+from scanner.transports.winrm_pages import PageError, page_instead
 from scanner.transports.winrm_refusals import (
     Situation,
     brief,
     chain,
+    connection_refused,
     http_status,
     innermost,
-    kerberos_failed,
     login_failed,
     login_refused,
+    lost,
     missing_package,
+    old_credssp,
     wsman_fault,
 )
 
-_HOSTNAME_MISMATCH = frozenset({62, 64})
-"""X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH."""
-
-# Answers that pywinrm, requests-ntlm and the parsers did not expect surface as these.
+# Answers that pywinrm, pyspnego and the parsers did not expect surface as these.
 _NONSENSE = (
     ET.ParseError,
     ExpatError,
@@ -64,26 +67,41 @@ def translate(error: Exception, at: Situation) -> NodeError | None:
     if isinstance(error, NodeError):
         return error
     if isinstance(error, winrm.exceptions.WSManFaultError):
-        return wsman_fault(error)
-    if isinstance(error, winrm.exceptions.AuthenticationError):
+        return wsman_fault(error, at)
+    if isinstance(error, winrm.exceptions.AuthenticationError | RefusedStepError):
         return login_refused(at)
+    if isinstance(error, PageError):
+        return page_instead(error.page, at.settings.port)
+    if isinstance(error, NoLoginError):
+        return ProtocolError(
+            f"port {at.settings.port} answers without asking for a login: is it WinRM that listens there?",
+            hint="check `port` and `path`",
+        )
+    if isinstance(error, UnprovenNodeError):
+        return UntrustedPeerError(
+            f"what answers on port {at.settings.port} lets us in and does not prove that it is the node",
+            hint="check `host` and `port`; look for a proxy on the way",
+        )
+    if isinstance(error, OldCredsspError):
+        return old_credssp(error, at)
     if isinstance(error, winrm.exceptions.WinRMTransportError):
         return http_status(error.code, at)
     if isinstance(error, winrm.exceptions.WinRMOperationTimeoutError):
         return DeadlineError("the node did not finish a WS-Management operation in the time it was given")
     if isinstance(error, winrm.exceptions.WinRMError):
         return _winrm(error, at)
+    told = cause_of_kerberos(error, wish_of(at.host, at.settings))
+    if told:
+        return told
     if isinstance(error, spnego.exceptions.SpnegoError | spnego.exceptions.NativeError):
         return login_failed(error, at)
     if isinstance(error, spnego.exceptions.FeatureMissingError):
         return AuthenticationError(f"this machine cannot log in with {at.settings.auth}: {error}")
-    if type(error).__module__.split(".")[0] in ("gssapi", "krb5", "requests_credssp") or _is_kerberos(error):
-        return kerberos_failed(error, at)
     wire = _wire(error, at)
     if wire:
         return wire
     if isinstance(error, _NONSENSE):
-        return _nonsense(error, at)
+        return _nonsense(error)
     return None
 
 
@@ -97,20 +115,15 @@ def _wire(error: Exception, at: Situation) -> NodeError | None:
             found = _tls(cause, at)
             if found:
                 return found
-        if isinstance(cause, PermissionError) and "NTLM challenge" in str(cause):
-            return login_refused(at)
         if isinstance(cause, socket.gaierror | urllib3.exceptions.NameResolutionError):
             return UnreachableError(
                 f"the name {at.host} cannot be resolved", hint="check `host`, and this machine's DNS"
             )
         if isinstance(cause, ConnectionRefusedError):
-            return UnreachableError(
-                f"port {at.settings.port} refuses connections",
-                hint="check that WinRM listens there: `winrm enumerate winrm/config/listener` on the node",
-            )
+            return connection_refused(at)
     for cause in causes:
         if isinstance(cause, http.client.RemoteDisconnected | ConnectionError | http.client.IncompleteRead):
-            return _lost(at)
+            return lost(at)
         if isinstance(cause, ssl.SSLError | urllib3.exceptions.SSLError | requests.exceptions.SSLError):
             return ProtocolError(f"TLS failed: {innermost(cause)}")
         if isinstance(cause, http.client.HTTPException | urllib3.exceptions.InvalidHeader):
@@ -128,7 +141,7 @@ def _outermost(error: Exception, at: Situation) -> NodeError | None:
         urllib3.exceptions.URLSchemeUnknown,
         urllib3.exceptions.NewConnectionError,
     )
-    lost = (
+    broken = (
         requests.exceptions.ConnectionError,
         requests.exceptions.ChunkedEncodingError,
         urllib3.exceptions.ProtocolError,
@@ -138,8 +151,8 @@ def _outermost(error: Exception, at: Situation) -> NodeError | None:
         return UnreachableError(f"cannot connect to {at.host}: {innermost(error)}")
     if isinstance(error, timeouts):
         return DeadlineError("the node did not answer in time")
-    if isinstance(error, lost):
-        return _lost(at)
+    if isinstance(error, broken):
+        return lost(at)
     if isinstance(error, requests.exceptions.RequestException | urllib3.exceptions.HTTPError):
         return ProtocolError(f"the HTTP conversation failed: {innermost(error)}")
     if isinstance(error, OSError):
@@ -148,50 +161,26 @@ def _outermost(error: Exception, at: Situation) -> NodeError | None:
 
 
 def _tls(error: BaseException, at: Situation) -> NodeError | None:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        mismatch = getattr(error, "verify_code", 0) in _HOSTNAME_MISMATCH
-        return _untrusted(getattr(error, "verify_message", "") or innermost(error), at, mismatch=mismatch)
+    if isinstance(error, ssl.SSLError):
+        distrust = distrust_of(error)
+        if distrust or isinstance(error, ssl.SSLCertVerificationError):
+            return untrusted_certificate(error, distrust, at)
     text = str(error).upper()
     if "EOF" in text and isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
-        return _lost(at)
+        return lost(at)
     if "WRONG_VERSION_NUMBER" in text or "HTTP_REQUEST" in text or "RECORD_LAYER_FAILURE" in text:
         return ProtocolError(
             f"port {at.settings.port} does not speak TLS",
             hint='for the http listener (5985) set `scheme = "http"`: ntlm and kerberos encrypt there too',
         )
     if "UNSUPPORTED_PROTOCOL" in text or "ALERT_PROTOCOL_VERSION" in text or "HANDSHAKE_FAILURE" in text:
-        return ProtocolError(
-            "the node and this machine have no TLS version or cipher in common",
-            hint="enable TLS 1.2 on the node (Schannel; Windows Server 2008 R2 has it switched off by default)",
-        )
+        return no_tls_in_common(at)
     if at.settings.cert_file and "ALERT" in text:
         return AuthenticationError(
             f"the node rejects the client certificate: {innermost(error)}",
             hint="check `cert_file`, and that the node trusts its issuer",
         )
     return None
-
-
-def _untrusted(reason: str, at: Situation, *, mismatch: bool) -> UntrustedPeerError:
-    if mismatch:
-        return UntrustedPeerError(
-            f"the node's certificate is not made out to {at.host}: {reason.rstrip('.')}",
-            hint="set `host` to a name that is in the certificate, or give the listener a certificate with this name",
-        )
-    return UntrustedPeerError(
-        f"the node's certificate is not trusted: {reason.rstrip('.')}",
-        hint="set `ca_file` to the certificate of the authority that issued it (PEM)",
-    )
-
-
-def _lost(at: Situation) -> NodeError:
-    if at.requests > 1:
-        return ConnectionLostError("the node closed the connection in mid-conversation")
-    other = "http" if at.settings.scheme == "https" else "https"
-    return ConnectionLostError(
-        f"port {at.settings.port} closed the connection without an answer to the first {at.settings.scheme} message",
-        hint=f'if the listener there speaks {other}, set `scheme = "{other}"`',
-    )
 
 
 def _not_http(error: BaseException, at: Situation) -> NodeError:
@@ -205,28 +194,12 @@ def _not_http(error: BaseException, at: Situation) -> NodeError:
     return ProtocolError(f"port {at.settings.port} does not speak HTTP, but: {brief(quoted, 40)}")
 
 
-def _is_kerberos(error: Exception) -> bool:
-    return type(error).__module__.startswith(
-        ("winrm.vendor.requests_kerberos", "kerberos", "pykerberos", "winkerberos")
-    )
-
-
 def _winrm(error: Exception, at: Situation) -> NodeError:
     text = str(error)
     if "not installed" in text:
         return missing_package(at.settings.auth)
-    if "Encrypted length" in text:
-        return ProtocolError("a sealed message from the node does not have the length that it claims")
     return ProtocolError(f"WinRM failed: {innermost(error)}")
 
 
-def _nonsense(error: Exception, at: Situation) -> NodeError:
-    if isinstance(error, AttributeError) and "'NoneType'" in str(error):
-        # requests-ntlm has no session keys when nobody asked it to log in.
-        return ProtocolError(
-            f"port {at.settings.port} answers without asking for a login: is it WinRM that listens there?",
-            hint="check `port` and `path`",
-        )
-    if isinstance(error, KeyError) and error.args and str(error.args[0]).lower() == "www-authenticate":
-        return AuthenticationError(f"the node broke off the {at.settings.auth} login", hint=login_refused(at).hint)
+def _nonsense(error: Exception) -> NodeError:
     return ProtocolError(f"the node's answer is not WS-Management: {brief(innermost(error))}")

@@ -5,6 +5,7 @@ Importing this loads requests and pywinrm, so it is imported late.
 
 from __future__ import annotations
 
+import errno
 import functools
 import socket
 import ssl
@@ -17,11 +18,15 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from winrm.exceptions import InvalidCredentialsError, WinRMTransportError
 from winrm.transport import Transport
 
 from scanner.errors import AnswerTooLargeError, ConnectionLostError, ProtocolError
 from scanner.inventory.model import WinrmSettings
 from scanner.transports.protocol import Usage
+from scanner.transports.tls_trust import trusting
+from scanner.transports.winrm_login import Login, NoLoginError, Stage
+from scanner.transports.winrm_pages import PageError, intermediary, page_of
 
 ENVELOPE_BYTES = 1024 * 1024
 """The largest HTTP body that is read. We announce 150 kB as the most we take (MaxEnvelopeSize); pages are smaller."""
@@ -37,8 +42,8 @@ class Line:
         self._usage = usage
         self._waiting: socket.socket | None = None
         self._handle: socket.socket | None = None
-        self.sealed = False
-        """True once messages are encrypted under a login that is bound to this connection."""
+        self.bound = False
+        """True once a login has begun that holds for this connection alone."""
 
     def connect(self) -> None:
         """Dial now; the connection waits for the first request. Raises OSError."""
@@ -50,8 +55,9 @@ class Line:
 
     def take(self) -> socket.socket:
         """The dialled connection, once; after that a fresh one, as for servers that close after each answer."""
-        if self.sealed:
-            raise ConnectionLostError("the node closed the connection between two messages")
+        if self.bound:
+            # Nobody is asked for a password twice because somebody hung up: a fresh connection knows no login.
+            raise ConnectionAbortedError(errno.ECONNABORTED, "closed between two messages")
         if self._waiting is not None and _is_dropped(self._waiting):
             self._waiting.close()
             self._waiting = None
@@ -74,7 +80,7 @@ class Line:
             self._waiting.close()
             self._waiting = None
         self._let_go()
-        self.sealed = False
+        self.bound = False
 
     def _let_go(self) -> None:
         handle, self._handle = self._handle, None
@@ -99,12 +105,16 @@ class Adapter(HTTPAdapter):
         self._remaining_s = remaining_s
         self._made: list[HTTPConnection] = []
         self.offered = ""
-        """The node's last WWW-Authenticate."""
+        """The logins that the node offers: its first WWW-Authenticate."""
+        self.between = ""
+        """What answers say of somebody in between: a Via, a server that is no Windows."""
+        self.certificate: bytes | None = None
+        """What the node last showed to TLS, DER."""
         super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **pool_kwargs: Any) -> None:
         """Make pools whose connections come from the line."""
-        line, made = self._line, self._made
+        line, made, adapter = self._line, self._made, self
 
         class Plain(HTTPConnection):
             def _new_conn(self) -> socket.socket:
@@ -115,6 +125,11 @@ class Adapter(HTTPAdapter):
             def _new_conn(self) -> socket.socket:
                 made.append(self)
                 return _timed(line.take(), self.timeout)
+
+            def connect(self) -> None:
+                super().connect()
+                if isinstance(self.sock, ssl.SSLSocket):
+                    adapter.certificate = self.sock.getpeercert(binary_form=True)
 
         class PlainPool(HTTPConnectionPool):
             ConnectionCls = Plain
@@ -161,7 +176,8 @@ class Adapter(HTTPAdapter):
         self._usage.requests += 1
         seconds = max(0.001, self._remaining_s())
         response = super().send(request, stream, (seconds, seconds), verify, cert, None)
-        self.offered = response.headers.get("WWW-Authenticate", self.offered)
+        self.offered = self.offered or response.headers.get("WWW-Authenticate", "")
+        self.between = self.between or intermediary(response)
         if response.is_redirect:
             response.close()
             raise ProtocolError(f"HTTP {response.status_code}: redirects elsewhere instead of answering as WinRM")
@@ -188,39 +204,75 @@ def _bounded(raw: HTTPResponse, *_: object, **__: object) -> Iterator[bytes]:
 
 
 class Channel(Transport):
-    """pywinrm's transport on our adapter, deaf to the environment (proxies, .netrc, CA bundles)."""
+    """pywinrm's transport on our adapter and with our login, deaf to the environment (proxies, .netrc, CA bundles)."""
 
-    def __init__(self, endpoint: str, settings: WinrmSettings, password: str, adapter: Adapter, line: Line) -> None:
-        sealed = settings.auth in ("ntlm", "kerberos", "credssp")
+    def __init__(
+        self,
+        endpoint: str,
+        settings: WinrmSettings,
+        password: str,
+        adapter: Adapter,
+        line: Line,
+        login: Login | None,
+    ) -> None:
         super().__init__(
             endpoint=endpoint,
-            username=settings.user or None,
-            password=password or None if settings.auth == "kerberos" else password,
-            service=settings.service,
+            # What pywinrm does not log in with, it has to be told all the same.
+            username=settings.user or "-",
+            password=password,
             # None: not what REQUESTS_CA_BUNDLE says.
             ca_trust_path=cast("Any", None),
             cert_pem=settings.cert_file or None,
             cert_key_pem=settings.key_file or None,
-            kerberos_hostname_override=settings.kerberos_hostname or None,
-            auth_method=cast("Any", settings.auth),
-            # Over TLS too: an unsealed NTLM conversation sends its first message three times.
-            message_encryption="always" if sealed else "never",
+            auth_method=cast("Any", "certificate" if settings.auth == "certificate" else "basic"),
+            message_encryption="never",
             proxy=None,
         )
         self.adapter = adapter
+        self.login = login
+        """For NTLM, Kerberos and CredSSP, which seal messages; over TLS, too, as HTTP.sys then asks for it once."""
         self._line = line
 
     def build_session(self) -> requests.Session:
-        """The session, ready."""
-        session: requests.Session = super().build_session()
+        """The session, ready, and logged in where that comes before the first message."""
+        if self.session is not None:
+            return self.session
+        if self.login is None:
+            session: requests.Session = super().build_session()
+            self._prepare(session)
+            return session
+        session = requests.Session()
         self._prepare(session)
+        session.headers.update(self.default_headers)
+        answer = self.login.run(functools.partial(self._post, session), self._bind)
+        self._judge(answer)
+        if self.login.stage is not Stage.ACCEPTED:
+            raise NoLoginError
+        self.session = session
         return session
 
-    def setup_encryption(self, session: requests.Session) -> None:
-        """Log in with an empty message."""
-        self._prepare(session)
-        super().setup_encryption(session)
-        self._line.sealed = True
+    def send_message(self, message: str | bytes) -> bytes:
+        """Send one SOAP message, and give the answer's."""
+        session = self.build_session()
+        body = message.encode() if isinstance(message, str) else message
+        request = requests.Request("POST", self.endpoint, data=body)
+        if self.login is not None:
+            kind, request.data = self.login.seal(body)
+            request.headers = {"Content-Type": kind}
+        answer = session.send(session.prepare_request(request))
+        self._judge(answer)
+        return self._text_of(answer)
+
+    def _post(self, session: requests.Session, authorization: str) -> requests.Response:
+        """One message of the login: nothing but a header."""
+        headers = {"Authorization": authorization} if authorization else {}
+        answer = session.send(session.prepare_request(requests.Request("POST", self.endpoint, headers=headers)))
+        # Read to its end, or the next message would go over another connection.
+        _ = answer.content
+        return answer
+
+    def _bind(self) -> None:
+        self._line.bound = True
 
     def _prepare(self, session: requests.Session) -> None:
         session.trust_env = False
@@ -229,8 +281,20 @@ class Channel(Transport):
         session.mount("http://", self.adapter)
         session.mount("https://", self.adapter)
 
-    def _get_message_response_text(self, response: requests.Response) -> bytes:
-        text: bytes = super()._get_message_response_text(response)
+    def _judge(self, answer: requests.Response) -> None:
+        """Raises what is no answer of WinRM's, or a refusal."""
+        if page := page_of(answer):
+            raise PageError(page)
+        if answer.status_code == requests.codes.unauthorized:
+            raise InvalidCredentialsError("the specified credentials were rejected by the server")
+        if answer.status_code >= requests.codes.bad_request:
+            text = self._text_of(answer) if answer.content else b""
+            raise WinRMTransportError("http", answer.status_code, text.decode("utf-8", "replace"))
+
+    def _text_of(self, answer: requests.Response) -> bytes:
+        text = answer.content
+        if "-session-encrypted" in answer.headers.get("Content-Type", "") and self.login is not None:
+            text = self.login.unseal(text)
         if b"\0" in text:
             # In UTF-16 the next line would find nothing.
             raise ProtocolError("the answer is not in UTF-8, in which it was asked for")
@@ -251,11 +315,8 @@ def tls_context(verify: bool, ca_file: str, cert_file: str, key_file: str) -> ss
 
 @functools.lru_cache(maxsize=16)
 def _tls_context(verify: bool, ca_file: str, cert_file: str, key_file: str) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=ca_file or None)
+    context = trusting(verify, ca_file)
     context.keylog_filename = None  # type: ignore[assignment]  # SSLKEYLOGFILE would open the conversation to others
-    if not verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
     if cert_file:
         # An encrypted key must fail, not ask on the terminal.
         context.load_cert_chain(cert_file, key_file or None, password=lambda: b"")

@@ -289,7 +289,7 @@ def test_a_crash_that_speaks_of_the_password(
             monkeypatch.setattr(paramiko.Transport, "auth_password", crash)
             text = SSH.format(port=port, user="preflight", keys=keys)
         else:
-            monkeypatch.setattr("requests_ntlm.HttpNtlmAuth.__call__", crash)
+            monkeypatch.setattr("scanner.transports.winrm_login.Login.run", crash)
             text = WINRM.format(port=port, auth="ntlm", keys=keys)
         inventory = tmp_path / "own.toml"
         inventory.write_text(text, encoding="utf-8")

@@ -21,6 +21,7 @@ REPAIRS: dict[str, tuple[str, str]] = {
         r"ssh-key|`ca_file`|`host`|`certificate_name`|a certificate",
     ),
     "not let in": (r"login|may not open remote shells", r"`user`|`sql_user`|the account"),
+    "somebody in between": (r"in the middle of the|no challenge came|forgot in|a proxy", r"on the way|pass it by"),
     "held back there": (r"Language Mode|WinRM shells open|the shell ended", r"policy|MaxShellsPerUser|login shell"),
     "another machine": (r"another machine answers", r"correct `host`"),
     "too slow": (r"within|in the time|time limit", r"time"),

@@ -15,6 +15,7 @@ from scanner.errors import (
 )
 from scanner.probes.sql_errors import DATABASE_CLOSED, READ_INTENT_ONLY
 from scanner.transports.tds.door import Reply
+from scanner.transports.tls_trust import NAME, UNKNOWN_ISSUER, distrust_of
 
 DATABASE_NOT_OPEN = "the database is not open to the login"
 _ACCOUNT = "check `sql_user` and its password; SQL Server's error log says the reason beside the number's state"
@@ -96,39 +97,28 @@ def _told(reply: Reply, numbers: frozenset[int]) -> str:
     return f"({error.number}: {error.text[:300]})"
 
 
-# X509_V_ERR_..., which OpenSSL gives beside its English words.
-_TLS: tuple[tuple[frozenset[int], str, str], ...] = (
-    (
-        frozenset((62, 63, 64)),
-        "is for another name",
-        "write that name in `host`, or set `certificate_name` to one that stands in the certificate",
+# Where SQL Server's remedy is not every server's.
+_REMEDIES = {
+    NAME.fault: "write that name in `host`, or set `certificate_name` to one that stands in the certificate",
+    UNKNOWN_ISSUER.fault: (
+        "set `ca_file` to the authority that issued it, or to the certificate itself; where SQL Server has none it "
+        "makes one at each start: then only `verify = false`, which is reported, is left"
     ),
-    (
-        frozenset((2, 18, 19, 20, 21)),
-        "comes from nobody that is trusted here",
-        (
-            "set `ca_file` to the authority that issued it, or to the certificate itself; where SQL Server has none it "
-            "makes one at each start: then only `verify = false`, which is reported, is left"
-        ),
-    ),
-    (frozenset((10,)), "has expired", "renew the server's certificate; check this machine's clock"),
-    (frozenset((9,)), "is not valid yet", "check this machine's clock, and the certificate"),
-    (frozenset((66, 67, 68)), "has a key or a signature that is too weak", "issue it anew, with RSA 2048 and SHA-256"),
-    (frozenset((26,)), "is not made for servers", "issue it with the extended key usage Server Authentication"),
-    (frozenset((23,)), "was revoked", "renew the server's certificate"),
-)
+}
 
 
 def untrusted(error: ssl.SSLError, where: str, name: str) -> NodeError:
     """What TLS failed by, as an error of the tree."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        for codes, words, hint in _TLS:
-            if error.verify_code in codes:
-                return UntrustedPeerError(
-                    f"the certificate of {where} {words} ({name}): {error.verify_message}", hint=hint
-                )
-        return UntrustedPeerError(f"the certificate of {where} is not trusted: {error.verify_message}")
     reason = error.reason or "no reason told"
+    distrust = distrust_of(error)
+    if distrust:
+        told = getattr(error, "verify_message", "") or reason
+        return UntrustedPeerError(
+            f"the certificate of {where} {distrust.said} ({name}): {told}",
+            hint=_REMEDIES.get(distrust.fault, distrust.hint),
+        )
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return UntrustedPeerError(f"the certificate of {where} is not trusted: {error.verify_message}")
     if reason in ("UNSUPPORTED_PROTOCOL", "TLSV1_ALERT_PROTOCOL_VERSION", "WRONG_VERSION_NUMBER"):
         return ProtocolError(
             f"{where} and this machine have no TLS version in common ({reason})",

@@ -12,7 +12,6 @@ import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Self
 
 from scanner.errors import (
@@ -35,6 +34,7 @@ from scanner.transports.tds.door import Door, LoginEndedError
 from scanner.transports.tds.packets import APPLICATION, ENCRYPT_NOT_SUP, ENCRYPT_OFF, ENCRYPT_ON
 from scanner.transports.tds.prelogin import greet, named, spared_s
 from scanner.transports.tds.refusals import numbers_of, refused, untrusted
+from scanner.transports.tls_trust import trusting
 
 MOST_ROWS = 5000
 _QUESTION_S = 10.0
@@ -259,24 +259,13 @@ def _covered(target: Target, channel: Channel, usage: Usage) -> tuple[int, int, 
 
 def tls_context(settings: TdsSettings) -> ssl.SSLContext:
     """TLS as the inventory asks for it: verified, by the system's store or by `ca_file`, from TLS 1.2 on."""
-    file, folder = settings.ca_file, None
-    if file and Path(file).is_dir():
-        file, folder = "", settings.ca_file
-    context = ssl.create_default_context(cafile=file or None, capath=folder)
+    context = trusting(settings.verify, settings.ca_file)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if settings.encrypt == "strict":
         context.set_alpn_protocols([ALPN])
     else:
         # What TLS 1.3 says after the handshake has no place inside PRELOGIN packets.
         context.maximum_version = ssl.TLSVersion.TLSv1_2
-    if settings.ca_file:
-        # `ca_file` is trusted as it stands, be it a root, an issuing authority or the server's own certificate.
-        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    # Authorities of companies leave out what RFC 5280 wants, and Windows lets them; Python from 3.13 on does not.
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    if not settings.verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
     return context
 
 

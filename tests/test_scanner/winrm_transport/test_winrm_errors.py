@@ -10,6 +10,7 @@ import struct
 import types
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import requests
@@ -32,9 +33,21 @@ from scanner.inventory.model import WinrmSettings
 from scanner.secrets import Secret
 from scanner.transports.powershell_output import first_line
 from scanner.transports.winrm_errors import translate
+from scanner.transports.winrm_login import (
+    NoLoginError,
+    OldCredsspError,
+    RefusedStepError,
+    Stage,
+    UnprovenNodeError,
+)
 from scanner.transports.winrm_refusals import OPERATION_QUOTA, SHELL_QUOTA, Situation
 
-AT = Situation("web1.corp.example", WinrmSettings(user="CORP\\svc", password=Secret("canary"), auth="ntlm"), requests=5)
+AT = Situation(
+    "web1.corp.example",
+    WinrmSettings(user="CORP\\svc", password=Secret("canary"), auth="ntlm"),
+    requests=5,
+    stage=Stage.ACCEPTED,
+)
 LIBRARIES = (requests.exceptions, urllib3.exceptions, winrm.exceptions, spnego.exceptions, http.client, ssl, socket)
 
 
@@ -53,6 +66,9 @@ def specimen(kind: type[Exception]) -> Exception:
         return kind(spnego.exceptions.NegotiateOptions.session_key)
     if issubclass(kind, winrm.exceptions.WinRMTransportError):
         return kind("http", 500, "")
+    if kind is spnego.exceptions.GSSError:
+        # The system's own where there is one, which wants numbers; else a plain Exception.
+        return kind(851968, 0) if kind is not Exception else kind("said something")
     try:
         return kind("said something")
     except TypeError:
@@ -140,13 +156,13 @@ def verification(code: int, message: str) -> ssl.SSLCertVerificationError:
         (requests.exceptions.SSLError(verification(10, "certificate has expired")), UntrustedPeerError, "expired"),
         (requests.exceptions.ReadTimeout("slow"), DeadlineError, "in time"),
         (winrm.exceptions.WinRMOperationTimeoutError(), DeadlineError, "operation"),
-        (PermissionError("Access denied: Server did not respond with NTLM challenge token"), AuthenticationError, ""),
-        (KeyError("www-authenticate"), AuthenticationError, "broke off"),
-        (winrm.exceptions.InvalidCredentialsError("rejected"), AuthenticationError, "rejects the ntlm login"),
+        (winrm.exceptions.InvalidCredentialsError("rejected"), ConnectionLostError, "in mid-conversation"),
+        (OldCredsspError(2), RefusedError, "CVE-2018-0886"),
+        (UnprovenNodeError(), UntrustedPeerError, "does not prove that it is the node"),
+        (NoLoginError(), ProtocolError, "is it WinRM"),
         (spnego.exceptions.BadMICError(), ProtocolError, "sealed message"),
         (spnego.exceptions.NoCredentialError(), AuthenticationError, "login failed"),
         (winrm.exceptions.WinRMTransportError("http", 404, ""), ProtocolError, "nothing serves /wsman"),
-        (winrm.exceptions.WinRMError("Encrypted length from server ..."), ProtocolError, "length"),
     ],
 )
 def test_words_and_kinds(error: Exception, kind: type[NodeError], message: str) -> None:
@@ -156,14 +172,51 @@ def test_words_and_kinds(error: Exception, kind: type[NodeError], message: str) 
 
 
 @pytest.mark.parametrize(
-    "module", ["kerberos", "winrm.vendor.requests_kerberos.exceptions", "requests_credssp.exceptions"]
+    ("stage", "kind", "message", "hint"),
+    [
+        (Stage.OFFERED, ProtocolError, "no challenge came", "password was not tried"),
+        (Stage.BEGUN, ProtocolError, "no challenge came", "Authorization header"),
+        (Stage.CHALLENGED, ProtocolError, "before it looked at the password", "not the cause"),
+        (Stage.ANSWERED, AuthenticationError, "rejects the ntlm login", "once: repeated attempts lock"),
+        (Stage.ACCEPTED, ConnectionLostError, "forgot in mid-conversation", "user and password are right"),
+    ],
 )
-def test_errors_of_the_optional_packages_are_about_the_login(module: str) -> None:
-    kind = type("GSSError", (Exception,), {"__module__": module})
-    found = translate(kind("Server not found in Kerberos database"), AT)
-    assert isinstance(found, AuthenticationError)
-    assert "Server not found in Kerberos database" in str(found)
-    assert "kinit" in found.hint
+def test_what_a_401_means_depends_on_the_step(stage: Stage, kind: type[NodeError], message: str, hint: str) -> None:
+    for error in (RefusedStepError(), winrm.exceptions.InvalidCredentialsError("rejected")):
+        found = translate(error, replace(AT, stage=stage, offered="Negotiate"))
+        assert type(found) is kind
+        assert message in str(found)
+        assert hint in found.hint
+
+
+@pytest.mark.parametrize(
+    ("stage", "message", "hint"),
+    [
+        (Stage.BEGUN, "before the password was proven", "not the cause"),
+        (Stage.CHALLENGED, "before the password was proven", "load balancer"),
+        (Stage.ANSWERED, "before the node said yes or no", "no wrong password"),
+        (Stage.ACCEPTED, "in mid-conversation", ""),
+    ],
+)
+def test_a_connection_that_ends_in_a_login_is_no_wrong_password(stage: Stage, message: str, hint: str) -> None:
+    for inner in (ConnectionResetError(104, "reset"), http.client.RemoteDisconnected("closed")):
+        found = translate(wrapped(inner), replace(AT, stage=stage))
+        assert isinstance(found, ConnectionLostError)
+        assert message in str(found)
+        assert hint in found.hint
+        assert "check `user`" not in found.hint
+
+
+def test_basic_and_certificates_are_not_forgotten_either() -> None:
+    settings = WinrmSettings(user="svc", password=Secret("canary"), auth="basic")
+    found = translate(
+        winrm.exceptions.InvalidCredentialsError("rejected"), Situation("web1", settings, requests=3, offered="Basic")
+    )
+    assert isinstance(found, ConnectionLostError)
+    first = translate(
+        winrm.exceptions.InvalidCredentialsError("rejected"), Situation("web1", settings, requests=1, offered="Basic")
+    )
+    assert isinstance(first, AuthenticationError)
 
 
 @pytest.mark.parametrize("as_wmi", [False, True])

@@ -139,8 +139,45 @@ def test_redirects_are_refused_and_credentials_stay(listen: Listen, door: Door) 
     ],
 )
 def test_http_statuses(listen: Listen, door: Door, status: str, error: type[NodeError], message: str) -> None:
+    own = page(status, b"<html>no</html>", "Server: Microsoft-HTTPAPI/2.0")
     with pytest.raises(error, match=message):
-        door(listen(always(page(status, b"<html>no</html>"))), **BASIC).run("'x'")
+        door(listen(always(own)), **BASIC).run("'x'")
+
+
+SQUID = b"<!DOCTYPE html><html><head>\n<title>ERROR: The requested URL could not be retrieved</title></head></html>"
+IIS = b"<html xmlns='http://www.w3.org/1999/xhtml'><head><title>IIS Windows Server</title></head></html>"
+LOGIN = b"<html><head><title>Sign&nbsp;in \x1b[31m</title></head></html>"
+
+
+@pytest.mark.parametrize("login", [BASIC, {"auth": "ntlm"}], ids=["basic", "ntlm"])
+@pytest.mark.parametrize(
+    ("status", "body", "headers", "message"),
+    [
+        (
+            "503 Service Unavailable",
+            SQUID,
+            ("Server: squid/5.7", "Via: 1.1 px"),
+            r"a proxy .*HTTP 503, \"ERROR: .*squid",
+        ),
+        ("407 Proxy Authentication Required", b"", (), "a proxy on the way .*HTTP 407"),
+        ("200 OK", SQUID, ("Via: 1.1 px1 (squid/5.7)",), r"a proxy .*Via: 1\.1 px1"),
+        ("200 OK", IIS, ("Server: Microsoft-IIS/10.0",), r"IIS answers on port \d+, not WinRM .*IIS Windows Server"),
+        ("500 Internal Server Error", IIS, ("Server: Microsoft-IIS/8.5",), "IIS answers .*HTTP 500"),
+        ("404 Not Found", IIS, ("Server: Microsoft-IIS/8.5",), "IIS answers .*HTTP 404"),
+        ("200 OK", LOGIN, (), r"a web page \(HTTP 200, \"Sign in \?\[31m\"\): is it WinRM"),
+        ("502 Bad Gateway", b"<html><title>502</title>", ("Server: nginx",), "a proxy on the way .*502.*nginx"),
+        ("502 Bad Gateway", b"", (), "a proxy or load balancer .*HTTP 502"),
+    ],
+)
+def test_a_page_is_named_as_a_page(
+    listen: Listen, door: Door, login: dict[str, str], status: str, body: bytes, headers: tuple[str, ...], message: str
+) -> None:
+    with pytest.raises(ProtocolError, match=message) as caught:
+        door(listen(always(page(status, body, "Content-Type: text/html" if body else "X: y", *headers))), **login).run(
+            "'x'"
+        )
+    assert "password" not in f"{caught.value} {caught.value.hint}"
+    assert len(str(caught.value)) < 300
 
 
 ENVELOPE = b'<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"><s:Body>%s</s:Body></s:Envelope>'
