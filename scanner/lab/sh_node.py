@@ -16,7 +16,7 @@ REFUSED = 127
 
 _EXEC = re.compile(r"(?:exec )?(?:/bin/)?sh(?: -s)?(?: -)?")
 _HEAD = re.compile(
-    r"echo \S+-ready\n\{\nSUDO=(?P<sudo>''|'sudo -n')\n"
+    r"\n*echo \S+-ready\n\{\nSUDO=(?P<sudo>''|'sudo -n')\n"
     r"pf_nonce=(?P<nonce>\S+) pf_bytes=(?P<bytes>\d+) pf_budget=(?P<budget>\d+)\n"
 )
 _READY = re.compile(rb"echo (\S+-ready\n)")
@@ -108,7 +108,7 @@ class ShNode:
         return CommandOutput(f"sh: 1: {command.partition(' ')[0]}: not found\n", REFUSED)
 
     def greets(self, command: str, line: bytes, wait: Callable[[float], object]) -> bytes:  # noqa: ARG002  the same
-        """What is printed once the first line of the script has come, and the shell has been started."""
+        """What is printed once the script's first line that is not blank has come, and the shell has been started."""
         wait(self._slow.get(_START, 0.0))
         said = _READY.fullmatch(line)
         return said[1] if said else b""

@@ -88,7 +88,7 @@ class Shell(Protocol):
         ...
 
     def greets(self, command: str, line: bytes, wait: Callable[[float], object]) -> bytes:
-        """What is printed once the first line of standard input has come. `wait` spends seconds."""
+        """What is printed once the first line of standard input that says something has come. `wait` spends seconds."""
         ...
 
     def run(
@@ -175,9 +175,10 @@ class SshServer:
         greeted = False
         while len(script) < _MAX_SCRIPT_BYTES and (chunk := channel.recv(65536)):
             script += chunk
-            if not greeted and b"\n" in script:
+            line, end, _ = script.lstrip(b"\n").partition(b"\n")
+            if not greeted and end:
                 greeted = True
-                channel.sendall(self._shell.greets(command, script[: script.index(b"\n") + 1], self._wait))
+                channel.sendall(self._shell.greets(command, line + end, self._wait))
         self.seen.scripts.append(script.decode("utf-8", errors="backslashreplace"))
         if self._fault == "hang":
             while transport.is_active() and not self._listener.stopping.wait(0.05):

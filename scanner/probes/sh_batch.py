@@ -10,6 +10,7 @@ imitate one:
     NONCE errors ID BYTES           only where it printed something on standard error, and most bytes of that
     ...what it printed there...
     NONCE end ID EXIT               124: its time was up
+    NONCE broken ID EXIT            the shell could not ask it, and ended with that before its time was up
     NONCE late ID                   not asked, the budget was used up
     NONCE clock ended TIME
     NONCE done
@@ -27,6 +28,9 @@ from scanner.probes.probe import Answer, Probe, Stamps
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _TIMED_OUT = 124
+_KILLED = 137
+_LEAD = "\n" * 4
+_NOISE_CHARS = 160
 ERROR_BYTES = 16 * 1024
 """What counts of a probe's standard error; the rest is read, so that nobody waits for a reader, and thrown away."""
 
@@ -42,6 +46,10 @@ ERROR_BYTES = 16 * 1024
 # - A command under sudo, or one stuck in the kernel, cannot be killed by us. So the asking happens in the background,
 #   and the reader in the foreground gives up on it 2 s after its time; nothing of it can then write any more, or hold
 #   the connection open (`exec`, because shells keep a spare copy of what a redirected function call replaces).
+# - A reader that ends early has not waited out the time: it could not be started, or was killed.
+# - A login's start-up file may have turned the shell that reads this into zsh, which can be told to be a sh, and may
+#   have left options and variables that change what programs print.
+# - Blank lines come first: a start-up file that asks something takes its answer from here.
 # - Scripts arrive single-quoted rather than in here-documents, which some shells keep in files under /tmp: a node with
 #   a full disk must still be able to answer.
 _DRIVER = r"""
@@ -87,12 +95,17 @@ pf_probe() {
     if [ "$pf_left" -lt 1 ]; then printf '\n%s late %s\n' "$pf_nonce" "$1"; return; fi
     [ "$pf_left" -lt "$2" ] || pf_left=$2
     printf '\n%s begin %s %s %s\n' "$pf_nonce" "$1" "$pf_left" "$pf_bytes"
-    { { exec </dev/null 2>/dev/null 4>&1; pf_ask "$1" "$3"; } & } | pf_relay ||
-        printf '\n%s end %s 124\n' "$pf_nonce" "$1"
+    { { exec </dev/null 2>/dev/null 4>&1; pf_ask "$1" "$3"; } & } | pf_relay 2>&1 && return
+    pf_how=$? pf_asked=$pf_now; pf_clock
+    if [ "$((pf_now - pf_asked))" -lt "$pf_left" ]; then printf '\n%s broken %s %s\n' "$pf_nonce" "$1" "$pf_how"
+    else printf '\n%s end %s 124\n' "$pf_nonce" "$1"; fi
 }
-unset BASH_ENV ENV CDPATH
+[ -z "${ZSH_VERSION-}" ] || emulate sh
+set +e +f +u +v +x
+unset BASH_ENV ENV CDPATH GREP_OPTIONS POSIXLY_CORRECT BLOCK_SIZE BLOCKSIZE DF_BLOCK_SIZE TIME_STYLE
 LC_ALL=C
-PATH="${PATH:+$PATH:}/usr/local/sbin:/usr/sbin:/sbin:/opt/chef-backend/bin:/opt/opscode/bin"
+PATH="${PATH:+$PATH:}/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
+PATH="$PATH:/opt/chef-backend/bin:/opt/opscode/bin"
 [ "$(id -u)" != 0 ] || SUDO=
 export LC_ALL PATH SUDO
 pf_stamp begun 2>/dev/null
@@ -136,7 +149,7 @@ def compose(
     body = "\n".join([*lines, _DRIVER.strip(), *asked])
     # The line before them runs at once: whoever waits for it can hold the last byte back until the shell reads.
     ready = f"echo {shlex.quote(nonce)}-ready"
-    return f"{ready}\n{{\n{body}\npf_stamp ended 2>/dev/null\nprintf '\\n%s done\\n' \"$pf_nonce\"\nexit 0\n}}\n"
+    return f"{_LEAD}{ready}\n{{\n{body}\npf_stamp ended 2>/dev/null\nprintf '\\n%s done\\n' \"$pf_nonce\"\nexit 0\n}}\n"
 
 
 def _assignments(probe: Probe, options: Mapping[str, object]) -> str:
@@ -164,7 +177,8 @@ def parse(output: bytes, *, nonce: str, probe_ids: Sequence[str]) -> dict[str, A
         + mark
         + rb" (?:begin (?P<begin>\S+)(?: (?P<seconds>\d{1,9}) (?P<bytes>\d{1,18}))?"
         + rb"|errors (?P<errors>\S+) (?P<most>\d{1,18})"
-        + rb"|end (?P<end>\S+) (?P<exit>\d{1,9})|late (?P<late>\S+)|(?P<done>done))\r?(?=\n)"
+        + rb"|end (?P<end>\S+) (?P<exit>\d{1,9})|broken (?P<broken>\S+) (?P<how>\d{1,9})"
+        + rb"|late (?P<late>\S+)|(?P<done>done))\r?(?=\n)"
     )
     answers: dict[str, Answer | Unknown] = {}
     begun: re.Match[bytes] | None = None
@@ -173,6 +187,8 @@ def parse(output: bytes, *, nonce: str, probe_ids: Sequence[str]) -> dict[str, A
     for found in frame.finditer(output):
         framed = True
         if found["begin"]:
+            if begun:
+                answers.setdefault(_text(begun["begin"]), _broken_off(output[begun.end() + 1 : found.start()], nonce))
             begun, errors = found, None
         elif found["errors"] and begun and found["errors"] == begun["begin"]:
             errors = errors or found
@@ -184,18 +200,25 @@ def parse(output: bytes, *, nonce: str, probe_ids: Sequence[str]) -> dict[str, A
                 answer = replace(answer, error_output=_errors(output[errors.end() + 1 : found.start()], errors))
             answers.setdefault(_text(found["end"]), answer)
             begun = None
+        elif found["broken"] and begun and found["broken"] == begun["begin"]:
+            noise = output[begun.end() + 1 : found.start()]
+            answers.setdefault(_text(found["broken"]), _not_asked(int(found["how"]), noise, nonce))
+            begun = None
         elif found["late"]:
             answers.setdefault(_text(found["late"]), Unknown("not asked: the node's time was used up before its turn"))
         elif found["done"]:
             done = True
-    if begun:
+    if begun and done:
+        answers.setdefault(_text(begun["begin"]), _broken_off(output[begun.end() + 1 :], nonce))
+    elif begun:
         answers.setdefault(_text(begun["begin"]), Unknown("cut off in mid-answer"))
     if done:
         missing = "no answer among those of the node"
     elif framed:
         missing = "the node's output ended before this was answered"
     else:
-        missing = _strange(output.replace(nonce.encode() + b"-ready", b""))
+        ready = nonce.encode() + b"-ready"
+        missing = _strange(output.replace(ready, b""), begun=ready in output)
     return {probe_id: answers.get(probe_id, Unknown(missing)) for probe_id in probe_ids}
 
 
@@ -225,8 +248,28 @@ def _errors(body: bytes, frame: re.Match[bytes]) -> str:
     return _text(body[:most]) + ("…" if len(body) > most else "")
 
 
-def _strange(output: bytes) -> str:
+def _not_asked(status: int, noise: bytes, nonce: str) -> Unknown:
+    """Why a probe was not asked; what asks it needs a process, two descriptors, and `cat`."""
+    if status == _KILLED:
+        return Unknown("what was to ask it was killed on the node before its time was up (a limit of the account's?)")
+    said = _last_line(noise, nonce)
+    return Unknown(f"the node's shell could not ask it (exit {status}){f': {said}' if said else ''}")
+
+
+def _broken_off(noise: bytes, nonce: str) -> Unknown:
+    said = _last_line(noise, nonce) or "has the account room for processes and memory there? See `ulimit -a`"
+    return Unknown(f"the node's shell broke off while it asked this: {said}")
+
+
+def _last_line(noise: bytes, nonce: str) -> str:
+    lines = [line for line in _text(noise[-4096:]).splitlines() if line.strip() and not line.startswith(nonce)]
+    return " ".join(lines[-1].split())[:_NOISE_CHARS] if lines else ""
+
+
+def _strange(output: bytes, *, begun: bool) -> str:
     first = next((line for line in _text(output[:4096]).splitlines() if line.strip()), "")
+    if not first and begun:
+        return "the node answered nothing; its shell began, and ran nothing (a limit? See `ulimit -a` there)"
     if not first:
         return "the node answered nothing"
     return f"the node answered something else: {' '.join(first.split())[:120]}"

@@ -99,7 +99,7 @@ class LocalTransport:
 
         Raises NodeError with what had arrived.
         """
-        start = start_of(self._node.language, script, "this machine", variables)
+        start = start_of(self._node.language, script, "this machine", variables, by_login=False)
         program = self._program()
         self._check_host()
         try:

@@ -18,6 +18,7 @@ from paramiko.ssh_exception import IncompatiblePeer
 from scanner.clock import now_s
 from scanner.errors import (
     AnswerTooLargeError,
+    AuthenticationError,
     ConnectionLostError,
     DeadlineError,
     NodeError,
@@ -29,10 +30,11 @@ from scanner.inventory.model import Node, SshSettings
 from scanner.transports.deadline import Deadline
 from scanner.transports.powershell_delivery import NOTHING
 from scanner.transports.protocol import Limits, Moments, Usage
+from scanner.transports.sh_logins import began, shown, waits_instead, whole
 from scanner.transports.ssh_algorithms import why_incompatible
 from scanner.transports.ssh_client import FOR_EVER_S, Client
 from scanner.transports.ssh_config import Hop, route
-from scanner.transports.ssh_errors import Phase, translate
+from scanner.transports.ssh_errors import Phase, translate, with_banner
 from scanner.transports.ssh_login import log_in
 from scanner.transports.ssh_socket import Stream, Wire, dial
 from scanner.transports.ssh_trust import Trust
@@ -43,6 +45,8 @@ _BANNER_S = 15.0
 _STALE_S = 30.0
 """A connection that waited longer than this for its turn may have run into the server's LoginGraceTime."""
 _CHUNK = 256 * 1024
+_FAREWELL_S = 2.0
+"""What a login may take to end once everything is answered; whatever it does there is nobody's business here."""
 
 _jump_logins: dict[str, threading.BoundedSemaphore] = {}
 _jump_lock = threading.Lock()
@@ -71,6 +75,7 @@ class SshTransport:
         self._address = node.host
         self._streams: list[Stream] = []
         self._clients: list[Client] = []
+        self._start: Start | None = None
         self._output: list[bytes] = []
         self._received = 0
 
@@ -79,7 +84,7 @@ class SshTransport:
 
         Raises NodeError with what had arrived; a script that does not end with status 0 is a RefusedError.
         """
-        start = start_of(self._language, script, variables=variables)
+        self._start = start = start_of(self._language, script, variables=variables)
         try:
             return self._run(start)
         except NodeError as error:
@@ -120,6 +125,7 @@ class SshTransport:
             greeting=stream.greeting if stream else b"",
             ended=bool(stream and stream.ended),
             farewell=self._clients[-1].farewell if self._clients else "",
+            banner=self._clients[-1].banner if self._clients else b"",
         )
         told.partial = b"".join(self._output)
         return told
@@ -152,11 +158,20 @@ class SshTransport:
                 f"{self._place} did not get through {self._phase.value} within {seconds}",
                 hint="look at the load and the sshd of the node; `timeout` gives it more time",
             )
+        output = b"".join(self._output)
+        if self._start and self._start.ready and not began(output, self._start.ready):
+            found = waits_instead(self._place, output, seconds)
+            return DeadlineError(found.told, hint=self._forced() or found.cure, partial=output)
         return DeadlineError(
             f"{self._place} did not finish within {seconds}; what was started may still run there",
             hint="look at what hangs on the node; `timeout` gives it more time",
-            partial=b"".join(self._output),
+            partial=output,
         )
+
+    def _forced(self) -> str:
+        """What to do where the key was let in for a command of its own alone; empty where that is not told."""
+        where = self._clients[-1].forced if self._clients else ""
+        return f"{shown(where)} there has `command=` for this key: log in with a key without it" if where else ""
 
     def _dial(self, hop: Hop, timeout_s: float) -> Stream:
         self._phase, self._place, self._address = Phase.CONNECT, self._door(hop), hop.place
@@ -204,7 +219,10 @@ class SshTransport:
                 break
         self._phase = Phase.LOGIN
         self._place = "the node" if hop == self._target else hop.place
-        log_in(client, hop, deadline, "" if hop == self._target else hop.place)
+        try:
+            log_in(client, hop, deadline, "" if hop == self._target else hop.place)
+        except AuthenticationError as error:
+            raise with_banner(error, client.banner) from error
         return client
 
     def _connect(self, hop: Hop, via: Client | None, deadline: Deadline) -> Stream:
@@ -256,17 +274,23 @@ class SshTransport:
             self.moments.sent_s = now_s()
             channel.sendall(start.stdin[-1:])
             channel.shutdown_write()
-        while self._receive(channel):
-            pass
-        status = channel.recv_exit_status()
+        ended = self._receive_all(channel, start)
         output = b"".join(self._output)
+        if not ended:
+            return output
+        status = channel.recv_exit_status()
         if status >= 0:
             failure = start.judge(output, status)
             if failure:
+                failure.hint = self._forced() or failure.hint
                 raise failure
             return output
         if client.is_active():
-            raise ConnectionLostError(f"{self._place}: the shell was killed before it was done", partial=output)
+            raise ConnectionLostError(
+                f"{self._place}: the shell was killed before it was done",
+                hint="the kernel's log there may tell: memory that ran out, a limit of CPU time (`ulimit -t`)",
+                partial=output,
+            )
         raise client.get_exception() or EOFError
 
     def _await_ready(self, channel: paramiko.Channel, ready: bytes) -> None:
@@ -281,6 +305,18 @@ class SshTransport:
             return
         finally:
             channel.settimeout(None)
+
+    def _receive_all(self, channel: paramiko.Channel, start: Start) -> bool:
+        """Take everything; False where all is answered and the login does not end, such as in a trap of its own."""
+        try:
+            while self._receive(channel):
+                if start.ready and whole(b"".join(self._output[-2:]), start.ready):
+                    channel.settimeout(_FAREWELL_S)
+        except TimeoutError:
+            return False
+        finally:
+            channel.settimeout(None)
+        return True
 
     def _receive(self, channel: paramiko.Channel) -> bool:
         """Take what comes next; False where nothing more comes."""

@@ -7,11 +7,13 @@ known_hosts shared between nodes.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, ClassVar
 
 import paramiko
+from paramiko.common import MSG_DEBUG, MSG_USERAUTH_BANNER
 from paramiko.message import Message
 from paramiko.packet import Packetizer
 
@@ -31,6 +33,9 @@ _PACKET_BYTES = 512 * 1024
 """No server sends larger packets: RFC 4253, 6.1 asks for 35,000 bytes, OpenSSH allows 256 KiB."""
 _CONNECTION_BYTES = 64 * 1024 * 1024
 """Far more than any answer that is taken; a server that minds no window could fill the memory while nobody reads."""
+_SAID_BYTES, _SAID_TIMES = 4096, 8
+_FORCED = re.compile(r"(\S+:\d+): key options: .*\bcommand\b")
+"""OpenSSH's remark on the line of authorized_keys that let a key in."""
 
 
 class _Packets(Packetizer):
@@ -39,6 +44,10 @@ class _Packets(Packetizer):
     def __init__(self, wire: Any) -> None:
         super().__init__(wire)
         self._read = 0
+        self.banners: list[bytes] = []
+        """What the server says around the login, for its user to read; the last few, each cut."""
+        self.remarks: list[bytes] = []
+        """What it says for whoever looks for a fault, in the same way."""
 
     def read_all(self, n: int, check_rekey: bool = False) -> bytes:
         """Exactly `n` bytes. Raises SSHException where a packet, or all of them together, claim too much."""
@@ -47,6 +56,19 @@ class _Packets(Packetizer):
         data: bytes = super().read_all(n, check_rekey)
         self._read += len(data)
         return data
+
+    def read_message(self) -> tuple[int, Message]:
+        """The next one; what is meant for a reader is kept, whoever it is handed to."""
+        kind, message = super().read_message()
+        if kind in (MSG_DEBUG, MSG_USERAUTH_BANNER):
+            told = self.banners if kind == MSG_USERAUTH_BANNER else self.remarks
+            # Its number is read already; a remark begins with whether it is always to be shown.
+            copy = Message(message.get_remainder())
+            if kind == MSG_DEBUG:
+                copy.get_boolean()
+            told.append(copy.get_binary()[:_SAID_BYTES])
+            del told[:-_SAID_TIMES]
+        return kind, message
 
     def start_handshake(self, timeout: float) -> None:
         """Nothing: the watchdog bounds the handshake as well."""
@@ -87,6 +109,23 @@ class Client(paramiko.Transport):
         if not self.offered:  # later ones are those of a new exchange of keys, or our own read back
             self.offered = {name: tuple(each) for name, each in parsed.items() if isinstance(each, list)}
         return parsed
+
+    @property
+    def _packets(self) -> _Packets:
+        found = self.packetizer
+        assert isinstance(found, _Packets), "paramiko made another packetizer than it was told to"  # noqa: S101  for mypy
+        return found
+
+    @property
+    def banner(self) -> bytes:
+        """What the server last said for its user to read: what PAM has to say follows the banner of every login."""
+        return next((each for each in reversed(self._packets.banners) if each.strip()), b"")
+
+    @property
+    def forced(self) -> str:
+        """Where authorized_keys has a command of its own for the key that was let in; empty where that is not told."""
+        remarks = (each.decode("utf-8", "replace") for each in self._packets.remarks)
+        return next((found[1] for each in remarks if (found := _FORCED.match(each))), "")
 
     def _parse_disconnect(self, message: Message) -> None:
         message.get_int()

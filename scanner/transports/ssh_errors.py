@@ -20,6 +20,7 @@ from paramiko.hostkeys import InvalidHostKey
 from paramiko.pkey import UnknownKeyType
 from paramiko.ssh_exception import IncompatiblePeer, MessageOrderError
 
+from reports.text import visible
 from scanner.errors import (
     AuthenticationError,
     ConnectionLostError,
@@ -29,6 +30,7 @@ from scanner.errors import (
     UnreachableError,
     UntrustedPeerError,
 )
+from scanner.transports.sh_logins import Instead, meaning, said_lines
 
 
 class Phase(Enum):
@@ -103,12 +105,19 @@ def origin(error: BaseException) -> Origin | None:
 
 
 def translate(
-    error: BaseException, phase: Phase, place: str, *, greeting: bytes = b"", ended: bool = False, farewell: str = ""
+    error: BaseException,
+    phase: Phase,
+    place: str,
+    *,
+    greeting: bytes = b"",
+    ended: bool = False,
+    farewell: str = "",
+    banner: bytes = b"",
 ) -> NodeError:
     """A foreign exception as what happened to the server at `place` (host:port).
 
     `greeting` is what came before the SSH handshake, `ended` is true where the server closed the connection,
-    `farewell` what it said when it hung up.
+    `farewell` what it said when it hung up, `banner` what it said for its user to read.
     """
     if isinstance(error, NodeError):
         return error
@@ -124,8 +133,8 @@ def translate(
         )
     if kind is Origin.NETWORK:
         return _network(error, phase, place)
-    if kind is Origin.ENDED:
-        return ConnectionLostError(f"{place} closed the connection during {phase.value}")
+    if kind is Origin.ENDED or (kind is Origin.LOGIN and "EOF" in text):
+        return _closed(phase, place, banner, greeting)
     if kind is Origin.HOST_KEY:
         return UntrustedPeerError(f"{place} shows another host key than the known one: {text}")
     if kind is Origin.INCOMPATIBLE:
@@ -133,8 +142,6 @@ def translate(
             f"{place} and preflight have no algorithm in common: {text}",
             hint="its SSH server is very old or very restricted; allow curve25519-sha256 and aes256-gcm there",
         )
-    if kind is Origin.LOGIN and "EOF" in text:
-        return ConnectionLostError(f"{place} closed the connection during {phase.value}")
     if kind is Origin.LOGIN:
         return AuthenticationError(f"{place} did not accept the login: {text}")
     if kind is Origin.CHANNEL:
@@ -148,6 +155,8 @@ def translate(
     return ProtocolError(f"unexpected during {phase.value} with {place}: {_named(error, text)}")
 
 
+_NOTICE_CHARS = 80
+_SAID_CHARS = 200
 _HINT_SESSION = "look at MaxSessions, ForceCommand and the account's shell on the node"
 
 
@@ -182,7 +191,7 @@ def _network(error: BaseException, phase: Phase, place: str) -> NodeError:
 
 
 def _no_ssh(greeting: bytes, place: str, ended: bool) -> NodeError:
-    line = greeting.lstrip().split(b"\n", 1)[0].strip()[:80].decode("utf-8", "backslashreplace")
+    line = _line(greeting.lstrip().split(b"\n", 1)[0], _NOTICE_CHARS)
     if line.startswith(("Exceeded MaxStartups", "Not allowed at this time")):
         return ConnectionLostError(
             f"{place} turned the connection away: {line}",
@@ -198,8 +207,45 @@ def _no_ssh(greeting: bytes, place: str, ended: bool) -> NodeError:
     )
 
 
+def with_banner(error: AuthenticationError, banner: bytes) -> AuthenticationError:
+    """The error with what the server said of the login, which may be its cause; a notice to everybody is cut short."""
+    known = _known(banner)
+    if known:
+        return AuthenticationError(f"{known.told} ({error})", hint=known.cure)
+    said = _line(banner, _NOTICE_CHARS)
+    return AuthenticationError(f"{error}; the server says: {said}", hint=error.hint) if said else error
+
+
+def _closed(phase: Phase, place: str, banner: bytes, greeting: bytes) -> NodeError:
+    """What a server that closed the connection had said before is the cause, where it said anything."""
+    told = f"{place} closed the connection during {phase.value}"
+    if phase is Phase.HANDSHAKE:
+        said = _line(greeting.split(b"SSH-", 1)[0], _SAID_CHARS)
+        hint = "look at sshd's log there; a proxy or a firewall on the way may have ended it, too"
+        return ConnectionLostError(f"{told}, after it said: {said}" if said else told, hint=hint)
+    if phase is not Phase.LOGIN:
+        return ConnectionLostError(told, hint="look at sshd's log on the node itself, and at what restarts it")
+    if known := _known(banner):
+        return AuthenticationError(f"{place} closed the connection: {known.told}", hint=known.cure)
+    if said := _line(banner, _SAID_CHARS):
+        hint = "is the machine in maintenance (/etc/nologin), or the account kept out by PAM? sshd's log there tells"
+        return ConnectionLostError(f"{told}, and says: {said}", hint=hint)
+    return ConnectionLostError(told, hint="look at sshd's log there: PAM's account rules, MaxAuthTries, LoginGraceTime")
+
+
+def _known(said: bytes) -> Instead | None:
+    return next(filter(None, map(meaning, said_lines(said))), None)
+
+
+def _line(said: bytes, most: int) -> str:
+    text = " ".join(said[:4096].decode("utf-8", "backslashreplace").split())
+    return visible(text if len(text) <= most else f"{text[:most]}…")
+
+
 def _said_goodbye(farewell: str, phase: Phase, place: str) -> NodeError:
-    said = " ".join(farewell.split())[:200]
+    said = _line(farewell.encode("utf-8", "surrogateescape"), _SAID_CHARS)
+    if known := _known(farewell.encode("utf-8", "surrogateescape")):
+        return AuthenticationError(f"{place} hung up: {known.told}", hint=known.cure)
     if "authentication failures" in said.lower():
         return AuthenticationError(
             f"{place} hung up: {said}",

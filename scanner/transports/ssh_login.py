@@ -153,7 +153,10 @@ class _Login:
         return AuthenticationError(f"{cause}; {age}" if age else cause, hint=hint or _HINT)
 
 
-_HINT = "check `user`, the key in its authorized_keys on the node, and AllowUsers in its sshd_config"
+_HINT = (
+    "check `user`, the key in its authorized_keys on the node (its modes, from=, expiry-time=), AllowUsers in its "
+    "sshd_config, and whether the account is locked, expired or without a shell that exists; sshd's log there says it"
+)
 
 
 class _Answers:

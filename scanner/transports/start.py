@@ -8,22 +8,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 
 from scanner.errors import NodeError, RefusedError
 from scanner.probes.probe import Language
 from scanner.transports.powershell_delivery import NOTHING, deliver_on_stdin
 from scanner.transports.powershell_output import settle_merged
+from scanner.transports.sh_logins import BY_HAND, NO_PROGRAM, began, meaning, said_lines, shown, stands_instead
 
 READY_S = 10.0
 """How long `Start.ready` is waited for. Without it the script goes there all the same; the clock is less certain."""
 
-_READY_LINE = re.compile(r"echo ([\w-]+-ready\n)")
-_NO_PROGRAM = (126, 127)
-"""What POSIX shells end with where they cannot start a program."""
+_READY_LINE = re.compile(r"\n*echo ([\w-]+-ready\n)")
 _WINDOWS_SAYS = "is not recognized as "
 """Of a program that is not there; other languages than English have other words."""
-_HINT_SH = "log in there and run `sh -s` by hand; look at the account's login shell and at ForceCommand"
 _HINT_WINDOWS = "is it a Windows machine? Nodes of this product are not; check `host` and `port`"
 _HINT_POWERSHELL = "log in there and run `powershell.exe` by hand; look at OpenSSH's DefaultShell and at ForceCommand"
 
@@ -40,7 +37,7 @@ class Start:
     hint: str
     """What to do where it does not start."""
     ready: bytes = b""
-    """What it prints as soon as it reads its standard input; empty where that cannot be told."""
+    """What a shell prints as soon as it reads its standard input; empty where that cannot be told."""
 
     @property
     def command(self) -> str:
@@ -48,11 +45,18 @@ class Start:
         return " ".join(self.words)
 
 
-def start_of(language: Language, script: str, place: str = "the node", variables: Mapping[str, str] = NOTHING) -> Start:
+def start_of(
+    language: Language,
+    script: str,
+    place: str = "the node",
+    variables: Mapping[str, str] = NOTHING,
+    *,
+    by_login: bool = True,
+) -> Start:
     """How to run `script`, which is sh or PowerShell, at `place`, as messages call it.
 
-    `variables` are set for a PowerShell script, and go where it goes. Raises ValueError for PowerShell, and for
-    variables, that cannot be sent.
+    `by_login`: a login shell, or what is forced in its place, is to start it. `variables` are set for a PowerShell
+    script, and go where it goes. Raises ValueError for PowerShell, and for variables, that cannot be sent.
     """
     if language == "powershell":
         delivery = deliver_on_stdin(script, variables)
@@ -60,18 +64,31 @@ def start_of(language: Language, script: str, place: str = "the node", variables
     # Shells run a script from standard input line by line.
     first = _READY_LINE.match(script)
     ready = first[1].encode() if first else b""
-    return Start(("sh", "-s"), script.encode("utf-8", "surrogateescape"), partial(_judge_sh, place), _HINT_SH, ready)
+    stdin = script.encode("utf-8", "surrogateescape")
+
+    def judge(output: bytes, status: int) -> NodeError | None:
+        if by_login and ready and not began(output, ready):
+            return _never_began(place, output, status, stdin)
+        return _judge_sh(place, output, status) if status else None
+
+    return Start(("sh", "-s"), stdin, judge, BY_HAND, ready)
 
 
-def _judge_sh(place: str, output: bytes, status: int) -> NodeError | None:
-    if status == 0:
-        return None
-    lines = [line for line in output[-4096:].decode("utf-8", "backslashreplace").splitlines() if line.strip()]
+def _never_began(place: str, output: bytes, status: int, script: bytes) -> NodeError:
+    if any(_WINDOWS_SAYS in line for line in said_lines(output)):
+        return _judge_sh(place, output, status)
+    found = stands_instead(place, output, status, script)
+    return RefusedError(found.told, hint=found.cure, partial=output)
+
+
+def _judge_sh(place: str, output: bytes, status: int) -> NodeError:
+    lines = said_lines(output)
     windows = next((line for line in lines if _WINDOWS_SAYS in line), "")
-    said = f": {(windows or lines[-1])[:200]}" if lines else ""
-    if status in _NO_PROGRAM or windows:
-        hint = (
-            "is it a Windows machine? Nodes of this product are not; check `host` and `port`" if windows else _HINT_SH
-        )
-        return RefusedError(f"{place} cannot run `sh` (exit {status}){said}", hint=hint, partial=output)
-    return RefusedError(f"{place}: the shell ended with exit {status}{said}", hint=_HINT_SH, partial=output)
+    said = f": {shown(windows or lines[-1])}" if lines else ""
+    if windows:
+        return RefusedError(f"{place} cannot run `sh` (exit {status}){said}", hint=_HINT_WINDOWS, partial=output)
+    if status in NO_PROGRAM:
+        return RefusedError(f"{place} cannot run `sh` (exit {status}){said}", hint=BY_HAND, partial=output)
+    if lines and (known := meaning(lines[-1])):
+        return RefusedError(f"{place}: {known.told} (exit {status})", hint=known.cure, partial=output)
+    return RefusedError(f"{place}: the shell ended with exit {status}{said}", hint=BY_HAND, partial=output)

@@ -460,7 +460,7 @@ def test_a_node_without_sh(sshd: OpenSshServer) -> None:
 
 def test_an_account_that_may_not_run_commands(start_sshd: StartSshd) -> None:
     server = start_sshd('ForceCommand echo "This account is currently not available."; exit 1\n')
-    fails(RefusedError, transport(server), match="exit 1: This account is currently not available")
+    fails(RefusedError, transport(server), match="nologin: This account is currently not available")
 
 
 def test_rc_file_chatter_is_part_of_the_output(start_sshd: StartSshd) -> None:

@@ -50,7 +50,7 @@ def batch(*, sudo: bool = False, budget_s: float = 20, probe_bytes: int = 4096) 
 
 def told(node: ShNode, script: str | bytes, *, wait: Callable[[float], object] = lambda _: None) -> tuple[bytes, int]:
     data = script if isinstance(script, bytes) else script.encode()
-    greeting = node.greets("sh -s", data.partition(b"\n")[0] + b"\n", wait)
+    greeting = node.greets("sh -s", data.lstrip(b"\n").partition(b"\n")[0] + b"\n", wait)
     parts = list(node.run("sh -s", data, wait=wait))
     assert isinstance(parts[-1], int)
     return greeting + b"".join(part for part in parts if isinstance(part, bytes)), parts[-1]

@@ -217,19 +217,86 @@ def test_the_environment_is_plain_and_finds_the_products() -> None:
     assert isinstance(answer, Answer)
     first, folder, hidden = answer.output.splitlines()
     assert first.startswith("C ")
-    assert first.endswith(":/usr/local/sbin:/usr/sbin:/sbin:/opt/chef-backend/bin:/opt/opscode/bin")
+    added = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin:/opt/chef-backend/bin:/opt/opscode/bin"
+    assert first.endswith(f":{added}")
     assert (folder, hidden) == ("/", "hidden")
 
 
 @pytest.mark.parametrize("missing", ["timeout", "head"])
 def test_a_node_without_timeout_or_head_answers_all_the_same(tmp_path: Path, missing: str) -> None:
-    for name in ("sh", "cat", "id", "date", "head", "timeout", "tr", "sleep"):
-        if name != missing:
-            (tmp_path / name).symlink_to(shutil.which(name) or "/nowhere")
-    # /usr/sbin and /sbin are appended by the script; on merged systems they are not where these commands live.
-    output, said = run(probe("echo 0123456789abc; exit 5"), probe_bytes=10, path=str(tmp_path))
+    # The script itself looks in /usr/bin, too; so it finds there what it does not find to work.
+    (tmp_path / missing).write_text(f"#!/bin/sh\necho {missing}: applet not found >&2\nexit 127\n")
+    (tmp_path / missing).chmod(0o755)
+    output, said = run(probe("echo 0123456789abc; exit 5"), probe_bytes=10, path=f"{tmp_path}:{os.environ['PATH']}")
     assert said["it"] == Answer("0123456789", 5, truncated=True)
     assert output.endswith(b" done\n")
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
+def test_whatever_the_login_set_it_is_asked_in_the_same_way(shell: Sequence[str], tmp_path: Path) -> None:
+    """Options, variables and a PATH without a single program, as a start-up file may leave them."""
+    plain = [probe("cat /proc/sys/kernel/ostype; grep -c x /proc/sys/kernel/ostype; df -P / | head -1", "it")]
+    script = compose(plain, nonce=NONCE, budget_s=9, options={}, sudo=False, probe_bytes=999)
+    left = {"GREP_OPTIONS": "--color=always", "POSIXLY_CORRECT": "1", "BLOCK_SIZE": "1", "PATH": str(tmp_path)}
+    program = [shutil.which(shell[0]) or shell[0], *shell[1:]]
+    for options in ("", "set -e; ", "set -eu; ", "set -f; "):
+        done = subprocess.run(
+            [*program, "-s"], input=(options + "\n" + script).encode(), capture_output=True, env=left, check=True
+        )
+        said = parse(done.stdout, nonce=NONCE, probe_ids=["it"])["it"]
+        assert isinstance(said, Answer)
+        assert said.output.splitlines()[0] == "Linux"
+        assert "1024-blocks" in said.output
+
+
+def test_what_cannot_be_asked_says_why_and_not_that_time_was_up(tmp_path: Path) -> None:
+    """Without `cat` nothing comes home: 0.1 s is no timeout of 30 s."""
+    (tmp_path / "cat").write_text("#!/bin/sh\necho 'cat: applet not found' >&2\nexit 127\n")
+    (tmp_path / "cat").chmod(0o755)
+    script = compose([probe("echo yes")], nonce=NONCE, budget_s=9, options={}, sudo=False, probe_bytes=9)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["sh", "-s"],
+        input=script.encode(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,  # as over SSH
+        env={"PATH": path},
+        check=True,
+    )
+    said = parse(done.stdout, nonce=NONCE, probe_ids=["it"])["it"]
+    assert isinstance(said, Unknown)
+    assert said.reason.startswith("the node's shell could not ask it (exit 127): cat: applet not found")
+
+
+def test_lines_that_a_start_up_file_eats_are_blank() -> None:
+    script = compose([probe("echo yes")], nonce=NONCE, budget_s=9, options={}, sudo=False, probe_bytes=9)
+    rc = "read -r name; read -r other; sh -s"
+    done = subprocess.run(["sh", "-c", rc], input=script.encode(), capture_output=True, check=True)
+    assert done.stdout.startswith(f"{NONCE}-ready\n".encode())
+    assert parse(done.stdout, nonce=NONCE, probe_ids=["it"]) == {"it": Answer("yes\n", 0)}
+
+
+@pytest.mark.skipif(not shutil.which("zsh"), reason="no zsh on this machine")
+def test_a_login_that_became_zsh_is_told_to_be_a_sh() -> None:
+    _, said = run(probe("words='echo a b'; $words", "split"), probe("echo yes", "last"), shell=["zsh"])  # noqa: S604  a name
+    assert said == {"split": Answer("a b\n", 0), "last": Answer("yes\n", 0)}
+
+
+@pytest.mark.parametrize(
+    ("frames", "reason"),
+    [
+        ("begin a 5 9\nsh: 9: cat: not found\n\n{n} broken a 127\n\n{n} begin b 5 9\n", "(exit 127): sh: 9: cat: not"),
+        ("begin a 5 9\n\n{n} broken a 137\n", "was killed on the node before its time was up"),
+        (
+            "begin a 5 9\nsh: Cannot fork\n\n{n} begin b 5 9\nyes\n{n} end b 0\n",
+            "broke off while it asked this: sh: Ca",
+        ),
+        ("begin a 5 9\n\n{n} clock ended 1900000000\n", "See `ulimit -a`"),
+    ],
+)
+def test_a_shell_that_breaks_off_has_a_word_for_each_way(frames: str, reason: str) -> None:
+    output = f"\n{NONCE} {frames}\n{NONCE} done\n".replace("{n}", NONCE).encode()
+    assert reason in str(read(output)["a"])
 
 
 def test_half_a_script_does_nothing(tmp_path: Path) -> None:
@@ -276,6 +343,10 @@ def test_cut_anywhere_it_never_says_more_than_arrived() -> None:
             "the node answered something else: This account is currently not available.",
         ),
         (b"\xff\xfe", "the node answered something else: \\xff\\xfe"),
+        (
+            f"{NONCE}-ready\n".encode(),
+            "the node answered nothing; its shell began, and ran nothing (a limit? See `ulimit -a` there)",
+        ),
     ],
 )
 def test_an_output_without_frames_is_shown(output: bytes, reason: str) -> None:
@@ -297,7 +368,7 @@ def test_gigantic_numbers_are_no_frames(frames: str) -> None:
 
 def test_an_end_that_belongs_to_another_probe_does_not_count() -> None:
     mixed = f"\n{NONCE} begin a 1 9\nx\n{NONCE} end b 0\n\n{NONCE} done\n".encode()
-    assert read(mixed)["a"] == Unknown("cut off in mid-answer")
+    assert read(mixed)["a"] == Unknown("the node's shell broke off while it asked this: x")
     assert isinstance(read(mixed)["b"], Unknown)
 
 
