@@ -172,11 +172,12 @@ def test_fifty_megabytes_are_cut_and_the_status_survives(shell: Sequence[str]) -
 def test_the_budget_ends_the_asking() -> None:
     started = time.monotonic()
     output, said = run(
-        probe("echo quick", "first"), probe("sleep 60", "slow"), probe("echo never", "late"), budget_s=1.9
+        probe("echo quick", "first"), probe("sleep 60", "slow"), probe("echo never", "late"), budget_s=2.9
     )
     assert time.monotonic() - started < 5
     assert said["first"] == Answer("quick\n", 0)
-    assert said["slow"] == Unknown("timed out on the node after 1 s")
+    # The node counts whole seconds: one may have begun just before.
+    assert said["slow"] in (Unknown("timed out on the node after 1 s"), Unknown("timed out on the node after 2 s"))
     assert said["late"] == Unknown("not asked: the node's time was used up before its turn")
     assert b"never" not in output
 
