@@ -44,6 +44,8 @@ class Key:
     """What a text must match in full."""
     expects: str = ""
     """What `pattern` wants, in words that go on after "expected"."""
+    chain: bool = False
+    """True where a text may be a list of texts, too, which is read as one with commas between."""
     may_be_empty: bool = False
     """True where "" stands for "none", whatever the cluster or the defaults say."""
     required: bool = False

@@ -81,7 +81,7 @@ class SshSettings:
     legacy_algorithms: bool = False
     """Accept RSA signatures and a key exchange with SHA-1, as of OpenSSH before 7.2."""
     jump: str = ""
-    """`[user@]host[:port]` of a jump host."""
+    """`[user@]host[:port]` of a jump host, or of several with commas between; none: no jump, whatever the file says."""
     ssh_config: str = "~/.ssh/config"
     """Empty: none is read."""
     sudo: bool = False

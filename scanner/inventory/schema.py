@@ -270,6 +270,14 @@ def _value(key: Key) -> Schema:
         schema["enum"] = list(key.choices)
     elif schema["type"] == "string":
         schema["pattern"] = _whole(rf"({key.pattern or TEXT}){'?' if key.may_be_empty else ''}")
+    if key.chain:
+        # Both ways to write it, the description with them.
+        one = {"type": "string", "pattern": _whole(key.pattern or TEXT)}
+        both = [
+            {name: schema.pop(name) for name in ("type", "pattern")},
+            {"type": "array", "minItems": 1, "items": one},
+        ]
+        schema["anyOf"] = both
     bounds = {"minimum": key.least, "maximum": key.most, "default": key.default}
     schema |= {name: bound for name, bound in bounds.items() if bound is not None}
     if key.pattern == ENV_NAME:

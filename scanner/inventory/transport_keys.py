@@ -185,6 +185,11 @@ WINRM: tuple[Key, ...] = (
 )
 """How to reach a node over WinRM: in [defaults.winrm], in a cluster, in a node."""
 
+_JUMP_HOST = (
+    r"(ssh://)?((?!-)[^\s,\u0000-\u001f\u007f]+@)?(?!-)"
+    r"([^\s@:/,\\\[\]\u0000-\u001f\u007f]+|\[[0-9A-Fa-f:.]+(%[A-Za-z0-9_.-]+)?\])(:[0-9]{1,5})?/?"
+)
+
 SSH: tuple[Key, ...] = (
     Key(
         name="user",
@@ -249,12 +254,13 @@ SSH: tuple[Key, ...] = (
     Key(
         name="jump",
         kind="text",
-        doc="Jump host, as [user@]host[:port].",
+        doc="Jump host, as [user@]host[:port], or several in order, with commas between or as a list; none: no jump.",
         otherwise="what the OpenSSH configuration says, else none",
         example="preflight@bastion.corp.example",
         may_be_empty=True,
-        pattern=r"((?!-)[^\s@\u0000-\u001f\u007f]+@)?(?!-)([^\s@:/\\\[\]\u0000-\u001f\u007f]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?",
-        expects="one host as [user@]host[:port]",
+        pattern=rf"{_JUMP_HOST}( *, *{_JUMP_HOST})*",
+        expects="one host as [user@]host[:port], or several with commas between",
+        chain=True,
     ),
     Key(
         name="ssh_config",

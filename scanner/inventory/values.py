@@ -102,12 +102,14 @@ def read_value(key: Key, value: object, place: Place, problems: Problems) -> obj
         return None
     if key.kind == "number" and isinstance(value, int | float):
         return float(value)
+    if key.chain and isinstance(value, list):
+        return ",".join(text.strip() for text in value)
     return value.strip() if isinstance(value, str) and key.kind == "text" and not key.secret else value
 
 
 def _mistyped(key: Key, value: object) -> str:
     fits = {
-        "text": isinstance(value, str),
+        "text": isinstance(value, str) or (key.chain and _is_texts(value)),
         "path": isinstance(value, str),
         "integer": isinstance(value, int) and not isinstance(value, bool),
         "number": isinstance(value, int | float) and not isinstance(value, bool),
@@ -126,15 +128,21 @@ def _mistyped(key: Key, value: object) -> str:
         advice = "; leave the time out"
     elif isinstance(value, str) and re.fullmatch(r"\s*([0-9.]+|true|false|\d{4}-\d{2}-\d{2})\s*", value):
         advice = "; write it without quotes"
+    if key.chain and isinstance(value, list):
+        return f"expected {_EXPECTED['text']} or a list of such, found {'a list' if value else 'an empty list'}"
     found = "a list that holds something else" if key.kind == "texts" and isinstance(value, list) else type_of(value)
     return f"expected {_EXPECTED[key.kind]}, found {found}{advice}"
+
+
+def _is_texts(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(item, str) for item in value)
 
 
 def _out_of_bounds(key: Key, value: object) -> str:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return _out_of_range(key, value)
     for text in [value] if isinstance(value, str) else value if isinstance(value, list) else []:
-        trouble = _unusable_text(key, text)
+        trouble = _unusable_text(key, text, in_a_list=isinstance(value, list))
         if trouble:
             return trouble
     return ""
@@ -149,9 +157,11 @@ def _out_of_range(key: Key, value: float) -> str:
     return f"{found} is out of range; expected {low:g} to {high:g}"
 
 
-def _unusable_text(key: Key, text: str) -> str:
+def _unusable_text(key: Key, text: str, *, in_a_list: bool = False) -> str:
     if not text.strip():
-        return "" if key.may_be_empty and not text else "is empty; give it a value or leave the key out"
+        return (
+            "" if key.may_be_empty and not text and not in_a_list else "is empty; give it a value or leave the key out"
+        )
     if _CONTROL.search(text):
         return (
             "holds a control character. In double quotes TOML reads \\n, \\t, \\b, \\f and \\r as such: "

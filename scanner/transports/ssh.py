@@ -32,10 +32,12 @@ from scanner.transports.powershell_delivery import NOTHING
 from scanner.transports.protocol import Limits, Moments, Usage
 from scanner.transports.sh_logins import began, shown, waits_instead, whole
 from scanner.transports.ssh_algorithms import why_incompatible
-from scanner.transports.ssh_client import FOR_EVER_S, Client
-from scanner.transports.ssh_config import Hop, route
+from scanner.transports.ssh_client import Client
+from scanner.transports.ssh_config import route
 from scanner.transports.ssh_errors import Phase, translate, with_banner
+from scanner.transports.ssh_hop import Hop
 from scanner.transports.ssh_login import log_in
+from scanner.transports.ssh_proxy import Proxy
 from scanner.transports.ssh_socket import Stream, Wire, dial
 from scanner.transports.ssh_trust import Trust
 from scanner.transports.start import READY_S, Start, start_of
@@ -134,8 +136,9 @@ class SshTransport:
         hops = route(self._host, self._settings)
         self._target = hops[-1]
         started = time.monotonic()
-        # Behind a jump host the dialling is part of the conversation; its logins wait for their turn.
-        stream = self._dial(hops[0], hops[0].connect_timeout_s) if len(hops) == 1 else None
+        # Behind a jump host or a ProxyCommand the dialling is part of the conversation, and waits for its turn.
+        direct = len(hops) == 1 and not hops[0].command
+        stream = self._dial(hops[0], hops[0].connect_timeout_s) if direct else None
         with self._gate or nullcontext():
             if stream and time.monotonic() - started > _STALE_S:
                 stream.close()
@@ -208,7 +211,9 @@ class SshTransport:
                 self._cut()
             try:
                 client = self._shake_hands(hop, trust, stream)
-            except (EOFError, OSError, paramiko.SSHException):
+            except (EOFError, OSError, paramiko.SSHException) as error:
+                if stream.proxy and not stream.greeting:
+                    raise (stream.proxy.failure() or self._mute(hop)) from error
                 # sshd drops connections of a burst before their banner (MaxStartups); that is worth one more knock.
                 if last or deadline.fired or not stream.ended or stream.greeting.strip() not in _DROPPED:
                     raise
@@ -226,28 +231,51 @@ class SshTransport:
         return client
 
     def _connect(self, hop: Hop, via: Client | None, deadline: Deadline) -> Stream:
-        if via is None:
+        if via is None and not hop.command:
             return self._dial(hop, min(hop.connect_timeout_s, deadline.remaining_s or 0.1))
         self._phase, self._place, self._address = Phase.CONNECT, self._door(hop), hop.place
         self.usage.connections += 1
+        if via is None:
+            return self._track(Proxy(hop.command, hop.place, (hop.password, hop.passphrase)))
+        return self._track(self._forward(via, hop))
+
+    def _forward(self, via: Client, hop: Hop) -> Wire:
+        """A TCP connection to `hop`, made by the jump host that `via` is logged in to."""
         try:
-            wire = via.open_channel("direct-tcpip", (hop.host, hop.port), ("127.0.0.1", 0), timeout=FOR_EVER_S)
+            return via.open_channel(
+                "direct-tcpip", (hop.host, hop.port), ("127.0.0.1", 0), timeout=hop.connect_timeout_s
+            )
         except paramiko.ChannelException as error:
-            hint = "check host and port as seen from the jump host, and AllowTcpForwarding there"
+            hint = f"check host and port as seen from {via.place}, and AllowTcpForwarding and PermitOpen there"
             raise UnreachableError(
-                f"the jump host cannot connect to {hop.place}: {error.text or error}", hint=hint
+                f"the jump host cannot connect to {hop.place}: {error.text or error} (from {via.place})", hint=hint
             ) from error
-        return self._track(wire)
+        except paramiko.SSHException as error:
+            if not via.is_active():
+                raise
+            raise UnreachableError(
+                f"the jump host gets no answer from {hop.place} within {hop.connect_timeout_s:g} s (from {via.place})",
+                hint=f"check host, port, and firewalls between {via.place} and the node",
+            ) from error
+
+    @staticmethod
+    def _mute(hop: Hop) -> UnreachableError:
+        return UnreachableError(
+            f"the ProxyCommand for {hop.place} gives no answer within {hop.connect_timeout_s:g} s",
+            hint="run it by hand to see what it waits for; `connect_timeout` gives it more time",
+        )
 
     def _shake_hands(self, hop: Hop, trust: Trust, stream: Stream) -> Client:
         self._phase = Phase.HANDSHAKE
-        client = Client(stream, legacy=hop.legacy_algorithms)
+        client = Client(stream, legacy=hop.legacy_algorithms, wishes=hop.wishes, place=hop.place)
         self._clients.append(client)
         asked = trust.algorithms()
+        # A ProxyCommand has yet to connect when it is spoken to.
+        banner_s = hop.connect_timeout_s if stream.proxy else max(_BANNER_S, hop.connect_timeout_s)
         try:
-            key = client.shake_hands(asked, banner_s=max(_BANNER_S, hop.connect_timeout_s))
+            key = client.shake_hands(asked, banner_s=banner_s)
         except IncompatiblePeer as error:
-            cause, hint = why_incompatible(client.remote_version, client.offered, asked)
+            cause, hint = why_incompatible(client.remote_version, client.offered, asked, client.suite)
             if not cause:
                 raise
             place = self._place

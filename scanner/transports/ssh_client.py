@@ -18,7 +18,8 @@ from paramiko.message import Message
 from paramiko.packet import Packetizer
 
 from scanner.transports.known_hosts import HostKey
-from scanner.transports.ssh_algorithms import CIPHERS, CURVE25519, MACS, allow_legacy, key_exchanges
+from scanner.transports.ssh_algorithms import CURVE25519, Suite, allow_legacy, suite
+from scanner.transports.ssh_hop import Wishes
 from scanner.transports.ssh_socket import Stream
 
 _LOG = "scanner.transports.ssh.paramiko"
@@ -85,24 +86,39 @@ class Client(paramiko.Transport):
     if CURVE25519 in _kex_info:
         _kex_info["curve25519-sha256"] = _kex_info[CURVE25519]
 
-    def __init__(self, stream: Stream, *, legacy: bool = False) -> None:
+    def __init__(self, stream: Stream, *, legacy: bool = False, wishes: Wishes | None = None, place: str = "") -> None:
         super().__init__(stream, packetizer_class=_Packets)  # type: ignore[arg-type]  # socket-like is enough
+        self.place = place
+        """host:port of the server, for messages."""
         self.legacy = legacy
         """Whether algorithms that rest on SHA-1 will do where nothing better is common."""
         if legacy:
             allow_legacy(self)
+        self.suite: Suite = suite(wishes or Wishes(), legacy=legacy)
+        """What it offers."""
         self.set_log_channel(_LOG)
         self.auth_timeout = self.channel_timeout = self.clear_to_send_timeout = FOR_EVER_S
 
     def shake_hands(self, host_key_algorithms: Sequence[str], *, banner_s: float) -> HostKey:
         """Agree on keys; the server's host key, proven but not yet trusted. Raises what paramiko raises."""
         options = self.get_security_options()
-        options.kex = key_exchanges(self._kex_info, legacy=self.legacy)
-        options.ciphers, options.digests, options.key_types = CIPHERS, MACS, host_key_algorithms
+        # Builds of the library under FIPS lack some.
+        options.kex = tuple(name for name in self.suite.kex if name in self._kex_info)
+        options.ciphers = tuple(name for name in self.suite.ciphers if name in self._cipher_info)  # type: ignore[attr-defined]  # not in its stubs
+        options.digests = tuple(name for name in self.suite.macs if name in self._mac_info)  # type: ignore[attr-defined]  # the same
+        options.key_types = tuple(host_key_algorithms)
         self.banner_timeout = banner_s
         self.start_client()
         key = self.get_remote_server_key()
         return HostKey(key.get_name(), key.asbytes())
+
+    @property
+    def signatures_taken(self) -> tuple[str, ...]:
+        """The signature algorithms that the server says that it takes (RFC 8308); empty where it does not say."""
+        extensions: dict[str, bytes | str] = self.server_extensions  # type: ignore[attr-defined]  # not in its stubs
+        told = extensions.get("server-sig-algs", b"")
+        text = told.decode("utf-8", "backslashreplace") if isinstance(told, bytes) else told
+        return tuple(filter(None, text.split(",")))
 
     def _really_parse_kex_init(self, message: Message, ignore_first_byte: bool = False) -> dict[str, Any]:
         parsed: dict[str, Any] = super()._really_parse_kex_init(message, ignore_first_byte)  # type: ignore[misc]  # not in its stubs

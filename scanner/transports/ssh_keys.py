@@ -1,4 +1,4 @@
-"""Private keys: each file is parsed once and shared by all nodes; and the keys of an ssh-agent.
+"""Private key files: each is parsed once and shared by all nodes.
 
 Parsing is dear: about 100 ms for an RSA key, up to 300 ms for an encrypted one.
 """
@@ -8,14 +8,11 @@ from __future__ import annotations
 import base64
 import binascii
 import io
-import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import paramiko
-import paramiko.agent
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -23,32 +20,34 @@ from paramiko.message import Message
 
 from scanner.errors import AuthenticationError
 from scanner.secrets import Secret
+from scanner.transports.ssh_certificates import is_fido, is_public, read_public
 
 _MAGIC = b"openssh-key-v1\0"
 
 
 class LockedKeyError(AuthenticationError):
-    """The key is encrypted, and there is no passphrase for it."""
+    """The file does not give the private key away, and an agent may hold it: encrypted, public, in a FIDO token."""
 
 
-_loaded: dict[tuple[object, ...], tuple[paramiko.PKey, ...] | AuthenticationError] = {}
+_loaded: dict[tuple[object, ...], paramiko.PKey | AuthenticationError] = {}
 _loading = threading.Lock()
 
 
-def load(path: Path, passphrase: Secret | None) -> tuple[paramiko.PKey, ...]:
-    """The private key of a file, preceded by itself with its certificate where `<file>-cert.pub` lies beside it.
+def load(path: Path, passphrase: Secret | None) -> paramiko.PKey:
+    """The private key of a file.
 
-    Raises AuthenticationError that says what is wrong with the file, LockedKeyError for a missing passphrase.
+    Raises AuthenticationError that says what is wrong with the file, LockedKeyError where an agent could help.
     """
     try:
         status = path.stat()
     except OSError as error:
-        raise AuthenticationError(f"key file {path}: {error.strerror}", hint="check `key_file`") from error
+        kind = LockedKeyError if public_blob(path) else AuthenticationError
+        raise kind(f"key file {path}: {error.strerror}", hint="check `key_file`") from error
     known_as = (path, status.st_mtime_ns, status.st_size, passphrase)
     with _loading:
         if known_as not in _loaded:
             try:
-                _loaded[known_as] = _with_certificate(path, _parse(path, passphrase))
+                _loaded[known_as] = _parse(path, passphrase)
             except AuthenticationError as error:
                 _loaded[known_as] = type(error)(str(error), hint=error.hint)  # without the frames of the parser
         found = _loaded[known_as]
@@ -57,16 +56,20 @@ def load(path: Path, passphrase: Secret | None) -> tuple[paramiko.PKey, ...]:
     return found
 
 
-def _parse(path: Path, passphrase: Secret | None) -> tuple[paramiko.PKey, ...]:
+def _parse(path: Path, passphrase: Secret | None) -> paramiko.PKey:
     try:
         data = path.read_bytes()
     except OSError as error:
         raise AuthenticationError(f"key file {path}: {error.strerror}", hint="check `key_file`") from error
-    if data.startswith((b"ssh-", b"ecdsa-")):
-        raise AuthenticationError(f"key file {path} is a public key", hint="name the private key, without .pub")
+    if is_public(data):
+        hint = "add the private key to the agent (ssh-add), or name its file, without .pub"
+        raise LockedKeyError(f"key file {path} is a public key, and the agent has no private one for it", hint=hint)
     if data.startswith(b"PuTTY-User-Key-File"):
         hint = f"convert it: puttygen {path} -O private-openssh -o NEWFILE"
         raise AuthenticationError(f"key file {path} is in PuTTY's format", hint=hint)
+    if is_fido((_openssh_header(data) or ("", b""))[1]):
+        hint = "add it to an ssh-agent, and touch it for each node; a key without a token suits unattended runs better"
+        raise LockedKeyError(f"the private key of {path} is in a FIDO token, and the agent does not have it", hint=hint)
     password = passphrase.reveal().encode() if passphrase else None
     old = b"BEGIN OPENSSH PRIVATE KEY" not in data
     parse = serialization.load_pem_private_key if old else serialization.load_ssh_private_key
@@ -89,15 +92,14 @@ def _parse(path: Path, passphrase: Secret | None) -> tuple[paramiko.PKey, ...]:
     except UnsupportedAlgorithm as error:
         raise AuthenticationError(f"key file {path}: its type or cipher is not supported: {error}") from error
     if isinstance(key, rsa.RSAPrivateKey):
-        return paramiko.RSAKey(key=key), paramiko.RSAKey(key=key)
+        return paramiko.RSAKey(key=key)
     if isinstance(key, ec.EllipticCurvePrivateKey):
-        pair = (key, key.public_key())
-        return paramiko.ECDSAKey(vals=pair), paramiko.ECDSAKey(vals=pair)
+        return paramiko.ECDSAKey(vals=(key, key.public_key()))
     if isinstance(key, ed25519.Ed25519PrivateKey):
         plain = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()
         ).decode()
-        return paramiko.Ed25519Key(file_obj=io.StringIO(plain)), paramiko.Ed25519Key(file_obj=io.StringIO(plain))
+        return paramiko.Ed25519Key(file_obj=io.StringIO(plain))
     raise AuthenticationError(f"key file {path}: keys of its type are not supported", hint="use Ed25519, ECDSA or RSA")
 
 
@@ -105,15 +107,6 @@ def _is_encrypted(data: bytes) -> bool:
     if b"ENCRYPTED" in data:
         return True
     return (header := _openssh_header(data)) is not None and header[0] != "none"
-
-
-def _with_certificate(path: Path, twins: tuple[paramiko.PKey, ...]) -> tuple[paramiko.PKey, ...]:
-    certificate = path.with_name(path.name + "-cert.pub")
-    if certificate.exists():
-        with suppress(Exception):  # a stale or foreign certificate must not keep the key itself from being tried
-            twins[0].load_certificate(str(certificate))
-            return twins
-    return twins[1:]
 
 
 def _openssh_header(data: bytes) -> tuple[str, bytes] | None:
@@ -135,33 +128,13 @@ def _openssh_header(data: bytes) -> tuple[str, bytes] | None:
 
 
 def public_blob(path: Path) -> bytes | None:
-    """The public half of a private key file that we cannot open, to find it in an agent."""
+    """The public half of a key file that does not give its private one away, to find that in an agent."""
     with suppress(OSError):
-        if header := _openssh_header(path.read_bytes()):
+        data = path.read_bytes()
+        if is_public(data):
+            return read_public(data)
+        if header := _openssh_header(data):
             return header[1]
-    with suppress(OSError, IndexError, binascii.Error):
-        return base64.b64decode(path.with_name(path.name + ".pub").read_bytes().split()[1])
+    with suppress(OSError):
+        return read_public(path.with_name(path.name + ".pub").read_bytes())
     return None
-
-
-@contextmanager
-def agent_keys(address: str, timeout_s: float) -> Iterator[tuple[paramiko.AgentKey, ...]]:
-    """The keys of the agent that listens at a Unix socket, usable inside the block; none where nobody answers."""
-    agent = paramiko.agent.AgentSSH()
-    wire: socket.socket | None = None
-    try:
-        with suppress(OSError, paramiko.SSHException):
-            if hasattr(socket, "AF_UNIX"):
-                wire = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-                # An agent may ask its user for a confirmation; it must not outlive the node's time.
-                wire.settimeout(max(0.1, timeout_s))
-                wire.connect(address)
-                connection: object = wire
-            else:  # Windows: Pageant, or OpenSSH's agent on its named pipe
-                connection = paramiko.agent.get_agent_connection()
-            if connection is not None:
-                agent._connect(connection)  # type: ignore[attr-defined]  # noqa: SLF001  Agent() only knows SSH_AUTH_SOCK
-        yield agent.get_keys()
-    finally:
-        if wire is not None:
-            wire.close()

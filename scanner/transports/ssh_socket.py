@@ -7,13 +7,15 @@ import time
 from contextlib import suppress
 from typing import Protocol
 
+from scanner.transports.ssh_proxy import Proxy
+
 _QUICKACK = getattr(socket, "TCP_QUICKACK", None)
 _GREETING_BYTES = 64 * 1024
 """More than this before the SSH version line, and it is no SSH server (RFC 4253, 4.2 allows lines before it)."""
 
 
 class Wire(Protocol):
-    """A socket, or a channel through a jump host."""
+    """A socket, a channel through a jump host, or a ProxyCommand."""
 
     def send(self, data: bytes, /) -> int:
         """Write some of it; how much was written."""
@@ -41,6 +43,8 @@ class Stream:
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
         self._quick = isinstance(wire, socket.socket) and _QUICKACK is not None
+        self.proxy = wire if isinstance(wire, Proxy) else None
+        """The ProxyCommand behind it, where there is one."""
         self._closed = False
         self.greeting = b""
         """What the server said first, as far as its version line."""
@@ -85,6 +89,8 @@ class Stream:
         if isinstance(self._wire, socket.socket):
             with suppress(OSError):
                 self._wire.shutdown(socket.SHUT_RDWR)
+        elif self.proxy:
+            self.proxy.cut()
 
     def close(self) -> None:
         """Let go of the wire. Never raises."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from scanner.errors import UntrustedPeerError
 from scanner.transports.known_hosts import HostKey, Known, look_up, name_of, read_key, shared
 from scanner.transports.ssh_algorithms import host_key_algorithms
-from scanner.transports.ssh_config import Hop
+from scanner.transports.ssh_hop import Hop
 
 
 class Trust:
@@ -35,7 +35,8 @@ class Trust:
     def algorithms(self) -> tuple[str, ...]:
         """Host key algorithms to ask for: those of known keys first, so that the server shows a key that we know."""
         expected = (self._pinned,) if isinstance(self._pinned, HostKey) else self._known.keys or self._any_port
-        return host_key_algorithms(expected, legacy=self._hop.legacy_algorithms)
+        hop = self._hop
+        return host_key_algorithms(expected, legacy=hop.legacy_algorithms, wish=hop.wishes.host_keys)
 
     def check(self, key: HostKey) -> None:
         """Return where the server may be trusted with this key; else raise UntrustedPeerError that says what to do."""

@@ -19,7 +19,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import paramiko
 import pytest
 from cryptography.hazmat.primitives import serialization
 
@@ -286,7 +285,7 @@ def test_a_crash_that_speaks_of_the_password(
         lab.write(tmp_path)
         port = next(node.server.port for node in lab.nodes if node.server)
         if transport == "ssh":
-            monkeypatch.setattr(paramiko.Transport, "auth_password", crash)
+            monkeypatch.setattr("scanner.transports.ssh_userauth.UserAuth.offer_password", crash)
             text = SSH.format(port=port, user="preflight", keys=keys)
         else:
             monkeypatch.setattr("scanner.transports.winrm_login.Login.run", crash)

@@ -133,6 +133,11 @@ def test_an_empty_text_takes_a_default_away() -> None:
     assert (settings.key_file, settings.jump, settings.password) == ("", "", None)
 
 
+def test_a_chain_of_jump_hosts_is_a_text_or_a_list() -> None:
+    assert ssh(BACKEND + "jump = ['me@a', 'b:22']").jump == "me@a,b:22"
+    assert ssh(BACKEND + "jump = 'me@a,b:22'").jump == "me@a,b:22"
+
+
 def test_ports_follow_the_scheme_unless_given() -> None:
     assert winrm(WEB).port == 5986
     assert winrm(WEB + "scheme = 'http'\n").port == 5985
@@ -312,6 +317,8 @@ def test_everything_is_told_at_once_each_with_its_place() -> None:
         (BACKEND + "host_key = 'SHA256:abc'", "host_key: expected a key as in known_hosts"),
         (BACKEND + "host_key_policy = 'no'", 'host_key_policy: "no" is none of strict, accept-new'),
         (BACKEND + "jump = '-oX'", "jump: expected one host as [user@]host[:port]"),
+        (BACKEND + "jump = ['a', '-oX']", "jump: expected one host as [user@]host[:port], or several"),
+        (BACKEND + "jump = []", "jump: expected a string in quotes or a list of such, found an empty list"),
         (BACKEND + "user = '-lroot'", "user: expected a user name"),
         (WEB + "[run]\nhtml = 'x'", "run.html: unknown key; it belongs in [reports]"),
         (WEB + "[reports]\nhtml = 'x'\njson = 'x'", 'reports.json: "x" is already the file of reports.html'),

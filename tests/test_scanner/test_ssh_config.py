@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from scanner.errors import UnreachableError
 from scanner.inventory.model import SshSettings
 from scanner.secrets import Secret
 from scanner.transports.ssh_config import route
+from scanner.transports.ssh_hop import Hop, Wishes
 
 
 @pytest.fixture(autouse=True)
@@ -98,13 +100,156 @@ def test_secrets_go_to_jump_hosts_of_the_inventory_only(home: Path) -> None:
 
 
 @pytest.mark.usefixtures("reader")
-def test_a_proxy_command_is_an_error_unless_the_inventory_has_another_way(home: Path) -> None:
-    write(home, "Host web1\n ProxyCommand nc %h %p\n")
-    with pytest.raises(UnreachableError, match="ProxyCommand") as caught:
+def test_a_proxy_command_leads_there_unless_the_inventory_has_another_way(home: Path) -> None:
+    write(home, "Host web1\n HostName 10.0.0.1\n Port 2200\n User amy\n ProxyCommand nc -x proxy %h %p %r\n")
+    (hop,) = route("web1", SshSettings())
+    assert (hop.command, hop.place) == ("nc -x proxy 10.0.0.1 2200 amy", "10.0.0.1:2200")
+    assert [one.command for one in route("web1", SshSettings(jump="bastion"))] == ["", ""]
+    assert route("web1", SshSettings(jump="none"))[0].command == ""
+    assert route("web1", SshSettings(ssh_config=""))[0].command == ""
+    write(home, "Host web1\n ProxyCommand none\nHost *\n ProxyCommand nc %h %p\n")
+    assert route("web1", SshSettings())[0].command == ""
+
+
+def test_tokens_of_a_proxy_command(home: Path) -> None:
+    if not shutil.which("ssh"):
+        pytest.skip("no ssh on this machine")
+    write(home, "Host web1\n HostName 10.0.0.1\n HostKeyAlias vault\n ProxyCommand c %n %k 100%% %%h %x\n")
+    assert route("web1", SshSettings())[0].command == "c web1 vault 100% %h %x"
+
+
+def places(hops: Sequence[Hop]) -> list[str]:
+    return [f"{hop.user}@{hop.place}" if hop.user != getpass.getuser() else hop.place for hop in hops]
+
+
+@pytest.mark.usefixtures("reader")
+def test_each_jump_host_is_reached_in_its_own_way(home: Path) -> None:
+    write(
+        home,
+        "Host inner\n ProxyJump middle\nHost middle\n HostName 10.0.1.1\n User ops\n ProxyJump amy@outer:2201\n"
+        "Host outer\n ProxyCommand nc %h %p\n",
+    )
+    hops = route("inner", SshSettings())
+    assert places(hops) == ["amy@outer:2201", "ops@10.0.1.1:22", "inner:22"]
+    assert [hop.command for hop in hops] == ["nc outer 2201", "", ""]
+    assert places(route("db", SshSettings(jump="middle"))) == ["amy@outer:2201", "ops@10.0.1.1:22", "db:22"]
+    # As with ssh -J: only the first of a chain is reached in its own way, the next ones through the one before.
+    assert places(route("db", SshSettings(jump="x,middle"))) == ["x:22", "ops@10.0.1.1:22", "db:22"]
+    assert places(route("db", SshSettings(jump="middle, x"))) == [
+        "amy@outer:2201",
+        "ops@10.0.1.1:22",
+        "x:22",
+        "db:22",
+    ]
+    assert places(route("inner", SshSettings(jump="none"))) == ["inner:22"]
+
+
+@pytest.mark.usefixtures("reader")
+def test_jump_hosts_are_named_in_every_way_that_openssh_has(home: Path) -> None:
+    write(home, "Host v6\n ProxyJump amy@[2001:db8::1]:2222\nHost uri\n ProxyJump ssh://bob@b:2022\n")
+    assert places(route("v6", SshSettings()))[0] == "amy@[2001:db8::1]:2222"
+    assert places(route("uri", SshSettings()))[0] == "bob@b:2022"
+    said = "SSH://amy@[fe80::1%eth0]:22/,svc@corp.example@b,[::1],c:2200"
+    assert places(route("n", SshSettings(jump=said))) == [
+        "amy@[fe80::1%eth0]:22",
+        "svc@corp.example@b:22",
+        "[::1]:22",
+        "c:2200",
+        "n:22",
+    ]
+
+
+def test_tokens_of_a_jump_host(home: Path) -> None:
+    if not shutil.which("ssh"):
+        pytest.skip("no ssh on this machine")
+    write(home, "Host web*.lan\n HostName 10.0.0.1\n ProxyJump %r@jump-%n:22\n")
+    assert places(route("web1.lan", SshSettings(user="amy")))[0] == "amy@jump-web1.lan:22"
+
+
+@pytest.mark.parametrize(
+    ("text", "circle"),
+    [
+        ("Host *\n ProxyJump bastion\n", "web1 -> bastion -> bastion"),
+        ("Host web1\n ProxyJump a\nHost a\n ProxyJump b\nHost b\n ProxyJump a\n", "web1 -> a -> b -> a"),
+        ("Host web1\n ProxyJump a\nHost a\n ProxyJump web1\n", "web1 -> a -> web1"),
+    ],
+)
+def test_a_circle_of_jump_hosts_is_named(home: Path, monkeypatch: pytest.MonkeyPatch, text: str, circle: str) -> None:
+    write(home, text)
+    with pytest.raises(UnreachableError, match="jumphost loop via bastion" if "bastion" in text else circle) as caught:
         route("web1", SshSettings())
-    assert "jump" in caught.value.hint
-    assert len(route("web1", SshSettings(jump="bastion"))) == 2
-    assert len(route("web1", SshSettings(ssh_config=""))) == 1
+    assert "ProxyJump none" in caught.value.hint
+    monkeypatch.setattr("shutil.which", lambda program: None)
+    with pytest.raises(UnreachableError, match=f"the jump hosts of web1 lead in a circle: {circle}") as caught:
+        route("web1", SshSettings())
+    assert "ProxyJump none" in caught.value.hint
+
+
+def test_a_machine_may_be_the_way_to_another_port_of_itself() -> None:
+    assert places(route("web1", SshSettings(port=2222, jump="web1"))) == ["web1:22", "web1:2222"]
+
+
+@pytest.mark.usefixtures("reader")
+def test_an_endless_way_ends(home: Path) -> None:
+    write(home, "Host *\n ProxyJump x%h\n")
+    with pytest.raises(UnreachableError, match="more than 8 jump hosts lead to web1"):
+        route("web1", SshSettings())
+    with pytest.raises(UnreachableError, match="more than 8 jump hosts lead to web1"):
+        route("web1", SshSettings(ssh_config="", jump=",".join(f"j{number}" for number in range(9))))
+
+
+@pytest.mark.usefixtures("reader")
+def test_each_hop_has_its_own_user_keys_and_agent(home: Path) -> None:
+    secret = Secret("s")
+    write(
+        home,
+        "Host bastion\n User ops\n IdentityFile ~/.ssh/ops\n CertificateFile ~/.ssh/ops-cert.pub\n"
+        " IdentityAgent /ops/agent\n HostKeyAlias gate\nHost web1\n IdentityFile ~/.ssh/web\n",
+    )
+    settings = SshSettings(user="preflight", key_file="~/pf", jump="bastion,other", password=secret)
+    bastion, other, node = route("web1", settings)
+    assert (bastion.user, other.user, node.user) == ("ops", "preflight", "preflight")
+    assert bastion.named_keys == (home / ".ssh/ops", home / "pf")
+    assert (other.named_keys, node.named_keys) == ((home / "pf",), (home / "pf",))
+    assert bastion.certificates == (home / ".ssh/ops-cert.pub",)
+    assert (bastion.agent, node.agent, bastion.known_as, node.known_as) == ("/ops/agent", "/run/agent", "gate", "")
+    # The inventory's password is its own user's.
+    assert (bastion.password, other.password, node.password) == (None, secret, secret)
+
+
+@pytest.mark.usefixtures("reader")
+def test_what_the_file_names_of_the_usual_keys_is_named(home: Path) -> None:
+    write(home, "Host web1\n IdentityFile ~/.ssh/id_rsa\n IdentitiesOnly yes\nHost web2\n IdentityFile none\n")
+    (hop,) = route("web1", SshSettings())
+    assert (hop.named_keys, hop.identities_only) == ((home / ".ssh/id_rsa",), True)
+    (hop,) = route("web2", SshSettings())
+    assert (hop.named_keys, hop.identities_only) == ((), False)
+    assert route("web3", SshSettings(key_file="~/k"))[0].identities_only
+
+
+def test_algorithms_of_the_file(home: Path, reader: str) -> None:
+    write(
+        home,
+        "Host old\n KexAlgorithms +diffie-hellman-group14-sha1\n Ciphers aes256-ctr\n MACs -hmac-sha1*\n"
+        " HostKeyAlgorithms ^rsa-sha2-256\n PubkeyAcceptedKeyTypes rsa-sha2-512\n",
+    )
+    wishes = route("old", SshSettings())[0].wishes
+    if reader == "paramiko":
+        assert (wishes.kex, wishes.macs) == ("+diffie-hellman-group14-sha1", "-hmac-sha1*")
+    else:
+        assert wishes.kex.endswith(",diffie-hellman-group14-sha1")
+        assert "hmac-sha2-256" in wishes.macs
+        assert "hmac-sha1" not in wishes.macs
+        assert wishes.host_keys.startswith("rsa-sha2-256,")
+    assert (wishes.ciphers, wishes.signatures) == ("aes256-ctr", "rsa-sha2-512")
+    assert route("new", SshSettings())[0].wishes == Wishes()
+
+
+def test_a_file_whose_name_ssh_would_take_apart(tmp_path: Path) -> None:
+    odd = tmp_path / "my *config"
+    odd.write_text("Host web1\n User bob\n")
+    hop = route("web1", SshSettings(ssh_config=str(odd)))[0]
+    assert (hop.user, hop.named_keys) == ("bob", ())
 
 
 def test_tokens_in_file_names_are_filled_in(home: Path) -> None:
@@ -124,9 +269,12 @@ def test_files_that_cannot_be_used_are_told(home: Path) -> None:
         route("web1", SshSettings())
 
 
-@pytest.mark.parametrize("jump", ["user@", "bastion:x", "@:", "bastion:²"])
+@pytest.mark.parametrize(
+    "jump",
+    ["user@", "bastion:x", "@:", "bastion:²", "bastion:", "[::1", "[::1]x", "b:0", "b:70000", "a,-oX", "-l@b"],
+)
 def test_a_jump_host_that_is_none(jump: str) -> None:
-    with pytest.raises(UnreachableError, match="is not"):
+    with pytest.raises(UnreachableError, match=r"is not|no port"):
         route("web1", SshSettings(jump=jump))
 
 

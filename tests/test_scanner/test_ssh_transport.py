@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import paramiko
 import pytest
@@ -295,6 +296,67 @@ def test_a_key_and_a_password_where_the_server_wants_both(listen: Callable[[Serv
     assert door.run("true") == b"in\n"
     door = transport(port, key_file=key, host_key=host_key)
     fails(AuthenticationError, door, "wants another method besides.*the server accepts password")
+
+
+class Guarded(Server):
+    """Wants one method after the other, and writes down what is tried."""
+
+    def __init__(self, order: Sequence[str], tries: list[str]) -> None:
+        super().__init__(order[0])
+        self.order, self.tries = list(order), tries
+
+    def judged(self, method: str, right: bool) -> int:
+        self.tries.append(method)
+        if not right or method != self.order[0]:
+            return AUTH_FAILED
+        self.order.pop(0)
+        self.methods = self.order[0] if self.order else ""
+        return AUTH_PARTIALLY_SUCCESSFUL if self.order else AUTH_SUCCESSFUL
+
+    def check_auth_password(self, username: str, password: str) -> int:
+        return self.judged("password", password == "secret-canary")
+
+    def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
+        return self.judged("publickey", "publickey" in self.order)
+
+
+def test_a_password_that_is_wanted_before_the_key(listen: Callable[[Serve], int], tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    paramiko.ECDSAKey.generate().write_private_key_file(str(key))
+    tries: list[str] = []
+    port = listen(password_server(lambda: Guarded(("password", "publickey"), tries)))
+    settings: dict[str, Any] = {"key_file": str(key), "host_key": HOST_KEY.fingerprint}
+    assert transport(port, **settings, password=Secret("secret-canary")).run("true") == b"in\n"
+    assert tries == ["publickey", "password", "publickey"]
+    error = fails(AuthenticationError, transport(port, **settings), "the server accepts password")
+    assert str(key) in str(error)
+
+
+def test_the_password_has_its_turn_before_the_server_loses_patience(
+    listen: Callable[[Serve], int], tmp_path: Path
+) -> None:
+    """sshd hangs up after six tries, unless it is told otherwise."""
+    config = tmp_path / "config"
+    keys = [tmp_path / f"key{number}" for number in range(7)]
+    for key in keys:
+        paramiko.ECDSAKey.generate().write_private_key_file(str(key))
+    config.write_text("".join(f"IdentityFile {key}\n" for key in keys))
+    tries: list[str] = []
+    settings: dict[str, Any] = {"ssh_config": str(config), "host_key": HOST_KEY.fingerprint}
+
+    class Patient(Guarded):
+        def get_allowed_auths(self, username: str) -> str:
+            return "publickey,password"
+
+    port = listen(password_server(lambda: Patient(("password",), tries)))
+    assert transport(port, **settings, password=Secret("secret-canary")).run("true") == b"in\n"
+    assert tries == ["publickey"] * 5 + ["password"]
+    tries.clear()
+    error = fails(AuthenticationError, transport(port, **settings, password=Secret("wrong")), "refused: offered ")
+    assert "so that the password had its turn" in str(error)
+    tries.clear()
+    fails(AuthenticationError, transport(port, **settings), "refused: offered ")
+    assert tries == ["publickey"] * 7
 
 
 def test_an_unknown_server_gets_no_password(listen: Callable[[Serve], int]) -> None:
