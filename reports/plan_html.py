@@ -54,6 +54,8 @@ def _plan(number: int, plan: Plan) -> Row:
         "url": None,
         "way": [],
         "unknown": [],
+        "schedule": [],
+        "late": False,
         "parts": [],
         "back": [],
         "steps_back": [],
@@ -61,8 +63,11 @@ def _plan(number: int, plan: Plan) -> Row:
     }
     if isinstance(plan, Refusal):
         return {**values, "instead": one_line(plan.instead), "url": web_url(plan.url)}
+    timed = plan.schedule is not None
     return {
         **values,
+        "schedule": [one_line(line) for line in plan_text.schedule_lines(plan.schedule)] if plan.schedule else [],
+        "late": plan.schedule is not None and plan.schedule.fits is False,
         "way": [tuple(one_line(cell) for cell in row) for row in plan_text.way_lines(plan)],
         "unknown": [one_line(sentence) for sentence in plan.unknown],
         "parts": [
@@ -76,12 +81,15 @@ def _plan(number: int, plan: Plan) -> Row:
                 "title": one_line(part.title),
                 "asked": [one_line(text) for text in part.asked],
                 "intro": [one_line(sentence, 4_000) for sentence in part.intro],
-                "steps": [_step(f"{chapter}.{place}", step) for place, step in enumerate(part.steps, 1)],
+                "steps": [
+                    _step(f"{chapter}.{place}", step, timed=timed and chapter > 1)
+                    for place, step in enumerate(part.steps, 1)
+                ],
             }
             for chapter, part in enumerate(plan.parts, 1)
         ],
         "back": [one_line(sentence) for sentence in plan.way_back],
-        "steps_back": [_step(number, step) for number, step in steps_back(plan)],
+        "steps_back": [_step(number, step, timed=timed) for number, step in steps_back(plan)],
         "troubles": [_trouble(trouble) for trouble in plan.troubles],
     }
 
@@ -106,7 +114,7 @@ def _finding(plan: int, label: str, row: Result) -> Row:
     }
 
 
-def _step(number: str, step: Step) -> Row:
+def _step(number: str, step: Step, *, timed: bool) -> Row:
     return {
         "number": number,
         "title": one_line(step.title),
@@ -117,6 +125,7 @@ def _step(number: str, step: Step) -> Row:
         "proof": _commands(step.proof.commands) if step.proof else [],
         "url": web_url(step.url),
         "no_return": step.no_return,
+        "takes": one_line(plan_text.takes(step.takes)) if timed else "",
         "documented": one_line(plan_text.documented(step.documented)),
     }
 

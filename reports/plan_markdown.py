@@ -63,6 +63,14 @@ def _way(plan: Runbook) -> Iterator[str]:
         yield ""
         yield from (f"- [ ] {prose(one_line(sentence))}" for sentence in plan.unknown)
         yield ""
+    if plan.schedule:
+        first, *others = plan_text.schedule_lines(plan.schedule)
+        yield "### The window"
+        yield ""
+        yield f"{'⚠ ' if plan.schedule.fits is False else ''}**{prose(first)}**"
+        yield ""
+        yield from (f"- {prose(one_line(line))}" for line in others)
+        yield ""
 
 
 def _findings(title: str, rows: Sequence[tuple[str, Result]]) -> Iterator[str]:
@@ -86,15 +94,16 @@ def _findings(title: str, rows: Sequence[tuple[str, Result]]) -> Iterator[str]:
 
 
 def _runbook(plan: Runbook) -> Iterator[str]:
+    timed = plan.schedule is not None
     for chapter, part in enumerate(plan.parts, 1):
-        yield from _part(chapter, part, plan_text.to_clear(plan) if chapter == 1 else ())
+        yield from _part(chapter, part, plan_text.to_clear(plan) if chapter == 1 else (), timed=timed and chapter > 1)
     yield "### The way back"
     yield ""
     yield from (f"- {prose(sentence)}" for sentence in plan.way_back)
     yield ""
     if plan.steps_back:
         for number, step in steps_back(plan):
-            yield from _step(number, step)
+            yield from _step(number, step, timed=timed)
         yield ""
     yield "### When something goes wrong"
     yield ""
@@ -102,7 +111,7 @@ def _runbook(plan: Runbook) -> Iterator[str]:
         yield from _trouble(trouble)
 
 
-def _part(chapter: int, part: Part, blockers: Sequence[tuple[str, str]] = ()) -> Iterator[str]:
+def _part(chapter: int, part: Part, blockers: Sequence[tuple[str, str]] = (), *, timed: bool = False) -> Iterator[str]:
     yield f"### {chapter}. {prose(part.title)}"
     yield ""
     if blockers:
@@ -119,15 +128,17 @@ def _part(chapter: int, part: Part, blockers: Sequence[tuple[str, str]] = ()) ->
         yield from (f"- {prose(text)}" for text in part.asked)
         yield ""
     for place, step in enumerate(part.steps, 1):
-        yield from _step(f"{chapter}.{place}", step)
+        yield from _step(f"{chapter}.{place}", step, timed=timed)
     yield ""
 
 
-def _step(number: str, step: Step) -> Iterator[str]:
+def _step(number: str, step: Step, *, timed: bool) -> Iterator[str]:
     yield f"- [ ] **{number}** {prose(step.title)}"
     if step.no_return:
         yield f"  - ⚠ **{plan_text.NO_RETURN}**"
     yield from (f"  - {prose(note)}" for note in step.notes)
+    if timed:
+        yield f"  - {prose(plan_text.takes(step.takes))}"
     if url := web_url(step.url):
         yield f"  - see <{url}>"
     if step.sides:

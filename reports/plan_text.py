@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC
 
 from checks.outcome import Result, Status
-from checks.plan.model import Command, Plan, PlanBook, Refusal, Runbook, boxes
+from checks.plan.model import Command, Estimate, Plan, PlanBook, Refusal, Runbook, Schedule, boxes
 from checks.plan.procedures import SOURCES, STEPS
 from checks.scan import ATTESTATIONS, Verdict
 from reports.text import count
@@ -47,6 +47,8 @@ def verdict_line(plan: Plan) -> str:
     """Whether the first step may be taken, one sentence."""
     if isinstance(plan, Refusal):
         return f"{plan.verdict}: there is no plan to follow. {plan.reason[:1].upper()}{plan.reason[1:]}."
+    if plan.verdict is Verdict.NO_GO and not plan.blockers and plan.schedule and plan.schedule.fits is False:
+        return "NO-GO: it does not fit the window, and --strict counts that as a failure."
     fails = sum(row.status is not Status.ERROR for row in plan.blockers)
     unsure = len(plan.blockers) - fails
     if plan.verdict is Verdict.GO:
@@ -146,3 +148,69 @@ def where_line(where: str, language: str) -> str:
     parts: Sequence[str] = [part for part in (f"on {where}" if where else "", how) if part]
     text = ", ".join(parts)
     return text[:1].upper() + text[1:]
+
+
+def told_time(seconds: int) -> str:
+    """A length of time, rounded up to minutes: "1h 5m"."""
+    hours, minutes = divmod(-(-seconds // 60), 60)
+    return " ".join(
+        part for part in (f"{hours}h" if hours else "", f"{minutes}m" if minutes or not hours else "") if part
+    )
+
+
+def takes(estimate: Estimate) -> str:
+    """How long a step takes, and how one knows."""
+    if estimate.seconds is None:
+        return f"Takes: {estimate.basis}"
+    least = "" if estimate.origin == "yours" else "at least " if estimate.origin == "measured" else "up to "
+    return f"Takes: {least}{told_time(estimate.seconds)} ({estimate.basis})"
+
+
+def schedule_lines(schedule: Schedule) -> list[str]:
+    """The sum of the times, against the window where its length is known, and when to turn back at the latest."""
+    unknown, steps = len(schedule.unknown), sum(stretch.steps for stretch in schedule.stretches)
+    known = f"{told_time(schedule.known_s)} are known, for {steps - unknown} of {count(steps, 'step')}"
+    lines = [_against_window(schedule, known, unknown)]
+    lines += [
+        f"{stretch.chapter}. {stretch.title}: {_least(stretch.known_s, len(stretch.unknown))}"
+        for stretch in schedule.stretches
+    ]
+    if schedule.back_s or schedule.back_unknown:
+        lines.append(f"The way back: {_least(schedule.back_s, len(schedule.back_unknown))}")
+    else:
+        lines.append("The way back: not known, for this plan has no steps of it.")
+    if schedule.turn_back_s is not None:
+        lines.append(
+            f"Turn back {told_time(schedule.turn_back_s)} after the window opens at the latest: "
+            "what is known of the way back fills the rest of it."
+        )
+    elif schedule.window_s is not None:
+        lines.append("When to turn back at the latest is not known: give the times of the way back with --takes.")
+    if schedule.no_return:
+        lines.append(
+            f"The first step without return, {schedule.no_return}, comes at the earliest "
+            f"{told_time(schedule.no_return_s)} after the window opens."
+        )
+    return lines
+
+
+def _against_window(schedule: Schedule, known: str, unknown: int) -> str:
+    if schedule.window_s is None:
+        return f"{known}."
+    window = told_time(schedule.window_s)
+    if schedule.fits:
+        return f"It fits into {window}: {known}."
+    if schedule.fits is False:
+        what = "the way back alone takes longer" if schedule.known_s <= schedule.window_s else known
+        return f"It does not fit into {window}: {what}."
+    return (
+        f"Whether it fits into {window} cannot be told: {known}; {count(unknown, 'step')} "
+        f"{'has' if unknown == 1 else 'have'} no figure. Give yours, from a rehearsal: --takes STEP=TIME."
+    )
+
+
+def _least(seconds: int, unknown: int) -> str:
+    if not unknown:
+        return told_time(seconds)
+    more = f"{count(unknown, 'step')} without a figure"
+    return f"at least {told_time(seconds)}, and {more}" if seconds else more

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 
 from checks.plan.build import plan_of
-from checks.plan.model import PlanBook
+from checks.plan.model import PlanBook, Runbook
 from checks.plan.names import Again
+from checks.plan.times import names_of, scheduled, with_own
+from scanner.errors import UsageError
+from scanner.inventory.values import did_you_mean
 from scanner.job import Collected, Job
 from scanner.judge import gathered_clusters, judge_gathered
 
@@ -41,4 +45,25 @@ def plan_book(
         notices=scan.notices,
         partial=scan.partial,
         attestations=scan.attestations,
+    )
+
+
+def timed(book: PlanBook, window: timedelta | None, own: Mapping[str, timedelta], *, strict: bool = False) -> PlanBook:
+    """The same with the times of its steps summed up, against a `window` where there is one; `own` are figures by step.
+
+    With `strict` a plan that does not fit is a NO-GO. Raises UsageError for a figure of a step that no plan has.
+    """
+    runbooks = [plan for plan in book.plans if isinstance(plan, Runbook)]
+    names = [name for plan in runbooks for name in names_of(plan)]
+    for name in own:
+        if name not in names and runbooks:
+            raise UsageError(f"--takes {name}: no plan has such a step{did_you_mean(name, names)}")
+    seconds = {name: int(length.total_seconds()) for name, length in own.items()}
+    window_s = int(window.total_seconds()) if window else None
+    return replace(
+        book,
+        plans=tuple(
+            scheduled(with_own(plan, seconds), window_s, strict=strict) if isinstance(plan, Runbook) else plan
+            for plan in book.plans
+        ),
     )

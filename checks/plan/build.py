@@ -19,6 +19,8 @@ from checks.plan import chef_backend, chef_cluster, chef_recovery, secret_server
 from checks.plan.left_out import without_idle_scans
 from checks.plan.model import Part, Plan, Refusal, Runbook, Step, Trouble
 from checks.plan.names import AS_IN_THE_INVENTORY, Again, Names
+from checks.plan.signs.following import with_signs
+from checks.plan.times import with_times
 from checks.scan import Verdict, verdict_of
 from checks.secret_server.database import passive_of
 from checks.secret_server.database_facts import FailoverClusters, SecretServerDatabase
@@ -83,8 +85,11 @@ def plan_of(
         grave = scanned if no.verdict is None or scanned is Verdict.NO_GO else no.verdict
         return Refusal(info.name, info.product, no.reason, no.instead, grave, blockers, no.url, warnings, waived, out)
     verdict = verdict_of(own, strict=strict, partial=partial)
-    found = Runbook(info.name, info.product, path, verdict, blockers, warnings, waived, *written, left_out=out)
-    return without_idle_scans(found, info.skip)
+    nodes = tuple(node.name for node in gathered.nodes)
+    found = Runbook(
+        info.name, info.product, path, verdict, blockers, warnings, waived, *written, left_out=out, nodes=nodes
+    )
+    return with_times(with_signs(without_idle_scans(found, info.skip), gathered.nodes), gathered.nodes)
 
 
 def _is_answered(row: Result) -> bool:

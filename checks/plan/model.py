@@ -9,9 +9,22 @@ from datetime import datetime
 from checks.acceptance import Attested
 from checks.exit_codes import ExitCode
 from checks.outcome import Result
+from checks.plan.signs.sign import Sign
 from checks.rules import Rule
 from checks.scan import EXIT_CODES, Verdict
 from checks.upgrade_path import Hop, UpgradePath
+
+
+@dataclass(frozen=True, slots=True)
+class ScanAsked:
+    """What a scan that a plan prints is asked for."""
+
+    phase: str
+    checks: tuple[str, ...] = ()
+    """Empty: all."""
+    without: tuple[str, ...] = ()
+    target: str = ""
+    """Empty: the inventory's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +38,8 @@ class Command:
     """The node it is for; empty where the step says so, or where any machine will do."""
     judges: tuple[str, ...] = ()
     """Of a scan: the checks that it asks for by name; empty: all."""
+    scan: ScanAsked | None = None
+    """Of a scan: all that it is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +57,21 @@ class Side:
 
     says: str
     source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """How long a step takes, and how one knows; never a guess."""
+
+    seconds: int | None
+    """The machine's own share, without the hands of whoever does it; None where no figure is known."""
+    basis: str
+    """Where the figure comes from, or why there is none."""
+    origin: str = "unknown"
+    """vendor (a figure of its documents), measured (a size that was read, at a speed that is told), yours, unknown."""
+
+
+NO_FIGURE = Estimate(None, "not known: time it in a rehearsal")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +96,11 @@ class Step:
     """The page that says more, where there is one."""
     answers: str = ""
     """The check whose finding it clears, where the procedure itself does that."""
+    signs: tuple[Sign, ...] = ()
+    """What facts show once it is done; all of it has to be seen."""
+    unseen: str = ""
+    """Why facts do not show it, or not all of it; empty where they do."""
+    takes: Estimate = NO_FIGURE
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +147,61 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True)
+class Stretch:
+    """How long a chapter takes, as far as that is known."""
+
+    chapter: int
+    title: str
+    known_s: int
+    unknown: tuple[str, ...]
+    """Numbers of the steps without a figure."""
+    steps: int
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """The times of a runbook, from the opening of the window on, against its length."""
+
+    window_s: int | None
+    """None where nobody said how long it is."""
+    stretches: tuple[Stretch, ...]
+    """Of every chapter but the first, which comes before the window."""
+    back_s: int
+    """What is known of the way back."""
+    back_unknown: tuple[str, ...]
+    no_return: str = ""
+    """Number of the first step without return; empty where there is none."""
+    no_return_s: int = 0
+    """What is known of the steps before it."""
+
+    @property
+    def known_s(self) -> int:
+        """The sum of what is known: the window takes that long at least."""
+        return sum(stretch.known_s for stretch in self.stretches)
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """Numbers of the steps without a figure."""
+        return tuple(number for stretch in self.stretches for number in stretch.unknown)
+
+    @property
+    def fits(self) -> bool | None:
+        """Whether it fits into the window; None where that cannot be told."""
+        if self.window_s is None:
+            return None
+        if self.known_s > self.window_s or self.back_s > self.window_s:
+            return False
+        return None if self.unknown else True
+
+    @property
+    def turn_back_s(self) -> int | None:
+        """How long after the opening a way back can be begun at the latest; None where no figure of it is known."""
+        if self.window_s is None or not self.back_s:
+            return None
+        return max(0, self.window_s - self.back_s)
+
+
+@dataclass(frozen=True, slots=True)
 class Runbook:
     """The way of one cluster from its version to the target, to be followed in order."""
 
@@ -135,6 +225,10 @@ class Runbook:
     """The way back itself, in order."""
     left_out: tuple[Result, ...] = ()
     """What the inventory leaves out, with the reason: preflight says nothing about it."""
+    nodes: tuple[str, ...] = ()
+    """Names of the cluster's nodes in the inventory, by which commands say where they are typed."""
+    schedule: Schedule | None = None
+    """None where it was not asked for."""
 
 
 @dataclass(frozen=True, slots=True)

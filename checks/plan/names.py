@@ -7,7 +7,7 @@ import shlex
 import unicodedata
 from dataclasses import dataclass, field
 
-from checks.plan.model import Command
+from checks.plan.model import Command, ScanAsked
 
 # ASCII alone: consoles turn what their code page lacks into what looks like it, quotation marks among it (U+02BA,
 # U+FF02), and PowerShell takes several characters for those.
@@ -82,8 +82,10 @@ def scan_command(
 ) -> Command:
     """A scan of `cluster`, for `checks` alone where any are named; `target` stands in for the inventory's."""
     asked = "".join([*(f" --check {check}" for check in checks), *(f" --skip-check {check}" for check in without)])
-    about = _about(names, inventory, cluster, target or names.again.target)
-    return Command(f"preflight scan {about[0]}{asked}{about[1]} --phase {phase}", "sh", judges=checks)
+    goal = target or names.again.target
+    about = _about(names, inventory, cluster, goal)
+    scan = ScanAsked(phase, checks, without, goal)
+    return Command(f"preflight scan {about[0]}{asked}{about[1]} --phase {phase}", "sh", judges=checks, scan=scan)
 
 
 def plan_command(names: Names, inventory: str, cluster: str) -> Command:

@@ -162,7 +162,10 @@ class Site:
     def scan(self, *checks: str, phase: str = "window", target: str = "", without: str = "") -> Command:
         """A scan of this cluster for one question, or for all of them but `without`."""
         asked = scan_command(self.names, self.inventory, self.cluster, *checks, phase=phase, target=target)
-        return replace(asked, text=f"{asked.text} --skip-check {without}") if without else asked
+        if not without or asked.scan is None:
+            return asked
+        scan = replace(asked.scan, without=(without,))
+        return replace(asked, text=f"{asked.text} --skip-check {without}", scan=scan)
 
 
 def named(webs: Sequence[Web]) -> str:

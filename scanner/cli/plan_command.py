@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
 _KINDS = {".md": "plan_markdown", ".markdown": "plan_markdown", ".html": "plan_html", ".htm": "plan_html"}
 
+FOLLOWING = "Following a plan"
+
 OutOption = Annotated[
     Path | None,
     typer.Option(
@@ -40,6 +44,47 @@ OutOption = Annotated[
     ),
 ]
 
+JsonOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--json",
+        metavar="FILE",
+        help="Write the plan as JSON, for change systems and for --check; - prints it.",
+        rich_help_panel=REPORTS,
+    ),
+]
+WindowOption = Annotated[
+    str | None,
+    typer.Option("--window", metavar="LENGTH", help="How long the window is: 2h, 90m, 2h30m.", rich_help_panel=REPORTS),
+]
+TakesOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--takes",
+        metavar="STEP=TIME",
+        help="Your own figure for a step, as in upgrade-first=25m. Repeatable.",
+        rich_help_panel=REPORTS,
+    ),
+]
+FollowOption = Annotated[
+    str | None,
+    typer.Option(
+        "--check",
+        metavar="STEP",
+        help="Say whether STEP is done: a number (2.7), all, or next.",
+        rich_help_panel=FOLLOWING,
+    ),
+]
+PlanOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--plan",
+        metavar="FILE",
+        help="The plan that is followed, as --json wrote it (INVENTORY's .plan.json).",
+        rich_help_panel=FOLLOWING,
+    ),
+]
+
 SilentOption = Annotated[
     bool, typer.Option("-q", "--quiet", help="No progress; with -o, nothing for a GO.", rich_help_panel=RUN)
 ]
@@ -48,6 +93,11 @@ SilentOption = Annotated[
 def plan(
     inventory: InventoryArgument,
     output: OutOption = None,
+    json: JsonOption = None,
+    window: WindowOption = None,
+    takes: TakesOption = None,
+    check: FollowOption = None,
+    kept: PlanOption = None,
     cluster: ClusterOption = None,
     target: TargetOption = None,
     sources: FromOption = None,
@@ -60,32 +110,31 @@ def plan(
     """Lay out the upgrade of each cluster: the path, and an ordered runbook with its own names. Nothing is carried out.
 
     The plan begins with what stands in its way. A cluster whose way is unknown or unsupported gets no plan but the
-    reason, and what to do instead. Prints Markdown, or writes Markdown or HTML with -o.
+    reason, and what to do instead. Prints Markdown, or writes Markdown or HTML with -o, and JSON with --json.
+
+    With --window the known times of the steps are held against it: a plan that does not fit is a warning, and a
+    failure with --strict. With --check nothing is planned: a step's own verification is run, read-only, with
+    questions of a scan.
 
     Exit codes: 0 the first step may be taken, 1 something stands in the way, 2 the command line or the inventory cannot
-    be used, 3 it cannot be told, 130 interrupted.
+    be used, 3 it cannot be told, 130 interrupted. Of --check: 0 done, 1 not done, 3 cannot tell.
     """
     from dataclasses import replace
 
     from checks.exit_codes import ExitCode
     from checks.plan.build import NEEDS
     from scanner.cli.obtain import obtain
-    from scanner.cli.reporting import STDOUT
-    from scanner.cli.streams import leave, say
+    from scanner.cli.plan_following import follow_plan
+    from scanner.cli.streams import leave
     from scanner.clock import today
-    from scanner.files import ensure_writable, same_file, write_atomically
     from scanner.inventory.select import parse_targets
-    from scanner.plan_book import plan_book
+    from scanner.plan_book import plan_book, timed
 
     refuse_idle_options(sources, parallel=parallel, timeout=timeout)
-    if output == STDOUT:
-        output = None
-    if output is not None:
-        ensure_writable(output)
-        reads = [path for path in (inventory, waivers, *(sources or ())) if path]
-        if any(same_file(output, source) for source in reads):
-            raise UsageError(f"the plan cannot go to {output}: that file is read; choose another name")
-    kind = _kind(output)
+    reads = [path for path in (inventory, waivers, *(sources or ()), kept) if path]
+    written = {} if check is not None else _destinations(output, json, reads)
+    length, own = _times(window, takes)
+    _refuse_contradictions(check, kept, {"-o": output, "--json": json, "--window": window, "--takes": takes})
     selection, job = settle(
         inventory,
         cluster=cluster,
@@ -95,22 +144,93 @@ def plan(
         parallel=parallel,
         timeout=timeout,
     )
+    if check is not None:
+        follow_plan(
+            check,
+            kept,
+            selection,
+            job,
+            clusters=cluster or (),
+            sources=sources,
+            quiet=quiet,
+            parallel=parallel,
+            timeout_s=timeout,
+            strict=strict,
+        )
     job = replace(job, also=NEEDS)
     collected = obtain(job, selection, quiet=quiet, sources=sources)
     book = plan_book(job, collected, today(), parse_targets(target or ()), str(waivers or ""))
-    text = _render(kind, book)
-    if output is None:
-        if problem := say(text):
-            raise UsageError(f"{problem}; make room, or name a file with -o")
-    else:
-        write_atomically(output, text)
-        if not quiet:
-            print(f"wrote {output}", file=sys.stderr)
-        if not quiet or book.exit_code:
-            say("\n".join(_summary(book)) + "\n")
+    if length or own:
+        book = timed(book, length, own, strict=job.strict)
+    _deliver(book, written, quiet=quiet)
     if book.partial:
         leave(ExitCode.INTERRUPTED)
     raise typer.Exit(book.exit_code)
+
+
+def _destinations(output: Path | None, json: Path | None, reads: Sequence[Path]) -> dict[str, Path | None]:
+    """Kind of report to its file, None for standard output. Raises UsageError for files that cannot be written."""
+    from scanner.cli.reporting import STDOUT
+    from scanner.files import ensure_writable, same_file
+
+    if output is not None and json is not None and _same(output, json):
+        raise UsageError("-o and --json go to the same place; choose another name for one of them")
+    for path in (output, json):
+        if path is not None and path != STDOUT:
+            ensure_writable(path)
+    places: dict[str, Path | None] = {}
+    if output is not None or json is None:
+        plain = None if output == STDOUT else output
+        places[_kind(plain)] = plain
+    if json is not None:
+        places["plan_json"] = None if json == STDOUT else json
+    for path in places.values():
+        if path is not None and any(same_file(path, source) for source in reads):
+            raise UsageError(f"the plan cannot go to {path}: that file is read; choose another name")
+    return places
+
+
+def _same(one: Path, other: Path) -> bool:
+    from scanner.cli.reporting import STDOUT
+    from scanner.files import same_file
+
+    return one == other if STDOUT in (one, other) else same_file(one, other)
+
+
+def _times(window: str | None, takes: Sequence[str] | None) -> tuple[timedelta | None, dict[str, timedelta]]:
+    from scanner.durations import parse_duration
+
+    own: dict[str, timedelta] = {}
+    for text in takes or ():
+        step, equals, length = text.rpartition("=")
+        if not equals or not step.strip():
+            raise UsageError(f"--takes {text}: expected STEP=TIME, as in upgrade-first=25m")
+        own[step.strip()] = parse_duration(length, f"--takes {step.strip()}=")
+    return (None if window is None else parse_duration(window, "--window")), own
+
+
+def _refuse_contradictions(check: str | None, kept: Path | None, given: Mapping[str, object]) -> None:
+    idle = [name for name, value in given.items() if value]
+    if check is not None and idle:
+        raise UsageError(f"--check follows a plan, and {' and '.join(idle)} would make one: choose")
+    if check is None and kept is not None:
+        raise UsageError("--plan names the plan that --check follows: say which STEP, or --check all")
+
+
+def _deliver(book: PlanBook, written: Mapping[str, Path | None], *, quiet: bool) -> None:
+    from scanner.cli.streams import say
+    from scanner.files import write_atomically
+
+    for kind, path in written.items():
+        text = _render(kind, book)
+        if path is not None:
+            write_atomically(path, text)
+            if not quiet:
+                print(f"wrote {path}", file=sys.stderr)
+        elif problem := say(text):
+            raise UsageError(f"{problem}; make room, or name a file with -o")
+    if None not in written.values() and (not quiet or book.exit_code):
+        say("\n".join(_summary(book)) + "\n")
 
 
 def _kind(output: Path | None) -> str:
@@ -130,7 +250,14 @@ def _render(kind: str, book: PlanBook) -> str:
 
 
 def _summary(book: PlanBook) -> list[str]:
+    from checks.plan.model import Runbook
     from reports import plan_text
     from reports.text import one_line
 
-    return [f"{one_line(plan_text.heading(plan))}\n  {one_line(plan_text.verdict_line(plan))}" for plan in book.plans]
+    lines = []
+    for plan in book.plans:
+        lines.append(f"{one_line(plan_text.heading(plan))}\n  {one_line(plan_text.verdict_line(plan))}")
+        if isinstance(plan, Runbook) and plan.schedule:
+            sign = "warning: " if plan.schedule.fits is False else ""
+            lines += [f"  {sign}{one_line(plan_text.schedule_lines(plan.schedule)[0])}"]
+    return lines

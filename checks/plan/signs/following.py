@@ -1,0 +1,168 @@
+"""Following a plan: what its steps leave behind that facts show, and whether they show it now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from checks.check import NodeView
+from checks.groups import enumerate_names
+from checks.plan.model import Runbook, ScanAsked, Step, boxes, steps_back
+from checks.plan.signs import chef_backend, secret_server
+from checks.plan.signs.sign import SCAN, Kind, Seen, Sign, State, cannot_tell, together
+from checks.upgrade_path import Hop
+
+KINDS: Mapping[str, Kind] = {**secret_server.KINDS, **chef_backend.KINDS}
+"""Every kind of sign but SCAN, by its name in a kept plan."""
+
+_Signs = Callable[..., tuple[tuple[Sign, ...], str]]
+_SIGNS: Mapping[str, _Signs] = {"secret-server": secret_server.signs, "chef-backend": chef_backend.signs}
+
+ENDS: Mapping[str, str] = {
+    "turn-dpapi-off": "turn-dpapi-on",
+    "stop-others": "start-other",
+    "failover-off": "failover-on",
+    "take-leader-down": "upgrade-down-leader",
+    "take-followers-down": "upgrade-down-follower",
+    "stop-frontends": "start-frontends",
+    "stop-elasticsearch": "start-elasticsearch",
+    "identify-leader": "upgrade-leader",
+    "check-index-health": "define-index",
+}
+"""Steps whose effect a later one ends by design: step to that one."""
+
+_PASSING = ("pass-the-gate", "keep-plain-key", "stage-package")
+"""Steps that ask what is so at their moment alone: later nobody expects it any more."""
+
+_LASTING = ("files-version", "package-version", "services-restarted", "frontend-version")
+"""Kinds of signs that no step before theirs shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """A step as somebody follows it."""
+
+    cluster: str
+    number: str
+    """"2.7", or "R3" of the way back."""
+    kind: str
+    """The step's own id, the same wherever the same is done."""
+    title: str
+    shows: str
+    signs: tuple[Sign, ...] = ()
+    unseen: str = ""
+    """Why facts do not show it, or not all of it; empty where they do."""
+
+    @property
+    def id(self) -> str:
+        """What names it in an inventory of several clusters: "vault-prod.2.7"."""
+        return f"{self.cluster}.{self.number}"
+
+    @property
+    def is_back(self) -> bool:
+        """Whether it belongs to the way back."""
+        return self.number.startswith("R")
+
+
+def with_signs(runbook: Runbook, views: Sequence[NodeView]) -> Runbook:
+    """The runbook with each step's signs, `views` being the cluster's nodes as they were when it was made."""
+    of_product = _SIGNS.get(runbook.product)
+    if of_product is None:
+        return runbook
+    hops = runbook.path.hops
+    parts = []
+    for chapter, part in enumerate(runbook.parts):
+        hop: Hop | None = hops[chapter - 1] if 1 <= chapter <= len(hops) else None
+        if chapter > len(hops):
+            # What is done at another site, or to frontends, is done for the last hop's version.
+            hop = hops[-1] if hops else None
+        steps = tuple(
+            _declared(step, *of_product(step, hop, part.steps[:place], views)) for place, step in enumerate(part.steps)
+        )
+        parts.append(replace(part, steps=steps))
+    current = str(runbook.path.current)
+    back = tuple(_declared(step, *of_product(step, None, (), views, back=current)) for step in runbook.steps_back)
+    return replace(runbook, parts=tuple(parts), steps_back=back)
+
+
+def _declared(step: Step, found: tuple[Sign, ...], unseen: str) -> Step:
+    proof = step.proof
+    scans = [one.scan for one in (*step.commands, *(proof.commands if proof else ())) if one.scan is not None]
+    signs = (*found, *(_scan_sign(asked) for asked in dict.fromkeys(scans)))
+    why = unseen or ("" if signs else "nothing that a scan reads tells of it")
+    return replace(step, signs=signs, unseen=why)
+
+
+def _scan_sign(asked: ScanAsked) -> Sign:
+    want: dict[str, object] = {"phase": asked.phase}
+    if asked.checks:
+        want["checks"] = list(asked.checks)
+    if asked.without:
+        want["without"] = list(asked.without)
+    if asked.target:
+        want["target"] = asked.target
+    return Sign(SCAN, (), want)
+
+
+def followed(runbook: Runbook) -> tuple[Followed, ...]:
+    """The steps of a runbook in order, those of the way back last."""
+    rows = [(number, step) for number, _, step in boxes(runbook)] + list(steps_back(runbook))
+    return tuple(
+        Followed(
+            runbook.cluster,
+            number,
+            step.id,
+            step.title,
+            step.proof.shows if step.proof else "",
+            step.signs,
+            step.unseen,
+        )
+        for number, step in rows
+    )
+
+
+def told(sign: Sign) -> str:
+    """What is looked for, in words."""
+    where = f"{enumerate_names(list(sign.nodes))}: " if sign.nodes else ""
+    if sign.kind == SCAN:
+        checks = sign.want.get("checks")
+        what = f"a scan for {enumerate_names([str(one) for one in checks])}" if isinstance(checks, list) else "a scan"
+        target = f", to {sign.want['target']}" if "target" in sign.want else ""
+        return f"{what} (--phase {sign.want['phase']}{target}) says GO"
+    return where + KINDS[sign.kind].told(sign.want)
+
+
+def see(step: Followed, views: Mapping[str, NodeView], scanned: Callable[[Sign], Seen]) -> Seen:
+    """Whether the step is done; `views` are the cluster's nodes now, `scanned` judges a SCAN."""
+    if not step.signs:
+        return cannot_tell(step.unseen)
+    return together(scanned(sign) if sign.kind == SCAN else _seen(sign, views) for sign in step.signs)
+
+
+def _seen(sign: Sign, views: Mapping[str, NodeView]) -> Seen:
+    missing = [name for name in sign.nodes if name not in views]
+    if missing:
+        return cannot_tell(f"the inventory does not name {enumerate_names(missing)} any more")
+    asked = [views[name] for name in sign.nodes]
+    found = KINDS[sign.kind].judge(asked, sign.want)
+    silent = [f"{view.name}: {view.absence}" for view in asked if view.absence]
+    return cannot_tell("; ".join(silent)) if silent and found.state is State.CANNOT_TELL else found
+
+
+def over(steps: Sequence[Followed], states: Mapping[str, State]) -> dict[str, str]:
+    """Steps that are not done any more because a later one, which is done, ends them: id to that one's number.
+
+    What ends a step may be so from the beginning, as failover is on: it counts where a step after the first has left a
+    version behind. A step that asks what is so at its moment is over, too, once that is the case.
+    """
+    found: dict[str, str] = {}
+    rows = [step for step in steps if not step.is_back]
+    for place, step in enumerate(rows):
+        if states.get(step.id) is not State.NOT_DONE:
+            continue
+        later = [other for other in rows[place + 1 :] if states.get(other.id) is State.DONE]
+        passed = [other for other in later if any(sign.kind in _LASTING for sign in other.signs)]
+        by = passed if step.kind in _PASSING else [other for other in later if other.kind == ENDS.get(step.kind)]
+        if by and passed:
+            found[step.id] = by[0].number
+    return found

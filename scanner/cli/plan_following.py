@@ -1,0 +1,102 @@
+"""`preflight plan --check`: whether a step of the plan is done, as far as facts tell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import typer
+
+from checks.exit_codes import ExitCode
+from checks.plan.signs.sign import State
+from scanner.cli.obtain import obtain
+from scanner.cli.streams import complain, leave, say
+
+if TYPE_CHECKING:
+    from scanner.follow import Standing
+    from scanner.inventory.select import Selection
+    from scanner.job import Collected, Job
+    from scanner.plan_file import KeptPlan
+
+
+_EXIT_CODES = {State.DONE: ExitCode.GO, State.NOT_DONE: ExitCode.NO_GO, State.CANNOT_TELL: ExitCode.UNKNOWN}
+
+
+def follow_plan(
+    word: str,
+    kept: Path | None,
+    selection: Selection,
+    job: Job,
+    *,
+    clusters: Sequence[str],
+    sources: Sequence[Path] | None,
+    quiet: bool,
+    parallel: int | None,
+    timeout_s: float | None,
+    strict: bool | None,
+) -> NoReturn:
+    """Say what became of the steps that `word` means, and leave: 0 done, 1 not done, 3 cannot tell, 130 interrupted.
+
+    The plan is the file `kept`, else the one beside the inventory, else the one that would be made now.
+    """
+    from scanner.clock import today
+    from scanner.follow import chosen, prepare_following, standings
+    from scanner.plan_file import default_path, read_plan
+
+    path = kept or default_path(selection.inventory.path)
+    collected: Collected | None = None
+    if kept is not None or path.is_file():
+        plan = read_plan(path)
+    else:
+        collected = obtain(job, selection, quiet=quiet, sources=sources)
+        plan = _made_now(job, collected)
+    found: list[Standing] = []
+    complete = True
+    steps = chosen(plan, word, clusters)
+    for cluster in dict.fromkeys(step.cluster for step in steps):
+        own = [step for step in steps if step.cluster == cluster]
+        following = prepare_following(selection, cluster, own, parallel=parallel, timeout_s=timeout_s, strict=strict)
+        said = collected or obtain(following.job, following.selection, quiet=quiet, sources=sources)
+        complete = complete and said.complete
+        found += standings(following, said, today())
+    say("\n".join(_told(word, plan, found)) + "\n")
+    if not complete:
+        leave(ExitCode.INTERRUPTED)
+    states = {State.DONE if one.ended_by else one.seen.state for one in found}
+    gravest = next((state for state in (State.NOT_DONE, State.CANNOT_TELL) if state in states), State.DONE)
+    raise typer.Exit(_EXIT_CODES[gravest])
+
+
+def _made_now(job: Job, collected: Collected) -> KeptPlan:
+    """The plan of this moment, or an end where there is none: what was changed cannot be told without the plan."""
+    from checks.plan.model import Refusal, Runbook
+    from checks.plan.signs.following import followed
+    from scanner.clock import today
+    from scanner.plan_book import plan_book
+    from scanner.plan_file import KeptPlan
+
+    book = plan_book(job, collected, today())
+    refused = [plan for plan in book.plans if isinstance(plan, Refusal)]
+    runbooks = [plan for plan in book.plans if isinstance(plan, Runbook)]
+    if not runbooks:
+        reasons = "; ".join(f"{plan.cluster}: {plan.reason}" for plan in refused)
+        complain(
+            f"cannot tell: there is no plan to follow. {reasons}\n"
+            "Name the plan that was made before the first step: --plan FILE, as `preflight plan --json FILE` wrote it."
+        )
+        raise typer.Exit(ExitCode.UNKNOWN)
+    steps = tuple(step for plan in runbooks for step in followed(plan))
+    return KeptPlan("a plan made just now, for none is kept", steps)
+
+
+def _told(word: str, plan: KeptPlan, found: Sequence[Standing]) -> list[str]:
+    from reports import plan_progress
+    from scanner.follow import ALL, NEXT
+
+    rows = [plan_progress.Row(one.step, one.seen, one.ended_by) for one in found]
+    if word == ALL:
+        return plan_progress.table(plan.source, rows)
+    if word == NEXT:
+        return plan_progress.upcoming(plan.source, rows)
+    return [line for row in rows for line in plan_progress.one_step(plan.source, row)]

@@ -1,0 +1,277 @@
+"""What facts show of a plan's steps: each kind of sign seen, missing, and unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from checks.check import ClusterInfo, NodeView
+from checks.chef_backend.facts import ClusterStatus, Member, ServiceState, ServiceStatus
+from checks.chef_backend.node_facts import FrontendPackage, FrontendServices, InstalledPackage
+from checks.chef_backend.search_index import SearchIndex
+from checks.facts import Unknown
+from checks.plan.signs.following import ENDS, KINDS, Followed, over, see
+from checks.plan.signs.sign import SCAN, Seen, Sign, State, done, together
+from checks.secret_server.backup_facts import AppBackup, Backup, BackupFile, DatabaseBackupFile
+from checks.secret_server.database_facts import DatabaseBackup, DatabaseBackups, SecretServerDatabase, SqlServer
+from checks.secret_server.facts import AppFiles, EncryptionConfig, FileVersion
+from checks.secret_server.host_facts import PoolStates
+
+DONE, NOT_DONE, CANNOT_TELL = State.DONE, State.NOT_DONE, State.CANNOT_TELL
+SERVER = SqlServer("MSSQLSERVER", "SQL1", "15.0.2000.5", "", "")
+POOLS = {"pools": ["A", "B"], "state": "stopped"}
+RUNNING = "1d 2h"
+
+
+def node(name: str, *facts: object, product: str = "secret-server", unknown: Mapping[type, str] = {}) -> NodeView:
+    table: dict[type, object] = {type(fact): fact for fact in facts}
+    table |= {kind: Unknown(why) for kind, why in unknown.items()}
+    return NodeView(ClusterInfo("c", product), name, name, frozenset({"web"}), table)
+
+
+def seen(kind: str, want: Mapping[str, object], *views: NodeView) -> Seen:
+    return KINDS[kind].judge(views, want)
+
+
+def files(*versions: str) -> AppFiles:
+    names = ["Thycotic.ihawu.Business.dll", "Thycotic.Other.dll"]
+    return AppFiles("C:\\SS", tuple(FileVersion(name, text) for name, text in zip(names, versions, strict=False)))
+
+
+def backup(device: str, finished: str, **more: Any) -> DatabaseBackup:
+    about: dict[str, Any] = {"kind": "full", "copy_only": True, "snapshot": False, "damaged": False, "age_s": 60}
+    return DatabaseBackup(
+        **{**about, "server": "SQL1", "size_bytes": 9, "device": device, "finished": finished, **more}
+    )
+
+
+def msdb(*backups: DatabaseBackup) -> DatabaseBackups:
+    return DatabaseBackups(SERVER, "SecretServer", "2026-11-26T02:00:00", 0, "FULL", backups)
+
+
+def database(version: str) -> SecretServerDatabase:
+    return SecretServerDatabase(SERVER, "SecretServer", "ONLINE", 150, "", "FULL", version)
+
+
+def status(**services: int | None) -> ServiceStatus:
+    rows = (ServiceState(name, age is not None, 1, age, "", "") for name, age in services.items())
+    return ServiceStatus(tuple(rows), ())
+
+
+def package(version: str, age_s: int | None = 100, state: str = "installed") -> InstalledPackage:
+    return InstalledPackage("rpm", version, state, None if age_s is None else 1_000 - age_s, 1_000, version)
+
+
+def table(**roles: str) -> ClusterStatus:
+    rows = (Member(name.replace("_", "-"), "10.0.0.1", name, role, role, "") for name, role in roles.items())
+    return ClusterStatus(tuple(rows))
+
+
+KEY = EncryptionConfig("e", "hashed", "a" * 64, efs=False, size_bytes=9)
+OTHER_KEY = EncryptionConfig("e", "hashed", "b" * 64, efs=False, size_bytes=9)
+FILE = {"file": "SecretServer-9.1.000001.bak", "newest": "2026-11-20T07:00:00"}
+NAMED = "D:\\Backup\\secretserver-9.1.000001.bak"
+WANT_71 = {"version": "11.7.000049"}
+FRONT = {"before": "14.6.32-1.el7"}
+UP = FrontendServices(("nginx", "oc_id"), ())
+
+CASES: list[tuple[str, Mapping[str, object], tuple[NodeView, ...], State]] = [
+    ("pool-state", POOLS, (node("web2", PoolStates((("a", 3), ("B", 3)))),), DONE),
+    ("pool-state", POOLS, (node("web2", PoolStates((("a", 3), ("B", 1)))),), NOT_DONE),
+    ("pool-state", POOLS, (node("web2", PoolStates((("a", 3), ("B", 2)))),), NOT_DONE),
+    ("pool-state", POOLS, (node("web2", PoolStates((("a", 3),))),), CANNOT_TELL),
+    ("pool-state", POOLS, (node("web2", PoolStates((), provider_missing=True)),), CANNOT_TELL),
+    ("pool-state", POOLS, (node("web2", unknown={PoolStates: "denied"}),), CANNOT_TELL),
+    ("files-version", WANT_71, (node("web2", files("11.7.49.0", "11.7.49.0")),), DONE),
+    ("files-version", WANT_71, (node("web2", files("11.8.1.0", "11.8.1.0")),), DONE),
+    ("files-version", {**WANT_71, "exact": True}, (node("web2", files("11.8.1.0")),), NOT_DONE),
+    ("files-version", WANT_71, (node("web2", files("10.9.5.0", "10.9.5.0")),), NOT_DONE),
+    ("files-version", WANT_71, (node("web2", files("11.7.49.0", "10.9.5.0")),), NOT_DONE),
+    ("files-version", WANT_71, (node("web2", unknown={AppFiles: "denied"}),), CANNOT_TELL),
+    ("database-version", WANT_71, (node("sql1", database("11.7.000049")),), DONE),
+    ("database-version", WANT_71, (node("sql1", database("10.9.000005")),), NOT_DONE),
+    ("database-version", WANT_71, (node("sql1", database("")),), CANNOT_TELL),
+    ("encryption-keys", {"same": True}, (node("web1", KEY), node("web2", KEY)), DONE),
+    ("encryption-keys", {"same": True}, (node("web1", KEY), node("web2", OTHER_KEY)), NOT_DONE),
+    ("encryption-keys", {"same": False}, (node("web1", KEY), node("web2", OTHER_KEY)), DONE),
+    ("encryption-keys", {"same": False}, (node("web1", KEY), node("web2", KEY)), NOT_DONE),
+    ("encryption-keys", {"same": True}, (node("web1", KEY),), CANNOT_TELL),
+    (
+        "encryption-keys",
+        {"same": True},
+        (node("web1", KEY), node("web2", unknown={EncryptionConfig: "no"})),
+        CANNOT_TELL,
+    ),
+    ("database-backup", FILE, (node("sql1", msdb(backup(NAMED, "2026-11-26T01:00:00"))),), DONE),
+    # One of that name that was there before the plan was made holds another night's passwords.
+    ("database-backup", FILE, (node("sql1", msdb(backup(NAMED, "2026-11-20T07:00:00"))),), NOT_DONE),
+    ("database-backup", FILE, (node("sql1", msdb(backup(NAMED, "2026-11-26T01:00:00", damaged=True))),), NOT_DONE),
+    ("database-backup", FILE, (node("sql1", msdb(backup("D:\\nightly.bak", "2026-11-26T01:00:00"))),), CANNOT_TELL),
+    ("database-backup", FILE, (node("sql1", msdb()),), NOT_DONE),
+    ("database-backup", FILE, (node("sql1", unknown={DatabaseBackups: "msdb is closed"}),), CANNOT_TELL),
+    (
+        "database-backup",
+        FILE,
+        (
+            node(
+                "sql1",
+                DatabaseBackupFile(None, files=(BackupFile("SecretServer-9.1.000001.bak", 9, 60.0),)),
+                unknown={DatabaseBackups: "msdb is closed"},
+            ),
+        ),
+        DONE,
+    ),
+    (
+        "application-backup",
+        {"folder": "web1-9.1.000001"},
+        (node("web1", AppBackup(Backup("D:\\Backup", "D:\\Backup\\web1-9.1.000001", "folder", None, 9.0))),),
+        DONE,
+    ),
+    (
+        "application-backup",
+        {"folder": "web1-9.1.000001"},
+        (node("web1", AppBackup(Backup("D:\\Backup", "D:\\Backup\\old.zip", "zip", 9, 9.0))),),
+        CANNOT_TELL,
+    ),
+    (
+        "application-backup",
+        {"folder": "web1-9.1.000001"},
+        (node("web1", AppBackup(Backup("D:\\Backup", "", "missing", None, None))),),
+        NOT_DONE,
+    ),
+    ("application-backup", {"folder": "w"}, (node("web1", AppBackup(None)),), CANNOT_TELL),
+    ("member-role", {"role": "leader"}, (node("b-1", table(b_1="leader", b_2="follower")),), DONE),
+    ("member-role", {"role": "leader"}, (node("b-2", table(b_1="leader", b_2="follower")),), NOT_DONE),
+    ("member-role", {"role": "leader"}, (node("b-3", table(b_1="leader", b_2="follower")),), CANNOT_TELL),
+    ("cluster-whole", {}, tuple(node(f"b-{n}", table(b_1="leader", b_2="follower")) for n in (1, 2)), DONE),
+    (
+        "cluster-whole",
+        {},
+        tuple(node(f"b-{n}", table(b_1="leader", b_2="waiting_for_leader")) for n in (1, 2)),
+        NOT_DONE,
+    ),
+    (
+        "cluster-whole",
+        {},
+        (node("b-1", table(b_1="leader", b_2="follower")), node("b-2", table(b_2="leader", b_1="follower"))),
+        NOT_DONE,
+    ),
+    ("cluster-whole", {}, (node("b-1", unknown={ClusterStatus: "down"}),), CANNOT_TELL),
+    ("package-version", {"version": "2.3.16"}, (node("b-1", package("2.3.16-1.el7")),), DONE),
+    ("package-version", {"version": "2.3.16"}, (node("b-1", package("2.2.5-1.el7")),), NOT_DONE),
+    ("package-version", {"version": "2.3.16"}, (node("b-1", package("2.3.16-1", state="half-configured")),), NOT_DONE),
+    ("package-version", {"version": "2.3.16"}, (node("b-1", unknown={InstalledPackage: "no"}),), CANNOT_TELL),
+    ("services-restarted", {}, (node("b-1", package("2.3.16"), status(postgresql=50, etcd=40)),), DONE),
+    ("services-restarted", {}, (node("b-1", package("2.3.16"), status(postgresql=50, etcd=4000)),), NOT_DONE),
+    ("services-restarted", {}, (node("b-1", package("2.3.16", None), status(postgresql=50)),), CANNOT_TELL),
+    ("services-restarted", {}, (node("b-1", package("2.3.16"), status(postgresql=None)),), CANNOT_TELL),
+    ("services-restarted", {}, (node("b-1", package("2.3.16"), unknown={ServiceStatus: "no"}),), CANNOT_TELL),
+    ("service-state", {"service": "etcd", "state": "down"}, (node("b-1", status(etcd=None)),), DONE),
+    ("service-state", {"service": "etcd", "state": "down"}, (node("b-1", status(etcd=5)),), NOT_DONE),
+    ("service-state", {"service": "etcd", "state": "up"}, (node("b-1", status(postgresql=5)),), CANNOT_TELL),
+    ("index-created", {"version": "6.8.23"}, (node("b-1", SearchIndex("6.8.23")),), DONE),
+    (
+        "index-created",
+        {"version": "6.8.23"},
+        (node("b-1", SearchIndex("6.8.23")), node("b-2", SearchIndex("5.4.1"))),
+        NOT_DONE,
+    ),
+    ("index-created", {"version": "5.4.1", "exact": True}, (node("b-1", SearchIndex("6.8.23")),), NOT_DONE),
+    ("index-created", {"version": "6.8.23"}, (node("b-1", unknown={SearchIndex: "no"}),), CANNOT_TELL),
+    ("frontend-version", FRONT, (node("f-1", FrontendPackage("15.10.12-1.el7", "")),), DONE),
+    ("frontend-version", FRONT, (node("f-1", FrontendPackage("14.6.32-1.el7", "")),), NOT_DONE),
+    ("frontend-version", FRONT, (node("f-1", FrontendPackage("12.17.15-1.el7", "")),), NOT_DONE),
+    ("frontend-version", FRONT, (node("f-1", FrontendPackage("15.10.12", "", state="half-installed")),), NOT_DONE),
+    ("frontend-version", FRONT, (node("f-1", unknown={FrontendPackage: "no"}),), CANNOT_TELL),
+    ("frontend-services", {"state": "up"}, (node("f-1", UP),), DONE),
+    (
+        "frontend-services",
+        {"state": "up"},
+        (node("f-1", FrontendServices(("nginx",), ("down: oc_id: 9s",))),),
+        NOT_DONE,
+    ),
+    (
+        "frontend-services",
+        {"state": "up"},
+        (node("f-1", FrontendServices(("postgresql",), (), external=("postgresql",))),),
+        NOT_DONE,
+    ),
+    ("frontend-services", {"state": "down"}, (node("f-1", UP),), NOT_DONE),
+    ("frontend-services", {"state": "down"}, (node("f-1", FrontendServices((), ("down: nginx: 9s",))),), DONE),
+    ("frontend-services", {"state": "up"}, (node("f-1", unknown={FrontendServices: "no"}),), CANNOT_TELL),
+    ("migration-level", {}, tuple(node(f"f-{n}", FrontendPackage("15", "1.31")) for n in (1, 2)), DONE),
+    (
+        "migration-level",
+        {},
+        (node("f-1", FrontendPackage("15", "1.31")), node("f-2", FrontendPackage("14", "1.30"))),
+        NOT_DONE,
+    ),
+    ("migration-level", {}, (node("f-1", FrontendPackage("15", "", "unread", "denied")),), CANNOT_TELL),
+]
+
+
+@pytest.mark.parametrize(("kind", "want", "views", "state"), CASES)
+def test_a_sign_is_seen_or_missing_or_unknown(
+    kind: str, want: Mapping[str, object], views: tuple[NodeView, ...], state: State
+) -> None:
+    found = seen(kind, want, *views)
+    assert (found.state, bool(found.words)) == (state, True)
+    assert KINDS[kind].told(want)
+
+
+def test_every_kind_is_tried_in_all_three_ways() -> None:
+    tried = {(kind, state) for kind, _, _, state in CASES}
+    assert {(kind, state) for kind in KINDS for state in State} == tried
+
+
+def test_what_is_missing_outweighs_what_is_unknown_and_both_outweigh_what_is_done() -> None:
+    rows = [done("a"), Seen(CANNOT_TELL, "b"), Seen(NOT_DONE, "c")]
+    assert together(rows).state is NOT_DONE
+    assert together(rows).words == "c; b; a"
+    assert together(rows[:2]).state is CANNOT_TELL
+    assert together([]).state is CANNOT_TELL
+
+
+def step(number: str, kind: str, *signs: Sign) -> Followed:
+    return Followed("c", number, kind, "Do it", "it shows", signs)
+
+
+STOP = step("2.1", "stop-others", Sign("pool-state", ("web2",), POOLS))
+UPGRADE = step("2.2", "upgrade-first", Sign("files-version", ("web1",), WANT_71))
+START = step("2.3", "start-other", Sign("pool-state", ("web2",), {**POOLS, "state": "started"}))
+
+
+def test_a_step_that_a_later_one_ended_is_over_and_no_slip() -> None:
+    states = {"c.2.1": NOT_DONE, "c.2.2": DONE, "c.2.3": DONE}
+    assert over([STOP, UPGRADE, START], states) == {"c.2.1": "2.3"}
+
+
+def test_what_was_so_from_the_beginning_ends_nothing() -> None:
+    states = {"c.2.1": NOT_DONE, "c.2.2": NOT_DONE, "c.2.3": DONE}
+    assert over([STOP, UPGRADE, START], states) == {}
+
+
+def test_a_step_that_was_left_out_is_not_over_because_others_are_done() -> None:
+    copy = step("2.25", "copy-application", Sign("files-version", ("web2",), WANT_71))
+    states = {"c.2.1": DONE, "c.2.2": DONE, "c.2.25": NOT_DONE, "c.2.3": DONE}
+    assert over([STOP, UPGRADE, copy, START], states) == {}
+
+
+def test_a_node_that_the_inventory_has_lost_is_told() -> None:
+    found = see(UPGRADE, {}, lambda _: done(""))
+    assert found == Seen(CANNOT_TELL, "the inventory does not name web1 any more")
+
+
+def test_a_step_without_a_sign_is_never_done() -> None:
+    bare = Followed("c", "1.1", "have-access", "Try it", "it works", (), "it is theirs to try")
+    assert see(bare, {}, lambda _: done("")) == Seen(CANNOT_TELL, "it is theirs to try")
+
+
+def test_a_scan_counts_like_any_sign() -> None:
+    both = step("2.2", "upgrade-first", *UPGRADE.signs, Sign(SCAN, (), {"phase": "after"}))
+    view = node("web1", files("11.7.49.0"))
+    assert see(both, {"web1": view}, lambda _: done("GO")).state is DONE
+    assert see(both, {"web1": view}, lambda _: Seen(NOT_DONE, "NO-GO")).state is NOT_DONE
+    assert set(ENDS) & set(ENDS.values()) == set()
