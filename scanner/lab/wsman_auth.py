@@ -1,6 +1,6 @@
-"""Who is on the connection: NTLM over Negotiate with sealed messages, Basic, and client certificates.
+"""Who is on the connection: NTLM and Kerberos over Negotiate, CredSSP, their sealed messages, Basic, and certificates.
 
-Windows keeps an NTLM login per TCP connection, so there is one `ConnectionLogin` for each.
+Windows keeps such a login per TCP connection, so there is one `ConnectionLogin` for each.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import binascii
 import re
 import struct
 from dataclasses import dataclass
+from itertools import pairwise
+from types import ModuleType
 from typing import TYPE_CHECKING, Literal
 
 from scanner.lab.wsman_accounts import USER_FILE, Accounts
@@ -18,22 +20,27 @@ if TYPE_CHECKING:
     from spnego import ContextProxy
     from spnego.channel_bindings import GssChannelBindings
 
-Mechanism = Literal["ntlm", "basic", "certificate"]
+Mechanism = Literal["ntlm", "kerberos", "credssp", "basic", "certificate"]
 Hardening = Literal["none", "relaxed", "strict"]
 """CbtHardeningLevel of the WinRM service; Windows' default is relaxed: bindings that are sent must be right."""
 
 CERTIFICATE_AUTHORIZATION = "http://schemas.dmtf.org/wbem/wsman/1/wsman/secprofile/https/mutual"
-SEALED_PROTOCOL = "application/HTTP-SPNEGO-session-encrypted"
-SEALED_CONTENT_TYPE = f'multipart/encrypted;protocol="{SEALED_PROTOCOL}";boundary="Encrypted Boundary"'
+_PROTOCOLS = {
+    "Negotiate": "application/HTTP-SPNEGO-session-encrypted",
+    "CredSSP": "application/HTTP-CredSSP-session-encrypted",
+}
+_CREDSSP_BLOCK = 16 * 1024
+"""What one TLS record of CredSSP holds; longer messages are sealed in parts."""
 
 _BOUNDARY = b"--Encrypted Boundary"
 _SEALED_BODY = re.compile(
-    rb"--Encrypted Boundary\r\n[ \t]*Content-Type:[ \t]*application/HTTP-SPNEGO-session-encrypted\r\n"
+    rb"--Encrypted Boundary\r\n[ \t]*Content-Type:[ \t]*application/HTTP-(?:SPNEGO|CredSSP)-session-encrypted\r\n"
     rb"[ \t]*OriginalContent:[ \t]*type=application/soap\+xml;[ \t]*charset=[^;]+;[ \t]*Length=(\d+)\r\n"
     rb"--Encrypted Boundary\r\n[ \t]*Content-Type:[ \t]*application/octet-stream\r\n"
     rb"(.*)--Encrypted Boundary--(?:\r\n)?",
     re.DOTALL | re.IGNORECASE,
 )
+_PART = re.compile(rb"--Encrypted Boundary\r\n[ \t]*Content-Type:[ \t]*application/HTTP-", re.IGNORECASE)
 _NO_BINDINGS = struct.pack("<HH", 10, 16) + bytes(16)
 _BINDINGS_PAIR = struct.pack("<HH", 10, 16)
 """Head of the AV pair MsvAvChannelBindings in an NTLM response, [MS-NLMP] 2.2.2.1."""
@@ -62,8 +69,10 @@ class Policy:
 
     def challenges(self) -> list[str]:
         """WWW-Authenticate values of a plain 401."""
-        negotiate = ["Negotiate"] if "ntlm" in self.mechanisms else []
-        return [*negotiate, *(['Basic realm="WSMAN"'] if self.basic_offered else [])]
+        offered = ["Negotiate"] if self.mechanisms & {"ntlm", "kerberos"} else []
+        offered += ["Kerberos"] if "kerberos" in self.mechanisms else []
+        offered += ["CredSSP"] if "credssp" in self.mechanisms else []
+        return [*offered, *(['Basic realm="WSMAN"'] if self.basic_offered else [])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +83,19 @@ class Login:
     """Canonical account name; None: not (yet) logged in, answer 401."""
     mechanism: str
     token: str = ""
-    """Base64 for `WWW-Authenticate: Negotiate`, if the handshake has something to say."""
+    """Base64 for WWW-Authenticate, if the handshake has something to say."""
+    scheme: str = "Negotiate"
+    """Before the token: Negotiate or CredSSP."""
+
+
+def _last_words(context: object) -> bytes:
+    """The token in which GSSAPI tells a client why not: a clock or a ticket that is wrong.
+
+    python-gssapi keeps it with an error that it puts off, over which pyspnego then stumbles (AttributeError).
+    """
+    error = getattr(getattr(context, "_context", None), "_last_err", None)
+    token = getattr(error, "token", None)
+    return token if isinstance(token, bytes) else b""
 
 
 class ConnectionLogin:
@@ -86,14 +107,18 @@ class ConnectionLogin:
         self._context: ContextProxy | None = None
         self._negotiated_user: str | None = None
         self._had_login = False
+        self._mechanism = ""
+        self._scheme = "Negotiate"
+        self.steps = 0
+        """How many tokens of the client's have come."""
 
     @property
     def lost(self) -> bool:
-        """There was an NTLM login here and it is gone."""
+        """There was a login here and it is gone."""
         return self._had_login and self._negotiated_user is None
 
     def forget(self) -> None:
-        """Drop the NTLM login, as Windows does when the account's token expires."""
+        """Drop the login, as Windows does when the account's token expires."""
         self._context = None
         self._negotiated_user = None
 
@@ -102,12 +127,14 @@ class ConnectionLogin:
         scheme, _, value = authorization.partition(" ")
         if authorization == CERTIFICATE_AUTHORIZATION:
             return Login(self._by_certificate(), "certificate")
-        if scheme.lower() == "negotiate" and "ntlm" in self._policy.mechanisms:
-            return self._negotiate(value)
+        if scheme.lower() == "negotiate" and self._policy.mechanisms & {"ntlm", "kerberos"}:
+            return self._exchange("Negotiate", value)
+        if scheme.lower() == "credssp" and "credssp" in self._policy.mechanisms:
+            return self._exchange("CredSSP", value)
         if scheme.lower() == "basic":
             return Login(self._basic(value) if self._policy.basic_offered else None, "basic")
         if not authorization and self._negotiated_user is not None:
-            return Login(self._negotiated_user, "ntlm")
+            return Login(self._negotiated_user, self._mechanism)
         return Login(None, "")
 
     def _by_certificate(self) -> str | None:
@@ -133,7 +160,7 @@ class ConnectionLogin:
             return None
         return account
 
-    def _negotiate(self, value: str) -> Login:
+    def _exchange(self, scheme: str, value: str) -> Login:
         import spnego
         from spnego.exceptions import SpnegoError
 
@@ -141,38 +168,70 @@ class ConnectionLogin:
             token = base64.b64decode(value, validate=True)
         except binascii.Error:
             token = b""
+        self.steps += 1
         accounts = self._policy.accounts
         lines = "".join(f"{domain}:{user}:{password}\n" for domain, user, password in accounts.spellings())
-        if self._context is None or self._context.complete:
+        if self._context is None or self._context.complete or scheme != self._scheme:
             self.forget()
-            self._context = spnego.server(protocol="negotiate", options=spnego.NegotiateOptions.use_negotiate)
+            self._scheme = scheme
+            self._mechanism = "credssp" if scheme == "CredSSP" else "kerberos" if token[:1] == b"\x60" else "ntlm"
+            if self._mechanism not in self._policy.mechanisms:
+                return Login(None, self._mechanism)
+            self._context = self._acceptor(spnego)
         try:
             with USER_FILE.holding(lines):
                 out = self._context.step(token, channel_bindings=self._bindings(token))
-        except (SpnegoError, ValueError, struct.error, IndexError):
+        except (SpnegoError, ValueError, struct.error, IndexError, AttributeError):
+            said = _last_words(self._context)
             self.forget()
-            return Login(None, "ntlm")
+            return Login(None, self._mechanism, base64.b64encode(said).decode(), scheme)
         reply = base64.b64encode(out).decode() if out else ""
         if not self._context.complete:
-            return Login(None, "ntlm", reply)
-        domain, _, user = (self._context.client_principal or "").rpartition("\\")
-        self._negotiated_user = accounts.canonical(domain, user)
+            return Login(None, self._mechanism, reply, scheme)
+        self._negotiated_user = self._account(self._context.client_principal or "")
         self._had_login = True
-        return Login(self._negotiated_user, "ntlm", reply)
+        return Login(self._negotiated_user, self._mechanism, reply, scheme)
+
+    def _acceptor(self, spnego: ModuleType) -> ContextProxy:
+        options = spnego.NegotiateOptions
+        if self._mechanism == "credssp":
+            context: ContextProxy = spnego.server(protocol="credssp", options=options.use_negotiate)
+        elif self._mechanism == "kerberos":
+            # By the keytab that KRB5_KTNAME names.
+            context = spnego.server(protocol="kerberos", options=options.wrapping_winrm)
+        else:
+            context = spnego.server(protocol="negotiate", options=options.use_negotiate)
+        return context
+
+    def _account(self, principal: str) -> str | None:
+        accounts = self._policy.accounts
+        if self._mechanism == "kerberos":
+            user = principal.partition("@")[0]
+            return next((name for name in accounts.users if name.rpartition("\\")[2] == user), None)
+        domain, _, user = principal.rpartition("\\")
+        return accounts.canonical(domain, user)
 
     def _bindings(self, token: bytes) -> GssChannelBindings | None:
         """The bindings to insist on: pyspnego demands them once given, so relaxed looks whether the client sent any."""
         from spnego.channel_bindings import GssChannelBindings
 
         policy = self._policy
-        if policy.channel_bindings is None or policy.hardening == "none":
+        if policy.channel_bindings is None or policy.hardening == "none" or self._mechanism == "credssp":
+            return None
+        if self._mechanism == "kerberos" and policy.hardening == "relaxed":
             return None
         if policy.hardening == "relaxed" and (_BINDINGS_PAIR not in token or _NO_BINDINGS in token):
             return None
         return GssChannelBindings(application_data=b"tls-server-end-point:" + policy.channel_bindings)
 
     def unseal(self, body: bytes) -> bytes:
-        """The message in a multipart/encrypted body, [MS-WSMV] 2.2.9.1.1. Raises SealError."""
+        """The message in a multipart/encrypted body, [MS-WSMV] 2.2.9.1.1 and 2.2.9.1.3. Raises SealError."""
+        starts = [match.start() for match in _PART.finditer(body)] or [0]
+        parts = [body[start:end] for start, end in pairwise([*starts, len(body)])]
+        end = _BOUNDARY + b"--\r\n"
+        return b"".join(self._unseal(part if part is parts[-1] else part + end) for part in parts)
+
+    def _unseal(self, body: bytes) -> bytes:
         from spnego.exceptions import SpnegoError
 
         match = _SEALED_BODY.fullmatch(body)
@@ -192,19 +251,28 @@ class ConnectionLogin:
             raise SealError("the message is not as long as it says")
         return message
 
-    def seal(self, message: bytes) -> bytes:
-        """A multipart/encrypted body around `message`. Raises SealError."""
+    def seal(self, message: bytes) -> tuple[str, bytes]:
+        """Content type, and a multipart/encrypted body around `message`. Raises SealError."""
         from spnego.exceptions import SpnegoError
 
         if self._context is None:
             raise SealError("no login on this connection")
-        try:
-            wrapped = self._context.wrap_winrm(message)
-        except SpnegoError as error:
-            raise SealError("the login was not negotiated for sealing") from error
-        return b"".join([
-            _BOUNDARY, b"\r\n\tContent-Type: ", SEALED_PROTOCOL.encode(), b"\r\n",
-            b"\tOriginalContent: type=application/soap+xml;charset=UTF-8;Length=", str(len(message)).encode(), b"\r\n",
-            _BOUNDARY, b"\r\n\tContent-Type: application/octet-stream\r\n",
-            struct.pack("<i", len(wrapped.header)), wrapped.header, wrapped.data, _BOUNDARY, b"--\r\n",
-        ])  # fmt: skip
+        size = _CREDSSP_BLOCK if self._scheme == "CredSSP" else max(1, len(message))
+        protocol = _PROTOCOLS[self._scheme]
+        parts: list[bytes] = []
+        blocks = range(0, len(message), size)
+        for start in blocks:
+            block = message[start : start + size]
+            try:
+                wrapped = self._context.wrap_winrm(block)
+            except SpnegoError as error:
+                raise SealError("the login was not negotiated for sealing") from error
+            parts += [
+                _BOUNDARY, b"\r\n\tContent-Type: ", protocol.encode(), b"\r\n",
+                b"\tOriginalContent: type=application/soap+xml;charset=UTF-8;Length=%d\r\n" % len(block),
+                _BOUNDARY, b"\r\n\tContent-Type: application/octet-stream\r\n",
+                struct.pack("<i", len(wrapped.header)), wrapped.header, wrapped.data,
+            ]  # fmt: skip
+        kind = "multipart/x-multi-encrypted" if len(blocks) > 1 else "multipart/encrypted"
+        content_type = f'{kind};protocol="{protocol}";boundary="Encrypted Boundary"'
+        return content_type, b"".join([*parts, _BOUNDARY, b"--\r\n"])

@@ -11,7 +11,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
-from scanner.lab.wsman_auth import SEALED_CONTENT_TYPE, ConnectionLogin, Login, Policy, SealError
+from scanner.lab.wsman_auth import ConnectionLogin, Login, Policy, SealError
 from scanner.lab.wsman_faults import access_denied_fault, shell_quota_fault
 from scanner.lab.wsman_host import ShellHost
 from scanner.lab.wsman_messages import FaultError, MalformedError, Request, fault, parse
@@ -129,7 +129,11 @@ class WsmanHandler(BaseHTTPRequestHandler):
 
     def _post(self) -> None:
         site = self._site
-        sealed = self.headers.get("Content-Type", "").lower().startswith("multipart/encrypted")
+        sealed = (
+            self.headers.get("Content-Type", "")
+            .lower()
+            .startswith(("multipart/encrypted", "multipart/x-multi-encrypted"))
+        )
         login = self._answered = self._login.authenticate(self.headers.get("Authorization", ""))
         if login.user is None:
             if sealed and self._login.lost and not login.token:
@@ -184,7 +188,8 @@ class WsmanHandler(BaseHTTPRequestHandler):
             self._send(status, body, _SOAP_TYPE)
             return
         try:
-            self._send(status, self._login.seal(body), SEALED_CONTENT_TYPE, sealed=True)
+            content_type, sealed_body = self._login.seal(body)
+            self._send(status, sealed_body, content_type, sealed=True)
         except SealError:
             self._page(HTTPStatus.BAD_REQUEST)
 
@@ -201,7 +206,7 @@ class WsmanHandler(BaseHTTPRequestHandler):
             raise error
 
     def _unauthorized(self, login: Login) -> None:
-        challenges = [f"Negotiate {login.token}"] if login.token else self._site.policy.challenges()
+        challenges = [f"{login.scheme} {login.token}"] if login.token else self._site.policy.challenges()
         self._send(HTTPStatus.UNAUTHORIZED, b"", headers=[("WWW-Authenticate", value) for value in challenges])
 
     def _page(self, status: int) -> None:
@@ -228,7 +233,7 @@ class WsmanHandler(BaseHTTPRequestHandler):
             lines.append(f"Content-Type: {content_type}")
         lines.append("Server: Microsoft-HTTPAPI/2.0")
         if status != HTTPStatus.UNAUTHORIZED and self._answered.token:
-            lines.append(f"WWW-Authenticate: Negotiate {self._answered.token}")
+            lines.append(f"WWW-Authenticate: {self._answered.scheme} {self._answered.token}")
         lines += [f"{name}: {value}" for name, value in headers or ()]
         lines += [f"Date: {formatdate(usegmt=True)}", f"Content-Length: {len(body)}"]
         if self.close_connection:

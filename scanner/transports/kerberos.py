@@ -142,8 +142,8 @@ _CAUSES: tuple[tuple[frozenset[int], str, str, str], ...] = (
 )
 _NUMBERS_OF_GSS = {39756044: 195, 39756043: 141}
 """Where GSSAPI's own mechanism speaks: KG_EMPTY_CCACHE is no ticket."""
-_EXPIRED = 720896
-"""GSS_S_CREDENTIALS_EXPIRED, which comes without a number of libkrb5's."""
+_EXPIRED = (720896, 786432)
+"""GSS_S_CREDENTIALS_EXPIRED and GSS_S_CONTEXT_EXPIRED, which come without a number of libkrb5's."""
 _NO_CRED = 458752
 
 _lock = threading.Lock()
@@ -286,7 +286,7 @@ def cause_of_kerberos(error: BaseException, wish: Wish) -> AuthenticationError |
     said = _said(native)
     if number is None and major is None:
         return None
-    if major == _EXPIRED:
+    if major in _EXPIRED:
         number = 32
     for numbers, _, words, hint in _CAUSES:
         if number in numbers:

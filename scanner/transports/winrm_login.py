@@ -115,11 +115,12 @@ class Login:
             if answer.status_code != requests.codes.unauthorized:
                 return answer
             self._choose(answer)
-        bind()
         token = self._begin()
         for _ in range(_MOST_STEPS):
             self.stage = self._stage_of(token)
             answer = post(f"{self._scheme} {base64.b64encode(token).decode()}")
+            # The first token may open a connection; whatever follows it belongs on that one.
+            bind()
             theirs = self._token_of(answer)
             if answer.status_code != requests.codes.unauthorized:
                 return self._accepted(answer, theirs)
