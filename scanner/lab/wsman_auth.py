@@ -41,6 +41,8 @@ _SEALED_BODY = re.compile(
     re.DOTALL | re.IGNORECASE,
 )
 _PART = re.compile(rb"--Encrypted Boundary\r\n[ \t]*Content-Type:[ \t]*application/HTTP-", re.IGNORECASE)
+_KERBEROS = bytes.fromhex("06092a864886f712010202")
+"""The mechanism's name at the head of a token of Kerberos' own; inside SPNEGO it comes later."""
 _NO_BINDINGS = struct.pack("<HH", 10, 16) + bytes(16)
 _BINDINGS_PAIR = struct.pack("<HH", 10, 16)
 """Head of the AV pair MsvAvChannelBindings in an NTLM response, [MS-NLMP] 2.2.2.1."""
@@ -174,7 +176,7 @@ class ConnectionLogin:
         if self._context is None or self._context.complete or scheme != self._scheme:
             self.forget()
             self._scheme = scheme
-            self._mechanism = "credssp" if scheme == "CredSSP" else "kerberos" if token[:1] == b"\x60" else "ntlm"
+            self._mechanism = "credssp" if scheme == "CredSSP" else "kerberos" if _KERBEROS in token[:24] else "ntlm"
             if self._mechanism not in self._policy.mechanisms:
                 return Login(None, self._mechanism)
             self._context = self._acceptor(spnego)

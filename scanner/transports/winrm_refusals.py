@@ -35,6 +35,8 @@ OPERATION_QUOTA = 2150859174
 ACCESS_DENIED = 5
 ABORTED = 995
 """ERROR_OPERATION_ABORTED"""
+BROKEN_PIPE, NO_DATA = 109, 232
+"""ERROR_BROKEN_PIPE and ERROR_NO_DATA"""
 POLICY = 1260
 """ERROR_ACCESS_DISABLED_BY_POLICY"""
 _WIN32 = 0x80070000
@@ -301,6 +303,11 @@ def wsman_fault(error: winrm.exceptions.WSManFaultError, at: Situation) -> NodeE
         return RefusedError(
             f"the shell was opened, and powershell.exe may not be started in it: {why}",
             hint=f"endpoint protection, AppLocker or WDAC stops it: {_STDIN}, or except the account there",
+        )
+    if at.shell_open and not {BROKEN_PIPE, NO_DATA}.isdisjoint(codes):
+        return RefusedError(
+            "powershell.exe ended before it had read the script from its standard input",
+            hint="endpoint protection may have killed it: look at its log, and except the scanning account there",
         )
     if ABORTED in codes:
         return RefusedError(
