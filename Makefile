@@ -4,7 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test field lint types slow readme bench wheel clean
+BUILD := build
+
+.PHONY: demo test test-lowest field lint types slow readme bench wheel lock sbom audit clean
 
 demo: $(READY)
 	$(BIN)/preflight demo
@@ -12,6 +14,19 @@ demo: $(READY)
 # Four at a time, on two cores too: most tests wait for a peer.
 test: $(READY)
 	$(BIN)/python -m pytest -m "not slow" -n 4 --dist worksteal
+
+# The command line, every transport and every report, with the lowest versions that pyproject.toml allows.
+test-lowest: $(READY)
+	mkdir -p $(BUILD)
+	$(BIN)/uv pip compile --quiet --no-header --no-annotate --python $(BIN)/python --resolution lowest-direct \
+		--extra credssp --extra tds --output-file $(BUILD)/lowest.txt pyproject.toml
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(BUILD)/lowest
+	$(BIN)/uv pip install --quiet --python $(BUILD)/lowest -r $(BUILD)/lowest.txt -r requirements-test.txt
+	$(BUILD)/lowest/bin/python -m pytest -p no:cacheprovider -m "not slow" -n 4 --dist worksteal \
+		tests/contract/test_private_parts.py tests/test_reports tests/test_scanner/test_cli.py \
+		tests/test_scanner/test_help.py tests/test_scanner/test_known_hosts.py tests/test_scanner/test_ssh_transport.py \
+		tests/test_scanner/test_ssh_errors.py tests/test_scanner/test_tds.py tests/test_scanner/test_tds_session.py \
+		tests/test_scanner/test_tds_trust.py tests/test_scanner/winrm_transport/test_winrm_transport.py
 
 # What real systems print, read and judged: the samples, and a real estate of sshd, sudo and dpkg, which needs root.
 field: $(READY)
@@ -41,10 +56,32 @@ bench: $(READY)
 wheel: $(READY)
 	$(BIN)/python -m build --wheel --outdir dist .
 
+# What a release is installed from: every package that it needs, by version and hash.
+lock: $(READY)
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--extra credssp --extra tds --custom-compile-command "make lock" --output-file requirements.lock pyproject.toml
+
+# The bill of materials of what the lock installs, CycloneDX JSON, held to its schema.
+sbom: wheel $(BUILD)/release-tools
+	mkdir -p dist
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(BUILD)/release
+	$(BIN)/uv pip install --quiet --python $(BUILD)/release --require-hashes -r requirements.lock
+	$(BUILD)/release-tools/bin/cyclonedx-py environment --pyproject pyproject.toml --mc-type application \
+		--output-reproducible --validate --output-file dist/sbom.cdx.json $(BUILD)/release/bin/python
+
+# Known weaknesses of what the lock names; says by name where nobody could be asked, and that is no success.
+audit: $(BUILD)/release-tools
+	$(BIN)/python .ci/audit.py $(BUILD)/release-tools/bin/pip-audit requirements.lock
+
+$(BUILD)/release-tools: $(READY) requirements-release.txt
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $@
+	$(BIN)/uv pip install --quiet --python $@ -r requirements-release.txt
+	touch $@
+
 clean:
 	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache
 
-$(READY): pyproject.toml requirements-dev.txt
+$(READY): pyproject.toml requirements-dev.txt requirements-test.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "preflight needs Python 3.11 or later; try: make PYTHON=python3.11 $(MAKECMDGOALS)")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e . -r requirements-dev.txt

@@ -223,7 +223,7 @@ def test_probes_have_unique_ids_and_say_what_for() -> None:
 def test_the_project_speaks_of_itself_alone() -> None:
     for path in TOP.rglob("*"):
         if path.suffix in {".py", ".md", ".toml", ".ps1", ".j2", ".txt", ".json"} and not (
-            {".git", ".venv"} & set(path.relative_to(TOP).parts)
+            {".git", ".venv", "build", "dist"} & set(path.relative_to(TOP).parts)
         ):
             text = path.read_text(encoding="utf-8", errors="replace")
             assert not re.search(r"(^|[^A-Za-z0-9_.-])/(work|farm)/", text), path

@@ -1,0 +1,126 @@
+"""Where preflight reaches into a library's private parts, its versions are bounded to those that were tried."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.requirements import Requirement
+
+TOP = Path(__file__).parents[2]
+PROJECT = tomllib.loads((TOP / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+NEEDED = {each.name: each for each in map(Requirement, PROJECT["dependencies"])}
+
+PARTS = {
+    # distribution: what is reached, tried with its lowest version in `make test-lowest` and its newest in `make test`
+    "paramiko": {
+        "paramiko.Transport._auth_trigger",
+        "paramiko.Transport._cipher_info",
+        "paramiko.Transport._kex_info",
+        "paramiko.Transport._key_info",
+        "paramiko.Transport._mac_info",
+        "paramiko.Transport._parse_disconnect",
+        "paramiko.Transport._really_parse_kex_init",
+        "paramiko.Transport._send_message",
+    },
+    "urllib3": {
+        "urllib3.connection.HTTPConnection._new_conn",
+        "urllib3.connection.HTTPSConnection._new_conn",
+        "urllib3.HTTPSConnectionPool._validate_conn",
+    },
+}
+DOORS = {
+    # The name that the private part is reached by, where no type tells: file, variable, what it is
+    ("scanner/transports/ssh_algorithms.py", "door"): "paramiko.Transport",
+    ("scanner/transports/ssh_userauth.py", "self._transport"): "paramiko.Transport",
+}
+CHANGED = {
+    # No private parts, and yet more than their callers are promised: classes of ours that replace methods of theirs
+    "pywinrm": "winrm.transport.Transport",
+    "requests": "requests.adapters.HTTPAdapter",
+}
+
+
+def found(path: Path) -> Iterator[str]:
+    """The private parts of foreign classes that a file reaches, by their full names."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    name = path.relative_to(TOP).as_posix()
+    known: dict[str, str] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            known.update({alias.asname or alias.name.split(".")[0]: alias.asname or alias.name for alias in node.names})
+        elif isinstance(node, ast.ImportFrom):
+            known.update({alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names})
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef):
+            yield from inherited(node, known)
+        elif isinstance(node, ast.Attribute) and node.attr.startswith("_") and not node.attr.startswith("__"):
+            owner = ast.unparse(node.value)
+            if (name, owner) in DOORS:
+                yield f"{DOORS[name, owner]}.{node.attr}"
+            elif known.get(owner.split(".")[0], "").startswith(("paramiko", "urllib3", "requests", "winrm", "spnego")):
+                yield f"{owner}.{node.attr}"
+
+
+def inherited(node: ast.ClassDef, known: dict[str, str]) -> Iterator[str]:
+    """What a class of ours replaces or uses of the private parts of its foreign base."""
+    for base in node.bases:
+        first, *rest = ast.unparse(base).split(".")
+        full = ".".join([known.get(first, first), *rest])
+        if full.split(".")[0] in {"paramiko", "urllib3", "requests", "winrm", "spnego", "pytds", "typer", "rich"}:
+            theirs = {part for part in dir(resolve(full)) if part.startswith("_") and not part.startswith("__")}
+            ours = {each.name for each in node.body if isinstance(each, ast.FunctionDef)}
+            for each in node.body:
+                if isinstance(each, ast.Assign | ast.AnnAssign):
+                    ours |= {ast.unparse(each.targets[0] if isinstance(each, ast.Assign) else each.target)}
+            used = {
+                part.attr
+                for part in ast.walk(node)
+                if isinstance(part, ast.Attribute) and ast.unparse(part.value) in ("self", "cls", "super()")
+            }
+            yield from (f"{full}.{part}" for part in sorted(theirs & (ours | used)))
+
+
+def resolve(full: str) -> Any:
+    module, _, name = full.rpartition(".")
+    return getattr(importlib.import_module(module), name)
+
+
+def reached() -> set[str]:
+    return {part for path in sorted((TOP / "scanner").rglob("*.py")) for part in found(path)}
+
+
+def test_what_is_reached_is_what_is_listed() -> None:
+    assert reached() == set().union(*PARTS.values())
+
+
+@pytest.mark.parametrize("part", sorted(set().union(*PARTS.values())))
+def test_it_is_there_in_the_version_that_is_installed(part: str) -> None:
+    owner, _, name = part.rpartition(".")
+    assert hasattr(resolve(owner), name)
+
+
+@pytest.mark.parametrize("name", sorted({*PARTS, *CHANGED}))
+def test_the_versions_are_bounded_on_both_sides(name: str) -> None:
+    operators = {each.operator for each in NEEDED[name].specifier}
+    assert {">=", "<"} <= operators
+
+
+@pytest.mark.parametrize("full", sorted(CHANGED.values()))
+def test_what_is_changed_is_a_class_that_may_be_made_a_base(full: str) -> None:
+    assert isinstance(resolve(full), type)
+
+
+def test_no_private_part_is_reached_past_this_list() -> None:
+    """Whoever silences the linter has to be on it."""
+    silenced = {
+        path.relative_to(TOP).as_posix()
+        for path in sorted((TOP / "scanner").rglob("*.py"))
+        if "SLF001" in path.read_text(encoding="utf-8")
+    }
+    assert silenced <= {file for file, _ in DOORS} | {"scanner/transports/ssh_client.py"}
