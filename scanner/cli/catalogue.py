@@ -15,7 +15,7 @@ from scanner.cli.streams import complain
 if TYPE_CHECKING:
     from checks.check import Check
     from checks.rules import Rule
-    from scanner.inventory.model import Node
+    from scanner.inventory.model import Node, WinrmSettings
     from scanner.job import Job
     from scanner.probes.probe import Probe
 
@@ -191,6 +191,7 @@ def _login(node: Node) -> str:
 
 def _sent(node: Node, probes: Iterable[Probe], timeout_s: float, probe_bytes: int) -> Iterator[str]:
     from scanner.gather import compose, script_budget_s
+    from scanner.probes.rights import ANY
     from scanner.probes.sql_database import SQL_PASSWORD_VARIABLE
 
     spoken = [probe for probe in probes if probe.language == node.language]
@@ -200,6 +201,8 @@ def _sent(node: Node, probes: Iterable[Probe], timeout_s: float, probe_bytes: in
     for probe in probes:
         if probe.language != "tds":
             yield f"#   {probe.id}: {probe.purpose}"
+            if set(probe.needs) - {ANY}:
+                yield f"#     needs {'; '.join(probe.needs)}"
         elif not probe.instead_of and (node.tds or "sql_port" in node.options):
             yield f"#   {probe.id}: {probe.purpose} (one TDS PRELOGIN packet to {_listener(node)})"
             yield "#     (who does not answer is asked who it is: by an SSLRequest of PostgreSQL, or by GET /)"
@@ -215,11 +218,34 @@ def _sent(node: Node, probes: Iterable[Probe], timeout_s: float, probe_bytes: in
     else:
         has_login = node.sql_password is not None and any("sql_user" in probe.parameters for probe in spoken)
         variables = {SQL_PASSWORD_VARIABLE: "***"} if has_login and not node.winrm else {}
-        yield from _start_of(script, node.winrm.delivery if node.winrm else "stdin", variables)
+        where = "in the shell's environment" if node.winrm else "on a line before it"
+        if node.winrm and node.winrm.protocol == "psrp":
+            where = "in what the session is opened with ($PSSenderInfo.ApplicationArguments)"
+            yield from _session_of(script, node.winrm)
+        else:
+            yield from _start_of(script, node.winrm.delivery if node.winrm else "stdin", variables)
         if has_login:
-            where = "in the shell's environment" if node.winrm else "on a line before it"
             yield f"# The SQL login's password, in Base64, stands {where} only: {SQL_PASSWORD_VARIABLE}=***"
     yield script
+
+
+def _session_of(script: str, settings: WinrmSettings) -> Iterator[str]:
+    """How the script gets into a session of PowerShell remoting: only its size and `delivery` decide."""
+    from scanner.transports.psrp.conversation import pipeline_text
+    from scanner.transports.psrp.delivery import plain
+    from scanner.transports.psrp.envelopes import CONFIGURATION
+
+    name = settings.configuration or CONFIGURATION
+    yield f"# One session of {name} (PowerShell remoting), and one pipeline in it: no process is started for it by us."
+    text = plain(script)
+    sent = pipeline_text(text, settings.delivery)
+    if sent == text:
+        yield "# The pipeline is the script, as it is:"
+        return
+    yield "# The pipeline is this, with the script compressed in it with gzip:"
+    for line in sent.splitlines():
+        yield f"#     {line if len(line) <= _CODE_COLUMNS else line[:_CODE_COLUMNS] + '... (the script)'}"
+    yield "# which is:"
 
 
 def _listener(node: Node) -> str:

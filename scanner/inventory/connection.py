@@ -154,6 +154,10 @@ def _check_winrm(settings: WinrmSettings, host: str, merged: _Merged) -> None:
             "auth credssp hands the password itself to the node, so it must be known whose node that is; "
             "set ca_file and leave verify at true, or use auth ntlm or kerberos",
         )
+    if settings.configuration and settings.protocol != "psrp":
+        merged.trouble(
+            "configuration", 'means nothing to a Windows Remote Shell; set protocol = "psrp" or leave it out'
+        )
     if auth == "basic" and settings.scheme == "http" and not settings.insecure:
         merged.trouble(
             "scheme",

@@ -33,6 +33,10 @@ class WinrmSettings:
     scheme: str = "https"
     port: int = 5986
     path: str = "/wsman"
+    protocol: str = "winrs"
+    """winrs: a Windows Remote Shell; psrp: a session of PowerShell remoting."""
+    configuration: str = ""
+    """The session configuration of psrp; empty: Microsoft.PowerShell."""
     ca_file: str = ""
     verify: bool = True
     insecure: bool = False

@@ -136,6 +136,23 @@ WINRM: tuple[Key, ...] = (
         pattern=r"/[!-~]*",
         expects="a path that starts with /",
     ),
+    Key(
+        name="protocol",
+        kind="text",
+        doc="winrs: a Windows Remote Shell, for administrators; psrp: PowerShell remoting (Remote Management Users).",
+        default=_W["protocol"],
+        choices=("winrs", "psrp"),
+    ),
+    Key(
+        name="configuration",
+        kind="text",
+        doc="Session configuration of psrp; it must allow scripts (LanguageMode FullLanguage).",
+        otherwise="Microsoft.PowerShell",
+        example="preflight",
+        may_be_empty=True,
+        pattern=r"[A-Za-z0-9_][A-Za-z0-9_. -]{0,99}",
+        expects="the name of a session configuration, as Get-PSSessionConfiguration lists it",
+    ),
     *_trust("the nodes' certificates", "the node's certificate", _W["verify"]),
     Key(
         name="insecure",

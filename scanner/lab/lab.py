@@ -15,6 +15,7 @@ from typing import Any, Self
 from scanner.lab import sh_answers, toml_text
 from scanner.lab.certificates import CertificateAuthority, CertificatePair, TlsFiles
 from scanner.lab.listener import LOOPBACK
+from scanner.lab.psrp_pool import PowerShellPool, ScriptRefusedError, ScriptRequest
 from scanner.lab.scenario import ClusterScenario, NodeScenario, Scenario, load_scenario
 from scanner.lab.scenario_model import SqlPort
 from scanner.lab.sh_node import ShNode
@@ -29,9 +30,12 @@ from scanner.lab.wsman import ProcessOutput, ProcessRequest, WsmanServer
 from scanner.lab.wsman_accounts import Accounts
 from scanner.lab.wsman_misbehaviour import WsmanFault
 from scanner.lab.wsman_process import Execute
+from scanner.lab.wsman_rights import Right
 from scanner.probes.probe import Probe
 
 MACHINE = "LAB"
+CONFIGURATION = "preflight"
+"""A session configuration of every Windows node beside Microsoft.PowerShell, for every account that may log in."""
 USER = "preflight"
 _SLOW_S = 2.0
 """What a process takes under the fault `slow`: more than one operation timeout of the lab's server."""
@@ -203,10 +207,12 @@ class Lab:
         )
 
     def _start_winrm(self, starting: contextlib.ExitStack, node: NodeScenario, running: RunningNode) -> None:
-        execute = self._powershell_of(node.machine or Machine.from_table({}))
+        machine = node.machine or Machine.from_table({})
+        execute = self._powershell_of(machine)
         if node.fault == "non-utf8":
             execute = partial(_with_odd_bytes, execute=execute)
         known = set(WsmanFault)
+        run = partial(_in_session, execute=execute, language_mode=machine.language_mode)
         server = WsmanServer(
             execute,
             users={USER: self._password},
@@ -216,6 +222,9 @@ class Lab:
             machine=MACHINE,
             faults={WsmanFault(node.fault)} if node.fault in known else frozenset(),
             slow_s=_SLOW_S,
+            rights={USER: Right(node.account)},
+            open_peer=partial(PowerShellPool, run=run, powershell=machine.powershell),
+            configurations={CONFIGURATION},
         )
         running.server = starting.enter_context(server)
         running.inventory |= {"scheme": node.scheme, "port": server.port}
@@ -327,6 +336,19 @@ def _powershell(
 
     constrained = machine.language_mode != "FullLanguage"
     return powershell_process.run(request, run_script, constrained_language=constrained)
+
+
+def _in_session(request: ScriptRequest, *, execute: Execute, language_mode: str) -> ProcessOutput:
+    """What `execute` makes of a script that a remoting session brings, without a command line.
+
+    Raises ScriptRefusedError where the session takes no scripts, in Windows' words.
+    """
+    if language_mode == "NoLanguage":
+        raise ScriptRefusedError(
+            "The syntax is not supported by this runspace. This can occur if the runspace is in no-language mode.",
+            "ScriptsNotAllowed",
+        )
+    return execute(ProcessRequest("", request.arguments, user=request.user, script=request.script))
 
 
 def _with_odd_bytes(request: ProcessRequest, *, execute: Callable[[ProcessRequest], ProcessOutput]) -> ProcessOutput:

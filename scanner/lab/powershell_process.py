@@ -17,6 +17,7 @@ from xml.sax.saxutils import escape
 
 from scanner.lab.wsman_process import ProcessOutput, ProcessRequest, WaitsForInputError
 from scanner.transports import powershell_delivery as delivery
+from scanner.transports.psrp.delivery import FROM_PIPELINE
 
 CMD_LINE_CHARS = 8191
 """cmd.exe's limit (support.microsoft.com, KB 830473)."""
@@ -47,8 +48,11 @@ def run(
     Raises WaitsForInputError where PowerShell would read on from standard input.
     """
     try:
-        bootstrap = _bootstrap(request.command_line)
-        script = _script(bootstrap, request, constrained_language=constrained_language)
+        if request.script is not None:
+            script = _of_pipeline(request.script, constrained_language=constrained_language)
+        else:
+            bootstrap = _bootstrap(request.command_line)
+            script = _script(bootstrap, request, constrained_language=constrained_language)
     except _RefusedError as refused:
         return refused.output
     return run_script(script)
@@ -65,6 +69,8 @@ def refusal(command_line: str) -> ProcessOutput | None:
 
 def environment_of(request: ProcessRequest) -> Mapping[str, str]:
     """The variables that a script finds: the shell's, and those that came before it on standard input."""
+    if request.script is not None:
+        return request.environment
     try:
         found = _match(delivery.FROM_STDIN_BEHIND_VARIABLES, _bootstrap(request.command_line))
     except _RefusedError:
@@ -144,6 +150,19 @@ def _script(bootstrap: str, request: ProcessRequest, *, constrained_language: bo
         raise _RefusedError(
             ProcessOutput(f"{delivery.INCOMPLETE_MARKER}\r\n".encode(), b"", delivery.INCOMPLETE_EXIT_CODE)
         )
+    return script
+
+
+def _of_pipeline(text: str, *, constrained_language: bool) -> str:
+    """The script that a pipeline holds, or that the bootstrap in it unpacks."""
+    found = _match(FROM_PIPELINE, text)
+    if found is None:
+        return text
+    if constrained_language:
+        raise _RefusedError(ProcessOutput(f"{delivery.CONSTRAINED_MARKER}\r\n".encode()))
+    script = _unpack(found["data"])
+    if len(script) != int(found["length"]):
+        raise _RefusedError(ProcessOutput(f"{delivery.INCOMPLETE_MARKER}\r\n".encode()))
     return script
 
 

@@ -23,6 +23,7 @@ A scenario is a TOML file. `preflight lab --copy FILE` writes one of the built-i
     answers = {chef-version = {output = "2.3.16", exit = 0}}        # literal answers over SSH, by probe; plugins' too
     slow = {chef-version = 3.0}                             # seconds that a probe takes over SSH
     login = "key"                                           # or password
+    account = "administrator"                               # over WinRM, see scanner.lab.wsman_rights.Right
     default_shell = "cmd"                                   # or powershell: of OpenSSH on a Windows node over SSH
     absent = true                                           # takes an inherited node away; good for clusters too
 

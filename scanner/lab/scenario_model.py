@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from scanner.lab.chef import Backend, CommandOutput
 from scanner.lab.linux import LinuxNode
 from scanner.lab.windows import Machine
+from scanner.lab.wsman_rights import Right
 
 DEFAULT_SQL_VERSION = "15.0.2000.5"
 
@@ -41,6 +42,8 @@ class NodeScenario:
     scheme: str = "https"
     auth: str = "ntlm"
     login: str = "key"
+    account: str = Right.ADMINISTRATOR.value
+    """What the account is on a Windows node over WinRM: a `Right`."""
     default_shell: str = "cmd"
     """DefaultShell of its OpenSSH, where it is a Windows node over SSH: cmd or powershell."""
     machine: Machine | None = None

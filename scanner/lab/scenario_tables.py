@@ -26,13 +26,14 @@ from scanner.lab.tds_responder import parse_sql_version
 from scanner.lab.tds_server import FAULTS as SQL_FAULTS
 from scanner.lab.windows import Machine, MachineError
 from scanner.lab.windows_shell import DEFAULT_SHELLS
+from scanner.lab.wsman_rights import Right
 
 _ACCEPTED = ("waivers", "attestations")
 _TOP_KEYS = ("title", "about", "extends", "clusters", "run", *_ACCEPTED, "expect")
 _CLUSTER_KEYS = ("product", "inventory", "defaults", "nodes", "absent")
 _NODE_KEYS = (
     *("roles", "inventory", "windows", "chef", "linux", "answers", "slow"),
-    *("fault", "scheme", "auth", "login", "default_shell", "tds", "absent"),
+    *("fault", "scheme", "auth", "login", "account", "default_shell", "tds", "absent"),
 )
 _RESULT_KEYS = ("check", "cluster", "node", "status", "message")
 _PRODUCTS = {product.name: product for product in BUILTIN}
@@ -104,9 +105,10 @@ def _node(cluster: str, product: str, name: str, table: Mapping[str, object], pl
     transport = str(inventory.get("transport", _PRODUCTS[product].transports[0]))
     choice(transport, ("winrm", "ssh", "tds"), f"{place}.inventory.transport")
     windows = _PRODUCTS[product].platform == "windows" and (transport != "tds" or "sql_user" in inventory)
+    linux = ("chef", "linux", "answers", "slow")
     foreign = {
-        "winrm": ("chef", "linux", "answers", "slow", "login", "default_shell"),
-        "ssh": ("scheme", "auth", *(("chef", "linux", "answers", "slow") if windows else ("windows", "default_shell"))),
+        "winrm": (*linux, "login", "default_shell"),
+        "ssh": ("scheme", "auth", "account", *(linux if windows else ("windows", "default_shell"))),
         "tds": ("fault",),
     }
     for key in foreign[transport]:
@@ -126,6 +128,7 @@ def _node(cluster: str, product: str, name: str, table: Mapping[str, object], pl
         scheme=choice(get(table, "scheme", "https", place), ("https", "http"), f"{place}.scheme"),
         auth=choice(get(table, "auth", "ntlm", place), ("ntlm", "basic", "certificate"), f"{place}.auth"),
         login=choice(get(table, "login", "key", place), ("key", "password"), f"{place}.login"),
+        account=choice(get(table, "account", "administrator", place), tuple(Right), f"{place}.account"),
         default_shell=choice(get(table, "default_shell", "cmd", place), DEFAULT_SHELLS, f"{place}.default_shell"),
         machine=_machine(name, table, place) if windows else None,
         linux=read_linux(subtable(table, "linux", place), f"{place}.linux"),

@@ -21,12 +21,16 @@ from types import TracebackType
 from typing import Self
 
 from scanner.lab.certificates import TlsFiles, endpoint_hash, upns
+from scanner.lab.psrp_peer import OpenPeer, Outbox, Peer
 from scanner.lab.wsman_accounts import USER_FILE, Accounts
 from scanner.lab.wsman_auth import Hardening, Mechanism, Policy
+from scanner.lab.wsman_faults import access_denied_fault
 from scanner.lab.wsman_host import ShellHost
 from scanner.lab.wsman_http import RequestRecord, Site, WsmanHandler
 from scanner.lab.wsman_misbehaviour import BELOW_HTTP, WsmanFault, babble_garbage, hold, spoil
 from scanner.lab.wsman_process import Execute, ProcessOutput, ProcessRequest, WaitsForInputError
+from scanner.lab.wsman_rights import Right
+from scanner.lab.wsman_sessions import SessionHost
 from scanner.lab.wsman_shell import QUOTAS_2008R2, Quotas
 
 __all__ = [
@@ -41,6 +45,12 @@ __all__ = [
     "WsmanFault",
     "WsmanServer",
 ]
+
+
+def _no_remoting(_user: str, _configuration: str, _creation: bytes, _outbox: Outbox) -> Peer:
+    """As after Disable-PSRemoting."""
+    raise access_denied_fault()
+
 
 _JOIN_S = 10.0
 _PAUSE_S = 0.05
@@ -70,13 +80,18 @@ class WsmanServer:
         babble_bytes: int = 50_000_000,
         dribble_interval_s: float = 1.0,
         wmi_quota_faults: bool = False,
+        rights: Mapping[str, Right] | None = None,
+        open_peer: OpenPeer | None = None,
+        configurations: Collection[str] = (),
     ) -> None:
         """`users`: account to password, 'CORP\\svc' for a domain account, 'svc' for a local one.
 
         Basic and certificates reach local accounts only, as on Windows. `slow_s` is how long a process takes under
         WsmanFault.SLOW, with operation timeouts of one second. `late_end`: the exit code comes in an answer of its own,
         as from a process that lingers after its last output. `wmi_quota_faults`: quota faults as MSFT_WmiError, the
-        other shape that Windows gives them.
+        other shape that Windows gives them. `rights`: what each account is, by default an administrator. `open_peer`:
+        the PowerShell behind remoting sessions, and `configurations` what is registered beside Microsoft.PowerShell;
+        those are open for every account that may log in.
         """
         self._address = (host, port)
         self._execute = execute
@@ -89,16 +104,33 @@ class WsmanServer:
         if host != "localhost" and not ipaddress.ip_address(host).is_loopback:
             raise ValueError(f"the lab serves loopback only, not {host}")
         self._stopping = threading.Event()
+        accounts = Accounts(users, machine, rights or {})
+        sessions = SessionHost(
+            open_peer or _no_remoting,
+            quotas,
+            lambda: self.endpoint,
+            machine,
+            rights=accounts.right,
+            configurations=frozenset(configurations),
+        )
         self._site = Site(
             policy=Policy(
-                accounts=Accounts(users, machine),
+                accounts=accounts,
                 mechanisms=frozenset(auth),
                 tls=tls is not None,
                 allow_unencrypted=allow_unencrypted,
                 hardening=hardening,
                 channel_bindings=endpoint_hash(tls.certificate) if tls else None,
             ),
-            host=ShellHost(self._process, quotas, lambda: self.endpoint, machine, late_end=late_end),
+            host=ShellHost(
+                self._process,
+                quotas,
+                lambda: self.endpoint,
+                machine,
+                late_end=late_end,
+                sessions=sessions,
+                rights=accounts.right,
+            ),
             quotas=quotas,
             machine=machine,
             faults=frozenset(faults),

@@ -7,8 +7,10 @@ import os
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from scanner.lab.wsman_rights import Right
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,12 @@ class Accounts:
     users: Mapping[str, str]
     """'CORP\\svc' or a local 'svc' to its password."""
     machine: str
+    rights: Mapping[str, Right] = field(default_factory=dict)
+    """What each of `users` is; an administrator where that is not said."""
+
+    def right(self, name: str) -> Right:
+        """What the account is, by its key in `users`."""
+        return self.rights.get(name, Right.ADMINISTRATOR)
 
     def __post_init__(self) -> None:
         for name, password in self.users.items():

@@ -21,6 +21,17 @@ def access_denied_fault() -> FaultError:
     return FaultError(5, "Access is denied.", subcode="w:AccessDenied")
 
 
+def configuration_fault(resource_uri: str) -> FaultError:
+    """ERROR_WSMAN_INVALID_RESOURCE_URI: no session configuration of that name (jborean93/pypsrp #41 and #47)."""
+    return FaultError(
+        2150858811,
+        f"The WS-Management service cannot process the request. The resource URI ({resource_uri}) was not found in the "
+        "WS-Management catalog. The catalog contains the metadata that describes resources, or logical endpoints.",
+        subcode="w:DestinationUnreachable",
+        detail="InvalidResourceURI",
+    )
+
+
 def operations_fault(limit: int) -> FaultError:
     """ERROR_WSMAN_QUOTA_MAX_OPERATIONS."""
     return FaultError(

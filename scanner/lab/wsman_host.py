@@ -16,6 +16,7 @@ from xml.sax.saxutils import escape
 
 from scanner.lab.wsman_command import Command
 from scanner.lab.wsman_faults import (
+    access_denied_fault,
     invalid_streams_fault,
     not_found_fault,
     operations_fault,
@@ -25,6 +26,8 @@ from scanner.lab.wsman_faults import (
 )
 from scanner.lab.wsman_messages import CMD_RESOURCE, SHELL, TRANSFER, FaultError, Request, answer
 from scanner.lab.wsman_process import Execute, ProcessRequest
+from scanner.lab.wsman_rights import Right
+from scanner.lab.wsman_sessions import POWERSHELL, SessionHost
 from scanner.lab.wsman_shell import Quotas, Shell, child, key_of, read_shell
 
 _ENVELOPE_MARGIN_BYTES = 2048
@@ -40,9 +43,20 @@ class ShellHost:
     """All shells of one server. Thread safe."""
 
     def __init__(
-        self, execute: Execute, quotas: Quotas, address: Callable[[], str], machine: str, *, late_end: bool
+        self,
+        execute: Execute,
+        quotas: Quotas,
+        address: Callable[[], str],
+        machine: str,
+        *,
+        late_end: bool,
+        sessions: SessionHost,
+        rights: Callable[[str], Right],
     ) -> None:
+        """`sessions` are what the resources of PowerShell go to; they count as shells."""
         self._execute = execute
+        self._sessions = sessions
+        self._rights = rights
         self._late_end = late_end
         self._quotas = quotas
         self._address = address
@@ -63,10 +77,11 @@ class ShellHost:
     def open_shells(self) -> tuple[str, ...]:
         """Ids of the shells that are open."""
         with self._lock:
-            return tuple(self._shells)
+            return (*self._shells, *self._sessions.open_sessions)
 
     def close(self) -> None:
         """End all shells and wait for their processes."""
+        self._sessions.close()
         with self._lock:
             shells = list(self._shells.values())
             self._shells.clear()
@@ -88,7 +103,11 @@ class ShellHost:
         return answer(action, request.message_id, body)
 
     def _handler(self, request: Request) -> Callable[[Request, str, str], tuple[str, str]]:
-        if request.resource_uri.rstrip("/") != CMD_RESOURCE:
+        actions = self._actions
+        if request.resource_uri.startswith(POWERSHELL):
+            self._sessions.reap()
+            actions = self._sessions.actions
+        elif request.resource_uri.rstrip("/") != CMD_RESOURCE:
             raise FaultError(
                 2150858754,
                 f"The WS-Management service cannot process the request. The resource URI {request.resource_uri} "
@@ -96,7 +115,7 @@ class ShellHost:
                 subcode="a:DestinationUnreachable",
                 detail="InvalidResourceURI",
             )
-        handler = self._actions.get(request.action)
+        handler = actions.get(request.action)
         if handler is None:
             raise FaultError(
                 2150858753,
@@ -151,9 +170,12 @@ class ShellHost:
                 shell.touched_s = time.monotonic()
 
     def _create(self, request: Request, user: str, client_ip: str) -> tuple[str, str]:
+        if not self._rights(user).opens_shells:
+            raise access_denied_fault()
         shell = read_shell(request, user)
         with self._lock:
-            if sum(other.owner == user for other in self._shells.values()) >= self._quotas.max_shells_per_user:
+            shells = sum(other.owner == user for other in self._shells.values())
+            if shells + self._sessions.count(user) >= self._quotas.max_shells_per_user:
                 raise shell_quota_fault(self._quotas.max_shells_per_user)
             self._shells[shell.key] = shell
         owner = user if "\\" in user else f"{self._machine}\\{user}"

@@ -16,6 +16,7 @@ from scanner.lab.wsman_faults import access_denied_fault, shell_quota_fault
 from scanner.lab.wsman_host import ShellHost
 from scanner.lab.wsman_messages import FaultError, MalformedError, Request, fault, parse
 from scanner.lab.wsman_misbehaviour import WsmanFault, dribble, hold
+from scanner.lab.wsman_rights import Right
 from scanner.lab.wsman_shell import Quotas
 
 _SOAP_TYPE = "application/soap+xml;charset=UTF-8"
@@ -140,6 +141,9 @@ class WsmanHandler(BaseHTTPRequestHandler):
                 self._page(HTTPStatus.BAD_REQUEST)
             else:
                 self._unauthorized(login)
+            return
+        if site.policy.accounts.right(login.user) is Right.NONE:
+            self._unauthorized(Login(None, login.mechanism))
             return
         if len(self._body) > site.quotas.max_envelope_kb * 1024:
             self.close_connection = True

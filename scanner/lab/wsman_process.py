@@ -25,6 +25,8 @@ class ProcessRequest:
     skip_cmd_shell: bool = False
     """WINRS_SKIP_CMD_SHELL: start the program without cmd.exe. Windows 2012 R2 and later ignore it."""
     working_directory: str = ""
+    script: str | None = None
+    """The pipeline of a PowerShell session, where there is no command line."""
     user: str = ""
     """The account as the server knows it: CORP\\svc-preflight or a local name."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from checks.secret_server.host_facts import PowershellVersion
+from scanner.probes import rights
 from scanner.probes.probe import Probe
 from scanner.probes.secret_server_host_readers import powershell_version
 
@@ -14,6 +15,7 @@ CONTACT_PROBES = (
         "which PowerShell answers",
         "[string]$PSVersionTable.PSVersion",
         readers=((PowershellVersion, powershell_version),),
+        needs=(rights.ANY,),
     ),
 )
 """That they are answered is what counts; which PowerShell it is, a check may want to know besides."""

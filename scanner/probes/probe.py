@@ -62,6 +62,8 @@ class Probe:
     """For a `tds` probe with a script: the id of the probe that it stands in for, where the scanner itself logs in."""
     roles: tuple[str, ...] = ()
     """Roles of the nodes that are asked. Empty: any node that a check wants the fact of."""
+    needs: tuple[str, ...] = ()
+    """What an account on Windows needs for it beside being let in: lines of `scanner.probes.rights`."""
     timeout_s: int = 30
     """What one sh probe may take on the node, where `timeout` is there."""
 

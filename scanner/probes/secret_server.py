@@ -13,6 +13,7 @@ from checks.secret_server.facts import (
     WebRoot,
     WindowsVersion,
 )
+from scanner.probes import rights
 from scanner.probes import secret_server_host_readers as host_readers
 from scanner.probes import secret_server_readers as readers
 from scanner.probes.powershell_batch import part
@@ -30,6 +31,7 @@ PROBES: tuple[Probe, ...] = (
         "Windows' name, version, build and product type, from the registry",
         part("windows-version.ps1"),
         ((WindowsVersion, readers.windows_version),),
+        needs=(rights.ANY,),
     ),
     Probe(
         "dotnet-framework",
@@ -37,6 +39,7 @@ PROBES: tuple[Probe, ...] = (
         "the release number of the .NET Framework 4, from the registry",
         part("dotnet-framework.ps1"),
         ((DotnetFramework, readers.dotnet_framework),),
+        needs=(rights.ANY,),
     ),
     Probe(
         "sql-instances",
@@ -44,6 +47,7 @@ PROBES: tuple[Probe, ...] = (
         "the instances of SQL Server with their versions, from the registry",
         part("sql-instances.ps1"),
         ((SqlInstances, readers.sql_instances),),
+        needs=(rights.ANY,),
     ),
     Probe(
         "iis-configuration",
@@ -51,6 +55,7 @@ PROBES: tuple[Probe, ...] = (
         "pools with their settings, applications and folders from applicationHost.config; no accounts, no passwords",
         part("iis-configuration.ps1"),
         ((IisConfiguration, readers.iis_configuration), (AppPools, host_readers.app_pools)),
+        needs=(rights.IIS_CONFIGURATION,),
     ),
     Probe(
         "secret-server-files",
@@ -60,6 +65,7 @@ PROBES: tuple[Probe, ...] = (
         ((WebRoot, readers.web_root), (AppFiles, readers.app_files)),
         parameters=("web_root",),
         roles=("web", "dr"),
+        needs=(rights.WEB_ROOT, rights.IIS_CONFIGURATION),
     ),
     Probe(
         "encryption-config",
@@ -69,6 +75,7 @@ PROBES: tuple[Probe, ...] = (
         ((EncryptionConfig, readers.encryption_config),),
         parameters=("web_root",),
         roles=("web", "dr"),
+        needs=(rights.WEB_ROOT, rights.IIS_CONFIGURATION),
     ),
     *FILE_PROBES,
     *HOST_PROBES,

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 
 from checks.secret_server.backup_facts import AppBackup, Backup, BackupFile, DatabaseBackupFile, KeyFile
+from scanner.probes import rights
 from scanner.probes.powershell_batch import part
 from scanner.probes.probe import Answer, Probe, UnreadableError
 from scanner.probes.secret_server_readers import explain, need, rows_of, text, value_of
@@ -107,5 +108,6 @@ BACKUP_PROBES: tuple[Probe, ...] = (
         part("backups.ps1"),
         ((AppBackup, app_backup), (DatabaseBackupFile, database_backup)),
         parameters=("backup_app_path", "backup_database_path"),
+        needs=(rights.BACKUPS,),
     ),
 )

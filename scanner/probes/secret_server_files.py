@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from checks.secret_server.file_facts import AppTree, DatabaseConfig, WebConfig
+from scanner.probes import rights
 from scanner.probes import secret_server_file_readers as readers
 from scanner.probes.powershell_batch import part
 from scanner.probes.probe import Probe
@@ -16,6 +17,7 @@ FILE_PROBES: tuple[Probe, ...] = (
         ((DatabaseConfig, readers.database_config),),
         parameters=("web_root",),
         roles=("web",),
+        needs=(rights.WEB_ROOT, rights.IIS_CONFIGURATION),
     ),
     Probe(
         "web-config",
@@ -25,6 +27,7 @@ FILE_PROBES: tuple[Probe, ...] = (
         ((WebConfig, readers.web_config),),
         parameters=("web_root",),
         roles=("web",),
+        needs=(rights.WEB_ROOT, rights.IIS_CONFIGURATION),
     ),
     # The costly one comes last, so that it makes no other one late.
     Probe(
@@ -34,5 +37,6 @@ FILE_PROBES: tuple[Probe, ...] = (
         part("app-files.ps1"),
         ((AppTree, readers.app_tree),),
         parameters=("web_root",),
+        needs=(rights.WEB_ROOT, rights.IIS_CONFIGURATION),
     ),
 )

@@ -6,6 +6,7 @@ from checks.computer_facts import ComputerName
 from checks.disk_facts import Disks
 from checks.secret_server.host_facts import Hardware, MonitoringAgent, PendingReboot, PoolStates
 from checks.secret_server.iis_places import IisAuthentication
+from scanner.probes import rights
 from scanner.probes import secret_server_host_readers as readers
 from scanner.probes.powershell_batch import part
 from scanner.probes.probe import Probe
@@ -17,6 +18,7 @@ HOST_PROBES: tuple[Probe, ...] = (
         "what the machine calls itself and its domain, from the registry",
         part("computer-name.ps1"),
         ((ComputerName, readers.computer_name),),
+        needs=(rights.ANY,),
     ),
     Probe(
         "hardware",
@@ -24,6 +26,7 @@ HOST_PROBES: tuple[Probe, ...] = (
         "how many processors and how much memory there is, from WMI",
         part("hardware.ps1"),
         ((Hardware, readers.hardware),),
+        needs=(rights.WMI,),
     ),
     Probe(
         "app-pool-state",
@@ -31,6 +34,7 @@ HOST_PROBES: tuple[Probe, ...] = (
         "whether each application pool runs, from IIS's WMI provider",
         part("app-pool-state.ps1"),
         ((PoolStates, readers.pool_states),),
+        needs=(rights.IIS_WMI,),
     ),
     Probe(
         "pending-reboot",
@@ -38,6 +42,7 @@ HOST_PROBES: tuple[Probe, ...] = (
         "whether Windows waits for a restart, from the registry; of files to be renamed only how many",
         part("pending-reboot.ps1"),
         ((PendingReboot, readers.pending_reboot),),
+        needs=(rights.ANY,),
     ),
     Probe(
         "monitoring-agent",
@@ -45,6 +50,7 @@ HOST_PROBES: tuple[Probe, ...] = (
         "whether Microsoft's monitoring agent and its APM are installed, from the registry",
         part("monitoring-agent.ps1"),
         ((MonitoringAgent, readers.monitoring_agent),),
+        needs=(rights.ANY,),
     ),
     Probe(
         "iis-authentication",
@@ -53,6 +59,7 @@ HOST_PROBES: tuple[Probe, ...] = (
         part("iis-authentication.ps1"),
         ((IisAuthentication, readers.iis_authentication),),
         parameters=("web_root",),
+        needs=(rights.WEB_ROOT, rights.IIS_CONFIGURATION),
     ),
     Probe(
         "disks",
@@ -60,5 +67,6 @@ HOST_PROBES: tuple[Probe, ...] = (
         "size and free space of the fixed drives, and the folders of SQL Server's data, from the registry",
         part("disks.ps1"),
         ((Disks, readers.disks),),
+        needs=(rights.ANY,),
     ),
 )

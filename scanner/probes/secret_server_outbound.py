@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from checks.secret_server.outbound_access import ID, STATES, Attempt, OutboundAccess
+from scanner.probes import rights
 from scanner.probes.powershell_batch import literal, part
 from scanner.probes.probe import Answer, Probe, UnreadableError
 from scanner.probes.secret_server_readers import explain, need, rows_of, text, value_of
@@ -59,5 +60,6 @@ OUTBOUND_PROBES: tuple[Probe, ...] = (
         _script(),
         ((OutboundAccess, outbound_access),),
         parameters=("online",),
+        needs=(rights.ANY,),
     ),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from checks.secret_server.database_facts import DatabaseBackups, FailoverClusters, SecretServerDatabase
+from scanner.probes import rights
 from scanner.probes.powershell_batch import part
 from scanner.probes.probe import Probe
 from scanner.probes.sql_database_readers import database_backups, failover_clusters, secret_server_database
@@ -23,6 +24,7 @@ SQL_DATABASE = Probe(
     ),
     parameters=("sql_database", "sql_instance", "sql_user"),
     roles=("database",),
+    needs=(rights.SQL_SERVER, rights.WMI, rights.SERVICES),
 )
 
 SQL_DATABASE_TDS = Probe(

@@ -1,4 +1,7 @@
-"""WinRM: one shell, one PowerShell start, on as few HTTP requests as the login allows."""
+"""WinRM: one shell, one PowerShell start, on as few HTTP requests as the login allows.
+
+The shell is a Windows Remote Shell, or with `protocol = "psrp"` a session of PowerShell remoting.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import threading
 import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from scanner.clock import now_s
@@ -27,11 +31,13 @@ from scanner.transports.deadline import Deadline
 from scanner.transports.powershell_delivery import ENVELOPE_BYTES, NOTHING, Delivery, deliver
 from scanner.transports.powershell_output import settle
 from scanner.transports.protocol import Limits, Moments, Usage
+from scanner.transports.psrp.delivery import plain
 from scanner.transports.ssh_socket import dial
 
 if TYPE_CHECKING:
     from winrm.protocol import Protocol
 
+    from scanner.transports.psrp.envelopes import Endpoint
     from scanner.transports.tls_look import Seen
     from scanner.transports.winrm_http import Adapter, Line
     from scanner.transports.winrm_login import Login
@@ -88,13 +94,10 @@ class WinrmTransport:
         The deadline of `limits.timeout_s` begins once the TCP connection stands and the gate is open.
         Raises NodeError, with what had arrived in `partial`.
         """
-        delivery = deliver(script, self._settings.delivery, variables)
-        if delivery.creation_bytes > ENVELOPE_BYTES:
-            raise RefusedError(
-                f"what is to be asked takes one message of {delivery.creation_bytes // 1024} kB, and WinRM takes "
-                f"{ENVELOPE_BYTES // 1024} kB (MaxEnvelopeSizekb of Windows Server 2008 R2): nothing was sent",
-                hint='set `delivery = "stdin"` for this node, which sends it in pieces, or select fewer checks',
-            )
+        if self._settings.protocol == "psrp":
+            work = partial(self._converse_psrp, plain(script), variables)
+        else:
+            work = partial(self._converse, self._deliver(script, variables))
         self._prepare()
         output = bytearray()
         try:
@@ -103,7 +106,7 @@ class WinrmTransport:
             with self._gate, Deadline(self._limits.timeout_s, self._call_off) as deadline:
                 self._ends = time.monotonic() + self._limits.timeout_s
                 try:
-                    return self._converse(delivery, output)
+                    return work(output)
                 except Exception as error:
                     if deadline.fired or self._late:
                         raise self._too_late(output) from error
@@ -119,6 +122,16 @@ class WinrmTransport:
                 raise
             raise translated from error
 
+    def _deliver(self, script: str, variables: Mapping[str, str]) -> Delivery:
+        delivery = deliver(script, self._settings.delivery, variables)
+        if delivery.creation_bytes > ENVELOPE_BYTES:
+            raise RefusedError(
+                f"what is to be asked takes one message of {delivery.creation_bytes // 1024} kB, and WinRM takes "
+                f"{ENVELOPE_BYTES // 1024} kB (MaxEnvelopeSizekb of Windows Server 2008 R2): nothing was sent",
+                hint='set `delivery = "stdin"` for this node, which sends it in pieces, or select fewer checks',
+            )
+        return delivery
+
     def close(self) -> None:
         """Delete the shell, within seconds, and close the connection. Never raises, may be called twice."""
         shell, self._shell = self._shell, ""
@@ -129,7 +142,9 @@ class WinrmTransport:
                     # What the connection last carried is anybody's guess: the shell is left from a fresh one.
                     self._hang_up()
                     self._prepare()
-                if self._protocol is not None:
+                if self._protocol is not None and self._settings.protocol == "psrp":
+                    self._protocol.send_message(self._endpoint_of_psrp().delete(shell))
+                elif self._protocol is not None:
                     self._protocol.close_shell(shell, close_session=False)
         self._hang_up()
 
@@ -145,15 +160,13 @@ class WinrmTransport:
         settings = self._settings
         if settings.auth == "kerberos" and not kerberos.available():
             raise missing_package(settings.auth)
-        host = f"[{self._node.host}]" if ":" in self._node.host else self._node.host
-        endpoint = f"{settings.scheme}://{host}:{settings.port}{settings.path}"
+        endpoint = self._url
         password = settings.password.reveal() if isinstance(settings.password, Secret) else ""
         if settings.auth == "basic" and not _is_latin(settings.user + password):
             raise AuthenticationError(
                 "Basic logins carry Latin-1 characters only, and there are others in the user or the password",
                 hint='use auth = "ntlm", or choose another password',
             )
-        operation_s = max(1, min(_OPERATION_TIMEOUT_S, int(self._limits.timeout_s // 3)))
         self._line = Line(self._dial, self.usage)
         tls = self._tls() if settings.scheme == "https" else None
         adapter = self._adapter = Adapter(self._line, self.usage, tls, lambda: self._remaining_s)
@@ -167,7 +180,12 @@ class WinrmTransport:
             )
         # pywinrm builds a transport of its own here, which ours replaces; it wants credentials even so.
         protocol = Protocol(
-            endpoint, "basic", username="-", password="", operation_timeout_sec=operation_s, read_timeout_sec=86400
+            endpoint,
+            "basic",
+            username="-",
+            password="",
+            operation_timeout_sec=self._operation_timeout_s,
+            read_timeout_sec=86400,
         )
         protocol.transport = Channel(endpoint, settings, password, adapter, self._line, self._login)
         self._protocol = protocol
@@ -219,11 +237,11 @@ class WinrmTransport:
         if protocol is None:
             raise ValueError("not prepared")
         self._broken = True
-        # A shell that we cannot delete goes away by itself soon after the node's time is up.
-        idle_s = math.ceil(max(60.0, self._limits.timeout_s)) + 30
         self._opening.clear()
         try:
-            self._shell = protocol.open_shell(env_vars=dict(delivery.environment) or None, idle_timeout=f"PT{idle_s}S")
+            self._shell = protocol.open_shell(
+                env_vars=dict(delivery.environment) or None, idle_timeout=f"PT{self._idle_s}S"
+            )
         finally:
             self._opening.set()
         if self._called_off:
@@ -259,6 +277,56 @@ class WinrmTransport:
                 )
         self._broken = False
         return settle(bytes(output), bytes(errors), exit_code)
+
+    def _converse_psrp(self, script: str, variables: Mapping[str, str], output: bytearray) -> bytes:
+        from scanner.transports.psrp.conversation import Conversation
+
+        protocol = self._protocol
+        if protocol is None:
+            raise ValueError("not prepared")
+
+        def check() -> None:
+            if self._called_off or self._late:
+                raise self._too_late(output)
+
+        endpoint = self._endpoint_of_psrp()
+        talk = Conversation(endpoint, protocol.send_message, check, self.usage, self.moments)
+        self._broken = True
+        self._opening.clear()
+        try:
+            talk.create(variables, self._idle_s)
+        finally:
+            self._shell = talk.shell
+            self._opening.set()
+        check()
+        talk.open()
+        try:
+            answer = talk.run(script, self._settings.delivery, output, self._limits.answer_bytes)
+        except (AnswerTooLargeError, RefusedError):
+            # Our own words, between two messages.
+            self._broken = False
+            raise
+        self._broken = False
+        return answer
+
+    def _endpoint_of_psrp(self) -> Endpoint:
+        from scanner.transports.psrp.envelopes import Endpoint
+
+        return Endpoint(self._url, self._settings.configuration, self._operation_timeout_s)
+
+    @property
+    def _url(self) -> str:
+        host = f"[{self._node.host}]" if ":" in self._node.host else self._node.host
+        return f"{self._settings.scheme}://{host}:{self._settings.port}{self._settings.path}"
+
+    @property
+    def _operation_timeout_s(self) -> int:
+        return max(1, min(_OPERATION_TIMEOUT_S, int(self._limits.timeout_s // 3)))
+
+    @property
+    def _idle_s(self) -> int:
+        """A shell that we cannot delete goes away by itself soon after the node's time is up."""
+        return math.ceil(max(60.0, self._limits.timeout_s)) + 30
 
     @property
     def _remaining_s(self) -> float:

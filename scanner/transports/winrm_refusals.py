@@ -26,6 +26,7 @@ from scanner.errors import (
 from scanner.inventory.model import WinrmSettings
 from scanner.transports.nt_status import LOGON
 from scanner.transports.tls_look import Seen
+from scanner.transports.winrm_access import NOT_A_MEMBER, access_denied, no_configuration
 from scanner.transports.winrm_login import OldCredsspError, Stage, schemes
 
 SHELL_QUOTA = 2150859173
@@ -41,6 +42,8 @@ POLICY = 1260
 """ERROR_ACCESS_DISABLED_BY_POLICY"""
 _WIN32 = 0x80070000
 """HRESULTs that wrap an error of Win32: 2147942405 is 5."""
+INVALID_RESOURCE = 2150858811
+"""ERROR_WSMAN_INVALID_RESOURCE_URI"""
 _SEALED = ("ntlm", "kerberos", "credssp")
 _ONE_CONNECTION = (
     "a login holds for one connection to one node: look for a load balancer, a proxy or TLS inspection on the way, and "
@@ -139,9 +142,9 @@ def _rejected(at: Situation) -> NodeError:
         hints.append("the policy 'Restrict NTLM' may forbid NTLM")
     if auth == "credssp":
         hints.append("the node may be set to take no credentials (CredSSP policies), or its clock be wrong")
-    if auth != "basic" and "\\" not in user and "@" not in user:
-        hints.append("a local account other than Administrator needs LocalAccountTokenFilterPolicy=1")
-    elif auth == "basic" and ("\\" in user or "@" in user):
+    if auth != "basic" or ("\\" not in user and "@" not in user):
+        hints.append(NOT_A_MEMBER)
+    else:
         hints.append("Basic takes local accounts only")
     if at.settings.scheme == "https" and auth == "ntlm":
         seen = at.seen()
@@ -300,8 +303,11 @@ def wsman_fault(error: winrm.exceptions.WSManFaultError, at: Situation) -> NodeE
         )
     if at.shell_open and (ACCESS_DENIED in codes or POLICY in codes):
         why = "a policy forbids it" if POLICY in codes else "access is denied"
+        told = "the shell was opened, and powershell.exe may not be started in it"
+        if at.settings.protocol == "psrp":
+            told = "the session was opened, and no script may be run in it"
         return RefusedError(
-            f"the shell was opened, and powershell.exe may not be started in it: {why}",
+            f"{told}: {why}",
             hint=f"endpoint protection, AppLocker or WDAC stops it: {_STDIN}, or except the account there",
         )
     if at.shell_open and not {BROKEN_PIPE, NO_DATA}.isdisjoint(codes):
@@ -316,11 +322,9 @@ def wsman_fault(error: winrm.exceptions.WSManFaultError, at: Situation) -> NodeE
             "memory (MaxMemoryPerShellMB)",
         )
     if ACCESS_DENIED in codes or "accessdenied" in (error.fault_subcode or "").lower():
-        return RefusedError(
-            "the login is valid, but the account may not open remote shells: access is denied",
-            hint="add the account to Administrators or Remote Management Users on the node; "
-            "a local administrator other than Administrator also needs LocalAccountTokenFilterPolicy=1",
-        )
+        return access_denied(at.settings)
+    if INVALID_RESOURCE in codes and at.settings.protocol == "psrp":
+        return no_configuration(at.settings)
     number = next((code for code in codes if code is not None), None)
     cause = (
         f"WS-Management fault {number}: {brief(said)}" if number is not None else f"WS-Management fault: {brief(said)}"

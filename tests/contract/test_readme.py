@@ -43,8 +43,18 @@ def drift_exit_codes_section() -> str:
     return "\n".join(rows)
 
 
+def rights_section() -> str:
+    needed: dict[str, list[str]] = {}
+    for probe in PROBES:
+        for need in probe.needs:
+            needed.setdefault(need, []).append(f"`{probe.id}` ({', '.join(fact.__name__ for fact in probe.facts)})")
+    rows = ["| right | probes, and the facts they give |", "|---|---|"]
+    return "\n".join([*rows, *(f"| {need} | {', '.join(probes)} |" for need, probes in needed.items())])
+
+
 SECTIONS = {
     "checks": checks_section,
+    "rights": rights_section,
     "sudoers": sudoers_section,
     "exit-codes": exit_codes_section,
     "drift-exit-codes": drift_exit_codes_section,

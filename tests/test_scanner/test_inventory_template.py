@@ -33,6 +33,8 @@ def test_each_key_that_is_off_can_be_switched_on(number: int) -> None:
     if after.startswith("password_"):
         # One source only; the one in use makes way.
         section = re.sub(r"^password_env = .*\n", "", section, flags=re.MULTILINE)
+    if after.startswith("configuration"):
+        section += 'protocol = "psrp"\n'
     # A login and its password go together.
     if after.startswith("sql_user"):
         section += 'sql_password_env = "PREFLIGHT_SQL_PASSWORD"\n'

@@ -93,6 +93,7 @@ WATCH_TYPES = {
 MEMBERS_OF_POWERSHELL_2 = {
     *("AddScript", "BeginInvoke", "BeginStop", "CreateRunspace", "EndInvoke", "Runspace", "SessionStateProxy"),
     "SetVariable",
+    "ApplicationArguments",
 }
 MEMBERS_OF_DOTNET_2 = set(
     re.findall(
@@ -407,6 +408,8 @@ def test_no_automatic_variable_is_overwritten() -> None:
 
 def test_every_variable_that_is_read_is_set_somewhere() -> None:
     known = {"_", "null", "true", "false", "executioncontext", "psversiontable", "env", "pfturn", "kinds"}
+    # Set by remoting, and in the runspace of the probes.
+    known |= {"pssenderinfo", "pfarguments"}
     everywhere = set(re.findall(r"^\$(Pf\w+) =", SCRIPT, re.MULTILINE))
     functions = re.split(r"^(?=function |Invoke-PfProbe ')", SCRIPT, flags=re.MULTILINE)
     for function in functions:

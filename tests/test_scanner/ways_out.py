@@ -22,7 +22,10 @@ REPAIRS: dict[str, tuple[str, str]] = {
     ),
     "not let in": (r"login|may not open remote shells", r"`user`|`sql_user`|the account"),
     "somebody in between": (r"in the middle of the|no challenge came|forgot in|a proxy", r"on the way|pass it by"),
-    "held back there": (r"Language Mode|WinRM shells open|the shell ended", r"policy|MaxShellsPerUser|login shell"),
+    "held back there": (
+        r"Language Mode|WinRM shells open|the shell ended|runs no scripts",
+        r"policy|MaxShellsPerUser|login shell|`configuration`",
+    ),
     "another machine": (r"another machine answers", r"correct `host`"),
     "too slow": (r"within|in the time|time limit", r"time"),
     "cut short or garbled": (

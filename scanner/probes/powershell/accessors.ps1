@@ -532,8 +532,9 @@ function Get-PfFolderNames([string]$Folder) {
 }
 
 # The rows of one SELECT, asked of an instance on this very host, each a hashtable by column.
-# With a user, its password comes from this process's environment, in Base64 of UTF-8: it stands in no script, and it is
-# handed to no cmdlet and no function, whose arguments PowerShell can be told to log. Throws "sql NUMBER: where: message".
+# With a user, its password comes from this process's environment, in Base64 of UTF-8, or from what a remote session was
+# opened with, whose process may be shared: it stands in no script, and it is handed to no cmdlet and no function, whose
+# arguments PowerShell can be told to log. Throws "sql NUMBER: where: message".
 function Get-PfSqlRows([string]$Server, [string]$Database, [string]$User, [string]$Query) {
     if (-not [System.Text.RegularExpressions.Regex]::IsMatch($Query, '^SELECT [^;]*$')) {
         throw 'unreadable: SQL Server: only a single SELECT may be asked'
@@ -551,8 +552,11 @@ function Get-PfSqlRows([string]$Server, [string]$Database, [string]$User, [strin
             $settings['Integrated Security'] = $true
         } else {
             $settings['User ID'] = $User
-            $settings['Password'] = [System.Text.Encoding]::UTF8.GetString([System.Convert]::FromBase64String(
-                [System.Environment]::GetEnvironmentVariable('PREFLIGHT_SQL_PASSWORD')))
+            $secret = [System.Environment]::GetEnvironmentVariable('PREFLIGHT_SQL_PASSWORD')
+            if ($null -ne $PfArguments) {
+                $secret = $PfArguments['PREFLIGHT_SQL_PASSWORD']
+            }
+            $settings['Password'] = [System.Text.Encoding]::UTF8.GetString([System.Convert]::FromBase64String($secret))
         }
         $connection = New-Object System.Data.SqlClient.SqlConnection
         $connection.ConnectionString = $settings.ToString()
@@ -608,10 +612,19 @@ function Get-PfSystemFolder {
     return Expand-PfEnvironment '%windir%\System32'
 }
 
-# One write to standard output: over WinRM, each write can cost a round trip.
+# One write to standard output: over WinRM, each write can cost a round trip. A remote session has no standard output,
+# and what a function gives there goes to the client, unless its caller keeps it.
 function Write-PfOutput([string]$Text) {
+    if (Test-PfRemoteSession) {
+        return $Text
+    }
     $bytes = [System.Text.Encoding]::ASCII.GetBytes($Text + "`r`n")
     $stdout = [System.Console]::OpenStandardOutput()
     $stdout.Write($bytes, 0, $bytes.Length)
     $stdout.Flush()
+}
+
+# Whether this is a session of PowerShell remoting, in a process that belongs to WinRM.
+function Test-PfRemoteSession {
+    return ($null -ne $PSSenderInfo)
 }

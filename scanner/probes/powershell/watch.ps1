@@ -84,6 +84,10 @@ function Start-PfRun {
     $given = @{ PfWatch = $PfWatch; PfStopwatch = $PfStopwatch; PfOption = $PfOption; PfTurn = $PfWatch['turn'] }
     $given['PfBudgetMs'] = $PfBudgetMs
     $given['PfProbeBytes'] = $PfProbeBytes
+    $given['PfArguments'] = $null
+    if (Test-PfRemoteSession) {
+        $given['PfArguments'] = $PSSenderInfo.ApplicationArguments
+    }
     $given['ErrorActionPreference'] = 'Stop'
     $given['ProgressPreference'] = 'SilentlyContinue'
     foreach ($entry in $given.GetEnumerator()) {
@@ -132,17 +136,20 @@ function Set-PfBlock($Block) {
     }
 }
 
-# Ends when the run does: $null, or what it is blocked in. What is finished leaves now and then: a Receive of WinRM that
-# waits in vain asks again as well.
+# Ends when the run does; what it is blocked in, or nothing, is kept with the watch, for what this gives is the frames. What
+# is finished leaves now and then: a Receive of WinRM that waits in vain asks again as well.
 function Wait-PfRun($Run, [int]$FlushMs) {
+    $PfWatch['block'] = $null
     $next = (Get-PfClock) + $FlushMs
     while (-not $Run['pending'].AsyncWaitHandle.WaitOne(100, $false)) {
         $block = Get-PfBlock
         if ($null -ne $block) {
-            return $block
+            $PfWatch['block'] = $block
+            return
         }
         if ((Get-PfClock) -ge $PfBudgetMs) {
-            return @{ id = ''; what = ''; ms = 0; spent = 0 }
+            $PfWatch['block'] = @{ id = ''; what = ''; ms = 0; spent = 0 }
+            return
         }
         if ((Get-PfClock) -ge $next) {
             Write-PfFrame $false
@@ -191,10 +198,14 @@ function Set-PfLate([string]$Problem) {
 
 # Leaves nothing on the node: the programs that probes have started end with their runspace, if that can still be ended,
 # or by name of their parent; and this process ends, whatever it is blocked in. Bounded, for the answer is out already.
+# The process of a remote session is WinRM's, which may serve others in it, and ends it with the session.
 function Stop-PfRuns($Stopping) {
     $until = (Get-PfClock) + $PfBudgetMs * 0.03
     foreach ($pending in $Stopping) {
         [void]$pending.AsyncWaitHandle.WaitOne([int][System.Math]::Max(0, $until - (Get-PfClock)), $false)
+    }
+    if (Test-PfRemoteSession) {
+        return
     }
     $shell = [System.Management.Automation.PowerShell]::Create()
     [void]$shell.AddScript($PfParts.ToString() + "`n" + 'Stop-PfDescendants')
@@ -208,7 +219,8 @@ function Watch-PfProbes {
     for ($number = 0; $number -lt 2 * $PfProbeIds.Count + 6; $number = $number + 1) {
         $before = $PfWatch['answers'].Count
         $run = Start-PfRun
-        $block = Wait-PfRun $run ([int][System.Math]::Max(1000, $PfBudgetMs * 0.4))
+        Wait-PfRun $run ([int][System.Math]::Max(1000, $PfBudgetMs * 0.4))
+        $block = $PfWatch['block']
         if ($null -eq $block) {
             $problem = Complete-PfRun $run
             if ($problem -ne '' -or $PfWatch['answers'].Count -eq $before) {
