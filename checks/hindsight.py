@@ -8,7 +8,7 @@ for counts as not looked at, because that run did not mean to see everything.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
 
@@ -90,6 +90,7 @@ def look_back(present: PastRun, earlier: Iterable[PastRun]) -> ScanHistory:
     gone: dict[Subject, _Track] = {}
     last: PastRun | None = None
     points = [] if present.partial else [_point(present)]
+    parts = [] if present.partial else [_points(present)]
     peer: PastRun | None = None
     unsettled = dict(tracks)
     for run in earlier:
@@ -97,6 +98,7 @@ def look_back(present: PastRun, earlier: Iterable[PastRun]) -> ScanHistory:
         if run.scope == present.scope and not run.partial:
             if len(points) < TREND_RUNS:
                 points.append(_point(run))
+                parts.append(_points(run))
             if peer is None and not present.partial:
                 peer = run
                 gone = {subject: [] for subject in run.entries if subject not in present.entries}
@@ -105,8 +107,9 @@ def look_back(present: PastRun, earlier: Iterable[PastRun]) -> ScanHistory:
         if not unsettled and (peer or present.partial) and len(points) >= TREND_RUNS:
             break
     trend = tuple(reversed(points))
+    by_cluster = _transposed(reversed(parts))
     if last is None:
-        return ScanHistory(None, trend=trend)
+        return ScanHistory(None, trend=trend, by_cluster=by_cluster)
     compared = peer or last
     standings = (
         _standing(subject, track, comparable=peer is not None or compared.meant_all)
@@ -119,6 +122,7 @@ def look_back(present: PastRun, earlier: Iterable[PastRun]) -> ScanHistory:
         tuple(ended for subject, track in gone.items() if (ended := _ended(subject, track, None))),
         tuple(flaps for subject, track in tracks.items() if (flaps := _flapping(subject, track))),
         trend,
+        by_cluster,
     )
 
 
@@ -201,10 +205,36 @@ def _mood(subject: Subject, entry: Entry) -> str:
     return "clear" if entry.status in (Status.PASS, Status.SKIP) else str(entry.status)
 
 
+def _transposed(runs: Iterable[Mapping[str, TrendPoint]]) -> dict[str, tuple[TrendPoint, ...]]:
+    found: dict[str, list[TrendPoint]] = {}
+    for run in runs:
+        for cluster, point in run.items():
+            found.setdefault(cluster, []).append(point)
+    return {cluster: tuple(points) for cluster, points in found.items()}
+
+
+def _points(run: PastRun) -> dict[str, TrendPoint]:
+    """The run in numbers, cluster by cluster, with the verdict that these numbers make."""
+    found: dict[str, list[Entry]] = {}
+    for subject, entry in run.entries.items():
+        found.setdefault(subject.cluster, []).append(entry)
+    return {cluster: _numbered(run, entries) for cluster, entries in found.items()}
+
+
+def _numbered(run: PastRun, entries: Iterable[Entry]) -> TrendPoint:
+    point = _counted(run, entries)
+    good = point.passed + point.warn and not point.error
+    return replace(point, verdict="NO-GO" if point.fail else "GO" if good else "UNKNOWN")
+
+
 def _point(run: PastRun) -> TrendPoint:
+    return _counted(run, run.entries.values())
+
+
+def _counted(run: PastRun, entries: Iterable[Entry]) -> TrendPoint:
     count = dict.fromkeys(Status, 0)
     missed = 0
-    for entry in run.entries.values():
+    for entry in entries:
         if entry.status is Status.SKIP and not entry.judged:
             missed += 1
         else:

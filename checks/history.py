@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from checks.outcome import Status
@@ -96,3 +97,5 @@ class ScanHistory:
     flapping: tuple[Flapping, ...] = ()
     trend: tuple[TrendPoint, ...] = ()
     """The last runs that looked at the same part of the inventory, oldest first, the present one last."""
+    by_cluster: Mapping[str, tuple[TrendPoint, ...]] = field(default_factory=dict)
+    """The same runs, cluster by cluster; of a cluster that some of them did not know, those that did."""

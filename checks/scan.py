@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import enum
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from checks.acceptance import Attested
@@ -157,6 +157,8 @@ class Scan:
     inventory_digest: str = ""
     """SHA-256 of the inventory's text in UTF-8, in hexadecimal."""
     fail_on: FailOn = FailOn.ANY
+    why: Mapping[str, str] = field(default_factory=dict)
+    """Check id to why it matters, in the words of its documentation; a paragraph a line."""
 
     @property
     def verdict(self) -> Verdict:

@@ -8,6 +8,7 @@ from datetime import UTC
 from checks.outcome import Result, Status
 from checks.scan import Scan, Verdict
 from reports.grouping import (
+    GRAVEST_FIRST,
     Digest,
     Group,
     attested_line,
@@ -45,7 +46,6 @@ _COPIED: tuple[tuple[str, Callable[[Result], str]], ...] = (
 
 _VERDICT_CODES = {Verdict.GO: "1;30;42", Verdict.NO_GO: "1;97;41", Verdict.UNKNOWN: "1;30;43"}
 _VERDICT_TEXT = {Verdict.GO: "1;32", Verdict.NO_GO: "1;31", Verdict.UNKNOWN: "1;33"}
-_GRAVEST_FIRST = (Verdict.NO_GO, Verdict.UNKNOWN, Verdict.GO)
 _CLUSTERS = 20
 """Clusters that are listed before they are only counted."""
 _STATUS_CODES = {
@@ -105,7 +105,7 @@ class _Page(TextPage):
 
     def clusters(self, scan: Scan) -> None:
         """A line for each cluster: its verdict, and what it is for."""
-        judged = sorted(told_clusters(scan), key=lambda one: _GRAVEST_FIRST.index(one.verdict))
+        judged = sorted(told_clusters(scan), key=lambda one: GRAVEST_FIRST.index(one.verdict))
         shown = [one for one in judged if one.verdict is not Verdict.GO][:_CLUSTERS]
         shown += [one for one in judged if one.verdict is Verdict.GO][: _CLUSTERS - len(shown)]
         names = max((len(one_line(one.record.name, 60)) for one in shown), default=0)

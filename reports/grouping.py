@@ -10,6 +10,7 @@ from checks.outcome import Result, Severity, Status
 from checks.scan import CONNECTIVITY, ClusterVerdict, FailOn, Scan, Verdict, blocks
 from reports.text import count, one_line
 
+GRAVEST_FIRST = (Verdict.NO_GO, Verdict.UNKNOWN, Verdict.GO)
 _IDS = 5
 """Checks that a headline names before it only counts."""
 _RANK = {severity: rank for rank, severity in enumerate(Severity)}
@@ -89,6 +90,22 @@ def grouped(results: Iterable[Result]) -> tuple[Group, ...]:
         for (check, status, message, _), rows in found.items()
     ]
     return tuple(sorted(groups, key=lambda group: _RANK[group.severity]))
+
+
+def by_status(results: Iterable[Result]) -> tuple[Group, ...]:
+    """Group by check, status and message, in order of appearance."""
+    return tuple(sorted(grouped(results), key=lambda group: list(Status).index(group.status)))
+
+
+def owner_of(scan: Scan) -> Callable[[Result], str]:
+    """Who answers for what a result is about, with how to reach them: the node's own owner before its cluster's."""
+    clusters = {record.name: _owner(record.owner, record.contact) for record in scan.clusters}
+    nodes = {(node.cluster, node.node): _owner(node.owner, node.contact) for node in scan.nodes}
+    return lambda row: nodes.get((row.cluster, row.node or "")) or clusters.get(row.cluster, "")
+
+
+def _owner(owner: str, contact: str) -> str:
+    return ", ".join(one_line(text, 200) for text in (owner, contact) if text)
 
 
 def by_reason(groups: Iterable[Group]) -> list[tuple[str, tuple[Result, ...]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -40,6 +41,30 @@ class Picture:
     """Findings of the run that has most; the tallest bar."""
     rows: tuple[tuple[str, TrendPoint], ...]
     """When, and how many; the latest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """A run's verdict a square, oldest on the left, small enough to stand in a table."""
+
+    width: int
+    paths: tuple[tuple[str, str], ...]
+    """Class, and the squares that have it, as one path."""
+    told: str
+    """The same in words."""
+
+
+def strip(points: Sequence[TrendPoint], most: int | None = None) -> Strip | None:
+    """The last runs, all or `most` of them; None for fewer than two."""
+    shown = points if most is None else points[-most:]
+    if len(shown) < 2:
+        return None
+    paths: dict[str, list[str]] = {}
+    for place, point in enumerate(shown):
+        paths.setdefault(point.verdict.lower(), []).append(f"M{place * 5} 0h4v8h-4")
+    counts = Counter(point.verdict for point in shown)
+    told = f"last {len(shown)} runs: {', '.join(f'{number} {verdict}' for verdict, number in counts.items())}"
+    return Strip(len(shown) * 5 - 1, tuple((f"t-{kind}", "".join(parts)) for kind, parts in paths.items()), told)
 
 
 def picture(points: Sequence[TrendPoint]) -> Picture | None:

@@ -50,6 +50,12 @@ def ensure_writable(path: Path) -> None:
         pass
 
 
+def make_folder(path: Path) -> None:
+    """Make the folder, as a program makes its own; one that is there is left as it is. Raises UsageError."""
+    with _told(path):
+        path.mkdir(exist_ok=True)
+
+
 def same_file(one: Path, other: Path) -> bool:
     """Whether both names are of one file, there or not, through links or not."""
     with contextlib.suppress(OSError, ValueError):

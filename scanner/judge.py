@@ -8,6 +8,7 @@ from datetime import date
 from checks import waivers
 from checks.attestations import hear
 from checks.check import ClusterInfo, NodeView
+from checks.documentation import WHY, section
 from checks.evaluation import GatheredCluster, Guard, evaluate
 from checks.facts import Contact, Unknown
 from checks.identity import without_strangers
@@ -66,6 +67,7 @@ def judge_gathered(job: Job, collected: Collected, clusters: Sequence[GatheredCl
         ),
         phase=job.phase,
         fail_on=job.fail_on,
+        why={check.id: why for check in job.checks if (why := section(check.doc, WHY))},
         run_by=run_by(),
         inventory_digest=job.inventory_digest,
     )

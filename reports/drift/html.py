@@ -70,7 +70,7 @@ class _Node:
 def render(drift: Drift) -> str:
     """The page, to be written as UTF-8."""
     # Its rows are searched and filtered like a scan's.
-    return assemble("drift", view(drift), "report.js")
+    return assemble("drift", view(drift), "rows.js")
 
 
 def view(drift: Drift) -> dict[str, object]:

@@ -14,7 +14,7 @@ from scanner.cli.options import (
     EvidenceOption,
     FromOption,
     HistoryOption,
-    HtmlOption,
+    HtmlFileOption,
     InventoryArgument,
     JsonOption,
     JunitOption,
@@ -45,7 +45,7 @@ VerboseOption = Annotated[
 def drift(
     inventory: InventoryArgument,
     baseline: BaselineOption = None,
-    html: HtmlOption = None,
+    html: HtmlFileOption = None,
     junit: JunitOption = None,
     json: JsonOption = None,
     markdown: MarkdownOption = None,

@@ -31,6 +31,15 @@ RUN = "Run"
 
 InventoryArgument = Annotated[Path, typer.Argument(metavar="INVENTORY", help="The TOML inventory.", show_default=False)]
 HtmlOption = Annotated[
+    str | None,
+    typer.Option(
+        "--html",
+        metavar="FILE|FOLDER/",
+        help="Write the HTML page; into a folder: an index, and a page for each cluster.",
+        rich_help_panel=REPORTS,
+    ),
+]
+HtmlFileOption = Annotated[
     Path | None, typer.Option("--html", metavar="FILE", help="Write the HTML page.", rich_help_panel=REPORTS)
 ]
 JunitOption = Annotated[

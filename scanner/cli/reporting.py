@@ -18,10 +18,12 @@ from checks.scan import Scan
 from scanner.cli.streams import complain, leave, say
 from scanner.cli.telling import Telling
 from scanner.errors import PreflightError, UsageError
-from scanner.files import ensure_writable, same_file, write_atomically
+from scanner.files import ensure_writable, make_folder, same_file, write_atomically
 from scanner.inventory.model import ReportPaths
 
 STDOUT = Path("-")
+INDEX = "index.html"
+_SLASHES = tuple(filter(None, ("/", os.sep, os.altsep)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +31,27 @@ class Destinations:
     """Format to file; "-" is standard output."""
 
     paths: Mapping[str, Path]
+    in_folder: bool = False
+    """Whether the HTML report is a folder of pages, of which its path is the index."""
 
     @classmethod
-    def chosen(cls, asked: Mapping[str, Path | None], default: ReportPaths) -> Destinations:
-        """What the command line asks for; for each format it leaves open, what the inventory says."""
+    def chosen(
+        cls, asked: Mapping[str, str | Path | None], default: ReportPaths, *, pages: bool = False
+    ) -> Destinations:
+        """What the command line asks for; for each format it leaves open, what the inventory says.
+
+        With `pages`, an HTML report whose name ends in a slash, or is that of a folder, is one of pages.
+        """
         paths: dict[str, Path] = {}
+        in_folder = False
         for kind, path in asked.items():
-            fallback: str = getattr(default, kind)
-            if path is not None:
-                paths[kind] = path
-            elif fallback:
-                paths[kind] = Path(fallback)
-        return cls(paths)
+            text = str(path or getattr(default, kind))
+            if not text:
+                continue
+            paths[kind] = Path(text)
+            if kind == "html" and pages and (text.endswith(_SLASHES) or Path(text).is_dir()):
+                paths[kind], in_folder = Path(text) / INDEX, True
+        return cls(paths, in_folder)
 
     def refuse_impossible(self, reads: Sequence[Path] = ()) -> None:
         """Raise UsageError for files that cannot be written, before a scan is made whose results would be lost.
@@ -59,6 +70,8 @@ class Destinations:
             if path == STDOUT:
                 continue
             try:
+                if kind == "html" and self.in_folder:
+                    make_folder(path.parent)
                 ensure_writable(path)
             except UsageError as error:
                 raise UsageError(f"the {kind} report: {error}") from None
@@ -73,13 +86,19 @@ class Destinations:
                 complain(f"{lost}; the verdict is {done.verdict}")
         for kind, path in self.paths.items():
             try:
-                text = _rendered(kind, done)
-                if path == STDOUT:
+                if kind == "html" and self.in_folder and isinstance(done, Scan):
+                    _write_pages(path.parent, done)
+                    text = ""
+                else:
+                    text = _rendered(kind, done)
+                if not text:
+                    pass
+                elif path == STDOUT:
                     problems.append(say(text))
                 else:
                     write_atomically(path, text)
-                    if not (silent or telling.quiet or telling.nagios):
-                        print(f"wrote {path}", file=sys.stderr)
+                if path != STDOUT and not (silent or telling.quiet or telling.nagios):
+                    print(f"wrote {path}", file=sys.stderr)
             except PreflightError as error:
                 problems.append(f"the {kind} report was not written: {error}")
         return [problem for problem in problems if problem]
@@ -105,6 +124,13 @@ def finish(
     if done.partial:
         leave(code)
     raise typer.Exit(code)
+
+
+def _write_pages(folder: Path, done: Scan) -> None:
+    from reports.html_folder import pages
+
+    for name, text in pages(done).items():
+        write_atomically(folder / name, text)
 
 
 def _told(done: Scan | Drift, telling: Telling) -> str:

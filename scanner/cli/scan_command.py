@@ -97,6 +97,7 @@ def scan(
     destinations = Destinations.chosen(
         {"html": html, "junit": junit, "json": json, "markdown": markdown, "csv": csv, "prometheus": prometheus},
         selection.inventory.reports,
+        pages=True,
     )
     if nagios and STDOUT in destinations.paths.values():
         raise UsageError("--nagios prints its line on standard output, and so no report can go there: name a file")

@@ -64,7 +64,7 @@ class Browser:
             pytest.skip("no Chromium on the PATH")
         self._program = name
 
-    def __call__(self, text: str, *more: str) -> Loaded:
+    def __call__(self, text: str, *more: str, fragment: str = "") -> Loaded:
         file = self._folder / "page.html"
         file.write_text(text, encoding="utf-8")
         done = subprocess.run(
@@ -74,7 +74,7 @@ class Browser:
                 f"--user-data-dir={self._folder / 'profile'}",
                 *more,
                 "--dump-dom",
-                file.as_uri(),
+                file.as_uri() + fragment,
             ],
             capture_output=True,
             timeout=60,
@@ -117,6 +117,70 @@ def test_nothing_that_a_target_says_runs_on_the_page_of_drift(load: Browser) -> 
     assert found.title.startswith("DRIFT")
     assert len(re.findall(r"<script", found.dom)) == 1
     assert re.search(r'<form class="filters" id="filters">', found.dom)
+
+
+SCRIPT = """<script>addEventListener("load", () => setTimeout(() => {
+  const shown = (what) => [...document.querySelectorAll(what)]
+    .filter((one) => !one.hidden && one.getClientRects().length);
+  const tell = (...said) => { document.title += " | " + said.join(" "); };
+  %s
+}, 0));</script>"""
+
+
+def driven(load: Browser, text: str, script: str, fragment: str = "") -> list[str]:
+    """What `tell` was told by a script that runs on the loaded page."""
+    open_page = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", text)
+    found = load(open_page.replace("</body>", SCRIPT % script + "</body>"), fragment=fragment)
+    assert found.console == []
+    return found.title.split(" | ")[1:]
+
+
+def test_the_search_acts_on_cards_matrix_and_rows(load: Browser, rich_scan: Scan) -> None:
+    said = driven(
+        load,
+        render(rich_scan),
+        """
+  const search = document.getElementById("search");
+  tell(shown(".card").length, shown(".matrix tbody tr").length, shown(".row").length);
+  search.value = "sql1 fail"; search.dispatchEvent(new Event("input"));
+  tell(shown(".card").length, shown(".matrix tbody tr").map((row) => row.cells[0].textContent), shown(".row").length);
+  tell(location.hash);
+  search.value = ""; search.dispatchEvent(new Event("input"));
+  tell(shown(".card").length, shown(".matrix tbody tr").length, shown(".row").length);
+""",
+    )
+    assert said[0] == said[3]
+    cards, nodes, rows = said[1].split()
+    assert (cards, nodes, rows) == ("1", "sql1", "1")
+    assert said[2] == "#?q=sql1+fail"
+
+
+def test_the_address_brings_the_state_back(load: Browser, rich_scan: Scan) -> None:
+    tell = 'tell(shown(".row").length, document.getElementById("search").value, shown(".board").length);'
+    said = driven(load, render(rich_scan), tell, "#?q=connectivity&hide=pass%2Cskip&cluster=vault-prod")
+    assert said == ["1 connectivity 1"]
+
+
+def test_an_address_of_a_result_opens_it(load: Browser, rich_scan: Scan) -> None:
+    tell = 'tell([...document.querySelectorAll(".row[open]")].map((row) => row.id));'
+    assert driven(load, render(rich_scan), tell, "#vault-prod.web3.connectivity") == ["vault-prod.web3.connectivity"]
+
+
+def test_a_ticket_has_what_a_colleague_needs(load: Browser, rich_scan: Scan) -> None:
+    said = driven(
+        load,
+        render(rich_scan),
+        """
+  let text = ""; document.execCommand = () => { text = document.querySelector("body > textarea").value; return true; };
+  navigator.clipboard.writeText = () => Promise.reject();
+  document.querySelector(".card .ticket").click();
+  setTimeout(() => tell(text.replace(/\\n/g, " / ")), 50);
+""",
+    )
+    assert said[0].startswith("### ")
+    assert "- check: `" in said[0]
+    assert "- fix: " in said[0]
+    assert "page.html#finding." in said[0]
 
 
 def test_the_trend_keeps_to_the_policy(load: Browser, rich_scan: Scan) -> None:

@@ -32,7 +32,8 @@ def test_verdict_and_coverage_come_first(rich_scan: Scan) -> None:
     assert texts(root, "//h1") == ["NO-GO"]
     assert texts(root, "//title") == ["NO-GO · inventory.toml · preflight"]
     assert "15 of 22 planned results evaluated" in root.xpath("//header")[0].text_content()
-    assert texts(root, "//h2")[:4] == [
+    assert texts(root, "//h2")[:5] == [
+        "Clusters 2",
         "Good to know about this scan",
         "Blockers 2",
         "Could not be determined 2",
@@ -49,20 +50,86 @@ def test_a_blocker_says_what_it_hit_and_how_to_fix_it(rich_scan: Scan) -> None:
     assert card.xpath(".//a[starts-with(@href, 'http')]/@href") == ["https://docs.example/secret-server/iis"]
     for chip in card.xpath(".//a[@class='chip']"):
         (target,) = root.xpath(f"//*[@id='{chip.get('href')[1:]}']")
-        assert f"vault-prod/{chip.text}" in target.getparent().text_content()
+        assert f"vault-prod/{chip.text}" in target.text_content()
 
 
 def test_the_matrix_says_each_status_in_words(rich_scan: Scan) -> None:
-    (first, second) = page(rich_scan).xpath("//table[@class='matrix']")
-    assert texts(first, ".//thead//th")[:3] == ["Node", "connectivity", "windows-version"]
-    assert texts(first, ".//tbody/tr[3]/*") == ["web3", "error", "not run", "not run", "not run", "not planned"]
-    assert first.xpath(".//td[@class='all']/@rowspan") == ["4", "4", "4"]
-    assert texts(second, ".//td[@class='all']") == ["pass", "n/a"]
+    root = page(rich_scan)
+    first, second = root.xpath("//details[contains(@class, 'board')]")
+    assert texts(first, ".//thead//th")[:4] == ["Node", "iis-integrated-pipeline", "sql-server-version", "connectivity"]
+    (web3,) = first.xpath(".//tbody/tr[th/text()='web3']")
+    cells = dict(zip(texts(first, ".//thead//th"), texts(web3, "./*"), strict=True))
+    assert (cells["connectivity"], cells["windows-version"], cells["sql-server-version"]) == (
+        "error",
+        "not run",
+        "not planned",
+    )
+    # What is about the whole cluster stands above its nodes, so that no table has to be scrolled to find it.
+    assert texts(second, ".//p[@class='whole']/a/b") == ["pass", "n/a"]
+
+
+def test_what_is_wrong_comes_first_and_what_may_go_is_folded(make_result: MakeResult, make_scan: MakeScan) -> None:
+    rows = [
+        make_result("windows-version", "pass", "fine", cluster=name, node=node)
+        for name in ("good", "bad")
+        for node in ("a", "b")
+    ]
+    rows += [
+        make_result("disk-space", "fail", "full", cluster="bad", node="b"),
+        make_result("disk-space", "pass", "fine", cluster="bad", node="a"),
+    ]
+    root = page(make_scan(tuple(rows)))
+    assert texts(root, "//table[@class='clusters']/tbody/tr/th") == ["bad", "good"]
+    good, bad = root.xpath("//details[contains(@class, 'board')]")
+    assert ("open" in good.attrib, "open" in bad.attrib) == (False, True)
+    assert texts(bad, ".//thead//th") == ["Node", "disk-space", "windows-version"]
+    for href in root.xpath("//table[@class='clusters']//a/@href"):
+        assert root.xpath(f"//details[@id='{href[1:]}']")
+
+
+def test_a_result_has_the_same_address_in_every_run(make_result: MakeResult, make_scan: MakeScan) -> None:
+    rows = [make_result("disk-space", "pass", "fine", cluster="c d", node=f"n{number}") for number in range(3)]
+    rows.append(make_result("clock-skew", "fail", "late", cluster="c d", node=None))
+    for found in (rows, rows[1:], rows[::-1]):
+        ids = page(make_scan(tuple(found))).xpath("//details[contains(@class, 'row')]/@id")
+        assert {"c_d.n1.disk-space", "c_d.cluster.clock-skew"} <= set(ids)
+    twins = (
+        make_result("x", "pass", "fine", cluster="a.b", node="c"),
+        make_result("x", "fail", "bad", cluster="a", node="b.c"),
+    )
+    assert page(make_scan(twins)).xpath("//details[contains(@class, 'row')]/@id") == ["a.b.c.x", "a.b.c.x~2"]
+
+
+def test_a_card_says_why_it_matters(make_result: MakeResult, make_scan: MakeScan) -> None:
+    scan = replace(make_scan((make_result("disk-space", "fail", "full"),)), why={"disk-space": "Once.\nTwice."})
+    (why,) = page(scan).xpath("//details[@class='why']")
+    assert texts(why, "./p") == ["Once.", "Twice."]
+
+
+def test_a_large_page_keeps_every_result_in_fewer_rows(make_result: MakeResult, make_scan: MakeScan) -> None:
+    rows = [
+        make_result(f"check-{check}", "pass", "it is as it should be", cluster=f"c{number}", node=f"n{number}")
+        for number in range(100)
+        for check in range(20)
+    ]
+    rows.append(make_result("check-7", "fail", "it is not", cluster="c7", node="other"))
+    root = page(make_scan(tuple(rows)))
+    (row,) = root.xpath("//details[@class='row']")
+    assert row.get("id") == "c7.other.check-7"
+    bundles = root.xpath("//details[@class='row bundle']")
+    assert len(bundles) == 20
+    kept = {
+        (part.get("data-c"), part.text, bundle.get("data-k"))
+        for bundle in bundles
+        for part in bundle.xpath(".//p[@data-c]")
+    }
+    assert kept == {(row.cluster, row.node, row.check) for row in rows[:-1]}
+    assert len(render(make_scan(tuple(rows)))) < 400_000
 
 
 def test_every_result_is_there_with_its_evidence(rich_scan: Scan) -> None:
     root = page(rich_scan)
-    rows = root.xpath("//details")
+    rows = root.xpath("//details[contains(@class, 'row')]")
     assert len(rows) == len(rich_scan.results)
     for row, result in zip(rows, rich_scan.results, strict=True):
         assert result.message in row.text_content()
@@ -70,6 +137,7 @@ def test_every_result_is_there_with_its_evidence(rich_scan: Scan) -> None:
         assert row.get("data-s") == result.status
         for href in row.xpath(".//dl//a/@href"):
             assert result.message in root.xpath(f"//article[@id='{href[1:]}']")[0].text_content()
+        assert row.get("id") == f"{result.cluster}.{result.node or 'cluster'}.{result.check}"
         assert bool(row.xpath(".//dl//a")) == (result.status in ("fail", "error", "warn", "waived"))
         for key in result.evidence:
             assert key in row.xpath(".//pre[@class='evidence']")[0].text_content()
@@ -111,7 +179,7 @@ def test_nothing_from_a_target_is_markup(hostile_scan: Scan) -> None:
     assert not tags & {"img", "iframe", "object", "embed", "base", "textarea", "b2"}
     assert len(root.xpath("//script")) == 1
     assert len(root.xpath("//style")) == 1
-    assert all(re.match(r"#([rc]\d+|main)$", href) for href in root.xpath("//a/@href"))
+    assert all(re.fullmatch(r"#[\w.~%-]+", href, re.ASCII) for href in root.xpath("//a/@href"))
     assert "javascript:document.title" in root.text_content()
     assert "{{ 7*7 }}" in root.text_content()
     assert re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", text) is None

@@ -128,6 +128,20 @@ def test_the_exit_code_may_follow_the_best_cluster(preflight: Preflight, tmp_pat
         assert preflight("scan", inventory, "--fail-on", "all", "--cluster", "vault-prod").code == 1
 
 
+def test_a_folder_gets_a_page_for_each_cluster(preflight: Preflight, tmp_path: Path) -> None:
+    with Lab(load_scenario("demo")) as lab:
+        inventory = lab.write(tmp_path)
+        made = preflight("scan", inventory, "--html", f"{tmp_path / 'site'}/")
+        assert (made.code, sorted(path.name for path in (tmp_path / "site").iterdir())) == (
+            1,
+            ["chef-prod.html", "index.html", "vault-prod.html"],
+        )
+        assert f"wrote {tmp_path / 'site' / 'index.html'}" in made.err
+        assert preflight("scan", inventory, "--html", tmp_path / "site", "--cluster", "chef-prod").code == 0
+        lost = preflight("scan", inventory, "--html", f"{tmp_path / 'no' / 'such'}/")
+        assert (lost.code, "the html report" in lost.err) == (2, True)
+
+
 def test_a_plugin_says_one_line_whatever_happens(preflight: Preflight, inventory: Path, tmp_path: Path) -> None:
     ended = preflight("scan", inventory, "--nagios", "--csv", tmp_path / "f.csv")
     assert (ended.code, ended.err, ended.out.count("\n")) == (2, "", 1)
