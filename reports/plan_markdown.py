@@ -187,6 +187,6 @@ def _block(lines: Iterable[str], language: str, indent: str) -> Iterator[str]:
     body = [clipped(line, _COMMAND_CHARS).replace("\n", " ") for line in lines]
     longest = max((len(run) for line in body for run in re.findall("`+", line)), default=0)
     fence = "`" * max(3, longest + 1)
-    kind = {"cmd": "bat", "sh": "sh", "sql": "sql"}.get(language, "")
+    kind = {"cmd": "bat", "powershell": "powershell", "sh": "sh", "sql": "sql"}.get(language, "")
     for line in (f"{fence}{kind}", *body, fence):
         yield f"{indent}{line}"

@@ -12,7 +12,12 @@ from checks.scan import ATTESTATIONS, Verdict
 from reports.text import count
 
 TITLES = {"secret-server": "Secret Server", "chef-backend": "Chef Backend"}
-LANGUAGES = {"cmd": "in a command prompt", "sql": "in SQL Server Management Studio", "url": "in a browser"}
+LANGUAGES = {
+    "cmd": "in a command prompt",
+    "powershell": "in PowerShell",
+    "sql": "in SQL Server Management Studio",
+    "url": "in a browser",
+}
 ASKED = "The vendor asks for, at this version:"
 NO_RETURN = "Point of no return: from here the way back is a restored backup."
 SIDES = "The vendor's documents contradict each other here. This plan follows the first; decide before the window:"

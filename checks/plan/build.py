@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from checks.check import NodeView
@@ -10,21 +10,22 @@ from checks.chef_backend.drbd import GUIDANCE
 from checks.chef_backend.facts import ChefBackendVersion, ClusterStatus
 from checks.chef_backend.node_facts import DrbdTraces, FrontendPackage, InstalledPackage
 from checks.chef_backend.search_index import SearchIndex, created_by, why_unknown
+from checks.computer_facts import ComputerName
+from checks.disk_facts import Disks
 from checks.evaluation import GatheredCluster
-from checks.facts import Unknown
 from checks.groups import enumerate_names, group, told_once
 from checks.installed import Installed, installed
 from checks.outcome import Result, Status
-from checks.plan import chef_backend, chef_cluster, chef_recovery, secret_server, secret_server_site
+from checks.plan import chef_backend, chef_cluster, chef_recovery
 from checks.plan.left_out import without_idle_scans
 from checks.plan.model import Part, Plan, Refusal, Runbook, Step, Trouble
 from checks.plan.names import AS_IN_THE_INVENTORY, Again, Names
+from checks.plan.secret_server import plan as secret_server
 from checks.plan.signs.following import with_signs
 from checks.plan.times import with_times
 from checks.scan import Verdict, verdict_of
-from checks.secret_server.database import passive_of
 from checks.secret_server.database_facts import FailoverClusters, SecretServerDatabase
-from checks.secret_server.facts import AppFiles, EncryptionConfig, IisConfiguration, WebRoot
+from checks.secret_server.facts import AppFiles, AppPools, EncryptionConfig, IisConfiguration, WebRoot
 from checks.secret_server.file_facts import DatabaseConfig
 from checks.upgrade_path import NoPath, PlanError, UpgradePath, route, target_of
 from checks.versions import VersionError, parse_secret_server
@@ -33,16 +34,13 @@ Written = tuple[tuple[Part, ...], tuple[str, ...], tuple[Trouble, ...], tuple[st
 """Parts, way back, troubles, unknown names, steps back."""
 
 NEEDS: Mapping[str, tuple[type, ...]] = {
-    "web": (WebRoot, IisConfiguration, AppFiles, EncryptionConfig, DatabaseConfig),
-    "dr": (WebRoot, IisConfiguration),
-    "database": (SecretServerDatabase, FailoverClusters),
+    "web": (WebRoot, IisConfiguration, AppPools, AppFiles, EncryptionConfig, DatabaseConfig, ComputerName, Disks),
+    "dr": (WebRoot, IisConfiguration, AppPools, EncryptionConfig, ComputerName, Disks),
+    "database": (SecretServerDatabase, FailoverClusters, Disks),
     "backend": (ChefBackendVersion, ClusterStatus, InstalledPackage, SearchIndex),
     "frontend": (FrontendPackage, DrbdTraces),
 }
 """Role to facts that a plan rests on, whatever the checks ask of such a node, or the inventory leaves out."""
-
-_PRINCIPAL = 1
-"""The role of the copy that is open, in mirroring and in availability groups."""
 
 _ROLE = {"secret-server": "web", "chef-backend": "backend"}
 """The nodes whose version is the cluster's."""
@@ -132,7 +130,7 @@ def _refuse_half_done(nodes: Sequence[NodeView], current: str) -> None:
     """Refuse a site whose database was taken to another version than its files."""
     for node in nodes:
         look = node.look(SecretServerDatabase)
-        if not isinstance(look, SecretServerDatabase) or not look.version or not _is_open(look):
+        if not isinstance(look, SecretServerDatabase) or not look.version or not secret_server.is_open(look):
             continue
         try:
             same = parse_secret_server(look.version) == parse_secret_server(current)
@@ -169,66 +167,8 @@ def _current(nodes: Sequence[NodeView]) -> str:
 
 
 def _secret_server(gathered: GatheredCluster, path: UpgradePath, inventory: str, names: Names) -> Written:
-    info = gathered.info
-    integrated = info.options.get("integrated_windows_auth")
-    hosts = [node for node in gathered.nodes if "database" in node.roles]
-    # A failover cluster instance is asked, and backed up, where it runs.
-    databases = [node for node in hosts if not passive_of(node)] or hosts
-    looks = [(node.name, node.look(SecretServerDatabase)) for node in databases]
-    known = [(name, look) for name, look in looks if isinstance(look, SecretServerDatabase)]
-    opened = [(name, look) for name, look in known if _is_open(look)]
-    kinds = [kind for _, one in known for kind in _copies(one)]
-    site = secret_server_site.Site(
-        cluster=info.name,
-        inventory=inventory,
-        webs=tuple(secret_server_site.read_web(node) for node in gathered.nodes if "web" in node.roles),
-        spares=tuple(secret_server_site.read_web(node) for node in gathered.nodes if _is_spare(node)),
-        # The copy of a mirror can be neither asked nor backed up.
-        databases=tuple(dict.fromkeys([*(name for name, _ in opened), *(node.name for node in databases)])),
-        database=next((one.name for _, one in [*opened, *known]), None),
-        dpapi=str(info.options.get("dpapi", "unknown")),
-        integrated=integrated if isinstance(integrated, bool) else None,
-        mirrored=next(iter(kinds), ""),
-        partner=next((one.mirroring.partner for _, one in [*opened, *known] if one.mirroring), ""),
-        names=names,
-        moot=frozenset() if info.options.get("online") else frozenset({"outbound-access"}),
-    )
-    # A plan without the steps for a mirror must not look like one for a database that has none.
-    untold = _untold_copies(looks) if databases else [("", "the inventory names no database node")]
-    for name, why in () if kinds else untold:
-        where = f" on {name}" if name else ""
-        site.names.unknown.append(
-            f"whether the database{where} is mirrored or in an availability group, which asks for further steps: {why}"
-        )
-    parts = secret_server.parts(site, path)
-    back, troubles = secret_server.way_back(site), secret_server.troubles(site)
-    return parts, back, troubles, tuple(site.names.unknown), ()
-
-
-def _untold_copies(looks: Sequence[tuple[str, SecretServerDatabase | Unknown]]) -> list[tuple[str, str]]:
-    """Each database node of which it is not known whether it keeps a second copy, and why."""
-    return [
-        (name, why)
-        for name, look in looks
-        if (why := look.reason if isinstance(look, Unknown) else look.mirroring_problem or look.replicas_problem)
-    ]
-
-
-def _is_open(database: SecretServerDatabase) -> bool:
-    mirror = database.mirroring is not None and database.mirroring.role != _PRINCIPAL
-    return not mirror and not any(one.own and one.role not in (None, _PRINCIPAL) for one in database.replicas)
-
-
-def _copies(database: SecretServerDatabase) -> Iterator[str]:
-    """What keeps a second copy of the database, if anything does."""
-    if database.mirroring is not None:
-        yield "mirroring"
-    if database.replicas:
-        yield "group"
-
-
-def _is_spare(node: NodeView) -> bool:
-    return "dr" in node.roles and not node.roles & {"web", "database"}
+    site = secret_server.read_site(gathered, inventory, names)
+    return secret_server.written(site, path)
 
 
 def _chef_backend(gathered: GatheredCluster, path: UpgradePath, inventory: str, names: Names) -> Written:

@@ -33,7 +33,7 @@ class Command:
 
     text: str
     language: str = "cmd"
-    """sh, cmd, sql or url."""
+    """sh, cmd, powershell, sql or url."""
     where: str = ""
     """The node it is for; empty where the step says so, or where any machine will do."""
     judges: tuple[str, ...] = ()

@@ -5,7 +5,19 @@ Every one is carried out by some step of a plan; which ones, `Step.documented` s
 
 from __future__ import annotations
 
-from checks.secret_server.vendor import CLUSTERING_URL, UPGRADE_URL
+from checks.secret_server.vendor import (
+    CLUSTERING_URL,
+    DOTNET_48_URL,
+    IWA_URL,
+    RABBITMQ_URL,
+    RELEASE_109_URL,
+    RESTORE_URL,
+    ROLLING_URL,
+    SAML_URL,
+    SINGLE_URL,
+    TMS_UPGRADE_URL,
+    UPGRADE_URL,
+)
 
 CHEF_URL = "https://docs.chef.io/upgrade_server_ha_v2/"
 FRONTENDS_URL = "https://docs.chef.io/install_server_ha/"
@@ -16,6 +28,15 @@ BACKUP_URL = "https://docs.chef.io/server_backup_restore/"
 SOURCES: dict[str, tuple[str, str]] = {
     "ss-upgrade": ("Upgrading to 10.9.000005/33", UPGRADE_URL),
     "web-clustering": ("Upgrading Secret Server with Web Clustering", CLUSTERING_URL),
+    "ss-single": ("Upgrading Secret Server", SINGLE_URL),
+    "ss-rolling": ("Minimizing Upgrade Downtime", ROLLING_URL),
+    "ss-restore": ("Restoring Secret Server from a Backup", RESTORE_URL),
+    "ss-saml": ("Troubleshooting SAML Configuration Errors After Upgrading", SAML_URL),
+    "ss-iwa": ("Configuring Integrated Windows Authentication", IWA_URL),
+    "ss-rabbitmq": ("Clearing RabbitMQ Message Queues", RABBITMQ_URL),
+    "ss-dotnet": ("Secret Server .NET Framework 4.8 Mandatory Upgrade", DOTNET_48_URL),
+    "ss-release": ("Secret Server release notes, 10.9.000033", RELEASE_109_URL),
+    "pm-upgrade": ("Privilege Manager: Online Upgrades, and Offline Upgrades - Combined", TMS_UPGRADE_URL),
     "chef-ha": ("High Availability: Upgrade to Chef Backend 2", CHEF_URL),
     "chef-3": ("High Availability: Upgrade to Chef Backend 2, from 2.x to 3.x", CHEF_URL),
     "chef-frontends": ("Upgrading Chef Infra Server on the Frontend Machines", FRONTENDS_URL),
@@ -63,6 +84,29 @@ STEPS: dict[str, str] = {
     "web-clustering stone-9.1": "be at 9.1.000001 before 10.0",
     "web-clustering error-key": "what to do when the encryption configs do not match",
     "web-clustering error-version": "what to do when a node refuses because the version does not match",
+    "ss-single wait": "coming from 9.1, allow the software up to 24 hours before the upgrade is tried again",
+    "ss-rolling settings": "copy each node's own settings line by line into the new files",
+    "ss-rolling database": "rolling back: restore the database from the backup",
+    "ss-rolling files": "rolling back: restore the application files from the backup on all nodes",
+    "ss-rolling traffic": "rolling back: send traffic to all nodes again",
+    "ss-restore folder": "copy the files from the backup to where the virtual directory points",
+    "ss-restore key": "with EFS or DPAPI, the encryption.config of the backup has to be the unencrypted one",
+    "ss-restore fips": "see that FIPS mode is not enabled",
+    "ss-restore database": "restore over the existing database",
+    "ss-restore exclusive": "restrict access to a single user where it cannot be had exclusively",
+    "ss-restore licences": "map the database's user again, and activate the licences, where that is necessary",
+    "ss-saml write": "the application pool has write access to saml.config",
+    "ss-saml copy": "copy saml.config from the upgraded node to the others, and restart their pools",
+    "ss-iwa folders": "create the folders integrations and api\\DistributedEngine",
+    "ss-iwa integrations": "integrations: anonymous and Windows authentication, all others disabled",
+    "ss-iwa engine": "api\\DistributedEngine: anonymous authentication, all others disabled",
+    "ss-rabbitmq clear": "show the queues, those without a consumer, and delete the latter",
+    "ss-dotnet engines": ".NET Framework 4.8 on the servers of distributed engines",
+    "ss-dotnet handler": ".NET Framework 4.8 on the endpoints, or no automatic update of the protocol handler",
+    "ss-release privilege-manager": "at the top of a web site with Privilege Manager, contact the support first",
+    "pm-upgrade backup": "back up the TMS folder and its database",
+    "pm-upgrade secondary": "copy the TMS folder, without connectionStrings.config, to the secondary nodes",
+    "pm-upgrade products": "see which products are installed, and upgrade those that are not",
     "chef-ha staged": "the new package is on every node",
     "chef-ha rolling-1": "block failover",
     "chef-ha rolling-2-install": "install the package on each follower, one after the other",

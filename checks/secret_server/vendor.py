@@ -79,3 +79,35 @@ UPGRADE_URL = (
 
 MAINTENANCE_URL = f"{_NEWEST}/admin/enable-maintenance-mode/index.md"
 """Enabling and disabling Maintenance Mode."""
+
+RESTORE_URL = f"{_NEWEST}/backup-and-disaster-recovery/restoring-secret-server-from-backup/index.md"
+"""Restoring Secret Server from a backup: the key in plain, FIPS, exclusive access."""
+
+ROLLING_URL = f"{_NEWEST}/secret-server-setup/upgrading/minimizing-upgrade-downtime/index.md"
+"""Minimizing upgrade downtime: each node's own settings, and rolling back."""
+
+RESOURCES_URL = f"{_NEWEST}/access-requests/customize-approval-emails/index.md"
+"""Customizing approval mails, under customresources."""
+
+SAML_URL = f"{_NEWEST}/troubleshooting/saml-config-upgrade-error/index.md"
+"""SAML configuration errors after upgrading from below 10.2."""
+
+SINGLE_URL = f"{_NEWEST}/secret-server-setup/upgrading/upgrading-secret-server/index.md"
+"""Upgrading Secret Server, with what the vendor marks as important."""
+
+RABBITMQ_URL = f"{_NEWEST}/secret-server-setup/installation/installing-rabbitmq/clearing-rabbitmq-queues/index.md"
+"""Clearing RabbitMQ message queues."""
+
+RELEASE_106_URL = f"{_NEWEST}/release-notes/ss-rn-10-6-000000.md"
+"""Release notes of 10.6.000000."""
+
+RELEASE_109_URL = f"{_NEWEST}/release-notes/ss-rn-10-9-000033.md"
+"""Release notes of 10.9.000033."""
+
+_PRIVMAN = "https://github.com/thycotic/privman-docs/blob/4fe760f0b92b6bb2bb8e197f282971afa008ef97"
+
+TMS_UPGRADE_URL = f"{_PRIVMAN}/install/upgrades/online-upgrade.md"
+"""Privilege Manager, online upgrades: backups, secondary nodes, connectionStrings.config."""
+
+TMS_COMBINED_URL = f"{_PRIVMAN}/install/upgrades/offline-upgrades-combined.md"
+"""Privilege Manager, offline upgrades of combined installations."""

@@ -57,7 +57,7 @@ def test_a_pool_of_tms_is_stopped_before_its_folder_is_copied(tmp_path: Path, pr
         tmp_path, preflight, "vault-mirrored", f"[clusters.vault.nodes.web2]\nwindows = {{iis = {{sites = [{site}]}}}}"
     )
     stop = ended.out.index('stop apppool /apppool.name:"TMSAppPool"')
-    copy = ended.out.index('robocopy "C:\\inetpub\\wwwroot\\TMS"')
+    copy = ended.out.index('robocopy "C:\\inetpub\\wwwroot\\TMS" "\\\\WEB2.corp.example\\C$')
     assert stop < copy < ended.out.index('start apppool /apppool.name:"TMSAppPool"')
     assert "IIS on web2 serves no TMS" not in ended.out
     assert "IIS on web3 serves no TMS" in ended.out

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from checks.groups import enumerate_names
-from checks.plan import secret_server_backup, secret_server_hop, secret_server_recovery
-from checks.plan.model import Command, Part, Proof, Side, Step, Trouble, asked
-from checks.plan.secret_server_site import Site, named
-from checks.secret_server.vendor import ENCRYPTION_URL, MAINTENANCE_URL
+from checks.plan.model import Command, Part, Proof, Side, Step, asked
+from checks.plan.secret_server import backup, crossing_steps, hop, other_site
+from checks.plan.secret_server.crossings import GATE
+from checks.plan.secret_server.recovery import hops as hops_of
+from checks.plan.secret_server.site import Site, named
+from checks.secret_server.vendor import MAINTENANCE_URL
 from checks.upgrade_path import Hop, UpgradePath
 from checks.versions import parse_secret_server
 
@@ -19,33 +21,24 @@ _TWO_STEP = "10.9.000005"
 
 def parts(site: Site, path: UpgradePath) -> tuple[Part, ...]:
     """The chapters of the runbook, in order."""
-    sources = [str(path.current), *(hop.version for hop in path.hops[:-1])]
-    hops = list(zip(sources, path.hops, strict=True))
+    hops = hops_of(path)
     chapters = [Part("Before the window opens", tuple(_gate(site, path)))]
-    for number, (source, hop) in enumerate(hops, 1):
+    for number, (source, stop) in enumerate(hops, 1):
         first, last = number == 1, number == len(hops)
-        title = f"Hop {number} of {len(hops)}: {source} to {hop.version}"
-        chapters.append(
-            Part(
-                title,
-                tuple(secret_server_hop.steps(site, source, hop, first=first, last=last)),
-                _intro(hop),
-                asked(hop, site.moot),
-            )
-        )
+        title = f"Hop {number} of {len(hops)}: {source} to {stop.version}"
+        taken = tuple(hop.steps(site, source, stop, first=first, last=last))
+        chapters.append(Part(title, taken, _intro(stop), asked(stop, site.moot)))
     if site.spares:
-        chapters.append(
-            Part(f"The other site: {named(site.spares)}", tuple(secret_server_recovery.steps(site, path.target)))
-        )
+        chapters.append(Part(f"The other site: {named(site.spares)}", tuple(other_site.steps(site, path.target))))
     chapters.append(Part("Afterwards", tuple(_afterwards(site, path))))
     return tuple(chapters)
 
 
-def _intro(hop: Hop) -> tuple[str, ...]:
+def _intro(stop: Hop) -> tuple[str, ...]:
     told = []
-    if hop.stone:
-        told.append(f"A stop that the vendor asks for: {hop.stone.text} ({hop.stone.source}).")
-    if hop.version == _TWO_STEP:
+    if stop.stone:
+        told.append(f"A stop that the vendor asks for: {stop.stone.text} ({stop.stone.source}).")
+    if stop.version == _TWO_STEP:
         told.append(
             "It is the first of two mandatory steps: 10.9.000005, then 10.9.000033 or later. It exists to stop where "
             ".NET Framework 4.8 is missing."
@@ -55,11 +48,14 @@ def _intro(hop: Hop) -> tuple[str, ...]:
 
 def _gate(site: Site, path: UpgradePath) -> Iterable[Step]:
     first = site.first
-    versions = enumerate_names([hop.version for hop in path.hops])
+    versions = enumerate_names([stop.version for stop in path.hops])
     yield Step(
         "have-access",
         f"Have the credentials at hand, and try them: {site.hosts}, an administrator of Secret Server",
-        notes=("An emergency copy of the passwords needed in this window must not lie in this vault alone.",),
+        notes=(
+            "An emergency copy of the passwords needed in this window must not lie in this vault alone.",
+            "Command prompts and PowerShell are opened as administrator throughout: without it IIS answers nobody.",
+        ),
         proof=Proof("a log-in on each of them, not from memory but tried today"),
         documented=("web-clustering before-1",),
     )
@@ -69,11 +65,13 @@ def _gate(site: Site, path: UpgradePath) -> Iterable[Step]:
         notes=("The installer may offer the newest version alone, and no stop on the way to it.",),
         proof=Proof(f"each file is on {first.name}, and opens as an archive to its end"),
     )
+    for source, stop in hops_of(path):
+        yield from crossing_steps.due(site, source, stop, GATE)
     if site.dpapi != "off":
         yield _decrypt(site)
     if any(web.efs for web in site.webs):
         yield _leave_efs(site)
-    yield from secret_server_backup.rehearsal(site, str(path.current))
+    yield from backup.rehearsal(site, str(path.current))
     yield Step(
         "keep-plain-key",
         f"Keep a plain encryption.config of {first.name} in a safe place that is neither this site nor this vault",
@@ -169,7 +167,7 @@ def _afterwards(site: Site, path: UpgradePath) -> Iterable[Step]:
             tuple(site.address(web, "/") for web in site.webs),
             proof=Proof("the Security page of each node says that the key is protected"),
         )
-    if parse_secret_server(path.target) >= secret_server_hop.MAINTENANCE_SINCE:
+    if parse_secret_server(path.target) >= hop.MAINTENANCE_SINCE:
         yield _leave_maintenance(site)
     yield Step(
         "open-outside-access",
@@ -181,85 +179,4 @@ def _afterwards(site: Site, path: UpgradePath) -> Iterable[Step]:
         "Scan once more, to what is expected after the window",
         (site.scan(phase="after"),),
         proof=Proof("GO"),
-    )
-
-
-def way_back(site: Site) -> tuple[str, ...]:
-    """How to return to what was before, as far as there is a way."""
-    nodes = named(site.webs)
-    mirror = {
-        "mirroring": "SQL Server restores no database while it is mirrored: end the mirroring first (ALTER DATABASE "
-        "... SET PARTNER OFF), and set it up anew afterwards.",
-        "group": "SQL Server restores no database that is in an availability group: take it out first, and add it anew "
-        "afterwards.",
-    }.get(site.mirrored, "")
-    return (
-        (
-            f"Until the installer is started on {site.first.name} nothing is lost: set back what was set in "
-            "the application "
-            "pools and in IIS, and start the pools that were stopped."
-        ),
-        (
-            "After that there is one way: stop all application pools, restore the database's backup, put the backed-up "
-            f"application folder back on {nodes}, each node its own, start one node, confirm that it works, "
-            "start the others."
-        ),
-        *((mirror,) if mirror else ()),
-        "The backups are those that were made in the hop that failed, after users and pools were shut out.",
-        (
-            "Database and application folder have to be of the same moment: a node whose files differ from "
-            "the database's "
-            "version does not run."
-        ),
-        "encryption.config stays the one that it was; where it was lost, the safe copy is put back.",
-        *(("The other site stays on its version until the primary one is proven.",) if site.spares else ()),
-        (
-            "Where SQL Server was too old for the new version, the old installation does not work after "
-            "rolling back either: "
-            "that is why it has to be known beforehand."
-        ),
-    )
-
-
-def troubles(site: Site) -> tuple[Trouble, ...]:
-    """What to do where a step went wrong."""
-    first = site.first
-    everyone = (*site.others, *site.spares) or (first,)
-    return (
-        Trouble(
-            "A node does not run and says that the version does not match",
-            (
-                "Its files are not those of the database's version: stop its pool.",
-                f"Copy the application folder from {first.name} over it again, without the two files, and start it.",
-                "Take the line of that node alone.",
-            ),
-            look=(site.scan("app-version-match", phase="window"),),
-            cure=tuple(site.copy(first, web) for web in site.others),
-            documented=("web-clustering error-version",),
-        ),
-        Trouble(
-            "A node says that the encryption configs do not match, or that the encryption key does not match",
-            (
-                "Its encryption.config is not the site's. Overwrite nothing: keep the node stopped, and compare.",
-                "Without DPAPI the file of a node that works is right; put it there after saving the other.",
-                "With DPAPI a file from another machine cannot work: turn DPAPI off on the node that works first.",
-            ),
-            look=(site.scan("encryption-config-match", phase="window"),),
-            documented=("web-clustering error-key",),
-            url=ENCRYPTION_URL,
-        ),
-        Trouble(
-            "A node shows the web installer instead of the log-in",
-            ("Its database.config is missing: put back its own, from the backup of that node. Install nothing there.",),
-            look=(site.scan("config-files-present", phase="window"),),
-        ),
-        Trouble(
-            "The installer stops",
-            (
-                "Read what it says before anything is tried again: .NET, SQL Server, Maintenance Mode are usual.",
-                "The pools of the other nodes stay stopped.",
-                "Where its database step has begun, the way back is the restored backup.",
-            ),
-            look=site.appcmd("list apppool", everyone),
-        ),
     )

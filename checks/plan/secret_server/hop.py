@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from checks.plan import secret_server_backup
-from checks.plan.crossings import CROSSINGS, Crossing
 from checks.plan.model import Command, Proof, Side, Step
-from checks.plan.secret_server_site import Site, Web, named
-from checks.secret_server.vendor import MAINTENANCE_URL
+from checks.plan.secret_server import backup, crossing_steps, files
+from checks.plan.secret_server.crossings import AFTER, BEFORE, STOPPED
+from checks.plan.secret_server.site import Site, Web, named
+from checks.plan.secret_server.windows_paths import url_host
+from checks.secret_server.vendor import MAINTENANCE_URL, TMS_COMBINED_URL
 from checks.upgrade_path import Hop
 from checks.versions import parse_secret_server
 
-_SETTINGS = "web*.config"
 _CLUSTERING = "Upgrading Secret Server with Web Clustering"
 LISTENER_URL = (
     "https://learn.microsoft.com/en-us/sql/database-engine/availability-groups/windows/"
@@ -30,39 +30,20 @@ def steps(site: Site, source: str, hop: Hop, *, first: bool, last: bool) -> Iter
     if first:
         # What holds for the whole window is done once.
         yield from _open_window(site)
-    yield Step(
-        "save-local-settings",
-        f"Save the settings of {named(site.webs)} alone: web*.config in the root of the application folder",
-        tuple(
-            Command(
-                f"robocopy {site.root(web)} {site.saved(web, f'{source}-settings')} {_SETTINGS} /R:2 /W:5",
-                "cmd",
-                web.name,
-            )
-            for web in site.webs
-        ),
-        notes=(
-            (
-                "The new files replace them, and with them whatever was set for this node alone: "
-                "web-appSettings.config, web-auth.config, web-cookie.config, web-log4net.config. They are merged "
-                "line by line after the copy, and never put back whole."
-            ),
-        ),
-        proof=Proof(
-            "web.config of each node, and what else is called so there",
-            tuple(Command(f"dir {site.saved(web, f'{source}-settings')}", "cmd", web.name) for web in site.webs),
-        ),
-    )
-    due = [crossing for crossing in CROSSINGS if _crosses(site, crossing, source, hop)]
-    yield from (_crossing(site, crossing) for crossing in due if not crossing.stopped)
+    yield files.save_settings(site, site.webs, source)
+    yield from crossing_steps.due(site, source, hop, BEFORE)
     if many:
         yield _stop_others(site, source)
     yield _maintenance(site, source)
-    yield from secret_server_backup.steps(site, source)
-    yield from (_crossing(site, crossing) for crossing in due if crossing.stopped)
+    yield from backup.steps(site, source)
+    yield from crossing_steps.due(site, source, hop, STOPPED)
     yield _upgrade_first(site, source, hop)
+    yield files.merge_settings(site, site.first, source)
+    if site.first.tms:
+        yield _privilege_manager(site)
     for web in site.others:
-        yield from _refresh(site, web, hop)
+        yield from _refresh(site, web, source, hop)
+    yield from crossing_steps.due(site, source, hop, AFTER)
     if site.mirrored:
         yield from _mirror(site, last=last)
     yield Step(
@@ -168,35 +149,6 @@ def _maintenance(site: Site, source: str) -> Step:
     )
 
 
-def _crosses(site: Site, crossing: Crossing, source: str, hop: Hop) -> bool:
-    at = parse_secret_server(crossing.at)
-    if not parse_secret_server(source) < at <= parse_secret_server(hop.version):
-        return False
-    return not (crossing.integrated_only and site.integrated is False)
-
-
-def _crossing(site: Site, crossing: Crossing) -> Step:
-    commands = tuple(
-        Command(crossing.command.replace("{pool}", pool), "cmd", web.name)
-        for web in site.webs
-        for pool in site.pools(web)
-        if crossing.command
-    )
-    undeclared = crossing.integrated_only and site.integrated is None
-    # A scan judges it by the declaration alone: without one it gives no answer at all.
-    shows = f"{crossing.shows}, once `integrated_windows_auth` is declared" if undeclared else crossing.shows
-    return Step(
-        crossing.id,
-        crossing.title.replace("{nodes}", named(site.webs)),
-        commands,
-        (*crossing.notes, f"From {crossing.at} on ({crossing.source})."),
-        Proof(shows, (site.scan(crossing.check),) if crossing.check else ()),
-        documented=crossing.documented,
-        url=crossing.url,
-        answers=crossing.check,
-    )
-
-
 def _stop_others(site: Site, source: str) -> Step:
     free = parse_secret_server(source) >= _NO_PRIMARY
     return Step(
@@ -223,7 +175,6 @@ def _upgrade_first(site: Site, source: str, hop: Hop) -> Step:
             "hosts, upload its package at /Installer.aspx?patch=true."
         ),
         "It asks whether database and application folder have been backed up: they have, in the steps before.",
-        "Once it runs, put back what web.config held for this node alone, line by line.",
     ]
     if site.others and parse_secret_server(source) < _NO_PRIMARY:
         notes.append(
@@ -248,43 +199,54 @@ def _upgrade_first(site: Site, source: str, hop: Hop) -> Step:
     )
 
 
-def _refresh(site: Site, web: Web, hop: Hop) -> Iterable[Step]:
+def _privilege_manager(site: Site) -> Step:
+    """TMS goes along with Secret Server, in an upgrade of its own that may still be running."""
     first = site.first
-    mirrored = site.mirrored == "mirroring"
-    yield Step(
-        "copy-application",
-        f"Copy the application folder from {first.name} over that of {web.name}, without the two files",
-        (site.copy(first, web),),
+    path = first.tms.path.rstrip("/") if first.tms else ""
+    host = site.names.bare(first.host, f"the host of {first.name}")
+    page = f"https://{url_host(host)}{path}/Setup/ProductOptions/ShowProducts"
+    return Step(
+        "confirm-privilege-manager",
+        f"Wait until Privilege Manager on {first.name} is upgraded, too, where it is installed",
+        (Command(page, "url", first.name),),
         notes=(
-            "database.config and encryption.config stay as they are on every node.",
             (
-                "robocopy ends with a code below 8 where all went well. Put back what web.config, "
-                "customresources and the "
-                "libraries of your own held for this node alone."
+                "The upgrade of Secret Server begins one of Privilege Manager. What its own step says of TMS, good "
+                "or bad, "
+                "does not count; this page does. It asks for a local administrator of the machine, and for the name "
+                "under "
+                "which IIS serves TMS."
             ),
-            *(
-                (f"{web.name} keeps a file under EFS: it belongs to the account of the pool; leave it alone.",)
-                * web.efs
+            (
+                "Where products stand there as not upgraded: Install/Upgrade Products. Without a way to the vendor's "
+                "hosts "
+                "nuget:source:SolutionCentre in the web.config of TMS has to name C:\\ProgramData\\NugetCache\\; an "
+                "upgrade "
+                "may set it back."
             ),
+            "Copy TMS to no other node before it is done.",
         ),
-        proof=Proof(f"the files of {web.name} stand for {hop.version}", (site.file_version(web),)),
+        proof=Proof("no installation is running, and every product has the highest version that is offered"),
+        documented=("pm-upgrade products",),
+        url=TMS_COMBINED_URL,
+    )
+
+
+def _refresh(site: Site, web: Web, source: str, hop: Hop) -> Iterable[Step]:
+    mirrored = site.mirrored == "mirroring"
+    yield files.copy_application(
+        site,
+        web,
         documented=(
             "web-clustering cluster-2",
             "web-clustering encryption-1",
             *(("web-clustering encryption-3",) if web.efs else ()),
             *(("web-clustering mirror-4",) if mirrored else ()),
         ),
+        shows=f"the files of {web.name} stand for {hop.version}",
     )
-    if first.tms:
-        source = site.names.quoted(first.tms, f"the TMS folder of {first.name}")
-        yield Step(
-            "copy-tms",
-            f"Copy the TMS folder from {first.name} over that of {web.name}",
-            (site.copied(source, site.share(web, web.tms or first.tms), first),),
-            notes=() if web.tms else (f"IIS on {web.name} serves no TMS: leave this out where it has no such folder.",),
-            proof=Proof("robocopy ends with a code below 8", (Command("echo %errorlevel%", "cmd", first.name),)),
-            documented=("web-clustering cluster-3",),
-        )
+    yield from files.copy_tms(site, web, documented=("web-clustering cluster-3", "pm-upgrade secondary"))
+    yield files.merge_settings(site, web, source)
     yield Step(
         "start-other",
         f"Start the application pools of {web.name}, and confirm that the node works",

@@ -1,0 +1,53 @@
+"""What to do where a step of a Secret Server upgrade went wrong."""
+
+from __future__ import annotations
+
+from checks.plan.model import Trouble
+from checks.plan.secret_server import files
+from checks.plan.secret_server.site import Site
+from checks.secret_server.vendor import ENCRYPTION_URL
+
+
+def troubles(site: Site) -> tuple[Trouble, ...]:
+    """What to do where a step went wrong."""
+    first = site.first
+    everyone = (*site.others, *site.spares) or (first,)
+    return (
+        Trouble(
+            "A node does not run and says that the version does not match",
+            (
+                "Its files are not those of the database's version: stop its pool.",
+                f"Copy the application folder from {first.name} over it again, without the two files, and start it.",
+                "Take the line of that node alone.",
+            ),
+            look=(site.scan("app-version-match", phase="window"),),
+            cure=tuple(files.copy_command(site, first, web) for web in site.others),
+            documented=("web-clustering error-version",),
+        ),
+        Trouble(
+            "A node says that the encryption configs do not match, or that the encryption key does not match",
+            (
+                "Its encryption.config is not the site's. Overwrite nothing: keep the node stopped, and compare.",
+                "Without DPAPI the file of a node that works is right; put it there after saving the other.",
+                "With DPAPI a file from another machine cannot work: turn DPAPI off on the node that works first.",
+            ),
+            look=(site.scan("encryption-config-match", phase="window"),),
+            documented=("web-clustering error-key",),
+            url=ENCRYPTION_URL,
+        ),
+        Trouble(
+            "A node shows the web installer instead of the log-in",
+            ("Its database.config is missing: put back its own, from the backup of that node. Install nothing there.",),
+            look=(site.scan("config-files-present", phase="window"),),
+        ),
+        Trouble(
+            "The installer stops",
+            (
+                "Read what it says before anything is tried again: .NET, SQL Server, Maintenance Mode are usual.",
+                "The pools of the other nodes stay stopped.",
+                "Where its database step has begun, the way back is the restored backup.",
+            ),
+            look=site.appcmd("list apppool", everyone),
+        ),
+        *((files.closed_share(site),) if site.others or site.spares else ()),
+    )

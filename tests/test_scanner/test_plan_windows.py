@@ -1,0 +1,310 @@
+"""What a plan gives people to type on Windows, over all reviewed plans and over sites that nobody has thought of."""
+
+from __future__ import annotations
+
+import functools
+import json
+import random
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from checks.check import ClusterInfo, NodeView
+from checks.computer_facts import ComputerName
+from checks.disk_facts import Disks, Drive
+from checks.evaluation import GatheredCluster
+from checks.facts import Unknown
+from checks.plan.build import plan_of
+from checks.plan.model import Command, Runbook, Step, boxes
+from checks.secret_server.database_facts import Mirroring, Replica, SecretServerDatabase, SqlServer
+from checks.secret_server.facts import (
+    AppPool,
+    EncryptionConfig,
+    IisApplication,
+    IisConfiguration,
+    WebRoot,
+)
+from scanner.rule_data import load_rules
+from tests.test_scanner.test_plan import NAMES, book
+
+PWSH = shutil.which("pwsh")
+GIB = 1 << 30
+SITES = 80
+"""How many sites are made up."""
+
+FOLDERS = [
+    r"C:\inetpub\wwwroot\SecretServer",
+    "C:\\inetpub\\wwwroot\\SecretServer\\",
+    r"D:\Web Sites\O'Brien & Co\Secret Server",
+    r"e:\ss",
+    "D:\\",
+    r"\\filer\web\SecretServer",
+    r"\\filer\SecretServer",
+    "C:/inetpub/wwwroot/SecretServer",
+    r"\\?\C:\inetpub\SecretServer",
+    r"F:\" /MIR & del C:\* & " + '"',
+    r"G:\x /PURGE",
+    "C:\\" + "deep\\" * 60 + "end",
+    "C:\\" + "deep\\" * 600 + "end",
+]
+HOSTS = ["web.corp.example", "10.0.0.21", "fd00::21", "fe80::1%4", "127.0.0.1", "::1", "localhost", "web & calc"]
+POOLS = ["SecretServer", "O'Brien & Co", "Pool (prod) $1", "pool%PATH%", 'a" & b', "-MIR", ""]
+
+
+def commands(plan: Runbook) -> Iterator[Command]:
+    for step in steps(plan):
+        yield from step.commands
+        yield from step.proof.commands if step.proof else ()
+    for trouble in plan.troubles:
+        yield from (*trouble.look, *trouble.cure)
+
+
+def steps(plan: Runbook) -> Iterator[Step]:
+    yield from (step for _, _, step in boxes(plan))
+    yield from plan.steps_back
+
+
+@functools.cache
+def reviewed() -> tuple[Runbook, ...]:
+    return tuple(plan for name in NAMES for plan in book(name).plans if isinstance(plan, Runbook))
+
+
+def web(
+    info: ClusterInfo,
+    name: str,
+    *,
+    host: str = "",
+    root: str | None = r"C:\inetpub\wwwroot\SecretServer",
+    apps: tuple[IisApplication, ...] | None = None,
+    pool: str = "SecretServer",
+    roles: tuple[str, ...] = ("web",),
+    efs: bool = False,
+    called: str | None = None,
+    drives: tuple[Drive, ...] | None = (Drive("D:", 100 * GIB, 50 * GIB),),
+) -> NodeView:
+    own = IisApplication("Default Web Site", "/SecretServer", root or "", pool)
+    facts: dict[type, object] = {
+        WebRoot: WebRoot(root, ("iis",), ()) if root is not None else Unknown("access is denied"),
+        IisConfiguration: IisConfiguration(
+            "applicationHost.config",
+            shared=False,
+            pools=(AppPool(pool, "Integrated", "pool"),),
+            applications=apps or (own,),
+        ),
+        EncryptionConfig: EncryptionConfig("encryption.config", "hashed", "0" * 64, efs=efs, size_bytes=100),
+        ComputerName: ComputerName(called, "corp.example") if called else Unknown("not told"),
+        Disks: Disks(drives, "C:") if drives is not None else Unknown("access is denied"),
+    }
+    return NodeView(info, name, host or f"{name}.corp.example", frozenset(roles), facts)
+
+
+def database(info: ClusterInfo, kind: str = "", called: str = "SecretServer") -> NodeView:
+    server = SqlServer("MSSQLSERVER", "SQL1", "15.0.2000.5", "SQL_Latin1_General_CP1_CI_AS", "Standard")
+    replicas = (
+        (Replica("SQL1", "Vault AG", own=True, role=1, state=2, suspended=False, synchronous=True),)
+        if kind == "group"
+        else ()
+    )
+    mirror = Mirroring(4, 1, "SQL2") if kind == "mirroring" else None
+    found = SecretServerDatabase(server, called, "ONLINE", 150, "", "FULL", "", mirroring=mirror, replicas=replicas)
+    return NodeView(info, "sql1", "sql1", frozenset({"database"}), {SecretServerDatabase: found})
+
+
+def cluster(target: str = "11.7.000049", current: str = "10.9.000064", /, **options: object) -> ClusterInfo:
+    rules = load_rules("secret-server")
+    return ClusterInfo("vault", "secret-server", target, current, options={"dpapi": "off", **options}, rules=rules)
+
+
+def planned(*nodes: NodeView) -> Runbook:
+    info = nodes[0].cluster
+    views = tuple(NodeView(info, n.name, n.host, n.roles, n.facts, info.current, n.options) for n in nodes)
+    plan = plan_of(GatheredCluster(info, views, frozenset(n.name for n in nodes)), (), "inventory.toml")
+    assert isinstance(plan, Runbook), plan
+    return plan
+
+
+def typed(plan: Runbook, step: str) -> list[str]:
+    return [command.text for one in steps(plan) if one.id == step for command in one.commands]
+
+
+def any_site(rng: random.Random) -> Runbook:
+    """A site of any shape: names that are code, folders on shares, hosts without names, what is unknown."""
+    keys = ("integrated_windows_auth", "distributed_engines", "rabbitmq", "saml", "session_recording")
+    options: dict[str, object] = {key: said for key in keys if (said := rng.choice([None, True, False])) is not None}
+    options["dpapi"] = rng.choice(["on", "off", "unknown"])
+    current = rng.choice(["8.4.000004", "9.1.000001", "10.1.000003", "10.5.000001", "10.9.000064"])
+    info = cluster("11.7.000049", current, **options)
+    names = [f"web{number}" for number in range(1, rng.randint(1, 3) + 1)]
+    nodes = [any_web(rng, info, name, ("web",)) for name in names]
+    if rng.random() < 0.5:
+        nodes.append(any_web(rng, info, "dr1", ("dr",)))
+    if rng.random() < 0.5:
+        called = rng.choice(["SecretServer", "Vault & 'DB'", "x]; DROP DATABASE y --"])
+        nodes.append(database(info, rng.choice(["", "group", "mirroring"]), called))
+    return planned(*nodes)
+
+
+def any_web(rng: random.Random, info: ClusterInfo, name: str, roles: tuple[str, ...]) -> NodeView:
+    root = rng.choice([*FOLDERS, None])
+    pool = rng.choice(POOLS)
+    apps = [IisApplication("Default Web Site", rng.choice(["/", "/SecretServer", "/x y"]), root or "", pool)]
+    folder = rng.choice(FOLDERS)
+    if rng.random() < 0.5 and folder != root:
+        for part, own in (("", "TMS"), ("/Agent", rng.choice(POOLS)), ("/Worker", "TMSWorker")):
+            apps.append(IisApplication("Default Web Site", f"/TMS{part}", f"{folder}{part}".replace("/", "\\"), own))
+    return web(
+        info,
+        name,
+        host=rng.choice(HOSTS),
+        root=root,
+        apps=tuple(apps),
+        pool=pool,
+        roles=roles,
+        efs=rng.random() < 0.5,
+        called=rng.choice([None, "WEB-OWN"]),
+        drives=rng.choice([None, (Drive("D:", 9, 8),), ()]),
+    )
+
+
+def check_that_nothing_is_destroyed(plan: Runbook) -> None:
+    for command in commands(plan):
+        bare = re.sub(r'"[^"]*"', "", command.text)
+        words = bare.upper().split()
+        assert not [word for word in words if word.startswith(("/MIR", "/PURGE", "/MOV"))], command.text
+        if command.language == "cmd":
+            assert words[0] not in ("DEL", "ERASE", "RD", "RMDIR", "MOVE", "REN", "RENAME", "FORMAT"), command.text
+        if command.language == "powershell":
+            bare = re.sub(r"'(?:[^']|'')*'", "", command.text)
+            assert not re.search(r"\b(Remove-Item|ri|rm|del|Clear-Content|Set-Content)\b", bare, re.IGNORECASE), (
+                command.text
+            )
+
+
+def check_that_keys_stay(plan: Runbook) -> None:
+    """No command that writes into a folder of the application touches a key, but to where there is none."""
+    for step in steps(plan):
+        for command in step.commands:
+            text = command.text
+            into_backup = step.id in ("back-up-application", "save-local-settings")
+            only_listed = " /L " in f"{text} " or text.endswith(" /L")
+            if text.startswith("robocopy") and not into_backup and not only_listed and "/XC /XN /XO" not in text:
+                assert re.search(r"/XF .*encryption\.config", text), text
+            if "Move-Item" in text or "Copy-Item" in text:
+                assert "'encryption.config'" in text, text
+
+
+def check_that_placeholders_are_listed(plan: Runbook) -> None:
+    unsafe = re.compile(r"[^\w .,:/\-]", re.ASCII)
+    listed = {unsafe.sub("_", sentence): sentence for sentence in plan.unknown}
+    used = {found for command in commands(plan) for found in re.findall(r"<([^<>]+)>", command.text)}
+    for name in used:
+        assert [line for line in listed if line.startswith(f"{name}:")], f"<{name}> is not in the list"
+    for line, sentence in listed.items():
+        if not sentence.startswith("whether "):
+            assert [name for name in used if line.startswith(f"{name}:")], f"{sentence!r} stands in no command"
+
+
+def check_that_quotes_close(plan: Runbook) -> None:
+    for command in commands(plan):
+        if command.language == "cmd":
+            assert command.text.count('"') % 2 == 0, command.text
+            assert not re.search(r"[&|<>^;%]", re.sub(r'"[^"]*"|%windir%|%errorlevel%', "", command.text)), command.text
+            assert not re.search(r'\\"( |$)', command.text), f"a backslash escapes the quote: {command.text}"
+        if command.language == "sql":
+            assert re.sub(r"N'(?:[^']|'')*'|\[[^\]]*\]", "", command.text).count("'") == 0, command.text
+
+
+CHECKS = [
+    check_that_nothing_is_destroyed,
+    check_that_keys_stay,
+    check_that_placeholders_are_listed,
+    check_that_quotes_close,
+]
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "chef-drbd"])
+def test_no_reviewed_plan_destroys_or_leaves_out_anything(name: str) -> None:
+    (plan,) = book(name).plans
+    assert isinstance(plan, Runbook)
+    for check in CHECKS:
+        check(plan)
+
+
+@pytest.mark.parametrize("seed", range(SITES))
+def test_nor_does_the_plan_of_any_site(seed: int) -> None:
+    plan = any_site(random.Random(seed))
+    for check in CHECKS:
+        check(plan)
+
+
+PARSER = """
+$lines = [System.IO.File]::ReadAllText($args[0]) | ConvertFrom-Json
+foreach ($line in $lines) {
+    $tokens = $null; $errors = $null
+    $tree = [System.Management.Automation.Language.Parser]::ParseInput($line, [ref]$tokens, [ref]$errors)
+    $names = @($tree.FindAll({ $args[0] -is [System.Management.Automation.Language.CommandAst] }, $true) |
+        ForEach-Object { $_.GetCommandName() })
+    $said = @{ line = $line; errors = @($errors | ForEach-Object { $_.Message }); names = $names }
+    [Console]::Out.WriteLine((ConvertTo-Json -Compress $said))
+}
+"""
+CMDLETS = {
+    "Get-Item",
+    "Get-ItemProperty",
+    "Get-ChildItem",
+    "New-Item",
+    "New-PSSession",
+    "Remove-PSSession",
+    "Copy-Item",
+}
+CMDLETS |= {"Where-Object", "ForEach-Object", "Move-Item", "Get-Credential", r".\RMQ_QueueRemoval.ps1"}
+CMDLETS |= {"ShowAllQueues", "ShowQueuesNoConsumer", "DeleteQueuesNoConsumer"}
+
+
+@pytest.mark.skipif(PWSH is None, reason="no pwsh on the PATH")
+def test_every_line_for_powershell_is_one_to_powershell(tmp_path: Path) -> None:
+    info = cluster()
+    odd = [
+        planned(web(info, "web1", root=one), web(info, "web2", root=other)) for one in FOLDERS for other in FOLDERS[:3]
+    ]
+    lines = sorted({c.text for plan in (*reviewed(), *odd) for c in commands(plan) if c.language == "powershell"})
+    assert len(lines) > 20
+    (tmp_path / "lines.json").write_text(json.dumps(lines), encoding="utf-8")
+    (tmp_path / "parse.ps1").write_text(PARSER, encoding="utf-8")
+    assert PWSH
+    words = [PWSH, "-NoProfile", "-NonInteractive", "-File", str(tmp_path / "parse.ps1"), str(tmp_path / "lines.json")]
+    ended = subprocess.run(words, capture_output=True, text=True, check=True, timeout=120)
+    read = [json.loads(line) for line in ended.stdout.splitlines()]
+    assert [row["line"] for row in read] == lines
+    assert [row for row in read if row["errors"]] == []
+    # A name in a folder that ended its quotes would be a command of its own.
+    assert {name for row in read for name in row["names"]} <= CMDLETS
+
+
+@pytest.mark.skipif(PWSH is None, reason="no pwsh on the PATH")
+def test_what_is_moved_aside_is_all_but_the_two_files(tmp_path: Path) -> None:
+    """The pipelines that copy and move, with folders of this machine: what they take and leave, in a real engine."""
+    info = cluster()
+    moved = [c.text for c in commands(planned(web(info, "web1"))) if "Move-Item" in c.text]
+    copied = [c.text for c in commands(planned(web(info, "web1"), web(info, "web2"))) if "Copy-Item" in c.text]
+    here, there = tmp_path / "app", tmp_path / "aside"
+    (here / "bin").mkdir(parents=True)
+    (here / "log").mkdir()
+    for number in ("3", "4"):
+        (there / number).mkdir(parents=True)
+    for name in ("encryption.config", "database.config", "web.config", "bin/a.dll", "log/x.log", ".hidden"):
+        (here / name).write_text(name, encoding="utf-8")
+    local = (line.replace(" -ToSession $node", "") for line in (copied[0], moved[0]))
+    for line, leftover in zip(
+        local, ({".hidden", "bin", "web.config"}, {".hidden", "bin", "log", "web.config"}), strict=True
+    ):
+        text = re.sub(r"-Destination '[^']*'", f"-Destination '{there / str(len(leftover))}'", line)
+        text = text.replace(r"'C:\inetpub\wwwroot\SecretServer'", f"'{here}'")
+        assert PWSH
+        subprocess.run([PWSH, "-NoProfile", "-Command", text], check=True, timeout=120)
+        assert {path.name for path in (there / str(len(leftover))).iterdir()} == leftover
+    assert {path.name for path in here.iterdir()} == {"encryption.config", "database.config"}
