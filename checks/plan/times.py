@@ -78,7 +78,8 @@ def _moves(command: Command, database: int | None, folders: Mapping[str, int]) -
     text = command.text
     if command.language == "sql" and text.startswith(("BACKUP DATABASE", "RESTORE DATABASE", "RESTORE VERIFYONLY")):
         return "the database", database
-    if text.startswith("robocopy ") and " /E " in f"{text} ":
+    tms = '-TMS" ' in text or "connectionStrings.config" in text
+    if text.startswith("robocopy ") and " /E " in f"{text} " and " /L " not in text and not tms:
         return "the application's folder", folders.get(command.where)
     return "", None
 
@@ -132,7 +133,7 @@ def scheduled(runbook: Runbook, window_s: int | None, *, strict: bool = False) -
             known += step.takes.seconds or 0
         so_far += known
         stretches.append(Stretch(chapter, part.title, known, tuple(unknown), len(part.steps)))
-    back = list(steps_back(runbook))
+    back = _longest_way_back(runbook)
     schedule = Schedule(
         window_s,
         tuple(stretches),
@@ -143,3 +144,14 @@ def scheduled(runbook: Runbook, window_s: int | None, *, strict: bool = False) -
     )
     verdict = Verdict.NO_GO if strict and schedule.fits is False else runbook.verdict
     return replace(runbook, schedule=schedule, verdict=verdict)
+
+
+def _longest_way_back(runbook: Runbook) -> list[tuple[str, Step]]:
+    """Of a way back that undoes one hop of several, the hop whose steps take the longest; else all of it."""
+    groups: dict[str, list[tuple[str, Step]]] = {}
+    for number, step in steps_back(runbook):
+        lead, colon, _ = step.title.partition(": ")
+        groups.setdefault(lead if colon and lead.startswith("Back to ") else "", []).append((number, step))
+    always = groups.pop("", [])
+    longest = max(groups.values(), key=lambda rows: sum(step.takes.seconds or 0 for _, step in rows), default=[])
+    return [*longest, *always]

@@ -30,7 +30,7 @@ def vault(tmp_path: Path) -> Iterator[Path]:
     [
         ("2.4", 1, "not done: web2: SecretServerAppPool is started; web3: SecretServerAppPool is started"),
         ("vault.2.4", 1, "looked for: web3: SecretServerAppPool is stopped"),
-        ("1.9", 0, "done: the scan says GO"),
+        ("pass-the-gate", 0, "done: the scan says GO"),
         ("1.1", 3, "cannot tell: whether somebody's credentials work is theirs to try"),
         ("confirm-spare", 1, "dr-instance"),
     ],
@@ -96,7 +96,7 @@ def test_evidence_answers_without_contact(tmp_path: Path, preflight: Preflight) 
         inventory = lab.write(tmp_path)
         assert preflight("collect", inventory, "-o", tmp_path / "e.json.gz", "-q").code == 0
         assert preflight("plan", inventory, "--json", tmp_path / "inventory.plan.json", "-q").code == 0
-    for step, code in (("2.4", 1), ("1.9", 0), ("1.2", 3)):
+    for step, code in (("2.4", 1), ("pass-the-gate", 0), ("1.2", 3)):
         ended = preflight("plan", inventory, "--check", step, "--from", tmp_path / "e.json.gz", "-q")
         assert ended.code == code, ended.out + ended.err
 

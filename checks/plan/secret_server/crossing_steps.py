@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from checks.plan.model import Command, Proof, Step
 from checks.plan.secret_server.crossings import BACK, CROSSINGS, TRAITS, Crossing
@@ -16,9 +17,10 @@ def due(site: Site, source: str, hop: Hop, moment: str) -> Iterable[Step]:
     return (_step(site, row) for row in _crossed(site, source, hop) if row.moment == moment)
 
 
-def on_the_way_back(site: Site, source: str, hop: Hop) -> Iterable[Step]:
+def on_the_way_back(site: Site, source: str, hop: Hop, lead: str) -> Iterable[Step]:
     """What any way back asks for, and the settings of pools that the hop changed, as they were."""
-    yield from (_step(site, row) for row in CROSSINGS if row.moment == BACK)
+    for step in (_step(site, row) for row in CROSSINGS if row.moment == BACK):
+        yield replace(step, title=f"{lead}{step.title[:1].lower()}{step.title[1:]}")
     undone = [
         Command(
             f"{APPCMD} set apppool {site.names.quoted(pool, f'the application pool of {web.name}')} /{key}:{old}",
@@ -37,7 +39,7 @@ def on_the_way_back(site: Site, source: str, hop: Hop) -> Iterable[Step]:
     if undone:
         yield Step(
             "back-pool-settings",
-            f"Set the application pools of {named(site.webs)} back to what they were",
+            f"{lead}set the application pools of {named(site.webs)} to what they were",
             tuple(undone),
             notes=(f"{source} ran with these; the hop changed them.",),
             proof=Proof("the values of before", tuple(_looks(site, site.webs))),

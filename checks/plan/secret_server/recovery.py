@@ -102,7 +102,7 @@ def hop_back(site: Site, source: str, hop: Hop, lead: str) -> Iterable[Step]:
         if not any(is_same_folder(one.root, web.root) for one in done):
             yield from back_to_files(site, web, source, source, lead)
         done.append(web)
-    yield from crossing_steps.on_the_way_back(site, source, hop)
+    yield from crossing_steps.on_the_way_back(site, source, hop, lead)
     yield from _up_again(site, source, lead)
 
 

@@ -21,6 +21,7 @@ _SIGNS: Mapping[str, _Signs] = {"secret-server": secret_server.signs, "chef-back
 ENDS: Mapping[str, str] = {
     "turn-dpapi-off": "turn-dpapi-on",
     "stop-others": "start-other",
+    "stop-spare": "start-spare",
     "failover-off": "failover-on",
     "take-leader-down": "upgrade-down-leader",
     "take-followers-down": "upgrade-down-follower",

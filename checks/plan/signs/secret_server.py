@@ -45,11 +45,33 @@ UNSEEN: Mapping[str, str] = {
     "activate-instances": "licences stand in the application alone, behind its log-in",
     "carry-backup": "the other site's database server is not in the inventory",
     "restore-elsewhere": "the other site's database server is not in the inventory",
-    "recycle-spare": "a pool that was recycled looks like one that was not",
+    "merge-local-settings": "what is a node's own is not compared; its scan tells whether IIS can read web.config",
+    "confirm-privilege-manager": "Privilege Manager is not looked at",
+    "look-at-tms": "it is a question to those who set it up",
+    "deploy-recording-agent": "machines whose sessions are recorded are in no inventory",
+    "install-dotnet-48-engines": "engines are in no inventory",
+    "hold-protocol-handler": "it is set in the application alone, behind its log-in",
+    "ask-about-privilege-manager": "it is a question to the vendor's support",
+    "wait-after-91": "how far Secret Server is with its own changes stands in the application alone",
+    "share-saml-config": "the login with SAML is tried by a person; app-files-match compares the file",
+    "open-engine-folders": "an engine's way in shows in the application alone: Admin, Distributed Engine",
+    "clear-rabbitmq-queues": "RabbitMQ is not asked",
+    "switch-fips-off": "the FIPS policy is not read",
+    "back-leave-group": "database-mirroring tells of a second copy that is there, not of one that was ended",
+    "back-end-mirroring": "database-mirroring tells of a second copy that is there, not of one that was ended",
+    "back-empty-folder": "a folder without its libraries tells no version; the next step shows what came back",
+    "back-leave-maintenance-mode": "Maintenance Mode stands in the application alone, behind its log-in",
+    "back-account-for-changes": "heartbeat stands in the application alone, behind its log-in",
+    "back-restore-spare": "the other site's database server is not in the inventory",
     "copy-tms": "the files of TMS are not looked at",
     "let-saml-config-be-written": "rights on single files are not looked at",
 }
 """Step to why no fact shows it, where that is not plain from what the step shows."""
+
+_BACK_TO = re.compile(r"Back to (\d+\.\d+\.\d+): ")
+"""How the title of a step begins that leads back to a version."""
+
+_UNNAMED = "names are missing in its commands, which have to be filled in by hand"
 
 _SEEN_IN_PART = {
     "point-to-primary-database": "which database server a node names stands in its database.config, which is encrypted",
@@ -223,10 +245,12 @@ def signs(
 ) -> tuple[tuple[Sign, ...], str]:
     """The signs of `step`, and why they are not all of it; `before` are the steps of its chapter that come earlier.
 
-    `hop` is the one whose chapter it is in, `back` the version that the way back leads to.
+    `hop` is the one whose chapter it is in; `back` is not empty for a step of the way back, each hop of which leads to
+    a version of its own, and the other site's to whatever was kept of it.
     """
     names = {view.name: view for view in views}
-    version = back or (hop.version if hop else "")
+    leads = _BACK_TO.match(step.title) if back else None
+    version = (leads[1] if leads else "") if back else hop.version if hop else ""
     found: list[Sign] = [*_pool_signs(step, names), *_file_signs(step, names, version, exact=bool(back))]
     found += _backup_signs(step, names)
     webs = [view for view in views if "web" in view.roles]
@@ -235,6 +259,9 @@ def signs(
     # Where the keys were equal before anything was done, DPAPI was off: nobody turns it on then.
     if step.id == "turn-dpapi-on" and _keys(webs, {"same": False}).state is State.DONE:
         found.append(Sign("encryption-keys", tuple(view.name for view in webs), {"same": False}))
+    if step.id == "back-restore-database" and version:
+        told = tuple(name for name, view in names.items() if _tells_version(view))
+        found += [Sign("database-version", told[:1], {"version": version, "exact": True})] if told else []
     if step.id in ("upgrade-first", "wait-for-mirror") and hop:
         told = tuple(name for name, view in names.items() if _tells_version(view))
         found += [Sign("database-version", told[:1], {"version": hop.version})] if told else []
@@ -245,7 +272,14 @@ def signs(
         # That its pool runs, or its files are those of the primary site, was so before the hop, too.
         nodes = tuple(dict.fromkeys(command.where for command in step.commands if command.where in names))
         found.append(Sign("files-version", nodes, {"version": hop.version}))
-    return tuple(found), UNSEEN.get(step.id, _SEEN_IN_PART.get(step.id, ""))
+    why = UNSEEN.get(step.id, _SEEN_IN_PART.get(step.id, ""))
+    if not found and not why and any(_PLACEHOLDER in command.text for command in step.commands):
+        why = _UNNAMED
+    if not found and not why and step.commands and not any(command.where in names for command in step.commands):
+        why = UNSEEN["carry-backup"]
+    if not found and not why and back and not version:
+        why = "which version was kept of the other site is told by the backup alone"
+    return tuple(found), why
 
 
 def _tells_version(view: NodeView) -> bool:
@@ -283,5 +317,9 @@ def _backup_signs(step: Step, names: Mapping[str, NodeView]) -> Iterable[Sign]:
             if isinstance(known, DatabaseBackups) and known.backups:
                 newest = max((one.finished for one in known.backups), key=_time)
             yield Sign("database-backup", (command.where,), {"file": named[1], "newest": newest})
-        elif step.id == "back-up-application" and (folder := _FOLDER.search(command.text)):
+        elif (
+            step.id == "back-up-application"
+            and '-TMS" ' not in command.text
+            and (folder := _FOLDER.search(command.text))
+        ):
             yield Sign("application-backup", (command.where,), {"folder": folder[1].rpartition("\\")[2]})
