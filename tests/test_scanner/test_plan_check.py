@@ -63,7 +63,8 @@ def test_the_kept_plan_counts_though_a_new_one_would_be_another(tmp_path: Path, 
         '[clusters.vault.nodes.web1]\nwindows = {app_version = "10.9.000005"}\n'
         "[clusters.vault.nodes.web2]\nwindows = {pool_states = {SecretServerAppPool = 3}}\n"
         '[clusters.vault.nodes.sql1]\nwindows = {sql = [{version = "15.0.2000.5", databases = '
-        '[{version = "10.9.000005"}]}]}\n',
+        '[{version = "10.9.000005", backups = [{hours_ago = 0.5, '
+        "device = 'D:\\Backup\\SecretServer-10.9.000003.bak'}]}]}]}\n",
         encoding="utf-8",
     )
     plan = (tmp_path / "inventory.plan.json").read_text(encoding="utf-8")

@@ -225,14 +225,13 @@ def signs(
     step: Step, hop: Hop | None, before: Sequence[Step], views: Sequence[NodeView], *, back: str = ""
 ) -> tuple[tuple[Sign, ...], str]:
     """The signs of `step`, and why they are not all of it; see `checks.plan.signs.secret_server.signs`."""
-    del before
     if back:
         # The way back builds a cluster of other machines, which the inventory does not name yet.
         return (), "the way back is built on machines that the inventory does not name yet"
     names = {view.name: view for view in views}
     asked = [command.where for command in step.commands if command.where in names]
     nodes = tuple(dict.fromkeys(asked))
-    found = tuple(_signs(step, hop, nodes, names))
+    found = tuple(_signs(step, hop, nodes, names, before))
     unseen = UNSEEN.get(step.id, "")
     looks = (*step.commands, *(step.proof.commands if step.proof else ()))
     if not found and not unseen and any(one.where and one.where not in names for one in looks):
@@ -244,7 +243,9 @@ def signs(
     return found, unseen
 
 
-def _signs(step: Step, hop: Hop | None, nodes: tuple[str, ...], names: Mapping[str, NodeView]) -> Iterable[Sign]:
+def _signs(
+    step: Step, hop: Hop | None, nodes: tuple[str, ...], names: Mapping[str, NodeView], before: Sequence[Step]
+) -> Iterable[Sign]:
     backends = tuple(name for name, view in names.items() if "backend" in view.roles)
     frontends = tuple(name for name, view in names.items() if "frontend" in view.roles)
     version: dict[str, object] = {"version": hop.version} if hop else {}
@@ -261,24 +262,41 @@ def _signs(step: Step, hop: Hop | None, nodes: tuple[str, ...], names: Mapping[s
             yield Sign("member-role", nodes, {"role": "follower"})
             yield from [Sign("cluster-whole", backends)] if step.id == "upgrade-leader" else []
         case "take-leader-down" | "take-followers-down" if nodes:
-            yield Sign("service-state", nodes, {"service": "postgresql", "state": "down"})
+            # The leader goes down first.
+            first = _nodes_of([one for one in before if one.id == "take-leader-down"], names)
+            yield Sign(
+                "service-state", tuple(dict.fromkeys((*first, *nodes))), {"service": "postgresql", "state": "down"}
+            )
         case "upgrade-down-follower" if nodes and version:
             yield Sign("package-version", nodes, version)
             yield Sign("services-restarted", nodes)
+            # Those whose turn has not come stay down.
+            rest = [node for one in before if one.id.startswith("take-") for node in _nodes_of((one,), names)]
+            upgraded = _nodes_of([one for one in before if one.id == step.id], names)
+            if down := tuple(node for node in rest if node not in (*nodes, *upgraded)):
+                yield Sign("service-state", down, {"service": "postgresql", "state": "down"})
         case "upgrade-down-leader" if nodes and version:
-            yield Sign("package-version", nodes, version)
-            yield Sign("services-restarted", nodes)
+            yield Sign("package-version", backends, version)
+            yield Sign("services-restarted", backends)
             yield Sign("cluster-whole", backends)
         case "failover-on" | "start-frontends" | "reconfigure-frontends" if backends and version:
             # What its scan asks for was so before the hop, too.
             yield Sign("package-version", backends, version)
+            yield Sign("services-restarted", backends)
+            if hop and any(one.id == "define-index" for one in before) and (made := made_by(hop.version)):
+                yield Sign("index-created", backends, {"version": made})
         case "stop-elasticsearch" | "start-elasticsearch" if nodes:
             state = "down" if step.id.startswith("stop") else "up"
+            yield Sign("services-restarted", backends)
             yield Sign("service-state", nodes, {"service": "elasticsearch", "state": state})
         case "define-index" if backends and hop and (made := made_by(hop.version)):
             yield Sign("index-created", backends, {"version": made})
         case _:
             yield from _frontend_signs(step, nodes, frontends, names)
+
+
+def _nodes_of(steps: Iterable[Step], names: Mapping[str, NodeView]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(one.where for step in steps for one in step.commands if one.where in names))
 
 
 def _frontend_signs(
@@ -298,6 +316,7 @@ def _frontend_signs(
         case "copy-migration-level" if len(frontends) > 1:
             # Before the first is upgraded, the levels are equal, too.
             yield from _newer(frontends[:1], names)
+            yield Sign("frontend-services", frontends[:1], {"state": "up"})
             yield Sign("migration-level", frontends)
         case _:
             return

@@ -268,6 +268,13 @@ def signs(
     if step.id == "upgrade-first":
         # While the installer changes the database, nobody else may use it.
         found += [sign for earlier in before if earlier.id == "stop-others" for sign in _pool_signs(earlier, names)]
+        # One that is made after it holds the new version under the old one's name.
+        found += [
+            sign
+            for earlier in before
+            for sign in _backup_signs(earlier, names)
+            if sign.kind == "database-backup" and _knows_backups(names[sign.nodes[0]])
+        ]
     if step.id in ("start-other", "confirm-spare") and hop:
         # That its pool runs, or its files are those of the primary site, was so before the hop, too.
         nodes = tuple(dict.fromkeys(command.where for command in step.commands if command.where in names))
@@ -285,6 +292,10 @@ def signs(
 def _tells_version(view: NodeView) -> bool:
     found = view.look(SecretServerDatabase)
     return isinstance(found, SecretServerDatabase) and bool(found.version)
+
+
+def _knows_backups(view: NodeView) -> bool:
+    return isinstance(view.look(DatabaseBackups), DatabaseBackups)
 
 
 def _pool_signs(step: Step, names: Mapping[str, NodeView]) -> Iterable[Sign]:
