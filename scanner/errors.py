@@ -12,6 +12,7 @@
         DeadlineError          the node's time is up
         AnswerTooLargeError    more output than the cap
         ProtocolError          the peer does not speak the protocol, or what came back makes no sense
+        OwnTroubleError        nothing of the node's: this machine has no descriptors, threads or memory left
 
 Foreign exceptions (paramiko, requests, pywinrm, sockets) are translated at one door per transport into these.
 """
@@ -90,6 +91,10 @@ class AnswerTooLargeError(NodeError):
 
 class ProtocolError(NodeError):
     """The peer does not speak the protocol, or its answer makes no sense."""
+
+
+class OwnTroubleError(NodeError):
+    """The machine that preflight runs on has no room left to ask the node."""
 
 
 def cause_of(error: BaseException) -> str:

@@ -16,6 +16,7 @@ from scanner.clock import now_s, utc_now
 from scanner.errors import NodeError, ProtocolError, cause_of
 from scanner.foreign import Allowance, ForeignCodeError
 from scanner.inventory.model import Node
+from scanner.own_trouble import own_trouble
 from scanner.probes import powershell_batch, sh_batch
 from scanner.probes.probe import Answer, Probe, Stamps, UnreadableError
 from scanner.probes.sql_database import SQL_PASSWORD_VARIABLE
@@ -154,10 +155,10 @@ def _converse(
         transport = _door(node, limits, gate)
         output = transport.run(script, variables)
     except NodeError as error:
-        failure, output = error, error.partial
+        failure, output = own_trouble(error) or error, error.partial
     except Exception as defect:  # noqa: BLE001  an unmapped foreign exception must not cost the other nodes their scan
         cause = f"unexpected {cause_of(defect)}"
-        failure = ProtocolError(cause, hint="this is a defect of preflight; please report it")
+        failure = own_trouble(defect) or ProtocolError(cause, hint="this is a defect of preflight; please report it")
     finally:
         if transport:
             with suppress(Exception):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -15,8 +15,10 @@ from checks.scan import Scan
 from scanner.clock import today, utc_now
 from scanner.errors import cause_of
 from scanner.gather import NodeAnswers, NodeCall, ask, erased
+from scanner.hands import Hands, make_room
 from scanner.job import Collected, Job, NodeKey
 from scanner.judge import judge
+from scanner.own_trouble import RAN_OUT, is_own, own_trouble
 from scanner.redaction import eraser
 from scanner.transports.deadline import end_all
 
@@ -61,7 +63,7 @@ class Progress:
 def scan(
     job: Job,
     progress: Callable[[Progress], None] = lambda _: None,
-    executor: Callable[[int], concurrent.futures.Executor] = concurrent.futures.ThreadPoolExecutor,
+    executor: Callable[[int], concurrent.futures.Executor] = Hands,
 ) -> Scan:
     """Ask every chosen node and judge the answers; see `collect`."""
     return judge(job, collect(job, progress, executor), today())
@@ -70,7 +72,7 @@ def scan(
 def collect(
     job: Job,
     progress: Callable[[Progress], None] = lambda _: None,
-    executor: Callable[[int], concurrent.futures.Executor] = concurrent.futures.ThreadPoolExecutor,
+    executor: Callable[[int], concurrent.futures.Executor] = Hands,
 ) -> Collected:
     """Ask every chosen node. A KeyboardInterrupt ends it early with what is finished, `complete` being False.
 
@@ -80,7 +82,10 @@ def collect(
     # A node may say what another one is reached with, too: a proxy in between, a log that all of them share.
     hide = eraser(node for cluster, _ in job.clusters for node in cluster.nodes)
     said, complete = _gather(job.calls(), job.parallel, hide, progress, executor)
-    return Collected(said, started, utc_now(), complete)
+    notices: tuple[str, ...] = ()
+    if complete:
+        said, notices, complete = _again(job.calls(), said, hide)
+    return Collected(said, started, utc_now(), complete, notices)
 
 
 def _gather(
@@ -94,7 +99,9 @@ def _gather(
     gate = Gate(parallel)
     failing = 0
     complete = False
-    pool = executor(max(1, min(len(calls), parallel * _DIALS_PER_HAND, _MOST_DIALS)))
+    width = max(1, min(len(calls), parallel * _DIALS_PER_HAND, _MOST_DIALS))
+    make_room(width)
+    pool = executor(width)
     # Threads share one gate; another kind of executor brings its own bound and gets the bare, picklable call.
     work: Callable[[NodeCall], NodeAnswers] = (
         partial(ask, gate=gate) if isinstance(pool, concurrent.futures.ThreadPoolExecutor) else ask
@@ -102,7 +109,7 @@ def _gather(
     asked: dict[concurrent.futures.Future[NodeAnswers], NodeCall] = {}
     try:
         for call in calls:
-            asked[pool.submit(work, call)] = call
+            asked[_submitted(pool, work, call)] = call
         pending = set(asked)
         progress(Progress(len(calls), 0, 0, 0))
         while pending:
@@ -124,15 +131,69 @@ def _gather(
     return said, complete
 
 
+def _submitted(
+    pool: concurrent.futures.Executor, work: Callable[[NodeCall], NodeAnswers], call: NodeCall
+) -> concurrent.futures.Future[NodeAnswers]:
+    """The call under way; where this machine has no room for a single thread, as one that has failed for that."""
+    try:
+        return pool.submit(work, call)
+    except Exception as error:
+        if not own_trouble(error):
+            raise
+        failed: concurrent.futures.Future[NodeAnswers] = concurrent.futures.Future()
+        failed.set_exception(error)
+        return failed
+
+
 def _result(future: concurrent.futures.Future[NodeAnswers], call: NodeCall) -> NodeAnswers:
     """What the node said; where the asking itself failed, that is this node's error and nobody else's."""
     try:
         return future.result()
     except Exception as defect:  # noqa: BLE001  an engine that lost its worker, a defect of ours: the others stand
-        cause = f"unexpected {cause_of(defect)}"
-        node = call.node
-        hint = "this is a defect of preflight; please report it"
-        return NodeAnswers(node.cluster, node.name, node.host, node.transport, failure=cause, hint=hint)
+        if trouble := own_trouble(defect):
+            return _unasked(call, str(trouble), trouble.hint)
+        return _unasked(call, f"unexpected {cause_of(defect)}", "this is a defect of preflight; please report it")
+
+
+def _unasked(call: NodeCall, cause: str, hint: str) -> NodeAnswers:
+    node = call.node
+    return NodeAnswers(node.cluster, node.name, node.host, node.transport, failure=cause, hint=hint)
+
+
+def _again(
+    calls: Sequence[NodeCall], said: Mapping[NodeKey, NodeAnswers], hide: Callable[[str], str]
+) -> tuple[dict[NodeKey, NodeAnswers], tuple[str, ...], bool]:
+    """Ask the nodes that this machine had no room for again, one by one; with what a reader must know of it.
+
+    The first of them that there is no room for either ends it: it would be no better for the others.
+    """
+    told = dict(said)
+    missed = [call for call in calls if is_own(said[call.node.cluster, call.node.name].failure)]
+    if not missed:
+        return told, (), True
+    cause = said[missed[0].node.cluster, missed[0].node.name]
+    asked = 0
+    complete = True
+    try:
+        for call in missed:
+            answers = erased(ask(call), hide)
+            if is_own(answers.failure):
+                break
+            told[answers.cluster, answers.node] = answers
+            asked += 1
+    except KeyboardInterrupt:
+        complete = False
+    except Exception as defect:
+        if not own_trouble(defect):
+            raise
+    what = str(cause.failure).removeprefix(RAN_OUT).partition(":")[0]
+    left = len(missed) - asked
+    ending = "all of them answered for themselves" if not left else f"{left} could not be asked even so"
+    notice = (
+        f"this machine ran out of {what} while nodes were asked side by side; {len(missed)} of them were asked again, "
+        f"one by one: {ending}. Next time {cause.hint}"
+    )
+    return told, (notice,), complete
 
 
 def _leave(pool: concurrent.futures.Executor, asked: Iterable[concurrent.futures.Future[NodeAnswers]]) -> None:

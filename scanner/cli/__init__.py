@@ -10,6 +10,10 @@ import sys
 INTERRUPTED, USAGE = 130, 2
 """ExitCode's, before it is known whose `checks` would be asked for it; a test holds them together."""
 
+# Windows has no SIGHUP, which a closed terminal or a lost connection sends.
+INTERRUPTS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""What ends a command in order."""
+
 
 def main() -> None:
     """Run the command line, and leave the process with its exit code."""
@@ -43,9 +47,9 @@ def _leave_when_interrupted() -> None:
         os._exit(INTERRUPTED)
 
     with contextlib.suppress(ValueError):  # not in the main thread, where signals are not ours to handle
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in INTERRUPTS:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, leave)
 
 
-__all__ = ["main"]
+__all__ = ["INTERRUPTS", "main"]

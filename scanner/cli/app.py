@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 from checks.exit_codes import ExitCode
 from scanner import __version__
 from scanner.cli import (
+    INTERRUPTS,
     baseline_command,
     catalogue,
     collect_command,
@@ -144,7 +145,8 @@ def _run(known: tuple[type, ...] = (ExitCode,)) -> None:
 def _interrupted_in_order() -> Iterator[None]:
     """While a command runs, let the first Ctrl-C end the work in order, and the next ones not get in the way of that.
 
-    SIGTERM is taken for Ctrl-C: CI jobs and `timeout` send it, and they, too, want reports and no open shells.
+    SIGTERM and SIGHUP are taken for Ctrl-C: CI jobs and `timeout` send the one, a terminal or a connection that went
+    away the other, and they, too, want reports and no open shells.
     """
     count = 0
 
@@ -158,7 +160,7 @@ def _interrupted_in_order() -> Iterator[None]:
 
     before: dict[signal.Signals, Any] = {}
     with contextlib.suppress(ValueError):  # not in the main thread, where signals are not ours to handle
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in INTERRUPTS:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 before[number] = signal.signal(number, interrupt)
     try:

@@ -29,6 +29,7 @@ from scanner.inventory.model import Node
 from scanner.inventory.nodes import HERE
 from scanner.probes.probe import Language
 from scanner.transports.deadline import Deadline
+from scanner.transports.names import resolve
 from scanner.transports.powershell_delivery import NOTHING
 from scanner.transports.protocol import Limits, Moments, Usage
 from scanner.transports.start import READY_S, Start, start_of
@@ -36,6 +37,7 @@ from scanner.transports.start import READY_S, Start, start_of
 _CHUNK = 256 * 1024
 _GRACE_S = 2.0
 """How long an ended shell's last words are waited for. What runs as root may hold them back: it cannot be ended."""
+_RESOLVE_S = 5.0
 _ROUNDS = 3
 """How often what a shell started is looked for: some of it may just be starting more."""
 _ROOT = os.path.abspath(os.sep)  # noqa: PTH100  a text for Popen; Path adds nothing
@@ -278,7 +280,7 @@ def _members(session: int) -> list[int]:
 def is_here(host: str) -> bool:
     """Whether `host` is a name or an address of this machine: whether something could listen there."""
     try:
-        found = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)
+        found = resolve(host, 0, _RESOLVE_S)
     except (OSError, UnicodeError):
         return host.rstrip(".").lower() == socket.gethostname().rstrip(".").lower()
     for family, kind, protocol, _, address in found:

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from paramiko.message import Message
 
 from scanner.errors import AuthenticationError
+from scanner.own_trouble import own_trouble
 from scanner.secrets import Secret
 from scanner.transports.ssh_certificates import is_fido, is_public, read_public
 
@@ -49,6 +50,8 @@ def load(path: Path, passphrase: Secret | None) -> paramiko.PKey:
             try:
                 _loaded[known_as] = _parse(path, passphrase)
             except AuthenticationError as error:
+                if own_trouble(error):  # the next one who asks may find room
+                    raise
                 _loaded[known_as] = type(error)(str(error), hint=error.hint)  # without the frames of the parser
         found = _loaded[known_as]
     if isinstance(found, AuthenticationError):

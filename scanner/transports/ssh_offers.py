@@ -10,6 +10,7 @@ import paramiko
 
 from scanner.clock import utc_now
 from scanner.errors import AuthenticationError
+from scanner.own_trouble import own_trouble
 from scanner.transports.ssh_agent import Agent, AgentError, AgentKey
 from scanner.transports.ssh_algorithms import SHA1_RSA, with_sha1
 from scanner.transports.ssh_certificates import (
@@ -96,7 +97,7 @@ class Offers:
             try:
                 yield from self._of_file(path)
             except AuthenticationError as error:
-                if path == only:
+                if path == only or own_trouble(error):
                     raise
                 self._note(str(error))
         if not hop.identities_only:

@@ -7,6 +7,8 @@ import time
 from contextlib import suppress
 from typing import Protocol
 
+from scanner.errors import UnreachableError
+from scanner.transports.names import NameTimeoutError, resolve
 from scanner.transports.ssh_proxy import Proxy
 
 _QUICKACK = getattr(socket, "TCP_QUICKACK", None)
@@ -103,14 +105,15 @@ class Stream:
 def dial(host: str, port: int, timeout_s: float) -> socket.socket:
     """A connected TCP socket, whichever of the host's addresses answers first in turn, all within `timeout_s`.
 
-    Raises OSError (gaierror, TimeoutError, ConnectionRefusedError, ...) with the last address's reason.
+    Raises UnreachableError for name servers that do not answer, and OSError (gaierror, TimeoutError,
+    ConnectionRefusedError, ...) with the last address's reason.
     """
     ends = time.monotonic() + timeout_s
     reason: OSError = OSError(0, "the name has no address")
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except UnicodeError as error:
-        raise socket.gaierror(socket.EAI_NONAME, "not a host name") from error
+        found = resolve(host, port, timeout_s)
+    except NameTimeoutError as error:
+        raise UnreachableError(str(error), hint="check the name servers of this machine (/etc/resolv.conf)") from error
     for number, (family, kind, protocol, _, address) in enumerate(found):
         left = (ends - time.monotonic()) / (len(found) - number)  # one dead address leaves time for the next
         if left <= 0:

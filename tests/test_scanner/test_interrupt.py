@@ -51,6 +51,8 @@ def interrupted(arguments: list[object], *signals: signal.Signals) -> tuple[subp
         ("winrm-hang", "web2", [signal.SIGINT, signal.SIGINT, signal.SIGINT]),
         # `timeout 300 preflight scan`, and a CI job that is cancelled.
         ("ssh-hang", "backend-2", [signal.SIGTERM]),
+        # The terminal was closed, or the connection that it ran over was lost.
+        ("winrm-hang", "web2", [signal.SIGHUP]),
     ],
 )
 def test_ctrl_c_reports_what_is_finished(
@@ -117,7 +119,7 @@ main()
 """
 
 
-@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM", "SIGHUP"])
 @pytest.mark.parametrize(
     "moment", ["scanner.cli.app", "typer", "scanner.cli.scan_command", "scanner.judge", "reports.console", "atexit"]
 )

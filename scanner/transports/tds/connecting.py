@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import selectors
 import socket
-import threading
 import time
 from contextlib import ExitStack, suppress
 from typing import Any
 
 from scanner.errors import NodeError, UnreachableError
+from scanner.transports.names import NameTimeoutError, resolve
 
 _PORT_HINT = "check `sql_port`: it must be the TCP port of a SQL Server instance"
 
@@ -24,7 +24,7 @@ def open_connection(host: str, port: int, timeout_s: float) -> socket.socket:
     where = f"{host}:{port}"
     try:
         addresses = resolve(host, port, timeout_s)
-    except TimeoutError:
+    except NameTimeoutError:
         raise UnreachableError(
             f"the name in {where} is not resolved within {timeout_s:g} s", hint="check the scanner's DNS"
         ) from None
@@ -36,27 +36,6 @@ def open_connection(host: str, port: int, timeout_s: float) -> socket.socket:
         raise UnreachableError(f"no answer from {where} within {timeout_s:g} s", hint=_PORT_HINT) from None
     except OSError as error:
         raise _unreachable(where, error) from None
-
-
-def resolve(host: str, port: int, timeout_s: float, kind: int = socket.SOCK_STREAM) -> list[Any]:
-    """`getaddrinfo`, whose resolver may take minutes, for so long and no longer. Raises TimeoutError, OSError."""
-    found: list[Any] = []
-
-    def look_up() -> None:
-        try:
-            found.append(socket.getaddrinfo(host, port, type=kind))
-        except (OSError, UnicodeError, OverflowError) as error:
-            found.append(error)
-
-    worker = threading.Thread(target=look_up, name="tds-resolve", daemon=True)
-    worker.start()
-    worker.join(timeout_s)
-    if not found:
-        raise TimeoutError
-    if isinstance(found[0], Exception):
-        raise found[0]
-    addresses: list[Any] = found[0]
-    return addresses
 
 
 def _first_to_answer(addresses: list[Any], ends: float) -> socket.socket:

@@ -14,6 +14,7 @@ from checks.secret_server.database import CANNOT_CONNECT
 from scanner.errors import AuthenticationError, NodeError
 from scanner.inventory.model import Node
 from scanner.inventory.products import DEFAULT_SQL_PORT
+from scanner.own_trouble import own_trouble
 from scanner.probes.probe import Answer, Probe
 from scanner.redaction import eraser
 from scanner.secrets import Secret
@@ -34,9 +35,12 @@ def ask_listener(said: NodeAnswers, probes: Sequence[Probe], node: Node, limits:
     hide = eraser([node])
     try:
         found = _answers(probes, node, limits, usage)
-    except NodeError as error:
+    except NodeError as refusal:
+        own = own_trouble(refusal)
+        error = own or refusal
         cause = hide(str(error))
-        alone = said.transport == "tds"
+        # Nothing of the host's or of its SQL Server's: whatever else was answered, the node is to be asked again.
+        alone = said.transport == "tds" or own is not None
         reason = _reason(error, cause, node)
         if not alone and error.hint:
             # The node itself is in order, so that nothing else would say what to do.

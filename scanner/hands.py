@@ -1,0 +1,40 @@
+"""The threads that ask nodes: as many as this machine gives, and room for the connections that they hold."""
+
+from __future__ import annotations
+
+import concurrent.futures
+
+_DESCRIPTORS_PER_HAND = 8
+"""A connection through a jump host, an agent, a key file, a child's pipes: more than any conversation holds at once."""
+_DESCRIPTORS_BESIDE = 64
+
+
+class Hands(concurrent.futures.ThreadPoolExecutor):
+    """Threads; where no more can be started, those that there are do the work."""
+
+    def _adjust_thread_count(self) -> None:
+        try:
+            super()._adjust_thread_count()
+        except RuntimeError:
+            if not any(thread.is_alive() for thread in self._threads):
+                raise
+
+
+def make_room(hands: int) -> None:
+    """Let this process open as many files as `hands` conversations need, where the system's hard limit lets it.
+
+    Shells start programs with 1,024 (256 on macOS), whatever the machine could do.
+    """
+    try:
+        import resource
+    except ImportError:  # Windows: there is no such limit
+        return
+    wanted = _DESCRIPTORS_BESIDE + _DESCRIPTORS_PER_HAND * hands
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return
+    more = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, more), hard))
+    except (OSError, ValueError):
+        return  # the conversations that find none left say so

@@ -1,0 +1,58 @@
+"""Trouble of the machine that preflight runs on: no descriptors, threads or memory left. It is no node's fault.
+
+Whatever it interrupts would blame whom it was talking about: a key file that "cannot be read", a node that "cannot be
+reached". So it is looked for behind every failure, and told as what it is.
+"""
+
+from __future__ import annotations
+
+import errno
+import ssl
+
+from scanner.errors import OwnTroubleError
+
+RAN_OUT = "preflight itself ran out of "
+"""How the message begins, in kept evidence, too."""
+
+_FEWER = "lower `--parallel`"
+_ERRNOS = {
+    errno.EMFILE: ("file descriptors", f"raise `ulimit -n`, or {_FEWER}"),
+    errno.ENFILE: ("file descriptors: the whole machine has none left", f"raise fs.file-max, or {_FEWER}"),
+    errno.ENOBUFS: ("room for connections", f"look at what else uses the network of this machine, or {_FEWER}"),
+    errno.ENOMEM: ("memory", f"give it more (`ulimit -v`, the container's limit), or {_FEWER}"),
+}
+_NO_THREAD = "can't start new thread"
+
+
+def own_trouble(error: BaseException) -> OwnTroubleError | None:
+    """What this machine lacks, where that is behind `error`, however it was translated since; None elsewhere."""
+    seen: set[int] = set()
+    behind: BaseException | None = error
+    while behind is not None and id(behind) not in seen:
+        seen.add(id(behind))
+        if isinstance(behind, OwnTroubleError):
+            return behind
+        if found := _lacking(behind):
+            what, cure = found
+            return OwnTroubleError(f"{RAN_OUT}{what}: the node was not asked", hint=cure)
+        behind = behind.__cause__ or behind.__context__
+    return None
+
+
+def is_own(failure: str | None) -> bool:
+    """Whether a node's failure is this machine's."""
+    return bool(failure) and str(failure).startswith(RAN_OUT)
+
+
+def _lacking(error: BaseException) -> tuple[str, str] | None:
+    if isinstance(error, MemoryError):
+        return _ERRNOS[errno.ENOMEM]
+    if isinstance(error, ssl.SSLError) and "malloc failure" in str(error):
+        return _ERRNOS[errno.ENOMEM]
+    if isinstance(error, RuntimeError) and "can't allocate lock" in str(error):
+        return _ERRNOS[errno.ENOMEM]
+    if isinstance(error, RuntimeError) and _NO_THREAD in str(error):
+        return "threads", f"raise `ulimit -u` (or TasksMax, or the container's limit), or {_FEWER}"
+    if isinstance(error, OSError) and error.errno in _ERRNOS:
+        return _ERRNOS[error.errno]
+    return None
