@@ -12,6 +12,9 @@ from checks.rules import RuleSet
 
 F = TypeVar("F")
 
+NOT_SELECTED = "not selected"
+"""The `absence` of a node that nobody wanted to be asked."""
+
 PHASES = ("before", "window", "after")
 """When a scan is made: before the maintenance window opens, while it is open, after it."""
 

@@ -12,7 +12,7 @@ from checks.facts import Unknown, UnknownFactError
 from checks.groups import told_once
 from checks.left_out import left_out
 from checks.outcome import Outcome, Remediation, Result, Status, undetermined
-from checks.ways_out import silence, way_out
+from checks.ways_out import cause_of, remedy_of, way_out
 
 ESSENTIAL_ROLES = {"secret-server": frozenset({"web", "database"}), "chef-backend": frozenset({"backend"})}
 """Roles without which a cluster of the product does not work: an inventory that names none has forgotten something, and
@@ -100,7 +100,7 @@ def _judge_node(check: NodeCheck, view: NodeView, guard: Guard) -> Result:
         return _result(check, view.cluster, view.name, outcome)
     if view.absence and (missing or _is_blind(check, view)):
         outcome = Outcome(Status.SKIP, f"not evaluated: {view.absence}")
-        return _result(check, view.cluster, view.name, outcome, not_evaluated=True)
+        return _result(check, view.cluster, view.name, outcome, not_evaluated=True, follows=(cause_of(view),))
     outcome = undetermined(missing[0].reason) if missing else _guarded(check, view, guard)
     return _result(check, view.cluster, view.name, _beside(outcome, _error_output(check, view)))
 
@@ -132,16 +132,33 @@ def _judge_cluster(check: ClusterCheck, view: ClusterView, guard: Guard) -> Resu
             {**outcome.evidence, "so_far": outcome.message, "missing": gaps},
         )
     shown = {node.name: said for node in view.nodes if (said := _error_output(check, node))}
-    unasked = _unasked(view, missing, outcome) if outcome.status is Status.ERROR else ()
-    return _result(check, view.cluster, None, _beside(outcome, shown), unasked=unasked)
+    follows = _causes(check, view, missing, outcome, guard) if outcome.status is Status.ERROR else ()
+    return _result(check, view.cluster, None, _beside(outcome, shown), follows=follows)
 
 
-def _unasked(view: ClusterView, missing: Sequence[tuple[str, str]], outcome: Outcome) -> tuple[str, ...]:
-    """The nodes that were not asked, where the outcome says that this is what it lacks, and nothing else is missing."""
-    absent = {node.name for node in view.nodes if node.absence}
-    names = tuple(dict.fromkeys(name for name, _ in missing))
-    told = outcome.remediation is None and any(reason in outcome.message for _, reason in missing)
-    return names if told and absent >= set(names) else ()
+def _causes(
+    check: ClusterCheck, view: ClusterView, missing: Sequence[tuple[str, str]], outcome: Outcome, guard: Guard
+) -> tuple[str, ...]:
+    """Why nodes were not asked, where that is all that keeps the check from telling; none where more is in the way.
+
+    It is all where those alone are missing, and the check has no remedy of its own or, asked of the others, lacks
+    nothing of what it says here: so no remedy that a check has for its own troubles (a login, a grant) answers a node
+    that is down.
+    """
+    absent = [node for node in view.nodes if node.absence]
+    names = {name for name, _ in missing}
+    if not names or names - {node.name for node in absent}:
+        return ()
+    if not any(reason in outcome.message for _, reason in missing) and _SEE_CONNECTIVITY not in outcome.message:
+        return ()
+    causes = tuple(cause_of(node) for node in absent if node.name in names)
+    if outcome.remediation is None:
+        return causes
+    present = tuple(node for node in view.nodes if node.name not in names)
+    rest = _guarded(check, replace(view, nodes=present), guard) if present else None
+    if rest and rest.status is Status.ERROR and any(part in outcome.message for part in rest.message.split("; ")):
+        return ()
+    return causes
 
 
 def _error_output(check: Check, node: NodeView) -> dict[str, str]:
@@ -240,13 +257,13 @@ def _result(
     outcome: Outcome,
     *,
     not_evaluated: bool = False,
-    unasked: Sequence[str] = (),
+    follows: tuple[str, ...] = (),
 ) -> Result:
-    """`unasked` names the nodes whose not being asked is all that is in the way."""
+    """`follows` names the causes, told by results of their own, that are all that is in the way."""
     if outcome.status in (Status.FAIL, Status.WARN):
         remediation = outcome.remediation or check.remediation
     elif outcome.status is Status.ERROR:
-        remediation = silence(unasked) if unasked else way_out(check.id, cluster.name, outcome)
+        remediation = remedy_of(follows) if follows else way_out(check.id, cluster.name, outcome)
     else:
         remediation = outcome.remediation or Remediation("")
     return Result(
@@ -262,6 +279,7 @@ def _result(
         remediation,
         outcome.evidence,
         not_evaluated or outcome.status is Status.ERROR,
+        follows=follows,
         not_declared=outcome.not_declared,
     )
 

@@ -155,6 +155,9 @@ class Result:
     """True where the check was planned and could not be judged: every error, and a skip for an unreachable node."""
     waiver: Waiver | None = None
     """Who accepts the finding, why and until when, where the status is waived."""
+    follows: tuple[str, ...] = ()
+    """What this follows from, where that alone keeps it from being told: "connectivity:web1" for the result of that
+    node, "selection:web1" for one that was not selected, "interruption:web1" for one that a scan did not get to."""
     left_out: str = ""
     """Why the inventory leaves the check out of the cluster; the status is skip then. Empty: it does not."""
     not_declared: str = ""

@@ -9,6 +9,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from checks.check import NOT_SELECTED, NodeView
+from checks.facts import Contact, Unknown
 from checks.groups import enumerate_names
 from checks.left_out import NEVER
 from checks.outcome import Outcome, Remediation
@@ -19,12 +21,30 @@ DECLARED = frozenset({"current", "efs", "package", "sql_database", "sql_instance
 
 _NAMED = re.compile(r"`([a-z_]+)(?: = [^`]*)?`")
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
+_SELECTION, _INTERRUPTION = "selection", "interruption"
+_REMEDIES = {
+    CONNECTIVITY: f"Clear what {CONNECTIVITY} says of {{}}, then scan again.",
+    _SELECTION: "Scan again with {} selected, too: nobody was asked there.",
+    _INTERRUPTION: "Scan again, to the end: {} had not answered yet.",
+}
 _CLEAR = "Clear the cause named in the message, then scan again."
 
 
-def silence(names: Sequence[str]) -> Remediation:
-    """What to do where nothing is in the way but nodes that could not be asked: their own remedy."""
-    return Remediation(f"Clear what {CONNECTIVITY} says of {enumerate_names(names)}, then scan again.")
+def cause_of(view: NodeView) -> str:
+    """Why a node that was not asked, or did not answer fully, was not: "connectivity:web1", "selection:web1"."""
+    if not isinstance(view.look(Contact), Unknown):
+        return f"{CONNECTIVITY}:{view.name}"
+    return f"{_SELECTION if view.absence == NOT_SELECTED else _INTERRUPTION}:{view.name}"
+
+
+def remedy_of(causes: Sequence[str]) -> Remediation:
+    """What to do about what follows from `causes` alone, as `cause_of` names them: theirs, whatever was not told."""
+    names: dict[str, list[str]] = {}
+    for cause in causes:
+        kind, _, name = cause.partition(":")
+        names.setdefault(kind, []).append(name)
+    steps = [template.format(enumerate_names(names[kind])) for kind, template in _REMEDIES.items() if kind in names]
+    return Remediation(" ".join(steps))
 
 
 def way_out(check: str, cluster: str, outcome: Outcome) -> Remediation:

@@ -2,10 +2,10 @@
 
 Beside the fields that every version of the format has, it says what each cluster's verdict is and what it is for
 (`clusters`, `phase`), who made the scan where, whether warnings counted as failures (`strict`), what a reader must know
-about how the scan was made (`notices`), who accepts a finding (`waiver`, where somebody does), why the inventory leaves
-a check out (`left_out`, where it does), which key of it a check lacks (`not_declared`; both in numbers in `coverage`),
-what people vouch for (`attestations`, where there are any), and what earlier runs say of this one (`history`, where one
-is kept).
+about how the scan was made (`notices`), who accepts a finding (`waiver`, where somebody does), what a result only
+follows from (`follows`, where it does), why the inventory leaves a check out (`left_out`, where it does), which key of
+it a check lacks (`not_declared`; both in numbers in `coverage`), what people vouch for (`attestations`, where there are
+any), and what earlier runs say of this one (`history`, where one is kept).
 """
 
 from __future__ import annotations
@@ -163,6 +163,7 @@ def _result(row: Result) -> dict[str, Any]:
         "evidence": row.evidence,
         **({"waiver": _waiver(row.waiver)} if row.waiver else {}),
         **({"not_evaluated": True} if row.not_evaluated else {}),
+        **({"follows": list(row.follows)} if row.follows else {}),
         **({"not_declared": row.not_declared} if row.not_declared else {}),
         **({"left_out": row.left_out} if row.left_out else {}),
     }

@@ -7,7 +7,7 @@ from datetime import date
 
 from checks import waivers
 from checks.attestations import hear
-from checks.check import ClusterInfo, NodeView
+from checks.check import NOT_SELECTED, ClusterInfo, NodeView
 from checks.documentation import WHY, section
 from checks.evaluation import GatheredCluster, Guard, evaluate
 from checks.facts import Contact, Unknown
@@ -155,7 +155,7 @@ def _view(
     facts = read_facts(_said(node, said), probes if key in said else ()) if key in chosen else {}
     contact = facts.get(Contact)
     if key not in chosen:
-        absence = "not selected"
+        absence = NOT_SELECTED
     elif key not in said:
         absence = INTERRUPTED
     elif isinstance(contact, Contact) and contact.failure:

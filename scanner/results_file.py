@@ -72,6 +72,7 @@ def _result(row: object, number: int, path: Path) -> Result:
             or (status is Status.SKIP and _text(row, "message").startswith("not evaluated: ")),
             not_declared=_text(row, "not_declared") if "not_declared" in row else "",
             left_out=_text(row, "left_out") if "left_out" in row else "",
+            follows=tuple(map(str, row["follows"])) if isinstance(row.get("follows"), list) else (),
         )
     except KeyError as missing:
         raise UsageError(f"{path}: results[{number}]: {missing.args[0]} is missing; {_ADVICE}") from None

@@ -66,7 +66,7 @@ def judge(view: ClusterView) -> Outcome:
     looks = [(node, database_of(node)) for node in nodes]
     known = [(node, found) for node, found in looks if not isinstance(found, Unknown)]
     outcomes = [
-        undetermined(f"{node.name}: {found.reason}", remediation=None if node.absence else remedy(found))
+        undetermined(f"{node.name}: {found.reason}", remediation=remedy(found))
         for node, found in looks
         if isinstance(found, Unknown)
     ]

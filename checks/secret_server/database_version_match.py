@@ -46,13 +46,8 @@ def judge(view: ClusterView) -> Outcome:
     found = [_compared(view, name, version, web) for name, version in databases.items()]
     if problems:
         message = "; ".join(told_once(problems))
-        silent = {name for name, _ in problems} <= {host.name for host in hosts if host.absence}
-        found.append(
-            undetermined(
-                f"the database's version cannot be read: {message}",
-                remediation=None if silent else remedy(Unknown(message)),
-            )
-        )
+        cause = f"the database's version cannot be read: {message}"
+        found.append(undetermined(cause, remediation=remedy(Unknown(message))))
     # What the inventory declares was so before the window; afterwards it proves nothing.
     declared = [name for name, one in web if not one.read and one.version and view.cluster.phase != "after"]
     if declared:
