@@ -44,9 +44,10 @@ lint: $(READY)
 types: $(READY)
 	$(BIN)/mypy
 
-# Writes the generated sections of README and CONTRIBUTING anew.
+# Writes the generated sections of README and CONTRIBUTING anew, and docs/faults.md.
 readme: $(READY)
 	PYTHONPATH=. $(BIN)/python tests/contract/test_readme.py
+	$(BIN)/python -m tests.faults_page
 
 # Wall and CPU per node, for 1 to 256 of them; takes minutes.
 bench: $(READY)

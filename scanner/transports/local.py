@@ -124,10 +124,12 @@ class LocalTransport:
             )
         if self._too_large:
             mib = self._limits.answer_bytes / 2**20
-            raise AnswerTooLargeError(f"this machine's answer is larger than {mib:g} MiB", partial=output)
+            hint = "run what it is asked by hand (`preflight probes INVENTORY`), and look at what prints so much"
+            raise AnswerTooLargeError(f"this machine's answer is larger than {mib:.2g} MiB", hint=hint, partial=output)
         if status is None or status < 0:
             by = f" (signal {-status})" if status else ""
-            raise ConnectionLostError(f"the shell was killed before it was done{by}", partial=output)
+            hint = "the kernel's log may tell: memory that ran out, a limit of CPU time (`ulimit -t`)"
+            raise ConnectionLostError(f"the shell was killed before it was done{by}", hint=hint, partial=output)
         failure = start.judge(output, status)
         if failure:
             raise failure

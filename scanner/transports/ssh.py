@@ -355,7 +355,8 @@ class SshTransport:
             self._received += len(chunk)
         if self._received > self._limits.answer_bytes:
             mib = self._limits.answer_bytes / 2**20
-            raise AnswerTooLargeError(f"{self._place} sent more than {mib:g} MiB")
+            hint = "run what it is asked by hand there (`preflight probes INVENTORY`), and look at what prints so much"
+            raise AnswerTooLargeError(f"{self._place} sent more than {mib:g} MiB", hint=hint)
         return bool(chunk)
 
 

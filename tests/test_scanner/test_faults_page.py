@@ -1,0 +1,28 @@
+"""The page of faults says what the scanner says today: every fault of it is made to happen again."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests.faults_page import PAGE, Row, page, rows
+
+
+@pytest.fixture(scope="module")
+def found() -> list[Row]:
+    return rows()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the page is made with POSIX processes")
+def test_the_page_is_what_happens(found: list[Row]) -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(found), "run `make readme`, and read what has changed"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the page is made with POSIX processes")
+def test_no_fault_lets_anybody_go_or_leaves_its_reader_alone(found: list[Row]) -> None:
+    assert {row.verdict for row in found} == {"UNKNOWN"}
+    assert not [row.fault for row in found if not row.said.strip() or not row.cure.strip()]
+    assert len({row.way for row in found}) == 6
+    # What waits says so, and nothing else does.
+    assert not [row.said for row in found if "CREATE LOGIN" in row.cure]
