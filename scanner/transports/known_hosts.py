@@ -127,7 +127,12 @@ class _Index:
 
 
 def _pattern(text: bytes) -> re.Pattern[bytes]:
-    return re.compile(re.escape(text).replace(rb"\*", b".*").replace(rb"\?", b"."), re.DOTALL)
+    first, *rest = (re.escape(part).replace(rb"\?", b".") for part in text.split(b"*"))
+    if not rest:
+        return re.compile(first, re.DOTALL)
+    # What is between two stars is taken where it comes first and looked for no more: `*a*a*a*b` would take for ever.
+    middle = b"".join(b"(?>.*?" + part + b")" for part in rest[:-1] if part)
+    return re.compile(first + middle + b".*" + rest[-1], re.DOTALL)
 
 
 class KnownHosts:
