@@ -12,7 +12,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -144,7 +144,7 @@ class SshServer:
         import paramiko
 
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        transport = paramiko.Transport(connection)
+        transport = _peer(connection)
         transport.set_log_channel(_LOG)
         transport.banner_timeout = transport.auth_timeout = _STEP_S
         try:
@@ -224,6 +224,41 @@ class SshServer:
         deadline = time.monotonic() + _STEP_S
         while transport.is_active() and time.monotonic() < deadline and not self._listener.stopping.wait(0.01):
             pass
+
+
+def _peer(connection: socket.socket) -> paramiko.Transport:
+    """The library's server, taught to pass over what a client sends on a wrong guess (RFC 4253, 7): Dropbear's does."""
+    import paramiko
+    from paramiko.message import Message
+
+    class Peer(paramiko.Transport):
+        """A server that minds `first_kex_packet_follows`."""
+
+        def _parse_kex_init(self, message: Message) -> None:
+            guess: dict[str, Any] = self._really_parse_kex_init(Message(message.asbytes()))  # type: ignore[attr-defined]  # not in its stubs
+            super()._parse_kex_init(message)  # type: ignore[misc]  # the same
+            ours = (self.preferred_kex[0], self.preferred_keys[0])
+            if guess["kex_follows"] and (guess["kex_algo_list"][0], guess["server_key_algo_list"][0]) != ours:
+                peer: Any = self
+                peer.kex_engine = _PassesOver(self, self.kex_engine)
+
+    return Peer(connection)
+
+
+class _PassesOver:
+    """An exchange of keys before which one message is dropped."""
+
+    def __init__(self, peer: Any, engine: Any) -> None:
+        self._peer, self._engine = peer, engine
+
+    def start_kex(self) -> None:
+        """Begin, as the server that waits."""
+        self._engine.start_kex()
+
+    def parse_next(self, kind: int, _message: Any) -> None:
+        """Forget what comes next."""
+        self._peer.kex_engine = self._engine
+        self._peer._expect_packet(kind)  # noqa: SLF001  the library has no other way
 
 
 def _command_of(transport: paramiko.Transport) -> str | None:

@@ -77,7 +77,7 @@ class _Login:
                 # One was good, and the server now wants what it may not even have looked at before.
                 self._refused.clear()
         except (EOFError, OSError, paramiko.SSHException) as error:
-            if not self._had_enough(error):
+            if "authentication failures" not in self._transport.farewell.lower():
                 raise
             raise self._thrown_out() from error
         raise self._failure()
@@ -124,7 +124,9 @@ class _Login:
         user, door = self._hop.user, self._door
         self._trying = offer.name
         signature = algorithm.removesuffix(_CERTIFICATE) if offer.type == "ssh-rsa" else offer.type
-        if offer.of_agent:
+        # A key of our own signs for nothing, and spares the first a round trip; after a refusal it is asked first, too:
+        # some servers (Dropbear) count no key that they are only asked about.
+        if offer.of_agent or self._refused:
             reply = door.query_key(user, algorithm, offer.blob)
             if not isinstance(reply, KeyTaken):
                 self._heed(reply, offer.blob)
@@ -189,14 +191,6 @@ class _Login:
                 answers, given = [password.reveal()], True
             reply = self._door.answer(answers)
         return reply
-
-    def _had_enough(self, error: BaseException) -> bool:
-        """Whether the server has hung up because of what it was offered; sshd says so, Dropbear does not."""
-        door = self._transport
-        if "authentication failures" in door.farewell.lower():
-            return True
-        silent = isinstance(error, (EOFError, ConnectionError)) and not door.farewell and not door.banner
-        return silent and not door.is_active() and len(self._refused) > 1
 
     def _thrown_out(self) -> AuthenticationError:
         """The server has hung up after what it was offered."""

@@ -21,10 +21,12 @@ PARTS = {
     "paramiko": {
         "paramiko.Transport._auth_trigger",
         "paramiko.Transport._cipher_info",
+        "paramiko.Transport._expect_packet",
         "paramiko.Transport._kex_info",
         "paramiko.Transport._key_info",
         "paramiko.Transport._mac_info",
         "paramiko.Transport._parse_disconnect",
+        "paramiko.Transport._parse_kex_init",
         "paramiko.Transport._really_parse_kex_init",
         "paramiko.Transport._send_message",
     },
@@ -36,6 +38,7 @@ PARTS = {
 }
 DOORS = {
     # The name that the private part is reached by, where no type tells: file, variable, what it is
+    ("scanner/lab/ssh_server.py", "self._peer"): "paramiko.Transport",
     ("scanner/transports/ssh_algorithms.py", "door"): "paramiko.Transport",
     ("scanner/transports/ssh_userauth.py", "self._transport"): "paramiko.Transport",
 }
