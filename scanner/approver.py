@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
+from scanner import children
 from scanner.errors import UsageError
 
 _PATIENCE_S = 5
@@ -23,15 +23,7 @@ def approver(named: str, folder: Path) -> str:
 
 def _git(key: str, folder: Path) -> str:
     try:
-        done = subprocess.run(
-            ["git", "config", "--get", key],
-            cwd=folder,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=_PATIENCE_S,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        done = children.run(["git", "config", "--get", key], folder=folder, timeout_s=_PATIENCE_S)
+    except (OSError, ValueError, children.TimeUpError, children.TooMuchError):
         return ""
-    return " ".join(done.stdout.split()) if done.returncode == 0 else ""
+    return " ".join(done.output.decode("utf-8", "replace").split()) if done.code == 0 else ""

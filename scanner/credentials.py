@@ -3,39 +3,49 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import stat
-import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 
-from scanner.errors import InventoryError, Problem
+from scanner import children
+from scanner.errors import InventoryError, Problem, shortened
+from scanner.inventory.discretion import NOT_SHOWN, may_be_secret, may_be_secret_file, may_be_secret_variable
 from scanner.inventory.model import Inventory, Node, SecretSource, SshSettings, WinrmSettings
 from scanner.inventory.values import Place, Problems
+from scanner.redaction import Redactor
 from scanner.secrets import Secret
 
 COMMAND_TIMEOUT_S = 30.0
 _MOST_BYTES = 64 * 1024
 _LINE = 200
+_PROGRAM_AND_MORE = 2
 
 
 class _UnusableError(Exception):
     """A secret that could not be read: why and what to do, never what."""
 
 
-def resolve(inventory: Inventory, only: AbstractSet[tuple[str, str]] | None = None) -> Inventory:
+def resolve(
+    inventory: Inventory,
+    only: AbstractSet[tuple[str, str]] | None = None,
+    learn: Callable[[Secret, str], None] = lambda _, __: None,
+) -> Inventory:
     """The same inventory with every SecretSource replaced by its Secret; each source is read once.
 
     `only` names the nodes that are about to be asked, as (cluster, node); the others keep their sources unread.
     None: all. Commands run in the inventory's folder, without a shell, for at most `COMMAND_TIMEOUT_S`. Files that the
     nodes' settings name (keys, certificates) are looked for, too.
 
-    Raises InventoryError with everything that is missing.
+    Raises InventoryError with everything that is missing. `learn` is told each secret as soon as it is known, with the
+    user whom it belongs to.
     """
-    reader = _Reader(inventory.path.absolute().parent)
+    children.withhold(variables(inventory))
+    reader = _Reader(inventory.path.absolute().parent, learn)
     clusters = tuple(
         replace(
             cluster,
@@ -52,9 +62,22 @@ def resolve(inventory: Inventory, only: AbstractSet[tuple[str, str]] | None = No
     return replace(inventory, clusters=clusters)
 
 
+def variables(inventory: Inventory) -> set[str]:
+    """The environment variables that the inventory takes secrets from, for whichever node."""
+    found: set[str] = set()
+    for node in (node for cluster in inventory.clusters for node in cluster.nodes):
+        sources = [node.sql_password]
+        for settings in (node.winrm, node.ssh):
+            if settings:
+                sources += [settings.password, getattr(settings, "passphrase", None)]
+        found |= {source.env for source in sources if isinstance(source, SecretSource) and source.env}
+    return found
+
+
 @dataclass(slots=True)
 class _Reader:
     folder: Path
+    learn: Callable[[Secret, str], None]
     known: dict[SecretSource, Secret | None] = field(default_factory=dict)
     failures: dict[str, list[Place]] = field(default_factory=dict)
     """Each thing that is wrong, with the keys that it concerns."""
@@ -63,7 +86,9 @@ class _Reader:
     def node(self, node: Node) -> Node:
         place: Place = ("clusters", node.cluster, "nodes", node.name)
         if "sql_user" in node.options:
-            node = replace(node, sql_password=self._secret(node.sql_password, "sql_password", place))
+            node = replace(
+                node, sql_password=self._secret(node.sql_password, "sql_password", place, str(node.options["sql_user"]))
+            )
         if node.tds:
             self._check_tds(node, place)
         if node.winrm:
@@ -98,7 +123,7 @@ class _Reader:
             self._need(settings.ca_file, (*place, "ca_file"), folder_will_do=True)
         # A password that is not used is not asked for.
         needed = None if settings.auth == "certificate" else settings.password
-        return replace(settings, password=self._secret(needed, "password", place))
+        return replace(settings, password=self._secret(needed, "password", place, settings.user))
 
     def _ssh(self, settings: SshSettings, place: Place) -> SshSettings:
         self._need(settings.key_file, (*place, "key_file"))
@@ -109,13 +134,15 @@ class _Reader:
         return replace(
             settings,
             passphrase=self._secret(settings.passphrase, "passphrase", place),
-            password=self._secret(settings.password, "password", place),
+            password=self._secret(settings.password, "password", place, settings.user),
         )
 
     def _need(self, path: str, place: Place, *, folder_will_do: bool = False) -> None:
         if not path:
             return
         found = Path(path)
+        if may_be_secret(found.name) or may_be_secret(path):
+            path = NOT_SHOWN
         if not found.exists():
             self._fail(f"{path}: there is no such file", place)
         elif found.is_dir() and not folder_will_do:
@@ -123,12 +150,13 @@ class _Reader:
         elif not os.access(found, os.R_OK):
             self._fail(f"{path}: you may not read this file; check its owner and mode", place)
 
-    def _secret(self, source: SecretSource | Secret | None, name: str, place: Place) -> Secret | None:
+    def _secret(self, source: SecretSource | Secret | None, name: str, place: Place, user: str = "") -> Secret | None:
         if not isinstance(source, SecretSource):
             return source
         if source not in self.known:
             try:
-                self.known[source] = Secret(_read(source, self.folder))
+                self.known[source] = secret = Secret(_read(source, self.folder))
+                self.learn(secret, user)
             except _UnusableError as error:
                 self.known[source] = None
                 self.causes[source] = str(error)
@@ -145,12 +173,17 @@ def _read(source: SecretSource, folder: Path) -> str:
     if source.env:
         return _from_environment(source.env, os.environ)
     if source.file:
-        return _from_file(folder / source.file)
+        return _from_file(folder / source.file, folder)
     return _from_command(source.command, folder)
 
 
 def _from_environment(name: str, environment: Mapping[str, str]) -> str:
     value = environment.get(name)
+    if value is None and may_be_secret_variable(name):
+        raise _UnusableError(
+            "there is no environment variable of the name that is written there (not shown: it may be the secret "
+            "itself); expected the NAME of a variable, which is set and exported to this program"
+        )
     if value is None:
         raise _UnusableError(f"the environment variable {name} is not set; set it, and export it to this program")
     what = f"the environment variable {name}"
@@ -163,8 +196,11 @@ def _from_environment(name: str, environment: Mapping[str, str]) -> str:
     return _one_line(value, what)
 
 
-def _from_file(path: Path) -> str:
+def _from_file(path: Path, folder: Path) -> str:
     what = str(path)
+    # What was written stands there as a whole path, in the inventory's folder where it was a bare word.
+    if may_be_secret_file(path.name if path.parent == folder else what) and not path.exists():
+        raise _UnusableError(f"there is no such file: {NOT_SHOWN}; expected the name of a file that holds the secret")
     try:
         with path.open("rb") as file:
             found = os.fstat(file.fileno())
@@ -190,42 +226,41 @@ def _from_file(path: Path) -> str:
 
 
 def _from_command(command: str, folder: Path) -> str:
-    what, arguments = _arguments(command)
+    words, arguments = _arguments(command)
+    what = f"the command {words[0]}" if words else "the command"
+    # A command that speaks of a variable is given what is in it; what else preflight was given is not its business.
+    granted = [name for name in children.withheld() if re.search(rf"\$\{{?{name}\b|%{name}%", command)]
     try:
-        with subprocess.Popen(
-            arguments,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=folder,
-        ) as process:
-            try:
-                output, errors = process.communicate(timeout=COMMAND_TIMEOUT_S)
-            except BaseException:
-                process.kill()
-                raise
-    except subprocess.TimeoutExpired:
+        done = children.run(
+            arguments, timeout_s=COMMAND_TIMEOUT_S, most_bytes=_MOST_BYTES, folder=folder, granted=granted
+        )
+    except children.TimeUpError:
         raise _UnusableError(
             f"{what} did not end within {COMMAND_TIMEOUT_S:g} s; does it ask for something? Run it by hand to see"
         ) from None
+    except children.TooMuchError:
+        raise _UnusableError(f"{what} printed more than 64 KiB; expected the secret on one line") from None
     except FileNotFoundError:
+        if len(words) < _PROGRAM_AND_MORE and (may_be_secret(command) or not re.search(r"[/\\]", command)):
+            raise _UnusableError(
+                "it names no program on the PATH, and is not shown here for it may be the secret itself; "
+                "expected a command that prints the secret, such as: pass show preflight/password"
+            ) from None
         raise _UnusableError(
             f"{what}: there is no such program on the PATH (no shell is used: pipes need sh -c)"
         ) from None
     except (OSError, ValueError) as error:
         raise _UnusableError(f"{what} cannot be started: {getattr(error, 'strerror', None) or error}") from None
-    if process.returncode != 0:
-        raise _UnusableError(f"{what} failed with {_ending(process.returncode)}{_first_line(errors)}")
-    if len(output) > _MOST_BYTES:
-        raise _UnusableError(f"{what} printed more than 64 KiB; expected the secret on one line")
-    return _decoded(output, f"the output of {what}")
+    if done.code != 0:
+        raise _UnusableError(f"{what} failed with {_ending(done.code)}{_first_line(done, words[1:])}")
+    return _decoded(done.output, f"the output of {what}")
 
 
-def _arguments(command: str) -> tuple[str, str | list[str]]:
-    """What to call the command in messages (its program alone: arguments may be sensitive), and what to start."""
+def _arguments(command: str) -> tuple[list[str], str | list[str]]:
+    """The words of the command, of which the first may be shown (arguments may be sensitive), and what to start."""
     if os.name == "nt":
         # CreateProcess has rules of its own, and shlex would eat every backslash of a path.
-        return "the command", command
+        return [], command
     try:
         arguments = shlex.split(command)
     except ValueError as error:
@@ -234,16 +269,23 @@ def _arguments(command: str) -> tuple[str, str | list[str]]:
         ) from None
     if not arguments or not arguments[0]:
         raise _UnusableError("the command names no program")
-    return f"the command {arguments[0]}", arguments
+    return arguments, arguments
 
 
 def _ending(code: int) -> str:
     return f"exit code {code}" if code > 0 else f"signal {-code}"
 
 
-def _first_line(errors: bytes) -> str:
-    lines = errors[:_MOST_BYTES].decode("utf-8", "replace").strip().splitlines()
-    clean = "".join(c if c.isprintable() else "?" for c in lines[0][:_LINE]) if lines else ""
+def _first_line(done: children.Done, arguments: Sequence[str]) -> str:
+    """What it says on standard error, without what it printed, what it was called with, and what it was not given."""
+    said = [*done.output.decode("utf-8", "replace").splitlines(), *arguments, *children.withheld().values()]
+    words = {word for text in said for word in (text.strip(), text.partition("=")[2].strip())}
+    words = {word for word in words if word and not word.startswith("-")}
+    hide = Redactor(frozenset((word, "") for word in words))
+    errors = hide.raw(done.errors, cut=True).decode("utf-8", "replace").strip().splitlines()
+    # `sh -x` shows every command with its arguments.
+    line = next((hide.message(each) for each in errors if not each.startswith("+")), "")
+    clean = shortened("".join(c if c.isprintable() else "?" for c in line), _LINE)
     return f": {clean}" if clean else ", and said nothing; run it by hand to see"
 
 

@@ -97,6 +97,11 @@ class OwnTroubleError(NodeError):
     """The machine that preflight runs on has no room left to ask the node."""
 
 
+def shortened(text: str, size: int) -> str:
+    """At most `size` characters of `text`. What is missing shows: half a secret is known by the mark behind it."""
+    return text if len(text) <= size else text[: size - 1] + "…"
+
+
 def cause_of(error: BaseException) -> str:
     """What an exception that nobody expected says, on one line, without what Python advises its programmers to do."""
     if type(error).__name__ == "ForeignCodeError":

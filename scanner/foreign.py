@@ -10,6 +10,7 @@ from types import FrameType
 from typing import TypeVar
 
 from checks.evaluation import EndedError
+from scanner.redaction import known
 
 T = TypeVar("T")
 
@@ -49,12 +50,15 @@ class Allowance:
         except _TimeUpError:
             raise ForeignCodeError(f"ended after {self._left_s:g} s without a result") from None
         except (MemoryError, RecursionError) as error:
+            known().cleanse(error)
             raise ForeignCodeError(f"{type(error).__name__}: {error}".rstrip(": ")) from None
-        except Exception:
+        except Exception as error:
+            known().cleanse(error)
             raise
         except BaseException as error:
             if type(error) is KeyboardInterrupt:
                 raise
+            known().cleanse(error)
             raise ForeignCodeError(f"{type(error).__name__}: {error}".rstrip(": ")) from None
         finally:
             self._left_s -= time.monotonic() - began

@@ -20,7 +20,7 @@ from scanner.own_trouble import own_trouble
 from scanner.probes import powershell_batch, sh_batch
 from scanner.probes.probe import Answer, Probe, Stamps, UnreadableError
 from scanner.probes.sql_database import SQL_PASSWORD_VARIABLE
-from scanner.redaction import eraser
+from scanner.redaction import NOTHING_SECRET, Redactor, redactor
 from scanner.secrets import Secret
 from scanner.transports.protocol import Limits, Moments, Transport, Usage
 
@@ -44,6 +44,8 @@ class NodeCall:
     node: Node
     probes: tuple[Probe, ...]
     limits: Limits
+    hide: Redactor = NOTHING_SECRET
+    """Takes the secrets of the whole run out: a node may say what another one is reached with, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,8 @@ def ask(call: NodeCall, gate: AbstractContextManager[object] | None = None) -> N
     so that dead hosts keep nobody waiting.
     """
     node = call.node
+    if not call.hide.logins:
+        call = replace(call, hide=redactor([node]))
     started = time.monotonic()
     asked_at = utc_now()
     spoken = tuple(probe for probe in call.probes if probe.language == node.language)
@@ -89,7 +93,7 @@ def ask(call: NodeCall, gate: AbstractContextManager[object] | None = None) -> N
 
         left_s = max(_LEAST_FOR_SQL_S, call.limits.timeout_s - (time.monotonic() - started))
         limits = replace(call.limits, timeout_s=min(call.limits.timeout_s, left_s))
-        said = ask_listener(said, listening, node, limits)
+        said = ask_listener(said, listening, node, limits, call.hide)
     return replace(said, seconds=round(time.monotonic() - started, 3))
 
 
@@ -123,25 +127,25 @@ def confidential(node: Node, probes: Sequence[Probe]) -> dict[str, str]:
     return {SQL_PASSWORD_VARIABLE: base64.b64encode(secret.reveal().encode("utf-8")).decode("ascii")}
 
 
-def _door(node: Node, limits: Limits, gate: AbstractContextManager[object] | None) -> Transport:
+def _door(node: Node, limits: Limits, gate: AbstractContextManager[object] | None, hide: Redactor) -> Transport:
     """The node's transport. Each is imported late: its libraries take long to load."""
     if node.transport == "local":
         from scanner.transports.local import LocalTransport
 
-        return LocalTransport(node, limits, gate=gate)
+        return LocalTransport(node, limits, gate=gate, hide=hide)
     if node.transport == "ssh":
         from scanner.transports.ssh import SshTransport
 
-        return SshTransport(node, limits, gate=gate)
+        return SshTransport(node, limits, gate=gate, hide=hide)
     from scanner.transports.winrm import WinrmTransport
 
-    return WinrmTransport(node, limits, gate=gate)
+    return WinrmTransport(node, limits, gate=gate, hide=hide)
 
 
 def _converse(
     said: NodeAnswers, call: NodeCall, probes: Sequence[Probe], gate: AbstractContextManager[object] | None
 ) -> NodeAnswers:
-    node, limits = call.node, call.limits
+    node, limits, hide = call.node, call.limits, call.hide
     nonce = secrets.token_hex(16)
     budget_s = script_budget_s(limits.timeout_s)
     ids = [probe.id for probe in probes]
@@ -152,11 +156,12 @@ def _converse(
     try:
         script = compose(node, probes, nonce=nonce, budget_s=budget_s, probe_bytes=limits.probe_bytes)
         variables = confidential(node, probes)
-        transport = _door(node, limits, gate)
+        transport = _door(node, limits, gate, hide)
         output = transport.run(script, variables)
     except NodeError as error:
         failure, output = own_trouble(error) or error, error.partial
     except Exception as defect:  # noqa: BLE001  an unmapped foreign exception must not cost the other nodes their scan
+        hide.cleanse(defect)
         cause = f"unexpected {cause_of(defect)}"
         failure = own_trouble(defect) or ProtocolError(cause, hint="this is a defect of preflight; please report it")
     finally:
@@ -168,7 +173,7 @@ def _converse(
     try:
         if transport:
             batch = sh_batch if node.language == "sh" else powershell_batch
-            answers = batch.parse(output, nonce=nonce, probe_ids=ids)
+            answers = batch.parse(output, nonce=nonce, probe_ids=ids, hide=hide)
             clock = _clock(batch.stamps(output, nonce=nonce), transport.moments, before_s)
     except Exception as defect:  # noqa: BLE001  whatever a hostile answer provokes stays this node's
         failure = failure or ProtocolError(
@@ -186,24 +191,32 @@ def _converse(
         # The transport is content and yet nothing came back: without this, a silent node would look like a reached one.
         reasons = dict.fromkeys(answer.reason for answer in answers.values() if isinstance(answer, Unknown))
         failure = ProtocolError("; ".join(reasons))
-    told = replace(
+    return replace(
         said,
         answers=answers,
-        failure=str(failure) if failure else None,
-        hint=failure.hint if failure else "",
+        failure=hide.message(str(failure)) if failure else None,
+        hint=hide.message(failure.hint) if failure else "",
         usage=transport.usage if transport else Usage(),
         clock=clock,
     )
-    return erased(told, eraser([node]))
 
 
-def erased(said: NodeAnswers, hide: Callable[[str], str]) -> NodeAnswers:
-    """The same with `hide` done to every text that may have come from the node."""
+def erased(said: NodeAnswers, hide: Redactor) -> NodeAnswers:
+    """The same without secrets in any text that may have come from the node."""
     return replace(
         said,
-        answers={probe_id: _hidden(answer, hide) for probe_id, answer in said.answers.items()},
-        failure=said.failure and hide(said.failure),
-        hint=hide(said.hint),
+        answers={
+            probe_id: Unknown(hide.message(answer.reason))
+            if isinstance(answer, Unknown)
+            else replace(
+                answer,
+                output=hide.json(answer.output, cut=answer.truncated),
+                error_output=hide(answer.error_output),
+            )
+            for probe_id, answer in said.answers.items()
+        },
+        failure=said.failure and hide.message(said.failure),
+        hint=hide.message(said.hint),
     )
 
 
@@ -214,12 +227,6 @@ def _clock(stamps: Stamps | None, moments: Moments, before_s: float) -> ClockSam
     sent_s = before_s if moments.sent_s is None else moments.sent_s
     received_s = now_s() if moments.received_s is None else moments.received_s
     return ClockSample(sent_s, stamps.begun_s, stamps.ended_s, received_s, stamps.resolution_s)
-
-
-def _hidden(answer: Answer | Unknown, hide: Callable[[str], str]) -> Answer | Unknown:
-    if isinstance(answer, Unknown):
-        return Unknown(hide(answer.reason))
-    return replace(answer, output=hide(answer.output), error_output=hide(answer.error_output))
 
 
 def _is_needed(probe: Probe, node: Node, said: NodeAnswers) -> bool:

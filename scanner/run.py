@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Self
 
@@ -19,7 +19,7 @@ from scanner.hands import Hands, make_room
 from scanner.job import Collected, Job, NodeKey
 from scanner.judge import judge
 from scanner.own_trouble import RAN_OUT, is_own, own_trouble
-from scanner.redaction import eraser
+from scanner.redaction import Redactor, redactor
 from scanner.transports.deadline import end_all
 
 _DIALS_PER_HAND = 4
@@ -80,7 +80,7 @@ def collect(
     """
     started = utc_now()
     # A node may say what another one is reached with, too: a proxy in between, a log that all of them share.
-    hide = eraser(node for cluster, _ in job.clusters for node in cluster.nodes)
+    hide = redactor(node for cluster, _ in job.clusters for node in cluster.nodes)
     said, complete = _gather(job.calls(), job.parallel, hide, progress, executor)
     notices: tuple[str, ...] = ()
     if complete:
@@ -91,7 +91,7 @@ def collect(
 def _gather(
     calls: Sequence[NodeCall],
     parallel: int,
-    hide: Callable[[str], str],
+    hide: Redactor,
     progress: Callable[[Progress], None],
     executor: Callable[[int], concurrent.futures.Executor],
 ) -> tuple[dict[NodeKey, NodeAnswers], bool]:
@@ -109,13 +109,13 @@ def _gather(
     asked: dict[concurrent.futures.Future[NodeAnswers], NodeCall] = {}
     try:
         for call in calls:
-            asked[_submitted(pool, work, call)] = call
+            asked[_submitted(pool, work, replace(call, hide=hide))] = call
         pending = set(asked)
         progress(Progress(len(calls), 0, 0, 0))
         while pending:
             finished, pending = concurrent.futures.wait(pending, _POLL_S, concurrent.futures.FIRST_COMPLETED)
             for future in finished:
-                answers = erased(_result(future, asked[future]), hide)
+                answers = _result(future, asked[future], hide)
                 said[answers.cluster, answers.node] = answers
                 failing += answers.failure is not None
                 progress(Progress(len(calls), len(said), failing, gate.active, answers))
@@ -145,14 +145,17 @@ def _submitted(
         return failed
 
 
-def _result(future: concurrent.futures.Future[NodeAnswers], call: NodeCall) -> NodeAnswers:
+def _result(future: concurrent.futures.Future[NodeAnswers], call: NodeCall, hide: Redactor) -> NodeAnswers:
     """What the node said; where the asking itself failed, that is this node's error and nobody else's."""
     try:
-        return future.result()
+        return erased(future.result(), hide)
     except Exception as defect:  # noqa: BLE001  an engine that lost its worker, a defect of ours: the others stand
+        hide.cleanse(defect)
         if trouble := own_trouble(defect):
             return _unasked(call, str(trouble), trouble.hint)
-        return _unasked(call, f"unexpected {cause_of(defect)}", "this is a defect of preflight; please report it")
+        return _unasked(
+            call, hide.message(f"unexpected {cause_of(defect)}"), "this is a defect of preflight; please report it"
+        )
 
 
 def _unasked(call: NodeCall, cause: str, hint: str) -> NodeAnswers:
@@ -161,7 +164,7 @@ def _unasked(call: NodeCall, cause: str, hint: str) -> NodeAnswers:
 
 
 def _again(
-    calls: Sequence[NodeCall], said: Mapping[NodeKey, NodeAnswers], hide: Callable[[str], str]
+    calls: Sequence[NodeCall], said: Mapping[NodeKey, NodeAnswers], hide: Redactor
 ) -> tuple[dict[NodeKey, NodeAnswers], tuple[str, ...], bool]:
     """Ask the nodes that this machine had no room for again, one by one; with what a reader must know of it.
 
@@ -176,7 +179,7 @@ def _again(
     complete = True
     try:
         for call in missed:
-            answers = erased(ask(call), hide)
+            answers = erased(ask(replace(call, hide=hide)), hide)
             if is_own(answers.failure):
                 break
             told[answers.cluster, answers.node] = answers

@@ -36,6 +36,18 @@ def main() -> None:
         end_with_defect(defect)
 
 
+def run_to_the_end() -> None:
+    """The same, and tell whoever watches over this process what it ends with."""
+    from scanner.cli import farewell
+
+    try:
+        main()
+    except SystemExit as ended:
+        farewell.tell(ended.code)
+        raise
+    farewell.tell(0)
+
+
 def _leave_when_interrupted() -> None:
     """Let an interrupt end the process at once, as long as no command has begun, and after it has ended.
 
@@ -44,6 +56,9 @@ def _leave_when_interrupted() -> None:
     """
 
     def leave(*_: object) -> None:
+        from scanner.cli import farewell
+
+        farewell.tell(INTERRUPTED)
         os._exit(INTERRUPTED)
 
     with contextlib.suppress(ValueError):  # not in the main thread, where signals are not ours to handle

@@ -13,13 +13,14 @@ import typer
 from typer.core import TyperGroup
 
 from checks.exit_codes import ExitCode
-from scanner import __version__
+from scanner import __version__, redaction
 from scanner.cli import (
     INTERRUPTS,
     baseline_command,
     catalogue,
     collect_command,
     drift_command,
+    farewell,
     history_commands,
     inventory_commands,
     lab_commands,
@@ -27,6 +28,7 @@ from scanner.cli import (
     scan_command,
 )
 from scanner.cli.defects import end_with_defect
+from scanner.cli.hardening import leave_no_core
 from scanner.cli.streams import complain, leave, prepare_streams, say, trouble_on_stdout
 from scanner.errors import PreflightError
 
@@ -97,6 +99,8 @@ app.command("lab")(lab_commands.lab)
 
 def main() -> None:
     """Run the command line. Users read one clear line where something is wrong, never a traceback."""
+    redaction.forget()
+    leave_no_core()
     prepare_streams()
     if "--nagios" in sys.argv[1:]:
         _run_as_plugin()
@@ -156,6 +160,7 @@ def _interrupted_in_order() -> Iterator[None]:
         if count == 1:
             raise KeyboardInterrupt
         if count >= _INSISTING:
+            farewell.tell(ExitCode.INTERRUPTED)
             os._exit(ExitCode.INTERRUPTED)
 
     before: dict[signal.Signals, Any] = {}

@@ -17,6 +17,7 @@ _MISSING = "Install it anew: python -m pip install --force-reinstall preflight-s
 def end_with_defect(defect: BaseException) -> NoReturn:
     """Say what happened and leave, whatever it takes: memory or the stack may be at their end, a module missing."""
     try:
+        _cleanse(defect)
         if os.environ.get("PREFLIGHT_TRACEBACK"):
             import traceback
 
@@ -26,6 +27,13 @@ def end_with_defect(defect: BaseException) -> NoReturn:
         with contextlib.suppress(Exception):
             os.write(2, f"preflight: a defect of preflight: {type(defect).__name__}\n".encode())
     sys.exit(DEFECT)
+
+
+def _cleanse(defect: BaseException) -> None:
+    with contextlib.suppress(ImportError):
+        from scanner.redaction import known
+
+        known().cleanse(defect)
 
 
 def _tell(defect: BaseException) -> None:

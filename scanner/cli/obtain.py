@@ -74,7 +74,11 @@ def with_credentials(job: Job, selection: Selection) -> Job:
     """The same job with every secret that the chosen nodes need fetched. Raises InventoryError."""
     from dataclasses import replace
 
+    from scanner.cli.hardening import keep_memory_private
     from scanner.credentials import resolve
+    from scanner.redaction import learn
 
-    resolved = {cluster.name: cluster for cluster in resolve(selection.inventory, only=selection.chosen).clusters}
+    keep_memory_private()
+    ready = resolve(selection.inventory, only=selection.chosen, learn=learn)
+    resolved = {cluster.name: cluster for cluster in ready.clusters}
     return replace(job, clusters=tuple((resolved[cluster.name], info) for cluster, info in job.clusters))

@@ -211,11 +211,14 @@ def settle(
     """
     from dataclasses import replace
 
+    from scanner import children
+    from scanner.credentials import variables
     from scanner.inventory.load import load_inventory, with_waivers
     from scanner.inventory.select import parse_targets, select
     from scanner.prepare import prepare
 
     loaded = load_inventory(inventory)
+    children.withhold(variables(loaded))
     if waivers is not None:
         loaded = with_waivers(loaded, waivers)
     selection = select(loaded, cluster or (), node or (), parse_targets(target or ()))

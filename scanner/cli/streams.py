@@ -15,6 +15,8 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
+from scanner.cli import farewell
+
 _GONE = {errno.EPIPE, errno.ECONNRESET, errno.ESHUTDOWN}
 """The reader has left: it has read what it wanted, or nobody is there to be told."""
 
@@ -53,6 +55,16 @@ class _Unbreakable(io.RawIOBase):
         return size
 
 
+class _Discreet(io.TextIOWrapper):
+    """A standard stream that takes every secret that is known out of what is written: tracebacks, warnings, all."""
+
+    def write(self, text: str, /) -> int:
+        from scanner.redaction import known
+
+        super().write(known()(text))
+        return len(text)
+
+
 def prepare_streams() -> None:
     """Let no stream end a scan: what it cannot show is shown as a substitute, what it cannot take is lost."""
     _occupy_standard_descriptors()
@@ -78,7 +90,7 @@ def _unbreakable(stream: TextIO, number: int) -> TextIO:
     raw = _Unbreakable(number, stream.name)
     # Standard error is read while the command runs, and a terminal is looked at.
     eager = number == 2 or raw.isatty()
-    return io.TextIOWrapper(io.BufferedWriter(raw), stream.encoding, "replace", line_buffering=eager)
+    return _Discreet(io.BufferedWriter(raw), stream.encoding, "replace", line_buffering=eager)
 
 
 def trouble_on_stdout() -> str:
@@ -98,8 +110,9 @@ def trouble_on_stdout() -> str:
 def complain(text: str) -> None:
     """Say on standard error what is wrong; further lines are indented."""
     from reports.text import visible
+    from scanner.redaction import known
 
-    lines = [visible(line) for line in text.split("\n")]
+    lines = [visible(line) for line in known().message(text).split("\n")]
     print("preflight: " + "\n  ".join(lines), file=sys.stderr)
 
 
@@ -118,4 +131,5 @@ def leave(code: int) -> NoReturn:
     with contextlib.suppress(Exception):
         sys.stdout.flush()
         sys.stderr.flush()
+    farewell.tell(code)
     os._exit(code)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from scanner.inventory.backup import read_backup
 from scanner.inventory.connection import Layer, layer_of
+from scanner.inventory.discretion import NOT_SHOWN
 from scanner.inventory.key import Key, by_name
 from scanner.inventory.keys import CLUSTER, OPTIONS, RULE
 from scanner.inventory.model import Cluster
@@ -96,7 +97,8 @@ def _product(table: Mapping[str, object], place: Place, context: Context) -> Pro
     found = known.get(written.strip())
     if found is None and written.strip():
         advice = did_you_mean(written, known)
-        context.problems.add((*place, "product"), f"{shown(written)} is none of {', '.join(known)}{advice}")
+        told = shown(written) if advice else NOT_SHOWN
+        context.problems.add((*place, "product"), f"{told} is none of {', '.join(known)}{advice}")
     return found
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from checks.versions import VersionError
 from scanner.inventory.connection import HTTP_PORT, Connection, Layer, Trouble, connect, expanded, layer_of
+from scanner.inventory.discretion import NOT_SHOWN, may_be_secret
 from scanner.inventory.key import by_name
 from scanner.inventory.keys import NODE, OPTIONS
 from scanner.inventory.model import Node, SecretSource, TdsSettings, WinrmSettings
@@ -80,7 +81,8 @@ def read_version(
         if product:
             product.parse(written)
     except VersionError as error:
-        problems.add((*place, key), str(error))
+        told = f"{NOT_SHOWN} is no version of {product.name}" if product and may_be_secret(written) else str(error)
+        problems.add((*place, key), told)
         return None
     return written
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import replace
 
-from scanner.inventory.key import ENV_NAME, HOST, TEXT, Key
+from scanner.inventory.key import ENV_NAME, HOST, Key
 from scanner.inventory.model import LocalSettings, SshSettings, TdsSettings, WinrmSettings
 
 
@@ -102,7 +102,8 @@ WINRM: tuple[Key, ...] = (
         kind="text",
         doc="Account to log in with, as 'DOMAIN\\user' (in single quotes) or user@domain. Kerberos can do without.",
         example="CORP\\svc-preflight",
-        pattern=TEXT,
+        pattern=r"[^:\u0000-\u001f\u007f]+",
+        expects="a user name alone, without a colon",
     ),
     *secret_keys("password", "the password", "PREFLIGHT_WINRM_PASSWORD"),
     Key(
@@ -203,8 +204,8 @@ WINRM: tuple[Key, ...] = (
 """How to reach a node over WinRM: in [defaults.winrm], in a cluster, in a node."""
 
 _JUMP_HOST = (
-    r"(ssh://)?((?!-)[^\s,\u0000-\u001f\u007f]+@)?(?!-)"
-    r"([^\s@:/,\\\[\]\u0000-\u001f\u007f]+|\[[0-9A-Fa-f:.]+(%[A-Za-z0-9_.-]+)?\])(:[0-9]{1,5})?/?"
+    r"(ssh://)?((?!-)[^\s,:\u0000-\u001f\u007f]+@)?(?!-)"
+    r"([^\s@:/,\\\[\]!#$^&*()+=?<>|\u0022'`;\u0000-\u001f\u007f]+|\[[0-9A-Fa-f:.]+(%[A-Za-z0-9_.-]+)?\])(:[0-9]{1,5})?/?"
 )
 
 SSH: tuple[Key, ...] = (
@@ -214,8 +215,8 @@ SSH: tuple[Key, ...] = (
         doc="Account to log in with.",
         otherwise="what the OpenSSH configuration says, else your own name",
         example="preflight",
-        pattern=r"(?!-)[^\s\u0000-\u001f\u007f]+",
-        expects="a user name without blanks",
+        pattern=r"(?!-)[^\s:\u0000-\u001f\u007f]+",
+        expects="a user name alone, without blanks and colons",
     ),
     Key(
         name="port",

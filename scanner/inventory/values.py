@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 
 from scanner.errors import Problem
+from scanner.inventory.discretion import NOT_SHOWN, may_be_secret
 from scanner.inventory.key import HOST, NAMES, NAMES_EXPECTED, Key
 from scanner.inventory.keys import SECTIONS
 
@@ -23,9 +24,10 @@ class Verbatim(str):
 
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
-_LITERAL_SECRETS = ("password", "passphrase", "passwd", "pass", "pwd", "secret")
+_LITERAL_SECRETS = ("password", "passphrase", "passwd", "pass", "pwd", "secret", "token", "sql_password")
 _SHOWN = 60
 _LARGE = 10**6
+_PLAIN_WORD = re.compile(r"[a-z]{1,8}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _EXPECTED = {
     "text": "a string in quotes",
@@ -68,8 +70,8 @@ def _quoted(text: str) -> str:
 
 
 def shown(text: str) -> str:
-    """`text` in quotes, on one line, cut where it is long."""
-    return _quoted(text if len(text) <= _SHOWN else text[:_SHOWN] + "...")
+    """`text` in quotes, on one line, cut where it is long; not where it may be a secret."""
+    return NOT_SHOWN if may_be_secret(text) else _quoted(text if len(text) <= _SHOWN else text[:_SHOWN] + "...")
 
 
 def type_of(value: object) -> str:
@@ -168,10 +170,12 @@ def _unusable_text(key: Key, text: str, *, in_a_list: bool = False) -> str:
             "put a text with backslashes in single quotes, like 'CORP\\name'"
         )
     if key.choices and text not in key.choices:
-        return f"{shown(text)} is none of {', '.join(key.choices)}{did_you_mean(text, key.choices)}"
+        advice = did_you_mean(text, key.choices)
+        told = shown(text) if advice or _PLAIN_WORD.fullmatch(text) else NOT_SHOWN
+        return f"{told} is none of {', '.join(key.choices)}{advice}"
     if key.pattern and not re.fullmatch(key.pattern, text):
         # A value that does not look like the name of a variable may well be the secret itself.
-        found = "this value, not shown here for it may be the secret itself" if key.secret else shown(text)
+        found = NOT_SHOWN if key.secret else shown(text)
         return f"expected {key.expects}, found {found}{_host_advice(text) if key.pattern == HOST else ''}"
     return _no_address(text) if key.pattern == HOST else ""
 
@@ -204,7 +208,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 def unknown_key(name: str, place: Place, known: Iterable[str], problems: Problems, *, advice: str = "") -> None:
     """Note that `name` at `place` is no key there, with what may have been meant."""
     if name.lower() in _LITERAL_SECRETS:
-        kind = "passphrase" if name.lower() == "passphrase" else "password"
+        kind = name.lower() if name.lower() in ("passphrase", "sql_password") else "password"
         problems.add(
             place,
             f"secrets are never written in an inventory; take it out, and set {kind}_env (name of an environment "
@@ -216,8 +220,11 @@ def unknown_key(name: str, place: Place, known: Iterable[str], problems: Problem
     tables = [(where, table) for where, table in SECTIONS.items() if not where.startswith("[[")]
     stands = [where for where, table in tables if any(key.name == name for key in table)]
     belongs = f"; it belongs in {' or '.join(stands)}" if stands else ""
+    if may_be_secret(name):
+        advice = ""
     hint = advice or belongs or did_you_mean(name, names) or f"; known here: {', '.join(names)}"
-    problems.add(place, f"unknown key{hint}")
+    hidden = not advice and may_be_secret(name)
+    problems.add((*place[:-1], Verbatim("(a name that may be a secret)")) if hidden else place, f"unknown key{hint}")
 
 
 def _quotes_advice(place: Place, name: str, value: object) -> str:

@@ -25,6 +25,7 @@ from typing import Any
 
 from checks.facts import Unknown
 from scanner.probes.probe import Answer, Probe, Stamps
+from scanner.redaction import NOTHING_SECRET, Redactor
 
 GUARD, WATCH = "guard.ps1", "watch.ps1"
 PARTS = ("accessors.ps1", "prelude.ps1", "iis.ps1", "roots.ps1", "machine.ps1", "sql.ps1")
@@ -38,6 +39,7 @@ _TICKS_A_SECOND = 10_000_000
 _CLOCK_STEP_S = 0.016
 """Windows tells the time in steps of up to 15.6 ms."""
 _NONCE = re.compile(r"[0-9A-Za-z]{8,64}")
+_SHOWN_CHARS = 200
 _DAY_MS = 86_400_000
 _PROBE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -143,18 +145,20 @@ def parameters_of(script: str) -> Parameters | None:
     return Parameters(head[1], int(head[2]), int(head[3]), values, tuple(ids))
 
 
-def parse(output: bytes, *, nonce: str, probe_ids: Sequence[str]) -> dict[str, Answer | Unknown]:
+def parse(
+    output: bytes, *, nonce: str, probe_ids: Sequence[str], hide: Redactor = NOTHING_SECRET
+) -> dict[str, Answer | Unknown]:
     """Each probe's answer, or why there is none, from all that the node printed. Never raises.
 
     Noise around the frames is ignored, and so are line breaks that a console put into them. What stands in whole frames
     counts, whatever became of the rest. A probe's error is an Answer with exit code 1 and the error as output; a value
-    is an Answer whose output is the value as JSON.
+    is an Answer whose output is the value as JSON. `hide` takes secrets out of all of it, before any of it is cut.
     """
     try:
-        told = _unpack(output, nonce)
+        told = _unpack(output, nonce, hide)
     except _BadFrameError as error:
         return dict.fromkeys(probe_ids, Unknown(str(error)))
-    return {probe_id: _answer(told, probe_id) for probe_id in probe_ids}
+    return {probe_id: _answer(told, probe_id, hide) for probe_id in probe_ids}
 
 
 def stamps(output: bytes, *, nonce: str) -> Stamps | None:
@@ -188,7 +192,7 @@ class _Told:
     """Why there may be frames that cannot be read."""
 
 
-def _unpack(output: bytes, nonce: str) -> _Told:
+def _unpack(output: bytes, nonce: str, hide: Redactor = NOTHING_SECRET) -> _Told:
     """All frames as one. Raises _BadFrameError where not a single one is whole."""
     mark = re.escape(nonce.encode())
     squeezed = output.translate(None, b" \t\r\n\0")
@@ -212,7 +216,7 @@ def _unpack(output: bytes, nonce: str) -> _Told:
         told.ended, told.at = whole.get("ended"), whole.get("at")
     if not frames:
         begun = re.search(mark + rb":(gzip|plain):", squeezed) is not None
-        raise _BadFrameError(told.damage or _no_frame(output, begun=begun))
+        raise _BadFrameError(told.damage or _no_frame(hide.raw(output, cut=True), begun=begun))
     return told
 
 
@@ -234,7 +238,9 @@ def _no_frame(output: bytes, *, begun: bool) -> str:
     if begun:
         return f"the node's answer is cut off: it ends in the middle, after {len(output)} bytes"
     shown = "".join(char if " " <= char <= "~" else " " for char in output[:2000].decode("ascii", "replace"))
-    shown = " ".join(shown.split())[:200]
+    shown = " ".join(shown.split())
+    shown = shown if len(shown) <= _SHOWN_CHARS else shown[: _SHOWN_CHARS - 3] + "..."
+
     if not output.strip():
         return "the node printed nothing"
     return f"no answer in the {len(output)} bytes that the node printed; they begin: {shown}"
@@ -254,7 +260,7 @@ def _no_constant(name: str) -> object:
     raise ValueError(f"{name} is no JSON")
 
 
-def _answer(told: _Told, probe_id: str) -> Answer | Unknown:
+def _answer(told: _Told, probe_id: str, hide: Redactor) -> Answer | Unknown:
     entry = told.probes.get(probe_id)
     if entry is None and told.ended is None:
         asking = f"; the node was at {told.at}" if isinstance(told.at, str) and _PROBE_ID.fullmatch(told.at) else ""
@@ -264,14 +270,14 @@ def _answer(told: _Told, probe_id: str) -> Answer | Unknown:
     if "late" in entry and (entry["late"] is True or isinstance(entry["late"], str)):
         return Unknown(_late(entry["late"], told.budget_ms))
     if isinstance(entry.get("blocked"), str):
-        return Unknown(_blocked(entry["blocked"], entry.get("ms")))
+        return Unknown(_blocked(hide(entry["blocked"]), entry.get("ms")))
     if isinstance(entry.get("error"), str):
-        return Answer(entry["error"], 1)
+        return Answer(hide(entry["error"]), 1)
     if isinstance(entry.get("cut"), str):
-        return Answer(entry["cut"], 0, truncated=True)
+        return Answer(hide(entry["cut"], cut=True), 0, truncated=True)
     if "value" in entry:
         with suppress(ValueError, RecursionError):  # nested just less deeply than the reader of the whole minds
-            return Answer(json.dumps(entry["value"]), 0)
+            return Answer(hide.json(json.dumps(entry["value"])), 0)
     return Unknown("the node's answer to this probe is damaged")
 
 

@@ -24,7 +24,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from checks.facts import Unknown
+from scanner.errors import shortened
 from scanner.probes.probe import Answer, Probe, Stamps
+from scanner.redaction import NOTHING_SECRET, Redactor
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _TIMED_OUT = 124
@@ -169,8 +171,13 @@ def _assignments(probe: Probe, options: Mapping[str, object]) -> str:
     return "".join(lines)
 
 
-def parse(output: bytes, *, nonce: str, probe_ids: Sequence[str]) -> dict[str, Answer | Unknown]:
-    """What each of `probe_ids` answered, from whole or cut-off output. Noise around the frames is ignored."""
+def parse(
+    output: bytes, *, nonce: str, probe_ids: Sequence[str], hide: Redactor = NOTHING_SECRET
+) -> dict[str, Answer | Unknown]:
+    """What each of `probe_ids` answered, from whole or cut-off output. Noise around the frames is ignored.
+
+    `hide` takes secrets out of what stands between the frames, before any of it is cut.
+    """
     mark = re.escape(nonce.encode())
     frame = re.compile(
         rb"(?:\A|\n)"
@@ -195,13 +202,13 @@ def parse(output: bytes, *, nonce: str, probe_ids: Sequence[str]) -> dict[str, A
         elif found["end"] and begun and found["end"] == begun["begin"]:
             # One line break follows the begin, one precedes the next frame; neither is the probe's.
             body = output[begun.end() + 1 : (errors or found).start()]
-            answer = _answer(body, begun, found)
+            answer = _answer(body, begun, found, hide)
             if errors and isinstance(answer, Answer):
-                answer = replace(answer, error_output=_errors(output[errors.end() + 1 : found.start()], errors))
+                answer = replace(answer, error_output=_errors(output[errors.end() + 1 : found.start()], errors, hide))
             answers.setdefault(_text(found["end"]), answer)
             begun = None
         elif found["broken"] and begun and found["broken"] == begun["begin"]:
-            noise = output[begun.end() + 1 : found.start()]
+            noise = hide.raw(output[begun.end() + 1 : found.start()], cut=True)
             answers.setdefault(_text(found["broken"]), _not_asked(int(found["how"]), noise, nonce))
             begun = None
         elif found["late"]:
@@ -209,7 +216,7 @@ def parse(output: bytes, *, nonce: str, probe_ids: Sequence[str]) -> dict[str, A
         elif found["done"]:
             done = True
     if begun and done:
-        answers.setdefault(_text(begun["begin"]), _broken_off(output[begun.end() + 1 :], nonce))
+        answers.setdefault(_text(begun["begin"]), _broken_off(hide.raw(output[begun.end() + 1 :], cut=True), nonce))
     elif begun:
         answers.setdefault(_text(begun["begin"]), Unknown("cut off in mid-answer"))
     if done:
@@ -218,7 +225,7 @@ def parse(output: bytes, *, nonce: str, probe_ids: Sequence[str]) -> dict[str, A
         missing = "the node's output ended before this was answered"
     else:
         ready = nonce.encode() + b"-ready"
-        missing = _strange(output.replace(ready, b""), begun=ready in output)
+        missing = _strange(hide.raw(output.replace(ready, b""), cut=True), begun=ready in output)
     return {probe_id: answers.get(probe_id, Unknown(missing)) for probe_id in probe_ids}
 
 
@@ -234,18 +241,20 @@ def stamps(output: bytes, *, nonce: str) -> Stamps | None:
     return Stamps(begun_s, ended_s, 0.0 if all(found[3] for found in said.values()) else 1.0)
 
 
-def _answer(body: bytes, begin: re.Match[bytes], end: re.Match[bytes]) -> Answer | Unknown:
+def _answer(body: bytes, begin: re.Match[bytes], end: re.Match[bytes], hide: Redactor) -> Answer | Unknown:
     exit_code = int(end["exit"])
     if exit_code == _TIMED_OUT:
         after = f" after {int(begin['seconds'])} s" if begin["seconds"] else ""
         return Unknown(f"timed out on the node{after}")
     most = int(begin["bytes"]) if begin["bytes"] else len(body)
-    return Answer(_text(body[:most]), exit_code, truncated=len(body) > most)
+    truncated = len(body) > most
+    return Answer(_text(hide.raw(body, cut=truncated)[:most]), exit_code, truncated=truncated)
 
 
-def _errors(body: bytes, frame: re.Match[bytes]) -> str:
+def _errors(body: bytes, frame: re.Match[bytes], hide: Redactor) -> str:
     most = int(frame["most"])
-    return _text(body[:most]) + ("…" if len(body) > most else "")
+    cut = len(body) > most
+    return _text(hide.raw(body, cut=cut)[:most]) + ("…" if cut else "")
 
 
 def _not_asked(status: int, noise: bytes, nonce: str) -> Unknown:
@@ -263,16 +272,16 @@ def _broken_off(noise: bytes, nonce: str) -> Unknown:
 
 def _last_line(noise: bytes, nonce: str) -> str:
     lines = [line for line in _text(noise[-4096:]).splitlines() if line.strip() and not line.startswith(nonce)]
-    return " ".join(lines[-1].split())[:_NOISE_CHARS] if lines else ""
+    return shortened(" ".join(lines[-1].split()), _NOISE_CHARS) if lines else ""
 
 
 def _strange(output: bytes, *, begun: bool) -> str:
-    first = next((line for line in _text(output[:4096]).splitlines() if line.strip()), "")
+    first = next((line for line in _text(output).splitlines() if line.strip()), "")
     if not first and begun:
         return "the node answered nothing; its shell began, and ran nothing (a limit? See `ulimit -a` there)"
     if not first:
         return "the node answered nothing"
-    return f"the node answered something else: {' '.join(first.split())[:120]}"
+    return f"the node answered something else: {shortened(' '.join(first.split()), 120)}"
 
 
 def _text(data: bytes) -> str:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from scanner.errors import AuthenticationError, NodeError, cause_of
+from scanner.errors import AuthenticationError, NodeError, cause_of, shortened
 from scanner.transports.bounded import within
 
 if TYPE_CHECKING:
@@ -322,4 +322,4 @@ def _said(native: BaseException) -> str:
     _, minor, rest = text.partition("Minor (")
     if minor:
         text = rest.partition("): ")[2] or text
-    return "".join(each if each.isprintable() else "?" for each in text)[:200]
+    return shortened("".join(each if each.isprintable() else "?" for each in text), 200)

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import os
 import platform
-import signal
 import socket
 import subprocess
 import threading
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
-from pathlib import Path
 
+from scanner import children
 from scanner.clock import now_s
 from scanner.errors import (
     AnswerTooLargeError,
@@ -28,6 +27,7 @@ from scanner.errors import (
 from scanner.inventory.model import Node
 from scanner.inventory.nodes import HERE
 from scanner.probes.probe import Language
+from scanner.redaction import NOTHING_SECRET, Redactor
 from scanner.transports.deadline import Deadline
 from scanner.transports.names import resolve
 from scanner.transports.powershell_delivery import NOTHING
@@ -38,8 +38,6 @@ _CHUNK = 256 * 1024
 _GRACE_S = 2.0
 """How long an ended shell's last words are waited for. What runs as root may hold them back: it cannot be ended."""
 _RESOLVE_S = 5.0
-_ROUNDS = 3
-"""How often what a shell started is looked for: some of it may just be starting more."""
 _ROOT = os.path.abspath(os.sep)  # noqa: PTH100  a text for Popen; Path adds nothing
 _NAMES = {"sh": "a POSIX shell", "powershell": "Windows PowerShell"}
 
@@ -77,6 +75,7 @@ class LocalTransport:
         limits: Limits,
         *,
         gate: AbstractContextManager[object] | None = None,
+        hide: Redactor = NOTHING_SECRET,
         programs: Mapping[Language, str] | None = None,
     ) -> None:
         self.usage = Usage()
@@ -84,6 +83,7 @@ class LocalTransport:
         self._node = node
         self._limits = limits
         self._gate = gate or nullcontext()
+        self._hide = hide
         self._programs = programs_here() if programs is None else programs
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
@@ -109,6 +109,7 @@ class LocalTransport:
                 status = self._converse(program, start)
                 late = deadline.fired
         except Exception as error:
+            self._hide.cleanse(error)
             told = translate(error, program)
             if told is None:
                 raise
@@ -132,6 +133,8 @@ class LocalTransport:
             raise ConnectionLostError(f"the shell was killed before it was done{by}", hint=hint, partial=output)
         failure = start.judge(output, status)
         if failure:
+            failure = start.judge(self._hide.raw(output, cut=True), status) or failure
+            failure.partial = output
             raise failure
         return output
 
@@ -194,17 +197,11 @@ class LocalTransport:
 
     def _begin(self, program: str, start: Start) -> subprocess.Popen[bytes]:
         with self._lock:
-            # A session of its own: a terminal's Ctrl-C is preflight's business, and all of it can be found and ended.
-            self._process = subprocess.Popen(
+            self._process = children.start(
                 (program, *start.words[1:]),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                bufsize=0,
-                cwd=_ROOT,
-                env={name: value for name, value in os.environ.items() if name.upper() in _ENVIRONMENT},
-                start_new_session=os.name != "nt",
-                creationflags=_QUIETLY if os.name == "nt" else 0,
+                folder=_ROOT,
+                environment=children.environment(only=_ENVIRONMENT),
+                merged=True,
             )
             self.usage.commands += 1
             process, late = self._process, self._ended
@@ -239,44 +236,14 @@ class LocalTransport:
             process = self._process
         if process and process.returncode is None:
             with suppress(OSError):
-                _kill(process)
+                children.end(process)
         self._settle()
-
-
-_QUIETLY = getattr(subprocess, "CREATE_NO_WINDOW", 0) | getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
 
 
 def _write(process: subprocess.Popen[bytes], data: bytes) -> None:
     rest = memoryview(data)
     while process.stdin and rest:
         rest = rest[process.stdin.write(rest) or 0 :]
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    if os.name != "nt":
-        # Not yet waited for, so its number is still its own. Its group is not all: `timeout` makes one of its own.
-        with suppress(OSError):
-            os.killpg(process.pid, signal.SIGKILL)
-        for _ in range(_ROUNDS):
-            for pid in _members(process.pid):
-                with suppress(OSError):
-                    os.kill(pid, signal.SIGKILL)
-        return
-    tree = rf"{os.environ.get('SYSTEMROOT', 'C:/Windows')}\System32\taskkill.exe"
-    with suppress(OSError, subprocess.SubprocessError):
-        subprocess.run([tree, "/F", "/T", "/PID", str(process.pid)], capture_output=True, check=False, timeout=_GRACE_S)
-    process.kill()
-
-
-def _members(session: int) -> list[int]:
-    """The processes of a session, where the system tells as Linux does; none elsewhere."""
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError, ValueError, IndexError):
-            # After the name, which may hold anything: state, parent, group, session.
-            if int(stat.read_bytes().rpartition(b")")[2].split()[3]) == session:
-                found.append(int(stat.parent.name))
-    return found
 
 
 def is_here(host: str) -> bool:

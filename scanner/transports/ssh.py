@@ -27,6 +27,7 @@ from scanner.errors import (
     UnreachableError,
 )
 from scanner.inventory.model import Node, SshSettings
+from scanner.redaction import NOTHING_SECRET, Redactor
 from scanner.transports.deadline import Deadline
 from scanner.transports.powershell_delivery import NOTHING
 from scanner.transports.protocol import Limits, Moments, Usage
@@ -63,7 +64,14 @@ class SshTransport:
     by `limits` counts from then.
     """
 
-    def __init__(self, node: Node, limits: Limits, *, gate: AbstractContextManager[object] | None = None) -> None:
+    def __init__(
+        self,
+        node: Node,
+        limits: Limits,
+        *,
+        gate: AbstractContextManager[object] | None = None,
+        hide: Redactor = NOTHING_SECRET,
+    ) -> None:
         self.usage = Usage()
         self.moments = Moments()
         self._host = node.host
@@ -71,6 +79,7 @@ class SshTransport:
         self._settings = node.ssh or SshSettings()
         self._limits = limits
         self._gate = gate
+        self._hide = hide
         self._phase = Phase.CONNECT
         self._place = node.host
         self._target: Hop | None = None
@@ -118,16 +127,17 @@ class SshTransport:
             stream.close()
 
     def _told(self, error: BaseException) -> NodeError:
+        self._hide.cleanse(error)
         stream = self._streams[-1] if self._streams else None
         told = translate(
             error,
             self._phase,
             # A name that is not found is the one thing that must be spelled out.
             self._address if isinstance(error, (socket.gaierror, socket.herror)) else self._place,
-            greeting=stream.greeting if stream else b"",
+            greeting=self._hide.raw(stream.greeting) if stream else b"",
             ended=bool(stream and stream.ended),
-            farewell=self._clients[-1].farewell if self._clients else "",
-            banner=self._clients[-1].banner if self._clients else b"",
+            farewell=self._hide(self._clients[-1].farewell) if self._clients else "",
+            banner=self._hide.raw(self._clients[-1].banner or b"") if self._clients else b"",
         )
         told.partial = b"".join(self._output)
         return told
@@ -310,6 +320,8 @@ class SshTransport:
         if status >= 0:
             failure = start.judge(output, status)
             if failure:
+                failure = start.judge(self._hide.raw(output, cut=True), status) or failure
+                failure.partial = output
                 failure.hint = self._forced() or failure.hint
                 raise failure
             return output

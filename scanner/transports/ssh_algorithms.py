@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives import hashes
 from paramiko.kex_gex import KexGexSHA256
 from paramiko.kex_group14 import KexGroup14SHA256
 
+from scanner.errors import shortened
 from scanner.transports.known_hosts import HostKey
 from scanner.transports.ssh_hop import Wishes
 
@@ -327,7 +328,7 @@ def why_incompatible(
         theirs = [each for each in offered.get(row.offered, ()) if each and not each.startswith(_NO_ALGORITHMS)]
         if not theirs or set(theirs) & set(row.ours) or (row.option == "MACs" and _needs_no_mac(offered, ours)):
             continue
-        missing.append(f"no {row.what} but {', '.join(theirs)[:160]}")
+        missing.append(f"no {row.what} but {shortened(', '.join(theirs), 160)}")
         left_out = [name for name in theirs if name in row.usual]
         weak = [name for name in theirs if name in row.with_both]
         if left_out:
@@ -340,7 +341,8 @@ def why_incompatible(
             key_will_do = False
     if not missing:
         return "", ""
-    software = banner.partition("-")[2].partition("-")[2].split(" ")[0][:60]
+    software = banner.partition("-")[2].partition("-")[2].split(" ")[0]
+    software = shortened(software, 60)
     cause = f"{software or 'its server'} has {' and '.join(missing)}"
     said = [way for way in ways if way]
     if not key_will_do:

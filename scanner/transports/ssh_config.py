@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
@@ -18,11 +17,14 @@ from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
+from scanner import children
 from scanner.errors import UnreachableError
 from scanner.inventory.model import SshSettings
 from scanner.secrets import Secret
 from scanner.transports.ssh_hop import Hop, Jump, Wishes, fill_in, local_user, path_of, read_jump
 
+_PATIENCE_S = 15.0
+_MOST_BYTES = 1024 * 1024
 _DEFAULT_KEYS = ("~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa")
 _DEFAULT_KNOWN_HOSTS = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2")
 _GLOBAL_KNOWN_HOSTS = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
@@ -250,14 +252,20 @@ def _ask(program: str, file: Path | str, arguments: list[str], shown: str) -> tu
     """What `ssh -G` says, and what is wrong."""
     command = [program, "-F", str(file), "-G", *arguments]
     try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=15)
-    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+        done = children.run(command, timeout_s=_PATIENCE_S, most_bytes=_MOST_BYTES)
+    except children.TimeUpError as error:
+        raise UnreachableError(
+            f"`ssh -G` did not read {shown} within {_PATIENCE_S:g} s", hint="look at its `Match exec` lines"
+        ) from error
+    except children.TooMuchError as error:
+        raise UnreachableError(f"`ssh -G` prints more than 1 MiB of {shown}") from error
+    except (OSError, ValueError) as error:
         raise UnreachableError(f"cannot read {shown} with `ssh -G`: {error}") from error
-    if done.returncode:
-        lines = [line for line in done.stderr.decode(errors="replace").splitlines() if "Pseudo-terminal" not in line]
-        return {}, " ".join(lines) or str(done.returncode)
+    if done.code:
+        lines = [line for line in done.errors.decode(errors="replace").splitlines() if "Pseudo-terminal" not in line]
+        return {}, " ".join(lines) or str(done.code)
     said: dict[str, str] = {}
-    for line in done.stdout.decode(errors="surrogateescape").splitlines():
+    for line in done.output.decode(errors="surrogateescape").splitlines():
         name, _, value = line.partition(" ")
         said[name] = f"{said[name]}\n{value}" if name in _SEVERAL and name in said else value
     return said, ""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import paramiko
 
-from scanner.errors import AuthenticationError
+from scanner.errors import AuthenticationError, shortened
 from scanner.secrets import Secret
 from scanner.transports.deadline import Deadline
 from scanner.transports.ssh_agent import Agent, AgentError
@@ -185,7 +185,7 @@ class _Login:
                 if given or echoes or len(reply.prompts) > 1:
                     asked = next((text for text, _ in reply.prompts[1:]), question)
                     raise AuthenticationError(
-                        f"login as {self._who}: the server asks for more than a password: {asked[:80]!r}",
+                        f"login as {self._who}: the server asks for more than a password: {shortened(asked, 80)!r}",
                         hint="nobody is there to give a second factor; use a key, or an account that needs none",
                     )
                 answers, given = [password.reveal()], True
@@ -194,7 +194,7 @@ class _Login:
 
     def _thrown_out(self) -> AuthenticationError:
         """The server has hung up after what it was offered."""
-        said = " ".join(self._transport.farewell.split())[:200]
+        said = shortened(" ".join(self._transport.farewell.split()), 200)
         offered = list(dict.fromkeys((*self._refused, self._trying)))
         count = len(offered)
         return AuthenticationError(

@@ -7,14 +7,14 @@ ended, and no terminal, so that it cannot ask.
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import subprocess
 import threading
 from collections.abc import Iterable
 from contextlib import suppress
 
-from scanner.errors import UnreachableError
+from scanner import children
+from scanner.errors import UnreachableError, shortened
 from scanner.secrets import Secret
 
 _TOLD_BYTES = 4096
@@ -31,19 +31,17 @@ class Proxy:
 
     def __init__(self, command: str, place: str, secrets: Iterable[Secret | None] = ()) -> None:
         self._place = place
+        self._mark = children.new_mark()
         self._ours, theirs = socket.socketpair()
         self._said = b""
         self._hung_up = self._cut_short = self._ended = False
         self._ending = threading.Lock()
         try:
-            self._process = subprocess.Popen(
-                # As OpenSSH does: no shell stays behind to be ended on its own.
+            # As OpenSSH does: no shell stays behind to be ended on its own.
+            self._process = children.start(
                 ["/bin/sh", "-c", f"exec {command}"],
-                stdin=theirs.fileno(),
-                stdout=theirs.fileno(),
-                stderr=subprocess.PIPE,
-                env=_environment(secrets),
-                start_new_session=True,
+                environment={**_environment(secrets), **children.marked(self._mark)},
+                wire=theirs.fileno(),
             )
         except (OSError, ValueError, subprocess.SubprocessError) as error:
             self._ours.close()
@@ -105,7 +103,7 @@ class Proxy:
         lines = [line.strip() for line in self._said.decode("utf-8", "backslashreplace").splitlines() if line.strip()]
         how = f"exit {status}" if status >= 0 else f"signal {-status}"
         return UnreachableError(
-            f"the ProxyCommand for {self._place} ended with {how}{': ' + lines[-1][:200] if lines else ''}",
+            f"the ProxyCommand for {self._place} ended with {how}{': ' + shortened(lines[-1], 200) if lines else ''}",
             hint="run it by hand, or connect with `ssh`, to see why; `jump` in the inventory is a way without it",
         )
 
@@ -122,7 +120,7 @@ class Proxy:
             if not self._ended:
                 self._ended = True
                 with suppress(OSError):
-                    os.killpg(self._process.pid, signal.SIGKILL)
+                    children.end(self._process, self._mark)
 
 
 def _environment(secrets: Iterable[Secret | None]) -> dict[str, str]:
@@ -130,6 +128,6 @@ def _environment(secrets: Iterable[Secret | None]) -> dict[str, str]:
     values = {secret.reveal() for secret in secrets if secret}
     return {
         name: value
-        for name, value in os.environ.items()
+        for name, value in children.environment().items()
         if value not in values and not name.upper().startswith("PREFLIGHT_")
     }

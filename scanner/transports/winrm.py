@@ -26,6 +26,7 @@ from scanner.errors import (
     UntrustedPeerError,
 )
 from scanner.inventory.model import Node
+from scanner.redaction import NOTHING_SECRET, Redactor
 from scanner.secrets import Secret
 from scanner.transports.deadline import Deadline
 from scanner.transports.powershell_delivery import ENVELOPE_BYTES, NOTHING, Delivery, deliver
@@ -66,6 +67,7 @@ class WinrmTransport:
         limits: Limits,
         *,
         gate: AbstractContextManager[object] | None = None,
+        hide: Redactor = NOTHING_SECRET,
     ) -> None:
         if node.winrm is None:
             raise ValueError(f"node {node.name} has no WinRM settings")
@@ -75,6 +77,7 @@ class WinrmTransport:
         self._settings = node.winrm
         self._limits = limits
         self._gate = gate or nullcontext()
+        self._hide = hide
         self._line: Line | None = None
         self._adapter: Adapter | None = None
         self._protocol: Protocol | None = None
@@ -276,7 +279,7 @@ class WinrmTransport:
                     partial=bytes(output[: self._limits.answer_bytes]),
                 )
         self._broken = False
-        return settle(bytes(output), bytes(errors), exit_code)
+        return settle(bytes(output), self._hide.raw(bytes(errors)), exit_code)
 
     def _converse_psrp(self, script: str, variables: Mapping[str, str], output: bytearray) -> bytes:
         from scanner.transports.psrp.conversation import Conversation
@@ -348,6 +351,7 @@ class WinrmTransport:
         from scanner.transports.winrm_login import Stage
         from scanner.transports.winrm_refusals import Situation
 
+        self._hide.cleanse(error)
         login, adapter = self._login, self._adapter
         situation = Situation(
             self._node.host,

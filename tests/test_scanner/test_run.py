@@ -27,7 +27,7 @@ from scanner.inventory.model import Cluster, Node, SshSettings, WinrmSettings
 from scanner.job import Job
 from scanner.probes.probe import Answer, Probe, UnreadableError
 from scanner.probes.registry import BUILTIN, select_probes
-from scanner.redaction import eraser
+from scanner.redaction import redactor
 from scanner.run import Gate, Progress, collect, scan
 from scanner.secrets import Secret
 from scanner.transports.protocol import Limits, Usage
@@ -223,7 +223,7 @@ def test_an_asking_that_fails_costs_its_own_node_only(stub: Any) -> None:
 class Talkative:
     """A transport whose node sends back what it was given."""
 
-    def __init__(self, node: Node, limits: Limits, *, gate: object = None) -> None:
+    def __init__(self, node: Node, limits: Limits, *, gate: object = None, hide: object = None) -> None:
         self.usage = Usage(1, 1, 0)
 
     def run(self, script: str, variables: object = None) -> bytes:
@@ -281,7 +281,7 @@ def test_every_secret_that_a_node_can_have_is_taken_out() -> None:
         change: dict[str, Any] = {name: Secret(f"sesame{number}")}
         nested: dict[str, Any] = {place: dataclasses.replace(holders[place], **change)} if place else change
         armed.append(dataclasses.replace(whole, **nested))
-    hide = eraser(armed)
+    hide = redactor(armed)
     assert [hide(f"sesame{number}") for number in range(len(secrets))] == ["***"] * len(secrets)
 
 

@@ -23,7 +23,7 @@ from scanner.lab.scenario import load_scenario
 from scanner.prepare import loosened, prepare
 from scanner.probes.sql_database import SQL_DATABASE, SQL_DATABASE_TDS
 from scanner.probes.sql_questions import questions
-from scanner.redaction import eraser
+from scanner.redaction import redactor
 from scanner.secrets import Secret
 from scanner.transports import local
 from scanner.transports.powershell_delivery import deliver, deliver_on_stdin
@@ -215,7 +215,7 @@ def test_the_password_is_beside_the_script_and_hides(tmp_path: Path, monkeypatch
     again = pickle.loads(pickle.dumps(call))
     assert again.node.sql_password.reveal() == CANARY
     assert CANARY not in repr(call)
-    said = eraser([call.node])(f"{CANARY} {coded} preflight_sql")
+    said = redactor([call.node])(f"{CANARY} {coded} preflight_sql")
     assert said == "*** *** preflight_sql"
 
 

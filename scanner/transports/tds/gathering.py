@@ -16,7 +16,7 @@ from scanner.inventory.model import Node
 from scanner.inventory.products import DEFAULT_SQL_PORT
 from scanner.own_trouble import own_trouble
 from scanner.probes.probe import Answer, Probe
-from scanner.redaction import eraser
+from scanner.redaction import Redactor
 from scanner.secrets import Secret
 from scanner.transports.protocol import Limits, Usage
 from scanner.transports.tds.browser import port_of
@@ -29,31 +29,31 @@ if TYPE_CHECKING:
 _PATIENCE_S = 10.0
 
 
-def ask_listener(said: NodeAnswers, probes: Sequence[Probe], node: Node, limits: Limits) -> NodeAnswers:
+def ask_listener(said: NodeAnswers, probes: Sequence[Probe], node: Node, limits: Limits, hide: Redactor) -> NodeAnswers:
     """`said` with the answers to `probes`. Never raises for what the listener does."""
     usage = replace(said.usage)
-    hide = eraser([node])
     try:
         found = _answers(probes, node, limits, usage)
     except NodeError as refusal:
         own = own_trouble(refusal)
         error = own or refusal
-        cause = hide(str(error))
+        hide.cleanse(error)
+        cause = hide.message(str(error))
         # Nothing of the host's or of its SQL Server's: whatever else was answered, the node is to be asked again.
         alone = said.transport == "tds" or own is not None
         reason = _reason(error, cause, node)
         if not alone and error.hint:
             # The node itself is in order, so that nothing else would say what to do.
-            reason = f"{reason}; {hide(error.hint)}"
+            reason = f"{reason}; {hide.message(error.hint)}"
         silent = {probe.id: Unknown(reason) for probe in probes}
         return replace(
             said,
             answers={**said.answers, **silent},
             usage=usage,
             failure=cause if alone else said.failure,
-            hint=hide(error.hint) if alone else said.hint,
+            hint=hide.message(error.hint) if alone else said.hint,
         )
-    answers = {name: Answer(hide(json.dumps(value)), 0) for name, value in found.items()}
+    answers = {name: Answer(hide.json(json.dumps(value)), 0) for name, value in found.items()}
     return replace(said, answers={**said.answers, **answers}, usage=usage)
 
 

@@ -12,6 +12,7 @@ from scanner.errors import (
     ProtocolError,
     RefusedError,
     UntrustedPeerError,
+    shortened,
 )
 from scanner.probes.sql_errors import DATABASE_CLOSED, READ_INTENT_ONLY
 from scanner.transports.tds.door import Reply
@@ -94,7 +95,7 @@ def refused(reply: Reply, where: str) -> NodeError:
 
 def _told(reply: Reply, numbers: frozenset[int]) -> str:
     error = next(error for error in reply.errors if error.number in numbers)
-    return f"({error.number}: {error.text[:300]})"
+    return f"({error.number}: {shortened(error.text, 300)})"
 
 
 # Where SQL Server's remedy is not every server's.
