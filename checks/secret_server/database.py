@@ -37,20 +37,31 @@ _LOGIN = Remediation(
     "delegation, credssp, or the SQL login.",
     command=ACCESS.command,
 )
+_NO_MATTER_OF_RIGHTS = (
+    "is installed on this host",
+    "there is no database ",
+    "which is no version",
+    "dbo.tbVersion is empty",
+    "unreadable answer",
+    "rows about itself instead of one",
+    "timed out",
+    "time was used up",
+)
+"""Parts of reasons that no login and no grant helps against."""
 _MANY = Remediation(
     "Name Secret Server's own with `sql_database`, and its instance with `sql_instance`, in the inventory."
 )
 
 
-def remedy(unknown: Unknown) -> Remediation:
-    """What helps against the reason for which nothing is known of a database."""
+def remedy(unknown: Unknown) -> Remediation | None:
+    """What helps against the reason for which nothing is known of a database; None where the reason says it itself."""
     if CANNOT_CONNECT in unknown.reason or PASSIVE in unknown.reason:
         return _CONNECT
     if REFUSES_LOGIN in unknown.reason:
         return _LOGIN
     if "several databases may be Secret Server's" in unknown.reason:
         return _MANY
-    return ACCESS
+    return None if any(words in unknown.reason for words in _NO_MATTER_OF_RIGHTS) else ACCESS
 
 
 def passive_of(node: NodeView) -> str:
