@@ -12,6 +12,7 @@ import shlex
 import shutil
 import tempfile
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -223,16 +224,18 @@ def _said(host: str, settings: SshSettings, *, user: str, port: int | None) -> d
 
 def _read_with_ssh(program: str, path: Path, host: str, shown: str, *, user: str, port: int | None) -> dict[str, str]:
     arguments = [*(["-l", user] if user else []), *(["-p", str(port)] if port else []), "--", host]
-    with tempfile.TemporaryDirectory(prefix="preflight-") as folder:
-        # ssh -G does not tell what was written from what is usual, so its last word is ours.
-        behind = Path(folder) / "config"
-        behind.write_text(
-            f'Include "{path.absolute()}"\nMatch all\n    User {_UNSAID}\n    IdentityFile {_UNSAID}\n',
-            encoding="utf-8",
-            errors="surrogateescape",
-        )
-        plain = os.name != "nt" and not set(str(path)) & set('"\\*?[]{}\n%$')
-        said, trouble = _ask(program, behind if plain else path, arguments, shown)
+    # ssh -G does not tell what was written from what is usual, so its last word is ours.
+    text = f'Include "{path.absolute()}"\nMatch all\n    User {_UNSAID}\n    IdentityFile {_UNSAID}\n'
+    plain = os.name != "nt" and not set(str(path)) & set('"\\*?[]{}\n%$')
+    behind = path
+    with ExitStack() as stack:
+        try:
+            if plain:
+                behind = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="preflight-"))) / "config"
+                behind.write_text(text, encoding="utf-8", errors="surrogateescape")
+        except OSError:  # nowhere to write: the file itself tells most of it
+            plain, behind = False, path
+        said, trouble = _ask(program, behind, arguments, shown)
     if trouble:
         hint = "give that host `ProxyJump none` there" if "jumphost loop" in trouble else ""
         raise UnreachableError(f"{shown} is not usable: {trouble}".replace(str(behind), shown), hint=hint)

@@ -245,6 +245,16 @@ def test_algorithms_of_the_file(home: Path, reader: str) -> None:
     assert route("new", SshSettings())[0].wishes == Wishes()
 
 
+def test_a_full_disk_keeps_nobody_from_reading_the_file(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    write(home, "Host web1\n User bob\n Port 2200\n")
+    monkeypatch.setattr("tempfile.TemporaryDirectory", full)
+    (hop,) = route("web1", SshSettings())
+    assert (hop.user, hop.port, hop.named_keys) == ("bob", 2200, ())
+
+
 def test_a_file_whose_name_ssh_would_take_apart(tmp_path: Path) -> None:
     odd = tmp_path / "my *config"
     odd.write_text("Host web1\n User bob\n")
