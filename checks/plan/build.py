@@ -8,7 +8,7 @@ from dataclasses import replace
 from checks.check import NodeView
 from checks.chef_backend.drbd import GUIDANCE
 from checks.chef_backend.facts import ChefBackendVersion, ClusterStatus
-from checks.chef_backend.node_facts import DrbdTraces, FrontendPackage, InstalledPackage
+from checks.chef_backend.node_facts import ConfigDigest, DrbdTraces, FrontendApi, FrontendPackage, InstalledPackage
 from checks.chef_backend.search_index import SearchIndex, created_by, why_unknown
 from checks.computer_facts import ComputerName
 from checks.disk_facts import Disks
@@ -37,8 +37,8 @@ NEEDS: Mapping[str, tuple[type, ...]] = {
     "web": (WebRoot, IisConfiguration, AppPools, AppFiles, EncryptionConfig, DatabaseConfig, ComputerName, Disks),
     "dr": (WebRoot, IisConfiguration, AppPools, EncryptionConfig, ComputerName, Disks),
     "database": (SecretServerDatabase, FailoverClusters, Disks),
-    "backend": (ChefBackendVersion, ClusterStatus, InstalledPackage, SearchIndex),
-    "frontend": (FrontendPackage, DrbdTraces),
+    "backend": (ChefBackendVersion, ClusterStatus, InstalledPackage, SearchIndex, ConfigDigest),
+    "frontend": (FrontendPackage, FrontendApi, DrbdTraces),
 }
 """Role to facts that a plan rests on, whatever the checks ask of such a node, or the inventory leaves out."""
 
@@ -185,15 +185,18 @@ def _chef_backend(gathered: GatheredCluster, path: UpgradePath, inventory: str, 
         raise _RefusedError("the cluster has one backend alone", "Make it a whole cluster of three first.")
     fronts = tuple(chef_cluster.read_machine(node) for node in gathered.nodes if "frontend" in node.roles)
     rules = gathered.info.rules
+    head = replace(chef_cluster.read_machine(leader), member=member)
     cluster = chef_cluster.ChefCluster(
         name=gathered.info.name,
         inventory=inventory,
         target=path.target,
-        leader=replace(chef_cluster.read_machine(leader), member=member),
+        leader=head,
         followers=followers,
         frontends=fronts or chef_cluster.STAND_INS,
         index=created_by(backends),
         index_unread=why_unknown(backends),
+        search_port=head.search_port,
+        search_unread=head.search_unread,
         known_frontends=bool(fronts),
         names=names,
     )

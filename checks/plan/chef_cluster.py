@@ -10,7 +10,7 @@ from checks.check import NodeView
 from checks.chef_backend.facts import ClusterStatus, Member
 from checks.chef_backend.health import comparable
 from checks.chef_backend.names import is_same_machine
-from checks.chef_backend.node_facts import ConfigDigest, FrontendPackage, InstalledPackage
+from checks.chef_backend.node_facts import ConfigDigest, FrontendApi, FrontendPackage, InstalledPackage
 from checks.facts import Unknown
 from checks.groups import enumerate_names, told_once
 from checks.plan.model import Command, Proof
@@ -18,6 +18,13 @@ from checks.plan.names import Names, plan_command, scan_command
 
 LEFTOVERS = ("postgresql.shmmax", "postgresql.shmall")
 """Settings of chef-backend.rb that mean nothing since 1.2.5; its release notes ask for their removal."""
+
+_COPIED_THERE = "downloads.chef.io has it; copy it to the machine, and write where it lies"
+SEARCH_PORT = "9200"
+"""Elasticsearch's port where chef-backend.rb sets none, by the vendor's list of settings."""
+
+_GOOD = 2
+"""The first digit of a code of HTTP that says yes."""
 
 _RPM_RELEASE = re.compile(r"\.(el|amzn|sles)\d")
 
@@ -39,6 +46,12 @@ class Machine:
     """What the cluster itself calls it; empty where that is its name."""
     addons: tuple[str, ...] | None = None
     """Of a frontend: the packages of add-ons that are installed; None where that is unknown."""
+    api: str = ""
+    """Of a frontend: where it answered on the machine itself, "https://127.0.0.1:443"; empty where it did not."""
+    search_port: str = ""
+    """Of a backend: the port of its Elasticsearch; empty where its configuration names one, or was not read."""
+    search_unread: str = ""
+    """Why that is unknown."""
     leftovers: tuple[str, ...] = ()
     """Of a backend: settings of its chef-backend.rb that the vendor wants taken out."""
 
@@ -57,6 +70,10 @@ class ChefCluster:
     index: str
     """The version of Elasticsearch that created the search index; empty where it is unknown."""
     index_unread: str = ""
+    """Why that is unknown."""
+    search_port: str = ""
+    """The port of Elasticsearch on the leader; empty where it is unknown."""
+    search_unread: str = ""
     """Why that is unknown."""
     settled: bool = True
     """False where nobody knows yet who will lead, and roles stand in the place of names."""
@@ -79,19 +96,21 @@ class ChefCluster:
         ready = machine.package if version == self.target else None
         what = f"the package of Chef Backend {version} on {machine.name}"
         why = "the inventory names none (`package`)" if version == self.target else "it is a stop on the way"
-        path = self.names.shell(ready, what, why)
+        path = self.names.shell(ready, what, why, _COPIED_THERE)
         return Command(f"sudo {self.tool(machine, 'yum install', 'dpkg -i')} {path}", "sh", machine.name)
 
     def install_frontend(self, machine: Machine, version: str) -> Command:
         """The command that installs Chef Infra Server, `version` in words, on a frontend."""
         what = f"the package of Chef Infra Server {version} for {machine.name}"
-        path = self.names.shell(None, what, "the inventory names none, and which version it is is yours to choose")
+        path = self.names.shell(
+            None, what, "the inventory names none, and which version it is is yours to choose", _COPIED_THERE
+        )
         return Command(f"sudo {self.tool(machine, 'rpm -Uvh --nopostun', 'dpkg -iEG')} {path}", "sh", machine.name)
 
     def install_addon(self, machine: Machine, addon: str) -> Command:
         """The command that installs a version of `addon` that goes with the chosen Chef Infra Server."""
         what = f"the package of {addon} that goes with the chosen version, for {machine.name}"
-        path = self.names.shell(None, what, "the inventory names none")
+        path = self.names.shell(None, what, "the inventory names none", _COPIED_THERE)
         return Command(f"sudo {self.tool(machine, 'rpm -Uvh', 'dpkg -i')} {path}", "sh", machine.name)
 
     def tool(self, machine: Machine, rpm: str, deb: str) -> str:
@@ -99,7 +118,10 @@ class ChefCluster:
         if machine.manager:
             return rpm if machine.manager == "rpm" else deb
         return self.names.shell(
-            None, f"{rpm} or {deb}, whichever suits {machine.name}", machine.unread or "its package manager is unknown"
+            None,
+            f"{rpm} or {deb}, whichever suits {machine.name}",
+            machine.unread or "its package manager is unknown",
+            "rpm where rpm -q chef-backend or chef-server-core finds one, else dpkg",
         )
 
     def frontends_run(self) -> Proof:
@@ -139,16 +161,43 @@ def read_machine(view: NodeView) -> Machine:
     config = view.look(ConfigDigest)
     settings = {key for key, _ in (*config.named, *config.unclear)} if isinstance(config, ConfigDigest) else set[str]()
     leftovers = tuple(key for key in LEFTOVERS if key in settings)
+    port, port_unread = _search_port(config)
     if not isinstance(front, FrontendPackage):
         manager = package.manager if isinstance(package, InstalledPackage) else ""
         own = front if "frontend" in view.roles else package
         unread = own.reason if isinstance(own, Unknown) else ""
         ready = str(view.options.get("package", ""))
-        return Machine(view.name, manager, ready, unread=unread, leftovers=leftovers)
+        return Machine(
+            view.name,
+            manager,
+            ready,
+            unread=unread,
+            search_port=port,
+            search_unread=port_unread,
+            leftovers=leftovers,
+        )
     # Answers of before told no manager; a release of RPM's names the system that it was built for.
     manager = front.manager or ("rpm" if _RPM_RELEASE.search(front.version) else "")
     # `package` of the inventory is that of Chef Backend.
-    return Machine(view.name, manager, "", front.version, addons=front.addons)
+    return Machine(view.name, manager, "", front.version, addons=front.addons, api=_answering(view))
+
+
+def _answering(view: NodeView) -> str:
+    """Where the frontend answered when it was asked on itself."""
+    found = view.look(FrontendApi)
+    if isinstance(found, Unknown) or not found.asked or found.code is None or found.code // 100 != _GOOD:
+        return ""
+    return found.asked[-1].removesuffix("/_status")
+
+
+def _search_port(config: ConfigDigest | Unknown) -> tuple[str, str]:
+    """The port of Elasticsearch by chef-backend.rb, whose values are told as hashes; or why it is unknown."""
+    if isinstance(config, Unknown):
+        return "", config.reason
+    named = {key for key, _ in (*config.named, *config.unclear)}
+    if config.state != "read" or config.cut or "-" in named:
+        return "", "chef-backend.rb could not be read as a whole"
+    return ("", "chef-backend.rb sets it") if "elasticsearch.port" in named else (SEARCH_PORT, "")
 
 
 def once_the_lead_has_changed(cluster: ChefCluster) -> ChefCluster:

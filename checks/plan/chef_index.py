@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 
 from checks.plan.chef_cluster import ChefCluster, Machine, named, on
@@ -30,13 +31,19 @@ def made_by(version: str) -> str:
 def see_that_it_is_healthy(cluster: ChefCluster) -> Step:
     """The look at the indexes, before anything is stopped."""
     machine = cluster.anyone
+    port = cluster.names.bare(
+        cluster.search_port or None,
+        f"the port of Elasticsearch on {machine.name}",
+        cluster.search_unread,
+        "sudo grep elasticsearch.port /etc/chef-backend/chef-backend.rb; 9200 where that names none",
+    )
     return Step(
         "check-index-health",
         "See that the search index is healthy, and how old it is",
         (
-            Command('curl -s -S "localhost:9200/_cat/indices?h=health,status,index"', "sh", machine.name),
+            Command(f'curl -s -S "localhost:{port}/_cat/indices?h=health,status,index"', "sh", machine.name),
             Command(
-                'curl -s -S "localhost:9200/chef/_settings/index.version.created*?pretty&human"', "sh", machine.name
+                f'curl -s -S "localhost:{port}/chef/_settings/index.version.created*?pretty&human"', "sh", machine.name
             ),
         ),
         notes=("Where created_string is not what this plan rests on, plan again before you go on.",),
@@ -102,6 +109,15 @@ def rebuild(cluster: ChefCluster, hop: Hop, failover_on: Step) -> Iterable[Step]
         documented=("chef-3 start-elasticsearch",),
     )
     first = cluster.frontends[0]
+    organization = cluster.names.bare(
+        None, "an organization", "which one is yours to choose", "sudo chef-server-ctl org-list on a frontend"
+    )
+    server = cluster.names.bare(
+        first.api or None,
+        f"the address of {first.name} on itself",
+        "it did not answer when it was asked",
+        "https://127.0.0.1 and the port that nginx['ssl_port'] names in /etc/opscode/chef-server.rb, 443 where none is",
+    )
     running = () if has_maintenance(first) else (on(first, "chef-server-ctl start"),)
     yield Step(
         "define-index",
@@ -117,16 +133,16 @@ def rebuild(cluster: ChefCluster, hop: Hop, failover_on: Step) -> Iterable[Step]
         f"Fill the new index from {first.name}",
         (on(first, "chef-server-ctl reindex -a"),),
         notes=(
-            "Try one organization first: sudo chef-server-ctl reindex ORGNAME, then search it as below.",
+            "Try one organization first, its name in the place of -a, and search it as below.",
             "The vendor reckons with two minutes for each 1000 nodes.",
         ),
         proof=Proof(
-            "all nodes of an organization, its name in the place of ORGNAME",
+            "all nodes of an organization",
             (
                 on(
                     first,
                     "/opt/opscode/bin/knife search node '*:*' -c /etc/opscode/pivotal.rb"
-                    " --server-url https://127.0.0.1:443/organizations/ORGNAME",
+                    f" --server-url {shlex.quote(f'{server}/organizations/{organization}')}",
                 ),
             ),
         ),

@@ -43,10 +43,15 @@ def steps_back(cluster: ChefCluster, path: UpgradePath) -> Iterable[Step]:
     names, version = cluster.names, str(path.current)
     first, others = Machine("the first new backend", "", ""), Machine("each other new backend", "", "")
     why = "a newly built cluster has machines of its own"
-    address = names.shell(None, "the address of the first new backend", why)
-    archive = names.shell(None, "the archive of chef-backend-ctl backup", "it is made in this plan")
+    address = names.shell(None, "the address of the first new backend", why, "as the other new backends reach it")
+    archive = names.shell(
+        None, "the archive of chef-backend-ctl backup", "it is made in this plan", "the backup's step prints its name"
+    )
     package = names.shell(
-        None, f"the package of Chef Backend {version}", "the inventory names that of the target alone"
+        None,
+        f"the package of Chef Backend {version}",
+        "the inventory names that of the target alone",
+        "downloads.chef.io has it; have it before the window",
     )
     tool = cluster.tool(cluster.leader, "yum install", "dpkg -i")
     yield Step(
@@ -75,7 +80,7 @@ def steps_back(cluster: ChefCluster, path: UpgradePath) -> Iterable[Step]:
         documented=("chef-restore backend",),
         url=procedures.BACKUP_URL,
     )
-    own = names.shell(None, "the address of that backend", why)
+    own = names.shell(None, "the address of that backend", why, "as the other new backends reach it")
     yield Step(
         "back-join",
         "Join the others to it, one after the other",
@@ -105,13 +110,29 @@ def _frontends_back(cluster: ChefCluster, backend: Machine) -> Iterable[Step]:
     """The frontends, configured for the new cluster."""
     for machine in cluster.frontends:
         name = cluster.names.shell(
-            None, f"the full name of {machine.name}", "the certificate's name need not be the host's"
+            None,
+            f"the full name of {machine.name}",
+            "the certificate's name need not be the host's",
+            "api_fqdn in its /etc/opscode/chef-server.rb, else hostname -f",
         )
-        made = cluster.names.shell(None, f"a file for the configuration of {machine.name}", "it is yours to choose")
-        kept = cluster.names.shell(None, "the archive of chef-server-ctl backup", "it is made in this plan")
+        made = cluster.names.shell(
+            None,
+            f"a file for the configuration of {machine.name}",
+            "it is yours to choose",
+            "one that root alone can read",
+        )
+        kept = cluster.names.shell(
+            None,
+            "the archive of chef-server-ctl backup",
+            "it is made in this plan",
+            "the backup's step prints its name",
+        )
         was = machine.version or "the version that it had"
         package = cluster.names.shell(
-            None, f"the package of Chef Infra Server that {machine.name} had", "the inventory names none"
+            None,
+            f"the package of Chef Infra Server that {machine.name} had",
+            "the inventory names none",
+            "downloads.chef.io has it; have it before the window",
         )
         yield Step(
             "back-configure-frontend",

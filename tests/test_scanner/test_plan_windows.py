@@ -308,3 +308,171 @@ def test_what_is_moved_aside_is_all_but_the_two_files(tmp_path: Path) -> None:
         subprocess.run([PWSH, "-NoProfile", "-Command", text], check=True, timeout=120)
         assert {path.name for path in (there / str(len(leftover))).iterdir()} == leftover
     assert {path.name for path in here.iterdir()} == {"encryption.config", "database.config"}
+
+
+WEB = r"C:\inetpub\wwwroot\SecretServer"
+
+
+@pytest.mark.parametrize(
+    ("host", "root", "called", "copied_to"),
+    [
+        ("web2.corp.example", WEB, None, r"\\web2.corp.example\C$\inetpub\wwwroot\SecretServer"),
+        ("fd00::21", r"e:\ss", None, r"\\fd00--21.ipv6-literal.net\E$\ss"),
+        ("fe80::1%4", WEB, "WEB2", r"\\WEB2.corp.example\C$\inetpub\wwwroot\SecretServer"),
+        ("127.0.0.1", WEB, "WEB2", r"\\WEB2.corp.example\C$\inetpub\wwwroot\SecretServer"),
+        ("localhost", WEB, None, r"\\<the name of web2 in the network>\C$\inetpub\wwwroot\SecretServer"),
+        ("web2", r"\\filer\web\SecretServer", None, r"\\filer\web\SecretServer"),
+        ("web2", r"D:\O'Brien & Co\Secret Server" + "\\", None, r"\\web2\D$\O'Brien & Co\Secret Server"),
+        ("web2", r"\\?\D:\ss", None, r"\\web2\D$\ss"),
+    ],
+)
+def test_a_copy_goes_to_where_the_other_machine_is(host: str, root: str, called: str | None, copied_to: str) -> None:
+    info = cluster()
+    plan = planned(web(info, "web1"), web(info, "web2", host=host, root=root, called=called))
+    (text,) = typed(plan, "copy-application")
+    assert text == (
+        f'robocopy "{WEB}" "{copied_to}" /E /R:2 /W:5 /XD "{WEB}\\log" /XF database.config encryption.config'
+    )
+    assert [sentence for sentence in plan.unknown if "in the network" in sentence] == (
+        ["the name of web2 in the network: localhost means another machine wherever it is typed; type hostname on web2"]
+        if "<" in copied_to
+        else []
+    )
+
+
+def test_two_nodes_that_serve_one_folder_of_a_share_copy_nothing() -> None:
+    info = cluster()
+    share = r"\\filer\web\SecretServer"
+    plan = planned(web(info, "web1", root=share), web(info, "web2", root=share.upper()))
+    assert typed(plan, "copy-application") == []
+    assert "there is nothing to copy" in next(step.title for step in steps(plan) if step.id == "copy-application")
+    emptied = [text for text in typed(plan, "back-empty-folder") if "Move-Item" in text]
+    assert len(emptied) == 1, "what was put back is not moved aside again"
+
+
+def applications(pm: str, *pools: str) -> tuple[IisApplication, ...]:
+    own = IisApplication("Vault", "/SecretServer", WEB, "SecretServer")
+    parts = zip(("", "/Agent", "/Worker", "/Setup"), pools, strict=False)
+    return (
+        own,
+        *(IisApplication("Vault", f"{pm}{part}", rf"D:\PM{part}".replace("/", "\\"), pool) for part, pool in parts),
+    )
+
+
+@pytest.mark.parametrize("path", ["/Tms", "/PrivilegeManager"])
+def test_every_pool_of_tms_is_stopped_and_started_whatever_it_is_called(path: str) -> None:
+    info = cluster()
+    apps = applications(path, "PM", "PM-A", "PM-W", "PM")
+    plan = planned(web(info, "web1", apps=apps), web(info, "web2", apps=apps))
+    for step in ("stop-others", "start-other", "back-stop-pools"):
+        named = [re.findall('name:"([^"]*)"', text)[0] for text in typed(plan, step) if "appcmd" in text]
+        assert named[:4] == ["SecretServer", "PM", "PM-A", "PM-W"]
+    copy, keys = typed(plan, "copy-tms")
+    assert copy.startswith(r'robocopy "D:\PM" "\\web2.corp.example\D$\PM" /E')
+    assert copy.endswith("/XF connectionStrings.config tmsEncryption.config encryption.config")
+    assert keys.endswith("tmsEncryption.config encryption.config /XC /XN /XO /R:2 /W:5"), "keys are never written over"
+
+
+def test_an_application_below_another_ones_path_is_no_part_of_tms() -> None:
+    info = cluster()
+    apps = (
+        IisApplication("Vault", "/", r"D:\TMS", "PM"),
+        IisApplication("Vault", "/SecretServer", WEB, "SecretServer"),
+        IisApplication("Vault", "/Intranet", r"D:\Intranet", "Intranet"),
+        IisApplication("Vault", "/Agent", r"D:\TMS\Agent", "PM-A"),
+    )
+    plan = planned(web(info, "web1", apps=apps), web(info, "web2", apps=apps))
+    named = {re.findall('name:"([^"]*)"', text)[0] for text in typed(plan, "stop-others")}
+    assert named == {"SecretServer", "PM", "PM-A"}
+
+
+@pytest.mark.parametrize(
+    ("step", "current", "options", "shown"),
+    [
+        ("open-engine-folders", "10.5.000001", {"integrated_windows_auth": True, "distributed_engines": True}, "Open"),
+        ("open-engine-folders", "10.5.000001", {"integrated_windows_auth": True}, "Where distributed engines are"),
+        ("open-engine-folders", "10.5.000001", {"integrated_windows_auth": False}, ""),
+        ("open-engine-folders", "10.6.000000", {"integrated_windows_auth": True, "distributed_engines": True}, ""),
+        ("clear-rabbitmq-queues", "10.5.000001", {}, "Where RabbitMQ is in use: clear"),
+        ("clear-rabbitmq-queues", "10.5.000001", {"rabbitmq": False}, ""),
+        ("clear-rabbitmq-queues", "10.7.000000", {"rabbitmq": True}, ""),
+        ("let-saml-config-be-written", "10.1.000003", {"saml": True}, "Let"),
+        ("let-saml-config-be-written", "10.1.000003", {"saml": False}, ""),
+        ("install-dotnet-48-engines", "10.5.000001", {"distributed_engines": False}, ""),
+        ("wait-after-91", "9.1.000001", {}, "Reckon"),
+        ("switch-fips-off", "10.9.000064", {}, "Back to 10.9.000064: see that Windows does not run in FIPS mode"),
+        ("ask-about-privilege-manager", "10.5.000001", {}, ""),
+    ],
+)
+def test_what_is_important_at_a_version_is_shown_where_it_may_concern_the_site(
+    step: str, current: str, options: dict[str, object], shown: str
+) -> None:
+    plan = planned(web(cluster("11.7.000049", current, **options), "web1"))
+    titles = [one.title for one in steps(plan) if one.id == step]
+    assert len(titles) == bool(shown)
+    assert all(title.startswith(shown) for title in titles)
+    assert all(
+        one.url and "on (" in one.notes[-1] for one in steps(plan) if one.id == step and not shown.startswith("Back")
+    )
+
+
+def test_each_hop_is_undone_by_its_own_backups_and_the_other_site_by_what_was_kept() -> None:
+    info = cluster("11.7.000049", "9.1.000001", dpapi="on")
+    spare = web(info, "dr1", roles=("dr",))
+    plan = planned(web(info, "web1"), web(info, "web2", efs=True), spare, database(info, "mirroring"))
+    back = list(plan.steps_back)
+    for version in ("9.1.000001", "10.9.000005"):
+        own = [step for step in back if step.title.startswith(f"Back to {version}: ")]
+        order = ["back-stop-pools", "back-keep-what-failed", "back-end-mirroring", "back-restore-database"]
+        order += ["back-empty-folder", "back-copy-application"] * 2
+        order += ["switch-fips-off", "back-start-first", "back-start-others", "back-mirror-again", "back-verify"]
+        assert [step.id for step in own if step.id in order] == order
+        made = {command.text for step in steps(plan) for command in step.commands if step.id.startswith("back-up-")}
+        (restored,) = [c.text for step in own for c in step.commands if c.text.startswith("RESTORE")]
+        (file,) = re.findall("N'[^']*'", restored)
+        assert [text for text in made if file in text], "what is restored was made in this plan"
+        for copy in (c.text for step in own if step.id == "back-copy-application" for c in step.commands):
+            source = copy.split('"')[1]
+            assert [text for text in made if f'"{source}"' in text], "what is copied back was made in this plan"
+        assert f"--target vault={version} --phase after" in " ".join(c.text for step in own for c in step.commands)
+    others = [step for step in back if step.title.startswith("The other site")]
+    assert [
+        text for step in others for text in (c.text for c in step.commands) if "SecretServer-before-dr1.bak" in text
+    ]
+    assert any("R1 to R" in sentence and "back to 9.1.000001" in sentence for sentence in plan.way_back)
+    told = " ".join(plan.way_back)
+    for word in ("point of no return", "DPAPI binds", "EFS binds", "every password", "mirroring is set up anew"):
+        assert word in told
+
+
+def test_a_setting_of_a_pool_that_a_hop_changes_is_set_back() -> None:
+    info = cluster("10.9.000064", "9.1.000001")
+    node = web(info, "web1")
+    iis = IisConfiguration(
+        "a",
+        shared=False,
+        pools=(AppPool("SecretServer", "Classic", "pool"),),
+        applications=(IisApplication("Vault", "/SecretServer", WEB, "SecretServer"),),
+    )
+    plan = planned(NodeView(info, "web1", "web1", node.roles, {**node.facts, IisConfiguration: iis}))
+    assert "/managedPipelineMode:Integrated" in " ".join(typed(plan, "set-pool-pipeline"))
+    assert '"SecretServer" /managedPipelineMode:Classic' in " ".join(typed(plan, "back-pool-settings"))
+
+
+def test_backups_go_to_where_the_inventory_has_them_or_to_the_drive_with_room() -> None:
+    info = cluster()
+    declared = web(info, "web1")
+    declared = NodeView(
+        info,
+        "web1",
+        "web1",
+        declared.roles,
+        declared.facts,
+        options={"backup_app_path": r"\\nas\vault\app\SecretServer"},
+    )
+    drives = (Drive("C:", 900 * GIB, 800 * GIB), Drive("D:", 100 * GIB, 20 * GIB), Drive("E:", 100 * GIB, 50 * GIB))
+    plan = planned(declared, web(info, "web2", drives=drives), web(info, "web3", drives=None))
+    made = " ".join(typed(plan, "back-up-application"))
+    assert r'"\\nas\vault\app\web1-10.9.000064"' in made
+    assert r'"E:\Backup\web2-10.9.000064"' in made
+    assert r'"<a folder for backups on web3>\web3-10.9.000064"' in made
