@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
 UPN_OID = ObjectIdentifier("1.3.6.1.4.1.311.20.2.3")
@@ -29,6 +29,30 @@ class TlsFiles:
 
 
 @dataclass(frozen=True, slots=True)
+class Flaw:
+    """What is wrong with a server's certificate."""
+
+    begins: dt.timedelta = dt.timedelta(hours=-1)
+    """From now."""
+    ends: dt.timedelta = _LIFETIME
+    rsa_bits: int = 0
+    """0: an elliptic curve's key."""
+    usage: ObjectIdentifier = ExtendedKeyUsageOID.SERVER_AUTH
+
+
+_SOUND = Flaw()
+_FOR_CLIENTS = Flaw(usage=ExtendedKeyUsageOID.CLIENT_AUTH)
+_DAY = dt.timedelta(days=1)
+FLAWS = {
+    "expired-certificate": Flaw(begins=-9 * _DAY, ends=-_DAY),
+    "not-yet-valid-certificate": Flaw(begins=_DAY),
+    "weak-certificate": Flaw(rsa_bits=1024),
+    "wrong-purpose-certificate": Flaw(usage=ExtendedKeyUsageOID.CLIENT_AUTH),
+}
+"""The flaws that a scenario can give a node, by the name of the fault."""
+
+
+@dataclass(frozen=True, slots=True)
 class CertificatePair:
     """A certificate and its private key, as PEM files."""
 
@@ -39,8 +63,13 @@ class CertificatePair:
 class CertificateAuthority:
     """A certificate authority that lives as long as the process and writes PEM files where it is told."""
 
-    def __init__(self, folder: Path, name: str = "preflight lab authority") -> None:
-        """Make the authority's own key and write its certificate to `folder`/ca.pem."""
+    def __init__(
+        self, folder: Path, name: str = "preflight lab authority", issuer: CertificateAuthority | None = None
+    ) -> None:
+        """Make the authority's own key and write its certificate to `folder`/ca.pem.
+
+        With an `issuer` it is an issuing authority below that one, which alone is a root.
+        """
         self._folder = folder
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
@@ -56,17 +85,33 @@ class CertificateAuthority:
             decipher_only=False,
         )
         certificate = (
-            _builder(self._name, self._name, self._key.public_key())
-            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            _builder(self._name, issuer.name if issuer else self._name, self._key.public_key(), Flaw())
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0 if issuer else 1), critical=True)
             .add_extension(key_usage, critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False)
-            .sign(self._key, hashes.SHA256())
+            .sign(issuer.key if issuer else self._key, hashes.SHA256())
         )
         folder.mkdir(parents=True, exist_ok=True)
         self.certificate = folder / "ca.pem"
         self.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
-    def server(self, name: str = "server", *, hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "::1")) -> TlsFiles:
+    @property
+    def name(self) -> x509.Name:
+        """Whom its certificates name as their issuer."""
+        return self._name
+
+    @property
+    def key(self) -> ec.EllipticCurvePrivateKey:
+        """What it signs with."""
+        return self._key
+
+    def server(
+        self,
+        name: str = "server",
+        *,
+        hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "::1"),
+        flaw: Flaw = _SOUND,
+    ) -> TlsFiles:
         """A certificate for `hosts` (names and addresses), and this authority for clients' certificates."""
         alternatives: list[x509.GeneralName] = []
         for host in hosts:
@@ -74,7 +119,7 @@ class CertificateAuthority:
                 alternatives.append(x509.IPAddress(ipaddress.ip_address(host)))
             except ValueError:
                 alternatives.append(x509.DNSName(host))
-        pair = self._issue(name, hosts[0], alternatives, ExtendedKeyUsageOID.SERVER_AUTH)
+        pair = self._issue(name, hosts[0], alternatives, flaw)
         return TlsFiles(pair.certificate, pair.key, self.certificate)
 
     def client(self, user: str) -> CertificatePair:
@@ -82,19 +127,19 @@ class CertificateAuthority:
         upn = f"{user}@localhost".encode()
         # A DER UTF8String; a UPN of the lab is shorter than 128 bytes.
         value = bytes([0x0C, len(upn)]) + upn
-        return self._issue(f"client-{user}", user, [x509.OtherName(UPN_OID, value)], ExtendedKeyUsageOID.CLIENT_AUTH)
+        return self._issue(f"client-{user}", user, [x509.OtherName(UPN_OID, value)], _FOR_CLIENTS)
 
-    def _issue(
-        self, name: str, common_name: str, alternatives: list[x509.GeneralName], usage: ObjectIdentifier
-    ) -> CertificatePair:
-        key = ec.generate_private_key(ec.SECP256R1())
+    def _issue(self, name: str, common_name: str, alternatives: list[x509.GeneralName], flaw: Flaw) -> CertificatePair:
+        key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey = (
+            rsa.generate_private_key(65537, flaw.rsa_bits) if flaw.rsa_bits else ec.generate_private_key(ec.SECP256R1())
+        )
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
         authority_key = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
         certificate = (
-            _builder(subject, self._name, key.public_key())
+            _builder(subject, self._name, key.public_key(), flaw)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
-            .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+            .add_extension(x509.ExtendedKeyUsage([flaw.usage]), critical=False)
             .add_extension(authority_key, critical=False)
             .sign(self._key, hashes.SHA256())
         )
@@ -109,7 +154,9 @@ class CertificateAuthority:
         return pair
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey | rsa.RSAPublicKey, flaw: Flaw
+) -> x509.CertificateBuilder:
     now = dt.datetime.now(tz=dt.UTC)
     return (
         x509.CertificateBuilder()
@@ -117,8 +164,8 @@ def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicK
         .issuer_name(issuer)
         .public_key(key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(hours=1))
-        .not_valid_after(now + _LIFETIME)
+        .not_valid_before(now + flaw.begins)
+        .not_valid_after(now + flaw.ends)
     )
 
 

@@ -31,6 +31,10 @@ WINRM: dict[str, str] = {
     "wrong-password": "the inventory's password is not the node's",
     "untrusted-certificate": "the certificate was issued by somebody else",
     "wrong-certificate-name": "the certificate is another host's",
+    "expired-certificate": "the certificate ended yesterday",
+    "not-yet-valid-certificate": "the certificate begins tomorrow",
+    "weak-certificate": "the certificate has an RSA key of 1,024 bits",
+    "wrong-purpose-certificate": "the certificate is for clients, not for servers",
     "non-utf8": "bytes that are no UTF-8 before the answer",
 }
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from scanner.lab import sh_answers, toml_text
-from scanner.lab.certificates import CertificateAuthority, CertificatePair, TlsFiles
+from scanner.lab.certificates import FLAWS, CertificateAuthority, CertificatePair, TlsFiles
 from scanner.lab.listener import LOOPBACK
 from scanner.lab.psrp_pool import PowerShellPool, ScriptRefusedError, ScriptRequest
 from scanner.lab.scenario import ClusterScenario, NodeScenario, Scenario, load_scenario
@@ -161,6 +161,8 @@ class Lab:
             return CertificateAuthority(self._folder / "stranger", "a stranger's authority").server()
         if fault == "wrong-certificate-name":
             return self._authority.server("elsewhere", hosts=("elsewhere.example",))
+        if flaw := FLAWS.get(fault):
+            return self._authority.server(fault, flaw=flaw)
         return self._certificate
 
     def _start(self, starting: contextlib.ExitStack, cluster: ClusterScenario, node: NodeScenario) -> RunningNode:

@@ -32,6 +32,11 @@ def configuration_fault(resource_uri: str) -> FaultError:
     )
 
 
+def start_denied_fault() -> FaultError:
+    """E_ACCESSDENIED: the shell is open, and endpoint protection or a policy keeps cmd.exe from starting in it."""
+    return FaultError(0x80070005, "Access is denied. ", subcode="w:InternalError", receiver=True)
+
+
 def operations_fault(limit: int) -> FaultError:
     """ERROR_WSMAN_QUOTA_MAX_OPERATIONS."""
     return FaultError(

@@ -12,10 +12,10 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from scanner.lab.wsman_auth import ConnectionLogin, Login, Policy, SealError
-from scanner.lab.wsman_faults import access_denied_fault, shell_quota_fault
+from scanner.lab.wsman_faults import access_denied_fault, shell_quota_fault, start_denied_fault
 from scanner.lab.wsman_host import ShellHost
 from scanner.lab.wsman_messages import FaultError, MalformedError, Request, fault, parse
-from scanner.lab.wsman_misbehaviour import WsmanFault, dribble, hold
+from scanner.lab.wsman_misbehaviour import IIS_PAGE, PROXY_PAGE, WsmanFault, dribble, hold
 from scanner.lab.wsman_rights import Right
 from scanner.lab.wsman_shell import Quotas
 
@@ -105,6 +105,11 @@ class WsmanHandler(BaseHTTPRequestHandler):
             dribble(self.connection, head, self._site.stopping, self._site.dribble_interval_s)
         elif WsmanFault.HTML in faults:
             self._send(HTTPStatus.OK, _PORTAL, "text/html")
+        elif WsmanFault.PROXY_PAGE in faults:
+            via = [("Via", "1.1 proxy1.corp.example (squid/5.7)"), ("X-Squid-Error", "ERR_CONNECT_FAIL 113")]
+            self._send(HTTPStatus.SERVICE_UNAVAILABLE, PROXY_PAGE, "text/html", headers=via, server="squid/5.7")
+        elif WsmanFault.IIS_PAGE in faults:
+            self._send(HTTPStatus.OK, IIS_PAGE, "text/html", server="Microsoft-IIS/10.0")
         elif WsmanFault.EMPTY in faults:
             self._send(HTTPStatus.OK, b"")
         elif WsmanFault.NOT_FOUND in faults or self.path.partition("?")[0].rstrip("/").lower() != "/wsman":
@@ -135,7 +140,13 @@ class WsmanHandler(BaseHTTPRequestHandler):
             .lower()
             .startswith(("multipart/encrypted", "multipart/x-multi-encrypted"))
         )
+        if WsmanFault.LOGIN_UNANSWERED in site.faults:
+            self._unauthorized(Login(None, ""))
+            return
         login = self._answered = self._login.authenticate(self.headers.get("Authorization", ""))
+        if WsmanFault.LOGIN_CUT in site.faults and login.user is not None:
+            self.close_connection = True
+            return
         if login.user is None:
             if sealed and self._login.lost and not login.token:
                 self._page(HTTPStatus.BAD_REQUEST)
@@ -175,7 +186,11 @@ class WsmanHandler(BaseHTTPRequestHandler):
                 default_timeout_s=site.quotas.max_timeout_s,
             )
             self._action = request.action.rpartition("/")[2]
-            self._spoil_create(request)
+            self._spoil(request)
+            if self._action == "Receive" and WsmanFault.LOGIN_FORGOTTEN in site.faults:
+                self._answered = Login(None, "")
+                self._unauthorized(self._answered)
+                return
             if self._action == "Receive" and WsmanFault.HANG_ON_RECEIVE in site.faults:
                 self.close_connection = True
                 hold(self.connection, site.stopping)
@@ -197,14 +212,14 @@ class WsmanHandler(BaseHTTPRequestHandler):
         except SealError:
             self._page(HTTPStatus.BAD_REQUEST)
 
-    def _spoil_create(self, request: Request) -> None:
-        if self._action != "Create":
-            return
-        error = None
-        if WsmanFault.QUOTA in self._site.faults:
+    def _spoil(self, request: Request) -> None:
+        faults, error = self._site.faults, None
+        if self._action == "Create" and WsmanFault.QUOTA in faults:
             error = shell_quota_fault(self._site.quotas.max_shells_per_user)
-        elif WsmanFault.ACCESS_DENIED in self._site.faults:
+        elif self._action == "Create" and WsmanFault.ACCESS_DENIED in faults:
             error = access_denied_fault()
+        elif self._action == "Command" and WsmanFault.POWERSHELL_BLOCKED in faults:
+            error = start_denied_fault()
         if error is not None:
             error.relates_to = request.message_id
             raise error
@@ -231,11 +246,12 @@ class WsmanHandler(BaseHTTPRequestHandler):
         *,
         sealed: bool = False,
         headers: list[tuple[str, str]] | None = None,
+        server: str = "Microsoft-HTTPAPI/2.0",
     ) -> None:
         lines = [f"HTTP/1.1 {int(status)} {'' if status == HTTPStatus.UNAUTHORIZED else HTTPStatus(status).phrase}"]
         if content_type:
             lines.append(f"Content-Type: {content_type}")
-        lines.append("Server: Microsoft-HTTPAPI/2.0")
+        lines.append(f"Server: {server}")
         if status != HTTPStatus.UNAUTHORIZED and self._answered.token:
             lines.append(f"WWW-Authenticate: {self._answered.scheme} {self._answered.token}")
         lines += [f"{name}: {value}" for name, value in headers or ()]

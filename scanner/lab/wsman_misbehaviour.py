@@ -7,10 +7,30 @@ import os
 import socket
 import threading
 
-from scanner.lab.wsman_process import ProcessOutput
+from scanner.lab.wsman_process import Execute, ProcessOutput, ProcessRequest
 
 _POLL_S = 0.2
 _BABBLE_BLOCK = b"babble, babble, babble, babble, babble, babble, babble, babble.\r\n" * 1024
+
+# As Windows PowerShell 5.1 writes it to a pipe; the words are in the language of Windows, the id is not.
+_AMSI = b"""#< CLIXML\r
+<Objs Version="1.1.0.1" xmlns="http://schemas.microsoft.com/powershell/2004/04">\
+<S S="Error">At line:1 char:1_x000D__x000A_</S>\
+<S S="Error">+ $ProgressPreference = 'SilentlyContinue'_x000D__x000A_</S>\
+<S S="Error">+ ~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~_x000D__x000A_</S>\
+<S S="Error">This script contains malicious content and has been blocked by your antivirus software._x000D__x000A_</S>\
+<S S="Error">    + CategoryInfo          : ParserError: (:) [], ParentContainsErrorRecordException_x000D__x000A_</S>\
+<S S="Error">    + FullyQualifiedErrorId : ScriptContainedMaliciousContent_x000D__x000A_</S>\
+<S S="Error"> _x000D__x000A_</S></Objs>"""
+PROXY_PAGE = (
+    b'<!DOCTYPE html PUBLIC "-//W3C//DTD HTML 4.01//EN" "http://www.w3.org/TR/html4/strict.dtd">\n'
+    b"<html><head>\n<title>ERROR: The requested URL could not be retrieved</title>\n</head><body id=ERR_CONNECT_FAIL>"
+    b"</body></html>\n"
+)
+IIS_PAGE = (
+    b'<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Strict//EN" "http://www.w3.org/TR/xhtml1/DTD/xhtml1-strict.dtd">\r\n'
+    b'<html xmlns="http://www.w3.org/1999/xhtml">\r\n<head>\r\n<title>IIS Windows Server</title>\r\n</head></html>\r\n'
+)
 
 
 class WsmanFault(enum.StrEnum):
@@ -46,6 +66,22 @@ class WsmanFault(enum.StrEnum):
     """Operation timeouts before the output comes."""
     NOT_FOUND = "not-found"
     """Status 404 for everything: nothing serves /wsman here."""
+    LOGIN_CUT = "login-cut"
+    """The connection ends instead of the answer to the login's last message."""
+    LOGIN_UNANSWERED = "login-unanswered"
+    """Every message of a login gets the same 401, without a challenge: somebody on the way takes the header away."""
+    LOGIN_FORGOTTEN = "login-forgotten"
+    """Status 401 when the output is asked for, as from another machine behind a load balancer."""
+    PROXY_PAGE = "proxy-page"
+    """A proxy says that it does not reach the node."""
+    IIS_PAGE = "iis-page"
+    """IIS serves the port, with its welcome page."""
+    AMSI = "amsi"
+    """Endpoint protection blocks a compressed script, and lets plain text on standard input pass."""
+    POWERSHELL_BLOCKED = "powershell-blocked"
+    """The shell opens, and nothing may be started in it."""
+    POWERSHELL_KILLED = "powershell-killed"
+    """Endpoint protection ends powershell.exe without a word; plain text on standard input passes."""
 
 
 BELOW_HTTP = frozenset({WsmanFault.SILENT, WsmanFault.GARBAGE})
@@ -85,8 +121,14 @@ def dribble(connection: socket.socket, data: bytes, stopping: threading.Event, i
         return
 
 
-def spoil(output: ProcessOutput, faults: frozenset[WsmanFault], babble_bytes: int) -> ProcessOutput:
-    """What is left of a process's output under `faults`."""
+def spoil(request: ProcessRequest, execute: Execute, faults: frozenset[WsmanFault], babble_bytes: int) -> ProcessOutput:
+    """What a process leaves behind under `faults`."""
+    if not request.stdin:
+        if WsmanFault.AMSI in faults:
+            return ProcessOutput(b"", _AMSI, 1)
+        if WsmanFault.POWERSHELL_KILLED in faults:
+            return ProcessOutput(b"", b"", -1)
+    output = execute(request)
     if WsmanFault.BABBLE in faults:
         blocks = -(-babble_bytes // len(_BABBLE_BLOCK))
         return ProcessOutput((_BABBLE_BLOCK * blocks)[:babble_bytes], output.stderr, output.exit_code)

@@ -14,7 +14,7 @@ from scanner.transports.tls_look import Seen
 from scanner.transports.tls_trust import BROKEN, EXPIRED, NAME, NOT_YET_VALID, PURPOSE, UNKNOWN_ISSUER, WEAK, Distrust
 from scanner.transports.winrm_refusals import Situation, innermost
 
-_RENEW = "give the listener a valid one: `winrm enumerate winrm/config/listener` shows which it uses"
+_RENEW = "give the listener a certificate that is in order; `winrm enumerate winrm/config/listener` shows which it has"
 
 
 def untrusted_certificate(error: ssl.SSLError, distrust: Distrust | None, at: Situation) -> NodeError:
@@ -33,7 +33,7 @@ def untrusted_certificate(error: ssl.SSLError, distrust: Distrust | None, at: Si
         strength = f" ({seen.strength})" if seen and seen.strength else ""
         return UntrustedPeerError(
             f"the node's certificate has a key or a signature that is too weak{strength}: {reason}",
-            hint=f"issue it anew, with RSA 2048 or more and SHA-256; {_RENEW}",
+            hint=f"RSA 2048 or more and SHA-256; {_RENEW}",
         )
     if distrust is PURPOSE:
         purposes = f" (it is for: {seen.purposes})" if seen and seen.purposes else ""
@@ -65,7 +65,7 @@ def _out_of_time(distrust: Distrust, seen: Seen | None) -> NodeError:
     when = f" before {begins:%Y-%m-%d %H:%M} UTC" if begins and begins > now else ""
     return UntrustedPeerError(
         f"the node's certificate is not valid yet{when}; {clock}",
-        hint=f"check this machine's clock first; {_RENEW}",
+        hint=f"check this machine's clock first; then {_RENEW}",
     )
 
 

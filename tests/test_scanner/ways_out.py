@@ -13,7 +13,7 @@ from tests.test_scanner.conftest import Preflight
 REPAIRS: dict[str, tuple[str, str]] = {
     "nobody listens": (r"refuses connections|nobody listens", r"`port`|listens there"),
     "something else listens": (
-        r"is not SSH|is it WinRM|does not speak TLS|nothing serves|TDS PRELOGIN",
+        r"is not SSH|is it WinRM|not WinRM|does not speak TLS|nothing serves|TDS PRELOGIN",
         r"`port`|`path`|`scheme|`encrypt",
     ),
     "not trusted": (
@@ -23,8 +23,8 @@ REPAIRS: dict[str, tuple[str, str]] = {
     "not let in": (r"login|may not open remote shells", r"`user`|`sql_user`|the account"),
     "somebody in between": (r"in the middle of the|no challenge came|forgot in|a proxy", r"on the way|pass it by"),
     "held back there": (
-        r"Language Mode|WinRM shells open|the shell ended|runs no scripts",
-        r"policy|MaxShellsPerUser|login shell|`configuration`",
+        r"Language Mode|WinRM shells open|the shell ended|runs no scripts|endpoint protection|powershell\.exe",
+        r"policy|MaxShellsPerUser|login shell|`configuration`|`delivery = ",
     ),
     "another machine": (r"another machine answers", r"correct `host`"),
     "too slow": (r"within|in the time|time limit", r"time"),
