@@ -134,6 +134,12 @@ def _check_winrm(settings: WinrmSettings, host: str, merged: _Merged) -> None:
         if settings.password is None:
             merged.trouble("password_env", f"no password; auth {auth} needs {_PASSWORD_ADVICE}")
     elif auth == "kerberos":
+        if "\\" in settings.user:
+            merged.trouble(
+                "user",
+                "auth kerberos knows accounts as name@REALM (svc-preflight@CORP.EXAMPLE, the realm in capitals), not "
+                "as DOMAIN\\name",
+            )
         if settings.password is not None and not settings.user:
             merged.trouble("user", "missing; a password needs its user (without both, your Kerberos ticket is used)")
         if not settings.kerberos_hostname and _is_address(host):

@@ -370,7 +370,11 @@ def test_two_sources_for_one_secret() -> None:
             "scheme: auth certificate works over https",
         ),
         ("auth = 'certificate'\ncert_file = 'c'", "key_file: missing; auth certificate needs cert_file and key_file"),
-        ("auth = 'kerberos'\nhost = '10.0.0.1'", "kerberos_hostname: missing; Kerberos knows machines by name"),
+        ("auth = 'kerberos'\nuser = 'CORP\\svc'", "user: auth kerberos knows accounts as name@REALM"),
+        (
+            "auth = 'kerberos'\nuser = 'svc@CORP.EXAMPLE'\nhost = '10.0.0.1'",
+            "kerberos_hostname: missing; Kerberos knows machines by name",
+        ),
     ],
 )
 def test_keys_that_do_not_go_together(keys: str, expected: str) -> None:
@@ -382,10 +386,10 @@ def test_keys_that_do_not_go_together(keys: str, expected: str) -> None:
     "keys",
     [
         "scheme = 'http'",
-        "scheme = 'http'\nauth = 'kerberos'",
+        "scheme = 'http'\nauth = 'kerberos'\nuser = 'svc@CORP.EXAMPLE'",
         "auth = 'basic'\nscheme = 'http'\ninsecure = true",
         "auth = 'certificate'\ncert_file = 'c'\nkey_file = 'k'",
-        "auth = 'kerberos'\nhost = '10.0.0.1'\nkerberos_hostname = 'web1.corp.example'",
+        "auth = 'kerberos'\nuser = 'svc@CORP.EXAMPLE'\nhost = '10.0.0.1'\nkerberos_hostname = 'web1.corp.example'",
         "host = 'fe80::1'",
         "host = 'пример.рф'",
     ],

@@ -229,6 +229,51 @@ def test_files_that_cannot_be_used_are_named(serve: Serve, door: Door, tls: TlsF
     assert server.connections == 0
 
 
+@pytest.mark.parametrize("secured", [False, True], ids=["http", "https"])
+def test_credssp_logs_in_and_seals_in_parts(serve: Serve, door: Door, tls: TlsFiles, secured: bool) -> None:
+    server = serve(auth={"credssp"}, tls=tls if secured else None)
+    transport = door(server, auth="credssp")
+    assert transport.run(LARGE).decode() == LARGE
+    transport.close()
+    assert transport.usage.connections == 1
+    assert [record.action for record in server.requests if record.action] == ["Create", "Command", "Receive", "Delete"]
+    assert all(record.sealed for record in server.requests if record.action)
+    assert server.open_shells == ()
+
+
+def test_credssp_says_with_windows_number_why_not(serve: Serve, door: Door) -> None:
+    server = serve(auth={"credssp"})
+    with pytest.raises(AuthenticationError, match=r"user name or password is wrong \(SEC_E_LOGON_DENIED\)") as caught:
+        door(server, auth="credssp", password="wr0ng-canary").run(SMALL)
+    assert "lock the account" in caught.value.hint
+    assert "wr0ng-canary" not in f"{caught.value} {caught.value.hint}"
+    with pytest.raises(AuthenticationError, match="does not offer credssp logins") as caught:
+        door(serve(), auth="credssp").run(SMALL)
+    assert "Enable-WSManCredSSP" in caught.value.hint
+
+
+@pytest.mark.parametrize("auth", ["ntlm", "credssp"])
+@pytest.mark.parametrize("password", [None, "wrong"])
+@pytest.mark.parametrize("fault", [WsmanFault.LOGIN_CUT, WsmanFault.LOGIN_UNANSWERED, WsmanFault.LOGIN_FORGOTTEN])
+def test_a_login_that_somebody_breaks_is_no_wrong_password(
+    serve: Serve, door: Door, auth: str, password: str | None, fault: WsmanFault
+) -> None:
+    server = serve(auth={auth}, faults={fault})
+    transport = door(server, auth=auth, password=password)
+    with pytest.raises(NodeError) as caught:
+        transport.run(SMALL)
+    told = f"{caught.value} {caught.value.hint}"
+    if password is not None and fault is not WsmanFault.LOGIN_UNANSWERED:
+        # Refused before anybody breaks it.
+        assert isinstance(caught.value, AuthenticationError)
+        return
+    assert not isinstance(caught.value, AuthenticationError)
+    assert "check `user`" not in told
+    assert "load balancer" in told
+    # Never tried again, on no other connection.
+    assert transport.usage.connections == 1
+
+
 def test_a_missing_package_is_named_before_anything_is_sent(
     serve: Serve, door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -282,7 +327,8 @@ def test_nobody_holds_us_longer_than_the_deadline(serve: Serve, door: Door, faul
     started = time.monotonic()
     with pytest.raises(DeadlineError, match=r"no full answer within 1\.2 s"):
         transport.run(SMALL)
-    assert 1.1 < time.monotonic() - started < 4
+    # For ever otherwise; a loaded machine may be slow.
+    assert 1.1 < time.monotonic() - started < 15
     transport.close()
     assert server.open_shells == ()
 
