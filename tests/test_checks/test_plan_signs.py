@@ -264,6 +264,11 @@ def test_a_node_that_the_inventory_has_lost_is_told() -> None:
     assert found == Seen(CANNOT_TELL, "the inventory does not name web1 any more")
 
 
+def test_what_a_scan_does_not_ask_for_is_told_as_that() -> None:
+    found = see(STOP, {"web2": node("web2", files("11.7.49.0"))}, lambda _: done(""))
+    assert found == Seen(CANNOT_TELL, "a scan of this inventory does not ask web2 for it, or leaves it out")
+
+
 def test_a_step_without_a_sign_is_never_done() -> None:
     bare = Followed("c", "1.1", "have-access", "Try it", "it works", (), "it is theirs to try")
     assert see(bare, {}, lambda _: done("")) == Seen(CANNOT_TELL, "it is theirs to try")

@@ -146,8 +146,14 @@ def _seen(sign: Sign, views: Mapping[str, NodeView]) -> Seen:
         return cannot_tell(f"the inventory does not name {enumerate_names(missing)} any more")
     asked = [views[name] for name in sign.nodes]
     found = KINDS[sign.kind].judge(asked, sign.want)
+    if found.state is not State.CANNOT_TELL:
+        return found
     silent = [f"{view.name}: {view.absence}" for view in asked if view.absence]
-    return cannot_tell("; ".join(silent)) if silent and found.state is State.CANNOT_TELL else found
+    kinds = KINDS[sign.kind].facts
+    unasked = [view.name for view in asked if not view.absence and not any(kind in view.facts for kind in kinds)]
+    if unasked:
+        silent.append(f"a scan of this inventory does not ask {enumerate_names(unasked)} for it, or leaves it out")
+    return cannot_tell("; ".join(silent)) if silent else found
 
 
 def over(steps: Sequence[Followed], states: Mapping[str, State]) -> dict[str, str]:

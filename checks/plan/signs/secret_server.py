@@ -30,6 +30,8 @@ _FOLDER = re.compile(r'robocopy "[^"]*" "([^"\\][^"]*)" /E ', re.IGNORECASE)
 _FILE_VERSION = "VersionInfo.FileVersion"
 _PLACEHOLDER = "<"
 
+_OTHER_POOLS = "a scan does not ask the other site's nodes which of their pools run"
+
 UNSEEN: Mapping[str, str] = {
     "have-access": "whether somebody's credentials work is theirs to try",
     "have-packages": "the installer's package is on no node that a scan looks at",
@@ -62,6 +64,10 @@ UNSEEN: Mapping[str, str] = {
     "back-empty-folder": "a folder without its libraries tells no version; the next step shows what came back",
     "back-leave-maintenance-mode": "Maintenance Mode stands in the application alone, behind its log-in",
     "back-account-for-changes": "heartbeat stands in the application alone, behind its log-in",
+    "stop-spare": _OTHER_POOLS,
+    "start-spare": _OTHER_POOLS,
+    "back-stop-spare": _OTHER_POOLS,
+    "back-start-spare": _OTHER_POOLS,
     "back-restore-spare": "the other site's database server is not in the inventory",
     "copy-tms": "the files of TMS are not looked at",
     "let-saml-config-be-written": "rights on single files are not looked at",
@@ -205,7 +211,8 @@ def _base(path: str) -> str:
 
 
 def _pools_told(want: Mapping[str, object]) -> str:
-    return f"{enumerate_names([str(pool) for pool in list_of(want.get('pools'))])} is {want['state']}"
+    pools = [str(pool) for pool in list_of(want.get("pools"))]
+    return f"{enumerate_names(pools)} {'is' if len(pools) == 1 else 'are'} {want['state']}"
 
 
 KINDS: Mapping[str, Kind] = {
@@ -302,7 +309,9 @@ def _pool_signs(step: Step, names: Mapping[str, NodeView]) -> Iterable[Sign]:
     pools: dict[tuple[str, str], list[str]] = {}
     for command in step.commands:
         switched = _SWITCH.search(command.text)
-        if switched and command.where in names and not switched[2].startswith(_PLACEHOLDER):
+        # Which pools run is asked of web nodes alone, and not of the other site's.
+        asked = command.where in names and "web" in names[command.where].roles
+        if switched and asked and not switched[2].startswith(_PLACEHOLDER):
             state = "stopped" if switched[1] == "stop" else "started"
             pools.setdefault((command.where, state), []).append(switched[2])
     for (node, state), own in pools.items():
