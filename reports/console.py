@@ -30,6 +30,8 @@ from reports.text import clipped, count, one_line
 from reports.text_page import BOLD, CYAN, DIM, GREEN, STATUS_COLUMNS, TEXT_COLUMN, YELLOW, TextPage
 
 _FIELD_CHARS = 600
+_PLACES = 30
+"""Nodes of a cluster, and clusters, that a finding names before it only counts."""
 _NAMES = 12
 """Nodes that a compact entry names before it only counts."""
 
@@ -64,7 +66,7 @@ def render(scan: Scan, *, color: bool, width: int, verbose: bool = False, quiet:
     `quiet` keeps the verdict, what stands in its way, and what somebody has to act on in time; `verbose` adds what
     passed and all that is known of what is waived, names every node, and says what each one cost.
     """
-    page = _Page(color=color, width=max(40, width), history=teller(scan))
+    page = _Page(color=color, width=max(40, width), history=teller(scan), names=None if verbose else _PLACES)
     parts = digest(scan)
     page.verdict(scan)
     page.clusters(scan)
@@ -90,9 +92,9 @@ def render(scan: Scan, *, color: bool, width: int, verbose: bool = False, quiet:
 
 
 class _Page(TextPage):
-    def __init__(self, *, color: bool, width: int, history: Callable[[Result], str]) -> None:
+    def __init__(self, *, color: bool, width: int, history: Callable[[Result], str], names: int | None) -> None:
         super().__init__(color=color, width=width)
-        self._history = history
+        self._history, self._names = history, names
 
     def verdict(self, scan: Scan) -> None:
         name = f" {scan.verdict} " if self._color else str(scan.verdict)
@@ -136,12 +138,12 @@ class _Page(TextPage):
         shown = f"  {self._status(group)}{self._paint(check, BOLD)}  "
         self._put(f"  {'':<{STATUS_COLUMNS}}{check}  ", rest, shown=shown, indent=TEXT_COLUMN, code=DIM)
         self._put(" " * TEXT_COLUMN, one_line(group.message))
-        self._field("on", places(group.results))
+        self._field("on", places(group.results, self._names))
         for name, read in (*_TOLD, ("history", self._history)):
             found = group.variants(read)
             for index, (value, rows) in enumerate(found):
                 text = one_line(value, _FIELD_CHARS)
-                whose = "" if len(rows) == len(group.results) else f"  ({places(rows)})"
+                whose = "" if len(rows) == len(group.results) else f"  ({places(rows, self._names)})"
                 self._field("" if index else name, text + whose)
         for name, read in _COPIED:
             lines = [
@@ -169,11 +171,14 @@ class _Page(TextPage):
             ("SKIPPED: not applicable", parts.not_applicable),
         )
         for title, groups in kinds:
-            if groups:
-                self._title(f"{title} ({sum(len(group.results) for group in groups)})")
+            if not groups or (title.startswith("SKIPPED") and not verbose):
+                continue
+            self._title(f"{title} ({sum(len(group.results) for group in groups)})")
             for message, rows in by_reason(groups):
                 self._put("  ", one_line(message, 400))
                 self._put("    ", f"{places(rows, names)} - {checks_named(rows)}", code=DIM)
+        if not verbose:
+            self._counts(parts)
 
     def changes(self, scan: Scan) -> None:
         """What earlier runs found and this one does not, and what comes and goes."""
@@ -219,6 +224,18 @@ class _Page(TextPage):
         ):
             if value:
                 self._put(f"{name:<10}", value, code=DIM)
+
+    def _counts(self, parts: Digest) -> None:
+        """What was skipped, in numbers: most of it is of no interest at two in the morning."""
+        kinds = (("not evaluated", parts.not_evaluated), ("not applicable", parts.not_applicable))
+        told = [
+            f"{sum(len(group.results) for group in groups)} {word} ({count(len(by_reason(groups)), 'reason')})"
+            for word, groups in kinds
+            if groups
+        ]
+        if told:
+            self._title("SKIPPED")
+            self._put("  ", f"{', '.join(told)}; -v names them")
 
     def _status(self, group: Group) -> str:
         return self._paint(f"{str(group.status).upper():<{STATUS_COLUMNS}}", _STATUS_CODES[group.status])

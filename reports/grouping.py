@@ -11,6 +11,7 @@ from checks.scan import CONNECTIVITY, ClusterVerdict, FailOn, Scan, Verdict, blo
 from reports.text import count, one_line
 
 GRAVEST_FIRST = (Verdict.NO_GO, Verdict.UNKNOWN, Verdict.GO)
+_WHOLE = "whole cluster"
 _IDS = 5
 """Checks that a headline names before it only counts."""
 _RANK = {severity: rank for rank, severity in enumerate(Severity)}
@@ -156,24 +157,43 @@ def subject(result: Result) -> str:
 def places(results: Sequence[Result], limit: int | None = None) -> str:
     """Where the results are, by cluster: `vault-prod: web1, web2; chef-prod: whole cluster`.
 
-    `limit` is the number of names after which the rest is only counted.
+    `limit` is the number of names, and of clusters, after which the rest is only counted.
     """
     found: dict[str, dict[str, None]] = {}
     for row in results:
-        name = "whole cluster" if row.node is None else one_line(row.node, 100)
+        name = _WHOLE if row.node is None else one_line(row.node, 100)
         found.setdefault(row.cluster, {})[name] = None
-    shown = []
-    for cluster, names in found.items():
-        listed = list(names)
-        kept = listed if limit is None or len(listed) <= limit else [*listed[:limit], f"{len(listed) - limit} more"]
-        shown.append(f"{one_line(cluster, 100)}: {', '.join(kept)}" if cluster else "the scan itself")
-    return "; ".join(shown)
+    whole = [one_line(cluster, 100) for cluster, names in found.items() if cluster and list(names) == [_WHOLE]]
+    if len(whole) == len(found) > 1:
+        return f"whole clusters {', '.join(_cut(whole, limit))}"
+    shown = [
+        f"{one_line(cluster, 100)}: {', '.join(_cut(list(names), limit))}" if cluster else "the scan itself"
+        for cluster, names in found.items()
+    ]
+    more = len(shown) - limit if limit and len(shown) > limit else 0
+    return "; ".join([*shown[:limit], f"{count(more, 'more cluster')}"] if more else shown)
+
+
+def _cut(names: list[str], limit: int | None) -> list[str]:
+    return names if limit is None or len(names) <= limit else [*names[:limit], f"{len(names) - limit} more"]
 
 
 def checks_named(results: Iterable[Result]) -> str:
     """The checks of the results: one by its id, several counted and listed."""
     ids = list(dict.fromkeys(one_line(row.check, 100) for row in results))
     return ids[0] if len(ids) == 1 else f"{count(len(ids), 'check')}: {', '.join(ids)}"
+
+
+def verdict_line(scan: Scan) -> str:
+    """The verdict and its counts, for the last line of a screen."""
+    counts = (
+        (sum(blocks(row, strict=scan.strict) for row in scan.results), "blocking"),
+        (sum(row.status is Status.ERROR for row in scan.results), "undetermined"),
+        (0 if scan.strict else sum(row.status is Status.WARN for row in scan.results), "warning"),
+        (sum(row.status is Status.PASS for row in scan.results), "passed"),
+    )
+    told = ", ".join(f"{number} {word}" for number, word in counts if number)
+    return f"{scan.verdict}{f': {told}' if told else ''}{', interrupted' if scan.partial else ''}"
 
 
 def headline(scan: Scan) -> str:

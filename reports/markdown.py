@@ -29,6 +29,7 @@ from reports.markdown_text import block, cell, code, prose
 from reports.text import one_line, web_url
 
 _SIGNS = {Verdict.GO: "✅", Verdict.NO_GO: "⛔", Verdict.UNKNOWN: "❓"}
+_PLACES = 30
 _NAMES = 12
 
 
@@ -100,7 +101,7 @@ def _clusters(scan: Scan) -> Iterable[str]:
 def _finding(group: Group, history: Callable[[Result], str]) -> Iterable[str]:
     status = str(group.status).upper()
     yield f"- **{status}** {code(group.check)} ({group.severity}): {prose(one_line(group.message))}"
-    yield f"  - on {prose(places(group.results))}"
+    yield f"  - on {prose(places(group.results, _PLACES))}"
     fields: tuple[tuple[str, Callable[[Result], str]], ...] = (
         ("expected", lambda row: row.expected),
         ("observed", lambda row: row.observed),

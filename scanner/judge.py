@@ -22,6 +22,7 @@ from scanner.gather import NodeAnswers, read_error_output, read_facts
 from scanner.inventory.model import Cluster, Node
 from scanner.inventory.products import products
 from scanner.job import Collected, Job, NodeKey
+from scanner.prepare import listed
 from scanner.probes.probe import Probe
 from scanner.run_by import run_by
 
@@ -129,7 +130,7 @@ def _unfinished(job: Job, said: Mapping[NodeKey, NodeAnswers]) -> Iterable[str]:
     """Nodes without any result are named, so that an interrupted scan does not pass them over in silence."""
     missing = [f"{node.cluster}.{node.name}" for node in _nodes(job) if (node.cluster, node.name) not in said]
     if missing:
-        yield f"interrupted before these nodes had answered: {', '.join(missing)}"
+        yield f"interrupted before these nodes had answered: {listed(missing)}"
 
 
 def _gathered(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 
 from checks.acceptance import Attestation
@@ -15,7 +14,7 @@ from checks.scan import CONNECTIVITY
 from scanner.errors import InventoryError, Problem, UsageError
 from scanner.inventory.model import Cluster, Inventory, Node
 from scanner.inventory.select import Selection
-from scanner.inventory.values import dotted
+from scanner.inventory.values import dotted, meant_by
 from scanner.job import Job
 from scanner.plugins import Loaded, load_plugins
 from scanner.probes.probe import Probe
@@ -23,6 +22,8 @@ from scanner.probes.registry import BUILTIN as BUILTIN_PROBES
 from scanner.rule_data import load_drift_rules, load_rules
 from scanner.transports.protocol import Limits
 
+_LISTED = 12
+"""Names that a notice lists before it counts."""
 DEFAULT_PARALLEL = 32
 DEFAULT_TIMEOUT_S = 60.0
 
@@ -103,8 +104,8 @@ def pick_checks(checks: Sequence[Check], only: Sequence[str], without: Sequence[
     known = [check.id for check in checks]
     for name in (*only, *without):
         if name not in known:
-            close = difflib.get_close_matches(name, known, 1)
-            hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(known)}"
+            meant = " or ".join(map(repr, meant_by(name, known)))
+            hint = f"did you mean {meant}?" if meant else "`preflight checks` lists those there are"
             raise UsageError(f"no check {name!r}: {hint}")
     if CONNECTIVITY in without:
         raise UsageError(f"{CONNECTIVITY} cannot be skipped: every node gets that result, always")
@@ -165,6 +166,12 @@ def _refuse_idle(checks: Sequence[Check], nodes: Sequence[Node], only: Sequence[
         raise UsageError(f"--check {named}: concerns none of the selected nodes, so nothing would be checked; {advice}")
 
 
+def listed(names: Sequence[str]) -> str:
+    """Names in a line; of many the first ones, and a count."""
+    few = len(names) <= _LISTED + 1
+    return ", ".join(names if few else [*names[:_LISTED], f"{len(names) - _LISTED} more"])
+
+
 def _phase_notice(phase: str) -> Iterable[str]:
     if phase != "before":
         when = "in" if phase == "window" else "after"
@@ -179,11 +186,14 @@ def _target_notices(clusters: Iterable[tuple[Cluster, ClusterInfo]]) -> Iterable
 
 def _selection_notices(selection: Selection, known: Sequence[Check], left: Sequence[Check]) -> Iterable[str]:
     if selection.narrowed:
-        asked = ", ".join(f"{cluster}.{node}" for cluster, node in sorted(selection.chosen))
+        asked = listed([f"{cluster}.{node}" for cluster, node in sorted(selection.chosen)])
         yield f"only a part of the inventory was looked at: {asked}"
     out = [check.id for check in known if check not in left]
-    if out:
-        yield f"checks left out by the selection: {', '.join(out)}"
+    kept = [check.id for check in left if check.id != CONNECTIVITY] or [CONNECTIVITY]
+    if out and len(kept) < len(out):
+        yield f"checks left out by the selection: all but {listed(kept)}"
+    elif out:
+        yield f"checks left out by the selection: {listed(out)}"
 
 
 def _rule_notices(clusters: Iterable[tuple[Cluster, ClusterInfo]]) -> Iterable[str]:
@@ -220,4 +230,4 @@ def loosened(nodes: Iterable[Node]) -> Iterable[str]:
         if node.logs_in_to_sql and node.tds and not node.tds.verify:
             said.setdefault("SQL Server's certificate is not verified (verify = false)", []).append(name)
     for what, names in said.items():
-        yield f"{what}: {', '.join(names)}"
+        yield f"{what}: {listed(names)}"

@@ -58,6 +58,8 @@ class Progress:
     running: int
     finished: NodeAnswers | None = None
     """The node that has just been finished, if any."""
+    waiting: tuple[NodeKey, ...] = ()
+    """Nodes that are being asked, where none has just been finished."""
 
 
 def scan(
@@ -120,7 +122,10 @@ def _gather(
                 failing += answers.failure is not None
                 progress(Progress(len(calls), len(said), failing, gate.active, answers))
             if not finished:
-                progress(Progress(len(calls), len(said), failing, gate.active))
+                waiting = tuple(
+                    (call.node.cluster, call.node.name) for future, call in asked.items() if future.running()
+                )
+                progress(Progress(len(calls), len(said), failing, gate.active, waiting=waiting))
         complete = True
     except KeyboardInterrupt:
         with suppress(KeyboardInterrupt):  # whoever asks twice gets what is finished without the farewells

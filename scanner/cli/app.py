@@ -28,6 +28,7 @@ from scanner.cli import (
     scan_command,
 )
 from scanner.cli.defects import end_with_defect
+from scanner.cli.examples import epilog
 from scanner.cli.hardening import leave_no_core
 from scanner.cli.streams import complain, leave, prepare_streams, say, trouble_on_stdout
 from scanner.errors import PreflightError
@@ -60,6 +61,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
     help="May we go? Checks clusters before, during and after a maintenance window, without an agent.",
     epilog=f"Exit codes: {', '.join(f'{code:d} {code.verdict}' for code in ExitCode)}.",
 )
@@ -80,21 +82,21 @@ def _root(
     """Read a TOML inventory, ask every node once, and say: GO, NO-GO or UNKNOWN."""
 
 
-app.command("scan")(scan_command.scan)
-app.command("collect")(collect_command.collect)
-app.command("history")(history_commands.history)
-app.command("status")(history_commands.status)
-app.command("plan")(plan_command.plan)
-app.command("baseline")(baseline_command.baseline)
-app.command("drift")(drift_command.drift)
-app.command("checks")(catalogue.checks)
-app.command("explain")(catalogue.explain)
-app.command("probes")(catalogue.probes)
-app.command("validate")(inventory_commands.validate)
-app.command("schema")(inventory_commands.schema)
-app.command("init")(inventory_commands.init)
-app.command("demo")(lab_commands.demo)
-app.command("lab")(lab_commands.lab)
+app.command("scan", epilog=epilog("scan"))(scan_command.scan)
+app.command("collect", epilog=epilog("collect"))(collect_command.collect)
+app.command("history", epilog=epilog("history"))(history_commands.history)
+app.command("status", epilog=epilog("status"))(history_commands.status)
+app.command("plan", epilog=epilog("plan"))(plan_command.plan)
+app.command("baseline", epilog=epilog("baseline"))(baseline_command.baseline)
+app.command("drift", epilog=epilog("drift"))(drift_command.drift)
+app.command("checks", epilog=epilog("checks"))(catalogue.checks)
+app.command("explain", epilog=epilog("explain"))(catalogue.explain)
+app.command("probes", epilog=epilog("probes"))(catalogue.probes)
+app.command("validate", epilog=epilog("validate"))(inventory_commands.validate)
+app.command("schema", epilog=epilog("schema"))(inventory_commands.schema)
+app.command("init", epilog=epilog("init"))(inventory_commands.init)
+app.command("demo", epilog=epilog("demo"))(lab_commands.demo)
+app.command("lab", epilog=epilog("lab"))(lab_commands.lab)
 
 
 def main() -> None:

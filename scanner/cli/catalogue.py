@@ -10,7 +10,9 @@ import typer
 
 from checks.exit_codes import ExitCode
 from scanner.cli.options import CheckOption, ClusterOption, InventoryArgument, NodeOption, SkipCheckOption
-from scanner.cli.streams import complain
+from scanner.cli.prose import rendered, wrapped
+from scanner.cli.reporting import color_wanted, on_terminal, width
+from scanner.cli.streams import complain, say
 
 if TYPE_CHECKING:
     from checks.check import Check
@@ -31,9 +33,13 @@ def checks() -> None:
     from scanner.prepare import known_checks
 
     known, _, loaded = known_checks()
-    width = max(len(check.id) for check in known)
+    longest = max(len(check.id) for check in known)
     for check in known:
-        typer.echo(f"{check.id:<{width}}  {check.severity.value:<8}  {scope_of(check)}: {check.title}")
+        head = f"{check.id:<{longest}}  {check.severity.value:<8}  "
+        text = f"{scope_of(check)}: {check.title}"
+        # For a reader; whoever counts or searches lines gets one for each.
+        for line in wrapped(text, width=width(), first=head) if on_terminal() else [head + text]:
+            typer.echo(line)
     for failure in loaded.failures:
         complain(f"{failure.check}: {failure.message}")
     if loaded.failures:
@@ -47,7 +53,9 @@ def explain(check_id: Annotated[str, typer.Argument(metavar="ID", help="A check'
     known, probes, _ = known_checks()
     pick_checks(known, [check_id], ())
     check = next(check for check in known if check.id == check_id)
-    typer.echo("\n".join(_explanation(check, probes)))
+    text = "\n".join(_explanation(check, probes))
+    # Printed as it is: the library would take the colours out that FORCE_COLOR asks for.
+    say("\n".join([*(rendered(text, width=width(), color=color_wanted()) if on_terminal() else [text]), ""]))
 
 
 def probes(
@@ -80,57 +88,56 @@ def scope_of(check: Check) -> str:
 
 
 def _explanation(check: Check, probes: Sequence[Probe]) -> Iterator[str]:
+    """The whole as Markdown; what is to be copied is indented."""
     from checks.left_out import NEVER
     from scanner.inventory.products import products
     from scanner.rule_data import load_rules
 
-    yield f"{check.id} · {check.severity.value} · {scope_of(check)}"
+    yield f"# {check.id} · {check.severity.value} · {scope_of(check)}"
     yield ""
     yield check.doc.strip()
     if check.phases:
-        yield "\nWhat is expected (--phase)"
+        yield "\n## What is expected (--phase)"
         for phase, expectation in check.phases.items():
-            yield f"  {phase}: {expectation}"
+            yield f"- {phase}: {expectation}"
     for product in check.products or tuple(products()):
         rules = load_rules(product).of(check.id)
         if rules:
-            yield f"\nRules for {product} (override one with [clusters.NAME.rules.ID])"
+            yield f"\n## Rules for {product} (override one with [clusters.NAME.rules.ID])"
         for rule in rules:
             yield from _rule_lines(rule)
     fix = check.remediation
-    yield "\nRemediation"
-    yield f"  {fix.summary}"
+    yield "\n## Remediation"
+    yield fix.summary
     if fix.command:
-        yield f"  $ {fix.command}"
+        yield f"\n    $ {fix.command}"
     if fix.url:
-        yield f"  {fix.url}"
-    yield "\nLeaving it out"
+        yield f"\n    {fix.url}"
+    yield "\n## Leaving it out"
     if check.id in NEVER:
-        yield f"  It cannot be left out of a cluster: {NEVER[check.id]}."
+        yield f"It cannot be left out of a cluster: {NEVER[check.id]}."
     else:
-        yield "  Where it can never be told, the inventory can leave it out; every report shows the reason:"
-        yield "  [clusters.NAME.skip]"
-        yield f'  {check.id} = "why"'
+        yield "Where it can never be told, the inventory can leave it out; every report shows the reason:"
+        yield "\n    [clusters.NAME.skip]"
+        yield f'    {check.id} = "why"'
     if check.references:
-        yield "\nReferences"
+        yield "\n## References"
         for reference in check.references:
-            yield f"  {reference}"
+            yield f"- {reference}"
     wanted = set(check.facts + check.optional_facts)
     asked = [probe for probe in probes if not wanted.isdisjoint(probe.facts)]
     if asked:
-        yield "\nAsks each node"
+        yield "\n## Asks each node"
         for probe in asked:
-            yield f"  {probe.id} ({probe.language}): {probe.purpose}"
+            yield f"- {probe.id} ({probe.language}): {probe.purpose}"
 
 
 def _rule_lines(rule: Rule) -> Iterator[str]:
     when = f"target {rule.target}" if rule.target else "any target"
     if rule.current:
         when += f", installed {rule.current}"
-    yield f"  {rule.id}: {rule.text}"
-    yield f"    {when} · {rule.effect} · {rule.confidence} · {rule.source}"
-    if rule.url:
-        yield f"    {rule.url}"
+    yield f"- {rule.id}: {rule.text}"
+    yield f"  ({when} · {rule.effect} · {rule.confidence} · {rule.source}){f' {rule.url}' if rule.url else ''}"
 
 
 def _review(job: Job) -> Iterator[str]:

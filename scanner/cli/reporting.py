@@ -103,6 +103,17 @@ class Destinations:
                 problems.append(f"the {kind} report was not written: {error}")
         return [problem for problem in problems if problem]
 
+    def closing_line(self, done: Scan | Drift, telling: Telling) -> str:
+        """The last line on a terminal: the answer, and where the rest of it is. Elsewhere the first line is enough."""
+        if not isinstance(done, Scan) or not sys.stdout.isatty() or STDOUT in self.paths.values():
+            return ""
+        if telling.nagios or telling.quiet or telling.is_silent(done):
+            return ""
+        from reports.grouping import verdict_line
+
+        where = next((str(path) for kind, path in self.paths.items() if kind == "html"), "")
+        return f"\n{verdict_line(done)}{f'; see {where}' if where else ''}\n"
+
 
 def finish(
     done: Scan | Drift, destinations: Destinations, telling: Telling, *, problems: Sequence[str] = ()
@@ -114,6 +125,8 @@ def finish(
     problems = [*filter(None, problems), *destinations.deliver(done, telling)]
     if problems:
         complain("\n".join(problems))
+    elif told := destinations.closing_line(done, telling):
+        say(told)
     code: int = ExitCode.USAGE if problems else done.exit_code
     if telling.nagios and isinstance(done, Scan):
         from reports import nagios
@@ -159,9 +172,20 @@ def width() -> int:
     return min(shutil.get_terminal_size((100, 24)).columns, 120)
 
 
+def on_terminal() -> bool:
+    """Whether somebody reads standard output as it comes."""
+    return sys.stdout.isatty() or color_wanted()
+
+
 def color_wanted() -> bool:
-    """Whether standard output is a terminal whose user has not said NO_COLOR (https://no-color.org)."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    """Whether standard output is a terminal, or FORCE_COLOR says so (https://force-color.org), and NO_COLOR does not
+    forbid it (https://no-color.org).
+    """
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR", "0") != "0":
+        return True
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def _same_place(one: Path, other: Path) -> bool:

@@ -199,10 +199,29 @@ def _no_address(text: str) -> str:
     return ""
 
 
+_LEAST_TYPED = 3
+"""Characters of a beginning that says what was meant."""
+_MOST_MEANT = 4
+"""Names that are worth asking about."""
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """`; did you mean "roles"?` where something known is close, else nothing."""
-    close = difflib.get_close_matches(name.lower(), list(known), n=1, cutoff=0.6)
-    return f'; did you mean "{close[0]}"?' if close else ""
+    """`; did you mean "roles"?` where something known is close, or begins so or has it in it; else nothing."""
+    meant = " or ".join(f'"{word}"' for word in meant_by(name, known))
+    return f"; did you mean {meant}?" if meant else ""
+
+
+def meant_by(name: str, known: Iterable[str]) -> list[str]:
+    """Those of the known names that begin with what was typed, else the one that is close to it, else have it in them.
+
+    None where that would be a guess.
+    """
+    text, names = name.lower(), list(known)
+    long = len(text) >= _LEAST_TYPED
+    begun = [word for word in names if long and word.lower().startswith(text)]
+    close = begun or difflib.get_close_matches(text, names, n=1, cutoff=0.6)
+    found = close or [word for word in names if long and text in word.lower()]
+    return found if len(found) <= _MOST_MEANT else []
 
 
 def unknown_key(name: str, place: Place, known: Iterable[str], problems: Problems, *, advice: str = "") -> None:
