@@ -441,7 +441,14 @@ def test_each_hop_is_undone_by_its_own_backups_and_the_other_site_by_what_was_ke
     ]
     assert any("R1 to R" in sentence and "back to 9.1.000001" in sentence for sentence in plan.way_back)
     told = " ".join(plan.way_back)
-    for word in ("point of no return", "DPAPI binds", "EFS binds", "every password", "mirroring is set up anew"):
+    for word in (
+        "Starting from 9.1.000001 Maintenance Mode stays off",
+        "point of no return",
+        "DPAPI binds",
+        "EFS binds",
+        "every password",
+        "mirroring is set up anew",
+    ):
         assert word in told
 
 

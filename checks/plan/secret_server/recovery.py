@@ -15,7 +15,7 @@ from checks.secret_server.vendor import MAINTENANCE_URL, RESTORE_URL, ROLLING_UR
 from checks.upgrade_path import Hop, UpgradePath
 from checks.versions import parse_secret_server
 
-_MAINTENANCE_SINCE = parse_secret_server("10.1.000000")
+MAINTENANCE_SINCE = parse_secret_server("10.1.000000")
 _LEAVE_GROUP_URL = (
     "https://learn.microsoft.com/en-us/sql/database-engine/availability-groups/windows/"
     "remove-a-primary-database-from-an-availability-group-sql-server"
@@ -289,7 +289,7 @@ def _up_again(site: Site, source: str, lead: str) -> Iterable[Step]:
         else (),
         proof=Proof(f"GO, with {source} on every web node and in the database"),
     )
-    if parse_secret_server(source) >= _MAINTENANCE_SINCE:
+    if parse_secret_server(source) >= MAINTENANCE_SINCE:
         yield Step(
             "back-leave-maintenance-mode",
             f"{lead}turn Maintenance Mode off: the database was backed up in it",

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from checks.groups import enumerate_names
 from checks.plan.model import Step
 from checks.plan.secret_server import other_site, recovery
 from checks.plan.secret_server.site import Site, named
 from checks.upgrade_path import UpgradePath
+from checks.versions import parse_secret_server
 
 
 def steps(site: Site, path: UpgradePath) -> tuple[Step, ...]:
@@ -31,7 +33,7 @@ def told(site: Site, path: UpgradePath) -> tuple[str, ...]:
             "then on the backups of that hop are the only way back."
         ),
         *_which(site, path),
-        *_lost(site),
+        *_lost(site, path),
         (
             "Database and application folder have to be of the same moment: a node whose files differ from the "
             "database's "
@@ -72,12 +74,18 @@ def _count(steps: Iterable[Step]) -> int:
     return sum(1 for _ in steps)
 
 
-def _lost(site: Site) -> Iterator[str]:
+def _lost(site: Site, path: UpgradePath) -> Iterator[str]:
     yield (
         "Lost is what was written after that backup: nothing, as long as outside access is closed and Maintenance Mode "
         "is on; from the moment users are let in again everything that they changed, and every password that Secret "
         "Server set. Those passwords are on their machines, and in no vault but the database that is kept first."
     )
+    without = [source for source, _ in recovery.hops(path) if parse_secret_server(source) < recovery.MAINTENANCE_SINCE]
+    if without:
+        yield (
+            f"Starting from {enumerate_names(without)} Maintenance Mode stays off: {site.first.name} goes on changing "
+            "passwords by itself between the backup and the installer. Keep that short; the last step back finds them."
+        )
     if site.mirrored:
         copy = "availability group" if site.mirrored == "group" else "mirroring"
         yield f"Lost is the second copy, too, until the {copy} is set up anew: within one nothing is restored."
