@@ -253,3 +253,26 @@ def test_faults_by_number(number: int, message: str, hint: str, as_wmi: bool) ->
 )
 def test_standard_error_becomes_one_line(stderr: bytes, line: str) -> None:
     assert first_line(stderr) == line
+
+
+@pytest.mark.parametrize(
+    ("number", "shell_open", "message", "hint"),
+    [
+        # wazuh/wazuh-ansible #581: Access is denied, 2147942405, w:InternalError, in the middle of a conversation.
+        (2147942405, True, "the shell was opened, and powershell.exe may not be started in it", 'delivery = "stdin"'),
+        (2147942405, False, "access is denied", ""),
+        (1260, True, "a policy forbids it", "AppLocker"),
+        # ansible/ansible #69595: the pipe has been ended, at Send: somebody killed powershell.exe.
+        (2147942509, True, "ended before it had read the script", "endpoint protection"),
+        (995, True, "operation aborted", 'delivery = "stdin"'),
+    ],
+)
+def test_a_fault_after_the_shell_was_opened_is_no_right_that_is_missing(
+    number: int, shell_open: bool, message: str, hint: str
+) -> None:
+    error = winrm.exceptions.WSManFaultError(500, "", "", "Access is denied. ", wsman_fault_code=number)
+    found = translate(error, replace(AT, shell_open=shell_open))
+    assert isinstance(found, RefusedError)
+    assert message in str(found)
+    assert hint in found.hint
+    assert ("open remote shells" in str(found)) is not shell_open
