@@ -1,7 +1,6 @@
 """PowerShell remoting's sessions of a WS-Man server: what each action does to them ([MS-PSRP] 3.1.5.3).
 
-What Windows was seen to do: the pool's words come in two or three answers, a pipeline's end with its last ones, and
-Windows Server 2008 R2 answers a creation without a Shell element.
+What Windows was seen to do: the pool's words come in two or three answers, and a pipeline's end with its last ones.
 """
 
 from __future__ import annotations

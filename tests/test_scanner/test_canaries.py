@@ -153,6 +153,8 @@ def own(folder: Path) -> set[Path]:
         "sql-tds-closes-login",
         "chef-healthy",
         "winrm-wrong-password",
+        "winrm-psrp-jea",
+        "database-sql-login-over-psrp",
         "winrm-untrusted-certificate",
         "winrm-cut",
         "winrm-html",
@@ -376,7 +378,9 @@ def test_no_password_breaks_a_transport_or_is_spelled_out(
     assert not any(character in text for character in password if not character.isascii())
 
 
-@pytest.mark.parametrize("scenario", ["ssh-wrong-password", "winrm-wrong-password", "ssh-cut", "winrm-cut"])
+@pytest.mark.parametrize(
+    "scenario", ["ssh-wrong-password", "winrm-wrong-password", "winrm-psrp-jea", "ssh-cut", "winrm-cut"]
+)
 def test_tracebacks_of_a_transport_tell_nothing(scenario: str, tmp_path: Path, watch: Watch) -> None:
     """Not even to those who catch the errors and print everything that hangs on them."""
     with Lab(load_scenario(scenario)) as lab:

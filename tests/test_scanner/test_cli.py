@@ -260,6 +260,30 @@ def test_probes_tells_how_each_way_starts_its_script(preflight: Preflight, tmp_p
     assert "SUDO='sudo -n'" in here
 
 
+@pytest.mark.parametrize(("delivery", "message_bytes"), [("auto", None), ("auto", 50_000), ("stdin", 50_000)])
+def test_probes_tells_what_a_powershell_session_gets_and_what_each_probe_needs(
+    preflight: Preflight, tmp_path: Path, delivery: str, message_bytes: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if message_bytes:
+        monkeypatch.setattr("scanner.transports.psrp.conversation.PIECE_BYTES", message_bytes)
+    path = tmp_path / "inventory.toml"
+    path.write_text(
+        "[defaults.winrm]\nuser = 'CORP\\svc'\npassword_env = 'P'\nprotocol = 'psrp'\nconfiguration = 'preflight'\n"
+        f"delivery = '{delivery}'\n"
+        "[clusters.v]\nproduct = 'secret-server'\n"
+        "[clusters.v.nodes.d]\nroles = ['web', 'database']\nhost = 'd'\nsql_user = 's'\nsql_password_env = 'Q'\n"
+    )
+    told = preflight("probes", path)
+    assert told.code == 0
+    assert "# One session of preflight (PowerShell remoting)" in told.out
+    assert "powershell.exe -NoProfile" not in told.out
+    assert "opened with ($PSSenderInfo.ApplicationArguments) only: PREFLIGHT_SQL_PASSWORD=***" in told.out
+    assert "#     needs membership of Administrators (for WMI's root\\WebAdministration)" in told.out
+    packed = "# The pipeline is this, with the script compressed in it with gzip:" in told.out
+    assert packed == (delivery == "auto" and message_bytes is not None)
+    assert packed != ("# The pipeline is the script, as it is:" in told.out)
+
+
 def test_a_closed_pipe_ends_quietly() -> None:
     command = [sys.executable, "-m", "scanner", "schema"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:

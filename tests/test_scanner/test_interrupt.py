@@ -47,6 +47,7 @@ def interrupted(arguments: list[object], *signals: signal.Signals) -> tuple[subp
     [
         ("ssh-hang", "backend-2", [signal.SIGINT]),
         ("winrm-hang", "web2", [signal.SIGINT]),
+        ("winrm-psrp-hang", "web2", [signal.SIGINT]),
         # Whoever is impatient presses Ctrl-C more than once.
         ("winrm-hang", "web2", [signal.SIGINT, signal.SIGINT, signal.SIGINT]),
         # `timeout 300 preflight scan`, and a CI job that is cancelled.

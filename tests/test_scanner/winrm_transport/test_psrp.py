@@ -8,6 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from scanner.errors import (
     AnswerTooLargeError,
@@ -22,7 +24,7 @@ from scanner.lab.psrp_pool import PowerShellPool, RunScript, ScriptRefusedError,
 from scanner.lab.wsman import QUOTAS_2008R2, ProcessOutput, ProcessRequest, WsmanFault, WsmanServer
 from scanner.lab.wsman_rights import Right
 from scanner.transports.psrp import messages
-from scanner.transports.psrp.fragments import TO_CLIENT, Message, Splitter
+from scanner.transports.psrp.fragments import TO_CLIENT, Joiner, Message, Splitter
 from scanner.transports.psrp.messages import Kind
 from scanner.transports.winrm import WinrmTransport
 
@@ -262,6 +264,11 @@ ODD: dict[str, tuple[list[tuple[str, bytes]], type[NodeError], str]] = {
         "ReadLine",
     ),
     "an end without a state": ([OPENED, ("end", b"")], ProtocolError, "without telling"),
+    "a state that is no end": (
+        [OPENED, ("pipeline", packed(Kind.PIPELINE_STATE, state("PipelineState", 1))), ("end", b"")],
+        ProtocolError,
+        "without telling",
+    ),
     "half a message": ([OPENED, ("pipeline", DONE[1][:30]), ("end", b"")], ProtocolError, "without telling"),
     "the wrong part": (
         [OPENED, ("pipeline", b"\0" * 7 + b"\1" + b"\0" * 7 + b"\1" + b"\0" + b"\0\0\0\1x")],
@@ -372,3 +379,42 @@ def test_what_a_listener_does_wrong_is_told_as_over_a_remote_shell(
 def test_a_script_that_is_not_ascii_is_a_mistake_of_ours(remote: Serve, door: Door) -> None:
     with pytest.raises(ValueError, match="ASCII"):
         door(remote(), protocol="psrp").run("ä")
+
+
+def test_a_creation_is_answered_in_the_short_form_of_2008_r2() -> None:
+    from scanner.transports.psrp.envelopes import shell_of
+
+    head = '<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope" xmlns:w="http://schemas.dmtf.org/wbem/wsman/1/wsman.xsd">'
+    selector = (
+        '<w:SelectorSet><w:Selector Name="ShellId">C8CD7685-F0A0-4B79-8F82-B8B37462667A</w:Selector></w:SelectorSet>'
+    )
+    assert (
+        shell_of(f"{head}<s:Body>{selector}</s:Body></s:Envelope>".encode()) == "C8CD7685-F0A0-4B79-8F82-B8B37462667A"
+    )
+    with pytest.raises(ProtocolError, match="names none"):
+        shell_of(f"{head}<s:Body/></s:Envelope>".encode())
+
+
+def test_a_session_that_nobody_deletes_goes_away_by_itself(remote: Serve, door: Door) -> None:
+    server = remote()
+    door(server, protocol="psrp", timeout_s=100.0).run("1")
+    (left,) = server._site.host._sessions._sessions.values()
+    left.touched_s -= 131
+    door(server, protocol="psrp").run("1")
+    assert len(server.open_shells) == 1
+    assert left.key not in server.open_shells
+
+
+hostile = st.lists(st.one_of(st.binary(max_size=60), st.sampled_from([OPENED[1], DONE[1], DONE[1][:40], DONE[1][21:]])))
+
+
+@given(pieces=hostile)
+@settings(max_examples=300, deadline=None)
+def test_no_stream_of_bytes_gets_more_than_a_node_error_out_of_the_reader(pieces: list[bytes]) -> None:
+    joiner = Joiner(10_000)
+    try:
+        for piece in pieces:
+            for message in joiner.feed(piece):
+                messages.state_of(message, "PipelineState")
+    except NodeError:
+        pass

@@ -328,3 +328,13 @@ def test_what_blocks_in_a_real_session_costs_itself_and_the_rest_has_left_before
     assert isinstance(answers["stuck"], Unknown)
     # One frame before each call that blocked was given up, and the last one.
     assert output.count(b":gzip:") >= len([json.dumps("first"), json.dumps("last")])
+
+
+@needs_pwsh
+def test_the_probes_of_a_real_session_read_what_it_was_opened_with(engine: WsmanServer, door: Door) -> None:
+    probes = (Probe("given", "powershell", "", "return $PfArguments['PREFLIGHT_SQL_PASSWORD']", ()),)
+    script = compose(probes, nonce=NONCE, budget_s=30, options={}, probe_bytes=100_000)
+    output = door(engine, protocol="psrp", timeout_s=90).run(script, {"PREFLIGHT_SQL_PASSWORD": "c2VjcmV0"})
+    answer = parse(output, nonce=NONCE, probe_ids=["given"])["given"]
+    assert isinstance(answer, Answer)
+    assert json.loads(answer.output) == "c2VjcmV0"
