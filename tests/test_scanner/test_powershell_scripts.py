@@ -409,7 +409,7 @@ def test_no_automatic_variable_is_overwritten() -> None:
 def test_every_variable_that_is_read_is_set_somewhere() -> None:
     known = {"_", "null", "true", "false", "executioncontext", "psversiontable", "env", "pfturn", "kinds"}
     # Set by remoting, and in the runspace of the probes.
-    known |= {"pssenderinfo", "pfarguments"}
+    known |= {"host", "pssenderinfo", "pfarguments"}
     everywhere = set(re.findall(r"^\$(Pf\w+) =", SCRIPT, re.MULTILINE))
     functions = re.split(r"^(?=function |Invoke-PfProbe ')", SCRIPT, flags=re.MULTILINE)
     for function in functions:

@@ -626,5 +626,5 @@ function Write-PfOutput([string]$Text) {
 
 # Whether this is a session of PowerShell remoting, in a process that belongs to WinRM.
 function Test-PfRemoteSession {
-    return ($null -ne $PSSenderInfo)
+    return ([string]$Host.Name -eq 'ServerRemoteHost')
 }
