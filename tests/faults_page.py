@@ -234,6 +234,7 @@ _ALIKE = (
     (re.compile(r"\b127\.0\.0\.1\b"), "HOST"),
     (re.compile(r"(?<=it calls itself )[\w-]+(?=\) rejects)"), "NAME"),
     (re.compile(r"\b\d+ bytes"), "N bytes"),
+    (re.compile(r"\b\d{4}-\d\d-\d\d\b(?: \d\d:\d\d UTC)?"), "DATE"),
     (re.compile(r"(?:[a-z0-9-]+, ){2,}[a-z0-9-]+ \((?!HOST)"), "QUESTIONS ("),
     (re.compile(r"(?<=they begin: ).*"), "…"),
     (re.compile(r"\b[0-9A-F]{8}-(?:[0-9A-F]{4}-){3}[0-9A-F]{12}\b", re.IGNORECASE), "ID"),
