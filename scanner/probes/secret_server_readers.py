@@ -142,6 +142,8 @@ def iis_configuration(answer: Answer) -> IisConfiguration:
     pools = []
     for row in rows_of(value, "pools"):
         mode = need(row, "mode", str)
+        if not mode and need(row, "mode_source", str) != "default":
+            raise UnreadableError(f"a pool's mode is set and not told: {ascii(dict(row))[:200]}")
         known = _MODES.get(mode.lower(), mode)
         pools.append(
             AppPool(need(row, "name", str), known, need(row, "mode_source", str), text(row, "runtime_version"))

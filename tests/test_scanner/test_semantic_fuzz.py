@@ -65,8 +65,14 @@ SECRET_SERVER = (
     Accepted(
         "secret-server-files",
         "",
-        ("windows-version", "dotnet-framework", "powershell-version", "iis-integrated-pipeline", "app-pool-settings"),
+        ("windows-version", "dotnet-framework", "powershell-version"),
         "which version is installed leaves out the rules of what lies behind it; without it more of them hold",
+    ),
+    Accepted(
+        "secret-server-files",
+        r"^value folders\[0\]\.(libraries|root\.sources)",
+        ("iis-integrated-pipeline", "app-pool-settings"),
+        "the same; of which folder and pool it is, is another value's",
     ),
     Accepted(
         "secret-server-files",
@@ -79,18 +85,61 @@ SECRET_SERVER = (
     ),
     Accepted(
         "iis-configuration",
-        "",
+        r"^value (path empty|pools\[\d\]\.(mode_source empty|runtime_version ))",
         ("app-pool-settings", "app-pool-state", "iis-integrated-pipeline", "pool-identity-match"),
-        "another application's or pool's; what a pool does not say, IIS takes from its defaults",
+        "only told: mode and runtime have values of their own, which are missed",
+    ),
+    Accepted(
+        "iis-configuration",
+        r"^value (applications\[0\]|pools\[1\])",
+        ("app-pool-settings", "app-pool-state", "iis-integrated-pipeline", "pool-identity-match"),
+        "another application's, or its pool's",
+    ),
+    Accepted(
+        "iis-configuration",
+        r"settings\.(enable_32_bit|auto_start) gone",
+        ("app-pool-settings", "pool-identity-match"),
+        "earlier versions did not ask for it: IIS's default is taken, unproven",
+    ),
+    Accepted(
+        "iis-configuration",
+        r"^value applications\[1\]\.(path|site) empty",
+        ("app-pool-settings", "app-pool-state", "iis-integrated-pipeline", "pool-identity-match"),
+        "the folder tells which application it is",
+    ),
+    Accepted(
+        "iis-configuration",
+        r"^value pools(\[0\] gone|\[0\]\.name empty| empty)",
+        ("app-pool-state",),
+        "whether the pool runs is another probe's answer; that its settings are gone, app-pool-settings misses",
+    ),
+    Accepted(
+        "iis-configuration",
+        r"pools\[0\]\.settings\.identity_type\.value empty",
+        ("app-pool-settings",),
+        "pool-identity-match misses it",
+    ),
+    Accepted(
+        "iis-configuration",
+        r"pools\[0\]\.settings\.(load_user_profile|runtime)\.value empty",
+        ("pool-identity-match",),
+        "app-pool-settings and iis-integrated-pipeline miss it",
     ),
     Accepted("windows-version", "product_name|minor|major", ("windows-version",), "the build tells the version"),
     Accepted("windows-version", "^frame", ("windows-version",), "not evaluated, and connectivity says why"),
     Accepted("powershell", "^frame", ("powershell-version",), "not evaluated, and connectivity says why"),
     Accepted(
         "sql-database",
-        "",
+        r"answers\.(mirroring|sessions|server\.rows\[\d\]\.)|instances\[\d\]\.name"
+        r"|databases\.rows\[\d\]\.(collation|merge_published|name|recovery|state)",
         ("database-compatibility", "database-version-match"),
         "another question's, or a name that is only told",
+    ),
+    Accepted(
+        "sql-database",
+        r"instances\[\d\]\.versions",
+        ("database-compatibility",),
+        "the application's version is another check's",
     ),
     Accepted(
         "sql-database",
@@ -123,14 +172,6 @@ SECRET_SERVER = (
         "the path is only told",
     ),
     Accepted("app-pool-state", r"pools\[", ("app-pool-state",), "a pool that serves another application"),
-    Accepted(
-        "secret-server-files",
-        r"root\.sources",
-        ("web-config", "pool-identity-match"),
-        "where the folder's name comes from is only told",
-    ),
-    Accepted("iis-configuration", "", ("pool-identity-match",), "another application's or pool's, or not its identity"),
-    Accepted("sql-database", "", ("database-support",), "it warns at most: that it is not known is told, no more"),
     Accepted("sql-instances", "", ("database-support",), "the database itself tells its edition"),
     Accepted(
         "sql-instances",
