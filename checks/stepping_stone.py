@@ -120,7 +120,7 @@ def _no_path(
     if found.installed and gaps:
         return undetermined(f"cannot tell whether all nodes run {target}{without}", observed=observed, **evidence)
     if found.installed:
-        return not_applicable(found.reason, observed=observed, **evidence)
+        return not_applicable(found.reason, observed=observed, **evidence, **{TOLD: found.reason})
     where = f", on {enumerate_names(newer)}" if newer else ""
     note = f" ({found.rule.note})" if found.rule and found.rule.note else ""
     remedy = Remediation(found.instead, url=found.rule.url if found.rule else "")

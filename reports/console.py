@@ -7,10 +7,12 @@ from datetime import UTC
 
 from checks.outcome import Result, Status
 from checks.scan import Scan, Verdict
+from reports.folding import consequences, fold
 from reports.grouping import (
     GRAVEST_FIRST,
     Digest,
     Group,
+    alone_line,
     attested_line,
     by_reason,
     checks_named,
@@ -66,8 +68,9 @@ def render(scan: Scan, *, color: bool, width: int, verbose: bool = False, quiet:
     `quiet` keeps the verdict, what stands in its way, and what somebody has to act on in time; `verbose` adds what
     passed and all that is known of what is waived, names every node, and says what each one cost.
     """
-    page = _Page(color=color, width=max(40, width), history=teller(scan), names=None if verbose else _PLACES)
     parts = digest(scan)
+    page = _Page(color=color, width=max(40, width), history=teller(scan), names=None if verbose else _PLACES)
+    page.folded = parts.folded
     page.verdict(scan)
     page.clusters(scan)
     page.section("BLOCKERS", parts.blockers, page.finding)
@@ -95,6 +98,7 @@ class _Page(TextPage):
     def __init__(self, *, color: bool, width: int, history: Callable[[Result], str], names: int | None) -> None:
         super().__init__(color=color, width=width)
         self._history, self._names = history, names
+        self.folded = fold(())
 
     def verdict(self, scan: Scan) -> None:
         name = f" {scan.verdict} " if self._color else str(scan.verdict)
@@ -104,6 +108,9 @@ class _Page(TextPage):
         if scan.strict:
             facts.append("strict: warnings count as failures")
         self._put(" " * (len(name) + 2), ", ".join(facts), code=DIM)
+
+        if alone := alone_line(scan):
+            self._put(" " * (len(name) + 2), alone)
 
     def clusters(self, scan: Scan) -> None:
         """A line for each cluster: its verdict, and what it is for."""
@@ -139,6 +146,8 @@ class _Page(TextPage):
         self._put(f"  {'':<{STATUS_COLUMNS}}{check}  ", rest, shown=shown, indent=TEXT_COLUMN, code=DIM)
         self._put(" " * TEXT_COLUMN, one_line(group.message))
         self._field("on", places(group.results, self._names))
+        if follow := consequences(self.folded, group.results):
+            self._field("with it", follow)
         for name, read in (*_TOLD, ("history", self._history)):
             found = group.variants(read)
             for index, (value, rows) in enumerate(found):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from checks.acceptance import Attested, Standing, scope
 from checks.outcome import Result, Severity, Status
 from checks.scan import CONNECTIVITY, ClusterVerdict, FailOn, Scan, Verdict, blocks
+from reports.folding import Folded, fold, stranded_rows
 from reports.text import count, one_line
 
 GRAVEST_FIRST = (Verdict.NO_GO, Verdict.UNKNOWN, Verdict.GO)
@@ -39,11 +40,16 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """A scan's results, sorted by what a reader must do about them. Together the fields hold every result once."""
+    """A scan's results, sorted by what a reader must do about them. Together the fields hold every result once, but for
+    skips that are folded under a cause, too.
+    """
 
     blockers: tuple[Group, ...]
     """Failures, and warnings where the scan is strict; the gravest first."""
     undetermined: tuple[Group, ...]
+    """Causes, those without a result of their own (nodes that were not selected) last."""
+    folded: Folded
+    """What follows from them."""
     warnings: tuple[Group, ...]
     """Warnings where the scan is not strict."""
     not_evaluated: tuple[Group, ...]
@@ -65,10 +71,19 @@ def digest(scan: Scan) -> Digest:
         return [row for row in rest if row.status is status]
 
     skips = having(Status.SKIP)
+    folded = fold(rest)
+    stranded = [
+        Group(rows[0].follows[0].partition(":")[0], title, rows[0].severity, Status.ERROR, message, rows)
+        for title, message, rows in stranded_rows(folded)
+    ]
     return Digest(
         blockers=grouped(row for row in scan.results if blocks(row, strict=scan.strict)),
         # A node that did not answer is the cause of what its cluster's checks could not tell: it comes first.
-        undetermined=tuple(sorted(grouped(having(Status.ERROR)), key=lambda group: group.check != CONNECTIVITY)),
+        undetermined=(
+            *sorted(grouped(folded.causes), key=lambda group: group.check != CONNECTIVITY),
+            *stranded,
+        ),
+        folded=folded,
         warnings=grouped(having(Status.WARN)),
         not_evaluated=grouped(row for row in skips if row.not_evaluated),
         waived=grouped(having(Status.WAIVED)),
@@ -205,7 +220,9 @@ def headline(scan: Scan) -> str:
         said.append(f"{count(len(parts.blockers), 'blocker')} on {_subjects(hit)}")
     if parts.undetermined:
         rows = [row for group in parts.undetermined for row in group.results]
-        said.append(f"{count(len(rows), 'result')} could not be determined on {_subjects(rows)}")
+        more = sum(row.status is Status.ERROR for found in parts.folded.under.values() for row in found)
+        follow = f", and {more} of whole clusters for that reason" if more else ""
+        said.append(f"{count(len(rows), 'result')} could not be determined on {_subjects(rows)}{follow}")
     if parts.warnings:
         said.append(count(sum(len(group.results) for group in parts.warnings), "warning"))
     if scan.verdict is Verdict.UNKNOWN and not parts.undetermined:
@@ -221,6 +238,20 @@ def headline(scan: Scan) -> str:
         said.append(f"{count(len({(row.cluster, row.check) for row in _rows(parts.left_out)}), 'check')} left out")
     sentence = "; ".join(said)
     return sentence[0].upper() + sentence[1:] + "." + _undeclared(parts)
+
+
+def alone_line(scan: Scan) -> str:
+    """What the selected nodes are by themselves, where only a part of the clusters was asked; empty where all were."""
+    if scan.verdict is not Verdict.UNKNOWN or scan.partial:
+        return ""
+    folded = fold(scan.results)
+    asked = [row for row in scan.results if row.node is not None]
+    if not folded.stranded or folded.causes or folded.under or not asked:
+        return ""
+    names = list(dict.fromkeys(subject(row) for row in asked))
+    listed = ", ".join(names[:_IDS]) + (f" and {len(names) - _IDS} more" if len(names) > _IDS else "")
+    passed = sum(row.status in (Status.PASS, Status.WARN) for row in asked)
+    return f"{listed} alone: nothing stands in the way ({count(passed, 'result')}); the whole cluster was not asked"
 
 
 def _undeclared(parts: Digest) -> str:

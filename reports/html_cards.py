@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from checks.history import Subject
 from checks.outcome import Result
-from checks.scan import Scan
+from checks.scan import CONNECTIVITY, Scan
 from reports.anchors import Anchors, of_groups
+from reports.folding import Folded, consequences
 from reports.grouping import Group, owner_of, places, waiver_text
 from reports.hindsight import teller
 from reports.text import clipped, one_line, web_url
@@ -63,15 +64,30 @@ class Card:
 class Cards:
     """All cards of a page, named and numbered together."""
 
-    def __init__(self, scan: Scan, told: Sequence[Group], anchors: Anchors) -> None:
+    def __init__(self, scan: Scan, told: Sequence[Group], anchors: Anchors, folded: Folded) -> None:
         history = teller(scan)
         fresh = {item.subject for item in scan.history.standings if item.new} if scan.history else set()
         owner = owner_of(scan)
         self._made = {
-            id(group): _card(group, name, anchors, history, fresh, owner, scan.why.get(group.check, ""))
+            id(group): _card(
+                group,
+                name,
+                anchors,
+                history,
+                fresh,
+                owner,
+                scan.why.get(group.check, ""),
+                consequences(folded, group.results),
+            )
             for group, name in zip(told, of_groups(told), strict=True)
         }
         self.cause = {id(row): self._made[id(group)].href for group in told for row in group.results}
+        for group in told:
+            for row in group.results:
+                for follower in (
+                    folded.under.get((row.cluster, row.node or ""), ()) if row.check == CONNECTIVITY else ()
+                ):
+                    self.cause[id(follower)] = self._made[id(group)].href
         """Result to the address of its card."""
         self.fresh = fresh
 
@@ -88,6 +104,7 @@ def _card(
     fresh: AbstractSet[Subject],
     owner: Callable[[Result], str],
     why: str,
+    follow: str,
 ) -> Card:
     hits: dict[str, list[tuple[str, str]]] = {}
     for row in group.results:
@@ -108,6 +125,8 @@ def _card(
         ]
         if values:
             fields.append((title, values))
+    if follow:
+        fields.append(("With it", [Value(follow, "")]))
     return Card(
         anchor=name,
         href=f"#{name}",

@@ -13,6 +13,7 @@ from checks.scan import Scan
 from reports.anchors import Anchors
 from reports.grouping import (
     Group,
+    alone_line,
     attested_line,
     by_reason,
     checks_named,
@@ -48,7 +49,7 @@ def view(scan: Scan, index: str = "") -> dict[str, object]:
     parts = digest(scan)
     anchors = Anchors(scan.results)
     compact = len(scan.results) > FULL_ROWS
-    cards = Cards(scan, (*parts.blockers, *parts.undetermined, *parts.warnings, *parts.waived), anchors)
+    cards = Cards(scan, (*parts.blockers, *parts.undetermined, *parts.warnings, *parts.waived), anchors, parts.folded)
     shown = [row for row in scan.results if not (compact and is_quiet(row))]
     whole = boards(scan, anchors, compact=compact)
     names = CHIPS if compact else None
@@ -107,6 +108,7 @@ def header(scan: Scan) -> dict[str, object]:
         "tone": str(scan.verdict).lower(),
         "headline": headline(scan),
         "fresh": _fresh(scan),
+        "alone": alone_line(scan),
         "partial": scan.partial,
         "strict": scan.strict,
         "exit_code": f"{scan.exit_code:d}",

@@ -79,6 +79,10 @@ def _judge(case: Any, row: Result, *, strict: bool) -> None:
     text = f"{message}\n{_details(row)}".rstrip()
     if blocks(row, strict=strict):
         case.add_failure_info(message, text, f"preflight.{row.status}")
+    elif row.status is Status.ERROR and row.follows:
+        # The cause has a red case of its own, or the cluster's verdict has: nothing is counted once more.
+        why = one_line(f"not told, for {', '.join(row.follows)}: {message}")
+        case.add_skipped_info(why, f"{why}\n{_details(row)}".rstrip())
     elif row.status is Status.ERROR:
         case.add_error_info(message, text, "preflight.error")
     elif row.status in (Status.SKIP, Status.WAIVED):
@@ -106,7 +110,9 @@ def _verdict_suite(scan: Scan) -> Any:
     case = TestCase("verdict", "preflight.scan", 0.0)
     said = one_line(f"{scan.verdict}: {headline(scan)}")
     red = any(judged.verdict is not Verdict.GO for judged in told_clusters(scan))
-    red = red or any(row.status is Status.ERROR or blocks(row, strict=scan.strict) for row in scan.results)
+    red = red or any(
+        (row.status is Status.ERROR and not row.follows) or blocks(row, strict=scan.strict) for row in scan.results
+    )
     if scan.partial or not red:
         _redden(case, Verdict.UNKNOWN if scan.partial else scan.verdict, said, coverage_line(scan))
     elif scan.verdict is not Verdict.GO:

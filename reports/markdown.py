@@ -11,8 +11,10 @@ from datetime import UTC
 
 from checks.outcome import Result, Status
 from checks.scan import Scan, Verdict
+from reports.folding import consequences
 from reports.grouping import (
     Group,
+    alone_line,
     attested_line,
     by_reason,
     checks_named,
@@ -43,6 +45,7 @@ def render(scan: Scan) -> str:
         "",
         f"**{prose(headline(scan))}**",
         "",
+        *([prose(alone), ""] if (alone := alone_line(scan)) else []),
         f"{code(scan.inventory)}, {started}, preflight {code(scan.tool_version)}{strict}  ",
         f"{prose(coverage_line(scan))}" + ("  " if scan.history else ""),
         *([f"History: {prose(history_line(scan))}"] if scan.history else []),
@@ -60,7 +63,7 @@ def render(scan: Scan) -> str:
         if groups:
             lines += [f"### {title} ({len(groups)})", ""]
             for group in groups:
-                lines += [*_finding(group, history), ""]
+                lines += [*_finding(group, history, consequences(parts.folded, group.results)), ""]
     for change in changes(scan):
         lines += [f"### {change.title} ({len(change.lines)})", "", *(f"- {prose(line)}" for line in change.lines), ""]
     for title, groups in (
@@ -98,10 +101,12 @@ def _clusters(scan: Scan) -> Iterable[str]:
     yield ""
 
 
-def _finding(group: Group, history: Callable[[Result], str]) -> Iterable[str]:
+def _finding(group: Group, history: Callable[[Result], str], follow: str) -> Iterable[str]:
     status = str(group.status).upper()
     yield f"- **{status}** {code(group.check)} ({group.severity}): {prose(one_line(group.message))}"
     yield f"  - on {prose(places(group.results, _PLACES))}"
+    if follow:
+        yield f"  - {prose(follow)}"
     fields: tuple[tuple[str, Callable[[Result], str]], ...] = (
         ("expected", lambda row: row.expected),
         ("observed", lambda row: row.observed),

@@ -120,7 +120,8 @@ def test_nothing_hostile_comes_through(hostile_scan: Scan, name: str) -> None:
 def test_every_message_and_notice_is_told(rich_scan: Scan, name: str) -> None:
     text = FORMATS[name](rich_scan)
     for row in rich_scan.results:
-        if row.status is not Status.PASS:
+        # A console tells skips in numbers, and the rest of the story with -v.
+        if row.status is not Status.PASS and not (name == "console" and row.status is Status.SKIP):
             assert row.message in text
     for notice in rich_scan.notices:
         assert notice in text
