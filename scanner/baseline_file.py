@@ -23,6 +23,7 @@ from checks.snapshot import LEFT_OUT, NOT_EVALUATED, SEPARATOR, Ended, Place, Sn
 from reports.text import has_invisible, one_line, spell_in_json
 from scanner.errors import UsageError
 from scanner.files import write_atomically
+from scanner.last_door import without_secrets
 
 FORMAT = "preflight.baseline/1"
 MOST_BYTES = 256 * 1024 * 1024
@@ -48,7 +49,7 @@ def schema() -> dict[str, Any]:
 
 def write_baseline(path: Path, baseline: Baseline) -> None:
     """Write the file in one step. Raises UsageError."""
-    write_atomically(path, render_baseline(baseline))
+    write_atomically(path, render_baseline(without_secrets(baseline)))
 
 
 def render_baseline(baseline: Baseline) -> str:

@@ -21,6 +21,7 @@ from scanner.inventory.model import Inventory
 from scanner.inventory.select import Selection
 from scanner.job import Collected, Job, NodeKey
 from scanner.judge import gathered_clusters, judge_gathered
+from scanner.last_door import without_secrets
 from scanner.prepare import known_checks, known_drift_rules
 
 
@@ -33,7 +34,7 @@ def measured(job: Job, collected: Collected, rules: DriftRules, today: date) -> 
     """All that was learnt, as named values, with how the checks end `today`."""
     clusters = gathered_clusters(job, collected)
     results = judge_gathered(job, collected, clusters, today).results
-    return take_snapshot(clusters, job.chosen, job.checks, results, rules)
+    return without_secrets(take_snapshot(clusters, job.chosen, job.checks, results, rules))
 
 
 def scope_of(selection: Selection, job: Job, *, some_checks: bool) -> Scope:
@@ -63,7 +64,7 @@ def drift_since(
     """What changed since `baseline`, the content of the file at `path`."""
     now = measured(job, collected, rules, today())
     found = compare(baseline.snapshot, now, rules, scope)
-    return Drift(
+    done = Drift(
         tool_version=__version__,
         started=collected.started,
         finished=collected.finished,
@@ -77,6 +78,7 @@ def drift_since(
         partial=not collected.complete,
         notices=(*job.notices, *collected.notices, *_override_notices(rules), *_version_notices(baseline, found)),
     )
+    return without_secrets(done)
 
 
 def _override_notices(rules: DriftRules) -> Iterable[str]:

@@ -16,6 +16,7 @@ from scanner.clock import now_s, utc_now
 from scanner.errors import NodeError, ProtocolError, cause_of
 from scanner.foreign import Allowance, ForeignCodeError
 from scanner.inventory.model import Node
+from scanner.masking import masked
 from scanner.own_trouble import own_trouble
 from scanner.probes import powershell_batch, sh_batch
 from scanner.probes.probe import Answer, Probe, Stamps, UnreadableError
@@ -211,7 +212,7 @@ def erased(said: NodeAnswers, hide: Redactor) -> NodeAnswers:
             else replace(
                 answer,
                 output=hide.json(answer.output, cut=answer.truncated),
-                error_output=hide(answer.error_output),
+                error_output=masked(hide(answer.error_output)),
             )
             for probe_id, answer in said.answers.items()
         },

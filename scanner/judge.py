@@ -22,6 +22,7 @@ from scanner.gather import NodeAnswers, read_error_output, read_facts
 from scanner.inventory.model import Cluster, Node
 from scanner.inventory.products import products
 from scanner.job import Collected, Job, NodeKey
+from scanner.last_door import without_secrets
 from scanner.prepare import listed
 from scanner.probes.probe import Probe
 from scanner.run_by import run_by
@@ -39,11 +40,12 @@ def judge(job: Job, collected: Collected, today: date) -> Scan:
 
 def judge_gathered(job: Job, collected: Collected, clusters: Sequence[GatheredCluster], today: date) -> Scan:
     """The same, for whoever needs the facts beside the results: `clusters` as `gathered_clusters` gives them."""
-    results = evaluate(job.checks, clusters, _guard)
+    # Before waivers are held against them: a value to waive is copied from what a report shows.
+    results = without_secrets(evaluate(job.checks, clusters, _guard))
     applied = waivers.apply(results, job.waivers, today, whole=job.whole and collected.complete)
     heard = hear(job.attestations, today)
     reminders = (*applied.reminders, *heard.reminders)
-    return Scan(
+    done = Scan(
         tool_version=__version__,
         started=collected.started,
         finished=collected.finished,
@@ -72,6 +74,7 @@ def judge_gathered(job: Job, collected: Collected, clusters: Sequence[GatheredCl
         run_by=run_by(),
         inventory_digest=job.inventory_digest,
     )
+    return without_secrets(done)
 
 
 def gathered_clusters(job: Job, collected: Collected) -> tuple[GatheredCluster, ...]:

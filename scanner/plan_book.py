@@ -14,6 +14,7 @@ from scanner.errors import UsageError
 from scanner.inventory.values import did_you_mean
 from scanner.job import Collected, Job
 from scanner.judge import gathered_clusters, judge_gathered
+from scanner.last_door import without_secrets
 
 
 def plan_book(
@@ -26,7 +27,7 @@ def plan_book(
     clusters = gathered_clusters(job, collected)
     scan = judge_gathered(job, collected, clusters, today)
     names = {cluster.name for cluster, _ in job.clusters}
-    return PlanBook(
+    book = PlanBook(
         inventory=scan.inventory,
         tool_version=scan.tool_version,
         asked=scan.started,
@@ -46,6 +47,7 @@ def plan_book(
         partial=scan.partial,
         attestations=scan.attestations,
     )
+    return without_secrets(book)
 
 
 def timed(book: PlanBook, window: timedelta | None, own: Mapping[str, timedelta], *, strict: bool = False) -> PlanBook:

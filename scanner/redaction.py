@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scanner.inventory.model import Node
+from scanner.masking import masked
 from scanner.secrets import Secret
 from scanner.spellings import Traced, base64_spellings, codings, plain, plain_spellings, raw_spellings, squeezed
 
@@ -136,7 +137,13 @@ class Redactor:
         return _without(data, sorted(spans)) if spans else data
 
     def message(self, text: str) -> str:
-        """A message about a node: no reader needs it whole, so that short secrets are taken out as words of it, too."""
+        """A message about a node, which no reader needs whole: without short secrets that are words of it, and without
+        what nobody told us of and plainly is one.
+        """
+        return masked(self.words(text))
+
+    def words(self, text: str) -> str:
+        """A text without the secrets, short ones that stand in it as words among them."""
         text = self(text)
         return self._words.sub(r"***", text) if self._words else text
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from scanner import __version__
 from scanner.gather import NodeAnswers
 from scanner.job import Collected, Job, NodeKey
+from scanner.last_door import without_secrets
 from scanner.prepare import loosened
 from scanner.probes.probe import Probe
 
@@ -84,7 +85,7 @@ def evidence_of(job: Job, collected: Collected) -> Evidence:
             if key in collected.said
         ),
         unanswered=tuple(key for key in calls if key not in collected.said),
-        notices=(*loosened([call.node for call in calls.values()]), *collected.notices),
+        notices=without_secrets((*loosened([call.node for call in calls.values()]), *collected.notices)),
     )
 
 

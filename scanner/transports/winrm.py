@@ -293,7 +293,7 @@ class WinrmTransport:
                 raise self._too_late(output)
 
         endpoint = self._endpoint_of_psrp()
-        talk = Conversation(endpoint, protocol.send_message, check, self.usage, self.moments)
+        talk = Conversation(endpoint, protocol.send_message, check, self.usage, self.moments, self._hide)
         self._broken = True
         self._opening.clear()
         try:

@@ -6,7 +6,8 @@ import re
 import xml.etree.ElementTree as ET
 from xml.sax.saxutils import escape
 
-from scanner.errors import ProtocolError
+from scanner.errors import ProtocolError, shortened
+from scanner.redaction import NOTHING_SECRET, Redactor
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
@@ -50,9 +51,12 @@ def number(value: ET.Element, name: str) -> int | None:
     return int(content) if re.fullmatch(r"-?[0-9]{1,18}", content) else None
 
 
-def shown(value: ET.Element) -> str:
-    """What PowerShell would print of an object, shortened: its own text, or that of the first thing in it."""
+def shown(value: ET.Element, hide: Redactor = NOTHING_SECRET) -> str:
+    """What PowerShell would print of an object, shortened: its own text, or that of the first thing in it.
+
+    `hide` takes secrets out of it before it is cut.
+    """
     found = value if value.tag != "Obj" else value.find("ToString")
     if found is None:
         found = next((each for each in value.iter() if each.text and each.tag not in ("T", "Obj")), None)
-    return plain(found.text or "")[:_TEXT_CHARS] if found is not None else ""
+    return shortened(hide(plain(found.text or "")), _TEXT_CHARS) if found is not None else ""

@@ -8,6 +8,7 @@ from contextlib import suppress
 
 from scanner.clock import now_s
 from scanner.errors import AnswerTooLargeError, NodeError, ProtocolError
+from scanner.redaction import NOTHING_SECRET, Redactor
 from scanner.transports.powershell_output import settle
 from scanner.transports.protocol import Moments, Usage
 from scanner.transports.psrp import clixml, envelopes, messages, refusals
@@ -43,17 +44,21 @@ class Conversation:
         check: Callable[[], None],
         usage: Usage,
         moments: Moments,
+        hide: Redactor = NOTHING_SECRET,
     ) -> None:
         self._endpoint = endpoint
         self._send = send
         self._check = check
         self._usage = usage
         self._moments = moments
+        self._hide = hide
         self._pool = uuid.uuid4()
         self._pipeline = uuid.uuid4()
         self._splitter = Splitter()
         self._ended: NodeError | None = None
         self._completed = False
+        self._quoted = 0
+        """Characters of errors that are kept; one more each, for many may be empty."""
         self.shell = ""
         """The id of the session on the node, from its creation on."""
 
@@ -133,7 +138,7 @@ class Conversation:
             self._refuse_call(message)
         if message.kind != Kind.RUNSPACEPOOL_STATE:
             return False
-        state, why = messages.state_of(message, "RunspaceState")
+        state, why = messages.state_of(message, "RunspaceState", self._hide)
         if state in (PoolState.BROKEN, PoolState.CLOSED):
             raise refusals.pool_failed(why, self._configuration)
         return state == PoolState.OPENED
@@ -143,19 +148,19 @@ class Conversation:
             self._moments.received_s = now_s()
             output += messages.output_of(message).encode("utf-8", "backslashreplace") + b"\r\n"
         elif message.kind == Kind.ERROR_RECORD:
-            if sum(map(len, errors)) < _QUOTED_CHARS:
-                errors.append(messages.failure_of(clixml.read(message.data)).text)
+            if self._quoted < _QUOTED_CHARS:
+                errors.append(messages.failure_of(clixml.read(message.data), self._hide).text)
+                self._quoted += len(errors[-1]) + 1
         elif message.kind in _CALLS:
             self._refuse_call(message)
         elif message.kind == Kind.PIPELINE_STATE:
-            state, why = messages.state_of(message, "PipelineState")
+            state, why = messages.state_of(message, "PipelineState", self._hide)
             if state in (PipelineState.FAILED, PipelineState.STOPPED):
                 self._ended = refusals.pipeline_failed(why, self._configuration)
             self._completed = self._completed or state == PipelineState.COMPLETED
 
-    @staticmethod
-    def _refuse_call(message: Message) -> None:
+    def _refuse_call(self, message: Message) -> None:
         """A call that wants no answer is nothing to us; one that does would wait for it for ever."""
-        number, method = messages.host_call_of(message)
+        number, method = messages.host_call_of(message, self._hide)
         if number != messages.NO_ANSWER:
             raise refusals.asked_back(method)

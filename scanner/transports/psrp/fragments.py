@@ -62,7 +62,7 @@ class Joiner:
     def __init__(self, limit_bytes: int) -> None:
         self._limit_bytes = limit_bytes
         self._seen_bytes = 0
-        self._rest = b""
+        self._rest = bytearray()
         self._message = bytearray()
         self._next: tuple[int, int] | None = None
 
@@ -71,18 +71,20 @@ class Joiner:
         self._seen_bytes += len(data)
         if self._seen_bytes > self._limit_bytes:
             raise AnswerTooLargeError(f"more than {self._limit_bytes} bytes of PowerShell's objects")
-        data = self._rest + data
+        # In place: a fragment may come in as many pieces as it has bytes.
+        waiting = self._rest
+        waiting += data
         at = 0
-        while len(data) - at >= _FRAGMENT.size:
-            number, index, flags, size = _FRAGMENT.unpack_from(data, at)
+        while len(waiting) - at >= _FRAGMENT.size:
+            number, index, flags, size = _FRAGMENT.unpack_from(waiting, at)
             if size > self._limit_bytes or flags & ~(_START | _END):
                 raise ProtocolError("the answer is not made of fragments of PowerShell remoting")
-            if len(data) - at - _FRAGMENT.size < size:
+            if len(waiting) - at - _FRAGMENT.size < size:
                 break
             at += _FRAGMENT.size
-            yield from self._take(number, index, flags, data[at : at + size])
+            yield from self._take(number, index, flags, bytes(waiting[at : at + size]))
             at += size
-        self._rest = data[at:]
+        del waiting[:at]
 
     def _take(self, number: int, index: int, flags: int, piece: bytes) -> Iterator[Message]:
         if flags & _START:

@@ -8,7 +8,8 @@ import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from scanner.errors import ProtocolError
+from scanner.errors import ProtocolError, shortened
+from scanner.redaction import NOTHING_SECRET, Redactor
 from scanner.transports.psrp import clixml
 from scanner.transports.psrp.fragments import Message
 
@@ -140,23 +141,24 @@ class Failure:
 def protocol_of(message: Message) -> str:
     """The version of a server's SESSION_CAPABILITY; empty where it tells none."""
     found = clixml.member(clixml.read(message.data), "protocolversion")
-    return (found.text or "").strip()[:20] if found is not None else ""
+    return shortened((found.text or "").strip(), 20) if found is not None else ""
 
 
-def state_of(message: Message, name: str) -> tuple[int, Failure]:
+def state_of(message: Message, name: str, hide: Redactor = NOTHING_SECRET) -> tuple[int, Failure]:
     """The number of a state message, and why it came to that. Raises ProtocolError."""
     value = clixml.read(message.data)
     state = clixml.number(value, name)
     if state is None:
         raise ProtocolError(f"a message of PowerShell remoting tells no {name}")
     reason = clixml.member(value, "ExceptionAsErrorRecord")
-    return state, failure_of(reason) if reason is not None else Failure("")
+    return state, failure_of(reason, hide) if reason is not None else Failure("")
 
 
-def failure_of(record: ET.Element) -> Failure:
-    """An ErrorRecord."""
+def failure_of(record: ET.Element, hide: Redactor = NOTHING_SECRET) -> Failure:
+    """An ErrorRecord; `hide` takes secrets out of its texts before they are cut."""
     found = clixml.member(record, "FullyQualifiedErrorId")
-    return Failure(clixml.shown(record), clixml.plain(found.text or "")[:200] if found is not None else "")
+    identity = clixml.plain(found.text or "") if found is not None else ""
+    return Failure(clixml.shown(record, hide), shortened(hide(identity), 200))
 
 
 def output_of(message: Message) -> str:
@@ -167,9 +169,9 @@ def output_of(message: Message) -> str:
     return clixml.plain(value.text or "") if value.tag == "S" else clixml.shown(value)
 
 
-def host_call_of(message: Message) -> tuple[int, str]:
+def host_call_of(message: Message, hide: Redactor = NOTHING_SECRET) -> tuple[int, str]:
     """The number of a host call and the name of its method."""
     value = clixml.read(message.data)
     method = clixml.member(value, "mi")
     number = clixml.number(value, "ci")
-    return NO_ANSWER if number is None else number, clixml.shown(method) if method is not None else "?"
+    return NO_ANSWER if number is None else number, clixml.shown(method, hide) if method is not None else "?"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -23,6 +24,7 @@ from scanner.lab.psrp_peer import Outbox
 from scanner.lab.psrp_pool import PowerShellPool, RunScript, ScriptRefusedError, ScriptRequest
 from scanner.lab.wsman import QUOTAS_2008R2, ProcessOutput, ProcessRequest, WsmanFault, WsmanServer
 from scanner.lab.wsman_rights import Right
+from scanner.redaction import Redactor
 from scanner.transports.psrp import messages
 from scanner.transports.psrp.fragments import TO_CLIENT, Joiner, Message, Splitter
 from scanner.transports.psrp.messages import Kind
@@ -418,3 +420,55 @@ def test_no_stream_of_bytes_gets_more_than_a_node_error_out_of_the_reader(pieces
                 messages.state_of(message, "PipelineState")
     except NodeError:
         pass
+
+
+SECRET = "Canary-7f3a9c-Kanari"
+
+
+def runs(text: str) -> list[str]:
+    return [SECRET[at : at + 6] for at in range(len(SECRET) - 5) if SECRET[at : at + 6] in text]
+
+
+@pytest.mark.parametrize("room", [190, 200, 290, 300, 1990, 2000])
+@pytest.mark.parametrize("kind", ["failure", "id", "call", "errors"])
+def test_no_half_of_a_secret_is_left_where_words_of_powershell_are_cut(
+    remote: Serve, door: Door, room: int, kind: str
+) -> None:
+    for spelled in (SECRET, "".join(f"_x{ord(c):04X}_" for c in SECRET)):
+        filler = "x" * (room - 10)
+        said = f"{filler}{spelled}{filler}"
+        record = (
+            '<Obj RefId="0"><MS><I32 N="PipelineState">5</I32><Obj N="ExceptionAsErrorRecord" RefId="1">'
+            f"<ToString>{said if kind == 'failure' else 'no'}</ToString><MS>"
+            f'<S N="FullyQualifiedErrorId">{said if kind == "id" else "X"}</S></MS></Obj></MS></Obj>'
+        )
+        error = f'<Obj RefId="0"><ToString>{said}</ToString></Obj>'
+        pieces = {
+            "call": [("pipeline", packed(Kind.PIPELINE_HOST_CALL, CALL.format(1, said)))],
+            "errors": [("pipeline", packed(Kind.ERROR_RECORD, error)), DONE],
+        }.get(kind, [("pipeline", packed(Kind.PIPELINE_STATE, record))])
+        server = remote(open_peer=Script([OPENED, *pieces, ("end", b"")]).open)
+        transport = door(server, protocol="psrp")
+        transport._hide = Redactor(frozenset({(SECRET, "operator")}))
+        with pytest.raises(NodeError) as raised:
+            transport.run("1")
+        assert runs(str(raised.value)) == []
+        assert "xxxx" in str(raised.value)
+
+
+def test_a_flood_of_errors_without_words_takes_no_longer_than_its_length(remote: Serve, door: Door) -> None:
+    flood = packed(Kind.ERROR_RECORD, "<Obj/>") * 40_000
+    server = remote(open_peer=Script([OPENED, ("pipeline", flood), DONE, ("end", b"")]).open)
+    began = time.process_time()
+    with pytest.raises(NodeError):
+        door(server, protocol="psrp", timeout_s=60).run("1")
+    assert time.process_time() - began < 5
+
+
+def test_a_fragment_that_comes_byte_by_byte_takes_no_longer_than_its_length() -> None:
+    data = packed(Kind.PIPELINE_OUTPUT, f"<S>{'x' * 1_200_000}</S>")
+    joiner = Joiner(2_000_000)
+    began = time.process_time()
+    found = [message for at in range(0, len(data), 2) for message in joiner.feed(data[at : at + 2])]
+    assert [len(message.data) for message in found] == [1_200_007]
+    assert time.process_time() - began < 5

@@ -1,0 +1,110 @@
+"""The last door of everything that is reported or kept: results, plans, baselines without any secret in their texts.
+
+Answers are clean when they come. But a check, ours or a plugin's, an exception, or a reason that somebody wrote may
+hold a secret all the same. It is taken out of the texts, before a format is made of them, so that no format breaks.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from scanner.masking import masked
+from scanner.redaction import known
+
+T = TypeVar("T")
+
+_IDENTITIES = frozenset(
+    {"check", "cluster", "node", "id", "host", "name", "product", "inventory", "inventory_digest", "tool_version"}
+    | {"phase", "transport", "place", "subject", "user", "baseline"}
+)
+"""Fields by which things are told apart, by this machine's owner or in our own words. A password that is a node's name
+would make them all one; a history would not know them again."""
+_BETWEEN = "\x1e"
+_DEPTH = 40
+
+
+def without_secrets(value: T) -> T:
+    """The same without secrets in any text of it: those that are known, and what plainly is one. Itself if none is.
+
+    Frozen dataclasses, tuples, lists, sets and mappings are looked into. Texts of a class of their own become plain.
+    """
+    found: dict[str, str] = {}
+    _collect(value, found, 0)
+    if not found:
+        return value
+    hide = known()
+    # Nearly no text holds a secret, and one long text is looked through faster than thousands of short ones.
+    whole = _BETWEEN.join(found)
+    suspicious = hide.words(whole) != whole
+    changed: dict[str, str] = {}
+    for text in found:
+        clean = hide.message(text) if suspicious else masked(text)
+        if clean != text or type(text) is not str:
+            changed[text] = str(clean)
+    cleaned: T = _rebuilt(value, changed, 0) if changed else value
+    return cleaned
+
+
+_free: dict[type[object], tuple[str, ...]] = {}
+
+
+def _free_fields(kind: Any) -> tuple[str, ...]:
+    if kind not in _free:
+        fields = dataclasses.fields(kind)
+        _free[kind] = tuple(field.name for field in fields if field.init and field.name not in _IDENTITIES)
+    return _free[kind]
+
+
+def _is_record(value: object) -> bool:
+    return dataclasses.is_dataclass(value) and not isinstance(value, type)
+
+
+def _collect(value: Any, found: dict[str, str], depth: int) -> None:
+    if isinstance(value, str):
+        if not isinstance(value, enum.Enum):
+            found[value] = value
+    elif depth > _DEPTH or value is None or isinstance(value, int | float | bytes):
+        return
+    elif _is_record(value):
+        for name in _free_fields(type(value)):
+            _collect(getattr(value, name), found, depth + 1)
+    elif isinstance(value, Mapping):
+        for key, each in value.items():
+            if isinstance(key, str):
+                _collect(key, found, depth + 1)
+            _collect(each, found, depth + 1)
+    elif isinstance(value, list | tuple | set | frozenset) and not hasattr(value, "_fields"):
+        for each in value:
+            _collect(each, found, depth + 1)
+
+
+def _rebuilt(value: Any, changed: Mapping[str, str], depth: int) -> Any:
+    if isinstance(value, str):
+        return value if isinstance(value, enum.Enum) else changed.get(value, value)
+    if depth > _DEPTH or value is None or isinstance(value, int | float | bytes):
+        return value
+    if _is_record(value):
+        new = {
+            name: after
+            for name in _free_fields(type(value))
+            if (after := _rebuilt(before := getattr(value, name), changed, depth + 1)) is not before
+        }
+        return dataclasses.replace(value, **new) if new else value
+    if isinstance(value, Mapping):
+        parts = {
+            (changed.get(key, key) if isinstance(key, str) and not isinstance(key, enum.Enum) else key): _rebuilt(
+                each, changed, depth + 1
+            )
+            for key, each in value.items()
+        }
+        same = all(key in parts and parts[key] is each for key, each in value.items())
+        return value if same else parts
+    if isinstance(value, list | tuple | set | frozenset) and not hasattr(value, "_fields"):
+        items = [_rebuilt(each, changed, depth + 1) for each in value]
+        if all(one is other for one, other in zip(items, value, strict=True)):
+            return value
+        return type(value)(items)
+    return value
