@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from checks.acceptance import Waiver
+from checks.pages import Link, links_of
 
 
 class Status(enum.StrEnum):
@@ -36,9 +37,18 @@ class Remediation:
     summary: str
     """One or two sentences."""
     command: str = ""
-    """A command to copy, where there is one."""
+    """A command to copy, on one line, where there is one."""
     url: str = ""
     """The vendor's own page, where there is one."""
+    shell: str = ""
+    """What takes the command: sh, cmd, powershell or sql."""
+    title: str = ""
+    """The page's title, where `checks.pages` does not know it."""
+
+    @property
+    def links(self) -> tuple[Link, ...]:
+        """Where to read on, the page of today first."""
+        return links_of(self.url, self.title)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from reports.grouping import (
     waiver_text,
 )
 from reports.hindsight import changes, history_line, teller
-from reports.text import clipped, count, one_line
+from reports.text import clipped, count, link_line, one_line
 from reports.text_page import BOLD, CYAN, DIM, GREEN, STATUS_COLUMNS, TEXT_COLUMN, YELLOW, TextPage
 
 _FIELD_CHARS = 600
@@ -45,7 +45,7 @@ _TOLD: tuple[tuple[str, Callable[[Result], str]], ...] = (
 )
 _COPIED: tuple[tuple[str, Callable[[Result], str]], ...] = (
     ("command", lambda row: row.remediation.command),
-    ("link", lambda row: row.remediation.url),
+    ("link", lambda row: "\n".join(link_line(link) for link in row.remediation.links)),
 )
 
 _VERDICT_CODES = {Verdict.GO: "1;30;42", Verdict.NO_GO: "1;97;41", Verdict.UNKNOWN: "1;30;43"}

@@ -7,6 +7,7 @@ import io
 from collections.abc import Callable
 
 from checks.outcome import Result, Status
+from checks.pages import current
 from checks.scan import Scan
 from reports.hindsight import teller
 from reports.json_report import utc_text
@@ -72,7 +73,7 @@ def _said(row: Result, history: Callable[[Result], str]) -> tuple[str, ...]:
         row.observed,
         row.remediation.summary,
         row.remediation.command,
-        row.remediation.url,
+        current(row.remediation.url),
         history(row),
         waiver.owner if waiver else "",
         waiver.expires.isoformat() if waiver else "",

@@ -21,7 +21,7 @@ CHIPS = 40
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """An address that a check names; `url` is None where it is none for a browser."""
+    """A page that a check names, by its title; `url` is None where it is none for a browser."""
 
     text: str
     url: str | None
@@ -140,7 +140,9 @@ def _card(
         fields=fields,
         commands=[clipped(value) for value, _ in group.variants(lambda row: row.remediation.command)],
         links=[
-            Link(one_line(value, 500), web_url(value)) for value, _ in group.variants(lambda row: row.remediation.url)
+            Link(one_line(link.title, 500), web_url(link.url))
+            for _, rows in group.variants(lambda row: row.remediation.url)
+            for link in rows[0].remediation.links
         ],
         why=[one_line(line, 2_000) for line in why.splitlines()],
         new=_new(group, fresh),

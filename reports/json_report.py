@@ -20,7 +20,8 @@ from typing import Any
 
 from checks.acceptance import Attested, Waiver
 from checks.history import Ended, ScanHistory, Subject
-from checks.outcome import Result, Status
+from checks.outcome import Remediation, Result, Status
+from checks.pages import current
 from checks.scan import ClusterVerdict, Coverage, FailOn, Scan
 from reports.text import spell_in_json, visible
 
@@ -155,17 +156,24 @@ def _result(row: Result) -> dict[str, Any]:
         "message": row.message,
         "expected": row.expected,
         "observed": row.observed,
-        "remediation": {
-            "summary": row.remediation.summary,
-            "command": row.remediation.command,
-            "url": row.remediation.url,
-        },
+        "remediation": remediation(row.remediation),
         "evidence": row.evidence,
         **({"waiver": _waiver(row.waiver)} if row.waiver else {}),
         **({"not_evaluated": True} if row.not_evaluated else {}),
         **({"follows": list(row.follows)} if row.follows else {}),
         **({"not_declared": row.not_declared} if row.not_declared else {}),
         **({"left_out": row.left_out} if row.left_out else {}),
+    }
+
+
+def remediation(fix: Remediation) -> dict[str, Any]:
+    """What to do, as every JSON report tells it; `url` is the first of the links."""
+    return {
+        "summary": fix.summary,
+        "command": fix.command,
+        "url": current(fix.url),
+        **({"shell": fix.shell} if fix.command and fix.shell else {}),
+        "links": [{"title": link.title, "url": link.url} for link in fix.links],
     }
 
 

@@ -11,7 +11,7 @@ from checks.outcome import Result, Status
 from checks.scan import CONNECTIVITY, ClusterVerdict, NodeRecord, Scan, Verdict, blocks
 from reports.grouping import attested_line, coverage_line, headline, subject_line, told_clusters, waiver_line
 from reports.junit_xml import document, dotless, unused
-from reports.text import clipped, one_line
+from reports.text import clipped, link_line, one_line
 
 _FIELD_CHARS = 10_000
 
@@ -96,7 +96,7 @@ def _details(row: Result) -> str:
         ("waived because", row.waiver.reason if row.waiver else ""),
         ("remediation", row.remediation.summary),
         ("command", row.remediation.command),
-        ("link", row.remediation.url),
+        *(("link", link_line(link)) for link in row.remediation.links),
     )
     return "\n".join(f"{name}: {clipped(value, _FIELD_CHARS)}" for name, value in fields if value)
 

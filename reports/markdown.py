@@ -27,8 +27,8 @@ from reports.grouping import (
     told_clusters,
 )
 from reports.hindsight import changes, history_line, teller
-from reports.markdown_text import block, cell, code, prose
-from reports.text import one_line, web_url
+from reports.markdown_text import block, cell, code, linked, prose
+from reports.text import one_line
 
 _SIGNS = {Verdict.GO: "✅", Verdict.NO_GO: "⛔", Verdict.UNKNOWN: "❓"}
 _PLACES = 30
@@ -122,9 +122,8 @@ def _finding(group: Group, history: Callable[[Result], str], follow: str) -> Ite
         yield f"  - fix: {prose(one_line(value))}"
     for value, _ in group.variants(lambda row: row.remediation.command):
         yield from block(value)
-    for value, _ in group.variants(lambda row: row.remediation.url):
-        url = web_url(value)
-        yield f"  - see <{url}>" if url else f"  - see {code(value)}"
+    for _, rows in group.variants(lambda row: row.remediation.url):
+        yield f"  - see {', '.join(linked(link) for link in rows[0].remediation.links)}"
 
 
 def _reasons(groups: Iterable[Group]) -> Iterable[str]:

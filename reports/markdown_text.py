@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from reports.text import clipped, one_line, visible
+from checks.pages import Link
+from reports.text import clipped, link_line, one_line, visible, web_url
 
 _SPECIAL = re.compile(r"[\\`*\[\]|~$#]|(?<![^\W_])_|_(?![^\W_])|^(?:[-+=]|\d+(?=[.)]))")
 _LINKED = re.compile(r"(@|(?<=:)(?=//)|(?<=www)(?=\.))", re.IGNORECASE)
@@ -33,6 +34,16 @@ def code(text: str, limit: int = _FIELD_CHARS) -> str:
     line = one_line(text, limit)
     fence = "`" * (_longest_run(line) + 1)
     return f"{fence} {line} {fence}" if "`" in line or not line else f"`{line}`"
+
+
+def linked(link: Link) -> str:
+    """A link by its title; what is no address for a browser is code."""
+    url = web_url(link.url)
+    if url is None:
+        return code(link_line(link))
+    if link.title == link.url:
+        return f"<{url}>"
+    return f"[{prose(one_line(link.title))}]({url.replace('(', '%28').replace(')', '%29')})"
 
 
 def cell(text: str, limit: int = _FIELD_CHARS) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from checks.outcome import Result
+from checks.pages import Link, links_of
 from checks.plan.model import Command, Plan, PlanBook, Refusal, Step, Trouble, steps_back
 from reports import plan_text
 from reports.grouping import attested_line, waiver_line
@@ -62,7 +63,7 @@ def _plan(number: int, plan: Plan) -> Row:
         "troubles": [],
     }
     if isinstance(plan, Refusal):
-        return {**values, "instead": one_line(plan.instead), "url": web_url(plan.url)}
+        return {**values, "instead": one_line(plan.instead), "links": _links(links_of(plan.url))}
     timed = plan.schedule is not None
     return {
         **values,
@@ -110,7 +111,7 @@ def _finding(plan: int, label: str, row: Result) -> Row:
         "message": one_line(row.message),
         "fix": one_line(row.remediation.summary),
         "command": clipped(row.remediation.command, _COMMAND_CHARS),
-        "url": web_url(row.remediation.url),
+        "links": _links(row.remediation.links),
     }
 
 
@@ -123,7 +124,7 @@ def _step(number: str, step: Step, *, timed: bool) -> Row:
         "sides": [(one_line(side.says), one_line(side.source)) for side in step.sides],
         "shows": one_line(step.proof.shows) if step.proof else "",
         "proof": _commands(step.proof.commands) if step.proof else [],
-        "url": web_url(step.url),
+        "links": _links(links_of(step.url)),
         "no_return": step.no_return,
         "takes": one_line(plan_text.takes(step.takes)) if timed else "",
         "documented": one_line(plan_text.documented(step.documented)),
@@ -134,10 +135,15 @@ def _trouble(trouble: Trouble) -> Row:
     return {
         "sign": one_line(trouble.sign),
         "help": [one_line(sentence) for sentence in trouble.help],
-        "url": web_url(trouble.url),
+        "links": _links(links_of(trouble.url)),
         "look": _commands(trouble.look),
         "cure": [row for command in trouble.cure for row in _commands((command,))],
     }
+
+
+def _links(links: Iterable[Link]) -> list[tuple[str, str]]:
+    """Title and address of those that a browser can open."""
+    return [(one_line(link.title, 500), url) for link in links if (url := web_url(link.url))]
 
 
 def _commands(commands: Iterable[Command]) -> list[Row]:

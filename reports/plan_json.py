@@ -11,6 +11,7 @@ from importlib import resources
 from typing import Any
 
 from checks.outcome import Result
+from checks.pages import current
 from checks.plan.model import (
     Command,
     Part,
@@ -27,7 +28,7 @@ from checks.plan.procedures import SOURCES, STEPS
 from checks.plan.signs.following import told
 from checks.plan.signs.sign import Sign
 from reports import plan_text
-from reports.json_report import json_safe, utc_text
+from reports.json_report import json_safe, remediation, utc_text
 from reports.text import spell_in_json
 
 SCHEMA = "preflight.plan/1"
@@ -72,7 +73,7 @@ def _plan(plan: Plan) -> dict[str, object]:
         "findings": [_finding(kind, label, row) for kind, rows in plan_text.findings(plan) for label, row in rows],
     }
     if isinstance(plan, Refusal):
-        return {**about, "refused": {"reason": plan.reason, "instead": plan.instead, "url": plan.url or None}}
+        return {**about, "refused": {"reason": plan.reason, "instead": plan.instead, "url": current(plan.url) or None}}
     return {**about, "refused": None, **_runbook(plan)}
 
 
@@ -102,11 +103,7 @@ def _finding(kind: str, label: str, row: Result) -> dict[str, object]:
         "node": row.node,
         "status": str(row.status),
         "message": row.message,
-        "remediation": {
-            "summary": row.remediation.summary,
-            "command": row.remediation.command,
-            "url": row.remediation.url,
-        },
+        "remediation": remediation(row.remediation),
     }
 
 
@@ -142,7 +139,7 @@ def _step(plan: Runbook, number: str, step: Step) -> dict[str, object]:
         },
         "alternatives": [{"says": side.says, "source": side.source} for side in step.sides],
         "sources": [_source(each) for each in step.documented],
-        "url": step.url or None,
+        "url": current(step.url) or None,
         "clears": step.answers or None,
         "estimate": {"seconds": step.takes.seconds, "basis": step.takes.basis, "origin": step.takes.origin},
     }
@@ -172,7 +169,7 @@ def _trouble(plan: Runbook, trouble: Trouble) -> dict[str, object]:
         "help": list(trouble.help),
         "look": [_command(plan, command) for command in trouble.look],
         "cure": [_command(plan, command) for command in trouble.cure],
-        "url": trouble.url or None,
+        "url": current(trouble.url) or None,
     }
 
 

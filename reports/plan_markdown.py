@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from checks.outcome import Result
+from checks.pages import Link, links_of
 from checks.plan.model import Command, Part, Plan, PlanBook, Refusal, Runbook, Step, Trouble, steps_back
 from checks.scan import Verdict
 from reports import plan_text
 from reports.grouping import attested_line, waiver_line
-from reports.markdown_text import code, prose
-from reports.text import clipped, one_line, web_url
+from reports.markdown_text import code, linked, prose
+from reports.text import clipped, one_line
 
 _SIGNS = {Verdict.GO: "✅", Verdict.NO_GO: "⛔", Verdict.UNKNOWN: "❓"}
 _COMMAND_CHARS = 2_000
@@ -39,8 +40,8 @@ def _plan(plan: Plan) -> Iterator[str]:
     yield ""
     if isinstance(plan, Refusal):
         yield f"What to do instead: {prose(one_line(plan.instead))}"
-        if url := web_url(plan.url):
-            yield f"See <{url}>"
+        if plan.url:
+            yield f"See {_linked(links_of(plan.url))}"
         yield ""
     else:
         yield from _way(plan)
@@ -88,8 +89,8 @@ def _findings(title: str, rows: Sequence[tuple[str, Result]]) -> Iterator[str]:
             yield from _block((row.remediation.command,), "", "  ")
         if explained := plan_text.explained(row):
             yield f"  - more: {code(explained)}"
-        if url := web_url(row.remediation.url):
-            yield f"  - see <{url}>"
+        if row.remediation.url:
+            yield f"  - see {_linked(row.remediation.links)}"
     yield ""
 
 
@@ -139,8 +140,8 @@ def _step(number: str, step: Step, *, timed: bool) -> Iterator[str]:
     yield from (f"  - {prose(note)}" for note in step.notes)
     if timed:
         yield f"  - {prose(plan_text.takes(step.takes))}"
-    if url := web_url(step.url):
-        yield f"  - see <{url}>"
+    if step.url:
+        yield f"  - see {_linked(links_of(step.url))}"
     if step.sides:
         yield f"  - {plan_text.SIDES}"
         yield from (f"    - [ ] {prose(side.says)} ({prose(side.source)})" for side in step.sides)
@@ -157,8 +158,8 @@ def _trouble(trouble: Trouble) -> Iterator[str]:
     yield ""
     yield from (f"{number}. {prose(sentence)}" for number, sentence in enumerate(trouble.help, 1))
     yield ""
-    if url := web_url(trouble.url):
-        yield f"See <{url}>"
+    if trouble.url:
+        yield f"See {_linked(links_of(trouble.url))}"
         yield ""
     for where, language, lines in plan_text.grouped(trouble.look):
         yield f"{prose(plan_text.where_line(where, language) or plan_text.ANYWHERE)}, to see more:"
@@ -181,6 +182,10 @@ def _commands(commands: Iterable[Command]) -> Iterator[str]:
             continue
         yield f"  - {prose(told)}:"
         yield from _block(lines, language, "    ")
+
+
+def _linked(links: Iterable[Link]) -> str:
+    return ", ".join(linked(link) for link in links)
 
 
 def _block(lines: Iterable[str], language: str, indent: str) -> Iterator[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
+from checks.pages import Link
+
 MESSAGE_CHARS = 1_000
 """The longest message in any report."""
 
@@ -65,6 +67,11 @@ def web_url(url: str) -> str | None:
     except ValueError:
         return None
     return url if parts.scheme in ("http", "https") and parts.netloc else None
+
+
+def link_line(link: Link) -> str:
+    """A page by title and address, or by its address alone."""
+    return link.url if link.title == link.url else f"{link.title}: {link.url}"
 
 
 def count(number: int, singular: str, plural: str = "") -> str:

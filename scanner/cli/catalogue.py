@@ -90,6 +90,8 @@ def scope_of(check: Check) -> str:
 def _explanation(check: Check, probes: Sequence[Probe]) -> Iterator[str]:
     """The whole as Markdown; what is to be copied is indented."""
     from checks.left_out import NEVER
+    from checks.pages import links_of
+    from reports.text import link_line
     from scanner.inventory.products import products
     from scanner.rule_data import load_rules
 
@@ -111,8 +113,9 @@ def _explanation(check: Check, probes: Sequence[Probe]) -> Iterator[str]:
     yield fix.summary
     if fix.command:
         yield f"\n    $ {fix.command}"
-    if fix.url:
-        yield f"\n    {fix.url}"
+    if fix.links:
+        yield ""
+        yield from (f"    {link_line(link)}" for link in fix.links)
     yield "\n## Leaving it out"
     if check.id in NEVER:
         yield f"It cannot be left out of a cluster: {NEVER[check.id]}."
@@ -123,7 +126,10 @@ def _explanation(check: Check, probes: Sequence[Probe]) -> Iterator[str]:
     if check.references:
         yield "\n## References"
         for reference in check.references:
-            yield f"- {reference}"
+            pages = links_of(reference) if "://" in reference else ()
+            yield from (f"- {link_line(link)}" for link in pages)
+            if not pages:
+                yield f"- {reference}"
     wanted = set(check.facts + check.optional_facts)
     asked = [probe for probe in probes if not wanted.isdisjoint(probe.facts)]
     if asked:

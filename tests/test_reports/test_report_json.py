@@ -70,7 +70,7 @@ def test_the_shape_is_the_promised_one(rich_scan: Scan) -> None:
         "remediation": row["remediation"],
         "evidence": {"instances": [{"name": "MSSQLSERVER", "version": "10.50.6000.34", "edition": "Standard"}]},
     }
-    assert list(row["remediation"]) == ["summary", "command", "url"]
+    assert list(row["remediation"]) == ["summary", "command", "url", "links"]
     assert found["nodes"][0] == {
         "cluster": "vault-prod",
         "node": "web1",
