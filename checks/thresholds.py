@@ -112,6 +112,15 @@ def met(due: Due, observed: str, needs: Requirements) -> Outcome:
     return passed(_noted(observed, due.rule), expected=due.rule.text, observed=observed, **needs.evidence)
 
 
+def unseen(due: Due, what: str, needs: Requirements) -> Outcome:
+    """The outcome for a requirement of which nothing was seen: as grave as its breach, for it may be one."""
+    message = _noted(
+        f"{what}; {due.hop} {'needs' if due.rule.effect == 'fail' else 'asks for'} {due.rule.text}", due.rule
+    )
+    end = undetermined if due.rule.effect == "fail" else warned
+    return end(message, expected=due.rule.text, observed="not known", **needs.evidence)
+
+
 def _against(due: Due, version: Version, observed: str, needs: Requirements) -> Outcome:
     try:
         wanted = SpecifierSet(due.rule.requires)

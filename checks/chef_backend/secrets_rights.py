@@ -42,6 +42,10 @@ def _of_backend(node: NodeView, file: SecretsFile) -> list[Outcome]:
     wanted = _wanted_group(node, file)
     reads = (file.group == wanted and mode & _GROUP_READS) or (_is_service(node, file.owner) and mode & _OWNER_READS)
     if reads:
+        config = node.look(ConfigDigest)
+        if isinstance(config, Unknown):
+            text = f"{_told(file)} is right where leaderl runs as {SERVICE}; that chef-backend.rb says nothing else"
+            return [undetermined(f"{text} is not known: {config.reason}")]
         right = (file.owner, mode) == ("root", 0o640)
         return [] if right else [warned(f"{_told(file)} instead of root:{wanted} 0640", remediation=repair)]
     text = f"leaderl, which needs it at a failover, may not read {_told(file)} (root:{wanted} 0640 is right)"

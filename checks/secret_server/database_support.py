@@ -23,7 +23,7 @@ from checks.secret_server.database import database_of, passive_of
 from checks.secret_server.database_facts import FailoverClusters, SecretServerDatabase
 from checks.secret_server.facts import SqlInstances
 from checks.secret_server.vendor import CHECKLIST_URL, REPLICATION_URL, REQUIREMENTS_URL
-from checks.thresholds import Due, Requirements, breach, met, requirements
+from checks.thresholds import Due, Requirements, breach, met, requirements, unseen
 
 ID = "database-support"
 _EXPRESS = 4
@@ -52,6 +52,8 @@ def _judged(view: NodeView, needs: Requirements, due: Due) -> Outcome:
 def _edition(view: NodeView, needs: Requirements, due: Due) -> Outcome:
     found = database_of(view)
     if not isinstance(found, Unknown):
+        if not found.server.edition and not found.server.engine_edition:
+            return unseen(due, f"the edition of {found.server.name} is not known: it does not tell", needs)
         observed = f"database {found.name} lies on {found.server.edition} ({found.server.name})"
         express = found.server.engine_edition == _EXPRESS or "express" in found.server.edition.lower()
         return breach(due, observed, needs) if express else met(due, observed, needs)
@@ -68,9 +70,13 @@ def _edition(view: NodeView, needs: Requirements, due: Due) -> Outcome:
 
 def _replication(view: NodeView, needs: Requirements, due: Due) -> Outcome:
     found = database_of(view)
-    if isinstance(found, Unknown) or found.merge_replication is None:
-        reason = found.reason if isinstance(found, Unknown) else "it was not asked"
-        return not_applicable(f"whether the database is in merge replication is not known: {reason}")
+    if isinstance(found, Unknown):
+        return not_applicable(f"whether the database is in merge replication is not known: {found.reason}")
+    if found.merge_replication is None:
+        what = f"whether database {found.name} is in merge replication is not known"
+        if not found.version:  # as of a copy on a secondary: who may open the database tells
+            return passed(f"{what}: {found.version_problem}")
+        return unseen(due, f"{what}: the answer does not hold it; collect it anew", needs)
     if found.merge_replication:
         return breach(due, f"database {found.name} takes part in SQL merge replication", needs)
     return passed(f"database {found.name} is in no merge replication")

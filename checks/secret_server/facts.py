@@ -154,7 +154,7 @@ class PoolSettings:
     max_processes: PoolSetting
     identity_type: PoolSetting
     enable_32_bit: PoolSetting = _UNTOLD
-    """enable32BitAppOnWin64; its source is empty in an answer that does not hold it."""
+    """enable32BitAppOnWin64; its source is empty in evidence of earlier versions, which did not ask."""
     auto_start: PoolSetting = _UNTOLD
     """autoStart; likewise."""
 

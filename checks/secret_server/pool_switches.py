@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from checks.check import NodeView
 from checks.outcome import Outcome, not_applicable, undetermined, warned
-from checks.secret_server.facts import IisApplication, IisConfiguration, PoolSetting, PoolSettings
-from checks.thresholds import Due, Requirements, breach, met
+from checks.secret_server.facts import AppPools, IisApplication, IisConfiguration, PoolSetting, PoolSettings
+from checks.thresholds import Due, Requirements, breach, met, unseen
 
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
+_EARLIER = "the evidence is an earlier version's, which did not ask: collect it anew"
 
 
 def bitness(needs: Requirements, due: Due, pool: PoolSettings, wanted: str) -> Outcome:
     """enable32BitAppOnWin64, which is false where nothing sets it."""
     setting = pool.enable_32_bit
     if not setting.source:
-        return not_applicable(f"whether pool {pool.name} is one of 32 bits was not asked")
+        return unseen(due, f"whether pool {pool.name} runs with 32 or 64 bits is not known ({_EARLIER})", needs)
     value = _truth(setting, default=False)
     if value is None:
         return _odd(pool, "enable32BitAppOnWin64", setting, needs)
@@ -26,8 +27,12 @@ def bitness(needs: Requirements, due: Due, pool: PoolSettings, wanted: str) -> O
 def pool_start(view: NodeView, due: Due, pool: PoolSettings, needs: Requirements) -> Outcome:
     """autoStart, which is true where nothing sets it. In the window IIS Manager turns it off with the pool."""
     setting = pool.auto_start
-    if not setting.source or view.cluster.phase == "window":
-        return not_applicable(f"whether pool {pool.name} starts by itself is not judged")
+    if view.cluster.phase == "window":
+        return not_applicable(f"whether pool {pool.name} starts by itself is not judged in the window")
+    if not setting.source:
+        return unseen(
+            due, f"whether pool {pool.name} and its site start by themselves is not known ({_EARLIER})", needs
+        )
     value = _truth(setting, default=True)
     if value is None:
         return _odd(pool, "autoStart", setting, needs)
@@ -47,6 +52,8 @@ def site_start(
 
 def asp_net(view: NodeView, due: Due, needs: Requirements) -> list[Outcome]:
     """Whether IIS lets ASP.NET 4's own extension of 64 bits run. One that is not listed is not judged."""
+    if any(not pool.auto_start.source for pool in view.fact(AppPools).pools):  # both came with one version
+        return [unseen(due, f"whether IIS lets ASP.NET 4 run is not known ({_EARLIER})", needs)]
     rows = view.fact(IisConfiguration).isapi
     ours = [row for row in rows if "framework64\\v4." in row.path.lower()]
     closed = [row for row in ours if _TRUTH.get(row.allowed.lower() or "false") is False]

@@ -13,7 +13,16 @@ from checks.secret_server.facts import AppPools, PoolSetting, PoolSettings
 from checks.secret_server.host_facts import Hardware, MonitoringAgent, PendingReboot, PoolStates, PowershellVersion
 from checks.secret_server.iis_places import KINDS, AuthenticationPlace, ConfigSection, IisAuthentication
 from scanner.probes.probe import Answer, UnreadableError
-from scanner.probes.secret_server_readers import explain, iis_configuration, need, rows_of, text, value_of
+from scanner.probes.secret_server_readers import (
+    SWITCHES,
+    asks_for_switches,
+    explain,
+    iis_configuration,
+    need,
+    rows_of,
+    text,
+    value_of,
+)
 
 _LONGEST_NAME = 255
 _INVALID_NAMESPACE = 0x8004100E
@@ -25,24 +34,12 @@ _SOURCES = ("pool", "applicationPoolDefaults", "default")
 def app_pools(answer: Answer) -> AppPools:
     """From iis-configuration: what each pool runs with."""
     iis_configuration(answer)  # it knows what to say of a host without IIS, and of garbage
-    return AppPools(
-        tuple(
-            PoolSettings(
-                need(row, "name", str),
-                *(
-                    _setting(need(row, "settings", dict), key)
-                    for key in ("runtime", "load_user_profile", "max_processes", "identity_type")
-                ),
-                **{
-                    key: _setting(settings, key)
-                    for settings in [need(row, "settings", dict)]
-                    for key in ("enable_32_bit", "auto_start")
-                    if key in settings
-                },
-            )
-            for row in rows_of(value_of(answer), "pools")
-        )
-    )
+    value = value_of(answer)
+    keys: tuple[str, ...] = ("runtime", "load_user_profile", "max_processes", "identity_type")
+    if asks_for_switches(value):
+        keys += SWITCHES
+    pools = [(need(row, "name", str), need(row, "settings", dict)) for row in rows_of(value, "pools")]
+    return AppPools(tuple(PoolSettings(name, *(_setting(settings, key) for key in keys)) for name, settings in pools))
 
 
 def computer_name(answer: Answer) -> ComputerName:

@@ -31,6 +31,7 @@ _WMI_DENIED = (0x80041003, 0x80070005)
 """WBEM_E_ACCESS_DENIED and E_ACCESSDENIED."""
 _PRODUCT_TYPES = {"winnt": 1, "lanmannt": 2, "servernt": 3}
 _MODES = {"": "Integrated", "0": "Integrated", "integrated": "Integrated", "1": "Classic", "classic": "Classic"}
+SWITCHES = ("enable_32_bit", "auto_start")
 _STATES = ("hashed", "missing", "locked", "denied", "unreadable")
 
 
@@ -140,6 +141,7 @@ def iis_configuration(answer: Answer) -> IisConfiguration:
         raise UnreadableError(f"IIS is not installed: there is no {missing[1]}")
     value = value_of(answer)
     pools = []
+    whole = asks_for_switches(value)
     for row in rows_of(value, "pools"):
         mode = need(row, "mode", str)
         if not mode and need(row, "mode_source", str) != "default":
@@ -154,13 +156,26 @@ def iis_configuration(answer: Answer) -> IisConfiguration:
             need(row, "path", str),
             need(row, "physical_path", str),
             need(row, "pool", str),
-            text(row, "site_auto_start"),
+            need(row, "site_auto_start", str).strip() if whole else "",
         )
         for row in rows_of(value, "applications")
     )
-    rows = rows_of(value, "isapi") if "isapi" in value else []
+    rows = rows_of(value, "isapi") if whole else []
     isapi = tuple(IsapiRestriction(*(text(row, key) for key in ("path", "allowed", "description"))) for row in rows)
     return IisConfiguration(need(value, "path", str), need(value, "shared", bool), tuple(pools), applications, isapi)
+
+
+def asks_for_switches(value: Mapping[str, object]) -> bool:
+    """Whether the answer is of a version that asks for bitness, automatic start and ISAPI restrictions.
+
+    One that has any of them has to have all: what such an answer lacks was lost, and is not what IIS would take.
+    """
+    pools = [need(row, "settings", dict) for row in rows_of(value, "pools") if "settings" in row]
+    return (
+        "isapi" in value
+        or any("site_auto_start" in row for row in rows_of(value, "applications"))
+        or any(key in settings for settings in pools for key in SWITCHES)
+    )
 
 
 def web_root(answer: Answer) -> WebRoot:

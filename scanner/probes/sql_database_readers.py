@@ -142,10 +142,11 @@ def newest_version(versions: list[str]) -> str:
 
 
 def _merges(row: Row) -> bool | None:
-    """Whether the database publishes or subscribes; earlier answers do not tell."""
-    if row.get("merge_published") is None and row.get("merge_id") is None:
-        return None
-    return row.get("merge_published") == 1 or row.get("merge_id") is not None
+    """Whether the database publishes or subscribes; earlier answers do not tell, nor does one that is not open."""
+    if row.get("merge_published") == 1 or row.get("merge_id") is not None:
+        return True
+    looked = "merge_id" in row and row.get("open_to_us") == 1 and text(row, "state").upper() == "ONLINE"
+    return False if looked and row.get("merge_published") == 0 else None
 
 
 def _find(answer: Answer) -> tuple[_Instance, Row]:
@@ -263,7 +264,7 @@ def _mirroring(instance: _Instance, row: Row) -> tuple[Mirroring | None, str]:
     if len(asked.rows) != 1:
         return None, "sys.database_mirroring does not show the database: GRANT VIEW ANY DEFINITION"
     one = asked.rows[0]
-    if "state" not in one:
+    if not {"state", "role", "partner"} <= one.keys():
         return None, "SQL Server does not tell whether the database is mirrored"
     if one["state"] is None and (one.get("role") is not None or one.get("partner")):
         role = one.get("role")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -14,6 +15,7 @@ from checks.secret_server.facts import (
     FileVersion,
     IisApplication,
     IisConfiguration,
+    IsapiRestriction,
     PoolSetting,
     PoolSettings,
     WebRoot,
@@ -38,8 +40,13 @@ def pools(
     profile: PoolSetting = setting("true"),  # noqa: B008
     processes: PoolSetting = UNSET,
     identity: PoolSetting = setting("3"),  # noqa: B008
+    bits_32: PoolSetting = UNSET,
+    start: PoolSetting = UNSET,
 ) -> AppPools:
-    return AppPools((PoolSettings("p", runtime, profile, processes, identity),))
+    return AppPools((PoolSettings("p", runtime, profile, processes, identity, bits_32, start),))
+
+
+UNTOLD = PoolSetting("", "")
 
 
 def files(version: str) -> AppFiles:
@@ -97,6 +104,76 @@ def test_one_worker_process(judged: Callable[..., Outcome], processes: str, stat
     assert judged(pools(processes=setting(processes))).status == status
 
 
+def test_a_pool_of_64_bits_that_starts_by_itself_is_said_to_be_one(judged: Callable[..., Outcome]) -> None:
+    message = judged(pools(bits_32=setting("false"), start=setting("true"))).message
+    assert "pool p runs with 64 bits" in message
+    assert "pool p starts by itself" in message
+
+
+@pytest.mark.parametrize(
+    ("found", "says"),
+    [
+        (pools(bits_32=setting("true")), "pool p runs with 32 bits, but 11.7.000049 asks for a pool of 64 bits"),
+        (pools(start=setting("0")), "pool p does not start by itself, but 11.7.000049 asks for"),
+        (pools(bits_32=setting("perhaps")), "enable32BitAppOnWin64 is 'perhaps', not true or false"),
+        (pools(bits_32=UNTOLD), "whether pool p runs with 32 or 64 bits is not known"),
+        (pools(start=UNTOLD), "whether pool p and its site start by themselves is not known"),
+        (pools(start=UNTOLD), "whether IIS lets ASP.NET 4 run is not known"),
+    ],
+)
+def test_what_was_not_asked_is_no_better_than_what_is_wrong(
+    judged: Callable[..., Outcome], found: AppPools, says: str
+) -> None:
+    outcome = judged(found)
+    assert outcome.status is Status.WARN
+    assert says in outcome.message
+    assert "64 bits (" not in outcome.message
+
+
+@pytest.mark.parametrize("found", [pools(bits_32=UNTOLD), pools(start=UNTOLD)])
+def test_where_the_site_made_a_rule_of_it_what_was_not_asked_is_undetermined(
+    cluster: Clusters, node: Nodes, found: AppPools
+) -> None:
+    hard = {"effect": "fail", "reason": "house rule"}
+    view = node(cluster(overrides={"pool-64-bit": hard, "pool-auto-start": hard}), ROOT, IIS, found)
+    assert judge(view).status is Status.ERROR
+
+
+def test_in_the_window_a_pool_need_not_start_by_itself(cluster: Clusters, node: Nodes) -> None:
+    view = node(replace(cluster(), phase="window"), ROOT, IIS, pools(start=setting("false")))
+    assert judge(view).status is Status.PASS
+
+
+def test_a_setting_that_is_set_and_not_told_is_undetermined(judged: Callable[..., Outcome]) -> None:
+    assert judged(pools(bits_32=setting(""))).status is Status.ERROR
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed", "status"),
+    [
+        ("%windir%\\Microsoft.NET\\Framework64\\v4.0.30319\\aspnet_isapi.dll", "false", Status.WARN),
+        ("%windir%\\Microsoft.NET\\Framework64\\v4.0.30319\\aspnet_isapi.dll", "", Status.WARN),
+        ("%windir%\\Microsoft.NET\\Framework64\\v4.0.30319\\aspnet_isapi.dll", "true", Status.PASS),
+        ("%windir%\\Microsoft.NET\\Framework64\\v2.0.50727\\aspnet_isapi.dll", "false", Status.PASS),
+        ("%windir%\\Microsoft.NET\\Framework\\v4.0.30319\\aspnet_isapi.dll", "false", Status.PASS),
+    ],
+)
+def test_iis_has_to_let_asp_net_4_of_64_bits_run(
+    cluster: Clusters, node: Nodes, path: str, allowed: str, status: Status
+) -> None:
+    iis = replace(IIS, isapi=(IsapiRestriction(path, allowed, "ASP.NET"),))
+    assert judge(node(cluster(), ROOT, iis, pools())).status is status
+
+
+def test_the_site_has_to_start_by_itself_too(cluster: Clusters, node: Nodes) -> None:
+    iis = replace(IIS, applications=(replace(IIS.applications[0], site_auto_start="false"),))
+    outcome = judge(node(cluster(), ROOT, iis, pools()))
+    assert outcome.status is Status.WARN
+    assert "site s does not start by itself" in outcome.message
+    window = replace(cluster(), phase="window")
+    assert judge(node(window, ROOT, iis, pools())).status is Status.PASS
+
+
 @pytest.mark.parametrize("odd", [pools(profile=setting("maybe")), pools(processes=setting("")), AppPools(())])
 def test_what_is_not_understood_is_an_error(judged: Callable[..., Outcome], odd: AppPools) -> None:
     assert judged(odd).status is Status.ERROR
@@ -104,7 +181,10 @@ def test_what_is_not_understood_is_an_error(judged: Callable[..., Outcome], odd:
 
 def test_all_rules_off_is_not_applicable(cluster: Clusters, node: Nodes) -> None:
     off = {"off": True, "reason": "x"}
-    rules = ("pool-runtime-v4", "pool-load-user-profile", "pool-one-worker-process")
+    rules = (
+        *("pool-runtime-v4", "pool-load-user-profile", "pool-one-worker-process"),
+        *("pool-64-bit", "pool-auto-start", "asp-net-allowed"),
+    )
     assert judge(node(cluster(overrides=dict.fromkeys(rules, off)), ROOT, IIS, pools())).status is Status.SKIP
 
 

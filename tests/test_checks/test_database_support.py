@@ -10,7 +10,7 @@ from checks.outcome import Status
 from checks.secret_server.database_facts import ClusteredInstance, FailoverClusters, SecretServerDatabase
 from checks.secret_server.database_support import judge
 from checks.secret_server.facts import SqlInstance, SqlInstances
-from tests.test_checks.databases import DATABASE, SERVER
+from tests.test_checks.databases import COPY, DATABASE, SERVER
 
 Clusters = Callable[..., ClusterInfo]
 Nodes = Callable[..., NodeView]
@@ -66,3 +66,22 @@ def test_a_passive_host_has_nothing_to_say(cluster: Clusters, node: Nodes) -> No
     outcome = judge(node(cluster(), DENIED, passive, roles=("database",)))
     assert outcome.status is Status.SKIP
     assert "passive host of SQLVS1" in outcome.message
+
+
+def test_replication_that_an_answer_does_not_tell_warns(cluster: Clusters, node: Nodes) -> None:
+    outcome = judge(node(cluster(), replace(DATABASE, merge_replication=None), roles=("database",)))
+    assert outcome.status is Status.WARN
+    assert "whether database SecretServer is in merge replication is not known" in outcome.message
+
+
+def test_a_copy_that_is_not_open_passes_and_says_what_it_does_not_tell(cluster: Clusters, node: Nodes) -> None:
+    outcome = judge(node(cluster(), COPY, roles=("database",)))
+    assert outcome.status is Status.PASS
+    assert "merge replication is not known: it is restoring, not online" in outcome.message
+
+
+def test_an_edition_that_is_not_told_is_none_that_is_right(cluster: Clusters, node: Nodes) -> None:
+    silent = replace(DATABASE, server=replace(SERVER, edition=""), merge_replication=False)
+    outcome = judge(node(cluster(), silent, roles=("database",)))
+    assert outcome.status is Status.WARN
+    assert "the edition of SQL1 is not known" in outcome.message

@@ -27,7 +27,7 @@ def secrets(backend: str = "", frontend: str = "", mode: str = "", owner: str = 
             "/etc/secrets.json", "hashed", content * 64, mode or right[0], *(owner or right[1]).split(":")
         )
 
-    return [SecretsFiles(file(backend, "640", "root:chef_pgsql"), file(frontend, "600", "root:root"))]
+    return [SecretsFiles(file(backend, "640", "root:chef_pgsql"), file(frontend, "600", "root:root")), KNOWN]
 
 
 def healthy() -> list[list[object]]:
@@ -108,6 +108,13 @@ def test_the_group_that_the_configuration_names_is_the_right_one(chefs: Chefs) -
     assert judge(chefs([*secrets("a", mode="600", owner="leader:x"), own])).status is Status.WARN
     unread = judge(chefs([*secrets("a", owner="root:vault"), (ConfigDigest, "denied")]))
     assert (unread.status, "is not known" in unread.message) == (Status.ERROR, True)
+
+
+def test_right_by_default_is_not_known_to_be_right_where_chef_backend_rb_cannot_be_read(chefs: Chefs) -> None:
+    outcome = judge(chefs([*secrets("a"), (ConfigDigest, "denied")], secrets("a")))
+    assert outcome.status is Status.ERROR
+    assert "is right where leaderl runs as chef_pgsql" in outcome.message
+    assert "denied" in outcome.message
 
 
 def test_before_1_2_the_vendor_documented_other_rights(chefs: Chefs) -> None:

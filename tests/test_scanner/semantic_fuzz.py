@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import json
 import re
+import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -20,13 +22,17 @@ from checks.check import Check
 from checks.evaluation import concerns, evaluate
 from checks.facts import Contact, Unknown
 from checks.outcome import Result, Status
+from scanner.cli.obtain import with_credentials
 from scanner.cli.options import settle
 from scanner.evidence.file import read_evidence
 from scanner.evidence.offline import saved_answers
 from scanner.gather import read_facts
 from scanner.job import Collected, Job, NodeKey
 from scanner.judge import gathered_clusters
+from scanner.lab.lab import Lab
+from scanner.lab.scenario import Scenario
 from scanner.probes.probe import Answer, Probe
+from scanner.run import collect
 from tests.recordings.collect import FOLDER, evidence_path
 
 # A failure whose proof is gone becomes an error: neither lets anybody go.
@@ -44,6 +50,8 @@ class Accepted:
     """A pattern of what was taken away, as `Mutation.what` names it."""
     checks: tuple[str, ...]
     reason: str
+    unread: bool = False
+    """True: only where the answer became unreadable, so that nothing else was told in its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +94,7 @@ def mutations(answer: Answer) -> Iterator[Mutation]:
     yield Mutation("output", replace(answer, output=""))
     yield Mutation("output, and it failed", replace(answer, output="", exit_code=1))
     yield Mutation("end (cut at the cap)", replace(answer, output=answer.output[:-1], truncated=True))
-    try:
-        value = json.loads(answer.output)
-    except ValueError:
-        value = None
+    value = _json(answer)
     if isinstance(value, (dict, list)):
         for path, other in _without(value, ""):
             yield Mutation(f"value {path}", replace(answer, output=json.dumps(other)))
@@ -129,6 +134,31 @@ def _without(value: Any, path: str) -> Iterator[tuple[str, Any]]:
                 yield what, [*value[:number], other, *value[number + 1 :]]
 
 
+def _json(answer: Answer) -> Any:
+    try:
+        return json.loads(answer.output)
+    except ValueError:
+        return None
+
+
+def _keys(value: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
+    """The path of each key in `value`, with the whole value without it, and with garbage under it."""
+    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, part in parts:
+        here = f"{path}[{key}]" if isinstance(value, list) else f"{path}.{key}" if path else str(key)
+        if isinstance(value, dict):
+            rest = {name: each for name, each in value.items() if name != key}
+            yield here, rest, {**rest, key: {"garbage": ["garbage"]}}
+        for found, without, garbled in _keys(part, here):
+            yield found, _with(value, key, without), _with(value, key, garbled)
+
+
+def _with(value: Any, key: Any, part: Any) -> Any:
+    copy: Any = dict(value) if isinstance(value, dict) else list(value)
+    copy[key] = part
+    return copy
+
+
 def _lessened(part: Any, here: str) -> Iterator[tuple[str, Any]]:
     if part is not None:
         yield f"{here} null", None
@@ -141,18 +171,30 @@ def _lessened(part: Any, here: str) -> Iterator[tuple[str, Any]]:
 class Bench:
     """One recording with its inventory, and what every mutation of it comes to."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, job: Job, collected: Collected) -> None:
         self.name = name
-        selection, job = settle(FOLDER / f"{name}.inventory.toml")
-        file = read_evidence(evidence_path(name))
-        now = file.evidence.finished + timedelta(hours=1)
-        self.job: Job = job
-        self.collected: Collected = saved_answers(job, [file], now, narrowed=selection.narrowed)
+        self.job = job
+        self.collected = collected
         self.probes: Mapping[NodeKey, Sequence[Probe]] = {
             (call.node.cluster, call.node.name): call.probes for call in job.calls()
         }
         self.facts = {key: read_facts(said, self.probes[key]) for key, said in self.collected.said.items()}
         self.before = self._results(self.collected)
+
+    @classmethod
+    def recorded(cls, name: str) -> Bench:
+        """The recording of that name."""
+        selection, job = settle(FOLDER / f"{name}.inventory.toml")
+        file = read_evidence(evidence_path(name))
+        now = file.evidence.finished + timedelta(hours=1)
+        return cls(name, job, saved_answers(job, [file], now, narrowed=selection.narrowed))
+
+    @classmethod
+    def played(cls, name: str, scenario: Scenario | Path) -> Bench:
+        """What the lab says in that scenario, asked once."""
+        with tempfile.TemporaryDirectory() as folder, Lab(scenario) as lab:
+            selection, job = settle(lab.write(Path(folder)))
+            return cls(name, job, collect(with_credentials(job, selection)))
 
     def run(self, accepted: Sequence[Accepted], *, most: int = 0, seed: int = 0) -> Tally:
         """Try all mutations, or `most` of them, chosen by `seed`."""
@@ -170,6 +212,23 @@ class Bench:
         for key, probe, mutation in todo:
             self._try(key, probe, mutation, accepted, tally, seen)
         return tally
+
+    def silent(self) -> set[tuple[str, str]]:
+        """Probe and path of the keys that are read, and whose absence is taken for what they say.
+
+        A key whose garbage is noticed is read. Where an answer without it gives the same facts, what is not there
+        counts as the value that it had: a default that nobody proved.
+        """
+        found: set[tuple[str, str]] = set()
+        for key, said in self.collected.said.items():
+            for probe in self.probes[key]:
+                answer = said.answers.get(probe.id)
+                if not isinstance(answer, Answer):
+                    continue
+                for path, without, garbled in _keys(_json(answer), ""):
+                    if not self._differs(key, probe, answer, without) and self._differs(key, probe, answer, garbled):
+                        found.add((probe.id, re.sub(r"\[\d+\]", "[]", path)))
+        return found
 
     def without(self, probe_id: str) -> list[str]:
         """The checks that still pass where no node at all has answered to the probe, though they read of it."""
@@ -191,6 +250,12 @@ class Bench:
             }
         )
 
+    def _differs(self, key: NodeKey, probe: Probe, answer: Answer, value: object) -> bool:
+        said = self.collected.said[key]
+        other = replace(answer, output=json.dumps(value))
+        facts = read_facts(replace(said, answers={**said.answers, probe.id: other}), self.probes[key])
+        return any(_plain(facts[kind]) != _plain(self.facts[key][kind]) for kind in probe.facts)
+
     def _try(
         self,
         key: NodeKey,
@@ -208,15 +273,21 @@ class Bench:
         if not lost and facts[Contact] == self.facts[key][Contact]:
             tally.same += 1
             return
-        if any(isinstance(facts[kind], Unknown) for kind in lost):
+        unread = all(isinstance(facts[kind], Unknown) for kind in lost)
+        if unread:
             tally.unread += 1
         else:
             tally.judged += 1
+        allowed = [
+            one
+            for one in accepted
+            if one.probe == probe.id and (unread or not one.unread) and re.search(one.what, mutation.what)
+        ]
         mark = (key, probe.id, tuple(repr(_plain(facts[kind])) for kind in probe.facts), repr(facts[Contact]))
         if mark not in seen:
             seen[mark] = self._results(replace(self.collected, said={**self.collected.said, key: changed}))
         for about, after in seen[mark].items():
-            self._hold(about, after, lost, key, probe, mutation, accepted, tally)
+            self._hold(about, after, lost, key, probe, mutation, allowed, tally)
 
     def _hold(
         self,
@@ -231,31 +302,28 @@ class Bench:
     ) -> None:
         before = self.before[about]
         where = f"{self.name} {'.'.join(key)} {probe.id} without {mutation.what[:160]}: {about[0]}"
-        if _RANK[after.status] > _RANK[before.status] and before.status is not Status.SKIP:
-            self._note(
-                f"{where} got better, {before.status} to {after.status}", probe, mutation, about, accepted, tally
-            )
+        better = _RANK[after.status] > _RANK[before.status] and not after.not_evaluated
+        if better and before.status is not Status.SKIP:
+            self._note(f"{where} got better, {before.status} to {after.status}", about, accepted, tally)
         check = next(each for each in self.job.checks if each.id == about[0])
         if not lost & set(check.facts + check.optional_facts) or about[1] != key[0] or about[2] not in (None, key[1]):
             return
         if not self._asks(check, key):
             return
         if before.status is Status.PASS and (after.status is Status.PASS or _is_moot(after)):
-            self._note(f"{where} stays {after.status}: {after.message}", probe, mutation, about, accepted, tally)
+            self._note(f"{where} stays {after.status}: {after.message}", about, accepted, tally)
         elif before.status is Status.PASS:
             tally.refused += 1
 
     def _note(
         self,
         text: str,
-        probe: Probe,
-        mutation: Mutation,
         about: tuple[str, str, str | None],
         accepted: Sequence[Accepted],
         tally: Tally,
     ) -> None:
         for one in accepted:
-            if one.probe == probe.id and about[0] in one.checks and re.search(one.what, mutation.what):
+            if about[0] in one.checks:
                 tally.accepted[f"{one.probe}: {one.reason}"] += 1
                 return
         tally.wrong.append(text)

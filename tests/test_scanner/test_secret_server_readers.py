@@ -11,11 +11,13 @@ import pytest
 from checks.secret_server.facts import (
     AppFiles,
     AppPool,
+    AppPools,
     DotnetFramework,
     EncryptionConfig,
     FileVersion,
     IisApplication,
     IisConfiguration,
+    PoolSetting,
     SqlInstance,
     SqlInstances,
     SqlPrelogin,
@@ -128,6 +130,40 @@ def test_a_mode_that_nobody_knows_stays_as_read() -> None:
     pools = [{"name": "x", "mode": "Quantum", "mode_source": "pool"}]
     found = read(IisConfiguration, value({"path": "p", "shared": False, "pools": pools, "applications": []}))
     assert found.pools[0].pipeline_mode == "Quantum"
+
+
+@pytest.mark.parametrize("source", ["pool", "applicationPoolDefaults"])
+def test_a_mode_that_is_set_and_not_told_is_not_integrated(source: str) -> None:
+    """As "Classic" read as nothing would be."""
+    pools = [{"name": "x", "mode": "", "mode_source": source}]
+    body = value({"path": "p", "shared": False, "pools": pools, "applications": []})
+    assert "a pool's mode is set and not told" in refusal(IisConfiguration, body)
+
+
+@pytest.mark.parametrize("part", ["isapi", "site_auto_start", "enable_32_bit", "auto_start"])
+@pytest.mark.parametrize("how", ["gone", "null"])
+def test_a_switch_that_an_answer_lost_is_not_taken_for_the_default(part: str, how: str) -> None:
+    body = switches()
+    holder = {"isapi": body, "site_auto_start": body["applications"][0]}.get(part, body["pools"][0]["settings"])
+    holder.pop(part) if how == "gone" else holder.update({part: None})
+    kind = AppPools if part in ("enable_32_bit", "auto_start") else IisConfiguration
+    assert part in refusal(kind, value(body))
+
+
+def test_evidence_of_before_the_switches_is_read_and_says_that_they_were_not_asked() -> None:
+    body = switches()
+    del body["isapi"], body["applications"][0]["site_auto_start"]
+    del body["pools"][0]["settings"]["enable_32_bit"], body["pools"][0]["settings"]["auto_start"]
+    assert read(IisConfiguration, value(body)).applications[0].pool == "x"
+    assert read(AppPools, value(body)).pools[0].enable_32_bit == PoolSetting("", "")
+
+
+def switches() -> dict[str, Any]:
+    keys = ("runtime", "load_user_profile", "max_processes", "identity_type", "enable_32_bit", "auto_start")
+    settings = {key: {"value": "", "source": "default"} for key in keys}
+    pool = {"name": "x", "mode": "", "mode_source": "default", "settings": settings}
+    site = {"site": "s", "path": "/", "physical_path": "C:\\App", "pool": "x", "site_auto_start": ""}
+    return {"path": "p", "shared": False, "pools": [pool], "applications": [site], "isapi": []}
 
 
 def test_the_folder_and_its_libraries() -> None:

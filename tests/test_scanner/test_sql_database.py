@@ -410,3 +410,18 @@ def test_sessions_come_with_their_programs() -> None:
 )
 def test_merge_replication_is_told_of_either_end(database: dict[str, bool], merges: bool) -> None:
     assert read([{"version": "15.0.2000.5", "databases": [database]}]).merge_replication is merges
+
+
+@pytest.mark.parametrize("key", ["merge_published", "merge_id"])
+def test_one_end_alone_does_not_rule_out_merge_replication(key: str) -> None:
+    body = answered([{"version": "15.0.2000.5", "databases": [{}]}])
+    (row,) = body["instances"][0]["answers"]["databases"]["rows"]
+    del row[key]
+    assert secret_server_database(Answer(json.dumps(body), 0)).merge_replication is None
+
+
+@pytest.mark.parametrize("shut", [{"state": "RESTORING"}, {"state": "SUSPECT"}])
+def test_a_database_that_is_not_open_does_not_rule_out_merge_replication(shut: dict[str, str]) -> None:
+    body = answered([{"version": "15.0.2000.5", "databases": [{}]}])
+    body["instances"][0]["answers"]["databases"]["rows"][0].update(shut)
+    assert secret_server_database(Answer(json.dumps(body), 0)).merge_replication is None
