@@ -37,6 +37,8 @@ class ClusterInfo:
     """Ids of the checks that the inventory leaves out here, each with the reason. No check reads it."""
     phase: str = "before"
     """One of PHASES. A check that expects something else in each reads it; see `phases` of the check."""
+    open_ended: bool = False
+    """True where machines were named without an inventory: the cluster may have others. No check reads it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ from typing import Any
 
 from checks.check import Check, ClusterCheck, ClusterInfo, ClusterView, NodeCheck, NodeView
 from checks.facts import Unknown, UnknownFactError
-from checks.groups import told_once
+from checks.groups import enumerate_names, told_once
 from checks.left_out import left_out
 from checks.outcome import Outcome, Remediation, Result, Status, undetermined
-from checks.ways_out import cause_of, remedy_of, way_out
+from checks.ways_out import UNNAMED, cause_of, remedy_of, way_out
 
 ESSENTIAL_ROLES = {"secret-server": frozenset({"web", "database"}), "chef-backend": frozenset({"backend"})}
 """Roles without which a cluster of the product does not work: an inventory that names none has forgotten something, and
@@ -22,6 +22,7 @@ _SEE_CONNECTIVITY = "see connectivity"
 _SHOWN_CHARS = 2_000
 """Of one probe's standard error: more says no more."""
 
+_UNNAMED_NODE = "(unnamed)"
 _DEFECT = Remediation("Tell whoever wrote the check what the message says.")
 
 
@@ -113,6 +114,8 @@ def _is_blind(check: Check, view: NodeView) -> bool:
 
 def _judge_cluster(check: ClusterCheck, view: ClusterView, guard: Guard) -> Result:
     outcome = _guarded(check, view, guard)
+    if view.cluster.open_ended and (result := _without_the_others(check, view, outcome, guard)):
+        return result
     missing = [(node.name, reason) for node in view.nodes if (reason := _gap(check, node))]
     gaps = [f"{name}: {reason}" for name, reason in missing]
     if gaps and outcome.status is Status.ERROR:
@@ -134,6 +137,32 @@ def _judge_cluster(check: ClusterCheck, view: ClusterView, guard: Guard) -> Resu
     shown = {node.name: said for node in view.nodes if (said := _error_output(check, node))}
     follows = _causes(check, view, missing, outcome, guard) if outcome.status is Status.ERROR else ()
     return _result(check, view.cluster, None, _beside(outcome, shown), follows=follows)
+
+
+def _without_the_others(check: ClusterCheck, view: ClusterView, outcome: Outcome, guard: Guard) -> Result | None:
+    """The result where the cluster may have nodes that nobody named, and that stands in the way; else None.
+
+    What was seen proves a failure only where it would be one with a further node as well, of which nothing is known:
+    "nobody leads" of a single follower is no news of the cluster.
+    """
+    if outcome.status is Status.ERROR or outcome.not_declared:
+        return None
+    if outcome.status in (Status.PASS, Status.WARN) and any(_gap(check, node) for node in view.nodes):
+        return None  # which is a cause of its own, and nearer
+    if outcome.status is Status.FAIL:
+        roles = frozenset(check.roles) or frozenset(role for node in view.nodes for role in node.roles)
+        other = NodeView(view.cluster, _UNNAMED_NODE, _UNNAMED_NODE, roles, absence="not named")
+        if _guarded(check, replace(view, nodes=(*view.nodes, other)), guard).status is Status.FAIL:
+            return None
+    names = enumerate_names([node.name for node in view.nodes])
+    untold = Outcome(
+        Status.ERROR,
+        f"cannot be told of {names} alone: it is about the whole cluster, whose other nodes are not named",
+        outcome.expected,
+        outcome.observed,
+        {**outcome.evidence, "so_far": outcome.message},
+    )
+    return _result(check, view.cluster, None, untold, follows=(f"{UNNAMED}:{view.cluster.name}",))
 
 
 def _causes(
@@ -243,6 +272,9 @@ def _nobody_to_ask(check: Check, cluster: ClusterInfo) -> list[Result]:
     if not essential:
         return []
     role = " or ".join(sorted(essential))
+    if cluster.open_ended:
+        untold = undetermined(f"no {role} node of this cluster is named, so this was not looked at")
+        return [_result(check, cluster, None, untold, follows=(f"{UNNAMED}:{cluster.name}",))]
     outcome = undetermined(
         f"the inventory names no {role} node in this cluster, so this was not looked at",
         remediation=Remediation(f"Add the {role} node to the inventory, then scan again."),

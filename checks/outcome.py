@@ -167,7 +167,8 @@ class Result:
     """Who accepts the finding, why and until when, where the status is waived."""
     follows: tuple[str, ...] = ()
     """What this follows from, where that alone keeps it from being told: "connectivity:web1" for the result of that
-    node, "selection:web1" for one that was not selected, "interruption:web1" for one that a scan did not get to."""
+    node, "selection:web1" for one that was not selected, "interruption:web1" for one that a scan did not get to,
+    "unnamed:vault" where the cluster may have nodes that nobody named."""
     left_out: str = ""
     """Why the inventory leaves the check out of the cluster; the status is skip then. Empty: it does not."""
     not_declared: str = ""

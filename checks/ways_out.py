@@ -21,11 +21,12 @@ DECLARED = frozenset({"current", "efs", "package", "sql_database", "sql_instance
 
 _NAMED = re.compile(r"`([a-z_]+)(?: = [^`]*)?`")
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
-_SELECTION, _INTERRUPTION = "selection", "interruption"
+_SELECTION, _INTERRUPTION, UNNAMED = "selection", "interruption", "unnamed"
 _REMEDIES = {
     CONNECTIVITY: f"Clear what {CONNECTIVITY} says of {{}}, then scan again.",
     _SELECTION: "Scan again with {} selected, too: nobody was asked there.",
     _INTERRUPTION: "Scan again, to the end: {} had not answered yet.",
+    UNNAMED: "Name every machine of {} with a --host of its own and say --whole, or scan an inventory that names them.",
 }
 _CLEAR = "Clear the cause named in the message, then scan again."
 

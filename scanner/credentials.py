@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import re
 import shlex
 import stat
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
@@ -161,7 +163,7 @@ class _Reader:
                 self.known[source] = None
                 self.causes[source] = str(error)
         if source in self.causes:
-            part = "env" if source.env else "file" if source.file else "command"
+            part = next(part for part in ("env", "file", "command", "prompt") if getattr(source, part))
             self._fail(self.causes[source], (*place, f"{name}_{part}"))
         return self.known[source]
 
@@ -174,6 +176,8 @@ def _read(source: SecretSource, folder: Path) -> str:
         return _from_environment(source.env, os.environ)
     if source.file:
         return _from_file(folder / source.file, folder)
+    if source.prompt:
+        return _from_terminal(source.prompt)
     return _from_command(source.command, folder)
 
 
@@ -223,6 +227,29 @@ def _from_file(path: Path, folder: Path) -> str:
     if len(data) > _MOST_BYTES:
         raise _UnusableError(f"{what} is larger than 64 KiB; expected the secret on one line")
     return _decoded(data, what)
+
+
+def has_terminal() -> bool:
+    """Whether somebody can be asked for a password, without it being seen."""
+    if os.name != "posix":
+        return sys.stdin is not None and sys.stdin.isatty()
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
+
+
+def _from_terminal(prompt: str) -> str:
+    if not has_terminal():
+        raise _UnusableError("there is no terminal to ask for the password on; take it from password_env instead")
+    try:
+        typed = getpass.getpass(prompt)
+    except EOFError:
+        typed = ""
+    if not typed:
+        raise _UnusableError("no password was typed")
+    return _one_line(typed, "what was typed")
 
 
 def _from_command(command: str, folder: Path) -> str:

@@ -76,6 +76,7 @@ def prepare(
         notices=(
             *_phase_notice(phase),
             *_target_notices(clusters),
+            *_named_notices(clusters),
             *_selection_notices(selection, checks, chosen_checks),
             *_rule_notices(clusters),
             *_skip_notices(clusters, chosen_checks),
@@ -86,7 +87,10 @@ def prepare(
         attestations=tuple(word for word in inventory.attestations if _concerns(word, selection, chosen_checks)),
         phase=phase,
         inventory_digest=inventory.digest,
-        whole=not selection.narrowed and len(chosen_checks) == len(checks) and phase == "before",
+        whole=not selection.narrowed
+        and len(chosen_checks) == len(checks)
+        and phase == "before"
+        and not any(cluster.open_ended for cluster, _ in clusters),
     )
 
 
@@ -144,6 +148,7 @@ def _cluster_info(cluster: Cluster, phase: str, problems: list[Problem]) -> Clus
         rules,
         skip=cluster.skip,
         phase=phase,
+        open_ended=cluster.open_ended,
     )
 
 
@@ -182,6 +187,13 @@ def _target_notices(clusters: Iterable[tuple[Cluster, ClusterInfo]]) -> Iterable
     for cluster, _ in clusters:
         if cluster.target_from == "command line":
             yield f"{cluster.name}: held to {cluster.target}, as --target says instead of the inventory"
+
+
+def _named_notices(clusters: Iterable[tuple[Cluster, ClusterInfo]]) -> Iterable[str]:
+    for cluster, _ in clusters:
+        if cluster.open_ended:
+            names = listed([node.name for node in cluster.nodes])
+            yield f"asked without an inventory: {names} alone; whether the cluster may go needs all its nodes"
 
 
 def _selection_notices(selection: Selection, known: Sequence[Check], left: Sequence[Check]) -> Iterable[str]:

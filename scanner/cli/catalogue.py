@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from checks.exit_codes import ExitCode
-from scanner.cli.options import CheckOption, ClusterOption, InventoryArgument, NodeOption, SkipCheckOption
+from scanner.cli.machines import Source, takes_machines
+from scanner.cli.options import CheckOption, ClusterOption, NodeOption, SkipCheckOption
 from scanner.cli.prose import rendered, wrapped
 from scanner.cli.reporting import color_wanted, on_terminal, width
 from scanner.cli.streams import complain, say
@@ -58,8 +60,9 @@ def explain(check_id: Annotated[str, typer.Argument(metavar="ID", help="A check'
     say("\n".join([*(rendered(text, width=width(), color=color_wanted()) if on_terminal() else [text]), ""]))
 
 
+@takes_machines
 def probes(
-    inventory: InventoryArgument,
+    inventory: Source,
     cluster: ClusterOption = None,
     node: NodeOption = None,
     check: CheckOption = None,
@@ -73,7 +76,8 @@ def probes(
     from scanner.inventory.select import select
     from scanner.prepare import prepare
 
-    selection = select(load_inventory(inventory), cluster or (), node or (), {})
+    loaded = load_inventory(inventory) if isinstance(inventory, Path) else inventory
+    selection = select(loaded, cluster or (), node or (), {})
     job = prepare(selection, only=check or (), without=skip_check or ())
     typer.echo("\n".join(_sudoers(job) if sudoers else _review(job)))
 

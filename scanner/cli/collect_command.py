@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from scanner.cli.machines import Source, files_of, takes_machines
 from scanner.cli.options import (
     CheckOption,
     ClusterOption,
-    InventoryArgument,
     NodeOption,
     ParallelOption,
     SkipCheckOption,
@@ -29,8 +29,9 @@ OutputOption = Annotated[
 QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Print only what is missing.", rich_help_panel="Run")]
 
 
+@takes_machines
 def collect(
-    inventory: InventoryArgument,
+    inventory: Source,
     output: OutputOption,
     cluster: ClusterOption = None,
     node: NodeOption = None,
@@ -56,7 +57,7 @@ def collect(
     selection, job = settle(
         inventory, cluster=cluster, node=node, check=check, skip_check=skip_check, parallel=parallel, timeout=timeout
     )
-    refuse_bad_place(output, [inventory])
+    refuse_bad_place(output, files_of(inventory))
     # Evidence serves `plan` as well as `scan`.
     job = replace(job, also=NEEDS)
     collected = obtain(job, selection, quiet=quiet)

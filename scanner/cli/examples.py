@@ -6,6 +6,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "scan": (
         "preflight scan inventory.toml",
         "preflight scan inventory.toml --html report.html --junit junit.xml",
+        "preflight scan --host be1.corp.example --product chef-backend --role backend --user preflight --sudo",
+        "preflight scan --host web1 --product secret-server --role web --user 'CORP\\svc-preflight' --ask-password",
         "preflight scan inventory.toml --cluster vault-prod --phase after",
         "preflight scan inventory.toml --history preflight.db --only-changes",
     ),

@@ -13,6 +13,7 @@ from checks.scan import FailOn
 from scanner.errors import UsageError
 
 if TYPE_CHECKING:
+    from scanner.cli.machines import Source
     from scanner.inventory.select import Selection
     from scanner.job import Job
 
@@ -192,7 +193,7 @@ def refuse_idle_options(
 
 
 def settle(
-    inventory: Path,
+    inventory: Source,
     *,
     cluster: Sequence[str] | None = None,
     node: Sequence[str] | None = None,
@@ -217,7 +218,7 @@ def settle(
     from scanner.inventory.select import parse_targets, select
     from scanner.prepare import prepare
 
-    loaded = load_inventory(inventory)
+    loaded = load_inventory(inventory) if isinstance(inventory, Path) else inventory
     children.withhold(variables(loaded))
     if waivers is not None:
         loaded = with_waivers(loaded, waivers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from checks.scan import FailOn
+from scanner.cli.machines import Source, files_of, takes_machines
 from scanner.cli.options import (
     CheckOption,
     ClusterOption,
@@ -12,7 +13,6 @@ from scanner.cli.options import (
     FromOption,
     HistoryOption,
     HtmlOption,
-    InventoryArgument,
     JsonOption,
     JunitOption,
     MarkdownOption,
@@ -37,8 +37,9 @@ from scanner.cli.options import (
 from scanner.errors import UsageError
 
 
+@takes_machines
 def scan(
-    inventory: InventoryArgument,
+    inventory: Source,
     html: HtmlOption = None,
     junit: JunitOption = None,
     json: JsonOption = None,
@@ -65,7 +66,7 @@ def scan(
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
 ) -> None:
-    """Ask every node once and say whether the window may open.
+    """Ask every node once and say whether the window may open: those of an INVENTORY, or machines named with --host.
 
     Prints a summary, and writes the reports that are asked for here or in the inventory's `[reports]`. With `-` for a
     FILE, that report is printed in place of the summary.
@@ -101,7 +102,7 @@ def scan(
     )
     if nagios and STDOUT in destinations.paths.values():
         raise UsageError("--nagios prints its line on standard output, and so no report can go there: name a file")
-    reads = [path for path in (inventory, waivers, *(from_ or ())) if path]
+    reads = [path for path in (*files_of(inventory), waivers, *(from_ or ())) if path]
     destinations.refuse_impossible(reads)
     if evidence:
         refuse_bad_place(evidence, reads, destinations.paths.values())

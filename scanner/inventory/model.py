@@ -14,11 +14,13 @@ from scanner.secrets import Secret
 
 @dataclass(frozen=True, slots=True)
 class SecretSource:
-    """Where a secret comes from; exactly one of the three is set. It is resolved once, before the scan."""
+    """Where a secret comes from; exactly one of these is set. It is resolved once, before the scan."""
 
     env: str = ""
     file: str = ""
     command: str = ""
+    prompt: str = ""
+    """What to ask with on the terminal. No key of an inventory: a file cannot count on somebody who sits there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +197,8 @@ class Cluster:
     """Overrides of the vendor's rules, as written."""
     skip: Mapping[str, str] = field(default_factory=dict)
     """Ids of checks that are not judged here, each with the reason."""
+    open_ended: bool = False
+    """True where the command line named its machines, and did not say that they are all of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,7 +128,8 @@ def untimed(text: str) -> str:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "Missing argument"),
+        ([], "Missing option '-o'"),
+        (["-o", "e.json"], "Missing argument INVENTORY"),
         (["inventory.toml"], "Missing option '-o'"),
         (["gone.toml", "-o", "e.json"], "there is no such file; `preflight init`"),
         (["inventory.toml", "-o", "-"], "not to standard output"),
