@@ -6,6 +6,7 @@ import getpass
 import os
 import re
 import shlex
+import shutil
 import stat
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -47,7 +48,7 @@ def resolve(
     user whom it belongs to.
     """
     children.withhold(variables(inventory))
-    reader = _Reader(inventory.path.absolute().parent, learn)
+    reader = _Reader(inventory.path.absolute().parent, learn, _read)
     clusters = tuple(
         replace(
             cluster,
@@ -76,10 +77,23 @@ def variables(inventory: Inventory) -> set[str]:
     return found
 
 
+def missing(inventory: Inventory) -> list[Problem]:
+    """What `resolve` would not find on this machine, as far as that can be told without reading a secret.
+
+    Files are looked for and their modes looked at, variables are looked for, programs are looked for and not run.
+    """
+    reader = _Reader(inventory.path.absolute().parent, lambda _, __: None, _look)
+    for cluster in inventory.clusters:
+        for node in cluster.nodes:
+            reader.node(node)
+    return reader.problems()
+
+
 @dataclass(slots=True)
 class _Reader:
     folder: Path
     learn: Callable[[Secret, str], None]
+    fetch: Callable[[SecretSource, Path], str]
     known: dict[SecretSource, Secret | None] = field(default_factory=dict)
     failures: dict[str, list[Place]] = field(default_factory=dict)
     """Each thing that is wrong, with the keys that it concerns."""
@@ -157,7 +171,7 @@ class _Reader:
             return source
         if source not in self.known:
             try:
-                self.known[source] = secret = Secret(_read(source, self.folder))
+                self.known[source] = secret = Secret(self.fetch(source, self.folder))
                 self.learn(secret, user)
             except _UnusableError as error:
                 self.known[source] = None
@@ -181,6 +195,19 @@ def _read(source: SecretSource, folder: Path) -> str:
     return _from_command(source.command, folder)
 
 
+def _look(source: SecretSource, folder: Path) -> str:
+    """What can be said of `source` without it: raises like `_read`, and gives nothing."""
+    if source.env and source.env not in os.environ:
+        _from_environment(source.env, {})
+    if source.file:
+        _from_file(folder / source.file, folder, most_bytes=0)
+    if source.command:
+        words, _ = _arguments(source.command)
+        if words and not shutil.which(folder / words[0] if os.sep in words[0] else words[0]):
+            raise _no_program(source.command, words)
+    return ""
+
+
 def _from_environment(name: str, environment: Mapping[str, str]) -> str:
     value = environment.get(name)
     if value is None and may_be_secret_variable(name):
@@ -200,7 +227,8 @@ def _from_environment(name: str, environment: Mapping[str, str]) -> str:
     return _one_line(value, what)
 
 
-def _from_file(path: Path, folder: Path) -> str:
+def _from_file(path: Path, folder: Path, most_bytes: int = _MOST_BYTES) -> str:
+    """What the file at `path` holds; with no bytes to read, nothing, once it is found to be usable."""
     what = str(path)
     # What was written stands there as a whole path, in the inventory's folder where it was a bare word.
     if may_be_secret_file(path.name if path.parent == folder else what) and not path.exists():
@@ -215,7 +243,9 @@ def _from_file(path: Path, folder: Path) -> str:
                     f"{what} is open to others (mode {stat.S_IMODE(found.st_mode):04o}); run: "
                     f"chmod 600 {shlex.quote(what)}"
                 )
-            data = file.read(_MOST_BYTES + 1)
+            if not most_bytes:
+                return ""
+            data = file.read(most_bytes + 1)
     except FileNotFoundError:
         raise _UnusableError(f"{what}: there is no such file; create it with the secret on its first line") from None
     except IsADirectoryError:
@@ -224,7 +254,7 @@ def _from_file(path: Path, folder: Path) -> str:
         raise _UnusableError(f"{what}: you may not read this file; check its owner and mode") from None
     except (OSError, ValueError) as error:
         raise _UnusableError(f"{what}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    if len(data) > _MOST_BYTES:
+    if len(data) > most_bytes:
         raise _UnusableError(f"{what} is larger than 64 KiB; expected the secret on one line")
     return _decoded(data, what)
 
@@ -268,19 +298,22 @@ def _from_command(command: str, folder: Path) -> str:
     except children.TooMuchError:
         raise _UnusableError(f"{what} printed more than 64 KiB; expected the secret on one line") from None
     except FileNotFoundError:
-        if len(words) < _PROGRAM_AND_MORE and (may_be_secret(command) or not re.search(r"[/\\]", command)):
-            raise _UnusableError(
-                "it names no program on the PATH, and is not shown here for it may be the secret itself; "
-                "expected a command that prints the secret, such as: pass show preflight/password"
-            ) from None
-        raise _UnusableError(
-            f"{what}: there is no such program on the PATH (no shell is used: pipes need sh -c)"
-        ) from None
+        raise _no_program(command, words) from None
     except (OSError, ValueError) as error:
         raise _UnusableError(f"{what} cannot be started: {getattr(error, 'strerror', None) or error}") from None
     if done.code != 0:
         raise _UnusableError(f"{what} failed with {_ending(done.code)}{_first_line(done, words[1:])}")
     return _decoded(done.output, f"the output of {what}")
+
+
+def _no_program(command: str, words: Sequence[str]) -> _UnusableError:
+    if len(words) < _PROGRAM_AND_MORE and (may_be_secret(command) or not re.search(r"[/\\]", command)):
+        return _UnusableError(
+            "it names no program on the PATH, and is not shown here for it may be the secret itself; "
+            "expected a command that prints the secret, such as: pass show preflight/password"
+        )
+    what = f"the command {words[0]}" if words else "the command"
+    return _UnusableError(f"{what}: there is no such program on the PATH (no shell is used: pipes need sh -c)")
 
 
 def _arguments(command: str) -> tuple[list[str], str | list[str]]:

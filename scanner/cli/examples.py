@@ -20,9 +20,9 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "checks": ("preflight checks",),
     "explain": ("preflight explain dotnet-framework",),
     "probes": ("preflight probes inventory.toml --node web1", "preflight probes inventory.toml --sudoers"),
-    "validate": ("preflight validate inventory.toml",),
+    "validate": ("preflight validate inventory.toml", "preflight validate inventory.toml --connect"),
     "schema": ("preflight schema > inventory.schema.json",),
-    "init": ("preflight init inventory.toml",),
+    "init": ("preflight init inventory.toml", "preflight init chef.toml --product chef-backend"),
     "demo": ("preflight demo",),
     "lab": ("preflight lab --list", "preflight lab ssh-down --folder lab"),
 }

@@ -3,41 +3,55 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from checks.exit_codes import ExitCode
 from reports.text import visible
-from scanner.cli.options import InventoryArgument, WaiversOption
+from scanner.cli.machines import Source, takes_machines
+from scanner.cli.options import WaiversOption
 from scanner.errors import UsageError
 
+if TYPE_CHECKING:
+    from scanner.inventory.select import Selection
 
+
+@takes_machines
 def validate(
-    inventory: InventoryArgument,
+    inventory: Source,
     waivers: WaiversOption = None,
     results: Annotated[
         Path | None,
         typer.Option("--results", metavar="FILE", help="A scan's --json: say which waivers are unused or void in it."),
     ] = None,
+    connect: Annotated[
+        bool, typer.Option("--connect", help="Log in on every node, too, and ask nothing else. Exit code 3: not all.")
+    ] = False,
 ) -> None:
     """Check an inventory and say everything that is wrong with it. Nothing is contacted, no secret is read.
 
-    Waivers and attestations that have expired or end soon are told, too; they make no inventory wrong.
+    Waivers and attestations that have expired or end soon are told, too, and what the inventory counts on that this
+    machine does not have (key files, variables, programs); they make no inventory wrong.
     """
     from checks.upkeep import review
+    from scanner.cli.streams import complain, leave
     from scanner.clock import today
+    from scanner.credentials import missing
     from scanner.inventory.load import load_inventory, with_waivers
+    from scanner.inventory.select import select
     from scanner.prepare import cluster_infos
     from scanner.results_file import read_results
 
-    loaded = load_inventory(inventory)
+    loaded = load_inventory(inventory) if isinstance(inventory, Path) else inventory
+    name = loaded.path
     if waivers is not None:
         loaded = with_waivers(loaded, waivers)
     cluster_infos(loaded)
     found = None if results is None else read_results(results)
     told = review(loaded.waivers, loaded.attestations, today(), found)
     usable = f"can be used, and {len(told)} thing{'s' * (len(told) != 1)} to look at" if told else "no problems found"
-    typer.echo(f"{inventory}: {usable}")
+    typer.echo(f"{name}: {usable}")
     for line in told:
         typer.echo(visible(f"  {line}"))
     for cluster in loaded.clusters:
@@ -49,6 +63,42 @@ def validate(
         typer.echo(visible(f"  {cluster.name} ({cluster.product}, {goal}): {machines}"))
         for check_id, reason in cluster.skip.items():
             typer.echo(visible(f"    leaves out {check_id}: {reason}"))
+    lacking = missing(loaded)
+    if lacking:
+        typer.echo("On this machine a scan would lack:")
+        for problem in lacking:
+            typer.echo(visible(f"  {problem.place}: {problem.message}"))
+    if not connect:
+        typer.echo("Not looked at: whether the hosts are there and let us in (--connect does), and what secrets hold.")
+        return
+    interrupted, refused = _logged_in(select(loaded))
+    if interrupted:
+        complain("interrupted: not every node was asked")
+        leave(ExitCode.INTERRUPTED)
+    if refused:
+        raise typer.Exit(ExitCode.UNKNOWN)
+
+
+def _logged_in(selection: Selection) -> tuple[bool, int]:
+    """Log in everywhere and print a line for each node. Gives whether that was interrupted, and how many refused."""
+    from reports.text import one_line
+    from scanner.cli.obtain import obtain
+    from scanner.logins import logins, only_logins
+    from scanner.prepare import prepare
+
+    job = only_logins(prepare(selection))
+    collected = obtain(job, selection, quiet=False)
+    found = list(logins(job, collected))
+    for login in found:
+        node = f"{login.said.cluster}.{login.said.node}"
+        over = f"over {login.said.transport} in {login.said.seconds:.1f} s"
+        greeted = f"its SQL Server greets {over}; its login is for a scan to try"
+        well = greeted if login.said.transport == "tds" else f"logged in {over}"
+        told = f"{login.trouble}{f'; {login.hint}' if login.hint else ''}" if login.trouble else well
+        typer.echo(f"  {'ERROR' if login.trouble else 'OK':<5}  {one_line(f'{node}: {told}', 1000)}")
+    refused = sum(bool(login.trouble) for login in found)
+    typer.echo(f"{len(found) - refused} of {len(found)} node{'s' * (len(found) != 1)} let us in")
+    return not collected.complete, refused
 
 
 def schema() -> None:
@@ -62,12 +112,20 @@ def schema() -> None:
 
 def init(
     path: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write.")] = Path("inventory.toml"),
+    product: Annotated[
+        str, typer.Option("--product", metavar="PRODUCT", help="A short one, of this product alone.")
+    ] = "",
 ) -> None:
-    """Write a commented inventory to start from. An existing file is never touched."""
-    from scanner.files import write_atomically
-    from scanner.inventory.template import template
+    """Write a commented inventory to start from. An existing file is never touched.
 
+    With `--product` it holds no more than it takes; without, every key there is.
+    """
+    from scanner.files import write_atomically
+    from scanner.inventory.named import product_named
+    from scanner.inventory.template import short_template, template
+
+    text = short_template(product_named(product)) if product else template()
     if path.exists():
         raise UsageError(f"{path} exists and is left as it is; name another file, or move it away first")
-    write_atomically(path, template())
+    write_atomically(path, text)
     typer.echo(f"wrote {path}; fill in your machines, then: preflight validate {path}")

@@ -51,7 +51,7 @@ def named_inventory(said: Machines) -> Inventory:
 
     Raises UsageError for whatever an inventory that says the same would be refused for, in the options' own words.
     """
-    product = _product(said.product)
+    product = product_named(said.product)
     roles = _roles(said.role or (), product)
     if said.ask_password and not has_terminal():
         raise UsageError(
@@ -78,7 +78,8 @@ def named_inventory(said: Machines) -> Inventory:
     return replace(inventory, clusters=clusters, digest="")
 
 
-def _product(written: str) -> Product:
+def product_named(written: str) -> Product:
+    """The product that `--product` means. Raises UsageError."""
     known = products()
     found = known.get(written.strip())
     if found is None:

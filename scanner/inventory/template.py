@@ -66,10 +66,52 @@ Any key of [defaults.{transport}] may stand here, too, for this node alone.
 """
 
 
+_SHORT_HEAD = """\
+The inventory of a {title} cluster, with no more than it takes. Put your own machines in place of the examples, then
+check this file with `preflight validate`, and ask with `preflight scan`. `preflight init` without --product writes
+every key there is, each explained.
+"""
+
+_LOGINS: Mapping[str, Mapping[str, object]] = {
+    "winrm": {"user": "CORP\\svc-preflight", "password_env": "PREFLIGHT_WINRM_PASSWORD"},
+    "ssh": {"user": "preflight", "key_file": "~/.ssh/preflight_ed25519", "sudo": True},
+}
+"""What it takes to log in, by transport."""
+
+_CLUSTERS: Mapping[str, tuple[str, Mapping[str, tuple[str, ...]]]] = {
+    SECRET_SERVER.name: ("vault-prod", {"web": ("web1", "web2"), "database": ("sql1",)}),
+    CHEF_BACKEND.name: (
+        "chef-prod",
+        {"backend": ("backend-1", "backend-2", "backend-3"), "frontend": ("frontend-1",)},
+    ),
+}
+"""Each product's example: its cluster, and the names of its nodes by role."""
+
+
+def short_template(product: Product) -> str:
+    """An inventory in TOML of one cluster of `product` that loads as it is, with the keys alone that it cannot do
+    without.
+    """
+    transport = product.transports[0]
+    keys = by_name(CLUSTER, NODE, {"winrm": WINRM, "ssh": SSH}[transport])
+    example, nodes = _CLUSTERS[product.name]
+    cluster = f"clusters.{example}"
+    login = _LOGINS[transport]
+    own = {"product": product.name, "target": product.version_example}
+    told = [_comment(_SHORT_HEAD.format(title=product.title))]
+    told.append(_table(f"defaults.{transport}", "How to log in on all nodes.", [keys[name] for name in login], login))
+    told.append(_table(cluster, "The name is yours to choose.", [keys[name] for name in own], own))
+    for role, names in nodes.items():
+        told.append(_comment(f"Nodes that have the role {role}: {product.roles[role]}. Leave out what there is not."))
+        for name in names:
+            values = {"host": f"{name}.corp.example", "roles": (role,)}
+            told[-1] += _brief(f"{cluster}.nodes.{name}", values) + ("" if name == names[-1] else "\n")
+    return "\n".join(told)
+
+
 def template() -> str:
     """An inventory in TOML that loads as it is, with every key there is, each explained."""
-    winrm = {"user": "CORP\\svc-preflight", "password_env": "PREFLIGHT_WINRM_PASSWORD"}
-    ssh = {"user": "preflight", "key_file": "~/.ssh/preflight_ed25519", "sudo": True}
+    winrm, ssh = _LOGINS["winrm"], _LOGINS["ssh"]
     reports = {"html": "preflight-report.html", "junit": "preflight-junit.xml"}
     return "\n".join(
         [

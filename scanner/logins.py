@@ -1,0 +1,48 @@
+"""Whether every node lets us in, and nothing else of it: one connection each, the smallest question, no check."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from checks.facts import Unknown
+from scanner.gather import NodeAnswers
+from scanner.job import Collected, Job
+from scanner.probes.contact import CONTACT_PROBES
+from scanner.probes.probe import Probe
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """What came of one node."""
+
+    said: NodeAnswers
+    trouble: str
+    """Why it could not be asked, one line; empty where it answered."""
+    hint: str = ""
+
+
+def only_logins(job: Job) -> Job:
+    """The same nodes, asked nothing but whether they answer: a shell's smallest question, and SQL Server's greeting
+    where nothing else is spoken.
+    """
+    return replace(job, checks=(), probes=tuple(probe for probe in job.probes if _is_greeting(probe)), also={})
+
+
+def _is_greeting(probe: Probe) -> bool:
+    return probe in CONTACT_PROBES or (probe.language == "tds" and not probe.script)
+
+
+def logins(job: Job, collected: Collected) -> Iterable[Login]:
+    """What came of each node of `job`, in inventory order; of one that was not asked to the end, that."""
+    for call in job.calls():
+        node = call.node
+        said = collected.said.get((node.cluster, node.name))
+        if said is None:
+            blank = NodeAnswers(node.cluster, node.name, node.host, node.transport)
+            yield Login(blank, "not asked to the end: interrupted")
+            continue
+        silent = [answer.reason for answer in said.answers.values() if isinstance(answer, Unknown)]
+        nothing = "" if said.answers else "nothing was asked"
+        trouble = said.failure or next(iter(silent), "") or nothing
+        yield Login(said, trouble, said.hint)
