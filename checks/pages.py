@@ -298,24 +298,43 @@ _MICROSOFT = (
         Page("Latest updates and version history for SQL Server"),
     ),
     (
-        f"{_ENGINE}/availability-groups/windows/availability-group-add-a-database",
-        Page("Add a Database to an Always On availability group"),
+        f"{_ENGINE}/availability-groups/windows/join-a-secondary-database-to-an-availability-group-sql-server",
+        Page("Join a secondary database to an Always On availability group"),
     ),
     (
         f"{_ENGINE}/availability-groups/windows/listeners-client-connectivity-application-failover",
         Page("Connect to an Always On availability group listener"),
     ),
     (
+        (
+            f"{_ENGINE}/availability-groups/windows/"
+            "manually-prepare-a-secondary-database-for-an-availability-group-sql-server"
+        ),
+        Page("Prepare a secondary database for an Always On availability group"),
+    ),
+    (
         f"{_ENGINE}/availability-groups/windows/remove-a-primary-database-from-an-availability-group-sql-server",
         Page("Remove a primary database from an Always On availability group"),
     ),
     (
-        f"{_ENGINE}/database-mirroring/remove-database-mirroring-sql-server",
-        Page("Remove Database Mirroring (SQL Server)"),
+        f"{_ENGINE}/availability-groups/windows/resume-an-availability-database-sql-server",
+        Page("Resume an availability database (SQL Server)"),
     ),
     (
-        f"{_ENGINE}/database-mirroring/setting-up-database-mirroring-sql-server",
-        Page("Setting Up Database Mirroring (SQL Server)"),
+        f"{_ENGINE}/database-mirroring/database-mirroring-establish-session-windows-authentication",
+        Page("Database Mirroring - Establish Session - Windows Authentication"),
+    ),
+    (
+        f"{_ENGINE}/database-mirroring/pause-or-resume-a-database-mirroring-session-sql-server",
+        Page("Pause or Resume a Database Mirroring Session (SQL Server)"),
+    ),
+    (
+        f"{_ENGINE}/database-mirroring/prepare-a-mirror-database-for-mirroring-sql-server",
+        Page("Prepare a Mirror Database for Mirroring (SQL Server)"),
+    ),
+    (
+        f"{_ENGINE}/database-mirroring/remove-database-mirroring-sql-server",
+        Page("Remove Database Mirroring (SQL Server)"),
     ),
 )
 

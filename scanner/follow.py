@@ -10,7 +10,7 @@ from datetime import date
 from checks.check import NodeView
 from checks.left_out import judged_in
 from checks.outcome import Result, Status
-from checks.plan.signs.following import KINDS, Followed, over, see, told
+from checks.plan.signs.following import KINDS, Followed, left_behind, over, see, told
 from checks.plan.signs.sign import SCAN, Seen, Sign, cannot_tell, done, list_of, not_done
 from checks.scan import CONNECTIVITY, Verdict
 from scanner.errors import UsageError
@@ -155,7 +155,8 @@ def standings(following: Following, collected: Collected, today: date) -> list[S
         return judged[words]
 
     seen = {step.id: see(step, views, scanned) for step in following.steps}
-    ended = over(following.steps, {name: one.state for name, one in seen.items()})
+    left = {step.id: left_behind(step, views) for step in following.steps}
+    ended = over(following.steps, {name: one.state for name, one in seen.items()}, left)
     return [Standing(step, seen[step.id], ended.get(step.id, "")) for step in following.steps]
 
 

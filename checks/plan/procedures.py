@@ -85,6 +85,7 @@ STEPS: dict[str, str] = {
     "web-clustering error-key": "what to do when the encryption configs do not match",
     "web-clustering error-version": "what to do when a node refuses because the version does not match",
     "ss-single wait": "coming from 9.1, allow the software up to 24 hours before the upgrade is tried again",
+    "ss-rolling always-on": "with AlwaysOn, back up on the primary node, as a copy only where that suits",
     "ss-rolling settings": "copy each node's own settings line by line into the new files",
     "ss-rolling database": "rolling back: restore the database from the backup",
     "ss-rolling files": "rolling back: restore the application files from the backup on all nodes",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,10 +13,16 @@ from checks.chef_backend.facts import ClusterStatus, Member, ServiceState, Servi
 from checks.chef_backend.node_facts import FrontendPackage, FrontendServices, InstalledPackage
 from checks.chef_backend.search_index import SearchIndex
 from checks.facts import Unknown
-from checks.plan.signs.following import ENDS, KINDS, Followed, over, see
+from checks.plan.signs.following import ENDS, KINDS, Followed, left_behind, over, see
 from checks.plan.signs.sign import SCAN, Seen, Sign, State, done, together
 from checks.secret_server.backup_facts import AppBackup, Backup, BackupFile, DatabaseBackupFile
-from checks.secret_server.database_facts import DatabaseBackup, DatabaseBackups, SecretServerDatabase, SqlServer
+from checks.secret_server.database_facts import (
+    DatabaseBackup,
+    DatabaseBackups,
+    Replica,
+    SecretServerDatabase,
+    SqlServer,
+)
 from checks.secret_server.facts import AppFiles, EncryptionConfig, FileVersion
 from checks.secret_server.host_facts import PoolStates
 
@@ -71,6 +78,10 @@ def table(**roles: str) -> ClusterStatus:
 
 KEY = EncryptionConfig("e", "hashed", "a" * 64, efs=False, size_bytes=9)
 OTHER_KEY = EncryptionConfig("e", "hashed", "b" * 64, efs=False, size_bytes=9)
+IN_A_GROUP = replace(
+    database("11.7.000049"),
+    replicas=(Replica("SQL1", "AG", own=True, role=1, state=2, suspended=False, synchronous=True),),
+)
 FILE = {"file": "SecretServer-9.1.000001.bak", "newest": "2026-11-20T07:00:00"}
 NAMED = "D:\\Backup\\secretserver-9.1.000001.bak"
 WANT_71 = {"version": "11.7.000049"}
@@ -93,6 +104,13 @@ CASES: list[tuple[str, Mapping[str, object], tuple[NodeView, ...], State]] = [
     ("database-version", WANT_71, (node("sql1", database("11.7.000049")),), DONE),
     ("database-version", WANT_71, (node("sql1", database("10.9.000005")),), NOT_DONE),
     ("database-version", WANT_71, (node("sql1", database("")),), CANNOT_TELL),
+    ("second-copy", {"there": False}, (node("sql1", database("11.7.000049")),), DONE),
+    ("second-copy", {"there": True}, (node("sql1", database("11.7.000049")),), NOT_DONE),
+    ("second-copy", {"there": False}, (node("sql1", IN_A_GROUP),), NOT_DONE),
+    ("second-copy", {"there": True}, (node("sql1", IN_A_GROUP),), DONE),
+    # Who was not told of replicas, has not been told that there are none.
+    ("second-copy", {"there": False}, (node("sql1", replace(IN_A_GROUP, replicas_problem="denied")),), CANNOT_TELL),
+    ("second-copy", {"there": False}, (node("sql1", unknown={SecretServerDatabase: "denied"}),), CANNOT_TELL),
     ("encryption-keys", {"same": True}, (node("web1", KEY), node("web2", KEY)), DONE),
     ("encryption-keys", {"same": True}, (node("web1", KEY), node("web2", OTHER_KEY)), NOT_DONE),
     ("encryption-keys", {"same": False}, (node("web1", KEY), node("web2", OTHER_KEY)), DONE),
@@ -185,6 +203,15 @@ CASES: list[tuple[str, Mapping[str, object], tuple[NodeView, ...], State]] = [
     ("frontend-version", FRONT, (node("f-1", FrontendPackage("12.17.15-1.el7", "")),), NOT_DONE),
     ("frontend-version", FRONT, (node("f-1", FrontendPackage("15.10.12", "", state="half-installed")),), NOT_DONE),
     ("frontend-version", FRONT, (node("f-1", unknown={FrontendPackage: "no"}),), CANNOT_TELL),
+    ("frontend-again", {"version": "14.6.32"}, (node("f-1", FrontendPackage("14.6.32", "")),), DONE),
+    ("frontend-again", {"version": "14.6.32"}, (node("f-1", FrontendPackage("15.10.12", "")),), NOT_DONE),
+    (
+        "frontend-again",
+        {"version": "14.6.32"},
+        (node("f-1", FrontendPackage("14.6.32", "", state="half-installed")),),
+        NOT_DONE,
+    ),
+    ("frontend-again", {"version": "14.6.32"}, (node("f-1", unknown={FrontendPackage: "no"}),), CANNOT_TELL),
     ("frontend-services", {"state": "up"}, (node("f-1", UP),), DONE),
     (
         "frontend-services",
@@ -245,18 +272,48 @@ START = step("2.3", "start-other", Sign("pool-state", ("web2",), {**POOLS, "stat
 
 def test_a_step_that_a_later_one_ended_is_over_and_no_slip() -> None:
     states = {"c.2.1": NOT_DONE, "c.2.2": DONE, "c.2.3": DONE}
-    assert over([STOP, UPGRADE, START], states) == {"c.2.1": "2.3"}
+    assert over([STOP, UPGRADE, START], states, {}) == {"c.2.1": "2.3"}
 
 
 def test_what_was_so_from_the_beginning_ends_nothing() -> None:
     states = {"c.2.1": NOT_DONE, "c.2.2": NOT_DONE, "c.2.3": DONE}
-    assert over([STOP, UPGRADE, START], states) == {}
+    assert over([STOP, UPGRADE, START], states, {}) == {}
 
 
 def test_a_step_that_was_left_out_is_not_over_because_others_are_done() -> None:
     copy = step("2.25", "copy-application", Sign("files-version", ("web2",), WANT_71))
     states = {"c.2.1": DONE, "c.2.2": DONE, "c.2.25": NOT_DONE, "c.2.3": DONE}
-    assert over([STOP, UPGRADE, copy, START], states) == {}
+    assert over([STOP, UPGRADE, copy, START], states, {}) == {}
+
+
+def test_what_was_so_at_the_moment_of_a_step_whose_version_stays_is_over() -> None:
+    """A runbook that was followed to its end shows nothing as not done."""
+    copy = step("2.25", "copy-application", Sign("files-version", ("web2",), WANT_71))
+    both = step("2.2", "upgrade-first", *UPGRADE.signs, *STOP.signs)
+    views = {
+        "web1": node("web1", files("11.7.49.0")),
+        "web2": node("web2", files("11.7.49.0"), PoolStates((("a", 1), ("B", 1)))),
+    }
+    steps = [STOP, both, copy, START]
+    states = {one.id: see(one, views, lambda _: done("")).state for one in steps}
+    assert states["c.2.2"] is NOT_DONE
+    left = {one.id: left_behind(one, views) for one in steps}
+    assert over(steps, states, left) == {"c.2.1": "2.3", "c.2.2": "2.25"}
+    # An installer that never ran is missing whatever came after it.
+    old = {**views, "web1": node("web1", files("10.9.5.0"))}
+    assert "c.2.2" not in over(steps, states, {one.id: left_behind(one, old) for one in steps})
+
+
+def test_the_proof_of_a_hop_is_over_with_the_next_hop_and_with_nothing_else() -> None:
+    scan = Sign(SCAN, (), {"phase": "after", "target": "10.9.000005"})
+    first, spare = (
+        step("2.9", "verify-hop", scan),
+        step("3.9", "confirm-spare", Sign("files-version", ("dr",), WANT_71)),
+    )
+    upgrade = step("3.1", "upgrade-first", *UPGRADE.signs)
+    states = {"c.2.9": NOT_DONE, "c.3.1": DONE, "c.3.9": DONE}
+    assert over([first, upgrade, spare], states, {}) == {"c.2.9": "3.1"}
+    assert over([first, spare], states, {}) == {}
 
 
 def test_a_node_that_the_inventory_has_lost_is_told() -> None:

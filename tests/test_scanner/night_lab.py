@@ -68,6 +68,8 @@ class Site:
     def __init__(self, folder: Path, table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
         self.folder, self.table = folder, table
         ((self.cluster, _),) = table["clusters"].items()
+        self.kept: dict[str, Any] = {}
+        """What a step took away and a later one brings back."""
         self._scenario: Scenario | None = None
         monkeypatch.setenv("NIGHT_PASSWORD", "not looked at")
         monkeypatch.setattr(gather, "_door", self._door)
@@ -290,6 +292,7 @@ def _define_index(site: Site, _: Step, __: Mapping[str, str]) -> None:
 def _install_frontend(site: Site, step: Step, swapped: Mapping[str, str]) -> None:
     for name in set(_where(step, swapped)):
         linux = site.nodes[name]["linux"]
+        site.kept.setdefault(name, linux["package"])
         linux.setdefault("migration_level", _level(linux["package"]))
         linux |= {"package": NEW_FRONTEND, "down": list(_FRONTEND_SERVICES)}
 
@@ -304,6 +307,59 @@ def _copy_level(site: Site, _: Step, __: Mapping[str, str]) -> None:
     linux = site.nodes[first]["linux"]
     for name in others:
         site.nodes[name]["linux"]["migration_level"] = linux.get("migration_level", _level(linux["package"]))
+
+
+def _leads_to(step: Step) -> str:
+    found = re.match(r"Back to (\d+(?:\.\d+)+): ", step.title)
+    assert found, step.title
+    return found[1]
+
+
+def _databases(site: Site) -> list[Table]:
+    """Each database node's own, the one that is open first."""
+    found = [_database(site)]
+    found += [_windows(site, name)["sql"][0]["databases"][0] for name in site.of_role("database")[1:]]
+    return found
+
+
+_COPIES = ("replicas", "mirroring", "role", "partner", "asynchronous", "state", "open")
+
+
+def _end_second_copy(site: Site, _: Step, __: Mapping[str, str]) -> None:
+    """What the other servers keep is neither in step with anything nor open."""
+    own, *others = _databases(site)
+    site.kept["copies"] = [{key: one[key] for key in _COPIES if key in one} for one in (own, *others)]
+    for one in (own, *others):
+        for key in _COPIES:
+            one.pop(key, None)
+    for one in others:
+        one |= {"state": "RESTORING", "open": False}
+
+
+def _second_copy_anew(site: Site, _: Step, __: Mapping[str, str]) -> None:
+    for one, was in zip(_databases(site), site.kept["copies"], strict=True):
+        for key in _COPIES:
+            one.pop(key, None)
+        one.update(was)
+
+
+def _restore_database(site: Site, step: Step, swapped: Mapping[str, str]) -> None:
+    names = site.of_role("database")
+    for name in set(_where(step, swapped)):
+        _databases(site)[names.index(name)]["version"] = _leads_to(step)
+
+
+def _application_back(site: Site, step: Step, swapped: Mapping[str, str]) -> None:
+    for name in set(_where(step, swapped)):
+        _windows(site, name)["app_version"] = _leads_to(step)
+
+
+def _frontend_back(site: Site, step: Step, swapped: Mapping[str, str]) -> None:
+    for name in {swapped.get(one.where, one.where) for one in step.commands if one.where in site.nodes}:
+        linux = site.nodes[name]["linux"]
+        # One that was not upgraded yet stays as it is.
+        was = site.kept.get(name, linux["package"])
+        linux |= {"package": was, "down": [], "migration_level": _level(was)}
 
 
 ACTS: Mapping[str, Act] = {
@@ -340,5 +396,19 @@ ACTS: Mapping[str, Act] = {
     "upgrade-first-frontend": _upgrade_frontend,
     "upgrade-other-frontend": _upgrade_frontend,
     "copy-migration-level": _copy_level,
+    "back-stop-pools": _pools,
+    "back-keep-what-failed": _back_up_database,
+    "back-leave-group": _end_second_copy,
+    "back-end-mirroring": _end_second_copy,
+    "back-restore-database": _restore_database,
+    "back-copy-application": _application_back,
+    "back-pool-settings": _iis(mode="Classic"),
+    "back-start-first": _pools,
+    "back-start-others": _pools,
+    "back-back-up-for-copy": _back_up_database,
+    "back-join-group": _second_copy_anew,
+    "back-mirror-again": _second_copy_anew,
+    "back-stop-frontends": _stop_frontends,
+    "back-configure-frontend": _frontend_back,
 }
 """What is done at the steps that change what a scan sees; at the others nothing, or nothing that it looks at."""

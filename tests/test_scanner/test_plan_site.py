@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,13 @@ def test_commands_for_the_database_are_for_the_server_where_it_is_open(tmp_path:
     principal = database("sql2", 'mirroring = 4, role = 1, partner = "SQL1"')
     ended = planned(tmp_path, preflight, "vault-mirrored", mirror + principal)
     assert "On sql2, in SQL Server Management Studio:\n    ```sql\n    BACKUP DATABASE" in ended.out
-    assert "On sql1, in SQL" not in ended.out
+    forward, _, back = ended.out.partition("### The way back")
+    assert "On sql1, in SQL" not in forward
+    # On the way back the mirror is asked for the addresses, and then set up anew: it alone, where nothing is open.
+    there = re.findall(r"On sql1, in SQL Server Management Studio:\n    ```sql\n((?:    .+\n)+?)    ```", back)
+    lines = {line.strip() for lines in there for line in lines.splitlines()}
+    assert all(line.startswith(("IF DATABASEPROPERTYEX(", "SELECT ")) or "SET PARTNER = N'" in line for line in lines)
+    assert len(lines) > 3
 
 
 @pytest.mark.parametrize(

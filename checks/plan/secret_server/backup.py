@@ -29,7 +29,8 @@ def steps(site: Site, version: str) -> Iterable[Step]:
         "Where the whole takes too long: a differential backup on your own last full one, or a backup of the log, is "
         "enough if it restores together with what came before."
     )
-    yield back_up_database(site, version, version, ("ss-upgrade database",), (_COUNTS, smaller))
+    documented = ("ss-upgrade database", *(("ss-rolling always-on",) if site.mirrored == "group" else ()))
+    yield back_up_database(site, version, version, documented, (_COUNTS, smaller))
 
 
 def back_up_application(

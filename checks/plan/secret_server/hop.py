@@ -101,6 +101,11 @@ def _confirm_listener(site: Site) -> Step:
                 "A node that names a replica instead of the listener loses its database at the next failover; put that "
                 "right in a change of its own, not in this window."
             ),
+            (
+                "The database stays in its group, and nothing is suspended: the vendor asks for neither, and while "
+                "data movement is suspended there is no second copy, and the log is not truncated (Microsoft, "
+                "Suspend an availability database)."
+            ),
         ),
         proof=Proof(
             "the listener's name on the Database page of each node, and the primary replica for it; and pass",

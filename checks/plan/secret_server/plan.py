@@ -67,6 +67,7 @@ def read_site(gathered: GatheredCluster, inventory: str, names: Names) -> Site:
         traits=_traits(gathered, webs),
         mirrored=next(iter(kinds), ""),
         group=next((one.replicas[0].group for _, one in [*opened, *known] if one.replicas), ""),
+        copies=_copied_to([*opened, *known], order[0] if order else ""),
         partner=next((one.mirroring.partner for _, one in [*opened, *known] if one.mirroring), ""),
         sql_backups=folder,
         sql_backups_from=folder_from,
@@ -124,6 +125,21 @@ def _copies(database: SecretServerDatabase) -> Iterator[str]:
         yield "mirroring"
     if database.replicas:
         yield "group"
+
+
+def _copied_to(known: Sequence[tuple[str, SecretServerDatabase]], keeper: str) -> tuple[str, ...]:
+    """Where the copies beside that of `keeper` are: nodes by name, and in words what SQL Server names beyond them."""
+    found = {name: one for name, one in known if name != keeper and any(_copies(one))}
+    ours = {one.server.name.lower() for one in found.values()}
+    here = [one for name, one in known if name == keeper and any(_copies(one))]
+    others = {replica.server.lower() for one in here for replica in one.replicas if not replica.own}
+    mirrors = {one.mirroring.partner.lower() for one in here if one.mirroring}
+    group = any(one.replicas for one in (*here, *found.values()))
+    if found and (others | mirrors) <= ours:
+        return tuple(found)
+    word = "secondary replica" if group else "mirror"
+    unnamed = f"each {'other ' if found else ''}{word}" if group else "" if found else "the mirror"
+    return (*found, *((unnamed,) if unnamed and (here or found) else ()))
 
 
 def _is_spare(node: NodeView) -> bool:

@@ -1,13 +1,11 @@
-"""The way back from a hop of a Secret Server upgrade: stop, restore, copy back into an emptied folder, start, "
-"verify.
-"""
+"""The way back from a hop of a Secret Server upgrade: stop, restore, copy back into an emptied folder, start."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from checks.plan.model import Command, Proof, Step
-from checks.plan.secret_server import crossing_steps
+from checks.plan.secret_server import crossing_steps, second_copy
 from checks.plan.secret_server.files import COPIED, TMS_KEYS
 from checks.plan.secret_server.site import TWO_FILES, Site, Web, below, named
 from checks.plan.secret_server.windows_paths import aside, is_same_folder
@@ -16,20 +14,6 @@ from checks.upgrade_path import Hop, UpgradePath
 from checks.versions import parse_secret_server
 
 MAINTENANCE_SINCE = parse_secret_server("10.1.000000")
-_LEAVE_GROUP_URL = (
-    "https://learn.microsoft.com/en-us/sql/database-engine/availability-groups/windows/"
-    "remove-a-primary-database-from-an-availability-group-sql-server"
-)
-_JOIN_GROUP_URL = (
-    "https://learn.microsoft.com/en-us/sql/database-engine/availability-groups/windows/"
-    "availability-group-add-a-database"
-)
-_LEAVE_MIRROR_URL = (
-    "https://learn.microsoft.com/en-us/sql/database-engine/database-mirroring/remove-database-mirroring-sql-server"
-)
-_MIRROR_URL = (
-    "https://learn.microsoft.com/en-us/sql/database-engine/database-mirroring/setting-up-database-mirroring-sql-server"
-)
 
 
 def hops(path: UpgradePath) -> list[tuple[str, Hop]]:
@@ -74,14 +58,14 @@ def hop_back(site: Site, source: str, hop: Hop, lead: str) -> Iterable[Step]:
         ),
     )
     if site.mirrored:
-        yield _alone(site, lead)
+        yield second_copy.ended(site, lead)
     yield Step(
         "back-restore-database",
         f"{lead}restore the database of {source}",
         restore(site, source, site.sql),
         notes=(
             (
-                "The first line ends whatever is connected. With a differential or log backup: the full one WITH "
+                "The second line ends whatever is connected. With a differential or log backup: the full one WITH "
                 "NORECOVERY, "
                 "then each other in order, the last WITH RECOVERY."
             ),
@@ -110,6 +94,8 @@ def restore(site: Site, what: str, where: str) -> tuple[Command, ...]:
     """The lines that put the backup called for `what` in the place of the database."""
     name = site.sql_name()
     return (
+        # A window that was opened on the database itself would hold it.
+        Command("USE master;", "sql", where),
         Command(f"ALTER DATABASE {name} SET SINGLE_USER WITH ROLLBACK IMMEDIATE;", "sql", where),
         Command(
             f"RESTORE DATABASE {name} FROM DISK = {site.sql_file(what)} WITH REPLACE, CHECKSUM;",
@@ -208,52 +194,6 @@ def _keys(site: Site, web: Web) -> Iterable[str]:
     )
 
 
-def _alone(site: Site, lead: str) -> Step:
-    name = site.sql_name()
-    if site.mirrored == "group":
-        group = site.names.sql_name(
-            site.group or None, "the availability group", "it was not told", "the list of the step that confirms it"
-        )
-        return Step(
-            "back-leave-group",
-            f"{lead}take the database out of the availability group",
-            (Command(f"ALTER AVAILABILITY GROUP {group} REMOVE DATABASE {name};", "sql", site.sql),),
-            notes=(
-                "On the primary replica: SQL Server restores no database that is in a group. The listener stays.",
-                (
-                    "On each secondary replica the database stays behind as RESTORING: delete that copy there before "
-                    "it "
-                    "joins again, never the one on the primary replica."
-                ),
-            ),
-            proof=Proof(
-                "the database is not in the list",
-                (Command("SELECT database_name FROM sys.availability_databases_cluster;", "sql", site.sql),),
-            ),
-            url=_LEAVE_GROUP_URL,
-        )
-    return Step(
-        "back-end-mirroring",
-        f"{lead}end the mirroring of the database",
-        (Command(f"ALTER DATABASE {name} SET PARTNER OFF;", "sql", site.sql),),
-        notes=(
-            "SQL Server restores no database while it is mirrored. The copy on the mirror stays behind as RESTORING.",
-            "Until it is set up anew there is no second copy: no node may point to the mirror.",
-        ),
-        proof=Proof(
-            "NULL",
-            (
-                Command(
-                    f"SELECT mirroring_guid FROM sys.database_mirroring WHERE database_id = DB_ID({site.sql_text()});",  # noqa: S608  typed by a person
-                    "sql",
-                    site.sql,
-                ),
-            ),
-        ),
-        url=_LEAVE_MIRROR_URL,
-    )
-
-
 def _up_again(site: Site, source: str, lead: str) -> Iterable[Step]:
     first = site.first
     yield Step(
@@ -279,7 +219,7 @@ def _up_again(site: Site, source: str, lead: str) -> Iterable[Step]:
             proof=Proof("a log-in works and a secret opens, on each", site.appcmd("list apppool", site.others)),
         )
     if site.mirrored:
-        yield _second_copy(site, lead)
+        yield from second_copy.anew(site, source, lead)
     yield Step(
         "back-verify",
         f"{lead}prove that the whole site runs {source} again",
@@ -313,36 +253,4 @@ def _up_again(site: Site, source: str, lead: str) -> Iterable[Step]:
         ),
         proof=Proof("no heartbeat fails that did not fail before, and traffic goes to all nodes"),
         documented=("ss-rolling traffic",),
-    )
-
-
-def _second_copy(site: Site, lead: str) -> Step:
-    name = site.sql_name()
-    looked = (site.scan("database-mirroring", phase="after"),)
-    if site.mirrored == "group":
-        group = site.names.sql_name(
-            site.group or None, "the availability group", "it was not told", "the list of the step that confirms it"
-        )
-        return Step(
-            "back-join-group",
-            f"{lead}add the database to the availability group again",
-            (Command(f"ALTER AVAILABILITY GROUP {group} ADD DATABASE {name};", "sql", site.sql),),
-            notes=(
-                (
-                    "It wants the recovery model FULL and a full backup first. Then each secondary replica is "
-                    "seeded, or "
-                    "restored WITH NORECOVERY and joined."
-                ),
-            ),
-            proof=Proof("pass", looked),
-            url=_JOIN_GROUP_URL,
-        )
-    return Step(
-        "back-mirror-again",
-        f"{lead}set the mirroring up anew",
-        notes=(
-            "With a full and a log backup of the restored database, WITH NORECOVERY on the mirror; the page says how.",
-        ),
-        proof=Proof("pass", looked),
-        url=_MIRROR_URL,
     )

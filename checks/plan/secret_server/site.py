@@ -84,6 +84,8 @@ class Site:
     """mirroring, group (an availability group), or empty where the database has no second copy."""
     group: str = ""
     """The availability group's name; empty where there is none, or where it was not told."""
+    copies: tuple[str, ...] = ()
+    """Where the database has its second copies: nodes by name, and in words those that the inventory does not name."""
     moot: frozenset[str] = frozenset()
     """Checks that do not concern this site."""
     partner: str = ""

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from checks.plan.model import Trouble
+from checks.plan.model import Command, Trouble
 from checks.plan.secret_server import files
 from checks.plan.secret_server.site import Site
 from checks.secret_server.vendor import ENCRYPTION_URL
+
+_RESUME_GROUP_URL = (
+    "https://learn.microsoft.com/en-us/sql/database-engine/availability-groups/windows/"
+    "resume-an-availability-database-sql-server"
+)
+_RESUME_MIRROR_URL = (
+    "https://learn.microsoft.com/en-us/sql/database-engine/database-mirroring/"
+    "pause-or-resume-a-database-mirroring-session-sql-server"
+)
 
 
 def troubles(site: Site) -> tuple[Trouble, ...]:
@@ -49,5 +58,31 @@ def troubles(site: Site) -> tuple[Trouble, ...]:
             ),
             look=site.appcmd("list apppool", everyone),
         ),
+        *((_suspended(site),) if site.mirrored else ()),
         *((files.closed_share(site),) if site.others or site.spares else ()),
+    )
+
+
+def _suspended(site: Site) -> Trouble:
+    """Data movement that stands still, which the plan asks for nowhere."""
+    group = site.mirrored == "group"
+    copies = "a replica" if group else "the mirroring"
+    return Trouble(
+        f"database-mirroring says that {copies} is suspended",
+        (
+            "Somebody suspended it, or SQL Server did, after an error: read its error log on both sides first.",
+            (
+                "Until it is resumed there is no second copy, and the log grows: what is left to do may end with a "
+                "full log (error 9002)."
+            ),
+            "Resume it where it was suspended: on the primary replica for all of them, on a secondary one for that one."
+            if group
+            else "Resume it on either side.",
+            "Then wait until it is in step; begin no hop before.",
+        ),
+        look=(site.scan("database-mirroring", phase="window"),),
+        cure=(
+            Command(f"ALTER DATABASE {site.sql_name()} SET {'HADR' if group else 'PARTNER'} RESUME;", "sql", site.sql),
+        ),
+        url=_RESUME_GROUP_URL if group else _RESUME_MIRROR_URL,
     )

@@ -156,6 +156,16 @@ def _front(view: NodeView, want: Mapping[str, object]) -> Seen:
     return done(f"{words}: see that it is the chosen version") if newer else not_done(words)
 
 
+def _front_again(view: NodeView, want: Mapping[str, object]) -> Seen:
+    found = view.look(FrontendPackage)
+    if isinstance(found, Unknown):
+        return cannot_tell(found)
+    words = f"Chef Infra Server is {found.version or 'not installed'}"
+    if found.version and found.state != "installed":
+        return not_done(f"{words}, which is {found.state}")
+    return done(words) if found.version == want["version"] else not_done(words)
+
+
 def _front_services(view: NodeView, want: Mapping[str, object]) -> Seen:
     found = view.look(FrontendServices)
     if isinstance(found, Unknown):
@@ -211,6 +221,12 @@ KINDS: Mapping[str, Kind] = {
         lambda want: f"Chef Infra Server is newer than {want['before']}",
         {"before": str},
     ),
+    "frontend-again": Kind(
+        (FrontendPackage,),
+        each(_front_again),
+        lambda want: f"Chef Infra Server is {want['version']} again",
+        {"version": str},
+    ),
     "frontend-services": Kind(
         (FrontendServices,),
         each(_front_services),
@@ -225,10 +241,9 @@ def signs(
     step: Step, hop: Hop | None, before: Sequence[Step], views: Sequence[NodeView], *, back: str = ""
 ) -> tuple[tuple[Sign, ...], str]:
     """The signs of `step`, and why they are not all of it; see `checks.plan.signs.secret_server.signs`."""
-    if back:
-        # The way back builds a cluster of other machines, which the inventory does not name yet.
-        return (), "the way back is built on machines that the inventory does not name yet"
     names = {view.name: view for view in views}
+    if back:
+        return _signs_back(step, names)
     asked = [command.where for command in step.commands if command.where in names]
     nodes = tuple(dict.fromkeys(asked))
     found = tuple(_signs(step, hop, nodes, names, before))
@@ -241,6 +256,19 @@ def signs(
     if step.id in ("stop-frontends", "start-frontends") and any("maintenance" in one.text for one in step.commands):
         unseen = _MAINTENANCE
     return found, unseen
+
+
+def _signs_back(step: Step, names: Mapping[str, NodeView]) -> tuple[tuple[Sign, ...], str]:
+    """The way back builds a cluster of other machines, and keeps the frontends alone."""
+    fronts = _nodes_of((step,), names)
+    if step.id == "back-stop-frontends" and fronts:
+        return (Sign("frontend-services", fronts, {"state": "down"}),), ""
+    if step.id == "back-configure-frontend" and fronts:
+        before = [found for name in fronts if isinstance(found := names[name].look(FrontendPackage), FrontendPackage)]
+        again = [Sign("frontend-again", fronts, {"version": one.version}) for one in before if one.version]
+        up = Sign("frontend-services", fronts, {"state": "up"})
+        return (*again, up), "which cluster it serves is not looked at; the last step asks the new one"
+    return (), "the way back is built on machines that the inventory does not name yet"
 
 
 def _signs(

@@ -35,8 +35,11 @@ ENDS: Mapping[str, str] = {
 _PASSING = ("pass-the-gate", "keep-plain-key", "stage-package")
 """Steps that ask what is so at their moment alone: later nobody expects it any more."""
 
-_LASTING = ("files-version", "package-version", "services-restarted", "frontend-version")
-"""Kinds of signs that no step before theirs shows."""
+_LASTING = ("files-version", "database-version", "package-version", "services-restarted", "frontend-version")
+"""Kinds of signs that no step before theirs shows, and that stay."""
+
+_NEXT_HOP = ("upgrade-first", "upgrade-backend", "upgrade-leader", "upgrade-down-follower")
+"""Steps after which a proof of the hop before shows nothing any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,10 @@ def with_signs(runbook: Runbook, views: Sequence[NodeView]) -> Runbook:
         )
         parts.append(replace(part, steps=steps))
     current = str(runbook.path.current)
-    back = tuple(_declared(step, *of_product(step, None, (), views, back=current)) for step in runbook.steps_back)
+    steps = runbook.steps_back
+    back = tuple(
+        _declared(step, *of_product(step, None, steps[:place], views, back=current)) for place, step in enumerate(steps)
+    )
     return replace(runbook, parts=tuple(parts), steps_back=back)
 
 
@@ -156,20 +162,33 @@ def _seen(sign: Sign, views: Mapping[str, NodeView]) -> Seen:
     return cannot_tell("; ".join(silent)) if silent else found
 
 
-def over(steps: Sequence[Followed], states: Mapping[str, State]) -> dict[str, str]:
-    """Steps that are not done any more because a later one, which is done, ends them: id to that one's number.
+def left_behind(step: Followed, views: Mapping[str, NodeView]) -> State:
+    """What a step that was done leaves behind for good: DONE where all of that is there; else CANNOT_TELL."""
+    signs = [sign for sign in step.signs if sign.kind in _LASTING]
+    there = bool(signs) and together(_seen(sign, views) for sign in signs).state is State.DONE
+    return State.DONE if there else State.CANNOT_TELL
+
+
+def over(steps: Sequence[Followed], states: Mapping[str, State], left: Mapping[str, State]) -> dict[str, str]:
+    """Steps that are not done any more because a later one, which was done, ends them: id to that one's number.
 
     What ends a step may be so from the beginning, as failover is on: it counts where a step after the first has left a
-    version behind. A step that asks what is so at its moment is over, too, once that is the case.
+    version behind. A step that asks what is so at its moment is over, too, once that is the case; and so is what was so
+    at the moment of a step whose lasting part, by `left`, is there: that the other nodes are stopped, for one.
     """
     found: dict[str, str] = {}
     rows = [step for step in steps if not step.is_back]
     for place, step in enumerate(rows):
         if states.get(step.id) is not State.NOT_DONE:
             continue
-        later = [other for other in rows[place + 1 :] if states.get(other.id) is State.DONE]
+        later = [other for other in rows[place + 1 :] if State.DONE in (states.get(other.id), left.get(other.id))]
         passed = [other for other in later if any(sign.kind in _LASTING for sign in other.signs)]
-        by = passed if step.kind in _PASSING else [other for other in later if other.kind == ENDS.get(step.kind)]
+        if step.kind in _PASSING or left.get(step.id) is State.DONE:
+            by = passed
+        elif step.kind == "verify-hop":
+            by = [other for other in passed if other.kind in _NEXT_HOP]
+        else:
+            by = [other for other in later if other.kind == ENDS.get(step.kind)]
         if by and passed:
             found[step.id] = by[0].number
     return found

@@ -59,8 +59,7 @@ UNSEEN: Mapping[str, str] = {
     "open-engine-folders": "an engine's way in shows in the application alone: Admin, Distributed Engine",
     "clear-rabbitmq-queues": "RabbitMQ is not asked",
     "switch-fips-off": "the FIPS policy is not read",
-    "back-leave-group": "database-mirroring tells of a second copy that is there, not of one that was ended",
-    "back-end-mirroring": "database-mirroring tells of a second copy that is there, not of one that was ended",
+    "back-restore-copy": "a copy is closed before it and after it; the next step shows whether it is in step",
     "back-empty-folder": "a folder without its libraries tells no version; the next step shows what came back",
     "back-leave-maintenance-mode": "Maintenance Mode stands in the application alone, behind its log-in",
     "back-account-for-changes": "heartbeat stands in the application alone, behind its log-in",
@@ -73,6 +72,14 @@ UNSEEN: Mapping[str, str] = {
     "let-saml-config-be-written": "rights on single files are not looked at",
 }
 """Step to why no fact shows it, where that is not plain from what the step shows."""
+
+_COPIES: Mapping[str, bool] = {
+    "back-leave-group": False,
+    "back-end-mirroring": False,
+    "back-join-group": True,
+    "back-mirror-again": True,
+}
+"""Step to whether the database has a second copy once it is done."""
 
 _BACK_TO = re.compile(r"Back to (\d+\.\d+\.\d+): ")
 """How the title of a step begins that leads back to a version."""
@@ -131,6 +138,18 @@ def _reached(version: str, want: Mapping[str, object], words: str) -> Seen:
         return cannot_tell(str(error))
     enough = at == wanted if want.get("exact") else at >= wanted
     return done(words) if enough else not_done(words)
+
+
+def _second_copy(view: NodeView, want: Mapping[str, object]) -> Seen:
+    """Whether SQL Server knows of a second copy of the database; in which state it is, database-mirroring judges."""
+    found = view.look(SecretServerDatabase)
+    if isinstance(found, Unknown):
+        return cannot_tell(found)
+    if problem := found.mirroring_problem or found.replicas_problem:
+        return cannot_tell(f"whether it has a second copy is not told: {problem}")
+    kind = "is mirrored" if found.mirroring else "is in an availability group" if found.replicas else ""
+    words = f"the database {kind or 'has no second copy'}"
+    return done(words) if bool(kind) == want["there"] else not_done(words)
 
 
 def _keys(views: Sequence[NodeView], want: Mapping[str, object]) -> Seen:
@@ -229,6 +248,12 @@ KINDS: Mapping[str, Kind] = {
         lambda want: f"the database is that of {want['version']}" + ("" if want.get("exact") else " or later"),
         {"version": str},
     ),
+    "second-copy": Kind(
+        (SecretServerDatabase,),
+        each(_second_copy),
+        lambda want: f"the database has {'a' if want['there'] else 'no'} second copy",
+        {"there": bool},
+    ),
     "encryption-keys": Kind(
         (EncryptionConfig,),
         _keys,
@@ -266,9 +291,18 @@ def signs(
     # Where the keys were equal before anything was done, DPAPI was off: nobody turns it on then.
     if step.id == "turn-dpapi-on" and _keys(webs, {"same": False}).state is State.DONE:
         found.append(Sign("encryption-keys", tuple(view.name for view in webs), {"same": False}))
+    if step.id in _COPIES:
+        told = tuple(name for name, view in names.items() if _tells_version(view))
+        found += [Sign("second-copy", told[:1], {"there": _COPIES[step.id]})] if told else []
     if step.id == "back-restore-database" and version:
         told = tuple(name for name, view in names.items() if _tells_version(view))
         found += [Sign("database-version", told[:1], {"version": version, "exact": True})] if told else []
+    if step.id in ("back-keep-what-failed", "back-restore-database"):
+        # Who writes while it is kept, or before that, writes what is lost.
+        lead = step.title.partition(": ")[0]
+        own = [earlier for earlier in before if earlier.title.startswith(f"{lead}: ")]
+        found += [sign for one in own if one.id == "back-stop-pools" for sign in _pool_signs(one, names)]
+        found += [sign for one in own if one.id == "back-keep-what-failed" for sign in _backup_signs(one, names)]
     if step.id in ("upgrade-first", "wait-for-mirror") and hop:
         told = tuple(name for name, view in names.items() if _tells_version(view))
         found += [Sign("database-version", told[:1], {"version": hop.version})] if told else []
