@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from checks.history import ScanHistory
@@ -35,7 +35,7 @@ class Entry:
 def pages(scan: Scan) -> Mapping[str, str]:
     """File name to page, the index last: whoever writes them in this order never has a link that leads nowhere."""
     parts = _by_cluster(scan)
-    files = _file_names(list(parts))
+    files = file_names(list(parts))
     made = {files[name]: assemble("report", view(part, INDEX)) for name, part in parts.items()}
     found = boards(scan, Anchors(scan.results), compact=True)
     trends = scan.history.by_cluster if scan.history else {}
@@ -101,12 +101,15 @@ def _history(history: ScanHistory, name: str) -> ScanHistory:
     )
 
 
-def _file_names(clusters: Sequence[str]) -> dict[str, str]:
-    """Names that every file system and web server takes, and that differ by more than their case."""
+def file_names(clusters: Sequence[str], shown: Callable[[str], str] = str) -> dict[str, str]:
+    """Names that every file system and web server takes, and that differ by more than their case.
+
+    `shown` is the part of each key that a file is called by.
+    """
     taken = {INDEX}
     found = {}
     for name in clusters:
-        stem = re.sub(r"[^A-Za-z0-9._-]", "_", name)[:_CHARS].strip(".") or "scan"
+        stem = re.sub(r"[^A-Za-z0-9._-]", "_", shown(name))[:_CHARS].strip(".") or "scan"
         file, number = f"{stem}.html", 1
         while file.lower() in taken:
             number += 1

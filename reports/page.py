@@ -18,23 +18,23 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 
-def assemble(name: str, values: Mapping[str, object], script: str = "") -> str:
+def assemble(name: str, values: Mapping[str, object], *scripts: str, style: str = "") -> str:
     """The page that `templates/NAME.html.j2` makes of `values`, with the house's style and script.
 
     A `NAME.css` beside the template comes after the style that all pages share, `report.css`, and a `NAME.js` after the
-    script that they share, `page.js`; `script` names another one in place of the former.
+    script that they share, `page.js`; `scripts` and `style` name others in place of the former.
     """
     from markupsafe import Markup  # noqa: PLC0415  like jinja2, below
 
     folder = resources.files("reports") / "templates"
-    style = "".join(_texts(folder, *dict.fromkeys(("report.css", f"{name}.css"))))
-    code = "".join(_texts(folder, "page.js", script or f"{name}.js"))
+    looks = "".join(_texts(folder, *dict.fromkeys(("report.css", style or f"{name}.css"))))
+    code = "".join(_texts(folder, "page.js", *(scripts or (f"{name}.js",))))
     # Style and script are ours, and the policy names their hashes: they go in as they are.
     page = _template(name).render(
         **values,
-        style=Markup(style),  # noqa: S704
+        style=Markup(looks),  # noqa: S704
         script=Markup(code),  # noqa: S704
-        policy=_policy(style, code),
+        policy=_policy(looks, code),
     )
     return page if page.endswith("\n") else f"{page}\n"
 

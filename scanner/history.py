@@ -20,6 +20,7 @@ from checks.history import ScanHistory, Subject
 from checks.outcome import Status
 from checks.scan import Scan, Verdict
 from reports.text import one_line
+from scanner.history_asides import note
 from scanner.history_file import reading, recognise, writing
 from scanner.job import NodeKey
 
@@ -194,7 +195,7 @@ def _add(
 ) -> ScanHistory:
     series = _series(question)
     own = (*series, question.scope, _stamp(present.started))
-    history = look_back(present, _earlier(store, (*series, _stamp(present.started))))
+    history = look_back(present, earlier_runs(store, (*series, _stamp(present.started))))
     store.execute(
         "DELETE FROM run WHERE inventory = ? AND command = ? AND phase = ? AND targets = ? AND scope = ? "
         "AND started = ?",
@@ -217,6 +218,8 @@ def _add(
             present.meant_all and present.verdict != Verdict.UNKNOWN and reached == nodes > 0,
         ),
     ).lastrowid
+    if isinstance(done, Scan) and number is not None:
+        note(store, number, done)
     for subject, entry in present.entries.items():
         place = (subject.check, subject.cluster, subject.node or "")
         said = (one_line(entry.message, _MESSAGE_CHARS),)
@@ -247,7 +250,7 @@ def _lately_told(store: sqlite3.Connection, series: Sequence[str]) -> list[Subje
     return [Subject(check, cluster, node or None) for check, cluster, node in rows]
 
 
-def _earlier(store: sqlite3.Connection, series: Sequence[str]) -> Iterator[PastRun]:
+def earlier_runs(store: sqlite3.Connection, series: Sequence[str]) -> Iterator[PastRun]:
     """The runs of one series before a start, newest first, each read when it is asked for."""
     rows = store.execute(
         "SELECT id, started, verdict, scope, narrowed, partial FROM run WHERE inventory = ? AND command = ? "
@@ -258,6 +261,11 @@ def _earlier(store: sqlite3.Connection, series: Sequence[str]) -> Iterator[PastR
         entries = _Entries(store, number)
         silence = AS_APPROVED if series[1] == DRIFT and not (scope or partial) else None
         yield PastRun(_moment(started), verdict, scope, bool(narrowed), bool(partial), entries, silence)
+
+
+def said_by(store: sqlite3.Connection, run: int) -> Mapping[Subject, Entry]:
+    """What the run with that number said."""
+    return _Entries(store, run)
 
 
 class _Entries(Mapping[Subject, Entry]):

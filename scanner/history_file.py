@@ -11,7 +11,7 @@ from pathlib import Path
 
 from scanner.errors import UsageError
 from scanner.files import ensure_writable
-from scanner.history_schema import APPLICATION_ID, STATEMENTS, VERSION
+from scanner.history_schema import APPLICATION_ID, VERSION, statements
 
 BUSY_S = 30.0
 """How long is waited for another run that is writing; it needs a second at most."""
@@ -83,9 +83,9 @@ def writing(path: Path, *, create: bool = True) -> Iterator[sqlite3.Connection]:
             store.execute("PRAGMA foreign_keys = ON")
             store.execute("PRAGMA synchronous = FULL")
             store.execute("BEGIN IMMEDIATE")
-            if recognise(store, path):
-                for statement in STATEMENTS:
-                    store.execute(statement)
+            recognise(store, path)
+            for statement in statements(version_of(store)):
+                store.execute(statement)
             yield store
             store.execute("COMMIT")
 
@@ -137,6 +137,11 @@ def recognise(store: sqlite3.Connection, path: Path) -> bool:
     if mark or version or store.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
         raise HistoryError(f"the history {path}: this is no preflight history, but another database; name another file")
     return True
+
+
+def version_of(store: sqlite3.Connection) -> int:
+    """The version of the tables; 0 where there are none."""
+    return int(store.execute("PRAGMA user_version").fetchone()[0])
 
 
 def _use_wal(store: sqlite3.Connection) -> None:

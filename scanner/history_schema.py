@@ -4,10 +4,10 @@ from __future__ import annotations
 
 APPLICATION_ID = 0x70666C74
 """In the file's header, where `file` and SQLite itself look: "pflt"."""
-VERSION = 1
+VERSION = 2
 """Goes up with every change of the tables. Later versions are refused, earlier ones are brought up to date."""
 
-STATEMENTS = (
+_FIRST = (
     """
     CREATE TABLE run (
         id INTEGER PRIMARY KEY,
@@ -53,6 +53,42 @@ STATEMENTS = (
     "CREATE INDEX result_message ON result (message)",
     "CREATE INDEX result_subject ON result (subject)",
     f"PRAGMA application_id = {APPLICATION_ID}",
-    f"PRAGMA user_version = {VERSION}",
 )
-"""Makes an empty database a history; all in one transaction."""
+
+# Since version 2: what a scan is about, and the words of people that it counts on.
+_SECOND = (
+    """
+    CREATE TABLE cluster (
+        run INTEGER NOT NULL REFERENCES run (id) ON DELETE CASCADE,
+        name TEXT NOT NULL,
+        verdict TEXT NOT NULL,
+        product TEXT NOT NULL,
+        installed TEXT NOT NULL,
+        target TEXT NOT NULL,
+        owner TEXT NOT NULL,
+        contact TEXT NOT NULL,
+        PRIMARY KEY (run, name)
+    ) WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE word (
+        run INTEGER NOT NULL REFERENCES run (id) ON DELETE CASCADE,
+        number INTEGER NOT NULL,
+        kind TEXT NOT NULL,
+        check_id TEXT NOT NULL,
+        cluster TEXT NOT NULL,
+        node TEXT NOT NULL,
+        said_by TEXT NOT NULL,
+        said TEXT NOT NULL,
+        expires TEXT NOT NULL,
+        PRIMARY KEY (run, number)
+    ) WITHOUT ROWID
+    """,
+)
+_LEVELS = (_FIRST, _SECOND)
+
+
+def statements(version: int) -> tuple[str, ...]:
+    """What makes a file of `version` one of `VERSION`, 0 being an empty database; to be run in one transaction."""
+    missing = [statement for level in _LEVELS[max(0, version) :] for statement in level]
+    return (*missing, f"PRAGMA user_version = {VERSION}") if missing else ()

@@ -19,6 +19,7 @@ from scanner.cli import (
     baseline_command,
     catalogue,
     collect_command,
+    dashboard_command,
     drift_command,
     farewell,
     history_commands,
@@ -86,6 +87,7 @@ app.command("scan", epilog=epilog("scan"))(scan_command.scan)
 app.command("collect", epilog=epilog("collect"))(collect_command.collect)
 app.command("history", epilog=epilog("history"))(history_commands.history)
 app.command("status", epilog=epilog("status"))(history_commands.status)
+app.command("dashboard", epilog=epilog("dashboard"))(dashboard_command.dashboard)
 app.command("plan", epilog=epilog("plan"))(plan_command.plan)
 app.command("baseline", epilog=epilog("baseline"))(baseline_command.baseline)
 app.command("drift", epilog=epilog("drift"))(drift_command.drift)

@@ -14,6 +14,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "collect": ("preflight collect inventory.toml -o evidence.json.gz",),
     "history": ("preflight history preflight.db", "preflight history preflight.db --keep 400d"),
     "status": ("preflight status --history preflight.db inventory.toml --max-age 26h",),
+    "dashboard": (
+        "preflight dashboard preflight.db -o /var/www/html/fleet",
+        "preflight dashboard paris.db oslo.db -o fleet --nights 90",
+    ),
     "plan": ("preflight plan inventory.toml", "preflight plan inventory.toml -o runbook.md"),
     "baseline": ("preflight baseline inventory.toml",),
     "drift": ("preflight drift inventory.toml", "preflight drift inventory.toml --html drift.html -q"),
