@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 from dataclasses import dataclass, replace
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from checks.history import ScanHistory, TrendPoint
 from checks.scan import Scan
 from reports.drift.html import render as render_drift
 from reports.html import render
+from reports.html_folder import INDEX, pages
 from tests.test_reports.test_drift_reports import hostile
 
 pytestmark = pytest.mark.live
@@ -181,6 +183,43 @@ def test_a_ticket_has_what_a_colleague_needs(load: Browser, rich_scan: Scan) -> 
     assert "- check: `" in said[0]
     assert "- fix: " in said[0]
     assert "page.html#finding." in said[0]
+
+
+def violations(load: Browser, text: str, *more: str) -> list[str]:
+    """What axe-core finds on the page, with everything on it opened."""
+    axe = (resources.files("axe_core_python") / "axe.min.js").read_text(encoding="utf-8")
+    script = """<script>%s</script><script>addEventListener("load", async () => {
+      document.querySelectorAll("details").forEach((one) => { one.open = true; });
+      const found = await axe.run();
+      document.title = "axe | " + found.passes.length + " | " +
+        found.violations.map((one) => one.id + " at " + one.nodes.map((node) => node.target).join(" ")).join(" | ");
+    });</script>"""
+    open_page = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", text)
+    loaded = load(open_page.replace("</body>", script % axe + "</body>"), "--virtual-time-budget=60000", *more)
+    name, passed, *found = loaded.title.split(" | ")
+    assert (name, int(passed) > 10) == ("axe", True)
+    return [line for line in found if line]
+
+
+DARK = "--blink-settings=preferredColorScheme=0"
+
+
+@pytest.mark.parametrize("more", [(), (DARK,), ("--window-size=390,844",)], ids=["light", "dark", "narrow"])
+def test_nobody_is_kept_from_reading(load: Browser, rich_scan: Scan, more: tuple[str, ...]) -> None:
+    points = tuple(
+        TrendPoint(rich_scan.started, "NO-GO", fail=n, error=1, warn=2, waived=0, passed=9, not_evaluated=0)
+        for n in range(3)
+    )
+    clusters = dict.fromkeys(("vault-prod", "chef-prod"), points)
+    scan = replace(rich_scan, history=ScanHistory(rich_scan.started, trend=points, by_cluster=clusters))
+    for text in (render(scan), pages(scan)[INDEX], render_drift(hostile())):
+        assert violations(load, text, *more) == []
+
+
+def test_axe_would_notice(load: Browser, rich_scan: Scan) -> None:
+    page = render(rich_scan).replace("<main", '<img src="data:,"><button></button><main', 1)
+    found = violations(load, page)
+    assert {line.partition(" at ")[0] for line in found} >= {"image-alt", "button-name"}
 
 
 def test_the_trend_keeps_to_the_policy(load: Browser, rich_scan: Scan) -> None:
