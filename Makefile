@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 
 BUILD := build
 
-.PHONY: demo test test-lowest field lint types slow readme bench wheel lock sbom audit clean
+.PHONY: demo test test-lowest field lint types slow readme pictures bench wheel lock sbom audit clean
 
 demo: $(READY)
 	$(BIN)/preflight demo
@@ -49,10 +49,19 @@ readme: $(READY)
 	PYTHONPATH=. $(BIN)/python tests/contract/test_readme.py
 	$(BIN)/python -m tests.faults_page
 
+# README's picture of a report: the demo's page, as a browser shows it.
+CHROMIUM ?= chromium
+pictures: $(READY)
+	work=$$(mktemp -d) && here=$$(pwd) && cd "$$work" && \
+	{ "$$here/$(BIN)/preflight" demo > demo.txt 2>&1 || [ $$? -eq 1 ]; } && \
+	$(CHROMIUM) --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --hide-scrollbars --window-size=1200,1050 \
+		--virtual-time-budget=3000 --screenshot="$$here/docs/report.png" "file://$$work/preflight-report.html"
+
 # Wall and CPU per node, for 1 to 256 of them; takes minutes.
 bench: $(READY)
 	$(BIN)/python benchmarks/ssh_nodes.py
 	$(BIN)/python benchmarks/winrm_nodes.py
+	$(BIN)/python benchmarks/report_pages.py
 
 wheel: $(READY)
 	$(BIN)/python -m build --wheel --outdir dist .
