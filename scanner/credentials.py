@@ -160,7 +160,7 @@ class _Reader:
         if may_be_secret(found.name) or may_be_secret(path):
             path = NOT_SHOWN
         if not found.exists():
-            self._fail(f"{path}: there is no such file", place)
+            self._fail(f"{path}: there is no such file{_no_home(path)}", place)
         elif found.is_dir() and not folder_will_do:
             self._fail(f"{path} is a folder; name the file in it", place)
         elif not os.access(found, os.R_OK):
@@ -247,7 +247,8 @@ def _from_file(path: Path, folder: Path, most_bytes: int = _MOST_BYTES) -> str:
                 return ""
             data = file.read(most_bytes + 1)
     except FileNotFoundError:
-        raise _UnusableError(f"{what}: there is no such file; create it with the secret on its first line") from None
+        advice = _no_home(what) or "; create it with the secret on its first line"
+        raise _UnusableError(f"{what}: there is no such file{advice}") from None
     except IsADirectoryError:
         raise _UnusableError(f"{what} is a folder; name the file in it") from None
     except PermissionError:
@@ -268,6 +269,14 @@ def has_terminal() -> bool:
     except OSError:
         return False
     return True
+
+
+def _no_home(path: str) -> str:
+    """What to do about `~name/...` that is nobody's home, and so was taken for a file beside the inventory."""
+    found = re.search(r"(?:^|[/\\])~([^/\\]+)[/\\]", path)
+    if not found:
+        return ""
+    return f"; ~{found[1]} is the home of a user {found[1]}, whom this machine does not know: write ~/ for yours"
 
 
 def _from_terminal(prompt: str) -> str:

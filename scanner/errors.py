@@ -20,7 +20,7 @@ Foreign exceptions (paramiko, requests, pywinrm, sockets) are translated at one 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 class PreflightError(Exception):
@@ -38,6 +38,14 @@ class Problem:
     place: str
     """Dotted path of the key: clusters.vault-prod.nodes.web1.port."""
     message: str
+    line: int | None = field(default=None, compare=False)
+    """Where it stands in the file, from 1; of a key that is missing, its table. None where that is not known."""
+    column: int | None = field(default=None, compare=False)
+
+    def __str__(self) -> str:
+        """All of it on one line."""
+        where = "" if self.line is None else f" (line {self.line}, column {self.column})"
+        return f"{self.place}: {self.message}{where}" if self.place else f"{self.message}{where}"
 
 
 class InventoryError(UsageError):
@@ -46,7 +54,7 @@ class InventoryError(UsageError):
     def __init__(self, path: str, problems: Sequence[Problem]) -> None:
         self.path = path
         self.problems = tuple(problems)
-        lines = [f"{problem.place}: {problem.message}" if problem.place else problem.message for problem in problems]
+        lines = [str(problem) for problem in problems]
         super().__init__("\n".join([f"{path}: {len(lines)} problem{'s' * (len(lines) != 1)}", *lines]))
 
 

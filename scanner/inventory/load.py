@@ -16,6 +16,7 @@ from scanner.inventory.connection import Layer, expanded, layer_of
 from scanner.inventory.drift import read_drift
 from scanner.inventory.key import by_name
 from scanner.inventory.model import Cluster, Inventory, ReportPaths, RunSettings
+from scanner.inventory.positions import nearest, positions
 from scanner.inventory.products import Product, products
 from scanner.inventory.run_keys import REPORTS, RUN
 from scanner.inventory.skip import Judges
@@ -37,6 +38,23 @@ _SYNTAX_ADVICE = (
     ('Expected "\'"', "a text ends on the line it starts on; is a quote missing?"),
     ("at the end of a table declaration", 'a name with blanks or umlauts needs quotes: [clusters."my cluster"]'),
     ("after a key in a key/value pair", 'every key needs a value, as in key = "value"'),
+    ("Invalid initial character for a key part", "a key is made of letters, digits, - and _; others need quotes"),
+    ("at the end of an array declaration", "a list of tables has two brackets at each end, as in [[waivers]]"),
+    ("at the end of a", "a table is named on a line of its own, as in [clusters.vault-prod]"),
+    ("Unclosed array", "a list ends with ]"),
+    ("Unclosed inline table", "a table in braces ends with } on the same line"),
+    ("inline table", "write it as a table of its own, as in [clusters.vault-prod.nodes.web1]"),
+    ("after a statement", "one key a line; is a quote or a comma missing, or a # before a comment?"),
+    ("Unterminated string", "is a quote missing at its end?"),
+    ("Expected '\"", "is a quote missing at its end?"),
+    ("Invalid date", "write it like 2026-12-31, without quotes"),
+    ("Illegal character", "take it out; it may have come with what was pasted"),
+    ("invalid character", "take it out; it may have come with what was pasted"),
+    ("Invalid statement", 'every line is [a.table], key = "value" or a # comment'),
+    ("Unicode scalar", "put a text with backslashes in single quotes, like 'CORP\\name'"),
+    ("namespace", "it stands there already, further up"),
+    ("Expected", "is a quote missing?"),
+    ("immutable", "it stands there already, further up"),
     ("twice", "it stands there already, further up"),
     ("overwrite", "it stands there already, further up"),
 )
@@ -85,7 +103,7 @@ def parse_inventory(text: str, path: Path, extra: Sequence[Product] = ()) -> Inv
         accepted = read_accepted(table, _surveyed(_node_names(tables["clusters"]), clusters), problems)
     drift_rules = read_drift(tables["drift"], known_drift_rules(), problems) if tables["drift"] else {}
     if problems.found:
-        raise InventoryError(str(path), problems.found)
+        raise InventoryError(str(path), _located(problems, text))
     settings: dict[str, Any] = run
     if "history" in settings:
         settings["history"] = expanded(settings["history"], folder)
@@ -107,7 +125,8 @@ def with_waivers(inventory: Inventory, path: Path) -> Inventory:
 
     Raises InventoryError with all problems of that file.
     """
-    table = _parse_toml(_read(path, "there is no such file of waivers"), path)
+    text = _read(path, "there is no such file of waivers")
+    table = _parse_toml(text, path)
     problems = Problems()
     for name in table:
         if name not in LISTS:
@@ -117,8 +136,16 @@ def with_waivers(inventory: Inventory, path: Path) -> Inventory:
     around = _surveyed(names, inventory.clusters)
     accepted = read_accepted(table, around, problems, earlier=earlier, file=path.name)
     if problems.found:
-        raise InventoryError(str(path), problems.found)
+        raise InventoryError(str(path), _located(problems, text))
     return replace(inventory, waivers=accepted.waivers, attestations=accepted.attestations)
+
+
+def _located(problems: Problems, text: str) -> tuple[Problem, ...]:
+    try:
+        known = positions(text)
+    except (ValueError, RecursionError):  # a place is a help; without one, a problem is told all the same
+        known = {}
+    return problems.located(lambda place: nearest(place, known))
 
 
 def _judges() -> Judges:

@@ -6,7 +6,8 @@ import difflib
 import ipaddress
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import date, datetime
 
 from scanner.errors import Problem
@@ -44,16 +45,23 @@ class Problems:
     """What is wrong so far, in the order found. The same problem at the same place is told once."""
 
     def __init__(self) -> None:
-        self._found: dict[Problem, None] = {}
+        self._found: dict[Problem, Place] = {}
 
     def add(self, place: Place, message: str) -> None:
         """Note `message` about the key at `place`."""
-        self._found.setdefault(Problem(dotted(place), message))
+        self._found.setdefault(Problem(dotted(place), message), place)
 
     @property
     def found(self) -> tuple[Problem, ...]:
         """Everything noted."""
         return tuple(self._found)
+
+    def located(self, where: Callable[[Place], tuple[int, int] | None]) -> tuple[Problem, ...]:
+        """Everything noted, each with the line and column that `where` gives for its place."""
+        return tuple(
+            replace(problem, line=at[0], column=at[1]) if (at := where(place)) else problem
+            for problem, place in self._found.items()
+        )
 
 
 def dotted(place: Place) -> str:

@@ -69,7 +69,7 @@ def load(text: str, *extra: Product) -> Inventory:
 def problems(text: str) -> list[str]:
     with pytest.raises(InventoryError) as caught:
         load(text)
-    return str(caught.value).splitlines()[1:]
+    return [f"{item.place}: {item.message}".removeprefix(": ") for item in caught.value.problems]
 
 
 def node(text: str) -> Node:

@@ -30,7 +30,8 @@ def load(text: str) -> Inventory:
 def problem(text: str) -> str:
     with pytest.raises(InventoryError) as caught:
         load(text)
-    (line,) = str(caught.value).splitlines()[1:]
+    (problem,) = caught.value.problems
+    line = f"{problem.place}: {problem.message}"
     return line.strip()
 
 
