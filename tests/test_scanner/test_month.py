@@ -435,3 +435,30 @@ def test_the_pruned_history_forgets_what_it_was_told_to_and_nothing_newer(month:
 
 def test_it_is_a_month() -> None:
     assert len(NIGHTS) == 30
+
+
+def test_the_fleet_page_of_the_month_shows_each_night_and_those_that_were_missed(
+    month: tuple[Month, list[Night]],
+) -> None:
+    played, nights = month
+    folder = played.folder / "fleet"
+    last = str(day(len(NIGHTS)))
+    ended = preflight(Clock.moment, "dashboard", played.history, "-o", folder, "--today", last, "--nights", "400")
+    assert (ended.code, ended.err) == (0, "")
+    kept = {run["started"][:10] for run in json.loads(_listed(played))["runs"] if run["command"] == "scan"}
+    dead = [str(day(n)) for n in range(1, len(NIGHTS) + 1) if n not in AWAKE and str(day(n)) > min(kept)]
+    assert dead, "the month has nights without a run"
+    for cluster in ("vault", "chef"):
+        text = plain(html.unescape(re.sub(r"<[^>]+>", " ", (folder / f"inventory.{cluster}.html").read_text("utf-8"))))
+        for number in AWAKE:
+            scan = nights[number - 1].scan
+            if scan is None or str(day(number)) not in kept:
+                continue
+            verdicts = {one["name"]: one["verdict"] for one in scan.document["clusters"]}
+            assert f"{day(number)} 02:15 UTC {verdicts[cluster]} " in text
+        missed = re.findall(r"(\d{4}-\d\d-\d\d) a run was due and did not happen", text)
+        assert sorted(missed) == dead
+
+
+def _listed(played: Month) -> str:
+    return preflight(Clock.moment, "history", played.history, "--limit", "1000", "--json", "-").out
