@@ -176,6 +176,13 @@ class _Reader:
             except _UnusableError as error:
                 self.known[source] = None
                 self.causes[source] = str(error)
+            except KeyboardInterrupt:
+                raise
+            except BaseException as defect:  # noqa: BLE001  no word of it: what was read may stand in it, and is not known yet
+                self.known[source] = None
+                self.causes[source] = (
+                    f"reading it ended in {type(defect).__name__}: a defect of preflight; please report it"
+                )
         if source in self.causes:
             part = next(part for part in ("env", "file", "command", "prompt") if getattr(source, part))
             self._fail(self.causes[source], (*place, f"{name}_{part}"))

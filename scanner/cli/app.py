@@ -28,7 +28,7 @@ from scanner.cli import (
     plan_command,
     scan_command,
 )
-from scanner.cli.defects import end_with_defect
+from scanner.cli.defects import end_with_defect, tell_of_lost_defects
 from scanner.cli.examples import epilog
 from scanner.cli.hardening import leave_no_core
 from scanner.cli.streams import complain, leave, prepare_streams, say, trouble_on_stdout
@@ -106,6 +106,7 @@ def main() -> None:
     redaction.forget()
     leave_no_core()
     prepare_streams()
+    tell_of_lost_defects()
     if "--nagios" in sys.argv[1:]:
         _run_as_plugin()
     else:

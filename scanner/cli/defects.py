@@ -19,14 +19,59 @@ def end_with_defect(defect: BaseException) -> NoReturn:
     try:
         _cleanse(defect)
         if os.environ.get("PREFLIGHT_TRACEBACK"):
-            import traceback
-
-            traceback.print_exception(defect)
+            sys.stderr.write(_traceback_of(defect))
         _tell(defect)
     except BaseException:  # noqa: BLE001  what cannot be told any more still has to end with its code
         with contextlib.suppress(Exception):
             os.write(2, f"preflight: a defect of preflight: {type(defect).__name__}\n".encode())
     sys.exit(DEFECT)
+
+
+def tell_of_lost_defects() -> None:
+    """Let what nobody catches, in a thread or as something is thrown away, be told like every other defect."""
+    import threading
+
+    def in_thread(lost: threading.ExceptHookArgs) -> None:
+        if lost.exc_type is not SystemExit:
+            _tell_lost(lost.exc_value)
+
+    threading.excepthook = in_thread
+    sys.unraisablehook = lambda lost: _tell_lost(lost.exc_value)
+
+
+def _tell_lost(defect: BaseException | None) -> None:
+    with contextlib.suppress(Exception):
+        if defect is not None:
+            _cleanse(defect)
+            if os.environ.get("PREFLIGHT_TRACEBACK"):
+                sys.stderr.write(_traceback_of(defect))
+            _tell(defect)
+
+
+def _traceback_of(defect: BaseException) -> str:
+    """Where it happened, and what had led to it, each told on one line: Python's own way breaks a text into lines that
+    begin with signs, in which a secret is not known any more.
+    """
+    import traceback
+
+    from scanner.errors import cause_of
+    from scanner.redaction import known
+
+    parts: list[str] = []
+    waiting: list[BaseException | None] = [defect]
+    seen: set[int] = set()
+    while waiting:
+        each = waiting.pop(0)
+        if each is None or id(each) in seen:
+            continue
+        seen.add(id(each))
+        waiting += [each.__cause__, each.__context__]
+        if isinstance(each, BaseExceptionGroup):
+            waiting += each.exceptions
+        where = "".join(traceback.format_tb(each.__traceback__))
+        notes = [" ".join(str(note).split()) for note in getattr(each, "__notes__", ())]
+        parts.append(known().message("\n".join([f"{where}{cause_of(each)}", *notes])))
+    return "Traceback (most recent call last):\n" + "\nwhich came of:\n".join(parts) + "\n"
 
 
 def _cleanse(defect: BaseException) -> None:

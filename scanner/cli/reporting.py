@@ -20,6 +20,7 @@ from scanner.cli.telling import Telling
 from scanner.errors import PreflightError, UsageError
 from scanner.files import ensure_writable, make_folder, same_file, write_atomically
 from scanner.inventory.model import ReportPaths
+from scanner.last_door import without_secrets
 
 STDOUT = Path("-")
 INDEX = "index.html"
@@ -122,6 +123,7 @@ def finish(
 
     `problems` are those that the command had before: told with the reports' own, and as grave.
     """
+    done = without_secrets(done)
     problems = [*filter(None, problems), *destinations.deliver(done, telling)]
     if problems:
         complain("\n".join(problems))

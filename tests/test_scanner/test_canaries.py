@@ -7,6 +7,7 @@ import contextlib
 import gzip
 import io
 import logging
+import os
 import shlex
 import socket
 import subprocess
@@ -53,7 +54,7 @@ class Watch:
     folder: Path
     log: io.StringIO
     started: list[str] = field(default_factory=list)
-    """Command lines of the programs that were started."""
+    """Command lines and environments of the programs that were started. A proxy is the whole machine's."""
 
     def betrays(self, secrets: set[str], *said: str, own: set[Path]) -> list[str]:
         """Where one of the secrets stands, but for the `own` files that hold them."""
@@ -80,7 +81,9 @@ def watch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watch]:
     start = subprocess.Popen.__init__
 
     def recording(self: Any, arguments: Any, *rest: Any, **options: Any) -> None:
-        seen.started.append(repr(arguments))
+        environment = os.environ if options.get("env") is None else options["env"]
+        foreign = {"HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "ALL_PROXY", "all_proxy"}
+        seen.started.append(repr((arguments, {k: v for k, v in environment.items() if k not in foreign})))
         start(self, arguments, *rest, **options)
 
     monkeypatch.setattr(subprocess.Popen, "__init__", recording)
