@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scanner.inventory.model import Node
-from scanner.masking import masked
 from scanner.secrets import Secret
 from scanner.spellings import Traced, base64_spellings, codings, plain, plain_spellings, raw_spellings, squeezed
 
@@ -140,6 +139,9 @@ class Redactor:
         """A message about a node, which no reader needs whole: without short secrets that are words of it, and without
         what nobody told us of and plainly is one.
         """
+        # Its patterns take their time to compile, and `--version` needs none of them.
+        from scanner.masking import masked
+
         return masked(self.words(text))
 
     def words(self, text: str) -> str:

@@ -129,7 +129,10 @@ def _run_as_plugin() -> None:
 def _run(known: tuple[type, ...] = (ExitCode,)) -> None:
     """`known` are the kinds of exit codes that are ours."""
     try:
-        app(prog_name="preflight")
+        try:
+            app(prog_name="preflight")
+        finally:
+            tell_of_lost_defects()  # the library has put a hook of its own there
     except SystemExit as ended:
         # What was asked for was not delivered, or not all of it; an answer that is known already stands.
         if ended.code in (0, None) and (trouble := trouble_on_stdout()):

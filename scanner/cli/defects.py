@@ -36,6 +36,7 @@ def tell_of_lost_defects() -> None:
             _tell_lost(lost.exc_value)
 
     threading.excepthook = in_thread
+    sys.excepthook = lambda _, lost, __: _tell_lost(lost)
     sys.unraisablehook = lambda lost: _tell_lost(lost.exc_value)
 
 

@@ -20,7 +20,6 @@ from scanner.cli.telling import Telling
 from scanner.errors import PreflightError, UsageError
 from scanner.files import ensure_writable, make_folder, same_file, write_atomically
 from scanner.inventory.model import ReportPaths
-from scanner.last_door import without_secrets
 
 STDOUT = Path("-")
 INDEX = "index.html"
@@ -123,6 +122,8 @@ def finish(
 
     `problems` are those that the command had before: told with the reports' own, and as grave.
     """
+    from scanner.last_door import without_secrets
+
     done = without_secrets(done)
     problems = [*filter(None, problems), *destinations.deliver(done, telling)]
     if problems:

@@ -9,10 +9,11 @@ import urllib.parse
 from collections.abc import Callable
 from types import CodeType, FunctionType
 
+from scanner import redaction
 from scanner.errors import NodeError, UsageError
 
-ARMING = "scanner.cli.obtain:with_credentials"
-"""From here on secrets are at hand."""
+READING = ("scanner.credentials:_read", "scanner.credentials:_from", "scanner.credentials:_decoded")
+"""What has a secret in its hands that nobody else knows yet."""
 
 
 class Text(str):
@@ -78,36 +79,29 @@ def canary(secrets: list[str], chance: random.Random) -> BaseException:
 class Strikes:
     """Functions that raise when they are called; `once`: the first time only, whoever calls.
 
-    Nothing is raised before the secrets are fetched: until then nothing can speak of them.
+    What is raised speaks of the secrets that have been fetched by then, and of nothing else.
     """
 
-    def __init__(self, secrets: list[str], seed: str, *, once: bool, arming: FunctionType) -> None:
+    def __init__(self, secrets: list[str], seed: str, *, once: bool) -> None:
         self.struck: set[str] = set()
         self._secrets, self._once = secrets, once
         self._chance = random.Random(seed)
         self._lock = threading.Lock()
-        self._arming = arming
         self._originals: dict[str, FunctionType] = {}
-        self._armed = False
-        self._set_trap("", arming)
 
     def plant(self, name: str, function: FunctionType) -> None:
         """Let the function raise."""
-        if function is self._arming:
-            self._originals[name] = self._originals.pop("")
-            function.__code__ = self._trap(name, function.__code__)
-        else:
-            self._set_trap(name, function)
+        self._set_trap(name, function)
 
     def call(self, name: str, args: tuple[object, ...], kwargs: dict[str, object]) -> object:
         """Whatever a trap is called for."""
-        if name in ("", ARMING):
-            self._armed = True
+        learnt = {secret for secret, _ in redaction._learnt}
+        held = self._secrets if name.startswith(READING) else [each for each in self._secrets if each in learnt]
         with self._lock:
-            strike = name and self._armed and not (self._once and name in self.struck)
+            strike = held and not (self._once and name in self.struck)
             if strike:
                 self.struck.add(name)
-                error = canary(self._secrets, self._chance)
+                error = canary(held, self._chance)
         if strike:
             raise error
         return self._originals[name](*args, **kwargs)

@@ -19,7 +19,6 @@ import signal
 import sys
 import tempfile
 import time
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -160,8 +159,7 @@ class Nursery:
             if not conversing:
                 run: Any = importlib.import_module("scanner.run")
                 run.ask = lambda call, gate=None: kept[f"{call.node.cluster}.{call.node.name}"]
-            arming = self.seams[striking.ARMING]
-            striking.CURRENT = striking.Strikes(self.order.secrets, name, once=conversing, arming=arming)
+            striking.CURRENT = striking.Strikes(self.order.secrets, name, once=conversing)
             striking.CURRENT.plant(name, self.seams[name])
             planted.append(striking.CURRENT)
 
@@ -199,9 +197,9 @@ def _become(
         except SystemExit as ended:
             code = ended.code if isinstance(ended.code, int) else 0 if ended.code is None else 1
         except BaseException:  # noqa: BLE001  whatever comes up
-            # As the interpreter does.
-            traceback.print_exc()
-            code = 1
+            # As the interpreter does; and the parent that watches it was told no verdict.
+            sys.excepthook(*sys.exc_info())
+            code = 3
         after()
     finally:
         with contextlib.suppress(Exception):
