@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from checks.acceptance import Waiver
 from checks.pages import Link, links_of
+from checks.quoting import JOINS, joined
 
 
 class Status(enum.StrEnum):
@@ -40,7 +41,7 @@ class Remediation:
     """A command to copy, on one line, where there is one."""
     url: str = ""
     """The vendor's own page, where there is one."""
-    shell: str = ""
+    language: str = ""
     """What takes the command: sh, cmd, powershell or sql."""
     title: str = ""
     """The page's title, where `checks.pages` does not know it."""
@@ -119,7 +120,8 @@ def combine(outcomes: Sequence[Outcome]) -> Outcome:
     """Fold several findings of one check on one subject into one outcome: the gravest status, every message.
 
     A skip beside anything else says nothing and is dropped; so is a pass beside something worse. All evidence is kept.
-    The remediation is that of the gravest: what helps against a warning is no way out of a failure.
+    The remediation is that of the gravest, of several the whole: what helps against a warning is no way out of a
+    failure.
     Raises ValueError for no outcomes at all: a check that found nothing to say must say so.
     """
     if not outcomes:
@@ -137,8 +139,25 @@ def combine(outcomes: Sequence[Outcome]) -> Outcome:
         "; ".join(_unique(o.expected for o in told)),
         "; ".join(_unique(o.observed for o in told)),
         evidence,
-        next((o.remediation for o in told if o.remediation and o.status is worst.status), None),
+        _together([o.remediation for o in told if o.remediation and o.status is worst.status]),
         next((o.not_declared for o in told if o.not_declared), "") if worst.status is Status.SKIP else "",
+    )
+
+
+def _together(remedies: Sequence[Remediation]) -> Remediation | None:
+    """One remedy for several findings: every summary, and the commands in a line where one shell takes them all."""
+    if len(remedies) < 2:
+        return remedies[0] if remedies else None
+    typed = [one for one in remedies if one.command]
+    first = next(iter(typed), remedies[0])
+    commands = [one.command for one in typed if first.language in JOINS and one.language == first.language]
+    page = next((one for one in remedies if one.url), first)
+    return Remediation(
+        " ".join(_unique(one.summary for one in remedies)),
+        joined(commands, first.language) if commands else first.command,
+        page.url,
+        first.language,
+        page.title,
     )
 
 

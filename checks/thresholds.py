@@ -10,9 +10,11 @@ from packaging.version import Version
 
 from checks.check import ClusterInfo, NodeView
 from checks.installed import installed
-from checks.outcome import Outcome, Status, combine, failed, not_applicable, passed, undetermined, warned
+from checks.outcome import Outcome, Remediation, Status, combine, failed, not_applicable, passed, undetermined, warned
 from checks.rules import Rule
 from checks.upgrade_path import PlanError, path_to, target_of
+
+_LOOK = Remediation("Ask the node with this version of preflight; where it does not tell, see for yourself.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +97,8 @@ def measured(needs: Requirements, version: Version, observed: str, *, consequenc
     return outcome
 
 
-def breach(due: Due, observed: str, needs: Requirements) -> Outcome:
-    """The outcome for a requirement that `observed` does not meet."""
+def breach(due: Due, observed: str, needs: Requirements, remediation: Remediation | None = None) -> Outcome:
+    """The outcome for a requirement that `observed` does not meet; without a remedy, the check's own stands."""
     rule = due.rule
     way = "" if due.hop == needs.target else f", on the way to {needs.target},"
     verb = "needs" if rule.effect == "fail" else "asks for"
@@ -104,7 +106,8 @@ def breach(due: Due, observed: str, needs: Requirements) -> Outcome:
     if rule.confidence != "documented":
         message += f" ({rule.confidence}: {rule.source})"
     end = failed if rule.effect == "fail" else warned
-    return end(_noted(message, rule), expected=rule.text, observed=observed, **needs.evidence)
+    told = _noted(message, rule)
+    return end(told, expected=rule.text, observed=observed, remediation=remediation, **needs.evidence)
 
 
 def met(due: Due, observed: str, needs: Requirements) -> Outcome:
@@ -117,8 +120,9 @@ def unseen(due: Due, what: str, needs: Requirements) -> Outcome:
     message = _noted(
         f"{what}; {due.hop} {'needs' if due.rule.effect == 'fail' else 'asks for'} {due.rule.text}", due.rule
     )
-    end = undetermined if due.rule.effect == "fail" else warned
-    return end(message, expected=due.rule.text, observed="not known", **needs.evidence)
+    if due.rule.effect == "fail":
+        return undetermined(message, expected=due.rule.text, observed="not known", **needs.evidence)
+    return warned(message, expected=due.rule.text, observed="not known", remediation=_LOOK, **needs.evidence)
 
 
 def _against(due: Due, version: Version, observed: str, needs: Requirements) -> Outcome:

@@ -22,6 +22,7 @@ from checks.acceptance import Attested, Waiver
 from checks.history import Ended, ScanHistory, Subject
 from checks.outcome import Remediation, Result, Status
 from checks.pages import current
+from checks.quoting import JOINS
 from checks.scan import ClusterVerdict, Coverage, FailOn, Scan
 from reports.text import spell_in_json, visible
 
@@ -172,7 +173,7 @@ def remediation(fix: Remediation) -> dict[str, Any]:
         "summary": fix.summary,
         "command": fix.command,
         "url": current(fix.url),
-        **({"shell": fix.shell} if fix.command and fix.shell else {}),
+        **({"language": fix.language} if fix.command and fix.language in JOINS else {}),
         "links": [{"title": link.title, "url": link.url} for link in fix.links],
     }
 

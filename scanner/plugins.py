@@ -9,6 +9,7 @@ from functools import partial
 
 from checks.check import Check, ClusterCheck, NodeCheck
 from checks.outcome import Remediation, Result, Severity, Status
+from checks.quoting import for_sh
 from scanner.errors import cause_of
 from scanner.foreign import Allowance
 from scanner.probes.probe import Probe
@@ -86,7 +87,9 @@ def _failure(entry: importlib.metadata.EntryPoint, error: BaseException) -> Resu
         message=f"the plugin did not load, so its checks are missing: {cause}",
         expected=f"{entry.value} loads",
         observed=cause_of(error).partition(":")[0],
-        remediation=Remediation(f"Repair or remove {package}.", f"pip uninstall {package}" if entry.dist else ""),
+        remediation=Remediation(
+            f"Repair or remove {package}.", f"pip uninstall {for_sh(package)}" if entry.dist else "", language="sh"
+        ),
         evidence={"entry_point": f"{entry.name} = {entry.value}", "package": package},
         not_evaluated=True,
     )

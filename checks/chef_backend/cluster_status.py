@@ -129,6 +129,7 @@ CHECK = ClusterCheck(
         "Bring the member that the message names back and let it catch up before the upgrade.",
         command="sudo chef-backend-ctl status",
         url="https://docs.chef.io/upgrade_server_ha_v2/",
+        language="sh",
     ),
     products=("chef-backend",),
     roles=("backend",),

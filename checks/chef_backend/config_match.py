@@ -39,6 +39,7 @@ _PATH = "/etc/chef-backend/chef-backend.rb"
 _BY_EYE = Remediation(
     "Compare by eye what takes Ruby to know on the nodes that are named, or write it as plain `name = value` lines.",
     f"sudo cat {_PATH}",
+    language="sh",
 )
 _MILD = Remediation("Write the same value on every backend, unless the machines differ on purpose.")
 _AGAIN = Remediation("Ask the backends again, all of them with this version of preflight.")
@@ -147,6 +148,7 @@ CHECK = ClusterCheck(
     remediation=Remediation(
         "Bring the settings that are named in line with the other backends, and apply them, followers first.",
         "sudo chef-backend-ctl reconfigure",
+        language="sh",
     ),
     products=("chef-backend",),
     roles=("backend",),

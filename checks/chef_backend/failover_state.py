@@ -54,6 +54,7 @@ _NODE = Remediation(
     "Find out why it is blocked; then allow failover again, on that backend.",
     "sudo chef-backend-ctl set-node-failover on",
     "https://docs.chef.io/server/ctl_chef_backend/",
+    "sh",
 )
 
 
@@ -117,7 +118,9 @@ def _declared(view: ClusterView) -> str:
 
 
 def _switch(wanted: str) -> Remediation:
-    return Remediation(f'Switch it on one backend, then declare `failover = "{wanted}"`.', _COMMAND.format(wanted))
+    return Remediation(
+        f'Switch it on one backend, then declare `failover = "{wanted}"`.', _COMMAND.format(wanted), UPGRADE_URL, "sh"
+    )
 
 
 def _when(phase: str) -> str:
@@ -142,7 +145,9 @@ CHECK = ClusterCheck(
     title="Cluster failover is as this phase wants it",
     severity=Severity.HIGH,
     doc=__doc__,
-    remediation=Remediation("Switch failover on one backend, and declare it.", _COMMAND.format("on"), UPGRADE_URL),
+    remediation=Remediation(
+        "Switch failover on one backend, and declare it.", _COMMAND.format("on"), UPGRADE_URL, "sh"
+    ),
     products=("chef-backend",),
     roles=("backend",),
     optional_facts=(ChefBackendVersion, ClusterStatus),

@@ -112,6 +112,7 @@ CHECK = ClusterCheck(
         "Compare chef_backend_members in /etc/opscode/chef-server.rb of the frontend with the cluster's own table.",
         command="sudo chef-backend-ctl cluster-status",
         url="https://docs.chef.io/install_server_ha/",
+        language="sh",
     ),
     products=("chef-backend",),
     roles=("backend", "frontend"),

@@ -136,7 +136,9 @@ CHECK = NodeCheck(
     title="Frontend and everything behind it serves",
     severity=Severity.HIGH,
     doc=__doc__,
-    remediation=Remediation("Find out why the service that is named does not run.", "sudo chef-server-ctl status"),
+    remediation=Remediation(
+        "Find out why the service that is named does not run.", "sudo chef-server-ctl status", language="sh"
+    ),
     products=("chef-backend",),
     roles=("frontend",),
     facts=(),

@@ -44,6 +44,7 @@ _UPGRADE = Remediation(
     "Run the upgrade on the frontend that is named, and see that it ends without an error.",
     "sudo chef-server-ctl upgrade",
     "https://docs.chef.io/server/upgrades/",
+    "sh",
 )
 _NO_LEVEL = {"missing": "is not there", "empty": "is empty"}
 
@@ -137,11 +138,13 @@ def _copy(have: Sequence[tuple[str, str]], lack: Sequence[str]) -> Remediation:
             f"Copy {LEVEL_FILE} from {have[0][0]} to {enumerate_names(lack)}, where both have the same version.",
             f"sudo cat {LEVEL_FILE}",
             "https://docs.chef.io/install_server_ha/",
+            "sh",
         )
     return Remediation(
         "No frontend has it: have it worked out anew on one of them, and copy it to the others.",
         "sudo chef-server-ctl rebuild-migration-state",
         "https://docs.chef.io/server/ctl_chef_server/",
+        "sh",
     )
 
 

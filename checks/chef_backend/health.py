@@ -25,11 +25,14 @@ SINCE_1_4 = "epmd"
 _SYSTEM = {"health": "green", "healthy nodes": "3/3"}
 _DISK = re.compile(r"(?P<path>/.*?):\s+(?P<state>.*\S)")
 _WAIT = Remediation(
-    "Wait until the deposed leader is a follower, then scan again.", command="sudo chef-backend-ctl cluster-status"
+    "Wait until the deposed leader is a follower, then scan again.",
+    command="sudo chef-backend-ctl cluster-status",
+    language="sh",
 )
 _ELIGIBLE = Remediation(
     "Find out what keeps the followers from leading: leaderl's log names the health check that fails.",
     command="sudo tail -n 100 /var/log/chef-backend/leaderl/current",
+    language="sh",
 )
 _KINDS = tuple(re.compile(kind) for kind in (r"\d{1,4}", r"\d{1,4}/\d{1,4}", "green|yellow|red", "local-only"))
 

@@ -98,7 +98,7 @@ CHECK = ClusterCheck(
     severity=Severity.CRITICAL,
     doc=__doc__,
     remediation=Remediation(
-        "Find out on the node that is named what leaderl is waiting for.", "sudo chef-backend-ctl status"
+        "Find out on the node that is named what leaderl is waiting for.", "sudo chef-backend-ctl status", language="sh"
     ),
     products=("chef-backend",),
     roles=("backend",),

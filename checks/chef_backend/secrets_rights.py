@@ -14,6 +14,7 @@ from checks.chef_backend.facts import ChefBackendVersion
 from checks.chef_backend.node_facts import ConfigDigest, SecretsFile
 from checks.facts import Unknown
 from checks.outcome import Outcome, Remediation, failed, undetermined, warned
+from checks.quoting import for_sh
 from checks.versions import VersionError, parse_version
 
 SERVICE = "chef_pgsql"
@@ -71,9 +72,12 @@ def _told(file: SecretsFile) -> str:
 
 def _repair(node: NodeView, role: str, file: SecretsFile) -> Remediation:
     group, mode = (_wanted_group(node, file), "0640") if role == "backend" else ("root", "0600")
+    owner, path = for_sh(f"root:{group}") or "root:'<group>'", for_sh(file.path) or "'<file>'"
     return Remediation(
-        "Set owner, group and mode right.",
-        f"sudo chown root:{group} {file.path} && sudo chmod {mode} {file.path}",
+        f"Set owner, group and mode of {file.path} right.",
+        f"sudo chown {owner} {path} && sudo chmod {mode} {path}",
+        "https://docs.chef.io/server/install_server_ha/",
+        "sh",
     )
 
 

@@ -49,6 +49,7 @@ CHECK = NodeCheck(
         "Wait for the copy to end, else find out why it failed; remove no file before you know who has the last data.",
         command="sudo tail -n 100 /var/log/chef-backend/leaderl/current",
         url=RECOVERY_URL,
+        language="sh",
     ),
     products=("chef-backend",),
     roles=("backend",),

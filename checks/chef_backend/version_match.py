@@ -36,6 +36,7 @@ _FINISH = Remediation(
     "Finish the upgrade of the node that is named, one follower at a time, then scan again.",
     "sudo chef-backend-ctl upgrade",
     "https://docs.chef.io/upgrade_server_ha_v2/",
+    "sh",
 )
 
 
@@ -129,7 +130,9 @@ def _among(view: ClusterView, versions: list[tuple[str, Version]]) -> list[Outco
         return []
     if phase == "window" and len({version for _, version in versions} - {target}) <= 1:
         text = f"the upgrade to {target} is under way: {told}"
-        remedy = Remediation("Go on with the next follower once the last one has rejoined.", _FINISH.command)
+        remedy = Remediation(
+            "Go on with the next follower once the last one has rejoined.", _FINISH.command, _FINISH.url, "sh"
+        )
         return [warned(text, remediation=remedy)]
     return [failed(f"{groups.sentence()}: {told}", remediation=_FINISH)]
 

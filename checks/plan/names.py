@@ -4,27 +4,12 @@ from __future__ import annotations
 
 import re
 import shlex
-import unicodedata
 from dataclasses import dataclass, field
-from typing import TypeGuard
 
+from checks import quoting
 from checks.plan.model import Command, ScanAsked
 
-# ASCII alone: consoles turn what their code page lacks into what looks like it, quotation marks among it (U+02BA,
-# U+FF02), and PowerShell takes several characters for those.
-_PLAIN = re.compile(r"[\w .:\\/$()\-]+", re.ASCII)
-# What else a folder or a pool may be called, and what is nothing special between double quotes of cmd.exe.
-_QUOTED = re.compile(r"[\w .:\\/$()\-',;+=@#~&\[\]{}!]+", re.ASCII)
-# Any printable character that a file may have in its name.
-_NAME = re.compile(r"[ !#-)+-;=@-{}~]+")
-_SQL = re.compile(r"(?!.*--)[\w .:\\/$()\-',+=@#~&{}!]+", re.ASCII)
 _UNSAFE = re.compile(r"[^\w .,:/\-]", re.ASCII)
-_HOST = re.compile(r"[\w.\-]+|[0-9A-Fa-f:]+", re.ASCII)
-_LONGEST = 400
-"""Characters of a name that is still written into a command: reports cut lines far beyond it, and a command that lost
-its end is another one."""
-_LETTERS = ("Lu", "Ll", "Lo", "Nd")
-"""Of other scripts, in names of inventories and clusters, which no node chooses: no mark, and no modifier letter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,55 +38,39 @@ class Names:
 
         `what` names it, as in "the application pool of web1"; `why` says why it is unknown, `find` how to find it.
         """
-        # A backslash before the closing quote would escape it, and what begins like an option is taken for one.
-        if _is_short(text) and _QUOTED.fullmatch(text) and not text.endswith("\\") and not text.startswith(("/", "-")):
-            return f'"{text}"'
-        return f'"{self._placeholder(text, what, why, find)}"'
+        return quoting.for_cmd(text) or f'"{self._placeholder(text, what, why, find)}"'
 
     def bare(self, text: str | None, what: str, why: str = "", find: str = "") -> str:
         """The same without quotes, for a part of a path or an address."""
-        if _is_short(text) and (_HOST.fullmatch(text) or _PLAIN.fullmatch(text)):
-            return text
-        return self._placeholder(text, what, why, find)
+        return quoting.bare(text) or self._placeholder(text, what, why, find)
 
     def powershell(self, text: str | None, what: str, why: str = "", find: str = "") -> str:
         """`text` as PowerShell takes it to the letter: between single quotes, those in it doubled."""
-        if _is_short(text) and _NAME.fullmatch(text):
-            return "'" + text.replace("'", "''") + "'"
-        return f"'{self._placeholder(text, what, why, find)}'"
+        return quoting.for_powershell(text) or f"'{self._placeholder(text, what, why, find)}'"
 
     def sql_name(self, text: str | None, what: str, why: str = "", find: str = "") -> str:
         """`text` as SQL writes a name: [SecretServer]."""
-        return f"[{self._in_sql(text, what, why, find)}]"
+        return quoting.sql_name(text) or f"[{self._placeholder(text, what, why, find)}]"
 
     def sql_text(self, text: str | None, what: str, why: str = "", find: str = "") -> str:
         """`text` as SQL writes a text: N'SecretServer'."""
-        return "N'" + self._in_sql(text, what, why, find).replace("'", "''") + "'"
+        return quoting.sql_text(text) or f"N'{self._placeholder(text, what, why, find)}'"
 
     def shell(self, text: str | None, what: str, why: str = "", find: str = "") -> str:
         """`text` as one word of a POSIX shell."""
-        if text and all(" " <= char <= "~" or unicodedata.category(char) in _LETTERS for char in text):
-            return shlex.quote(text)
         # Between quotes: a bare < or > would read from a file, or write over one.
-        return shlex.quote(self._placeholder(text, what, why, find))
-
-    def _in_sql(self, text: str | None, what: str, why: str, find: str) -> str:
-        return text if _is_short(text) and _SQL.fullmatch(text) else self._placeholder(text, what, why, find)
+        return quoting.for_sh(text) or shlex.quote(self._placeholder(text, what, why, find))
 
     def _placeholder(self, text: str | None, what: str, why: str, find: str) -> str:
         reason = why or "it is not known"
         if text:
-            long = len(text) > _LONGEST
+            long = len(text) > quoting.LONGEST
             reason = "it is too long for a command" if long else "it holds characters that do not belong into a command"
         sentence = f"{what}: {reason}; {find}" if find else f"{what}: {reason}"
         if sentence not in self.unknown:
             self.unknown.append(sentence)
         # Names of nodes get into `what`, and may hold anything but a slash.
         return f"<{_UNSAFE.sub('_', what)}>"
-
-
-def _is_short(text: str | None) -> TypeGuard[str]:
-    return bool(text) and len(text or "") <= _LONGEST
 
 
 def scan_command(

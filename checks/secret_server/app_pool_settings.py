@@ -20,17 +20,23 @@ while that step is installed, which is downtime.
 
 from __future__ import annotations
 
+import re
+
 from checks.check import NodeCheck, NodeView
 from checks.installed import installed
 from checks.outcome import Outcome, Remediation, Severity, Status, combine, not_applicable, undetermined, warned
 from checks.secret_server import pool_switches
+from checks.secret_server.appcmd import over_pools
 from checks.secret_server.facts import AppFiles, AppPools, IisConfiguration, PoolSetting, PoolSettings, WebRoot
+from checks.secret_server.pool_switches import pool_remedy
 from checks.secret_server.serving import serving, serving_pools
 from checks.secret_server.vendor import CLUSTERING_URL, DOTNET_451_URL
 from checks.thresholds import Due, Requirements, breach, met, requirements
 
 ID = "app-pool-settings"
 
+_VERSION = re.compile(r"[\w.]+", re.ASCII)
+_NO_VERSION = '"<version>"'
 _IDENTITIES = {
     "": "IIS's default identity",
     "0": "LocalSystem",
@@ -87,7 +93,17 @@ def _setting(view: NodeView, needs: Requirements, due: Due, pool: PoolSettings) 
     version = installed(view).version
     if name == "runtime" and outcome.status is Status.FAIL and version and not due.rule.applies_to(version):
         message = f"{outcome.observed}: it is changed by hand while {due.hop} is installed, which is downtime"
-        return warned(message, expected=due.rule.text, observed=outcome.observed, **needs.evidence)
+        return warned(
+            message,
+            expected=due.rule.text,
+            observed=outcome.observed,
+            remediation=pool_remedy(
+                f"While {due.hop} is installed, set the .NET CLR version of pool {pool.name} to {wanted}; not before.",
+                pool,
+                _runtime_setting(wanted),
+            ),
+            **needs.evidence,
+        )
     return outcome
 
 
@@ -96,7 +112,13 @@ def _runtime(needs: Requirements, due: Due, pool: PoolSettings, wanted: str) -> 
     observed = f"pool {pool.name} has the .NET CLR version {value} ({_source(pool.runtime)}){_identity(pool)}"
     if pool.runtime.value.lower() == wanted:
         return met(due, observed, needs)
-    return breach(due, observed, needs)
+    summary = f"Set the .NET CLR version of pool {pool.name} to {wanted}, before the window."
+    return breach(due, observed, needs, pool_remedy(summary, pool, _runtime_setting(wanted)))
+
+
+def _runtime_setting(wanted: str) -> str:
+    # It is the rule's, and the inventory may say another.
+    return f"/managedRuntimeVersion:{wanted if _VERSION.fullmatch(wanted) else _NO_VERSION}"
 
 
 def _profile(needs: Requirements, due: Due, pool: PoolSettings, wanted: str) -> Outcome:
@@ -108,7 +130,14 @@ def _profile(needs: Requirements, due: Due, pool: PoolSettings, wanted: str) -> 
             f"pool {pool.name}: loadUserProfile is {setting.value!r}, not true or false", **needs.evidence
         )
     observed = f"pool {pool.name} has Load User Profile {value} ({_source(setting)})"
-    return met(due, observed, needs) if value == wanted else breach(due, observed, needs)
+    if value == wanted:
+        return met(due, observed, needs)
+    remedy = pool_remedy(
+        f"Set Load User Profile of pool {pool.name} to true, before the window.",
+        pool,
+        "/processModel.loadUserProfile:true",
+    )
+    return breach(due, observed, needs, remedy)
 
 
 def _processes(needs: Requirements, due: Due, pool: PoolSettings, wanted: str) -> Outcome:
@@ -118,12 +147,17 @@ def _processes(needs: Requirements, due: Due, pool: PoolSettings, wanted: str) -
         return undetermined(
             f"pool {pool.name}: maxProcesses is {setting.value!r}, which is no number", **needs.evidence
         )
+    remedy = pool_remedy(
+        f"Set the maximum worker processes of pool {pool.name} to 1, before the window.",
+        pool,
+        "/processModel.maxProcesses:1",
+    )
     if int(value) == 0:
         observed = f"pool {pool.name} has as many worker processes as there are NUMA nodes ({_source(setting)})"
         message = f"{observed}; Secret Server needs {due.rule.text}"
-        return warned(message, expected=due.rule.text, observed=observed, **needs.evidence)
+        return warned(message, expected=due.rule.text, observed=observed, remediation=remedy, **needs.evidence)
     observed = f"pool {pool.name} has maxProcesses {int(value)} ({_source(setting)})"
-    return met(due, observed, needs) if str(int(value)) == wanted else breach(due, observed, needs)
+    return met(due, observed, needs) if str(int(value)) == wanted else breach(due, observed, needs, remedy)
 
 
 def _source(setting: PoolSetting) -> str:
@@ -142,10 +176,14 @@ CHECK = NodeCheck(
     severity=Severity.HIGH,
     doc=__doc__,
     remediation=Remediation(
-        "Set the pool's .NET CLR version, Load User Profile and maximum worker processes (replace POOL by its name).",
-        command='%windir%\\system32\\inetsrv\\appcmd.exe set apppool "POOL" /managedRuntimeVersion:v4.0'
-        " /processModel.loadUserProfile:true /processModel.maxProcesses:1",
-        url=DOTNET_451_URL,
+        "Set the pool's .NET CLR version, Load User Profile and maximum worker processes, before the window.",
+        over_pools(
+            "set",
+            ("",),
+            "/managedRuntimeVersion:v4.0 /processModel.loadUserProfile:true /processModel.maxProcesses:1",
+        ),
+        DOTNET_451_URL,
+        "cmd",
     ),
     products=("secret-server",),
     roles=("web",),

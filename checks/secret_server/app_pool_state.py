@@ -23,12 +23,16 @@ from checks.check import ClusterCheck, ClusterView, NodeView
 from checks.facts import Unknown
 from checks.groups import enumerate_names
 from checks.outcome import Outcome, Remediation, Severity, failed, passed, undetermined, warned
+from checks.secret_server.appcmd import over_pools
 from checks.secret_server.facts import IisConfiguration, WebRoot
 from checks.secret_server.host_facts import PoolStates
 from checks.secret_server.serving import serving_pools
 from checks.secret_server.vendor import CLUSTERING_URL
 
 FACTS = (WebRoot, IisConfiguration, PoolStates)
+_WMI_URL = "https://learn.microsoft.com/en-us/iis/wmi-provider/applicationpool-class"
+# Under this name from Windows Server 2008 R2 to today.
+_FEATURE = "Import-Module ServerManager; Add-WindowsFeature Web-Scripting-Tools"
 STATES = {0: "starting", 1: "started", 2: "stopping", 3: "stopped", 4: "unknown"}
 _DISAGREE = "the documents disagree on whether the node upgraded first runs meanwhile"
 _PHASES = {
@@ -48,6 +52,7 @@ def judge(view: ClusterView) -> Outcome:
     found = {node.name: _states(node) for node in known}
     unclear = [f"{name}: {states}" for name, states in found.items() if isinstance(states, str)]
     states = {name: states for name, states in found.items() if not isinstance(states, str)}
+    lacking = [name for name, said in found.items() if said == PROVIDER_MISSING]
     expected = _PHASES[view.cluster.phase]
     observed = "; ".join(f"{name} {', '.join(sorted(set(said.values())))}" for name, said in states.items())
     told: dict[str, Any] = {"phase": view.cluster.phase, "pools": states}
@@ -56,15 +61,23 @@ def judge(view: ClusterView) -> Outcome:
     if view.cluster.phase == "window":
         if len(running) > 1:
             message = f"pools are not stopped on {enumerate_names(running)}: in the window at most one node may run"
-            return failed(f"{message} ({_DISAGREE})", expected=expected, observed=observed, **told)
+            return failed(
+                f"{message} ({_DISAGREE})",
+                expected=expected,
+                observed=observed,
+                remediation=_stop(states, running[1:], running[0]),
+                **told,
+            )
         if unclear:
-            return undetermined("; ".join(unclear), expected=expected, observed=observed, **told)
+            return undetermined(
+                "; ".join(unclear), expected=expected, observed=observed, remediation=_ask(lacking), **told
+            )
         message = f"only {running[0]} runs" if running else "the pools of all web nodes are stopped"
         return passed(f"{message}; {_DISAGREE}", expected=expected, observed=observed, **told)
     if resting:
         message = "pools do not run: " + "; ".join(f"{name} {_told(states[name])}" for name in resting)
         end = failed if view.cluster.phase == "after" else warned
-        outcome = end(message, expected=expected, observed=observed, **told)
+        outcome = end(message, expected=expected, observed=observed, remediation=_start(states, resting), **told)
         if view.cluster.phase == "after" or not unclear:
             return outcome
         unclear.append(message)
@@ -72,7 +85,8 @@ def judge(view: ClusterView) -> Outcome:
         # An optional feature that few nodes have cannot hold up a window in which the pools are stopped anyway.
         excused = view.cluster.phase == "before" and all(PROVIDER_MISSING in text for text in unclear)
         end = warned if excused else undetermined
-        return end("; ".join(unclear), expected=expected, observed=observed, **told)
+        remedy = _ask(lacking, _start(states, resting).summary if resting else "")
+        return end("; ".join(unclear), expected=expected, observed=observed, remediation=remedy, **told)
     return passed("the application pool runs on all web nodes", expected=expected, observed=observed, **told)
 
 
@@ -90,6 +104,39 @@ def _states(node: NodeView) -> dict[str, str] | str:
     return {name: STATES[known[name.lower()]] for name in pools}
 
 
+def _ask(lacking: list[str], then: str = "") -> Remediation | None:
+    """How IIS is made to tell the state of its pools on the nodes that lack its provider; None where none does."""
+    if not lacking:
+        return None
+    summary = f"Add the Windows feature on {enumerate_names(lacking)}, then scan again. {then}".rstrip()
+    return Remediation(summary, _FEATURE, _WMI_URL, "powershell")
+
+
+def _start(states: dict[str, dict[str, str]], resting: list[str]) -> Remediation:
+    pools, then = _in_turn(states, resting, "started")
+    summary = f"First start {enumerate_names(pools)} on {resting[0]}, and see that the site answers there{then}."
+    return Remediation(summary, over_pools("start", pools), CLUSTERING_URL, "cmd")
+
+
+def _stop(states: dict[str, dict[str, str]], running: list[str], kept: str) -> Remediation:
+    pools, then = _in_turn(states, running, "stopped")
+    summary = (
+        f"First decide which node is upgraded first; if that is {kept}, stop {enumerate_names(pools)} on "
+        f"{running[0]}{then}."
+    )
+    return Remediation(summary, over_pools("stop", pools), CLUSTERING_URL, "cmd")
+
+
+def _in_turn(states: dict[str, dict[str, str]], nodes: list[str], wanted: str) -> tuple[list[str], str]:
+    """The pools of the first node that are not as wanted, and the words for the nodes after it."""
+    first, *others = ([pool for pool, state in states[node].items() if state != wanted] for node in nodes)
+    told = [
+        name if pools == first else f"{name} ({enumerate_names(pools)})"
+        for name, pools in zip(nodes[1:], others, strict=True)
+    ]
+    return first, f"; then likewise on {enumerate_names(told)}" if told else ""
+
+
 def _told(states: dict[str, str]) -> str:
     return ", ".join(f"{name} is {state}" for name, state in states.items() if state != "started")
 
@@ -100,14 +147,12 @@ CHECK = ClusterCheck(
     severity=Severity.HIGH,
     doc=__doc__,
     remediation=Remediation(
-        "Start the pool, or stop it, on the node that is named (replace POOL by its name).",
-        command='%windir%\\system32\\inetsrv\\appcmd.exe start apppool "POOL"',
-        url=CLUSTERING_URL,
+        "Start the pool, or stop it, on the node that is named.", over_pools("start", ("",)), CLUSTERING_URL, "cmd"
     ),
     products=("secret-server",),
     roles=("web",),
     facts=FACTS,
     phases=_PHASES,
-    references=(CLUSTERING_URL, "https://learn.microsoft.com/en-us/iis/wmi-provider/applicationpool-class"),
+    references=(CLUSTERING_URL, _WMI_URL),
     judge=judge,
 )

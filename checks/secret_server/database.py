@@ -5,20 +5,38 @@ from __future__ import annotations
 from checks.check import ClusterView, NodeView
 from checks.facts import Contact, Unknown
 from checks.outcome import Remediation
+from checks.quoting import for_powershell, sql_name
 from checks.secret_server.database_facts import FailoverClusters, SecretServerDatabase
 
-ACCESS = Remediation(
+_ACCESS = (
     "Let the scanner's account (or a SQL login, declared with `sql_user` and `sql_password_env`) into SQL Server on "
     "the database host, reached over winrm, ssh or local, with the rights below; or let the scanner itself log "
     'in over TDS, with `transport = "tds"` or `sql_transport = "tds"`, and `sql_user`; where several may be meant, '
-    "name Secret Server's database with `sql_database`.",
-    command="CREATE LOGIN [DOMAIN\\account] FROM WINDOWS; "
-    "GRANT VIEW SERVER STATE, VIEW ANY DEFINITION TO [DOMAIN\\account]; "
-    "USE [SecretServer]; CREATE USER [DOMAIN\\account]; GRANT SELECT ON dbo.tbVersion TO [DOMAIN\\account]; "
-    "USE [msdb]; CREATE USER [DOMAIN\\account]; "
-    "GRANT SELECT ON dbo.backupset TO [DOMAIN\\account]; GRANT SELECT ON dbo.backupmediafamily TO [DOMAIN\\account];",
+    "name Secret Server's database with `sql_database`."
 )
-"""What to grant and to declare where no query is possible."""
+
+
+def access(node: NodeView | None = None, database: str = "") -> Remediation:
+    """What to grant and to declare where no query is possible, as far as `node` says to whom and where."""
+    return Remediation(_ACCESS, _grants(node, database), language="sql")
+
+
+def _grants(node: NodeView | None, database: str) -> str:
+    options = node.options if node else {}
+    declared = str(options.get("sql_user", ""))
+    account = sql_name(declared) or "[<domain\\account>]"
+    name = sql_name(database or str(options.get("sql_database", ""))) or "[<database>]"
+    kind = "FROM WINDOWS" if "\\" in account else "WITH PASSWORD = N'<password>'"
+    return (
+        f"CREATE LOGIN {account} {kind}; GRANT VIEW SERVER STATE, VIEW ANY DEFINITION TO {account}; "
+        f"USE {name}; CREATE USER {account}; GRANT SELECT ON dbo.tbVersion TO {account}; "
+        f"USE [msdb]; CREATE USER {account}; "
+        f"GRANT SELECT ON dbo.backupset TO {account}; GRANT SELECT ON dbo.backupmediafamily TO {account};"
+    )
+
+
+ACCESS = access()
+"""The same where nothing is declared."""
 
 CANNOT_CONNECT = "SQL Server cannot be asked at"
 REFUSES_LOGIN = "SQL Server refuses the login"
@@ -26,16 +44,14 @@ PASSIVE = "its service does not run on this host"
 """How the reasons begin by which the remedies are told apart."""
 
 NO_NODE = Remediation("Add the database node to the inventory, then scan again.")
-_CONNECT = Remediation(
+_CONNECT = (
     "See that the SQL Server service runs on the host and that the endpoint named is the one it listens on (SQL Server "
-    "Configuration Manager: TCP/IP, port); a failover cluster instance is asked by its virtual name.",
-    command="Get-Service MSSQLSERVER, 'MSSQL$*'",
+    "Configuration Manager: TCP/IP, port); a failover cluster instance is asked by its virtual name."
 )
-_LOGIN = Remediation(
+_LOGIN = (
     "Create the login for the scanner's account, or declare a SQL login (`sql_user`, `sql_password_env`). Over a "
     "network name, as with a failover cluster instance, an NTLM logon over WinRM does not reach on: use kerberos with "
-    "delegation, credssp, or the SQL login.",
-    command=ACCESS.command,
+    "delegation, credssp, or the SQL login."
 )
 _NO_MATTER_OF_RIGHTS = (
     "is installed on this host",
@@ -53,15 +69,24 @@ _MANY = Remediation(
 )
 
 
-def remedy(unknown: Unknown) -> Remediation | None:
+def remedy(unknown: Unknown, node: NodeView | None = None) -> Remediation | None:
     """What helps against the reason for which nothing is known of a database; None where the reason says it itself."""
     if CANNOT_CONNECT in unknown.reason or PASSIVE in unknown.reason:
-        return _CONNECT
+        return Remediation(_CONNECT, f"Get-Service {_services(node)}", language="powershell")
     if REFUSES_LOGIN in unknown.reason:
-        return _LOGIN
+        return Remediation(_LOGIN, _grants(node, ""), language="sql")
     if "several databases may be Secret Server's" in unknown.reason:
         return _MANY
-    return None if any(words in unknown.reason for words in _NO_MATTER_OF_RIGHTS) else ACCESS
+    if any(words in unknown.reason for words in _NO_MATTER_OF_RIGHTS):
+        return None
+    return access(node) if node else ACCESS
+
+
+def _services(node: NodeView | None) -> str:
+    """The service of the declared instance, else of every instance, quoted for PowerShell."""
+    instance = str(node.options.get("sql_instance", "")).rpartition("\\")[2] if node else ""
+    service = instance if instance.upper() == "MSSQLSERVER" else f"MSSQL${instance}"
+    return (for_powershell(service) if instance else None) or "'MSSQLSERVER', 'MSSQL$*'"
 
 
 def passive_of(node: NodeView) -> str:

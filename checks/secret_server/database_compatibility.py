@@ -18,18 +18,23 @@ migration with the vendor's help: before the window.
 
 from __future__ import annotations
 
+import re
+
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
 
 from checks.check import NodeCheck, NodeView
 from checks.facts import Unknown
 from checks.outcome import Outcome, Remediation, Severity, combine, not_applicable, passed, undetermined, warned
+from checks.quoting import sql_name
 from checks.secret_server.database import database_of, is_copy, passive_of, remedy
 from checks.secret_server.database_facts import FailoverClusters, SecretServerDatabase
-from checks.secret_server.vendor import REQUIREMENTS_URL
+from checks.secret_server.vendor import CHECKLIST_URL, REQUIREMENTS_URL
 from checks.thresholds import Due, Requirements, breach, met, requirements
 
 ID = "database-compatibility"
+_NAME = "[<database>]"
+_LEAST = re.compile(r">=\s*(\d{2,3})", re.ASCII)
 _COPY = Remediation(
     "Open the database and scan again; where it is a copy of another host's, judge that one, and take this host out of "
     "the inventory."
@@ -45,7 +50,7 @@ def judge(view: NodeView) -> Outcome:
     if cluster := passive_of(view):
         return not_applicable(f"passive host of {cluster}: the database is judged where the instance runs")
     if isinstance(found, Unknown):
-        return undetermined(found.reason, remediation=remedy(found), **needs.evidence)
+        return undetermined(found.reason, remediation=remedy(found, view), **needs.evidence)
     return combine([outcome for due in needs.due for outcome in _against(due, found, needs)])
 
 
@@ -57,7 +62,7 @@ def _against(due: Due, found: SecretServerDatabase, needs: Requirements) -> list
         except InvalidSpecifier:
             return [_unusable(due, needs)]
         observed = f"database {found.name} is at compatibility level {found.level}"
-        return [met(due, observed, needs) if fits else breach(due, observed, needs)]
+        return [met(due, observed, needs) if fits else breach(due, observed, needs, _raise(found.name, wanted))]
     if what != "collation" or not wanted:
         return [_unusable(due, needs)]
     outcomes = [_collation(due, f"server {found.server.name}", found.server.collation, wanted, needs)]
@@ -77,7 +82,22 @@ def _against(due: Due, found: SecretServerDatabase, needs: Requirements) -> list
 
 def _collation(due: Due, whose: str, collation: str, wanted: str, needs: Requirements) -> Outcome:
     observed = f"{whose} has the collation {collation}"
-    return (met if collation.lower() == wanted.lower() else breach)(due, observed, needs)
+    if collation.lower() == wanted.lower():
+        return met(due, observed, needs)
+    remedy = Remediation(
+        f"Have the vendor help with a migration to {wanted} before the window, into a database, or an instance, that "
+        "has it: no setting changes the collation of what is stored.",
+        url=CHECKLIST_URL,
+    )
+    return breach(due, observed, needs, remedy)
+
+
+def _raise(name: str, wanted: str) -> Remediation:
+    """`wanted` is the rule's specifier, ">=110"."""
+    level = _LEAST.fullmatch(wanted.strip())
+    command = f"ALTER DATABASE {sql_name(name) or _NAME} SET COMPATIBILITY_LEVEL = {level[1]}" if level else ""
+    summary = f"First back the database up, then raise the compatibility level of {name}, before the window."
+    return Remediation(summary, command, CHECKLIST_URL, "sql" if command else "")
 
 
 def _unusable(due: Due, needs: Requirements) -> Outcome:
@@ -95,8 +115,9 @@ CHECK = NodeCheck(
     doc=__doc__,
     remediation=Remediation(
         "Raise the compatibility level; another collation needs a migration, before the window.",
-        command="ALTER DATABASE [SecretServer] SET COMPATIBILITY_LEVEL = 110",
-        url=REQUIREMENTS_URL,
+        f"ALTER DATABASE {_NAME} SET COMPATIBILITY_LEVEL = 110",
+        CHECKLIST_URL,
+        "sql",
     ),
     products=("secret-server",),
     roles=("database",),

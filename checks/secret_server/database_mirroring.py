@@ -34,7 +34,7 @@ from checks.outcome import (
     passed,
     undetermined,
 )
-from checks.secret_server.database import ACCESS, NO_NODE, database_nodes, database_of, remedy
+from checks.secret_server.database import NO_NODE, access, database_nodes, database_of, remedy
 from checks.secret_server.database_facts import FailoverClusters, Replica, SecretServerDatabase
 from checks.secret_server.sessions import web_server_sessions
 from checks.secret_server.vendor import CLUSTERING_URL
@@ -66,7 +66,7 @@ def judge(view: ClusterView) -> Outcome:
     looks = [(node, database_of(node)) for node in nodes]
     known = [(node, found) for node, found in looks if not isinstance(found, Unknown)]
     outcomes = [
-        undetermined(f"{node.name}: {found.reason}", remediation=remedy(found))
+        undetermined(f"{node.name}: {found.reason}", remediation=remedy(found, node))
         for node, found in looks
         if isinstance(found, Unknown)
     ]
@@ -91,7 +91,7 @@ def _states(node: NodeView, found: SecretServerDatabase, partners: Collection[st
         ("replicas", found.replicas_problem),
     ):
         if problem:
-            yield undetermined(f"{node.name}: {what} cannot be told: {problem}", remediation=ACCESS)
+            yield undetermined(f"{node.name}: {what} cannot be told: {problem}", remediation=access(node, found.name))
     mirroring = found.mirroring
     if mirroring:
         partner = f" to {mirroring.partner}" if mirroring.partner else ""

@@ -47,7 +47,8 @@ def judge(view: ClusterView) -> Outcome:
     if problems:
         message = "; ".join(told_once(problems))
         cause = f"the database's version cannot be read: {message}"
-        remedies = (remedy(Unknown(reason)) for _, reason in problems)
+        asked = {node.name: node for node in hosts}
+        remedies = (remedy(Unknown(reason), asked.get(name)) for name, reason in problems)
         found.append(undetermined(cause, remediation=next(filter(None, remedies), None)))
     # What the inventory declares was so before the window; afterwards it proves nothing.
     declared = [name for name, one in web if not one.read and one.version and view.cluster.phase != "after"]

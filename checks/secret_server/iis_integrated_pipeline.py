@@ -20,12 +20,20 @@ from dataclasses import replace
 
 from checks.check import NodeCheck, NodeView
 from checks.outcome import Outcome, Remediation, Severity, combine, undetermined
+from checks.secret_server.appcmd import over_pools
 from checks.secret_server.facts import AppFiles, IisApplication, IisConfiguration, WebRoot
 from checks.secret_server.serving import application_name, serving
 from checks.secret_server.vendor import AUTHENTICATION_URL, PIPELINE_URL
 from checks.thresholds import Requirements, breach, met, requirements
 
 ID = "iis-integrated-pipeline"
+_INTEGRATED = "/managedPipelineMode:Integrated"
+_REMEDY = Remediation(
+    "Set the managed pipeline mode of the application's pool to Integrated, before the window.",
+    over_pools("set", ("",), _INTEGRATED),
+    PIPELINE_URL,
+    "cmd",
+)
 _MODES = {"0": "integrated", "1": "classic", "integrated": "integrated", "classic": "classic"}
 
 
@@ -59,8 +67,14 @@ def _pool(needs: Requirements, iis: IisConfiguration, app: IisApplication) -> Ou
     if pool.mode_source == "default":
         source = "IIS's default"
     observed = f"pool {pool.name} of {application_name(app)} is {mode.capitalize()} ({source})"
+    remedy = replace(
+        _REMEDY,
+        summary=f"Set the managed pipeline mode of pool {pool.name} to Integrated, before the window.",
+        command=over_pools("set", (pool.name,), _INTEGRATED),
+    )
     judged = [
-        met(d, observed, needs) if d.rule.requires.lower() == mode else breach(d, observed, needs) for d in needs.due
+        met(d, observed, needs) if d.rule.requires.lower() == mode else breach(d, observed, needs, remedy)
+        for d in needs.due
     ]
     return combine(judged)
 
@@ -70,11 +84,7 @@ CHECK = NodeCheck(
     title="Application pool is in Integrated pipeline mode",
     severity=Severity.CRITICAL,
     doc=__doc__,
-    remediation=Remediation(
-        "Set the managed pipeline mode of the application's pool to Integrated (replace POOL by its name).",
-        command='%windir%\\system32\\inetsrv\\appcmd.exe set apppool "POOL" /managedPipelineMode:Integrated',
-        url=PIPELINE_URL,
-    ),
+    remediation=_REMEDY,
     products=("secret-server",),
     roles=("web",),
     optional_facts=(WebRoot, IisConfiguration, AppFiles),

@@ -6,21 +6,23 @@ as locking of attributes and elements (`lockAttributes` and its siblings): IIS a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from checks.groups import enumerate_names
 from checks.outcome import Outcome, Remediation, failed
+from checks.quoting import for_cmd, joined
+from checks.secret_server.appcmd import APPCMD
 from checks.secret_server.facts import IisApplication
 from checks.secret_server.iis_places import AuthenticationPlace, ConfigSection, IisAuthentication, places_above
 from checks.secret_server.serving import application_name
 
 _EXPECTED = "web.config sets no section that is locked above it"
-_UNLOCK = Remediation(
-    "Take the section out of web.config and set it for the application in IIS Manager, or unlock it there.",
-    command='%windir%\\system32\\inetsrv\\appcmd.exe unlock config "SITE/APPLICATION" '
-    "-section:system.webServer/SECTION -commit:apphost",
-    url="https://learn.microsoft.com/en-us/iis/get-started/planning-for-security/how-to-use-locking-in-iis-configuration",
+_LOCKING_URL = (
+    "https://learn.microsoft.com/en-us/iis/get-started/planning-for-security/how-to-use-locking-in-iis-configuration"
 )
+_SECTION = re.compile(r"[\w./]+", re.ASCII)
 _ALL = "*"
 
 
@@ -33,24 +35,49 @@ def locked_out(
     """A failure for each of `serving` whose web.config, `own`, sets what is locked for it."""
     outcomes = []
     for app in serving:
-        anyway = violations(own.sections, found.denied, places_above(found, app, applications))
+        broken = _violations(own.sections, found.denied, places_above(found, app, applications))
+        anyway = list(dict.fromkeys(one.told for one in broken))
         if anyway:
             told = enumerate_names(anyway)
             message = f"IIS answers {application_name(app)} with 500.19: its web.config sets {told}"
-            outcomes.append(failed(message, expected=_EXPECTED, observed=told, remediation=_UNLOCK, locked=anyway))
+            outcomes.append(
+                failed(message, expected=_EXPECTED, observed=told, remediation=_remedy(app, broken), locked=anyway)
+            )
     return outcomes
 
 
-def violations(own: Sequence[ConfigSection], denied: Sequence[str], above: Sequence[AuthenticationPlace]) -> list[str]:
-    """What `own`, the sections of a web.config, set although it is locked; in words, each with where it is locked.
+@dataclass(frozen=True, slots=True)
+class _Violation:
+    """A section that a web.config sets although it may not."""
+
+    told: str
+    section: str
+    whole: bool
+    """Whether the section is locked as such, so that it can be unlocked for one application."""
+
+
+def _remedy(app: IisApplication, broken: Sequence[_Violation]) -> Remediation:
+    place = for_cmd(application_name(app)) or '"<application>"'
+    sections = [one.section for one in broken if one.whole and _SECTION.fullmatch(one.section)]
+    unlock = [f"{APPCMD} unlock config {place} -section:system.webServer/{name} -commit:apphost" for name in sections]
+    summary = "Take out of web.config what is locked, and set it for the application in IIS Manager."
+    if unlock:
+        summary = f"{summary} Where it has to stay in web.config, unlock the section for {application_name(app)}."
+    return Remediation(summary, joined(unlock, "cmd"), _LOCKING_URL, "cmd" if unlock else "")
+
+
+def _violations(
+    own: Sequence[ConfigSection], denied: Sequence[str], above: Sequence[AuthenticationPlace]
+) -> list[_Violation]:
+    """What `own`, the sections of a web.config, set although it is locked.
 
     `denied` are the sections that are locked unless a place says otherwise; `above` goes from the server downwards.
     """
     locked = {name.lower() for name in denied}
-    return list(dict.fromkeys(said for section in own if (said := _violation(section, locked, above))))
+    return [found for section in own if (found := _violation(section, locked, above))]
 
 
-def _violation(section: ConfigSection, denied: set[str], above: Sequence[AuthenticationPlace]) -> str:
+def _violation(section: ConfigSection, denied: set[str], above: Sequence[AuthenticationPlace]) -> _Violation | None:
     name = section.name.lower()
     mode, by = ("deny", 'overrideModeDefault="Deny"') if name in denied else ("allow", "")
     held = ""
@@ -64,8 +91,8 @@ def _violation(section: ConfigSection, denied: set[str], above: Sequence[Authent
                 mode, by = override, where
             held = held or _held(section, dict(other.locks), where)
     if mode == "deny":
-        return f"{section.name} (locked by {by})"
-    return held
+        return _Violation(f"{section.name} (locked by {by})", section.name, whole=True)
+    return _Violation(held, section.name, whole=False) if held else None
 
 
 def _held(section: ConfigSection, locks: dict[str, str], where: str) -> str:

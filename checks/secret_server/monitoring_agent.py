@@ -42,6 +42,7 @@ CHECK = NodeCheck(
     remediation=Remediation(
         "Reinstall the monitoring agent without APM, then restart IIS.",
         command="msiexec /i MOMAgent.msi NOAPM=1",
+        language="cmd",
     ),
     products=("secret-server",),
     roles=("web",),

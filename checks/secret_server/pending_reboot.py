@@ -47,7 +47,9 @@ CHECK = NodeCheck(
     title="No restart of Windows is pending",
     severity=Severity.MEDIUM,
     doc=__doc__,
-    remediation=Remediation("Restart the host before the window, one web node at a time.", "shutdown /r /t 0"),
+    remediation=Remediation(
+        "Restart the host before the window, one web node at a time.", "shutdown /r /t 0", language="cmd"
+    ),
     products=("secret-server",),
     roles=("web", "database"),
     optional_facts=(PendingReboot,),

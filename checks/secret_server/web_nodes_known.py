@@ -28,6 +28,7 @@ from checks.computer_facts import ComputerName
 from checks.facts import Unknown
 from checks.groups import enumerate_names, group
 from checks.outcome import Outcome, Remediation, Severity, combine, not_applicable, passed, warned
+from checks.quoting import sql_text
 from checks.secret_server.database import database_nodes, database_of
 from checks.secret_server.database_facts import FailoverClusters, SecretServerDatabase
 from checks.secret_server.file_facts import DatabaseConfig
@@ -41,6 +42,7 @@ _OTHERS = re.compile(
 )
 """How programs that are no web server call themselves."""
 _SHOWN = 5
+_SESSIONS = "SELECT DISTINCT host_name, program_name FROM sys.dm_exec_sessions WHERE database_id = DB_ID({})"
 
 
 def judge(view: ClusterView) -> Outcome:
@@ -89,7 +91,8 @@ def _strangers(view: ClusterView, known: list[tuple[NodeView, SecretServerDataba
         yield warned(
             f"{', '.join(shown[:_SHOWN])}{more} has sessions in the database on {node.name} and is no node of the "
             f"inventory{tail}: a web server that is not in it is not judged, and would run on while the database is "
-            "upgraded"
+            "upgraded",
+            remediation=_sessions(node, found),
         )
 
 
@@ -104,7 +107,11 @@ def _idle(
     if unseen and len(unseen) < len(web):
         yield warned(
             f"no session of {enumerate_names(unseen)} is seen in the database, while other web nodes have one: idle, "
-            "stopped, or pointing to another database"
+            "stopped, or pointing to another database",
+            remediation=Remediation(
+                f"First see on the Database page of {unseen[0]} which database it uses, then whether its pool runs.",
+                url=CLUSTERING_URL,
+            ),
         )
 
 
@@ -115,8 +122,21 @@ def _pointing(web: list[NodeView]) -> Iterator[Outcome]:
     if not groups.agree:
         yield warned(
             f"database.config differs: {groups.sentence()}; a mirror, a login of each node or encryption explains it, "
-            "and so does another database"
+            "and so does another database",
+            remediation=Remediation(
+                "Compare the database that each web server shows on its Database page.", url=CLUSTERING_URL
+            ),
         )
+
+
+def _sessions(node: NodeView, found: SecretServerDatabase) -> Remediation:
+    return Remediation(
+        f"First ask SQL Server on {node.name} what the computer does there; then add it to the inventory, or stop it "
+        "for the window.",
+        _SESSIONS.format(sql_text(found.name) or "N'<database>'"),
+        CLUSTERING_URL,
+        "sql",
+    )
 
 
 CHECK = ClusterCheck(
@@ -127,8 +147,9 @@ CHECK = ClusterCheck(
     remediation=Remediation(
         "Add the computer that is named to the inventory, or find out what it does in the database; compare the "
         "database that each web server shows on its Database page.",
-        "SELECT DISTINCT host_name, program_name FROM sys.dm_exec_sessions WHERE database_id = DB_ID('SecretServer')",
+        _SESSIONS.format("N'<database>'"),
         CLUSTERING_URL,
+        "sql",
     ),
     products=("secret-server",),
     roles=("web", "database"),

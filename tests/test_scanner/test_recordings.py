@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checks.facts import Unknown
+from reports.json_report import remediation
 from scanner.cli.options import settle
 from scanner.evidence.file import read_evidence
 from scanner.evidence.offline import saved_answers
@@ -23,6 +24,7 @@ from scanner.probes.chef_backend_readers import read_cluster_status
 from scanner.probes.probe import Answer, UnreadableError
 from scanner.probes.registry import BUILTIN
 from tests.recordings.collect import FOLDER, answer, evidence_path, key
+from tests.test_scanner.remedies import assert_can_be_pasted
 
 NAMES = sorted(path.name.removesuffix(".evidence.json") for path in FOLDER.glob("*.evidence.json"))
 PROBES = {probe.id: probe for probe in BUILTIN}
@@ -46,6 +48,10 @@ def test_what_was_collected_then_is_judged_now(name: str) -> None:
     then = json.loads((FOLDER / f"{name}.statuses.json").read_text(encoding="utf-8"))
     statuses = {key(result): str(result.status) for result in done.results}
     assert {each: statuses.get(each) for each in then} == then
+    assert_can_be_pasted(
+        {"check": row.check, "node": row.node, "status": row.status, "remediation": remediation(row.remediation)}
+        for row in done.results
+    )
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import pytest
 
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import Expectation, load_scenario, scenario_names
+from tests.test_scanner.remedies import assert_can_be_pasted
 from tests.test_scanner.ways_out import assert_a_way_out
 
 VERDICTS = {0: "GO", 1: "NO-GO", 3: "UNKNOWN"}
@@ -74,6 +75,7 @@ def test_a_scenario_ends_as_designed_and_every_format_says_the_same(
     phase = ("--phase", expected.phase)
     ended, results = scanned(preflight, name, tmp_path, *phase, "--evidence", evidence)
     assert_as_expected(results["results"], expected)
+    assert_can_be_pasted(results["results"])
     assert ended.code == results["exit_code"] == expected.exit_code
     verdict = VERDICTS[expected.exit_code]
     assert results["verdict"] == verdict

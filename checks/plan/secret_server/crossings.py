@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from checks.secret_server.appcmd import APPCMD
 from checks.secret_server.vendor import (
     AUTHENTICATION_URL,
     DOTNET_48_URL,
@@ -67,7 +68,6 @@ class Crossing:
     """The setting of a pool that it sets, as appcmd calls it, and its value: the way back sets the old one."""
 
 
-_APPCMD = "%windir%\\System32\\inetsrv\\appcmd.exe"
 _AUTHENTICATION = "-section:system.webServer/security/authentication/"
 
 
@@ -76,7 +76,7 @@ def _opened(folder: str, *, windows: bool) -> tuple[str, ...]:
     place = f'"{{app}}/{folder}"'
     kinds = {"anonymous": True, "windows": windows, "basic": False, "digest": False}
     return tuple(
-        f"{_APPCMD} set config {place} {_AUTHENTICATION}{kind}Authentication /enabled:{str(on).lower()} /commit:apphost"
+        f"{APPCMD} set config {place} {_AUTHENTICATION}{kind}Authentication /enabled:{str(on).lower()} /commit:apphost"
         for kind, on in kinds.items()
         if kind in ("anonymous", "windows")
     )
@@ -84,7 +84,7 @@ def _opened(folder: str, *, windows: bool) -> tuple[str, ...]:
 
 def _seen(folder: str) -> tuple[str, ...]:
     return tuple(
-        f'{_APPCMD} list config "{{app}}/{folder}" {_AUTHENTICATION}{kind}Authentication'
+        f'{APPCMD} list config "{{app}}/{folder}" {_AUTHENTICATION}{kind}Authentication'
         for kind in ("anonymous", "windows")
     )
 

@@ -56,7 +56,7 @@ PLUGIN = Plugin(
             title="All backends run the same kernel",
             severity=Severity.LOW,
             doc=__doc__,
-            remediation=Remediation("Reboot the node that is behind.", "uname -r"),
+            remediation=Remediation("Reboot the node that is behind.", "uname -r", language="sh"),
             products=("chef-backend",),
             roles=("backend",),
             facts=(Kernel,),
