@@ -32,7 +32,7 @@ def judge(view: NodeView) -> Outcome:
     """Judge how the conversation with the node went."""
     contact = view.fact(Contact)
     counts = f"{contact.answered} of {contact.asked} questions answered"
-    hint = Remediation(contact.hint) if contact.hint else CHECK.remediation
+    hint = Remediation(contact.hint or cure_of_silence(*contact.reasons))
     evidence: dict[str, Any] = {
         "transport": contact.transport,
         "asked": contact.asked,
@@ -58,6 +58,62 @@ def judge(view: NodeView) -> Outcome:
 def _reasons(contact: Contact) -> tuple[str, ...]:
     """One for each question without an answer, whether it is known or not."""
     return (*contact.reasons, *[""] * len(contact.unanswered))[: len(contact.unanswered)]
+
+
+_BY_HAND = "`preflight probes INVENTORY` prints what is asked"
+_CURES = (
+    (
+        ("cut off", "ends in the middle", "output ended before", "is damaged", "ends before this probe's came"),
+        (
+            "something ended the script on the node before its end: look for memory that ran out (the kernel's or the "
+            "System log), a limit of the account's session, endpoint protection; then scan again"
+        ),
+    ),
+    (
+        ("time was used up", "time budget"),
+        f"the questions before it took all the time: raise `timeout`, and see what is slow there ({_BY_HAND})",
+    ),
+    (
+        ("does not answer",),
+        (
+            "look at what the message says does not answer; the other questions were answered, and `timeout` helps "
+            "only what is merely slow"
+        ),
+    ),
+    (("timed out",), f"ask it by hand on the node to see what hangs ({_BY_HAND}); `timeout` helps what is merely slow"),
+    (
+        ("answered something else", "they begin:"),
+        (
+            "what the message quotes was printed in place of the answer: look for a profile or a start-up file that "
+            f"prints or starts a program of its own, for a forced command, and log in by hand ({_BY_HAND})"
+        ),
+    ),
+    (
+        ("answered nothing", "printed nothing"),
+        (
+            "log in there by hand with the same account and start the shell; look at its limits (`ulimit -a`), its "
+            f"start-up files, and endpoint protection ({_BY_HAND})"
+        ),
+    ),
+    (
+        ("could not ask it", "broke off while", "was killed on the node"),
+        (
+            "look at the account's limits there (`ulimit -a`, TasksMax of its slice) and at the kernel's log: memory, "
+            "processes"
+        ),
+    ),
+    (
+        ("SQL Server cannot be asked",),
+        "do what the message says behind the cause; the host itself answers, so that its own checks stand",
+    ),
+)
+"""What helps where questions were not answered, by the words of the reason."""
+
+
+def cure_of_silence(*reasons: str) -> str:
+    """What to do about questions without an answer; the general remedy where no reason is known."""
+    found = [cure for words, cure in _CURES if any(word in reason for reason in reasons for word in words)]
+    return found[0] if found else CHECK.remediation.summary
 
 
 CHECK = NodeCheck(

@@ -9,7 +9,7 @@ import shlex
 import shutil
 import stat
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
@@ -18,12 +18,11 @@ from pathlib import Path
 from scanner import children
 from scanner.errors import InventoryError, Problem, shortened
 from scanner.inventory.discretion import NOT_SHOWN, may_be_secret, may_be_secret_file, may_be_secret_variable
-from scanner.inventory.model import Inventory, Node, SecretSource, SshSettings, WinrmSettings
+from scanner.inventory.model import Inventory, Node, SecretSource, SshSettings, TdsSettings, WinrmSettings
 from scanner.inventory.values import Place, Problems
 from scanner.redaction import Redactor
 from scanner.secrets import Secret
 
-COMMAND_TIMEOUT_S = 30.0
 _MOST_BYTES = 64 * 1024
 _LINE = 200
 _PROGRAM_AND_MORE = 2
@@ -41,14 +40,14 @@ def resolve(
     """The same inventory with every SecretSource replaced by its Secret; each source is read once.
 
     `only` names the nodes that are about to be asked, as (cluster, node); the others keep their sources unread.
-    None: all. Commands run in the inventory's folder, without a shell, for at most `COMMAND_TIMEOUT_S`. Files that the
-    nodes' settings name (keys, certificates) are looked for, too.
+    None: all. Commands run in the inventory's folder, without a shell, for at most the longest `connect_timeout` of the
+    nodes that need what they print. Files that the nodes' settings name (keys, certificates) are looked for, too.
 
     Raises InventoryError with everything that is missing. `learn` is told each secret as soon as it is known, with the
     user whom it belongs to.
     """
     children.withhold(variables(inventory))
-    reader = _Reader(inventory.path.absolute().parent, learn, _read)
+    reader = _Reader(inventory.path.absolute().parent, learn, _read, _patience(inventory))
     clusters = tuple(
         replace(
             cluster,
@@ -69,11 +68,7 @@ def variables(inventory: Inventory) -> set[str]:
     """The environment variables that the inventory takes secrets from, for whichever node."""
     found: set[str] = set()
     for node in (node for cluster in inventory.clusters for node in cluster.nodes):
-        sources = [node.sql_password]
-        for settings in (node.winrm, node.ssh):
-            if settings:
-                sources += [settings.password, getattr(settings, "passphrase", None)]
-        found |= {source.env for source in sources if isinstance(source, SecretSource) and source.env}
+        found |= {source.env for source, _ in _sources(node) if source.env}
     return found
 
 
@@ -82,7 +77,7 @@ def missing(inventory: Inventory) -> list[Problem]:
 
     Files are looked for and their modes looked at, variables are looked for, programs are looked for and not run.
     """
-    reader = _Reader(inventory.path.absolute().parent, lambda _, __: None, _look)
+    reader = _Reader(inventory.path.absolute().parent, lambda _, __: None, _look, _patience(inventory))
     for cluster in inventory.clusters:
         for node in cluster.nodes:
             reader.node(node)
@@ -93,7 +88,9 @@ def missing(inventory: Inventory) -> list[Problem]:
 class _Reader:
     folder: Path
     learn: Callable[[Secret, str], None]
-    fetch: Callable[[SecretSource, Path], str]
+    fetch: Callable[[SecretSource, Path, float], str]
+    patience_s: Mapping[SecretSource, float]
+    """How long each may take."""
     known: dict[SecretSource, Secret | None] = field(default_factory=dict)
     failures: dict[str, list[Place]] = field(default_factory=dict)
     """Each thing that is wrong, with the keys that it concerns."""
@@ -171,7 +168,7 @@ class _Reader:
             return source
         if source not in self.known:
             try:
-                self.known[source] = secret = Secret(self.fetch(source, self.folder))
+                self.known[source] = secret = Secret(self.fetch(source, self.folder, self.patience_s[source]))
                 self.learn(secret, user)
             except _UnusableError as error:
                 self.known[source] = None
@@ -192,17 +189,36 @@ class _Reader:
         self.failures.setdefault(cause, []).append(place)
 
 
-def _read(source: SecretSource, folder: Path) -> str:
+def _patience(inventory: Inventory) -> dict[SecretSource, float]:
+    """For each source the longest `connect_timeout` of the nodes that need it: getting it is part of reaching them."""
+    found: dict[SecretSource, float] = {}
+    for node in (node for cluster in inventory.clusters for node in cluster.nodes):
+        for source, seconds in _sources(node):
+            found[source] = max(seconds, found.get(source, 0.0))
+    return found
+
+
+def _sources(node: Node) -> Iterator[tuple[SecretSource, float]]:
+    for settings in (node.winrm, node.ssh):
+        for source in (settings.password, getattr(settings, "passphrase", None)) if settings else ():
+            if settings and isinstance(source, SecretSource):
+                yield source, settings.connect_timeout_s
+    if isinstance(node.sql_password, SecretSource):
+        here = [each.connect_timeout_s for each in (node.tds, node.winrm, node.ssh) if each]
+        yield node.sql_password, here[0] if here else TdsSettings().connect_timeout_s
+
+
+def _read(source: SecretSource, folder: Path, patience_s: float) -> str:
     if source.env:
         return _from_environment(source.env, os.environ)
     if source.file:
         return _from_file(folder / source.file, folder)
     if source.prompt:
         return _from_terminal(source.prompt)
-    return _from_command(source.command, folder)
+    return _from_command(source.command, folder, patience_s)
 
 
-def _look(source: SecretSource, folder: Path) -> str:
+def _look(source: SecretSource, folder: Path, _patience_s: float) -> str:
     """What can be said of `source` without it: raises like `_read`, and gives nothing."""
     if source.env and source.env not in os.environ:
         _from_environment(source.env, {})
@@ -298,18 +314,17 @@ def _from_terminal(prompt: str) -> str:
     return _one_line(typed, "what was typed")
 
 
-def _from_command(command: str, folder: Path) -> str:
+def _from_command(command: str, folder: Path, patience_s: float) -> str:
     words, arguments = _arguments(command)
     what = f"the command {words[0]}" if words else "the command"
     # A command that speaks of a variable is given what is in it; what else preflight was given is not its business.
     granted = [name for name in children.withheld() if re.search(rf"\$\{{?{name}\b|%{name}%", command)]
     try:
-        done = children.run(
-            arguments, timeout_s=COMMAND_TIMEOUT_S, most_bytes=_MOST_BYTES, folder=folder, granted=granted
-        )
+        done = children.run(arguments, timeout_s=patience_s, most_bytes=_MOST_BYTES, folder=folder, granted=granted)
     except children.TimeUpError:
         raise _UnusableError(
-            f"{what} did not end within {COMMAND_TIMEOUT_S:g} s; does it ask for something? Run it by hand to see"
+            f"{what} did not end within {patience_s:g} s; does it ask for something? Run it by hand to see; "
+            "`connect_timeout` gives it more time"
         ) from None
     except children.TooMuchError:
         raise _UnusableError(f"{what} printed more than 64 KiB; expected the secret on one line") from None

@@ -11,8 +11,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from checks.clock_facts import ClockSample
+from checks.connectivity import cure_of_silence
 from checks.facts import Contact, Unknown
 from scanner.clock import now_s, utc_now
+from scanner.cures import cure_of
 from scanner.errors import NodeError, ProtocolError, cause_of
 from scanner.foreign import Allowance, ForeignCodeError
 from scanner.inventory.model import Node
@@ -191,12 +193,12 @@ def _converse(
     elif ids and all(isinstance(answers[probe_id], Unknown) for probe_id in ids):
         # The transport is content and yet nothing came back: without this, a silent node would look like a reached one.
         reasons = dict.fromkeys(answer.reason for answer in answers.values() if isinstance(answer, Unknown))
-        failure = ProtocolError("; ".join(reasons))
+        failure = ProtocolError("; ".join(reasons), hint=cure_of_silence(*reasons))
     return replace(
         said,
         answers=answers,
         failure=hide.message(str(failure)) if failure else None,
-        hint=hide.message(failure.hint) if failure else "",
+        hint=hide.message(cure_of(failure, node.transport)) if failure else "",
         usage=transport.usage if transport else Usage(),
         clock=clock,
     )

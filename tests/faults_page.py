@@ -104,8 +104,9 @@ A node that cannot be asked is one `connectivity` error with its cause and its c
 that (`follows` in JSON), and has no remedy of its own. The verdict is UNKNOWN (exit code 3) as long as nothing else
 fails: a node that cannot be asked is never a reason to go.
 
-How long a fault can take: the name and the connection `connect_timeout` (10 s), an ssh-agent as long; from the login on
-the node's `timeout` (60 s), whatever the peer does. Nobody else waits for it.
+How long a fault can take: the name and the connection `connect_timeout` (10 s), an ssh-agent, a ProxyCommand's first
+word, a KDC and a password command as long; from the login on the node's `timeout` (60 s), whatever the peer does.
+Nobody else waits for it. preflight itself uses no proxy (HTTP_PROXY, HTTPS_PROXY), so none can hold it.
 """
 
 

@@ -69,6 +69,12 @@ _HINT_STDIN = (
 )
 
 
+_HINT_BY_HAND = (
+    "run powershell.exe there with the same account by hand; look at the node's event logs (Windows PowerShell, "
+    "Application), at endpoint protection, and at what the account's profile starts"
+)
+
+
 def _blocked(stderr: bytes) -> NodeError | None:
     """Endpoint protection has read the script and said no. Its id is the same in every language."""
     if _AMSI_ID not in stderr:
@@ -126,10 +132,10 @@ def _failure(stdout: bytes, stderr: bytes, exit_code: int, hint_incomplete: str)
         return RefusedError(f"{cause}: {reason}" if reason else cause, hint=hint)
     if exit_code != 0:
         cause = f"PowerShell ended with exit code {exit_code}"
-        return RefusedError(f"{cause}: {reason}" if reason else f"{cause} and gave no reason")
+        return RefusedError(f"{cause}: {reason}" if reason else f"{cause} and gave no reason", hint=_HINT_BY_HAND)
     if not stdout.strip():
         cause = "PowerShell printed nothing"
-        return ProtocolError(f"{cause}: {reason}" if reason else f"{cause} and gave no reason")
+        return ProtocolError(f"{cause}: {reason}" if reason else f"{cause} and gave no reason", hint=_HINT_BY_HAND)
     return None
 
 

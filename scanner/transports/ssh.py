@@ -35,7 +35,7 @@ from scanner.transports.sh_logins import began, shown, waits_instead, whole
 from scanner.transports.ssh_algorithms import why_incompatible
 from scanner.transports.ssh_client import Client
 from scanner.transports.ssh_config import route
-from scanner.transports.ssh_errors import Phase, translate, with_banner
+from scanner.transports.ssh_errors import Phase, stalled, translate, with_banner
 from scanner.transports.ssh_hop import Hop
 from scanner.transports.ssh_login import log_in
 from scanner.transports.ssh_proxy import Proxy
@@ -167,10 +167,8 @@ class SshTransport:
     def _too_late(self) -> DeadlineError:
         seconds = f"{self._limits.timeout_s:g} s"
         if self._phase is not Phase.RUN:
-            return DeadlineError(
-                f"{self._place} did not get through {self._phase.value} within {seconds}",
-                hint="look at the load and the sshd of the node; `timeout` gives it more time",
-            )
+            greeting = self._hide.raw(self._streams[-1].greeting) if self._streams else b""
+            return stalled(self._phase, self._place, greeting, seconds)
         output = b"".join(self._output)
         if self._start and self._start.ready and not began(output, self._start.ready):
             found = waits_instead(self._place, output, seconds)

@@ -24,6 +24,7 @@ from reports.text import visible
 from scanner.errors import (
     AuthenticationError,
     ConnectionLostError,
+    DeadlineError,
     NodeError,
     ProtocolError,
     RefusedError,
@@ -235,6 +236,28 @@ def _closed(phase: Phase, place: str, banner: bytes, greeting: bytes) -> NodeErr
 
 def _known(said: bytes) -> Instead | None:
     return next(filter(None, map(meaning, said_lines(said))), None)
+
+
+def stalled(phase: Phase, place: str, greeting: bytes, within: str) -> DeadlineError:
+    """The error for a server that took the connection and came no further than `phase` in all its time."""
+    told = f"{place} did not get through {phase.value} within {within}"
+    more = "`timeout` gives it more time"
+    if phase is Phase.LOGIN:
+        hint = f"sshd does not answer the login: name servers (UseDNS), LDAP, Kerberos or PAM there may hang; {more}"
+        return DeadlineError(told, hint=hint)
+    if phase is not Phase.HANDSHAKE:
+        return DeadlineError(told, hint=f"look at the load and the sshd of the node; {more}")
+    version = next((line for line in greeting.splitlines() if line.startswith(b"SSH-")), b"")
+    if version:
+        told += f": it said {_line(version, _NOTICE_CHARS)!r}, and nothing more"
+        hint = f"look at the load and the sshd of the node, and at a path that drops large packets (MTU); {more}"
+    elif greeting.strip():
+        told += f": it said {_line(greeting, _NOTICE_CHARS)!r}, which is not SSH"
+        hint = f"check `port`; if sshd listens there, look at what is in front of it; {more}"
+    else:
+        told += ": it took the connection, and said nothing"
+        hint = f"is it sshd that listens there? Check `port`; look at the node's load and name servers (UseDNS); {more}"
+    return DeadlineError(told, hint=hint)
 
 
 def _line(said: bytes, most: int) -> str:

@@ -34,13 +34,14 @@ from scanner.transports.powershell_output import settle
 from scanner.transports.protocol import Limits, Moments, Usage
 from scanner.transports.psrp.delivery import plain
 from scanner.transports.ssh_socket import dial
+from scanner.transports.winrm_steps import Progress, too_late
 
 if TYPE_CHECKING:
     from winrm.protocol import Protocol
 
     from scanner.transports.psrp.envelopes import Endpoint
     from scanner.transports.tls_look import Seen
-    from scanner.transports.winrm_http import Adapter, Line
+    from scanner.transports.winrm_http import Adapter, Channel, Line
     from scanner.transports.winrm_login import Login
 
 _OPERATION_TIMEOUT_S = 20
@@ -49,6 +50,7 @@ _OPENING_S = 3.0
 """How long an interrupt waits for a shell whose creation is under way: only what has a name can be closed."""
 _FAREWELL_S = 5.0
 """What deleting the shell may take; it happens after the answer, so it costs nobody's deadline."""
+PRINTS_TOO_MUCH = "run what it is asked by hand there (`preflight probes INVENTORY`), and look at what prints so much"
 _STDIN_BYTES = 96 * 1024
 """One Send's share of standard input: below Windows Server 2008 R2's envelopes of 150 kB after base64 and sealing."""
 
@@ -81,6 +83,7 @@ class WinrmTransport:
         self._line: Line | None = None
         self._adapter: Adapter | None = None
         self._protocol: Protocol | None = None
+        self._channel: Channel | None = None
         self._login: Login | None = None
         self._shell = ""
         self._ends = math.inf
@@ -190,7 +193,8 @@ class WinrmTransport:
             operation_timeout_sec=self._operation_timeout_s,
             read_timeout_sec=86400,
         )
-        protocol.transport = Channel(endpoint, settings, password, adapter, self._line, self._login)
+        self._channel = Channel(endpoint, settings, password, adapter, self._line, self._login)
+        protocol.transport = self._channel
         self._protocol = protocol
 
     def _tls(self) -> ssl.SSLContext:
@@ -276,6 +280,7 @@ class WinrmTransport:
                 self._broken = False
                 raise AnswerTooLargeError(
                     f"more output than {self._limits.answer_bytes} bytes",
+                    hint=PRINTS_TOO_MUCH,
                     partial=bytes(output[: self._limits.answer_bytes]),
                 )
         self._broken = False
@@ -340,11 +345,18 @@ class WinrmTransport:
         return self._remaining_s <= 0
 
     def _too_late(self, output: bytearray) -> DeadlineError:
-        return DeadlineError(
-            f"no full answer within {self._limits.timeout_s:g} s",
-            hint="raise `--timeout`, or look at what keeps the node busy",
-            partial=bytes(output),
+        from scanner.transports.winrm_login import Stage
+
+        login, adapter = self._login, self._adapter
+        progress = Progress(
+            secured=bool(adapter and adapter.certificate),
+            answers=adapter.answers if adapter else 0,
+            in_login=login is not None and login.stage is not Stage.ACCEPTED,
+            shell_open=bool(self._shell),
+            running=self.usage.commands > 0,
+            printed_bytes=len(output),
         )
+        return too_late(progress, self._settings, f"{self._limits.timeout_s:g} s", bytes(output))
 
     def _translate(self, error: Exception) -> NodeError | None:
         from scanner.transports.winrm_errors import translate
@@ -361,7 +373,9 @@ class WinrmTransport:
             between=adapter.between if adapter else "",
             stage=login.stage if login else Stage.UNASKED,
             node=login.node if login else "",
+            several=adapter.clues.told if adapter else "",
             shell_open=bool(self._shell),
+            names=self._names,
             seen=self._look,
         )
         return translate(error, situation)
@@ -379,6 +393,21 @@ class WinrmTransport:
             return None
         self.usage.connections += 1
         return look(wire, self._node.host, seconds)
+
+    def _names(self) -> tuple[str, ...]:
+        """The computer names that the node's address gives itself, for the words of a failed login."""
+        seconds = min(self._settings.connect_timeout_s, self._remaining_s)
+        line, channel, login = self._line, self._channel, self._login
+        if line is None or channel is None or login is None or self._settings.auth != "ntlm":
+            return ()
+        if self._called_off or seconds <= 0:
+            return ()
+        with suppress(Exception), Deadline(seconds, self._cut):
+            # The connection of the login that failed is of no use any more.
+            channel.adapter.close()
+            line.close()
+            return channel.names_told(login.scheme, self._node.host)
+        return ()
 
     def _call_off(self) -> None:
         """End the conversation: at once where its time is up; an interrupt lets a shell come that is on its way."""

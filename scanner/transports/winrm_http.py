@@ -27,6 +27,7 @@ from scanner.transports.protocol import Usage
 from scanner.transports.tls_trust import trusting
 from scanner.transports.winrm_login import Login, NoLoginError, Stage
 from scanner.transports.winrm_pages import PageError, intermediary, page_of
+from scanner.transports.winrm_several import Clues, names_told
 
 ENVELOPE_BYTES = 1024 * 1024
 """The largest HTTP body that is read. We announce 150 kB as the most we take (MaxEnvelopeSize); pages are smaller."""
@@ -108,6 +109,10 @@ class Adapter(HTTPAdapter):
         """The logins that the node offers: its first WWW-Authenticate."""
         self.between = ""
         """What answers say of somebody in between: a Via, a server that is no Windows."""
+        self.answers = 0
+        """How many answers have begun to arrive."""
+        self.clues = Clues()
+        """Whether all of them can have come from one server."""
         self.certificate: bytes | None = None
         """What the node last showed to TLS, DER."""
         super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
@@ -176,6 +181,8 @@ class Adapter(HTTPAdapter):
         self._usage.requests += 1
         seconds = max(0.001, self._remaining_s())
         response = super().send(request, stream, (seconds, seconds), verify, cert, None)
+        self.answers += 1
+        self.clues.note(response.headers)
         self.offered = self.offered or response.headers.get("WWW-Authenticate", "")
         self.between = self.between or intermediary(response)
         if response.is_redirect:
@@ -262,6 +269,12 @@ class Channel(Transport):
         answer = session.send(session.prepare_request(request))
         self._judge(answer)
         return self._text_of(answer)
+
+    def names_told(self, scheme: str, host: str) -> tuple[str, ...]:
+        """The computer names that the address gives itself, on a fresh connection. Raises what the libraries raise."""
+        session = requests.Session()
+        self._prepare(session)
+        return names_told(functools.partial(self._post, session), scheme, host)
 
     def _post(self, session: requests.Session, authorization: str) -> requests.Response:
         """One message of the login: nothing but a header."""

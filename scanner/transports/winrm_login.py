@@ -101,7 +101,8 @@ class Login:
         self._patience_s = patience_s
         self._certificate = certificate
         self._context: Any = None
-        self._scheme = {"ntlm": "Negotiate", "kerberos": "Negotiate", "credssp": "CredSSP"}[auth]
+        self.scheme = {"ntlm": "Negotiate", "kerberos": "Negotiate", "credssp": "CredSSP"}[auth]
+        """As HTTP names it."""
 
     def run(self, post: Post, bind: Callable[[], None]) -> requests.Response:
         """Log in; the last answer. `bind` is called as soon as all depends on this one connection.
@@ -118,10 +119,10 @@ class Login:
         token = self._begin()
         for _ in range(_MOST_STEPS):
             self.stage = self._stage_of(token)
-            answer = post(f"{self._scheme} {base64.b64encode(token).decode()}")
+            answer = post(f"{self.scheme} {base64.b64encode(token).decode()}")
             # The first token may open a connection; whatever follows it belongs on that one.
             bind()
-            theirs = self._token_of(answer)
+            theirs = challenge_of(answer, self.scheme)
             if answer.status_code != requests.codes.unauthorized:
                 return self._accepted(answer, theirs)
             if not theirs:
@@ -138,7 +139,7 @@ class Login:
         found = [name for name in wanted[self._auth] if name.lower() in offered]
         if not found:
             raise RefusedStepError
-        self._scheme = found[0]
+        self.scheme = found[0]
 
     def _begin(self) -> bytes:
         bindings = self._bindings()
@@ -164,7 +165,7 @@ class Login:
 
     def _step(self, token: bytes | None) -> bytes | None:
         if token and token.startswith(b"NTLMSSP\0\2\0\0\0"):
-            self.node = _computer_name(token)
+            self.node = computer_name(token)
         if self._auth == "ntlm":
             out: bytes | None = self._context.step(token)
         else:
@@ -202,16 +203,6 @@ class Login:
             raise UnprovenNodeError
         self.stage = Stage.ACCEPTED
         return answer
-
-    def _token_of(self, answer: requests.Response) -> bytes | None:
-        header = answer.headers.get("WWW-Authenticate", "")
-        found = re.search(rf"(?:^|[,\s]){self._scheme}\s+([A-Za-z0-9+/]+={{0,2}})", header, re.IGNORECASE)
-        if not found:
-            return None
-        try:
-            return base64.b64decode(found[1], validate=True)
-        except binascii.Error:
-            raise ProtocolError("the node's part of the login is not base64") from None
 
     def _bindings(self) -> GssChannelBindings | None:
         """tls-server-end-point (RFC 5929): the login holds for the connection on which the node showed this."""
@@ -276,7 +267,19 @@ def schemes(header: str) -> list[str]:
     return list(dict.fromkeys(re.findall(r"(?:^|,)\s{0,20}([A-Za-z]{1,30})(?=\s|,|$)", header)))
 
 
-def _computer_name(challenge: bytes) -> str:
+def challenge_of(answer: requests.Response, scheme: str) -> bytes | None:
+    """The node's part of a login by `scheme`, from an answer's head. Raises ProtocolError."""
+    header = answer.headers.get("WWW-Authenticate", "")
+    found = re.search(rf"(?:^|[,\s]){scheme}\s+([A-Za-z0-9+/]+={{0,2}})", header, re.IGNORECASE)
+    if not found:
+        return None
+    try:
+        return base64.b64decode(found[1], validate=True)
+    except binascii.Error:
+        raise ProtocolError("the node's part of the login is not base64") from None
+
+
+def computer_name(challenge: bytes) -> str:
     """MsvAvNbComputerName in a CHALLENGE_MESSAGE, [MS-NLMP] 2.2.1.2; "" where there is none."""
     try:
         length, _, at = struct.unpack_from("<HHI", challenge, 40)

@@ -49,6 +49,10 @@ _ONE_CONNECTION = (
     "a login holds for one connection to one node: look for a load balancer, a proxy or TLS inspection on the way, and "
     "scan each node by a name of its own"
 )
+_PERHAPS_SEVERAL = (
+    "several servers behind one address (a load balancer) refuse every password, too: scan each node by a name of its "
+    "own"
+)
 _STDIN = 'set `delivery = "stdin"` for this node, which sends the script as plain text'
 
 
@@ -68,7 +72,11 @@ class Situation:
     """What the node calls itself in the login."""
     between: str = ""
     """What answers said of somebody in between."""
+    several: str = ""
+    """What answers showed of more than one server behind the address."""
     shell_open: bool = False
+    names: Callable[[], tuple[str, ...]] = tuple
+    """The computer names that the address gives itself when it is asked again; takes a connection of its own."""
     seen: Callable[[], Seen | None] = lambda: None
     """What the node shows to TLS; takes a connection of its own."""
 
@@ -102,9 +110,23 @@ def login_refused(at: Situation) -> NodeError:
         if auth == "credssp":
             hint = "run Enable-WSManCredSSP -Role Server on the node (or the policy `Allow CredSSP authentication`)"
         return AuthenticationError(f"the node does not offer {auth} logins (it offers: {names})", hint=hint)
+    if auth in _SEALED and (several := _several(at)):
+        return ProtocolError(
+            f"more than one server answers at port {at.settings.port}: {several}; a login that began with one of them "
+            "was judged by another",
+            hint=f"this says nothing of user and password; {_ONE_CONNECTION}",
+        )
     if auth in _SEALED and at.stage is not Stage.ANSWERED:
         return _broken_off(at)
     return _rejected(at)
+
+
+def _several(at: Situation) -> str:
+    """What shows that the messages of one login reached several servers; empty where nothing does."""
+    if at.several:
+        return at.several
+    names = list(dict.fromkeys(filter(None, (at.node, *at.names())))) if at.node else []
+    return f"they call themselves {' and '.join(brief(name, 40) for name in names)}" if len(names) > 1 else ""
 
 
 def _broken_off(at: Situation) -> NodeError:
@@ -135,7 +157,7 @@ def _rejected(at: Situation) -> NodeError:
         return AuthenticationError(
             f"{named} rejects the Kerberos login of {user or 'the current ticket'}",
             hint="check its clock, whose SPN the ticket is for (`kerberos_hostname`, `service`, setspn -X), and that "
-            "the account may log on from the network",
+            f"the account may log on from the network; {_PERHAPS_SEVERAL}",
         )
     hints = ["check `user` and the password, once: repeated attempts lock the account"]
     if auth == "ntlm":
@@ -152,6 +174,8 @@ def _rejected(at: Situation) -> NodeError:
         hints.append(f"where TLS is inspected on the way{issuer} the node refuses every password")
     if at.between:
         hints.append(f"somebody is in between ({at.between}), who may spoil the login")
+    if auth != "basic":
+        hints.append(_PERHAPS_SEVERAL)
     return AuthenticationError(f"{named} rejects the {auth} login of {user}", hint="; ".join(hints))
 
 
@@ -169,7 +193,12 @@ def lost(at: Situation) -> NodeError:
             hint=f"that is no wrong password: a node answers one with HTTP 401; {_ONE_CONNECTION}",
         )
     if at.requests > 1:
-        return ConnectionLostError("the node closed the connection in mid-conversation")
+        after = "while the script ran" if at.shell_open else "before it had opened a shell"
+        return ConnectionLostError(
+            f"the node closed the connection in mid-conversation, {after}",
+            hint="look at what restarts WinRM or the node (its System log), and at what ends connections on the way (a "
+            "firewall, a load balancer); then scan again",
+        )
     other = "http" if settings.scheme == "https" else "https"
     return ConnectionLostError(
         f"port {settings.port} closed the connection without an answer to the first {settings.scheme} message",
@@ -250,7 +279,10 @@ def old_credssp(error: OldCredsspError, at: Situation) -> NodeError:
 def http_status(code: int, at: Situation) -> NodeError:
     """An HTTP status without a SOAP fault."""
     if code == http.HTTPStatus.BAD_REQUEST and at.stage is Stage.ACCEPTED:
-        return ConnectionLostError("the node no longer knows the login of this connection (HTTP 400)")
+        return ConnectionLostError(
+            "the node no longer knows the login of this connection (HTTP 400)",
+            hint=f"user and password are right; {_ONE_CONNECTION}",
+        )
     in_between = f" ({at.between})" if at.between else ""
     if code in (http.HTTPStatus.BAD_GATEWAY, http.HTTPStatus.GATEWAY_TIMEOUT):
         return ProtocolError(
@@ -272,7 +304,10 @@ def http_status(code: int, at: Situation) -> NodeError:
     if code == http.HTTPStatus.SERVICE_UNAVAILABLE:
         return RefusedError("WinRM is not taking requests (HTTP 503)", hint="check the WinRM service on the node")
     if code == http.HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
-        return ProtocolError("a proxy answers in the node's place (HTTP 407)")
+        return ProtocolError(
+            "a proxy answers in the node's place (HTTP 407)",
+            hint=f"let connections to port {at.settings.port} of the nodes pass it by; preflight itself uses no proxy",
+        )
     if code == http.HTTPStatus.INTERNAL_SERVER_ERROR and at.settings.scheme == "http" and at.settings.auth == "basic":
         return RefusedError(
             "the node refuses unencrypted messages (HTTP 500)",

@@ -99,7 +99,7 @@ def target(authority: CertificateAuthority) -> Callable[..., Target]:
 
 
 def opened(at: Target, usage: Usage | None = None, timeout_s: float = 8) -> SqlSession:
-    return open_session(at, Limits(), usage or Usage(), time.monotonic() + timeout_s)
+    return open_session(at, Limits(timeout_s=timeout_s), usage or Usage(), time.monotonic() + timeout_s)
 
 
 def node(server: TdsServer, authority: CertificateAuthority, **options: Any) -> Node:
@@ -347,9 +347,9 @@ def test_every_fault_of_the_lab_has_its_end(
     start: Start, target: Callable[..., Target], authority: CertificateAuthority, tmp_path: Path
 ) -> None:
     ends: dict[str, tuple[type[NodeError], str]] = {
-        "hang": (DeadlineError, "did not get through the login in the time"),
+        "hang": (DeadlineError, r"did not get through the login within 0\.6 s"),
         "closes-login": (ConnectionLostError, "hung up during the login"),
-        "garbage-login": (ProtocolError, "unreadable"),
+        "garbage-login": (ProtocolError, "answers the login with something that is no TDS: packets that are cut off"),
         "no-encryption": (RefusedError, "does not encrypt, so the password is not sent"),
     }
     beside = {"hang-question", "closes-question", "untrusted-certificate", "wrong-certificate-name", "wrong-password"}

@@ -15,7 +15,25 @@ from scanner.errors import AnswerTooLargeError, ConnectionLostError, DeadlineErr
 from scanner.transports.tds.packets import HEADER, PRELOGIN_PACKET, RESPONSE_PACKET, packets
 
 ALPN = "tds/8.0"
+LOGIN, QUESTION, HANDSHAKE = "the login", "a question", "the TLS handshake"
 _CHUNK = 65536
+_HINTS = {
+    LOGIN: (
+        "the server took the login and does not answer it: it may be starting, out of workers, or waiting for a domain "
+        "controller (see its error log; a serverless Azure database needs a minute to wake up); `timeout` gives it "
+        "more time"
+    ),
+    QUESTION: "look for what blocks there (sys.dm_exec_requests, a lock on a system table) and at the server's load",
+    HANDSHAKE: "look at its load, and at TLS inspection or a firewall on the way; `connect_timeout` gives it more time",
+}
+_ENDS = {
+    LOGIN: (
+        "the login was not judged: see SQL Server's error log for why it hung up (a logon trigger, a protocol it does "
+        "not take, a restart), and look for a firewall or TLS inspection on the way; then scan again"
+    ),
+    QUESTION: "see SQL Server's error log: the session was killed, or the server was restarted; then scan again",
+}
+"""What to do where it hangs up then; for the handshake the caller knows."""
 
 
 class Channel:
@@ -27,6 +45,8 @@ class Channel:
         """By `time.monotonic`."""
         self.doing = "its answer"
         """What is under way, for messages: "the TDS PRELOGIN"."""
+        self.given_s = 0.0
+        """How long that may take, for messages; 0 where nobody has said."""
         self._socket = connection
         self._left_bytes = most_bytes
         self._received = bytearray()
@@ -124,7 +144,7 @@ class Channel:
         except ssl.SSLError as error:
             raise ConnectionLostError(f"{self.where} broke the TLS connection: {error.reason}") from None
         if not plain:
-            raise ConnectionLostError(f"{self.where} hung up during {self.doing}")
+            raise self._hung_up()
         self._received += plain
 
     def _receive_raw(self) -> bytes:
@@ -136,7 +156,7 @@ class Channel:
         except OSError as error:
             raise self._broken(error) from None
         if not data:
-            raise ConnectionLostError(f"{self.where} hung up during {self.doing}")
+            raise self._hung_up()
         self._left_bytes -= len(data)
         if self._left_bytes < 0:
             raise AnswerTooLargeError(f"{self.where} sends more than may be taken from one node")
@@ -158,7 +178,11 @@ class Channel:
         return left
 
     def _late(self) -> DeadlineError:
-        return DeadlineError(f"{self.where} did not get through {self.doing} in the time it was given")
+        within = f"within {round(self.given_s, 1):g} s" if self.given_s else "in the time it was given"
+        return DeadlineError(f"{self.where} did not get through {self.doing} {within}", hint=_HINTS.get(self.doing, ""))
+
+    def _hung_up(self) -> ConnectionLostError:
+        return ConnectionLostError(f"{self.where} hung up during {self.doing}", hint=_ENDS.get(self.doing, ""))
 
     def _broken(self, error: OSError) -> ConnectionLostError:
         reason = (error.strerror or type(error).__name__).lower()

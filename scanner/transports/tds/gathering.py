@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from checks.facts import Unknown
 from checks.secret_server.database import CANNOT_CONNECT
+from scanner.cures import cure_of
 from scanner.errors import AuthenticationError, NodeError
 from scanner.inventory.model import Node
 from scanner.inventory.products import DEFAULT_SQL_PORT
@@ -42,16 +43,17 @@ def ask_listener(said: NodeAnswers, probes: Sequence[Probe], node: Node, limits:
         # Nothing of the host's or of its SQL Server's: whatever else was answered, the node is to be asked again.
         alone = said.transport == "tds" or own is not None
         reason = _reason(error, cause, node)
+        cure = hide.message(cure_of(error, "tds"))
         if not alone and error.hint:
             # The node itself is in order, so that nothing else would say what to do.
-            reason = f"{reason}; {hide.message(error.hint)}"
+            reason = f"{reason}; {cure}"
         silent = {probe.id: Unknown(reason) for probe in probes}
         return replace(
             said,
             answers={**said.answers, **silent},
             usage=usage,
             failure=cause if alone else said.failure,
-            hint=hide.message(error.hint) if alone else said.hint,
+            hint=cure if alone else said.hint,
         )
     answers = {name: Answer(hide.json(json.dumps(value)), 0) for name, value in found.items()}
     return replace(said, answers={**said.answers, **answers}, usage=usage)

@@ -28,7 +28,7 @@ from scanner.probes.sql_errors import DATABASE_CLOSED, READ_INTENT_ONLY
 from scanner.secrets import Secret
 from scanner.transports.deadline import Deadline
 from scanner.transports.protocol import Limits, Usage
-from scanner.transports.tds.channel import ALPN, Channel
+from scanner.transports.tds.channel import ALPN, HANDSHAKE, LOGIN, QUESTION, Channel
 from scanner.transports.tds.connecting import open_connection
 from scanner.transports.tds.door import Door, LoginEndedError
 from scanner.transports.tds.packets import APPLICATION, ENCRYPT_NOT_SUP, ENCRYPT_OFF, ENCRYPT_ON
@@ -47,6 +47,10 @@ _GRACE_S = 5.0
 _ROUTE_HINT = (
     "let this machine reach it: Azure SQL sends on to the ports 11000 to 11999, unless its connection policy is Proxy; "
     "a listener to a replica's own address"
+)
+_STRANGE = (
+    "is it a SQL Server that listens there, and no gateway or firewall in its place? Try sqlcmd from this machine; if "
+    "it answers, this is a defect of preflight"
 )
 _SEALED = "that server's TLS may be older than 1.2, or its certificate out of SQL Server's reach: see its error log"
 
@@ -112,7 +116,7 @@ class SqlSession:
         """What one SELECT gives. Raises SqlError; NodeError where the session is over with it."""
         import pytds
 
-        self._channel.doing = "a question"
+        self._channel.doing, self._channel.given_s = QUESTION, _QUESTION_S
         self._channel.ends = min(self._ends, time.monotonic() + _QUESTION_S)
         try:
             cursor = self._connection.cursor()
@@ -124,12 +128,14 @@ class SqlSession:
         except NodeError:
             raise
         except pytds.ClosedConnectionError:
-            raise ProtocolError(f"{self.target.where} sends packets that are larger than agreed") from None
+            raise ProtocolError(
+                f"{self.target.where} sends packets that are larger than agreed", hint=_STRANGE
+            ) from None
         except pytds.DatabaseError as error:
             raise SqlError(error.number, error.text or str(error)) from None
         except Exception as error:  # noqa: BLE001  the library may raise anything over a garbled answer
             raise ProtocolError(
-                f"{self.target.where} answers with something unreadable: {type(error).__name__}"
+                f"{self.target.where} answers a question with something that is no TDS: {_said(error)}", hint=_STRANGE
             ) from None
         if len(found) > MOST_ROWS:
             raise SqlError(0, f"more than {MOST_ROWS} rows")
@@ -208,13 +214,14 @@ def _log_in(target: Target, limits: Limits, usage: Usage, ends: float) -> SqlSes
     connection = open_connection(target.host, target.port, patience_s)
     greeted_by = time.monotonic() + patience_s - spared_s(patience_s)
     channel = Channel(connection, target.where, greeted_by, limits.answer_bytes)
+    channel.given_s = patience_s - spared_s(patience_s)
     # Whoever interrupts the scan ends this, too. The channel's own end comes first, and says what was under way.
     watch = ExitStack()
     watch.enter_context(Deadline(max(0.0, ends - time.monotonic()) + _GRACE_S, channel.cut))
     try:
         version = _covered(target, channel, usage)
         # A login may wait: a serverless database wakes up first.
-        channel.ends, channel.doing = ends, "the login"
+        channel.ends, channel.doing, channel.given_s = ends, LOGIN, limits.timeout_s
         door = Door(channel, version)
         session = SqlSession(target, _acknowledged(target, door, channel), channel, ends, watch)
         door.logging_in = False
@@ -233,7 +240,7 @@ def _covered(target: Target, channel: Channel, usage: Usage) -> tuple[int, int, 
     name = settings.certificate_name or target.host
     try:
         if strict:
-            channel.doing = "the TLS handshake"
+            channel.doing = HANDSHAKE
             channel.secure(tls_context(settings), name, framed=False)
         try:
             greeting = greet(channel, ENCRYPT_NOT_SUP if strict else ENCRYPT_ON)
@@ -246,13 +253,13 @@ def _covered(target: Target, channel: Channel, usage: Usage) -> tuple[int, int, 
                 f"{target.where} does not encrypt, so the password is not sent",
                 hint="give SQL Server a certificate, or ask on the host over WinRM",
             )
-        channel.doing = "the TLS handshake"
+        channel.doing = HANDSHAKE
         channel.secure(tls_context(settings), name, framed=True)
     except ssl.SSLError as error:
         raise untrusted(error, target.where, name) from None
     except ConnectionLostError as error:
         # Schannel says no by hanging up.
-        in_handshake = "TLS handshake" in channel.doing
+        in_handshake = channel.doing == HANDSHAKE
         raise ConnectionLostError(str(error), hint=_SEALED if in_handshake else error.hint) from None
     return greeting.version
 
@@ -304,7 +311,8 @@ def _acknowledged(target: Target, door: Door, channel: Channel) -> Any:
                 hint="write `sql_user` as 'DOMAIN\\user', and check its password",
             ) from None
         raise ProtocolError(
-            f"{target.where} answers the login with something unreadable: {type(cause).__name__}"
+            f"{target.where} answers the login with something that is no TDS: {_said(cause)}",
+            hint=f"user and password were not judged; {_STRANGE}",
         ) from None
 
 
@@ -324,6 +332,17 @@ def _ntlm(target: Target, channel: Channel) -> Any:
         protocol="ntlm",
         channel_bindings=GssChannelBindings(application_data=b"tls-unique:" + unique) if unique else None,
     )
+
+
+def _said(error: BaseException) -> str:
+    """Why the library cannot read an answer, in words: the names of its classes mean nothing to whoever reads them."""
+    import pytds
+
+    if isinstance(error, pytds.ClosedConnectionError):
+        return "packets that are cut off, or longer than they say"
+    if isinstance(error, UnicodeError):
+        return "text that is no text"
+    return "tokens that do not belong there, or end too early"
 
 
 def _row(names: Sequence[str], values: Sequence[object]) -> Row:

@@ -16,14 +16,14 @@ FIRST = {
     "amsi-clixml.txt": BLOCKED,
     "amsi-iex-portuguese.txt": "Este script contém conteúdo mal-intencionado e foi bloqueado pelo software antivírus.",
     "amsi-chinese.txt": BLOCKED,
-    "parse-error-german.txt": r"""Unerwartetes Token "sid\'\);\n\}'" in Ausdruck oder Anweisung.""",
+    "parse-error-german.txt": "Fehlende '(' in der Liste der Klassenmethodenparameter.",
     "not-found-german.txt": (
         'claude : Die Benennung "claude" wurde nicht als Name eines Cmdlet, einer Funktion, einer Skriptdatei '
         "oder eines"
     ),
     "error-clixml.txt": "fake : The term 'fake' is not recognized as the name of a cmdlet. Check",
     "execution-policy.txt": r"C:\windows\temp\winrm-elevated-shell.ps1",
-    "cmd-not-recognized.txt": "'powershell.exe' is not recognized as an internal or external command,",
+    "cmd-not-recognized.txt": "'powershell' is not recognized as an internal or external command,",
     "cmd-blocked-by-policy.txt": (
         "This program is blocked by group policy. For more information, contact your system administrator."
     ),
@@ -98,7 +98,7 @@ def test_a_process_that_was_killed(code: int, said: str) -> None:
     [
         (
             "cmd-not-recognized.txt",
-            "powershell.exe did not start there: 'powershell.exe' is not recognized",
+            "powershell.exe did not start there: 'powershell' is not recognized",
             "is it there",
         ),
         ("cmd-blocked-by-policy.txt", "a policy on the node forbids powershell.exe: This program", "AppLocker"),
