@@ -249,7 +249,7 @@ def stalled(phase: Phase, place: str, greeting: bytes, within: str) -> DeadlineE
         return DeadlineError(told, hint=f"look at the load and the sshd of the node; {more}")
     version = next((line for line in greeting.splitlines() if line.startswith(b"SSH-")), b"")
     if version:
-        told += f": it said {_line(version, _NOTICE_CHARS)!r}, and nothing more"
+        told += f": it calls itself {_line(version, _NOTICE_CHARS)!r}, and came no further"
         hint = f"look at the load and the sshd of the node, and at a path that drops large packets (MTU); {more}"
     elif greeting.strip():
         told += f": it said {_line(greeting, _NOTICE_CHARS)!r}, which is not SSH"
