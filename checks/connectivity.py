@@ -102,10 +102,6 @@ _CURES = (
             "processes"
         ),
     ),
-    (
-        ("SQL Server cannot be asked",),
-        "do what the message says behind the cause; the host itself answers, so that its own checks stand",
-    ),
 )
 """What helps where questions were not answered, by the words of the reason."""
 

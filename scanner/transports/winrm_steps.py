@@ -9,7 +9,10 @@ from scanner.inventory.model import WinrmSettings
 
 _BY_HAND = "run what it is asked by hand there (`preflight probes INVENTORY`), and look at the load of the node"
 _MORE = "`timeout` gives it more time"
-_NOBODY = "is it WinRM that listens there, and does it hang (Restart-Service WinRM)? Is there a firewall on the way?"
+_NOBODY = (
+    "is it WinRM that listens there (check `port`), and does it hang (Restart-Service WinRM)? Is there a firewall on the "
+    "way? `timeout` gives it more time"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

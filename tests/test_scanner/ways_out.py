@@ -27,10 +27,11 @@ REPAIRS: dict[str, tuple[str, str]] = {
         r"policy|MaxShellsPerUser|login shell|`configuration`|`delivery = ",
     ),
     "another machine": (r"another machine answers", r"correct `host`"),
+    "no such server": (r"is no TDS", r"a gateway or|no gateway or"),
     "too slow": (r"within|in the time|time limit", r"time"),
     "cut short or garbled": (
         r"closed the connection|hung up|answered|no answer|cut off|printed nothing|more than|more output|unreadable",
-        r"`preflight probes INVENTORY`|the node itself",
+        r"`preflight probes INVENTORY`|the node itself|ended the script on the node|ends connections|by hand|error log",
     ),
 }
 """What keeps a node from being asked, as `connectivity` tells it, and what its remedy has to speak of."""

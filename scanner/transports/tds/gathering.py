@@ -53,7 +53,7 @@ def ask_listener(said: NodeAnswers, probes: Sequence[Probe], node: Node, limits:
             answers={**said.answers, **silent},
             usage=usage,
             failure=cause if alone else said.failure,
-            hint=cure if alone else said.hint,
+            hint=cure if alone else said.hint or cure,
         )
     answers = {name: Answer(hide.json(json.dumps(value)), 0) for name, value in found.items()}
     return replace(said, answers={**said.answers, **answers}, usage=usage)
