@@ -168,7 +168,12 @@ def _tls(error: BaseException, at: Situation) -> NodeError | None:
     text = str(error).upper()
     if "EOF" in text and isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return lost(at)
-    if "WRONG_VERSION_NUMBER" in text or "HTTP_REQUEST" in text or "RECORD_LAYER_FAILURE" in text:
+    if (
+        "WRONG_VERSION_NUMBER" in text
+        or "HTTP_REQUEST" in text
+        or "RECORD_LAYER_FAILURE" in text
+        or "PACKET_LENGTH" in text
+    ):
         return ProtocolError(
             f"port {at.settings.port} does not speak TLS",
             hint='for the http listener (5985) set `scheme = "http"`: ntlm and kerberos encrypt there too',

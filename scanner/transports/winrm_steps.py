@@ -10,8 +10,8 @@ from scanner.inventory.model import WinrmSettings
 _BY_HAND = "run what it is asked by hand there (`preflight probes INVENTORY`), and look at the load of the node"
 _MORE = "`timeout` gives it more time"
 _NOBODY = (
-    "is it WinRM that listens there (check `port`), and does it hang (Restart-Service WinRM)? Is there a firewall on the "
-    "way? `timeout` gives it more time"
+    "is it WinRM that listens there (check `port`), and does it hang (Restart-Service WinRM)? A firewall on the way? "
+    "`timeout` gives it more time"
 )
 
 
