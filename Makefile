@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 
 BUILD := build
 
-.PHONY: demo test test-lowest field lint types slow readme pictures bench wheel lock sbom audit clean
+.PHONY: demo test test-lowest field fuzz lint types slow readme pictures bench wheel lock sbom audit clean
 
 demo: $(READY)
 	$(BIN)/preflight demo
@@ -32,6 +32,10 @@ test-lowest: $(READY)
 field: $(READY)
 	REQUIRE_LIVE=1 $(BIN)/python -m pytest tests/field tests/contract/test_provenance.py \
 		tests/test_scanner/test_field_samples.py tests/live/test_estate.py
+
+# Every part of every recorded answer taken away in turn: how many passes that refused, and which were accepted why.
+fuzz: $(READY)
+	$(BIN)/python -m pytest -q tests/test_scanner/test_semantic_fuzz.py
 
 # Takes minutes: 256 nodes on real SSH servers, and the like.
 slow: $(READY)

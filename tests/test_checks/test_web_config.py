@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from checks.check import ClusterInfo, NodeView
-from checks.facts import UnknownFactError
+from checks.facts import Unknown, UnknownFactError
 from checks.outcome import Status
 from checks.secret_server.facts import WebRoot
 from checks.secret_server.file_facts import ConfigState, WebConfig
@@ -61,8 +62,19 @@ def test_evidence_of_earlier_versions_tells_it_with_the_authentication(
     cluster: Clusters, node: Nodes, error: str, status: Status
 ) -> None:
     place = AuthenticationPlace("c:\\app", (), error=error)
-    facts = (WebRoot("C:\\App", (), ()), IisAuthentication((), (place,)), (WebConfig, "not in the evidence"))
-    assert judge(node(cluster(), *facts)).status is status
+    facts = (WebRoot("C:\\App", (), ()), IisAuthentication((), (place,)))
+    view = node(cluster(), *facts)
+    old = replace(view, facts={**view.facts, WebConfig: Unknown("not in the evidence", unanswered=True)})
+    assert judge(old).status is status
+
+
+def test_what_its_own_question_could_not_tell_another_answer_does_not_make_up_for(
+    cluster: Clusters, node: Nodes
+) -> None:
+    place = AuthenticationPlace("c:\\app", ())
+    facts = (WebRoot("C:\\App", (), ()), IisAuthentication((), (place,)), (WebConfig, "the answer is no JSON"))
+    with pytest.raises(UnknownFactError, match="the answer is no JSON"):
+        judge(node(cluster(), *facts))
 
 
 def test_what_nobody_knows_is_unknown(cluster: Clusters, node: Nodes) -> None:
