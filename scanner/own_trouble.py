@@ -27,15 +27,19 @@ _NO_THREAD = "can't start new thread"
 def own_trouble(error: BaseException) -> OwnTroubleError | None:
     """What this machine lacks, where that is behind `error`, however it was translated since; None elsewhere."""
     seen: set[int] = set()
-    behind: BaseException | None = error
-    while behind is not None and id(behind) not in seen:
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        # Both ways back: an exception that is raised anew from itself has its origin in its context alone.
+        behind = waiting.pop()
+        if behind is None or id(behind) in seen:
+            continue
         seen.add(id(behind))
+        waiting += [behind.__context__, behind.__cause__]
         if isinstance(behind, OwnTroubleError):
             return behind
         if found := _lacking(behind):
             what, cure = found
             return OwnTroubleError(f"{RAN_OUT}{what}: the node was not asked", hint=cure)
-        behind = behind.__cause__ or behind.__context__
     return None
 
 

@@ -15,6 +15,7 @@ from scanner.cli.options import CheckOption, ClusterOption, NodeOption, SkipChec
 from scanner.cli.prose import rendered, wrapped
 from scanner.cli.reporting import color_wanted, on_terminal, width
 from scanner.cli.streams import complain, say
+from scanner.errors import UsageError
 
 if TYPE_CHECKING:
     from checks.check import Check
@@ -57,7 +58,9 @@ def explain(check_id: Annotated[str, typer.Argument(metavar="ID", help="A check'
     check = next(check for check in known if check.id == check_id)
     text = "\n".join(_explanation(check, probes))
     # Printed as it is: the library would take the colours out that FORCE_COLOR asks for.
-    say("\n".join([*(rendered(text, width=width(), color=color_wanted()) if on_terminal() else [text]), ""]))
+    lines = rendered(text, width=width(), color=color_wanted()) if on_terminal() else [text]
+    if lost := say("\n".join([*lines, ""])):
+        raise UsageError(f"{lost}; make room, or send it elsewhere")
 
 
 @takes_machines

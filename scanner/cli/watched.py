@@ -14,6 +14,9 @@ import signal
 import sys
 from typing import NoReturn
 
+# Here, not below: a stranger in its place is told before there is a child, which could only die of it.
+from scanner.cli import run_to_the_end
+
 EXIT_UNTOLD = 3
 _INTERRUPTED = 130
 _SENT = {getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT") if hasattr(signal, name)}
@@ -29,9 +32,7 @@ def main() -> None:
     """Run the command line, and leave the process with its exit code, or with 3 where it did not come to one."""
     if hasattr(signal, "sigwaitinfo") and sys.platform == "linux":
         _watch()
-    from scanner.cli import run_to_the_end as run
-
-    run()
+    run_to_the_end()
 
 
 def _watch() -> None:

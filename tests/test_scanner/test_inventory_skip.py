@@ -128,5 +128,5 @@ def test_validate_tells_what_is_left_out(tmp_path: Path, preflight: Preflight) -
 
 def test_explain_says_how_and_for_connectivity_why_not(preflight: Preflight) -> None:
     told = preflight("explain", "database-mirroring").out
-    assert '[clusters.NAME.skip]\n  database-mirroring = "why"' in told
+    assert '[clusters.NAME.skip]\n    database-mirroring = "why"' in told
     assert "It cannot be left out of a cluster" in preflight("explain", "connectivity").out

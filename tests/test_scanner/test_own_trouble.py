@@ -113,6 +113,9 @@ def test_however_little_room_there_is_it_is_the_verdict_or_none(
     tmp_path: Path, scenario: str, kind: str, amount: int
 ) -> None:
     code, results, said = scanned(tmp_path, kind, amount, scenario)
+    if kind == "memory" and code == 70:  # there was too little to write what was found, too: no verdict, and said so
+        assert "a defect of preflight: MemoryError" in said
+        return
     assert code in (0, 3), said
     if code == 3:
         errors = [row for row in results["results"] if row["check"] == "connectivity" and row["status"] == "error"]
@@ -182,3 +185,12 @@ def test_room_is_made_up_to_the_hard_limit() -> None:
     assert limits(256, 512, 100) == "512 512"
     assert limits(2048, 4096, 100) == "2048 4096"
     make_room(0)
+
+
+def test_it_is_found_behind_what_was_raised_anew_from_itself() -> None:
+    taken = AuthenticationError("key file k: Too many open files")
+    taken.__context__ = OSError(errno.EMFILE, "Too many open files")
+    taken.__cause__ = taken
+    found = own_trouble(taken)
+    assert found is not None
+    assert "file descriptors" in str(found)

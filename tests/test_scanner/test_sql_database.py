@@ -93,9 +93,11 @@ def test_the_accessor_refuses_all_but_one_select() -> None:
 
 def test_the_password_is_handed_to_no_command_and_stands_in_no_script() -> None:
     lines = [line.strip() for line in part("accessors.ps1").splitlines()]
-    at = next(number for number, line in enumerate(lines) if "PREFLIGHT_SQL_PASSWORD" in line)
-    assert lines[at - 1].startswith("$settings['Password'] = [System.Text.Encoding]::UTF8.GetString([System.Convert]::")
-    assert sum("PREFLIGHT_SQL_PASSWORD" in line for line in lines) == 1
+    named = [line for line in lines if "PREFLIGHT_SQL_PASSWORD" in line]
+    # From the shell's environment, or from what a session was opened with; and then into the connection's settings.
+    assert [line.partition(" = ")[0] for line in named] == ["$secret", "$secret"]
+    (used,) = [line for line in lines if "$secret" in line and not line.startswith("$secret = ")]
+    assert used.startswith("$settings['Password'] = [System.Text.Encoding]::UTF8.GetString([System.Convert]::")
     assert not re.search(r"-\w+ \$settings|\(\$settings|Pf\w+ \$settings", part("accessors.ps1"))
 
 

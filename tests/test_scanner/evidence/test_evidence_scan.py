@@ -208,7 +208,7 @@ def test_a_narrow_collect_asks_no_more_than_it_needs(tmp_path: Path, preflight: 
     assert "1 of 1 node answered everything" in ended.out
     (node,) = read_evidence(tmp_path / "e.json").evidence.nodes
     assert node.said.node == "backend-1"
-    assert "chef-config" not in node.probes
+    assert "chef-leaderl" not in node.probes
     judged = preflight("scan", tmp_path / "inventory.toml", "--from", tmp_path / "e.json")
     assert judged.code == 3
-    assert "collected without probe chef-config (collect again)" in " ".join(judged.out.split())
+    assert "collected without probe chef-leaderl (collect again)" in " ".join(judged.out.split())
