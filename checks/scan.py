@@ -157,6 +157,8 @@ class Scan:
     inventory_digest: str = ""
     """SHA-256 of the inventory's text in UTF-8, in hexadecimal."""
     fail_on: FailOn = FailOn.ANY
+    lines: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """Cluster and node, "" for the cluster itself, to the line of the inventory that it begins at."""
     why: Mapping[str, str] = field(default_factory=dict)
     """Check id to why it matters, in the words of its documentation; a paragraph a line."""
 

@@ -35,21 +35,22 @@ def _suites(scan: Scan) -> Iterable[Any]:
         for name in dict.fromkeys(names):
             class_name = unused(f"{dotless(cluster)}.{dotless(name)}", used)
             mine = [row for row in rows if row.node == name]
-            yield _suite(class_name, dotless(cluster), name, mine, scan, records.get((cluster, name)))
+            yield _suite(class_name, (cluster, name), mine, scan, records.get((cluster, name)))
         class_name = unused(f"{dotless(cluster)}.cluster", used)
         whole = [row for row in rows if row.node is None]
-        yield _suite(class_name, dotless(cluster), cluster, whole, scan, None, verdicts.get(cluster))
+        yield _suite(class_name, (cluster, ""), whole, scan, None, verdicts.get(cluster))
 
 
 def _suite(
     class_name: str,
-    package: str,
-    name: str,
+    about: tuple[str, str],
     rows: Sequence[Result],
     scan: Scan,
     record: NodeRecord | None,
     judged: ClusterVerdict | None = None,
 ) -> Any:
+    cluster, node = about
+    name, where = node or cluster, _place(scan, about)
     timed = next((row for row in rows if row.check == CONNECTIVITY), rows[0] if rows else None)
     cases, said, used = [], [], set[str]()
     if judged:
@@ -59,7 +60,7 @@ def _suite(
         # All of a node is asked at once, so its time is on one case, and the suite's sum is right.
         elapsed_s = max(0.0, record.seconds) if record is not None and row is timed else 0.0
         case = TestCase(unused(_label(row.check, name), used), class_name, elapsed_s)
-        _judge(case, row, strict=scan.strict)
+        _judge(case, row, strict=scan.strict, where=":".join(where.values()))
         cases.append(case)
         if row.status is Status.WARN and not scan.strict:
             said.append(f"warning: {case.name}: {one_line(row.message)}\n{_details(row)}".rstrip())
@@ -67,16 +68,16 @@ def _suite(
         class_name,
         cases,
         hostname=(one_line(record.host, 255) if record else "") or "localhost",
-        package=package,
-        properties=_cluster_properties(judged, scan) if judged else _node_properties(record),
+        package=dotless(cluster),
+        properties=where | (_cluster_properties(judged, scan) if judged else _node_properties(record)),
         stdout="\n".join(said),
     )
 
 
-def _judge(case: Any, row: Result, *, strict: bool) -> None:
+def _judge(case: Any, row: Result, *, strict: bool, where: str) -> None:
     waived = waiver_line(row)
     message = one_line(f"{waived}: {row.message}" if waived else row.message) or str(row.status)
-    text = f"{message}\n{_details(row)}".rstrip()
+    text = "\n".join(filter(None, (message, _details(row), f"inventory: {where}" if where else "")))
     if blocks(row, strict=strict):
         case.add_failure_info(message, text, f"preflight.{row.status}")
     elif row.status is Status.ERROR and row.follows:
@@ -156,6 +157,12 @@ def _redden(case: Any, verdict: Verdict, said: str, rest: str) -> None:
         case.add_failure_info(said, f"{said}\n{rest}", "preflight.verdict")
     elif verdict is not Verdict.GO:
         case.add_error_info(said, f"{said}\n{rest}", "preflight.verdict")
+
+
+def _place(scan: Scan, about: tuple[str, str]) -> dict[str, str]:
+    """File and line that a CI system may annotate: properties, since the schemas know no such attributes."""
+    line = scan.lines.get(about)
+    return {"file": one_line(scan.inventory, 1_000), "line": str(line)} if line else {}
 
 
 def _cluster_properties(judged: ClusterVerdict, scan: Scan) -> dict[str, str]:

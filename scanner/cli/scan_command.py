@@ -78,6 +78,7 @@ def scan(
     from scanner.cli.reporting import STDOUT, Destinations, finish
     from scanner.cli.telling import Telling
     from scanner.clock import today
+    from scanner.inventory.load import lines_of
     from scanner.judge import judge
 
     telling = Telling.chosen(quiet=quiet, verbose=verbose, only_changes=only_changes, remind=remind, nagios=nagios)
@@ -120,7 +121,10 @@ def scan(
     refuse_without_history(kept, only_changes=only_changes, fail_on=fail_on)
     kept.refuse_bad_place([*reads, *([evidence] if evidence else []), *destinations.paths.values()])
     job = replace(job, fail_on=fail_on)
+    # Read now, while the file is what was loaded: a scan may take an hour.
+    files = files_of(inventory) if "junit" in destinations.paths else ()
+    lines = lines_of(files[0]) if len(files) == 1 else {}
     collected = obtain(job, selection, quiet=telling.no_progress, sources=from_)
     problems = [keep(evidence, job, collected)] if evidence else []
-    done = kept.remember(judge(job, collected, today()))
+    done = replace(kept.remember(judge(job, collected, today())), lines=lines)
     finish(done, destinations, telling, problems=problems)

@@ -140,6 +140,25 @@ def with_waivers(inventory: Inventory, path: Path) -> Inventory:
     return replace(inventory, waivers=accepted.waivers, attestations=accepted.attestations)
 
 
+def lines_of(path: Path) -> dict[tuple[str, str], int]:
+    """The line that each cluster, as ("vault", ""), and each node, as ("vault", "web1"), begins at in the file.
+
+    Nothing for a file that cannot be read any more: where something stands is a help.
+    """
+    try:
+        found = positions(_read(path))
+    except (InventoryError, ValueError, RecursionError):
+        return {}
+    lines: dict[tuple[str, str], int] = {}
+    for place, (line, _) in found.items():
+        match place:
+            case ("clusters", cluster):
+                lines[cluster, ""] = line
+            case ("clusters", cluster, "nodes", node):
+                lines[cluster, node] = line
+    return lines
+
+
 def _located(problems: Problems, text: str) -> tuple[Problem, ...]:
     try:
         known = positions(text)
