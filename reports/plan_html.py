@@ -127,7 +127,7 @@ def _step(number: str, step: Step, *, timed: bool) -> Row:
         "links": _links(links_of(step.url)),
         "no_return": step.no_return,
         "takes": one_line(plan_text.takes(step.takes)) if timed else "",
-        "documented": one_line(plan_text.documented(step.documented)),
+        "documented": one_line(plan_text.origin(step)),
     }
 
 

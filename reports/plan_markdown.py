@@ -149,8 +149,8 @@ def _step(number: str, step: Step, *, timed: bool) -> Iterator[str]:
     if step.proof:
         yield f"  - **Shows:** {prose(step.proof.shows)}"
         yield from _commands(step.proof.commands)
-    if step.documented:
-        yield f"  - <sub>{prose(plan_text.documented(step.documented))}</sub>"
+    if told := plan_text.origin(step):
+        yield f"  - <sub>{prose(told)}</sub>"
 
 
 def _trouble(trouble: Trouble) -> Iterator[str]:

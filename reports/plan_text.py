@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC
 
 from checks.outcome import Result, Status
-from checks.plan.model import Command, Estimate, Plan, PlanBook, Refusal, Runbook, Schedule, boxes
+from checks.plan.model import Command, Estimate, Plan, PlanBook, Refusal, Runbook, Schedule, Step, boxes
 from checks.plan.procedures import SOURCES, STEPS
 from checks.scan import ATTESTATIONS, Verdict
 from reports.text import count
@@ -20,6 +20,7 @@ LANGUAGES = {
 }
 ASKED = "The vendor asks for, at this version:"
 NO_RETURN = "Point of no return: from here the way back is a restored backup."
+OWN = "This plan's own step: no sentence of the vendor's that asks for it is on record here"
 SIDES = "The vendor's documents contradict each other here. This plan follows the first; decide before the window:"
 CLEAR_FIRST = "Clear each of these first; it stands above with what to do:"
 ANYWHERE = "Where preflight runs"
@@ -129,6 +130,11 @@ def documented(ids: Iterable[str]) -> str:
         steps.setdefault(step.partition(" ")[0], []).append(STEPS[step])
     told = "; as in ".join(f"{SOURCES[document][0]}: {'; '.join(texts)}" for document, texts in steps.items())
     return f"As in {told}" if told else ""
+
+
+def origin(step: Step) -> str:
+    """Where a step comes from: the vendor's own steps, its page, which stands beside it, or this plan."""
+    return documented(step.documented) or ("" if step.url else OWN)
 
 
 def place(row: Result) -> str:
