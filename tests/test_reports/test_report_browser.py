@@ -204,7 +204,14 @@ def violations(load: Browser, text: str, *more: str) -> list[str]:
 DARK = "--blink-settings=preferredColorScheme=0"
 
 
-@pytest.mark.parametrize("more", [(), (DARK,), ("--window-size=390,844",)], ids=["light", "dark", "narrow"])
+@pytest.mark.parametrize(
+    "more",
+    [
+        pytest.param((), id="light"),
+        pytest.param((DARK,), id="dark", marks=pytest.mark.slow),
+        pytest.param(("--window-size=390,844",), id="narrow", marks=pytest.mark.slow),
+    ],
+)
 def test_nobody_is_kept_from_reading(load: Browser, rich_scan: Scan, more: tuple[str, ...]) -> None:
     points = tuple(
         TrendPoint(rich_scan.started, "NO-GO", fail=n, error=1, warn=2, waived=0, passed=9, not_evaluated=0)
