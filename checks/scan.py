@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 
 from checks.acceptance import Attested
 from checks.exit_codes import ExitCode
@@ -123,9 +124,12 @@ class ClusterVerdict:
     coverage: Coverage
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Scan:
-    """Everything a report may print. Results come in inventory order, then registry order."""
+    """Everything a report may print. Results come in inventory order, then registry order.
+
+    What follows from the results is worked out once: every format asks for it many times, of any number of them.
+    """
 
     tool_version: str
     started: datetime
@@ -162,13 +166,13 @@ class Scan:
     why: Mapping[str, str] = field(default_factory=dict)
     """Check id to why it matters, in the words of its documentation; a paragraph a line."""
 
-    @property
+    @cached_property
     def verdict(self) -> Verdict:
         """The gravest of the clusters'; a failure that belongs to none makes a NO-GO, too."""
         whole = verdict_of(self.results, strict=self.strict, partial=self.partial)
         return gravest([whole, *(judged.verdict for judged in self.cluster_verdicts)])
 
-    @property
+    @cached_property
     def cluster_verdicts(self) -> tuple[ClusterVerdict, ...]:
         """One for each cluster, in inventory order."""
         rows: dict[str, list[Result]] = {record.name: [] for record in self.clusters}
@@ -188,7 +192,7 @@ class Scan:
             if name in known or any(row.check != ATTESTATIONS for row in mine)
         )
 
-    @property
+    @cached_property
     def coverage(self) -> Coverage:
         """Counts over `results`."""
         return coverage_of(self.results)
