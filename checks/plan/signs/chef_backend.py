@@ -15,7 +15,7 @@ from checks.facts import Unknown
 from checks.groups import enumerate_names
 from checks.plan.chef_index import made_by
 from checks.plan.model import Step
-from checks.plan.signs.sign import Kind, Seen, Sign, cannot_tell, done, each, not_done
+from checks.plan.signs.sign import Kind, Seen, Sign, cannot_tell, done, each, not_done, reached
 from checks.upgrade_path import Hop
 from checks.versions import VersionError, parse_version
 
@@ -131,13 +131,7 @@ def _index(views: Sequence[NodeView], want: Mapping[str, object]) -> Seen:
     if not created:
         reasons = [look.reason for view in views if isinstance(look := view.look(SearchIndex), Unknown)]
         return cannot_tell(reasons[0] if reasons else "no backend tells of the search index")
-    words = f"the index was created by Elasticsearch {created}"
-    try:
-        at, wanted = parse_version(created), parse_version(str(want["version"]))
-    except VersionError as error:
-        return cannot_tell(str(error))
-    enough = at == wanted if want.get("exact") else at >= wanted
-    return done(words) if enough else not_done(words)
+    return reached(created, want, f"the index was created by Elasticsearch {created}", parse_version)
 
 
 def _front(view: NodeView, want: Mapping[str, object]) -> Seen:

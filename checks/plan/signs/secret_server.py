@@ -14,14 +14,14 @@ from checks.facts import Unknown
 from checks.groups import enumerate_names
 from checks.installed import installed
 from checks.plan.model import Step
-from checks.plan.signs.sign import Kind, Seen, Sign, State, cannot_tell, done, each, list_of, not_done
+from checks.plan.signs.sign import Kind, Seen, Sign, State, cannot_tell, done, each, list_of, not_done, reached
 from checks.secret_server.app_pool_state import PROVIDER_MISSING, STATES
 from checks.secret_server.backup_facts import AppBackup, DatabaseBackupFile
 from checks.secret_server.database_facts import DatabaseBackup, DatabaseBackups, SecretServerDatabase
 from checks.secret_server.facts import AppFiles, EncryptionConfig
 from checks.secret_server.host_facts import PoolStates
 from checks.upgrade_path import Hop
-from checks.versions import VersionError, parse_secret_server
+from checks.versions import parse_secret_server
 
 _SWITCH = re.compile(r'appcmd\.exe (stop|start) apppool (?:/apppool\.name:)?"([^"]*)"')
 _LIST = re.compile(r'appcmd\.exe list apppool "([^"]*)"')
@@ -131,13 +131,7 @@ def _database(view: NodeView, want: Mapping[str, object]) -> Seen:
 
 
 def _reached(version: str, want: Mapping[str, object], words: str) -> Seen:
-    """Whether `version` is the wanted one, or beyond it: a later hop undoes no earlier one, but the way back does."""
-    try:
-        at, wanted = parse_secret_server(version), parse_secret_server(str(want["version"]))
-    except VersionError as error:
-        return cannot_tell(str(error))
-    enough = at == wanted if want.get("exact") else at >= wanted
-    return done(words) if enough else not_done(words)
+    return reached(version, want, words, parse_secret_server)
 
 
 def _second_copy(view: NodeView, want: Mapping[str, object]) -> Seen:

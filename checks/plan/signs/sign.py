@@ -6,8 +6,11 @@ import enum
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from packaging.version import Version
+
 from checks.check import NodeView
 from checks.facts import Unknown
+from checks.versions import VersionError
 
 
 class State(enum.StrEnum):
@@ -98,6 +101,16 @@ def together(seen: Iterable[Seen]) -> Seen:
     if not rows:
         return Seen(State.CANNOT_TELL, "nothing was looked at")
     return Seen(rows[0].state, "; ".join(dict.fromkeys(one.words for one in rows)))
+
+
+def reached(version: str, want: Mapping[str, object], words: str, parse: Callable[[str], Version]) -> Seen:
+    """Whether `version` is the wanted one, or beyond it: a later hop undoes no earlier one, but the way back does."""
+    try:
+        at, wanted = parse(version), parse(str(want["version"]))
+    except VersionError as error:
+        return cannot_tell(str(error))
+    enough = at == wanted if want.get("exact") else at >= wanted
+    return done(words) if enough else not_done(words)
 
 
 def done(words: str) -> Seen:
