@@ -24,6 +24,7 @@ from scanner.lab.wsman_faults import (
     schema_fault,
     shell_quota_fault,
 )
+from scanner.lab.wsman_in_use import in_use
 from scanner.lab.wsman_messages import CMD_RESOURCE, SHELL, TRANSFER, FaultError, Request, answer
 from scanner.lab.wsman_process import Execute, ProcessRequest
 from scanner.lab.wsman_rights import Right
@@ -153,22 +154,6 @@ class ShellHost:
             if not shell.busy and now - shell.touched_s > shell.idle_timeout_s:
                 self._shells.pop(shell.key).stop()
 
-    @contextlib.contextmanager
-    def _shell(self, request: Request, user: str) -> Iterator[Shell]:
-        key = request.selector("ShellId")
-        with self._lock:
-            shell = self._shells.get(key.upper())
-            # Another account's shell is as good as none.
-            if shell is None or shell.owner != user:
-                raise not_found_fault("ShellId", key)
-            shell.busy += 1
-        try:
-            yield shell
-        finally:
-            with self._lock:
-                shell.busy -= 1
-                shell.touched_s = time.monotonic()
-
     def _create(self, request: Request, user: str, client_ip: str) -> tuple[str, str]:
         if not self._rights(user).opens_shells:
             raise access_denied_fault()
@@ -192,7 +177,7 @@ class ShellHost:
         )
 
     def _delete(self, request: Request, user: str, _client_ip: str) -> tuple[str, str]:
-        with self._shell(request, user) as shell, self._lock:
+        with in_use(request, user, self._shells, self._lock) as shell, self._lock:
             self._shells.pop(shell.key, None)
         shell.stop()
         for command in shell.commands.values():
@@ -205,7 +190,7 @@ class ShellHost:
         words += [argument.text or "" for argument in element.iterfind(f"{{{SHELL}}}Arguments")]
         if not words[0].strip():
             raise schema_fault("The element Command is missing or empty.")
-        with self._shell(request, user) as shell:
+        with in_use(request, user, self._shells, self._lock) as shell:
             key = key_of(element.get("CommandId"))
             process = ProcessRequest(
                 command_line=" ".join(words),
@@ -228,7 +213,7 @@ class ShellHost:
         streams = child(request.body, "Send").findall(f"{{{SHELL}}}Stream")
         if not streams:
             raise schema_fault("The element Stream is missing.")
-        with self._shell(request, user) as shell:
+        with in_use(request, user, self._shells, self._lock) as shell:
             for stream in streams:
                 if stream.get("Name", "") not in shell.input_streams:
                     raise invalid_streams_fault("input", stream.get("Name", ""))
@@ -244,7 +229,7 @@ class ShellHost:
         desired = child(request.body, "Receive").find(f"{{{SHELL}}}DesiredStream")
         if desired is None:
             raise schema_fault("The element DesiredStream is missing.")
-        with self._shell(request, user) as shell:
+        with in_use(request, user, self._shells, self._lock) as shell:
             wanted = frozenset((desired.text or "").split())
             if not wanted or not wanted <= shell.output_streams:
                 raise invalid_streams_fault("output", desired.text or "")
@@ -258,7 +243,7 @@ class ShellHost:
         code = (element.findtext(f"{{{SHELL}}}Code") or "").strip()
         if code not in _SIGNALS:
             raise FaultError(2150858809, f"The signal {code} is not supported.", subcode="w:InvalidParameter")
-        with self._shell(request, user) as shell:
+        with in_use(request, user, self._shells, self._lock) as shell:
             command = self._find(shell, element.get("CommandId", ""))
             if not code.lower().endswith("terminate"):
                 command.interrupt()

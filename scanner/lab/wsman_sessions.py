@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-import contextlib
 import threading
 import time
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from xml.sax.saxutils import escape
 
@@ -26,6 +25,7 @@ from scanner.lab.wsman_faults import (
     shell_quota_fault,
     timed_out_fault,
 )
+from scanner.lab.wsman_in_use import in_use
 from scanner.lab.wsman_messages import SHELL, TRANSFER, FaultError, Request, duration_s
 from scanner.lab.wsman_rights import Right
 from scanner.lab.wsman_shell import Quotas, child, key_of
@@ -156,7 +156,7 @@ class SessionHost:
         )
 
     def _delete(self, request: Request, user: str, _client_ip: str) -> tuple[str, str]:
-        with self._session(request, user) as session, self._lock:
+        with in_use(request, user, self._sessions, self._lock) as session, self._lock:
             self._sessions.pop(session.key, None)
         session.outbox.close()
         session.peer.close()
@@ -165,7 +165,7 @@ class SessionHost:
     def _command(self, request: Request, user: str, _client_ip: str) -> tuple[str, str]:
         element = child(request.body, "CommandLine")
         fragments = b"".join(_decoded(each.text or "") for each in element.iterfind(f"{{{SHELL}}}Arguments"))
-        with self._session(request, user) as session:
+        with in_use(request, user, self._sessions, self._lock) as session:
             key = key_of(element.get("CommandId"))
             session.pipelines.add(key)
             session.peer.begin(key, fragments)
@@ -174,7 +174,7 @@ class SessionHost:
 
     def _send(self, request: Request, user: str, _client_ip: str) -> tuple[str, str]:
         streams = child(request.body, "Send").findall(f"{{{SHELL}}}Stream")
-        with self._session(request, user) as session:
+        with in_use(request, user, self._sessions, self._lock) as session:
             for stream in streams:
                 if stream.get("Name") not in ("stdin", "pr"):
                     raise invalid_streams_fault("input", stream.get("Name", ""))
@@ -187,7 +187,7 @@ class SessionHost:
             raise schema_fault("The element DesiredStream is missing.")
         if (desired.text or "").strip() != "stdout":
             raise invalid_streams_fault("output", desired.text or "")
-        with self._session(request, user) as session:
+        with in_use(request, user, self._sessions, self._lock) as session:
             key = self._pipeline(session, desired)
             wait_s = min(request.operation_timeout_s, self._quotas.max_timeout_s)
             room = (request.max_envelope_bytes - _MARGIN_BYTES) // 4 * 3
@@ -215,27 +215,12 @@ class SessionHost:
         code = (element.findtext(f"{{{SHELL}}}Code") or "").strip()
         if code not in _SIGNALS:
             raise FaultError(2150858809, f"The signal {code} is not supported.", subcode="w:InvalidParameter")
-        with self._session(request, user) as session:
+        with in_use(request, user, self._sessions, self._lock) as session:
             key = self._pipeline(session, element)
             session.peer.stop(key)
             if code == _TERMINATE:
                 session.pipelines.discard(key)
         return f"{SHELL}/SignalResponse", "<rsp:SignalResponse></rsp:SignalResponse>"
-
-    @contextlib.contextmanager
-    def _session(self, request: Request, user: str) -> Iterator[_Session]:
-        key = request.selector("ShellId")
-        with self._lock:
-            session = self._sessions.get(key.upper())
-            if session is None or session.owner != user:
-                raise not_found_fault("ShellId", key)
-            session.busy += 1
-        try:
-            yield session
-        finally:
-            with self._lock:
-                session.busy -= 1
-                session.touched_s = time.monotonic()
 
     @staticmethod
     def _pipeline(session: _Session, element: ET.Element) -> str:
