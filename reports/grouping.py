@@ -115,12 +115,13 @@ def by_status(results: Iterable[Result]) -> tuple[Group, ...]:
 
 def owner_of(scan: Scan) -> Callable[[Result], str]:
     """Who answers for what a result is about, with how to reach them: the node's own owner before its cluster's."""
-    clusters = {record.name: _owner(record.owner, record.contact) for record in scan.clusters}
-    nodes = {(node.cluster, node.node): _owner(node.owner, node.contact) for node in scan.nodes}
+    clusters = {record.name: owner_line(record.owner, record.contact) for record in scan.clusters}
+    nodes = {(node.cluster, node.node): owner_line(node.owner, node.contact) for node in scan.nodes}
     return lambda row: nodes.get((row.cluster, row.node or "")) or clusters.get(row.cluster, "")
 
 
-def _owner(owner: str, contact: str) -> str:
+def owner_line(owner: str, contact: str) -> str:
+    """Who answers for something, and how to reach them; empty where neither is said."""
     return ", ".join(one_line(text, 200) for text in (owner, contact) if text)
 
 

@@ -9,7 +9,7 @@ from checks.history import Subject
 from checks.outcome import Result, Status
 from checks.scan import ClusterVerdict, NodeRecord, Scan, Verdict, blocks
 from reports.anchors import Anchors, link, of_cluster
-from reports.grouping import GRAVEST_FIRST, status_word, subject_line
+from reports.grouping import GRAVEST_FIRST, owner_line, status_word, subject_line
 from reports.html_cards import cluster_name
 from reports.text import one_line
 
@@ -142,7 +142,7 @@ def _board(
         name=cluster_name(name),
         verdict=verdict,
         about=subject_line(judged, scan.phase) if judged else "",
-        owner=_owner(judged),
+        owner=owner_line(judged.record.owner, judged.record.contact) if judged else "",
         fails=sum(row.status is Status.FAIL for row in rows),
         errors=sum(row.status is Status.ERROR for row in rows),
         warns=sum(row.status is Status.WARN for row in rows),
@@ -182,11 +182,6 @@ def _told(alike: Mapping[str, tuple[str, str]]) -> list[tuple[str, str, str]]:
     for check, word in alike.items():
         by_word.setdefault(word, []).append(one_line(check, 100))
     return [(status, word, ", ".join(checks)) for (status, word), checks in sorted(by_word.items())]
-
-
-def _owner(judged: ClusterVerdict | None) -> str:
-    record = judged.record if judged else None
-    return ", ".join(one_line(text, 200) for text in (record.owner, record.contact) if text) if record else ""
 
 
 def _host(node: str, host: str) -> str:

@@ -22,6 +22,7 @@ from reports.grouping import (
     coverage_line,
     digest,
     headline,
+    owner_line,
     places,
     subject_line,
     told_clusters,
@@ -95,7 +96,7 @@ def _clusters(scan: Scan) -> Iterable[str]:
             f"{_SIGNS[one.verdict]} {one.verdict}",
             cell(subject_line(one, scan.phase)),
             *(str(number) for number in numbers),
-            cell(", ".join(filter(None, (one.record.owner, one.record.contact)))),
+            cell(owner_line(one.record.owner, one.record.contact)),
         ]
         yield f"| {' | '.join(cells)} |"
     yield ""
