@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -231,6 +231,25 @@ def followed(name: str, folder: Path, preflight: Preflight, monkeypatch: pytest.
     return night
 
 
+def folder_of(parent: Path, name: str) -> Path:
+    """A new folder for one night."""
+    folder = parent / name
+    folder.mkdir()
+    return folder
+
+
+def tallied(
+    nights: Iterable[tuple[str, Night]], record_property: Callable[[str, object], None]
+) -> set[tuple[str, str]]:
+    """The slips that passed unnoticed in any of the nights; how each night's looks ended is recorded."""
+    found: set[tuple[str, str]] = set()
+    for name, night in nights:
+        found |= night.unnoticed
+        looks = Counter(f"{slip}: {CODES[code]}" for (_, _, slip), code in night.slips.items())
+        record_property(name, f"{len(night.seen)} steps; {dict(looks)}")
+    return found
+
+
 @pytest.mark.parametrize("name", QUICK)
 def test_each_step_shows_once_it_is_done_and_a_slip_at_any_shows_too(
     name: str, tmp_path: Path, preflight: Preflight, monkeypatch: pytest.MonkeyPatch
@@ -246,12 +265,5 @@ def test_every_night_and_no_more_slips_pass_unnoticed_than_are_listed(
     monkeypatch: pytest.MonkeyPatch,
     record_property: Callable[[str, object], None],
 ) -> None:
-    found: set[tuple[str, str]] = set()
-    for name in NIGHTS:
-        folder = tmp_path / name
-        folder.mkdir()
-        night = followed(name, folder, preflight, monkeypatch)
-        found |= night.unnoticed
-        looks = Counter(f"{slip}: {CODES[code]}" for (_, _, slip), code in night.slips.items())
-        record_property(name, f"{len(night.seen)} steps; {dict(looks)}")
-    assert found == UNNOTICED.keys()
+    nights = ((name, followed(name, folder_of(tmp_path, name), preflight, monkeypatch)) for name in NIGHTS)
+    assert tallied(nights, record_property) == UNNOTICED.keys()
