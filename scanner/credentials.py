@@ -17,9 +17,9 @@ from pathlib import Path
 
 from scanner import children
 from scanner.errors import InventoryError, Problem, shortened
-from scanner.inventory.discretion import NOT_SHOWN, may_be_secret, may_be_secret_file, may_be_secret_variable
 from scanner.inventory.model import Inventory, Node, SecretSource, SshSettings, TdsSettings, WinrmSettings
-from scanner.inventory.values import Place, Problems
+from scanner.inventory.reading.discretion import NOT_SHOWN, may_be_secret, may_be_secret_file, may_be_secret_variable
+from scanner.inventory.reading.values import Place, Problems
 from scanner.redaction import Redactor
 from scanner.secrets import Secret
 

@@ -11,7 +11,7 @@ from checks.plan.model import PlanBook, Runbook
 from checks.plan.names import Again
 from checks.plan.times import names_of, scheduled, with_own
 from scanner.errors import UsageError
-from scanner.inventory.values import did_you_mean
+from scanner.inventory.reading.values import did_you_mean
 from scanner.job import Collected, Job
 from scanner.judge import gathered_clusters, judge_gathered
 from scanner.last_door import without_secrets

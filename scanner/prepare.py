@@ -13,8 +13,8 @@ from checks.rules import RuleError, RuleSet
 from checks.scan import CONNECTIVITY
 from scanner.errors import InventoryError, Problem, UsageError
 from scanner.inventory.model import Cluster, Inventory, Node
+from scanner.inventory.reading.values import dotted, meant_by
 from scanner.inventory.select import Selection
-from scanner.inventory.values import dotted, meant_by
 from scanner.job import Job
 from scanner.plugins import Loaded, load_plugins
 from scanner.probes.probe import Probe

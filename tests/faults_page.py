@@ -25,7 +25,7 @@ from scanner.cli.obtain import with_credentials
 from scanner.cli.options import settle
 from scanner.errors import NodeError
 from scanner.inventory.model import Node
-from scanner.inventory.nodes import HERE
+from scanner.inventory.reading.nodes import HERE
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario, scenario_names
 from scanner.own_trouble import own_trouble

@@ -105,7 +105,7 @@ def schema() -> None:
     """Print the inventory's JSON Schema, for editors that complete and check TOML."""
     import json
 
-    from scanner.inventory.schema import inventory_schema
+    from scanner.inventory.writing.schema import inventory_schema
 
     typer.echo(json.dumps(inventory_schema(), indent=2))
 
@@ -121,8 +121,8 @@ def init(
     With `--product` it holds no more than it takes; without, every key there is.
     """
     from scanner.files import write_atomically
-    from scanner.inventory.named import product_named
-    from scanner.inventory.template import short_template, template
+    from scanner.inventory.from_options import product_named
+    from scanner.inventory.writing.template import short_template, template
 
     text = short_template(product_named(product)) if product else template()
     if path.exists():

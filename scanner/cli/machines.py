@@ -13,8 +13,8 @@ import typer
 from scanner.errors import UsageError
 
 if TYPE_CHECKING:
+    from scanner.inventory.from_options import Machines
     from scanner.inventory.model import Inventory
-    from scanner.inventory.named import Machines
 
     Source = Path | Inventory
     """Where a command's nodes come from: an inventory's file, or one that was made of these options."""
@@ -62,7 +62,7 @@ def takes_machines(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def call(**given: Any) -> None:
-        from scanner.inventory.named import Machines
+        from scanner.inventory.from_options import Machines
 
         said = Machines(**{name: given.pop(name) for name in OPTIONS})
         given["inventory"] = source_of(given["inventory"], said)
@@ -96,7 +96,7 @@ def source_of(inventory: Path | None, said: Machines) -> Source:
             "Missing argument INVENTORY. Name one (`preflight init` writes one to start from), or a machine: "
             "--host NAME --product PRODUCT --role ROLE"
         )
-    from scanner.inventory.named import named_inventory
+    from scanner.inventory.from_options import named_inventory
 
     return named_inventory(said)
 

@@ -11,18 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from scanner.errors import InventoryError, Problem
-from scanner.inventory.clusters import Context, read_clusters
-from scanner.inventory.connection import Layer, expanded, layer_of
-from scanner.inventory.drift import read_drift
-from scanner.inventory.key import by_name
 from scanner.inventory.model import Cluster, Inventory, ReportPaths, RunSettings
-from scanner.inventory.positions import nearest, positions
 from scanner.inventory.products import Product, products
-from scanner.inventory.run_keys import REPORTS, RUN
-from scanner.inventory.skip import Judges
-from scanner.inventory.transport_keys import TRANSPORTS
-from scanner.inventory.values import Problems, read_keys, read_table, shown, unknown_key
-from scanner.inventory.waivers import LISTS, Accepted, Surveyed, read_accepted
+from scanner.inventory.reading.clusters import Context, read_clusters
+from scanner.inventory.reading.connection import Layer, expanded, layer_of
+from scanner.inventory.reading.drift_overrides import read_drift
+from scanner.inventory.reading.positions import nearest, positions
+from scanner.inventory.reading.skip import Judges
+from scanner.inventory.reading.values import Problems, read_keys, read_table, shown, unknown_key
+from scanner.inventory.reading.waivers import LISTS, Accepted, Surveyed, read_accepted
+from scanner.inventory.settings.run import REPORTS, RUN
+from scanner.inventory.settings.setting import by_name
+from scanner.inventory.settings.transports import TRANSPORTS
 from scanner.prepare import known_checks, known_drift_rules
 
 MOST_BYTES = 16 * 1024 * 1024

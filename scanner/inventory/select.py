@@ -9,7 +9,7 @@ from checks.versions import VersionError, parse_version
 from scanner.errors import UsageError
 from scanner.inventory.model import Cluster, Inventory
 from scanner.inventory.products import Product, products
-from scanner.inventory.values import did_you_mean, shown
+from scanner.inventory.reading.values import did_you_mean, shown
 
 Pair = tuple[str, str]
 """A node as (cluster, node)."""

@@ -12,7 +12,8 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Self
 
-from scanner.lab import sh_answers, toml_text
+from scanner.inventory.writing import toml_text
+from scanner.lab import sh_answers
 from scanner.lab.certificates import FLAWS, CertificateAuthority, CertificatePair, TlsFiles
 from scanner.lab.listener import LOOPBACK
 from scanner.lab.psrp_pool import PowerShellPool, ScriptRefusedError, ScriptRequest

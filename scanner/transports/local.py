@@ -25,7 +25,7 @@ from scanner.errors import (
     UntrustedPeerError,
 )
 from scanner.inventory.model import Node
-from scanner.inventory.nodes import HERE
+from scanner.inventory.reading.nodes import HERE
 from scanner.probes.probe import Language
 from scanner.redaction import NOTHING_SECRET, Redactor
 from scanner.transports.deadline import Deadline

@@ -19,12 +19,12 @@ import pytest
 from checks.plan.model import Step
 from scanner import gather
 from scanner.inventory.model import Node
+from scanner.inventory.writing.toml_text import dumps
 from scanner.lab import sh_answers, windows
 from scanner.lab.chef_frontend import Frontend
 from scanner.lab.scenario import load_scenario
 from scanner.lab.scenario_model import ClusterScenario, NodeScenario, Scenario
 from scanner.lab.sh_node import ShNode
-from scanner.lab.toml_text import dumps
 from scanner.prepare import known_checks
 from scanner.transports.protocol import Moments, Usage
 

@@ -14,7 +14,7 @@ from scanner.cli.app import app
 from scanner.cli.examples import EXAMPLES
 from scanner.cli.progress import PATIENCE_S, Patience
 from scanner.cli.prose import rendered
-from scanner.inventory.values import did_you_mean
+from scanner.inventory.reading.values import did_you_mean
 from scanner.run import Progress
 
 Preflight = Callable[..., Any]

@@ -23,10 +23,10 @@ from scanner.cli.obtain import obtain
 from scanner.cli.options import settle
 from scanner.inventory.load import load_inventory
 from scanner.inventory.select import select
+from scanner.inventory.writing.toml_text import dumps
 from scanner.lab import scenario
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario
-from scanner.lab.toml_text import dumps
 from scanner.plan_book import plan_book
 from scanner.prepare import prepare
 from tests.test_scanner.conftest import Preflight

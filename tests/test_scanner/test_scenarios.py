@@ -8,7 +8,8 @@ import pytest
 
 from checks.registry import BUILTIN
 from scanner.errors import UsageError
-from scanner.lab import chef, faults, linux, scenario, scenario_tables, toml_text, windows_table
+from scanner.inventory.writing import toml_text
+from scanner.lab import chef, faults, linux, scenario, scenario_tables, windows_table
 from scanner.lab.scenario import (
     Scenario,
     ScenarioError,

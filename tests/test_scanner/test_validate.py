@@ -12,7 +12,7 @@ import pytest
 from scanner import credentials
 from scanner.inventory.load import load_inventory, parse_inventory
 from scanner.inventory.products import BUILTIN, Product
-from scanner.inventory.template import short_template
+from scanner.inventory.writing.template import short_template
 from scanner.lab.lab import Lab
 
 Preflight = Callable[..., Any]

@@ -9,13 +9,13 @@ from datetime import date
 
 from checks.groups import enumerate_names
 from checks.left_out import NEVER
-from scanner.inventory.acceptance_keys import ATTESTATION, DRIFT_RULE, WAIVER
-from scanner.inventory.key import Key, by_name
-from scanner.inventory.keys import BACKUP, CLUSTER, NODE, OPTIONS, RULE
 from scanner.inventory.products import CHEF_BACKEND, SECRET_SERVER, Product
-from scanner.inventory.run_keys import REPORTS, RUN
-from scanner.inventory.skip import REASON
-from scanner.inventory.transport_keys import LOCAL, SSH, TDS, WINRM
+from scanner.inventory.reading.skip import REASON
+from scanner.inventory.settings.acceptance import ATTESTATION, DRIFT_RULE, WAIVER
+from scanner.inventory.settings.run import REPORTS, RUN
+from scanner.inventory.settings.sections import BACKUP, CLUSTER, NODE, OPTIONS, RULE
+from scanner.inventory.settings.setting import Key, by_name
+from scanner.inventory.settings.transports import LOCAL, SSH, TDS, WINRM
 
 _WIDTH = 100
 

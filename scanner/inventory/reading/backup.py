@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from scanner.inventory.key import by_name
-from scanner.inventory.keys import BACKUP
 from scanner.inventory.model import Node
 from scanner.inventory.products import Product
-from scanner.inventory.values import Place, Problems, did_you_mean, read_keys, read_table, shown
+from scanner.inventory.reading.values import Place, Problems, did_you_mean, read_keys, read_table, shown
+from scanner.inventory.settings.sections import BACKUP
+from scanner.inventory.settings.setting import by_name
 
 _LOOKING = {"app": ("application", "web"), "database": ("database", "database")}
 _ROLES = ("web", "database")

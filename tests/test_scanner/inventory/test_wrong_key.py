@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from scanner.inventory.discretion import may_be_secret
-from scanner.inventory.keys import SECTIONS
+from scanner.inventory.reading.discretion import may_be_secret
+from scanner.inventory.settings.sections import SECTIONS
 
 CANARY = "hunter2!Zq9#Canary"
 WORD = "CANARYhunter2Zq9"

@@ -11,10 +11,10 @@ from checks.acceptance import Attestation, Waiver
 from checks.check import Check, ClusterCheck
 from checks.evaluation import concerns
 from checks.scan import CONNECTIVITY
-from scanner.inventory.acceptance_keys import ATTESTATION, WAIVER
-from scanner.inventory.key import Key, by_name
 from scanner.inventory.model import Cluster
-from scanner.inventory.values import Place, Problems, Verbatim, did_you_mean, dotted, read_keys, shown, type_of
+from scanner.inventory.reading.values import Place, Problems, Verbatim, did_you_mean, dotted, read_keys, shown, type_of
+from scanner.inventory.settings.acceptance import ATTESTATION, WAIVER
+from scanner.inventory.settings.setting import Key, by_name
 
 LISTS: dict[str, tuple[Key, ...]] = {"waivers": WAIVER, "attestations": ATTESTATION}
 """The lists by name, each with the keys of its tables."""

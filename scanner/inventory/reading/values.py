@@ -11,9 +11,9 @@ from dataclasses import replace
 from datetime import date, datetime
 
 from scanner.errors import Problem
-from scanner.inventory.discretion import NOT_SHOWN, may_be_secret
-from scanner.inventory.key import HOST, NAMES, NAMES_EXPECTED, Key
-from scanner.inventory.keys import SECTIONS
+from scanner.inventory.reading.discretion import NOT_SHOWN, may_be_secret
+from scanner.inventory.settings.sections import SECTIONS
+from scanner.inventory.settings.setting import HOST, NAMES, NAMES_EXPECTED, Key
 
 Place = tuple[str, ...]
 

@@ -14,10 +14,10 @@ from checks.registry import BUILTIN
 from scanner.errors import InventoryError
 from scanner.inventory.load import parse_inventory
 from scanner.inventory.model import Inventory
-from scanner.inventory.schema import inventory_schema
-from scanner.inventory.template import template
+from scanner.inventory.writing.schema import inventory_schema
+from scanner.inventory.writing.template import template
 from tests.test_scanner.conftest import Preflight
-from tests.test_scanner.test_inventory_waivers import CLUSTERS, HERE
+from tests.test_scanner.inventory.test_waivers import CLUSTERS, HERE
 
 VALIDATOR = Draft202012Validator(inventory_schema())
 GOOD = '[clusters.prod.skip]\ndatabase-mirroring = " the DBAs  look at it, ticket 4711 "\n'

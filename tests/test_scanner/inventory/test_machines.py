@@ -20,7 +20,7 @@ import pytest
 from checks.check import ClusterCheck, ClusterInfo, ClusterView, NodeView
 from checks.evaluation import GatheredCluster, evaluate
 from checks.outcome import Outcome, Remediation, Severity, Status, failed
-from scanner.inventory.named import Machines, named_inventory
+from scanner.inventory.from_options import Machines, named_inventory
 from scanner.lab.lab import Lab
 
 Preflight = Callable[..., Any]
@@ -127,7 +127,7 @@ def typed(arguments: list[str], answer: str, folder: Path) -> tuple[int, str]:
         cwd=folder,
         start_new_session=True,
         preexec_fn=take_the_terminal,  # noqa: PLW1509  the one thing that a new session needs
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
     ) as process:
         os.close(slave)
         asked = False
@@ -191,7 +191,7 @@ def test_a_password_never_stands_on_the_command_line(preflight: Preflight) -> No
 
 
 def test_nobody_can_be_asked_without_a_terminal(preflight: Preflight, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scanner.inventory.named.has_terminal", lambda: False)
+    monkeypatch.setattr("scanner.inventory.from_options.has_terminal", lambda: False)
     ended = preflight("scan", "--host", "web1", *WINDOWS, "--user", "x", "--ask-password")
     assert (ended.code, "there is no terminal to ask on" in ended.err) == (2, True)
 

@@ -11,13 +11,13 @@ from dataclasses import replace
 
 from checks.left_out import NEVER
 from checks.registry import BUILTIN
-from scanner.inventory.acceptance_keys import ATTESTATION, DRIFT_RULE, WAIVER
-from scanner.inventory.key import ENV_NAME, NAMES, TEXT, Key, by_name
-from scanner.inventory.keys import BACKUP, CLUSTER, NODE, OPTIONS, RULE
 from scanner.inventory.products import Product, products
-from scanner.inventory.run_keys import REPORTS, RUN
-from scanner.inventory.skip import REASON, of_product
-from scanner.inventory.transport_keys import TRANSPORTS, keys_of
+from scanner.inventory.reading.skip import REASON, of_product
+from scanner.inventory.settings.acceptance import ATTESTATION, DRIFT_RULE, WAIVER
+from scanner.inventory.settings.run import REPORTS, RUN
+from scanner.inventory.settings.sections import BACKUP, CLUSTER, NODE, OPTIONS, RULE
+from scanner.inventory.settings.setting import ENV_NAME, NAMES, TEXT, Key, by_name
+from scanner.inventory.settings.transports import TRANSPORTS, keys_of
 
 Schema = dict[str, object]
 

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from scanner.errors import InventoryError
 from scanner.inventory.load import _SYNTAX_ADVICE, load_inventory
-from scanner.inventory.positions import positions
-from scanner.inventory.template import template
-from scanner.lab import toml_text
+from scanner.inventory.reading.positions import positions
+from scanner.inventory.writing import toml_text
+from scanner.inventory.writing.template import template
 
 Preflight = Callable[..., Any]
 

@@ -5,11 +5,11 @@ Validation, the JSON Schema and the template of `preflight init` are made from t
 
 from __future__ import annotations
 
-from scanner.inventory.acceptance_keys import ATTESTATION, DRIFT_RULE, WAIVER
-from scanner.inventory.key import HOST, NAMES, NAMES_EXPECTED, TEXT, Key
 from scanner.inventory.products import BUILTIN
-from scanner.inventory.run_keys import REPORTS, RUN
-from scanner.inventory.transport_keys import LOCAL, SSH, TDS, TRANSPORTS, WINRM, secret_keys
+from scanner.inventory.settings.acceptance import ATTESTATION, DRIFT_RULE, WAIVER
+from scanner.inventory.settings.run import REPORTS, RUN
+from scanner.inventory.settings.setting import HOST, NAMES, NAMES_EXPECTED, TEXT, Key
+from scanner.inventory.settings.transports import LOCAL, SSH, TDS, TRANSPORTS, WINRM, secret_keys
 
 _TRANSPORT = Key(
     name="transport",

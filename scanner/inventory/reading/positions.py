@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from scanner.inventory.values import Place
+from scanner.inventory.reading.values import Place
 
 Position = tuple[int, int]
 """Line and column, both from 1."""

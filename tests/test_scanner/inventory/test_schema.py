@@ -15,11 +15,11 @@ from jsonschema import Draft202012Validator
 
 from checks.rules import Rule, RuleError, RuleSet
 from scanner.errors import InventoryError
-from scanner.inventory.keys import RULE, SECTIONS
 from scanner.inventory.load import parse_inventory
 from scanner.inventory.products import Product
-from scanner.inventory.schema import inventory_schema
-from scanner.inventory.template import template
+from scanner.inventory.settings.sections import RULE, SECTIONS
+from scanner.inventory.writing.schema import inventory_schema
+from scanner.inventory.writing.template import template
 
 SCHEMA = inventory_schema()
 VALIDATOR = Draft202012Validator(SCHEMA)

@@ -10,15 +10,15 @@ from pathlib import Path
 
 from scanner.credentials import has_terminal
 from scanner.errors import InventoryError, Problem, UsageError
-from scanner.inventory.key import NAMES, Key, by_name
-from scanner.inventory.keys import CLUSTER, NODE, OPTIONS
 from scanner.inventory.load import parse_inventory
 from scanner.inventory.model import Cluster, Inventory, Node, SecretSource
-from scanner.inventory.nodes import HERE
 from scanner.inventory.products import Product, products
-from scanner.inventory.transport_keys import TRANSPORTS
-from scanner.inventory.values import did_you_mean, shown
-from scanner.lab import toml_text
+from scanner.inventory.reading.nodes import HERE
+from scanner.inventory.reading.values import did_you_mean, shown
+from scanner.inventory.settings.sections import CLUSTER, NODE, OPTIONS
+from scanner.inventory.settings.setting import NAMES, Key, by_name
+from scanner.inventory.settings.transports import TRANSPORTS
+from scanner.inventory.writing import toml_text
 
 _ASKED = "PREFLIGHT_ASKED_ON_THE_TERMINAL"
 """Stands where the inventory names a variable, until the prompt takes its place; no such variable is read."""

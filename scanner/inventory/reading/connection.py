@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from scanner.inventory.key import Key, by_name
 from scanner.inventory.model import LocalSettings, SecretSource, SshSettings, TdsSettings, WinrmSettings
-from scanner.inventory.transport_keys import keys_of
-from scanner.inventory.values import Place
+from scanner.inventory.reading.values import Place
+from scanner.inventory.settings.setting import Key, by_name
+from scanner.inventory.settings.transports import keys_of
 
 HTTP_PORT = 5985
 _PASSWORD_ADVICE = "password_env, password_file or password_command"  # noqa: S105  names of keys

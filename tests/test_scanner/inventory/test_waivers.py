@@ -18,8 +18,8 @@ from checks.acceptance import Attestation, Waiver
 from scanner.errors import InventoryError
 from scanner.inventory.load import parse_inventory, with_waivers
 from scanner.inventory.model import Inventory
-from scanner.inventory.schema import inventory_schema
-from scanner.inventory.template import template
+from scanner.inventory.writing.schema import inventory_schema
+from scanner.inventory.writing.template import template
 
 HERE = Path("inventory.toml")
 CLUSTERS = """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scanner.inventory.key import TEXT, Key
+from scanner.inventory.settings.setting import TEXT, Key
 
 RUN: tuple[Key, ...] = (
     Key(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from checks.drift_rules import DriftRuleError, DriftRules
-from scanner.inventory.acceptance_keys import DRIFT_RULE
-from scanner.inventory.key import by_name
-from scanner.inventory.values import Place, Problems, read_keys, read_table, unknown_key
+from scanner.inventory.reading.values import Place, Problems, read_keys, read_table, unknown_key
+from scanner.inventory.settings.acceptance import DRIFT_RULE
+from scanner.inventory.settings.setting import by_name
 
 
 def read_drift(value: object, shipped: DriftRules, problems: Problems) -> dict[str, Mapping[str, object]]:

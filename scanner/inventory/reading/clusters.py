@@ -6,17 +6,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from scanner.inventory.backup import read_backup
-from scanner.inventory.connection import Layer, layer_of
-from scanner.inventory.discretion import NOT_SHOWN
-from scanner.inventory.key import Key, by_name
-from scanner.inventory.keys import CLUSTER, OPTIONS, RULE
 from scanner.inventory.model import Cluster
-from scanner.inventory.nodes import NOT_ON_WINDOWS, Surroundings, is_of_another_platform, read_nodes, read_version
 from scanner.inventory.products import Product
-from scanner.inventory.skip import Judges, read_skip
-from scanner.inventory.transport_keys import TRANSPORTS, keys_of
-from scanner.inventory.values import (
+from scanner.inventory.reading.backup import read_backup
+from scanner.inventory.reading.connection import Layer, layer_of
+from scanner.inventory.reading.discretion import NOT_SHOWN
+from scanner.inventory.reading.nodes import (
+    NOT_ON_WINDOWS,
+    Surroundings,
+    is_of_another_platform,
+    read_nodes,
+    read_version,
+)
+from scanner.inventory.reading.skip import Judges, read_skip
+from scanner.inventory.reading.values import (
     Place,
     Problems,
     did_you_mean,
@@ -27,6 +30,9 @@ from scanner.inventory.values import (
     shown,
     unknown_key,
 )
+from scanner.inventory.settings.sections import CLUSTER, OPTIONS, RULE
+from scanner.inventory.settings.setting import Key, by_name
+from scanner.inventory.settings.transports import TRANSPORTS, keys_of
 
 _TABLES = ("nodes", "rules", "backup", "skip")
 

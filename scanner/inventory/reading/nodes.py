@@ -8,14 +8,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from checks.versions import VersionError
-from scanner.inventory.connection import HTTP_PORT, Connection, Layer, Trouble, connect, expanded, layer_of
-from scanner.inventory.discretion import NOT_SHOWN, may_be_secret
-from scanner.inventory.key import by_name
-from scanner.inventory.keys import NODE, OPTIONS
 from scanner.inventory.model import Node, SecretSource, TdsSettings, WinrmSettings
 from scanner.inventory.products import DEFAULT_SQL_PORT, Product
-from scanner.inventory.transport_keys import TRANSPORTS, keys_of
-from scanner.inventory.values import Place, Problems, did_you_mean, dotted, read_keys, read_name, read_table, shown
+from scanner.inventory.reading.connection import HTTP_PORT, Connection, Layer, Trouble, connect, expanded, layer_of
+from scanner.inventory.reading.discretion import NOT_SHOWN, may_be_secret
+from scanner.inventory.reading.values import (
+    Place,
+    Problems,
+    did_you_mean,
+    dotted,
+    read_keys,
+    read_name,
+    read_table,
+    shown,
+)
+from scanner.inventory.settings.sections import NODE, OPTIONS
+from scanner.inventory.settings.setting import by_name
+from scanner.inventory.settings.transports import TRANSPORTS, keys_of
 
 HERE = "localhost"
 """The host of a node that is the machine preflight runs on."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from checks.check import Check
 from checks.left_out import NEVER
-from scanner.inventory.key import Key
 from scanner.inventory.products import Product
-from scanner.inventory.values import Place, Problems, did_you_mean, read_table, read_value, shown
+from scanner.inventory.reading.values import Place, Problems, did_you_mean, read_table, read_value, shown
+from scanner.inventory.settings.setting import Key
 
 REASON = Key(
     name="CHECK",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import replace
 
-from scanner.inventory.key import ENV_NAME, HOST, Key
 from scanner.inventory.model import LocalSettings, SshSettings, TdsSettings, WinrmSettings
+from scanner.inventory.settings.setting import ENV_NAME, HOST, Key
 
 
 def secret_keys(

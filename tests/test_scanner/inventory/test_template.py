@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from checks.rules import parse_rules
-from scanner.inventory.keys import SECTIONS
 from scanner.inventory.load import parse_inventory
-from scanner.inventory.template import template
+from scanner.inventory.settings.sections import SECTIONS
+from scanner.inventory.writing.template import template
 
 TEXT = template()
 HERE = Path("inventory.toml")
@@ -51,7 +51,7 @@ def test_the_override_can_be_switched_on_and_names_a_rule_there_is() -> None:
     assert match
     block = re.sub(r"^#(?! )", "", match[0], flags=re.MULTILINE)
     vault = parse_inventory(TEXT.replace(match[0], block), HERE).clusters[0]
-    rules = Path(__file__).parents[2] / "checks" / "secret_server" / "rules.toml"
+    rules = Path(__file__).parents[3] / "checks" / "secret_server" / "rules.toml"
     assert len(parse_rules(rules.read_text("utf-8")).with_overrides(vault.rules).overridden()) == 1
 
 

@@ -1,0 +1,1 @@
+"""From the tables of a TOML file to the model: every problem is noted with its place."""

@@ -1,0 +1,1 @@
+"""TOML and JSON Schema that are made from the keys."""
