@@ -35,7 +35,7 @@ field: $(READY)
 
 # Every part of every recorded answer taken away in turn: how many passes that refused, and which were accepted why.
 fuzz: $(READY)
-	$(BIN)/python -m pytest -q tests/test_scanner/test_semantic_fuzz.py
+	$(BIN)/python -m pytest -q tests/test_scanner/semantic_fuzz/test_semantic_fuzz.py
 
 # Takes minutes: 256 nodes on real SSH servers, and the like.
 slow: $(READY)

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from tests.field.samples import Sample, awaited, samples
-from tests.test_scanner.semantic_fuzz import Accepted, Bench
+from tests.test_scanner.semantic_fuzz.bench import Accepted, Bench
 from tests.test_scanner.test_field_samples import played
 
 CHEF = (
