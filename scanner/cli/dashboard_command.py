@@ -67,7 +67,7 @@ def _read(databases: list[Path], now: datetime, days: int) -> tuple[list[Kept], 
     from reports.text import count
     from scanner.errors import UsageError
     from scanner.files import same_file
-    from scanner.history_fleet import read_fleet
+    from scanner.history.fleet import read_fleet
     from scanner.names_apart import apart
 
     distinct: list[Path] = []

@@ -12,7 +12,7 @@ from checks.exit_codes import ExitCode
 from reports.text import visible
 
 if TYPE_CHECKING:
-    from scanner.history import Run
+    from scanner.history.store import Run
 
 
 class Recorded(enum.StrEnum):
@@ -44,7 +44,7 @@ def history(
     from scanner.cli.reporting import STDOUT
     from scanner.errors import UsageError
     from scanner.files import same_file, write_atomically
-    from scanner.history import prune, runs
+    from scanner.history.store import prune, runs
 
     if keep is not None:
         from scanner.clock import utc_now
@@ -97,7 +97,7 @@ def status(
     from scanner.clock import utc_now
     from scanner.durations import parse_duration, told_duration
     from scanner.errors import UsageError
-    from scanner.history import last_good_runs
+    from scanner.history.store import last_good_runs
 
     most = parse_duration(max_age, "--max-age")
     named = command.value if command else ""
@@ -133,7 +133,7 @@ def status(
 
 def _latest(database: Path, inventory: str, command: str | None, *, after: Run | None = None) -> str:
     """What became of the runs since the good one: whether any was made at all is what to look for next."""
-    from scanner.history import runs
+    from scanner.history.store import runs
 
     found = [run for run in runs(database, limit=50, inventory=inventory) if command in (None, run.command)]
     if not found or (after is not None and found[0].started <= after.started):
@@ -145,7 +145,7 @@ def _latest(database: Path, inventory: str, command: str | None, *, after: Run |
 
 
 def _key(inventory: Path) -> str:
-    from scanner.history import Question
+    from scanner.history.store import Question
 
     return Question("", inventory).inventory_key
 

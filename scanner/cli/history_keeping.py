@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from checks.drift import Drift
     from checks.scan import FailOn, Scan
-    from scanner.history import Question
+    from scanner.history.store import Question
     from scanner.inventory.select import Selection
     from scanner.job import NodeKey
 
@@ -39,7 +39,7 @@ class HistoryFile:
         skip_check: Sequence[str] | None,
     ) -> HistoryFile:
         """What `--history` asks for, else what the inventory says."""
-        from scanner.history import Question
+        from scanner.history.store import Question
 
         inventory = selection.inventory
         path = asked or (Path(inventory.run.history) if inventory.run.history else None)
@@ -63,7 +63,7 @@ class HistoryFile:
         """
         from scanner.errors import UsageError
         from scanner.files import same_file
-        from scanner.history_file import HistoryUnavailableError, refuse_unusable
+        from scanner.history.database import HistoryUnavailableError, refuse_unusable
 
         if not self.path:
             return
@@ -80,7 +80,7 @@ class HistoryFile:
         from dataclasses import replace
 
         from scanner.errors import PreflightError
-        from scanner.history import remember_drift
+        from scanner.history.store import remember_drift
 
         if not self.path:
             return done
@@ -97,7 +97,7 @@ class HistoryFile:
         from dataclasses import replace
 
         from scanner.errors import PreflightError
-        from scanner.history import remember
+        from scanner.history.store import remember
 
         if not self.path:
             return done

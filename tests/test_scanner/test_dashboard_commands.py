@@ -14,11 +14,11 @@ import pytest
 
 from scanner.dashboard_folder import MANIFEST, publish, ready
 from scanner.errors import UsageError
-from scanner.history_schema import VERSION
+from scanner.history.migrations import VERSION
 from scanner.names_apart import apart
 
 Preflight = Callable[..., Any]
-FIRST = Path(__file__).parent / "histories" / "version-1.db.gz"
+FIRST = Path(__file__).parent / "history" / "files" / "version-1.db.gz"
 PAGES = {"index.html", "inventory.chef.html", "inventory.vault.html"}
 
 

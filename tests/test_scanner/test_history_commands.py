@@ -17,8 +17,8 @@ import pytest
 from checks.outcome import Result, Severity, Status
 from checks.scan import NodeRecord, Scan
 from reports.json_report import schema
-from scanner import history_file
-from scanner.history import Question, remember, runs
+from scanner.history import database
+from scanner.history.store import Question, remember, runs
 from scanner.lab.lab import Lab
 
 Preflight = Callable[..., Any]
@@ -112,14 +112,14 @@ def test_drift_is_recorded_too(preflight: Preflight, inventory: Path, tmp_path: 
 def test_a_history_that_cannot_be_written_costs_no_report(
     preflight: Preflight, inventory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quiet: tuple[str, ...]
 ) -> None:
-    connect = history_file._connect
+    connect = database._connect
 
     def small(*arguments: Any, **options: Any) -> sqlite3.Connection:
         store = connect(*arguments, **options)
         store.execute("PRAGMA max_page_count = 3")
         return store
 
-    monkeypatch.setattr(history_file, "_connect", small)
+    monkeypatch.setattr(database, "_connect", small)
     ended = preflight("scan", inventory, "--history", "h.db", "--json", "r.json", *quiet)
     assert ended.code == 1
     assert "this run is not in the history: the history h.db: the disk is full" in " ".join(ended.err.split())
@@ -138,7 +138,7 @@ def test_a_history_that_is_locked_or_read_only_costs_the_history_alone(
     file = tmp_path / "kept" / "h.db"
     preflight("scan", inventory, "--history", file)
     assert len(runs(file)) == 1
-    monkeypatch.setattr(history_file, "BUSY_S", 0.1)
+    monkeypatch.setattr(database, "BUSY_S", 0.1)
     real = os.access
     if trouble != "locked":  # root may write everywhere, so the system's answer stands in for its refusal
         closed = file if trouble == "file" else file.parent

@@ -20,8 +20,8 @@ from checks.history import ScanHistory, Subject
 from checks.outcome import Status
 from checks.scan import Scan, Verdict
 from reports.text import one_line
-from scanner.history_asides import note
-from scanner.history_file import reading, recognise, writing
+from scanner.history.asides import note
+from scanner.history.database import reading, recognise, writing
 from scanner.job import NodeKey
 
 DRIFT = "drift"

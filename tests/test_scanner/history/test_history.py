@@ -20,14 +20,15 @@ import pytest
 
 from checks.outcome import Result, Severity, Status
 from checks.scan import NodeRecord, Scan
-from scanner import history, history_file
-from scanner.history import Question, last_good_runs, prune, remember, runs
-from scanner.history_file import HistoryError, refuse_unusable
-from scanner.history_schema import APPLICATION_ID, VERSION
+from scanner.history import database
+from scanner.history import store as history
+from scanner.history.database import HistoryError, refuse_unusable
+from scanner.history.migrations import APPLICATION_ID, VERSION
+from scanner.history.store import Question, last_good_runs, prune, remember, runs
 
 START = datetime(2026, 11, 1, 2, 15, tzinfo=UTC)
 ROWS = 40
-TOP = Path(__file__).parents[2]
+TOP = Path(__file__).parents[3]
 posix = pytest.mark.skipif(os.name != "posix", reason="POSIX modes and signals")
 
 
@@ -305,7 +306,7 @@ def test_a_link_is_followed_and_a_device_is_not_taken_for_a_file(tmp_path: Path,
 
 
 def test_a_full_disk_leaves_what_was_there(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    connect = history_file._connect
+    connect = database._connect
 
     def small(*arguments: Any, **options: Any) -> sqlite3.Connection:
         store = connect(*arguments, **options)
@@ -313,7 +314,7 @@ def test_a_full_disk_leaves_what_was_there(file: Path, monkeypatch: pytest.Monke
         store.execute(f"PRAGMA max_page_count = {pages + room}")
         return store
 
-    monkeypatch.setattr(history_file, "_connect", small)
+    monkeypatch.setattr(database, "_connect", small)
     for room in (1, 5):  # noqa: B007  too little for the tables, and for the rows
         with pytest.raises(HistoryError, match="the disk is full; make room"):
             remember(file, question(file.parent), night(0))
@@ -330,7 +331,7 @@ def test_a_locked_file_is_waited_for_and_then_told(file: Path, monkeypatch: pyte
     remember(file, question(file.parent), night(0))
     holder = sqlite3.connect(file, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
-    monkeypatch.setattr(history_file, "BUSY_S", 0.1)
+    monkeypatch.setattr(database, "BUSY_S", 0.1)
     with pytest.raises(HistoryError, match="another program has locked it"):
         remember(file, question(file.parent), night(1))
     assert len(runs(file)) == 1, "who only reads is not held up"
@@ -381,7 +382,7 @@ def python(code: str, *arguments: object) -> subprocess.Popen[bytes]:
         f"spec = importlib.util.spec_from_file_location('helpers', {str(Path(__file__))!r})\n"
         "helpers = importlib.util.module_from_spec(spec); sys.modules['helpers'] = helpers\n"
         "spec.loader.exec_module(helpers)\n"
-        "from helpers import *; from helpers import night, question, history_file, remember\n"
+        "from helpers import *; from helpers import night, question, database, remember\n"
         "file = Path(sys.argv[1])\n"
     )
     return subprocess.Popen([sys.executable, "-c", head + code, *map(str, arguments)], cwd=TOP)
@@ -403,7 +404,7 @@ def test_a_run_that_is_killed_at_any_statement_is_not_there(file: Path, new: boo
     if not new:
         remember(file, question(file.parent), night(0))
     code = (
-        "connect, count = history_file._connect, 0\n"
+        "connect, count = database._connect, 0\n"
         "def deadly(*arguments, **options):\n"
         "    store = connect(*arguments, **options)\n"
         "    def step(statement):\n"
@@ -412,7 +413,7 @@ def test_a_run_that_is_killed_at_any_statement_is_not_there(file: Path, new: boo
         "        if count == at: os.kill(os.getpid(), signal.SIGKILL)\n"
         "    store.set_trace_callback(step)\n"
         "    return store\n"
-        "history_file._connect = deadly\n"
+        "database._connect = deadly\n"
         "for at in map(int, sys.argv[2:]):\n"
         "    count = 0\n"
         "    child = os.fork()\n"

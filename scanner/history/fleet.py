@@ -16,8 +16,8 @@ from checks.fleet import SCAN, Kept, Latest, PastScan, Said, Word, WordKind, rec
 from checks.hindsight import PastRun, look_back
 from checks.outcome import Status
 from checks.scan import CONNECTIVITY, Verdict, gravest
-from scanner.history import earlier_runs, said_by
-from scanner.history_file import reading, version_of
+from scanner.history.database import reading, version_of
+from scanner.history.store import earlier_runs, said_by
 
 _SINCE_WORDS = 2
 """The version of the tables from which on clusters and people's words are kept."""

@@ -1,6 +1,6 @@
 """Histories of earlier versions: read as they are, brought up to date by the next run, refused where a later one wrote.
 
-`histories/version-1.db.gz` was made by the first version of the tables: twelve nights of March 2026 with one missing.
+`files/version-1.db.gz` was made by the first version of the tables: twelve nights of March 2026 with one missing.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from checks.acceptance import Attestation, Attested, Standing, Waiver
 from checks.fleet import Kept, WordKind
 from checks.outcome import Result, Severity, Status
 from checks.scan import ClusterRecord, NodeRecord, Scan, Verdict
-from scanner.history import Question, prune, remember, runs
-from scanner.history_file import HistoryError
-from scanner.history_fleet import read_fleet
-from scanner.history_schema import VERSION
+from scanner.history.database import HistoryError
+from scanner.history.fleet import read_fleet
+from scanner.history.migrations import VERSION
+from scanner.history.store import Question, prune, remember, runs
 
 NOW = datetime(2026, 3, 14, 9, 0, tzinfo=UTC)
-FIRST = Path(__file__).parent / "histories" / "version-1.db.gz"
+FIRST = Path(__file__).parent / "files" / "version-1.db.gz"
 
 
 @pytest.fixture

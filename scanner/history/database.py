@@ -11,7 +11,7 @@ from pathlib import Path
 
 from scanner.errors import UsageError
 from scanner.files import ensure_writable
-from scanner.history_schema import APPLICATION_ID, VERSION, statements
+from scanner.history.migrations import APPLICATION_ID, VERSION, statements
 
 BUSY_S = 30.0
 """How long is waited for another run that is writing; it needs a second at most."""
