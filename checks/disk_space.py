@@ -25,14 +25,14 @@ import re
 from collections.abc import Sequence
 
 from checks.check import NodeCheck, NodeView
-from checks.chef_backend.facts import ChefBackendVersion
-from checks.chef_backend.watermarks import MEASURE, judge_index
+from checks.chef_backend.backend.watermarks import MEASURE, judge_index
+from checks.chef_backend.facts.cluster import ChefBackendVersion
 from checks.disk_facts import Disks, Drive, LinuxDisks
 from checks.facts import Contact, Unknown, UnknownFactError
 from checks.outcome import Outcome, Remediation, Severity, combine, failed, not_applicable, passed, undetermined, warned
 from checks.rules import Rule
-from checks.secret_server.facts import WebRoot
-from checks.secret_server.vendor import REQUIREMENTS_URL
+from checks.secret_server.facts.node import WebRoot
+from checks.secret_server.urls import REQUIREMENTS_URL
 
 ID = "disk-space"
 GB = 10**9

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from checks.check import NodeView
-from checks.chef_backend.facts import ChefBackendVersion
+from checks.chef_backend.facts.cluster import ChefBackendVersion
 from checks.facts import Unknown
 from checks.groups import enumerate_names, group
 from checks.outcome import Remediation
-from checks.secret_server.facts import AppFiles
+from checks.secret_server.facts.node import AppFiles
 from checks.upgrade_path import parse_product_version
 from checks.versions import VersionError, parse_file_version, parse_secret_server, parse_version, secret_server_text
 

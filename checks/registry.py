@@ -4,56 +4,51 @@ from __future__ import annotations
 
 from checks import clock_skew, connectivity, disk_space, distinct_machines, stepping_stone
 from checks.check import Check
-from checks.chef_backend import (
+from checks.chef_backend import resources, traces
+from checks.chef_backend.backend import (
     cluster_status,
     config_match,
-    drbd,
     failover_state,
-    frontend_members,
-    frontend_status,
-    frontend_version,
     leaderl,
     package_staged,
-    resources,
-    secrets_match,
-    secrets_stray,
     sentinels,
-    traces,
     version_match,
 )
+from checks.chef_backend.frontend import drbd, members, status, version
+from checks.chef_backend.secrets import match, stray
 from checks.identity import Identity
 from checks.secret_server import (
+    traces as secret_server_traces,
+)
+from checks.secret_server.backup import recent
+from checks.secret_server.database import compatibility, mirroring, sql_server_version, support, web_nodes_known
+from checks.secret_server.database import version_match as database_version_match
+from checks.secret_server.files import (
     app_files_match,
-    app_pool_settings,
-    app_pool_state,
     app_version_match,
-    backup_recent,
     config_files_present,
-    database_compatibility,
-    database_mirroring,
-    database_support,
-    database_version_match,
-    dotnet_framework,
     dpapi_encryption,
     dr_instance,
     efs_encryption,
     encryption_config_match,
-    host_resources,
-    iis_authentication,
-    iis_integrated_pipeline,
-    iwa_folders,
+)
+from checks.secret_server.host import (
+    dotnet_framework,
     monitoring_agent,
     outbound_access,
     pending_reboot,
-    pool_identity_match,
     powershell_version,
-    sql_server_version,
-    web_config,
-    web_nodes_known,
     windows_version,
 )
-from checks.secret_server import (
-    traces as secret_server_traces,
+from checks.secret_server.host import resources as host_resources
+from checks.secret_server.iis import (
+    app_pool_settings,
+    app_pool_state,
+    authentication,
+    integrated_pipeline,
+    iwa_folders,
+    pool_identity_match,
+    web_config,
 )
 
 BUILTIN: tuple[Check, ...] = (
@@ -62,14 +57,14 @@ BUILTIN: tuple[Check, ...] = (
     disk_space.CHECK,
     clock_skew.CHECK,
     sql_server_version.CHECK,
-    database_compatibility.CHECK,
-    database_support.CHECK,
+    compatibility.CHECK,
+    support.CHECK,
     windows_version.CHECK,
     dotnet_framework.CHECK,
     powershell_version.CHECK,
-    iis_integrated_pipeline.CHECK,
+    integrated_pipeline.CHECK,
     app_pool_settings.CHECK,
-    iis_authentication.CHECK,
+    authentication.CHECK,
     iwa_folders.CHECK,
     web_config.CHECK,
     host_resources.CHECK,
@@ -80,7 +75,7 @@ BUILTIN: tuple[Check, ...] = (
     encryption_config_match.CHECK,
     app_version_match.CHECK,
     database_version_match.CHECK,
-    database_mirroring.CHECK,
+    mirroring.CHECK,
     web_nodes_known.CHECK,
     pool_identity_match.CHECK,
     config_files_present.CHECK,
@@ -89,20 +84,20 @@ BUILTIN: tuple[Check, ...] = (
     app_files_match.CHECK,
     dr_instance.CHECK,
     outbound_access.CHECK,
-    backup_recent.CHECK,
+    recent.CHECK,
     cluster_status.CHECK,
     sentinels.CHECK,
     version_match.CHECK,
     package_staged.CHECK,
-    secrets_match.CHECK,
+    match.CHECK,
     config_match.CHECK,
-    secrets_stray.CHECK,
+    stray.CHECK,
     leaderl.CHECK,
     failover_state.CHECK,
     resources.CHECK,
-    frontend_status.CHECK,
-    frontend_members.CHECK,
-    frontend_version.CHECK,
+    status.CHECK,
+    members.CHECK,
+    version.CHECK,
     drbd.CHECK,
 )
 

@@ -21,8 +21,8 @@ from __future__ import annotations
 from typing import Any
 
 from checks.check import ClusterCheck, ClusterView
-from checks.chef_backend.facts import ChefBackendVersion
-from checks.chef_backend.search_index import SearchIndex, created_by, why_unknown
+from checks.chef_backend.backend.search_index import SearchIndex, created_by, why_unknown
+from checks.chef_backend.facts.cluster import ChefBackendVersion
 from checks.groups import enumerate_names, told_once
 from checks.installed import declaring, installed
 from checks.outcome import (
@@ -39,8 +39,8 @@ from checks.outcome import (
     warned,
 )
 from checks.rules import Rule
-from checks.secret_server.facts import AppFiles
-from checks.secret_server.vendor import CLUSTERING_URL
+from checks.secret_server.facts.node import AppFiles
+from checks.secret_server.urls import CLUSTERING_URL
 from checks.upgrade_path import (
     CHECK_ID,
     NoPath,

@@ -17,7 +17,7 @@ the inventory with the reason.
 from __future__ import annotations
 
 from checks.check import NodeCheck, NodeView
-from checks.chef_backend.node_facts import MachineResources
+from checks.chef_backend.facts.machine import MachineResources
 from checks.machine_size import judged
 from checks.outcome import Outcome, Remediation, Severity, combine, not_applicable
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from checks.check import NodeView
-from checks.chef_backend.drbd import GUIDANCE
-from checks.chef_backend.facts import ChefBackendVersion, ClusterStatus
-from checks.chef_backend.node_facts import ConfigDigest, DrbdTraces, FrontendApi, FrontendPackage, InstalledPackage
-from checks.chef_backend.search_index import SearchIndex, created_by, why_unknown
+from checks.chef_backend.backend.search_index import SearchIndex, created_by, why_unknown
+from checks.chef_backend.facts.cluster import ChefBackendVersion, ClusterStatus
+from checks.chef_backend.facts.machine import ConfigDigest, DrbdTraces, FrontendApi, FrontendPackage, InstalledPackage
+from checks.chef_backend.frontend.drbd import GUIDANCE
 from checks.computer_facts import ComputerName
 from checks.disk_facts import Disks
 from checks.evaluation import GatheredCluster
@@ -24,9 +24,9 @@ from checks.plan.secret_server import plan as secret_server
 from checks.plan.signs.following import with_signs
 from checks.plan.times import with_times
 from checks.scan import Verdict, verdict_of
-from checks.secret_server.database_facts import FailoverClusters, SecretServerDatabase
-from checks.secret_server.facts import AppFiles, AppPools, EncryptionConfig, IisConfiguration, WebRoot
-from checks.secret_server.file_facts import DatabaseConfig
+from checks.secret_server.facts.folder import DatabaseConfig
+from checks.secret_server.facts.node import AppFiles, AppPools, EncryptionConfig, IisConfiguration, WebRoot
+from checks.secret_server.facts.sql import FailoverClusters, SecretServerDatabase
 from checks.upgrade_path import NoPath, PlanError, UpgradePath, route, target_of
 from checks.versions import VersionError, parse_secret_server
 

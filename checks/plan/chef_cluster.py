@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from checks.check import NodeView
-from checks.chef_backend.facts import ClusterStatus, Member
-from checks.chef_backend.health import comparable
-from checks.chef_backend.names import is_same_machine
-from checks.chef_backend.node_facts import ConfigDigest, FrontendApi, FrontendPackage, InstalledPackage
+from checks.chef_backend.backend.health import comparable
+from checks.chef_backend.facts.cluster import ClusterStatus, Member
+from checks.chef_backend.facts.machine import ConfigDigest, FrontendApi, FrontendPackage, InstalledPackage
+from checks.chef_backend.machine_names import is_same_machine
 from checks.facts import Unknown
 from checks.groups import enumerate_names, told_once
 from checks.plan.model import Command, Proof

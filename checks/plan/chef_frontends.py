@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
 
-from checks.chef_backend.version_match import package_version
+from checks.chef_backend.backend.version_match import package_version
 from checks.groups import enumerate_names
 from checks.plan.chef_cluster import ChefCluster, Machine, named, on
 from checks.plan.model import Command, Proof, Side, Step

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from checks.chef_backend.version_match import package_version
+from checks.chef_backend.backend.version_match import package_version
 from checks.plan import chef_index, procedures
 from checks.plan.chef_cluster import ChefCluster, Machine, named, on
 from checks.plan.chef_frontends import LEVEL

@@ -5,7 +5,7 @@ Every one is carried out by some step of a plan; which ones, `Step.documented` s
 
 from __future__ import annotations
 
-from checks.secret_server.vendor import (
+from checks.secret_server.urls import (
     CLUSTERING_URL,
     DOTNET_48_URL,
     IWA_URL,

@@ -8,8 +8,8 @@ from dataclasses import replace
 from checks.check import NodeView
 from checks.plan.model import NO_FIGURE, Command, Estimate, Runbook, Schedule, Step, Stretch, boxes, steps_back
 from checks.scan import Verdict
-from checks.secret_server.database_facts import DatabaseBackups
-from checks.secret_server.file_facts import AppTree
+from checks.secret_server.facts.folder import AppTree
+from checks.secret_server.facts.sql import DatabaseBackups
 
 ASSUMED_MB_S = 100
 """The speed at which databases and folders are taken to be read and written; each estimate that rests on it says so."""

@@ -6,8 +6,8 @@ from checks.check import NodeView
 from checks.computer_facts import ComputerName
 from checks.facts import Unknown
 from checks.identity import Identity
-from checks.secret_server.facts import SqlInstances, WebRoot
-from checks.secret_server.serving import is_bare
+from checks.secret_server.facts.node import SqlInstances, WebRoot
+from checks.secret_server.iis.serving import is_bare
 
 _LACKING = {
     "web": "no folder of the application: none in the registry (WebDir), none that IIS serves, none in the usual place",

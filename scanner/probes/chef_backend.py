@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from checks.chef_backend.facts import ChefBackendVersion, ClusterStatus, LeaderFlags, ServiceStatus
+from checks.chef_backend.facts.cluster import ChefBackendVersion, ClusterStatus, LeaderFlags, ServiceStatus
 from scanner.probes.chef_backend_readers import (
     LEADERL_DATA,
     read_cluster_status,

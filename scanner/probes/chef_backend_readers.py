@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from checks.chef_backend.facts import (
+from checks.chef_backend.facts.cluster import (
     ChefBackendVersion,
     ClusterStatus,
     LeaderFlags,

@@ -5,7 +5,7 @@ What needs root is one plain command after `$SUDO`, without a variable in it: th
 
 from __future__ import annotations
 
-from checks.chef_backend.node_facts import FrontendApi, FrontendMembers, FrontendPackage, FrontendServices
+from checks.chef_backend.facts.machine import FrontendApi, FrontendMembers, FrontendPackage, FrontendServices
 from scanner.probes.chef_frontend_readers import (
     ADDONS,
     MIGRATION_LEVEL,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from checks.chef_backend.node_facts import FrontendApi, FrontendMembers, FrontendPackage, FrontendServices
+from checks.chef_backend.facts.machine import FrontendApi, FrontendMembers, FrontendPackage, FrontendServices
 from scanner.probes.chef_node_readers import FRONTEND_CONFIG, nothing_found
 from scanner.probes.local_http import read_said
 from scanner.probes.printed import error_lines, printed_lines, refuse, shown

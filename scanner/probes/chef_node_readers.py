@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from checks.chef_backend.node_facts import (
+from checks.chef_backend.facts.machine import (
     ConfigDigest,
     DrbdTraces,
     InstalledPackage,

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 
-from checks.chef_backend.search_index import SearchIndex
+from checks.chef_backend.backend.search_index import SearchIndex
 from scanner.probes.chef_node_readers import BACKEND_CONFIG
 from scanner.probes.local_http import ask_on_node, read_said
 from scanner.probes.probe import Answer, Probe, UnreadableError

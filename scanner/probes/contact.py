@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from checks.secret_server.host_facts import PowershellVersion
+from checks.secret_server.facts.host import PowershellVersion
 from scanner.probes import rights
 from scanner.probes.probe import Probe
 from scanner.probes.secret_server_host_readers import powershell_version

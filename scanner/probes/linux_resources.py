@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from checks.chef_backend.node_facts import MachineResources
+from checks.chef_backend.facts.machine import MachineResources
 from scanner.probes.printed import printed_lines
 from scanner.probes.probe import Answer, Probe, UnreadableError
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from checks.secret_server.facts import (
+from checks.secret_server.facts.node import (
     AppFiles,
     AppPools,
     DotnetFramework,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from checks.secret_server.backup_facts import AppBackup, Backup, BackupFile, DatabaseBackupFile, KeyFile
+from checks.secret_server.facts.backups import AppBackup, Backup, BackupFile, DatabaseBackupFile, KeyFile
 from scanner.probes import rights
 from scanner.probes.powershell_batch import part
 from scanner.probes.probe import Answer, Probe, UnreadableError

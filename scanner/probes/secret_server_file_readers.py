@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from checks.secret_server.file_facts import AppTree, ConfigState, DatabaseConfig, FolderDigest, WebConfig
+from checks.secret_server.facts.folder import AppTree, ConfigState, DatabaseConfig, FolderDigest, WebConfig
 from scanner.probes.probe import Answer, UnreadableError
 from scanner.probes.secret_server_readers import explain, explain_note, need, rows_of, text, value_of
 from scanner.probes.secret_server_roots import Folder, choose, read_folders

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from checks.secret_server.file_facts import AppTree, DatabaseConfig, WebConfig
+from checks.secret_server.facts.folder import AppTree, DatabaseConfig, WebConfig
 from scanner.probes import rights
 from scanner.probes import secret_server_file_readers as readers
 from scanner.probes.powershell_batch import part

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from checks.computer_facts import ComputerName
 from checks.disk_facts import Disks
-from checks.secret_server.host_facts import Hardware, MonitoringAgent, PendingReboot, PoolStates
-from checks.secret_server.iis_places import IisAuthentication
+from checks.secret_server.facts.host import Hardware, MonitoringAgent, PendingReboot, PoolStates
+from checks.secret_server.iis.places import IisAuthentication
 from scanner.probes import rights
 from scanner.probes import secret_server_host_readers as readers
 from scanner.probes.powershell_batch import part

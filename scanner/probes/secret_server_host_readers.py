@@ -9,9 +9,9 @@ from dataclasses import replace
 
 from checks.computer_facts import ComputerName
 from checks.disk_facts import Disks, Drive
-from checks.secret_server.facts import AppPools, PoolSetting, PoolSettings
-from checks.secret_server.host_facts import Hardware, MonitoringAgent, PendingReboot, PoolStates, PowershellVersion
-from checks.secret_server.iis_places import KINDS, AuthenticationPlace, ConfigSection, IisAuthentication
+from checks.secret_server.facts.host import Hardware, MonitoringAgent, PendingReboot, PoolStates, PowershellVersion
+from checks.secret_server.facts.node import AppPools, PoolSetting, PoolSettings
+from checks.secret_server.iis.places import KINDS, AuthenticationPlace, ConfigSection, IisAuthentication
 from scanner.probes.probe import Answer, UnreadableError
 from scanner.probes.secret_server_readers import (
     SWITCHES,

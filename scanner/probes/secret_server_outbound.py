@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from checks.secret_server.outbound_access import ID, STATES, Attempt, OutboundAccess
+from checks.secret_server.host.outbound_access import ID, STATES, Attempt, OutboundAccess
 from scanner.probes import rights
 from scanner.probes.powershell_batch import literal, part
 from scanner.probes.probe import Answer, Probe, UnreadableError

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import TypeVar
 
-from checks.secret_server.facts import (
+from checks.secret_server.facts.node import (
     AppFiles,
     AppPool,
     DotnetFramework,

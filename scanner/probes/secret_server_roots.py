@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from checks.secret_server.facts import RootCandidate
-from checks.secret_server.serving import NO_APPLICATION
+from checks.secret_server.facts.node import RootCandidate
+from checks.secret_server.iis.serving import NO_APPLICATION
 from scanner.probes.probe import UnreadableError
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from checks.secret_server.database_facts import DatabaseBackups, FailoverClusters, SecretServerDatabase
+from checks.secret_server.facts.sql import DatabaseBackups, FailoverClusters, SecretServerDatabase
 from scanner.probes import rights
 from scanner.probes.powershell_batch import part
 from scanner.probes.probe import Probe

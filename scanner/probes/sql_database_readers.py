@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from checks.secret_server.database_facts import (
+from checks.secret_server.facts.sql import (
     ClusteredInstance,
     DatabaseBackup,
     DatabaseBackups,
@@ -20,7 +20,7 @@ from checks.secret_server.database_facts import (
     SqlServer,
     SqlSession,
 )
-from checks.secret_server.microsoft import managed_service
+from checks.secret_server.host.microsoft import managed_service
 from scanner.probes.probe import Answer, UnreadableError
 from scanner.probes.secret_server_readers import need, rows_of, text, value_of
 from scanner.probes.sql_errors import explain_sql

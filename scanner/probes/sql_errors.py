@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from checks.secret_server.database import CANNOT_CONNECT, PASSIVE, REFUSES_LOGIN
+from checks.secret_server.database.access import CANNOT_CONNECT, PASSIVE, REFUSES_LOGIN
 
 _LOGIN = frozenset((18450, 18451, 18452, 18456, 18457, 18458, 18459, 18461, 18470, 18486, 18487, 18488, 40531, 40532))
 _DATABASE = frozenset((911, 916, 4060, 4064))

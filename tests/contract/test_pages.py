@@ -64,9 +64,9 @@ def test_no_title_stands_for_nothing() -> None:
 
 def _constants() -> set[tuple[str, str]]:
     from checks.plan.secret_server import second_copy
-    from checks.secret_server import vendor
+    from checks.secret_server import urls
 
-    modules = (vendor, second_copy)
+    modules = (urls, second_copy)
     return {(name, value) for module in modules for name, value in vars(module).items() if isinstance(value, str)}
 
 

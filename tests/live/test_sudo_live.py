@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from checks.chef_backend.facts import LeaderFlags
-from checks.chef_backend.node_facts import ConfigDigest, FrontendApi, LeaderAnswer, SecretsFiles, StraySecrets
+from checks.chef_backend.facts.cluster import LeaderFlags
+from checks.chef_backend.facts.machine import ConfigDigest, FrontendApi, LeaderAnswer, SecretsFiles, StraySecrets
 from scanner.probes.probe import Answer, Probe, UnreadableError
 from scanner.probes.registry import BUILTIN
 from scanner.probes.sudoers import root_commands, without_terminal

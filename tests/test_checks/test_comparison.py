@@ -11,17 +11,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from checks.check import ClusterInfo, NodeView
-from checks.chef_backend.node_facts import InstalledPackage, StraySecrets
+from checks.chef_backend.facts.machine import InstalledPackage, StraySecrets
 from checks.comparison import Compared, Scope, compare, natural
 from checks.disk_facts import Drive, LinuxDisks
 from checks.drift import Difference, Drift, DriftVerdict
 from checks.evaluation import GatheredCluster
 from checks.facts import Contact, Unknown
 from checks.outcome import Result, Severity, Status
-from checks.secret_server.database_facts import Mirroring, Replica, SecretServerDatabase, SqlServer
-from checks.secret_server.facts import EncryptionConfig, SqlPrelogin, WindowsVersion
-from checks.secret_server.file_facts import AppTree, FolderDigest
-from checks.secret_server.pending_reboot import CHECK as PENDING_REBOOT
+from checks.secret_server.facts.folder import AppTree, FolderDigest
+from checks.secret_server.facts.node import EncryptionConfig, SqlPrelogin, WindowsVersion
+from checks.secret_server.facts.sql import Mirroring, Replica, SecretServerDatabase, SqlServer
+from checks.secret_server.host.pending_reboot import CHECK as PENDING_REBOOT
 from checks.snapshot import Ended, Place, Snapshot, Subject, take_snapshot
 from scanner.rule_data import load_drift_rules
 

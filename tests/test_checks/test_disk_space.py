@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 
 from checks.check import ClusterInfo, NodeView
-from checks.chef_backend.facts import ChefBackendVersion
+from checks.chef_backend.facts.cluster import ChefBackendVersion
 from checks.disk_facts import Disks, Drive, LinuxDisks
 from checks.disk_space import judge
 from checks.facts import Contact, UnknownFactError
 from checks.outcome import Outcome, Status
-from checks.secret_server.facts import WebRoot
+from checks.secret_server.facts.node import WebRoot
 
 Clusters = Callable[..., ClusterInfo]
 Nodes = Callable[..., NodeView]

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from checks.chef_backend.facts import ClusterStatus, Member
-from checks.chef_backend.node_facts import ConfigDigest
+from checks.chef_backend.facts.cluster import ClusterStatus, Member
+from checks.chef_backend.facts.machine import ConfigDigest
 from checks.disk_facts import Drive, LinuxDisks
 from checks.fact_paths import (
     field_patterns,
@@ -19,8 +19,8 @@ from checks.fact_paths import (
     record_of,
     shown,
 )
-from checks.secret_server.facts import IisApplication, IisConfiguration, WindowsVersion
-from checks.secret_server.file_facts import AppTree, FolderDigest
+from checks.secret_server.facts.folder import AppTree, FolderDigest
+from checks.secret_server.facts.node import IisApplication, IisConfiguration, WindowsVersion
 from scanner.rule_data import load_drift_rules
 
 RULES = load_drift_rules()

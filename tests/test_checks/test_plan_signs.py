@@ -9,22 +9,22 @@ from typing import Any
 import pytest
 
 from checks.check import ClusterInfo, NodeView
-from checks.chef_backend.facts import ClusterStatus, Member, ServiceState, ServiceStatus
-from checks.chef_backend.node_facts import FrontendPackage, FrontendServices, InstalledPackage
-from checks.chef_backend.search_index import SearchIndex
+from checks.chef_backend.backend.search_index import SearchIndex
+from checks.chef_backend.facts.cluster import ClusterStatus, Member, ServiceState, ServiceStatus
+from checks.chef_backend.facts.machine import FrontendPackage, FrontendServices, InstalledPackage
 from checks.facts import Unknown
 from checks.plan.signs.following import ENDS, KINDS, Followed, left_behind, over, see
 from checks.plan.signs.sign import SCAN, Seen, Sign, State, done, together
-from checks.secret_server.backup_facts import AppBackup, Backup, BackupFile, DatabaseBackupFile
-from checks.secret_server.database_facts import (
+from checks.secret_server.facts.backups import AppBackup, Backup, BackupFile, DatabaseBackupFile
+from checks.secret_server.facts.host import PoolStates
+from checks.secret_server.facts.node import AppFiles, EncryptionConfig, FileVersion
+from checks.secret_server.facts.sql import (
     DatabaseBackup,
     DatabaseBackups,
     Replica,
     SecretServerDatabase,
     SqlServer,
 )
-from checks.secret_server.facts import AppFiles, EncryptionConfig, FileVersion
-from checks.secret_server.host_facts import PoolStates
 
 DONE, NOT_DONE, CANNOT_TELL = State.DONE, State.NOT_DONE, State.CANNOT_TELL
 SERVER = SqlServer("MSSQLSERVER", "SQL1", "15.0.2000.5", "", "")

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checks.quoting import for_cmd, for_powershell, for_sh, joined, sql_name, sql_text
-from checks.secret_server.appcmd import over_pools, set_site
+from checks.secret_server.iis.appcmd import over_pools, set_site
 from tests.test_scanner.remedies import PARSES, cmd_words, powershell_literals, sql_is_whole
 
 HOSTILE = [

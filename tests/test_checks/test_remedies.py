@@ -11,17 +11,10 @@ from checks.check import ClusterInfo, ClusterView, NodeView
 from checks.facts import Unknown
 from checks.outcome import Outcome, Remediation, Status, combine, failed, warned
 from checks.registry import BUILTIN
-from checks.secret_server import (
-    app_pool_settings,
-    app_pool_state,
-    database_compatibility,
-    iis_integrated_pipeline,
-    web_nodes_known,
-)
-from checks.secret_server.appcmd import APPCMD
-from checks.secret_server.database import CANNOT_CONNECT, REFUSES_LOGIN, remedy
-from checks.secret_server.database_facts import SqlSession
-from checks.secret_server.facts import (
+from checks.secret_server.database import compatibility, web_nodes_known
+from checks.secret_server.database.access import CANNOT_CONNECT, REFUSES_LOGIN, remedy
+from checks.secret_server.facts.host import PoolStates
+from checks.secret_server.facts.node import (
     AppPool,
     AppPools,
     IisApplication,
@@ -30,10 +23,12 @@ from checks.secret_server.facts import (
     PoolSettings,
     WebRoot,
 )
-from checks.secret_server.host_facts import PoolStates
-from checks.secret_server.iis_locks import locked_out
-from checks.secret_server.iis_places import AuthenticationPlace, ConfigSection, IisAuthentication
-from tests.test_checks.databases import DATABASE, SERVER
+from checks.secret_server.facts.sql import SqlSession
+from checks.secret_server.iis import app_pool_settings, app_pool_state, integrated_pipeline
+from checks.secret_server.iis.appcmd import APPCMD
+from checks.secret_server.iis.locks import locked_out
+from checks.secret_server.iis.places import AuthenticationPlace, ConfigSection, IisAuthentication
+from tests.test_checks.secret_server.databases import DATABASE, SERVER
 from tests.test_scanner.remedies import PARSES
 
 Clusters = Callable[..., ClusterInfo]
@@ -61,13 +56,13 @@ def test_what_a_check_gives_to_be_typed_says_where_and_parses(check: object) -> 
 
 
 def test_the_pool_that_is_classic_is_named(cluster: Clusters, node: Nodes) -> None:
-    found = fix(iis_integrated_pipeline.judge(node(cluster(), ROOT, iis(POOL))))
+    found = fix(integrated_pipeline.judge(node(cluster(), ROOT, iis(POOL))))
     assert found.command == f'{APPCMD} set apppool /apppool.name:"{POOL}" /managedPipelineMode:Integrated'
     assert POOL in found.summary
 
 
 def test_several_pools_are_set_on_one_line(cluster: Clusters, node: Nodes) -> None:
-    found = fix(iis_integrated_pipeline.judge(node(cluster(), ROOT, iis("One", "Two"))))
+    found = fix(integrated_pipeline.judge(node(cluster(), ROOT, iis("One", "Two"))))
     assert found.command.count(" & ") == 1
     assert '"One" /managedPipelineMode:Integrated & ' in found.command
     assert PARSES["cmd"](found.command)
@@ -75,7 +70,7 @@ def test_several_pools_are_set_on_one_line(cluster: Clusters, node: Nodes) -> No
 
 @pytest.mark.parametrize("name", ['x" & shutdown /r & "', "%COMSPEC%", "a\nb", "\u02ba & x"])
 def test_a_pool_that_could_be_code_is_not_written(cluster: Clusters, node: Nodes, name: str) -> None:
-    found = fix(iis_integrated_pipeline.judge(node(cluster(), ROOT, iis(name))))
+    found = fix(integrated_pipeline.judge(node(cluster(), ROOT, iis(name))))
     assert found.command == f'{APPCMD} set apppool /apppool.name:"<pool>" /managedPipelineMode:Integrated'
 
 
@@ -146,16 +141,16 @@ def test_a_locked_section_is_unlocked_for_the_application_alone() -> None:
 
 def test_the_database_s_own_name_and_level(cluster: Clusters, node: Nodes) -> None:
     low = replace(DATABASE, name="Vault Prod", level=100)
-    found = fix(database_compatibility.judge(node(cluster(), low, name="sql1", roles=("database",))))
+    found = fix(compatibility.judge(node(cluster(), low, name="sql1", roles=("database",))))
     assert found.command == "ALTER DATABASE [Vault Prod] SET COMPATIBILITY_LEVEL = 110"
     odd = replace(low, name="x]; DROP DATABASE y; --")
-    found = fix(database_compatibility.judge(node(cluster(), odd, name="sql1", roles=("database",))))
+    found = fix(compatibility.judge(node(cluster(), odd, name="sql1", roles=("database",))))
     assert found.command == "ALTER DATABASE [<database>] SET COMPATIBILITY_LEVEL = 110"
 
 
 def test_no_command_is_given_against_a_collation(cluster: Clusters, node: Nodes) -> None:
     other = replace(DATABASE, server=replace(SERVER, collation="Latin1_General_CI_AS"))
-    found = fix(database_compatibility.judge(node(cluster(), other, name="sql1", roles=("database",))))
+    found = fix(compatibility.judge(node(cluster(), other, name="sql1", roles=("database",))))
     assert found.command == ""
     assert "migration" in found.summary
 

@@ -9,15 +9,15 @@ from dataclasses import replace
 import pytest
 
 from checks.check import ClusterInfo, NodeView
-from checks.chef_backend.facts import ChefBackendVersion, ClusterStatus, Member
-from checks.chef_backend.search_index import SearchIndex
+from checks.chef_backend.backend.search_index import SearchIndex
+from checks.chef_backend.facts.cluster import ChefBackendVersion, ClusterStatus, Member
 from checks.evaluation import GatheredCluster, evaluate
 from checks.facts import Unknown
 from checks.outcome import Result, Status
 from checks.plan.build import plan_of
 from checks.plan.model import Plan, Refusal, Runbook
 from checks.scan import Verdict
-from checks.secret_server.facts import AppFiles, FileVersion
+from checks.secret_server.facts.node import AppFiles, FileVersion
 from checks.stepping_stone import CHECK
 from checks.versions import VersionError, parse_secret_server, parse_version, secret_server_text
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 
 from checks.check import ClusterInfo, ClusterView, NodeView
-from checks.chef_backend.facts import ChefBackendVersion
-from checks.chef_backend.search_index import SearchIndex
+from checks.chef_backend.backend.search_index import SearchIndex
+from checks.chef_backend.facts.cluster import ChefBackendVersion
 from checks.facts import Unknown
 from checks.outcome import TOLD, Status
 from checks.rules import RuleSet
-from checks.secret_server.facts import AppFiles, FileVersion
+from checks.secret_server.facts.node import AppFiles, FileVersion
 from checks.stepping_stone import judge
 
 Clusters = Callable[..., ClusterInfo]

@@ -14,7 +14,7 @@ from markdown_it import MarkdownIt
 
 from checks.outcome import Remediation, Result
 from checks.scan import Scan
-from checks.secret_server.vendor import CLUSTERING_URL
+from checks.secret_server.urls import CLUSTERING_URL
 from reports import console, csv_report, html, json_report, junit, markdown
 
 TODAY = "https://docs.delinea.com/online-help/secret-server/setup/upgrading/index.htm"

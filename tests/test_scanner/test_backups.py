@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from checks.secret_server.backup_facts import AppBackup, DatabaseBackupFile
+from checks.secret_server.facts.backups import AppBackup, DatabaseBackupFile
 from scanner.lab.windows import File, Machine, MachineError, run_script
 from scanner.probes.powershell_batch import compose, parse
 from scanner.probes.probe import Answer, UnreadableError

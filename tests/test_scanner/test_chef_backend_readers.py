@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from checks.chef_backend.facts import ChefBackendVersion, LeaderFlags, Member
+from checks.chef_backend.facts.cluster import ChefBackendVersion, LeaderFlags, Member
 from scanner.probes.chef_backend import PROBES
 from scanner.probes.chef_backend_readers import (
     read_cluster_status,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from checks.chef_backend.node_facts import FrontendApi, FrontendMembers, FrontendPackage, FrontendServices
+from checks.chef_backend.facts.machine import FrontendApi, FrontendMembers, FrontendPackage, FrontendServices
 from scanner.probes import chef_frontend
 from scanner.probes.chef_frontend_readers import (
     MIGRATION_LEVEL,

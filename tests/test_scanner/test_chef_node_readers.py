@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from checks.chef_backend.config_settings import digest
-from checks.chef_backend.node_facts import (
+from checks.chef_backend.backend.config_settings import digest
+from checks.chef_backend.facts.machine import (
     ConfigDigest,
     DrbdTraces,
     InstalledPackage,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.chef_backend.search_index import SearchIndex
+from checks.chef_backend.backend.search_index import SearchIndex
 from scanner.probes.chef_search_index import read_search_index
 from scanner.probes.probe import Answer, UnreadableError
 

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 
 from checks.check import Check, ClusterInfo, NodeView
-from checks.chef_backend.facts import ChefBackendVersion
-from checks.chef_backend.node_facts import FrontendApi, InstalledPackage
+from checks.chef_backend.facts.cluster import ChefBackendVersion
+from checks.chef_backend.facts.machine import FrontendApi, InstalledPackage
 from checks.disk_facts import LinuxDisks
 from checks.evaluation import GatheredCluster, evaluate
 from checks.facts import Unknown

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 import pytest
 
 from checks.check import ClusterInfo, ClusterView, NodeView
-from checks.chef_backend import frontend_status, frontend_version
-from checks.chef_backend.node_facts import FrontendApi, FrontendPackage, FrontendServices
+from checks.chef_backend.facts.machine import FrontendApi, FrontendPackage, FrontendServices
+from checks.chef_backend.frontend import status
+from checks.chef_backend.frontend import version as frontend_version
 from checks.facts import Unknown
 from checks.outcome import Status
 from scanner.lab import chef_frontend
@@ -53,7 +54,7 @@ def judged(said: dict[str, str]) -> set[Status]:
     version = frontend_version.judge(ClusterView(info, (node,))).status
     # The engine makes a gap of a fact that a check cannot do without.
     gap = isinstance(facts[FrontendPackage], Unknown)
-    return {frontend_status.judge(node).status, Status.ERROR if gap else version}
+    return {status.judge(node).status, Status.ERROR if gap else version}
 
 
 def lines_missing(version: str) -> Iterator[tuple[str, dict[str, str]]]:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from checks.facts import Unknown
-from checks.secret_server.facts import (
+from checks.secret_server.facts.folder import AppTree
+from checks.secret_server.facts.node import (
     AppFiles,
     DotnetFramework,
     EncryptionConfig,
@@ -17,8 +18,7 @@ from checks.secret_server.facts import (
     WebRoot,
     WindowsVersion,
 )
-from checks.secret_server.file_facts import AppTree
-from checks.secret_server.iis_places import IisAuthentication
+from checks.secret_server.iis.places import IisAuthentication
 from scanner.lab.windows import Machine, MachineError, run_script
 from scanner.probes.powershell_batch import compose, parse
 from scanner.probes.probe import Answer, Probe, UnreadableError

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from checks.chef_backend.node_facts import MachineResources
+from checks.chef_backend.facts.machine import MachineResources
 from scanner.probes.linux_resources import PROBES, read_machine_resources
 from scanner.probes.probe import Answer, UnreadableError
 

@@ -20,14 +20,14 @@ from checks.evaluation import GatheredCluster
 from checks.facts import Unknown
 from checks.plan.build import plan_of
 from checks.plan.model import Command, Runbook, Step, boxes
-from checks.secret_server.database_facts import Mirroring, Replica, SecretServerDatabase, SqlServer
-from checks.secret_server.facts import (
+from checks.secret_server.facts.node import (
     AppPool,
     EncryptionConfig,
     IisApplication,
     IisConfiguration,
     WebRoot,
 )
+from checks.secret_server.facts.sql import Mirroring, Replica, SecretServerDatabase, SqlServer
 from scanner.rule_data import load_rules
 from tests.test_scanner.test_plan import NAMES, book
 

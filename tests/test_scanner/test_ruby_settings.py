@@ -11,9 +11,9 @@ from collections.abc import Callable
 import pytest
 
 from checks.check import ClusterInfo, ClusterView, NodeView
-from checks.chef_backend.config_match import judge
-from checks.chef_backend.config_settings import canonical
-from checks.chef_backend.node_facts import ConfigDigest
+from checks.chef_backend.backend.config_match import judge
+from checks.chef_backend.backend.config_settings import canonical
+from checks.chef_backend.facts.machine import ConfigDigest
 from checks.outcome import Status
 from scanner.probes import chef_node
 from scanner.probes.chef_node_readers import read_config_digest

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from checks.secret_server.file_facts import AppTree, DatabaseConfig
+from checks.secret_server.facts.folder import AppTree, DatabaseConfig
 from scanner.probes.probe import Answer, UnreadableError
 from scanner.probes.secret_server_files import FILE_PROBES
 

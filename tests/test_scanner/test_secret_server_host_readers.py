@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from checks.disk_facts import Disks, Drive
-from checks.secret_server.facts import AppPools, PoolSetting
-from checks.secret_server.host_facts import MonitoringAgent, PendingReboot, PoolStates, PowershellVersion
-from checks.secret_server.iis_places import IisAuthentication
+from checks.secret_server.facts.host import MonitoringAgent, PendingReboot, PoolStates, PowershellVersion
+from checks.secret_server.facts.node import AppPools, PoolSetting
+from checks.secret_server.iis.places import IisAuthentication
 from scanner.probes.probe import Answer, UnreadableError
 from scanner.probes.secret_server import PROBES
 from scanner.probes.secret_server_host_readers import powershell_version

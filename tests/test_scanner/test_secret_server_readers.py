@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from checks.secret_server.facts import (
+from checks.secret_server.facts.node import (
     AppFiles,
     AppPool,
     AppPools,

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.secret_server.database_facts import DatabaseBackups, SecretServerDatabase
+from checks.secret_server.facts.sql import DatabaseBackups, SecretServerDatabase
 from scanner.lab.windows import Machine
 from scanner.lab.windows_probes import Session
 from scanner.lab.windows_sql_probe import sql_database

@@ -18,8 +18,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from checks.facts import Unknown
-from checks.secret_server import database
-from checks.secret_server.database_facts import DatabaseBackups, SecretServerDatabase
+from checks.secret_server.database import access
+from checks.secret_server.facts.sql import DatabaseBackups, SecretServerDatabase
 from scanner.errors import (
     AnswerTooLargeError,
     AuthenticationError,
@@ -548,9 +548,9 @@ def test_the_sql_server_that_is_logged_in_to_also_answers_those_who_only_greet(s
 @pytest.mark.parametrize(
     ("fault", "reason", "hint"),
     [
-        ("closes-login", database.CANNOT_CONNECT, ""),
-        ("no-encryption", database.CANNOT_CONNECT, "give SQL Server a certificate"),
-        ("", database.REFUSES_LOGIN, "check `sql_user` and its password"),
+        ("closes-login", access.CANNOT_CONNECT, ""),
+        ("no-encryption", access.CANNOT_CONNECT, "give SQL Server a certificate"),
+        ("", access.REFUSES_LOGIN, "check `sql_user` and its password"),
     ],
 )
 def test_a_listener_that_is_out_of_reach_is_not_answered_with_create_login(
@@ -561,9 +561,9 @@ def test_a_listener_that_is_out_of_reach_is_not_answered_with_create_login(
     found = facts_of(said)[SecretServerDatabase]
     assert reason in found.reason
     assert hint in said.hint
-    remedy = database.remedy(found)
+    remedy = access.remedy(found)
     granted = remedy is not None and "CREATE LOGIN" in remedy.command
-    assert granted == (reason == database.REFUSES_LOGIN)
+    assert granted == (reason == access.REFUSES_LOGIN)
 
 
 def test_a_probe_of_a_node_without_a_login_is_not_asked(start: Start, authority: CertificateAuthority) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from checks.plan.model import Command, Proof, Step
 from checks.plan.secret_server.crossings import BACK, CROSSINGS, TRAITS, Crossing
 from checks.plan.secret_server.site import Site, Web, named
-from checks.secret_server.appcmd import APPCMD
+from checks.secret_server.iis.appcmd import APPCMD
 from checks.upgrade_path import Hop
 from checks.versions import parse_secret_server
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from checks.secret_server.appcmd import APPCMD
-from checks.secret_server.vendor import (
+from checks.secret_server.iis.appcmd import APPCMD
+from checks.secret_server.urls import (
     AUTHENTICATION_URL,
     DOTNET_48_URL,
     DOTNET_451_URL,

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from checks.plan.model import Command, Proof, Step, Trouble
 from checks.plan.secret_server.site import TWO_FILES, Site, Web, below, named
 from checks.plan.secret_server.windows_paths import is_address, is_same_folder
-from checks.secret_server.vendor import RESOURCES_URL, ROLLING_URL
+from checks.secret_server.urls import RESOURCES_URL, ROLLING_URL
 
 COPIED = "robocopy ends with a code below 8 where all went well."
 _SETTINGS = "web*.config"

@@ -13,8 +13,8 @@ from checks.plan.secret_server import runbook, way_back
 from checks.plan.secret_server.read import backup_folder, read_web
 from checks.plan.secret_server.site import Site, Web
 from checks.plan.secret_server.troubles import troubles
-from checks.secret_server.database import passive_of
-from checks.secret_server.database_facts import SecretServerDatabase
+from checks.secret_server.database.access import passive_of
+from checks.secret_server.facts.sql import SecretServerDatabase
 from checks.upgrade_path import UpgradePath
 
 _PRINCIPAL = 1

@@ -11,7 +11,8 @@ from checks.facts import Unknown, UnknownFactError
 from checks.outcome import Outcome
 from checks.plan.secret_server.site import Tms, Web
 from checks.plan.secret_server.windows_paths import is_on_a_share, is_seen_from_here_alone, tidy
-from checks.secret_server.facts import (
+from checks.secret_server.facts.folder import DatabaseConfig
+from checks.secret_server.facts.node import (
     AppFiles,
     AppPools,
     EncryptionConfig,
@@ -19,8 +20,7 @@ from checks.secret_server.facts import (
     IisConfiguration,
     WebRoot,
 )
-from checks.secret_server.file_facts import DatabaseConfig
-from checks.secret_server.serving import serving, serving_pools
+from checks.secret_server.iis.serving import serving, serving_pools
 
 _TMS = "tms"
 _TMS_PARTS = frozenset({"agent", "worker"})

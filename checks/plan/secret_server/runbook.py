@@ -10,7 +10,7 @@ from checks.plan.secret_server import backup, crossing_steps, hop, other_site
 from checks.plan.secret_server.crossings import GATE
 from checks.plan.secret_server.recovery import hops as hops_of
 from checks.plan.secret_server.site import Site, named
-from checks.secret_server.vendor import MAINTENANCE_URL
+from checks.secret_server.urls import MAINTENANCE_URL
 from checks.upgrade_path import Hop, UpgradePath
 from checks.versions import parse_secret_server
 

@@ -9,7 +9,7 @@ from checks.groups import enumerate_names
 from checks.plan.model import Command
 from checks.plan.names import Names, scan_command
 from checks.plan.secret_server.windows_paths import is_on_a_share, share_host, shared, url_host
-from checks.secret_server.appcmd import APPCMD
+from checks.secret_server.iis.appcmd import APPCMD
 
 TWO_FILES = "database.config encryption.config"
 """What is never copied from node to node."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from checks.plan.model import Command, Trouble
 from checks.plan.secret_server import files
 from checks.plan.secret_server.site import Site
-from checks.secret_server.vendor import ENCRYPTION_URL
+from checks.secret_server.urls import ENCRYPTION_URL
 
 _RESUME_GROUP_URL = (
     "https://learn.microsoft.com/en-us/sql/database-engine/availability-groups/windows/"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from checks.check import NodeView
-from checks.chef_backend.facts import ClusterStatus, Member, ServiceStatus
-from checks.chef_backend.health import comparable
-from checks.chef_backend.names import is_same_machine
-from checks.chef_backend.node_facts import FrontendPackage, FrontendServices, InstalledPackage
-from checks.chef_backend.search_index import SearchIndex, created_by
-from checks.chef_backend.version_match import package_version
+from checks.chef_backend.backend.health import comparable
+from checks.chef_backend.backend.search_index import SearchIndex, created_by
+from checks.chef_backend.backend.version_match import package_version
+from checks.chef_backend.facts.cluster import ClusterStatus, Member, ServiceStatus
+from checks.chef_backend.facts.machine import FrontendPackage, FrontendServices, InstalledPackage
+from checks.chef_backend.machine_names import is_same_machine
 from checks.facts import Unknown
 from checks.groups import enumerate_names
 from checks.plan.chef_index import made_by

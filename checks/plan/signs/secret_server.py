@@ -15,11 +15,11 @@ from checks.groups import enumerate_names
 from checks.installed import installed
 from checks.plan.model import Step
 from checks.plan.signs.sign import Kind, Seen, Sign, State, cannot_tell, done, each, list_of, not_done, reached
-from checks.secret_server.app_pool_state import PROVIDER_MISSING, STATES
-from checks.secret_server.backup_facts import AppBackup, DatabaseBackupFile
-from checks.secret_server.database_facts import DatabaseBackup, DatabaseBackups, SecretServerDatabase
-from checks.secret_server.facts import AppFiles, EncryptionConfig
-from checks.secret_server.host_facts import PoolStates
+from checks.secret_server.facts.backups import AppBackup, DatabaseBackupFile
+from checks.secret_server.facts.host import PoolStates
+from checks.secret_server.facts.node import AppFiles, EncryptionConfig
+from checks.secret_server.facts.sql import DatabaseBackup, DatabaseBackups, SecretServerDatabase
+from checks.secret_server.iis.app_pool_state import PROVIDER_MISSING, STATES
 from checks.upgrade_path import Hop
 from checks.versions import parse_secret_server
 

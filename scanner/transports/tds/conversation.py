@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from checks.secret_server.facts import SqlPrelogin
+from checks.secret_server.facts.node import SqlPrelogin
 from scanner.errors import DeadlineError, NodeError
 from scanner.probes.sql_questions import questions
 from scanner.transports.tds.session import Row, SqlError, SqlSession

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from checks.facts import Unknown
-from checks.secret_server.database import CANNOT_CONNECT
+from checks.secret_server.database.access import CANNOT_CONNECT
 from scanner.cures import cure_of
 from scanner.errors import AuthenticationError, NodeError
 from scanner.inventory.model import Node

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from checks.secret_server.facts import SqlPrelogin
+from checks.secret_server.facts.node import SqlPrelogin
 from scanner.errors import ConnectionLostError, DeadlineError, NodeError, ProtocolError
 from scanner.transports.protocol import Usage
 from scanner.transports.tds.channel import Channel

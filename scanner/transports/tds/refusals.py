@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 
-from checks.secret_server.database import REFUSES_LOGIN
+from checks.secret_server.database.access import REFUSES_LOGIN
 from scanner.errors import (
     AuthenticationError,
     ConnectionLostError,

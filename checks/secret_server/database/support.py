@@ -1,0 +1,99 @@
+"""The vendor supports the edition of SQL Server, and the way in which the database is replicated.
+
+## What it checks
+Whether the database lies on SQL Server Express, which is for trials only, and whether it takes part in SQL merge
+replication, which the vendor does not support any more. Both as the instance itself tells them; the edition comes from
+the registry where no query is possible.
+
+## Why it matters
+Express has limits of size and memory that an upgrade's migration runs into. With merge replication an upgrade has
+steps of its own on every subscriber, and without them the subscribers' databases do not fit the new files.
+
+## How to fix it
+Move the database to SQL Server Standard or higher. Take the database out of merge replication before the window, with
+the vendor's help, and use an availability group for high availability.
+"""
+
+from __future__ import annotations
+
+from checks.check import NodeCheck, NodeView
+from checks.facts import Unknown
+from checks.outcome import Outcome, Remediation, Severity, combine, not_applicable, passed, undetermined
+from checks.secret_server.database.access import database_of, passive_of
+from checks.secret_server.facts.node import SqlInstances
+from checks.secret_server.facts.sql import FailoverClusters, SecretServerDatabase
+from checks.secret_server.urls import CHECKLIST_URL, REPLICATION_URL, REQUIREMENTS_URL
+from checks.thresholds import Due, Requirements, breach, met, requirements, unseen
+
+ID = "database-support"
+_EXPRESS = 4
+"""SERVERPROPERTY('EngineEdition') of Express, whatever the server's language."""
+
+
+def judge(view: NodeView) -> Outcome:
+    """Judge the edition, then the replication."""
+    needs = requirements(view, ID)
+    if isinstance(needs, Outcome):
+        return needs
+    if cluster := passive_of(view):
+        return not_applicable(f"passive host of {cluster}: the database is judged where the instance runs")
+    return combine([_judged(view, needs, due) for due in needs.due])
+
+
+def _judged(view: NodeView, needs: Requirements, due: Due) -> Outcome:
+    if due.rule.requires == "edition not express":
+        return _edition(view, needs, due)
+    if due.rule.requires == "replication not merge":
+        return _replication(view, needs, due)
+    ways = "'edition not express' or 'replication not merge'"
+    return undetermined(f"rule {due.rule.id}: requires = {due.rule.requires!r} is neither {ways}", **needs.evidence)
+
+
+def _edition(view: NodeView, needs: Requirements, due: Due) -> Outcome:
+    found = database_of(view)
+    if not isinstance(found, Unknown):
+        if not found.server.edition and not found.server.engine_edition:
+            return unseen(due, f"the edition of {found.server.name} is not known: it does not tell", needs)
+        observed = f"database {found.name} lies on {found.server.edition} ({found.server.name})"
+        express = found.server.engine_edition == _EXPRESS or "express" in found.server.edition.lower()
+        return breach(due, observed, needs) if express else met(due, observed, needs)
+    instances = view.look(SqlInstances)
+    if isinstance(instances, Unknown):
+        return not_applicable(f"the edition is not known: {found.reason}")
+    wanted = str(view.options.get("sql_instance", "")).lower()
+    mine = [one for one in instances.instances if not wanted or one.name.lower() == wanted]
+    express_ones = [one.name for one in mine if "express" in one.edition.lower()]
+    if express_ones and len(express_ones) == len(mine):
+        return breach(due, f"{express_ones[0]} is an Express edition, as the registry has it", needs)
+    return not_applicable(f"which instance holds the database is not known: {found.reason}")
+
+
+def _replication(view: NodeView, needs: Requirements, due: Due) -> Outcome:
+    found = database_of(view)
+    if isinstance(found, Unknown):
+        return not_applicable(f"whether the database is in merge replication is not known: {found.reason}")
+    if found.merge_replication is None:
+        what = f"whether database {found.name} is in merge replication is not known"
+        if not found.version:  # as of a copy on a secondary: who may open the database tells
+            return passed(f"{what}: {found.version_problem}")
+        return unseen(due, f"{what}: the answer does not hold it; collect it anew", needs)
+    if found.merge_replication:
+        return breach(due, f"database {found.name} takes part in SQL merge replication", needs)
+    return passed(f"database {found.name} is in no merge replication")
+
+
+CHECK = NodeCheck(
+    id=ID,
+    title="The vendor supports the SQL Server edition and the replication",
+    severity=Severity.MEDIUM,
+    doc=__doc__,
+    remediation=Remediation(
+        "Move the database to SQL Server Standard or higher; take it out of merge replication with the vendor's help.",
+        url=REPLICATION_URL,
+    ),
+    products=("secret-server",),
+    roles=("database",),
+    optional_facts=(SecretServerDatabase, FailoverClusters, SqlInstances),
+    references=(CHECKLIST_URL, REQUIREMENTS_URL, REPLICATION_URL),
+    judge=judge,
+)

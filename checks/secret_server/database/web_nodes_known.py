@@ -1,0 +1,164 @@
+"""Every web server that uses the database is in the inventory, and every one in the inventory uses it.
+
+## What it checks
+The computers that have sessions in Secret Server's database, against the computer names of the web nodes (where a node
+does not tell its own, by its name and host in the inventory). A computer that no node of the inventory is called, and
+whose program is not known for something else (Management Studio, SQL Server Agent, a backup program), is a warning
+that names it. So is a web node without a session where others have one, outside of the window. Web nodes whose
+`database.config` differs are a warning, too: mirroring, disaster recovery and logins of their own make it differ
+legitimately, another database does as well.
+
+## Why it matters
+A web server that nobody thought of keeps running while the database is upgraded, and works against it with old files.
+One that points to another database is upgraded, and the database that counts is not.
+
+## How to fix it
+Add the computer that is named to the inventory, or find out what it does in the database. Compare the database that
+each web server names on its Database page. Where a node's inventory name is not its computer's, nothing is to be done:
+its own name counts as soon as it can be asked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from checks.check import ClusterCheck, ClusterView, NodeView
+from checks.computer_facts import ComputerName
+from checks.facts import Unknown
+from checks.groups import enumerate_names, group
+from checks.outcome import Outcome, Remediation, Severity, combine, not_applicable, passed, warned
+from checks.quoting import sql_text
+from checks.secret_server.database.access import database_nodes, database_of
+from checks.secret_server.database.sessions import names_of, short
+from checks.secret_server.facts.folder import DatabaseConfig
+from checks.secret_server.facts.sql import FailoverClusters, SecretServerDatabase
+from checks.secret_server.urls import CLUSTERING_URL
+
+EXPECTED = "sessions of every web node of the inventory, and of no other web server"
+_OTHERS = re.compile(
+    r"Management Studio|^SQLAgent|^SQL Server Profiler|^sqlcmd|^SQLCMD|^bcp|^osql|Red ?gate|^Veeam|Commvault|dbatools"
+    r"|^Report Server|Azure Data Studio|^azdata|^SQLPS|^SQL Monitor|DatabaseMail|^Microsoft® Windows® Operating System"
+)
+"""How programs that are no web server call themselves."""
+_SHOWN = 5
+_SESSIONS = "SELECT DISTINCT host_name, program_name FROM sys.dm_exec_sessions WHERE database_id = DB_ID({})"
+
+
+def judge(view: ClusterView) -> Outcome:
+    """Judge the sessions of each database, then the web nodes' own files."""
+    web = [node for node in view.nodes if "web" in node.roles]
+    looks = [(node, database_of(node)) for node in database_nodes(view)]
+    known = [(node, found) for node, found in looks if not isinstance(found, Unknown)]
+    outcomes = [*_strangers(view, known), *_idle(view, web, known), *_pointing(web)]
+    hosts = sorted({host for _, found in known for host in found.session_hosts})
+    if not outcomes:
+        reason = next((found.sessions_problem for _, found in known if found.sessions_problem), "")
+        reason = reason or next((found.reason for _, found in looks if isinstance(found, Unknown)), "")
+        if not hosts:
+            return not_applicable(f"no session of a web server was seen{f' ({reason})' if reason else ''}")
+        told = f"all of {enumerate_names(hosts)}, who have sessions in the database, are in the inventory"
+        return passed(told, expected=EXPECTED, observed=", ".join(hosts), hosts=hosts)
+    whole = combine(outcomes)
+    return Outcome(whole.status, whole.message, EXPECTED, ", ".join(hosts), {"hosts": hosts}, whole.remediation)
+
+
+def _strangers(view: ClusterView, known: list[tuple[NodeView, SecretServerDatabase]]) -> Iterator[Outcome]:
+    """Computers with sessions that no node of the inventory is."""
+    ours = {name for node in view.nodes for name in names_of(node)}
+    ours |= {short(found.server.name.partition("\\")[0]) for _, found in known}
+    ours |= {short(found.server.computer) for _, found in known} | {short(found.server.cluster) for _, found in known}
+    ours |= {short(replica.server.partition("\\")[0]) for _, found in known for replica in found.replicas}
+    for node, found in known:
+        programs: dict[str, set[str]] = {host: set() for host in found.session_hosts}
+        for session in found.sessions:
+            programs.setdefault(session.host, set()).add(session.program)
+        strange = {
+            host: sorted(names)
+            for host, names in programs.items()
+            if short(host) not in ours and not (names and all(_OTHERS.search(name) for name in names))
+        }
+        if not strange:
+            continue
+        shown = [
+            f"{host.upper()} ({', '.join(names)})" if any(names) else host.upper() for host, names in strange.items()
+        ]
+        more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
+        nameless = [
+            one.name for one in view.nodes if "web" in one.roles and isinstance(one.look(ComputerName), Unknown)
+        ]
+        tail = f" (or another name of {enumerate_names(nameless)})" if nameless else ""
+        yield warned(
+            f"{', '.join(shown[:_SHOWN])}{more} has sessions in the database on {node.name} and is no node of the "
+            f"inventory{tail}: a web server that is not in it is not judged, and would run on while the database is "
+            "upgraded",
+            remediation=_sessions(node, found),
+        )
+
+
+def _idle(
+    view: ClusterView, web: list[NodeView], known: list[tuple[NodeView, SecretServerDatabase]]
+) -> Iterator[Outcome]:
+    """Web nodes without a session, where others have one. Of several databases `database-mirroring` tells."""
+    if view.cluster.phase == "window" or any(found.mirroring or found.replicas for _, found in known):
+        return
+    hosts = {short(host) for _, found in known for host in found.session_hosts}
+    unseen = [node.name for node in web if not names_of(node) & hosts]
+    if unseen and len(unseen) < len(web):
+        yield warned(
+            f"no session of {enumerate_names(unseen)} is seen in the database, while other web nodes have one: idle, "
+            "stopped, or pointing to another database",
+            remediation=Remediation(
+                f"First see on the Database page of {unseen[0]} which database it uses, then whether its pool runs.",
+                url=CLUSTERING_URL,
+            ),
+        )
+
+
+def _pointing(web: list[NodeView]) -> Iterator[Outcome]:
+    configs = [(node.name, found) for node in web if not isinstance(found := node.look(DatabaseConfig), Unknown)]
+    # An empty one is told by config-files-present, and has no database to point to.
+    groups = group((name, config.sha256) for name, config in configs if config.sha256 and config.size_bytes)
+    if not groups.agree:
+        yield warned(
+            f"database.config differs: {groups.sentence()}; a mirror, a login of each node or encryption explains it, "
+            "and so does another database",
+            remediation=Remediation(
+                "Compare the database that each web server shows on its Database page.", url=CLUSTERING_URL
+            ),
+        )
+
+
+def _sessions(node: NodeView, found: SecretServerDatabase) -> Remediation:
+    return Remediation(
+        f"First ask SQL Server on {node.name} what the computer does there; then add it to the inventory, or stop it "
+        "for the window.",
+        _SESSIONS.format(sql_text(found.name) or "N'<database>'"),
+        CLUSTERING_URL,
+        "sql",
+    )
+
+
+CHECK = ClusterCheck(
+    id="web-nodes-known",
+    title="The web servers that use the database are those of the inventory",
+    severity=Severity.HIGH,
+    doc=__doc__,
+    remediation=Remediation(
+        "Add the computer that is named to the inventory, or find out what it does in the database; compare the "
+        "database that each web server shows on its Database page.",
+        _SESSIONS.format("N'<database>'"),
+        CLUSTERING_URL,
+        "sql",
+    ),
+    products=("secret-server",),
+    roles=("web", "database"),
+    optional_facts=(SecretServerDatabase, FailoverClusters, ComputerName, DatabaseConfig),
+    phases={
+        "before": "sessions of every web node, and of no other web server",
+        "window": "no sessions of other web servers; those of the inventory may be stopped",
+        "after": "sessions of every web node, and of no other web server",
+    },
+    references=(CLUSTERING_URL,),
+    judge=judge,
+)

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from checks.check import ClusterInfo, NodeView
+from checks.outcome import Status
+from checks.secret_server.database.support import judge
+from checks.secret_server.facts.node import SqlInstance, SqlInstances
+from checks.secret_server.facts.sql import ClusteredInstance, FailoverClusters, SecretServerDatabase
+from tests.test_checks.secret_server.databases import COPY, DATABASE, SERVER
+
+Clusters = Callable[..., ClusterInfo]
+Nodes = Callable[..., NodeView]
+
+EXPRESS = replace(DATABASE, server=replace(SERVER, edition="Express Edition (64-bit)"))
+DENIED = (SecretServerDatabase, "SQL Server refuses the login")
+
+
+def test_a_full_edition_without_replication_passes(cluster: Clusters, node: Nodes) -> None:
+    outcome = judge(node(cluster(), replace(DATABASE, merge_replication=False), roles=("database",)))
+    assert outcome.status is Status.PASS
+
+
+@pytest.mark.parametrize(
+    "found", [EXPRESS, replace(DATABASE, server=replace(SERVER, edition="Edici\u00f3n R\u00e1pida", engine_edition=4))]
+)
+def test_express_warns_in_any_language(cluster: Clusters, node: Nodes, found: SecretServerDatabase) -> None:
+    outcome = judge(node(cluster(), found, roles=("database",)))
+    assert outcome.status is Status.WARN
+    assert "which is for trials only" in outcome.message
+
+
+def test_merge_replication_warns(cluster: Clusters, node: Nodes) -> None:
+    outcome = judge(node(cluster(), replace(DATABASE, merge_replication=True), roles=("database",)))
+    assert outcome.status is Status.WARN
+    assert "takes part in SQL merge replication" in outcome.message
+
+
+@pytest.mark.parametrize(("edition", "status"), [("Express Edition", Status.WARN), ("Standard Edition", Status.SKIP)])
+def test_the_registry_tells_of_a_database_that_cannot_be_asked(
+    cluster: Clusters, node: Nodes, edition: str, status: Status
+) -> None:
+    registry = SqlInstances((SqlInstance("MSSQLSERVER", "MSSQL15.MSSQLSERVER", "15.0", "15.0", edition),))
+    assert judge(node(cluster(), DENIED, registry, roles=("database",))).status is status
+
+
+def test_one_of_several_instances_that_is_express_proves_nothing(cluster: Clusters, node: Nodes) -> None:
+    one = SqlInstance("MSSQLSERVER", "a", "15.0", "15.0", "Standard Edition")
+    both = SqlInstances((one, replace(one, name="BACKUPEXEC", edition="Express Edition")))
+    assert judge(node(cluster(), DENIED, both, roles=("database",))).status is Status.SKIP
+    named = node(cluster(), DENIED, both, roles=("database",), sql_instance="BACKUPEXEC")
+    assert judge(named).status is Status.WARN
+
+
+def test_what_nobody_knows_is_not_judged(cluster: Clusters, node: Nodes) -> None:
+    outcome = judge(node(cluster(), DENIED, roles=("database",)))
+    assert outcome.status is Status.SKIP
+    assert "SQL Server refuses the login" in outcome.message
+
+
+def test_a_passive_host_has_nothing_to_say(cluster: Clusters, node: Nodes) -> None:
+    passive = FailoverClusters((ClusteredInstance("MSSQLSERVER", "SQLVS1", active=False),))
+    outcome = judge(node(cluster(), DENIED, passive, roles=("database",)))
+    assert outcome.status is Status.SKIP
+    assert "passive host of SQLVS1" in outcome.message
+
+
+def test_replication_that_an_answer_does_not_tell_warns(cluster: Clusters, node: Nodes) -> None:
+    outcome = judge(node(cluster(), replace(DATABASE, merge_replication=None), roles=("database",)))
+    assert outcome.status is Status.WARN
+    assert "whether database SecretServer is in merge replication is not known" in outcome.message
+
+
+def test_a_copy_that_is_not_open_passes_and_says_what_it_does_not_tell(cluster: Clusters, node: Nodes) -> None:
+    outcome = judge(node(cluster(), COPY, roles=("database",)))
+    assert outcome.status is Status.PASS
+    assert "merge replication is not known: it is restoring, not online" in outcome.message
+
+
+def test_an_edition_that_is_not_told_is_none_that_is_right(cluster: Clusters, node: Nodes) -> None:
+    silent = replace(DATABASE, server=replace(SERVER, edition=""), merge_replication=False)
+    outcome = judge(node(cluster(), silent, roles=("database",)))
+    assert outcome.status is Status.WARN
+    assert "the edition of SQL1 is not known" in outcome.message

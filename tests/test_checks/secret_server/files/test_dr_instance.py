@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from checks.check import ClusterInfo, ClusterView, NodeView
+from checks.facts import Contact
+from checks.outcome import Outcome, Status
+from checks.secret_server.facts.node import AppFiles, EncryptionConfig, FileVersion, WebRoot
+from checks.secret_server.files.dr_instance import judge
+
+Clusters = Callable[..., ClusterInfo]
+Nodes = Callable[..., NodeView]
+
+
+def app(version: str = "11.6.3.0") -> AppFiles:
+    return AppFiles("C:\\App", (FileVersion("Thycotic.ihawu.Business.dll", version),))
+
+
+def key(letter: str = "a", state: str = "hashed", *, efs: bool = False) -> EncryptionConfig:
+    return EncryptionConfig("C:\\App\\encryption.config", state, letter * 64 * (state == "hashed"), efs, 812)
+
+
+SAME = (app(), key())
+
+
+def judged(
+    cluster: Clusters,
+    node: Nodes,
+    spare: tuple[object, ...] | None,
+    *,
+    web: tuple[object, ...] = SAME,
+    roles: tuple[str, ...] = ("dr",),
+    dpapi: str = "off",
+    phase: str = "before",
+    absence: str = "",
+) -> Outcome:
+    info = replace(cluster(dpapi=dpapi), phase=phase)
+    nodes = [node(info, *web, name="web1"), node(info, *SAME, name="web2")]
+    if spare is not None:
+        nodes.append(node(info, *spare, name="dr1", roles=roles, absence=absence))
+    return judge(ClusterView(info, tuple(nodes)))
+
+
+@pytest.mark.parametrize("phase", ["before", "after"])
+def test_the_same_passes(cluster: Clusters, node: Nodes, phase: str) -> None:
+    outcome = judged(cluster, node, SAME, phase=phase)
+    assert outcome.status is Status.PASS
+    assert outcome.message == "dr1 has the primary site's 11.6.000003; dr1 has the primary site's encryption.config"
+
+
+def test_an_older_version_warns_before_the_window_and_fails_after_it(cluster: Clusters, node: Nodes) -> None:
+    before = judged(cluster, node, (app("11.5.2.0"), key()), phase="before")
+    assert before.status is Status.WARN
+    assert "dr1 has 11.5.000002, the primary site 11.6.000003: it is brought along" in before.message
+    after = judged(cluster, node, (app("11.5.2.0"), key()), phase="after")
+    assert after.status is Status.FAIL
+    assert after.message == "dr1 has 11.5.000002, the primary site 11.6.000003"
+
+
+def test_a_newer_version_fails_before_the_window_too(cluster: Clusters, node: Nodes) -> None:
+    outcome = judged(cluster, node, (app("11.6.4.0"), key()), phase="before")
+    assert outcome.status is Status.FAIL
+
+
+def test_another_key_fails_where_dpapi_is_off(cluster: Clusters, node: Nodes) -> None:
+    outcome = judged(cluster, node, (app(), key("b")))
+    assert outcome.status is Status.FAIL
+    assert outcome.message == "encryption.config of dr1 differs from that of web1 and web2"
+
+
+def test_another_key_cannot_be_told_from_dpapi(cluster: Clusters, node: Nodes) -> None:
+    outcome = judged(cluster, node, (app(), key("b")), dpapi="unknown")
+    assert outcome.status is Status.ERROR
+    assert outcome.remediation is not None
+
+
+def test_under_dpapi_keys_differ_by_design_and_copies_warn(cluster: Clusters, node: Nodes) -> None:
+    assert judged(cluster, node, (app(), key("b")), dpapi="on").status is Status.PASS
+    assert "although DPAPI is on" in judged(cluster, node, SAME, dpapi="on").message
+    assert judged(cluster, node, SAME, dpapi="on").status is Status.WARN
+
+
+def test_a_missing_key_fails(cluster: Clusters, node: Nodes) -> None:
+    assert judged(cluster, node, (app(), key(state="missing"))).message == "encryption.config is missing on dr1"
+
+
+def test_efs_is_no_drift(cluster: Clusters, node: Nodes) -> None:
+    outcome = judged(cluster, node, (app(), key(state="denied", efs=True)))
+    assert outcome.status is Status.ERROR
+    assert "EFS set, hash not readable" in outcome.message
+
+
+def test_it_does_not_apply_without_an_instance_or_in_the_window(cluster: Clusters, node: Nodes) -> None:
+    listener = Contact("dr1", "tds", None, 1, 1)
+    assert judged(cluster, node, None).status is Status.SKIP
+    assert judged(cluster, node, (listener,)).status is Status.SKIP
+    assert judged(cluster, node, (), roles=("dr", "database")).status is Status.SKIP
+    assert judged(cluster, node, (app("11.5.2.0"), key()), phase="window").status is Status.SKIP
+
+
+def test_an_instance_that_is_not_found_warns_and_a_silent_one_is_unknown(cluster: Clusters, node: Nodes) -> None:
+    reason = "found no folder that holds the application: iis: applicationHost.config does not exist; set `web_root`"
+    unfound = tuple((kind, reason) for kind in (AppFiles, EncryptionConfig, WebRoot))
+    outcome = judged(cluster, node, unfound)
+    assert outcome.status is Status.WARN
+    assert "the version of dr1 cannot be read: found no folder" in outcome.message
+    assert judged(cluster, node, (), absence="unreachable").status is Status.ERROR
+
+
+@pytest.mark.parametrize(
+    "root",
+    [
+        WebRoot("C:\\App", ("registry",), ()),
+        (
+            WebRoot,
+            "found no folder that holds the application: registry: access to HKLM is denied: give ... read access",
+        ),
+        (WebRoot, "several folders may hold the application"),
+    ],
+)
+def test_an_instance_that_answers_and_cannot_be_read_is_not_absent(
+    cluster: Clusters, node: Nodes, root: object
+) -> None:
+    outcome = judged(cluster, node, ((AppFiles, "Thycotic.Core.dll carries no version"), key(), root))
+    assert outcome.status is Status.ERROR
+
+
+def test_a_primary_that_is_not_known_leaves_it_open(cluster: Clusters, node: Nodes) -> None:
+    garbled = ((AppFiles, "garbled"), (EncryptionConfig, "garbled"))
+    outcome = judged(cluster, node, SAME, web=garbled)
+    assert outcome.status is Status.ERROR
+    assert "the version of the primary site is unknown (web1: garbled)" in outcome.message
+    assert "encryption.config is not known (web1: garbled)" in outcome.message
+
+
+def test_web_nodes_that_disagree_leave_it_open(cluster: Clusters, node: Nodes) -> None:
+    assert judged(cluster, node, SAME, web=(app("11.5.2.0"), key())).status is Status.ERROR
