@@ -69,16 +69,29 @@ def fleet(nodes: int, size: int = 5) -> Scan:
                 contact=f"team{number % 12}@corp.example",
             )
         )
-        records += [NodeRecord(name, node, f"{node}.corp.example", "winrm", True, 1, 1, 7, 1.25) for node in members]  # noqa: FBT003
+        records += [
+            NodeRecord(
+                cluster=name,
+                node=node,
+                host=f"{node}.corp.example",
+                transport="winrm",
+                reachable=True,
+                connections=1,
+                commands=1,
+                requests=7,
+                seconds=1.25,
+            )
+            for node in members
+        ]
         results += _results(number, name, product, members)
     started = datetime(2026, 3, 1, 2, 0, tzinfo=UTC)
     return Scan(
-        "0.1.0",
-        started,
-        started + timedelta(seconds=95),
-        "/etc/preflight/inventory.toml",
-        tuple(records),
-        tuple(results),
+        tool_version="0.1.0",
+        started=started,
+        finished=started + timedelta(seconds=95),
+        inventory="/etc/preflight/inventory.toml",
+        nodes=tuple(records),
+        results=tuple(results),
         clusters=tuple(clusters),
         why={check.id: "A paragraph that says why this matters to whoever has to decide. " * 3 for check in BUILTIN},
     )
@@ -90,19 +103,21 @@ def _results(number: int, cluster: str, product: str, members: list[str]) -> Ite
         status = Status.FAIL if bad else Status.WARN if (number + place) % 61 == 0 else Status.PASS
         for node in members if isinstance(check, NodeCheck) else [None]:
             yield Result(
-                check.id,
-                check.title,
-                check.severity,
-                cluster,
-                node,
-                status,
-                f"{check.title}: what was found is told in one sentence, {place} of {place + 3}",
-                "what the vendor's document asks for",
-                f"what was found on the machine ({number % 5}.{place})",
-                Remediation("Do what the vendor's document says.", url="https://docs.delinea.com/")
+                check=check.id,
+                title=check.title,
+                severity=check.severity,
+                cluster=cluster,
+                node=node,
+                status=status,
+                message=f"{check.title}: what was found is told in one sentence, {place} of {place + 3}",
+                expected="what the vendor's document asks for",
+                observed=f"what was found on the machine ({number % 5}.{place})",
+                remediation=Remediation("Do what the vendor's document says.", url="https://docs.delinea.com/")
                 if bad
                 else check.remediation,
-                {"found": {"value": place, "read from": r"HKLM:\SOFTWARE\Microsoft\NET Framework Setup\NDP\v4\Full"}},
+                evidence={
+                    "found": {"value": place, "read from": r"HKLM:\SOFTWARE\Microsoft\NET Framework Setup\NDP\v4\Full"}
+                },
             )
 
 

@@ -37,7 +37,7 @@ IDS = [probe.id for probe in PROBES]
 Ask = Callable[[str], bytes]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Farm:
     """Running sshd processes, and who answers where."""
 
@@ -56,7 +56,9 @@ def start_farm(folder: Path, nodes: int) -> Farm:
     servers = []
     for number, start in enumerate(range(0, nodes, ADDRESSES_PER_SSHD)):
         part = hosts[start : start + ADDRESSES_PER_SSHD]
-        server = OpenSshServer(folder / f"sshd{number}", key, [host_key], hosts=part, port=port)
+        server = OpenSshServer(
+            folder=folder / f"sshd{number}", key_file=key, host_keys=[host_key], hosts=part, port=port
+        )
         servers.append(server)
         server.start()
         server.answer("cluster-status", "Name IP GUID Role PG ES\n")
@@ -64,7 +66,7 @@ def start_farm(folder: Path, nodes: int) -> Farm:
         server.answer("--version", "2.3.16\n")
     known = folder / "known_hosts"
     known.write_text("".join(server.known_hosts.read_text() for server in servers))
-    return Farm(tuple(servers), hosts, port, known, key, servers[0].user)
+    return Farm(servers=tuple(servers), hosts=hosts, port=port, known_hosts=known, key_file=key, user=servers[0].user)
 
 
 def tuned(farm: Farm, script: str) -> Ask:
@@ -72,7 +74,9 @@ def tuned(farm: Farm, script: str) -> Ask:
         settings = SshSettings(
             user=farm.user, port=farm.port, key_file=str(farm.key_file), known_hosts=str(farm.known_hosts)
         )
-        node = Node("c", host, host, "chef-backend", ("backend",), "ssh", ssh=settings)
+        node = Node(
+            cluster="c", name=host, host=host, product="chef-backend", roles=("backend",), transport="ssh", ssh=settings
+        )
         return SshTransport(node, Limits()).run(script)
 
     return ask

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import TypeVar
 
 from checks.facts import Unknown, UnknownFactError
@@ -25,6 +25,7 @@ class ClusterInfo:
 
     name: str
     product: str
+    _: KW_ONLY
     target: str | None = None
     """The version to upgrade to, as written; `--target` stands in for it."""
     current: str | None = None
@@ -41,7 +42,7 @@ class ClusterInfo:
     """True where machines were named without an inventory: the cluster may have others. No check reads it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NodeView:
     """One node as a check sees it."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClockSample:
     """Four moments in the order in which they were: sent, begun, ended, received. All are seconds since 1970 UTC."""
 

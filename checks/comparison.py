@@ -20,7 +20,7 @@ _UNTOLD = (str(Status.ERROR), NOT_EVALUATED)
 """How a check ended that says nothing of what it checks."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
     """What of the two snapshots is compared."""
 
@@ -53,7 +53,7 @@ class Compared:
 
 def compare(then: Snapshot, now: Snapshot, rules: DriftRules, scope: Scope | None = None) -> Compared:
     """Hold `now` against `then`. Without a scope, everything in the two is compared."""
-    scope = scope or Scope(frozenset(now.nodes), frozenset(now.nodes))
+    scope = scope or Scope(nodes=frozenset(now.nodes), inventory=frozenset(now.nodes))
     gone = {key for key in then.nodes.keys() - scope.inventory if scope.clusters is None or key[0] in scope.clusters}
     new = scope.nodes - then.nodes.keys()
     both = scope.nodes & then.nodes.keys()
@@ -106,11 +106,11 @@ def _facts(
             elif place not in now.facts and there[1]:
                 reason = f"this value is not read any more; {_APPROVE}"
         if reason:
-            yield FactRow(place, Difference.NOT_COMPARED, old, new, reason)
+            yield FactRow(place=place, difference=Difference.NOT_COMPARED, old=old, new=new, note=reason)
         elif place not in then.facts:
-            yield FactRow(place, Difference.APPEARED, None, new)
+            yield FactRow(place=place, difference=Difference.APPEARED, old=None, new=new)
         elif place not in now.facts:
-            yield FactRow(place, Difference.DISAPPEARED, old, None)
+            yield FactRow(place=place, difference=Difference.DISAPPEARED, old=old, new=None)
         else:
             yield _compared(place, old, new, rules.of(place.path))
 
@@ -134,8 +134,14 @@ def _then_unread(reason: str, whole_node: bool) -> str:
 
 def _compared(place: Place, old: Value, new: Value, rule: DriftRule) -> FactRow:
     if _same(old, new, rule):
-        return FactRow(place, Difference.SAME, old, new)
-    return FactRow(place, Difference.CHANGED, old, new, _direction(old, new) if rule.compare is Compare.VERSION else "")
+        return FactRow(place=place, difference=Difference.SAME, old=old, new=new)
+    return FactRow(
+        place=place,
+        difference=Difference.CHANGED,
+        old=old,
+        new=new,
+        note=_direction(old, new) if rule.compare is Compare.VERSION else "",
+    )
 
 
 def _same(old: Value, new: Value, rule: DriftRule) -> bool:
@@ -211,7 +217,7 @@ def _check(subject: Subject, old: Ended | None, new: Ended | None, gap: str) -> 
     message = new.message if new else gap or f"not judged today, and judged when the baseline was approved; {_APPROVE}"
 
     def row(difference: Difference, text: str = message) -> CheckRow:
-        return CheckRow(subject, difference, before, after, text)
+        return CheckRow(subject=subject, difference=difference, old=before, new=after, message=text)
 
     if not new:
         return row(Difference.NOT_COMPARED if gap or before == Status.PASS else Difference.SAME)

@@ -40,7 +40,7 @@ EXIT_CODES = {
 _DRIFTED = (Difference.CHANGED, Difference.APPEARED, Difference.DISAPPEARED)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FactRow:
     """One value, then and now."""
 
@@ -61,7 +61,7 @@ class GapRow:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CheckRow:
     """One check's result, then and now."""
 
@@ -84,7 +84,7 @@ class NodeRow:
     """APPEARED or DISAPPEARED."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Approval:
     """Who said that what was read is as it should be."""
 
@@ -98,7 +98,7 @@ class Approval:
     """The version of preflight that wrote it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Drift:
     """Everything a drift report may print. Rows come by cluster, node and path."""
 

@@ -45,7 +45,7 @@ class DriftRule:
 _DEFAULT = DriftRule(Compare.EXACT, "nothing else is decided for it")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DriftRules:
     """All decisions."""
 
@@ -211,7 +211,13 @@ def parse_drift_rules(text: str) -> DriftRules:
                 if not marks or not any(is_within(pattern_of(f"{kind}.{other}"), hides[pattern]) for other in table):
                     raise DriftRuleError(f"{path}: hides goes with unread, and names a field of the same fact")
     return DriftRules(
-        fields, keys, unread, frozenset(flagged["fallback"]), frozenset(flagged["optional"]), roles, hides=hides
+        fields=fields,
+        keys=keys,
+        unread=unread,
+        fallbacks=frozenset(flagged["fallback"]),
+        optional=frozenset(flagged["optional"]),
+        roles=roles,
+        hides=hides,
     )
 
 

@@ -130,9 +130,9 @@ def _judge_cluster(check: ClusterCheck, view: ClusterView, guard: Guard) -> Resu
         outcome = Outcome(
             Status.ERROR,
             f"cannot tell without {_plural(len(gaps), 'node')}: {'; '.join(told_once(missing))}",
-            outcome.expected,
-            outcome.observed,
-            {**outcome.evidence, "so_far": outcome.message, "missing": gaps},
+            expected=outcome.expected,
+            observed=outcome.observed,
+            evidence={**outcome.evidence, "so_far": outcome.message, "missing": gaps},
         )
     shown = {node.name: said for node in view.nodes if (said := _error_output(check, node))}
     follows = _causes(check, view, missing, outcome, guard) if outcome.status is Status.ERROR else ()
@@ -151,16 +151,16 @@ def _without_the_others(check: ClusterCheck, view: ClusterView, outcome: Outcome
         return None  # which is a cause of its own, and nearer
     if outcome.status is Status.FAIL:
         roles = frozenset(check.roles) or frozenset(role for node in view.nodes for role in node.roles)
-        other = NodeView(view.cluster, _UNNAMED_NODE, _UNNAMED_NODE, roles, absence="not named")
+        other = NodeView(cluster=view.cluster, name=_UNNAMED_NODE, host=_UNNAMED_NODE, roles=roles, absence="not named")
         if _guarded(check, replace(view, nodes=(*view.nodes, other)), guard).status is Status.FAIL:
             return None
     names = enumerate_names([node.name for node in view.nodes])
     untold = Outcome(
         Status.ERROR,
         f"cannot be told of {names} alone: it is about the whole cluster, whose other nodes are not named",
-        outcome.expected,
-        outcome.observed,
-        {**outcome.evidence, "so_far": outcome.message},
+        expected=outcome.expected,
+        observed=outcome.observed,
+        evidence={**outcome.evidence, "so_far": outcome.message},
     )
     return _result(check, view.cluster, None, untold, follows=(f"{UNNAMED}:{view.cluster.name}",))
 
@@ -299,18 +299,18 @@ def _result(
     else:
         remediation = outcome.remediation or Remediation("")
     return Result(
-        check.id,
-        check.title,
-        check.severity,
-        cluster.name,
-        node,
-        outcome.status,
-        " ".join(outcome.message.split()),
-        outcome.expected,
-        outcome.observed,
-        remediation,
-        outcome.evidence,
-        not_evaluated or outcome.status is Status.ERROR,
+        check=check.id,
+        title=check.title,
+        severity=check.severity,
+        cluster=cluster.name,
+        node=node,
+        status=outcome.status,
+        message=" ".join(outcome.message.split()),
+        expected=outcome.expected,
+        observed=outcome.observed,
+        remediation=remediation,
+        evidence=outcome.evidence,
+        not_evaluated=not_evaluated or outcome.status is Status.ERROR,
         follows=follows,
         not_declared=outcome.not_declared,
     )

@@ -22,7 +22,7 @@ class UnknownFactError(Exception):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Contact:
     """How the conversation with a node went. Always known: a node that is down has one that says so."""
 

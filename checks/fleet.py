@@ -32,7 +32,7 @@ class WordKind(enum.StrEnum):
     ATTESTATION = "attestation"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Word:
     """Something that people answer for until a day, as a run met it."""
 
@@ -49,7 +49,7 @@ class Word:
     """The last day on which it holds."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
     """What one run said of one cluster."""
 
@@ -63,7 +63,7 @@ class Said:
     owner: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PastScan:
     """One run of a history, with its clusters; of a comparison with a baseline, without."""
 
@@ -111,7 +111,7 @@ class Latest:
     messages: Mapping[Subject, str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
     """All that a history holds of one inventory."""
 
@@ -146,7 +146,7 @@ class Finding:
     """Whether it began within the last `NEW_DAYS`."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One cluster."""
 
@@ -178,7 +178,7 @@ class Row:
     """Newest first, those that asked something else among them."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Beat:
     """The runs of one question, and whether they still happen."""
 
@@ -194,7 +194,7 @@ class Beat:
     """Whether the last that was due did not happen."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fleet:
     """All clusters, at one moment."""
 
@@ -219,7 +219,10 @@ class Fleet:
 
 def recorded_verdict(said: Iterable[tuple[str, Status]], *, strict: bool = False, partial: bool = False) -> Verdict:
     """The verdict over checks and statuses, for runs that did not record it by cluster."""
-    rows = (Result(check, "", Severity.LOW, "", None, status, "") for check, status in said)
+    rows = (
+        Result(check=check, title="", severity=Severity.LOW, cluster="", node=None, status=status, message="")
+        for check, status in said
+    )
     return verdict_of(rows, strict=strict, partial=partial)
 
 
@@ -243,7 +246,14 @@ def fleet(kept: Sequence[Kept], now: datetime, nights: int) -> Fleet:
         for standing in latest.history.standings
         if not standing.subject.cluster and standing.status is not Status.WAIVED
     ]
-    return Fleet(now, days, tuple(rows), tuple(beats), tuple(sorted(words, key=lambda w: w[1].expires)), tuple(loose))
+    return Fleet(
+        now=now,
+        days=days,
+        rows=tuple(rows),
+        beats=tuple(beats),
+        words=tuple(sorted(words, key=lambda w: w[1].expires)),
+        loose=tuple(loose),
+    )
 
 
 def _last_scan(kept: Kept) -> PastScan | None:
@@ -266,7 +276,16 @@ def _beat(kept: Kept, runs: Sequence[PastScan], now: datetime, days: Sequence[da
     missed = [day for day in beat.missed(now, starts) if day not in covered] if beat else []
     overdue = any(day > last.started.date() for day in missed)
     shown = tuple(day for day in missed if day >= days[0])
-    return Beat(kept.source, kept.inventory, last.command, last.asked, beat, last.started, shown, overdue)
+    return Beat(
+        source=kept.source,
+        inventory=kept.inventory,
+        command=last.command,
+        asked=last.asked,
+        rhythm=beat,
+        last=last.started,
+        missed=shown,
+        overdue=overdue,
+    )
 
 
 def _covered(kept: Kept, runs: Sequence[PastScan]) -> set[date]:
@@ -326,11 +345,11 @@ def _row(
     standings = latest.history.standings if latest else ()
     flapping = latest.history.flapping if latest else ()
     return Row(
-        kept.source,
-        kept.inventory,
-        name,
-        said,
-        run,
+        source=kept.source,
+        inventory=kept.inventory,
+        name=name,
+        said=said,
+        run=run,
         since=mine[-row][0].started,
         row_of=row,
         open_start=row == len(mine),

@@ -41,7 +41,7 @@ class Entry:
         return self.judged and self.status in _THERE
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PastRun:
     """One run, as far as later ones want to know it."""
 
@@ -109,20 +109,20 @@ def look_back(present: PastRun, earlier: Iterable[PastRun]) -> ScanHistory:
     trend = tuple(reversed(points))
     by_cluster = _transposed(reversed(parts))
     if last is None:
-        return ScanHistory(None, trend=trend, by_cluster=by_cluster)
+        return ScanHistory(last=None, trend=trend, by_cluster=by_cluster)
     compared = peer or last
     standings = (
         _standing(subject, track, comparable=peer is not None or compared.meant_all)
         for subject, track in tracks.items()
     )
     return ScanHistory(
-        compared.started,
-        tuple(standing for standing in standings if standing),
-        tuple(ended for subject, track in tracks.items() if (ended := _resolved(subject, track))),
-        tuple(ended for subject, track in gone.items() if (ended := _ended(subject, track, None))),
-        tuple(flaps for subject, track in tracks.items() if (flaps := _flapping(subject, track))),
-        trend,
-        by_cluster,
+        last=compared.started,
+        standings=tuple(standing for standing in standings if standing),
+        resolved=tuple(ended for subject, track in tracks.items() if (ended := _resolved(subject, track))),
+        gone=tuple(ended for subject, track in gone.items() if (ended := _ended(subject, track, None))),
+        flapping=tuple(flaps for subject, track in tracks.items() if (flaps := _flapping(subject, track))),
+        trend=trend,
+        by_cluster=by_cluster,
     )
 
 
@@ -149,7 +149,15 @@ def _standing(subject: Subject, track: _Track, *, comparable: bool) -> Standing 
     row = _row(track)
     latest = judged if now.there else older[0] if older else None
     new = comparable if latest is None else not latest.there if now.there else latest.judged
-    return Standing(subject, now.status, row.since, row.open_start, row.runs, new, judged.status if judged else None)
+    return Standing(
+        subject=subject,
+        status=now.status,
+        since=row.since,
+        open_start=row.open_start,
+        runs=row.runs,
+        new=new,
+        before=judged.status if judged else None,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +197,15 @@ def _ended(subject: Subject, older: _Track, now: Status | None) -> Ended | None:
     else:
         return None
     entry, row = rest[0][1], _row(rest)
-    return Ended(subject, entry.status, entry.message, row.since, row.open_start, row.runs, now)
+    return Ended(
+        subject=subject,
+        was=entry.status,
+        message=entry.message,
+        since=row.since,
+        open_start=row.open_start,
+        runs=row.runs,
+        now=now,
+    )
 
 
 def _flapping(subject: Subject, track: _Track) -> Flapping | None:
@@ -240,8 +256,8 @@ def _counted(run: PastRun, entries: Iterable[Entry]) -> TrendPoint:
         else:
             count[entry.status] += 1
     return TrendPoint(
-        run.started,
-        run.verdict,
+        started=run.started,
+        verdict=run.verdict,
         fail=count[Status.FAIL],
         error=count[Status.ERROR],
         warn=count[Status.WARN],

@@ -19,7 +19,7 @@ class Subject:
     """None for the cluster as a whole."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """How long a finding of the present run has been there."""
 
@@ -38,7 +38,7 @@ class Standing:
     """What was found when it was last judged; None where it never was."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
     """A finding of earlier runs that the present one does not have any more."""
 
@@ -65,7 +65,7 @@ class Flapping:
     """The changes happened within so many runs, the present one included."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrendPoint:
     """One run in numbers of results."""
 
@@ -82,7 +82,7 @@ class TrendPoint:
     """Skips for what could not be looked at; an error counts as `error` alone."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScanHistory:
     """The present run, seen from the runs before it."""
 

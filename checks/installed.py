@@ -23,7 +23,7 @@ MAIN_LIBRARY = "thycotic.ihawu.business.dll"
 """The library whose version is taken for the product's, where the libraries disagree."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Installed:
     """What is known of a node's version."""
 
@@ -84,33 +84,41 @@ def installed(view: NodeView) -> Installed:
         parse_product_version(product, view.current)
     except VersionError as error:
         doubt = f"`current` in the inventory cannot be used: {error}"
-        return Installed(found.version, found.read, found.problem, (*found.doubts, doubt), found.as_read)
+        return Installed(
+            version=found.version,
+            read=found.read,
+            problem=found.problem,
+            doubts=(*found.doubts, doubt),
+            as_read=found.as_read,
+        )
     declared = view.current.strip()
     if found.version is None:
-        return Installed(declared, read=False, problem=found.problem, doubts=found.doubts, as_read=found.as_read)
+        return Installed(
+            version=declared, read=False, problem=found.problem, doubts=found.doubts, as_read=found.as_read
+        )
     if parse_product_version(product, declared) == parse_product_version(product, found.version):
         return found
     doubt = f"the inventory declares {declared}, the node says {found.version}"
-    return Installed(found.version, read=True, doubts=(*found.doubts, doubt), as_read=found.as_read)
+    return Installed(version=found.version, read=True, doubts=(*found.doubts, doubt), as_read=found.as_read)
 
 
 def _from_package(view: NodeView) -> Installed:
     found = view.look(ChefBackendVersion)
     if isinstance(found, Unknown):
-        return Installed(None, read=False, problem=found.reason)
+        return Installed(version=None, read=False, problem=found.reason)
     as_read = (("chef-backend", found.text),)
     try:
         # A build's stamp after a plus, or a package's number after a hyphen, makes it no newer.
         version = parse_version(_PACKAGING.sub("", found.text)).public
-        return Installed(version, read=True, as_read=as_read)
+        return Installed(version=version, read=True, as_read=as_read)
     except VersionError as error:
-        return Installed(None, read=False, problem=str(error), as_read=as_read)
+        return Installed(version=None, read=False, problem=str(error), as_read=as_read)
 
 
 def _from_files(view: NodeView) -> Installed:
     found = view.look(AppFiles)
     if isinstance(found, Unknown):
-        return Installed(None, read=False, problem=found.reason)
+        return Installed(version=None, read=False, problem=found.reason)
     as_read = tuple((file.name, file.version or file.problem) for file in found.files)
     versions: dict[str, str] = {}
     malformed = ""
@@ -128,18 +136,18 @@ def _from_files(view: NodeView) -> Installed:
             malformed = malformed or (f"{name}: {error}" if text else f"{name} carries no version")
     if not versions:
         problem = malformed or f"no Thycotic*.dll in {found.root}\\bin"
-        return Installed(None, read=False, problem=problem, as_read=as_read)
+        return Installed(version=None, read=False, problem=problem, as_read=as_read)
     ranked = Counter(versions.values()).most_common()
     mute = MAIN_LIBRARY not in versions and any(name.lower() == MAIN_LIBRARY for name, _ in as_read)
     why = closed.get(MAIN_LIBRARY, "it tells no version")
     doubts = (f"{MAIN_LIBRARY}: {why}; the other libraries stand in",) if mute else ()
     if len(ranked) == 1:
         shut = mute and MAIN_LIBRARY in closed
-        return Installed(ranked[0][0], read=True, doubts=doubts, as_read=as_read, closed=shut)
+        return Installed(version=ranked[0][0], read=True, doubts=doubts, as_read=as_read, closed=shut)
     text = ", ".join(f"{version} ({count} file{'s' * (count != 1)})" for version, count in ranked)
     doubts = (f"the application's libraries disagree: {text}",)
     if MAIN_LIBRARY in versions:
-        return Installed(versions[MAIN_LIBRARY], read=True, doubts=doubts, as_read=as_read)
+        return Installed(version=versions[MAIN_LIBRARY], read=True, doubts=doubts, as_read=as_read)
     if ranked[0][1] > ranked[1][1]:
-        return Installed(ranked[0][0], read=True, doubts=doubts, as_read=as_read)
-    return Installed(None, read=False, problem=doubts[0], as_read=as_read)
+        return Installed(version=ranked[0][0], read=True, doubts=doubts, as_read=as_read)
+    return Installed(version=None, read=False, problem=doubts[0], as_read=as_read)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 
 from checks.acceptance import Waiver
 from checks.pages import Link, links_of
@@ -39,6 +39,7 @@ class Remediation:
     """One or two sentences."""
     command: str = ""
     """A command to copy, on one line, where there is one."""
+    _: KW_ONLY
     url: str = ""
     """The vendor's own page, where there is one."""
     language: str = ""
@@ -59,6 +60,7 @@ class Outcome:
     status: Status
     message: str
     """One line. It does not name the node of a node-scoped check, so that equal causes group together."""
+    _: KW_ONLY
     expected: str = ""
     observed: str = ""
     """What was found, told the same way as long as it is the same: a waiver's `value` is compared with it."""
@@ -76,33 +78,39 @@ TOLD = "told"
 
 def passed(message: str, *, expected: str = "", observed: str = "", **evidence: object) -> Outcome:
     """The rule holds."""
-    return Outcome(Status.PASS, message, expected, observed, evidence)
+    return Outcome(Status.PASS, message, expected=expected, observed=observed, evidence=evidence)
 
 
 def warned(
     message: str, *, expected: str = "", observed: str = "", remediation: Remediation | None = None, **evidence: object
 ) -> Outcome:
     """Worth a look; no reason to stop by itself."""
-    return Outcome(Status.WARN, message, expected, observed, evidence, remediation)
+    return Outcome(
+        Status.WARN, message, expected=expected, observed=observed, evidence=evidence, remediation=remediation
+    )
 
 
 def failed(
     message: str, *, expected: str = "", observed: str = "", remediation: Remediation | None = None, **evidence: object
 ) -> Outcome:
     """The rule is broken: a blocker."""
-    return Outcome(Status.FAIL, message, expected, observed, evidence, remediation)
+    return Outcome(
+        Status.FAIL, message, expected=expected, observed=observed, evidence=evidence, remediation=remediation
+    )
 
 
 def undetermined(
     message: str, *, expected: str = "", observed: str = "", remediation: Remediation | None = None, **evidence: object
 ) -> Outcome:
     """Cannot tell, and why."""
-    return Outcome(Status.ERROR, message, expected, observed, evidence, remediation)
+    return Outcome(
+        Status.ERROR, message, expected=expected, observed=observed, evidence=evidence, remediation=remediation
+    )
 
 
 def not_applicable(message: str, *, expected: str = "", observed: str = "", **evidence: object) -> Outcome:
     """The rule does not concern this node or cluster, and why."""
-    return Outcome(Status.SKIP, message, expected, observed, evidence)
+    return Outcome(Status.SKIP, message, expected=expected, observed=observed, evidence=evidence)
 
 
 def not_declared(key: str, message: str, *, expected: str = "", observed: str = "", **evidence: object) -> Outcome:
@@ -110,7 +118,7 @@ def not_declared(key: str, message: str, *, expected: str = "", observed: str = 
 
     `key` is what would say it, as the inventory writes it.
     """
-    return Outcome(Status.SKIP, message, expected, observed, evidence, not_declared=key)
+    return Outcome(Status.SKIP, message, expected=expected, observed=observed, evidence=evidence, not_declared=key)
 
 
 _GRAVITY = (Status.FAIL, Status.ERROR, Status.WARN, Status.PASS, Status.SKIP, Status.WAIVED)
@@ -136,11 +144,11 @@ def combine(outcomes: Sequence[Outcome]) -> Outcome:
     return Outcome(
         worst.status,
         "; ".join(_unique(o.message for o in told)),
-        "; ".join(_unique(o.expected for o in told)),
-        "; ".join(_unique(o.observed for o in told)),
-        evidence,
-        _together([o.remediation for o in told if o.remediation and o.status is worst.status]),
-        next((o.not_declared for o in told if o.not_declared), "") if worst.status is Status.SKIP else "",
+        expected="; ".join(_unique(o.expected for o in told)),
+        observed="; ".join(_unique(o.observed for o in told)),
+        evidence=evidence,
+        remediation=_together([o.remediation for o in told if o.remediation and o.status is worst.status]),
+        not_declared=next((o.not_declared for o in told if o.not_declared), "") if worst.status is Status.SKIP else "",
     )
 
 
@@ -155,9 +163,9 @@ def _together(remedies: Sequence[Remediation]) -> Remediation | None:
     return Remediation(
         " ".join(_unique(one.summary for one in remedies)),
         joined(commands, first.language) if commands else first.command,
-        page.url,
-        first.language,
-        page.title,
+        url=page.url,
+        language=first.language,
+        title=page.title,
     )
 
 
@@ -165,7 +173,7 @@ def _unique(texts: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(text for text in texts if text))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """One line of the report: what a check said about a node, or about a cluster where `node` is None."""
 

@@ -24,7 +24,7 @@ _MOSTLY = 3 / 4
 """Of the days with a run; the others are taken for runs by hand."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rhythm:
     """On which days a run is to be expected."""
 
@@ -104,12 +104,14 @@ def _rhythm(made: Sequence[datetime]) -> Rhythm | None:
     if step > 7:
         slack = 1 + step // 7
         steady = sum(abs(gap - step) <= slack for gap in gaps) >= _OFTEN * len(gaps)
-        return Rhythm(days[0], days[-1], _usual(made), days=step, slack=slack) if steady else None
+        return Rhythm(first=days[0], last=days[-1], at=_usual(made), days=step, slack=slack) if steady else None
     weekdays = _weekdays(days, gaps)
     kept = sum(day.weekday() in weekdays for day in days)
     if not weekdays or kept < _MOSTLY * len(days):
         return None
-    return Rhythm(days[0], days[-1], _usual([s for s in made if s.weekday() in weekdays]), weekdays=weekdays)
+    return Rhythm(
+        first=days[0], last=days[-1], at=_usual([s for s in made if s.weekday() in weekdays]), weekdays=weekdays
+    )
 
 
 def _weekdays(days: Sequence[date], gaps: Sequence[int]) -> tuple[int, ...]:

@@ -25,7 +25,7 @@ class RuleError(ValueError):
     """A rule, or an override of one, that cannot be used. The message says which and why."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """One line of the vendor's requirements."""
 

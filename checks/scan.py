@@ -43,7 +43,7 @@ ATTESTATIONS = "attestations"
 """The id of the warning that somebody's attestation has expired. No check: it judges no node."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Coverage:
     """How much of what was planned was looked at. The others add up to `planned`."""
 
@@ -58,7 +58,7 @@ class Coverage:
     """What is not judged because the inventory does not say what it would be judged by."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NodeRecord:
     """What one node cost and whether it answered."""
 
@@ -124,7 +124,7 @@ class ClusterVerdict:
     coverage: Coverage
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Scan:
     """Everything a report may print. Results come in inventory order, then registry order.
 
@@ -261,4 +261,12 @@ def coverage_of(results: Iterable[Result]) -> Coverage:
     undeclared = sum(1 for row in rows if row.not_declared and not row.left_out)
     skipped = sum(1 for row in rows if row.status is Status.SKIP and not row.not_evaluated)
     moot = skipped - out - undeclared
-    return Coverage(len(rows), len(rows) - missed - waived - skipped, moot, waived, missed, out, undeclared)
+    return Coverage(
+        planned=len(rows),
+        evaluated=len(rows) - missed - waived - skipped,
+        not_applicable=moot,
+        waived=waived,
+        not_evaluated=missed,
+        left_out=out,
+        not_declared=undeclared,
+    )

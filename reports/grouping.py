@@ -18,7 +18,7 @@ _IDS = 5
 _RANK = {severity: rank for rank, severity in enumerate(Severity)}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
     """One cause, and all that it hit: results of one check with the same status and message."""
 
@@ -38,7 +38,7 @@ class Group:
         return [(value, tuple(rows)) for value, rows in found.items() if value.strip()]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Digest:
     """A scan's results, sorted by what a reader must do about them. Together the fields hold every result once, but for
     skips that are folded under a cause, too.
@@ -73,7 +73,14 @@ def digest(scan: Scan) -> Digest:
     skips = having(Status.SKIP)
     folded = fold(rest)
     stranded = [
-        Group(rows[0].follows[0].partition(":")[0], title, rows[0].severity, Status.ERROR, message, rows)
+        Group(
+            check=rows[0].follows[0].partition(":")[0],
+            title=title,
+            severity=rows[0].severity,
+            status=Status.ERROR,
+            message=message,
+            results=rows,
+        )
         for title, message, rows in stranded_rows(folded)
     ]
     return Digest(
@@ -102,7 +109,14 @@ def grouped(results: Iterable[Result]) -> tuple[Group, ...]:
     for row in results:
         found.setdefault((row.check, row.status, row.message, waiver_line(row)), []).append(row)
     groups = [
-        Group(check, rows[0].title, rows[0].severity, status, message, tuple(rows))
+        Group(
+            check=check,
+            title=rows[0].title,
+            severity=rows[0].severity,
+            status=status,
+            message=message,
+            results=tuple(rows),
+        )
         for (check, status, message, _), rows in found.items()
     ]
     return tuple(sorted(groups, key=lambda group: _RANK[group.severity]))

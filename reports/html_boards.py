@@ -37,7 +37,7 @@ class Line:
     cells: list[Cell | None]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Board:
     """One cluster."""
 

@@ -35,7 +35,7 @@ class Value:
     whose: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
     """One cause."""
 

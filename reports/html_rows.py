@@ -34,7 +34,7 @@ class Budget:
         return cls(field=max(200, min(2_000, share)), evidence=max(200, min(8_000, share)))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One result."""
 
@@ -55,7 +55,7 @@ class Row:
     new: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Bundle:
     """Results of one check that say the same, and need nobody."""
 
@@ -90,14 +90,14 @@ def bundles(results: Iterable[Result]) -> list[Bundle]:
             hits.setdefault(cluster_name(row.cluster), []).append(node_name(row))
         found.append(
             Bundle(
-                str(group.status),
-                status_word(group.results[0]),
-                one_line(group.check, 100),
-                one_line(group.title, 200),
-                str(group.severity),
-                one_line(group.message, 300),
-                list(hits.items()),
-                len(group.results),
+                status=str(group.status),
+                word=status_word(group.results[0]),
+                check=one_line(group.check, 100),
+                title=one_line(group.title, 200),
+                severity=str(group.severity),
+                message=one_line(group.message, 300),
+                hits=list(hits.items()),
+                number=len(group.results),
             )
         )
     return found

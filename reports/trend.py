@@ -29,7 +29,7 @@ class Shape:
     height: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
     """The bars, and the same in figures."""
 

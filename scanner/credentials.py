@@ -47,7 +47,7 @@ def resolve(
     user whom it belongs to.
     """
     children.withhold(variables(inventory))
-    reader = _Reader(inventory.path.absolute().parent, learn, _read, _patience(inventory))
+    reader = _Reader(folder=inventory.path.absolute().parent, learn=learn, fetch=_read, patience_s=_patience(inventory))
     clusters = tuple(
         replace(
             cluster,
@@ -77,14 +77,16 @@ def missing(inventory: Inventory) -> list[Problem]:
 
     Files are looked for and their modes looked at, variables are looked for, programs are looked for and not run.
     """
-    reader = _Reader(inventory.path.absolute().parent, lambda _, __: None, _look, _patience(inventory))
+    reader = _Reader(
+        folder=inventory.path.absolute().parent, learn=lambda _, __: None, fetch=_look, patience_s=_patience(inventory)
+    )
     for cluster in inventory.clusters:
         for node in cluster.nodes:
             reader.node(node)
     return reader.problems()
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class _Reader:
     folder: Path
     learn: Callable[[Secret, str], None]

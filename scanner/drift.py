@@ -105,7 +105,7 @@ def _version_notices(baseline: Baseline, found: Compared) -> Iterable[str]:
 
 def approval(by: str, reason: str, scope: str = EVERYTHING) -> Approval:
     """An approval of now."""
-    return Approval(utc_now().strftime("%Y-%m-%dT%H:%M:%SZ"), by, reason, scope, __version__)
+    return Approval(at=utc_now().strftime("%Y-%m-%dT%H:%M:%SZ"), by=by, reason=reason, scope=scope, tool=__version__)
 
 
 def split_nodes(names: Sequence[str], inventory: Inventory, baseline: Baseline) -> tuple[list[str], set[NodeKey]]:

@@ -57,7 +57,7 @@ def chosen(plan: KeptPlan, word: str, clusters: Sequence[str]) -> tuple[Followed
     raise UsageError("\n".join([f"--check {word}: the plan has no such step{hint}", *rows[:_SHOWN], *more]))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Following:
     """Steps of one cluster, and what has to be asked for them."""
 
@@ -108,11 +108,11 @@ def prepare_following(
     )
     # The same answers are judged for each scan: what else was asked changes nothing of what it says.
     return Following(
-        cluster,
-        tuple(steps),
-        replace(select(selection.inventory, [cluster]), chosen=chosen),
-        job,
-        {words: replace(scan, also=also, whole=False) for words, scan in scans.items()},
+        cluster=cluster,
+        steps=tuple(steps),
+        selection=replace(select(selection.inventory, [cluster]), chosen=chosen),
+        job=job,
+        scans={words: replace(scan, also=also, whole=False) for words, scan in scans.items()},
     )
 
 

@@ -51,7 +51,7 @@ class NodeCall:
     """Takes the secrets of the whole run out: a node may say what another one is reached with, too."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NodeAnswers:
     """What one node said."""
 
@@ -87,7 +87,9 @@ def ask(call: NodeCall, gate: AbstractContextManager[object] | None = None) -> N
     started = time.monotonic()
     asked_at = utc_now()
     spoken = tuple(probe for probe in call.probes if probe.language == node.language)
-    said = NodeAnswers(node.cluster, node.name, node.host, node.transport, asked_at=asked_at)
+    said = NodeAnswers(
+        cluster=node.cluster, node=node.name, host=node.host, transport=node.transport, asked_at=asked_at
+    )
     if spoken and node.transport != "tds":
         said = _converse(said, call, spoken, gate)
     listening = tuple(probe for probe in call.probes if probe.language == "tds" and _is_needed(probe, node, said))
@@ -229,7 +231,13 @@ def _clock(stamps: Stamps | None, moments: Moments, before_s: float) -> ClockSam
         return None
     sent_s = before_s if moments.sent_s is None else moments.sent_s
     received_s = now_s() if moments.received_s is None else moments.received_s
-    return ClockSample(sent_s, stamps.begun_s, stamps.ended_s, received_s, stamps.resolution_s)
+    return ClockSample(
+        sent_s=sent_s,
+        begun_s=stamps.begun_s,
+        ended_s=stamps.ended_s,
+        received_s=received_s,
+        resolution_s=stamps.resolution_s,
+    )
 
 
 def _is_needed(probe: Probe, node: Node, said: NodeAnswers) -> bool:
@@ -267,14 +275,14 @@ def read_facts(said: NodeAnswers, probes: Sequence[Probe]) -> dict[type, object]
     asked = [probe for probe in probes if probe.id in said.answers]
     silent = {probe.id: found.reason for probe in asked if isinstance(found := said.answers[probe.id], Unknown)}
     facts[Contact] = Contact(
-        said.host,
-        said.transport,
-        said.failure,
-        len(asked),
-        len(asked) - len(silent),
-        tuple(silent),
-        said.hint,
-        tuple(silent.values()),
+        host=said.host,
+        transport=said.transport,
+        failure=said.failure,
+        asked=len(asked),
+        answered=len(asked) - len(silent),
+        unanswered=tuple(silent),
+        hint=said.hint,
+        reasons=tuple(silent.values()),
     )
     return facts
 

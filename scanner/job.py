@@ -21,7 +21,7 @@ NodeKey = tuple[str, str]
 """Cluster name and node name."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """What a scan is going to do, settled before anything is contacted."""
 
@@ -67,7 +67,7 @@ class Job:
         return tuple(kind for role in node.roles for kind in self.also.get(role, ()))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Collected:
     """What the nodes said, before anybody judges it."""
 

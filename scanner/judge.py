@@ -121,7 +121,9 @@ def _said(node: Node, said: Mapping[NodeKey, NodeAnswers]) -> NodeAnswers:
     if key in said:
         return said[key]
     hint = "Scan again, and let it finish."
-    return NodeAnswers(node.cluster, node.name, node.host, node.transport, failure=INTERRUPTED, hint=hint)
+    return NodeAnswers(
+        cluster=node.cluster, node=node.name, host=node.host, transport=node.transport, failure=INTERRUPTED, hint=hint
+    )
 
 
 def _told(results: Iterable[Result]) -> Iterable[str]:
@@ -185,15 +187,15 @@ def _view(
 
 def _record(said: NodeAnswers, node: Node) -> NodeRecord:
     return NodeRecord(
-        said.cluster,
-        said.node,
-        said.host,
-        said.transport,
-        _reached(said),
-        said.usage.connections,
-        said.usage.commands,
-        said.usage.requests,
-        said.seconds,
+        cluster=said.cluster,
+        node=said.node,
+        host=said.host,
+        transport=said.transport,
+        reachable=_reached(said),
+        connections=said.usage.connections,
+        commands=said.usage.commands,
+        requests=said.usage.requests,
+        seconds=said.seconds,
         owner=node.owner,
         contact=node.contact,
     )

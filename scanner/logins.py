@@ -39,7 +39,7 @@ def logins(job: Job, collected: Collected) -> Iterable[Login]:
         node = call.node
         said = collected.said.get((node.cluster, node.name))
         if said is None:
-            blank = NodeAnswers(node.cluster, node.name, node.host, node.transport)
+            blank = NodeAnswers(cluster=node.cluster, node=node.name, host=node.host, transport=node.transport)
             yield Login(blank, "not asked to the end: interrupted")
             continue
         silent = [answer.reason for answer in said.answers.values() if isinstance(answer, Unknown)]

@@ -81,13 +81,13 @@ class _Reader:
         proof = self._table(row, "verification", where)
         unseen = proof.get("unseen")
         return Followed(
-            cluster,
-            number,
-            self._text(row, "kind", where),
-            self._text(row, "title", where),
-            self._text(proof, "shows", where),
-            tuple(self._sign(sign, where) for sign in self._rows(proof, "signs", where)),
-            unseen if isinstance(unseen, str) else "",
+            cluster=cluster,
+            number=number,
+            kind=self._text(row, "kind", where),
+            title=self._text(row, "title", where),
+            shows=self._text(proof, "shows", where),
+            signs=tuple(self._sign(sign, where) for sign in self._rows(proof, "signs", where)),
+            unseen=unseen if isinstance(unseen, str) else "",
         )
 
     def _sign(self, row: dict[str, Any], where: str) -> Sign:

@@ -48,7 +48,7 @@ class Gate(AbstractContextManager["Gate"]):
         self._slots.release()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
     """How far a scan is."""
 
@@ -87,7 +87,7 @@ def collect(
     notices: tuple[str, ...] = ()
     if complete:
         said, notices, complete = _again(job.calls(), said, hide)
-    return Collected(said, started, utc_now(), complete, notices)
+    return Collected(said=said, started=started, finished=utc_now(), complete=complete, notices=notices)
 
 
 def _gather(
@@ -113,19 +113,23 @@ def _gather(
         for call in calls:
             asked[_submitted(pool, work, replace(call, hide=hide))] = call
         pending = set(asked)
-        progress(Progress(len(calls), 0, 0, 0))
+        progress(Progress(nodes=len(calls), done=0, failing=0, running=0))
         while pending:
             finished, pending = concurrent.futures.wait(pending, _POLL_S, concurrent.futures.FIRST_COMPLETED)
             for future in finished:
                 answers = _result(future, asked[future], hide)
                 said[answers.cluster, answers.node] = answers
                 failing += answers.failure is not None
-                progress(Progress(len(calls), len(said), failing, gate.active, answers))
+                progress(
+                    Progress(nodes=len(calls), done=len(said), failing=failing, running=gate.active, finished=answers)
+                )
             if not finished:
                 waiting = tuple(
                     (call.node.cluster, call.node.name) for future, call in asked.items() if future.running()
                 )
-                progress(Progress(len(calls), len(said), failing, gate.active, waiting=waiting))
+                progress(
+                    Progress(nodes=len(calls), done=len(said), failing=failing, running=gate.active, waiting=waiting)
+                )
         complete = True
     except KeyboardInterrupt:
         with suppress(KeyboardInterrupt):  # whoever asks twice gets what is finished without the farewells
@@ -165,7 +169,9 @@ def _result(future: concurrent.futures.Future[NodeAnswers], call: NodeCall, hide
 
 def _unasked(call: NodeCall, cause: str, hint: str) -> NodeAnswers:
     node = call.node
-    return NodeAnswers(node.cluster, node.name, node.host, node.transport, failure=cause, hint=hint)
+    return NodeAnswers(
+        cluster=node.cluster, node=node.name, host=node.host, transport=node.transport, failure=cause, hint=hint
+    )
 
 
 def _again(

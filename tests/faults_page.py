@@ -110,7 +110,7 @@ Nobody else waits for it. preflight itself uses no proxy (HTTP_PROXY, HTTPS_PROX
 """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One fault."""
 
@@ -147,7 +147,13 @@ def played(name: str) -> Iterator[Row]:
             seen.add(row.message)
             way = ways[row.cluster, row.node or ""]
             beside = "tds" if "SQL Server cannot be asked" in row.message else way
-            yield Row(beside, scenario.title, row.message, row.remediation.summary, str(done.verdict))
+            yield Row(
+                way=beside,
+                fault=scenario.title,
+                said=row.message,
+                cure=row.remediation.summary,
+                verdict=str(done.verdict),
+            )
 
 
 def _way(node: Node) -> str:
@@ -161,7 +167,7 @@ def logins() -> Iterator[Row]:
         failure = start.judge(output.replace(b"@ready@", start.ready), status)
         if failure is None:
             raise AssertionError(f"{fault}: taken for an answer")
-        yield Row("ssh", fault, str(failure), failure.hint, "UNKNOWN")
+        yield Row(way="ssh", fault=fault, said=str(failure), cure=failure.hint, verdict="UNKNOWN")
 
 
 def hang_ups() -> Iterator[Row]:
@@ -169,12 +175,12 @@ def hang_ups() -> Iterator[Row]:
     for fault, phase, heard in HANG_UPS:
         banner, greeting = (heard, b"") if phase is Phase.LOGIN else (b"", heard)
         told = translate(EOFError(), phase, "the node", greeting=greeting, banner=banner, ended=True)
-        yield Row("ssh", fault, str(told), told.hint, "UNKNOWN")
+        yield Row(way="ssh", fault=fault, said=str(told), cure=told.hint, verdict="UNKNOWN")
 
 
 def local() -> Iterator[Row]:
     """Real processes on this machine."""
-    here = Node("c", "n", HERE, "chef-backend", ("backend",), "local")
+    here = Node(cluster="c", name="n", host=HERE, product="chef-backend", roles=("backend",), transport="local")
     tries: tuple[tuple[str, Node, str, Limits, Mapping[Language, str] | None], ...] = (
         ("There is no shell", here, "true", Limits(), {"sh": "/nowhere/sh"}),
         ("The shell is killed", here, "kill -9 $$", Limits(), None),
@@ -187,7 +193,7 @@ def local() -> Iterator[Row]:
         try:
             LocalTransport(node, limits, programs=programs).run(script)
         except NodeError as error:
-            yield Row("local", fault, str(error), error.hint, "UNKNOWN")
+            yield Row(way="local", fault=fault, said=str(error), cure=error.hint, verdict="UNKNOWN")
         else:
             raise AssertionError(f"{fault}: nothing was said")
 
@@ -204,7 +210,7 @@ def own() -> Iterator[Row]:
     for fault, error in lacking.items():
         told = own_trouble(error)
         assert told, fault
-        yield Row("own", fault, str(told), told.hint, "UNKNOWN")
+        yield Row(way="own", fault=fault, said=str(told), cure=told.hint, verdict="UNKNOWN")
 
 
 def rows() -> list[Row]:

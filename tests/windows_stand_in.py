@@ -27,7 +27,7 @@ seen = {{"line": line, "stdin": stdin.decode("latin-1"), "environment": dict(os.
 with Path({folder!r}, "seen").open("a") as log:
     log.write(json.dumps(seen) + "\\n")
 machine = windows.Machine.from_table(json.loads(Path({folder!r}, "machine").read_text()))
-request = ProcessRequest(line, {{}}, stdin=stdin, stdin_closed=True, console_mode_stdin=False)
+request = ProcessRequest(command_line=line, environment={{}}, stdin=stdin, stdin_closed=True, console_mode_stdin=False)
 probes = known_checks()[1]
 done = powershell_process.run(
     request,

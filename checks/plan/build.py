@@ -76,16 +76,42 @@ def plan_of(
     out = tuple(row for row in own if row.left_out)
     try:
         path = _path(gathered)
-        written = _WRITERS[info.product](gathered, path, inventory, Names(again=again))
+        parts, way_back, troubles, unknown, steps_back = _WRITERS[info.product](
+            gathered, path, inventory, Names(again=again)
+        )
     except _RefusedError as no:
         # A failure stays one, whatever else is unknown: the scan that this rests on ended with NO-GO, too.
         scanned = verdict_of(own, strict=strict, partial=partial)
         grave = scanned if no.verdict is None or scanned is Verdict.NO_GO else no.verdict
-        return Refusal(info.name, info.product, no.reason, no.instead, grave, blockers, no.url, warnings, waived, out)
+        return Refusal(
+            cluster=info.name,
+            product=info.product,
+            reason=no.reason,
+            instead=no.instead,
+            verdict=grave,
+            blockers=blockers,
+            url=no.url,
+            warnings=warnings,
+            waived=waived,
+            left_out=out,
+        )
     verdict = verdict_of(own, strict=strict, partial=partial)
     nodes = tuple(node.name for node in gathered.nodes)
     found = Runbook(
-        info.name, info.product, path, verdict, blockers, warnings, waived, *written, left_out=out, nodes=nodes
+        cluster=info.name,
+        product=info.product,
+        path=path,
+        verdict=verdict,
+        blockers=blockers,
+        warnings=warnings,
+        waived=waived,
+        parts=parts,
+        way_back=way_back,
+        troubles=troubles,
+        unknown=unknown,
+        steps_back=steps_back,
+        left_out=out,
+        nodes=nodes,
     )
     return with_times(with_signs(without_idle_scans(found, info.skip), gathered.nodes), gathered.nodes)
 

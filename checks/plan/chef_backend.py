@@ -46,9 +46,9 @@ def _takes_over_the_index(source: str, hop: Hop) -> bool:
 
 def _between(cluster: ChefCluster, before: Hop) -> Iterable[Step]:
     yield Step(
-        "back-up-again",
-        f"Back up the cluster of {before.version} on a follower, and copy the backup elsewhere",
-        (Command("sudo chef-backend-ctl backup", "sh", "a follower"),),
+        id="back-up-again",
+        title=f"Back up the cluster of {before.version} on a follower, and copy the backup elsewhere",
+        commands=(Command(text="sudo chef-backend-ctl backup", language="sh", where="a follower"),),
         notes=(
             "The next hop starts here; the older backup would lead two versions back.",
             *_stops_elasticsearch(before.version),
@@ -72,9 +72,9 @@ def _stops_elasticsearch(version: str) -> tuple[str, ...]:
 
 def _plan_again(cluster: ChefCluster) -> Step:
     return Step(
-        "plan-again",
-        "Plan again: who leads may have changed in the hop before",
-        (cluster.plan(),),
+        id="plan-again",
+        title="Plan again: who leads may have changed in the hop before",
+        commands=(cluster.plan(),),
         notes=(
             f"{cluster.leader.name} may have handed the lead over, and the order of the nodes depends on who leads.",
             "Until you have planned again, roles stand in the place of the backends' names from here on.",
@@ -118,13 +118,13 @@ def _gate(cluster: ChefCluster, path: UpgradePath) -> Iterable[Step]:
     every = (*cluster.backends, *cluster.frontends)
     versions = enumerate_names([hop.version for hop in path.hops])
     yield Step(
-        "have-access",
-        f"Log in to {named(every)} as somebody who may use sudo, and stay logged in",
-        proof=Proof("sudo works on each", (Command("sudo -v", "sh", named(every)),)),
+        id="have-access",
+        title=f"Log in to {named(every)} as somebody who may use sudo, and stay logged in",
+        proof=Proof("sudo works on each", (Command(text="sudo -v", language="sh", where=named(every)),)),
     )
     yield Step(
-        "stage-package",
-        f"Have the package of Chef Backend {versions} on {named(cluster.backends)}",
+        id="stage-package",
+        title=f"Have the package of Chef Backend {versions} on {named(cluster.backends)}",
         proof=Proof(
             "pass: there, the same on every backend, of the target's version",
             (cluster.scan("chef-package-staged", phase="before"),),
@@ -137,9 +137,9 @@ def _gate(cluster: ChefCluster, path: UpgradePath) -> Iterable[Step]:
     yield from _leftovers(cluster)
     follower, front = cluster.followers[0], cluster.frontends[0]
     yield Step(
-        "back-up-cluster",
-        f"Back up the cluster on the follower {follower.name}, and the configuration on {front.name}",
-        (on(follower, "chef-backend-ctl backup"), on(front, "chef-server-ctl backup --config-only")),
+        id="back-up-cluster",
+        title=f"Back up the cluster on the follower {follower.name}, and the configuration on {front.name}",
+        commands=(on(follower, "chef-backend-ctl backup"), on(front, "chef-server-ctl backup --config-only")),
         notes=(
             "Copy both archives to a machine that is not of this cluster.",
             "Snapshots of the machines are worth having as well: of all backends, at one moment.",
@@ -152,9 +152,9 @@ def _gate(cluster: ChefCluster, path: UpgradePath) -> Iterable[Step]:
     # Asked for the final target, the gate could never be passed: that there are stops is what the plan answers.
     gate = cluster.scan(phase="before", target=path.hops[0].version, without=("chef-package-staged",))
     yield Step(
-        "pass-the-gate",
-        "Scan once more, right before the window",
-        (gate if stops else cluster.scan(phase="before"),),
+        id="pass-the-gate",
+        title="Scan once more, right before the window",
+        commands=(gate if stops else cluster.scan(phase="before"),),
         notes=(f"It asks for the first hop, {path.hops[0].version}; the package was looked at above.",)
         if stops
         else (),
@@ -170,9 +170,9 @@ def _leftovers(cluster: ChefCluster) -> Iterable[Step]:
     settings = enumerate_names(list(dict.fromkeys(key for machine in having for key in machine.leftovers)))
     look = "grep -n -e postgresql.shmmax -e postgresql.shmall /etc/chef-backend/chef-backend.rb"
     yield Step(
-        "take-out-shm",
-        f"Take {settings} out of /etc/chef-backend/chef-backend.rb on {named(having)}",
-        tuple(on(machine, look) for machine in having),
+        id="take-out-shm",
+        title=f"Take {settings} out of /etc/chef-backend/chef-backend.rb on {named(having)}",
+        commands=tuple(on(machine, look) for machine in having),
         notes=(
             "PostgreSQL 9.5, which came with 1.2.5, needs no such setting; the release notes ask for its removal.",
             "Delete the lines that are shown with an editor. The upgrade applies it.",
@@ -188,9 +188,9 @@ def _verify(cluster: ChefCluster, hop: Hop, way: str) -> Step:
     advice = "The vendor recommends to rebuild the search index once backends and frontends run 3.x."
     declare = 'Nothing has switched failover: where it is on, declare failover = "on", or this scan cannot tell.'
     return Step(
-        "verify-hop",
-        f"Prove that the whole cluster runs {hop.version}",
-        (on(cluster.anyone, "chef-backend-ctl status"), cluster.scan(phase="after", target=hop.version)),
+        id="verify-hop",
+        title=f"Prove that the whole cluster runs {hop.version}",
+        commands=(on(cluster.anyone, "chef-backend-ctl status"), cluster.scan(phase="after", target=hop.version)),
         notes=(*((advice,) if rebuild else ()), *((declare,) if way == "downtime" else ())),
         proof=Proof("leader: 1; waiting: 0; follower: 2; total: 3, everything green, and GO"),
         documented=("chef-ha rolling-5",),
@@ -200,9 +200,9 @@ def _verify(cluster: ChefCluster, hop: Hop, way: str) -> Step:
 
 def _afterwards(cluster: ChefCluster) -> Iterable[Step]:
     yield Step(
-        "scan-after",
-        "Scan once more, to what is expected after the window",
-        (cluster.scan(phase="after"),),
+        id="scan-after",
+        title="Scan once more, to what is expected after the window",
+        commands=(cluster.scan(phase="after"),),
         proof=Proof("GO"),
     )
 

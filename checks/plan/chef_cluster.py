@@ -29,7 +29,7 @@ _GOOD = 2
 _RPM_RELEASE = re.compile(r"\.(el|amzn|sles)\d")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
     """One backend or frontend."""
 
@@ -56,7 +56,7 @@ class Machine:
     """Of a backend: settings of its chef-backend.rb that the vendor wants taken out."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChefCluster:
     """One cluster, and how its names get into commands."""
 
@@ -89,7 +89,7 @@ class ChefCluster:
     @property
     def anyone(self) -> Machine:
         """A backend for commands that may be typed on any of them."""
-        return self.leader if self.settled else Machine("any backend", "", "")
+        return self.leader if self.settled else Machine(name="any backend", manager="", package="")
 
     def install(self, machine: Machine, version: str) -> Command:
         """The command that installs `version` of Chef Backend on `machine`."""
@@ -97,7 +97,9 @@ class ChefCluster:
         what = f"the package of Chef Backend {version} on {machine.name}"
         why = "the inventory names none (`package`)" if version == self.target else "it is a stop on the way"
         path = self.names.shell(ready, what, why, _COPIED_THERE)
-        return Command(f"sudo {self.tool(machine, 'yum install', 'dpkg -i')} {path}", "sh", machine.name)
+        return Command(
+            text=f"sudo {self.tool(machine, 'yum install', 'dpkg -i')} {path}", language="sh", where=machine.name
+        )
 
     def install_frontend(self, machine: Machine, version: str) -> Command:
         """The command that installs Chef Infra Server, `version` in words, on a frontend."""
@@ -105,13 +107,19 @@ class ChefCluster:
         path = self.names.shell(
             None, what, "the inventory names none, and which version it is is yours to choose", _COPIED_THERE
         )
-        return Command(f"sudo {self.tool(machine, 'rpm -Uvh --nopostun', 'dpkg -iEG')} {path}", "sh", machine.name)
+        return Command(
+            text=f"sudo {self.tool(machine, 'rpm -Uvh --nopostun', 'dpkg -iEG')} {path}",
+            language="sh",
+            where=machine.name,
+        )
 
     def install_addon(self, machine: Machine, addon: str) -> Command:
         """The command that installs a version of `addon` that goes with the chosen Chef Infra Server."""
         what = f"the package of {addon} that goes with the chosen version, for {machine.name}"
         path = self.names.shell(None, what, "the inventory names none", _COPIED_THERE)
-        return Command(f"sudo {self.tool(machine, 'rpm -Uvh', 'dpkg -i')} {path}", "sh", machine.name)
+        return Command(
+            text=f"sudo {self.tool(machine, 'rpm -Uvh', 'dpkg -i')} {path}", language="sh", where=machine.name
+        )
 
     def tool(self, machine: Machine, rpm: str, deb: str) -> str:
         """What installs a package on `machine`, by the kind of its packages."""
@@ -140,13 +148,16 @@ class ChefCluster:
         return scan_command(self.names, self.inventory, self.name, *checks, phase=phase, target=target, without=without)
 
 
-STAND_INS = (Machine("the first frontend", "", ""), Machine("each other frontend", "", ""))
+STAND_INS = (
+    Machine(name="the first frontend", manager="", package=""),
+    Machine(name="each other frontend", manager="", package=""),
+)
 """For the frontends of a cluster of which the inventory names none."""
 
 
 def on(machine: Machine, text: str) -> Command:
     """A command for a root shell on `machine`."""
-    return Command(f"sudo {text}", "sh", machine.name)
+    return Command(text=f"sudo {text}", language="sh", where=machine.name)
 
 
 def named(machines: Sequence[Machine]) -> str:
@@ -168,9 +179,9 @@ def read_machine(view: NodeView) -> Machine:
         unread = own.reason if isinstance(own, Unknown) else ""
         ready = str(view.options.get("package", ""))
         return Machine(
-            view.name,
-            manager,
-            ready,
+            name=view.name,
+            manager=manager,
+            package=ready,
             unread=unread,
             search_port=port,
             search_unread=port_unread,
@@ -179,7 +190,9 @@ def read_machine(view: NodeView) -> Machine:
     # Answers of before told no manager; a release of RPM's names the system that it was built for.
     manager = front.manager or ("rpm" if _RPM_RELEASE.search(front.version) else "")
     # `package` of the inventory is that of Chef Backend.
-    return Machine(view.name, manager, "", front.version, addons=front.addons, api=_answering(view))
+    return Machine(
+        name=view.name, manager=manager, package="", version=front.version, addons=front.addons, api=_answering(view)
+    )
 
 
 def _answering(view: NodeView) -> str:
@@ -207,7 +220,8 @@ def once_the_lead_has_changed(cluster: ChefCluster) -> ChefCluster:
     manager = managers.pop() if len(managers) == 1 else ""
     package = packages.pop() if len(packages) == 1 else ""
     leader, *followers = (
-        Machine(name, manager, package) for name in ("the leader", "the first follower", "the other follower")
+        Machine(name=name, manager=manager, package=package)
+        for name in ("the leader", "the first follower", "the other follower")
     )
     return replace(cluster, leader=leader, followers=tuple(followers), settled=False)
 

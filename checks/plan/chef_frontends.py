@@ -51,8 +51,8 @@ def too_old_for(cluster: ChefCluster, hop: Hop, before: Hop | None) -> Iterable[
             continue
         unsure = "" if rule.confidence == "documented" else f", {rule.confidence}"
         yield Step(
-            "mind-frontends",
-            f"Decide when {named(old)} will get {rule.text}",
+            id="mind-frontends",
+            title=f"Decide when {named(old)} will get {rule.text}",
             notes=tuple(f"{machine.name} has {machine.version} now." for machine in old),
             sides=(
                 Side("frontends are upgraded after all backends", "High Availability: Upgrade to Chef Backend 2"),
@@ -70,16 +70,16 @@ def steps(cluster: ChefCluster, rules: RuleSet) -> Iterable[Step]:
     """The upgrade of the frontends, where they are to be upgraded at all."""
     first, *others = cluster.frontends
     yield Step(
-        "choose-frontend-version",
-        f"Choose the version of Chef Infra Server for {named(cluster.frontends)}",
+        id="choose-frontend-version",
+        title=f"Choose the version of Chef Infra Server for {named(cluster.frontends)}",
         notes=tuple(_choice(cluster, rules)),
         proof=Proof("the version, and each stop on the way to it, is written down here; or that all stay as they are"),
         url=UPGRADE_URL,
     )
     yield Step(
-        "reconfigure-frontends-before",
-        f"See that {named(cluster.frontends)} are sound before one of them is touched",
-        tuple(on(machine, "chef-server-ctl reconfigure") for machine in cluster.frontends),
+        id="reconfigure-frontends-before",
+        title=f"See that {named(cluster.frontends)} are sound before one of them is touched",
+        commands=tuple(on(machine, "chef-server-ctl reconfigure") for machine in cluster.frontends),
         notes=(
             "All of them now: once one is upgraded, the old version configures nothing any more.",
             "The page's vacuumdb and reindexdb are for a database of the frontend's own; here it is the backends'.",
@@ -99,9 +99,9 @@ def steps(cluster: ChefCluster, rules: RuleSet) -> Iterable[Step]:
 def _copy_level(first: Machine, others: Sequence[Machine]) -> Step:
     target = named(others)
     return Step(
-        "copy-migration-level",
-        f"Copy migration-level from {first.name} to {target}",
-        (on(first, f"cat {LEVEL}"), *(_keep_level(other) for other in others)),
+        id="copy-migration-level",
+        title=f"Copy migration-level from {first.name} to {target}",
+        commands=(on(first, f"cat {LEVEL}"), *(_keep_level(other) for other in others)),
         notes=(
             f"Carry the file itself over, with scp for example, to {LEVEL} on {target}; not its text by hand.",
             "Without it another frontend migrates the same data a second time.",
@@ -118,9 +118,9 @@ def _keep_level(machine: Machine) -> Command:
 
 def _upgrade(cluster: ChefCluster, machine: Machine, which: str, documented: tuple[str, ...]) -> Iterable[Step]:
     yield Step(
-        f"install-{which}-frontend",
-        f"Stop {machine.name}, and install the chosen version there",
-        (
+        id=f"install-{which}-frontend",
+        title=f"Stop {machine.name}, and install the chosen version there",
+        commands=(
             *((_keep_level(machine),) if which == "first" else ()),
             on(machine, "chef-server-ctl stop"),
             cluster.install_frontend(machine, "in the chosen version"),
@@ -134,9 +134,9 @@ def _upgrade(cluster: ChefCluster, machine: Machine, which: str, documented: tup
         documented=(*documented, "chef-server stop", "chef-server install"),
     )
     yield Step(
-        f"upgrade-{which}-frontend",
-        f"Upgrade {machine.name}, and start it",
-        (on(machine, "chef-server-ctl upgrade"), on(machine, "chef-server-ctl start")),
+        id=f"upgrade-{which}-frontend",
+        title=f"Upgrade {machine.name}, and start it",
+        commands=(on(machine, "chef-server-ctl upgrade"), on(machine, "chef-server-ctl start")),
         notes=(
             "One line after the other, each only where the one before it ended without an error.",
             "From Chef Infra Server 13 on it asks for the licence: answer yes.",
@@ -177,10 +177,10 @@ def _upgrade_addons(cluster: ChefCluster, machine: Machine) -> Iterable[Step]:
         )
     ]
     yield Step(
-        "upgrade-add-ons",
-        f"Upgrade {enumerate_names(addons)} on {machine.name}"
+        id="upgrade-add-ons",
+        title=f"Upgrade {enumerate_names(addons)} on {machine.name}"
         + ("" if known else ", of these what is installed there"),
-        tuple(commands),
+        commands=tuple(commands),
         notes=("With the package that goes with the chosen version; what is no longer supported there stays behind.",),
         proof=Proof("each command ends without an error, and the add-on answers"),
         documented=("chef-server add-ons",),
@@ -195,9 +195,9 @@ def _finish(cluster: ChefCluster, rules: RuleSet) -> Iterable[Step]:
     versions = " or ".join(rule.target.lstrip(">=") for rule in crossed)
     if crossed:
         yield Step(
-            "reindex-search",
-            f"Fill the search index anew from {first.name}, where the way of the frontends crosses {versions}",
-            (on(first, "chef-server-ctl reindex -a"),),
+            id="reindex-search",
+            title=f"Fill the search index anew from {first.name}, where the way of the frontends crosses {versions}",
+            commands=(on(first, "chef-server-ctl reindex -a"),),
             notes=(
                 *(f"{rule.text[:1].upper()}{rule.text[1:]} ({rule.source})." for rule in crossed),
                 "Searches find less than there is until it has ended, and the vendor counts it as downtime.",
@@ -208,15 +208,15 @@ def _finish(cluster: ChefCluster, rules: RuleSet) -> Iterable[Step]:
             url=UPGRADE_URL,
         )
     yield Step(
-        "test-frontends",
-        f"See that {named(cluster.frontends)} serve, and put each back into the load balancer",
+        id="test-frontends",
+        title=f"See that {named(cluster.frontends)} serve, and put each back into the load balancer",
         proof=cluster.frontends_run(),
         documented=("chef-server test",),
     )
     yield Step(
-        "clean-up-frontends",
-        f"Remove what the old version left on {named(cluster.frontends)}",
-        tuple(on(machine, "chef-server-ctl cleanup") for machine in cluster.frontends),
+        id="clean-up-frontends",
+        title=f"Remove what the old version left on {named(cluster.frontends)}",
+        commands=tuple(on(machine, "chef-server-ctl cleanup") for machine in cluster.frontends),
         notes=("Not before the test. sudo chef-server-ctl cleanup --no-op shows what it would remove.",),
         proof=Proof("the command ends without an error on each"),
         documented=("chef-server cleanup",),
@@ -232,7 +232,7 @@ def _crossed(rules: RuleSet, machines: Iterable[Machine], kind: str = "") -> lis
 
 def _installed(machine: Machine) -> Command:
     tool = {"rpm": "rpm -q chef-server-core", "deb": "dpkg-query -W chef-server-core"}.get(machine.manager, "")
-    return Command(tool, "sh", machine.name) if tool else on(machine, "chef-server-ctl version")
+    return Command(text=tool, language="sh", where=machine.name) if tool else on(machine, "chef-server-ctl version")
 
 
 def _choice(cluster: ChefCluster, rules: RuleSet) -> Iterable[str]:

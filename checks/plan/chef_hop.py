@@ -19,16 +19,16 @@ _ELECTED = (
 def _identify(cluster: ChefCluster) -> Step:
     if not cluster.settled:
         return Step(
-            "identify-leader",
-            "Find out who leads, and write the three names down here",
-            (on(cluster.anyone, "chef-backend-ctl cluster-status"),),
+            id="identify-leader",
+            title="Find out who leads, and write the three names down here",
+            commands=(on(cluster.anyone, "chef-backend-ctl cluster-status"),),
             proof=Proof("one row with the role leader, two with follower"),
             documented=("chef-ha downtime-1",),
         )
     return Step(
-        "identify-leader",
-        f"See that {cluster.leader.name} still leads",
-        (on(cluster.leader, "chef-backend-ctl cluster-status"),),
+        id="identify-leader",
+        title=f"See that {cluster.leader.name} still leads",
+        commands=(on(cluster.leader, "chef-backend-ctl cluster-status"),),
         notes=("Where another node leads by now, plan again: the order of the nodes depends on it.",),
         proof=Proof(f"{cluster.leader.name} has the role leader, {named(cluster.followers)} follower"),
         documented=("chef-ha downtime-1",),
@@ -40,9 +40,9 @@ def failover(cluster: ChefCluster, state: str, *, documented: tuple[str, ...] = 
     phase = "window" if state == "off" else "after"
     notes = (f'No command reads the switch: declare failover = "{state}" for the cluster in the inventory now.',)
     return Step(
-        f"failover-{state}",
-        f"Turn cluster failover {state}",
-        (on(cluster.anyone, f"chef-backend-ctl set-cluster-failover {state}"),),
+        id=f"failover-{state}",
+        title=f"Turn cluster failover {state}",
+        commands=(on(cluster.anyone, f"chef-backend-ctl set-cluster-failover {state}"),),
         notes=(why, *notes) if why else notes,
         proof=Proof(
             "the command ends without an error; and, once it is declared, pass",
@@ -66,9 +66,9 @@ def _one_after_the_other(cluster: ChefCluster, hop: Hop) -> Iterable[Step]:
     for follower in cluster.followers:
         yield _install(cluster, follower, hop, ("chef-ha rolling-2-install",))
         yield Step(
-            "upgrade-backend",
-            f"Upgrade {follower.name}",
-            (on(follower, "chef-backend-ctl upgrade"),),
+            id="upgrade-backend",
+            title=f"Upgrade {follower.name}",
+            commands=(on(follower, "chef-backend-ctl upgrade"),),
             notes=("One follower at a time: two at once may lose data. Go on only when this one has rejoined.",),
             proof=_health(follower, _REJOINED),
             documented=("chef-ha rolling-2-upgrade", "chef-ha rolling-2-verify"),
@@ -77,9 +77,9 @@ def _one_after_the_other(cluster: ChefCluster, hop: Hop) -> Iterable[Step]:
     note = "The document does not name this one; without it the next step has nothing to upgrade to."
     yield _install(cluster, leader, hop, (), note)
     yield Step(
-        "upgrade-leader",
-        f"Upgrade {leader.name}, which hands the lead over",
-        (
+        id="upgrade-leader",
+        title=f"Upgrade {leader.name}, which hands the lead over",
+        commands=(
             on(leader, "chef-backend-ctl set-cluster-failover on"),
             on(leader, "chef-backend-ctl upgrade --failover"),
             on(leader, "chef-backend-ctl set-cluster-failover off"),
@@ -101,9 +101,9 @@ def _health(machine: Machine, shows: str) -> Proof:
 
 def _install(cluster: ChefCluster, machine: Machine, hop: Hop, documented: tuple[str, ...], note: str = "") -> Step:
     return Step(
-        "install-package",
-        f"Install Chef Backend {hop.version} on {machine.name}",
-        (cluster.install(machine, hop.version),),
+        id="install-package",
+        title=f"Install Chef Backend {hop.version} on {machine.name}",
+        commands=(cluster.install(machine, hop.version),),
         notes=(note,) if note else (),
         proof=Proof(f"Chef Backend {hop.version}", (_version(machine),)),
         documented=documented,
@@ -119,49 +119,49 @@ def downtime(cluster: ChefCluster, hop: Hop) -> Iterable[Step]:
     leader = cluster.leader
     yield _identify(cluster)
     yield Step(
-        "install-everywhere",
-        f"Install Chef Backend {hop.version} on {named(cluster.backends)}",
-        tuple(cluster.install(machine, hop.version) for machine in cluster.backends),
+        id="install-everywhere",
+        title=f"Install Chef Backend {hop.version} on {named(cluster.backends)}",
+        commands=tuple(cluster.install(machine, hop.version) for machine in cluster.backends),
         notes=("The package alone: nothing is upgraded by it yet.",),
         proof=Proof(f"Chef Backend {hop.version} on each", tuple(_version(machine) for machine in cluster.backends)),
         documented=("chef-ha downtime-2",),
     )
     yield Step(
-        "take-leader-down",
-        f"Take the leader {leader.name} down for the upgrade: from here on the cluster serves nobody",
-        (on(leader, "chef-backend-ctl down-for-upgrade"),),
+        id="take-leader-down",
+        title=f"Take the leader {leader.name} down for the upgrade: from here on the cluster serves nobody",
+        commands=(on(leader, "chef-backend-ctl down-for-upgrade"),),
         proof=Proof("the command ends without an error"),
         documented=("chef-ha downtime-3",),
     )
     yield Step(
-        "take-followers-down",
-        f"Then take {named(cluster.followers)} down",
-        tuple(on(machine, "chef-backend-ctl down-for-upgrade") for machine in cluster.followers),
+        id="take-followers-down",
+        title=f"Then take {named(cluster.followers)} down",
+        commands=tuple(on(machine, "chef-backend-ctl down-for-upgrade") for machine in cluster.followers),
         proof=Proof("the command ends without an error on each"),
         documented=("chef-ha downtime-4",),
     )
     for at, follower in enumerate(cluster.followers):
         yield Step(
-            "upgrade-down-follower",
-            f"Upgrade the follower {follower.name}",
-            (on(follower, "chef-backend-ctl upgrade"),),
+            id="upgrade-down-follower",
+            title=f"Upgrade the follower {follower.name}",
+            commands=(on(follower, "chef-backend-ctl upgrade"),),
             notes=("Followers first, the leader last. Nobody leads yet: do not wait for a leader here.",),
             proof=Proof("the command ends without an error"),
             documented=("chef-ha downtime-5",),
             no_return=at == 0,
         )
     yield Step(
-        "upgrade-down-leader",
-        f"Upgrade the leader {leader.name}",
-        (on(leader, "chef-backend-ctl upgrade"),),
+        id="upgrade-down-leader",
+        title=f"Upgrade the leader {leader.name}",
+        commands=(on(leader, "chef-backend-ctl upgrade"),),
         notes=("Only now, after all followers. A leader has to be elected after it.",),
         proof=_health(leader, _ELECTED),
         documented=("chef-ha downtime-6",),
     )
     yield Step(
-        "reconfigure-frontends",
-        f"Reconfigure {named(cluster.frontends)}",
-        tuple(on(machine, "chef-server-ctl reconfigure") for machine in cluster.frontends),
+        id="reconfigure-frontends",
+        title=f"Reconfigure {named(cluster.frontends)}",
+        commands=tuple(on(machine, "chef-server-ctl reconfigure") for machine in cluster.frontends),
         proof=cluster.frontends_run(),
         documented=("chef-ha downtime-7",),
     )

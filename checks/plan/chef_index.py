@@ -38,12 +38,18 @@ def see_that_it_is_healthy(cluster: ChefCluster) -> Step:
         "sudo grep elasticsearch.port /etc/chef-backend/chef-backend.rb; 9200 where that names none",
     )
     return Step(
-        "check-index-health",
-        "See that the search index is healthy, and how old it is",
-        (
-            Command(f'curl -s -S "localhost:{port}/_cat/indices?h=health,status,index"', "sh", machine.name),
+        id="check-index-health",
+        title="See that the search index is healthy, and how old it is",
+        commands=(
             Command(
-                f'curl -s -S "localhost:{port}/chef/_settings/index.version.created*?pretty&human"', "sh", machine.name
+                text=f'curl -s -S "localhost:{port}/_cat/indices?h=health,status,index"',
+                language="sh",
+                where=machine.name,
+            ),
+            Command(
+                text=f'curl -s -S "localhost:{port}/chef/_settings/index.version.created*?pretty&human"',
+                language="sh",
+                where=machine.name,
             ),
         ),
         notes=("Where created_string is not what this plan rests on, plan again before you go on.",),
@@ -58,9 +64,9 @@ def see_that_it_is_healthy(cluster: ChefCluster) -> Step:
 def stop_frontends(cluster: ChefCluster) -> Step:
     """The stop of all frontends, while there is no index to search."""
     return Step(
-        "stop-frontends",
-        f"Stop {named(cluster.frontends)}: the index is deleted, and nobody may search it meanwhile",
-        tuple(_close(machine) for machine in cluster.frontends),
+        id="stop-frontends",
+        title=f"Stop {named(cluster.frontends)}: the index is deleted, and nobody may search it meanwhile",
+        commands=tuple(_close(machine) for machine in cluster.frontends),
         notes=() if cluster.known_frontends else ("Maintenance exists from Chef Infra Server 14.6.32 on.",),
         proof=Proof("no client gets an answer: knife status fails from a workstation"),
         documented=("chef-3 stop-frontends",),
@@ -79,9 +85,9 @@ def rebuild(cluster: ChefCluster, hop: Hop, failover_on: Step) -> Iterable[Step]
         Side("from 2.1.0 even such an index is upgraded by itself", "the same page, table of strategies"),
     )
     yield Step(
-        "stop-elasticsearch",
-        f"Stop Elasticsearch on {named(every)}",
-        (
+        id="stop-elasticsearch",
+        title=f"Stop Elasticsearch on {named(every)}",
+        commands=(
             on(cluster.anyone, "chef-backend-ctl set-cluster-failover off"),
             *(on(machine, "chef-backend-ctl stop elasticsearch") for machine in every),
         ),
@@ -91,9 +97,9 @@ def rebuild(cluster: ChefCluster, hop: Hop, failover_on: Step) -> Iterable[Step]
         documented=("chef-3 stop-elasticsearch",),
     )
     yield Step(
-        "delete-index",
-        f"Delete the search index ({made}) on {named(every)}",
-        tuple(on(machine, f"sh -c 'rm -rf {_DATA}/*'") for machine in every),
+        id="delete-index",
+        title=f"Delete the search index ({made}) on {named(every)}",
+        commands=tuple(on(machine, f"sh -c 'rm -rf {_DATA}/*'") for machine in every),
         notes=(
             "Not before Elasticsearch is stopped on all three. The index is made anew from the database afterwards.",
             "Only elasticsearch/data: the folder postgresql beside elasticsearch holds the database.",
@@ -102,9 +108,9 @@ def rebuild(cluster: ChefCluster, hop: Hop, failover_on: Step) -> Iterable[Step]
         documented=("chef-3 delete-index",),
     )
     yield Step(
-        "start-elasticsearch",
-        f"Start Elasticsearch on {named(every)}",
-        tuple(on(machine, "chef-backend-ctl start elasticsearch") for machine in every),
+        id="start-elasticsearch",
+        title=f"Start Elasticsearch on {named(every)}",
+        commands=tuple(on(machine, "chef-backend-ctl start elasticsearch") for machine in every),
         proof=Proof("elasticsearch state: green; nodes online: 3/3", (on(cluster.anyone, "chef-backend-ctl status"),)),
         documented=("chef-3 start-elasticsearch",),
     )
@@ -120,18 +126,18 @@ def rebuild(cluster: ChefCluster, hop: Hop, failover_on: Step) -> Iterable[Step]
     )
     running = () if has_maintenance(first) else (on(first, "chef-server-ctl start"),)
     yield Step(
-        "define-index",
-        f"Have {first.name} define the new index",
-        (on(first, "chef-server-ctl reconfigure"), *running),
+        id="define-index",
+        title=f"Have {first.name} define the new index",
+        commands=(on(first, "chef-server-ctl reconfigure"), *running),
         notes=(f"{first.name} serves no requests meanwhile: keep it out of the load balancer.",),
         proof=Proof("the command ends without an error, and all services run", (on(first, "chef-server-ctl status"),)),
         documented=("chef-3 define-index",),
     )
     yield failover_on
     yield Step(
-        "rebuild-index",
-        f"Fill the new index from {first.name}",
-        (on(first, "chef-server-ctl reindex -a"),),
+        id="rebuild-index",
+        title=f"Fill the new index from {first.name}",
+        commands=(on(first, "chef-server-ctl reindex -a"),),
         notes=(
             "Try one organization first, its name in the place of -a, and search it as below.",
             "The vendor reckons with two minutes for each 1000 nodes.",
@@ -149,9 +155,9 @@ def rebuild(cluster: ChefCluster, hop: Hop, failover_on: Step) -> Iterable[Step]
         documented=("chef-3 reindex",),
     )
     yield Step(
-        "start-frontends",
-        f"Let {named(cluster.frontends)} serve again",
-        tuple(_open(machine) for machine in cluster.frontends),
+        id="start-frontends",
+        title=f"Let {named(cluster.frontends)} serve again",
+        commands=tuple(_open(machine) for machine in cluster.frontends),
         proof=cluster.frontends_run(),
         documented=("chef-3 start-frontends",),
     )

@@ -41,7 +41,10 @@ def way_back(path: UpgradePath) -> tuple[str, ...]:
 def steps_back(cluster: ChefCluster, path: UpgradePath) -> Iterable[Step]:
     """The newly built cluster, by the vendor's page on restoring."""
     names, version = cluster.names, str(path.current)
-    first, others = Machine("the first new backend", "", ""), Machine("each other new backend", "", "")
+    first, others = (
+        Machine(name="the first new backend", manager="", package=""),
+        Machine(name="each other new backend", manager="", package=""),
+    )
     why = "a newly built cluster has machines of its own"
     address = names.shell(None, "the address of the first new backend", why, "as the other new backends reach it")
     archive = names.shell(
@@ -55,15 +58,15 @@ def steps_back(cluster: ChefCluster, path: UpgradePath) -> Iterable[Step]:
     )
     tool = cluster.tool(cluster.leader, "yum install", "dpkg -i")
     yield Step(
-        "back-stop-frontends",
-        f"Stop {named(cluster.frontends)}, so that nobody writes what will be lost",
-        tuple(on(machine, "chef-server-ctl stop") for machine in cluster.frontends),
+        id="back-stop-frontends",
+        title=f"Stop {named(cluster.frontends)}, so that nobody writes what will be lost",
+        commands=tuple(on(machine, "chef-server-ctl stop") for machine in cluster.frontends),
         proof=Proof("no client gets an answer: knife status fails from a workstation"),
     )
     yield Step(
-        "back-install-old",
-        f"Install Chef Backend {version} on three empty machines",
-        tuple(on(machine, f"{tool} {package}") for machine in (first, others)),
+        id="back-install-old",
+        title=f"Install Chef Backend {version} on three empty machines",
+        commands=tuple(on(machine, f"{tool} {package}") for machine in (first, others)),
         notes=(
             "Not on the upgraded backends: the vendor's restore builds a new cluster, and is no roll-back of one.",
             "The version of the backup. Leave the old machines off, and as they are.",
@@ -73,18 +76,18 @@ def steps_back(cluster: ChefCluster, path: UpgradePath) -> Iterable[Step]:
         ),
     )
     yield Step(
-        "back-restore",
-        "Restore the backup on the first of them, which makes it the leader of a new cluster",
-        (on(first, f"chef-backend-ctl restore --publish_address {address} {archive}"),),
+        id="back-restore",
+        title="Restore the backup on the first of them, which makes it the leader of a new cluster",
+        commands=(on(first, f"chef-backend-ctl restore --publish_address {address} {archive}"),),
         proof=Proof("one row with the role leader", (on(first, "chef-backend-ctl cluster-status"),)),
         documented=("chef-restore backend",),
         url=procedures.BACKUP_URL,
     )
     own = names.shell(None, "the address of that backend", why, "as the other new backends reach it")
     yield Step(
-        "back-join",
-        "Join the others to it, one after the other",
-        (
+        id="back-join",
+        title="Join the others to it, one after the other",
+        commands=(
             on(
                 others,
                 f"chef-backend-ctl join-cluster --accept-license --yes --quiet {address} --publish_address {own}"
@@ -135,9 +138,9 @@ def _frontends_back(cluster: ChefCluster, backend: Machine) -> Iterable[Step]:
             "downloads.chef.io has it; have it before the window",
         )
         yield Step(
-            "back-configure-frontend",
-            f"Bring {machine.name} back to {was}, and configure it for the new cluster",
-            (
+            id="back-configure-frontend",
+            title=f"Bring {machine.name} back to {was}, and configure it for the new cluster",
+            commands=(
                 on(backend, f"chef-backend-ctl gen-server-config {name} -f {made}"),
                 on(machine, f"{cluster.tool(machine, 'rpm -Uvh --oldpackage', 'dpkg -i')} {package}"),
                 on(machine, f"chef-server-ctl restore {kept}"),
@@ -172,9 +175,9 @@ def _frontends_back(cluster: ChefCluster, backend: Machine) -> Iterable[Step]:
         )
     first = cluster.frontends[0]
     yield Step(
-        "back-reindex",
-        f"Fill the search index from {first.name}",
-        (on(first, "chef-server-ctl reindex --all"),),
+        id="back-reindex",
+        title=f"Fill the search index from {first.name}",
+        commands=(on(first, "chef-server-ctl reindex --all"),),
         proof=Proof("the command ends without an error, and a search finds all nodes of an organization"),
         documented=("chef-restore reindex",),
         url=procedures.BACKUP_URL,
@@ -182,9 +185,9 @@ def _frontends_back(cluster: ChefCluster, backend: Machine) -> Iterable[Step]:
     # A scan that names a check of nobody in the inventory is refused.
     serving = ("chef-cluster-status", *(("chef-frontend-status",) if cluster.known_frontends else ()))
     yield Step(
-        "back-verify",
-        "Put the new machines into the inventory, and prove that the cluster serves",
-        (cluster.scan(*serving, phase="before"),),
+        id="back-verify",
+        title="Put the new machines into the inventory, and prove that the cluster serves",
+        commands=(cluster.scan(*serving, phase="before"),),
         notes=("Only then let clients in again.",),
         proof=Proof("pass"),
     )
@@ -208,8 +211,9 @@ def troubles(cluster: ChefCluster, path: UpgradePath) -> tuple[Trouble, ...]:
     leader, follower = cluster.leader, cluster.followers[0]
     told = [
         Trouble(
-            "No leader is elected: cluster-status shows waiting_for_leader on every node, or status says leader: 0",
-            (
+            sign="No leader is elected: cluster-status shows waiting_for_leader on every node, or status says "
+            "leader: 0",
+            help=(
                 "Everything else may look green: etcd 3/3, elasticsearch 3/3, disks OK. The line of leaderl decides.",
                 "Wait two minutes, then look again on every backend. Touch nothing while a node is deposed_leader.",
                 "Still none: open a case with the vendor's support first. A wrong choice of leader loses data.",
@@ -225,8 +229,8 @@ def troubles(cluster: ChefCluster, path: UpgradePath) -> tuple[Trouble, ...]:
             url=_RECOVERY,
         ),
         Trouble(
-            "A follower does not rejoin after its upgrade: it stays away, or synced stays below 2",
-            (
+            sign="A follower does not rejoin after its upgrade: it stays away, or synced stays below 2",
+            help=(
                 "Go on with no other node: the cluster lives on two, and the next upgrade would leave one.",
                 f"Read what PostgreSQL and leaderl say on it, here {follower.name}.",
                 (
@@ -244,8 +248,8 @@ def troubles(cluster: ChefCluster, path: UpgradePath) -> tuple[Trouble, ...]:
     front = cluster.frontends[0]
     told.append(
         Trouble(
-            "chef-server-ctl upgrade ends with an error on a frontend",
-            (
+            sign="chef-server-ctl upgrade ends with an error on a frontend",
+            help=(
                 "Touch no other frontend, and keep the backup where nothing can write to it: the vendor's first word.",
                 f"The last migration that ended stands in {LEVEL}; a second run goes on from there. Read why it ended.",
                 (
@@ -263,8 +267,8 @@ def troubles(cluster: ChefCluster, path: UpgradePath) -> tuple[Trouble, ...]:
     if any(chef_index.is_concerned(hop) for hop in path.hops):
         told.append(
             Trouble(
-                "The leader's upgrade ends, and its Elasticsearch says: unknown setting [path.scripts]",
-                (
+                sign="The leader's upgrade ends, and its Elasticsearch says: unknown setting [path.scripts]",
+                help=(
                     "It is not wholly upgraded. See that it does not lead any more and that Elasticsearch is green.",
                     "Only then upgrade it once more.",
                 ),

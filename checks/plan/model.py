@@ -27,7 +27,7 @@ class ScanAsked:
     """Empty: the inventory's."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
     """One line to be typed, or a page to be opened, by a person."""
 
@@ -74,7 +74,7 @@ class Estimate:
 NO_FIGURE = Estimate(None, "not known: time it in a rehearsal")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """One box to tick."""
 
@@ -129,7 +129,7 @@ def _in_words(rule: Rule) -> str:
     return f"{rule.text.strip(' ,')}{f' on {who}' if who else ''}{unsure}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trouble:
     """What to do when something went wrong."""
 
@@ -146,7 +146,7 @@ class Trouble:
     """The page that says more, where there is one."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stretch:
     """How long a chapter takes, as far as that is known."""
 
@@ -158,7 +158,7 @@ class Stretch:
     steps: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
     """The times of a runbook, from the opening of the window on, against its length."""
 
@@ -201,7 +201,7 @@ class Schedule:
         return max(0, self.window_s - self.back_s)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Runbook:
     """The way of one cluster from its version to the target, to be followed in order."""
 
@@ -231,7 +231,7 @@ class Runbook:
     """None where it was not asked for."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
     """Why a cluster gets no plan, and what to do instead."""
 
@@ -252,7 +252,7 @@ class Refusal:
 Plan = Runbook | Refusal
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlanBook:
     """The plans of all clusters that were asked for, and what they rest on."""
 

@@ -87,12 +87,16 @@ def scan_command(
     goal = target or names.again.target
     about = _about(names, inventory, cluster, goal)
     scan = ScanAsked(phase, checks, without, goal)
-    return Command(f"preflight scan {about[0]}{asked}{about[1]} --phase {phase}", "sh", judges=checks, scan=scan)
+    return Command(
+        text=f"preflight scan {about[0]}{asked}{about[1]} --phase {phase}", language="sh", judges=checks, scan=scan
+    )
 
 
 def plan_command(names: Names, inventory: str, cluster: str) -> Command:
     """The command that plans `cluster` anew."""
-    return Command(f"preflight plan {''.join(_about(names, inventory, cluster, names.again.target))}", "sh")
+    return Command(
+        text=f"preflight plan {''.join(_about(names, inventory, cluster, names.again.target))}", language="sh"
+    )
 
 
 def _about(names: Names, inventory: str, cluster: str, target: str) -> tuple[str, str]:

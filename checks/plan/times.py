@@ -132,15 +132,17 @@ def scheduled(runbook: Runbook, window_s: int | None, *, strict: bool = False) -
                 unknown.append(number)
             known += step.takes.seconds or 0
         so_far += known
-        stretches.append(Stretch(chapter, part.title, known, tuple(unknown), len(part.steps)))
+        stretches.append(
+            Stretch(chapter=chapter, title=part.title, known_s=known, unknown=tuple(unknown), steps=len(part.steps))
+        )
     back = _longest_way_back(runbook)
     schedule = Schedule(
-        window_s,
-        tuple(stretches),
-        sum(step.takes.seconds or 0 for _, step in back),
-        tuple(number for number, step in back if step.takes.seconds is None),
-        no_return,
-        before,
+        window_s=window_s,
+        stretches=tuple(stretches),
+        back_s=sum(step.takes.seconds or 0 for _, step in back),
+        back_unknown=tuple(number for number, step in back if step.takes.seconds is None),
+        no_return=no_return,
+        no_return_s=before,
     )
     verdict = Verdict.NO_GO if strict and schedule.fits is False else runbook.verdict
     return replace(runbook, schedule=schedule, verdict=verdict)

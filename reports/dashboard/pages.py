@@ -39,7 +39,7 @@ _MARKS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """A cluster on the index."""
 
@@ -63,7 +63,7 @@ class Entry:
     owner: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
     """One thing that is the same in some places."""
 
@@ -249,7 +249,7 @@ def _lines(found: Iterable[tuple[tuple[str, str, str], tuple[str, str]]]) -> lis
         grouped.setdefault(said, []).append(place)
     ranks = [str(status) for status in (Status.FAIL, Status.ERROR, Status.WARN, Status.WAIVED)]
     lines = [
-        Line(status, text, note, tuple(places[:_PLACES]), len(places[_PLACES:]))
+        Line(status=status, text=text, note=note, places=tuple(places[:_PLACES]), more=len(places[_PLACES:]))
         for (status, text, note), places in grouped.items()
     ]
     return sorted(lines, key=lambda line: ranks.index(line.status) if line.status in ranks else len(ranks))

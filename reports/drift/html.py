@@ -44,7 +44,7 @@ _MOST_FACTS = 6_000
 _VALUE_CHARS = 4_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Row:
     status: str
     word: str
@@ -56,7 +56,7 @@ class _Row:
     past: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Node:
     number: int
     status: str
@@ -95,14 +95,14 @@ def view(drift: Drift) -> dict[str, object]:
         "facts": len(drift.facts),
         "differences": [
             _Row(
-                _STATUS[group.difference],
-                WORDS[group.difference],
-                one_line(group.path, 400),
-                clipped(group.old, _VALUE_CHARS),
-                clipped(group.new, _VALUE_CHARS),
-                group.note,
-                places(group.where),
-                tuple(past(drift, [group.path], group.where)),
+                status=_STATUS[group.difference],
+                word=WORDS[group.difference],
+                fact=one_line(group.path, 400),
+                old=clipped(group.old, _VALUE_CHARS),
+                new=clipped(group.new, _VALUE_CHARS),
+                note=group.note,
+                where=places(group.where),
+                past=tuple(past(drift, [group.path], group.where)),
             )
             for group in groups[:_MOST_GROUPS]
         ],
@@ -163,13 +163,13 @@ def _nodes(drift: Drift) -> list[_Node]:
         shown = [*moved, *(row for row in rows if row.difference is Difference.SAME)] if everything else moved
         found.append(
             _Node(
-                number,
-                status,
-                "as approved" if status == "pass" else "not compared" if status == "error" else "drift",
-                one_line(cluster, 100),
-                one_line(node, 100),
-                _summary(rows),
-                [_row(row) for row in shown],
+                number=number,
+                status=status,
+                word="as approved" if status == "pass" else "not compared" if status == "error" else "drift",
+                cluster=one_line(cluster, 100),
+                name=one_line(node, 100),
+                told=_summary(rows),
+                rows=[_row(row) for row in shown],
             )
         )
     return found
@@ -187,10 +187,10 @@ def _row(row: FactRow) -> _Row:
     if row.difference is Difference.NOT_COMPARED:
         old, new = said(row.old), row.note
     return _Row(
-        _STATUS[row.difference],
-        WORDS[row.difference],
-        one_line(row.place.path, 400),
-        clipped(old, 300),
-        clipped(new, 300),
-        row.note,
+        status=_STATUS[row.difference],
+        word=WORDS[row.difference],
+        fact=one_line(row.place.path, 400),
+        old=clipped(old, 300),
+        new=clipped(new, 300),
+        note=row.note,
     )

@@ -28,7 +28,7 @@ _MOST_LINES = 40
 """Lines of a set that are named before the rest is counted."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
     """One difference, and all the nodes that have it."""
 
@@ -51,7 +51,7 @@ class Cause:
     """The facts, or checks; empty: the node as a whole."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CheckGroup:
     """One check that ended otherwise, for one reason, and all that it judged."""
 
@@ -70,7 +70,10 @@ def fact_groups(rows: Iterable[FactRow]) -> list[Group]:
             old, new = sides(row)
             key = (row.place.path, row.difference, old, new, one_line(row.note, 300))
             found.setdefault(key, []).append((row.place.cluster, row.place.node))
-    return [Group(*key, tuple(where)) for key, where in found.items()]
+    return [
+        Group(path=path, difference=difference, old=old, new=new, note=note, where=tuple(where))
+        for (path, difference, old, new, note), where in found.items()
+    ]
 
 
 def check_groups(rows: Iterable[CheckRow], difference: Difference) -> list[CheckGroup]:
@@ -80,7 +83,10 @@ def check_groups(rows: Iterable[CheckRow], difference: Difference) -> list[Check
         if row.difference is difference:
             key = (row.subject.check, one_line(row.old or "new", 100), one_line(row.new or "gone", 100), row.message)
             found.setdefault(key, []).append((row.subject.cluster, row.subject.node))
-    return [CheckGroup(*key, tuple(where)) for key, where in found.items()]
+    return [
+        CheckGroup(check=check, old=old, new=new, message=message, where=tuple(where))
+        for (check, old, new, message), where in found.items()
+    ]
 
 
 def causes(drift: Drift) -> list[Cause]:

@@ -147,7 +147,7 @@ def _latest(database: Path, inventory: str, command: str | None, *, after: Run |
 def _key(inventory: Path) -> str:
     from scanner.history.store import Question
 
-    return Question("", inventory).inventory_key
+    return Question(command="", inventory=inventory).inventory_key
 
 
 def _history_of(inventory: Path) -> Path:

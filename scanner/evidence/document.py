@@ -132,7 +132,7 @@ def _read_node(table: _Table) -> NodeEvidence:
         asked_at=None if table.value("asked_at") is None else table.moment("asked_at"),
     )
     return NodeEvidence(
-        said,
+        said=said,
         product=table.text("product"),
         roles=table.texts("roles"),
         options=table.table("options").scalars(),
@@ -150,7 +150,7 @@ def _read_answer(table: _Table) -> Answer | Unknown:
 
 def _read_clock(table: _Table) -> ClockSample:
     names = ("sent_s", "begun_s", "ended_s", "received_s", "resolution_s")
-    return ClockSample(*(table.seconds(name) for name in names))
+    return ClockSample(**{name: table.seconds(name) for name in names})
 
 
 def _moment(moment: datetime) -> str:

@@ -17,7 +17,7 @@ from scanner.prepare import loosened
 from scanner.probes.probe import Probe
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NodeEvidence:
     """What one node said, and what was asked of it."""
 
@@ -30,7 +30,7 @@ class NodeEvidence:
     """Id of each probe that was chosen for the node, with the SHA-256 of its script."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """What one run collected."""
 
@@ -75,11 +75,11 @@ def evidence_of(job: Job, collected: Collected) -> Evidence:
         complete=collected.complete,
         nodes=tuple(
             NodeEvidence(
-                collected.said[key],
-                call.node.product,
-                call.node.roles,
-                call.node.options,
-                {probe.id: fingerprint(probe) for probe in call.probes},
+                said=collected.said[key],
+                product=call.node.product,
+                roles=call.node.roles,
+                options=call.node.options,
+                probes={probe.id: fingerprint(probe) for probe in call.probes},
             )
             for key, call in calls.items()
             if key in collected.said

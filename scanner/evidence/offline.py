@@ -49,7 +49,7 @@ def saved_answers(job: Job, files: Sequence[EvidenceFile], now: datetime, *, nar
     }
     used = {key: kept for key, kept in winners.items() if key in said}
     return Collected(
-        _with_comparable_clocks(said, used),
+        said=_with_comparable_clocks(said, used),
         started=min(file.evidence.started for file in distinct),
         finished=max(file.evidence.finished for file in distinct),
         notices=(
@@ -98,7 +98,9 @@ def _answers(call: NodeCall, kept: _Kept | None, files: Sequence[EvidenceFile]) 
     if kept is None:
         interrupted = any(key in file.evidence.unanswered for file in files)
         why = "no evidence of this node" + (": its collecting was interrupted" if interrupted else "")
-        return _nothing(NodeAnswers(node.cluster, node.name, node.host, node.transport), call, why)
+        return _nothing(
+            NodeAnswers(cluster=node.cluster, node=node.name, host=node.host, transport=node.transport), call, why
+        )
     said = kept.node.said
     if not kept.node.probes.keys() & {probe.id for probe in call.probes if probe.language == node.language}:
         why = f"no usable evidence of this node: it was asked over {_short(said.transport)}"

@@ -48,9 +48,28 @@ def words_of(scan: Scan) -> tuple[Word, ...]:
     """The waivers that cover something in the scan, each once, and all attestations."""
     waivers = dict.fromkeys(row.waiver for row in scan.results if row.waiver)
     return (
-        *(Word(WordKind.WAIVER, w.check, w.cluster, w.node, w.owner, w.reason, w.expires) for w in waivers),
         *(
-            Word(WordKind.ATTESTATION, a.check, a.cluster, a.node, a.by, a.statement, a.expires)
+            Word(
+                kind=WordKind.WAIVER,
+                check=w.check,
+                cluster=w.cluster,
+                node=w.node,
+                by=w.owner,
+                said=w.reason,
+                expires=w.expires,
+            )
+            for w in waivers
+        ),
+        *(
+            Word(
+                kind=WordKind.ATTESTATION,
+                check=a.check,
+                cluster=a.cluster,
+                node=a.node,
+                by=a.by,
+                said=a.statement,
+                expires=a.expires,
+            )
             for a in (heard.attestation for heard in scan.attestations)
         ),
     )

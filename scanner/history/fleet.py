@@ -50,7 +50,7 @@ def _kept(store: sqlite3.Connection, source: str, inventory: str, now: datetime,
         "SELECT max(started) FROM run WHERE inventory = ? AND started <= ?", (inventory, end)
     ).fetchone()
     if last is None:
-        return Kept(source, inventory, (), ())
+        return Kept(source=source, inventory=inventory, runs=(), latest=())
     span = (inventory, _stamp(_moment(last) - timedelta(days=days)), end)
     counted = _counted(store, span)
     told = _told_clusters(store, span)
@@ -61,24 +61,26 @@ def _kept(store: sqlite3.Connection, source: str, inventory: str, now: datetime,
         span,
     ).fetchall():
         past = PastScan(
-            command,
-            phase,
-            tuple(targets.splitlines()),
-            scope,
-            bool(partial),
-            bool(strict),
-            _moment(started),
-            verdict,
+            command=command,
+            phase=phase,
+            targets=tuple(targets.splitlines()),
+            scope=scope,
+            partial=bool(partial),
+            strict=bool(strict),
+            started=_moment(started),
+            verdict=verdict,
         )
         clusters = counted.get(number, {}) if command == SCAN else {}
         runs[number] = _with_clusters(past, clusters, told.get(number, {}))
     latest = _latest_numbers(runs)
+    words, words_known = _words(store, [number for number in latest if runs[number].whole])
     return Kept(
-        source,
-        inventory,
-        tuple(runs.values()),
-        tuple(_looked_back(store, inventory, number, runs[number]) for number in latest),
-        *_words(store, [number for number in latest if runs[number].whole]),
+        source=source,
+        inventory=inventory,
+        runs=tuple(runs.values()),
+        latest=tuple(_looked_back(store, inventory, number, runs[number]) for number in latest),
+        words=words,
+        words_known=words_known,
     )
 
 
@@ -132,7 +134,14 @@ def _with_clusters(
     for name, one in counted.items():
         answered = all(status in (Status.PASS, Status.WARN) for check, status in one.said if check == CONNECTIVITY)
         _, about, owner = told.get(name, (None, "", ""))
-        clusters[name] = Said(verdicts[name], dict(one.counts), one.missed, answered, about, owner)
+        clusters[name] = Said(
+            verdict=verdicts[name],
+            counts=dict(one.counts),
+            not_evaluated=one.missed,
+            reached=answered,
+            about=about,
+            owner=owner,
+        )
     return replace(run, clusters=clusters)
 
 
@@ -149,7 +158,12 @@ def _looked_back(store: sqlite3.Connection, inventory: str, number: int, run: Pa
     entries = said_by(store, number)
     (narrowed,) = store.execute("SELECT narrowed FROM run WHERE id = ?", (number,)).fetchone()
     present = PastRun(
-        run.started, run.verdict, run.scope, narrowed=bool(narrowed), partial=run.partial, entries=dict(entries)
+        started=run.started,
+        verdict=run.verdict,
+        scope=run.scope,
+        narrowed=bool(narrowed),
+        partial=run.partial,
+        entries=dict(entries),
     )
     series = (inventory, SCAN, run.phase, "\n".join(run.targets), _stamp(run.started))
     history = look_back(present, earlier_runs(store, series))
@@ -168,7 +182,15 @@ def _words(store: sqlite3.Connection, runs: Sequence[int]) -> tuple[tuple[Word, 
             "SELECT kind, check_id, cluster, node, said_by, said, expires FROM word WHERE run = ? ORDER BY number",
             (number,),
         ):
-            word = Word(WordKind(kind), check, cluster, node or None, by, said, date.fromisoformat(expires))
+            word = Word(
+                kind=WordKind(kind),
+                check=check,
+                cluster=cluster,
+                node=node or None,
+                by=by,
+                said=said,
+                expires=date.fromisoformat(expires),
+            )
             found[(word.kind, check, cluster, node, by, said)] = word
     return tuple(found.values()), known
 

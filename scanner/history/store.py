@@ -33,7 +33,7 @@ _SAID = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
     """What a run asks. Only runs that ask the same are held against each other."""
 
@@ -68,7 +68,14 @@ class Question:
         """
         options = {"--cluster": cluster, "--node": node, "--check": check, "--skip-check": skip_check}
         scope = " ".join(f"{name} {value}" for name, values in options.items() for value in sorted(set(values)))
-        return cls(command, inventory, phase, tuple(sorted(set(target))), scope, narrowed or bool(check))
+        return cls(
+            command=command,
+            inventory=inventory,
+            phase=phase,
+            targets=tuple(sorted(set(target))),
+            scope=scope,
+            narrowed=narrowed or bool(check),
+        )
 
     @property
     def inventory_key(self) -> str:
@@ -76,7 +83,7 @@ class Question:
         return os.fsencode(os.path.realpath(self.inventory)).decode("utf-8", "backslashreplace")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """One recorded run, for lists."""
 
@@ -114,9 +121,9 @@ def remember(path: Path, question: Question, scan: Scan) -> Scan:
     Raises HistoryError; then nothing of the run is in the file.
     """
     present = PastRun(
-        scan.started,
-        str(scan.verdict),
-        question.scope,
+        started=scan.started,
+        verdict=str(scan.verdict),
+        scope=question.scope,
         narrowed=question.narrowed,
         partial=scan.partial,
         entries=entries_of(scan.results),
@@ -138,9 +145,9 @@ def remember_drift(path: Path, question: Question, drift: Drift, asked: Collecti
         else:
             entries = entries_of_drift(drift)
         present = PastRun(
-            drift.started,
-            str(drift.verdict),
-            question.scope,
+            started=drift.started,
+            verdict=str(drift.verdict),
+            scope=question.scope,
             narrowed=question.narrowed,
             partial=drift.partial,
             entries=entries,
@@ -260,7 +267,15 @@ def earlier_runs(store: sqlite3.Connection, series: Sequence[str]) -> Iterator[P
     for number, started, verdict, scope, narrowed, partial in rows:
         entries = _Entries(store, number)
         silence = AS_APPROVED if series[1] == DRIFT and not (scope or partial) else None
-        yield PastRun(_moment(started), verdict, scope, bool(narrowed), bool(partial), entries, silence)
+        yield PastRun(
+            started=_moment(started),
+            verdict=verdict,
+            scope=scope,
+            narrowed=bool(narrowed),
+            partial=bool(partial),
+            entries=entries,
+            silence=silence,
+        )
 
 
 def said_by(store: sqlite3.Connection, run: int) -> Mapping[Subject, Entry]:

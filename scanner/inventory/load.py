@@ -89,7 +89,13 @@ def parse_inventory(text: str, path: Path, extra: Sequence[Product] = ()) -> Inv
         name: value if isinstance(value := table.get(name, {}), dict) else {} for name in _TABLES
     }
     folder = path.absolute().parent
-    context = Context(products(extra), _defaults(tables["defaults"], problems), _judges, folder, problems)
+    context = Context(
+        products=products(extra),
+        defaults=_defaults(tables["defaults"], problems),
+        checks=_judges,
+        folder=folder,
+        problems=problems,
+    )
     clusters = (
         ()
         if "clusters" in table and not isinstance(table["clusters"], dict)
@@ -109,14 +115,14 @@ def parse_inventory(text: str, path: Path, extra: Sequence[Product] = ()) -> Inv
         settings["history"] = expanded(settings["history"], folder)
     paths: dict[str, Any] = reports
     return Inventory(
-        path,
-        clusters,
-        RunSettings(**settings),
-        ReportPaths(**paths),
-        accepted.waivers,
-        accepted.attestations,
-        drift_rules,
-        hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest(),
+        path=path,
+        clusters=clusters,
+        run=RunSettings(**settings),
+        reports=ReportPaths(**paths),
+        waivers=accepted.waivers,
+        attestations=accepted.attestations,
+        drift_rules=drift_rules,
+        digest=hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest(),
     )
 
 

@@ -23,7 +23,7 @@ class SecretSource:
     """What to ask with on the terminal. No key of an inventory: a file cannot count on somebody who sits there."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WinrmSettings:
     """How to reach a node over WinRM."""
 
@@ -66,7 +66,7 @@ class WinrmSettings:
         return self.scheme == "https" and self.verify
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SshSettings:
     """How to reach a node over SSH."""
 
@@ -101,7 +101,7 @@ class LocalSettings:
     sudo: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TdsSettings:
     """How the scanner itself connects to a SQL Server."""
 
@@ -116,7 +116,7 @@ class TdsSettings:
     connect_timeout_s: float = 10.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
     """One machine of a cluster."""
 
@@ -178,7 +178,7 @@ class Node:
         return self.language == "sh" and settings is not None and settings.sudo
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
     """Machines that are upgraded together."""
 
@@ -213,7 +213,7 @@ class RunSettings:
     """The file that runs are recorded in, as an absolute path; empty where none is kept."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReportPaths:
     """`[reports]`: files that a plain scan writes, relative to the working directory; empty where none is asked for."""
 
@@ -225,7 +225,7 @@ class ReportPaths:
     prometheus: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Inventory:
     """A whole inventory."""
 

@@ -17,7 +17,7 @@ DEFAULT_SQL_PORT = 1433
 """Where SQL Server's default instance listens; what a `tds` node is asked on unless `sql_port` says otherwise."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Product:
     """One product. A plugin offers its own in the same form."""
 

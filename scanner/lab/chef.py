@@ -36,7 +36,7 @@ class CommandOutput:
     """On standard error."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Backend:
     """One backend as the others see it, and what is particular about its own view.
 

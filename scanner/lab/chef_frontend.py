@@ -19,7 +19,7 @@ _WITHOUT_SOLR = Version("14.0")
 _LINE = "-------------------"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Frontend:
     """One frontend, as its scenario table describes it."""
 

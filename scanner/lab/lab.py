@@ -42,7 +42,7 @@ _SLOW_S = 2.0
 """What a process takes under the fault `slow`: more than one operation timeout of the lab's server."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class RunningNode:
     """One node that is up."""
 
@@ -167,7 +167,7 @@ class Lab:
         return self._certificate
 
     def _start(self, starting: contextlib.ExitStack, cluster: ClusterScenario, node: NodeScenario) -> RunningNode:
-        running = RunningNode(node, inventory={"host": LOOPBACK, "roles": list(node.roles)})
+        running = RunningNode(scenario=node, inventory={"host": LOOPBACK, "roles": list(node.roles)})
         if node.logs_in_to_sql:
             self._start_sql(starting, node, running)
         elif node.sql_port is not None:
@@ -351,7 +351,9 @@ def _in_session(request: ScriptRequest, *, execute: Execute, language_mode: str)
             "The syntax is not supported by this runspace. This can occur if the runspace is in no-language mode.",
             "ScriptsNotAllowed",
         )
-    return execute(ProcessRequest("", request.arguments, user=request.user, script=request.script))
+    return execute(
+        ProcessRequest(command_line="", environment=request.arguments, user=request.user, script=request.script)
+    )
 
 
 def _with_odd_bytes(request: ProcessRequest, *, execute: Callable[[ProcessRequest], ProcessOutput]) -> ProcessOutput:

@@ -26,7 +26,7 @@ _KEYS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LinuxNode:
     """One machine. Nothing said is a healthy one, of the version that `chef` says.
 
@@ -85,7 +85,7 @@ class LinuxNode:
         return str(int(time_s)) if self.whole_seconds else f"{time_s:.9f}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
     """A machine with what its answers depend on."""
 
@@ -256,14 +256,14 @@ def search_index(host: Host) -> CommandOutput:
 def _frontend(host: Host) -> chef_frontend.Frontend:
     linux = host.linux
     return chef_frontend.Frontend(
-        linux.package or "15.0.9-1.el7",
-        linux.manager,
-        linux.migration_level,
-        linux.addons,
-        linux.services,
-        linux.down,
-        linux.members,
-        host.backends,
+        package=linux.package or "15.0.9-1.el7",
+        manager=linux.manager,
+        migration_level=linux.migration_level,
+        addons=linux.addons,
+        services=linux.services,
+        down=linux.down,
+        members=linux.members,
+        backends=host.backends,
     )
 
 

@@ -171,7 +171,9 @@ class PowerShellPool:
 
     def _say(self, pipeline: str, kind: Kind, document: str, *, apart: bool = False) -> None:
         of = uuid.UUID(pipeline) if pipeline else NOBODY
-        message = Message(kind, f"{_MARK}{document}".encode(), self._pool, of, TO_CLIENT)
+        message = Message(
+            kind=kind, data=f"{_MARK}{document}".encode(), pool=self._pool, pipeline=of, destination=TO_CLIENT
+        )
         with self._lock:
             data = b"".join(self._splitter.split(message, _FRAGMENT_BYTES))
             self._outbox.put(pipeline, data, apart=apart)

@@ -13,7 +13,7 @@ from scanner.lab.wsman_rights import Right
 DEFAULT_SQL_VERSION = "15.0.2000.5"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SqlPort:
     """A SQL Server port of a node."""
 
@@ -27,7 +27,7 @@ class SqlPort:
     """Sends each login on to another port, as Azure SQL's gateway and a listener do."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NodeScenario:
     """One simulated node."""
 
@@ -63,7 +63,7 @@ class NodeScenario:
         return "sql_user" in self.inventory and "tds" in (self.transport, self.inventory.get("sql_transport"))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterScenario:
     """One simulated cluster."""
 
@@ -75,7 +75,7 @@ class ClusterScenario:
     """The Chef backends among the nodes, by name."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectedResult:
     """One result that a scan of the scenario must have."""
 
@@ -100,7 +100,7 @@ class Expectation:
     """What `--phase` the scan is made with."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     """A whole scenario, checked and ready to be played by `scanner.lab.lab.Lab`."""
 

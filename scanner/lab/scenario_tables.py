@@ -96,7 +96,9 @@ def _cluster(name: str, table: Mapping[str, object], place: str) -> ClusterScena
             place,
         )
     nodes = tuple(_node(name, product, node, row, f"{place}.nodes.{node}") for node, row in tables.items())
-    return ClusterScenario(name, product, nodes, subtable(table, "inventory", place), backends)
+    return ClusterScenario(
+        name=name, product=product, nodes=nodes, inventory=subtable(table, "inventory", place), backends=backends
+    )
 
 
 def _node(cluster: str, product: str, name: str, table: Mapping[str, object], place: str) -> NodeScenario:
@@ -194,11 +196,11 @@ def _sql_port(table: Mapping[str, object], place: str) -> SqlPort | None:
     except ValueError as error:
         raise ScenarioError(f"{here}.version", str(error)) from None
     return SqlPort(
-        version,
-        choice(fault, tuple(dict.fromkeys((*TDS_FAULTS, *SQL_FAULTS))), f"{here}.fault") if fault else "",
-        get(row, "instance", "", here),
-        get(row, "strict", False, here),
-        get(row, "routes", False, here),
+        version=version,
+        fault=choice(fault, tuple(dict.fromkeys((*TDS_FAULTS, *SQL_FAULTS))), f"{here}.fault") if fault else "",
+        instance=get(row, "instance", "", here),
+        strict=get(row, "strict", False, here),
+        routes=get(row, "routes", False, here),
     )
 
 

@@ -33,7 +33,14 @@ def _own(node: NodeScenario, cluster: ClusterScenario, probe_id: str, sudo: bool
     if probe_id in linux.PROBES or node.linux.foreign:
         package = str(node.inventory.get("package", cluster.inventory.get("package", "")))
         addresses = tuple(backend.ip for backend in cluster.backends.values())
-        host = linux.Host(node.name, node.linux, node.roles, cluster.backends.get(node.name), package, addresses)
+        host = linux.Host(
+            name=node.name,
+            linux=node.linux,
+            roles=node.roles,
+            backend=cluster.backends.get(node.name),
+            package=package,
+            backends=addresses,
+        )
         found = stranger.answer(host, probe_id) if node.linux.foreign else linux.PROBES[probe_id](host)
         if found:
             return found

@@ -27,7 +27,7 @@ _START = "start"
 """Stands among the slow probes for the starting of the shell itself."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
     """What a recognised script asks for."""
 
@@ -60,7 +60,11 @@ def recognise(script: str, known: Mapping[str, Probe]) -> Batch | None:
     budget_s, probe_bytes, sudo = int(head["budget"]), int(head["bytes"]), head["sudo"] != "''"
     nonce = shlex.split(head["nonce"])[0]
     again = compose(probes, nonce=nonce, budget_s=budget_s, options=options, sudo=sudo, probe_bytes=probe_bytes)
-    return Batch(nonce, budget_s, probe_bytes, sudo, tuple(probes)) if again == script else None
+    return (
+        Batch(nonce=nonce, budget_s=budget_s, probe_bytes=probe_bytes, sudo=sudo, probes=tuple(probes))
+        if again == script
+        else None
+    )
 
 
 def _options(text: str, probe: Probe) -> dict[str, str]:

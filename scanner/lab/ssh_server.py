@@ -67,7 +67,7 @@ class Login:
     """Public keys, as `public_key` gives them."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Seen:
     """What the server was asked, for tests."""
 

@@ -18,7 +18,7 @@ _INTEGRATED = 0x80
 _READ_ONLY = 0x20
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Login7:
     """What a client says of itself to be let in."""
 
@@ -42,14 +42,14 @@ def read_login(body: bytes) -> Login7:
     sspi_at, sspi_bytes = struct.unpack_from("<HH", body, _LOGIN.size + 4 * len(_FIELDS) + 6)
     password = bytes((byte ^ 0xA5) >> 4 | (byte ^ 0xA5) << 4 & 0xF0 for byte in texts["password"])
     return Login7(
-        version,
-        texts["user"].decode("utf-16-le"),
-        password.decode("utf-16-le"),
-        texts["application"].decode("utf-16-le"),
-        texts["database"].decode("utf-16-le"),
-        bool(flags2 & _INTEGRATED),
-        body[sspi_at : sspi_at + sspi_bytes],
-        bool(type_flags & _READ_ONLY),
+        tds_version=version,
+        user=texts["user"].decode("utf-16-le"),
+        password=password.decode("utf-16-le"),
+        application=texts["application"].decode("utf-16-le"),
+        database=texts["database"].decode("utf-16-le"),
+        integrated=bool(flags2 & _INTEGRATED),
+        sspi=body[sspi_at : sspi_at + sspi_bytes],
+        read_only=bool(type_flags & _READ_ONLY),
     )
 
 

@@ -57,7 +57,7 @@ NOW_TICKS = 637_000_000_000_000_000
 _TICKS_PER_HOUR = 36_000_000_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class File:
     """One recorded file."""
 
@@ -83,7 +83,7 @@ class File:
     """Since it was made; None: since it was written to."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
     """A recorded Windows host that answers the batch as the real script would there."""
 

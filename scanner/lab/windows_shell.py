@@ -47,7 +47,11 @@ class WindowsShell:
     ) -> Iterator[bytes | int]:
         """The output, then the exit code. PowerShell around PowerShell knows only 0 and 1."""
         wait(0.0)
-        done = self._execute(ProcessRequest(command, {}, stdin=stdin, stdin_closed=True, console_mode_stdin=False))
+        done = self._execute(
+            ProcessRequest(
+                command_line=command, environment={}, stdin=stdin, stdin_closed=True, console_mode_stdin=False
+            )
+        )
         if non_utf8:
             yield ODD_BYTES
         yield done.stdout + done.stderr

@@ -50,7 +50,7 @@ class SqlError(Exception):
         super().__init__(f"sql {number}: {endpoint}: {_MESSAGES.get(number, 'An error occurred.')}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SqlService:
     """One instance that runs."""
 
@@ -150,7 +150,9 @@ def service(instance: str, row: Mapping[str, Any], databases: list[Mapping[str, 
         }
     ]
     refuses = {str(name): int(number) for name, number in row.get("refuses", {}).items()}
-    return SqlService(instance, rows, versions, refuses, str(row.get("cluster", "")))
+    return SqlService(
+        name=instance, answers=rows, versions=versions, refuses=refuses, cluster=str(row.get("cluster", ""))
+    )
 
 
 def _session(number: int, session: object) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def _asked(session: Session, instance: str, endpoint: str, database: str, questi
     """sql.ps1: Read-PfSql."""
     try:
         session.machine.enter(f"SQL Server {endpoint}")
-        silent = SqlService(instance, refuses=dict.fromkeys(questions(), 2))
+        silent = SqlService(name=instance, refuses=dict.fromkeys(questions(), 2))
         service = next((one for one in session.machine.sql if one.name == instance), silent)
         if not service.listens_on(endpoint):
             service = silent

@@ -112,7 +112,7 @@ class MachineError(ValueError):
     """A scenario's table says something that no machine has. The message names the key."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Recorded:
     """What a table amounts to."""
 

@@ -52,7 +52,7 @@ class SealError(Exception):
     """A sealed body that cannot be opened: no such login on this connection, or it was tampered with."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """How the listener takes logins."""
 

@@ -27,7 +27,7 @@ _KEEP_ALIVE_S = 120.0
 """HTTP.sys closes idle connections after two minutes."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RequestRecord:
     """One HTTP request as the server saw it; no secrets."""
 
@@ -45,7 +45,7 @@ class RequestRecord:
     """Number of the TCP connection, from 1."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Site:
     """What all connections of one server share."""
 

@@ -73,7 +73,7 @@ class FaultError(Exception):
         self.relates_to = relates_to
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """One WS-Man request, its headers checked."""
 

@@ -39,7 +39,7 @@ _TERMINATE = f"{SHELL}/signal/terminate"
 _SIGNALS = (_TERMINATE, f"{SHELL}/signal/ctrl_c", "powershell/signal/crtl_c")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class _Session:
     key: str
     owner: str
@@ -141,7 +141,9 @@ class SessionHost:
         outbox = Outbox()
         peer = self._open_peer(user, configuration, creation, outbox)
         with self._lock:
-            self._sessions[key] = _Session(key, user, configuration, outbox, peer, idle_s)
+            self._sessions[key] = _Session(
+                key=key, owner=user, configuration=configuration, outbox=outbox, peer=peer, idle_timeout_s=idle_s
+            )
         owner = user if "\\" in user else f"{self._machine}\\{user}"
         return f"{TRANSFER}/CreateResponse", (
             f"<x:ResourceCreated><a:Address>{self._address()}</a:Address><a:ReferenceParameters>"

@@ -16,7 +16,7 @@ _LONGEST_VARIABLE = 32_767
 """Characters of NAME=value; no Windows process can have a longer one."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Quotas:
     """The limits of winrm/config; the defaults are those of Windows Server 2012 R2 and later."""
 
@@ -33,7 +33,7 @@ QUOTAS_2008R2 = Quotas(
 )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Shell:
     """One open remote shell."""
 

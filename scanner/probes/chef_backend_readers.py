@@ -134,7 +134,15 @@ def _member(what: str, header: Sequence[str], ruler: str, line: str) -> Member:
             further = tuple(
                 (column, cell) for column, cell in zip(header, cells, strict=True) if column not in _MEMBER_COLUMNS
             )
-            member = Member(name, ip, guid, role, postgresql, elasticsearch, further)
+            member = Member(
+                name=name,
+                ip=ip,
+                guid=guid,
+                role=role,
+                postgresql=postgresql,
+                elasticsearch=elasticsearch,
+                columns=further,
+            )
             if _GUID.fullmatch(member.guid) and all(
                 (member.name, member.role, member.postgresql, member.elasticsearch)
             ):
@@ -149,14 +157,26 @@ def _service(what: str, header: Sequence[str], ruler: str, line: str) -> Service
         state = _LOCAL.fullmatch(" ".join(local.split()))
         if state and re.fullmatch(_TIME, time):
             return ServiceState(
-                name, state["pid"] is not None, _number(state["pid"]), _seconds(time), _fold(rest), line
+                name=name,
+                running=state["pid"] is not None,
+                pid=_number(state["pid"]),
+                uptime_s=_seconds(time),
+                distributed=_fold(rest),
+                line=line,
             )
     match = _SERVICE.fullmatch(_fold(line))
     # With columns of a later version, what is the last one cannot be told from a line whose columns do not line up.
     if not match or len(header) != len(_SERVICE_COLUMNS):
         raise odd_line(what, line)
     pid = _number(match["pid"])
-    return ServiceState(match["name"], pid is not None, pid, _seconds(match["time"]), match["rest"] or "", line)
+    return ServiceState(
+        name=match["name"],
+        running=pid is not None,
+        pid=pid,
+        uptime_s=_seconds(match["time"]),
+        distributed=match["rest"] or "",
+        line=line,
+    )
 
 
 def _system(what: str, header: Sequence[str], ruler: str, line: str) -> SystemState:

@@ -33,7 +33,15 @@ def read_frontend_package(answer: Answer) -> FrontendPackage:
     if not code:
         raise UnreadableError(f"{what}: not understood: {shown(lines)}")
     level, level_state, problem = _level("".join(lines[at + 1 : -1]), int(code[1]), answer)
-    return FrontendPackage(version, level, level_state, problem, state, manager, addons)
+    return FrontendPackage(
+        version=version,
+        migration_level=level,
+        level_state=level_state,
+        level_problem=problem,
+        state=state,
+        manager=manager,
+        addons=addons,
+    )
 
 
 def _package(what: str, lines: list[str]) -> tuple[str, str, str]:
@@ -83,10 +91,10 @@ def _package_as_before(answer: Answer, lines: list[str]) -> FrontendPackage:
         raise UnreadableError(f"{what}: not understood: {shown(lines)}")
     version = "" if package[1] == "none" else package[1]
     if re.search(r"cat: .*: No such file or directory", " ".join([*lines[1:], *errors])):
-        return FrontendPackage(version, "", "missing")
+        return FrontendPackage(version=version, migration_level="", level_state="missing")
     if not _LEVEL.fullmatch(level):
         raise UnreadableError(f"the migration-level is not understood: {shown(lines[1:] or errors)}")
-    return FrontendPackage(version, level)
+    return FrontendPackage(version=version, migration_level=level)
 
 
 # What runit's `sv status` prints, which chef-server-ctl shows as it is, and its own lines for external services.
@@ -146,13 +154,13 @@ def read_frontend_services(answer: Answer) -> FrontendServices:
     restarted = [name for name, seconds in uptimes.items() if seconds < _YOUNG_S] if old * 2 >= len(uptimes) else []
     kept = tuple(line.split(":")[1].strip() for line in found["kept_down"])
     return FrontendServices(
-        tuple(found["running"]),
-        tuple(found["down"]),
-        kept,
-        tuple(found["ailing"]),
-        tuple(restarted),
-        tuple(found["mute"]),
-        tuple(found["external"]),
+        running=tuple(found["running"]),
+        down=tuple(found["down"]),
+        kept_down=kept,
+        ailing=tuple(found["ailing"]),
+        restarted=tuple(restarted),
+        mute=tuple(found["mute"]),
+        external=tuple(found["external"]),
     )
 
 
@@ -188,14 +196,16 @@ def read_frontend_api(answer: Answer) -> FrontendApi:
     if not found:
         raise UnreadableError(f"{what} is not understood: {shown(lines)}")
     if found.code is None:
-        return FrontendApi(None, asked=found.asked, is_guess=found.is_guess)
+        return FrontendApi(code=None, asked=found.asked, is_guess=found.is_guess)
     try:
         said = json.loads(found.body)
         upstreams = tuple((str(name), str(state)) for name, state in said["upstreams"].items())
-        return FrontendApi(found.code, str(said["status"]), upstreams, found.asked, found.is_guess)
+        return FrontendApi(
+            code=found.code, status=str(said["status"]), upstreams=upstreams, asked=found.asked, is_guess=found.is_guess
+        )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         if found.code // 100 != 2:  # the codes that say yes
-            return FrontendApi(found.code, asked=found.asked, is_guess=found.is_guess)
+            return FrontendApi(code=found.code, asked=found.asked, is_guess=found.is_guess)
         raise UnreadableError(f"{what} is not understood: {shown(lines)}") from None
 
 

@@ -53,7 +53,14 @@ def read_installed_package(answer: Answer) -> InstalledPackage:
             raise UnreadableError(f"{what}: dpkg names no version: {shown(lines)}")
         manager, version, state = "deb", deb["version"], deb["state"]
         at = int(deb["at"]) if deb["at"] else None
-    return InstalledPackage(manager, version, state, at, int(now[1]), manifest["version"] or "")
+    return InstalledPackage(
+        manager=manager,
+        version=version,
+        state=state,
+        installed_s=at,
+        now_s=int(now[1]),
+        manifest=manifest["version"] or "",
+    )
 
 
 _SIZE = re.compile(r"size (?P<size>\d{1,15}) (?P<kind>.+)")
@@ -66,7 +73,7 @@ def read_staged_package(answer: Answer) -> StagedPackage:
     what = "the staged package"
     lines = printed_lines(answer, what)
     if lines == ["undeclared"]:
-        return StagedPackage("", "undeclared")
+        return StagedPackage(path="", state="undeclared")
     size = _SIZE.fullmatch(lines[0]) if lines else None
     if not size:
         text = "; ".join(lines)
@@ -76,24 +83,28 @@ def read_staged_package(answer: Answer) -> StagedPackage:
             ("ermission denied", "denied"),
         ):
             if said in text and len(lines) == 1:
-                return StagedPackage("declared", state)
+                return StagedPackage(path="declared", state=state)
         raise UnreadableError(f"{what}: not understood: {shown(lines)}")
     size_bytes = int(size["size"])
     if size["kind"] != "regular file":
-        return StagedPackage("declared", "no-file" if "empty" not in size["kind"] else "empty", size_bytes)
+        return StagedPackage(
+            path="declared", state="no-file" if "empty" not in size["kind"] else "empty", size_bytes=size_bytes
+        )
     if size_bytes > STAGED_BYTES:
-        return StagedPackage("declared", "too-large", size_bytes)
+        return StagedPackage(path="declared", state="too-large", size_bytes=size_bytes)
     hashed = _SHA256.fullmatch(lines[1]) if len(lines) > 1 else None
     if not hashed:
         # The shell that opens the file for sha256sum complains by itself.
         if "ermission denied" in "; ".join([*lines[1:], *error_lines(answer)]):
-            return StagedPackage("declared", "denied", size_bytes)
+            return StagedPackage(path="declared", state="denied", size_bytes=size_bytes)
         raise UnreadableError(f"{what}: no hash of it: {shown(lines)}")
     named = _NAME.fullmatch(lines[2]) if len(lines) > 2 else None
     if len(lines) > 2 + bool(named):
         raise UnreadableError(f"{what}: not understood: {shown(lines)}")
     name, version = (named["name"] or "", named["version"] or "") if named else ("", "")
-    return StagedPackage("declared", "hashed", size_bytes, hashed["sha256"], name, version)
+    return StagedPackage(
+        path="declared", state="hashed", size_bytes=size_bytes, sha256=hashed["sha256"], name=name, version=version
+    )
 
 
 _SECRETS_LINES = 4
@@ -122,14 +133,19 @@ def _secrets(lines: list[str], path: str) -> SecretsFile:
     text = "; ".join(own)
     if len(hashes) == 1 and len(rights) == 1:
         return SecretsFile(
-            path, "hashed", hashes[0], rights[0]["mode"], rights[0]["owner"] or "", rights[0]["group"] or ""
+            path=path,
+            state="hashed",
+            sha256=hashes[0],
+            mode=rights[0]["mode"],
+            owner=rights[0]["owner"] or "",
+            group=rights[0]["group"] or "",
         )
     if len(hashes) == 1 and not rights:
-        return SecretsFile(path, "hashed", hashes[0])
+        return SecretsFile(path=path, state="hashed", sha256=hashes[0])
     if not hashes and not rights and own and all("No such file or directory" in line for line in own):
-        return SecretsFile(path, "missing")
+        return SecretsFile(path=path, state="missing")
     if not hashes and "ermission denied" in text:
-        return SecretsFile(path, "denied")
+        return SecretsFile(path=path, state="denied")
     raise UnreadableError(f"the hash of {path} is not understood: {shown(lines)}")
 
 
@@ -169,7 +185,9 @@ def read_stray_secrets(answer: Answer) -> StraySecrets:
     paths = (*plain, *(path for path in rights if path.endswith(_SECRETS_NAME) and rights[path]["kind"] != "l"))
     # Nor did they ask for rights: what lies in root's home is root's, unless somebody has opened it.
     closed = tuple(path for path in paths if _is_closed(path, rights) or (path in plain and path.startswith("/root/")))
-    return StraySecrets(paths, tuple(line for line in missed if line not in homes), closed, links, homes)
+    return StraySecrets(
+        paths=paths, unseen=tuple(line for line in missed if line not in homes), closed=closed, links=links, homes=homes
+    )
 
 
 def _is_closed(path: str, rights: Mapping[str, re.Match[str]]) -> bool:
@@ -207,7 +225,7 @@ def read_config_digest(answer: Answer) -> ConfigDigest:
     errors = [line for line in error_lines(answer) if not lines or BACKEND_CONFIG in line]
     text = "; ".join([*lines, *errors])
     if len(lines) + len(errors) == 1 and BACKEND_CONFIG in text and "No such file or directory" in text:
-        return ConfigDigest("missing")
+        return ConfigDigest(state="missing")
     if "ermission denied" in text:
         raise UnreadableError(f"{BACKEND_CONFIG} may not be read: it needs root (set `sudo = true`, or log in as root)")
     found = [match for line in lines if (match := _SETTING.fullmatch(line))]
@@ -218,7 +236,7 @@ def read_config_digest(answer: Answer) -> ConfigDigest:
         raise UnreadableError(f"`{what}` failed: {shown(errors)}")
     named = tuple((match["key"], match["hash"]) for match in found if _is_literal(match))
     unclear = tuple((match["key"], match["hash"]) for match in found if not _is_literal(match))
-    return ConfigDigest("read", named, unclear, cut="set more" in lines, as_written=as_written)
+    return ConfigDigest(state="read", named=named, unclear=unclear, cut="set more" in lines, as_written=as_written)
 
 
 def _is_literal(match: re.Match[str]) -> bool:

@@ -8,12 +8,12 @@ from scanner.probes.probe import Probe
 from scanner.probes.secret_server_host_readers import powershell_version
 
 CONTACT_PROBES = (
-    Probe("shell", "sh", "whether a POSIX shell answers", "uname -s", readers=()),
+    Probe(id="shell", language="sh", purpose="whether a POSIX shell answers", script="uname -s", readers=()),
     Probe(
-        "powershell",
-        "powershell",
-        "which PowerShell answers",
-        "[string]$PSVersionTable.PSVersion",
+        id="powershell",
+        language="powershell",
+        purpose="which PowerShell answers",
+        script="[string]$PSVersionTable.PSVersion",
         readers=((PowershellVersion, powershell_version),),
         needs=(rights.ANY,),
     ),

@@ -50,7 +50,7 @@ def part(name: str) -> str:
     return (resources.files("scanner.probes") / "powershell" / name).read_text(encoding="ascii")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Parameters:
     """What one script was composed with."""
 
@@ -142,7 +142,9 @@ def parameters_of(script: str) -> Parameters | None:
     options = re.findall(r"^\$PfOption\['(\w+)'\] = (.*)$", script, re.MULTILINE)
     ids = re.findall(r"^Invoke-PfProbe '([^']+)' \{$", script, re.MULTILINE)
     values = {name: _read_literal(value) for name, value in options}
-    return Parameters(head[1], int(head[2]), int(head[3]), values, tuple(ids))
+    return Parameters(
+        nonce=head[1], budget_ms=int(head[2]), probe_bytes=int(head[3]), options=values, probe_ids=tuple(ids)
+    )
 
 
 def parse(
@@ -178,7 +180,7 @@ class _BadFrameError(Exception):
     pass
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class _Told:
     """What all frames of an answer say together."""
 

@@ -36,7 +36,7 @@ class Stamps:
     """How much later than it says each of them may have been: 1.0 for whole seconds."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
     """One question to a node.
 

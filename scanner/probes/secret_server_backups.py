@@ -22,7 +22,7 @@ def app_backup(answer: Answer) -> AppBackup:
     value = value_of(answer)
     row = _row(value, "application")
     if row is None:
-        return AppBackup(None)
+        return AppBackup(backup=None)
     contents = need(row, "contents", str)
     if contents not in _CONTENTS:
         raise UnreadableError(f"the state of a zip's contents is not understood: {ascii(contents)[:80]}")
@@ -31,9 +31,9 @@ def app_backup(answer: Answer) -> AppBackup:
     libraries = None if row.get("libraries") is None else need(row, "libraries", bool)
     size = None if row.get("web_config_bytes") is None else need(row, "web_config_bytes", int)
     return AppBackup(
-        _backup(value, row),
-        contents,
-        entries,
+        backup=_backup(value, row),
+        contents=contents,
+        entries=entries,
         web_config=need(row, "web_config", bool),
         web_config_bytes=size,
         libraries=libraries,
@@ -80,13 +80,13 @@ def _backup(value: Mapping[str, object], row: Mapping[str, object]) -> Backup:
     if kind in ("zip", "file", "folder") and (age_s is None or (size is None and kind != "folder")):
         raise UnreadableError(f"time or size of the {kind} is missing: {ascii(dict(row))[:200]}")
     return Backup(
-        need(row, "path", str),
-        need(row, "found", str),
-        kind,
-        size,
-        age_s,
-        need(row, "left_out", int),
-        explain(problem) if problem else "",
+        path=need(row, "path", str),
+        found=need(row, "found", str),
+        kind=kind,
+        size_bytes=size,
+        age_s=age_s,
+        left_out=need(row, "left_out", int),
+        problem=explain(problem) if problem else "",
     )
 
 
@@ -97,16 +97,24 @@ def _key(row: Mapping[str, object]) -> KeyFile:
     size = None if row.get("size_bytes") is None else need(row, "size_bytes", int)
     detail = text(row, "detail")
     efs = state != "listed" and need(row, "efs", bool)
-    return KeyFile(need(row, "path", str), state, size, sha256, efs, explain(detail) if detail else "")
+    return KeyFile(
+        path=need(row, "path", str),
+        state=state,
+        size_bytes=size,
+        sha256=sha256,
+        efs=efs,
+        detail=explain(detail) if detail else "",
+    )
 
 
 BACKUP_PROBES: tuple[Probe, ...] = (
     Probe(
-        "backups",
-        "powershell",
-        "age and size of the backups that the inventory names, and whether encryption.config is in them; no content",
-        part("backups.ps1"),
-        ((AppBackup, app_backup), (DatabaseBackupFile, database_backup)),
+        id="backups",
+        language="powershell",
+        purpose="age and size of the backups that the inventory names, and whether encryption.config is in them; no "
+        "content",
+        script=part("backups.ps1"),
+        readers=((AppBackup, app_backup), (DatabaseBackupFile, database_backup)),
         parameters=("backup_app_path", "backup_database_path"),
         needs=(rights.BACKUPS,),
     ),

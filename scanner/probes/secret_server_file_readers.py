@@ -25,7 +25,12 @@ def database_config(answer: Answer) -> DatabaseConfig:
     if state == "hashed" and size is None:
         raise UnreadableError("database.config was hashed, and its size is missing")
     return DatabaseConfig(
-        need(config, "path", str), state, sha256, need(config, "efs", bool), size, text(config, "detail")
+        path=need(config, "path", str),
+        state=state,
+        sha256=sha256,
+        efs=need(config, "efs", bool),
+        size_bytes=size,
+        detail=text(config, "detail"),
     )
 
 
@@ -73,7 +78,15 @@ def app_tree(answer: Answer) -> AppTree:
     files, size = need(folder.row, "files", int), need(folder.row, "bytes", int)
     if not tree and not left_out and not stopped:
         raise UnreadableError(f"there are no files of the application in {folder.candidate.path}")
-    return AppTree(folder.candidate.path, tree, left_out, stopped, files, size, unlisted)
+    return AppTree(
+        root=folder.candidate.path,
+        folders=tree,
+        left_out=left_out,
+        stopped=stopped,
+        files=files,
+        bytes=size,
+        unlisted=unlisted,
+    )
 
 
 def _folder_digest(row: Mapping[str, object]) -> FolderDigest:
@@ -88,4 +101,4 @@ def _folder_digest(row: Mapping[str, object]) -> FolderDigest:
         if odd or len(pairs) != count:
             raise UnreadableError(f"the files of folder {path!r} are garbled: {str(listed)[:80]!r}")
         files = tuple((name, short) for name, _, short in pairs)
-    return FolderDigest(path, digest, count, need(row, "partial", bool), files)
+    return FolderDigest(path=path, digest=digest, count=count, partial=need(row, "partial", bool), files=files)

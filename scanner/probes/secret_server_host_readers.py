@@ -39,7 +39,9 @@ def app_pools(answer: Answer) -> AppPools:
     if asks_for_switches(value):
         keys += SWITCHES
     pools = [(need(row, "name", str), need(row, "settings", dict)) for row in rows_of(value, "pools")]
-    return AppPools(tuple(PoolSettings(name, *(_setting(settings, key) for key in keys)) for name, settings in pools))
+    return AppPools(
+        tuple(PoolSettings(name=name, **{key: _setting(settings, key) for key in keys}) for name, settings in pools)
+    )
 
 
 def computer_name(answer: Answer) -> ComputerName:
@@ -161,7 +163,9 @@ def _place(row: Mapping[str, object]) -> AuthenticationPlace:
         raise UnreadableError(f"overrideMode is none of Allow, Deny and Inherit: {ascii(override)[:80]}")
     sections = tuple(_locked_section(one) for one in rows_of(row, "sections")) if "sections" in row else ()
     inherits = need(row, "inherits", bool) if "inherits" in row else True
-    return AuthenticationPlace(need(row, "path", str), enabled, inherits=inherits, override=override, sections=sections)
+    return AuthenticationPlace(
+        path=need(row, "path", str), enabled=enabled, inherits=inherits, override=override, sections=sections
+    )
 
 
 def _locked_section(row: Mapping[str, object]) -> ConfigSection:

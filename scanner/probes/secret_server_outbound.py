@@ -54,11 +54,12 @@ def _script() -> str:
 
 OUTBOUND_PROBES: tuple[Probe, ...] = (
     Probe(
-        "outbound-access",
-        "powershell",
-        "whether TCP connections to the vendor's update hosts open, with nothing sent; only where `online` is set",
-        _script(),
-        ((OutboundAccess, outbound_access),),
+        id="outbound-access",
+        language="powershell",
+        purpose="whether TCP connections to the vendor's update hosts open, with nothing sent; only where `online` "
+        "is set",
+        script=_script(),
+        readers=((OutboundAccess, outbound_access),),
         parameters=("online",),
         needs=(rights.ANY,),
     ),

@@ -105,7 +105,14 @@ def windows_version(answer: Answer) -> WindowsVersion:
     if product_type is None:
         raise UnreadableError(f"the registry's ProductType is not understood: {_shown(value.get('product_type'))}")
     name = text(value, "product_name") or f"Windows {major}.{minor}.{build}"
-    return WindowsVersion(name, major, minor, int(build), product_type, text(value, "service_pack"))
+    return WindowsVersion(
+        name=name,
+        major=major,
+        minor=minor,
+        build=int(build),
+        product_type=product_type,
+        service_pack=text(value, "service_pack"),
+    )
 
 
 def dotnet_framework(answer: Answer) -> DotnetFramework:
@@ -152,17 +159,23 @@ def iis_configuration(answer: Answer) -> IisConfiguration:
         )
     applications = tuple(
         IisApplication(
-            need(row, "site", str),
-            need(row, "path", str),
-            need(row, "physical_path", str),
-            need(row, "pool", str),
-            need(row, "site_auto_start", str).strip() if whole else "",
+            site=need(row, "site", str),
+            path=need(row, "path", str),
+            physical_path=need(row, "physical_path", str),
+            pool=need(row, "pool", str),
+            site_auto_start=need(row, "site_auto_start", str).strip() if whole else "",
         )
         for row in rows_of(value, "applications")
     )
     rows = rows_of(value, "isapi") if whole else []
     isapi = tuple(IsapiRestriction(*(text(row, key) for key in ("path", "allowed", "description"))) for row in rows)
-    return IisConfiguration(need(value, "path", str), need(value, "shared", bool), tuple(pools), applications, isapi)
+    return IisConfiguration(
+        path=need(value, "path", str),
+        shared=need(value, "shared", bool),
+        pools=tuple(pools),
+        applications=applications,
+        isapi=isapi,
+    )
 
 
 def asks_for_switches(value: Mapping[str, object]) -> bool:
@@ -240,13 +253,20 @@ def encryption_config(answer: Answer) -> EncryptionConfig:
     if size is not None and (not isinstance(size, int) or isinstance(size, bool)):
         raise UnreadableError(f"size_bytes of encryption.config is no number: {_shown(size)}")
     detail = text(config, "detail")
-    return EncryptionConfig(need(config, "path", str), state, sha256, need(config, "efs", bool), size, detail)
+    return EncryptionConfig(
+        path=need(config, "path", str),
+        state=state,
+        sha256=sha256,
+        efs=need(config, "efs", bool),
+        size_bytes=size,
+        detail=detail,
+    )
 
 
 def sql_prelogin(answer: Answer) -> SqlPrelogin:
     """From sql-prelogin, which the scanner's own machine answers."""
     value = value_of(answer)
-    return SqlPrelogin(*(need(value, key, int) for key in ("port", "major", "minor", "build", "sub_build")))
+    return SqlPrelogin(**{key: need(value, key, int) for key in ("port", "major", "minor", "build", "sub_build")})
 
 
 def _folders(answer: Answer) -> tuple[list[Folder], list[str]]:

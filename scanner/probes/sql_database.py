@@ -13,11 +13,12 @@ SQL_PASSWORD_VARIABLE = "PREFLIGHT_SQL_PASSWORD"  # noqa: S105  the name of a va
 """The variable of the shell's environment that holds the SQL login's password, in Base64 of UTF-8."""
 
 SQL_DATABASE = Probe(
-    "sql-database",
-    "powershell",
-    "SELECTs on the host's own SQL Server: its databases, Secret Server's version, mirroring, sessions' hosts, backups",
-    part("sql-database.ps1"),
-    (
+    id="sql-database",
+    language="powershell",
+    purpose="SELECTs on the host's own SQL Server: its databases, Secret Server's version, mirroring, sessions' "
+    "hosts, backups",
+    script=part("sql-database.ps1"),
+    readers=(
         (SecretServerDatabase, secret_server_database),
         (DatabaseBackups, database_backups),
         (FailoverClusters, failover_clusters),
@@ -28,11 +29,11 @@ SQL_DATABASE = Probe(
 )
 
 SQL_DATABASE_TDS = Probe(
-    "sql-database-tds",
-    "tds",
-    "the same SELECTs, asked by the scanner itself with a login, over TLS",
-    ";\n".join(questions().values()),
-    SQL_DATABASE.readers,
+    id="sql-database-tds",
+    language="tds",
+    purpose="the same SELECTs, asked by the scanner itself with a login, over TLS",
+    script=";\n".join(questions().values()),
+    readers=SQL_DATABASE.readers,
     parameters=("sql_database", "sql_instance", "sql_user"),
     instead_of=SQL_DATABASE.id,
     roles=("database",),

@@ -40,7 +40,7 @@ class _Asked:
     problem: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Instance:
     name: str
     endpoint: str
@@ -188,7 +188,9 @@ def _instance(row: Row) -> _Instance:
     answers: Mapping[str, object] = need(row, "answers", dict)
     versions = {need(one, "database_id", int): _asked(one, endpoint) for one in rows_of(row, "versions")}
     said = {name: _asked(need(answers, name, dict), endpoint) for name in answers}
-    return _Instance(need(row, "name", str), endpoint, text(row, "cluster"), said, versions)
+    return _Instance(
+        name=need(row, "name", str), endpoint=endpoint, cluster=text(row, "cluster"), answers=said, versions=versions
+    )
 
 
 def _asked(row: Row, endpoint: str) -> _Asked:
@@ -221,7 +223,16 @@ def _server(instance: _Instance) -> SqlServer:
         need(row, key, str) for key in ("server_name", "version", "collation", "edition")
     )
     edition_number, computer = _engine_edition(row), text(row, "computer")
-    return SqlServer(instance.name, name, version, collation, edition, edition_number, instance.cluster, computer)
+    return SqlServer(
+        instance=instance.name,
+        name=name,
+        version=version,
+        collation=collation,
+        edition=edition,
+        engine_edition=edition_number,
+        cluster=instance.cluster,
+        computer=computer,
+    )
 
 
 def _engine_edition(row: Row) -> int:

@@ -66,7 +66,7 @@ def name_of(host: str, port: int) -> str:
     return host.lower() if port == 22 else f"[{host.lower()}]:{port}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Line:
     marker: bytes
     names: bytes
@@ -92,7 +92,7 @@ class _Index:
         marker = fields.pop(0) if fields and fields[0].startswith(b"@") else b""
         if len(fields) < 3 or fields[0].startswith(b"#") or marker not in {b"", b"@revoked", b"@cert-authority"}:
             return
-        line = _Line(marker, fields[0], fields[1], fields[2], number)
+        line = _Line(marker=marker, names=fields[0], kind=fields[1], key=fields[2], number=number)
         if line.names.startswith(b"|1|"):
             salt, _, digest = line.names[3:].partition(b"|")
             try:

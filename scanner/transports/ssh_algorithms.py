@@ -70,7 +70,7 @@ _ELSEWHERE_HINT = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Software:
     """An SSH server, and since when it knows what."""
 
@@ -85,9 +85,15 @@ class _Software:
 
 _SOFTWARE = (
     # The release notes of each version, openssh.com/releasenotes.html.
-    _Software("OpenSSH", r"OpenSSH_(\d{1,3})\.(\d{1,3})", (7, 2), (6, 5), (5, 7)),
+    _Software(name="OpenSSH", pattern=r"OpenSSH_(\d{1,3})\.(\d{1,3})", sha2_rsa=(7, 2), ed25519=(6, 5), ecdsa=(5, 7)),
     # Its CHANGES: 2020.79, and 2013.62 after a test release.
-    _Software("Dropbear", r"dropbear_(\d{4})\.(\d{1,3})", (2020, 79), (2020, 79), (2013, 62)),
+    _Software(
+        name="Dropbear",
+        pattern=r"dropbear_(\d{4})\.(\d{1,3})",
+        sha2_rsa=(2020, 79),
+        ed25519=(2020, 79),
+        ecdsa=(2013, 62),
+    ),
 )
 _SHA2_RSA_CERTIFICATES = (7, 8)
 """Since this version OpenSSH knows RSA certificates with SHA-2 by names of their own."""
@@ -288,7 +294,7 @@ def why_key_refused(banner: str, key_types: Sequence[str], *, legacy: bool) -> t
     return "", ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Row:
     """One list of the server's against ours."""
 
@@ -316,10 +322,42 @@ def why_incompatible(
     ours = ours or suite(Wishes(), legacy=SHA1_RSA in asked)
     host_keys = [name for names in HOST_KEYS.values() for name in names]
     rows = (
-        _Row("key exchange", "kex_algo_list", ours.kex, KEX, [_SHA1_KEX], _OLD_KEX, "KexAlgorithms"),
-        _Row("host key algorithm", "server_key_algo_list", asked, host_keys, [SHA1_RSA], (), "HostKeyAlgorithms"),
-        _Row("cipher", "server_encrypt_algo_list", ours.ciphers, CIPHERS, (), _OLD_CIPHERS, "Ciphers"),
-        _Row("MAC", "server_mac_algo_list", ours.macs, MACS, (), _OLD_MACS, "MACs"),
+        _Row(
+            what="key exchange",
+            offered="kex_algo_list",
+            ours=ours.kex,
+            usual=KEX,
+            with_key=[_SHA1_KEX],
+            with_both=_OLD_KEX,
+            option="KexAlgorithms",
+        ),
+        _Row(
+            what="host key algorithm",
+            offered="server_key_algo_list",
+            ours=asked,
+            usual=host_keys,
+            with_key=[SHA1_RSA],
+            with_both=(),
+            option="HostKeyAlgorithms",
+        ),
+        _Row(
+            what="cipher",
+            offered="server_encrypt_algo_list",
+            ours=ours.ciphers,
+            usual=CIPHERS,
+            with_key=(),
+            with_both=_OLD_CIPHERS,
+            option="Ciphers",
+        ),
+        _Row(
+            what="MAC",
+            offered="server_mac_algo_list",
+            ours=ours.macs,
+            usual=MACS,
+            with_key=(),
+            with_both=_OLD_MACS,
+            option="MACs",
+        ),
     )
     missing: list[str] = []
     ways: list[str] = []

@@ -13,7 +13,7 @@ from scanner.errors import UnreachableError
 from scanner.secrets import Secret
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Wishes:
     """Algorithms that the OpenSSH configuration asks for, as written there; empty: it does not say."""
 
@@ -25,7 +25,7 @@ class Wishes:
     """PubkeyAcceptedAlgorithms."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hop:
     """One SSH server on the way, with everything that reaching it needs."""
 

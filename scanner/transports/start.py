@@ -25,7 +25,7 @@ _HINT_WINDOWS = "is it a Windows machine? Nodes of this product are not; check `
 _HINT_POWERSHELL = "log in there and run `powershell.exe` by hand; look at OpenSSH's DefaultShell and at ForceCommand"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
     """One program that runs one script, and reads it from its standard input."""
 
@@ -60,7 +60,12 @@ def start_of(
     """
     if language == "powershell":
         delivery = deliver_on_stdin(script, variables)
-        return Start((delivery.command, *delivery.arguments), delivery.stdin or b"", settle_merged, _HINT_POWERSHELL)
+        return Start(
+            words=(delivery.command, *delivery.arguments),
+            stdin=delivery.stdin or b"",
+            judge=settle_merged,
+            hint=_HINT_POWERSHELL,
+        )
     # Shells run a script from standard input line by line.
     first = _READY_LINE.match(script)
     ready = first[1].encode() if first else b""
@@ -71,7 +76,7 @@ def start_of(
             return _never_began(place, output, status, stdin)
         return _judge_sh(place, output, status) if status else None
 
-    return Start(("sh", "-s"), stdin, judge, BY_HAND, ready)
+    return Start(words=("sh", "-s"), stdin=stdin, judge=judge, hint=BY_HAND, ready=ready)
 
 
 def _never_began(place: str, output: bytes, status: int, script: bytes) -> NodeError:

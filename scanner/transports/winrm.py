@@ -366,9 +366,9 @@ class WinrmTransport:
         self._hide.cleanse(error)
         login, adapter = self._login, self._adapter
         situation = Situation(
-            self._node.host,
-            self._settings,
-            self.usage.requests,
+            host=self._node.host,
+            settings=self._settings,
+            requests=self.usage.requests,
             offered=adapter.offered if adapter else "",
             between=adapter.between if adapter else "",
             stage=login.stage if login else Stage.UNASKED,

@@ -56,7 +56,7 @@ _PERHAPS_SEVERAL = (
 _STDIN = 'set `delivery = "stdin"` for this node, which sends the script as plain text'
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
     """What is known about a conversation when it fails; for the words and the hints."""
 

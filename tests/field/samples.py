@@ -43,7 +43,7 @@ ORIGINS = ("vendor", "report", "captured", "imagined")
 OWN = "provenance.toml"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
     """One text, with the keys described above."""
 
@@ -92,7 +92,7 @@ def samples(folder: Path = FOLDER) -> list[Sample]:
             values: dict[str, Any] = {
                 name: tuple(value) if isinstance(value, list) else value for name, value in row.items()
             }
-            found.append(Sample(topic / values.pop("file"), **values))
+            found.append(Sample(path=topic / values.pop("file"), **values))
     return found
 
 

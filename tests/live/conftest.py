@@ -38,7 +38,7 @@ def start_sshd(ssh_keys: Path, tmp_path: Path) -> Iterator[Callable[..., OpenSsh
     def start(extra: str = "", host_keys: tuple[str, ...] = ("host_ed25519", "host_rsa")) -> OpenSshServer:
         folder = tmp_path / f"sshd{len(servers)}"
         keys = [ssh_keys / name for name in host_keys]
-        server = OpenSshServer(folder, ssh_keys / "user_ed25519", keys, extra=extra)
+        server = OpenSshServer(folder=folder, key_file=ssh_keys / "user_ed25519", host_keys=keys, extra=extra)
         servers.append(server)
         return server.start()
 

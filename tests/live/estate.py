@@ -58,7 +58,7 @@ def sudoers_lines() -> str:
     return found[1]
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Estate:
     """The machines by name, and how they are asked."""
 
@@ -232,7 +232,7 @@ def serve_api(machine: Machine, code: int, body: str, port: int = 443) -> None:
 def running(folder: Path, key: Path) -> Iterator[Estate]:
     """The estate without Chef Backend, which `Estate.upgrade` installs; `key` is what preflight logs in with."""
     with ExitStack() as stack:
-        machines = {name: Machine(name, address, key) for name, address in ADDRESSES.items()}
+        machines = {name: Machine(name=name, address=address, user_key=key) for name, address in ADDRESSES.items()}
         with ThreadPoolExecutor(len(machines)) as pool:
             list(pool.map(stack.enter_context, machines.values()))
         tls = CertificateAuthority(folder / "tls").server()
@@ -243,4 +243,4 @@ def running(folder: Path, key: Path) -> Iterator[Estate]:
                 machine.write("/srv/frontend.pem", tls.key.read_bytes() + tls.certificate.read_bytes())
                 install(machine, folder, "chef-server-core", FRONTEND_VERSION)
         next(iter(machines.values())).run("visudo", "-c", "-f", SUDOERS)
-        yield Estate(folder, machines, key)
+        yield Estate(folder=folder, machines=machines, key=key)

@@ -57,7 +57,7 @@ chroot "$1/m" true
 """
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Machine:
     """One machine; a context manager. Paths that its methods take are its own."""
 

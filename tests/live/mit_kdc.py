@@ -21,7 +21,7 @@ def program(name: str) -> str:
     return shutil.which(name, path=_PATH) or name
 
 
-@dataclass
+@dataclass(kw_only=True)
 class MitKdc:
     """One krb5kdc, and the configuration with which libkrb5 finds it and nothing else."""
 

@@ -43,7 +43,7 @@ def free_port(host: str = "127.0.0.1") -> int:
         return port
 
 
-@dataclass
+@dataclass(kw_only=True)
 class OpenSshServer:
     """One sshd: where it is, who may log in, and what its stand-ins say."""
 

@@ -38,7 +38,7 @@ def kdc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MitKdc]:
     if not KRB5KDC or not kerberos.available():
         missing = "no krb5kdc on this machine" if not KRB5KDC else "no gssapi and krb5 for Python here"
         (pytest.fail if os.environ.get("REQUIRE_LIVE") else pytest.skip)(missing)
-    kdc = MitKdc(tmp_path_factory.mktemp("kdc"))
+    kdc = MitKdc(folder=tmp_path_factory.mktemp("kdc"))
     accounts = ("svc-preflight", "expired", "disabled", "late", "other")
     kdc.create(dict.fromkeys((*accounts, "HTTP/unkeyed.corp.example"), PASSWORD), SERVICE)
     kdc.administer(
@@ -94,7 +94,15 @@ def door() -> Iterator[Door]:
         given = {"scheme": "http", "connect_timeout_s": 10.0, **settings}
         secret = Secret(password) if password else None
         winrm = WinrmSettings(user=user, password=secret, auth="kerberos", port=port, **given)
-        node = Node("vault", "web1", host, "secret-server", ("web",), "winrm", winrm=winrm)
+        node = Node(
+            cluster="vault",
+            name="web1",
+            host=host,
+            product="secret-server",
+            roles=("web",),
+            transport="winrm",
+            winrm=winrm,
+        )
         opened.append(WinrmTransport(node, Limits(timeout_s=20, answer_bytes=1_000_000)))
         return opened[-1]
 

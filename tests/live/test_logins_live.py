@@ -24,7 +24,10 @@ pytestmark = pytest.mark.live
 HOME = f"/home/{USER}"
 KEYS = f"{HOME}/.ssh/authorized_keys"
 CONFIG = "HostKey /etc/ssh/estate_key\nPasswordAuthentication no\nPidFile none\nLogLevel VERBOSE\n"
-PROBES = (Probe("date", "sh", "", "date +%s", ()), Probe("text", "sh", "", "echo 'a b' | cat", ()))
+PROBES = (
+    Probe(id="date", language="sh", purpose="", script="date +%s", readers=()),
+    Probe(id="text", language="sh", purpose="", script="echo 'a b' | cat", readers=()),
+)
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +36,7 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
         (pytest.fail if os.environ.get("REQUIRE_LIVE") else pytest.skip)(f"no real machine: {reason}")
     key = tmp_path_factory.mktemp("logins") / "key"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
-    with Machine("be-login", "10.20.30.60", key) as machine:
+    with Machine(name="be-login", address="10.20.30.60", user_key=key) as machine:
         yield machine
 
 
@@ -85,7 +88,15 @@ def node_of(machine: Machine, folder: Path) -> Node:
         ssh_config="",
         agent=False,
     )
-    return Node("chef", "backend-1", "127.0.0.1", "chef-backend", ("backend",), "ssh", ssh=ssh)
+    return Node(
+        cluster="chef",
+        name="backend-1",
+        host="127.0.0.1",
+        product="chef-backend",
+        roles=("backend",),
+        transport="ssh",
+        ssh=ssh,
+    )
 
 
 def asked(machine: Machine, folder: Path, timeout_s: float = 20) -> NodeAnswers:

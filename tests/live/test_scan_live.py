@@ -150,7 +150,9 @@ def farm() -> Iterator[tuple[Path, list[OpenSshServer]]]:
         servers = []
         for start in range(0, 256, 16):
             hosts = [f"127.0.2.{start + number}" for number in range(16)]
-            server = OpenSshServer(folder / f"sshd{start}", key, [host_key], hosts=hosts, port=port)
+            server = OpenSshServer(
+                folder=folder / f"sshd{start}", key_file=key, host_keys=[host_key], hosts=hosts, port=port
+            )
             servers.append(server.start())
             server.answer("--version", "2.3.10\n")
         yield folder, servers

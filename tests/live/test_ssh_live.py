@@ -69,7 +69,15 @@ def transport(server: OpenSshServer, limits: Limits | None = None, /, **changes:
     }
     host = str(changes.pop("host", server.host))
     ssh = SshSettings(**{**settings, **changes})  # type: ignore[arg-type]
-    node = Node("chef", "backend-1", host, "chef-backend", ("backend",), "ssh", ssh=ssh)
+    node = Node(
+        cluster="chef",
+        name="backend-1",
+        host=host,
+        product="chef-backend",
+        roles=("backend",),
+        transport="ssh",
+        ssh=ssh,
+    )
     return SshTransport(node, limits or Limits(timeout_s=20))
 
 
@@ -88,7 +96,7 @@ def test_all_probes_cost_one_connection_and_one_command(sshd: OpenSshServer) -> 
     sshd.answer("status", "running (pid 1)\n")
     sshd.answer("cluster-status", "not in a cluster\n", exit_code=1)
     probes = [
-        Probe(name, "sh", "", f"$SUDO chef-backend-ctl {name}", ())
+        Probe(id=name, language="sh", purpose="", script=f"$SUDO chef-backend-ctl {name}", readers=())
         for name in ("status", "cluster-status", "unheard-of")
     ]
     script = compose(probes, nonce="abc", budget_s=15, options={}, sudo=False, probe_bytes=1000)
@@ -109,7 +117,10 @@ def test_sudo_that_wants_a_password_is_an_answer_of_its_own(sshd: OpenSshServer)
     sshd.install("id", "echo 1000")
     sshd.install("sudo", 'echo "sudo: a password is required" >&2; exit 1')
     sshd.answer("status", "fine\n")
-    probes = [Probe("root", "sh", "", "$SUDO chef-backend-ctl status", ()), Probe("user", "sh", "", "echo $SUDO", ())]
+    probes = [
+        Probe(id="root", language="sh", purpose="", script="$SUDO chef-backend-ctl status", readers=()),
+        Probe(id="user", language="sh", purpose="", script="echo $SUDO", readers=()),
+    ]
     script = compose(probes, nonce="abc", budget_s=15, options={}, sudo=True, probe_bytes=1000)
     said = parse(transport(sshd).run(script), nonce="abc", probe_ids=["root", "user"])
     assert said == {"root": Answer("", 1, error_output="sudo: a password is required"), "user": Answer("sudo -n\n", 0)}
@@ -461,15 +472,27 @@ def test_an_account_that_may_not_run_commands(start_sshd: StartSshd) -> None:
 
 def test_rc_file_chatter_is_part_of_the_output(start_sshd: StartSshd) -> None:
     server = start_sshd("ForceCommand printf 'Welcome!'; sh -s\n")
-    probes = [Probe("it", "sh", "", "echo answer", ())]
+    probes = [Probe(id="it", language="sh", purpose="", script="echo answer", readers=())]
     script = compose(probes, nonce="abc", budget_s=15, options={}, sudo=False, probe_bytes=1000)
     said = parse(transport(server).run(script), nonce="abc", probe_ids=["it"])
     assert said == {"it": Answer("answer\n", 0)}
 
 
 def clock_of(server: OpenSshServer) -> ClockSample:
-    node = Node("chef", "backend-1", server.host, "chef-backend", ("backend",), "ssh", ssh=transport(server)._settings)
-    said = ask(NodeCall(node, (Probe("it", "sh", "", "echo answer", ()),), Limits(timeout_s=20)))
+    node = Node(
+        cluster="chef",
+        name="backend-1",
+        host=server.host,
+        product="chef-backend",
+        roles=("backend",),
+        transport="ssh",
+        ssh=transport(server)._settings,
+    )
+    said = ask(
+        NodeCall(
+            node, (Probe(id="it", language="sh", purpose="", script="echo answer", readers=()),), Limits(timeout_s=20)
+        )
+    )
     assert said.answers == {"it": Answer("answer\n", 0)}
     assert (said.usage.connections, said.usage.commands) == (1, 1)
     assert isinstance(said.clock, ClockSample)

@@ -115,7 +115,7 @@ def serve(ssh_keys: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> It
         )
         port = server.__enter__()
         running.append(server)
-        told = OpenSshServer(tmp_path, ssh_keys / user_key, [ssh_keys / host_key], port=port)
+        told = OpenSshServer(folder=tmp_path, key_file=ssh_keys / user_key, host_keys=[ssh_keys / host_key], port=port)
         told.known_hosts.write_text(f"[127.0.0.1]:{port} {key_line(ssh_keys / host_key)}")
         return told
 

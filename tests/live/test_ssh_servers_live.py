@@ -29,7 +29,7 @@ StartSshd = Callable[..., OpenSshServer]
 
 
 def door_to(server: Dropbear, key: Path, **changes: Any) -> Any:
-    reached = OpenSshServer(server.folder, key, [], port=server.port, user="root")
+    reached = OpenSshServer(folder=server.folder, key_file=key, host_keys=[], port=server.port, user="root")
     return transport(reached, **changes)
 
 
@@ -39,7 +39,7 @@ def door_to(server: Dropbear, key: Path, **changes: Any) -> Any:
 @pytest.mark.parametrize("host_key", ["ed25519", "rsa", "ecdsa"])
 @pytest.mark.parametrize("key", ["user_ed25519", "user_rsa", "user_ecdsa"])
 def test_dropbear_with_each_type_of_key(tmp_path: Path, ssh_keys: Path, host_key: str, key: str) -> None:
-    probes = [Probe("it", "sh", "", "echo answer", ())]
+    probes = [Probe(id="it", language="sh", purpose="", script="echo answer", readers=())]
     script = compose(probes, nonce="abc", budget_s=15, options={}, sudo=False, probe_bytes=1000)
     with dropbear(tmp_path, host_key=host_key) as server:
         server.authorize(ssh_keys / key)
@@ -87,7 +87,7 @@ def test_dropbear_as_a_jump_host(tmp_path: Path, ssh_keys: Path, start_sshd: Sta
 
 def test_tinyssh_is_told_with_its_version_and_a_way_that_works(tmp_path: Path, ssh_keys: Path) -> None:
     with tinysshd(tmp_path) as (port, known):
-        server = OpenSshServer(tmp_path, ssh_keys / "user_ed25519", [], port=port)
+        server = OpenSshServer(folder=tmp_path, key_file=ssh_keys / "user_ed25519", host_keys=[], port=port)
         server.known_hosts.write_text(known)
         error = fails(ProtocolError, transport(server), match="have no algorithm in common: tinyssh")
         assert "has no cipher but chacha20-poly1305@openssh.com" in str(error)
@@ -113,7 +113,7 @@ def serve(ssh_keys: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> It
         )
         running.append(server)
         port = server.__enter__()
-        told = OpenSshServer(tmp_path, ssh_keys / key, [], port=port)
+        told = OpenSshServer(folder=tmp_path, key_file=ssh_keys / key, host_keys=[], port=port)
         told.known_hosts.write_text(f"[127.0.0.1]:{port} {key_line(ssh_keys / 'host_ed25519')}")
         return told
 

@@ -37,7 +37,16 @@ def node(server: OpenSshServer) -> Node:
     ssh = SshSettings(
         user=server.user, port=server.port, key_file=str(server.key_file), known_hosts=str(server.known_hosts)
     )
-    return Node("vault", "web1", server.host, "secret-server", ("web",), "ssh", ssh=ssh, platform="windows")
+    return Node(
+        cluster="vault",
+        name="web1",
+        host=server.host,
+        product="secret-server",
+        roles=("web",),
+        transport="ssh",
+        ssh=ssh,
+        platform="windows",
+    )
 
 
 def contact(server: OpenSshServer, timeout_s: float = 30) -> Contact:
@@ -119,7 +128,9 @@ def test_a_real_powershell_is_not_kept_by_what_blocks_or_leaves(sshd: OpenSshSer
         "program": f"& sleep {mark}",
         "last": "return 2",
     }
-    probes = tuple(Probe(name, "powershell", "", body, ()) for name, body in bodies.items())
+    probes = tuple(
+        Probe(id=name, language="powershell", purpose="", script=body, readers=()) for name, body in bodies.items()
+    )
     said = ask(NodeCall(node(sshd), probes, Limits(timeout_s=30)))
     assert said.failure is None
     assert (said.usage.connections, said.usage.commands) == (1, 1)

@@ -25,7 +25,7 @@ def cluster() -> Callable[..., ClusterInfo]:
         **options: object,
     ) -> ClusterInfo:
         rules = load_rules(product).with_overrides(overrides or {})
-        return ClusterInfo("prod", product, target, current, options, rules)
+        return ClusterInfo("prod", product, target=target, current=current, options=options, rules=rules)
 
     return make
 
@@ -48,11 +48,11 @@ def node() -> MakeNode:
             for fact in facts
         }
         return NodeView(
-            info,
-            name,
-            name,
-            frozenset(roles),
-            known,
+            cluster=info,
+            name=name,
+            host=name,
+            roles=frozenset(roles),
+            facts=known,
             current=current or info.current,
             options=options,
             absence=absence,

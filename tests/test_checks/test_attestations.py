@@ -52,8 +52,12 @@ def test_one_that_has_expired_is_a_warning_where_it_was_about() -> None:
 
 def test_none_makes_a_go_nor_an_expired_one_a_no_go_unless_strict() -> None:
     lapsed = hear([word(date(2026, 1, 1))], TODAY).results
-    passed = Result("size", "T", Severity.LOW, "prod", "web1", Status.PASS, "fine")
-    skipped = Result("size", "T", Severity.LOW, "prod", "web1", Status.SKIP, "moot")
+    passed = Result(
+        check="size", title="T", severity=Severity.LOW, cluster="prod", node="web1", status=Status.PASS, message="fine"
+    )
+    skipped = Result(
+        check="size", title="T", severity=Severity.LOW, cluster="prod", node="web1", status=Status.SKIP, message="moot"
+    )
     assert verdict_of([passed, *lapsed]) is Verdict.GO
     assert verdict_of([passed, *lapsed], strict=True) is Verdict.NO_GO
     for others in ([], [skipped]):

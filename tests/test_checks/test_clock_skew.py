@@ -23,12 +23,14 @@ def sample(ahead_s: float = 0.0, *, there_s: float = 0.05, back_s: float = 0.05,
     """What is read of a clock that is `ahead_s` ahead, on a way that takes `there_s` and `back_s`."""
     sent_s = NOON + at_s
     begun_s = sent_s + there_s + ahead_s
-    return ClockSample(sent_s, begun_s, begun_s + 7, sent_s + there_s + 7 + back_s)
+    return ClockSample(sent_s=sent_s, begun_s=begun_s, ended_s=begun_s + 7, received_s=sent_s + there_s + 7 + back_s)
 
 
 def judged(view: ClusterView) -> Outcome:
     (result,) = evaluate((CHECK,), (GatheredCluster(view.cluster, view.nodes, frozenset(n.name for n in view.nodes)),))
-    return Outcome(result.status, result.message, result.expected, result.observed, result.evidence)
+    return Outcome(
+        result.status, result.message, expected=result.expected, observed=result.observed, evidence=result.evidence
+    )
 
 
 @given(
@@ -47,7 +49,13 @@ def test_the_true_offset_lies_in_the_interval_whatever_the_way_took(
 @given(ahead_s=st.floats(-1e4, 1e4), there_s=st.floats(0, 5), at_s=st.floats(0, 60))
 def test_whole_seconds_widen_it_and_never_lie(ahead_s: float, there_s: float, at_s: float) -> None:
     true = sample(ahead_s, there_s=there_s, at_s=at_s)
-    whole = ClockSample(true.sent_s, true.begun_s // 1, true.ended_s // 1, true.received_s, 1.0)
+    whole = ClockSample(
+        sent_s=true.sent_s,
+        begun_s=true.begun_s // 1,
+        ended_s=true.ended_s // 1,
+        received_s=true.received_s,
+        resolution_s=1.0,
+    )
     low_s, high_s = whole.ahead_s
     assert low_s - 1e-5 <= ahead_s <= high_s + 1e-5
 
@@ -126,7 +134,7 @@ def test_an_answer_that_was_cut_before_the_time_leaves_a_gap(
 
 
 def test_a_clock_that_was_set_meanwhile_is_not_judged(chefs: Chefs) -> None:
-    jumped = ClockSample(NOON, NOON, NOON + 900, NOON + 7)
+    jumped = ClockSample(sent_s=NOON, begun_s=NOON, ended_s=NOON + 900, received_s=NOON + 7)
     outcome = judged(chefs([sample()], [jumped], [sample()]))
     assert outcome.status is Status.ERROR
     assert outcome.message == "the clock of backend-2 was set while the node answered: scan again"
@@ -158,7 +166,10 @@ def test_beyond_what_kerberos_tolerates_warns_and_says_that_it_is_inferred(
 def test_a_database_host_known_by_its_port_is_left_out(
     cluster: Callable[..., ClusterInfo], node: Callable[..., NodeView]
 ) -> None:
-    port = [Contact("sql", "tds", None, 1, 1), (ClockSample, "only its port is asked")]
+    port = [
+        Contact(host="sql", transport="tds", failure=None, asked=1, answered=1),
+        (ClockSample, "only its port is asked"),
+    ]
     assert vault(cluster, node, sample(), sample(), port).status is Status.PASS
     assert vault(cluster, node, sample(), port).status is Status.SKIP
 

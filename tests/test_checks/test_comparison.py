@@ -26,21 +26,29 @@ from checks.snapshot import Ended, Place, Snapshot, Subject, take_snapshot
 from scanner.rule_data import load_drift_rules
 
 RULES = load_drift_rules()
-WINDOWS = WindowsVersion("Windows Server 2019", 10, 0, 17763, 3)
-KEY = EncryptionConfig("C:\\ec", "hashed", "a" * 64, efs=False, size_bytes=9)
+WINDOWS = WindowsVersion(name="Windows Server 2019", major=10, minor=0, build=17763, product_type=3)
+KEY = EncryptionConfig(path="C:\\ec", state="hashed", sha256="a" * 64, efs=False, size_bytes=9)
 HERE = ("vault", "web1")
 
 
 def snapshot(*facts: object, node: str = "web1", absence: str = "", checks: dict[str, str] | None = None) -> Snapshot:
     known = {
         fact[0] if isinstance(fact, tuple) else type(fact): fact[1] if isinstance(fact, tuple) else fact
-        for fact in (*facts, Contact(node, "winrm", None, 1, 1))
+        for fact in (*facts, Contact(host=node, transport="winrm", failure=None, asked=1, answered=1))
     }
     info = ClusterInfo("vault", "secret-server")
-    view = NodeView(info, node, node, frozenset({"web"}), known, absence=absence)
+    view = NodeView(cluster=info, name=node, host=node, roles=frozenset({"web"}), facts=known, absence=absence)
     asking = replace(PENDING_REBOOT, facts=tuple(known), products=(), roles=())
     rows = [
-        Result(check, check, Severity.LOW, "vault", node, Status(status), f"{check} says {status}")
+        Result(
+            check=check,
+            title=check,
+            severity=Severity.LOW,
+            cluster="vault",
+            node=node,
+            status=Status(status),
+            message=f"{check} says {status}",
+        )
         for check, status in (checks or {}).items()
     ]
     gathered = GatheredCluster(info, (view,), frozenset({node}))
@@ -57,7 +65,18 @@ def told(found: Compared) -> dict[str, tuple[str, object, object]]:
 
 def verdict(found: Compared, **more: Any) -> DriftVerdict:
     now = datetime(2026, 11, 21, tzinfo=UTC)
-    drift = Drift("1", now, now, "i", "b", (), found.facts, found.checks, found.nodes, found.gaps)
+    drift = Drift(
+        tool_version="1",
+        started=now,
+        finished=now,
+        inventory="i",
+        baseline="b",
+        approvals=(),
+        facts=found.facts,
+        checks=found.checks,
+        nodes=found.nodes,
+        gaps=found.gaps,
+    )
     return replace(drift, **more).verdict
 
 
@@ -87,7 +106,9 @@ def test_what_moves_by_itself_is_silent() -> None:
     def disks(total: int, free: int) -> LinuxDisks:
         return LinuxDisks((Drive("/", total, free, "xfs"),), ())
 
-    package = InstalledPackage("rpm", "2.3.16-1.el7", "installed", 1, 2, "2.3.16")
+    package = InstalledPackage(
+        manager="rpm", version="2.3.16-1.el7", state="installed", installed_s=1, now_s=2, manifest="2.3.16"
+    )
     then = snapshot(disks(10**12, 10**11), package)
     now = snapshot(disks(10**12 + 5 * 10**9, 1), replace(package, now_s=99, installed_s=98, manifest="2.3.16.0"))
     assert told(compare(then, now, RULES)) == {}
@@ -97,7 +118,7 @@ def test_what_moves_by_itself_is_silent() -> None:
 
 
 def test_a_newer_version_is_said_to_be_one() -> None:
-    package = InstalledPackage("rpm", "1", "installed", 1, 2, "2.3.16")
+    package = InstalledPackage(manager="rpm", version="1", state="installed", installed_s=1, now_s=2, manifest="2.3.16")
     found = compare(snapshot(package), snapshot(replace(package, manifest="3.0.0")), RULES)
     (row,) = [row for row in found.facts if row.difference is Difference.CHANGED]
     assert row.note == "newer"
@@ -127,24 +148,33 @@ class TestWhatCouldNotBeRead:
 
     def test_a_folder_that_was_not_hashed_whole_hides_no_other(self) -> None:
         def tree(mark: str, *, partial: bool) -> AppTree:
-            bin_ = FolderDigest("\\bin", mark * 64, 1, partial=partial, files=None)
-            return AppTree("C:\\", (bin_, FolderDigest("", mark * 64, 1, partial=False, files=None)), (), "", 2, 2)
+            bin_ = FolderDigest(path="\\bin", digest=mark * 64, count=1, partial=partial, files=None)
+            return AppTree(
+                root="C:\\",
+                folders=(bin_, FolderDigest(path="", digest=mark * 64, count=1, partial=False, files=None)),
+                left_out=(),
+                stopped="",
+                files=2,
+                bytes=2,
+            )
 
         found = compare(snapshot(tree("a", partial=False)), snapshot(tree("b", partial=True)), RULES)
         assert told(found)['app-tree.folders[""].digest'] == ("changed", "a" * 64, "b" * 64)
         assert told(found)["app-tree.folders[\\bin].digest"][0] == "not-compared"
 
     def test_a_folder_that_may_not_be_looked_into_has_not_disappeared(self) -> None:
-        top, bin_ = (FolderDigest(path, "a" * 64, 1, partial=False, files=None) for path in ("", "\\bin"))
-        whole = AppTree("C:\\", (top, bin_), (), "", 2, 2)
+        top, bin_ = (
+            FolderDigest(path=path, digest="a" * 64, count=1, partial=False, files=None) for path in ("", "\\bin")
+        )
+        whole = AppTree(root="C:\\", folders=(top, bin_), left_out=(), stopped="", files=2, bytes=2)
         denied = replace(whole, folders=(top,), left_out=(("\\bin\\", "denied"),), unlisted=("\\bin\\",))
         found = compare(snapshot(whole), snapshot(denied), RULES)
         assert {row.difference for row in found.facts} == {Difference.NOT_COMPARED}
         assert verdict(found) is DriftVerdict.UNKNOWN
 
     def test_a_locked_file_of_the_application_is_not_compared_with_its_folder(self) -> None:
-        bin_ = FolderDigest("\\bin", "a" * 64, 1, partial=False, files=None)
-        whole = AppTree("C:\\", (bin_,), (), "", 1, 1)
+        bin_ = FolderDigest(path="\\bin", digest="a" * 64, count=1, partial=False, files=None)
+        whole = AppTree(root="C:\\", folders=(bin_,), left_out=(), stopped="", files=1, bytes=1)
         partial = replace(bin_, digest="b" * 64, partial=True)
         locked = replace(whole, folders=(partial,), left_out=(("\\bin\\x.dll", "locked"),))
         found = compare(snapshot(whole), snapshot(locked), RULES)
@@ -153,16 +183,16 @@ class TestWhatCouldNotBeRead:
 
     def test_what_a_database_does_not_tell_of_itself_hides_only_that(self) -> None:
         """A right that was taken away dissolves no availability group, and a mirror's copy is compared all the same."""
-        group = (Replica("SQL1", "Vault", own=True, role=1, state=2, suspended=False, synchronous=True),)
-        server = SqlServer("MSSQLSERVER", "SQL1", "15.0", "Latin1", "Standard")
+        group = (Replica(server="SQL1", group="Vault", own=True, role=1, state=2, suspended=False, synchronous=True),)
+        server = SqlServer(instance="MSSQLSERVER", name="SQL1", version="15.0", collation="Latin1", edition="Standard")
         seen = SecretServerDatabase(
-            server,
-            "SecretServer",
-            "ONLINE",
-            150,
-            "Latin1",
-            "FULL",
-            "11.6",
+            server=server,
+            name="SecretServer",
+            state="ONLINE",
+            level=150,
+            collation="Latin1",
+            recovery="FULL",
+            version="11.6",
             mirroring=Mirroring(4, 1, "SQL2"),
             replicas=group,
         )
@@ -186,7 +216,9 @@ class TestWhatCouldNotBeRead:
         assert told(found) == {"secret-server-database.level": ("changed", 150, 140)}
 
     def test_a_search_that_could_not_look_everywhere(self) -> None:
-        found = compare(snapshot(StraySecrets(("/x",))), snapshot(StraySecrets((), ("/root: denied",))), RULES)
+        found = compare(
+            snapshot(StraySecrets(paths=("/x",))), snapshot(StraySecrets(paths=(), unseen=("/root: denied",))), RULES
+        )
         assert told(found)["stray-secrets.paths"][0] == "not-compared"
 
     def test_a_hole_in_the_baseline_stays_a_hole(self) -> None:
@@ -228,11 +260,11 @@ class TestWhatTheBaselineDoesNotKnow:
 
     def test_a_fact_that_nobody_asked_for_today(self) -> None:
         assert verdict(compare(snapshot(WINDOWS, KEY), snapshot(WINDOWS), RULES)) is DriftVerdict.UNKNOWN
-        narrowed = Scope(frozenset({HERE}), frozenset({HERE}), narrowed=True)
+        narrowed = Scope(nodes=frozenset({HERE}), inventory=frozenset({HERE}), narrowed=True)
         assert verdict(compare(snapshot(WINDOWS, KEY), snapshot(WINDOWS), RULES, narrowed)) is DriftVerdict.NO_DRIFT
 
     def test_a_fallback_says_nothing_by_its_absence(self) -> None:
-        with_port, without = snapshot(WINDOWS, SqlPrelogin(1433, 15, 0, 2000)), snapshot(WINDOWS)
+        with_port, without = snapshot(WINDOWS, SqlPrelogin(port=1433, major=15, minor=0, build=2000)), snapshot(WINDOWS)
         assert verdict(compare(with_port, without, RULES)) is DriftVerdict.NO_DRIFT
         assert verdict(compare(without, with_port, RULES)) is DriftVerdict.NO_DRIFT
 
@@ -253,7 +285,7 @@ class TestNodes:
     def test_that_were_not_selected_are_not_missed(self) -> None:
         then = snapshot(WINDOWS)
         both = Snapshot({**then.nodes, ("vault", "web2"): frozenset()}, then.facts)
-        scope = Scope(frozenset({HERE}), frozenset({HERE, ("vault", "web2")}), frozenset())
+        scope = Scope(nodes=frozenset({HERE}), inventory=frozenset({HERE, ("vault", "web2")}), clusters=frozenset())
         assert verdict(compare(both, then, RULES, scope)) is DriftVerdict.NO_DRIFT
 
 

@@ -13,7 +13,7 @@ from checks.outcome import Status
 Clusters = Callable[..., ClusterInfo]
 Nodes = Callable[..., NodeView]
 
-FINE = Contact("web1.example", "winrm", None, 5, 5)
+FINE = Contact(host="web1.example", transport="winrm", failure=None, asked=5, answered=5)
 
 
 def test_a_node_that_answered_everything_passes(cluster: Clusters, node: Nodes) -> None:

@@ -187,7 +187,10 @@ def test_a_rule_can_be_overridden(judged: Judged) -> None:
 
 
 def test_a_port_has_no_disks(judged: Judged) -> None:
-    assert judged("database", Contact("sql1", "tds", None, 1, 1)).status is Status.SKIP
+    assert (
+        judged("database", Contact(host="sql1", transport="tds", failure=None, asked=1, answered=1)).status
+        is Status.SKIP
+    )
 
 
 def test_unknown_disks_are_not_judged(judged: Judged) -> None:

@@ -48,7 +48,9 @@ def test_a_name_that_is_not_told_warns_beside_others_and_is_told_alone(cluster: 
 
 def test_a_port_has_no_machine_to_tell_of(cluster: Clusters, node: Nodes) -> None:
     info = cluster()
-    port = node(info, Contact("sql1", "tds", None, 1, 1), name="sql1", roles=("database",))
+    port = node(
+        info, Contact(host="sql1", transport="tds", failure=None, asked=1, answered=1), name="sql1", roles=("database",)
+    )
     nodes = (node(info, named("WEB1")), node(info, named("WEB2"), name="web2"), port)
     assert judge(ClusterView(info, nodes)).status is Status.PASS
 

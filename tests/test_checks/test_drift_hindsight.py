@@ -18,7 +18,7 @@ SAME = Difference.SAME
 
 
 def fact(path: str, difference: Difference, node: str = "web1") -> FactRow:
-    return FactRow(Place("vault", node, path), difference)
+    return FactRow(place=Place("vault", node, path), difference=difference)
 
 
 def lost(path: str = "", node: str = "web1") -> GapRow:
@@ -26,7 +26,17 @@ def lost(path: str = "", node: str = "web1") -> GapRow:
 
 
 def run(*facts: FactRow, **more: Any) -> Drift:
-    return Drift("0", FIRST, FIRST, "i", "b", (), (fact("a.x", SAME), *facts), more.pop("checks", ()), **more)
+    return Drift(
+        tool_version="0",
+        started=FIRST,
+        finished=FIRST,
+        inventory="i",
+        baseline="b",
+        approvals=(),
+        facts=(fact("a.x", SAME), *facts),
+        checks=more.pop("checks", ()),
+        **more,
+    )
 
 
 def history(*nights: Drift, asked: set[tuple[str, str]] = ASKED) -> ScanHistory:
@@ -35,7 +45,17 @@ def history(*nights: Drift, asked: set[tuple[str, str]] = ASKED) -> ScanHistory:
     for number, drift in enumerate(nights):
         told = {subject for night in past for subject, entry in night.entries.items() if entry != AS_APPROVED}
         entries = kept_of(drift, told, asked)
-        past.append(PastRun(FIRST + timedelta(days=number), "", "", False, False, entries, AS_APPROVED))  # noqa: FBT003
+        past.append(
+            PastRun(
+                started=FIRST + timedelta(days=number),
+                verdict="",
+                scope="",
+                narrowed=False,
+                partial=False,
+                entries=entries,
+                silence=AS_APPROVED,
+            )
+        )
     return worth_telling(look_back(past[-1], reversed(past[:-1])), nights[-1])
 
 
@@ -78,7 +98,13 @@ def test_a_night_that_could_not_look_ends_nothing() -> None:
 
 def test_a_lost_node_is_one_line_and_one_when_it_is_back() -> None:
     def missed(name: str, node: str) -> CheckRow:
-        return CheckRow(Judged("vault", node, name), Difference.NOT_COMPARED, "pass", "error", "why")
+        return CheckRow(
+            subject=Judged("vault", node, name),
+            difference=Difference.NOT_COMPARED,
+            old="pass",
+            new="error",
+            message="why",
+        )
 
     rows = (fact("a.x", Difference.NOT_COMPARED), fact("a.y", Difference.NOT_COMPARED))
     down = run(*rows, gaps=(lost(),), checks=(missed("disk-space", "web1"), missed("clock-skew", "")))
@@ -88,7 +114,7 @@ def test_a_lost_node_is_one_line_and_one_when_it_is_back() -> None:
     back = run(
         fact("a.y", SAME),
         checks=tuple(
-            CheckRow(Judged("vault", node, name), SAME, "pass", "pass", "")
+            CheckRow(subject=Judged("vault", node, name), difference=SAME, old="pass", new="pass", message="")
             for name, node in (("disk-space", "web1"), ("clock-skew", ""))
         ),
     )

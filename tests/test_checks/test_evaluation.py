@@ -39,7 +39,7 @@ def cluster_check(judge: Callable[[ClusterView], Outcome], **changes: object) ->
 
 
 def view(name: str, size: object = Size(5), absence: str = "", roles: tuple[str, ...] = ("web",)) -> NodeView:
-    return NodeView(INFO, name, name, frozenset(roles), {Size: size}, absence=absence)
+    return NodeView(cluster=INFO, name=name, host=name, roles=frozenset(roles), facts={Size: size}, absence=absence)
 
 
 def run(checks: list[Check], *views: NodeView, chosen: set[str] | None = None) -> list[tuple[str | None, str, str]]:
@@ -71,7 +71,14 @@ def test_a_down_node_skips_its_checks_and_counts_them_as_not_evaluated() -> None
 
 def test_a_check_with_another_source_is_judged_although_the_node_is_down() -> None:
     check = node_check(lambda seen: passed(f"{seen.fact(Spare).free_gib}"), facts=(), optional_facts=(Size, Spare))
-    node = NodeView(INFO, "sql1", "sql1", frozenset({"web"}), {Size: SILENT, Spare: Spare(7)}, absence=DOWN)
+    node = NodeView(
+        cluster=INFO,
+        name="sql1",
+        host="sql1",
+        roles=frozenset({"web"}),
+        facts={Size: SILENT, Spare: Spare(7)},
+        absence=DOWN,
+    )
     assert run([check], node) == [("sql1", "pass", "7")]
 
 
@@ -82,10 +89,10 @@ def test_an_answer_that_is_missing_costs_only_the_checks_that_go_by_it() -> None
     assert run([check], view("web1"), view("web2", absence=partly)) == [(None, "pass", "fine")]
     blocked = Unknown("timed out", unanswered=True)
     facts: dict[type, object] = {Size: Size(5), Spare: blocked}
-    node = NodeView(INFO, "web2", "web2", frozenset({"web"}), facts, absence=partly)
+    node = NodeView(cluster=INFO, name="web2", host="web2", roles=frozenset({"web"}), facts=facts, absence=partly)
     assert run([check], view("web1"), node) == [(None, "error", "cannot tell without 1 node: web2: timed out")]
     # A node that nothing is known of is missing altogether.
-    gone = NodeView(INFO, "web2", "web2", frozenset({"web"}), absence=DOWN)
+    gone = NodeView(cluster=INFO, name="web2", host="web2", roles=frozenset({"web"}), absence=DOWN)
     optional = cluster_check(lambda _: passed("fine"), facts=(), optional_facts=(Spare,))
     assert run([optional], view("web1"), gone) == [(None, "error", f"cannot tell without 1 node: web2: {DOWN}")]
 

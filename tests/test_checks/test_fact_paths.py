@@ -31,15 +31,20 @@ def values(fact: object) -> dict[str, object]:
 
 
 def test_a_plain_fact() -> None:
-    found = values(WindowsVersion("Windows Server 2019", 10, 0, 17763, 3))
+    found = values(WindowsVersion(name="Windows Server 2019", major=10, minor=0, build=17763, product_type=3))
     assert found["windows-version.build"] == 17763
     assert found["windows-version.service-pack"] == ""
     assert set(found) == set(field_patterns(WindowsVersion))
 
 
 def test_rows_go_by_their_key_and_not_by_their_place() -> None:
-    one, two = Member("be1", "10.0.0.1", "a" * 32, "leader", "leader", "master"), None
-    two = Member("be2", "10.0.0.2", "b" * 32, "follower", "follower", "not_master")
+    one, two = (
+        Member(name="be1", ip="10.0.0.1", guid="a" * 32, role="leader", postgresql="leader", elasticsearch="master"),
+        None,
+    )
+    two = Member(
+        name="be2", ip="10.0.0.2", guid="b" * 32, role="follower", postgresql="follower", elasticsearch="not_master"
+    )
     found = values(ClusterStatus((one, two)))
     assert found["cluster-status.members[be2].role"] == "follower"
     assert found == values(ClusterStatus((two, one)))
@@ -47,18 +52,22 @@ def test_rows_go_by_their_key_and_not_by_their_place() -> None:
 
 
 def test_a_key_of_two_fields() -> None:
-    app = IisApplication("Default Web Site", "/SecretServer", "C:\\inetpub", "SecretServer")
-    found = values(IisConfiguration("x", shared=False, pools=(), applications=(app,)))
+    app = IisApplication(
+        site="Default Web Site", path="/SecretServer", physical_path="C:\\inetpub", pool="SecretServer"
+    )
+    found = values(IisConfiguration(path="x", shared=False, pools=(), applications=(app,)))
     assert found["iis-configuration.applications[Default Web Site / /SecretServer].pool"] == "SecretServer"
 
 
 def test_pairs_are_values_by_name_or_one_set_of_lines() -> None:
-    assert values(ConfigDigest("read", (("vip", "0a"), ("-", "1b"), ("-", "0c"))))["config-digest.named[-]"] == (
+    assert values(ConfigDigest(state="read", named=(("vip", "0a"), ("-", "1b"), ("-", "0c"))))[
+        "config-digest.named[-]"
+    ] == (
         "0c",
         "1b",
     )
-    folder = FolderDigest("\\bin", "0" * 64, 2, partial=False, files=(("b.dll", "2"), ("a.dll", "1")))
-    found = values(AppTree("C:\\", (folder,), (), "", 2, 10))
+    folder = FolderDigest(path="\\bin", digest="0" * 64, count=2, partial=False, files=(("b.dll", "2"), ("a.dll", "1")))
+    found = values(AppTree(root="C:\\", folders=(folder,), left_out=(), stopped="", files=2, bytes=10))
     assert found["app-tree.folders[\\bin].files"] == ("a.dll 1", "b.dll 2")
 
 
@@ -70,7 +79,7 @@ def test_what_is_not_there_is_none() -> None:
 
 @pytest.mark.parametrize("key", ["a]b", 'a"b', "a[b", "a\nb", "\x1b[2J", "\\", "]", "x" * 5000, "\ud800"])
 def test_no_key_can_break_a_path(key: str) -> None:
-    paths = list(values(ConfigDigest("read", ((key, "1"), ("after", "2")))))
+    paths = list(values(ConfigDigest(state="read", named=((key, "1"), ("after", "2")))))
     found = next(path for path in paths if path.startswith("config-digest.named[") and "after" not in path)
     assert pattern_of(found) == "config-digest.named[]"
     assert record_of(found) == found
@@ -80,7 +89,12 @@ def test_no_key_can_break_a_path(key: str) -> None:
 
 
 def test_a_huge_text_is_kept_by_its_hash() -> None:
-    found = [values(WindowsVersion("x" * 10**6 + tail, 1, 1, 1, 3))["windows-version.name"] for tail in ("a", "b")]
+    found = [
+        values(WindowsVersion(name="x" * 10**6 + tail, major=1, minor=1, build=1, product_type=3))[
+            "windows-version.name"
+        ]
+        for tail in ("a", "b")
+    ]
     assert found[0] != found[1]
     assert all(len(str(text)) < 300 for text in found)
 

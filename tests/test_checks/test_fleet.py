@@ -147,7 +147,15 @@ def test_clusters_of_the_same_name_are_several() -> None:
 
 def test_words_that_end_soon_or_have_ended_are_told() -> None:
     def word(day: int) -> Word:
-        return Word(WordKind.WAIVER, "disk-space", "vault", None, "Ada", "why", date(2026, 3, 1) + timedelta(days=day))
+        return Word(
+            kind=WordKind.WAIVER,
+            check="disk-space",
+            cluster="vault",
+            node=None,
+            by="Ada",
+            said="why",
+            expires=date(2026, 3, 1) + timedelta(days=day),
+        )
 
     found = seen(kept({"vault": "GGGG"}, words=[word(90), word(33), word(2), word(34)]), night=3)
     assert [word.expires.isoformat() for _, word in found.words] == ["2026-03-03", "2026-04-03", "2026-04-04"]

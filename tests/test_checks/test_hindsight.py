@@ -35,9 +35,9 @@ def told(letters: str, subject: Subject = DISK) -> list[PastRun]:
     """A run a night, oldest first. A dot: the run did not plan to look. Upper case: the run was narrowed."""
     return [
         PastRun(
-            day(number),
-            "GO",
-            "--node web1" if letter.isupper() else "",
+            started=day(number),
+            verdict="GO",
+            scope="--node web1" if letter.isupper() else "",
             narrowed=letter.isupper(),
             partial=False,
             entries={OTHER: LETTERS["p"]} | ({} if letter == "." else {subject: LETTERS[letter.lower()]}),
@@ -155,7 +155,9 @@ def test_what_was_not_resolved(letters: str) -> None:
 
 def test_what_is_not_looked_at_any_more_is_told_once() -> None:
     (gone,) = seen("pf.").gone
-    assert gone == Ended(DISK, Status.FAIL, "it is broken", day(1), open_start=False, runs=1, now=None)
+    assert gone == Ended(
+        subject=DISK, was=Status.FAIL, message="it is broken", since=day(1), open_start=False, runs=1, now=None
+    )
     assert seen("pfe.").gone[0].was is Status.FAIL
     assert seen("pf..").gone == ()
     assert seen("pp.").gone == ()
@@ -264,7 +266,16 @@ def test_nothing_is_told_twice_or_made_up(letters: str) -> None:
 
 def test_results_become_entries() -> None:
     def row(status: Status, *, missed: bool = False) -> Result:
-        return Result("c", "t", Severity.LOW, "vault", None, status, "m", not_evaluated=missed)
+        return Result(
+            check="c",
+            title="t",
+            severity=Severity.LOW,
+            cluster="vault",
+            node=None,
+            status=status,
+            message="m",
+            not_evaluated=missed,
+        )
 
     for status, missed, judged in (
         (Status.PASS, False, True),

@@ -76,7 +76,10 @@ def cluster(skip: dict[str, str], *levels: int | Unknown) -> GatheredCluster:
     facts: list[dict[type, object]] = [
         {Patch: level if isinstance(level, Unknown) else Patch(level)} for level in levels
     ]
-    nodes = tuple(NodeView(info, f"n{at}", f"n{at}", frozenset({"backend"}), fact) for at, fact in enumerate(facts))
+    nodes = tuple(
+        NodeView(cluster=info, name=f"n{at}", host=f"n{at}", roles=frozenset({"backend"}), facts=fact)
+        for at, fact in enumerate(facts)
+    )
     return GatheredCluster(info, nodes, frozenset(node.name for node in nodes))
 
 
@@ -124,7 +127,7 @@ def test_what_nobody_is_there_to_answer_can_be_left_out_too() -> None:
         roles=("database",),
         judge=_node,
     )
-    web = NodeView(info, "web1", "web1", frozenset({"web"}))
+    web = NodeView(cluster=info, name="web1", host="web1", roles=frozenset({"web"}))
     (row,) = evaluate([check], [GatheredCluster(info, (web,), frozenset({"web1"}))])
     assert (row.node, row.status, row.left_out) == (None, Status.SKIP, WHY)
     bare = GatheredCluster(ClusterInfo("prod", "secret-server"), (web,), frozenset({"web1"}))
@@ -148,7 +151,7 @@ def snapshot(skip: dict[str, str], *levels: int | Unknown, checks: tuple[NodeChe
 
 def scope(then: Snapshot, left_out: frozenset[str] = frozenset()) -> Scope:
     nodes = frozenset(then.nodes)
-    return Scope(nodes, nodes, left_out={"prod": left_out})
+    return Scope(nodes=nodes, inventory=nodes, left_out={"prod": left_out})
 
 
 KINDS = frozenset({"patch"})
@@ -193,7 +196,12 @@ def test_what_was_left_out_when_approved_is_compared_once_it_is_approved(level: 
 
 def run(day: int, rows: tuple[Result, ...]) -> PastRun:
     return PastRun(
-        datetime(2026, 11, day, tzinfo=UTC), "NO-GO", "", narrowed=False, partial=False, entries=entries_of(rows)
+        started=datetime(2026, 11, day, tzinfo=UTC),
+        verdict="NO-GO",
+        scope="",
+        narrowed=False,
+        partial=False,
+        entries=entries_of(rows),
     )
 
 

@@ -27,7 +27,7 @@ from checks.secret_server.facts.sql import (
 )
 
 DONE, NOT_DONE, CANNOT_TELL = State.DONE, State.NOT_DONE, State.CANNOT_TELL
-SERVER = SqlServer("MSSQLSERVER", "SQL1", "15.0.2000.5", "", "")
+SERVER = SqlServer(instance="MSSQLSERVER", name="SQL1", version="15.0.2000.5", collation="", edition="")
 POOLS = {"pools": ["A", "B"], "state": "stopped"}
 RUNNING = "1d 2h"
 
@@ -35,7 +35,7 @@ RUNNING = "1d 2h"
 def node(name: str, *facts: object, product: str = "secret-server", unknown: Mapping[type, str] = {}) -> NodeView:
     table: dict[type, object] = {type(fact): fact for fact in facts}
     table |= {kind: Unknown(why) for kind, why in unknown.items()}
-    return NodeView(ClusterInfo("c", product), name, name, frozenset({"web"}), table)
+    return NodeView(cluster=ClusterInfo("c", product), name=name, host=name, roles=frozenset({"web"}), facts=table)
 
 
 def seen(kind: str, want: Mapping[str, object], *views: NodeView) -> Seen:
@@ -55,38 +55,60 @@ def backup(device: str, finished: str, **more: Any) -> DatabaseBackup:
 
 
 def msdb(*backups: DatabaseBackup) -> DatabaseBackups:
-    return DatabaseBackups(SERVER, "SecretServer", "2026-11-26T02:00:00", 0, "FULL", backups)
+    return DatabaseBackups(
+        server=SERVER,
+        database="SecretServer",
+        asked="2026-11-26T02:00:00",
+        utc_offset_s=0,
+        recovery="FULL",
+        backups=backups,
+    )
 
 
 def database(version: str) -> SecretServerDatabase:
-    return SecretServerDatabase(SERVER, "SecretServer", "ONLINE", 150, "", "FULL", version)
+    return SecretServerDatabase(
+        server=SERVER, name="SecretServer", state="ONLINE", level=150, collation="", recovery="FULL", version=version
+    )
 
 
 def status(**services: int | None) -> ServiceStatus:
-    rows = (ServiceState(name, age is not None, 1, age, "", "") for name, age in services.items())
+    rows = (
+        ServiceState(name=name, running=age is not None, pid=1, uptime_s=age, distributed="", line="")
+        for name, age in services.items()
+    )
     return ServiceStatus(tuple(rows), ())
 
 
 def package(version: str, age_s: int | None = 100, state: str = "installed") -> InstalledPackage:
-    return InstalledPackage("rpm", version, state, None if age_s is None else 1_000 - age_s, 1_000, version)
+    return InstalledPackage(
+        manager="rpm",
+        version=version,
+        state=state,
+        installed_s=None if age_s is None else 1_000 - age_s,
+        now_s=1_000,
+        manifest=version,
+    )
 
 
 def table(**roles: str) -> ClusterStatus:
-    rows = (Member(name.replace("_", "-"), "10.0.0.1", name, role, role, "") for name, role in roles.items())
+    rows = (
+        Member(name=name.replace("_", "-"), ip="10.0.0.1", guid=name, role=role, postgresql=role, elasticsearch="")
+        for name, role in roles.items()
+    )
     return ClusterStatus(tuple(rows))
 
 
-KEY = EncryptionConfig("e", "hashed", "a" * 64, efs=False, size_bytes=9)
-OTHER_KEY = EncryptionConfig("e", "hashed", "b" * 64, efs=False, size_bytes=9)
+KEY = EncryptionConfig(path="e", state="hashed", sha256="a" * 64, efs=False, size_bytes=9)
+OTHER_KEY = EncryptionConfig(path="e", state="hashed", sha256="b" * 64, efs=False, size_bytes=9)
 IN_A_GROUP = replace(
     database("11.7.000049"),
-    replicas=(Replica("SQL1", "AG", own=True, role=1, state=2, suspended=False, synchronous=True),),
+    replicas=(Replica(server="SQL1", group="AG", own=True, role=1, state=2, suspended=False, synchronous=True),),
 )
 FILE = {"file": "SecretServer-9.1.000001.bak", "newest": "2026-11-20T07:00:00"}
 NAMED = "D:\\Backup\\secretserver-9.1.000001.bak"
 WANT_71 = {"version": "11.7.000049"}
 FRONT = {"before": "14.6.32-1.el7"}
-UP = FrontendServices(("nginx", "oc_id"), ())
+UP = FrontendServices(running=("nginx", "oc_id"), down=())
 
 CASES: list[tuple[str, Mapping[str, object], tuple[NodeView, ...], State]] = [
     ("pool-state", POOLS, (node("web2", PoolStates((("a", 3), ("B", 3)))),), DONE),
@@ -144,22 +166,47 @@ CASES: list[tuple[str, Mapping[str, object], tuple[NodeView, ...], State]] = [
     (
         "application-backup",
         {"folder": "web1-9.1.000001"},
-        (node("web1", AppBackup(Backup("D:\\Backup", "D:\\Backup\\web1-9.1.000001", "folder", None, 9.0))),),
+        (
+            node(
+                "web1",
+                AppBackup(
+                    backup=Backup(
+                        path="D:\\Backup",
+                        found="D:\\Backup\\web1-9.1.000001",
+                        kind="folder",
+                        size_bytes=None,
+                        age_s=9.0,
+                    )
+                ),
+            ),
+        ),
         DONE,
     ),
     (
         "application-backup",
         {"folder": "web1-9.1.000001"},
-        (node("web1", AppBackup(Backup("D:\\Backup", "D:\\Backup\\old.zip", "zip", 9, 9.0))),),
+        (
+            node(
+                "web1",
+                AppBackup(
+                    backup=Backup(path="D:\\Backup", found="D:\\Backup\\old.zip", kind="zip", size_bytes=9, age_s=9.0)
+                ),
+            ),
+        ),
         CANNOT_TELL,
     ),
     (
         "application-backup",
         {"folder": "web1-9.1.000001"},
-        (node("web1", AppBackup(Backup("D:\\Backup", "", "missing", None, None))),),
+        (
+            node(
+                "web1",
+                AppBackup(backup=Backup(path="D:\\Backup", found="", kind="missing", size_bytes=None, age_s=None)),
+            ),
+        ),
         NOT_DONE,
     ),
-    ("application-backup", {"folder": "w"}, (node("web1", AppBackup(None)),), CANNOT_TELL),
+    ("application-backup", {"folder": "w"}, (node("web1", AppBackup(backup=None)),), CANNOT_TELL),
     ("member-role", {"role": "leader"}, (node("b-1", table(b_1="leader", b_2="follower")),), DONE),
     ("member-role", {"role": "leader"}, (node("b-2", table(b_1="leader", b_2="follower")),), NOT_DONE),
     ("member-role", {"role": "leader"}, (node("b-3", table(b_1="leader", b_2="follower")),), CANNOT_TELL),
@@ -198,17 +245,37 @@ CASES: list[tuple[str, Mapping[str, object], tuple[NodeView, ...], State]] = [
     ),
     ("index-created", {"version": "5.4.1", "exact": True}, (node("b-1", SearchIndex("6.8.23")),), NOT_DONE),
     ("index-created", {"version": "6.8.23"}, (node("b-1", unknown={SearchIndex: "no"}),), CANNOT_TELL),
-    ("frontend-version", FRONT, (node("f-1", FrontendPackage("15.10.12-1.el7", "")),), DONE),
-    ("frontend-version", FRONT, (node("f-1", FrontendPackage("14.6.32-1.el7", "")),), NOT_DONE),
-    ("frontend-version", FRONT, (node("f-1", FrontendPackage("12.17.15-1.el7", "")),), NOT_DONE),
-    ("frontend-version", FRONT, (node("f-1", FrontendPackage("15.10.12", "", state="half-installed")),), NOT_DONE),
+    ("frontend-version", FRONT, (node("f-1", FrontendPackage(version="15.10.12-1.el7", migration_level="")),), DONE),
+    ("frontend-version", FRONT, (node("f-1", FrontendPackage(version="14.6.32-1.el7", migration_level="")),), NOT_DONE),
+    (
+        "frontend-version",
+        FRONT,
+        (node("f-1", FrontendPackage(version="12.17.15-1.el7", migration_level="")),),
+        NOT_DONE,
+    ),
+    (
+        "frontend-version",
+        FRONT,
+        (node("f-1", FrontendPackage(version="15.10.12", migration_level="", state="half-installed")),),
+        NOT_DONE,
+    ),
     ("frontend-version", FRONT, (node("f-1", unknown={FrontendPackage: "no"}),), CANNOT_TELL),
-    ("frontend-again", {"version": "14.6.32"}, (node("f-1", FrontendPackage("14.6.32", "")),), DONE),
-    ("frontend-again", {"version": "14.6.32"}, (node("f-1", FrontendPackage("15.10.12", "")),), NOT_DONE),
     (
         "frontend-again",
         {"version": "14.6.32"},
-        (node("f-1", FrontendPackage("14.6.32", "", state="half-installed")),),
+        (node("f-1", FrontendPackage(version="14.6.32", migration_level="")),),
+        DONE,
+    ),
+    (
+        "frontend-again",
+        {"version": "14.6.32"},
+        (node("f-1", FrontendPackage(version="15.10.12", migration_level="")),),
+        NOT_DONE,
+    ),
+    (
+        "frontend-again",
+        {"version": "14.6.32"},
+        (node("f-1", FrontendPackage(version="14.6.32", migration_level="", state="half-installed")),),
         NOT_DONE,
     ),
     ("frontend-again", {"version": "14.6.32"}, (node("f-1", unknown={FrontendPackage: "no"}),), CANNOT_TELL),
@@ -216,26 +283,44 @@ CASES: list[tuple[str, Mapping[str, object], tuple[NodeView, ...], State]] = [
     (
         "frontend-services",
         {"state": "up"},
-        (node("f-1", FrontendServices(("nginx",), ("down: oc_id: 9s",))),),
+        (node("f-1", FrontendServices(running=("nginx",), down=("down: oc_id: 9s",))),),
         NOT_DONE,
     ),
     (
         "frontend-services",
         {"state": "up"},
-        (node("f-1", FrontendServices(("postgresql",), (), external=("postgresql",))),),
+        (node("f-1", FrontendServices(running=("postgresql",), down=(), external=("postgresql",))),),
         NOT_DONE,
     ),
     ("frontend-services", {"state": "down"}, (node("f-1", UP),), NOT_DONE),
-    ("frontend-services", {"state": "down"}, (node("f-1", FrontendServices((), ("down: nginx: 9s",))),), DONE),
+    (
+        "frontend-services",
+        {"state": "down"},
+        (node("f-1", FrontendServices(running=(), down=("down: nginx: 9s",))),),
+        DONE,
+    ),
     ("frontend-services", {"state": "up"}, (node("f-1", unknown={FrontendServices: "no"}),), CANNOT_TELL),
-    ("migration-level", {}, tuple(node(f"f-{n}", FrontendPackage("15", "1.31")) for n in (1, 2)), DONE),
     (
         "migration-level",
         {},
-        (node("f-1", FrontendPackage("15", "1.31")), node("f-2", FrontendPackage("14", "1.30"))),
+        tuple(node(f"f-{n}", FrontendPackage(version="15", migration_level="1.31")) for n in (1, 2)),
+        DONE,
+    ),
+    (
+        "migration-level",
+        {},
+        (
+            node("f-1", FrontendPackage(version="15", migration_level="1.31")),
+            node("f-2", FrontendPackage(version="14", migration_level="1.30")),
+        ),
         NOT_DONE,
     ),
-    ("migration-level", {}, (node("f-1", FrontendPackage("15", "", "unread", "denied")),), CANNOT_TELL),
+    (
+        "migration-level",
+        {},
+        (node("f-1", FrontendPackage(version="15", migration_level="", level_state="unread", level_problem="denied")),),
+        CANNOT_TELL,
+    ),
 ]
 
 
@@ -262,7 +347,7 @@ def test_what_is_missing_outweighs_what_is_unknown_and_both_outweigh_what_is_don
 
 
 def step(number: str, kind: str, *signs: Sign) -> Followed:
-    return Followed("c", number, kind, "Do it", "it shows", signs)
+    return Followed(cluster="c", number=number, kind=kind, title="Do it", shows="it shows", signs=signs)
 
 
 STOP = step("2.1", "stop-others", Sign("pool-state", ("web2",), POOLS))
@@ -327,7 +412,15 @@ def test_what_a_scan_does_not_ask_for_is_told_as_that() -> None:
 
 
 def test_a_step_without_a_sign_is_never_done() -> None:
-    bare = Followed("c", "1.1", "have-access", "Try it", "it works", (), "it is theirs to try")
+    bare = Followed(
+        cluster="c",
+        number="1.1",
+        kind="have-access",
+        title="Try it",
+        shows="it works",
+        signs=(),
+        unseen="it is theirs to try",
+    )
     assert see(bare, {}, lambda _: done("")) == Seen(CANNOT_TELL, "it is theirs to try")
 
 

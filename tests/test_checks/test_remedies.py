@@ -40,8 +40,11 @@ POOL = "Vault's Pool (new)"
 
 def iis(*names: str) -> IisConfiguration:
     pools = tuple(AppPool(name, "Classic", "pool") for name in names)
-    applications = tuple(IisApplication("Main Site", f"/{at}", "D:\\SS", name) for at, name in enumerate(names))
-    return IisConfiguration("C:\\a.config", shared=False, pools=pools, applications=applications)
+    applications = tuple(
+        IisApplication(site="Main Site", path=f"/{at}", physical_path="D:\\SS", pool=name)
+        for at, name in enumerate(names)
+    )
+    return IisConfiguration(path="C:\\a.config", shared=False, pools=pools, applications=applications)
 
 
 def fix(outcome: Outcome) -> Remediation:
@@ -77,7 +80,11 @@ def test_a_pool_that_could_be_code_is_not_written(cluster: Clusters, node: Nodes
 def test_only_what_is_wrong_with_a_pool_is_set(cluster: Clusters, node: Nodes) -> None:
     setting = PoolSetting("v4.0", "pool")
     sound = PoolSettings(
-        POOL, setting, PoolSetting("true", "pool"), PoolSetting("", "default"), PoolSetting("3", "pool")
+        name=POOL,
+        runtime=setting,
+        load_user_profile=PoolSetting("true", "pool"),
+        max_processes=PoolSetting("", "default"),
+        identity_type=PoolSetting("3", "pool"),
     )
 
     def judged(pool: PoolSettings) -> Outcome:
@@ -127,14 +134,16 @@ def test_where_iis_does_not_tell_the_feature_is_what_is_missing(cluster: Cluster
 
 
 def test_a_locked_section_is_unlocked_for_the_application_alone() -> None:
-    app = IisApplication("Main Site", "/SecretServer", "D:\\SS", POOL)
+    app = IisApplication(site="Main Site", path="/SecretServer", physical_path="D:\\SS", pool=POOL)
     name = "security/authentication/windowsAuthentication"
-    own = AuthenticationPlace("D:\\SS", (), sections=(ConfigSection(name, ("enabled",)),))
+    own = AuthenticationPlace(path="D:\\SS", enabled=(), sections=(ConfigSection(name, ("enabled",)),))
     (outcome,) = locked_out(IisAuthentication((), (), denied=(name,)), own, [app], [app])
     assert fix(outcome).command == (
         f'{APPCMD} unlock config "Main Site/SecretServer" -section:system.webServer/{name} -commit:apphost'
     )
-    above = AuthenticationPlace("", (), sections=(ConfigSection(name, locks=(("lockAttributes", "enabled"),)),))
+    above = AuthenticationPlace(
+        path="", enabled=(), sections=(ConfigSection(name, locks=(("lockAttributes", "enabled"),)),)
+    )
     (outcome,) = locked_out(IisAuthentication((above,), ()), own, [app], [app])
     assert fix(outcome).command == "", "what locks single attributes is not unlocked with the section"
 
@@ -198,7 +207,7 @@ def test_the_service_of_the_declared_instance_is_asked(
 
 def test_the_remedies_of_several_findings_are_told_together() -> None:
     def broken(summary: str, command: str, language: str) -> Outcome:
-        return failed(summary, remediation=Remediation(summary, command, "https://a.example/", language))
+        return failed(summary, remediation=Remediation(summary, command, url="https://a.example/", language=language))
 
     whole = combine(
         [
@@ -209,4 +218,4 @@ def test_the_remedies_of_several_findings_are_told_together() -> None:
             warned("less", remediation=Remediation("No.", "no", language="cmd")),
         ]
     )
-    assert whole.remediation == Remediation("One. Two. Three.", "a & b", "https://a.example/", "cmd")
+    assert whole.remediation == Remediation("One. Two. Three.", "a & b", url="https://a.example/", language="cmd")

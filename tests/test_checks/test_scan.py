@@ -9,13 +9,13 @@ from checks.scan import Coverage, Verdict, coverage_of, verdict_of
 def results(*statuses: str, check: str = "size") -> list[Result]:
     return [
         Result(
-            check,
-            "T",
-            Severity.LOW,
-            "prod",
-            "web1",
-            Status(status.removeprefix("un")),
-            "m",
+            check=check,
+            title="T",
+            severity=Severity.LOW,
+            cluster="prod",
+            node="web1",
+            status=Status(status.removeprefix("un")),
+            message="m",
             not_evaluated=status in ("error", "unskip"),
         )
         for status in statuses
@@ -68,4 +68,4 @@ def test_that_nodes_answered_is_no_judgement_unless_it_was_all_that_was_asked() 
 def test_coverage_adds_up_and_tells_moot_from_missed() -> None:
     found = coverage_of(results("pass", "warn", "fail", "skip", "unskip", "error", "waived"))
     assert found == Coverage(planned=7, evaluated=3, not_applicable=1, waived=1, not_evaluated=2)
-    assert coverage_of([]) == Coverage(0, 0, 0, 0, 0)
+    assert coverage_of([]) == Coverage(planned=0, evaluated=0, not_applicable=0, waived=0, not_evaluated=0)

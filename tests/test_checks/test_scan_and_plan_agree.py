@@ -38,7 +38,14 @@ PAIRS = [
     *(("secret-server", one, two) for one, two in itertools.product(VAULT, VAULT)),
 ]
 _ROWS = tuple(
-    Member(f"node{at}", f"10.0.0.{at}", str(at) * 32, role, role, "master" if at == 2 else "not_master")
+    Member(
+        name=f"node{at}",
+        ip=f"10.0.0.{at}",
+        guid=str(at) * 32,
+        role=role,
+        postgresql=role,
+        elasticsearch="master" if at == 2 else "not_master",
+    )
     for at, role in ((1, "leader"), (2, "follower"), (3, "follower"))
 )
 
@@ -47,10 +54,24 @@ def _node(info: ClusterInfo, at: int, version: str | Unknown) -> NodeView:
     if info.product == "chef-backend":
         fact = version if isinstance(version, Unknown) else ChefBackendVersion(version)
         facts: dict[type, object] = {ChefBackendVersion: fact, ClusterStatus: ClusterStatus(_ROWS)}
-        return NodeView(info, f"node{at}", f"10.0.0.{at}", frozenset({"backend"}), facts, current=info.current)
+        return NodeView(
+            cluster=info,
+            name=f"node{at}",
+            host=f"10.0.0.{at}",
+            roles=frozenset({"backend"}),
+            facts=facts,
+            current=info.current,
+        )
     # As a file version has it: without the padding.
     files = version if isinstance(version, Unknown) else AppFiles(r"C:\SecretServer", (_library(version),))
-    return NodeView(info, f"node{at}", f"node{at}", frozenset({"web"}), {AppFiles: files}, current=info.current)
+    return NodeView(
+        cluster=info,
+        name=f"node{at}",
+        host=f"node{at}",
+        roles=frozenset({"web"}),
+        facts={AppFiles: files},
+        current=info.current,
+    )
 
 
 def _library(version: str) -> FileVersion:
@@ -143,7 +164,7 @@ def _garbled(info: ClusterInfo, known: str) -> tuple[Result, Plan]:
         else {AppFiles: AppFiles(r"C:\SecretServer", (FileVersion("Thycotic.ihawu.Business.dll", "9999.1.2.3"),))}
     )
     first = _node(info, 1, known)
-    second = NodeView(info, "node2", "10.0.0.2", first.roles, odd)
+    second = NodeView(cluster=info, name="node2", host="10.0.0.2", roles=first.roles, facts=odd)
     nodes = (first, second, _node(info, 3, known)) if info.product == "chef-backend" else (first, second)
     gathered = GatheredCluster(info, nodes, frozenset(node.name for node in nodes))
     results = evaluate((CHECK,), (gathered,))

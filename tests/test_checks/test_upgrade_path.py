@@ -85,7 +85,7 @@ def test_malformed_versions_are_refused() -> None:
 )
 def test_a_target_that_cannot_be_used_says_why(target: str | None, text: str) -> None:
     with pytest.raises(PlanError, match=text):
-        target_of(ClusterInfo("prod", "secret-server", target))
+        target_of(ClusterInfo("prod", "secret-server", target=target))
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,15 @@ def test_the_gravest_strategy_counts() -> None:
 
 
 def _stone(rule_id: str, requires: str, target: str = "", current: str = "") -> Rule:
-    return Rule(rule_id, "stepping-stone", target, requires, "a stop", "a document", current=current)
+    return Rule(
+        id=rule_id,
+        check="stepping-stone",
+        target=target,
+        requires=requires,
+        text="a stop",
+        source="a document",
+        current=current,
+    )
 
 
 def _rules(*rules: Rule) -> RuleSet:

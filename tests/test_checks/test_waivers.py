@@ -23,13 +23,13 @@ def row(
     status: str, node: str | None = "web1", check: str = "size", observed: str = "too big", *, missed: bool = False
 ) -> Result:
     return Result(
-        check,
-        "T",
-        Severity.LOW,
-        "prod",
-        node,
-        Status(status),
-        "it is too big",
+        check=check,
+        title="T",
+        severity=Severity.LOW,
+        cluster="prod",
+        node=node,
+        status=Status(status),
+        message="it is too big",
         observed=observed,
         not_evaluated=missed or status == "error",
     )

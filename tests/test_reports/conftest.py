@@ -31,12 +31,12 @@ TITLES = {
 SQL_FIX = Remediation(
     "Upgrade the instance to SQL Server 2012 or later before the window; a failed upgrade cannot be rolled back.",
     "Get-ItemProperty 'HKLM:\\SOFTWARE\\Microsoft\\Microsoft SQL Server\\Instance Names\\SQL'",
-    "https://docs.example/secret-server/upgrade?page=1&part=sql",
+    url="https://docs.example/secret-server/upgrade?page=1&part=sql",
 )
 POOL_FIX = Remediation(
     "Switch the pool to the Integrated pipeline and recycle it.",
     '%windir%\\system32\\inetsrv\\appcmd.exe set apppool "SecretServer" /managedPipelineMode:Integrated',
-    "https://docs.example/secret-server/iis",
+    url="https://docs.example/secret-server/iis",
 )
 
 
@@ -51,7 +51,16 @@ def build_result(
 ) -> Result:
     title, severity = TITLES.get(check, (check, Severity.MEDIUM))
     status = Status(status)
-    row = Result(check, title, severity, cluster, node, status, message, not_evaluated=status is Status.ERROR)
+    row = Result(
+        check=check,
+        title=title,
+        severity=severity,
+        cluster=cluster,
+        node=node,
+        status=status,
+        message=message,
+        not_evaluated=status is Status.ERROR,
+    )
     return replace(row, **more)  # type: ignore[arg-type]
 
 
@@ -75,7 +84,14 @@ def build_scan(results: tuple[Result, ...], nodes: tuple[NodeRecord, ...] = (), 
     if not nodes:
         found = dict.fromkeys((row.cluster, row.node) for row in results if row.node is not None)
         nodes = tuple(build_node(node, cluster) for cluster, node in found if node is not None)
-    scan = Scan("0.1.0", STARTED, STARTED + timedelta(seconds=4.25), "inventory.toml", nodes, results)
+    scan = Scan(
+        tool_version="0.1.0",
+        started=STARTED,
+        finished=STARTED + timedelta(seconds=4.25),
+        inventory="inventory.toml",
+        nodes=nodes,
+        results=results,
+    )
     return replace(scan, **more)  # type: ignore[arg-type]
 
 
@@ -239,7 +255,7 @@ def hostile_scan() -> Scan:
                     title=text,
                     expected=text,
                     observed=text,
-                    remediation=Remediation(text, text, "javascript:document.title='pwned'"),
+                    remediation=Remediation(text, text, url="javascript:document.title='pwned'"),
                     evidence={text: text, "list": [text, {text: [text]}], "number": float("nan"), "set": {text}},
                 )
             )

@@ -34,18 +34,29 @@ def past(night: int, clusters: Mapping[str, str], *, about: str = "", owner: str
     """The scan of one night; `clusters` says a letter for each."""
     said = {
         name: Said(
-            VERDICTS[letter],
-            {Status.PASS: 1 + (letter == "G"), Status.FAIL: int(letter == "N"), Status.ERROR: int(letter == "U")},
-            int(letter == "U"),
-            letter != "U",
-            about,
-            owner,
+            verdict=VERDICTS[letter],
+            counts={
+                Status.PASS: 1 + (letter == "G"),
+                Status.FAIL: int(letter == "N"),
+                Status.ERROR: int(letter == "U"),
+            },
+            not_evaluated=int(letter == "U"),
+            reached=letter != "U",
+            about=about,
+            owner=owner,
         )
         for name, letter in clusters.items()
     }
     verdict = str(gravest(one.verdict for one in said.values()))
     run = PastScan(
-        SCAN, "before", (), "", partial=False, strict=False, started=FIRST + timedelta(days=night), verdict=verdict
+        command=SCAN,
+        phase="before",
+        targets=(),
+        scope="",
+        partial=False,
+        strict=False,
+        started=FIRST + timedelta(days=night),
+        verdict=verdict,
     )
     return replace(run, clusters=said, **more)
 
@@ -83,7 +94,7 @@ def kept(
         )
         for number in sorted(set(latest.values()))
     ]
-    return Kept(source, inventory, tuple(runs), tuple(found), tuple(words))
+    return Kept(source=source, inventory=inventory, runs=tuple(runs), latest=tuple(found), words=tuple(words))
 
 
 def _past_run(run: PastScan) -> PastRun:
@@ -91,4 +102,11 @@ def _past_run(run: PastScan) -> PastRun:
     said: dict[Subject, Entry] = {}
     for name, one in run.clusters.items():
         said |= entries(name, letters[one.verdict])
-    return PastRun(run.started, run.verdict, run.scope, narrowed=bool(run.scope), partial=run.partial, entries=said)
+    return PastRun(
+        started=run.started,
+        verdict=run.verdict,
+        scope=run.scope,
+        narrowed=bool(run.scope),
+        partial=run.partial,
+        entries=said,
+    )

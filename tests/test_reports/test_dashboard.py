@@ -73,8 +73,24 @@ def test_what_is_new_names_the_places_once() -> None:
 
 def test_flapping_ends_and_runs_that_did_not_happen_are_told() -> None:
     ends = [
-        Word(WordKind.WAIVER, "disk-space", "vault", "web1", "Ada", "new disk", date(2026, 3, 20)),
-        Word(WordKind.ATTESTATION, "", "", None, "Bob", "backed up", date(2026, 3, 9)),
+        Word(
+            kind=WordKind.WAIVER,
+            check="disk-space",
+            cluster="vault",
+            node="web1",
+            by="Ada",
+            said="new disk",
+            expires=date(2026, 3, 20),
+        ),
+        Word(
+            kind=WordKind.ATTESTATION,
+            check="",
+            cluster="",
+            node=None,
+            by="Bob",
+            said="backed up",
+            expires=date(2026, 3, 9),
+        ),
     ]
     found = made(kept({"vault": "GNGN.GNGNG"}, words=ends))
     text = words(found[INDEX])
@@ -129,7 +145,15 @@ def test_histories_and_inventories_of_one_name_are_told_apart() -> None:
 
 def test_nothing_that_a_history_says_becomes_markup() -> None:
     run = past(4, {HOSTILE: "N"}, scope=f"--skip-check {HOSTILE}", about=HOSTILE, owner=HOSTILE)
-    word = Word(WordKind.WAIVER, HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE, date(2026, 3, 9))
+    word = Word(
+        kind=WordKind.WAIVER,
+        check=HOSTILE,
+        cluster=HOSTILE,
+        node=HOSTILE,
+        by=HOSTILE,
+        said=HOSTILE,
+        expires=date(2026, 3, 9),
+    )
     found = made(
         kept({}, further=[run], source=HOSTILE, inventory=HOSTILE, words=[word]),
         kept({HOSTILE: "GNGNGN"}, source="other"),

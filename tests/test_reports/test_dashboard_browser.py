@@ -22,7 +22,17 @@ WIDTHS = (390, 1024, 1440)
 def made(extra: str = "") -> dict[str, str]:
     tails = ("NNNNUUNNGNNN", "GGGGGGGGUUUU", "GGGG" * 3)
     lines = {f"vault-{extra}{number:02}": "G" * 40 + tails[number % 3] for number in range(9)}
-    words = [Word(WordKind.WAIVER, f"disk{extra}", "vault-00", None, f"Ada{extra}", f"why{extra}", date(2026, 4, 25))]
+    words = [
+        Word(
+            kind=WordKind.WAIVER,
+            check=f"disk{extra}",
+            cluster="vault-00",
+            node=None,
+            by=f"Ada{extra}",
+            said=f"why{extra}",
+            expires=date(2026, 4, 25),
+        )
+    ]
     several = [kept(lines, words=words, about="Secret Server 11.6.000003 → 11.7.000049", owner=f"Vault team{extra}")]
     several.append(kept({"chef": "G" * 45}, source="oslo.db", inventory="chef.toml", owner="Platform"))
     return dict(pages(fleet(several, FIRST + timedelta(days=52, hours=7), 60), (f"bad.db{extra}: damaged",), "1"))

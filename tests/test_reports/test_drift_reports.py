@@ -43,16 +43,29 @@ FORMATS = {
 def fact(
     path: str, difference: str, old: Any = None, new: Any = None, *, node: str = "web1", note: str = ""
 ) -> FactRow:
-    return FactRow(Place("vault", node, path), Difference(difference), old, new, note)
+    return FactRow(place=Place("vault", node, path), difference=Difference(difference), old=old, new=new, note=note)
 
 
 def check(name: str, difference: str, old: str, new: str, message: str = "because", node: str = "") -> CheckRow:
-    return CheckRow(Judged("vault", node, name), Difference(difference), old, new, message)
+    return CheckRow(
+        subject=Judged("vault", node, name), difference=Difference(difference), old=old, new=new, message=message
+    )
 
 
 def drift(*facts: FactRow, **more: Any) -> Drift:
-    approvals = (Approval("2026-10-01T08:00:00Z", "Ada", "first baseline", "everything", "0.1.0"),)
-    plain = Drift("0.1.0", STARTED, STARTED + timedelta(seconds=3), "i.toml", "i.baseline.json", approvals, facts, ())
+    approvals = (
+        Approval(at="2026-10-01T08:00:00Z", by="Ada", reason="first baseline", scope="everything", tool="0.1.0"),
+    )
+    plain = Drift(
+        tool_version="0.1.0",
+        started=STARTED,
+        finished=STARTED + timedelta(seconds=3),
+        inventory="i.toml",
+        baseline="i.baseline.json",
+        approvals=approvals,
+        facts=facts,
+        checks=(),
+    )
     return replace(plain, **more)
 
 
@@ -108,14 +121,20 @@ def dated(rich: Drift) -> Drift:
 
     def stands(name: str, node: str | None, since: datetime, runs: int, status: Status = Status.FAIL) -> Standing:
         return Standing(
-            Subject(name, "vault", node), status, since, open_start=False, runs=runs, new=runs == 1, before=None
+            subject=Subject(name, "vault", node),
+            status=status,
+            since=since,
+            open_start=False,
+            runs=runs,
+            new=runs == 1,
+            before=None,
         )
 
     return replace(
         rich,
         history=ScanHistory(
-            before,
-            (
+            last=before,
+            standings=(
                 stands("windows-version.build", "web1", old, 3),
                 stands("windows-version.build", "web2", STARTED, 1),
                 stands("app-version-match", None, old, 3),
@@ -124,10 +143,10 @@ def dated(rich: Drift) -> Drift:
             ),
             resolved=(
                 Ended(
-                    Subject("linux-disks.drives[/tmp].kind", "vault", "web1"),
-                    Status.FAIL,
-                    "appeared",
-                    old,
+                    subject=Subject("linux-disks.drives[/tmp].kind", "vault", "web1"),
+                    was=Status.FAIL,
+                    message="appeared",
+                    since=old,
                     open_start=True,
                     runs=2,
                     now=Status.PASS,
@@ -170,7 +189,7 @@ def test_every_format_but_junit_tells_since_when(rich: Drift) -> None:
 
 
 def test_the_first_run_of_a_history_says_so(rich: Drift) -> None:
-    first = replace(rich, history=ScanHistory(None))
+    first = replace(rich, history=ScanHistory(last=None))
     for kind in ("console", "html", "markdown"):
         assert "the first run in this history" in FORMATS[kind](first)
     jsonschema.validate(json.loads(FORMATS["json"](first)), json_report.schema())
@@ -296,25 +315,41 @@ def hostile() -> Drift:
     for number, text in enumerate([*HOSTILE, "x" * 100_000, "<" * 100_000]):
         place = Place(f"c{text[:50]}", f"n{number}{text[:300]}", f"kind.rows[{text}].value")
         rows += [
-            FactRow(place._replace(path=f"{place.path}.{kind}"), kind, text, (text, "b"), text)
+            FactRow(
+                place=place._replace(path=f"{place.path}.{kind}"), difference=kind, old=text, new=(text, "b"), note=text
+            )
             for kind in Difference
             if kind is not Difference.BETTER
         ]
-        rows.append(FactRow(place, Difference.CHANGED, (text,), (text, "c"), ""))
-        checks += [CheckRow(Judged(place.cluster, place.node, text), kind, "pass", "fail", text) for kind in CHECKED]
+        rows.append(FactRow(place=place, difference=Difference.CHANGED, old=(text,), new=(text, "c"), note=""))
+        checks += [
+            CheckRow(
+                subject=Judged(place.cluster, place.node, text), difference=kind, old="pass", new="fail", message=text
+            )
+            for kind in CHECKED
+        ]
         gaps.append(GapRow(place, text))
         nodes.append(NodeRow(place.cluster, text, Difference.APPEARED))
-    approvals = (Approval(HOSTILE[0], HOSTILE[1], HOSTILE[6], HOSTILE[11], HOSTILE[2]),)
+    approvals = (Approval(at=HOSTILE[0], by=HOSTILE[1], reason=HOSTILE[6], scope=HOSTILE[11], tool=HOSTILE[2]),)
     about = [Subject(row.place.path, row.place.cluster, row.place.node) for row in rows]
     about += [Subject(NODE, row.cluster, row.node) for row in nodes]
     about += [Subject(f"{gap.place.path}.*", gap.place.cluster, gap.place.node) for gap in gaps]
     stands = (
-        Standing(subject, Status.FAIL, STARTED, open_start=True, runs=2, new=False, before=None) for subject in about
+        Standing(subject=subject, status=Status.FAIL, since=STARTED, open_start=True, runs=2, new=False, before=None)
+        for subject in about
     )
-    over = (Ended(subject, Status.FAIL, subject.check, STARTED, open_start=True, runs=2, now=None) for subject in about)
+    over = (
+        Ended(subject=subject, was=Status.FAIL, message=subject.check, since=STARTED, open_start=True, runs=2, now=None)
+        for subject in about
+    )
     return drift(
         *rows,
-        history=ScanHistory(STARTED, tuple(stands), tuple(over), flapping=tuple(Flapping(one, 3, 4) for one in about)),
+        history=ScanHistory(
+            last=STARTED,
+            standings=tuple(stands),
+            resolved=tuple(over),
+            flapping=tuple(Flapping(one, 3, 4) for one in about),
+        ),
         checks=tuple(checks),
         gaps=tuple(gaps),
         nodes=tuple(nodes),

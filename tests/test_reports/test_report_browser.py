@@ -214,11 +214,13 @@ DARK = "--blink-settings=preferredColorScheme=0"
 )
 def test_nobody_is_kept_from_reading(load: Browser, rich_scan: Scan, more: tuple[str, ...]) -> None:
     points = tuple(
-        TrendPoint(rich_scan.started, "NO-GO", fail=n, error=1, warn=2, waived=0, passed=9, not_evaluated=0)
+        TrendPoint(
+            started=rich_scan.started, verdict="NO-GO", fail=n, error=1, warn=2, waived=0, passed=9, not_evaluated=0
+        )
         for n in range(3)
     )
     clusters = dict.fromkeys(("vault-prod", "chef-prod"), points)
-    scan = replace(rich_scan, history=ScanHistory(rich_scan.started, trend=points, by_cluster=clusters))
+    scan = replace(rich_scan, history=ScanHistory(last=rich_scan.started, trend=points, by_cluster=clusters))
     for text in (render(scan), pages(scan)[INDEX], render_drift(hostile())):
         assert violations(load, text, *more) == []
 
@@ -231,9 +233,11 @@ def test_axe_would_notice(load: Browser, rich_scan: Scan) -> None:
 
 def test_the_trend_keeps_to_the_policy(load: Browser, rich_scan: Scan) -> None:
     points = tuple(
-        TrendPoint(rich_scan.started, "NO-GO", fail=n, error=1, warn=2, waived=0, passed=9, not_evaluated=0)
+        TrendPoint(
+            started=rich_scan.started, verdict="NO-GO", fail=n, error=1, warn=2, waived=0, passed=9, not_evaluated=0
+        )
         for n in range(3)
     )
-    found = load(render(replace(rich_scan, history=ScanHistory(rich_scan.started, trend=points))))
+    found = load(render(replace(rich_scan, history=ScanHistory(last=rich_scan.started, trend=points))))
     assert found.console == []
     assert found.dom.count('<rect class="t-fail"') == 2

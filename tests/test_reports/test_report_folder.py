@@ -58,11 +58,13 @@ def test_no_cluster_takes_the_page_of_another(make_result: MakeResult, make_scan
 
 def test_each_cluster_shows_its_own_trend(make_result: MakeResult, make_scan: MakeScan) -> None:
     def point(verdict: str) -> TrendPoint:
-        return TrendPoint(STARTED, verdict, fail=1, error=0, warn=0, waived=0, passed=1, not_evaluated=0)
+        return TrendPoint(
+            started=STARTED, verdict=verdict, fail=1, error=0, warn=0, waived=0, passed=1, not_evaluated=0
+        )
 
     scan = fleet(make_result, make_scan, ("good", "bad"))
     trend = {"good": (point("GO"),) * 3, "bad": (point("GO"), point("NO-GO"))}
-    made = pages(replace(scan, history=ScanHistory(STARTED, by_cluster=trend)))
+    made = pages(replace(scan, history=ScanHistory(last=STARTED, by_cluster=trend)))
     root = parsed(made[INDEX])
     told = [svg.get("aria-label") for svg in root.xpath("//tbody//svg")]
     assert told == ["last 2 runs: 1 GO, 1 NO-GO", "last 3 runs: 3 GO"]

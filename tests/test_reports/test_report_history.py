@@ -29,21 +29,21 @@ KEYS = Subject("encryption-config-match", "vault-prod", None)
 
 
 def standing(subject: Subject, status: Status = Status.FAIL, **more: object) -> Standing:
-    found = Standing(subject, status, FIRST, open_start=False, runs=19, new=False, before=status)
+    found = Standing(subject=subject, status=status, since=FIRST, open_start=False, runs=19, new=False, before=status)
     return replace(found, **more)  # type: ignore[arg-type]
 
 
 def point(day: int, verdict: str = "NO-GO", **more: int) -> TrendPoint:
     counts = {"fail": 0, "error": 0, "warn": 0, "waived": 0, "passed": 9, "not_evaluated": 0} | more
-    return TrendPoint(FIRST + timedelta(days=day), verdict, **counts)
+    return TrendPoint(started=FIRST + timedelta(days=day), verdict=verdict, **counts)
 
 
 def ended(subject: Subject, now: Status | None, message: str = "3 GiB are free") -> Ended:
-    return Ended(subject, Status.WARN, message, FIRST, open_start=True, runs=1, now=now)
+    return Ended(subject=subject, was=Status.WARN, message=message, since=FIRST, open_start=True, runs=1, now=now)
 
 
 HISTORY = ScanHistory(
-    YESTERDAY,
+    last=YESTERDAY,
     standings=(
         standing(POOL),
         standing(POOL_2, new=True, before=Status.PASS, runs=1),
@@ -88,7 +88,7 @@ def test_what_is_said_of_each_finding(scan: Scan) -> None:
 
 
 def test_the_first_run_has_nothing_to_compare_with(rich_scan: Scan) -> None:
-    scan = replace(rich_scan, history=ScanHistory(None, trend=(point(0),)))
+    scan = replace(rich_scan, history=ScanHistory(last=None, trend=(point(0),)))
     assert told(scan) == {}
     assert history_line(scan) == "the first run in this history"
     assert trend_line(scan) == ""

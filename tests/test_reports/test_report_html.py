@@ -194,7 +194,9 @@ def test_web_addresses_are_linked(make_result: MakeResult, make_scan: MakeScan, 
 
 def test_fifty_nodes_and_ten_checks_stay_under_a_megabyte(make_result: MakeResult, make_scan: MakeScan) -> None:
     fix = Remediation(
-        "Upgrade it before the window. " * 6, "Get-ItemProperty HKLM:\\SOFTWARE\\Some\\Key" * 2, "https://a.example/b"
+        "Upgrade it before the window. " * 6,
+        "Get-ItemProperty HKLM:\\SOFTWARE\\Some\\Key" * 2,
+        url="https://a.example/b",
     )
     rows = [
         make_result(

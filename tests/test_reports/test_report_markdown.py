@@ -59,11 +59,11 @@ def test_verdict_first_then_causes_with_their_fix(rich_scan: Scan) -> None:
     ],
 )
 def test_what_a_target_says_reads_as_itself(make_result: MakeResult, make_scan: MakeScan, said: str) -> None:
-    fix = Remediation(said, said, "javascript:alert(1)")
+    fix = Remediation(said, said, url="javascript:alert(1)")
     row = make_result("windows-version", "fail", said, expected=said, observed=said, remediation=fix)
     skip = make_result("dotnet-framework", "skip", said)
     plain = make_result(
-        "windows-version", "fail", "x", expected="x", observed="x", remediation=Remediation("x", "x", "x")
+        "windows-version", "fail", "x", expected="x", observed="x", remediation=Remediation("x", "x", url="x")
     )
     seen = tokens(render(make_scan((row, skip), notices=(said,))))
     wanted = tokens(render(make_scan((plain, make_result("dotnet-framework", "skip", "x")), notices=("x",))))

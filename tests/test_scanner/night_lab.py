@@ -152,7 +152,9 @@ def _database(site: Site) -> Table:
 
 def _level(package: str) -> str:
     """The migration-level of a version of Chef Infra Server."""
-    return Frontend(package, "rpm", "", (), {}, (), "", ()).level
+    return Frontend(
+        package=package, manager="rpm", migration_level="", addons=(), services={}, down=(), members="", backends=()
+    ).level
 
 
 def _to(step: Step) -> str:

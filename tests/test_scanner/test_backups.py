@@ -38,7 +38,7 @@ def database(toml: str, path: str = "D:\\b\\") -> Any:
 
 def test_nothing_is_looked_for_that_nobody_declared() -> None:
     answer = answered(ZIP)
-    assert app_backup(answer) == AppBackup(None)
+    assert app_backup(answer) == AppBackup(backup=None)
     assert database_backup(answer) == DatabaseBackupFile(None)
 
 

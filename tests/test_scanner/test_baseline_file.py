@@ -20,7 +20,9 @@ from scanner.errors import PreflightError, UsageError
 from tests.test_scanner.faults import kill_each_step
 
 relaxed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-APPROVAL = Approval("2026-11-21T02:15:00Z", "Ada <ada@corp.example>", "first baseline", "everything", "0.1.0")
+APPROVAL = Approval(
+    at="2026-11-21T02:15:00Z", by="Ada <ada@corp.example>", reason="first baseline", scope="everything", tool="0.1.0"
+)
 KINDS = frozenset({"windows-version", "disks"})
 SNAPSHOT = Snapshot(
     {("vault", "web1"): KINDS, ("vault", "web2"): KINDS},

@@ -27,9 +27,30 @@ def recorded(name: str, exit_code: int = 0, *, truncated: bool = False) -> Answe
 
 
 HEALTHY = [
-    Member("backend-1", "192.168.33.215", "dc0c6ea77a751f94037cd950e8451fa3", "leader", "leader", "not_master"),
-    Member("backend-2", "192.168.33.216", "008782c59d3628b6bb7f43556ac0c66c", "follower", "follower", "not_master"),
-    Member("backend-3", "192.168.33.217", "1af654172b1830927a571d9a5ba7965b", "follower", "follower", "master"),
+    Member(
+        name="backend-1",
+        ip="192.168.33.215",
+        guid="dc0c6ea77a751f94037cd950e8451fa3",
+        role="leader",
+        postgresql="leader",
+        elasticsearch="not_master",
+    ),
+    Member(
+        name="backend-2",
+        ip="192.168.33.216",
+        guid="008782c59d3628b6bb7f43556ac0c66c",
+        role="follower",
+        postgresql="follower",
+        elasticsearch="not_master",
+    ),
+    Member(
+        name="backend-3",
+        ip="192.168.33.217",
+        guid="1af654172b1830927a571d9a5ba7965b",
+        role="follower",
+        postgresql="follower",
+        elasticsearch="master",
+    ),
 ]
 
 
@@ -82,7 +103,7 @@ def test_columns_go_by_their_names() -> None:
         read_cluster_status(Answer(text.replace("ES  Name", "Nome"), 0))
     moved = "Name  ES  PG  IP  Role  GUID\nb1  master  leader  10.0.0.1  follower  " + "a" * 32 + "\n"
     assert read_cluster_status(Answer(moved, 0)).members == (
-        Member("b1", "10.0.0.1", "a" * 32, "follower", "leader", "master"),
+        Member(name="b1", ip="10.0.0.1", guid="a" * 32, role="follower", postgresql="leader", elasticsearch="master"),
     )
 
 

@@ -26,7 +26,7 @@ def test_an_rpm_with_its_level_is_read_from_a_real_shell(play: Play, tmp_path: P
     rpm = "case $* in *chef-server-core) printf 15.0.9-1.el7 ;; *) exit 1 ;; esac"
     put(tmp_path, MIGRATION_LEVEL, '{"major": 1,\n "minor": 37}')
     found = read_frontend_package(play(chef_frontend.FRONTEND_PACKAGE, rpm=rpm, dpkg_query=NO_PACKAGE))
-    assert found == FrontendPackage("15.0.9-1.el7", LEVEL, manager="rpm", addons=())
+    assert found == FrontendPackage(version="15.0.9-1.el7", migration_level=LEVEL, manager="rpm", addons=())
 
 
 def test_a_deb_with_its_add_ons_is_read_from_a_real_shell(play: Play, tmp_path: Path) -> None:
@@ -86,9 +86,13 @@ def test_a_level_that_may_not_be_read_leaves_the_version_known(errors: str, prob
 
 
 def test_what_earlier_versions_collected_is_read_as_it_was() -> None:
-    assert read_frontend_package(Answer(f"package 15.0.9-1\n{LEVEL}\n", 0)) == FrontendPackage("15.0.9-1", LEVEL)
+    assert read_frontend_package(Answer(f"package 15.0.9-1\n{LEVEL}\n", 0)) == FrontendPackage(
+        version="15.0.9-1", migration_level=LEVEL
+    )
     missing = f"package 15.0.9-1\ncat: {MIGRATION_LEVEL}: No such file or directory\n"
-    assert read_frontend_package(Answer(missing, 0)) == FrontendPackage("15.0.9-1", "", "missing")
+    assert read_frontend_package(Answer(missing, 0)) == FrontendPackage(
+        version="15.0.9-1", migration_level="", level_state="missing"
+    )
 
 
 @pytest.mark.parametrize(
@@ -130,8 +134,8 @@ def test_services_are_read_from_a_real_shell(play: Play) -> None:
     script = f"echo 'WARN: old' >&2; cat <<'END'\n{HEALTHY}END\nexit 0"
     found = read_frontend_services(play(chef_frontend.FRONTEND_SERVICES, chef_server_ctl=script))
     assert found == FrontendServices(
-        ("nginx", "opscode-erchef", "oc_id", "elasticsearch", "postgresql"),
-        (),
+        running=("nginx", "opscode-erchef", "oc_id", "elasticsearch", "postgresql"),
+        down=(),
         external=("elasticsearch", "postgresql"),
     )
 
@@ -199,10 +203,12 @@ def test_the_answer_of_a_frontend_is_read(play: Play) -> None:
     body = '{"status":"fail","upstreams":{"chef_sql":"fail","oc_chef_authz":"pong"}}'
     found = read_frontend_api(play(chef_frontend.FRONTEND_API, curl=f"printf '{body}\\ncode 500\\n'"))
     asked = ("https://127.0.0.1:443/_status",)
-    assert found == FrontendApi(500, "fail", (("chef_sql", "fail"), ("oc_chef_authz", "pong")), asked)
+    assert found == FrontendApi(
+        code=500, status="fail", upstreams=(("chef_sql", "fail"), ("oc_chef_authz", "pong")), asked=asked
+    )
     silent = read_frontend_api(play(chef_frontend.FRONTEND_API, curl="printf '\\ncode 000 0.000000'; exit 7"))
     assert (silent.code, silent.status, silent.is_guess) == (0, "", True)
-    assert read_frontend_api(Answer("none\n", 0)) == FrontendApi(None)
+    assert read_frontend_api(Answer("none\n", 0)) == FrontendApi(code=None)
 
 
 @pytest.mark.parametrize("code", ["301", "400", "404", "500", "502", "503", "504"])
@@ -210,7 +216,7 @@ def test_the_answer_of_a_frontend_is_read(play: Play) -> None:
     "body", ["", "<html>no</html>\n", '{"status":"pong"}\n', '{"status":"po', "[1]\n", '{"error":["x"]}\n']
 )
 def test_with_another_code_the_body_does_not_matter(code: str, body: str) -> None:
-    assert read_frontend_api(Answer(f"{body}\ncode {code}\n", 0)) == FrontendApi(int(code))
+    assert read_frontend_api(Answer(f"{body}\ncode {code}\n", 0)) == FrontendApi(code=int(code))
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,12 @@ def test_an_rpm_is_read_from_a_real_shell(play: Play, tmp_path: Path) -> None:
         chef_node.PACKAGE, rpm="printf '2.2.5-1.el7 1700000000|'", dpkg_query=NO_PACKAGE, date="echo 1800000000"
     )
     assert read_installed_package(answer) == InstalledPackage(
-        "rpm", "2.2.5-1.el7", "installed", 1_700_000_000, 1_800_000_000, "2.2.5"
+        manager="rpm",
+        version="2.2.5-1.el7",
+        state="installed",
+        installed_s=1_700_000_000,
+        now_s=1_800_000_000,
+        manifest="2.2.5",
     )
 
 
@@ -55,7 +60,9 @@ def test_a_deb_is_read_from_a_real_shell(play: Play, tmp_path: Path) -> None:
     os.utime(put(tmp_path, "/var/lib/dpkg/info/chef-backend.list", ""), (1, 1_700_000_000))
     commands = {"rpm": NO_PACKAGE, "dpkg_query": "printf 'install ok installed 2.2.5-1'", "date": "echo 1800000000"}
     found = read_installed_package(play(chef_node.PACKAGE, **commands))
-    assert found == InstalledPackage("deb", "2.2.5-1", "installed", 1_700_000_000, 1_800_000_000, "")
+    assert found == InstalledPackage(
+        manager="deb", version="2.2.5-1", state="installed", installed_s=1_700_000_000, now_s=1_800_000_000, manifest=""
+    )
     (tmp_path / "var/lib/dpkg/info/chef-backend.list").unlink()
     assert read_installed_package(play(chef_node.PACKAGE, **commands)).installed_s is None
 
@@ -93,7 +100,9 @@ def test_a_staged_package_is_hashed_and_named_on_the_node(play: Play, tmp_path: 
     file = put(tmp_path, "/it's a folder/chef-backend-2.3.16-1.el7.x86_64.rpm", "package")
     sha256 = hashlib.sha256(b"package").hexdigest()
     found = staged(play, file, rpm="echo chef-backend 2.3.16-1.el7")
-    assert found == StagedPackage("declared", "hashed", 7, sha256, "chef-backend", "2.3.16-1.el7")
+    assert found == StagedPackage(
+        path="declared", state="hashed", size_bytes=7, sha256=sha256, name="chef-backend", version="2.3.16-1.el7"
+    )
     assert staged(play, file, rpm="exit 1").version == ""
     deb = put(tmp_path, "/chef-backend_2.3.16-1_amd64.deb", "package")
     assert staged(play, deb, dpkg_deb="echo chef-backend 2.3.16-1").version == "2.3.16-1"
@@ -107,7 +116,7 @@ def test_a_staged_package_that_is_not_there_or_none(play: Play, tmp_path: Path) 
     huge = tmp_path / "huge.rpm"
     with huge.open("wb") as file:
         file.truncate(STAGED_BYTES + 1)
-    assert staged(play, huge) == StagedPackage("declared", "too-large", STAGED_BYTES + 1)
+    assert staged(play, huge) == StagedPackage(path="declared", state="too-large", size_bytes=STAGED_BYTES + 1)
     denied = "echo 'sha256sum: x: Permission denied'; exit 1"
     assert staged(play, put(tmp_path, "x.rpm", "x"), sha256sum=denied).state == "denied"
 
@@ -127,8 +136,10 @@ def test_secrets_are_hashed_on_the_node_and_stay_there(play: Play, tmp_path: Pat
     found = read_secrets_files(answer)
     owner, group = pwd.getpwuid(os.getuid()).pw_name, grp.getgrgid(os.getgid()).gr_name
     sha256 = hashlib.sha256(b"hush").hexdigest()
-    assert found.backend == SecretsFile(BACKEND_SECRETS, "hashed", sha256, "640", owner, group)
-    assert found.frontend == SecretsFile(FRONTEND_SECRETS, "missing")
+    assert found.backend == SecretsFile(
+        path=BACKEND_SECRETS, state="hashed", sha256=sha256, mode="640", owner=owner, group=group
+    )
+    assert found.frontend == SecretsFile(path=FRONTEND_SECRETS, state="missing")
 
 
 def test_the_rights_are_those_of_the_file_and_not_of_a_link_to_it(play: Play, tmp_path: Path) -> None:
@@ -141,7 +152,7 @@ def test_the_rights_are_those_of_the_file_and_not_of_a_link_to_it(play: Play, tm
 def test_an_answer_to_an_earlier_preflight_tells_the_mode_alone() -> None:
     missing = f"sha256sum: {FRONTEND_SECRETS}: No such file or directory"
     found = read_secrets_files(Answer(f"{'a' * 64}  {BACKEND_SECRETS}\n640{BACKEND_SECRETS}\n{missing}\n", 0))
-    assert found.backend == SecretsFile(BACKEND_SECRETS, "hashed", "a" * 64, "640")
+    assert found.backend == SecretsFile(path=BACKEND_SECRETS, state="hashed", sha256="a" * 64, mode="640")
 
 
 def test_secrets_that_may_not_be_read_are_denied_and_garbage_is_shown() -> None:
@@ -213,7 +224,7 @@ def test_an_answer_to_an_earlier_preflight_tells_no_rights() -> None:
     left = "/root/chef-backend-cleanse-1/chef-backend-secrets.json"
     copies = (BACKEND_SECRETS, left, "/tmp/chef-backend-secrets.json")
     found = read_stray_secrets(Answer("".join(f"{path}\n" for path in copies), 0))
-    assert found == StraySecrets(copies, closed=(left,))
+    assert found == StraySecrets(paths=copies, closed=(left,))
     home = "find: '/home/kim': Permission denied\n"
     assert read_stray_secrets(Answer(f"{BACKEND_SECRETS}\n{home}", 1)).homes == ("'/home/kim': Permission denied",)
     both = read_stray_secrets(Answer(f"find: '/root': Permission denied\n{home}", 1))
@@ -233,7 +244,7 @@ def test_a_home_that_root_may_not_enter_is_a_thing_of_its_own() -> None:
 
 def test_where_find_could_not_look_is_told_and_garbage_is_shown() -> None:
     answer = Answer("find: '/root': Permission denied\nfind: '/home': No such file or directory\n", 1)
-    assert read_stray_secrets(answer) == StraySecrets((), ("'/root': Permission denied",))
+    assert read_stray_secrets(answer) == StraySecrets(paths=(), unseen=("'/root': Permission denied",))
     for text, code in (("hello", 0), ("", 1), ("", 3)):
         with pytest.raises(UnreadableError):
             read_stray_secrets(Answer(text, code))
@@ -270,7 +281,7 @@ def test_no_value_of_the_configuration_leaves_the_node(play: Play, tmp_path: Pat
 
 
 def test_a_long_configuration_is_cut_and_a_missing_one_is_missing(play: Play, tmp_path: Path) -> None:
-    assert read_config_digest(play(chef_node.CONFIG)) == ConfigDigest("missing")
+    assert read_config_digest(play(chef_node.CONFIG)) == ConfigDigest(state="missing")
     put(tmp_path, "/etc/chef-backend/chef-backend.rb", "etcd.x 1\n" * (CONFIG_LINES + 1))
     found = read_config_digest(play(chef_node.CONFIG))
     assert (len(found.named), found.cut) == (CONFIG_LINES, True)
@@ -279,7 +290,9 @@ def test_a_long_configuration_is_cut_and_a_missing_one_is_missing(play: Play, tm
 def test_an_answer_to_an_earlier_preflight_is_read_as_one() -> None:
     answer = Answer(f"set publish_address {'a' * 16}\nset etcd.x {'b' * 16}\nset - {'c' * 16}\n", 0)
     named = (("publish_address", "a" * 16), ("etcd.x", "b" * 16))
-    assert read_config_digest(answer) == ConfigDigest("read", named, (("-", "c" * 16),), as_written=True)
+    assert read_config_digest(answer) == ConfigDigest(
+        state="read", named=named, unclear=(("-", "c" * 16),), as_written=True
+    )
 
 
 @pytest.mark.parametrize("text", ["cat: x: Permission denied\n", "set a.b value\n", "hello\n"])

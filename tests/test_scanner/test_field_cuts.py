@@ -70,10 +70,17 @@ def facts_of(reader: str, said: str) -> dict[type, object]:
 def passes(checks: Sequence[Check], role: str, version: str, *nodes: dict[type, object]) -> bool:
     """Whether every one of `checks` passes on the last node, or on the cluster of all."""
     info = ClusterInfo("chef", "chef-backend", rules=load_rules("chef-backend"))
-    package = InstalledPackage("rpm", f"{version}-1.el7", "installed", 1, 400 * 86_400, version)
+    package = InstalledPackage(
+        manager="rpm",
+        version=f"{version}-1.el7",
+        state="installed",
+        installed_s=1,
+        now_s=400 * 86_400,
+        manifest=version,
+    )
     told = {ChefBackendVersion: ChefBackendVersion(version), InstalledPackage: package}
     views = tuple(
-        NodeView(info, f"node-{at}", f"node-{at}", frozenset({role}), {**told, **facts})
+        NodeView(cluster=info, name=f"node-{at}", host=f"node-{at}", roles=frozenset({role}), facts={**told, **facts})
         for at, facts in enumerate(nodes, 1)
     )
     results = evaluate(checks, [GatheredCluster(info, views, frozenset(view.name for view in views))])
@@ -117,7 +124,9 @@ def test_no_piece_of_a_backend_s_tables_may_be_missing(reader: str, name: str, v
 
 def test_no_piece_of_a_frontend_s_services_may_be_missing() -> None:
     api = {
-        FrontendApi: FrontendApi(200, "pong", (("chef_sql", "pong"), ("oc_chef_authz", "pong"), ("chef_solr", "pong")))
+        FrontendApi: FrontendApi(
+            code=200, status="pong", upstreams=(("chef_sql", "pong"), ("oc_chef_authz", "pong"), ("chef_solr", "pong"))
+        )
     }
     checks = (check_of("chef-frontend-status"),)
     assert passes(checks, "frontend", "2.3.16", facts_of("read_frontend_services", text(FRONTEND)) | api)

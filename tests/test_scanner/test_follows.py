@@ -124,11 +124,14 @@ def gathered(*nodes: tuple[str, object, str]) -> GatheredCluster:
     info = ClusterInfo("vault", "secret-server")
     views = tuple(
         NodeView(
-            info,
-            name,
-            name,
-            frozenset({"database"}),
-            {SecretServerDatabase: fact, Contact: Contact(name, "winrm", absence or None, 1, 0)},
+            cluster=info,
+            name=name,
+            host=name,
+            roles=frozenset({"database"}),
+            facts={
+                SecretServerDatabase: fact,
+                Contact: Contact(host=name, transport="winrm", failure=absence or None, asked=1, answered=0),
+            },
             absence=absence,
         )
         for name, fact, absence in nodes

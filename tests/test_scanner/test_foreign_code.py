@@ -73,7 +73,7 @@ MISDEEDS: list[tuple[Callable[[], None], str]] = [
     (advise, "ValueError: a number with thousands of digits"),
 ]
 INFO = ClusterInfo("vault", "secret-server")
-SEEN = NodeView(INFO, "web1", "web1", frozenset({"web"}))
+SEEN = NodeView(cluster=INFO, name="web1", host="web1", roles=frozenset({"web"}))
 
 
 def judged(misdeed: Callable[[], None], guard: Callable[[], Guard] = _guard) -> list[Result]:
@@ -178,8 +178,8 @@ def foreign_pattern() -> Callable[[str], object]:
 
 
 def _probe(reader: Callable[[Answer], object], kind: type) -> Probe:
-    return Probe("odd", "sh", "", "true", ((kind, reader),))
+    return Probe(id="odd", language="sh", purpose="", script="true", readers=((kind, reader),))
 
 
 def _said(output: str) -> NodeAnswers:
-    return NodeAnswers("vault", "web1", "web1", "ssh", {"odd": Answer(output, 0)})
+    return NodeAnswers(cluster="vault", node="web1", host="web1", transport="ssh", answers={"odd": Answer(output, 0)})

@@ -33,7 +33,9 @@ UNJUDGED = ("keygen", "indexing", "chef_index")
 
 def healthy(version: str) -> dict[str, str]:
     """What the probes print on a healthy frontend of the version."""
-    frontend = chef_frontend.Frontend(version, "rpm", "", (), {}, (), "", ())
+    frontend = chef_frontend.Frontend(
+        package=version, manager="rpm", migration_level="", addons=(), services={}, down=(), members="", backends=()
+    )
     return {
         "services": chef_frontend.services(frontend).output,
         "api": chef_frontend.api(frontend).output,
@@ -49,8 +51,8 @@ def judged(said: dict[str, str]) -> set[Status]:
             facts[kind] = read(Answer(said[name], 0))
         except UnreadableError as error:
             facts[kind] = Unknown(str(error))
-    info = ClusterInfo("chef", "chef-backend", "2.3.16", rules=load_rules("chef-backend"))
-    node = NodeView(info, "front-1", "front-1", frozenset({"frontend"}), facts)
+    info = ClusterInfo("chef", "chef-backend", target="2.3.16", rules=load_rules("chef-backend"))
+    node = NodeView(cluster=info, name="front-1", host="front-1", roles=frozenset({"frontend"}), facts=facts)
     version = frontend_version.judge(ClusterView(info, (node,))).status
     # The engine makes a gap of a fact that a check cannot do without.
     gap = isinstance(facts[FrontendPackage], Unknown)

@@ -68,11 +68,17 @@ def lab_inventory(preflight: Preflight, tmp_path_factory: pytest.TempPathFactory
 def test_who_takes_long_is_named_once_it_is_long() -> None:
     now = [0.0]
     patience = Patience(lambda: now[0])
-    silent = Progress(5, 1, 0, 4, waiting=(("vault", "web1"), ("vault", "web2"), ("chef", "b1"), ("chef", "b2")))
+    silent = Progress(
+        nodes=5,
+        done=1,
+        failing=0,
+        running=4,
+        waiting=(("vault", "web1"), ("vault", "web2"), ("chef", "b1"), ("chef", "b2")),
+    )
     assert patience.told(silent) == ""
     now[0] = PATIENCE_S + 1
     assert patience.told(silent) == "still asking vault.web1, vault.web2, chef.b1 and 1 more"
-    assert patience.told(Progress(5, 2, 0, 3)) == "", "somebody has answered"
+    assert patience.told(Progress(nodes=5, done=2, failing=0, running=3)) == "", "somebody has answered"
     assert patience.told(silent) == ""
 
 

@@ -41,12 +41,47 @@ def record(file: Path, *ages_h: float, status: Status = Status.PASS, inventory: 
     for age in ages_h:
         done = datetime.now(UTC) - timedelta(hours=age)
         rows = (
-            Result("connectivity", "t", Severity.LOW, "vault", "web1", Status.PASS, "m"),
-            Result("disk-space", "t", Severity.LOW, "vault", "web1", status, "m"),
+            Result(
+                check="connectivity",
+                title="t",
+                severity=Severity.LOW,
+                cluster="vault",
+                node="web1",
+                status=Status.PASS,
+                message="m",
+            ),
+            Result(
+                check="disk-space",
+                title="t",
+                severity=Severity.LOW,
+                cluster="vault",
+                node="web1",
+                status=status,
+                message="m",
+            ),
         )
-        nodes = (NodeRecord("vault", "web1", "h", "winrm", True, 1, 1, 1, 0.1),)  # noqa: FBT003
-        scan = Scan("0.1.0", done - timedelta(seconds=30), done, inventory, nodes, rows)
-        remember(file, Question("scan", Path(inventory)), scan)
+        nodes = (
+            NodeRecord(
+                cluster="vault",
+                node="web1",
+                host="h",
+                transport="winrm",
+                reachable=True,
+                connections=1,
+                commands=1,
+                requests=1,
+                seconds=0.1,
+            ),
+        )
+        scan = Scan(
+            tool_version="0.1.0",
+            started=done - timedelta(seconds=30),
+            finished=done,
+            inventory=inventory,
+            nodes=nodes,
+            results=rows,
+        )
+        remember(file, Question(command="scan", inventory=Path(inventory)), scan)
 
 
 def test_two_scans_and_what_the_second_says(preflight: Preflight, inventory: Path, tmp_path: Path) -> None:
@@ -215,8 +250,18 @@ def test_listing(preflight: Preflight, tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_what_a_list_says_of_a_run(preflight: Preflight, tmp_path: Path) -> None:
     file = tmp_path / "h.db"
-    scan = Scan("0", datetime.now(UTC), datetime.now(UTC), "i", (), (), partial=True)
-    asked = Question("drift", Path("i"), "after", ("vault=11.8",), "--node web1", narrowed=True)
+    scan = Scan(
+        tool_version="0",
+        started=datetime.now(UTC),
+        finished=datetime.now(UTC),
+        inventory="i",
+        nodes=(),
+        results=(),
+        partial=True,
+    )
+    asked = Question(
+        command="drift", inventory=Path("i"), phase="after", targets=("vault=11.8",), scope="--node web1", narrowed=True
+    )
     remember(file, asked, scan)
     said = preflight("history", file).out
     assert "drift    UNKNOWN" in said

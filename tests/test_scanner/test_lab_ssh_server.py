@@ -27,9 +27,18 @@ from scanner.transports.protocol import Limits, Moments
 from scanner.transports.ssh import SshTransport
 
 KEY = generate_key()
-ONE = Probe("one", "sh", "says one", "echo one", readers=())
-TWO = Probe("two", "sh", "says two", "printf 'two, no line end'; exit 3", readers=(), timeout_s=5)
-ROOT = Probe("root", "sh", "needs root", '$SUDO true && echo "$color"', readers=(), parameters=("color", "shape"))
+ONE = Probe(id="one", language="sh", purpose="says one", script="echo one", readers=())
+TWO = Probe(
+    id="two", language="sh", purpose="says two", script="printf 'two, no line end'; exit 3", readers=(), timeout_s=5
+)
+ROOT = Probe(
+    id="root",
+    language="sh",
+    purpose="needs root",
+    script='$SUDO true && echo "$color"',
+    readers=(),
+    parameters=("color", "shape"),
+)
 PROBES = (ONE, TWO, ROOT)
 TEXTS = {
     "one": CommandOutput("one\n"),
@@ -106,7 +115,15 @@ def talk(tmp_path: Path, moments: list[Moments]) -> Callable[..., bytes]:
             agent=False,
             ssh_config="",
         )
-        node = Node("c", "n", "127.0.0.1", "chef-backend", ("backend",), "ssh", ssh=settings)
+        node = Node(
+            cluster="c",
+            name="n",
+            host="127.0.0.1",
+            product="chef-backend",
+            roles=("backend",),
+            transport="ssh",
+            ssh=settings,
+        )
         transport = SshTransport(node, Limits(timeout_s=timeout_s), gate=gate)
         try:
             return transport.run(script)

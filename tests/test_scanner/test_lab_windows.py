@@ -248,7 +248,7 @@ def test_what_hangs_is_waited_for_once_and_then_refused() -> None:
 
 
 def test_plugins_are_answered_from_the_can_and_never_by_chance() -> None:
-    plugin = Probe("uptime", "powershell", "uptime", "return 5", ())
+    plugin = Probe(id="uptime", language="powershell", purpose="uptime", script="return 5", readers=())
     probes = (*POWERSHELL, plugin)
     assert answers(machine("canned = {uptime = {days = 3}}"), probes=probes)["uptime"] == Answer('{"days": 3}', 0)
     assert answers(machine('errors = {uptime = "boom"}'), probes=probes)["uptime"] == Answer("boom", 1)

@@ -139,7 +139,16 @@ def test_a_node_of_linux_in_windows_place_and_the_other_way_round(tmp_path: Path
                 ssh_config="",
             )
             product = "secret-server" if platform == "windows" else "chef-backend"
-            wrong = Node("c", "n", "127.0.0.1", product, (), "ssh", ssh=settings, platform=platform)  # type: ignore[arg-type]
+            wrong = Node(
+                cluster="c",
+                name="n",
+                host="127.0.0.1",
+                product=product,
+                roles=(),
+                transport="ssh",
+                ssh=settings,
+                platform=platform,  # type: ignore[arg-type]
+            )
             probes = tuple(probe for probe in known_checks()[1] if probe.language == wrong.language)[:2]
             said = ask(NodeCall(wrong, probes, Limits(timeout_s=10)))
             contact = read_facts(said, probes)[Contact]

@@ -52,11 +52,28 @@ def nothing_left() -> Iterator[None]:
 
 
 def backend(host: str = "localhost", *, sudo: bool = False) -> Node:
-    return Node("chef", "b1", host, "chef-backend", ("backend",), "local", local=LocalSettings(sudo=sudo))
+    return Node(
+        cluster="chef",
+        name="b1",
+        host=host,
+        product="chef-backend",
+        roles=("backend",),
+        transport="local",
+        local=LocalSettings(sudo=sudo),
+    )
 
 
 def web(host: str = "localhost") -> Node:
-    return Node("vault", "web1", host, "secret-server", ("web",), "local", local=LocalSettings(), platform="windows")
+    return Node(
+        cluster="vault",
+        name="web1",
+        host=host,
+        product="secret-server",
+        roles=("web",),
+        transport="local",
+        local=LocalSettings(),
+        platform="windows",
+    )
 
 
 def door(
@@ -95,9 +112,9 @@ def gone(pids: list[int]) -> bool:
 
 def test_one_shell_answers_everything() -> None:
     probes = (
-        Probe("one", "sh", "", "echo one; echo wrong >&2", ()),
-        Probe("two", "sh", "", "exit 3", ()),
-        Probe("three", "powershell", "", "'not for this node'", ()),
+        Probe(id="one", language="sh", purpose="", script="echo one; echo wrong >&2", readers=()),
+        Probe(id="two", language="sh", purpose="", script="exit 3", readers=()),
+        Probe(id="three", language="powershell", purpose="", script="'not for this node'", readers=()),
     )
     said = ask(NodeCall(backend(), probes, Limits(timeout_s=20)))
     assert said.failure is None
@@ -113,7 +130,7 @@ def test_sudo_never_asks_here_either(tmp_path: Path, monkeypatch: pytest.MonkeyP
         (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    probes = (Probe("root", "sh", "", "$SUDO chef-backend-ctl status", ()),)
+    probes = (Probe(id="root", language="sh", purpose="", script="$SUDO chef-backend-ctl status", readers=()),)
     said = ask(NodeCall(backend(sudo=True), probes, Limits(timeout_s=20)))
     assert said.answers == {"root": Answer("sudo -n chef-backend-ctl status\n", 0)}
 
@@ -202,7 +219,11 @@ def test_a_shell_that_reads_nothing_is_no_reason_to_fail() -> None:
 
 def test_a_silent_shell_is_not_taken_for_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local, "programs_here", lambda: {"sh": "/bin/true"})
-    said = ask(NodeCall(backend(), (Probe("one", "sh", "", "exit 0", ()),), Limits(timeout_s=20)))
+    said = ask(
+        NodeCall(
+            backend(), (Probe(id="one", language="sh", purpose="", script="exit 0", readers=()),), Limits(timeout_s=20)
+        )
+    )
     assert said.failure == "the node answered nothing"
 
 

@@ -88,7 +88,7 @@ class Report:
     text: Mapping[str, str]
 
 
-@dataclass(slots=True, repr=False)
+@dataclass(slots=True, repr=False, kw_only=True)
 class Night:
     """One night as it was."""
 

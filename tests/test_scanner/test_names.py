@@ -60,10 +60,16 @@ def test_a_node_gives_up_on_its_name_in_time(transport: str, monkeypatch: pytest
     winrm = WinrmSettings(user="x", connect_timeout_s=0.3)
     keys: dict[str, dict[str, Any]] = {"ssh": {"ssh": ssh}, "winrm": {"winrm": winrm}, "local": {}}
     product = "secret-server" if transport == "winrm" else "chef-backend"
-    node = Node("c", "db1", NAME, product, ("backend",), transport, **keys[transport])
+    node = Node(
+        cluster="c", name="db1", host=NAME, product=product, roles=("backend",), transport=transport, **keys[transport]
+    )
     language = node.language
     started = time.monotonic()
-    said = ask(NodeCall(node, (Probe("one", language, "", "exit 0", ()),), Limits(timeout_s=20)))
+    said = ask(
+        NodeCall(
+            node, (Probe(id="one", language=language, purpose="", script="exit 0", readers=()),), Limits(timeout_s=20)
+        )
+    )
     assert time.monotonic() - started < 5
     assert said.failure
     words = "is not the machine" if transport == "local" else f"the name {NAME} is not resolved within 0.3 s"

@@ -172,7 +172,7 @@ ACTS: dict[str, Act] = {
 """What is done at the steps that change what a scan sees; at the others nothing, or nothing that it looks at."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Night:
     """One night: the scenario as it is by now, and what the plan's scans came to."""
 
@@ -228,7 +228,7 @@ SITES = {"vault": vault, "chef": chef}
 
 @pytest.mark.parametrize("site", SITES)
 def test_each_scan_of_the_plan_shows_what_it_says(site: str, tmp_path: Path, preflight: Preflight) -> None:
-    night = Night(tmp_path, SITES[site](), preflight)
+    night = Night(folder=tmp_path, table=SITES[site](), preflight=preflight)
     plan = night.plan()
     done = {step.id for _, _, step in boxes(plan)} & ACTS.keys()
     night.follow(plan)
@@ -255,7 +255,7 @@ def test_each_scan_of_the_plan_shows_what_it_says(site: str, tmp_path: Path, pre
 def test_a_step_that_was_left_out_is_noticed_by_the_next_proof(
     site: str, step: str, noticed: str, tmp_path: Path, preflight: Preflight
 ) -> None:
-    night = Night(tmp_path, SITES[site](), preflight)
+    night = Night(folder=tmp_path, table=SITES[site](), preflight=preflight)
     plan = night.plan()
     slip = next(place for place, (_, _, box) in enumerate(boxes(plan)) if box.id == step)
     night.follow(plan, slip=slip)

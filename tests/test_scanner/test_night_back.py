@@ -44,7 +44,7 @@ UNNOTICED: Mapping[tuple[str, str], str] = {
 
 def taken_back(name: str, folder: Path, preflight: Preflight, monkeypatch: pytest.MonkeyPatch) -> Night:
     """A night that goes wrong in its last hop, and every step back from there."""
-    night = Night(Site(folder, NIGHTS[name](), monkeypatch), preflight)
+    night = Night(site=Site(folder, NIGHTS[name](), monkeypatch), preflight=preflight)
     plan = night.go_wrong()
     source = [str(plan.path.current), *(hop.version for hop in plan.path.hops)][-2]
     every = list(steps_back(plan))

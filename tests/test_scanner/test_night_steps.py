@@ -106,7 +106,7 @@ UNTOLD: Mapping[str, str] = {
 Numbered = Sequence[tuple[str, Step]]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Night:
     """A plan that is followed at a site, and what was seen of it."""
 
@@ -214,7 +214,7 @@ class Night:
 
 def followed(name: str, folder: Path, preflight: Preflight, monkeypatch: pytest.MonkeyPatch) -> Night:
     """A whole night; nothing that is done is taken for missing, and no slip but the listed ones for done."""
-    night = Night(Site(folder, NIGHTS[name](), monkeypatch), preflight)
+    night = Night(site=Site(folder, NIGHTS[name](), monkeypatch), preflight=preflight)
     night.follow()
     assert not night.told
     codes = {code for _, code in night.seen.values()}

@@ -74,14 +74,14 @@ def test_drift_is_silent_too(preflight: Preflight, inventory: Path, tmp_path: Pa
 
 def standing(since: datetime, status: Status = Status.FAIL, **more: Any) -> Standing:
     keys: dict[str, Any] = {"open_start": False, "runs": 3, "new": False, "before": status, **more}
-    return Standing(Subject("disk-space", "c", "n"), status, since, **keys)
+    return Standing(subject=Subject("disk-space", "c", "n"), status=status, since=since, **keys)
 
 
 def test_a_reminder_comes_once_a_week_whenever_the_nights_are() -> None:
     last, told = NIGHT, []
     for day in range(1, 31):
         now = NIGHT + timedelta(days=day, minutes=(day * 37) % 50)
-        if reminder_is_due(ScanHistory(last, (standing(NIGHT),)), now, timedelta(days=7)):
+        if reminder_is_due(ScanHistory(last=last, standings=(standing(NIGHT),)), now, timedelta(days=7)):
             told.append(day)
         last = now
     assert told == [7, 14, 21, 28]
@@ -89,7 +89,7 @@ def test_a_reminder_comes_once_a_week_whenever_the_nights_are() -> None:
 
 def test_a_good_night_is_no_reason_to_remind() -> None:
     for status in (Status.WARN, Status.WAIVED):
-        history = ScanHistory(NIGHT, (standing(NIGHT, status),))
+        history = ScanHistory(last=NIGHT, standings=(standing(NIGHT, status),))
         assert not reminder_is_due(history, NIGHT + timedelta(days=70), timedelta(days=7))
 
 
@@ -97,13 +97,13 @@ def test_a_good_night_is_no_reason_to_remind() -> None:
     ("history", "news"),
     [
         (None, True),
-        (ScanHistory(None), True),
-        (ScanHistory(NIGHT), False),
-        (ScanHistory(NIGHT, (standing(NIGHT),)), False),
-        (ScanHistory(NIGHT, (standing(NIGHT, new=True),)), True),
-        (ScanHistory(NIGHT, (standing(NIGHT, before=Status.WARN),)), True),
-        (ScanHistory(NIGHT, (standing(NIGHT, before=Status.WAIVED),)), True),
-        (ScanHistory(NIGHT, (standing(NIGHT, Status.ERROR, before=Status.PASS),)), False),
+        (ScanHistory(last=None), True),
+        (ScanHistory(last=NIGHT), False),
+        (ScanHistory(last=NIGHT, standings=(standing(NIGHT),)), False),
+        (ScanHistory(last=NIGHT, standings=(standing(NIGHT, new=True),)), True),
+        (ScanHistory(last=NIGHT, standings=(standing(NIGHT, before=Status.WARN),)), True),
+        (ScanHistory(last=NIGHT, standings=(standing(NIGHT, before=Status.WAIVED),)), True),
+        (ScanHistory(last=NIGHT, standings=(standing(NIGHT, Status.ERROR, before=Status.PASS),)), False),
     ],
 )
 def test_news_is_what_changed(history: ScanHistory | None, news: bool) -> None:

@@ -21,13 +21,13 @@ from scanner.probes.probe import Answer, UnreadableError
 from tests.test_scanner.conftest import Preflight
 
 NOTHING = ChefTraces("db7", (), ())
-CONTACT = Contact("10.0.0.9", "ssh", None, 12, 12)
+CONTACT = Contact(host="10.0.0.9", transport="ssh", failure=None, asked=12, answered=12)
 
 
 def view(traces: ChefTraces | Unknown, *roles: str) -> NodeView:
     info = ClusterInfo("chef", "chef-backend")
     facts: Mapping[type, object] = {ChefTraces: traces, Contact: CONTACT}
-    return NodeView(info, "backend-3", "10.0.0.9", frozenset(roles), facts)
+    return NodeView(cluster=info, name="backend-3", host="10.0.0.9", roles=frozenset(roles), facts=facts)
 
 
 def test_nothing_of_the_product_is_another_machine() -> None:
@@ -62,7 +62,9 @@ def test_another_product_brings_its_own_words() -> None:
     other = Identity("my-product", (ChefTraces,), lambda node: f"is no {node.name}")
     node = view(NOTHING, "backend")
     assert without_strangers(node, (other,)) is node
-    mine = NodeView(ClusterInfo("c", "my-product"), "n1", "10.0.0.9", frozenset({"web"}), node.facts)
+    mine = NodeView(
+        cluster=ClusterInfo("c", "my-product"), name="n1", host="10.0.0.9", roles=frozenset({"web"}), facts=node.facts
+    )
     told = without_strangers(mine, (other,))
     contact = told.fact(Contact)
     assert contact.failure == "another machine answers: it is no n1"

@@ -164,7 +164,7 @@ def recording(name: str) -> bytes:
 
 
 def baseline() -> bytes:
-    approved = Approval("2026-11-21T02:15:00Z", "Ada", "first", "everything", "0.1.0")
+    approved = Approval(at="2026-11-21T02:15:00Z", by="Ada", reason="first", scope="everything", tool="0.1.0")
     nodes = {("chef", "b1"): frozenset({"chef-version"})}
     facts: dict[Place, Value] = {Place("chef", "b1", "chef-version.version"): "2.2.0"}
     return render_baseline(Baseline("inventory.toml", (approved,), Snapshot(nodes, facts))).encode()

@@ -86,42 +86,75 @@ def web(
     called: str | None = None,
     drives: tuple[Drive, ...] | None = (Drive("D:", 100 * GIB, 50 * GIB),),
 ) -> NodeView:
-    own = IisApplication("Default Web Site", "/SecretServer", root or "", pool)
+    own = IisApplication(site="Default Web Site", path="/SecretServer", physical_path=root or "", pool=pool)
     facts: dict[type, object] = {
         WebRoot: WebRoot(root, ("iis",), ()) if root is not None else Unknown("access is denied"),
         IisConfiguration: IisConfiguration(
-            "applicationHost.config",
+            path="applicationHost.config",
             shared=False,
             pools=(AppPool(pool, "Integrated", "pool"),),
             applications=apps or (own,),
         ),
-        EncryptionConfig: EncryptionConfig("encryption.config", "hashed", "0" * 64, efs=efs, size_bytes=100),
+        EncryptionConfig: EncryptionConfig(
+            path="encryption.config", state="hashed", sha256="0" * 64, efs=efs, size_bytes=100
+        ),
         ComputerName: ComputerName(called, "corp.example") if called else Unknown("not told"),
         Disks: Disks(drives, "C:") if drives is not None else Unknown("access is denied"),
     }
-    return NodeView(info, name, host or f"{name}.corp.example", frozenset(roles), facts)
+    return NodeView(cluster=info, name=name, host=host or f"{name}.corp.example", roles=frozenset(roles), facts=facts)
 
 
 def database(info: ClusterInfo, kind: str = "", called: str = "SecretServer") -> NodeView:
-    server = SqlServer("MSSQLSERVER", "SQL1", "15.0.2000.5", "SQL_Latin1_General_CP1_CI_AS", "Standard")
+    server = SqlServer(
+        instance="MSSQLSERVER",
+        name="SQL1",
+        version="15.0.2000.5",
+        collation="SQL_Latin1_General_CP1_CI_AS",
+        edition="Standard",
+    )
     replicas = (
-        (Replica("SQL1", "Vault AG", own=True, role=1, state=2, suspended=False, synchronous=True),)
+        (Replica(server="SQL1", group="Vault AG", own=True, role=1, state=2, suspended=False, synchronous=True),)
         if kind == "group"
         else ()
     )
     mirror = Mirroring(4, 1, "SQL2") if kind == "mirroring" else None
-    found = SecretServerDatabase(server, called, "ONLINE", 150, "", "FULL", "", mirroring=mirror, replicas=replicas)
-    return NodeView(info, "sql1", "sql1", frozenset({"database"}), {SecretServerDatabase: found})
+    found = SecretServerDatabase(
+        server=server,
+        name=called,
+        state="ONLINE",
+        level=150,
+        collation="",
+        recovery="FULL",
+        version="",
+        mirroring=mirror,
+        replicas=replicas,
+    )
+    return NodeView(
+        cluster=info, name="sql1", host="sql1", roles=frozenset({"database"}), facts={SecretServerDatabase: found}
+    )
 
 
 def cluster(target: str = "11.7.000049", current: str = "10.9.000064", /, **options: object) -> ClusterInfo:
     rules = load_rules("secret-server")
-    return ClusterInfo("vault", "secret-server", target, current, options={"dpapi": "off", **options}, rules=rules)
+    return ClusterInfo(
+        "vault", "secret-server", target=target, current=current, options={"dpapi": "off", **options}, rules=rules
+    )
 
 
 def planned(*nodes: NodeView) -> Runbook:
     info = nodes[0].cluster
-    views = tuple(NodeView(info, n.name, n.host, n.roles, n.facts, info.current, n.options) for n in nodes)
+    views = tuple(
+        NodeView(
+            cluster=info,
+            name=n.name,
+            host=n.host,
+            roles=n.roles,
+            facts=n.facts,
+            current=info.current,
+            options=n.options,
+        )
+        for n in nodes
+    )
     plan = plan_of(GatheredCluster(info, views, frozenset(n.name for n in nodes)), (), "inventory.toml")
     assert isinstance(plan, Runbook), plan
     return plan
@@ -151,11 +184,25 @@ def any_site(rng: random.Random) -> Runbook:
 def any_web(rng: random.Random, info: ClusterInfo, name: str, roles: tuple[str, ...]) -> NodeView:
     root = rng.choice([*FOLDERS, None])
     pool = rng.choice(POOLS)
-    apps = [IisApplication("Default Web Site", rng.choice(["/", "/SecretServer", "/x y"]), root or "", pool)]
+    apps = [
+        IisApplication(
+            site="Default Web Site",
+            path=rng.choice(["/", "/SecretServer", "/x y"]),
+            physical_path=root or "",
+            pool=pool,
+        )
+    ]
     folder = rng.choice(FOLDERS)
     if rng.random() < 0.5 and folder != root:
         for part, own in (("", "TMS"), ("/Agent", rng.choice(POOLS)), ("/Worker", "TMSWorker")):
-            apps.append(IisApplication("Default Web Site", f"/TMS{part}", f"{folder}{part}".replace("/", "\\"), own))
+            apps.append(
+                IisApplication(
+                    site="Default Web Site",
+                    path=f"/TMS{part}",
+                    physical_path=f"{folder}{part}".replace("/", "\\"),
+                    pool=own,
+                )
+            )
     return web(
         info,
         name,
@@ -351,11 +398,16 @@ def test_two_nodes_that_serve_one_folder_of_a_share_copy_nothing() -> None:
 
 
 def applications(pm: str, *pools: str) -> tuple[IisApplication, ...]:
-    own = IisApplication("Vault", "/SecretServer", WEB, "SecretServer")
+    own = IisApplication(site="Vault", path="/SecretServer", physical_path=WEB, pool="SecretServer")
     parts = zip(("", "/Agent", "/Worker", "/Setup"), pools, strict=False)
     return (
         own,
-        *(IisApplication("Vault", f"{pm}{part}", rf"D:\PM{part}".replace("/", "\\"), pool) for part, pool in parts),
+        *(
+            IisApplication(
+                site="Vault", path=f"{pm}{part}", physical_path=rf"D:\PM{part}".replace("/", "\\"), pool=pool
+            )
+            for part, pool in parts
+        ),
     )
 
 
@@ -376,10 +428,10 @@ def test_every_pool_of_tms_is_stopped_and_started_whatever_it_is_called(path: st
 def test_an_application_below_another_ones_path_is_no_part_of_tms() -> None:
     info = cluster()
     apps = (
-        IisApplication("Vault", "/", r"D:\TMS", "PM"),
-        IisApplication("Vault", "/SecretServer", WEB, "SecretServer"),
-        IisApplication("Vault", "/Intranet", r"D:\Intranet", "Intranet"),
-        IisApplication("Vault", "/Agent", r"D:\TMS\Agent", "PM-A"),
+        IisApplication(site="Vault", path="/", physical_path=r"D:\TMS", pool="PM"),
+        IisApplication(site="Vault", path="/SecretServer", physical_path=WEB, pool="SecretServer"),
+        IisApplication(site="Vault", path="/Intranet", physical_path=r"D:\Intranet", pool="Intranet"),
+        IisApplication(site="Vault", path="/Agent", physical_path=r"D:\TMS\Agent", pool="PM-A"),
     )
     plan = planned(web(info, "web1", apps=apps), web(info, "web2", apps=apps))
     named = {re.findall('name:"([^"]*)"', text)[0] for text in typed(plan, "stop-others")}
@@ -456,12 +508,14 @@ def test_a_setting_of_a_pool_that_a_hop_changes_is_set_back() -> None:
     info = cluster("10.9.000064", "9.1.000001")
     node = web(info, "web1")
     iis = IisConfiguration(
-        "a",
+        path="a",
         shared=False,
         pools=(AppPool("SecretServer", "Classic", "pool"),),
-        applications=(IisApplication("Vault", "/SecretServer", WEB, "SecretServer"),),
+        applications=(IisApplication(site="Vault", path="/SecretServer", physical_path=WEB, pool="SecretServer"),),
     )
-    plan = planned(NodeView(info, "web1", "web1", node.roles, {**node.facts, IisConfiguration: iis}))
+    plan = planned(
+        NodeView(cluster=info, name="web1", host="web1", roles=node.roles, facts={**node.facts, IisConfiguration: iis})
+    )
     assert "/managedPipelineMode:Integrated" in " ".join(typed(plan, "set-pool-pipeline"))
     assert '"SecretServer" /managedPipelineMode:Classic' in " ".join(typed(plan, "back-pool-settings"))
 
@@ -470,11 +524,11 @@ def test_backups_go_to_where_the_inventory_has_them_or_to_the_drive_with_room() 
     info = cluster()
     declared = web(info, "web1")
     declared = NodeView(
-        info,
-        "web1",
-        "web1",
-        declared.roles,
-        declared.facts,
+        cluster=info,
+        name="web1",
+        host="web1",
+        roles=declared.roles,
+        facts=declared.facts,
         options={"backup_app_path": r"\\nas\vault\app\SecretServer"},
     )
     drives = (Drive("C:", 900 * GIB, 800 * GIB), Drive("D:", 100 * GIB, 20 * GIB), Drive("E:", 100 * GIB, 50 * GIB))

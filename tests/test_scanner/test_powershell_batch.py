@@ -17,8 +17,8 @@ from scanner.probes.probe import Answer, Probe
 NONCE = "0123456789abcdef"
 IDS = ("first", "second")
 PROBES = (
-    Probe("first", "powershell", "one", "return 1", (), parameters=("web_root",)),
-    Probe("second", "powershell", "two", "return 2", ()),
+    Probe(id="first", language="powershell", purpose="one", script="return 1", readers=(), parameters=("web_root",)),
+    Probe(id="second", language="powershell", purpose="two", script="return 2", readers=()),
 )
 
 
@@ -247,7 +247,13 @@ def test_probes_stand_in_their_order_between_the_parameters_and_the_answer() -> 
 
 def test_a_probe_that_is_no_powershell_is_refused() -> None:
     with pytest.raises(ValueError, match="first"):
-        compose([Probe("first", "sh", "", "true", ())], nonce=NONCE, budget_s=1, options={}, probe_bytes=1)
+        compose(
+            [Probe(id="first", language="sh", purpose="", script="true", readers=())],
+            nonce=NONCE,
+            budget_s=1,
+            options={},
+            probe_bytes=1,
+        )
     with pytest.raises(ValueError, match="nonce"):
         compose(PROBES, nonce="a'b", budget_s=1, options={}, probe_bytes=1)
 

@@ -780,7 +780,9 @@ def test_plain_delivery_late_probes_caps_and_failing_probes() -> None:
         "big-number": "return 9007199254740993",
         "nan": "return [double]::NaN",
     }
-    probes = tuple(Probe(name, "powershell", "", body, ()) for name, body in bodies.items())
+    probes = tuple(
+        Probe(id=name, language="powershell", purpose="", script=body, readers=()) for name, body in bodies.items()
+    )
     script = with_recorded(composed(probes, probe_bytes=4000), Machine.from_table({}))
     found = whole(run(script, mode="stdin").stdout)["probes"]
     assert found["nothing"] == {"value": None}
@@ -817,7 +819,9 @@ def test_the_accessors_for_files_on_real_files(tmp_path: Path) -> None:
         "version": f"return Get-PfFileVersion ({library})",
         "environment": "return Expand-PfEnvironment '%NO_SUCH_VARIABLE%\\x'",
     }
-    probes = tuple(Probe(name, "powershell", "", body, ()) for name, body in bodies.items())
+    probes = tuple(
+        Probe(id=name, language="powershell", purpose="", script=body, readers=()) for name, body in bodies.items()
+    )
     found = whole(run(composed(probes)).stdout)["probes"]
     assert found["names"] == {"value": {"n": ["Thycotic.A.dll"]}}
     assert found["hash"] == {"value": hashlib.sha256(b"no resources").hexdigest()}
@@ -854,7 +858,9 @@ def fifo(tmp_path: Path) -> str:
 def asked(budget_s: float, **bodies: str) -> tuple[dict[str, Answer | Unknown], bytes]:
     """The answers to probes with these bodies, and all that came; the names' underscores are hyphens."""
     scripts = {name.replace("_", "-"): body for name, body in bodies.items()}
-    probes = tuple(Probe(name, "powershell", "", body, ()) for name, body in scripts.items())
+    probes = tuple(
+        Probe(id=name, language="powershell", purpose="", script=body, readers=()) for name, body in scripts.items()
+    )
     script = compose(probes, nonce=NONCE, budget_s=budget_s, options={}, probe_bytes=100_000)
     told = run(script)
     assert (told.returncode, told.stderr) == (0, b"")

@@ -78,7 +78,7 @@ def worst(probe: Probe) -> list[str]:
 
 
 def refuse_slow(probe: Probe, text: str) -> None:
-    said = NodeAnswers("c", "n", "n", "ssh", {probe.id: Answer(text, 0)})
+    said = NodeAnswers(cluster="c", node="n", host="n", transport="ssh", answers={probe.id: Answer(text, 0)})
     began = time.process_time()
     read_facts(said, (probe,))
     took = time.process_time() - began

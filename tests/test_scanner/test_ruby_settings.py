@@ -216,7 +216,7 @@ def test_the_fields_own_files_are_alike(pair: tuple[str, str]) -> None:
     facts = [read_config_digest(answer_of(known[f"backend-{name}.rb"], chef_node.CONFIG)) for name in pair]
     info = ClusterInfo("chef", "chef-backend")
     nodes = [
-        NodeView(info, name, name, frozenset({"backend"}), {ConfigDigest: fact})
+        NodeView(cluster=info, name=name, host=name, roles=frozenset({"backend"}), facts={ConfigDigest: fact})
         for name, fact in zip(pair, facts, strict=True)
     ]
     assert judge(ClusterView(info, tuple(nodes))).status is Status.PASS

@@ -50,7 +50,7 @@ def judge(view: NodeView) -> Outcome:
     return passed(view.fact(Load).text)
 
 
-PROBE = Probe("load", "sh", "the load", "cat /proc/loadavg", ((Load, read_load),))
+PROBE = Probe(id="load", language="sh", purpose="the load", script="cat /proc/loadavg", readers=((Load, read_load),))
 CHECK = NodeCheck(
     id="load",
     title="Load",
@@ -65,11 +65,19 @@ CHECK = NodeCheck(
 
 
 def node(name: str) -> Node:
-    return Node("chef", name, "127.0.0.1", "chef-backend", ("backend",), "ssh", ssh=SshSettings())
+    return Node(
+        cluster="chef",
+        name=name,
+        host="127.0.0.1",
+        product="chef-backend",
+        roles=("backend",),
+        transport="ssh",
+        ssh=SshSettings(),
+    )
 
 
 def job(*names: str, parallel: int = 4) -> Job:
-    cluster = Cluster("chef", "chef-backend", tuple(node(name) for name in names))
+    cluster = Cluster(name="chef", product="chef-backend", nodes=tuple(node(name) for name in names))
     return Job(
         inventory_name="inventory.toml",
         clusters=((cluster, ClusterInfo("chef", "chef-backend")),),
@@ -82,7 +90,15 @@ def job(*names: str, parallel: int = 4) -> Job:
 
 def answered(call: NodeCall, text: str) -> NodeAnswers:
     answers = {"load": Answer(text, 0)}
-    return NodeAnswers("chef", call.node.name, call.node.host, "ssh", answers, usage=Usage(1, 1, 0), seconds=0.1)
+    return NodeAnswers(
+        cluster="chef",
+        node=call.node.name,
+        host=call.node.host,
+        transport="ssh",
+        answers=answers,
+        usage=Usage(1, 1, 0),
+        seconds=0.1,
+    )
 
 
 @pytest.fixture
@@ -116,7 +132,14 @@ def test_garbage_and_defects_stay_with_their_node(stub: Any) -> None:
 def test_a_node_that_is_down_is_one_error_and_the_others_stand(stub: Any) -> None:
     def one_down(call: NodeCall) -> NodeAnswers:
         if call.node.name == "b2":
-            return NodeAnswers("chef", "b2", "127.0.0.1", "ssh", failure="connection refused", hint="start sshd")
+            return NodeAnswers(
+                cluster="chef",
+                node="b2",
+                host="127.0.0.1",
+                transport="ssh",
+                failure="connection refused",
+                hint="start sshd",
+            )
         return answered(call, "0.1")
 
     stub(one_down)
@@ -333,9 +356,17 @@ def test_a_node_is_asked_only_what_the_checks_read_and_always_spoken_to() -> Non
 def test_the_contact_counts_what_was_answered() -> None:
     from checks.facts import Contact, Unknown
 
-    said = NodeAnswers("chef", "b1", "h", "ssh", {"shell": Answer("Linux", 0), "load": Unknown("late")})
+    said = NodeAnswers(
+        cluster="chef",
+        node="b1",
+        host="h",
+        transport="ssh",
+        answers={"shell": Answer("Linux", 0), "load": Unknown("late")},
+    )
     contact = read_facts(said, (*BUILTIN, PROBE))[Contact]
-    assert contact == Contact("h", "ssh", None, 2, 1, ("load",), reasons=("late",))
+    assert contact == Contact(
+        host="h", transport="ssh", failure=None, asked=2, answered=1, unanswered=("load",), reasons=("late",)
+    )
 
 
 def test_a_whole_scan_of_nothing_is_unknown(tmp_path: Path) -> None:

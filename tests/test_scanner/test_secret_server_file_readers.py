@@ -35,7 +35,7 @@ def refused(case: str, kind: type) -> str:
 
 def test_database_config_is_hashed() -> None:
     found = recorded("hashed", DatabaseConfig)
-    assert found == DatabaseConfig(PATH, "hashed", "4f3a9c1d" * 8, efs=False, size_bytes=644)
+    assert found == DatabaseConfig(path=PATH, state="hashed", sha256="4f3a9c1d" * 8, efs=False, size_bytes=644)
 
 
 @pytest.mark.parametrize(

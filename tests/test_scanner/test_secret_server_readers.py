@@ -62,12 +62,39 @@ def value(body: object) -> Answer:
 @pytest.mark.parametrize(
     ("recording", "version"),
     [
-        ("windows-2008-r2", WindowsVersion("Windows Server 2008 R2 Standard", 6, 1, 7601, 3, "Service Pack 1")),
-        ("windows-2012-r2", WindowsVersion("Windows Server 2012 R2 Standard", 6, 3, 9600, 3)),
-        ("windows-2016", WindowsVersion("Windows Server 2016 Datacenter", 10, 0, 14393, 3)),
-        ("windows-2019", WindowsVersion("Windows Server 2019 Standard", 10, 0, 17763, 3)),
-        ("windows-2022", WindowsVersion("Windows Server 2022 Datacenter: Azure Edition", 10, 0, 20348, 3)),
-        ("no-iis-no-application", WindowsVersion("Windows 10 Pro", 10, 0, 19045, 1)),
+        (
+            "windows-2008-r2",
+            WindowsVersion(
+                name="Windows Server 2008 R2 Standard",
+                major=6,
+                minor=1,
+                build=7601,
+                product_type=3,
+                service_pack="Service Pack 1",
+            ),
+        ),
+        (
+            "windows-2012-r2",
+            WindowsVersion(name="Windows Server 2012 R2 Standard", major=6, minor=3, build=9600, product_type=3),
+        ),
+        (
+            "windows-2016",
+            WindowsVersion(name="Windows Server 2016 Datacenter", major=10, minor=0, build=14393, product_type=3),
+        ),
+        (
+            "windows-2019",
+            WindowsVersion(name="Windows Server 2019 Standard", major=10, minor=0, build=17763, product_type=3),
+        ),
+        (
+            "windows-2022",
+            WindowsVersion(
+                name="Windows Server 2022 Datacenter: Azure Edition", major=10, minor=0, build=20348, product_type=3
+            ),
+        ),
+        (
+            "no-iis-no-application",
+            WindowsVersion(name="Windows 10 Pro", major=10, minor=0, build=19045, product_type=1),
+        ),
     ],
 )
 def test_windows(recording: str, version: WindowsVersion) -> None:
@@ -85,9 +112,19 @@ def test_sql_instances() -> None:
     assert recorded("windows-2008-r2", SqlInstances) == SqlInstances(
         (
             SqlInstance(
-                "MSSQLSERVER", "MSSQL10_50.MSSQLSERVER", "10.50.1600.1", "10.53.6000.34", edition="Standard Edition"
+                name="MSSQLSERVER",
+                instance_id="MSSQL10_50.MSSQLSERVER",
+                version="10.50.1600.1",
+                patch_level="10.53.6000.34",
+                edition="Standard Edition",
             ),
-            SqlInstance("EXPRESS", "MSSQL.1", "9.00.1399.06", "9.4.5000", edition="Express Edition"),
+            SqlInstance(
+                name="EXPRESS",
+                instance_id="MSSQL.1",
+                version="9.00.1399.06",
+                patch_level="9.4.5000",
+                edition="Express Edition",
+            ),
         )
     )
     assert recorded("windows-2016", SqlInstances) == SqlInstances(())
@@ -119,10 +156,10 @@ def test_iis_modes_by_name_by_number_and_by_default() -> None:
 
 def test_a_shared_configuration_says_where_it_lies() -> None:
     assert recorded("windows-2016", IisConfiguration) == IisConfiguration(
-        "\\\\files.corp.example\\iis\\applicationHost.config",
-        True,  # noqa: FBT003
-        (AppPool("SecretServer", "Classic", "pool", "v4.0"),),
-        (IisApplication("vault", "/", "D:\\Vault\\", "SecretServer"),),
+        path="\\\\files.corp.example\\iis\\applicationHost.config",
+        shared=True,
+        pools=(AppPool("SecretServer", "Classic", "pool", "v4.0"),),
+        applications=(IisApplication(site="vault", path="/", physical_path="D:\\Vault\\", pool="SecretServer"),),
     )
 
 
@@ -332,4 +369,4 @@ def test_a_folder_that_cannot_be_looked_at_competes() -> None:
 
 def test_prelogin() -> None:
     body = {"port": 1433, "major": 11, "minor": 0, "build": 7001, "sub_build": 0}
-    assert read(SqlPrelogin, value(body)) == SqlPrelogin(1433, 11, 0, 7001, 0)
+    assert read(SqlPrelogin, value(body)) == SqlPrelogin(port=1433, major=11, minor=0, build=7001, sub_build=0)

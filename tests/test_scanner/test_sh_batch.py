@@ -30,7 +30,9 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="the nodes that are aske
 
 
 def probe(script: str, name: str = "it", *, timeout_s: int = 30, parameters: tuple[str, ...] = ()) -> Probe:
-    return Probe(name, "sh", "a test", script, (), parameters=parameters, timeout_s=timeout_s)
+    return Probe(
+        id=name, language="sh", purpose="a test", script=script, readers=(), parameters=parameters, timeout_s=timeout_s
+    )
 
 
 def run(
@@ -201,7 +203,14 @@ def test_an_option_that_is_no_shell_variable_is_refused() -> None:
     with pytest.raises(ValueError, match="cannot be a shell variable"):
         run(probe(":", parameters=("x; reboot",)))
     with pytest.raises(ValueError, match="not sh"):
-        compose([Probe("p", "tds", "", "", ())], nonce="n", budget_s=1, options={}, sudo=False, probe_bytes=1)
+        compose(
+            [Probe(id="p", language="tds", purpose="", script="", readers=())],
+            nonce="n",
+            budget_s=1,
+            options={},
+            sudo=False,
+            probe_bytes=1,
+        )
 
 
 @pytest.mark.parametrize(("uid", "sudo", "expected"), [(1000, True, "sudo -n"), (1000, False, ""), (0, True, "")])

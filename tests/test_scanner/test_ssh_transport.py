@@ -88,7 +88,7 @@ def transport(
     settings: dict[str, object] = {"user": "u", "port": port, "agent": False, "ssh_config": "", "known_hosts": "/none"}
     host = str(changes.pop("host", "127.0.0.1"))
     ssh = SshSettings(**{**settings, **changes})  # type: ignore[arg-type]
-    node = Node("c", "n", host, "chef-backend", ("backend",), "ssh", ssh=ssh)
+    node = Node(cluster="c", name="n", host=host, product="chef-backend", roles=("backend",), transport="ssh", ssh=ssh)
     return SshTransport(node, Limits(timeout_s=timeout_s), gate=gate)
 
 

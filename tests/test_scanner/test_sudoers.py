@@ -17,7 +17,7 @@ AS_ROOT = [probe for probe in BUILTIN if "$SUDO" in probe.script]
 
 
 def probe(script: str) -> Probe:
-    return Probe("x", "sh", "x", script, ())
+    return Probe(id="x", language="sh", purpose="x", script=script, readers=())
 
 
 @pytest.mark.parametrize("own", AS_ROOT, ids=lambda own: own.id)

@@ -57,7 +57,7 @@ from scanner.transports.tds.session import SqlError, SqlSession, Target, open_se
 PASSWORD = "Sql-Canary-ü-2d71"
 WINDOWS_PASSWORD = "Win-Canary-93aa"
 ACCOUNTS = TdsAccounts({"preflight_sql": PASSWORD}, Accounts({"preflight": WINDOWS_PASSWORD}, "LAB"))
-NOWHERE = Target("127.0.0.1", 1, "preflight_sql", Secret(PASSWORD), TdsSettings())
+NOWHERE = Target(host="127.0.0.1", port=1, user="preflight_sql", password=Secret(PASSWORD), settings=TdsSettings())
 
 
 @pytest.fixture(scope="module")

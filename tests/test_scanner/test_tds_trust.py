@@ -100,7 +100,9 @@ def log_in(tmp_path: Path) -> Iterator[Callable[..., None]]:
         accounts = TdsAccounts({"preflight_sql": "right"})
         servers.append(TdsServer(machine.sql[0], accounts, TlsFiles(shown.file, key)))
         tls = TdsSettings(ca_file=str(ca_file), connect_timeout_s=5, **changes)
-        target = Target("127.0.0.1", servers[-1].port, "preflight_sql", Secret("right"), tls)
+        target = Target(
+            host="127.0.0.1", port=servers[-1].port, user="preflight_sql", password=Secret("right"), settings=tls
+        )
         open_session(target, Limits(), Usage(), time.monotonic() + 8).close()
 
     yield run

@@ -21,7 +21,7 @@ FIELD_UNKNOWN = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Way:
     """One scenario, the key that its remedy has to name, and what it comes to with that declared."""
 
@@ -34,25 +34,38 @@ class Way:
 
 
 WAYS = (
-    Way("encryption-dpapi-unknown", "dpapi", '[clusters.vault.inventory]\ndpapi = "on"\n'),
-    Way("encryption-dpapi-unknown", "dpapi", '[clusters.vault.inventory]\ndpapi = "off"\n', code=1),
-    Way("encryption-efs", "efs", '[clusters.vault.inventory]\nefs = "on"\ndpapi = "on"\n'),
-    Way("app-version-unknown", "`current`", '[clusters.vault.nodes.web2.inventory]\ncurrent = "11.6.000003"\n'),
-    Way("target-missing", "`target`", '[clusters.vault.inventory]\ntarget = "11.7.000049"\n'),
+    Way(scenario="encryption-dpapi-unknown", key="dpapi", declared='[clusters.vault.inventory]\ndpapi = "on"\n'),
     Way(
-        "iis-ambiguous-root",
-        "`web_root`",
-        "[clusters.vault.nodes.web2.inventory]\nweb_root = 'C:\\inetpub\\wwwroot\\SecretServer'\n",
+        scenario="encryption-dpapi-unknown", key="dpapi", declared='[clusters.vault.inventory]\ndpapi = "off"\n', code=1
+    ),
+    Way(scenario="encryption-efs", key="efs", declared='[clusters.vault.inventory]\nefs = "on"\ndpapi = "on"\n'),
+    Way(
+        scenario="app-version-unknown",
+        key="`current`",
+        declared='[clusters.vault.nodes.web2.inventory]\ncurrent = "11.6.000003"\n',
+    ),
+    Way(scenario="target-missing", key="`target`", declared='[clusters.vault.inventory]\ntarget = "11.7.000049"\n'),
+    Way(
+        scenario="iis-ambiguous-root",
+        key="`web_root`",
+        declared="[clusters.vault.nodes.web2.inventory]\nweb_root = 'C:\\inetpub\\wwwroot\\SecretServer'\n",
     ),
     Way(
-        "sql-instance-not-found",
-        "`sql_instance`",
-        '[clusters.vault.nodes.sql1.inventory]\nsql_instance = "MSSQLSERVER"\n',
+        scenario="sql-instance-not-found",
+        key="`sql_instance`",
+        declared='[clusters.vault.nodes.sql1.inventory]\nsql_instance = "MSSQLSERVER"\n',
     ),
     Way(
-        "database-ambiguous", "`sql_database`", '[clusters.vault.nodes.sql1.inventory]\nsql_database = "SecretServer"\n'
+        scenario="database-ambiguous",
+        key="`sql_database`",
+        declared='[clusters.vault.nodes.sql1.inventory]\nsql_database = "SecretServer"\n',
     ),
-    Way("chef-failover-undeclared", "`failover", '[clusters.chef.inventory]\nfailover = "off"\n', phase="window"),
+    Way(
+        scenario="chef-failover-undeclared",
+        key="`failover",
+        declared='[clusters.chef.inventory]\nfailover = "off"\n',
+        phase="window",
+    ),
 )
 
 

@@ -67,17 +67,17 @@ def judge(view: ClusterView) -> Outcome:
         Outcome(
             finding.status,
             finding.text + ("" if finding.local else _witnesses(names, view)),
-            EXPECTED,
-            observed,
-            evidence,
-            finding.remediation,
+            expected=EXPECTED,
+            observed=observed,
+            evidence=evidence,
+            remediation=finding.remediation,
         )
         for finding, names in seen.items()
     ]
     views = group((node.name, health.comparable(status)) for node, status in tables)
     if not views.agree:
         text = f"the backends do not see the same cluster, which hints at a partition: {views.sentence()}"
-        outcomes.append(Outcome(Status.FAIL, text, EXPECTED, observed, evidence))
+        outcomes.append(Outcome(Status.FAIL, text, expected=EXPECTED, observed=observed, evidence=evidence))
     told = ((node.name, health.disk_paths(status)) for node, status in view.known(ServiceStatus))
     paths = group((name, found) for name, found in told if found is not None)
     if not paths.agree:

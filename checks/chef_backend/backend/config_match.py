@@ -81,7 +81,14 @@ def judge(view: ClusterView) -> Outcome:
     if not outcomes and len(view.nodes) == 1 and known:
         return not_applicable("one backend: nothing to compare", observed=observed, **evidence)
     whole = combine(outcomes) if outcomes else passed(f"{len(names)} settings are the same on all backends")
-    return Outcome(whole.status, whole.message, EXPECTED, observed, evidence, whole.remediation)
+    return Outcome(
+        whole.status,
+        whole.message,
+        expected=EXPECTED,
+        observed=observed,
+        evidence=evidence,
+        remediation=whole.remediation,
+    )
 
 
 def _config(found: ConfigDigest) -> _Config:

@@ -53,8 +53,8 @@ _COMMAND = "sudo chef-backend-ctl set-cluster-failover {}"
 _NODE = Remediation(
     "Find out why it is blocked; then allow failover again, on that backend.",
     "sudo chef-backend-ctl set-node-failover on",
-    "https://docs.chef.io/server/ctl_chef_backend/",
-    "sh",
+    url="https://docs.chef.io/server/ctl_chef_backend/",
+    language="sh",
 )
 
 
@@ -119,7 +119,10 @@ def _declared(view: ClusterView) -> str:
 
 def _switch(wanted: str) -> Remediation:
     return Remediation(
-        f'Switch it on one backend, then declare `failover = "{wanted}"`.', _COMMAND.format(wanted), UPGRADE_URL, "sh"
+        f'Switch it on one backend, then declare `failover = "{wanted}"`.',
+        _COMMAND.format(wanted),
+        url=UPGRADE_URL,
+        language="sh",
     )
 
 
@@ -146,7 +149,7 @@ CHECK = ClusterCheck(
     severity=Severity.HIGH,
     doc=__doc__,
     remediation=Remediation(
-        "Switch failover on one backend, and declare it.", _COMMAND.format("on"), UPGRADE_URL, "sh"
+        "Switch failover on one backend, and declare it.", _COMMAND.format("on"), url=UPGRADE_URL, language="sh"
     ),
     products=("chef-backend",),
     roles=("backend",),

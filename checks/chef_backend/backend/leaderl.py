@@ -72,7 +72,14 @@ def judge(view: ClusterView) -> Outcome:
     if len(leaders) == 1:
         outcomes += [failed(text) for text in dict.fromkeys(_contradictions(view, leaders[0]))]
     whole = combine(outcomes) if outcomes else passed(f"{leaders[0]} answers as the leader, the others do not")
-    return Outcome(whole.status, whole.message, EXPECTED, observed, evidence, whole.remediation)
+    return Outcome(
+        whole.status,
+        whole.message,
+        expected=EXPECTED,
+        observed=observed,
+        evidence=evidence,
+        remediation=whole.remediation,
+    )
 
 
 def _asked(answers: Iterable[LeaderAnswer]) -> str:

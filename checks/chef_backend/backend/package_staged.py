@@ -90,7 +90,14 @@ def judge(view: ClusterView) -> Outcome:
         combine(outcomes) if outcomes else passed(f"{target} lies ready on {enumerate_names([n for n, _ in files])}")
     )
     observed = "; ".join(f"{name} {values[0][:12]} {values[1]}" for name, values in files)
-    return Outcome(whole.status, whole.message, EXPECTED, observed, evidence, whole.remediation)
+    return Outcome(
+        whole.status,
+        whole.message,
+        expected=EXPECTED,
+        observed=observed,
+        evidence=evidence,
+        remediation=whole.remediation,
+    )
 
 
 def _of_node(node: NodeView, found: StagedPackage, target: Version) -> list[Outcome]:

@@ -35,8 +35,8 @@ EXPECTED = "one version on all backends, in the package, its manifest and the ru
 _FINISH = Remediation(
     "Finish the upgrade of the node that is named, one follower at a time, then scan again.",
     "sudo chef-backend-ctl upgrade",
-    "https://docs.chef.io/upgrade_server_ha_v2/",
-    "sh",
+    url="https://docs.chef.io/upgrade_server_ha_v2/",
+    language="sh",
 )
 
 
@@ -69,7 +69,14 @@ def judge(view: ClusterView) -> Outcome:
     if not outcomes:
         return passed(f"{versions[0][1]} on all backends", expected=EXPECTED, observed=observed, **evidence)
     whole = combine(outcomes)
-    return Outcome(whole.status, whole.message, EXPECTED, observed, evidence, whole.remediation)
+    return Outcome(
+        whole.status,
+        whole.message,
+        expected=EXPECTED,
+        observed=observed,
+        evidence=evidence,
+        remediation=whole.remediation,
+    )
 
 
 def _of_node(node: NodeView, found: InstalledPackage) -> list[Outcome]:
@@ -131,7 +138,10 @@ def _among(view: ClusterView, versions: list[tuple[str, Version]]) -> list[Outco
     if phase == "window" and len({version for _, version in versions} - {target}) <= 1:
         text = f"the upgrade to {target} is under way: {told}"
         remedy = Remediation(
-            "Go on with the next follower once the last one has rejoined.", _FINISH.command, _FINISH.url, "sh"
+            "Go on with the next follower once the last one has rejoined.",
+            _FINISH.command,
+            url=_FINISH.url,
+            language="sh",
         )
         return [warned(text, remediation=remedy)]
     return [failed(f"{groups.sentence()}: {told}", remediation=_FINISH)]

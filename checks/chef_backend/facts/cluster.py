@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
     """One row of `chef-backend-ctl cluster-status`."""
 
@@ -30,7 +30,7 @@ class ClusterStatus:
     members: tuple[Member, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceState:
     """One row of the first table of `chef-backend-ctl status`."""
 

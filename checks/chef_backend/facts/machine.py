@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InstalledPackage:
     """The package of Chef Backend as the package manager knows it, and what the installed files say."""
 
@@ -23,7 +23,7 @@ class InstalledPackage:
     """`build_version` of /opt/chef-backend/version-manifest.json; empty where there is no such file."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StagedPackage:
     """The package file that the inventory says lies ready (`package`)."""
 
@@ -39,7 +39,7 @@ class StagedPackage:
     """Its version from its own metadata, with the release where it is an rpm."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SecretsFile:
     """A file of secrets: its hash, never its content."""
 
@@ -64,7 +64,7 @@ class SecretsFiles:
     """/etc/opscode/private-chef-secrets.json"""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StraySecrets:
     """Where a bounded search found the backends' file of secrets."""
 
@@ -81,7 +81,7 @@ class StraySecrets:
     """Home directories that even root may not enter (NFS with root_squash, FUSE), each as `find` said it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigDigest:
     """/etc/chef-backend/chef-backend.rb as names of settings with hashes of their values; no value is in it."""
 
@@ -110,7 +110,7 @@ class LeaderAnswer:
     """Whether nothing answered where the node's own configuration could not say where it listens."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FrontendPackage:
     """The package of Chef Infra Server on a frontend, and how far its data were migrated."""
 
@@ -130,7 +130,7 @@ class FrontendPackage:
     """The packages of add-ons that are installed; None where that was not asked."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FrontendServices:
     """`chef-server-ctl status` of a frontend."""
 
@@ -150,7 +150,7 @@ class FrontendServices:
     """Names of the external services, connected or not."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FrontendApi:
     """What a frontend answers to `GET /_status`, asked on the node itself."""
 

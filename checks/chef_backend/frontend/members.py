@@ -63,7 +63,14 @@ def judge(view: ClusterView) -> Outcome:
         for text in told_once((node.name, text) for node, found in lists for text in _doubts(found, backends, hosts))
     ]
     whole = combine(outcomes) if outcomes else passed("the frontends name all backends, and nothing else")
-    return Outcome(whole.status, whole.message, EXPECTED, observed, evidence, whole.remediation)
+    return Outcome(
+        whole.status,
+        whole.message,
+        expected=EXPECTED,
+        observed=observed,
+        evidence=evidence,
+        remediation=whole.remediation,
+    )
 
 
 def _backends(view: ClusterView) -> list[_Backend]:

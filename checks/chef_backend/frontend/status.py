@@ -65,7 +65,14 @@ def judge(view: NodeView) -> Outcome:
     evidence: dict[str, object] = {}
     if isinstance(api, FrontendApi):
         evidence = {"upstreams": dict(api.upstreams), "asked": list(api.asked)}
-    return Outcome(whole.status, whole.message, EXPECTED, ", ".join(observed), evidence, whole.remediation)
+    return Outcome(
+        whole.status,
+        whole.message,
+        expected=EXPECTED,
+        observed=", ".join(observed),
+        evidence=evidence,
+        remediation=whole.remediation,
+    )
 
 
 def _of_services(services: FrontendServices) -> list[Outcome]:

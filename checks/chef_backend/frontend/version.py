@@ -43,8 +43,8 @@ LEVEL_FILE = "/var/opt/opscode/upgrades/migration-level"
 _UPGRADE = Remediation(
     "Run the upgrade on the frontend that is named, and see that it ends without an error.",
     "sudo chef-server-ctl upgrade",
-    "https://docs.chef.io/server/upgrades/",
-    "sh",
+    url="https://docs.chef.io/server/upgrades/",
+    language="sh",
 )
 _NO_LEVEL = {"missing": "is not there", "empty": "is empty"}
 
@@ -87,7 +87,9 @@ def judge(view: ClusterView) -> Outcome:
     if not outcomes and not versions:
         outcomes.append(undetermined("no frontend's version is known"))
     whole = combine(outcomes) if outcomes else passed(f"{versions[0][1]} on all frontends")
-    return Outcome(whole.status, whole.message, EXPECTED, told, evidence, whole.remediation)
+    return Outcome(
+        whole.status, whole.message, expected=EXPECTED, observed=told, evidence=evidence, remediation=whole.remediation
+    )
 
 
 def _of_node(name: str, found: FrontendPackage) -> list[Outcome]:
@@ -137,14 +139,14 @@ def _copy(have: Sequence[tuple[str, str]], lack: Sequence[str]) -> Remediation:
         return Remediation(
             f"Copy {LEVEL_FILE} from {have[0][0]} to {enumerate_names(lack)}, where both have the same version.",
             f"sudo cat {LEVEL_FILE}",
-            "https://docs.chef.io/install_server_ha/",
-            "sh",
+            url="https://docs.chef.io/install_server_ha/",
+            language="sh",
         )
     return Remediation(
         "No frontend has it: have it worked out anew on one of them, and copy it to the others.",
         "sudo chef-server-ctl rebuild-migration-state",
-        "https://docs.chef.io/server/ctl_chef_server/",
-        "sh",
+        url="https://docs.chef.io/server/ctl_chef_server/",
+        language="sh",
     )
 
 

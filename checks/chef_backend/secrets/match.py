@@ -65,7 +65,14 @@ def judge(view: ClusterView) -> Outcome:
         if files
     }
     observed = "; ".join(f"{name} {file.sha256[:12] or file.state}" for files in named.values() for name, file in files)
-    return Outcome(whole.status, whole.message, EXPECTED, observed, evidence, whole.remediation)
+    return Outcome(
+        whole.status,
+        whole.message,
+        expected=EXPECTED,
+        observed=observed,
+        evidence=evidence,
+        remediation=whole.remediation,
+    )
 
 
 def _rights(roles: Mapping[str, list[tuple[NodeView, SecretsFile]]]) -> list[Outcome]:

@@ -76,8 +76,8 @@ def _repair(node: NodeView, role: str, file: SecretsFile) -> Remediation:
     return Remediation(
         f"Set owner, group and mode of {file.path} right.",
         f"sudo chown {owner} {path} && sudo chmod {mode} {path}",
-        "https://docs.chef.io/server/install_server_ha/",
-        "sh",
+        url="https://docs.chef.io/server/install_server_ha/",
+        language="sh",
     )
 
 

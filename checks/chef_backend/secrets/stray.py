@@ -60,7 +60,9 @@ def judge(view: NodeView) -> Outcome:
     message = f"{whole.message}; not looked into: {'; '.join(rest)}" if rest else whole.message
     observed = ", ".join([*strays, *links]) or "none"
     evidence = {"paths": strays, "closed": closed, "links": links, "unseen": [*found.unseen, *found.homes]}
-    return Outcome(whole.status, message, EXPECTED, observed, evidence, whole.remediation)
+    return Outcome(
+        whole.status, message, expected=EXPECTED, observed=observed, evidence=evidence, remediation=whole.remediation
+    )
 
 
 CHECK = NodeCheck(

@@ -51,23 +51,30 @@ def back_up_application(
             "that up with it."
         )
     return Step(
-        "back-up-application",
-        f"Back up the application folder of {named(webs)}, {version}",
-        tuple(command for web in webs for command in _copies(site, web, what)),
+        id="back-up-application",
+        title=f"Back up the application folder of {named(webs)}, {version}",
+        commands=tuple(command for web in webs for command in _copies(site, web, what)),
         notes=tuple(told),
         proof=Proof(
             "both files, for each node, and nothing missing beside them",
-            tuple(Command(f"dir {below(site.saved(web, what), '*.config')}", "cmd", web.name) for web in webs),
+            tuple(
+                Command(text=f"dir {below(site.saved(web, what), '*.config')}", language="cmd", where=web.name)
+                for web in webs
+            ),
         ),
         documented=(*documented, *(("pm-upgrade backup",) if with_tms else ())),
     )
 
 
 def _copies(site: Site, web: Web, what: str) -> Iterable[Command]:
-    yield Command(f"robocopy {site.root(web)} {site.saved(web, what)} /E /R:2 /W:5", "cmd", web.name)
+    yield Command(
+        text=f"robocopy {site.root(web)} {site.saved(web, what)} /E /R:2 /W:5", language="cmd", where=web.name
+    )
     if web.tms:
         folder = site.names.quoted(web.tms.root, f"the TMS folder of {web.name}")
-        yield Command(f"robocopy {folder} {site.saved(web, f'{what}-TMS')} /E /R:2 /W:5", "cmd", web.name)
+        yield Command(
+            text=f"robocopy {folder} {site.saved(web, f'{what}-TMS')} /E /R:2 /W:5", language="cmd", where=web.name
+        )
 
 
 def _where(webs: Iterable[Web]) -> Iterable[str]:
@@ -87,11 +94,13 @@ def back_up_database(
     file, server = site.sql_file(what), where or site.sql
     folder = f"{site.sql_backups} ({site.sql_backups_from})" if site.sql_backups else "The folder"
     return Step(
-        "back-up-database",
-        f"Back up the database of {version}, and prove that the backup can be read",
-        (
+        id="back-up-database",
+        title=f"Back up the database of {version}, and prove that the backup can be read",
+        commands=(
             Command(
-                f"BACKUP DATABASE {site.sql_name()} TO DISK = {file} WITH COPY_ONLY, CHECKSUM, INIT;", "sql", server
+                text=f"BACKUP DATABASE {site.sql_name()} TO DISK = {file} WITH COPY_ONLY, CHECKSUM, INIT;",
+                language="sql",
+                where=server,
             ),
         ),
         notes=(
@@ -104,7 +113,7 @@ def back_up_database(
         ),
         proof=Proof(
             "The backup set on file 1 is valid.",
-            (Command(f"RESTORE VERIFYONLY FROM DISK = {file} WITH CHECKSUM;", "sql", server),),
+            (Command(text=f"RESTORE VERIFYONLY FROM DISK = {file} WITH CHECKSUM;", language="sql", where=server),),
         ),
         documented=documented,
     )

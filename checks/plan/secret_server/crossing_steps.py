@@ -24,9 +24,9 @@ def on_the_way_back(site: Site, source: str, hop: Hop, lead: str) -> Iterable[St
         yield replace(step, title=f"{lead}{step.title[:1].lower()}{step.title[1:]}")
     undone = [
         Command(
-            f"{APPCMD} set apppool {site.names.quoted(pool, f'the application pool of {web.name}')} /{key}:{old}",
-            "cmd",
-            web.name,
+            text=f"{APPCMD} set apppool {site.names.quoted(pool, f'the application pool of {web.name}')} /{key}:{old}",
+            language="cmd",
+            where=web.name,
         )
         for row in _crossed(site, source, hop)
         for web in site.webs
@@ -39,9 +39,9 @@ def on_the_way_back(site: Site, source: str, hop: Hop, lead: str) -> Iterable[St
     ]
     if undone:
         yield Step(
-            "back-pool-settings",
-            f"{lead}set the application pools of {named(site.webs)} to what they were",
-            tuple(undone),
+            id="back-pool-settings",
+            title=f"{lead}set the application pools of {named(site.webs)} to what they were",
+            commands=tuple(undone),
             notes=(f"{source} ran with these; the hop changed them.",),
             proof=Proof("the values of before", tuple(_looks(site, site.webs))),
         )
@@ -49,7 +49,9 @@ def on_the_way_back(site: Site, source: str, hop: Hop, lead: str) -> Iterable[St
 
 def _looks(site: Site, webs: Iterable[Web]) -> Iterable[Command]:
     return (
-        Command(f"{APPCMD} list apppool {pool} /text:*", "cmd", web.name) for web in webs for pool in site.pools(web)
+        Command(text=f"{APPCMD} list apppool {pool} /text:*", language="cmd", where=web.name)
+        for web in webs
+        for pool in site.pools(web)
     )
 
 
@@ -78,11 +80,11 @@ def _step(site: Site, row: Crossing) -> Step:
     commands = [*_typed(site, row, row.commands), *_set(site, row)]
     proven = [*_typed(site, row, row.looks), *((site.scan(row.check),) if row.check else ())]
     return Step(
-        row.id,
-        title,
-        tuple(commands),
-        (*(_filled(site, note) for note in row.notes), *told, *since),
-        Proof(shows, tuple(proven)),
+        id=row.id,
+        title=title,
+        commands=tuple(commands),
+        notes=(*(_filled(site, note) for note in row.notes), *told, *since),
+        proof=Proof(shows, tuple(proven)),
         documented=row.documented,
         url=row.url,
         answers=row.check,
@@ -95,8 +97,12 @@ def _filled(site: Site, text: str) -> str:
 
 def _typed(site: Site, row: Crossing, lines: tuple[str, ...]) -> Iterable[Command]:
     if row.elsewhere:
-        return [Command(line, row.language, row.elsewhere) for line in lines]
-    return [Command(_line(site, web, line), row.language, web.name) for web in site.webs for line in lines]
+        return [Command(text=line, language=row.language, where=row.elsewhere) for line in lines]
+    return [
+        Command(text=_line(site, web, line), language=row.language, where=web.name)
+        for web in site.webs
+        for line in lines
+    ]
 
 
 def _line(site: Site, web: Web, line: str) -> str:
@@ -112,4 +118,4 @@ def _set(site: Site, row: Crossing) -> Iterable[Command]:
         return
     for web in site.webs:
         for pool in site.pools(web):
-            yield Command(f"{APPCMD} set apppool {pool} /{key}:{value}", "cmd", web.name)
+            yield Command(text=f"{APPCMD} set apppool {pool} /{key}:{value}", language="cmd", where=web.name)

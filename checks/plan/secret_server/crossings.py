@@ -37,7 +37,7 @@ TRAITS: dict[str, tuple[str, str]] = {
 """What decides whether a row concerns a site: in words, and the key of the inventory that says so, where one does."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Crossing:
     """Something to do on the way from below `at` to `at` or beyond."""
 
@@ -93,10 +93,10 @@ _IWA_FOLDERS = ("integrations", "api/DistributedEngine")
 
 CROSSINGS: tuple[Crossing, ...] = (
     Crossing(
-        "install-dotnet-451",
-        "8.5.000000",
-        "Install the .NET Framework 4.5.1 or later, and PowerShell 3.0 or later, on {nodes}",
-        "Secret Server moving to .NET Framework 4.5.1 (KB a388)",
+        id="install-dotnet-451",
+        at="8.5.000000",
+        title="Install the .NET Framework 4.5.1 or later, and PowerShell 3.0 or later, on {nodes}",
+        source="Secret Server moving to .NET Framework 4.5.1 (KB a388)",
         url=DOTNET_451_URL,
         notes=("Both may ask for a restart of the machine: restart one node at a time.",),
         shows="pass",
@@ -104,10 +104,10 @@ CROSSINGS: tuple[Crossing, ...] = (
         documented=("web-clustering dotnet",),
     ),
     Crossing(
-        "set-pool-runtime",
-        "8.5.000000",
-        "Set the .NET CLR version of the application pool to v4.0 on {nodes}",
-        "Secret Server moving to .NET Framework 4.5.1 (KB a388)",
+        id="set-pool-runtime",
+        at="8.5.000000",
+        title="Set the .NET CLR version of the application pool to v4.0 on {nodes}",
+        source="Secret Server moving to .NET Framework 4.5.1 (KB a388)",
         url=DOTNET_451_URL,
         sets=("managedRuntimeVersion", "v4.0"),
         notes=("The document has it changed by hand, and the site is down meanwhile.",),
@@ -117,10 +117,10 @@ CROSSINGS: tuple[Crossing, ...] = (
         moment=STOPPED,
     ),
     Crossing(
-        "set-pool-pipeline",
-        "10.0.000000",
-        "Set the application pool to the Integrated pipeline mode on {nodes}",
-        "Configuring IIS for installing or upgrading to Secret Server 10",
+        id="set-pool-pipeline",
+        at="10.0.000000",
+        title="Set the application pool to the Integrated pipeline mode on {nodes}",
+        source="Configuring IIS for installing or upgrading to Secret Server 10",
         url=PIPELINE_URL,
         sets=("managedPipelineMode", "Integrated"),
         shows="pass",
@@ -129,10 +129,10 @@ CROSSINGS: tuple[Crossing, ...] = (
         moment=STOPPED,
     ),
     Crossing(
-        "set-iis-authentication",
-        "10.0.000000",
-        "Set IIS's authentication for Integrated Windows Authentication on {nodes}",
-        "Setting up Integrated Windows Authentication in Secret Server 10.0",
+        id="set-iis-authentication",
+        at="10.0.000000",
+        title="Set IIS's authentication for Integrated Windows Authentication on {nodes}",
+        source="Setting up Integrated Windows Authentication in Secret Server 10.0",
         url=AUTHENTICATION_URL,
         notes=(
             (
@@ -148,29 +148,29 @@ CROSSINGS: tuple[Crossing, ...] = (
         needs=("integrated",),
     ),
     Crossing(
-        "leave-maintenance-mode",
-        "10.1.000000",
-        "Turn Secret Server's Maintenance Mode off before the installer is opened",
-        "Secret Server release notes, 10.1",
+        id="leave-maintenance-mode",
+        at="10.1.000000",
+        title="Turn Secret Server's Maintenance Mode off before the installer is opened",
+        source="Secret Server release notes, 10.1",
         url=MAINTENANCE_URL,
         notes=("From a version below 10.1 the installer's database step fails while Maintenance Mode is on.",),
         shows="Maintenance Mode is off in the administration pages",
     ),
     Crossing(
-        "set-load-user-profile",
-        "10.2.000000",
-        "Set Load User Profile of the application pool to True on {nodes}",
-        "Secret Server release notes, 10.2",
+        id="set-load-user-profile",
+        at="10.2.000000",
+        title="Set Load User Profile of the application pool to True on {nodes}",
+        source="Secret Server release notes, 10.2",
         sets=("processModel.loadUserProfile", "true"),
         shows="pass",
         check="app-pool-settings",
         moment=STOPPED,
     ),
     Crossing(
-        "let-saml-config-be-written",
-        "10.2.000000",
-        "Let the account of the application pool write saml.config on {nodes}",
-        "Secret Server release notes, 10.2; Troubleshooting SAML Configuration Errors After Upgrading",
+        id="let-saml-config-be-written",
+        at="10.2.000000",
+        title="Let the account of the application pool write saml.config on {nodes}",
+        source="Secret Server release notes, 10.2; Troubleshooting SAML Configuration Errors After Upgrading",
         url=SAML_URL,
         looks=('icacls "{root}\\saml.config"', 'attrib "{root}\\saml.config"'),
         notes=("The upgrade rewrites saml.config in a new format; where it may not, nobody logs in with SAML.",),
@@ -179,10 +179,10 @@ CROSSINGS: tuple[Crossing, ...] = (
         needs=("saml",),
     ),
     Crossing(
-        "share-saml-config",
-        "10.2.000000",
-        "See that saml.config in its new format is the same on {nodes}",
-        "Secret Server release notes, 10.2; Troubleshooting SAML Configuration Errors After Upgrading",
+        id="share-saml-config",
+        at="10.2.000000",
+        title="See that saml.config in its new format is the same on {nodes}",
+        source="Secret Server release notes, 10.2; Troubleshooting SAML Configuration Errors After Upgrading",
         url=SAML_URL,
         looks=('certutil -hashfile "{root}\\saml.config" SHA256',),
         notes=(
@@ -198,10 +198,10 @@ CROSSINGS: tuple[Crossing, ...] = (
         moment=AFTER,
     ),
     Crossing(
-        "open-engine-folders",
-        "10.6.000000",
-        "Open the folders integrations and api\\DistributedEngine to the engines, on {nodes}",
-        "Secret Server release notes, 10.6; Configuring Integrated Windows Authentication, task 4",
+        id="open-engine-folders",
+        at="10.6.000000",
+        title="Open the folders integrations and api\\DistributedEngine to the engines, on {nodes}",
+        source="Secret Server release notes, 10.6; Configuring Integrated Windows Authentication, task 4",
         url=IWA_URL,
         commands=(
             'if not exist "{root}\\integrations" mkdir "{root}\\integrations"',
@@ -224,21 +224,21 @@ CROSSINGS: tuple[Crossing, ...] = (
         moment=AFTER,
     ),
     Crossing(
-        "deploy-recording-agent",
-        "10.6.000000",
-        "Have the new agent for advanced session recording ready to be rolled out",
-        "Secret Server release notes, 10.6: the RDP Monitoring Agent of Privilege Manager records no keystrokes any "
-        "more",
+        id="deploy-recording-agent",
+        at="10.6.000000",
+        title="Have the new agent for advanced session recording ready to be rolled out",
+        source="Secret Server release notes, 10.6: the RDP Monitoring Agent of Privilege Manager records no "
+        "keystrokes any more",
         url=RELEASE_106_URL,
         shows="the package is there, and whoever rolls it out knows the day",
         needs=("recording",),
         moment=GATE,
     ),
     Crossing(
-        "clear-rabbitmq-queues",
-        "10.6.000000",
-        "Clear the old queues of RabbitMQ, once all engines are online",
-        "Upgrading Secret Server: important to customers who upgrade to 10.6 or later and use RabbitMQ",
+        id="clear-rabbitmq-queues",
+        at="10.6.000000",
+        title="Clear the old queues of RabbitMQ, once all engines are online",
+        source="Upgrading Secret Server: important to customers who upgrade to 10.6 or later and use RabbitMQ",
         url=RABBITMQ_URL,
         language="powershell",
         elsewhere="the RabbitMQ host",
@@ -264,10 +264,10 @@ CROSSINGS: tuple[Crossing, ...] = (
         moment=AFTER,
     ),
     Crossing(
-        "install-dotnet-48",
-        "10.9.000005",
-        "Install the .NET Framework 4.8 or later on {nodes}",
-        "Upgrading to .NET Framework 4.8",
+        id="install-dotnet-48",
+        at="10.9.000005",
+        title="Install the .NET Framework 4.8 or later on {nodes}",
+        source="Upgrading to .NET Framework 4.8",
         url=DOTNET_48_URL,
         notes=(
             "10.9.000005 exists to stop where it is missing; the release note of 10.9.000000 asks for it already.",
@@ -277,10 +277,11 @@ CROSSINGS: tuple[Crossing, ...] = (
         check="dotnet-framework",
     ),
     Crossing(
-        "install-dotnet-48-engines",
-        "10.9.000005",
-        "Install the .NET Framework 4.8 or later on every distributed engine: Admin, Distributed Engine lists them",
-        "Upgrading to .NET Framework 4.8, distributed engines",
+        id="install-dotnet-48-engines",
+        at="10.9.000005",
+        title="Install the .NET Framework 4.8 or later on every distributed engine: Admin, Distributed Engine lists "
+        "them",
+        source="Upgrading to .NET Framework 4.8, distributed engines",
         url=DOTNET_48_URL,
         language="powershell",
         elsewhere="each engine",
@@ -298,11 +299,11 @@ CROSSINGS: tuple[Crossing, ...] = (
         moment=GATE,
     ),
     Crossing(
-        "hold-protocol-handler",
-        "10.9.000005",
-        "Set Enable Protocol Handler Auto-Update to No, unless all desktops that launch sessions have .NET Framework "
-        "4.8",
-        "Upgrading to .NET Framework 4.8, protocol handler",
+        id="hold-protocol-handler",
+        at="10.9.000005",
+        title="Set Enable Protocol Handler Auto-Update to No, unless all desktops that launch sessions have "
+        ".NET Framework 4.8",
+        source="Upgrading to .NET Framework 4.8, protocol handler",
         url=DOTNET_48_URL,
         notes=(
             "Admin, Configuration. An older protocol handler goes on working; a new one fails where 4.8 is missing.",
@@ -312,10 +313,11 @@ CROSSINGS: tuple[Crossing, ...] = (
         moment=GATE,
     ),
     Crossing(
-        "ask-about-privilege-manager",
-        "10.9.000005",
-        "Ask the vendor's support before anything of .NET, Secret Server or Privilege Manager is upgraded on {nodes}",
-        "Secret Server release notes, 10.9.000033, marked as important",
+        id="ask-about-privilege-manager",
+        at="10.9.000005",
+        title="Ask the vendor's support before anything of .NET, Secret Server or Privilege Manager is upgraded on "
+        "{nodes}",
+        source="Secret Server release notes, 10.9.000033, marked as important",
         url=RELEASE_109_URL,
         notes=(
             (
@@ -330,10 +332,10 @@ CROSSINGS: tuple[Crossing, ...] = (
         moment=GATE,
     ),
     Crossing(
-        "wait-after-91",
-        "10.0.000000",
-        "Reckon with up to a day between 9.1 and the next version, and plan the window for it",
-        "Upgrading Secret Server, marked as important",
+        id="wait-after-91",
+        at="10.0.000000",
+        title="Reckon with up to a day between 9.1 and the next version, and plan the window for it",
+        source="Upgrading Secret Server, marked as important",
         url=SINGLE_URL,
         notes=(
             (
@@ -348,10 +350,10 @@ CROSSINGS: tuple[Crossing, ...] = (
         moment=GATE,
     ),
     Crossing(
-        "switch-fips-off",
-        "",
-        "See that Windows does not run in FIPS mode on {nodes}",
-        "Restoring Secret Server from a Backup",
+        id="switch-fips-off",
+        at="",
+        title="See that Windows does not run in FIPS mode on {nodes}",
+        source="Restoring Secret Server from a Backup",
         url=RESTORE_URL,
         looks=('reg query "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\FipsAlgorithmPolicy" /v Enabled',),
         notes=(

@@ -21,9 +21,10 @@ _TMS_OWN = f"connectionStrings.config {TMS_KEYS}"
 def save_settings(site: Site, webs: tuple[Web, ...], version: str) -> Step:
     """Keep what is set for each node alone, before new files replace it."""
     return Step(
-        "save-local-settings",
-        f"Save what is set for {named(webs)} alone: web*.config in the root, customresources, libraries of your own",
-        tuple(command for web in webs for command in _save(site, web, version)),
+        id="save-local-settings",
+        title=f"Save what is set for {named(webs)} alone: web*.config in the root, customresources, libraries of "
+        "your own",
+        commands=tuple(command for web in webs for command in _save(site, web, version)),
         notes=(
             (
                 "The new files replace them: web-appSettings.config, web-auth.config, web-cookie.config, "
@@ -33,7 +34,7 @@ def save_settings(site: Site, webs: tuple[Web, ...], version: str) -> Step:
         ),
         proof=Proof(
             "web.config of each node, and what else is called so there",
-            tuple(Command(f"dir {_kept(site, web, version)}", "cmd", web.name) for web in webs),
+            tuple(Command(text=f"dir {_kept(site, web, version)}", language="cmd", where=web.name) for web in webs),
         ),
         documented=("ss-rolling settings",),
     )
@@ -42,11 +43,17 @@ def save_settings(site: Site, webs: tuple[Web, ...], version: str) -> Step:
 def _save(site: Site, web: Web, version: str) -> Iterable[Command]:
     root, kept = site.root(web), _kept(site, web, version)
     resources = below(root, "customresources")
-    yield Command(f"robocopy {root} {kept} {_SETTINGS} /R:2 /W:5", "cmd", web.name)
+    yield Command(text=f"robocopy {root} {kept} {_SETTINGS} /R:2 /W:5", language="cmd", where=web.name)
     yield Command(
-        f"if exist {resources} robocopy {resources} {below(kept, 'customresources')} /E /R:2 /W:5", "cmd", web.name
+        text=f"if exist {resources} robocopy {resources} {below(kept, 'customresources')} /E /R:2 /W:5",
+        language="cmd",
+        where=web.name,
     )
-    yield Command(f"robocopy {below(root, 'bin')} {below(kept, 'bin')} {_LIBRARIES} /R:2 /W:5", "cmd", web.name)
+    yield Command(
+        text=f"robocopy {below(root, 'bin')} {below(kept, 'bin')} {_LIBRARIES} /R:2 /W:5",
+        language="cmd",
+        where=web.name,
+    )
 
 
 def merge_settings(site: Site, web: Web, version: str) -> Step:
@@ -55,16 +62,18 @@ def merge_settings(site: Site, web: Web, version: str) -> Step:
     resources = below(kept, "customresources")
     first = web is site.first
     return Step(
-        "merge-local-settings",
-        f"Merge what was set for {web.name} alone into its new files, line by line",
-        (
-            Command(f"fc /n {below(kept, _SETTINGS)} {below(root, _SETTINGS)}", "cmd", web.name),
+        id="merge-local-settings",
+        title=f"Merge what was set for {web.name} alone into its new files, line by line",
+        commands=(
+            Command(text=f"fc /n {below(kept, _SETTINGS)} {below(root, _SETTINGS)}", language="cmd", where=web.name),
             Command(
-                f"if exist {resources} robocopy {resources} {below(root, 'customresources')} /E /L /NJH /NJS",
-                "cmd",
-                web.name,
+                text=f"if exist {resources} robocopy {resources} {below(root, 'customresources')} /E /L /NJH /NJS",
+                language="cmd",
+                where=web.name,
             ),
-            Command(f"robocopy {below(kept, 'bin')} {below(root, 'bin')} /L /NJH /NJS", "cmd", web.name),
+            Command(
+                text=f"robocopy {below(kept, 'bin')} {below(root, 'bin')} /L /NJH /NJS", language="cmd", where=web.name
+            ),
         ),
         notes=(
             "These only compare: fc shows each line that differs, robocopy with /L each file, and copies nothing.",
@@ -90,16 +99,16 @@ def copy_application(site: Site, web: Web, *, documented: tuple[str, ...], shows
     first = site.first
     if is_same_folder(first.root, web.root):
         return Step(
-            "copy-application",
-            f"See that {web.name} serves the folder that {first.name} serves: there is nothing to copy",
+            id="copy-application",
+            title=f"See that {web.name} serves the folder that {first.name} serves: there is nothing to copy",
             notes=(f"Both have it on one file share, {web.root}: what was installed there is there for both.",),
             proof=Proof(shows, (site.file_version(web),)),
             documented=documented,
         )
     return Step(
-        "copy-application",
-        f"Copy the application folder from {first.name} over that of {web.name}, without the two files",
-        (copy_command(site, first, web),),
+        id="copy-application",
+        title=f"Copy the application folder from {first.name} over that of {web.name}, without the two files",
+        commands=(copy_command(site, first, web),),
         notes=(
             "database.config and encryption.config stay as they are on every node; log is each node's own.",
             f"{COPIED} Where the share is closed, the last part says another way.",
@@ -117,7 +126,11 @@ def copy_command(site: Site, source: Web, target: Web) -> Command:
     """The copy of the application folder from one node over another's."""
     root = site.root(source)
     skipped = f"/XD {below(root, 'log')} /XF {TWO_FILES}"
-    return Command(f"robocopy {root} {site.share(target, target.root)} /E /R:2 /W:5 {skipped}", "cmd", source.name)
+    return Command(
+        text=f"robocopy {root} {site.share(target, target.root)} /E /R:2 /W:5 {skipped}",
+        language="cmd",
+        where=source.name,
+    )
 
 
 def copy_tms(site: Site, web: Web, *, documented: tuple[str, ...]) -> Iterable[Step]:
@@ -126,8 +139,9 @@ def copy_tms(site: Site, web: Web, *, documented: tuple[str, ...]) -> Iterable[S
     if first.tms is None:
         if web.tms:
             yield Step(
-                "look-at-tms",
-                f"Find out why IIS on {web.name} serves a TMS and {first.name} none: its folder is not upgraded here",
+                id="look-at-tms",
+                title=f"Find out why IIS on {web.name} serves a TMS and {first.name} none: its folder is not "
+                "upgraded here",
                 notes=(f"TMS lies in {web.tms.root}; stopped and started with the node are its pools all the same.",),
                 proof=Proof("somebody knows, and has decided"),
                 documented=documented,
@@ -149,14 +163,18 @@ def copy_tms(site: Site, web: Web, *, documented: tuple[str, ...]) -> Iterable[S
     if web.tms is None:
         notes.append(f"{unread or f'IIS on {web.name} serves no TMS'}: leave this out where it has no such folder.")
     yield Step(
-        "copy-tms",
-        f"Copy the TMS folder from {first.name} over that of {web.name}",
-        (
-            Command(f"robocopy {source} {target} /E /R:2 /W:5 /XF {_TMS_OWN}", "cmd", first.name),
-            Command(f"robocopy {source} {target} {TMS_KEYS} /XC /XN /XO /R:2 /W:5", "cmd", first.name),
+        id="copy-tms",
+        title=f"Copy the TMS folder from {first.name} over that of {web.name}",
+        commands=(
+            Command(text=f"robocopy {source} {target} /E /R:2 /W:5 /XF {_TMS_OWN}", language="cmd", where=first.name),
+            Command(
+                text=f"robocopy {source} {target} {TMS_KEYS} /XC /XN /XO /R:2 /W:5", language="cmd", where=first.name
+            ),
         ),
         notes=tuple(notes),
-        proof=Proof("robocopy ends with a code below 8", (Command("echo %errorlevel%", "cmd", first.name),)),
+        proof=Proof(
+            "robocopy ends with a code below 8", (Command(text="echo %errorlevel%", language="cmd", where=first.name),)
+        ),
         documented=documented,
     )
 
@@ -171,19 +189,19 @@ def closed_share(site: Site) -> Trouble:
         host = f"'{site.reached(web)}'"
         login = " -Credential (Get-Credential)" if is_address(web.reach) else ""
         cure += [
-            Command(f"$node = New-PSSession -ComputerName {host}{login}", "powershell", first.name),
+            Command(text=f"$node = New-PSSession -ComputerName {host}{login}", language="powershell", where=first.name),
             Command(
-                f"Get-ChildItem -LiteralPath {site.folder_in_powershell(first)} -Force"
+                text=f"Get-ChildItem -LiteralPath {site.folder_in_powershell(first)} -Force"
                 f" | Where-Object {{ {skipped} -notcontains $_.Name }} | ForEach-Object {{ Copy-Item -LiteralPath"
                 f" $_.FullName -Destination {site.folder_in_powershell(web)} -ToSession $node -Recurse -Force }}",
-                "powershell",
-                first.name,
+                language="powershell",
+                where=first.name,
             ),
-            Command("Remove-PSSession $node", "powershell", first.name),
+            Command(text="Remove-PSSession $node", language="powershell", where=first.name),
         ]
     return Trouble(
-        "robocopy says ERROR 5 (access is denied), 53 or 67 (no such path or share), or 1326: the share is closed",
-        (
+        sign="robocopy says ERROR 5 (access is denied), 53 or 67 (no such path or share), or 1326: the share is closed",
+        help=(
             "Administrative shares (C$) may be switched off, or closed to your account. Nothing has been copied then.",
             (
                 f"With a share of your own on the node: the same command on {first.name}, that share in the place of "

@@ -47,9 +47,9 @@ def steps(site: Site, source: str, hop: Hop, *, first: bool, last: bool) -> Iter
     if site.mirrored:
         yield from _mirror(site, last=last)
     yield Step(
-        "verify-hop",
-        f"Prove that the whole site runs {hop.version}",
-        (site.scan(phase="after", target=hop.version, without="dr-instance" if site.spares else ""),),
+        id="verify-hop",
+        title=f"Prove that the whole site runs {hop.version}",
+        commands=(site.scan(phase="after", target=hop.version, without="dr-instance" if site.spares else ""),),
         proof=Proof(f"GO, with {hop.version} on every web node and in the database"),
     )
 
@@ -59,8 +59,8 @@ def _open_window(site: Site) -> Iterable[Step]:
         yield _confirm_listener(site)
     elif site.mirrored and site.others:
         yield Step(
-            "point-to-primary-database",
-            f"Point {named(site.webs)} to the primary database",
+            id="point-to-primary-database",
+            title=f"Point {named(site.webs)} to the primary database",
             notes=(
                 "Write down which of them pointed to the secondary one: it is pointed back in the end.",
                 "Where that changes a database.config, change it on the node itself; copy it from no other.",
@@ -69,9 +69,9 @@ def _open_window(site: Site) -> Iterable[Step]:
                 f"{named(site.webs)} among them, on the server where the database is open; and pass",
                 (
                     Command(
-                        f"SELECT DISTINCT hostname FROM sys.sysprocesses WHERE dbid = DB_ID({site.sql_text()});",  # noqa: S608
-                        "sql",
-                        site.sql,
+                        text=f"SELECT DISTINCT hostname FROM sys.sysprocesses WHERE dbid = DB_ID({site.sql_text()});",  # noqa: S608
+                        language="sql",
+                        where=site.sql,
                     ),
                     site.scan("database-mirroring"),
                 ),
@@ -79,8 +79,8 @@ def _open_window(site: Site) -> Iterable[Step]:
             documented=("web-clustering mirror-1",),
         )
     yield Step(
-        "close-outside-access",
-        "Bring down outside access to the site, until the end of the window",
+        id="close-outside-access",
+        title="Bring down outside access to the site, until the end of the window",
         notes=(
             "Optional, and worth it: what users change during the upgrade is lost if it has to be taken back.",
             "The backups that count are made after it, when nobody writes any more.",
@@ -92,9 +92,9 @@ def _open_window(site: Site) -> Iterable[Step]:
 
 def _confirm_listener(site: Site) -> Step:
     return Step(
-        "confirm-listener",
-        f"Confirm that {named(site.webs)} reach the database through the availability group's listener",
-        tuple(site.address(web, "/Database") for web in site.webs),
+        id="confirm-listener",
+        title=f"Confirm that {named(site.webs)} reach the database through the availability group's listener",
+        commands=tuple(site.address(web, "/Database") for web in site.webs),
         notes=(
             "Nobody is pointed elsewhere: the listener leads to the primary replica, wherever that is.",
             (
@@ -111,11 +111,11 @@ def _confirm_listener(site: Site) -> Step:
             "the listener's name on the Database page of each node, and the primary replica for it; and pass",
             (
                 Command(
-                    "SELECT g.name, l.dns_name, l.port, s.primary_replica FROM sys.availability_groups AS g "
+                    text="SELECT g.name, l.dns_name, l.port, s.primary_replica FROM sys.availability_groups AS g "
                     "JOIN sys.availability_group_listeners AS l ON l.group_id = g.group_id "
                     "JOIN sys.dm_hadr_availability_group_states AS s ON s.group_id = g.group_id;",
-                    "sql",
-                    site.sql,
+                    language="sql",
+                    where=site.sql,
                 ),
                 site.scan("database-mirroring"),
             ),
@@ -131,17 +131,17 @@ def _maintenance(site: Site, source: str) -> Step:
     page = site.address(first, "/installer.aspx" if below else "/Setup/Home")
     if parse_secret_server(source) < MAINTENANCE_SINCE:
         return Step(
-            "maintenance-mode-stays-off",
-            f"Make sure that Maintenance Mode is off on {first.name}",
-            (page,),
+            id="maintenance-mode-stays-off",
+            title=f"Make sure that Maintenance Mode is off on {first.name}",
+            commands=(page,),
             notes=("From a version below 10.1 the installer's database step fails while it is on.",),
             proof=Proof("no bar tells of Maintenance Mode"),
             url=MAINTENANCE_URL,
         )
     return Step(
-        "enter-maintenance-mode",
-        f"Enter Maintenance Mode on {first.name}: Enable Maintenance Mode in the web installer",
-        (page,),
+        id="enter-maintenance-mode",
+        title=f"Enter Maintenance Mode on {first.name}: Enable Maintenance Mode in the web installer",
+        commands=(page,),
         notes=(
             (
                 "It takes up to five minutes. From then on nobody changes a secret, and neither does Secret Server "
@@ -157,9 +157,9 @@ def _maintenance(site: Site, source: str) -> Step:
 def _stop_others(site: Site, source: str) -> Step:
     free = parse_secret_server(source) >= _NO_PRIMARY
     return Step(
-        "stop-others",
-        f"Stop the application pools of {named(site.others)}; {site.first.name} keeps running",
-        site.appcmd("stop apppool", site.others),
+        id="stop-others",
+        title=f"Stop the application pools of {named(site.others)}; {site.first.name} keeps running",
+        commands=site.appcmd("stop apppool", site.others),
         notes=("Since 10.7 there is no primary node: any node may be the first.",) if free else (),
         proof=Proof("state:Stopped for each", site.appcmd("list apppool", site.others)),
         sides=(
@@ -194,11 +194,13 @@ def _upgrade_first(site: Site, source: str, hop: Hop) -> Step:
     if hop.stone and hop.stone.id == "stone-9.1.000001":
         documented.append("web-clustering stone-9.1")
     return Step(
-        "upgrade-first",
-        f"Upgrade {first.name} to {hop.version} in the web installer",
-        (site.address(first, "/installer.aspx" if below else "/Setup/Home"),),
-        tuple(notes),
-        Proof(f"a log-in works, a secret opens, and the files stand for {hop.version}", (site.file_version(first),)),
+        id="upgrade-first",
+        title=f"Upgrade {first.name} to {hop.version} in the web installer",
+        commands=(site.address(first, "/installer.aspx" if below else "/Setup/Home"),),
+        notes=tuple(notes),
+        proof=Proof(
+            f"a log-in works, a secret opens, and the files stand for {hop.version}", (site.file_version(first),)
+        ),
         documented=tuple(documented),
         no_return=True,
     )
@@ -211,9 +213,9 @@ def _privilege_manager(site: Site) -> Step:
     host = site.names.bare(first.host, f"the host of {first.name}")
     page = f"https://{url_host(host)}{path}/Setup/ProductOptions/ShowProducts"
     return Step(
-        "confirm-privilege-manager",
-        f"Wait until Privilege Manager on {first.name} is upgraded, too, where it is installed",
-        (Command(page, "url", first.name),),
+        id="confirm-privilege-manager",
+        title=f"Wait until Privilege Manager on {first.name} is upgraded, too, where it is installed",
+        commands=(Command(text=page, language="url", where=first.name),),
         notes=(
             (
                 "The upgrade of Secret Server begins one of Privilege Manager. What its own step says of TMS, good "
@@ -253,9 +255,9 @@ def _refresh(site: Site, web: Web, source: str, hop: Hop) -> Iterable[Step]:
     yield from files.copy_tms(site, web, documented=("web-clustering cluster-3", "pm-upgrade secondary"))
     yield files.merge_settings(site, web, source)
     yield Step(
-        "start-other",
-        f"Start the application pools of {web.name}, and confirm that the node works",
-        (*site.appcmd("start apppool", (web,)), site.address(web, "/")),
+        id="start-other",
+        title=f"Start the application pools of {web.name}, and confirm that the node works",
+        commands=(*site.appcmd("start apppool", (web,)), site.address(web, "/")),
         proof=Proof(
             "a log-in works and a secret opens on this node itself, not through the load balancer",
             site.appcmd("list apppool", (web,)),
@@ -286,24 +288,27 @@ _ARRIVED = {
 def _mirror(site: Site, *, last: bool) -> Iterable[Step]:
     group = site.mirrored == "group"
     yield Step(
-        "activate-instances",
-        f"Make sure that {named(site.webs)} are activated: Admin, Licenses",
-        tuple(site.address(web, "/") for web in site.webs),
+        id="activate-instances",
+        title=f"Make sure that {named(site.webs)} are activated: Admin, Licenses",
+        commands=tuple(site.address(web, "/") for web in site.webs),
         proof=Proof("no licence is shown as not activated"),
         documented=() if group else ("web-clustering mirror-6",),
     )
     partner = f" ({site.partner})" if site.partner else ""
     question, answer = _ARRIVED[site.mirrored]
     yield Step(
-        "wait-for-mirror",
-        f"Wait until the changes have reached {'the other replicas' if group else f'the mirror{partner}'}",
-        proof=Proof(f"{answer}; and pass", (Command(question, "sql", site.sql), site.scan("database-mirroring"))),
+        id="wait-for-mirror",
+        title=f"Wait until the changes have reached {'the other replicas' if group else f'the mirror{partner}'}",
+        proof=Proof(
+            f"{answer}; and pass",
+            (Command(text=question, language="sql", where=site.sql), site.scan("database-mirroring")),
+        ),
         documented=() if group else ("web-clustering mirror-7",),
     )
     if last and site.others and not group:
         yield Step(
-            "point-back",
-            "Point each web server that had pointed to the secondary database back to it",
+            id="point-back",
+            title="Point each web server that had pointed to the secondary database back to it",
             notes=("Nothing to do where all of them pointed to the primary one before.",),
             proof=Proof("each node shows its database server of before"),
             documented=("web-clustering mirror-8",),

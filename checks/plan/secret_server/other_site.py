@@ -19,19 +19,19 @@ def steps(site: Site, target: str) -> Iterable[Step]:
     file = site.sql_file(target)
     yield backup.back_up_database(site, target, target, ("web-clustering dr-2",))
     yield Step(
-        "carry-backup",
-        "Copy that backup to the database server of the other site",
+        id="carry-backup",
+        title="Copy that backup to the database server of the other site",
         notes=("Copy it in full before anything there is touched.",),
         proof=Proof(
             "The backup set on file 1 is valid.",
-            (Command(f"RESTORE VERIFYONLY FROM DISK = {file} WITH CHECKSUM;", "sql", there),),
+            (Command(text=f"RESTORE VERIFYONLY FROM DISK = {file} WITH CHECKSUM;", language="sql", where=there),),
         ),
         documented=("web-clustering dr-3",),
     )
     yield Step(
-        "stop-spare",
-        f"Stop the application pools of {named(site.spares)}",
-        site.appcmd("stop apppool", site.spares),
+        id="stop-spare",
+        title=f"Stop the application pools of {named(site.spares)}",
+        commands=site.appcmd("stop apppool", site.spares),
         notes=("A database that somebody uses is neither restored nor saved as one whole with its folder.",),
         proof=Proof("state:Stopped for each", site.appcmd("list apppool", site.spares)),
     )
@@ -40,9 +40,9 @@ def steps(site: Site, target: str) -> Iterable[Step]:
     yield backup.back_up_database(site, f"{_KEPT}-{_spares(site)}", "the other site, as it is now", (), kept, there)
     yield files.save_settings(site, site.spares, _KEPT)
     yield Step(
-        "restore-elsewhere",
-        "Restore the database there",
-        restore(site, target, there),
+        id="restore-elsewhere",
+        title="Restore the database there",
+        commands=restore(site, target, there),
         notes=(
             "On the primary site's server this command destroys what was just upgraded.",
             "Where its files lie in other folders there, add MOVE for each; RESTORE FILELISTONLY names them.",
@@ -61,17 +61,17 @@ def steps(site: Site, target: str) -> Iterable[Step]:
         yield from files.copy_tms(site, web, documented=("web-clustering dr-5",))
         yield files.merge_settings(site, web, _KEPT)
         yield Step(
-            "start-spare",
-            f"Start the application pools of {web.name}",
-            site.appcmd("start apppool", (web,)),
+            id="start-spare",
+            title=f"Start the application pools of {web.name}",
+            commands=site.appcmd("start apppool", (web,)),
             notes=("It stands for the recycling that the vendor asks for: they were stopped for the restoring.",),
             proof=Proof("state:Started for each", site.appcmd("list apppool", (web,))),
             documented=("web-clustering dr-6",),
         )
         yield Step(
-            "confirm-spare",
-            f"Confirm that {web.name} works",
-            (site.address(web, "/"),),
+            id="confirm-spare",
+            title=f"Confirm that {web.name} works",
+            commands=(site.address(web, "/"),),
             proof=Proof("a log-in works and a secret opens; pass", (site.scan("dr-instance", phase="after"),)),
             documented=("web-clustering dr-7",),
         )
@@ -82,15 +82,15 @@ def steps_back(site: Site) -> Iterable[Step]:
     there, kept = _there(site), f"{_KEPT}-{_spares(site)}"
     where = f"The other site, where it was brought along: {named(site.spares)}"
     yield Step(
-        "back-stop-spare",
-        f"{where}: stop its application pools",
-        site.appcmd("stop apppool", site.spares),
+        id="back-stop-spare",
+        title=f"{where}: stop its application pools",
+        commands=site.appcmd("stop apppool", site.spares),
         proof=Proof("state:Stopped for each", site.appcmd("list apppool", site.spares)),
     )
     yield Step(
-        "back-restore-spare",
-        "The other site: restore the database that was kept of it",
-        restore(site, kept, there),
+        id="back-restore-spare",
+        title="The other site: restore the database that was kept of it",
+        commands=restore(site, kept, there),
         notes=("On its own SQL Server, never on that of the primary site.",),
         proof=Proof(
             "ONLINE and MULTI_USER",
@@ -101,9 +101,9 @@ def steps_back(site: Site) -> Iterable[Step]:
     for web in site.spares:
         yield from back_to_files(site, web, _KEPT, "what was kept of it", "The other site: ")
     yield Step(
-        "back-start-spare",
-        f"The other site: start the application pools of {named(site.spares)}",
-        (*site.appcmd("start apppool", site.spares), *(site.address(web, "/") for web in site.spares)),
+        id="back-start-spare",
+        title=f"The other site: start the application pools of {named(site.spares)}",
+        commands=(*site.appcmd("start apppool", site.spares), *(site.address(web, "/") for web in site.spares)),
         proof=Proof("a log-in works and a secret opens", site.appcmd("list apppool", site.spares)),
     )
 

@@ -30,19 +30,21 @@ def steps_back(site: Site, path: UpgradePath) -> Iterable[Step]:
 def hop_back(site: Site, source: str, hop: Hop, lead: str) -> Iterable[Step]:
     """From a failed `hop` back to `source`, with the backups that were made in that hop."""
     yield Step(
-        "back-stop-pools",
-        f"{lead}stop the application pools of {named(site.webs)}",
-        site.appcmd("stop apppool", site.webs),
+        id="back-stop-pools",
+        title=f"{lead}stop the application pools of {named(site.webs)}",
+        commands=site.appcmd("stop apppool", site.webs),
         notes=("A pool that is stopped already answers with an error; the list below is what counts.",),
         proof=Proof("state:Stopped for each", site.appcmd("list apppool", site.webs)),
     )
     failed = site.sql_file(f"failed-{hop.version}")
     yield Step(
-        "back-keep-what-failed",
-        f"{lead}keep the database as it is now",
-        (
+        id="back-keep-what-failed",
+        title=f"{lead}keep the database as it is now",
+        commands=(
             Command(
-                f"BACKUP DATABASE {site.sql_name()} TO DISK = {failed} WITH COPY_ONLY, CHECKSUM, INIT;", "sql", site.sql
+                text=f"BACKUP DATABASE {site.sql_name()} TO DISK = {failed} WITH COPY_ONLY, CHECKSUM, INIT;",
+                language="sql",
+                where=site.sql,
             ),
         ),
         notes=(
@@ -54,15 +56,15 @@ def hop_back(site: Site, source: str, hop: Hop, lead: str) -> Iterable[Step]:
         ),
         proof=Proof(
             "The backup set on file 1 is valid.",
-            (Command(f"RESTORE VERIFYONLY FROM DISK = {failed} WITH CHECKSUM;", "sql", site.sql),),
+            (Command(text=f"RESTORE VERIFYONLY FROM DISK = {failed} WITH CHECKSUM;", language="sql", where=site.sql),),
         ),
     )
     if site.mirrored:
         yield second_copy.ended(site, lead)
     yield Step(
-        "back-restore-database",
-        f"{lead}restore the database of {source}",
-        restore(site, source, site.sql),
+        id="back-restore-database",
+        title=f"{lead}restore the database of {source}",
+        commands=restore(site, source, site.sql),
         notes=(
             (
                 "The second line ends whatever is connected. With a differential or log backup: the full one WITH "
@@ -74,7 +76,11 @@ def hop_back(site: Site, source: str, hop: Hop, lead: str) -> Iterable[Step]:
             f"ONLINE and MULTI_USER; and {source} is the newest version in it",
             (
                 site.state(site.sql),
-                Command(f"SELECT VersionNumber FROM {site.sql_name()}.dbo.tbVersion;", "sql", site.sql),  # noqa: S608  likewise
+                Command(
+                    text=f"SELECT VersionNumber FROM {site.sql_name()}.dbo.tbVersion;",  # noqa: S608  typed by a person
+                    language="sql",
+                    where=site.sql,
+                ),
             ),
         ),
         documented=("ss-rolling database", "ss-restore database", "ss-restore exclusive"),
@@ -95,14 +101,14 @@ def restore(site: Site, what: str, where: str) -> tuple[Command, ...]:
     name = site.sql_name()
     return (
         # A window that was opened on the database itself would hold it.
-        Command("USE master;", "sql", where),
-        Command(f"ALTER DATABASE {name} SET SINGLE_USER WITH ROLLBACK IMMEDIATE;", "sql", where),
+        Command(text="USE master;", language="sql", where=where),
+        Command(text=f"ALTER DATABASE {name} SET SINGLE_USER WITH ROLLBACK IMMEDIATE;", language="sql", where=where),
         Command(
-            f"RESTORE DATABASE {name} FROM DISK = {site.sql_file(what)} WITH REPLACE, CHECKSUM;",
-            "sql",
-            where,
+            text=f"RESTORE DATABASE {name} FROM DISK = {site.sql_file(what)} WITH REPLACE, CHECKSUM;",
+            language="sql",
+            where=where,
         ),
-        Command(f"ALTER DATABASE {name} SET MULTI_USER;", "sql", where),
+        Command(text=f"ALTER DATABASE {name} SET MULTI_USER;", language="sql", where=where),
     )
 
 
@@ -113,9 +119,11 @@ def back_to_files(site: Site, web: Web, what: str, version: str, lead: str) -> I
         tms = site.names.quoted(web.tms.root, f"the TMS folder of {web.name}")
         folders.append((tms, web.tms.root, f"{what}-TMS", f"connectionStrings.config {TMS_KEYS}", "TMS"))
     yield Step(
-        "back-empty-folder",
-        f"{lead}move what is in the folder of {web.name} aside, without the two files",
-        tuple(command for each in folders for command in _emptied(site, web, each[1], each[3], each[4], version)),
+        id="back-empty-folder",
+        title=f"{lead}move what is in the folder of {web.name} aside, without the two files",
+        commands=tuple(
+            command for each in folders for command in _emptied(site, web, each[1], each[3], each[4], version)
+        ),
         notes=(
             "Libraries of the new version that stayed behind would be loaded: the folder has to be empty.",
             (
@@ -127,16 +135,20 @@ def back_to_files(site: Site, web: Web, what: str, version: str, lead: str) -> I
         ),
         proof=Proof(
             "database.config and encryption.config, and nothing else",
-            tuple(Command(f"dir /b {folder}", "cmd", web.name) for folder, *_ in folders[:1]),
+            tuple(Command(text=f"dir /b {folder}", language="cmd", where=web.name) for folder, *_ in folders[:1]),
         ),
         documented=("ss-restore folder",),
     )
     key, kept = below(site.root(web), "encryption.config"), below(site.saved(web, what), "encryption.config")
     yield Step(
-        "back-copy-application",
-        f"{lead}copy the backup of {web.name} back, without the two files",
-        tuple(
-            Command(f"robocopy {site.saved(web, name)} {folder} /E /R:2 /W:5 /XF {left}", "cmd", web.name)
+        id="back-copy-application",
+        title=f"{lead}copy the backup of {web.name} back, without the two files",
+        commands=tuple(
+            Command(
+                text=f"robocopy {site.saved(web, name)} {folder} /E /R:2 /W:5 /XF {left}",
+                language="cmd",
+                where=web.name,
+            )
             for folder, _, name, left, _ in folders
         ),
         notes=(
@@ -147,8 +159,8 @@ def back_to_files(site: Site, web: Web, what: str, version: str, lead: str) -> I
             f"the files of {web.name} stand for {version}; one SHA-256 for both keys",
             (
                 site.file_version(web),
-                Command(f"certutil -hashfile {key} SHA256", "cmd", web.name),
-                Command(f"certutil -hashfile {kept} SHA256", "cmd", web.name),
+                Command(text=f"certutil -hashfile {key} SHA256", language="cmd", where=web.name),
+                Command(text=f"certutil -hashfile {kept} SHA256", language="cmd", where=web.name),
             ),
         ),
         documented=("ss-rolling files", "ss-restore folder", "ss-restore key"),
@@ -166,12 +178,12 @@ def _emptied(site: Site, web: Web, root: str | None, left: str, what: str, versi
         "any that no web site serves, on the same drive or share",
     )
     stay = ", ".join(f"'{one}'" for one in left.split())
-    yield Command(f"New-Item -ItemType Directory -Path {place}", "powershell", web.name)
+    yield Command(text=f"New-Item -ItemType Directory -Path {place}", language="powershell", where=web.name)
     yield Command(
-        f"Get-ChildItem -LiteralPath {folder} -Force | Where-Object {{ {stay} -notcontains $_.Name }}"
+        text=f"Get-ChildItem -LiteralPath {folder} -Force | Where-Object {{ {stay} -notcontains $_.Name }}"
         f" | Move-Item -Destination {place}",
-        "powershell",
-        web.name,
+        language="powershell",
+        where=web.name,
     )
 
 
@@ -197,9 +209,9 @@ def _keys(site: Site, web: Web) -> Iterable[str]:
 def _up_again(site: Site, source: str, lead: str) -> Iterable[Step]:
     first = site.first
     yield Step(
-        "back-start-first",
-        f"{lead}start the application pools of {first.name}, and confirm that it works",
-        (*site.appcmd("start apppool", (first,)), site.address(first, "/")),
+        id="back-start-first",
+        title=f"{lead}start the application pools of {first.name}, and confirm that it works",
+        commands=(*site.appcmd("start apppool", (first,)), site.address(first, "/")),
         notes=(
             (
                 "Where it asks for the database's login or says that it cannot connect, map the user of the database "
@@ -213,17 +225,17 @@ def _up_again(site: Site, source: str, lead: str) -> Iterable[Step]:
     )
     if site.others:
         yield Step(
-            "back-start-others",
-            f"{lead}start the application pools of {named(site.others)}, one node after the other",
-            (*site.appcmd("start apppool", site.others), *(site.address(web, "/") for web in site.others)),
+            id="back-start-others",
+            title=f"{lead}start the application pools of {named(site.others)}, one node after the other",
+            commands=(*site.appcmd("start apppool", site.others), *(site.address(web, "/") for web in site.others)),
             proof=Proof("a log-in works and a secret opens, on each", site.appcmd("list apppool", site.others)),
         )
     if site.mirrored:
         yield from second_copy.anew(site, source, lead)
     yield Step(
-        "back-verify",
-        f"{lead}prove that the whole site runs {source} again",
-        (site.scan(phase="after", target=source, without="dr-instance" if site.spares else ""),),
+        id="back-verify",
+        title=f"{lead}prove that the whole site runs {source} again",
+        commands=(site.scan(phase="after", target=source, without="dr-instance" if site.spares else ""),),
         notes=("What the plan turned off before the window (DPAPI) is told there: turn it on again, as it was.",)
         if site.dpapi != "off"
         else (),
@@ -231,16 +243,16 @@ def _up_again(site: Site, source: str, lead: str) -> Iterable[Step]:
     )
     if parse_secret_server(source) >= MAINTENANCE_SINCE:
         yield Step(
-            "back-leave-maintenance-mode",
-            f"{lead}turn Maintenance Mode off: the database was backed up in it",
-            (site.address(first, "/"),),
+            id="back-leave-maintenance-mode",
+            title=f"{lead}turn Maintenance Mode off: the database was backed up in it",
+            commands=(site.address(first, "/"),),
             notes=("Admin, Server Nodes, for each node.",),
             proof=Proof("Server Nodes shows Disabled for each node"),
             url=MAINTENANCE_URL,
         )
     yield Step(
-        "back-account-for-changes",
-        f"{lead}let the users in, and find the passwords that were changed since the backup",
+        id="back-account-for-changes",
+        title=f"{lead}let the users in, and find the passwords that were changed since the backup",
         notes=(
             (
                 "Run heartbeat on all secrets: one that fails has another password on its machine than in the vault. "

@@ -50,8 +50,8 @@ def _gate(site: Site, path: UpgradePath) -> Iterable[Step]:
     first = site.first
     versions = enumerate_names([stop.version for stop in path.hops])
     yield Step(
-        "have-access",
-        f"Have the credentials at hand, and try them: {site.hosts}, an administrator of Secret Server",
+        id="have-access",
+        title=f"Have the credentials at hand, and try them: {site.hosts}, an administrator of Secret Server",
         notes=(
             "An emergency copy of the passwords needed in this window must not lie in this vault alone.",
             "Command prompts and PowerShell are opened as administrator throughout: without it IIS answers nobody.",
@@ -60,8 +60,8 @@ def _gate(site: Site, path: UpgradePath) -> Iterable[Step]:
         documented=("web-clustering before-1",),
     )
     yield Step(
-        "have-packages",
-        f"Have the upgrade package of {versions} at hand, downloaded from the vendor",
+        id="have-packages",
+        title=f"Have the upgrade package of {versions} at hand, downloaded from the vendor",
         notes=("The installer may offer the newest version alone, and no stop on the way to it.",),
         proof=Proof(f"each file is on {first.name}, and opens as an archive to its end"),
     )
@@ -73,8 +73,9 @@ def _gate(site: Site, path: UpgradePath) -> Iterable[Step]:
         yield _leave_efs(site)
     yield from backup.rehearsal(site, str(path.current))
     yield Step(
-        "keep-plain-key",
-        f"Keep a plain encryption.config of {first.name} in a safe place that is neither this site nor this vault",
+        id="keep-plain-key",
+        title=f"Keep a plain encryption.config of {first.name} in a safe place that is neither this site nor this "
+        "vault",
         notes=(
             "Plain means: not under DPAPI and not under EFS. A protected copy is worth nothing on another machine.",
             "Never overwrite or delete the original.",
@@ -87,17 +88,17 @@ def _gate(site: Site, path: UpgradePath) -> Iterable[Step]:
         ),
     )
     yield Step(
-        "take-snapshots",
-        f"Take snapshots of {site.hosts}, where they are virtual machines",
+        id="take-snapshots",
+        title=f"Take snapshots of {site.hosts}, where they are virtual machines",
         notes=("A snapshot of the database host is no substitute for the backup of the database.",),
         proof=Proof("each snapshot is listed as complete"),
     )
     # Asked for the final target, the gate could never be passed: that there are stops is what the plan answers.
     stops = len(path.hops) > 1
     yield Step(
-        "pass-the-gate",
-        "Scan once more, right before the window",
-        (site.scan(phase="before", target=path.hops[0].version if stops else ""),),
+        id="pass-the-gate",
+        title="Scan once more, right before the window",
+        commands=(site.scan(phase="before", target=path.hops[0].version if stops else ""),),
         notes=(f"It asks for the first hop, {path.hops[0].version}; what the later ones need stands at each.",)
         if stops
         else (),
@@ -108,15 +109,18 @@ def _gate(site: Site, path: UpgradePath) -> Iterable[Step]:
 def _leave_efs(site: Site) -> Step:
     under = [web for web in site.webs if web.efs]
     return Step(
-        "decide-on-efs",
-        f"Decide whether the files of {named(under)} leave EFS before the upgrade",
+        id="decide-on-efs",
+        title=f"Decide whether the files of {named(under)} leave EFS before the upgrade",
         notes=(
             "EFS is bound to the account of the application pool: keep that account, and decrypt as that account only.",
             "Whatever you decide, a plain copy of encryption.config has to be kept in a safe place.",
         ),
         proof=Proof(
             "who can decrypt the file, or that it is not encrypted",
-            tuple(Command(f"cipher /c {site.file(web, 'encryption.config')}", "cmd", web.name) for web in under),
+            tuple(
+                Command(text=f"cipher /c {site.file(web, 'encryption.config')}", language="cmd", where=web.name)
+                for web in under
+            ),
         ),
         sides=(
             Side("turn EFS off on each node before the upgrade", _CHECKLIST),
@@ -130,9 +134,10 @@ def _decrypt(site: Site) -> Step:
     where = "" if site.dpapi == "on" else ", where it is on"
     known = "DPAPI is on" if site.dpapi == "on" else "Whether DPAPI is on is not declared; where it is"
     return Step(
-        "turn-dpapi-off",
-        f"Turn DPAPI off on {named(site.webs)}{where}: Admin, Configuration, Security, Decrypt Key to not use DPAPI",
-        tuple(site.address(web, "/") for web in site.webs),
+        id="turn-dpapi-off",
+        title=f"Turn DPAPI off on {named(site.webs)}{where}: Admin, Configuration, Security, Decrypt Key to not use "
+        "DPAPI",
+        commands=tuple(site.address(web, "/") for web in site.webs),
         notes=(
             "In this order: first plain, then the backups, so that they hold a key that works anywhere.",
             f"{known}, every node has its own encryption.config, and a copy of it works on no other machine.",
@@ -150,9 +155,9 @@ def _decrypt(site: Site) -> Step:
 
 def _leave_maintenance(site: Site) -> Step:
     return Step(
-        "leave-maintenance-mode",
-        f"Turn Maintenance Mode off on {named(site.webs)}: Admin, Server Nodes, Maintenance Mode",
-        tuple(site.address(web, "/") for web in site.webs[:1]),
+        id="leave-maintenance-mode",
+        title=f"Turn Maintenance Mode off on {named(site.webs)}: Admin, Server Nodes, Maintenance Mode",
+        commands=tuple(site.address(web, "/") for web in site.webs[:1]),
         notes=("While it is on, nobody can change a secret, and Secret Server changes no password by itself.",),
         proof=Proof("Server Nodes shows Disabled for each node, and the bar that tells of it is gone"),
         url=MAINTENANCE_URL,
@@ -162,21 +167,21 @@ def _leave_maintenance(site: Site) -> Step:
 def _afterwards(site: Site, path: UpgradePath) -> Iterable[Step]:
     if site.dpapi != "off":
         yield Step(
-            "turn-dpapi-on",
-            f"Turn DPAPI on again on {named(site.webs)}, where it was on before",
-            tuple(site.address(web, "/") for web in site.webs),
+            id="turn-dpapi-on",
+            title=f"Turn DPAPI on again on {named(site.webs)}, where it was on before",
+            commands=tuple(site.address(web, "/") for web in site.webs),
             proof=Proof("the Security page of each node says that the key is protected"),
         )
     if parse_secret_server(path.target) >= hop.MAINTENANCE_SINCE:
         yield _leave_maintenance(site)
     yield Step(
-        "open-outside-access",
-        "Let the users in again",
+        id="open-outside-access",
+        title="Let the users in again",
         proof=Proof("a user's log-in works through the load balancer"),
     )
     yield Step(
-        "scan-after",
-        "Scan once more, to what is expected after the window",
-        (site.scan(phase="after"),),
+        id="scan-after",
+        title="Scan once more, to what is expected after the window",
+        commands=(site.scan(phase="after"),),
         proof=Proof("GO"),
     )

@@ -27,9 +27,15 @@ def ended(site: Site, lead: str) -> Step:
     name = site.sql_name()
     if site.mirrored == "group":
         return Step(
-            "back-leave-group",
-            f"{lead}take the database out of the availability group",
-            (Command(f"ALTER AVAILABILITY GROUP {_group(site)} REMOVE DATABASE {name};", "sql", site.sql),),
+            id="back-leave-group",
+            title=f"{lead}take the database out of the availability group",
+            commands=(
+                Command(
+                    text=f"ALTER AVAILABILITY GROUP {_group(site)} REMOVE DATABASE {name};",
+                    language="sql",
+                    where=site.sql,
+                ),
+            ),
             notes=(
                 (
                     "On the primary replica: SQL Server restores no database that is in a group, and to suspend it is "
@@ -42,7 +48,13 @@ def ended(site: Site, lead: str) -> Step:
             ),
             proof=Proof(
                 "the database is not in the list",
-                (Command("SELECT database_name FROM sys.availability_databases_cluster;", "sql", site.sql),),
+                (
+                    Command(
+                        text="SELECT database_name FROM sys.availability_databases_cluster;",
+                        language="sql",
+                        where=site.sql,
+                    ),
+                ),
             ),
             url=_LEAVE_GROUP_URL,
         )
@@ -50,11 +62,11 @@ def ended(site: Site, lead: str) -> Step:
     columns = "mirroring_partner_name, mirroring_witness_name, mirroring_safety_level_desc"
     told = f"SELECT {columns} {about}"
     return Step(
-        "back-end-mirroring",
-        f"{lead}end the mirroring of the database",
-        (
-            *(Command(told, "sql", where) for where in (*site.copies, site.sql)),
-            Command(f"ALTER DATABASE {name} SET PARTNER OFF;", "sql", site.sql),
+        id="back-end-mirroring",
+        title=f"{lead}end the mirroring of the database",
+        commands=(
+            *(Command(text=told, language="sql", where=where) for where in (*site.copies, site.sql)),
+            Command(text=f"ALTER DATABASE {name} SET PARTNER OFF;", language="sql", where=site.sql),
         ),
         notes=(
             (
@@ -64,7 +76,7 @@ def ended(site: Site, lead: str) -> Step:
             "SQL Server restores no database while it is mirrored. The copy on the mirror stays behind as RESTORING.",
             "Until it is set up anew there is no second copy: no node may point to the mirror.",
         ),
-        proof=Proof("NULL", (Command(f"SELECT mirroring_guid {about}", "sql", site.sql),)),
+        proof=Proof("NULL", (Command(text=f"SELECT mirroring_guid {about}", language="sql", where=site.sql),)),
         url=_LEAVE_MIRROR_URL,
     )
 
@@ -77,11 +89,13 @@ def anew(site: Site, source: str, lead: str) -> Iterable[Step]:
     there = enumerate_names(list(site.copies))
     page = _PREPARE_URL if group else _PREPARE_MIRROR_URL
     yield Step(
-        "back-back-up-for-copy",
-        f"{lead}back the restored database up for {there}: the whole, then its log",
-        (
-            Command(f"BACKUP DATABASE {name} TO DISK = {whole} WITH CHECKSUM, INIT;", "sql", site.sql),
-            Command(f"BACKUP LOG {name} TO DISK = {log} WITH CHECKSUM, INIT;", "sql", site.sql),
+        id="back-back-up-for-copy",
+        title=f"{lead}back the restored database up for {there}: the whole, then its log",
+        commands=(
+            Command(
+                text=f"BACKUP DATABASE {name} TO DISK = {whole} WITH CHECKSUM, INIT;", language="sql", where=site.sql
+            ),
+            Command(text=f"BACKUP LOG {name} TO DISK = {log} WITH CHECKSUM, INIT;", language="sql", where=site.sql),
         ),
         notes=(
             "Without COPY_ONLY: it begins the log's chain anew. The recovery model has to be FULL, as it was before.",
@@ -90,7 +104,7 @@ def anew(site: Site, source: str, lead: str) -> Iterable[Step]:
         proof=Proof(
             "The backup set on file 1 is valid, twice.",
             tuple(
-                Command(f"RESTORE VERIFYONLY FROM DISK = {file} WITH CHECKSUM;", "sql", site.sql)
+                Command(text=f"RESTORE VERIFYONLY FROM DISK = {file} WITH CHECKSUM;", language="sql", where=site.sql)
                 for file in (whole, log)
             ),
         ),
@@ -98,11 +112,15 @@ def anew(site: Site, source: str, lead: str) -> Iterable[Step]:
     )
     for where in site.copies:
         yield Step(
-            "back-restore-copy",
-            f"{lead}restore both over what stayed behind on {where}",
-            (
-                Command(_guarded(site, f"RESTORE DATABASE {name} FROM DISK = {whole}", ", REPLACE"), "sql", where),
-                Command(_guarded(site, f"RESTORE LOG {name} FROM DISK = {log}"), "sql", where),
+            id="back-restore-copy",
+            title=f"{lead}restore both over what stayed behind on {where}",
+            commands=(
+                Command(
+                    text=_guarded(site, f"RESTORE DATABASE {name} FROM DISK = {whole}", ", REPLACE"),
+                    language="sql",
+                    where=where,
+                ),
+                Command(text=_guarded(site, f"RESTORE LOG {name} FROM DISK = {log}"), language="sql", where=where),
             ),
             notes=(
                 "Copy both files to the folder of that name there first, or name a share that SQL Server there reads.",
@@ -125,12 +143,14 @@ def _guarded(site: Site, restoring: str, more: str = "") -> str:
 def _joined(site: Site, lead: str) -> Step:
     name, group = site.sql_name(), _group(site)
     return Step(
-        "back-join-group",
-        f"{lead}add the database to the availability group again",
-        (
-            Command(f"ALTER AVAILABILITY GROUP {group} ADD DATABASE {name};", "sql", site.sql),
+        id="back-join-group",
+        title=f"{lead}add the database to the availability group again",
+        commands=(
+            Command(text=f"ALTER AVAILABILITY GROUP {group} ADD DATABASE {name};", language="sql", where=site.sql),
             *(
-                Command(f"ALTER DATABASE {name} SET HADR AVAILABILITY GROUP = {group};", "sql", where)
+                Command(
+                    text=f"ALTER DATABASE {name} SET HADR AVAILABILITY GROUP = {group};", language="sql", where=where
+                )
                 for where in site.copies
             ),
         ),
@@ -153,11 +173,14 @@ def _mirrored(site: Site, lead: str) -> Step:
         for side in ("principal", "mirror")
     )
     return Step(
-        "back-mirror-again",
-        f"{lead}set the mirroring up anew",
-        (
-            *(Command(f"ALTER DATABASE {name} SET PARTNER = {principal};", "sql", where) for where in site.copies),
-            Command(f"ALTER DATABASE {name} SET PARTNER = {mirror};", "sql", site.sql),
+        id="back-mirror-again",
+        title=f"{lead}set the mirroring up anew",
+        commands=(
+            *(
+                Command(text=f"ALTER DATABASE {name} SET PARTNER = {principal};", language="sql", where=where)
+                for where in site.copies
+            ),
+            Command(text=f"ALTER DATABASE {name} SET PARTNER = {mirror};", language="sql", where=site.sql),
         ),
         notes=(
             "First on the mirror, then on the principal.",

@@ -32,7 +32,7 @@ class Tms:
     """Whether one of them names no pool, and no default does."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Web:
     """One node with the application on it."""
 
@@ -63,7 +63,7 @@ class Web:
     """Why something of it is unknown."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """One site, and how its names get into commands."""
 
@@ -190,7 +190,11 @@ class Site:
         host = self.names.bare(host, f"the host of {web.name}")
         what = f"the address of the application on {web.name}"
         path = self.names.bare(web.path, what, web.why, _ASK_IIS).rstrip("/")
-        return Command(f"https://{url_host(host)}{path and '/' * (path[0] != '/')}{path}{page}", "url", web.name)
+        return Command(
+            text=f"https://{url_host(host)}{path and '/' * (path[0] != '/')}{path}{page}",
+            language="url",
+            where=web.name,
+        )
 
     def application(self, web: Web) -> str:
         """The application as appcmd calls it, quoted: "Default Web Site/SecretServer"."""
@@ -221,7 +225,11 @@ class Site:
     def state(self, where: str) -> Command:
         """Whether the database on the server `where` is open, and to whom."""
         columns = "name, state_desc, user_access_desc"
-        return Command(f"SELECT {columns} FROM sys.databases WHERE name = {self.sql_text()};", "sql", where)  # noqa: S608  typed by a person
+        return Command(
+            text=f"SELECT {columns} FROM sys.databases WHERE name = {self.sql_text()};",  # noqa: S608  typed by a person
+            language="sql",
+            where=where,
+        )
 
     def file_version(self, web: Web) -> Command:
         """What the files on `web` stand for."""
@@ -230,13 +238,17 @@ class Site:
             text = f"{self.folder_in_powershell(web)[:-1]}\\bin\\Thycotic.ihawu.Business.dll'"
         else:
             text = self.names.powershell(library, f"the application's folder on {web.name}")
-        return Command(f"(Get-Item -LiteralPath {text}).VersionInfo.FileVersion", "powershell", web.name)
+        return Command(
+            text=f"(Get-Item -LiteralPath {text}).VersionInfo.FileVersion", language="powershell", where=web.name
+        )
 
     def appcmd(self, verb: str, webs: Iterable[Web]) -> tuple[Command, ...]:
         """Appcmd over each pool of `webs`, those of TMS among them: "stop apppool", "start apppool", "list apppool"."""
         slot = "" if verb.startswith("list") else "/apppool.name:"
         return tuple(
-            Command(f"{APPCMD} {verb} {slot}{pool}", "cmd", web.name) for web in webs for pool in self.served(web)
+            Command(text=f"{APPCMD} {verb} {slot}{pool}", language="cmd", where=web.name)
+            for web in webs
+            for pool in self.served(web)
         )
 
     def scan(self, *checks: str, phase: str = "window", target: str = "", without: str = "") -> Command:

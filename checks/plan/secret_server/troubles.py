@@ -23,8 +23,8 @@ def troubles(site: Site) -> tuple[Trouble, ...]:
     everyone = (*site.others, *site.spares) or (first,)
     return (
         Trouble(
-            "A node does not run and says that the version does not match",
-            (
+            sign="A node does not run and says that the version does not match",
+            help=(
                 "Its files are not those of the database's version: stop its pool.",
                 f"Copy the application folder from {first.name} over it again, without the two files, and start it.",
                 "Take the line of that node alone.",
@@ -34,8 +34,8 @@ def troubles(site: Site) -> tuple[Trouble, ...]:
             documented=("web-clustering error-version",),
         ),
         Trouble(
-            "A node says that the encryption configs do not match, or that the encryption key does not match",
-            (
+            sign="A node says that the encryption configs do not match, or that the encryption key does not match",
+            help=(
                 "Its encryption.config is not the site's. Overwrite nothing: keep the node stopped, and compare.",
                 "Without DPAPI the file of a node that works is right; put it there after saving the other.",
                 "With DPAPI a file from another machine cannot work: turn DPAPI off on the node that works first.",
@@ -45,13 +45,18 @@ def troubles(site: Site) -> tuple[Trouble, ...]:
             url=ENCRYPTION_URL,
         ),
         Trouble(
-            "A node shows the web installer instead of the log-in",
-            ("Its database.config is missing: put back its own, from the backup of that node. Install nothing there.",),
+            sign="A node shows the web installer instead of the log-in",
+            help=(
+                (
+                    "Its database.config is missing: put back its own, from the backup of that node. Install nothing "
+                    "there."
+                ),
+            ),
             look=(site.scan("config-files-present", phase="window"),),
         ),
         Trouble(
-            "The installer stops",
-            (
+            sign="The installer stops",
+            help=(
                 "Read what it says before anything is tried again: .NET, SQL Server, Maintenance Mode are usual.",
                 "The pools of the other nodes stay stopped.",
                 "Where its database step has begun, the way back is the restored backup.",
@@ -68,8 +73,8 @@ def _suspended(site: Site) -> Trouble:
     group = site.mirrored == "group"
     copies = "a replica" if group else "the mirroring"
     return Trouble(
-        f"database-mirroring says that {copies} is suspended",
-        (
+        sign=f"database-mirroring says that {copies} is suspended",
+        help=(
             "Somebody suspended it, or SQL Server did, after an error: read its error log on both sides first.",
             (
                 "Until it is resumed there is no second copy, and the log grows: what is left to do may end with a "
@@ -82,7 +87,11 @@ def _suspended(site: Site) -> Trouble:
         ),
         look=(site.scan("database-mirroring", phase="window"),),
         cure=(
-            Command(f"ALTER DATABASE {site.sql_name()} SET {'HADR' if group else 'PARTNER'} RESUME;", "sql", site.sql),
+            Command(
+                text=f"ALTER DATABASE {site.sql_name()} SET {'HADR' if group else 'PARTNER'} RESUME;",
+                language="sql",
+                where=site.sql,
+            ),
         ),
         url=_RESUME_GROUP_URL if group else _RESUME_MIRROR_URL,
     )

@@ -42,7 +42,7 @@ _NEXT_HOP = ("upgrade-first", "upgrade-backend", "upgrade-leader", "upgrade-down
 """Steps after which a proof of the hop before shows nothing any more."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Followed:
     """A step as somebody follows it."""
 
@@ -116,13 +116,13 @@ def followed(runbook: Runbook) -> tuple[Followed, ...]:
     rows = [(number, step) for number, _, step in boxes(runbook)] + list(steps_back(runbook))
     return tuple(
         Followed(
-            runbook.cluster,
-            number,
-            step.id,
-            step.title,
-            step.proof.shows if step.proof else "",
-            step.signs,
-            step.unseen,
+            cluster=runbook.cluster,
+            number=number,
+            kind=step.id,
+            title=step.title,
+            shows=step.proof.shows if step.proof else "",
+            signs=step.signs,
+            unseen=step.unseen,
         )
         for number, step in rows
     )

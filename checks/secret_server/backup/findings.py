@@ -20,7 +20,7 @@ _HOUR_S = 3600
 _DAYS_FROM_HOURS = 72
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
     """What the backups of a cluster are held to."""
 
@@ -46,8 +46,8 @@ class Terms:
         rules = {rule.requires.partition(" ")[0]: rule for rule in cluster.rules.of(ID)}
         hours, full = cluster.options.get("backup_max_age_hours"), cluster.options.get("backup_max_full_age_hours")
         return cls(
-            rules,
-            hours if isinstance(hours, int) else _limit(rules, "max-age-hours"),
+            rules=rules,
+            max_age_hours=hours if isinstance(hours, int) else _limit(rules, "max-age-hours"),
             declared=isinstance(hours, int),
             dpapi=str(cluster.options.get("dpapi", "unknown")),
             live=live,

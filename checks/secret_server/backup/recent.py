@@ -165,7 +165,7 @@ def _best(what: str, outcomes: Sequence[tuple[str, Outcome]]) -> Outcome | None:
     told = "; ".join(told_once((name, outcome.message) for name, outcome in those))
     whole = combine([outcome for _, outcome in those])
     evidence = {f"{what}_{key}": value for key, value in whole.evidence.items()}
-    return Outcome(status, f"{what}: {told}", whole.expected, f"{what}: {told}", evidence)
+    return Outcome(status, f"{what}: {told}", expected=whole.expected, observed=f"{what}: {told}", evidence=evidence)
 
 
 def _folded(path: str) -> str:

@@ -97,7 +97,7 @@ def _raise(name: str, wanted: str) -> Remediation:
     level = _LEAST.fullmatch(wanted.strip())
     command = f"ALTER DATABASE {sql_name(name) or _NAME} SET COMPATIBILITY_LEVEL = {level[1]}" if level else ""
     summary = f"First back the database up, then raise the compatibility level of {name}, before the window."
-    return Remediation(summary, command, CHECKLIST_URL, "sql" if command else "")
+    return Remediation(summary, command, url=CHECKLIST_URL, language="sql" if command else "")
 
 
 def _unusable(due: Due, needs: Requirements) -> Outcome:
@@ -116,8 +116,8 @@ CHECK = NodeCheck(
     remediation=Remediation(
         "Raise the compatibility level; another collation needs a migration, before the window.",
         f"ALTER DATABASE {_NAME} SET COMPATIBILITY_LEVEL = 110",
-        CHECKLIST_URL,
-        "sql",
+        url=CHECKLIST_URL,
+        language="sql",
     ),
     products=("secret-server",),
     roles=("database",),

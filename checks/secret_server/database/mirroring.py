@@ -80,7 +80,14 @@ def judge(view: ClusterView) -> Outcome:
         return not_applicable(f"the database on {names} is neither mirrored nor in an availability group")
     outcome = combine(outcomes)
     evidence = {node.name: _told(found) for node, found in known}
-    return Outcome(outcome.status, outcome.message, EXPECTED, outcome.observed, evidence, outcome.remediation)
+    return Outcome(
+        outcome.status,
+        outcome.message,
+        expected=EXPECTED,
+        observed=outcome.observed,
+        evidence=evidence,
+        remediation=outcome.remediation,
+    )
 
 
 def _states(node: NodeView, found: SecretServerDatabase, partners: Collection[str]) -> Iterator[Outcome]:

@@ -68,7 +68,14 @@ def judge(view: ClusterView) -> Outcome:
     expected = (
         view.cluster.target or "" if view.cluster.phase == "after" else "the database's version on every web node"
     )
-    return Outcome(outcome.status, outcome.message, expected, _observed(databases, web), evidence, outcome.remediation)
+    return Outcome(
+        outcome.status,
+        outcome.message,
+        expected=expected,
+        observed=_observed(databases, web),
+        evidence=evidence,
+        remediation=outcome.remediation,
+    )
 
 
 def _databases(nodes: list[NodeView]) -> tuple[dict[str, str], list[tuple[str, str]]]:

@@ -60,7 +60,14 @@ def judge(view: ClusterView) -> Outcome:
         told = f"all of {enumerate_names(hosts)}, who have sessions in the database, are in the inventory"
         return passed(told, expected=EXPECTED, observed=", ".join(hosts), hosts=hosts)
     whole = combine(outcomes)
-    return Outcome(whole.status, whole.message, EXPECTED, ", ".join(hosts), {"hosts": hosts}, whole.remediation)
+    return Outcome(
+        whole.status,
+        whole.message,
+        expected=EXPECTED,
+        observed=", ".join(hosts),
+        evidence={"hosts": hosts},
+        remediation=whole.remediation,
+    )
 
 
 def _strangers(view: ClusterView, known: list[tuple[NodeView, SecretServerDatabase]]) -> Iterator[Outcome]:
@@ -134,8 +141,8 @@ def _sessions(node: NodeView, found: SecretServerDatabase) -> Remediation:
         f"First ask SQL Server on {node.name} what the computer does there; then add it to the inventory, or stop it "
         "for the window.",
         _SESSIONS.format(sql_text(found.name) or "N'<database>'"),
-        CLUSTERING_URL,
-        "sql",
+        url=CLUSTERING_URL,
+        language="sql",
     )
 
 
@@ -148,8 +155,8 @@ CHECK = ClusterCheck(
         "Add the computer that is named to the inventory, or find out what it does in the database; compare the "
         "database that each web server shows on its Database page.",
         _SESSIONS.format("N'<database>'"),
-        CLUSTERING_URL,
-        "sql",
+        url=CLUSTERING_URL,
+        language="sql",
     ),
     products=("secret-server",),
     roles=("web", "database"),

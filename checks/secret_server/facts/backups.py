@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Backup:
     """One backup as a node sees it."""
 
@@ -26,7 +26,7 @@ class Backup:
     """Why it could not be looked at, one line."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KeyFile:
     """The `encryption.config` in a backup. Its content never leaves the node."""
 
@@ -41,7 +41,7 @@ class KeyFile:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AppBackup:
     """The backup of the application's folder."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DatabaseConfig:
     """The state of `database.config`. Its content never leaves the node."""
 
@@ -43,7 +43,7 @@ class WebConfig:
     """The files that it names in `configSource`, without which IIS does not take it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FolderDigest:
     """One folder of the application, without those below it and without what is a node's own."""
 
@@ -59,7 +59,7 @@ class FolderDigest:
     """Each file's name, lower case, with the first 8 hex digits of its SHA-256; None where too many."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AppTree:
     """Digests of the application's files; what is a node's own by design is not among them."""
 

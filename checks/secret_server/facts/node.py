@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WindowsVersion:
     """The operating system, from the registry."""
 
@@ -27,7 +27,7 @@ class DotnetFramework:
     """The `Release` DWORD; None where there is none, which means older than 4.5."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SqlInstance:
     """One instance of SQL Server on a host."""
 
@@ -51,7 +51,7 @@ class SqlInstances:
     instances: tuple[SqlInstance, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SqlPrelogin:
     """What a TDS listener says of itself before any login, asked from the scanner's own machine."""
 
@@ -102,7 +102,7 @@ class AppFiles:
     files: tuple[FileVersion, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EncryptionConfig:
     """The state of `encryption.config`. Its content never leaves the node."""
 
@@ -143,7 +143,7 @@ class PoolSetting:
 _UNTOLD = PoolSetting("", "")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PoolSettings:
     """What one application pool runs with. The account's name is not among it."""
 
@@ -166,7 +166,7 @@ class AppPools:
     pools: tuple[PoolSettings, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IisApplication:
     """One application of a site, with `applicationDefaults` already applied."""
 
@@ -191,7 +191,7 @@ class IsapiRestriction:
     description: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IisConfiguration:
     """What was extracted from applicationHost.config on the node; the file itself never leaves it."""
 

@@ -8,7 +8,7 @@ BACKUP_DAYS = 400
 """How far back the history of backups is read."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SqlServer:
     """The instance that holds the database."""
 
@@ -43,7 +43,7 @@ class Mirroring:
     """False in high-performance mode (safety OFF), whose mirror stays at synchronizing for good."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Replica:
     """One replica of the database in its availability group. A secondary knows only of itself."""
 
@@ -73,7 +73,7 @@ class SqlSession:
     """What the program calls itself; empty where it was not told."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SecretServerDatabase:
     """Secret Server's database on one host. Each `..._problem` says why its neighbour is not known; empty where it is.
 
@@ -127,7 +127,7 @@ class FailoverClusters:
     instances: tuple[ClusteredInstance, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DatabaseBackup:
     """One backup in msdb's history: the newest of its kind."""
 
@@ -150,7 +150,7 @@ class DatabaseBackup:
     size_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DatabaseBackups:
     """The newest backups of Secret Server's database that this instance's msdb knows, of the last `BACKUP_DAYS` days.
 

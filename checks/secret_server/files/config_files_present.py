@@ -44,7 +44,13 @@ def judge(view: NodeView) -> Outcome:
             **_evidence(encryption, database),
         )
     found = combine([_file("encryption.config", encryption), _file("database.config", database)])
-    return Outcome(found.status, found.message, EXPECTED, found.observed, _evidence(encryption, database))
+    return Outcome(
+        found.status,
+        found.message,
+        expected=EXPECTED,
+        observed=found.observed,
+        evidence=_evidence(encryption, database),
+    )
 
 
 def _file(name: str, config: EncryptionConfig | DatabaseConfig) -> Outcome:

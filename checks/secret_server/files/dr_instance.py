@@ -61,7 +61,14 @@ def judge(view: ClusterView) -> Outcome:
     evidence: dict[str, Any] = {
         node.name: {"version": installed(node).version, "encryption.config": _told(node)} for node in (*primary, *spare)
     }
-    return Outcome(found.status, found.message, EXPECTED, found.observed, {"nodes": evidence}, found.remediation)
+    return Outcome(
+        found.status,
+        found.message,
+        expected=EXPECTED,
+        observed=found.observed,
+        evidence={"nodes": evidence},
+        remediation=found.remediation,
+    )
 
 
 def _is_listener(node: NodeView) -> bool:

@@ -109,13 +109,13 @@ def _ask(lacking: list[str], then: str = "") -> Remediation | None:
     if not lacking:
         return None
     summary = f"Add the Windows feature on {enumerate_names(lacking)}, then scan again. {then}".rstrip()
-    return Remediation(summary, _FEATURE, _WMI_URL, "powershell")
+    return Remediation(summary, _FEATURE, url=_WMI_URL, language="powershell")
 
 
 def _start(states: dict[str, dict[str, str]], resting: list[str]) -> Remediation:
     pools, then = _in_turn(states, resting, "started")
     summary = f"First start {enumerate_names(pools)} on {resting[0]}, and see that the site answers there{then}."
-    return Remediation(summary, over_pools("start", pools), CLUSTERING_URL, "cmd")
+    return Remediation(summary, over_pools("start", pools), url=CLUSTERING_URL, language="cmd")
 
 
 def _stop(states: dict[str, dict[str, str]], running: list[str], kept: str) -> Remediation:
@@ -124,7 +124,7 @@ def _stop(states: dict[str, dict[str, str]], running: list[str], kept: str) -> R
         f"First decide which node is upgraded first; if that is {kept}, stop {enumerate_names(pools)} on "
         f"{running[0]}{then}."
     )
-    return Remediation(summary, over_pools("stop", pools), CLUSTERING_URL, "cmd")
+    return Remediation(summary, over_pools("stop", pools), url=CLUSTERING_URL, language="cmd")
 
 
 def _in_turn(states: dict[str, dict[str, str]], nodes: list[str], wanted: str) -> tuple[list[str], str]:
@@ -147,7 +147,10 @@ CHECK = ClusterCheck(
     severity=Severity.HIGH,
     doc=__doc__,
     remediation=Remediation(
-        "Start the pool, or stop it, on the node that is named.", over_pools("start", ("",)), CLUSTERING_URL, "cmd"
+        "Start the pool, or stop it, on the node that is named.",
+        over_pools("start", ("",)),
+        url=CLUSTERING_URL,
+        language="cmd",
     ),
     products=("secret-server",),
     roles=("web",),

@@ -31,8 +31,8 @@ _INTEGRATED = "/managedPipelineMode:Integrated"
 _REMEDY = Remediation(
     "Set the managed pipeline mode of the application's pool to Integrated, before the window.",
     over_pools("set", ("",), _INTEGRATED),
-    PIPELINE_URL,
-    "cmd",
+    url=PIPELINE_URL,
+    language="cmd",
 )
 _MODES = {"0": "integrated", "1": "classic", "integrated": "integrated", "classic": "classic"}
 

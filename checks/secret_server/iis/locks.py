@@ -63,7 +63,7 @@ def _remedy(app: IisApplication, broken: Sequence[_Violation]) -> Remediation:
     summary = "Take out of web.config what is locked, and set it for the application in IIS Manager."
     if unlock:
         summary = f"{summary} Where it has to stay in web.config, unlock the section for {application_name(app)}."
-    return Remediation(summary, joined(unlock, "cmd"), _LOCKING_URL, "cmd" if unlock else "")
+    return Remediation(summary, joined(unlock, "cmd"), url=_LOCKING_URL, language="cmd" if unlock else "")
 
 
 def _violations(

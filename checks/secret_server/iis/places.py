@@ -28,7 +28,7 @@ class ConfigSection:
     """Its lockAttributes, lockElements, lockAllAttributesExcept, lockAllElementsExcept and lockItem, as read."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AuthenticationPlace:
     """What one place of the configuration says of authentication."""
 

@@ -15,7 +15,7 @@ _EARLIER = "the evidence is an earlier version's, which did not ask: collect it 
 
 def pool_remedy(summary: str, pool: PoolSettings, settings: str) -> Remediation:
     """Something to set on a pool."""
-    return Remediation(summary, over_pools("set", (pool.name,), settings), PIPELINE_URL, "cmd")
+    return Remediation(summary, over_pools("set", (pool.name,), settings), url=PIPELINE_URL, language="cmd")
 
 
 def bitness(needs: Requirements, due: Due, pool: PoolSettings, wanted: str) -> Outcome:
@@ -67,7 +67,10 @@ def site_start(
             f"site {site} does not start by itself",
             needs,
             Remediation(
-                f"Have site {site} start by itself.", set_site(site, "/serverAutoStart:true"), PIPELINE_URL, "cmd"
+                f"Have site {site} start by itself.",
+                set_site(site, "/serverAutoStart:true"),
+                url=PIPELINE_URL,
+                language="cmd",
             ),
         )
         for site in sorted(off)

@@ -46,7 +46,14 @@ def judge(view: NodeView) -> Outcome:
     whole = combine(outcomes)
     message = f"{whole.message}: {_CONSEQUENCE}" if whole.status == "fail" else whole.message
     observed = ", ".join(f"{name} {state}" for name, state in states.items())
-    return Outcome(whole.status, message, EXPECTED, observed, {"files": states}, whole.remediation)
+    return Outcome(
+        whole.status,
+        message,
+        expected=EXPECTED,
+        observed=observed,
+        evidence={"files": states},
+        remediation=whole.remediation,
+    )
 
 
 def _from_authentication(view: NodeView, unknown: Unknown) -> WebConfig:

@@ -37,7 +37,7 @@ from scanner.inventory.settings.transports import TRANSPORTS, keys_of
 _TABLES = ("nodes", "rules", "backup", "skip")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """What all clusters are read with."""
 
@@ -75,7 +75,16 @@ def _cluster(name: str, value: object, context: Context) -> Cluster | None:
     usable = {key: entry for key, entry in table.items() if key in known}
     values = _of_product(read_keys(usable, known, place, problems), known, product, place, problems)
     layer = layer_of(place, table, values, {*by_name(CLUSTER, OPTIONS), *_TABLES})
-    surroundings = Surroundings(name, place, product, values, layer, context.defaults, context.folder, problems)
+    surroundings = Surroundings(
+        cluster=name,
+        place=place,
+        product=product,
+        values=values,
+        layer=layer,
+        defaults=context.defaults,
+        folder=context.folder,
+        problems=problems,
+    )
     nodes = read_nodes(table.get("nodes"), surroundings)
     _check_reach(layer, {node.transport for node in nodes}, problems)
     backup = read_backup(table.get("backup"), nodes, product, (*place, "backup"), problems)

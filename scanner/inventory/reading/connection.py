@@ -48,7 +48,7 @@ class Trouble:
     """Where the key stands; None where it is missing."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
     """What came of a node's layers."""
 
@@ -59,7 +59,7 @@ class Connection:
     troubles: tuple[Trouble, ...] = ()
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class _Merged:
     keys: Mapping[str, Key]
     values: dict[str, object] = field(default_factory=dict)
@@ -87,7 +87,7 @@ def connect(transport: str, platform: str, host: str, layers: Sequence[Layer], f
     What only another `platform` has a use for is left out: defaults for SSH hold for Windows and Linux alike.
     `folder` is what relative paths are relative to. No settings where `transport` is empty (not known).
     """
-    merged = _Merged(by_name(keys_of(transport, platform)))
+    merged = _Merged(keys=by_name(keys_of(transport, platform)))
     for layer in layers:
         merged.add(layer)
     if transport == "winrm":

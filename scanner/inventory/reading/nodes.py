@@ -42,7 +42,7 @@ _NODE_KEYS = by_name(NODE, OPTIONS)
 _ALL_TRANSPORTS = by_name(*TRANSPORTS.values())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
     """What a node's table does not say itself."""
 

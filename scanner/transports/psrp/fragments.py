@@ -18,7 +18,7 @@ NOBODY = uuid.UUID(int=0)
 TO_CLIENT, TO_SERVER = 1, 2
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """One PSRP message."""
 
@@ -100,4 +100,10 @@ class Joiner:
             raise ProtocolError("a message of PowerShell remoting is too short")
         destination, kind, pool, pipeline = _MESSAGE.unpack_from(self._message)
         data = bytes(self._message[_MESSAGE.size :])
-        yield Message(kind, data, uuid.UUID(bytes_le=pool), uuid.UUID(bytes_le=pipeline), destination)
+        yield Message(
+            kind=kind,
+            data=data,
+            pool=uuid.UUID(bytes_le=pool),
+            pipeline=uuid.UUID(bytes_le=pipeline),
+            destination=destination,
+        )

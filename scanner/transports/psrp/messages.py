@@ -77,7 +77,7 @@ def session_capability(pool: uuid.UUID) -> Message:
         f'<Obj RefId="0"><MS><Version N="protocolversion">{PROTOCOL}</Version><Version N="PSVersion">2.0</Version>'
         '<Version N="SerializationVersion">1.1.0.1</Version></MS></Obj>'
     )
-    return Message(Kind.SESSION_CAPABILITY, data.encode(), pool)
+    return Message(kind=Kind.SESSION_CAPABILITY, data=data.encode(), pool=pool)
 
 
 def init_runspace_pool(pool: uuid.UUID, arguments: Mapping[str, str]) -> Message:
@@ -103,7 +103,7 @@ def init_runspace_pool(pool: uuid.UUID, arguments: Mapping[str, str]) -> Message
         f"{_enum('ApartmentState', _APARTMENT, 'UNKNOWN', 2, 2, 1)}"
         f'<Obj N="HostInfo" RefId="3"><MS>{_NO_HOST}</MS></Obj>{given}</MS></Obj>'
     )
-    return Message(Kind.INIT_RUNSPACEPOOL, data.encode(), pool)
+    return Message(kind=Kind.INIT_RUNSPACEPOOL, data=data.encode(), pool=pool)
 
 
 def create_pipeline(pool: uuid.UUID, pipeline: uuid.UUID, script: str) -> Message:
@@ -125,7 +125,7 @@ def create_pipeline(pool: uuid.UUID, pipeline: uuid.UUID, script: str) -> Messag
         '<Nil N="History" /><B N="RedirectShellErrorOutputPipe">false</B></MS></Obj>'
         '<B N="IsNested">false</B></MS></Obj>'
     )
-    return Message(Kind.CREATE_PIPELINE, data.encode(), pool, pipeline)
+    return Message(kind=Kind.CREATE_PIPELINE, data=data.encode(), pool=pool, pipeline=pipeline)
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,7 +84,7 @@ def converse(session: SqlSession, options: dict[str, str]) -> dict[str, object]:
 def greeting(session: SqlSession) -> SqlPrelogin:
     """What the listener said before the login, as a fact."""
     major, minor, build, sub_build = session.version
-    return SqlPrelogin(session.target.port, major, minor, build, sub_build)
+    return SqlPrelogin(port=session.target.port, major=major, minor=minor, build=build, sub_build=sub_build)
 
 
 def _order(texts: Mapping[str, str], server: Row) -> Iterator[str]:

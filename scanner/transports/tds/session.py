@@ -65,7 +65,7 @@ class SqlError(Exception):
         self.number = number
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """Where to log in, and as whom."""
 

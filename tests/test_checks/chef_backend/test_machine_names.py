@@ -39,17 +39,19 @@ def backends(info: ClusterInfo, rows: list[tuple[str, str]], nodes: list[tuple[s
     """Nodes by name and host, all of which see the same rows, by name and address; the first row leads."""
     members = tuple(
         Member(
-            name,
-            ip,
-            str(at) * 32,
-            "follower" if at else "leader",
-            "follower" if at else "leader",
-            "master" if at == 1 else "not_master",
+            name=name,
+            ip=ip,
+            guid=str(at) * 32,
+            role="follower" if at else "leader",
+            postgresql="follower" if at else "leader",
+            elasticsearch="master" if at == 1 else "not_master",
         )
         for at, (name, ip) in enumerate(rows)
     )
     facts: dict[type, object] = {ClusterStatus: ClusterStatus(members)}
-    return [NodeView(info, name, host, frozenset({"backend"}), facts) for name, host in nodes]
+    return [
+        NodeView(cluster=info, name=name, host=host, roles=frozenset({"backend"}), facts=facts) for name, host in nodes
+    ]
 
 
 ROWS = [("be1", "10.0.0.11"), ("be2", "10.0.0.12"), ("be3", "10.0.0.13")]

@@ -12,8 +12,18 @@ from checks.secret_server.facts.sql import SecretServerDatabase, SqlServer
 Clusters = Callable[..., ClusterInfo]
 Nodes = Callable[..., NodeView]
 COLLATION = "SQL_Latin1_General_CP1_CI_AS"
-SERVER = SqlServer("MSSQLSERVER", "SQL1", "15.0.4345.5", COLLATION, "Standard Edition")
-DATABASE = SecretServerDatabase(SERVER, "SecretServer", "ONLINE", 150, COLLATION, "FULL", "11.6.000003")
+SERVER = SqlServer(
+    instance="MSSQLSERVER", name="SQL1", version="15.0.4345.5", collation=COLLATION, edition="Standard Edition"
+)
+DATABASE = SecretServerDatabase(
+    server=SERVER,
+    name="SecretServer",
+    state="ONLINE",
+    level=150,
+    collation=COLLATION,
+    recovery="FULL",
+    version="11.6.000003",
+)
 COPY = replace(DATABASE, state="RESTORING", collation="", version="", version_problem="it is restoring, not online")
 DENIED = (SecretServerDatabase, "SQL Server refuses the login")
 

@@ -14,7 +14,7 @@ from checks.secret_server.traces import stranger
 Clusters = Callable[..., ClusterInfo]
 Nodes = Callable[..., NodeView]
 NOTHING = "found no folder that holds the application: iis: applicationHost.config does not exist; set `web_root`"
-SQL = SqlInstances((SqlInstance("MSSQLSERVER", "a", "15.0", "15.0"),))
+SQL = SqlInstances((SqlInstance(name="MSSQLSERVER", instance_id="a", version="15.0", patch_level="15.0"),))
 
 
 def test_a_host_without_a_trace_is_a_stranger_and_told_by_its_own_name(cluster: Clusters, node: Nodes) -> None:

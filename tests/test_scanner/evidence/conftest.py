@@ -26,18 +26,24 @@ def node_evidence(name: str = "b1", *, cluster: str = "chef", minute: int = 0, *
         "chef-status": Unknown("no answer"),
     }
     whole = NodeAnswers(
-        cluster,
-        name,
-        "10.0.0.1",
-        "ssh",
-        answers,
+        cluster=cluster,
+        node=name,
+        host="10.0.0.1",
+        transport="ssh",
+        answers=answers,
         usage=Usage(1, 2, 3),
         seconds=0.125,
-        clock=ClockSample(1.5, 2.25, 3.0, 4.0, 1.0),
+        clock=ClockSample(sent_s=1.5, begun_s=2.25, ended_s=3.0, received_s=4.0, resolution_s=1.0),
         asked_at=NOON + timedelta(minutes=minute),
     )
     probes = dict.fromkeys(answers, "0" * 64)
-    return NodeEvidence(replace(whole, **said), "chef-backend", ("backend",), {"package": "x", "sudo": True}, probes)
+    return NodeEvidence(
+        said=replace(whole, **said),
+        product="chef-backend",
+        roles=("backend",),
+        options={"package": "x", "sudo": True},
+        probes=probes,
+    )
 
 
 @pytest.fixture
@@ -45,7 +51,13 @@ def evidence() -> Callable[..., Evidence]:
     def make(*nodes: NodeEvidence, minute: int = 0, **other: Any) -> Evidence:
         started = NOON + timedelta(minutes=minute)
         whole = Evidence(
-            "0.1.0", "bastion", "inventory.toml", started, started + timedelta(seconds=9), complete=True, nodes=nodes
+            tool_version="0.1.0",
+            host="bastion",
+            inventory="inventory.toml",
+            started=started,
+            finished=started + timedelta(seconds=9),
+            complete=True,
+            nodes=nodes,
         )
         return replace(whole, **other)
 

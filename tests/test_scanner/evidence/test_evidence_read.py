@@ -26,11 +26,11 @@ from tests.test_scanner.evidence.conftest import NOON, node_evidence
 Make = Callable[..., Evidence]
 PATH = Path("site.json.gz")
 WHOLE = Evidence(
-    "0.1.0",
-    "bastion",
-    "inventory.toml",
-    NOON,
-    NOON,
+    tool_version="0.1.0",
+    host="bastion",
+    inventory="inventory.toml",
+    started=NOON,
+    finished=NOON,
     complete=False,
     nodes=(node_evidence("b1"), node_evidence("b2", failure="refused", hint="start it", clock=None, asked_at=None)),
     unanswered=(("chef", "b3"),),
@@ -61,7 +61,7 @@ def test_everything_comes_back(tmp_path: Path, name: str) -> None:
 def test_nothing_that_a_node_said_is_left_out() -> None:
     """A new field of an answer must be kept too, or the results from evidence differ from those of the live scan."""
     said = WHOLE.nodes[0].said
-    bare = NodeAnswers("", "", "", "")
+    bare = NodeAnswers(cluster="", node="", host="", transport="")
     made_later = {"lacking"}
     untried = {
         each.name

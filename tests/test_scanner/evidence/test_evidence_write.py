@@ -80,7 +80,8 @@ def test_kill_9_leaves_the_old_file_or_the_new_one(tmp_path: Path) -> None:
             "from dataclasses import replace; from scanner.evidence.file import write_evidence\n"
             "from scanner.evidence.model import Evidence; from datetime import UTC, datetime\n"
             "now = datetime(2026, 1, 1, tzinfo=UTC)\n"
-            "old = Evidence('0.1.0', 'old', 'inventory.toml', now, now, True, ())"
+            "old = Evidence(tool_version='0.1.0', host='old', inventory='inventory.toml', started=now, finished=now, "
+            "complete=True, nodes=())"
         ),
         prepare="write_evidence(folder / 'e.json.gz', old)",
         act="write_evidence(folder / 'e.json.gz', replace(old, host='new'))",

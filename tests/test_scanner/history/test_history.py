@@ -35,18 +35,46 @@ posix = pytest.mark.skipif(os.name != "posix", reason="POSIX modes and signals")
 def night(number: int, status: Status = Status.PASS, **more: Any) -> Scan:
     """A scan of two nodes; the first result has `status`."""
     rows = [
-        Result(f"check-{row}", "t", Severity.LOW, "vault", f"web{row % 2}", Status.PASS, f"night {number}, row {row}")
+        Result(
+            check=f"check-{row}",
+            title="t",
+            severity=Severity.LOW,
+            cluster="vault",
+            node=f"web{row % 2}",
+            status=Status.PASS,
+            message=f"night {number}, row {row}",
+        )
         for row in range(ROWS)
     ]
     rows[0] = replace(rows[0], status=status, not_evaluated=status is Status.ERROR)
-    nodes = tuple(NodeRecord("vault", f"web{n}", "h", "winrm", True, 1, 1, 1, 0.1) for n in range(2))  # noqa: FBT003
+    nodes = tuple(
+        NodeRecord(
+            cluster="vault",
+            node=f"web{n}",
+            host="h",
+            transport="winrm",
+            reachable=True,
+            connections=1,
+            commands=1,
+            requests=1,
+            seconds=0.1,
+        )
+        for n in range(2)
+    )
     started = START + timedelta(days=number)
-    scan = Scan("0.1.0", started, started + timedelta(seconds=9), "inventory.toml", nodes, tuple(rows))
+    scan = Scan(
+        tool_version="0.1.0",
+        started=started,
+        finished=started + timedelta(seconds=9),
+        inventory="inventory.toml",
+        nodes=nodes,
+        results=tuple(rows),
+    )
     return replace(scan, **more)
 
 
 def question(folder: Path, **more: Any) -> Question:
-    return replace(Question("scan", folder / "inventory.toml"), **more)
+    return replace(Question(command="scan", inventory=folder / "inventory.toml"), **more)
 
 
 @pytest.fixture
@@ -118,7 +146,8 @@ def test_an_inventory_is_the_same_by_whatever_way_it_is_reached(
     (tmp_path / "sub").mkdir()
     monkeypatch.chdir(tmp_path)
     keys = {
-        Question("scan", Path(path)).inventory_key for path in ("a.toml", "sub/../a.toml", str(tmp_path / "a.toml"))
+        Question(command="scan", inventory=Path(path)).inventory_key
+        for path in ("a.toml", "sub/../a.toml", str(tmp_path / "a.toml"))
     }
     assert keys == {str(tmp_path.resolve() / "a.toml")}
 

@@ -58,16 +58,32 @@ WORD = Attestation(statement="the vault is backed up", by="Bob", date=date(2026,
 def scan(day: int, status: Status = Status.WAIVED, *, strict: bool = False) -> Scan:
     at = datetime(2026, 3, day, 2, 15, tzinfo=UTC)
     rows = (
-        Result("connectivity", "t", Severity.LOW, "vault", "web1", Status.PASS, "m"),
-        Result("other", "t", Severity.LOW, "vault", "web1", Status.PASS, "m"),
         Result(
-            "disk-space",
-            "t",
-            Severity.CRITICAL,
-            "vault",
-            "web1",
-            status,
-            "m",
+            check="connectivity",
+            title="t",
+            severity=Severity.LOW,
+            cluster="vault",
+            node="web1",
+            status=Status.PASS,
+            message="m",
+        ),
+        Result(
+            check="other",
+            title="t",
+            severity=Severity.LOW,
+            cluster="vault",
+            node="web1",
+            status=Status.PASS,
+            message="m",
+        ),
+        Result(
+            check="disk-space",
+            title="t",
+            severity=Severity.CRITICAL,
+            cluster="vault",
+            node="web1",
+            status=status,
+            message="m",
             waiver=WAIVER if status is Status.WAIVED else None,
             not_declared="backup" if status is Status.SKIP else "",
         ),
@@ -76,12 +92,24 @@ def scan(day: int, status: Status = Status.WAIVED, *, strict: bool = False) -> S
         name="vault", product="p", title="Secret Server", installed="11.6", target="11.7", owner="Ada"
     )
     return Scan(
-        "0.2.0",
-        at,
-        at + timedelta(seconds=9),
-        "inventory.toml",
-        (NodeRecord("vault", "web1", "h", "winrm", True, 1, 1, 1, 0.1),),  # noqa: FBT003
-        rows,
+        tool_version="0.2.0",
+        started=at,
+        finished=at + timedelta(seconds=9),
+        inventory="inventory.toml",
+        nodes=(
+            NodeRecord(
+                cluster="vault",
+                node="web1",
+                host="h",
+                transport="winrm",
+                reachable=True,
+                connections=1,
+                commands=1,
+                requests=1,
+                seconds=0.1,
+            ),
+        ),
+        results=rows,
         strict=strict,
         attestations=(Attested(WORD, Standing.HOLDS),),
         clusters=(about,),
@@ -110,7 +138,7 @@ def test_a_file_of_the_first_version_is_read_as_it_is(first: Path) -> None:
 
 def test_the_next_run_brings_it_up_to_date_and_loses_nothing(first: Path) -> None:
     before = [(run.started, run.verdict, run.counts) for run in runs(first)]
-    done = remember(first, Question("scan", Path("/etc/preflight/inventory.toml")), scan(13))
+    done = remember(first, Question(command="scan", inventory=Path("/etc/preflight/inventory.toml")), scan(13))
     assert version(first) == VERSION
     assert [(run.started, run.verdict, run.counts) for run in runs(first)][1:] == before
     assert done.history
@@ -122,7 +150,7 @@ def test_the_next_run_brings_it_up_to_date_and_loses_nothing(first: Path) -> Non
 
 def test_what_a_scan_is_about_and_counts_on_is_kept_and_forgotten_with_it(tmp_path: Path) -> None:
     file = tmp_path / "h.db"
-    question = Question("scan", tmp_path / "inventory.toml")
+    question = Question(command="scan", inventory=tmp_path / "inventory.toml")
     for day in (10, 13):
         remember(file, question, scan(day))
         remember(file, question, scan(day))
@@ -142,7 +170,7 @@ def test_what_a_scan_is_about_and_counts_on_is_kept_and_forgotten_with_it(tmp_pa
 def test_a_verdict_is_the_one_that_was_given_not_one_that_the_statuses_make(tmp_path: Path) -> None:
     """Under --strict what is critical and not declared is a blocker, and its status is skip."""
     file = tmp_path / "h.db"
-    remember(file, Question("scan", tmp_path / "i.toml"), scan(13, Status.SKIP, strict=True))
+    remember(file, Question(command="scan", inventory=tmp_path / "i.toml"), scan(13, Status.SKIP, strict=True))
     assert read(file).runs[0].clusters["vault"].verdict is Verdict.NO_GO
     with opened(file) as store:
         store.execute("DELETE FROM cluster")
@@ -159,14 +187,14 @@ def test_a_later_version_is_refused(first: Path) -> None:
 def test_runs_of_a_clock_that_went_wrong_are_left_out_and_counted(tmp_path: Path) -> None:
     file = tmp_path / "h.db"
     for day in (13, 20, 21):
-        remember(file, Question("scan", tmp_path / "i.toml"), scan(day))
+        remember(file, Question(command="scan", inventory=tmp_path / "i.toml"), scan(day))
     (kept,), later = read_fleet(file, "db", now=NOW, days=90)
     assert ([run.started.day for run in kept.runs], later) == ([13], 2)
 
 
 def test_a_job_that_died_long_ago_is_still_read(tmp_path: Path) -> None:
     file = tmp_path / "h.db"
-    remember(file, Question("scan", tmp_path / "i.toml"), scan(1))
+    remember(file, Question(command="scan", inventory=tmp_path / "i.toml"), scan(1))
     (kept,), _ = read_fleet(file, "db", now=NOW + timedelta(days=900), days=30)
     assert len(kept.runs) == 1
 
@@ -174,7 +202,7 @@ def test_a_job_that_died_long_ago_is_still_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("value", ["12 March", "2026-03-13T02:15:00", 5])
 def test_times_that_were_changed_by_hand_are_told(tmp_path: Path, value: object) -> None:
     file = tmp_path / "h.db"
-    remember(file, Question("scan", tmp_path / "i.toml"), scan(13))
+    remember(file, Question(command="scan", inventory=tmp_path / "i.toml"), scan(13))
     with opened(file) as store:
         store.execute("UPDATE run SET started = ?", (value,))
     with pytest.raises(HistoryError, match="damaged, or changed by hand"):
@@ -184,11 +212,13 @@ def test_times_that_were_changed_by_hand_are_told(tmp_path: Path, value: object)
 def test_the_older_run_is_not_the_later_one(tmp_path: Path) -> None:
     """Two jobs, a cluster each: what both count on is told, the latest of each."""
     file = tmp_path / "h.db"
-    remember(file, Question("scan", tmp_path / "i.toml", scope="--cluster vault", narrowed=True), scan(12))
+    remember(
+        file, Question(command="scan", inventory=tmp_path / "i.toml", scope="--cluster vault", narrowed=True), scan(12)
+    )
     chef = scan(13)
     rows = tuple(replace(row, cluster="chef", waiver=None) for row in chef.results)
     chef = replace(chef, results=rows, clusters=(ClusterRecord(name="chef"),), attestations=())
-    remember(file, Question("scan", tmp_path / "i.toml", scope="--cluster chef", narrowed=True), chef)
+    remember(file, Question(command="scan", inventory=tmp_path / "i.toml", scope="--cluster chef", narrowed=True), chef)
     kept = read(file)
     assert {word.kind for word in kept.words} == {WordKind.WAIVER, WordKind.ATTESTATION}
     assert [sorted(one.run.clusters) for one in kept.latest] == [["vault"], ["chef"]]

@@ -185,7 +185,7 @@ def test_overrides_of_rules_are_kept_as_written() -> None:
 
 
 def test_a_plugins_product() -> None:
-    gitea = Product("gitea", "Gitea", {"app": "serves"}, ("ssh",))
+    gitea = Product(name="gitea", title="Gitea", roles={"app": "serves"}, transports=("ssh",))
     text = BACKEND.replace("chef-backend", "gitea").replace("backend", "app")
     cluster = load(text, gitea).clusters[0]
     assert (cluster.product, cluster.nodes[0].transport, cluster.options) == ("gitea", "ssh", {})

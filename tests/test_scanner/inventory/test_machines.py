@@ -244,7 +244,7 @@ def test_of_a_cluster_with_others_only_what_they_cannot_change_is_told(
     statuses: tuple[Status, ...], open_ended: bool, told: Status
 ) -> None:
     info = ClusterInfo("prod", "chef-backend", open_ended=open_ended)
-    node = NodeView(info, "b1", "b1", frozenset({"backend"}))
+    node = NodeView(cluster=info, name="b1", host="b1", roles=frozenset({"backend"}))
     (result,) = evaluate([check(*statuses)], [GatheredCluster(info, (node,), frozenset({"b1"}))])
     assert result.status is told
     assert result.follows == (("unnamed:prod",) if told is Status.ERROR else ())

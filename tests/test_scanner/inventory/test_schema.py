@@ -239,13 +239,13 @@ def test_every_key_is_described() -> None:
 
 
 def test_a_plugins_product() -> None:
-    gitea = Product("gitea", "Gitea", {"app": "serves"}, ("ssh",))
+    gitea = Product(name="gitea", title="Gitea", roles={"app": "serves"}, transports=("ssh",))
     table = tomllib.loads(BACKEND.replace("chef-backend", "gitea").replace("backend", "app"))
     assert not fits(table)
     assert Draft202012Validator(inventory_schema([gitea])).is_valid(table)
 
 
 def test_an_override_takes_what_rules_can_be_overridden_with() -> None:
-    rules = RuleSet((Rule("r", "c", "", "1", "text", "source"),))
+    rules = RuleSet((Rule(id="r", check="c", target="", requires="1", text="text", source="source"),))
     with pytest.raises(RuleError, match=f"takes {', '.join(sorted(key.name for key in RULE))}$"):
         rules.with_overrides({"r": {"colour": 1}})

@@ -41,7 +41,7 @@ _CUTS = 12
 """Places at which a text is cut off, besides its line ends."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
     """A pass that may stand although something was taken away."""
 
@@ -63,7 +63,7 @@ class Mutation:
     answer: Answer | Unknown
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Tally:
     """What came of all mutations."""
 

@@ -94,7 +94,15 @@ def door(authority: CertificateAuthority) -> Iterator[Callable[..., WinrmTranspo
         given |= settings
         secret = Secret(PASSWORDS.get(str(given["user"]), "") if password is None else password)
         winrm = WinrmSettings(password=secret, connect_timeout_s=2.0, **given)  # type: ignore[arg-type]
-        node = Node("vault", "web1", host, "secret-server", ("web",), "winrm", winrm=winrm)
+        node = Node(
+            cluster="vault",
+            name="web1",
+            host=host,
+            product="secret-server",
+            roles=("web",),
+            transport="winrm",
+            winrm=winrm,
+        )
         limits = Limits(timeout_s=timeout_s, answer_bytes=answer_bytes)
         opened.append(WinrmTransport(node, limits, gate=gate))
         return opened[-1]

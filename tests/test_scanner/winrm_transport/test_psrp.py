@@ -113,7 +113,7 @@ def test_a_script_of_any_size_arrives_letter_by_letter(
         return ProcessOutput(b"done")
 
     def run(request: ScriptRequest) -> ProcessOutput:
-        return powershell_process.run(ProcessRequest("", {}, script=request.script), keep)
+        return powershell_process.run(ProcessRequest(command_line="", environment={}, script=request.script), keep)
 
     script = AWKWARD * lines
     server = remote(run)
@@ -232,7 +232,7 @@ class Script:
 
 
 def packed(kind: int, document: str) -> bytes:
-    return Splitter().whole([Message(kind, document.encode(), destination=TO_CLIENT)])
+    return Splitter().whole([Message(kind=kind, data=document.encode(), destination=TO_CLIENT)])
 
 
 def state(name: str, value: int) -> str:

@@ -47,7 +47,7 @@ class Recorded:
     def _tell(self, pipeline: str, name: str) -> None:
         for line in (FIELD / name).read_text("utf-8").splitlines():
             kind, _, document = line.partition(" ")
-            message = Message(int(kind, 16), document.encode(), destination=TO_CLIENT)
+            message = Message(kind=int(kind, 16), data=document.encode(), destination=TO_CLIENT)
             self._outbox.put(pipeline, Splitter().whole([message]), apart=True)
 
     def begin(self, pipeline: str, fragments: bytes) -> None:
@@ -318,7 +318,9 @@ def test_what_blocks_in_a_real_session_costs_itself_and_the_rest_has_left_before
         "stuck": f"[IO.File]::ReadAllText({literal(str(dead))})",
         "after": "return 2",
     }
-    probes = tuple(Probe(name, "powershell", "", body, ()) for name, body in bodies.items())
+    probes = tuple(
+        Probe(id=name, language="powershell", purpose="", script=body, readers=()) for name, body in bodies.items()
+    )
     script = compose(probes, nonce=NONCE, budget_s=8, options={}, probe_bytes=100_000)
     output = door(engine, protocol="psrp", timeout_s=90).run(script)
     answers = parse(output, nonce=NONCE, probe_ids=list(bodies))
@@ -332,7 +334,15 @@ def test_what_blocks_in_a_real_session_costs_itself_and_the_rest_has_left_before
 
 @needs_pwsh
 def test_the_probes_of_a_real_session_read_what_it_was_opened_with(engine: WsmanServer, door: Door) -> None:
-    probes = (Probe("given", "powershell", "", "return $PfArguments['PREFLIGHT_SQL_PASSWORD']", ()),)
+    probes = (
+        Probe(
+            id="given",
+            language="powershell",
+            purpose="",
+            script="return $PfArguments['PREFLIGHT_SQL_PASSWORD']",
+            readers=(),
+        ),
+    )
     script = compose(probes, nonce=NONCE, budget_s=30, options={}, probe_bytes=100_000)
     output = door(engine, protocol="psrp", timeout_s=90).run(script, {"PREFLIGHT_SQL_PASSWORD": "c2VjcmV0"})
     answer = parse(output, nonce=NONCE, probe_ids=["given"])["given"]

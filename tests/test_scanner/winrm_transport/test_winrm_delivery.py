@@ -129,7 +129,11 @@ def test_progress_and_language_come_before_any_call_into_dotnet(way: str) -> Non
 def test_constrained_language_prints_the_marker_and_nothing_runs(way: str) -> None:
     delivery = BOOTSTRAPS[way]
     request = ProcessRequest(
-        delivery.command_line, delivery.environment, delivery.stdin or b"", stdin_closed=True, console_mode_stdin=False
+        command_line=delivery.command_line,
+        environment=delivery.environment,
+        stdin=delivery.stdin or b"",
+        stdin_closed=True,
+        console_mode_stdin=False,
     )
     said = powershell_process.run(request, lambda _: pytest.fail("ran"), constrained_language=True)
     assert said.stdout.decode().strip() == powershell_delivery.CONSTRAINED_MARKER
@@ -151,7 +155,7 @@ def test_variables_come_before_the_script_and_are_no_part_of_it(size: int) -> No
     assert start(delivery).stdout.decode() == script
     assert "canary" not in delivery.command_line + bootstrap(delivery)
     assert not delivery.environment
-    request = ProcessRequest(delivery.command_line, {"TEMP": "x"}, delivery.stdin or b"")
+    request = ProcessRequest(command_line=delivery.command_line, environment={"TEMP": "x"}, stdin=delivery.stdin or b"")
     found = powershell_process.environment_of(request)
     assert found == {"TEMP": "x", "PREFLIGHT_ONE": "canary==", "PREFLIGHT_TWO": "a=b"}
     cut = start(delivery, stdin=(delivery.stdin or b"")[:-9])

@@ -43,8 +43,8 @@ from scanner.transports.winrm_login import (
 from scanner.transports.winrm_refusals import OPERATION_QUOTA, SHELL_QUOTA, Situation
 
 AT = Situation(
-    "web1.corp.example",
-    WinrmSettings(user="CORP\\svc", password=Secret("canary"), auth="ntlm"),
+    host="web1.corp.example",
+    settings=WinrmSettings(user="CORP\\svc", password=Secret("canary"), auth="ntlm"),
     requests=5,
     stage=Stage.ACCEPTED,
 )
@@ -210,11 +210,13 @@ def test_a_connection_that_ends_in_a_login_is_no_wrong_password(stage: Stage, me
 def test_basic_and_certificates_are_not_forgotten_either() -> None:
     settings = WinrmSettings(user="svc", password=Secret("canary"), auth="basic")
     found = translate(
-        winrm.exceptions.InvalidCredentialsError("rejected"), Situation("web1", settings, requests=3, offered="Basic")
+        winrm.exceptions.InvalidCredentialsError("rejected"),
+        Situation(host="web1", settings=settings, requests=3, offered="Basic"),
     )
     assert isinstance(found, ConnectionLostError)
     first = translate(
-        winrm.exceptions.InvalidCredentialsError("rejected"), Situation("web1", settings, requests=1, offered="Basic")
+        winrm.exceptions.InvalidCredentialsError("rejected"),
+        Situation(host="web1", settings=settings, requests=1, offered="Basic"),
     )
     assert isinstance(first, AuthenticationError)
 

@@ -145,7 +145,9 @@ def test_no_refusal_leaves_the_password_as_the_only_way(auth: str, scheme: str) 
     settings = WinrmSettings(user="CORP\\svc", password=Secret("canary"), auth=auth, scheme=scheme)
     for stage in Stage:
         for several in ("", "its answers come from a/1 and from b/2"):
-            at = Situation("web1", settings, requests=3, stage=stage, offered="Negotiate, CredSSP", several=several)
+            at = Situation(
+                host="web1", settings=settings, requests=3, stage=stage, offered="Negotiate, CredSSP", several=several
+            )
             told = translate(RefusedStepError(), at)
             assert told is not None
             said = f"{told} {told.hint}"
@@ -154,7 +156,9 @@ def test_no_refusal_leaves_the_password_as_the_only_way(auth: str, scheme: str) 
             if several and stage is not Stage.ACCEPTED:
                 assert not isinstance(told, AuthenticationError)
                 assert several in said
-    one = Situation("web1", replace(settings, auth="ntlm"), stage=Stage.ANSWERED, node="WEB1", names=lambda: ("WEB1",))
+    one = Situation(
+        host="web1", settings=replace(settings, auth="ntlm"), stage=Stage.ANSWERED, node="WEB1", names=lambda: ("WEB1",)
+    )
     assert isinstance(translate(RefusedStepError(), one), AuthenticationError)
     two = replace(one, names=lambda: ("WEB1", "WEB2"))
     assert "they call themselves WEB1 and WEB2" in str(translate(RefusedStepError(), two))

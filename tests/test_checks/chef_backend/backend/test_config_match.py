@@ -23,7 +23,9 @@ def config(address: str, *unclear: str, cut: bool = False, **settings: str) -> l
 
 def digests(settings: dict[str, str], address: str, *unclear: str, cut: bool = False) -> ConfigDigest:
     pairs = {"publish_address": address, "etcd.x": "aaaa", **settings}
-    return ConfigDigest("read", tuple(pairs.items()), tuple((name, "f" * 16) for name in unclear), cut)
+    return ConfigDigest(
+        state="read", named=tuple(pairs.items()), unclear=tuple((name, "f" * 16) for name in unclear), cut=cut
+    )
 
 
 def test_the_same_settings_pass_whatever_the_address(chefs: Chefs) -> None:
@@ -51,8 +53,14 @@ def test_what_only_sounds_like_an_address_is_compared(chefs: Chefs, name: str) -
 
 def test_order_does_not_matter_and_of_two_the_last_holds(chefs: Chefs) -> None:
     one, two = (("a.b", "1"), ("c.d", "2")), (("c.d", "3"), ("c.d", "2"), ("a.b", "1"))
-    assert judge(chefs([ConfigDigest("read", one)], [ConfigDigest("read", two)])).status is Status.PASS
-    assert judge(chefs([ConfigDigest("read", one)], [ConfigDigest("read", two[1::-1])])).status is Status.FAIL
+    assert (
+        judge(chefs([ConfigDigest(state="read", named=one)], [ConfigDigest(state="read", named=two)])).status
+        is Status.PASS
+    )
+    assert (
+        judge(chefs([ConfigDigest(state="read", named=one)], [ConfigDigest(state="read", named=two[1::-1])])).status
+        is Status.FAIL
+    )
 
 
 def test_a_setting_that_differs_is_named_with_the_outlier(chefs: Chefs) -> None:
@@ -108,7 +116,7 @@ def test_a_difference_beside_ruby_is_still_a_failure(chefs: Chefs) -> None:
 
 def test_answers_to_an_earlier_preflight_differ_perhaps_in_notation_only(chefs: Chefs) -> None:
     """They hash what stands there, quotes and all."""
-    one = [ConfigDigest("read", (("etcd.x", "aaaa"),), as_written=True)]
+    one = [ConfigDigest(state="read", named=(("etcd.x", "aaaa"),), as_written=True)]
     assert judge(chefs(one, one)).status is Status.PASS
     outcome = judge(chefs(one, config("2", etcd__x="bbbb")))
     assert outcome.status is Status.ERROR
@@ -116,7 +124,7 @@ def test_answers_to_an_earlier_preflight_differ_perhaps_in_notation_only(chefs: 
 
 
 def test_a_missing_file_fails_and_one_missing_everywhere_is_unknown(chefs: Chefs) -> None:
-    missing: list[object] = [ConfigDigest("missing")]
+    missing: list[object] = [ConfigDigest(state="missing")]
     assert judge(chefs(config("1"), missing)).status is Status.FAIL
     assert judge(chefs(missing, missing)).status is Status.ERROR
 

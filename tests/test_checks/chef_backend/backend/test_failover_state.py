@@ -97,7 +97,15 @@ def table(*cells: str, column: str = "Blocked") -> ClusterStatus:
     """A table whose members' further column says `cells`; three members in all, the first of whom leads."""
     rows = (*cells, *cells[-1:] * 3)[:3]
     members = (
-        Member(f"backend-{at}", f"10.0.0.1{at}", f"{at}" * 32, "follower", "follower", "not_master", ((column, cell),))
+        Member(
+            name=f"backend-{at}",
+            ip=f"10.0.0.1{at}",
+            guid=f"{at}" * 32,
+            role="follower",
+            postgresql="follower",
+            elasticsearch="not_master",
+            columns=((column, cell),),
+        )
         for at, cell in enumerate(rows, 1)
     )
     return ClusterStatus(tuple(member if column else replace(member, columns=()) for member in members))

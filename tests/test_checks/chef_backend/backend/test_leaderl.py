@@ -15,7 +15,9 @@ Chefs = Callable[..., ClusterView]
 
 
 def answers(chefs: Chefs, *codes: int | None, leader: str = "backend-1") -> Outcome:
-    table = ClusterStatus((Member(leader, "10.0.0.1", "a" * 32, "leader", "leader", "master"),))
+    table = ClusterStatus(
+        (Member(name=leader, ip="10.0.0.1", guid="a" * 32, role="leader", postgresql="leader", elasticsearch="master"),)
+    )
     return judge(chefs(*([LeaderAnswer(code), table] for code in codes)))
 
 

@@ -18,7 +18,9 @@ PATH = "/srv/chef-backend-2.3.16-1.el7.x86_64.rpm"
 
 
 def staged(version: str = "2.3.16-1.el7", sha256: str = "a" * 64, name: str = "chef-backend") -> StagedPackage:
-    return StagedPackage("declared", "hashed", 1, sha256, name if version else "", version)
+    return StagedPackage(
+        path="declared", state="hashed", size_bytes=1, sha256=sha256, name=name if version else "", version=version
+    )
 
 
 def view(chefs: Chefs, *facts: object, package: str = PATH, **changes: Any) -> ClusterView:
@@ -32,12 +34,12 @@ def test_the_same_package_of_the_target_passes(chefs: Chefs) -> None:
 
 
 def test_nothing_declared_is_not_applicable_nor_is_after_the_window(chefs: Chefs) -> None:
-    assert judge(view(chefs, StagedPackage("", "undeclared"), package="")).status is Status.SKIP
+    assert judge(view(chefs, StagedPackage(path="", state="undeclared"), package="")).status is Status.SKIP
     assert judge(view(chefs, staged(), phase="after")).status is Status.SKIP
 
 
 def test_declared_for_some_is_not_enough(chefs: Chefs) -> None:
-    whole = view(chefs, staged(), StagedPackage("", "undeclared"))
+    whole = view(chefs, staged(), StagedPackage(path="", state="undeclared"))
     bare = replace(whole.nodes[1], options={})
     outcome = judge(replace(whole, nodes=(whole.nodes[0], bare)))
     assert outcome.status is Status.ERROR
@@ -48,14 +50,14 @@ def test_declared_for_some_is_not_enough(chefs: Chefs) -> None:
     ("state", "words"), [("missing", "is not there"), ("no-file", "is no file"), ("empty", "is empty")]
 )
 def test_what_is_not_there_fails(chefs: Chefs, state: str, words: str) -> None:
-    outcome = judge(view(chefs, staged(), StagedPackage("declared", state)))
+    outcome = judge(view(chefs, staged(), StagedPackage(path="declared", state=state)))
     assert outcome.status is Status.FAIL
     assert f"backend-2: {PATH} {words}" in outcome.message
 
 
 @pytest.mark.parametrize("state", ["denied", "too-large"])
 def test_what_could_not_be_hashed_is_unknown(chefs: Chefs, state: str) -> None:
-    assert judge(view(chefs, staged(), StagedPackage("declared", state))).status is Status.ERROR
+    assert judge(view(chefs, staged(), StagedPackage(path="declared", state=state))).status is Status.ERROR
 
 
 def test_another_content_names_the_outlier(chefs: Chefs) -> None:

@@ -21,13 +21,21 @@ Chefs = Callable[..., ClusterView]
 
 
 def package(version: str = "2.2.5", **changes: Any) -> InstalledPackage:
-    plain = InstalledPackage("rpm", f"{version}-1.el7", "installed", 1_000_000, 1_000_000 + 30 * DAY_S, version)
+    plain = InstalledPackage(
+        manager="rpm",
+        version=f"{version}-1.el7",
+        state="installed",
+        installed_s=1_000_000,
+        now_s=1_000_000 + 30 * DAY_S,
+        manifest=version,
+    )
     return replace(plain, **changes)
 
 
 def services(uptime_s: int | None = 29 * DAY_S) -> ServiceStatus:
     return ServiceStatus(
-        (ServiceState("etcd", running=True, pid=1, uptime_s=uptime_s, distributed="health: green", line="etcd"),), ()
+        (ServiceState(name="etcd", running=True, pid=1, uptime_s=uptime_s, distributed="health: green", line="etcd"),),
+        (),
     )
 
 
@@ -125,7 +133,7 @@ def test_after_the_window_all_are_at_the_target(chefs: Chefs) -> None:
 
 
 def test_no_package_at_all_cannot_be_judged(chefs: Chefs) -> None:
-    none = InstalledPackage("", "", "", None, 1, "")
+    none = InstalledPackage(manager="", version="", state="", installed_s=None, now_s=1, manifest="")
     assert judge(three(chefs, package(), none)).status is Status.ERROR
     assert judge(chefs()).status is Status.ERROR
 

@@ -15,7 +15,15 @@ from checks.outcome import Result, Status
 
 TABLE = ClusterStatus(
     tuple(
-        Member(f"backend-{at}", f"10.0.0.1{at}", f"{at}" * 32, "follower", "follower", "not_master") for at in (1, 2, 3)
+        Member(
+            name=f"backend-{at}",
+            ip=f"10.0.0.1{at}",
+            guid=f"{at}" * 32,
+            role="follower",
+            postgresql="follower",
+            elasticsearch="not_master",
+        )
+        for at in (1, 2, 3)
     )
 )
 Judged = Callable[..., Result]

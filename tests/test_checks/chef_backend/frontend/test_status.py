@@ -16,9 +16,9 @@ from checks.outcome import Outcome, Status
 Chefs = Callable[..., ClusterView]
 OWN = ("bookshelf", "haproxy", "nginx", "oc_bifrost", "oc_id", "opscode-erchef", "redis_lb")
 EXTERNAL = ("elasticsearch", "postgresql")
-SERVICES = FrontendServices((*OWN, *EXTERNAL), (), external=EXTERNAL)
+SERVICES = FrontendServices(running=(*OWN, *EXTERNAL), down=(), external=EXTERNAL)
 UPSTREAMS = (("chef_elasticsearch", "pong"), ("chef_sql", "pong"), ("oc_chef_authz", "pong"))
-API = FrontendApi(200, "pong", UPSTREAMS)
+API = FrontendApi(code=200, status="pong", upstreams=UPSTREAMS)
 
 
 def without(*names: str, **changes: tuple[str, ...]) -> FrontendServices:
@@ -44,7 +44,11 @@ def test_a_service_that_is_down_fails(chefs: Chefs) -> None:
 
 
 def test_what_is_broken_behind_it_is_named(chefs: Chefs) -> None:
-    outcome = judged(chefs, SERVICES, FrontendApi(500, "fail", (("chef_sql", "fail"), ("oc_chef_authz", "pong"))))
+    outcome = judged(
+        chefs,
+        SERVICES,
+        FrontendApi(code=500, status="fail", upstreams=(("chef_sql", "fail"), ("oc_chef_authz", "pong"))),
+    )
     assert outcome.status is Status.FAIL
     assert outcome.message == "/_status: chef_sql does not answer"
 
@@ -52,14 +56,17 @@ def test_what_is_broken_behind_it_is_named(chefs: Chefs) -> None:
 @pytest.mark.parametrize(
     ("api", "text"),
     [
-        (FrontendApi(0), "nothing answers"),
-        (FrontendApi(500, "fail"), "/_status answers 500 fail"),
-        (FrontendApi(502), "/_status answers 502"),
-        (FrontendApi(503), "/_status answers 503"),
-        (FrontendApi(301), "/_status answers 301"),
-        (FrontendApi(500, "pong", UPSTREAMS), "/_status answers 500 pong"),
-        (FrontendApi(200, "fail", UPSTREAMS), "/_status answers 200 fail"),
-        (FrontendApi(200, "pong", (*UPSTREAMS, ("data_collector", "fail"))), "data_collector does not answer"),
+        (FrontendApi(code=0), "nothing answers"),
+        (FrontendApi(code=500, status="fail"), "/_status answers 500 fail"),
+        (FrontendApi(code=502), "/_status answers 502"),
+        (FrontendApi(code=503), "/_status answers 503"),
+        (FrontendApi(code=301), "/_status answers 301"),
+        (FrontendApi(code=500, status="pong", upstreams=UPSTREAMS), "/_status answers 500 pong"),
+        (FrontendApi(code=200, status="fail", upstreams=UPSTREAMS), "/_status answers 200 fail"),
+        (
+            FrontendApi(code=200, status="pong", upstreams=(*UPSTREAMS, ("data_collector", "fail"))),
+            "data_collector does not answer",
+        ),
     ],
 )
 def test_no_answer_and_another_answer_fail(chefs: Chefs, api: FrontendApi, text: str) -> None:
@@ -70,7 +77,7 @@ def test_no_answer_and_another_answer_fail(chefs: Chefs, api: FrontendApi, text:
 
 @pytest.mark.parametrize("code", [200, 204])
 def test_every_code_of_2xx_is_a_yes(chefs: Chefs, code: int) -> None:
-    assert judged(chefs, SERVICES, FrontendApi(code, "pong", UPSTREAMS)).status is Status.PASS
+    assert judged(chefs, SERVICES, FrontendApi(code=code, status="pong", upstreams=UPSTREAMS)).status is Status.PASS
 
 
 @pytest.mark.parametrize("name", [*OWN, *EXTERNAL])
@@ -84,7 +91,7 @@ def test_no_service_may_be_missing_from_a_pass(chefs: Chefs, name: str) -> None:
 @pytest.mark.parametrize("name", [name for name, _ in UPSTREAMS])
 def test_no_upstream_may_be_missing_from_a_pass(chefs: Chefs, name: str) -> None:
     left = tuple(pair for pair in UPSTREAMS if pair[0] != name)
-    status = judged(chefs, SERVICES, FrontendApi(200, "pong", left)).status
+    status = judged(chefs, SERVICES, FrontendApi(code=200, status="pong", upstreams=left)).status
     assert status is (Status.WARN if name == "chef_elasticsearch" else Status.ERROR)
 
 
@@ -123,7 +130,7 @@ def test_what_runs_during_an_upgrade_only_may_be_down(chefs: Chefs) -> None:
 
 
 def test_what_cannot_be_asked_is_unknown(chefs: Chefs) -> None:
-    assert judged(chefs, SERVICES, FrontendApi(None)).status is Status.ERROR
+    assert judged(chefs, SERVICES, FrontendApi(code=None)).status is Status.ERROR
     outcome = judged(chefs, (FrontendServices, "not understood: 'unsure: nginx'"), API)
     assert outcome.status is Status.ERROR
     assert "unsure" in outcome.message

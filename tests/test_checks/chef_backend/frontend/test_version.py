@@ -33,7 +33,12 @@ def level_of(version: str) -> str:
 
 def judged(chefs: Chefs, *versions: str, levels: tuple[str, ...] = (), **changes: object) -> Outcome:
     facts = [
-        [FrontendPackage(f"{version}-1.el7" if version else "", levels[at] if levels else level_of(version))]
+        [
+            FrontendPackage(
+                version=f"{version}-1.el7" if version else "",
+                migration_level=levels[at] if levels else level_of(version),
+            )
+        ]
         for at, version in enumerate(versions)
     ]
     return judge(chefs(*facts, roles=("frontend",) * len(facts), **changes))
@@ -59,7 +64,7 @@ def test_another_migration_level_fails(chefs: Chefs) -> None:
 
 
 def packages(chefs: Chefs, *changes: dict[str, str], phase: str = "before") -> Outcome:
-    healthy = FrontendPackage("15.0.9-1.el7", level_of("15.0.9"))
+    healthy = FrontendPackage(version="15.0.9-1.el7", migration_level=level_of("15.0.9"))
     facts: list[list[object]] = [[replace(healthy, **dict[str, Any](change))] for change in changes]
     return judge(chefs(*facts, roles=("frontend",) * len(facts), phase=phase))
 
@@ -173,17 +178,25 @@ def test_no_package_a_garbled_version_and_no_target_are_unknown(chefs: Chefs) ->
 
 def test_a_frontend_that_is_down_or_garbled_is_a_gap_and_none_at_all_is_no_result(chefs: Chefs) -> None:
     for other in (None, [(FrontendPackage, "not understood")]):
-        view = chefs([FrontendPackage("15.0.9", level_of("15.0.9"))], other, roles=("frontend", "frontend"))
+        view = chefs(
+            [FrontendPackage(version="15.0.9", migration_level=level_of("15.0.9"))],
+            other,
+            roles=("frontend", "frontend"),
+        )
         names = frozenset(node.name for node in view.nodes)
         (result,) = evaluate([CHECK], [GatheredCluster(view.cluster, view.nodes, names)])
         assert result.status is Status.ERROR
-    view = chefs([FrontendPackage("15.0.9", LEVEL)])
+    view = chefs([FrontendPackage(version="15.0.9", migration_level=LEVEL)])
     assert evaluate([CHECK], [GatheredCluster(view.cluster, view.nodes, frozenset({"backend-1"}))]) == ()
 
 
 def test_minimums_hold_at_each_stop_and_name_it(chefs: Chefs) -> None:
     only_there = {"frontend-12.6.0": {"target": ">=2.0,<3.0", "requires": ">=15.1", "reason": "a test"}}
-    view = chefs(*[[FrontendPackage("15.0.9-1.el7", level_of("15.0.9"))]] * 2, roles=("frontend",) * 2, target="3.1.1")
+    view = chefs(
+        *[[FrontendPackage(version="15.0.9-1.el7", migration_level=level_of("15.0.9"))]] * 2,
+        roles=("frontend",) * 2,
+        target="3.1.1",
+    )
     rules = view.cluster.rules.with_overrides(only_there)
     via = replace(view, cluster=replace(view.cluster, rules=rules, current="2.0.30"))
     assert judge(via).status is Status.FAIL

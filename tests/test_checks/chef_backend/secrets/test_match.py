@@ -15,16 +15,22 @@ from checks.evaluation import GatheredCluster, evaluate
 from checks.outcome import Status
 
 Chefs = Callable[..., ClusterView]
-KNOWN = ConfigDigest("read", ())
+KNOWN = ConfigDigest(state="read", named=())
 ROLES = ("backend", "backend", "backend", "frontend", "frontend")
 
 
 def secrets(backend: str = "", frontend: str = "", mode: str = "", owner: str = "") -> list[object]:
     def file(content: str, *right: str) -> SecretsFile:
         if content in ("missing", "denied", ""):
-            return SecretsFile("/etc/secrets.json", content or "missing")
+            return SecretsFile(path="/etc/secrets.json", state=content or "missing")
+        user, group = (owner or right[1]).split(":")
         return SecretsFile(
-            "/etc/secrets.json", "hashed", content * 64, mode or right[0], *(owner or right[1]).split(":")
+            path="/etc/secrets.json",
+            state="hashed",
+            sha256=content * 64,
+            mode=mode or right[0],
+            owner=user,
+            group=group,
         )
 
     return [SecretsFiles(file(backend, "640", "root:chef_pgsql"), file(frontend, "600", "root:root")), KNOWN]
@@ -103,7 +109,9 @@ def test_the_same_cause_on_several_nodes_is_told_once(chefs: Chefs) -> None:
 
 
 def test_the_group_that_the_configuration_names_is_the_right_one(chefs: Chefs) -> None:
-    own = ConfigDigest("read", (("leaderl.runsv_group", digest("vault")), ("leaderl.username", digest("leader"))))
+    own = ConfigDigest(
+        state="read", named=(("leaderl.runsv_group", digest("vault")), ("leaderl.username", digest("leader")))
+    )
     assert judge(chefs([*secrets("a", owner="root:vault"), own], [*secrets("a"), KNOWN])).status is Status.PASS
     assert judge(chefs([*secrets("a", mode="600", owner="leader:x"), own])).status is Status.WARN
     unread = judge(chefs([*secrets("a", owner="root:vault"), (ConfigDigest, "denied")]))
@@ -142,8 +150,8 @@ def test_the_frontends_file_is_roots_alone(chefs: Chefs, mode: str, owner: str, 
 
 def test_who_owns_it_is_not_known_of_answers_to_an_earlier_preflight(chefs: Chefs) -> None:
     def old(mode: str) -> SecretsFiles:
-        backend = SecretsFile("/etc/secrets.json", "hashed", "a" * 64, mode)
-        return SecretsFiles(backend, SecretsFile("/etc/x.json", "missing"))
+        backend = SecretsFile(path="/etc/secrets.json", state="hashed", sha256="a" * 64, mode=mode)
+        return SecretsFiles(backend, SecretsFile(path="/etc/x.json", state="missing"))
 
     assert judge(chefs([old("640")])).status is Status.ERROR
     assert judge(chefs([old("644")])).status is Status.FAIL

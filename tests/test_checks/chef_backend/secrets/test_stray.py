@@ -14,7 +14,7 @@ Chefs = Callable[..., ClusterView]
 
 
 def machine(chefs: Chefs, role: str, *paths: str, unseen: tuple[str, ...] = ()) -> NodeView:
-    view: ClusterView = chefs([StraySecrets(paths, unseen)], roles=(role,))
+    view: ClusterView = chefs([StraySecrets(paths=paths, unseen=unseen)], roles=(role,))
     return view.nodes[0]
 
 
@@ -31,11 +31,11 @@ def test_a_copy_in_a_home_directory_fails(chefs: Chefs) -> None:
 
 def test_a_copy_that_root_alone_can_get_at_warns(chefs: Chefs) -> None:
     left = "/root/chef-backend-cleanse-2026-11-20/chef-backend-secrets.json"
-    view: ClusterView = chefs([StraySecrets((OWN_PLACE, left), closed=(left,))])
+    view: ClusterView = chefs([StraySecrets(paths=(OWN_PLACE, left), closed=(left,))])
     outcome = judge(view.nodes[0])
     assert outcome.status is Status.WARN
     assert outcome.message == f"the backends' secrets lie in {left}, where root alone can get at them"
-    both: ClusterView = chefs([StraySecrets((left, "/tmp/chef-backend-secrets.json"), closed=(left,))])
+    both: ClusterView = chefs([StraySecrets(paths=(left, "/tmp/chef-backend-secrets.json"), closed=(left,))])
     outcome = judge(both.nodes[0])
     assert outcome.status is Status.FAIL
     assert "in /tmp/chef-backend-secrets.json" in outcome.message
@@ -46,7 +46,7 @@ def test_a_link_to_its_own_place_is_no_copy_and_another_is_told(chefs: Chefs) ->
     def linked(target: str, role: str = "backend") -> Status:
         links = (f"/home/kim/chef-backend-secrets.json -> {target}",)
         own = (OWN_PLACE,) if role == "backend" else ()
-        view: ClusterView = chefs([StraySecrets(own, links=links)], roles=(role,))
+        view: ClusterView = chefs([StraySecrets(paths=own, links=links)], roles=(role,))
         return judge(view.nodes[0]).status
 
     assert [linked(OWN_PLACE), linked("/mnt/x"), linked(OWN_PLACE, "frontend")] == [
@@ -58,12 +58,12 @@ def test_a_link_to_its_own_place_is_no_copy_and_another_is_told(chefs: Chefs) ->
 
 def test_a_home_that_even_root_may_not_enter_is_told_and_decides_nothing(chefs: Chefs) -> None:
     home = "'/home/kim': Permission denied"
-    view: ClusterView = chefs([StraySecrets((OWN_PLACE,), homes=(home,))])
+    view: ClusterView = chefs([StraySecrets(paths=(OWN_PLACE,), homes=(home,))])
     outcome = judge(view.nodes[0])
     assert outcome.status is Status.PASS
     assert outcome.message == f"no copy was found; not looked into: {home}"
     assert outcome.evidence["unseen"] == [home]
-    view = chefs([StraySecrets((OWN_PLACE,), unseen=("'/root': Permission denied",), homes=(home,))])
+    view = chefs([StraySecrets(paths=(OWN_PLACE,), unseen=("'/root': Permission denied",), homes=(home,))])
     assert judge(view.nodes[0]).status is Status.ERROR
 
 
@@ -91,8 +91,8 @@ def test_a_search_that_does_not_find_the_backends_own_file_proves_nothing(chefs:
         view: ClusterView = chefs([found], roles=(role,))
         return judge(view.nodes[0]).status
 
-    assert searched(StraySecrets(()), "backend") is Status.ERROR
-    assert searched(StraySecrets((OWN_PLACE,)), "backend") is Status.PASS
-    assert searched(StraySecrets(()), "frontend") is Status.PASS
+    assert searched(StraySecrets(paths=()), "backend") is Status.ERROR
+    assert searched(StraySecrets(paths=(OWN_PLACE,)), "backend") is Status.PASS
+    assert searched(StraySecrets(paths=()), "frontend") is Status.PASS
     # What was found stands.
-    assert searched(StraySecrets(("/home/kim/chef-backend-secrets.json",)), "backend") is Status.FAIL
+    assert searched(StraySecrets(paths=("/home/kim/chef-backend-secrets.json",)), "backend") is Status.FAIL

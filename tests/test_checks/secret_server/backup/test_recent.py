@@ -25,11 +25,23 @@ Clusters = Callable[..., ClusterInfo]
 Nodes = Callable[..., NodeView]
 HOUR = 3600
 KEY, OTHER = "a" * 64, "b" * 64
-ZIP = Backup("D:\\b", "D:\\b\\app.zip", "zip", 1000, 2 * HOUR)
-APP = AppBackup(ZIP, "listed", 900, web_config=True, keys=(KeyFile("S/encryption.config", "listed", 1322),))
+ZIP = Backup(path="D:\\b", found="D:\\b\\app.zip", kind="zip", size_bytes=1000, age_s=2 * HOUR)
+APP = AppBackup(
+    backup=ZIP,
+    contents="listed",
+    entries=900,
+    web_config=True,
+    keys=(KeyFile(path="S/encryption.config", state="listed", size_bytes=1322),),
+)
 FOLDER = replace(ZIP, found="D:\\b\\copy", kind="folder", size_bytes=None)
-COPY = AppBackup(FOLDER, web_config=True, keys=(KeyFile("D:\\b\\copy\\encryption.config", "hashed", 1322, KEY),))
-BAK = Backup("E:\\b\\SecretServer.bak", "E:\\b\\SecretServer.bak", "file", 500_000_000, HOUR)
+COPY = AppBackup(
+    backup=FOLDER,
+    web_config=True,
+    keys=(KeyFile(path="D:\\b\\copy\\encryption.config", state="hashed", size_bytes=1322, sha256=KEY),),
+)
+BAK = Backup(
+    path="E:\\b\\SecretServer.bak", found="E:\\b\\SecretServer.bak", kind="file", size_bytes=500_000_000, age_s=HOUR
+)
 
 
 @pytest.fixture
@@ -48,7 +60,9 @@ def judged(cluster: Clusters, node: Nodes) -> Callable[..., Outcome]:
     ) -> Outcome:
         declared: dict[str, Any] = {"backup": True} if app is not None or bak is not None else {}
         info = replace(cluster(overrides=overrides, **{"dpapi": "off", **declared, **options}), phase=phase)
-        configs = [EncryptionConfig("x", "hashed", digest, efs=False, size_bytes=1) for digest in live]
+        configs = [
+            EncryptionConfig(path="x", state="hashed", sha256=digest, efs=False, size_bytes=1) for digest in live
+        ]
         known: list[object] = [(AppBackup, app) if isinstance(app, str) else app, *configs[:1], *more]
         web1 = node(info, *[f for f in known if f is not None], **({} if app is None else {"backup_app_path": "x"}))
         webs = [node(info, config, name=f"web{at}") for at, config in enumerate(configs[1:], 2)]
@@ -153,7 +167,10 @@ def test_a_date_in_the_future_cannot_be_judged(judged: Judged) -> None:
         ({"contents": "broken", "keys": ()}, "no complete zip"),
         ({"entries": 0, "keys": ()}, "is an empty zip"),
         ({"keys": ()}, "holds no encryption.config"),
-        ({"keys": (KeyFile("encryption.config", "listed", 0),)}, "the encryption.config in D:\\b\\app.zip is empty"),
+        (
+            {"keys": (KeyFile(path="encryption.config", state="listed", size_bytes=0),)},
+            "the encryption.config in D:\\b\\app.zip is empty",
+        ),
     ],
 )
 def test_a_zip_that_recovers_nothing_fails(judged: Judged, changes: dict[str, Any], told: str) -> None:
@@ -242,7 +259,7 @@ def test_a_share_that_is_not_seen_is_unknown(judged: Judged, kind: str) -> None:
     assert "\\\\fs\\b" in outcome.message
 
 
-@pytest.mark.parametrize("fact", ["garbled", AppBackup(None)])
+@pytest.mark.parametrize("fact", ["garbled", AppBackup(backup=None)])
 def test_what_is_unknown_is_not_judged(judged: Judged, fact: AppBackup | str) -> None:
     assert judged(fact).status is Status.ERROR
     assert judged(bak="garbled").status is Status.ERROR
@@ -250,7 +267,7 @@ def test_what_is_unknown_is_not_judged(judged: Judged, fact: AppBackup | str) ->
 
 def test_one_node_that_has_it_is_enough(cluster: Clusters, node: Nodes) -> None:
     info = cluster(dpapi="off", backup=True)
-    gone = AppBackup(replace(ZIP, kind="missing"))
+    gone = AppBackup(backup=replace(ZIP, kind="missing"))
     webs = [node(info, fact, name=f"web{at}", backup_app_path="x") for at, fact in enumerate((gone, APP, "x")[:2], 1)]
     sql = node(info, DatabaseBackupFile(BAK), name="sql1", roles=("database",), backup_database_path="x")
     assert "application: web2: " in judge(ClusterView(info, (*webs, sql))).message
@@ -268,7 +285,13 @@ def test_a_node_that_is_down_leaves_it_open(cluster: Clusters, node: Nodes) -> N
     assert (result.status, "sql1" in result.message) == (Status.ERROR, True)
 
 
-SERVER = SqlServer("MSSQLSERVER", "SQL1", "15.0.4345.5", "SQL_Latin1_General_CP1_CI_AS", "Standard")
+SERVER = SqlServer(
+    instance="MSSQLSERVER",
+    name="SQL1",
+    version="15.0.4345.5",
+    collation="SQL_Latin1_General_CP1_CI_AS",
+    edition="Standard",
+)
 
 
 def made(kind: str, hours: float, **changes: Any) -> DatabaseBackup:
@@ -287,7 +310,14 @@ def made(kind: str, hours: float, **changes: Any) -> DatabaseBackup:
 
 
 def history(*backups: DatabaseBackup) -> DatabaseBackups:
-    return DatabaseBackups(SERVER, "SecretServer", "2026-11-21T08:00:00", 0, "FULL", backups)
+    return DatabaseBackups(
+        server=SERVER,
+        database="SecretServer",
+        asked="2026-11-21T08:00:00",
+        utc_offset_s=0,
+        recovery="FULL",
+        backups=backups,
+    )
 
 
 @pytest.mark.parametrize(
@@ -360,8 +390,17 @@ def test_a_replica_that_was_not_asked_may_have_a_newer_backup(
     cluster: Clusters, node: Nodes, replica: str, backups: tuple[DatabaseBackup, ...], status: Status
 ) -> None:
     info = cluster(dpapi="off", backup=True, backup_max_age_hours=24)
-    other = Replica(replica, "Vault", own=False, role=2, state=2, suspended=False, synchronous=True)
-    base = SecretServerDatabase(SERVER, "SecretServer", "ONLINE", 150, "", "FULL", "11.6.000003", replicas=(other,))
+    other = Replica(server=replica, group="Vault", own=False, role=2, state=2, suspended=False, synchronous=True)
+    base = SecretServerDatabase(
+        server=SERVER,
+        name="SecretServer",
+        state="ONLINE",
+        level=150,
+        collation="",
+        recovery="FULL",
+        version="11.6.000003",
+        replicas=(other,),
+    )
     sql = node(info, history(*backups), base, name="sql1", roles=("database",))
     outcome = judge(ClusterView(info, (node(info, APP, backup_app_path="x"), sql)))
     recent = node(info, DatabaseBackupFile(BAK), name="sql3", roles=("database",), backup_database_path="x")
@@ -400,7 +439,15 @@ def test_it_is_only_told_after_the_window(judged: Judged) -> None:
 def msdb_denied(cluster: Clusters, node: Nodes, found: DatabaseBackupFile) -> Outcome:
     """The database is known, and what msdb knows of its backups is not."""
     info = cluster(dpapi="off", backup=True, backup_max_age_hours=24)
-    known = SecretServerDatabase(SERVER, "SecretServer", "ONLINE", 150, "", "FULL", "11.6.000003")
+    known = SecretServerDatabase(
+        server=SERVER,
+        name="SecretServer",
+        state="ONLINE",
+        level=150,
+        collation="",
+        recovery="FULL",
+        version="11.6.000003",
+    )
     denied = (DatabaseBackups, "the history of backups (msdb.dbo.backupset) cannot be read: the login lacks it")
     sql = node(info, known, denied, found, name="sql1", roles=("database",), backup_database_path="x")
     return judge(ClusterView(info, (node(info, APP, backup_app_path="x"), sql)))
@@ -447,7 +494,15 @@ def test_a_history_that_proves_a_backup_leaves_a_warning_of_a_file_that_may_be_a
     cluster: Clusters, node: Nodes
 ) -> None:
     info = cluster(dpapi="off", backup=True, backup_max_age_hours=24)
-    known = SecretServerDatabase(SERVER, "SecretServer", "ONLINE", 150, "", "FULL", "11.6.000003")
+    known = SecretServerDatabase(
+        server=SERVER,
+        name="SecretServer",
+        state="ONLINE",
+        level=150,
+        collation="",
+        recovery="FULL",
+        version="11.6.000003",
+    )
     found = DatabaseBackupFile(IN_A_FOLDER, folder=True, files=(OTHERS,))
     sql = node(info, known, history(made("full", 3)), found, name="sql1", roles=("database",), backup_database_path="x")
     outcome = judge(ClusterView(info, (node(info, APP, backup_app_path="x"), sql)))
@@ -507,8 +562,8 @@ def test_a_hash_that_is_unknown_may_be_the_backup_s_unless_the_size_differs(
     cluster: Clusters, node: Nodes, size: int | None, status: Status
 ) -> None:
     info = cluster(dpapi="on", backup=True)
-    locked = EncryptionConfig("x", "locked", "", efs=False, size_bytes=size)
+    locked = EncryptionConfig(path="x", state="locked", sha256="", efs=False, size_bytes=size)
     web1 = node(info, COPY, locked, backup_app_path="x")
-    web2 = node(info, EncryptionConfig("x", "hashed", OTHER, efs=False, size_bytes=1322), name="web2")
+    web2 = node(info, EncryptionConfig(path="x", state="hashed", sha256=OTHER, efs=False, size_bytes=1322), name="web2")
     sql = node(info, DatabaseBackupFile(BAK), name="sql1", roles=("database",), backup_database_path="x")
     assert judge(ClusterView(info, (web1, web2, sql))).status is status

@@ -51,7 +51,12 @@ def test_what_cannot_be_queried_says_what_to_grant_and_to_declare(cluster: Clust
     assert outcome.remediation
     assert "GRANT SELECT ON dbo.tbVersion" in outcome.remediation.command
     assert "`sql_user`" in outcome.remediation.summary
-    listener = node(cluster(), Contact("sql1", "tds", None, 1, 1), name="sql1", roles=("database",))
+    listener = node(
+        cluster(),
+        Contact(host="sql1", transport="tds", failure=None, asked=1, answered=1),
+        name="sql1",
+        roles=("database",),
+    )
     assert 'transport "tds" asks no more' in compatibility.judge(listener).message
 
 

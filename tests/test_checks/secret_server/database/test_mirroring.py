@@ -22,7 +22,9 @@ def mirrored(state: int | None, role: int = 1) -> SecretServerDatabase:
 def grouped(
     state: int | None, *, synchronous: bool | None = True, suspended: bool | None = False
 ) -> SecretServerDatabase:
-    replica = Replica("SQL2", "Vault", own=False, role=2, state=state, suspended=suspended, synchronous=synchronous)
+    replica = Replica(
+        server="SQL2", group="Vault", own=False, role=2, state=state, suspended=suspended, synchronous=synchronous
+    )
     return replace(DATABASE, replicas=(replica,), session_hosts=("web1", "web2"))
 
 

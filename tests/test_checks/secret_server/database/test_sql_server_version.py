@@ -20,7 +20,7 @@ DENIED = (SqlInstances, "access is denied")
 
 
 def sql(version: str, name: str = "MSSQLSERVER", patch_level: str = "") -> SqlInstance:
-    return SqlInstance(name, f"MSSQL11.{name}", version, patch_level)
+    return SqlInstance(name=name, instance_id=f"MSSQL11.{name}", version=version, patch_level=patch_level)
 
 
 def host(*instances: SqlInstance) -> SqlInstances:
@@ -127,18 +127,21 @@ def test_a_garbled_instance_does_not_hide_an_old_one(judged: Judged) -> None:
 
 
 def test_the_port_stands_in_for_an_unreadable_host(judged: Judged) -> None:
-    outcome = judged(DENIED, SqlPrelogin(1433, 13, 0, 5026), sql_port=1433)
+    outcome = judged(DENIED, SqlPrelogin(port=1433, major=13, minor=0, build=5026), sql_port=1433)
     assert outcome.status is Status.PASS
     assert outcome.message == "SQL Server 2016 (13.0.5026), as port 1433 tells before login"
-    assert judged(DENIED, SqlPrelogin(1433, 10, 50, 6000), sql_port=1433).status is Status.FAIL
+    assert judged(DENIED, SqlPrelogin(port=1433, major=10, minor=50, build=6000), sql_port=1433).status is Status.FAIL
 
 
 def test_twelve_from_the_port_alone_may_be_azure(judged: Judged) -> None:
-    outcome = judged(DENIED, SqlPrelogin(1433, 12, 0, 2000), sql_port=1433)
+    outcome = judged(DENIED, SqlPrelogin(port=1433, major=12, minor=0, build=2000), sql_port=1433)
     assert outcome.status is Status.WARN
     assert "Azure SQL Database" in outcome.message
     sharper = {"sql-server-2012": {"requires": ">=13.0", "reason": "our standard"}}
-    assert judged(DENIED, SqlPrelogin(1433, 12, 0, 2000), sql_port=1433, rules=sharper).status is Status.ERROR
+    assert (
+        judged(DENIED, SqlPrelogin(port=1433, major=12, minor=0, build=2000), sql_port=1433, rules=sharper).status
+        is Status.ERROR
+    )
 
 
 def test_neither_registry_nor_port_gives_both_reasons(judged: Judged) -> None:
@@ -240,7 +243,9 @@ def held(version: str, engine_edition: int = 2) -> SecretServerDatabase:
 
 
 @pytest.mark.parametrize(("number", "service"), MANAGED)
-@pytest.mark.parametrize("facts", [(DENIED, SqlPrelogin(1433, 12, 0, 2000)), (host(),)], ids=["port", "registry"])
+@pytest.mark.parametrize(
+    "facts", [(DENIED, SqlPrelogin(port=1433, major=12, minor=0, build=2000)), (host(),)], ids=["port", "registry"]
+)
 def test_a_managed_services_12_is_no_sql_server_2014(
     judged: Judged, number: int, service: str, facts: tuple[object, ...]
 ) -> None:
@@ -250,7 +255,7 @@ def test_a_managed_services_12_is_no_sql_server_2014(
 
 
 def test_an_installed_12_is_sql_server_2014(judged: Judged) -> None:
-    outcome = judged(DENIED, SqlPrelogin(1433, 12, 0, 6024), held("12.0.6024.0"), rules=NEWER)
+    outcome = judged(DENIED, SqlPrelogin(port=1433, major=12, minor=0, build=6024), held("12.0.6024.0"), rules=NEWER)
     assert outcome.status is Status.FAIL
     assert "SQL1 is SQL Server 2014 (12.0.6024.0)" in outcome.message
 
@@ -258,8 +263,8 @@ def test_an_installed_12_is_sql_server_2014(judged: Judged) -> None:
 @pytest.mark.parametrize(
     "facts",
     [
-        (DENIED, SqlPrelogin(1433, 0, 0, 0)),
-        (DENIED, SqlPrelogin(1433, 15, 0, 2000), held("0.0.0")),
+        (DENIED, SqlPrelogin(port=1433, major=0, minor=0, build=0)),
+        (DENIED, SqlPrelogin(port=1433, major=15, minor=0, build=2000), held("0.0.0")),
         (host(sql("0.0.0")),),
     ],
     ids=["port", "login", "registry"],

@@ -43,12 +43,24 @@ def test_merge_replication_warns(cluster: Clusters, node: Nodes) -> None:
 def test_the_registry_tells_of_a_database_that_cannot_be_asked(
     cluster: Clusters, node: Nodes, edition: str, status: Status
 ) -> None:
-    registry = SqlInstances((SqlInstance("MSSQLSERVER", "MSSQL15.MSSQLSERVER", "15.0", "15.0", edition),))
+    registry = SqlInstances(
+        (
+            SqlInstance(
+                name="MSSQLSERVER",
+                instance_id="MSSQL15.MSSQLSERVER",
+                version="15.0",
+                patch_level="15.0",
+                edition=edition,
+            ),
+        )
+    )
     assert judge(node(cluster(), DENIED, registry, roles=("database",))).status is status
 
 
 def test_one_of_several_instances_that_is_express_proves_nothing(cluster: Clusters, node: Nodes) -> None:
-    one = SqlInstance("MSSQLSERVER", "a", "15.0", "15.0", "Standard Edition")
+    one = SqlInstance(
+        name="MSSQLSERVER", instance_id="a", version="15.0", patch_level="15.0", edition="Standard Edition"
+    )
     both = SqlInstances((one, replace(one, name="BACKUPEXEC", edition="Express Edition")))
     assert judge(node(cluster(), DENIED, both, roles=("database",))).status is Status.SKIP
     named = node(cluster(), DENIED, both, roles=("database",), sql_instance="BACKUPEXEC")

@@ -20,7 +20,7 @@ SECONDARY = replace(
     DATABASE,
     version="",
     version_problem="may not be read",
-    replicas=(Replica("SQL2", "Vault", own=True, role=2, state=2, suspended=False, synchronous=True),),
+    replicas=(Replica(server="SQL2", group="Vault", own=True, role=2, state=2, suspended=False, synchronous=True),),
 )
 
 

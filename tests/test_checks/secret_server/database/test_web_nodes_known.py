@@ -26,7 +26,10 @@ def sessions(*pairs: tuple[str, str]) -> SecretServerDatabase:
 
 def judged(cluster: Clusters, node: Nodes, database: object, *, phase: str = "before", config: str = "") -> Outcome:
     info = replace(cluster(), phase=phase)
-    configs = [DatabaseConfig("x", "hashed", digit * 64, efs=False, size_bytes=1) for digit in ("a", config or "a")]
+    configs = [
+        DatabaseConfig(path="x", state="hashed", sha256=digit * 64, efs=False, size_bytes=1)
+        for digit in ("a", config or "a")
+    ]
     web = [node(info, one, name=f"web{at}") for at, one in enumerate(configs, 1)]
     return judge(ClusterView(info, (*web, node(info, database, name="sql1", roles=("database",)))))
 

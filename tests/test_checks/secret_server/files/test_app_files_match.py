@@ -27,9 +27,11 @@ def tree(
         digest = hashlib.sha256("".join(sorted(name + mark for name, mark in inside.items())).encode()).hexdigest()
         partial = any(name.rpartition("\\")[0] == path for name in left_out)
         listed = tuple((name, mark * 8) for name, mark in inside.items()) if named else None
-        folders.append(FolderDigest(path, digest, len(inside), partial, listed))
+        folders.append(FolderDigest(path=path, digest=digest, count=len(inside), partial=partial, files=listed))
     reasons = tuple((name, "locked") for name in left_out)
-    return AppTree("C:\\App", tuple(folders), reasons, stopped, len(files), 1000)
+    return AppTree(
+        root="C:\\App", folders=tuple(folders), left_out=reasons, stopped=stopped, files=len(files), bytes=1000
+    )
 
 
 def judged(cluster: Clusters, webs: Webs, *trees: object, phase: str = "before") -> Outcome:

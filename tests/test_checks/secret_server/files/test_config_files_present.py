@@ -19,13 +19,19 @@ ROOT = r"C:\inetpub\wwwroot\SecretServer"
 
 def key(state: str = "hashed", size: int | None = 812) -> EncryptionConfig:
     return EncryptionConfig(
-        rf"{ROOT}\encryption.config", state, "a" * 64 * (state == "hashed"), efs=False, size_bytes=size
+        path=rf"{ROOT}\encryption.config",
+        state=state,
+        sha256="a" * 64 * (state == "hashed"),
+        efs=False,
+        size_bytes=size,
     )
 
 
 def base(state: str = "hashed", size: int | None = 644, detail: str = "") -> DatabaseConfig:
     digest = "b" * 64 * (state == "hashed")
-    return DatabaseConfig(rf"{ROOT}\database.config", state, digest, efs=False, size_bytes=size, detail=detail)
+    return DatabaseConfig(
+        path=rf"{ROOT}\database.config", state=state, sha256=digest, efs=False, size_bytes=size, detail=detail
+    )
 
 
 def judged(cluster: Clusters, node: Nodes, *facts: object, phase: str = "before") -> Outcome:

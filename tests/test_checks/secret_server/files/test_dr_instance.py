@@ -20,7 +20,13 @@ def app(version: str = "11.6.3.0") -> AppFiles:
 
 
 def key(letter: str = "a", state: str = "hashed", *, efs: bool = False) -> EncryptionConfig:
-    return EncryptionConfig("C:\\App\\encryption.config", state, letter * 64 * (state == "hashed"), efs, 812)
+    return EncryptionConfig(
+        path="C:\\App\\encryption.config",
+        state=state,
+        sha256=letter * 64 * (state == "hashed"),
+        efs=efs,
+        size_bytes=812,
+    )
 
 
 SAME = (app(), key())
@@ -94,7 +100,7 @@ def test_efs_is_no_drift(cluster: Clusters, node: Nodes) -> None:
 
 
 def test_it_does_not_apply_without_an_instance_or_in_the_window(cluster: Clusters, node: Nodes) -> None:
-    listener = Contact("dr1", "tds", None, 1, 1)
+    listener = Contact(host="dr1", transport="tds", failure=None, asked=1, answered=1)
     assert judged(cluster, node, None).status is Status.SKIP
     assert judged(cluster, node, (listener,)).status is Status.SKIP
     assert judged(cluster, node, (), roles=("dr", "database")).status is Status.SKIP

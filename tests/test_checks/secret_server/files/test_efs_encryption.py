@@ -17,11 +17,11 @@ Nodes = Callable[..., NodeView]
 
 
 def key(state: str = "hashed", size: int | None = 812, *, efs: bool = False) -> EncryptionConfig:
-    return EncryptionConfig("encryption.config", state, "", efs, size)
+    return EncryptionConfig(path="encryption.config", state=state, sha256="", efs=efs, size_bytes=size)
 
 
 def base(state: str = "hashed", size: int | None = 644, *, efs: bool = False) -> DatabaseConfig:
-    return DatabaseConfig("database.config", state, "", efs, size)
+    return DatabaseConfig(path="database.config", state=state, sha256="", efs=efs, size_bytes=size)
 
 
 def judged(cluster: Clusters, node: Nodes, *facts: object, phase: str = "before") -> Outcome:

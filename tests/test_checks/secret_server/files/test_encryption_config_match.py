@@ -18,11 +18,11 @@ DOWN = (EncryptionConfig, "node unreachable: connection refused")
 
 
 def hashed(letter: str, *, efs: bool = False) -> EncryptionConfig:
-    return EncryptionConfig(PATH, "hashed", letter * 64, efs, 812)
+    return EncryptionConfig(path=PATH, state="hashed", sha256=letter * 64, efs=efs, size_bytes=812)
 
 
 def state(name: str, *, efs: bool = False, detail: str = "") -> EncryptionConfig:
-    return EncryptionConfig(PATH, name, "", efs, None, detail)
+    return EncryptionConfig(path=PATH, state=name, sha256="", efs=efs, size_bytes=None, detail=detail)
 
 
 A, B, C = hashed("a"), hashed("b"), hashed("c")
@@ -178,7 +178,7 @@ def test_the_remedy_never_tells_to_delete_a_key() -> None:
     assert CHECK.remediation.url.startswith("https://")
 
 
-EMPTY = EncryptionConfig(PATH, "hashed", hashlib.sha256().hexdigest(), efs=False, size_bytes=0)
+EMPTY = EncryptionConfig(path=PATH, state="hashed", sha256=hashlib.sha256().hexdigest(), efs=False, size_bytes=0)
 
 
 @pytest.mark.parametrize("dpapi", ["on", "off", "unknown"])

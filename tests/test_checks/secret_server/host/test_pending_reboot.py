@@ -42,11 +42,11 @@ def test_all_reasons_are_told(cluster: Clusters, node: Nodes) -> None:
 
 
 def test_a_port_has_no_windows(cluster: Clusters, node: Nodes) -> None:
-    contact = Contact("sql1", "tds", None, 1, 1)
+    contact = Contact(host="sql1", transport="tds", failure=None, asked=1, answered=1)
     assert judge(node(cluster(), contact, roles=("database",))).status is Status.SKIP
 
 
 def test_what_is_unknown_is_not_judged(cluster: Clusters, node: Nodes) -> None:
-    contact = Contact("sql1", "winrm", None, 1, 1)
+    contact = Contact(host="sql1", transport="winrm", failure=None, asked=1, answered=1)
     with pytest.raises(UnknownFactError, match="denied"):
         judge(node(cluster(), contact, (PendingReboot, "denied")))

@@ -58,5 +58,7 @@ def test_a_rule_that_is_not_understood_leaves_it_open(cluster: Clusters, node: N
         else rule
         for rule in info.rules.rules
     )
-    broken = ClusterInfo(info.name, info.product, info.target, None, {}, type(info.rules)(rules))
+    broken = ClusterInfo(
+        info.name, info.product, target=info.target, current=None, options={}, rules=type(info.rules)(rules)
+    )
     assert judge(node(broken, Hardware(4, 8 * GB))).status is Status.ERROR

@@ -16,7 +16,7 @@ Nodes = Callable[..., NodeView]
 
 def windows(number: str, kind: int = 3, name: str = "") -> WindowsVersion:
     major, minor, build = (int(part) for part in number.split("."))
-    return WindowsVersion(name, major, minor, build, kind)
+    return WindowsVersion(name=name, major=major, minor=minor, build=build, product_type=kind)
 
 
 @pytest.mark.parametrize(

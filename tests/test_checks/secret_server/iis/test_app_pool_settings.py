@@ -26,7 +26,10 @@ Nodes = Callable[..., NodeView]
 
 ROOT = WebRoot("D:\\SS", ("registry",), ())
 IIS = IisConfiguration(
-    "C:\\a.config", shared=False, pools=(), applications=(IisApplication("s", "/", "d:\\ss\\", "P"),)
+    path="C:\\a.config",
+    shared=False,
+    pools=(),
+    applications=(IisApplication(site="s", path="/", physical_path="d:\\ss\\", pool="P"),),
 )
 UNSET = PoolSetting("", "default")
 
@@ -43,7 +46,19 @@ def pools(
     bits_32: PoolSetting = UNSET,
     start: PoolSetting = UNSET,
 ) -> AppPools:
-    return AppPools((PoolSettings("p", runtime, profile, processes, identity, bits_32, start),))
+    return AppPools(
+        (
+            PoolSettings(
+                name="p",
+                runtime=runtime,
+                load_user_profile=profile,
+                max_processes=processes,
+                identity_type=identity,
+                enable_32_bit=bits_32,
+                auto_start=start,
+            ),
+        )
+    )
 
 
 UNTOLD = PoolSetting("", "")

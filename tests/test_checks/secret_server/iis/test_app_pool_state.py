@@ -13,8 +13,8 @@ from checks.secret_server.facts.node import IisApplication, IisConfiguration, We
 from checks.secret_server.iis.app_pool_state import CHECK, judge
 
 ROOT = WebRoot("D:\\SS", ("registry",), ())
-APPLICATION = IisApplication("s", "/", "D:\\SS", "Vault")
-IIS = IisConfiguration("C:\\a.config", shared=False, pools=(), applications=(APPLICATION,))
+APPLICATION = IisApplication(site="s", path="/", physical_path="D:\\SS", pool="Vault")
+IIS = IisConfiguration(path="C:\\a.config", shared=False, pools=(), applications=(APPLICATION,))
 
 States = Callable[..., ClusterView]
 

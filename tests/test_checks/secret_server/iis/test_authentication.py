@@ -14,16 +14,18 @@ from checks.secret_server.iis.places import AuthenticationPlace, IisAuthenticati
 Judged = Callable[..., Outcome]
 
 ROOT = WebRoot("D:\\SS", ("registry",), ())
-APPLICATION = IisApplication("Site", "/SS", "D:\\SS", "Vault")
-IIS = IisConfiguration("C:\\a.config", shared=False, pools=(), applications=(APPLICATION,))
+APPLICATION = IisApplication(site="Site", path="/SS", physical_path="D:\\SS", pool="Vault")
+IIS = IisConfiguration(path="C:\\a.config", shared=False, pools=(), applications=(APPLICATION,))
 
 
 def found(*places: AuthenticationPlace, mode: str = "", error: str = "", **own: str) -> IisAuthentication:
-    return IisAuthentication(places, (AuthenticationPlace("d:\\ss", tuple(own.items()), mode, error),))
+    return IisAuthentication(
+        places, (AuthenticationPlace(path="d:\\ss", enabled=tuple(own.items()), mode=mode, error=error),)
+    )
 
 
 def place(path: str, **enabled: str) -> AuthenticationPlace:
-    return AuthenticationPlace(path, tuple(enabled.items()))
+    return AuthenticationPlace(path=path, enabled=tuple(enabled.items()))
 
 
 WINDOWS = found(place("", anonymous="true"), place("site/ss", windows="true", anonymous="false"), mode="Windows")

@@ -22,13 +22,13 @@ CLASSIC = AppPool("SecretServer", "Classic", "pool")
 def application(
     pool: str = "SecretServer", folder: str = ROOT.path, path: str = "/SecretServer", site: str = "Default Web Site"
 ) -> IisApplication:
-    return IisApplication(site, path, folder, pool)
+    return IisApplication(site=site, path=path, physical_path=folder, pool=pool)
 
 
 def iis(*parts: AppPool | IisApplication) -> IisConfiguration:
     pools = tuple(part for part in parts if isinstance(part, AppPool))
     applications = tuple(part for part in parts if isinstance(part, IisApplication))
-    return IisConfiguration(CONFIG, shared=False, pools=pools, applications=applications)
+    return IisConfiguration(path=CONFIG, shared=False, pools=pools, applications=applications)
 
 
 def test_an_integrated_pool_passes(cluster: Clusters, node: Nodes) -> None:

@@ -14,7 +14,12 @@ from checks.secret_server.iis.places import AuthenticationPlace, IisAuthenticati
 Clusters = Callable[..., ClusterInfo]
 Nodes = Callable[..., NodeView]
 
-IIS = IisConfiguration("c", shared=False, pools=(), applications=(IisApplication("Vault", "/", "C:\\App", "SS"),))
+IIS = IisConfiguration(
+    path="c",
+    shared=False,
+    pools=(),
+    applications=(IisApplication(site="Vault", path="/", physical_path="C:\\App", pool="SS"),),
+)
 OPEN = (("anonymous", "true"), ("windows", "false"))
 
 
@@ -24,7 +29,7 @@ def judged(cluster: Clusters, node: Nodes, *places: AuthenticationPlace, iwa: ob
 
 
 def folder(name: str, enabled: tuple[tuple[str, str], ...] = OPEN) -> AuthenticationPlace:
-    return AuthenticationPlace(f"Vault/{name}", enabled)
+    return AuthenticationPlace(path=f"Vault/{name}", enabled=enabled)
 
 
 def test_the_documented_settings_pass(cluster: Clusters, node: Nodes) -> None:

@@ -26,12 +26,22 @@ NOT_SET = PoolSetting("", "default")
 def facts(identity: str | None, pool: str = "SS") -> tuple[object, ...]:
     kind = NOT_SET if identity is None else PoolSetting(identity, "pool")
     iis = IisConfiguration(
-        "c",
+        path="c",
         shared=False,
         pools=(AppPool("SS", "Integrated", "default"),),
-        applications=(IisApplication("S", "/", "C:\\App", "SS"),),
+        applications=(IisApplication(site="S", path="/", physical_path="C:\\App", pool="SS"),),
     )
-    return WebRoot("C:\\App", (), ()), iis, AppPools((PoolSettings(pool, NOT_SET, NOT_SET, NOT_SET, kind),))
+    return (
+        WebRoot("C:\\App", (), ()),
+        iis,
+        AppPools(
+            (
+                PoolSettings(
+                    name=pool, runtime=NOT_SET, load_user_profile=NOT_SET, max_processes=NOT_SET, identity_type=kind
+                ),
+            )
+        ),
+    )
 
 
 def judged(cluster: Clusters, node: Nodes, *identities: str | None) -> Outcome:

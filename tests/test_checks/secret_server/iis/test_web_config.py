@@ -61,7 +61,7 @@ def test_what_cannot_be_looked_at_is_undetermined(cluster: Clusters, node: Nodes
 def test_evidence_of_earlier_versions_tells_it_with_the_authentication(
     cluster: Clusters, node: Nodes, error: str, status: Status
 ) -> None:
-    place = AuthenticationPlace("c:\\app", (), error=error)
+    place = AuthenticationPlace(path="c:\\app", enabled=(), error=error)
     facts = (WebRoot("C:\\App", (), ()), IisAuthentication((), (place,)))
     view = node(cluster(), *facts)
     old = replace(view, facts={**view.facts, WebConfig: Unknown("not in the evidence", unanswered=True)})
@@ -71,7 +71,7 @@ def test_evidence_of_earlier_versions_tells_it_with_the_authentication(
 def test_what_its_own_question_could_not_tell_another_answer_does_not_make_up_for(
     cluster: Clusters, node: Nodes
 ) -> None:
-    place = AuthenticationPlace("c:\\app", ())
+    place = AuthenticationPlace(path="c:\\app", enabled=())
     facts = (WebRoot("C:\\App", (), ()), IisAuthentication((), (place,)), (WebConfig, "the answer is no JSON"))
     with pytest.raises(UnknownFactError, match="the answer is no JSON"):
         judge(node(cluster(), *facts))
@@ -80,6 +80,6 @@ def test_what_its_own_question_could_not_tell_another_answer_does_not_make_up_fo
 def test_what_nobody_knows_is_unknown(cluster: Clusters, node: Nodes) -> None:
     with pytest.raises(UnknownFactError, match="garbled"):
         judge(node(cluster(), (WebConfig, "garbled")))
-    elsewhere = IisAuthentication((), (AuthenticationPlace("D:\\b", ()),))
+    elsewhere = IisAuthentication((), (AuthenticationPlace(path="D:\\b", enabled=()),))
     with pytest.raises(UnknownFactError, match="garbled"):
         judge(node(cluster(), (WebConfig, "garbled"), WebRoot("C:\\App", (), ()), elsewhere))
