@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from typing import TypeVar
 
+from checks.engine.rules import RuleSet
 from checks.facts import Unknown, UnknownFactError
 from checks.outcome import Outcome, Remediation, Severity
-from checks.rules import RuleSet
 
 F = TypeVar("F")
 

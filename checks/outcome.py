@@ -6,8 +6,8 @@ import enum
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 
-from checks.acceptance import Waiver
-from checks.pages import Link, links_of
+from checks.common.pages import Link, links_of
+from checks.engine.acceptance.model import Waiver
 from checks.quoting import JOINS, joined
 
 
@@ -45,7 +45,7 @@ class Remediation:
     language: str = ""
     """What takes the command: sh, cmd, powershell or sql."""
     title: str = ""
-    """The page's title, where `checks.pages` does not know it."""
+    """The page's title, where `checks.common.pages` does not know it."""
 
     @property
     def links(self) -> tuple[Link, ...]:

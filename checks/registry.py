@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from checks import clock_skew, connectivity, disk_space, distinct_machines, stepping_stone
 from checks.check import Check
 from checks.chef_backend import resources, traces
 from checks.chef_backend.backend import (
@@ -16,7 +15,9 @@ from checks.chef_backend.backend import (
 )
 from checks.chef_backend.frontend import drbd, members, status, version
 from checks.chef_backend.secrets import match, stray
-from checks.identity import Identity
+from checks.common import clock_skew, disk_space, distinct_machines, stepping_stone
+from checks.engine import connectivity
+from checks.engine.identity import Identity
 from checks.secret_server import (
     traces as secret_server_traces,
 )

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
-from checks.acceptance import Attested
+from checks.engine.acceptance.model import Attested
 from checks.exit_codes import ExitCode
-from checks.history import ScanHistory, Subject
-from checks.news import fresh
+from checks.history.model import ScanHistory, Subject
+from checks.history.news import fresh
 from checks.outcome import Result, Severity, Status
 
 

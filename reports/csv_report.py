@@ -6,8 +6,8 @@ import csv
 import io
 from collections.abc import Callable
 
+from checks.common.pages import current
 from checks.outcome import Result, Status
-from checks.pages import current
 from checks.scan import Scan
 from reports.hindsight import teller
 from reports.json_report import utc_text

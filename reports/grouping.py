@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from checks.acceptance import Attested, Standing, scope
+from checks.engine.acceptance.model import Attested, Standing, scope
 from checks.outcome import Result, Severity, Status
 from checks.scan import CONNECTIVITY, ClusterVerdict, FailOn, Scan, Verdict, blocks
 from reports.folding import Folded, fold, stranded_rows

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from checks.drift import Drift
-from checks.hindsight import TREND_RUNS
-from checks.history import Ended, Flapping, ScanHistory, Standing, Subject
+from checks.baseline.drift import Drift
+from checks.history.model import Ended, Flapping, ScanHistory, Standing, Subject
+from checks.history.scan_comparison import TREND_RUNS
 from checks.outcome import Result, Status
 from checks.scan import Scan
 from reports.text import count, one_line

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from checks.history import Subject
+from checks.history.model import Subject
 from checks.outcome import Result, Status
 from checks.scan import ClusterVerdict, NodeRecord, Scan, Verdict, blocks
 from reports.anchors import Anchors, link, of_cluster

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from checks.history import Subject
+from checks.history.model import Subject
 from checks.outcome import Result
 from checks.scan import CONNECTIVITY, Scan
 from reports.anchors import Anchors, of_groups

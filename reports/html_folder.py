@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from checks.history import ScanHistory
+from checks.history.model import ScanHistory
 from checks.outcome import Result
 from checks.scan import NodeRecord, Scan
 from reports.anchors import Anchors

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from checks.history import Subject
+from checks.history.model import Subject
 from checks.outcome import Result, Status
 from checks.scan import Scan
 from reports.anchors import Anchors

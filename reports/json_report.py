@@ -18,10 +18,10 @@ from datetime import UTC, datetime
 from importlib import resources
 from typing import Any
 
-from checks.acceptance import Attested, Waiver
-from checks.history import Ended, ScanHistory, Subject
+from checks.common.pages import current
+from checks.engine.acceptance.model import Attested, Waiver
+from checks.history.model import Ended, ScanHistory, Subject
 from checks.outcome import Remediation, Result, Status
-from checks.pages import current
 from checks.quoting import JOINS
 from checks.scan import ClusterVerdict, Coverage, FailOn, Scan
 from reports.text import spell_in_json, visible

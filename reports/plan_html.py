@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from checks.common.pages import Link, links_of
 from checks.outcome import Result
-from checks.pages import Link, links_of
 from checks.plan.model import Command, Plan, PlanBook, Refusal, Step, Trouble, steps_back
 from reports import plan_text
 from reports.grouping import attested_line, waiver_line

@@ -10,8 +10,8 @@ import json
 from importlib import resources
 from typing import Any
 
+from checks.common.pages import current
 from checks.outcome import Result
-from checks.pages import current
 from checks.plan.model import (
     Command,
     Part,

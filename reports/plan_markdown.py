@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from checks.common.pages import Link, links_of
 from checks.outcome import Result
-from checks.pages import Link, links_of
 from checks.plan.model import Command, Part, Plan, PlanBook, Refusal, Runbook, Step, Trouble, steps_back
 from checks.scan import Verdict
 from reports import plan_text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from checks.pages import Link
+from checks.common.pages import Link
 
 MESSAGE_CHARS = 1_000
 """The longest message in any report."""

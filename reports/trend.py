@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from checks.hindsight import TREND_RUNS
-from checks.history import TrendPoint
+from checks.history.model import TrendPoint
+from checks.history.scan_comparison import TREND_RUNS
 from reports.hindsight import moment
 
 HEIGHT = 64

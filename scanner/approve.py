@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from checks.baseline import Baseline, Part, StaleGapError, means_nothing, renewed, unread_in
-from checks.drift import Approval
-from checks.drift_rules import DriftRules
-from checks.fact_paths import kind_of
-from checks.snapshot import Place, Snapshot
+from checks.baseline.approval import Baseline, Part, StaleGapError, means_nothing, renewed, unread_in
+from checks.baseline.drift import Approval
+from checks.baseline.drift_rules import DriftRules
+from checks.baseline.fact_paths import kind_of
+from checks.baseline.snapshot import Place, Snapshot
 from scanner.errors import UsageError
 
 

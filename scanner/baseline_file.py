@@ -14,12 +14,12 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, NoReturn
 
-from checks.baseline import Baseline
-from checks.comparison import natural
-from checks.drift import Approval
-from checks.fact_paths import Value, kind_of
+from checks.baseline.approval import Baseline
+from checks.baseline.comparison import natural
+from checks.baseline.drift import Approval
+from checks.baseline.fact_paths import Value, kind_of
+from checks.baseline.snapshot import LEFT_OUT, NOT_EVALUATED, SEPARATOR, Ended, Place, Snapshot, Subject
 from checks.outcome import Status
-from checks.snapshot import LEFT_OUT, NOT_EVALUATED, SEPARATOR, Ended, Place, Snapshot, Subject
 from reports.text import has_invisible, one_line, spell_in_json
 from scanner.errors import UsageError
 from scanner.files import write_atomically

@@ -7,13 +7,13 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 from pathlib import Path
 
-from checks.baseline import EVERYTHING, Baseline, Part
+from checks.baseline.approval import EVERYTHING, Baseline, Part
+from checks.baseline.comparison import Compared, Scope, compare
+from checks.baseline.drift import Approval, Difference, Drift
+from checks.baseline.drift_rules import DriftRules
+from checks.baseline.fact_paths import kind_name, kind_of, pattern_of, wholes
+from checks.baseline.snapshot import SEPARATOR, Snapshot, take_snapshot
 from checks.check import Check
-from checks.comparison import Compared, Scope, compare
-from checks.drift import Approval, Difference, Drift
-from checks.drift_rules import DriftRules
-from checks.fact_paths import kind_name, kind_of, pattern_of, wholes
-from checks.snapshot import SEPARATOR, Snapshot, take_snapshot
 from scanner import __version__
 from scanner.clock import today, utc_now
 from scanner.errors import UsageError

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from checks.check import NodeView
-from checks.left_out import judged_in
+from checks.engine.left_out import judged_in
 from checks.outcome import Result, Status
 from checks.plan.signs.following import KINDS, Followed, left_behind, over, see, told
 from checks.plan.signs.sign import SCAN, Seen, Sign, cannot_tell, done, list_of, not_done

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import TypeVar
 
-from checks.evaluation import EndedError
+from checks.engine.evaluation import EndedError
 from scanner.redaction import known
 
 T = TypeVar("T")

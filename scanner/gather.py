@@ -10,8 +10,8 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from checks.clock_facts import ClockSample
-from checks.connectivity import cure_of_silence
+from checks.common.clock_facts import ClockSample
+from checks.engine.connectivity import cure_of_silence
 from checks.facts import Contact, Unknown
 from scanner.clock import now_s, utc_now
 from scanner.cures import cure_of

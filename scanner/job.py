@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from checks.acceptance import Attestation, Waiver
 from checks.check import Check, ClusterInfo
-from checks.left_out import judged_in
+from checks.engine.acceptance.model import Attestation, Waiver
+from checks.engine.left_out import judged_in
 from checks.outcome import Result
 from checks.scan import FailOn
 from scanner.gather import NodeAnswers, NodeCall

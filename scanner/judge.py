@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 
-from checks import waivers
-from checks.attestations import hear
 from checks.check import NOT_SELECTED, ClusterInfo, NodeView
-from checks.documentation import WHY, section
-from checks.evaluation import GatheredCluster, Guard, evaluate
+from checks.engine.acceptance import waivers
+from checks.engine.acceptance.attestations import hear
+from checks.engine.documentation import WHY, section
+from checks.engine.evaluation import GatheredCluster, Guard, evaluate
+from checks.engine.identity import without_strangers
+from checks.engine.installed_version import installed_text
 from checks.facts import Contact, Unknown
-from checks.identity import without_strangers
-from checks.installed import installed_text
 from checks.outcome import TOLD, Result
 from checks.registry import IDENTITIES
 from checks.scan import ClusterRecord, NodeRecord, Scan

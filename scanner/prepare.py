@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from checks.acceptance import Attestation
+from checks.baseline.drift_rules import DriftRules
 from checks.check import Check, ClusterInfo
-from checks.drift_rules import DriftRules
-from checks.evaluation import concerns
+from checks.engine.acceptance.model import Attestation
+from checks.engine.evaluation import concerns
+from checks.engine.rules import RuleError, RuleSet
 from checks.registry import BUILTIN
-from checks.rules import RuleError, RuleSet
 from checks.scan import CONNECTIVITY
 from scanner.errors import InventoryError, Problem, UsageError
 from scanner.inventory.model import Cluster, Inventory, Node

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import cache
 from importlib import resources
 
-from checks.drift_rules import DriftRules, parse_drift_rules
-from checks.rules import RuleSet, parse_rules
+from checks.baseline.drift_rules import DriftRules, parse_drift_rules
+from checks.engine.rules import RuleSet, parse_rules
 
 
 @cache

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from checks.check import NodeCheck, NodeView
 from checks.chef_backend.facts.machine import MachineResources
-from checks.machine_size import judged
+from checks.common.machine_size import judged
 from checks.outcome import Outcome, Remediation, Severity, combine, not_applicable
 
 ID = "chef-resources"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from checks.check import NodeView
+from checks.engine.identity import Identity
 from checks.facts import Unknown
-from checks.identity import Identity
 
 _NAMES = {"backend": "Chef Backend", "frontend": "Chef Infra Server"}
 _TRACES = {

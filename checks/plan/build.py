@@ -10,11 +10,12 @@ from checks.chef_backend.backend.search_index import SearchIndex, created_by, wh
 from checks.chef_backend.facts.cluster import ChefBackendVersion, ClusterStatus
 from checks.chef_backend.facts.machine import ConfigDigest, DrbdTraces, FrontendApi, FrontendPackage, InstalledPackage
 from checks.chef_backend.frontend.drbd import GUIDANCE
-from checks.computer_facts import ComputerName
-from checks.disk_facts import Disks
-from checks.evaluation import GatheredCluster
-from checks.groups import enumerate_names, group, told_once
-from checks.installed import Installed, installed
+from checks.common.computer_facts import ComputerName
+from checks.common.disk_facts import Disks
+from checks.engine.consistency import enumerate_names, group, told_once
+from checks.engine.evaluation import GatheredCluster
+from checks.engine.installed_version import Installed, installed
+from checks.engine.upgrade_path import NoPath, PlanError, UpgradePath, route, target_of
 from checks.outcome import Result, Status
 from checks.plan import chef_backend, chef_cluster, chef_recovery
 from checks.plan.left_out import without_idle_scans
@@ -27,7 +28,6 @@ from checks.scan import Verdict, verdict_of
 from checks.secret_server.facts.folder import DatabaseConfig
 from checks.secret_server.facts.node import AppFiles, AppPools, EncryptionConfig, IisConfiguration, WebRoot
 from checks.secret_server.facts.sql import FailoverClusters, SecretServerDatabase
-from checks.upgrade_path import NoPath, PlanError, UpgradePath, route, target_of
 from checks.versions import VersionError, parse_secret_server
 
 Written = tuple[tuple[Part, ...], tuple[str, ...], tuple[Trouble, ...], tuple[str, ...], tuple[Step, ...]]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from checks.groups import enumerate_names
+from checks.engine.consistency import enumerate_names
+from checks.engine.rules import RuleSet
+from checks.engine.upgrade_path import Hop, UpgradePath, is_young
 from checks.plan import chef_cluster, chef_frontends, chef_hop, chef_index, procedures
 from checks.plan.chef_cluster import ChefCluster, named, on
 from checks.plan.model import Command, Part, Proof, Step, asked
-from checks.rules import RuleSet
-from checks.upgrade_path import Hop, UpgradePath, is_young
 from checks.versions import parse_version
 
 _CHEF_URL = procedures.CHEF_URL

@@ -11,8 +11,8 @@ from checks.chef_backend.backend.health import comparable
 from checks.chef_backend.facts.cluster import ClusterStatus, Member
 from checks.chef_backend.facts.machine import ConfigDigest, FrontendApi, FrontendPackage, InstalledPackage
 from checks.chef_backend.machine_names import is_same_machine
+from checks.engine.consistency import enumerate_names, told_once
 from checks.facts import Unknown
-from checks.groups import enumerate_names, told_once
 from checks.plan.model import Command, Proof
 from checks.plan.names import Names, plan_command, scan_command
 

@@ -8,12 +8,12 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
 
 from checks.chef_backend.backend.version_match import package_version
-from checks.groups import enumerate_names
+from checks.engine.consistency import enumerate_names
+from checks.engine.rules import Rule, RuleSet
+from checks.engine.upgrade_path import FRONTEND_PATH, Hop, is_stone, path_to
 from checks.plan.chef_cluster import ChefCluster, Machine, named, on
 from checks.plan.model import Command, Proof, Side, Step
 from checks.plan.procedures import SERVER_URL
-from checks.rules import Rule, RuleSet
-from checks.upgrade_path import FRONTEND_PATH, Hop, is_stone, path_to
 from checks.versions import VersionError
 
 UPGRADE_URL = SERVER_URL

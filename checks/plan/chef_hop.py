@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from checks.engine.upgrade_path import Hop
 from checks.plan.chef_cluster import ChefCluster, Machine, named, on
 from checks.plan.chef_index import rebuild, stop_frontends
 from checks.plan.model import Command, Proof, Step
-from checks.upgrade_path import Hop
 
 _REJOINED = "three members, this one a follower with PG follower; postgresql synced: 2; etcd and elasticsearch green"
 _ELECTED = (

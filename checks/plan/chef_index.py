@@ -5,9 +5,9 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable
 
+from checks.engine.upgrade_path import Hop
 from checks.plan.chef_cluster import ChefCluster, Machine, named, on
 from checks.plan.model import Command, Proof, Side, Step
-from checks.upgrade_path import Hop
 from checks.versions import VersionError, parse_version
 
 _MAINTENANCE_SINCE = parse_version("14.6.32")

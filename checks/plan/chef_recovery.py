@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from checks.chef_backend.backend.version_match import package_version
+from checks.engine.upgrade_path import UpgradePath
 from checks.plan import chef_index, procedures
 from checks.plan.chef_cluster import ChefCluster, Machine, named, on
 from checks.plan.chef_frontends import LEVEL
 from checks.plan.model import Proof, Side, Step, Trouble
-from checks.upgrade_path import UpgradePath
 from checks.versions import VersionError, parse_version
 
 _CARRIED = "/tmp/chef-backend-secrets.json"  # noqa: S108  where the vendor's page puts it

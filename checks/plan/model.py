@@ -6,13 +6,13 @@ from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from checks.acceptance import Attested
+from checks.engine.acceptance.model import Attested
+from checks.engine.rules import Rule
+from checks.engine.upgrade_path import Hop, UpgradePath
 from checks.exit_codes import ExitCode
 from checks.outcome import Result
 from checks.plan.signs.sign import Sign
-from checks.rules import Rule
 from checks.scan import EXIT_CODES, Verdict
-from checks.upgrade_path import Hop, UpgradePath
 
 
 @dataclass(frozen=True, slots=True)

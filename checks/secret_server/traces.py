@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from checks.check import NodeView
-from checks.computer_facts import ComputerName
+from checks.common.computer_facts import ComputerName
+from checks.engine.identity import Identity
 from checks.facts import Unknown
-from checks.identity import Identity
 from checks.secret_server.facts.node import SqlInstances, WebRoot
 from checks.secret_server.iis.serving import is_bare
 

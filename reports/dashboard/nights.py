@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from checks.fleet import Night
+from checks.history.fleet import Night
 from reports.text import count
 
 STEP = 6

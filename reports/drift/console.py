@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC
 
-from checks.comparison import Compared
-from checks.drift import Difference, Drift, DriftVerdict
-from checks.drift_hindsight import NODE
+from checks.baseline.comparison import Compared
+from checks.baseline.drift import Difference, Drift, DriftVerdict
+from checks.history.drift_comparison import NODE
 from reports.drift.wording import (
     WORDS,
     CheckGroup,

@@ -6,9 +6,9 @@ import json
 from importlib import resources
 from typing import Any
 
-from checks.drift import CheckRow, Difference, Drift, FactRow
-from checks.fact_paths import Value
-from checks.history import Ended, ScanHistory, Subject
+from checks.baseline.drift import CheckRow, Difference, Drift, FactRow
+from checks.baseline.fact_paths import Value
+from checks.history.model import Ended, ScanHistory, Subject
 from checks.outcome import Status
 from reports.json_report import json_safe, utc_text
 from reports.text import spell_in_json

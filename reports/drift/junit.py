@@ -7,8 +7,8 @@ from typing import Any
 
 from junit_xml import TestCase, TestSuite
 
-from checks.comparison import natural
-from checks.drift import CheckRow, Difference, Drift, DriftVerdict, FactRow
+from checks.baseline.comparison import natural
+from checks.baseline.drift import CheckRow, Difference, Drift, DriftVerdict, FactRow
 from reports.drift.wording import WORDS, approved, headline, node_line, sides
 from reports.junit_xml import document, dotless, unused
 from reports.text import clipped, one_line

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC
 
-from checks.drift import Difference, Drift, DriftVerdict, NodeRow
-from checks.drift_hindsight import NODE
+from checks.baseline.drift import Difference, Drift, DriftVerdict, NodeRow
+from checks.history.drift_comparison import NODE
 from reports.drift.wording import (
     WORDS,
     CheckGroup,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from checks.drift import CheckRow, Difference, Drift, DriftVerdict, FactRow, NodeRow
-from checks.drift_hindsight import BELOW, NODE
-from checks.fact_paths import Value, shown, wholes
-from checks.history import Subject
+from checks.baseline.drift import CheckRow, Difference, Drift, DriftVerdict, FactRow, NodeRow
+from checks.baseline.fact_paths import Value, shown, wholes
+from checks.history.drift_comparison import BELOW, NODE
+from checks.history.model import Subject
 from reports.hindsight import teller_of
 from reports.text import count, one_line
 

@@ -23,9 +23,9 @@ from scanner.cli.streams import complain, leave, say
 from scanner.errors import UsageError
 
 if TYPE_CHECKING:
-    from checks.baseline import Baseline, Part
-    from checks.drift_rules import DriftRules
-    from checks.snapshot import Place
+    from checks.baseline.approval import Baseline, Part
+    from checks.baseline.drift_rules import DriftRules
+    from checks.baseline.snapshot import Place
 
 APPROVAL = "Approval"
 _LISTED = 20
@@ -92,8 +92,8 @@ def baseline(
     `--update` or `--node` only that part is replaced, and the rest stays as it is. Where something could not be read,
     nothing is written, and the exit code is 3.
     """
-    from checks.baseline import EVERYTHING
-    from checks.snapshot import Snapshot
+    from checks.baseline.approval import EVERYTHING
+    from checks.baseline.snapshot import Snapshot
     from scanner.approve import partly, whole
     from scanner.approver import approver
     from scanner.baseline_file import default_path, read_baseline, write_baseline
@@ -162,7 +162,7 @@ def _told_holes(head: str, holes: Mapping[Place, str]) -> None:
 
 
 def _told(path: Path, old: Baseline | None, new: Baseline, rules: DriftRules, part: Part | None) -> str:
-    from checks.comparison import compare
+    from checks.baseline.comparison import compare
     from checks.outcome import Status
     from reports.drift.console import changes
     from reports.text import count

@@ -19,7 +19,7 @@ from scanner.errors import UsageError
 
 if TYPE_CHECKING:
     from checks.check import Check
-    from checks.rules import Rule
+    from checks.engine.rules import Rule
     from scanner.inventory.model import Node, WinrmSettings
     from scanner.job import Job
     from scanner.probes.probe import Probe
@@ -96,8 +96,8 @@ def scope_of(check: Check) -> str:
 
 def _explanation(check: Check, probes: Sequence[Probe]) -> Iterator[str]:
     """The whole as Markdown; what is to be copied is indented."""
-    from checks.left_out import NEVER
-    from checks.pages import links_of
+    from checks.common.pages import links_of
+    from checks.engine.left_out import NEVER
     from reports.text import link_line
     from scanner.inventory.products import products
     from scanner.rule_data import load_rules

@@ -12,7 +12,7 @@ from checks.exit_codes import ExitCode
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from checks.fleet import Kept
+    from checks.history.fleet import Kept
 
 _NIGHTS = 60
 
@@ -34,8 +34,8 @@ def dashboard(
     Pages of clusters that are gone are taken away, no other file in FOLDER is touched. A history that cannot be read
     costs its own clusters, is told on the page, and makes the exit code 2.
     """
-    from checks.fleet import fleet
-    from checks.rhythm import LONGEST_DAYS
+    from checks.history.fleet import fleet
+    from checks.history.rhythm import LONGEST_DAYS
     from reports.dashboard.pages import pages, summary
     from reports.html_folder import INDEX
     from reports.text import count, visible

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from checks.drift import Drift
+    from checks.baseline.drift import Drift
     from checks.scan import FailOn, Scan
     from scanner.history.store import Question
     from scanner.inventory.select import Selection

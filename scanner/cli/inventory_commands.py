@@ -34,7 +34,7 @@ def validate(
     Waivers and attestations that have expired or end soon are told, too, and what the inventory counts on that this
     machine does not have (key files, variables, programs); they make no inventory wrong.
     """
-    from checks.upkeep import review
+    from checks.engine.acceptance.upkeep import review
     from scanner.cli.streams import complain, leave
     from scanner.clock import today
     from scanner.credentials import missing

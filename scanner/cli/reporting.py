@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import typer
 
-from checks.drift import Drift
+from checks.baseline.drift import Drift
 from checks.exit_codes import ExitCode
 from checks.scan import Scan
 from scanner.cli.streams import complain, leave, say

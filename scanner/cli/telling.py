@@ -10,7 +10,7 @@ from scanner.durations import parse_duration, told_duration
 from scanner.errors import UsageError
 
 if TYPE_CHECKING:
-    from checks.drift import Drift
+    from checks.baseline.drift import Drift
     from checks.scan import Scan
 
 _REMIND = timedelta(days=7)
@@ -50,8 +50,8 @@ class Telling:
 
     def is_silent(self, done: Scan | Drift) -> bool:
         """Whether nothing is printed at all: the exit code and the reports say what there is."""
-        from checks.drift import DriftVerdict
-        from checks.news import is_news
+        from checks.baseline.drift import DriftVerdict
+        from checks.history.news import is_news
         from checks.scan import Scan, Verdict
 
         if done.partial or self.nagios:
@@ -63,7 +63,7 @@ class Telling:
 
     def reminds(self, done: Scan | Drift) -> bool:
         """Whether it speaks for no other reason than that it is time to."""
-        from checks.news import is_news, reminder_is_due
+        from checks.history.news import is_news, reminder_is_due
 
         due = reminder_is_due(done.history, done.started, self.remind)
         return self.only_changes and due and not is_news(done.history)

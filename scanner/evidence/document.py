@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from importlib import resources
 from typing import Any
 
-from checks.clock_facts import ClockSample
+from checks.common.clock_facts import ClockSample
 from checks.facts import Unknown
 from scanner.evidence.model import Evidence, NodeEvidence
 from scanner.gather import NodeAnswers

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from checks.fleet import SCAN, Kept, Latest, PastScan, Said, Word, WordKind, recorded_verdict
-from checks.hindsight import PastRun, look_back
+from checks.history.fleet import SCAN, Kept, Latest, PastScan, Said, Word, WordKind, recorded_verdict
+from checks.history.scan_comparison import PastRun, look_back
 from checks.outcome import Status
 from checks.scan import CONNECTIVITY, Verdict, gravest
 from scanner.history.database import reading, version_of

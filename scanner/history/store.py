@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from checks.drift import Drift
-from checks.drift_hindsight import AS_APPROVED, kept_of, worth_telling
-from checks.drift_hindsight import entries_of as entries_of_drift
-from checks.hindsight import FLAPPING_RUNS, Entry, PastRun, entries_of, look_back
-from checks.history import ScanHistory, Subject
+from checks.baseline.drift import Drift
+from checks.history.drift_comparison import AS_APPROVED, kept_of, worth_telling
+from checks.history.drift_comparison import entries_of as entries_of_drift
+from checks.history.model import ScanHistory, Subject
+from checks.history.scan_comparison import FLAPPING_RUNS, Entry, PastRun, entries_of, look_back
 from checks.outcome import Status
 from checks.scan import Scan, Verdict
 from reports.text import one_line

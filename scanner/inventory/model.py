@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from checks.acceptance import Attestation, Waiver
+from checks.engine.acceptance.model import Attestation, Waiver
 from scanner.inventory.products import Platform
 from scanner.probes.probe import Language
 from scanner.secrets import Secret

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from packaging.version import Version
 
 from checks.chef_backend.backend.version_match import package_version
-from checks.upgrade_path import FRONTEND_LEVELS
+from checks.engine.upgrade_path import FRONTEND_LEVELS
 from checks.versions import VersionError
 from scanner.lab.chef import CommandOutput
 from scanner.probes.chef_frontend_readers import MIGRATION_LEVEL

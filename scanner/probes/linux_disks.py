@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from checks.disk_facts import Drive, LinuxDisks
+from checks.common.disk_facts import Drive, LinuxDisks
 from scanner.probes.probe import Answer, Probe, UnreadableError
 
 FOLDERS = ("/var/log/chef-backend", "/var/opt/chef-backend")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from checks.check import Check
-from checks.evaluation import concerns
+from checks.engine.evaluation import concerns
 from checks.registry import IDENTITIES
 from scanner.inventory.model import Node
 from scanner.probes import (

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from checks.computer_facts import ComputerName
-from checks.disk_facts import Disks
+from checks.common.computer_facts import ComputerName
+from checks.common.disk_facts import Disks
 from checks.secret_server.facts.host import Hardware, MonitoringAgent, PendingReboot, PoolStates
 from checks.secret_server.iis.places import IisAuthentication
 from scanner.probes import rights

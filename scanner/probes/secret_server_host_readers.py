@@ -7,8 +7,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from checks.computer_facts import ComputerName
-from checks.disk_facts import Disks, Drive
+from checks.common.computer_facts import ComputerName
+from checks.common.disk_facts import Disks, Drive
 from checks.secret_server.facts.host import Hardware, MonitoringAgent, PendingReboot, PoolStates, PowershellVersion
 from checks.secret_server.facts.node import AppPools, PoolSetting, PoolSettings
 from checks.secret_server.iis.places import KINDS, AuthenticationPlace, ConfigSection, IisAuthentication

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from checks.drift_rules import Compare, undecided
-from checks.fact_paths import field_patterns, kind_name
+from checks.baseline.drift_rules import Compare, undecided
+from checks.baseline.fact_paths import field_patterns, kind_name
 from checks.facts import Contact
 from checks.registry import BUILTIN as CHECKS
 from scanner.probes.registry import BUILTIN as PROBES

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import preflight_scanner
 import scanner.cli
-from checks import drift, scan
+from checks import scan
+from checks.baseline import drift
 from checks.exit_codes import ExitCode
 from scanner.cli import defects
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from checks.check import PHASES, Check
-from checks.clock_facts import ClockSample
+from checks.common.clock_facts import ClockSample
 from checks.facts import Contact
 from checks.registry import BUILTIN
 from scanner.probes.registry import BUILTIN as PROBES

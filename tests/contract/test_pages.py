@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from checks.pages import PAGES, current, links_of
+from checks.common.pages import PAGES, current, links_of
 from scanner.inventory.products import products
 from scanner.prepare import known_checks
 from scanner.rule_data import load_rules

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from checks.clock_facts import ClockSample
+from checks.common.clock_facts import ClockSample
 from scanner.errors import (
     AnswerTooLargeError,
     AuthenticationError,

@@ -11,14 +11,14 @@ import pytest
 from checks.check import ClusterInfo, NodeView
 from checks.chef_backend.backend.search_index import SearchIndex
 from checks.chef_backend.facts.cluster import ChefBackendVersion, ClusterStatus, Member
-from checks.evaluation import GatheredCluster, evaluate
+from checks.common.stepping_stone import CHECK
+from checks.engine.evaluation import GatheredCluster, evaluate
 from checks.facts import Unknown
 from checks.outcome import Result, Status
 from checks.plan.build import plan_of
 from checks.plan.model import Plan, Refusal, Runbook
 from checks.scan import Verdict
 from checks.secret_server.facts.node import AppFiles, FileVersion
-from checks.stepping_stone import CHECK
 from checks.versions import VersionError, parse_secret_server, parse_version, secret_server_text
 
 Clusters = Callable[..., ClusterInfo]

@@ -7,9 +7,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from checks.fleet import SCAN, Kept, Latest, PastScan, Said, Word
-from checks.hindsight import Entry, PastRun, look_back
-from checks.history import Subject
+from checks.history.fleet import SCAN, Kept, Latest, PastScan, Said, Word
+from checks.history.model import Subject
+from checks.history.scan_comparison import Entry, PastRun, look_back
 from checks.outcome import Status
 from checks.scan import Verdict, gravest
 

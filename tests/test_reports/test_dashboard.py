@@ -9,7 +9,7 @@ from urllib.parse import unquote
 import pytest
 from lxml import html as lxml_html
 
-from checks.fleet import Kept, Night, Word, WordKind, fleet
+from checks.history.fleet import Kept, Night, Word, WordKind, fleet
 from reports.dashboard.nights import night_strip, spans
 from reports.dashboard.pages import pages, summary
 from reports.html_folder import INDEX

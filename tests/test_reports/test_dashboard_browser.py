@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from checks.fleet import Word, WordKind, fleet
+from checks.history.fleet import Word, WordKind, fleet
 from reports.dashboard.pages import pages
 from reports.html_folder import INDEX
 from tests.test_reports.fleets import FIRST, kept

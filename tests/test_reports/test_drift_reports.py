@@ -13,12 +13,12 @@ import jsonschema
 import pytest
 from lxml import etree
 
-from checks.drift import Approval, CheckRow, Difference, Drift, FactRow, GapRow, NodeRow
-from checks.drift_hindsight import NODE
-from checks.history import Ended, Flapping, ScanHistory, Standing, Subject
+from checks.baseline.drift import Approval, CheckRow, Difference, Drift, FactRow, GapRow, NodeRow
+from checks.baseline.snapshot import Place
+from checks.baseline.snapshot import Subject as Judged
+from checks.history.drift_comparison import NODE
+from checks.history.model import Ended, Flapping, ScanHistory, Standing, Subject
 from checks.outcome import Status
-from checks.snapshot import Place
-from checks.snapshot import Subject as Judged
 from reports.drift import console, html, json_report, junit, markdown
 from tests.test_reports.conftest import HOSTILE
 from tests.test_reports.test_report_junit import assert_strict

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from checks.history import ScanHistory, TrendPoint
+from checks.history.model import ScanHistory, TrendPoint
 from checks.scan import Scan
 from reports.drift.html import render as render_drift
 from reports.html import render

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from lxml import html as lxml_html
 
-from checks.history import ScanHistory, TrendPoint
+from checks.history.model import ScanHistory, TrendPoint
 from checks.outcome import Result
 from checks.scan import ClusterRecord, Scan
 from reports.html_folder import INDEX, pages

@@ -13,7 +13,7 @@ import jsonschema
 import pytest
 from lxml import html as lxml_html
 
-from checks.history import Ended, Flapping, ScanHistory, Standing, Subject, TrendPoint
+from checks.history.model import Ended, Flapping, ScanHistory, Standing, Subject, TrendPoint
 from checks.outcome import Status
 from checks.scan import Scan
 from reports import console, html, json_report, junit, markdown

@@ -12,7 +12,7 @@ from datetime import date
 import jsonschema
 import pytest
 
-from checks.acceptance import Attestation, Attested, Standing, Waiver
+from checks.engine.acceptance.model import Attestation, Attested, Standing, Waiver
 from checks.outcome import Result
 from checks.scan import Scan
 from reports import console, html, json_report, junit, markdown

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from checks.baseline import Baseline, Part, StaleGapError, renewed, unread_in
-from checks.drift import Approval
-from checks.snapshot import Ended, Place, Snapshot, Subject
+from checks.baseline.approval import Baseline, Part, StaleGapError, renewed, unread_in
+from checks.baseline.drift import Approval
+from checks.baseline.snapshot import Ended, Place, Snapshot, Subject
 from scanner.baseline_file import default_path, parse_baseline, read_baseline, render_baseline, schema, write_baseline
 from scanner.errors import PreflightError, UsageError
 from tests.test_scanner.faults import kill_each_step

@@ -13,7 +13,7 @@ from xml.etree import ElementTree as ET
 import jsonschema
 import pytest
 
-from checks.snapshot import Ended, Place, Snapshot, Subject
+from checks.baseline.snapshot import Ended, Place, Snapshot, Subject
 from scanner.baseline_file import read_baseline, schema, write_baseline
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from checks.connectivity import CHECK
+from checks.engine.connectivity import CHECK
 from tests.faults_page import PAGE, Row, page, rows
 
 

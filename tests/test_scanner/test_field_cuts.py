@@ -14,8 +14,8 @@ import pytest
 from checks.check import Check, ClusterInfo, NodeView
 from checks.chef_backend.facts.cluster import ChefBackendVersion
 from checks.chef_backend.facts.machine import FrontendApi, InstalledPackage
-from checks.disk_facts import LinuxDisks
-from checks.evaluation import GatheredCluster, evaluate
+from checks.common.disk_facts import LinuxDisks
+from checks.engine.evaluation import GatheredCluster, evaluate
 from checks.facts import Unknown
 from checks.outcome import Status
 from checks.registry import BUILTIN as CHECKS

@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 
 from checks.check import ClusterCheck, ClusterInfo, ClusterView, NodeView
-from checks.evaluation import GatheredCluster, evaluate
+from checks.engine.evaluation import GatheredCluster, evaluate
 from checks.facts import Contact, Unknown
 from checks.outcome import Outcome, Remediation, Result, Severity, Status, undetermined
 from checks.scan import CONNECTIVITY

@@ -11,7 +11,7 @@ from importlib.metadata import EntryPoint
 import pytest
 
 from checks.check import ClusterCheck, ClusterInfo, NodeCheck, NodeView
-from checks.evaluation import GatheredCluster, Guard, evaluate
+from checks.engine.evaluation import GatheredCluster, Guard, evaluate
 from checks.facts import Unknown
 from checks.outcome import Outcome, Remediation, Result, Severity, Status, passed
 from scanner.foreign import Allowance, ForeignCodeError

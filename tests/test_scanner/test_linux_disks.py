@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from checks.disk_facts import Drive, LinuxDisks
+from checks.common.disk_facts import Drive, LinuxDisks
 from scanner.probes.linux_disks import PROBES, read_linux_disks
 from scanner.probes.probe import Answer, UnreadableError
 from tests.field.samples import FOLDER

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from checks.history import ScanHistory, Standing, Subject
-from checks.news import is_news, reminder_is_due
+from checks.history.model import ScanHistory, Standing, Subject
+from checks.history.news import is_news, reminder_is_due
 from checks.outcome import Status
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario

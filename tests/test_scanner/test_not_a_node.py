@@ -12,8 +12,8 @@ import pytest
 
 from checks.check import ClusterInfo, NodeView
 from checks.chef_backend.traces import ChefTraces, stranger
+from checks.engine.identity import Identity, without_strangers
 from checks.facts import Contact, Unknown
-from checks.identity import Identity, without_strangers
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario
 from scanner.probes.chef_traces import PROBE, read_chef_traces

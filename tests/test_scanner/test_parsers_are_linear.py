@@ -21,10 +21,10 @@ from pathlib import Path
 import pytest
 import requests
 
-from checks.baseline import Baseline
-from checks.drift import Approval
-from checks.fact_paths import Value
-from checks.snapshot import Place, Snapshot
+from checks.baseline.approval import Baseline
+from checks.baseline.drift import Approval
+from checks.baseline.fact_paths import Value
+from checks.baseline.snapshot import Place, Snapshot
 from scanner.baseline_file import parse_baseline, render_baseline
 from scanner.evidence.file import parse_evidence
 from scanner.inventory.load import parse_inventory

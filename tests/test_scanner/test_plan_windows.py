@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from checks.check import ClusterInfo, NodeView
-from checks.computer_facts import ComputerName
-from checks.disk_facts import Disks, Drive
-from checks.evaluation import GatheredCluster
+from checks.common.computer_facts import ComputerName
+from checks.common.disk_facts import Disks, Drive
+from checks.engine.evaluation import GatheredCluster
 from checks.facts import Unknown
 from checks.plan.build import plan_of
 from checks.plan.model import Command, Runbook, Step, boxes

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 from packaging.specifiers import SpecifierSet
 
+from checks.engine.rules import Rule
+from checks.engine.upgrade_path import FRONTEND_LEVELS, FRONTEND_PATH, is_stone, is_strategy
 from checks.registry import BUILTIN
-from checks.rules import Rule
-from checks.upgrade_path import FRONTEND_LEVELS, FRONTEND_PATH, is_stone, is_strategy
 from checks.versions import parse_version
 from scanner.rule_data import load_rules
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from checks.check import ClusterInfo, NodeCheck, NodeView
-from checks.connectivity import CHECK as CONNECTIVITY
+from checks.engine.connectivity import CHECK as CONNECTIVITY
 from checks.facts import Unknown
 from checks.outcome import Outcome, Remediation, Severity, passed
 from checks.scan import Verdict

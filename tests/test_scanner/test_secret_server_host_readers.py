@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from checks.disk_facts import Disks, Drive
+from checks.common.disk_facts import Disks, Drive
 from checks.secret_server.facts.host import MonitoringAgent, PendingReboot, PoolStates, PowershellVersion
 from checks.secret_server.facts.node import AppPools, PoolSetting
 from checks.secret_server.iis.places import IisAuthentication

@@ -30,9 +30,9 @@ from checks.chef_backend.backend import health
 from checks.chef_backend.backend.health import CLUSTER_SIZE, Finding
 from checks.chef_backend.backend.leadership import columns_of
 from checks.chef_backend.facts.cluster import ChefBackendVersion, ClusterStatus, ServiceStatus
+from checks.engine.consistency import enumerate_names, group, told_once
+from checks.engine.installed_version import installed
 from checks.facts import Unknown
-from checks.groups import enumerate_names, group, told_once
-from checks.installed import installed
 from checks.outcome import Outcome, Remediation, Severity, Status, combine, passed, undetermined
 from checks.versions import parse_version
 

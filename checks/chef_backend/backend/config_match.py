@@ -30,7 +30,7 @@ from typing import Any
 from checks.check import ClusterCheck, ClusterView
 from checks.chef_backend.backend.config_settings import DEFAULTS, MILD, digest, is_own
 from checks.chef_backend.facts.machine import ConfigDigest
-from checks.groups import enumerate_names, group
+from checks.engine.consistency import enumerate_names, group
 from checks.outcome import Outcome, Remediation, Severity, combine, failed, not_applicable, passed, undetermined, warned
 
 OTHER = "-"

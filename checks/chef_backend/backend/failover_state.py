@@ -26,7 +26,8 @@ from dataclasses import replace
 from checks.check import ClusterCheck, ClusterView
 from checks.chef_backend.backend.leadership import Failover, columns_of, failover
 from checks.chef_backend.facts.cluster import ChefBackendVersion, ClusterStatus
-from checks.installed import installed
+from checks.engine.installed_version import installed
+from checks.engine.upgrade_path import PlanError, path_to, target_of
 from checks.outcome import (
     Outcome,
     Remediation,
@@ -39,7 +40,6 @@ from checks.outcome import (
     undetermined,
     warned,
 )
-from checks.upgrade_path import PlanError, path_to, target_of
 from checks.versions import VersionError, parse_version
 
 UPGRADE_URL = "https://docs.chef.io/upgrade_server_ha_v2/"

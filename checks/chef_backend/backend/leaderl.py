@@ -25,7 +25,7 @@ from checks.check import ClusterCheck, ClusterView
 from checks.chef_backend.facts.cluster import ClusterStatus
 from checks.chef_backend.facts.machine import LeaderAnswer
 from checks.chef_backend.machine_names import is_same_machine
-from checks.groups import enumerate_names
+from checks.engine.consistency import enumerate_names
 from checks.outcome import Outcome, Remediation, Severity, combine, failed, passed, undetermined
 
 LEADS, FOLLOWS = 200, 503

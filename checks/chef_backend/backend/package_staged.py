@@ -26,7 +26,8 @@ from packaging.version import Version
 from checks.check import ClusterCheck, ClusterView, NodeView
 from checks.chef_backend.backend.version_match import package_version
 from checks.chef_backend.facts.machine import StagedPackage
-from checks.groups import enumerate_names, group
+from checks.engine.consistency import enumerate_names, group
+from checks.engine.upgrade_path import PlanError, target_of
 from checks.outcome import (
     Outcome,
     Remediation,
@@ -39,7 +40,6 @@ from checks.outcome import (
     undetermined,
     warned,
 )
-from checks.upgrade_path import PlanError, target_of
 from checks.versions import VersionError, parse_version
 
 EXPECTED = "the target's package, the same file on all backends"

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from checks.check import NodeView
+from checks.engine.consistency import told_once
 from checks.facts import Unknown
-from checks.groups import told_once
 
 
 @dataclass(frozen=True, slots=True)

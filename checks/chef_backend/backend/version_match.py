@@ -25,10 +25,10 @@ from packaging.version import Version
 from checks.check import ClusterCheck, ClusterView, NodeView
 from checks.chef_backend.facts.cluster import ServiceStatus
 from checks.chef_backend.facts.machine import InstalledPackage
+from checks.engine.consistency import enumerate_names, group
+from checks.engine.upgrade_path import PlanError, target_of
 from checks.facts import Unknown
-from checks.groups import enumerate_names, group
 from checks.outcome import Outcome, Remediation, Severity, combine, failed, passed, undetermined, warned
-from checks.upgrade_path import PlanError, target_of
 from checks.versions import VersionError, parse_version
 
 EXPECTED = "one version on all backends, in the package, its manifest and the running services"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from checks.check import NodeView
-from checks.disk_facts import Drive, LinuxDisks
-from checks.installed import installed
+from checks.common.disk_facts import Drive, LinuxDisks
+from checks.engine.installed_version import installed
+from checks.engine.requirements import stops_to
+from checks.engine.rules import Rule
+from checks.engine.upgrade_path import PlanError, target_of
 from checks.outcome import Outcome, failed, passed, undetermined, warned
-from checks.rules import Rule
-from checks.thresholds import stops_to
-from checks.upgrade_path import PlanError, target_of
 from checks.versions import VersionError
 
 MEASURE = "used-percent"

@@ -20,7 +20,7 @@ from typing import Any
 
 from checks.check import NodeCheck, NodeView
 from checks.chef_backend.facts.machine import DrbdTraces
-from checks.groups import enumerate_names
+from checks.engine.consistency import enumerate_names
 from checks.outcome import Outcome, Remediation, Severity, failed, passed, warned
 
 GUIDANCE = "https://blog.chef.io/2018/04/06/best-practices-for-migrating-your-chef-server/"

@@ -25,7 +25,7 @@ from checks.check import ClusterCheck, ClusterView
 from checks.chef_backend.facts.cluster import ClusterStatus
 from checks.chef_backend.facts.machine import FrontendMembers
 from checks.chef_backend.machine_names import is_address, is_same_machine
-from checks.groups import enumerate_names, told_once
+from checks.engine.consistency import enumerate_names, told_once
 from checks.outcome import Outcome, Remediation, Severity, combine, not_applicable, passed, undetermined, warned
 
 EXPECTED = "every backend, and nothing else, in chef_backend_members"

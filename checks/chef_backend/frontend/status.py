@@ -23,8 +23,8 @@ from __future__ import annotations
 
 from checks.check import NodeCheck, NodeView
 from checks.chef_backend.facts.machine import FrontendApi, FrontendServices
+from checks.engine.consistency import enumerate_names
 from checks.facts import Unknown
-from checks.groups import enumerate_names
 from checks.outcome import Outcome, Remediation, Severity, combine, failed, passed, undetermined, warned
 
 _READ = Remediation(

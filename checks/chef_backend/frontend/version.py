@@ -31,10 +31,10 @@ from packaging.version import Version
 from checks.check import ClusterCheck, ClusterView
 from checks.chef_backend.backend.version_match import package_version
 from checks.chef_backend.facts.machine import FrontendPackage
-from checks.groups import enumerate_names, group
+from checks.engine.consistency import enumerate_names, group
+from checks.engine.requirements import stops_to
+from checks.engine.upgrade_path import FRONTEND_LEVELS, PlanError, target_of
 from checks.outcome import Outcome, Remediation, Severity, combine, failed, passed, undetermined, warned
-from checks.thresholds import stops_to
-from checks.upgrade_path import FRONTEND_LEVELS, PlanError, target_of
 from checks.versions import VersionError, parse_version
 
 CHECK_ID = "chef-frontend-version"

@@ -30,7 +30,7 @@ from checks.check import ClusterCheck, ClusterView, NodeView
 from checks.chef_backend.facts.cluster import ChefBackendVersion
 from checks.chef_backend.facts.machine import ConfigDigest, SecretsFile, SecretsFiles
 from checks.chef_backend.secrets.rights import judge_rights
-from checks.groups import enumerate_names, group
+from checks.engine.consistency import enumerate_names, group
 from checks.outcome import Outcome, Remediation, Severity, combine, failed, passed, undetermined
 
 ROLES = ("backend", "frontend")

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from checks.check import NodeCheck, NodeView
 from checks.chef_backend.facts.machine import StraySecrets
-from checks.groups import enumerate_names
+from checks.engine.consistency import enumerate_names
 from checks.outcome import Outcome, Remediation, Severity, combine, failed, passed, undetermined, warned
 
 OWN_PLACE = "/etc/chef-backend/chef-backend-secrets.json"

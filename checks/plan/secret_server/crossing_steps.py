@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from checks.engine.upgrade_path import Hop
 from checks.plan.model import Command, Proof, Step
 from checks.plan.secret_server.crossings import BACK, CROSSINGS, TRAITS, Crossing
 from checks.plan.secret_server.site import Site, Web, named
 from checks.secret_server.iis.appcmd import APPCMD
-from checks.upgrade_path import Hop
 from checks.versions import parse_secret_server
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from checks.engine.upgrade_path import Hop
 from checks.plan.model import Command, Proof, Side, Step
 from checks.plan.secret_server import backup, crossing_steps, files
 from checks.plan.secret_server.crossings import AFTER, BEFORE, STOPPED
 from checks.plan.secret_server.site import Site, Web, named
 from checks.plan.secret_server.windows_paths import url_host
 from checks.secret_server.urls import MAINTENANCE_URL, TMS_COMBINED_URL
-from checks.upgrade_path import Hop
 from checks.versions import parse_secret_server
 
 _CLUSTERING = "Upgrading Secret Server with Web Clustering"

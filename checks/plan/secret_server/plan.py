@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from checks.check import NodeView
-from checks.evaluation import GatheredCluster
+from checks.engine.evaluation import GatheredCluster
+from checks.engine.upgrade_path import UpgradePath
 from checks.facts import Unknown
 from checks.plan.model import Part, Step, Trouble
 from checks.plan.names import Names
@@ -15,7 +16,6 @@ from checks.plan.secret_server.site import Site, Web
 from checks.plan.secret_server.troubles import troubles
 from checks.secret_server.database.access import passive_of
 from checks.secret_server.facts.sql import SecretServerDatabase
-from checks.upgrade_path import UpgradePath
 
 _PRINCIPAL = 1
 """The role of the copy that is open, in mirroring and in availability groups."""

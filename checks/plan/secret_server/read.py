@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from checks.check import NodeView
-from checks.computer_facts import ComputerName
-from checks.disk_facts import Disks
+from checks.common.computer_facts import ComputerName
+from checks.common.disk_facts import Disks
 from checks.facts import Unknown, UnknownFactError
 from checks.outcome import Outcome
 from checks.plan.secret_server.site import Tms, Web

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from checks.engine.upgrade_path import Hop, UpgradePath
 from checks.plan.model import Command, Proof, Step
 from checks.plan.secret_server import crossing_steps, second_copy
 from checks.plan.secret_server.files import COPIED, TMS_KEYS
 from checks.plan.secret_server.site import TWO_FILES, Site, Web, below, named
 from checks.plan.secret_server.windows_paths import aside, is_same_folder
 from checks.secret_server.urls import MAINTENANCE_URL, RESTORE_URL, ROLLING_URL
-from checks.upgrade_path import Hop, UpgradePath
 from checks.versions import parse_secret_server
 
 MAINTENANCE_SINCE = parse_secret_server("10.1.000000")

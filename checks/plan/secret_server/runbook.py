@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from checks.groups import enumerate_names
+from checks.engine.consistency import enumerate_names
+from checks.engine.upgrade_path import Hop, UpgradePath
 from checks.plan.model import Command, Part, Proof, Side, Step, asked
 from checks.plan.secret_server import backup, crossing_steps, hop, other_site
 from checks.plan.secret_server.crossings import GATE
 from checks.plan.secret_server.recovery import hops as hops_of
 from checks.plan.secret_server.site import Site, named
 from checks.secret_server.urls import MAINTENANCE_URL
-from checks.upgrade_path import Hop, UpgradePath
 from checks.versions import parse_secret_server
 
 _CHECKLIST = "Secret Server upgrade checklist, current"

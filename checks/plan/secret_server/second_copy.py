@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from checks.groups import enumerate_names
+from checks.engine.consistency import enumerate_names
 from checks.plan.model import Command, Proof, Step
 from checks.plan.secret_server.site import Site
 

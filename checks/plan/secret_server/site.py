@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from checks.groups import enumerate_names
+from checks.engine.consistency import enumerate_names
 from checks.plan.model import Command
 from checks.plan.names import Names, scan_command
 from checks.plan.secret_server.windows_paths import is_on_a_share, share_host, shared, url_host

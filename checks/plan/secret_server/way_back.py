@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from checks.groups import enumerate_names
+from checks.engine.consistency import enumerate_names
+from checks.engine.upgrade_path import UpgradePath
 from checks.plan.model import Step
 from checks.plan.secret_server import other_site, recovery
 from checks.plan.secret_server.site import Site, named
-from checks.upgrade_path import UpgradePath
 from checks.versions import parse_secret_server
 
 

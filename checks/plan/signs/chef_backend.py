@@ -11,12 +11,12 @@ from checks.chef_backend.backend.version_match import package_version
 from checks.chef_backend.facts.cluster import ClusterStatus, Member, ServiceStatus
 from checks.chef_backend.facts.machine import FrontendPackage, FrontendServices, InstalledPackage
 from checks.chef_backend.machine_names import is_same_machine
+from checks.engine.consistency import enumerate_names
+from checks.engine.upgrade_path import Hop
 from checks.facts import Unknown
-from checks.groups import enumerate_names
 from checks.plan.chef_index import made_by
 from checks.plan.model import Step
 from checks.plan.signs.sign import Kind, Seen, Sign, cannot_tell, done, each, not_done, reached
-from checks.upgrade_path import Hop
 from checks.versions import VersionError, parse_version
 
 _ROLES = "roles stand in the place of names here: plan again, as a step before says"

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from checks.check import NodeView
-from checks.groups import enumerate_names
+from checks.engine.consistency import enumerate_names
+from checks.engine.upgrade_path import Hop
 from checks.plan.model import Runbook, ScanAsked, Step, boxes, steps_back
 from checks.plan.signs import chef_backend, secret_server
 from checks.plan.signs.sign import SCAN, Kind, Seen, Sign, State, cannot_tell, together
-from checks.upgrade_path import Hop
 
 KINDS: Mapping[str, Kind] = {**secret_server.KINDS, **chef_backend.KINDS}
 """Every kind of sign but SCAN, by its name in a kept plan."""

@@ -10,9 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from checks.check import NodeView
+from checks.engine.consistency import enumerate_names
+from checks.engine.installed_version import installed
+from checks.engine.upgrade_path import Hop
 from checks.facts import Unknown
-from checks.groups import enumerate_names
-from checks.installed import installed
 from checks.plan.model import Step
 from checks.plan.signs.sign import Kind, Seen, Sign, State, cannot_tell, done, each, list_of, not_done, reached
 from checks.secret_server.facts.backups import AppBackup, DatabaseBackupFile
@@ -20,7 +21,6 @@ from checks.secret_server.facts.host import PoolStates
 from checks.secret_server.facts.node import AppFiles, EncryptionConfig
 from checks.secret_server.facts.sql import DatabaseBackup, DatabaseBackups, SecretServerDatabase
 from checks.secret_server.iis.app_pool_state import PROVIDER_MISSING, STATES
-from checks.upgrade_path import Hop
 from checks.versions import parse_secret_server
 
 _SWITCH = re.compile(r'appcmd\.exe (stop|start) apppool (?:/apppool\.name:)?"([^"]*)"')

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from checks.check import ClusterView
-from checks.groups import enumerate_names, told_once
+from checks.engine.consistency import enumerate_names, told_once
 from checks.outcome import Outcome, combine, failed, undetermined, warned
 from checks.secret_server.backup.findings import Terms, aged, seen, too_many
 from checks.secret_server.database.access import database_nodes

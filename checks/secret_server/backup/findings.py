@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from checks.check import ClusterInfo
-from checks.groups import enumerate_names
+from checks.engine.consistency import enumerate_names
+from checks.engine.rules import Rule
 from checks.outcome import Outcome, combine, failed, passed, undetermined, warned
-from checks.rules import Rule
 from checks.secret_server.facts.backups import AppBackup, Backup, KeyFile
 
 ID = "backup-recent"

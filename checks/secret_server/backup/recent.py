@@ -33,8 +33,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from checks.check import ClusterCheck, ClusterView, NodeView
+from checks.engine.consistency import enumerate_names, told_once
 from checks.facts import Unknown
-from checks.groups import enumerate_names, told_once
 from checks.outcome import (
     Outcome,
     Remediation,

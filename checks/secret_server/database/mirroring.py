@@ -21,9 +21,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from checks.check import ClusterCheck, ClusterView, NodeView
-from checks.computer_facts import ComputerName
+from checks.common.computer_facts import ComputerName
+from checks.engine.consistency import enumerate_names
 from checks.facts import Unknown
-from checks.groups import enumerate_names
 from checks.outcome import (
     Outcome,
     Remediation,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from checks.check import ClusterView, NodeView
-from checks.computer_facts import ComputerName
+from checks.common.computer_facts import ComputerName
+from checks.engine.consistency import enumerate_names
 from checks.facts import Unknown
-from checks.groups import enumerate_names
 from checks.outcome import Outcome, passed, warned
 from checks.secret_server.facts.sql import SecretServerDatabase
 

@@ -25,13 +25,13 @@ from dataclasses import replace
 from packaging.version import Version
 
 from checks.check import NodeCheck, NodeView
+from checks.engine.requirements import Requirements, measured, requirements
 from checks.facts import Unknown
 from checks.outcome import Outcome, Remediation, Severity, Status, combine, passed, undetermined, warned
 from checks.secret_server.facts.node import SqlInstance, SqlInstances, SqlPrelogin
 from checks.secret_server.facts.sql import SecretServerDatabase, SqlServer
 from checks.secret_server.host.microsoft import ENGINE_EDITION_URL, SQL_SERVER_URL, managed_service, sql_server_name
 from checks.secret_server.urls import CLUSTERING_URL
-from checks.thresholds import Requirements, measured, requirements
 from checks.versions import VersionError, parse_version
 
 ID = "sql-server-version"

@@ -17,13 +17,13 @@ the vendor's help, and use an availability group for high availability.
 from __future__ import annotations
 
 from checks.check import NodeCheck, NodeView
+from checks.engine.requirements import Due, Requirements, breach, met, requirements, unseen
 from checks.facts import Unknown
 from checks.outcome import Outcome, Remediation, Severity, combine, not_applicable, passed, undetermined
 from checks.secret_server.database.access import database_of, passive_of
 from checks.secret_server.facts.node import SqlInstances
 from checks.secret_server.facts.sql import FailoverClusters, SecretServerDatabase
 from checks.secret_server.urls import CHECKLIST_URL, REPLICATION_URL, REQUIREMENTS_URL
-from checks.thresholds import Due, Requirements, breach, met, requirements, unseen
 
 ID = "database-support"
 _EXPRESS = 4

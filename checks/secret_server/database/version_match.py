@@ -20,15 +20,15 @@ Copy the application folder of a node that matches over the one that does not, w
 from __future__ import annotations
 
 from checks.check import ClusterCheck, ClusterView, NodeView
+from checks.engine.consistency import enumerate_names, told_once
+from checks.engine.installed_version import Installed, declaring, installed
+from checks.engine.upgrade_path import PlanError, target_of
 from checks.facts import Unknown
-from checks.groups import enumerate_names, told_once
-from checks.installed import Installed, declaring, installed
 from checks.outcome import Outcome, Remediation, Severity, combine, failed, passed, undetermined, warned
 from checks.secret_server.database.access import NO_NODE, database_nodes, database_of, is_copy, remedy
 from checks.secret_server.facts.node import AppFiles
 from checks.secret_server.facts.sql import FailoverClusters, SecretServerDatabase
 from checks.secret_server.urls import CLUSTERING_URL
-from checks.upgrade_path import PlanError, target_of
 from checks.versions import VersionError, is_wrapped, parse_file_version, parse_version, secret_server_text
 
 _MISMATCH = "the version does not match, and such a node does not run"

@@ -24,9 +24,9 @@ import re
 from collections.abc import Iterator
 
 from checks.check import ClusterCheck, ClusterView, NodeView
-from checks.computer_facts import ComputerName
+from checks.common.computer_facts import ComputerName
+from checks.engine.consistency import enumerate_names, group
 from checks.facts import Unknown
-from checks.groups import enumerate_names, group
 from checks.outcome import Outcome, Remediation, Severity, combine, not_applicable, passed, warned
 from checks.quoting import sql_text
 from checks.secret_server.database.access import database_nodes, database_of

@@ -25,7 +25,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from checks.check import ClusterCheck, ClusterView
-from checks.groups import group
+from checks.engine.consistency import group
 from checks.outcome import Outcome, Remediation, Severity, failed, not_applicable, passed, undetermined, warned
 from checks.secret_server.facts.folder import AppTree, FolderDigest
 from checks.secret_server.urls import CLUSTERING_URL

@@ -24,12 +24,12 @@ from dataclasses import replace
 from typing import Any
 
 from checks.check import ClusterCheck, ClusterView
-from checks.groups import enumerate_names, group, told_once
-from checks.installed import declaring, installed
+from checks.engine.consistency import enumerate_names, group, told_once
+from checks.engine.installed_version import declaring, installed
+from checks.engine.upgrade_path import PlanError, path_to, target_of
 from checks.outcome import Outcome, Remediation, Severity, failed, not_applicable, passed, undetermined, warned
 from checks.secret_server.facts.node import AppFiles
 from checks.secret_server.urls import CLUSTERING_URL
-from checks.upgrade_path import PlanError, path_to, target_of
 from checks.versions import VersionError, is_wrapped, parse_version
 
 EXPECTED = "the same version on all web nodes"

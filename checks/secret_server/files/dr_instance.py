@@ -24,9 +24,9 @@ from __future__ import annotations
 from typing import Any
 
 from checks.check import ClusterCheck, ClusterView, NodeView
+from checks.engine.consistency import enumerate_names, told_once
+from checks.engine.installed_version import installed
 from checks.facts import Contact, Unknown
-from checks.groups import enumerate_names, told_once
-from checks.installed import installed
 from checks.outcome import (
     Outcome,
     Remediation,

@@ -23,7 +23,7 @@ from __future__ import annotations
 from typing import Any
 
 from checks.check import NodeCheck, NodeView
-from checks.groups import enumerate_names
+from checks.engine.consistency import enumerate_names
 from checks.outcome import Outcome, Remediation, Severity, not_applicable, passed, undetermined, warned
 from checks.secret_server.facts.folder import DatabaseConfig
 from checks.secret_server.facts.node import EncryptionConfig

@@ -22,7 +22,7 @@ from __future__ import annotations
 from typing import Any
 
 from checks.check import ClusterCheck, ClusterView
-from checks.groups import enumerate_names, group, told_once
+from checks.engine.consistency import enumerate_names, group, told_once
 from checks.outcome import Outcome, Remediation, Severity, failed, not_applicable, passed, undetermined, warned
 from checks.secret_server.facts.node import EncryptionConfig
 from checks.secret_server.urls import CLUSTERING_URL, ENCRYPTION_URL

@@ -18,11 +18,11 @@ from __future__ import annotations
 from packaging.version import Version
 
 from checks.check import NodeCheck, NodeView
+from checks.engine.requirements import measured, requirements
 from checks.outcome import Outcome, Remediation, Severity
 from checks.secret_server.facts.node import AppFiles, DotnetFramework
 from checks.secret_server.host.microsoft import DOTNET_URL, dotnet_version
 from checks.secret_server.urls import DOTNET_48_URL, DOTNET_451_URL
-from checks.thresholds import measured, requirements
 
 ID = "dotnet-framework"
 

@@ -22,9 +22,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from checks.check import NodeCheck, NodeView
-from checks.groups import enumerate_names
+from checks.engine.consistency import enumerate_names
+from checks.engine.rules import Rule
 from checks.outcome import Outcome, Remediation, Severity, combine, failed, not_applicable, passed, undetermined, warned
-from checks.rules import Rule
 from checks.secret_server.urls import OFFLINE_URL, TELEMETRY_URL
 
 ID = "outbound-access"

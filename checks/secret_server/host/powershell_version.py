@@ -17,11 +17,11 @@ from __future__ import annotations
 from packaging.version import Version
 
 from checks.check import NodeCheck, NodeView
+from checks.engine.requirements import measured, requirements
 from checks.outcome import Outcome, Remediation, Severity
 from checks.secret_server.facts.host import PowershellVersion
 from checks.secret_server.facts.node import AppFiles
 from checks.secret_server.urls import CLUSTERING_URL, DOTNET_451_URL
-from checks.thresholds import measured, requirements
 
 ID = "powershell-version"
 

@@ -17,8 +17,8 @@ the reason.
 from __future__ import annotations
 
 from checks.check import NodeCheck, NodeView
+from checks.common.machine_size import judged
 from checks.facts import Unknown
-from checks.machine_size import judged
 from checks.outcome import Outcome, Remediation, Severity, combine, not_applicable
 from checks.secret_server.facts.host import Hardware
 from checks.secret_server.urls import REQUIREMENTS_URL

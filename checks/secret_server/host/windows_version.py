@@ -20,11 +20,11 @@ from __future__ import annotations
 from packaging.version import Version
 
 from checks.check import NodeCheck, NodeView
+from checks.engine.requirements import measured, requirements
 from checks.outcome import Outcome, Remediation, Severity, combine, warned
 from checks.secret_server.facts.node import AppFiles, WindowsVersion
 from checks.secret_server.host.microsoft import WINDOWS_URL, windows_name
 from checks.secret_server.urls import CLUSTERING_URL, REQUIREMENTS_URL
-from checks.thresholds import measured, requirements
 
 ID = "windows-version"
 _KINDS = {1: "a client Windows", 2: "a domain controller"}

@@ -23,7 +23,8 @@ from __future__ import annotations
 import re
 
 from checks.check import NodeCheck, NodeView
-from checks.installed import installed
+from checks.engine.installed_version import installed
+from checks.engine.requirements import Due, Requirements, breach, met, requirements
 from checks.outcome import Outcome, Remediation, Severity, Status, combine, not_applicable, undetermined, warned
 from checks.secret_server.facts.node import AppFiles, AppPools, IisConfiguration, PoolSetting, PoolSettings, WebRoot
 from checks.secret_server.iis import pool_switches
@@ -31,7 +32,6 @@ from checks.secret_server.iis.appcmd import over_pools
 from checks.secret_server.iis.pool_switches import pool_remedy
 from checks.secret_server.iis.serving import serving, serving_pools
 from checks.secret_server.urls import CLUSTERING_URL, DOTNET_451_URL
-from checks.thresholds import Due, Requirements, breach, met, requirements
 
 ID = "app-pool-settings"
 

@@ -20,8 +20,8 @@ from __future__ import annotations
 from typing import Any
 
 from checks.check import ClusterCheck, ClusterView, NodeView
+from checks.engine.consistency import enumerate_names
 from checks.facts import Unknown
-from checks.groups import enumerate_names
 from checks.outcome import Outcome, Remediation, Severity, failed, passed, undetermined, warned
 from checks.secret_server.facts.host import PoolStates
 from checks.secret_server.facts.node import IisConfiguration, WebRoot

@@ -20,14 +20,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from checks.check import NodeCheck, NodeView
-from checks.installed import installed
+from checks.engine.installed_version import installed
+from checks.engine.requirements import breach, met, requirements
 from checks.outcome import Outcome, Remediation, Severity, combine, not_applicable, not_declared, undetermined, warned
 from checks.secret_server.facts.node import AppFiles, IisApplication, IisConfiguration, WebRoot
 from checks.secret_server.iis.locks import locked_out
 from checks.secret_server.iis.places import AuthenticationPlace, IisAuthentication, places_above
 from checks.secret_server.iis.serving import application_name, serving
 from checks.secret_server.urls import AUTHENTICATION_URL
-from checks.thresholds import breach, met, requirements
 
 ID = "iis-authentication"
 _DEFAULTS = {"anonymous": "true", "windows": "false", "basic": "false", "digest": "false"}

@@ -19,12 +19,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from checks.check import NodeCheck, NodeView
+from checks.engine.requirements import Requirements, breach, met, requirements
 from checks.outcome import Outcome, Remediation, Severity, combine, undetermined
 from checks.secret_server.facts.node import AppFiles, IisApplication, IisConfiguration, WebRoot
 from checks.secret_server.iis.appcmd import over_pools
 from checks.secret_server.iis.serving import application_name, serving
 from checks.secret_server.urls import AUTHENTICATION_URL, PIPELINE_URL
-from checks.thresholds import Requirements, breach, met, requirements
 
 ID = "iis-integrated-pipeline"
 _INTEGRATED = "/managedPipelineMode:Integrated"

@@ -18,8 +18,8 @@ Set the identity of the pool that differs to that of the others, with the same s
 from __future__ import annotations
 
 from checks.check import ClusterCheck, ClusterView, NodeView
+from checks.engine.consistency import enumerate_names, group
 from checks.facts import Unknown
-from checks.groups import enumerate_names, group
 from checks.outcome import Outcome, Remediation, Severity, not_applicable, passed, undetermined, warned
 from checks.secret_server.facts.node import AppPools, IisConfiguration, WebRoot
 from checks.secret_server.iis.serving import serving_pools

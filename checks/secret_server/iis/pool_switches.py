@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from checks.check import NodeView
+from checks.engine.requirements import Due, Requirements, breach, met, unseen
 from checks.outcome import Outcome, Remediation, not_applicable, undetermined, warned
 from checks.secret_server.facts.node import AppPools, IisApplication, IisConfiguration, PoolSetting, PoolSettings
 from checks.secret_server.iis.appcmd import over_pools, set_site
 from checks.secret_server.urls import PIPELINE_URL
-from checks.thresholds import Due, Requirements, breach, met, unseen
 
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
 _EARLIER = "the evidence is an earlier version's, which did not ask: collect it anew"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from checks.drift_rules import DriftRuleError, DriftRules
+from checks.baseline.drift_rules import DriftRuleError, DriftRules
 from scanner.inventory.reading.values import Place, Problems, read_keys, read_table, unknown_key
 from scanner.inventory.settings.acceptance import DRIFT_RULE
 from scanner.inventory.settings.setting import by_name

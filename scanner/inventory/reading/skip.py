@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from checks.check import Check
-from checks.left_out import NEVER
+from checks.engine.left_out import NEVER
 from scanner.inventory.products import Product
 from scanner.inventory.reading.values import Place, Problems, did_you_mean, read_table, read_value, shown
 from scanner.inventory.settings.setting import Key

@@ -7,9 +7,9 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from checks.acceptance import Attestation, Waiver
 from checks.check import Check, ClusterCheck
-from checks.evaluation import concerns
+from checks.engine.acceptance.model import Attestation, Waiver
+from checks.engine.evaluation import concerns
 from checks.scan import CONNECTIVITY
 from scanner.inventory.model import Cluster
 from scanner.inventory.reading.values import Place, Problems, Verbatim, did_you_mean, dotted, read_keys, shown, type_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from checks.drift_rules import TOLERANCE, Compare
+from checks.baseline.drift_rules import TOLERANCE, Compare
 from scanner.inventory.settings.setting import TEXT, Key
 
 _SENTENCE = r"[^\u0000]*\S[^\u0000]*"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from checks.left_out import NEVER
+from checks.engine.left_out import NEVER
 from checks.registry import BUILTIN
 from scanner.inventory.products import Product, products
 from scanner.inventory.reading.skip import REASON, of_product

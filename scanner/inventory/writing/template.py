@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 
-from checks.groups import enumerate_names
-from checks.left_out import NEVER
+from checks.engine.consistency import enumerate_names
+from checks.engine.left_out import NEVER
 from scanner.inventory.products import CHEF_BACKEND, SECRET_SERVER, Product
 from scanner.inventory.reading.skip import REASON
 from scanner.inventory.settings.acceptance import ATTESTATION, DRIFT_RULE, WAIVER

@@ -10,7 +10,7 @@ import pytest
 from checks.check import ClusterInfo, ClusterView, NodeView
 from checks.chef_backend.facts.machine import MachineResources
 from checks.chef_backend.resources import CHECK, judge
-from checks.evaluation import GatheredCluster, evaluate
+from checks.engine.evaluation import GatheredCluster, evaluate
 from checks.outcome import Outcome, Status
 
 Chefs = Callable[..., ClusterView]

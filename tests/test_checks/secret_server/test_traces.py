@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from checks.check import ClusterInfo, NodeView
-from checks.computer_facts import ComputerName
+from checks.common.computer_facts import ComputerName
 from checks.secret_server.facts.node import SqlInstance, SqlInstances, WebRoot
 from checks.secret_server.traces import stranger
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from checks.clock_facts import ClockSample
+from checks.common.clock_facts import ClockSample
 from checks.facts import Unknown
 from scanner.evidence.model import Evidence, NodeEvidence
 from scanner.gather import NodeAnswers

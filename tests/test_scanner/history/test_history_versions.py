@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from checks.acceptance import Attestation, Attested, Standing, Waiver
-from checks.fleet import Kept, WordKind
+from checks.engine.acceptance.model import Attestation, Attested, Standing, Waiver
+from checks.history.fleet import Kept, WordKind
 from checks.outcome import Result, Severity, Status
 from checks.scan import ClusterRecord, NodeRecord, Scan, Verdict
 from scanner.history.database import HistoryError

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from checks.check import ClusterCheck, ClusterInfo, ClusterView, NodeView
-from checks.evaluation import GatheredCluster, evaluate
+from checks.engine.evaluation import GatheredCluster, evaluate
 from checks.outcome import Outcome, Remediation, Severity, Status, failed
 from scanner.inventory.from_options import Machines, named_inventory
 from scanner.lab.lab import Lab

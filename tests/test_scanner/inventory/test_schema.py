@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from checks.rules import Rule, RuleError, RuleSet
+from checks.engine.rules import Rule, RuleError, RuleSet
 from scanner.errors import InventoryError
 from scanner.inventory.load import parse_inventory
 from scanner.inventory.products import Product

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from checks.rules import parse_rules
+from checks.engine.rules import parse_rules
 from scanner.inventory.load import parse_inventory
 from scanner.inventory.settings.sections import SECTIONS
 from scanner.inventory.writing.template import template

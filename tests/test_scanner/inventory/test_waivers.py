@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from checks.acceptance import Attestation, Waiver
+from checks.engine.acceptance.model import Attestation, Waiver
 from scanner.errors import InventoryError
 from scanner.inventory.load import parse_inventory, with_waivers
 from scanner.inventory.model import Inventory

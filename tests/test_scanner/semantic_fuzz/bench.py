@@ -19,7 +19,7 @@ from random import Random
 from typing import Any
 
 from checks.check import Check
-from checks.evaluation import concerns, evaluate
+from checks.engine.evaluation import concerns, evaluate
 from checks.facts import Contact, Unknown
 from checks.outcome import Result, Status
 from scanner.cli.obtain import with_credentials

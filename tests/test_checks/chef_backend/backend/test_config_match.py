@@ -10,7 +10,7 @@ from checks.check import ClusterView
 from checks.chef_backend.backend.config_match import CHECK, judge
 from checks.chef_backend.backend.config_settings import digest
 from checks.chef_backend.facts.machine import ConfigDigest
-from checks.evaluation import GatheredCluster, evaluate
+from checks.engine.evaluation import GatheredCluster, evaluate
 from checks.outcome import Status
 
 Chefs = Callable[..., ClusterView]

@@ -10,7 +10,7 @@ import pytest
 from checks.check import ClusterInfo, ClusterView, NodeView
 from checks.chef_backend.backend.failover_state import CHECK
 from checks.chef_backend.facts.cluster import ChefBackendVersion, ClusterStatus, Member
-from checks.evaluation import GatheredCluster, evaluate
+from checks.engine.evaluation import GatheredCluster, evaluate
 from checks.outcome import Result, Status
 
 Judged = Callable[..., Result]

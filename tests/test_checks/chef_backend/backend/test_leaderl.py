@@ -8,7 +8,7 @@ from checks.check import ClusterView
 from checks.chef_backend.backend.leaderl import CHECK, judge
 from checks.chef_backend.facts.cluster import ClusterStatus, Member
 from checks.chef_backend.facts.machine import LeaderAnswer
-from checks.evaluation import GatheredCluster, evaluate
+from checks.engine.evaluation import GatheredCluster, evaluate
 from checks.outcome import Outcome, Status
 
 Chefs = Callable[..., ClusterView]

@@ -9,7 +9,7 @@ import pytest
 from checks.check import ClusterView
 from checks.chef_backend.backend.sentinels import CHECK
 from checks.chef_backend.facts.cluster import LeaderFlags
-from checks.evaluation import GatheredCluster, evaluate
+from checks.engine.evaluation import GatheredCluster, evaluate
 from checks.outcome import Result, Status
 from scanner.probes.chef_backend_readers import read_leader_flags
 from scanner.probes.probe import Answer, UnreadableError

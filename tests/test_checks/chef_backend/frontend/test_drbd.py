@@ -7,7 +7,7 @@ from collections.abc import Callable
 from checks.check import ClusterView
 from checks.chef_backend.facts.machine import DrbdTraces
 from checks.chef_backend.frontend.drbd import CHECK, judge
-from checks.evaluation import GatheredCluster, evaluate
+from checks.engine.evaluation import GatheredCluster, evaluate
 from checks.outcome import Outcome, Status
 
 Chefs = Callable[..., ClusterView]

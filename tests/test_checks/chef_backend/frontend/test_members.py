@@ -10,7 +10,7 @@ from checks.check import ClusterInfo, ClusterView, NodeView
 from checks.chef_backend.facts.cluster import ClusterStatus, Member
 from checks.chef_backend.facts.machine import FrontendMembers
 from checks.chef_backend.frontend.members import CHECK
-from checks.evaluation import GatheredCluster, evaluate
+from checks.engine.evaluation import GatheredCluster, evaluate
 from checks.outcome import Result, Status
 
 TABLE = ClusterStatus(

@@ -10,7 +10,7 @@ import pytest
 from checks.check import ClusterView
 from checks.chef_backend.facts.machine import FrontendApi, FrontendServices
 from checks.chef_backend.frontend.status import CHECK, judge
-from checks.evaluation import GatheredCluster, evaluate
+from checks.engine.evaluation import GatheredCluster, evaluate
 from checks.outcome import Outcome, Status
 
 Chefs = Callable[..., ClusterView]

@@ -11,9 +11,9 @@ import pytest
 from checks.check import ClusterView
 from checks.chef_backend.facts.machine import FrontendPackage
 from checks.chef_backend.frontend.version import CHECK, judge
-from checks.evaluation import GatheredCluster, evaluate
+from checks.engine.evaluation import GatheredCluster, evaluate
+from checks.engine.upgrade_path import FRONTEND_LEVELS
 from checks.outcome import Outcome, Status
-from checks.upgrade_path import FRONTEND_LEVELS
 from checks.versions import VersionError
 from scanner.rule_data import load_rules
 

@@ -11,7 +11,7 @@ from checks.chef_backend.backend.config_settings import digest
 from checks.chef_backend.facts.cluster import ChefBackendVersion
 from checks.chef_backend.facts.machine import ConfigDigest, SecretsFile, SecretsFiles
 from checks.chef_backend.secrets.match import CHECK, judge
-from checks.evaluation import GatheredCluster, evaluate
+from checks.engine.evaluation import GatheredCluster, evaluate
 from checks.outcome import Status
 
 Chefs = Callable[..., ClusterView]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from checks.check import ClusterView, NodeView
 from checks.chef_backend.facts.machine import StraySecrets
 from checks.chef_backend.secrets.stray import CHECK, OWN_PLACE, judge
-from checks.evaluation import GatheredCluster, evaluate
+from checks.engine.evaluation import GatheredCluster, evaluate
 from checks.outcome import Status
 
 Chefs = Callable[..., ClusterView]

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from checks.check import ClusterInfo, ClusterView, NodeView
-from checks.evaluation import GatheredCluster, evaluate
+from checks.engine.evaluation import GatheredCluster, evaluate
+from checks.engine.rules import RuleSet
 from checks.outcome import Outcome, Status
-from checks.rules import RuleSet
 from checks.secret_server.backup.recent import CHECK, judge
 from checks.secret_server.facts.backups import AppBackup, Backup, BackupFile, DatabaseBackupFile, KeyFile
 from checks.secret_server.facts.node import EncryptionConfig, WebRoot

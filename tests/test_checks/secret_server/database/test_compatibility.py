@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from checks.engine.rules import RuleSet
 from checks.facts import Contact
 from checks.outcome import Outcome, Status
-from checks.rules import RuleSet
 from checks.secret_server.database import compatibility
 from checks.secret_server.facts.sql import Mirroring
 from tests.test_checks.secret_server.databases import COPY, DATABASE, DENIED, SERVER, Clusters, Nodes

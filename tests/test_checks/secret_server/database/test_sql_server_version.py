@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from checks.check import ClusterInfo, NodeView
+from checks.engine.rules import RuleSet
 from checks.outcome import Outcome, Status
-from checks.rules import RuleSet
 from checks.secret_server.database.sql_server_version import CHECK, judge
 from checks.secret_server.facts.node import SqlInstance, SqlInstances, SqlPrelogin
 from checks.secret_server.facts.sql import SecretServerDatabase

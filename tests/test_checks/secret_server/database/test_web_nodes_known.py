@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from checks.check import ClusterInfo, ClusterView, NodeView
-from checks.computer_facts import ComputerName
+from checks.common.computer_facts import ComputerName
 from checks.outcome import Outcome, Status
 from checks.secret_server.database.web_nodes_known import judge
 from checks.secret_server.facts.folder import DatabaseConfig

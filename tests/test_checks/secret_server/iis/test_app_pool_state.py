@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from checks.check import ClusterInfo, ClusterView, NodeView
-from checks.evaluation import GatheredCluster, evaluate
+from checks.engine.evaluation import GatheredCluster, evaluate
 from checks.outcome import Outcome, Status
 from checks.secret_server.facts.host import PoolStates
 from checks.secret_server.facts.node import IisApplication, IisConfiguration, WebRoot

@@ -1,0 +1,242 @@
+"""Two snapshots held against each other: every difference, nothing invented, and what was not read is not compared."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from checks.baseline.drift import CheckRow, Difference, FactRow, GapRow, NodeRow
+from checks.baseline.drift_rules import Compare, DriftRule, DriftRules
+from checks.baseline.fact_paths import Value, kind_of, record_of
+from checks.baseline.snapshot import LEFT_OUT, NOT_EVALUATED, Ended, Place, Snapshot, Subject
+from checks.outcome import Status
+from checks.versions import VersionError, parse_version
+
+_APPROVE = "approve it with `preflight baseline --update`"
+_APPROVE_NODE = "approve it with `preflight baseline --node`"
+_UNTOLD = (str(Status.ERROR), NOT_EVALUATED)
+"""How a check ended that says nothing of what it checks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """What of the two snapshots is compared."""
+
+    nodes: frozenset[tuple[str, str]]
+    """Nodes that were asked."""
+    inventory: frozenset[tuple[str, str]]
+    """All nodes of the inventory whose absence from it could be told."""
+    clusters: frozenset[str] | None = None
+    """Clusters that are wholly looked at, so that a node of theirs can be missed. None: all, gone ones too."""
+    narrowed: bool = False
+    """True where only some checks were selected, so that a fact which nobody asked for says nothing."""
+    left_out: Mapping[str, Collection[str]] = field(default_factory=dict)
+    """Cluster to the kinds of facts of the checks that the inventory leaves out of it: nobody asks for them, unless for
+    another check, and that is no news."""
+
+    def passes_over(self, now: Snapshot, key: tuple[str, str], kind: str) -> bool:
+        """Whether nobody asked the node for facts of that kind, and nobody meant to."""
+        return kind not in now.nodes.get(key, ()) and (self.narrowed or kind in self.left_out.get(key[0], ()))
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """The outcome of a comparison."""
+
+    facts: tuple[FactRow, ...] = ()
+    checks: tuple[CheckRow, ...] = ()
+    nodes: tuple[NodeRow, ...] = ()
+    gaps: tuple[GapRow, ...] = ()
+
+
+def compare(then: Snapshot, now: Snapshot, rules: DriftRules, scope: Scope | None = None) -> Compared:
+    """Hold `now` against `then`. Without a scope, everything in the two is compared."""
+    scope = scope or Scope(nodes=frozenset(now.nodes), inventory=frozenset(now.nodes))
+    gone = {key for key in then.nodes.keys() - scope.inventory if scope.clusters is None or key[0] in scope.clusters}
+    new = scope.nodes - then.nodes.keys()
+    both = scope.nodes & then.nodes.keys()
+    rows = [NodeRow(*key, Difference.DISAPPEARED) for key in gone] + [NodeRow(*key, Difference.APPEARED) for key in new]
+    return Compared(
+        tuple(sorted(_facts(then, now, rules, scope, both), key=lambda row: natural(*row.place))),
+        tuple(sorted(_checks(then, now, scope, gone | new), key=lambda row: natural(*row.subject))),
+        tuple(sorted(rows, key=lambda row: natural(row.cluster, row.node))),
+        tuple(sorted(_gaps(then, now, rules, scope, both), key=lambda row: natural(*row.place))),
+    )
+
+
+def natural(*texts: str) -> tuple[tuple[tuple[int, int, str], ...], tuple[str, ...]]:
+    """A key that sorts web2 before web10."""
+    return tuple(part for text in texts for part in _natural(text)), texts
+
+
+@lru_cache(maxsize=8192)
+def _natural(text: str) -> tuple[tuple[int, int, str], ...]:
+    return tuple(
+        (0, int(part), "") if part.isdecimal() and len(part) < 19 else (1, 0, part)
+        for part in (*re.split(r"([0-9]+)", text), "")
+    )
+
+
+def _facts(
+    then: Snapshot, now: Snapshot, rules: DriftRules, scope: Scope, nodes: Collection[tuple[str, str]]
+) -> Iterator[FactRow]:
+    records = [{(*place[:2], record_of(place.path)) for place in side.facts} for side in (then, now)]
+    for place in then.facts.keys() | now.facts.keys():
+        key, kind = place[:2], kind_of(place.path)
+        if key not in nodes or rules.ignores(place.path):
+            continue
+        asked = [kind in side.nodes[key] for side in (then, now)]
+        if not all(asked) and (kind in rules.fallbacks or scope.passes_over(now, key, kind)):
+            continue
+        old, new = then.facts.get(place), now.facts.get(place)
+        reason = now.why_unread(place) or _then_unread(then.why_unread(place), Place(*key, "") in then.unread)
+        if not reason and not all(asked):
+            reason = (
+                f"not asked for when the baseline was approved; {_APPROVE}"
+                if asked[1]
+                else f"not asked for today; {_APPROVE}"
+            )
+        if not reason and place.path != (record := record_of(place.path)):
+            # Rows have all their fields, and kinds all of theirs: a lone one is another version's, or an editor's.
+            there = [(*key, record) in side or record == kind for side in records]
+            if place not in then.facts and there[0]:
+                reason = f"the baseline does not have this value; {_APPROVE}"
+            elif place not in now.facts and there[1]:
+                reason = f"this value is not read any more; {_APPROVE}"
+        if reason:
+            yield FactRow(place=place, difference=Difference.NOT_COMPARED, old=old, new=new, note=reason)
+        elif place not in then.facts:
+            yield FactRow(place=place, difference=Difference.APPEARED, old=None, new=new)
+        elif place not in now.facts:
+            yield FactRow(place=place, difference=Difference.DISAPPEARED, old=old, new=None)
+        else:
+            yield _compared(place, old, new, rules.of(place.path))
+
+
+def _gaps(
+    then: Snapshot, now: Snapshot, rules: DriftRules, scope: Scope, nodes: Collection[tuple[str, str]]
+) -> Iterator[GapRow]:
+    found = {gap: _then_unread(reason, not gap.path) for gap, reason in then.unread.items()} | dict(now.unread)
+    for gap, reason in found.items():
+        key = gap[:2]
+        out = gap not in now.unread and gap.path and scope.passes_over(now, key, kind_of(gap.path))
+        agreed = kind_of(gap.path) in rules.optional and gap in then.unread and gap in now.unread
+        if key in nodes and not out and not agreed and not (gap.path and rules.ignores(gap.path)):
+            yield GapRow(gap, reason)
+
+
+def _then_unread(reason: str, whole_node: bool) -> str:
+    approve = _APPROVE_NODE if whole_node else _APPROVE
+    return f"not read when the baseline was approved ({reason}); {approve}" if reason else ""
+
+
+def _compared(place: Place, old: Value, new: Value, rule: DriftRule) -> FactRow:
+    if _same(old, new, rule):
+        return FactRow(place=place, difference=Difference.SAME, old=old, new=new)
+    return FactRow(
+        place=place,
+        difference=Difference.CHANGED,
+        old=old,
+        new=new,
+        note=_direction(old, new) if rule.compare is Compare.VERSION else "",
+    )
+
+
+def _same(old: Value, new: Value, rule: DriftRule) -> bool:
+    if type(old) is type(new) and old == new:
+        return True
+    match rule.compare:
+        case Compare.IGNORE:
+            return True
+        case Compare.LINES:
+            return _lines(old) == _lines(new)
+        case Compare.VERSION:
+            return _direction(old, new) == "equal"
+        case Compare.NUMBER:
+            return _is_near(old, new, rule.tolerance)
+        case _:
+            # A file knows whole numbers and others; a value does not change by being written as 1.0.
+            return _is_number(old) and _is_number(new) and old == new
+
+
+def _lines(value: Value) -> set[str] | None:
+    if isinstance(value, tuple):
+        return set(value)
+    return set(value.splitlines()) if isinstance(value, str) else None
+
+
+def _is_number(value: Value) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_near(old: Value, new: Value, tolerance: str) -> bool:
+    if isinstance(old, bool) or isinstance(new, bool) or not isinstance(old, int | float):
+        return False
+    if not isinstance(new, int | float):
+        return False
+    try:
+        allowed = float(tolerance.removesuffix("%") or 0)
+        if tolerance.endswith("%"):
+            allowed = allowed / 100 * max(abs(old), abs(new))
+        return abs(old - new) <= allowed
+    except OverflowError:  # a number that only an editor can have written
+        return False
+
+
+def _direction(old: Value, new: Value) -> str:
+    """`newer`, `older` or `equal`; empty where one of the two is no version."""
+    if not isinstance(old, str) or not isinstance(new, str):
+        return ""
+    try:
+        first, second = parse_version(old), parse_version(new)
+    except VersionError:
+        return ""
+    return "equal" if first == second else "newer" if second > first else "older"
+
+
+def _checks(then: Snapshot, now: Snapshot, scope: Scope, moved: Collection[tuple[str, str]]) -> Iterator[CheckRow]:
+    for subject in then.checks.keys() | now.checks.keys():
+        key = (subject.cluster, subject.node)
+        asked = {cluster for cluster, _ in scope.nodes}
+        if key in moved or subject.cluster not in asked or (subject.node and key not in scope.nodes):
+            continue
+        if not subject.node and scope.clusters is not None and subject.cluster not in scope.clusters:
+            continue  # it judges all nodes together, and not all were asked
+        old, new = then.checks.get(subject), now.checks.get(subject)
+        if new is None and scope.narrowed:
+            continue
+        whole = now.unread.get(Place(*key, ""), "") if new is None else ""
+        yield _check(subject, old, new, whole)
+
+
+def _check(subject: Subject, old: Ended | None, new: Ended | None, gap: str) -> CheckRow:
+    """Hold one check's results to each other; `gap` is why there is none now, where its node could not be read."""
+    before, after = old.status if old else "", new.status if new else ""
+    message = new.message if new else gap or f"not judged today, and judged when the baseline was approved; {_APPROVE}"
+
+    def row(difference: Difference, text: str = message) -> CheckRow:
+        return CheckRow(subject=subject, difference=difference, old=before, new=after, message=text)
+
+    if not new:
+        return row(Difference.NOT_COMPARED if gap or before == Status.PASS else Difference.SAME)
+    if before == after:
+        # Also what could not be told then, and was approved so: where a fact is missing, that is a gap of its own.
+        return row(Difference.SAME)
+    if after == LEFT_OUT:
+        # As with what is accepted by name: it stands in the inventory, with the reason, and every report tells it.
+        return row(Difference.SAME)
+    if after in _UNTOLD:
+        return row(Difference.NOT_COMPARED)
+    if after == Status.PASS:
+        return row(Difference.BETTER)
+    if before == Status.PASS:
+        # What was accepted by name, with a reason and a date, is no surprise.
+        return row(Difference.SAME if after == Status.WAIVED else Difference.CHANGED)
+    if after == Status.FAIL and before in (Status.WARN, Status.SKIP, Status.WAIVED):
+        return row(Difference.CHANGED)
+    if before in ("", LEFT_OUT, *_UNTOLD) and after in (Status.FAIL, Status.WARN):
+        why = "could not be judged" if before in _UNTOLD else "was left out" if before else "was not judged"
+        return row(Difference.NOT_COMPARED, f"{after} now, and {why} when the baseline was approved: {message}")
+    return row(Difference.SAME)

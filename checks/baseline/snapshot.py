@@ -1,0 +1,150 @@
+"""All that was learnt at one time, as named values that can be kept, reviewed and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from checks.baseline.drift_rules import DriftRules
+from checks.baseline.fact_paths import Value, flatten, is_within, kind_name, shown, wholes
+from checks.check import Check, NodeView
+from checks.engine.evaluation import GatheredCluster, concerns
+from checks.engine.left_out import judged_in
+from checks.facts import Contact, Unknown
+from checks.outcome import Result, Status
+from checks.scan import ATTESTATIONS, CONNECTIVITY
+
+SEPARATOR = " / "
+"""Between cluster, node and path where they are written as one. No name of a cluster or node has a slash in it."""
+NOT_EVALUATED = "not-evaluated"
+"""How a check ended that could not be asked; beside the statuses."""
+LEFT_OUT = "left-out"
+"""How a check ended that the inventory leaves out of the cluster; beside the statuses."""
+
+
+class Place(NamedTuple):
+    """A value, or all values below a part of a path, of one node."""
+
+    cluster: str
+    node: str
+    path: str
+    """Empty: everything of the node."""
+
+    def __str__(self) -> str:
+        return SEPARATOR.join(part for part in self if part)
+
+
+class Subject(NamedTuple):
+    """What a check judged: a node, or a cluster where `node` is empty."""
+
+    cluster: str
+    node: str
+    check: str
+
+    def __str__(self) -> str:
+        return SEPARATOR.join(part for part in self if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a check ended."""
+
+    status: str
+    """A status, NOT_EVALUATED or LEFT_OUT."""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What was known at one time. The order of nothing in it matters."""
+
+    nodes: Mapping[tuple[str, str], frozenset[str]] = field(default_factory=dict)
+    """Cluster and node to the kinds of facts that it was asked for."""
+    facts: Mapping[Place, Value] = field(default_factory=dict)
+    """What was read; without what is ignored."""
+    unread: Mapping[Place, str] = field(default_factory=dict)
+    """What could not be read, each with the reason in one line."""
+    checks: Mapping[Subject, Ended] = field(default_factory=dict)
+
+    def why_unread(self, place: Place) -> str:
+        """Why the value, or something that it is a part of, could not be read; empty where it could."""
+        gap = self.gap_around(place)
+        return self.unread[gap] if gap else ""
+
+    def gap_around(self, place: Place) -> Place | None:
+        """What was not read that the value is, or is a part of."""
+        parts = (Place(place.cluster, place.node, part) for part in wholes(place.path))
+        return next((part for part in parts if part in self.unread), None) if self.unread else None
+
+
+def take_snapshot(
+    clusters: Iterable[GatheredCluster],
+    chosen: Collection[tuple[str, str]],
+    checks: Collection[Check],
+    results: Iterable[Result],
+    rules: DriftRules,
+) -> Snapshot:
+    """What the facts of the `chosen` nodes and the checks' results amount to.
+
+    A node's facts are those that one of the `checks` reads of it: a probe may tell more than it was asked for.
+    """
+    nodes: dict[tuple[str, str], frozenset[str]] = {}
+    facts: dict[Place, Value] = {}
+    unread: dict[Place, str] = {}
+    for cluster in clusters:
+        for view in cluster.nodes:
+            key = (cluster.info.name, view.name)
+            if key not in chosen:
+                continue
+            wanted = {
+                kind
+                for check in judged_in(checks, cluster.info.skip)
+                if concerns(check, cluster.info.product, view.roles)
+                for kind in check.facts + check.optional_facts
+            }
+            known = {kind_name(kind): view.look(kind) for kind in view.facts if kind in wanted - {Contact}}
+            asked = {kind: fact for kind, fact in known.items() if rules.concern(kind, view.roles)}
+            nodes[key] = frozenset(asked)
+            gaps = dict(_gaps(view, asked, rules))
+            unread |= {Place(*key, path): reason for path, reason in gaps.items()}
+            facts |= {
+                Place(*key, path): value
+                for path, value in _values(asked, rules)
+                if not any(is_within(path, gap) for gap in gaps)
+            }
+    return Snapshot(nodes, facts, unread, dict(_checks(results)))
+
+
+def _values(asked: Mapping[str, object], rules: DriftRules) -> Iterator[tuple[str, Value]]:
+    for fact in asked.values():
+        if not isinstance(fact, Unknown):
+            for path, value in flatten(fact, rules.keys, rules.listed).items():
+                if not rules.ignores(path):
+                    yield path, value
+
+
+def _gaps(view: NodeView, asked: Mapping[str, object], rules: DriftRules) -> Iterator[tuple[str, str]]:
+    if view.absence and all(isinstance(fact, Unknown) and fact.unanswered for fact in asked.values()):
+        yield "", view.absence
+        return
+    for kind, found in asked.items():
+        if isinstance(found, Unknown):
+            if not rules.ignores(kind):
+                yield kind, " ".join(found.reason.split()) or "not read"
+            continue
+        for path, value in flatten(found, rules.keys, rules.listed).items():
+            part = rules.unread_part(path)
+            if rules.says_unread(path, value) and not rules.ignores(part):
+                yield part, f"{path} is {shown(value)}"
+
+
+def _checks(results: Iterable[Result]) -> Iterator[tuple[Subject, Ended]]:
+    for row in results:
+        # Whether a node answered is told by what could be read of it; what people vouch for is no state of a node; and
+        # a plugin that did not load judges no cluster.
+        if row.check in (CONNECTIVITY, ATTESTATIONS) or not row.cluster:
+            continue
+        missed = row.status is Status.SKIP and row.not_evaluated
+        ended = Ended(LEFT_OUT if row.left_out else NOT_EVALUATED if missed else str(row.status), row.message)
+        yield Subject(row.cluster, row.node or "", row.check), ended

@@ -1,0 +1,75 @@
+"""Every node of a cluster is a machine of its own.
+
+## What it checks
+What each machine calls itself (its computer name and domain), against the other nodes of the same cluster: two nodes
+that are one machine fail, whatever names or addresses they were reached by. A node that does not tell its name is told
+of as a warning where others do.
+
+## Why it matters
+A machine that answers under two names is judged twice, and the node that should have been asked is not judged at all:
+its old files, its other key, its missing update stay unseen behind a GO.
+
+## How to fix it
+Correct `host` of the nodes that are named: an address or an alias leads to another machine than was meant (a load
+balancer's name, an old DNS entry, a jump host).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from checks.check import PHASES, ClusterCheck, ClusterView, NodeView
+from checks.common.computer_facts import ComputerName
+from checks.engine.consistency import enumerate_names, told_once
+from checks.facts import Contact, Unknown
+from checks.outcome import Outcome, Remediation, Severity, failed, not_applicable, passed, warned
+
+EXPECTED = "a computer name of its own on every node"
+
+
+def judge(view: ClusterView) -> Outcome:
+    """Compare the names as far as they are known."""
+    known = [(node.name, told) for node, told in view.known(ComputerName)]
+    homes: dict[tuple[str, str], list[str]] = {}
+    for name, told in known:
+        homes.setdefault((told.name.lower(), told.domain.lower()), []).append(name)
+    observed = ", ".join(f"{name} {told.name}" for name, told in known)
+    evidence: dict[str, Any] = {"computers": {name: {"name": told.name, "domain": told.domain} for name, told in known}}
+    shared = [(home[0].upper(), names) for home, names in homes.items() if len(names) > 1]
+    twice = [f"{enumerate_names(names)} are one machine, {home}" for home, names in shared]
+    if twice:
+        message = f"{'; '.join(twice)}: the inventory names it more than once, and another one not at all"
+        return failed(message, expected=EXPECTED, observed=observed, **evidence)
+    if len(view.nodes) == 1:
+        return not_applicable("one node: nothing to compare", observed=observed)
+    silent = told_once(
+        (node.name, reason)
+        for node, reason in view.unknown(ComputerName)
+        if not node.absence and not _is_listener(node)
+    )
+    if not known:
+        return not_applicable(f"no node tells its computer name: {'; '.join(silent) or 'none was asked'}")
+    if silent:
+        message = f"whether all nodes are machines of their own cannot be told: {'; '.join(silent)}"
+        return warned(message, expected=EXPECTED, observed=observed, **evidence)
+    return passed(f"{len(known)} nodes are {len(known)} machines", expected=EXPECTED, observed=observed, **evidence)
+
+
+def _is_listener(node: NodeView) -> bool:
+    """Whether only a SQL Server port was spoken to, which knows nothing of its machine."""
+    contact = node.look(Contact)
+    return not isinstance(contact, Unknown) and contact.transport == "tds"
+
+
+CHECK = ClusterCheck(
+    id="distinct-machines",
+    title="Every node is a machine of its own",
+    severity=Severity.HIGH,
+    doc=__doc__,
+    remediation=Remediation("Correct `host` of the nodes that are named: two of them lead to the same machine."),
+    products=("secret-server",),
+    optional_facts=(ComputerName,),
+    phases=dict.fromkeys(PHASES, "every node is a machine of its own"),
+    references=("https://learn.microsoft.com/en-us/windows/win32/sysinfo/computer-names",),
+    judge=judge,
+)

@@ -1,0 +1,30 @@
+"""A machine's processors and memory against a rule of its role, `ROLE cores N` or `ROLE memory-gb N`."""
+
+from __future__ import annotations
+
+from checks.engine.rules import Rule
+from checks.outcome import Outcome, failed, passed, undetermined, warned
+
+GB = 10**9
+_SLACK = 0.9
+"""Share of the memory that is installed which an operating system counts at least."""
+
+
+def judged(rule: Rule, *, processors: int, processor: str, memory_bytes: int) -> Outcome:
+    """Hold a machine to one rule; `processor` is what its operating system counts: core, or processor."""
+    _, measure, number = [*rule.requires.split(" "), "", ""][:3]
+    if measure not in ("cores", "memory-gb") or not (number.isascii() and number.isdecimal()):
+        ways = "'ROLE cores N' or 'ROLE memory-gb N'"
+        return undetermined(f"rule {rule.id}: requires = {rule.requires!r} is neither {ways}")
+    if measure == "cores":
+        observed = f"{processors} {processor}{'s' * (processors != 1)}"
+        enough = processors >= int(number)
+    else:
+        observed = f"{memory_bytes / GB:.1f} GB of memory"
+        enough = memory_bytes >= int(number) * GB * _SLACK
+    if enough:
+        return passed(observed, expected=rule.text, observed=observed)
+    end = failed if rule.effect == "fail" else warned
+    note = f" ({rule.note})" if rule.note else ""
+    message = f"{observed}, and {rule.text} is asked for{note}"
+    return end(message, expected=rule.text, observed=observed, rule=rule.id, source=rule.source)

@@ -1,0 +1,59 @@
+"""What waivers and attestations ask of whoever keeps them, told without a scan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+
+from checks.engine.acceptance.model import Attestation, Standing, Waiver, scope, standing
+from checks.engine.acceptance.waivers import Use, named, use_of
+from checks.outcome import Result
+
+
+def review(
+    waivers: Sequence[Waiver],
+    attestations: Sequence[Attestation],
+    today: date,
+    results: Sequence[Result] | None = None,
+) -> tuple[str, ...]:
+    """What to look at as of `today`, in UTC, one line each; with `results`, also what is good for nothing in them."""
+    return (
+        *(f"{named(waiver)}: {said}" for waiver in waivers for said in _of_waiver(waiver, today, results)),
+        *(f"{_named(word)}: {said}" for word in attestations for said in _of_attestation(word, today, results)),
+    )
+
+
+def _of_waiver(waiver: Waiver, today: date, results: Sequence[Result] | None) -> Iterable[str]:
+    stands = standing(waiver.expires, today)
+    if stands is Standing.EXPIRED:
+        yield f"expired on {waiver.expires}; what it covers counts again"
+    elif stands is Standing.ENDS_SOON:
+        yield f"ends on {waiver.expires}"
+    if results is not None:
+        use = use_of(waiver, results)
+        if use is Use.MOOT:
+            yield "unused: all that it could cover in these results is fine without it"
+        elif use is Use.ABSENT:
+            yield "unused: these results have nothing that it could cover"
+        elif use is Use.VOID:
+            yield f'void: it holds only while "{waiver.value}" is observed, and these results have something else'
+
+
+def _of_attestation(word: Attestation, today: date, results: Sequence[Result] | None) -> Iterable[str]:
+    stands = standing(word.expires, today)
+    if stands is Standing.EXPIRED:
+        yield f"expired on {word.expires}; nobody vouches for it now"
+    elif stands is Standing.ENDS_SOON:
+        yield f"ends on {word.expires}"
+    if word.date > today:
+        yield f"is dated {word.date}, which is yet to come"
+    if results is not None and word.check and not any(_is_beside(word, row) for row in results):
+        yield f"unused: these results have no {scope(word)}"
+
+
+def _is_beside(word: Attestation, row: Result) -> bool:
+    return word.check == row.check and word.cluster in ("", row.cluster) and word.node in (None, row.node)
+
+
+def _named(word: Attestation) -> str:
+    return f'{word.place or "an attestation"} ("{word.statement}", {word.by})'

@@ -1,0 +1,143 @@
+"""What the vendor asks for at each version on the way to the target, and whether a measured version meets it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.version import Version
+
+from checks.check import ClusterInfo, NodeView
+from checks.engine.installed_version import installed
+from checks.engine.rules import Rule
+from checks.engine.upgrade_path import PlanError, path_to, target_of
+from checks.outcome import Outcome, Remediation, Status, combine, failed, not_applicable, passed, undetermined, warned
+
+_LOOK = Remediation("Ask the node with this version of preflight; where it does not tell, see for yourself.")
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A rule that holds somewhere on the way."""
+
+    rule: Rule
+    hop: str
+    """The first version on the way that asks for it; the target where the way is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Requirements:
+    """What a check has to hold a node to."""
+
+    target: str
+    due: tuple[Due, ...]
+
+    @property
+    def evidence(self) -> dict[str, Any]:
+        """The rules as a report shows them."""
+        return {
+            "target": self.target,
+            "rules": [
+                {
+                    "id": due.rule.id,
+                    "requires": due.rule.requires,
+                    "at": due.hop,
+                    "source": due.rule.source,
+                    "confidence": due.rule.confidence,
+                    **({"url": due.rule.url} if due.rule.url else {}),
+                    **({"override": due.rule.override} if due.rule.override else {}),
+                }
+                for due in self.due
+            ],
+        }
+
+
+def requirements(view: NodeView, check: str) -> Requirements | Outcome:
+    """The rules of `check` at every hop from the node's version to the target, or why there is nothing to judge.
+
+    Where the node's version is unknown, every stepping stone is taken to be on the way. A node that runs the target
+    already, or something newer, is held to what the target asks for.
+    """
+    rules = view.cluster.rules
+    try:
+        target = target_of(view.cluster)
+    except PlanError as error:
+        return undetermined(str(error))
+    hops = stops_to(view.cluster, installed(view).version, target)
+    firsts = ((rule, next((hop for hop in hops if rule.applies_to(hop)), None)) for rule in rules.of(check))
+    due = tuple(Due(rule, hop) for rule, hop in firsts if hop)
+    if due:
+        return Requirements(target, due)
+    off = "; ".join(rule.note for rule in rules.overridden() if rule.check == check)
+    reason = f"no known requirement for an upgrade to {target}"
+    return not_applicable(f"{reason} ({off})" if off else reason, target=target)
+
+
+def stops_to(cluster: ClusterInfo, current: str | None, target: str) -> list[str]:
+    """The versions whose requirements hold on the way from `current` (None: unknown), in the order to be told in.
+
+    Raises VersionError where a version is malformed.
+    """
+    hops = [hop.version for hop in path_to(cluster.product, cluster.rules, current, target).hops] or [target]
+    if current is None:
+        # What is needed in any case is better told of the target than of a stop that may not be on the way.
+        hops.insert(0, hops.pop())
+    return hops
+
+
+def measured(needs: Requirements, version: Version, observed: str, *, consequence: str = "") -> Outcome:
+    """Hold `version` to every requirement whose `requires` is a specifier. `observed` says what was found, in words.
+
+    `consequence` says what a failure leads to, once however many requirements are not met.
+    """
+    outcome = combine([_against(due, version, observed, needs) for due in needs.due])
+    if consequence and outcome.status is Status.FAIL:
+        return replace(outcome, message=f"{outcome.message}; {consequence}")
+    return outcome
+
+
+def breach(due: Due, observed: str, needs: Requirements, remediation: Remediation | None = None) -> Outcome:
+    """The outcome for a requirement that `observed` does not meet; without a remedy, the check's own stands."""
+    rule = due.rule
+    way = "" if due.hop == needs.target else f", on the way to {needs.target},"
+    verb = "needs" if rule.effect == "fail" else "asks for"
+    message = f"{observed}, but {due.hop}{way} {verb} {rule.text}"
+    if rule.confidence != "documented":
+        message += f" ({rule.confidence}: {rule.source})"
+    end = failed if rule.effect == "fail" else warned
+    told = _noted(message, rule)
+    return end(told, expected=rule.text, observed=observed, remediation=remediation, **needs.evidence)
+
+
+def met(due: Due, observed: str, needs: Requirements) -> Outcome:
+    """The outcome for a requirement that `observed` meets."""
+    return passed(_noted(observed, due.rule), expected=due.rule.text, observed=observed, **needs.evidence)
+
+
+def unseen(due: Due, what: str, needs: Requirements) -> Outcome:
+    """The outcome for a requirement of which nothing was seen: as grave as its breach, for it may be one."""
+    message = _noted(
+        f"{what}; {due.hop} {'needs' if due.rule.effect == 'fail' else 'asks for'} {due.rule.text}", due.rule
+    )
+    if due.rule.effect == "fail":
+        return undetermined(message, expected=due.rule.text, observed="not known", **needs.evidence)
+    return warned(message, expected=due.rule.text, observed="not known", remediation=_LOOK, **needs.evidence)
+
+
+def _against(due: Due, version: Version, observed: str, needs: Requirements) -> Outcome:
+    try:
+        wanted = SpecifierSet(due.rule.requires)
+    except InvalidSpecifier:
+        return undetermined(
+            f"rule {due.rule.id}: requires = {due.rule.requires!r} is no version specifier such as '>=11.0'",
+            observed=observed,
+            **needs.evidence,
+        )
+    if wanted.contains(version, prereleases=True):
+        return met(due, observed, needs)
+    return breach(due, observed, needs)
+
+
+def _noted(message: str, rule: Rule) -> str:
+    return f"{message} ({rule.note})" if rule.note else message

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from checks.check import ClusterInfo, ClusterView, NodeView
+from checks.common.computer_facts import ComputerName
+from checks.common.distinct_machines import CHECK, judge
+from checks.engine.evaluation import GatheredCluster, evaluate
+from checks.facts import Contact
+from checks.outcome import Status
+
+Clusters = Callable[..., ClusterInfo]
+Nodes = Callable[..., NodeView]
+
+
+def named(name: str, domain: str = "corp.example") -> ComputerName:
+    return ComputerName(name, domain)
+
+
+def view(cluster: Clusters, node: Nodes, *names: object) -> ClusterView:
+    info = cluster()
+    return ClusterView(info, tuple(node(info, fact, name=f"web{at}") for at, fact in enumerate(names, 1)))
+
+
+def test_machines_of_their_own_pass(cluster: Clusters, node: Nodes) -> None:
+    assert judge(view(cluster, node, named("WEB1"), named("WEB2"))).status is Status.PASS
+
+
+@pytest.mark.parametrize("other", ["WEB1", "web1"])
+def test_one_machine_under_two_names_fails_and_both_are_told(cluster: Clusters, node: Nodes, other: str) -> None:
+    outcome = judge(view(cluster, node, named("WEB1"), named(other), named("WEB3")))
+    assert outcome.status is Status.FAIL
+    assert "web1 and web2 are one machine, WEB1" in outcome.message
+
+
+def test_the_same_name_in_another_domain_is_another_machine(cluster: Clusters, node: Nodes) -> None:
+    assert judge(view(cluster, node, named("WEB1"), named("WEB1", "dr.example"))).status is Status.PASS
+
+
+def test_a_name_that_is_not_told_warns_beside_others_and_is_told_alone(cluster: Clusters, node: Nodes) -> None:
+    silent = (ComputerName, "the registry does not tell the computer's name")
+    assert judge(view(cluster, node, named("WEB1"), silent)).status is Status.WARN
+    assert judge(view(cluster, node, silent, silent)).status is Status.SKIP
+    assert judge(view(cluster, node, named("WEB1"))).status is Status.SKIP
+
+
+def test_a_port_has_no_machine_to_tell_of(cluster: Clusters, node: Nodes) -> None:
+    info = cluster()
+    port = node(
+        info, Contact(host="sql1", transport="tds", failure=None, asked=1, answered=1), name="sql1", roles=("database",)
+    )
+    nodes = (node(info, named("WEB1")), node(info, named("WEB2"), name="web2"), port)
+    assert judge(ClusterView(info, nodes)).status is Status.PASS
+
+
+def test_a_node_that_is_down_leaves_it_open(cluster: Clusters, node: Nodes) -> None:
+    info = cluster()
+    nodes = (node(info, named("WEB1")), node(info, name="web2", absence="node unreachable: refused"))
+    (result,) = evaluate([CHECK], [GatheredCluster(info, nodes, frozenset({"web1", "web2"}))])
+    assert result.status is Status.ERROR
+    twin = (*nodes, node(info, named("WEB1"), name="web3"))
+    (result,) = evaluate([CHECK], [GatheredCluster(info, twin, frozenset({"web1", "web2", "web3"}))])
+    assert result.status is Status.FAIL

@@ -1,0 +1,211 @@
+"""The engine: what becomes of facts that are missing, of checks that raise, and of nodes that are down."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from checks.check import Check, ClusterCheck, ClusterInfo, ClusterView, NodeCheck, NodeView
+from checks.engine.evaluation import GatheredCluster, evaluate
+from checks.facts import Unknown
+from checks.outcome import Outcome, Remediation, Severity, Status, failed, passed, undetermined, warned
+from checks.scan import Verdict, coverage_of, verdict_of
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    free_gib: int
+
+
+@dataclass(frozen=True, slots=True)
+class Spare:
+    free_gib: int
+
+
+INFO = ClusterInfo("vault", "secret-server")
+COMMON = {"title": "T", "severity": Severity.LOW, "doc": "d", "remediation": Remediation("Do it.")}
+
+
+def node_check(judge: Callable[[NodeView], Outcome], **changes: object) -> NodeCheck:
+    fields = {"id": "size", "facts": (Size,), "judge": judge, **COMMON, **changes}
+    return NodeCheck(**fields)  # type: ignore[arg-type]
+
+
+def cluster_check(judge: Callable[[ClusterView], Outcome], **changes: object) -> ClusterCheck:
+    fields = {"id": "match", "facts": (Size,), "judge": judge, **COMMON, **changes}
+    return ClusterCheck(**fields)  # type: ignore[arg-type]
+
+
+def view(name: str, size: object = Size(5), absence: str = "", roles: tuple[str, ...] = ("web",)) -> NodeView:
+    return NodeView(cluster=INFO, name=name, host=name, roles=frozenset(roles), facts={Size: size}, absence=absence)
+
+
+def run(checks: list[Check], *views: NodeView, chosen: set[str] | None = None) -> list[tuple[str | None, str, str]]:
+    names = frozenset(node.name for node in views) if chosen is None else frozenset(chosen)
+    results = evaluate(checks, [GatheredCluster(INFO, views, names)])
+    return [(result.node, result.status.value, result.message) for result in results]
+
+
+DOWN = "node unreachable: connection refused"
+SILENT = Unknown(DOWN, unanswered=True)
+
+
+def test_a_known_fact_is_judged() -> None:
+    assert run([node_check(lambda _: passed("fine"))], view("web1")) == [("web1", "pass", "fine")]
+
+
+def test_an_unknown_fact_is_an_error_with_its_reason() -> None:
+    check = node_check(lambda _: passed("fine"))
+    assert run([check], view("web1", Unknown("access denied"))) == [("web1", "error", "access denied")]
+
+
+def test_a_down_node_skips_its_checks_and_counts_them_as_not_evaluated() -> None:
+    views = (view("web1", SILENT, DOWN),)
+    results = evaluate([node_check(lambda _: passed("fine"))], [GatheredCluster(INFO, views, frozenset({"web1"}))])
+    assert [(result.status, result.message) for result in results] == [(Status.SKIP, f"not evaluated: {DOWN}")]
+    assert coverage_of(results).not_evaluated == 1
+    assert verdict_of(results) is Verdict.UNKNOWN
+
+
+def test_a_check_with_another_source_is_judged_although_the_node_is_down() -> None:
+    check = node_check(lambda seen: passed(f"{seen.fact(Spare).free_gib}"), facts=(), optional_facts=(Size, Spare))
+    node = NodeView(
+        cluster=INFO,
+        name="sql1",
+        host="sql1",
+        roles=frozenset({"web"}),
+        facts={Size: SILENT, Spare: Spare(7)},
+        absence=DOWN,
+    )
+    assert run([check], node) == [("sql1", "pass", "7")]
+
+
+def test_an_answer_that_is_missing_costs_only_the_checks_that_go_by_it() -> None:
+    check = cluster_check(lambda _: passed("fine"), optional_facts=(Spare,))
+    partly = "no answer to backups"
+    # Spare was never asked of this node, by its role: what blocked there was something else.
+    assert run([check], view("web1"), view("web2", absence=partly)) == [(None, "pass", "fine")]
+    blocked = Unknown("timed out", unanswered=True)
+    facts: dict[type, object] = {Size: Size(5), Spare: blocked}
+    node = NodeView(cluster=INFO, name="web2", host="web2", roles=frozenset({"web"}), facts=facts, absence=partly)
+    assert run([check], view("web1"), node) == [(None, "error", "cannot tell without 1 node: web2: timed out")]
+    # A node that nothing is known of is missing altogether.
+    gone = NodeView(cluster=INFO, name="web2", host="web2", roles=frozenset({"web"}), absence=DOWN)
+    optional = cluster_check(lambda _: passed("fine"), facts=(), optional_facts=(Spare,))
+    assert run([optional], view("web1"), gone) == [(None, "error", f"cannot tell without 1 node: web2: {DOWN}")]
+
+
+def test_a_check_that_raises_is_an_error_that_names_the_defect_and_the_run_goes_on() -> None:
+    def broken(_: NodeView) -> Outcome:
+        raise ZeroDivisionError("by zero")
+
+    told = run([node_check(broken), node_check(lambda _: passed("fine"), id="other")], view("web1"))
+    assert told[0][1] == "error"
+    assert "ZeroDivisionError: by zero" in told[0][2]
+    assert told[1][1] == "pass"
+
+
+def test_a_check_that_returns_rubbish_is_an_error() -> None:
+    told = run([node_check(lambda _: True)], view("web1"))  # type: ignore[arg-type, return-value]
+    assert told[0][1] == "error"
+    assert "bool" in told[0][2]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "flaw"),
+    [
+        (Outcome("failed", "broken"), "status 'failed'"),  # type: ignore[arg-type]
+        (Outcome("fail", "broken"), "status 'fail'"),  # type: ignore[arg-type]
+        (Outcome(Status.WAIVED, "never mind"), "status <Status.WAIVED"),
+        (Outcome(Status.PASS, None), "message = None"),  # type: ignore[arg-type]
+        (Outcome(Status.PASS, " "), "no message"),
+        (Outcome(Status.PASS, "fine", observed=3), "observed = 3"),  # type: ignore[arg-type]
+        (Outcome(Status.PASS, "fine", evidence=[]), "evidence = []"),  # type: ignore[arg-type]
+        (passed("fine", size=Size(5)), "evidence that is no JSON"),
+        (failed("broken", remediation="do it"), "remediation = 'do it'"),  # type: ignore[arg-type]
+    ],
+)
+def test_an_outcome_that_no_report_could_show_is_an_error(outcome: Outcome, flaw: str) -> None:
+    for told in (
+        run([node_check(lambda _: outcome)], view("web1")),
+        run([cluster_check(lambda _: outcome)], view("web1")),
+    ):
+        assert told[0][1] == "error"
+        assert flaw in told[0][2]
+        assert "defect" in told[0][2]
+
+
+@pytest.mark.parametrize("key", ["products", "roles", "facts", "optional_facts", "references"])
+def test_a_check_whose_tuple_lacks_its_comma_is_refused(key: str) -> None:
+    with pytest.raises(TypeError, match=f"check size: {key} is no tuple, but 'web'"):
+        node_check(lambda _: passed("fine"), **{key: "web"})
+
+
+@pytest.mark.parametrize("outcome", [passed("same"), warned("same, oddly")])
+@pytest.mark.parametrize("absent", [view("web3", SILENT, DOWN), view("web3", Unknown("denied"))])
+def test_a_cluster_check_never_passes_over_a_gap(outcome: Outcome, absent: NodeView) -> None:
+    told = run([cluster_check(lambda _: outcome)], view("web1"), view("web2"), absent)
+    assert told[0][:2] == (None, "error")
+    assert "web3" in told[0][2]
+
+
+def test_a_cluster_check_that_proves_a_failure_fails_over_a_gap() -> None:
+    told = run([cluster_check(lambda _: failed("web2 differs"))], view("web1"), view("web3", SILENT, DOWN))
+    assert told == [(None, "fail", "web2 differs")]
+
+
+def test_a_node_left_out_is_a_gap_for_the_cluster_and_gets_no_result_of_its_own() -> None:
+    left_out = view("web2", Unknown("not selected"), "not selected")
+    checks: list[Check] = [node_check(lambda _: passed("fine")), cluster_check(lambda _: passed("same"))]
+    told = run(checks, view("web1"), left_out, chosen={"web1"})
+    assert [(node, status) for node, status, _ in told] == [("web1", "pass"), (None, "error")]
+    assert "web2: not selected" in told[1][2]
+
+
+def test_an_optional_fact_that_stands_in_is_enough_where_the_node_answered() -> None:
+    check = cluster_check(lambda _: passed("same"), facts=(), optional_facts=(Size,))
+    assert run([check], view("web1"), view("web2", Unknown("denied")))[0][1] == "pass"
+    assert run([check], view("web1"), view("web2", SILENT, DOWN))[0][1] == "error"
+
+
+def test_an_essential_role_that_nobody_has_is_said() -> None:
+    check = node_check(lambda _: passed("fine"), id="sql", products=("secret-server",), roles=("database",))
+    told = run([check], view("web1"))
+    assert told == [(None, "error", "the inventory names no database node in this cluster, so this was not looked at")]
+
+
+def test_another_products_checks_are_not_there() -> None:
+    assert run([node_check(lambda _: passed("fine"), products=("chef-backend",))], view("web1")) == []
+
+
+def test_order_is_nodes_by_inventory_then_the_cluster() -> None:
+    checks: list[Check] = [
+        cluster_check(lambda _: passed("same")),
+        node_check(lambda _: passed("fine"), id="a"),
+        node_check(lambda _: undetermined("hm"), id="b"),
+    ]
+    results = evaluate(checks, [GatheredCluster(INFO, (view("web2"), view("web1")), frozenset({"web1", "web2"}))])
+    assert [(result.node, result.check) for result in results] == [
+        ("web2", "a"),
+        ("web2", "b"),
+        ("web1", "a"),
+        ("web1", "b"),
+        (None, "match"),
+    ]
+
+
+def test_remediation_is_told_where_something_is_to_be_done() -> None:
+    checks: list[Check] = [
+        node_check(lambda _: failed("old"), id="a"),
+        node_check(lambda _: passed("fine"), id="b"),
+        node_check(lambda _: failed("old", remediation=Remediation("Other.")), id="c"),
+    ]
+    results = evaluate(checks, [GatheredCluster(INFO, (view("web1"),), frozenset({"web1"}))])
+    assert [result.remediation.summary for result in results] == ["Do it.", "", "Other."]
+
+
+def test_a_fact_that_the_node_denied_is_an_error_although_it_left_another_question_open() -> None:
+    told = run([node_check(lambda _: passed("fine"))], view("web1", Unknown("access denied"), "no answer to sql"))
+    assert told == [("web1", "error", "access denied")]
