@@ -8,7 +8,7 @@ from dataclasses import KW_ONLY, dataclass, field
 
 from checks.common.pages import Link, links_of
 from checks.engine.acceptance.model import Waiver
-from checks.quoting import JOINS, joined
+from checks.runbook.quoting import JOINS, joined
 
 
 class Status(enum.StrEnum):

@@ -22,7 +22,7 @@ from checks.common.pages import current
 from checks.engine.acceptance.model import Attested, Waiver
 from checks.history.model import Ended, ScanHistory, Subject
 from checks.outcome import Remediation, Result, Status
-from checks.quoting import JOINS
+from checks.runbook.quoting import JOINS
 from checks.scan import ClusterVerdict, Coverage, FailOn, Scan
 from reports.text import spell_in_json, visible
 

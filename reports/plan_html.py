@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from checks.common.pages import Link, links_of
 from checks.outcome import Result
-from checks.plan.model import Command, Plan, PlanBook, Refusal, Step, Trouble, steps_back
+from checks.runbook.model import Command, Plan, PlanBook, Refusal, Step, Trouble, steps_back
 from reports import plan_text
 from reports.grouping import attested_line, waiver_line
 from reports.page import assemble

@@ -12,7 +12,8 @@ from typing import Any
 
 from checks.common.pages import current
 from checks.outcome import Result
-from checks.plan.model import (
+from checks.runbook.following import told
+from checks.runbook.model import (
     Command,
     Part,
     Plan,
@@ -24,9 +25,8 @@ from checks.plan.model import (
     Trouble,
     steps_back,
 )
-from checks.plan.procedures import SOURCES, STEPS
-from checks.plan.signs.following import told
-from checks.plan.signs.sign import Sign
+from checks.runbook.procedures import SOURCES, STEPS
+from checks.runbook.signs import Sign
 from reports import plan_text
 from reports.json_report import json_safe, remediation, utc_text
 from reports.text import spell_in_json

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from checks.common.pages import Link, links_of
 from checks.outcome import Result
-from checks.plan.model import Command, Part, Plan, PlanBook, Refusal, Runbook, Step, Trouble, steps_back
+from checks.runbook.model import Command, Part, Plan, PlanBook, Refusal, Runbook, Step, Trouble, steps_back
 from checks.scan import Verdict
 from reports import plan_text
 from reports.grouping import attested_line, waiver_line

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from checks.plan.signs.following import Followed, told
-from checks.plan.signs.sign import Seen, State
+from checks.runbook.following import Followed, told
+from checks.runbook.signs import Seen, State
 from reports.text import count, one_line
 
 _WORDS_CHARS = 400

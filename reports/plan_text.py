@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC
 
 from checks.outcome import Result, Status
-from checks.plan.model import Command, Estimate, Plan, PlanBook, Refusal, Runbook, Schedule, Step, boxes
-from checks.plan.procedures import SOURCES, STEPS
+from checks.runbook.model import Command, Estimate, Plan, PlanBook, Refusal, Runbook, Schedule, Step, boxes
+from checks.runbook.procedures import SOURCES, STEPS
 from checks.scan import ATTESTATIONS, Verdict
 from reports.text import count
 

@@ -10,8 +10,8 @@ from datetime import date
 from checks.check import NodeView
 from checks.engine.left_out import judged_in
 from checks.outcome import Result, Status
-from checks.plan.signs.following import KINDS, Followed, left_behind, over, see, told
-from checks.plan.signs.sign import SCAN, Seen, Sign, cannot_tell, done, list_of, not_done
+from checks.runbook.following import KINDS, Followed, left_behind, over, see, told
+from checks.runbook.signs import SCAN, Seen, Sign, cannot_tell, done, list_of, not_done
 from checks.scan import CONNECTIVITY, Verdict
 from scanner.errors import UsageError
 from scanner.inventory.select import Selection, select

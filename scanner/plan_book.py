@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 
-from checks.plan.build import plan_of
-from checks.plan.model import PlanBook, Runbook
-from checks.plan.names import Again
-from checks.plan.times import names_of, scheduled, with_own
+from checks.runbook.build import plan_of
+from checks.runbook.model import PlanBook, Runbook
+from checks.runbook.names import Again
+from checks.runbook.times import names_of, scheduled, with_own
 from scanner.errors import UsageError
 from scanner.inventory.reading.values import did_you_mean
 from scanner.job import Collected, Job

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from checks.check import PHASES
-from checks.plan.signs.following import KINDS, Followed
-from checks.plan.signs.sign import SCAN, SCAN_MAY_WANT, SCAN_WANTS, Sign, wrong_want
+from checks.runbook.following import KINDS, Followed
+from checks.runbook.signs import SCAN, SCAN_MAY_WANT, SCAN_WANTS, Sign, wrong_want
 from reports.plan_json import SCHEMA
 from reports.text import one_line
 from scanner.errors import UsageError

@@ -9,7 +9,7 @@ from functools import partial
 
 from checks.check import Check, ClusterCheck, NodeCheck
 from checks.outcome import Remediation, Result, Severity, Status
-from checks.quoting import for_sh
+from checks.runbook.quoting import for_sh
 from scanner.errors import cause_of
 from scanner.foreign import Allowance
 from scanner.probes.probe import Probe

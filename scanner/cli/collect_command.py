@@ -49,7 +49,7 @@ def collect(
     from dataclasses import replace
 
     from checks.exit_codes import ExitCode
-    from checks.plan.build import NEEDS
+    from checks.runbook.build import NEEDS
     from reports.text import one_line
     from scanner.cli.obtain import keep, obtain, refuse_bad_place
     from scanner.cli.streams import complain, leave, say

@@ -27,7 +27,7 @@ from scanner.cli.options import (
 from scanner.errors import UsageError
 
 if TYPE_CHECKING:
-    from checks.plan.model import PlanBook
+    from checks.runbook.model import PlanBook
 
 _KINDS = {".md": "plan_markdown", ".markdown": "plan_markdown", ".html": "plan_html", ".htm": "plan_html"}
 
@@ -122,7 +122,7 @@ def plan(
     from dataclasses import replace
 
     from checks.exit_codes import ExitCode
-    from checks.plan.build import NEEDS
+    from checks.runbook.build import NEEDS
     from scanner.cli.obtain import obtain
     from scanner.cli.plan_following import follow_plan
     from scanner.cli.streams import leave
@@ -250,7 +250,7 @@ def _render(kind: str, book: PlanBook) -> str:
 
 
 def _summary(book: PlanBook) -> list[str]:
-    from checks.plan.model import Runbook
+    from checks.runbook.model import Runbook
     from reports import plan_text
     from reports.text import one_line
 

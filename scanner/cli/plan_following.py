@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 import typer
 
 from checks.exit_codes import ExitCode
-from checks.plan.signs.sign import State
+from checks.runbook.signs import State
 from scanner.cli.obtain import obtain
 from scanner.cli.streams import complain, leave, say
 
@@ -70,8 +70,8 @@ def follow_plan(
 
 def _made_now(job: Job, collected: Collected) -> KeptPlan:
     """The plan of this moment, or an end where there is none: what was changed cannot be told without the plan."""
-    from checks.plan.model import Refusal, Runbook
-    from checks.plan.signs.following import followed
+    from checks.runbook.following import followed
+    from checks.runbook.model import Refusal, Runbook
     from scanner.clock import today
     from scanner.plan_book import plan_book
     from scanner.plan_file import KeptPlan

@@ -63,8 +63,8 @@ def test_no_title_stands_for_nothing() -> None:
 
 
 def _constants() -> set[tuple[str, str]]:
-    from checks.plan.secret_server import second_copy
     from checks.secret_server import urls
+    from checks.secret_server.runbook.recovery import second_copy
 
     modules = (urls, second_copy)
     return {(name, value) for module in modules for name, value in vars(module).items() if isinstance(value, str)}

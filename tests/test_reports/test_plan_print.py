@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from checks.plan.model import Runbook, boxes
+from checks.runbook.model import Runbook, boxes
 from reports import plan_html
 from tests.test_reports.test_report_browser import FLAGS
 from tests.test_scanner.test_plan import book

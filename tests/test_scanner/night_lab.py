@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from checks.plan.model import Step
+from checks.runbook.model import Step
 from scanner import gather
 from scanner.inventory.model import Node
 from scanner.inventory.writing.toml_text import dumps

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from checks.outcome import Result
-from checks.plan.build import NEEDS
-from checks.plan.model import Command, PlanBook, Runbook, Step, boxes
 from checks.registry import BUILTIN
+from checks.runbook.build import NEEDS
+from checks.runbook.model import Command, PlanBook, Runbook, Step, boxes
 from checks.scan import CONNECTIVITY, Scan
 from scanner.clock import utc_now
 from scanner.evidence.file import read_evidence

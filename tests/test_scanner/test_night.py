@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from checks.plan.build import NEEDS
-from checks.plan.model import Command, Runbook, Step, boxes
+from checks.runbook.build import NEEDS
+from checks.runbook.model import Command, Runbook, Step, boxes
 from scanner.cli.obtain import obtain
 from scanner.cli.options import settle
 from scanner.inventory.load import load_inventory

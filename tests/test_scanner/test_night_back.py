@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from checks.plan.model import steps_back
+from checks.runbook.model import steps_back
 from tests.test_scanner.conftest import Preflight
 from tests.test_scanner.night_lab import Site
 from tests.test_scanner.test_night_steps import (

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from checks.plan.build import NEEDS
-from checks.plan.model import Runbook, Step, boxes
+from checks.runbook.build import NEEDS
+from checks.runbook.model import Runbook, Step, boxes
 from reports import plan_json
 from scanner.cli.obtain import obtain
 from scanner.cli.options import settle

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from checks.plan.build import NEEDS
-from checks.plan.model import PlanBook, Refusal, Runbook, boxes, steps_back
-from checks.plan.procedures import STEPS
+from checks.runbook.build import NEEDS
+from checks.runbook.model import PlanBook, Refusal, Runbook, boxes, steps_back
+from checks.runbook.procedures import STEPS
 from reports import plan_html, plan_markdown
 from scanner.cli.obtain import obtain
 from scanner.inventory.load import load_inventory
@@ -301,7 +301,7 @@ HOSTILE = '"><script>alert(1)</script>`rm -rf /` & del'
 
 
 def test_a_hostile_name_gets_into_no_command() -> None:
-    from checks.plan.names import Names
+    from checks.runbook.names import Names
 
     names = Names()
     for word in (names.quoted, names.bare):

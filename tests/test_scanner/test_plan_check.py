@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from checks.plan.model import Runbook
-from checks.plan.signs.following import followed
-from checks.plan.signs.sign import list_of
+from checks.runbook.following import followed
+from checks.runbook.model import Runbook
+from checks.runbook.signs import list_of
 from scanner.cli.options import settle
 from scanner.follow import prepare_following
 from scanner.lab.lab import Lab

@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 
 from checks.check import PHASES
-from checks.plan.build import NEEDS
-from checks.plan.model import Command, PlanBook, Runbook, boxes
 from checks.registry import BUILTIN
+from checks.runbook.build import NEEDS
+from checks.runbook.model import Command, PlanBook, Runbook, boxes
 from reports import plan_html, plan_markdown
 from scanner.cli.obtain import obtain
 from scanner.inventory.load import load_inventory

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from checks.plan.names import Names
+from checks.runbook.names import Names
 from reports import plan_html, plan_markdown
 from reports.text import has_invisible
 from tests.test_scanner.test_plan import book

@@ -11,8 +11,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from checks.plan.model import Refusal, Runbook, boxes, steps_back
-from checks.plan.signs.following import followed
+from checks.runbook.following import followed
+from checks.runbook.model import Refusal, Runbook, boxes, steps_back
 from checks.scan import Verdict
 from reports import plan_html, plan_json, plan_markdown
 from scanner.errors import UsageError

@@ -18,8 +18,8 @@ from checks.common.computer_facts import ComputerName
 from checks.common.disk_facts import Disks, Drive
 from checks.engine.evaluation import GatheredCluster
 from checks.facts import Unknown
-from checks.plan.build import plan_of
-from checks.plan.model import Command, Runbook, Step, boxes
+from checks.runbook.build import plan_of
+from checks.runbook.model import Command, Runbook, Step, boxes
 from checks.secret_server.facts.node import (
     AppPool,
     EncryptionConfig,

@@ -14,7 +14,7 @@ from checks.chef_backend.facts.cluster import ChefBackendVersion
 from checks.chef_backend.facts.machine import ConfigDigest, SecretsFile
 from checks.facts import Unknown
 from checks.outcome import Outcome, Remediation, failed, undetermined, warned
-from checks.quoting import for_sh
+from checks.runbook.quoting import for_sh
 from checks.versions import VersionError, parse_version
 
 SERVICE = "chef_pgsql"

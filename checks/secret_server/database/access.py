@@ -5,7 +5,7 @@ from __future__ import annotations
 from checks.check import ClusterView, NodeView
 from checks.facts import Contact, Unknown
 from checks.outcome import Remediation
-from checks.quoting import for_powershell, sql_name
+from checks.runbook.quoting import for_powershell, sql_name
 from checks.secret_server.facts.sql import FailoverClusters, SecretServerDatabase
 
 _ACCESS = (

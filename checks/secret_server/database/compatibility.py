@@ -27,7 +27,7 @@ from checks.check import NodeCheck, NodeView
 from checks.engine.requirements import Due, Requirements, breach, met, requirements
 from checks.facts import Unknown
 from checks.outcome import Outcome, Remediation, Severity, combine, not_applicable, passed, undetermined, warned
-from checks.quoting import sql_name
+from checks.runbook.quoting import sql_name
 from checks.secret_server.database.access import database_of, is_copy, passive_of, remedy
 from checks.secret_server.facts.sql import FailoverClusters, SecretServerDatabase
 from checks.secret_server.urls import CHECKLIST_URL, REQUIREMENTS_URL

@@ -28,7 +28,7 @@ from checks.common.computer_facts import ComputerName
 from checks.engine.consistency import enumerate_names, group
 from checks.facts import Unknown
 from checks.outcome import Outcome, Remediation, Severity, combine, not_applicable, passed, warned
-from checks.quoting import sql_text
+from checks.runbook.quoting import sql_text
 from checks.secret_server.database.access import database_nodes, database_of
 from checks.secret_server.database.sessions import names_of, short
 from checks.secret_server.facts.folder import DatabaseConfig

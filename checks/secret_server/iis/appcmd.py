@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from checks.quoting import for_cmd, joined
+from checks.runbook.quoting import for_cmd, joined
 
 APPCMD = "%windir%\\System32\\inetsrv\\appcmd.exe"
 POOL = '"<pool>"'

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from checks.engine.consistency import enumerate_names
 from checks.outcome import Outcome, Remediation, failed
-from checks.quoting import for_cmd, joined
+from checks.runbook.quoting import for_cmd, joined
 from checks.secret_server.facts.node import IisApplication
 from checks.secret_server.iis.appcmd import APPCMD
 from checks.secret_server.iis.places import AuthenticationPlace, ConfigSection, IisAuthentication, places_above

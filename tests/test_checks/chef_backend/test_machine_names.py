@@ -9,7 +9,7 @@ import pytest
 from checks.check import ClusterInfo, NodeView
 from checks.chef_backend.facts.cluster import ClusterStatus, Member
 from checks.chef_backend.machine_names import is_same_machine
-from checks.plan.chef_cluster import find_leader
+from checks.chef_backend.runbook.site import find_leader
 
 Clusters = Callable[..., ClusterInfo]
 

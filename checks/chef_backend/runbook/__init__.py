@@ -1,0 +1,1 @@
+"""The runbook of a Chef Backend upgrade."""

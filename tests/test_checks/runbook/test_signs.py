@@ -1,0 +1,432 @@
+"""What facts show of a plan's steps: each kind of sign seen, missing, and unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from checks.check import ClusterInfo, NodeView
+from checks.chef_backend.backend.search_index import SearchIndex
+from checks.chef_backend.facts.cluster import ClusterStatus, Member, ServiceState, ServiceStatus
+from checks.chef_backend.facts.machine import FrontendPackage, FrontendServices, InstalledPackage
+from checks.facts import Unknown
+from checks.runbook.following import ENDS, KINDS, Followed, left_behind, over, see
+from checks.runbook.signs import SCAN, Seen, Sign, State, done, together
+from checks.secret_server.facts.backups import AppBackup, Backup, BackupFile, DatabaseBackupFile
+from checks.secret_server.facts.host import PoolStates
+from checks.secret_server.facts.node import AppFiles, EncryptionConfig, FileVersion
+from checks.secret_server.facts.sql import (
+    DatabaseBackup,
+    DatabaseBackups,
+    Replica,
+    SecretServerDatabase,
+    SqlServer,
+)
+
+DONE, NOT_DONE, CANNOT_TELL = State.DONE, State.NOT_DONE, State.CANNOT_TELL
+SERVER = SqlServer(instance="MSSQLSERVER", name="SQL1", version="15.0.2000.5", collation="", edition="")
+POOLS = {"pools": ["A", "B"], "state": "stopped"}
+RUNNING = "1d 2h"
+
+
+def node(name: str, *facts: object, product: str = "secret-server", unknown: Mapping[type, str] = {}) -> NodeView:
+    table: dict[type, object] = {type(fact): fact for fact in facts}
+    table |= {kind: Unknown(why) for kind, why in unknown.items()}
+    return NodeView(cluster=ClusterInfo("c", product), name=name, host=name, roles=frozenset({"web"}), facts=table)
+
+
+def seen(kind: str, want: Mapping[str, object], *views: NodeView) -> Seen:
+    return KINDS[kind].judge(views, want)
+
+
+def files(*versions: str) -> AppFiles:
+    names = ["Thycotic.ihawu.Business.dll", "Thycotic.Other.dll"]
+    return AppFiles("C:\\SS", tuple(FileVersion(name, text) for name, text in zip(names, versions, strict=False)))
+
+
+def backup(device: str, finished: str, **more: Any) -> DatabaseBackup:
+    about: dict[str, Any] = {"kind": "full", "copy_only": True, "snapshot": False, "damaged": False, "age_s": 60}
+    return DatabaseBackup(
+        **{**about, "server": "SQL1", "size_bytes": 9, "device": device, "finished": finished, **more}
+    )
+
+
+def msdb(*backups: DatabaseBackup) -> DatabaseBackups:
+    return DatabaseBackups(
+        server=SERVER,
+        database="SecretServer",
+        asked="2026-11-26T02:00:00",
+        utc_offset_s=0,
+        recovery="FULL",
+        backups=backups,
+    )
+
+
+def database(version: str) -> SecretServerDatabase:
+    return SecretServerDatabase(
+        server=SERVER, name="SecretServer", state="ONLINE", level=150, collation="", recovery="FULL", version=version
+    )
+
+
+def status(**services: int | None) -> ServiceStatus:
+    rows = (
+        ServiceState(name=name, running=age is not None, pid=1, uptime_s=age, distributed="", line="")
+        for name, age in services.items()
+    )
+    return ServiceStatus(tuple(rows), ())
+
+
+def package(version: str, age_s: int | None = 100, state: str = "installed") -> InstalledPackage:
+    return InstalledPackage(
+        manager="rpm",
+        version=version,
+        state=state,
+        installed_s=None if age_s is None else 1_000 - age_s,
+        now_s=1_000,
+        manifest=version,
+    )
+
+
+def table(**roles: str) -> ClusterStatus:
+    rows = (
+        Member(name=name.replace("_", "-"), ip="10.0.0.1", guid=name, role=role, postgresql=role, elasticsearch="")
+        for name, role in roles.items()
+    )
+    return ClusterStatus(tuple(rows))
+
+
+KEY = EncryptionConfig(path="e", state="hashed", sha256="a" * 64, efs=False, size_bytes=9)
+OTHER_KEY = EncryptionConfig(path="e", state="hashed", sha256="b" * 64, efs=False, size_bytes=9)
+IN_A_GROUP = replace(
+    database("11.7.000049"),
+    replicas=(Replica(server="SQL1", group="AG", own=True, role=1, state=2, suspended=False, synchronous=True),),
+)
+FILE = {"file": "SecretServer-9.1.000001.bak", "newest": "2026-11-20T07:00:00"}
+NAMED = "D:\\Backup\\secretserver-9.1.000001.bak"
+WANT_71 = {"version": "11.7.000049"}
+FRONT = {"before": "14.6.32-1.el7"}
+UP = FrontendServices(running=("nginx", "oc_id"), down=())
+
+CASES: list[tuple[str, Mapping[str, object], tuple[NodeView, ...], State]] = [
+    ("pool-state", POOLS, (node("web2", PoolStates((("a", 3), ("B", 3)))),), DONE),
+    ("pool-state", POOLS, (node("web2", PoolStates((("a", 3), ("B", 1)))),), NOT_DONE),
+    ("pool-state", POOLS, (node("web2", PoolStates((("a", 3), ("B", 2)))),), NOT_DONE),
+    ("pool-state", POOLS, (node("web2", PoolStates((("a", 3),))),), CANNOT_TELL),
+    ("pool-state", POOLS, (node("web2", PoolStates((), provider_missing=True)),), CANNOT_TELL),
+    ("pool-state", POOLS, (node("web2", unknown={PoolStates: "denied"}),), CANNOT_TELL),
+    ("files-version", WANT_71, (node("web2", files("11.7.49.0", "11.7.49.0")),), DONE),
+    ("files-version", WANT_71, (node("web2", files("11.8.1.0", "11.8.1.0")),), DONE),
+    ("files-version", {**WANT_71, "exact": True}, (node("web2", files("11.8.1.0")),), NOT_DONE),
+    ("files-version", WANT_71, (node("web2", files("10.9.5.0", "10.9.5.0")),), NOT_DONE),
+    ("files-version", WANT_71, (node("web2", files("11.7.49.0", "10.9.5.0")),), NOT_DONE),
+    ("files-version", WANT_71, (node("web2", unknown={AppFiles: "denied"}),), CANNOT_TELL),
+    ("database-version", WANT_71, (node("sql1", database("11.7.000049")),), DONE),
+    ("database-version", WANT_71, (node("sql1", database("10.9.000005")),), NOT_DONE),
+    ("database-version", WANT_71, (node("sql1", database("")),), CANNOT_TELL),
+    ("second-copy", {"there": False}, (node("sql1", database("11.7.000049")),), DONE),
+    ("second-copy", {"there": True}, (node("sql1", database("11.7.000049")),), NOT_DONE),
+    ("second-copy", {"there": False}, (node("sql1", IN_A_GROUP),), NOT_DONE),
+    ("second-copy", {"there": True}, (node("sql1", IN_A_GROUP),), DONE),
+    # Who was not told of replicas, has not been told that there are none.
+    ("second-copy", {"there": False}, (node("sql1", replace(IN_A_GROUP, replicas_problem="denied")),), CANNOT_TELL),
+    ("second-copy", {"there": False}, (node("sql1", unknown={SecretServerDatabase: "denied"}),), CANNOT_TELL),
+    ("encryption-keys", {"same": True}, (node("web1", KEY), node("web2", KEY)), DONE),
+    ("encryption-keys", {"same": True}, (node("web1", KEY), node("web2", OTHER_KEY)), NOT_DONE),
+    ("encryption-keys", {"same": False}, (node("web1", KEY), node("web2", OTHER_KEY)), DONE),
+    ("encryption-keys", {"same": False}, (node("web1", KEY), node("web2", KEY)), NOT_DONE),
+    ("encryption-keys", {"same": True}, (node("web1", KEY),), CANNOT_TELL),
+    (
+        "encryption-keys",
+        {"same": True},
+        (node("web1", KEY), node("web2", unknown={EncryptionConfig: "no"})),
+        CANNOT_TELL,
+    ),
+    ("database-backup", FILE, (node("sql1", msdb(backup(NAMED, "2026-11-26T01:00:00"))),), DONE),
+    # One of that name that was there before the plan was made holds another night's passwords.
+    ("database-backup", FILE, (node("sql1", msdb(backup(NAMED, "2026-11-20T07:00:00"))),), NOT_DONE),
+    ("database-backup", FILE, (node("sql1", msdb(backup(NAMED, "2026-11-26T01:00:00", damaged=True))),), NOT_DONE),
+    ("database-backup", FILE, (node("sql1", msdb(backup("D:\\nightly.bak", "2026-11-26T01:00:00"))),), CANNOT_TELL),
+    ("database-backup", FILE, (node("sql1", msdb()),), NOT_DONE),
+    ("database-backup", FILE, (node("sql1", unknown={DatabaseBackups: "msdb is closed"}),), CANNOT_TELL),
+    (
+        "database-backup",
+        FILE,
+        (
+            node(
+                "sql1",
+                DatabaseBackupFile(None, files=(BackupFile("SecretServer-9.1.000001.bak", 9, 60.0),)),
+                unknown={DatabaseBackups: "msdb is closed"},
+            ),
+        ),
+        DONE,
+    ),
+    (
+        "application-backup",
+        {"folder": "web1-9.1.000001"},
+        (
+            node(
+                "web1",
+                AppBackup(
+                    backup=Backup(
+                        path="D:\\Backup",
+                        found="D:\\Backup\\web1-9.1.000001",
+                        kind="folder",
+                        size_bytes=None,
+                        age_s=9.0,
+                    )
+                ),
+            ),
+        ),
+        DONE,
+    ),
+    (
+        "application-backup",
+        {"folder": "web1-9.1.000001"},
+        (
+            node(
+                "web1",
+                AppBackup(
+                    backup=Backup(path="D:\\Backup", found="D:\\Backup\\old.zip", kind="zip", size_bytes=9, age_s=9.0)
+                ),
+            ),
+        ),
+        CANNOT_TELL,
+    ),
+    (
+        "application-backup",
+        {"folder": "web1-9.1.000001"},
+        (
+            node(
+                "web1",
+                AppBackup(backup=Backup(path="D:\\Backup", found="", kind="missing", size_bytes=None, age_s=None)),
+            ),
+        ),
+        NOT_DONE,
+    ),
+    ("application-backup", {"folder": "w"}, (node("web1", AppBackup(backup=None)),), CANNOT_TELL),
+    ("member-role", {"role": "leader"}, (node("b-1", table(b_1="leader", b_2="follower")),), DONE),
+    ("member-role", {"role": "leader"}, (node("b-2", table(b_1="leader", b_2="follower")),), NOT_DONE),
+    ("member-role", {"role": "leader"}, (node("b-3", table(b_1="leader", b_2="follower")),), CANNOT_TELL),
+    ("cluster-whole", {}, tuple(node(f"b-{n}", table(b_1="leader", b_2="follower")) for n in (1, 2)), DONE),
+    (
+        "cluster-whole",
+        {},
+        tuple(node(f"b-{n}", table(b_1="leader", b_2="waiting_for_leader")) for n in (1, 2)),
+        NOT_DONE,
+    ),
+    (
+        "cluster-whole",
+        {},
+        (node("b-1", table(b_1="leader", b_2="follower")), node("b-2", table(b_2="leader", b_1="follower"))),
+        NOT_DONE,
+    ),
+    ("cluster-whole", {}, (node("b-1", unknown={ClusterStatus: "down"}),), CANNOT_TELL),
+    ("package-version", {"version": "2.3.16"}, (node("b-1", package("2.3.16-1.el7")),), DONE),
+    ("package-version", {"version": "2.3.16"}, (node("b-1", package("2.2.5-1.el7")),), NOT_DONE),
+    ("package-version", {"version": "2.3.16"}, (node("b-1", package("2.3.16-1", state="half-configured")),), NOT_DONE),
+    ("package-version", {"version": "2.3.16"}, (node("b-1", unknown={InstalledPackage: "no"}),), CANNOT_TELL),
+    ("services-restarted", {}, (node("b-1", package("2.3.16"), status(postgresql=50, etcd=40)),), DONE),
+    ("services-restarted", {}, (node("b-1", package("2.3.16"), status(postgresql=50, etcd=4000)),), NOT_DONE),
+    ("services-restarted", {}, (node("b-1", package("2.3.16", None), status(postgresql=50)),), CANNOT_TELL),
+    ("services-restarted", {}, (node("b-1", package("2.3.16"), status(postgresql=None)),), CANNOT_TELL),
+    ("services-restarted", {}, (node("b-1", package("2.3.16"), unknown={ServiceStatus: "no"}),), CANNOT_TELL),
+    ("service-state", {"service": "etcd", "state": "down"}, (node("b-1", status(etcd=None)),), DONE),
+    ("service-state", {"service": "etcd", "state": "down"}, (node("b-1", status(etcd=5)),), NOT_DONE),
+    ("service-state", {"service": "etcd", "state": "up"}, (node("b-1", status(postgresql=5)),), CANNOT_TELL),
+    ("index-created", {"version": "6.8.23"}, (node("b-1", SearchIndex("6.8.23")),), DONE),
+    (
+        "index-created",
+        {"version": "6.8.23"},
+        (node("b-1", SearchIndex("6.8.23")), node("b-2", SearchIndex("5.4.1"))),
+        NOT_DONE,
+    ),
+    ("index-created", {"version": "5.4.1", "exact": True}, (node("b-1", SearchIndex("6.8.23")),), NOT_DONE),
+    ("index-created", {"version": "6.8.23"}, (node("b-1", unknown={SearchIndex: "no"}),), CANNOT_TELL),
+    ("frontend-version", FRONT, (node("f-1", FrontendPackage(version="15.10.12-1.el7", migration_level="")),), DONE),
+    ("frontend-version", FRONT, (node("f-1", FrontendPackage(version="14.6.32-1.el7", migration_level="")),), NOT_DONE),
+    (
+        "frontend-version",
+        FRONT,
+        (node("f-1", FrontendPackage(version="12.17.15-1.el7", migration_level="")),),
+        NOT_DONE,
+    ),
+    (
+        "frontend-version",
+        FRONT,
+        (node("f-1", FrontendPackage(version="15.10.12", migration_level="", state="half-installed")),),
+        NOT_DONE,
+    ),
+    ("frontend-version", FRONT, (node("f-1", unknown={FrontendPackage: "no"}),), CANNOT_TELL),
+    (
+        "frontend-again",
+        {"version": "14.6.32"},
+        (node("f-1", FrontendPackage(version="14.6.32", migration_level="")),),
+        DONE,
+    ),
+    (
+        "frontend-again",
+        {"version": "14.6.32"},
+        (node("f-1", FrontendPackage(version="15.10.12", migration_level="")),),
+        NOT_DONE,
+    ),
+    (
+        "frontend-again",
+        {"version": "14.6.32"},
+        (node("f-1", FrontendPackage(version="14.6.32", migration_level="", state="half-installed")),),
+        NOT_DONE,
+    ),
+    ("frontend-again", {"version": "14.6.32"}, (node("f-1", unknown={FrontendPackage: "no"}),), CANNOT_TELL),
+    ("frontend-services", {"state": "up"}, (node("f-1", UP),), DONE),
+    (
+        "frontend-services",
+        {"state": "up"},
+        (node("f-1", FrontendServices(running=("nginx",), down=("down: oc_id: 9s",))),),
+        NOT_DONE,
+    ),
+    (
+        "frontend-services",
+        {"state": "up"},
+        (node("f-1", FrontendServices(running=("postgresql",), down=(), external=("postgresql",))),),
+        NOT_DONE,
+    ),
+    ("frontend-services", {"state": "down"}, (node("f-1", UP),), NOT_DONE),
+    (
+        "frontend-services",
+        {"state": "down"},
+        (node("f-1", FrontendServices(running=(), down=("down: nginx: 9s",))),),
+        DONE,
+    ),
+    ("frontend-services", {"state": "up"}, (node("f-1", unknown={FrontendServices: "no"}),), CANNOT_TELL),
+    (
+        "migration-level",
+        {},
+        tuple(node(f"f-{n}", FrontendPackage(version="15", migration_level="1.31")) for n in (1, 2)),
+        DONE,
+    ),
+    (
+        "migration-level",
+        {},
+        (
+            node("f-1", FrontendPackage(version="15", migration_level="1.31")),
+            node("f-2", FrontendPackage(version="14", migration_level="1.30")),
+        ),
+        NOT_DONE,
+    ),
+    (
+        "migration-level",
+        {},
+        (node("f-1", FrontendPackage(version="15", migration_level="", level_state="unread", level_problem="denied")),),
+        CANNOT_TELL,
+    ),
+]
+
+
+@pytest.mark.parametrize(("kind", "want", "views", "state"), CASES)
+def test_a_sign_is_seen_or_missing_or_unknown(
+    kind: str, want: Mapping[str, object], views: tuple[NodeView, ...], state: State
+) -> None:
+    found = seen(kind, want, *views)
+    assert (found.state, bool(found.words)) == (state, True)
+    assert KINDS[kind].told(want)
+
+
+def test_every_kind_is_tried_in_all_three_ways() -> None:
+    tried = {(kind, state) for kind, _, _, state in CASES}
+    assert {(kind, state) for kind in KINDS for state in State} == tried
+
+
+def test_what_is_missing_outweighs_what_is_unknown_and_both_outweigh_what_is_done() -> None:
+    rows = [done("a"), Seen(CANNOT_TELL, "b"), Seen(NOT_DONE, "c")]
+    assert together(rows).state is NOT_DONE
+    assert together(rows).words == "c; b; a"
+    assert together(rows[:2]).state is CANNOT_TELL
+    assert together([]).state is CANNOT_TELL
+
+
+def step(number: str, kind: str, *signs: Sign) -> Followed:
+    return Followed(cluster="c", number=number, kind=kind, title="Do it", shows="it shows", signs=signs)
+
+
+STOP = step("2.1", "stop-others", Sign("pool-state", ("web2",), POOLS))
+UPGRADE = step("2.2", "upgrade-first", Sign("files-version", ("web1",), WANT_71))
+START = step("2.3", "start-other", Sign("pool-state", ("web2",), {**POOLS, "state": "started"}))
+
+
+def test_a_step_that_a_later_one_ended_is_over_and_no_slip() -> None:
+    states = {"c.2.1": NOT_DONE, "c.2.2": DONE, "c.2.3": DONE}
+    assert over([STOP, UPGRADE, START], states, {}) == {"c.2.1": "2.3"}
+
+
+def test_what_was_so_from_the_beginning_ends_nothing() -> None:
+    states = {"c.2.1": NOT_DONE, "c.2.2": NOT_DONE, "c.2.3": DONE}
+    assert over([STOP, UPGRADE, START], states, {}) == {}
+
+
+def test_a_step_that_was_left_out_is_not_over_because_others_are_done() -> None:
+    copy = step("2.25", "copy-application", Sign("files-version", ("web2",), WANT_71))
+    states = {"c.2.1": DONE, "c.2.2": DONE, "c.2.25": NOT_DONE, "c.2.3": DONE}
+    assert over([STOP, UPGRADE, copy, START], states, {}) == {}
+
+
+def test_what_was_so_at_the_moment_of_a_step_whose_version_stays_is_over() -> None:
+    """A runbook that was followed to its end shows nothing as not done."""
+    copy = step("2.25", "copy-application", Sign("files-version", ("web2",), WANT_71))
+    both = step("2.2", "upgrade-first", *UPGRADE.signs, *STOP.signs)
+    views = {
+        "web1": node("web1", files("11.7.49.0")),
+        "web2": node("web2", files("11.7.49.0"), PoolStates((("a", 1), ("B", 1)))),
+    }
+    steps = [STOP, both, copy, START]
+    states = {one.id: see(one, views, lambda _: done("")).state for one in steps}
+    assert states["c.2.2"] is NOT_DONE
+    left = {one.id: left_behind(one, views) for one in steps}
+    assert over(steps, states, left) == {"c.2.1": "2.3", "c.2.2": "2.25"}
+    # An installer that never ran is missing whatever came after it.
+    old = {**views, "web1": node("web1", files("10.9.5.0"))}
+    assert "c.2.2" not in over(steps, states, {one.id: left_behind(one, old) for one in steps})
+
+
+def test_the_proof_of_a_hop_is_over_with_the_next_hop_and_with_nothing_else() -> None:
+    scan = Sign(SCAN, (), {"phase": "after", "target": "10.9.000005"})
+    first, spare = (
+        step("2.9", "verify-hop", scan),
+        step("3.9", "confirm-spare", Sign("files-version", ("dr",), WANT_71)),
+    )
+    upgrade = step("3.1", "upgrade-first", *UPGRADE.signs)
+    states = {"c.2.9": NOT_DONE, "c.3.1": DONE, "c.3.9": DONE}
+    assert over([first, upgrade, spare], states, {}) == {"c.2.9": "3.1"}
+    assert over([first, spare], states, {}) == {}
+
+
+def test_a_node_that_the_inventory_has_lost_is_told() -> None:
+    found = see(UPGRADE, {}, lambda _: done(""))
+    assert found == Seen(CANNOT_TELL, "the inventory does not name web1 any more")
+
+
+def test_what_a_scan_does_not_ask_for_is_told_as_that() -> None:
+    found = see(STOP, {"web2": node("web2", files("11.7.49.0"))}, lambda _: done(""))
+    assert found == Seen(CANNOT_TELL, "a scan of this inventory does not ask web2 for it, or leaves it out")
+
+
+def test_a_step_without_a_sign_is_never_done() -> None:
+    bare = Followed(
+        cluster="c",
+        number="1.1",
+        kind="have-access",
+        title="Try it",
+        shows="it works",
+        signs=(),
+        unseen="it is theirs to try",
+    )
+    assert see(bare, {}, lambda _: done("")) == Seen(CANNOT_TELL, "it is theirs to try")
+
+
+def test_a_scan_counts_like_any_sign() -> None:
+    both = step("2.2", "upgrade-first", *UPGRADE.signs, Sign(SCAN, (), {"phase": "after"}))
+    view = node("web1", files("11.7.49.0"))
+    assert see(both, {"web1": view}, lambda _: done("GO")).state is DONE
+    assert see(both, {"web1": view}, lambda _: Seen(NOT_DONE, "NO-GO")).state is NOT_DONE
+    assert set(ENDS) & set(ENDS.values()) == set()
