@@ -28,7 +28,7 @@ from scanner.inventory.model import Node, SshSettings
 from scanner.probes.chef_backend import PROBES
 from scanner.probes.sh_batch import compose, parse
 from scanner.transports.protocol import Limits
-from scanner.transports.ssh import SshTransport
+from scanner.transports.ssh.transport import SshTransport
 from tests.live.openssh import OpenSshServer, free_port, make_key
 
 ADDRESSES_PER_SSHD = 16

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from checks.common.pages import Link, links_of
 from checks.outcome import Result
-from checks.runbook.model import Command, Plan, PlanBook, Refusal, Step, Trouble, steps_back
+from checks.runbook.model import Command, Plan, Refusal, RunbookSet, Step, Trouble, steps_back
 from reports import plan_text
 from reports.grouping import attested_line, waiver_line
 from reports.page import assemble
@@ -16,7 +16,7 @@ Row = Mapping[str, object]
 _COMMAND_CHARS = 2_000
 
 
-def render(book: PlanBook) -> str:
+def render(book: RunbookSet) -> str:
     """The page, to be written as UTF-8."""
     return assemble(
         "plan",

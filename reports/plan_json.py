@@ -17,9 +17,9 @@ from checks.runbook.model import (
     Command,
     Part,
     Plan,
-    PlanBook,
     Refusal,
     Runbook,
+    RunbookSet,
     Schedule,
     Step,
     Trouble,
@@ -34,7 +34,7 @@ from reports.text import spell_in_json
 SCHEMA = "preflight.plan/1"
 
 
-def render(book: PlanBook) -> str:
+def render(book: RunbookSet) -> str:
     """The document, pretty-printed, with the keys always in the same order."""
     return spell_in_json(json.dumps(document(book), indent=2, ensure_ascii=False, allow_nan=False)) + "\n"
 
@@ -46,7 +46,7 @@ def schema() -> dict[str, Any]:
     return loaded
 
 
-def document(book: PlanBook) -> dict[str, Any]:
+def document(book: RunbookSet) -> dict[str, Any]:
     """The document as JSON values."""
     safe: dict[str, Any] = json_safe(
         {

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from checks.common.pages import Link, links_of
 from checks.outcome import Result
-from checks.runbook.model import Command, Part, Plan, PlanBook, Refusal, Runbook, Step, Trouble, steps_back
+from checks.runbook.model import Command, Part, Plan, Refusal, Runbook, RunbookSet, Step, Trouble, steps_back
 from checks.scan import Verdict
 from reports import plan_text
 from reports.grouping import attested_line, waiver_line
@@ -18,7 +18,7 @@ _SIGNS = {Verdict.GO: "✅", Verdict.NO_GO: "⛔", Verdict.UNKNOWN: "❓"}
 _COMMAND_CHARS = 2_000
 
 
-def render(book: PlanBook) -> str:
+def render(book: RunbookSet) -> str:
     """The text, with a final newline."""
     lines = [f"# {prose(plan_text.title(book))}", "", prose(plan_text.subtitle(book)), "", plan_text.NEVER_RUN, ""]
     if book.partial:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC
 
 from checks.outcome import Result, Status
-from checks.runbook.model import Command, Estimate, Plan, PlanBook, Refusal, Runbook, Schedule, Step, boxes
+from checks.runbook.model import Command, Estimate, Plan, Refusal, Runbook, RunbookSet, Schedule, Step, boxes
 from checks.runbook.procedures import SOURCES, STEPS
 from checks.scan import ATTESTATIONS, Verdict
 from reports.text import count
@@ -29,13 +29,13 @@ UNKNOWN = "Not known, and to be filled in by hand before the window:"
 NEVER_RUN = "preflight carries out nothing of this: every command is for a person to read, understand and type."
 
 
-def title(book: PlanBook) -> str:
+def title(book: RunbookSet) -> str:
     """The document's title."""
     names = ", ".join(plan.cluster for plan in book.plans)
     return f"Upgrade plan: {names}"
 
 
-def subtitle(book: PlanBook) -> str:
+def subtitle(book: RunbookSet) -> str:
     """What the plan rests on, one line."""
     when = book.asked.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
     return f"{book.inventory}, what the nodes said on {when}, preflight {book.tool_version}"

@@ -139,10 +139,10 @@ def _door(node: Node, limits: Limits, gate: AbstractContextManager[object] | Non
 
         return LocalTransport(node, limits, gate=gate, hide=hide)
     if node.transport == "ssh":
-        from scanner.transports.ssh import SshTransport
+        from scanner.transports.ssh.transport import SshTransport
 
         return SshTransport(node, limits, gate=gate, hide=hide)
-    from scanner.transports.winrm import WinrmTransport
+    from scanner.transports.winrm.transport import WinrmTransport
 
     return WinrmTransport(node, limits, gate=gate, hide=hide)
 

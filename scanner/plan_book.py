@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 from checks.runbook.build import plan_of
-from checks.runbook.model import PlanBook, Runbook
-from checks.runbook.names import Again
+from checks.runbook.model import Runbook, RunbookSet
+from checks.runbook.names import InvocationOptions
 from checks.runbook.times import names_of, scheduled, with_own
 from scanner.errors import UsageError
 from scanner.inventory.reading.values import did_you_mean
@@ -19,7 +19,7 @@ from scanner.last_door import without_secrets
 
 def plan_book(
     job: Job, collected: Collected, today: date, targets: Mapping[str, str] = {}, waivers: str = ""
-) -> PlanBook:
+) -> RunbookSet:
     """The plans that follow from what was collected, in the inventory's order; waivers hold as of `today`.
 
     `targets`, as `parse_targets` gives them, and `waivers`, a file, are what the command line said beyond it.
@@ -27,7 +27,7 @@ def plan_book(
     clusters = gathered_clusters(job, collected)
     scan = judge_gathered(job, collected, clusters, today)
     names = {cluster.name for cluster, _ in job.clusters}
-    book = PlanBook(
+    book = RunbookSet(
         inventory=scan.inventory,
         tool_version=scan.tool_version,
         asked=scan.started,
@@ -39,7 +39,7 @@ def plan_book(
                 scan.inventory,
                 strict=scan.strict,
                 partial=scan.partial,
-                again=Again(targets.get(cluster.info.name) or targets.get("", ""), waivers),
+                again=InvocationOptions(targets.get(cluster.info.name) or targets.get("", ""), waivers),
             )
             for cluster in clusters
         ),
@@ -50,7 +50,9 @@ def plan_book(
     return without_secrets(book)
 
 
-def timed(book: PlanBook, window: timedelta | None, own: Mapping[str, timedelta], *, strict: bool = False) -> PlanBook:
+def timed(
+    book: RunbookSet, window: timedelta | None, own: Mapping[str, timedelta], *, strict: bool = False
+) -> RunbookSet:
     """The same with the times of its steps summed up, against a `window` where there is one; `own` are figures by step.
 
     With `strict` a plan that does not fit is a NO-GO. Raises UsageError for a figure of a step that no plan has.

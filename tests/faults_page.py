@@ -31,10 +31,10 @@ from scanner.lab.scenario import load_scenario, scenario_names
 from scanner.own_trouble import own_trouble
 from scanner.probes.probe import Language
 from scanner.run import scan
+from scanner.transports.launch import start_of
 from scanner.transports.local import LocalTransport
 from scanner.transports.protocol import Limits
-from scanner.transports.ssh_errors import Phase, translate
-from scanner.transports.start import start_of
+from scanner.transports.ssh.errors import Phase, translate
 
 PAGE = Path(__file__).parents[1] / "docs" / "faults.md"
 _WAYS = {

@@ -91,7 +91,7 @@ def target_of(cluster: ClusterInfo) -> str:
     return cluster.target.strip()
 
 
-def is_stone(rule: Rule) -> bool:
+def is_required_stop(rule: Rule) -> bool:
     """Whether the rule asks for a stop: its `requires` is a bare version."""
     return rule.requires[:1].isdigit()
 
@@ -106,7 +106,7 @@ def is_by_index(rule: Rule) -> bool:
     return rule.requires.startswith("by-index")
 
 
-def is_young(rule: Rule, index: str) -> bool:
+def is_recent_enough(rule: Rule, index: str) -> bool:
     """Whether a search index that Elasticsearch `index` created (empty: unknown) is young enough for `rule`."""
     least = rule.requires.partition(" ")[2]
     try:
@@ -146,7 +146,7 @@ def _stones(
 ) -> dict[Version, Rule]:
     """Every stop on the way with the first rule that asks for it: asked for again until no new one turns up."""
     found: dict[Version, Rule] = {}
-    stones = [(parse_version(rule.requires), rule) for rule in rules if is_stone(rule)]
+    stones = [(parse_version(rule.requires), rule) for rule in rules if is_required_stop(rule)]
     grown = True
     while grown:
         stops = sorted(found.items())
@@ -234,7 +234,7 @@ def remarks(rules: RuleSet, path: UpgradePath, index: str = "") -> tuple[tuple[R
 
 
 def _is_rolling(rule: Rule, index: str) -> bool:
-    return rule.requires == "rolling" or (is_by_index(rule) and is_young(rule, index))
+    return rule.requires == "rolling" or (is_by_index(rule) and is_recent_enough(rule, index))
 
 
 def _concerns(rule: Rule, source: str, hop: Hop) -> bool:
@@ -245,7 +245,7 @@ def _concerns(rule: Rule, source: str, hop: Hop) -> bool:
 
 def _is_floor(rule: Rule) -> bool:
     """Whether the rule says what the installed version must be."""
-    return rule.requires != "note" and not is_stone(rule) and not is_strategy(rule)
+    return rule.requires != "note" and not is_required_stop(rule) and not is_strategy(rule)
 
 
 def _allows(rule: Rule, source: str) -> bool:

@@ -84,7 +84,7 @@ def entries_of(results: Iterable[Result]) -> dict[Subject, Entry]:
     }
 
 
-def look_back(present: PastRun, earlier: Iterable[PastRun]) -> ScanHistory:
+def compare_with_history(present: PastRun, earlier: Iterable[PastRun]) -> ScanHistory:
     """The present run seen from the `earlier` ones, newest first. No more of them are taken than are needed."""
     tracks = {subject: [(present, entry)] for subject in present.entries if (entry := present.heard(subject))}
     gone: dict[Subject, _Track] = {}

@@ -23,7 +23,7 @@ from checks.outcome import Result, Status
 from checks.runbook.following import with_signs
 from checks.runbook.idle_scans import without_idle_scans
 from checks.runbook.model import Part, Plan, Refusal, Runbook, Step, Trouble
-from checks.runbook.names import AS_IN_THE_INVENTORY, Again, Names
+from checks.runbook.names import AS_IN_THE_INVENTORY, InvocationOptions, Names
 from checks.runbook.times import with_times
 from checks.scan import Verdict, verdict_of
 from checks.secret_server.facts.folder import DatabaseConfig
@@ -62,7 +62,7 @@ def plan_of(
     *,
     strict: bool = False,
     partial: bool = False,
-    again: Again = AS_IN_THE_INVENTORY,
+    again: InvocationOptions = AS_IN_THE_INVENTORY,
 ) -> Plan:
     """The plan of one cluster. `results` are what the scan that it rests on says of it, `inventory` the file's name.
 

@@ -253,7 +253,7 @@ Plan = Runbook | Refusal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PlanBook:
+class RunbookSet:
     """The plans of all clusters that were asked for, and what they rest on."""
 
     inventory: str

@@ -13,7 +13,7 @@ _UNSAFE = re.compile(r"[^\w .,:/\-]", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Again:
+class InvocationOptions:
     """What the command line said beyond the inventory: each command that asks again has to say it, too."""
 
     target: str = ""
@@ -22,7 +22,7 @@ class Again:
     """A file beside the inventory's own waivers; empty: none."""
 
 
-AS_IN_THE_INVENTORY = Again()
+AS_IN_THE_INVENTORY = InvocationOptions()
 
 
 @dataclass(slots=True)
@@ -31,7 +31,7 @@ class Names:
 
     unknown: list[str] = field(default_factory=list)
     """One sentence for each name that stands in the plan as <...>."""
-    again: Again = AS_IN_THE_INVENTORY
+    again: InvocationOptions = AS_IN_THE_INVENTORY
 
     def quoted(self, text: str | None, what: str, why: str = "", find: str = "") -> str:
         """`text` between double quotes, for cmd.exe; where it is unknown or could be code, a placeholder.

@@ -202,7 +202,7 @@ def _login(node: Node) -> str:
     """The account that the node is asked with."""
     import getpass
 
-    from scanner.transports.ssh_config import route
+    from scanner.transports.ssh.config import route
 
     if node.ssh is None:
         return getpass.getuser()
@@ -291,7 +291,7 @@ def _start_of(script: str, mode: str, variables: Mapping[str, str]) -> Iterator[
 
     `variables` go with the script on standard input.
     """
-    from scanner.transports.powershell_delivery import deliver, deliver_on_stdin
+    from scanner.transports.powershell.script_delivery import deliver, deliver_on_stdin
 
     delivery = deliver_on_stdin(script, variables) if variables else deliver(script, mode)
     *plain, encoded = delivery.arguments

@@ -27,7 +27,7 @@ from scanner.cli.options import (
 from scanner.errors import UsageError
 
 if TYPE_CHECKING:
-    from checks.runbook.model import PlanBook
+    from checks.runbook.model import RunbookSet
 
 _KINDS = {".md": "plan_markdown", ".markdown": "plan_markdown", ".html": "plan_html", ".htm": "plan_html"}
 
@@ -217,7 +217,7 @@ def _refuse_contradictions(check: str | None, kept: Path | None, given: Mapping[
         raise UsageError("--plan names the plan that --check follows: say which STEP, or --check all")
 
 
-def _deliver(book: PlanBook, written: Mapping[str, Path | None], *, quiet: bool) -> None:
+def _deliver(book: RunbookSet, written: Mapping[str, Path | None], *, quiet: bool) -> None:
     from scanner.cli.streams import say
     from scanner.files import write_atomically
 
@@ -242,14 +242,14 @@ def _kind(output: Path | None) -> str:
     return found
 
 
-def _render(kind: str, book: PlanBook) -> str:
+def _render(kind: str, book: RunbookSet) -> str:
     from importlib import import_module
 
     text: str = import_module(f"reports.{kind}").render(book)
     return text
 
 
-def _summary(book: PlanBook) -> list[str]:
+def _summary(book: RunbookSet) -> list[str]:
     from checks.runbook.model import Runbook
     from reports import plan_text
     from reports.text import one_line

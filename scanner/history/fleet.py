@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from checks.history.fleet import SCAN, Kept, Latest, PastScan, Said, Word, WordKind, recorded_verdict
-from checks.history.scan_comparison import PastRun, look_back
+from checks.history.scan_comparison import PastRun, compare_with_history
 from checks.outcome import Status
 from checks.scan import CONNECTIVITY, Verdict, gravest
 from scanner.history.database import reading, version_of
@@ -166,7 +166,7 @@ def _looked_back(store: sqlite3.Connection, inventory: str, number: int, run: Pa
         entries=dict(entries),
     )
     series = (inventory, SCAN, run.phase, "\n".join(run.targets), _stamp(run.started))
-    history = look_back(present, earlier_runs(store, series))
+    history = compare_with_history(present, earlier_runs(store, series))
     return Latest(run, history, {subject: entry.message for subject, entry in present.entries.items()})
 
 

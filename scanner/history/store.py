@@ -16,7 +16,7 @@ from checks.baseline.drift import Drift
 from checks.history.drift_comparison import AS_APPROVED, kept_of, worth_telling
 from checks.history.drift_comparison import entries_of as entries_of_drift
 from checks.history.model import ScanHistory, Subject
-from checks.history.scan_comparison import FLAPPING_RUNS, Entry, PastRun, entries_of, look_back
+from checks.history.scan_comparison import FLAPPING_RUNS, Entry, PastRun, compare_with_history, entries_of
 from checks.outcome import Status
 from checks.scan import Scan, Verdict
 from reports.text import one_line
@@ -202,7 +202,7 @@ def _add(
 ) -> ScanHistory:
     series = _series(question)
     own = (*series, question.scope, _stamp(present.started))
-    history = look_back(present, earlier_runs(store, (*series, _stamp(present.started))))
+    history = compare_with_history(present, earlier_runs(store, (*series, _stamp(present.started))))
     store.execute(
         "DELETE FROM run WHERE inventory = ? AND command = ? AND phase = ? AND targets = ? AND scope = ? "
         "AND started = ?",

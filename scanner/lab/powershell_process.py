@@ -16,7 +16,7 @@ from typing import NoReturn
 from xml.sax.saxutils import escape
 
 from scanner.lab.wsman_process import ProcessOutput, ProcessRequest, WaitsForInputError
-from scanner.transports import powershell_delivery as delivery
+from scanner.transports.powershell import script_delivery as delivery
 from scanner.transports.psrp.delivery import FROM_PIPELINE
 
 CMD_LINE_CHARS = 8191

@@ -29,10 +29,10 @@ from scanner.inventory.reading.nodes import HERE
 from scanner.probes.probe import Language
 from scanner.redaction import NOTHING_SECRET, Redactor
 from scanner.transports.deadline import Deadline
-from scanner.transports.names import resolve
-from scanner.transports.powershell_delivery import NOTHING
+from scanner.transports.launch import READY_S, Start, start_of
+from scanner.transports.powershell.script_delivery import NOTHING
 from scanner.transports.protocol import Limits, Moments, Usage
-from scanner.transports.start import READY_S, Start, start_of
+from scanner.transports.resolver import resolve
 
 _CHUNK = 256 * 1024
 _GRACE_S = 2.0

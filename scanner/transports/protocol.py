@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from scanner.transports.powershell_delivery import NOTHING
+from scanner.transports.powershell.script_delivery import NOTHING
 
 
 @dataclass(frozen=True, slots=True)

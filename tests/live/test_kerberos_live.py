@@ -19,9 +19,9 @@ from scanner.lab import powershell_process
 from scanner.lab.certificates import CertificateAuthority
 from scanner.lab.wsman import ProcessOutput, ProcessRequest, WsmanServer
 from scanner.secrets import Secret
-from scanner.transports import kerberos
 from scanner.transports.protocol import Limits
-from scanner.transports.winrm import WinrmTransport
+from scanner.transports.winrm import kerberos
+from scanner.transports.winrm.transport import WinrmTransport
 from tests.live.mit_kdc import FAKETIME, KRB5KDC, REALM, MitKdc, program
 
 pytestmark = pytest.mark.live

@@ -16,7 +16,7 @@ from scanner.gather import NodeAnswers, NodeCall, ask
 from scanner.inventory.model import Node, SshSettings
 from scanner.probes.probe import Answer, Probe
 from scanner.transports.protocol import Limits
-from scanner.transports.ssh import SshTransport
+from scanner.transports.ssh.transport import SshTransport
 from tests.live.machine import USER, Machine, why_not
 
 pytestmark = pytest.mark.live
@@ -263,7 +263,7 @@ def test_a_start_up_file_that_puts_another_shell_in_its_place(
 ) -> None:
     if machine.run("sh", "-c", f"command -v {shell}", check=False).returncode:
         (pytest.fail if os.environ.get("REQUIRE_LIVE") else pytest.skip)(f"no {shell} on this machine")
-    monkeypatch.setattr("scanner.transports.ssh.READY_S", 0.5)  # fish reads all before it says anything
+    monkeypatch.setattr("scanner.transports.ssh.transport.READY_S", 0.5)  # fish reads all before it says anything
     start_up(machine, f"exec {shell}")
     cause, cure = told(machine, tmp_path)
     assert "another shell than `sh` reads the script" in cause

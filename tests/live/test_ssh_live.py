@@ -32,8 +32,8 @@ from scanner.probes.probe import Answer, Probe
 from scanner.probes.sh_batch import compose, parse
 from scanner.secrets import Secret
 from scanner.transports.protocol import Limits
-from scanner.transports.ssh import SshTransport
-from scanner.transports.ssh_login import log_in
+from scanner.transports.ssh.login import log_in
+from scanner.transports.ssh.transport import SshTransport
 from tests.live.openssh import OpenSshServer, free_port
 
 pytestmark = pytest.mark.live
@@ -396,7 +396,7 @@ def test_many_nodes_behind_one_jump_host(start_sshd: StartSshd, monkeypatch: pyt
         time.sleep(0.1)
         log_in(*arguments)
 
-    monkeypatch.setattr("scanner.transports.ssh.log_in", slow_log_in)
+    monkeypatch.setattr("scanner.transports.ssh.transport.log_in", slow_log_in)
     jump, node = start_sshd("MaxStartups 10\n"), start_sshd()
     known = both_known(jump, node)
     doors = [transport(node, known_hosts=known, jump=f"127.0.0.1:{jump.port}") for _ in range(24)]
@@ -514,7 +514,7 @@ def test_what_a_login_shell_takes_to_start_is_no_uncertainty_of_the_clock(sshd: 
 def test_a_wrapper_that_reads_all_before_it_starts_a_shell_is_answered_all_the_same(
     start_sshd: StartSshd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("scanner.transports.ssh.READY_S", 0.3)
+    monkeypatch.setattr("scanner.transports.ssh.transport.READY_S", 0.3)
     server = start_sshd("ForceCommand reads-all\n")
     server.install("reads-all", """script=$(cat); sleep 0.5; printf '%s\\n' "$script" | sh -s""")
     low_s, high_s = clock_of(server).ahead_s

@@ -15,7 +15,7 @@ from scanner.errors import AuthenticationError, ProtocolError
 from scanner.lab.ssh_server import Login, SshServer
 from scanner.probes.probe import Answer, Probe
 from scanner.probes.sh_batch import compose, parse
-from scanner.transports.ssh_algorithms import CIPHERS, KEX, MACS
+from scanner.transports.ssh.algorithms import CIPHERS, KEX, MACS
 from tests.live.asyncssh_server import asyncssh_server, key_line
 from tests.live.openssh import OpenSshServer, make_key
 from tests.live.other_servers import Dropbear, dropbear, program, tinysshd

@@ -18,7 +18,7 @@ from scanner.prepare import known_checks
 from scanner.probes.powershell_batch import literal
 from scanner.probes.probe import Answer, Probe
 from scanner.transports.protocol import Limits
-from scanner.transports.ssh import SshTransport
+from scanner.transports.ssh.transport import SshTransport
 from tests import windows_stand_in
 from tests.live.openssh import OpenSshServer
 from tests.windows_stand_in import WindowsStandIn

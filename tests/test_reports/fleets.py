@@ -9,7 +9,7 @@ from typing import Any
 
 from checks.history.fleet import SCAN, Kept, Latest, PastScan, Said, Word
 from checks.history.model import Subject
-from checks.history.scan_comparison import Entry, PastRun, look_back
+from checks.history.scan_comparison import Entry, PastRun, compare_with_history
 from checks.outcome import Status
 from checks.scan import Verdict, gravest
 
@@ -86,7 +86,7 @@ def kept(
     found = [
         Latest(
             runs[number],
-            look_back(
+            compare_with_history(
                 pasts[number],
                 [one for one, run in zip(reversed(pasts[:number]), reversed(runs[:number]), strict=True) if run.whole],
             ),

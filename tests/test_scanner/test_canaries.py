@@ -33,8 +33,8 @@ from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario
 from scanner.prepare import prepare
 from scanner.transports.protocol import Limits
-from scanner.transports.ssh import SshTransport
-from scanner.transports.winrm import WinrmTransport
+from scanner.transports.ssh.transport import SshTransport
+from scanner.transports.winrm.transport import WinrmTransport
 
 CANARY = "Canary-7f3a9c-Kanari"
 FORMATS = ("html", "junit", "json", "markdown")
@@ -290,10 +290,10 @@ def test_a_crash_that_speaks_of_the_password(
         lab.write(tmp_path)
         port = next(node.server.port for node in lab.nodes if node.server)
         if transport == "ssh":
-            monkeypatch.setattr("scanner.transports.ssh_userauth.UserAuth.offer_password", crash)
+            monkeypatch.setattr("scanner.transports.ssh.userauth.UserAuth.offer_password", crash)
             text = SSH.format(port=port, user="preflight", keys=keys)
         else:
-            monkeypatch.setattr("scanner.transports.winrm_login.Login.run", crash)
+            monkeypatch.setattr("scanner.transports.winrm.login.Login.run", crash)
             text = WINRM.format(port=port, auth="ntlm", keys=keys)
         inventory = tmp_path / "own.toml"
         inventory.write_text(text, encoding="utf-8")

@@ -16,7 +16,7 @@ from scanner.gather import NodeAnswers
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario
 from scanner.probes.probe import Answer
-from scanner.transports import winrm_http
+from scanner.transports.winrm import http
 from tests.live.stand_in_agent import StandInAgent
 from tests.test_scanner import test_canaries
 from tests.test_scanner.test_canaries import Watch, approve_all, describe_all, own, scan_all
@@ -108,7 +108,7 @@ def test_a_client_certificates_key(tmp_path: Path, watch: Watch, preflight: Call
         )
         for bad in (locked, key[: len(key) // 2] + CANARY.encode()):
             (tmp_path / "client.key").write_bytes(bad)
-            winrm_http._tls_context.cache_clear()
+            http._tls_context.cache_clear()
             code, found = everything(preflight, watch, inventory, {*lines(key), *lines(locked), CANARY}, lab_files)
             assert (code, found) == (3, [])
 

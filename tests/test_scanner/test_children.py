@@ -15,7 +15,7 @@ from scanner.approver import approver
 from scanner.errors import InventoryError, UnreachableError
 from scanner.inventory.load import parse_inventory
 from scanner.inventory.model import SshSettings
-from scanner.transports.ssh_config import route
+from scanner.transports.ssh.config import route
 
 CANARY = "Canary-9d2e77-Kanari"
 pytestmark = pytest.mark.skipif(
@@ -140,7 +140,7 @@ def test_an_ssh_configuration_that_hangs_costs_its_time_alone(tmp_path: Path, mo
     spy(tmp_path, "ssh", "sleep 60 & sleep 60")
     (tmp_path / "config").write_text("Host *\n")
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    monkeypatch.setattr("scanner.transports.ssh_config._PATIENCE_S", 0.3)
+    monkeypatch.setattr("scanner.transports.ssh.config._PATIENCE_S", 0.3)
     began = time.monotonic()
     with pytest.raises(UnreachableError, match="did not read"):
         route("node", SshSettings(ssh_config=str(tmp_path / "config")))

@@ -24,7 +24,7 @@ from scanner.probes.probe import Answer, Probe
 from scanner.probes.sh_batch import compose, parse, stamps
 from scanner.secrets import Secret
 from scanner.transports.protocol import Limits, Moments
-from scanner.transports.ssh import SshTransport
+from scanner.transports.ssh.transport import SshTransport
 
 KEY = generate_key()
 ONE = Probe(id="one", language="sh", purpose="says one", script="echo one", readers=())

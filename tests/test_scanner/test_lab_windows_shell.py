@@ -17,10 +17,10 @@ from scanner.lab.scenario import load_scenario
 from scanner.lab.windows_shell import DEFAULT_SHELLS, WindowsShell
 from scanner.lab.wsman_process import ProcessOutput, ProcessRequest
 from scanner.prepare import known_checks
-from scanner.transports.powershell_delivery import CONSTRAINED_MARKER, deliver
-from scanner.transports.powershell_output import settle_merged
+from scanner.transports.launch import start_of
+from scanner.transports.powershell.output import settle_merged
+from scanner.transports.powershell.script_delivery import CONSTRAINED_MARKER, deliver
 from scanner.transports.protocol import Limits
-from scanner.transports.start import start_of
 
 SCRIPT = "'a script'\n" * 4000
 

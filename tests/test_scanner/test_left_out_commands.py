@@ -16,7 +16,7 @@ import pytest
 from checks.outcome import Result
 from checks.registry import BUILTIN
 from checks.runbook.build import NEEDS
-from checks.runbook.model import Command, PlanBook, Runbook, Step, boxes
+from checks.runbook.model import Command, Runbook, RunbookSet, Step, boxes
 from checks.scan import CONNECTIVITY, Scan
 from scanner.clock import utc_now
 from scanner.evidence.file import read_evidence
@@ -60,7 +60,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return folders
 
 
-def seen(folder: Path, cluster: str, *left_out: str) -> tuple[Scan, PlanBook]:
+def seen(folder: Path, cluster: str, *left_out: str) -> tuple[Scan, RunbookSet]:
     """The scan and the plan over what was kept, with an inventory that leaves out some checks."""
     text = (folder / "inventory.toml").read_text(encoding="utf-8")
     lines = "".join(f'{check} = "{WHY}"\n' for check in left_out)

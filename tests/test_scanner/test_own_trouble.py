@@ -23,7 +23,8 @@ posix = pytest.mark.skipif(os.name == "nt", reason="there are no such limits on 
 # The limit is set once everything is imported, so that it is the asking that meets it.
 _SCAN = """
 import os, resource, sys, threading
-import paramiko, scanner.transports.ssh, scanner.transports.winrm, winrm, scanner.cli.scan_command, scanner.judge
+import paramiko, scanner.transports.ssh.transport, scanner.transports.winrm.transport, winrm
+import scanner.cli.scan_command, scanner.judge
 import scanner.run as run, scanner.hands
 import reports.console, reports.html, reports.json_report, scanner.evidence.file
 kind, amount = sys.argv[1], int(sys.argv[2])

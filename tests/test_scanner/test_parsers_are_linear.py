@@ -31,19 +31,13 @@ from scanner.inventory.load import parse_inventory
 from scanner.plan_file import read_plan
 from scanner.probes import powershell_batch, sh_batch
 from scanner.results_file import read_results
-from scanner.transports import (
-    powershell_output,
-    sh_logins,
-    ssh_algorithms,
-    ssh_config,
-    ssh_errors,
-    ssh_hop,
-    winrm_pages,
-)
-from scanner.transports.known_hosts import KnownHosts
-from scanner.transports.known_hosts import _pattern as known_hosts_pattern
-from scanner.transports.ssh_algorithms import why_key_refused
+from scanner.transports.powershell import output
+from scanner.transports.ssh import algorithms, config, errors, hop, login_shells
+from scanner.transports.ssh.algorithms import why_key_refused
+from scanner.transports.ssh.keys.known_hosts import KnownHosts
+from scanner.transports.ssh.keys.known_hosts import _pattern as known_hosts_pattern
 from scanner.transports.tds import browser, door, packets, prelogin, strangers
+from scanner.transports.winrm import foreign_pages
 from tests.test_scanner.test_readers_are_linear import near_misses
 
 SIZE = 512 * 1024
@@ -132,7 +126,7 @@ def web_page(data: bytes) -> object:
     answer = requests.Response()
     answer._content, answer.status_code = data, 503
     answer.headers["Server"] = data[:8000].decode("latin-1")
-    return winrm_pages.page_of(answer), winrm_pages.intermediary(answer)
+    return foreign_pages.page_of(answer), foreign_pages.intermediary(answer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,11 +165,11 @@ def baseline() -> bytes:
 
 
 def farewell(text: str) -> object:
-    return ssh_errors._said_goodbye(text, ssh_errors.Phase.LOGIN, "n")
+    return errors._said_goodbye(text, errors.Phase.LOGIN, "n")
 
 
 def openssh_configuration(path: Path) -> object:
-    return ssh_config._read_with_paramiko(path, "node")
+    return config._read_with_paramiko(path, "node")
 
 
 GREETING = b"\0\0\x06\0\x06\xff\x10\0\x03\xe8\0\0"
@@ -184,25 +178,27 @@ IDS = ("uname", "disks", "boot")
 PARSERS = (
     Parser("sh", lambda data, _: sh_batch.parse(data, nonce=NONCE, probe_ids=IDS), sh_answer()),
     Parser("sh-stamps", lambda data, _: sh_batch.stamps(data, nonce=NONCE), sh_answer()),
-    Parser("sh-instead", lambda data, _: sh_logins.stands_instead("n", data, 1, data[:99]), b"bash: no job control\n"),
-    Parser("sh-waits", lambda data, _: sh_logins.waits_instead("n", data, "60 s"), b"Password: "),
-    Parser("sh-began", lambda data, _: sh_logins.began(data, f"{NONCE}-ready\n".encode()), sh_answer()),
+    Parser(
+        "sh-instead", lambda data, _: login_shells.stands_instead("n", data, 1, data[:99]), b"bash: no job control\n"
+    ),
+    Parser("sh-waits", lambda data, _: login_shells.waits_instead("n", data, "60 s"), b"Password: "),
+    Parser("sh-began", lambda data, _: login_shells.began(data, f"{NONCE}-ready\n".encode()), sh_answer()),
     Parser("powershell", lambda data, _: powershell_batch.parse(data, nonce=NONCE, probe_ids=IDS), powershell_answer()),
     Parser("powershell-stamps", lambda data, _: powershell_batch.stamps(data, nonce=NONCE), powershell_answer()),
-    Parser("powershell-stderr", lambda data, _: powershell_output.settle(b"", data, 1), clixml()),
-    Parser("powershell-merged", lambda data, _: powershell_output.settle_merged(data, 1), clixml()),
+    Parser("powershell-stderr", lambda data, _: output.settle(b"", data, 1), clixml()),
+    Parser("powershell-merged", lambda data, _: output.settle_merged(data, 1), clixml()),
     Parser("web-page", lambda data, _: web_page(data), b"<?xml version='1.0'?> <html><title class=x>Squid</title>"),
-    Parser("ssh-version", as_text(ssh_algorithms.knows_rsa_with_sha1_alone), b"SSH-2.0-OpenSSH_5.3p1 Debian-3ubuntu7"),
+    Parser("ssh-version", as_text(algorithms.knows_rsa_with_sha1_alone), b"SSH-2.0-OpenSSH_5.3p1 Debian-3ubuntu7"),
     Parser("ssh-key", as_text(lambda text: why_key_refused(text, ("ssh-rsa",), legacy=False)), b"SSH-2.0-OpenSSH_6.6"),
     Parser(
         "ssh-greeting",
-        lambda data, _: ssh_errors._no_ssh(data, "node port 22", ended=True),
+        lambda data, _: errors._no_ssh(data, "node port 22", ended=True),
         b"HTTP/1.1 400 Bad Request",
     ),
     Parser("ssh-farewell", as_text(farewell), b"Too many authentication failures"),
     Parser("known-hosts", in_file(lambda path: KnownHosts(path).find("node-a.corp.example"), "known"), known_hosts()),
     Parser("ssh-config", in_file(openssh_configuration, "config"), b"Host a* !b\n  User x\n", 64 * 1024),
-    Parser("jump", as_text(ssh_hop.read_jump), b"ssh://ada@[fe80::1]:22/"),
+    Parser("jump", as_text(hop.read_jump), b"ssh://ada@[fe80::1]:22/"),
     Parser("tds-tokens", lambda data, _: door.read_reply(data), tds_tokens()),
     Parser("tds-packets", lambda data, _: door.sets_huge_packets(data), tds_tokens()),
     Parser("tds-prelogin", lambda data, _: packets.options_of(data), b"\0\0\x06\0\x06\xff\x10\0\x03\xe8\0\0", 65535),

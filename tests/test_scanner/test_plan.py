@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from checks.runbook.build import NEEDS
-from checks.runbook.model import PlanBook, Refusal, Runbook, boxes, steps_back
+from checks.runbook.model import Refusal, Runbook, RunbookSet, boxes, steps_back
 from checks.runbook.procedures import STEPS
 from reports import plan_html, plan_markdown
 from scanner.cli.obtain import obtain
@@ -35,7 +35,7 @@ PORTS = re.compile(r"port \d{4,5}")
 
 
 @functools.cache
-def book(name: str) -> PlanBook:
+def book(name: str) -> RunbookSet:
     """The plans of a scenario, with the times and paths of no day and no machine."""
     with tempfile.TemporaryDirectory() as folder, Lab(load_scenario(PLANS / f"{name}.toml")) as lab:
         selection = select(load_inventory(lab.write(Path(folder))), (), (), {})

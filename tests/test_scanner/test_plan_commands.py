@@ -19,7 +19,7 @@ import pytest
 from checks.check import PHASES
 from checks.registry import BUILTIN
 from checks.runbook.build import NEEDS
-from checks.runbook.model import Command, PlanBook, Runbook, boxes
+from checks.runbook.model import Command, Runbook, RunbookSet, boxes
 from reports import plan_html, plan_markdown
 from scanner.cli.obtain import obtain
 from scanner.inventory.load import load_inventory
@@ -68,7 +68,7 @@ roles = ["frontend"]
 
 
 @functools.cache
-def hostile(scenario: str) -> PlanBook:
+def hostile(scenario: str) -> RunbookSet:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "scenario.toml"
         file.write_text(scenario, encoding="utf-8")
@@ -78,7 +78,7 @@ def hostile(scenario: str) -> PlanBook:
             return plan_book(job, obtain(job, selection, quiet=True), dt.date(2026, 11, 20))
 
 
-def commands(plans: PlanBook) -> Iterator[Command]:
+def commands(plans: RunbookSet) -> Iterator[Command]:
     for plan in plans.plans:
         assert isinstance(plan, Runbook), plan
         for step in (*(step for _, _, step in boxes(plan)), *plan.steps_back):
@@ -89,14 +89,14 @@ def commands(plans: PlanBook) -> Iterator[Command]:
 
 
 @pytest.fixture(params=[*(name for name in NAMES if name != "chef-drbd"), "hostile vault", "hostile chef"])
-def plans(request: pytest.FixtureRequest) -> PlanBook:
+def plans(request: pytest.FixtureRequest) -> RunbookSet:
     """Each reviewed plan, and those of clusters whose names are code."""
     name = str(request.param)
     scenario = {"hostile vault": VAULT, "hostile chef": CHEF}.get(name)
     return hostile(scenario) if scenario else book(name)
 
 
-def test_every_scan_that_is_asked_for_can_be_asked(plans: PlanBook) -> None:
+def test_every_scan_that_is_asked_for_can_be_asked(plans: RunbookSet) -> None:
     known = {check.id for check in BUILTIN}
     for command in commands(plans):
         words = shlex.split(command.text) if command.language == "sh" else []
@@ -107,7 +107,7 @@ def test_every_scan_that_is_asked_for_can_be_asked(plans: PlanBook) -> None:
             assert words[words.index("--cluster") + 1] == plans.plans[0].cluster
 
 
-def test_a_shell_sees_words_and_no_code_in_names(plans: PlanBook) -> None:
+def test_a_shell_sees_words_and_no_code_in_names(plans: RunbookSet) -> None:
     lexed = [command.text for command in commands(plans) if command.language == "sh"]
     for text in lexed:
         parts = shlex.shlex(text, posix=False, punctuation_chars=True)
@@ -118,7 +118,7 @@ def test_a_shell_sees_words_and_no_code_in_names(plans: PlanBook) -> None:
         subprocess.run([sh, "-n"], input="\n".join(lexed), text=True, check=True)
 
 
-def test_cmd_sees_no_operator_outside_of_quotes_and_no_variable_but_ours(plans: PlanBook) -> None:
+def test_cmd_sees_no_operator_outside_of_quotes_and_no_variable_but_ours(plans: RunbookSet) -> None:
     for command in commands(plans):
         if command.language == "cmd":
             assert command.text.count('"') % 2 == 0, command.text
@@ -126,7 +126,7 @@ def test_cmd_sees_no_operator_outside_of_quotes_and_no_variable_but_ours(plans: 
             assert re.sub(r"%(windir|errorlevel)%", "", command.text).count("%") == 0, command.text
 
 
-def test_sql_names_one_database_and_ends_once(plans: PlanBook) -> None:
+def test_sql_names_one_database_and_ends_once(plans: RunbookSet) -> None:
     for command in commands(plans):
         if command.language == "sql":
             assert command.text.count(";") == 1
@@ -149,7 +149,7 @@ PROGRAMS = {
 }
 
 
-def test_no_program_is_run_but_the_procedures_own(plans: PlanBook) -> None:
+def test_no_program_is_run_but_the_procedures_own(plans: RunbookSet) -> None:
     for command in commands(plans):
         if command.language != "url":
             typed = re.sub(r'^if (not )?exist "[^"]*" ', "", command.text)

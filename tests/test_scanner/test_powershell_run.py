@@ -33,7 +33,7 @@ from scanner.probes.powershell_batch import compose, literal, parse, part
 from scanner.probes.probe import Answer, Probe
 from scanner.probes.secret_server import PROBES
 from scanner.probes.sql_questions import questions
-from scanner.transports.powershell_delivery import deliver
+from scanner.transports.powershell.script_delivery import deliver
 
 PWSH = shutil.which("pwsh")
 needs_pwsh = pytest.mark.skipif(PWSH is None, reason="no pwsh on the PATH")

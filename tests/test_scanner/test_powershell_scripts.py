@@ -12,7 +12,7 @@ from tree_sitter import Language, Node, Parser
 
 from scanner.probes.powershell_batch import GUARD, PARTS, WATCH, compose, part
 from scanner.probes.secret_server import PROBES
-from scanner.transports.powershell_delivery import deliver
+from scanner.transports.powershell.script_delivery import deliver
 
 POWERSHELL = tuple(probe for probe in PROBES if probe.language == "powershell")
 FILES = tuple(

@@ -4,7 +4,7 @@ import pytest
 from packaging.specifiers import SpecifierSet
 
 from checks.engine.rules import Rule
-from checks.engine.upgrade_path import FRONTEND_LEVELS, FRONTEND_PATH, is_stone, is_strategy
+from checks.engine.upgrade_path import FRONTEND_LEVELS, FRONTEND_PATH, is_required_stop, is_strategy
 from checks.registry import BUILTIN
 from checks.versions import parse_version
 from scanner.rule_data import load_rules
@@ -34,7 +34,7 @@ def test_each_shipped_rule_can_be_applied_and_says_where_it_comes_from(product: 
     assert rule.text
     assert not rule.text.endswith(".")
     assert rule.url.startswith(("https://", "http://")) or not rule.url
-    if is_stone(rule):
+    if is_required_stop(rule):
         parse_version(rule.requires)
     elif is_strategy(rule):
         assert rule.current

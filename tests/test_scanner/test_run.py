@@ -261,7 +261,7 @@ class Talkative:
 
 
 def test_a_node_that_sends_our_secret_back_cannot_have_it_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scanner.transports.ssh.SshTransport", Talkative)
+    monkeypatch.setattr("scanner.transports.ssh.transport.SshTransport", Talkative)
     settings = SshSettings(user="u", password=Secret('hunter2&"é'))
     said = ask(NodeCall(dataclasses.replace(node("b1"), ssh=settings), (PROBE,), job("b1").limits))
     assert said.failure == "it says '*** and aHVudGVyMg and *** and ***'"
@@ -309,7 +309,7 @@ def test_every_secret_that_a_node_can_have_is_taken_out() -> None:
 
 
 def test_a_short_secret_does_not_garble_the_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scanner.transports.ssh.SshTransport", Talkative)
+    monkeypatch.setattr("scanner.transports.ssh.transport.SshTransport", Talkative)
     settings = SshSettings(user="u", password=Secret("and"))
     said = ask(NodeCall(dataclasses.replace(node("b1"), ssh=settings), (PROBE,), job("b1").limits))
     assert "***" not in said.hint
@@ -319,7 +319,7 @@ def test_an_answer_that_cannot_be_taken_apart_is_this_nodes_error(monkeypatch: p
     def break_down(*_: object, **__: object) -> None:
         raise OverflowError("int too large")
 
-    monkeypatch.setattr("scanner.transports.ssh.SshTransport", Talkative)
+    monkeypatch.setattr("scanner.transports.ssh.transport.SshTransport", Talkative)
     monkeypatch.setattr("scanner.probes.sh_batch.parse", break_down)
     said = ask(NodeCall(node("b1"), (PROBE,), job("b1").limits))
     assert said.failure

@@ -11,7 +11,7 @@ from checks.chef_backend.backend.version_match import package_version
 from checks.chef_backend.runbook.site import ChefCluster, Machine, named, on
 from checks.engine.consistency import enumerate_names
 from checks.engine.rules import Rule, RuleSet
-from checks.engine.upgrade_path import FRONTEND_PATH, Hop, is_stone, path_to
+from checks.engine.upgrade_path import FRONTEND_PATH, Hop, is_required_stop, path_to
 from checks.runbook.model import Command, Proof, Side, Step
 from checks.runbook.procedures import SERVER_URL
 from checks.versions import VersionError
@@ -239,7 +239,7 @@ def _choice(cluster: ChefCluster, rules: RuleSet) -> Iterable[str]:
     if not cluster.known_frontends:
         yield "The inventory names no frontend: do this on every one that uses this cluster, in this order."
         yield "Each stop of Chef Infra Server's own path:"
-        yield from (f"{rule.text} ({rule.source})." for rule in rules.of(FRONTEND_PATH) if is_stone(rule))
+        yield from (f"{rule.text} ({rule.source})." for rule in rules.of(FRONTEND_PATH) if is_required_stop(rule))
         return
     least = [rule.text for rule in rules.of(_MINIMUMS) if rule.applies_to(cluster.target)]
     if least:

@@ -10,7 +10,7 @@ from checks.chef_backend.runbook import index as chef_index
 from checks.chef_backend.runbook.site import ChefCluster, named, on
 from checks.engine.consistency import enumerate_names
 from checks.engine.rules import RuleSet
-from checks.engine.upgrade_path import Hop, UpgradePath, is_young
+from checks.engine.upgrade_path import Hop, UpgradePath, is_recent_enough
 from checks.runbook import procedures
 from checks.runbook.model import Command, Part, Proof, Step, asked
 from checks.versions import parse_version
@@ -102,7 +102,7 @@ def _strategy(hop: Hop, index: str) -> str:
         return "rolling"
     if hop.strategy.requires == "downtime":
         return "downtime"
-    return "rolling" if is_young(hop.strategy, index) else "reindex"
+    return "rolling" if is_recent_enough(hop.strategy, index) else "reindex"
 
 
 def _intro(hop: Hop, unread: str) -> tuple[str, ...]:

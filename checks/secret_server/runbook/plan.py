@@ -28,7 +28,7 @@ _DECLARED = {
     "recording": "session_recording",
     "saml": "saml",
 }
-"""What the inventory alone tells of a site: the word of `crossings`, and the key."""
+"""What the inventory alone tells of a site: the word of `version_tasks`, and the key."""
 
 
 def written(

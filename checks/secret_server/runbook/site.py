@@ -80,7 +80,7 @@ class Site:
     dpapi: str
     """on, off or unknown."""
     traits: Mapping[str, bool | None] = field(default_factory=dict)
-    """What decides which steps concern the site, by the words of `crossings`; None where it is not known."""
+    """What decides which steps concern the site, by the words of `version_tasks`; None where it is not known."""
     mirrored: str = ""
     """mirroring, group (an availability group), or empty where the database has no second copy."""
     group: str = ""

@@ -1,4 +1,4 @@
-"""Which rows of `crossings` concern a site at a hop, and the step that each of them is there."""
+"""Which rows of `version_tasks` concern a site at a hop, and the step that each of them is there."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from checks.engine.upgrade_path import Hop
 from checks.runbook.model import Command, Proof, Step
 from checks.secret_server.iis.appcmd import APPCMD
 from checks.secret_server.runbook.site import Site, Web, named
-from checks.secret_server.runbook.version_tasks import BACK, CROSSINGS, TRAITS, Crossing
+from checks.secret_server.runbook.version_tasks import BACK, TRAITS, VERSION_TASKS, VersionTask
 from checks.versions import parse_secret_server
 
 
@@ -20,7 +20,7 @@ def due(site: Site, source: str, hop: Hop, moment: str) -> Iterable[Step]:
 
 def on_the_way_back(site: Site, source: str, hop: Hop, lead: str) -> Iterable[Step]:
     """What any way back asks for, and the settings of pools that the hop changed, as they were."""
-    for step in (_step(site, row) for row in CROSSINGS if row.moment == BACK):
+    for step in (_step(site, row) for row in VERSION_TASKS if row.moment == BACK):
         yield replace(step, title=f"{lead}{step.title[:1].lower()}{step.title[1:]}")
     undone = [
         Command(
@@ -55,18 +55,18 @@ def _looks(site: Site, webs: Iterable[Web]) -> Iterable[Command]:
     )
 
 
-def _crossed(site: Site, source: str, hop: Hop) -> Iterable[Crossing]:
+def _crossed(site: Site, source: str, hop: Hop) -> Iterable[VersionTask]:
     low, high = parse_secret_server(source), parse_secret_server(hop.version)
     return (
         row
-        for row in CROSSINGS
+        for row in VERSION_TASKS
         if row.at
         and low < parse_secret_server(row.at) <= high
         and not any(site.traits.get(need) is False for need in row.needs)
     )
 
 
-def _step(site: Site, row: Crossing) -> Step:
+def _step(site: Site, row: VersionTask) -> Step:
     unsure = [TRAITS[need] for need in row.needs if site.traits.get(need) is None]
     title, told = _filled(site, row.title), []
     if unsure:
@@ -95,7 +95,7 @@ def _filled(site: Site, text: str) -> str:
     return text.replace("{nodes}", named(site.webs)).replace("{first}", site.first.name)
 
 
-def _typed(site: Site, row: Crossing, lines: tuple[str, ...]) -> Iterable[Command]:
+def _typed(site: Site, row: VersionTask, lines: tuple[str, ...]) -> Iterable[Command]:
     if row.elsewhere:
         return [Command(text=line, language=row.language, where=row.elsewhere) for line in lines]
     return [
@@ -112,7 +112,7 @@ def _line(site: Site, web: Web, line: str) -> str:
     return line.replace("{app}", site.application(web)[1:-1]) if "{app}" in line else line
 
 
-def _set(site: Site, row: Crossing) -> Iterable[Command]:
+def _set(site: Site, row: VersionTask) -> Iterable[Command]:
     key, value = row.sets
     if not key:
         return

@@ -38,7 +38,7 @@ TRAITS: dict[str, tuple[str, str]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Crossing:
+class VersionTask:
     """Something to do on the way from below `at` to `at` or beyond."""
 
     id: str
@@ -91,8 +91,8 @@ def _seen(folder: str) -> tuple[str, ...]:
 
 _IWA_FOLDERS = ("integrations", "api/DistributedEngine")
 
-CROSSINGS: tuple[Crossing, ...] = (
-    Crossing(
+VERSION_TASKS: tuple[VersionTask, ...] = (
+    VersionTask(
         id="install-dotnet-451",
         at="8.5.000000",
         title="Install the .NET Framework 4.5.1 or later, and PowerShell 3.0 or later, on {nodes}",
@@ -103,7 +103,7 @@ CROSSINGS: tuple[Crossing, ...] = (
         check="dotnet-framework",
         documented=("web-clustering dotnet",),
     ),
-    Crossing(
+    VersionTask(
         id="set-pool-runtime",
         at="8.5.000000",
         title="Set the .NET CLR version of the application pool to v4.0 on {nodes}",
@@ -116,7 +116,7 @@ CROSSINGS: tuple[Crossing, ...] = (
         documented=("web-clustering dotnet",),
         moment=STOPPED,
     ),
-    Crossing(
+    VersionTask(
         id="set-pool-pipeline",
         at="10.0.000000",
         title="Set the application pool to the Integrated pipeline mode on {nodes}",
@@ -128,7 +128,7 @@ CROSSINGS: tuple[Crossing, ...] = (
         documented=("web-clustering pipeline",),
         moment=STOPPED,
     ),
-    Crossing(
+    VersionTask(
         id="set-iis-authentication",
         at="10.0.000000",
         title="Set IIS's authentication for Integrated Windows Authentication on {nodes}",
@@ -147,7 +147,7 @@ CROSSINGS: tuple[Crossing, ...] = (
         moment=STOPPED,
         needs=("integrated",),
     ),
-    Crossing(
+    VersionTask(
         id="leave-maintenance-mode",
         at="10.1.000000",
         title="Turn Secret Server's Maintenance Mode off before the installer is opened",
@@ -156,7 +156,7 @@ CROSSINGS: tuple[Crossing, ...] = (
         notes=("From a version below 10.1 the installer's database step fails while Maintenance Mode is on.",),
         shows="Maintenance Mode is off in the administration pages",
     ),
-    Crossing(
+    VersionTask(
         id="set-load-user-profile",
         at="10.2.000000",
         title="Set Load User Profile of the application pool to True on {nodes}",
@@ -166,7 +166,7 @@ CROSSINGS: tuple[Crossing, ...] = (
         check="app-pool-settings",
         moment=STOPPED,
     ),
-    Crossing(
+    VersionTask(
         id="let-saml-config-be-written",
         at="10.2.000000",
         title="Let the account of the application pool write saml.config on {nodes}",
@@ -178,7 +178,7 @@ CROSSINGS: tuple[Crossing, ...] = (
         documented=("ss-saml write",),
         needs=("saml",),
     ),
-    Crossing(
+    VersionTask(
         id="share-saml-config",
         at="10.2.000000",
         title="See that saml.config in its new format is the same on {nodes}",
@@ -197,7 +197,7 @@ CROSSINGS: tuple[Crossing, ...] = (
         needs=("saml", "cluster"),
         moment=AFTER,
     ),
-    Crossing(
+    VersionTask(
         id="open-engine-folders",
         at="10.6.000000",
         title="Open the folders integrations and api\\DistributedEngine to the engines, on {nodes}",
@@ -223,7 +223,7 @@ CROSSINGS: tuple[Crossing, ...] = (
         needs=("integrated", "engines"),
         moment=AFTER,
     ),
-    Crossing(
+    VersionTask(
         id="deploy-recording-agent",
         at="10.6.000000",
         title="Have the new agent for advanced session recording ready to be rolled out",
@@ -234,7 +234,7 @@ CROSSINGS: tuple[Crossing, ...] = (
         needs=("recording",),
         moment=GATE,
     ),
-    Crossing(
+    VersionTask(
         id="clear-rabbitmq-queues",
         at="10.6.000000",
         title="Clear the old queues of RabbitMQ, once all engines are online",
@@ -263,7 +263,7 @@ CROSSINGS: tuple[Crossing, ...] = (
         needs=("rabbitmq",),
         moment=AFTER,
     ),
-    Crossing(
+    VersionTask(
         id="install-dotnet-48",
         at="10.9.000005",
         title="Install the .NET Framework 4.8 or later on {nodes}",
@@ -276,7 +276,7 @@ CROSSINGS: tuple[Crossing, ...] = (
         shows="pass",
         check="dotnet-framework",
     ),
-    Crossing(
+    VersionTask(
         id="install-dotnet-48-engines",
         at="10.9.000005",
         title="Install the .NET Framework 4.8 or later on every distributed engine: Admin, Distributed Engine lists "
@@ -298,7 +298,7 @@ CROSSINGS: tuple[Crossing, ...] = (
         needs=("engines",),
         moment=GATE,
     ),
-    Crossing(
+    VersionTask(
         id="hold-protocol-handler",
         at="10.9.000005",
         title="Set Enable Protocol Handler Auto-Update to No, unless all desktops that launch sessions have "
@@ -312,7 +312,7 @@ CROSSINGS: tuple[Crossing, ...] = (
         documented=("ss-dotnet handler",),
         moment=GATE,
     ),
-    Crossing(
+    VersionTask(
         id="ask-about-privilege-manager",
         at="10.9.000005",
         title="Ask the vendor's support before anything of .NET, Secret Server or Privilege Manager is upgraded on "
@@ -331,7 +331,7 @@ CROSSINGS: tuple[Crossing, ...] = (
         needs=("tms", "top-level"),
         moment=GATE,
     ),
-    Crossing(
+    VersionTask(
         id="wait-after-91",
         at="10.0.000000",
         title="Reckon with up to a day between 9.1 and the next version, and plan the window for it",
@@ -349,7 +349,7 @@ CROSSINGS: tuple[Crossing, ...] = (
         documented=("ss-single wait",),
         moment=GATE,
     ),
-    Crossing(
+    VersionTask(
         id="switch-fips-off",
         at="",
         title="See that Windows does not run in FIPS mode on {nodes}",

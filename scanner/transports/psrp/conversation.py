@@ -9,7 +9,7 @@ from contextlib import suppress
 from scanner.clock import now_s
 from scanner.errors import AnswerTooLargeError, NodeError, ProtocolError
 from scanner.redaction import NOTHING_SECRET, Redactor
-from scanner.transports.powershell_output import settle
+from scanner.transports.powershell.output import settle
 from scanner.transports.protocol import Moments, Usage
 from scanner.transports.psrp import clixml, envelopes, messages, refusals
 from scanner.transports.psrp.delivery import PIECE_BYTES, packed

@@ -6,7 +6,7 @@ import base64
 import gzip
 import re
 
-from scanner.transports.powershell_delivery import FROM_COMMAND_LINE
+from scanner.transports.powershell.script_delivery import FROM_COMMAND_LINE
 
 PIECE_BYTES = 108 * 1024
 """What one message carries: below Windows Server 2008 R2's envelopes of 150 kB after Base64 and sealing."""

@@ -16,7 +16,7 @@ from scanner.errors import (
 )
 from scanner.probes.sql_errors import DATABASE_CLOSED, READ_INTENT_ONLY
 from scanner.transports.tds.door import Reply
-from scanner.transports.tls_trust import NAME, UNKNOWN_ISSUER, distrust_of
+from scanner.transports.tls.trust import NAME, UNKNOWN_ISSUER, distrust_of
 
 DATABASE_NOT_OPEN = "the database is not open to the login"
 _ACCOUNT = "check `sql_user` and its password; SQL Server's error log says the reason beside the number's state"

@@ -34,7 +34,7 @@ from scanner.transports.tds.door import Door, LoginEndedError
 from scanner.transports.tds.packets import APPLICATION, ENCRYPT_NOT_SUP, ENCRYPT_OFF, ENCRYPT_ON
 from scanner.transports.tds.prelogin import greet, named, spared_s
 from scanner.transports.tds.refusals import numbers_of, refused, untrusted
-from scanner.transports.tls_trust import trusting
+from scanner.transports.tls.trust import trusting
 
 MOST_ROWS = 5000
 _QUESTION_S = 10.0

@@ -14,7 +14,7 @@ from checks.baseline.snapshot import LEFT_OUT, Place, Snapshot, take_snapshot
 from checks.check import ClusterCheck, ClusterInfo, ClusterView, NodeCheck, NodeView
 from checks.engine.evaluation import GatheredCluster, evaluate
 from checks.facts import Unknown
-from checks.history.scan_comparison import PastRun, entries_of, look_back
+from checks.history.scan_comparison import PastRun, compare_with_history, entries_of
 from checks.outcome import Outcome, Remediation, Result, Severity, Status, failed, passed
 from checks.scan import Verdict, coverage_of, verdict_of
 
@@ -207,9 +207,9 @@ def run(day: int, rows: tuple[Result, ...]) -> PastRun:
 
 def test_a_finding_that_is_left_out_is_not_resolved_but_not_looked_at_any_more() -> None:
     before, now = run(1, judged({}, 3)), run(2, judged({"patch-level": WHY}, 3))
-    told = look_back(now, [before])
+    told = compare_with_history(now, [before])
     assert [(item.subject.check, item.now) for item in told.gone] == [("patch-level", None)]
     assert told.resolved == ()
-    again = look_back(run(3, judged({}, 3)), [now, before])
+    again = compare_with_history(run(3, judged({}, 3)), [now, before])
     (standing,) = again.standings
     assert (standing.subject.check, standing.new) == ("patch-level", False)

@@ -10,7 +10,7 @@ from checks.baseline.snapshot import Place
 from checks.baseline.snapshot import Subject as Judged
 from checks.history.drift_comparison import AS_APPROVED, NODE, entries_of, kept_of, worth_telling
 from checks.history.model import ScanHistory, Subject
-from checks.history.scan_comparison import PastRun, look_back
+from checks.history.scan_comparison import PastRun, compare_with_history
 
 FIRST = datetime(2026, 3, 1, 2, 30, tzinfo=UTC)
 ASKED = {("vault", "web1"), ("vault", "web2")}
@@ -56,7 +56,7 @@ def history(*nights: Drift, asked: set[tuple[str, str]] = ASKED) -> ScanHistory:
                 silence=AS_APPROVED,
             )
         )
-    return worth_telling(look_back(past[-1], reversed(past[:-1])), nights[-1])
+    return worth_telling(compare_with_history(past[-1], reversed(past[:-1])), nights[-1])
 
 
 def since(found: ScanHistory) -> list[tuple[str, int, int, bool]]:

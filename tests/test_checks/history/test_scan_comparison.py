@@ -16,8 +16,8 @@ from checks.history.scan_comparison import (
     TREND_RUNS,
     Entry,
     PastRun,
+    compare_with_history,
     entries_of,
-    look_back,
 )
 from checks.outcome import Result, Severity, Status
 
@@ -56,7 +56,7 @@ def told(letters: str, subject: Subject = DISK) -> list[PastRun]:
 
 def seen(letters: str, subject: Subject = DISK) -> ScanHistory:
     *earlier, present = told(letters, subject)
-    return look_back(present, reversed(earlier))
+    return compare_with_history(present, reversed(earlier))
 
 
 def standing(letters: str) -> Standing:
@@ -174,22 +174,22 @@ def test_what_is_not_looked_at_any_more_is_told_once() -> None:
 def test_a_narrowed_or_interrupted_run_takes_nothing_away() -> None:
     *earlier, present = told("pff.")
     for less in (replace(present, partial=True), replace(present, scope="--check x", narrowed=True)):
-        found = look_back(less, reversed(earlier))
+        found = compare_with_history(less, reversed(earlier))
         assert (found.gone, found.resolved) == ((), ())
 
 
 def test_a_narrowed_or_interrupted_run_finds_nothing_undetermined() -> None:
     *earlier, present = told("ppe")
     for less in (replace(present, partial=True), replace(present, scope="--node x", narrowed=True)):
-        assert look_back(less, reversed(earlier)).standings == ()
-    found = look_back(replace(told("ppf")[-1], partial=True), reversed(earlier))
+        assert compare_with_history(less, reversed(earlier)).standings == ()
+    found = compare_with_history(replace(told("ppf")[-1], partial=True), reversed(earlier))
     assert [item.new for item in found.standings] == [True]
 
 
 def test_nightly_runs_without_one_check_are_held_against_their_like() -> None:
     """--skip-check is a selection, and yet the run means to see everything else."""
     runs = [replace(run, scope="--skip-check x") for run in told("pfe.")]
-    found = look_back(runs[-1], reversed(runs[:-1]))
+    found = compare_with_history(runs[-1], reversed(runs[:-1]))
     assert [ended.was for ended in found.gone] == ["fail"]
     assert len(found.trend) == 4
 
@@ -236,7 +236,7 @@ def test_the_trend_counts_whole_runs_of_the_same_kind() -> None:
 def test_no_more_runs_are_read_than_matter() -> None:
     *earlier, present = told("p" * 200)
     left = iter(reversed(earlier))
-    look_back(present, left)
+    compare_with_history(present, left)
     assert len(list(left)) == 199 - max(TREND_RUNS - 1, FLAPPING_RUNS)
 
 

@@ -1,0 +1,152 @@
+"""What the tests of the WinRM transport share: lab servers, bare sockets, and transports that close themselves."""
+
+from __future__ import annotations
+
+import functools
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scanner.inventory.model import Node, WinrmSettings
+from scanner.lab import powershell_process
+from scanner.lab.certificates import CertificateAuthority, TlsFiles
+from scanner.lab.wsman import ProcessOutput, ProcessRequest, WsmanServer
+from scanner.secrets import Secret
+from scanner.transports.protocol import Limits
+from scanner.transports.winrm.transport import WinrmTransport
+
+PASSWORDS = {"CORP\\svc-preflight": "S3cret pass!", "operator": "another; one"}
+
+
+@pytest.fixture(autouse=True)
+def hostile_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy that is dead, a .netrc with wrong credentials, a CA bundle that is none: none of it may matter."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login intruder password netrc-canary\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.setenv(name, "/nonexistent/bundle.pem")
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> CertificateAuthority:
+    return CertificateAuthority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="session")
+def tls(authority: CertificateAuthority) -> TlsFiles:
+    return authority.server()
+
+
+def repeat(script: str) -> ProcessOutput:
+    """Plays a script that prints itself."""
+    return ProcessOutput(script.encode())
+
+
+def process(request: ProcessRequest) -> ProcessOutput:
+    return powershell_process.run(request, repeat)
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., WsmanServer]]:
+    """Start a server whose PowerShell prints the script that it is given."""
+    started: list[WsmanServer] = []
+
+    def start(execute: Callable[[ProcessRequest], ProcessOutput] = process, **more: Any) -> WsmanServer:
+        server = WsmanServer(execute, **{"users": PASSWORDS, **more})
+        server.start()
+        started.append(server)
+        return server
+
+    yield start
+    for server in started:
+        server.stop()
+
+
+@pytest.fixture
+def door(authority: CertificateAuthority) -> Iterator[Callable[..., WinrmTransport]]:
+    """A transport to a server or port; by default as the domain account over NTLM."""
+    opened: list[WinrmTransport] = []
+
+    def make(
+        server: WsmanServer | int,
+        *,
+        timeout_s: float = 10.0,
+        answer_bytes: int = 1_000_000,
+        host: str = "127.0.0.1",
+        password: str | None = None,
+        gate: AbstractContextManager[object] | None = None,
+        **settings: Any,
+    ) -> WinrmTransport:
+        port = server if isinstance(server, int) else server.port
+        scheme = "https" if isinstance(server, WsmanServer) and server.endpoint.startswith("https") else "http"
+        given = {"user": "CORP\\svc-preflight", "scheme": scheme, "port": port, "ca_file": str(authority.certificate)}
+        given |= settings
+        secret = Secret(PASSWORDS.get(str(given["user"]), "") if password is None else password)
+        winrm = WinrmSettings(password=secret, connect_timeout_s=2.0, **given)  # type: ignore[arg-type]
+        node = Node(
+            cluster="vault",
+            name="web1",
+            host=host,
+            product="secret-server",
+            roles=("web",),
+            transport="winrm",
+            winrm=winrm,
+        )
+        limits = Limits(timeout_s=timeout_s, answer_bytes=answer_bytes)
+        opened.append(WinrmTransport(node, limits, gate=gate))
+        return opened[-1]
+
+    yield make
+    for transport in opened:
+        transport.close()
+
+
+@pytest.fixture
+def listen() -> Iterator[Callable[[Callable[[socket.socket], None]], int]]:
+    """A port behind which `behave` gets every connection, each in a thread of its own."""
+    stopping = threading.Event()
+    threads: list[threading.Thread] = []
+    listeners: list[socket.socket] = []
+    held: list[socket.socket] = []
+
+    def serve_one(connection: socket.socket, behave: Callable[[socket.socket], None]) -> None:
+        with connection, suppress(OSError):
+            connection.settimeout(5)
+            behave(connection)
+
+    def accept(listener: socket.socket, behave: Callable[[socket.socket], None]) -> None:
+        while not stopping.is_set():
+            with suppress(OSError):
+                connection, _ = listener.accept()
+                held.append(connection)
+                threads.append(threading.Thread(target=serve_one, args=(connection, behave), daemon=True))
+                threads[-1].start()
+
+    def start(behave: Callable[[socket.socket], None]) -> int:
+        listener = socket.create_server(("127.0.0.1", 0))
+        listener.settimeout(0.1)
+        listeners.append(listener)
+        threads.append(threading.Thread(target=functools.partial(accept, listener, behave), daemon=True))
+        threads[-1].start()
+        return int(listener.getsockname()[1])
+
+    yield start
+    stopping.set()
+    for connection in held:
+        with suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
+    for thread in threads:
+        thread.join(5)
+    for listener in listeners:
+        listener.close()
