@@ -26,7 +26,7 @@ def main() -> None:
         sys.modules["scanner"] = scanner
         spec.loader.exec_module(scanner)
 
-        from scanner.cli.watched import main as run  # noqa: PLC0415  not before it is known which
+        from scanner.cli.process.supervisor import main as run  # noqa: PLC0415  not before it is known which
     except Exception as error:  # noqa: BLE001  the interpreter would end with 1, which says NO-GO
         sys.stderr.write(f"preflight: the installation is broken: {type(error).__name__}: {error}\n{_ANEW}")
         sys.exit(DEFECT)

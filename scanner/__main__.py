@@ -1,6 +1,6 @@
 """`python -m scanner` is `preflight`."""
 
-from scanner.cli.watched import main
+from scanner.cli.process.supervisor import main
 
 if __name__ == "__main__":
     main()

@@ -21,7 +21,7 @@ from pathlib import Path
 from checks.outcome import Status
 from checks.scan import CONNECTIVITY
 from reports.text import visible
-from scanner.cli.obtain import with_credentials
+from scanner.cli.answers import with_credentials
 from scanner.cli.options import settle
 from scanner.errors import NodeError
 from scanner.inventory.model import Node

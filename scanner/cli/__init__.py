@@ -31,14 +31,14 @@ def main() -> None:
     except (SystemExit, KeyboardInterrupt):
         raise
     except BaseException as defect:  # noqa: BLE001  the interpreter would end with 1, which says NO-GO
-        from scanner.cli.defects import end_with_defect
+        from scanner.cli.process.defects import end_with_defect
 
         end_with_defect(defect)
 
 
 def run_to_the_end() -> None:
     """The same, and tell whoever watches over this process what it ends with."""
-    from scanner.cli import farewell
+    from scanner.cli.process import farewell
 
     try:
         main()
@@ -56,7 +56,7 @@ def _leave_when_interrupted() -> None:
     """
 
     def leave(*_: object) -> None:
-        from scanner.cli import farewell
+        from scanner.cli.process import farewell
 
         farewell.tell(INTERRUPTED)
         os._exit(INTERRUPTED)

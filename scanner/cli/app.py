@@ -14,24 +14,13 @@ from typer.core import TyperGroup
 
 from checks.exit_codes import ExitCode
 from scanner import __version__, redaction
-from scanner.cli import (
-    INTERRUPTS,
-    baseline_command,
-    catalogue,
-    collect_command,
-    dashboard_command,
-    drift_command,
-    farewell,
-    history_commands,
-    inventory_commands,
-    lab_commands,
-    plan_command,
-    scan_command,
-)
-from scanner.cli.defects import end_with_defect, tell_of_lost_defects
+from scanner.cli import INTERRUPTS
+from scanner.cli.commands import baseline, catalogue, collect, dashboard, drift, history, inventory, lab, plan, scan
 from scanner.cli.examples import epilog
-from scanner.cli.hardening import leave_no_core
-from scanner.cli.streams import complain, leave, prepare_streams, say, trouble_on_stdout
+from scanner.cli.output.streams import complain, leave, prepare_streams, say, trouble_on_stdout
+from scanner.cli.process import farewell
+from scanner.cli.process.defects import end_with_defect, tell_of_lost_defects
+from scanner.cli.process.hardening import leave_no_core
 from scanner.errors import PreflightError
 
 _INSISTING = 5
@@ -83,22 +72,22 @@ def _root(
     """Read a TOML inventory, ask every node once, and say: GO, NO-GO or UNKNOWN."""
 
 
-app.command("scan", epilog=epilog("scan"))(scan_command.scan)
-app.command("collect", epilog=epilog("collect"))(collect_command.collect)
-app.command("history", epilog=epilog("history"))(history_commands.history)
-app.command("status", epilog=epilog("status"))(history_commands.status)
-app.command("dashboard", epilog=epilog("dashboard"))(dashboard_command.dashboard)
-app.command("plan", epilog=epilog("plan"))(plan_command.plan)
-app.command("baseline", epilog=epilog("baseline"))(baseline_command.baseline)
-app.command("drift", epilog=epilog("drift"))(drift_command.drift)
+app.command("scan", epilog=epilog("scan"))(scan.scan)
+app.command("collect", epilog=epilog("collect"))(collect.collect)
+app.command("history", epilog=epilog("history"))(history.history)
+app.command("status", epilog=epilog("status"))(history.status)
+app.command("dashboard", epilog=epilog("dashboard"))(dashboard.dashboard)
+app.command("plan", epilog=epilog("plan"))(plan.plan)
+app.command("baseline", epilog=epilog("baseline"))(baseline.baseline)
+app.command("drift", epilog=epilog("drift"))(drift.drift)
 app.command("checks", epilog=epilog("checks"))(catalogue.checks)
 app.command("explain", epilog=epilog("explain"))(catalogue.explain)
 app.command("probes", epilog=epilog("probes"))(catalogue.probes)
-app.command("validate", epilog=epilog("validate"))(inventory_commands.validate)
-app.command("schema", epilog=epilog("schema"))(inventory_commands.schema)
-app.command("init", epilog=epilog("init"))(inventory_commands.init)
-app.command("demo", epilog=epilog("demo"))(lab_commands.demo)
-app.command("lab", epilog=epilog("lab"))(lab_commands.lab)
+app.command("validate", epilog=epilog("validate"))(inventory.validate)
+app.command("schema", epilog=epilog("schema"))(inventory.schema)
+app.command("init", epilog=epilog("init"))(inventory.init)
+app.command("demo", epilog=epilog("demo"))(lab.demo)
+app.command("lab", epilog=epilog("lab"))(lab.lab)
 
 
 def main() -> None:

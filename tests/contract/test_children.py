@@ -11,7 +11,7 @@ TOP = Path(__file__).parents[2]
 DOORS = {
     "scanner/children.py": {"subprocess.Popen", "subprocess.run"},
     # The command's own second process, forked before anything is read.
-    "scanner/cli/watched.py": {"os.fork"},
+    "scanner/cli/process/supervisor.py": {"os.fork"},
 }
 STARTING = {
     *(f"subprocess.{name}" for name in ("Popen", "run", "call", "check_call", "check_output", "getoutput")),

@@ -10,7 +10,7 @@ import scanner.cli
 from checks import scan
 from checks.baseline import drift
 from checks.exit_codes import ExitCode
-from scanner.cli import defects
+from scanner.cli.process import defects
 
 TOP = Path(__file__).parents[2]
 ENDS = {"Exit", "exit", "_exit", "leave"}

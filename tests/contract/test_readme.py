@@ -11,7 +11,7 @@ import pytest
 
 from checks.exit_codes import ExitCode
 from checks.registry import BUILTIN
-from scanner.cli.catalogue import scope_of
+from scanner.cli.commands.catalogue import scope_of
 from scanner.inventory.load import parse_inventory
 from scanner.probes.registry import BUILTIN as PROBES
 from scanner.probes.sudoers import sudoers_lines

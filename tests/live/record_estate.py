@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from scanner.cli.obtain import with_credentials
+from scanner.cli.answers import with_credentials
 from scanner.cli.options import settle
 from scanner.run import collect
 from tests.live.estate import running

@@ -13,7 +13,7 @@ import pytest
 
 from checks.outcome import Result, Status
 from checks.scan import Scan, Verdict
-from scanner.cli.obtain import with_credentials
+from scanner.cli.answers import with_credentials
 from scanner.cli.options import settle
 from scanner.run import scan
 from tests.live import estate as chef

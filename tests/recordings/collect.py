@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from checks.outcome import Result
-from scanner.cli.obtain import with_credentials
+from scanner.cli.answers import with_credentials
 from scanner.cli.options import settle
 from scanner.evidence.file import read_evidence, write_evidence
 from scanner.evidence.model import evidence_of

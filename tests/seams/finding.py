@@ -12,7 +12,7 @@ from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import Any, Self
 
 ROOMS = ("scanner", "reports", "checks")
-_NOT_OURS = ("scanner.lab", "scanner.__main__", "scanner.cli.watched")
+_NOT_OURS = ("scanner.lab", "scanner.__main__", "scanner.cli.process.supervisor")
 """The lab is what is scanned; and the parent process knows no secret."""
 
 

@@ -128,7 +128,7 @@ class Nursery:
 
         def before() -> None:
             run: Any = importlib.import_module("scanner.run")
-            obtain: Any = importlib.import_module("scanner.cli.obtain")
+            obtain: Any = importlib.import_module("scanner.cli.answers")
 
             ask, fetching = run.ask, obtain.with_credentials
 

@@ -71,7 +71,7 @@ def judged(results: dict[str, Any]) -> dict[tuple[str, str], tuple[str, str]]:
 @pytest.fixture(scope="module")
 def healthy(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[tuple[str, str], tuple[str, str]]]:
     """The results of the healthy clusters, which all others are compared with."""
-    from scanner.cli import obtain
+    from scanner.cli import answers
     from scanner.inventory.load import load_inventory
     from scanner.inventory.select import select
     from scanner.run import scan
@@ -80,7 +80,7 @@ def healthy(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[tuple[st
     for kind, name in HEALTHY.items():
         with Lab(load_scenario(name)) as lab:
             selection = select(load_inventory(lab.write(tmp_path_factory.mktemp(name))), (), (), {})
-            done = scan(obtain.with_credentials(prepare.prepare(selection), selection))
+            done = scan(answers.with_credentials(prepare.prepare(selection), selection))
         found[kind] = {(row.check, row.node): (row.status.value, row.message) for row in done.results if row.node}
     return found
 

@@ -19,7 +19,7 @@ import pytest
 
 from checks.runbook.build import NEEDS
 from checks.runbook.model import Command, Runbook, Step, boxes
-from scanner.cli.obtain import obtain
+from scanner.cli.answers import obtain
 from scanner.cli.options import settle
 from scanner.inventory.load import load_inventory
 from scanner.inventory.select import select

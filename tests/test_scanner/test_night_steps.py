@@ -18,7 +18,7 @@ import pytest
 from checks.runbook.build import NEEDS
 from checks.runbook.model import Runbook, Step, boxes
 from reports import plan_json
-from scanner.cli.obtain import obtain
+from scanner.cli.answers import obtain
 from scanner.cli.options import settle
 from scanner.plan_book import plan_book
 from tests.test_scanner.conftest import Ended, Preflight

@@ -24,7 +24,7 @@ posix = pytest.mark.skipif(os.name == "nt", reason="there are no such limits on 
 _SCAN = """
 import os, resource, sys, threading
 import paramiko, scanner.transports.ssh.transport, scanner.transports.winrm.transport, winrm
-import scanner.cli.scan_command, scanner.judge
+import scanner.cli.commands.scan, scanner.judge
 import scanner.run as run, scanner.hands
 import reports.console, reports.html, reports.json_report, scanner.evidence.file
 kind, amount = sys.argv[1], int(sys.argv[2])

@@ -20,7 +20,7 @@ from checks.runbook.build import NEEDS
 from checks.runbook.model import Refusal, Runbook, RunbookSet, boxes, steps_back
 from checks.runbook.procedures import STEPS
 from reports import plan_html, plan_markdown
-from scanner.cli.obtain import obtain
+from scanner.cli.answers import obtain
 from scanner.inventory.load import load_inventory
 from scanner.inventory.select import select
 from scanner.lab.lab import Lab

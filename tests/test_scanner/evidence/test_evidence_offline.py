@@ -36,7 +36,7 @@ class Site:
     """A healthy cluster that was collected once, and what evidence of it is judged to be."""
 
     def __init__(self, folder: Path, scenario: str) -> None:
-        from scanner.cli.obtain import with_credentials
+        from scanner.cli.answers import with_credentials
 
         with Lab(scenario) as lab:
             self.inventory = lab.write(folder)

@@ -26,7 +26,7 @@ ORIGIN = "judged from evidence of "
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with an inventory whose nodes are gone, and the evidence of them."""
-    from scanner.cli.obtain import keep, obtain
+    from scanner.cli.answers import keep, obtain
     from scanner.cli.options import settle
 
     folder = tmp_path_factory.mktemp("kept")

@@ -22,7 +22,7 @@ from checks.check import Check
 from checks.engine.evaluation import concerns, evaluate
 from checks.facts import Contact, Unknown
 from checks.outcome import Result, Status
-from scanner.cli.obtain import with_credentials
+from scanner.cli.answers import with_credentials
 from scanner.cli.options import settle
 from scanner.evidence.file import read_evidence
 from scanner.evidence.offline import saved_answers

@@ -123,9 +123,9 @@ def plan(
 
     from checks.exit_codes import ExitCode
     from checks.runbook.build import NEEDS
-    from scanner.cli.obtain import obtain
-    from scanner.cli.plan_following import follow_plan
-    from scanner.cli.streams import leave
+    from scanner.cli.answers import obtain
+    from scanner.cli.commands.plan_check import follow_plan
+    from scanner.cli.output.streams import leave
     from scanner.clock import today
     from scanner.inventory.select import parse_targets
     from scanner.plan_book import plan_book, timed
@@ -170,7 +170,7 @@ def plan(
 
 def _destinations(output: Path | None, json: Path | None, reads: Sequence[Path]) -> dict[str, Path | None]:
     """Kind of report to its file, None for standard output. Raises UsageError for files that cannot be written."""
-    from scanner.cli.reporting import STDOUT
+    from scanner.cli.output.reporting import STDOUT
     from scanner.files import ensure_writable, same_file
 
     if output is not None and json is not None and _same(output, json):
@@ -191,7 +191,7 @@ def _destinations(output: Path | None, json: Path | None, reads: Sequence[Path])
 
 
 def _same(one: Path, other: Path) -> bool:
-    from scanner.cli.reporting import STDOUT
+    from scanner.cli.output.reporting import STDOUT
     from scanner.files import same_file
 
     return one == other if STDOUT in (one, other) else same_file(one, other)
@@ -218,7 +218,7 @@ def _refuse_contradictions(check: str | None, kept: Path | None, given: Mapping[
 
 
 def _deliver(book: RunbookSet, written: Mapping[str, Path | None], *, quiet: bool) -> None:
-    from scanner.cli.streams import say
+    from scanner.cli.output.streams import say
     from scanner.files import write_atomically
 
     for kind, path in written.items():

@@ -19,7 +19,7 @@ from scanner.cli.options import (
     refuse_idle_options,
     settle,
 )
-from scanner.cli.streams import complain, leave, say
+from scanner.cli.output.streams import complain, leave, say
 from scanner.errors import UsageError
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def baseline(
     from scanner.approve import partly, whole
     from scanner.approver import approver
     from scanner.baseline_file import default_path, read_baseline, write_baseline
-    from scanner.cli.obtain import obtain
+    from scanner.cli.answers import obtain
     from scanner.clock import today
     from scanner.drift import approval, measured, part_of, rules_of, split_nodes
     from scanner.files import ensure_writable
@@ -166,7 +166,7 @@ def _told(path: Path, old: Baseline | None, new: Baseline, rules: DriftRules, pa
     from checks.outcome import Status
     from reports.drift.console import changes
     from reports.text import count
-    from scanner.cli.reporting import color_wanted, width
+    from scanner.cli.output.reporting import color_wanted, width
 
     known = new.snapshot
     facts, nodes = count(len(known.facts), "fact"), count(len(known.nodes), "node")

@@ -12,9 +12,9 @@ import typer
 from checks.exit_codes import ExitCode
 from scanner.cli.machines import Source, takes_machines
 from scanner.cli.options import CheckOption, ClusterOption, NodeOption, SkipCheckOption
-from scanner.cli.prose import rendered, wrapped
-from scanner.cli.reporting import color_wanted, on_terminal, width
-from scanner.cli.streams import complain, say
+from scanner.cli.output.prose import rendered, wrapped
+from scanner.cli.output.reporting import color_wanted, on_terminal, width
+from scanner.cli.output.streams import complain, say
 from scanner.errors import UsageError
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import IO
 
 import pytest
 
-TOP = Path(__file__).parents[2]
+TOP = Path(__file__).parents[3]
 RECORDINGS = TOP / "tests" / "recordings"
 FULL = Path("/dev/full")
 

@@ -71,10 +71,10 @@ def drift(
     here.
     """
     from scanner.baseline_file import default_path, read_baseline
-    from scanner.cli.history_keeping import HistoryFile, refuse_without_history
-    from scanner.cli.obtain import keep, obtain, refuse_bad_place
-    from scanner.cli.reporting import Destinations, finish
-    from scanner.cli.telling import Telling
+    from scanner.cli.answers import keep, obtain, refuse_bad_place
+    from scanner.cli.output.reporting import Destinations, finish
+    from scanner.cli.output.verbosity import Telling
+    from scanner.cli.recording import HistoryFile, refuse_without_history
     from scanner.drift import drift_since, rules_of, scope_of
     from scanner.inventory.model import ReportPaths
 

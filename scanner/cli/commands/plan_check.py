@@ -10,8 +10,8 @@ import typer
 
 from checks.exit_codes import ExitCode
 from checks.runbook.signs import State
-from scanner.cli.obtain import obtain
-from scanner.cli.streams import complain, leave, say
+from scanner.cli.answers import obtain
+from scanner.cli.output.streams import complain, leave, say
 
 if TYPE_CHECKING:
     from scanner.follow import Standing

@@ -46,7 +46,7 @@ PAIRS = [
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A folder for each site, with its inventory and all that its nodes say."""
-    from scanner.cli.obtain import obtain
+    from scanner.cli.answers import obtain
     from scanner.evidence.file import write_evidence
     from scanner.evidence.model import evidence_of
 

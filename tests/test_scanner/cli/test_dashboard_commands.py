@@ -18,7 +18,7 @@ from scanner.history.migrations import VERSION
 from scanner.names_apart import apart
 
 Preflight = Callable[..., Any]
-FIRST = Path(__file__).parent / "history" / "files" / "version-1.db.gz"
+FIRST = Path(__file__).parents[1] / "history" / "files" / "version-1.db.gz"
 PAGES = {"index.html", "inventory.chef.html", "inventory.vault.html"}
 
 

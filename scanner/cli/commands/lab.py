@@ -21,8 +21,8 @@ def demo() -> None:
     """Start the built-in lab, scan it for real, and write all reports into the working directory."""
     from dataclasses import replace
 
-    from scanner.cli.obtain import obtain
-    from scanner.cli.reporting import Destinations
+    from scanner.cli.answers import obtain
+    from scanner.cli.output.reporting import Destinations
     from scanner.clock import today
     from scanner.errors import UsageError
     from scanner.inventory.load import load_inventory
@@ -39,7 +39,7 @@ def demo() -> None:
         selection = select(inventory, (), (), {})
         job = replace(prepare(selection), inventory_name="the built-in demo")
         done = judge(job, obtain(job, selection, quiet=False), today())
-    from scanner.cli.telling import Telling
+    from scanner.cli.output.verbosity import Telling
 
     problems = destinations.deliver(done, Telling())
     if problems:

@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
-from scanner.cli import farewell
+from scanner.cli.process import farewell
 
 _GONE = {errno.EPIPE, errno.ECONNRESET, errno.ESHUTDOWN}
 """The reader has left: it has read what it wanted, or nobody is there to be told."""

@@ -16,7 +16,7 @@ from scanner.evidence.file import read_evidence
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario
 
-TOP = Path(__file__).parents[2]
+TOP = Path(__file__).parents[3]
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="a console's Ctrl-C cannot be sent to one process there")
 
 
@@ -122,7 +122,7 @@ main()
 
 @pytest.mark.parametrize("number", ["SIGINT", "SIGTERM", "SIGHUP"])
 @pytest.mark.parametrize(
-    "moment", ["scanner.cli.app", "typer", "scanner.cli.scan_command", "scanner.judge", "reports.console", "atexit"]
+    "moment", ["scanner.cli.app", "typer", "scanner.cli.commands.scan", "scanner.judge", "reports.console", "atexit"]
 )
 def test_an_interrupt_at_any_moment_leaves_no_traceback(tmp_path: Path, moment: str, number: str) -> None:
     """In the middle of any import, the first and the last, and when all is said and done."""
@@ -162,6 +162,6 @@ def test_an_interrupt_that_nobody_waits_for_any_more_ends_with_its_code(tmp_path
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
     )
     assert (ended.returncode, ended.stderr) == (130, "")

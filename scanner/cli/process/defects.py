@@ -85,7 +85,7 @@ def _cleanse(defect: BaseException) -> None:
 def _tell(defect: BaseException) -> None:
     advice = _MISSING if isinstance(defect, ImportError) else _ADVICE
     try:
-        from scanner.cli.streams import complain
+        from scanner.cli.output.streams import complain
         from scanner.errors import cause_of
 
         complain(f"a defect of preflight: {cause_of(defect)}\n{advice}")

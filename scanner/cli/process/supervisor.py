@@ -58,7 +58,7 @@ def _watch() -> None:
     os.close(said)
     os.close(living)
     _end_with_parent(alive)
-    from scanner.cli import farewell
+    from scanner.cli.process import farewell
 
     farewell.tell_to(saying)
     signal.pthread_sigmask(signal.SIG_SETMASK, before)

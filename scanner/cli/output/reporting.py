@@ -15,8 +15,8 @@ import typer
 from checks.baseline.drift import Drift
 from checks.exit_codes import ExitCode
 from checks.scan import Scan
-from scanner.cli.streams import complain, leave, say
-from scanner.cli.telling import Telling
+from scanner.cli.output.streams import complain, leave, say
+from scanner.cli.output.verbosity import Telling
 from scanner.errors import PreflightError, UsageError
 from scanner.files import ensure_writable, make_folder, same_file, write_atomically
 from scanner.inventory.model import ReportPaths

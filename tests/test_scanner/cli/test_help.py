@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import typer
 
-from scanner.cli import catalogue
 from scanner.cli.app import app
+from scanner.cli.commands import catalogue
 from scanner.cli.examples import EXAMPLES
-from scanner.cli.progress import PATIENCE_S, Patience
-from scanner.cli.prose import rendered
+from scanner.cli.output.progress import PATIENCE_S, Patience
+from scanner.cli.output.prose import rendered
 from scanner.inventory.reading.values import did_you_mean
 from scanner.run import Progress
 

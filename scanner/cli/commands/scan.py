@@ -73,10 +73,10 @@ def scan(
     """
     from dataclasses import replace
 
-    from scanner.cli.history_keeping import HistoryFile, refuse_without_history
-    from scanner.cli.obtain import keep, obtain, refuse_bad_place
-    from scanner.cli.reporting import STDOUT, Destinations, finish
-    from scanner.cli.telling import Telling
+    from scanner.cli.answers import keep, obtain, refuse_bad_place
+    from scanner.cli.output.reporting import STDOUT, Destinations, finish
+    from scanner.cli.output.verbosity import Telling
+    from scanner.cli.recording import HistoryFile, refuse_without_history
     from scanner.clock import today
     from scanner.inventory.load import lines_of
     from scanner.judge import judge

@@ -40,7 +40,7 @@ def dashboard(
     from reports.html_folder import INDEX
     from reports.text import count, visible
     from scanner import __version__
-    from scanner.cli.streams import complain
+    from scanner.cli.output.streams import complain
     from scanner.clock import utc_now
     from scanner.dashboard_folder import publish, ready
     from scanner.errors import UsageError

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-TOP = Path(__file__).parents[2]
+TOP = Path(__file__).parents[3]
 RECORDED = TOP / "tests" / "recordings" / "chef-healthy"
 SCAN = ["scan", f"{RECORDED}.inventory.toml", "--from", f"{RECORDED}.evidence.json", "-q"]
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the command is watched on Linux alone")
@@ -101,12 +101,12 @@ import os, sys, time
 sys.argv = ["preflight", "--version"]
 import scanner.cli
 def sleeping():
-    from scanner.cli import farewell
+    from scanner.cli.process import farewell
     {before}
     print("up", os.getpid(), os.getppid(), flush=True)
     time.sleep(60)
 scanner.cli.main = sleeping
-from scanner.cli.watched import main
+from scanner.cli.process.supervisor import main
 main()
 """
 
@@ -203,7 +203,7 @@ def test_no_core_is_left_of_a_run(tmp_path: Path) -> None:
         "import os, subprocess, sys\nfrom scanner.cli import app\n"
         "sys.argv = ['preflight', '--version']\ntry:\n    app.main()\nexcept SystemExit:\n    pass\n"
         "print(*__import__('resource').getrlimit(__import__('resource').RLIMIT_CORE), flush=True)\n"
-        "from scanner.cli.hardening import keep_memory_private\nkeep_memory_private()\n"
+        "from scanner.cli.process.hardening import keep_memory_private\nkeep_memory_private()\n"
         "print(*[line for line in open('/proc/self/status') if line.startswith('CoreDump')] or ['?'], flush=True)\n"
         "print(__import__('ctypes').CDLL(None).prctl(3, 0, 0, 0, 0), flush=True)\n"
         "os.abort()\n"

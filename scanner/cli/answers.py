@@ -22,7 +22,7 @@ def obtain(job: Job, selection: Selection, *, quiet: bool, sources: Sequence[Pat
     if sources:
         return _kept(job, selection, sources)
 
-    from scanner.cli.progress import showing
+    from scanner.cli.output.progress import showing
     from scanner.run import collect
 
     ready = with_credentials(job, selection)
@@ -74,7 +74,7 @@ def with_credentials(job: Job, selection: Selection) -> Job:
     """The same job with every secret that the chosen nodes need fetched. Raises InventoryError."""
     from dataclasses import replace
 
-    from scanner.cli.hardening import keep_memory_private
+    from scanner.cli.process.hardening import keep_memory_private
     from scanner.credentials import resolve
     from scanner.redaction import learn
 

@@ -35,7 +35,7 @@ def validate(
     machine does not have (key files, variables, programs); they make no inventory wrong.
     """
     from checks.engine.acceptance.upkeep import review
-    from scanner.cli.streams import complain, leave
+    from scanner.cli.output.streams import complain, leave
     from scanner.clock import today
     from scanner.credentials import missing
     from scanner.inventory.load import load_inventory, with_waivers
@@ -82,7 +82,7 @@ def validate(
 def _logged_in(selection: Selection) -> tuple[bool, int]:
     """Log in everywhere and print a line for each node. Gives whether that was interrupted, and how many refused."""
     from reports.text import one_line
-    from scanner.cli.obtain import obtain
+    from scanner.cli.answers import obtain
     from scanner.logins import logins, only_logins
     from scanner.prepare import prepare
 

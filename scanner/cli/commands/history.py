@@ -41,7 +41,7 @@ def history(
 
     The last good run of each inventory is never forgotten.
     """
-    from scanner.cli.reporting import STDOUT
+    from scanner.cli.output.reporting import STDOUT
     from scanner.errors import UsageError
     from scanner.files import same_file, write_atomically
     from scanner.history.store import prune, runs

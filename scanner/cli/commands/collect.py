@@ -51,8 +51,8 @@ def collect(
     from checks.exit_codes import ExitCode
     from checks.runbook.build import NEEDS
     from reports.text import one_line
-    from scanner.cli.obtain import keep, obtain, refuse_bad_place
-    from scanner.cli.streams import complain, leave, say
+    from scanner.cli.answers import keep, obtain, refuse_bad_place
+    from scanner.cli.output.streams import complain, leave, say
 
     selection, job = settle(
         inventory, cluster=cluster, node=node, check=check, skip_check=skip_check, parallel=parallel, timeout=timeout

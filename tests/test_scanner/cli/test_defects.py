@@ -13,7 +13,7 @@ import typer
 
 from tests.test_scanner.conftest import Preflight
 
-TOP = Path(__file__).parents[2]
+TOP = Path(__file__).parents[3]
 
 
 class OfNoKindError(BaseException):
@@ -63,7 +63,7 @@ def test_what_a_command_says_on_purpose_is_no_crash(preflight: Preflight, monkey
     def said(*_: object) -> None:
         raise SystemExit(ExitCode.NO_GO)
 
-    monkeypatch.setattr("scanner.cli.inventory_commands.typer.echo", said)
+    monkeypatch.setattr("scanner.cli.commands.inventory.typer.echo", said)
     assert preflight("schema").code == 1
 
 
@@ -80,7 +80,7 @@ def run(before: str, *arguments: str, **environment: str) -> subprocess.Complete
 
 
 @pytest.mark.parametrize(
-    "missing", ["typer", "checks.exit_codes", "scanner.cli.streams", "scanner.errors", "reports.text"]
+    "missing", ["typer", "checks.exit_codes", "scanner.cli.output.streams", "scanner.errors", "reports.text"]
 )
 def test_a_module_that_cannot_be_imported_is_told_in_a_line(missing: str) -> None:
     ended = run(f"sys.modules[{missing!r}] = None", "--version")

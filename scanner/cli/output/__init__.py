@@ -1,0 +1,1 @@
+"""What commands print and write: reports, progress, prose, and streams that break."""

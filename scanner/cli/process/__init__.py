@@ -1,0 +1,1 @@
+"""The process that a command runs in: who watches over it, what it gives away, how it ends."""
