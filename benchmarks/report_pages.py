@@ -26,8 +26,8 @@ from checks.check import NodeCheck
 from checks.outcome import Remediation, Result, Status
 from checks.registry import BUILTIN
 from checks.scan import ClusterRecord, NodeRecord, Scan
-from reports.html import render
-from reports.html_folder import pages
+from reports.scan.html import render
+from reports.scan.page.folder import pages
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FOLDER_FROM = 1_000

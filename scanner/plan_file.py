@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from checks.check import PHASES
 from checks.runbook.following import KINDS, Followed
 from checks.runbook.signs import SCAN, SCAN_MAY_WANT, SCAN_WANTS, Sign, wrong_want
-from reports.plan_json import SCHEMA
+from reports.runbook.json import SCHEMA
 from reports.text import one_line
 from scanner.errors import UsageError
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from checks.outcome import Result, Severity, Status
-from reports.json_report import SCHEMA
+from reports.scan.json import SCHEMA
 from scanner.errors import UsageError
 
 MOST_BYTES = 256 * 1024 * 1024

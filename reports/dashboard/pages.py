@@ -10,13 +10,13 @@ from datetime import UTC, date, datetime, timedelta
 from checks.history.fleet import ENDS_DAYS, NEW_DAYS, Beat, Finding, Fleet, Kept, PastScan, Row, Said, Word
 from checks.outcome import Status
 from checks.scan import Verdict
-from reports.anchors import WHOLE
 from reports.dashboard.nights import HEIGHT, NightStrip, key, night_strip, spans
-from reports.hindsight import moment
-from reports.html_folder import INDEX, file_names
-from reports.page import assemble
+from reports.findings.history_text import moment
+from reports.render.page import assemble
+from reports.render.svg_trend import picture
+from reports.scan.page.anchors import WHOLE
+from reports.scan.page.folder import INDEX, file_names
 from reports.text import count, one_line
-from reports.trend import picture
 
 GENERATOR = "preflight dashboard"
 """Stands in every page, by which one is known as ours."""

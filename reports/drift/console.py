@@ -24,10 +24,10 @@ from reports.drift.wording import (
     places,
     said,
 )
-from reports.hindsight import changes as changes_since
-from reports.hindsight import history_line
+from reports.findings.history_text import changes as changes_since
+from reports.findings.history_text import history_line
+from reports.render.terminal import BOLD, DIM, GREEN, TextPage
 from reports.text import clipped, count, one_line
-from reports.text_page import BOLD, DIM, GREEN, TextPage
 
 _CODES = {DriftVerdict.NO_DRIFT: "1;30;42", DriftVerdict.DRIFT: "1;97;41", DriftVerdict.UNKNOWN: "1;30;43"}
 _MOST = 60

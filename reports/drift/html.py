@@ -23,8 +23,8 @@ from reports.drift.wording import (
     said,
     sides,
 )
-from reports.hindsight import changes, history_line
-from reports.page import assemble
+from reports.findings.history_text import changes, history_line
+from reports.render.page import assemble
 from reports.text import clipped, one_line
 
 _TONES = {DriftVerdict.NO_DRIFT: "go", DriftVerdict.DRIFT: "no-go", DriftVerdict.UNKNOWN: "unknown"}

@@ -10,7 +10,7 @@ from junit_xml import TestCase, TestSuite
 from checks.baseline.comparison import natural
 from checks.baseline.drift import CheckRow, Difference, Drift, DriftVerdict, FactRow
 from reports.drift.wording import WORDS, approved, headline, node_line, sides
-from reports.junit_xml import document, dotless, unused
+from reports.render.junit_xml import document, dotless, unused
 from reports.text import clipped, one_line
 
 _VALUE_CHARS = 5_000

@@ -22,8 +22,8 @@ from reports.drift.wording import (
     past_of_cause,
     places,
 )
-from reports.hindsight import changes, history_line
-from reports.markdown_text import code, prose
+from reports.findings.history_text import changes, history_line
+from reports.render.markdown_text import code, prose
 from reports.text import count, one_line
 
 _SIGNS = {DriftVerdict.NO_DRIFT: "✅", DriftVerdict.DRIFT: "⚠️", DriftVerdict.UNKNOWN: "❓"}

@@ -9,7 +9,7 @@ from checks.baseline.drift import CheckRow, Difference, Drift, DriftVerdict, Fac
 from checks.baseline.fact_paths import Value, shown, wholes
 from checks.history.drift_comparison import BELOW, NODE
 from checks.history.model import Subject
-from reports.hindsight import teller_of
+from reports.findings.history_text import teller_of
 from reports.text import count, one_line
 
 _DRIFTED = (Difference.CHANGED, Difference.APPEARED, Difference.DISAPPEARED)

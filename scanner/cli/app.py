@@ -104,7 +104,7 @@ def main() -> None:
 
 def _run_as_plugin() -> None:
     """A monitoring system reads standard output alone, and knows four codes."""
-    from reports.nagios import PluginCode, failure
+    from reports.scan.nagios import PluginCode, failure
 
     try:
         _run((ExitCode, PluginCode))

@@ -9,7 +9,7 @@ import pytest
 
 from checks.history.fleet import Word, WordKind, fleet
 from reports.dashboard.pages import pages
-from reports.html_folder import INDEX
+from reports.scan.page.folder import INDEX
 from tests.test_reports.fleets import FIRST, kept
 from tests.test_reports.test_report_browser import RAW, Browser, driven, load
 

@@ -19,7 +19,8 @@ from checks.baseline.snapshot import Subject as Judged
 from checks.history.drift_comparison import NODE
 from checks.history.model import Ended, Flapping, ScanHistory, Standing, Subject
 from checks.outcome import Status
-from reports.drift import console, html, json_report, junit, markdown
+from reports.drift import console, html, junit, markdown
+from reports.drift import json as json_report
 from tests.test_reports.conftest import HOSTILE
 from tests.test_reports.test_report_junit import assert_strict
 from tests.test_reports.test_report_markdown import tokens

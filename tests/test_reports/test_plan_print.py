@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from checks.runbook.model import Runbook, boxes
-from reports import plan_html
+from reports.runbook import html as plan_html
 from tests.test_reports.test_report_browser import FLAGS
 from tests.test_scanner.test_plan import book
 
@@ -45,7 +45,7 @@ def test_each_hop_begins_a_sheet_and_no_command_is_cut(name: str, tmp_path: Path
     made = book(name)
     (plan,) = made.plans
     assert isinstance(plan, Runbook)
-    found, about = sheets(plan_html.render(made), tmp_path)
+    found, about = sheets(html.render(made), tmp_path)
     assert re.search(r"Page size: +59[456]\S* x 84[123]\S* pts \(A4\)", about)
     for chapter, part in enumerate(plan.parts, 1):
         heading = _bare(f"{chapter}. {part.title}")
@@ -64,7 +64,7 @@ def _bare(text: str) -> str:
 
 
 def test_the_boxes_are_big_enough_for_a_pen(tmp_path: Path) -> None:
-    page = plan_html.render(book("vault-single"))
+    page = html.render(book("vault-single"))
     rule = re.search(r'input\[type="checkbox"\] \{ width: (\d+)mm; height: (\d+)mm', page)
     assert rule
     assert min(int(rule[1]), int(rule[2])) >= 5

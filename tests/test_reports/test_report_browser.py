@@ -15,8 +15,8 @@ import pytest
 from checks.history.model import ScanHistory, TrendPoint
 from checks.scan import Scan
 from reports.drift.html import render as render_drift
-from reports.html import render
-from reports.html_folder import INDEX, pages
+from reports.scan.html import render
+from reports.scan.page.folder import INDEX, pages
 from tests.test_reports.test_drift_reports import hostile
 
 pytestmark = pytest.mark.live

@@ -11,7 +11,7 @@ from lxml import html as lxml_html
 from checks.history.model import ScanHistory, TrendPoint
 from checks.outcome import Result
 from checks.scan import ClusterRecord, Scan
-from reports.html_folder import INDEX, pages
+from reports.scan.page.folder import INDEX, pages
 from tests.test_reports.conftest import STARTED
 
 MakeResult = Callable[..., Result]

@@ -12,8 +12,9 @@ from lxml import html as lxml_html
 
 from checks.outcome import Result
 from checks.scan import ClusterRecord, Scan
-from reports import console, html, json_report, junit, markdown
-from reports.grouping import digest, headline
+from reports.findings.grouping import digest, headline
+from reports.scan import console, html, junit, markdown
+from reports.scan import json as json_report
 
 MakeResult = Callable[..., Result]
 MakeScan = Callable[..., Scan]

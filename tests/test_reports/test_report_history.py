@@ -16,9 +16,10 @@ from lxml import html as lxml_html
 from checks.history.model import Ended, Flapping, ScanHistory, Standing, Subject, TrendPoint
 from checks.outcome import Status
 from checks.scan import Scan
-from reports import console, html, json_report, junit, markdown
-from reports.hindsight import history_line, teller, trend_line
-from reports.trend import FOOT, HEIGHT, picture
+from reports.findings.history_text import history_line, teller, trend_line
+from reports.render.svg_trend import FOOT, HEIGHT, picture
+from reports.scan import console, html, junit, markdown
+from reports.scan import json as json_report
 
 FIRST = datetime(2026, 11, 2, 2, 15, tzinfo=UTC)
 YESTERDAY = datetime(2026, 11, 20, 2, 15, tzinfo=UTC)

@@ -11,7 +11,7 @@ from lxml import html as lxml_html
 
 from checks.outcome import Remediation, Result
 from checks.scan import Scan
-from reports.html import render
+from reports.scan.html import render
 
 MakeResult = Callable[..., Result]
 MakeScan = Callable[..., Scan]

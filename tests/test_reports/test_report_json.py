@@ -11,7 +11,7 @@ import pytest
 
 from checks.outcome import Result
 from checks.scan import Scan
-from reports.json_report import document, json_safe, render, schema
+from reports.scan.json import document, json_safe, render, schema
 
 MakeResult = Callable[..., Result]
 MakeScan = Callable[..., Scan]

@@ -11,7 +11,7 @@ import pytest
 
 from checks.outcome import Result, Status
 from checks.scan import Scan
-from reports.junit import render
+from reports.scan.junit import render
 
 MakeResult = Callable[..., Result]
 MakeScan = Callable[..., Scan]

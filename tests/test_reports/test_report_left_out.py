@@ -12,8 +12,9 @@ import pytest
 
 from checks.outcome import Result
 from checks.scan import Scan
-from reports import console, html, json_report, junit, markdown
-from reports.grouping import headline
+from reports.findings.grouping import headline
+from reports.scan import console, html, junit, markdown
+from reports.scan import json as json_report
 from scanner.results_file import read_results
 
 MakeResult = Callable[..., Result]

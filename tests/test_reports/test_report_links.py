@@ -15,7 +15,10 @@ from markdown_it import MarkdownIt
 from checks.outcome import Remediation, Result
 from checks.scan import Scan
 from checks.secret_server.urls import CLUSTERING_URL
-from reports import console, csv_report, html, json_report, junit, markdown
+from reports import html, junit, markdown
+from reports.scan import console
+from reports.scan import csv as csv_report
+from reports.scan import json as json_report
 
 TODAY = "https://docs.delinea.com/online-help/secret-server/setup/upgrading/index.htm"
 TITLES = ("Upgrading Secret Server", "Upgrading Secret Server with Web Clustering (as of 2021-05-25)")

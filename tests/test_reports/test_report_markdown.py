@@ -8,7 +8,7 @@ from markdown_it.token import Token
 
 from checks.outcome import Remediation, Result
 from checks.scan import Scan
-from reports.markdown import render
+from reports.scan.markdown import render
 
 MakeResult = Callable[..., Result]
 MakeScan = Callable[..., Scan]

@@ -13,7 +13,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from checks.outcome import Result, Status
 from checks.scan import ClusterRecord, Scan
-from reports import csv_report, nagios, prometheus
+from reports.scan import csv as csv_report
+from reports.scan import nagios, prometheus
 from tests.test_reports.conftest import build_node
 
 MakeResult = Callable[..., Result]

@@ -15,7 +15,8 @@ import pytest
 from checks.engine.acceptance.model import Attestation, Attested, Standing, Waiver
 from checks.outcome import Result
 from checks.scan import Scan
-from reports import console, html, json_report, junit, markdown
+from reports.scan import console, html, junit, markdown
+from reports.scan import json as json_report
 
 MakeResult = Callable[..., Result]
 MakeScan = Callable[..., Scan]

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from checks.outcome import Result, Status
 from checks.scan import Scan, Verdict
-from reports import console, html, json_report, junit, markdown
-from reports.grouping import coverage_line, digest, grouped, headline
+from reports.findings.grouping import coverage_line, digest, grouped, headline
+from reports.scan import console, html, junit, markdown
+from reports.scan import json as json_report
 
 MakeResult = Callable[..., Result]
 MakeScan = Callable[..., Scan]

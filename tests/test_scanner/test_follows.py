@@ -15,7 +15,7 @@ from checks.facts import Contact, Unknown
 from checks.outcome import Outcome, Remediation, Result, Severity, Status, undetermined
 from checks.scan import CONNECTIVITY
 from checks.secret_server.facts.sql import SecretServerDatabase
-from reports.json_report import render
+from reports.scan.json import render
 from scanner.cli.options import settle
 from scanner.evidence.file import read_evidence
 from scanner.evidence.offline import saved_answers

@@ -18,7 +18,7 @@ import jsonschema
 import pytest
 
 from checks.outcome import Remediation, Result, Severity, Status
-from reports import json_report
+from reports.scan import json as json_report
 from scanner import redaction
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario

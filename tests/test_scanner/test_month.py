@@ -23,8 +23,8 @@ from xml.etree import ElementTree as ET
 import jsonschema
 import pytest
 
-from reports.drift.json_report import schema as drift_schema
-from reports.json_report import schema as scan_schema
+from reports.drift.json import schema as drift_schema
+from reports.scan.json import schema as scan_schema
 from scanner.lab.lab import Lab
 from scanner.lab.scenario_tables import overlaid, read_scenario
 

@@ -17,7 +17,7 @@ import pytest
 
 from checks.runbook.build import NEEDS
 from checks.runbook.model import Runbook, Step, boxes
-from reports import plan_json
+from reports.runbook import json
 from scanner.cli.answers import obtain
 from scanner.cli.options import settle
 from scanner.plan_book import plan_book
@@ -132,7 +132,7 @@ class Night:
         made = plan_book(job, obtain(job, selection, quiet=True), date(2026, 11, 20))
         (plan,) = made.plans
         assert isinstance(plan, Runbook), plan
-        inventory.with_name("inventory.plan.json").write_text(plan_json.render(made), encoding="utf-8")
+        inventory.with_name("inventory.plan.json").write_text(json.render(made), encoding="utf-8")
         return plan
 
     def look(self, number: str) -> Ended:

@@ -19,7 +19,7 @@ import pytest
 from checks.runbook.build import NEEDS
 from checks.runbook.model import Refusal, Runbook, RunbookSet, boxes, steps_back
 from checks.runbook.procedures import STEPS
-from reports import plan_html, plan_markdown
+from reports.runbook import html, markdown
 from scanner.cli.answers import obtain
 from scanner.inventory.load import load_inventory
 from scanner.inventory.select import select
@@ -45,7 +45,7 @@ def book(name: str) -> RunbookSet:
 
 
 def text(name: str) -> str:
-    return PORTS.sub("port 5986", plan_markdown.render(book(name)))
+    return PORTS.sub("port 5986", markdown.render(book(name)))
 
 
 def runbook(name: str) -> Runbook:
@@ -175,7 +175,7 @@ def test_a_step_of_no_return_says_so_before_its_command(name: str) -> None:
             if step.no_return:
                 rest = text(name).partition(f"**{number}** ")[2]
                 assert -1 < rest.index("Point of no return") < rest.index(step.commands[0].text)
-                page = plan_html.render(book(name)).partition(f'<span class="number">{number}</span>')[2]
+                page = html.render(book(name)).partition(f'<span class="number">{number}</span>')[2]
                 assert -1 < page.index("Point of no return") < page.index("<code>")
 
 
@@ -287,7 +287,7 @@ def test_evidence_gives_the_same_plan_without_contact(tmp_path: Path, preflight:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_page_says_what_the_text_says(name: str) -> None:
-    page = plan_html.render(book(name))
+    page = html.render(book(name))
     for plan in book(name).plans:
         if isinstance(plan, Runbook):
             for number in (*(number for number, _, _ in boxes(plan)), *(number for number, _ in steps_back(plan))):

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from checks.runbook.names import Names
-from reports import plan_html, plan_markdown
+from reports.runbook import html as plan_html
+from reports.runbook import markdown as plan_markdown
 from reports.text import has_invisible
 from tests.test_scanner.test_plan import book
 
@@ -45,7 +46,7 @@ def test_no_control_character_is_in_a_plan(name: str) -> None:
     # The zero-width blanks are our own: they keep the renderer from making links.
     assert not has_invisible(markdown.replace("\u200b", ""))
     assert len(markdown.splitlines()) == len(plan_markdown.render(book(name)).splitlines())
-    page = plan_html.render(bad)
+    page = html.render(bad)
     assert "\\x1b]52" in page
     assert not has_invisible(page)
 

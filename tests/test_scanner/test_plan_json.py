@@ -14,7 +14,8 @@ import pytest
 from checks.runbook.following import followed
 from checks.runbook.model import Refusal, Runbook, boxes, steps_back
 from checks.scan import Verdict
-from reports import plan_html, plan_json, plan_markdown
+from reports.runbook import html, markdown
+from reports.runbook import json as plan_json
 from scanner.errors import UsageError
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario
@@ -102,10 +103,10 @@ def test_what_is_not_known_is_never_taken_for_fitting() -> None:
     plan = scheduled("vault-single", 100 * HOUR)
     assert plan.schedule
     assert plan.schedule.fits is None
-    text = plan_markdown.render(dataclasses.replace(book("vault-single"), plans=(plan,)))
+    text = markdown.render(dataclasses.replace(book("vault-single"), plans=(plan,)))
     assert re.search(r"Whether it fits into 100h cannot be told: \w+ are known, for \d+ of \d+ steps", text)
     assert "not known: time it in a rehearsal" in text
-    for report in (text, plan_html.render(dataclasses.replace(book("vault-single"), plans=(plan,)))):
+    for report in (text, html.render(dataclasses.replace(book("vault-single"), plans=(plan,)))):
         assert "The way back" in report
 
 
@@ -117,7 +118,7 @@ def test_what_is_known_to_be_too_long_does_not_fit_and_is_a_failure_only_with_st
     made = timed(book("vault-single"), HOUR, {"upgrade-first": 2 * HOUR}, strict=True)
     assert made.verdict is Verdict.NO_GO
     assert made.exit_code == 1
-    assert "NO-GO: it does not fit the window" in plan_markdown.render(made)
+    assert "NO-GO: it does not fit the window" in markdown.render(made)
 
 
 def test_with_every_figure_it_is_told_whether_it_fits_and_until_when_one_can_turn_back() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reports.plan_text import OWN
+from reports.runbook.wording import OWN
 
 PLANS = sorted((Path(__file__).parent / "plans").glob("*.md"))
 _STEP = re.compile(r"^- \[ \] \*\*", re.MULTILINE)

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checks.facts import Unknown
-from reports.json_report import remediation
+from reports.scan.json import remediation
 from scanner.cli.options import settle
 from scanner.evidence.file import read_evidence
 from scanner.evidence.offline import saved_answers

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import validate
 
-from reports.json_report import schema
+from reports.scan.json import schema
 from scanner.errors import UsageError
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario

@@ -37,7 +37,7 @@ def dashboard(
     from checks.history.fleet import fleet
     from checks.history.rhythm import LONGEST_DAYS
     from reports.dashboard.pages import pages, summary
-    from reports.html_folder import INDEX
+    from reports.scan.page.folder import INDEX
     from reports.text import count, visible
     from scanner import __version__
     from scanner.cli.output.streams import complain

@@ -29,7 +29,7 @@ from scanner.errors import UsageError
 if TYPE_CHECKING:
     from checks.runbook.model import RunbookSet
 
-_KINDS = {".md": "plan_markdown", ".markdown": "plan_markdown", ".html": "plan_html", ".htm": "plan_html"}
+_KINDS = {".md": "markdown", ".markdown": "markdown", ".html": "html", ".htm": "html"}
 
 FOLLOWING = "Following a plan"
 
@@ -183,7 +183,7 @@ def _destinations(output: Path | None, json: Path | None, reads: Sequence[Path])
         plain = None if output == STDOUT else output
         places[_kind(plain)] = plain
     if json is not None:
-        places["plan_json"] = None if json == STDOUT else json
+        places["json"] = None if json == STDOUT else json
     for path in places.values():
         if path is not None and any(same_file(path, source) for source in reads):
             raise UsageError(f"the plan cannot go to {path}: that file is read; choose another name")
@@ -235,7 +235,7 @@ def _deliver(book: RunbookSet, written: Mapping[str, Path | None], *, quiet: boo
 
 def _kind(output: Path | None) -> str:
     if output is None:
-        return "plan_markdown"
+        return "markdown"
     found = _KINDS.get(output.suffix.lower())
     if found is None:
         raise UsageError(f"-o {output}: the name has to end in .md or .html, which says what is written")
@@ -245,19 +245,19 @@ def _kind(output: Path | None) -> str:
 def _render(kind: str, book: RunbookSet) -> str:
     from importlib import import_module
 
-    text: str = import_module(f"reports.{kind}").render(book)
+    text: str = import_module(f"reports.runbook.{kind}").render(book)
     return text
 
 
 def _summary(book: RunbookSet) -> list[str]:
     from checks.runbook.model import Runbook
-    from reports import plan_text
+    from reports.runbook import wording as plan_text
     from reports.text import one_line
 
     lines = []
     for plan in book.plans:
-        lines.append(f"{one_line(plan_text.heading(plan))}\n  {one_line(plan_text.verdict_line(plan))}")
+        lines.append(f"{one_line(wording.heading(plan))}\n  {one_line(wording.verdict_line(plan))}")
         if isinstance(plan, Runbook) and plan.schedule:
             sign = "warning: " if plan.schedule.fits is False else ""
-            lines += [f"  {sign}{one_line(plan_text.schedule_lines(plan.schedule)[0])}"]
+            lines += [f"  {sign}{one_line(wording.schedule_lines(plan.schedule)[0])}"]
     return lines

@@ -91,12 +91,12 @@ def _made_now(job: Job, collected: Collected) -> KeptPlan:
 
 
 def _told(word: str, plan: KeptPlan, found: Sequence[Standing]) -> list[str]:
-    from reports import plan_progress
+    from reports.runbook import progress
     from scanner.follow import ALL, NEXT
 
-    rows = [plan_progress.Row(one.step, one.seen, one.ended_by) for one in found]
+    rows = [progress.Row(one.step, one.seen, one.ended_by) for one in found]
     if word == ALL:
-        return plan_progress.table(plan.source, rows)
+        return progress.table(plan.source, rows)
     if word == NEXT:
-        return plan_progress.upcoming(plan.source, rows)
-    return [line for row in rows for line in plan_progress.one_step(plan.source, row)]
+        return progress.upcoming(plan.source, rows)
+    return [line for row in rows for line in progress.one_step(plan.source, row)]

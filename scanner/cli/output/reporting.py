@@ -109,7 +109,7 @@ class Destinations:
             return ""
         if telling.nagios or telling.quiet or telling.is_silent(done):
             return ""
-        from reports.grouping import verdict_line
+        from reports.findings.grouping import verdict_line
 
         where = next((str(path) for kind, path in self.paths.items() if kind == "html"), "")
         return f"\n{verdict_line(done)}{f'; see {where}' if where else ''}\n"
@@ -132,7 +132,7 @@ def finish(
         say(told)
     code: int = ExitCode.USAGE if problems else done.exit_code
     if telling.nagios and isinstance(done, Scan):
-        from reports import nagios
+        from reports.scan import nagios
 
         code = nagios.code(done)
         if problems and code < nagios.PluginCode.CRITICAL:
@@ -143,7 +143,7 @@ def finish(
 
 
 def _write_pages(folder: Path, done: Scan) -> None:
-    from reports.html_folder import pages
+    from reports.scan.page.folder import pages
 
     for name, text in pages(done).items():
         write_atomically(folder / name, text)
@@ -151,7 +151,7 @@ def _write_pages(folder: Path, done: Scan) -> None:
 
 def _told(done: Scan | Drift, telling: Telling) -> str:
     if telling.nagios and isinstance(done, Scan):
-        from reports import nagios
+        from reports.scan import nagios
 
         return nagios.render(done)
     text = summary(done, quiet=telling.quiet, verbose=telling.verbose)
@@ -165,7 +165,7 @@ def summary(done: Scan | Drift, *, quiet: bool = False, verbose: bool = False) -
 
         return drift_console.render(done, color=color_wanted(), width=width(), verbose=verbose, quiet=quiet)
 
-    from reports import console
+    from reports.scan import console
 
     return console.render(done, color=color_wanted(), width=width(), verbose=verbose, quiet=quiet)
 
@@ -199,7 +199,7 @@ def _rendered(kind: str, done: Scan | Drift) -> str:
     """The report in the format `kind`."""
     if isinstance(done, Drift):
         from reports.drift import html as drift_html
-        from reports.drift import json_report as drift_json
+        from reports.drift import json as drift_json
         from reports.drift import junit as drift_junit
         from reports.drift import markdown as drift_markdown
 
@@ -211,14 +211,14 @@ def _rendered(kind: str, done: Scan | Drift) -> str:
         }
         return drift_renderers[kind](done)
 
-    from reports import csv_report, html, json_report, junit, markdown, prometheus
+    from reports.scan import csv, html, json, junit, markdown, prometheus
 
     renderers: dict[str, Callable[[Scan], str]] = {
         "html": html.render,
         "junit": junit.render,
-        "json": json_report.render,
+        "json": json.render,
         "markdown": markdown.render,
-        "csv": csv_report.render,
+        "csv": csv.render,
         "prometheus": prometheus.render,
     }
     return renderers[kind](done)

@@ -16,7 +16,7 @@ import pytest
 
 from checks.outcome import Result, Severity, Status
 from checks.scan import NodeRecord, Scan
-from reports.json_report import schema
+from reports.scan.json import schema
 from scanner.history import database
 from scanner.history.store import Question, remember, runs
 from scanner.lab.lab import Lab

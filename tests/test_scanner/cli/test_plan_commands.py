@@ -20,7 +20,7 @@ from checks.check import PHASES
 from checks.registry import BUILTIN
 from checks.runbook.build import NEEDS
 from checks.runbook.model import Command, Runbook, RunbookSet, boxes
-from reports import plan_html, plan_markdown
+from reports.runbook import html, markdown
 from scanner.cli.answers import obtain
 from scanner.inventory.load import load_inventory
 from scanner.inventory.select import select
@@ -204,12 +204,12 @@ class Tags(HTMLParser):
 @pytest.mark.parametrize("scenario", [VAULT, CHEF])
 def test_no_name_is_markup(scenario: str) -> None:
     page = Tags()
-    page.feed(plan_html.render(hostile(scenario)))
+    page.feed(html.render(hostile(scenario)))
     tags = [tag for tag, _ in page.seen]
     assert tags.count("script") == 1
     assert "b" not in tags
     assert all(link.startswith(("https://", "http://", "#")) for tag, link in page.seen if tag == "a")
-    text = plan_markdown.render(hostile(scenario))
+    text = markdown.render(hostile(scenario))
     prose = re.sub(r"(?ms)^ *(`{3,})\w*\n.*?^ *\1$", "", text)
     assert "```" not in re.sub(r"\\`", "", prose)
     assert not re.search(r"<(script|b)\b", re.sub(r"(`+).*?\1", "", prose))

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from checks.outcome import Result, Status
 from checks.scan import Scan, Verdict
-from reports import console, html, json_report, junit, markdown
+from reports.scan import console, html, junit, markdown
+from reports.scan import json as json_report
 from scanner.cli.options import settle
 from scanner.evidence.document import from_document, to_document
 from scanner.evidence.file import checksum

@@ -10,7 +10,7 @@ from checks.baseline.drift import CheckRow, Difference, Drift, FactRow
 from checks.baseline.fact_paths import Value
 from checks.history.model import Ended, ScanHistory, Subject
 from checks.outcome import Status
-from reports.json_report import json_safe, utc_text
+from reports.scan.json import json_safe, utc_text
 from reports.text import spell_in_json
 
 SCHEMA = "preflight.drift/1"
@@ -23,7 +23,7 @@ def render(drift: Drift) -> str:
 
 def schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of the document."""
-    text = resources.files("reports.drift").joinpath("drift.schema.json").read_text(encoding="utf-8")
+    text = resources.files("reports").joinpath("schemas", "drift.schema.json").read_text(encoding="utf-8")
     loaded: dict[str, Any] = json.loads(text)
     return loaded
 

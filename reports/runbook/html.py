@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from checks.common.pages import Link, links_of
 from checks.outcome import Result
 from checks.runbook.model import Command, Plan, Refusal, RunbookSet, Step, Trouble, steps_back
-from reports import plan_text
-from reports.grouping import attested_line, waiver_line
-from reports.page import assemble
+from reports.findings.grouping import attested_line, waiver_line
+from reports.render.page import assemble
+from reports.runbook import wording as plan_text
 from reports.text import clipped, one_line, web_url
 
 Row = Mapping[str, object]
@@ -21,15 +21,15 @@ def render(book: RunbookSet) -> str:
     return assemble(
         "plan",
         {
-            "title": one_line(plan_text.title(book)),
-            "subtitle": one_line(plan_text.subtitle(book)),
-            "never_run": plan_text.NEVER_RUN,
-            "asked_title": plan_text.ASKED,
-            "no_return": plan_text.NO_RETURN,
-            "sides": plan_text.SIDES,
-            "unknown_title": plan_text.UNKNOWN,
-            "clear_first": plan_text.CLEAR_FIRST,
-            "only_then": plan_text.ONLY_THEN,
+            "title": one_line(wording.title(book)),
+            "subtitle": one_line(wording.subtitle(book)),
+            "never_run": wording.NEVER_RUN,
+            "asked_title": wording.ASKED,
+            "no_return": wording.NO_RETURN,
+            "sides": wording.SIDES,
+            "unknown_title": wording.UNKNOWN,
+            "clear_first": wording.CLEAR_FIRST,
+            "only_then": wording.ONLY_THEN,
             "attested": [attested_line(heard) for heard in book.attestations],
             "verdict": str(book.verdict),
             "tone": str(book.verdict).lower(),
@@ -44,12 +44,12 @@ def render(book: RunbookSet) -> str:
 def _plan(number: int, plan: Plan) -> Row:
     values: dict[str, object] = {
         "number": number,
-        "heading": one_line(plan_text.heading(plan)),
+        "heading": one_line(wording.heading(plan)),
         "verdict": str(plan.verdict),
         "tone": str(plan.verdict).lower(),
-        "line": one_line(plan_text.verdict_line(plan)),
+        "line": one_line(wording.verdict_line(plan)),
         "findings": [
-            (title, [_finding(number, label, row) for label, row in rows]) for title, rows in plan_text.findings(plan)
+            (title, [_finding(number, label, row) for label, row in rows]) for title, rows in wording.findings(plan)
         ],
         "instead": "",
         "url": None,
@@ -67,15 +67,13 @@ def _plan(number: int, plan: Plan) -> Row:
     timed = plan.schedule is not None
     return {
         **values,
-        "schedule": [one_line(line) for line in plan_text.schedule_lines(plan.schedule)] if plan.schedule else [],
+        "schedule": [one_line(line) for line in wording.schedule_lines(plan.schedule)] if plan.schedule else [],
         "late": plan.schedule is not None and plan.schedule.fits is False,
-        "way": [tuple(one_line(cell) for cell in row) for row in plan_text.way_lines(plan)],
+        "way": [tuple(one_line(cell) for cell in row) for row in wording.way_lines(plan)],
         "unknown": [one_line(sentence) for sentence in plan.unknown],
         "parts": [
             {
-                "to_clear": [
-                    (_anchor(number, label), label, one_line(what)) for label, what in plan_text.to_clear(plan)
-                ]
+                "to_clear": [(_anchor(number, label), label, one_line(what)) for label, what in wording.to_clear(plan)]
                 if chapter == 1
                 else [],
                 "number": chapter,
@@ -104,10 +102,10 @@ def _finding(plan: int, label: str, row: Result) -> Row:
         "id": _anchor(plan, label),
         "label": label,
         "accepted": one_line(waiver_line(row)),
-        "explained": one_line(plan_text.explained(row)),
+        "explained": one_line(wording.explained(row)),
         "status": str(row.status),
         "check": one_line(row.check, 100),
-        "place": one_line(plan_text.place(row)),
+        "place": one_line(wording.place(row)),
         "message": one_line(row.message),
         "fix": one_line(row.remediation.summary),
         "command": clipped(row.remediation.command, _COMMAND_CHARS),
@@ -126,8 +124,8 @@ def _step(number: str, step: Step, *, timed: bool) -> Row:
         "proof": _commands(step.proof.commands) if step.proof else [],
         "links": _links(links_of(step.url)),
         "no_return": step.no_return,
-        "takes": one_line(plan_text.takes(step.takes)) if timed else "",
-        "documented": one_line(plan_text.origin(step)),
+        "takes": one_line(wording.takes(step.takes)) if timed else "",
+        "documented": one_line(wording.origin(step)),
     }
 
 
@@ -149,8 +147,8 @@ def _links(links: Iterable[Link]) -> list[tuple[str, str]]:
 def _commands(commands: Iterable[Command]) -> list[Row]:
     return [
         {
-            "told": one_line(plan_text.where_line(where, language) or plan_text.ANYWHERE),
+            "told": one_line(wording.where_line(where, language) or wording.ANYWHERE),
             "text": clipped("\n".join(line.replace("\n", " ") for line in lines), 8_000),
         }
-        for where, language, lines in plan_text.grouped(commands)
+        for where, language, lines in wording.grouped(commands)
     ]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from checks.scan import Scan
-from reports.html_view import view
-from reports.page import assemble
+from reports.render.page import assemble
+from reports.scan.page.view import view
 
 
 def render(scan: Scan) -> str:

@@ -1,4 +1,4 @@
-"""A scan as JUnit XML, for the CI job that gates on it. `reports.junit_xml` brings it into the strict shape."""
+"""A scan as JUnit XML, for the CI job that gates on it. `reports.render.junit_xml` brings it into the strict shape."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from junit_xml import TestCase, TestSuite
 
 from checks.outcome import Result, Status
 from checks.scan import CONNECTIVITY, ClusterVerdict, NodeRecord, Scan, Verdict, blocks
-from reports.grouping import attested_line, coverage_line, headline, subject_line, told_clusters, waiver_line
-from reports.junit_xml import document, dotless, unused
+from reports.findings.grouping import attested_line, coverage_line, headline, subject_line, told_clusters, waiver_line
+from reports.render.junit_xml import document, dotless, unused
 from reports.text import clipped, link_line, one_line
 
 _FIELD_CHARS = 10_000

@@ -10,8 +10,7 @@ from datetime import UTC
 
 from checks.outcome import Severity, Status
 from checks.scan import Scan
-from reports.anchors import Anchors
-from reports.grouping import (
+from reports.findings.grouping import (
     Group,
     alone_line,
     attested_line,
@@ -26,12 +25,13 @@ from reports.grouping import (
     places,
     seconds,
 )
-from reports.hindsight import changes, history_line, trend_line
-from reports.html_boards import boards, gravest_first
-from reports.html_cards import CHIPS, Cards
-from reports.html_rows import Budget, bundles, is_quiet, rows
+from reports.findings.history_text import changes, history_line, trend_line
+from reports.render.svg_trend import picture
+from reports.scan.page.anchors import Anchors
+from reports.scan.page.boards import boards, gravest_first
+from reports.scan.page.cards import CHIPS, Cards
+from reports.scan.page.rows import Budget, bundles, is_quiet, rows
 from reports.text import count, one_line
-from reports.trend import picture
 
 FULL_ROWS = 1_500
 """More results than these are no longer all shown in full: those that say the same good thing share a row."""

@@ -39,7 +39,7 @@ def render(scan: Scan) -> str:
 
 def schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of the document."""
-    text = resources.files("reports").joinpath("result.schema.json").read_text(encoding="utf-8")
+    text = resources.files("reports").joinpath("schemas", "result.schema.json").read_text(encoding="utf-8")
     loaded: dict[str, Any] = json.loads(text)
     return loaded
 

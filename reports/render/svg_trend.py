@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from checks.history.model import TrendPoint
 from checks.history.scan_comparison import TREND_RUNS
-from reports.hindsight import moment
+from reports.findings.history_text import moment
 
 HEIGHT = 64
 """Of the bars, in the picture's own units."""

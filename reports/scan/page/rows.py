@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from checks.history.model import Subject
 from checks.outcome import Result, Status
 from checks.scan import Scan
-from reports.anchors import Anchors
-from reports.grouping import by_status, owner_of, status_word, subject, waiver_text
-from reports.hindsight import teller
-from reports.html_cards import Cards, cluster_name, node_name
-from reports.json_report import json_safe
+from reports.findings.grouping import by_status, owner_of, status_word, subject, waiver_text
+from reports.findings.history_text import teller
+from reports.scan.json import json_safe
+from reports.scan.page.anchors import Anchors
+from reports.scan.page.cards import Cards, cluster_name, node_name
 from reports.text import clipped, one_line
 
 _PAGE_CHARS = 250_000

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from checks.history.model import Subject
 from checks.outcome import Result, Status
 from checks.scan import ClusterVerdict, NodeRecord, Scan, Verdict, blocks
-from reports.anchors import Anchors, link, of_cluster
-from reports.grouping import GRAVEST_FIRST, owner_line, status_word, subject_line
-from reports.html_cards import cluster_name
+from reports.findings.grouping import GRAVEST_FIRST, owner_line, status_word, subject_line
+from reports.scan.page.anchors import Anchors, link, of_cluster
+from reports.scan.page.cards import cluster_name
 from reports.text import one_line
 
 _WORDS = {"not applicable": "n/a", "not evaluated": "not run", "not declared": "not decl."}

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from checks.common.pages import current
 from checks.outcome import Result, Status
 from checks.scan import Scan
-from reports.hindsight import teller
-from reports.json_report import utc_text
+from reports.findings.history_text import teller
+from reports.scan.json import utc_text
 from reports.text import one_line
 
 COLUMNS = (

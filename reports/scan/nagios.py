@@ -10,7 +10,7 @@ import enum
 
 from checks.outcome import Status
 from checks.scan import Scan, Verdict
-from reports.grouping import elapsed_s, headline
+from reports.findings.grouping import elapsed_s, headline
 from reports.text import one_line
 
 _CHARS = 600

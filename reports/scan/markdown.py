@@ -11,8 +11,8 @@ from datetime import UTC
 
 from checks.outcome import Result, Status
 from checks.scan import Scan, Verdict
-from reports.folding import consequences
-from reports.grouping import (
+from reports.findings.folding import consequences
+from reports.findings.grouping import (
     Group,
     alone_line,
     attested_line,
@@ -27,8 +27,8 @@ from reports.grouping import (
     subject_line,
     told_clusters,
 )
-from reports.hindsight import changes, history_line, teller
-from reports.markdown_text import block, cell, code, linked, prose
+from reports.findings.history_text import changes, history_line, teller
+from reports.render.markdown_text import block, cell, code, linked, prose
 from reports.text import one_line
 
 _SIGNS = {Verdict.GO: "✅", Verdict.NO_GO: "⛔", Verdict.UNKNOWN: "❓"}

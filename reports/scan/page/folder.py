@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from checks.history.model import ScanHistory
 from checks.outcome import Result
 from checks.scan import NodeRecord, Scan
-from reports.anchors import Anchors
-from reports.html_boards import Board, boards, gravest_first
-from reports.html_view import header, view
-from reports.page import assemble
-from reports.trend import Strip, strip
+from reports.render.page import assemble
+from reports.render.svg_trend import Strip, strip
+from reports.scan.page.anchors import Anchors
+from reports.scan.page.boards import Board, boards, gravest_first
+from reports.scan.page.view import header, view
 
 INDEX = "index.html"
 _CHARS = 80

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from checks.history.model import Subject
 from checks.outcome import Result
 from checks.scan import CONNECTIVITY, Scan
-from reports.anchors import Anchors, of_groups
-from reports.folding import Folded, consequences
-from reports.grouping import Group, owner_of, places, waiver_text
-from reports.hindsight import teller
+from reports.findings.folding import Folded, consequences
+from reports.findings.grouping import Group, owner_of, places, waiver_text
+from reports.findings.history_text import teller
+from reports.scan.page.anchors import Anchors, of_groups
 from reports.text import clipped, one_line, web_url
 
 CHIPS = 40

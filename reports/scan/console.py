@@ -7,8 +7,8 @@ from datetime import UTC
 
 from checks.outcome import Result, Status
 from checks.scan import Scan, Verdict
-from reports.folding import consequences, fold
-from reports.grouping import (
+from reports.findings.folding import consequences, fold
+from reports.findings.grouping import (
     GRAVEST_FIRST,
     Digest,
     Group,
@@ -27,9 +27,9 @@ from reports.grouping import (
     told_clusters,
     waiver_text,
 )
-from reports.hindsight import changes, history_line, teller
+from reports.findings.history_text import changes, history_line, teller
+from reports.render.terminal import BOLD, CYAN, DIM, GREEN, STATUS_COLUMNS, TEXT_COLUMN, YELLOW, TextPage
 from reports.text import clipped, count, link_line, one_line
-from reports.text_page import BOLD, CYAN, DIM, GREEN, STATUS_COLUMNS, TEXT_COLUMN, YELLOW, TextPage
 
 _FIELD_CHARS = 600
 _PLACES = 30

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from urllib.parse import quote
 
 from checks.outcome import Result
-from reports.grouping import Group
+from reports.findings.grouping import Group
 from reports.text import one_line
 
 _CHARS = 100

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from checks.engine.acceptance.model import Attested, Standing, scope
 from checks.outcome import Result, Severity, Status
 from checks.scan import CONNECTIVITY, ClusterVerdict, FailOn, Scan, Verdict, blocks
-from reports.folding import Folded, fold, stranded_rows
+from reports.findings.folding import Folded, fold, stranded_rows
 from reports.text import count, one_line
 
 GRAVEST_FIRST = (Verdict.NO_GO, Verdict.UNKNOWN, Verdict.GO)

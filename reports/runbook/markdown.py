@@ -9,9 +9,9 @@ from checks.common.pages import Link, links_of
 from checks.outcome import Result
 from checks.runbook.model import Command, Part, Plan, Refusal, Runbook, RunbookSet, Step, Trouble, steps_back
 from checks.scan import Verdict
-from reports import plan_text
-from reports.grouping import attested_line, waiver_line
-from reports.markdown_text import code, linked, prose
+from reports.findings.grouping import attested_line, waiver_line
+from reports.render.markdown_text import code, linked, prose
+from reports.runbook import wording
 from reports.text import clipped, one_line
 
 _SIGNS = {Verdict.GO: "✅", Verdict.NO_GO: "⛔", Verdict.UNKNOWN: "❓"}
@@ -20,7 +20,7 @@ _COMMAND_CHARS = 2_000
 
 def render(book: RunbookSet) -> str:
     """The text, with a final newline."""
-    lines = [f"# {prose(plan_text.title(book))}", "", prose(plan_text.subtitle(book)), "", plan_text.NEVER_RUN, ""]
+    lines = [f"# {prose(wording.title(book))}", "", prose(wording.subtitle(book)), "", wording.NEVER_RUN, ""]
     if book.partial:
         lines += ["**Interrupted: not every node was asked.**", ""]
     if book.notices:
@@ -34,9 +34,9 @@ def render(book: RunbookSet) -> str:
 
 
 def _plan(plan: Plan) -> Iterator[str]:
-    yield f"## {prose(plan_text.heading(plan))}"
+    yield f"## {prose(wording.heading(plan))}"
     yield ""
-    yield f"{_SIGNS[plan.verdict]} **{prose(one_line(plan_text.verdict_line(plan)))}**"
+    yield f"{_SIGNS[plan.verdict]} **{prose(one_line(wording.verdict_line(plan)))}**"
     yield ""
     if isinstance(plan, Refusal):
         yield f"What to do instead: {prose(one_line(plan.instead))}"
@@ -45,7 +45,7 @@ def _plan(plan: Plan) -> Iterator[str]:
         yield ""
     else:
         yield from _way(plan)
-    for title, rows in plan_text.findings(plan):
+    for title, rows in wording.findings(plan):
         yield from _findings(title, rows)
     if isinstance(plan, Runbook):
         yield from _runbook(plan)
@@ -56,16 +56,16 @@ def _way(plan: Runbook) -> Iterator[str]:
     yield ""
     yield "| from | to | why |"
     yield "| --- | --- | --- |"
-    for source, target, why in plan_text.way_lines(plan):
+    for source, target, why in wording.way_lines(plan):
         yield f"| {code(source)} | {code(target)} | {prose(one_line(why))} |"
     yield ""
     if plan.unknown:
-        yield plan_text.UNKNOWN
+        yield wording.UNKNOWN
         yield ""
         yield from (f"- [ ] {prose(one_line(sentence))}" for sentence in plan.unknown)
         yield ""
     if plan.schedule:
-        first, *others = plan_text.schedule_lines(plan.schedule)
+        first, *others = wording.schedule_lines(plan.schedule)
         yield "### The window"
         yield ""
         yield f"{'⚠ ' if plan.schedule.fits is False else ''}**{prose(first)}**"
@@ -79,7 +79,7 @@ def _findings(title: str, rows: Sequence[tuple[str, Result]]) -> Iterator[str]:
     yield ""
     for label, row in rows:
         status = str(row.status).upper()
-        place = prose(plan_text.place(row))
+        place = prose(wording.place(row))
         yield f"- **{label}** **{status}** {code(row.check)}, {place}: {prose(one_line(row.message))}"
         if accepted := waiver_line(row):
             yield f"  - {prose(accepted)}"
@@ -87,7 +87,7 @@ def _findings(title: str, rows: Sequence[tuple[str, Result]]) -> Iterator[str]:
             yield f"  - fix: {prose(one_line(row.remediation.summary))}"
         if row.remediation.command:
             yield from _block((row.remediation.command,), "", "  ")
-        if explained := plan_text.explained(row):
+        if explained := wording.explained(row):
             yield f"  - more: {code(explained)}"
         if row.remediation.url:
             yield f"  - see {_linked(row.remediation.links)}"
@@ -97,7 +97,7 @@ def _findings(title: str, rows: Sequence[tuple[str, Result]]) -> Iterator[str]:
 def _runbook(plan: Runbook) -> Iterator[str]:
     timed = plan.schedule is not None
     for chapter, part in enumerate(plan.parts, 1):
-        yield from _part(chapter, part, plan_text.to_clear(plan) if chapter == 1 else (), timed=timed and chapter > 1)
+        yield from _part(chapter, part, wording.to_clear(plan) if chapter == 1 else (), timed=timed and chapter > 1)
     yield "### The way back"
     yield ""
     yield from (f"- {prose(sentence)}" for sentence in plan.way_back)
@@ -116,7 +116,7 @@ def _part(chapter: int, part: Part, blockers: Sequence[tuple[str, str]] = (), *,
     yield f"### {chapter}. {prose(part.title)}"
     yield ""
     if blockers:
-        yield plan_text.CLEAR_FIRST
+        yield wording.CLEAR_FIRST
         yield ""
         yield from (f"- [ ] **{label}** {prose(what)}" for label, what in blockers)
         yield ""
@@ -124,7 +124,7 @@ def _part(chapter: int, part: Part, blockers: Sequence[tuple[str, str]] = (), *,
         yield prose(sentence)
         yield ""
     if part.asked:
-        yield f"{plan_text.ASKED}"
+        yield f"{wording.ASKED}"
         yield ""
         yield from (f"- {prose(text)}" for text in part.asked)
         yield ""
@@ -136,20 +136,20 @@ def _part(chapter: int, part: Part, blockers: Sequence[tuple[str, str]] = (), *,
 def _step(number: str, step: Step, *, timed: bool) -> Iterator[str]:
     yield f"- [ ] **{number}** {prose(step.title)}"
     if step.no_return:
-        yield f"  - ⚠ **{plan_text.NO_RETURN}**"
+        yield f"  - ⚠ **{wording.NO_RETURN}**"
     yield from (f"  - {prose(note)}" for note in step.notes)
     if timed:
-        yield f"  - {prose(plan_text.takes(step.takes))}"
+        yield f"  - {prose(wording.takes(step.takes))}"
     if step.url:
         yield f"  - see {_linked(links_of(step.url))}"
     if step.sides:
-        yield f"  - {plan_text.SIDES}"
+        yield f"  - {wording.SIDES}"
         yield from (f"    - [ ] {prose(side.says)} ({prose(side.source)})" for side in step.sides)
     yield from _commands(step.commands)
     if step.proof:
         yield f"  - **Shows:** {prose(step.proof.shows)}"
         yield from _commands(step.proof.commands)
-    if told := plan_text.origin(step):
+    if told := wording.origin(step):
         yield f"  - <sub>{prose(told)}</sub>"
 
 
@@ -161,22 +161,22 @@ def _trouble(trouble: Trouble) -> Iterator[str]:
     if trouble.url:
         yield f"See {_linked(links_of(trouble.url))}"
         yield ""
-    for where, language, lines in plan_text.grouped(trouble.look):
-        yield f"{prose(plan_text.where_line(where, language) or plan_text.ANYWHERE)}, to see more:"
+    for where, language, lines in wording.grouped(trouble.look):
+        yield f"{prose(wording.where_line(where, language) or wording.ANYWHERE)}, to see more:"
         yield ""
         yield from _block(lines, language, "")
         yield ""
     for command in trouble.cure:
-        where = plan_text.where_line(command.where, command.language)
-        yield f"{plan_text.ONLY_THEN}, {prose(where[:1].lower() + where[1:])}:"
+        where = wording.where_line(command.where, command.language)
+        yield f"{wording.ONLY_THEN}, {prose(where[:1].lower() + where[1:])}:"
         yield ""
         yield from _block((command.text,), command.language, "")
         yield ""
 
 
 def _commands(commands: Iterable[Command]) -> Iterator[str]:
-    for where, language, lines in plan_text.grouped(commands):
-        told = plan_text.where_line(where, language) or plan_text.ANYWHERE
+    for where, language, lines in wording.grouped(commands):
+        told = wording.where_line(where, language) or wording.ANYWHERE
         if language == "url":
             yield from (f"  - {prose(told)}: {code(line, _COMMAND_CHARS)}" for line in lines)
             continue

@@ -27,8 +27,8 @@ from checks.runbook.model import (
 )
 from checks.runbook.procedures import SOURCES, STEPS
 from checks.runbook.signs import Sign
-from reports import plan_text
-from reports.json_report import json_safe, remediation, utc_text
+from reports.runbook import wording as plan_text
+from reports.scan.json import json_safe, remediation, utc_text
 from reports.text import spell_in_json
 
 SCHEMA = "preflight.plan/1"
@@ -41,7 +41,7 @@ def render(book: RunbookSet) -> str:
 
 def schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of the document."""
-    text = resources.files("reports").joinpath("plan.schema.json").read_text(encoding="utf-8")
+    text = resources.files("reports").joinpath("schemas", "plan.schema.json").read_text(encoding="utf-8")
     loaded: dict[str, Any] = json.loads(text)
     return loaded
 
@@ -69,8 +69,8 @@ def _plan(plan: Plan) -> dict[str, object]:
         "name": plan.cluster,
         "product": plan.product,
         "verdict": str(plan.verdict),
-        "summary": plan_text.verdict_line(plan),
-        "findings": [_finding(kind, label, row) for kind, rows in plan_text.findings(plan) for label, row in rows],
+        "summary": wording.verdict_line(plan),
+        "findings": [_finding(kind, label, row) for kind, rows in wording.findings(plan) for label, row in rows],
     }
     if isinstance(plan, Refusal):
         return {**about, "refused": {"reason": plan.reason, "instead": plan.instead, "url": current(plan.url) or None}}
@@ -83,7 +83,7 @@ def _runbook(plan: Runbook) -> dict[str, object]:
         "installed": str(plan.path.current),
         "target": plan.path.target,
         "stops": [hop.version for hop in hops[:-1]],
-        "way": [{"from": source, "to": target, "why": why} for source, target, why in plan_text.way_lines(plan)],
+        "way": [{"from": source, "to": target, "why": why} for source, target, why in wording.way_lines(plan)],
         "placeholders": list(plan.unknown),
         "parts": [_part(plan, chapter, part) for chapter, part in enumerate(plan.parts, 1)],
         "way_back": {
@@ -159,7 +159,7 @@ def _command(plan: Runbook, command: Command) -> dict[str, object]:
         "text": command.text,
         "shell": command.language,
         "node": command.where if command.where in plan.nodes else None,
-        "where": plan_text.where_line(command.where, command.language) or plan_text.ANYWHERE,
+        "where": wording.where_line(command.where, command.language) or wording.ANYWHERE,
     }
 
 
@@ -194,5 +194,5 @@ def _schedule(schedule: Schedule) -> dict[str, object]:
         "no_return": {"step": schedule.no_return, "known_seconds": schedule.no_return_s}
         if schedule.no_return
         else None,
-        "text": plan_text.schedule_lines(schedule),
+        "text": wording.schedule_lines(schedule),
     }
