@@ -9,7 +9,7 @@ from checks.outcome import Result
 from checks.runbook.model import Command, Plan, Refusal, RunbookSet, Step, Trouble, steps_back
 from reports.findings.grouping import attested_line, waiver_line
 from reports.render.page import assemble
-from reports.runbook import wording as plan_text
+from reports.runbook import wording
 from reports.text import clipped, one_line, web_url
 
 Row = Mapping[str, object]

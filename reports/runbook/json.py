@@ -27,7 +27,7 @@ from checks.runbook.model import (
 )
 from checks.runbook.procedures import SOURCES, STEPS
 from checks.runbook.signs import Sign
-from reports.runbook import wording as plan_text
+from reports.runbook import wording
 from reports.scan.json import json_safe, remediation, utc_text
 from reports.text import spell_in_json
 

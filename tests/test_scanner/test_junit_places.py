@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 from scanner.inventory.load import lines_of
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario
-from tests.test_reports.test_report_junit import assert_strict
+from tests.test_reports.scan.test_report_junit import assert_strict
 
 
 def test_each_suite_says_where_its_node_stands(preflight: Callable[..., Any], tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def test_no_control_character_is_in_a_plan(name: str) -> None:
     # The zero-width blanks are our own: they keep the renderer from making links.
     assert not has_invisible(markdown.replace("\u200b", ""))
     assert len(markdown.splitlines()) == len(plan_markdown.render(book(name)).splitlines())
-    page = html.render(bad)
+    page = plan_html.render(bad)
     assert "\\x1b]52" in page
     assert not has_invisible(page)
 

@@ -251,7 +251,7 @@ def _render(kind: str, book: RunbookSet) -> str:
 
 def _summary(book: RunbookSet) -> list[str]:
     from checks.runbook.model import Runbook
-    from reports.runbook import wording as plan_text
+    from reports.runbook import wording
     from reports.text import one_line
 
     lines = []

@@ -11,7 +11,7 @@ import pytest
 from checks.history.fleet import Fleet, Kept, Row, Word, WordKind, fleet, recorded_verdict
 from checks.outcome import Status
 from checks.scan import Verdict
-from tests.test_reports.fleets import FIRST, kept, past
+from tests.test_reports.dashboard.fleets import FIRST, kept, past
 
 
 def seen(*histories: Kept, night: float, nights: int = 30) -> Fleet:

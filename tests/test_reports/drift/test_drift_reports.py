@@ -22,8 +22,8 @@ from checks.outcome import Status
 from reports.drift import console, html, junit, markdown
 from reports.drift import json as json_report
 from tests.test_reports.conftest import HOSTILE
-from tests.test_reports.test_report_junit import assert_strict
-from tests.test_reports.test_report_markdown import tokens
+from tests.test_reports.scan.test_report_junit import assert_strict
+from tests.test_reports.scan.test_report_markdown import tokens
 
 STARTED = datetime(2026, 11, 21, 2, 15, tzinfo=UTC)
 

@@ -10,8 +10,8 @@ import pytest
 from checks.history.fleet import Word, WordKind, fleet
 from reports.dashboard.pages import pages
 from reports.scan.page.folder import INDEX
-from tests.test_reports.fleets import FIRST, kept
-from tests.test_reports.test_report_browser import RAW, Browser, driven, load
+from tests.test_reports.dashboard.fleets import FIRST, kept
+from tests.test_reports.scan.test_report_browser import RAW, Browser, driven, load
 
 pytestmark = pytest.mark.live
 __all__ = ["load"]

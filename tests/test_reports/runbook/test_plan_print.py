@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from checks.runbook.model import Runbook, boxes
-from reports.runbook import html as plan_html
-from tests.test_reports.test_report_browser import FLAGS
+from reports.runbook import html
+from tests.test_reports.scan.test_report_browser import FLAGS
 from tests.test_scanner.test_plan import book
 
 pytestmark = pytest.mark.live

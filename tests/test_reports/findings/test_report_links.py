@@ -15,8 +15,7 @@ from markdown_it import MarkdownIt
 from checks.outcome import Remediation, Result
 from checks.scan import Scan
 from checks.secret_server.urls import CLUSTERING_URL
-from reports import html, junit, markdown
-from reports.scan import console
+from reports.scan import console, html, junit, markdown
 from reports.scan import csv as csv_report
 from reports.scan import json as json_report
 

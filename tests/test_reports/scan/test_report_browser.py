@@ -17,7 +17,7 @@ from checks.scan import Scan
 from reports.drift.html import render as render_drift
 from reports.scan.html import render
 from reports.scan.page.folder import INDEX, pages
-from tests.test_reports.test_drift_reports import hostile
+from tests.test_reports.drift.test_drift_reports import hostile
 
 pytestmark = pytest.mark.live
 

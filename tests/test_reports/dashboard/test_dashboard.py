@@ -13,7 +13,7 @@ from checks.history.fleet import Kept, Night, Word, WordKind, fleet
 from reports.dashboard.nights import night_strip, spans
 from reports.dashboard.pages import pages, summary
 from reports.scan.page.folder import INDEX
-from tests.test_reports.fleets import FIRST, kept, past
+from tests.test_reports.dashboard.fleets import FIRST, kept, past
 
 HOSTILE = "<script>alert(1)</script>\u202e&\"'"
 
