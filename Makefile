@@ -48,7 +48,7 @@ lint: $(READY)
 types: $(READY)
 	$(BIN)/mypy
 
-# Writes the generated sections of README and CONTRIBUTING anew, and docs/faults.md.
+# Writes the generated sections of README and CONTRIBUTING anew, docs/faults.md and docs/keys.md.
 readme: $(READY)
 	PYTHONPATH=. $(BIN)/python tests/contract/test_readme.py
 	$(BIN)/python -m tests.faults_page

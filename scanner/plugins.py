@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Iterable
+import sys
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 
 from checks.check import Check, ClusterCheck, NodeCheck
 from checks.outcome import Remediation, Result, Severity, Status
 from checks.runbook.quoting import for_sh
 from scanner.errors import cause_of
 from scanner.foreign import Allowance
+from scanner.inventory.product_settings.known import BUILTIN as BUILTIN_SETTINGS
+from scanner.inventory.settings.catalogue import ProductSettings, refuse_clashes, refuse_uncarried
 from scanner.probes.probe import Probe
 
 _LOADING_S = 60.0
@@ -27,6 +30,8 @@ class Plugin:
 
     checks: tuple[Check, ...]
     probes: tuple[Probe, ...] = ()
+    settings: tuple[ProductSettings, ...] = ()
+    """The keys that the inventory takes for a product, each declared once with `scanner.inventory.settings.setting`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +40,18 @@ class Loaded:
 
     checks: tuple[Check, ...] = ()
     probes: tuple[Probe, ...] = ()
+    settings: tuple[ProductSettings, ...] = ()
     failures: tuple[Result, ...] = field(default_factory=tuple)
     """One `error` result per plugin that did not load."""
 
 
 def load_plugins(taken: Iterable[str], entries: Iterable[importlib.metadata.EntryPoint] | None = None) -> Loaded:
     """Load what is installed, sorted by name. `taken`: ids of built-in checks and probes, which stay theirs."""
-    found = importlib.metadata.entry_points(group=GROUP) if entries is None else entries
+    found = _installed(importlib.metadata.entry_points, tuple(sys.path)) if entries is None else entries
     used = set(taken)
     checks: list[Check] = []
     probes: list[Probe] = []
+    settings: list[ProductSettings] = []
     failures: list[Result] = []
     for entry in sorted(found, key=lambda entry: (entry.name, entry.value)):
         try:
@@ -53,13 +60,23 @@ def load_plugins(taken: Iterable[str], entries: Iterable[importlib.metadata.Entr
             twice = sorted({name for name in ids if name in used or ids.count(name) > 1})
             if twice:
                 raise TypeError(f"{twice[0]}: this id is taken")  # noqa: TRY301  told like every other failure
+            refuse_clashes([*BUILTIN_SETTINGS, *settings, *plugin.settings])
         except Exception as error:  # noqa: BLE001  a foreign module may do anything while it loads
             failures.append(_failure(entry, error))
             continue
         used.update(ids)
         checks += plugin.checks
         probes += plugin.probes
-    return Loaded(tuple(checks), tuple(probes), tuple(failures))
+        settings += plugin.settings
+    return Loaded(tuple(checks), tuple(probes), tuple(settings), tuple(failures))
+
+
+@lru_cache(maxsize=4)
+def _installed(
+    find: Callable[..., Iterable[importlib.metadata.EntryPoint]], _: tuple[str, ...]
+) -> tuple[importlib.metadata.EntryPoint, ...]:
+    """What is installed in the folders of the path: it is asked for often, and costs milliseconds each time."""
+    return tuple(find(group=GROUP))
 
 
 def _load(entry: importlib.metadata.EntryPoint) -> Plugin:
@@ -67,8 +84,10 @@ def _load(entry: importlib.metadata.EntryPoint) -> Plugin:
     plugin = offered if isinstance(offered, Plugin) else offered()
     if not isinstance(plugin, Plugin):
         raise TypeError(f"{entry.value} gave {type(plugin).__name__}, not a scanner.plugins.Plugin")
+    refuse_uncarried(plugin.settings)
     odd: list[object] = [item for item in plugin.checks if not isinstance(item, NodeCheck | ClusterCheck)]
     odd += [item for item in plugin.probes if not isinstance(item, Probe)]
+    odd += [item for item in plugin.settings if not isinstance(item, ProductSettings)]
     if odd:
         raise TypeError(f"{entry.value} offers {type(odd[0]).__name__} among its checks and probes")
     return plugin

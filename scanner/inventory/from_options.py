@@ -10,13 +10,13 @@ from pathlib import Path
 
 from scanner.credentials import has_terminal
 from scanner.errors import InventoryError, Problem, UsageError
-from scanner.inventory.load import parse_inventory
+from scanner.inventory.load import installed_catalogue, parse_inventory
 from scanner.inventory.model import Cluster, Inventory, Node, SecretSource
-from scanner.inventory.products import Product, products
+from scanner.inventory.products import Product
 from scanner.inventory.reading.nodes import HERE
 from scanner.inventory.reading.values import did_you_mean, shown
-from scanner.inventory.settings.sections import CLUSTER, NODE, OPTIONS
-from scanner.inventory.settings.setting import NAMES, Key, by_name
+from scanner.inventory.settings.catalogue import Catalogue
+from scanner.inventory.settings.setting import NAMES, Setting, by_name
 from scanner.inventory.settings.transports import TRANSPORTS
 from scanner.inventory.writing import toml_text
 
@@ -51,14 +51,15 @@ def named_inventory(said: Machines) -> Inventory:
 
     Raises UsageError for whatever an inventory that says the same would be refused for, in the options' own words.
     """
-    product = product_named(said.product)
+    known = installed_catalogue()
+    product = product_named(said.product, known)
     roles = _roles(said.role or (), product)
     if said.ask_password and not has_terminal():
         raise UsageError(
             "--ask-password: there is no terminal to ask on; take the password from where it is kept: "
             "--set password_env=NAME, password_file=FILE or password_command=COMMAND"
         )
-    cluster, node = _settings(said.settings or (), product)
+    cluster, node = _settings(said.settings or (), product, known)
     node |= _connection(said)
     hosts = list(said.host or [])
     twice = next((host for host in hosts if hosts.count(host) > 1), "")
@@ -78,9 +79,9 @@ def named_inventory(said: Machines) -> Inventory:
     return replace(inventory, clusters=clusters, digest="")
 
 
-def product_named(written: str) -> Product:
+def product_named(written: str, among: Catalogue) -> Product:
     """The product that `--product` means. Raises UsageError."""
-    known = products()
+    known = among.products
     found = known.get(written.strip())
     if found is None:
         told = f"{shown(written)} is none of" if written else "missing; one of"
@@ -111,10 +112,10 @@ def _connection(said: Machines) -> dict[str, object]:
     return {name: value for name, value in found.items() if value not in ("", None, False)}
 
 
-def _settings(texts: Iterable[str], product: Product) -> tuple[dict[str, object], dict[str, object]]:
+def _settings(texts: Iterable[str], product: Product, known: Catalogue) -> tuple[dict[str, object], dict[str, object]]:
     """What `--set` says of the cluster, and of its nodes."""
-    of_nodes = by_name(NODE, OPTIONS, *(TRANSPORTS[way] for way in product.transports))
-    of_cluster = by_name(CLUSTER)
+    of_nodes = by_name(known.node, known.options, *(TRANSPORTS[way] for way in product.transports))
+    of_cluster = by_name(known.cluster)
     cluster: dict[str, object] = {}
     node: dict[str, object] = {}
     for text in texts:
@@ -129,7 +130,7 @@ def _settings(texts: Iterable[str], product: Product) -> tuple[dict[str, object]
     return cluster, node
 
 
-def _value(key: Key | None, text: str) -> object:
+def _value(key: Setting | None, text: str) -> object:
     """`text` as the key's kind of value, where it is one; else as it is, to be refused like any other."""
     if key and key.kind == "boolean" and text in ("true", "false"):
         return text == "true"

@@ -12,7 +12,8 @@ from typing import Any
 
 from scanner.errors import InventoryError, Problem
 from scanner.inventory.model import Cluster, Inventory, ReportPaths, RunSettings
-from scanner.inventory.products import Product, products
+from scanner.inventory.product_settings.known import catalogue
+from scanner.inventory.products import Product
 from scanner.inventory.reading.clusters import Context, read_clusters
 from scanner.inventory.reading.connection import Layer, expanded, layer_of
 from scanner.inventory.reading.drift_overrides import read_drift
@@ -20,7 +21,7 @@ from scanner.inventory.reading.positions import nearest, positions
 from scanner.inventory.reading.skip import Judges
 from scanner.inventory.reading.values import Problems, read_keys, read_table, shown, unknown_key
 from scanner.inventory.reading.waivers import LISTS, Accepted, Surveyed, read_accepted
-from scanner.inventory.settings.run import REPORTS, RUN
+from scanner.inventory.settings.catalogue import REPORTS, RUN, Catalogue, ProductSettings
 from scanner.inventory.settings.setting import by_name
 from scanner.inventory.settings.transports import TRANSPORTS
 from scanner.prepare import known_checks, known_drift_rules
@@ -62,21 +63,25 @@ _SYNTAX_ADVICE = (
 _SYNTAX_PLACE = re.compile(r" \(at (line \d+, column \d+|end of document)\)$")
 
 
-def load_inventory(path: Path, extra: Sequence[Product] = ()) -> Inventory:
-    """The inventory in the file at `path`, with every default applied; plugins' products in `extra`.
+def load_inventory(path: Path, extra: Sequence[Product] = (), brought: Sequence[ProductSettings] = ()) -> Inventory:
+    """The inventory in the file at `path`, with every default applied.
 
+    `extra` are products beside the built-in ones, `brought` the keys of products; neither: what plugins bring.
     Raises InventoryError with all its problems.
     """
-    return parse_inventory(_read(path), path, extra)
+    return parse_inventory(_read(path), path, extra, brought)
 
 
-def parse_inventory(text: str, path: Path, extra: Sequence[Product] = ()) -> Inventory:
+def parse_inventory(
+    text: str, path: Path, extra: Sequence[Product] = (), brought: Sequence[ProductSettings] = ()
+) -> Inventory:
     """The inventory written in `text`; relative paths in it are relative to the folder of `path`.
 
     Raises InventoryError with all its problems.
     """
     table = _parse_toml(text, path)
-    problems = Problems()
+    known = catalogue(extra, brought) if extra or brought else installed_catalogue()
+    problems = Problems(known.sections)
     for name, value in table.items():
         if name in LISTS:
             continue
@@ -90,7 +95,7 @@ def parse_inventory(text: str, path: Path, extra: Sequence[Product] = ()) -> Inv
     }
     folder = path.absolute().parent
     context = Context(
-        products=products(extra),
+        known=known,
         defaults=_defaults(tables["defaults"], problems),
         checks=_judges,
         folder=folder,
@@ -133,7 +138,7 @@ def with_waivers(inventory: Inventory, path: Path) -> Inventory:
     """
     text = _read(path, "there is no such file of waivers")
     table = _parse_toml(text, path)
-    problems = Problems()
+    problems = Problems(installed_catalogue().sections)
     for name in table:
         if name not in LISTS:
             unknown_key(name, (name,), LISTS, problems)
@@ -171,6 +176,12 @@ def _located(problems: Problems, text: str) -> tuple[Problem, ...]:
     except (ValueError, RecursionError):  # a place is a help; without one, a problem is told all the same
         known = {}
     return problems.located(lambda place: nearest(place, known))
+
+
+def installed_catalogue() -> Catalogue:
+    """All keys that an inventory may have here, those of plugins' products included."""
+    _, _, loaded = known_checks()
+    return catalogue((), loaded.settings)
 
 
 def _judges() -> Judges:

@@ -5,115 +5,60 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from checks.engine.acceptance.model import Attestation, Waiver
 from scanner.inventory.products import Platform
+from scanner.inventory.settings.local import LocalSettings
+from scanner.inventory.settings.secret_source import SecretSource
+from scanner.inventory.settings.setting import HOST, TEXT, product_keys, setting
+from scanner.inventory.settings.ssh import SshSettings
+from scanner.inventory.settings.tds import TdsSettings
+from scanner.inventory.settings.transports import TRANSPORTS
+from scanner.inventory.settings.winrm import WinrmSettings
 from scanner.probes.probe import Language
 from scanner.secrets import Secret
 
+__all__ = [
+    "Cluster",
+    "Inventory",
+    "LocalSettings",
+    "Node",
+    "ReportPaths",
+    "RunSettings",
+    "SecretSource",
+    "SshSettings",
+    "TdsSettings",
+    "WinrmSettings",
+]
 
-@dataclass(frozen=True, slots=True)
-class SecretSource:
-    """Where a secret comes from; exactly one of these is set. It is resolved once, before the scan."""
-
-    env: str = ""
-    file: str = ""
-    command: str = ""
-    prompt: str = ""
-    """What to ask with on the terminal. No key of an inventory: a file cannot count on somebody who sits there."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WinrmSettings:
-    """How to reach a node over WinRM."""
-
-    user: str = ""
-    password: SecretSource | Secret | None = None
-    """A source as written; a `Secret` once resolved."""
-    auth: str = "ntlm"
-    """ntlm, kerberos, credssp, certificate or basic."""
-    scheme: str = "https"
-    port: int = 5986
-    path: str = "/wsman"
-    protocol: str = "winrs"
-    """winrs: a Windows Remote Shell; psrp: a session of PowerShell remoting."""
-    configuration: str = ""
-    """The session configuration of psrp; empty: Microsoft.PowerShell."""
-    ca_file: str = ""
-    verify: bool = True
-    insecure: bool = False
-    """Allows http without message encryption (Basic over http)."""
-    cert_file: str = ""
-    """PEM client certificate, for auth = "certificate"."""
-    key_file: str = ""
-    """Its PEM private key."""
-    service: str = "HTTP"
-    """Kerberos service principal's class (HTTP, or WSMAN)."""
-    kerberos_hostname: str = ""
-    """Name in the service principal where it is not `host`."""
-    delivery: str = "auto"
-    """auto, or stdin: plain text on standard input, where endpoint protection dislikes a gzip bootstrap."""
-    connect_timeout_s: float = 10.0
-
-    @property
-    def keeps_secrets(self) -> bool:
-        """Whether what is sent can be read by the node alone.
-
-        The logins that encrypt the messages themselves do so over https, too; the others rest on a proven certificate.
-        """
-        if self.auth in ("ntlm", "kerberos", "credssp"):
-            return self.scheme == "https" or not self.insecure
-        return self.scheme == "https" and self.verify
+_TRANSPORT_DOC = (
+    "How the node is reached; local: it is the machine that preflight runs on; tds: SQL Server alone is asked, "
+    "with the login in sql_user, or without one for its version."
+)
+_CURRENT_DOC = "The version that is installed {}, where it cannot be read there."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SshSettings:
-    """How to reach a node over SSH."""
-
-    user: str = ""
-    """Empty: what ~/.ssh/config says, else the local user's name."""
-    port: int | None = None
-    """None: what ~/.ssh/config says, else 22."""
-    key_file: str = ""
-    passphrase: SecretSource | Secret | None = None
-    password: SecretSource | Secret | None = None
-    agent: bool = True
-    known_hosts: str = ""
-    """Empty: ~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts."""
-    host_key: str = ""
-    """A pinned key, as `ssh-ed25519 AAAA...` or `SHA256:...`."""
-    host_key_policy: str = "strict"
-    """strict, or accept-new."""
-    legacy_algorithms: bool = False
-    """Accept RSA signatures and a key exchange with SHA-1, as of OpenSSH before 7.2."""
-    jump: str = ""
-    """`[user@]host[:port]` of a jump host, or of several with commas between; none: no jump, whatever the file says."""
-    ssh_config: str = "~/.ssh/config"
-    """Empty: none is read."""
-    sudo: bool = False
-    connect_timeout_s: float = 10.0
+def _current(where: str) -> Any:
+    return setting(None, doc=_CURRENT_DOC.format(where), pattern=TEXT, example="10.9.000064")
 
 
-@dataclass(frozen=True, slots=True)
-class LocalSettings:
-    """How to ask the machine that preflight itself runs on."""
+def _owner() -> Any:
+    return setting(
+        "",
+        doc="Who answers for it; reports show it, and findings go to it. Of a node: instead of the cluster's.",
+        pattern=TEXT,
+        example="Vault team",
+    )
 
-    sudo: bool = False
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TdsSettings:
-    """How the scanner itself connects to a SQL Server."""
-
-    encrypt: str = "mandatory"
-    """mandatory: TLS inside TDS 7.x; strict: TDS 8, TLS before anything else."""
-    ca_file: str = ""
-    verify: bool = True
-    certificate_name: str = ""
-    """The name that the certificate is for, where it is not `host`."""
-    auth: str = "sql"
-    """sql, or ntlm for a Windows account."""
-    connect_timeout_s: float = 10.0
+def _contact() -> Any:
+    return setting(
+        "",
+        doc="How to reach them: an address, a channel, a number.",
+        pattern=TEXT,
+        example="vault-oncall@corp.example",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,11 +67,26 @@ class Node:
 
     cluster: str
     name: str
-    host: str
+    host: str = setting(
+        doc="Host name or IP address.",
+        otherwise="the node's name; with transport local, this machine, whatever it is called",
+        example="web1.corp.example",
+        pattern=HOST,
+        expects="a host name or an IP address, without scheme, port or brackets",
+    )
     product: str
-    roles: tuple[str, ...]
-    transport: str
-    """winrm, ssh, local (this machine itself) or tds (a database host of which SQL Server alone is asked)."""
+    roles: tuple[str, ...] = setting(doc="What the node does in the cluster.", required=True, example=("web",))
+    current: str | None = _current("on this node")
+    """The cluster's is not copied here."""
+    owner: str = _owner()
+    """The cluster's where the node has none of its own."""
+    contact: str = _contact()
+    transport: str = setting(
+        doc=_TRANSPORT_DOC,
+        otherwise="the product's own",
+        example="winrm",
+        choices=tuple(TRANSPORTS),
+    )
     winrm: WinrmSettings | None = None
     ssh: SshSettings | None = None
     local: LocalSettings | None = None
@@ -134,14 +94,8 @@ class Node:
     """Where the scanner itself asks SQL Server: over the transport tds, or beside another with `sql_transport`."""
     platform: Platform = "linux"
     """What its product's machines are, linux or windows."""
-    current: str | None = None
-    """Declared version of this node, else None; the cluster's is not copied here."""
-    owner: str = ""
-    """Who answers for it; the cluster's where the node has none of its own."""
-    contact: str = ""
-    """How to reach them: an address, a channel, a number."""
-    options: Mapping[str, str | int | bool] = field(default_factory=dict)
-    """Product keys that probes and checks read: sql_instance, sql_port, web_root. Only those that are set."""
+    options: Mapping[str, str | int | bool] = product_keys()
+    """What probes and checks read: sql_instance, sql_port, web_root. Only those that are set."""
     sql_password: SecretSource | Secret | None = None
     """Of the login in the option `sql_user`. It goes out where `keeps_secrets` says so, or over TLS to SQL Server."""
 
@@ -183,16 +137,22 @@ class Cluster:
     """Machines that are upgraded together."""
 
     name: str
-    product: str
+    product: str = setting(doc="What the cluster runs.", required=True, pattern=TEXT, example="secret-server")
     nodes: tuple[Node, ...]
-    target: str | None = None
+    target: str | None = setting(
+        None,
+        doc="The version to upgrade to; --target stands in for it.",
+        otherwise="rules that depend on the target are not evaluated",
+        pattern=TEXT,
+        example="11.7.000049",
+    )
     target_from: str = "inventory"
     """Whoever said the target: "inventory", or "command line"."""
-    owner: str = ""
-    contact: str = ""
-    current: str | None = None
-    options: Mapping[str, str | int | bool] = field(default_factory=dict)
-    """Product keys that checks read: dpapi ("on", "off", "unknown"), always set for secret-server."""
+    current: str | None = _current("on the nodes")
+    options: Mapping[str, str | int | bool] = product_keys()
+    """What checks read: dpapi ("on", "off", "unknown"), always set for secret-server."""
+    owner: str = _owner()
+    contact: str = _contact()
     rules: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     """Overrides of the vendor's rules, as written."""
     skip: Mapping[str, str] = field(default_factory=dict)
@@ -205,24 +165,44 @@ class Cluster:
 class RunSettings:
     """`[run]`: defaults of the command line's options. None: not said there."""
 
-    parallel: int | None = None
-    timeout: float | None = None
-    """Seconds for one node, from its login to its last answer."""
-    strict: bool | None = None
-    history: str = ""
-    """The file that runs are recorded in, as an absolute path; empty where none is kept."""
+    parallel: int | None = setting(
+        None, doc="Nodes that are asked at the same time.", otherwise="32", example=32, least=1, most=512
+    )
+    timeout: float | None = setting(
+        None,
+        doc="Seconds for one node, from its login to its last answer.",
+        otherwise="60",
+        example=60,
+        least=1,
+        most=3600,
+    )
+    strict: bool | None = setting(None, doc="Count a warning as a failure.", assumed=False)
+    history: str = setting(
+        "",
+        doc="The file that keeps each run's results, so that reports say what is new and since when.",
+        otherwise="no history is kept",
+        path=True,
+        example="preflight.db",
+        pattern=TEXT,
+    )
+    """Absolute once it is read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportPaths:
     """`[reports]`: files that a plain scan writes, relative to the working directory; empty where none is asked for."""
 
-    html: str = ""
-    junit: str = ""
-    json: str = ""
-    markdown: str = ""
-    csv: str = ""
-    prometheus: str = ""
+    html: str = setting("", doc="A page for people.", example="preflight-report.html", pattern=TEXT)
+    junit: str = setting("", doc="JUnit XML, for CI.", example="preflight-junit.xml", pattern=TEXT)
+    json: str = setting("", doc="Results for programs.", example="preflight-results.json", pattern=TEXT)
+    markdown: str = setting("", doc="A summary for tickets and chats.", example="preflight-summary.md", pattern=TEXT)
+    csv: str = setting("", doc="A row per finding.", example="preflight-findings.csv", pattern=TEXT)
+    prometheus: str = setting(
+        "",
+        doc="Metrics for node exporter's textfile collector.",
+        example="/var/lib/node_exporter/preflight.prom",
+        pattern=TEXT,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,10 +13,13 @@ from checks.exit_codes import ExitCode
 from checks.registry import BUILTIN
 from scanner.cli.commands.catalogue import scope_of
 from scanner.inventory.load import parse_inventory
+from scanner.inventory.product_settings.known import catalogue
+from scanner.inventory.writing.reference import reference
 from scanner.probes.registry import BUILTIN as PROBES
 from scanner.probes.sudoers import sudoers_lines
 
 README = Path(__file__).parents[2] / "README.md"
+KEYS = README.with_name("docs") / "keys.md"
 
 
 def checks_section() -> str:
@@ -106,6 +109,10 @@ def test_every_command_shown_exists() -> None:
     assert names <= shown, "a command that the README does not mention"
 
 
+def test_the_page_of_keys_is_up_to_date() -> None:
+    assert KEYS.read_text(encoding="utf-8") == reference(catalogue()), "run: make readme"
+
+
 def write(path: Path, sections: Mapping[str, Callable[[], str]]) -> None:
     text = path.read_text(encoding="utf-8")
     for key, make in sections.items():
@@ -119,4 +126,5 @@ if __name__ == "__main__":
     from tests.contract.test_provenance import imagined_section
 
     write(README, SECTIONS)
+    KEYS.write_text(reference(catalogue()), encoding="utf-8")
     write(README.with_name("CONTRIBUTING.md"), {"imagined": imagined_section})

@@ -105,9 +105,10 @@ def schema() -> None:
     """Print the inventory's JSON Schema, for editors that complete and check TOML."""
     import json
 
+    from scanner.inventory.load import installed_catalogue
     from scanner.inventory.writing.schema import inventory_schema
 
-    typer.echo(json.dumps(inventory_schema(), indent=2))
+    typer.echo(json.dumps(inventory_schema(installed_catalogue()), indent=2))
 
 
 def init(
@@ -122,9 +123,11 @@ def init(
     """
     from scanner.files import write_atomically
     from scanner.inventory.from_options import product_named
+    from scanner.inventory.load import installed_catalogue
     from scanner.inventory.writing.template import short_template, template
 
-    text = short_template(product_named(product)) if product else template()
+    known = installed_catalogue()
+    text = short_template(product_named(product, known), known) if product else template(known)
     if path.exists():
         raise UsageError(f"{path} exists and is left as it is; name another file, or move it away first")
     write_atomically(path, text)

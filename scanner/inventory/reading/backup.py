@@ -8,8 +8,7 @@ from dataclasses import dataclass, field, replace
 from scanner.inventory.model import Node
 from scanner.inventory.products import Product
 from scanner.inventory.reading.values import Place, Problems, did_you_mean, read_keys, read_table, shown
-from scanner.inventory.settings.sections import BACKUP
-from scanner.inventory.settings.setting import by_name
+from scanner.inventory.settings.setting import Setting, by_name
 
 _LOOKING = {"app": ("application", "web"), "database": ("database", "database")}
 _ROLES = ("web", "database")
@@ -26,7 +25,12 @@ class BackupTable:
 
 
 def read_backup(
-    value: object, nodes: tuple[Node, ...], product: Product | None, place: Place, problems: Problems
+    value: object,
+    nodes: tuple[Node, ...],
+    product: Product | None,
+    keys: tuple[Setting, ...],
+    place: Place,
+    problems: Problems,
 ) -> BackupTable:
     """Read [clusters.NAME.backup]; `value` is None where there is none. What cannot be used is noted."""
     if value is None:
@@ -34,11 +38,12 @@ def read_backup(
     table = read_table(value, place, problems)
     if table is None:
         return BackupTable(nodes)
-    owners = BACKUP[0].products
-    if product and product.name not in owners:
+    if product and not any(key.is_for(product.name) for key in keys):
+        owners = dict.fromkeys(owner for key in keys for owner in key.products)
         problems.add(place, f"is a table of {' and '.join(owners)} only; leave it out here")
         return BackupTable(nodes)
-    values = read_keys(table, by_name(BACKUP), place, problems)
+    own = tuple(key for key in keys if product is None or key.is_for(product.name))
+    values = read_keys(table, by_name(own), place, problems)
     options: dict[str, str | int | bool] = {"backup": True} if table else {}
     options |= {f"backup_{name}": item for name, item in values.items() if isinstance(item, str | int)}
     for kind, (what, role) in _LOOKING.items():

@@ -30,18 +30,18 @@ from scanner.inventory.reading.values import (
     shown,
     unknown_key,
 )
-from scanner.inventory.settings.sections import CLUSTER, OPTIONS, RULE
-from scanner.inventory.settings.setting import Key, by_name
+from scanner.inventory.settings.acceptance import RULE
+from scanner.inventory.settings.catalogue import TABLES, Catalogue
+from scanner.inventory.settings.setting import Setting, by_name
 from scanner.inventory.settings.transports import TRANSPORTS, keys_of
-
-_TABLES = ("nodes", "rules", "backup", "skip")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """What all clusters are read with."""
 
-    products: Mapping[str, Product]
+    known: Catalogue
+    """The products and the keys that there are."""
     defaults: Mapping[str, Layer]
     """[defaults.TRANSPORT] by transport."""
     checks: Callable[[], Judges]
@@ -70,15 +70,17 @@ def _cluster(name: str, value: object, context: Context) -> Cluster | None:
     product = _product(table, place, context)
     transports = product.transports if product else tuple(TRANSPORTS)
     platform = product.platform if product else ""
-    known = by_name(CLUSTER, OPTIONS, *(keys_of(transport, platform) for transport in transports))
+    own = by_name(context.known.cluster, context.known.options)
+    known = by_name(*(keys_of(transport, platform) for transport in transports)) | own
     _explain_strays(table, known, product, place, problems)
     usable = {key: entry for key, entry in table.items() if key in known}
     values = _of_product(read_keys(usable, known, place, problems), known, product, place, problems)
-    layer = layer_of(place, table, values, {*by_name(CLUSTER, OPTIONS), *_TABLES})
+    layer = layer_of(place, table, values, {*own, *TABLES})
     surroundings = Surroundings(
         cluster=name,
         place=place,
         product=product,
+        known=context.known,
         values=values,
         layer=layer,
         defaults=context.defaults,
@@ -87,14 +89,14 @@ def _cluster(name: str, value: object, context: Context) -> Cluster | None:
     )
     nodes = read_nodes(table.get("nodes"), surroundings)
     _check_reach(layer, {node.transport for node in nodes}, problems)
-    backup = read_backup(table.get("backup"), nodes, product, (*place, "backup"), problems)
+    backup = read_backup(table.get("backup"), nodes, product, context.known.backup, (*place, "backup"), problems)
     return Cluster(
         name=name,
         product=product.name if product else "",
         nodes=backup.nodes,
         target=read_version(values, "target", place, product, problems),
         current=read_version(values, "current", place, product, problems),
-        options={**_options(values, product), **backup.options},
+        options={**_options(context.known, values, product), **backup.options},
         rules=_rules(table.get("rules", {}), (*place, "rules"), problems),
         owner=str(values.get("owner", "")).strip(),
         contact=str(values.get("contact", "")).strip(),
@@ -103,7 +105,7 @@ def _cluster(name: str, value: object, context: Context) -> Cluster | None:
 
 
 def _product(table: Mapping[str, object], place: Place, context: Context) -> Product | None:
-    known = context.products
+    known = context.known.products
     written = table.get("product")
     if written is None:
         context.problems.add((*place, "product"), f"missing; one of {', '.join(known)}")
@@ -118,10 +120,10 @@ def _product(table: Mapping[str, object], place: Place, context: Context) -> Pro
 
 
 def _explain_strays(
-    table: Mapping[str, object], known: Mapping[str, Key], product: Product | None, place: Place, problems: Problems
+    table: Mapping[str, object], known: Mapping[str, Setting], product: Product | None, place: Place, problems: Problems
 ) -> None:
     for name, value in table.items():
-        if name in known or name in _TABLES:
+        if name in known or name in TABLES:
             continue
         if is_of_another_platform(name, product):
             problems.add((*place, name), NOT_ON_WINDOWS)
@@ -138,11 +140,15 @@ def _explain_strays(
             advice = f"; a node is written as [{dotted((*place, 'nodes', name))}]"
         elif isinstance(value, dict) and ("product" in value or "nodes" in value):
             advice = f"; a name with dots needs quotes: [{dotted(('clusters', f'{place[-1]}.{name}'))}]"
-        unknown_key(name, (*place, name), {*known, *_TABLES}, problems, advice=advice)
+        unknown_key(name, (*place, name), {*known, *TABLES}, problems, advice=advice)
 
 
 def _of_product(
-    values: Mapping[str, object], known: Mapping[str, Key], product: Product | None, place: Place, problems: Problems
+    values: Mapping[str, object],
+    known: Mapping[str, Setting],
+    product: Product | None,
+    place: Place,
+    problems: Problems,
 ) -> dict[str, object]:
     kept = {}
     for name, value in values.items():
@@ -154,9 +160,9 @@ def _of_product(
     return kept
 
 
-def _options(values: Mapping[str, object], product: Product | None) -> dict[str, str | int | bool]:
+def _options(known: Catalogue, values: Mapping[str, object], product: Product | None) -> dict[str, str | int | bool]:
     options: dict[str, str | int | bool] = {}
-    for key in CLUSTER:
+    for key in known.cluster:
         value = values.get(key.name, key.default)
         if product and product.name in key.products and isinstance(value, str | int | bool):
             options[key.name] = value

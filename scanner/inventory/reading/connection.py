@@ -12,8 +12,8 @@ from typing import Any
 
 from scanner.inventory.model import LocalSettings, SecretSource, SshSettings, TdsSettings, WinrmSettings
 from scanner.inventory.reading.values import Place
-from scanner.inventory.settings.setting import Key, by_name
-from scanner.inventory.settings.transports import keys_of
+from scanner.inventory.settings.setting import Setting, by_name
+from scanner.inventory.settings.transports import MODELS, keys_of
 
 HTTP_PORT = 5985
 _PASSWORD_ADVICE = "password_env, password_file or password_command"  # noqa: S105  names of keys
@@ -61,7 +61,7 @@ class Connection:
 
 @dataclass(slots=True, kw_only=True)
 class _Merged:
-    keys: Mapping[str, Key]
+    keys: Mapping[str, Setting]
     values: dict[str, object] = field(default_factory=dict)
     places: dict[str, Place] = field(default_factory=dict)
     troubles: list[Trouble] = field(default_factory=list)
@@ -90,20 +90,16 @@ def connect(transport: str, platform: str, host: str, layers: Sequence[Layer], f
     merged = _Merged(keys=by_name(keys_of(transport, platform)))
     for layer in layers:
         merged.add(layer)
-    if transport == "winrm":
-        winrm = WinrmSettings(**_fields(merged, folder))
-        if winrm.scheme == "http" and "port" not in merged.values:
-            winrm = replace(winrm, port=HTTP_PORT)
+    if transport not in MODELS:
+        return Connection()
+    settings = MODELS[transport](**_fields(merged, folder))
+    if isinstance(settings, WinrmSettings):
+        if settings.scheme == "http" and "port" not in merged.values:
+            settings = replace(settings, port=HTTP_PORT)
         if merged.whole:
-            _check_winrm(winrm, host, merged)
-        return Connection(winrm=winrm, troubles=tuple(merged.troubles))
-    if transport == "ssh":
-        return Connection(ssh=SshSettings(**_fields(merged, folder)), troubles=tuple(merged.troubles))
-    if transport == "local":
-        return Connection(local=LocalSettings(**_fields(merged, folder)))
-    if transport == "tds":
-        return Connection(tds=TdsSettings(**_fields(merged, folder)))
-    return Connection()
+            _check_winrm(settings, host, merged)
+    found: dict[str, Any] = {transport: settings}
+    return Connection(**found, troubles=tuple(merged.troubles))
 
 
 def _fields(merged: _Merged, folder: Path) -> dict[str, Any]:

@@ -22,8 +22,8 @@ from scanner.inventory.reading.values import (
     read_table,
     shown,
 )
-from scanner.inventory.settings.sections import NODE, OPTIONS
-from scanner.inventory.settings.setting import by_name
+from scanner.inventory.settings.catalogue import Catalogue
+from scanner.inventory.settings.setting import Setting, by_name
 from scanner.inventory.settings.transports import TRANSPORTS, keys_of
 
 HERE = "localhost"
@@ -38,8 +38,10 @@ _MEANT_OVER_TDS = {
 }
 _USUAL_PORTS = (22, HTTP_PORT, WinrmSettings().port)
 _LOOPBACK = (HERE, "127.0.0.1", "::1")
-_NODE_KEYS = by_name(NODE, OPTIONS)
-_ALL_TRANSPORTS = by_name(*TRANSPORTS.values())
+
+
+def _of_any_transport() -> dict[str, Setting]:
+    return by_name(*TRANSPORTS.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +53,7 @@ class Surroundings:
     """Of the cluster."""
     product: Product | None
     """None where the inventory names none that exists."""
+    known: Catalogue
     values: Mapping[str, object]
     """The cluster's own usable values."""
     layer: Layer
@@ -105,8 +108,10 @@ def _node(name: str, value: object, around: Surroundings, troubles: list[tuple[P
         return None
     transport = _transport(table, place, around)
     platform = around.product.platform if around.product else ""
-    known = {**(by_name(keys_of(transport, platform)) if transport else _ALL_TRANSPORTS), **_NODE_KEYS}
-    strays = [key for key in table if key in _ALL_TRANSPORTS and key not in known]
+    own = by_name(around.known.node, around.known.options)
+    any_way = _of_any_transport()
+    known = {**(by_name(keys_of(transport, platform)) if transport else any_way), **own}
+    strays = [key for key in table if key in any_way and key not in known]
     for key in strays:
         if is_of_another_platform(key, around.product):
             problems.add((*place, key), NOT_ON_WINDOWS)
@@ -118,13 +123,13 @@ def _node(name: str, value: object, around: Surroundings, troubles: list[tuple[P
     values = read_keys({key: table[key] for key in table if key not in strays}, known, place, problems)
     if "host" not in table and transport != "local":
         # The name stands in for the host, and has to be one.
-        read_keys({"host": name}, _NODE_KEYS, place, problems)
+        read_keys({"host": name}, own, place, problems)
     host = str(values.get("host", HERE if transport == "local" else name))
     roles = _roles(table, values, place, around)
     layers = [
         *([around.defaults[transport]] if transport in around.defaults else []),
         around.layer,
-        layer_of(place, table, values, set(_NODE_KEYS)),
+        layer_of(place, table, values, set(own)),
     ]
     connection = connect(transport, platform, host, layers, around.folder)
     troubles.extend((place, trouble) for trouble in connection.troubles)
@@ -153,7 +158,7 @@ def _node(name: str, value: object, around: Surroundings, troubles: list[tuple[P
 
 def is_of_another_platform(name: str, product: Product | None) -> bool:
     """Whether `name` is a key of a connection that machines such as the product's have no use for."""
-    key = _ALL_TRANSPORTS.get(name)
+    key = _of_any_transport().get(name)
     return bool(key and key.platforms and product and product.platform not in key.platforms)
 
 
@@ -201,13 +206,15 @@ def _options(
 ) -> dict[str, str | int | bool]:
     options: dict[str, str | int | bool] = {}
     product = around.product
-    for key in OPTIONS:
+    for key in around.known.options:
         own = values.get(key.name)
-        fits = set(key.roles) & set(roles)
-        if own is not None and product and product.name not in key.products:
-            owners = " and ".join(key.products)
-            around.problems.add((*place, key.name), f"is a key of {owners} only; leave it out here")
-        elif own is not None and roles and not fits:
+        fits = not key.roles or bool(set(key.roles) & set(roles))
+        if product and not key.is_for(product.name):
+            if own is not None:
+                owners = " and ".join(key.products)
+                around.problems.add((*place, key.name), f"is a key of {owners} only; leave it out here")
+            continue
+        if own is not None and roles and not fits:
             need, have = " or ".join(key.roles), ", ".join(roles)
             around.problems.add((*place, key.name), f"is for nodes with the role {need}; this one has {have}")
         value = own if own is not None else around.values.get(key.name)
@@ -236,7 +243,7 @@ def _tds(
 def _sql_password(values: Mapping[str, object], roles: tuple[str, ...], around: Surroundings) -> SecretSource | None:
     """Where the SQL login's password comes from: the node's own key before the cluster's."""
     for layer in (values, around.values):
-        for key in OPTIONS:
+        for key in around.known.options:
             if key.secret and layer.get(key.name) is not None and set(key.roles) & set(roles):
                 written = str(layer[key.name])
                 if not written:

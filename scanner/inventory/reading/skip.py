@@ -9,18 +9,7 @@ from checks.check import Check
 from checks.engine.left_out import NEVER
 from scanner.inventory.products import Product
 from scanner.inventory.reading.values import Place, Problems, did_you_mean, read_table, read_value, shown
-from scanner.inventory.settings.setting import Key
-
-REASON = Key(
-    name="CHECK",
-    kind="text",
-    doc="Why the check of that id is left out.",
-    required=True,
-    pattern=r"[^\u0000]*\S[^\u0000]*",
-    expects="a reason",
-    example="its administrators look at it themselves, ticket 4711",
-)
-"""What stands behind the id of a check."""
+from scanner.inventory.settings.acceptance import REASON
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,7 @@ from datetime import date, datetime
 
 from scanner.errors import Problem
 from scanner.inventory.reading.discretion import NOT_SHOWN, may_be_secret
-from scanner.inventory.settings.sections import SECTIONS
-from scanner.inventory.settings.setting import HOST, NAMES, NAMES_EXPECTED, Key
+from scanner.inventory.settings.setting import HOST, NAMES, NAMES_EXPECTED, Setting
 
 Place = tuple[str, ...]
 
@@ -44,8 +43,10 @@ _EXPECTED = {
 class Problems:
     """What is wrong so far, in the order found. The same problem at the same place is told once."""
 
-    def __init__(self) -> None:
+    def __init__(self, sections: Mapping[str, tuple[Setting, ...]] | None = None) -> None:
+        """`sections` are the tables of an inventory by where they stand: what is no key here may be one there."""
         self._found: dict[Problem, Place] = {}
+        self.sections = sections or {}
 
     def add(self, place: Place, message: str) -> None:
         """Note `message` about the key at `place`."""
@@ -104,7 +105,7 @@ def read_name(name: str, place: Place, problems: Problems) -> None:
         problems.add(place, f"this name cannot be used; expected {NAMES_EXPECTED}")
 
 
-def read_value(key: Key, value: object, place: Place, problems: Problems) -> object:
+def read_value(key: Setting, value: object, place: Place, problems: Problems) -> object:
     """`value` where `key` takes it, texts without blanks around them; else None, and the problem is noted."""
     trouble = _mistyped(key, value) or _out_of_bounds(key, value)
     if trouble:
@@ -117,7 +118,7 @@ def read_value(key: Key, value: object, place: Place, problems: Problems) -> obj
     return value.strip() if isinstance(value, str) and key.kind == "text" and not key.secret else value
 
 
-def _mistyped(key: Key, value: object) -> str:
+def _mistyped(key: Setting, value: object) -> str:
     fits = {
         "text": isinstance(value, str) or (key.chain and _is_texts(value)),
         "path": isinstance(value, str),
@@ -148,7 +149,7 @@ def _is_texts(value: object) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(item, str) for item in value)
 
 
-def _out_of_bounds(key: Key, value: object) -> str:
+def _out_of_bounds(key: Setting, value: object) -> str:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return _out_of_range(key, value)
     for text in [value] if isinstance(value, str) else value if isinstance(value, list) else []:
@@ -158,7 +159,7 @@ def _out_of_bounds(key: Key, value: object) -> str:
     return ""
 
 
-def _out_of_range(key: Key, value: float) -> str:
+def _out_of_range(key: Setting, value: float) -> str:
     low = -math.inf if key.least is None else key.least
     high = math.inf if key.most is None else key.most
     if low <= value <= high:  # False for nan.
@@ -167,7 +168,7 @@ def _out_of_range(key: Key, value: float) -> str:
     return f"{found} is out of range; expected {low:g} to {high:g}"
 
 
-def _unusable_text(key: Key, text: str, *, in_a_list: bool = False) -> str:
+def _unusable_text(key: Setting, text: str, *, in_a_list: bool = False) -> str:
     if not text.strip():
         return (
             "" if key.may_be_empty and not text and not in_a_list else "is empty; give it a value or leave the key out"
@@ -244,7 +245,7 @@ def unknown_key(name: str, place: Place, known: Iterable[str], problems: Problem
         return
     names = sorted(known)
     # The lists have keys such as `cluster` and `node`, which elsewhere are slips for other words.
-    tables = [(where, table) for where, table in SECTIONS.items() if not where.startswith("[[")]
+    tables = [(where, table) for where, table in problems.sections.items() if not where.startswith("[[")]
     stands = [where for where, table in tables if any(key.name == name for key in table)]
     belongs = f"; it belongs in {' or '.join(stands)}" if stands else ""
     if may_be_secret(name):
@@ -267,7 +268,7 @@ def _quotes_advice(place: Place, name: str, value: object) -> str:
 
 def read_keys(
     table: Mapping[str, object],
-    known: Mapping[str, Key],
+    known: Mapping[str, Setting],
     place: Place,
     problems: Problems,
     *,

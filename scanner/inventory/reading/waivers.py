@@ -14,9 +14,9 @@ from checks.scan import CONNECTIVITY
 from scanner.inventory.model import Cluster
 from scanner.inventory.reading.values import Place, Problems, Verbatim, did_you_mean, dotted, read_keys, shown, type_of
 from scanner.inventory.settings.acceptance import ATTESTATION, WAIVER
-from scanner.inventory.settings.setting import Key, by_name
+from scanner.inventory.settings.setting import Setting, by_name
 
-LISTS: dict[str, tuple[Key, ...]] = {"waivers": WAIVER, "attestations": ATTESTATION}
+LISTS: dict[str, tuple[Setting, ...]] = {"waivers": WAIVER, "attestations": ATTESTATION}
 """The lists by name, each with the keys of its tables."""
 
 

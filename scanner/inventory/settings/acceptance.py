@@ -1,20 +1,22 @@
-"""Keys of what people accept for a while, vouch for, or want compared otherwise."""
+"""Keys of what people accept for a while, vouch for, leave out, or want judged or compared otherwise."""
 
 from __future__ import annotations
 
 from datetime import date
 
 from checks.baseline.drift_rules import TOLERANCE, Compare
-from scanner.inventory.settings.setting import TEXT, Key
+from scanner.inventory.settings.setting import TEXT, Setting
 
 _SENTENCE = r"[^\u0000]*\S[^\u0000]*"
 _CHECK = "The id of the check"
 _CLUSTER = "The cluster"
 _NODE = "The node, as NAME or CLUSTER.NAME"
 
-WAIVER: tuple[Key, ...] = (
-    Key(name="check", kind="text", doc=f"{_CHECK} whose finding is accepted.", required=True, example="pending-reboot"),
-    Key(
+WAIVER: tuple[Setting, ...] = (
+    Setting(
+        name="check", kind="text", doc=f"{_CHECK} whose finding is accepted.", required=True, example="pending-reboot"
+    ),
+    Setting(
         name="cluster",
         kind="text",
         doc=f"{_CLUSTER} that it is for; alone, all its findings of that check.",
@@ -22,8 +24,8 @@ WAIVER: tuple[Key, ...] = (
         pattern=TEXT,
         example="vault-prod",
     ),
-    Key(name="node", kind="text", doc=f"{_NODE}.", otherwise="the whole cluster", pattern=TEXT, example="web1"),
-    Key(
+    Setting(name="node", kind="text", doc=f"{_NODE}.", otherwise="the whole cluster", pattern=TEXT, example="web1"),
+    Setting(
         name="value",
         kind="text",
         doc="The waiver holds only while exactly this is observed: a result's `observed`, blanks and lines aside.",
@@ -31,7 +33,7 @@ WAIVER: tuple[Key, ...] = (
         pattern=TEXT,
         example="PendingFileRenameOperations",
     ),
-    Key(
+    Setting(
         name="reason",
         kind="text",
         doc="Why the finding is accepted.",
@@ -40,8 +42,8 @@ WAIVER: tuple[Key, ...] = (
         expects="a reason",
         example="the host is restarted first thing in the window, change 4711",
     ),
-    Key(name="owner", kind="text", doc="Who answers for it.", required=True, pattern=TEXT, example="Ada Admin"),
-    Key(
+    Setting(name="owner", kind="text", doc="Who answers for it.", required=True, pattern=TEXT, example="Ada Admin"),
+    Setting(
         name="expires",
         kind="date",
         doc="The last day on which it holds, in UTC, without quotes.",
@@ -51,8 +53,8 @@ WAIVER: tuple[Key, ...] = (
 )
 """Keys of a [[waivers]]: findings that somebody accepts for a while."""
 
-ATTESTATION: tuple[Key, ...] = (
-    Key(
+ATTESTATION: tuple[Setting, ...] = (
+    Setting(
         name="statement",
         kind="text",
         doc="What no probe can see, and somebody vouches for.",
@@ -61,22 +63,22 @@ ATTESTATION: tuple[Key, ...] = (
         expects="a statement",
         example="the database was restored from last night's backup, on a test host",
     ),
-    Key(name="by", kind="text", doc="Who vouches for it.", required=True, pattern=TEXT, example="Ada Admin"),
-    Key(
+    Setting(name="by", kind="text", doc="Who vouches for it.", required=True, pattern=TEXT, example="Ada Admin"),
+    Setting(
         name="date",
         kind="date",
         doc="The day on which it was said, without quotes.",
         required=True,
         example=date(2026, 12, 1),
     ),
-    Key(
+    Setting(
         name="expires",
         kind="date",
         doc="The last day on which it holds, in UTC, without quotes.",
         required=True,
         example=date(2026, 12, 31),
     ),
-    Key(
+    Setting(
         name="check",
         kind="text",
         doc=f"{_CHECK} that it belongs beside.",
@@ -84,7 +86,7 @@ ATTESTATION: tuple[Key, ...] = (
         pattern=TEXT,
         example="sql-server-version",
     ),
-    Key(
+    Setting(
         name="cluster",
         kind="text",
         doc=f"{_CLUSTER} that it is about.",
@@ -92,20 +94,20 @@ ATTESTATION: tuple[Key, ...] = (
         pattern=TEXT,
         example="vault-prod",
     ),
-    Key(name="node", kind="text", doc=f"{_NODE}.", otherwise="no node in particular", pattern=TEXT, example="sql1"),
+    Setting(name="node", kind="text", doc=f"{_NODE}.", otherwise="no node in particular", pattern=TEXT, example="sql1"),
 )
 """Keys of an [[attestations]]: what people vouch for; no result rests on it."""
 
-DRIFT_RULE: tuple[Key, ...] = (
-    Key(
+DRIFT_RULE: tuple[Setting, ...] = (
+    Setting(
         name="reason",
         kind="text",
         doc="Why it is compared like that here.",
         required=True,
-        pattern=r"[^\u0000]*\S[^\u0000]*",
+        pattern=_SENTENCE,
         expects="a reason",
     ),
-    Key(
+    Setting(
         name="compare",
         kind="text",
         doc="How it is compared with the baseline.",
@@ -113,7 +115,7 @@ DRIFT_RULE: tuple[Key, ...] = (
         choices=tuple(Compare),
         example="number",
     ),
-    Key(
+    Setting(
         name="tolerance",
         kind="text",
         doc="With number: how far a value may move, as a number or as a share of the larger one.",
@@ -123,3 +125,36 @@ DRIFT_RULE: tuple[Key, ...] = (
     ),
 )
 """Keys of [drift.rules."FACT"]: how a value is compared with the baseline instead of as shipped."""
+
+REASON = Setting(
+    name="CHECK",
+    kind="text",
+    doc="Why the check of that id is left out.",
+    required=True,
+    pattern=_SENTENCE,
+    expects="a reason",
+    example="its administrators look at it themselves, ticket 4711",
+)
+"""What stands behind the id of a check."""
+
+RULE: tuple[Setting, ...] = (
+    Setting(
+        name="reason",
+        kind="text",
+        doc="Why the vendor's rule is overridden.",
+        required=True,
+        pattern=_SENTENCE,
+        expects="a reason",
+    ),
+    Setting(name="requires", kind="text", doc="What is required instead.", example=">=4.7.2", may_be_empty=True),
+    Setting(
+        name="target",
+        kind="text",
+        doc="The targets that the rule is for; empty: any.",
+        example=">=10.9.000005",
+        may_be_empty=True,
+    ),
+    Setting(name="effect", kind="text", doc="What a breach amounts to.", choices=("fail", "warn"), example="warn"),
+    Setting(name="off", kind="boolean", doc="Switch the rule off.", default=False),
+)
+"""Keys of [clusters.NAME.rules.ID], an override of one of the vendor's rules."""

@@ -1,9 +1,11 @@
-"""What a key of an inventory is, and the patterns that its values match."""
+"""What a key of an inventory is, how a model's field declares one, and the patterns that values match."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeVar
 
 Kind = Literal["text", "path", "integer", "number", "boolean", "texts", "date"]
 
@@ -22,9 +24,23 @@ HOST = (
 """A name (international ones too), an IPv4 or an IPv6 address; nothing that a program could take for an option."""
 ENV_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 
+Model = TypeVar("Model")
+
+_DECLARED = "setting"
+_PRODUCT_KEYS = "product keys"
+_KINDS: Mapping[str, Kind] = {
+    "str": "text",
+    "int": "integer",
+    "float": "number",
+    "bool": "boolean",
+    "date": "date",
+    "tuple[str, ...]": "texts",
+}
+"""What a field's type asks of the value."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Key:
+class Setting:
     """One key."""
 
     name: str
@@ -65,11 +81,116 @@ class Key:
         """The attribute of the model that the key ends up in."""
         return self.secret or self.field or self.name
 
+    def is_for(self, product: str) -> bool:
+        """Whether clusters and nodes of the product may have it."""
+        return not self.products or product in self.products
 
-def by_name(*tables: tuple[Key, ...]) -> dict[str, Key]:
+
+def setting(
+    default: object = dataclasses.MISSING,
+    *,
+    doc: str,
+    key: str = "",
+    path: bool = False,
+    assumed: object = None,
+    **more: Any,
+) -> Any:
+    """The field of a dataclass that an inventory's key ends up in; the key's kind and name are those of the field.
+
+    `key` is the key's name where it is another, `path` makes a text one of a file, `assumed` is what holds where the
+    default is "not said", and `more` is whatever else a `Setting` has.
+    """
+    declared = {"doc": doc, "key": key, "path": path, "assumed": assumed, **more}
+    if default is dataclasses.MISSING:
+        return dataclasses.field(metadata={_DECLARED: declared})
+    return dataclasses.field(default=default, metadata={_DECLARED: declared})
+
+
+def secret_setting(what: str, variable: str, **more: Any) -> Any:
+    """The field of a dataclass that a secret's source ends up in: three keys say where it comes from."""
+    return dataclasses.field(default=None, metadata={_DECLARED: {"what": what, "variable": variable, **more}})
+
+
+def product_keys() -> Any:
+    """The field of a dataclass that the keys end up in which a product brings."""
+    return dataclasses.field(default_factory=dict, metadata={_PRODUCT_KEYS: True})
+
+
+def settings_of(model: type, of_products: tuple[Setting, ...] = ()) -> tuple[Setting, ...]:
+    """The keys that the fields of `model` declare, in their order, with those of the products in their field's place.
+
+    Raises TypeError for a field of a type that no value of an inventory has.
+    """
+    found: list[Setting] = []
+    for entry in dataclasses.fields(model):
+        if _PRODUCT_KEYS in entry.metadata:
+            found += of_products
+        elif _DECLARED in entry.metadata:
+            found += _declared(entry, dict(entry.metadata[_DECLARED]), model.__name__)
+    return tuple(found)
+
+
+def typed(model: type[Model], options: Mapping[str, object]) -> Model:
+    """What the options of a cluster or a node say, as the class that declares their keys, defaults applied."""
+    return model(**{key.model_field: options[key.name] for key in settings_of(model) if key.name in options})
+
+
+def _declared(entry: dataclasses.Field[Any], declared: dict[str, Any], model: str) -> tuple[Setting, ...]:
+    if "variable" in declared:
+        return _sources(entry.name, declared.pop("what"), declared.pop("variable"), declared)
+    name, is_path, assumed = declared.pop("key") or entry.name, declared.pop("path"), declared.pop("assumed")
+    written = entry.type if isinstance(entry.type, str) else getattr(entry.type, "__name__", str(entry.type))
+    kind = _KINDS.get(written.removesuffix(" | None"))
+    if kind is None:
+        raise TypeError(f"{model}.{entry.name}: a key is {', '.join(_KINDS)}, not {written}")
+    default = None if entry.default in (dataclasses.MISSING, "") else entry.default
+    if declared.get("otherwise"):
+        # In words, then; the plain value is at least an example.
+        if default is not None:
+            declared.setdefault("example", default)
+        default = None
+    return (
+        Setting(
+            name=name,
+            kind="path" if is_path else kind,
+            default=assumed if default is None else default,
+            field="" if name == entry.name else entry.name,
+            **declared,
+        ),
+    )
+
+
+def _sources(name: str, what: str, variable: str, more: Mapping[str, Any]) -> tuple[Setting, ...]:
+    """The three keys that say where the secret `name` comes from."""
+    keys = (
+        Setting(
+            name=f"{name}_env",
+            kind="text",
+            doc=f"Name of the environment variable that holds {what}.",
+            example=variable,
+            pattern=ENV_NAME,
+            expects="the NAME of an environment variable (letters, digits and _, without $)",
+        ),
+        Setting(
+            name=f"{name}_file",
+            kind="path",
+            doc=f"File that holds {what} and nothing else, readable by its owner only.",
+            example=f"~/.config/preflight/{name}",
+        ),
+        Setting(
+            name=f"{name}_command",
+            kind="text",
+            doc=f"Command that prints {what}, run without a shell on the scanner's own machine.",
+            example=f"pass show preflight/{name}",
+        ),
+    )
+    return tuple(replace(each, secret=name, may_be_empty=True, **more) for each in keys)
+
+
+def by_name(*tables: tuple[Setting, ...]) -> dict[str, Setting]:
     """The keys of `tables` by name; the first one wins."""
-    found: dict[str, Key] = {}
+    found: dict[str, Setting] = {}
     for table in tables:
-        for key in table:
-            found.setdefault(key.name, key)
+        for each in table:
+            found.setdefault(each.name, each)
     return found

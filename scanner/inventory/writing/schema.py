@@ -6,17 +6,17 @@ cluster and defaults, or that two nodes are one machine, only `preflight validat
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 
 from checks.engine.left_out import NEVER
 from checks.registry import BUILTIN
-from scanner.inventory.products import Product, products
-from scanner.inventory.reading.skip import REASON, of_product
-from scanner.inventory.settings.acceptance import ATTESTATION, DRIFT_RULE, WAIVER
-from scanner.inventory.settings.run import REPORTS, RUN
-from scanner.inventory.settings.sections import BACKUP, CLUSTER, NODE, OPTIONS, RULE
-from scanner.inventory.settings.setting import ENV_NAME, NAMES, TEXT, Key, by_name
+from scanner.inventory.product_settings.known import catalogue
+from scanner.inventory.products import Product
+from scanner.inventory.reading.skip import of_product
+from scanner.inventory.settings.acceptance import ATTESTATION, DRIFT_RULE, REASON, RULE, WAIVER
+from scanner.inventory.settings.catalogue import REPORTS, RUN, Catalogue
+from scanner.inventory.settings.setting import ENV_NAME, NAMES, TEXT, Setting, by_name
 from scanner.inventory.settings.transports import TRANSPORTS, keys_of
 
 Schema = dict[str, object]
@@ -26,10 +26,10 @@ _BACKUP_DOC = "Where the backups lie that are asked for before an upgrade, and h
 _VERSIONS = ("target", "current")
 
 
-def inventory_schema(extra: Sequence[Product] = ()) -> dict[str, object]:
-    """The schema, JSON Schema 2020-12, with plugins' products in `extra`."""
+def inventory_schema(known: Catalogue | None = None) -> dict[str, object]:
+    """The schema, JSON Schema 2020-12, of the keys in `known`; the built-in products' without."""
+    known = known or catalogue()
     having = {transport: keys for transport, keys in TRANSPORTS.items() if keys}
-    known = products(extra)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "preflight inventory",
@@ -73,50 +73,50 @@ def inventory_schema(extra: Sequence[Product] = ()) -> dict[str, object]:
     }
 
 
-def _cluster(known: dict[str, Product]) -> Schema:
-    keys = (*CLUSTER, *OPTIONS, *_of_any_transport())
+def _cluster(known: Catalogue) -> Schema:
+    keys = (*known.cluster, *known.options, *_of_any_transport())
     cluster = _table(
         keys,
-        also={"nodes": _nodes(), "rules": _rules(), "backup": _table(BACKUP, _BACKUP_DOC), "skip": _skip()},
+        also={"nodes": _nodes(known), "rules": _rules(), "backup": _table(known.backup, _BACKUP_DOC), "skip": _skip()},
         required=("nodes",),
     )
     properties = cluster["properties"]
     assert isinstance(properties, dict)  # noqa: S101  for the type checker: made two lines above
-    properties["product"] = {**properties["product"], "enum": list(known)}
+    properties["product"] = {**properties["product"], "enum": list(known.products)}
     cluster["allOf"] = [
         {
             "if": {"properties": {"product": {"const": product.name}}, "required": ["product"]},
-            "then": {"properties": _of_product(product, keys)},
+            "then": {"properties": _of_product(product, keys, known)},
         }
-        for product in known.values()
+        for product in known.products.values()
     ] + [
         _where_the_cluster_says_how(product, transport)
-        for product in known.values()
+        for product in known.products.values()
         for transport in product.transports
     ]
     return cluster
 
 
-def _of_product(product: Product, keys: Iterable[Key]) -> Schema:
+def _of_product(product: Product, keys: Iterable[Setting], known: Catalogue) -> Schema:
     """What the cluster's product narrows."""
     version: Schema = {"pattern": _whole(product.version_pattern)}
     transport: Schema = {"enum": list(product.transports)}
     own = by_name(*(keys_of(name, product.platform) for name in product.transports))
-    common = by_name(CLUSTER, NODE, OPTIONS)
+    common = by_name(known.cluster, known.node, known.options)
     # The keys of its own transports as they are there, with their own descriptions.
     ways: Schema = {name: _value(key) for name, key in own.items()}
     foreign: Schema = {
         key.name: False
         for key in keys
-        if (key.products and product.name not in key.products) or (key.name not in own and key.name not in common)
+        if not key.is_for(product.name) or (key.name not in own and key.name not in common)
     }
-    if product.name not in BACKUP[0].products:
+    if not any(key.is_for(product.name) for key in known.backup):
         foreign["backup"] = False
     own_checks = {check.id for check in of_product(BUILTIN, product)}
     others: Schema = {check.id: False for check in BUILTIN if check.id not in own_checks}
     node: Schema = {
         **ways,
-        **{name: False for name in foreign if name in by_name(OPTIONS, *TRANSPORTS.values())},
+        **{name: False for name in foreign if name in by_name(known.options, *TRANSPORTS.values())},
         "roles": {"items": {"enum": list(product.roles)}},
         "transport": transport,
         "current": version,
@@ -156,15 +156,15 @@ def _narrowed(node: Schema) -> Schema:
     return {"additionalProperties": {"properties": node}}
 
 
-def _nodes() -> Schema:
-    node = _table((*NODE, *OPTIONS, *_of_any_transport()))
+def _nodes(known: Catalogue) -> Schema:
+    node = _table((*known.node, *known.options, *_of_any_transport()))
     # What goes with a role, and what goes with another transport than the product's first, said in the node itself.
     node["allOf"] = [
         {
             "if": {"required": [key.name]},
             "then": {"properties": {"roles": {"contains": {"enum": list(key.roles)}}}},
         }
-        for key in OPTIONS
+        for key in known.options
         if key.roles
     ] + [
         {
@@ -182,7 +182,7 @@ def _nodes() -> Schema:
     }
 
 
-def _of_any_transport() -> tuple[Key, ...]:
+def _of_any_transport() -> tuple[Setting, ...]:
     """The keys of all transports. One that several have, each with a meaning of its own, is described with all."""
     merged = []
     for name, key in by_name(*TRANSPORTS.values()).items():
@@ -232,7 +232,7 @@ def _drift_rule() -> Schema:
 
 
 def _table(
-    keys: Iterable[Key], description: str = "", also: Schema | None = None, required: tuple[str, ...] = ()
+    keys: Iterable[Setting], description: str = "", also: Schema | None = None, required: tuple[str, ...] = ()
 ) -> Schema:
     table = by_name(tuple(keys))
     schema: Schema = {
@@ -256,7 +256,7 @@ def _table(
     return schema
 
 
-def _value(key: Key) -> Schema:
+def _value(key: Setting) -> Schema:
     description = key.doc + (f" Left out: {key.otherwise}." if key.otherwise else "")
     schema: Schema = {"description": description}
     if key.kind == "date":

@@ -16,8 +16,9 @@ from jsonschema import Draft202012Validator
 from checks.engine.rules import Rule, RuleError, RuleSet
 from scanner.errors import InventoryError
 from scanner.inventory.load import parse_inventory
+from scanner.inventory.product_settings.known import catalogue
 from scanner.inventory.products import Product
-from scanner.inventory.settings.sections import RULE, SECTIONS
+from scanner.inventory.settings.acceptance import RULE
 from scanner.inventory.writing.schema import inventory_schema
 from scanner.inventory.writing.template import template
 
@@ -192,7 +193,9 @@ VALUES = st.one_of(
     st.lists(st.sampled_from(["web", "database", "backend", 1]), max_size=2),
     st.dictionaries(st.sampled_from(["host", "roles", "x.y"]), st.just("x"), max_size=2),
 )
-ALL_NAMES = sorted({key.name for table in SECTIONS.values() for key in table} | {"x", "nodes", "a b", "a/b"})
+ALL_NAMES = sorted(
+    {key.name for table in catalogue().sections.values() for key in table} | {"x", "nodes", "a b", "a/b"}
+)
 NAMES = st.sampled_from(ALL_NAMES)
 
 
@@ -232,7 +235,7 @@ def test_no_key_is_refused_by_the_schema_alone() -> None:
 
 def test_every_key_is_described() -> None:
     text = str(SCHEMA)
-    for table in SECTIONS.values():
+    for table in catalogue().sections.values():
         for key in table:
             assert key.doc.endswith(".")
             assert str(key.doc) in text or repr(key.doc)[1:-1] in text
@@ -242,7 +245,7 @@ def test_a_plugins_product() -> None:
     gitea = Product(name="gitea", title="Gitea", roles={"app": "serves"}, transports=("ssh",))
     table = tomllib.loads(BACKEND.replace("chef-backend", "gitea").replace("backend", "app"))
     assert not fits(table)
-    assert Draft202012Validator(inventory_schema([gitea])).is_valid(table)
+    assert Draft202012Validator(inventory_schema(catalogue([gitea]))).is_valid(table)
 
 
 def test_an_override_takes_what_rules_can_be_overridden_with() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from checks.engine.rules import parse_rules
 from scanner.inventory.load import parse_inventory
-from scanner.inventory.settings.sections import SECTIONS
+from scanner.inventory.product_settings.known import catalogue
 from scanner.inventory.writing.template import template
 
 TEXT = template()
@@ -56,7 +56,7 @@ def test_the_override_can_be_switched_on_and_names_a_rule_there_is() -> None:
 
 
 def test_every_key_is_there() -> None:
-    for where, table in SECTIONS.items():
+    for where, table in catalogue().sections.items():
         for key in table:
             assert re.search(rf"^#?{key.name} = ", TEXT, re.MULTILINE), f"{where} {key.name}"
 

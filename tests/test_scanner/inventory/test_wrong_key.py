@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from scanner.inventory.product_settings.known import catalogue
 from scanner.inventory.reading.discretion import may_be_secret
-from scanner.inventory.settings.sections import SECTIONS
 
 CANARY = "hunter2!Zq9#Canary"
 WORD = "CANARYhunter2Zq9"
@@ -23,7 +23,7 @@ KEYS = sorted(
         (base, key.name)
         for base, sections in ((CHEF, ("[defaults.ssh]",)), (VAULT, ("[defaults.winrm]", "[defaults.tds]")))
         for section in (*sections, "[clusters.NAME.nodes.NODE]")
-        for key in SECTIONS[section]
+        for key in catalogue().sections[section]
     }
 )
 UNKNOWN = ("password", "Password", "passphrase", "pw", "passwd", "token", "password_evn", "sql_password", "secret_env")
