@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from scanner import children
 from scanner.errors import UsageError
+from scanner.secrets import children
 
 _PATIENCE_S = 5
 

@@ -23,7 +23,7 @@ from checks.outcome import Status
 from reports.text import has_invisible, one_line, spell_in_json
 from scanner.errors import UsageError
 from scanner.files import write_atomically
-from scanner.last_door import without_secrets
+from scanner.secrets.last_door import without_secrets
 
 FORMAT = "preflight.baseline/1"
 MOST_BYTES = 256 * 1024 * 1024

@@ -21,8 +21,8 @@ from scanner.inventory.model import Inventory
 from scanner.inventory.select import Selection
 from scanner.job import Collected, Job, NodeKey
 from scanner.judge import gathered_clusters, judge_gathered
-from scanner.last_door import without_secrets
 from scanner.prepare import known_checks, known_drift_rules
+from scanner.secrets.last_door import without_secrets
 
 
 def rules_of(inventory: Inventory) -> DriftRules:

@@ -10,7 +10,7 @@ from types import FrameType
 from typing import TypeVar
 
 from checks.engine.evaluation import EndedError
-from scanner.redaction import known
+from scanner.secrets.redaction import known
 
 T = TypeVar("T")
 

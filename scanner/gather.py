@@ -18,13 +18,13 @@ from scanner.cures import cure_of
 from scanner.errors import NodeError, ProtocolError, cause_of
 from scanner.foreign import Allowance, ForeignCodeError
 from scanner.inventory.model import Node
-from scanner.masking import masked
 from scanner.own_trouble import own_trouble
 from scanner.probes import powershell_batch, sh_batch
 from scanner.probes.probe import Answer, Probe, Stamps, UnreadableError
 from scanner.probes.sql_database import SQL_PASSWORD_VARIABLE
-from scanner.redaction import NOTHING_SECRET, Redactor, redactor
-from scanner.secrets import Secret
+from scanner.secrets.masking import masked
+from scanner.secrets.redaction import NOTHING_SECRET, Redactor, redactor
+from scanner.secrets.secret import Secret
 from scanner.transports.protocol import Limits, Moments, Transport, Usage
 
 _LINE_CHARS = 32 * 1024

@@ -22,10 +22,10 @@ from scanner.gather import NodeAnswers, read_error_output, read_facts
 from scanner.inventory.model import Cluster, Node
 from scanner.inventory.products import products
 from scanner.job import Collected, Job, NodeKey
-from scanner.last_door import without_secrets
 from scanner.prepare import listed
 from scanner.probes.probe import Probe
 from scanner.run_by import run_by
+from scanner.secrets.last_door import without_secrets
 
 INTERRUPTED = "the scan was interrupted before this node had answered"
 

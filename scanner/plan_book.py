@@ -14,7 +14,7 @@ from scanner.errors import UsageError
 from scanner.inventory.reading.values import did_you_mean
 from scanner.job import Collected, Job
 from scanner.judge import gathered_clusters, judge_gathered
-from scanner.last_door import without_secrets
+from scanner.secrets.last_door import without_secrets
 
 
 def plan_book(

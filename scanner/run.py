@@ -19,7 +19,7 @@ from scanner.hands import Hands, make_room
 from scanner.job import Collected, Job, NodeKey
 from scanner.judge import judge
 from scanner.own_trouble import RAN_OUT, is_own, own_trouble
-from scanner.redaction import Redactor, redactor
+from scanner.secrets.redaction import Redactor, redactor
 from scanner.transports.deadline import end_all
 
 _DIALS_PER_HAND = 4

@@ -75,8 +75,8 @@ def with_credentials(job: Job, selection: Selection) -> Job:
     from dataclasses import replace
 
     from scanner.cli.process.hardening import keep_memory_private
-    from scanner.credentials import resolve
-    from scanner.redaction import learn
+    from scanner.secrets.credentials import resolve
+    from scanner.secrets.redaction import learn
 
     keep_memory_private()
     ready = resolve(selection.inventory, only=selection.chosen, learn=learn)

@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from checks.exit_codes import ExitCode
-from scanner import __version__, redaction
+from scanner import __version__
 from scanner.cli import INTERRUPTS
 from scanner.cli.commands import baseline, catalogue, collect, dashboard, drift, history, inventory, lab, plan, scan
 from scanner.cli.examples import epilog
@@ -22,6 +22,7 @@ from scanner.cli.process import farewell
 from scanner.cli.process.defects import end_with_defect, tell_of_lost_defects
 from scanner.cli.process.hardening import leave_no_core
 from scanner.errors import PreflightError
+from scanner.secrets import redaction
 
 _INSISTING = 5
 """Interrupts after which nothing is waited for and nothing written any more."""

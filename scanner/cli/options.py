@@ -212,11 +212,11 @@ def settle(
     """
     from dataclasses import replace
 
-    from scanner import children
-    from scanner.credentials import variables
     from scanner.inventory.load import load_inventory, with_waivers
     from scanner.inventory.select import parse_targets, select
     from scanner.prepare import prepare
+    from scanner.secrets import children
+    from scanner.secrets.credentials import variables
 
     loaded = load_inventory(inventory) if isinstance(inventory, Path) else inventory
     children.withhold(variables(loaded))

@@ -119,7 +119,7 @@ def refuse_without_history(kept: HistoryFile, *, only_changes: bool, fail_on: Fa
 
 def _complained(error: Exception) -> str:
     from scanner.cli.output.streams import complain
-    from scanner.last_door import without_secrets
+    from scanner.secrets.last_door import without_secrets
 
     problem = without_secrets(f"this run is not in the history: {error}")
     complain(problem)

@@ -12,9 +12,9 @@ from pathlib import Path
 from scanner import __version__
 from scanner.gather import NodeAnswers
 from scanner.job import Collected, Job, NodeKey
-from scanner.last_door import without_secrets
 from scanner.prepare import loosened
 from scanner.probes.probe import Probe
+from scanner.secrets.last_door import without_secrets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from scanner.credentials import has_terminal
 from scanner.errors import InventoryError, Problem, UsageError
 from scanner.inventory.load import installed_catalogue, parse_inventory
 from scanner.inventory.model import Cluster, Inventory, Node, SecretSource
@@ -19,6 +18,7 @@ from scanner.inventory.settings.catalogue import Catalogue
 from scanner.inventory.settings.setting import NAMES, Setting, by_name
 from scanner.inventory.settings.transports import TRANSPORTS
 from scanner.inventory.writing import toml_text
+from scanner.secrets.credentials import has_terminal
 
 _ASKED = "PREFLIGHT_ASKED_ON_THE_TERMINAL"
 """Stands where the inventory names a variable, until the prompt takes its place; no such variable is read."""

@@ -17,7 +17,7 @@ from scanner.inventory.settings.tds import TdsSettings
 from scanner.inventory.settings.transports import TRANSPORTS
 from scanner.inventory.settings.winrm import WinrmSettings
 from scanner.probes.probe import Language
-from scanner.secrets import Secret
+from scanner.secrets.secret import Secret
 
 __all__ = [
     "Cluster",

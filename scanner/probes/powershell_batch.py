@@ -25,7 +25,7 @@ from typing import Any
 
 from checks.facts import Unknown
 from scanner.probes.probe import Answer, Probe, Stamps
-from scanner.redaction import NOTHING_SECRET, Redactor
+from scanner.secrets.redaction import NOTHING_SECRET, Redactor
 
 GUARD, WATCH = "guard.ps1", "watch.ps1"
 PARTS = ("accessors.ps1", "prelude.ps1", "iis.ps1", "roots.ps1", "machine.ps1", "sql.ps1")

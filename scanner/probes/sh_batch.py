@@ -26,7 +26,7 @@ from dataclasses import replace
 from checks.facts import Unknown
 from scanner.errors import shortened
 from scanner.probes.probe import Answer, Probe, Stamps
-from scanner.redaction import NOTHING_SECRET, Redactor
+from scanner.secrets.redaction import NOTHING_SECRET, Redactor
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _TIMED_OUT = 124

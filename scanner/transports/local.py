@@ -14,7 +14,6 @@ import threading
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 
-from scanner import children
 from scanner.clock import now_s
 from scanner.errors import (
     AnswerTooLargeError,
@@ -27,7 +26,8 @@ from scanner.errors import (
 from scanner.inventory.model import Node
 from scanner.inventory.reading.nodes import HERE
 from scanner.probes.probe import Language
-from scanner.redaction import NOTHING_SECRET, Redactor
+from scanner.secrets import children
+from scanner.secrets.redaction import NOTHING_SECRET, Redactor
 from scanner.transports.deadline import Deadline
 from scanner.transports.launch import READY_S, Start, start_of
 from scanner.transports.powershell.script_delivery import NOTHING

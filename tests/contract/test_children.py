@@ -1,4 +1,4 @@
-"""Programs on this machine are started through one door, `scanner.children`: bounded, and without secrets."""
+"""Programs on this machine are started through one door, `scanner.secrets.children`: bounded, and without secrets."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 TOP = Path(__file__).parents[2]
 DOORS = {
-    "scanner/children.py": {"subprocess.Popen", "subprocess.run"},
+    "scanner/secrets/children.py": {"subprocess.Popen", "subprocess.run"},
     # The command's own second process, forked before anything is read.
     "scanner/cli/process/supervisor.py": {"os.fork"},
 }

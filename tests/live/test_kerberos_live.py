@@ -18,7 +18,7 @@ from scanner.inventory.model import Node, WinrmSettings
 from scanner.lab import powershell_process
 from scanner.lab.certificates import CertificateAuthority
 from scanner.lab.wsman import ProcessOutput, ProcessRequest, WsmanServer
-from scanner.secrets import Secret
+from scanner.secrets.secret import Secret
 from scanner.transports.protocol import Limits
 from scanner.transports.winrm import kerberos
 from scanner.transports.winrm.transport import WinrmTransport

@@ -202,7 +202,7 @@ def test_a_proxy_command_that_fails_says_how(sshd: OpenSshServer, home: Path, co
 def test_a_proxy_command_has_no_terminal_and_none_of_the_passwords(
     sshd: OpenSshServer, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from scanner.secrets import Secret
+    from scanner.secrets.secret import Secret
 
     monkeypatch.setenv("PREFLIGHT_SSH_PASSWORD", "canary-one")
     monkeypatch.setenv("MY_OWN_NAME", "canary-two")

@@ -30,7 +30,7 @@ from scanner.gather import NodeCall, ask
 from scanner.inventory.model import Node, SshSettings
 from scanner.probes.probe import Answer, Probe
 from scanner.probes.sh_batch import compose, parse
-from scanner.secrets import Secret
+from scanner.secrets.secret import Secret
 from scanner.transports.protocol import Limits
 from scanner.transports.ssh.login import log_in
 from scanner.transports.ssh.transport import SshTransport

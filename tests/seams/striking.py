@@ -9,10 +9,14 @@ import urllib.parse
 from collections.abc import Callable
 from types import CodeType, FunctionType
 
-from scanner import redaction
 from scanner.errors import NodeError, UsageError
+from scanner.secrets import redaction
 
-READING = ("scanner.credentials:_read", "scanner.credentials:_from", "scanner.credentials:_decoded")
+READING = (
+    "scanner.secrets.credentials:_read",
+    "scanner.secrets.credentials:_from",
+    "scanner.secrets.credentials:_decoded",
+)
 """What has a secret in its hands that nobody else knows yet."""
 
 

@@ -22,7 +22,7 @@ from scanner.lab.sh_node import REFUSAL, ShNode, recognise
 from scanner.lab.ssh_server import SERVER_FAULTS, Login, SshServer, generate_key, public_key
 from scanner.probes.probe import Answer, Probe
 from scanner.probes.sh_batch import compose, parse, stamps
-from scanner.secrets import Secret
+from scanner.secrets.secret import Secret
 from scanner.transports.protocol import Limits, Moments
 from scanner.transports.ssh.transport import SshTransport
 

@@ -27,9 +27,9 @@ from scanner.inventory.model import Cluster, Node, SshSettings, WinrmSettings
 from scanner.job import Job
 from scanner.probes.probe import Answer, Probe, UnreadableError
 from scanner.probes.registry import BUILTIN, select_probes
-from scanner.redaction import redactor
 from scanner.run import Gate, Progress, collect, scan
-from scanner.secrets import Secret
+from scanner.secrets.redaction import redactor
+from scanner.secrets.secret import Secret
 from scanner.transports.protocol import Limits, Usage
 
 

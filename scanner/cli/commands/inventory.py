@@ -37,11 +37,11 @@ def validate(
     from checks.engine.acceptance.upkeep import review
     from scanner.cli.output.streams import complain, leave
     from scanner.clock import today
-    from scanner.credentials import missing
     from scanner.inventory.load import load_inventory, with_waivers
     from scanner.inventory.select import select
     from scanner.prepare import cluster_infos
     from scanner.results_file import read_results
+    from scanner.secrets.credentials import missing
 
     loaded = load_inventory(inventory) if isinstance(inventory, Path) else inventory
     name = loaded.path

@@ -122,7 +122,7 @@ def finish(
 
     `problems` are those that the command had before: told with the reports' own, and as grave.
     """
-    from scanner.last_door import without_secrets
+    from scanner.secrets.last_door import without_secrets
 
     done = without_secrets(done)
     problems = [*filter(None, problems), *destinations.deliver(done, telling)]

@@ -59,7 +59,7 @@ class _Discreet(io.TextIOWrapper):
     """A standard stream that takes every secret that is known out of what is written: tracebacks, warnings, all."""
 
     def write(self, text: str, /) -> int:
-        from scanner.redaction import known
+        from scanner.secrets.redaction import known
 
         super().write(known()(text))
         return len(text)
@@ -110,7 +110,7 @@ def trouble_on_stdout() -> str:
 def complain(text: str) -> None:
     """Say on standard error what is wrong; further lines are indented."""
     from reports.text import visible
-    from scanner.redaction import known
+    from scanner.secrets.redaction import known
 
     lines = [visible(line) for line in known().message(text).split("\n")]
     print("preflight: " + "\n  ".join(lines), file=sys.stderr)

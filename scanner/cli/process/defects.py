@@ -56,7 +56,7 @@ def _traceback_of(defect: BaseException) -> str:
     import traceback
 
     from scanner.errors import cause_of
-    from scanner.redaction import known
+    from scanner.secrets.redaction import known
 
     parts: list[str] = []
     waiting: list[BaseException | None] = [defect]
@@ -77,7 +77,7 @@ def _traceback_of(defect: BaseException) -> str:
 
 def _cleanse(defect: BaseException) -> None:
     with contextlib.suppress(ImportError):
-        from scanner.redaction import known
+        from scanner.secrets.redaction import known
 
         known().cleanse(defect)
 

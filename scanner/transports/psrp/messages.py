@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from scanner.errors import ProtocolError, shortened
-from scanner.redaction import NOTHING_SECRET, Redactor
+from scanner.secrets.redaction import NOTHING_SECRET, Redactor
 from scanner.transports.psrp import clixml
 from scanner.transports.psrp.fragments import Message
 

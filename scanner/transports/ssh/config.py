@@ -18,10 +18,9 @@ from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
-from scanner import children
 from scanner.errors import UnreachableError
 from scanner.inventory.model import SshSettings
-from scanner.secrets import Secret
+from scanner.secrets.secret import Secret
 from scanner.transports.ssh.hop import Hop, Jump, Wishes, fill_in, local_user, path_of, read_jump
 
 _PATIENCE_S = 15.0

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scanner.errors import UnreachableError
-from scanner.secrets import Secret
+from scanner.secrets.secret import Secret
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

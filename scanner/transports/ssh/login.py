@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import paramiko
 
 from scanner.errors import AuthenticationError, shortened
-from scanner.secrets import Secret
+from scanner.secrets.secret import Secret
 from scanner.transports.deadline import Deadline
 from scanner.transports.ssh.algorithms import signature_algorithms, why_key_refused
 from scanner.transports.ssh.client import Client

@@ -13,9 +13,9 @@ import threading
 from collections.abc import Iterable
 from contextlib import suppress
 
-from scanner import children
 from scanner.errors import UnreachableError, shortened
-from scanner.secrets import Secret
+from scanner.secrets import children
+from scanner.secrets.secret import Secret
 
 _TOLD_BYTES = 4096
 """Of what it says on standard error: the last of it counts."""

@@ -27,7 +27,7 @@ from scanner.errors import (
     UnreachableError,
 )
 from scanner.inventory.model import Node, SshSettings
-from scanner.redaction import NOTHING_SECRET, Redactor
+from scanner.secrets.redaction import NOTHING_SECRET, Redactor
 from scanner.transports.deadline import Deadline
 from scanner.transports.launch import READY_S, Start, start_of
 from scanner.transports.powershell.script_delivery import NOTHING

@@ -17,8 +17,8 @@ from scanner.inventory.model import Node
 from scanner.inventory.products import DEFAULT_SQL_PORT
 from scanner.own_trouble import own_trouble
 from scanner.probes.probe import Answer, Probe
-from scanner.redaction import Redactor
-from scanner.secrets import Secret
+from scanner.secrets.redaction import Redactor
+from scanner.secrets.secret import Secret
 from scanner.transports.protocol import Limits, Usage
 from scanner.transports.tds.browser import port_of
 from scanner.transports.tds.prelogin import prelogin

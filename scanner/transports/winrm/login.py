@@ -26,7 +26,7 @@ from spnego.channel_bindings import GssChannelBindings
 
 from scanner.errors import ProtocolError
 from scanner.inventory.model import WinrmSettings
-from scanner.secrets import Secret
+from scanner.secrets.secret import Secret
 from scanner.transports.winrm import kerberos
 
 _SPNEGO = "application/HTTP-SPNEGO-session-encrypted"

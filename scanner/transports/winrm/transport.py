@@ -26,8 +26,8 @@ from scanner.errors import (
     UntrustedPeerError,
 )
 from scanner.inventory.model import Node
-from scanner.redaction import NOTHING_SECRET, Redactor
-from scanner.secrets import Secret
+from scanner.secrets.redaction import NOTHING_SECRET, Redactor
+from scanner.secrets.secret import Secret
 from scanner.transports.deadline import Deadline
 from scanner.transports.powershell.output import settle
 from scanner.transports.powershell.script_delivery import ENVELOPE_BYTES, NOTHING, Delivery, deliver

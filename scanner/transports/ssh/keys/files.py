@@ -20,7 +20,7 @@ from paramiko.message import Message
 
 from scanner.errors import AuthenticationError
 from scanner.own_trouble import own_trouble
-from scanner.secrets import Secret
+from scanner.secrets.secret import Secret
 from scanner.transports.ssh.keys.certificates import is_fido, is_public, read_public
 
 _MAGIC = b"openssh-key-v1\0"

@@ -11,7 +11,7 @@ import pytest
 
 from scanner.errors import UnreachableError
 from scanner.inventory.model import SshSettings
-from scanner.secrets import Secret
+from scanner.secrets.secret import Secret
 from scanner.transports.ssh.config import route
 from scanner.transports.ssh.hop import Hop, Wishes
 

@@ -27,7 +27,7 @@ from scanner.errors import (
     UntrustedPeerError,
 )
 from scanner.inventory.model import Node, SshSettings
-from scanner.secrets import Secret
+from scanner.secrets.secret import Secret
 from scanner.transports.protocol import Limits
 from scanner.transports.ssh.transport import SshTransport
 

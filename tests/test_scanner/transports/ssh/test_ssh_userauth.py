@@ -19,7 +19,7 @@ from paramiko.message import Message
 from paramiko.transport import Transport
 
 from scanner.errors import AuthenticationError, ConnectionLostError, NodeError, ProtocolError
-from scanner.secrets import Secret
+from scanner.secrets.secret import Secret
 from scanner.transports.ssh.client import Client
 from scanner.transports.ssh.socket import Stream
 from scanner.transports.ssh.userauth import Accepted, KeyTaken, PasswordExpired, Questions, Refused, UserAuth

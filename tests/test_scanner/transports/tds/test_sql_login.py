@@ -11,8 +11,6 @@ from typing import Any
 
 import pytest
 
-from scanner import credentials
-from scanner.credentials import resolve
 from scanner.errors import InventoryError
 from scanner.gather import NodeCall, ask, compose, confidential
 from scanner.inventory.load import load_inventory
@@ -23,8 +21,10 @@ from scanner.lab.scenario import load_scenario
 from scanner.prepare import loosened, prepare
 from scanner.probes.sql_database import SQL_DATABASE, SQL_DATABASE_TDS
 from scanner.probes.sql_questions import questions
-from scanner.redaction import redactor
-from scanner.secrets import Secret
+from scanner.secrets import credentials
+from scanner.secrets.credentials import resolve
+from scanner.secrets.redaction import redactor
+from scanner.secrets.secret import Secret
 from scanner.transports import local
 from scanner.transports.launch import start_of
 from scanner.transports.powershell.script_delivery import deliver, deliver_on_stdin

@@ -43,7 +43,7 @@ from scanner.probes.probe import Answer
 from scanner.probes.secret_server import PROBES
 from scanner.probes.sql_errors import explain_sql
 from scanner.probes.sql_questions import questions
-from scanner.secrets import Secret
+from scanner.secrets.secret import Secret
 from scanner.transports.deadline import end_all
 from scanner.transports.protocol import Limits, Usage
 from scanner.transports.tds import refusals

@@ -24,7 +24,7 @@ from scanner.inventory.model import TdsSettings
 from scanner.lab.certificates import TlsFiles
 from scanner.lab.tds_server import TdsAccounts, TdsServer
 from scanner.lab.windows import Machine
-from scanner.secrets import Secret
+from scanner.secrets.secret import Secret
 from scanner.transports.protocol import Limits, Usage
 from scanner.transports.tds import connecting
 from scanner.transports.tds.connecting import open_connection

@@ -24,7 +24,7 @@ from scanner.lab.psrp_peer import Outbox
 from scanner.lab.psrp_pool import PowerShellPool, RunScript, ScriptRefusedError, ScriptRequest
 from scanner.lab.wsman import QUOTAS_2008R2, ProcessOutput, ProcessRequest, WsmanFault, WsmanServer
 from scanner.lab.wsman_rights import Right
-from scanner.redaction import Redactor
+from scanner.secrets.redaction import Redactor
 from scanner.transports.psrp import messages
 from scanner.transports.psrp.fragments import TO_CLIENT, Joiner, Message, Splitter
 from scanner.transports.psrp.messages import Kind

@@ -30,7 +30,7 @@ from scanner.errors import (
     UntrustedPeerError,
 )
 from scanner.inventory.model import WinrmSettings
-from scanner.secrets import Secret
+from scanner.secrets.secret import Secret
 from scanner.transports.powershell.output import first_line
 from scanner.transports.winrm.errors import translate
 from scanner.transports.winrm.login import (

@@ -17,7 +17,7 @@ from scanner.errors import AuthenticationError, ProtocolError
 from scanner.inventory.model import WinrmSettings
 from scanner.lab.wsman import WsmanServer
 from scanner.lab.wsman_auth import ConnectionLogin
-from scanner.secrets import Secret
+from scanner.secrets.secret import Secret
 from scanner.transports.winrm.errors import translate
 from scanner.transports.winrm.login import RefusedStepError, Stage
 from scanner.transports.winrm.refusals import Situation

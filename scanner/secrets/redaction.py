@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scanner.inventory.model import Node
-from scanner.secrets import Secret
-from scanner.spellings import Traced, base64_spellings, codings, plain, plain_spellings, raw_spellings, squeezed
+from scanner.secrets.secret import Secret
+from scanner.secrets.spellings import Traced, base64_spellings, codings, plain, plain_spellings, raw_spellings, squeezed
 
 TELLTALE_CHARS = 6
 """A shorter secret stands in every other word; to take it out would garble the answers and betray it all the same.
@@ -140,7 +140,7 @@ class Redactor:
         what nobody told us of and plainly is one.
         """
         # Its patterns take their time to compile, and `--version` needs none of them.
-        from scanner.masking import masked
+        from scanner.secrets.masking import masked
 
         return masked(self.words(text))
 

@@ -11,8 +11,8 @@ import enum
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from scanner.masking import masked
-from scanner.redaction import known
+from scanner.secrets.masking import masked
+from scanner.secrets.redaction import known
 
 T = TypeVar("T")
 

@@ -23,7 +23,6 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from scanner.credentials import resolve
 from scanner.errors import NodeError
 from scanner.evidence.file import read_evidence
 from scanner.gather import NodeCall, ask
@@ -32,6 +31,7 @@ from scanner.inventory.select import select
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario
 from scanner.prepare import prepare
+from scanner.secrets.credentials import resolve
 from scanner.transports.protocol import Limits
 from scanner.transports.ssh.transport import SshTransport
 from scanner.transports.winrm.transport import WinrmTransport
@@ -359,7 +359,7 @@ def test_no_password_breaks_a_transport_or_is_spelled_out(
 ) -> None:
     from dataclasses import replace
 
-    from scanner.secrets import Secret
+    from scanner.secrets.secret import Secret
 
     name = {"ssh": "ssh-wrong-password", "winrm": "winrm-wrong-password"}[transport]
     with Lab(load_scenario(name)) as lab:

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from checks.registry import BUILTIN
-from scanner.masking import masked
-from scanner.redaction import NOTHING_SECRET
+from scanner.secrets.masking import masked
+from scanner.secrets.redaction import NOTHING_SECRET
 
-TOP = Path(__file__).parents[2]
+TOP = Path(__file__).parents[3]
 S = "Hunter2-Kanari,9"
 
 SHOWN = {

@@ -18,8 +18,8 @@ from scanner.lab.scenario import load_scenario
 from scanner.probes.probe import Answer
 from scanner.transports.winrm import http
 from tests.live.stand_in_agent import StandInAgent
-from tests.test_scanner import test_canaries
-from tests.test_scanner.test_canaries import Watch, approve_all, describe_all, own, scan_all
+from tests.test_scanner.secrets import test_canaries
+from tests.test_scanner.secrets.test_canaries import Watch, approve_all, describe_all, own, scan_all
 
 CANARY = "Canary-7f3a9c-Kanari"
 PROXY = "Proxy-Canary-51b0"

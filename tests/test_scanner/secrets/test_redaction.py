@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from scanner.probes import sh_batch
 from scanner.probes.probe import Answer
-from scanner.redaction import NOTHING_SECRET, Redactor
+from scanner.secrets.redaction import NOTHING_SECRET, Redactor
 
 SECRETS = (
     "Canary-7f3a9c-Kanari",
@@ -112,7 +112,7 @@ def test_a_secret_is_found_however_it_is_spelled(spelling: str, wrap: str) -> No
     st.sampled_from([name for name in SPELLINGS if "UTF-16 read" not in name and name != "CLIXML"]),
 )
 def test_no_secret_is_so_odd_that_it_is_missed(secret: str, spelling: str) -> None:
-    from scanner.spellings import plain, squeezed
+    from scanner.secrets.spellings import plain, squeezed
 
     if len(plain(squeezed(secret.encode()))) < 8 or spelling == "coloured":
         return

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from scanner import credentials
 from scanner.errors import InventoryError
 from scanner.inventory.load import parse_inventory
 from scanner.inventory.model import Inventory, SecretSource
-from scanner.secrets import Secret
+from scanner.secrets import credentials
+from scanner.secrets.secret import Secret
 
 CANARY = "hunter2-s3cr3t"
 

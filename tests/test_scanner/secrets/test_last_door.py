@@ -19,13 +19,13 @@ import pytest
 
 from checks.outcome import Remediation, Result, Severity, Status
 from reports.scan import json as json_report
-from scanner import redaction
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario
-from scanner.last_door import without_secrets
-from scanner.secrets import Secret
+from scanner.secrets import redaction
+from scanner.secrets.last_door import without_secrets
+from scanner.secrets.secret import Secret
 
-TOP = Path(__file__).parents[2]
+TOP = Path(__file__).parents[3]
 CANARY = 'Canary-"7f3a9c"<&>-Kanari'
 HALVES = ("Canary-", "7f3a9c", "-Kanari")
 

@@ -15,13 +15,13 @@ from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 
-from scanner import children
 from scanner.errors import InventoryError, Problem, shortened
 from scanner.inventory.model import Inventory, Node, SecretSource, SshSettings, TdsSettings, WinrmSettings
 from scanner.inventory.reading.discretion import NOT_SHOWN, may_be_secret, may_be_secret_file, may_be_secret_variable
 from scanner.inventory.reading.values import Place, Problems
-from scanner.redaction import Redactor
-from scanner.secrets import Secret
+from scanner.secrets import children
+from scanner.secrets.redaction import Redactor
+from scanner.secrets.secret import Secret
 
 _MOST_BYTES = 64 * 1024
 _LINE = 200

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from scanner import children, credentials
 from scanner.approver import approver
 from scanner.errors import InventoryError, UnreachableError
 from scanner.inventory.load import parse_inventory
