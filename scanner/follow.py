@@ -14,10 +14,10 @@ from checks.runbook.following import KINDS, Followed, left_behind, over, see, to
 from checks.runbook.signs import SCAN, Seen, Sign, cannot_tell, done, list_of, not_done
 from checks.scan import CONNECTIVITY, Verdict
 from scanner.errors import UsageError
+from scanner.files.plan import KeptPlan
 from scanner.inventory.select import Selection, select
 from scanner.job import Collected, Job
 from scanner.judge import gathered_clusters, judge
-from scanner.plan_file import KeptPlan
 from scanner.prepare import known_checks, prepare
 from scanner.probes.registry import select_probes
 

@@ -32,8 +32,8 @@ def obtain(job: Job, selection: Selection, *, quiet: bool, sources: Sequence[Pat
 
 def _kept(job: Job, selection: Selection, sources: Sequence[Path]) -> Collected:
     from scanner.clock import utc_now
-    from scanner.evidence.file import read_evidence
-    from scanner.evidence.offline import saved_answers
+    from scanner.files.evidence.file import read_evidence
+    from scanner.offline import saved_answers
 
     files = [read_evidence(path) for path in sources]
     return saved_answers(job, files, utc_now(), narrowed=selection.narrowed)
@@ -41,8 +41,8 @@ def _kept(job: Job, selection: Selection, sources: Sequence[Path]) -> Collected:
 
 def keep(path: Path, job: Job, collected: Collected) -> str:
     """Write the evidence. Returns why that was not possible, "" if it was: what else came of the run is not lost."""
-    from scanner.evidence.file import write_evidence
-    from scanner.evidence.model import evidence_of
+    from scanner.files.evidence.file import write_evidence
+    from scanner.files.evidence.model import evidence_of
 
     try:
         write_evidence(path, evidence_of(job, collected))
@@ -56,7 +56,7 @@ def refuse_bad_place(path: Path, reads: Iterable[Path], reports: Iterable[Path] 
 
     Neither may it take the place of a file that the command `reads`, nor of one of its `reports`.
     """
-    from scanner.files import ensure_writable, same_file
+    from scanner.files.atomic import ensure_writable, same_file
 
     if str(path) == "-":
         raise UsageError("the evidence goes to a file, which is for its owner alone, not to standard output: name one")

@@ -62,7 +62,7 @@ class HistoryFile:
         That is before anything is contacted.
         """
         from scanner.errors import UsageError
-        from scanner.files import same_file
+        from scanner.files.atomic import same_file
         from scanner.history.database import HistoryUnavailableError, refuse_unusable
 
         if not self.path:

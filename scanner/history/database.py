@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from scanner.errors import UsageError
-from scanner.files import ensure_writable
+from scanner.files.atomic import ensure_writable
 from scanner.history.migrations import APPLICATION_ID, VERSION, statements
 
 BUSY_S = 30.0

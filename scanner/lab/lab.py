@@ -105,7 +105,7 @@ class Lab:
 
         Secrets get mode 0600. Gives the inventory's path. Raises OSError.
         """
-        from scanner.files import write_atomically
+        from scanner.files.atomic import write_atomically
 
         folder = folder.resolve()
         folder.mkdir(parents=True, exist_ok=True)

@@ -15,8 +15,8 @@ from pathlib import Path
 from checks.outcome import Result
 from scanner.cli.answers import with_credentials
 from scanner.cli.options import settle
-from scanner.evidence.file import read_evidence, write_evidence
-from scanner.evidence.model import evidence_of
+from scanner.files.evidence.file import read_evidence, write_evidence
+from scanner.files.evidence.model import evidence_of
 from scanner.job import Collected, Job
 from scanner.judge import judge
 from scanner.lab.lab import Lab

@@ -11,10 +11,10 @@ import pytest
 from checks.facts import Unknown
 from checks.outcome import Result, Status
 from scanner.cli.options import settle
-from scanner.evidence.file import read_evidence
-from scanner.evidence.offline import saved_answers
+from scanner.files.evidence.file import read_evidence
 from scanner.gather import NodeAnswers
 from scanner.judge import judge
+from scanner.offline import saved_answers
 from scanner.probes.probe import Answer
 from scanner.probes.registry import BUILTIN
 from tests.recordings.collect import FOLDER, evidence_path

@@ -26,7 +26,7 @@ import os, resource, sys, threading
 import paramiko, scanner.transports.ssh.transport, scanner.transports.winrm.transport, winrm
 import scanner.cli.commands.scan, scanner.judge
 import scanner.run as run, scanner.hands
-import reports.scan.console, reports.scan.html, reports.scan.json, scanner.evidence.file
+import reports.scan.console, reports.scan.html, reports.scan.json, scanner.files.evidence.file
 kind, amount = sys.argv[1], int(sys.argv[2])
 collect = run.collect
 def limited(*arguments, **options):

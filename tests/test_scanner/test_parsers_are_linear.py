@@ -25,12 +25,11 @@ from checks.baseline.approval import Baseline
 from checks.baseline.drift import Approval
 from checks.baseline.fact_paths import Value
 from checks.baseline.snapshot import Place, Snapshot
-from scanner.baseline_file import parse_baseline, render_baseline
-from scanner.evidence.file import parse_evidence
+from scanner.files.baseline import parse_baseline, render_baseline
+from scanner.files.evidence.file import parse_evidence
+from scanner.files.results import read_results
 from scanner.inventory.load import parse_inventory
-from scanner.plan_file import read_plan
 from scanner.probes import powershell_batch, sh_batch
-from scanner.results_file import read_results
 from scanner.transports.powershell import output
 from scanner.transports.ssh import algorithms, config, errors, hop, login_shells
 from scanner.transports.ssh.algorithms import why_key_refused

@@ -17,10 +17,10 @@ from checks.scan import Verdict
 from reports.runbook import html, markdown
 from reports.runbook import json as plan_json
 from scanner.errors import UsageError
+from scanner.files.plan import read_plan
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario
 from scanner.plan_book import timed
-from scanner.plan_file import read_plan
 from tests.test_scanner.conftest import Preflight
 from tests.test_scanner.test_plan import NAMES, PLANS, book, runbook
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from scanner.evidence.file import read_evidence
+from scanner.files.evidence.file import read_evidence
 from scanner.foreign import Allowance
 from scanner.gather import NodeAnswers, read_facts
 from scanner.probes.probe import Answer, Probe

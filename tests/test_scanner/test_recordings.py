@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from checks.facts import Unknown
 from reports.scan.json import remediation
 from scanner.cli.options import settle
-from scanner.evidence.file import read_evidence
-from scanner.evidence.offline import saved_answers
+from scanner.files.evidence.file import read_evidence
 from scanner.gather import read_facts
 from scanner.judge import judge
+from scanner.offline import saved_answers
 from scanner.probes.chef_backend_readers import read_cluster_status
 from scanner.probes.probe import Answer, UnreadableError
 from scanner.probes.registry import BUILTIN

@@ -19,9 +19,9 @@ from jsonschema import validate
 
 from reports.scan.json import schema
 from scanner.errors import UsageError
+from scanner.files.results import read_results
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario
-from scanner.results_file import read_results
 
 Preflight = Callable[..., Any]
 FORMATS = ("html", "junit", "json", "markdown")

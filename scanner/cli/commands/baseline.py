@@ -96,11 +96,11 @@ def baseline(
     from checks.baseline.snapshot import Snapshot
     from scanner.approve import partly, whole
     from scanner.approver import approver
-    from scanner.baseline_file import default_path, read_baseline, write_baseline
     from scanner.cli.answers import obtain
     from scanner.clock import today
     from scanner.drift import approval, measured, part_of, rules_of, split_nodes
-    from scanner.files import ensure_writable
+    from scanner.files.atomic import ensure_writable
+    from scanner.files.baseline import default_path, read_baseline, write_baseline
     from scanner.inventory.load import load_inventory
 
     refuse_idle_options(from_, parallel=parallel, timeout=timeout)
@@ -144,7 +144,7 @@ def baseline(
 
 
 def _refuse_overwriting(path: Path, reads: Sequence[Path]) -> None:
-    from scanner.files import same_file
+    from scanner.files.atomic import same_file
 
     if str(path) == "-":
         raise UsageError("the baseline goes to a file, to be committed: name one")

@@ -42,8 +42,8 @@ def dashboard(
     from scanner import __version__
     from scanner.cli.output.streams import complain
     from scanner.clock import utc_now
-    from scanner.dashboard_folder import publish, ready
     from scanner.errors import UsageError
+    from scanner.files.dashboard import publish, ready
 
     now = _end_of(today) if today is not None else utc_now()
     kept, notices, problems = _read(databases, now, max(nights, LONGEST_DAYS))
@@ -66,9 +66,9 @@ def _read(databases: list[Path], now: datetime, days: int) -> tuple[list[Kept], 
 
     from reports.text import count
     from scanner.errors import UsageError
-    from scanner.files import same_file
+    from scanner.files.atomic import same_file
+    from scanner.files.short_names import apart
     from scanner.history.fleet import read_fleet
-    from scanner.names_apart import apart
 
     distinct: list[Path] = []
     for path in databases:

@@ -70,12 +70,12 @@ def drift(
     that report is printed in place of the summary. The inventory's `[reports]` are the scan's: none of them is written
     here.
     """
-    from scanner.baseline_file import default_path, read_baseline
     from scanner.cli.answers import keep, obtain, refuse_bad_place
     from scanner.cli.output.reporting import Destinations, finish
     from scanner.cli.output.verbosity import Telling
     from scanner.cli.recording import HistoryFile, refuse_without_history
     from scanner.drift import drift_since, rules_of, scope_of
+    from scanner.files.baseline import default_path, read_baseline
     from scanner.inventory.model import ReportPaths
 
     telling = Telling.chosen(quiet=quiet, verbose=verbose, only_changes=only_changes, remind=remind)

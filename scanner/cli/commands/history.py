@@ -43,7 +43,7 @@ def history(
     """
     from scanner.cli.output.reporting import STDOUT
     from scanner.errors import UsageError
-    from scanner.files import same_file, write_atomically
+    from scanner.files.atomic import same_file, write_atomically
     from scanner.history.store import prune, runs
 
     if keep is not None:

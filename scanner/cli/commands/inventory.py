@@ -37,10 +37,10 @@ def validate(
     from checks.engine.acceptance.upkeep import review
     from scanner.cli.output.streams import complain, leave
     from scanner.clock import today
+    from scanner.files.results import read_results
     from scanner.inventory.load import load_inventory, with_waivers
     from scanner.inventory.select import select
     from scanner.prepare import cluster_infos
-    from scanner.results_file import read_results
     from scanner.secrets.credentials import missing
 
     loaded = load_inventory(inventory) if isinstance(inventory, Path) else inventory
@@ -121,7 +121,7 @@ def init(
 
     With `--product` it holds no more than it takes; without, every key there is.
     """
-    from scanner.files import write_atomically
+    from scanner.files.atomic import write_atomically
     from scanner.inventory.from_options import product_named
     from scanner.inventory.load import installed_catalogue
     from scanner.inventory.writing.template import short_template, template

@@ -65,7 +65,7 @@ def lab(
 ) -> None:
     """Keep simulated nodes running on loopback, to try a scan or rehearse a window in another terminal."""
     from scanner.errors import UsageError
-    from scanner.files import write_atomically
+    from scanner.files.atomic import write_atomically
     from scanner.lab.lab import Lab
     from scanner.lab.scenario import load_scenario, scenario_names, scenario_text, scenario_title
 

@@ -171,7 +171,7 @@ def plan(
 def _destinations(output: Path | None, json: Path | None, reads: Sequence[Path]) -> dict[str, Path | None]:
     """Kind of report to its file, None for standard output. Raises UsageError for files that cannot be written."""
     from scanner.cli.output.reporting import STDOUT
-    from scanner.files import ensure_writable, same_file
+    from scanner.files.atomic import ensure_writable, same_file
 
     if output is not None and json is not None and _same(output, json):
         raise UsageError("-o and --json go to the same place; choose another name for one of them")
@@ -192,7 +192,7 @@ def _destinations(output: Path | None, json: Path | None, reads: Sequence[Path])
 
 def _same(one: Path, other: Path) -> bool:
     from scanner.cli.output.reporting import STDOUT
-    from scanner.files import same_file
+    from scanner.files.atomic import same_file
 
     return one == other if STDOUT in (one, other) else same_file(one, other)
 
@@ -219,7 +219,7 @@ def _refuse_contradictions(check: str | None, kept: Path | None, given: Mapping[
 
 def _deliver(book: RunbookSet, written: Mapping[str, Path | None], *, quiet: bool) -> None:
     from scanner.cli.output.streams import say
-    from scanner.files import write_atomically
+    from scanner.files.atomic import write_atomically
 
     for kind, path in written.items():
         text = _render(kind, book)

@@ -14,10 +14,10 @@ from scanner.cli.answers import obtain
 from scanner.cli.output.streams import complain, leave, say
 
 if TYPE_CHECKING:
+    from scanner.files.plan import KeptPlan
     from scanner.follow import Standing
     from scanner.inventory.select import Selection
     from scanner.job import Collected, Job
-    from scanner.plan_file import KeptPlan
 
 
 _EXIT_CODES = {State.DONE: ExitCode.GO, State.NOT_DONE: ExitCode.NO_GO, State.CANNOT_TELL: ExitCode.UNKNOWN}
@@ -41,8 +41,8 @@ def follow_plan(
     The plan is the file `kept`, else the one beside the inventory, else the one that would be made now.
     """
     from scanner.clock import today
+    from scanner.files.plan import default_path, read_plan
     from scanner.follow import chosen, prepare_following, standings
-    from scanner.plan_file import default_path, read_plan
 
     path = kept or default_path(selection.inventory.path)
     collected: Collected | None = None
@@ -73,8 +73,8 @@ def _made_now(job: Job, collected: Collected) -> KeptPlan:
     from checks.runbook.following import followed
     from checks.runbook.model import Refusal, Runbook
     from scanner.clock import today
+    from scanner.files.plan import KeptPlan
     from scanner.plan_book import plan_book
-    from scanner.plan_file import KeptPlan
 
     book = plan_book(job, collected, today())
     refused = [plan for plan in book.plans if isinstance(plan, Refusal)]

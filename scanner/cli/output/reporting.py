@@ -18,7 +18,7 @@ from checks.scan import Scan
 from scanner.cli.output.streams import complain, leave, say
 from scanner.cli.output.verbosity import Telling
 from scanner.errors import PreflightError, UsageError
-from scanner.files import ensure_writable, make_folder, same_file, write_atomically
+from scanner.files.atomic import ensure_writable, make_folder, same_file, write_atomically
 from scanner.inventory.model import ReportPaths
 
 STDOUT = Path("-")

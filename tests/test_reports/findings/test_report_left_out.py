@@ -15,7 +15,7 @@ from checks.scan import Scan
 from reports.findings.grouping import headline
 from reports.scan import console, html, junit, markdown
 from reports.scan import json as json_report
-from scanner.results_file import read_results
+from scanner.files.results import read_results
 
 MakeResult = Callable[..., Result]
 MakeScan = Callable[..., Scan]

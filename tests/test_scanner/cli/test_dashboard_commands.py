@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from scanner.dashboard_folder import MANIFEST, publish, ready
 from scanner.errors import UsageError
+from scanner.files.dashboard import MANIFEST, publish, ready
+from scanner.files.short_names import apart
 from scanner.history.migrations import VERSION
-from scanner.names_apart import apart
 
 Preflight = Callable[..., Any]
 FIRST = Path(__file__).parents[1] / "history" / "files" / "version-1.db.gz"

@@ -14,7 +14,7 @@ import jsonschema
 import pytest
 
 from checks.baseline.snapshot import Ended, Place, Snapshot, Subject
-from scanner.baseline_file import read_baseline, schema, write_baseline
+from scanner.files.baseline import read_baseline, schema, write_baseline
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from scanner.evidence.file import read_evidence
+from scanner.files.evidence.file import read_evidence
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario
 

@@ -19,14 +19,14 @@ from checks.runbook.build import NEEDS
 from checks.runbook.model import Command, Runbook, RunbookSet, Step, boxes
 from checks.scan import CONNECTIVITY, Scan
 from scanner.clock import utc_now
-from scanner.evidence.file import read_evidence
-from scanner.evidence.model import EvidenceFile
-from scanner.evidence.offline import saved_answers
+from scanner.files.evidence.file import read_evidence
+from scanner.files.evidence.model import EvidenceFile
 from scanner.inventory.load import load_inventory
 from scanner.inventory.select import select
 from scanner.judge import judge
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario
+from scanner.offline import saved_answers
 from scanner.plan_book import plan_book
 from scanner.prepare import prepare
 from tests.test_scanner.conftest import Preflight
@@ -47,8 +47,8 @@ PAIRS = [
 def kept(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A folder for each site, with its inventory and all that its nodes say."""
     from scanner.cli.answers import obtain
-    from scanner.evidence.file import write_evidence
-    from scanner.evidence.model import evidence_of
+    from scanner.files.evidence.file import write_evidence
+    from scanner.files.evidence.model import evidence_of
 
     folders = {}
     for site in SITES:

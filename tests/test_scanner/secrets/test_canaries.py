@@ -24,7 +24,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from scanner.errors import NodeError
-from scanner.evidence.file import read_evidence
+from scanner.files.evidence.file import read_evidence
 from scanner.gather import NodeCall, ask
 from scanner.inventory.load import load_inventory
 from scanner.inventory.select import select

@@ -24,13 +24,13 @@ from checks.facts import Contact, Unknown
 from checks.outcome import Result, Status
 from scanner.cli.answers import with_credentials
 from scanner.cli.options import settle
-from scanner.evidence.file import read_evidence
-from scanner.evidence.offline import saved_answers
+from scanner.files.evidence.file import read_evidence
 from scanner.gather import read_facts
 from scanner.job import Collected, Job, NodeKey
 from scanner.judge import gathered_clusters
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import Scenario
+from scanner.offline import saved_answers
 from scanner.probes.probe import Answer, Probe
 from scanner.run import collect
 from tests.recordings.collect import FOLDER, evidence_path

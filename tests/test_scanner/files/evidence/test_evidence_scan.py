@@ -13,8 +13,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from scanner.evidence.document import schema
-from scanner.evidence.file import read_evidence
+from scanner.files.evidence.document import schema
+from scanner.files.evidence.file import read_evidence
 from scanner.lab.lab import Lab
 from scanner.plugins import GROUP, load_plugins
 
@@ -113,7 +113,7 @@ def test_a_plan_from_evidence_is_the_plan_that_the_nodes_themselves_give(
         inventory = lab.write(tmp_path)
         preflight("collect", inventory, "-o", tmp_path / "e.json.gz")
         live = preflight("plan", inventory)
-    monkeypatch.setattr("scanner.evidence.offline._origin", lambda *_: ())
+    monkeypatch.setattr("scanner.offline._origin", lambda *_: ())
     kept = preflight("plan", inventory, "--from", tmp_path / "e.json.gz")
     assert (kept.code, untimed(kept.out)) == (live.code, untimed(live.out))
     assert live.out
@@ -187,7 +187,7 @@ def test_evidence_that_cannot_be_written_costs_no_report(
     def full(path: Path, *_: object) -> None:
         raise UsageError(f"cannot write {path}: No space left on device")
 
-    monkeypatch.setattr("scanner.evidence.file.write_evidence", full)
+    monkeypatch.setattr("scanner.files.evidence.file.write_evidence", full)
     with Lab("chef-healthy") as lab:
         inventory = lab.write(tmp_path)
         scanned = preflight("scan", inventory, "--json", tmp_path / "r.json", "--evidence", tmp_path / "e.json")

@@ -11,7 +11,7 @@ import pytest
 
 from checks.common.clock_facts import ClockSample
 from checks.facts import Unknown
-from scanner.evidence.model import Evidence, NodeEvidence
+from scanner.files.evidence.model import Evidence, NodeEvidence
 from scanner.gather import NodeAnswers
 from scanner.probes.probe import Answer
 from scanner.transports.protocol import Usage

@@ -16,12 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scanner.errors import UsageError
-from scanner.evidence import file as evidence_file
-from scanner.evidence.document import schema, to_document
-from scanner.evidence.file import checksum, pack, parse_evidence, read_evidence, to_bytes, write_evidence
-from scanner.evidence.model import Evidence
+from scanner.files.evidence import file as evidence_file
+from scanner.files.evidence.document import schema, to_document
+from scanner.files.evidence.file import checksum, pack, parse_evidence, read_evidence, to_bytes, write_evidence
+from scanner.files.evidence.model import Evidence
 from scanner.gather import NodeAnswers
-from tests.test_scanner.evidence.conftest import NOON, node_evidence
+from tests.test_scanner.files.evidence.conftest import NOON, node_evidence
 
 Make = Callable[..., Evidence]
 PATH = Path("site.json.gz")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from reports.dashboard.pages import GENERATOR
 from scanner.errors import UsageError
-from scanner.files import ensure_writable, make_folder, write_atomically
+from scanner.files.atomic import ensure_writable, make_folder, write_atomically
 
 MANIFEST = ".preflight-dashboard.json"
 """Lists our pages; web servers do not show a file with such a name, or need not."""

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from scanner.errors import UsageError
-from scanner.evidence.file import MODE, read_evidence, write_evidence
-from scanner.evidence.model import Evidence
-from tests.test_scanner.evidence.conftest import node_evidence
+from scanner.files.evidence.file import MODE, read_evidence, write_evidence
+from scanner.files.evidence.model import Evidence
 from tests.test_scanner.faults import Tripwire, failing, injected, kill_each_step, steps_of
+from tests.test_scanner.files.evidence.conftest import node_evidence
 
 Make = Callable[..., Evidence]
 posix = pytest.mark.skipif(os.name != "posix", reason="POSIX modes and signals")
@@ -77,8 +77,8 @@ def test_kill_9_leaves_the_old_file_or_the_new_one(tmp_path: Path) -> None:
     folders = kill_each_step(
         tmp_path,
         imports=(
-            "from dataclasses import replace; from scanner.evidence.file import write_evidence\n"
-            "from scanner.evidence.model import Evidence; from datetime import UTC, datetime\n"
+            "from dataclasses import replace; from scanner.files.evidence.file import write_evidence\n"
+            "from scanner.files.evidence.model import Evidence; from datetime import UTC, datetime\n"
             "now = datetime(2026, 1, 1, tzinfo=UTC)\n"
             "old = Evidence(tool_version='0.1.0', host='old', inventory='inventory.toml', started=now, finished=now, "
             "complete=True, nodes=())"

@@ -22,7 +22,7 @@ from checks.baseline.snapshot import LEFT_OUT, NOT_EVALUATED, SEPARATOR, Ended, 
 from checks.outcome import Status
 from reports.text import has_invisible, one_line, spell_in_json
 from scanner.errors import UsageError
-from scanner.files import write_atomically
+from scanner.files.atomic import write_atomically
 from scanner.secrets.last_door import without_secrets
 
 FORMAT = "preflight.baseline/1"
@@ -42,7 +42,7 @@ def default_path(inventory: Path) -> Path:
 def schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of the file."""
     loaded: dict[str, Any] = json.loads(
-        resources.files("scanner").joinpath("baseline.schema.json").read_text(encoding="utf-8")
+        resources.files("scanner.files").joinpath("baseline.schema.json").read_text(encoding="utf-8")
     )
     return loaded
 

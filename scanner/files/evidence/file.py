@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from scanner.errors import UsageError
-from scanner.evidence.document import SCHEMA, MalformedError, from_document, to_document
-from scanner.evidence.model import Evidence, EvidenceFile
-from scanner.files import write_atomically
+from scanner.files.atomic import write_atomically
+from scanner.files.evidence.document import SCHEMA, MalformedError, from_document, to_document
+from scanner.files.evidence.model import Evidence, EvidenceFile
 
 MOST_BYTES = 256 * 1024 * 1024
 """More is neither written nor read, packed or unpacked: a few hundred nodes that say all they may stay well below."""

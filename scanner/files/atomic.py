@@ -12,7 +12,7 @@ from pathlib import Path
 
 from scanner.clock import now_s
 from scanner.errors import UsageError
-from scanner.places import Place, place_of
+from scanner.files.places import Place, place_of
 
 _LEFTOVER = re.compile(r"\.preflight-[0-9a-f]{16}\.tmp")
 _LEFT_AFTER_S = 24 * 3600

@@ -1,4 +1,4 @@
-"""Evidence as JSON values and back. `evidence.schema.json` holds the shape of `preflight.evidence/1`.
+"""Evidence as JSON values and back. `schema.json` holds the shape of `preflight.evidence/1`.
 
 Keys may be added to the format under the same number, so a reader passes over those that it does not know. A number is
 raised where older readers would be misled.
@@ -15,7 +15,7 @@ from typing import Any
 
 from checks.common.clock_facts import ClockSample
 from checks.facts import Unknown
-from scanner.evidence.model import Evidence, NodeEvidence
+from scanner.files.evidence.model import Evidence, NodeEvidence
 from scanner.gather import NodeAnswers
 from scanner.probes.probe import Answer
 from scanner.transports.protocol import Usage
@@ -33,7 +33,7 @@ class MalformedError(Exception):
 
 def schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of the document."""
-    text = resources.files("scanner.evidence").joinpath("evidence.schema.json").read_text(encoding="utf-8")
+    text = resources.files("scanner.files.evidence").joinpath("schema.json").read_text(encoding="utf-8")
     loaded: dict[str, Any] = json.loads(text)
     return loaded
 

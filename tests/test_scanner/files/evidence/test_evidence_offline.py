@@ -20,14 +20,14 @@ from checks.scan import Scan, Verdict
 from reports.scan import console, html, junit, markdown
 from reports.scan import json as json_report
 from scanner.cli.options import settle
-from scanner.evidence.document import from_document, to_document
-from scanner.evidence.file import checksum
-from scanner.evidence.model import Evidence, EvidenceFile, evidence_of
-from scanner.evidence.offline import saved_answers
+from scanner.files.evidence.document import from_document, to_document
+from scanner.files.evidence.file import checksum
+from scanner.files.evidence.model import Evidence, EvidenceFile, evidence_of
 from scanner.inventory.select import Selection
 from scanner.job import Job
 from scanner.judge import judge
 from scanner.lab.lab import Lab
+from scanner.offline import saved_answers
 from scanner.run import collect
 
 HOUR = timedelta(hours=1)

@@ -9,7 +9,7 @@ from pathlib import PureWindowsPath
 
 from checks.facts import Unknown
 from scanner.durations import told_duration
-from scanner.evidence.model import EvidenceFile, NodeEvidence, fingerprint
+from scanner.files.evidence.model import EvidenceFile, NodeEvidence, fingerprint
 from scanner.gather import NodeAnswers, NodeCall
 from scanner.job import Collected, Job, NodeKey
 from scanner.probes.probe import Probe

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from scanner import files
 from scanner.errors import UsageError
-from scanner.files import ensure_writable, write_atomically
+from scanner.files import atomic
+from scanner.files.atomic import ensure_writable, write_atomically
 
 STRANGER = 65534
 """Nobody, who is on every system."""
@@ -137,14 +137,14 @@ def test_a_folder_that_is_swapped_for_a_link_meanwhile_leads_nowhere(
     inner = strangers_folder(theirs / "inner")
     private = open_path / "private"
     private.mkdir()
-    real = files._sweep
+    real = atomic._sweep
 
     def swap(folder: Path) -> None:
         real(folder)
         inner.rename(theirs / "away")
         linked(inner, private)
 
-    monkeypatch.setattr(files, "_sweep", swap)
+    monkeypatch.setattr(atomic, "_sweep", swap)
     write_atomically(inner / "report.html", "new")
     assert list(private.iterdir()) == []
     assert (theirs / "away" / "report.html").read_text() == "new"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from scanner.errors import UsageError
-from scanner.files import ensure_writable, write_atomically
+from scanner.files.atomic import ensure_writable, write_atomically
 
 posix = pytest.mark.skipif(os.name != "posix", reason="POSIX modes, links and devices")
 
@@ -87,11 +87,11 @@ def test_a_killed_process_leaves_the_old_file(tmp_path: Path) -> None:
     file = tmp_path / "report.html"
     file.write_text("old")
     code = (
-        "import os, signal, sys; from pathlib import Path; from scanner.files import write_atomically\n"
+        "import os, signal, sys; from pathlib import Path; from scanner.files.atomic import write_atomically\n"
         "os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)\n"
         "write_atomically(Path(sys.argv[1]), 'new')"
     )
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     ended = subprocess.run([sys.executable, "-c", code, str(file)], cwd=root, check=False)
     assert ended.returncode == -9
     assert file.read_text() == "old"
@@ -141,13 +141,13 @@ def test_devices_pipes_and_streams_are_told(tmp_path: Path) -> None:
 @posix
 def test_standard_output_in_a_file_is_not_replaced(tmp_path: Path) -> None:
     code = (
-        "from pathlib import Path; from scanner.files import write_atomically\n"
+        "from pathlib import Path; from scanner.files.atomic import write_atomically\n"
         "print('before', flush=True); write_atomically(Path('/dev/stdout'), 'x')"
     )
     with (tmp_path / "out").open("wb") as file:
         ended = subprocess.run(
             [sys.executable, "-c", code],
-            cwd=Path(__file__).parents[2],
+            cwd=Path(__file__).parents[3],
             check=False,
             stdout=file,
             stderr=subprocess.PIPE,
