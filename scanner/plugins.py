@@ -12,10 +12,10 @@ from checks.check import Check, ClusterCheck, NodeCheck
 from checks.outcome import Remediation, Result, Severity, Status
 from checks.runbook.quoting import for_sh
 from scanner.errors import cause_of
-from scanner.foreign import Allowance
 from scanner.inventory.product_settings.known import BUILTIN as BUILTIN_SETTINGS
 from scanner.inventory.settings.catalogue import ProductSettings, refuse_clashes, refuse_uncarried
 from scanner.probes.probe import Probe
+from scanner.run.foreign import Allowance
 
 _LOADING_S = 60.0
 """What one plugin may take to load: its libraries may be large, and on a slow disk."""

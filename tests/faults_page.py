@@ -28,11 +28,11 @@ from scanner.inventory.model import Node
 from scanner.inventory.reading.nodes import HERE
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario, scenario_names
-from scanner.own_trouble import own_trouble
 from scanner.probes.probe import Language
-from scanner.run import scan
+from scanner.run.collect import scan
 from scanner.transports.launch import start_of
 from scanner.transports.local import LocalTransport
+from scanner.transports.own_trouble import own_trouble
 from scanner.transports.protocol import Limits
 from scanner.transports.ssh.errors import Phase, translate
 

@@ -19,7 +19,7 @@ sys.path.insert(0, {top!r})
 from pathlib import Path
 from scanner.lab import powershell_process, windows
 from scanner.lab.wsman_process import ProcessRequest
-from scanner.prepare import known_checks
+from scanner.run.prepare import known_checks
 
 line = " ".join(["powershell.exe", *sys.argv[1:]])
 stdin = sys.stdin.buffer.read()

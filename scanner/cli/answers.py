@@ -10,7 +10,7 @@ from scanner.errors import UsageError
 
 if TYPE_CHECKING:
     from scanner.inventory.select import Selection
-    from scanner.job import Collected, Job
+    from scanner.run.job import Collected, Job
 
 
 def obtain(job: Job, selection: Selection, *, quiet: bool, sources: Sequence[Path] | None = None) -> Collected:
@@ -23,7 +23,7 @@ def obtain(job: Job, selection: Selection, *, quiet: bool, sources: Sequence[Pat
         return _kept(job, selection, sources)
 
     from scanner.cli.output.progress import showing
-    from scanner.run import collect
+    from scanner.run.collect import collect
 
     ready = with_credentials(job, selection)
     with showing(quiet=quiet) as progress:
@@ -33,7 +33,7 @@ def obtain(job: Job, selection: Selection, *, quiet: bool, sources: Sequence[Pat
 def _kept(job: Job, selection: Selection, sources: Sequence[Path]) -> Collected:
     from scanner.clock import utc_now
     from scanner.files.evidence.file import read_evidence
-    from scanner.offline import saved_answers
+    from scanner.run.offline import saved_answers
 
     files = [read_evidence(path) for path in sources]
     return saved_answers(job, files, utc_now(), narrowed=selection.narrowed)

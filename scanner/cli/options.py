@@ -15,7 +15,7 @@ from scanner.errors import UsageError
 if TYPE_CHECKING:
     from scanner.cli.machines import Source
     from scanner.inventory.select import Selection
-    from scanner.job import Job
+    from scanner.run.job import Job
 
 
 class Phase(enum.StrEnum):
@@ -214,7 +214,7 @@ def settle(
 
     from scanner.inventory.load import load_inventory, with_waivers
     from scanner.inventory.select import parse_targets, select
-    from scanner.prepare import prepare
+    from scanner.run.prepare import prepare
     from scanner.secrets import children
     from scanner.secrets.credentials import variables
 

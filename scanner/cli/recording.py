@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from checks.scan import FailOn, Scan
     from scanner.history.store import Question
     from scanner.inventory.select import Selection
-    from scanner.job import NodeKey
+    from scanner.run.job import NodeKey
 
 
 @dataclass(frozen=True, slots=True)

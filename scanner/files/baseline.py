@@ -42,7 +42,7 @@ def default_path(inventory: Path) -> Path:
 def schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of the file."""
     loaded: dict[str, Any] = json.loads(
-        resources.files("scanner.files").joinpath("baseline.schema.json").read_text(encoding="utf-8")
+        resources.files("scanner").joinpath("files", "baseline.schema.json").read_text(encoding="utf-8")
     )
     return loaded
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from scanner.cli.answers import with_credentials
 from scanner.cli.options import settle
-from scanner.run import collect
+from scanner.run.collect import collect
 from tests.live.estate import running
 from tests.recordings.collect import keep
 

@@ -15,7 +15,7 @@ from checks.outcome import Result, Status
 from checks.scan import Scan, Verdict
 from scanner.cli.answers import with_credentials
 from scanner.cli.options import settle
-from scanner.run import scan
+from scanner.run.collect import scan
 from tests.live import estate as chef
 from tests.live.estate import Estate, field_text, own_config, says
 from tests.live.machine import why_not

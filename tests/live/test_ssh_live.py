@@ -26,10 +26,10 @@ from scanner.errors import (
     UnreachableError,
     UntrustedPeerError,
 )
-from scanner.gather import NodeCall, ask
 from scanner.inventory.model import Node, SshSettings
 from scanner.probes.probe import Answer, Probe
 from scanner.probes.sh_batch import compose, parse
+from scanner.run.node import NodeCall, ask
 from scanner.secrets.secret import Secret
 from scanner.transports.protocol import Limits
 from scanner.transports.ssh.login import log_in

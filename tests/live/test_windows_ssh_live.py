@@ -12,11 +12,11 @@ import pytest
 
 from checks.facts import Contact, Unknown
 from scanner.errors import NodeError
-from scanner.gather import NodeCall, ask, read_facts
 from scanner.inventory.model import Node, SshSettings
-from scanner.prepare import known_checks
 from scanner.probes.powershell_batch import literal
 from scanner.probes.probe import Answer, Probe
+from scanner.run.node import NodeCall, ask, read_facts
+from scanner.run.prepare import known_checks
 from scanner.transports.protocol import Limits
 from scanner.transports.ssh.transport import SshTransport
 from tests import windows_stand_in

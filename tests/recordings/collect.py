@@ -17,11 +17,11 @@ from scanner.cli.answers import with_credentials
 from scanner.cli.options import settle
 from scanner.files.evidence.file import read_evidence, write_evidence
 from scanner.files.evidence.model import evidence_of
-from scanner.job import Collected, Job
-from scanner.judge import judge
 from scanner.lab.lab import Lab
 from scanner.probes.probe import Answer
-from scanner.run import collect
+from scanner.run.collect import collect
+from scanner.run.job import Collected, Job
+from scanner.run.judge import judge
 
 FOLDER = Path(__file__).parent
 RECORDED = ("demo", "chef-healthy", "secret-server-healthy")

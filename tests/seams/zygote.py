@@ -127,7 +127,7 @@ class Nursery:
         said: dict[str, Any] = {}
 
         def before() -> None:
-            run: Any = importlib.import_module("scanner.run")
+            run: Any = importlib.import_module("scanner.run.collect")
             obtain: Any = importlib.import_module("scanner.cli.answers")
 
             ask, fetching = run.ask, obtain.with_credentials
@@ -157,7 +157,7 @@ class Nursery:
 
         def before() -> None:
             if not conversing:
-                run: Any = importlib.import_module("scanner.run")
+                run: Any = importlib.import_module("scanner.run.collect")
                 run.ask = lambda call, gate=None: kept[f"{call.node.cluster}.{call.node.name}"]
             striking.CURRENT = striking.Strikes(self.order.secrets, name, once=conversing)
             striking.CURRENT.plant(name, self.seams[name])

@@ -17,7 +17,6 @@ from typing import Any
 import pytest
 
 from checks.runbook.model import Step
-from scanner import gather
 from scanner.inventory.model import Node
 from scanner.inventory.writing.toml_text import dumps
 from scanner.lab import sh_answers, windows
@@ -25,7 +24,8 @@ from scanner.lab.chef_frontend import Frontend
 from scanner.lab.scenario import load_scenario
 from scanner.lab.scenario_model import ClusterScenario, NodeScenario, Scenario
 from scanner.lab.sh_node import ShNode
-from scanner.prepare import known_checks
+from scanner.run import node as gather
+from scanner.run.prepare import known_checks
 from scanner.transports.protocol import Moments, Usage
 
 Table = dict[str, Any]

@@ -12,11 +12,11 @@ from checks.facts import Unknown
 from checks.outcome import Result, Status
 from scanner.cli.options import settle
 from scanner.files.evidence.file import read_evidence
-from scanner.gather import NodeAnswers
-from scanner.judge import judge
-from scanner.offline import saved_answers
 from scanner.probes.probe import Answer
 from scanner.probes.registry import BUILTIN
+from scanner.run.judge import judge
+from scanner.run.node import NodeAnswers
+from scanner.run.offline import saved_answers
 from tests.recordings.collect import FOLDER, evidence_path
 
 Change = Callable[[str, Answer], Answer | Unknown]

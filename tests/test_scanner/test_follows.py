@@ -18,8 +18,8 @@ from checks.secret_server.facts.sql import SecretServerDatabase
 from reports.scan.json import render
 from scanner.cli.options import settle
 from scanner.files.evidence.file import read_evidence
-from scanner.judge import judge
-from scanner.offline import saved_answers
+from scanner.run.judge import judge
+from scanner.run.offline import saved_answers
 from tests.recordings.collect import FOLDER, evidence_path
 
 RECORDINGS = ("demo", "chef-healthy", "secret-server-healthy", "chef-estate")

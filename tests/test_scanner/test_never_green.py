@@ -14,9 +14,9 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from checks.registry import BUILTIN
-from scanner import prepare
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario
+from scanner.run import prepare
 
 CASES = {
     "all nodes down": ("ssh-all-down", "winrm-all-down"),
@@ -74,7 +74,7 @@ def healthy(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[tuple[st
     from scanner.cli import answers
     from scanner.inventory.load import load_inventory
     from scanner.inventory.select import select
-    from scanner.run import scan
+    from scanner.run.collect import scan
 
     found = {}
     for kind, name in HEALTHY.items():

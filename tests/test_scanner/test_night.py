@@ -27,8 +27,8 @@ from scanner.inventory.writing.toml_text import dumps
 from scanner.lab import scenario
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario
-from scanner.plan_book import plan_book
-from scanner.prepare import prepare
+from scanner.run.plans import plan_book
+from scanner.run.prepare import prepare
 from tests.test_scanner.conftest import Preflight
 from tests.test_scanner.test_plan import NAMES, PLANS, book
 

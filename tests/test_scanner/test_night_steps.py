@@ -20,7 +20,7 @@ from checks.runbook.model import Runbook, Step, boxes
 from reports.runbook import json
 from scanner.cli.answers import obtain
 from scanner.cli.options import settle
-from scanner.plan_book import plan_book
+from scanner.run.plans import plan_book
 from tests.test_scanner.conftest import Ended, Preflight
 from tests.test_scanner.night_lab import ACTS, Site, Table, table_of
 from tests.test_scanner.test_plan import PLANS

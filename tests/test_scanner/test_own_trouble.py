@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from scanner.errors import AuthenticationError, OwnTroubleError, UnreachableError
-from scanner.hands import make_room
 from scanner.lab.lab import Lab
-from scanner.own_trouble import is_own, own_trouble
+from scanner.run.hands import make_room
+from scanner.transports.own_trouble import is_own, own_trouble
 
 TOP = Path(__file__).parents[2]
 posix = pytest.mark.skipif(os.name == "nt", reason="there are no such limits on Windows")
@@ -24,8 +24,8 @@ posix = pytest.mark.skipif(os.name == "nt", reason="there are no such limits on 
 _SCAN = """
 import os, resource, sys, threading
 import paramiko, scanner.transports.ssh.transport, scanner.transports.winrm.transport, winrm
-import scanner.cli.commands.scan, scanner.judge
-import scanner.run as run, scanner.hands
+import scanner.cli.commands.scan, scanner.run.judge
+import scanner.run.collect as run, scanner.run.hands
 import reports.scan.console, reports.scan.html, reports.scan.json, scanner.files.evidence.file
 kind, amount = sys.argv[1], int(sys.argv[2])
 collect = run.collect
@@ -171,7 +171,7 @@ def test_a_nodes_trouble_stays_the_nodes(error: Exception) -> None:
 def test_room_is_made_up_to_the_hard_limit() -> None:
     program = (
         "import resource, sys\n"
-        "from scanner.hands import make_room\n"
+        "from scanner.run.hands import make_room\n"
         "soft, hard, hands = map(int, sys.argv[1:])\n"
         "resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))\n"
         "make_room(hands)\n"

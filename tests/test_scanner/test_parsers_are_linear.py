@@ -27,6 +27,7 @@ from checks.baseline.fact_paths import Value
 from checks.baseline.snapshot import Place, Snapshot
 from scanner.files.baseline import parse_baseline, render_baseline
 from scanner.files.evidence.file import parse_evidence
+from scanner.files.plan import read_plan
 from scanner.files.results import read_results
 from scanner.inventory.load import parse_inventory
 from scanner.probes import powershell_batch, sh_batch

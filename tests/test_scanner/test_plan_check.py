@@ -12,9 +12,9 @@ from checks.runbook.following import followed
 from checks.runbook.model import Runbook
 from checks.runbook.signs import list_of
 from scanner.cli.options import settle
-from scanner.follow import prepare_following
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario
+from scanner.run.follow import prepare_following
 from tests.test_scanner.conftest import Preflight
 from tests.test_scanner.test_plan import NAMES, PLANS, book
 

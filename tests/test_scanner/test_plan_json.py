@@ -20,7 +20,7 @@ from scanner.errors import UsageError
 from scanner.files.plan import read_plan
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario
-from scanner.plan_book import timed
+from scanner.run.plans import timed
 from tests.test_scanner.conftest import Preflight
 from tests.test_scanner.test_plan import NAMES, PLANS, book, runbook
 

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from scanner.files.evidence.file import read_evidence
-from scanner.foreign import Allowance
-from scanner.gather import NodeAnswers, read_facts
 from scanner.probes.probe import Answer, Probe
 from scanner.probes.registry import BUILTIN
+from scanner.run.foreign import Allowance
+from scanner.run.node import NodeAnswers, read_facts
 
 _SIZE = 512 * 1024
 _ALLOWED_S = 1.0

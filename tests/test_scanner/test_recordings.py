@@ -17,12 +17,12 @@ from checks.facts import Unknown
 from reports.scan.json import remediation
 from scanner.cli.options import settle
 from scanner.files.evidence.file import read_evidence
-from scanner.gather import read_facts
-from scanner.judge import judge
-from scanner.offline import saved_answers
 from scanner.probes.chef_backend_readers import read_cluster_status
 from scanner.probes.probe import Answer, UnreadableError
 from scanner.probes.registry import BUILTIN
+from scanner.run.judge import judge
+from scanner.run.node import read_facts
+from scanner.run.offline import saved_answers
 from tests.recordings.collect import FOLDER, answer, evidence_path, key
 from tests.test_scanner.remedies import assert_can_be_pasted
 

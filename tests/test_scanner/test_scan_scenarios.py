@@ -37,7 +37,7 @@ def assert_kept_evidence_says_the_same(
     preflight: Callable[..., Any], live: Any, folder: Path, *options: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Byte for byte, in every format, but for the one notice that tells where the facts are from."""
-    monkeypatch.setattr("scanner.offline._origin", lambda *_: ())
+    monkeypatch.setattr("scanner.run.offline._origin", lambda *_: ())
     kept = preflight("scan", folder / "inventory.toml", *options, *reports(folder, "kept"))
     assert (kept.code, kept.out) == (live.code, live.out)
     for kind in KINDS:

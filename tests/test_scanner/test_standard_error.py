@@ -14,12 +14,12 @@ import pytest
 from checks.outcome import Result, Status
 from scanner.cli.options import settle
 from scanner.files.evidence.file import read_evidence
-from scanner.gather import NodeAnswers
-from scanner.judge import judge
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario
-from scanner.offline import saved_answers
 from scanner.probes.probe import Answer
+from scanner.run.judge import judge
+from scanner.run.node import NodeAnswers
+from scanner.run.offline import saved_answers
 from tests.recordings.collect import FOLDER, evidence_path
 from tests.test_scanner.conftest import Preflight
 

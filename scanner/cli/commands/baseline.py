@@ -94,14 +94,14 @@ def baseline(
     """
     from checks.baseline.approval import EVERYTHING
     from checks.baseline.snapshot import Snapshot
-    from scanner.approve import partly, whole
-    from scanner.approver import approver
     from scanner.cli.answers import obtain
     from scanner.clock import today
-    from scanner.drift import approval, measured, part_of, rules_of, split_nodes
     from scanner.files.atomic import ensure_writable
     from scanner.files.baseline import default_path, read_baseline, write_baseline
     from scanner.inventory.load import load_inventory
+    from scanner.run.drift.approve import partly, whole
+    from scanner.run.drift.approver import approver
+    from scanner.run.drift.compare import approval, measured, part_of, rules_of, split_nodes
 
     refuse_idle_options(from_, parallel=parallel, timeout=timeout)
     path = output or default_path(inventory)

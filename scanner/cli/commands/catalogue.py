@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from checks.check import Check
     from checks.engine.rules import Rule
     from scanner.inventory.model import Node, WinrmSettings
-    from scanner.job import Job
     from scanner.probes.probe import Probe
+    from scanner.run.job import Job
 
 NONCE_SHOWN = "0" * 32
 """Stands where each run puts a random number of its own."""
@@ -33,7 +33,7 @@ _ONE_EACH = "one connection, one command"
 
 def checks() -> None:
     """List all checks: id, severity, scope, what it is for."""
-    from scanner.prepare import known_checks
+    from scanner.run.prepare import known_checks
 
     known, _, loaded = known_checks()
     longest = max(len(check.id) for check in known)
@@ -51,7 +51,7 @@ def checks() -> None:
 
 def explain(check_id: Annotated[str, typer.Argument(metavar="ID", help="A check's id.", show_default=False)]) -> None:
     """Print one check's documentation, the vendor's rules it applies, its references and its remediation."""
-    from scanner.prepare import known_checks, pick_checks
+    from scanner.run.prepare import known_checks, pick_checks
 
     known, probes, _ = known_checks()
     pick_checks(known, [check_id], ())
@@ -77,7 +77,7 @@ def probes(
     """Print everything that a scan would send, per node, for a security review. Nothing is contacted."""
     from scanner.inventory.load import load_inventory
     from scanner.inventory.select import select
-    from scanner.prepare import prepare
+    from scanner.run.prepare import prepare
 
     loaded = load_inventory(inventory) if isinstance(inventory, Path) else inventory
     selection = select(loaded, cluster or (), node or (), {})
@@ -210,9 +210,9 @@ def _login(node: Node) -> str:
 
 
 def _sent(node: Node, probes: Iterable[Probe], timeout_s: float, probe_bytes: int) -> Iterator[str]:
-    from scanner.gather import compose, script_budget_s
     from scanner.probes.rights import ANY
     from scanner.probes.sql_database import SQL_PASSWORD_VARIABLE
+    from scanner.run.node import compose, script_budget_s
 
     spoken = [probe for probe in probes if probe.language == node.language]
     way = "on this machine, one command" if node.transport == "local" else f"over {node.transport}, {_ONE_EACH}"

@@ -19,8 +19,8 @@ from scanner.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from scanner.gather import NodeAnswers
-    from scanner.job import Collected, Job
+    from scanner.run.job import Collected, Job
+    from scanner.run.node import NodeAnswers
 
 OutputOption = Annotated[
     Path,

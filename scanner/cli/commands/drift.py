@@ -74,9 +74,9 @@ def drift(
     from scanner.cli.output.reporting import Destinations, finish
     from scanner.cli.output.verbosity import Telling
     from scanner.cli.recording import HistoryFile, refuse_without_history
-    from scanner.drift import drift_since, rules_of, scope_of
     from scanner.files.baseline import default_path, read_baseline
     from scanner.inventory.model import ReportPaths
+    from scanner.run.drift.compare import drift_since, rules_of, scope_of
 
     telling = Telling.chosen(quiet=quiet, verbose=verbose, only_changes=only_changes, remind=remind)
     refuse_idle_options(from_, evidence=evidence, parallel=parallel, timeout=timeout)

@@ -48,7 +48,7 @@ def history(
 
     if keep is not None:
         from scanner.clock import utc_now
-        from scanner.durations import parse_duration
+        from scanner.run.durations import parse_duration
 
         if json is not None or inventory is not None:
             raise UsageError("--keep forgets runs and lists none; leave --json and --inventory out")
@@ -95,9 +95,9 @@ def status(
     A good run looked at everything: the whole inventory, not interrupted, every node reached, the verdict not UNKNOWN.
     """
     from scanner.clock import utc_now
-    from scanner.durations import parse_duration, told_duration
     from scanner.errors import UsageError
     from scanner.history.store import last_good_runs
+    from scanner.run.durations import parse_duration, told_duration
 
     most = parse_duration(max_age, "--max-age")
     named = command.value if command else ""

@@ -40,7 +40,7 @@ def validate(
     from scanner.files.results import read_results
     from scanner.inventory.load import load_inventory, with_waivers
     from scanner.inventory.select import select
-    from scanner.prepare import cluster_infos
+    from scanner.run.prepare import cluster_infos
     from scanner.secrets.credentials import missing
 
     loaded = load_inventory(inventory) if isinstance(inventory, Path) else inventory
@@ -83,8 +83,8 @@ def _logged_in(selection: Selection) -> tuple[bool, int]:
     """Log in everywhere and print a line for each node. Gives whether that was interrupted, and how many refused."""
     from reports.text import one_line
     from scanner.cli.answers import obtain
-    from scanner.logins import logins, only_logins
-    from scanner.prepare import prepare
+    from scanner.run.logins import logins, only_logins
+    from scanner.run.prepare import prepare
 
     job = only_logins(prepare(selection))
     collected = obtain(job, selection, quiet=False)

@@ -27,10 +27,10 @@ def demo() -> None:
     from scanner.errors import UsageError
     from scanner.inventory.load import load_inventory
     from scanner.inventory.select import select
-    from scanner.judge import judge
     from scanner.lab.lab import Lab
     from scanner.lab.scenario import load_scenario
-    from scanner.prepare import prepare
+    from scanner.run.judge import judge
+    from scanner.run.prepare import prepare
 
     destinations = Destinations(DEMO_REPORTS)
     destinations.refuse_impossible()

@@ -128,7 +128,7 @@ def plan(
     from scanner.cli.output.streams import leave
     from scanner.clock import today
     from scanner.inventory.select import parse_targets
-    from scanner.plan_book import plan_book, timed
+    from scanner.run.plans import plan_book, timed
 
     refuse_idle_options(sources, parallel=parallel, timeout=timeout)
     reads = [path for path in (inventory, waivers, *(sources or ()), kept) if path]
@@ -198,7 +198,7 @@ def _same(one: Path, other: Path) -> bool:
 
 
 def _times(window: str | None, takes: Sequence[str] | None) -> tuple[timedelta | None, dict[str, timedelta]]:
-    from scanner.durations import parse_duration
+    from scanner.run.durations import parse_duration
 
     own: dict[str, timedelta] = {}
     for text in takes or ():

@@ -15,9 +15,9 @@ from scanner.cli.output.streams import complain, leave, say
 
 if TYPE_CHECKING:
     from scanner.files.plan import KeptPlan
-    from scanner.follow import Standing
     from scanner.inventory.select import Selection
-    from scanner.job import Collected, Job
+    from scanner.run.follow import Standing
+    from scanner.run.job import Collected, Job
 
 
 _EXIT_CODES = {State.DONE: ExitCode.GO, State.NOT_DONE: ExitCode.NO_GO, State.CANNOT_TELL: ExitCode.UNKNOWN}
@@ -42,7 +42,7 @@ def follow_plan(
     """
     from scanner.clock import today
     from scanner.files.plan import default_path, read_plan
-    from scanner.follow import chosen, prepare_following, standings
+    from scanner.run.follow import chosen, prepare_following, standings
 
     path = kept or default_path(selection.inventory.path)
     collected: Collected | None = None
@@ -74,7 +74,7 @@ def _made_now(job: Job, collected: Collected) -> KeptPlan:
     from checks.runbook.model import Refusal, Runbook
     from scanner.clock import today
     from scanner.files.plan import KeptPlan
-    from scanner.plan_book import plan_book
+    from scanner.run.plans import plan_book
 
     book = plan_book(job, collected, today())
     refused = [plan for plan in book.plans if isinstance(plan, Refusal)]
@@ -92,7 +92,7 @@ def _made_now(job: Job, collected: Collected) -> KeptPlan:
 
 def _told(word: str, plan: KeptPlan, found: Sequence[Standing]) -> list[str]:
     from reports.runbook import progress
-    from scanner.follow import ALL, NEXT
+    from scanner.run.follow import ALL, NEXT
 
     rows = [progress.Row(one.step, one.seen, one.ended_by) for one in found]
     if word == ALL:

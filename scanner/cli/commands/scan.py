@@ -79,7 +79,7 @@ def scan(
     from scanner.cli.recording import HistoryFile, refuse_without_history
     from scanner.clock import today
     from scanner.inventory.load import lines_of
-    from scanner.judge import judge
+    from scanner.run.judge import judge
 
     telling = Telling.chosen(quiet=quiet, verbose=verbose, only_changes=only_changes, remind=remind, nagios=nagios)
     refuse_idle_options(from_, evidence=evidence, parallel=parallel, timeout=timeout)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from reports.text import one_line
-from scanner.run import Progress
+from scanner.run.collect import Progress
 
 PATIENCE_S = 10.0
 """Without news for so long, somebody who watches wants to know who it is that takes so long."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from scanner.durations import parse_duration, told_duration
 from scanner.errors import UsageError
+from scanner.run.durations import parse_duration, told_duration
 
 if TYPE_CHECKING:
     from checks.baseline.drift import Drift

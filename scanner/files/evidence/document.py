@@ -16,8 +16,8 @@ from typing import Any
 from checks.common.clock_facts import ClockSample
 from checks.facts import Unknown
 from scanner.files.evidence.model import Evidence, NodeEvidence
-from scanner.gather import NodeAnswers
 from scanner.probes.probe import Answer
+from scanner.run.node import NodeAnswers
 from scanner.transports.protocol import Usage
 
 SCHEMA = "preflight.evidence/1"

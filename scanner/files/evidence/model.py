@@ -10,10 +10,10 @@ from datetime import datetime
 from pathlib import Path
 
 from scanner import __version__
-from scanner.gather import NodeAnswers
-from scanner.job import Collected, Job, NodeKey
-from scanner.prepare import loosened
 from scanner.probes.probe import Probe
+from scanner.run.job import Collected, Job, NodeKey
+from scanner.run.node import NodeAnswers
+from scanner.run.prepare import loosened
 from scanner.secrets.last_door import without_secrets
 
 

@@ -19,7 +19,7 @@ from scanner.inventory.settings.setting import (
     settings_of,
 )
 from scanner.inventory.writing import tables
-from scanner.secrets import Secret
+from scanner.secrets.secret import Secret
 
 _DATABASE = ("database",)
 _WINDOWS_PATH = r"([A-Za-z]:|%[A-Za-z0-9_()]+%|[\\/]{2}[^\\/\u0000-\u001f\u007f]+)[\\/][^\u0000-\u001f\u007f]+"

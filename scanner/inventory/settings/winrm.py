@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from scanner.inventory.settings.common import ca_file_setting, connect_timeout_setting, verify_setting
 from scanner.inventory.settings.secret_source import SecretSource
 from scanner.inventory.settings.setting import HOST, secret_setting, setting
-from scanner.secrets import Secret
+from scanner.secrets.secret import Secret
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

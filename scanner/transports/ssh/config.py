@@ -20,6 +20,7 @@ from types import MappingProxyType
 
 from scanner.errors import UnreachableError
 from scanner.inventory.model import SshSettings
+from scanner.secrets import children
 from scanner.secrets.secret import Secret
 from scanner.transports.ssh.hop import Hop, Jump, Wishes, fill_in, local_user, path_of, read_jump
 

@@ -11,21 +11,21 @@ from typing import TYPE_CHECKING
 
 from checks.facts import Unknown
 from checks.secret_server.database.access import CANNOT_CONNECT
-from scanner.cures import cure_of
 from scanner.errors import AuthenticationError, NodeError
 from scanner.inventory.model import Node
 from scanner.inventory.products import DEFAULT_SQL_PORT
-from scanner.own_trouble import own_trouble
 from scanner.probes.probe import Answer, Probe
 from scanner.secrets.redaction import Redactor
 from scanner.secrets.secret import Secret
+from scanner.transports.cures import cure_of
+from scanner.transports.own_trouble import own_trouble
 from scanner.transports.protocol import Limits, Usage
 from scanner.transports.tds.browser import port_of
 from scanner.transports.tds.prelogin import prelogin
 from scanner.transports.tds.refusals import DATABASE_NOT_OPEN
 
 if TYPE_CHECKING:
-    from scanner.gather import NodeAnswers
+    from scanner.run.node import NodeAnswers
 
 _PATIENCE_S = 10.0
 

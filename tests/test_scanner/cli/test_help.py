@@ -15,7 +15,7 @@ from scanner.cli.examples import EXAMPLES
 from scanner.cli.output.progress import PATIENCE_S, Patience
 from scanner.cli.output.prose import rendered
 from scanner.inventory.reading.values import did_you_mean
-from scanner.run import Progress
+from scanner.run.collect import Progress
 
 Preflight = Callable[..., Any]
 COMMANDS: Any = typer.main.get_command(app)

@@ -23,12 +23,12 @@ from scanner.files.evidence.file import read_evidence
 from scanner.files.evidence.model import EvidenceFile
 from scanner.inventory.load import load_inventory
 from scanner.inventory.select import select
-from scanner.judge import judge
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario
-from scanner.offline import saved_answers
-from scanner.plan_book import plan_book
-from scanner.prepare import prepare
+from scanner.run.judge import judge
+from scanner.run.offline import saved_answers
+from scanner.run.plans import plan_book
+from scanner.run.prepare import prepare
 from tests.test_scanner.conftest import Preflight
 from tests.test_scanner.test_plan import PLANS
 

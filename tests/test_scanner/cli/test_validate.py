@@ -86,8 +86,8 @@ def test_connect_says_of_each_node_whether_it_lets_us_in(preflight: Preflight, t
 
 def test_connect_asks_no_more_than_whether_somebody_answers(tmp_path: Path) -> None:
     from scanner.inventory.select import select
-    from scanner.logins import only_logins
-    from scanner.prepare import prepare
+    from scanner.run.logins import only_logins
+    from scanner.run.prepare import prepare
 
     for product, role in (("chef-backend", "backend"), ("secret-server", "database")):
         path = inventory(tmp_path, "password_env = 'X'", product, role)

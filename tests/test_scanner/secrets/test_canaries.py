@@ -25,12 +25,12 @@ from cryptography.hazmat.primitives import serialization
 
 from scanner.errors import NodeError
 from scanner.files.evidence.file import read_evidence
-from scanner.gather import NodeCall, ask
 from scanner.inventory.load import load_inventory
 from scanner.inventory.select import select
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario
-from scanner.prepare import prepare
+from scanner.run.node import NodeCall, ask
+from scanner.run.prepare import prepare
 from scanner.secrets.credentials import resolve
 from scanner.transports.protocol import Limits
 from scanner.transports.ssh.transport import SshTransport

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from scanner.approver import approver
 from scanner.errors import InventoryError, UnreachableError
 from scanner.inventory.load import parse_inventory
 from scanner.inventory.model import SshSettings
+from scanner.run.drift.approver import approver
+from scanner.secrets import children, credentials
 from scanner.transports.ssh.config import route
 
 CANARY = "Canary-9d2e77-Kanari"

@@ -25,14 +25,14 @@ from checks.outcome import Result, Status
 from scanner.cli.answers import with_credentials
 from scanner.cli.options import settle
 from scanner.files.evidence.file import read_evidence
-from scanner.gather import read_facts
-from scanner.job import Collected, Job, NodeKey
-from scanner.judge import gathered_clusters
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import Scenario
-from scanner.offline import saved_answers
 from scanner.probes.probe import Answer, Probe
-from scanner.run import collect
+from scanner.run.collect import collect
+from scanner.run.job import Collected, Job, NodeKey
+from scanner.run.judge import gathered_clusters
+from scanner.run.node import read_facts
+from scanner.run.offline import saved_answers
 from tests.recordings.collect import FOLDER, evidence_path
 
 # A failure whose proof is gone becomes an error: neither lets anybody go.

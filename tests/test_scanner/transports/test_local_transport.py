@@ -26,10 +26,10 @@ from scanner.errors import (
     RefusedError,
     UntrustedPeerError,
 )
-from scanner.gather import NodeCall, ask, read_facts
 from scanner.inventory.model import LocalSettings, Node
-from scanner.prepare import known_checks
 from scanner.probes.probe import Answer, Language, Probe
+from scanner.run.node import NodeCall, ask, read_facts
+from scanner.run.prepare import known_checks
 from scanner.transports import local
 from scanner.transports.deadline import end_all
 from scanner.transports.local import LocalTransport, is_here, programs_here, translate

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from scanner.errors import UnreachableError
-from scanner.gather import NodeCall, ask
 from scanner.inventory.model import Node, SshSettings, WinrmSettings
 from scanner.probes.probe import Probe
+from scanner.run.node import NodeCall, ask
 from scanner.transports.protocol import Limits
 from scanner.transports.resolver import NameTimeoutError, resolve
 from scanner.transports.ssh.socket import dial

@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from paramiko.message import Message
 
 from scanner.errors import AuthenticationError
-from scanner.own_trouble import own_trouble
 from scanner.secrets.secret import Secret
+from scanner.transports.own_trouble import own_trouble
 from scanner.transports.ssh.keys.certificates import is_fido, is_public, read_public
 
 _MAGIC = b"openssh-key-v1\0"

@@ -10,7 +10,7 @@ import paramiko
 
 from scanner.clock import utc_now
 from scanner.errors import AuthenticationError
-from scanner.own_trouble import own_trouble
+from scanner.transports.own_trouble import own_trouble
 from scanner.transports.ssh.algorithms import SHA1_RSA, with_sha1
 from scanner.transports.ssh.hop import Hop
 from scanner.transports.ssh.keys.agent import Agent, AgentError, AgentKey

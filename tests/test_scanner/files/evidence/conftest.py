@@ -12,8 +12,8 @@ import pytest
 from checks.common.clock_facts import ClockSample
 from checks.facts import Unknown
 from scanner.files.evidence.model import Evidence, NodeEvidence
-from scanner.gather import NodeAnswers
 from scanner.probes.probe import Answer
+from scanner.run.node import NodeAnswers
 from scanner.transports.protocol import Usage
 
 NOON = datetime(2026, 11, 21, 12, 0, 0, 123456, UTC)

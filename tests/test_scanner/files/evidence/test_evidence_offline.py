@@ -24,11 +24,11 @@ from scanner.files.evidence.document import from_document, to_document
 from scanner.files.evidence.file import checksum
 from scanner.files.evidence.model import Evidence, EvidenceFile, evidence_of
 from scanner.inventory.select import Selection
-from scanner.job import Job
-from scanner.judge import judge
 from scanner.lab.lab import Lab
-from scanner.offline import saved_answers
-from scanner.run import collect
+from scanner.run.collect import collect
+from scanner.run.job import Job
+from scanner.run.judge import judge
+from scanner.run.offline import saved_answers
 
 HOUR = timedelta(hours=1)
 

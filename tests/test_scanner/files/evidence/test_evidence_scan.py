@@ -68,7 +68,7 @@ def test_a_plugin_that_did_not_load_is_missing_from_the_evidence_and_said(
     tmp_path: Path, preflight: Preflight, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = EntryPoint("mood", "preflight_is_not_there:PLUGIN", GROUP)
-    monkeypatch.setattr("scanner.prepare.load_plugins", lambda taken: load_plugins(taken, [broken]))
+    monkeypatch.setattr("scanner.run.prepare.load_plugins", lambda taken: load_plugins(taken, [broken]))
     with Lab("chef-healthy") as lab:
         ended = preflight("collect", lab.write(tmp_path), "-q", "-o", tmp_path / "e.json")
     assert ended.code == 3
@@ -113,7 +113,7 @@ def test_a_plan_from_evidence_is_the_plan_that_the_nodes_themselves_give(
         inventory = lab.write(tmp_path)
         preflight("collect", inventory, "-o", tmp_path / "e.json.gz")
         live = preflight("plan", inventory)
-    monkeypatch.setattr("scanner.offline._origin", lambda *_: ())
+    monkeypatch.setattr("scanner.run.offline._origin", lambda *_: ())
     kept = preflight("plan", inventory, "--from", tmp_path / "e.json.gz")
     assert (kept.code, untimed(kept.out)) == (live.code, untimed(live.out))
     assert live.out

@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 
 from scanner.errors import InventoryError
-from scanner.gather import NodeCall, ask, compose, confidential
 from scanner.inventory.load import load_inventory
 from scanner.inventory.model import TdsSettings
 from scanner.inventory.select import select
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario
-from scanner.prepare import loosened, prepare
 from scanner.probes.sql_database import SQL_DATABASE, SQL_DATABASE_TDS
 from scanner.probes.sql_questions import questions
+from scanner.run.node import NodeCall, ask, compose, confidential
+from scanner.run.prepare import loosened, prepare
 from scanner.secrets import credentials
 from scanner.secrets.credentials import resolve
 from scanner.secrets.redaction import redactor

@@ -31,7 +31,6 @@ from scanner.errors import (
     UnreachableError,
     UntrustedPeerError,
 )
-from scanner.gather import NodeCall, ask, read_facts
 from scanner.inventory.model import Node, TdsSettings
 from scanner.lab import tds_tokens as tokens
 from scanner.lab.certificates import CertificateAuthority
@@ -43,6 +42,7 @@ from scanner.probes.probe import Answer
 from scanner.probes.secret_server import PROBES
 from scanner.probes.sql_errors import explain_sql
 from scanner.probes.sql_questions import questions
+from scanner.run.node import NodeCall, ask, read_facts
 from scanner.secrets.secret import Secret
 from scanner.transports.deadline import end_all
 from scanner.transports.protocol import Limits, Usage

@@ -20,14 +20,14 @@ from checks.engine.connectivity import CHECK as CONNECTIVITY
 from checks.facts import Unknown
 from checks.outcome import Outcome, Remediation, Severity, passed
 from checks.scan import Verdict
-from scanner import run as run_module
 from scanner.errors import ProtocolError
-from scanner.gather import NodeAnswers, NodeCall, ask, read_facts
 from scanner.inventory.model import Cluster, Node, SshSettings, WinrmSettings
-from scanner.job import Job
 from scanner.probes.probe import Answer, Probe, UnreadableError
 from scanner.probes.registry import BUILTIN, select_probes
-from scanner.run import Gate, Progress, collect, scan
+from scanner.run import collect as run_module
+from scanner.run.collect import Gate, Progress, collect, scan
+from scanner.run.job import Job
+from scanner.run.node import NodeAnswers, NodeCall, ask, read_facts
 from scanner.secrets.redaction import redactor
 from scanner.secrets.secret import Secret
 from scanner.transports.protocol import Limits, Usage

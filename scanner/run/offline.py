@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 from pathlib import PureWindowsPath
 
 from checks.facts import Unknown
-from scanner.durations import told_duration
 from scanner.files.evidence.model import EvidenceFile, NodeEvidence, fingerprint
-from scanner.gather import NodeAnswers, NodeCall
-from scanner.job import Collected, Job, NodeKey
 from scanner.probes.probe import Probe
+from scanner.run.durations import told_duration
+from scanner.run.job import Collected, Job, NodeKey
+from scanner.run.node import NodeAnswers, NodeCall
 
 FRESH = timedelta(hours=24)
 """Older evidence is told to be old: the nightly run has passed over it."""

@@ -12,8 +12,8 @@ from checks.runbook.names import InvocationOptions
 from checks.runbook.times import names_of, scheduled, with_own
 from scanner.errors import UsageError
 from scanner.inventory.reading.values import did_you_mean
-from scanner.job import Collected, Job
-from scanner.judge import gathered_clusters, judge_gathered
+from scanner.run.job import Collected, Job
+from scanner.run.judge import gathered_clusters, judge_gathered
 from scanner.secrets.last_door import without_secrets
 
 

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from scanner.durations import parse_duration, told_duration
 from scanner.errors import UsageError
+from scanner.run.durations import parse_duration, told_duration
 
 
 @pytest.mark.parametrize(

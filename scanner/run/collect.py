@@ -14,13 +14,13 @@ from typing import Self
 from checks.scan import Scan
 from scanner.clock import today, utc_now
 from scanner.errors import cause_of
-from scanner.gather import NodeAnswers, NodeCall, ask, erased
-from scanner.hands import Hands, make_room
-from scanner.job import Collected, Job, NodeKey
-from scanner.judge import judge
-from scanner.own_trouble import RAN_OUT, is_own, own_trouble
+from scanner.run.hands import Hands, make_room
+from scanner.run.job import Collected, Job, NodeKey
+from scanner.run.judge import judge
+from scanner.run.node import NodeAnswers, NodeCall, ask, erased
 from scanner.secrets.redaction import Redactor, redactor
 from scanner.transports.deadline import end_all
+from scanner.transports.own_trouble import RAN_OUT, is_own, own_trouble
 
 _DIALS_PER_HAND = 4
 _MOST_DIALS = 256

@@ -16,10 +16,10 @@ from checks.scan import CONNECTIVITY, Verdict
 from scanner.errors import UsageError
 from scanner.files.plan import KeptPlan
 from scanner.inventory.select import Selection, select
-from scanner.job import Collected, Job
-from scanner.judge import gathered_clusters, judge
-from scanner.prepare import known_checks, prepare
 from scanner.probes.registry import select_probes
+from scanner.run.job import Collected, Job
+from scanner.run.judge import gathered_clusters, judge
+from scanner.run.prepare import known_checks, prepare
 
 ALL, NEXT = "all", "next"
 _SHOWN = 40

@@ -19,9 +19,9 @@ from scanner.clock import today, utc_now
 from scanner.errors import UsageError
 from scanner.inventory.model import Inventory
 from scanner.inventory.select import Selection
-from scanner.job import Collected, Job, NodeKey
-from scanner.judge import gathered_clusters, judge_gathered
-from scanner.prepare import known_checks, known_drift_rules
+from scanner.run.job import Collected, Job, NodeKey
+from scanner.run.judge import gathered_clusters, judge_gathered
+from scanner.run.prepare import known_checks, known_drift_rules
 from scanner.secrets.last_door import without_secrets
 
 

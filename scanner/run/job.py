@@ -11,10 +11,10 @@ from checks.engine.acceptance.model import Attestation, Waiver
 from checks.engine.left_out import judged_in
 from checks.outcome import Result
 from checks.scan import FailOn
-from scanner.gather import NodeAnswers, NodeCall
 from scanner.inventory.model import Cluster, Node
 from scanner.probes.probe import Probe
 from scanner.probes.registry import select_probes
+from scanner.run.node import NodeAnswers, NodeCall
 from scanner.transports.protocol import Limits
 
 NodeKey = tuple[str, str]

@@ -15,11 +15,11 @@ from scanner.errors import InventoryError, Problem, UsageError
 from scanner.inventory.model import Cluster, Inventory, Node
 from scanner.inventory.reading.values import dotted, meant_by
 from scanner.inventory.select import Selection
-from scanner.job import Job
 from scanner.plugins import Loaded, load_plugins
 from scanner.probes.probe import Probe
 from scanner.probes.registry import BUILTIN as BUILTIN_PROBES
 from scanner.rule_data import load_drift_rules, load_rules
+from scanner.run.job import Job
 from scanner.transports.protocol import Limits
 
 _LISTED = 12

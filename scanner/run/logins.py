@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from checks.facts import Unknown
-from scanner.gather import NodeAnswers
-from scanner.job import Collected, Job
 from scanner.probes.contact import CONTACT_PROBES
 from scanner.probes.probe import Probe
+from scanner.run.job import Collected, Job
+from scanner.run.node import NodeAnswers
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,11 @@ from checks.check import ClusterCheck, ClusterInfo, NodeCheck, NodeView
 from checks.engine.evaluation import GatheredCluster, Guard, evaluate
 from checks.facts import Unknown
 from checks.outcome import Outcome, Remediation, Result, Severity, Status, passed
-from scanner.foreign import Allowance, ForeignCodeError
-from scanner.gather import NodeAnswers, read_facts
-from scanner.judge import _guard
 from scanner.plugins import GROUP, load_plugins
 from scanner.probes.probe import Answer, Probe
+from scanner.run.foreign import Allowance, ForeignCodeError
+from scanner.run.judge import _guard
+from scanner.run.node import NodeAnswers, read_facts
 
 posix = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no interval timers")
 

@@ -14,17 +14,17 @@ from checks.common.clock_facts import ClockSample
 from checks.engine.connectivity import cure_of_silence
 from checks.facts import Contact, Unknown
 from scanner.clock import now_s, utc_now
-from scanner.cures import cure_of
 from scanner.errors import NodeError, ProtocolError, cause_of
-from scanner.foreign import Allowance, ForeignCodeError
 from scanner.inventory.model import Node
-from scanner.own_trouble import own_trouble
 from scanner.probes import powershell_batch, sh_batch
 from scanner.probes.probe import Answer, Probe, Stamps, UnreadableError
 from scanner.probes.sql_database import SQL_PASSWORD_VARIABLE
+from scanner.run.foreign import Allowance, ForeignCodeError
 from scanner.secrets.masking import masked
 from scanner.secrets.redaction import NOTHING_SECRET, Redactor, redactor
 from scanner.secrets.secret import Secret
+from scanner.transports.cures import cure_of
+from scanner.transports.own_trouble import own_trouble
 from scanner.transports.protocol import Limits, Moments, Transport, Usage
 
 _LINE_CHARS = 32 * 1024
