@@ -8,6 +8,9 @@ from typing import Protocol
 
 from scanner.transports.powershell.script_delivery import NOTHING
 
+PRINTS_TOO_MUCH = "run what it is asked by hand there (`preflight probes INVENTORY`), and look at what prints so much"
+"""What to do about an answer that is larger than may be kept."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:

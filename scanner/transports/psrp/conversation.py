@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from scanner.clock import now_s
-from scanner.errors import AnswerTooLargeError, NodeError, ProtocolError
-from scanner.secrets.redaction import NOTHING_SECRET, Redactor
+from scanner.errors import AnswerTooLargeError, NodeError, ProtocolError, RefusedError
+from scanner.redaction import NOTHING_SECRET, Redactor
 from scanner.transports.powershell.output import settle
-from scanner.transports.protocol import Moments, Usage
+from scanner.transports.protocol import PRINTS_TOO_MUCH, Moments, Usage
 from scanner.transports.psrp import clixml, envelopes, messages, refusals
 from scanner.transports.psrp.delivery import PIECE_BYTES, packed
 from scanner.transports.psrp.envelopes import Endpoint
@@ -61,6 +61,8 @@ class Conversation:
         """Characters of errors that are kept; one more each, for many may be empty."""
         self.shell = ""
         """The id of the session on the node, from its creation on."""
+        self.is_quiet = False
+        """Whether the last message has been answered in full, so that the connection can take another."""
 
     @property
     def _configuration(self) -> str:
@@ -96,7 +98,13 @@ class Conversation:
             self._check()
             self._moments.sent_s = now_s()
             self._send(self._endpoint.send(self.shell, self._pipeline, fragment))
-        errors = self._listen(output, answer_bytes)
+        try:
+            errors = self._listen(output, answer_bytes)
+        except (AnswerTooLargeError, RefusedError):
+            # Our own words, between two messages.
+            self.is_quiet = True
+            raise
+        self.is_quiet = True
         return settle(bytes(output), "\n".join(errors).encode(), 0)
 
     def _listen(self, output: bytearray, answer_bytes: int) -> list[str]:
@@ -110,7 +118,9 @@ class Conversation:
                     self._hear(message, output, errors)
                     if len(output) > answer_bytes:
                         raise AnswerTooLargeError(
-                            f"more output than {answer_bytes} bytes", partial=bytes(output[:answer_bytes])
+                            f"more output than {answer_bytes} bytes",
+                            hint=PRINTS_TOO_MUCH,
+                            partial=bytes(output[:answer_bytes]),
                         )
             if self._ended is not None:
                 raise self._ended

@@ -31,7 +31,7 @@ from scanner.secrets.redaction import NOTHING_SECRET, Redactor
 from scanner.transports.deadline import Deadline
 from scanner.transports.launch import READY_S, Start, start_of
 from scanner.transports.powershell.script_delivery import NOTHING
-from scanner.transports.protocol import Limits, Moments, Usage
+from scanner.transports.protocol import PRINTS_TOO_MUCH, Limits, Moments, Usage
 from scanner.transports.ssh.algorithms import why_incompatible
 from scanner.transports.ssh.client import Client
 from scanner.transports.ssh.config import route
@@ -365,7 +365,7 @@ class SshTransport:
             self._received += len(chunk)
         if self._received > self._limits.answer_bytes:
             mib = self._limits.answer_bytes / 2**20
-            hint = "run what it is asked by hand there (`preflight probes INVENTORY`), and look at what prints so much"
+            hint = PRINTS_TOO_MUCH
             raise AnswerTooLargeError(f"{self._place} sent more than {mib:g} MiB", hint=hint)
         return bool(chunk)
 

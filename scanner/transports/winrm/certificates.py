@@ -12,7 +12,8 @@ from scanner.clock import now_s
 from scanner.errors import NodeError, ProtocolError, UntrustedPeerError
 from scanner.transports.tls.inspection import Seen
 from scanner.transports.tls.trust import BROKEN, EXPIRED, NAME, NOT_YET_VALID, PURPOSE, UNKNOWN_ISSUER, WEAK, Distrust
-from scanner.transports.winrm.refusals import Situation, innermost
+from scanner.transports.winrm.error_text import innermost
+from scanner.transports.winrm.situation import Situation
 
 _RENEW = "give the listener a certificate that is in order; `winrm enumerate winrm/config/listener` shows which it has"
 

@@ -40,7 +40,8 @@ from scanner.transports.winrm.login import (
     Stage,
     UnprovenNodeError,
 )
-from scanner.transports.winrm.refusals import OPERATION_QUOTA, SHELL_QUOTA, Situation
+from scanner.transports.winrm.refusals import OPERATION_QUOTA, SHELL_QUOTA
+from scanner.transports.winrm.situation import Situation
 
 AT = Situation(
     host="web1.corp.example",

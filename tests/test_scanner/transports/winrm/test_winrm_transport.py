@@ -496,7 +496,7 @@ def test_the_shell_is_deleted_outside_the_gate(serve: Serve, door: Door) -> None
 def test_a_dead_host_waits_outside_the_gate_and_for_the_connect_timeout_only(
     door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import scanner.transports.winrm.transport
+    import scanner.transports.winrm.connection
 
     asked: list[float] = []
 
@@ -504,7 +504,7 @@ def test_a_dead_host_waits_outside_the_gate_and_for_the_connect_timeout_only(
         asked.append(timeout_s)
         raise TimeoutError
 
-    monkeypatch.setattr(scanner.transports.winrm.transport, "dial", nobody)
+    monkeypatch.setattr(scanner.transports.winrm.connection, "dial", nobody)
 
     entered: list[bool] = []
 

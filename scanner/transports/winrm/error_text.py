@@ -1,0 +1,35 @@
+"""Foreign errors in our words: the chain of what they wrap, and what the innermost says, on one line."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+
+
+def chain(error: BaseException) -> Iterator[BaseException]:
+    """The error and everything wrapped in it: arguments, reasons and causes, outermost first."""
+    seen: set[int] = set()
+    queue = [error]
+    while queue:
+        current = queue.pop(0)
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        yield current
+        inner = [*current.args, getattr(current, "reason", None), current.__cause__, current.__context__]
+        queue.extend(each for each in inner if isinstance(each, BaseException))
+
+
+def brief(text: str, size: int = 200) -> str:
+    """`text` on one line of at most `size` characters, all of them printable."""
+    line = " ".join(text.split())
+    # Peers that speak something else are quoted with every kind of byte.
+    line = "".join(each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in line)
+    return line if len(line) <= size else line[: size - 1] + "…"
+
+
+def innermost(error: BaseException) -> str:
+    """What the innermost error says, shortened; its type's name where it says nothing."""
+    inner = list(chain(error))[-1]
+    text = getattr(inner, "reason", None) if isinstance(inner, ssl.SSLError) else None
+    return brief(f"{text or inner or error}") or type(inner).__name__

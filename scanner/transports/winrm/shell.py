@@ -1,0 +1,97 @@
+"""One command in one Windows Remote Shell: PowerShell with what it is to run, and what it printed.
+
+The other way is `transports/psrp`: a session of PowerShell remoting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from scanner.clock import now_s
+from scanner.errors import AnswerTooLargeError, RefusedError
+from scanner.redaction import Redactor
+from scanner.transports.powershell.output import settle
+from scanner.transports.powershell.script_delivery import ENVELOPE_BYTES, Delivery
+from scanner.transports.protocol import PRINTS_TOO_MUCH, Moments, Usage
+
+if TYPE_CHECKING:
+    from winrm.protocol import Protocol
+
+_STDIN_BYTES = 96 * 1024
+"""One Send's share of standard input: below Windows Server 2008 R2's envelopes of 150 kB after base64 and sealing."""
+
+
+def refuse_oversize(delivery: Delivery) -> None:
+    """Raises RefusedError where the first message would be larger than WinRM takes."""
+    if delivery.creation_bytes > ENVELOPE_BYTES:
+        raise RefusedError(
+            f"what is to be asked takes one message of {delivery.creation_bytes // 1024} kB, and WinRM takes "
+            f"{ENVELOPE_BYTES // 1024} kB (MaxEnvelopeSizekb of Windows Server 2008 R2): nothing was sent",
+            hint='set `delivery = "stdin"` for this node, which sends it in pieces, or select fewer checks',
+        )
+
+
+class RemoteShell:
+    """A shell with one command. `check` is called between messages, and raises where the time is up."""
+
+    def __init__(
+        self, protocol: Protocol, check: Callable[[], None], usage: Usage, moments: Moments, *, hide: Redactor
+    ) -> None:
+        self._protocol = protocol
+        self._check = check
+        self._usage = usage
+        self._moments = moments
+        self._hide = hide
+        self.shell = ""
+        """The shell's id on the node, from its creation on."""
+        self.is_quiet = False
+        """Whether the last message has been answered in full, so that the connection can take another."""
+
+    def create(self, delivery: Delivery, idle_s: int) -> None:
+        """Create the shell, which goes away by itself once idle for `idle_s`. Raises NodeError and WinRM's faults."""
+        variables = dict(delivery.environment) or None
+        self.shell = self._protocol.open_shell(env_vars=variables, idle_timeout=f"PT{idle_s}S")
+
+    def run(self, delivery: Delivery, output: bytearray, answer_bytes: int) -> bytes:
+        """Run the command, and give what it printed, which `output` has as it comes. Raises NodeError."""
+        from winrm.exceptions import WinRMOperationTimeoutError
+
+        protocol = self._protocol
+        command = self._start(delivery)
+        errors = bytearray()
+        done = False
+        exit_code = -1
+        while not done:
+            self._check()
+            with suppress(WinRMOperationTimeoutError):
+                stdout, stderr, exit_code, done = protocol.get_command_output_raw(self.shell, command)
+                if stdout:
+                    self._moments.received_s = now_s()
+                output += stdout
+                errors += stderr
+            if len(output) + len(errors) > answer_bytes:
+                self.is_quiet = True
+                raise AnswerTooLargeError(
+                    f"more output than {answer_bytes} bytes",
+                    hint=PRINTS_TOO_MUCH,
+                    partial=bytes(output[:answer_bytes]),
+                )
+        self.is_quiet = True
+        return settle(bytes(output), self._hide.raw(bytes(errors)), exit_code)
+
+    def _start(self, delivery: Delivery) -> str:
+        """Start PowerShell, with all of its standard input."""
+        self._moments.sent_s = now_s()
+        command: str = self._protocol.run_command(
+            self.shell, delivery.command, delivery.arguments, console_mode_stdin=delivery.stdin is None
+        )
+        self._usage.commands += 1
+        if delivery.stdin is not None:
+            starts = range(0, len(delivery.stdin), _STDIN_BYTES)
+            for start in starts:
+                self._moments.sent_s = now_s()
+                block = delivery.stdin[start : start + _STDIN_BYTES]
+                self._protocol.send_command_input(self.shell, command, block, end=start == starts[-1])
+        return command
