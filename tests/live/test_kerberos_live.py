@@ -20,7 +20,7 @@ from scanner.lab.certificates import CertificateAuthority
 from scanner.lab.wsman import ProcessOutput, ProcessRequest, WsmanServer
 from scanner.secrets.secret import Secret
 from scanner.transports.protocol import Limits
-from scanner.transports.winrm import kerberos
+from scanner.transports.winrm.authentication import kerberos
 from scanner.transports.winrm.transport import WinrmTransport
 from tests.live.mit_kdc import FAKETIME, KRB5KDC, REALM, MitKdc, program
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from scanner.clock import now_s
 from scanner.errors import AnswerTooLargeError, NodeError, ProtocolError, RefusedError
-from scanner.redaction import NOTHING_SECRET, Redactor
+from scanner.secrets.redaction import NOTHING_SECRET, Redactor
 from scanner.transports.powershell.output import settle
 from scanner.transports.protocol import PRINTS_TOO_MUCH, Moments, Usage
 from scanner.transports.psrp import clixml, envelopes, messages, refusals

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from scanner.errors import AuthenticationError, NodeError, UnreachableError, UntrustedPeerError
 from scanner.inventory.model import WinrmSettings
-from scanner.secrets import Secret
+from scanner.secrets.secret import Secret
 from scanner.transports.deadline import Deadline
 from scanner.transports.protocol import Usage
 from scanner.transports.ssh.socket import dial
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from winrm.protocol import Protocol
 
     from scanner.transports.tls.inspection import Seen
+    from scanner.transports.winrm.authentication.login import Login
     from scanner.transports.winrm.http import Adapter, Channel, Line
-    from scanner.transports.winrm.login import Login
 
 
 def _is_latin(text: str) -> bool:
@@ -82,10 +82,10 @@ class Connection:
         """Everything but I/O with the node. Raises NodeError for what this machine lacks."""
         from winrm.protocol import Protocol
 
-        from scanner.transports.winrm import kerberos
+        from scanner.transports.winrm.authentication import kerberos
+        from scanner.transports.winrm.authentication.login import Login, wish_of
+        from scanner.transports.winrm.authentication.refusals import missing_package
         from scanner.transports.winrm.http import Adapter, Channel, Line
-        from scanner.transports.winrm.login import Login, wish_of
-        from scanner.transports.winrm.login_refusals import missing_package
 
         settings = self._settings
         if settings.auth == "kerberos" and not kerberos.available():
@@ -139,8 +139,8 @@ class Connection:
 
     def see_to_a_ticket(self) -> None:
         """Kerberos talks to a KDC, which is another machine: first, and no longer than a connection may take."""
-        from scanner.transports.winrm import kerberos
-        from scanner.transports.winrm.login import wish_of
+        from scanner.transports.winrm.authentication import kerberos
+        from scanner.transports.winrm.authentication.login import wish_of
 
         if self._settings.auth == "kerberos":
             wish = wish_of(self._host, self._settings)

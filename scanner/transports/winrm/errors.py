@@ -27,12 +27,18 @@ from scanner.errors import (
     UntrustedPeerError,
 )
 from scanner.transports.tls.trust import distrust_of
+from scanner.transports.winrm.authentication.kerberos import cause_of_kerberos
+from scanner.transports.winrm.authentication.login import (
+    NoLoginError,
+    OldCredsspError,
+    RefusedStepError,
+    UnprovenNodeError,
+    wish_of,
+)
+from scanner.transports.winrm.authentication.refusals import login_failed, login_refused, missing_package, old_credssp
 from scanner.transports.winrm.certificates import no_tls_in_common, untrusted_certificate
 from scanner.transports.winrm.error_text import brief, chain, innermost
 from scanner.transports.winrm.foreign_pages import PageError, page_instead
-from scanner.transports.winrm.kerberos import cause_of_kerberos
-from scanner.transports.winrm.login import NoLoginError, OldCredsspError, RefusedStepError, UnprovenNodeError, wish_of
-from scanner.transports.winrm.login_refusals import login_failed, login_refused, missing_package, old_credssp
 from scanner.transports.winrm.refusals import connection_refused, http_status, lost, wsman_fault
 from scanner.transports.winrm.situation import Situation
 

@@ -25,8 +25,8 @@ from scanner.errors import AnswerTooLargeError, ConnectionLostError, ProtocolErr
 from scanner.inventory.model import WinrmSettings
 from scanner.transports.protocol import Usage
 from scanner.transports.tls.trust import trusting
+from scanner.transports.winrm.authentication.login import Login, NoLoginError, Stage
 from scanner.transports.winrm.foreign_pages import PageError, intermediary, page_of
-from scanner.transports.winrm.login import Login, NoLoginError, Stage
 from scanner.transports.winrm.several_servers import Clues, names_told
 
 ENVELOPE_BYTES = 1024 * 1024

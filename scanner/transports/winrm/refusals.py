@@ -10,9 +10,9 @@ import http
 import winrm.exceptions
 
 from scanner.errors import ConnectionLostError, NodeError, ProtocolError, RefusedError, UnreachableError
-from scanner.transports.winrm.access import access_denied, no_configuration
+from scanner.transports.winrm.authentication.access import access_denied, no_configuration
+from scanner.transports.winrm.authentication.login import Stage
 from scanner.transports.winrm.error_text import brief
-from scanner.transports.winrm.login import Stage
 from scanner.transports.winrm.situation import ONE_CONNECTION, SEALED, Situation
 
 SHELL_QUOTA = 2150859173

@@ -16,7 +16,7 @@ from email.utils import parsedate_to_datetime
 
 import spnego
 
-from scanner.transports.winrm.login import Post, challenge_of, computer_name
+from scanner.transports.winrm.authentication.login import Post, challenge_of, computer_name
 
 _BACKWARDS = timedelta(seconds=2)
 """`Date` has whole seconds, and HTTP.sys keeps one for a while."""

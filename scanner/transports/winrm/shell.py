@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from scanner.clock import now_s
 from scanner.errors import AnswerTooLargeError, RefusedError
-from scanner.redaction import Redactor
+from scanner.secrets.redaction import Redactor
 from scanner.transports.powershell.output import settle
 from scanner.transports.powershell.script_delivery import ENVELOPE_BYTES, Delivery
 from scanner.transports.protocol import PRINTS_TOO_MUCH, Moments, Usage

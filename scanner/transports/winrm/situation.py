@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from scanner.inventory.model import WinrmSettings
 from scanner.transports.tls.inspection import Seen
-from scanner.transports.winrm.login import Stage
+from scanner.transports.winrm.authentication.login import Stage
 
 SEALED = ("ntlm", "kerberos", "credssp")
 """The logins that take several messages, and seal what follows."""

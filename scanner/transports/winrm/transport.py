@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 
 from scanner.errors import DeadlineError, NodeError
 from scanner.inventory.model import Node
-from scanner.redaction import NOTHING_SECRET, Redactor
+from scanner.secrets.redaction import NOTHING_SECRET, Redactor
 from scanner.transports.deadline import Deadline
 from scanner.transports.powershell.script_delivery import NOTHING, Delivery, deliver
 from scanner.transports.protocol import Limits, Moments, Usage
@@ -174,7 +174,7 @@ class WinrmTransport:
         return self._remaining_s <= 0
 
     def _too_late(self, output: bytearray) -> DeadlineError:
-        from scanner.transports.winrm.login import Stage
+        from scanner.transports.winrm.authentication.login import Stage
 
         login, adapter = self._connection.login, self._connection.adapter
         progress = Progress(
@@ -188,8 +188,8 @@ class WinrmTransport:
         return too_late(progress, self._settings, f"{self._limits.timeout_s:g} s", bytes(output))
 
     def _translate(self, error: Exception) -> NodeError | None:
+        from scanner.transports.winrm.authentication.login import Stage
         from scanner.transports.winrm.errors import translate
-        from scanner.transports.winrm.login import Stage
         from scanner.transports.winrm.situation import Situation
 
         self._hide.cleanse(error)

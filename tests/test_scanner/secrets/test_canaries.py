@@ -293,7 +293,7 @@ def test_a_crash_that_speaks_of_the_password(
             monkeypatch.setattr("scanner.transports.ssh.userauth.UserAuth.offer_password", crash)
             text = SSH.format(port=port, user="preflight", keys=keys)
         else:
-            monkeypatch.setattr("scanner.transports.winrm.login.Login.run", crash)
+            monkeypatch.setattr("scanner.transports.winrm.authentication.login.Login.run", crash)
             text = WINRM.format(port=port, auth="ntlm", keys=keys)
         inventory = tmp_path / "own.toml"
         inventory.write_text(text, encoding="utf-8")

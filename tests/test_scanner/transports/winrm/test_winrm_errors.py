@@ -32,14 +32,14 @@ from scanner.errors import (
 from scanner.inventory.model import WinrmSettings
 from scanner.secrets.secret import Secret
 from scanner.transports.powershell.output import first_line
-from scanner.transports.winrm.errors import translate
-from scanner.transports.winrm.login import (
+from scanner.transports.winrm.authentication.login import (
     NoLoginError,
     OldCredsspError,
     RefusedStepError,
     Stage,
     UnprovenNodeError,
 )
+from scanner.transports.winrm.errors import translate
 from scanner.transports.winrm.refusals import OPERATION_QUOTA, SHELL_QUOTA
 from scanner.transports.winrm.situation import Situation
 

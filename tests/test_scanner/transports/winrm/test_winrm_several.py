@@ -18,8 +18,8 @@ from scanner.inventory.model import WinrmSettings
 from scanner.lab.wsman import WsmanServer
 from scanner.lab.wsman_auth import ConnectionLogin
 from scanner.secrets.secret import Secret
+from scanner.transports.winrm.authentication.login import RefusedStepError, Stage
 from scanner.transports.winrm.errors import translate
-from scanner.transports.winrm.login import RefusedStepError, Stage
 from scanner.transports.winrm.several_servers import Clues
 from scanner.transports.winrm.situation import Situation
 from scanner.transports.winrm.transport import WinrmTransport

@@ -278,7 +278,7 @@ def test_a_login_that_somebody_breaks_is_no_wrong_password(
 def test_a_missing_package_is_named_before_anything_is_sent(
     serve: Serve, door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from scanner.transports.winrm import kerberos
+    from scanner.transports.winrm.authentication import kerberos
 
     monkeypatch.setattr(kerberos, "available", lambda: False)
     server = serve()

@@ -27,7 +27,7 @@ from spnego.channel_bindings import GssChannelBindings
 from scanner.errors import ProtocolError
 from scanner.inventory.model import WinrmSettings
 from scanner.secrets.secret import Secret
-from scanner.transports.winrm import kerberos
+from scanner.transports.winrm.authentication import kerberos
 
 _SPNEGO = "application/HTTP-SPNEGO-session-encrypted"
 _CREDSSP = "application/HTTP-CredSSP-session-encrypted"
