@@ -132,7 +132,7 @@ class SshServer:
         if self._fault == "silent":
             self._listener.stopping.wait()
         elif self._fault == "endless-banner":
-            while not self._listener.stopping.wait(0.01):
+            while not self._listener.stopping.wait(0.001):
                 connection.sendall(b"welcome, and please be patient\r\n")
         elif self._fault == "not-ssh":
             connection.sendall(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")

@@ -201,7 +201,7 @@ ENVELOPE = b'<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"><s:Bo
 )
 @pytest.mark.parametrize("status", ["200 OK", "500 Internal Server Error"])
 def test_bodies_that_are_no_answer(listen: Listen, door: Door, body: bytes, status: str) -> None:
-    transport = door(listen(always(page(status, body, "Content-Type: application/soap+xml"))), timeout_s=3, **BASIC)
+    transport = door(listen(always(page(status, body, "Content-Type: application/soap+xml"))), timeout_s=30, **BASIC)
     with pytest.raises(NodeError) as caught:
         transport.run("'x'")
     assert isinstance(caught.value, ProtocolError | RefusedError | ConnectionLostError)
