@@ -6,6 +6,7 @@ import re
 from urllib.parse import urlsplit
 
 from checks.common.pages import Link
+from checks.engine import wording
 
 MESSAGE_CHARS = 1_000
 """The longest message in any report."""
@@ -25,6 +26,9 @@ _INVISIBLE = re.compile(
     + "".join(f"{chr(plane + 0xFFFE)}{chr(plane + 0xFFFF)}" for plane in range(0x10000, 0x110000, 0x10000))
     + "]"
 )
+
+
+count = wording.count
 
 
 def visible(text: str) -> str:
@@ -72,11 +76,6 @@ def web_url(url: str) -> str | None:
 def link_line(link: Link) -> str:
     """A page by title and address, or by its address alone."""
     return link.url if link.title == link.url else f"{link.title}: {link.url}"
-
-
-def count(number: int, singular: str, plural: str = "") -> str:
-    """`1 node`, `2 nodes`."""
-    return f"{number} {singular if number == 1 else plural or singular + 's'}"
 
 
 def _head(text: str, limit: int) -> tuple[str, int]:

@@ -22,6 +22,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from checks.engine.wording import count
+
 
 class PreflightError(Exception):
     """Base of all errors that are told to users without a traceback."""
@@ -55,7 +57,7 @@ class InventoryError(UsageError):
         self.path = path
         self.problems = tuple(problems)
         lines = [str(problem) for problem in problems]
-        super().__init__("\n".join([f"{path}: {len(lines)} problem{'s' * (len(lines) != 1)}", *lines]))
+        super().__init__("\n".join([f"{path}: {count(len(lines), 'problem')}", *lines]))
 
 
 class NodeError(PreflightError):

@@ -17,6 +17,8 @@ from collections.abc import Set as AbstractSet
 from functools import cache, lru_cache
 from typing import Any
 
+from checks.engine.wording import count
+
 Value = str | int | float | bool | tuple[str, ...] | None
 """What a fact's field may be: one value, or a set of lines, sorted."""
 
@@ -244,7 +246,7 @@ def _shortened(text: str, most: int) -> str:
     if len(text) <= most:
         return text
     digest = hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()
-    return f"{text[:100]}... ({len(text)} characters, SHA-256 {digest})"
+    return f"{text[:100]}... ({count(len(text), 'character')}, SHA-256 {digest})"
 
 
 def shown(value: object) -> str:

@@ -21,6 +21,7 @@ from typing import Any
 from checks.check import PHASES, ClusterCheck, ClusterView, NodeView
 from checks.common.computer_facts import ComputerName
 from checks.engine.consistency import enumerate_names, told_once
+from checks.engine.wording import count
 from checks.facts import Contact, Unknown
 from checks.outcome import Outcome, Remediation, Severity, failed, not_applicable, passed, warned
 
@@ -52,7 +53,8 @@ def judge(view: ClusterView) -> Outcome:
     if silent:
         message = f"whether all nodes are machines of their own cannot be told: {'; '.join(silent)}"
         return warned(message, expected=EXPECTED, observed=observed, **evidence)
-    return passed(f"{len(known)} nodes are {len(known)} machines", expected=EXPECTED, observed=observed, **evidence)
+    message = f"{count(len(known), 'node is', 'nodes are')} {count(len(known), 'machine')}"
+    return passed(message, expected=EXPECTED, observed=observed, **evidence)
 
 
 def _is_listener(node: NodeView) -> bool:

@@ -21,6 +21,7 @@ from typing import Any
 
 from checks.check import NodeCheck, NodeView
 from checks.engine.consistency import group
+from checks.engine.wording import count
 from checks.facts import Contact
 from checks.outcome import Outcome, Remediation, Severity, passed, undetermined
 from checks.scan import CONNECTIVITY
@@ -31,7 +32,7 @@ EXPECTED = "reached, logged in, every question answered"
 def judge(view: NodeView) -> Outcome:
     """Judge how the conversation with the node went."""
     contact = view.fact(Contact)
-    counts = f"{contact.answered} of {contact.asked} questions answered"
+    counts = f"{contact.answered} of {count(contact.asked, 'question')} answered"
     hint = Remediation(contact.hint or cure_of_silence(*contact.reasons))
     evidence: dict[str, Any] = {
         "transport": contact.transport,

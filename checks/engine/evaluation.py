@@ -11,6 +11,7 @@ from checks.check import Check, ClusterCheck, ClusterInfo, ClusterView, NodeChec
 from checks.engine.consistency import enumerate_names, told_once
 from checks.engine.left_out import left_out
 from checks.engine.ways_out import UNNAMED, cause_of, remedy_of, way_out
+from checks.engine.wording import count
 from checks.facts import Unknown, UnknownFactError
 from checks.outcome import Outcome, Remediation, Result, Status, undetermined
 
@@ -129,7 +130,7 @@ def _judge_cluster(check: ClusterCheck, view: ClusterView, guard: Guard) -> Resu
     elif gaps and outcome.status in (Status.PASS, Status.WARN):
         outcome = Outcome(
             Status.ERROR,
-            f"cannot tell without {_plural(len(gaps), 'node')}: {'; '.join(told_once(missing))}",
+            f"cannot tell without {count(len(gaps), 'node')}: {'; '.join(told_once(missing))}",
             expected=outcome.expected,
             observed=outcome.observed,
             evidence={**outcome.evidence, "so_far": outcome.message, "missing": gaps},
@@ -314,7 +315,3 @@ def _result(
         follows=follows,
         not_declared=outcome.not_declared,
     )
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}{'s' * (count != 1)}"

@@ -11,6 +11,7 @@ from checks.check import NodeView
 from checks.chef_backend.facts.cluster import ChefBackendVersion
 from checks.engine.consistency import enumerate_names, group
 from checks.engine.upgrade_path import parse_product_version
+from checks.engine.wording import count
 from checks.facts import Unknown
 from checks.outcome import Remediation
 from checks.secret_server.facts.node import AppFiles
@@ -144,7 +145,7 @@ def _from_files(view: NodeView) -> Installed:
     if len(ranked) == 1:
         shut = mute and MAIN_LIBRARY in closed
         return Installed(version=ranked[0][0], read=True, doubts=doubts, as_read=as_read, closed=shut)
-    text = ", ".join(f"{version} ({count} file{'s' * (count != 1)})" for version, count in ranked)
+    text = ", ".join(f"{version} ({count(number, 'file')})" for version, number in ranked)
     doubts = (f"the application's libraries disagree: {text}",)
     if MAIN_LIBRARY in versions:
         return Installed(version=versions[MAIN_LIBRARY], read=True, doubts=doubts, as_read=as_read)

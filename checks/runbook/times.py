@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from checks.check import NodeView
+from checks.engine.wording import count
 from checks.runbook.model import NO_FIGURE, Command, Estimate, Runbook, Schedule, Step, Stretch, boxes, steps_back
 from checks.scan import Verdict
 from checks.secret_server.facts.folder import AppTree
@@ -84,11 +85,11 @@ def _moves(command: Command, database: int | None, folders: Mapping[str, int]) -
     return "", None
 
 
-def _size(count: int) -> str:
+def _size(size: int) -> str:
     for unit, name in ((10**9, "GB"), (10**6, "MB")):
-        if count >= unit:
-            return f"{count / unit:.1f} {name}"
-    return f"{count} bytes"
+        if size >= unit:
+            return f"{size / unit:.1f} {name}"
+    return count(size, "byte")
 
 
 def with_own(runbook: Runbook, own: Mapping[str, int]) -> Runbook:

@@ -9,6 +9,7 @@ from junit_xml import TestCase, TestSuite
 
 from checks.baseline.comparison import natural
 from checks.baseline.drift import CheckRow, Difference, Drift, DriftVerdict, FactRow
+from checks.engine.wording import count
 from reports.drift.wording import WORDS, approved, headline, node_line, sides
 from reports.render.junit_xml import document, dotless, unused
 from reports.text import clipped, one_line
@@ -94,7 +95,7 @@ def _compared_case(reasons: Sequence[str], class_name: str, name: str, used: set
     case = TestCase(unused(f"compared [{one_line(name, 200)}]", used), class_name, 0.0)
     distinct = list(dict.fromkeys(one_line(reason, 500) for reason in reasons))
     if distinct:
-        more = [f"and {len(distinct) - _LISTED} more reasons"] if len(distinct) > _LISTED else []
+        more = [f"and {count(len(distinct) - _LISTED, 'more reason')}"] if len(distinct) > _LISTED else []
         lines = [*distinct[:_LISTED], *more]
         case.add_error_info(one_line(f"not compared: {'; '.join(lines)}"), "\n".join(lines), "preflight.drift.unread")
     return case

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from checks.common.disk_facts import Drive, LinuxDisks
+from checks.engine.wording import count
 from scanner.probes.probe import Answer, Probe, UnreadableError
 
 FOLDERS = ("/var/log/chef-backend", "/var/opt/chef-backend")
@@ -95,7 +96,7 @@ def _rows(text: str) -> list[_Row]:
     rows = []
     for line in text.splitlines():
         if len(line) > _LINE_CHARS:
-            raise UnreadableError(f"df printed a line of {len(line):,} characters: {_shown(line[:400])}")
+            raise UnreadableError(f"df printed a line of {count(len(line), 'character')}: {_shown(line[:400])}")
         found = _row(line.strip())
         if found:
             device, kind, total, used, free, mounted = found

@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any
 
+from checks.engine.wording import count
 from checks.facts import Unknown
 from scanner.probes.probe import Answer, Probe, Stamps
 from scanner.secrets.redaction import NOTHING_SECRET, Redactor
@@ -238,14 +239,14 @@ def _frame(form: bytes, body: bytes, most: int) -> tuple[Mapping[str, Any], int]
 
 def _no_frame(output: bytes, *, begun: bool) -> str:
     if begun:
-        return f"the node's answer is cut off: it ends in the middle, after {len(output)} bytes"
+        return f"the node's answer is cut off: it ends in the middle, after {count(len(output), 'byte')}"
     shown = "".join(char if " " <= char <= "~" else " " for char in output[:2000].decode("ascii", "replace"))
     shown = " ".join(shown.split())
     shown = shown if len(shown) <= _SHOWN_CHARS else shown[: _SHOWN_CHARS - 3] + "..."
 
     if not output.strip():
         return "the node printed nothing"
-    return f"no answer in the {len(output)} bytes that the node printed; they begin: {shown}"
+    return f"no answer in the {count(len(output), 'byte')} that the node printed; they begin: {shown}"
 
 
 def _gunzip(raw: bytes, most: int) -> bytes:

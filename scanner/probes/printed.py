@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from checks.engine.wording import count
 from scanner.probes.probe import Answer, UnreadableError
 from scanner.probes.sudo_refusals import refusal
 
@@ -30,7 +31,7 @@ def printed_lines(answer: Answer, what: str) -> list[str]:
     Raises UnreadableError for a refusal, and for what is too much.
     """
     if len(answer.output) > _TEXT_CHARS:
-        raise UnreadableError(f"`{what}` printed {len(answer.output)} characters: {short(answer.output)!r}")
+        raise UnreadableError(f"`{what}` printed {count(len(answer.output), 'character')}: {short(answer.output)!r}")
     lines = _cleaned(answer.output)
     for line in lines:
         # No table is as wide, and patterns may take long over what a hostile node makes up.

@@ -32,6 +32,7 @@ from checks.chef_backend.backend.leadership import columns_of
 from checks.chef_backend.facts.cluster import ChefBackendVersion, ClusterStatus, ServiceStatus
 from checks.engine.consistency import enumerate_names, group, told_once
 from checks.engine.installed_version import installed
+from checks.engine.wording import count
 from checks.facts import Unknown
 from checks.outcome import Outcome, Remediation, Severity, Status, combine, passed, undetermined
 from checks.versions import parse_version
@@ -85,7 +86,7 @@ def judge(view: ClusterView) -> Outcome:
         outcomes.append(undetermined(text, expected=EXPECTED, observed=observed, **evidence))
     listed = max((len(status.members) for _, status in tables), default=CLUSTER_SIZE)
     if tables and len(view.nodes) != listed:
-        text = f"the inventory lists {len(view.nodes)} backends, the cluster {listed}: each has to be asked"
+        text = f"the inventory lists {count(len(view.nodes), 'backend')}, the cluster {listed}: each has to be asked"
         outcomes.append(undetermined(text, expected=EXPECTED, observed=observed, **evidence))
     if outcomes:
         return combine(outcomes)

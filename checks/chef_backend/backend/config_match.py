@@ -31,6 +31,7 @@ from checks.check import ClusterCheck, ClusterView
 from checks.chef_backend.backend.config_settings import DEFAULTS, MILD, digest, is_own
 from checks.chef_backend.facts.machine import ConfigDigest
 from checks.engine.consistency import enumerate_names, group
+from checks.engine.wording import count
 from checks.outcome import Outcome, Remediation, Severity, combine, failed, not_applicable, passed, undetermined, warned
 
 OTHER = "-"
@@ -77,10 +78,11 @@ def judge(view: ClusterView) -> Outcome:
         "differing": {key: groups for groups, keys in differing.items() for key in keys},
         "settings": {name: len(config.named) for name, config in read.items()},
     }
-    observed = "; ".join(f"{name} {len(config.named)} settings" for name, config in read.items())
+    observed = "; ".join(f"{name} {count(len(config.named), 'setting')}" for name, config in read.items())
     if not outcomes and len(view.nodes) == 1 and known:
         return not_applicable("one backend: nothing to compare", observed=observed, **evidence)
-    whole = combine(outcomes) if outcomes else passed(f"{len(names)} settings are the same on all backends")
+    same = count(len(names), "setting is", "settings are")
+    whole = combine(outcomes) if outcomes else passed(f"{same} the same on all backends")
     return Outcome(
         whole.status,
         whole.message,

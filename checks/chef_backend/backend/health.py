@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from checks.chef_backend.backend import leadership
 from checks.chef_backend.facts.cluster import ClusterStatus, Member, ServiceState, ServiceStatus, SystemState
+from checks.engine.wording import count
 from checks.outcome import Remediation, Status
 
 CLUSTER_SIZE = 3
@@ -56,7 +57,7 @@ def members(view: ClusterStatus) -> list[Finding]:
     findings: list[Finding] = []
     if len(rows) != CLUSTER_SIZE:
         names = ", ".join(row.name for row in rows)
-        findings.append(_fail(f"{len(rows)} members listed instead of {CLUSTER_SIZE} ({names})"))
+        findings.append(_fail(f"{count(len(rows), 'member')} listed instead of {CLUSTER_SIZE} ({names})"))
     for what, values in (("GUID", {row.guid for row in rows}), ("name", {row.name for row in rows})):
         if len(values) != len(rows):
             findings.append(_fail(f"two members have the same {what}"))

@@ -24,6 +24,7 @@ from __future__ import annotations
 from checks.check import NodeCheck, NodeView
 from checks.chef_backend.facts.machine import FrontendApi, FrontendServices
 from checks.engine.consistency import enumerate_names
+from checks.engine.wording import count
 from checks.facts import Unknown
 from checks.outcome import Outcome, Remediation, Severity, combine, failed, passed, undetermined, warned
 
@@ -56,7 +57,8 @@ def judge(view: NodeView) -> Outcome:
     observed = []
     if isinstance(services, FrontendServices):
         stopped = len(services.down) + len(services.kept_down)
-        observed.append(f"{len(services.running)} services run, {stopped} do not")
+        running = count(len(services.running), "service runs", "services run")
+        observed.append(f"{running}, {count(stopped, 'does', 'do')} not")
         outcomes += _of_services(services)
     if isinstance(api, FrontendApi):
         observed.append(f"/_status {api.status or api.code}")

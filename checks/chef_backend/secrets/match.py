@@ -31,6 +31,7 @@ from checks.chef_backend.facts.cluster import ChefBackendVersion
 from checks.chef_backend.facts.machine import ConfigDigest, SecretsFile, SecretsFiles
 from checks.chef_backend.secrets.rights import judge_rights
 from checks.engine.consistency import enumerate_names, group
+from checks.engine.wording import count
 from checks.outcome import Outcome, Remediation, Severity, combine, failed, passed, undetermined
 
 ROLES = ("backend", "frontend")
@@ -48,7 +49,7 @@ def judge(view: ClusterView) -> Outcome:
     named = {role: [(node.name, file) for node, file in files] for role, files in roles.items()}
     outcomes = [outcome for files in named.values() for outcome in _compare(files)]
     outcomes += _rights(roles)
-    counts = [f"{len(files)} {role}{'s' * (len(files) != 1)}" for role, files in roles.items() if files]
+    counts = [count(len(files), role) for role, files in roles.items() if files]
     whole = combine(outcomes) if outcomes else passed(f"the same secrets on {enumerate_names(counts)}")
     evidence: dict[str, Any] = {
         role: {

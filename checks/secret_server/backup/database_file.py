@@ -6,6 +6,7 @@ import re
 
 from checks.check import ClusterView
 from checks.engine.consistency import enumerate_names, told_once
+from checks.engine.wording import count
 from checks.outcome import Outcome, combine, failed, undetermined, warned
 from checks.secret_server.backup.findings import Terms, aged, seen, too_many
 from checks.secret_server.database.access import database_nodes
@@ -76,7 +77,7 @@ def _letters(text: str) -> str:
 
 def _small(what: str, size: int, terms: Terms) -> Outcome | None:
     if size < LEAST_BYTES:
-        return terms.breach("present", f"{what} has {size} bytes, which is no backup of a database")
+        return terms.breach("present", f"{what} has {count(size, 'byte')}, which is no backup of a database")
     rule = terms.rules.get("min-database-mb")
     least = int(rule.requires.partition(" ")[2]) if rule and rule.requires.partition(" ")[2].isdecimal() else 0
     if rule and size < least * _MB:

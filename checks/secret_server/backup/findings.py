@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from checks.check import ClusterInfo
 from checks.engine.consistency import enumerate_names
 from checks.engine.rules import Rule
+from checks.engine.wording import count
 from checks.outcome import Outcome, combine, failed, passed, undetermined, warned
 from checks.secret_server.facts.backups import AppBackup, Backup, KeyFile
 
@@ -131,7 +132,7 @@ def aged(what: str, age_s: float, terms: Terms, *, uncertain: bool = False, left
     told = f"{what}, {span(age_s)} old"
     if terms.max_age_hours is None or age_s <= terms.max_age_hours * _HOUR_S:
         return passed(told, observed=told)
-    limit = f"at most {terms.max_age_hours} hours old"
+    limit = f"at most {count(terms.max_age_hours, 'hour')} old"
     if left_out:
         message = f"{told}, is the newest of those that were looked at: {too_many(left_out)}"
         return undetermined(message, expected=limit, observed=told)
@@ -228,9 +229,5 @@ def span(seconds: float) -> str:
     """A time as people say it: "40 minutes", "5 hours", "12 days"."""
     hours = seconds / _HOUR_S
     if hours < 1:
-        return _plural(int(max(seconds, 0) // 60), "minute")
-    return _plural(int(hours), "hour") if hours < _DAYS_FROM_HOURS else _plural(int(hours // 24), "day")
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}{'s' * (count != 1)}"
+        return count(int(max(seconds, 0) // 60), "minute")
+    return count(int(hours), "hour") if hours < _DAYS_FROM_HOURS else count(int(hours // 24), "day")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from checks.engine.consistency import enumerate_names
+from checks.engine.wording import count
 from checks.outcome import Outcome, Status, combine, failed, undetermined, warned
 from checks.secret_server.backup.findings import AHEAD_S, Terms, aged, span
 from checks.secret_server.facts.sql import BACKUP_DAYS, DatabaseBackup, DatabaseBackups
@@ -67,9 +68,9 @@ def _base(full: DatabaseBackup, told: str, terms: Terms) -> list[Outcome]:
     limit = terms.full_max_age_hours
     if limit is None or full.age_s <= max(limit, terms.max_age_hours or 0) * _HOUR_S:
         return []
-    message = f"{told}: the full one is too old, at most {limit} hours are allowed"
+    message = f"{told}: the full one is too old, at most {count(limit, 'hour is', 'hours are')} allowed"
     if terms.full_declared:
-        return [failed(f"{message} (max_full_age_hours)", expected=f"a full backup of the last {limit} hours")]
+        return [failed(f"{message} (max_full_age_hours)", expected=f"a full backup of the last {count(limit, 'hour')}")]
     rule = terms.rules["full-max-age-hours"]
     return [terms.breach("full-max-age-hours", message if rule.note else f"{message} ({rule.confidence})")]
 

@@ -26,6 +26,7 @@ from typing import Any
 
 from checks.check import ClusterCheck, ClusterView
 from checks.engine.consistency import group
+from checks.engine.wording import count
 from checks.outcome import Outcome, Remediation, Severity, failed, not_applicable, passed, undetermined, warned
 from checks.secret_server.facts.folder import AppTree, FolderDigest
 from checks.secret_server.urls import CLUSTERING_URL
@@ -48,7 +49,9 @@ def judge(view: ClusterView) -> Outcome:
     known = {node.name: tree for node, tree in view.known(AppTree)}
     gaps = [_gap(name, tree) for name, tree in known.items() if tree.stopped or tree.left_out]
     gaps += [f"{node.name}: {reason}" for node, reason in view.unknown(AppTree)]
-    observed = "; ".join(f"{name} {tree.files} files, {tree.bytes / 1e6:.1f} MB" for name, tree in known.items())
+    observed = "; ".join(
+        f"{name} {count(tree.files, 'file')}, {tree.bytes / 1e6:.1f} MB" for name, tree in known.items()
+    )
     if len(view.nodes) == 1 and known:
         return not_applicable("one web node: nothing to compare", observed=observed)
     changed, scattered = _differences(known)
@@ -139,7 +142,8 @@ def _listed(files: dict[str, Marks]) -> str:
 
 def _gap(name: str, tree: AppTree) -> str:
     bounds = {"time": "20 s or half of the time left", "bytes": "2 GB", "files": "20,000 files"}
-    parts = [f"the bound of {bounds[tree.stopped]} was reached after {tree.files} files"] if tree.stopped else []
+    read = count(tree.files, "file")
+    parts = [f"the bound of {bounds[tree.stopped]} was reached after {read}"] if tree.stopped else []
     if tree.left_out:
         path, why = tree.left_out[0]
         more = f" and {len(tree.left_out) - 1} more" if len(tree.left_out) > 1 else ""

@@ -27,6 +27,7 @@ from checks.check import ClusterCheck, ClusterView
 from checks.engine.consistency import enumerate_names, group, told_once
 from checks.engine.installed_version import declaring, installed
 from checks.engine.upgrade_path import PlanError, path_to, target_of
+from checks.engine.wording import count
 from checks.outcome import Outcome, Remediation, Severity, failed, not_applicable, passed, undetermined, warned
 from checks.secret_server.facts.node import AppFiles
 from checks.secret_server.urls import CLUSTERING_URL
@@ -63,7 +64,7 @@ def judge(view: ClusterView) -> Outcome:
         end = warned if under_way else failed
         return end(message, expected=EXPECTED, observed=observed, **evidence)
     if gaps:
-        message = f"the version of {len(gaps)} of {len(found)} web nodes is unknown{tail}"
+        message = f"the version of {len(gaps)} of {count(len(found), 'web node')} is unknown{tail}"
         remedy = declaring(view.nodes)
         return undetermined(message, expected=EXPECTED, observed=observed, remediation=remedy, **evidence)
     if not groups.agree:

@@ -20,6 +20,7 @@ from __future__ import annotations
 from typing import Any
 
 from checks.check import PHASES, NodeCheck, NodeView
+from checks.engine.wording import count
 from checks.outcome import Outcome, Remediation, Severity, combine, failed, passed, undetermined
 from checks.secret_server.facts.folder import DatabaseConfig
 from checks.secret_server.facts.node import EncryptionConfig
@@ -62,7 +63,7 @@ def _file(name: str, config: EncryptionConfig | DatabaseConfig) -> Outcome:
         )
     if config.size_bytes == 0:
         return failed(f"{name} is empty: {_LOST[name]}", observed=f"{name} empty")
-    return passed(f"{name} is there", observed=f"{name} {config.size_bytes} bytes")
+    return passed(f"{name} is there", observed=f"{name} {count(config.size_bytes, 'byte')}")
 
 
 def _evidence(encryption: EncryptionConfig, database: DatabaseConfig) -> dict[str, Any]:

@@ -16,6 +16,7 @@ Restart the host before the window, one web node at a time, and scan again.
 from __future__ import annotations
 
 from checks.check import NodeCheck, NodeView
+from checks.engine.wording import count
 from checks.facts import Contact, Unknown, UnknownFactError
 from checks.outcome import Outcome, Remediation, Severity, not_applicable, passed, warned
 from checks.secret_server.facts.host import PendingReboot
@@ -29,11 +30,10 @@ def judge(view: NodeView) -> Outcome:
         if isinstance(contact, Contact) and contact.transport == "tds":
             return not_applicable("the host itself is not asked, only its SQL Server port")
         raise UnknownFactError(found.reason)
-    count = found.file_renames
     waiting = [
         *(["installed roles, features or updates"] if found.servicing else []),
         *(["Windows Update"] if found.windows_update else []),
-        *([f"{count} file{'s' * (count != 1)} to be renamed or deleted"] if count else []),
+        *([f"{count(found.file_renames, 'file')} to be renamed or deleted"] if found.file_renames else []),
         *([f"the computer's new name {found.rename_to}"] if found.rename_to else []),
     ]
     if waiting:

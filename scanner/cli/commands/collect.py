@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from checks.engine.wording import count
 from scanner.cli.machines import Source, files_of, takes_machines
 from scanner.cli.options import (
     CheckOption,
@@ -77,7 +78,7 @@ def collect(
 
 def _headline(output: Path, collected: Collected, chosen: int, missing: int) -> str:
     state = "evidence" if collected.complete else "partial evidence (interrupted)"
-    return f"wrote {output}: {state}, {chosen - missing} of {chosen} node{'s' * (chosen != 1)} answered everything"
+    return f"wrote {output}: {state}, {chosen - missing} of {count(chosen, 'node')} answered everything"
 
 
 def _gaps(job: Job, collected: Collected) -> list[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from checks.exit_codes import ExitCode
-from reports.text import visible
+from reports.text import count, visible
 
 if TYPE_CHECKING:
     from scanner.history.store import Run
@@ -54,7 +54,7 @@ def history(
             raise UsageError("--keep forgets runs and lists none; leave --json and --inventory out")
         gone = prune(database, before=utc_now() - parse_duration(keep, "--keep"))
         if not quiet:
-            typer.echo(f"{database}: forgot {gone or 'no'} run{'s' * (gone != 1)} older than {keep}")
+            typer.echo(f"{database}: forgot {count(gone, 'run') if gone else 'no runs'} older than {keep}")
         return
     if json is not None and json != STDOUT and same_file(json, database):
         raise UsageError(f"the list cannot go to {json}: that file is read; choose another name")
@@ -139,7 +139,11 @@ def _latest(database: Path, inventory: str, command: str | None, *, after: Run |
     if not found or (after is not None and found[0].started <= after.started):
         return "; none was recorded since" if after is not None else ""
     last = found[0]
-    marks = [last.verdict, f"{last.reached} of {last.nodes} nodes reached", *([last.scope] if last.scope else [])]
+    marks = [
+        last.verdict,
+        f"{last.reached} of {count(last.nodes, 'node')} reached",
+        *([last.scope] if last.scope else []),
+    ]
     marks += ["interrupted"] * last.partial
     return f"; the last run, {last.command} at {last.started:%Y-%m-%d %H:%M} UTC, was no good one: {', '.join(marks)}"
 

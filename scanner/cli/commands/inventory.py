@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from checks.engine.wording import count
 from checks.exit_codes import ExitCode
 from reports.text import visible
 from scanner.cli.machines import Source, takes_machines
@@ -50,7 +51,7 @@ def validate(
     cluster_infos(loaded)
     found = None if results is None else read_results(results)
     told = review(loaded.waivers, loaded.attestations, today(), found)
-    usable = f"can be used, and {len(told)} thing{'s' * (len(told) != 1)} to look at" if told else "no problems found"
+    usable = f"can be used, and {count(len(told), 'thing')} to look at" if told else "no problems found"
     typer.echo(f"{name}: {usable}")
     for line in told:
         typer.echo(visible(f"  {line}"))
@@ -97,7 +98,7 @@ def _logged_in(selection: Selection) -> tuple[bool, int]:
         told = f"{login.trouble}{f'; {login.hint}' if login.hint else ''}" if login.trouble else well
         typer.echo(f"  {'ERROR' if login.trouble else 'OK':<5}  {one_line(f'{node}: {told}', 1000)}")
     refused = sum(bool(login.trouble) for login in found)
-    typer.echo(f"{len(found) - refused} of {len(found)} node{'s' * (len(found) != 1)} let us in")
+    typer.echo(f"{len(found) - refused} of {count(len(found), 'node')} let us in")
     return not collected.complete, refused
 
 

@@ -10,6 +10,8 @@ from typing import Annotated
 
 import typer
 
+from checks.engine.wording import count
+
 DEMO_REPORTS = {
     "html": Path("preflight-report.html"),
     "junit": Path("preflight-junit.xml"),
@@ -88,7 +90,8 @@ def lab(
             raise UsageError(f"--folder {folder}: {error.strerror}; name a folder, there or to be made") from None
     with tempfile.TemporaryDirectory(prefix="preflight-lab-") as temporary, Lab(load_scenario(scenario)) as running:
         path = running.write(folder or Path(temporary))
-        typer.echo(f"{len(running.nodes)} simulated nodes are running ({scenario}). In another terminal:")
+        nodes = count(len(running.nodes), "simulated node is", "simulated nodes are")
+        typer.echo(f"{nodes} running ({scenario}). In another terminal:")
         typer.echo(f"\n    preflight scan {path}\n")
         typer.echo("Ctrl-C ends the lab.")
         sys.stdout.flush()

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from checks.engine.wording import count
 from reports.text import one_line
 from scanner.run.collect import Progress
 
@@ -80,7 +81,7 @@ def _lines() -> Callable[[Progress], None]:
         nonlocal announced, said
         if not announced:
             announced = True
-            print(f"asking {now.nodes} node{'s' * (now.nodes != 1)}", file=sys.stderr)
+            print(f"asking {count(now.nodes, 'node')}", file=sys.stderr)
         if now.finished:
             node = now.finished
             what = f"failed: {one_line(node.failure)}" if node.failure else "answered"

@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
+from checks.engine.wording import count
 from scanner.errors import (
     AuthenticationError,
     ConnectionLostError,
@@ -143,7 +144,7 @@ class SqlSession:
 
     def _columns(self, described: Sequence[Sequence[object]]) -> list[str]:
         if len(described) > _MOST_COLUMNS:
-            raise ProtocolError(f"{self.target.where} answers with {len(described)} columns")
+            raise ProtocolError(f"{self.target.where} answers with {count(len(described), 'column')}")
         return [str(column[0]) for column in described]
 
     def use(self, database: str) -> None:

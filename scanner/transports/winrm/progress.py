@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from checks.engine.wording import count
 from scanner.errors import DeadlineError
 from scanner.inventory.model import WinrmSettings
 
@@ -54,6 +55,6 @@ def too_late(progress: Progress, settings: WinrmSettings, within: str, output: b
         step = "the script was started, and no part of its answer came whole"
         hint = f"{_BY_HAND} (endpoint protection may hold powershell.exe, too); {_MORE}"
     else:
-        step = f"the answer had begun ({progress.printed_bytes} bytes), and did not end"
+        step = f"the answer had begun ({count(progress.printed_bytes, 'byte')}), and did not end"
         hint = f"{_BY_HAND}; {_MORE}"
     return DeadlineError(f"no full answer within {within}: {step}", hint=hint, partial=output)

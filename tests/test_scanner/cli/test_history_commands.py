@@ -340,7 +340,7 @@ def test_status_counts_good_runs_only(preflight: Preflight, tmp_path: Path) -> N
     late = preflight("status", "--history", file)
     assert late.code == 3
     assert "; the last run, scan at " in late.out
-    assert "UTC, was no good one: UNKNOWN, 1 of 1 nodes reached" in late.out
+    assert "UTC, was no good one: UNKNOWN, 1 of 1 node reached" in late.out
     record(file, 1, status=Status.FAIL)
     ended = preflight("status", "--history", file)
     assert ended.code == 0

@@ -14,6 +14,7 @@ from typing import Any
 import paramiko.agent
 from paramiko.message import Message
 
+from checks.engine.wording import count
 from scanner.transports.ssh.keys.certificates import is_fido, type_of
 
 _REQUEST_IDENTITIES, _IDENTITIES_ANSWER = 11, 12
@@ -106,7 +107,7 @@ class Agent:
             sendall(len(request).to_bytes(4, "big") + request)
             size = int.from_bytes(self._read(4, ends), "big")
             if not 0 < size <= _MOST_BYTES:
-                raise AgentError(f"answers with {size} bytes")
+                raise AgentError(f"answers with {count(size, 'byte')}")
             answer = self._read(size, ends)
         except TimeoutError:
             self.close()

@@ -280,6 +280,7 @@ def test_a_backend_that_the_inventory_forgot_is_missed(backends: Backends) -> No
     outcome = judge(backends((), ()))
     assert outcome.status is Status.ERROR
     assert "the inventory lists 2 backends, the cluster 3" in outcome.message
+    assert "the inventory lists 1 backend, the cluster 3" in judge(backends(())).message
 
 
 def test_nobody_answered(backends: Backends) -> None:

@@ -30,7 +30,7 @@ def digests(settings: dict[str, str], address: str, *unclear: str, cut: bool = F
 
 def test_the_same_settings_pass_whatever_the_address(chefs: Chefs) -> None:
     outcome = judge(chefs(config("1"), config("2"), config("3")))
-    assert (outcome.status, outcome.message) == (Status.PASS, "1 settings are the same on all backends")
+    assert (outcome.status, outcome.message) == (Status.PASS, "1 setting is the same on all backends")
 
 
 @pytest.mark.parametrize(

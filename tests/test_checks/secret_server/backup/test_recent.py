@@ -512,7 +512,7 @@ def test_a_history_that_proves_a_backup_leaves_a_warning_of_a_file_that_may_be_a
 @pytest.mark.parametrize(
     ("size", "status", "told"),
     [
-        (1, Status.FAIL, "has 1 bytes, which is no backup"),
+        (1, Status.FAIL, "has 1 byte, which is no backup"),
         (65_536, Status.WARN, "has 0.1 MB"),
         (10**6, Status.PASS, ""),
     ],
