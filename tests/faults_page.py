@@ -22,7 +22,7 @@ from checks.outcome import Status
 from checks.scan import CONNECTIVITY
 from reports.text import visible
 from scanner.cli.answers import with_credentials
-from scanner.cli.options import settle
+from scanner.cli.options import resolve_options
 from scanner.errors import NodeError
 from scanner.inventory.model import Node
 from scanner.inventory.reading.nodes import HERE
@@ -138,7 +138,7 @@ def played(name: str) -> Iterator[Row]:
     """The scenario's faults, as a scan of it tells them."""
     scenario = load_scenario(name)
     with tempfile.TemporaryDirectory() as folder, Lab(scenario) as lab:
-        selection, job = settle(lab.write(Path(folder)))
+        selection, job = resolve_options(lab.write(Path(folder)))
         done = scan(with_credentials(job, selection))
     ways = {(node.cluster, node.name): _way(node) for cluster, _ in job.clusters for node in cluster.nodes}
     seen = set()

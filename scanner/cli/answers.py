@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from scanner.run.job import Collected, Job
 
 
-def obtain(job: Job, selection: Selection, *, quiet: bool, sources: Sequence[Path] | None = None) -> Collected:
+def collect_or_load(job: Job, selection: Selection, *, quiet: bool, sources: Sequence[Path] | None = None) -> Collected:
     """What the nodes say: asked now, or as kept in the evidence files `sources`, which takes neither nodes nor secrets.
 
     Progress goes to standard error unless `quiet`. Raises InventoryError for missing secrets, and UsageError for
@@ -39,7 +39,7 @@ def _kept(job: Job, selection: Selection, sources: Sequence[Path]) -> Collected:
     return saved_answers(job, files, utc_now(), narrowed=selection.narrowed)
 
 
-def keep(path: Path, job: Job, collected: Collected) -> str:
+def save_evidence(path: Path, job: Job, collected: Collected) -> str:
     """Write the evidence. Returns why that was not possible, "" if it was: what else came of the run is not lost."""
     from scanner.files.evidence.file import write_evidence
     from scanner.files.evidence.model import evidence_of

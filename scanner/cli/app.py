@@ -17,7 +17,7 @@ from scanner import __version__
 from scanner.cli import INTERRUPTS
 from scanner.cli.commands import baseline, catalogue, collect, dashboard, drift, history, inventory, lab, plan, scan
 from scanner.cli.examples import epilog
-from scanner.cli.output.streams import complain, leave, prepare_streams, say, trouble_on_stdout
+from scanner.cli.output.streams import exit_now, prepare_streams, print_error, print_out, trouble_on_stdout
 from scanner.cli.process import farewell
 from scanner.cli.process.defects import end_with_defect, tell_of_lost_defects
 from scanner.cli.process.hardening import leave_no_core
@@ -36,7 +36,7 @@ class _Commands(TyperGroup):
             with _interrupted_in_order():
                 return super().invoke(ctx)
         except KeyboardInterrupt:
-            complain("interrupted")
+            print_error("interrupted")
             sys.exit(ExitCode.INTERRUPTED)
         except (EOFError, OSError, typer.Abort) as error:
             raise _DefectError(error) from error
@@ -111,7 +111,7 @@ def _run_as_plugin() -> None:
         _run((ExitCode, PluginCode))
     except SystemExit as ended:
         if ended.code not in (None, 0) and not isinstance(ended.code, PluginCode):
-            say(failure("the scan could not be made or told; standard error says why"))
+            print_out(failure("the scan could not be made or told; standard error says why"))
             sys.exit(PluginCode.UNKNOWN)
         raise
 
@@ -126,16 +126,16 @@ def _run(known: tuple[type, ...] = (ExitCode,)) -> None:
     except SystemExit as ended:
         # What was asked for was not delivered, or not all of it; an answer that is known already stands.
         if ended.code in (0, None) and (trouble := trouble_on_stdout()):
-            complain(f"{trouble}; make room, or send it elsewhere")
+            print_error(f"{trouble}; make room, or send it elsewhere")
             sys.exit(ExitCode.USAGE)
         if not isinstance(ended.code, known) and ended.code not in (None, 0, ExitCode.USAGE):
             end_with_defect(RuntimeError(f"some part of it ended the program with {ended.code!r}"))
         raise
     except KeyboardInterrupt:
         # It came between a command's last line and the handler that takes over: what was to be done is done, or told.
-        leave(ExitCode.INTERRUPTED)
+        exit_now(ExitCode.INTERRUPTED)
     except PreflightError as error:
-        complain(str(error))
+        print_error(str(error))
         sys.exit(ExitCode.USAGE)
     except _DefectError as defect:
         end_with_defect(defect.args[0])

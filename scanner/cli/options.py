@@ -192,7 +192,7 @@ def refuse_idle_options(
         raise UsageError(f"--from contacts nobody, so it leaves nothing to do for {' and '.join(idle)}: choose one")
 
 
-def settle(
+def resolve_options(
     inventory: Source,
     *,
     cluster: Sequence[str] | None = None,

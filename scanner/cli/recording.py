@@ -118,9 +118,9 @@ def refuse_without_history(kept: HistoryFile, *, only_changes: bool, fail_on: Fa
 
 
 def _complained(error: Exception) -> str:
-    from scanner.cli.output.streams import complain
+    from scanner.cli.output.streams import print_error
     from scanner.secrets.last_door import without_secrets
 
     problem = without_secrets(f"this run is not in the history: {error}")
-    complain(problem)
+    print_error(problem)
     return problem

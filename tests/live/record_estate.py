@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from scanner.cli.answers import with_credentials
-from scanner.cli.options import settle
+from scanner.cli.options import resolve_options
 from scanner.run.collect import collect
 from tests.live.estate import running
 from tests.recordings.collect import keep
@@ -25,7 +25,7 @@ def main() -> None:
             estate.upgrade(VERSION)
             inventory = estate.inventory(TARGET)
             text = inventory.read_text(encoding="utf-8").replace(folder, "estate")
-            selection, job = settle(inventory, timeout=120)
+            selection, job = resolve_options(inventory, timeout=120)
             keep(NAME, text, job, collect(with_credentials(job, selection)))
 
 

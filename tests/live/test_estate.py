@@ -14,7 +14,7 @@ import pytest
 from checks.outcome import Result, Status
 from checks.scan import Scan, Verdict
 from scanner.cli.answers import with_credentials
-from scanner.cli.options import settle
+from scanner.cli.options import resolve_options
 from scanner.run.collect import scan
 from tests.live import estate as chef
 from tests.live.estate import Estate, field_text, own_config, says
@@ -43,7 +43,7 @@ def estate(started: Estate) -> Estate:
 
 def scanned(estate: Estate, target: str, *checks: str) -> Scan:
     """A scan as the command makes it; of all checks unless some are named."""
-    selection, job = settle(estate.inventory(target), check=checks or None, timeout=120)
+    selection, job = resolve_options(estate.inventory(target), check=checks or None, timeout=120)
     return scan(with_credentials(job, selection))
 
 

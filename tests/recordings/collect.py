@@ -14,7 +14,7 @@ from pathlib import Path
 
 from checks.outcome import Result
 from scanner.cli.answers import with_credentials
-from scanner.cli.options import settle
+from scanner.cli.options import resolve_options
 from scanner.files.evidence.file import read_evidence, write_evidence
 from scanner.files.evidence.model import evidence_of
 from scanner.lab.lab import Lab
@@ -32,7 +32,7 @@ def record(name: str) -> None:
     with tempfile.TemporaryDirectory() as folder, Lab(name) as lab:
         inventory = lab.write(Path(folder))
         text = inventory.read_text(encoding="utf-8").replace(folder, "lab")
-        selection, job = settle(inventory)
+        selection, job = resolve_options(inventory)
         collected = collect(with_credentials(job, selection))
     keep(name, text, job, collected)
 

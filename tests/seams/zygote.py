@@ -128,9 +128,9 @@ class Nursery:
 
         def before() -> None:
             run: Any = importlib.import_module("scanner.run.collect")
-            obtain: Any = importlib.import_module("scanner.cli.answers")
+            collect_or_load: Any = importlib.import_module("scanner.cli.answers")
 
-            ask, fetching = run.ask, obtain.with_credentials
+            ask, fetching = run.ask, collect_or_load.with_credentials
 
             def armed(job: Any, selection: Any) -> Any:
                 calls.__enter__()
@@ -140,7 +140,7 @@ class Nursery:
                 said[f"{call.node.cluster}.{call.node.name}"] = answers = ask(call, gate)
                 return answers
 
-            run.ask, obtain.with_credentials = keeping, armed
+            run.ask, collect_or_load.with_credentials = keeping, armed
 
         def after() -> Any:
             calls.__exit__()

@@ -10,7 +10,7 @@ import pytest
 
 from checks.facts import Unknown
 from checks.outcome import Result, Status
-from scanner.cli.options import settle
+from scanner.cli.options import resolve_options
 from scanner.files.evidence.file import read_evidence
 from scanner.probes.probe import Answer
 from scanner.probes.registry import BUILTIN
@@ -57,7 +57,7 @@ def judged(recording: str, change: Change) -> tuple[Result, ...]:
         }
         return replace(said, answers=answers)
 
-    selection, job = settle(FOLDER / f"{recording}.inventory.toml")
+    selection, job = resolve_options(FOLDER / f"{recording}.inventory.toml")
     file = read_evidence(evidence_path(recording))
     nodes = tuple(replace(node, said=changed(node.said)) for node in file.evidence.nodes)
     file = replace(file, evidence=replace(file.evidence, nodes=nodes))

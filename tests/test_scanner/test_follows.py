@@ -16,7 +16,7 @@ from checks.outcome import Outcome, Remediation, Result, Severity, Status, undet
 from checks.scan import CONNECTIVITY
 from checks.secret_server.facts.sql import SecretServerDatabase
 from reports.scan.json import render
-from scanner.cli.options import settle
+from scanner.cli.options import resolve_options
 from scanner.files.evidence.file import read_evidence
 from scanner.run.judge import judge
 from scanner.run.offline import saved_answers
@@ -29,7 +29,7 @@ Key = tuple[str, str, str | None]
 
 def judged(recording: str, *, down: Sequence[str] = (), only: list[str] | None = None) -> dict[Key, Result]:
     """The recording's results, as if the nodes in `down` did not answer, or those in `only` alone were selected."""
-    selection, job = settle(FOLDER / f"{recording}.inventory.toml", node=only)
+    selection, job = resolve_options(FOLDER / f"{recording}.inventory.toml", node=only)
     file = read_evidence(evidence_path(recording))
     silent = Unknown("not answered (see connectivity)")
     nodes = tuple(

@@ -19,8 +19,8 @@ import pytest
 
 from checks.runbook.build import NEEDS
 from checks.runbook.model import Command, Runbook, Step, boxes
-from scanner.cli.answers import obtain
-from scanner.cli.options import settle
+from scanner.cli.answers import collect_or_load
+from scanner.cli.options import resolve_options
 from scanner.inventory.load import load_inventory
 from scanner.inventory.select import select
 from scanner.inventory.writing.toml_text import dumps
@@ -198,7 +198,7 @@ class Night:
         for inventory in self.lab():
             selection = select(load_inventory(inventory), (), (), {})
             job = replace(prepare(selection), inventory_name="inventory.toml", also=NEEDS)
-            (found,) = plan_book(job, obtain(job, selection, quiet=True), date(2026, 11, 20)).plans
+            (found,) = plan_book(job, collect_or_load(job, selection, quiet=True), date(2026, 11, 20)).plans
         assert isinstance(found, Runbook), found
         return found
 
@@ -281,7 +281,7 @@ def test_no_scan_of_a_plan_is_refused(name: str, tmp_path: Path) -> None:
         said: dict[str, list[str]] = {}
         for option, value in zip(words[3::2], words[4::2], strict=True):
             said.setdefault(option, []).append(value)
-        settle(
+        resolve_options(
             inventory,
             cluster=said["--cluster"],
             check=said.get("--check"),

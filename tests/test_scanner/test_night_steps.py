@@ -18,8 +18,8 @@ import pytest
 from checks.runbook.build import NEEDS
 from checks.runbook.model import Runbook, Step, boxes
 from reports.runbook import json
-from scanner.cli.answers import obtain
-from scanner.cli.options import settle
+from scanner.cli.answers import collect_or_load
+from scanner.cli.options import resolve_options
 from scanner.run.plans import plan_book
 from tests.test_scanner.conftest import Ended, Preflight
 from tests.test_scanner.night_lab import ACTS, Site, Table, table_of
@@ -127,9 +127,9 @@ class Night:
     def plan(self) -> Runbook:
         """The plan of this moment, kept as `--json` keeps it."""
         inventory = self.site.write()
-        selection, job = settle(inventory)
+        selection, job = resolve_options(inventory)
         job = replace(job, inventory_name="inventory.toml", also=NEEDS)
-        made = plan_book(job, obtain(job, selection, quiet=True), date(2026, 11, 20))
+        made = plan_book(job, collect_or_load(job, selection, quiet=True), date(2026, 11, 20))
         (plan,) = made.plans
         assert isinstance(plan, Runbook), plan
         inventory.with_name("inventory.plan.json").write_text(json.render(made), encoding="utf-8")

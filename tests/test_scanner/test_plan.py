@@ -20,7 +20,7 @@ from checks.runbook.build import NEEDS
 from checks.runbook.model import Refusal, Runbook, RunbookSet, boxes, steps_back
 from checks.runbook.procedures import STEPS
 from reports.runbook import html, markdown
-from scanner.cli.answers import obtain
+from scanner.cli.answers import collect_or_load
 from scanner.inventory.load import load_inventory
 from scanner.inventory.select import select
 from scanner.lab.lab import Lab
@@ -40,7 +40,7 @@ def book(name: str) -> RunbookSet:
     with tempfile.TemporaryDirectory() as folder, Lab(load_scenario(PLANS / f"{name}.toml")) as lab:
         selection = select(load_inventory(lab.write(Path(folder))), (), (), {})
         job = dataclasses.replace(prepare(selection), inventory_name="inventory.toml", also=NEEDS)
-        made = plan_book(job, obtain(job, selection, quiet=True), date(2026, 11, 20))
+        made = plan_book(job, collect_or_load(job, selection, quiet=True), date(2026, 11, 20))
     return dataclasses.replace(made, asked=datetime(2026, 11, 20, 22, 0, tzinfo=UTC), tool_version="1.0", notices=())
 
 

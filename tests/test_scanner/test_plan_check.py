@@ -11,7 +11,7 @@ import pytest
 from checks.runbook.following import followed
 from checks.runbook.model import Runbook
 from checks.runbook.signs import list_of
-from scanner.cli.options import settle
+from scanner.cli.options import resolve_options
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario
 from scanner.run.follow import prepare_following
@@ -137,7 +137,7 @@ def test_no_step_asks_a_node_anything_that_a_scan_would_not(
         inventory = lab.write(tmp_path)
     reviewed = preflight("probes", inventory)
     assert reviewed.code == 0
-    selection, whole = settle(inventory)
+    selection, whole = resolve_options(inventory)
     scanned = {(call.node.name, probe.id) for call in whole.calls() for probe in call.probes}
     seen = 0
     for step in followed(_runbook(name)):
@@ -154,7 +154,7 @@ def test_no_step_asks_a_node_anything_that_a_scan_would_not(
 
 
 def test_a_step_asks_the_nodes_that_it_is_about_and_for_no_more_than_it_needs(vault: Path) -> None:
-    selection, _ = settle(vault)
+    selection, _ = resolve_options(vault)
     step = next(step for step in followed(_runbook("vault-mirrored")) if step.number == "2.4")
     following = prepare_following(selection, "vault", [step])
     asked = {call.node.name: {probe.id for probe in call.probes} for call in following.job.calls()}

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from checks.facts import Unknown
 from reports.scan.json import remediation
-from scanner.cli.options import settle
+from scanner.cli.options import resolve_options
 from scanner.files.evidence.file import read_evidence
 from scanner.probes.chef_backend_readers import read_cluster_status
 from scanner.probes.probe import Answer, UnreadableError
@@ -41,7 +41,7 @@ ANSWERS = sorted(
 
 @pytest.mark.parametrize("name", NAMES)
 def test_what_was_collected_then_is_judged_now(name: str) -> None:
-    selection, job = settle(FOLDER / f"{name}.inventory.toml")
+    selection, job = resolve_options(FOLDER / f"{name}.inventory.toml")
     file = read_evidence(evidence_path(name))
     now = file.evidence.finished + timedelta(hours=1)
     done = judge(job, saved_answers(job, [file], now, narrowed=selection.narrowed), now.date())

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from checks.outcome import Result, Status
-from scanner.cli.options import settle
+from scanner.cli.options import resolve_options
 from scanner.files.evidence.file import read_evidence
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario
@@ -39,7 +39,7 @@ def judged(name: str, change: Callable[[str, Answer], Answer]) -> dict[tuple[str
             },
         )
 
-    selection, job = settle(FOLDER / f"{name}.inventory.toml")
+    selection, job = resolve_options(FOLDER / f"{name}.inventory.toml")
     file = read_evidence(evidence_path(name))
     linux = [node for node in file.evidence.nodes if node.said.transport == "ssh"]
     nodes = tuple(replace(node, said=changed(node.said)) for node in linux)

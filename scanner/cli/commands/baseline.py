@@ -17,9 +17,9 @@ from scanner.cli.options import (
     TimeoutOption,
     WaiversOption,
     refuse_idle_options,
-    settle,
+    resolve_options,
 )
-from scanner.cli.output.streams import complain, leave, say
+from scanner.cli.output.streams import exit_now, print_error, print_out
 from scanner.errors import UsageError
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def baseline(
     """
     from checks.baseline.approval import EVERYTHING
     from checks.baseline.snapshot import Snapshot
-    from scanner.cli.answers import obtain
+    from scanner.cli.answers import collect_or_load
     from scanner.clock import today
     from scanner.files.atomic import ensure_writable
     from scanner.files.baseline import default_path, read_baseline, write_baseline
@@ -117,16 +117,16 @@ def baseline(
     rules = rules_of(loaded)
     here, gone = split_nodes(node or (), loaded, old) if old else (list(node or ()), set())
     asking = bool(here or not gone)
-    selection, job = settle(inventory, node=here, waivers=waivers, parallel=parallel, timeout=timeout)
+    selection, job = resolve_options(inventory, node=here, waivers=waivers, parallel=parallel, timeout=timeout)
     chosen = job.chosen if asking else frozenset()
     clusters = frozenset() if node else frozenset(cluster for cluster, _ in chosen)
     part = part_of(update or (), chosen | gone, clusters, rules, old.snapshot if old else Snapshot())
     now = Snapshot()
     if asking:
-        collected = obtain(job, selection, quiet=quiet, sources=from_)
+        collected = collect_or_load(job, selection, quiet=quiet, sources=from_)
         if not collected.complete:
-            complain("interrupted: no baseline was written")
-            leave(ExitCode.INTERRUPTED)
+            print_error("interrupted: no baseline was written")
+            exit_now(ExitCode.INTERRUPTED)
         now = measured(job, collected, rules, today())
     if some and old:
         scope = "; ".join([*(update or ()), *(f"on {name}" for name in node or ())])
@@ -140,7 +140,7 @@ def baseline(
     if proposal.holes:
         _told_holes(f"{path} has holes; nobody approved these, and every drift run says so", proposal.holes)
     if not quiet:
-        say(_told(path, old, proposal.baseline, rules, part if some else None))
+        print_out(_told(path, old, proposal.baseline, rules, part if some else None))
 
 
 def _refuse_overwriting(path: Path, reads: Sequence[Path]) -> None:
@@ -158,7 +158,7 @@ def _told_holes(head: str, holes: Mapping[Place, str]) -> None:
         by_reason.setdefault(reason, []).append(str(gap))
     lines = [f"{', '.join(gaps)}: {reason}" for reason, gaps in by_reason.items()]
     more = [f"and {len(lines) - _LISTED} more"] if len(lines) > _LISTED else []
-    complain("\n".join([head, *lines[:_LISTED], *more]))
+    print_error("\n".join([head, *lines[:_LISTED], *more]))
 
 
 def _told(path: Path, old: Baseline | None, new: Baseline, rules: DriftRules, part: Part | None) -> str:

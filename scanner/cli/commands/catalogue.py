@@ -14,7 +14,7 @@ from scanner.cli.machines import Source, takes_machines
 from scanner.cli.options import CheckOption, ClusterOption, NodeOption, SkipCheckOption
 from scanner.cli.output.prose import rendered, wrapped
 from scanner.cli.output.reporting import color_wanted, on_terminal, width
-from scanner.cli.output.streams import complain, say
+from scanner.cli.output.streams import print_error, print_out
 from scanner.errors import UsageError
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def checks() -> None:
         for line in wrapped(text, width=width(), first=head) if on_terminal() else [head + text]:
             typer.echo(line)
     for failure in loaded.failures:
-        complain(f"{failure.check}: {failure.message}")
+        print_error(f"{failure.check}: {failure.message}")
     if loaded.failures:
         raise typer.Exit(ExitCode.UNKNOWN)
 
@@ -59,7 +59,7 @@ def explain(check_id: Annotated[str, typer.Argument(metavar="ID", help="A check'
     text = "\n".join(_explanation(check, probes))
     # Printed as it is: the library would take the colours out that FORCE_COLOR asks for.
     lines = rendered(text, width=width(), color=color_wanted()) if on_terminal() else [text]
-    if lost := say("\n".join([*lines, ""])):
+    if lost := print_out("\n".join([*lines, ""])):
         raise UsageError(f"{lost}; make room, or send it elsewhere")
 
 

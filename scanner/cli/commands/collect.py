@@ -16,7 +16,7 @@ from scanner.cli.options import (
     ParallelOption,
     SkipCheckOption,
     TimeoutOption,
-    settle,
+    resolve_options,
 )
 
 if TYPE_CHECKING:
@@ -52,26 +52,26 @@ def collect(
     from checks.exit_codes import ExitCode
     from checks.runbook.build import NEEDS
     from reports.text import one_line
-    from scanner.cli.answers import keep, obtain, refuse_bad_place
-    from scanner.cli.output.streams import complain, leave, say
+    from scanner.cli.answers import collect_or_load, refuse_bad_place, save_evidence
+    from scanner.cli.output.streams import exit_now, print_error, print_out
 
-    selection, job = settle(
+    selection, job = resolve_options(
         inventory, cluster=cluster, node=node, check=check, skip_check=skip_check, parallel=parallel, timeout=timeout
     )
     refuse_bad_place(output, files_of(inventory))
     # Evidence serves `plan` as well as `scan`.
     job = replace(job, also=NEEDS)
-    collected = obtain(job, selection, quiet=quiet)
-    problem = keep(output, job, collected)
+    collected = collect_or_load(job, selection, quiet=quiet)
+    problem = save_evidence(output, job, collected)
     gaps = _gaps(job, collected)
     headline = _headline(output, collected, len(job.chosen), len(gaps))
     gaps += [f"  {one_line(f'{failure.check}: {failure.message}')}" for failure in job.failures]
     if problem:
-        complain(problem)
-    elif (gaps or not quiet) and (lost := say("\n".join([headline, *gaps]) + "\n")):
-        complain(f"{lost}; {headline}")
+        print_error(problem)
+    elif (gaps or not quiet) and (lost := print_out("\n".join([headline, *gaps]) + "\n")):
+        print_error(f"{lost}; {headline}")
     if not collected.complete:
-        leave(ExitCode.INTERRUPTED)
+        exit_now(ExitCode.INTERRUPTED)
     full = ExitCode.UNKNOWN if gaps else ExitCode.GO
     raise typer.Exit(ExitCode.USAGE if problem else full)
 

@@ -40,7 +40,7 @@ def dashboard(
     from reports.scan.page.folder import INDEX
     from reports.text import count, visible
     from scanner import __version__
-    from scanner.cli.output.streams import complain
+    from scanner.cli.output.streams import print_error
     from scanner.clock import utc_now
     from scanner.errors import UsageError
     from scanner.files.dashboard import publish, ready
@@ -56,7 +56,7 @@ def dashboard(
         took = f", took away {count(len(gone), 'page')} of clusters that are gone" if gone else ""
         typer.echo(visible(f"wrote {output / INDEX}: {summary(found)}{took}"))
     if problems:
-        complain("\n".join([*problems, f"{output / INDEX} was written without"]))
+        print_error("\n".join([*problems, f"{output / INDEX} was written without"]))
         raise typer.Exit(ExitCode.USAGE)
 
 

@@ -27,7 +27,7 @@ from scanner.cli.options import (
     TimeoutOption,
     WaiversOption,
     refuse_idle_options,
-    settle,
+    resolve_options,
 )
 
 BaselineOption = Annotated[
@@ -70,7 +70,7 @@ def drift(
     that report is printed in place of the summary. The inventory's `[reports]` are the scan's: none of them is written
     here.
     """
-    from scanner.cli.answers import keep, obtain, refuse_bad_place
+    from scanner.cli.answers import collect_or_load, refuse_bad_place, save_evidence
     from scanner.cli.output.reporting import Destinations, finish
     from scanner.cli.output.verbosity import Telling
     from scanner.cli.recording import HistoryFile, refuse_without_history
@@ -81,7 +81,7 @@ def drift(
     telling = Telling.chosen(quiet=quiet, verbose=verbose, only_changes=only_changes, remind=remind)
     refuse_idle_options(from_, evidence=evidence, parallel=parallel, timeout=timeout)
     path = baseline or default_path(inventory)
-    selection, job = settle(
+    selection, job = resolve_options(
         inventory,
         cluster=cluster,
         node=node,
@@ -104,8 +104,8 @@ def drift(
     )
     refuse_without_history(kept, only_changes=only_changes)
     kept.refuse_bad_place([*reads, *([evidence] if evidence else []), *destinations.paths.values()])
-    collected = obtain(job, selection, quiet=telling.no_progress, sources=from_)
-    problems = [keep(evidence, job, collected)] if evidence else []
+    collected = collect_or_load(job, selection, quiet=telling.no_progress, sources=from_)
+    problems = [save_evidence(evidence, job, collected)] if evidence else []
     scope = scope_of(selection, job, some_checks=bool(check or skip_check))
     done = drift_since(approved, path, job, collected, rules_of(selection.inventory), scope)
     done = kept.remember_drift(done, job.chosen)

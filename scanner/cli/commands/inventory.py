@@ -36,7 +36,7 @@ def validate(
     machine does not have (key files, variables, programs); they make no inventory wrong.
     """
     from checks.engine.acceptance.upkeep import review
-    from scanner.cli.output.streams import complain, leave
+    from scanner.cli.output.streams import exit_now, print_error
     from scanner.clock import today
     from scanner.files.results import read_results
     from scanner.inventory.load import load_inventory, with_waivers
@@ -74,8 +74,8 @@ def validate(
         return
     interrupted, refused = _logged_in(select(loaded))
     if interrupted:
-        complain("interrupted: not every node was asked")
-        leave(ExitCode.INTERRUPTED)
+        print_error("interrupted: not every node was asked")
+        exit_now(ExitCode.INTERRUPTED)
     if refused:
         raise typer.Exit(ExitCode.UNKNOWN)
 
@@ -83,12 +83,12 @@ def validate(
 def _logged_in(selection: Selection) -> tuple[bool, int]:
     """Log in everywhere and print a line for each node. Gives whether that was interrupted, and how many refused."""
     from reports.text import one_line
-    from scanner.cli.answers import obtain
+    from scanner.cli.answers import collect_or_load
     from scanner.run.logins import logins, only_logins
     from scanner.run.prepare import prepare
 
     job = only_logins(prepare(selection))
-    collected = obtain(job, selection, quiet=False)
+    collected = collect_or_load(job, selection, quiet=False)
     found = list(logins(job, collected))
     for login in found:
         node = f"{login.said.cluster}.{login.said.node}"

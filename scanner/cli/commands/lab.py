@@ -23,7 +23,7 @@ def demo() -> None:
     """Start the built-in lab, scan it for real, and write all reports into the working directory."""
     from dataclasses import replace
 
-    from scanner.cli.answers import obtain
+    from scanner.cli.answers import collect_or_load
     from scanner.cli.output.reporting import Destinations
     from scanner.clock import today
     from scanner.errors import UsageError
@@ -40,7 +40,7 @@ def demo() -> None:
         inventory = load_inventory(lab.write(Path(folder)))
         selection = select(inventory, (), (), {})
         job = replace(prepare(selection), inventory_name="the built-in demo")
-        done = judge(job, obtain(job, selection, quiet=False), today())
+        done = judge(job, collect_or_load(job, selection, quiet=False), today())
     from scanner.cli.output.verbosity import Telling
 
     problems = destinations.deliver(done, Telling())

@@ -22,7 +22,7 @@ from scanner.cli.options import (
     TimeoutOption,
     WaiversOption,
     refuse_idle_options,
-    settle,
+    resolve_options,
 )
 from scanner.errors import UsageError
 
@@ -123,9 +123,9 @@ def plan(
 
     from checks.exit_codes import ExitCode
     from checks.runbook.build import NEEDS
-    from scanner.cli.answers import obtain
+    from scanner.cli.answers import collect_or_load
     from scanner.cli.commands.plan_check import follow_plan
-    from scanner.cli.output.streams import leave
+    from scanner.cli.output.streams import exit_now
     from scanner.clock import today
     from scanner.inventory.select import parse_targets
     from scanner.run.plans import plan_book, timed
@@ -135,7 +135,7 @@ def plan(
     written = {} if check is not None else _destinations(output, json, reads)
     length, own = _times(window, takes)
     _refuse_contradictions(check, kept, {"-o": output, "--json": json, "--window": window, "--takes": takes})
-    selection, job = settle(
+    selection, job = resolve_options(
         inventory,
         cluster=cluster,
         target=target,
@@ -158,13 +158,13 @@ def plan(
             strict=strict,
         )
     job = replace(job, also=NEEDS)
-    collected = obtain(job, selection, quiet=quiet, sources=sources)
+    collected = collect_or_load(job, selection, quiet=quiet, sources=sources)
     book = plan_book(job, collected, today(), parse_targets(target or ()), str(waivers or ""))
     if length or own:
         book = timed(book, length, own, strict=job.strict)
     _deliver(book, written, quiet=quiet)
     if book.partial:
-        leave(ExitCode.INTERRUPTED)
+        exit_now(ExitCode.INTERRUPTED)
     raise typer.Exit(book.exit_code)
 
 
@@ -218,7 +218,7 @@ def _refuse_contradictions(check: str | None, kept: Path | None, given: Mapping[
 
 
 def _deliver(book: RunbookSet, written: Mapping[str, Path | None], *, quiet: bool) -> None:
-    from scanner.cli.output.streams import say
+    from scanner.cli.output.streams import print_out
     from scanner.files.atomic import write_atomically
 
     for kind, path in written.items():
@@ -227,10 +227,10 @@ def _deliver(book: RunbookSet, written: Mapping[str, Path | None], *, quiet: boo
             write_atomically(path, text)
             if not quiet:
                 print(f"wrote {path}", file=sys.stderr)
-        elif problem := say(text):
+        elif problem := print_out(text):
             raise UsageError(f"{problem}; make room, or name a file with -o")
     if None not in written.values() and (not quiet or book.exit_code):
-        say("\n".join(_summary(book)) + "\n")
+        print_out("\n".join(_summary(book)) + "\n")
 
 
 def _kind(output: Path | None) -> str:

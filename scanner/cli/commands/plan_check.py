@@ -10,8 +10,8 @@ import typer
 
 from checks.exit_codes import ExitCode
 from checks.runbook.signs import State
-from scanner.cli.answers import obtain
-from scanner.cli.output.streams import complain, leave, say
+from scanner.cli.answers import collect_or_load
+from scanner.cli.output.streams import exit_now, print_error, print_out
 
 if TYPE_CHECKING:
     from scanner.files.plan import KeptPlan
@@ -49,7 +49,7 @@ def follow_plan(
     if kept is not None or path.is_file():
         plan = read_plan(path)
     else:
-        collected = obtain(job, selection, quiet=quiet, sources=sources)
+        collected = collect_or_load(job, selection, quiet=quiet, sources=sources)
         plan = _made_now(job, collected)
     found: list[Standing] = []
     complete = True
@@ -57,12 +57,12 @@ def follow_plan(
     for cluster in dict.fromkeys(step.cluster for step in steps):
         own = [step for step in steps if step.cluster == cluster]
         following = prepare_following(selection, cluster, own, parallel=parallel, timeout_s=timeout_s, strict=strict)
-        said = collected or obtain(following.job, following.selection, quiet=quiet, sources=sources)
+        said = collected or collect_or_load(following.job, following.selection, quiet=quiet, sources=sources)
         complete = complete and said.complete
         found += standings(following, said, today())
-    say("\n".join(_told(word, plan, found)) + "\n")
+    print_out("\n".join(_told(word, plan, found)) + "\n")
     if not complete:
-        leave(ExitCode.INTERRUPTED)
+        exit_now(ExitCode.INTERRUPTED)
     states = {State.DONE if one.ended_by else one.seen.state for one in found}
     gravest = next((state for state in (State.NOT_DONE, State.CANNOT_TELL) if state in states), State.DONE)
     raise typer.Exit(_EXIT_CODES[gravest])
@@ -81,7 +81,7 @@ def _made_now(job: Job, collected: Collected) -> KeptPlan:
     runbooks = [plan for plan in book.plans if isinstance(plan, Runbook)]
     if not runbooks:
         reasons = "; ".join(f"{plan.cluster}: {plan.reason}" for plan in refused)
-        complain(
+        print_error(
             f"cannot tell: there is no plan to follow. {reasons}\n"
             "Name the plan that was made before the first step: --plan FILE, as `preflight plan --json FILE` wrote it."
         )

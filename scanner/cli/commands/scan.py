@@ -32,7 +32,7 @@ from scanner.cli.options import (
     VerboseOption,
     WaiversOption,
     refuse_idle_options,
-    settle,
+    resolve_options,
 )
 from scanner.errors import UsageError
 
@@ -73,7 +73,7 @@ def scan(
     """
     from dataclasses import replace
 
-    from scanner.cli.answers import keep, obtain, refuse_bad_place
+    from scanner.cli.answers import collect_or_load, refuse_bad_place, save_evidence
     from scanner.cli.output.reporting import STDOUT, Destinations, finish
     from scanner.cli.output.verbosity import Telling
     from scanner.cli.recording import HistoryFile, refuse_without_history
@@ -83,7 +83,7 @@ def scan(
 
     telling = Telling.chosen(quiet=quiet, verbose=verbose, only_changes=only_changes, remind=remind, nagios=nagios)
     refuse_idle_options(from_, evidence=evidence, parallel=parallel, timeout=timeout)
-    selection, job = settle(
+    selection, job = resolve_options(
         inventory,
         cluster=cluster,
         node=node,
@@ -124,7 +124,7 @@ def scan(
     # Read now, while the file is what was loaded: a scan may take an hour.
     files = files_of(inventory) if "junit" in destinations.paths else ()
     lines = lines_of(files[0]) if len(files) == 1 else {}
-    collected = obtain(job, selection, quiet=telling.no_progress, sources=from_)
-    problems = [keep(evidence, job, collected)] if evidence else []
+    collected = collect_or_load(job, selection, quiet=telling.no_progress, sources=from_)
+    problems = [save_evidence(evidence, job, collected)] if evidence else []
     done = replace(kept.remember(judge(job, collected, today())), lines=lines)
     finish(done, destinations, telling, problems=problems)

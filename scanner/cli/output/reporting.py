@@ -15,7 +15,7 @@ import typer
 from checks.baseline.drift import Drift
 from checks.exit_codes import ExitCode
 from checks.scan import Scan
-from scanner.cli.output.streams import complain, leave, say
+from scanner.cli.output.streams import exit_now, print_error, print_out
 from scanner.cli.output.verbosity import Telling
 from scanner.errors import PreflightError, UsageError
 from scanner.files.atomic import ensure_writable, make_folder, same_file, write_atomically
@@ -81,9 +81,9 @@ class Destinations:
         problems: list[str] = []
         taken, silent = STDOUT in self.paths.values(), telling.is_silent(done)
         if not taken and not silent:
-            lost = say(_told(done, telling))
+            lost = print_out(_told(done, telling))
             if lost:  # the verdict stands whether or not it could be shown, and the exit code tells it
-                complain(f"{lost}; the verdict is {done.verdict}")
+                print_error(f"{lost}; the verdict is {done.verdict}")
         for kind, path in self.paths.items():
             try:
                 if kind == "html" and self.in_folder and isinstance(done, Scan):
@@ -94,7 +94,7 @@ class Destinations:
                 if not text:
                     pass
                 elif path == STDOUT:
-                    problems.append(say(text))
+                    problems.append(print_out(text))
                 else:
                     write_atomically(path, text)
                 if path != STDOUT and not (silent or telling.quiet or telling.nagios):
@@ -127,9 +127,9 @@ def finish(
     done = without_secrets(done)
     problems = [*filter(None, problems), *destinations.deliver(done, telling)]
     if problems:
-        complain("\n".join(problems))
+        print_error("\n".join(problems))
     elif told := destinations.closing_line(done, telling):
-        say(told)
+        print_out(told)
     code: int = ExitCode.USAGE if problems else done.exit_code
     if telling.nagios and isinstance(done, Scan):
         from reports.scan import nagios
@@ -138,7 +138,7 @@ def finish(
         if problems and code < nagios.PluginCode.CRITICAL:
             code = nagios.PluginCode.UNKNOWN
     if done.partial:
-        leave(code)
+        exit_now(code)
     raise typer.Exit(code)
 
 

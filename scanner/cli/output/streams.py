@@ -107,7 +107,7 @@ def trouble_on_stdout() -> str:
     return f"standard output cannot be written: {told}"
 
 
-def complain(text: str) -> None:
+def print_error(text: str) -> None:
     """Say on standard error what is wrong; further lines are indented."""
     from reports.text import visible
     from scanner.secrets.redaction import known
@@ -116,7 +116,7 @@ def complain(text: str) -> None:
     print("preflight: " + "\n  ".join(lines), file=sys.stderr)
 
 
-def say(text: str) -> str:
+def print_out(text: str) -> str:
     """Print `text` on standard output, at once. Returns why that was not possible, "" if it was.
 
     A reader that has gone (`preflight scan inventory.toml | head`) is no problem: it has read what it wanted. What else
@@ -126,7 +126,7 @@ def say(text: str) -> str:
     return trouble_on_stdout()
 
 
-def leave(code: int) -> NoReturn:
+def exit_now(code: int) -> NoReturn:
     """End the process at once: threads may still wait for nodes, and the interpreter would wait for them."""
     with contextlib.suppress(Exception):
         sys.stdout.flush()

@@ -85,10 +85,10 @@ def _cleanse(defect: BaseException) -> None:
 def _tell(defect: BaseException) -> None:
     advice = _MISSING if isinstance(defect, ImportError) else _ADVICE
     try:
-        from scanner.cli.output.streams import complain
+        from scanner.cli.output.streams import print_error
         from scanner.errors import cause_of
 
-        complain(f"a defect of preflight: {cause_of(defect)}\n{advice}")
+        print_error(f"a defect of preflight: {cause_of(defect)}\n{advice}")
     except ImportError:
         text = ascii(" ".join(str(defect).split()))[1:-1]
         os.write(2, f"preflight: a defect of preflight: {type(defect).__name__}: {text}\n  {advice}\n".encode())

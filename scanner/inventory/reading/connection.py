@@ -38,7 +38,7 @@ def layer_of(
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class KeyConflict:
     """Keys of one node that do not go together."""
 
     key: str
@@ -56,7 +56,7 @@ class Connection:
     ssh: SshSettings | None = None
     local: LocalSettings | None = None
     tds: TdsSettings | None = None
-    troubles: tuple[Trouble, ...] = ()
+    troubles: tuple[KeyConflict, ...] = ()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,7 +64,7 @@ class _Merged:
     keys: Mapping[str, Setting]
     values: dict[str, object] = field(default_factory=dict)
     places: dict[str, Place] = field(default_factory=dict)
-    troubles: list[Trouble] = field(default_factory=list)
+    troubles: list[KeyConflict] = field(default_factory=list)
     whole: bool = True
 
     def add(self, layer: Layer) -> None:
@@ -78,7 +78,7 @@ class _Merged:
         self.places.update({name: (*layer.place, name) for name in known})
 
     def trouble(self, key: str, message: str) -> None:
-        self.troubles.append(Trouble(key, message, self.places.get(key)))
+        self.troubles.append(KeyConflict(key, message, self.places.get(key)))
 
 
 def connect(transport: str, platform: str, host: str, layers: Sequence[Layer], folder: Path) -> Connection:

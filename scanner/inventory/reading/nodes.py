@@ -10,7 +10,7 @@ from pathlib import Path
 from checks.versions import VersionError
 from scanner.inventory.model import Node, SecretSource, TdsSettings, WinrmSettings
 from scanner.inventory.products import DEFAULT_SQL_PORT, Product
-from scanner.inventory.reading.connection import HTTP_PORT, Connection, Layer, Trouble, connect, expanded, layer_of
+from scanner.inventory.reading.connection import HTTP_PORT, Connection, KeyConflict, Layer, connect, expanded, layer_of
 from scanner.inventory.reading.discretion import NOT_SHOWN, may_be_secret
 from scanner.inventory.reading.values import (
     Place,
@@ -72,7 +72,7 @@ def read_nodes(value: object, around: Surroundings) -> tuple[Node, ...]:
     if not table:
         around.problems.add(place, f"no node; add [{dotted(place)}.NAME] with its host and roles")
     nodes: list[Node] = []
-    troubles: list[tuple[Place, Trouble]] = []
+    troubles: list[tuple[Place, KeyConflict]] = []
     for name, entry in table.items():
         node = _node(name, entry, around, troubles)
         if node:
@@ -99,7 +99,7 @@ def read_version(
     return written
 
 
-def _node(name: str, value: object, around: Surroundings, troubles: list[tuple[Place, Trouble]]) -> Node | None:
+def _node(name: str, value: object, around: Surroundings, troubles: list[tuple[Place, KeyConflict]]) -> Node | None:
     place = (*around.place, "nodes", name)
     problems = around.problems
     read_name(name, place, problems)
@@ -296,7 +296,7 @@ def _check_tds(roles: tuple[str, ...], place: Place, around: Surroundings) -> No
         )
 
 
-def _tell(troubles: list[tuple[Place, Trouble]], nodes: int, around: Surroundings) -> None:
+def _tell(troubles: list[tuple[Place, KeyConflict]], nodes: int, around: Surroundings) -> None:
     """What all nodes of a cluster lack is told once, at the cluster."""
     counts = Counter(trouble for _, trouble in troubles)
     for place, trouble in troubles:

@@ -46,7 +46,7 @@ PAIRS = [
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A folder for each site, with its inventory and all that its nodes say."""
-    from scanner.cli.answers import obtain
+    from scanner.cli.answers import collect_or_load
     from scanner.files.evidence.file import write_evidence
     from scanner.files.evidence.model import evidence_of
 
@@ -56,7 +56,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         with Lab(load_scenario(PLANS / f"{site}.toml")) as lab:
             selection = select(load_inventory(lab.write(folders[site])), (), (), {})
             job = replace(prepare(selection), also=NEEDS)
-            write_evidence(folders[site] / "e.json", evidence_of(job, obtain(job, selection, quiet=True)))
+            write_evidence(folders[site] / "e.json", evidence_of(job, collect_or_load(job, selection, quiet=True)))
     return folders
 
 

@@ -21,7 +21,7 @@ from checks.registry import BUILTIN
 from checks.runbook.build import NEEDS
 from checks.runbook.model import Command, Runbook, RunbookSet, boxes
 from reports.runbook import html, markdown
-from scanner.cli.answers import obtain
+from scanner.cli.answers import collect_or_load
 from scanner.inventory.load import load_inventory
 from scanner.inventory.select import select
 from scanner.lab.lab import Lab
@@ -75,7 +75,7 @@ def hostile(scenario: str) -> RunbookSet:
         with Lab(load_scenario(file)) as lab:
             selection = select(load_inventory(lab.write(Path(folder))), (), (), {})
             job = replace(prepare(selection), also=NEEDS)
-            return plan_book(job, obtain(job, selection, quiet=True), dt.date(2026, 11, 20))
+            return plan_book(job, collect_or_load(job, selection, quiet=True), dt.date(2026, 11, 20))
 
 
 def commands(plans: RunbookSet) -> Iterator[Command]:

@@ -23,7 +23,7 @@ from checks.engine.evaluation import concerns, evaluate
 from checks.facts import Contact, Unknown
 from checks.outcome import Result, Status
 from scanner.cli.answers import with_credentials
-from scanner.cli.options import settle
+from scanner.cli.options import resolve_options
 from scanner.files.evidence.file import read_evidence
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import Scenario
@@ -184,7 +184,7 @@ class Bench:
     @classmethod
     def recorded(cls, name: str) -> Bench:
         """The recording of that name."""
-        selection, job = settle(FOLDER / f"{name}.inventory.toml")
+        selection, job = resolve_options(FOLDER / f"{name}.inventory.toml")
         file = read_evidence(evidence_path(name))
         now = file.evidence.finished + timedelta(hours=1)
         return cls(name, job, saved_answers(job, [file], now, narrowed=selection.narrowed))
@@ -193,7 +193,7 @@ class Bench:
     def played(cls, name: str, scenario: Scenario | Path) -> Bench:
         """What the lab says in that scenario, asked once."""
         with tempfile.TemporaryDirectory() as folder, Lab(scenario) as lab:
-            selection, job = settle(lab.write(Path(folder)))
+            selection, job = resolve_options(lab.write(Path(folder)))
             return cls(name, job, collect(with_credentials(job, selection)))
 
     def run(self, accepted: Sequence[Accepted], *, most: int = 0, seed: int = 0) -> Tally:

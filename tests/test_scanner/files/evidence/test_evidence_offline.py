@@ -19,7 +19,7 @@ from checks.outcome import Result, Status
 from checks.scan import Scan, Verdict
 from reports.scan import console, html, junit, markdown
 from reports.scan import json as json_report
-from scanner.cli.options import settle
+from scanner.cli.options import resolve_options
 from scanner.files.evidence.document import from_document, to_document
 from scanner.files.evidence.file import checksum
 from scanner.files.evidence.model import Evidence, EvidenceFile, evidence_of
@@ -41,7 +41,7 @@ class Site:
 
         with Lab(scenario) as lab:
             self.inventory = lab.write(folder)
-            self.selection, self.job = settle(self.inventory)
+            self.selection, self.job = resolve_options(self.inventory)
             self.whole = evidence_of(self.job, collect(with_credentials(self.job, self.selection)))
         self.now = self.whole.finished + HOUR
 
@@ -50,7 +50,7 @@ class Site:
         path = self.inventory.with_name("changed") / self.inventory.name
         path.parent.mkdir(exist_ok=True)
         path.write_text(change(self.inventory.read_text(encoding="utf-8")), encoding="utf-8")
-        return settle(path, **options)
+        return resolve_options(path, **options)
 
     def judged(self, *evidence: Evidence, job: Job | None = None, narrowed: bool = False) -> Scan:
         return self.judged_files(
@@ -158,7 +158,7 @@ def test_nodes_that_the_inventory_does_not_name_are_told(site: Site) -> None:
 
 def test_nodes_that_the_selection_leaves_out_are_no_strangers(tmp_path: Path) -> None:
     site = Site(tmp_path, "demo")
-    selection, job = settle(site.inventory, cluster=["chef-prod"])
+    selection, job = resolve_options(site.inventory, cluster=["chef-prod"])
     done = site.judged(site.whole, job=job, narrowed=selection.narrowed)
     assert not told(done, "does not name")
     assert {result.cluster for result in done.results} == {"chef-prod"}

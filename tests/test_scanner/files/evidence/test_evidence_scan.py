@@ -26,14 +26,14 @@ ORIGIN = "judged from evidence of "
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with an inventory whose nodes are gone, and the evidence of them."""
-    from scanner.cli.answers import keep, obtain
-    from scanner.cli.options import settle
+    from scanner.cli.answers import collect_or_load, save_evidence
+    from scanner.cli.options import resolve_options
 
     folder = tmp_path_factory.mktemp("kept")
     with Lab("chef-healthy") as lab:
         inventory = lab.write(folder)
-        selection, job = settle(inventory)
-        assert keep(folder / "e.json", job, obtain(job, selection, quiet=True)) == ""
+        selection, job = resolve_options(inventory)
+        assert save_evidence(folder / "e.json", job, collect_or_load(job, selection, quiet=True)) == ""
     for name in ("password", "id_ed25519", "known_hosts"):
         (folder / name).unlink()  # judging needs none of them
     return folder

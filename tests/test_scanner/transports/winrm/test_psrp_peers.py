@@ -160,7 +160,7 @@ def test_a_foreign_server_understands_every_word(serve: Serve, door: Door, proto
 
 
 def test_a_foreign_server_complains_and_fails(serve: Serve, door: Door) -> None:
-    def complain(pipeline: psrpcore.ServerPipeline, *_: object) -> None:
+    def print_error(pipeline: psrpcore.ServerPipeline, *_: object) -> None:
         pipeline.write_error(psrpcore.types.NETException(Message="no such thing"))
         pipeline.complete()
 
@@ -169,7 +169,7 @@ def test_a_foreign_server_complains_and_fails(serve: Serve, door: Door) -> None:
         pipeline.stop()
 
     with pytest.raises(ProtocolError, match="PowerShell printed nothing: no such thing"):
-        door(serve(open_peer=core(complain)), protocol="psrp").run("1")
+        door(serve(open_peer=core(print_error)), protocol="psrp").run("1")
     with pytest.raises(RefusedError, match="ended the script") as raised:
         door(serve(open_peer=core(stop)), protocol="psrp").run("1")
     assert raised.value.partial == b"before\r\n"
