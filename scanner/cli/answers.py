@@ -10,7 +10,8 @@ from scanner.errors import UsageError
 
 if TYPE_CHECKING:
     from scanner.inventory.select import Selection
-    from scanner.run.job import Collected, Job
+    from scanner.run.job import Job
+    from scanner.transports.answers import Collected
 
 
 def collect_or_load(job: Job, selection: Selection, *, quiet: bool, sources: Sequence[Path] | None = None) -> Collected:
@@ -42,7 +43,7 @@ def _kept(job: Job, selection: Selection, sources: Sequence[Path]) -> Collected:
 def save_evidence(path: Path, job: Job, collected: Collected) -> str:
     """Write the evidence. Returns why that was not possible, "" if it was: what else came of the run is not lost."""
     from scanner.files.evidence.file import write_evidence
-    from scanner.files.evidence.model import evidence_of
+    from scanner.run.offline import evidence_of
 
     try:
         write_evidence(path, evidence_of(job, collected))

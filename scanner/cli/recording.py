@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from checks.baseline.drift import Drift
     from checks.scan import FailOn, Scan
     from scanner.history.store import Question
+    from scanner.inventory.model import NodeKey
     from scanner.inventory.select import Selection
-    from scanner.run.job import NodeKey
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from checks.scan import Scan, Verdict
 from reports.text import one_line
 from scanner.history.asides import note
 from scanner.history.database import reading, recognise, writing
-from scanner.run.job import NodeKey
+from scanner.inventory.model import NodeKey
 
 DRIFT = "drift"
 """The command whose runs name what is not as approved, and are silent on the rest."""

@@ -24,7 +24,7 @@ from scanner.inventory.reading.waivers import LISTS, Accepted, Surveyed, read_ac
 from scanner.inventory.settings.catalogue import REPORTS, RUN, Catalogue, ProductSettings
 from scanner.inventory.settings.setting import by_name
 from scanner.inventory.settings.transports import TRANSPORTS
-from scanner.run.prepare import known_checks, known_drift_rules
+from scanner.registry import known_checks, known_drift_rules
 
 MOST_BYTES = 16 * 1024 * 1024
 """A larger file is no inventory."""

@@ -38,6 +38,9 @@ _TRANSPORT_DOC = (
 )
 _CURRENT_DOC = "The version that is installed {}, where it cannot be read there."
 
+NodeKey = tuple[str, str]
+"""Cluster name and node name."""
+
 
 def _current(where: str) -> Any:
     return setting(None, doc=_CURRENT_DOC.format(where), pattern=TEXT, example="10.9.000064")

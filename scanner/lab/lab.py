@@ -141,7 +141,7 @@ class Lab:
     def _probes(self) -> tuple[Probe, ...]:
         if self._given_probes is not None:
             return tuple(self._given_probes)
-        from scanner.run.prepare import known_checks
+        from scanner.registry import known_checks
 
         return known_checks()[1]
 

@@ -14,11 +14,13 @@ from typing import Self
 from checks.scan import Scan
 from scanner.clock import today, utc_now
 from scanner.errors import cause_of
+from scanner.inventory.model import NodeKey
 from scanner.run.hands import Hands, make_room
-from scanner.run.job import Collected, Job, NodeKey
+from scanner.run.job import Job
 from scanner.run.judge import judge
-from scanner.run.node import NodeAnswers, NodeCall, ask, erased
+from scanner.run.node import NodeCall, ask, erased
 from scanner.secrets.redaction import Redactor, redactor
+from scanner.transports.answers import Collected, NodeAnswers
 from scanner.transports.deadline import end_all
 from scanner.transports.own_trouble import RAN_OUT, is_own, own_trouble
 

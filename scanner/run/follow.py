@@ -17,9 +17,11 @@ from scanner.errors import UsageError
 from scanner.files.plan import KeptPlan
 from scanner.inventory.select import Selection, select
 from scanner.probes.registry import select_probes
-from scanner.run.job import Collected, Job
+from scanner.registry import known_checks
+from scanner.run.job import Job
 from scanner.run.judge import gathered_clusters, judge
-from scanner.run.prepare import known_checks, prepare
+from scanner.run.prepare import prepare
+from scanner.transports.answers import Collected
 
 ALL, NEXT = "all", "next"
 _SHOWN = 40

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from checks.check import Check, ClusterInfo
 from checks.engine.acceptance.model import Attestation, Waiver
 from checks.engine.left_out import judged_in
 from checks.outcome import Result
 from checks.scan import FailOn
-from scanner.inventory.model import Cluster, Node
+from scanner.inventory.model import Cluster, Node, NodeKey
 from scanner.probes.probe import Probe
 from scanner.probes.registry import select_probes
-from scanner.run.node import NodeAnswers, NodeCall
+from scanner.run.node import NodeCall
 from scanner.transports.protocol import Limits
-
-NodeKey = tuple[str, str]
-"""Cluster name and node name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,18 +61,3 @@ class Job:
 
     def _also(self, node: Node) -> tuple[type, ...]:
         return tuple(kind for role in node.roles for kind in self.also.get(role, ()))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Collected:
-    """What the nodes said, before anybody judges it."""
-
-    said: Mapping[NodeKey, NodeAnswers]
-    started: datetime
-    """Aware, UTC."""
-    finished: datetime
-    """Aware, UTC."""
-    complete: bool = True
-    """False where the run was interrupted before every chosen node had answered."""
-    notices: tuple[str, ...] = ()
-    """What a reader must know of how the answers were come by; one line each."""

@@ -17,15 +17,16 @@ from checks.outcome import TOLD, Result
 from checks.registry import IDENTITIES
 from checks.scan import ClusterRecord, NodeRecord, Scan
 from scanner import __version__
-from scanner.inventory.model import Cluster, Node
+from scanner.inventory.model import Cluster, Node, NodeKey
 from scanner.inventory.products import products
 from scanner.probes.probe import Probe
+from scanner.run.facts import read_error_output, read_facts
 from scanner.run.foreign import Allowance
 from scanner.run.invoker import run_by
-from scanner.run.job import Collected, Job, NodeKey
-from scanner.run.node import NodeAnswers, read_error_output, read_facts
+from scanner.run.job import Job
 from scanner.run.prepare import listed
 from scanner.secrets.last_door import without_secrets
+from scanner.transports.answers import Collected, NodeAnswers
 
 INTERRUPTED = "the scan was interrupted before this node had answered"
 

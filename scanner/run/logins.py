@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from checks.facts import Unknown
 from scanner.probes.contact import CONTACT_PROBES
 from scanner.probes.probe import Probe
-from scanner.run.job import Collected, Job
-from scanner.run.node import NodeAnswers
+from scanner.run.job import Job
+from scanner.transports.answers import Collected, NodeAnswers
 
 
 @dataclass(frozen=True, slots=True)

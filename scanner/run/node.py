@@ -5,35 +5,27 @@ from __future__ import annotations
 import base64
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import dataclass, replace
 
 from checks.common.clock_facts import ClockSample
 from checks.engine.connectivity import cure_of_silence
-from checks.facts import Contact, Unknown
+from checks.facts import Unknown
 from scanner.clock import now_s, utc_now
 from scanner.errors import NodeError, ProtocolError, cause_of
 from scanner.inventory.model import Node
 from scanner.probes import powershell_batch, sh_batch
-from scanner.probes.probe import Answer, Probe, Stamps, UnreadableError
+from scanner.probes.probe import Answer, Probe, Stamps
 from scanner.probes.sql_database import SQL_PASSWORD_VARIABLE
-from scanner.run.foreign import Allowance, ForeignCodeError
 from scanner.secrets.masking import masked
 from scanner.secrets.redaction import NOTHING_SECRET, Redactor, redactor
 from scanner.secrets.secret import Secret
+from scanner.transports.answers import NodeAnswers
 from scanner.transports.cures import cure_of
 from scanner.transports.own_trouble import own_trouble
 from scanner.transports.protocol import Limits, Moments, Transport, Usage
 
-_LINE_CHARS = 32 * 1024
-"""Of one line that a shell's probe printed: no program's table is as wide, and no reader needs to look at it."""
-_ERROR_CHARS = 4_096
-_ERROR_LINES = 2
-_SHOWN_CHARS = 300
-_TOLD_CHARS = 80
-"""Of a line of standard error: where a message holds as much of it, it tells it."""
 _ANSWER_SHARE = 0.15
 """Share of a node's time that is kept for its answer's way home: the script stops asking before its deadline."""
 _LEAST_FOR_SQL_S = 5.0
@@ -49,30 +41,6 @@ class NodeCall:
     limits: Limits
     hide: Redactor = NOTHING_SECRET
     """Takes the secrets of the whole run out: a node may say what another one is reached with, too."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeAnswers:
-    """What one node said."""
-
-    cluster: str
-    node: str
-    host: str
-    transport: str
-    answers: Mapping[str, Answer | Unknown] = field(default_factory=dict)
-    """Probe id to its answer, or to why there is none."""
-    failure: str | None = None
-    """Why the conversation did not go to its end, one line."""
-    hint: str = ""
-    usage: Usage = field(default_factory=Usage)
-    seconds: float = 0.0
-    clock: ClockSample | Unknown | None = None
-    """None where the node did not say the time both when it began and when it had ended; Unknown where saved answers
-    hold no sample that could be compared with the other nodes'."""
-    asked_at: datetime | None = None
-    """When the node was turned to, by this machine's clock; aware, UTC."""
-    lacking: Mapping[str, str] = field(default_factory=dict)
-    """Only of saved answers: id of each probe that a check needs now and that was not asked then, with why."""
 
 
 def ask(call: NodeCall, gate: AbstractContextManager[object] | None = None) -> NodeAnswers:
@@ -252,78 +220,3 @@ def _is_needed(probe: Probe, node: Node, said: NodeAnswers) -> bool:
         return True
     first = said.answers.get(probe.fallback_for)
     return not isinstance(first, Answer) or first.exit_code != 0
-
-
-def read_facts(said: NodeAnswers, probes: Sequence[Probe]) -> dict[type, object]:
-    """Facts from answers, each with `Unknown` where it could not be read.
-
-    `Contact` and `ClockSample` come of the conversation itself, whatever was asked.
-    """
-    facts: dict[type, object] = {}
-    allowance = Allowance()
-    for probe in probes:
-        answer = said.answers.get(probe.id)
-        if answer is None:
-            if probe.id in said.lacking:
-                absent = Unknown(said.lacking[probe.id], unanswered=said.failure is not None)
-                facts |= {kind: absent for kind in probe.facts if kind not in facts}
-            continue
-        for kind, reader in probe.readers:
-            if isinstance(facts.get(kind, Unknown("")), Unknown):
-                facts[kind] = _read(probe, reader, answer, allowance)
-    facts[ClockSample] = said.clock or _no_clock(said)
-    asked = [probe for probe in probes if probe.id in said.answers]
-    silent = {probe.id: found.reason for probe in asked if isinstance(found := said.answers[probe.id], Unknown)}
-    facts[Contact] = Contact(
-        host=said.host,
-        transport=said.transport,
-        failure=said.failure,
-        asked=len(asked),
-        answered=len(asked) - len(silent),
-        unanswered=tuple(silent),
-        hint=said.hint,
-        reasons=tuple(silent.values()),
-    )
-    return facts
-
-
-def read_error_output(said: NodeAnswers, probes: Sequence[Probe]) -> dict[type, dict[str, str]]:
-    """What went to standard error where the facts of each kind were asked for, by probe."""
-    found: dict[type, dict[str, str]] = {}
-    for probe in probes:
-        answer = said.answers.get(probe.id)
-        if isinstance(answer, Answer) and answer.error_output:
-            for kind in probe.facts:
-                found.setdefault(kind, {})[probe.id] = answer.error_output
-    return found
-
-
-def _no_clock(said: NodeAnswers) -> Unknown:
-    if said.transport == "tds":
-        return Unknown("the host itself is not asked, only its SQL Server port")
-    if said.failure:
-        return Unknown("not answered (see connectivity)", unanswered=True)
-    return Unknown("the node did not say what time it is")
-
-
-def _read(probe: Probe, reader: Callable[[Answer], object], answer: Answer | Unknown, allowance: Allowance) -> object:
-    if isinstance(answer, Unknown):
-        return Unknown(answer.reason, unanswered=True)
-    if probe.language == "sh" and (long := max(map(len, answer.output.split("\n")))) > _LINE_CHARS:
-        return Unknown(f"probe {probe.id}: unreadable answer, a line of {long:,} characters")
-    try:
-        return allowance.call(lambda: reader(answer))
-    except ForeignCodeError as error:
-        return Unknown(f"probe {probe.id}: reading its answer {error}")
-    except UnreadableError as error:
-        return Unknown(" ".join([*str(error).split(), *_untold(str(error), answer.error_output).split()]))
-    except Exception as defect:  # noqa: BLE001  a reader, perhaps a plugin's, may raise anything on garbage
-        return Unknown(" ".join(f"probe {probe.id}: unreadable answer, {cause_of(defect)}".split()))
-
-
-def _untold(message: str, error_output: str) -> str:
-    """What standard error may say of an answer that cannot be read, where the reader does not tell it already."""
-    lines = [line.strip() for line in error_output[:_ERROR_CHARS].splitlines() if line.strip()]
-    if not lines or any(line[:_TOLD_CHARS] in message for line in lines):
-        return ""
-    return f"; on standard error: {' / '.join(lines[:_ERROR_LINES])[:_SHOWN_CHARS]}"

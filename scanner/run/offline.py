@@ -2,23 +2,55 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import PureWindowsPath
 
 from checks.facts import Unknown
-from scanner.files.evidence.model import EvidenceFile, NodeEvidence, fingerprint
+from scanner import __version__
+from scanner.files.evidence.model import Evidence, EvidenceFile, NodeEvidence, fingerprint
+from scanner.inventory.model import NodeKey
 from scanner.probes.probe import Probe
 from scanner.run.durations import told_duration
-from scanner.run.job import Collected, Job, NodeKey
-from scanner.run.node import NodeAnswers, NodeCall
+from scanner.run.job import Job
+from scanner.run.node import NodeCall
+from scanner.run.prepare import loosened
+from scanner.secrets.last_door import without_secrets
+from scanner.transports.answers import Collected, NodeAnswers
 
 FRESH = timedelta(hours=24)
 """Older evidence is told to be old: the nightly run has passed over it."""
 _ASTRAY = timedelta(minutes=5)
 """More than two machines' clocks may differ before it is told."""
 _LISTED = 10
+
+
+def evidence_of(job: Job, collected: Collected) -> Evidence:
+    """What is to be kept of a run."""
+    calls = {(call.node.cluster, call.node.name): call for call in job.calls()}
+    return Evidence(
+        tool_version=__version__,
+        host=platform.node(),
+        inventory=job.inventory_name,
+        started=collected.started,
+        finished=collected.finished,
+        complete=collected.complete,
+        nodes=tuple(
+            NodeEvidence(
+                said=collected.said[key],
+                product=call.node.product,
+                roles=call.node.roles,
+                options=call.node.options,
+                probes={probe.id: fingerprint(probe) for probe in call.probes},
+            )
+            for key, call in calls.items()
+            if key in collected.said
+        ),
+        unanswered=tuple(key for key in calls if key not in collected.said),
+        notices=without_secrets((*loosened([call.node for call in calls.values()]), *collected.notices)),
+    )
 
 
 @dataclass(frozen=True, slots=True)

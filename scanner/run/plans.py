@@ -12,9 +12,10 @@ from checks.runbook.names import InvocationOptions
 from checks.runbook.times import names_of, scheduled, with_own
 from scanner.errors import UsageError
 from scanner.inventory.reading.values import did_you_mean
-from scanner.run.job import Collected, Job
+from scanner.run.job import Job
 from scanner.run.judge import gathered_clusters, judge_gathered
 from scanner.secrets.last_door import without_secrets
+from scanner.transports.answers import Collected
 
 
 def plan_book(

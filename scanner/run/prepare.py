@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from checks.baseline.drift_rules import DriftRules
 from checks.check import Check, ClusterInfo
 from checks.engine.acceptance.model import Attestation
 from checks.engine.evaluation import concerns
 from checks.engine.rules import RuleError, RuleSet
-from checks.registry import BUILTIN
 from checks.scan import CONNECTIVITY
 from scanner.errors import InventoryError, Problem, UsageError
 from scanner.inventory.model import Cluster, Inventory, Node
 from scanner.inventory.reading.values import dotted, meant_by
 from scanner.inventory.select import Selection
-from scanner.plugins import Loaded, load_plugins
-from scanner.probes.probe import Probe
-from scanner.probes.registry import BUILTIN as BUILTIN_PROBES
-from scanner.rule_data import load_drift_rules, load_rules
+from scanner.registry import known_checks
+from scanner.rule_data import load_rules
 from scanner.run.job import Job
 from scanner.transports.protocol import Limits
 
@@ -26,19 +22,6 @@ _LISTED = 12
 """Names that a notice lists before it counts."""
 DEFAULT_PARALLEL = 32
 DEFAULT_TIMEOUT_S = 60.0
-
-
-def known_checks() -> tuple[tuple[Check, ...], tuple[Probe, ...], Loaded]:
-    """All checks and probes, the built-in ones first, and what the plugins' loading said."""
-    taken = [check.id for check in BUILTIN] + [probe.id for probe in BUILTIN_PROBES]
-    loaded = load_plugins(taken)
-    return BUILTIN + loaded.checks, BUILTIN_PROBES + loaded.probes, loaded
-
-
-def known_drift_rules() -> DriftRules:
-    """How values are compared with a baseline, as shipped, and whatever plugins read exactly."""
-    _, probes, _ = known_checks()
-    return load_drift_rules().with_kinds(kind for probe in probes for kind in probe.facts)
 
 
 def prepare(

@@ -226,3 +226,106 @@ def test_the_project_speaks_of_itself_alone() -> None:
         ):
             text = path.read_text(encoding="utf-8", errors="replace")
             assert not re.search(r"(^|[^A-Za-z0-9_.-])/(work|farm)/", text), path
+
+
+# Rooms of the scanner, and the modules that lie in it by themselves, each with what it may import of the others.
+_VOCABULARY = {"clock", "errors"}
+_MODEL = {*_VOCABULARY, "secrets", "inventory", "probes", "transports"}
+ARROWS = {
+    "cli": {*_MODEL, "files", "history", "installation", "lab", "registry", "rule_data", "run"},
+    "run": {*_MODEL, "files", "history", "plugins", "registry", "rule_data"},
+    "lab": {*_MODEL, "files", "registry", "rule_data"},
+    "files": {*_MODEL},
+    "history": {*_VOCABULARY, "files", "inventory"},
+    "transports": {*_VOCABULARY, "secrets", "inventory", "probes"},
+    "probes": {*_VOCABULARY, "secrets", "rule_data"},
+    "inventory": {*_VOCABULARY, "secrets"},
+    "secrets": {*_VOCABULARY},
+    "registry": {"plugins", "probes", "rule_data"},
+    "plugins": {"errors", "inventory", "probes"},
+    "testing": {*_MODEL, "lab", "plugins", "run"},
+    "__main__": {"cli"},
+}
+AGAINST = {
+    "scanner.inventory.load": {"scanner.registry"},  # plugins bring keys, declared in the inventory's own words
+    "scanner.inventory.model": {"scanner.probes.probe"},  # in which language a node is asked
+    "scanner.probes.registry": {"scanner.inventory.model"},  # which probes a node is asked
+    "scanner.secrets.credentials": {"scanner.inventory"},  # the inventory says where secrets are; it reads none itself
+    "scanner.secrets.redaction": {"scanner.inventory.model"},  # whose secrets are taken out
+    "scanner.plugins": {"scanner.run.foreign"},  # a plugin's loading is bounded as its judging is
+}
+"""Single modules that look the other way, and why. The list may only shrink."""
+MOST_ENTRIES = 15
+CROWDED = {
+    "reports/templates": 16,
+    "scanner/lab": 50,
+    "scanner/lab/scenarios": 302,
+    "scanner/probes": 36,
+    "scanner/probes/powershell": 27,
+}
+"""Folders that are still above it, with how much they may hold. The list may only shrink."""
+UNCOUNTED = {"__init__.py", "__main__.py", "__pycache__", "py.typed"}
+
+
+def arrows() -> dict[tuple[str, str], list[str]]:
+    """Room of the scanner to room, with the modules that import and are imported."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for path in sources("scanner"):
+        parts = path.relative_to(TOP).with_suffix("").parts
+        room = parts[1] if len(parts) > 1 else ""
+        name = ".".join(parts).removesuffix(".__init__")
+        for imported in imports(path):
+            other = imported.split(".")
+            if other[0] == "scanner" and len(other) > 1 and other[1] != room:
+                found.setdefault((room, other[1]), []).append(f"{name} -> {imported}")
+    return found
+
+
+def test_the_rooms_of_the_scanner_import_one_way() -> None:
+    """Shown with `pytest -rP`: every arrow, and how many imports it stands for."""
+    wrong, needed = [], set()
+    for (room, other), uses in sorted(arrows().items()):
+        print(f"{room} -> {other}: {len(uses)}")  # noqa: T201  what the test is read for
+        for use in uses:
+            name, _, imported = use.partition(" -> ")
+            if other in ARROWS.get(room, set()):
+                continue
+            because = {found for found in AGAINST.get(name, ()) if f"{imported}.".startswith(f"{found}.")}
+            needed |= {(name, found) for found in because}
+            if not because:
+                wrong.append(use)
+    assert not wrong
+    stale = {(name, found) for name, all_of_it in AGAINST.items() for found in all_of_it} - needed
+    assert not stale, "nothing looks the other way there any more: take it off the list"
+
+
+def test_no_arrow_allows_a_circle() -> None:
+    """What is allowed has an order: below each room lie only rooms that know nothing of it."""
+    done: set[str] = set()
+
+    def visit(room: str, path: tuple[str, ...]) -> None:
+        assert room not in path, f"circle: {' -> '.join((*path, room))}"
+        for other in sorted(ARROWS.get(room, set())):
+            if other not in done:
+                visit(other, (*path, room))
+        done.add(room)
+
+    for room in sorted(ARROWS):
+        visit(room, ())
+
+
+def test_a_folder_can_be_taken_in_at_a_glance() -> None:
+    """Shown with `pytest -rP`: how much lies in every folder."""
+    sizes = {}
+    for room in ALLOWED:
+        folders = [TOP / room, *(path for path in (TOP / room).rglob("*") if path.is_dir())]
+        for folder in sorted(path for path in folders if "__pycache__" not in path.parts):
+            entries = [entry.name for entry in folder.iterdir() if entry.name not in UNCOUNTED]
+            if entries:
+                sizes[folder.relative_to(TOP).as_posix()] = len(entries)
+    for name, size in sizes.items():
+        print(f"{size:4} {name}")  # noqa: T201  what the test is read for
+    above = {name: size for name, size in sizes.items() if size > CROWDED.get(name, MOST_ENTRIES)}
+    assert not above, f"more than {MOST_ENTRIES} entries: give what belongs together a folder of its own"
+    roomy = [name for name in CROWDED if sizes.get(name, 0) <= MOST_ENTRIES]
+    assert not roomy, "no longer crowded: take it off the list"

@@ -10,8 +10,8 @@ import pytest
 
 from checks.common.pages import PAGES, current, links_of
 from scanner.inventory.products import products
+from scanner.registry import known_checks
 from scanner.rule_data import load_rules
-from scanner.run.prepare import known_checks
 
 CHECKS = Path(__file__).parents[2] / "checks"
 _ADDRESS = re.compile(r"https?://(?!127\.)[\w.-]+/[^\s{}]+")

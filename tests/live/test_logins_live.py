@@ -14,7 +14,8 @@ import pytest
 from scanner.errors import AuthenticationError
 from scanner.inventory.model import Node, SshSettings
 from scanner.probes.probe import Answer, Probe
-from scanner.run.node import NodeAnswers, NodeCall, ask
+from scanner.run.node import NodeCall, ask
+from scanner.transports.answers import NodeAnswers
 from scanner.transports.protocol import Limits
 from scanner.transports.ssh.transport import SshTransport
 from tests.live.machine import USER, Machine, why_not

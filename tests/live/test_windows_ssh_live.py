@@ -15,8 +15,9 @@ from scanner.errors import NodeError
 from scanner.inventory.model import Node, SshSettings
 from scanner.probes.powershell_batch import literal
 from scanner.probes.probe import Answer, Probe
-from scanner.run.node import NodeCall, ask, read_facts
-from scanner.run.prepare import known_checks
+from scanner.registry import known_checks
+from scanner.run.facts import read_facts
+from scanner.run.node import NodeCall, ask
 from scanner.transports.protocol import Limits
 from scanner.transports.ssh.transport import SshTransport
 from tests import windows_stand_in

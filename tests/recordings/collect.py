@@ -16,12 +16,13 @@ from checks.outcome import Result
 from scanner.cli.answers import with_credentials
 from scanner.cli.options import resolve_options
 from scanner.files.evidence.file import read_evidence, write_evidence
-from scanner.files.evidence.model import evidence_of
 from scanner.lab.lab import Lab
 from scanner.probes.probe import Answer
 from scanner.run.collect import collect
-from scanner.run.job import Collected, Job
+from scanner.run.job import Job
 from scanner.run.judge import judge
+from scanner.run.offline import evidence_of
+from scanner.transports.answers import Collected
 
 FOLDER = Path(__file__).parent
 RECORDED = ("demo", "chef-healthy", "secret-server-healthy")

@@ -24,8 +24,8 @@ from scanner.lab.chef_frontend import Frontend
 from scanner.lab.scenario import load_scenario
 from scanner.lab.scenario_model import ClusterScenario, NodeScenario, Scenario
 from scanner.lab.sh_node import ShNode
+from scanner.registry import known_checks
 from scanner.run import node as gather
-from scanner.run.prepare import known_checks
 from scanner.transports.protocol import Moments, Usage
 
 Table = dict[str, Any]

@@ -15,8 +15,8 @@ from scanner.files.evidence.file import read_evidence
 from scanner.probes.probe import Answer
 from scanner.probes.registry import BUILTIN
 from scanner.run.judge import judge
-from scanner.run.node import NodeAnswers
 from scanner.run.offline import saved_answers
+from scanner.transports.answers import NodeAnswers
 from tests.recordings.collect import FOLDER, evidence_path
 
 Change = Callable[[str, Answer], Answer | Unknown]

@@ -15,8 +15,9 @@ from scanner.lab.lab import USER, Lab
 from scanner.lab.scenario import load_scenario
 from scanner.lab.windows_shell import DEFAULT_SHELLS, WindowsShell
 from scanner.lab.wsman_process import ProcessOutput, ProcessRequest
-from scanner.run.node import NodeCall, ask, read_facts
-from scanner.run.prepare import known_checks
+from scanner.registry import known_checks
+from scanner.run.facts import read_facts
+from scanner.run.node import NodeCall, ask
 from scanner.transports.launch import start_of
 from scanner.transports.powershell.output import settle_merged
 from scanner.transports.powershell.script_delivery import CONSTRAINED_MARKER, deliver

@@ -15,8 +15,9 @@ import pytest
 from scanner.files.evidence.file import read_evidence
 from scanner.probes.probe import Answer, Probe
 from scanner.probes.registry import BUILTIN
+from scanner.run.facts import read_facts
 from scanner.run.foreign import Allowance
-from scanner.run.node import NodeAnswers, read_facts
+from scanner.transports.answers import NodeAnswers
 
 _SIZE = 512 * 1024
 _ALLOWED_S = 1.0

@@ -20,8 +20,8 @@ from scanner.files.evidence.file import read_evidence
 from scanner.probes.chef_backend_readers import read_cluster_status
 from scanner.probes.probe import Answer, UnreadableError
 from scanner.probes.registry import BUILTIN
+from scanner.run.facts import read_facts
 from scanner.run.judge import judge
-from scanner.run.node import read_facts
 from scanner.run.offline import saved_answers
 from tests.recordings.collect import FOLDER, answer, evidence_path, key
 from tests.test_scanner.remedies import assert_can_be_pasted

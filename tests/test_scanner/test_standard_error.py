@@ -18,8 +18,8 @@ from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario
 from scanner.probes.probe import Answer
 from scanner.run.judge import judge
-from scanner.run.node import NodeAnswers
 from scanner.run.offline import saved_answers
+from scanner.transports.answers import NodeAnswers
 from tests.recordings.collect import FOLDER, evidence_path
 from tests.test_scanner.conftest import Preflight
 

@@ -33,7 +33,7 @@ _ONE_EACH = "one connection, one command"
 
 def checks() -> None:
     """List all checks: id, severity, scope, what it is for."""
-    from scanner.run.prepare import known_checks
+    from scanner.registry import known_checks
 
     known, _, loaded = known_checks()
     longest = max(len(check.id) for check in known)
@@ -51,7 +51,8 @@ def checks() -> None:
 
 def explain(check_id: Annotated[str, typer.Argument(metavar="ID", help="A check's id.", show_default=False)]) -> None:
     """Print one check's documentation, the vendor's rules it applies, its references and its remediation."""
-    from scanner.run.prepare import known_checks, pick_checks
+    from scanner.registry import known_checks
+    from scanner.run.prepare import pick_checks
 
     known, probes, _ = known_checks()
     pick_checks(known, [check_id], ())

@@ -20,8 +20,8 @@ from scanner.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from scanner.run.job import Collected, Job
-    from scanner.run.node import NodeAnswers
+    from scanner.run.job import Job
+    from scanner.transports.answers import Collected, NodeAnswers
 
 OutputOption = Annotated[
     Path,

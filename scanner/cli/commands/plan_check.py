@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from scanner.files.plan import KeptPlan
     from scanner.inventory.select import Selection
     from scanner.run.follow import Standing
-    from scanner.run.job import Collected, Job
+    from scanner.run.job import Job
+    from scanner.transports.answers import Collected
 
 
 _EXIT_CODES = {State.DONE: ExitCode.GO, State.NOT_DONE: ExitCode.NO_GO, State.CANNOT_TELL: ExitCode.UNKNOWN}

@@ -17,7 +17,7 @@ from checks.common.clock_facts import ClockSample
 from checks.facts import Unknown
 from scanner.files.evidence.model import Evidence, NodeEvidence
 from scanner.probes.probe import Answer
-from scanner.run.node import NodeAnswers
+from scanner.transports.answers import NodeAnswers
 from scanner.transports.protocol import Usage
 
 SCHEMA = "preflight.evidence/1"

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from scanner import __version__
+from scanner.inventory.model import NodeKey
 from scanner.probes.probe import Probe
-from scanner.run.job import Collected, Job, NodeKey
-from scanner.run.node import NodeAnswers
-from scanner.run.prepare import loosened
-from scanner.secrets.last_door import without_secrets
+from scanner.transports.answers import NodeAnswers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,32 +57,6 @@ class EvidenceFile:
     checksum: str
     """Over the content, whatever the file's name and packing."""
     evidence: Evidence
-
-
-def evidence_of(job: Job, collected: Collected) -> Evidence:
-    """What is to be kept of a run."""
-    calls = {(call.node.cluster, call.node.name): call for call in job.calls()}
-    return Evidence(
-        tool_version=__version__,
-        host=platform.node(),
-        inventory=job.inventory_name,
-        started=collected.started,
-        finished=collected.finished,
-        complete=collected.complete,
-        nodes=tuple(
-            NodeEvidence(
-                said=collected.said[key],
-                product=call.node.product,
-                roles=call.node.roles,
-                options=call.node.options,
-                probes={probe.id: fingerprint(probe) for probe in call.probes},
-            )
-            for key, call in calls.items()
-            if key in collected.said
-        ),
-        unanswered=tuple(key for key in calls if key not in collected.said),
-        notices=without_secrets((*loosened([call.node for call in calls.values()]), *collected.notices)),
-    )
 
 
 def fingerprint(probe: Probe) -> str:

@@ -17,12 +17,13 @@ from checks.check import Check
 from scanner import __version__
 from scanner.clock import today, utc_now
 from scanner.errors import UsageError
-from scanner.inventory.model import Inventory
+from scanner.inventory.model import Inventory, NodeKey
 from scanner.inventory.select import Selection
-from scanner.run.job import Collected, Job, NodeKey
+from scanner.registry import known_checks, known_drift_rules
+from scanner.run.job import Job
 from scanner.run.judge import gathered_clusters, judge_gathered
-from scanner.run.prepare import known_checks, known_drift_rules
 from scanner.secrets.last_door import without_secrets
+from scanner.transports.answers import Collected
 
 
 def rules_of(inventory: Inventory) -> DriftRules:

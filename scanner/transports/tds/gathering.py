@@ -25,7 +25,7 @@ from scanner.transports.tds.prelogin import prelogin
 from scanner.transports.tds.refusals import DATABASE_NOT_OPEN
 
 if TYPE_CHECKING:
-    from scanner.run.node import NodeAnswers
+    from scanner.transports.answers import NodeAnswers
 
 _PATIENCE_S = 10.0
 

@@ -48,7 +48,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A folder for each site, with its inventory and all that its nodes say."""
     from scanner.cli.answers import collect_or_load
     from scanner.files.evidence.file import write_evidence
-    from scanner.files.evidence.model import evidence_of
+    from scanner.run.offline import evidence_of
 
     folders = {}
     for site in SITES:

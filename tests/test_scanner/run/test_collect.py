@@ -26,10 +26,12 @@ from scanner.probes.probe import Answer, Probe, UnreadableError
 from scanner.probes.registry import BUILTIN, select_probes
 from scanner.run import collect as run_module
 from scanner.run.collect import Gate, Progress, collect, scan
+from scanner.run.facts import read_facts
 from scanner.run.job import Job
-from scanner.run.node import NodeAnswers, NodeCall, ask, read_facts
+from scanner.run.node import NodeCall, ask
 from scanner.secrets.redaction import redactor
 from scanner.secrets.secret import Secret
+from scanner.transports.answers import NodeAnswers
 from scanner.transports.protocol import Limits, Usage
 
 

@@ -16,9 +16,10 @@ from checks.facts import Unknown
 from checks.outcome import Outcome, Remediation, Result, Severity, Status, passed
 from scanner.plugins import GROUP, load_plugins
 from scanner.probes.probe import Answer, Probe
+from scanner.run.facts import read_facts
 from scanner.run.foreign import Allowance, ForeignCodeError
 from scanner.run.judge import _guard
-from scanner.run.node import NodeAnswers, read_facts
+from scanner.transports.answers import NodeAnswers
 
 posix = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no interval timers")
 

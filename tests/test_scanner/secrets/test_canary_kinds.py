@@ -15,7 +15,7 @@ from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario
 from scanner.probes.probe import Answer
 from scanner.run import collect
-from scanner.run.node import NodeAnswers
+from scanner.transports.answers import NodeAnswers
 from scanner.transports.winrm import http
 from tests.live.stand_in_agent import StandInAgent
 from tests.test_scanner.secrets import test_canaries

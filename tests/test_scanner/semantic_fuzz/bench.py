@@ -25,14 +25,16 @@ from checks.outcome import Result, Status
 from scanner.cli.answers import with_credentials
 from scanner.cli.options import resolve_options
 from scanner.files.evidence.file import read_evidence
+from scanner.inventory.model import NodeKey
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import Scenario
 from scanner.probes.probe import Answer, Probe
 from scanner.run.collect import collect
-from scanner.run.job import Collected, Job, NodeKey
+from scanner.run.facts import read_facts
+from scanner.run.job import Job
 from scanner.run.judge import gathered_clusters
-from scanner.run.node import read_facts
 from scanner.run.offline import saved_answers
+from scanner.transports.answers import Collected
 from tests.recordings.collect import FOLDER, evidence_path
 
 # A failure whose proof is gone becomes an error: neither lets anybody go.

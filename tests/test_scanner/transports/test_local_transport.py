@@ -28,8 +28,9 @@ from scanner.errors import (
 )
 from scanner.inventory.model import LocalSettings, Node
 from scanner.probes.probe import Answer, Language, Probe
-from scanner.run.node import NodeCall, ask, read_facts
-from scanner.run.prepare import known_checks
+from scanner.registry import known_checks
+from scanner.run.facts import read_facts
+from scanner.run.node import NodeCall, ask
 from scanner.transports import local
 from scanner.transports.deadline import end_all
 from scanner.transports.local import LocalTransport, is_here, programs_here, translate

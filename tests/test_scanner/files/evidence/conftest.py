@@ -13,7 +13,7 @@ from checks.common.clock_facts import ClockSample
 from checks.facts import Unknown
 from scanner.files.evidence.model import Evidence, NodeEvidence
 from scanner.probes.probe import Answer
-from scanner.run.node import NodeAnswers
+from scanner.transports.answers import NodeAnswers
 from scanner.transports.protocol import Usage
 
 NOON = datetime(2026, 11, 21, 12, 0, 0, 123456, UTC)

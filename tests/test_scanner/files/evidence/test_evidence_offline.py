@@ -22,13 +22,13 @@ from reports.scan import json as json_report
 from scanner.cli.options import resolve_options
 from scanner.files.evidence.document import from_document, to_document
 from scanner.files.evidence.file import checksum
-from scanner.files.evidence.model import Evidence, EvidenceFile, evidence_of
+from scanner.files.evidence.model import Evidence, EvidenceFile
 from scanner.inventory.select import Selection
 from scanner.lab.lab import Lab
 from scanner.run.collect import collect
 from scanner.run.job import Job
 from scanner.run.judge import judge
-from scanner.run.offline import saved_answers
+from scanner.run.offline import evidence_of, saved_answers
 
 HOUR = timedelta(hours=1)
 

@@ -20,7 +20,7 @@ from scanner.files.evidence import file as evidence_file
 from scanner.files.evidence.document import schema, to_document
 from scanner.files.evidence.file import checksum, pack, parse_evidence, read_evidence, to_bytes, write_evidence
 from scanner.files.evidence.model import Evidence
-from scanner.run.node import NodeAnswers
+from scanner.transports.answers import NodeAnswers
 from tests.test_scanner.files.evidence.conftest import NOON, node_evidence
 
 Make = Callable[..., Evidence]

@@ -42,7 +42,8 @@ from scanner.probes.probe import Answer
 from scanner.probes.secret_server import PROBES
 from scanner.probes.sql_errors import explain_sql
 from scanner.probes.sql_questions import questions
-from scanner.run.node import NodeCall, ask, read_facts
+from scanner.run.facts import read_facts
+from scanner.run.node import NodeCall, ask
 from scanner.secrets.secret import Secret
 from scanner.transports.deadline import end_all
 from scanner.transports.protocol import Limits, Usage

@@ -1,0 +1,52 @@
+"""What came of asking: one node's answers, and those of all. Nothing is judged here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from checks.common.clock_facts import ClockSample
+from checks.facts import Unknown
+from scanner.inventory.model import NodeKey
+from scanner.probes.probe import Answer
+from scanner.transports.protocol import Usage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeAnswers:
+    """What one node said."""
+
+    cluster: str
+    node: str
+    host: str
+    transport: str
+    answers: Mapping[str, Answer | Unknown] = field(default_factory=dict)
+    """Probe id to its answer, or to why there is none."""
+    failure: str | None = None
+    """Why the conversation did not go to its end, one line."""
+    hint: str = ""
+    usage: Usage = field(default_factory=Usage)
+    seconds: float = 0.0
+    clock: ClockSample | Unknown | None = None
+    """None where the node did not say the time both when it began and when it had ended; Unknown where saved answers
+    hold no sample that could be compared with the other nodes'."""
+    asked_at: datetime | None = None
+    """When the node was turned to, by this machine's clock; aware, UTC."""
+    lacking: Mapping[str, str] = field(default_factory=dict)
+    """Only of saved answers: id of each probe that a check needs now and that was not asked then, with why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collected:
+    """What the nodes said, before anybody judges it."""
+
+    said: Mapping[NodeKey, NodeAnswers]
+    started: datetime
+    """Aware, UTC."""
+    finished: datetime
+    """Aware, UTC."""
+    complete: bool = True
+    """False where the run was interrupted before every chosen node had answered."""
+    notices: tuple[str, ...] = ()
+    """What a reader must know of how the answers were come by; one line each."""
