@@ -31,36 +31,6 @@ SELECTION = "Selection"
 RUN = "Run"
 
 InventoryArgument = Annotated[Path, typer.Argument(metavar="INVENTORY", help="The TOML inventory.", show_default=False)]
-HtmlOption = Annotated[
-    str | None,
-    typer.Option(
-        "--html",
-        metavar="FILE|FOLDER/",
-        help="Write the HTML page; into a folder: an index, and a page for each cluster.",
-        rich_help_panel=REPORTS,
-    ),
-]
-HtmlFileOption = Annotated[
-    Path | None, typer.Option("--html", metavar="FILE", help="Write the HTML page.", rich_help_panel=REPORTS)
-]
-JunitOption = Annotated[
-    Path | None, typer.Option("--junit", metavar="FILE", help="Write JUnit XML.", rich_help_panel=REPORTS)
-]
-JsonOption = Annotated[
-    Path | None, typer.Option("--json", metavar="FILE", help="Write the results as JSON.", rich_help_panel=REPORTS)
-]
-MarkdownOption = Annotated[
-    Path | None, typer.Option("--markdown", metavar="FILE", help="Write Markdown.", rich_help_panel=REPORTS)
-]
-CsvOption = Annotated[
-    Path | None, typer.Option("--csv", metavar="FILE", help="Write a row per finding.", rich_help_panel=REPORTS)
-]
-PrometheusOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--prometheus", metavar="FILE", help="Write metrics for the textfile collector.", rich_help_panel=REPORTS
-    ),
-]
 NagiosOption = Annotated[
     bool,
     typer.Option(

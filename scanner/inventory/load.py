@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from scanner.errors import InventoryError, Problem
-from scanner.inventory.model import Cluster, Inventory, ReportPaths, RunSettings
+from scanner.inventory.model import Cluster, Inventory, RunSettings
 from scanner.inventory.product_settings.known import catalogue
 from scanner.inventory.products import Product
 from scanner.inventory.reading.clusters import Context, read_clusters
@@ -118,12 +118,11 @@ def parse_inventory(
     settings: dict[str, Any] = run
     if "history" in settings:
         settings["history"] = expanded(settings["history"], folder)
-    paths: dict[str, Any] = reports
     return Inventory(
         path=path,
         clusters=clusters,
         run=RunSettings(**settings),
-        reports=ReportPaths(**paths),
+        reports={name: str(path) for name, path in reports.items()},
         waivers=accepted.waivers,
         attestations=accepted.attestations,
         drift_rules=drift_rules,

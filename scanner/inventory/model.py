@@ -24,7 +24,6 @@ __all__ = [
     "Inventory",
     "LocalSettings",
     "Node",
-    "ReportPaths",
     "RunSettings",
     "SecretSource",
     "SshSettings",
@@ -192,30 +191,14 @@ class RunSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReportPaths:
-    """`[reports]`: files that a plain scan writes, relative to the working directory; empty where none is asked for."""
-
-    html: str = setting("", doc="A page for people.", example="preflight-report.html", pattern=TEXT)
-    junit: str = setting("", doc="JUnit XML, for CI.", example="preflight-junit.xml", pattern=TEXT)
-    json: str = setting("", doc="Results for programs.", example="preflight-results.json", pattern=TEXT)
-    markdown: str = setting("", doc="A summary for tickets and chats.", example="preflight-summary.md", pattern=TEXT)
-    csv: str = setting("", doc="A row per finding.", example="preflight-findings.csv", pattern=TEXT)
-    prometheus: str = setting(
-        "",
-        doc="Metrics for node exporter's textfile collector.",
-        example="/var/lib/node_exporter/preflight.prom",
-        pattern=TEXT,
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Inventory:
     """A whole inventory."""
 
     path: Path
     clusters: tuple[Cluster, ...]
     run: RunSettings = field(default_factory=RunSettings)
-    reports: ReportPaths = field(default_factory=ReportPaths)
+    reports: Mapping[str, str] = field(default_factory=dict)
+    """[reports]: format to the file that a plain scan writes, relative to the working directory."""
     waivers: tuple[Waiver, ...] = ()
     """Findings that are accepted; expired ones too."""
     attestations: tuple[Attestation, ...] = ()

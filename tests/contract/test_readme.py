@@ -11,6 +11,7 @@ import pytest
 
 from checks.exit_codes import ExitCode
 from checks.registry import BUILTIN
+from reports.format import DRIFT, FORMATS, RUNBOOK, SCAN
 from scanner.cli.commands.catalogue import scope_of
 from scanner.inventory.load import parse_inventory
 from scanner.inventory.product_settings.known import catalogue
@@ -46,6 +47,17 @@ def drift_exit_codes_section() -> str:
     return "\n".join(rows)
 
 
+def formats_section() -> str:
+    """`plan` takes a file's ending for the format, and has an option for the JSON alone."""
+    rows = ["| option, and key of `[reports]` | what it is | written by |", "|---|---|---|"]
+    for each in FORMATS:
+        ends = " ".join(f"-o FILE{ending}" for ending in each.suffixes[:1]) or f"--{each.name}"
+        by = {SCAN: "`scan`", DRIFT: "`drift`", RUNBOOK: f"`plan` (`{ends}`)"}
+        named = ", ".join(by[document] for document in each.render)
+        rows.append(f"| `--{each.name}` | {each.about.removesuffix('.')} | {named} |")
+    return "\n".join(rows)
+
+
 def rights_section() -> str:
     needed: dict[str, list[str]] = {}
     for probe in PROBES:
@@ -57,6 +69,7 @@ def rights_section() -> str:
 
 SECTIONS = {
     "checks": checks_section,
+    "formats": formats_section,
     "rights": rights_section,
     "sudoers": sudoers_section,
     "exit-codes": exit_codes_section,

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from reports.format import DRIFT
 from scanner.cli.options import (
     RUN,
     CheckOption,
@@ -14,11 +15,7 @@ from scanner.cli.options import (
     EvidenceOption,
     FromOption,
     HistoryOption,
-    HtmlFileOption,
     InventoryArgument,
-    JsonOption,
-    JunitOption,
-    MarkdownOption,
     NodeOption,
     OnlyChangesOption,
     ParallelOption,
@@ -29,6 +26,7 @@ from scanner.cli.options import (
     refuse_idle_options,
     resolve_options,
 )
+from scanner.cli.report_options import Asked, takes_reports
 
 BaselineOption = Annotated[
     Path | None,
@@ -42,13 +40,11 @@ VerboseOption = Annotated[
 ]
 
 
+@takes_reports(DRIFT)
 def drift(
     inventory: InventoryArgument,
+    reports: Asked,
     baseline: BaselineOption = None,
-    html: HtmlFileOption = None,
-    junit: JunitOption = None,
-    json: JsonOption = None,
-    markdown: MarkdownOption = None,
     evidence: EvidenceOption = None,
     history: HistoryOption = None,
     cluster: ClusterOption = None,
@@ -75,7 +71,6 @@ def drift(
     from scanner.cli.output.verbosity import Telling
     from scanner.cli.recording import HistoryFile, refuse_without_history
     from scanner.files.baseline import default_path, read_baseline
-    from scanner.inventory.model import ReportPaths
     from scanner.run.drift.compare import drift_since, rules_of, scope_of
 
     telling = Telling.chosen(quiet=quiet, verbose=verbose, only_changes=only_changes, remind=remind)
@@ -92,9 +87,7 @@ def drift(
         timeout=timeout,
     )
     approved = read_baseline(path)
-    destinations = Destinations.chosen(
-        {"html": html, "junit": junit, "json": json, "markdown": markdown}, ReportPaths()
-    )
+    destinations = Destinations.chosen(DRIFT, reports, {})
     reads = [source for source in (inventory, path, waivers, *(from_ or ())) if source]
     destinations.refuse_impossible(reads)
     if evidence:

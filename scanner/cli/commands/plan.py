@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from reports.format import RUNBOOK, format_named, formats_of
 from scanner.cli.options import (
     REPORTS,
     RUN,
@@ -29,9 +30,9 @@ from scanner.errors import UsageError
 if TYPE_CHECKING:
     from checks.runbook.model import RunbookSet
 
-_KINDS = {".md": "markdown", ".markdown": "markdown", ".html": "html", ".htm": "html"}
-
 FOLLOWING = "Following a plan"
+_PRINTED = "markdown"
+"""The format of a plan that goes to standard output."""
 
 OutOption = Annotated[
     Path | None,
@@ -222,7 +223,7 @@ def _deliver(book: RunbookSet, written: Mapping[str, Path | None], *, quiet: boo
     from scanner.files.atomic import write_atomically
 
     for kind, path in written.items():
-        text = _render(kind, book)
+        text = format_named(kind).render[RUNBOOK](book)
         if path is not None:
             write_atomically(path, text)
             if not quiet:
@@ -235,18 +236,13 @@ def _deliver(book: RunbookSet, written: Mapping[str, Path | None], *, quiet: boo
 
 def _kind(output: Path | None) -> str:
     if output is None:
-        return "markdown"
-    found = _KINDS.get(output.suffix.lower())
+        return _PRINTED
+    formats = sorted(formats_of(RUNBOOK), key=lambda each: each.name != _PRINTED)
+    found = next((each.name for each in formats if output.suffix.lower() in each.suffixes), None)
     if found is None:
-        raise UsageError(f"-o {output}: the name has to end in .md or .html, which says what is written")
+        ends = " or ".join(each.suffixes[0] for each in formats if each.suffixes)
+        raise UsageError(f"-o {output}: the name has to end in {ends}, which says what is written")
     return found
-
-
-def _render(kind: str, book: RunbookSet) -> str:
-    from importlib import import_module
-
-    text: str = import_module(f"reports.runbook.{kind}").render(book)
-    return text
 
 
 def _summary(book: RunbookSet) -> list[str]:

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 from checks.scan import FailOn
+from reports.format import SCAN
 from scanner.cli.machines import Source, files_of, takes_machines
 from scanner.cli.options import (
     CheckOption,
     ClusterOption,
-    CsvOption,
     EvidenceOption,
     FailOnOption,
     FromOption,
     HistoryOption,
-    HtmlOption,
-    JsonOption,
-    JunitOption,
-    MarkdownOption,
     NagiosOption,
     NodeOption,
     OnlyChangesOption,
     ParallelOption,
     Phase,
     PhaseOption,
-    PrometheusOption,
     QuietOption,
     RemindOption,
     SkipCheckOption,
@@ -34,18 +29,15 @@ from scanner.cli.options import (
     refuse_idle_options,
     resolve_options,
 )
+from scanner.cli.report_options import Asked, takes_reports
 from scanner.errors import UsageError
 
 
 @takes_machines
+@takes_reports(SCAN)
 def scan(
     inventory: Source,
-    html: HtmlOption = None,
-    junit: JunitOption = None,
-    json: JsonOption = None,
-    markdown: MarkdownOption = None,
-    csv: CsvOption = None,
-    prometheus: PrometheusOption = None,
+    reports: Asked,
     nagios: NagiosOption = False,
     evidence: EvidenceOption = None,
     history: HistoryOption = None,
@@ -96,11 +88,7 @@ def scan(
         parallel=parallel,
         timeout=timeout,
     )
-    destinations = Destinations.chosen(
-        {"html": html, "junit": junit, "json": json, "markdown": markdown, "csv": csv, "prometheus": prometheus},
-        selection.inventory.reports,
-        pages=True,
-    )
+    destinations = Destinations.chosen(SCAN, reports, selection.inventory.reports)
     if nagios and STDOUT in destinations.paths.values():
         raise UsageError("--nagios prints its line on standard output, and so no report can go there: name a file")
     reads = [path for path in (*files_of(inventory), waivers, *(from_ or ())) if path]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -15,14 +15,13 @@ import typer
 from checks.baseline.drift import Drift
 from checks.exit_codes import ExitCode
 from checks.scan import Scan
+from reports.format import DRIFT, SCAN, format_named
 from scanner.cli.output.streams import exit_now, print_error, print_out
 from scanner.cli.output.verbosity import Telling
 from scanner.errors import PreflightError, UsageError
 from scanner.files.atomic import ensure_writable, make_folder, same_file, write_atomically
-from scanner.inventory.model import ReportPaths
 
 STDOUT = Path("-")
-INDEX = "index.html"
 _SLASHES = tuple(filter(None, ("/", os.sep, os.altsep)))
 
 
@@ -31,27 +30,27 @@ class Destinations:
     """Format to file; "-" is standard output."""
 
     paths: Mapping[str, Path]
-    in_folder: bool = False
-    """Whether the HTML report is a folder of pages, of which its path is the index."""
+    folders: frozenset[str] = frozenset()
+    """The formats whose report is a folder of pages, of which its path is the index."""
 
     @classmethod
-    def chosen(
-        cls, asked: Mapping[str, str | Path | None], default: ReportPaths, *, pages: bool = False
-    ) -> Destinations:
+    def chosen(cls, document: str, asked: Mapping[str, str | Path | None], default: Mapping[str, str]) -> Destinations:
         """What the command line asks for; for each format it leaves open, what the inventory says.
 
-        With `pages`, an HTML report whose name ends in a slash, or is that of a folder, is one of pages.
+        Of a document that can be a folder of pages, a name that ends in a slash, or is that of a folder, asks for one.
         """
         paths: dict[str, Path] = {}
-        in_folder = False
+        folders: set[str] = set()
         for kind, path in asked.items():
-            text = str(path or getattr(default, kind))
+            text = str(path or default.get(kind, ""))
             if not text:
                 continue
             paths[kind] = Path(text)
-            if kind == "html" and pages and (text.endswith(_SLASHES) or Path(text).is_dir()):
-                paths[kind], in_folder = Path(text) / INDEX, True
-        return cls(paths, in_folder)
+            wanted = format_named(kind)
+            if wanted.in_folder(document) and (text.endswith(_SLASHES) or Path(text).is_dir()):
+                paths[kind] = Path(text) / wanted.index
+                folders.add(kind)
+        return cls(paths, frozenset(folders))
 
     def refuse_impossible(self, reads: Sequence[Path] = ()) -> None:
         """Raise UsageError for files that cannot be written, before a scan is made whose results would be lost.
@@ -70,7 +69,7 @@ class Destinations:
             if path == STDOUT:
                 continue
             try:
-                if kind == "html" and self.in_folder:
+                if kind in self.folders:
                     make_folder(path.parent)
                 ensure_writable(path)
             except UsageError as error:
@@ -86,11 +85,9 @@ class Destinations:
                 print_error(f"{lost}; the verdict is {done.verdict}")
         for kind, path in self.paths.items():
             try:
-                if kind == "html" and self.in_folder and isinstance(done, Scan):
-                    _write_pages(path.parent, done)
-                    text = ""
-                else:
-                    text = _rendered(kind, done)
+                text = "" if kind in self.folders else _rendered(kind, done)
+                if kind in self.folders:
+                    _write_pages(kind, path.parent, done)
                 if not text:
                     pass
                 elif path == STDOUT:
@@ -142,10 +139,9 @@ def finish(
     raise typer.Exit(code)
 
 
-def _write_pages(folder: Path, done: Scan) -> None:
-    from reports.scan.page.folder import pages
-
-    for name, text in pages(done).items():
+def _write_pages(kind: str, folder: Path, done: Scan | Drift) -> None:
+    pages = format_named(kind).pages
+    for name, text in (pages(done) if pages else {}).items():
         write_atomically(folder / name, text)
 
 
@@ -197,28 +193,4 @@ def _same_place(one: Path, other: Path) -> bool:
 
 def _rendered(kind: str, done: Scan | Drift) -> str:
     """The report in the format `kind`."""
-    if isinstance(done, Drift):
-        from reports.drift import html as drift_html
-        from reports.drift import json as drift_json
-        from reports.drift import junit as drift_junit
-        from reports.drift import markdown as drift_markdown
-
-        drift_renderers: dict[str, Callable[[Drift], str]] = {
-            "html": drift_html.render,
-            "junit": drift_junit.render,
-            "json": drift_json.render,
-            "markdown": drift_markdown.render,
-        }
-        return drift_renderers[kind](done)
-
-    from reports.scan import csv, html, json, junit, markdown, prometheus
-
-    renderers: dict[str, Callable[[Scan], str]] = {
-        "html": html.render,
-        "junit": junit.render,
-        "json": json.render,
-        "markdown": markdown.render,
-        "csv": csv.render,
-        "prometheus": prometheus.render,
-    }
-    return renderers[kind](done)
+    return format_named(kind).render[DRIFT if isinstance(done, Drift) else SCAN](done)

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from scanner.inventory.model import Cluster, Node, ReportPaths, RunSettings
+from reports.format import SCAN, formats_of
+from scanner.inventory.model import Cluster, Node, RunSettings
 from scanner.inventory.products import Product
 from scanner.inventory.settings.acceptance import ATTESTATION, DRIFT_RULE, RULE, WAIVER
-from scanner.inventory.settings.setting import Setting, by_name, settings_of
+from scanner.inventory.settings.setting import TEXT, Setting, by_name, settings_of
 from scanner.inventory.settings.transports import TRANSPORTS
 
 RUN = settings_of(RunSettings)
-REPORTS = settings_of(ReportPaths)
+REPORTS = tuple(
+    Setting(name=each.name, kind="text", doc=each.about, example=each.example, pattern=TEXT)
+    for each in formats_of(SCAN)
+)
 TABLES = ("nodes", "rules", "backup", "skip")
 """What stands in a cluster beside its keys."""
 

@@ -108,7 +108,7 @@ def test_the_documented_inventory() -> None:
     assert (backend.user, backend.sudo, backend.port) == ("preflight", True, None)
     assert backend.key_file == os.path.expanduser("~/.ssh/preflight_ed25519")  # noqa: PTH111
     assert (inventory.run.parallel, inventory.run.timeout, inventory.run.strict) == (32, 60.0, None)
-    assert (inventory.reports.html, inventory.reports.json) == ("preflight-report.html", "")
+    assert (inventory.reports["html"], inventory.reports.get("json", "")) == ("preflight-report.html", "")
 
 
 def test_nearer_values_win() -> None:

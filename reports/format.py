@@ -1,0 +1,125 @@
+"""The formats that documents can be had in. A new one is a module that renders, and a line here.
+
+The command line's options, the keys of the inventory's `[reports]` and the README's table are made from this list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+SCAN, DRIFT, RUNBOOK = "scan", "drift", "runbook"
+"""The documents: what was found, what changed, and the plans of `preflight plan`."""
+
+Render = Callable[[Any], str]
+"""From a `Scan`, a `Drift` or a `RunbookSet` to the whole text of a file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Format:
+    """One format."""
+
+    name: str
+    """The option's name (`--html`), the key's under `[reports]`, and what messages call it."""
+    writes: str
+    """The option's help."""
+    about: str
+    """What it is good for, in the inventory's words."""
+    example: str
+    """What a file of it may be called."""
+    render: Mapping[str, Render]
+    """Document to what renders it."""
+    pages: Callable[[Any], Mapping[str, str]] | None = None
+    """From a scan to a folder's file names and texts, in the order in which they are written; None: one file only."""
+    index: str = ""
+    """The file of `pages` that leads to the others."""
+    suffixes: tuple[str, ...] = ()
+    """How a file's name says that a plan is wanted in it."""
+
+    def in_folder(self, document: str) -> bool:
+        """Whether the document can be had as a folder, too."""
+        return document == SCAN and self.pages is not None
+
+
+def _later(module: str, function: str = "render") -> Callable[[Any], Any]:
+    """The module's function; the module is imported when something is rendered, for most commands render nothing."""
+
+    def render(done: Any) -> Any:
+        return getattr(import_module(module), function)(done)
+
+    return render
+
+
+FORMATS: tuple[Format, ...] = (
+    Format(
+        name="html",
+        writes="Write the HTML page.",
+        about="A page for people.",
+        example="preflight-report.html",
+        render={
+            SCAN: _later("reports.scan.html"),
+            DRIFT: _later("reports.drift.html"),
+            RUNBOOK: _later("reports.runbook.html"),
+        },
+        pages=_later("reports.scan.page.folder", "pages"),
+        index="index.html",
+        suffixes=(".html", ".htm"),
+    ),
+    Format(
+        name="junit",
+        writes="Write JUnit XML.",
+        about="JUnit XML, for CI.",
+        example="preflight-junit.xml",
+        render={SCAN: _later("reports.scan.junit"), DRIFT: _later("reports.drift.junit")},
+    ),
+    Format(
+        name="json",
+        writes="Write the results as JSON.",
+        about="Results for programs.",
+        example="preflight-results.json",
+        render={
+            SCAN: _later("reports.scan.json"),
+            DRIFT: _later("reports.drift.json"),
+            RUNBOOK: _later("reports.runbook.json"),
+        },
+    ),
+    Format(
+        name="markdown",
+        writes="Write Markdown.",
+        about="A summary for tickets and chats.",
+        example="preflight-summary.md",
+        render={
+            SCAN: _later("reports.scan.markdown"),
+            DRIFT: _later("reports.drift.markdown"),
+            RUNBOOK: _later("reports.runbook.markdown"),
+        },
+        suffixes=(".md", ".markdown"),
+    ),
+    Format(
+        name="csv",
+        writes="Write a row per finding.",
+        about="A row per finding.",
+        example="preflight-findings.csv",
+        render={SCAN: _later("reports.scan.csv")},
+    ),
+    Format(
+        name="prometheus",
+        writes="Write metrics for the textfile collector.",
+        about="Metrics for node exporter's textfile collector.",
+        example="/var/lib/node_exporter/preflight.prom",
+        render={SCAN: _later("reports.scan.prometheus")},
+    ),
+)
+"""In the order in which help and inventory name them."""
+
+
+def formats_of(document: str) -> tuple[Format, ...]:
+    """Those that the document can be had in."""
+    return tuple(each for each in FORMATS if document in each.render)
+
+
+def format_named(name: str) -> Format:
+    """The format of that name."""
+    return next(each for each in FORMATS if each.name == name)
