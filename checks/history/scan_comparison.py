@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
 
+from checks.history.fleet import recorded_verdict
 from checks.history.model import Ended, Flapping, ScanHistory, Standing, Subject, TrendPoint
 from checks.outcome import Result, Status
-from checks.scan import CONNECTIVITY
+from checks.scan import CONNECTIVITY, Verdict, gravest
 
 FLAPPING_CHANGES = 3
 """So many changes of status, or more, are called flapping: a fault that came, went and came again."""
@@ -55,6 +56,8 @@ class PastRun:
     partial: bool
     """True where the run was interrupted."""
     entries: Mapping[Subject, Entry]
+    strict: bool = False
+    """True where warnings counted as failures."""
     silence: Entry | None = None
     """What the run says of a subject that it does not name; None: nothing."""
 
@@ -230,17 +233,21 @@ def _transposed(runs: Iterable[Mapping[str, TrendPoint]]) -> dict[str, tuple[Tre
 
 
 def _points(run: PastRun) -> dict[str, TrendPoint]:
-    """The run in numbers, cluster by cluster, with the verdict that these numbers make."""
-    found: dict[str, list[Entry]] = {}
+    """The run in numbers, cluster by cluster, with the verdict that its results make."""
+    found: dict[str, list[tuple[Subject, Entry]]] = {}
     for subject, entry in run.entries.items():
-        found.setdefault(subject.cluster, []).append(entry)
-    return {cluster: _numbered(run, entries) for cluster, entries in found.items()}
-
-
-def _numbered(run: PastRun, entries: Iterable[Entry]) -> TrendPoint:
-    point = _counted(run, entries)
-    good = point.passed + point.warn and not point.error
-    return replace(point, verdict="NO-GO" if point.fail else "GO" if good else "UNKNOWN")
+        found.setdefault(subject.cluster, []).append((subject, entry))
+    verdicts = {
+        cluster: recorded_verdict(((subject.check, entry.status) for subject, entry in said), strict=run.strict)
+        for cluster, said in found.items()
+    }
+    if run.strict and str(gravest(verdicts.values())) != run.verdict:
+        # Something counted as a failure that the results do not show: which cluster's it was is not known any more.
+        verdicts = {name: Verdict.UNKNOWN if word is Verdict.GO else word for name, word in verdicts.items()}
+    return {
+        cluster: replace(_counted(run, (entry for _, entry in said)), verdict=str(verdicts[cluster]))
+        for cluster, said in found.items()
+    }
 
 
 def _point(run: PastRun) -> TrendPoint:

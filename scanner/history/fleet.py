@@ -164,6 +164,7 @@ def _looked_back(store: sqlite3.Connection, inventory: str, number: int, run: Pa
         narrowed=bool(narrowed),
         partial=run.partial,
         entries=dict(entries),
+        strict=run.strict,
     )
     series = (inventory, SCAN, run.phase, "\n".join(run.targets), _stamp(run.started))
     history = compare_with_history(present, earlier_runs(store, series))

@@ -127,6 +127,7 @@ def remember(path: Path, question: Question, scan: Scan) -> Scan:
         narrowed=question.narrowed,
         partial=scan.partial,
         entries=entries_of(scan.results),
+        strict=scan.strict,
     )
     reached = sum(node.reachable for node in scan.nodes)
     with writing(path) as store:
@@ -260,11 +261,11 @@ def _lately_told(store: sqlite3.Connection, series: Sequence[str]) -> list[Subje
 def earlier_runs(store: sqlite3.Connection, series: Sequence[str]) -> Iterator[PastRun]:
     """The runs of one series before a start, newest first, each read when it is asked for."""
     rows = store.execute(
-        "SELECT id, started, verdict, scope, narrowed, partial FROM run WHERE inventory = ? AND command = ? "
+        "SELECT id, started, verdict, scope, narrowed, partial, strict FROM run WHERE inventory = ? AND command = ? "
         "AND phase = ? AND targets = ? AND started < ? ORDER BY started DESC, id DESC",
         series,
     ).fetchall()
-    for number, started, verdict, scope, narrowed, partial in rows:
+    for number, started, verdict, scope, narrowed, partial, strict in rows:
         entries = _Entries(store, number)
         silence = AS_APPROVED if series[1] == DRIFT and not (scope or partial) else None
         yield PastRun(
@@ -274,6 +275,7 @@ def earlier_runs(store: sqlite3.Connection, series: Sequence[str]) -> Iterator[P
             narrowed=bool(narrowed),
             partial=bool(partial),
             entries=entries,
+            strict=bool(strict),
             silence=silence,
         )
 

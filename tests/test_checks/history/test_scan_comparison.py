@@ -293,3 +293,43 @@ def test_results_become_entries() -> None:
         (Status.SKIP, True, False),
     ):
         assert entries_of([row(status, missed=missed)]) == {Subject("c", "vault", None): Entry(status, judged, "m")}
+
+
+def marks(*runs: PastRun) -> list[str]:
+    """The strip of the cluster's verdicts, oldest on the left."""
+    *earlier, present = runs
+    return [point.verdict for point in compare_with_history(present, reversed(earlier)).by_cluster["vault"]]
+
+
+def night(number: int, letters: str, *, verdict: str = "GO", strict: bool = False, check: str = "") -> PastRun:
+    subjects = [Subject(check or f"check-{place}", "vault", "web1") for place in range(len(letters))]
+    return PastRun(
+        started=day(number),
+        verdict=verdict,
+        scope="",
+        narrowed=False,
+        partial=False,
+        entries={subject: LETTERS[letter] for subject, letter in zip(subjects, letters, strict=True)},
+        strict=strict,
+    )
+
+
+def test_the_strip_shows_a_warning_as_the_run_counted_it() -> None:
+    strict = night(1, "pw", verdict="NO-GO", strict=True)
+    assert marks(night(0, "pw"), strict, night(2, "pp", strict=True), night(3, "pe", verdict="UNKNOWN")) == [
+        "GO",
+        "NO-GO",
+        "GO",
+        "UNKNOWN",
+    ]
+
+
+def test_the_strip_has_no_go_where_the_nodes_answered_and_people_alone_vouch_for_the_rest() -> None:
+    entries = {Subject("connectivity", "vault", "web1"): LETTERS["p"], Subject("disk", "vault", "web1"): LETTERS["v"]}
+    waived = replace(night(0, "p"), entries=entries)
+    attested = replace(night(1, "p"), entries={Subject("attestations", "vault", None): LETTERS["w"]})
+    assert marks(waived, attested, night(2, "p")) == ["UNKNOWN", "UNKNOWN", "GO"]
+
+
+def test_the_strip_has_no_go_in_a_strict_night_that_failed_for_what_no_result_shows() -> None:
+    assert marks(night(0, "pp", verdict="NO-GO", strict=True), night(1, "pp", strict=True)) == ["UNKNOWN", "GO"]
