@@ -226,9 +226,8 @@ def verdict_line(scan: Scan) -> str:
     return f"{scan.verdict}{f': {told}' if told else ''}{', interrupted' if scan.partial else ''}"
 
 
-def headline(scan: Scan) -> str:
-    """The verdict in one sentence, without the verdict's name."""
-    parts = digest(scan)
+def headline(scan: Scan, parts: Digest) -> str:
+    """The verdict in one sentence, without the verdict's name; `parts` is the scan's digest."""
     said = []
     if parts.blockers:
         hit = [row for group in parts.blockers for row in group.results]
@@ -255,11 +254,11 @@ def headline(scan: Scan) -> str:
     return sentence[0].upper() + sentence[1:] + "." + _undeclared(parts)
 
 
-def alone_line(scan: Scan) -> str:
+def alone_line(scan: Scan, parts: Digest) -> str:
     """What the selected nodes are by themselves, where only a part of the clusters was asked; empty where all were."""
     if scan.verdict is not Verdict.UNKNOWN or scan.partial:
         return ""
-    folded = fold(scan.results)
+    folded = parts.folded  # of all results: nothing blocks where the verdict is UNKNOWN
     asked = [row for row in scan.results if row.node is not None]
     if not folded.stranded or folded.causes or folded.under or not asked:
         return ""

@@ -71,7 +71,7 @@ def render(scan: Scan, *, color: bool, width: int, verbose: bool = False, quiet:
     parts = digest(scan)
     page = _Page(color=color, width=max(40, width), history=teller(scan), names=None if verbose else _PLACES)
     page.folded = parts.folded
-    page.verdict(scan)
+    page.verdict(scan, parts)
     page.clusters(scan)
     page.section("BLOCKERS", parts.blockers, page.finding)
     if quiet:
@@ -100,16 +100,16 @@ class _Page(TextPage):
         self._history, self._names = history, names
         self.folded = fold(())
 
-    def verdict(self, scan: Scan) -> None:
+    def verdict(self, scan: Scan, parts: Digest) -> None:
         name = f" {scan.verdict} " if self._color else str(scan.verdict)
-        self._put(f"{name}  ", headline(scan), shown=f"{self._paint(name, _VERDICT_CODES[scan.verdict])}  ")
+        self._put(f"{name}  ", headline(scan, parts), shown=f"{self._paint(name, _VERDICT_CODES[scan.verdict])}  ")
         started = scan.started.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         facts = [one_line(scan.inventory), started, f"preflight {one_line(scan.tool_version, 100)}"]
         if scan.strict:
             facts.append("strict: warnings count as failures")
         self._put(" " * (len(name) + 2), ", ".join(facts), code=DIM)
 
-        if alone := alone_line(scan):
+        if alone := alone_line(scan, parts):
             self._put(" " * (len(name) + 2), alone)
 
     def clusters(self, scan: Scan) -> None:

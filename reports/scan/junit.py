@@ -9,7 +9,15 @@ from junit_xml import TestCase, TestSuite
 
 from checks.outcome import Result, Status
 from checks.scan import CONNECTIVITY, ClusterVerdict, NodeRecord, Scan, Verdict, blocks
-from reports.findings.grouping import attested_line, coverage_line, headline, subject_line, told_clusters, waiver_line
+from reports.findings.grouping import (
+    attested_line,
+    coverage_line,
+    digest,
+    headline,
+    subject_line,
+    told_clusters,
+    waiver_line,
+)
 from reports.render.junit_xml import document, dotless, unused
 from reports.text import clipped, link_line, one_line
 
@@ -109,7 +117,7 @@ def _verdict_suite(scan: Scan) -> Any:
     nothing, or what is wrong belongs to no cluster. Else it is skipped, so that nothing is counted once more.
     """
     case = TestCase("verdict", "preflight.scan", 0.0)
-    said = one_line(f"{scan.verdict}: {headline(scan)}")
+    said = one_line(f"{scan.verdict}: {headline(scan, digest(scan))}")
     red = any(judged.verdict is not Verdict.GO for judged in told_clusters(scan))
     red = red or any(
         (row.status is Status.ERROR and not row.follows) or blocks(row, strict=scan.strict) for row in scan.results

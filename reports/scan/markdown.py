@@ -44,9 +44,9 @@ def render(scan: Scan) -> str:
     lines = [
         f"## {_SIGNS[scan.verdict]} preflight: {scan.verdict}",
         "",
-        f"**{prose(headline(scan))}**",
+        f"**{prose(headline(scan, parts))}**",
         "",
-        *([prose(alone), ""] if (alone := alone_line(scan)) else []),
+        *([prose(alone), ""] if (alone := alone_line(scan, parts)) else []),
         f"{code(scan.inventory)}, {started}, preflight {code(scan.tool_version)}{strict}  ",
         f"{prose(coverage_line(scan))}" + ("  " if scan.history else ""),
         *([f"History: {prose(history_line(scan))}"] if scan.history else []),

@@ -10,7 +10,7 @@ import enum
 
 from checks.outcome import Status
 from checks.scan import Scan, Verdict
-from reports.findings.grouping import elapsed_s, headline
+from reports.findings.grouping import digest, elapsed_s, headline
 from reports.text import one_line
 
 _CHARS = 600
@@ -37,7 +37,7 @@ def code(scan: Scan) -> PluginCode:
 
 def render(scan: Scan) -> str:
     """The line. A bar would begin the performance data, so the text has none."""
-    text = f"PREFLIGHT {code(scan).name} - {scan.verdict}: {headline(scan)}"
+    text = f"PREFLIGHT {code(scan).name} - {scan.verdict}: {headline(scan, digest(scan))}"
     bad = [one.record.name for one in scan.cluster_verdicts if one.verdict is not Verdict.GO]
     if bad:
         listed = ", ".join(bad[:5]) + (f" and {len(bad) - 5} more" if len(bad) > 5 else "")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from checks.history.model import ScanHistory
 from checks.outcome import Result
 from checks.scan import NodeRecord, Scan
+from reports.findings.grouping import digest
 from reports.render.page import assemble
 from reports.render.svg_trend import Strip, strip
 from reports.scan.page.anchors import Anchors
@@ -46,7 +47,7 @@ def pages(scan: Scan) -> Mapping[str, str]:
     }
     loose = [row for row in scan.results if not row.cluster]
     about = {
-        **header(scan),
+        **header(scan, digest(scan)),
         "entries": [entries[board.anchor] for board in gravest_first(found)],
         "loose": [f"{row.check}: {row.message}" for row in loose],
         "notices": [notice for notice in scan.notices if not _about_one(notice, parts)],

@@ -11,6 +11,7 @@ from datetime import UTC
 from checks.outcome import Severity, Status
 from checks.scan import Scan
 from reports.findings.grouping import (
+    Digest,
     Group,
     alone_line,
     attested_line,
@@ -54,7 +55,7 @@ def view(scan: Scan, index: str = "") -> dict[str, object]:
     whole = boards(scan, anchors, compact=compact)
     names = CHIPS if compact else None
     return {
-        **header(scan),
+        **header(scan, parts),
         "index": index,
         "subject": whole[0].about if len(whole) == 1 else "",
         "findings": [
@@ -99,16 +100,16 @@ def view(scan: Scan, index: str = "") -> dict[str, object]:
     }
 
 
-def header(scan: Scan) -> dict[str, object]:
-    """What stands at the top and at the foot of every page of a scan."""
+def header(scan: Scan, parts: Digest) -> dict[str, object]:
+    """What stands at the top and at the foot of every page of a scan, whose digest is `parts`."""
     cover = scan.coverage
     started, finished = (moment.astimezone(UTC) for moment in (scan.started, scan.finished))
     return {
         "verdict": str(scan.verdict),
         "tone": str(scan.verdict).lower(),
-        "headline": headline(scan),
+        "headline": headline(scan, parts),
         "fresh": _fresh(scan),
-        "alone": alone_line(scan),
+        "alone": alone_line(scan, parts),
         "partial": scan.partial,
         "strict": scan.strict,
         "exit_code": f"{scan.exit_code:d}",

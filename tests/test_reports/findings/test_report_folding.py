@@ -66,7 +66,7 @@ def ends(scan: Scan) -> dict[str, str]:
 def test_one_node_that_is_down_is_one_cause(silent: Scan) -> None:
     parts = digest(silent)
     assert [group.check for group in parts.undetermined] == ["connectivity"]
-    assert headline(silent).startswith(
+    assert headline(silent, digest(silent)).startswith(
         "1 result could not be determined on 1 node, and 2 of whole clusters for that reason"
     )
     assert (str(silent.verdict), silent.coverage.not_evaluated) == ("UNKNOWN", 4), "the verdict does not change"

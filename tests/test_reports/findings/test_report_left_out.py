@@ -12,7 +12,7 @@ import pytest
 
 from checks.outcome import Result
 from checks.scan import Scan
-from reports.findings.grouping import headline
+from reports.findings.grouping import digest, headline
 from reports.scan import console, html, junit, markdown
 from reports.scan import json as json_report
 from scanner.files.results import read_results
@@ -57,7 +57,7 @@ def test_each_tells_the_check_and_the_reason(scan: Scan, name: str) -> None:
 
 
 def test_a_go_says_that_something_was_left_out(scan: Scan) -> None:
-    assert headline(scan) == "Nothing stands in the way; 2 checks left out."
+    assert headline(scan, digest(scan)) == "Nothing stands in the way; 2 checks left out."
     for name in ("console", "html", "markdown"):
         text = FORMATS[name](scan)
         assert "2 checks left out" in text
@@ -67,7 +67,7 @@ def test_a_go_says_that_something_was_left_out(scan: Scan) -> None:
 def test_where_all_is_left_out_there_is_no_answer(make_result: MakeResult, make_scan: MakeScan) -> None:
     scan = make_scan((left_out(make_result, "sql-server-version", "sql1"),))
     assert (str(scan.verdict), scan.exit_code) == ("UNKNOWN", 3)
-    assert headline(scan) == "Nothing that matters was evaluated; 1 check left out."
+    assert headline(scan, digest(scan)) == "Nothing that matters was evaluated; 1 check left out."
     root = ET.fromstring(junit.render(scan).encode())  # noqa: S314  our own document
     assert [case.get("name") for case in root.iter("testcase") if case.find("error") is not None] == ["verdict"]
 

@@ -6,7 +6,7 @@ import copy
 import json
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import pytest
@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from checks.outcome import Result, Status
 from checks.scan import Scan, Verdict
+from reports.findings.folding import Folded, fold
 from reports.findings.grouping import coverage_line, digest, grouped, headline
 from reports.scan import console, html, junit, markdown
 from reports.scan import json as json_report
@@ -69,7 +70,7 @@ def test_every_format_says_the_same_verdict_and_counts(
     said = {name: render(scan) for name, render in FORMATS.items()}
     verdict = str(scan.verdict)
 
-    assert said["console"].startswith(f"{verdict}  {headline(scan)}")
+    assert said["console"].startswith(f"{verdict}  {headline(scan, digest(scan))}")
     assert f"preflight: {verdict}\n" in said["markdown"]
     assert f"<h1>{verdict}</h1>" in said["html"]
     assert json.loads(said["json"])["verdict"] == verdict
@@ -164,3 +165,17 @@ def test_groups_are_by_cause_and_the_gravest_comes_first(make_result: MakeResult
         ("windows-version", "a client", ["d"]),
         ("windows-version", "too old", ["e"]),
     ]
+
+
+@pytest.mark.parametrize("kind", ["console", "html", "markdown"])
+def test_the_results_are_grouped_once(kind: str, rich_scan: Scan, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten thousand of them take their time."""
+    folded: list[int] = []
+
+    def counted(results: Iterable[Result]) -> Folded:
+        folded.append(1)
+        return fold(results)
+
+    monkeypatch.setattr("reports.findings.grouping.fold", counted)
+    assert FORMATS[kind](rich_scan)
+    assert folded == [1]
