@@ -126,6 +126,7 @@ def parse_inventory(
         waivers=accepted.waivers,
         attestations=accepted.attestations,
         drift_rules=drift_rules,
+        text=text,
         digest=hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest(),
     )
 
@@ -150,14 +151,11 @@ def with_waivers(inventory: Inventory, path: Path) -> Inventory:
     return replace(inventory, waivers=accepted.waivers, attestations=accepted.attestations)
 
 
-def lines_of(path: Path) -> dict[tuple[str, str], int]:
-    """The line that each cluster, as ("vault", ""), and each node, as ("vault", "web1"), begins at in the file.
-
-    Nothing for a file that cannot be read any more: where something stands is a help.
-    """
+def lines_of(inventory: Inventory) -> dict[tuple[str, str], int]:
+    """The line that each cluster, as ("vault", ""), and each node, as ("vault", "web1"), begins at in its text."""
     try:
-        found = positions(_read(path))
-    except (InventoryError, ValueError, RecursionError):
+        found = positions(inventory.text)
+    except (ValueError, RecursionError):  # where something stands is a help
         return {}
     lines: dict[tuple[str, str], int] = {}
     for place, (line, _) in found.items():

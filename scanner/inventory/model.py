@@ -205,5 +205,7 @@ class Inventory:
     """What people vouch for; expired ones too."""
     drift_rules: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     """[drift.rules]: by pattern, how values are compared with the baseline instead of as shipped."""
+    text: str = field(default="", repr=False)
+    """As it was read; a scan may take an hour, and the file be another by then."""
     digest: str = ""
     """SHA-256 of its text in UTF-8 without a mark in front, in hexadecimal."""

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
 from scanner.inventory.load import lines_of
+from scanner.inventory.model import Inventory
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario
+from tests.recordings.collect import FOLDER, evidence_path
 from tests.test_reports.scan.test_report_junit import assert_strict
 
 
@@ -31,5 +36,18 @@ def test_each_suite_says_where_its_node_stands(preflight: Callable[..., Any], tm
     assert f"inventory: {inventory}:{line}" in (failure.text or "")
 
 
-def test_a_file_that_has_gone_costs_the_lines_alone(tmp_path: Path) -> None:
-    assert lines_of(tmp_path / "none.toml") == {}
+def test_an_inventory_that_can_be_read_but_once_has_its_lines_all_the_same(tmp_path: Path) -> None:
+    text = (FOLDER / "chef-healthy.inventory.toml").read_text(encoding="utf-8")
+    scan = ("scan", "/dev/stdin", "--from", evidence_path("chef-healthy"), "--junit", tmp_path / "r.xml", "-q")
+    command = [sys.executable, "-m", "scanner", *map(str, scan)]
+    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode in (0, 1, 3), done.stderr
+    root = ET.parse(tmp_path / "r.xml").getroot()  # noqa: S314  our own document
+    told = {item.get("value") for item in root.iter("property") if item.get("name") == "line"}
+    tables = [line for line in text.splitlines() if re.match(r"\[clusters\.[^.]+(\.nodes\.[^.]+)?\]", line)]
+    assert len(told) == len(tables)
+
+
+def test_a_text_that_nobody_can_read_costs_the_lines_alone() -> None:
+    assert lines_of(Inventory(path=Path("none.toml"), clusters=())) == {}
+    assert lines_of(Inventory(path=Path("none.toml"), clusters=(), text="[")) == {}

@@ -109,9 +109,8 @@ def scan(
     refuse_without_history(kept, only_changes=only_changes, fail_on=fail_on)
     kept.refuse_bad_place([*reads, *([evidence] if evidence else []), *destinations.paths.values()])
     job = replace(job, fail_on=fail_on)
-    # Read now, while the file is what was loaded: a scan may take an hour.
-    files = files_of(inventory) if "junit" in destinations.paths else ()
-    lines = lines_of(files[0]) if len(files) == 1 else {}
+    wanted = "junit" in destinations.paths and files_of(inventory)
+    lines = lines_of(selection.inventory) if wanted else {}
     collected = collect_or_load(job, selection, quiet=telling.no_progress, sources=from_)
     problems = [save_evidence(evidence, job, collected)] if evidence else []
     done = replace(kept.remember(judge(job, collected, today())), lines=lines)
