@@ -25,8 +25,8 @@ import paramiko
 
 from checks.facts import Unknown
 from scanner.inventory.model import Node, SshSettings
-from scanner.probes.chef_backend import PROBES
-from scanner.probes.sh_batch import compose, parse
+from scanner.probes.batch.sh import compose, parse
+from scanner.probes.chef_backend.cluster import PROBES
 from scanner.transports.protocol import Limits
 from scanner.transports.ssh.transport import SshTransport
 from tests.live.openssh import OpenSshServer, free_port, make_key

@@ -12,7 +12,7 @@ from checks.chef_backend.backend.version_match import package_version
 from checks.engine.upgrade_path import FRONTEND_LEVELS
 from checks.versions import VersionError
 from scanner.lab.chef import CommandOutput
-from scanner.probes.chef_frontend_readers import MIGRATION_LEVEL
+from scanner.probes.chef_backend.frontend_readers import MIGRATION_LEVEL
 from scanner.rule_data import load_rules
 
 _WITHOUT_SOLR = Version("14.0")

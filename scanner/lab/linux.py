@@ -11,7 +11,7 @@ from scanner.clock import now_s
 from scanner.lab import chef_frontend, df
 from scanner.lab.chef import Backend, CommandOutput
 from scanner.lab.tables import choice, get, known_keys, subtable, texts
-from scanner.probes.chef_node_readers import BACKEND_SECRETS, FRONTEND_SECRETS
+from scanner.probes.chef_backend.node_readers import BACKEND_SECRETS, FRONTEND_SECRETS
 
 NOW_S = 1_900_000_000
 """What the simulated nodes' clocks say, seconds since 1970."""

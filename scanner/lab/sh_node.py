@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from scanner.lab.chef import CommandOutput
+from scanner.probes.batch.sh import ERROR_BYTES, compose
 from scanner.probes.probe import Probe
-from scanner.probes.sh_batch import ERROR_BYTES, compose
 
 REFUSAL = b"sh: 1: this is a simulated node, which runs the scanner's own batch and nothing else: not found\n"
 REFUSED = 127

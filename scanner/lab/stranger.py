@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from scanner.lab import linux
 from scanner.lab.chef import CommandOutput
-from scanner.probes.chef_node_readers import BACKEND_CONFIG, BACKEND_SECRETS, FRONTEND_CONFIG, FRONTEND_SECRETS
+from scanner.probes.chef_backend.node_readers import BACKEND_CONFIG, BACKEND_SECRETS, FRONTEND_CONFIG, FRONTEND_SECRETS
 
 _NOT_THERE = "No such file or directory"
 _LITERAL = {

@@ -16,7 +16,7 @@ from scanner.lab.tds_responder import parse_sql_version
 from scanner.lab.tds_wire import HungUpError, TdsWire
 from scanner.lab.windows_sql import SqlError, SqlService
 from scanner.lab.wsman_accounts import USER_FILE, Accounts
-from scanner.probes.sql_questions import questions
+from scanner.probes.secret_server.database.sql_questions import questions
 from scanner.transports.tds.packets import (
     ATTENTION_PACKET,
     BATCH_PACKET,

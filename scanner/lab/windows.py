@@ -19,7 +19,7 @@ from scanner.lab.windows_probes import EMULATIONS, Session
 from scanner.lab.windows_sql_probe import sql_database
 from scanner.lab.windows_table import MachineError
 from scanner.lab.wsman_process import ProcessOutput
-from scanner.probes.powershell_batch import Parameters, compose, parameters_of
+from scanner.probes.batch.powershell import Parameters, compose, parameters_of
 from scanner.probes.probe import Probe
 
 __all__ = ["AccessError", "File", "Machine", "MachineError", "run_script"]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from scanner.lab.windows_authentication import iis_authentication
 from scanner.lab.windows_machine import AccessError
 from scanner.lab.windows_probes import Session, Value
-from scanner.probes.secret_server_outbound import TARGETS
+from scanner.probes.secret_server.host.outbound import TARGETS
 
 
 def app_pool_state(session: Session) -> Value:

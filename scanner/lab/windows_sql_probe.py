@@ -7,7 +7,7 @@ from typing import Any
 from scanner.lab.windows_machine import AccessError
 from scanner.lab.windows_probes import Session, Value, installed_sql, own_name
 from scanner.lab.windows_sql import SqlError, SqlService
-from scanner.probes.sql_questions import questions
+from scanner.probes.secret_server.database.sql_questions import questions
 
 
 def sql_database(session: Session) -> Value:

@@ -19,7 +19,7 @@ from scanner.lab.windows_sql import (
     SqlService,
     service,
 )
-from scanner.probes.sql_questions import questions
+from scanner.probes.secret_server.database.sql_questions import questions
 
 WEB_ROOT = r"C:\inetpub\wwwroot\SecretServer"
 _CURRENT_VERSION = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from checks.secret_server.facts.host import PowershellVersion
 from scanner.probes import rights
 from scanner.probes.probe import Probe
-from scanner.probes.secret_server_host_readers import powershell_version
+from scanner.probes.secret_server.host.host_readers import powershell_version
 
 CONTACT_PROBES = (
     Probe(id="shell", language="sh", purpose="whether a POSIX shell answers", script="uname -s", readers=()),

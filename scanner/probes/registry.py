@@ -8,29 +8,23 @@ from checks.check import Check
 from checks.engine.evaluation import concerns
 from checks.registry import IDENTITIES
 from scanner.inventory.model import Node
-from scanner.probes import (
-    chef_backend,
-    chef_frontend,
-    chef_node,
-    chef_search_index,
-    chef_traces,
-    linux_disks,
-    linux_resources,
-    secret_server,
-)
+from scanner.probes.chef_backend import cluster, frontend, search_index, traces
+from scanner.probes.chef_backend import node as chef_node
 from scanner.probes.contact import CONTACT_PROBES
+from scanner.probes.linux import disks, resources
 from scanner.probes.probe import Probe
+from scanner.probes.secret_server import probes as secret_server
 
 BUILTIN: tuple[Probe, ...] = (
     *CONTACT_PROBES,
     *secret_server.PROBES,
-    chef_traces.PROBE,
-    *chef_backend.PROBES,
+    traces.PROBE,
+    *cluster.PROBES,
     *chef_node.PROBES,
-    *chef_frontend.PROBES,
-    chef_search_index.PROBE,
-    *linux_disks.PROBES,
-    *linux_resources.PROBES,
+    *frontend.PROBES,
+    search_index.PROBE,
+    *disks.PROBES,
+    *resources.PROBES,
 )
 """Every probe that comes with preflight, in the order in which a node is asked."""
 

@@ -15,9 +15,8 @@ from checks.facts import Unknown
 from scanner.clock import now_s, utc_now
 from scanner.errors import NodeError, ProtocolError, cause_of
 from scanner.inventory.model import Node
-from scanner.probes import powershell_batch, sh_batch
 from scanner.probes.probe import Answer, Probe, Stamps
-from scanner.probes.sql_database import SQL_PASSWORD_VARIABLE
+from scanner.probes.secret_server.database.database import SQL_PASSWORD_VARIABLE
 from scanner.secrets.masking import masked
 from scanner.secrets.redaction import NOTHING_SECRET, Redactor, redactor
 from scanner.secrets.secret import Secret
@@ -79,10 +78,10 @@ def compose(node: Node, probes: Sequence[Probe], *, nonce: str, budget_s: float,
     """The one script that asks `node` all `probes`, which are in its language; see the batches' own `compose`."""
     options = node.options
     if node.language == "sh":
-        return sh_batch.compose(
+        return sh.compose(
             probes, nonce=nonce, budget_s=budget_s, options=options, sudo=node.sudo, probe_bytes=probe_bytes
         )
-    return powershell_batch.compose(probes, nonce=nonce, budget_s=budget_s, options=options, probe_bytes=probe_bytes)
+    return powershell.compose(probes, nonce=nonce, budget_s=budget_s, options=options, probe_bytes=probe_bytes)
 
 
 def confidential(node: Node, probes: Sequence[Probe]) -> dict[str, str]:
@@ -145,7 +144,7 @@ def _converse(
     clock: ClockSample | None = None
     try:
         if transport:
-            batch = sh_batch if node.language == "sh" else powershell_batch
+            batch = sh if node.language == "sh" else powershell
             answers = batch.parse(output, nonce=nonce, probe_ids=ids, hide=hide)
             clock = _clock(batch.stamps(output, nonce=nonce), transport.moments, before_s)
     except Exception as defect:  # noqa: BLE001  whatever a hostile answer provokes stays this node's

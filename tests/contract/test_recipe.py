@@ -37,7 +37,7 @@ def follow(tree: Path) -> None:
         text = text.replace("\n".join(old), "\n".join(new))
         module = re.search(r"(\w+)\.(CHECK|PROBES)", new[-1])
         assert module
-        package = "checks.chef_backend.backend" if module[2] == "CHECK" else "scanner.probes"
+        package = "checks.chef_backend.backend" if module[2] == "CHECK" else "scanner.probes.chef_backend"
         future = "from __future__ import annotations\n"
         path.write_text(text.replace(future, f"{future}from {package} import {module[1]}\n", 1), encoding="utf-8")
 

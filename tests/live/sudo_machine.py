@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from checks.facts import Unknown
+from scanner.probes.batch.sh import compose, parse
 from scanner.probes.probe import Answer, Probe
-from scanner.probes.sh_batch import compose, parse
 
 USER, UID = "preflight", 4711
 NEEDED = ("sudo", "visudo", "unshare", "chroot", "setpriv")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from scanner.probes.ruby_settings import settings_of_stdin
+from scanner.probes.linux.ruby_settings import settings_of_stdin
 
 pytestmark = pytest.mark.live
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from scanner.probes.chef_frontend_readers import read_frontend_services
+from scanner.probes.chef_backend.frontend_readers import read_frontend_services
 from scanner.probes.probe import Answer
 
 SLEEPS = "exec sleep 1000"

@@ -24,7 +24,7 @@ from scanner.lab.certificates import CertificateAuthority
 from scanner.lab.tds_server import TdsAccounts, TdsServer
 from scanner.lab.windows import Machine
 from scanner.lab.wsman_accounts import Accounts
-from scanner.probes.sql_questions import questions
+from scanner.probes.secret_server.database.sql_questions import questions
 from scanner.transports.protocol import Usage
 from scanner.transports.tds.prelogin import prelogin
 from tests.live.openssh import free_port

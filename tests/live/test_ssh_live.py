@@ -27,8 +27,8 @@ from scanner.errors import (
     UntrustedPeerError,
 )
 from scanner.inventory.model import Node, SshSettings
+from scanner.probes.batch.sh import compose, parse
 from scanner.probes.probe import Answer, Probe
-from scanner.probes.sh_batch import compose, parse
 from scanner.run.node import NodeCall, ask
 from scanner.secrets.secret import Secret
 from scanner.transports.protocol import Limits

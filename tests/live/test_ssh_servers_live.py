@@ -13,8 +13,8 @@ import pytest
 
 from scanner.errors import AuthenticationError, ProtocolError
 from scanner.lab.ssh_server import Login, SshServer
+from scanner.probes.batch.sh import compose, parse
 from scanner.probes.probe import Answer, Probe
-from scanner.probes.sh_batch import compose, parse
 from scanner.transports.ssh.algorithms import CIPHERS, KEX, MACS
 from tests.live.asyncssh_server import asyncssh_server, key_line
 from tests.live.openssh import OpenSshServer, make_key

@@ -13,7 +13,7 @@ import pytest
 from checks.facts import Contact, Unknown
 from scanner.errors import NodeError
 from scanner.inventory.model import Node, SshSettings
-from scanner.probes.powershell_batch import literal
+from scanner.probes.batch.powershell import literal
 from scanner.probes.probe import Answer, Probe
 from scanner.registry import known_checks
 from scanner.run.facts import read_facts

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from scanner.probes.batch.sh import compose, parse
 from scanner.probes.probe import Answer, Probe
-from scanner.probes.sh_batch import compose, parse
 
 
 @dataclass(frozen=True, slots=True)

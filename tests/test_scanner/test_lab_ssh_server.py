@@ -20,8 +20,8 @@ from scanner.inventory.model import Node, SshSettings
 from scanner.lab.chef import CommandOutput
 from scanner.lab.sh_node import REFUSAL, ShNode, recognise
 from scanner.lab.ssh_server import SERVER_FAULTS, Login, SshServer, generate_key, public_key
+from scanner.probes.batch.sh import compose, parse, stamps
 from scanner.probes.probe import Answer, Probe
-from scanner.probes.sh_batch import compose, parse, stamps
 from scanner.secrets.secret import Secret
 from scanner.transports.protocol import Limits, Moments
 from scanner.transports.ssh.transport import SshTransport

@@ -20,9 +20,9 @@ from checks.secret_server.facts.node import (
 )
 from checks.secret_server.iis.places import IisAuthentication
 from scanner.lab.windows import Machine, MachineError, run_script
-from scanner.probes.powershell_batch import compose, parse
+from scanner.probes.batch.powershell import compose, parse
 from scanner.probes.probe import Answer, Probe, UnreadableError
-from scanner.probes.secret_server import PROBES
+from scanner.probes.secret_server.probes import PROBES
 
 NONCE = "0123456789abcdef"
 POWERSHELL = tuple(probe for probe in PROBES if probe.language == "powershell")

@@ -30,7 +30,7 @@ from scanner.files.evidence.file import parse_evidence
 from scanner.files.plan import read_plan
 from scanner.files.results import read_results
 from scanner.inventory.load import parse_inventory
-from scanner.probes import powershell_batch, sh_batch
+from scanner.probes.batch import powershell, sh
 from scanner.transports.powershell import output
 from scanner.transports.ssh import algorithms, config, errors, hop, login_shells
 from scanner.transports.ssh.algorithms import why_key_refused
@@ -38,7 +38,7 @@ from scanner.transports.ssh.keys.known_hosts import KnownHosts
 from scanner.transports.ssh.keys.known_hosts import _pattern as known_hosts_pattern
 from scanner.transports.tds import browser, door, packets, prelogin, strangers
 from scanner.transports.winrm import foreign_pages
-from tests.test_scanner.test_readers_are_linear import near_misses
+from tests.test_scanner.probes.test_readers_are_linear import near_misses
 
 SIZE = 512 * 1024
 ALLOWED_S = 1.0
@@ -176,15 +176,15 @@ GREETING = b"\0\0\x06\0\x06\xff\x10\0\x03\xe8\0\0"
 BROWSER = b"\x05\0\0ServerName;A;InstanceName;SQL;tcp;1433;;"
 IDS = ("uname", "disks", "boot")
 PARSERS = (
-    Parser("sh", lambda data, _: sh_batch.parse(data, nonce=NONCE, probe_ids=IDS), sh_answer()),
-    Parser("sh-stamps", lambda data, _: sh_batch.stamps(data, nonce=NONCE), sh_answer()),
+    Parser("sh", lambda data, _: sh.parse(data, nonce=NONCE, probe_ids=IDS), sh_answer()),
+    Parser("sh-stamps", lambda data, _: sh.stamps(data, nonce=NONCE), sh_answer()),
     Parser(
         "sh-instead", lambda data, _: login_shells.stands_instead("n", data, 1, data[:99]), b"bash: no job control\n"
     ),
     Parser("sh-waits", lambda data, _: login_shells.waits_instead("n", data, "60 s"), b"Password: "),
     Parser("sh-began", lambda data, _: login_shells.began(data, f"{NONCE}-ready\n".encode()), sh_answer()),
-    Parser("powershell", lambda data, _: powershell_batch.parse(data, nonce=NONCE, probe_ids=IDS), powershell_answer()),
-    Parser("powershell-stamps", lambda data, _: powershell_batch.stamps(data, nonce=NONCE), powershell_answer()),
+    Parser("powershell", lambda data, _: powershell.parse(data, nonce=NONCE, probe_ids=IDS), powershell_answer()),
+    Parser("powershell-stamps", lambda data, _: powershell.stamps(data, nonce=NONCE), powershell_answer()),
     Parser("powershell-stderr", lambda data, _: output.settle(b"", data, 1), clixml()),
     Parser("powershell-merged", lambda data, _: output.settle_merged(data, 1), clixml()),
     Parser("web-page", lambda data, _: web_page(data), b"<?xml version='1.0'?> <html><title class=x>Squid</title>"),

@@ -17,7 +17,7 @@ from checks.facts import Unknown
 from reports.scan.json import remediation
 from scanner.cli.options import resolve_options
 from scanner.files.evidence.file import read_evidence
-from scanner.probes.chef_backend_readers import read_cluster_status
+from scanner.probes.chef_backend.cluster_readers import read_cluster_status
 from scanner.probes.probe import Answer, UnreadableError
 from scanner.probes.registry import BUILTIN
 from scanner.run.facts import read_facts

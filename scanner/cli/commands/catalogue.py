@@ -212,7 +212,7 @@ def _login(node: Node) -> str:
 
 def _sent(node: Node, probes: Iterable[Probe], timeout_s: float, probe_bytes: int) -> Iterator[str]:
     from scanner.probes.rights import ANY
-    from scanner.probes.sql_database import SQL_PASSWORD_VARIABLE
+    from scanner.probes.secret_server.database.database import SQL_PASSWORD_VARIABLE
     from scanner.run.node import compose, script_budget_s
 
     spoken = [probe for probe in probes if probe.language == node.language]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from checks.secret_server.facts.node import SqlPrelogin
 from scanner.errors import DeadlineError, NodeError
-from scanner.probes.sql_questions import questions
+from scanner.probes.secret_server.database.sql_questions import questions
 from scanner.transports.tds.session import Row, SqlError, SqlSession
 
 _MOST_VERSIONS = 5

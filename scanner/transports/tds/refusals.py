@@ -14,7 +14,7 @@ from scanner.errors import (
     UntrustedPeerError,
     shortened,
 )
-from scanner.probes.sql_errors import DATABASE_CLOSED, READ_INTENT_ONLY
+from scanner.probes.secret_server.database.sql_errors import DATABASE_CLOSED, READ_INTENT_ONLY
 from scanner.transports.tds.door import Reply
 from scanner.transports.tls.trust import NAME, UNKNOWN_ISSUER, distrust_of
 

@@ -25,7 +25,7 @@ from scanner.errors import (
     UnreachableError,
 )
 from scanner.inventory.model import TdsSettings
-from scanner.probes.sql_errors import DATABASE_CLOSED, READ_INTENT_ONLY
+from scanner.probes.secret_server.database.sql_errors import DATABASE_CLOSED, READ_INTENT_ONLY
 from scanner.secrets.secret import Secret
 from scanner.transports.deadline import Deadline
 from scanner.transports.protocol import Limits, Usage

@@ -322,7 +322,7 @@ def test_an_answer_that_cannot_be_taken_apart_is_this_nodes_error(monkeypatch: p
         raise OverflowError("int too large")
 
     monkeypatch.setattr("scanner.transports.ssh.transport.SshTransport", Talkative)
-    monkeypatch.setattr("scanner.probes.sh_batch.parse", break_down)
+    monkeypatch.setattr("scanner.probes.batch.sh.parse", break_down)
     said = ask(NodeCall(node("b1"), (PROBE,), job("b1").limits))
     assert said.failure
     assert isinstance(said.answers["load"], Unknown)

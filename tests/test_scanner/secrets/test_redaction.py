@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scanner.probes import sh_batch
+from scanner.probes.batch import sh
 from scanner.probes.probe import Answer
 from scanner.secrets.redaction import NOTHING_SECRET, Redactor
 
@@ -136,7 +136,7 @@ def test_no_half_of_a_secret_is_left_where_an_answer_was_cut() -> None:
     for most in range(1, len(body)):
         sent = body[: most + 1]
         output = b"\nN0 begin log 9 %d\n%s\nN0 errors log %d\n%s\nN0 end log 0\nN0 done\n" % (most, sent, most, sent)
-        answer = sh_batch.parse(output, nonce="N0", probe_ids=["log"], hide=hide(secret))["log"]
+        answer = sh.parse(output, nonce="N0", probe_ids=["log"], hide=hide(secret))["log"]
         assert isinstance(answer, Answer)
         assert answer.truncated
         assert runs(secret, answer.output + answer.error_output) == [], most
@@ -146,7 +146,7 @@ def test_no_half_of_a_secret_is_left_where_an_answer_ends_in_the_middle() -> Non
     secret = SECRETS[0]
     said = f"Welcome! {secret} " * 3
     for end in range(len(said)):
-        answer = sh_batch.parse(said[:end].encode(), nonce="N0", probe_ids=["log"], hide=hide(secret))["log"]
+        answer = sh.parse(said[:end].encode(), nonce="N0", probe_ids=["log"], hide=hide(secret))["log"]
         assert runs(secret, str(answer)) == [], end
 
 

@@ -11,7 +11,7 @@ from checks.check import ClusterInfo, ClusterView, NodeView
 from checks.chef_backend.backend.cluster_status import judge
 from checks.chef_backend.facts.cluster import ChefBackendVersion, ClusterStatus, ServiceStatus
 from checks.outcome import Outcome, Status
-from scanner.probes.chef_backend_readers import read_cluster_status, read_service_status
+from scanner.probes.chef_backend.cluster_readers import read_cluster_status, read_service_status
 from scanner.probes.probe import Answer
 
 RECORDINGS = Path(__file__).parents[3] / "recordings" / "chef_backend"

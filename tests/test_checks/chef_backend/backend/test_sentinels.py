@@ -11,7 +11,7 @@ from checks.chef_backend.backend.sentinels import CHECK
 from checks.chef_backend.facts.cluster import LeaderFlags
 from checks.engine.evaluation import GatheredCluster, evaluate
 from checks.outcome import Result, Status
-from scanner.probes.chef_backend_readers import read_leader_flags
+from scanner.probes.chef_backend.cluster_readers import read_leader_flags
 from scanner.probes.probe import Answer, UnreadableError
 
 Chefs = Callable[..., ClusterView]

@@ -11,7 +11,7 @@ from checks.facts import UnknownFactError
 from checks.outcome import Status
 from checks.secret_server.host.outbound_access import Attempt, OutboundAccess, judge
 from scanner.probes.probe import Answer, UnreadableError
-from scanner.probes.secret_server_outbound import TARGETS, outbound_access
+from scanner.probes.secret_server.host.outbound import TARGETS, outbound_access
 
 Clusters = Callable[..., ClusterInfo]
 Nodes = Callable[..., NodeView]

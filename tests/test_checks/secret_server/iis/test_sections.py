@@ -17,9 +17,9 @@ from checks.secret_server.iis import app_pool_settings
 from checks.secret_server.iis import authentication as iis_authentication
 from checks.secret_server.iis.places import IisAuthentication
 from scanner.lab.windows import Machine, run_script
-from scanner.probes.powershell_batch import compose, parse
+from scanner.probes.batch.powershell import compose, parse
 from scanner.probes.probe import Answer
-from scanner.probes.secret_server import PROBES
+from scanner.probes.secret_server.probes import PROBES
 
 FIELD = Path(__file__).parents[3] / "field" / "powershell"
 ROOT = "C:\\ss"

@@ -17,8 +17,8 @@ from scanner.inventory.model import TdsSettings
 from scanner.inventory.select import select
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario
-from scanner.probes.sql_database import SQL_DATABASE, SQL_DATABASE_TDS
-from scanner.probes.sql_questions import questions
+from scanner.probes.secret_server.database.database import SQL_DATABASE, SQL_DATABASE_TDS
+from scanner.probes.secret_server.database.sql_questions import questions
 from scanner.run.node import NodeCall, ask, compose, confidential
 from scanner.run.prepare import loosened, prepare
 from scanner.secrets import credentials

@@ -40,10 +40,10 @@ from scanner.lab.windows import Machine
 from scanner.lab.wsman_accounts import Accounts
 from scanner.probes.probe import Answer
 from scanner.probes.secret_server import PROBES
-from scanner.probes.sql_errors import explain_sql
-from scanner.probes.sql_questions import questions
+from scanner.probes.secret_server.database.sql_errors import explain_sql
+from scanner.probes.secret_server.database.sql_questions import questions
 from scanner.run.facts import read_facts
-from scanner.run.node import NodeCall, ask
+from scanner.run.node import NodeCall, ask, read_facts
 from scanner.secrets.secret import Secret
 from scanner.transports.deadline import end_all
 from scanner.transports.protocol import Limits, Usage
@@ -147,7 +147,7 @@ def test_everything_comes_of_one_connection_and_the_fixed_questions(
 def test_the_answer_is_the_one_that_the_script_gives(start: Start, authority: CertificateAuthority) -> None:
     """Whoever asks, the same readers read the same facts."""
     rows = {"databases": [{"mirroring": 4, "sessions": ["WEB1", "WEB2"]}, {"name": "Other", "version": ""}]}
-    from tests.test_scanner.test_sql_database import answered
+    from tests.test_scanner.probes.secret_server.test_sql_database import answered
 
     by_script = answered([{"version": "15.0.4345.5", **rows}])
     server = start(rows)

@@ -23,12 +23,12 @@ from scanner.lab.psrp_pool import PowerShellPool, ScriptRefusedError, ScriptRequ
 from scanner.lab.windows import Machine, run_script
 from scanner.lab.wsman import ProcessOutput, WsmanServer
 from scanner.lab.wsman_rights import Right
-from scanner.probes.powershell_batch import compose, literal, parse
+from scanner.probes.batch.powershell import compose, literal, parse
 from scanner.probes.probe import Answer, Probe
 from scanner.transports.psrp.fragments import TO_CLIENT, Message, Splitter
 from scanner.transports.winrm.transport import WinrmTransport
 from tests.pwsh_session import PWSH, PwshSession
-from tests.test_scanner.test_powershell_run import NONCE, POWERSHELL, composed, whole, with_recorded
+from tests.test_scanner.probes.batch.test_powershell_run import NONCE, POWERSHELL, composed, whole, with_recorded
 
 Door = Callable[..., WinrmTransport]
 Serve = Callable[..., WsmanServer]

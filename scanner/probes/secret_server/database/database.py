@@ -1,0 +1,45 @@
+"""What SQL Server is asked about Secret Server's database: on the database host itself, or by the scanner."""
+
+from __future__ import annotations
+
+from checks.secret_server.facts.sql import DatabaseBackups, FailoverClusters, SecretServerDatabase
+from scanner.probes import rights
+from scanner.probes.batch.powershell import part
+from scanner.probes.probe import Probe
+from scanner.probes.secret_server.database.database_readers import (
+    database_backups,
+    failover_clusters,
+    secret_server_database,
+)
+from scanner.probes.secret_server.database.sql_questions import questions
+
+SQL_PASSWORD_VARIABLE = "PREFLIGHT_SQL_PASSWORD"  # noqa: S105  the name of a variable, not a password
+"""The variable of the shell's environment that holds the SQL login's password, in Base64 of UTF-8."""
+
+SQL_DATABASE = Probe(
+    id="sql-database",
+    language="powershell",
+    purpose="SELECTs on the host's own SQL Server: its databases, Secret Server's version, mirroring, sessions' "
+    "hosts, backups",
+    script=part("secret_server/database/sql-database.ps1"),
+    readers=(
+        (SecretServerDatabase, secret_server_database),
+        (DatabaseBackups, database_backups),
+        (FailoverClusters, failover_clusters),
+    ),
+    parameters=("sql_database", "sql_instance", "sql_user"),
+    roles=("database",),
+    needs=(rights.SQL_SERVER, rights.WMI, rights.SERVICES),
+)
+
+SQL_DATABASE_TDS = Probe(
+    id="sql-database-tds",
+    language="tds",
+    purpose="the same SELECTs, asked by the scanner itself with a login, over TLS",
+    script=";\n".join(questions().values()),
+    readers=SQL_DATABASE.readers,
+    parameters=("sql_database", "sql_instance", "sql_user"),
+    instead_of=SQL_DATABASE.id,
+    roles=("database",),
+)
+"""Its answer has the same form as that of `SQL_DATABASE`, so that the same readers read it."""

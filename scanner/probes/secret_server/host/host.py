@@ -1,0 +1,72 @@
+"""The questions about the Windows hosts themselves."""
+
+from __future__ import annotations
+
+from checks.common.computer_facts import ComputerName
+from checks.common.disk_facts import Disks
+from checks.secret_server.facts.host import Hardware, MonitoringAgent, PendingReboot, PoolStates
+from checks.secret_server.iis.places import IisAuthentication
+from scanner.probes import rights
+from scanner.probes.batch.powershell import part
+from scanner.probes.probe import Probe
+from scanner.probes.secret_server.host import host_readers as readers
+
+HOST_PROBES: tuple[Probe, ...] = (
+    Probe(
+        id="computer-name",
+        language="powershell",
+        purpose="what the machine calls itself and its domain, from the registry",
+        script=part("secret_server/host/computer-name.ps1"),
+        readers=((ComputerName, readers.computer_name),),
+        needs=(rights.ANY,),
+    ),
+    Probe(
+        id="hardware",
+        language="powershell",
+        purpose="how many processors and how much memory there is, from WMI",
+        script=part("secret_server/host/hardware.ps1"),
+        readers=((Hardware, readers.hardware),),
+        needs=(rights.WMI,),
+    ),
+    Probe(
+        id="app-pool-state",
+        language="powershell",
+        purpose="whether each application pool runs, from IIS's WMI provider",
+        script=part("secret_server/iis/app-pool-state.ps1"),
+        readers=((PoolStates, readers.pool_states),),
+        needs=(rights.IIS_WMI,),
+    ),
+    Probe(
+        id="pending-reboot",
+        language="powershell",
+        purpose="whether Windows waits for a restart, from the registry; of files to be renamed only how many",
+        script=part("secret_server/host/pending-reboot.ps1"),
+        readers=((PendingReboot, readers.pending_reboot),),
+        needs=(rights.ANY,),
+    ),
+    Probe(
+        id="monitoring-agent",
+        language="powershell",
+        purpose="whether Microsoft's monitoring agent and its APM are installed, from the registry",
+        script=part("secret_server/host/monitoring-agent.ps1"),
+        readers=((MonitoringAgent, readers.monitoring_agent),),
+        needs=(rights.ANY,),
+    ),
+    Probe(
+        id="iis-authentication",
+        language="powershell",
+        purpose="which ways of authentication are on, from applicationHost.config and the application's web.config",
+        script=part("secret_server/iis/iis-authentication.ps1"),
+        readers=((IisAuthentication, readers.iis_authentication),),
+        parameters=("web_root",),
+        needs=(rights.WEB_ROOT, rights.IIS_CONFIGURATION),
+    ),
+    Probe(
+        id="disks",
+        language="powershell",
+        purpose="size and free space of the fixed drives, and the folders of SQL Server's data, from the registry",
+        script=part("secret_server/host/disks.ps1"),
+        readers=((Disks, readers.disks),),
+        needs=(rights.ANY,),
+    ),
+)

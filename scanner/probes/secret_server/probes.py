@@ -1,0 +1,97 @@
+"""The questions that are put to the nodes of a Secret Server cluster."""
+
+from __future__ import annotations
+
+from checks.secret_server.facts.node import (
+    AppFiles,
+    AppPools,
+    DotnetFramework,
+    EncryptionConfig,
+    IisConfiguration,
+    SqlInstances,
+    SqlPrelogin,
+    WebRoot,
+    WindowsVersion,
+)
+from scanner.probes import rights
+from scanner.probes.batch.powershell import part
+from scanner.probes.probe import Probe
+from scanner.probes.secret_server import readers
+from scanner.probes.secret_server.backup.backups import BACKUP_PROBES
+from scanner.probes.secret_server.database.database import SQL_DATABASE, SQL_DATABASE_TDS
+from scanner.probes.secret_server.files.files import FILE_PROBES
+from scanner.probes.secret_server.host import host_readers
+from scanner.probes.secret_server.host.host import HOST_PROBES
+from scanner.probes.secret_server.host.outbound import OUTBOUND_PROBES
+
+PROBES: tuple[Probe, ...] = (
+    Probe(
+        id="windows-version",
+        language="powershell",
+        purpose="Windows' name, version, build and product type, from the registry",
+        script=part("secret_server/host/windows-version.ps1"),
+        readers=((WindowsVersion, readers.windows_version),),
+        needs=(rights.ANY,),
+    ),
+    Probe(
+        id="dotnet-framework",
+        language="powershell",
+        purpose="the release number of the .NET Framework 4, from the registry",
+        script=part("secret_server/host/dotnet-framework.ps1"),
+        readers=((DotnetFramework, readers.dotnet_framework),),
+        needs=(rights.ANY,),
+    ),
+    Probe(
+        id="sql-instances",
+        language="powershell",
+        purpose="the instances of SQL Server with their versions, from the registry",
+        script=part("secret_server/database/sql-instances.ps1"),
+        readers=((SqlInstances, readers.sql_instances),),
+        needs=(rights.ANY,),
+    ),
+    Probe(
+        id="iis-configuration",
+        language="powershell",
+        purpose="pools with their settings, applications and folders from applicationHost.config; no accounts, no "
+        "passwords",
+        script=part("secret_server/iis/iis-configuration.ps1"),
+        readers=((IisConfiguration, readers.iis_configuration), (AppPools, host_readers.app_pools)),
+        needs=(rights.IIS_CONFIGURATION,),
+    ),
+    Probe(
+        id="secret-server-files",
+        language="powershell",
+        purpose="where the application lies, and the file versions of its libraries (bin\\Thycotic*.dll)",
+        script=part("secret_server/files/secret-server-files.ps1"),
+        readers=((WebRoot, readers.web_root), (AppFiles, readers.app_files)),
+        parameters=("web_root",),
+        roles=("web", "dr"),
+        needs=(rights.WEB_ROOT, rights.IIS_CONFIGURATION),
+    ),
+    Probe(
+        id="encryption-config",
+        language="powershell",
+        purpose="the SHA-256, size and EFS attribute of encryption.config; its content stays on the node",
+        script=part("secret_server/files/encryption-config.ps1"),
+        readers=((EncryptionConfig, readers.encryption_config),),
+        parameters=("web_root",),
+        roles=("web", "dr"),
+        needs=(rights.WEB_ROOT, rights.IIS_CONFIGURATION),
+    ),
+    *FILE_PROBES,
+    *HOST_PROBES,
+    *OUTBOUND_PROBES,
+    SQL_DATABASE,
+    # Last: a file share that does not answer keeps nobody else waiting.
+    *BACKUP_PROBES,
+    Probe(
+        id="sql-prelogin",
+        language="tds",
+        purpose="the version that the SQL Server listener tells before any login, asked from this machine",
+        script="",
+        readers=((SqlPrelogin, readers.sql_prelogin),),
+        parameters=("sql_port",),
+        fallback_for="sql-instances",
+    ),
+    SQL_DATABASE_TDS,
+)
