@@ -15,7 +15,6 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from importlib import resources
 from pathlib import Path
 
 from checks.outcome import Status
@@ -27,7 +26,7 @@ from scanner.errors import NodeError
 from scanner.inventory.model import Node
 from scanner.inventory.reading.nodes import HERE
 from scanner.lab.lab import Lab
-from scanner.lab.scenario import load_scenario, scenario_names
+from scanner.lab.scenario import load_scenario, scenario_names, scenario_text
 from scanner.probes.probe import Language
 from scanner.run.collect import scan
 from scanner.transports.launch import start_of
@@ -123,10 +122,9 @@ class Row:
 
 def scenarios() -> list[str]:
     """Those that are about a node that cannot be asked, or not fully."""
-    folder = resources.files("scanner.lab") / "scenarios"
     found = []
     for name in scenario_names():
-        table = tomllib.loads((folder / f"{name}.toml").read_text(encoding="utf-8"))
+        table = tomllib.loads(scenario_text(name))
         expected = table.get("expect", {}).get("results", [])
         hit = any(row["check"] == CONNECTIVITY and row["status"] == "error" for row in expected)
         if hit and name not in _OTHERWISE:

@@ -13,7 +13,7 @@ import subprocess
 import threading
 from contextlib import suppress
 
-from scanner.lab.psrp_peer import Outbox
+from scanner.lab.servers.psrp.peer import Outbox
 
 PWSH = shutil.which("pwsh")
 _ELEMENT = re.compile(rb"<(\w+)(?: Stream='\w+')? PSGuid='([0-9a-fA-F-]{36})'\s*(?:/>|>([^<]*)</\w+>)")
@@ -22,7 +22,7 @@ _ANSWER_S = 60.0
 
 
 class PwshSession:
-    """A `scanner.lab.psrp_peer.Peer`."""
+    """A `scanner.lab.servers.psrp.peer.Peer`."""
 
     def __init__(
         self, user: str, configuration: str, creation: bytes, outbox: Outbox, *, arguments: tuple[str, ...] = ()

@@ -18,7 +18,7 @@ import json, os, sys
 sys.path.insert(0, {top!r})
 from pathlib import Path
 from scanner.lab import powershell_process, windows
-from scanner.lab.wsman_process import ProcessRequest
+from scanner.lab.servers.wsman.process import ProcessRequest
 from scanner.run.prepare import known_checks
 
 line = " ".join(["powershell.exe", *sys.argv[1:]])

@@ -13,25 +13,25 @@ from pathlib import Path
 from typing import Any, Self
 
 from scanner.inventory.writing import toml_text
-from scanner.lab import sh_answers
-from scanner.lab.certificates import FLAWS, CertificateAuthority, CertificatePair, TlsFiles
-from scanner.lab.listener import LOOPBACK
-from scanner.lab.psrp_pool import PowerShellPool, ScriptRefusedError, ScriptRequest
+from scanner.lab.machines.linux import sh_answers
+from scanner.lab.machines.linux.sh_node import ShNode
+from scanner.lab.machines.windows.script import Machine
+from scanner.lab.machines.windows.shell import ODD_BYTES, WindowsShell
+from scanner.lab.machines.windows.sql import LOGIN, PASSWORD_OF_THE_LAB
 from scanner.lab.scenario import ClusterScenario, NodeScenario, Scenario, load_scenario
 from scanner.lab.scenario_model import SqlPort
-from scanner.lab.sh_node import ShNode
-from scanner.lab.ssh_server import SERVER_FAULTS, Login, Shell, SshServer, generate_key, public_key
-from scanner.lab.tds_responder import FAULTS as TDS_FAULTS
-from scanner.lab.tds_responder import TdsResponder
-from scanner.lab.tds_server import TdsAccounts, TdsServer
-from scanner.lab.windows import Machine
-from scanner.lab.windows_shell import ODD_BYTES, WindowsShell
-from scanner.lab.windows_sql import LOGIN, PASSWORD_OF_THE_LAB
-from scanner.lab.wsman import ProcessOutput, ProcessRequest, WsmanServer
-from scanner.lab.wsman_accounts import Accounts
-from scanner.lab.wsman_misbehaviour import WsmanFault
-from scanner.lab.wsman_process import Execute
-from scanner.lab.wsman_rights import Right
+from scanner.lab.servers.certificates import FLAWS, CertificateAuthority, CertificatePair, TlsFiles
+from scanner.lab.servers.listener import LOOPBACK
+from scanner.lab.servers.psrp.pool import PowerShellPool, ScriptRefusedError, ScriptRequest
+from scanner.lab.servers.ssh.server import SERVER_FAULTS, Login, Shell, SshServer, generate_key, public_key
+from scanner.lab.servers.tds.responder import FAULTS as TDS_FAULTS
+from scanner.lab.servers.tds.responder import TdsResponder
+from scanner.lab.servers.tds.server import TdsAccounts, TdsServer
+from scanner.lab.servers.wsman.account_rights import Right
+from scanner.lab.servers.wsman.accounts import Accounts
+from scanner.lab.servers.wsman.fault_hooks import WsmanFault
+from scanner.lab.servers.wsman.process import Execute
+from scanner.lab.servers.wsman.server import ProcessOutput, ProcessRequest, WsmanServer
 from scanner.probes.probe import Probe
 
 MACHINE = "LAB"
@@ -327,7 +327,8 @@ def _powershell(
     stopping: threading.Event,
     sql_password: Mapping[str, str],
 ) -> ProcessOutput:
-    from scanner.lab import powershell_process, windows
+    from scanner.lab.machines.windows import powershell_process
+    from scanner.lab.machines.windows import script as windows
 
     def sleep(seconds: float) -> None:
         stopping.wait(seconds)

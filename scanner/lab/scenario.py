@@ -11,19 +11,19 @@ A scenario is a TOML file. `preflight lab --copy FILE` writes one of the built-i
     [clusters.vault.defaults]                               # holds for every node that does not say otherwise
     [clusters.vault.nodes.web2]
     roles = ["web"]
-    windows = {windows = "2019", encryption_config = "another key"}     # see scanner.lab.windows.Machine.from_table
+    windows = {windows = "2019", encryption_config = "another key"}    # see machines.windows.machine.Machine.from_table
     inventory = {current = "11.6.000003"}                   # further keys for the inventory's node
-    fault = "cut"                                           # see scanner.lab.faults
+    fault = "cut"                                           # see fault_names
     scheme = "https"                                        # or http
     auth = "ntlm"                                           # or basic, certificate
     tds = {version = "15.0.2000.5", fault = "silent"}       # a SQL Server port; `sql_port` is written for it
     [clusters.chef.nodes.backend-1]
-    chef = {role = "leader"}                                # see scanner.lab.chef.Backend
-    linux = {secrets = "other secrets"}                     # see scanner.lab.linux.LinuxNode; frontends too
+    chef = {role = "leader"}                                # see machines.chef_backend.cluster.Backend
+    linux = {secrets = "other secrets"}                     # see machines.chef_backend.host.LinuxNode; frontends too
     answers = {chef-version = {output = "2.3.16", exit = 0}}        # literal answers over SSH, by probe; plugins' too
     slow = {chef-version = 3.0}                             # seconds that a probe takes over SSH
     login = "key"                                           # or password
-    account = "administrator"                               # over WinRM, see scanner.lab.wsman_rights.Right
+    account = "administrator"                               # over WinRM, see servers.wsman.account_rights.Right
     default_shell = "cmd"                                   # or powershell: of OpenSSH on a Windows node over SSH
     absent = true                                           # takes an inherited node away; good for clusters too
 
@@ -48,8 +48,11 @@ A scenario is a TOML file. `preflight lab --copy FILE` writes one of the built-i
 
 from __future__ import annotations
 
+import functools
 import tomllib
+from collections.abc import Iterator, Mapping
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
@@ -82,8 +85,21 @@ __all__ = [
 
 def scenario_names() -> tuple[str, ...]:
     """The built-in scenarios, in alphabetical order."""
-    files = resources.files("scanner.lab").joinpath("scenarios").iterdir()
-    return tuple(sorted(file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml")))
+    return tuple(_built_in())
+
+
+@functools.cache
+def _built_in() -> Mapping[str, Traversable]:
+    """The files of the built-in scenarios by name, in alphabetical order. The folders group them for readers alone."""
+    return dict(sorted(_files(resources.files("scanner.lab").joinpath("scenarios"))))
+
+
+def _files(folder: Traversable) -> Iterator[tuple[str, Traversable]]:
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            yield from _files(entry)
+        elif entry.name.endswith(".toml"):
+            yield entry.name.removesuffix(".toml"), entry
 
 
 def scenario_text(name_or_path: str) -> str:
@@ -122,10 +138,10 @@ def _read(name: str, folder: Path) -> tuple[str, Path]:
             return path.read_text(encoding="utf-8"), path.parent
         except (OSError, UnicodeDecodeError) as error:
             raise ScenarioError("", f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    names = scenario_names()
-    if name not in names:
-        raise ScenarioError("", f"there is no scenario {name!r}; {_meant(name, names)}")
-    return resources.files("scanner.lab").joinpath("scenarios", f"{name}.toml").read_text(encoding="utf-8"), folder
+    found = _built_in().get(name)
+    if found is None:
+        raise ScenarioError("", f"there is no scenario {name!r}; {_meant(name, scenario_names())}")
+    return found.read_text(encoding="utf-8"), folder
 
 
 def _meant(name: str, names: tuple[str, ...]) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from scanner.lab.chef import Backend, CommandOutput
-from scanner.lab.linux import LinuxNode
-from scanner.lab.windows import Machine
-from scanner.lab.wsman_rights import Right
+from scanner.lab.machines.chef_backend.cluster import Backend, CommandOutput
+from scanner.lab.machines.chef_backend.host import LinuxNode
+from scanner.lab.machines.windows.script import Machine
+from scanner.lab.servers.wsman.account_rights import Right
 
 DEFAULT_SQL_VERSION = "15.0.2000.5"
 

@@ -8,9 +8,11 @@ from typing import Any
 
 from checks.check import PHASES
 from scanner.inventory.products import BUILTIN
-from scanner.lab import faults
-from scanner.lab.chef import CommandOutput, read_backends
-from scanner.lab.linux import read_linux
+from scanner.lab import fault_names
+from scanner.lab.machines.chef_backend.cluster import CommandOutput, read_backends
+from scanner.lab.machines.chef_backend.host import read_linux
+from scanner.lab.machines.windows.script import Machine, MachineError
+from scanner.lab.machines.windows.shell import DEFAULT_SHELLS
 from scanner.lab.scenario_model import (
     DEFAULT_SQL_VERSION,
     ClusterScenario,
@@ -20,13 +22,11 @@ from scanner.lab.scenario_model import (
     Scenario,
     SqlPort,
 )
+from scanner.lab.servers.tds.responder import FAULTS as TDS_FAULTS
+from scanner.lab.servers.tds.responder import parse_sql_version
+from scanner.lab.servers.tds.server import FAULTS as SQL_FAULTS
+from scanner.lab.servers.wsman.account_rights import Right
 from scanner.lab.tables import ScenarioError, choice, dotted, get, known_keys, subtable, subtables, texts
-from scanner.lab.tds_responder import FAULTS as TDS_FAULTS
-from scanner.lab.tds_responder import parse_sql_version
-from scanner.lab.tds_server import FAULTS as SQL_FAULTS
-from scanner.lab.windows import Machine, MachineError
-from scanner.lab.windows_shell import DEFAULT_SHELLS
-from scanner.lab.wsman_rights import Right
 
 _ACCEPTED = ("waivers", "attestations")
 _TOP_KEYS = ("title", "about", "extends", "clusters", "run", *_ACCEPTED, "expect")
@@ -118,7 +118,9 @@ def _node(cluster: str, product: str, name: str, table: Mapping[str, object], pl
             raise ScenarioError(f"{place}.{key}", f"says nothing about a node that is reached over {transport}")
     fault = get(table, "fault", "", place)
     if fault:
-        known = [name for name in faults.BY_TRANSPORT[transport] if not windows or name not in faults.OF_LINUX]
+        known = [
+            name for name in fault_names.BY_TRANSPORT[transport] if not windows or name not in fault_names.OF_LINUX
+        ]
         choice(fault, known, f"{place}.fault")
     return NodeScenario(
         cluster=cluster,

@@ -15,6 +15,7 @@ from checks.facts import Unknown
 from scanner.clock import now_s, utc_now
 from scanner.errors import NodeError, ProtocolError, cause_of
 from scanner.inventory.model import Node
+from scanner.probes.batch import powershell, sh
 from scanner.probes.probe import Answer, Probe, Stamps
 from scanner.probes.secret_server.database.database import SQL_PASSWORD_VARIABLE
 from scanner.secrets.masking import masked

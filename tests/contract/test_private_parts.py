@@ -38,7 +38,7 @@ PARTS = {
 }
 DOORS = {
     # The name that the private part is reached by, where no type tells: file, variable, what it is
-    ("scanner/lab/ssh_server.py", "self._peer"): "paramiko.Transport",
+    ("scanner/lab/servers/ssh/server.py", "self._peer"): "paramiko.Transport",
     ("scanner/transports/ssh/algorithms.py", "door"): "paramiko.Transport",
     ("scanner/transports/ssh/userauth.py", "self._transport"): "paramiko.Transport",
 }

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from scanner.lab.certificates import CertificateAuthority
+from scanner.lab.servers.certificates import CertificateAuthority
 from tests.live.machine import USER, Machine
 
 FIELD = Path(__file__).parents[1] / "field" / "chef"

@@ -15,9 +15,9 @@ import pytest
 
 from scanner.errors import AuthenticationError, NodeError
 from scanner.inventory.model import Node, WinrmSettings
-from scanner.lab import powershell_process
-from scanner.lab.certificates import CertificateAuthority
-from scanner.lab.wsman import ProcessOutput, ProcessRequest, WsmanServer
+from scanner.lab.machines.windows import powershell_process
+from scanner.lab.servers.certificates import CertificateAuthority
+from scanner.lab.servers.wsman.server import ProcessOutput, ProcessRequest, WsmanServer
 from scanner.secrets.secret import Secret
 from scanner.transports.protocol import Limits
 from scanner.transports.winrm.authentication import kerberos

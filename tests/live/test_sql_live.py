@@ -20,10 +20,10 @@ from typing import Any
 import pytest
 
 from scanner.errors import ProtocolError
-from scanner.lab.certificates import CertificateAuthority
-from scanner.lab.tds_server import TdsAccounts, TdsServer
-from scanner.lab.windows import Machine
-from scanner.lab.wsman_accounts import Accounts
+from scanner.lab.machines.windows.script import Machine
+from scanner.lab.servers.certificates import CertificateAuthority
+from scanner.lab.servers.tds.server import TdsAccounts, TdsServer
+from scanner.lab.servers.wsman.accounts import Accounts
 from scanner.probes.secret_server.database.sql_questions import questions
 from scanner.transports.protocol import Usage
 from scanner.transports.tds.prelogin import prelogin

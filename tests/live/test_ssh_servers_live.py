@@ -12,7 +12,7 @@ import asyncssh
 import pytest
 
 from scanner.errors import AuthenticationError, ProtocolError
-from scanner.lab.ssh_server import Login, SshServer
+from scanner.lab.servers.ssh.server import Login, SshServer
 from scanner.probes.batch.sh import compose, parse
 from scanner.probes.probe import Answer, Probe
 from scanner.transports.ssh.algorithms import CIPHERS, KEX, MACS
@@ -21,7 +21,7 @@ from tests.live.openssh import OpenSshServer, make_key
 from tests.live.other_servers import Dropbear, dropbear, program, tinysshd
 from tests.live.stand_in_agent import stand_in_agent
 from tests.live.test_ssh_live import fails, home, no_threads_left, transport
-from tests.test_scanner.test_lab_ssh_server import shell
+from tests.test_scanner.lab.test_lab_ssh_server import shell
 
 pytestmark = pytest.mark.live
 __all__ = ["home", "no_threads_left"]

@@ -19,11 +19,12 @@ import pytest
 from checks.runbook.model import Step
 from scanner.inventory.model import Node
 from scanner.inventory.writing.toml_text import dumps
-from scanner.lab import sh_answers, windows
-from scanner.lab.chef_frontend import Frontend
+from scanner.lab.machines.chef_backend.frontend import Frontend
+from scanner.lab.machines.linux import sh_answers
+from scanner.lab.machines.linux.sh_node import ShNode
+from scanner.lab.machines.windows import script as windows
 from scanner.lab.scenario import load_scenario
 from scanner.lab.scenario_model import ClusterScenario, NodeScenario, Scenario
-from scanner.lab.sh_node import ShNode
 from scanner.registry import known_checks
 from scanner.run import node as gather
 from scanner.transports.protocol import Moments, Usage

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from scanner.lab.chef import CommandOutput
 from scanner.lab.lab import Lab
+from scanner.lab.machines.chef_backend.cluster import CommandOutput
 from scanner.lab.scenario import Scenario, load_scenario
 from tests.field.samples import Sample, answer_of, awaited, readers, samples
 

@@ -24,9 +24,8 @@ from scanner.cli.options import resolve_options
 from scanner.inventory.load import load_inventory
 from scanner.inventory.select import select
 from scanner.inventory.writing.toml_text import dumps
-from scanner.lab import scenario
 from scanner.lab.lab import Lab
-from scanner.lab.scenario import load_scenario
+from scanner.lab.scenario import load_scenario, scenario_text
 from scanner.run.plans import plan_book
 from scanner.run.prepare import prepare
 from tests.test_scanner.conftest import Preflight
@@ -36,7 +35,6 @@ Table = dict[str, Any]
 Act = Callable[[Table, Step], None]
 """What a step does to the scenario."""
 
-SCENARIOS = Path(scenario.__file__).with_name("scenarios")
 STOPPED, RUNNING = 3, 1
 POOL = "SecretServerAppPool"
 
@@ -76,7 +74,7 @@ def chef() -> Table:
     }
 
 
-BACKUPS = tomllib.loads((SCENARIOS / "backups.toml").read_text(encoding="utf-8"))["clusters"]["vault"]
+BACKUPS = tomllib.loads(scenario_text("backups"))["clusters"]["vault"]
 """What good backups look like, and how they are declared: those of the lab's own scenario."""
 
 

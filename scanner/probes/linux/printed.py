@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 
 from checks.engine.wording import count
+from scanner.probes.linux.sudo_refusals import refusal
 from scanner.probes.probe import Answer, UnreadableError
 
 _LINE_CHARS = 1_000

@@ -16,7 +16,7 @@ from checks.secret_server.facts.node import AppPools, IisConfiguration, WebRoot
 from checks.secret_server.iis import app_pool_settings
 from checks.secret_server.iis import authentication as iis_authentication
 from checks.secret_server.iis.places import IisAuthentication
-from scanner.lab.windows import Machine, run_script
+from scanner.lab.machines.windows.script import Machine, run_script
 from scanner.probes.batch.powershell import compose, parse
 from scanner.probes.probe import Answer
 from scanner.probes.secret_server.probes import PROBES

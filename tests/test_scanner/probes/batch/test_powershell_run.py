@@ -26,9 +26,9 @@ import tree_sitter_powershell
 from tree_sitter import Language, Parser
 
 from checks.facts import Unknown
+from scanner.lab.machines.windows.script import Machine, run_script
+from scanner.lab.machines.windows.sql import SqlError
 from scanner.lab.scenario import load_scenario, scenario_names
-from scanner.lab.windows import Machine, run_script
-from scanner.lab.windows_sql import SqlError
 from scanner.probes.batch.powershell import compose, literal, parse, part
 from scanner.probes.probe import Answer, Probe
 from scanner.probes.secret_server.database.sql_questions import questions

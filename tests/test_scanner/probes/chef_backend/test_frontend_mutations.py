@@ -13,7 +13,7 @@ from checks.chef_backend.frontend import status
 from checks.chef_backend.frontend import version as frontend_version
 from checks.facts import Unknown
 from checks.outcome import Status
-from scanner.lab import chef_frontend
+from scanner.lab.machines.chef_backend import frontend as chef_frontend
 from scanner.probes.chef_backend.frontend_readers import (
     read_frontend_api,
     read_frontend_package,

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from checks.secret_server.facts.backups import AppBackup, DatabaseBackupFile
-from scanner.lab.windows import File, Machine, MachineError, run_script
+from scanner.lab.machines.windows.script import File, Machine, MachineError, run_script
 from scanner.probes.batch.powershell import compose, parse
 from scanner.probes.probe import Answer, UnreadableError
 from scanner.probes.secret_server.backup.backups import BACKUP_PROBES, app_backup, database_backup

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checks.secret_server.facts.sql import DatabaseBackups, SecretServerDatabase
-from scanner.lab.windows import Machine
-from scanner.lab.windows_probes import Session
-from scanner.lab.windows_sql_probe import sql_database
+from scanner.lab.machines.secret_server.probes import Session
+from scanner.lab.machines.secret_server.sql_probe import sql_database
+from scanner.lab.machines.windows.script import Machine
 from scanner.probes.batch.powershell import part
 from scanner.probes.probe import Answer, UnreadableError
 from scanner.probes.secret_server.database.database_readers import (

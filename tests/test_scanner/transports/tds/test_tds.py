@@ -6,7 +6,7 @@ import time
 import pytest
 
 from scanner.errors import ConnectionLostError, DeadlineError, NodeError, ProtocolError, UnreachableError
-from scanner.lab.tds_responder import FAULTS, TdsResponder, parse_sql_version
+from scanner.lab.servers.tds.responder import FAULTS, TdsResponder, parse_sql_version
 from scanner.transports.tds import packets
 from scanner.transports.tds.prelogin import prelogin, version_of
 
@@ -85,7 +85,7 @@ def test_a_name_that_does_not_exist_is_said_so() -> None:
 def test_a_dripping_peer_does_not_outlast_the_deadline() -> None:
     import socket
 
-    from scanner.lab.listener import Listener
+    from scanner.lab.servers.listener import Listener
 
     def drip(connection: socket.socket) -> None:
         for byte in DOCUMENTED_ANSWER:
@@ -102,7 +102,7 @@ def test_a_dripping_peer_does_not_outlast_the_deadline() -> None:
 def test_an_odd_length_is_not_read(length: int) -> None:
     import socket
 
-    from scanner.lab.listener import Listener
+    from scanner.lab.servers.listener import Listener
 
     def answer(connection: socket.socket) -> None:
         connection.recv(100)

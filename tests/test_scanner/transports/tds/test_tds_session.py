@@ -32,18 +32,18 @@ from scanner.errors import (
     UntrustedPeerError,
 )
 from scanner.inventory.model import Node, TdsSettings
-from scanner.lab import tds_tokens as tokens
-from scanner.lab.certificates import CertificateAuthority
-from scanner.lab.listener import Listener
-from scanner.lab.tds_server import FAULTS, TdsAccounts, TdsServer
-from scanner.lab.windows import Machine
-from scanner.lab.wsman_accounts import Accounts
+from scanner.lab.machines.windows.script import Machine
+from scanner.lab.servers.certificates import CertificateAuthority
+from scanner.lab.servers.listener import Listener
+from scanner.lab.servers.tds import tokens
+from scanner.lab.servers.tds.server import FAULTS, TdsAccounts, TdsServer
+from scanner.lab.servers.wsman.accounts import Accounts
 from scanner.probes.probe import Answer
-from scanner.probes.secret_server import PROBES
 from scanner.probes.secret_server.database.sql_errors import explain_sql
 from scanner.probes.secret_server.database.sql_questions import questions
+from scanner.probes.secret_server.probes import PROBES
 from scanner.run.facts import read_facts
-from scanner.run.node import NodeCall, ask, read_facts
+from scanner.run.node import NodeCall, ask
 from scanner.secrets.secret import Secret
 from scanner.transports.deadline import end_all
 from scanner.transports.protocol import Limits, Usage
@@ -481,7 +481,7 @@ def _raising(kind: type[Exception]) -> Callable[..., Any]:
 def test_a_hostile_answer_to_the_login_is_an_error_of_ours(
     start: Start, target: Callable[..., Target], junk: bytes, framed: bool
 ) -> None:
-    from scanner.lab import tds_server
+    from scanner.lab.servers.tds import server as tds_server
 
     server = start()
 

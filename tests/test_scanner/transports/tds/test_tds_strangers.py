@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from scanner.errors import NodeError, ProtocolError, UnreachableError
-from scanner.lab.listener import Listener
+from scanner.lab.servers.listener import Listener
 from scanner.transports.protocol import Usage
 from scanner.transports.tds import browser
 from scanner.transports.tds.browser import port_of, read_port

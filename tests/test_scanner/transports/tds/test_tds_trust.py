@@ -21,9 +21,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from scanner.errors import UnreachableError, UntrustedPeerError
 from scanner.inventory.model import TdsSettings
-from scanner.lab.certificates import TlsFiles
-from scanner.lab.tds_server import TdsAccounts, TdsServer
-from scanner.lab.windows import Machine
+from scanner.lab.machines.windows.script import Machine
+from scanner.lab.servers.certificates import TlsFiles
+from scanner.lab.servers.tds.server import TdsAccounts, TdsServer
 from scanner.secrets.secret import Secret
 from scanner.transports.protocol import Limits, Usage
 from scanner.transports.tds import connecting

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from scanner.inventory.model import Node, WinrmSettings
-from scanner.lab import powershell_process
-from scanner.lab.certificates import CertificateAuthority, TlsFiles
-from scanner.lab.wsman import ProcessOutput, ProcessRequest, WsmanServer
+from scanner.lab.machines.windows import powershell_process
+from scanner.lab.servers.certificates import CertificateAuthority, TlsFiles
+from scanner.lab.servers.wsman.server import ProcessOutput, ProcessRequest, WsmanServer
 from scanner.secrets.secret import Secret
 from scanner.transports.protocol import Limits
 from scanner.transports.winrm.transport import WinrmTransport

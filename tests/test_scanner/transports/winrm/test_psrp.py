@@ -20,10 +20,10 @@ from scanner.errors import (
     ProtocolError,
     RefusedError,
 )
-from scanner.lab.psrp_peer import Outbox
-from scanner.lab.psrp_pool import PowerShellPool, RunScript, ScriptRefusedError, ScriptRequest
-from scanner.lab.wsman import QUOTAS_2008R2, ProcessOutput, ProcessRequest, WsmanFault, WsmanServer
-from scanner.lab.wsman_rights import Right
+from scanner.lab.servers.psrp.peer import Outbox
+from scanner.lab.servers.psrp.pool import PowerShellPool, RunScript, ScriptRefusedError, ScriptRequest
+from scanner.lab.servers.wsman.account_rights import Right
+from scanner.lab.servers.wsman.server import QUOTAS_2008R2, ProcessOutput, ProcessRequest, WsmanFault, WsmanServer
 from scanner.secrets.redaction import Redactor
 from scanner.transports.psrp import messages
 from scanner.transports.psrp.fragments import TO_CLIENT, Joiner, Message, Splitter
@@ -104,7 +104,7 @@ AWKWARD = "a\tb\\ ' \" <![CDATA[x]]> &amp; _x000A_ _X0041_ $null; #\n\n@'\n  x\n
 def test_a_script_of_any_size_arrives_letter_by_letter(
     remote: Serve, door: Door, lines: int, delivery: str, pieces: int | None
 ) -> None:
-    from scanner.lab import powershell_process
+    from scanner.lab.machines.windows import powershell_process
 
     got: list[str] = []
 
@@ -333,7 +333,7 @@ def test_a_pool_that_never_opens_ends_with_the_deadline(serve: Serve, door: Door
 
 
 def test_operation_timeouts_are_asked_again(remote: Serve, door: Door) -> None:
-    from scanner.lab.wsman import Quotas
+    from scanner.lab.servers.wsman.server import Quotas
 
     go = threading.Event()
 

@@ -18,11 +18,11 @@ import pytest
 
 from checks.facts import Unknown
 from scanner.errors import DeadlineError, NodeError, ProtocolError, RefusedError
-from scanner.lab.psrp_peer import Outbox
-from scanner.lab.psrp_pool import PowerShellPool, ScriptRefusedError, ScriptRequest
-from scanner.lab.windows import Machine, run_script
-from scanner.lab.wsman import ProcessOutput, WsmanServer
-from scanner.lab.wsman_rights import Right
+from scanner.lab.machines.windows.script import Machine, run_script
+from scanner.lab.servers.psrp.peer import Outbox
+from scanner.lab.servers.psrp.pool import PowerShellPool, ScriptRefusedError, ScriptRequest
+from scanner.lab.servers.wsman.account_rights import Right
+from scanner.lab.servers.wsman.server import ProcessOutput, WsmanServer
 from scanner.probes.batch.powershell import compose, literal, parse
 from scanner.probes.probe import Answer, Probe
 from scanner.transports.psrp.fragments import TO_CLIENT, Message, Splitter

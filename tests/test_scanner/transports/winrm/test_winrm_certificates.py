@@ -14,8 +14,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from scanner.errors import ProtocolError, UntrustedPeerError
-from scanner.lab.certificates import FLAWS, CertificateAuthority, TlsFiles
-from scanner.lab.wsman import WsmanServer
+from scanner.lab.servers.certificates import FLAWS, CertificateAuthority, TlsFiles
+from scanner.lab.servers.wsman.server import WsmanServer
 from scanner.transports.tls.inspection import look
 from scanner.transports.winrm.transport import WinrmTransport
 

@@ -13,8 +13,8 @@ import tree_sitter_powershell
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scanner.lab import powershell_process
-from scanner.lab.wsman import ProcessOutput, ProcessRequest, WaitsForInputError
+from scanner.lab.machines.windows import powershell_process
+from scanner.lab.servers.wsman.server import ProcessOutput, ProcessRequest, WaitsForInputError
 from scanner.transports.powershell import script_delivery
 from scanner.transports.powershell.script_delivery import Delivery, deliver, deliver_on_stdin
 

@@ -21,9 +21,9 @@ from scanner.errors import (
     ProtocolError,
     RefusedError,
 )
-from scanner.lab.certificates import CertificateAuthority, TlsFiles
-from scanner.lab.wsman import WsmanServer
-from scanner.lab.wsman_misbehaviour import WsmanFault
+from scanner.lab.servers.certificates import CertificateAuthority, TlsFiles
+from scanner.lab.servers.wsman.fault_hooks import WsmanFault
+from scanner.lab.servers.wsman.server import WsmanServer
 from scanner.transports.winrm.transport import WinrmTransport
 
 Door = Callable[..., WinrmTransport]

@@ -15,8 +15,8 @@ import pytest
 
 from scanner.errors import AuthenticationError, ProtocolError
 from scanner.inventory.model import WinrmSettings
-from scanner.lab.wsman import WsmanServer
-from scanner.lab.wsman_auth import ConnectionLogin
+from scanner.lab.servers.wsman.auth import ConnectionLogin
+from scanner.lab.servers.wsman.server import WsmanServer
 from scanner.secrets.secret import Secret
 from scanner.transports.winrm.authentication.login import RefusedStepError, Stage
 from scanner.transports.winrm.errors import translate

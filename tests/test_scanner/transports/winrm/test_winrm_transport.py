@@ -26,10 +26,10 @@ from scanner.errors import (
     UnreachableError,
     UntrustedPeerError,
 )
-from scanner.lab import powershell_process
-from scanner.lab.certificates import CertificateAuthority, TlsFiles
-from scanner.lab.wsman import QUOTAS_2008R2, ProcessOutput, ProcessRequest, WsmanFault, WsmanServer
-from scanner.lab.wsman_host import ShellHost
+from scanner.lab.machines.windows import powershell_process
+from scanner.lab.servers.certificates import CertificateAuthority, TlsFiles
+from scanner.lab.servers.wsman.host import ShellHost
+from scanner.lab.servers.wsman.server import QUOTAS_2008R2, ProcessOutput, ProcessRequest, WsmanFault, WsmanServer
 from scanner.transports.deadline import end_all
 from scanner.transports.powershell.script_delivery import ENVELOPE_BYTES, deliver
 from scanner.transports.winrm.transport import WinrmTransport

@@ -1,0 +1,296 @@
+"""What the machines of a simulated Chef Backend cluster say of themselves: packages, files, hardware."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from scanner.clock import now_s
+from scanner.lab.machines.chef_backend import frontend
+from scanner.lab.machines.chef_backend.cluster import Backend, CommandOutput
+from scanner.lab.machines.linux import df
+from scanner.lab.tables import choice, get, known_keys, subtable, texts
+from scanner.probes.chef_backend.node_readers import BACKEND_SECRETS, FRONTEND_SECRETS
+
+NOW_S = 1_900_000_000
+"""What the simulated nodes' clocks say, seconds since 1970."""
+_DAY_S = 86_400
+_CTL = "chef-backend-ctl"
+_KEYS = (
+    *("package", "manager", "manifest", "installed_days_ago", "staged", "staged_version"),
+    *("secrets", "secrets_mode", "secrets_owner", "strays", "config", "config_logic"),
+    *("leader_answer", "migration_level", "addons", "services", "down", "drbd", "index"),
+    *("disk_gb", "free_mb", "file_system", "index_disk", "ahead_s", "whole_seconds"),
+    *("cores", "memory_mib", "members", "foreign"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinuxNode:
+    """One machine. Nothing said is a healthy one, of the version that `chef` says.
+
+    In a scenario: `package` (the package's version; "none"), `manager` (rpm, deb), `manifest` (what its manifest
+    says; "none"), `installed_days_ago`; `staged` (a text for the content of the file that `package` of the inventory
+    names; "missing", "denied") and `staged_version` (by its own metadata, "" for none; default the target's);
+    `secrets` (a text for the content of its role's file of secrets; "missing", "denied"), `secrets_mode`,
+    `secrets_owner` ("root:root"), `strays` (paths of copies); `disk_gb`, `free_mb`, `file_system` (the type of the
+    one that holds the product's folders), `index_disk` (GB and GB free of one that Elasticsearch's data have to
+    themselves).
+    `config`: settings beside the usual ones ("" takes one away); `config_logic` (names of settings that
+    take Ruby to know, "-" for lines that name none); `leader_answer` ("200", "503", "000"). On frontends
+    `package` is that of Chef Infra Server, and there are `migration_level` (a text; "missing", "empty", "denied"; left
+    out it is that of the version), `addons` (packages), `down` (services that do not run), `services` (a service's
+    line as literal text: `oc_id = "down: oc_id: 9s"`; "" leaves it out), `drbd` (lines that the probe of that name
+    prints). `ahead_s`: seconds by which the clock is ahead (or, negative,
+    behind); `whole_seconds`: its `date` knows no fractions. `index`: the version of Elasticsearch that created the
+    search index ("none": it does not answer). `cores`, `memory_mib` (as the kernel counts it). Of a
+    frontend `members`: the line of chef_backend_members, without its name, instead of the backends; "none" leaves it
+    out. `foreign`: true for a machine that has nothing to do with Chef, as at a wrong address.
+    """
+
+    package: str = ""
+    manager: str = "rpm"
+    manifest: str = ""
+    installed_days_ago: float = 400.0
+    staged: str = "the package"
+    staged_version: str = "2.3.16-1.el7"
+    secrets: str = "the secrets"
+    secrets_mode: str = ""
+    secrets_owner: str = ""
+    strays: tuple[str, ...] = ()
+    config: Mapping[str, str] = field(default_factory=dict)
+    config_logic: tuple[str, ...] = ()
+    leader_answer: str = ""
+    migration_level: str = ""
+    addons: tuple[str, ...] = ()
+    services: Mapping[str, str] = field(default_factory=dict)
+    down: tuple[str, ...] = ()
+    drbd: tuple[str, ...] = ()
+    index: str = "5.6.16"
+    disk_gb: int = 100
+    free_mb: int = 60_000
+    file_system: str = "xfs"
+    index_disk: tuple[int, ...] = ()
+    ahead_s: float = 0.0
+    whole_seconds: bool = False
+    cores: int = 4
+    memory_mib: int = 15_800
+    members: str = ""
+    foreign: bool = False
+
+    def date(self) -> str:
+        """What `date` prints, seconds since 1970."""
+        time_s = now_s() + self.ahead_s
+        return str(int(time_s)) if self.whole_seconds else f"{time_s:.9f}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """A machine with what its answers depend on."""
+
+    name: str
+    linux: LinuxNode
+    roles: tuple[str, ...]
+    backend: Backend | None
+    package: str
+    """`package` of the inventory; empty where it declares none."""
+    backends: tuple[str, ...] = ()
+    """Addresses of the cluster's backends."""
+
+    @property
+    def version(self) -> str:
+        """The version of the product that it runs."""
+        return self.backend.version if self.backend else "15.0.9"
+
+
+def read_linux(table: Mapping[str, object], place: str) -> LinuxNode:
+    """A machine from its scenario table. Raises ScenarioError."""
+    known_keys(table, _KEYS, place)
+    config, services = subtable(table, "config", place), subtable(table, "services", place)
+    return LinuxNode(
+        package=get(table, "package", "", place),
+        manager=choice(get(table, "manager", "rpm", place), ("rpm", "deb"), f"{place}.manager"),
+        manifest=get(table, "manifest", "", place),
+        installed_days_ago=get(table, "installed_days_ago", 400.0, place),
+        staged=get(table, "staged", "the package", place),
+        staged_version=get(table, "staged_version", "2.3.16-1.el7", place),
+        secrets=get(table, "secrets", "the secrets", place),
+        secrets_mode=get(table, "secrets_mode", "", place),
+        secrets_owner=get(table, "secrets_owner", "", place),
+        strays=texts(table, "strays", place),
+        config={key: get(config, key, "", f"{place}.config") for key in config},
+        config_logic=texts(table, "config_logic", place),
+        leader_answer=get(table, "leader_answer", "", place),
+        migration_level=get(table, "migration_level", "", place),
+        addons=texts(table, "addons", place),
+        services={key: get(services, key, "", f"{place}.services") for key in services},
+        down=texts(table, "down", place),
+        drbd=texts(table, "drbd", place),
+        index=get(table, "index", "5.6.16", place),
+        disk_gb=get(table, "disk_gb", 100, place),
+        free_mb=get(table, "free_mb", 60_000, place),
+        file_system=get(table, "file_system", "xfs", place),
+        index_disk=df.read_index_disk(table, place),
+        ahead_s=get(table, "ahead_s", 0.0, place),
+        whole_seconds=get(table, "whole_seconds", False, place),
+        cores=get(table, "cores", 4, place),
+        memory_mib=get(table, "memory_mib", 15_800, place),
+        members=get(table, "members", "", place),
+        foreign=get(table, "foreign", False, place),
+    )
+
+
+def linux_disks(host: Host) -> CommandOutput:
+    """What df says of the machine's file systems."""
+    linux = host.linux
+    return df.answer(linux.disk_gb, linux.free_mb, linux.file_system, linux.index_disk, backend=bool(host.backend))
+
+
+def installed_package(host: Host) -> CommandOutput:
+    """What rpm or dpkg, and the manifest, say of Chef Backend."""
+    linux = host.linux
+    at = NOW_S - int(linux.installed_days_ago * _DAY_S)
+    version = linux.package or f"{host.version}-1"
+    package = f"rpm {version} {at}|" if linux.manager == "rpm" else f"deb install ok installed {version} {at}"
+    manifest = linux.manifest or host.version
+    path = "/opt/chef-backend/version-manifest.json"
+    missing = f"grep: {path}: No such file or directory"
+    said = missing if manifest == "none" else f'"build_version": "{manifest}"'
+    return CommandOutput(f"{'none' if version == 'none' else package}\nnow {NOW_S}\nmanifest {said}\n")
+
+
+def staged_package(host: Host) -> CommandOutput:
+    """The file that the inventory's `package` names."""
+    staged = host.linux.staged
+    if not host.package:
+        return CommandOutput("undeclared\n")
+    if staged == "missing":
+        return CommandOutput(f"stat: cannot stat '{host.package}': No such file or directory\n")
+    if staged == "denied":
+        return CommandOutput(f"stat: cannot stat '{host.package}': Permission denied\n")
+    named = f" chef-backend {host.linux.staged_version}" if host.linux.staged_version else ""
+    return CommandOutput(f"size 265000000 regular file\nsha256 {_sha256(staged)}  -\nname{named}\n")
+
+
+def secrets_files(host: Host) -> CommandOutput:
+    """`sha256sum` and `stat` of the files of secrets of both roles."""
+    lines, errors = [], []
+    state = host.linux.secrets
+    for role, path, mode, owner in (
+        ("backend", BACKEND_SECRETS, "640", "root:chef_pgsql"),
+        ("frontend", FRONTEND_SECRETS, "600", "root:root"),
+    ):
+        if role not in host.roles or state == "missing":
+            errors += [f"{tool}: {path}: No such file or directory" for tool in ("sha256sum", "stat")]
+        elif state == "denied":
+            errors += [f"{tool}: {path}: Permission denied" for tool in ("sha256sum", "stat")]
+        else:
+            rights = f"{host.linux.secrets_mode or mode}:{host.linux.secrets_owner or owner}".replace(":", "/")
+            lines += [f"{_sha256(state)}  {path}", f"{rights}{path}"]
+    return CommandOutput(_text(lines), error_output=_text(errors))
+
+
+def stray_secrets(host: Host) -> CommandOutput:
+    """`find` for the backends' file of secrets: `/root` is closed, everything else is open to everybody."""
+    own = (BACKEND_SECRETS,) if "backend" in host.roles else ()
+    told = () if own else ("find: '/etc/chef-backend': No such file or directory",)
+    files = [f"-rw-r--r-- 1 0 0 470 Nov 24 03:30 {path}" for path in (*own, *host.linux.strays)]
+    above = {str(folder) for path in (*own, *host.linux.strays) for folder in PurePosixPath(path).parents}
+    folders = [
+        f"{'drwx------' if folder == '/root' else 'drwxr-xr-x'} 8 0 0 4096 Nov 24 03:30 {folder}"
+        for folder in sorted(above - {"/"})
+    ]
+    return CommandOutput(_text(("as root", *files, *folders)), 0 if own else 1, _text(told))
+
+
+def config_digest(host: Host) -> CommandOutput:
+    """The settings of chef-backend.rb, each with a hash of its value."""
+    address = host.backend.ip if host.backend else ""
+    settings = {"publish_address": address, "postgresql.max_connections": "350", **host.linux.config}
+    lines = [f"set {key} {_sha256(value)[:16]}" for key, value in settings.items() if value]
+    lines += [f"raw {key} {_sha256(key)[:16]}" for key in host.linux.config_logic]
+    return CommandOutput("".join(f"{line}\n" for line in ("form 3", *lines, "end")))
+
+
+def leader_answer(host: Host) -> CommandOutput:
+    """Leaderl's answer: 200 where the backend believes itself the leader."""
+    me = host.backend
+    role = me.believes.get(me.name, {}).get("role", me.role) if me else ""
+    code = "200" if role == "leader" else "503"
+    if me and me.services.get("leaderl", "running") != "running":
+        code = "000"
+    asked = "where default\nasked http://127.0.0.1:7331/leader"
+    return CommandOutput(f"{asked}\ncode {host.linux.leader_answer or code}\n")
+
+
+def chef_traces(host: Host) -> CommandOutput:
+    """What there is of the two products: all of what the machine's roles are."""
+    lines = [f"name {host.name}"]
+    for role, folder, command in (("backend", "chef-backend", _CTL), ("frontend", "opscode", "chef-server-ctl")):
+        if role in host.roles:
+            lines += [f"{role} {above}/{folder}" for above in ("/opt", "/etc", "/var/opt")]
+            lines += [f"{role} /usr/bin/{command}", f"{role} {command}", f"{role} package"]
+    return CommandOutput(_text([*lines, "asked"]))
+
+
+def linux_resources(host: Host) -> CommandOutput:
+    """What the kernel counts of processors and memory."""
+    return CommandOutput(f"cores {host.linux.cores}\nmemory {host.linux.memory_mib * 1024} kB\n")
+
+
+def drbd_traces(host: Host) -> CommandOutput:
+    """What is there of DRBD and keepalived."""
+    return CommandOutput("".join(f"{line}\n" for line in (*host.linux.drbd, "asked")))
+
+
+def search_index(host: Host) -> CommandOutput:
+    """What Elasticsearch says of the index named chef."""
+    asked = "where default\nasked http://127.0.0.1:9200/chef/_settings/index.version.created*?human\n"
+    if host.linux.index == "none":
+        return CommandOutput(f"{asked}\ncode 000\n")
+    setting = f'{{"version":{{"created_string":"{host.linux.index}"}}}}'
+    return CommandOutput(f'{asked}{{"chef":{{"settings":{{"index":{setting}}}}}}}\ncode 200\n')
+
+
+def _frontend(host: Host) -> frontend.Frontend:
+    linux = host.linux
+    return frontend.Frontend(
+        package=linux.package or "15.0.9-1.el7",
+        manager=linux.manager,
+        migration_level=linux.migration_level,
+        addons=linux.addons,
+        services=linux.services,
+        down=linux.down,
+        members=linux.members,
+        backends=host.backends,
+    )
+
+
+def _text(lines: Iterable[str]) -> str:
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+PROBES: Mapping[str, Callable[[Host], CommandOutput]] = {
+    "linux-disks": linux_disks,
+    "chef-traces": chef_traces,
+    "chef-package": installed_package,
+    "chef-staged-package": staged_package,
+    "chef-secrets": secrets_files,
+    "chef-secrets-stray": stray_secrets,
+    "chef-config": config_digest,
+    "chef-leaderl": leader_answer,
+    "chef-frontend-package": lambda host: frontend.package(_frontend(host)),
+    "chef-frontend-services": lambda host: frontend.services(_frontend(host)),
+    "chef-frontend-api": lambda host: frontend.api(_frontend(host)),
+    "chef-frontend-members": lambda host: frontend.members(_frontend(host)),
+    "linux-resources": linux_resources,
+    "chef-drbd": drbd_traces,
+    "chef-search-index": search_index,
+}
+"""Which function answers which probe."""
