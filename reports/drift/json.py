@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import json
-from importlib import resources
 from typing import Any
 
 from checks.baseline.drift import CheckRow, Difference, Drift, FactRow
 from checks.baseline.fact_paths import Value
 from checks.history.model import Ended, ScanHistory, Subject
 from checks.outcome import Status
-from reports.scan.json import json_safe, utc_text
-from reports.text import spell_in_json
+from reports.render.json_text import json_safe, pretty, schema_named, utc_text
 
 SCHEMA = "preflight.drift/1"
 
 
 def render(drift: Drift) -> str:
     """The document, pretty-printed, with the keys always in the same order."""
-    return spell_in_json(json.dumps(document(drift), indent=2, ensure_ascii=False, allow_nan=False)) + "\n"
+    return pretty(document(drift))
 
 
 def schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of the document."""
-    text = resources.files("reports").joinpath("schemas", "drift.schema.json").read_text(encoding="utf-8")
-    loaded: dict[str, Any] = json.loads(text)
-    return loaded
+    return schema_named("drift")
 
 
 def document(drift: Drift) -> dict[str, Any]:

@@ -6,8 +6,6 @@ Beside what the other formats show, each step says what facts show of it once it
 
 from __future__ import annotations
 
-import json
-from importlib import resources
 from typing import Any
 
 from checks.common.pages import current
@@ -27,23 +25,21 @@ from checks.runbook.model import (
 )
 from checks.runbook.procedures import SOURCES, STEPS
 from checks.runbook.signs import Sign
+from reports.render.json_text import json_safe, pretty, schema_named, utc_text
 from reports.runbook import wording
-from reports.scan.json import json_safe, remediation, utc_text
-from reports.text import spell_in_json
+from reports.scan.json import remediation
 
 SCHEMA = "preflight.plan/1"
 
 
 def render(book: RunbookSet) -> str:
     """The document, pretty-printed, with the keys always in the same order."""
-    return spell_in_json(json.dumps(document(book), indent=2, ensure_ascii=False, allow_nan=False)) + "\n"
+    return pretty(document(book))
 
 
 def schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of the document."""
-    text = resources.files("reports").joinpath("schemas", "plan.schema.json").read_text(encoding="utf-8")
-    loaded: dict[str, Any] = json.loads(text)
-    return loaded
+    return schema_named("plan")
 
 
 def document(book: RunbookSet) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from checks.common.pages import current
 from checks.outcome import Result, Status
 from checks.scan import Scan
 from reports.findings.history_text import teller
-from reports.scan.json import utc_text
+from reports.render.json_text import utc_text
 from reports.text import one_line
 
 COLUMNS = (

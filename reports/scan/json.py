@@ -10,12 +10,6 @@ any), and what earlier runs say of this one (`history`, where one is kept).
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
-from datetime import UTC, datetime
-from importlib import resources
 from typing import Any
 
 from checks.common.pages import current
@@ -24,24 +18,19 @@ from checks.history.model import Ended, ScanHistory, Subject
 from checks.outcome import Remediation, Result, Status
 from checks.runbook.quoting import JOINS
 from checks.scan import ClusterVerdict, Coverage, FailOn, Scan
-from reports.text import spell_in_json, visible
+from reports.render.json_text import json_safe, pretty, schema_named, utc_text
 
 SCHEMA = "preflight.result/1"
-_DEPTH = 20
-_TEXT_CHARS = 32 * 1024
-"""The longest text; only hostile nodes say more in one breath."""
 
 
 def render(scan: Scan) -> str:
     """The document, pretty-printed, with the keys always in the same order."""
-    return spell_in_json(json.dumps(document(scan), indent=2, ensure_ascii=False, allow_nan=False)) + "\n"
+    return pretty(document(scan))
 
 
 def schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of the document."""
-    text = resources.files("reports").joinpath("schemas", "result.schema.json").read_text(encoding="utf-8")
-    loaded: dict[str, Any] = json.loads(text)
-    return loaded
+    return schema_named("result")
 
 
 def document(scan: Scan) -> dict[str, Any]:
@@ -86,35 +75,6 @@ def document(scan: Scan) -> dict[str, Any]:
         content["history"] = _history(scan.history)
     safe: dict[str, Any] = json_safe(content)
     return safe
-
-
-def json_safe(value: object, depth: int = _DEPTH) -> Any:
-    r"""The value as JSON values that every reader takes.
-
-    Lone surrogates, which strict readers refuse, become text (`\ud800`), numbers that JSON has no form for become their
-    names, foreign objects their `str`, sets sorted lists; what nests deeper than `depth` is cut off.
-    """
-    match value:
-        case None | bool():
-            return value
-        case str():
-            return _encodable(str(value))
-        case int():
-            return int(value)
-        case float():
-            return float(value) if math.isfinite(value) else str(value)
-        case bytes() | bytearray():
-            return value.decode("utf-8", "backslashreplace")
-        case Mapping() | Sequence() | AbstractSet() if depth <= 0:
-            return "..."
-        case Mapping():
-            return {_encodable(str(key)): json_safe(item, depth - 1) for key, item in value.items()}
-        case AbstractSet():
-            return [json_safe(item, depth - 1) for item in sorted(value, key=repr)]
-        case Sequence():
-            return [json_safe(item, depth - 1) for item in value]
-        case _:
-            return _encodable(str(value))
 
 
 def _cluster(judged: ClusterVerdict) -> dict[str, Any]:
@@ -251,18 +211,3 @@ def _ended(item: Ended) -> dict[str, Any]:
 
 def _subject(subject: Subject) -> dict[str, str | None]:
     return {"check": subject.check, "cluster": subject.cluster, "node": subject.node}
-
-
-def _encodable(text: str) -> str:
-    if len(text) > _TEXT_CHARS:
-        text = f"{text[:_TEXT_CHARS]}... ({len(text) - _TEXT_CHARS:,} more characters)"
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return "".join(visible(char) if "\ud800" <= char <= "\udfff" else char for char in text)
-    return text
-
-
-def utc_text(moment: datetime) -> str:
-    """UTC, with milliseconds."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"

@@ -11,7 +11,7 @@ from checks.outcome import Result, Status
 from checks.scan import Scan
 from reports.findings.grouping import by_status, owner_of, status_word, subject, waiver_text
 from reports.findings.history_text import teller
-from reports.scan.json import json_safe
+from reports.render.json_text import json_safe
 from reports.scan.page.anchors import Anchors
 from reports.scan.page.cards import Cards, cluster_name, node_name
 from reports.text import clipped, one_line

@@ -11,7 +11,8 @@ import pytest
 
 from checks.outcome import Result
 from checks.scan import Scan
-from reports.scan.json import document, json_safe, render, schema
+from reports.render.json_text import json_safe
+from reports.scan.json import document, render, schema
 
 MakeResult = Callable[..., Result]
 MakeScan = Callable[..., Scan]

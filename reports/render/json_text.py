@@ -1,0 +1,73 @@
+"""Documents as JSON that every reader takes, whatever a node has said."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from datetime import UTC, datetime
+from importlib import resources
+from typing import Any
+
+from reports.text import spell_in_json, visible
+
+_DEPTH = 20
+_TEXT_CHARS = 32 * 1024
+"""The longest text; only hostile nodes say more in one breath."""
+
+
+def pretty(document: Mapping[str, object]) -> str:
+    """The text of a document of JSON values, with the keys always in the same order."""
+    return spell_in_json(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)) + "\n"
+
+
+def schema_named(name: str) -> dict[str, Any]:
+    """The JSON Schema (2020-12) in `schemas/NAME.schema.json`."""
+    text = resources.files("reports").joinpath("schemas", f"{name}.schema.json").read_text(encoding="utf-8")
+    loaded: dict[str, Any] = json.loads(text)
+    return loaded
+
+
+def utc_text(moment: datetime) -> str:
+    """UTC, with milliseconds."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+
+
+def json_safe(value: object, depth: int = _DEPTH) -> Any:
+    r"""The value as JSON values that every reader takes.
+
+    Lone surrogates, which strict readers refuse, become text (`\ud800`), numbers that JSON has no form for become their
+    names, foreign objects their `str`, sets sorted lists; what nests deeper than `depth` is cut off.
+    """
+    match value:
+        case None | bool():
+            return value
+        case str():
+            return _encodable(str(value))
+        case int():
+            return int(value)
+        case float():
+            return float(value) if math.isfinite(value) else str(value)
+        case bytes() | bytearray():
+            return value.decode("utf-8", "backslashreplace")
+        case Mapping() | Sequence() | AbstractSet() if depth <= 0:
+            return "..."
+        case Mapping():
+            return {_encodable(str(key)): json_safe(item, depth - 1) for key, item in value.items()}
+        case AbstractSet():
+            return [json_safe(item, depth - 1) for item in sorted(value, key=repr)]
+        case Sequence():
+            return [json_safe(item, depth - 1) for item in value]
+        case _:
+            return _encodable(str(value))
+
+
+def _encodable(text: str) -> str:
+    if len(text) > _TEXT_CHARS:
+        text = f"{text[:_TEXT_CHARS]}... ({len(text) - _TEXT_CHARS:,} more characters)"
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return "".join(visible(char) if "\ud800" <= char <= "\udfff" else char for char in text)
+    return text
