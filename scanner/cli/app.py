@@ -15,7 +15,19 @@ from typer.core import TyperGroup
 from checks.exit_codes import ExitCode
 from scanner import __version__
 from scanner.cli import INTERRUPTS
-from scanner.cli.commands import baseline, catalogue, collect, dashboard, drift, history, inventory, lab, plan, scan
+from scanner.cli.commands import (
+    baseline,
+    catalogue,
+    collect,
+    dashboard,
+    discover,
+    drift,
+    history,
+    inventory,
+    lab,
+    plan,
+    scan,
+)
 from scanner.cli.examples import epilog
 from scanner.cli.output.streams import exit_now, prepare_streams, print_error, print_out, trouble_on_stdout
 from scanner.cli.process import farewell
@@ -87,6 +99,7 @@ app.command("probes", epilog=epilog("probes"))(catalogue.probes)
 app.command("validate", epilog=epilog("validate"))(inventory.validate)
 app.command("schema", epilog=epilog("schema"))(inventory.schema)
 app.command("init", epilog=epilog("init"))(inventory.init)
+app.command("discover", epilog=epilog("discover"))(discover.discover)
 app.command("demo", epilog=epilog("demo"))(lab.demo)
 app.command("lab", epilog=epilog("lab"))(lab.lab)
 

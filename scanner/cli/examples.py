@@ -27,6 +27,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "validate": ("preflight validate inventory.toml", "preflight validate inventory.toml --connect"),
     "schema": ("preflight schema > inventory.schema.json",),
     "init": ("preflight init inventory.toml", "preflight init chef.toml --product chef-backend"),
+    "discover": (
+        "preflight discover be1.corp.example --product chef-backend --user preflight --sudo -o inventory.toml",
+        "preflight discover web1.corp.example --product secret-server --user 'CORP\\svc-preflight' --ask-password",
+    ),
     "demo": ("preflight demo",),
     "lab": ("preflight lab --list", "preflight lab ssh-down --folder lab"),
 }

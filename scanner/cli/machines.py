@@ -79,6 +79,35 @@ def takes_machines(command: Callable[..., None]) -> Callable[..., None]:
     return call
 
 
+_LOGIN = ("product", "user", "ask_password", "key_file", "transport", "port", "sudo", "settings")
+"""The options that say what a machine is and how to log in there."""
+
+
+def takes_login(command: Callable[..., None]) -> Callable[..., None]:
+    """A command that is given one machine as its argument `host`, with the options of how to log in there as `said`."""
+    own = inspect.signature(command, eval_str=True)
+
+    @functools.wraps(command)
+    def call(**given: Any) -> None:
+        from scanner.inventory.from_options import Machines
+
+        said = {name: given.pop(name) for name in _LOGIN}
+        command(said=Machines(host=[given.pop("host")], **said), **given)
+
+    kind = inspect.Parameter.KEYWORD_ONLY
+    host = Annotated[str, typer.Argument(metavar="HOST", help="The machine to ask.", show_default=False)]
+    parameters = [
+        inspect.Parameter("host", kind, annotation=host),
+        *(item.replace(kind=kind) for name, item in own.parameters.items() if name != "said"),
+    ]
+    for name in _LOGIN:
+        is_a, value = OPTIONS[name]
+        parameters.append(inspect.Parameter(name, kind, annotation=is_a, default=value))
+    setattr(call, "__signature__", own.replace(parameters=parameters))  # noqa: B010  a wrapper has none to assign to
+    call.__annotations__ = {item.name: item.annotation for item in parameters}
+    return call
+
+
 def source_of(inventory: Path | None, said: Machines) -> Source:
     """The inventory's file, or the inventory that the options make. Raises UsageError for both, and for neither."""
     if inventory and (said.host or said.local):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -77,6 +78,51 @@ def named_inventory(said: Machines) -> Inventory:
         raise UsageError("\n".join(["cannot be asked like that", *_in_options(error.problems)])) from None
     clusters = (_asked(inventory.clusters[0], whole=said.whole),)
     return replace(inventory, clusters=clusters, digest="")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Login:
+    """What the command line says of reaching machines, as an inventory would say it."""
+
+    transport: str
+    defaults: Mapping[str, object]
+    """For [defaults.TRANSPORT]."""
+    cluster: Mapping[str, object]
+    of_asked: Mapping[str, object]
+    """For the machine alone that the command line names."""
+    about: tuple[str, ...] = ()
+    """What is to be done before that works."""
+
+
+def login_of(said: Machines) -> Login:
+    """How the machines are reached, for a file. Paths become absolute: those of a file are relative to that file.
+
+    A password that was typed has to come from somewhere: a variable stands for it, which `about` names.
+    """
+    known = installed_catalogue()
+    product = product_named(said.product, known)
+    cluster, node = _settings(said.settings or (), product, known)
+    values = _connection(said) | node
+    transport = str(values.pop("transport", product.transports[0]))
+    about: tuple[str, ...] = ()
+    if values.get("password_env") == _ASKED:
+        variable = f"PREFLIGHT_{transport.upper()}_PASSWORD"
+        values["password_env"] = variable
+        about = (f"The password that was asked for has to be in the environment variable {variable}.",)
+    keys = by_name(TRANSPORTS[transport])
+    for name, value in values.items():
+        if name in keys and keys[name].kind == "path" and value:
+            text = os.path.expanduser(str(value))  # noqa: PTH111  Path.expanduser raises without a home
+            values[name] = str(value) if str(value).startswith("~") and text != value else str(Path(text).absolute())
+    if transport != product.transports[0]:
+        cluster = {"transport": transport, **cluster}
+    return Login(
+        transport=transport,
+        defaults={name: value for name, value in values.items() if name in keys},
+        cluster=cluster,
+        of_asked={name: value for name, value in values.items() if name not in keys},
+        about=about,
+    )
 
 
 def product_named(written: str, among: Catalogue) -> Product:

@@ -8,10 +8,10 @@ from checks.check import Check
 from checks.engine.evaluation import concerns
 from checks.registry import IDENTITIES
 from scanner.inventory.model import Node
-from scanner.probes.chef_backend import cluster, frontend, search_index, traces
+from scanner.probes.chef_backend import cluster, frontend, search_index, service_ports, traces
 from scanner.probes.chef_backend import node as chef_node
 from scanner.probes.contact import CONTACT_PROBES
-from scanner.probes.linux import disks, resources
+from scanner.probes.linux import connections, disks, resources
 from scanner.probes.probe import Probe
 from scanner.probes.secret_server import probes as secret_server
 
@@ -25,6 +25,8 @@ BUILTIN: tuple[Probe, ...] = (
     search_index.PROBE,
     *disks.PROBES,
     *resources.PROBES,
+    connections.PROBE,
+    service_ports.PROBE,
 )
 """Every probe that comes with preflight, in the order in which a node is asked."""
 

@@ -18,7 +18,8 @@ import subprocess
 import sys
 import tempfile
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -111,6 +112,16 @@ class Machine:
         if check and done.returncode:
             raise RuntimeError(f"{self.name}: {' '.join(command)}: {done.stdout}{done.stderr}")
         return done
+
+    @contextmanager
+    def in_its_network(self, *command: str) -> Iterator[subprocess.Popen[bytes]]:
+        """A program of this machine that runs meanwhile, as root, with that one's network."""
+        words = ("nsenter", "-t", str(self._process.pid if self._process else ""), "-n", *command)
+        with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
 
     def path(self, path: str) -> Path:
         """Where a file of its own is seen from here. Links are followed here, so not for what is one."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -384,3 +385,52 @@ def test_a_machine_that_has_nothing_to_do_with_chef_is_one_cause(estate: Estate)
     assert "is no Chef Backend node (it calls itself be-north3)" in own["connectivity"].message
     assert {row.status for check, row in own.items() if check != "connectivity"} == {Status.SKIP}
     assert done.verdict is Verdict.UNKNOWN
+
+
+# An inventory that writes itself.
+
+_CONNECTED = """
+import socket, sys, time
+kept = []
+for port in (5432, 9200):
+    server = socket.socket() if port == 5432 else None
+    if server:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        server.bind((sys.argv[1], port))
+        server.listen()
+    for peer in sys.argv[2:]:
+        client = socket.socket()
+        client.bind((peer, 0))
+        client.connect((sys.argv[1], port))
+        kept.append((client, server and server.accept()))
+print("connected", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_one_backend_tells_the_whole_estate(estate: Estate, tmp_path: Path) -> None:
+    leader, peers = estate.backends[0], [chef.ADDRESSES[name] for name in chef.FRONTENDS]
+    for peer in peers:
+        leader.run("ip", "address", "replace", f"{peer}/32", "dev", "lo")
+    by_hand, drawn, names = estate.inventory("3.1.1"), tmp_path / "drawn.toml", tmp_path / "ssh_config"
+    hosts = [f"Host {each.address}\n HostName 127.0.0.1\n Port {each.port}\n" for each in estate.machines.values()]
+    names.write_text("".join(hosts))
+    login = ["--user", "preflight", "--key-file", str(estate.key), "--sudo", "--set", f"ssh_config={names}"]
+    login += ["--set", f"known_hosts={estate.folder / 'known_hosts'}", "--set", "agent=false"]
+    command = [sys.executable, "-m", "scanner", "discover", leader.address, "--product", "chef-backend", *login]
+    with leader.in_its_network(sys.executable, "-c", _CONNECTED, leader.address, *peers) as connected:
+        assert connected.stdout
+        assert connected.stdout.readline() == b"connected\n"
+        asked = subprocess.run([*command, "-o", str(drawn)], capture_output=True, text=True, check=False)
+    for peer in peers:
+        leader.run("ip", "address", "delete", f"{peer}/32", "dev", "lo")
+    assert asked.returncode == 0, asked.stderr
+    drawn.write_text(drawn.read_text().replace('#target = "2.3.16"', 'target = "3.1.1"'))
+    assert chef.CANARY not in drawn.read_text()
+    found = {}
+    for path in (by_hand, drawn):
+        selection, job = settle(path, timeout=120)
+        done = scan(with_credentials(job, selection))
+        found[path] = done.verdict, sorted((row.check, row.status) for row in done.results)
+    assert found[drawn] == found[by_hand]
+    assert found[drawn][0] is Verdict.GO

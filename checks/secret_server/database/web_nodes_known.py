@@ -21,7 +21,7 @@ its own name counts as soon as it can be asked.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from checks.check import ClusterCheck, ClusterView, NodeView
 from checks.common.computer_facts import ComputerName
@@ -70,6 +70,20 @@ def judge(view: ClusterView) -> Outcome:
     )
 
 
+def strange_hosts(found: SecretServerDatabase, ours: Collection[str]) -> dict[str, list[str]]:
+    """Computers with sessions whose short names are not among `ours`, each with its programs, unless all of these are
+    known for something else.
+    """
+    programs: dict[str, set[str]] = {host: set() for host in found.session_hosts}
+    for session in found.sessions:
+        programs.setdefault(session.host, set()).add(session.program)
+    return {
+        host: sorted(names)
+        for host, names in programs.items()
+        if short(host) not in ours and not (names and all(_OTHERS.search(name) for name in names))
+    }
+
+
 def _strangers(view: ClusterView, known: list[tuple[NodeView, SecretServerDatabase]]) -> Iterator[Outcome]:
     """Computers with sessions that no node of the inventory is."""
     ours = {name for node in view.nodes for name in names_of(node)}
@@ -77,14 +91,7 @@ def _strangers(view: ClusterView, known: list[tuple[NodeView, SecretServerDataba
     ours |= {short(found.server.computer) for _, found in known} | {short(found.server.cluster) for _, found in known}
     ours |= {short(replica.server.partition("\\")[0]) for _, found in known for replica in found.replicas}
     for node, found in known:
-        programs: dict[str, set[str]] = {host: set() for host in found.session_hosts}
-        for session in found.sessions:
-            programs.setdefault(session.host, set()).add(session.program)
-        strange = {
-            host: sorted(names)
-            for host, names in programs.items()
-            if short(host) not in ours and not (names and all(_OTHERS.search(name) for name in names))
-        }
+        strange = strange_hosts(found, ours)
         if not strange:
             continue
         shown = [

@@ -83,7 +83,7 @@ def probes(
     loaded = load_inventory(inventory) if isinstance(inventory, Path) else inventory
     selection = select(loaded, cluster or (), node or (), {})
     job = prepare(selection, only=check or (), without=skip_check or ())
-    typer.echo("\n".join(_sudoers(job) if sudoers else _review(job)))
+    typer.echo("\n".join(_sudoers(job) if sudoers else review(job)))
 
 
 def scope_of(check: Check) -> str:
@@ -154,7 +154,8 @@ def _rule_lines(rule: Rule) -> Iterator[str]:
     yield f"  ({when} · {rule.effect} · {rule.confidence} · {rule.source}){f' {rule.url}' if rule.url else ''}"
 
 
-def _review(job: Job) -> Iterator[str]:
+def review(job: Job) -> Iterator[str]:
+    """Everything that a job sends, by node; nodes that are sent the same stand together."""
     groups: dict[str, list[Node]] = {}
     for call in job.calls():
         text = "\n".join(_sent(call.node, call.probes, job.limits.timeout_s, job.limits.probe_bytes))

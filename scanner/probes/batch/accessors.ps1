@@ -478,6 +478,28 @@ function Get-PfConnections($Targets, [int]$Milliseconds) {
     }
 }
 
+# TCP connections that stand, as the machine's own table has them; of many from one port to one address, one.
+function Get-PfTcpConnections {
+    Enter-PfAccess 'the TCP connections'
+    try {
+        $known = @{}
+        $table = [System.Net.NetworkInformation.IPGlobalProperties]::GetIPGlobalProperties()
+        foreach ($row in $table.GetActiveTcpConnections()) {
+            $local = $row.LocalEndPoint
+            $remote = $row.RemoteEndPoint
+            $peer = $remote.Address.ToString() + ' ' + $remote.Port
+            if ([string]$row.State -eq 'Established' -and $known.Count -lt 2000 -and -not $known.ContainsKey($peer)) {
+                $known[$peer] = $true
+                @{ local = $local.Address.ToString(); local_port = $local.Port; remote = $remote.Address.ToString(); remote_port = $remote.Port }
+            }
+        }
+    } catch {
+        Stop-PfAccess 'the TCP connections' $_
+    } finally {
+        Exit-PfAccess
+    }
+}
+
 # GetState only asks: 0 starting, 1 started, 2 stopping, 3 stopped, 4 unknown. The namespace refuses less than privacy.
 function Get-PfPoolStates {
     Enter-PfAccess 'WMI root\WebAdministration'

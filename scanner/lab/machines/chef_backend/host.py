@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from pathlib import PurePosixPath
 
 from scanner.clock import now_s
@@ -23,7 +24,7 @@ _KEYS = (
     *("secrets", "secrets_mode", "secrets_owner", "strays", "config", "config_logic"),
     *("leader_answer", "migration_level", "addons", "services", "down", "drbd", "index"),
     *("disk_gb", "free_mb", "file_system", "index_disk", "ahead_s", "whole_seconds"),
-    *("cores", "memory_mib", "members", "foreign"),
+    *("cores", "memory_mib", "members", "foreign", "connections", "ports"),
 )
 
 
@@ -47,7 +48,9 @@ class LinuxNode:
     behind); `whole_seconds`: its `date` knows no fractions. `index`: the version of Elasticsearch that created the
     search index ("none": it does not answer). `cores`, `memory_mib` (as the kernel counts it). Of a
     frontend `members`: the line of chef_backend_members, without its name, instead of the backends; "none" leaves it
-    out. `foreign`: true for a machine that has nothing to do with Chef, as at a wrong address.
+    out. `connections`: what is connected with it, each as "10.0.0.21:5432", the peer and the machine's own port;
+    `ports`: lines that the probe of the ports prints. `foreign`: true for a machine that has nothing to do with Chef,
+    as at a wrong address.
     """
 
     package: str = ""
@@ -79,6 +82,8 @@ class LinuxNode:
     memory_mib: int = 15_800
     members: str = ""
     foreign: bool = False
+    connections: tuple[str, ...] = ()
+    ports: tuple[str, ...] = ()
 
     def date(self) -> str:
         """What `date` prints, seconds since 1970."""
@@ -139,6 +144,8 @@ def read_linux(table: Mapping[str, object], place: str) -> LinuxNode:
         memory_mib=get(table, "memory_mib", 15_800, place),
         members=get(table, "members", "", place),
         foreign=get(table, "foreign", False, place),
+        connections=texts(table, "connections", place),
+        ports=texts(table, "ports", place),
     )
 
 
@@ -235,6 +242,27 @@ def chef_traces(host: Host) -> CommandOutput:
     return CommandOutput(_text([*lines, "asked"]))
 
 
+def linux_connections(host: Host) -> CommandOutput:
+    """/proc/net/tcp, as the probe asks for it."""
+    own = _words(host.backend.ip) if host.backend else _words("10.0.0.21")
+    rows = [
+        f"  {number:2}: {own}:{int(port):04X} {_words(peer)}:{51_000 + number:04X} 01 00000000:00000000 02:0000A1B2 "
+        f"00000000   998        0 {71_000 + number} 2 0000000000000000 20 4 30 10 -1"
+        for number, (peer, _, port) in enumerate(one.rpartition(":") for one in host.linux.connections)
+    ]
+    return CommandOutput(_text(["table proc x86_64", *rows, "asked"]))
+
+
+def service_ports(host: Host) -> CommandOutput:
+    """What chef-backend.rb says of ports."""
+    return CommandOutput(_text([*host.linux.ports, "asked"]))
+
+
+def _words(address: str) -> str:
+    """An IPv4 address as the kernel of a PC prints it."""
+    return bytes(reversed(ip_address(address).packed)).hex().upper()
+
+
 def linux_resources(host: Host) -> CommandOutput:
     """What the kernel counts of processors and memory."""
     return CommandOutput(f"cores {host.linux.cores}\nmemory {host.linux.memory_mib * 1024} kB\n")
@@ -290,6 +318,8 @@ PROBES: Mapping[str, Callable[[Host], CommandOutput]] = {
     "chef-frontend-api": lambda host: frontend.api(_frontend(host)),
     "chef-frontend-members": lambda host: frontend.members(_frontend(host)),
     "linux-resources": linux_resources,
+    "linux-connections": linux_connections,
+    "chef-service-ports": service_ports,
     "chef-drbd": drbd_traces,
     "chef-search-index": search_index,
 }

@@ -14,7 +14,7 @@ _NO_SUDO = {
     "sudo-denied": CommandOutput("", 1, "sudo: a password is required\n"),
     "sudo-missing": CommandOutput("", 127, "sh: 1: sudo: not found\n"),
 }
-_WITHOUT = ("chef-frontend-api", "chef-leaderl", "chef-search-index", "linux-disks")
+_WITHOUT = ("chef-frontend-api", "chef-leaderl", "chef-search-index", "linux-disks", "linux-connections")
 """Probes that answer without root as well: it is needed for a look at the configuration alone."""
 
 

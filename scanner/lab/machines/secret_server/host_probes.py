@@ -16,6 +16,11 @@ def app_pool_state(session: Session) -> Value:
     return {"pools": [{"name": name, "state": state} for name, state in states.items()]}
 
 
+def windows_connections(session: Session) -> Value:
+    """windows-connections.ps1."""
+    return {"connections": session.machine.tcp_connections()}
+
+
 def pending_reboot(session: Session) -> Value:
     """pending-reboot.ps1."""
     machine = session.machine
@@ -83,6 +88,7 @@ def outbound_access(session: Session) -> Value:
 
 HOST_EMULATIONS: Mapping[str, Callable[[Session], Value]] = {
     "app-pool-state": app_pool_state,
+    "windows-connections": windows_connections,
     "pending-reboot": pending_reboot,
     "monitoring-agent": monitoring_agent,
     "disks": disks,

@@ -97,6 +97,8 @@ class Machine:
     """Application pools with their states, 1 started and 3 stopped; None where WMI knows no IIS."""
     drives: tuple[tuple[str, int, int], ...] = (("C:\\", 120 * 10**9, 80 * 10**9),)
     """Fixed drives: name, bytes in all, bytes free."""
+    connections: tuple[str, ...] = ()
+    """Where it is connected to, as "10.0.0.31:1433"."""
     outbound: Mapping[str, str] = field(default_factory=dict)
     """HOST:PORT to how a connection from there ends: silent, refused or unresolved; any other host is reached."""
     ahead_s: float = 0.0
@@ -171,6 +173,7 @@ class Machine:
             is stands for a disk quota.
         `outbound`: `{"updates.thycotic.net:443" = "silent"}` (or "refused", "unresolved", "unreachable", "forbidden"):
             what the host does not reach; nothing is really connected to.
+        `connections`: where it is connected to over TCP: `["10.0.0.31:1433"]`.
         `registry`: `'HKLM\...' = {Name = value}` adds or replaces values (text, number or a list of texts),
             `= "denied"` closes a key and what is below it.
         `files`: `'C:\...' = {text, sha256, version, attributes, size, state, hidden}`, a string for `text`, or
@@ -196,6 +199,7 @@ class Machine:
             drives=recorded.drives,
             processors=recorded.processors,
             memory_bytes=recorded.memory_bytes,
+            connections=recorded.connections,
             outbound=recorded.outbound,
             sql=tuple(recorded.sql),
             powershell=recorded.powershell,
@@ -235,6 +239,15 @@ class Machine:
         if code:
             state = "refused"  # which kind of it, the reader tells by the number
         return {"host": host, "port": port, "state": state, "code": code, "detail": detail}
+
+    def tcp_connections(self) -> list[dict[str, str | int]]:
+        """Get-PfTcpConnections."""
+        self.enter("the TCP connections")
+        remotes = (remote.rpartition(":") for remote in self.connections)
+        return [
+            {"local": "10.0.0.21", "local_port": 49_700 + number, "remote": host.strip("[]"), "remote_port": int(port)}
+            for number, (host, _, port) in enumerate(remotes)
+        ]
 
     def registry_value_names(self, key: str) -> list[str]:
         """Get-PfRegistryValueNames: none where the key is missing."""

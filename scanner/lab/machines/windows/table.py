@@ -85,6 +85,7 @@ _OTHERS = (
     *(
         "pool_states",
         "drives",
+        "connections",
         "outbound",
         "encryption_config",
         "database_config",
@@ -125,6 +126,7 @@ class Recorded:
     drives: tuple[tuple[str, int, int], ...] = ()
     processors: int = 4
     memory_bytes: int = 0
+    connections: tuple[str, ...] = ()
     outbound: dict[str, str] = field(default_factory=dict)
     sql: list[SqlService] = field(default_factory=list)
     rest: dict[str, Any] = field(default_factory=dict)
@@ -141,6 +143,7 @@ def read_table(table: Mapping[str, object]) -> Recorded:
             "ProgramFiles": r"C:\Program Files",
         },
         folders=tuple(str(folder) for folder in _array(table, "folders")),
+        connections=tuple(str(remote) for remote in _array(table, "connections")),
         rest={key: table[key] for key in _REST if key in table},
     )
     recorded.rest["hangs"] = tuple(str(one) for one in _array(table, "hangs"))

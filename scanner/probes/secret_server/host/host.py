@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from checks.common.computer_facts import ComputerName
+from checks.common.connection_facts import TcpConnections
 from checks.common.disk_facts import Disks
 from checks.secret_server.facts.host import Hardware, MonitoringAgent, PendingReboot, PoolStates
 from checks.secret_server.iis.places import IisAuthentication
@@ -12,6 +13,14 @@ from scanner.probes.probe import Probe
 from scanner.probes.secret_server.host import host_readers as readers
 
 HOST_PROBES: tuple[Probe, ...] = (
+    Probe(
+        id="windows-connections",
+        language="powershell",
+        purpose="whom the machine is connected with over TCP: addresses and ports, from Windows' own table",
+        script=part("secret_server/host/windows-connections.ps1"),
+        readers=((TcpConnections, readers.tcp_connections),),
+        needs=(rights.ANY,),
+    ),
     Probe(
         id="computer-name",
         language="powershell",

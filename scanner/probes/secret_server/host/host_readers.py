@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
 
 from checks.common.computer_facts import ComputerName
+from checks.common.connection_facts import Connection, TcpConnections
 from checks.common.disk_facts import Disks, Drive
 from checks.secret_server.facts.host import Hardware, MonitoringAgent, PendingReboot, PoolStates, PowershellVersion
 from checks.secret_server.facts.node import AppPools, PoolSetting, PoolSettings
@@ -51,6 +53,25 @@ def computer_name(answer: Answer) -> ComputerName:
     if not name or len(name) > _LONGEST_NAME:
         raise UnreadableError(f"the registry does not tell the computer's name: {ascii(name)[:80]}")
     return ComputerName(name, domain)
+
+
+def tcp_connections(answer: Answer) -> TcpConnections:
+    """From windows-connections."""
+    found = []
+    for row in rows_of(value_of(answer), "connections"):
+        ends = [(need(row, end, str), need(row, f"{end}_port", int)) for end in ("local", "remote")]
+        try:
+            (local, local_port), (remote, remote_port) = ((_address(text), port) for text, port in ends)
+        except ValueError:
+            raise UnreadableError(f"this is no connection: {ascii(dict(row))[:200]}") from None
+        found.append(Connection(local, local_port, remote, remote_port))
+    return TcpConnections(tuple(sorted(found)))
+
+
+def _address(text: str) -> str:
+    """An address without the zone that Windows adds to those of a link; of IPv4 within IPv6, the IPv4 one."""
+    address = ipaddress.ip_address(text.partition("%")[0])
+    return str(getattr(address, "ipv4_mapped", None) or address)
 
 
 def hardware(answer: Answer) -> Hardware:

@@ -166,6 +166,7 @@ MACHINES: dict[str, dict[str, Any]] = {
     },
     "a broken zip": {"files": {"D:\\Backup\\app\\x.zip": "PK but no end", "D:\\Backup\\database": {"hidden": True}}},
     "an empty zip": {"files": {"D:\\Backup\\app\\x.zip": {"zip": {}}, "D:\\Backup\\database": {"size": 0}}},
+    "connected": {"connections": ["10.0.0.31:1433", "[2001:db8::7]:443"]},
     "behind a proxy": {
         "outbound": {"updates.thycotic.net:443": "refused", "tmsnuget.thycotic.com:443": "unresolved"},
         "registry": {
@@ -387,7 +388,7 @@ def recorded_accessors(machine: Machine) -> str:
     for name in {*machine.files, *folders}:
         stamps = "written = {}; created = {}".format(*machine.file_times(name))
         lines.append(f"$Rec['times'][{literal(name.lower())}] = @{{ {stamps} }}")
-    lines.append("$Rec['outbound'] = @{}")
+    lines.append(f"$Rec['connections'] = @({connected(machine)})\n$Rec['outbound'] = @{{}}")
     lines += [f"$Rec['outbound'][{literal(name)}] = {literal(state)}" for name, state in machine.outbound.items()]
     lines.append(f"$Rec['processors'] = {machine.processors}")
     lines.append(f"$Rec['memory'] = [long]{machine.memory_bytes}")
@@ -416,6 +417,14 @@ def recorded_accessors(machine: Machine) -> str:
         *("Get-PfRegistryText", "Get-PfBusyFileHash"),
     )
     return "\n".join([*lines, _RECORDED, kept, written[written.index("function Write-PfOutput") :]])
+
+
+def connected(machine: Machine) -> str:
+    """The rows of Get-PfTcpConnections."""
+    rows = machine.tcp_connections()
+    return ", ".join(
+        "@{" + "; ".join(f"{key} = {literal_or_null(value)}" for key, value in row.items()) + "}" for row in rows
+    )
 
 
 _RECORDED = r"""
@@ -465,6 +474,11 @@ function Get-PfDrives {
     }
 }
 function Get-PfRegistryHex([string]$Key, [string]$Name) { return Get-PfRegistryText $Key $Name }
+function Get-PfTcpConnections {
+    foreach ($row in $Rec['connections']) {
+        $row
+    }
+}
 function Get-PfConnections($Targets, [int]$Milliseconds) {
     foreach ($target in $Targets) {
         $given = @{ host = $target['host']; port = $target['port']; state = 'open'; code = 0; detail = '' }

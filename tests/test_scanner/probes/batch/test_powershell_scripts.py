@@ -63,6 +63,7 @@ CONTACT_TYPES = {
     "System.IntPtr",
     "System.IO.Directory",
     "System.IO.DriveInfo",
+    "System.Net.NetworkInformation.IPGlobalProperties",
     "System.Net.Sockets.SocketException",
     "System.Net.Sockets.TcpClient",
     "System.Management.ManagementObjectSearcher",
@@ -101,20 +102,21 @@ MEMBERS_OF_DOTNET_2 = set(
     re.findall(
         r"\w+",
         """
-    ASCII Add Append AsyncWaitHandle Authentication Begin BeginConnect Close CommandText CommandTimeout
+    ASCII Add Address Append AsyncWaitHandle Authentication Begin BeginConnect Close CommandText CommandTimeout
     CompareOrdinal Compress ComputeHash ConnectionString Contains ContainsKey Count Create CreateCommand
     DirectorySeparatorChar DocumentElement DriveType ElapsedMilliseconds EndConnect EndsWith ErrorCode Exception
     ExecuteReader Exit ExpandEnvironmentVariables FieldCount FileBuildPart FileMajorPart FileMinorPart
-    FilePrivatePart FileVersion Flush FromBase64String Get GetAttribute GetAttributes GetBytes GetCreationTimeUtc
-    GetCurrentProcess GetDirectories GetDrives GetEncoding GetEnumerator GetEnvironmentVariable GetFileName GetFiles
-    GetHRForException GetLastWriteTimeUtc GetName GetProcessById GetProcesses GetPropertyValue GetString GetType
-    GetValue GetValueNames GetVersionInfo HasAttribute Hash Id Index IndexOf InnerException InvariantCulture
-    InvokeMethod IsDBNull IsInfinity IsMatch IsNaN IsReady Key Keys Kill LanguageMode LastIndexOf Length Load
-    LoadWithPartialName LocalName LoadXml LocalMachine Matches Max Message Min Name NamespaceURI Number Open
-    OpenStandardOutput OpenSubKey Options Ordinal OrdinalIgnoreCase OuterXml PSVersion Read Replace Round Seek
-    SelectNodes SelectSingleNode SessionState Size Sort Split StartNew StartTime StartsWith Substring Synchronized
-    Ticks ToArray ToBase64String ToInt32 ToLowerInvariant ToString TransformBlock TransformFinalBlock Trim TrimEnd
-    UTF8 UtcNow Value Version WaitOne Write XmlResolver get_Length get_TotalFreeSpace get_TotalSize
+    FilePrivatePart FileVersion Flush FromBase64String Get GetActiveTcpConnections GetAttribute GetAttributes
+    GetBytes GetCreationTimeUtc GetCurrentProcess GetDirectories GetDrives GetEncoding GetEnumerator
+    GetEnvironmentVariable GetFileName GetFiles GetHRForException GetIPGlobalProperties GetLastWriteTimeUtc
+    GetName GetProcessById GetProcesses GetPropertyValue GetString GetType GetValue GetValueNames GetVersionInfo
+    HasAttribute Hash Id Index IndexOf InnerException InvariantCulture InvokeMethod IsDBNull IsInfinity IsMatch
+    IsNaN IsReady Key Keys Kill LanguageMode LastIndexOf Length Load LoadWithPartialName LoadXml LocalEndPoint
+    LocalMachine LocalName Matches Max Message Min Name NamespaceURI Number Open OpenStandardOutput OpenSubKey
+    Options Ordinal OrdinalIgnoreCase OuterXml PSVersion Port Read RemoteEndPoint Replace Round Seek SelectNodes
+    SelectSingleNode SessionState Size Sort Split StartNew StartTime StartsWith State Substring Synchronized
+    Ticks ToArray ToBase64String ToInt32 ToLowerInvariant ToString TransformBlock TransformFinalBlock Trim
+    TrimEnd UTF8 UtcNow Value Version WaitOne Write XmlResolver get_Length get_TotalFreeSpace get_TotalSize
     """,
     )
 )

@@ -1,0 +1,122 @@
+"""`preflight discover`: an inventory of the cluster that one machine belongs to."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from checks.exit_codes import ExitCode
+from scanner.cli.machines import takes_login
+from scanner.cli.output.streams import print_error, say
+from scanner.errors import UsageError
+
+if TYPE_CHECKING:
+    from scanner.discover.ways import Way
+    from scanner.inventory.from_options import Machines
+    from scanner.inventory.model import Inventory
+    from scanner.run.job import Collected, Job
+else:
+    Machines = object  # Typer never gets to see it
+
+
+@takes_login
+def discover(
+    said: Machines,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write it there instead of printing it.")
+    ] = None,
+    name: Annotated[str, typer.Option("--name", metavar="NAME", help="What to call the cluster.")] = "",
+    show: Annotated[bool, typer.Option("--show", help="Print what would be sent, and ask nobody.")] = False,
+) -> None:
+    """Ask one machine for its cluster, and write an inventory of it. An existing file is never touched.
+
+    A Chef backend tells the members, and the frontends by their connections; a Secret Server web node its database
+    host by its connections, and that the other web nodes by its sessions, if the login may ask it. No secret is read.
+
+    Exit code 3: the machine did not tell.
+    """
+    from dataclasses import replace
+
+    from scanner.discover.asking import Asker, about
+    from scanner.discover.model import NotToldError
+    from scanner.discover.ways import WAYS
+    from scanner.files.atomic import ensure_writable, write_atomically
+    from scanner.inventory.from_options import named_inventory, product_named
+
+    product = product_named(said.product)
+    way = WAYS.get(product.name)
+    if way is None:
+        raise UsageError(
+            f"how the cluster of a {product.title} is found out nobody has said; "
+            f"`preflight init --product {product.name}` writes an inventory to fill in"
+        )
+    inventory = named_inventory(replace(said, role=[way.role]))
+    if show:
+        _show(inventory, way)
+        return
+    if output is not None:
+        _refuse_existing(output)
+        ensure_writable(output)
+    job, selection = about(inventory)
+
+    from scanner.cli.answers import with_credentials
+    from scanner.cli.output.progress import showing
+    from scanner.run import collect
+
+    ready = with_credentials(job, selection)
+    try:
+        with showing(quiet=False) as progress:
+            found = way.discover(Asker(ready, lambda asked: collect(asked, progress)))
+    except NotToldError as error:
+        print_error(f"{error}")
+        print_error("nothing was written")
+        raise typer.Exit(ExitCode.UNKNOWN) from None
+
+    from scanner.clock import today
+    from scanner.discover.text import Origin, inventory_text
+    from scanner.inventory.from_options import login_of
+    from scanner.inventory.load import parse_inventory
+
+    host = inventory.clusters[0].nodes[0].host
+    origin = Origin(
+        command=f"preflight discover {shlex.quote(host)} --product {product.name}",
+        day=today(),
+        path=output or Path("inventory.toml"),
+    )
+    text = inventory_text(found, name=name or product.name, product=product, login=login_of(said), origin=origin)
+    parse_inventory(text, origin.path)
+    for missing in found.missing:
+        print_error(f"not found out: {missing}")
+    if output is None:
+        if lost := say(text):
+            raise UsageError(f"{lost}; make room, or send it elsewhere")
+        return
+    _refuse_existing(output)
+    write_atomically(output, text)
+    typer.echo(f"wrote {output}; read it, then: preflight validate {output} --connect")
+
+
+def _refuse_existing(path: Path) -> None:
+    if path.exists():
+        raise UsageError(f"{path} exists and is left as it is; name another file, or move it away first")
+
+
+def _show(inventory: Inventory, way: Way) -> None:
+    """What each machine that may be asked would be sent."""
+    from scanner.cli.commands.catalogue import review
+    from scanner.discover.asking import Asker, about
+    from scanner.discover.identity import facts_that_tell
+
+    asker = Asker(about(inventory)[0], collect=_nobody)
+    (cluster,) = inventory.clusters
+    for role, kinds in way.questions.items():
+        host = "" if role == way.role else f"its-{role}"
+        job = asker.asked_for((*facts_that_tell(cluster.product), *kinds), role=role, host=host)
+        typer.echo("\n".join(review(job)))
+
+
+def _nobody(_: Job) -> Collected:
+    raise AssertionError("nobody is asked here")
