@@ -16,6 +16,7 @@ from checks.exit_codes import ExitCode
 from scanner import __version__
 from scanner.cli import INTERRUPTS
 from scanner.cli.commands import (
+    add,
     baseline,
     catalogue,
     collect,
@@ -23,6 +24,7 @@ from scanner.cli.commands import (
     discover,
     drift,
     history,
+    init,
     inventory,
     lab,
     plan,
@@ -98,7 +100,8 @@ app.command("explain", epilog=epilog("explain"))(catalogue.explain)
 app.command("probes", epilog=epilog("probes"))(catalogue.probes)
 app.command("validate", epilog=epilog("validate"))(inventory.validate)
 app.command("schema", epilog=epilog("schema"))(inventory.schema)
-app.command("init", epilog=epilog("init"))(inventory.init)
+app.command("init", epilog=epilog("init"))(init.init)
+app.add_typer(add.app, name="inventory")
 app.command("discover", epilog=epilog("discover"))(discover.discover)
 app.command("demo", epilog=epilog("demo"))(lab.demo)
 app.command("lab", epilog=epilog("lab"))(lab.lab)

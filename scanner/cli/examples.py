@@ -26,7 +26,15 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "probes": ("preflight probes inventory.toml --node web1", "preflight probes inventory.toml --sudoers"),
     "validate": ("preflight validate inventory.toml", "preflight validate inventory.toml --connect"),
     "schema": ("preflight schema > inventory.schema.json",),
-    "init": ("preflight init inventory.toml", "preflight init chef.toml --product chef-backend"),
+    "init": (
+        "preflight init inventory.toml",
+        "preflight init chef.toml --product chef-backend",
+        "preflight init chef.toml --product chef-backend --from-ansible hosts.json --map backends=chef-prod:backend",
+        "preflight init chef.toml --product chef-backend --from-ssh-config ~/.ssh/config --map 'be*=chef-prod:backend'",
+    ),
+    "inventory add": (
+        "preflight inventory add inventory.toml --cluster chef-prod --node be4 --host 10.0.0.14 --role backend",
+    ),
     "discover": (
         "preflight discover be1.corp.example --product chef-backend --user preflight --sudo -o inventory.toml",
         "preflight discover web1.corp.example --product secret-server --user 'CORP\\svc-preflight' --ask-password",

@@ -60,7 +60,7 @@ def named_inventory(said: Machines) -> Inventory:
             "--ask-password: there is no terminal to ask on; take the password from where it is kept: "
             "--set password_env=NAME, password_file=FILE or password_command=COMMAND"
         )
-    cluster, node = _settings(said.settings or (), product, known)
+    cluster, node = said_settings(said.settings or (), product, known)
     node |= _connection(said)
     hosts = list(said.host or [])
     twice = next((host for host in hosts if hosts.count(host) > 1), "")
@@ -101,7 +101,7 @@ def login_of(said: Machines) -> Login:
     """
     known = installed_catalogue()
     product = product_named(said.product, known)
-    cluster, node = _settings(said.settings or (), product, known)
+    cluster, node = said_settings(said.settings or (), product, known)
     values = _connection(said) | node
     transport = str(values.pop("transport", product.transports[0]))
     about: tuple[str, ...] = ()
@@ -158,8 +158,10 @@ def _connection(said: Machines) -> dict[str, object]:
     return {name: value for name, value in found.items() if value not in ("", None, False)}
 
 
-def _settings(texts: Iterable[str], product: Product, known: Catalogue) -> tuple[dict[str, object], dict[str, object]]:
-    """What `--set` says of the cluster, and of its nodes."""
+def said_settings(
+    texts: Iterable[str], product: Product, known: Catalogue
+) -> tuple[dict[str, object], dict[str, object]]:
+    """What `--set` says of the cluster, and of its nodes. Raises UsageError."""
     of_nodes = by_name(known.node, known.options, *(TRANSPORTS[way] for way in product.transports))
     of_cluster = by_name(known.cluster)
     cluster: dict[str, object] = {}

@@ -429,7 +429,7 @@ def test_one_backend_tells_the_whole_estate(estate: Estate, tmp_path: Path) -> N
     assert chef.CANARY not in drawn.read_text()
     found = {}
     for path in (by_hand, drawn):
-        selection, job = settle(path, timeout=120)
+        selection, job = resolve_options(path, timeout=120)
         done = scan(with_credentials(job, selection))
         found[path] = done.verdict, sorted((row.check, row.status) for row in done.results)
     assert found[drawn] == found[by_hand]

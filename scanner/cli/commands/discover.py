@@ -10,14 +10,15 @@ import typer
 
 from checks.exit_codes import ExitCode
 from scanner.cli.machines import takes_login
-from scanner.cli.output.streams import print_error, say
+from scanner.cli.output.streams import print_error, print_out
 from scanner.errors import UsageError
 
 if TYPE_CHECKING:
-    from scanner.discover.ways import Way
+    from scanner.inventory.discover.ways import Way
     from scanner.inventory.from_options import Machines
     from scanner.inventory.model import Inventory
-    from scanner.run.job import Collected, Job
+    from scanner.run.job import Job
+    from scanner.transports.answers import Collected
 else:
     Machines = object  # Typer never gets to see it
 
@@ -40,13 +41,14 @@ def discover(
     """
     from dataclasses import replace
 
-    from scanner.discover.asking import Asker, about
-    from scanner.discover.model import NotToldError
-    from scanner.discover.ways import WAYS
+    from scanner.cli.asking import Asker, about
     from scanner.files.atomic import ensure_writable, write_atomically
+    from scanner.inventory.discover.model import NotToldError
+    from scanner.inventory.discover.ways import WAYS
     from scanner.inventory.from_options import named_inventory, product_named
+    from scanner.inventory.load import installed_catalogue
 
-    product = product_named(said.product)
+    product = product_named(said.product, installed_catalogue())
     way = WAYS.get(product.name)
     if way is None:
         raise UsageError(
@@ -64,7 +66,7 @@ def discover(
 
     from scanner.cli.answers import with_credentials
     from scanner.cli.output.progress import showing
-    from scanner.run import collect
+    from scanner.run.collect import collect
 
     ready = with_credentials(job, selection)
     try:
@@ -76,7 +78,7 @@ def discover(
         raise typer.Exit(ExitCode.UNKNOWN) from None
 
     from scanner.clock import today
-    from scanner.discover.text import Origin, inventory_text
+    from scanner.inventory.discover.text import Origin, inventory_text
     from scanner.inventory.from_options import login_of
     from scanner.inventory.load import parse_inventory
 
@@ -91,7 +93,7 @@ def discover(
     for missing in found.missing:
         print_error(f"not found out: {missing}")
     if output is None:
-        if lost := say(text):
+        if lost := print_out(text):
             raise UsageError(f"{lost}; make room, or send it elsewhere")
         return
     _refuse_existing(output)
@@ -106,9 +108,9 @@ def _refuse_existing(path: Path) -> None:
 
 def _show(inventory: Inventory, way: Way) -> None:
     """What each machine that may be asked would be sent."""
+    from scanner.cli.asking import Asker, about
     from scanner.cli.commands.catalogue import review
-    from scanner.discover.asking import Asker, about
-    from scanner.discover.identity import facts_that_tell
+    from scanner.inventory.discover.identity import facts_that_tell
 
     asker = Asker(about(inventory)[0], collect=_nobody)
     (cluster,) = inventory.clusters

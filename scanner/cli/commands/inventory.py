@@ -1,4 +1,4 @@
-"""`preflight validate`, `schema` and `init`."""
+"""`preflight validate` and `schema`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from checks.exit_codes import ExitCode
 from reports.text import visible
 from scanner.cli.machines import Source, takes_machines
 from scanner.cli.options import WaiversOption
-from scanner.errors import UsageError
 
 if TYPE_CHECKING:
     from scanner.inventory.select import Selection
@@ -110,26 +109,3 @@ def schema() -> None:
     from scanner.inventory.writing.schema import inventory_schema
 
     typer.echo(json.dumps(inventory_schema(installed_catalogue()), indent=2))
-
-
-def init(
-    path: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write.")] = Path("inventory.toml"),
-    product: Annotated[
-        str, typer.Option("--product", metavar="PRODUCT", help="A short one, of this product alone.")
-    ] = "",
-) -> None:
-    """Write a commented inventory to start from. An existing file is never touched.
-
-    With `--product` it holds no more than it takes; without, every key there is.
-    """
-    from scanner.files.atomic import write_atomically
-    from scanner.inventory.from_options import product_named
-    from scanner.inventory.load import installed_catalogue
-    from scanner.inventory.writing.template import short_template, template
-
-    known = installed_catalogue()
-    text = short_template(product_named(product, known), known) if product else template(known)
-    if path.exists():
-        raise UsageError(f"{path} exists and is left as it is; name another file, or move it away first")
-    write_atomically(path, text)
-    typer.echo(f"wrote {path}; fill in your machines, then: preflight validate {path}")

@@ -18,19 +18,32 @@ from scanner.inventory.reading.values import did_you_mean
 from scanner.run.collect import Progress
 
 Preflight = Callable[..., Any]
-COMMANDS: Any = typer.main.get_command(app)
+
+
+def _leaves(command: Any, above: str = "") -> dict[str, Any]:
+    """Every command by the words that it is called with."""
+    found: dict[str, Any] = {}
+    for name, inner in command.commands.items():
+        words = f"{above}{name}"
+        found |= _leaves(inner, f"{words} ") if hasattr(inner, "commands") else {words: inner}
+    return found
+
+
+COMMANDS = _leaves(typer.main.get_command(app))
 
 
 def test_every_command_has_an_example() -> None:
-    assert set(EXAMPLES) == set(COMMANDS.commands)
+    assert set(EXAMPLES) == set(COMMANDS)
 
 
 @pytest.mark.parametrize("line", [line for lines in EXAMPLES.values() for line in lines])
 def test_every_example_can_be_typed_as_it_is(line: str, preflight: Preflight) -> None:
-    program, command, *arguments = shlex.split(line.partition(" > ")[0])
+    program, *words = shlex.split(line.partition(" > ")[0])
+    command = max((name for name in COMMANDS if words[: len(name.split())] == name.split()), key=len)
+    arguments = words[len(command.split()) :]
     assert (program, line in EXAMPLES[command]) == ("preflight", True)
-    COMMANDS.commands[command].make_context(command, list(arguments))  # raises for what the command does not take
-    shown = " ".join(preflight(command, "-h").out.split())
+    COMMANDS[command].make_context(command, list(arguments))  # raises for what the command does not take
+    shown = " ".join(preflight(*command.split(), "-h").out.split())
     assert " ".join(line.split()) in shown
 
 

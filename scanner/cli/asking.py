@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from scanner.discover.model import NotToldError
+from scanner.inventory.discover.model import NotToldError
 from scanner.inventory.model import Inventory, Node
 from scanner.inventory.select import Selection, select
-from scanner.run.job import Collected, Job
-from scanner.run.node import read_facts
+from scanner.run.facts import read_facts
+from scanner.run.job import Job
 from scanner.run.prepare import prepare
+from scanner.transports.answers import Collected
 
 Collect = Callable[[Job], Collected]
 """Asks what a job is about; every secret that it takes is fetched already."""

@@ -11,10 +11,10 @@ from checks.chef_backend.traces import ChefTraces
 from checks.common.connection_facts import ServicePorts, TcpConnections
 from checks.engine.consistency import enumerate_names
 from checks.facts import Unknown
-from scanner.discover.identity import facts_that_tell, known, stranger
-from scanner.discover.model import Asking, FoundCluster, FoundNode, NotToldError
-from scanner.discover.names import name_of
 from scanner.errors import UsageError
+from scanner.inventory.discover.identity import facts_that_tell, known, stranger
+from scanner.inventory.discover.model import Asking, FoundCluster, FoundNode, NotToldError
+from scanner.inventory.discover.names import name_of
 
 _PRODUCT = "chef-backend"
 _MOST_FRONTENDS = 50

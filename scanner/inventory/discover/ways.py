@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from checks.chef_backend.facts.cluster import ChefBackendVersion, ClusterStatus
 from checks.common.connection_facts import ServicePorts, TcpConnections
 from checks.secret_server.facts.sql import SecretServerDatabase
-from scanner.discover import chef_backend, secret_server
-from scanner.discover.model import Discover
+from scanner.inventory.discover import chef_backend, secret_server
+from scanner.inventory.discover.model import Discover
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

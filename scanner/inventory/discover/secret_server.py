@@ -11,15 +11,16 @@ from collections.abc import Mapping
 from checks.common.computer_facts import ComputerName
 from checks.common.connection_facts import Connection, TcpConnections
 from checks.engine.consistency import enumerate_names
+from checks.engine.wording import count
 from checks.facts import Unknown
 from checks.secret_server.database.sessions import short
 from checks.secret_server.database.web_nodes_known import strange_hosts
 from checks.secret_server.facts.node import SqlInstances
 from checks.secret_server.facts.sql import SecretServerDatabase
-from scanner.discover.identity import facts_that_tell, known, stranger
-from scanner.discover.model import Asking, FoundCluster, FoundNode, NotToldError
-from scanner.discover.names import name_of
 from scanner.errors import UsageError
+from scanner.inventory.discover.identity import facts_that_tell, known, stranger
+from scanner.inventory.discover.model import Asking, FoundCluster, FoundNode, NotToldError
+from scanner.inventory.discover.names import name_of
 from scanner.inventory.products import DEFAULT_SQL_PORT
 
 _PRODUCT = "secret-server"
@@ -83,7 +84,7 @@ def _databases(
     outside = [each for each in connections.connections if not _is_here(each.remote, own)]
     hosts = list(dict.fromkeys(each.remote for each in outside if each.remote_port == DEFAULT_SQL_PORT))
     if len(hosts) > _MOST_DATABASES:
-        missing.append(f"{len(hosts) - _MOST_DATABASES} more machines that it is connected to on port 1433")
+        missing.append(f"{count(len(hosts) - _MOST_DATABASES, 'machine')} more that it is connected to on port 1433")
     if hosts:
         note = f"Guess: {asking.host} is connected to port {DEFAULT_SQL_PORT} there, which is SQL Server's own."
         more = " So it is to others: keep those that hold Secret Server's database." if len(hosts) > 1 else ""
