@@ -52,6 +52,7 @@ types: $(READY)
 readme: $(READY)
 	PYTHONPATH=. $(BIN)/python tests/contract/test_readme.py
 	$(BIN)/python -m tests.faults_page
+	$(BIN)/python -m tests.contract.test_schemas
 
 # README's picture of a report: the demo's page, as a browser shows it.
 CHROMIUM ?= chromium

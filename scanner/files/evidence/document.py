@@ -1,78 +1,261 @@
-"""Evidence as JSON values and back. `schema.json` holds the shape of `preflight.evidence/1`.
+"""Evidence as JSON values and back: the shape of `preflight.evidence/1`, from which `schema.json` is made.
 
 Keys may be added to the format under the same number, so a reader passes over those that it does not know. A number is
-raised where older readers would be misled.
+raised where older readers would be misled. `make readme` writes the schema anew.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib import resources
-from typing import Any
+from typing import Annotated, Any
 
 from checks.common.clock_facts import ClockSample
 from checks.facts import Unknown
+from scanner.files import codec
+from scanner.files.codec import About, Form, MalformedError, whole
 from scanner.files.evidence.model import Evidence, NodeEvidence
 from scanner.probes.probe import Answer
 from scanner.transports.answers import NodeAnswers
 from scanner.transports.protocol import Usage
 
+__all__ = ["SCHEMA", "MalformedError", "counts", "from_document", "made_schema", "schema", "to_document"]
+
 SCHEMA = "preflight.evidence/1"
-_MOST = 2**63
-"""No exit code and no count is greater."""
-_MOST_S = 1e11
+_MOST_S = 10**11
 """No number of seconds is greater, be it since 1970: that would be the year 5138."""
+_DIGEST = "[0-9a-f]{64}$"
 
 
-class MalformedError(Exception):
-    """The values do not have the shape of evidence. The message is one line and begins with the place."""
+def _read_moment(value: object) -> datetime:
+    if not isinstance(value, str):
+        raise ValueError  # noqa: TRY004  what the codec tells of
+    moment = datetime.fromisoformat(value)
+    if moment.tzinfo is None:
+        raise ValueError
+    return moment.astimezone(UTC)
+
+
+def _write_moment(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _read_count(value: object) -> int:
+    if (count := whole(value)) < 0:
+        raise ValueError
+    return count
+
+
+def _read_seconds(value: object) -> float:
+    number = value if isinstance(value, float) else whole(value)
+    if not 0 <= number < _MOST_S:
+        raise ValueError
+    return float(number)
+
+
+def _read_scalar(value: object) -> str | int | bool:
+    return value if isinstance(value, str | bool) else whole(value)
+
+
+_Moment = Annotated[
+    datetime,
+    Form(
+        "time in UTC",
+        _read_moment,
+        {
+            "description": "UTC, with microseconds.",
+            "type": "string",
+            "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z$",
+        },
+        name="moment",
+        write=_write_moment,
+    ),
+]
+_Seconds = Annotated[
+    float,
+    Form(
+        "number of seconds",
+        _read_seconds,
+        {"type": "number", "minimum": 0, "exclusiveMaximum": _MOST_S},
+        name="seconds",
+    ),
+]
+_Count = Annotated[int, Form("count", _read_count, {"type": "integer", "minimum": 0}, name="count")]
+_Scalar = Annotated[
+    str | int | bool,
+    Form("text, whole number or true or false", _read_scalar, {"type": ["string", "integer", "boolean"]}),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class _Tool:
+    name: Annotated[str, About(const="preflight")]
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    nodes: _Count
+    answers: _Count
+
+
+@dataclass(frozen=True, slots=True)
+class _Unanswered:
+    cluster: str
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Usage:
+    connections: _Count
+    commands: _Count
+    requests: _Count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Clock:
+    sent_s: Annotated[_Seconds, About("By the asking machine's clock.")]
+    begun_s: Annotated[_Seconds, About("By the node's clock.")]
+    ended_s: Annotated[_Seconds, About("By the node's clock.")]
+    received_s: Annotated[_Seconds, About("By the asking machine's clock.")]
+    resolution_s: _Seconds
+
+
+@dataclass(frozen=True, slots=True)
+class _Probe:
+    id: str
+    sha256: Annotated[str, About("Of the script that was sent.", pattern=f"^{_DIGEST}")]
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    output: Annotated[str, About("As printed, with secrets taken out.")]
+    exit_code: int
+    truncated: Annotated[bool, About("True where it was cut at the probe's cap.")]
+    # Earlier versions did not tell the two apart: there `output` holds both.
+    error_output: Annotated[
+        str,
+        About("What went to standard error; left out where nothing did. Earlier versions had it in `output`."),
+    ] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _NoAnswer:
+    unknown: Annotated[str, About("Why there is no answer.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Node:
+    cluster: str
+    node: str
+    host: str
+    transport: Annotated[str, About("winrm, ssh, local or tds.")]
+    product: str
+    roles: tuple[str, ...]
+    options: Annotated[Mapping[str, _Scalar], About("The product keys of the inventory that probes read.")]
+    asked_at: _Moment | None
+    seconds: _Seconds
+    usage: Annotated[_Usage, About("What the conversation cost.")]
+    clock: Annotated[
+        _Clock | None,
+        About("Four moments in seconds since 1970 UTC; null where the node did not say what time it is."),
+    ]
+    failure: Annotated[str | None, About("Why the conversation did not go to its end; null where it did.")]
+    hint: Annotated[str, About("What to do about the failure.")]
+    probes: Annotated[
+        tuple[_Probe, ...],
+        About("What was asked. A fallback among them may not have been needed, and has no answer then."),
+    ]
+    answers: Annotated[Mapping[str, _Answer | _NoAnswer], About("Probe id to what came back.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Document:
+    schema: Annotated[str, About(const=SCHEMA)]
+    tool: _Tool
+    host: Annotated[str, About("Name of the machine that asked the nodes.")]
+    inventory: Annotated[str, About("The inventory's file name as given.")]
+    started: _Moment
+    finished: _Moment
+    complete: Annotated[bool, About("False where the run was interrupted.")]
+    notices: Annotated[
+        tuple[str, ...],
+        About("What a reader must know of how the answers were come by, such as loosened verification."),
+    ]
+    counts: Annotated[_Counts, About("How much there is, so that a part that is missing is noticed.")]
+    unanswered: Annotated[tuple[_Unanswered, ...], About("Nodes that were to be asked when the run was interrupted.")]
+    nodes: Annotated[tuple[_Node, ...], About("In inventory order.")]
+    checksum: Annotated[
+        str,
+        About(
+            "SHA-256 over the rest as JSON with sorted keys, without blanks, in ASCII.", pattern=f"^sha256:{_DIGEST}"
+        ),
+    ]
 
 
 def schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of the document."""
-    text = resources.files("scanner.files.evidence").joinpath("schema.json").read_text(encoding="utf-8")
+    text = resources.files("scanner").joinpath("files", "evidence", "schema.json").read_text(encoding="utf-8")
     loaded: dict[str, Any] = json.loads(text)
     return loaded
 
 
+def made_schema() -> str:
+    """The text of `schema.json`."""
+    made = codec.schema(
+        _Document,
+        title=SCHEMA,
+        urn="urn:preflight:evidence:1",
+        description="Everything that the nodes said in one run, with who was asked what and when; "
+        "made to be judged later.",
+    )
+    return json.dumps(made, indent=2) + "\n"
+
+
 def to_document(evidence: Evidence) -> dict[str, Any]:
     """The document, but for its checksum."""
-    return {
-        "schema": SCHEMA,
-        "tool": {"name": "preflight", "version": evidence.tool_version},
-        "host": evidence.host,
-        "inventory": evidence.inventory,
-        "started": _moment(evidence.started),
-        "finished": _moment(evidence.finished),
-        "complete": evidence.complete,
-        "notices": list(evidence.notices),
-        "counts": counts(evidence),
-        "unanswered": [{"cluster": cluster, "node": node} for cluster, node in evidence.unanswered],
-        "nodes": [_node(each) for each in evidence.nodes],
-    }
+    document: dict[str, Any] = codec.write(
+        _Document,
+        _Document(
+            schema=SCHEMA,
+            tool=_Tool("preflight", evidence.tool_version),
+            host=evidence.host,
+            inventory=evidence.inventory,
+            started=evidence.started,
+            finished=evidence.finished,
+            complete=evidence.complete,
+            notices=evidence.notices,
+            counts=_Counts(**counts(evidence)),
+            unanswered=tuple(_Unanswered(*key) for key in evidence.unanswered),
+            nodes=tuple(_node(each) for each in evidence.nodes),
+            checksum="",
+        ),
+    )
+    del document["checksum"]
+    return document
 
 
 def from_document(document: Mapping[str, Any]) -> Evidence:
     """The evidence in a document of this version. Raises MalformedError."""
-    top = _Table(document, "")
+    top: _Document = codec.read(_Document, {**document, "checksum": ""})
     evidence = Evidence(
-        tool_version=top.table("tool").text("version"),
-        host=top.text("host"),
-        inventory=top.text("inventory"),
-        started=top.moment("started"),
-        finished=top.moment("finished"),
-        complete=top.flag("complete"),
-        nodes=tuple(_read_node(each) for each in top.tables("nodes")),
-        unanswered=tuple((each.text("cluster"), each.text("node")) for each in top.tables("unanswered")),
-        notices=top.texts("notices"),
+        tool_version=top.tool.version,
+        host=top.host,
+        inventory=top.inventory,
+        started=top.started,
+        finished=top.finished,
+        complete=top.complete,
+        nodes=tuple(_node_evidence(each) for each in top.nodes),
+        unanswered=tuple((each.cluster, each.node) for each in top.unanswered),
+        notices=top.notices,
     )
-    told = top.table("counts")
+    told = {"nodes": top.counts.nodes, "answers": top.counts.answers}
     for name, count in counts(evidence).items():
-        if told.number(name) != count:
-            raise MalformedError(f"{count} {name} where {told.number(name)} were written")
+        if told[name] != count:
+            raise MalformedError(f"{count} {name} where {told[name]} were written")
     keys = [(each.said.cluster, each.said.node) for each in evidence.nodes]
     if len(set(keys)) < len(keys):
         raise MalformedError("nodes: one of them stands there twice")
@@ -84,156 +267,55 @@ def counts(evidence: Evidence) -> dict[str, int]:
     return {"nodes": len(evidence.nodes), "answers": sum(len(each.said.answers) for each in evidence.nodes)}
 
 
-def _node(each: NodeEvidence) -> dict[str, Any]:
+def _node(each: NodeEvidence) -> _Node:
     said = each.said
-    return {
-        "cluster": said.cluster,
-        "node": said.node,
-        "host": said.host,
-        "transport": said.transport,
-        "product": each.product,
-        "roles": list(each.roles),
-        "options": dict(each.options),
-        "asked_at": _moment(said.asked_at) if said.asked_at else None,
-        "seconds": said.seconds,
-        "usage": {
-            "connections": said.usage.connections,
-            "commands": said.usage.commands,
-            "requests": said.usage.requests,
+    return _Node(
+        cluster=said.cluster,
+        node=said.node,
+        host=said.host,
+        transport=said.transport,
+        product=each.product,
+        roles=each.roles,
+        options=each.options,
+        asked_at=said.asked_at,
+        seconds=said.seconds,
+        usage=_Usage(said.usage.connections, said.usage.commands, said.usage.requests),
+        clock=_Clock(**asdict(said.clock)) if isinstance(said.clock, ClockSample) else None,
+        failure=said.failure,
+        hint=said.hint,
+        probes=tuple(_Probe(name, digest) for name, digest in each.probes.items()),
+        answers={
+            name: _NoAnswer(found.reason)
+            if isinstance(found, Unknown)
+            else _Answer(found.output, found.exit_code, found.truncated, found.error_output)
+            for name, found in said.answers.items()
         },
-        "clock": asdict(said.clock) if isinstance(said.clock, ClockSample) else None,
-        "failure": said.failure,
-        "hint": said.hint,
-        "probes": [{"id": name, "sha256": digest} for name, digest in each.probes.items()],
-        "answers": {name: _answer(answer) for name, answer in said.answers.items()},
-    }
+    )
 
 
-def _answer(answer: Answer | Unknown) -> dict[str, Any]:
-    if isinstance(answer, Unknown):
-        return {"unknown": answer.reason}
-    told = {"output": answer.output, "exit_code": answer.exit_code, "truncated": answer.truncated}
-    return {**told, "error_output": answer.error_output} if answer.error_output else told
-
-
-def _read_node(table: _Table) -> NodeEvidence:
-    usage = table.table("usage")
+def _node_evidence(each: _Node) -> NodeEvidence:
     said = NodeAnswers(
-        cluster=table.text("cluster"),
-        node=table.text("node"),
-        host=table.text("host"),
-        transport=table.text("transport"),
-        answers={name: _read_answer(each) for name, each in table.table("answers").items()},
-        failure=None if table.value("failure") is None else table.text("failure"),
-        hint=table.text("hint"),
-        usage=Usage(usage.number("connections"), usage.number("commands"), usage.number("requests")),
-        seconds=table.seconds("seconds"),
-        clock=None if table.value("clock") is None else _read_clock(table.table("clock")),
-        asked_at=None if table.value("asked_at") is None else table.moment("asked_at"),
+        cluster=each.cluster,
+        node=each.node,
+        host=each.host,
+        transport=each.transport,
+        answers={
+            name: Unknown(found.unknown)
+            if isinstance(found, _NoAnswer)
+            else Answer(found.output, found.exit_code, found.truncated, found.error_output)
+            for name, found in each.answers.items()
+        },
+        failure=each.failure,
+        hint=each.hint,
+        usage=Usage(each.usage.connections, each.usage.commands, each.usage.requests),
+        seconds=each.seconds,
+        clock=ClockSample(**asdict(each.clock)) if each.clock else None,
+        asked_at=each.asked_at,
     )
     return NodeEvidence(
         said=said,
-        product=table.text("product"),
-        roles=table.texts("roles"),
-        options=table.table("options").scalars(),
-        probes={each.text("id"): each.text("sha256") for each in table.tables("probes")},
+        product=each.product,
+        roles=each.roles,
+        options=each.options,
+        probes={probe.id: probe.sha256 for probe in each.probes},
     )
-
-
-def _read_answer(table: _Table) -> Answer | Unknown:
-    if "unknown" in table.values:
-        return Unknown(table.text("unknown"))
-    # Earlier versions did not tell the two apart: there `output` holds both.
-    error_output = table.text("error_output") if "error_output" in table.values else ""
-    return Answer(table.text("output"), table.integer("exit_code"), table.flag("truncated"), error_output)
-
-
-def _read_clock(table: _Table) -> ClockSample:
-    names = ("sent_s", "begun_s", "ended_s", "received_s", "resolution_s")
-    return ClockSample(**{name: table.seconds(name) for name in names})
-
-
-def _moment(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-@dataclass(frozen=True, slots=True)
-class _Table:
-    """A JSON object with its place; whatever is not as it should be raises MalformedError."""
-
-    values: Mapping[str, Any]
-    place: str
-
-    def value(self, key: str) -> Any:
-        if key not in self.values:
-            raise MalformedError(f"{self._at(key)} is missing")
-        return self.values[key]
-
-    def text(self, key: str) -> str:
-        found: str = self._of(key, "text", lambda value: isinstance(value, str))
-        return found
-
-    def texts(self, key: str) -> tuple[str, ...]:
-        def fits(value: object) -> bool:
-            return isinstance(value, list) and all(isinstance(each, str) for each in value)
-
-        return tuple(self._of(key, "list of texts", fits))
-
-    def flag(self, key: str) -> bool:
-        return bool(self._of(key, "true or false", lambda value: isinstance(value, bool)))
-
-    def integer(self, key: str) -> int:
-        return int(self._of(key, "whole number", _is_integer))
-
-    def number(self, key: str) -> int:
-        return int(self._of(key, "count", lambda value: _is_integer(value) and value >= 0))
-
-    def seconds(self, key: str) -> float:
-        def fits(value: Any) -> bool:
-            return (_is_integer(value) or isinstance(value, float)) and 0 <= value < _MOST_S
-
-        return float(self._of(key, "number of seconds", fits))
-
-    def moment(self, key: str) -> datetime:
-        try:
-            moment = datetime.fromisoformat(self.text(key))
-            if moment.tzinfo is None:
-                raise ValueError  # noqa: TRY301  told like every other time that is none
-            return moment.astimezone(UTC)
-        except (ValueError, OverflowError):
-            raise MalformedError(f"{self._at(key)} is no time in UTC") from None
-
-    def table(self, key: str) -> _Table:
-        return _Table(self._of(key, "object", lambda value: isinstance(value, dict)), self._at(key))
-
-    def tables(self, key: str) -> list[_Table]:
-        found = self._of(key, "list", lambda value: isinstance(value, list))
-        pairs = [(f"{self._at(key)}[{number}]", value) for number, value in enumerate(found)]
-        for place, value in pairs:
-            if not isinstance(value, dict):
-                raise MalformedError(f"{place} is no object")
-        return [_Table(value, place) for place, value in pairs]
-
-    def items(self) -> Iterable[tuple[str, _Table]]:
-        for key in self.values:
-            yield key, self.table(key)
-
-    def scalars(self) -> dict[str, str | int | bool]:
-        def fits(value: object) -> bool:
-            return isinstance(value, str | bool) or _is_integer(value)
-
-        return {key: self._of(key, "text, whole number or true or false", fits) for key in self.values}
-
-    def _of(self, key: str, what: str, fits: Callable[[Any], bool]) -> Any:
-        found = self.value(key)
-        if not fits(found):
-            raise MalformedError(f"{self._at(key)} is no {what}")
-        return found
-
-    def _at(self, key: str) -> str:
-        name = " ".join(key.split())[:60]  # perhaps one that somebody made up
-        return f"{self.place}.{name}" if self.place else name
-
-
-def _is_integer(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < _MOST

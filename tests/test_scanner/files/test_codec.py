@@ -1,0 +1,134 @@
+"""Dataclasses as JSON and back: what comes back, where a mistake is, and a schema that says the same."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import jsonschema
+import pytest
+
+from scanner.files import codec
+from scanner.files.codec import About, Form, MalformedError, whole
+
+
+def _even(value: object) -> int:
+    if (number := whole(value)) % 2:
+        raise ValueError
+    return number
+
+
+Even = Annotated[int, Form("even number", _even, {"type": "integer", "multipleOf": 2}, name="even")]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    output: str
+    exit_code: int
+    cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    unknown: Annotated[str, About("Why.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    roles: tuple[str, ...]
+    answers: tuple[Said | Silent, ...]
+    failure: str | None
+    pairs: Even
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    format: Annotated[str, About(const="site/1")]
+    nodes: Mapping[str, Node]
+    owner: Silent | None = None
+
+
+WHOLE = Site(
+    "site/1",
+    {
+        "web1": Node(("web", "dr"), (Said("ok", 0), Silent("timed out"), Said("\ud800", -1, cut=True)), None, 4),
+        "": Node((), (), "refused", 0),
+    },
+)
+SCHEMA = codec.schema(Site, title="site/1", urn="urn:site:1", description="A site.")
+
+
+def document() -> Any:
+    return codec.write(Site, WHOLE)
+
+
+def test_what_is_written_comes_back() -> None:
+    assert codec.read(Site, json.loads(json.dumps(document()))) == WHOLE
+
+
+def test_keys_stand_in_the_order_of_the_fields_and_defaults_are_left_out() -> None:
+    first = document()["nodes"]["web1"]
+    assert list(document()) == ["format", "nodes"]
+    assert list(first) == ["roles", "answers", "failure", "pairs"]
+    assert first["answers"] == [
+        {"output": "ok", "exit_code": 0},
+        {"unknown": "timed out"},
+        {"output": "\ud800", "exit_code": -1, "cut": True},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "told"),
+    [
+        (("nodes", "web1", "answers", 2, "exit_code"), "x", "nodes.web1.answers[2].exit_code is no whole number"),
+        (("nodes", "web1", "answers", 0, "exit_code"), True, "nodes.web1.answers[0].exit_code is no whole number"),
+        (("nodes", "web1", "answers", 0, "exit_code"), 2**63, "nodes.web1.answers[0].exit_code is no whole number"),
+        (("nodes", "web1", "answers", 0, "cut"), 1, "nodes.web1.answers[0].cut is no true or false"),
+        (("nodes", "web1", "answers", 1, "unknown"), None, "nodes.web1.answers[1].unknown is no text"),
+        (("nodes", "web1", "answers", 1), {}, "nodes.web1.answers[1].output is missing"),
+        (("nodes", "web1", "answers", 1), "x", "nodes.web1.answers[1] is no object"),
+        (("nodes", "web1", "answers"), {}, "nodes.web1.answers is no list"),
+        (("nodes", "web1", "roles"), ["web", 1], "nodes.web1.roles is no list of texts"),
+        (("nodes", "web1", "failure"), 0, "nodes.web1.failure is no text"),
+        (("nodes", "web1", "pairs"), 3, "nodes.web1.pairs is no even number"),
+        (("nodes",), [], "nodes is no object"),
+        (("owner",), {}, "owner.unknown is missing"),
+        (("nodes", "a\nb" + "c" * 99), 0, "nodes.a b" + "c" * 57 + " is no object"),
+    ],
+)
+def test_a_mistake_is_told_with_its_place(path: tuple[Any, ...], value: object, told: str) -> None:
+    damaged = document()
+    *way, last = path
+    inner = damaged
+    for key in way:
+        inner = inner[key]
+    inner[last] = value
+    with pytest.raises(MalformedError) as caught:
+        codec.read(Site, damaged)
+    assert str(caught.value) == told
+    if value != 2**63:
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(damaged, SCHEMA)
+
+
+def test_what_is_missing_is_told() -> None:
+    with pytest.raises(MalformedError, match=r"^nodes is missing$"):
+        codec.read(Site, {"format": "site/1"})
+
+
+def test_keys_of_later_versions_are_passed_over() -> None:
+    later = document()
+    later["nodes"]["web1"]["answers"][0]["colour"] = "blue"
+    later["more"] = [1]
+    assert codec.read(Site, later) == WHOLE
+
+
+def test_the_schema_takes_what_is_written() -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    jsonschema.validate(document(), SCHEMA)
+    assert SCHEMA["required"] == ["format", "nodes"]
+    assert SCHEMA["$defs"] == {"even": {"type": "integer", "multipleOf": 2}}
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({**document(), "format": "site/2"}, SCHEMA)
