@@ -69,7 +69,8 @@ class NodeView:
             return found
         if isinstance(found, kind):
             return found
-        return Unknown(self.absence or f"{kind.__name__} was not gathered", unanswered=bool(self.absence))
+        why = self.absence or f"{kind.__name__} was not gathered"
+        return Unknown(why, unanswered=bool(self.absence), unasked=True)
 
     def fact(self, kind: type[F]) -> F:
         """The fact. Raises UnknownFactError, which the engine reports as `error`, where it is unknown."""

@@ -12,6 +12,8 @@ class Unknown:
     reason: str
     unanswered: bool = False
     """True where the node was not asked or did not answer: its connectivity result tells of that already."""
+    unasked: bool = False
+    """True where this very question was not put to it, as in evidence of an earlier version: its answer is not lost."""
 
 
 class UnknownFactError(Exception):

@@ -2,8 +2,8 @@
 
 ## What it checks
 What each machine calls itself (its computer name and domain), against the other nodes of the same cluster: two nodes
-that are one machine fail, whatever names or addresses they were reached by. A node that does not tell its name is told
-of as a warning where others do.
+that are one machine fail, whatever names or addresses they were reached by. A node that does not tell its name, or
+tells one that another node has and not its domain, may be that machine: then this cannot be told.
 
 ## Why it matters
 A machine that answers under two names is judged twice, and the node that should have been asked is not judged at all:
@@ -16,6 +16,7 @@ balancer's name, an old DNS entry, a jump host).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from checks.check import PHASES, ClusterCheck, ClusterView, NodeView
@@ -23,7 +24,7 @@ from checks.common.computer_facts import ComputerName
 from checks.engine.consistency import enumerate_names, told_once
 from checks.engine.wording import count
 from checks.facts import Contact, Unknown
-from checks.outcome import Outcome, Remediation, Severity, failed, not_applicable, passed, warned
+from checks.outcome import Outcome, Remediation, Severity, failed, not_applicable, passed, undetermined
 
 EXPECTED = "a computer name of its own on every node"
 
@@ -43,18 +44,32 @@ def judge(view: ClusterView) -> Outcome:
         return failed(message, expected=EXPECTED, observed=observed, **evidence)
     if len(view.nodes) == 1:
         return not_applicable("one node: nothing to compare", observed=observed)
-    silent = told_once(
-        (node.name, reason)
-        for node, reason in view.unknown(ComputerName)
-        if not node.absence and not _is_listener(node)
-    )
-    if not known:
-        return not_applicable(f"no node tells its computer name: {'; '.join(silent) or 'none was asked'}")
-    if silent:
-        message = f"whether all nodes are machines of their own cannot be told: {'; '.join(silent)}"
-        return warned(message, expected=EXPECTED, observed=observed, **evidence)
+    unknown = [
+        (node.name, untold)
+        for node in view.nodes
+        if isinstance(untold := node.look(ComputerName), Unknown) and not node.absence and not _is_listener(node)
+    ]
+    if not known and all(untold.unasked for _, untold in unknown):
+        return not_applicable("no node was asked for its computer name", observed=observed)
+    reasons = [*told_once((name, untold.reason) for name, untold in unknown), *_alike(known)]
+    if reasons:
+        message = f"whether all nodes are machines of their own cannot be told: {'; '.join(reasons)}"
+        return undetermined(message, expected=EXPECTED, observed=observed, **evidence)
     message = f"{count(len(known), 'node is', 'nodes are')} {count(len(known), 'machine')}"
     return passed(message, expected=EXPECTED, observed=observed, **evidence)
+
+
+def _alike(known: Sequence[tuple[str, ComputerName]]) -> list[str]:
+    """Nodes of one name of which only some tell their domain: it may be the same, and so may the machine."""
+    nodes: dict[str, list[tuple[str, ComputerName]]] = {}
+    for name, told in known:
+        nodes.setdefault(told.name.lower(), []).append((name, told))
+    return [
+        f"{enumerate_names([name for name, _ in same])} are both called {home.upper()}, and the domain of "
+        f"{enumerate_names([name for name, told in same if not told.domain])} is not known"
+        for home, same in nodes.items()
+        if len(same) > 1 and not all(told.domain for _, told in same)
+    ]
 
 
 def _is_listener(node: NodeView) -> bool:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from checks.engine.rules import Rule
 from checks.outcome import Outcome, failed, passed, undetermined, warned
 
 GB = 10**9
 _SLACK = 0.9
 """Share of the memory that is installed which an operating system counts at least."""
+
+
+def unseen(rules: Sequence[Rule], what: str) -> Outcome:
+    """The outcome for a machine of which nothing is known: as grave as breaking a rule, for it may be one that does."""
+    end = undetermined if any(rule.effect == "fail" for rule in rules) else warned
+    expected = " and ".join(rule.text for rule in rules)
+    return end(f"{what}; {expected} are asked for", expected=expected, observed="not known")
 
 
 def judged(rule: Rule, *, processors: int, processor: str, memory_bytes: int) -> Outcome:

@@ -30,7 +30,7 @@ class Identity:
 def without_strangers(view: NodeView, identities: Iterable[Identity]) -> NodeView:
     """`view` as it is, or as that of a node that could not be asked, where the machine is none of the product's."""
     contact = view.look(Contact)
-    if view.absence or not isinstance(contact, Contact):
+    if not isinstance(contact, Contact) or contact.failure:
         return view
     why = next((why for one in identities if one.product == view.cluster.product and (why := one.stranger(view))), "")
     if not why:

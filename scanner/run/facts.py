@@ -31,7 +31,7 @@ def read_facts(said: NodeAnswers, probes: Sequence[Probe]) -> dict[type, object]
         answer = said.answers.get(probe.id)
         if answer is None:
             if probe.id in said.lacking:
-                absent = Unknown(said.lacking[probe.id], unanswered=said.failure is not None)
+                absent = Unknown(said.lacking[probe.id], unanswered=said.failure is not None, unasked=True)
                 facts |= {kind: absent for kind in probe.facts if kind not in facts}
             continue
         for kind, reader in probe.readers:

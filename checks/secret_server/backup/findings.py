@@ -76,6 +76,14 @@ class Terms:
         end = failed if rule.effect == "fail" else warned
         return end(message + note, expected=rule.text, observed=message, rule=rule.id, source=rule.source)
 
+    def unseen(self, requires: str, message: str) -> Outcome:
+        """What it amounts to that nothing is known of what the rule `requires`: as much as breaking it."""
+        rule = self.rules.get(requires)
+        if rule is None:
+            return passed(f"{message}, which is not asked for here")
+        end = undetermined if rule.effect == "fail" else warned
+        return end(message, expected=rule.text, observed="not known", rule=rule.id, source=rule.source)
+
 
 def _limit(rules: Mapping[str, Rule], key: str) -> int | None:
     number = rules[key].requires.partition(" ")[2] if key in rules else ""
@@ -173,6 +181,10 @@ def keyed(found: AppBackup, backup: Backup, terms: Terms) -> Outcome:
     outcomes = [_protected(keys[0], backup, terms)]
     if found.libraries is False:
         outcomes.append(terms.breach("whole", f"{where} holds no libraries in bin: it is not the whole application"))
+    untold = {"libraries": found.libraries is None, "the size of its web.config": found.web_config_bytes is None}
+    if any(untold.values()):
+        what = enumerate_names([name for name, is_untold in untold.items() if is_untold])
+        outcomes.append(terms.unseen("whole", f"the answer of {where} does not tell {what}: collect it anew"))
     if found.web_config_bytes == 0:
         outcomes.append(terms.breach("whole", f"the web.config in {where} is empty"))
     return combine(outcomes)

@@ -52,6 +52,7 @@ from checks.secret_server.backup.msdb import recorded
 from checks.secret_server.facts.backups import AppBackup, DatabaseBackupFile
 from checks.secret_server.facts.node import EncryptionConfig, WebRoot
 from checks.secret_server.facts.sql import DatabaseBackups, FailoverClusters, SecretServerDatabase
+from checks.secret_server.iis.serving import NO_APPLICATION
 from checks.secret_server.urls import CLUSTERING_URL, HARDENING_URL, KEY_FILE_URL
 
 UNDECLARED = "no backup is declared: say in [clusters.NAME.backup] where the backups lie (app_path, database_path)"
@@ -106,10 +107,11 @@ def _app_on(node: NodeView, terms: Terms) -> Outcome:
         return undetermined("it was not looked for there")
     if gone := seen(backup, terms):
         return gone
-    root = node.look(WebRoot)
+    root, uncertain = node.look(WebRoot), backup.kind == "folder"
     if not isinstance(root, Unknown) and _folded(backup.found) == _folded(root.path):
         return terms.breach("present", f"{backup.found} is the application's own folder, and no backup of it")
-    uncertain = backup.kind == "folder"
+    if uncertain and isinstance(root, Unknown) and not root.unasked and NO_APPLICATION not in root.reason:
+        return undetermined(f"whether {backup.found} is the application's own folder is not known: {root.reason}")
     return combine(
         [
             aged(backup.found, backup.age_s or 0, terms, uncertain=uncertain, left_out=backup.left_out),

@@ -20,7 +20,7 @@ from checks.check import NodeCheck, NodeView
 from checks.engine.requirements import Due, Requirements, breach, met, requirements, unseen
 from checks.facts import Unknown
 from checks.outcome import Outcome, Remediation, Severity, combine, not_applicable, passed, undetermined
-from checks.secret_server.database.access import database_of, passive_of
+from checks.secret_server.database.access import database_of, is_copy, passive_of
 from checks.secret_server.facts.node import SqlInstances
 from checks.secret_server.facts.sql import FailoverClusters, SecretServerDatabase
 from checks.secret_server.urls import CHECKLIST_URL, REPLICATION_URL, REQUIREMENTS_URL
@@ -28,6 +28,8 @@ from checks.secret_server.urls import CHECKLIST_URL, REPLICATION_URL, REQUIREMEN
 ID = "database-support"
 _EXPRESS = 4
 """SERVERPROPERTY('EngineEdition') of Express, whatever the server's language."""
+_FULL = ("Standard", "Enterprise", "Developer", "Web", "Business Intelligence", "Datacenter", "Workgroup")
+"""How the registry's names of the other editions begin."""
 
 
 def judge(view: NodeView) -> Outcome:
@@ -59,24 +61,28 @@ def _edition(view: NodeView, needs: Requirements, due: Due) -> Outcome:
         return breach(due, observed, needs) if express else met(due, observed, needs)
     instances = view.look(SqlInstances)
     if isinstance(instances, Unknown):
-        return not_applicable(f"the edition is not known: {found.reason}")
+        return unseen(due, f"the edition is not known: {found.reason}", needs)
     wanted = str(view.options.get("sql_instance", "")).lower()
     mine = [one for one in instances.instances if not wanted or one.name.lower() == wanted]
     express_ones = [one.name for one in mine if "express" in one.edition.lower()]
     if express_ones and len(express_ones) == len(mine):
         return breach(due, f"{express_ones[0]} is an Express edition, as the registry has it", needs)
-    return not_applicable(f"which instance holds the database is not known: {found.reason}")
+    if mine and all(one.edition.startswith(_FULL) for one in mine):
+        editions = ", ".join(f"{one.name} is {one.edition}" for one in mine)
+        return met(due, f"{editions}, as the registry has it", needs)
+    return unseen(due, f"which instance holds the database is not known: {found.reason}", needs)
 
 
 def _replication(view: NodeView, needs: Requirements, due: Due) -> Outcome:
     found = database_of(view)
     if isinstance(found, Unknown):
-        return not_applicable(f"whether the database is in merge replication is not known: {found.reason}")
+        return unseen(due, f"whether the database is in merge replication is not known: {found.reason}", needs)
     if found.merge_replication is None:
         what = f"whether database {found.name} is in merge replication is not known"
-        if not found.version:  # as of a copy on a secondary: who may open the database tells
+        if found.state != "ONLINE" or is_copy(found):  # who may open the database tells
             return passed(f"{what}: {found.version_problem}")
-        return unseen(due, f"{what}: the answer does not hold it; collect it anew", needs)
+        why = found.version_problem or "the answer does not hold it; collect it anew"
+        return unseen(due, f"{what}: {why}", needs)
     if found.merge_replication:
         return breach(due, f"database {found.name} takes part in SQL merge replication", needs)
     return passed(f"database {found.name} is in no merge replication")

@@ -4,7 +4,8 @@
 The computers that have sessions in Secret Server's database, against the computer names of the web nodes (where a node
 does not tell its own, by its name and host in the inventory). A computer that no node of the inventory is called, and
 whose program is not known for something else (Management Studio, SQL Server Agent, a backup program), is a warning
-that names it. So is a web node without a session where others have one, outside of the window. Web nodes whose
+that names it. So is a web node without a session where others have one, outside of the window, and a database whose
+sessions are not known, for any web server may have one there. Web nodes whose
 `database.config` differs are a warning, too: mirroring, disaster recovery and logins of their own make it differ
 legitimately, another database does as well.
 
@@ -21,15 +22,15 @@ its own name counts as soon as it can be asked.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 from checks.check import ClusterCheck, ClusterView, NodeView
 from checks.common.computer_facts import ComputerName
-from checks.engine.consistency import enumerate_names, group
+from checks.engine.consistency import enumerate_names, group, told_once
 from checks.facts import Unknown
 from checks.outcome import Outcome, Remediation, Severity, combine, not_applicable, passed, warned
 from checks.runbook.quoting import sql_text
-from checks.secret_server.database.access import database_nodes, database_of
+from checks.secret_server.database.access import access, database_nodes, database_of
 from checks.secret_server.database.sessions import names_of, short
 from checks.secret_server.facts.folder import DatabaseConfig
 from checks.secret_server.facts.sql import FailoverClusters, SecretServerDatabase
@@ -50,13 +51,11 @@ def judge(view: ClusterView) -> Outcome:
     web = [node for node in view.nodes if "web" in node.roles]
     looks = [(node, database_of(node)) for node in database_nodes(view)]
     known = [(node, found) for node, found in looks if not isinstance(found, Unknown)]
-    outcomes = [*_strangers(view, known), *_idle(view, web, known), *_pointing(web)]
+    outcomes = [*_unseen(looks), *_strangers(view, known), *_idle(view, web, known), *_pointing(web, known)]
     hosts = sorted({host for _, found in known for host in found.session_hosts})
     if not outcomes:
-        reason = next((found.sessions_problem for _, found in known if found.sessions_problem), "")
-        reason = reason or next((found.reason for _, found in looks if isinstance(found, Unknown)), "")
         if not hosts:
-            return not_applicable(f"no session of a web server was seen{f' ({reason})' if reason else ''}")
+            return not_applicable("no session of a web server was seen")
         told = f"all of {enumerate_names(hosts)}, who have sessions in the database, are in the inventory"
         return passed(told, expected=EXPECTED, observed=", ".join(hosts), hosts=hosts)
     whole = combine(outcomes)
@@ -82,6 +81,17 @@ def strange_hosts(found: SecretServerDatabase, ours: Collection[str]) -> dict[st
         for host, names in programs.items()
         if short(host) not in ours and not (names and all(_OTHERS.search(name) for name in names))
     }
+
+
+def _unseen(looks: Sequence[tuple[NodeView, SecretServerDatabase | Unknown]]) -> Iterator[Outcome]:
+    """Databases whose sessions are not known: a web server that nobody named may have one there."""
+    for node, found in looks:
+        told = f"whether other web servers use the database on {node.name} is not known"
+        if isinstance(found, Unknown):
+            way = f"Clear what database-compatibility says of {node.name}: sessions are asked for with the same login."
+            yield warned(f"{told}: {found.reason}", remediation=Remediation(way))
+        elif found.sessions_problem:
+            yield warned(f"{told}: {found.sessions_problem}", remediation=access(node, found.name))
 
 
 def _strangers(view: ClusterView, known: list[tuple[NodeView, SecretServerDatabase]]) -> Iterator[Outcome]:
@@ -129,7 +139,18 @@ def _idle(
         )
 
 
-def _pointing(web: list[NodeView]) -> Iterator[Outcome]:
+def _pointing(web: list[NodeView], known: list[tuple[NodeView, SecretServerDatabase]]) -> Iterator[Outcome]:
+    hosts = {short(host) for _, found in known for host in found.session_hosts}
+    # A node that has a session in the database need not be asked whether it points there.
+    unread = [
+        (node.name, found.reason)
+        for node in web
+        if isinstance(found := node.look(DatabaseConfig), Unknown)
+        if hosts and not found.unasked and not names_of(node) & hosts
+    ]
+    if unread:
+        told = "; ".join(told_once(unread))
+        yield warned(f"whether all web nodes point to one database is not known: database.config of {told}")
     configs = [(node.name, found) for node in web if not isinstance(found := node.look(DatabaseConfig), Unknown)]
     # An empty one is told by config-files-present, and has no database to point to.
     groups = group((name, config.sha256) for name, config in configs if config.sha256 and config.size_bytes)

@@ -3,7 +3,7 @@
 ## What it checks
 Logical processors and memory, as Windows counts them, against the minimum for a basic deployment: 2 cores and 4 GB
 for a web server and for a database server. A tenth less memory than the minimum still meets it, for firmware keeps a
-part. Less is a warning. Where Windows does not tell (WMI refuses), nothing is judged, and the check says so.
+part. Less is a warning, and so is what Windows does not tell (WMI refuses): it may be less.
 
 ## Why it matters
 The new version's first start compiles and migrates; on a host that is too small it runs into timeouts in the middle of
@@ -17,8 +17,8 @@ the reason.
 from __future__ import annotations
 
 from checks.check import NodeCheck, NodeView
-from checks.common.machine_size import judged
-from checks.facts import Unknown
+from checks.common.machine_size import judged, unseen
+from checks.facts import Contact, Unknown
 from checks.outcome import Outcome, Remediation, Severity, combine, not_applicable
 from checks.secret_server.facts.host import Hardware
 from checks.secret_server.urls import REQUIREMENTS_URL
@@ -33,7 +33,10 @@ def judge(view: NodeView) -> Outcome:
         return not_applicable("no known requirement for this role")
     found = view.look(Hardware)
     if isinstance(found, Unknown):
-        return not_applicable(f"processors and memory are not known: {found.reason}")
+        contact = view.look(Contact)
+        if isinstance(contact, Contact) and contact.transport == "tds":
+            return not_applicable("the host itself is not asked, only its SQL Server port")
+        return unseen(rules, f"processors and memory are not known: {found.reason}")
     return combine(
         [
             judged(rule, processors=found.processors, processor="processor", memory_bytes=found.memory_bytes)

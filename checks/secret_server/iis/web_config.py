@@ -35,8 +35,8 @@ def judge(view: NodeView) -> Outcome:
     """Judge web.config, then what it names."""
     found = view.look(WebConfig)
     if isinstance(found, Unknown):
-        if not found.unanswered:
-            # What the probe could not tell, another one's answer about web.config alone does not make up for.
+        if not found.unasked:
+            # What its own question did not tell, another one's answer about web.config alone does not make up for.
             raise UnknownFactError(found.reason)
         found = _from_authentication(view, found)
     outcomes = [_judged(found.own), *(_judged(one) for one in found.named)]

@@ -10,6 +10,7 @@ from scanner.probes.chef_backend.cluster_readers import (
     read_service_status,
     read_version,
 )
+from scanner.probes.linux.printed import BEGINNING, END
 from scanner.probes.probe import Probe
 
 CLUSTER_STATUS = Probe(
@@ -35,7 +36,12 @@ LEADER_FLAGS = Probe(
     id="chef-leader-flags",
     language="sh",
     purpose="whether the files `unsynced` or `no-start-pgsql` keep this backend from serving",
-    script=f"$SUDO ls -a {LEADERL_DATA}",
+    script=f"""\
+echo '{BEGINNING}'
+$SUDO ls -a {LEADERL_DATA}
+code=$?
+echo {END}
+exit $code""",
     readers=((LeaderFlags, read_leader_flags),),
 )
 

@@ -15,7 +15,7 @@ from checks.chef_backend.facts.cluster import (
     ServiceStatus,
     SystemState,
 )
-from scanner.probes.linux.printed import error_lines, odd_line, printed_lines, said_instead, short
+from scanner.probes.linux.printed import between_ends, error_lines, odd_line, printed_lines, said_instead, short
 from scanner.probes.probe import Answer, UnreadableError
 
 LEADERL_DATA = "/var/opt/chef-backend/leaderl/data"
@@ -41,6 +41,8 @@ _SAID = re.compile(r"(?:health|state|status|error): ")
 _VERSION = re.compile(r"(?:chef-backend\s+)?v?(?P<text>\d+\.\d+[\w.+~-]*)", re.IGNORECASE)
 
 _MEMBER_COLUMNS = ("Name", "IP", "GUID", "Role", "PG", "ES")
+_FAILOVER_COLUMNS = ("Blocked", "Eligible")
+"""Of 2.0.30 and later: who may lead. Each has a word for either case."""
 _SERVICE_COLUMNS = ("Service", "Local Status", "Time in State", "Distributed Node Status")
 _SYSTEM_COLUMNS = ("System", "Local Status", "Distributed Node Status")
 
@@ -89,7 +91,7 @@ def read_service_status(answer: Answer) -> ServiceStatus:
 def read_leader_flags(answer: Answer) -> LeaderFlags:
     """Which flag files lie in leaderl's data directory, from a listing of it. Raises UnreadableError."""
     what = f"ls -a {LEADERL_DATA}"
-    lines = printed_lines(answer, what)
+    lines = between_ends(printed_lines(answer, what), what)
     if answer.exit_code != 0 or not {".", ".."} <= set(lines):
         text = "; ".join([*lines, *error_lines(answer)]) or "no output"
         if _DENIED.search(text):
@@ -143,8 +145,9 @@ def _member(what: str, header: Sequence[str], ruler: str, line: str) -> Member:
                 elasticsearch=elasticsearch,
                 columns=further,
             )
+            told = [cell for column, cell in further if column in _FAILOVER_COLUMNS]
             if _GUID.fullmatch(member.guid) and all(
-                (member.name, member.role, member.postgresql, member.elasticsearch)
+                (member.name, member.role, member.postgresql, member.elasticsearch, *told)
             ):
                 return member
     raise odd_line(what, line)

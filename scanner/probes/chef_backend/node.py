@@ -91,6 +91,7 @@ STRAYS = Probe(
     language="sh",
     purpose="where the backends' file of secrets lies, by its name, at most three folders deep, and who may get at it",
     script="""\
+echo 'form 2'
 if [ "$SUDO" ] || [ "$(id -u)" = 0 ]; then echo 'as root'; else echo 'as another'; fi
 found=$($SUDO find /etc/chef-backend /root /home /tmp /var/tmp -xdev -maxdepth 3 -name chef-backend-secrets.json \
 -exec ls -ldn {} +)
@@ -102,6 +103,7 @@ if [ "$found" ]; then
             while [ "$folder" ]; do ls -ldn "$folder"; folder=${folder%/*}; done
         done 2>/dev/null | sort -u
 fi
+echo end
 exit $code""",
     readers=((StraySecrets, read_stray_secrets),),
 )

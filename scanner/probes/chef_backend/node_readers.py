@@ -16,7 +16,7 @@ from checks.chef_backend.facts.machine import (
     StraySecrets,
 )
 from scanner.probes.linux.local_http import read_said
-from scanner.probes.linux.printed import error_lines, printed_lines, refuse, shown
+from scanner.probes.linux.printed import between_ends, error_lines, printed_lines, refuse, shown
 from scanner.probes.probe import Answer, UnreadableError
 
 BACKEND_SECRETS = "/etc/chef-backend/chef-backend-secrets.json"
@@ -161,7 +161,7 @@ _ROOTS_HOME = re.compile(r"'?/root\b")
 def read_stray_secrets(answer: Answer) -> StraySecrets:
     """What `find` found, who may get at it, and where it could not look. Raises UnreadableError."""
     what = "find -name chef-backend-secrets.json"
-    lines = printed_lines(answer, what)
+    lines = between_ends(printed_lines(answer, what), what)
     # Where it could not look it ends with 1, and says so on standard error.
     errors = error_lines(answer) if answer.exit_code else []
     told = [line for line in (*lines, *errors) if re.match(r"(find|ls): ", line)]

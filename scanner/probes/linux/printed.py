@@ -48,11 +48,27 @@ def printed_lines(answer: Answer, what: str) -> list[str]:
     else:
         _refuse_missing(lines)
         if answer.exit_code == 127:
-            said = "; ".join(lines or error_lines(answer)) or "no output"
+            said = said_instead(answer, (line for line in lines if line not in (BEGINNING, END)))
             raise UnreadableError(f"`{what}`: command not found: {short(said)}")
     if answer.truncated:
         raise UnreadableError(f"the output of `{what}` was cut at the size cap")
     return lines
+
+
+BEGINNING, END = "form 2", "end"
+"""Between these lines a probe puts what may end anywhere, and its reader wants both: a listing that is cut off between
+two lines looks like a shorter one. Answers to earlier versions have neither."""
+
+
+def between_ends(lines: list[str], what: str) -> list[str]:
+    """The lines between beginning and end; all where there is no beginning. Raises UnreadableError for a cut."""
+    if lines[:1] != [BEGINNING]:
+        return lines
+    if lines[-1] != END:
+        raise UnreadableError(
+            f"the output of `{what}` has no end, and may be cut off: its last line is {short(lines[-1])!r}"
+        )
+    return lines[1:-1]
 
 
 def error_lines(answer: Answer) -> list[str]:

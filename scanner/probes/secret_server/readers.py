@@ -129,7 +129,7 @@ def sql_instances(answer: Answer) -> SqlInstances:
     return SqlInstances(
         tuple(
             SqlInstance(
-                name=need(row, "name", str),
+                name=named(row, "name"),
                 instance_id=need(row, "instance_id", str),
                 version=text(row, "version"),
                 patch_level=text(row, "patch_level"),
@@ -154,13 +154,11 @@ def iis_configuration(answer: Answer) -> IisConfiguration:
         if not mode and need(row, "mode_source", str) != "default":
             raise UnreadableError(f"a pool's mode is set and not told: {ascii(dict(row))[:200]}")
         known = _MODES.get(mode.lower(), mode)
-        pools.append(
-            AppPool(need(row, "name", str), known, need(row, "mode_source", str), text(row, "runtime_version"))
-        )
+        pools.append(AppPool(named(row, "name"), known, need(row, "mode_source", str), text(row, "runtime_version")))
     applications = tuple(
         IisApplication(
-            site=need(row, "site", str),
-            path=need(row, "path", str),
+            site=named(row, "site"),
+            path=named(row, "path"),
             physical_path=need(row, "physical_path", str),
             pool=need(row, "pool", str),
             site_auto_start=need(row, "site_auto_start", str).strip() if whole else "",
@@ -168,9 +166,11 @@ def iis_configuration(answer: Answer) -> IisConfiguration:
         for row in rows_of(value, "applications")
     )
     rows = rows_of(value, "isapi") if whole else []
-    isapi = tuple(IsapiRestriction(*(text(row, key) for key in ("path", "allowed", "description"))) for row in rows)
+    isapi = tuple(
+        IsapiRestriction(named(row, "path"), *(text(row, key) for key in ("allowed", "description"))) for row in rows
+    )
     return IisConfiguration(
-        path=need(value, "path", str),
+        path=named(value, "path"),
         shared=need(value, "shared", bool),
         pools=tuple(pools),
         applications=applications,
@@ -212,7 +212,7 @@ def app_files(answer: Answer) -> AppFiles:
 
 
 def _file_version(row: Mapping[str, object]) -> FileVersion:
-    name, problem = need(row, "name", str), text(row, "error")
+    name, problem = named(row, "name"), text(row, "error")
     if "numbers" not in row:  # as evidence of version 0.1 has it
         return FileVersion(name, need(row, "version", str))
     version = effective_version(text(row, "numbers"), text(row, "text"))
@@ -252,9 +252,11 @@ def encryption_config(answer: Answer) -> EncryptionConfig:
     size = config.get("size_bytes")
     if size is not None and (not isinstance(size, int) or isinstance(size, bool)):
         raise UnreadableError(f"size_bytes of encryption.config is no number: {_shown(size)}")
+    if state == "hashed" and size is None:
+        raise UnreadableError("encryption.config was hashed, and its size is missing")
     detail = text(config, "detail")
     return EncryptionConfig(
-        path=need(config, "path", str),
+        path=named(config, "path"),
         state=state,
         sha256=sha256,
         efs=need(config, "efs", bool),
@@ -297,6 +299,14 @@ def need(value: Mapping[str, object], key: str, kind: type[T]) -> T:
     found = value.get(key)
     if not isinstance(found, kind) or (kind is int and isinstance(found, bool)):
         raise UnreadableError(f"{key} is no {kind.__name__}: {_shown(value)}")
+    return found
+
+
+def named(value: Mapping[str, object], key: str) -> str:
+    """A name or a path under `key`: a text that is not empty. Raises UnreadableError."""
+    found = need(value, key, str)
+    if not found.strip():
+        raise UnreadableError(f"{key} is empty: {_shown(value)}")
     return found
 
 

@@ -39,11 +39,28 @@ def test_the_same_name_in_another_domain_is_another_machine(cluster: Clusters, n
     assert judge(view(cluster, node, named("WEB1"), named("WEB1", "dr.example"))).status is Status.PASS
 
 
-def test_a_name_that_is_not_told_warns_beside_others_and_is_told_alone(cluster: Clusters, node: Nodes) -> None:
+def test_a_name_that_is_not_told_may_be_another_node_s(cluster: Clusters, node: Nodes) -> None:
     silent = (ComputerName, "the registry does not tell the computer's name")
-    assert judge(view(cluster, node, named("WEB1"), silent)).status is Status.WARN
-    assert judge(view(cluster, node, silent, silent)).status is Status.SKIP
+    for names in ((named("WEB1"), silent), (silent, silent)):
+        outcome = judge(view(cluster, node, *names))
+        assert outcome.status is Status.ERROR
+        assert "web2: the registry does not tell the computer's name" in outcome.message.replace("web1 and ", "")
     assert judge(view(cluster, node, named("WEB1"))).status is Status.SKIP
+
+
+def test_evidence_from_before_names_were_asked_for_tells_none(cluster: Clusters, node: Nodes) -> None:
+    info = cluster()
+    old = ClusterView(info, (node(info, name="web1"), node(info, name="web2")))
+    assert judge(old).status is Status.SKIP
+    mixed = ClusterView(info, (*old.nodes, node(info, named("WEB3"), name="web3")))
+    assert judge(mixed).status is Status.ERROR
+
+
+def test_a_domain_that_is_not_told_may_be_another_node_s(cluster: Clusters, node: Nodes) -> None:
+    outcome = judge(view(cluster, node, named("WEB1"), named("web1", ""), named("WEB3", "")))
+    assert outcome.status is Status.ERROR
+    assert "web1 and web2 are both called WEB1, and the domain of web2 is not known" in outcome.message
+    assert judge(view(cluster, node, named("WEB1"), named("WEB2", ""))).status is Status.PASS
 
 
 def test_a_port_has_no_machine_to_tell_of(cluster: Clusters, node: Nodes) -> None:

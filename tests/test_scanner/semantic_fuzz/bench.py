@@ -1,8 +1,10 @@
 """What is left of evidence when a part of an answer is gone, and what the checks then make of it. Pure: no socket.
 
 Of every answer each line, each word of a line, each value of a JSON text and each frame is taken away in turn, or cut
-off. Then no check may pass on what it did not see: where a fact that it reads has become another or unknown, a pass
-that stands is one, unless it is on the list of those that are accepted, with the reason. And nothing may get better.
+off. Then no check may pass on what it did not see: where a fact that it looked at has become another or unknown, a pass
+that stands (or has become "not applicable") is one, unless it is on the list of those that are accepted, with the
+reason. What it looked at is seen by judging once more: a fact has many parts, and another check's are none of its own.
+And nothing may get better.
 """
 
 from __future__ import annotations
@@ -11,15 +13,14 @@ import json
 import re
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from random import Random
-from typing import Any
 
-from checks.check import Check
-from checks.engine.evaluation import concerns, evaluate
+from checks.check import Check, ClusterCheck, ClusterView, NodeView
+from checks.engine.evaluation import GatheredCluster, concerns, evaluate
 from checks.facts import Contact, Unknown
 from checks.outcome import Result, Status
 from scanner.cli.answers import with_credentials
@@ -35,12 +36,12 @@ from scanner.run.job import Job
 from scanner.run.judge import gathered_clusters
 from scanner.run.offline import saved_answers
 from scanner.transports.answers import Collected
-from tests.recordings.collect import FOLDER, evidence_path
+from tests.test_scanner.semantic_fuzz.mutations import Mutation, json_value, keys_of, mutations
+from tests.test_scanner.semantic_fuzz.reads import Path as FactPath
+from tests.test_scanner.semantic_fuzz.reads import changes, looked_at
 
 # A failure whose proof is gone becomes an error: neither lets anybody go.
 _RANK = {Status.FAIL: 1, Status.ERROR: 1, Status.WARN: 2, Status.SKIP: 3, Status.WAIVED: 3, Status.PASS: 4}
-_CUTS = 12
-"""Places at which a text is cut off, besides its line ends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,16 +54,10 @@ class Accepted:
     checks: tuple[str, ...]
     reason: str
     unread: bool = False
-    """True: only where the answer became unreadable, so that nothing else was told in its place."""
+    """True: only where what the check reads became unreadable, so that nothing else was told in its place."""
 
-
-@dataclass(frozen=True, slots=True)
-class Mutation:
-    """One answer that lacks something."""
-
-    what: str
-    """In words: "line 'memory 16396288 kB'", "word 2 of line '...'", "value drives[0].free"."""
-    answer: Answer | Unknown
+    def __str__(self) -> str:
+        return f"{self.probe}: {self.reason}"
 
 
 @dataclass(kw_only=True)
@@ -78,96 +73,30 @@ class Tally:
     """Of which another fact came out, and each check that reads it was held to that."""
     refused: int = 0
     """Passes that became something else, as they have to."""
+    unseen: int = 0
+    """Passes that stand, of checks that looked at nothing of what was lost."""
     accepted: Counter[str] = field(default_factory=Counter)
     """Passes that stand for a reason."""
     wrong: list[str] = field(default_factory=list)
 
+    @property
+    def numbers(self) -> dict[str, int]:
+        """How many of each."""
+        return {
+            "mutations": self.tried,
+            "take nothing that is read": self.same,
+            "make an answer unreadable": self.unread,
+            "make another fact": self.judged,
+            "passes refused": self.refused,
+            "passes that went by other parts": self.unseen,
+            "passes accepted": sum(self.accepted.values()),
+            "passes wrong": len(self.wrong),
+        }
+
     def __str__(self) -> str:
         return (
-            f"{self.tried} mutations: {self.same} take nothing that is read, {self.unread} make an answer unreadable, "
-            f"{self.judged} another fact; {self.refused} passes refused, {sum(self.accepted.values())} accepted "
-            f"by {len(self.accepted)} exceptions, {len(self.wrong)} wrong"
+            f"{', '.join(f'{count} {what}' for what, count in self.numbers.items())} ({len(self.accepted)} exceptions)"
         )
-
-
-def mutations(answer: Answer) -> Iterator[Mutation]:
-    """Everything that can be missing from an answer."""
-    yield Mutation("frame", Unknown("cut off in mid-answer"))
-    yield Mutation("output", replace(answer, output=""))
-    yield Mutation("output, and it failed", replace(answer, output="", exit_code=1))
-    yield Mutation("end (cut at the cap)", replace(answer, output=answer.output[:-1], truncated=True))
-    value = _json(answer)
-    if isinstance(value, (dict, list)):
-        for path, other in _without(value, ""):
-            yield Mutation(f"value {path}", replace(answer, output=json.dumps(other)))
-    yield from _of_text(answer)
-
-
-def _of_text(answer: Answer) -> Iterator[Mutation]:
-    text = answer.output
-    lines = text.splitlines(keepends=True)
-    if len(lines) > 1 or not text.lstrip().startswith(("{", "[")):
-        for number, line in enumerate(lines):
-            rest = [*lines[:number], *lines[number + 1 :]]
-            yield Mutation(f"line {line.strip()!r}", replace(answer, output="".join(rest)))
-            for found in re.finditer(r"\S+", line):
-                cut = line[: found.start()] + line[found.end() :]
-                said = "".join([*lines[:number], cut, *lines[number + 1 :]])
-                yield Mutation(f"word {found[0]!r} of {line.strip()!r}", replace(answer, output=said))
-        ends = {sum(map(len, lines[:number])) for number in range(1, len(lines))}
-        step = max(1, len(text) // _CUTS)
-        for end in sorted(ends | set(range(step, len(text), step)) | {len(text) - 1}):
-            yield Mutation(f"all behind {text[:end][-20:]!r}", replace(answer, output=text[:end]))
-
-
-def _without(value: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """`value` without each of its parts in turn: gone, null, empty."""
-    if isinstance(value, dict):
-        for key, part in value.items():
-            here = f"{path}.{key}" if path else key
-            yield f"{here} gone", {name: each for name, each in value.items() if name != key}
-            for what, other in _lessened(part, here):
-                yield what, {**value, key: other}
-    elif isinstance(value, list):
-        for number, part in enumerate(value):
-            here = f"{path}[{number}]"
-            yield f"{here} gone", [*value[:number], *value[number + 1 :]]
-            for what, other in _lessened(part, here):
-                yield what, [*value[:number], other, *value[number + 1 :]]
-
-
-def _json(answer: Answer) -> Any:
-    try:
-        return json.loads(answer.output)
-    except ValueError:
-        return None
-
-
-def _keys(value: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
-    """The path of each key in `value`, with the whole value without it, and with garbage under it."""
-    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, part in parts:
-        here = f"{path}[{key}]" if isinstance(value, list) else f"{path}.{key}" if path else str(key)
-        if isinstance(value, dict):
-            rest = {name: each for name, each in value.items() if name != key}
-            yield here, rest, {**rest, key: {"garbage": ["garbage"]}}
-        for found, without, garbled in _keys(part, here):
-            yield found, _with(value, key, without), _with(value, key, garbled)
-
-
-def _with(value: Any, key: Any, part: Any) -> Any:
-    copy: Any = dict(value) if isinstance(value, dict) else list(value)
-    copy[key] = part
-    return copy
-
-
-def _lessened(part: Any, here: str) -> Iterator[tuple[str, Any]]:
-    if part is not None:
-        yield f"{here} null", None
-    if part and isinstance(part, (str, list, dict)):
-        yield f"{here} empty", type(part)()
-    if isinstance(part, (dict, list)):
-        yield from _without(part, here)
 
 
 class Bench:
@@ -181,13 +110,16 @@ class Bench:
             (call.node.cluster, call.node.name): call.probes for call in job.calls()
         }
         self.facts = {key: read_facts(said, self.probes[key]) for key, said in self.collected.said.items()}
-        self.before = self._results(self.collected)
+        self.clusters = gathered_clusters(job, collected)
+        self.before = self._results(self.clusters)
+        self._checks = {check.id: check for check in job.checks}
+        self._looks: dict[tuple[str, str, str | None], set[FactPath]] = {}
 
     @classmethod
-    def recorded(cls, name: str) -> Bench:
-        """The recording of that name."""
-        selection, job = resolve_options(FOLDER / f"{name}.inventory.toml")
-        file = read_evidence(evidence_path(name))
+    def saved(cls, name: str, inventory: Path, evidence: Path) -> Bench:
+        """What evidence holds, scanned with its inventory."""
+        selection, job = resolve_options(inventory)
+        file = read_evidence(evidence)
         now = file.evidence.finished + timedelta(hours=1)
         return cls(name, job, saved_answers(job, [file], now, narrowed=selection.narrowed))
 
@@ -210,7 +142,7 @@ class Bench:
         if most and most < len(todo):
             todo = Random(seed).sample(todo, most)
         tally = Tally()
-        seen: dict[object, Mapping[tuple[str, str, str | None], Result]] = {}
+        seen: dict[object, _Judged] = {}
         for key, probe, mutation in todo:
             self._try(key, probe, mutation, accepted, tally, seen)
         return tally
@@ -227,7 +159,7 @@ class Bench:
                 answer = said.answers.get(probe.id)
                 if not isinstance(answer, Answer):
                     continue
-                for path, without, garbled in _keys(_json(answer), ""):
+                for path, without, garbled in keys_of(json_value(answer), ""):
                     if not self._differs(key, probe, answer, without) and self._differs(key, probe, answer, garbled):
                         found.add((probe.id, re.sub(r"\[\d+\]", "[]", path)))
         return found
@@ -241,7 +173,7 @@ class Bench:
         }
         read = {kind for probes in self.probes.values() for one in probes if one.id == probe_id for kind in one.facts}
         checks = {check.id for check in self.job.checks if read & set(check.facts + check.optional_facts)}
-        after = self._results(replace(self.collected, said=said))
+        after = self._results(gathered_clusters(self.job, replace(self.collected, said=said)))
         asked = {key for key, each in self.collected.said.items() if probe_id in each.answers}
         return sorted(
             {
@@ -265,57 +197,65 @@ class Bench:
         mutation: Mutation,
         accepted: Sequence[Accepted],
         tally: Tally,
-        seen: dict[object, Mapping[tuple[str, str, str | None], Result]],
+        seen: dict[object, _Judged],
     ) -> None:
         tally.tried += 1
         said = self.collected.said[key]
         changed = replace(said, answers={**said.answers, probe.id: mutation.answer})
         facts = read_facts(changed, self.probes[key])
-        lost = {kind for kind in probe.facts if facts[kind] != self.facts[key][kind]}
+        lost = {kind for kind in probe.facts if _plain(facts[kind]) != _plain(self.facts[key][kind])}
         if not lost and facts[Contact] == self.facts[key][Contact]:
             tally.same += 1
             return
-        unread = all(isinstance(facts[kind], Unknown) for kind in lost)
-        if unread:
+        if all(isinstance(facts[kind], Unknown) for kind in lost):
             tally.unread += 1
         else:
             tally.judged += 1
-        allowed = [
-            one
-            for one in accepted
-            if one.probe == probe.id and (unread or not one.unread) and re.search(one.what, mutation.what)
-        ]
+        allowed = [one for one in accepted if one.probe == probe.id and re.search(one.what, mutation.what)]
         mark = (key, probe.id, tuple(repr(_plain(facts[kind])) for kind in probe.facts), repr(facts[Contact]))
         if mark not in seen:
-            seen[mark] = self._results(replace(self.collected, said={**self.collected.said, key: changed}))
-        for about, after in seen[mark].items():
-            self._hold(about, after, lost, key, probe, mutation, allowed, tally)
+            clusters = gathered_clusters(self.job, replace(self.collected, said={**self.collected.said, key: changed}))
+            seen[mark] = _Judged(clusters, self._results(clusters))
+        unread = {kind for kind in lost if isinstance(facts[kind], Unknown)}
+        gone = {path for kind in lost for path in changes(self.facts[key][kind], facts[kind], (key[1], kind.__name__))}
+        loss = _Loss(key, probe, mutation, lost - unread, gone, seen[mark])
+        for about, after in seen[mark].results.items():
+            reads = self._checks[about[0]].facts + self._checks[about[0]].optional_facts
+            is_unread = loss.other.isdisjoint(reads)
+            self._hold(about, after, lost, loss, [one for one in allowed if is_unread or not one.unread], tally)
 
     def _hold(
         self,
         about: tuple[str, str, str | None],
         after: Result,
         lost: set[type],
-        key: NodeKey,
-        probe: Probe,
-        mutation: Mutation,
+        loss: _Loss,
         accepted: Sequence[Accepted],
         tally: Tally,
     ) -> None:
-        before = self.before[about]
-        where = f"{self.name} {'.'.join(key)} {probe.id} without {mutation.what[:160]}: {about[0]}"
+        before, check, key = self.before[about], self._checks[about[0]], loss.key
         better = _RANK[after.status] > _RANK[before.status] and not after.not_evaluated
         if better and before.status is not Status.SKIP:
-            self._note(f"{where} got better, {before.status} to {after.status}", about, accepted, tally)
-        check = next(each for each in self.job.checks if each.id == about[0])
+            text = f"{self._told(about, loss)} got better, {before.status} to {after.status}: {after.message}"
+            self._note(text, about, accepted, tally)
         if not lost & set(check.facts + check.optional_facts) or about[1] != key[0] or about[2] not in (None, key[1]):
             return
-        if not self._asks(check, key):
+        if before.status is not Status.PASS or not self._asks(check, key):
             return
-        if before.status is Status.PASS and (after.status is Status.PASS or _is_moot(after)):
-            self._note(f"{where} stays {after.status}: {after.message}", about, accepted, tally)
-        elif before.status is Status.PASS:
+        if after.status is not Status.PASS and not _is_moot(after):
             tally.refused += 1
+        elif loss.gone & (self._looked_at(about) | loss.judged.looked_at(check, about)):
+            self._note(f"{self._told(about, loss)} stays {after.status}: {after.message}", about, accepted, tally)
+        else:
+            tally.unseen += 1
+
+    def _told(self, about: tuple[str, str, str | None], loss: _Loss) -> str:
+        return f"{self.name} {'.'.join(loss.key)} {loss.probe.id} without {loss.mutation.what[:160]}: {about[0]}"
+
+    def _looked_at(self, about: tuple[str, str, str | None]) -> set[FactPath]:
+        if about not in self._looks:
+            self._looks[about] = looked_at(self._checks[about[0]], _view(self.clusters, self._checks[about[0]], about))
+        return self._looks[about]
 
     def _note(
         self,
@@ -326,7 +266,7 @@ class Bench:
     ) -> None:
         for one in accepted:
             if about[0] in one.checks:
-                tally.accepted[f"{one.probe}: {one.reason}"] += 1
+                tally.accepted[str(one)] += 1
                 return
         tally.wrong.append(text)
 
@@ -336,9 +276,47 @@ class Bench:
         )
         return concerns(check, node.product, node.roles)
 
-    def _results(self, collected: Collected) -> dict[tuple[str, str, str | None], Result]:
-        rows = evaluate(self.job.checks, gathered_clusters(self.job, collected))
-        return {(row.check, row.cluster, row.node): row for row in rows}
+    def _results(self, clusters: Sequence[GatheredCluster]) -> dict[tuple[str, str, str | None], Result]:
+        return {(row.check, row.cluster, row.node): row for row in evaluate(self.job.checks, clusters)}
+
+
+@dataclass
+class _Judged:
+    """What the checks make of a mutation, and what each looked at for that."""
+
+    clusters: Sequence[GatheredCluster]
+    results: Mapping[tuple[str, str, str | None], Result]
+    looks: dict[tuple[str, str, str | None], set[FactPath]] = field(default_factory=dict)
+
+    def looked_at(self, check: Check, about: tuple[str, str, str | None]) -> set[FactPath]:
+        if about not in self.looks:
+            self.looks[about] = looked_at(check, _view(self.clusters, check, about))
+        return self.looks[about]
+
+
+@dataclass(frozen=True, slots=True)
+class _Loss:
+    """One mutation of one node's answer, with the parts of its facts that it cost or changed."""
+
+    key: NodeKey
+    probe: Probe
+    mutation: Mutation
+    other: set[type]
+    """The facts that have become another, where the rest of what was lost is unknown."""
+    gone: set[FactPath]
+    judged: _Judged
+
+
+def _view(
+    clusters: Sequence[GatheredCluster], check: Check, about: tuple[str, str, str | None]
+) -> NodeView | ClusterView:
+    """What the engine shows the check of that cluster or node."""
+    cluster = next(one for one in clusters if one.info.name == about[1])
+    if not isinstance(check, ClusterCheck):
+        return next(node for node in cluster.nodes if node.name == about[2])
+    return ClusterView(
+        cluster.info, tuple(node for node in cluster.nodes if concerns(check, cluster.info.product, node.roles))
+    )
 
 
 def _is_moot(result: Result) -> bool:

@@ -143,7 +143,7 @@ def status(name: str, backends: Mapping[str, Backend]) -> CommandOutput:
 
 def leader_flags(name: str, backends: Mapping[str, Backend]) -> CommandOutput:
     """`ls -a` of leaderl's data directory on `name`."""
-    return CommandOutput("".join(f"{entry}\n" for entry in (".", "..", *backends[name].flags)))
+    return CommandOutput("".join(f"{entry}\n" for entry in ("form 2", ".", "..", *backends[name].flags, "end")))
 
 
 def version(name: str, backends: Mapping[str, Backend]) -> CommandOutput:

@@ -14,7 +14,7 @@ _LITERAL = {
         "", 1, f"head: cannot open '/opt/chef-backend/version-manifest.txt' for reading: {_NOT_THERE}\n"
     ),
     "chef-leader-flags": CommandOutput(
-        "", 2, f"ls: cannot access '/var/opt/chef-backend/leaderl/data': {_NOT_THERE}\n"
+        "form 2\nend\n", 2, f"ls: cannot access '/var/opt/chef-backend/leaderl/data': {_NOT_THERE}\n"
     ),
     "chef-cluster-status": CommandOutput("", 1, "sudo: chef-backend-ctl: command not found\n"),
     "chef-service-status": CommandOutput("", 1, "sudo: chef-backend-ctl: command not found\n"),
@@ -26,7 +26,7 @@ _LITERAL = {
             for path in (BACKEND_SECRETS, FRONTEND_SECRETS)
         ),
     ),
-    "chef-secrets-stray": CommandOutput("", 1, f"find: '/etc/chef-backend': {_NOT_THERE}\n"),
+    "chef-secrets-stray": CommandOutput("form 2\nas root\nend\n", 1, f"find: '/etc/chef-backend': {_NOT_THERE}\n"),
     "chef-config": CommandOutput("", error_output=f"cat: {BACKEND_CONFIG}: {_NOT_THERE}\n"),
     "chef-leaderl": CommandOutput("code 000\n"),
     "chef-search-index": CommandOutput(""),

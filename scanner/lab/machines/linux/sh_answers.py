@@ -57,7 +57,7 @@ def _own(node: NodeScenario, cluster: ClusterScenario, probe_id: str, sudo: bool
 def _without_chef(probe_id: str, sudo: bool) -> CommandOutput:
     if probe_id == "chef-leader-flags":
         missing = "ls: cannot access '/var/opt/chef-backend/leaderl/data': No such file or directory\n"
-        return CommandOutput("", 2, missing)
+        return CommandOutput("form 2\nend\n", 2, missing)
     if probe_id == "chef-version":
         manifest = "/opt/chef-backend/version-manifest.txt"
         return CommandOutput("", 1, f"head: cannot open '{manifest}' for reading: No such file or directory\n")

@@ -9,7 +9,7 @@ from checks.secret_server.facts.backups import AppBackup, Backup, BackupFile, Da
 from scanner.probes import rights
 from scanner.probes.batch.powershell import part
 from scanner.probes.probe import Answer, Probe, UnreadableError
-from scanner.probes.secret_server.readers import explain, need, rows_of, text, value_of
+from scanner.probes.secret_server.readers import explain, named, need, rows_of, text, value_of
 
 _TICKS_PER_S = 10_000_000
 _KINDS = ("zip", "folder", "file", "nothing", "missing", "closed")
@@ -79,8 +79,10 @@ def _backup(value: Mapping[str, object], row: Mapping[str, object]) -> Backup:
         age_s = (need(value, "now", int) - need(row, "written", int)) / _TICKS_PER_S
     if kind in ("zip", "file", "folder") and (age_s is None or (size is None and kind != "folder")):
         raise UnreadableError(f"time or size of the {kind} is missing: {ascii(dict(row))[:200]}")
+    if kind in ("zip", "file", "folder") and not need(row, "found", str):
+        raise UnreadableError(f"which {kind} was found is not told: {ascii(dict(row))[:200]}")
     return Backup(
-        path=need(row, "path", str),
+        path=named(row, "path"),
         found=need(row, "found", str),
         kind=kind,
         size_bytes=size,
@@ -95,10 +97,12 @@ def _key(row: Mapping[str, object]) -> KeyFile:
     if state not in _STATES or (state == "hashed") != bool(re.fullmatch(r"[0-9a-f]{64}", sha256)):
         raise UnreadableError(f"the state of encryption.config is not understood: {ascii(dict(row))[:200]}")
     size = None if row.get("size_bytes") is None else need(row, "size_bytes", int)
+    if size is None and state in ("listed", "hashed"):
+        raise UnreadableError(f"the size of encryption.config is missing: {ascii(dict(row))[:200]}")
     detail = text(row, "detail")
     efs = state != "listed" and need(row, "efs", bool)
     return KeyFile(
-        path=need(row, "path", str),
+        path=named(row, "path"),
         state=state,
         size_bytes=size,
         sha256=sha256,

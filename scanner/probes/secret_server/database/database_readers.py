@@ -23,7 +23,7 @@ from checks.secret_server.facts.sql import (
 from checks.secret_server.host.microsoft import managed_service
 from scanner.probes.probe import Answer, UnreadableError
 from scanner.probes.secret_server.database.sql_errors import explain_sql
-from scanner.probes.secret_server.readers import need, rows_of, text, value_of
+from scanner.probes.secret_server.readers import named, need, rows_of, text, value_of
 
 _MOST_VERSIONS = 5000
 _REPLICA_NUMBERS = ("role", "state", "suspended", "mode")
@@ -70,11 +70,11 @@ def secret_server_database(answer: Answer) -> SecretServerDatabase:
     sessions, sessions_problem = _sessions(instance, row)
     return SecretServerDatabase(
         server=_server(instance),
-        name=need(row, "name", str),
-        state=need(row, "state", str).upper(),
+        name=named(row, "name"),
+        state=named(row, "state").upper(),
         level=level,
         collation=text(row, "collation"),
-        recovery=need(row, "recovery", str).upper(),
+        recovery=named(row, "recovery").upper(),
         version=version,
         version_problem=version_problem,
         mirroring=mirroring,
@@ -95,7 +95,7 @@ def failover_clusters(answer: Answer) -> FailoverClusters:
     rows = [row for row in rows_of(value, "instances") if text(row, "cluster")]
     return FailoverClusters(
         tuple(
-            ClusteredInstance(need(row, "name", str), text(row, "cluster"), _is_active(_instance(row), row, computer))
+            ClusteredInstance(named(row, "name"), text(row, "cluster"), _is_active(_instance(row), row, computer))
             for row in rows
         )
     )
@@ -111,7 +111,7 @@ def _is_active(instance: _Instance, row: Row, computer: str) -> bool | None:
 def database_backups(answer: Answer) -> DatabaseBackups:
     """From sql-database: what msdb knows of the database's backups."""
     instance, row = _find(answer)
-    name = need(row, "name", str)
+    name = named(row, "name")
     asked = instance.asked("backups")
     if asked.problem:
         raise UnreadableError(f"the history of backups (msdb.dbo.backupset) cannot be read: {asked.problem}")
@@ -123,7 +123,7 @@ def database_backups(answer: Answer) -> DatabaseBackups:
         database=name,
         asked=now.isoformat(timespec="seconds"),
         utc_offset_s=round((now - utc).total_seconds() / 60) * 60,
-        recovery=need(row, "recovery", str).upper(),
+        recovery=named(row, "recovery").upper(),
         backups=tuple(sorted(own, key=lambda backup: (backup.age_s, backup.kind))),
     )
 
@@ -189,7 +189,7 @@ def _instance(row: Row) -> _Instance:
     versions = {need(one, "database_id", int): _asked(one, endpoint) for one in rows_of(row, "versions")}
     said = {name: _asked(need(answers, name, dict), endpoint) for name in answers}
     return _Instance(
-        name=need(row, "name", str), endpoint=endpoint, cluster=text(row, "cluster"), answers=said, versions=versions
+        name=named(row, "name"), endpoint=endpoint, cluster=text(row, "cluster"), answers=said, versions=versions
     )
 
 
@@ -207,7 +207,7 @@ def _trouble(instance: _Instance) -> str:
 
 
 def _is_called(row: Row, name: str) -> bool:
-    return need(row, "name", str).lower() == name.lower()
+    return named(row, "name").lower() == name.lower()
 
 
 def _first(instance: _Instance) -> Row:
@@ -219,9 +219,8 @@ def _first(instance: _Instance) -> Row:
 
 def _server(instance: _Instance) -> SqlServer:
     row = _first(instance)
-    name, version, collation, edition = (
-        need(row, key, str) for key in ("server_name", "version", "collation", "edition")
-    )
+    name, version, collation = (named(row, key) for key in ("server_name", "version", "collation"))
+    edition = need(row, "edition", str)
     edition_number, computer = _engine_edition(row), text(row, "computer")
     return SqlServer(
         instance=instance.name,
@@ -304,11 +303,16 @@ def _replicas(instance: _Instance, row: Row) -> tuple[tuple[Replica, ...], str]:
     grouped, asked = _of(instance, "grouped", row), _of(instance, "replicas", row)
     if grouped.problem:
         return (), grouped.problem
+    if not grouped.rows and asked.rows:
+        return (), "SQL Server shows replicas of the database, and not that it is in an availability group"
     if not grouped.rows:
         return (), ""
     if asked.problem or not asked.rows:
         return (), asked.problem or "sys.dm_hadr_database_replica_states does not show the database"
-    return tuple(_replica(one) for one in asked.rows), ""
+    replicas = tuple(_replica(one) for one in asked.rows)
+    if not any(one.own for one in replicas):
+        return (), "sys.dm_hadr_database_replica_states does not show the database's own replica"
+    return replicas, ""
 
 
 def _replica(row: Row) -> Replica:
@@ -331,7 +335,7 @@ def _sessions(instance: _Instance, row: Row) -> tuple[tuple[SqlSession, ...], st
     asked = _of(instance, "sessions", row)
     if asked.problem:
         return (), asked.problem
-    found = {(need(one, "host", str).strip().lower(), text(one, "program")) for one in asked.rows}
+    found = {(named(one, "host").strip().lower(), text(one, "program")) for one in asked.rows}
     return tuple(SqlSession(*one) for one in sorted(found)), ""
 
 

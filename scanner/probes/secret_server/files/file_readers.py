@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from checks.secret_server.facts.folder import AppTree, ConfigState, DatabaseConfig, FolderDigest, WebConfig
 from scanner.probes.probe import Answer, UnreadableError
 from scanner.probes.secret_server.files.roots import Folder, choose, read_folders
-from scanner.probes.secret_server.readers import explain, explain_note, need, rows_of, text, value_of
+from scanner.probes.secret_server.readers import explain, explain_note, named, need, rows_of, text, value_of
 
 _STATES = ("hashed", "missing", "locked", "denied", "unreadable")
 
@@ -25,7 +25,7 @@ def database_config(answer: Answer) -> DatabaseConfig:
     if state == "hashed" and size is None:
         raise UnreadableError("database.config was hashed, and its size is missing")
     return DatabaseConfig(
-        path=need(config, "path", str),
+        path=named(config, "path"),
         state=state,
         sha256=sha256,
         efs=need(config, "efs", bool),
@@ -48,7 +48,7 @@ def _config_state(row: Mapping[str, object]) -> ConfigState:
     state, detail = need(row, "state", str), text(row, "detail")
     if state not in _CONFIG_STATES:
         raise UnreadableError(f"the state of a configuration file is not understood: {state[:80]!r}")
-    return ConfigState(need(row, "path", str), state, explain(detail) if detail else "")
+    return ConfigState(named(row, "path"), state, explain(detail) if detail else "")
 
 
 _LINK = "a link to elsewhere"

@@ -47,6 +47,8 @@ def read_folders(rows: Sequence[Mapping[str, object]], need: Callable[..., Any])
     for row in rows:
         root = need(row, "root", dict)
         path = need(root, "path", str)
+        if not path.strip():
+            raise UnreadableError("a folder that may hold the application has an empty path")
         sources = tuple(str(source) for source in need(root, "sources", list))
         candidate = RootCandidate(path, sources, need(root, "exists", bool), need(root, "has_encryption_config", bool))
         folder = Folder(candidate, need(root, "has_bin", bool), need(root, "error", str), row)

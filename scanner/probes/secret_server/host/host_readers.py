@@ -20,6 +20,7 @@ from scanner.probes.secret_server.readers import (
     asks_for_switches,
     explain,
     iis_configuration,
+    named,
     need,
     rows_of,
     text,
@@ -40,7 +41,7 @@ def app_pools(answer: Answer) -> AppPools:
     keys: tuple[str, ...] = ("runtime", "load_user_profile", "max_processes", "identity_type")
     if asks_for_switches(value):
         keys += SWITCHES
-    pools = [(need(row, "name", str), need(row, "settings", dict)) for row in rows_of(value, "pools")]
+    pools = [(named(row, "name"), need(row, "settings", dict)) for row in rows_of(value, "pools")]
     return AppPools(
         tuple(PoolSettings(name=name, **{key: _setting(settings, key) for key in keys}) for name, settings in pools)
     )
@@ -100,7 +101,7 @@ def pool_states(answer: Answer) -> PoolStates:
     """From app-pool-state."""
     if answer.exit_code != 0 and _wmi_code(answer.output) in _NO_PROVIDER:
         return PoolStates((), provider_missing=True)
-    states = [(need(row, "name", str), need(row, "state", int)) for row in rows_of(value_of(answer), "pools")]
+    states = [(named(row, "name"), need(row, "state", int)) for row in rows_of(value_of(answer), "pools")]
     odd = next((f"{name}: {state}" for name, state in states if not 0 <= state <= 4), None)
     if odd:
         raise UnreadableError(f"no such state of an application pool: {odd[:200]}")
@@ -142,7 +143,7 @@ def disks(answer: Answer) -> Disks:
     value = value_of(answer)
     drives = []
     for row in rows_of(value, "drives"):
-        name = need(row, "name", str).rstrip("\\").upper()
+        name = named(row, "name").rstrip("\\").upper()
         total, free = need(row, "total_bytes", int), need(row, "free_bytes", int)
         if not re.fullmatch(r"[A-Z]:", name) or free < 0 or total < 0:
             raise UnreadableError(f"this is no drive: {ascii(dict(row))[:200]}")
@@ -192,7 +193,7 @@ def _place(row: Mapping[str, object]) -> AuthenticationPlace:
 def _locked_section(row: Mapping[str, object]) -> ConfigSection:
     locks = need(row, "locks", dict)
     return ConfigSection(
-        need(row, "name", str),
+        named(row, "name"),
         tuple(str(name) for name in need(row, "attributes", list)),
         tuple(str(name) for name in need(row, "elements", list)),
         tuple(sorted((str(name), str(value)) for name, value in locks.items())),

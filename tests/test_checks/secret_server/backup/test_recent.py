@@ -25,19 +25,20 @@ Clusters = Callable[..., ClusterInfo]
 Nodes = Callable[..., NodeView]
 HOUR = 3600
 KEY, OTHER = "a" * 64, "b" * 64
+WHOLE: dict[str, Any] = {"web_config": True, "web_config_bytes": 900, "libraries": True}
 ZIP = Backup(path="D:\\b", found="D:\\b\\app.zip", kind="zip", size_bytes=1000, age_s=2 * HOUR)
 APP = AppBackup(
     backup=ZIP,
     contents="listed",
     entries=900,
-    web_config=True,
     keys=(KeyFile(path="S/encryption.config", state="listed", size_bytes=1322),),
+    **WHOLE,
 )
 FOLDER = replace(ZIP, found="D:\\b\\copy", kind="folder", size_bytes=None)
 COPY = AppBackup(
     backup=FOLDER,
-    web_config=True,
     keys=(KeyFile(path="D:\\b\\copy\\encryption.config", state="hashed", size_bytes=1322, sha256=KEY),),
+    **WHOLE,
 )
 BAK = Backup(
     path="E:\\b\\SecretServer.bak", found="E:\\b\\SecretServer.bak", kind="file", size_bytes=500_000_000, age_s=HOUR
@@ -524,14 +525,20 @@ def test_a_size_that_no_database_has(judged: Judged, size: int, status: Status, 
 
 @pytest.mark.parametrize(
     ("changes", "told"),
-    [({"libraries": False}, "holds no libraries in bin"), ({"web_config_bytes": 0}, "is empty")],
+    [
+        ({"libraries": False}, "holds no libraries in bin"),
+        ({"web_config_bytes": 0}, "is empty"),
+        ({"libraries": None}, "does not tell libraries: collect it anew"),
+        ({"web_config_bytes": None}, "does not tell the size of its web.config: collect it anew"),
+    ],
 )
 @pytest.mark.parametrize("app", [APP, COPY])
 def test_half_an_application_warns(judged: Judged, app: AppBackup, changes: dict[str, Any], told: str) -> None:
     outcome = judged(replace(app, **changes))
     assert (outcome.status, told in outcome.message) == (Status.WARN, True)
-    whole = replace(app, libraries=True, web_config_bytes=900)
-    assert judged(whole).status is Status.PASS
+    assert judged(app).status is Status.PASS
+    off = {"backup-whole": {"off": True, "reason": "a test"}}
+    assert judged(replace(app, **changes), overrides=off).status is Status.PASS
 
 
 @pytest.mark.parametrize(
@@ -567,3 +574,13 @@ def test_a_hash_that_is_unknown_may_be_the_backup_s_unless_the_size_differs(
     web2 = node(info, EncryptionConfig(path="x", state="hashed", sha256=OTHER, efs=False, size_bytes=1322), name="web2")
     sql = node(info, DatabaseBackupFile(BAK), name="sql1", roles=("database",), backup_database_path="x")
     assert judge(ClusterView(info, (web1, web2, sql))).status is status
+
+
+def test_a_folder_that_may_be_the_application_s_own_is_no_backup_yet(judged: Judged) -> None:
+    """A zip is none of the application's folders, and a host that has no application has none to mistake it for."""
+    for reason in ("several folders may hold the application", "the answer is no JSON"):
+        outcome = judged(COPY, more=((WebRoot, reason),))
+        assert outcome.status is Status.ERROR
+        assert f"whether D:\\b\\copy is the application's own folder is not known: {reason}" in outcome.message
+        assert judged(APP, more=((WebRoot, reason),)).status is Status.PASS
+    assert judged(COPY, more=((WebRoot, "found no folder that holds the application"),)).status is Status.PASS

@@ -9,7 +9,7 @@ from checks.check import ClusterInfo, NodeView
 from checks.outcome import Status
 from checks.secret_server.database.support import judge
 from checks.secret_server.facts.node import SqlInstance, SqlInstances
-from checks.secret_server.facts.sql import ClusteredInstance, FailoverClusters, SecretServerDatabase
+from checks.secret_server.facts.sql import ClusteredInstance, FailoverClusters, Replica, SecretServerDatabase
 from tests.test_checks.secret_server.databases import COPY, DATABASE, SERVER
 
 Clusters = Callable[..., ClusterInfo]
@@ -39,9 +39,17 @@ def test_merge_replication_warns(cluster: Clusters, node: Nodes) -> None:
     assert "takes part in SQL merge replication" in outcome.message
 
 
-@pytest.mark.parametrize(("edition", "status"), [("Express Edition", Status.WARN), ("Standard Edition", Status.SKIP)])
+@pytest.mark.parametrize(
+    ("edition", "told"),
+    [
+        ("Express Edition", "MSSQLSERVER is an Express edition"),
+        ("Edici\u00f3n R\u00e1pida", "which instance holds the database is not known"),
+        ("", "which instance holds the database is not known"),
+        ("Standard Edition", "whether the database is in merge replication is not known"),
+    ],
+)
 def test_the_registry_tells_of_a_database_that_cannot_be_asked(
-    cluster: Clusters, node: Nodes, edition: str, status: Status
+    cluster: Clusters, node: Nodes, edition: str, told: str
 ) -> None:
     registry = SqlInstances(
         (
@@ -54,7 +62,9 @@ def test_the_registry_tells_of_a_database_that_cannot_be_asked(
             ),
         )
     )
-    assert judge(node(cluster(), DENIED, registry, roles=("database",))).status is status
+    outcome = judge(node(cluster(), DENIED, registry, roles=("database",)))
+    assert outcome.status is Status.WARN
+    assert outcome.message.startswith(told)
 
 
 def test_one_of_several_instances_that_is_express_proves_nothing(cluster: Clusters, node: Nodes) -> None:
@@ -62,15 +72,17 @@ def test_one_of_several_instances_that_is_express_proves_nothing(cluster: Cluste
         name="MSSQLSERVER", instance_id="a", version="15.0", patch_level="15.0", edition="Standard Edition"
     )
     both = SqlInstances((one, replace(one, name="BACKUPEXEC", edition="Express Edition")))
-    assert judge(node(cluster(), DENIED, both, roles=("database",))).status is Status.SKIP
+    open_ = judge(node(cluster(), DENIED, both, roles=("database",)))
+    assert "which instance holds the database is not known" in open_.message
     named = node(cluster(), DENIED, both, roles=("database",), sql_instance="BACKUPEXEC")
-    assert judge(named).status is Status.WARN
+    assert "BACKUPEXEC is an Express edition" in judge(named).message
 
 
-def test_what_nobody_knows_is_not_judged(cluster: Clusters, node: Nodes) -> None:
+def test_what_nobody_knows_may_be_what_is_not_supported(cluster: Clusters, node: Nodes) -> None:
     outcome = judge(node(cluster(), DENIED, roles=("database",)))
-    assert outcome.status is Status.SKIP
-    assert "SQL Server refuses the login" in outcome.message
+    assert outcome.status is Status.WARN
+    assert "the edition is not known: SQL Server refuses the login" in outcome.message
+    assert "in merge replication is not known: SQL Server refuses the login" in outcome.message
 
 
 def test_a_passive_host_has_nothing_to_say(cluster: Clusters, node: Nodes) -> None:
@@ -84,6 +96,17 @@ def test_replication_that_an_answer_does_not_tell_warns(cluster: Clusters, node:
     outcome = judge(node(cluster(), replace(DATABASE, merge_replication=None), roles=("database",)))
     assert outcome.status is Status.WARN
     assert "whether database SecretServer is in merge replication is not known" in outcome.message
+
+
+def test_a_version_that_is_not_told_makes_no_copy(cluster: Clusters, node: Nodes) -> None:
+    closed = replace(DATABASE, version="", version_problem="dbo.tbVersion is empty")
+    outcome = judge(node(cluster(), closed, roles=("database",)))
+    assert outcome.status is Status.WARN
+    secondary = replace(
+        closed,
+        replicas=(Replica(server="SQL1", group="G", own=True, role=2, state=2, suspended=False, synchronous=True),),
+    )
+    assert judge(node(cluster(), secondary, roles=("database",))).status is Status.PASS
 
 
 def test_a_copy_that_is_not_open_passes_and_says_what_it_does_not_tell(cluster: Clusters, node: Nodes) -> None:

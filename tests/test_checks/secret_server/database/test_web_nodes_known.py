@@ -88,8 +88,52 @@ def test_another_database_config_warns(cluster: Clusters, node: Nodes) -> None:
     assert "database.config differs: web1 against web2" in outcome.message
 
 
+def test_where_no_session_is_there_nothing_is_concluded(cluster: Clusters, node: Nodes) -> None:
+    assert judged(cluster, node, DATABASE).status is Status.SKIP
+
+
 @pytest.mark.parametrize(
-    "database", [DATABASE, (SecretServerDatabase, "SQL Server refuses the login"), (SecretServerDatabase, "garbled")]
+    ("database", "way"),
+    [
+        ((SecretServerDatabase, "SQL Server refuses the login"), "Clear what database-compatibility says of sql1"),
+        ((SecretServerDatabase, "garbled"), "Clear what database-compatibility says of sql1"),
+        (
+            replace(DATABASE, sessions_problem="sessions of others are shown with VIEW SERVER STATE only"),
+            "GRANT VIEW SERVER STATE",
+        ),
+    ],
 )
-def test_where_no_session_is_seen_nothing_is_concluded(cluster: Clusters, node: Nodes, database: object) -> None:
-    assert judged(cluster, node, database).status is Status.SKIP
+@pytest.mark.parametrize("phase", ["before", "window", "after"])
+def test_sessions_that_are_not_seen_may_be_anybody_s(
+    cluster: Clusters, node: Nodes, database: object, way: str, phase: str
+) -> None:
+    outcome = judged(cluster, node, database, phase=phase)
+    assert outcome.status is Status.WARN
+    assert "whether other web servers use the database on sql1 is not known: " in outcome.message
+    assert outcome.remediation
+    assert way in outcome.remediation.summary + outcome.remediation.command
+
+
+def test_each_database_of_several_may_have_a_stranger(cluster: Clusters, node: Nodes) -> None:
+    info = cluster()
+    web = node(info, DatabaseConfig(path="x", state="hashed", sha256="a" * 64, efs=False, size_bytes=1), name="web1")
+    known = node(info, sessions(("web1", NET)), name="sql1", roles=("database",))
+    other = node(info, (SecretServerDatabase, "garbled"), name="sql2", roles=("database",))
+    assert judge(ClusterView(info, (web, known))).status is Status.PASS
+    outcome = judge(ClusterView(info, (web, known, other)))
+    assert outcome.status is Status.WARN
+    assert "sql2 is not known: garbled" in outcome.message
+
+
+def test_a_node_that_may_point_elsewhere_is_told(cluster: Clusters, node: Nodes) -> None:
+    info = replace(cluster(), phase="window")
+    one = node(info, DatabaseConfig(path="x", state="hashed", sha256="a" * 64, efs=False, size_bytes=1), name="web1")
+    other = node(info, (DatabaseConfig, "the answer is no JSON"), name="web2")
+    seen, unseen = (
+        node(info, sessions(*pairs), name="sql1", roles=("database",))
+        for pairs in ([("web1", NET), ("web2", NET)], [("web1", NET)])
+    )
+    assert judge(ClusterView(info, (one, other, seen))).status is Status.PASS
+    outcome = judge(ClusterView(info, (one, other, unseen)))
+    assert outcome.status is Status.WARN
+    assert "database.config of web2: the answer is no JSON" in outcome.message

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from checks.check import ClusterInfo, NodeView
+from checks.facts import Contact
 from checks.outcome import Status
 from checks.secret_server.facts.host import Hardware
 from checks.secret_server.host.resources import judge
@@ -42,10 +43,19 @@ def test_other_roles_have_none(cluster: Clusters, node: Nodes) -> None:
     assert judge(node(cluster(), Hardware(1, GB), roles=("dr",))).status is Status.SKIP
 
 
-def test_what_windows_does_not_tell_is_not_judged(cluster: Clusters, node: Nodes) -> None:
-    outcome = judge(node(cluster(), (Hardware, "denied: WMI root\\cimv2")))
-    assert outcome.status is Status.SKIP
-    assert "WMI" in outcome.message
+@pytest.mark.parametrize(("effect", "status"), [("warn", Status.WARN), ("fail", Status.ERROR)])
+def test_what_windows_does_not_tell_may_be_too_little(
+    cluster: Clusters, node: Nodes, effect: str, status: Status
+) -> None:
+    info = cluster(overrides={"cores-web": {"effect": effect, "reason": "a test"}})
+    outcome = judge(node(info, (Hardware, "denied: WMI root\\cimv2")))
+    assert outcome.status is status
+    assert "not known: denied: WMI root\\cimv2; 2 cores and 4 GB of memory are asked for" in outcome.message
+
+
+def test_a_port_has_no_hardware_to_tell_of(cluster: Clusters, node: Nodes) -> None:
+    port = Contact(host="sql1", transport="tds", failure=None, asked=1, answered=1)
+    assert judge(node(cluster(), port, name="sql1", roles=("database",))).status is Status.SKIP
 
 
 @pytest.mark.parametrize("requires", ["web cores two", "web disks 2", "web cores \uff12"])

@@ -64,7 +64,7 @@ def test_evidence_of_earlier_versions_tells_it_with_the_authentication(
     place = AuthenticationPlace(path="c:\\app", enabled=(), error=error)
     facts = (WebRoot("C:\\App", (), ()), IisAuthentication((), (place,)))
     view = node(cluster(), *facts)
-    old = replace(view, facts={**view.facts, WebConfig: Unknown("not in the evidence", unanswered=True)})
+    old = replace(view, facts={**view.facts, WebConfig: Unknown("not in the evidence", unasked=True)})
     assert judge(old).status is status
 
 
@@ -72,9 +72,10 @@ def test_what_its_own_question_could_not_tell_another_answer_does_not_make_up_fo
     cluster: Clusters, node: Nodes
 ) -> None:
     place = AuthenticationPlace(path="c:\\app", enabled=())
-    facts = (WebRoot("C:\\App", (), ()), IisAuthentication((), (place,)), (WebConfig, "the answer is no JSON"))
-    with pytest.raises(UnknownFactError, match="the answer is no JSON"):
-        judge(node(cluster(), *facts))
+    view = node(cluster(), WebRoot("C:\\App", (), ()), IisAuthentication((), (place,)))
+    for lost in (Unknown("the answer is no JSON"), Unknown("the answer is no JSON: cut off", unanswered=True)):
+        with pytest.raises(UnknownFactError, match="the answer is no JSON"):
+            judge(replace(view, facts={**view.facts, WebConfig: lost}))
 
 
 def test_what_nobody_knows_is_unknown(cluster: Clusters, node: Nodes) -> None:

@@ -17,6 +17,7 @@ from scanner.probes.chef_backend.cluster_readers import (
     read_version,
 )
 from scanner.probes.probe import Answer, UnreadableError
+from tests.field.samples import FOLDER as FIELD
 
 RECORDINGS = Path(__file__).parents[3] / "recordings" / "chef_backend"
 DAY_S = 86_400
@@ -230,6 +231,15 @@ def test_an_extra_column_of_a_later_version_is_tolerated() -> None:
     assert read_service_status(Answer(text, 0)).services[0].distributed == "health: red"
 
 
+@pytest.mark.parametrize("cell", ["not_blocked", "true"])
+def test_a_row_that_does_not_tell_who_may_lead_is_shown(cell: str) -> None:
+    told = (FIELD / "chef" / "cluster-status-blocked-eligible.txt").read_text(encoding="utf-8")
+    assert len(read_cluster_status(Answer(told, 0)).members) == 3
+    first, second, rest = told.partition("follower")
+    with pytest.raises(UnreadableError, match="be-north2"):
+        read_cluster_status(Answer(first + second + rest.replace(cell, " " * len(cell), 1), 0))
+
+
 def test_flags_are_read_from_the_listing() -> None:
     assert read_leader_flags(recorded("flags-none")) == LeaderFlags(unsynced=False, no_start_pgsql=False)
     assert read_leader_flags(recorded("flags-unsynced")) == LeaderFlags(unsynced=True, no_start_pgsql=False)
@@ -241,6 +251,17 @@ def test_flags_are_read_from_the_listing() -> None:
 def test_a_directory_that_cannot_be_listed_is_not_an_absent_flag(name: str, text: str) -> None:
     with pytest.raises(UnreadableError, match=text):
         read_leader_flags(recorded(name, 2))
+
+
+@pytest.mark.parametrize("name", ["flags-none", "flags-unsynced"])
+def test_a_listing_without_its_end_is_cut_off(name: str) -> None:
+    listed = recorded(name)
+    whole = f"form 2\n{listed.output}end\n"
+    assert read_leader_flags(replace(listed, output=whole)) == read_leader_flags(listed)
+    lines = whole.splitlines(keepends=True)
+    for length in range(1, len(lines)):
+        with pytest.raises(UnreadableError, match="has no end, and may be cut off"):
+            read_leader_flags(replace(listed, output="".join(lines[:length])))
 
 
 def test_an_empty_listing_is_not_an_absent_flag() -> None:

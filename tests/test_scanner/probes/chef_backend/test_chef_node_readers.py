@@ -204,7 +204,7 @@ def test_strays_are_found_by_name_with_the_rights_that_they_have(play: Play, tmp
     (tmp_path / "var/tmp").mkdir(parents=True)
     answer = play(node.STRAYS)
     # Above the node's own folders lie those of this test.
-    own = [line for line in answer.output.splitlines() if re.search(r" /(etc|home|root)|as root", line)]
+    own = [line for line in answer.output.splitlines() if re.search(r" /(etc|home|root)|as root|form|end", line)]
     answer = replace(answer, output="\n".join(own))
     found = read_stray_secrets(answer)
     assert sorted(found.paths) == [
@@ -227,6 +227,15 @@ def test_an_answer_to_an_earlier_preflight_tells_no_rights() -> None:
     assert read_stray_secrets(Answer(f"{BACKEND_SECRETS}\n{home}", 1)).homes == ("'/home/kim': Permission denied",)
     both = read_stray_secrets(Answer(f"find: '/root': Permission denied\n{home}", 1))
     assert (len(both.unseen), both.homes) == (2, ())
+
+
+def test_a_search_without_its_end_is_cut_off() -> None:
+    whole = f"form 2\nas root\n{LISTED}end\n"
+    assert read_stray_secrets(Answer(whole, 0)) == read_stray_secrets(Answer(f"as root\n{LISTED}", 0))
+    lines = whole.splitlines(keepends=True)
+    for length in range(1, len(lines)):
+        with pytest.raises(UnreadableError, match="has no end, and may be cut off"):
+            read_stray_secrets(Answer("".join(lines[:length]), 0))
 
 
 def test_a_home_that_root_may_not_enter_is_a_thing_of_its_own() -> None:
