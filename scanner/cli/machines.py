@@ -134,6 +134,23 @@ def _spelling(name: str) -> str:
     return "--set" if name == "settings" else f"--{name.replace('_', '-')}"
 
 
+def inventory_of(source: Source) -> Inventory:
+    """The inventory, read where it is a file. Raises InventoryError."""
+    from scanner.inventory.load import load_inventory
+
+    return load_inventory(source) if isinstance(source, Path) else source
+
+
+def beside(source: Source, named: Path | None, option: str, usual: Callable[[Path], Path]) -> Path:
+    """A file that goes with the inventory: the one that `option` names, else the usual one beside it.
+
+    Raises UsageError where there is neither: machines that the command line names lie in no folder.
+    """
+    if named is None and not isinstance(source, Path):
+        raise UsageError(f"{option}: missing; without an inventory there is no name that it could be taken from")
+    return named or usual(source if isinstance(source, Path) else Path())
+
+
 def files_of(source: Source) -> list[Path]:
     """The file that a command reads its inventory from, if any."""
     return [source] if isinstance(source, Path) else []

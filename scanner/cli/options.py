@@ -182,13 +182,14 @@ def resolve_options(
     """
     from dataclasses import replace
 
-    from scanner.inventory.load import load_inventory, with_waivers
+    from scanner.cli.machines import inventory_of
+    from scanner.inventory.load import with_waivers
     from scanner.inventory.select import parse_targets, select
     from scanner.run.prepare import prepare
     from scanner.secrets import children
     from scanner.secrets.credentials import variables
 
-    loaded = load_inventory(inventory) if isinstance(inventory, Path) else inventory
+    loaded = inventory_of(inventory)
     children.withhold(variables(loaded))
     if waivers is not None:
         loaded = with_waivers(loaded, waivers)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from checks.exit_codes import ExitCode
+from scanner.cli.machines import Source, beside, files_of, inventory_of, takes_machines
 from scanner.cli.options import (
     RUN,
     FromOption,
-    InventoryArgument,
     ParallelOption,
     TimeoutOption,
     WaiversOption,
@@ -72,8 +72,9 @@ IncompleteOption = Annotated[
 QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Print nothing but problems.", rich_help_panel=RUN)]
 
 
+@takes_machines
 def baseline(
-    inventory: InventoryArgument,
+    inventory: Source,
     output: OutputOption = None,
     by: ByOption = "",
     reason: ReasonOption = "",
@@ -98,22 +99,21 @@ def baseline(
     from scanner.clock import today
     from scanner.files.atomic import ensure_writable
     from scanner.files.baseline import default_path, read_baseline, write_baseline
-    from scanner.inventory.load import load_inventory
     from scanner.run.drift.approve import partly, whole
     from scanner.run.drift.approver import approver
     from scanner.run.drift.compare import approval, measured, part_of, rules_of, split_nodes
 
     refuse_idle_options(from_, parallel=parallel, timeout=timeout)
-    path = output or default_path(inventory)
-    _refuse_overwriting(path, [inventory, *([waivers] if waivers else []), *(from_ or ())])
+    path = beside(inventory, output, "--output", default_path)
+    _refuse_overwriting(path, [*files_of(inventory), *([waivers] if waivers else []), *(from_ or ())])
     some = bool(update or node)
     old = read_baseline(path) if some or path.exists() else None
     why = " ".join(reason.split())
     if old and not why:
         raise UsageError(f"{path} is there already: say with --reason why it is approved anew")
-    who = approver(by, inventory.absolute().parent)
+    who = approver(by, (files_of(inventory) or [path])[0].absolute().parent)
     ensure_writable(path)
-    loaded = load_inventory(inventory)
+    loaded = inventory_of(inventory)
     rules = rules_of(loaded)
     here, gone = split_nodes(node or (), loaded, old) if old else (list(node or ()), set())
     asking = bool(here or not gone)
@@ -132,7 +132,7 @@ def baseline(
         scope = "; ".join([*(update or ()), *(f"on {name}" for name in node or ())])
         proposal = partly(old, now, part, approval(who, why, scope), rules)
     else:
-        proposal = whole(inventory.name, now, approval(who, why or "first baseline", EVERYTHING), rules)
+        proposal = whole(loaded.path.name, now, approval(who, why or "first baseline", EVERYTHING), rules)
     if proposal.holes and not allow_incomplete:
         _told_holes(f"no baseline was written to {path}: this could not be read", proposal.holes)
         raise typer.Exit(ExitCode.UNKNOWN)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from checks.exit_codes import ExitCode
-from scanner.cli.machines import Source, takes_machines
+from scanner.cli.machines import Source, inventory_of, takes_machines
 from scanner.cli.options import CheckOption, ClusterOption, NodeOption, SkipCheckOption
 from scanner.cli.output.prose import rendered, wrapped
 from scanner.cli.output.reporting import color_wanted, on_terminal, width
@@ -76,12 +75,10 @@ def probes(
     ] = False,
 ) -> None:
     """Print everything that a scan would send, per node, for a security review. Nothing is contacted."""
-    from scanner.inventory.load import load_inventory
     from scanner.inventory.select import select
     from scanner.run.prepare import prepare
 
-    loaded = load_inventory(inventory) if isinstance(inventory, Path) else inventory
-    selection = select(loaded, cluster or (), node or (), {})
+    selection = select(inventory_of(inventory), cluster or (), node or (), {})
     job = prepare(selection, only=check or (), without=skip_check or ())
     typer.echo("\n".join(_sudoers(job) if sudoers else review(job)))
 

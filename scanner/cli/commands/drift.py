@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from reports.format import DRIFT
+from scanner.cli.machines import Source, beside, files_of, takes_machines
 from scanner.cli.options import (
     RUN,
     CheckOption,
@@ -15,7 +16,6 @@ from scanner.cli.options import (
     EvidenceOption,
     FromOption,
     HistoryOption,
-    InventoryArgument,
     NodeOption,
     OnlyChangesOption,
     ParallelOption,
@@ -40,9 +40,10 @@ VerboseOption = Annotated[
 ]
 
 
+@takes_machines
 @takes_reports(DRIFT)
 def drift(
-    inventory: InventoryArgument,
+    inventory: Source,
     reports: Asked,
     baseline: BaselineOption = None,
     evidence: EvidenceOption = None,
@@ -75,7 +76,7 @@ def drift(
 
     telling = Telling.chosen(quiet=quiet, verbose=verbose, only_changes=only_changes, remind=remind)
     refuse_idle_options(from_, evidence=evidence, parallel=parallel, timeout=timeout)
-    path = baseline or default_path(inventory)
+    path = beside(inventory, baseline, "--baseline", default_path)
     selection, job = resolve_options(
         inventory,
         cluster=cluster,
@@ -88,7 +89,7 @@ def drift(
     )
     approved = read_baseline(path)
     destinations = Destinations.chosen(DRIFT, reports, {})
-    reads = [source for source in (inventory, path, waivers, *(from_ or ())) if source]
+    reads = [source for source in (*files_of(inventory), path, waivers, *(from_ or ())) if source]
     destinations.refuse_impossible(reads)
     if evidence:
         refuse_bad_place(evidence, reads, destinations.paths.values())

@@ -10,7 +10,7 @@ import typer
 from checks.engine.wording import count
 from checks.exit_codes import ExitCode
 from reports.text import visible
-from scanner.cli.machines import Source, takes_machines
+from scanner.cli.machines import Source, inventory_of, takes_machines
 from scanner.cli.options import WaiversOption
 
 if TYPE_CHECKING:
@@ -38,12 +38,12 @@ def validate(
     from scanner.cli.output.streams import exit_now, print_error
     from scanner.clock import today
     from scanner.files.results import read_results
-    from scanner.inventory.load import load_inventory, with_waivers
+    from scanner.inventory.load import with_waivers
     from scanner.inventory.select import select
     from scanner.run.prepare import cluster_infos
     from scanner.secrets.credentials import missing
 
-    loaded = load_inventory(inventory) if isinstance(inventory, Path) else inventory
+    loaded = inventory_of(inventory)
     name = loaded.path
     if waivers is not None:
         loaded = with_waivers(loaded, waivers)

@@ -82,6 +82,22 @@ def test_collect_and_probes_take_the_same_machines(preflight: Preflight, tmp_pat
     assert (shown.code, "chef-backend-ctl cluster-status" in shown.out) == (0, True)
 
 
+def test_a_baseline_of_named_machines_is_compared_with_them(preflight: Preflight, tmp_path: Path) -> None:
+    approved = tmp_path / "backend.baseline.json"
+    with laboratory("chef-healthy", tmp_path) as (_, table):
+        named = [*options(table, "backend-1"), *CHEF, "--check", "chef-package-staged", "--check", "disk-space"]
+        who = ["--by", "Ada", "--allow-incomplete", "-q"]
+        asked = [word for word in named if word not in ("--check", "chef-package-staged", "disk-space")]
+        wrote = preflight("baseline", *asked, "-o", approved, *who)
+        same = preflight("drift", *named, "--baseline", approved)
+    assert (wrote.code, json.loads(approved.read_text("utf-8"))["inventory"]) == (0, "--host 127.0.0.1"), wrote.err
+    assert (same.code, "NO DRIFT" in same.out) == (0, True), same.out
+    for command, option in (("baseline", "--output"), ("drift", "--baseline")):
+        nameless = preflight(command, "--local", *CHEF)
+        assert (nameless.code, nameless.err.split(":")[1].strip()) == (2, option)
+        assert "without an inventory there is no name that it could be taken from" in nameless.err
+
+
 def test_this_machine_itself(preflight: Preflight, tmp_path: Path) -> None:
     ended = preflight("scan", "--local", *CHEF, "--json", tmp_path / "r.json")
     document = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))
