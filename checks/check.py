@@ -111,6 +111,8 @@ class _Check:
     """Empty: all products."""
     roles: tuple[str, ...] = ()
     """A node needs one of them. Empty: any node."""
+    clusters: tuple[str, ...] = ()
+    """The clusters that it is for, by name: what an inventory expects of one. Empty: any cluster."""
     facts: tuple[type, ...] = ()
     """Facts it cannot judge without: an unknown one ends in `error` (see the engine for clusters)."""
     optional_facts: tuple[type, ...] = ()
@@ -122,7 +124,7 @@ class _Check:
 
     def __post_init__(self) -> None:
         """Refuse `roles=("web")`, a text that concerns no node at all: such a check would silently not be there."""
-        for name in ("products", "roles", "facts", "optional_facts", "references"):
+        for name in ("products", "roles", "clusters", "facts", "optional_facts", "references"):
             value = getattr(self, name)
             if not isinstance(value, tuple):
                 raise TypeError(f"check {self.id}: {name} is no tuple, but {value!r}")

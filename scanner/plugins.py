@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache, partial
 
 from checks.check import Check, ClusterCheck, NodeCheck
@@ -14,6 +14,7 @@ from checks.runbook.quoting import for_sh
 from scanner.errors import cause_of
 from scanner.inventory.product_settings.known import BUILTIN as BUILTIN_SETTINGS
 from scanner.inventory.settings.catalogue import ProductSettings, refuse_clashes, refuse_uncarried
+from scanner.probes.loaded import Loaded
 from scanner.probes.probe import Probe
 from scanner.run.foreign import Allowance
 
@@ -32,17 +33,6 @@ class Plugin:
     probes: tuple[Probe, ...] = ()
     settings: tuple[ProductSettings, ...] = ()
     """The keys that the inventory takes for a product, each declared once with `scanner.inventory.settings.setting`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """All plugins together, and what became of those that did not load."""
-
-    checks: tuple[Check, ...] = ()
-    probes: tuple[Probe, ...] = ()
-    settings: tuple[ProductSettings, ...] = ()
-    failures: tuple[Result, ...] = field(default_factory=tuple)
-    """One `error` result per plugin that did not load."""
 
 
 def load_plugins(taken: Iterable[str], entries: Iterable[importlib.metadata.EntryPoint] | None = None) -> Loaded:
@@ -68,7 +58,7 @@ def load_plugins(taken: Iterable[str], entries: Iterable[importlib.metadata.Entr
         checks += plugin.checks
         probes += plugin.probes
         settings += plugin.settings
-    return Loaded(tuple(checks), tuple(probes), tuple(settings), tuple(failures))
+    return Loaded(checks=tuple(checks), probes=tuple(probes), settings=tuple(settings), failures=tuple(failures))
 
 
 @lru_cache(maxsize=4)
@@ -80,16 +70,20 @@ def _installed(
 
 
 def _load(entry: importlib.metadata.EntryPoint) -> Plugin:
-    offered = entry.load()
-    plugin = offered if isinstance(offered, Plugin) else offered()
+    return sound(entry.load(), entry.value)
+
+
+def sound(offered: object, source: str) -> Plugin:
+    """What `source` offers, where it is a plugin or a function that gives one. Raises TypeError for anything else."""
+    plugin = offered() if callable(offered) and not isinstance(offered, Plugin) else offered
     if not isinstance(plugin, Plugin):
-        raise TypeError(f"{entry.value} gave {type(plugin).__name__}, not a scanner.plugins.Plugin")
+        raise TypeError(f"{source} gave {type(plugin).__name__}, not a scanner.plugins.Plugin")
     refuse_uncarried(plugin.settings)
     odd: list[object] = [item for item in plugin.checks if not isinstance(item, NodeCheck | ClusterCheck)]
     odd += [item for item in plugin.probes if not isinstance(item, Probe)]
     odd += [item for item in plugin.settings if not isinstance(item, ProductSettings)]
     if odd:
-        raise TypeError(f"{entry.value} offers {type(odd[0]).__name__} among its checks and probes")
+        raise TypeError(f"{source} offers {type(odd[0]).__name__} among its checks and probes")
     return plugin
 
 

@@ -52,6 +52,7 @@ class DriftRule:
 
 
 _DEFAULT = DriftRule(Compare.EXACT, "nothing else is decided for it")
+_NOT_COMPARED = DriftRule(Compare.IGNORE, "it is there to be shown")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,9 +142,12 @@ class DriftRules:
         return f"the kinds of facts are: {', '.join(kinds)}"
 
     def with_kinds(self, kinds: Iterable[type]) -> DriftRules:
-        """The same with the fields of fact classes that are not decided on, such as a plugin's, compared exactly."""
+        """The same with the fields of fact classes that are not decided on, such as a plugin's, compared exactly.
+
+        Those that a class itself names in `NOT_COMPARED` are not.
+        """
         more = {
-            pattern: _DEFAULT
+            pattern: _NOT_COMPARED if pattern.rpartition(".")[2] in getattr(kind, "NOT_COMPARED", ()) else _DEFAULT
             for kind in kinds
             if not any(is_within(known, kind_name(kind)) for known in self.fields)
             for pattern in field_patterns(kind)

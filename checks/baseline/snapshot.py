@@ -100,7 +100,7 @@ def take_snapshot(
             wanted = {
                 kind
                 for check in judged_in(checks, cluster.info.skip)
-                if concerns(check, cluster.info.product, view.roles)
+                if concerns(check, cluster.info.product, view.roles, cluster.info.name)
                 for kind in check.facts + check.optional_facts
             }
             known = {kind_name(kind): view.look(kind) for kind in view.facts if kind in wanted - {Contact}}

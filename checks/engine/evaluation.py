@@ -67,12 +67,14 @@ def evaluate(
                 results += [
                     _left_out(check, cluster.info, node.name) or _judge_node(check, node, guarding)
                     for check in checks
-                    if isinstance(check, NodeCheck) and concerns(check, cluster.info.product, node.roles)
+                    if isinstance(check, NodeCheck)
+                    and concerns(check, cluster.info.product, node.roles, cluster.info.name)
                 ]
         for check in checks:
-            if check.products and cluster.info.product not in check.products:
+            info = cluster.info
+            if not concerns(check, info.product, check.roles, info.name):
                 continue
-            subjects = tuple(node for node in cluster.nodes if concerns(check, cluster.info.product, node.roles))
+            subjects = tuple(node for node in cluster.nodes if concerns(check, info.product, node.roles, info.name))
             if not subjects:
                 results += [_left_out(check, cluster.info, None) or row for row in _nobody_to_ask(check, cluster.info)]
             elif isinstance(check, ClusterCheck):
@@ -81,10 +83,12 @@ def evaluate(
     return tuple(results)
 
 
-def concerns(check: Check, product: str, roles: Collection[str]) -> bool:
-    """Whether `check` looks at a node of `product` that has `roles`."""
-    return (not check.products or product in check.products) and (
-        not check.roles or not set(check.roles).isdisjoint(roles)
+def concerns(check: Check, product: str, roles: Collection[str], cluster: str) -> bool:
+    """Whether `check` looks at a node of `product` that has `roles`, in the cluster of that name."""
+    return (
+        (not check.products or product in check.products)
+        and (not check.clusters or cluster in check.clusters)
+        and (not check.roles or not set(check.roles).isdisjoint(roles))
     )
 
 

@@ -7,10 +7,14 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from checks.scan import ATTESTATIONS
 from scanner.errors import InventoryError, Problem
+from scanner.inventory.expect.own import read_own
+from scanner.inventory.expect.reading import refuse_unanswerable
 from scanner.inventory.model import Cluster, Inventory, RunSettings
 from scanner.inventory.product_settings.known import catalogue
 from scanner.inventory.products import Product
@@ -24,6 +28,7 @@ from scanner.inventory.reading.waivers import LISTS, Accepted, Surveyed, read_ac
 from scanner.inventory.settings.catalogue import REPORTS, RUN, Catalogue, ProductSettings
 from scanner.inventory.settings.setting import by_name
 from scanner.inventory.settings.transports import TRANSPORTS
+from scanner.probes.loaded import Loaded
 from scanner.registry import known_checks, known_drift_rules
 
 MOST_BYTES = 16 * 1024 * 1024
@@ -69,13 +74,20 @@ def load_inventory(path: Path, extra: Sequence[Product] = (), brought: Sequence[
     `extra` are products beside the built-in ones, `brought` the keys of products; neither: what plugins bring.
     Raises InventoryError with all its problems.
     """
-    return parse_inventory(_read(path), path, extra, brought)
+    return parse_inventory(_read(path), path, extra, brought, from_file=True)
 
 
 def parse_inventory(
-    text: str, path: Path, extra: Sequence[Product] = (), brought: Sequence[ProductSettings] = ()
+    text: str,
+    path: Path,
+    extra: Sequence[Product] = (),
+    brought: Sequence[ProductSettings] = (),
+    *,
+    from_file: bool = False,
 ) -> Inventory:
     """The inventory written in `text`; relative paths in it are relative to the folder of `path`.
+
+    `from_file` says that it was read there, so that the folder `checks.d` beside it belongs to it.
 
     Raises InventoryError with all its problems.
     """
@@ -94,10 +106,11 @@ def parse_inventory(
         name: value if isinstance(value := table.get(name, {}), dict) else {} for name in _TABLES
     }
     folder = path.absolute().parent
+    own = read_own(tables["clusters"], path if from_file else None, known.products, _taken(), problems)
     context = Context(
         known=known,
         defaults=_defaults(tables["defaults"], problems),
-        checks=_judges,
+        checks=partial(_judges, own.loaded),
         folder=folder,
         problems=problems,
     )
@@ -106,13 +119,14 @@ def parse_inventory(
         if "clusters" in table and not isinstance(table["clusters"], dict)
         else read_clusters(tables["clusters"], context)
     )
+    refuse_unanswerable(own.written, clusters, known.products, problems)
     run = read_keys(tables["run"], by_name(RUN), ("run",), problems)
     reports = read_keys(tables["reports"], by_name(REPORTS), ("reports",), problems)
     _check_reports(reports, problems)
     accepted = Accepted()
     if any(name in table for name in LISTS):
-        accepted = read_accepted(table, _surveyed(_node_names(tables["clusters"]), clusters), problems)
-    drift_rules = read_drift(tables["drift"], known_drift_rules(), problems) if tables["drift"] else {}
+        accepted = read_accepted(table, _surveyed(_node_names(tables["clusters"]), clusters, own.loaded), problems)
+    drift_rules = read_drift(tables["drift"], known_drift_rules(own.loaded), problems) if tables["drift"] else {}
     if problems.found:
         raise InventoryError(str(path), _located(problems, text))
     settings: dict[str, Any] = run
@@ -127,6 +141,7 @@ def parse_inventory(
         attestations=accepted.attestations,
         drift_rules=drift_rules,
         text=text,
+        own=own.loaded,
         digest=hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest(),
     )
 
@@ -144,7 +159,7 @@ def with_waivers(inventory: Inventory, path: Path) -> Inventory:
             unknown_key(name, (name,), LISTS, problems)
     names = {cluster.name: [node.name for node in cluster.nodes] for cluster in inventory.clusters}
     earlier = Accepted(inventory.waivers, inventory.attestations)
-    around = _surveyed(names, inventory.clusters)
+    around = _surveyed(names, inventory.clusters, inventory.own)
     accepted = read_accepted(table, around, problems, earlier=earlier, file=path.name)
     if problems.found:
         raise InventoryError(str(path), _located(problems, text))
@@ -181,13 +196,21 @@ def installed_catalogue() -> Catalogue:
     return catalogue((), loaded.settings)
 
 
-def _judges() -> Judges:
-    checks, _, loaded = known_checks()
+def _taken() -> dict[str, str]:
+    """The ids that an inventory cannot give to checks of its own, each with whose it is."""
+    checks, probes, loaded = known_checks()
+    theirs = {*(check.id for check in loaded.checks), *(probe.id for probe in loaded.probes)}
+    ids = [*(check.id for check in checks), *(probe.id for probe in probes), ATTESTATIONS]
+    return {name: f"that of {'a plugin' if name in theirs else 'one that comes with preflight'}" for name in ids}
+
+
+def _judges(own: Loaded) -> Judges:
+    checks, _, loaded = known_checks(own)
     return Judges({check.id: check for check in checks}, complete=not loaded.failures)
 
 
-def _surveyed(nodes: Mapping[str, Sequence[str]], clusters: Sequence[Cluster]) -> Surveyed:
-    known = _judges()
+def _surveyed(nodes: Mapping[str, Sequence[str]], clusters: Sequence[Cluster], own: Loaded) -> Surveyed:
+    known = _judges(own)
     return Surveyed(nodes, clusters, known.checks, complete=known.complete)
 
 

@@ -16,6 +16,7 @@ from scanner.inventory.settings.ssh import SshSettings
 from scanner.inventory.settings.tds import TdsSettings
 from scanner.inventory.settings.transports import TRANSPORTS
 from scanner.inventory.settings.winrm import WinrmSettings
+from scanner.probes.loaded import Loaded
 from scanner.probes.probe import Language
 from scanner.secrets.secret import Secret
 
@@ -207,5 +208,7 @@ class Inventory:
     """[drift.rules]: by pattern, how values are compared with the baseline instead of as shipped."""
     text: str = field(default="", repr=False)
     """As it was read; a scan may take an hour, and the file be another by then."""
+    own: Loaded = field(default_factory=Loaded)
+    """The checks that it brings along: what it expects of its nodes, and what lies in `checks.d` beside it."""
     digest: str = ""
     """SHA-256 of its text in UTF-8 without a mark in front, in hexadecimal."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from scanner.inventory.writing import toml_text
+from scanner.lab.expected import probes_of_clusters
 from scanner.lab.machines.linux import sh_answers
 from scanner.lab.machines.linux.sh_node import ShNode
 from scanner.lab.machines.windows.script import Machine
@@ -143,7 +144,8 @@ class Lab:
             return tuple(self._given_probes)
         from scanner.registry import known_checks
 
-        return known_checks()[1]
+        own = probes_of_clusters({cluster.name: cluster.inventory for cluster in self.scenario.clusters})
+        return known_checks()[1] + own
 
     @cached_property
     def _authority(self) -> CertificateAuthority:

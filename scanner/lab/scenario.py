@@ -21,6 +21,7 @@ A scenario is a TOML file. `preflight lab --copy FILE` writes one of the built-i
     chef = {role = "leader"}                                # see machines.chef_backend.cluster.Backend
     linux = {secrets = "other secrets"}                     # see machines.chef_backend.host.LinuxNode; frontends too
     answers = {chef-version = {output = "2.3.16", exit = 0}}        # literal answers over SSH, by probe; plugins' too
+    expect = {time-sync = {state = "inactive (dead)"}}      # of what the inventory expects, see scanner.lab.expected
     slow = {chef-version = 3.0}                             # seconds that a probe takes over SSH
     login = "key"                                           # or password
     account = "administrator"                               # over WinRM, see servers.wsman.account_rights.Right

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from checks.check import PHASES
+from checks.engine.expect import model as own
 from scanner.inventory.products import BUILTIN
-from scanner.lab import fault_names
+from scanner.lab import expected, fault_names
 from scanner.lab.machines.chef_backend.cluster import CommandOutput, read_backends
 from scanner.lab.machines.chef_backend.host import read_linux
 from scanner.lab.machines.windows.script import Machine, MachineError
@@ -32,7 +34,7 @@ _ACCEPTED = ("waivers", "attestations")
 _TOP_KEYS = ("title", "about", "extends", "clusters", "run", *_ACCEPTED, "expect")
 _CLUSTER_KEYS = ("product", "inventory", "defaults", "nodes", "absent")
 _NODE_KEYS = (
-    *("roles", "inventory", "windows", "chef", "linux", "answers", "slow"),
+    *("roles", "inventory", "windows", "chef", "linux", "answers", "slow", "expect"),
     *("fault", "scheme", "auth", "login", "account", "default_shell", "tds", "absent"),
 )
 _RESULT_KEYS = ("check", "cluster", "node", "status", "message")
@@ -96,9 +98,24 @@ def _cluster(name: str, table: Mapping[str, object], place: str) -> ClusterScena
             place,
         )
     nodes = tuple(_node(name, product, node, row, f"{place}.nodes.{node}") for node, row in tables.items())
-    return ClusterScenario(
-        name=name, product=product, nodes=nodes, inventory=subtable(table, "inventory", place), backends=backends
-    )
+    inventory = subtable(table, "inventory", place)
+    wanted = expected.expectations_of({name: inventory})
+    if wanted:
+        nodes = tuple(_with_answers(node, tables[node.name], wanted, f"{place}.nodes.{node.name}") for node in nodes)
+    return ClusterScenario(name=name, product=product, nodes=nodes, inventory=inventory, backends=backends)
+
+
+def _with_answers(
+    node: NodeScenario, table: Mapping[str, object], wanted: Sequence[own.Expectation], place: str
+) -> NodeScenario:
+    """The node with its answers to what the inventory expects of its own."""
+    states = subtables(table, "expect", place)
+    expected.check_states(states, wanted, f"{place}.expect")
+    if node.machine is None:
+        return replace(node, answers={**expected.printed(states, wanted), **node.answers})
+    values, errors = expected.canned(states, wanted)
+    canned = {**values, **node.machine.canned}
+    return replace(node, machine=replace(node.machine, canned=canned, errors={**errors, **node.machine.errors}))
 
 
 def _node(cluster: str, product: str, name: str, table: Mapping[str, object], place: str) -> NodeScenario:

@@ -66,6 +66,10 @@ class Probe:
     """What an account on Windows needs for it beside being let in: lines of `scanner.probes.rights`."""
     timeout_s: int = 30
     """What one sh probe may take on the node, where `timeout` is there."""
+    parts: tuple[str, ...] = ()
+    """PowerShell functions that the script calls beside those that are always sent; each text is sent once."""
+    own: bool = False
+    """True for a question of the inventory's: what was asked under its name at another time may be something else."""
 
     @property
     def facts(self) -> tuple[type, ...]:

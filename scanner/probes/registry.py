@@ -42,7 +42,7 @@ def select_probes(
     wanted = {
         kind
         for check in checks
-        if concerns(check, node.product, node.roles)
+        if concerns(check, node.product, node.roles, node.cluster)
         for kind in check.facts + check.optional_facts
     } | set(also)
     wanted |= {kind for identity in IDENTITIES if identity.product == node.product for kind in identity.facts}

@@ -16,6 +16,7 @@ from checks.scan import CONNECTIVITY, Verdict
 from scanner.errors import UsageError
 from scanner.files.plan import KeptPlan
 from scanner.inventory.select import Selection, select
+from scanner.probes.loaded import Loaded
 from scanner.probes.registry import select_probes
 from scanner.registry import known_checks
 from scanner.run.job import Job
@@ -104,7 +105,7 @@ def prepare_following(
     wanted = {check.id for job in scans.values() for check in job.checks} | {CONNECTIVITY}
     named = {(cluster, node) for sign in signs for node in sign.nodes}
     chosen = whole.chosen if scans else whole.chosen & named
-    also = _also(whole, [sign for sign in signs if sign.kind != SCAN])
+    also = _also(whole, [sign for sign in signs if sign.kind != SCAN], selection.inventory.own)
     job = replace(
         whole, checks=tuple(each for each in whole.checks if each.id in wanted), chosen=chosen, also=also, whole=False
     )
@@ -118,9 +119,9 @@ def prepare_following(
     )
 
 
-def _also(job: Job, signs: Iterable[Sign]) -> dict[str, tuple[type, ...]]:
+def _also(job: Job, signs: Iterable[Sign], own: Loaded) -> dict[str, tuple[type, ...]]:
     """Role to the facts that signs go by; those alone that a scan asks every node of the role for."""
-    every, _, _ = known_checks()
+    every = known_checks(own)[0]
     wanted: dict[str, set[type]] = {}
     for sign in signs:
         for name in sign.nodes:

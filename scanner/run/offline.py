@@ -173,6 +173,8 @@ def _lack(probe: Probe, kept: NodeEvidence, call: NodeCall) -> str:
     """Why the evidence has no answer to what the probe asks now; empty where it has one, or asked for one."""
     if probe.id not in kept.probes:
         return f"not in the evidence: collected without probe {probe.id} (collect again)"
+    if probe.own and kept.probes[probe.id] != fingerprint(probe):
+        return f"not in the evidence: probe {probe.id} asked something else then (collect again)"
     for name in probe.parameters:
         then, now = kept.options.get(name), call.node.options.get(name)
         if then != now:

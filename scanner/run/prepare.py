@@ -36,7 +36,7 @@ def prepare(
 ) -> Job:
     """Settle a scan. Raises UsageError for a selection that cannot be meant, InventoryError for unusable rules."""
     inventory = selection.inventory
-    checks, probes, loaded = known_checks()
+    checks, probes, loaded = known_checks(inventory.own)
     chosen_checks = pick_checks(checks, only, without)
     nodes = [
         node
@@ -143,7 +143,8 @@ def _refuse_idle(checks: Sequence[Check], nodes: Sequence[Node], only: Sequence[
     idle = [
         check.id
         for check in checks
-        if check.id != CONNECTIVITY and not any(concerns(check, node.product, node.roles) for node in nodes)
+        if check.id != CONNECTIVITY
+        and not any(concerns(check, node.product, node.roles, node.cluster) for node in nodes)
     ]
     advice = "`preflight checks` tells what each is for"
     if idle and len(idle) == sum(check.id != CONNECTIVITY for check in checks):

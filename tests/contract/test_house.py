@@ -247,8 +247,13 @@ ARROWS = {
     "__main__": {"cli"},
 }
 AGAINST = {
-    "scanner.inventory.load": {"scanner.registry"},  # plugins bring keys, declared in the inventory's own words
-    "scanner.inventory.model": {"scanner.probes.probe"},  # in which language a node is asked
+    # Plugins bring keys, declared in the inventory's own words; an inventory brings checks.
+    "scanner.inventory.load": {"scanner.registry", "scanner.probes.loaded"},
+    "scanner.probes.loaded": {"scanner.inventory.settings.catalogue"},
+    "scanner.inventory.model": {"scanner.probes.probe", "scanner.probes.loaded"},  # how a node is asked, and for what
+    "scanner.inventory.expect.own": {"scanner.probes"},  # what an inventory expects is a check and its questions
+    # What lies in checks.d is a plugin, and its loading is bounded as one's.
+    "scanner.inventory.expect.python_files": {"scanner.plugins", "scanner.probes.loaded", "scanner.run.foreign"},
     "scanner.probes.registry": {"scanner.inventory.model"},  # which probes a node is asked
     "scanner.secrets.credentials": {"scanner.inventory"},  # the inventory says where secrets are; it reads none itself
     "scanner.secrets.redaction": {"scanner.inventory.model"},  # whose secrets are taken out

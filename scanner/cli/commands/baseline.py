@@ -120,7 +120,8 @@ def baseline(
     selection, job = resolve_options(inventory, node=here, waivers=waivers, parallel=parallel, timeout=timeout)
     chosen = job.chosen if asking else frozenset()
     clusters = frozenset() if node else frozenset(cluster for cluster, _ in chosen)
-    part = part_of(update or (), chosen | gone, clusters, rules, old.snapshot if old else Snapshot())
+    then = old.snapshot if old else Snapshot()
+    part = part_of(update or (), chosen | gone, clusters, rules, then, loaded.own)
     now = Snapshot()
     if asking:
         collected = collect_or_load(job, selection, quiet=quiet, sources=from_)

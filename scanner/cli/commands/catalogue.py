@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from checks.check import Check
     from checks.engine.rules import Rule
     from scanner.inventory.model import Node, WinrmSettings
+    from scanner.probes.loaded import Loaded
     from scanner.probes.probe import Probe
     from scanner.run.job import Job
 
@@ -30,11 +32,15 @@ _CODE_COLUMNS = 160
 _ONE_EACH = "one connection, one command"
 
 
-def checks() -> None:
-    """List all checks: id, severity, scope, what it is for."""
-    from scanner.registry import known_checks
+_WithInventory = Annotated[
+    Path | None,
+    typer.Argument(metavar="[INVENTORY]", help="With the checks that this inventory brings along.", show_default=False),
+]
 
-    known, _, loaded = known_checks()
+
+def checks(inventory: _WithInventory = None) -> None:
+    """List all checks: id, severity, scope, what it is for."""
+    known, _, loaded = _known(inventory)
     longest = max(len(check.id) for check in known)
     for check in known:
         head = f"{check.id:<{longest}}  {check.severity.value:<8}  "
@@ -48,12 +54,21 @@ def checks() -> None:
         raise typer.Exit(ExitCode.UNKNOWN)
 
 
-def explain(check_id: Annotated[str, typer.Argument(metavar="ID", help="A check's id.", show_default=False)]) -> None:
-    """Print one check's documentation, the vendor's rules it applies, its references and its remediation."""
+def _known(inventory: Path | None) -> tuple[tuple[Check, ...], tuple[Probe, ...], Loaded]:
+    from scanner.inventory.load import load_inventory
     from scanner.registry import known_checks
+
+    return known_checks(None if inventory is None else load_inventory(inventory).own)
+
+
+def explain(
+    check_id: Annotated[str, typer.Argument(metavar="ID", help="A check's id.", show_default=False)],
+    inventory: _WithInventory = None,
+) -> None:
+    """Print one check's documentation, the vendor's rules it applies, its references and its remediation."""
     from scanner.run.prepare import pick_checks
 
-    known, probes, _ = known_checks()
+    known, probes, _ = _known(inventory)
     pick_checks(known, [check_id], ())
     check = next(check for check in known if check.id == check_id)
     text = "\n".join(_explanation(check, probes))
@@ -89,6 +104,7 @@ def scope_of(check: Check) -> str:
 
     where = "node" if isinstance(check, NodeCheck) else "cluster"
     product = " and ".join(check.products) or "every product"
+    product = " and ".join(check.clusters) if check.clusters else product
     return f"{where}, {product}" + (f" ({', '.join(check.roles)})" if check.roles else "")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from scanner.inventory.expect.keys import ABOUT_EXPECT, EXPECT
 from scanner.inventory.products import Product
 from scanner.inventory.settings.acceptance import RULE
 from scanner.inventory.settings.catalogue import Catalogue, ProductSettings
@@ -206,6 +207,7 @@ def _example(product: Product, known: Catalogue) -> str:
                 {"reason": "4.8 comes in the same window, change 4711", "effect": "warn"},
             ),
             tables.left_out(f"{cluster}.skip", "database-mirroring"),
+            tables.switched_off(f"[{cluster}.expect]", ABOUT_EXPECT, EXPECT, {}),
             tables.table(
                 f"{nodes}.web1",
                 first,

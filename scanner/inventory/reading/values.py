@@ -37,6 +37,7 @@ _EXPECTED = {
     "boolean": "true or false",
     "texts": 'a list of strings such as ["web"]',
     "date": "a date such as 2026-12-31",
+    "scalar": "a string in quotes, or a whole number",
 }
 
 
@@ -107,12 +108,16 @@ def read_name(name: str, place: Place, problems: Problems) -> None:
 
 def read_value(key: Setting, value: object, place: Place, problems: Problems) -> object:
     """`value` where `key` takes it, texts without blanks around them; else None, and the problem is noted."""
+    if key.several and isinstance(value, str):
+        value = [value]
     trouble = _mistyped(key, value) or _out_of_bounds(key, value)
     if trouble:
         problems.add(place, trouble)
         return None
     if key.kind == "number" and isinstance(value, int | float):
         return float(value)
+    if key.kind == "scalar":
+        return str(value).strip()
     if key.chain and isinstance(value, list):
         return ",".join(text.strip() for text in value)
     return value.strip() if isinstance(value, str) and key.kind == "text" and not key.secret else value
@@ -127,6 +132,7 @@ def _mistyped(key: Setting, value: object) -> str:
         "boolean": isinstance(value, bool),
         "texts": isinstance(value, list) and all(isinstance(item, str) for item in value),
         "date": isinstance(value, date) and not isinstance(value, datetime),
+        "scalar": isinstance(value, str | int) and not isinstance(value, bool),
     }[key.kind]
     if fits:
         return ""

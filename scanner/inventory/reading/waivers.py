@@ -153,6 +153,10 @@ def _check_concern(
     cluster = next((cluster for cluster in around.clusters if cluster.name == cluster_name), None)
     if check is None or cluster is None or not cluster.product:
         return
+    if check.clusters and cluster_name not in check.clusters:
+        here = f"{check_id} is for {' and '.join(check.clusters)}, and not for {cluster_name}"
+        problems.add((*place, "check"), here)
+        return
     if check.products and cluster.product not in check.products:
         said = f"{check_id} is for {' and '.join(check.products)}, and {cluster_name} is a cluster of {cluster.product}"
         problems.add((*place, "check"), said)
@@ -160,7 +164,7 @@ def _check_concern(
         problems.add((*place, "node"), f"{check_id} judges the cluster as a whole; leave the node out")
     elif node_name is not None:
         roles = next((node.roles for node in cluster.nodes if node.name == node_name), ())
-        if roles and not concerns(check, cluster.product, roles):
+        if roles and not concerns(check, cluster.product, roles, cluster.name):
             said = (
                 f"{check_id} is for nodes with the role {' or '.join(check.roles)}; {node_name} has {', '.join(roles)}"
             )

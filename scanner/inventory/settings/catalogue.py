@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from reports.format import SCAN, formats_of
+from scanner.inventory.expect.keys import EXPECT
 from scanner.inventory.model import Cluster, Node, RunSettings
 from scanner.inventory.products import Product
 from scanner.inventory.settings.acceptance import ATTESTATION, DRIFT_RULE, RULE, WAIVER
@@ -17,7 +18,7 @@ REPORTS = tuple(
     Setting(name=each.name, kind="text", doc=each.about, example=each.example, pattern=TEXT)
     for each in formats_of(SCAN)
 )
-TABLES = ("nodes", "rules", "backup", "skip")
+TABLES = ("nodes", "rules", "backup", "skip", "expect")
 """What stands in a cluster beside its keys."""
 
 
@@ -65,6 +66,7 @@ class Catalogue:
             "[clusters.NAME.nodes.NODE]": (*self.node, *self.options),
             "[clusters.NAME.backup]": self.backup,
             "[clusters.NAME.rules.ID]": RULE,
+            "[[clusters.NAME.expect]]": EXPECT,
             "[run]": RUN,
             "[reports]": REPORTS,
             "[[waivers]]": WAIVER,

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
 
-Kind = Literal["text", "path", "integer", "number", "boolean", "texts", "date"]
+Kind = Literal["text", "path", "integer", "number", "boolean", "texts", "date", "scalar"]
+"""What a value is; a scalar is a text, or a whole number in its place."""
 
 NAMES = (
     r"(?!\.{1,2}$)[^\s/\\\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]"
@@ -62,6 +63,8 @@ class Setting:
     """What `pattern` wants, in words that go on after "expected"."""
     chain: bool = False
     """True where a text may be a list of texts, too, which is read as one with commas between."""
+    several: bool = False
+    """True where one text may stand for a list of that one."""
     may_be_empty: bool = False
     """True where "" stands for "none", whatever the cluster or the defaults say."""
     required: bool = False

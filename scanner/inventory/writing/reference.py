@@ -22,6 +22,7 @@ _KINDS = {
     "boolean": "true or false",
     "texts": "list of texts",
     "date": "date",
+    "scalar": "text or whole number",
 }
 
 
@@ -49,6 +50,8 @@ def _takes(key: Setting) -> str:
         return ", ".join(f"`{choice}`" for choice in key.choices)
     if key.least is not None and key.most is not None:
         return f"{_KINDS[key.kind]}, {key.least:g} to {key.most:g}"
+    if key.several:
+        return "text, or a list of such"
     return _KINDS[key.kind] + (", or a list of such" if key.chain else "")
 
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from checks.engine.left_out import NEVER
 from checks.registry import BUILTIN
+from scanner.inventory.expect.keys import BY_KIND, EXPECT, SUBJECTS, WISHES
 from scanner.inventory.product_settings.known import catalogue
 from scanner.inventory.products import Product
 from scanner.inventory.reading.skip import of_product
@@ -22,6 +23,7 @@ from scanner.inventory.settings.transports import TRANSPORTS, keys_of
 Schema = dict[str, object]
 
 _TYPES = {"text": "string", "path": "string", "integer": "integer", "number": "number", "boolean": "boolean"}
+_SCALAR = ["string", "integer"]
 _BACKUP_DOC = "Where the backups lie that are asked for before an upgrade, and how old they may be."
 _VERSIONS = ("target", "current")
 
@@ -77,7 +79,13 @@ def _cluster(known: Catalogue) -> Schema:
     keys = (*known.cluster, *known.options, *_of_any_transport())
     cluster = _table(
         keys,
-        also={"nodes": _nodes(known), "rules": _rules(), "backup": _table(known.backup, _BACKUP_DOC), "skip": _skip()},
+        also={
+            "nodes": _nodes(known),
+            "rules": _rules(),
+            "backup": _table(known.backup, _BACKUP_DOC),
+            "skip": _skip(),
+            "expect": _expect(),
+        },
         required=("nodes",),
     )
     properties = cluster["properties"]
@@ -218,6 +226,22 @@ def _skip() -> Schema:
     }
 
 
+def _expect() -> Schema:
+    """What a SELECT may be, and which node could answer, `preflight validate` knows."""
+    wishes = [key.name for key in WISHES]
+    of_kind = [
+        {
+            "required": [subject.name],
+            "properties": {
+                **dict.fromkeys((other.name for other in SUBJECTS if other != subject), False),
+                **{name: False for name in wishes if name not in (*BY_KIND[subject.name], "same", "timeout")},
+            },
+        }
+        for subject in SUBJECTS
+    ]
+    return _list(_table(EXPECT) | {"oneOf": of_kind}, "What is expected of the nodes beyond what comes with preflight.")
+
+
 def _list(table: Schema, description: str) -> Schema:
     return {"description": description, "type": "array", "items": table}
 
@@ -262,8 +286,13 @@ def _value(key: Setting) -> Schema:
     if key.kind == "date":
         # Editors hand a TOML date to their JSON Schema as the text that it is written as.
         return schema | {"type": "string", "format": "date", "pattern": _whole("[0-9]{4}-[0-9]{2}-[0-9]{2}")}
+    if key.several:
+        one = {"type": "string", "pattern": _whole(key.pattern or TEXT)}
+        return schema | {"anyOf": [one, {"type": "array", "minItems": 1, "items": one}]}
     if key.kind == "texts":
         schema |= {"type": "array", "minItems": 1, "uniqueItems": True, "items": {"type": "string"}}
+    elif key.kind == "scalar":
+        schema |= {"type": _SCALAR, "pattern": _whole(TEXT)}
     else:
         schema["type"] = _TYPES[key.kind]
     if key.choices:

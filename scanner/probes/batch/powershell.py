@@ -93,7 +93,8 @@ def compose(
     for name, value in sorted(options.items()):
         if name in declared:
             lines.append(f"$PfOption[{literal(name)}] = {literal(value)}")
-    parts = ["$PfParts = {", *(part(name) for name in PARTS), "}"]
+    further = dict.fromkeys(text for probe in probes for text in probe.parts)
+    parts = ["$PfParts = {", *(part(name) for name in PARTS), *further, "}"]
     blocks = ["$PfProbes = {", *(_block(probe) for probe in probes), "}"]
     start = [". $PfParts", "$PfBegun = Get-PfTicks", "Watch-PfProbes", ""]
     return "\n".join([*lines, "", part(GUARD), *parts, *blocks, part(WATCH), *start])

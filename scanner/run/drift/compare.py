@@ -19,6 +19,7 @@ from scanner.clock import today, utc_now
 from scanner.errors import UsageError
 from scanner.inventory.model import Inventory, NodeKey
 from scanner.inventory.select import Selection
+from scanner.probes.loaded import Loaded
 from scanner.registry import known_checks, known_drift_rules
 from scanner.run.job import Job
 from scanner.run.judge import gathered_clusters, judge_gathered
@@ -28,7 +29,7 @@ from scanner.transports.answers import Collected
 
 def rules_of(inventory: Inventory) -> DriftRules:
     """How values are compared: as shipped, with the inventory's own decisions over it."""
-    return known_drift_rules().with_overrides(inventory.drift_rules)
+    return known_drift_rules(inventory.own).with_overrides(inventory.drift_rules)
 
 
 def measured(job: Job, collected: Collected, rules: DriftRules, today: date) -> Snapshot:
@@ -127,7 +128,12 @@ def split_nodes(names: Sequence[str], inventory: Inventory, baseline: Baseline) 
 
 
 def part_of(
-    names: Sequence[str], nodes: Collection[NodeKey], clusters: Collection[str], rules: DriftRules, then: Snapshot
+    names: Sequence[str],
+    nodes: Collection[NodeKey],
+    clusters: Collection[str],
+    rules: DriftRules,
+    then: Snapshot,
+    own: Loaded | None = None,
 ) -> Part:
     """What `--update` names, on `nodes`: also what only `then`, the baseline, knows any more, to be taken out.
 
@@ -135,7 +141,7 @@ def part_of(
     """
     if not names:
         return Part(frozenset(nodes))
-    checks, probes, _ = known_checks()
+    checks, probes, _ = known_checks(own)
     by_id = {check.id: check for check in checks}
     left_facts = {part for place in then.facts for part in (kind_of(place.path), pattern_of(place.path))}
     left_checks = {subject.check for subject in then.checks} - by_id.keys()

@@ -23,7 +23,8 @@ from scanner.inventory.settings.transports import MODELS, TRANSPORTS
 from scanner.inventory.writing.reference import reference
 from scanner.inventory.writing.schema import inventory_schema
 from scanner.inventory.writing.template import short_template, template
-from scanner.plugins import Loaded, Plugin, load_plugins
+from scanner.plugins import Plugin, load_plugins
+from scanner.probes.loaded import Loaded
 from tests.test_scanner.conftest import Preflight
 
 HERE = Path("inventory.toml")

@@ -274,7 +274,7 @@ class Bench:
         node = next(
             node for cluster, _ in self.job.clusters for node in cluster.nodes if (node.cluster, node.name) == key
         )
-        return concerns(check, node.product, node.roles)
+        return concerns(check, node.product, node.roles, node.cluster)
 
     def _results(self, clusters: Sequence[GatheredCluster]) -> dict[tuple[str, str, str | None], Result]:
         return {(row.check, row.cluster, row.node): row for row in evaluate(self.job.checks, clusters)}
@@ -314,8 +314,9 @@ def _view(
     cluster = next(one for one in clusters if one.info.name == about[1])
     if not isinstance(check, ClusterCheck):
         return next(node for node in cluster.nodes if node.name == about[2])
+    info = cluster.info
     return ClusterView(
-        cluster.info, tuple(node for node in cluster.nodes if concerns(check, cluster.info.product, node.roles))
+        info, tuple(node for node in cluster.nodes if concerns(check, info.product, node.roles, info.name))
     )
 
 

@@ -1,0 +1,33 @@
+"""Checks and probes that do not come with preflight: plugins', and an inventory's own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from checks.check import Check
+from checks.outcome import Result
+from scanner.probes.probe import Probe
+
+if TYPE_CHECKING:
+    from scanner.inventory.settings.catalogue import ProductSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """What was added, and what became of that which did not load."""
+
+    checks: tuple[Check, ...] = ()
+    probes: tuple[Probe, ...] = ()
+    settings: tuple[ProductSettings, ...] = ()
+    failures: tuple[Result, ...] = ()
+    """One `error` result for each plugin, or file, that did not load."""
+
+    def beside(self, other: Loaded) -> Loaded:
+        """Both together."""
+        return Loaded(
+            checks=self.checks + other.checks,
+            probes=self.probes + other.probes,
+            settings=self.settings + other.settings,
+            failures=self.failures + other.failures,
+        )
