@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from scanner.cli import completion
 from scanner.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,20 +25,47 @@ else:
 _PANEL = "Without an inventory"
 
 
-def _option(kind: Any, *names: str, help: str, metavar: str | None = None) -> Any:  # noqa: A002  Typer's word
-    return Annotated[kind, typer.Option(*names, metavar=metavar, help=help, rich_help_panel=_PANEL)]
+def _option(kind: Any, *names: str, help: str, metavar: str | None = None, offers: Any = None) -> Any:  # noqa: A002
+    # `help` is Typer's word; `offers` says what a shell completes it with.
+    return Annotated[
+        kind, typer.Option(*names, metavar=metavar, help=help, autocompletion=offers, rich_help_panel=_PANEL)
+    ]
 
 
 OPTIONS: Mapping[str, tuple[Any, Any]] = {
     "host": (_option(list[str] | None, "--host", metavar="NAME", help="Ask this machine. Repeatable."), None),
     "local": (_option(bool, "--local", help="Ask this machine itself, without logging in."), False),
-    "product": (_option(str, "--product", metavar="PRODUCT", help="Of what: secret-server, chef-backend."), ""),
-    "role": (_option(list[str] | None, "--role", metavar="ROLE", help="What it does there. Repeatable."), None),
+    "product": (
+        _option(
+            str,
+            "--product",
+            metavar="PRODUCT",
+            help="Of what: secret-server, chef-backend.",
+            offers=completion.product_names,
+        ),
+        "",
+    ),
+    "role": (
+        _option(
+            list[str] | None,
+            "--role",
+            metavar="ROLE",
+            help="What it does there. Repeatable.",
+            offers=completion.role_names,
+        ),
+        None,
+    ),
     "user": (_option(str, "--user", metavar="NAME", help="Whom to log in as."), ""),
     "ask_password": (_option(bool, "--ask-password", help="Ask for the password on the terminal, once."), False),
     "key_file": (_option(str, "--key-file", metavar="FILE", help="Private key to log in with."), ""),
     "transport": (
-        _option(str, "--transport", metavar="WAY", help="winrm, ssh or tds (the product's own)."),
+        _option(
+            str,
+            "--transport",
+            metavar="WAY",
+            help="winrm, ssh or tds (the product's own).",
+            offers=completion.transport_names,
+        ),
         "",
     ),
     "port": (_option(int | None, "--port", metavar="N", help="Where it listens."), None),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from checks.scan import FailOn
+from scanner.cli import completion
 from scanner.errors import UsageError
 
 if TYPE_CHECKING:
@@ -73,21 +74,43 @@ HistoryOption = Annotated[
 ]
 ClusterOption = Annotated[
     list[str] | None,
-    typer.Option("--cluster", metavar="NAME", help="Only this cluster. Repeatable.", rich_help_panel=SELECTION),
+    typer.Option(
+        "--cluster",
+        metavar="NAME",
+        help="Only this cluster. Repeatable.",
+        autocompletion=completion.cluster_names,
+        rich_help_panel=SELECTION,
+    ),
 ]
 NodeOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--node", metavar="NAME", help="Only this node, as NAME or CLUSTER.NAME. Repeatable.", rich_help_panel=SELECTION
+        "--node",
+        metavar="NAME",
+        help="Only this node, as NAME or CLUSTER.NAME. Repeatable.",
+        autocompletion=completion.node_names,
+        rich_help_panel=SELECTION,
     ),
 ]
 CheckOption = Annotated[
     list[str] | None,
-    typer.Option("--check", metavar="ID", help="Only this check. Repeatable.", rich_help_panel=SELECTION),
+    typer.Option(
+        "--check",
+        metavar="ID",
+        help="Only this check. Repeatable.",
+        autocompletion=completion.check_ids,
+        rich_help_panel=SELECTION,
+    ),
 ]
 SkipCheckOption = Annotated[
     list[str] | None,
-    typer.Option("--skip-check", metavar="ID", help="All checks but this. Repeatable.", rich_help_panel=SELECTION),
+    typer.Option(
+        "--skip-check",
+        metavar="ID",
+        help="All checks but this. Repeatable.",
+        autocompletion=completion.check_ids,
+        rich_help_panel=SELECTION,
+    ),
 ]
 TargetOption = Annotated[
     list[str] | None,
@@ -95,6 +118,7 @@ TargetOption = Annotated[
         "--target",
         metavar="CLUSTER=VERSION",
         help="Upgrade to VERSION instead of the inventory's target. Repeatable.",
+        autocompletion=completion.target_words,
         rich_help_panel=SELECTION,
     ),
 ]

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from scanner.cli import completion
 from scanner.cli.examples import epilog
 from scanner.cli.options import InventoryArgument
 from scanner.errors import UsageError
@@ -16,15 +17,34 @@ app = typer.Typer(help="Change an inventory, keeping its comments and its layout
 @app.command("add", epilog=epilog("inventory add"))
 def add(
     inventory: InventoryArgument,
-    cluster: Annotated[str, typer.Option("--cluster", metavar="NAME", help="The cluster that it belongs to.")],
+    cluster: Annotated[
+        str,
+        typer.Option(
+            "--cluster",
+            metavar="NAME",
+            help="The cluster that it belongs to.",
+            autocompletion=completion.cluster_names,
+        ),
+    ],
     node: Annotated[str, typer.Option("--node", metavar="NAME", help="What to call it.")],
     host: Annotated[str, typer.Option("--host", metavar="HOST", help="Its name or address.")],
-    role: Annotated[list[str], typer.Option("--role", metavar="ROLE", help="What it does there. Repeatable.")],
+    role: Annotated[
+        list[str],
+        typer.Option(
+            "--role", metavar="ROLE", help="What it does there. Repeatable.", autocompletion=completion.role_names
+        ),
+    ],
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any other key of a node. Repeatable.")
     ] = None,
     product: Annotated[
-        str, typer.Option("--product", metavar="PRODUCT", help="Make the cluster, which is not there yet, of this.")
+        str,
+        typer.Option(
+            "--product",
+            metavar="PRODUCT",
+            help="Make the cluster, which is not there yet, of this.",
+            autocompletion=completion.product_names,
+        ),
     ] = "",
 ) -> None:
     """Add a node. The file is replaced only if the result has no problem; nothing else in it changes."""

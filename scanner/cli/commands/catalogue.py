@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from checks.exit_codes import ExitCode
+from scanner.cli import completion
 from scanner.cli.machines import Source, inventory_of, takes_machines
 from scanner.cli.options import CheckOption, ClusterOption, NodeOption, SkipCheckOption
 from scanner.cli.output.prose import rendered, wrapped
@@ -62,7 +63,10 @@ def _known(inventory: Path | None) -> tuple[tuple[Check, ...], tuple[Probe, ...]
 
 
 def explain(
-    check_id: Annotated[str, typer.Argument(metavar="ID", help="A check's id.", show_default=False)],
+    check_id: Annotated[
+        str,
+        typer.Argument(metavar="ID", help="A check's id.", autocompletion=completion.check_ids, show_default=False),
+    ],
     inventory: _WithInventory = None,
 ) -> None:
     """Print one check's documentation, the vendor's rules it applies, its references and its remediation."""

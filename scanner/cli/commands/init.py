@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from scanner.cli import completion
 from scanner.errors import UsageError
 
 _PANEL = "Out of what there is already"
@@ -15,7 +16,13 @@ _PANEL = "Out of what there is already"
 def init(
     path: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write.")] = Path("inventory.toml"),
     product: Annotated[
-        str, typer.Option("--product", metavar="PRODUCT", help="A short one, of this product alone.")
+        str,
+        typer.Option(
+            "--product",
+            metavar="PRODUCT",
+            help="A short one, of this product alone.",
+            autocompletion=completion.product_names,
+        ),
     ] = "",
     from_ansible: Annotated[
         Path | None,

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from checks.engine.wording import count
+from scanner.cli import completion
 
 DEMO_REPORTS = {
     "html": Path("preflight-report.html"),
@@ -54,7 +55,14 @@ def demo() -> None:
 
 
 def lab(
-    scenario: Annotated[str, typer.Argument(metavar="SCENARIO", help="A scenario's name, or a TOML file.")] = "demo",
+    scenario: Annotated[
+        str,
+        typer.Argument(
+            metavar="SCENARIO",
+            help="A scenario's name, or a TOML file.",
+            autocompletion=completion.scenario_names,
+        ),
+    ] = "demo",
     list_all: Annotated[bool, typer.Option("--list", help="List the scenarios and leave.")] = False,
     copy: Annotated[
         Path | None,
