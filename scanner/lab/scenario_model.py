@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from checks.scan import CONNECTIVITY
 from scanner.lab.machines.chef_backend.cluster import Backend, CommandOutput
 from scanner.lab.machines.chef_backend.host import LinuxNode
 from scanner.lab.machines.windows.script import Machine
@@ -95,9 +96,20 @@ class Expectation:
 
     exit_code: int
     results: tuple[ExpectedResult, ...] = ()
-    """All results that are fail, error, warn or waived, and any skips that matter."""
+    """All results that are fail, error, warn or waived, and any skips that matter; what follows from `gaps` may be left
+    out."""
     phase: str = "before"
     """What `--phase` the scan is made with."""
+
+    @property
+    def gaps(self) -> tuple[str, ...]:
+        """The nodes that cannot be asked, or do not answer fully: those whose connectivity is expected to be an error.
+
+        What follows from them is the engine's to tell and no scenario's to list, so that a new check touches none: the
+        node's own checks are not evaluated, and no check over the cluster passes.
+        """
+        found = (row.node for row in self.results if (row.check, row.status) == (CONNECTIVITY, "error"))
+        return tuple(name for name in found if name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ import pytest
 
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import Expectation, load_scenario, scenario_names
+from tests.test_scanner.gaps import assert_no_gap_is_hidden, follows_from
 from tests.test_scanner.remedies import assert_can_be_pasted
 from tests.test_scanner.ways_out import assert_a_way_out
 
@@ -58,6 +59,7 @@ def assert_as_expected(results: list[dict[str, Any]], expected: Expectation) -> 
         assert found, f"nothing like {wanted} in {told(left)}"
         if wanted.status != "skip":
             left.remove(found[0])
+    left = [result for result in left if not follows_from(result, expected.gaps)]
     assert not left, f"and nothing else, but: {told(left)}"
 
 
@@ -69,12 +71,14 @@ def told(results: list[dict[str, Any]]) -> str:
 def test_a_scenario_ends_as_designed_and_every_format_says_the_same(
     name: str, tmp_path: Path, preflight: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    expected = load_scenario(name).expect
+    scenario = load_scenario(name)
+    expected = scenario.expect
     assert expected is not None
     evidence = tmp_path / "evidence.json.gz"
     phase = ("--phase", expected.phase)
     ended, results = scanned(preflight, name, tmp_path, *phase, "--evidence", evidence)
     assert_as_expected(results["results"], expected)
+    assert_no_gap_is_hidden(results["results"], scenario)
     assert_can_be_pasted(results["results"])
     assert ended.code == results["exit_code"] == expected.exit_code
     verdict = VERDICTS[expected.exit_code]

@@ -1,0 +1,43 @@
+"""What follows from a node that cannot be asked, computed from the registry: no scenario lists it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from checks.check import NodeCheck
+from checks.engine.evaluation import concerns
+from checks.registry import BUILTIN
+from checks.scan import CONNECTIVITY
+from scanner.lab.scenario import Scenario
+
+Row = Mapping[str, Any]
+
+
+def follows_from(row: Row, gaps: Sequence[str]) -> bool:
+    """Whether nothing but these nodes' silence keeps the result from being told."""
+    causes = row.get("follows", [])
+    return row["status"] == "error" and bool(causes) and set(causes) <= {f"{CONNECTIVITY}:{name}" for name in gaps}
+
+
+def assert_no_gap_is_hidden(results: Sequence[Row], scenario: Scenario) -> None:
+    """A node without any answer has none of its checks evaluated, and no check over it passes or merely warns."""
+    told = {(row["cluster"], row["node"], row["check"]): row for row in results}
+    for cluster in scenario.clusters:
+        for node in cluster.nodes:
+            contact = told[cluster.name, node.name, CONNECTIVITY]
+            if contact["status"] != "error" or contact["evidence"].get("answered", 0):
+                continue
+            for check in BUILTIN:
+                if check.id == CONNECTIVITY or not concerns(check, cluster.product, node.roles, cluster.name):
+                    continue
+                own = isinstance(check, NodeCheck)
+                row = told[cluster.name, node.name if own else None, check.id]
+                said = f"{check.id} of {cluster.name}, without {node.name}: {row['status']}, {row['message']}"
+                if row.get("left_out"):
+                    continue
+                if own:
+                    assert (row["status"], row["not_evaluated"]) == ("skip", True), said
+                    assert row["follows"] == [f"{CONNECTIVITY}:{node.name}"], said
+                elif check.facts or check.optional_facts:  # and not what the inventory alone tells
+                    assert row["status"] not in {"pass", "warn"}, said
