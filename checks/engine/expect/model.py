@@ -24,7 +24,7 @@ KINDS: Mapping[Kind, str] = {
 ANSWERED: Mapping[str, frozenset[Kind]] = {
     "sh": frozenset({"file", "service", "package", "port", "command"}),
     "powershell": frozenset({"file", "registry", "service", "package", "port", "command", "sql"}),
-    "tds": frozenset({"sql"}),
+    "tds": frozenset(),
 }
 """What a node can be asked for, by the language that it is spoken to in."""
 ROOT_PATH = r"/[A-Za-z0-9_./@%+-]*"

@@ -57,7 +57,7 @@ SUBJECTS: tuple[Setting, ...] = (
     Setting(
         name="sql",
         kind="text",
-        doc="A single SELECT, put to SQL Server on nodes with the role database.",
+        doc="A single SELECT, put to SQL Server on nodes with the role database, by the script there (not over tds).",
         example="SELECT COUNT(*) FROM sys.databases WHERE is_trustworthy_on = 1 AND database_id > 4",
         pattern=TEXT,
         expects="a SELECT",

@@ -25,6 +25,7 @@ from scanner.inventory.settings.setting import by_name
 
 _WITH_ALL = ("same", "timeout")
 _LINUX_ALONE = ("mode", "max_mode", "owner", "group", "sudo", "manager", "timeout")
+_SQL_ELSEWHERE = "sql is asked by the script on the host, and there the scanner itself asks SQL Server (tds)"
 _SPEECH = {"sh": "Linux", "powershell": "Windows", "tds": "SQL Server, which alone is asked of it (transport tds)"}
 
 
@@ -233,7 +234,9 @@ def _check_languages(wanted: Expectation, clusters: Sequence[Cluster], place: Pl
         for node in cluster.nodes:
             if wanted.roles and set(wanted.roles).isdisjoint(node.roles):
                 continue
-            if trouble := _unanswerable(wanted, node.language, node.roles):
+            asks_sql_itself = node.language == "tds" or node.logs_in_to_sql
+            trouble = _SQL_ELSEWHERE if wanted.kind == "sql" and asks_sql_itself else ""
+            if trouble := trouble or _unanswerable(wanted, node.language, node.roles):
                 message = (
                     f"{trouble}: {cluster.name}.{node.name}; name the roles of nodes that can answer it in `roles`"
                 )

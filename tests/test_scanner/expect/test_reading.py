@@ -164,6 +164,14 @@ def test_a_host_of_which_sql_server_alone_is_asked_can_answer_nothing_else() -> 
     assert "port cannot be asked of a node of SQL Server, which alone is asked of it (transport tds)" in problems(text)
 
 
+@pytest.mark.parametrize("way", ['transport = "tds"', 'sql_transport = "tds"'])
+def test_a_select_is_asked_on_the_host_alone(way: str) -> None:
+    login = f'{way}\n  sql_user = "x"\n  sql_password_env = "P"'
+    text = VAULT.replace('roles = ["database"]', f'roles = ["database"]\n  {login}')
+    text += "\n".join(["[[clusters.vault.expect]]", *ME, 'sql = "SELECT 1"', "value = 1", 'roles = ["database"]'])
+    assert "there the scanner itself asks SQL Server (tds): vault.sql1" in problems(text)
+
+
 def test_everything_is_told_at_once_with_its_place() -> None:
     text = chef(*ME, 'file = "x"') + '\n[[clusters.chef.expect]]\nid = "own"\ntitle = "t"\nport = 0\n'
     told = problems(text)
