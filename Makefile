@@ -51,6 +51,7 @@ types: $(READY)
 # Writes the generated sections of README and CONTRIBUTING anew, docs/faults.md and docs/keys.md.
 readme: $(READY)
 	PYTHONPATH=. $(BIN)/python tests/contract/test_readme.py
+	$(BIN)/python -m scanner.cli.manual > docs/preflight.1
 	$(BIN)/python -m tests.faults_page
 	$(BIN)/python -m tests.contract.test_schemas
 
