@@ -128,7 +128,7 @@ def parse_inventory(
         accepted = read_accepted(table, _surveyed(_node_names(tables["clusters"]), clusters, own.loaded), problems)
     drift_rules = read_drift(tables["drift"], known_drift_rules(own.loaded), problems) if tables["drift"] else {}
     if problems.found:
-        raise InventoryError(str(path), _located(problems, text))
+        raise InventoryError(str(path), located(problems, text))
     settings: dict[str, Any] = run
     if "history" in settings:
         settings["history"] = expanded(settings["history"], folder)
@@ -162,7 +162,7 @@ def with_waivers(inventory: Inventory, path: Path) -> Inventory:
     around = _surveyed(names, inventory.clusters, inventory.own)
     accepted = read_accepted(table, around, problems, earlier=earlier, file=path.name)
     if problems.found:
-        raise InventoryError(str(path), _located(problems, text))
+        raise InventoryError(str(path), located(problems, text))
     return replace(inventory, waivers=accepted.waivers, attestations=accepted.attestations)
 
 
@@ -182,7 +182,8 @@ def lines_of(inventory: Inventory) -> dict[tuple[str, str], int]:
     return lines
 
 
-def _located(problems: Problems, text: str) -> tuple[Problem, ...]:
+def located(problems: Problems, text: str) -> tuple[Problem, ...]:
+    """The problems, each with its line and column in the inventory's text."""
     try:
         known = positions(text)
     except (ValueError, RecursionError):  # a place is a help; without one, a problem is told all the same

@@ -9,9 +9,10 @@ from checks.engine.acceptance.model import Attestation
 from checks.engine.evaluation import concerns
 from checks.engine.rules import RuleError, RuleSet
 from checks.scan import CONNECTIVITY
-from scanner.errors import InventoryError, Problem, UsageError
+from scanner.errors import InventoryError, UsageError
+from scanner.inventory.load import located
 from scanner.inventory.model import Cluster, Inventory, Node
-from scanner.inventory.reading.values import dotted, meant_by
+from scanner.inventory.reading.values import Problems, meant_by
 from scanner.inventory.select import Selection
 from scanner.registry import known_checks
 from scanner.rule_data import load_rules
@@ -108,20 +109,20 @@ def pick_checks(checks: Sequence[Check], only: Sequence[str], without: Sequence[
 
 def cluster_infos(inventory: Inventory, phase: str = "before") -> tuple[ClusterInfo, ...]:
     """What checks are told of each cluster. Raises InventoryError with every rule override that cannot be used."""
-    problems: list[Problem] = []
+    problems = Problems()
     infos = [_cluster_info(cluster, phase, problems) for cluster in inventory.clusters]
-    if problems:
-        raise InventoryError(str(inventory.path), problems)
+    if problems.found:
+        raise InventoryError(str(inventory.path), located(problems, inventory.text))
     return tuple(infos)
 
 
-def _cluster_info(cluster: Cluster, phase: str, problems: list[Problem]) -> ClusterInfo:
+def _cluster_info(cluster: Cluster, phase: str, problems: Problems) -> ClusterInfo:
     rules = load_rules(cluster.product)
     for rule_id, change in cluster.rules.items():
         try:
             rules = rules.with_overrides({rule_id: change})
         except RuleError as error:
-            problems.append(Problem(dotted(("clusters", cluster.name, "rules")), str(error)))
+            problems.add(("clusters", cluster.name, "rules", rule_id), str(error))
     return ClusterInfo(
         cluster.name,
         cluster.product,

@@ -145,6 +145,7 @@ def test_a_missing_password_is_said_with_its_place(
         ("[clusters.vault", "not TOML"),
         ("[clusters.vault]\nproduct = 'secret-servr'", "did you mean"),
         (GOOD + "\n[clusters.vault.rules.sql-server-2013]\noff = true\nreason = 'x'", "no such rule"),
+        (GOOD + "\n[clusters.vault.rules.sql-server-2013]\noff = true\nreason = 'x'", ", column 1)"),
         (GOOD + "\n[clusters.vault.rules.sql-server-2012]\noff = true", "reason"),
         (GOOD + "\n[clusters.vault.rules.sql-server-2012]\nrequires = '2012'\nreason = 'x'", "no version specifier"),
     ],
