@@ -251,7 +251,9 @@ class Lab:
             shell = WindowsShell(self._powershell_of(node.machine), node.default_shell)
         else:
             known = {probe.id: probe for probe in self._probes if probe.language == "sh"}
-            shell = ShNode(known, partial(sh_answers.answer, node, cluster), node.slow, clock=node.linux.date)
+            samples = {probe_id: probe.sample for probe_id, probe in known.items()}
+            answers = partial(sh_answers.answer, node, cluster, samples)
+            shell = ShNode(known, answers, node.slow, clock=node.linux.date)
         server = SshServer(login, shell, fault=node.fault if node.fault in SERVER_FAULTS else "")
         running.server = starting.enter_context(server)
         running.inventory["port"] = server.port

@@ -70,6 +70,9 @@ class Probe:
     """PowerShell functions that the script calls beside those that are always sent; each text is sent once."""
     own: bool = False
     """True for a question of the inventory's: what was asked under its name at another time may be something else."""
+    sample: str = ""
+    """What it gets from a node in good health: what an sh probe prints, the value of a PowerShell probe as JSON. The
+    lab's nodes give it wherever they have no answer of their own, so that a new probe needs no lab of its own."""
 
     @property
     def facts(self) -> tuple[type, ...]:

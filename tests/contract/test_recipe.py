@@ -58,7 +58,7 @@ def run(tree: Path, *arguments: str) -> str:
 def test_the_recipe_gives_a_working_check(tmp_path: Path) -> None:
     follow(tmp_path)
     tests = run(tmp_path, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests")
-    assert "7 passed" in tests
+    assert "8 passed" in tests
     assert "time-zone-match" in run(tmp_path, "-m", "scanner", "checks")
     decided = "from scanner.rule_data import load_drift_rules\nprint(load_drift_rules().of('time-zone.offset').reason)"
     assert "another zone" in run(tmp_path, "-c", decided)

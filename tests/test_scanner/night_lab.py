@@ -54,7 +54,7 @@ class _Door:
         if self._node.machine:
             return windows.run_script(script, self._node.machine, probes).stdout
         known = {probe.id: probe for probe in probes if probe.language == "sh"}
-        answers = partial(sh_answers.answer, self._node, self._cluster)
+        answers = partial(sh_answers.answer, self._node, self._cluster, {})
         shell = ShNode(known, answers, {}, clock=self._node.linux.date)
         pieces = shell.run("sh -s", script.encode("utf-8", "surrogateescape"), wait=lambda _: None)
         return b"".join(piece for piece in pieces if isinstance(piece, bytes))

@@ -70,6 +70,7 @@ PLUGIN = Plugin(
             purpose="the running kernel's release",
             script="uname -r",
             readers=((Kernel, read_kernel),),
+            sample="5.14.0-427.el9.x86_64\n",  # what the lab's nodes answer
         ),
     ),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from scanner.lab.machines.chef_backend import cluster as chef
@@ -18,14 +19,21 @@ _WITHOUT = ("chef-frontend-api", "chef-leaderl", "chef-search-index", "linux-dis
 """Probes that answer without root as well: it is needed for a look at the configuration alone."""
 
 
-def answer(node: NodeScenario, cluster: ClusterScenario, probe_id: str, sudo: bool) -> CommandOutput:
-    """What the probe `probe_id` prints on `node`, a member of `cluster`, where it runs under `sudo` or not."""
-    found = _own(node, cluster, probe_id, sudo)
+def answer(
+    node: NodeScenario, cluster: ClusterScenario, samples: Mapping[str, str], probe_id: str, sudo: bool
+) -> CommandOutput:
+    """What the probe `probe_id` prints on `node`, a member of `cluster`, where it runs under `sudo` or not.
+
+    `samples` are the probes' own, for those that the simulated machines know nothing of.
+    """
+    found = _own(node, cluster, samples, probe_id, sudo)
     refused = _NO_SUDO[node.fault].error_output if sudo and node.fault in _NO_SUDO and probe_id in _WITHOUT else ""
     return replace(found, error_output=found.error_output + refused + node.error_output.get(probe_id, ""))
 
 
-def _own(node: NodeScenario, cluster: ClusterScenario, probe_id: str, sudo: bool) -> CommandOutput:
+def _own(
+    node: NodeScenario, cluster: ClusterScenario, samples: Mapping[str, str], probe_id: str, sudo: bool
+) -> CommandOutput:
     if sudo and node.fault in _NO_SUDO and probe_id not in _WITHOUT:
         return _NO_SUDO[node.fault]
     if probe_id in node.answers:
@@ -47,6 +55,8 @@ def _own(node: NodeScenario, cluster: ClusterScenario, probe_id: str, sudo: bool
         if found:
             return found
     speak = chef.PROBES.get(probe_id)
+    if speak is None and samples.get(probe_id) and not node.linux.foreign:
+        return CommandOutput(samples[probe_id])
     if speak is None or node.name not in cluster.backends:
         return CommandOutput("", 127, f"sh: 1: {probe_id}: not found\n")
     if node.fault == "command-missing":

@@ -65,6 +65,9 @@ def run_script(
         "budget_ms": parameters.budget_ms,
         "begun": _ticks(machine),
     }
+    asked = [probe for probe in probes if probe.language == "powershell" and probe.id not in _EMULATIONS]
+    samples = {probe.id: json.loads(probe.sample) for probe in asked if probe.sample}
+    machine = replace(machine, canned={**samples, **machine.canned})
     watch = Watch(machine, parameters, environment, sleep)
     watch.run()
     stdout = machine.noise.encode("utf-8", "surrogateescape")
@@ -195,7 +198,8 @@ def _answer(probe_id: str, session: Session, probe_bytes: int) -> dict[str, obje
         elif probe_id in _EMULATIONS:
             value = _EMULATIONS[probe_id](session)
         else:
-            return {"error": f"this recorded machine has no answer to {probe_id}; add it under `canned`"}
+            why = f"this recorded machine has no answer to {probe_id}"
+            return {"error": f"{why}; add it under `canned`, or give the probe a sample"}
     except AccessError as error:
         return {"error": " ".join(str(error).split())[:2000]}
     text = json.dumps(value, separators=(",", ":"))
