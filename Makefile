@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 
 BUILD := build
 
-.PHONY: demo test test-lowest field fuzz lint types slow readme pictures bench wheel lock sbom audit clean
+.PHONY: demo test test-lowest field fuzz lint types slow readme docs pictures bench wheel lock sbom audit clean
 
 demo: $(READY)
 	$(BIN)/preflight demo
@@ -55,6 +55,10 @@ readme: $(READY)
 	$(BIN)/python -m tests.faults_page
 	$(BIN)/python -m tests.contract.test_schemas
 
+# The documentation as a site, in site/; a link that leads nowhere fails.
+docs: $(READY)
+	PYTHONPATH=. NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict --clean
+
 # README's picture of a report: the demo's page, as a browser shows it.
 CHROMIUM ?= chromium
 pictures: $(READY)
@@ -95,7 +99,7 @@ $(BUILD)/release-tools: $(READY) requirements-release.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) dist build site .pytest_cache .mypy_cache .ruff_cache
 
 $(READY): pyproject.toml requirements-dev.txt requirements-test.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "preflight needs Python 3.11 or later; try: make PYTHON=python3.11 $(MAKECMDGOALS)")'
