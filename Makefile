@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 
 BUILD := build
 
-.PHONY: demo test test-lowest field fuzz lint types slow readme docs pictures bench wheel lock sbom audit clean
+.PHONY: demo test test-lowest field fuzz mutation lint types slow readme docs pictures bench wheel lock sbom audit clean
 
 demo: $(READY)
 	$(BIN)/preflight demo
@@ -36,6 +36,10 @@ field: $(READY)
 # Every part of every recorded answer taken away in turn: how many passes that refused, and which were accepted why.
 fuzz: $(READY)
 	$(BIN)/python -m pytest -q tests/test_scanner/semantic_fuzz/test_semantic_fuzz.py
+
+# A sample of changes to checks/, of which the tests of checks/ should notice each; takes minutes.
+mutation: $(READY)
+	$(BIN)/python -m tests.mutate
 
 # Takes minutes: 256 nodes on real SSH servers, and the like.
 slow: $(READY)

@@ -1,0 +1,210 @@
+"""How much of `checks/` the tests of `checks/` hold: `python -m tests.mutate [--most N] [--seed N] [MODULE]...`.
+
+One thing at a time is changed in a module (a comparison, an `and`, a number, what a function returns), as it is
+imported and never on the disk, and the tests that import it are run, then all of `tests/test_checks`. A change that no
+test notices is told with its place: a test is missing there, or the code says something that makes no difference.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import importlib.machinery
+import io
+import os
+import re
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import pytest
+
+TOP = Path(__file__).parents[1]
+TESTS = TOP / "tests" / "test_checks"
+_LIMIT_S = 240
+"""For all tests of one mutant, on a busy machine; one that takes longer loops, and was noticed."""
+_SWAPPED: dict[type[ast.cmpop], type[ast.cmpop]] = {
+    ast.Lt: ast.LtE,
+    ast.LtE: ast.Lt,
+    ast.Gt: ast.GtE,
+    ast.GtE: ast.Gt,
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.In: ast.NotIn,
+    ast.NotIn: ast.In,
+    ast.Is: ast.IsNot,
+    ast.IsNot: ast.Is,
+}
+_SILENT = {"repr", "doc", "title"}
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """One change of one module."""
+
+    path: Path
+    line: int
+    before: str
+    after: str
+    source: str
+
+    def __str__(self) -> str:
+        return f"{self.path.relative_to(TOP)}:{self.line}: {self.before}  ->  {self.after}"
+
+
+def mutants(path: Path) -> Iterator[Mutant]:
+    """Every change of a module that is tried."""
+    source = path.read_text(encoding="utf-8")
+    for node in _judging(ast.parse(source)):
+        for changed in _changes(node):
+            before, after = ast.unparse(node), ast.unparse(changed)
+            text = _replaced(source, node, after)
+            yield Mutant(path, node.lineno, _short(before), _short(after), text)
+
+
+def _judging(tree: ast.Module) -> Iterator[ast.expr | ast.Return]:
+    """What may be changed: no annotation, and nothing that is only said."""
+    told: set[ast.AST] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            told.update(ast.walk(node))
+        elif isinstance(node, ast.FunctionDef):
+            told.update(each for each in (node.returns, *(arg.annotation for arg in node.args.args)) if each)
+        elif isinstance(node, ast.AnnAssign):
+            told.update(ast.walk(node.annotation))
+        elif isinstance(node, ast.keyword) and node.arg in _SILENT:
+            told.update(ast.walk(node.value))
+    for node in ast.walk(tree):
+        if node not in told and isinstance(node, (ast.Compare, ast.BoolOp, ast.UnaryOp, ast.Constant, ast.Return)):
+            yield node
+
+
+def _changes(node: ast.expr | ast.Return) -> Iterator[ast.AST]:
+    changed = deepcopy(node)
+    if isinstance(changed, ast.Compare):
+        for at, op in enumerate(changed.ops):
+            changed.ops[at] = _SWAPPED[type(op)]()
+            yield changed
+            changed.ops[at] = op
+    elif isinstance(changed, ast.BoolOp):
+        changed.op = ast.And() if isinstance(changed.op, ast.Or) else ast.Or()
+        yield changed
+    elif isinstance(changed, ast.UnaryOp) and isinstance(changed.op, ast.Not):
+        yield changed.operand
+    elif isinstance(changed, ast.Constant) and isinstance(changed.value, bool):
+        yield ast.Constant(not changed.value)
+    elif isinstance(changed, ast.Constant) and isinstance(changed.value, (int, float)):
+        yield ast.Constant(changed.value + 1)
+    elif isinstance(changed, ast.Return) and changed.value is not None and not _is_nothing(changed.value):
+        yield ast.Return(ast.Constant(None))
+
+
+def _is_nothing(value: ast.expr) -> bool:
+    return isinstance(value, ast.Constant) and value.value is None
+
+
+def _replaced(source: str, node: ast.expr | ast.Return, text: str) -> str:
+    lines = source.encode("utf-8").splitlines(keepends=True)
+    assert node.end_lineno is not None
+    begin = sum(map(len, lines[: node.lineno - 1])) + node.col_offset
+    end = sum(map(len, lines[: node.end_lineno - 1])) + (node.end_col_offset or 0)
+    whole = b"".join(lines)
+    wrapped = text if isinstance(node, ast.Return) else f"({text})"
+    return (whole[:begin] + wrapped.encode("utf-8") + whole[end:]).decode("utf-8")
+
+
+def _short(text: str) -> str:
+    return re.sub(r"\s+", " ", text)[:70]
+
+
+def tests_of(path: Path) -> list[str]:
+    """The tests that import the module, or one that imports it."""
+    name = _dotted(path)
+    users = {name, *(_dotted(each) for each in (TOP / "checks").rglob("*.py") if name in _imports(each))}
+    return [str(each) for each in sorted(TESTS.rglob("test_*.py")) if users & _imports(each)]
+
+
+def _dotted(path: Path) -> str:
+    return ".".join(path.relative_to(TOP).with_suffix("").parts)
+
+
+def _imports(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    return found
+
+
+def is_noticed(mutant: Mutant, tests: Sequence[str]) -> bool:
+    """Whether a test fails with it. Run in a process of its own, in which the module is imported so."""
+    child = os.fork()
+    if child == 0:
+        os._exit(_run(mutant, tests))
+    ends = time.monotonic() + _LIMIT_S
+    while time.monotonic() < ends:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status) != 0
+        time.sleep(0.05)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return True
+
+
+def _run(mutant: Mutant, tests: Sequence[str]) -> int:
+    loaded = importlib.machinery.SourceFileLoader.get_code
+    target, code = str(mutant.path), mutant.source
+
+    def get_code(self: importlib.machinery.SourceFileLoader, fullname: str) -> object:
+        if self.path == target:
+            return compile(code, target, "exec", dont_inherit=True)
+        return loaded(self, fullname)
+
+    importlib.machinery.SourceFileLoader.get_code = get_code  # type: ignore[method-assign,assignment]  # of this process
+    options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-m", "not slow", "--no-header", "--no-summary"]
+    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        try:
+            return int(pytest.main([*options, *tests]))
+        except BaseException:  # noqa: BLE001  whatever ends the tests, the change was noticed
+            return 1
+
+
+def sampled(paths: Sequence[Path], most: int, seed: int) -> list[Mutant]:
+    """`most` of all mutants, the same for the same seed; all of them for 0."""
+    every = [mutant for path in paths for mutant in mutants(path)]
+    return sorted(Random(seed).sample(every, most), key=str) if 0 < most < len(every) else every
+
+
+def main(arguments: Sequence[str], say: Callable[[str], None]) -> int:
+    """Tell the survivors and the score."""
+    parser = argparse.ArgumentParser(prog="python -m tests.mutate", description="Mutate checks/, and run its tests.")
+    parser.add_argument("modules", nargs="*", type=Path, help="files below checks/; all without one")
+    parser.add_argument("--most", type=int, default=160, help="how many mutants; 0 for all")
+    parser.add_argument("--seed", type=int, default=1)
+    chosen = parser.parse_args(arguments)
+    paths = [path.resolve() for path in chosen.modules] or sorted((TOP / "checks").rglob("*.py"))
+    counts: Counter[str] = Counter()
+    for mutant in sampled(paths, chosen.most, chosen.seed):
+        near = tests_of(mutant.path)
+        noticed = bool(near) and is_noticed(mutant, near)
+        noticed = noticed or is_noticed(mutant, [str(TESTS)])
+        counts["noticed" if noticed else "not noticed"] += 1
+        if not noticed:
+            say(f"not noticed: {mutant}")
+    whole = counts.total()
+    say(f"{counts['noticed']} of {whole} mutants noticed: {100 * counts['noticed'] // max(whole, 1)} %")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], lambda line: print(line, flush=True)))  # noqa: T201  a program of its own
