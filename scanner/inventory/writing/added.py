@@ -1,7 +1,6 @@
 """A node more in an inventory that somebody has written: every byte that stands there stays as it is.
 
-A library that keeps the layout of TOML (tomlkit) was looked at: it writes the whole file anew, and tables that do not
-stand in one place come out in another order. A node is a table of its own, so text is put between two lines instead.
+A node is a table of its own, so text is put between two lines: no library has to write anew what somebody has laid out.
 """
 
 from __future__ import annotations
