@@ -2,21 +2,72 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from typing import TypeVar
+from typing import Literal, TypeVar, cast
+
+from packaging.version import Version
 
 from checks.engine.rules import RuleSet
 from checks.facts import Unknown, UnknownFactError
 from checks.outcome import Outcome, Remediation, Severity
+from checks.versions import Installed, parse_version
 
 F = TypeVar("F")
+
+Platform = Literal["linux", "windows"]
 
 NOT_SELECTED = "not selected"
 """The `absence` of a node that nobody wanted to be asked."""
 
 PHASES = ("before", "window", "after")
 """When a scan is made: before the maintenance window opens, while it is open, after it."""
+
+
+def _no_version(_: NodeView) -> Installed:
+    return Installed(version=None, read=False, problem="its product does not say how the version is read")
+
+
+def _no_index(_: Sequence[NodeView]) -> tuple[str, str]:
+    return "", ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductView:
+    """A product as checks and the engine see it; `checks.product.Product` is all of it.
+
+    Made without arguments, it is a product of which nothing is known.
+    """
+
+    name: str = ""
+    """As the inventory writes it: "my-service"."""
+    title: str = ""
+    """As people write it: "My Service"."""
+    roles: Mapping[str, str] = field(default_factory=dict)
+    """Each role with what a node that has it does, one line. At least one."""
+    essential_roles: frozenset[str] = frozenset()
+    """Roles without which a cluster does not work: an inventory that names none has forgotten something, and the checks
+    of that role say so instead of silently not being there."""
+    platform: Platform = "linux"
+    """What its machines are: over ssh and local, Linux is asked in sh and Windows in PowerShell."""
+    parse: Callable[[str], Version] = parse_version
+    """Reads a version of the product. Raises checks.versions.VersionError, which says what was expected."""
+    version_pattern: str = r"\s*[vV]?[0-9].*"
+    """A regular expression, common to Python and ECMA-262, that every version that `parse` takes matches in full."""
+    version_example: str = "2.3.16"
+    carrier: str = ""
+    """The role whose machines carry the product's version; those of other roles run something else, or nothing."""
+    read_installed: Callable[[NodeView], Installed] = _no_version
+    """Reads the version that a machine of that role runs from its facts."""
+    installed_facts: tuple[type, ...] = ()
+    """What `read_installed` reads."""
+    read_index: Callable[[Sequence[NodeView]], tuple[str, str]] = _no_index
+    """From the carriers: which version created the search index, on which the ways called "by-index" rest, and why that
+    is unknown; both empty where there is no such index."""
+    index_facts: tuple[type, ...] = ()
+    """What `read_index` reads."""
+    doubts_told_by: str = ""
+    """The check that tells what speaks against a version that was read; empty: stepping-stone does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +91,8 @@ class ClusterInfo:
     """One of PHASES. A check that expects something else in each reads it; see `phases` of the check."""
     open_ended: bool = False
     """True where machines were named without an inventory: the cluster may have others. No check reads it."""
+    definition: ProductView = field(default_factory=ProductView)
+    """What is known of `product`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +174,12 @@ class _Check:
     """What it expects in each of PHASES, in words; empty where that is the same in all of them."""
     references: tuple[str, ...] = ()
     """URLs, or names of documents, that the rule comes from."""
+    parts: Mapping[str, NodeCheck | ClusterCheck] = field(default_factory=dict)
+    """Of a check that several products share, by product: what it is for each of them; see `for_product`."""
+
+    def for_product(self, product: str) -> NodeCheck | ClusterCheck:
+        """The check as it is for a product: with that product's roles and facts."""
+        return self.parts.get(product, cast("NodeCheck | ClusterCheck", self))
 
     def __post_init__(self) -> None:
         """Refuse `roles=("web")`, a text that concerns no node at all: such a check would silently not be there."""

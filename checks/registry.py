@@ -1,106 +1,85 @@
-"""Every check that comes with preflight, in the order in which reports show them."""
+"""The built-in products, and every check that comes with preflight, in the order in which reports show them."""
 
 from __future__ import annotations
 
-from checks.check import Check
-from checks.chef_backend import resources, traces
-from checks.chef_backend.backend import (
-    cluster_status,
-    config_match,
-    failover_state,
-    leaderl,
-    package_staged,
-    sentinels,
-    version_match,
-)
-from checks.chef_backend.frontend import drbd, members, status, version
-from checks.chef_backend.secrets import match, stray
-from checks.common import clock_skew, disk_space, distinct_machines, stepping_stone
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import wraps
+from typing import Any
+
+from checks.check import Check, ProductView
+from checks.chef_backend.product import CHEF_BACKEND
 from checks.engine import connectivity
-from checks.engine.identity import Identity
-from checks.secret_server import (
-    traces as secret_server_traces,
-)
-from checks.secret_server.backup import recent
-from checks.secret_server.database import compatibility, mirroring, sql_server_version, support, web_nodes_known
-from checks.secret_server.database import version_match as database_version_match
-from checks.secret_server.files import (
-    app_files_match,
-    app_version_match,
-    config_files_present,
-    dpapi_encryption,
-    dr_instance,
-    efs_encryption,
-    encryption_config_match,
-)
-from checks.secret_server.host import (
-    dotnet_framework,
-    monitoring_agent,
-    outbound_access,
-    pending_reboot,
-    powershell_version,
-    windows_version,
-)
-from checks.secret_server.host import resources as host_resources
-from checks.secret_server.iis import (
-    app_pool_settings,
-    app_pool_state,
-    authentication,
-    integrated_pipeline,
-    iwa_folders,
-    pool_identity_match,
-    web_config,
-)
+from checks.outcome import Outcome
+from checks.product import Product
+from checks.secret_server.product import SECRET_SERVER
 
-BUILTIN: tuple[Check, ...] = (
-    connectivity.CHECK,
-    distinct_machines.CHECK,
-    disk_space.CHECK,
-    clock_skew.CHECK,
-    sql_server_version.CHECK,
-    compatibility.CHECK,
-    support.CHECK,
-    windows_version.CHECK,
-    dotnet_framework.CHECK,
-    powershell_version.CHECK,
-    integrated_pipeline.CHECK,
-    app_pool_settings.CHECK,
-    authentication.CHECK,
-    iwa_folders.CHECK,
-    web_config.CHECK,
-    host_resources.CHECK,
-    pending_reboot.CHECK,
-    monitoring_agent.CHECK,
-    app_pool_state.CHECK,
-    stepping_stone.CHECK,
-    encryption_config_match.CHECK,
-    app_version_match.CHECK,
-    database_version_match.CHECK,
-    mirroring.CHECK,
-    web_nodes_known.CHECK,
-    pool_identity_match.CHECK,
-    config_files_present.CHECK,
-    efs_encryption.CHECK,
-    dpapi_encryption.CHECK,
-    app_files_match.CHECK,
-    dr_instance.CHECK,
-    outbound_access.CHECK,
-    recent.CHECK,
-    cluster_status.CHECK,
-    sentinels.CHECK,
-    version_match.CHECK,
-    package_staged.CHECK,
-    match.CHECK,
-    config_match.CHECK,
-    stray.CHECK,
-    leaderl.CHECK,
-    failover_state.CHECK,
-    resources.CHECK,
-    status.CHECK,
-    members.CHECK,
-    version.CHECK,
-    drbd.CHECK,
-)
+PRODUCTS: tuple[Product, ...] = (SECRET_SERVER, CHEF_BACKEND)
+"""The products that come with preflight, in the order in which their checks are shown."""
 
-IDENTITIES: tuple[Identity, ...] = (traces.IDENTITY, secret_server_traces.IDENTITY)
-"""How a machine that is none of a product's is told, one for each product that can."""
+
+def checks_of(products: Iterable[Product]) -> tuple[Check, ...]:
+    """The checks of `products`, each once: one that several share is one check with a part for each of them."""
+    parts: dict[str, list[Check]] = {}
+    for product in products:
+        for check in product.checks:
+            parts.setdefault(check.id, []).append(check)
+    return tuple(shared(own) for own in parts.values())
+
+
+def shared(parts: list[Check]) -> Check:
+    """One check of several products from what it is for each of them. Raises TypeError where two are not the same."""
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    by_product: dict[str, Check] = {}
+    for part in parts:
+        if not part.products:
+            raise TypeError(f"{part.id}: this id is taken")
+        for name, own in (part.parts or dict.fromkeys(part.products, part)).items():
+            if name in by_product or (part.doc, type(part)) != (first.doc, type(first)):
+                raise TypeError(f"{part.id}: this id is taken")
+            by_product[name] = own
+
+    @wraps(first.judge)
+    def judge(view: Any) -> Outcome:
+        outcome: Outcome = by_product.get(view.cluster.product, first).judge(view)
+        return outcome
+
+    return replace(
+        first,
+        judge=judge,
+        products=tuple(by_product),
+        roles=tuple(dict.fromkeys(role for part in parts for role in part.roles)),
+        facts=tuple(dict.fromkeys(kind for part in parts for kind in part.facts)),
+        optional_facts=tuple(dict.fromkeys(kind for part in parts for kind in part.optional_facts)),
+        references=tuple(dict.fromkeys(text for part in parts for text in part.references)),
+        parts=by_product,
+    )
+
+
+def named(name: str, checks: Iterable[Check] = ()) -> Check:
+    """The check with that id, of `checks` or of the built-in ones. Raises StopIteration for none."""
+    return next(check for check in checks or BUILTIN if check.id == name)
+
+
+BUILTIN: tuple[Check, ...] = (connectivity.CHECK, *checks_of(PRODUCTS))
+
+DOCUMENTS: Mapping[str, tuple[str, str]] = {word: found for one in PRODUCTS for word, found in one.documents.items()}
+"""The documents that steps of runbooks follow: the first word of a documented step's id, to title and address."""
+
+DOCUMENTED_STEPS: Mapping[str, str] = {step: says for one in PRODUCTS for step, says in one.documented_steps.items()}
+"""Each documented step: id to what it asks for, in our words."""
+
+
+def plan_facts(products: Iterable[ProductView]) -> dict[str, tuple[type, ...]]:
+    """Role to the facts that plans of `products` rest on."""
+    found: dict[str, tuple[type, ...]] = {}
+    for product in products:
+        writer = product.runbook if isinstance(product, Product) else None
+        for role, kinds in writer.facts.items() if writer else ():
+            found[role] = tuple(dict.fromkeys((*found.get(role, ()), *kinds)))
+    return found
+
+
+PLAN_FACTS = plan_facts(PRODUCTS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from packaging.version import InvalidVersion, Version
 
@@ -60,3 +61,26 @@ def is_wrapped(read: str, full: str) -> bool:
     pairs = list(zip(low, high, strict=False))
     fits = all(part % _PART_OF_A_FILE_VERSION == own for own, part in pairs)
     return len(low) == len(high) and low != high and fits and max(high) >= _PART_OF_A_FILE_VERSION
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installed:
+    """What is known of a node's version."""
+
+    version: str | None
+    """As the vendor writes it; None where it is unknown."""
+    read: bool
+    """True where the node itself said so; False where the inventory stands in."""
+    problem: str = ""
+    """Why it could not be read from the node; empty where it was."""
+    doubts: tuple[str, ...] = ()
+    """What speaks against it: libraries that disagree, a declared version that is another."""
+    as_read: tuple[tuple[str, str], ...] = ()
+    """Each file, or the package, with the version text as read, or why there is none."""
+    closed: bool = False
+    """True where the doubts come of a library that could not be looked into: nothing is said against the others."""
+
+    @property
+    def origin(self) -> str:
+        """Where the version comes from, for messages."""
+        return "read from the node" if self.read else "declared in the inventory"

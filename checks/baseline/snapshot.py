@@ -9,7 +9,7 @@ from typing import NamedTuple
 from checks.baseline.drift_rules import DriftRules
 from checks.baseline.fact_paths import Value, flatten, is_within, kind_name, shown, wholes
 from checks.check import Check, NodeView
-from checks.engine.evaluation import GatheredCluster, concerns
+from checks.engine.evaluation import GatheredCluster, concerns, facts_of
 from checks.engine.left_out import judged_in
 from checks.facts import Contact, Unknown
 from checks.outcome import Result, Status
@@ -101,7 +101,7 @@ def take_snapshot(
                 kind
                 for check in judged_in(checks, cluster.info.skip)
                 if concerns(check, cluster.info.product, view.roles, cluster.info.name)
-                for kind in check.facts + check.optional_facts
+                for kind in facts_of(check, cluster.info.product)
             }
             known = {kind_name(kind): view.look(kind) for kind in view.facts if kind in wanted - {Contact}}
             asked = {kind: fact for kind, fact in known.items() if rules.concern(kind, view.roles)}

@@ -45,4 +45,4 @@ def stranger(view: NodeView) -> str:
     return f"is no {' or '.join(_NAMES[role] for role in roles)} node{named}: {lacks}{instead}"
 
 
-IDENTITY = Identity("chef-backend", (ChefTraces,), stranger)
+IDENTITY = Identity((ChefTraces,), stranger)

@@ -27,7 +27,7 @@ Set up time synchronization on the node that is named, from the same source as t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from statistics import median
 from typing import Any
@@ -160,7 +160,12 @@ def _told(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < _MINUTES_FROM_S else f"{round(seconds / 60, 1):g} min"
 
 
-CHECK = ClusterCheck(
+def of(product: str, roles: tuple[str, ...], references: tuple[str, ...]) -> ClusterCheck:
+    """The check as a product has it: between the nodes with `roles`."""
+    return replace(_CHECK, products=(product,), roles=roles, references=references)
+
+
+_CHECK = ClusterCheck(
     id=ID,
     title="The clocks of all nodes agree",
     severity=Severity.HIGH,
@@ -169,9 +174,6 @@ CHECK = ClusterCheck(
         "Synchronize the clock of the node that is named with the same source as the others, and let it settle:"
         " `chronyc tracking` on Linux, `w32tm /query /status` on Windows."
     ),
-    products=("secret-server", "chef-backend"),
-    roles=("web", "database", "dr", "backend"),
     optional_facts=(ClockSample,),
-    references=("Chef Backend system requirements", KERBEROS_URL),
     judge=judge,
 )

@@ -22,17 +22,14 @@ Enlarge the disk that is named, or clear old backups and logs from it, before th
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from checks.check import NodeCheck, NodeView
-from checks.chef_backend.backend.watermarks import MEASURE, judge_index
-from checks.chef_backend.facts.cluster import ChefBackendVersion
 from checks.common.disk_facts import Disks, Drive, LinuxDisks
 from checks.engine.rules import Rule
 from checks.facts import Contact, Unknown, UnknownFactError
 from checks.outcome import Outcome, Remediation, Severity, combine, failed, not_applicable, passed, undetermined, warned
-from checks.secret_server.facts.node import WebRoot
-from checks.secret_server.urls import REQUIREMENTS_URL
 
 ID = "disk-space"
 GB = 10**9
@@ -52,12 +49,36 @@ NETWORK = (
 )
 """How the types of network file systems begin."""
 _SLACK = 0.9
-_MARK = re.compile(rf"\w+ {MEASURE} \d{{1,3}}")
+_MARK = re.compile(r"\w+ used-percent \d{1,3}")
+
+JudgeMarks = Callable[[NodeView, Sequence[Rule], LinuxDisks], Outcome]
+Relevant = Callable[[Disks, str, NodeView], list[str]]
 
 
-def judge(view: NodeView) -> Outcome:
+def of(
+    product: str,
+    *,
+    roles: tuple[str, ...],
+    facts: tuple[type, ...],
+    references: tuple[str, ...],
+    judge_marks: JudgeMarks | None = None,
+    relevant: Relevant | None = None,
+) -> NodeCheck:
+    """The check as a product has it, for nodes with one of `roles`; `facts` hold its machines' disks.
+
+    `judge_marks` judges the rules "ROLE used-percent N"; `relevant` says which folders on Windows matter to a role:
+    else it is the system drive.
+    """
+
+    def judge(view: NodeView) -> Outcome:
+        return _judge(view, judge_marks, relevant or _system)
+
+    return replace(_CHECK, products=(product,), roles=roles, optional_facts=facts, references=references, judge=judge)
+
+
+def _judge(view: NodeView, judge_marks: JudgeMarks | None, relevant: Relevant) -> Outcome:
     """Judge the disks by each rule of the node's roles."""
-    windows = view.cluster.product == "secret-server"
+    windows = view.cluster.definition.platform == "windows"
     found: Disks | LinuxDisks | Unknown = view.look(Disks) if windows else view.look(LinuxDisks)
     if isinstance(found, Unknown):
         contact = view.look(Contact)
@@ -65,14 +86,14 @@ def judge(view: NodeView) -> Outcome:
             return not_applicable("the host itself is not asked, only its SQL Server port")
         raise UnknownFactError(found.reason)
     rules = [rule for rule in view.cluster.rules.of(ID) if rule.requires.partition(" ")[0] in view.roles]
-    marks = [rule for rule in rules if isinstance(found, LinuxDisks) and _MARK.fullmatch(rule.requires)]
-    outcomes = [_judged(rule, found, view) for rule in rules if rule not in marks]
-    if isinstance(found, LinuxDisks) and marks:
-        outcomes.append(judge_index(view, marks, found))
+    marks = [rule for rule in rules if judge_marks and _MARK.fullmatch(rule.requires)]
+    outcomes = [_judged(rule, found, view, relevant) for rule in rules if rule not in marks]
+    if judge_marks and isinstance(found, LinuxDisks) and marks:
+        outcomes.append(judge_marks(view, marks, found))
     return combine(outcomes) if outcomes else not_applicable("no known requirement for this role")
 
 
-def _judged(rule: Rule, disks: Disks | LinuxDisks, view: NodeView) -> Outcome:
+def _judged(rule: Rule, disks: Disks | LinuxDisks, view: NodeView, relevant: Relevant) -> Outcome:
     role, measure, number = [*rule.requires.split(" "), "", ""][:3]
     if measure == "local" and isinstance(disks, LinuxDisks):
         return _local(rule, disks)
@@ -84,7 +105,7 @@ def _judged(rule: Rule, disks: Disks | LinuxDisks, view: NodeView) -> Outcome:
         return _total(rule, disks, wanted)
     if isinstance(disks, LinuxDisks):
         return _folders(rule, disks, wanted)
-    return _drives(rule, disks, wanted, _relevant(disks, role, view))
+    return _drives(rule, disks, wanted, relevant(disks, role, view))
 
 
 def _total(rule: Rule, disks: Disks | LinuxDisks, wanted: int) -> Outcome:
@@ -103,12 +124,8 @@ def _total(rule: Rule, disks: Disks | LinuxDisks, wanted: int) -> Outcome:
     return _breach(rule, observed)
 
 
-def _relevant(disks: Disks, role: str, view: NodeView) -> list[str]:
-    """Folders whose drives matter to `role`; the system drive where nothing better is known."""
-    if role == "database":
-        return list(disks.sql_folders) or [drive.name for drive in disks.drives]
-    root = view.look(WebRoot)
-    return [disks.system] if isinstance(root, Unknown) else list(dict.fromkeys((disks.system, root.path)))
+def _system(disks: Disks, _role: str, _view: NodeView) -> list[str]:
+    return [disks.system]
 
 
 def _drives(rule: Rule, disks: Disks, wanted: int, folders: list[str]) -> Outcome:
@@ -169,7 +186,7 @@ def _size(size_bytes: int) -> str:
     return f"{size_bytes / GB:.1f} GB" if size_bytes >= GB else f"{size_bytes / MB:.0f} MB"
 
 
-CHECK = NodeCheck(
+_CHECK = NodeCheck(
     id=ID,
     title="There is enough disk space",
     severity=Severity.HIGH,
@@ -177,13 +194,5 @@ CHECK = NodeCheck(
     remediation=Remediation(
         "Enlarge the disk that is named, or clear old backups and logs from it, before the window."
     ),
-    products=("secret-server", "chef-backend"),
-    roles=("web", "database", "backend", "frontend"),
-    optional_facts=(Disks, LinuxDisks, ChefBackendVersion),
-    references=(
-        REQUIREMENTS_URL,
-        "Chef Backend system requirements",
-        "https://www.elastic.co/guide/en/elasticsearch/reference/6.8/disk-allocator.html",
-    ),
-    judge=judge,
+    judge=lambda view: _judge(view, None, _system),
 )

@@ -17,6 +17,7 @@ balancer's name, an old DNS entry, a jump host).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from checks.check import PHASES, ClusterCheck, ClusterView, NodeView
@@ -78,13 +79,17 @@ def _is_listener(node: NodeView) -> bool:
     return not isinstance(contact, Unknown) and contact.transport == "tds"
 
 
-CHECK = ClusterCheck(
+def of(product: str) -> ClusterCheck:
+    """The check as a product has it."""
+    return replace(_CHECK, products=(product,))
+
+
+_CHECK = ClusterCheck(
     id="distinct-machines",
     title="Every node is a machine of its own",
     severity=Severity.HIGH,
     doc=__doc__,
     remediation=Remediation("Correct `host` of the nodes that are named: two of them lead to the same machine."),
-    products=("secret-server",),
     optional_facts=(ComputerName,),
     phases=dict.fromkeys(PHASES, "every node is a machine of its own"),
     references=("https://learn.microsoft.com/en-us/windows/win32/sysinfo/computer-names",),

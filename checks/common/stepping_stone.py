@@ -18,11 +18,10 @@ new backup, go on. Or correct `target` in the inventory.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from checks.check import ClusterCheck, ClusterView
-from checks.chef_backend.backend.search_index import SearchIndex, created_by, why_unknown
-from checks.chef_backend.facts.cluster import ChefBackendVersion
 from checks.engine.consistency import enumerate_names, told_once
 from checks.engine.installed_version import declaring, installed
 from checks.engine.rules import Rule
@@ -32,7 +31,6 @@ from checks.engine.upgrade_path import (
     PlanError,
     UpgradePath,
     is_by_index,
-    parse_product_version,
     remarks,
     route,
     target_of,
@@ -50,8 +48,6 @@ from checks.outcome import (
     undetermined,
     warned,
 )
-from checks.secret_server.facts.node import AppFiles
-from checks.secret_server.urls import CLUSTERING_URL
 
 
 def judge(view: ClusterView) -> Outcome:
@@ -60,9 +56,9 @@ def judge(view: ClusterView) -> Outcome:
         target = target_of(view.cluster)
     except PlanError as error:
         return undetermined(str(error))
-    product = view.cluster.product
+    product = view.cluster.definition
     found = [(node.name, installed(node)) for node in view.nodes]
-    known = [(parse_product_version(product, one.version), name, one) for name, one in found if one.version is not None]
+    known = [(product.parse(one.version), name, one) for name, one in found if one.version is not None]
     gaps = told_once((name, one.problem) for name, one in found if one.version is None)
     without = f"; version unknown: {'; '.join(gaps)}" if gaps else ""
     evidence: dict[str, Any] = {
@@ -72,16 +68,16 @@ def judge(view: ClusterView) -> Outcome:
     if not known:
         message = f"installed version unknown: {'; '.join(gaps)}"
         return undetermined(message, remediation=declaring(view.nodes), **evidence)
-    goal = parse_product_version(product, target)
+    goal = product.parse(target)
     newer = [name for version, name, _ in known if version > goal]
     # The newest speaks for itself where the target is older than it; else the oldest has the longest way.
     oldest, oldest_name, start = (max if newer else min)(known, key=lambda row: row[0])
     observed = ", ".join(f"{name} {one.version}" + ("" if one.read else " (declared)") for _, name, one in known)
-    index = created_by(view.nodes)
+    index, unread = product.read_index(view.nodes)
     if index:
         evidence["search_index"] = index
     try:
-        path = route(product, view.cluster.rules, str(start.version), target, index)
+        path = route(product.parse, view.cluster.rules, str(start.version), target, index)
     except PlanError as error:
         return undetermined(str(error), observed=observed, **evidence)
     if isinstance(path, NoPath):
@@ -91,7 +87,6 @@ def judge(view: ClusterView) -> Outcome:
     if any(version != oldest for version, _, _ in known):
         source += f" (the oldest, on {oldest_name})"
     outcomes = [_stops(path, source, observed, evidence)]
-    unread = why_unknown(view.nodes)
     for rule, text in remarks(view.cluster.rules, path, index):
         if is_by_index(rule) and unread:
             text = f"{text} (how old the index is could not be read: {unread})"  # noqa: PLW2901
@@ -100,7 +95,7 @@ def judge(view: ClusterView) -> Outcome:
             outcomes.append(passed(_noted(text, rule), observed=observed, **{TOLD: _noted(text, rule)}))
         else:
             outcomes.append(warned(_noted(text, rule), observed=observed, remediation=remedy))
-    if product == "chef-backend":  # of web nodes, app-version-match tells it
+    if not product.doubts_told_by:
         remedy = Remediation("Correct `current` in the inventory: what the node says counts.")
         doubts = [f"{name}: {doubt}" for name, one in found for doubt in one.doubts]
         outcomes += [warned(doubt, observed=observed, remediation=remedy) for doubt in doubts]
@@ -156,18 +151,16 @@ def _noted(message: str, rule: Rule) -> str:
     return f"{message} ({rule.note})" if rule.note else message
 
 
-CHECK = ClusterCheck(
+def of(product: str, carrier: str, facts: tuple[type, ...], references: tuple[str, ...]) -> ClusterCheck:
+    """The check as a product has it: `carrier` is the role whose version counts, `facts` what it is read from."""
+    return replace(_CHECK, products=(product,), roles=(carrier,), optional_facts=facts, references=references)
+
+
+_CHECK = ClusterCheck(
     id=CHECK_ID,
     title="Upgrade path has no missing stepping stone",
     severity=Severity.CRITICAL,
     doc=__doc__,
     remediation=Remediation("Install the versions that the message names, in that order, before the target."),
-    products=("secret-server", "chef-backend"),
-    roles=("web", "backend"),
-    optional_facts=(AppFiles, ChefBackendVersion, SearchIndex),
-    references=(
-        CLUSTERING_URL,
-        "https://docs.chef.io/upgrade_server_ha_v2/",
-    ),
     judge=judge,
 )

@@ -15,10 +15,6 @@ from checks.engine.wording import count
 from checks.facts import Unknown, UnknownFactError
 from checks.outcome import Outcome, Remediation, Result, Status, undetermined
 
-ESSENTIAL_ROLES = {"secret-server": frozenset({"web", "database"}), "chef-backend": frozenset({"backend"})}
-"""Roles without which a cluster of the product does not work: an inventory that names none has forgotten something, and
-the checks of that role say so instead of silently not being there."""
-
 _SEE_CONNECTIVITY = "see connectivity"
 _SHOWN_CHARS = 2_000
 """Of one probe's standard error: more says no more."""
@@ -61,16 +57,17 @@ def evaluate(
     """
     results: list[Result] = []
     for cluster in clusters:
+        own = [check.for_product(cluster.info.product) for check in checks]
         for node in cluster.nodes:
             if node.name in cluster.chosen:
                 guarding = guard()
                 results += [
                     _left_out(check, cluster.info, node.name) or _judge_node(check, node, guarding)
-                    for check in checks
+                    for check in own
                     if isinstance(check, NodeCheck)
                     and concerns(check, cluster.info.product, node.roles, cluster.info.name)
                 ]
-        for check in checks:
+        for check in own:
             info = cluster.info
             if not concerns(check, info.product, check.roles, info.name):
                 continue
@@ -85,11 +82,18 @@ def evaluate(
 
 def concerns(check: Check, product: str, roles: Collection[str], cluster: str) -> bool:
     """Whether `check` looks at a node of `product` that has `roles`, in the cluster of that name."""
+    check = check.for_product(product)
     return (
         (not check.products or product in check.products)
         and (not check.clusters or cluster in check.clusters)
         and (not check.roles or not set(check.roles).isdisjoint(roles))
     )
+
+
+def facts_of(check: Check, product: str) -> tuple[type, ...]:
+    """What `check` reads of a cluster of `product`, what it can do without among it."""
+    part = check.for_product(product)
+    return part.facts + part.optional_facts
 
 
 def _left_out(check: Check, cluster: ClusterInfo, node: str | None) -> Result | None:
@@ -273,7 +277,7 @@ def _flaw(outcome: Any) -> str:
 
 
 def _nobody_to_ask(check: Check, cluster: ClusterInfo) -> list[Result]:
-    essential = ESSENTIAL_ROLES.get(cluster.product, frozenset()) & set(check.roles)
+    essential = cluster.definition.essential_roles & set(check.roles)
     if not essential:
         return []
     role = " or ".join(sorted(essential))

@@ -8,7 +8,7 @@ nobody is advised to copy a secret to it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from checks.check import NodeView
@@ -19,7 +19,6 @@ from checks.facts import Contact, Unknown
 class Identity:
     """What shows that a machine is none of a product's."""
 
-    product: str
     facts: tuple[type, ...]
     """What `stranger` reads. Every node of the product is asked for it, whatever checks are selected."""
     stranger: Callable[[NodeView], str]
@@ -27,12 +26,12 @@ class Identity:
     web node: ..."; empty where it is one, in part too, and where the facts do not prove the contrary."""
 
 
-def without_strangers(view: NodeView, identities: Iterable[Identity]) -> NodeView:
+def without_strangers(view: NodeView, identity: Identity | None) -> NodeView:
     """`view` as it is, or as that of a node that could not be asked, where the machine is none of the product's."""
     contact = view.look(Contact)
-    if not isinstance(contact, Contact) or contact.failure:
+    if identity is None or not isinstance(contact, Contact) or contact.failure:
         return view
-    why = next((why for one in identities if one.product == view.cluster.product and (why := one.stranger(view))), "")
+    why = identity.stranger(view)
     if not why:
         return view
     cause = f"another machine answers: it {why}"

@@ -79,7 +79,7 @@ def stops_to(cluster: ClusterInfo, current: str | None, target: str) -> list[str
 
     Raises VersionError where a version is malformed.
     """
-    hops = [hop.version for hop in path_to(cluster.product, cluster.rules, current, target).hops] or [target]
+    hops = [hop.version for hop in path_to(cluster.definition.parse, cluster.rules, current, target).hops] or [target]
     if current is None:
         # What is needed in any case is better told of the target than of a stop that may not be on the way.
         hops.insert(0, hops.pop())

@@ -6,6 +6,7 @@ is installed over another; a floor says from which version on the vendor describ
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -13,7 +14,7 @@ from packaging.version import Version
 
 from checks.check import ClusterInfo
 from checks.engine.rules import Rule, RuleSet
-from checks.versions import VersionError, parse_secret_server, parse_version
+from checks.versions import VersionError, parse_version
 
 CHECK_ID = "stepping-stone"
 """The check whose rules name the stones."""
@@ -75,17 +76,12 @@ class NoPath:
     """True where the target is what is installed: nothing is wrong, and nothing is to be done."""
 
 
-def parse_product_version(product: str, text: str) -> Version:
-    """A version as the product's vendor writes it. Raises VersionError."""
-    return parse_secret_server(text) if product == "secret-server" else parse_version(text)
-
-
 def target_of(cluster: ClusterInfo) -> str:
     """The cluster's target version, checked. Raises PlanError."""
     if cluster.target is None or not cluster.target.strip():
         raise PlanError(NO_TARGET.format(name=cluster.name))
     try:
-        parse_product_version(cluster.product, cluster.target)
+        cluster.definition.parse(cluster.target)
     except VersionError as error:
         raise PlanError(f"the target version cannot be used: {error}") from None
     return cluster.target.strip()
@@ -115,14 +111,16 @@ def is_recent_enough(rule: Rule, index: str) -> bool:
         return False
 
 
-def path_to(product: str, rules: RuleSet, current: str | None, target: str, check: str = CHECK_ID) -> UpgradePath:
+def path_to(
+    parse: Callable[[str], Version], rules: RuleSet, current: str | None, target: str, check: str = CHECK_ID
+) -> UpgradePath:
     """The hops from `current` (None: unknown) to `target`, over the stones that the rules of `check` name.
 
-    A stop is on the way where a rule asks for it between any two versions that are, the stops themselves among them.
-    Raises VersionError where a version is malformed.
+    `parse` reads the product's versions. A stop is on the way where a rule asks for it between any two versions that
+    are, the stops themselves among them. Raises VersionError where a version is malformed.
     """
-    goal = parse_product_version(product, target)
-    start = None if current is None else parse_product_version(product, current)
+    goal = parse(target)
+    start = None if current is None else parse(current)
     if start is not None and start >= goal:
         return UpgradePath(current, target, ())
     stones = _stones(rules.of(check), current, target, start, goal)
@@ -171,7 +169,9 @@ def _strategy(rules: RuleSet, source: str, version: str) -> Rule | None:
     return max(due, key=lambda rule: STRATEGIES.index(rule.requires.partition(" ")[0]), default=None)
 
 
-def route(product: str, rules: RuleSet, current: str, target: str, index: str = "") -> UpgradePath | NoPath:
+def route(
+    parse: Callable[[str], Version], rules: RuleSet, current: str, target: str, index: str = ""
+) -> UpgradePath | NoPath:
     """The supported way from `current` to `target`, or why there is none and what to do instead.
 
     A scan and a plan both ask here, so that the one fails what the other refuses. Stricter than `path_to`: a way that
@@ -179,7 +179,7 @@ def route(product: str, rules: RuleSet, current: str, target: str, index: str = 
     index; empty where it is unknown. Raises VersionError where a version is malformed, PlanError for a rule, overridden
     in the inventory, that is not understood.
     """
-    start, goal = parse_product_version(product, current), parse_product_version(product, target)
+    start, goal = parse(current), parse(target)
     if start == goal:
         return NoPath(
             f"nothing to do: {target} is installed",
@@ -191,7 +191,7 @@ def route(product: str, rules: RuleSet, current: str, target: str, index: str = 
             f"the target {target} is older than what is installed, {current}",
             "Correct `target` in the inventory; the vendor documents no way back but a restored backup.",
         )
-    path = path_to(product, rules, current, target)
+    path = path_to(parse, rules, current, target)
     for rule, text in remarks(rules, path, index):
         if rule.effect == "fail":
             return NoPath(text, "Ask the vendor's support for a way, before anything is touched.", rule)

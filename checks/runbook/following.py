@@ -6,18 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from checks.check import NodeView
-from checks.chef_backend.runbook import signs as chef_backend
 from checks.engine.consistency import enumerate_names
 from checks.engine.upgrade_path import Hop
+from checks.registry import PRODUCTS
 from checks.runbook.model import Runbook, ScanAsked, Step, boxes, steps_back
 from checks.runbook.signs import SCAN, Kind, Seen, Sign, State, cannot_tell, together
-from checks.secret_server.runbook import signs as secret_server
+from checks.runbook.writer import SignsOf
 
-KINDS: Mapping[str, Kind] = {**secret_server.KINDS, **chef_backend.KINDS}
+KINDS: Mapping[str, Kind] = {
+    name: kind for product in PRODUCTS if product.runbook for name, kind in product.runbook.kinds.items()
+}
 """Every kind of sign but SCAN, by its name in a kept plan."""
-
-_Signs = Callable[..., tuple[tuple[Sign, ...], str]]
-_SIGNS: Mapping[str, _Signs] = {"secret-server": secret_server.signs, "chef-backend": chef_backend.signs}
 
 ENDS: Mapping[str, str] = {
     "turn-dpapi-off": "turn-dpapi-on",
@@ -69,11 +68,8 @@ class Followed:
         return self.number.startswith("R")
 
 
-def with_signs(runbook: Runbook, views: Sequence[NodeView]) -> Runbook:
+def with_signs(runbook: Runbook, views: Sequence[NodeView], of_product: SignsOf) -> Runbook:
     """The runbook with each step's signs, `views` being the cluster's nodes as they were when it was made."""
-    of_product = _SIGNS.get(runbook.product)
-    if of_product is None:
-        return runbook
     hops = runbook.path.hops
     parts = []
     for chapter, part in enumerate(runbook.parts):

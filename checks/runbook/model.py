@@ -89,7 +89,7 @@ class Step:
     sides: tuple[Side, ...] = ()
     """Where the vendor's documents contradict each other: what each says."""
     documented: tuple[str, ...] = ()
-    """Ids of the vendor's own steps (see `checks.runbook.procedures`) that this one carries out."""
+    """Ids of the vendor's own steps (see `checks.product.Product.documented_steps`) that this one carries out."""
     no_return: bool = False
     """True where there is no way back from it but a restored backup."""
     url: str = ""
@@ -223,6 +223,8 @@ class Runbook:
     """Names that could not be read from the nodes and stand in the steps as <...>, one sentence each."""
     steps_back: tuple[Step, ...] = ()
     """The way back itself, in order."""
+    title: str = ""
+    """The product as people write it."""
     left_out: tuple[Result, ...] = ()
     """What the inventory leaves out, with the reason: preflight says nothing about it."""
     nodes: tuple[str, ...] = ()

@@ -8,58 +8,32 @@ from dataclasses import replace
 from checks.check import NodeView
 from checks.engine.wording import count
 from checks.runbook.model import NO_FIGURE, Command, Estimate, Runbook, Schedule, Step, Stretch, boxes, steps_back
+from checks.runbook.writer import RunbookWriter, Sizes
 from checks.scan import Verdict
-from checks.secret_server.facts.folder import AppTree
-from checks.secret_server.facts.sql import DatabaseBackups
 
 ASSUMED_MB_S = 100
 """The speed at which databases and folders are taken to be read and written; each estimate that rests on it says so."""
 
 _MB = 1_000_000
 _AT = f"at {ASSUMED_MB_S} MB/s, which is assumed: time the rehearsal"
-_VENDOR: Mapping[str, Estimate] = {
-    "enter-maintenance-mode": Estimate(300, "the vendor says up to five minutes (Maintenance Mode)", "vendor"),
-}
-_RATES: Mapping[str, Estimate] = dict.fromkeys(
-    ("rebuild-index", "reindex-search", "back-reindex"),
-    Estimate(None, "not known: the vendor says two minutes for each 1000 nodes, and how many there are is not read"),
-)
 
 
-def with_times(runbook: Runbook, views: Sequence[NodeView]) -> Runbook:
+def with_times(runbook: Runbook, views: Sequence[NodeView], writer: RunbookWriter) -> Runbook:
     """The runbook with how long each step takes, as far as `views`, the cluster's nodes, tell it."""
-    database = _database_bytes(views)
-    folders = {view.name: size for view in views if (size := _folder_bytes(view)) is not None}
+    sizes = writer.sizes(views)
 
     def timed(step: Step) -> Step:
-        found = _VENDOR.get(step.id) or _RATES.get(step.id) or _of_commands(step, database, folders)
+        found = writer.estimates.get(step.id) or _of_commands(step, sizes)
         return replace(step, takes=found)
 
     parts = tuple(replace(part, steps=tuple(timed(step) for step in part.steps)) for part in runbook.parts)
     return replace(runbook, parts=parts, steps_back=tuple(timed(step) for step in runbook.steps_back))
 
 
-def _database_bytes(views: Sequence[NodeView]) -> int | None:
-    sizes = [
-        one.size_bytes
-        for view in views
-        if isinstance(found := view.look(DatabaseBackups), DatabaseBackups)
-        for one in found.backups
-        if one.kind == "full" and one.size_bytes
-    ]
-    return max(sizes, default=None)
-
-
-def _folder_bytes(view: NodeView) -> int | None:
-    """The application's folder, where all of it was walked through."""
-    found = view.look(AppTree)
-    return found.bytes if isinstance(found, AppTree) and not found.stopped and found.bytes else None
-
-
-def _of_commands(step: Step, database: int | None, folders: Mapping[str, int]) -> Estimate:
+def _of_commands(step: Step, sizes: Sizes) -> Estimate:
     moved, missing = [], []
     for command in (*step.commands, *(step.proof.commands if step.proof else ())):
-        what, size = _moves(command, database, folders)
+        what, size = _moves(command, sizes)
         if what and size is None:
             missing.append(what)
         elif what and size is not None:
@@ -74,14 +48,14 @@ def _of_commands(step: Step, database: int | None, folders: Mapping[str, int]) -
     return Estimate(max(1, seconds), f"{told}, {_size(total)} in all {_AT}", "measured")
 
 
-def _moves(command: Command, database: int | None, folders: Mapping[str, int]) -> tuple[str, int | None]:
+def _moves(command: Command, sizes: Sizes) -> tuple[str, int | None]:
     """What a command reads or writes as a whole, and its size; an empty text where it moves nothing of note."""
     text = command.text
     if command.language == "sql" and text.startswith(("BACKUP DATABASE", "RESTORE DATABASE", "RESTORE VERIFYONLY")):
-        return "the database", database
+        return "the database", sizes.database
     tms = '-TMS" ' in text or "connectionStrings.config" in text
     if text.startswith("robocopy ") and " /E " in f"{text} " and " /L " not in text and not tms:
-        return "the application's folder", folders.get(command.where)
+        return "the application's folder", sizes.folders.get(command.where)
     return "", None
 
 

@@ -34,4 +34,4 @@ def _is_none(view: NodeView, role: str) -> bool:
     return not isinstance(found, Unknown) and not found.instances
 
 
-IDENTITY = Identity("secret-server", (WebRoot, SqlInstances, ComputerName), stranger)
+IDENTITY = Identity((WebRoot, SqlInstances, ComputerName), stranger)

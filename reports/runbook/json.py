@@ -10,6 +10,7 @@ from typing import Any
 
 from checks.common.pages import current
 from checks.outcome import Result
+from checks.registry import DOCUMENTED_STEPS, DOCUMENTS
 from checks.runbook.following import told
 from checks.runbook.model import (
     Command,
@@ -23,7 +24,6 @@ from checks.runbook.model import (
     Trouble,
     steps_back,
 )
-from checks.runbook.procedures import SOURCES, STEPS
 from checks.runbook.signs import Sign
 from reports.render.json_text import json_safe, pretty, schema_named, utc_text
 from reports.runbook import wording
@@ -146,8 +146,8 @@ def _sign(sign: Sign) -> dict[str, object]:
 
 
 def _source(step: str) -> dict[str, object]:
-    title, url = SOURCES[step.partition(" ")[0]]
-    return {"step": step, "says": STEPS[step], "document": title, "url": url}
+    title, url = DOCUMENTS[step.partition(" ")[0]]
+    return {"step": step, "says": DOCUMENTED_STEPS[step], "document": title, "url": url}
 
 
 def _command(plan: Runbook, command: Command) -> dict[str, object]:

@@ -6,12 +6,11 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC
 
 from checks.outcome import Result, Status
+from checks.registry import DOCUMENTED_STEPS, DOCUMENTS
 from checks.runbook.model import Command, Estimate, Plan, Refusal, Runbook, RunbookSet, Schedule, Step, boxes
-from checks.runbook.procedures import SOURCES, STEPS
 from checks.scan import ATTESTATIONS, Verdict
 from reports.text import count
 
-TITLES = {"secret-server": "Secret Server", "chef-backend": "Chef Backend"}
 LANGUAGES = {
     "cmd": "in a command prompt",
     "powershell": "in PowerShell",
@@ -43,10 +42,9 @@ def subtitle(book: RunbookSet) -> str:
 
 def heading(plan: Plan) -> str:
     """A cluster's own heading."""
-    product = TITLES.get(plan.product, plan.product)
     if isinstance(plan, Refusal):
         return f"{plan.cluster}: no plan"
-    return f"{plan.cluster}: {product} {plan.path.current} to {plan.path.target}"
+    return f"{plan.cluster}: {plan.title or plan.product} {plan.path.current} to {plan.path.target}"
 
 
 def verdict_line(plan: Plan) -> str:
@@ -127,8 +125,8 @@ def documented(ids: Iterable[str]) -> str:
     """Which of the vendor's own steps these are, in words; empty for none."""
     steps: dict[str, list[str]] = {}
     for step in ids:
-        steps.setdefault(step.partition(" ")[0], []).append(STEPS[step])
-    told = "; as in ".join(f"{SOURCES[document][0]}: {'; '.join(texts)}" for document, texts in steps.items())
+        steps.setdefault(step.partition(" ")[0], []).append(DOCUMENTED_STEPS[step])
+    told = "; as in ".join(f"{DOCUMENTS[document][0]}: {'; '.join(texts)}" for document, texts in steps.items())
     return f"As in {told}" if told else ""
 
 

@@ -29,7 +29,7 @@ from scanner.inventory.settings.catalogue import REPORTS, RUN, Catalogue, Produc
 from scanner.inventory.settings.setting import by_name
 from scanner.inventory.settings.transports import TRANSPORTS
 from scanner.probes.loaded import Loaded
-from scanner.registry import known_checks, known_drift_rules
+from scanner.registry import builtin_ids, known_checks, known_drift_rules
 
 MOST_BYTES = 16 * 1024 * 1024
 """A larger file is no inventory."""
@@ -194,15 +194,15 @@ def located(problems: Problems, text: str) -> tuple[Problem, ...]:
 def installed_catalogue() -> Catalogue:
     """All keys that an inventory may have here, those of plugins' products included."""
     _, _, loaded = known_checks()
-    return catalogue((), loaded.settings)
+    return catalogue(loaded.brought, loaded.settings)
 
 
 def _taken() -> dict[str, str]:
     """The ids that an inventory cannot give to checks of its own, each with whose it is."""
-    checks, probes, loaded = known_checks()
-    theirs = {*(check.id for check in loaded.checks), *(probe.id for probe in loaded.probes)}
+    checks, probes, _ = known_checks()
+    ours = {*builtin_ids(), ATTESTATIONS}
     ids = [*(check.id for check in checks), *(probe.id for probe in probes), ATTESTATIONS]
-    return {name: f"that of {'a plugin' if name in theirs else 'one that comes with preflight'}" for name in ids}
+    return {name: f"that of {'one that comes with preflight' if name in ours else 'a plugin'}" for name in ids}
 
 
 def _judges(own: Loaded) -> Judges:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from checks.check import Check
 from checks.outcome import Result
+from checks.product import Product
 from scanner.probes.probe import Probe
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ class Loaded:
     probes: tuple[Probe, ...] = ()
     settings: tuple[ProductSettings, ...] = ()
     failures: tuple[Result, ...] = ()
-    """One `error` result for each plugin, or file, that did not load."""
+    """One `error` result for each plugin, or file, that did not load, and for each that asks for what nothing knows."""
+    products: tuple[Product, ...] = ()
 
     def beside(self, other: Loaded) -> Loaded:
         """Both together."""
@@ -30,4 +32,5 @@ class Loaded:
             probes=self.probes + other.probes,
             settings=self.settings + other.settings,
             failures=self.failures + other.failures,
+            products=self.products + other.products,
         )

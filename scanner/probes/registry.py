@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from checks.check import Check
-from checks.engine.evaluation import concerns
-from checks.registry import IDENTITIES
+from checks.engine.evaluation import concerns, facts_of
+from checks.registry import PRODUCTS
 from scanner.inventory.model import Node
 from scanner.probes.chef_backend import cluster, frontend, search_index, service_ports, traces
 from scanner.probes.chef_backend import node as chef_node
@@ -37,15 +37,15 @@ def select_probes(
     """The probes that `node` is asked: those that give a fact which a check concerned with it reads, each once.
 
     `also` are facts that are wanted beside those. Always among the probes are the contact probe of its language, so
-    that every node is really spoken to, and those that tell a machine which is none of the product's.
+    that every node is really spoken to, and those that tell a machine which is none of a built-in product's.
     """
     wanted = {
         kind
         for check in checks
         if concerns(check, node.product, node.roles, node.cluster)
-        for kind in check.facts + check.optional_facts
+        for kind in facts_of(check, node.product)
     } | set(also)
-    wanted |= {kind for identity in IDENTITIES if identity.product == node.product for kind in identity.facts}
+    wanted |= {kind for one in PRODUCTS if one.name == node.product and one.identity for kind in one.identity.facts}
     spoken = {node.language, "tds"}
     replaced = {probe.instead_of for probe in probes if node.logs_in_to_sql and probe.instead_of}
     return tuple(

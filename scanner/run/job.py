@@ -9,6 +9,7 @@ from checks.check import Check, ClusterInfo
 from checks.engine.acceptance.model import Attestation, Waiver
 from checks.engine.left_out import judged_in
 from checks.outcome import Result
+from checks.product import identity_of
 from checks.scan import FailOn
 from scanner.inventory.model import Cluster, Node, NodeKey
 from scanner.probes.probe import Probe
@@ -52,12 +53,16 @@ class Job:
         """One call per chosen node, in inventory order."""
         return [
             NodeCall(
-                node, select_probes(node, judged_in(self.checks, info.skip), self.probes, self._also(node)), self.limits
+                node,
+                select_probes(node, judged_in(self.checks, info.skip), self.probes, self._also(node, info)),
+                self.limits,
             )
             for cluster, info in self.clusters
             for node in cluster.nodes
             if (cluster.name, node.name) in self.chosen
         ]
 
-    def _also(self, node: Node) -> tuple[type, ...]:
-        return tuple(kind for role in node.roles for kind in self.also.get(role, ()))
+    def _also(self, node: Node, info: ClusterInfo) -> tuple[type, ...]:
+        identity = identity_of(info.definition)
+        wanted = tuple(kind for role in node.roles for kind in self.also.get(role, ()))
+        return wanted + (identity.facts if identity else ())

@@ -14,11 +14,10 @@ from checks.engine.identity import without_strangers
 from checks.engine.installed_version import installed_text
 from checks.facts import Contact, Unknown
 from checks.outcome import TOLD, Result
-from checks.registry import IDENTITIES
+from checks.product import identity_of
 from checks.scan import ClusterRecord, NodeRecord, Scan
 from scanner import __version__
 from scanner.inventory.model import Cluster, Node, NodeKey
-from scanner.inventory.products import products
 from scanner.probes.probe import Probe
 from scanner.run.facts import read_error_output, read_facts
 from scanner.run.foreign import Allowance
@@ -66,8 +65,8 @@ def judge_gathered(job: Job, collected: Collected, clusters: Sequence[GatheredCl
         reminders=reminders,
         attestations=heard.attested,
         clusters=tuple(
-            _about(cluster, gathered, collected.said)
-            for (cluster, _), gathered in zip(job.clusters, clusters, strict=True)
+            _about(cluster, info, gathered, collected.said)
+            for (cluster, info), gathered in zip(job.clusters, clusters, strict=True)
         ),
         phase=job.phase,
         fail_on=job.fail_on,
@@ -84,13 +83,14 @@ def gathered_clusters(job: Job, collected: Collected) -> tuple[GatheredCluster, 
     return tuple(_gathered(cluster, info, job.chosen, collected.said, probes) for cluster, info in job.clusters)
 
 
-def _about(cluster: Cluster, gathered: GatheredCluster, said: Mapping[NodeKey, NodeAnswers]) -> ClusterRecord:
-    product = products().get(cluster.product)
+def _about(
+    cluster: Cluster, info: ClusterInfo, gathered: GatheredCluster, said: Mapping[NodeKey, NodeAnswers]
+) -> ClusterRecord:
     heard = [said[key] for node in cluster.nodes if (key := (cluster.name, node.name)) in said]
     return ClusterRecord(
         name=cluster.name,
         product=cluster.product,
-        title=product.title if product else cluster.product,
+        title=info.definition.title or cluster.product,
         installed=installed_text(gathered.nodes),
         target=cluster.target or "",
         target_from=cluster.target_from if cluster.target else "",
@@ -183,7 +183,7 @@ def _view(
         error_output=read_error_output(said[key], probes) if key in said and facts else {},
         absence=absence,
     )
-    return without_strangers(view, IDENTITIES)
+    return without_strangers(view, identity_of(info.definition))
 
 
 def _record(said: NodeAnswers, node: Node) -> NodeRecord:

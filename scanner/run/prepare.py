@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from checks.check import Check, ClusterInfo
+from checks.check import Check, ClusterInfo, ProductView
 from checks.engine.acceptance.model import Attestation
 from checks.engine.evaluation import concerns
 from checks.engine.rules import RuleError, RuleSet
+from checks.product import Product
 from checks.scan import CONNECTIVITY
 from scanner.errors import InventoryError, UsageError
 from scanner.inventory.load import located
 from scanner.inventory.model import Cluster, Inventory, Node
 from scanner.inventory.reading.values import Problems, meant_by
 from scanner.inventory.select import Selection
+from scanner.plugins import known
 from scanner.registry import known_checks
 from scanner.rule_data import load_rules
 from scanner.run.job import Job
@@ -110,14 +112,15 @@ def pick_checks(checks: Sequence[Check], only: Sequence[str], without: Sequence[
 def cluster_infos(inventory: Inventory, phase: str = "before") -> tuple[ClusterInfo, ...]:
     """What checks are told of each cluster. Raises InventoryError with every rule override that cannot be used."""
     problems = Problems()
-    infos = [_cluster_info(cluster, phase, problems) for cluster in inventory.clusters]
+    found = known().products
+    infos = [_cluster_info(cluster, phase, found, problems) for cluster in inventory.clusters]
     if problems.found:
         raise InventoryError(str(inventory.path), located(problems, inventory.text))
     return tuple(infos)
 
 
-def _cluster_info(cluster: Cluster, phase: str, problems: Problems) -> ClusterInfo:
-    rules = load_rules(cluster.product)
+def _cluster_info(cluster: Cluster, phase: str, products: Mapping[str, Product], problems: Problems) -> ClusterInfo:
+    rules = load_rules(cluster.product, products.values())
     for rule_id, change in cluster.rules.items():
         try:
             rules = rules.with_overrides({rule_id: change})
@@ -133,6 +136,7 @@ def _cluster_info(cluster: Cluster, phase: str, problems: Problems) -> ClusterIn
         skip=cluster.skip,
         phase=phase,
         open_ended=cluster.open_ended,
+        definition=products.get(cluster.product) or ProductView(name=cluster.product),
     )
 
 

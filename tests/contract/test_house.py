@@ -243,11 +243,12 @@ ARROWS = {
     "inventory": {*_VOCABULARY, "secrets"},
     "secrets": {*_VOCABULARY},
     "registry": {"plugins", "probes", "rule_data"},
-    "plugins": {"errors", "inventory", "probes"},
+    "plugins": {"errors", "inventory", "probes", "rule_data"},
     "testing": {*_MODEL, "lab", "plugins", "run"},
     "__main__": {"cli"},
 }
 AGAINST = {
+    "scanner.inventory.select": {"scanner.registry"},  # the products that plugins bring
     # Plugins bring keys, declared in the inventory's own words; an inventory brings checks.
     "scanner.inventory.load": {"scanner.registry", "scanner.probes.loaded"},
     "scanner.probes.loaded": {"scanner.inventory.settings.catalogue"},

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from checks.check import ClusterInfo, ClusterView, NodeView
+from checks.check import ClusterInfo, ClusterView, NodeView, ProductView
 from checks.facts import Unknown
+from checks.registry import PRODUCTS
 from scanner.rule_data import load_rules
 
 MakeNode = Callable[..., NodeView]
@@ -24,8 +25,11 @@ def cluster() -> Callable[..., ClusterInfo]:
         overrides: Mapping[str, Mapping[str, object]] | None = None,
         **options: object,
     ) -> ClusterInfo:
+        definition = next((one for one in PRODUCTS if one.name == product), ProductView(name=product))
         rules = load_rules(product).with_overrides(overrides or {})
-        return ClusterInfo("prod", product, target=target, current=current, options=options, rules=rules)
+        return ClusterInfo(
+            "prod", product, target=target, current=current, options=options, rules=rules, definition=definition
+        )
 
     return make
 

@@ -19,6 +19,7 @@ from checks.engine.evaluation import GatheredCluster, evaluate
 from checks.facts import Unknown
 from checks.outcome import Status
 from checks.registry import BUILTIN as CHECKS
+from checks.registry import PRODUCTS
 from scanner.probes.probe import Answer, UnreadableError
 from scanner.rule_data import load_rules
 from tests.field.samples import FOLDER, readers
@@ -69,7 +70,7 @@ def facts_of(reader: str, said: str) -> dict[type, object]:
 
 def passes(checks: Sequence[Check], role: str, version: str, *nodes: dict[type, object]) -> bool:
     """Whether every one of `checks` passes on the last node, or on the cluster of all."""
-    info = ClusterInfo("chef", "chef-backend", rules=load_rules("chef-backend"))
+    info = ClusterInfo("chef", "chef-backend", rules=load_rules("chef-backend"), definition=PRODUCTS[1])
     package = InstalledPackage(
         manager="rpm",
         version=f"{version}-1.el7",

@@ -13,6 +13,7 @@ from checks.check import ClusterCheck, ClusterInfo, ClusterView, NodeView
 from checks.engine.evaluation import GatheredCluster, evaluate
 from checks.facts import Contact, Unknown
 from checks.outcome import Outcome, Remediation, Result, Severity, Status, undetermined
+from checks.registry import PRODUCTS
 from checks.scan import CONNECTIVITY
 from checks.secret_server.facts.sql import SecretServerDatabase
 from reports.scan.json import render
@@ -121,7 +122,7 @@ _GRANT = Remediation("Create the login.", "CREATE LOGIN [x] FROM WINDOWS")
 
 
 def gathered(*nodes: tuple[str, object, str]) -> GatheredCluster:
-    info = ClusterInfo("vault", "secret-server")
+    info = ClusterInfo("vault", "secret-server", definition=PRODUCTS[0])
     views = tuple(
         NodeView(
             cluster=info,

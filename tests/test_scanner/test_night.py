@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from checks.runbook.build import NEEDS
+from checks.registry import PLAN_FACTS
 from checks.runbook.model import Command, Runbook, Step, boxes
 from scanner.cli.answers import collect_or_load
 from scanner.cli.options import resolve_options
@@ -195,7 +195,7 @@ class Night:
         """The plan that is followed, made before anything is done."""
         for inventory in self.lab():
             selection = select(load_inventory(inventory), (), (), {})
-            job = replace(prepare(selection), inventory_name="inventory.toml", also=NEEDS)
+            job = replace(prepare(selection), inventory_name="inventory.toml", also=PLAN_FACTS)
             (found,) = plan_book(job, collect_or_load(job, selection, quiet=True), date(2026, 11, 20)).plans
         assert isinstance(found, Runbook), found
         return found

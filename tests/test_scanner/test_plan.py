@@ -16,9 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from checks.runbook.build import NEEDS
+from checks.registry import DOCUMENTED_STEPS, PLAN_FACTS
 from checks.runbook.model import Refusal, Runbook, RunbookSet, boxes, steps_back
-from checks.runbook.procedures import STEPS
 from reports.runbook import html, markdown
 from scanner.cli.answers import collect_or_load
 from scanner.inventory.load import load_inventory
@@ -39,7 +38,7 @@ def book(name: str) -> RunbookSet:
     """The plans of a scenario, with the times and paths of no day and no machine."""
     with tempfile.TemporaryDirectory() as folder, Lab(load_scenario(PLANS / f"{name}.toml")) as lab:
         selection = select(load_inventory(lab.write(Path(folder))), (), (), {})
-        job = dataclasses.replace(prepare(selection), inventory_name="inventory.toml", also=NEEDS)
+        job = dataclasses.replace(prepare(selection), inventory_name="inventory.toml", also=PLAN_FACTS)
         made = plan_book(job, collect_or_load(job, selection, quiet=True), date(2026, 11, 20))
     return dataclasses.replace(made, asked=datetime(2026, 11, 20, 22, 0, tzinfo=UTC), tool_version="1.0", notices=())
 
@@ -66,7 +65,7 @@ def test_every_documented_step_is_in_one_of_the_plans() -> None:
     found |= {each for plan in books for trouble in plan.troubles for each in trouble.documented}
     found |= {each for plan in books for step in plan.steps_back for each in step.documented}
     refused = {"chef-ha drbd"} if any(isinstance(plan, Refusal) and "DRBD" in plan.reason for plan in plans) else set()
-    assert set(STEPS) - found - refused == set()
+    assert set(DOCUMENTED_STEPS) - found - refused == set()
 
 
 @pytest.mark.parametrize("name", NAMES)

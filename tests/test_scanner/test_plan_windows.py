@@ -18,6 +18,7 @@ from checks.common.computer_facts import ComputerName
 from checks.common.disk_facts import Disks, Drive
 from checks.engine.evaluation import GatheredCluster
 from checks.facts import Unknown
+from checks.registry import PRODUCTS
 from checks.runbook.build import plan_of
 from checks.runbook.model import Command, Runbook, Step, boxes
 from checks.secret_server.facts.node import (
@@ -137,7 +138,13 @@ def database(info: ClusterInfo, kind: str = "", called: str = "SecretServer") ->
 def cluster(target: str = "11.7.000049", current: str = "10.9.000064", /, **options: object) -> ClusterInfo:
     rules = load_rules("secret-server")
     return ClusterInfo(
-        "vault", "secret-server", target=target, current=current, options={"dpapi": "off", **options}, rules=rules
+        "vault",
+        "secret-server",
+        target=target,
+        current=current,
+        options={"dpapi": "off", **options},
+        rules=rules,
+        definition=PRODUCTS[0],
     )
 
 

@@ -137,7 +137,7 @@ def _by_downtime(view: ClusterView) -> str:
     try:
         target = target_of(view.cluster)
         oldest = min(texts, key=parse_version, default=None)
-        path = path_to(view.cluster.product, view.cluster.rules, oldest, target)
+        path = path_to(parse_version, view.cluster.rules, oldest, target)
     except (PlanError, VersionError):
         return ""
     return target if any(hop.strategy and hop.strategy.requires == "downtime" for hop in path.hops) else ""

@@ -13,7 +13,6 @@ from checks.engine.upgrade_path import PlanError, target_of
 from checks.outcome import Outcome, failed, passed, undetermined, warned
 from checks.versions import VersionError
 
-MEASURE = "used-percent"
 _DATA = "/var/opt/chef-backend"
 
 

@@ -8,13 +8,13 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
 
 from checks.chef_backend.backend.version_match import package_version
+from checks.chef_backend.runbook.procedures import SERVER_URL
 from checks.chef_backend.runbook.site import ChefCluster, Machine, named, on
 from checks.engine.consistency import enumerate_names
 from checks.engine.rules import Rule, RuleSet
 from checks.engine.upgrade_path import FRONTEND_PATH, Hop, is_required_stop, path_to
 from checks.runbook.model import Command, Proof, Side, Step
-from checks.runbook.procedures import SERVER_URL
-from checks.versions import VersionError
+from checks.versions import VersionError, parse_version
 
 UPGRADE_URL = SERVER_URL
 LEVEL = "/var/opt/opscode/upgrades/migration-level"
@@ -36,7 +36,7 @@ def stops(rules: RuleSet, machine: Machine) -> tuple[Rule, ...]:
     version = _version(machine)
     if version is None:
         return ()
-    path = path_to("chef-backend", rules, str(version), _NEWEST, FRONTEND_PATH)
+    path = path_to(parse_version, rules, str(version), _NEWEST, FRONTEND_PATH)
     return tuple(hop.stone for hop in path.hops if hop.stone)
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from checks.chef_backend.runbook import frontends, site
+from checks.chef_backend.runbook import frontends, procedures, site
 from checks.chef_backend.runbook import hop as chef_hop
 from checks.chef_backend.runbook import index as chef_index
 from checks.chef_backend.runbook.site import ChefCluster, named, on
 from checks.engine.consistency import enumerate_names
 from checks.engine.rules import RuleSet
 from checks.engine.upgrade_path import Hop, UpgradePath, is_recent_enough
-from checks.runbook import procedures
 from checks.runbook.model import Command, Part, Proof, Step, asked
 from checks.versions import parse_version
 

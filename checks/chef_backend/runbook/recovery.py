@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from checks.chef_backend.backend.version_match import package_version
-from checks.chef_backend.runbook import index
+from checks.chef_backend.runbook import index, procedures
 from checks.chef_backend.runbook.frontends import LEVEL
 from checks.chef_backend.runbook.site import ChefCluster, Machine, named, on
 from checks.engine.upgrade_path import UpgradePath
-from checks.runbook import procedures
 from checks.runbook.model import Proof, Side, Step, Trouble
 from checks.versions import VersionError, parse_version
 

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from checks.check import ClusterCheck, ClusterView, NodeView
 from checks.engine.consistency import enumerate_names, told_once
-from checks.engine.installed_version import Installed, declaring, installed
+from checks.engine.installed_version import declaring, installed
 from checks.engine.upgrade_path import PlanError, target_of
 from checks.facts import Unknown
 from checks.outcome import Outcome, Remediation, Severity, combine, failed, passed, undetermined, warned
@@ -29,7 +29,7 @@ from checks.secret_server.database.access import NO_NODE, database_nodes, databa
 from checks.secret_server.facts.node import AppFiles
 from checks.secret_server.facts.sql import FailoverClusters, SecretServerDatabase
 from checks.secret_server.urls import CLUSTERING_URL
-from checks.versions import VersionError, is_wrapped, parse_file_version, parse_version, secret_server_text
+from checks.versions import Installed, VersionError, is_wrapped, parse_file_version, parse_version, secret_server_text
 
 _MISMATCH = "the version does not match, and such a node does not run"
 

@@ -31,7 +31,7 @@ from checks.engine.wording import count
 from checks.outcome import Outcome, Remediation, Severity, failed, not_applicable, passed, undetermined, warned
 from checks.secret_server.facts.node import AppFiles
 from checks.secret_server.urls import CLUSTERING_URL
-from checks.versions import VersionError, is_wrapped, parse_version
+from checks.versions import VersionError, is_wrapped, parse_secret_server, parse_version
 
 EXPECTED = "the same version on all web nodes"
 _AFTER = "the target on all web nodes"
@@ -93,7 +93,7 @@ def _is_under_way(view: ClusterView, versions: Sequence[str]) -> bool:
         return False
     old, new = sorted(versions, key=parse_version)
     try:
-        path = path_to(view.cluster.product, view.cluster.rules, old, target_of(view.cluster))
+        path = path_to(parse_secret_server, view.cluster.rules, old, target_of(view.cluster))
     except (PlanError, VersionError):
         return False
     return parse_version(new) in [parse_version(hop.version) for hop in path.hops]

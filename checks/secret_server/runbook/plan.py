@@ -5,18 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from checks.check import NodeView
+from checks.common.computer_facts import ComputerName
+from checks.common.disk_facts import Disks
 from checks.engine.evaluation import GatheredCluster
 from checks.engine.upgrade_path import UpgradePath
 from checks.facts import Unknown
-from checks.runbook.model import Part, Step, Trouble
+from checks.runbook.model import Estimate
 from checks.runbook.names import Names
+from checks.runbook.writer import RefusedError, RunbookWriter, Sizes, Written
+from checks.scan import Verdict
 from checks.secret_server.database.access import passive_of
-from checks.secret_server.facts.sql import SecretServerDatabase
+from checks.secret_server.facts.folder import AppTree, DatabaseConfig
+from checks.secret_server.facts.node import AppFiles, AppPools, EncryptionConfig, IisConfiguration, WebRoot
+from checks.secret_server.facts.sql import DatabaseBackups, FailoverClusters, SecretServerDatabase
 from checks.secret_server.runbook import parts as runbook
+from checks.secret_server.runbook import signs
 from checks.secret_server.runbook.read import backup_folder, read_web
 from checks.secret_server.runbook.recovery import way_back
 from checks.secret_server.runbook.recovery.troubleshooting import troubles
 from checks.secret_server.runbook.site import Site, Web
+from checks.versions import VersionError, parse_secret_server
 
 _PRINCIPAL = 1
 """The role of the copy that is open, in mirroring and in availability groups."""
@@ -31,14 +39,34 @@ _DECLARED = {
 """What the inventory alone tells of a site: the word of `version_tasks`, and the key."""
 
 
-def written(
-    site: Site, path: UpgradePath
-) -> tuple[tuple[Part, ...], tuple[str, ...], tuple[Trouble, ...], tuple[str, ...], tuple[Step, ...]]:
-    """Parts, sentences and steps of the way back, troubles, and, once all is written, the names that are unknown."""
-    parts = runbook.parts(site, path)
-    told, steps_back = way_back.told(site, path), way_back.steps(site, path)
-    wrong = troubles(site)
-    return parts, told, wrong, tuple(site.names.unknown), steps_back
+def write(gathered: GatheredCluster, path: UpgradePath, inventory: str, names: Names) -> Written:
+    """The runbook of a site."""
+    site = read_site(gathered, inventory, names)
+    return Written(
+        parts=runbook.parts(site, path),
+        way_back=way_back.told(site, path),
+        steps_back=way_back.steps(site, path),
+        troubles=troubles(site),
+        unknown=tuple(site.names.unknown),
+    )
+
+
+def refuse_half_done(nodes: Sequence[NodeView], current: str) -> None:
+    """Refuse a site whose database was taken to another version than its files."""
+    for node in nodes:
+        look = node.look(SecretServerDatabase)
+        if not isinstance(look, SecretServerDatabase) or not look.version or not is_open(look):
+            continue
+        try:
+            same = parse_secret_server(look.version) == parse_secret_server(current)
+        except VersionError:
+            continue
+        if not same:
+            raise RefusedError(
+                f"the web nodes' files are those of {current}, the database on {node.name} is that of {look.version}",
+                "Finish the upgrade that was begun, or restore the backup from before it; then plan again.",
+                Verdict.NO_GO,
+            )
 
 
 def read_site(gathered: GatheredCluster, inventory: str, names: Names) -> Site:
@@ -145,3 +173,43 @@ def _copied_to(known: Sequence[tuple[str, SecretServerDatabase]], keeper: str) -
 
 def _is_spare(node: NodeView) -> bool:
     return "dr" in node.roles and not node.roles & {"web", "database"}
+
+
+def sizes(views: Sequence[NodeView]) -> Sizes:
+    """The database as its last full backup was, and each node's folder."""
+    folders = {view.name: size for view in views if (size := _folder_bytes(view)) is not None}
+    return Sizes(_database_bytes(views), folders)
+
+
+def _database_bytes(views: Sequence[NodeView]) -> int | None:
+    sizes = [
+        one.size_bytes
+        for view in views
+        if isinstance(found := view.look(DatabaseBackups), DatabaseBackups)
+        for one in found.backups
+        if one.kind == "full" and one.size_bytes
+    ]
+    return max(sizes, default=None)
+
+
+def _folder_bytes(view: NodeView) -> int | None:
+    """The application's folder, where all of it was walked through."""
+    found = view.look(AppTree)
+    return found.bytes if isinstance(found, AppTree) and not found.stopped and found.bytes else None
+
+
+RUNBOOK = RunbookWriter(
+    write=write,
+    facts={
+        "web": (WebRoot, IisConfiguration, AppPools, AppFiles, EncryptionConfig, DatabaseConfig, ComputerName, Disks),
+        "dr": (WebRoot, IisConfiguration, AppPools, EncryptionConfig, ComputerName, Disks),
+        "database": (SecretServerDatabase, FailoverClusters, Disks),
+    },
+    refuse_from=refuse_half_done,
+    signs=signs.signs,
+    kinds=signs.KINDS,
+    estimates={
+        "enter-maintenance-mode": Estimate(300, "the vendor says up to five minutes (Maintenance Mode)", "vendor"),
+    },
+    sizes=sizes,
+)

@@ -21,8 +21,8 @@ from scanner.errors import UsageError
 if TYPE_CHECKING:
     from checks.check import Check
     from checks.engine.rules import Rule
+    from checks.outcome import Result
     from scanner.inventory.model import Node, WinrmSettings
-    from scanner.probes.loaded import Loaded
     from scanner.probes.probe import Probe
     from scanner.run.job import Job
 
@@ -41,7 +41,7 @@ _WithInventory = Annotated[
 
 def checks(inventory: _WithInventory = None) -> None:
     """List all checks: id, severity, scope, what it is for."""
-    known, _, loaded = _known(inventory)
+    known, _, failures = _known(inventory)
     longest = max(len(check.id) for check in known)
     for check in known:
         head = f"{check.id:<{longest}}  {check.severity.value:<8}  "
@@ -49,17 +49,18 @@ def checks(inventory: _WithInventory = None) -> None:
         # For a reader; whoever counts or searches lines gets one for each.
         for line in wrapped(text, width=width(), first=head) if on_terminal() else [head + text]:
             typer.echo(line)
-    for failure in loaded.failures:
+    for failure in failures:
         print_error(f"{failure.check}: {failure.message}")
-    if loaded.failures:
+    if failures:
         raise typer.Exit(ExitCode.UNKNOWN)
 
 
-def _known(inventory: Path | None) -> tuple[tuple[Check, ...], tuple[Probe, ...], Loaded]:
+def _known(inventory: Path | None) -> tuple[tuple[Check, ...], tuple[Probe, ...], tuple[Result, ...]]:
     from scanner.inventory.load import load_inventory
     from scanner.registry import known_checks
 
-    return known_checks(None if inventory is None else load_inventory(inventory).own)
+    found, probes, loaded = known_checks(None if inventory is None else load_inventory(inventory).own)
+    return found, probes, loaded.failures
 
 
 def explain(
@@ -117,7 +118,7 @@ def _explanation(check: Check, probes: Sequence[Probe]) -> Iterator[str]:
     from checks.common.pages import links_of
     from checks.engine.left_out import NEVER
     from reports.text import link_line
-    from scanner.inventory.products import products
+    from scanner.registry import known_checks
     from scanner.rule_data import load_rules
 
     yield f"# {check.id} · {check.severity.value} · {scope_of(check)}"
@@ -127,8 +128,9 @@ def _explanation(check: Check, probes: Sequence[Probe]) -> Iterator[str]:
         yield "\n## What is expected (--phase)"
         for phase, expectation in check.phases.items():
             yield f"- {phase}: {expectation}"
-    for product in check.products or tuple(products()):
-        rules = load_rules(product).of(check.id)
+    found = known_checks()[2].products
+    for product in check.products or tuple(found):
+        rules = load_rules(product, found.values()).of(check.id)
         if rules:
             yield f"\n## Rules for {product} (override one with [clusters.NAME.rules.ID])"
         for rule in rules:

@@ -50,7 +50,7 @@ def collect(
     from dataclasses import replace
 
     from checks.exit_codes import ExitCode
-    from checks.runbook.build import NEEDS
+    from checks.registry import plan_facts
     from reports.text import one_line
     from scanner.cli.answers import collect_or_load, refuse_bad_place, save_evidence
     from scanner.cli.output.streams import exit_now, print_error, print_out
@@ -60,7 +60,7 @@ def collect(
     )
     refuse_bad_place(output, files_of(inventory))
     # Evidence serves `plan` as well as `scan`.
-    job = replace(job, also=NEEDS)
+    job = replace(job, also=plan_facts(info.definition for _, info in job.clusters))
     collected = collect_or_load(job, selection, quiet=quiet)
     problem = save_evidence(output, job, collected)
     gaps = _gaps(job, collected)

@@ -123,7 +123,7 @@ def plan(
     from dataclasses import replace
 
     from checks.exit_codes import ExitCode
-    from checks.runbook.build import NEEDS
+    from checks.registry import plan_facts
     from scanner.cli.answers import collect_or_load
     from scanner.cli.commands.plan_check import follow_plan
     from scanner.cli.output.streams import exit_now
@@ -158,7 +158,7 @@ def plan(
             timeout_s=timeout,
             strict=strict,
         )
-    job = replace(job, also=NEEDS)
+    job = replace(job, also=plan_facts(info.definition for _, info in job.clusters))
     collected = collect_or_load(job, selection, quiet=quiet, sources=sources)
     book = plan_book(job, collected, today(), parse_targets(target or ()), str(waivers or ""))
     if length or own:

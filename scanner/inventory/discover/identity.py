@@ -7,20 +7,21 @@ from typing import TypeVar
 
 from checks.check import ClusterInfo, NodeView
 from checks.facts import Unknown
-from checks.registry import IDENTITIES
+from checks.registry import PRODUCTS
 
 F = TypeVar("F")
 
 
 def facts_that_tell(product: str) -> tuple[type, ...]:
     """What has to be asked for it."""
-    return tuple(kind for identity in IDENTITIES if identity.product == product for kind in identity.facts)
+    return tuple(kind for one in PRODUCTS if one.name == product and one.identity for kind in one.identity.facts)
 
 
 def stranger(product: str, host: str, role: str, facts: Mapping[type, object]) -> str:
     """Why it is none, in words that go on from its name: "is no ..."; empty where it is one, or may be."""
     view = NodeView(cluster=ClusterInfo(product, product), name=host, host=host, roles=frozenset({role}), facts=facts)
-    return next((why for one in IDENTITIES if one.product == product and (why := one.stranger(view))), "")
+    own = (one.identity for one in PRODUCTS if one.name == product and one.identity)
+    return next((why for identity in own if (why := identity.stranger(view))), "")
 
 
 def known(facts: Mapping[type, object], kind: type[F]) -> F | Unknown:

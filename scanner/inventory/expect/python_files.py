@@ -18,7 +18,7 @@ from checks.outcome import Remediation, Result, Severity, Status
 from checks.runbook.quoting import for_sh
 from scanner.errors import cause_of
 from scanner.inventory.expect.folder import FOLDER, MOST_BYTES, Listing
-from scanner.plugins import Plugin, sound
+from scanner.plugins import Plugin, known, sound, unknown_parts
 from scanner.probes.loaded import Loaded
 from scanner.run.foreign import Allowance
 
@@ -52,10 +52,15 @@ def _load(name: str, folder: int, found: Listing, used: set[str]) -> Loaded:
     try:
         source = _source(name, folder, found)
         plugin = Allowance(_LOADING_S).call(partial(_run, name, source, str(found.folder / name)))
+        if plugin.products or plugin.settings:
+            # An inventory is read with the products there are: what it brings itself would come too late.
+            raise TypeError("products and keys of the inventory cannot be brought from here; install it as a plugin")  # noqa: TRY301
         ids = [check.id for check in plugin.checks] + [probe.id for probe in plugin.probes]
         twice = sorted({one for one in ids if one in used or ids.count(one) > 1})
         if twice:
             raise TypeError(f"{twice[0]}: this id is taken")  # noqa: TRY301  told like every other failure
+        if unknown := unknown_parts(plugin, known()):
+            raise TypeError(f"nothing knows what it asks for: {'; '.join(unknown)}")  # noqa: TRY301
     except Exception as error:  # noqa: BLE001  a foreign module may do anything while it loads
         return Loaded(failures=(_failure(name, found, error),))
     return Loaded(checks=tuple(plugin.checks), probes=tuple(plugin.probes))

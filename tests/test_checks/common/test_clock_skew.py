@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 
 from checks.check import ClusterInfo, ClusterView, NodeView
 from checks.common.clock_facts import ClockSample
-from checks.common.clock_skew import CHECK
 from checks.engine.evaluation import GatheredCluster, evaluate
 from checks.facts import Contact
 from checks.outcome import Outcome, Status
+from checks.registry import named
+
+CHECK = named("clock-skew")
 
 NOON = 1_900_000_000.0
 Chefs = Callable[..., ClusterView]

@@ -8,14 +8,16 @@ import pytest
 from checks.check import ClusterInfo, NodeView
 from checks.chef_backend.facts.cluster import ChefBackendVersion
 from checks.common.disk_facts import Disks, Drive, LinuxDisks
-from checks.common.disk_space import judge
 from checks.facts import Contact, UnknownFactError
 from checks.outcome import Outcome, Status
+from checks.registry import named
 from checks.secret_server.facts.node import WebRoot
 
 Clusters = Callable[..., ClusterInfo]
 Nodes = Callable[..., NodeView]
 Judged = Callable[..., Outcome]
+
+judge: Judged = named("disk-space").judge
 
 GB = 10**9
 ROOT = WebRoot("D:\\Vault", ("registry",), ())

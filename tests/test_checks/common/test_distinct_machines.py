@@ -6,10 +6,13 @@ import pytest
 
 from checks.check import ClusterInfo, ClusterView, NodeView
 from checks.common.computer_facts import ComputerName
-from checks.common.distinct_machines import CHECK, judge
+from checks.common.distinct_machines import judge
 from checks.engine.evaluation import GatheredCluster, evaluate
 from checks.facts import Contact
 from checks.outcome import Status
+from checks.registry import named as check_named
+
+CHECK = check_named("distinct-machines")
 
 Clusters = Callable[..., ClusterInfo]
 Nodes = Callable[..., NodeView]

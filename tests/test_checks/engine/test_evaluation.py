@@ -11,6 +11,7 @@ from checks.check import Check, ClusterCheck, ClusterInfo, ClusterView, NodeChec
 from checks.engine.evaluation import GatheredCluster, evaluate
 from checks.facts import Unknown
 from checks.outcome import Outcome, Remediation, Severity, Status, failed, passed, undetermined, warned
+from checks.registry import PRODUCTS
 from checks.scan import Verdict, coverage_of, verdict_of
 
 
@@ -24,7 +25,7 @@ class Spare:
     free_gib: int
 
 
-INFO = ClusterInfo("vault", "secret-server")
+INFO = ClusterInfo("vault", "secret-server", definition=PRODUCTS[0])
 COMMON = {"title": "T", "severity": Severity.LOW, "doc": "d", "remediation": Remediation("Do it.")}
 
 

@@ -16,6 +16,7 @@ from checks.engine.evaluation import GatheredCluster, evaluate
 from checks.facts import Unknown
 from checks.history.scan_comparison import PastRun, compare_with_history, entries_of
 from checks.outcome import Outcome, Remediation, Result, Severity, Status, failed, passed
+from checks.registry import PRODUCTS
 from checks.scan import Verdict, coverage_of, verdict_of
 
 WHY = "the hosters patch, ticket 4711"
@@ -72,7 +73,7 @@ CHECKS = (node_check(), cluster_check())
 
 
 def cluster(skip: dict[str, str], *levels: int | Unknown) -> GatheredCluster:
-    info = ClusterInfo("prod", "chef-backend", skip=skip)
+    info = ClusterInfo("prod", "chef-backend", skip=skip, definition=PRODUCTS[1])
     facts: list[dict[type, object]] = [
         {Patch: level if isinstance(level, Unknown) else Patch(level)} for level in levels
     ]
@@ -117,7 +118,7 @@ def test_it_holds_for_its_own_cluster_alone() -> None:
 
 
 def test_what_nobody_is_there_to_answer_can_be_left_out_too() -> None:
-    info = ClusterInfo("prod", "secret-server", skip={"patch-level": WHY})
+    info = ClusterInfo("prod", "secret-server", skip={"patch-level": WHY}, definition=PRODUCTS[0])
     check = NodeCheck(
         id="patch-level",
         title="",
@@ -130,7 +131,7 @@ def test_what_nobody_is_there_to_answer_can_be_left_out_too() -> None:
     web = NodeView(cluster=info, name="web1", host="web1", roles=frozenset({"web"}))
     (row,) = evaluate([check], [GatheredCluster(info, (web,), frozenset({"web1"}))])
     assert (row.node, row.status, row.left_out) == (None, Status.SKIP, WHY)
-    bare = GatheredCluster(ClusterInfo("prod", "secret-server"), (web,), frozenset({"web1"}))
+    bare = GatheredCluster(ClusterInfo("prod", "secret-server", definition=PRODUCTS[0]), (web,), frozenset({"web1"}))
     assert [row.status for row in evaluate([check], [bare])] == [Status.ERROR]
 
 

@@ -19,15 +19,17 @@ from checks.engine.upgrade_path import (
     route,
     target_of,
 )
-from checks.versions import VersionError, parse_version
+from checks.registry import PRODUCTS
+from checks.versions import VersionError, parse_secret_server, parse_version
 from scanner.rule_data import load_rules
 
 VAULT = load_rules("secret-server")
 CHEF = load_rules("chef-backend")
+PARSE = {product.name: product.parse for product in PRODUCTS}
 
 
 def hops(product: str, rules: RuleSet, current: str | None, target: str) -> list[str]:
-    return [hop.version for hop in path_to(product, rules, current, target).hops]
+    return [hop.version for hop in path_to(PARSE[product], rules, current, target).hops]
 
 
 @pytest.mark.parametrize(
@@ -69,7 +71,7 @@ def test_chef_backend_stops_at_2_3_16(current: str, target: str, expected: list[
 
 
 def test_each_stop_knows_the_rule_that_asks_for_it() -> None:
-    path = path_to("secret-server", VAULT, "10.8.000004", "11.7.000049")
+    path = path_to(parse_secret_server, VAULT, "10.8.000004", "11.7.000049")
     assert [hop.stone.id if hop.stone else None for hop in path.hops] == ["stone-10.9.000005", None]
 
 
@@ -85,7 +87,7 @@ def test_a_stone_beyond_the_target_is_no_stop() -> None:
 
 def test_malformed_versions_are_refused() -> None:
     with pytest.raises(VersionError):
-        path_to("secret-server", VAULT, "8.9", "11.7.000049")
+        path_to(parse_secret_server, VAULT, "8.9", "11.7.000049")
 
 
 @pytest.mark.parametrize(
@@ -94,7 +96,7 @@ def test_malformed_versions_are_refused() -> None:
 )
 def test_a_target_that_cannot_be_used_says_why(target: str | None, text: str) -> None:
     with pytest.raises(PlanError, match=text):
-        target_of(ClusterInfo("prod", "secret-server", target=target))
+        target_of(ClusterInfo("prod", "secret-server", target=target, definition=PRODUCTS[0]))
 
 
 @pytest.mark.parametrize(
@@ -111,7 +113,7 @@ def test_a_target_that_cannot_be_used_says_why(target: str | None, text: str) ->
     ],
 )
 def test_each_step_of_chef_says_how_it_is_taken(current: str, target: str, strategies: list[str]) -> None:
-    path = route("chef-backend", CHEF, current, target)
+    path = route(parse_version, CHEF, current, target)
     assert isinstance(path, UpgradePath)
     assert [hop.strategy.requires if hop.strategy else None for hop in path.hops] == strategies
 
@@ -130,14 +132,14 @@ def test_each_step_of_chef_says_how_it_is_taken(current: str, target: str, strat
 def test_where_there_is_no_way_it_says_why_and_what_to_do(
     product: str, rules: RuleSet, current: str, target: str, reason: str, instead: str
 ) -> None:
-    found = route(product, rules, current, target)
+    found = route(PARSE[product], rules, current, target)
     assert isinstance(found, NoPath)
     assert reason in found.reason
     assert instead in found.instead
 
 
 def test_each_hop_knows_what_is_asked_for_there_and_only_there() -> None:
-    path = route("secret-server", VAULT, "9.0.000000", "11.7.000049")
+    path = route(parse_secret_server, VAULT, "9.0.000000", "11.7.000049")
     assert isinstance(path, UpgradePath)
     asked = {hop.version: {rule.id for rule in hop.requirements} for hop in path.hops}
     assert "integrated-pipeline" not in asked["9.1.000001"]
@@ -157,7 +159,7 @@ def test_the_gravest_strategy_counts() -> None:
         replace(_stone(name, "1.0"), requires=name, current=">=1.0", target=">=1.0") for name in ("rolling", "downtime")
     )
     for rules in (_rules(light, grave), _rules(grave, light)):
-        assert path_to("chef-backend", rules, "1.0", "2.0").hops[0].strategy == grave
+        assert path_to(parse_version, rules, "1.0", "2.0").hops[0].strategy == grave
 
 
 def _stone(rule_id: str, requires: str, target: str = "", current: str = "") -> Rule:
@@ -194,7 +196,7 @@ def _asks_between(rules: RuleSet, low: str, stop: str, high: str) -> bool:
 
 @given(RULES, VERSIONS, VERSIONS)
 def test_a_path_ends_at_the_target_and_only_climbs(rules: RuleSet, current: str, target: str) -> None:
-    found = route("chef-backend", rules, current, target)
+    found = route(parse_version, rules, current, target)
     if isinstance(found, NoPath):
         assert found.reason
         assert found.instead
@@ -206,7 +208,7 @@ def test_a_path_ends_at_the_target_and_only_climbs(rules: RuleSet, current: str,
 
 @given(RULES, VERSIONS, VERSIONS)
 def test_every_step_is_allowed_and_no_stop_can_be_left_out(rules: RuleSet, current: str, target: str) -> None:
-    found = route("chef-backend", rules, current, target)
+    found = route(parse_version, rules, current, target)
     if isinstance(found, NoPath):
         return
     stops = [current, *(hop.version for hop in found.hops)]
@@ -227,16 +229,16 @@ def test_every_step_is_allowed_and_no_stop_can_be_left_out(rules: RuleSet, curre
 
 @given(RULES, st.one_of(STONES, FLOORS, WAYS), VERSIONS, VERSIONS)
 def test_one_more_rule_never_makes_a_path_less_safe(rules: RuleSet, more: Rule, current: str, target: str) -> None:
-    before = path_to("chef-backend", rules, current, target)
-    after = path_to("chef-backend", _rules(*rules.rules, more), current, target)
+    before = path_to(parse_version, rules, current, target)
+    after = path_to(parse_version, _rules(*rules.rules, more), current, target)
     assert {parse_version(hop.version) for hop in before.hops} <= {parse_version(hop.version) for hop in after.hops}
     if more.requires in STRATEGIES:
         pairs = zip(before.hops, after.hops, strict=True)
         assert all(_gravity(one.strategy) <= _gravity(two.strategy) for one, two in pairs)
-    elif isinstance(route("chef-backend", rules, current, target), NoPath) and before.hops:
+    elif isinstance(route(parse_version, rules, current, target), NoPath) and before.hops:
         # A stop may open a way of documented steps; a floor never does.
         assert more.requires[:1].isdigit() or isinstance(
-            route("chef-backend", _rules(*rules.rules, more), current, target), NoPath
+            route(parse_version, _rules(*rules.rules, more), current, target), NoPath
         )
 
 
@@ -255,12 +257,12 @@ def _gravity(rule: Rule | None) -> int:
     ],
 )
 def test_frontends_have_stops_of_their_own(current: str, target: str, expected: list[str]) -> None:
-    path = path_to("chef-backend", CHEF, current, target, FRONTEND_PATH)
+    path = path_to(parse_version, CHEF, current, target, FRONTEND_PATH)
     assert [hop.version for hop in path.hops] == expected
     assert all(hop.stone is None or hop.stone.url for hop in path.hops)
 
 
 def test_what_the_frontends_stop_at_is_nothing_that_backends_are_held_to() -> None:
-    asked = [rule.check for hop in path_to("chef-backend", CHEF, "2.0.30", "3.1.1").hops for rule in hop.requirements]
+    asked = [rule.check for hop in path_to(parse_version, CHEF, "2.0.30", "3.1.1").hops for rule in hop.requirements]
     assert "chef-frontend-version" in asked
     assert FRONTEND_PATH not in asked

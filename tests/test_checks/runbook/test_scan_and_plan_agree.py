@@ -11,15 +11,17 @@ import pytest
 from checks.check import ClusterInfo, NodeView
 from checks.chef_backend.backend.search_index import SearchIndex
 from checks.chef_backend.facts.cluster import ChefBackendVersion, ClusterStatus, Member
-from checks.common.stepping_stone import CHECK
 from checks.engine.evaluation import GatheredCluster, evaluate
 from checks.facts import Unknown
 from checks.outcome import Result, Status
+from checks.registry import named
 from checks.runbook.build import plan_of
 from checks.runbook.model import Plan, Refusal, Runbook
 from checks.scan import Verdict
 from checks.secret_server.facts.node import AppFiles, FileVersion
 from checks.versions import VersionError, parse_secret_server, parse_version, secret_server_text
+
+CHECK = named("stepping-stone")
 
 Clusters = Callable[..., ClusterInfo]
 

@@ -13,6 +13,7 @@ from checks.chef_backend.backend.search_index import SearchIndex
 from checks.chef_backend.facts.cluster import ClusterStatus, Member, ServiceState, ServiceStatus
 from checks.chef_backend.facts.machine import FrontendPackage, FrontendServices, InstalledPackage
 from checks.facts import Unknown
+from checks.registry import PRODUCTS
 from checks.runbook.following import ENDS, KINDS, Followed, left_behind, over, see
 from checks.runbook.signs import SCAN, Seen, Sign, State, done, together
 from checks.secret_server.facts.backups import AppBackup, Backup, BackupFile, DatabaseBackupFile
@@ -35,7 +36,13 @@ RUNNING = "1d 2h"
 def node(name: str, *facts: object, product: str = "secret-server", unknown: Mapping[type, str] = {}) -> NodeView:
     table: dict[type, object] = {type(fact): fact for fact in facts}
     table |= {kind: Unknown(why) for kind, why in unknown.items()}
-    return NodeView(cluster=ClusterInfo("c", product), name=name, host=name, roles=frozenset({"web"}), facts=table)
+    return NodeView(
+        cluster=ClusterInfo("c", product, definition=next(one for one in PRODUCTS if one.name == product)),
+        name=name,
+        host=name,
+        roles=frozenset({"web"}),
+        facts=table,
+    )
 
 
 def seen(kind: str, want: Mapping[str, object], *views: NodeView) -> Seen:

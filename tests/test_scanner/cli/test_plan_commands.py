@@ -17,8 +17,7 @@ from pathlib import Path
 import pytest
 
 from checks.check import PHASES
-from checks.registry import BUILTIN
-from checks.runbook.build import NEEDS
+from checks.registry import BUILTIN, PLAN_FACTS
 from checks.runbook.model import Command, Runbook, RunbookSet, boxes
 from reports.runbook import html, markdown
 from scanner.cli.answers import collect_or_load
@@ -74,7 +73,7 @@ def hostile(scenario: str) -> RunbookSet:
         file.write_text(scenario, encoding="utf-8")
         with Lab(load_scenario(file)) as lab:
             selection = select(load_inventory(lab.write(Path(folder))), (), (), {})
-            job = replace(prepare(selection), also=NEEDS)
+            job = replace(prepare(selection), also=PLAN_FACTS)
             return plan_book(job, collect_or_load(job, selection, quiet=True), dt.date(2026, 11, 20))
 
 

@@ -22,6 +22,10 @@ product = "chef-backend"
   transport = "local"
   roles = ["backend"]
 """
+HEART = """
+from checks.product import Product
+PLUGIN = Plugin(products=(Product(name="heart", title="Heart", roles={"left": "pumps"}),))
+"""
 GOOD = """
 from __future__ import annotations
 
@@ -170,6 +174,11 @@ def test_what_is_asked_is_asked_of_what_is_read(folder: Path, monkeypatch: pytes
         ("from scanner.plugins import Plugin\nPLUGIN = Plugin(checks=(1,))", "offers int"),
         (GOOD.replace('id="shells"', 'id="disk-space"'), "disk-space: this id is taken"),
         (GOOD.replace('id="shells"', 'id="own-port"'), "own-port: this id is taken"),
+        (GOOD.replace("facts=(Shells,)", "facts=(Plugin,)"), "check shells reads Plugin, which no probe gives"),
+        (GOOD.replace('doc="x"', 'doc="x", roles=("backends",)'), "for the role 'backends'; did you mean \"backend\"?"),
+        (GOOD.replace('doc="x"', 'doc="x", products=("chef",)'), "check shells is for the product 'chef'"),
+        (GOOD + "PLUGIN = Plugin(products=(1,))", "offers int among its products"),
+        (GOOD + HEART, "cannot be brought from here"),
         ("\x00", "ource code"),
     ],
 )

@@ -16,7 +16,7 @@ import pytest
 from scanner.files.evidence.document import schema
 from scanner.files.evidence.file import read_evidence
 from scanner.lab.lab import Lab
-from scanner.plugins import GROUP, load_plugins
+from scanner.plugins import GROUP
 
 Preflight = Callable[..., Any]
 KINDS = ("json", "junit", "html", "markdown")
@@ -68,7 +68,7 @@ def test_a_plugin_that_did_not_load_is_missing_from_the_evidence_and_said(
     tmp_path: Path, preflight: Preflight, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = EntryPoint("mood", "preflight_is_not_there:PLUGIN", GROUP)
-    monkeypatch.setattr("scanner.registry.load_plugins", lambda taken: load_plugins(taken, [broken]))
+    monkeypatch.setattr("scanner.plugins._installed", lambda *_: (broken,))
     with Lab("chef-healthy") as lab:
         ended = preflight("collect", lab.write(tmp_path), "-q", "-o", tmp_path / "e.json")
     assert ended.code == 3

@@ -13,6 +13,7 @@ from checks.chef_backend.frontend import status
 from checks.chef_backend.frontend import version as frontend_version
 from checks.facts import Unknown
 from checks.outcome import Status
+from checks.registry import PRODUCTS
 from scanner.lab.machines.chef_backend import frontend as chef_frontend
 from scanner.probes.chef_backend.frontend_readers import (
     read_frontend_api,
@@ -55,7 +56,9 @@ def judged(said: dict[str, str]) -> set[Status]:
             facts[kind] = read(Answer(said[name], 0))
         except UnreadableError as error:
             facts[kind] = Unknown(str(error))
-    info = ClusterInfo("chef", "chef-backend", target="2.3.16", rules=load_rules("chef-backend"))
+    info = ClusterInfo(
+        "chef", "chef-backend", target="2.3.16", rules=load_rules("chef-backend"), definition=PRODUCTS[1]
+    )
     node = NodeView(cluster=info, name="front-1", host="front-1", roles=frozenset({"frontend"}), facts=facts)
     version = frontend_version.judge(ClusterView(info, (node,))).status
     # The engine makes a gap of a fact that a check cannot do without.

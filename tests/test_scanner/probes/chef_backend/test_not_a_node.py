@@ -59,13 +59,13 @@ def test_a_machine_of_one_of_its_roles_is_a_node() -> None:
 
 
 def test_another_product_brings_its_own_words() -> None:
-    other = Identity("my-product", (ChefTraces,), lambda node: f"is no {node.name}")
+    other = Identity((ChefTraces,), lambda node: f"is no {node.name}")
     node = view(NOTHING, "backend")
-    assert without_strangers(node, (other,)) is node
+    assert without_strangers(node, None) is node
     mine = NodeView(
         cluster=ClusterInfo("c", "my-product"), name="n1", host="10.0.0.9", roles=frozenset({"web"}), facts=node.facts
     )
-    told = without_strangers(mine, (other,))
+    told = without_strangers(mine, other)
     contact = told.fact(Contact)
     assert contact.failure == "another machine answers: it is no n1"
     assert "10.0.0.9" in contact.hint

@@ -15,6 +15,7 @@ from checks.chef_backend.backend.config_match import judge
 from checks.chef_backend.backend.config_settings import canonical
 from checks.chef_backend.facts.machine import ConfigDigest
 from checks.outcome import Status
+from checks.registry import PRODUCTS
 from scanner.probes.chef_backend import node
 from scanner.probes.chef_backend.node_readers import read_config_digest
 from scanner.probes.linux.ruby_settings import settings_of_stdin
@@ -214,7 +215,7 @@ def test_bytes_that_are_no_utf8_are_bytes(read: Read) -> None:
 def test_the_fields_own_files_are_alike(pair: tuple[str, str]) -> None:
     known = {sample.path.name: sample for sample in samples()}
     facts = [read_config_digest(answer_of(known[f"backend-{name}.rb"], node.CONFIG)) for name in pair]
-    info = ClusterInfo("chef", "chef-backend")
+    info = ClusterInfo("chef", "chef-backend", definition=PRODUCTS[1])
     nodes = [
         NodeView(cluster=info, name=name, host=name, roles=frozenset({"backend"}), facts={ConfigDigest: fact})
         for name, fact in zip(pair, facts, strict=True)

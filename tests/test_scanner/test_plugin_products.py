@@ -1,0 +1,257 @@
+"""Products of plugins: one that cannot be is refused, and what a plugin asks for and nothing knows is an error."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from checks.check import NodeCheck
+from checks.common import disk_space
+from checks.outcome import Remediation, Severity, Status, passed
+from checks.product import Product
+from checks.registry import BUILTIN, PRODUCTS
+from scanner.inventory.load import parse_inventory
+from scanner.inventory.settings.catalogue import ProductSettings
+from scanner.plugins import Plugin, known, load_plugins
+from scanner.probes.loaded import Loaded
+from scanner.probes.probe import Answer, Probe
+from scanner.probes.registry import BUILTIN as PROBES
+from scanner.registry import known_drift_rules
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unheard:
+    """A fact that no probe gives."""
+
+    count: int
+
+
+def read_beat(answer: Answer) -> Beat:
+    return Beat(int(answer.output))
+
+
+CHECK = NodeCheck(
+    id="heart-beats",
+    title="It beats",
+    severity=Severity.LOW,
+    doc="x",
+    remediation=Remediation("Start it."),
+    products=("heart",),
+    roles=("left",),
+    facts=(Beat,),
+    judge=lambda _: passed("it does"),
+)
+PROBE = Probe(id="beat", language="sh", purpose="p", script="echo 1", readers=((Beat, read_beat),))
+HEART = Product(name="heart", title="Heart", roles={"left": "pumps", "right": "pumps too"}, checks=(CHECK,))
+WHOLE = Plugin(products=(HEART,), probes=(PROBE,))
+
+
+def entry(plugin: object, monkeypatch: pytest.MonkeyPatch, name: str = "x") -> importlib.metadata.EntryPoint:
+    module = ModuleType(f"preflight_test_{name}")
+    vars(module)["PLUGIN"] = plugin
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    return importlib.metadata.EntryPoint(name, f"{module.__name__}:PLUGIN", "preflight.checks")
+
+
+def load(monkeypatch: pytest.MonkeyPatch, *plugins: object) -> Loaded:
+    own = Loaded(checks=BUILTIN, probes=PROBES, products=PRODUCTS)
+    entries = [entry(plugin, monkeypatch, f"x{number}") for number, plugin in enumerate(plugins)]
+    return load_plugins([each.id for each in (*BUILTIN, *PROBES)], entries, known=own)
+
+
+def package(monkeypatch: pytest.MonkeyPatch, folder: Path, **files: str) -> str:
+    """A Python package with data in it: `rules`, `drift`."""
+    name = f"preflight_test_data_{folder.name.replace('-', '_')}"
+    (folder / name).mkdir()
+    (folder / name / "__init__.py").touch()
+    for kind, text in files.items():
+        (folder / name / f"{kind}.toml").write_text(text, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(folder))
+    return name
+
+
+def test_a_whole_product_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = load(monkeypatch, WHOLE)
+    assert not taken.failures
+    assert taken.products == (HEART,)
+    assert taken.checks == (CHECK,)
+
+
+def test_an_inventory_may_name_it_and_is_held_to_its_roles(monkeypatch: pytest.MonkeyPatch) -> None:
+    brought = entry(WHOLE, monkeypatch)
+    monkeypatch.setattr("scanner.plugins._installed", lambda *_: (brought,))
+    text = '[clusters.c]\nproduct = "heart"\n[clusters.c.nodes.n]\nroles = ["ROLE"]\n'
+    (cluster,) = parse_inventory(text.replace("ROLE", "left"), Path("i.toml")).clusters
+    assert (cluster.product, cluster.nodes[0].roles) == ("heart", ("left",))
+    with pytest.raises(Exception, match='did you mean "left"'):
+        parse_inventory(text.replace("ROLE", "lefft"), Path("i.toml"))
+    assert [product.name for product in known().brought] == ["heart"]
+    assert "beat.count" in known_drift_rules().fields
+
+
+def test_a_check_that_it_shares_is_one_check_with_a_part_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    shared = next(check for check in PRODUCTS[0].checks if check.id == disk_space.ID)
+    mine = replace(shared, products=("heart",), roles=("right",), facts=(Beat,), optional_facts=(), parts={})
+    brought = entry(replace_checks(CHECK, mine), monkeypatch)
+    monkeypatch.setattr("scanner.plugins._installed", lambda *_: (brought,))
+    found = known()
+    assert not found.failures
+    (whole,) = [check for check in found.checks if check.id == shared.id]
+    assert {product.name for product in PRODUCTS} | {"heart"} == set(whole.products)
+    assert (whole.for_product("heart").roles, whole.for_product("heart").facts) == (("right",), (Beat,))
+    assert whole.for_product(PRODUCTS[0].name).facts == shared.facts
+
+
+def stranger(thing: Any) -> Any:
+    """What a foreign module may put where something else belongs."""
+    return thing
+
+
+def other_heart(**fields: Any) -> Product:
+    return replace(HEART, **fields)
+
+
+def replace_checks(*checks: NodeCheck | Any) -> Plugin:
+    return Plugin(products=(replace(HEART, checks=tuple(checks)),), probes=(PROBE,))
+
+
+@pytest.mark.parametrize(
+    ("plugin", "said"),
+    [
+        (
+            replace_checks(replace(CHECK, roles=("lefft",))),
+            "is for the role 'lefft'; did you mean \"left\"?",
+        ),
+        (replace_checks(replace(CHECK, facts=(Unheard,))), "check heart-beats reads Unheard, which no probe gives"),
+        (replace_checks(replace(CHECK, optional_facts=(Unheard,))), "check heart-beats reads Unheard"),
+        (replace_checks(replace(CHECK, products=("heart", "liver"))), "check heart-beats is for the product 'liver'"),
+        (Plugin((replace(CHECK, products=("chef-backand",), roles=()),), (PROBE,)), 'did you mean "chef-backend"?'),
+        (Plugin((replace(CHECK, products=("chef-backend",), roles=("left",)),), (PROBE,)), "for the role 'left'"),
+        (replace(WHOLE, probes=(replace(PROBE, roles=("lefft",)),)), "probe beat is for the role 'lefft'"),
+        (
+            replace(WHOLE, settings=(ProductSettings(product="hart"),)),
+            "for the product 'hart'; did you mean \"heart\"?",
+        ),
+        (replace(WHOLE, products=(replace(HEART, installed_facts=(Unheard,)),)), "product heart reads Unheard"),
+        (replace(WHOLE, products=(replace(HEART, index_facts=(Unheard,)),)), "product heart reads Unheard"),
+    ],
+)
+def test_what_nothing_knows_is_an_error_in_every_report(
+    plugin: Plugin, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = load(monkeypatch, plugin)
+    (failure,) = taken.failures
+    assert (failure.check, failure.status, failure.not_evaluated) == ("plugin-x0", Status.ERROR, True)
+    assert "nothing knows what it asks for" in failure.message
+    assert said in failure.message
+    assert [check.id for check in taken.checks] == ["heart-beats"], "the rest of it is judged all the same"
+
+
+@pytest.mark.parametrize(
+    ("plugin", "said"),
+    [
+        (replace(WHOLE, products=(stranger(7),)), "offers int among its products"),
+        (replace(WHOLE, products=(HEART, replace(HEART, checks=()))), "product heart: this name is taken"),
+        (replace_checks(replace(CHECK, id=disk_space.ID)), "disk-space: this id is taken"),
+        (replace_checks(CHECK, CHECK), "heart-beats: this id is taken"),
+        (replace_checks(7), "product heart: int is among its checks"),
+        (replace_checks(replace(CHECK, products=("chef-backend",))), "heart-beats is not for it"),
+        *(
+            (replace(WHOLE, products=(other_heart(**{key: value}),)), said)
+            for key, value, said in (
+                ("name", PRODUCTS[0].name, "is not for it"),
+                ("name", "My Heart", "a name is of small letters"),
+                ("roles", {}, "it has no roles"),
+                ("essential_roles", frozenset({"lung"}), "essential_roles names 'lung', which is none of its roles"),
+                ("tds_roles", ("lung",), "tds_roles names 'lung'"),
+                ("carrier", "lung", "carrier names 'lung'"),
+                ("platform", "solaris", "platform = 'solaris' is none of linux, windows"),
+                ("transports", (), "there are winrm, ssh, local, tds"),
+                ("transports", ("telnet",), "transports = ('telnet',)"),
+                ("version_example", "new", "new"),
+                ("version_pattern", "[a-z]+", "version_pattern does not match its own example"),
+                ("package", "preflight_no_such_package", "the data in its package preflight_no_such_package"),
+            )
+        ),
+    ],
+)
+def test_a_product_that_cannot_be_is_refused_whole(plugin: Plugin, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = load(monkeypatch, plugin)
+    (failure,) = taken.failures
+    assert (failure.check, failure.status) == ("plugin-x0", Status.ERROR)
+    assert "did not load, so its checks are missing" in failure.message
+    assert said in failure.message
+    assert (taken.checks, taken.products, taken.probes) == ((), (), ())
+
+
+def test_no_plugin_takes_the_place_of_a_product_that_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    builtin = PRODUCTS[0].name
+    theirs = replace(HEART, name=builtin, checks=(replace(CHECK, products=(builtin,)),))
+    taken = load(monkeypatch, replace(WHOLE, products=(theirs,)), WHOLE, Plugin(products=(replace(HEART, checks=()),)))
+    assert [failure.check for failure in taken.failures] == ["plugin-x0", "plugin-x2"]
+    assert f"product {builtin}: this name is taken" in taken.failures[0].message
+    assert "product heart: this name is taken" in taken.failures[1].message
+    assert taken.products == (HEART,)
+
+
+RULE = """
+[[rule]]
+id = "a"
+check = "heart-beats"
+target = ">=1"
+requires = "1"
+text = "t"
+effect = "warn"
+source = "s"
+confidence = "inferred"
+"""
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({"rules": "[[rule]"}, "the data in its package"),
+        ({"rules": '[[rule]]\nid = "a"\n'}, "the data in its package"),
+        ({"drift": "[beat"}, "the data in its package"),
+        ({"drift": '[beat]\n"count" = { compare = "guess", reason = "r" }\n'}, "the data in its package"),
+    ],
+)
+def test_data_that_cannot_be_used_is_an_error_and_names_its_package(
+    files: dict[str, str], said: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    name = package(monkeypatch, tmp_path, **files)
+    taken = load(monkeypatch, replace(WHOLE, products=(replace(HEART, package=name),)))
+    (failure,) = taken.failures
+    assert f"product heart: {said} {name}" in failure.message
+    assert not taken.checks
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        (
+            {"rules": RULE.replace("heart-beats", "heart-beat")},
+            "check 'heart-beat'; did you mean \"heart-beats\"?",
+        ),
+        ({"drift": '[beat]\n"pulse" = { compare = "exact", reason = "r" }\n'}, "drift.toml of heart: "),
+    ],
+)
+def test_data_about_what_is_not_there_is_an_error(
+    files: dict[str, str], said: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    name = package(monkeypatch, tmp_path, **files)
+    taken = load(monkeypatch, replace(WHOLE, products=(replace(HEART, package=name),)))
+    (failure,) = taken.failures
+    assert said in failure.message
+    assert taken.checks == (CHECK,)
