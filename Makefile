@@ -52,7 +52,7 @@ lint: $(READY)
 types: $(READY)
 	$(BIN)/mypy
 
-# Writes the generated sections of README and CONTRIBUTING anew, docs/faults.md and docs/keys.md.
+# Writes the generated sections of docs/ and CONTRIBUTING anew, docs/faults.md, docs/keys.md and the manual page.
 readme: $(READY)
 	PYTHONPATH=. $(BIN)/python tests/contract/test_readme.py
 	$(BIN)/python -m scanner.cli.manual > docs/preflight.1

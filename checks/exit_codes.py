@@ -7,7 +7,7 @@ from typing import Self
 
 
 class ExitCode(enum.IntEnum):
-    """Every exit code of every command. README's tables are made from it.
+    """Every exit code of every command. The guides' tables are made from it.
 
     What is handed on is the member, never its number: 1 said by anything else, a library or the interpreter, is a
     crash and no NO-GO.
@@ -16,7 +16,7 @@ class ExitCode(enum.IntEnum):
     verdict: str
     """What it says, in a word or two."""
     when: str
-    """When a command ends with it, as README tells it."""
+    """When a command ends with it, as the guides tell it."""
     drift: tuple[str, str] | None
     """What `drift` says with it and when, where its answer is another than a scan's."""
 

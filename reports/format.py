@@ -1,6 +1,6 @@
 """The formats that documents can be had in. A new one is a module that renders, and a line here.
 
-The command line's options, the keys of the inventory's `[reports]` and the README's table are made from this list.
+The command line's options, the keys of the inventory's `[reports]` and the guides' table are made from this list.
 """
 
 from __future__ import annotations

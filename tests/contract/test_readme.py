@@ -1,4 +1,4 @@
-"""The README says what is true. Run as a program, this file writes its generated sections anew."""
+"""README and docs/ say what is true. Run as a program, this file writes their generated sections anew."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from scanner.inventory.product_settings.known import catalogue
 from scanner.inventory.writing.reference import reference
 from scanner.probes.registry import BUILTIN as PROBES
 from scanner.probes.sudoers import sudoers_lines
+from tests.user_pages import PAGES, user_pages
 
 README = Path(__file__).parents[2] / "README.md"
 KEYS = README.with_name("docs") / "keys.md"
@@ -78,18 +79,18 @@ SECTIONS = {
 
 
 def section(text: str, name: str) -> str:
-    found = re.search(rf"<!-- {name}:begin -->\n(.*?)<!-- {name}:end -->", text, re.DOTALL)
-    assert found, f"README has no section {name}"
-    return found[1].strip()
+    found = re.findall(rf"<!-- {name}:begin -->\n(.*?)<!-- {name}:end -->", text, re.DOTALL)
+    assert len(found) == 1, f"{len(found)} sections {name} in README and docs/, and one is wanted"
+    return str(found[0]).strip()
 
 
 @pytest.mark.parametrize("name", sorted(SECTIONS))
 def test_generated_sections_are_up_to_date(name: str) -> None:
-    assert section(README.read_text(encoding="utf-8"), name) == SECTIONS[name](), "run: make readme"
+    assert section(user_pages(), name) == SECTIONS[name](), "run: make readme"
 
 
 def test_the_inventory_shown_is_a_good_one() -> None:
-    shown = section(README.read_text(encoding="utf-8"), "inventory").removeprefix("```toml\n").removesuffix("```")
+    shown = section(user_pages(), "inventory").removeprefix("```toml\n").removesuffix("```")
     inventory = parse_inventory(shown, Path("inventory.toml"))
     assert [cluster.name for cluster in inventory.clusters] == ["vault-prod", "chef-prod"]
 
@@ -97,14 +98,14 @@ def test_the_inventory_shown_is_a_good_one() -> None:
 def test_the_override_shown_names_a_rule_that_exists() -> None:
     from scanner.rule_data import load_rules
 
-    text = README.read_text(encoding="utf-8")
+    text = user_pages()
     block = next(block for block in re.findall(r"```toml\n(.*?)```", text, re.DOTALL) if ".rules." in block)
     overrides = tomllib.loads(block)["clusters"]["vault-prod"]["rules"]
     assert load_rules("secret-server").with_overrides(overrides).overridden()
 
 
 def test_the_waivers_shown_are_good_ones() -> None:
-    text = README.read_text(encoding="utf-8")
+    text = user_pages()
     shown = section(text, "inventory").removeprefix("```toml\n").removesuffix("```")
     blocks = [block for block in re.findall(r"```toml\n(.*?)```", text, re.DOTALL) if block.startswith("[[")]
     inventory = parse_inventory("\n".join([shown, *blocks]), Path("inventory.toml"))
@@ -115,11 +116,11 @@ def test_every_command_shown_exists() -> None:
     from scanner.cli.app import app
 
     names = {command.name for command in app.registered_commands} | {group.name for group in app.registered_groups}
-    text = README.read_text(encoding="utf-8")
+    text = user_pages()
     code = "\n".join(re.findall(r"```.*?```|`[^`\n]+`", text, re.DOTALL))
     shown = set(re.findall(r"(?:^|[`$ \\])preflight ([a-z]+)", code))
     assert shown - {"ALL"} <= names
-    assert names <= shown, "a command that the README does not mention"
+    assert names <= shown, "a command that no page mentions"
 
 
 def test_the_page_of_keys_is_up_to_date() -> None:
@@ -129,6 +130,8 @@ def test_the_page_of_keys_is_up_to_date() -> None:
 def write(path: Path, sections: Mapping[str, Callable[[], str]]) -> None:
     text = path.read_text(encoding="utf-8")
     for key, make in sections.items():
+        if f"<!-- {key}:begin -->" not in text:
+            continue
         head, rest = text.split(f"<!-- {key}:begin -->\n")
         tail = rest.split(f"<!-- {key}:end -->")[1]
         text = f"{head}<!-- {key}:begin -->\n{make()}\n<!-- {key}:end -->{tail}"
@@ -138,6 +141,7 @@ def write(path: Path, sections: Mapping[str, Callable[[], str]]) -> None:
 if __name__ == "__main__":
     from tests.contract.test_provenance import imagined_section
 
-    write(README, SECTIONS)
+    for page in PAGES:
+        write(page, SECTIONS)
     KEYS.write_text(reference(catalogue()), encoding="utf-8")
     write(README.with_name("CONTRIBUTING.md"), {"imagined": imagined_section})

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from scanner.lab.servers.certificates import CertificateAuthority
 from tests.live.machine import USER, Machine
+from tests.user_pages import user_pages
 
 FIELD = Path(__file__).parents[1] / "field" / "chef"
-README = Path(__file__).parents[2] / "README.md"
 BACKENDS = ("be-north1", "be-north2", "be-north3")
 FRONTENDS = ("fe-north1", "fe-north2")
 ADDRESSES = {
@@ -51,8 +51,8 @@ def field_text(name: str) -> str:
 
 
 def sudoers_lines() -> str:
-    """The README's lines for sudoers, to the letter."""
-    text = README.read_text(encoding="utf-8")
+    """The guides' lines for sudoers, to the letter."""
+    text = user_pages()
     found = re.search(r"<!-- sudoers:begin -->\n```sudoers\n(.*?)```\n<!-- sudoers:end -->", text, re.DOTALL)
     assert found
     return found[1]

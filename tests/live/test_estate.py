@@ -1,4 +1,4 @@
-"""The field's cases on a real path: real sshd, sudo with the README's lines, dpkg; the vendor's programs say what they
+"""The field's cases on a real path: real sshd, sudo with the guides' lines, dpkg; the vendor's programs say what they
 were seen to say. See estate.py."""
 
 from __future__ import annotations

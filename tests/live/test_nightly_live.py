@@ -1,4 +1,4 @@
-"""The nightly run as the README writes it: what can be tried of it here is tried."""
+"""The nightly run as the guide writes it: what can be tried of it here is tried."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ import pytest
 
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario
+from tests.user_pages import user_pages
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+PAGES = user_pages()
 
 
 def shown(name: str) -> str:
-    found = re.search(rf"<!-- {name}:begin -->\n```\w+\n(.*?)```", README, re.DOTALL)
+    found = re.search(rf"<!-- {name}:begin -->\n```\w+\n(.*?)```", PAGES, re.DOTALL)
     assert found
     return found[1]
 
@@ -53,7 +54,7 @@ BARE = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(Path(__file__).parents[2])}
 
 
 def crontab(name: str, folder: Path) -> list[str]:
-    """The commands of a crontab of the README, with the program, the inventory and the history in `folder`."""
+    """The commands of a crontab of the guide, with the program, the inventory and the history in `folder`."""
     program = folder / "preflight"
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m scanner "$@"\n', encoding="utf-8")
     program.chmod(0o755)

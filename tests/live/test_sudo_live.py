@@ -1,4 +1,4 @@
-"""The lines that `preflight probes --sudoers` prints, and those of the README, with a real sudo and no other rights."""
+"""The lines that `preflight probes --sudoers` prints, and those of the guides, with a real sudo and no other rights."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from checks.chef_backend.facts.machine import ConfigDigest, FrontendApi, LeaderA
 from scanner.probes.probe import Answer, Probe, UnreadableError
 from scanner.probes.registry import BUILTIN
 from scanner.probes.sudoers import root_commands, without_terminal
-from tests.contract.test_readme import README, section
+from tests.contract.test_readme import section
 from tests.live.sudo_machine import USER, SudoMachine, missing_programs
+from tests.user_pages import user_pages
 
 pytestmark = pytest.mark.live
 
@@ -129,7 +130,7 @@ def test_what_the_command_prints_is_enough(machine: SudoMachine, printed: list[s
 
 
 def test_the_readmes_lines_are_enough(machine: SudoMachine) -> None:
-    lines = section(README.read_text(encoding="utf-8"), "sudoers").splitlines()
+    lines = section(user_pages(), "sudoers").splitlines()
     machine.allow(*lines[1:-1], "Defaults secure_path=/usr/sbin:/usr/bin:/sbin:/bin")
     assert refusals(machine) == []
 
@@ -149,7 +150,7 @@ def test_nothing_else_is_allowed(machine: SudoMachine, printed: list[str]) -> No
 def test_lines_for_one_folder_alone_are_not_enough_where_bin_is_another(
     machine: SudoMachine, printed: list[str]
 ) -> None:
-    """What the README said before, and why it says more now."""
+    """What the guide said before, and why it says more now."""
     machine.allow(*(line for line in printed if " /bin/" not in line and " /opt/" not in line))
     refused = refusals(machine)
     assert bool(refused) is machine.split

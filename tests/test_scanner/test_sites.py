@@ -1,4 +1,4 @@
-"""The README's table of sites: each is scanned with exactly what its row declares, and comes to the row's verdict."""
+"""The guides' table of sites: each is scanned with exactly what its row declares, and comes to the row's verdict."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario
 from tests.test_scanner.conftest import Preflight
+from tests.user_pages import user_pages
 
 TOP = Path(__file__).parents[2]
 FIELD = "tests/field/secret_server"
@@ -54,7 +55,7 @@ SITES = {
 
 def rows() -> dict[str, tuple[str, set[str]]]:
     """The table: site to its verdict and the keys that have to be declared."""
-    text = (TOP / "README.md").read_text(encoding="utf-8")
+    text = user_pages()
     found = re.search(r"<!-- sites:begin -->\n(.*?)<!-- sites:end -->", text, re.DOTALL)
     assert found
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in found[1].strip().splitlines()[2:]]

@@ -1,6 +1,6 @@
 """What a machine of a Chef Backend cluster is asked about itself. Read-only; of secrets, only hashes leave a node.
 
-What needs root is one plain command after `$SUDO`, without a variable in it: the README's sudoers lists exactly these.
+What needs root is one plain command after `$SUDO`, without a variable in it: the guides' sudoers lists exactly these.
 """
 
 from __future__ import annotations
