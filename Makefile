@@ -61,7 +61,7 @@ readme: $(READY)
 
 # The documentation as a site, in site/; a link that leads nowhere fails.
 docs: $(READY)
-	PYTHONPATH=. NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict --clean
+	PYTHONPATH=. NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --clean
 
 # README's picture of a report: the demo's page, as a browser shows it.
 CHROMIUM ?= chromium

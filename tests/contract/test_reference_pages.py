@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -61,3 +64,24 @@ def test_no_link_leads_nowhere(page: str) -> None:
 def test_every_page_is_in_the_navigation() -> None:
     listed = set(re.findall(r": ([\w/-]+\.md)$", (TOP / "mkdocs.yml").read_text("utf-8"), re.MULTILINE))
     assert listed == {address for address in addresses() if address.endswith(".md")}
+
+
+def test_make_docs_fails_for_a_page_and_an_anchor_that_are_not_there(tmp_path: Path) -> None:
+    """With the command and the options that `make docs` has, over a small site of its own."""
+    found = re.search(
+        r"^\t(.*\$\(BIN\)/python -m mkdocs build .*)$", (TOP / "Makefile").read_text("utf-8"), re.MULTILINE
+    )
+    assert found
+    options = (TOP / "mkdocs.yml").read_text("utf-8")
+    validation = options[options.index("validation:\n") : options.index("nav:\n")]
+    (tmp_path / "mkdocs.yml").write_text(f"site_name: broken\n{validation}", encoding="utf-8")
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "index.md").write_text("# Here\n[a](nope.md) [b](#nowhere)\n", encoding="utf-8")
+    words = [word.replace("$(BIN)/python", sys.executable) for word in shlex.split(found[1])]
+    command = words[words.index(sys.executable) :]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stderr
+    assert "nope.md" in done.stderr
+    assert "#nowhere" in done.stderr
+    (tmp_path / "docs" / "index.md").write_text("# Here\n[a](#here)\n", encoding="utf-8")
+    assert subprocess.run(command, cwd=tmp_path, capture_output=True, check=False).returncode == 0
