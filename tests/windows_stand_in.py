@@ -17,21 +17,23 @@ _PROGRAM = """\
 import json, os, sys
 sys.path.insert(0, {top!r})
 from pathlib import Path
-from scanner.lab import powershell_process, windows
+from scanner.lab.machines.windows import powershell_process
+from scanner.lab.machines.windows.machine import Machine
+from scanner.lab.machines.windows.script import run_script
 from scanner.lab.servers.wsman.process import ProcessRequest
-from scanner.run.prepare import known_checks
+from scanner.registry import known_checks
 
 line = " ".join(["powershell.exe", *sys.argv[1:]])
 stdin = sys.stdin.buffer.read()
 seen = {{"line": line, "stdin": stdin.decode("latin-1"), "environment": dict(os.environ), "pid": os.getpid()}}
 with Path({folder!r}, "seen").open("a") as log:
     log.write(json.dumps(seen) + "\\n")
-machine = windows.Machine.from_table(json.loads(Path({folder!r}, "machine").read_text()))
+machine = Machine.from_table(json.loads(Path({folder!r}, "machine").read_text()))
 request = ProcessRequest(command_line=line, environment={{}}, stdin=stdin, stdin_closed=True, console_mode_stdin=False)
 probes = known_checks()[1]
 done = powershell_process.run(
     request,
-    lambda script: windows.run_script(
+    lambda script: run_script(
         script + "\\n", machine, probes, environment=powershell_process.environment_of(request)
     ),
     constrained_language=machine.language_mode != "FullLanguage",

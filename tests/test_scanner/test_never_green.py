@@ -14,6 +14,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from checks.registry import BUILTIN
+from scanner import plugins
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario
 from scanner.run import prepare
@@ -118,7 +119,7 @@ def test_a_check_that_raises(tmp_path: Path, preflight: Callable[..., Any], monk
         raise RecursionError("\x1b[31m<script>alert(1)</script>")
 
     checks = [dataclasses.replace(check, judge=broken) if check.id == "windows-version" else check for check in BUILTIN]
-    monkeypatch.setattr(prepare, "BUILTIN", tuple(checks))
+    monkeypatch.setattr(plugins, "BUILTIN", tuple(checks))
     _, results = scanned(preflight, "secret-server-healthy", tmp_path)
     assert results["verdict"] == "UNKNOWN"
     statuses = {row["check"]: row["status"] for row in results["results"] if row["node"] == "web1"}

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from checks.common.connection_facts import ServicePorts
 from scanner.probes.chef_backend.node_readers import BACKEND_CONFIG
-from scanner.probes.linux.printed import odd_line, printed_lines, shown
+from scanner.probes.linux.printed import odd_line, printed_lines, refuse, shown
 from scanner.probes.linux.ruby_settings import settings_of_stdin
 from scanner.probes.probe import Answer, Probe, UnreadableError
 
@@ -23,6 +23,8 @@ def read_service_ports(answer: Answer) -> ServicePorts:
     lines = printed_lines(answer, what)
     if not lines or lines[-1] != "asked":
         raise UnreadableError(f"{what}: not understood: {shown(lines)}")
+    if "none" in lines:
+        refuse(answer, f"cat {BACKEND_CONFIG}")
     set_to: dict[str, int] = {}
     is_guess = "none" in lines
     settings = [setting for _, setting, _ in (*SERVICE_PORTS, LEADERL_PORT)]
