@@ -11,7 +11,7 @@ from functools import cached_property
 
 from checks.engine.acceptance.model import Attested
 from checks.exit_codes import ExitCode
-from checks.history.model import ScanHistory, Subject
+from checks.history.model import FindingKey, ScanHistory
 from checks.history.news import fresh
 from checks.outcome import Result, Severity, Status
 
@@ -212,7 +212,7 @@ class Scan:
         if self.fail_on is not FailOn.NEW or self.history is None or self.history.last is None:
             return whole
         new = fresh(self.history)
-        rows = [row for row in self.results if Subject(row.check, row.cluster, row.node) in new]
+        rows = [row for row in self.results if FindingKey(row.check, row.cluster, row.node) in new]
         if any(blocks(row, strict=self.strict) for row in rows):
             return Verdict.NO_GO
         known = any(blocks(row, strict=self.strict) or row.status is Status.ERROR for row in self.results)

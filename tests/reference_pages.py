@@ -42,6 +42,7 @@ def pages() -> dict[str, str]:
         "reference/formats.md": formats_page(),
         **{f"reference/schemas/{_schema_name(text)}": text for text in schemas.values()},
         "contributing.md": top_page("CONTRIBUTING.md"),
+        "architecture.md": top_page("ARCHITECTURE.md"),
         "security.md": top_page("SECURITY.md"),
         "changelog.md": top_page("CHANGELOG.md"),
     }
@@ -231,6 +232,15 @@ def _schema_name(text: str) -> str:
     return str(json.loads(text)["title"]).replace("/", "-") + ".json"
 
 
+IN_THE_SITE = {
+    "ARCHITECTURE.md": "architecture.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "SECURITY.md": "security.md",
+    "README.md": "index.md",
+}
+"""Pages at the top of the tree, and where the site has them."""
+
+
 def top_page(name: str) -> str:
     """A page that lies at the top of the tree, with links turned to the site; what is no page of it stays a name."""
     text = (TOP / name).read_text("utf-8")
@@ -239,7 +249,7 @@ def top_page(name: str) -> str:
         shown, path, anchor = found[1], found[2], found[3] or ""
         if path.startswith("docs/"):
             return f"[{shown}]({path.removeprefix('docs/')}{anchor})"
-        page = {"CONTRIBUTING.md": "contributing.md", "SECURITY.md": "security.md", "README.md": "index.md"}.get(path)
+        page = IN_THE_SITE.get(path)
         return f"[{shown}]({page}{anchor})" if page else f"{shown} (`{path}`)" if shown != path else f"`{path}`"
 
     return re.sub(r"(?<!\!)\[([^\]\n]+)\]\((?!https?:|#)([^)#\s]+)(#[^)]*)?\)", turned, text)

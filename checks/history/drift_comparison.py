@@ -12,7 +12,7 @@ from dataclasses import replace
 from checks.baseline.drift import Difference, Drift
 from checks.baseline.fact_paths import wholes
 from checks.baseline.snapshot import Place
-from checks.history.model import ScanHistory, Subject
+from checks.history.model import FindingKey, ScanHistory
 from checks.history.scan_comparison import Entry
 from checks.outcome import Status
 
@@ -24,24 +24,24 @@ AS_APPROVED = Entry(Status.PASS, judged=True, message="as approved")
 """What a run that looked at everything says of all that it does not name."""
 
 
-def entries_of(drift: Drift) -> dict[Subject, Entry]:
+def entries_of(drift: Drift) -> dict[FindingKey, Entry]:
     """What the comparison says of each fact, check and node; of values, only that they differ."""
     return dict(_entries(drift))
 
 
-def _entries(drift: Drift) -> Iterator[tuple[Subject, Entry]]:
+def _entries(drift: Drift) -> Iterator[tuple[FindingKey, Entry]]:
     for fact in drift.facts:
-        yield Subject(fact.place.path, fact.place.cluster, fact.place.node), _entry(fact.difference)
+        yield FindingKey(fact.place.path, fact.place.cluster, fact.place.node), _entry(fact.difference)
     for check in drift.checks:
         yield (
-            Subject(check.subject.check, check.subject.cluster, check.subject.node or None),
+            FindingKey(check.subject.check, check.subject.cluster, check.subject.node or None),
             _entry(check.difference, "worse than approved"),
         )
     for gap in drift.gaps:
         name = f"{gap.place.path}{BELOW}" if gap.place.path else NODE
-        yield Subject(name, gap.place.cluster, gap.place.node), _entry(Difference.NOT_COMPARED)
+        yield FindingKey(name, gap.place.cluster, gap.place.node), _entry(Difference.NOT_COMPARED)
     for node in drift.nodes:
-        yield Subject(NODE, node.cluster, node.node), _entry(node.difference)
+        yield FindingKey(NODE, node.cluster, node.node), _entry(node.difference)
 
 
 def _entry(difference: Difference, worse: str = "") -> Entry:
@@ -51,7 +51,7 @@ def _entry(difference: Difference, worse: str = "") -> Entry:
     return AS_APPROVED if same else Entry(Status.FAIL, judged=True, message=worse or str(difference))
 
 
-def kept_of(drift: Drift, told: Iterable[Subject], asked: Collection[tuple[str, str]]) -> dict[Subject, Entry]:
+def kept_of(drift: Drift, told: Iterable[FindingKey], asked: Collection[tuple[str, str]]) -> dict[FindingKey, Entry]:
     """What has to be recorded of a run that looked at everything, whose silence says that all else is as approved.
 
     Of facts that are as approved, those alone that earlier runs `told` otherwise. What leaves no trace when it ends is
@@ -67,7 +67,7 @@ def kept_of(drift: Drift, told: Iterable[Subject], asked: Collection[tuple[str, 
     return said | {subject: entry for subject, entry in silent if entry}
 
 
-def _silence(subject: Subject, gaps: Collection[Place], asked: Collection[tuple[str, str]]) -> Entry | None:
+def _silence(subject: FindingKey, gaps: Collection[Place], asked: Collection[tuple[str, str]]) -> Entry | None:
     key = (subject.cluster, subject.node or "")
     if subject.check == NODE:
         return AS_APPROVED
@@ -82,7 +82,7 @@ def worth_telling(history: ScanHistory, drift: Drift) -> ScanHistory:
     lost = {(item.subject.cluster, item.subject.node) for item in history.resolved if item.subject.check == NODE}
     lost |= {(gap.place.cluster, gap.place.node) for gap in drift.gaps if not gap.place.path}
 
-    def stands(subject: Subject, status: Status) -> bool:
+    def stands(subject: FindingKey, status: Status) -> bool:
         if status is not Status.ERROR or subject.check == NODE or subject.check.endswith(BELOW):
             return True
         return "." not in subject.check and (subject.cluster, subject.node) not in lost

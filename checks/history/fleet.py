@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
-from checks.history.model import Flapping, ScanHistory, Standing, Subject, TrendPoint
+from checks.history.model import FindingAge, FindingKey, Flapping, ScanHistory, TrendPoint
 from checks.history.rhythm import Rhythm, rhythm
 from checks.outcome import Result, Severity, Status
 from checks.scan import Verdict, gravest, verdict_of
@@ -108,7 +108,7 @@ class Latest:
 
     run: PastScan
     history: ScanHistory
-    messages: Mapping[Subject, str]
+    messages: Mapping[FindingKey, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +140,7 @@ class Night:
 class Finding:
     """What is wrong with a cluster now."""
 
-    standing: Standing
+    standing: FindingAge
     message: str
     new: bool
     """Whether it began within the last `NEW_DAYS`."""
@@ -396,7 +396,7 @@ def _nights(
     return (Night(day, marks.get(day, "")) for day in days)
 
 
-def _finding(standing: Standing, latest: Latest, now: datetime) -> Finding:
+def _finding(standing: FindingAge, latest: Latest, now: datetime) -> Finding:
     since = standing.since.astimezone(UTC)
     waived = standing.status is Status.WAIVED
     new = not (waived or standing.open_start) and now - since < timedelta(days=NEW_DAYS)

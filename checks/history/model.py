@@ -10,7 +10,7 @@ from checks.outcome import Status
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class FindingKey:
     """What a result is about, whatever it says: the same in every run."""
 
     check: str
@@ -20,10 +20,10 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class FindingAge:
     """How long a finding of the present run has been there."""
 
-    subject: Subject
+    subject: FindingKey
     status: Status
     """fail, warn or waived, for what is there; error, for what could not be determined."""
     since: datetime
@@ -39,10 +39,10 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
+class ClosedFinding:
     """A finding of earlier runs that the present one does not have any more."""
 
-    subject: Subject
+    subject: FindingKey
     was: Status
     """fail, warn, waived or error."""
     message: str
@@ -59,7 +59,7 @@ class Ended:
 class Flapping:
     """A result that keeps changing."""
 
-    subject: Subject
+    subject: FindingKey
     changes: int
     runs: int
     """The changes happened within so many runs, the present one included."""
@@ -88,11 +88,11 @@ class ScanHistory:
 
     last: datetime | None
     """Start of the last comparable run, aware, UTC; None where there is none, and then all but `trend` is empty."""
-    standings: tuple[Standing, ...] = ()
+    standings: tuple[FindingAge, ...] = ()
     """One for each present finding, in the order of the results."""
-    resolved: tuple[Ended, ...] = ()
+    resolved: tuple[ClosedFinding, ...] = ()
     """Looked at, and not there any more."""
-    gone: tuple[Ended, ...] = ()
+    gone: tuple[ClosedFinding, ...] = ()
     """Not looked at any more: the node has left the inventory, or the check the registry. Told once."""
     flapping: tuple[Flapping, ...] = ()
     trend: tuple[TrendPoint, ...] = ()

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from checks.history.model import ScanHistory, Standing, Subject
+from checks.history.model import FindingAge, FindingKey, ScanHistory
 from checks.outcome import Status
 
 
-def is_fresh(item: Standing) -> bool:
+def is_fresh(item: FindingAge) -> bool:
     """Whether the finding is new, or graver or milder than it was: a warning that fails now is one."""
     changed = item.before is not None and item.before is not item.status and item.status is not Status.ERROR
     return item.new or changed
 
 
-def fresh(history: ScanHistory) -> frozenset[Subject]:
+def fresh(history: ScanHistory) -> frozenset[FindingKey]:
     """What is found anew."""
     return frozenset(item.subject for item in history.standings if is_fresh(item))
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from itertools import pairwise
 
 from checks.history.fleet import recorded_verdict
-from checks.history.model import Ended, Flapping, ScanHistory, Standing, Subject, TrendPoint
+from checks.history.model import ClosedFinding, FindingAge, FindingKey, Flapping, ScanHistory, TrendPoint
 from checks.outcome import Result, Status
 from checks.scan import CONNECTIVITY, Verdict, gravest
 
@@ -55,13 +55,13 @@ class PastRun:
     """True where the selection leaves out nodes, or all checks but some."""
     partial: bool
     """True where the run was interrupted."""
-    entries: Mapping[Subject, Entry]
+    entries: Mapping[FindingKey, Entry]
     strict: bool = False
     """True where warnings counted as failures."""
     silence: Entry | None = None
     """What the run says of a subject that it does not name; None: nothing."""
 
-    def heard(self, subject: Subject) -> Entry | None:
+    def heard(self, subject: FindingKey) -> Entry | None:
         """What the run has to say of the subject, if anything."""
         entry = self.entries.get(subject, self.silence)
         return None if entry is None or not (entry.judged or self.meant_all) else entry
@@ -76,10 +76,10 @@ _Track = list[tuple[PastRun, Entry]]
 """What was said of one subject, newest first."""
 
 
-def entries_of(results: Iterable[Result]) -> dict[Subject, Entry]:
+def entries_of(results: Iterable[Result]) -> dict[FindingKey, Entry]:
     """The results by subject, without what the inventory leaves out: a finding of before is not looked at any more."""
     return {
-        Subject(row.check, row.cluster, row.node): Entry(
+        FindingKey(row.check, row.cluster, row.node): Entry(
             row.status, not (row.not_evaluated or row.status is Status.ERROR), row.message
         )
         for row in results
@@ -90,7 +90,7 @@ def entries_of(results: Iterable[Result]) -> dict[Subject, Entry]:
 def compare_with_history(present: PastRun, earlier: Iterable[PastRun]) -> ScanHistory:
     """The present run seen from the `earlier` ones, newest first. No more of them are taken than are needed."""
     tracks = {subject: [(present, entry)] for subject in present.entries if (entry := present.heard(subject))}
-    gone: dict[Subject, _Track] = {}
+    gone: dict[FindingKey, _Track] = {}
     last: PastRun | None = None
     points = [] if present.partial else [_point(present)]
     parts = [] if present.partial else [_points(present)]
@@ -129,7 +129,7 @@ def compare_with_history(present: PastRun, earlier: Iterable[PastRun]) -> ScanHi
     )
 
 
-def _followed(unsettled: Mapping[Subject, _Track], run: PastRun) -> dict[Subject, _Track]:
+def _followed(unsettled: Mapping[FindingKey, _Track], run: PastRun) -> dict[FindingKey, _Track]:
     """Add what `run` said to each track. Returns those that older runs may still change."""
     left = {}
     for subject, track in unsettled.items():
@@ -142,7 +142,7 @@ def _followed(unsettled: Mapping[Subject, _Track], run: PastRun) -> dict[Subject
     return left
 
 
-def _standing(subject: Subject, track: _Track, *, comparable: bool) -> Standing | None:
+def _standing(subject: FindingKey, track: _Track, *, comparable: bool) -> FindingAge | None:
     """`comparable`: whether an earlier run asked what the present one asks, so that silence on the subject is news."""
     now = track[0][1]
     if not now.there and now.status is not Status.ERROR:
@@ -152,7 +152,7 @@ def _standing(subject: Subject, track: _Track, *, comparable: bool) -> Standing 
     row = _row(track)
     latest = judged if now.there else older[0] if older else None
     new = comparable if latest is None else not latest.there if now.there else latest.judged
-    return Standing(
+    return FindingAge(
         subject=subject,
         status=now.status,
         since=row.since,
@@ -185,12 +185,12 @@ def _row(track: _Track) -> _Row:
     return _Row(since, open_start=True, runs=runs)
 
 
-def _resolved(subject: Subject, track: _Track) -> Ended | None:
+def _resolved(subject: FindingKey, track: _Track) -> ClosedFinding | None:
     now = track[0][1]
     return _ended(subject, track[1:], now.status) if now.judged and not now.there else None
 
 
-def _ended(subject: Subject, older: _Track, now: Status | None) -> Ended | None:
+def _ended(subject: FindingKey, older: _Track, now: Status | None) -> ClosedFinding | None:
     """The finding that the `older` runs end with; a blind run in between hides it, and does not end it."""
     judged = next((place for place, (_, entry) in enumerate(older) if entry.judged), len(older))
     if judged < len(older) and older[judged][1].there:
@@ -200,7 +200,7 @@ def _ended(subject: Subject, older: _Track, now: Status | None) -> Ended | None:
     else:
         return None
     entry, row = rest[0][1], _row(rest)
-    return Ended(
+    return ClosedFinding(
         subject=subject,
         was=entry.status,
         message=entry.message,
@@ -211,13 +211,13 @@ def _ended(subject: Subject, older: _Track, now: Status | None) -> Ended | None:
     )
 
 
-def _flapping(subject: Subject, track: _Track) -> Flapping | None:
+def _flapping(subject: FindingKey, track: _Track) -> Flapping | None:
     said = [mood for _, entry in track if (mood := _mood(subject, entry))][:FLAPPING_RUNS]
     changes = sum(1 for newer, older in pairwise(said) if newer != older)
     return Flapping(subject, changes, len(said)) if changes >= FLAPPING_CHANGES else None
 
 
-def _mood(subject: Subject, entry: Entry) -> str:
+def _mood(subject: FindingKey, entry: Entry) -> str:
     """What counts as a change: "" where the entry tells none. That a node does not answer is connectivity's finding."""
     if entry.status is Status.WAIVED or not (entry.judged or subject.check == CONNECTIVITY):
         return ""
@@ -234,7 +234,7 @@ def _transposed(runs: Iterable[Mapping[str, TrendPoint]]) -> dict[str, tuple[Tre
 
 def _points(run: PastRun) -> dict[str, TrendPoint]:
     """The run in numbers, cluster by cluster, with the verdict that its results make."""
-    found: dict[str, list[tuple[Subject, Entry]]] = {}
+    found: dict[str, list[tuple[FindingKey, Entry]]] = {}
     for subject, entry in run.entries.items():
         found.setdefault(subject.cluster, []).append((subject, entry))
     verdicts = {

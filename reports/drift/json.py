@@ -6,7 +6,7 @@ from typing import Any
 
 from checks.baseline.drift import CheckRow, Difference, Drift, FactRow
 from checks.baseline.fact_paths import Value
-from checks.history.model import Ended, ScanHistory, Subject
+from checks.history.model import ClosedFinding, FindingKey, ScanHistory
 from checks.outcome import Status
 from reports.render.json_text import json_safe, pretty, schema_named, utc_text
 
@@ -100,11 +100,11 @@ def _history(history: ScanHistory) -> dict[str, Any]:
     }
 
 
-def _subject(subject: Subject) -> dict[str, Any]:
+def _subject(subject: FindingKey) -> dict[str, Any]:
     return {"cluster": subject.cluster, "node": subject.node, "name": subject.check}
 
 
-def _ended(item: Ended) -> dict[str, Any]:
+def _ended(item: ClosedFinding) -> dict[str, Any]:
     return {
         **_subject(item.subject),
         "was": item.message,

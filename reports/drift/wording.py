@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from checks.baseline.drift import CheckRow, Difference, Drift, DriftVerdict, FactRow, NodeRow
 from checks.baseline.fact_paths import Value, shown, wholes
 from checks.history.drift_comparison import BELOW, NODE
-from checks.history.model import Subject
+from checks.history.model import FindingKey
 from reports.findings.history_text import teller_of
 from reports.text import count, one_line
 
@@ -120,7 +120,7 @@ def past(drift: Drift, names: Iterable[str], where: Sequence[tuple[str, str]]) -
     found: dict[str, dict[tuple[str, str], None]] = {}
     for name in names:
         for cluster, node in where:
-            if told := tell(Subject(name, cluster, node or None)):
+            if told := tell(FindingKey(name, cluster, node or None)):
                 found.setdefault(told, {})[cluster, node] = None
     return [
         told if len(those) == len(where) else f"{told} ({places(tuple(those), _MOST_PLACES)})"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from checks.baseline.drift import Drift
-from checks.history.model import Ended, Flapping, ScanHistory, Standing, Subject
+from checks.history.model import ClosedFinding, FindingAge, FindingKey, Flapping, ScanHistory
 from checks.history.scan_comparison import TREND_RUNS
 from checks.outcome import Result, Status
 from checks.scan import Scan
@@ -28,17 +28,17 @@ class Change:
 def teller(scan: Scan) -> Callable[[Result], str]:
     """What to say of one result's past; "" where there is nothing to say."""
     tell = teller_of(scan.history)
-    return lambda row: tell(Subject(row.check, row.cluster, row.node))
+    return lambda row: tell(FindingKey(row.check, row.cluster, row.node))
 
 
-def teller_of(history: ScanHistory | None) -> Callable[[Subject], str]:
+def teller_of(history: ScanHistory | None) -> Callable[[FindingKey], str]:
     """What to say of one subject's past; "" where there is nothing to say."""
     if history is None or history.last is None:
         return lambda _: ""
     standings = {standing.subject: standing for standing in history.standings}
     flapping = {flaps.subject: flaps for flaps in history.flapping}
 
-    def tell(subject: Subject) -> str:
+    def tell(subject: FindingKey) -> str:
         standing, flaps = standings.get(subject), flapping.get(subject)
         parts = [_stands(standing)] if standing else []
         if flaps:
@@ -103,7 +103,7 @@ def moment(when: datetime) -> str:
     return when.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
-def _stands(standing: Standing) -> str:
+def _stands(standing: FindingAge) -> str:
     text = "new" if standing.new else _since(standing.since, standing.runs, open_start=standing.open_start)
     # Of what cannot be seen today, what was seen last matters most where it was bad.
     if standing.status is Status.ERROR and standing.before in (Status.FAIL, Status.WARN):
@@ -114,12 +114,12 @@ def _stands(standing: Standing) -> str:
     return f"{text}, was {standing.before}" if changed else text
 
 
-def _difference_ended(ended: Ended) -> str:
+def _difference_ended(ended: ClosedFinding) -> str:
     since = _since(ended.since, ended.runs, open_start=ended.open_start)
     return f"was {one_line(ended.message.replace('-', ' '), 200)} {since}"
 
 
-def _finding_ended(ended: Ended) -> str:
+def _finding_ended(ended: ClosedFinding) -> str:
     since = _since(ended.since, ended.runs, open_start=ended.open_start)
     return f"was {ended.was} {since}: {one_line(ended.message, 200)}"
 
@@ -133,7 +133,7 @@ def _flaps(flaps: Flapping) -> str:
     return f"{count(flaps.changes, 'change')} in {count(flaps.runs, 'run')}"
 
 
-def _lines(found: Iterable[tuple[Subject, str]]) -> tuple[str, ...]:
+def _lines(found: Iterable[tuple[FindingKey, str]]) -> tuple[str, ...]:
     """One line for all places that have the same to say of one check."""
     grouped: dict[tuple[str, str], list[str]] = {}
     for subject, said in found:
@@ -141,7 +141,7 @@ def _lines(found: Iterable[tuple[Subject, str]]) -> tuple[str, ...]:
     return tuple(f"{one_line(check, 300)} on {_listed(places)}: {said}" for (check, said), places in grouped.items())
 
 
-def _place(subject: Subject) -> str:
+def _place(subject: FindingKey) -> str:
     name = subject.cluster if subject.node is None else f"{subject.cluster}/{subject.node}"
     return one_line(name, 200) or "the scan itself"
 

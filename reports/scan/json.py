@@ -14,7 +14,7 @@ from typing import Any
 
 from checks.common.pages import current
 from checks.engine.acceptance.model import Attested, Waiver
-from checks.history.model import Ended, ScanHistory, Subject
+from checks.history.model import ClosedFinding, FindingKey, ScanHistory
 from checks.outcome import Remediation, Result, Status
 from checks.runbook.quoting import JOINS
 from checks.scan import ClusterVerdict, Coverage, FailOn, Scan
@@ -197,7 +197,7 @@ def _history(history: ScanHistory) -> dict[str, Any]:
     }
 
 
-def _ended(item: Ended) -> dict[str, Any]:
+def _ended(item: ClosedFinding) -> dict[str, Any]:
     return {
         **_subject(item.subject),
         "was": str(item.was),
@@ -209,5 +209,5 @@ def _ended(item: Ended) -> dict[str, Any]:
     }
 
 
-def _subject(subject: Subject) -> dict[str, str | None]:
+def _subject(subject: FindingKey) -> dict[str, str | None]:
     return {"check": subject.check, "cluster": subject.cluster, "node": subject.node}

@@ -15,7 +15,7 @@ from pathlib import Path
 from checks.baseline.drift import Drift
 from checks.history.drift_comparison import AS_APPROVED, kept_of, worth_telling
 from checks.history.drift_comparison import entries_of as entries_of_drift
-from checks.history.model import ScanHistory, Subject
+from checks.history.model import FindingKey, ScanHistory
 from checks.history.scan_comparison import FLAPPING_RUNS, Entry, PastRun, compare_with_history, entries_of
 from checks.outcome import Status
 from checks.scan import Scan, Verdict
@@ -247,7 +247,7 @@ def _series(question: Question) -> tuple[str, ...]:
     return question.inventory_key, question.command, question.phase, "\n".join(question.targets)
 
 
-def _lately_told(store: sqlite3.Connection, series: Sequence[str]) -> list[Subject]:
+def _lately_told(store: sqlite3.Connection, series: Sequence[str]) -> list[FindingKey]:
     """What runs of one series before a start did not find as it should be, as long as that may count as flapping."""
     rows = store.execute(
         "SELECT DISTINCT check_id, cluster, node FROM result JOIN subject ON subject.id = subject "
@@ -255,7 +255,7 @@ def _lately_told(store: sqlite3.Connection, series: Sequence[str]) -> list[Subje
         "AND targets = ? AND started < ? AND scope = '' AND NOT partial ORDER BY started DESC LIMIT ?)",
         (str(Status.PASS), *series, FLAPPING_RUNS - 1),
     )
-    return [Subject(check, cluster, node or None) for check, cluster, node in rows]
+    return [FindingKey(check, cluster, node or None) for check, cluster, node in rows]
 
 
 def earlier_runs(store: sqlite3.Connection, series: Sequence[str]) -> Iterator[PastRun]:
@@ -280,12 +280,12 @@ def earlier_runs(store: sqlite3.Connection, series: Sequence[str]) -> Iterator[P
         )
 
 
-def said_by(store: sqlite3.Connection, run: int) -> Mapping[Subject, Entry]:
+def said_by(store: sqlite3.Connection, run: int) -> Mapping[FindingKey, Entry]:
     """What the run with that number said."""
     return _Entries(store, run)
 
 
-class _Entries(Mapping[Subject, Entry]):
+class _Entries(Mapping[FindingKey, Entry]):
     """What one run said, read as it is needed: all of it for the latest runs, a few subjects for those long ago."""
 
     _FEW = 50
@@ -293,9 +293,9 @@ class _Entries(Mapping[Subject, Entry]):
     def __init__(self, store: sqlite3.Connection, run: int) -> None:
         self._store, self._run = store, run
         self._asked = 0
-        self._all: dict[Subject, Entry] | None = None
+        self._all: dict[FindingKey, Entry] | None = None
 
-    def __getitem__(self, subject: Subject) -> Entry:
+    def __getitem__(self, subject: FindingKey) -> Entry:
         self._asked += 1
         if self._all is None and self._asked <= self._FEW:
             place = (self._run, subject.check, subject.cluster, subject.node or "")
@@ -304,20 +304,20 @@ class _Entries(Mapping[Subject, Entry]):
             found = self._whole()
         return found[subject]
 
-    def __iter__(self) -> Iterator[Subject]:
+    def __iter__(self) -> Iterator[FindingKey]:
         return iter(self._whole())
 
     def __len__(self) -> int:
         return len(self._whole())
 
-    def _whole(self) -> dict[Subject, Entry]:
+    def _whole(self) -> dict[FindingKey, Entry]:
         if self._all is None:
             self._all = self._read(_SAID, (self._run,))
         return self._all
 
-    def _read(self, query: str, values: Sequence[str | int]) -> dict[Subject, Entry]:
+    def _read(self, query: str, values: Sequence[str | int]) -> dict[FindingKey, Entry]:
         return {
-            Subject(check, cluster, node or None): Entry(Status(status), bool(judged), text)
+            FindingKey(check, cluster, node or None): Entry(Status(status), bool(judged), text)
             for check, cluster, node, status, judged, text in self._store.execute(query, values)
         }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from checks.history.model import Subject
+from checks.history.model import FindingKey
 from checks.outcome import Result, Status
 from checks.scan import ClusterVerdict, NodeRecord, Scan, Verdict, blocks
 from reports.findings.grouping import GRAVEST_FIRST, owner_line, status_word, subject_line
@@ -97,7 +97,7 @@ def gravest_first(found: Iterable[Board]) -> list[Board]:
     return sorted(found, key=lambda board: order.index(board.verdict))
 
 
-def _ages(scan: Scan) -> Mapping[Subject, tuple[str, bool]]:
+def _ages(scan: Scan) -> Mapping[FindingKey, tuple[str, bool]]:
     """Finding to the day since when it is there, and whether it is new."""
     if scan.history is None or scan.history.last is None:
         return {}
@@ -111,7 +111,7 @@ def _board(
     records: Sequence[NodeRecord],
     scan: Scan,
     anchors: Anchors,
-    ages: Mapping[Subject, tuple[str, bool]],
+    ages: Mapping[FindingKey, tuple[str, bool]],
     *,
     compact: bool,
     alone: bool,
@@ -132,9 +132,9 @@ def _board(
     alike = _alike(by_check, len(names)) if compact else {}
     shown = [check for check in checks if check not in alike]
     cells = {(row.node, row.check): cell(row) for row in rows if row.node is not None and row.check not in alike}
-    standing = [ages[key] for row in rows if (key := Subject(row.check, row.cluster, row.node)) in ages]
+    standing = [ages[key] for row in rows if (key := FindingKey(row.check, row.cluster, row.node)) in ages]
     bad = [row for row in rows if blocks(row, strict=scan.strict) or row.status is Status.ERROR]
-    since = [ages[key][0] for row in bad if (key := Subject(row.check, row.cluster, row.node)) in ages]
+    since = [ages[key][0] for row in bad if (key := FindingKey(row.check, row.cluster, row.node)) in ages]
     anchor = of_cluster(name)
     return Board(
         anchor=anchor,

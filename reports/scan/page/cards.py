@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from checks.history.model import Subject
+from checks.history.model import FindingKey
 from checks.outcome import Result
 from checks.scan import CONNECTIVITY, Scan
 from reports.findings.folding import Folded, consequences
@@ -101,7 +101,7 @@ def _card(
     name: str,
     anchors: Anchors,
     history: Callable[[Result], str],
-    fresh: AbstractSet[Subject],
+    fresh: AbstractSet[FindingKey],
     owner: Callable[[Result], str],
     why: str,
     follow: str,
@@ -150,8 +150,8 @@ def _card(
     )
 
 
-def _new(group: Group, fresh: AbstractSet[Subject]) -> str:
-    number = sum(Subject(row.check, row.cluster, row.node) in fresh for row in group.results)
+def _new(group: Group, fresh: AbstractSet[FindingKey]) -> str:
+    number = sum(FindingKey(row.check, row.cluster, row.node) in fresh for row in group.results)
     return "new" if number == len(group.results) else f"{number} new" if number else ""
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from checks.history.model import Subject
+from checks.history.model import FindingKey
 from checks.outcome import Result, Status
 from checks.scan import Scan
 from reports.findings.grouping import by_status, owner_of, status_word, subject, waiver_text
@@ -131,7 +131,7 @@ def _row(
         fields=[(name, clipped(value, budget.field)) for name, value in fields if value.strip()],
         cause=cards.cause.get(id(row), ""),
         evidence=_evidence(row.evidence, budget.evidence),
-        new=Subject(row.check, row.cluster, row.node) in cards.fresh,
+        new=FindingKey(row.check, row.cluster, row.node) in cards.fresh,
     )
 
 

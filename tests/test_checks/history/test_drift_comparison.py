@@ -9,7 +9,7 @@ from checks.baseline.drift import CheckRow, Difference, Drift, FactRow, GapRow, 
 from checks.baseline.snapshot import Place
 from checks.baseline.snapshot import Subject as Judged
 from checks.history.drift_comparison import AS_APPROVED, NODE, entries_of, kept_of, worth_telling
-from checks.history.model import ScanHistory, Subject
+from checks.history.model import FindingKey, ScanHistory
 from checks.history.scan_comparison import PastRun, compare_with_history
 
 FIRST = datetime(2026, 3, 1, 2, 30, tzinfo=UTC)
@@ -121,8 +121,8 @@ def test_a_lost_node_is_one_line_and_one_when_it_is_back() -> None:
     found = history(whole, down, back)
     assert found.standings == ()
     assert {item.subject for item in found.resolved} == {
-        Subject("clock-skew", "vault", None),
-        Subject(NODE, "vault", "web1"),
+        FindingKey("clock-skew", "vault", None),
+        FindingKey(NODE, "vault", "web1"),
     }
 
 
@@ -143,6 +143,6 @@ def test_a_new_node_is_over_when_it_is_approved_and_one_that_left_is_not_looked_
 
 def test_of_what_is_as_approved_nothing_is_kept_unless_it_was_told_otherwise() -> None:
     assert kept_of(run(), (), ASKED) == {}
-    name = Subject("a.x", "vault", "web1")
+    name = FindingKey("a.x", "vault", "web1")
     assert kept_of(run(), [name], ASKED) == {name: AS_APPROVED}
     assert entries_of(run()) == {name: AS_APPROVED}, "a run that looked at a part says of each fact that it looked"

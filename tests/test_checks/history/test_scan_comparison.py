@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.history.model import Ended, ScanHistory, Standing, Subject
+from checks.history.model import ClosedFinding, FindingAge, FindingKey, ScanHistory
 from checks.history.scan_comparison import (
     FLAPPING_CHANGES,
     FLAPPING_RUNS,
@@ -31,15 +31,15 @@ LETTERS = {
     "e": Entry(Status.ERROR, judged=False, message="not read"),
     "s": Entry(Status.SKIP, judged=False),
 }
-DISK = Subject("disk-space", "vault", "web1")
-OTHER = Subject("windows-version", "vault", "web1")
+DISK = FindingKey("disk-space", "vault", "web1")
+OTHER = FindingKey("windows-version", "vault", "web1")
 
 
 def day(number: int) -> datetime:
     return FIRST + timedelta(days=number)
 
 
-def told(letters: str, subject: Subject = DISK) -> list[PastRun]:
+def told(letters: str, subject: FindingKey = DISK) -> list[PastRun]:
     """A run a night, oldest first. A dot: the run did not plan to look. Upper case: the run was narrowed."""
     return [
         PastRun(
@@ -54,12 +54,12 @@ def told(letters: str, subject: Subject = DISK) -> list[PastRun]:
     ]
 
 
-def seen(letters: str, subject: Subject = DISK) -> ScanHistory:
+def seen(letters: str, subject: FindingKey = DISK) -> ScanHistory:
     *earlier, present = told(letters, subject)
     return compare_with_history(present, reversed(earlier))
 
 
-def standing(letters: str) -> Standing:
+def standing(letters: str) -> FindingAge:
     (found,) = seen(letters).standings
     assert found.subject == DISK
     return found
@@ -163,7 +163,7 @@ def test_what_was_not_resolved(letters: str) -> None:
 
 def test_what_is_not_looked_at_any_more_is_told_once() -> None:
     (gone,) = seen("pf.").gone
-    assert gone == Ended(
+    assert gone == ClosedFinding(
         subject=DISK, was=Status.FAIL, message="it is broken", since=day(1), open_start=False, runs=1, now=None
     )
     assert seen("pfe.").gone[0].was is Status.FAIL
@@ -217,7 +217,7 @@ def test_flapping(letters: str, changes: int) -> None:
 
 def test_a_node_that_comes_and_goes_is_flapping() -> None:
     """Elsewhere an error is no finding of the check; that a node does not answer is what connectivity is about."""
-    (found,) = seen("pepep", Subject("connectivity", "vault", "web1")).flapping
+    (found,) = seen("pepep", FindingKey("connectivity", "vault", "web1")).flapping
     assert found.changes == 4
 
 
@@ -292,7 +292,7 @@ def test_results_become_entries() -> None:
         (Status.SKIP, False, True),
         (Status.SKIP, True, False),
     ):
-        assert entries_of([row(status, missed=missed)]) == {Subject("c", "vault", None): Entry(status, judged, "m")}
+        assert entries_of([row(status, missed=missed)]) == {FindingKey("c", "vault", None): Entry(status, judged, "m")}
 
 
 def marks(*runs: PastRun) -> list[str]:
@@ -302,7 +302,7 @@ def marks(*runs: PastRun) -> list[str]:
 
 
 def night(number: int, letters: str, *, verdict: str = "GO", strict: bool = False, check: str = "") -> PastRun:
-    subjects = [Subject(check or f"check-{place}", "vault", "web1") for place in range(len(letters))]
+    subjects = [FindingKey(check or f"check-{place}", "vault", "web1") for place in range(len(letters))]
     return PastRun(
         started=day(number),
         verdict=verdict,
@@ -325,9 +325,12 @@ def test_the_strip_shows_a_warning_as_the_run_counted_it() -> None:
 
 
 def test_the_strip_has_no_go_where_the_nodes_answered_and_people_alone_vouch_for_the_rest() -> None:
-    entries = {Subject("connectivity", "vault", "web1"): LETTERS["p"], Subject("disk", "vault", "web1"): LETTERS["v"]}
+    entries = {
+        FindingKey("connectivity", "vault", "web1"): LETTERS["p"],
+        FindingKey("disk", "vault", "web1"): LETTERS["v"],
+    }
     waived = replace(night(0, "p"), entries=entries)
-    attested = replace(night(1, "p"), entries={Subject("attestations", "vault", None): LETTERS["w"]})
+    attested = replace(night(1, "p"), entries={FindingKey("attestations", "vault", None): LETTERS["w"]})
     assert marks(waived, attested, night(2, "p")) == ["UNKNOWN", "UNKNOWN", "GO"]
 
 

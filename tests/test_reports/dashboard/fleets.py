@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from checks.history.fleet import SCAN, Kept, Latest, PastScan, Said, Word
-from checks.history.model import Subject
+from checks.history.model import FindingKey
 from checks.history.scan_comparison import Entry, PastRun, compare_with_history
 from checks.outcome import Status
 from checks.scan import Verdict, gravest
@@ -18,8 +18,8 @@ FIRST = datetime(2026, 3, 2, 2, 15, tzinfo=UTC)
 VERDICTS = {"G": Verdict.GO, "N": Verdict.NO_GO, "U": Verdict.UNKNOWN}
 
 
-def entries(cluster: str, letter: str) -> dict[Subject, Entry]:
-    disk, node = Subject("disk-space", cluster, "n1"), Subject("connectivity", cluster, "n1")
+def entries(cluster: str, letter: str) -> dict[FindingKey, Entry]:
+    disk, node = FindingKey("disk-space", cluster, "n1"), FindingKey("connectivity", cluster, "n1")
     if letter == "U":
         return {
             node: Entry(Status.ERROR, judged=False, message="no answer within 10 s"),
@@ -99,7 +99,7 @@ def kept(
 
 def _past_run(run: PastScan) -> PastRun:
     letters = {verdict: letter for letter, verdict in VERDICTS.items()}
-    said: dict[Subject, Entry] = {}
+    said: dict[FindingKey, Entry] = {}
     for name, one in run.clusters.items():
         said |= entries(name, letters[one.verdict])
     return PastRun(

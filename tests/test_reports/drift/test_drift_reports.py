@@ -17,7 +17,7 @@ from checks.baseline.drift import Approval, CheckRow, Difference, Drift, FactRow
 from checks.baseline.snapshot import Place
 from checks.baseline.snapshot import Subject as Judged
 from checks.history.drift_comparison import NODE
-from checks.history.model import Ended, Flapping, ScanHistory, Standing, Subject
+from checks.history.model import ClosedFinding, FindingAge, FindingKey, Flapping, ScanHistory
 from checks.outcome import Status
 from reports.drift import console, html, junit, markdown
 from reports.drift import json as json_report
@@ -120,9 +120,9 @@ def dated(rich: Drift) -> Drift:
     """The same with a history: one fact is as it was three nights ago on one node, and new on the other."""
     old, before = STARTED - timedelta(days=3), STARTED - timedelta(days=1)
 
-    def stands(name: str, node: str | None, since: datetime, runs: int, status: Status = Status.FAIL) -> Standing:
-        return Standing(
-            subject=Subject(name, "vault", node),
+    def stands(name: str, node: str | None, since: datetime, runs: int, status: Status = Status.FAIL) -> FindingAge:
+        return FindingAge(
+            subject=FindingKey(name, "vault", node),
             status=status,
             since=since,
             open_start=False,
@@ -143,8 +143,8 @@ def dated(rich: Drift) -> Drift:
                 stands(NODE, "web4", before, 2),
             ),
             resolved=(
-                Ended(
-                    subject=Subject("linux-disks.drives[/tmp].kind", "vault", "web1"),
+                ClosedFinding(
+                    subject=FindingKey("linux-disks.drives[/tmp].kind", "vault", "web1"),
                     was=Status.FAIL,
                     message="appeared",
                     since=old,
@@ -153,7 +153,7 @@ def dated(rich: Drift) -> Drift:
                     now=Status.PASS,
                 ),
             ),
-            flapping=(Flapping(Subject("windows-version.build", "vault", "web1"), 4, 10),),
+            flapping=(Flapping(FindingKey("windows-version.build", "vault", "web1"), 4, 10),),
         ),
     )
 
@@ -332,15 +332,17 @@ def hostile() -> Drift:
         gaps.append(GapRow(place, text))
         nodes.append(NodeRow(place.cluster, text, Difference.APPEARED))
     approvals = (Approval(at=HOSTILE[0], by=HOSTILE[1], reason=HOSTILE[6], scope=HOSTILE[11], tool=HOSTILE[2]),)
-    about = [Subject(row.place.path, row.place.cluster, row.place.node) for row in rows]
-    about += [Subject(NODE, row.cluster, row.node) for row in nodes]
-    about += [Subject(f"{gap.place.path}.*", gap.place.cluster, gap.place.node) for gap in gaps]
+    about = [FindingKey(row.place.path, row.place.cluster, row.place.node) for row in rows]
+    about += [FindingKey(NODE, row.cluster, row.node) for row in nodes]
+    about += [FindingKey(f"{gap.place.path}.*", gap.place.cluster, gap.place.node) for gap in gaps]
     stands = (
-        Standing(subject=subject, status=Status.FAIL, since=STARTED, open_start=True, runs=2, new=False, before=None)
+        FindingAge(subject=subject, status=Status.FAIL, since=STARTED, open_start=True, runs=2, new=False, before=None)
         for subject in about
     )
     over = (
-        Ended(subject=subject, was=Status.FAIL, message=subject.check, since=STARTED, open_start=True, runs=2, now=None)
+        ClosedFinding(
+            subject=subject, was=Status.FAIL, message=subject.check, since=STARTED, open_start=True, runs=2, now=None
+        )
         for subject in about
     )
     return drift(

@@ -13,7 +13,7 @@ import jsonschema
 import pytest
 from lxml import html as lxml_html
 
-from checks.history.model import Ended, Flapping, ScanHistory, Standing, Subject, TrendPoint
+from checks.history.model import ClosedFinding, FindingAge, FindingKey, Flapping, ScanHistory, TrendPoint
 from checks.outcome import Status
 from checks.scan import Scan
 from reports.findings.history_text import history_line, teller, trend_line
@@ -23,14 +23,14 @@ from reports.scan import json as json_report
 
 FIRST = datetime(2026, 11, 2, 2, 15, tzinfo=UTC)
 YESTERDAY = datetime(2026, 11, 20, 2, 15, tzinfo=UTC)
-POOL = Subject("iis-integrated-pipeline", "vault-prod", "web1")
-POOL_2 = Subject("iis-integrated-pipeline", "vault-prod", "web2")
-SQL = Subject("sql-server-version", "vault-prod", "sql1")
-KEYS = Subject("encryption-config-match", "vault-prod", None)
+POOL = FindingKey("iis-integrated-pipeline", "vault-prod", "web1")
+POOL_2 = FindingKey("iis-integrated-pipeline", "vault-prod", "web2")
+SQL = FindingKey("sql-server-version", "vault-prod", "sql1")
+KEYS = FindingKey("encryption-config-match", "vault-prod", None)
 
 
-def standing(subject: Subject, status: Status = Status.FAIL, **more: object) -> Standing:
-    found = Standing(subject=subject, status=status, since=FIRST, open_start=False, runs=19, new=False, before=status)
+def standing(subject: FindingKey, status: Status = Status.FAIL, **more: object) -> FindingAge:
+    found = FindingAge(subject=subject, status=status, since=FIRST, open_start=False, runs=19, new=False, before=status)
     return replace(found, **more)  # type: ignore[arg-type]
 
 
@@ -39,8 +39,10 @@ def point(day: int, verdict: str = "NO-GO", **more: int) -> TrendPoint:
     return TrendPoint(started=FIRST + timedelta(days=day), verdict=verdict, **counts)
 
 
-def ended(subject: Subject, now: Status | None, message: str = "3 GiB are free") -> Ended:
-    return Ended(subject=subject, was=Status.WARN, message=message, since=FIRST, open_start=True, runs=1, now=now)
+def ended(subject: FindingKey, now: Status | None, message: str = "3 GiB are free") -> ClosedFinding:
+    return ClosedFinding(
+        subject=subject, was=Status.WARN, message=message, since=FIRST, open_start=True, runs=1, now=now
+    )
 
 
 HISTORY = ScanHistory(
@@ -52,11 +54,11 @@ HISTORY = ScanHistory(
         standing(KEYS, Status.ERROR, before=Status.FAIL, runs=2),
     ),
     resolved=(
-        ended(Subject("disk-space", "vault-prod", "web1"), Status.PASS),
-        ended(Subject("disk-space", "vault-prod", "web2"), Status.PASS),
-        ended(Subject("stepping-stone", "chef-prod", None), Status.SKIP),
+        ended(FindingKey("disk-space", "vault-prod", "web1"), Status.PASS),
+        ended(FindingKey("disk-space", "vault-prod", "web2"), Status.PASS),
+        ended(FindingKey("stepping-stone", "chef-prod", None), Status.SKIP),
     ),
-    gone=(ended(Subject("disk-space", "vault-prod", "web9"), None),),
+    gone=(ended(FindingKey("disk-space", "vault-prod", "web9"), None),),
     flapping=(Flapping(SQL, 4, 10),),
     trend=(point(0, "UNKNOWN", error=2), point(1, "GO", warn=1), point(2, fail=3, error=1)),
 )
@@ -210,7 +212,7 @@ def test_without_a_history_nothing_is_said_of_one(rich_scan: Scan, render: Calla
 
 def test_nothing_that_was_said_then_is_markup_now(rich_scan: Scan) -> None:
     nasty = "<script>alert(1)</script> \x1b[31m `x` [a](javascript:b)"
-    subject = Subject(nasty, nasty, nasty)
+    subject = FindingKey(nasty, nasty, nasty)
     history = replace(HISTORY, resolved=(ended(subject, Status.PASS, nasty),), flapping=(Flapping(subject, 3, 9),))
     scan = replace(rich_scan, history=history)
     assert len(page(scan).xpath("//script")) == 1

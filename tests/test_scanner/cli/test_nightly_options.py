@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from checks.history.model import ScanHistory, Standing, Subject
+from checks.history.model import FindingAge, FindingKey, ScanHistory
 from checks.history.news import is_news, reminder_is_due
 from checks.outcome import Status
 from scanner.lab.lab import Lab
@@ -72,9 +72,9 @@ def test_drift_is_silent_too(preflight: Preflight, inventory: Path, tmp_path: Pa
     assert (second.code, second.out, second.err) == (1, "", "")
 
 
-def standing(since: datetime, status: Status = Status.FAIL, **more: Any) -> Standing:
+def standing(since: datetime, status: Status = Status.FAIL, **more: Any) -> FindingAge:
     keys: dict[str, Any] = {"open_start": False, "runs": 3, "new": False, "before": status, **more}
-    return Standing(subject=Subject("disk-space", "c", "n"), status=status, since=since, **keys)
+    return FindingAge(subject=FindingKey("disk-space", "c", "n"), status=status, since=since, **keys)
 
 
 def test_a_reminder_comes_once_a_week_whenever_the_nights_are() -> None:
