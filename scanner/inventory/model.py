@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from checks.check import Platform
 from checks.engine.acceptance.model import Attestation, Waiver
-from scanner.inventory.products import Platform
 from scanner.inventory.settings.local import LocalSettings
 from scanner.inventory.settings.secret_source import SecretSource
 from scanner.inventory.settings.setting import HOST, TEXT, product_keys, setting
