@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from typing import get_args
+from typing import NoReturn, get_args
 
 from checks.baseline.drift_rules import undecided
 from checks.baseline.fact_paths import kind_name
@@ -110,16 +110,16 @@ def load_plugins(
 
     `known` is what there is beforehand, whose checks a plugin's products may share.
     """
-    found = _installed(importlib.metadata.entry_points, tuple(sys.path)) if entries is None else entries
+    found = _installed(importlib.metadata.entry_points, tuple(sys.path)) if entries is None else _offers(entries)
     used = set(taken)
     everything = list(known.checks)
     names = {product.name for product in known.products}
     loaded: list[tuple[importlib.metadata.EntryPoint, Plugin]] = []
     settings: list[ProductSettings] = []
     failures: list[Result] = []
-    for entry in sorted(found, key=lambda entry: (entry.name, entry.value)):
+    for entry, offer in found:
         try:
-            plugin = Allowance(_LOADING_S).call(partial(_load, entry))
+            plugin = offer if isinstance(offer, Plugin) else _raised(offer)
             ids = [check.id for check in plugin.checks] + [probe.id for probe in plugin.probes]
             twice = sorted({name for name in ids if name in used or ids.count(name) > 1})
             if twice:
@@ -131,7 +131,7 @@ def load_plugins(
                 raise TypeError(f"product {again[0]}: this name is taken")  # noqa: TRY301
             own = [check for product in plugin.products for check in product.checks]
             joined((*everything, *plugin.checks, *own))
-        except Exception as error:  # noqa: BLE001  a foreign module may do anything while it loads
+        except Exception as error:  # noqa: BLE001  what is offered may be anything
             failures.append(_failure(entry, f"the plugin did not load, so its checks are missing: {cause_of(error)}"))
             continue
         used.update(ids)
@@ -150,12 +150,30 @@ def load_plugins(
     return replace(result, settings=tuple(settings), failures=tuple(failures))
 
 
+Offer = tuple[importlib.metadata.EntryPoint, "Plugin | Exception"]
+"""An entry point, with what it offers or why it does not load."""
+
+
 @lru_cache(maxsize=4)
-def _installed(
-    find: Callable[..., Iterable[importlib.metadata.EntryPoint]], _: tuple[str, ...]
-) -> tuple[importlib.metadata.EntryPoint, ...]:
-    """What is installed in the folders of the path: it is asked for often, and costs milliseconds each time."""
-    return tuple(find(group=GROUP))
+def _installed(find: Callable[..., Iterable[importlib.metadata.EntryPoint]], _: tuple[str, ...]) -> tuple[Offer, ...]:
+    """What is installed in the folders of the path: a command asks for it often, and runs a plugin's code once."""
+    return _offers(find(group=GROUP))
+
+
+def _offers(entries: Iterable[importlib.metadata.EntryPoint]) -> tuple[Offer, ...]:
+    """What each entry point offers, sorted by name."""
+    return tuple((entry, _offer(entry)) for entry in sorted(entries, key=lambda entry: (entry.name, entry.value)))
+
+
+def _offer(entry: importlib.metadata.EntryPoint) -> Plugin | Exception:
+    try:
+        return Allowance(_LOADING_S).call(partial(_load, entry))
+    except Exception as error:  # noqa: BLE001  a foreign module may do anything while it loads
+        return error
+
+
+def _raised(error: Exception) -> NoReturn:
+    raise error
 
 
 def _checks_of(plugin: Plugin) -> tuple[Check, ...]:

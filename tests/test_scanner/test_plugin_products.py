@@ -90,7 +90,7 @@ def test_a_whole_product_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_inventory_may_name_it_and_is_held_to_its_roles(monkeypatch: pytest.MonkeyPatch) -> None:
     brought = entry(WHOLE, monkeypatch)
-    monkeypatch.setattr("scanner.plugins._installed", lambda *_: (brought,))
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda **_: (brought,))
     text = '[clusters.c]\nproduct = "heart"\n[clusters.c.nodes.n]\nroles = ["ROLE"]\n'
     (cluster,) = parse_inventory(text.replace("ROLE", "left"), Path("i.toml")).clusters
     assert (cluster.product, cluster.nodes[0].roles) == ("heart", ("left",))
@@ -104,7 +104,7 @@ def test_a_check_that_it_shares_is_one_check_with_a_part_for_it(monkeypatch: pyt
     shared = next(check for check in PRODUCTS[0].checks if check.id == disk_space.ID)
     mine = replace(shared, products=("heart",), roles=("right",), facts=(Beat,), optional_facts=(), parts={})
     brought = entry(replace_checks(CHECK, mine), monkeypatch)
-    monkeypatch.setattr("scanner.plugins._installed", lambda *_: (brought,))
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda **_: (brought,))
     found = known()
     assert not found.failures
     (whole,) = [check for check in found.checks if check.id == shared.id]
@@ -255,3 +255,19 @@ def test_data_about_what_is_not_there_is_an_error(
     (failure,) = taken.failures
     assert said in failure.message
     assert taken.checks == (CHECK,)
+
+
+def test_the_code_of_a_plugin_runs_once_however_often_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    class Counted(importlib.metadata.EntryPoint):
+        def load(self) -> object:
+            asked.append(self.name)
+            raise ImportError("slow, and broken")
+
+    counted = Counted("counted", "counted:PLUGIN", "preflight.checks")
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda **_: (counted,))
+    first, second = known().failures, known().failures
+    assert [row.check for row in second] == ["plugin-counted"]
+    assert first == second
+    assert asked == ["counted"]

@@ -68,7 +68,7 @@ def test_a_plugin_that_did_not_load_is_missing_from_the_evidence_and_said(
     tmp_path: Path, preflight: Preflight, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = EntryPoint("mood", "preflight_is_not_there:PLUGIN", GROUP)
-    monkeypatch.setattr("scanner.plugins._installed", lambda *_: (broken,))
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda **_: (broken,))
     with Lab("chef-healthy") as lab:
         ended = preflight("collect", lab.write(tmp_path), "-q", "-o", tmp_path / "e.json")
     assert ended.code == 3
