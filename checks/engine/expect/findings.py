@@ -139,6 +139,11 @@ def _registry(wanted: Expectation, seen: Observation) -> Iterator[Finding]:
     yield from there
     if seen.found.get("exists") != "yes" or there[0].state is State.BROKEN or "name" not in wanted.wants:
         return
+    yield from _of_value(wanted, seen)
+
+
+def _of_value(wanted: Expectation, seen: Observation) -> Iterator[Finding]:
+    """What is wanted of the one value that a registry's key or a SELECT gives."""
     if gap := _gap(seen, "value", "the value"):
         yield gap
         return
@@ -251,12 +256,7 @@ def _sql(wanted: Expectation, seen: Observation) -> Iterator[Finding]:
         return
     yield from _equal(wanted, seen, "rows", "the number of rows")
     if any(key in wanted.wants for key in ("value", "least", "most", *CONTENT)):
-        if gap := _gap(seen, "value", "the value"):
-            yield gap
-            return
-        yield from _equal(wanted, seen, "value", "the value")
-        yield from _bounds(wanted, seen, "value", "the value")
-        yield from _in_value(wanted, seen)
+        yield from _of_value(wanted, seen)
     elif "rows" not in wanted.wants:
         yield Finding(State.KEPT, "", f"{seen.found['rows']} rows")
 
