@@ -24,7 +24,7 @@ Bring the file of the outlier in line with the others, its own settings excepted
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from checks.check import ClusterCheck, ClusterView
@@ -83,14 +83,7 @@ def judge(view: ClusterView) -> Outcome:
         return not_applicable("one backend: nothing to compare", observed=observed, **evidence)
     same = count(len(names), "setting is", "settings are")
     whole = combine(outcomes) if outcomes else passed(f"{same} the same on all backends")
-    return Outcome(
-        whole.status,
-        whole.message,
-        expected=EXPECTED,
-        observed=observed,
-        evidence=evidence,
-        remediation=whole.remediation,
-    )
+    return replace(whole, expected=EXPECTED, observed=observed, evidence=evidence)
 
 
 def _config(found: ConfigDigest) -> _Config:

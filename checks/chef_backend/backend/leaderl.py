@@ -18,6 +18,7 @@ one leader answers.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import product, starmap
 from typing import Any
 
@@ -72,14 +73,7 @@ def judge(view: ClusterView) -> Outcome:
     if len(leaders) == 1:
         outcomes += [failed(text) for text in dict.fromkeys(_contradictions(view, leaders[0]))]
     whole = combine(outcomes) if outcomes else passed(f"{leaders[0]} answers as the leader, the others do not")
-    return Outcome(
-        whole.status,
-        whole.message,
-        expected=EXPECTED,
-        observed=observed,
-        evidence=evidence,
-        remediation=whole.remediation,
-    )
+    return replace(whole, expected=EXPECTED, observed=observed, evidence=evidence)
 
 
 def _asked(answers: Iterable[LeaderAnswer]) -> str:

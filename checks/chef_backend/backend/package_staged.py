@@ -19,6 +19,7 @@ must be allowed to read it.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from packaging.version import Version
@@ -90,14 +91,7 @@ def judge(view: ClusterView) -> Outcome:
         combine(outcomes) if outcomes else passed(f"{target} lies ready on {enumerate_names([n for n, _ in files])}")
     )
     observed = "; ".join(f"{name} {values[0][:12]} {values[1]}" for name, values in files)
-    return Outcome(
-        whole.status,
-        whole.message,
-        expected=EXPECTED,
-        observed=observed,
-        evidence=evidence,
-        remediation=whole.remediation,
-    )
+    return replace(whole, expected=EXPECTED, observed=observed, evidence=evidence)
 
 
 def _of_node(node: NodeView, found: StagedPackage, target: Version) -> list[Outcome]:

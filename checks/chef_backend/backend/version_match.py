@@ -18,6 +18,7 @@ follower at a time.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from packaging.version import Version
@@ -69,14 +70,7 @@ def judge(view: ClusterView) -> Outcome:
     if not outcomes:
         return passed(f"{versions[0][1]} on all backends", expected=EXPECTED, observed=observed, **evidence)
     whole = combine(outcomes)
-    return Outcome(
-        whole.status,
-        whole.message,
-        expected=EXPECTED,
-        observed=observed,
-        evidence=evidence,
-        remediation=whole.remediation,
-    )
+    return replace(whole, expected=EXPECTED, observed=observed, evidence=evidence)
 
 
 def _of_node(node: NodeView, found: InstalledPackage) -> list[Outcome]:

@@ -18,7 +18,7 @@ Set `chef_backend_members` in /etc/opscode/chef-server.rb of the frontend that i
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from checks.check import ClusterCheck, ClusterView
@@ -63,14 +63,7 @@ def judge(view: ClusterView) -> Outcome:
         for text in told_once((node.name, text) for node, found in lists for text in _doubts(found, backends, hosts))
     ]
     whole = combine(outcomes) if outcomes else passed("the frontends name all backends, and nothing else")
-    return Outcome(
-        whole.status,
-        whole.message,
-        expected=EXPECTED,
-        observed=observed,
-        evidence=evidence,
-        remediation=whole.remediation,
-    )
+    return replace(whole, expected=EXPECTED, observed=observed, evidence=evidence)
 
 
 def _backends(view: ClusterView) -> list[_Backend]:

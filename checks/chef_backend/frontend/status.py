@@ -21,6 +21,8 @@ the backends first.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from checks.check import NodeCheck, NodeView
 from checks.chef_backend.facts.machine import FrontendApi, FrontendServices
 from checks.engine.consistency import enumerate_names
@@ -67,14 +69,7 @@ def judge(view: NodeView) -> Outcome:
     evidence: dict[str, object] = {}
     if isinstance(api, FrontendApi):
         evidence = {"upstreams": dict(api.upstreams), "asked": list(api.asked)}
-    return Outcome(
-        whole.status,
-        whole.message,
-        expected=EXPECTED,
-        observed=", ".join(observed),
-        evidence=evidence,
-        remediation=whole.remediation,
-    )
+    return replace(whole, expected=EXPECTED, observed=", ".join(observed), evidence=evidence)
 
 
 def _of_services(services: FrontendServices) -> list[Outcome]:

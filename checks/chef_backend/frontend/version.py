@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -87,9 +88,7 @@ def judge(view: ClusterView) -> Outcome:
     if not outcomes and not versions:
         outcomes.append(undetermined("no frontend's version is known"))
     whole = combine(outcomes) if outcomes else passed(f"{versions[0][1]} on all frontends")
-    return Outcome(
-        whole.status, whole.message, expected=EXPECTED, observed=told, evidence=evidence, remediation=whole.remediation
-    )
+    return replace(whole, expected=EXPECTED, observed=told, evidence=evidence)
 
 
 def _of_node(name: str, found: FrontendPackage) -> list[Outcome]:

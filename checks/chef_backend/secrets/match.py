@@ -66,14 +66,7 @@ def judge(view: ClusterView) -> Outcome:
         if files
     }
     observed = "; ".join(f"{name} {file.sha256[:12] or file.state}" for files in named.values() for name, file in files)
-    return Outcome(
-        whole.status,
-        whole.message,
-        expected=EXPECTED,
-        observed=observed,
-        evidence=evidence,
-        remediation=whole.remediation,
-    )
+    return replace(whole, expected=EXPECTED, observed=observed, evidence=evidence)
 
 
 def _rights(roles: Mapping[str, list[tuple[NodeView, SecretsFile]]]) -> list[Outcome]:

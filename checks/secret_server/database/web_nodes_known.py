@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 
 from checks.check import ClusterCheck, ClusterView, NodeView
 from checks.common.computer_facts import ComputerName
@@ -59,14 +60,7 @@ def judge(view: ClusterView) -> Outcome:
         told = f"all of {enumerate_names(hosts)}, who have sessions in the database, are in the inventory"
         return passed(told, expected=EXPECTED, observed=", ".join(hosts), hosts=hosts)
     whole = combine(outcomes)
-    return Outcome(
-        whole.status,
-        whole.message,
-        expected=EXPECTED,
-        observed=", ".join(hosts),
-        evidence={"hosts": hosts},
-        remediation=whole.remediation,
-    )
+    return replace(whole, expected=EXPECTED, observed=", ".join(hosts), evidence={"hosts": hosts})
 
 
 def strange_hosts(found: SecretServerDatabase, ours: Collection[str]) -> dict[str, list[str]]:
