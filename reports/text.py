@@ -31,7 +31,7 @@ _INVISIBLE = re.compile(
 count = wording.count
 
 
-def visible(text: str) -> str:
+def escape_invisible(text: str) -> str:
     r"""The text with each control, direction mark, lone surrogate and noncharacter spelled out (`\x1b`, `\u202e`).
 
     Newlines and tabs stay; CR LF becomes a newline. What is returned can be encoded as UTF-8 and written into XML 1.0,
@@ -41,11 +41,11 @@ def visible(text: str) -> str:
 
 
 def has_invisible(text: str) -> bool:
-    """Whether `visible` would change more than line ends."""
+    """Whether `escape_invisible` would change more than line ends."""
     return _INVISIBLE.search(text) is not None
 
 
-def spell_in_json(document: str) -> str:
+def escape_json(document: str) -> str:
     r"""A JSON document with the same characters as JSON escapes: it reads back to the same values."""
     return _INVISIBLE.sub(_json_escape, document)
 
@@ -53,13 +53,13 @@ def spell_in_json(document: str) -> str:
 def one_line(text: str, limit: int = MESSAGE_CHARS) -> str:
     """The visible text on one line, runs of white space as one blank, at most `limit` characters."""
     head, rest = _head(text, limit)
-    return _cut(" ".join(visible(head).split()), limit, rest)
+    return _cut(" ".join(escape_invisible(head).split()), limit, rest)
 
 
-def clipped(text: str, limit: int = 4_000) -> str:
+def truncate(text: str, limit: int = 4_000) -> str:
     """The visible text with its lines, at most `limit` characters, without blank edges."""
     head, rest = _head(text, limit)
-    return _cut(visible(head).strip("\n").rstrip(), limit, rest)
+    return _cut(escape_invisible(head).strip("\n").rstrip(), limit, rest)
 
 
 def web_url(url: str) -> str | None:

@@ -12,7 +12,7 @@ from scanner.probes.registry import BUILTIN as PROBES
 from scanner.rule_data import load_drift_rules
 
 
-def known_checks(own: Loaded | None = None) -> tuple[tuple[Check, ...], tuple[Probe, ...], Known]:
+def load_registry(own: Loaded | None = None) -> tuple[tuple[Check, ...], tuple[Probe, ...], Known]:
     """All checks and probes, the built-in ones first, the inventory's `own` last, and what their loading said."""
     found = known()
     if own is not None:
@@ -27,6 +27,6 @@ def builtin_ids() -> frozenset[str]:
 
 def known_drift_rules(own: Loaded | None = None) -> DriftRules:
     """How values are compared with a baseline, as shipped and as plugins' products say; what else is read, exactly."""
-    _, probes, found = known_checks(own)
+    _, probes, found = load_registry(own)
     rules = load_drift_rules(found.products.values())
     return rules.with_kinds(kind for probe in probes for kind in probe.facts)

@@ -20,7 +20,7 @@ from scanner.lab.scenario import Scenario, load_scenario, parse_scenario
 from scanner.probes.probe import Answer, Probe, UnreadableError
 from scanner.probes.registry import BUILTIN as BUILTIN_PROBES
 from scanner.run.collect import scan
-from scanner.run.prepare import prepare
+from scanner.run.prepare import build_request
 from scanner.secrets.credentials import resolve
 
 __all__ = ["Answer", "cluster_view", "load_scenario", "node_view", "parse_scenario", "read", "scan_lab"]
@@ -92,6 +92,6 @@ def scan_lab(
     with tempfile.TemporaryDirectory(prefix="preflight-testing-") as folder, Lab(scenario, probes=known) as lab:
         selection = select(load_inventory(lab.write(Path(folder))))
         selection = replace(selection, inventory=resolve(selection.inventory))
-        job = prepare(selection, phase=phase)
+        job = build_request(selection, phase=phase)
         job = replace(job, checks=(connectivity.CHECK, *checks), probes=known, failures=(), whole=False)
         return scan(job).results

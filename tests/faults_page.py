@@ -19,7 +19,7 @@ from pathlib import Path
 
 from checks.outcome import Status
 from checks.scan import CONNECTIVITY
-from reports.text import visible
+from reports.text import escape_invisible
 from scanner.cli.answers import with_credentials
 from scanner.cli.options import resolve_options
 from scanner.errors import NodeError
@@ -29,7 +29,7 @@ from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario, scenario_names, scenario_text
 from scanner.probes.probe import Language
 from scanner.run.collect import scan
-from scanner.transports.launch import start_of
+from scanner.transports.launch import launch_for
 from scanner.transports.local import LocalTransport
 from scanner.transports.own_trouble import own_trouble
 from scanner.transports.protocol import Limits
@@ -160,7 +160,7 @@ def _way(node: Node) -> str:
 
 def logins() -> Iterator[Row]:
     """What a login printed in place of `sh`, judged as over SSH."""
-    start = start_of("sh", "echo nonce-ready\n{\nexit 0\n}\n")
+    start = launch_for("sh", "echo nonce-ready\n{\nexit 0\n}\n")
     for fault, output, status in LOGINS:
         failure = start.judge(output.replace(b"@ready@", start.ready), status)
         if failure is None:
@@ -247,7 +247,7 @@ _ALIKE = (
 
 
 def _cell(text: str) -> str:
-    text = visible(text.replace(socket.gethostname(), "NAME").replace(platform.system(), "SYSTEM"))
+    text = escape_invisible(text.replace(socket.gethostname(), "NAME").replace(platform.system(), "SYSTEM"))
     for pattern, instead in _ALIKE:
         text = pattern.sub(instead, text)
     return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")

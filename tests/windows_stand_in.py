@@ -21,7 +21,7 @@ from scanner.lab.machines.windows import powershell_process
 from scanner.lab.machines.windows.machine import Machine
 from scanner.lab.machines.windows.script import run_script
 from scanner.lab.servers.wsman.process import ProcessRequest
-from scanner.registry import known_checks
+from scanner.registry import load_registry
 
 line = " ".join(["powershell.exe", *sys.argv[1:]])
 stdin = sys.stdin.buffer.read()
@@ -30,7 +30,7 @@ with Path({folder!r}, "seen").open("a") as log:
     log.write(json.dumps(seen) + "\\n")
 machine = Machine.from_table(json.loads(Path({folder!r}, "machine").read_text()))
 request = ProcessRequest(command_line=line, environment={{}}, stdin=stdin, stdin_closed=True, console_mode_stdin=False)
-probes = known_checks()[1]
+probes = load_registry()[1]
 done = powershell_process.run(
     request,
     lambda script: run_script(

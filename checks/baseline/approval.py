@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from checks.baseline.drift import Approval
 from checks.baseline.drift_rules import fits
 from checks.baseline.fact_paths import kind_of
-from checks.baseline.snapshot import Place, Snapshot, Subject
+from checks.baseline.snapshot import CheckKey, FactKey, Snapshot
 
 EVERYTHING = "everything"
 
@@ -37,13 +37,13 @@ class Part:
     clusters: frozenset[str] = frozenset()
     """Clusters whose own checks, those in `checks`, are among it."""
 
-    def has(self, place: Place) -> bool:
+    def has(self, place: FactKey) -> bool:
         """Whether a value, or a part that could not be read, is approved anew."""
         if place[:2] not in self.nodes:
             return False
         return self.facts is None or any(fits(pattern, place.path) for pattern in self.facts if place.path)
 
-    def has_check(self, subject: Subject) -> bool:
+    def has_check(self, subject: CheckKey) -> bool:
         """Whether a check's result is approved anew."""
         if self.checks is not None and subject.check not in self.checks:
             return False
@@ -54,7 +54,7 @@ class Part:
 class StaleGapError(ValueError):
     """A value cannot be approved while the baseline says that the whole it belongs to was not read."""
 
-    def __init__(self, gap: Place) -> None:
+    def __init__(self, gap: FactKey) -> None:
         super().__init__(str(gap))
         self.gap = gap
 
@@ -83,7 +83,7 @@ def renewed(then: Snapshot, now: Snapshot, part: Part) -> Snapshot:
     return after
 
 
-def _concerns(part: Part, gap: Place, now: Snapshot) -> bool:
+def _concerns(part: Part, gap: FactKey, now: Snapshot) -> bool:
     """Whether something of the part could not be read now: a node as a whole, a kind, or one value's record."""
     if gap[:2] not in part.nodes:
         return False
@@ -102,7 +102,7 @@ def _kinds(asked: Collection[str], facts: Iterable[str] | None) -> frozenset[str
     return frozenset(kind for kind in asked for pattern in facts if fits(kind_of(pattern), kind))
 
 
-def unread_in(now: Snapshot, part: Part) -> dict[Place, str]:
+def unread_in(now: Snapshot, part: Part) -> dict[FactKey, str]:
     """What of the part could not be read now."""
     return {gap: reason for gap, reason in now.unread.items() if _concerns(part, gap, now)}
 

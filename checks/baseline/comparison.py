@@ -10,7 +10,7 @@ from functools import lru_cache
 from checks.baseline.drift import CheckRow, Difference, FactRow, GapRow, NodeRow
 from checks.baseline.drift_rules import Compare, DriftRule, DriftRules
 from checks.baseline.fact_paths import Value, kind_of, record_of
-from checks.baseline.snapshot import LEFT_OUT, NOT_EVALUATED, Ended, Place, Snapshot, Subject
+from checks.baseline.snapshot import LEFT_OUT, NOT_EVALUATED, CheckKey, CheckState, FactKey, Snapshot
 from checks.outcome import Status
 from checks.versions import VersionError, parse_version
 
@@ -91,7 +91,7 @@ def _facts(
         if not all(asked) and (kind in rules.fallbacks or scope.passes_over(now, key, kind)):
             continue
         old, new = then.facts.get(place), now.facts.get(place)
-        reason = now.why_unread(place) or _then_unread(then.why_unread(place), Place(*key, "") in then.unread)
+        reason = now.why_unread(place) or _then_unread(then.why_unread(place), FactKey(*key, "") in then.unread)
         if not reason and not all(asked):
             reason = (
                 f"not asked for when the baseline was approved; {_APPROVE}"
@@ -132,7 +132,7 @@ def _then_unread(reason: str, whole_node: bool) -> str:
     return f"not read when the baseline was approved ({reason}); {approve}" if reason else ""
 
 
-def _compared(place: Place, old: Value, new: Value, rule: DriftRule) -> FactRow:
+def _compared(place: FactKey, old: Value, new: Value, rule: DriftRule) -> FactRow:
     if _same(old, new, rule):
         return FactRow(place=place, difference=Difference.SAME, old=old, new=new)
     return FactRow(
@@ -207,11 +207,11 @@ def _checks(then: Snapshot, now: Snapshot, scope: Scope, moved: Collection[tuple
         old, new = then.checks.get(subject), now.checks.get(subject)
         if new is None and scope.narrowed:
             continue
-        whole = now.unread.get(Place(*key, ""), "") if new is None else ""
+        whole = now.unread.get(FactKey(*key, ""), "") if new is None else ""
         yield _check(subject, old, new, whole)
 
 
-def _check(subject: Subject, old: Ended | None, new: Ended | None, gap: str) -> CheckRow:
+def _check(subject: CheckKey, old: CheckState | None, new: CheckState | None, gap: str) -> CheckRow:
     """Hold one check's results to each other; `gap` is why there is none now, where its node could not be read."""
     before, after = old.status if old else "", new.status if new else ""
     message = new.message if new else gap or f"not judged today, and judged when the baseline was approved; {_APPROVE}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from checks.baseline.fact_paths import Value
-from checks.baseline.snapshot import Place, Subject
+from checks.baseline.snapshot import CheckKey, FactKey
 from checks.exit_codes import ExitCode
 from checks.history.model import ScanHistory
 
@@ -44,7 +44,7 @@ _DRIFTED = (Difference.CHANGED, Difference.APPEARED, Difference.DISAPPEARED)
 class FactRow:
     """One value, then and now."""
 
-    place: Place
+    place: FactKey
     difference: Difference
     old: Value = None
     new: Value = None
@@ -56,7 +56,7 @@ class FactRow:
 class GapRow:
     """A part of a node that could not be read, now or when the baseline was approved."""
 
-    place: Place
+    place: FactKey
     """Its path is a part of one, or empty: the whole node."""
     reason: str
 
@@ -65,7 +65,7 @@ class GapRow:
 class CheckRow:
     """One check's result, then and now."""
 
-    subject: Subject
+    subject: CheckKey
     difference: Difference
     old: str
     """A status, `not-evaluated`, `left-out`, or empty where the check was not there."""

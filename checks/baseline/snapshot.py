@@ -9,7 +9,7 @@ from typing import NamedTuple
 from checks.baseline.drift_rules import DriftRules
 from checks.baseline.fact_paths import Value, flatten, is_within, kind_name, shown, wholes
 from checks.check import Check, NodeView
-from checks.engine.evaluation import GatheredCluster, concerns, facts_of
+from checks.engine.evaluation import GatheredCluster, applies_to, facts_of
 from checks.engine.left_out import judged_in
 from checks.facts import Contact, Unknown
 from checks.outcome import Result, Status
@@ -23,7 +23,7 @@ LEFT_OUT = "left-out"
 """How a check ended that the inventory leaves out of the cluster; beside the statuses."""
 
 
-class Place(NamedTuple):
+class FactKey(NamedTuple):
     """A value, or all values below a part of a path, of one node."""
 
     cluster: str
@@ -35,7 +35,7 @@ class Place(NamedTuple):
         return SEPARATOR.join(part for part in self if part)
 
 
-class Subject(NamedTuple):
+class CheckKey(NamedTuple):
     """What a check judged: a node, or a cluster where `node` is empty."""
 
     cluster: str
@@ -47,7 +47,7 @@ class Subject(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class CheckState:
     """How a check ended."""
 
     status: str
@@ -61,20 +61,20 @@ class Snapshot:
 
     nodes: Mapping[tuple[str, str], frozenset[str]] = field(default_factory=dict)
     """Cluster and node to the kinds of facts that it was asked for."""
-    facts: Mapping[Place, Value] = field(default_factory=dict)
+    facts: Mapping[FactKey, Value] = field(default_factory=dict)
     """What was read; without what is ignored."""
-    unread: Mapping[Place, str] = field(default_factory=dict)
+    unread: Mapping[FactKey, str] = field(default_factory=dict)
     """What could not be read, each with the reason in one line."""
-    checks: Mapping[Subject, Ended] = field(default_factory=dict)
+    checks: Mapping[CheckKey, CheckState] = field(default_factory=dict)
 
-    def why_unread(self, place: Place) -> str:
+    def why_unread(self, place: FactKey) -> str:
         """Why the value, or something that it is a part of, could not be read; empty where it could."""
         gap = self.gap_around(place)
         return self.unread[gap] if gap else ""
 
-    def gap_around(self, place: Place) -> Place | None:
+    def gap_around(self, place: FactKey) -> FactKey | None:
         """What was not read that the value is, or is a part of."""
-        parts = (Place(place.cluster, place.node, part) for part in wholes(place.path))
+        parts = (FactKey(place.cluster, place.node, part) for part in wholes(place.path))
         return next((part for part in parts if part in self.unread), None) if self.unread else None
 
 
@@ -90,8 +90,8 @@ def take_snapshot(
     A node's facts are those that one of the `checks` reads of it: a probe may tell more than it was asked for.
     """
     nodes: dict[tuple[str, str], frozenset[str]] = {}
-    facts: dict[Place, Value] = {}
-    unread: dict[Place, str] = {}
+    facts: dict[FactKey, Value] = {}
+    unread: dict[FactKey, str] = {}
     for cluster in clusters:
         for view in cluster.nodes:
             key = (cluster.info.name, view.name)
@@ -100,16 +100,16 @@ def take_snapshot(
             wanted = {
                 kind
                 for check in judged_in(checks, cluster.info.skip)
-                if concerns(check, cluster.info.product, view.roles, cluster.info.name)
+                if applies_to(check, cluster.info.product, view.roles, cluster.info.name)
                 for kind in facts_of(check, cluster.info.product)
             }
             known = {kind_name(kind): view.look(kind) for kind in view.facts if kind in wanted - {Contact}}
             asked = {kind: fact for kind, fact in known.items() if rules.concern(kind, view.roles)}
             nodes[key] = frozenset(asked)
             gaps = dict(_gaps(view, asked, rules))
-            unread |= {Place(*key, path): reason for path, reason in gaps.items()}
+            unread |= {FactKey(*key, path): reason for path, reason in gaps.items()}
             facts |= {
-                Place(*key, path): value
+                FactKey(*key, path): value
                 for path, value in _values(asked, rules)
                 if not any(is_within(path, gap) for gap in gaps)
             }
@@ -139,12 +139,12 @@ def _gaps(view: NodeView, asked: Mapping[str, object], rules: DriftRules) -> Ite
                 yield part, f"{path} is {shown(value)}"
 
 
-def _checks(results: Iterable[Result]) -> Iterator[tuple[Subject, Ended]]:
+def _checks(results: Iterable[Result]) -> Iterator[tuple[CheckKey, CheckState]]:
     for row in results:
         # Whether a node answered is told by what could be read of it; what people vouch for is no state of a node; and
         # a plugin that did not load judges no cluster.
         if row.check in (CONNECTIVITY, ATTESTATIONS) or not row.cluster:
             continue
         missed = row.status is Status.SKIP and row.not_evaluated
-        ended = Ended(LEFT_OUT if row.left_out else NOT_EVALUATED if missed else str(row.status), row.message)
-        yield Subject(row.cluster, row.node or "", row.check), ended
+        ended = CheckState(LEFT_OUT if row.left_out else NOT_EVALUATED if missed else str(row.status), row.message)
+        yield CheckKey(row.cluster, row.node or "", row.check), ended

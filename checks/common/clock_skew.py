@@ -34,7 +34,7 @@ from typing import Any
 
 from checks.check import ClusterCheck, ClusterView, NodeView
 from checks.common.clock_facts import ClockSample
-from checks.engine.consistency import enumerate_names, told_once
+from checks.engine.consistency import enumerate_names, group_by_reason
 from checks.engine.rules import Rule
 from checks.facts import Contact
 from checks.outcome import Outcome, Remediation, Severity, combine, failed, not_applicable, passed, undetermined, warned
@@ -81,7 +81,7 @@ def judge(view: ClusterView) -> Outcome:
         outcomes.append(undetermined(text))
     # Those that did not answer at all are the engine's to tell of.
     silent = [(node.name, reason) for node, reason in asked.unknown(ClockSample) if not node.absence]
-    outcomes += [undetermined(text) for text in told_once(silent)]
+    outcomes += [undetermined(text) for text in group_by_reason(silent)]
     return combine(outcomes)
 
 

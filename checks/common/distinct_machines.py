@@ -22,7 +22,7 @@ from typing import Any
 
 from checks.check import PHASES, ClusterCheck, ClusterView, NodeView
 from checks.common.computer_facts import ComputerName
-from checks.engine.consistency import enumerate_names, told_once
+from checks.engine.consistency import enumerate_names, group_by_reason
 from checks.engine.wording import count
 from checks.facts import Contact, Unknown
 from checks.outcome import Outcome, Remediation, Severity, failed, not_applicable, passed, undetermined
@@ -52,7 +52,7 @@ def judge(view: ClusterView) -> Outcome:
     ]
     if not known and all(untold.unasked for _, untold in unknown):
         return not_applicable("no node was asked for its computer name", observed=observed)
-    reasons = [*told_once((name, untold.reason) for name, untold in unknown), *_alike(known)]
+    reasons = [*group_by_reason((name, untold.reason) for name, untold in unknown), *_alike(known)]
     if reasons:
         message = f"whether all nodes are machines of their own cannot be told: {'; '.join(reasons)}"
         return undetermined(message, expected=EXPECTED, observed=observed, **evidence)

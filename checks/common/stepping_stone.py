@@ -22,7 +22,7 @@ from dataclasses import replace
 from typing import Any
 
 from checks.check import ClusterCheck, ClusterView
-from checks.engine.consistency import enumerate_names, told_once
+from checks.engine.consistency import enumerate_names, group_by_reason
 from checks.engine.installed_version import declaring, installed
 from checks.engine.rules import Rule
 from checks.engine.upgrade_path import (
@@ -59,7 +59,7 @@ def judge(view: ClusterView) -> Outcome:
     product = view.cluster.definition
     found = [(node.name, installed(node)) for node in view.nodes]
     known = [(product.parse(one.version), name, one) for name, one in found if one.version is not None]
-    gaps = told_once((name, one.problem) for name, one in found if one.version is None)
+    gaps = group_by_reason((name, one.problem) for name, one in found if one.version is None)
     without = f"; version unknown: {'; '.join(gaps)}" if gaps else ""
     evidence: dict[str, Any] = {
         "target": target,

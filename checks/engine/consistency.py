@@ -49,7 +49,7 @@ def enumerate_names(names: Sequence[str]) -> str:
     return " and ".join([*([", ".join(names[:-1])] if names[:-1] else []), *names[-1:]])
 
 
-def told_once(reasons: Iterable[tuple[str, str]]) -> list[str]:
+def group_by_reason(reasons: Iterable[tuple[str, str]]) -> list[str]:
     """`(node, reason)` pairs with each reason once: "web1 and web2: not answered"."""
     names: dict[str, list[str]] = {}
     for name, reason in reasons:

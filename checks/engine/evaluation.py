@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from checks.check import Check, ClusterCheck, ClusterInfo, ClusterView, NodeCheck, NodeView
-from checks.engine.consistency import enumerate_names, told_once
+from checks.engine.consistency import enumerate_names, group_by_reason
 from checks.engine.left_out import left_out
 from checks.engine.ways_out import UNNAMED, cause_of, remedy_of, way_out
 from checks.engine.wording import count
@@ -65,13 +65,13 @@ def evaluate(
                     _left_out(check, cluster.info, node.name) or _judge_node(check, node, guarding)
                     for check in own
                     if isinstance(check, NodeCheck)
-                    and concerns(check, cluster.info.product, node.roles, cluster.info.name)
+                    and applies_to(check, cluster.info.product, node.roles, cluster.info.name)
                 ]
         for check in own:
             info = cluster.info
-            if not concerns(check, info.product, check.roles, info.name):
+            if not applies_to(check, info.product, check.roles, info.name):
                 continue
-            subjects = tuple(node for node in cluster.nodes if concerns(check, info.product, node.roles, info.name))
+            subjects = tuple(node for node in cluster.nodes if applies_to(check, info.product, node.roles, info.name))
             if not subjects:
                 results += [_left_out(check, cluster.info, None) or row for row in _nobody_to_ask(check, cluster.info)]
             elif isinstance(check, ClusterCheck):
@@ -80,7 +80,7 @@ def evaluate(
     return tuple(results)
 
 
-def concerns(check: Check, product: str, roles: Collection[str], cluster: str) -> bool:
+def applies_to(check: Check, product: str, roles: Collection[str], cluster: str) -> bool:
     """Whether `check` looks at a node of `product` that has `roles`, in the cluster of that name."""
     check = check.for_product(product)
     return (
@@ -130,7 +130,7 @@ def _judge_cluster(check: ClusterCheck, view: ClusterView, guard: Guard) -> Resu
     if gaps and outcome.status is Status.ERROR:
         # Whatever the check says of what it lacks, the cause is here; connectivity has that of a node that is silent.
         silent = {node.name for node in view.nodes if node.absence} if _SEE_CONNECTIVITY in outcome.message else set()
-        untold = told_once(pair for pair in missing if pair[1] not in outcome.message and pair[0] not in silent)
+        untold = group_by_reason(pair for pair in missing if pair[1] not in outcome.message and pair[0] not in silent)
         message = "; ".join([outcome.message, *untold])
         outcome = replace(outcome, message=message, evidence={**outcome.evidence, "missing": gaps})
     elif gaps and outcome.status is Status.FAIL:
@@ -138,7 +138,7 @@ def _judge_cluster(check: ClusterCheck, view: ClusterView, guard: Guard) -> Resu
     elif gaps and outcome.status in (Status.PASS, Status.WARN):
         outcome = Outcome(
             Status.ERROR,
-            f"cannot tell without {count(len(gaps), 'node')}: {'; '.join(told_once(missing))}",
+            f"cannot tell without {count(len(gaps), 'node')}: {'; '.join(group_by_reason(missing))}",
             expected=outcome.expected,
             observed=outcome.observed,
             evidence={**outcome.evidence, "so_far": outcome.message, "missing": gaps},

@@ -18,7 +18,7 @@ _LOOK = Remediation("Ask the node with this version of preflight; where it does 
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
+class ApplicableRule:
     """A rule that holds somewhere on the way."""
 
     rule: Rule
@@ -31,7 +31,7 @@ class Requirements:
     """What a check has to hold a node to."""
 
     target: str
-    due: tuple[Due, ...]
+    due: tuple[ApplicableRule, ...]
 
     @property
     def evidence(self) -> dict[str, Any]:
@@ -66,7 +66,7 @@ def requirements(view: NodeView, check: str) -> Requirements | Outcome:
         return undetermined(str(error))
     hops = stops_to(view.cluster, installed(view).version, target)
     firsts = ((rule, next((hop for hop in hops if rule.applies_to(hop)), None)) for rule in rules.of(check))
-    due = tuple(Due(rule, hop) for rule, hop in firsts if hop)
+    due = tuple(ApplicableRule(rule, hop) for rule, hop in firsts if hop)
     if due:
         return Requirements(target, due)
     off = "; ".join(rule.note for rule in rules.overridden() if rule.check == check)
@@ -97,7 +97,9 @@ def measured(needs: Requirements, version: Version, observed: str, *, consequenc
     return outcome
 
 
-def breach(due: Due, observed: str, needs: Requirements, remediation: Remediation | None = None) -> Outcome:
+def violation(
+    due: ApplicableRule, observed: str, needs: Requirements, remediation: Remediation | None = None
+) -> Outcome:
     """The outcome for a requirement that `observed` does not meet; without a remedy, the check's own stands."""
     rule = due.rule
     way = "" if due.hop == needs.target else f", on the way to {needs.target},"
@@ -110,12 +112,12 @@ def breach(due: Due, observed: str, needs: Requirements, remediation: Remediatio
     return end(told, expected=rule.text, observed=observed, remediation=remediation, **needs.evidence)
 
 
-def met(due: Due, observed: str, needs: Requirements) -> Outcome:
+def satisfied(due: ApplicableRule, observed: str, needs: Requirements) -> Outcome:
     """The outcome for a requirement that `observed` meets."""
     return passed(_noted(observed, due.rule), expected=due.rule.text, observed=observed, **needs.evidence)
 
 
-def unseen(due: Due, what: str, needs: Requirements) -> Outcome:
+def unseen(due: ApplicableRule, what: str, needs: Requirements) -> Outcome:
     """The outcome for a requirement of which nothing was seen: as grave as its breach, for it may be one."""
     message = _noted(
         f"{what}; {due.hop} {'needs' if due.rule.effect == 'fail' else 'asks for'} {due.rule.text}", due.rule
@@ -125,7 +127,7 @@ def unseen(due: Due, what: str, needs: Requirements) -> Outcome:
     return warned(message, expected=due.rule.text, observed="not known", remediation=_LOOK, **needs.evidence)
 
 
-def _against(due: Due, version: Version, observed: str, needs: Requirements) -> Outcome:
+def _against(due: ApplicableRule, version: Version, observed: str, needs: Requirements) -> Outcome:
     try:
         wanted = SpecifierSet(due.rule.requires)
     except InvalidSpecifier:
@@ -135,8 +137,8 @@ def _against(due: Due, version: Version, observed: str, needs: Requirements) -> 
             **needs.evidence,
         )
     if wanted.contains(version, prereleases=True):
-        return met(due, observed, needs)
-    return breach(due, observed, needs)
+        return satisfied(due, observed, needs)
+    return violation(due, observed, needs)
 
 
 def _noted(message: str, rule: Rule) -> str:

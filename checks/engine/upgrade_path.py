@@ -37,7 +37,7 @@ class PlanError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Hop:
+class UpgradeStep:
     """One version that is installed on the way."""
 
     version: str
@@ -58,7 +58,7 @@ class UpgradePath:
     current: str | None
     """None: unknown, and every stone that a source could need is on the way."""
     target: str
-    hops: tuple[Hop, ...]
+    hops: tuple[UpgradeStep, ...]
     """What is installed, in order, the target last; empty where the target is installed already, or older."""
 
 
@@ -134,7 +134,7 @@ def path_to(
             for r in rules.rules
             if not r.off and r.check not in (CHECK_ID, FRONTEND_PATH, FRONTEND_LEVELS) and r.applies_to(text)
         )
-        hops.append(Hop(text, rule, strategy, asked))
+        hops.append(UpgradeStep(text, rule, strategy, asked))
         before = text
     return UpgradePath(current, target, tuple(hops))
 
@@ -210,7 +210,7 @@ def _uncovered(rules: RuleSet, path: UpgradePath) -> tuple[str, str] | None:
     return next(((a, hop.version) for a, hop in _steps(path) if hop.strategy is None), None)
 
 
-def _steps(path: UpgradePath) -> list[tuple[str, Hop]]:
+def _steps(path: UpgradePath) -> list[tuple[str, UpgradeStep]]:
     """Each hop of a path from a known version, with the version before it."""
     starts = (str(path.current), *(hop.version for hop in path.hops[:-1]))
     return list(zip(starts, path.hops, strict=True))
@@ -237,7 +237,7 @@ def _is_rolling(rule: Rule, index: str) -> bool:
     return rule.requires == "rolling" or (is_by_index(rule) and is_recent_enough(rule, index))
 
 
-def _concerns(rule: Rule, source: str, hop: Hop) -> bool:
+def _concerns(rule: Rule, source: str, hop: UpgradeStep) -> bool:
     if is_strategy(rule):
         return hop.strategy is rule
     return rule.applies_from(source) and rule.applies_to(hop.version)

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from checks.baseline.drift import Difference, Drift
 from checks.baseline.fact_paths import wholes
-from checks.baseline.snapshot import Place
+from checks.baseline.snapshot import FactKey
 from checks.history.model import FindingKey, ScanHistory
 from checks.history.scan_comparison import Entry
 from checks.outcome import Status
@@ -67,13 +67,13 @@ def kept_of(drift: Drift, told: Iterable[FindingKey], asked: Collection[tuple[st
     return said | {subject: entry for subject, entry in silent if entry}
 
 
-def _silence(subject: FindingKey, gaps: Collection[Place], asked: Collection[tuple[str, str]]) -> Entry | None:
+def _silence(subject: FindingKey, gaps: Collection[FactKey], asked: Collection[tuple[str, str]]) -> Entry | None:
     key = (subject.cluster, subject.node or "")
     if subject.check == NODE:
         return AS_APPROVED
     if "." not in subject.check or key not in asked:  # a check, or a node, that is not there any more
         return None
-    unread = any(Place(*key, whole) in gaps for whole in wholes(subject.check))
+    unread = any(FactKey(*key, whole) in gaps for whole in wholes(subject.check))
     return _entry(Difference.NOT_COMPARED) if unread else AS_APPROVED
 
 

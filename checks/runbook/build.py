@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from checks.check import ClusterInfo, NodeView
-from checks.engine.consistency import enumerate_names, group, told_once
+from checks.engine.consistency import enumerate_names, group, group_by_reason
 from checks.engine.evaluation import GatheredCluster
 from checks.engine.installed_version import installed
 from checks.engine.upgrade_path import NoPath, PlanError, UpgradePath, route, target_of
@@ -14,7 +14,7 @@ from checks.product import Product
 from checks.runbook.following import with_signs
 from checks.runbook.idle_scans import without_idle_scans
 from checks.runbook.model import Plan, Refusal, Runbook
-from checks.runbook.names import AS_IN_THE_INVENTORY, InvocationOptions, Names
+from checks.runbook.names import AS_IN_THE_INVENTORY, CommandQuoter, InvocationOptions
 from checks.runbook.times import with_times
 from checks.runbook.writer import RefusedError, RunbookWriter
 from checks.scan import Verdict, verdict_of
@@ -45,7 +45,7 @@ def plan_of(
     try:
         writer = _writer(info)
         path = _path(gathered, writer)
-        written = writer.write(gathered, path, inventory, Names(again=again))
+        written = writer.write(gathered, path, inventory, CommandQuoter(again=again))
     except RefusedError as no:
         # A failure stays one, whatever else is unknown: the scan that this rests on ended with NO-GO, too.
         scanned = verdict_of(own, strict=strict, partial=partial)
@@ -121,7 +121,7 @@ def _current(nodes: Sequence[NodeView]) -> str:
     if not nodes:
         raise RefusedError("the inventory names no node to upgrade", "Add the cluster's nodes to the inventory.")
     found: list[tuple[str, Installed]] = [(node.name, installed(node)) for node in nodes]
-    gaps = told_once((name, one.problem) for name, one in found if one.version is None)
+    gaps = group_by_reason((name, one.problem) for name, one in found if one.version is None)
     if gaps:
         raise RefusedError(
             f"the installed version is unknown: {'; '.join(gaps)}",

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 from checks.check import NodeView
 from checks.engine.consistency import enumerate_names
-from checks.engine.upgrade_path import Hop
+from checks.engine.upgrade_path import UpgradeStep
 from checks.registry import PRODUCTS
-from checks.runbook.model import Runbook, ScanAsked, Step, boxes, steps_back
+from checks.runbook.model import Runbook, ScanAsked, Step, numbered_steps, steps_back
 from checks.runbook.signs import SCAN, Kind, Seen, Sign, State, cannot_tell, together
 from checks.runbook.writer import SignsOf
 
@@ -73,7 +73,7 @@ def with_signs(runbook: Runbook, views: Sequence[NodeView], of_product: SignsOf)
     hops = runbook.path.hops
     parts = []
     for chapter, part in enumerate(runbook.parts):
-        hop: Hop | None = hops[chapter - 1] if 1 <= chapter <= len(hops) else None
+        hop: UpgradeStep | None = hops[chapter - 1] if 1 <= chapter <= len(hops) else None
         if chapter > len(hops):
             # What is done at another site, or to frontends, is done for the last hop's version.
             hop = hops[-1] if hops else None
@@ -110,7 +110,7 @@ def _scan_sign(asked: ScanAsked) -> Sign:
 
 def followed(runbook: Runbook) -> tuple[Followed, ...]:
     """The steps of a runbook in order, those of the way back last."""
-    rows = [(number, step) for number, _, step in boxes(runbook)] + list(steps_back(runbook))
+    rows = [(number, step) for number, _, step in numbered_steps(runbook)] + list(steps_back(runbook))
     return tuple(
         Followed(
             cluster=runbook.cluster,

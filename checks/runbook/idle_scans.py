@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from checks.runbook.model import Command, Proof, Runbook, Step, Trouble
+from checks.runbook.model import Command, Proof, Runbook, Step, Troubleshooting
 
 
 def without_idle_scans(runbook: Runbook, skip: Mapping[str, str]) -> Runbook:
@@ -20,7 +20,7 @@ def without_idle_scans(runbook: Runbook, skip: Mapping[str, str]) -> Runbook:
     )
 
 
-def _trouble(trouble: Trouble, skip: Mapping[str, str]) -> Trouble:
+def _trouble(trouble: Troubleshooting, skip: Mapping[str, str]) -> Troubleshooting:
     return replace(trouble, look=_kept(trouble.look, skip), help=(*trouble.help, *_instead(trouble.look, skip)))
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from checks.engine.acceptance.model import Attested
 from checks.engine.rules import Rule
-from checks.engine.upgrade_path import Hop, UpgradePath
+from checks.engine.upgrade_path import UpgradePath, UpgradeStep
 from checks.exit_codes import ExitCode
 from checks.outcome import Result
 from checks.runbook.signs import Sign
@@ -118,7 +118,7 @@ class Part:
 _ROLES = {"web": "a web node", "database": "a database node", "backend": "a backend", "frontend": "a frontend"}
 
 
-def asked(hop: Hop, without: Container[str] = ()) -> tuple[str, ...]:
+def asked(hop: UpgradeStep, without: Container[str] = ()) -> tuple[str, ...]:
     """What the vendor asks for at a hop, each requirement once and in words; not what the checks `without` apply."""
     return tuple(dict.fromkeys(_in_words(rule) for rule in hop.requirements if rule.check not in without))
 
@@ -130,7 +130,7 @@ def _in_words(rule: Rule) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trouble:
+class Troubleshooting:
     """What to do when something went wrong."""
 
     sign: str
@@ -218,7 +218,7 @@ class Runbook:
     parts: tuple[Part, ...]
     way_back: tuple[str, ...]
     """Until when there is one, what it costs, and what is lost: sentences before its steps."""
-    troubles: tuple[Trouble, ...]
+    troubles: tuple[Troubleshooting, ...]
     unknown: tuple[str, ...] = ()
     """Names that could not be read from the nodes and stand in the steps as <...>, one sentence each."""
     steps_back: tuple[Step, ...] = ()
@@ -290,7 +290,7 @@ def steps_back(runbook: Runbook) -> Iterator[tuple[str, Step]]:
     return ((f"R{place}", step) for place, step in enumerate(runbook.steps_back, 1))
 
 
-def boxes(runbook: Runbook) -> Iterator[tuple[str, Part, Step]]:
+def numbered_steps(runbook: Runbook) -> Iterator[tuple[str, Part, Step]]:
     """Every step with its number: "2.3", the third step of the second part."""
     for chapter, part in enumerate(runbook.parts, 1):
         for place, step in enumerate(part.steps, 1):

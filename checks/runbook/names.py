@@ -26,7 +26,7 @@ AS_IN_THE_INVENTORY = InvocationOptions()
 
 
 @dataclass(slots=True)
-class Names:
+class CommandQuoter:
     """Turns what nodes said into words of commands, and keeps what had to be left out."""
 
     unknown: list[str] = field(default_factory=list)
@@ -74,7 +74,7 @@ class Names:
 
 
 def scan_command(
-    names: Names,
+    names: CommandQuoter,
     inventory: str,
     cluster: str,
     *checks: str,
@@ -92,14 +92,14 @@ def scan_command(
     )
 
 
-def plan_command(names: Names, inventory: str, cluster: str) -> Command:
+def plan_command(names: CommandQuoter, inventory: str, cluster: str) -> Command:
     """The command that plans `cluster` anew."""
     return Command(
         text=f"preflight plan {''.join(_about(names, inventory, cluster, names.again.target))}", language="sh"
     )
 
 
-def _about(names: Names, inventory: str, cluster: str, target: str) -> tuple[str, str]:
+def _about(names: CommandQuoter, inventory: str, cluster: str, target: str) -> tuple[str, str]:
     goal = f" --target {names.shell(f'{cluster}={target}', 'the target')}" if target else ""
     waived = f" --waivers {names.shell(names.again.waivers, 'the waivers')}" if names.again.waivers else ""
     name = names.shell(cluster, "the cluster")

@@ -7,7 +7,17 @@ from dataclasses import replace
 
 from checks.check import NodeView
 from checks.engine.wording import count
-from checks.runbook.model import NO_FIGURE, Command, Estimate, Runbook, Schedule, Step, Stretch, boxes, steps_back
+from checks.runbook.model import (
+    NO_FIGURE,
+    Command,
+    Estimate,
+    Runbook,
+    Schedule,
+    Step,
+    Stretch,
+    numbered_steps,
+    steps_back,
+)
 from checks.runbook.writer import RunbookWriter, Sizes
 from checks.scan import Verdict
 
@@ -87,7 +97,7 @@ def with_own(runbook: Runbook, own: Mapping[str, int]) -> Runbook:
 
 def names_of(runbook: Runbook) -> list[str]:
     """Every word by which `with_own` knows a step."""
-    rows = [*((number, step) for number, _, step in boxes(runbook)), *steps_back(runbook)]
+    rows = [*((number, step) for number, _, step in numbered_steps(runbook)), *steps_back(runbook)]
     words = [word for number, step in rows for word in (number, f"{runbook.cluster}.{number}", step.id)]
     return list(dict.fromkeys(words))
 

@@ -8,9 +8,9 @@ from typing import Protocol
 
 from checks.check import NodeView
 from checks.engine.evaluation import GatheredCluster
-from checks.engine.upgrade_path import Hop, UpgradePath
-from checks.runbook.model import Estimate, Part, Step, Trouble
-from checks.runbook.names import Names
+from checks.engine.upgrade_path import UpgradePath, UpgradeStep
+from checks.runbook.model import Estimate, Part, Step, Troubleshooting
+from checks.runbook.names import CommandQuoter
 from checks.runbook.signs import Kind, Sign
 from checks.scan import Verdict
 
@@ -32,7 +32,7 @@ class Written:
     """The chapters: what comes before the window, one for each hop, what comes after."""
     way_back: tuple[str, ...] = ()
     """Until when there is a way back, and what it costs, in sentences."""
-    troubles: tuple[Trouble, ...] = ()
+    troubles: tuple[Troubleshooting, ...] = ()
     unknown: tuple[str, ...] = ()
     """What had to be left out of commands, once all is written."""
     steps_back: tuple[Step, ...] = ()
@@ -51,7 +51,7 @@ class SignsOf(Protocol):
     """Says what facts show of a step once it is done."""
 
     def __call__(
-        self, step: Step, hop: Hop | None, before: Sequence[Step], views: Sequence[NodeView], *, back: str = ""
+        self, step: Step, hop: UpgradeStep | None, before: Sequence[Step], views: Sequence[NodeView], *, back: str = ""
     ) -> tuple[tuple[Sign, ...], str]:
         """The signs of `step`, and why they are not all of it; `before` are earlier steps of its chapter.
 
@@ -60,7 +60,7 @@ class SignsOf(Protocol):
 
 
 def no_signs(
-    step: Step, hop: Hop | None, before: Sequence[Step], views: Sequence[NodeView], *, back: str = ""
+    step: Step, hop: UpgradeStep | None, before: Sequence[Step], views: Sequence[NodeView], *, back: str = ""
 ) -> tuple[tuple[Sign, ...], str]:
     """A product's, whose facts show of no step that it is done."""
     del step, hop, before, views, back
@@ -71,7 +71,7 @@ def no_signs(
 class RunbookWriter:
     """How the upgrade of a product is planned."""
 
-    write: Callable[[GatheredCluster, UpgradePath, str, Names], Written]
+    write: Callable[[GatheredCluster, UpgradePath, str, CommandQuoter], Written]
     """From the cluster, its way and the inventory's file to the steps. Raises RefusedError."""
     facts: Mapping[str, tuple[type, ...]] = field(default_factory=dict)
     """Role to what a plan rests on, whatever the checks ask of such a node, or the inventory leaves out."""

@@ -12,8 +12,8 @@ from checks.outcome import Status
 from checks.scan import Verdict
 from reports.dashboard.nights import HEIGHT, NightStrip, key, night_strip, spans
 from reports.findings.history_text import moment
-from reports.render.page import assemble
-from reports.render.svg_trend import picture
+from reports.render.page import render_page
+from reports.render.svg_trend import trend_svg
 from reports.scan.page.anchors import WHOLE
 from reports.scan.page.folder import INDEX, file_names
 from reports.text import count, one_line
@@ -97,9 +97,9 @@ def pages(fleet: Fleet, notices: Sequence[str], version: str) -> Mapping[str, st
     made = {}
     for row, entry in zip(fleet.rows, entries, strict=True):
         values = {**frame, **_cluster(fleet, row), "entry": entry}
-        made[entry.page] = assemble("dashboard_cluster", values, "dashboard.js", style=_STYLE)
+        made[entry.page] = render_page("dashboard_cluster", values, "dashboard.js", style=_STYLE)
     paged = list(zip(fleet.rows, entries, strict=True))
-    made[INDEX] = assemble(
+    made[INDEX] = render_page(
         "dashboard", {**frame, **_index(fleet, paged, notices, placed)}, "index.js", "dashboard.js", style=_STYLE
     )
     return made
@@ -297,7 +297,7 @@ def _beat(fleet: Fleet, beat: Beat) -> dict[str, str]:
 
 
 def _cluster(fleet: Fleet, row: Row) -> dict[str, object]:
-    trend = picture(row.trend)
+    trend = trend_svg(row.trend)
     standing = [
         {
             "status": str(finding.standing.status),

@@ -27,7 +27,7 @@ from reports.drift.wording import (
 from reports.findings.history_text import changes as changes_since
 from reports.findings.history_text import history_line
 from reports.render.terminal import BOLD, DIM, GREEN, TextPage
-from reports.text import clipped, count, one_line
+from reports.text import count, one_line, truncate
 
 _CODES = {DriftVerdict.NO_DRIFT: "1;30;42", DriftVerdict.DRIFT: "1;97;41", DriftVerdict.UNKNOWN: "1;30;43"}
 _MOST = 60
@@ -92,7 +92,7 @@ class _Page(TextPage):
             rest = f"{WORDS[group.difference]}{f', {group.note}' if group.note else ''}"
             self._put(f"  {path}  ", rest, shown=f"  {self._paint(path, BOLD)}  ", indent=4, code=DIM)
             for sign, text in (("-", group.old), ("+", group.new)):
-                for line in clipped(text, _VALUE_CHARS).splitlines():
+                for line in truncate(text, _VALUE_CHARS).splitlines():
                     self._put(f"    {sign} ", one_line(line, _VALUE_CHARS))
             self._put("    on ", places(group.where, _NAMES), code=DIM)
             self._past(past(drift, [group.path], group.where) if drift else [])

@@ -24,8 +24,8 @@ from reports.drift.wording import (
     sides,
 )
 from reports.findings.history_text import changes, history_line
-from reports.render.page import assemble
-from reports.text import clipped, one_line
+from reports.render.page import render_page
+from reports.text import one_line, truncate
 
 _TONES = {DriftVerdict.NO_DRIFT: "go", DriftVerdict.DRIFT: "no-go", DriftVerdict.UNKNOWN: "unknown"}
 _STATUS = {
@@ -70,7 +70,7 @@ class _Node:
 def render(drift: Drift) -> str:
     """The page, to be written as UTF-8."""
     # Its rows are searched and filtered like a scan's.
-    return assemble("drift", view(drift), "rows.js")
+    return render_page("drift", view(drift), "rows.js")
 
 
 def view(drift: Drift) -> dict[str, object]:
@@ -98,8 +98,8 @@ def view(drift: Drift) -> dict[str, object]:
                 status=_STATUS[group.difference],
                 word=WORDS[group.difference],
                 fact=one_line(group.path, 400),
-                old=clipped(group.old, _VALUE_CHARS),
-                new=clipped(group.new, _VALUE_CHARS),
+                old=truncate(group.old, _VALUE_CHARS),
+                new=truncate(group.new, _VALUE_CHARS),
                 note=group.note,
                 where=places(group.where),
                 past=tuple(past(drift, [group.path], group.where)),
@@ -114,7 +114,7 @@ def view(drift: Drift) -> dict[str, object]:
             (
                 one_line(cause.reason),
                 places(cause.where),
-                clipped(", ".join(one_line(path, 300) for path in cause.what), 2_000),
+                truncate(", ".join(one_line(path, 300) for path in cause.what), 2_000),
                 past_of_cause(drift, cause),
             )
             for cause in causes(drift)
@@ -190,7 +190,7 @@ def _row(row: FactRow) -> _Row:
         status=_STATUS[row.difference],
         word=WORDS[row.difference],
         fact=one_line(row.place.path, 400),
-        old=clipped(old, 300),
-        new=clipped(new, 300),
+        old=truncate(old, 300),
+        new=truncate(new, 300),
         note=row.note,
     )

@@ -12,7 +12,7 @@ from checks.baseline.drift import CheckRow, Difference, Drift, DriftVerdict, Fac
 from checks.engine.wording import count
 from reports.drift.wording import WORDS, approved, headline, node_line, sides
 from reports.render.junit_xml import document, dotless, unused
-from reports.text import clipped, one_line
+from reports.text import one_line, truncate
 
 _VALUE_CHARS = 5_000
 _LISTED = 30
@@ -67,7 +67,7 @@ def _fact_case(row: FactRow, class_name: str, name: str, used: set[str]) -> Any:
             told = f"{word}{f' ({row.note})' if row.note else ''}: {old} -> {new}"
         else:
             told = f"{word}: {new or old}"
-        text = f"approved: {clipped(old, _VALUE_CHARS)}\nnow: {clipped(new, _VALUE_CHARS)}"
+        text = f"approved: {truncate(old, _VALUE_CHARS)}\nnow: {truncate(new, _VALUE_CHARS)}"
         case.add_failure_info(one_line(told), text, f"preflight.drift.{row.difference}")
     elif row.difference is Difference.NOT_COMPARED:
         case.add_skipped_info(one_line(f"not compared: {row.note}"), one_line(f"not compared: {row.note}"))

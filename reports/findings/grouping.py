@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from checks.engine.acceptance.model import Attested, Standing, scope
+from checks.engine.acceptance.model import Attested, Expiry, scope
 from checks.outcome import Result, Severity, Status
 from checks.scan import CONNECTIVITY, ClusterVerdict, FailOn, Scan, Verdict, blocks
 from reports.findings.folding import Folded, fold, stranded_rows
@@ -170,21 +170,21 @@ def attested_line(heard: Attested) -> str:
     """What somebody vouches for, about what, and until when, in one line."""
     word = heard.attestation
     until = {
-        Standing.HOLDS: f"holds until {word.expires}",
-        Standing.ENDS_SOON: f"ends soon, on {word.expires}",
-        Standing.EXPIRED: f"EXPIRED on {word.expires}",
+        Expiry.HOLDS: f"holds until {word.expires}",
+        Expiry.ENDS_SOON: f"ends soon, on {word.expires}",
+        Expiry.EXPIRED: f"EXPIRED on {word.expires}",
     }[heard.standing]
     about = f"{one_line(scope(word), 250)}: " if scope(word) else ""
     return f"{about}{one_line(word.statement, 500)} - {one_line(word.by, 100)} on {word.date}, {until}"
 
 
-def subject(result: Result) -> str:
+def label(result: Result) -> str:
     """What the result is about: `cluster/node`, or `cluster` for a cluster as a whole."""
     name = result.cluster if result.node is None else f"{result.cluster}/{result.node}"
     return one_line(name, 200) or "scan"
 
 
-def places(results: Sequence[Result], limit: int | None = None) -> str:
+def affected_nodes(results: Sequence[Result], limit: int | None = None) -> str:
     """Where the results are, by cluster: `vault-prod: web1, web2; chef-prod: whole cluster`.
 
     `limit` is the number of names, and of clusters, after which the rest is only counted.
@@ -262,7 +262,7 @@ def alone_line(scan: Scan, parts: Digest) -> str:
     asked = [row for row in scan.results if row.node is not None]
     if not folded.stranded or folded.causes or folded.under or not asked:
         return ""
-    names = list(dict.fromkeys(subject(row) for row in asked))
+    names = list(dict.fromkeys(label(row) for row in asked))
     listed = ", ".join(names[:_IDS]) + (f" and {len(names) - _IDS} more" if len(names) > _IDS else "")
     passed = sum(row.status in (Status.PASS, Status.WARN) for row in asked)
     return f"{listed} alone: nothing stands in the way ({count(passed, 'result')}); the whole cluster was not asked"

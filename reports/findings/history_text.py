@@ -25,7 +25,7 @@ class Change:
     lines: tuple[str, ...]
 
 
-def teller(scan: Scan) -> Callable[[Result], str]:
+def history_formatter(scan: Scan) -> Callable[[Result], str]:
     """What to say of one result's past; "" where there is nothing to say."""
     tell = teller_of(scan.history)
     return lambda row: tell(FindingKey(row.check, row.cluster, row.node))

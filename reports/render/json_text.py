@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from importlib import resources
 from typing import Any
 
-from reports.text import spell_in_json, visible
+from reports.text import escape_invisible, escape_json
 
 _DEPTH = 20
 _TEXT_CHARS = 32 * 1024
@@ -19,7 +19,7 @@ _TEXT_CHARS = 32 * 1024
 
 def pretty(document: Mapping[str, object]) -> str:
     """The text of a document of JSON values, with the keys always in the same order."""
-    return spell_in_json(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)) + "\n"
+    return escape_json(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)) + "\n"
 
 
 def schema_named(name: str) -> dict[str, Any]:
@@ -69,5 +69,5 @@ def _encodable(text: str) -> str:
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
-        return "".join(visible(char) if "\ud800" <= char <= "\udfff" else char for char in text)
+        return "".join(escape_invisible(char) if "\ud800" <= char <= "\udfff" else char for char in text)
     return text

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from checks.common.pages import Link
-from reports.text import clipped, link_line, one_line, visible, web_url
+from reports.text import escape_invisible, link_line, one_line, truncate, web_url
 
 _SPECIAL = re.compile(r"[\\`*\[\]|~$#]|(?<![^\W_])_|_(?![^\W_])|^(?:[-+=]|\d+(?=[.)]))")
 _LINKED = re.compile(r"(@|(?<=:)(?=//)|(?<=www)(?=\.))", re.IGNORECASE)
@@ -18,7 +18,7 @@ def prose(text: str) -> str:
 
     A zero-width blank keeps addresses and mentions from being linked by the renderer.
     """
-    text = re.sub(r"\s+", " ", visible(text))
+    text = re.sub(r"\s+", " ", escape_invisible(text))
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     text = _SPECIAL.sub(_escaped, text)
     return _LINKED.sub("\\1\u200b", text)
@@ -53,7 +53,7 @@ def cell(text: str, limit: int = _FIELD_CHARS) -> str:
 
 def block(text: str) -> Iterable[str]:
     """The lines of a fenced block inside a list's item."""
-    body = clipped(text, 2_000).replace("\t", "    ")
+    body = truncate(text, 2_000).replace("\t", "    ")
     fence = "`" * max(3, _longest_run(body) + 1)
     yield ""
     for line in (fence, *body.splitlines(), fence):

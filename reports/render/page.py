@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 
-def assemble(name: str, values: Mapping[str, object], *scripts: str, style: str = "") -> str:
+def render_page(name: str, values: Mapping[str, object], *scripts: str, style: str = "") -> str:
     """The page that `templates/NAME.html.j2` makes of `values`, with the house's style and script.
 
     A `NAME.css` beside the template comes after the style that all pages share, `report.css`, and a `NAME.js` after the

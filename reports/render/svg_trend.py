@@ -67,7 +67,7 @@ def strip(points: Sequence[TrendPoint], most: int | None = None) -> Strip | None
     return Strip(len(shown) * 5 - 1, tuple((f"t-{kind}", "".join(parts)) for kind, parts in paths.items()), told)
 
 
-def picture(points: Sequence[TrendPoint]) -> Picture | None:
+def trend_svg(points: Sequence[TrendPoint]) -> Picture | None:
     """The picture of two runs or more, oldest on the left; None for fewer, which are no trend."""
     if len(points) < 2:
         return None

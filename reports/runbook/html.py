@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 
 from checks.common.pages import Link, links_of
 from checks.outcome import Result
-from checks.runbook.model import Command, Plan, Refusal, RunbookSet, Step, Trouble, steps_back
+from checks.runbook.model import Command, Plan, Refusal, RunbookSet, Step, Troubleshooting, steps_back
 from reports.findings.grouping import attested_line, waiver_line
-from reports.render.page import assemble
+from reports.render.page import render_page
 from reports.runbook import wording
-from reports.text import clipped, one_line, web_url
+from reports.text import one_line, truncate, web_url
 
 Row = Mapping[str, object]
 _COMMAND_CHARS = 2_000
@@ -18,7 +18,7 @@ _COMMAND_CHARS = 2_000
 
 def render(book: RunbookSet) -> str:
     """The page, to be written as UTF-8."""
-    return assemble(
+    return render_page(
         "plan",
         {
             "title": one_line(wording.title(book)),
@@ -108,7 +108,7 @@ def _finding(plan: int, label: str, row: Result) -> Row:
         "place": one_line(wording.place(row)),
         "message": one_line(row.message),
         "fix": one_line(row.remediation.summary),
-        "command": clipped(row.remediation.command, _COMMAND_CHARS),
+        "command": truncate(row.remediation.command, _COMMAND_CHARS),
         "links": _links(row.remediation.links),
     }
 
@@ -129,7 +129,7 @@ def _step(number: str, step: Step, *, timed: bool) -> Row:
     }
 
 
-def _trouble(trouble: Trouble) -> Row:
+def _trouble(trouble: Troubleshooting) -> Row:
     return {
         "sign": one_line(trouble.sign),
         "help": [one_line(sentence) for sentence in trouble.help],
@@ -148,7 +148,7 @@ def _commands(commands: Iterable[Command]) -> list[Row]:
     return [
         {
             "told": one_line(wording.where_line(where, language) or wording.ANYWHERE),
-            "text": clipped("\n".join(line.replace("\n", " ") for line in lines), 8_000),
+            "text": truncate("\n".join(line.replace("\n", " ") for line in lines), 8_000),
         }
         for where, language, lines in wording.grouped(commands)
     ]

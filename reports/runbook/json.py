@@ -21,7 +21,7 @@ from checks.runbook.model import (
     RunbookSet,
     Schedule,
     Step,
-    Trouble,
+    Troubleshooting,
     steps_back,
 )
 from checks.runbook.signs import Sign
@@ -159,7 +159,7 @@ def _command(plan: Runbook, command: Command) -> dict[str, object]:
     }
 
 
-def _trouble(plan: Runbook, trouble: Trouble) -> dict[str, object]:
+def _trouble(plan: Runbook, trouble: Troubleshooting) -> dict[str, object]:
     return {
         "sign": trouble.sign,
         "help": list(trouble.help),

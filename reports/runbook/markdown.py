@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from checks.common.pages import Link, links_of
 from checks.outcome import Result
-from checks.runbook.model import Command, Part, Plan, Refusal, Runbook, RunbookSet, Step, Trouble, steps_back
+from checks.runbook.model import Command, Part, Plan, Refusal, Runbook, RunbookSet, Step, Troubleshooting, steps_back
 from checks.scan import Verdict
 from reports.findings.grouping import attested_line, waiver_line
 from reports.render.markdown_text import code, linked, prose
 from reports.runbook import wording
-from reports.text import clipped, one_line
+from reports.text import one_line, truncate
 
 _SIGNS = {Verdict.GO: "✅", Verdict.NO_GO: "⛔", Verdict.UNKNOWN: "❓"}
 _COMMAND_CHARS = 2_000
@@ -153,7 +153,7 @@ def _step(number: str, step: Step, *, timed: bool) -> Iterator[str]:
         yield f"  - <sub>{prose(told)}</sub>"
 
 
-def _trouble(trouble: Trouble) -> Iterator[str]:
+def _trouble(trouble: Troubleshooting) -> Iterator[str]:
     yield f"**{prose(trouble.sign)}**"
     yield ""
     yield from (f"{number}. {prose(sentence)}" for number, sentence in enumerate(trouble.help, 1))
@@ -189,7 +189,7 @@ def _linked(links: Iterable[Link]) -> str:
 
 
 def _block(lines: Iterable[str], language: str, indent: str) -> Iterator[str]:
-    body = [clipped(line, _COMMAND_CHARS).replace("\n", " ") for line in lines]
+    body = [truncate(line, _COMMAND_CHARS).replace("\n", " ") for line in lines]
     longest = max((len(run) for line in body for run in re.findall("`+", line)), default=0)
     fence = "`" * max(3, longest + 1)
     kind = {"cmd": "bat", "powershell": "powershell", "sh": "sh", "sql": "sql"}.get(language, "")

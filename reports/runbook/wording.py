@@ -7,7 +7,7 @@ from datetime import UTC
 
 from checks.outcome import Result, Status
 from checks.registry import DOCUMENTED_STEPS, DOCUMENTS
-from checks.runbook.model import Command, Estimate, Plan, Refusal, Runbook, RunbookSet, Schedule, Step, boxes
+from checks.runbook.model import Command, Estimate, Plan, Refusal, Runbook, RunbookSet, Schedule, Step, numbered_steps
 from checks.scan import ATTESTATIONS, Verdict
 from reports.text import count
 
@@ -86,7 +86,7 @@ def findings(plan: Plan) -> list[tuple[str, list[tuple[str, Result]]]]:
 def to_clear(plan: Plan) -> list[tuple[str, str]]:
     """The blockers as the gate names them: label, which check where, and the step of the procedure that is about it."""
     steps: dict[str, list[str]] = {}
-    for number, _, step in boxes(plan) if isinstance(plan, Runbook) else ():
+    for number, _, step in numbered_steps(plan) if isinstance(plan, Runbook) else ():
         steps.setdefault(step.answers, []).append(number)
     return [
         (f"B{number}", f"{row.check}, {place(row)}{_in_the_window(steps.get(row.check, []))}")

@@ -12,6 +12,7 @@ from reports.findings.grouping import (
     GRAVEST_FIRST,
     Digest,
     Group,
+    affected_nodes,
     alone_line,
     attested_line,
     by_reason,
@@ -21,15 +22,14 @@ from reports.findings.grouping import (
     digest,
     exit_line,
     headline,
-    places,
     seconds,
     subject_line,
     told_clusters,
     waiver_text,
 )
-from reports.findings.history_text import changes, history_line, teller
+from reports.findings.history_text import changes, history_formatter, history_line
 from reports.render.terminal import BOLD, CYAN, DIM, GREEN, STATUS_COLUMNS, TEXT_COLUMN, YELLOW, TextPage
-from reports.text import clipped, count, link_line, one_line
+from reports.text import count, link_line, one_line, truncate
 
 _FIELD_CHARS = 600
 _PLACES = 30
@@ -69,7 +69,7 @@ def render(scan: Scan, *, color: bool, width: int, verbose: bool = False, quiet:
     passed and all that is known of what is waived, names every node, and says what each one cost.
     """
     parts = digest(scan)
-    page = _Page(color=color, width=max(40, width), history=teller(scan), names=None if verbose else _PLACES)
+    page = _Page(color=color, width=max(40, width), history=history_formatter(scan), names=None if verbose else _PLACES)
     page.folded = parts.folded
     page.verdict(scan, parts)
     page.clusters(scan)
@@ -145,18 +145,18 @@ class _Page(TextPage):
         shown = f"  {self._status(group)}{self._paint(check, BOLD)}  "
         self._put(f"  {'':<{STATUS_COLUMNS}}{check}  ", rest, shown=shown, indent=TEXT_COLUMN, code=DIM)
         self._put(" " * TEXT_COLUMN, one_line(group.message))
-        self._field("on", places(group.results, self._names))
+        self._field("on", affected_nodes(group.results, self._names))
         if follow := consequences(self.folded, group.results):
             self._field("with it", follow)
         for name, read in (*_TOLD, ("history", self._history)):
             found = group.variants(read)
             for index, (value, rows) in enumerate(found):
                 text = one_line(value, _FIELD_CHARS)
-                whose = "" if len(rows) == len(group.results) else f"  ({places(rows, self._names)})"
+                whose = "" if len(rows) == len(group.results) else f"  ({affected_nodes(rows, self._names)})"
                 self._field("" if index else name, text + whose)
         for name, read in _COPIED:
             lines = [
-                line for value, _ in group.variants(read) for line in clipped(value, 2_000).expandtabs(4).splitlines()
+                line for value, _ in group.variants(read) for line in truncate(value, 2_000).expandtabs(4).splitlines()
             ]
             for index, line in enumerate(lines):
                 # Never wrapped, so that it can be copied.
@@ -165,7 +165,7 @@ class _Page(TextPage):
     def short(self, group: Group) -> None:
         """A cause in one paragraph."""
         check = one_line(group.check, 100)
-        text = f"{one_line(group.message, 300)} ({places(group.results, _NAMES)})"
+        text = f"{one_line(group.message, 300)} ({affected_nodes(group.results, _NAMES)})"
         shown = f"  {self._status(group)}{check}  "
         self._put(f"  {'':<{STATUS_COLUMNS}}{check}  ", text, shown=shown, indent=TEXT_COLUMN)
 
@@ -185,7 +185,7 @@ class _Page(TextPage):
             self._title(f"{title} ({sum(len(group.results) for group in groups)})")
             for message, rows in by_reason(groups):
                 self._put("  ", one_line(message, 400))
-                self._put("    ", f"{places(rows, names)} - {checks_named(rows)}", code=DIM)
+                self._put("    ", f"{affected_nodes(rows, names)} - {checks_named(rows)}", code=DIM)
         if not verbose:
             self._counts(parts)
 

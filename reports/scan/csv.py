@@ -9,7 +9,7 @@ from collections.abc import Callable
 from checks.common.pages import current
 from checks.outcome import Result, Status
 from checks.scan import Scan
-from reports.findings.history_text import teller
+from reports.findings.history_text import history_formatter
 from reports.render.json_text import utc_text
 from reports.text import one_line
 
@@ -45,7 +45,7 @@ def render(scan: Scan) -> str:
     """The file, with a header. What passed or was skipped is no finding; a scan without any is a header alone."""
     owners = {record.name: record for record in scan.clusters}
     nodes = {(node.cluster, node.node): node for node in scan.nodes}
-    history = teller(scan)
+    history = history_formatter(scan)
     started = utc_text(scan.started)
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from checks.scan import Scan
-from reports.render.page import assemble
+from reports.render.page import render_page
 from reports.scan.page.view import view
 
 
 def render(scan: Scan) -> str:
     """The page, to be written as UTF-8."""
-    return assemble("report", view(scan))
+    return render_page("report", view(scan))

@@ -19,7 +19,7 @@ from reports.findings.grouping import (
     waiver_line,
 )
 from reports.render.junit_xml import document, dotless, unused
-from reports.text import clipped, link_line, one_line
+from reports.text import link_line, one_line, truncate
 
 _FIELD_CHARS = 10_000
 
@@ -107,7 +107,7 @@ def _details(row: Result) -> str:
         ("command", row.remediation.command),
         *(("link", link_line(link)) for link in row.remediation.links),
     )
-    return "\n".join(f"{name}: {clipped(value, _FIELD_CHARS)}" for name, value in fields if value)
+    return "\n".join(f"{name}: {truncate(value, _FIELD_CHARS)}" for name, value in fields if value)
 
 
 def _verdict_suite(scan: Scan) -> Any:

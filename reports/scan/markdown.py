@@ -14,6 +14,7 @@ from checks.scan import Scan, Verdict
 from reports.findings.folding import consequences
 from reports.findings.grouping import (
     Group,
+    affected_nodes,
     alone_line,
     attested_line,
     by_reason,
@@ -23,11 +24,10 @@ from reports.findings.grouping import (
     digest,
     headline,
     owner_line,
-    places,
     subject_line,
     told_clusters,
 )
-from reports.findings.history_text import changes, history_line, teller
+from reports.findings.history_text import changes, history_formatter, history_line
 from reports.render.markdown_text import block, cell, code, linked, prose
 from reports.text import one_line
 
@@ -53,7 +53,7 @@ def render(scan: Scan) -> str:
         "",
         *_clusters(scan),
     ]
-    history = teller(scan)
+    history = history_formatter(scan)
     if scan.notices:
         lines += ["### Notices", "", *(f"- {prose(one_line(notice))}" for notice in scan.notices), ""]
     for title, groups in (
@@ -105,7 +105,7 @@ def _clusters(scan: Scan) -> Iterable[str]:
 def _finding(group: Group, history: Callable[[Result], str], follow: str) -> Iterable[str]:
     status = str(group.status).upper()
     yield f"- **{status}** {code(group.check)} ({group.severity}): {prose(one_line(group.message))}"
-    yield f"  - on {prose(places(group.results, _PLACES))}"
+    yield f"  - on {prose(affected_nodes(group.results, _PLACES))}"
     if follow:
         yield f"  - {prose(follow)}"
     fields: tuple[tuple[str, Callable[[Result], str]], ...] = (
@@ -114,10 +114,10 @@ def _finding(group: Group, history: Callable[[Result], str], follow: str) -> Ite
     )
     for name, read in fields:
         for value, rows in group.variants(read):
-            whose = "" if len(rows) == len(group.results) else f" ({prose(places(rows, _NAMES))})"
+            whose = "" if len(rows) == len(group.results) else f" ({prose(affected_nodes(rows, _NAMES))})"
             yield f"  - {name}: {code(value)}{whose}"
     for value, rows in group.variants(history):
-        whose = "" if len(rows) == len(group.results) else f" ({prose(places(rows, _NAMES))})"
+        whose = "" if len(rows) == len(group.results) else f" ({prose(affected_nodes(rows, _NAMES))})"
         yield f"  - history: {prose(value)}{whose}"
     for value, _ in group.variants(lambda row: row.remediation.summary):
         yield f"  - fix: {prose(one_line(value))}"
@@ -129,4 +129,4 @@ def _finding(group: Group, history: Callable[[Result], str], follow: str) -> Ite
 
 def _reasons(groups: Iterable[Group]) -> Iterable[str]:
     for message, rows in by_reason(groups):
-        yield f"- {prose(one_line(message, 400))}: {prose(places(rows, _NAMES))} ({prose(checks_named(rows))})"
+        yield f"- {prose(one_line(message, 400))}: {prose(affected_nodes(rows, _NAMES))} ({prose(checks_named(rows))})"

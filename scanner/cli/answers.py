@@ -10,11 +10,13 @@ from scanner.errors import UsageError
 
 if TYPE_CHECKING:
     from scanner.inventory.select import Selection
-    from scanner.run.job import Job
-    from scanner.transports.answers import Collected
+    from scanner.run.job import ScanRequest
+    from scanner.transports.answers import Responses
 
 
-def collect_or_load(job: Job, selection: Selection, *, quiet: bool, sources: Sequence[Path] | None = None) -> Collected:
+def collect_or_load(
+    job: ScanRequest, selection: Selection, *, quiet: bool, sources: Sequence[Path] | None = None
+) -> Responses:
     """What the nodes say: asked now, or as kept in the evidence files `sources`, which takes neither nodes nor secrets.
 
     Progress goes to standard error unless `quiet`. Raises InventoryError for missing secrets, and UsageError for
@@ -31,7 +33,7 @@ def collect_or_load(job: Job, selection: Selection, *, quiet: bool, sources: Seq
         return collect(ready, progress)
 
 
-def _kept(job: Job, selection: Selection, sources: Sequence[Path]) -> Collected:
+def _kept(job: ScanRequest, selection: Selection, sources: Sequence[Path]) -> Responses:
     from scanner.clock import utc_now
     from scanner.files.evidence.file import read_evidence
     from scanner.run.offline import saved_answers
@@ -40,7 +42,7 @@ def _kept(job: Job, selection: Selection, sources: Sequence[Path]) -> Collected:
     return saved_answers(job, files, utc_now(), narrowed=selection.narrowed)
 
 
-def save_evidence(path: Path, job: Job, collected: Collected) -> str:
+def save_evidence(path: Path, job: ScanRequest, collected: Responses) -> str:
     """Write the evidence. Returns why that was not possible, "" if it was: what else came of the run is not lost."""
     from scanner.files.evidence.file import write_evidence
     from scanner.run.offline import evidence_of
@@ -71,7 +73,7 @@ def refuse_bad_place(path: Path, reads: Iterable[Path], reports: Iterable[Path] 
         raise UsageError(f"the evidence: {error}") from None
 
 
-def with_credentials(job: Job, selection: Selection) -> Job:
+def with_credentials(job: ScanRequest, selection: Selection) -> ScanRequest:
     """The same job with every secret that the chosen nodes need fetched. Raises InventoryError."""
     from dataclasses import replace
 

@@ -9,11 +9,11 @@ from scanner.inventory.discover.model import NotToldError
 from scanner.inventory.model import Inventory, Node
 from scanner.inventory.select import Selection, select
 from scanner.run.facts import read_facts
-from scanner.run.job import Job
-from scanner.run.prepare import prepare
-from scanner.transports.answers import Collected
+from scanner.run.job import ScanRequest
+from scanner.run.prepare import build_request
+from scanner.transports.answers import Responses
 
-Collect = Callable[[Job], Collected]
+Collect = Callable[[ScanRequest], Responses]
 """Asks what a job is about; every secret that it takes is fetched already."""
 
 
@@ -21,7 +21,7 @@ Collect = Callable[[Job], Collected]
 class Asker:
     """Asks machines one after the other, all with one login."""
 
-    job: Job
+    job: ScanRequest
     """About the one machine that the command line names, ready to be asked."""
     collect: Collect
 
@@ -47,7 +47,7 @@ class Asker:
             raise NotToldError(f"{call.node.host}: {said.failure}{f'; {said.hint}' if said.hint else ''}")
         return read_facts(said, call.probes)
 
-    def asked_for(self, kinds: Sequence[type], *, role: str, host: str = "") -> Job:
+    def asked_for(self, kinds: Sequence[type], *, role: str, host: str = "") -> ScanRequest:
         """The job of one question."""
         (cluster, info), *_ = self.job.clusters
         node = replace(self.node, roles=(role,))
@@ -63,7 +63,7 @@ class Asker:
         )
 
 
-def about(inventory: Inventory) -> tuple[Job, Selection]:
+def about(inventory: Inventory) -> tuple[ScanRequest, Selection]:
     """What can be asked of an inventory of one machine. Nothing is contacted."""
     selection = select(inventory)
-    return prepare(selection), selection
+    return build_request(selection), selection

@@ -16,7 +16,7 @@ from scanner.errors import UsageError
 if TYPE_CHECKING:
     from scanner.cli.machines import Source
     from scanner.inventory.select import Selection
-    from scanner.run.job import Job
+    from scanner.run.job import ScanRequest
 
 
 class Phase(enum.StrEnum):
@@ -199,7 +199,7 @@ def resolve_options(
     strict: bool | None = None,
     parallel: int | None = None,
     timeout: float | None = None,
-) -> tuple[Selection, Job]:
+) -> tuple[Selection, ScanRequest]:
     """What a command is about: the part of the inventory that is selected, and the job to run over it.
 
     Nothing is contacted and no secret is read. Raises InventoryError and UsageError.
@@ -209,7 +209,7 @@ def resolve_options(
     from scanner.cli.machines import inventory_of
     from scanner.inventory.load import with_waivers
     from scanner.inventory.select import parse_targets, select
-    from scanner.run.prepare import prepare
+    from scanner.run.prepare import build_request
     from scanner.secrets import children
     from scanner.secrets.credentials import variables
 
@@ -218,7 +218,7 @@ def resolve_options(
     if waivers is not None:
         loaded = with_waivers(loaded, waivers)
     selection = select(loaded, cluster or (), node or (), parse_targets(target or ()))
-    job = prepare(
+    job = build_request(
         selection,
         only=check or (),
         without=skip_check or (),

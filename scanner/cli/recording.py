@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from checks.baseline.drift import Drift
     from checks.scan import FailOn, Scan
-    from scanner.history.store import Question
+    from scanner.history.store import HistorySeries
     from scanner.inventory.model import NodeKey
     from scanner.inventory.select import Selection
 
@@ -22,7 +22,7 @@ class HistoryFile:
 
     path: Path | None
     """None where no history is kept."""
-    question: Question
+    question: HistorySeries
 
     @classmethod
     def chosen(
@@ -39,11 +39,11 @@ class HistoryFile:
         skip_check: Sequence[str] | None,
     ) -> HistoryFile:
         """What `--history` asks for, else what the inventory says."""
-        from scanner.history.store import Question
+        from scanner.history.store import HistorySeries
 
         inventory = selection.inventory
         path = asked or (Path(inventory.run.history) if inventory.run.history else None)
-        question = Question.asked(
+        question = HistorySeries.asked(
             command,
             inventory.path,
             narrowed=selection.narrowed,

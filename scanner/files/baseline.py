@@ -18,9 +18,9 @@ from checks.baseline.approval import Baseline
 from checks.baseline.comparison import natural
 from checks.baseline.drift import Approval
 from checks.baseline.fact_paths import Value, kind_of
-from checks.baseline.snapshot import LEFT_OUT, NOT_EVALUATED, SEPARATOR, Ended, Place, Snapshot, Subject
+from checks.baseline.snapshot import LEFT_OUT, NOT_EVALUATED, SEPARATOR, CheckKey, CheckState, FactKey, Snapshot
 from checks.outcome import Status
-from reports.text import has_invisible, one_line, spell_in_json
+from reports.text import escape_json, has_invisible, one_line
 from scanner.errors import UsageError
 from scanner.files.atomic import write_atomically
 from scanner.secrets.last_door import without_secrets
@@ -68,7 +68,7 @@ def render_baseline(baseline: Baseline) -> str:
         _block("checks", "{}", _members(checks)),
         _block("facts", "{}", _members(facts)),
     ]
-    return spell_in_json("{\n" + ",\n".join(parts) + "\n}\n")
+    return escape_json("{\n" + ",\n".join(parts) + "\n}\n")
 
 
 def _members(table: Mapping[str, object]) -> list[str]:
@@ -203,7 +203,7 @@ class _Reader:
 
     def _facts(
         self, table: Mapping[str, Any], nodes: Mapping[tuple[str, str], frozenset[str]]
-    ) -> Iterable[tuple[Place, Value]]:
+    ) -> Iterable[tuple[FactKey, Value]]:
         for name, value in table.items():
             place = self._place(name, nodes)
             if not place.path:
@@ -221,20 +221,20 @@ class _Reader:
 
     def _gaps(
         self, table: Mapping[str, Any], nodes: Mapping[tuple[str, str], frozenset[str]]
-    ) -> Iterable[tuple[Place, str]]:
+    ) -> Iterable[tuple[FactKey, str]]:
         for name, reason in table.items():
             if not isinstance(reason, str):
                 self._refuse("expected the reason, a text", name)
             yield self._place(name, nodes), reason
 
-    def _place(self, name: str, nodes: Mapping[tuple[str, str], frozenset[str]]) -> Place:
+    def _place(self, name: str, nodes: Mapping[tuple[str, str], frozenset[str]]) -> FactKey:
         cluster, _, rest = name.partition(SEPARATOR)
         node, _, path = rest.partition(SEPARATOR)
         if (cluster, node) not in nodes:
             self._refuse('begins with no CLUSTER / NODE of "nodes"', name)
-        return Place(cluster, node, path)
+        return FactKey(cluster, node, path)
 
-    def _checks(self, table: Mapping[str, Any]) -> Iterable[tuple[Subject, Ended]]:
+    def _checks(self, table: Mapping[str, Any]) -> Iterable[tuple[CheckKey, CheckState]]:
         for name, status in table.items():
             parts = name.split(SEPARATOR)
             if len(parts) not in (2, 3) or not all(parts):
@@ -242,7 +242,7 @@ class _Reader:
             if not isinstance(status, str) or status not in _STATUSES:
                 self._refuse(f"expected one of {', '.join(sorted(_STATUSES))}", name)
             node = parts[1] if len(parts) == 3 else ""
-            yield Subject(parts[0], node, parts[-1]), Ended(status)
+            yield CheckKey(parts[0], node, parts[-1]), CheckState(status)
 
     def _refuse_foreign(self, found: str) -> NoReturn:
         if re.fullmatch(r"preflight\.baseline/\d+", found):
@@ -271,7 +271,7 @@ def _shown(text: str) -> str:
 
 def _line_of(text: str, key: str, occurrence: int) -> int:
     """The line on which `key` stands as a key for the nth time; 0 where it cannot be found, being spelt otherwise."""
-    ways = {_json(key), json.dumps(key), spell_in_json(_json(key)) if has_invisible(key) else _json(key)}
+    ways = {_json(key), json.dumps(key), escape_json(_json(key)) if has_invisible(key) else _json(key)}
     for way in ways:
         found = list(re.finditer(rf"{re.escape(way)}\s*:", text))
         if len(found) >= occurrence:

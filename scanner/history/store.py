@@ -34,7 +34,7 @@ _SAID = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class HistorySeries:
     """What a run asks. Only runs that ask the same are held against each other."""
 
     command: str
@@ -61,7 +61,7 @@ class Question:
         node: Sequence[str] = (),
         check: Sequence[str] = (),
         skip_check: Sequence[str] = (),
-    ) -> Question:
+    ) -> HistorySeries:
         """The question that the options of the command line make; the order in which they stand does not matter.
 
         `narrowed` says whether nodes were left out.
@@ -114,7 +114,7 @@ class Run:
     """Whether it looked at everything: not narrowed, not interrupted, all nodes reached, the verdict not UNKNOWN."""
 
 
-def remember(path: Path, question: Question, scan: Scan) -> Scan:
+def remember(path: Path, question: HistorySeries, scan: Scan) -> Scan:
     """Record the scan in the history at `path`, and give it back with what the earlier runs say of it.
 
     A scan that is there already (the same evidence, judged again) takes the place of the earlier judgement.
@@ -134,7 +134,7 @@ def remember(path: Path, question: Question, scan: Scan) -> Scan:
         return replace(scan, history=_add(store, question, present, scan, len(scan.nodes), reached))
 
 
-def remember_drift(path: Path, question: Question, drift: Drift, asked: Collection[NodeKey]) -> Drift:
+def remember_drift(path: Path, question: HistorySeries, drift: Drift, asked: Collection[NodeKey]) -> Drift:
     """Record a comparison over the nodes that were asked, and give it back with what the earlier ones say of it.
 
     What differs is kept as fail, what was not compared as error; of values, only that they differ. Raises HistoryError.
@@ -199,7 +199,7 @@ def prune(path: Path, *, before: datetime) -> int:
 
 
 def _add(
-    store: sqlite3.Connection, question: Question, present: PastRun, done: Scan | Drift, nodes: int, reached: int
+    store: sqlite3.Connection, question: HistorySeries, present: PastRun, done: Scan | Drift, nodes: int, reached: int
 ) -> ScanHistory:
     series = _series(question)
     own = (*series, question.scope, _stamp(present.started))
@@ -242,7 +242,7 @@ def _add(
     return history
 
 
-def _series(question: Question) -> tuple[str, ...]:
+def _series(question: HistorySeries) -> tuple[str, ...]:
     """What runs have in common that are held against each other."""
     return question.inventory_key, question.command, question.phase, "\n".join(question.targets)
 

@@ -29,7 +29,7 @@ from scanner.inventory.settings.catalogue import REPORTS, RUN, Catalogue, Produc
 from scanner.inventory.settings.setting import by_name
 from scanner.inventory.settings.transports import TRANSPORTS
 from scanner.probes.loaded import Loaded
-from scanner.registry import builtin_ids, known_checks, known_drift_rules
+from scanner.registry import builtin_ids, known_drift_rules, load_registry
 
 MOST_BYTES = 16 * 1024 * 1024
 """A larger file is no inventory."""
@@ -193,20 +193,20 @@ def located(problems: Problems, text: str) -> tuple[Problem, ...]:
 
 def installed_catalogue() -> Catalogue:
     """All keys that an inventory may have here, those of plugins' products included."""
-    _, _, loaded = known_checks()
+    _, _, loaded = load_registry()
     return catalogue(loaded.brought, loaded.settings)
 
 
 def _taken() -> dict[str, str]:
     """The ids that an inventory cannot give to checks of its own, each with whose it is."""
-    checks, probes, _ = known_checks()
+    checks, probes, _ = load_registry()
     ours = {*builtin_ids(), ATTESTATIONS}
     ids = [*(check.id for check in checks), *(probe.id for probe in probes), ATTESTATIONS]
     return {name: f"that of {'one that comes with preflight' if name in ours else 'a plugin'}" for name in ids}
 
 
 def _judges(own: Loaded) -> Judges:
-    checks, _, loaded = known_checks(own)
+    checks, _, loaded = load_registry(own)
     return Judges({check.id: check for check in checks}, complete=not loaded.failures)
 
 

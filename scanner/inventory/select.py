@@ -10,7 +10,7 @@ from scanner.errors import UsageError
 from scanner.inventory.model import Cluster, Inventory
 from scanner.inventory.products import Product, products
 from scanner.inventory.reading.values import did_you_mean, shown
-from scanner.registry import known_checks
+from scanner.registry import load_registry
 
 Pair = tuple[str, str]
 """A node as (cluster, node)."""
@@ -65,7 +65,7 @@ def select(
     in_scope = _clusters(inventory, clusters)
     chosen = _nodes(inventory, in_scope, nodes)
     touched = tuple(cluster for cluster in in_scope if any(name == cluster.name for name, _ in chosen))
-    aimed = _with_targets(inventory, touched, targets or {}, products((*known_checks()[2].brought, *extra)))
+    aimed = _with_targets(inventory, touched, targets or {}, products((*load_registry()[2].brought, *extra)))
     everything = {(cluster.name, node.name) for cluster in inventory.clusters for node in cluster.nodes}
     return Selection(replace(inventory, clusters=aimed), chosen, narrowed=chosen != everything)
 

@@ -142,10 +142,10 @@ class Lab:
     def _probes(self) -> tuple[Probe, ...]:
         if self._given_probes is not None:
             return tuple(self._given_probes)
-        from scanner.registry import known_checks
+        from scanner.registry import load_registry
 
         own = probes_of_clusters({cluster.name: cluster.inventory for cluster in self.scenario.clusters})
-        return known_checks()[1] + own
+        return load_registry()[1] + own
 
     @cached_property
     def _authority(self) -> CertificateAuthority:

@@ -65,7 +65,7 @@ from scanner.lab.scenario_model import (
     Scenario,
     SqlPort,
 )
-from scanner.lab.scenario_tables import overlaid, read_scenario
+from scanner.lab.scenario_tables import deep_merge, read_scenario
 from scanner.lab.tables import ScenarioError, get, meant
 
 __all__ = [
@@ -171,4 +171,4 @@ def _merged(table: dict[str, Any], folder: Path, seen: tuple[str, ...]) -> dict[
     parent = _resolved(base, folder, seen)
     # What a scan must find is the one thing that a variation never shares.
     parent.pop("expect", None)
-    return overlaid(parent, table)
+    return deep_merge(parent, table)

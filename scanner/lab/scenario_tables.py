@@ -28,7 +28,7 @@ from scanner.lab.servers.tds.responder import FAULTS as TDS_FAULTS
 from scanner.lab.servers.tds.responder import parse_sql_version
 from scanner.lab.servers.tds.server import FAULTS as SQL_FAULTS
 from scanner.lab.servers.wsman.account_rights import Right
-from scanner.lab.tables import ScenarioError, choice, dotted, get, known_keys, subtable, subtables, texts
+from scanner.lab.tables import ScenarioError, choice, format_key, get, known_keys, subtable, subtables, texts
 
 _ACCEPTED = ("waivers", "attestations")
 _TOP_KEYS = ("title", "about", "extends", "clusters", "run", *_ACCEPTED, "expect")
@@ -42,12 +42,12 @@ _PRODUCTS = {product.name: product for product in BUILTIN}
 _STATUSES = ("fail", "error", "warn", "waived", "skip")
 
 
-def overlaid(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+def deep_merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     """`above` laid over `below`: tables key by key, anything else replaced."""
     merged = dict(below)
     for key, value in above.items():
         under = merged.get(key)
-        merged[key] = overlaid(under, value) if isinstance(under, Mapping) and isinstance(value, Mapping) else value
+        merged[key] = deep_merge(under, value) if isinstance(under, Mapping) and isinstance(value, Mapping) else value
     return merged
 
 
@@ -80,7 +80,7 @@ def _cluster(name: str, table: Mapping[str, object], place: str) -> ClusterScena
     product = choice(get(table, "product", "", place), _PRODUCTS, f"{place}.product")
     defaults = subtable(table, "defaults", place)
     tables = {
-        node: overlaid(defaults, row)
+        node: deep_merge(defaults, row)
         for node, row in subtables(table, "nodes", place).items()
         if not get(row, "absent", False, f"{place}.nodes.{node}")
     }
@@ -206,7 +206,7 @@ def _sql_port(table: Mapping[str, object], place: str) -> SqlPort | None:
     if "tds" not in table:
         return None
     row = subtable(table, "tds", place)
-    here = dotted(place, "tds")
+    here = format_key(place, "tds")
     known_keys(row, ("version", "fault", "instance", "strict", "routes"), here)
     fault = get(row, "fault", "", here)
     version = get(row, "version", DEFAULT_SQL_VERSION, here)

@@ -30,7 +30,7 @@ def known_keys(table: Mapping[str, object], known: Collection[str], place: str) 
     """Raise ScenarioError for the first key that is not in `known`."""
     for key in table:
         if key not in known:
-            raise ScenarioError(dotted(place, key), f"unknown key; {meant(key, known)}")
+            raise ScenarioError(format_key(place, key), f"unknown key; {meant(key, known)}")
 
 
 def choice(value: str, known: Collection[str], place: str) -> str:
@@ -47,7 +47,7 @@ def get(table: Mapping[str, object], key: str, default: T, place: str) -> T:
     if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
         return type(default)(value)
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise ScenarioError(dotted(place, key), f"expected {_NAMES[kind]}, not {value!r}")
+        raise ScenarioError(format_key(place, key), f"expected {_NAMES[kind]}, not {value!r}")
     return value
 
 
@@ -55,7 +55,7 @@ def texts(table: Mapping[str, object], key: str, place: str) -> tuple[str, ...]:
     """The key's array of strings, empty where it is missing. Raises ScenarioError."""
     values: list[object] = get(table, key, [], place)
     if not all(isinstance(value, str) for value in values):
-        raise ScenarioError(dotted(place, key), "expected an array of strings")
+        raise ScenarioError(format_key(place, key), "expected an array of strings")
     return tuple(str(value) for value in values)
 
 
@@ -63,16 +63,16 @@ def subtable(table: Mapping[str, object], key: str, place: str) -> Mapping[str, 
     """The key's table, empty where it is missing. Raises ScenarioError."""
     value = table.get(key, {})
     if not isinstance(value, Mapping):
-        raise ScenarioError(dotted(place, key), f"expected a table, not {value!r}")
+        raise ScenarioError(format_key(place, key), f"expected a table, not {value!r}")
     return value
 
 
 def subtables(table: Mapping[str, object], key: str, place: str) -> dict[str, Mapping[str, object]]:
     """The key's table of tables. Raises ScenarioError."""
     outer = subtable(table, key, place)
-    return {name: subtable(outer, name, dotted(place, key)) for name in outer}
+    return {name: subtable(outer, name, format_key(place, key)) for name in outer}
 
 
-def dotted(place: str, key: str) -> str:
+def format_key(place: str, key: str) -> str:
     """The place of `key` below `place`."""
     return f"{place}.{key}" if place else key

@@ -27,7 +27,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Stamps:
+class NodeClock:
     """What a node's own clock said when its script began and when it ended; seconds since 1970 UTC."""
 
     begun_s: float

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from checks.check import Check
-from checks.engine.evaluation import concerns, facts_of
+from checks.engine.evaluation import applies_to, facts_of
 from checks.registry import PRODUCTS
 from scanner.inventory.model import Node
 from scanner.probes.chef_backend import cluster, frontend, search_index, service_ports, traces
@@ -42,7 +42,7 @@ def select_probes(
     wanted = {
         kind
         for check in checks
-        if concerns(check, node.product, node.roles, node.cluster)
+        if applies_to(check, node.product, node.roles, node.cluster)
         for kind in facts_of(check, node.product)
     } | set(also)
     wanted |= {kind for one in PRODUCTS if one.name == node.product and one.identity for kind in one.identity.facts}

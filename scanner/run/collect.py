@@ -16,11 +16,11 @@ from scanner.clock import today, utc_now
 from scanner.errors import cause_of
 from scanner.inventory.model import NodeKey
 from scanner.run.hands import Hands, make_room
-from scanner.run.job import Job
-from scanner.run.judge import judge
-from scanner.run.node import NodeCall, ask, erased
+from scanner.run.job import ScanRequest
+from scanner.run.judge import build_scan
+from scanner.run.node import NodeRequest, query_node, redacted
 from scanner.secrets.redaction import Redactor, redactor
-from scanner.transports.answers import Collected, NodeAnswers
+from scanner.transports.answers import NodeResponse, Responses
 from scanner.transports.deadline import end_all
 from scanner.transports.own_trouble import RAN_OUT, is_own, own_trouble
 
@@ -58,26 +58,26 @@ class Progress:
     done: int
     failing: int
     running: int
-    finished: NodeAnswers | None = None
+    finished: NodeResponse | None = None
     """The node that has just been finished, if any."""
     waiting: tuple[NodeKey, ...] = ()
     """Nodes that are being asked, where none has just been finished."""
 
 
 def scan(
-    job: Job,
+    job: ScanRequest,
     progress: Callable[[Progress], None] = lambda _: None,
     executor: Callable[[int], concurrent.futures.Executor] = Hands,
 ) -> Scan:
     """Ask every chosen node and judge the answers; see `collect`."""
-    return judge(job, collect(job, progress, executor), today())
+    return build_scan(job, collect(job, progress, executor), today())
 
 
 def collect(
-    job: Job,
+    job: ScanRequest,
     progress: Callable[[Progress], None] = lambda _: None,
     executor: Callable[[int], concurrent.futures.Executor] = Hands,
-) -> Collected:
+) -> Responses:
     """Ask every chosen node. A KeyboardInterrupt ends it early with what is finished, `complete` being False.
 
     `executor` makes the engine that the calls are spread over, from the number of calls that may be under way at once.
@@ -89,17 +89,17 @@ def collect(
     notices: tuple[str, ...] = ()
     if complete:
         said, notices, complete = _again(job.calls(), said, hide)
-    return Collected(said=said, started=started, finished=utc_now(), complete=complete, notices=notices)
+    return Responses(said=said, started=started, finished=utc_now(), complete=complete, notices=notices)
 
 
 def _gather(
-    calls: Sequence[NodeCall],
+    calls: Sequence[NodeRequest],
     parallel: int,
     hide: Redactor,
     progress: Callable[[Progress], None],
     executor: Callable[[int], concurrent.futures.Executor],
-) -> tuple[dict[NodeKey, NodeAnswers], bool]:
-    said: dict[NodeKey, NodeAnswers] = {}
+) -> tuple[dict[NodeKey, NodeResponse], bool]:
+    said: dict[NodeKey, NodeResponse] = {}
     gate = Gate(parallel)
     failing = 0
     complete = False
@@ -107,10 +107,10 @@ def _gather(
     make_room(width)
     pool = executor(width)
     # Threads share one gate; another kind of executor brings its own bound and gets the bare, picklable call.
-    work: Callable[[NodeCall], NodeAnswers] = (
-        partial(ask, gate=gate) if isinstance(pool, concurrent.futures.ThreadPoolExecutor) else ask
+    work: Callable[[NodeRequest], NodeResponse] = (
+        partial(query_node, gate=gate) if isinstance(pool, concurrent.futures.ThreadPoolExecutor) else query_node
     )
-    asked: dict[concurrent.futures.Future[NodeAnswers], NodeCall] = {}
+    asked: dict[concurrent.futures.Future[NodeResponse], NodeRequest] = {}
     try:
         for call in calls:
             asked[_submitted(pool, work, replace(call, hide=hide))] = call
@@ -143,23 +143,23 @@ def _gather(
 
 
 def _submitted(
-    pool: concurrent.futures.Executor, work: Callable[[NodeCall], NodeAnswers], call: NodeCall
-) -> concurrent.futures.Future[NodeAnswers]:
+    pool: concurrent.futures.Executor, work: Callable[[NodeRequest], NodeResponse], call: NodeRequest
+) -> concurrent.futures.Future[NodeResponse]:
     """The call under way; where this machine has no room for a single thread, as one that has failed for that."""
     try:
         return pool.submit(work, call)
     except Exception as error:
         if not own_trouble(error):
             raise
-        failed: concurrent.futures.Future[NodeAnswers] = concurrent.futures.Future()
+        failed: concurrent.futures.Future[NodeResponse] = concurrent.futures.Future()
         failed.set_exception(error)
         return failed
 
 
-def _result(future: concurrent.futures.Future[NodeAnswers], call: NodeCall, hide: Redactor) -> NodeAnswers:
+def _result(future: concurrent.futures.Future[NodeResponse], call: NodeRequest, hide: Redactor) -> NodeResponse:
     """What the node said; where the asking itself failed, that is this node's error and nobody else's."""
     try:
-        return erased(future.result(), hide)
+        return redacted(future.result(), hide)
     except Exception as defect:  # noqa: BLE001  an engine that lost its worker, a defect of ours: the others stand
         hide.cleanse(defect)
         if trouble := own_trouble(defect):
@@ -169,16 +169,16 @@ def _result(future: concurrent.futures.Future[NodeAnswers], call: NodeCall, hide
         )
 
 
-def _unasked(call: NodeCall, cause: str, hint: str) -> NodeAnswers:
+def _unasked(call: NodeRequest, cause: str, hint: str) -> NodeResponse:
     node = call.node
-    return NodeAnswers(
+    return NodeResponse(
         cluster=node.cluster, node=node.name, host=node.host, transport=node.transport, failure=cause, hint=hint
     )
 
 
 def _again(
-    calls: Sequence[NodeCall], said: Mapping[NodeKey, NodeAnswers], hide: Redactor
-) -> tuple[dict[NodeKey, NodeAnswers], tuple[str, ...], bool]:
+    calls: Sequence[NodeRequest], said: Mapping[NodeKey, NodeResponse], hide: Redactor
+) -> tuple[dict[NodeKey, NodeResponse], tuple[str, ...], bool]:
     """Ask the nodes that this machine had no room for again, one by one; with what a reader must know of it.
 
     The first of them that there is no room for either ends it: it would be no better for the others.
@@ -192,7 +192,7 @@ def _again(
     complete = True
     try:
         for call in missed:
-            answers = erased(ask(replace(call, hide=hide)), hide)
+            answers = redacted(query_node(replace(call, hide=hide)), hide)
             if is_own(answers.failure):
                 break
             told[answers.cluster, answers.node] = answers
@@ -212,7 +212,7 @@ def _again(
     return told, (notice,), complete
 
 
-def _leave(pool: concurrent.futures.Executor, asked: Iterable[concurrent.futures.Future[NodeAnswers]]) -> None:
+def _leave(pool: concurrent.futures.Executor, asked: Iterable[concurrent.futures.Future[NodeResponse]]) -> None:
     """End the conversations under way, so that no shell stays open on a node; within seconds, or not at all."""
     pool.shutdown(wait=False, cancel_futures=True)
     ends = time.monotonic() + _FAREWELL_S

@@ -9,7 +9,7 @@ from checks.facts import Contact, Unknown
 from scanner.errors import cause_of
 from scanner.probes.probe import Answer, Probe, UnreadableError
 from scanner.run.foreign import Allowance, ForeignCodeError
-from scanner.transports.answers import NodeAnswers
+from scanner.transports.answers import NodeResponse
 
 _LINE_CHARS = 32 * 1024
 """Of one line that a shell's probe printed: no program's table is as wide, and no reader needs to look at it."""
@@ -20,7 +20,7 @@ _TOLD_CHARS = 80
 """Of a line of standard error: where a message holds as much of it, it tells it."""
 
 
-def read_facts(said: NodeAnswers, probes: Sequence[Probe]) -> dict[type, object]:
+def read_facts(said: NodeResponse, probes: Sequence[Probe]) -> dict[type, object]:
     """Facts from answers, each with `Unknown` where it could not be read.
 
     `Contact` and `ClockSample` come of the conversation itself, whatever was asked.
@@ -53,7 +53,7 @@ def read_facts(said: NodeAnswers, probes: Sequence[Probe]) -> dict[type, object]
     return facts
 
 
-def read_error_output(said: NodeAnswers, probes: Sequence[Probe]) -> dict[type, dict[str, str]]:
+def read_error_output(said: NodeResponse, probes: Sequence[Probe]) -> dict[type, dict[str, str]]:
     """What went to standard error where the facts of each kind were asked for, by probe."""
     found: dict[type, dict[str, str]] = {}
     for probe in probes:
@@ -64,7 +64,7 @@ def read_error_output(said: NodeAnswers, probes: Sequence[Probe]) -> dict[type, 
     return found
 
 
-def _no_clock(said: NodeAnswers) -> Unknown:
+def _no_clock(said: NodeResponse) -> Unknown:
     if said.transport == "tds":
         return Unknown("the host itself is not asked, only its SQL Server port")
     if said.failure:

@@ -18,18 +18,18 @@ from scanner.files.plan import KeptPlan
 from scanner.inventory.select import Selection, select
 from scanner.probes.loaded import Loaded
 from scanner.probes.registry import select_probes
-from scanner.registry import known_checks
-from scanner.run.job import Job
-from scanner.run.judge import gathered_clusters, judge
-from scanner.run.prepare import prepare
-from scanner.transports.answers import Collected
+from scanner.registry import load_registry
+from scanner.run.job import ScanRequest
+from scanner.run.judge import build_scan, gathered_clusters
+from scanner.run.prepare import build_request
+from scanner.transports.answers import Responses
 
 ALL, NEXT = "all", "next"
 _SHOWN = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class StepState:
     """One step, and what was seen of it."""
 
     step: Followed
@@ -67,9 +67,9 @@ class Following:
     cluster: str
     steps: tuple[Followed, ...]
     selection: Selection
-    job: Job
+    job: ScanRequest
     """One round trip per node for all of them; no node is chosen where no step has a sign."""
-    scans: Mapping[str, Job]
+    scans: Mapping[str, ScanRequest]
     """Words of a SCAN to the scan that it means."""
 
 
@@ -87,10 +87,10 @@ def prepare_following(
         raise UsageError(f"the plan is about {cluster}, which {selection.inventory.path} does not name")
     signs = [sign for step in steps for sign in step.signs]
 
-    def prepared(sign: Sign | None) -> Job:
+    def prepared(sign: Sign | None) -> ScanRequest:
         want = sign.want if sign else {}
         target = str(want.get("target", ""))
-        return prepare(
+        return build_request(
             select(selection.inventory, [cluster], (), {cluster: target} if target else {}),
             only=[str(one) for one in list_of(want.get("checks"))],
             without=[str(one) for one in list_of(want.get("without"))],
@@ -119,9 +119,9 @@ def prepare_following(
     )
 
 
-def _also(job: Job, signs: Iterable[Sign], own: Loaded) -> dict[str, tuple[type, ...]]:
+def _also(job: ScanRequest, signs: Iterable[Sign], own: Loaded) -> dict[str, tuple[type, ...]]:
     """Role to the facts that signs go by; those alone that a scan asks every node of the role for."""
-    every = known_checks(own)[0]
+    every = load_registry(own)[0]
     wanted: dict[str, set[type]] = {}
     for sign in signs:
         for name in sign.nodes:
@@ -144,7 +144,7 @@ def _also(job: Job, signs: Iterable[Sign], own: Loaded) -> dict[str, tuple[type,
     return {role: tuple(sorted(kinds, key=lambda kind: kind.__name__)) for role, kinds in found.items()}
 
 
-def standings(following: Following, collected: Collected, today: date) -> list[Standing]:
+def standings(following: Following, collected: Responses, today: date) -> list[StepState]:
     """What was seen of each step, in the plan's order."""
     views: dict[str, NodeView] = {
         view.name: view for cluster in gathered_clusters(following.job, collected) for view in cluster.nodes
@@ -160,11 +160,11 @@ def standings(following: Following, collected: Collected, today: date) -> list[S
     seen = {step.id: see(step, views, scanned) for step in following.steps}
     left = {step.id: left_behind(step, views) for step in following.steps}
     ended = over(following.steps, {name: one.state for name, one in seen.items()}, left)
-    return [Standing(step, seen[step.id], ended.get(step.id, "")) for step in following.steps]
+    return [StepState(step, seen[step.id], ended.get(step.id, "")) for step in following.steps]
 
 
-def _scan(job: Job, collected: Collected, today: date) -> Seen:
-    scan = judge(job, collected, today)
+def _scan(job: ScanRequest, collected: Responses, today: date) -> Seen:
+    scan = build_scan(job, collected, today)
     words = _told_results(scan.results)
     if scan.verdict is Verdict.GO:
         return done("the scan says GO")

@@ -14,12 +14,12 @@ from checks.scan import FailOn
 from scanner.inventory.model import Cluster, Node, NodeKey
 from scanner.probes.probe import Probe
 from scanner.probes.registry import select_probes
-from scanner.run.node import NodeCall
+from scanner.run.node import NodeRequest
 from scanner.transports.protocol import Limits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class ScanRequest:
     """What a scan is going to do, settled before anything is contacted."""
 
     inventory_name: str
@@ -49,10 +49,10 @@ class Job:
     also: Mapping[str, tuple[type, ...]] = field(default_factory=dict)
     """Role to facts that are gathered of its nodes whatever the checks read: those that a plan is made of."""
 
-    def calls(self) -> list[NodeCall]:
+    def calls(self) -> list[NodeRequest]:
         """One call per chosen node, in inventory order."""
         return [
-            NodeCall(
+            NodeRequest(
                 node,
                 select_probes(node, judged_in(self.checks, info.skip), self.probes, self._also(node, info)),
                 self.limits,

@@ -22,23 +22,25 @@ from scanner.probes.probe import Probe
 from scanner.run.facts import read_error_output, read_facts
 from scanner.run.foreign import Allowance
 from scanner.run.invoker import run_by
-from scanner.run.job import Job
+from scanner.run.job import ScanRequest
 from scanner.run.prepare import listed
 from scanner.secrets.last_door import without_secrets
-from scanner.transports.answers import Collected, NodeAnswers
+from scanner.transports.answers import NodeResponse, Responses
 
 INTERRUPTED = "the scan was interrupted before this node had answered"
 
 
-def judge(job: Job, collected: Collected, today: date) -> Scan:
+def build_scan(job: ScanRequest, collected: Responses, today: date) -> Scan:
     """Hold what was collected to the checks of `job`.
 
     `today`, in UTC, is what waivers and attestations are held to: the day of judging, whenever it was collected.
     """
-    return judge_gathered(job, collected, gathered_clusters(job, collected), today)
+    return build_scan_from_facts(job, collected, gathered_clusters(job, collected), today)
 
 
-def judge_gathered(job: Job, collected: Collected, clusters: Sequence[GatheredCluster], today: date) -> Scan:
+def build_scan_from_facts(
+    job: ScanRequest, collected: Responses, clusters: Sequence[GatheredCluster], today: date
+) -> Scan:
     """The same, for whoever needs the facts beside the results: `clusters` as `gathered_clusters` gives them."""
     # Before waivers are held against them: a value to waive is copied from what a report shows.
     results = without_secrets(evaluate(job.checks, clusters, _guard))
@@ -77,14 +79,14 @@ def judge_gathered(job: Job, collected: Collected, clusters: Sequence[GatheredCl
     return without_secrets(done)
 
 
-def gathered_clusters(job: Job, collected: Collected) -> tuple[GatheredCluster, ...]:
+def gathered_clusters(job: ScanRequest, collected: Responses) -> tuple[GatheredCluster, ...]:
     """Every cluster with the facts that its nodes' answers hold, as the checks see it."""
     probes = {(call.node.cluster, call.node.name): call.probes for call in job.calls()}
     return tuple(_gathered(cluster, info, job.chosen, collected.said, probes) for cluster, info in job.clusters)
 
 
 def _about(
-    cluster: Cluster, info: ClusterInfo, gathered: GatheredCluster, said: Mapping[NodeKey, NodeAnswers]
+    cluster: Cluster, info: ClusterInfo, gathered: GatheredCluster, said: Mapping[NodeKey, NodeResponse]
 ) -> ClusterRecord:
     heard = [said[key] for node in cluster.nodes if (key := (cluster.name, node.name)) in said]
     return ClusterRecord(
@@ -111,18 +113,18 @@ def _guard() -> Guard:
     return guarded
 
 
-def _nodes(job: Job) -> list[Node]:
+def _nodes(job: ScanRequest) -> list[Node]:
     """The chosen nodes, in inventory order."""
     return [node for cluster, _ in job.clusters for node in cluster.nodes if (cluster.name, node.name) in job.chosen]
 
 
-def _said(node: Node, said: Mapping[NodeKey, NodeAnswers]) -> NodeAnswers:
+def _said(node: Node, said: Mapping[NodeKey, NodeResponse]) -> NodeResponse:
     """What a chosen node said; of one that an interrupted scan did not get to, that."""
     key = (node.cluster, node.name)
     if key in said:
         return said[key]
     hint = "Scan again, and let it finish."
-    return NodeAnswers(
+    return NodeResponse(
         cluster=node.cluster, node=node.name, host=node.host, transport=node.transport, failure=INTERRUPTED, hint=hint
     )
 
@@ -132,7 +134,7 @@ def _told(results: Iterable[Result]) -> Iterable[str]:
     return (f"{row.cluster}: {told}" for row in results if isinstance(told := row.evidence.get(TOLD), str))
 
 
-def _unfinished(job: Job, said: Mapping[NodeKey, NodeAnswers]) -> Iterable[str]:
+def _unfinished(job: ScanRequest, said: Mapping[NodeKey, NodeResponse]) -> Iterable[str]:
     """Nodes without any result are named, so that an interrupted scan does not pass them over in silence."""
     missing = [f"{node.cluster}.{node.name}" for node in _nodes(job) if (node.cluster, node.name) not in said]
     if missing:
@@ -143,7 +145,7 @@ def _gathered(
     cluster: Cluster,
     info: ClusterInfo,
     chosen: frozenset[NodeKey],
-    said: Mapping[NodeKey, NodeAnswers],
+    said: Mapping[NodeKey, NodeResponse],
     probes: Mapping[NodeKey, Sequence[Probe]],
 ) -> GatheredCluster:
     names = frozenset(node.name for node in cluster.nodes if (cluster.name, node.name) in chosen)
@@ -155,7 +157,7 @@ def _view(
     node: Node,
     info: ClusterInfo,
     chosen: frozenset[NodeKey],
-    said: Mapping[NodeKey, NodeAnswers],
+    said: Mapping[NodeKey, NodeResponse],
     probes: Sequence[Probe],
 ) -> NodeView:
     key = (node.cluster, node.name)
@@ -186,7 +188,7 @@ def _view(
     return without_strangers(view, identity_of(info.definition))
 
 
-def _record(said: NodeAnswers, node: Node) -> NodeRecord:
+def _record(said: NodeResponse, node: Node) -> NodeRecord:
     return NodeRecord(
         cluster=said.cluster,
         node=said.node,
@@ -202,5 +204,5 @@ def _record(said: NodeAnswers, node: Node) -> NodeRecord:
     )
 
 
-def _reached(said: NodeAnswers) -> bool:
+def _reached(said: NodeResponse) -> bool:
     return said.failure is None or any(not isinstance(answer, Unknown) for answer in said.answers.values())

@@ -8,21 +8,21 @@ from dataclasses import dataclass, replace
 from checks.facts import Unknown
 from scanner.probes.contact import CONTACT_PROBES
 from scanner.probes.probe import Probe
-from scanner.run.job import Job
-from scanner.transports.answers import Collected, NodeAnswers
+from scanner.run.job import ScanRequest
+from scanner.transports.answers import NodeResponse, Responses
 
 
 @dataclass(frozen=True, slots=True)
 class Login:
     """What came of one node."""
 
-    said: NodeAnswers
+    said: NodeResponse
     trouble: str
     """Why it could not be asked, one line; empty where it answered."""
     hint: str = ""
 
 
-def only_logins(job: Job) -> Job:
+def only_logins(job: ScanRequest) -> ScanRequest:
     """The same nodes, asked nothing but whether they answer: a shell's smallest question, and SQL Server's greeting
     where nothing else is spoken.
     """
@@ -33,13 +33,13 @@ def _is_greeting(probe: Probe) -> bool:
     return probe in CONTACT_PROBES or (probe.language == "tds" and not probe.script)
 
 
-def logins(job: Job, collected: Collected) -> Iterable[Login]:
+def logins(job: ScanRequest, collected: Responses) -> Iterable[Login]:
     """What came of each node of `job`, in inventory order; of one that was not asked to the end, that."""
     for call in job.calls():
         node = call.node
         said = collected.said.get((node.cluster, node.name))
         if said is None:
-            blank = NodeAnswers(cluster=node.cluster, node=node.name, host=node.host, transport=node.transport)
+            blank = NodeResponse(cluster=node.cluster, node=node.name, host=node.host, transport=node.transport)
             yield Login(blank, "not asked to the end: interrupted")
             continue
         silent = [answer.reason for answer in said.answers.values() if isinstance(answer, Unknown)]

@@ -16,15 +16,15 @@ from scanner.clock import now_s, utc_now
 from scanner.errors import NodeError, ProtocolError, cause_of
 from scanner.inventory.model import Node
 from scanner.probes.batch import powershell, sh
-from scanner.probes.probe import Answer, Probe, Stamps
+from scanner.probes.probe import Answer, NodeClock, Probe
 from scanner.probes.secret_server.database.database import SQL_PASSWORD_VARIABLE
 from scanner.secrets.masking import masked
 from scanner.secrets.redaction import NOTHING_SECRET, Redactor, redactor
 from scanner.secrets.secret import Secret
-from scanner.transports.answers import NodeAnswers
+from scanner.transports.answers import NodeResponse
 from scanner.transports.cures import cure_of
 from scanner.transports.own_trouble import own_trouble
-from scanner.transports.protocol import Limits, Moments, Transport, Usage
+from scanner.transports.protocol import ConnectionCost, Limits, TransferTimes, Transport
 
 _ANSWER_SHARE = 0.15
 """Share of a node's time that is kept for its answer's way home: the script stops asking before its deadline."""
@@ -33,7 +33,7 @@ _LEAST_FOR_SQL_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class NodeCall:
+class NodeRequest:
     """Everything that is needed to ask one node. It can be pickled and carried out anywhere."""
 
     node: Node
@@ -43,7 +43,7 @@ class NodeCall:
     """Takes the secrets of the whole run out: a node may say what another one is reached with, too."""
 
 
-def ask(call: NodeCall, gate: AbstractContextManager[object] | None = None) -> NodeAnswers:
+def query_node(call: NodeRequest, gate: AbstractContextManager[object] | None = None) -> NodeResponse:
     """Ask the node everything at once. Never raises for what a node does: that is in the answers.
 
     `gate` bounds how many nodes of this process are worked on at a time; it is entered once the TCP connection stands,
@@ -55,11 +55,11 @@ def ask(call: NodeCall, gate: AbstractContextManager[object] | None = None) -> N
     started = time.monotonic()
     asked_at = utc_now()
     spoken = tuple(probe for probe in call.probes if probe.language == node.language)
-    said = NodeAnswers(
+    said = NodeResponse(
         cluster=node.cluster, node=node.name, host=node.host, transport=node.transport, asked_at=asked_at
     )
     if spoken and node.transport != "tds":
-        said = _converse(said, call, spoken, gate)
+        said = _query_host(said, call, spoken, gate)
     listening = tuple(probe for probe in call.probes if probe.language == "tds" and _is_needed(probe, node, said))
     if listening:
         from scanner.transports.tds.gathering import ask_listener
@@ -100,7 +100,9 @@ def confidential(node: Node, probes: Sequence[Probe]) -> dict[str, str]:
     return {SQL_PASSWORD_VARIABLE: base64.b64encode(secret.reveal().encode("utf-8")).decode("ascii")}
 
 
-def _door(node: Node, limits: Limits, gate: AbstractContextManager[object] | None, hide: Redactor) -> Transport:
+def _open_transport(
+    node: Node, limits: Limits, gate: AbstractContextManager[object] | None, hide: Redactor
+) -> Transport:
     """The node's transport. Each is imported late: its libraries take long to load."""
     if node.transport == "local":
         from scanner.transports.local import LocalTransport
@@ -115,9 +117,9 @@ def _door(node: Node, limits: Limits, gate: AbstractContextManager[object] | Non
     return WinrmTransport(node, limits, gate=gate, hide=hide)
 
 
-def _converse(
-    said: NodeAnswers, call: NodeCall, probes: Sequence[Probe], gate: AbstractContextManager[object] | None
-) -> NodeAnswers:
+def _query_host(
+    said: NodeResponse, call: NodeRequest, probes: Sequence[Probe], gate: AbstractContextManager[object] | None
+) -> NodeResponse:
     node, limits, hide = call.node, call.limits, call.hide
     nonce = secrets.token_hex(16)
     budget_s = script_budget_s(limits.timeout_s)
@@ -129,7 +131,7 @@ def _converse(
     try:
         script = compose(node, probes, nonce=nonce, budget_s=budget_s, probe_bytes=limits.probe_bytes)
         variables = confidential(node, probes)
-        transport = _door(node, limits, gate, hide)
+        transport = _open_transport(node, limits, gate, hide)
         output = transport.run(script, variables)
     except NodeError as error:
         failure, output = own_trouble(error) or error, error.partial
@@ -169,12 +171,12 @@ def _converse(
         answers=answers,
         failure=hide.message(str(failure)) if failure else None,
         hint=hide.message(cure_of(failure, node.transport)) if failure else "",
-        usage=transport.usage if transport else Usage(),
+        usage=transport.usage if transport else ConnectionCost(),
         clock=clock,
     )
 
 
-def erased(said: NodeAnswers, hide: Redactor) -> NodeAnswers:
+def redacted(said: NodeResponse, hide: Redactor) -> NodeResponse:
     """The same without secrets in any text that may have come from the node."""
     return replace(
         said,
@@ -193,7 +195,7 @@ def erased(said: NodeAnswers, hide: Redactor) -> NodeAnswers:
     )
 
 
-def _clock(stamps: Stamps | None, moments: Moments, before_s: float) -> ClockSample | None:
+def _clock(stamps: NodeClock | None, moments: TransferTimes, before_s: float) -> ClockSample | None:
     """The node's stamps between the scanner's; `before_s` is when the transport had not begun yet."""
     if stamps is None:
         return None
@@ -208,7 +210,7 @@ def _clock(stamps: Stamps | None, moments: Moments, before_s: float) -> ClockSam
     )
 
 
-def _is_needed(probe: Probe, node: Node, said: NodeAnswers) -> bool:
+def _is_needed(probe: Probe, node: Node, said: NodeResponse) -> bool:
     """A listener is asked with a login where there is one, and else where it is all there is, or where the host could
     not say it itself.
     """

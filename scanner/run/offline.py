@@ -14,11 +14,11 @@ from scanner.files.evidence.model import Evidence, EvidenceFile, NodeEvidence, f
 from scanner.inventory.model import NodeKey
 from scanner.probes.probe import Probe
 from scanner.run.durations import told_duration
-from scanner.run.job import Job
-from scanner.run.node import NodeCall
+from scanner.run.job import ScanRequest
+from scanner.run.node import NodeRequest
 from scanner.run.prepare import loosened
 from scanner.secrets.last_door import without_secrets
-from scanner.transports.answers import Collected, NodeAnswers
+from scanner.transports.answers import NodeResponse, Responses
 
 FRESH = timedelta(hours=24)
 """Older evidence is told to be old: the nightly run has passed over it."""
@@ -27,7 +27,7 @@ _ASTRAY = timedelta(minutes=5)
 _LISTED = 10
 
 
-def evidence_of(job: Job, collected: Collected) -> Evidence:
+def evidence_of(job: ScanRequest, collected: Responses) -> Evidence:
     """What is to be kept of a run."""
     calls = {(call.node.cluster, call.node.name): call for call in job.calls()}
     return Evidence(
@@ -65,7 +65,7 @@ class _Kept:
         return self.node.said.asked_at or self.file.evidence.started
 
 
-def saved_answers(job: Job, files: Sequence[EvidenceFile], now: datetime, *, narrowed: bool) -> Collected:
+def saved_answers(job: ScanRequest, files: Sequence[EvidenceFile], now: datetime, *, narrowed: bool) -> Responses:
     """What the files hold for `job`, as if the nodes had said it now; the files' order makes no difference.
 
     A node that several files hold is taken as it answered last. One that none holds, and a question that was not asked,
@@ -80,7 +80,7 @@ def saved_answers(job: Job, files: Sequence[EvidenceFile], now: datetime, *, nar
         for call in job.calls()
     }
     used = {key: kept for key, kept in winners.items() if key in said}
-    return Collected(
+    return Responses(
         said=_with_comparable_clocks(said, used),
         started=min(file.evidence.started for file in distinct),
         finished=max(file.evidence.finished for file in distinct),
@@ -124,14 +124,14 @@ def _overlaps(held: Mapping[NodeKey, Sequence[_Kept]]) -> Iterator[str]:
         yield f"{latest} and {', '.join(others)} hold the same nodes: its answers, the latest, count for {_names(keys)}"
 
 
-def _answers(call: NodeCall, kept: _Kept | None, files: Sequence[EvidenceFile]) -> NodeAnswers:
+def _answers(call: NodeRequest, kept: _Kept | None, files: Sequence[EvidenceFile]) -> NodeResponse:
     node = call.node
     key = (node.cluster, node.name)
     if kept is None:
         interrupted = any(key in file.evidence.unanswered for file in files)
         why = "no evidence of this node" + (": its collecting was interrupted" if interrupted else "")
         return _nothing(
-            NodeAnswers(cluster=node.cluster, node=node.name, host=node.host, transport=node.transport), call, why
+            NodeResponse(cluster=node.cluster, node=node.name, host=node.host, transport=node.transport), call, why
         )
     said = kept.node.said
     if not kept.node.probes.keys() & {probe.id for probe in call.probes if probe.language == node.language}:
@@ -146,8 +146,8 @@ def _answers(call: NodeCall, kept: _Kept | None, files: Sequence[EvidenceFile]) 
 
 
 def _with_comparable_clocks(
-    said: Mapping[NodeKey, NodeAnswers], used: Mapping[NodeKey, _Kept]
-) -> dict[NodeKey, NodeAnswers]:
+    said: Mapping[NodeKey, NodeResponse], used: Mapping[NodeKey, _Kept]
+) -> dict[NodeKey, NodeResponse]:
     """Each node's clock was held to that of the machine that asked, so only those of one run can be compared.
 
     In a cluster whose nodes are from several, the run of the most nodes counts; of the others' clocks nothing is known.
@@ -163,13 +163,13 @@ def _with_comparable_clocks(
     }
 
 
-def _nothing(said: NodeAnswers, call: NodeCall, why: str) -> NodeAnswers:
+def _nothing(said: NodeResponse, call: NodeRequest, why: str) -> NodeResponse:
     # The same words for every node, so that reports say them once.
     hint = "Collect it, and give that file too: preflight collect INVENTORY --node NODE -o FILE"
     return replace(said, failure=why, hint=hint, lacking={probe.id: why for probe in call.probes})
 
 
-def _lack(probe: Probe, kept: NodeEvidence, call: NodeCall) -> str:
+def _lack(probe: Probe, kept: NodeEvidence, call: NodeRequest) -> str:
     """Why the evidence has no answer to what the probe asks now; empty where it has one, or asked for one."""
     if probe.id not in kept.probes:
         return f"not in the evidence: collected without probe {probe.id} (collect again)"
@@ -185,7 +185,7 @@ def _lack(probe: Probe, kept: NodeEvidence, call: NodeCall) -> str:
     return ""
 
 
-def _origin(file: EvidenceFile, job: Job, now: datetime) -> Iterator[str]:
+def _origin(file: EvidenceFile, job: ScanRequest, now: datetime) -> Iterator[str]:
     held = file.evidence
     yield (
         f"judged from evidence of {_time(held.started)} to {_time(held.finished)}, collected by {_short(held.host)} "
@@ -215,7 +215,7 @@ def _repeated(files: Sequence[EvidenceFile]) -> Iterator[str]:
             yield f"the same evidence is given {len(paths)} times and counts once: {', '.join(paths)}"
 
 
-def _strangers(job: Job, files: Sequence[EvidenceFile], *, narrowed: bool) -> Iterator[str]:
+def _strangers(job: ScanRequest, files: Sequence[EvidenceFile], *, narrowed: bool) -> Iterator[str]:
     """Nodes that the inventory does not name. A narrowed job knows all nodes of its clusters, and no other cluster."""
     whole = {cluster.name: {node.name for node in cluster.nodes} for cluster, _ in job.clusters}
     for file in files:
@@ -228,7 +228,7 @@ def _strangers(job: Job, files: Sequence[EvidenceFile], *, narrowed: bool) -> It
             yield f"{file.path} holds nodes that the inventory does not name, which are not judged: {_names(odd)}"
 
 
-def _differences(job: Job, used: Mapping[NodeKey, _Kept]) -> Iterator[str]:
+def _differences(job: ScanRequest, used: Mapping[NodeKey, _Kept]) -> Iterator[str]:
     """Where a node is now another one in the inventory than the one that was asked."""
     found: dict[str, list[str]] = {}
     for call in job.calls():
@@ -249,7 +249,7 @@ def _differences(job: Job, used: Mapping[NodeKey, _Kept]) -> Iterator[str]:
         yield f"{what} in the evidence and in the inventory differ: {_some(nodes)}"
 
 
-def _other_questions(job: Job, used: Mapping[NodeKey, _Kept], files: Sequence[EvidenceFile]) -> Iterator[str]:
+def _other_questions(job: ScanRequest, used: Mapping[NodeKey, _Kept], files: Sequence[EvidenceFile]) -> Iterator[str]:
     """Which probes have changed since, and which nobody here reads any more."""
     known = {probe.id: fingerprint(probe) for probe in job.probes}
     for file in files:

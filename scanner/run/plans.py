@@ -12,21 +12,21 @@ from checks.runbook.names import InvocationOptions
 from checks.runbook.times import names_of, scheduled, with_own
 from scanner.errors import UsageError
 from scanner.inventory.reading.values import did_you_mean
-from scanner.run.job import Job
-from scanner.run.judge import gathered_clusters, judge_gathered
+from scanner.run.job import ScanRequest
+from scanner.run.judge import build_scan_from_facts, gathered_clusters
 from scanner.secrets.last_door import without_secrets
-from scanner.transports.answers import Collected
+from scanner.transports.answers import Responses
 
 
-def plan_book(
-    job: Job, collected: Collected, today: date, targets: Mapping[str, str] = {}, waivers: str = ""
+def build_runbooks(
+    job: ScanRequest, collected: Responses, today: date, targets: Mapping[str, str] = {}, waivers: str = ""
 ) -> RunbookSet:
     """The plans that follow from what was collected, in the inventory's order; waivers hold as of `today`.
 
     `targets`, as `parse_targets` gives them, and `waivers`, a file, are what the command line said beyond it.
     """
     clusters = gathered_clusters(job, collected)
-    scan = judge_gathered(job, collected, clusters, today)
+    scan = build_scan_from_facts(job, collected, clusters, today)
     names = {cluster.name for cluster, _ in job.clusters}
     book = RunbookSet(
         inventory=scan.inventory,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from checks.check import Check, ClusterInfo, ProductView
 from checks.engine.acceptance.model import Attestation
-from checks.engine.evaluation import concerns
+from checks.engine.evaluation import applies_to
 from checks.engine.rules import RuleError, RuleSet
 from checks.product import Product
 from checks.scan import CONNECTIVITY
@@ -16,9 +16,9 @@ from scanner.inventory.model import Cluster, Inventory, Node
 from scanner.inventory.reading.values import Problems, meant_by
 from scanner.inventory.select import Selection
 from scanner.plugins import known
-from scanner.registry import known_checks
+from scanner.registry import load_registry
 from scanner.rule_data import load_rules
-from scanner.run.job import Job
+from scanner.run.job import ScanRequest
 from scanner.transports.protocol import Limits
 
 _LISTED = 12
@@ -27,7 +27,7 @@ DEFAULT_PARALLEL = 32
 DEFAULT_TIMEOUT_S = 60.0
 
 
-def prepare(
+def build_request(
     selection: Selection,
     *,
     only: Sequence[str] = (),
@@ -36,10 +36,10 @@ def prepare(
     timeout_s: float | None = None,
     strict: bool | None = None,
     phase: str = "before",
-) -> Job:
+) -> ScanRequest:
     """Settle a scan. Raises UsageError for a selection that cannot be meant, InventoryError for unusable rules."""
     inventory = selection.inventory
-    checks, probes, loaded = known_checks(inventory.own)
+    checks, probes, loaded = load_registry(inventory.own)
     chosen_checks = pick_checks(checks, only, without)
     nodes = [
         node
@@ -50,7 +50,7 @@ def prepare(
     _refuse_idle(chosen_checks, nodes, only)
     settings = inventory.run
     clusters = tuple(zip(inventory.clusters, cluster_infos(inventory, phase), strict=True))
-    return Job(
+    return ScanRequest(
         inventory_name=str(inventory.path),
         clusters=clusters,
         chosen=selection.chosen,
@@ -149,7 +149,7 @@ def _refuse_idle(checks: Sequence[Check], nodes: Sequence[Node], only: Sequence[
         check.id
         for check in checks
         if check.id != CONNECTIVITY
-        and not any(concerns(check, node.product, node.roles, node.cluster) for node in nodes)
+        and not any(applies_to(check, node.product, node.roles, node.cluster) for node in nodes)
     ]
     advice = "`preflight checks` tells what each is for"
     if idle and len(idle) == sum(check.id != CONNECTIVITY for check in checks):

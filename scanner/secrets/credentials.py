@@ -18,7 +18,7 @@ from pathlib import Path
 from scanner.errors import InventoryError, Problem, shortened
 from scanner.inventory.model import Inventory, Node, SecretSource, SshSettings, TdsSettings, WinrmSettings
 from scanner.inventory.reading.discretion import NOT_SHOWN, may_be_secret, may_be_secret_file, may_be_secret_variable
-from scanner.inventory.reading.values import Place, Problems
+from scanner.inventory.reading.values import KeyPath, Problems
 from scanner.secrets import children
 from scanner.secrets.redaction import Redactor
 from scanner.secrets.secret import Secret
@@ -94,12 +94,12 @@ class _Reader:
     patience_s: Mapping[SecretSource, float]
     """How long each may take."""
     known: dict[SecretSource, Secret | None] = field(default_factory=dict)
-    failures: dict[str, list[Place]] = field(default_factory=dict)
+    failures: dict[str, list[KeyPath]] = field(default_factory=dict)
     """Each thing that is wrong, with the keys that it concerns."""
     causes: dict[SecretSource, str] = field(default_factory=dict)
 
     def node(self, node: Node) -> Node:
-        place: Place = ("clusters", node.cluster, "nodes", node.name)
+        place: KeyPath = ("clusters", node.cluster, "nodes", node.name)
         if "sql_user" in node.options:
             node = replace(
                 node, sql_password=self._secret(node.sql_password, "sql_password", place, str(node.options["sql_user"]))
@@ -112,7 +112,7 @@ class _Reader:
             return replace(node, ssh=self._ssh(node.ssh, place))
         return node
 
-    def _check_tds(self, node: Node, place: Place) -> None:
+    def _check_tds(self, node: Node, place: KeyPath) -> None:
         if node.logs_in_to_sql and not find_spec("pytds"):
             self._fail(
                 'SQL Server can be asked with a login only where python-tds is installed; run: pip install "'
@@ -130,7 +130,7 @@ class _Reader:
             found.add(places[0], cause + (f" (and {more} more node{'s' * (more > 1)})" if more else ""))
         return list(found.found)
 
-    def _winrm(self, settings: WinrmSettings, place: Place) -> WinrmSettings:
+    def _winrm(self, settings: WinrmSettings, place: KeyPath) -> WinrmSettings:
         if settings.auth == "certificate":
             self._need(settings.cert_file, (*place, "cert_file"))
             self._need(settings.key_file, (*place, "key_file"))
@@ -140,7 +140,7 @@ class _Reader:
         needed = None if settings.auth == "certificate" else settings.password
         return replace(settings, password=self._secret(needed, "password", place, settings.user))
 
-    def _ssh(self, settings: SshSettings, place: Place) -> SshSettings:
+    def _ssh(self, settings: SshSettings, place: KeyPath) -> SshSettings:
         self._need(settings.key_file, (*place, "key_file"))
         if settings.host_key_policy == "strict" and not settings.host_key:
             self._need(settings.known_hosts, (*place, "known_hosts"))
@@ -152,7 +152,7 @@ class _Reader:
             password=self._secret(settings.password, "password", place, settings.user),
         )
 
-    def _need(self, path: str, place: Place, *, folder_will_do: bool = False) -> None:
+    def _need(self, path: str, place: KeyPath, *, folder_will_do: bool = False) -> None:
         if not path:
             return
         found = Path(path)
@@ -165,7 +165,7 @@ class _Reader:
         elif not os.access(found, os.R_OK):
             self._fail(f"{path}: you may not read this file; check its owner and mode", place)
 
-    def _secret(self, source: SecretSource | Secret | None, name: str, place: Place, user: str = "") -> Secret | None:
+    def _secret(self, source: SecretSource | Secret | None, name: str, place: KeyPath, user: str = "") -> Secret | None:
         if not isinstance(source, SecretSource):
             return source
         if source not in self.known:
@@ -187,7 +187,7 @@ class _Reader:
             self._fail(self.causes[source], (*place, f"{name}_{part}"))
         return self.known[source]
 
-    def _fail(self, cause: str, place: Place) -> None:
+    def _fail(self, cause: str, place: KeyPath) -> None:
         self.failures.setdefault(cause, []).append(place)
 
 

@@ -10,11 +10,11 @@ from checks.common.clock_facts import ClockSample
 from checks.facts import Unknown
 from scanner.inventory.model import NodeKey
 from scanner.probes.probe import Answer
-from scanner.transports.protocol import Usage
+from scanner.transports.protocol import ConnectionCost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NodeAnswers:
+class NodeResponse:
     """What one node said."""
 
     cluster: str
@@ -26,7 +26,7 @@ class NodeAnswers:
     failure: str | None = None
     """Why the conversation did not go to its end, one line."""
     hint: str = ""
-    usage: Usage = field(default_factory=Usage)
+    usage: ConnectionCost = field(default_factory=ConnectionCost)
     seconds: float = 0.0
     clock: ClockSample | Unknown | None = None
     """None where the node did not say the time both when it began and when it had ended; Unknown where saved answers
@@ -38,10 +38,10 @@ class NodeAnswers:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Collected:
+class Responses:
     """What the nodes said, before anybody judges it."""
 
-    said: Mapping[NodeKey, NodeAnswers]
+    said: Mapping[NodeKey, NodeResponse]
     started: datetime
     """Aware, UTC."""
     finished: datetime

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from scanner.errors import NodeError, RefusedError
 from scanner.probes.probe import Language
 from scanner.transports.powershell.output import settle_merged
-from scanner.transports.powershell.script_delivery import NOTHING, deliver_on_stdin
+from scanner.transports.powershell.script_delivery import NO_VARIABLES, deliver_on_stdin
 from scanner.transports.ssh.login_shells import BY_HAND, NO_PROGRAM, began, meaning, said_lines, shown, stands_instead
 
 READY_S = 10.0
@@ -26,7 +26,7 @@ _HINT_POWERSHELL = "log in there and run `powershell.exe` by hand; look at OpenS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Start:
+class Launch:
     """One program that runs one script, and reads it from its standard input."""
 
     words: tuple[str, ...]
@@ -45,14 +45,14 @@ class Start:
         return " ".join(self.words)
 
 
-def start_of(
+def launch_for(
     language: Language,
     script: str,
     place: str = "the node",
-    variables: Mapping[str, str] = NOTHING,
+    variables: Mapping[str, str] = NO_VARIABLES,
     *,
     by_login: bool = True,
-) -> Start:
+) -> Launch:
     """How to run `script`, which is sh or PowerShell, at `place`, as messages call it.
 
     `by_login`: a login shell, or what is forced in its place, is to start it. `variables` are set for a PowerShell
@@ -60,7 +60,7 @@ def start_of(
     """
     if language == "powershell":
         delivery = deliver_on_stdin(script, variables)
-        return Start(
+        return Launch(
             words=(delivery.command, *delivery.arguments),
             stdin=delivery.stdin or b"",
             judge=settle_merged,
@@ -76,7 +76,7 @@ def start_of(
             return _never_began(place, output, status, stdin)
         return _judge_sh(place, output, status) if status else None
 
-    return Start(words=("sh", "-s"), stdin=stdin, judge=judge, hint=BY_HAND, ready=ready)
+    return Launch(words=("sh", "-s"), stdin=stdin, judge=judge, hint=BY_HAND, ready=ready)
 
 
 def _never_began(place: str, output: bytes, status: int, script: bytes) -> NodeError:

@@ -29,9 +29,9 @@ from scanner.probes.probe import Language
 from scanner.secrets import children
 from scanner.secrets.redaction import NOTHING_SECRET, Redactor
 from scanner.transports.deadline import Deadline
-from scanner.transports.launch import READY_S, Start, start_of
-from scanner.transports.powershell.script_delivery import NOTHING
-from scanner.transports.protocol import Limits, Moments, Usage
+from scanner.transports.launch import READY_S, Launch, launch_for
+from scanner.transports.powershell.script_delivery import NO_VARIABLES
+from scanner.transports.protocol import ConnectionCost, Limits, TransferTimes
 from scanner.transports.resolver import resolve
 
 _CHUNK = 256 * 1024
@@ -78,8 +78,8 @@ class LocalTransport:
         hide: Redactor = NOTHING_SECRET,
         programs: Mapping[Language, str] | None = None,
     ) -> None:
-        self.usage = Usage()
-        self.moments = Moments()
+        self.usage = ConnectionCost()
+        self.moments = TransferTimes()
         self._node = node
         self._limits = limits
         self._gate = gate or nullcontext()
@@ -96,12 +96,12 @@ class LocalTransport:
         """Held while something arrives, or nothing more will."""
         self._too_large = False
 
-    def run(self, script: str, variables: Mapping[str, str] = NOTHING) -> bytes:
+    def run(self, script: str, variables: Mapping[str, str] = NO_VARIABLES) -> bytes:
         """Run `script` in this machine's `sh` or PowerShell and give what it printed, standard error included.
 
         Raises NodeError with what had arrived.
         """
-        start = start_of(self._node.language, script, "this machine", variables, by_login=False)
+        start = launch_for(self._node.language, script, "this machine", variables, by_login=False)
         program = self._program()
         self._check_host()
         try:
@@ -168,7 +168,7 @@ class LocalTransport:
                 hint="run preflight there; or leave `host` out, where this machine is the node in spite of its name",
             )
 
-    def _converse(self, program: str, start: Start) -> int | None:
+    def _converse(self, program: str, start: Launch) -> int | None:
         """Run it; its exit status, None where it was ended. What it prints gathers in `_output`."""
         process = self._begin(program, start)
         reader = threading.Thread(target=self._read, args=(process,), name="local-reader", daemon=True)
@@ -195,7 +195,7 @@ class LocalTransport:
             with self._arrived:
                 self._arrived.wait_for(lambda: self._settled.is_set() or ready in b"".join(self._output), READY_S)
 
-    def _begin(self, program: str, start: Start) -> subprocess.Popen[bytes]:
+    def _begin(self, program: str, start: Launch) -> subprocess.Popen[bytes]:
         with self._lock:
             self._process = children.start(
                 (program, *start.words[1:]),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from scanner.transports.powershell.script_delivery import NOTHING
+from scanner.transports.powershell.script_delivery import NO_VARIABLES
 
 PRINTS_TOO_MUCH = "run what it is asked by hand there (`preflight probes INVENTORY`), and look at what prints so much"
 """What to do about an answer that is larger than may be kept."""
@@ -25,7 +25,7 @@ class Limits:
 
 
 @dataclass(slots=True)
-class Usage:
+class ConnectionCost:
     """What the conversation cost; counted where it happens, shown in the results."""
 
     connections: int = 0
@@ -36,7 +36,7 @@ class Usage:
 
 
 @dataclass(slots=True)
-class Moments:
+class TransferTimes:
     """When the conversation went there and back, by `scanner.clock.now_s`; the closer together, the better.
 
     What a transport leaves at None, the gathering takes from before and after the whole `run`.
@@ -51,10 +51,10 @@ class Moments:
 class Transport(Protocol):
     """An open or openable door to one node. Not thread safe; one per node."""
 
-    usage: Usage
-    moments: Moments
+    usage: ConnectionCost
+    moments: TransferTimes
 
-    def run(self, script: str, variables: Mapping[str, str] = NOTHING) -> bytes:
+    def run(self, script: str, variables: Mapping[str, str] = NO_VARIABLES) -> bytes:
         """Run the batched `script` in the node's shell and give its output. Called once.
 
         `variables` are in the environment of a PowerShell script. They may be secrets: printable ASCII without blanks

@@ -10,7 +10,7 @@ import pytest
 
 from checks.common.pages import PAGES, current, links_of
 from scanner.inventory.products import products
-from scanner.registry import known_checks
+from scanner.registry import load_registry
 from scanner.rule_data import load_rules
 
 CHECKS = Path(__file__).parents[2] / "checks"
@@ -21,7 +21,7 @@ _GONE = re.compile(r"//(?:[\w.-]*\.)?thycotic\.|//docs\.chef\.io/(?!server/|rele
 def addresses() -> set[str]:
     """Of the checks as they are registered, of the rules, and of what only stands in the source."""
     found = {rule.url for product in products() for rule in load_rules(product).rules}
-    for check in known_checks()[0]:
+    for check in load_registry()[0]:
         found |= {check.remediation.url, *(text for text in check.references if _ADDRESS.fullmatch(text))}
     for path in CHECKS.rglob("*.py"):
         if path.name == "pages.py":

@@ -14,8 +14,8 @@ import pytest
 from scanner.errors import AuthenticationError
 from scanner.inventory.model import Node, SshSettings
 from scanner.probes.probe import Answer, Probe
-from scanner.run.node import NodeCall, ask
-from scanner.transports.answers import NodeAnswers
+from scanner.run.node import NodeRequest, query_node
+from scanner.transports.answers import NodeResponse
 from scanner.transports.protocol import Limits
 from scanner.transports.ssh.transport import SshTransport
 from tests.live.machine import USER, Machine, why_not
@@ -100,9 +100,9 @@ def node_of(machine: Machine, folder: Path) -> Node:
     )
 
 
-def asked(machine: Machine, folder: Path, timeout_s: float = 20) -> NodeAnswers:
+def asked(machine: Machine, folder: Path, timeout_s: float = 20) -> NodeResponse:
     started = time.monotonic()
-    said = ask(NodeCall(node_of(machine, folder), PROBES, Limits(timeout_s=timeout_s)))
+    said = query_node(NodeRequest(node_of(machine, folder), PROBES, Limits(timeout_s=timeout_s)))
     assert time.monotonic() - started < timeout_s + 1.5
     return said
 
@@ -121,7 +121,7 @@ def told(machine: Machine, folder: Path, timeout_s: float = 20) -> tuple[str, st
     return said.failure, said.hint
 
 
-def is_answered(said: NodeAnswers) -> bool:
+def is_answered(said: NodeResponse) -> bool:
     date, text = said.answers["date"], said.answers["text"]
     assert said.failure is None, said.failure
     assert isinstance(date, Answer)

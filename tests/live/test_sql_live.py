@@ -25,7 +25,7 @@ from scanner.lab.servers.certificates import CertificateAuthority
 from scanner.lab.servers.tds.server import TdsAccounts, TdsServer
 from scanner.lab.servers.wsman.accounts import Accounts
 from scanner.probes.secret_server.database.sql_questions import questions
-from scanner.transports.protocol import Usage
+from scanner.transports.protocol import ConnectionCost
 from scanner.transports.tds.prelogin import prelogin
 from tests.live.openssh import free_port
 
@@ -219,7 +219,7 @@ def _wait_for(port: int) -> None:
 
 
 def test_a_real_postgresql_is_named(postgresql: int) -> None:
-    usage = Usage()
+    usage = ConnectionCost()
     with pytest.raises(ProtocolError, match="is PostgreSQL, no SQL Server") as caught:
         prelogin("127.0.0.1", postgresql, 5, usage)
     assert "`sql_port`" in caught.value.hint

@@ -29,7 +29,7 @@ from scanner.errors import (
 from scanner.inventory.model import Node, SshSettings
 from scanner.probes.batch.sh import compose, parse
 from scanner.probes.probe import Answer, Probe
-from scanner.run.node import NodeCall, ask
+from scanner.run.node import NodeRequest, query_node
 from scanner.secrets.secret import Secret
 from scanner.transports.protocol import Limits
 from scanner.transports.ssh.login import log_in
@@ -488,8 +488,8 @@ def clock_of(server: OpenSshServer) -> ClockSample:
         transport="ssh",
         ssh=transport(server)._settings,
     )
-    said = ask(
-        NodeCall(
+    said = query_node(
+        NodeRequest(
             node, (Probe(id="it", language="sh", purpose="", script="echo answer", readers=()),), Limits(timeout_s=20)
         )
     )

@@ -15,9 +15,9 @@ from scanner.errors import NodeError
 from scanner.inventory.model import Node, SshSettings
 from scanner.probes.batch.powershell import literal
 from scanner.probes.probe import Answer, Probe
-from scanner.registry import known_checks
+from scanner.registry import load_registry
 from scanner.run.facts import read_facts
-from scanner.run.node import NodeCall, ask
+from scanner.run.node import NodeRequest, query_node
 from scanner.transports.protocol import Limits
 from scanner.transports.ssh.transport import SshTransport
 from tests import windows_stand_in
@@ -52,8 +52,8 @@ def node(server: OpenSshServer) -> Node:
 
 def contact(server: OpenSshServer, timeout_s: float = 30) -> Contact:
     """Ask the server's machine everything that a Windows node is asked."""
-    probes = tuple(probe for probe in known_checks()[1] if probe.language == "powershell")
-    said = ask(NodeCall(node(server), probes, Limits(timeout_s=timeout_s)))
+    probes = tuple(probe for probe in load_registry()[1] if probe.language == "powershell")
+    said = query_node(NodeRequest(node(server), probes, Limits(timeout_s=timeout_s)))
     assert (said.usage.connections, said.usage.commands, said.usage.requests) == (1, 1, 0)
     found = read_facts(said, probes)[Contact]
     assert isinstance(found, Contact)
@@ -132,7 +132,7 @@ def test_a_real_powershell_is_not_kept_by_what_blocks_or_leaves(sshd: OpenSshSer
     probes = tuple(
         Probe(id=name, language="powershell", purpose="", script=body, readers=()) for name, body in bodies.items()
     )
-    said = ask(NodeCall(node(sshd), probes, Limits(timeout_s=30)))
+    said = query_node(NodeRequest(node(sshd), probes, Limits(timeout_s=30)))
     assert said.failure is None
     assert (said.usage.connections, said.usage.commands) == (1, 1)
     told = {name: found.output if isinstance(found, Answer) else found.reason for name, found in said.answers.items()}

@@ -19,10 +19,10 @@ from scanner.files.evidence.file import read_evidence, write_evidence
 from scanner.lab.lab import Lab
 from scanner.probes.probe import Answer
 from scanner.run.collect import collect
-from scanner.run.job import Job
-from scanner.run.judge import judge
+from scanner.run.job import ScanRequest
+from scanner.run.judge import build_scan
 from scanner.run.offline import evidence_of
-from scanner.transports.answers import Collected
+from scanner.transports.answers import Responses
 
 FOLDER = Path(__file__).parent
 RECORDED = ("demo", "chef-healthy", "secret-server-healthy")
@@ -38,13 +38,13 @@ def record(name: str) -> None:
     keep(name, text, job, collected)
 
 
-def keep(name: str, inventory: str, job: Job, collected: Collected) -> None:
+def keep(name: str, inventory: str, job: ScanRequest, collected: Responses) -> None:
     """Write the three files of a recording, whatever machines were asked."""
     path = FOLDER / f"{name}.inventory.toml"
     path.write_text(inventory, encoding="utf-8", newline="\n")
     write_evidence(evidence_path(name), replace(evidence_of(job, collected), host="lab", inventory=path.name))
     evidence_path(name).chmod(0o644)
-    done = judge(job, collected, collected.finished.date())
+    done = build_scan(job, collected, collected.finished.date())
     rows = json.dumps({key(result): str(result.status) for result in done.results}, indent=1)
     (FOLDER / f"{name}.statuses.json").write_text(rows + "\n", encoding="utf-8", newline="\n")
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.text import clipped, one_line, spell_in_json, visible, web_url
+from reports.text import escape_invisible, escape_json, one_line, truncate, web_url
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
 
@@ -29,15 +29,15 @@ ANY_TEXT = st.text(st.characters(exclude_categories=()))
     ],
 )
 def test_what_cannot_be_seen_is_spelled_out(given_text: str, shown: str) -> None:
-    assert visible(given_text) == shown
+    assert escape_invisible(given_text) == shown
 
 
 @given(ANY_TEXT)
 def test_nothing_that_is_returned_controls_anything(text: str) -> None:
-    shown = visible(text)
+    shown = escape_invisible(text)
     shown.encode("utf-8")
     assert not {unicodedata.category(char) for char in shown if char not in "\n\t"} & {"Cc", "Cs", "Zl", "Zp"}
-    assert visible(shown) == shown
+    assert escape_invisible(shown) == shown
 
 
 @given(ANY_TEXT, st.integers(30, 200))
@@ -45,7 +45,7 @@ def test_one_line_is_one_short_line(text: str, limit: int) -> None:
     line = one_line(text, limit)
     assert len(line) <= limit
     assert len(line.splitlines()) <= 1
-    assert len(clipped(text, limit)) <= limit
+    assert len(truncate(text, limit)) <= limit
 
 
 def test_a_cut_says_that_it_is_one() -> None:
@@ -54,9 +54,9 @@ def test_a_cut_says_that_it_is_one() -> None:
 
 @given(ANY_TEXT.filter(lambda text: not any("\ud800" <= char <= "\udfff" for char in text)))
 def test_json_escapes_read_back_to_the_same_value(text: str) -> None:
-    document = spell_in_json(json.dumps({"text": text}, ensure_ascii=False))
+    document = escape_json(json.dumps({"text": text}, ensure_ascii=False))
     assert json.loads(document) == {"text": text}
-    assert visible(document) == document
+    assert escape_invisible(document) == document
 
 
 @pytest.mark.parametrize("url", ["https://docs.example/a?b=1&c=2#d", "http://10.0.0.1:8080/"])
@@ -91,7 +91,7 @@ def test_nothing_else_becomes_a_link(url: str) -> None:
 def test_megabytes_of_anything_take_no_time_and_little_room(unit: str) -> None:
     text = unit * (3_000_000 // len(unit))
     started = time.process_time()
-    for shown in (one_line(text), clipped(text), one_line(f"a{text}b", 50)):
+    for shown in (one_line(text), truncate(text), one_line(f"a{text}b", 50)):
         assert len(shown) <= 4_000
         assert "more characters" in shown
     assert time.process_time() - started < 0.5

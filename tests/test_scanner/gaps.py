@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from checks.check import NodeCheck
-from checks.engine.evaluation import concerns
+from checks.engine.evaluation import applies_to
 from checks.registry import BUILTIN
 from checks.scan import CONNECTIVITY
 from scanner.lab.scenario import Scenario
@@ -31,7 +31,7 @@ def assert_no_gap_is_hidden(results: Sequence[Row], scenario: Scenario) -> None:
             if contact["status"] != "error" or contact["evidence"].get("answered", 0):
                 continue
             for check in BUILTIN:
-                if check.id == CONNECTIVITY or not concerns(check, cluster.product, node.roles, cluster.name):
+                if check.id == CONNECTIVITY or not applies_to(check, cluster.product, node.roles, cluster.name):
                     continue
                 if node.inventory.get("transport") == "tds" and check.id in UNKNOWN_TO_LISTENERS:
                     continue

@@ -25,9 +25,9 @@ from scanner.lab.machines.linux.sh_node import ShNode
 from scanner.lab.machines.windows import script as windows
 from scanner.lab.scenario import load_scenario
 from scanner.lab.scenario_model import ClusterScenario, NodeScenario, Scenario
-from scanner.registry import known_checks
+from scanner.registry import load_registry
 from scanner.run import node as gather
-from scanner.transports.protocol import Moments, Usage
+from scanner.transports.protocol import ConnectionCost, TransferTimes
 
 Table = dict[str, Any]
 OLD, NEW = "27d 9h 51m 38s", "0d 0h 1m 0s"
@@ -44,12 +44,12 @@ class _Door:
     """What stands for a connection: the node's own machine, asked at once."""
 
     def __init__(self, cluster: ClusterScenario, node: NodeScenario) -> None:
-        self.usage, self.moments = Usage(), Moments()
+        self.usage, self.moments = ConnectionCost(), TransferTimes()
         self._cluster, self._node = cluster, node
 
     def run(self, script: str, variables: Mapping[str, str] = {}) -> bytes:
         del variables
-        probes = known_checks()[1]
+        probes = load_registry()[1]
         self.usage.commands += 1
         if self._node.machine:
             return windows.run_script(script, self._node.machine, probes).stdout
@@ -73,7 +73,7 @@ class Site:
         """What a step took away and a later one brings back."""
         self._scenario: Scenario | None = None
         monkeypatch.setenv("NIGHT_PASSWORD", "not looked at")
-        monkeypatch.setattr(gather, "_door", self._door)
+        monkeypatch.setattr(gather, "_open_transport", self._door)
 
     @property
     def nodes(self) -> Table:

@@ -14,9 +14,9 @@ from scanner.cli.options import resolve_options
 from scanner.files.evidence.file import read_evidence
 from scanner.probes.probe import Answer
 from scanner.probes.registry import BUILTIN
-from scanner.run.judge import judge
+from scanner.run.judge import build_scan
 from scanner.run.offline import saved_answers
-from scanner.transports.answers import NodeAnswers
+from scanner.transports.answers import NodeResponse
 from tests.recordings.collect import FOLDER, evidence_path
 
 Change = Callable[[str, Answer], Answer | Unknown]
@@ -47,7 +47,7 @@ CASES = [
 
 
 def judged(recording: str, change: Change) -> tuple[Result, ...]:
-    def changed(said: NodeAnswers) -> NodeAnswers:
+    def changed(said: NodeResponse) -> NodeResponse:
         # That the node answers at all is none of these faults.
         answers = {
             probe: change(probe, answer)
@@ -62,7 +62,7 @@ def judged(recording: str, change: Change) -> tuple[Result, ...]:
     nodes = tuple(replace(node, said=changed(node.said)) for node in file.evidence.nodes)
     file = replace(file, evidence=replace(file.evidence, nodes=nodes))
     now = file.evidence.finished + timedelta(hours=1)
-    return judge(job, saved_answers(job, [file], now, narrowed=selection.narrowed), now.date()).results
+    return build_scan(job, saved_answers(job, [file], now, narrowed=selection.narrowed), now.date()).results
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from checks.secret_server.facts.sql import SecretServerDatabase
 from reports.scan.json import render
 from scanner.cli.options import resolve_options
 from scanner.files.evidence.file import read_evidence
-from scanner.run.judge import judge
+from scanner.run.judge import build_scan
 from scanner.run.offline import saved_answers
 from tests.recordings.collect import FOLDER, evidence_path
 
@@ -44,7 +44,7 @@ def judged(recording: str, *, down: Sequence[str] = (), only: list[str] | None =
     )
     file = replace(file, evidence=replace(file.evidence, nodes=nodes))
     now = file.evidence.finished + timedelta(hours=1)
-    scan = judge(job, saved_answers(job, [file], now, narrowed=selection.narrowed), now.date())
+    scan = build_scan(job, saved_answers(job, [file], now, narrowed=selection.narrowed), now.date())
     json.loads(render(scan))  # and every report can be made of it
     return {(row.check, row.cluster, row.node): row for row in scan.results}
 

@@ -26,7 +26,7 @@ import pytest
 from reports.drift.json import schema as drift_schema
 from reports.scan.json import schema as scan_schema
 from scanner.lab.lab import Lab
-from scanner.lab.scenario_tables import overlaid, read_scenario
+from scanner.lab.scenario_tables import deep_merge, read_scenario
 
 Table = dict[str, Any]
 PLAN: Table = tomllib.loads((Path(__file__).parent / "month.toml").read_text(encoding="utf-8"))
@@ -141,10 +141,10 @@ class Month:
     @contextlib.contextmanager
     def _lab(self, number: int, plan: Table) -> Iterator[None]:
         """The nodes of one night: what lasts, what moves by itself, and what is planted."""
-        self.table = overlaid(self.table, {"clusters": plan.get("lasting", {})})
+        self.table = deep_merge(self.table, {"clusters": plan.get("lasting", {})})
         if not plan.get("waivers", True):
             del self.table["waivers"]
-        tonight = overlaid(overlaid(self.table, moving(number, self.table)), {"clusters": plan.get("plant", {})})
+        tonight = deep_merge(deep_merge(self.table, moving(number, self.table)), {"clusters": plan.get("plant", {})})
         self.further += plan.get("inventory", "")
         with Lab(read_scenario(f"night {number}", tonight)) as lab:
             lab.write(self.folder)

@@ -81,7 +81,7 @@ def healthy(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[tuple[st
     for kind, name in HEALTHY.items():
         with Lab(load_scenario(name)) as lab:
             selection = select(load_inventory(lab.write(tmp_path_factory.mktemp(name))), (), (), {})
-            done = scan(answers.with_credentials(prepare.prepare(selection), selection))
+            done = scan(answers.with_credentials(prepare.build_request(selection), selection))
         found[kind] = {(row.check, row.node): (row.status.value, row.message) for row in done.results if row.node}
     return found
 

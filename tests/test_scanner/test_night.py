@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from checks.registry import PLAN_FACTS
-from checks.runbook.model import Command, Runbook, Step, boxes
+from checks.runbook.model import Command, Runbook, Step, numbered_steps
 from scanner.cli.answers import collect_or_load
 from scanner.cli.options import resolve_options
 from scanner.inventory.load import load_inventory
@@ -26,8 +26,8 @@ from scanner.inventory.select import select
 from scanner.inventory.writing.toml_text import dumps
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario, scenario_text
-from scanner.run.plans import plan_book
-from scanner.run.prepare import prepare
+from scanner.run.plans import build_runbooks
+from scanner.run.prepare import build_request
 from tests.test_scanner.conftest import Preflight
 from tests.test_scanner.test_plan import NAMES, PLANS, book
 
@@ -195,14 +195,14 @@ class Night:
         """The plan that is followed, made before anything is done."""
         for inventory in self.lab():
             selection = select(load_inventory(inventory), (), (), {})
-            job = replace(prepare(selection), inventory_name="inventory.toml", also=PLAN_FACTS)
-            (found,) = plan_book(job, collect_or_load(job, selection, quiet=True), date(2026, 11, 20)).plans
+            job = replace(build_request(selection), inventory_name="inventory.toml", also=PLAN_FACTS)
+            (found,) = build_runbooks(job, collect_or_load(job, selection, quiet=True), date(2026, 11, 20)).plans
         assert isinstance(found, Runbook), found
         return found
 
     def follow(self, plan: Runbook, slip: int | None = None) -> None:
         """Go through all steps in order; without the act at the position `slip`, until somebody notices."""
-        for place, (_, _, step) in enumerate(boxes(plan)):
+        for place, (_, _, step) in enumerate(numbered_steps(plan)):
             if step.id in ACTS and place != slip:
                 ACTS[step.id](self.table, step)
             scans = [command for command in asked_by(step) if command.text.startswith("preflight scan ")]
@@ -228,7 +228,7 @@ SITES = {"vault": vault, "chef": chef}
 def test_each_scan_of_the_plan_shows_what_it_says(site: str, tmp_path: Path, preflight: Preflight) -> None:
     night = Night(folder=tmp_path, table=SITES[site](), preflight=preflight)
     plan = night.plan()
-    done = {step.id for _, _, step in boxes(plan)} & ACTS.keys()
+    done = {step.id for _, _, step in numbered_steps(plan)} & ACTS.keys()
     night.follow(plan)
     assert {step for step, _, _ in night.shown} >= {"pass-the-gate", "verify-hop", "scan-after"}
     assert len(done) >= 4
@@ -255,7 +255,7 @@ def test_a_step_that_was_left_out_is_noticed_by_the_next_proof(
 ) -> None:
     night = Night(folder=tmp_path, table=SITES[site](), preflight=preflight)
     plan = night.plan()
-    slip = next(place for place, (_, _, box) in enumerate(boxes(plan)) if box.id == step)
+    slip = next(place for place, (_, _, box) in enumerate(numbered_steps(plan)) if box.id == step)
     night.follow(plan, slip=slip)
     red = [row for row in night.shown if row[2] != 0]
     assert red, "nobody noticed"
@@ -267,7 +267,7 @@ def test_no_scan_of_a_plan_is_refused(name: str, tmp_path: Path) -> None:
     """Refused: a usage error, because what is asked for concerns nobody in this very inventory."""
     (plan,) = book(name).plans
     assert isinstance(plan, Runbook)
-    every = [*(step for _, _, step in boxes(plan)), *plan.steps_back]
+    every = [*(step for _, _, step in numbered_steps(plan)), *plan.steps_back]
     commands = [command for step in every for command in asked_by(step)]
     commands += [command for trouble in plan.troubles for command in (*trouble.look, *trouble.cure)]
     with Lab(load_scenario(PLANS / f"{name}.toml")) as lab:

@@ -16,11 +16,11 @@ from pathlib import Path
 import pytest
 
 from checks.registry import PLAN_FACTS
-from checks.runbook.model import Runbook, Step, boxes
+from checks.runbook.model import Runbook, Step, numbered_steps
 from reports.runbook import json
 from scanner.cli.answers import collect_or_load
 from scanner.cli.options import resolve_options
-from scanner.run.plans import plan_book
+from scanner.run.plans import build_runbooks
 from tests.test_scanner.conftest import Ended, Preflight
 from tests.test_scanner.night_lab import ACTS, Site, Table, table_of
 from tests.test_scanner.test_plan import PLANS
@@ -129,7 +129,7 @@ class Night:
         inventory = self.site.write()
         selection, job = resolve_options(inventory)
         job = replace(job, inventory_name="inventory.toml", also=PLAN_FACTS)
-        made = plan_book(job, collect_or_load(job, selection, quiet=True), date(2026, 11, 20))
+        made = build_runbooks(job, collect_or_load(job, selection, quiet=True), date(2026, 11, 20))
         (plan,) = made.plans
         assert isinstance(plan, Runbook), plan
         inventory.with_name("inventory.plan.json").write_text(json.render(made), encoding="utf-8")
@@ -149,7 +149,7 @@ class Night:
 
     def follow(self) -> None:
         """Take every step, after all that can go wrong with it; a new plan where the plan asks for one."""
-        steps = [(number, step) for number, _, step in boxes(self.plan())]
+        steps = [(number, step) for number, _, step in numbered_steps(self.plan())]
         for place, (number, step) in enumerate(steps):
             self.take(number, step, steps[place + 1 :])
             if step.id == "plan-again":
@@ -169,7 +169,7 @@ class Night:
     def go_wrong(self) -> Runbook:
         """All steps until the last hop is to be proven, those of frontends too, with no look at any: the plan."""
         plan = self.plan()
-        for _, part, step in boxes(plan):
+        for _, part, step in numbered_steps(plan):
             if step.id == "plan-again":
                 return self.go_wrong()
             if step.id == "verify-hop" and part is plan.parts[len(plan.path.hops)] and plan.product == "secret-server":

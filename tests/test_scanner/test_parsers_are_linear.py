@@ -24,7 +24,7 @@ import requests
 from checks.baseline.approval import Baseline
 from checks.baseline.drift import Approval
 from checks.baseline.fact_paths import Value
-from checks.baseline.snapshot import Place, Snapshot
+from checks.baseline.snapshot import FactKey, Snapshot
 from scanner.files.baseline import parse_baseline, render_baseline
 from scanner.files.evidence.file import parse_evidence
 from scanner.files.plan import read_plan
@@ -160,7 +160,7 @@ def recording(name: str) -> bytes:
 def baseline() -> bytes:
     approved = Approval(at="2026-11-21T02:15:00Z", by="Ada", reason="first", scope="everything", tool="0.1.0")
     nodes = {("chef", "b1"): frozenset({"chef-version"})}
-    facts: dict[Place, Value] = {Place("chef", "b1", "chef-version.version"): "2.2.0"}
+    facts: dict[FactKey, Value] = {FactKey("chef", "b1", "chef-version.version"): "2.2.0"}
     return render_baseline(Baseline("inventory.toml", (approved,), Snapshot(nodes, facts))).encode()
 
 
@@ -185,7 +185,7 @@ PARSERS = (
     Parser("sh-began", lambda data, _: login_shells.began(data, f"{NONCE}-ready\n".encode()), sh_answer()),
     Parser("powershell", lambda data, _: powershell.parse(data, nonce=NONCE, probe_ids=IDS), powershell_answer()),
     Parser("powershell-stamps", lambda data, _: powershell.stamps(data, nonce=NONCE), powershell_answer()),
-    Parser("powershell-stderr", lambda data, _: output.settle(b"", data, 1), clixml()),
+    Parser("powershell-stderr", lambda data, _: output.check_exit(b"", data, 1), clixml()),
     Parser("powershell-merged", lambda data, _: output.settle_merged(data, 1), clixml()),
     Parser("web-page", lambda data, _: web_page(data), b"<?xml version='1.0'?> <html><title class=x>Squid</title>"),
     Parser("ssh-version", as_text(algorithms.knows_rsa_with_sha1_alone), b"SSH-2.0-OpenSSH_5.3p1 Debian-3ubuntu7"),

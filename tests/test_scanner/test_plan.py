@@ -17,15 +17,15 @@ from pathlib import Path
 import pytest
 
 from checks.registry import DOCUMENTED_STEPS, PLAN_FACTS
-from checks.runbook.model import Refusal, Runbook, RunbookSet, boxes, steps_back
+from checks.runbook.model import Refusal, Runbook, RunbookSet, numbered_steps, steps_back
 from reports.runbook import html, markdown
 from scanner.cli.answers import collect_or_load
 from scanner.inventory.load import load_inventory
 from scanner.inventory.select import select
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario
-from scanner.run.plans import plan_book
-from scanner.run.prepare import prepare
+from scanner.run.plans import build_runbooks
+from scanner.run.prepare import build_request
 from tests.test_scanner.conftest import Ended, Preflight
 
 PLANS = Path(__file__).with_name("plans")
@@ -38,8 +38,8 @@ def book(name: str) -> RunbookSet:
     """The plans of a scenario, with the times and paths of no day and no machine."""
     with tempfile.TemporaryDirectory() as folder, Lab(load_scenario(PLANS / f"{name}.toml")) as lab:
         selection = select(load_inventory(lab.write(Path(folder))), (), (), {})
-        job = dataclasses.replace(prepare(selection), inventory_name="inventory.toml", also=PLAN_FACTS)
-        made = plan_book(job, collect_or_load(job, selection, quiet=True), date(2026, 11, 20))
+        job = dataclasses.replace(build_request(selection), inventory_name="inventory.toml", also=PLAN_FACTS)
+        made = build_runbooks(job, collect_or_load(job, selection, quiet=True), date(2026, 11, 20))
     return dataclasses.replace(made, asked=datetime(2026, 11, 20, 22, 0, tzinfo=UTC), tool_version="1.0", notices=())
 
 
@@ -61,7 +61,7 @@ def test_the_plan_is_the_reviewed_one(name: str) -> None:
 def test_every_documented_step_is_in_one_of_the_plans() -> None:
     plans = [plan for name in NAMES for plan in book(name).plans]
     books = [plan for plan in plans if isinstance(plan, Runbook)]
-    found = {each for plan in books for _, _, step in boxes(plan) for each in step.documented}
+    found = {each for plan in books for _, _, step in numbered_steps(plan) for each in step.documented}
     found |= {each for plan in books for trouble in plan.troubles for each in trouble.documented}
     found |= {each for plan in books for step in plan.steps_back for each in step.documented}
     refused = {"chef-ha drbd"} if any(isinstance(plan, Refusal) and "DRBD" in plan.reason for plan in plans) else set()
@@ -72,9 +72,9 @@ def test_every_documented_step_is_in_one_of_the_plans() -> None:
 def test_the_same_step_is_the_same_wherever_it_stands(name: str) -> None:
     for plan in book(name).plans:
         if isinstance(plan, Runbook):
-            numbers = [number for number, _, _ in boxes(plan)]
+            numbers = [number for number, _, _ in numbered_steps(plan)]
             assert len(numbers) == len(set(numbers))
-            assert all(step.title and step.proof for _, _, step in boxes(plan) if step.id != "point-back")
+            assert all(step.title and step.proof for _, _, step in numbered_steps(plan) if step.id != "point-back")
 
 
 def test_the_two_files_are_never_copied_from_node_to_node() -> None:
@@ -83,7 +83,7 @@ def test_the_two_files_are_never_copied_from_node_to_node() -> None:
         for name in NAMES
         for plan in book(name).plans
         if isinstance(plan, Runbook)
-        for _, _, step in boxes(plan)
+        for _, _, step in numbered_steps(plan)
         for command in step.commands
         if "robocopy" in command.text
         and "\\\\" in command.text
@@ -170,7 +170,7 @@ def test_the_way_back_of_a_chef_cluster_has_a_command_and_a_proof_for_each_step(
 @pytest.mark.parametrize("name", NAMES)
 def test_a_step_of_no_return_says_so_before_its_command(name: str) -> None:
     for plan in book(name).plans:
-        for number, _, step in boxes(plan) if isinstance(plan, Runbook) else ():
+        for number, _, step in numbered_steps(plan) if isinstance(plan, Runbook) else ():
             if step.no_return:
                 rest = text(name).partition(f"**{number}** ")[2]
                 assert -1 < rest.index("Point of no return") < rest.index(step.commands[0].text)
@@ -179,7 +179,7 @@ def test_a_step_of_no_return_says_so_before_its_command(name: str) -> None:
 
 
 def test_a_single_node_stops_nobody_and_copies_nothing() -> None:
-    ids = {step.id for _, _, step in boxes(runbook("vault-single"))}
+    ids = {step.id for _, _, step in numbered_steps(runbook("vault-single"))}
     assert not ids & {"stop-others", "copy-application", "start-other", "point-to-primary-database", "carry-backup"}
     assert "upgrade-first" in ids
 
@@ -289,7 +289,10 @@ def test_the_page_says_what_the_text_says(name: str) -> None:
     page = html.render(book(name))
     for plan in book(name).plans:
         if isinstance(plan, Runbook):
-            for number in (*(number for number, _, _ in boxes(plan)), *(number for number, _ in steps_back(plan))):
+            for number in (
+                *(number for number, _, _ in numbered_steps(plan)),
+                *(number for number, _ in steps_back(plan)),
+            ):
                 assert f'<span class="number">{number}</span>' in page
     # A step that is no step of the vendor's claims no document.
     assert not re.search(r"<small>(As in)?\s*</small>", page)
@@ -300,9 +303,9 @@ HOSTILE = '"><script>alert(1)</script>`rm -rf /` & del'
 
 
 def test_a_hostile_name_gets_into_no_command() -> None:
-    from checks.runbook.names import Names
+    from checks.runbook.names import CommandQuoter
 
-    names = Names()
+    names = CommandQuoter()
     for word in (names.quoted, names.bare):
         said = word(HOSTILE, "the pool of web1")
         assert "script" not in said

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from checks.runbook.names import Names
+from checks.runbook.names import CommandQuoter
 from reports.runbook import html as plan_html
 from reports.runbook import markdown as plan_markdown
 from reports.text import has_invisible
@@ -55,7 +55,7 @@ def test_no_control_character_is_in_a_plan(name: str) -> None:
     "quote", ["\u02ba", "\uff02", "\u2018", "\u2019", "\u201b", "\u201c", "\u201d", "\u2033", "\u02bc"]
 )
 def test_what_a_console_takes_for_a_quotation_mark_is_in_no_command(quote: str) -> None:
-    names = Names()
+    names = CommandQuoter()
     name = f"Pool{quote}&calc"
     for text in (name, f"Pool{quote}"):
         for said in (names.quoted(text, "the pool"), names.bare(text, "the pool"), names.shell(text, "the pool")):
@@ -66,5 +66,5 @@ def test_what_a_console_takes_for_a_quotation_mark_is_in_no_command(quote: str) 
 
 def test_names_of_inventories_may_be_in_any_script() -> None:
     for text in ("/home/müller/tresor.toml", "インベントリ"):
-        assert text in Names().shell(text, "the inventory")
-        assert re.search("<.*>", Names().quoted(text, "the pool of web1"))
+        assert text in CommandQuoter().shell(text, "the inventory")
+        assert re.search("<.*>", CommandQuoter().quoted(text, "the pool of web1"))

@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 
 from checks.runbook.following import followed
-from checks.runbook.model import Refusal, Runbook, boxes, steps_back
+from checks.runbook.model import Refusal, Runbook, numbered_steps, steps_back
 from checks.scan import Verdict
 from reports.runbook import html, markdown
 from reports.runbook import json as plan_json
@@ -37,7 +37,7 @@ def test_the_document_has_its_shape_and_all_that_the_text_says(name: str) -> Non
             assert told["refused"]["reason"] == plan.reason
             continue
         rows = [step for part in told["parts"] for step in part["steps"]] + told["way_back"]["steps"]
-        own = [*((number, step) for number, _, step in boxes(plan)), *steps_back(plan)]
+        own = [*((number, step) for number, _, step in numbered_steps(plan)), *steps_back(plan)]
         assert [row["id"] for row in rows] == [f"{plan.cluster}.{number}" for number, _ in own]
         for row, (_, step) in zip(rows, own, strict=True):
             assert [each["text"] for each in row["commands"]] == [each.text for each in step.commands]
@@ -123,9 +123,9 @@ def test_what_is_known_to_be_too_long_does_not_fit_and_is_a_failure_only_with_st
 
 def test_with_every_figure_it_is_told_whether_it_fits_and_until_when_one_can_turn_back() -> None:
     whole = runbook("chef-within-3")
-    names = {step.id for _, _, step in boxes(whole)} | {step.id for _, step in steps_back(whole)}
+    names = {step.id for _, _, step in numbered_steps(whole)} | {step.id for _, step in steps_back(whole)}
     own = dict.fromkeys(names, MINUTE) | {"R2": 30 * MINUTE}
-    steps = sum(number.partition(".")[0] != "1" for number, _, _ in boxes(whole))
+    steps = sum(number.partition(".")[0] != "1" for number, _, _ in numbered_steps(whole))
     back = len(list(steps_back(whole))) - 1 + 30
     (plan,) = timed(book("chef-within-3"), 2 * HOUR, own).plans
     assert isinstance(plan, Runbook)
@@ -133,8 +133,8 @@ def test_with_every_figure_it_is_told_whether_it_fits_and_until_when_one_can_tur
     assert plan.schedule.fits is True
     assert plan.schedule.known_s == steps * 60
     assert plan.schedule.turn_back_s == 7200 - back * 60
-    first = next(at for at, (_, part, step) in enumerate(boxes(whole)) if step.no_return)
-    before = sum(not number.startswith("1.") for number, _, _ in list(boxes(whole))[:first])
+    first = next(at for at, (_, part, step) in enumerate(numbered_steps(whole)) if step.no_return)
+    before = sum(not number.startswith("1.") for number, _, _ in list(numbered_steps(whole))[:first])
     assert plan.schedule.no_return_s == before * 60
     (late,) = timed(book("chef-within-3"), 20 * MINUTE, own).plans
     assert isinstance(late, Runbook)
@@ -143,7 +143,7 @@ def test_with_every_figure_it_is_told_whether_it_fits_and_until_when_one_can_tur
 
 
 def test_an_estimate_says_where_it_comes_from() -> None:
-    steps = {step.id: step.takes for _, _, step in boxes(runbook("vault-two-step"))}
+    steps = {step.id: step.takes for _, _, step in numbered_steps(runbook("vault-two-step"))}
     assert steps["enter-maintenance-mode"].seconds == 300
     assert steps["enter-maintenance-mode"].origin == "vendor"
     assert steps["back-up-database"].origin == "measured"

@@ -20,7 +20,7 @@ from checks.engine.evaluation import GatheredCluster
 from checks.facts import Unknown
 from checks.registry import PRODUCTS
 from checks.runbook.build import plan_of
-from checks.runbook.model import Command, Runbook, Step, boxes
+from checks.runbook.model import Command, Runbook, Step, numbered_steps
 from checks.secret_server.facts.node import (
     AppPool,
     EncryptionConfig,
@@ -65,7 +65,7 @@ def commands(plan: Runbook) -> Iterator[Command]:
 
 
 def steps(plan: Runbook) -> Iterator[Step]:
-    yield from (step for _, _, step in boxes(plan))
+    yield from (step for _, _, step in numbered_steps(plan))
     yield from plan.steps_back
 
 

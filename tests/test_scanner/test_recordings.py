@@ -21,7 +21,7 @@ from scanner.probes.chef_backend.cluster_readers import read_cluster_status
 from scanner.probes.probe import Answer, UnreadableError
 from scanner.probes.registry import BUILTIN
 from scanner.run.facts import read_facts
-from scanner.run.judge import judge
+from scanner.run.judge import build_scan
 from scanner.run.offline import saved_answers
 from tests.recordings.collect import FOLDER, answer, evidence_path, key
 from tests.test_scanner.remedies import assert_can_be_pasted
@@ -44,7 +44,7 @@ def test_what_was_collected_then_is_judged_now(name: str) -> None:
     selection, job = resolve_options(FOLDER / f"{name}.inventory.toml")
     file = read_evidence(evidence_path(name))
     now = file.evidence.finished + timedelta(hours=1)
-    done = judge(job, saved_answers(job, [file], now, narrowed=selection.narrowed), now.date())
+    done = build_scan(job, saved_answers(job, [file], now, narrowed=selection.narrowed), now.date())
     then = json.loads((FOLDER / f"{name}.statuses.json").read_text(encoding="utf-8"))
     statuses = {key(result): str(result.status) for result in done.results}
     assert {each: statuses.get(each) for each in then} == then

@@ -30,7 +30,7 @@ from checks.chef_backend.backend import health
 from checks.chef_backend.backend.health import CLUSTER_SIZE, Finding
 from checks.chef_backend.backend.leadership import columns_of
 from checks.chef_backend.facts.cluster import ChefBackendVersion, ClusterStatus, ServiceStatus
-from checks.engine.consistency import enumerate_names, group, told_once
+from checks.engine.consistency import enumerate_names, group, group_by_reason
 from checks.engine.installed_version import installed
 from checks.engine.wording import count
 from checks.facts import Unknown
@@ -63,7 +63,9 @@ def judge(view: ClusterView) -> Outcome:
         for kind in (ClusterStatus, ServiceStatus)
         if isinstance(found := node.look(kind), Unknown)
     }
-    outcomes = [undetermined(text, expected=EXPECTED, observed=observed, **evidence) for text in told_once(unread)]
+    outcomes = [
+        undetermined(text, expected=EXPECTED, observed=observed, **evidence) for text in group_by_reason(unread)
+    ]
     outcomes += [
         Outcome(
             finding.status,

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from checks.check import NodeView
-from checks.engine.consistency import told_once
+from checks.engine.consistency import group_by_reason
 from checks.facts import Unknown
 
 
@@ -22,7 +22,7 @@ def why_unknown(backends: Iterable[NodeView]) -> str:
     """Why no backend tells of the search index, each reason once; empty where one does."""
     looks = [(node.name, node.look(SearchIndex)) for node in backends]
     reasons = [(name, look.reason) for name, look in looks if isinstance(look, Unknown)]
-    return "" if len(reasons) < len(looks) else "; ".join(told_once(reasons))
+    return "" if len(reasons) < len(looks) else "; ".join(group_by_reason(reasons))
 
 
 def created_by(backends: Iterable[NodeView]) -> str:

@@ -25,7 +25,7 @@ from checks.check import ClusterCheck, ClusterView
 from checks.chef_backend.facts.cluster import ClusterStatus
 from checks.chef_backend.facts.machine import FrontendMembers
 from checks.chef_backend.machine_names import is_address, is_same_machine
-from checks.engine.consistency import enumerate_names, told_once
+from checks.engine.consistency import enumerate_names, group_by_reason
 from checks.outcome import Outcome, Remediation, Severity, combine, not_applicable, passed, undetermined, warned
 
 EXPECTED = "every backend, and nothing else, in chef_backend_members"
@@ -57,10 +57,12 @@ def judge(view: ClusterView) -> Outcome:
     }
     # Those that did not answer at all are the engine's to tell of.
     unread = ClusterView(view.cluster, tuple(node for node in frontends if not node.absence)).unknown(FrontendMembers)
-    outcomes = [undetermined(text) for text in told_once((node.name, reason) for node, reason in unread)]
+    outcomes = [undetermined(text) for text in group_by_reason((node.name, reason) for node, reason in unread)]
     outcomes += [
         warned(text, observed=observed)
-        for text in told_once((node.name, text) for node, found in lists for text in _doubts(found, backends, hosts))
+        for text in group_by_reason(
+            (node.name, text) for node, found in lists for text in _doubts(found, backends, hosts)
+        )
     ]
     whole = combine(outcomes) if outcomes else passed("the frontends name all backends, and nothing else")
     return replace(whole, expected=EXPECTED, observed=observed, evidence=evidence)

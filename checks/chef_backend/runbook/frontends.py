@@ -12,7 +12,7 @@ from checks.chef_backend.runbook.procedures import SERVER_URL
 from checks.chef_backend.runbook.site import ChefCluster, Machine, named, on
 from checks.engine.consistency import enumerate_names
 from checks.engine.rules import Rule, RuleSet
-from checks.engine.upgrade_path import FRONTEND_PATH, Hop, is_required_stop, path_to
+from checks.engine.upgrade_path import FRONTEND_PATH, UpgradeStep, is_required_stop, path_to
 from checks.runbook.model import Command, Proof, Side, Step
 from checks.versions import VersionError, parse_version
 
@@ -40,7 +40,7 @@ def stops(rules: RuleSet, machine: Machine) -> tuple[Rule, ...]:
     return tuple(hop.stone for hop in path.hops if hop.stone)
 
 
-def too_old_for(cluster: ChefCluster, hop: Hop, before: Hop | None) -> Iterable[Step]:
+def too_old_for(cluster: ChefCluster, hop: UpgradeStep, before: UpgradeStep | None) -> Iterable[Step]:
     """What is to be decided where a hop asks for newer frontends than there are, and the one before it did not."""
     told = {rule.id for rule in before.requirements} if before else set()
     for rule in hop.requirements:

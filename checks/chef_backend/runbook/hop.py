@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from checks.chef_backend.runbook.index import rebuild, stop_frontends
 from checks.chef_backend.runbook.site import ChefCluster, Machine, named, on
-from checks.engine.upgrade_path import Hop
+from checks.engine.upgrade_path import UpgradeStep
 from checks.runbook.model import Command, Proof, Step
 
 _REJOINED = "three members, this one a follower with PG follower; postgresql synced: 2; etcd and elasticsearch green"
@@ -52,14 +52,14 @@ def failover(cluster: ChefCluster, state: str, *, documented: tuple[str, ...] = 
     )
 
 
-def rolling(cluster: ChefCluster, hop: Hop) -> Iterable[Step]:
+def rolling(cluster: ChefCluster, hop: UpgradeStep) -> Iterable[Step]:
     """Node by node, the leader last."""
     yield _identify(cluster)
     yield from _one_after_the_other(cluster, hop)
     yield failover(cluster, "on", documented=("chef-ha rolling-4",))
 
 
-def _one_after_the_other(cluster: ChefCluster, hop: Hop) -> Iterable[Step]:
+def _one_after_the_other(cluster: ChefCluster, hop: UpgradeStep) -> Iterable[Step]:
     """All backends; failover stays off at the end."""
     why = "The cluster must not fail over to a follower that is just being upgraded."
     yield failover(cluster, "off", documented=("chef-ha rolling-1",), why=why)
@@ -99,7 +99,9 @@ def _health(machine: Machine, shows: str) -> Proof:
     return Proof(shows, (on(machine, "chef-backend-ctl cluster-status"), on(machine, "chef-backend-ctl status")))
 
 
-def _install(cluster: ChefCluster, machine: Machine, hop: Hop, documented: tuple[str, ...], note: str = "") -> Step:
+def _install(
+    cluster: ChefCluster, machine: Machine, hop: UpgradeStep, documented: tuple[str, ...], note: str = ""
+) -> Step:
     return Step(
         id="install-package",
         title=f"Install Chef Backend {hop.version} on {machine.name}",
@@ -114,7 +116,7 @@ def _version(machine: Machine) -> Command:
     return on(machine, "chef-backend-ctl --version")
 
 
-def downtime(cluster: ChefCluster, hop: Hop) -> Iterable[Step]:
+def downtime(cluster: ChefCluster, hop: UpgradeStep) -> Iterable[Step]:
     """With the whole cluster down: the leader goes down first, and is upgraded last."""
     leader = cluster.leader
     yield _identify(cluster)
@@ -167,7 +169,7 @@ def downtime(cluster: ChefCluster, hop: Hop) -> Iterable[Step]:
     )
 
 
-def reindex(cluster: ChefCluster, hop: Hop) -> Iterable[Step]:
+def reindex(cluster: ChefCluster, hop: UpgradeStep) -> Iterable[Step]:
     """Node by node with the frontends stopped; then the search index is made anew, and failover turned on after it."""
     yield stop_frontends(cluster)
     yield _identify(cluster)

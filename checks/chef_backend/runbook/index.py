@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterable
 
 from checks.chef_backend.runbook.site import ChefCluster, Machine, named, on
-from checks.engine.upgrade_path import Hop
+from checks.engine.upgrade_path import UpgradeStep
 from checks.runbook.model import Command, Proof, Side, Step
 from checks.versions import VersionError, parse_version
 
@@ -17,7 +17,7 @@ _SHIPPED = (("3.0", "6.8.23"), ("2.1", "5.6.16"), ("2.0", "5.4.1"))
 _DATA = "/var/opt/chef-backend/elasticsearch/data"
 
 
-def is_concerned(hop: Hop) -> bool:
+def is_concerned(hop: UpgradeStep) -> bool:
     """Whether the hop leads to an Elasticsearch that takes over no index of 5.4.1 or older."""
     return parse_version(hop.version) >= _CHECKED_SINCE
 
@@ -73,7 +73,7 @@ def stop_frontends(cluster: ChefCluster) -> Step:
     )
 
 
-def rebuild(cluster: ChefCluster, hop: Hop, failover_on: Step) -> Iterable[Step]:
+def rebuild(cluster: ChefCluster, hop: UpgradeStep, failover_on: Step) -> Iterable[Step]:
     """Delete the index everywhere, and make it anew; `failover_on` is taken once its definitions are there."""
     every = cluster.backends
     made = f"created by Elasticsearch {cluster.index}" if cluster.index and cluster.settled else "the old one"

@@ -10,7 +10,7 @@ from checks.chef_backend.runbook import index as chef_index
 from checks.chef_backend.runbook.site import ChefCluster, named, on
 from checks.engine.consistency import enumerate_names
 from checks.engine.rules import RuleSet
-from checks.engine.upgrade_path import Hop, UpgradePath, is_recent_enough
+from checks.engine.upgrade_path import UpgradePath, UpgradeStep, is_recent_enough
 from checks.runbook.model import Command, Part, Proof, Step, asked
 from checks.versions import parse_version
 
@@ -22,7 +22,7 @@ def parts(cluster: ChefCluster, path: UpgradePath, rules: RuleSet) -> tuple[Part
     """The chapters of the runbook, in order."""
     sources = [str(path.current), *(hop.version for hop in path.hops[:-1])]
     chapters = [Part("Before the window opens", tuple(_gate(cluster, path)))]
-    before: Hop | None = None
+    before: UpgradeStep | None = None
     ways = strategies(cluster, path)
     for number, (source, hop) in enumerate(zip(sources, path.hops, strict=True), 1):
         way = ways[number - 1]
@@ -42,11 +42,11 @@ def parts(cluster: ChefCluster, path: UpgradePath, rules: RuleSet) -> tuple[Part
     return tuple(chapters)
 
 
-def _takes_over_the_index(source: str, hop: Hop) -> bool:
+def _takes_over_the_index(source: str, hop: UpgradeStep) -> bool:
     return chef_index.is_concerned(hop) and parse_version(source) < parse_version("3.0")
 
 
-def _between(cluster: ChefCluster, before: Hop) -> Iterable[Step]:
+def _between(cluster: ChefCluster, before: UpgradeStep) -> Iterable[Step]:
     yield Step(
         id="back-up-again",
         title=f"Back up the cluster of {before.version} on a follower, and copy the backup elsewhere",
@@ -96,7 +96,7 @@ def strategies(cluster: ChefCluster, path: UpgradePath) -> tuple[str, ...]:
     return tuple(ways)
 
 
-def _strategy(hop: Hop, index: str) -> str:
+def _strategy(hop: UpgradeStep, index: str) -> str:
     if hop.strategy is None or hop.strategy.requires == "rolling":
         return "rolling"
     if hop.strategy.requires == "downtime":
@@ -104,7 +104,7 @@ def _strategy(hop: Hop, index: str) -> str:
     return "rolling" if is_recent_enough(hop.strategy, index) else "reindex"
 
 
-def _intro(hop: Hop, unread: str) -> tuple[str, ...]:
+def _intro(hop: UpgradeStep, unread: str) -> tuple[str, ...]:
     told = [f"A stop that the vendor asks for: {hop.stone.text} ({hop.stone.source})."] if hop.stone else []
     if hop.strategy:
         told.append(f"The vendor's way: {hop.strategy.text} ({hop.strategy.source}).")
@@ -185,7 +185,7 @@ def _leftovers(cluster: ChefCluster) -> Iterable[Step]:
     )
 
 
-def _verify(cluster: ChefCluster, hop: Hop, way: str) -> Step:
+def _verify(cluster: ChefCluster, hop: UpgradeStep, way: str) -> Step:
     rebuild = chef_index.is_concerned(hop) and way != "reindex"
     advice = "The vendor recommends to rebuild the search index once backends and frontends run 3.x."
     declare = 'Nothing has switched failover: where it is on, declare failover = "on", or this scan cannot tell.'

@@ -15,7 +15,7 @@ from checks.engine.consistency import enumerate_names
 from checks.engine.evaluation import GatheredCluster
 from checks.engine.upgrade_path import UpgradePath
 from checks.runbook.model import Estimate
-from checks.runbook.names import Names
+from checks.runbook.names import CommandQuoter
 from checks.runbook.writer import RefusedError, RunbookWriter, Written
 from checks.scan import Verdict
 
@@ -37,7 +37,7 @@ def refuse(nodes: Sequence[NodeView]) -> None:
         )
 
 
-def write(gathered: GatheredCluster, path: UpgradePath, inventory: str, names: Names) -> Written:
+def write(gathered: GatheredCluster, path: UpgradePath, inventory: str, names: CommandQuoter) -> Written:
     """The runbook of a cluster, whose leader has to be known."""
     backends = [node for node in gathered.nodes if "backend" in node.roles]
     found = site.find_leader(backends)
@@ -59,7 +59,7 @@ def write(gathered: GatheredCluster, path: UpgradePath, inventory: str, names: N
         target=path.target,
         leader=head,
         followers=followers,
-        frontends=fronts or site.STAND_INS,
+        frontends=fronts or site.PLACEHOLDER_FRONTENDS,
         index=created_by(backends),
         index_unread=why_unknown(backends),
         search_port=head.search_port,

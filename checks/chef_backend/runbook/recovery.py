@@ -9,7 +9,7 @@ from checks.chef_backend.runbook import index, procedures
 from checks.chef_backend.runbook.frontends import LEVEL
 from checks.chef_backend.runbook.site import ChefCluster, Machine, named, on
 from checks.engine.upgrade_path import UpgradePath
-from checks.runbook.model import Proof, Side, Step, Trouble
+from checks.runbook.model import Proof, Side, Step, Troubleshooting
 from checks.versions import VersionError, parse_version
 
 _CARRIED = "/tmp/chef-backend-secrets.json"  # noqa: S108  where the vendor's page puts it
@@ -206,11 +206,11 @@ def _too_old_to_restore(machine: Machine) -> tuple[str, ...]:
     )
 
 
-def troubles(cluster: ChefCluster, path: UpgradePath) -> tuple[Trouble, ...]:
+def troubles(cluster: ChefCluster, path: UpgradePath) -> tuple[Troubleshooting, ...]:
     """What to do where a step went wrong."""
     leader, follower = cluster.leader, cluster.followers[0]
     told = [
-        Trouble(
+        Troubleshooting(
             sign="No leader is elected: cluster-status shows waiting_for_leader on every node, or status says "
             "leader: 0",
             help=(
@@ -228,7 +228,7 @@ def troubles(cluster: ChefCluster, path: UpgradePath) -> tuple[Trouble, ...]:
             cure=(on(leader, f"chef-backend-ctl promote {cluster.names.shell(leader.member, 'the last leader')}"),),
             url=_RECOVERY,
         ),
-        Trouble(
+        Troubleshooting(
             sign="A follower does not rejoin after its upgrade: it stays away, or synced stays below 2",
             help=(
                 "Go on with no other node: the cluster lives on two, and the next upgrade would leave one.",
@@ -247,7 +247,7 @@ def troubles(cluster: ChefCluster, path: UpgradePath) -> tuple[Trouble, ...]:
     ]
     front = cluster.frontends[0]
     told.append(
-        Trouble(
+        Troubleshooting(
             sign="chef-server-ctl upgrade ends with an error on a frontend",
             help=(
                 "Touch no other frontend, and keep the backup where nothing can write to it: the vendor's first word.",
@@ -266,7 +266,7 @@ def troubles(cluster: ChefCluster, path: UpgradePath) -> tuple[Trouble, ...]:
     )
     if any(index.is_concerned(hop) for hop in path.hops):
         told.append(
-            Trouble(
+            Troubleshooting(
                 sign="The leader's upgrade ends, and its Elasticsearch says: unknown setting [path.scripts]",
                 help=(
                     "It is not wholly upgraded. See that it does not lead any more and that Elasticsearch is green.",

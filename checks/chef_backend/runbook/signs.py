@@ -13,7 +13,7 @@ from checks.chef_backend.facts.machine import FrontendPackage, FrontendServices,
 from checks.chef_backend.machine_names import is_same_machine
 from checks.chef_backend.runbook.index import made_by
 from checks.engine.consistency import enumerate_names
-from checks.engine.upgrade_path import Hop
+from checks.engine.upgrade_path import UpgradeStep
 from checks.facts import Unknown
 from checks.runbook.model import Step
 from checks.runbook.signs import Kind, Seen, Sign, cannot_tell, done, each, not_done, reached
@@ -232,7 +232,7 @@ KINDS: Mapping[str, Kind] = {
 
 
 def signs(
-    step: Step, hop: Hop | None, before: Sequence[Step], views: Sequence[NodeView], *, back: str = ""
+    step: Step, hop: UpgradeStep | None, before: Sequence[Step], views: Sequence[NodeView], *, back: str = ""
 ) -> tuple[tuple[Sign, ...], str]:
     """The signs of `step`, and why they are not all of it; see `checks.secret_server.runbook.signs.signs`."""
     names = {view.name: view for view in views}
@@ -266,7 +266,7 @@ def _signs_back(step: Step, names: Mapping[str, NodeView]) -> tuple[tuple[Sign, 
 
 
 def _signs(
-    step: Step, hop: Hop | None, nodes: tuple[str, ...], names: Mapping[str, NodeView], before: Sequence[Step]
+    step: Step, hop: UpgradeStep | None, nodes: tuple[str, ...], names: Mapping[str, NodeView], before: Sequence[Step]
 ) -> Iterable[Sign]:
     backends = tuple(name for name, view in names.items() if "backend" in view.roles)
     frontends = tuple(name for name, view in names.items() if "frontend" in view.roles)

@@ -11,10 +11,10 @@ from checks.chef_backend.backend.health import comparable
 from checks.chef_backend.facts.cluster import ClusterStatus, Member
 from checks.chef_backend.facts.machine import ConfigDigest, FrontendApi, FrontendPackage, InstalledPackage
 from checks.chef_backend.machine_names import is_same_machine
-from checks.engine.consistency import enumerate_names, told_once
+from checks.engine.consistency import enumerate_names, group_by_reason
 from checks.facts import Unknown
 from checks.runbook.model import Command, Proof
-from checks.runbook.names import Names, plan_command, scan_command
+from checks.runbook.names import CommandQuoter, plan_command, scan_command
 
 LEFTOVERS = ("postgresql.shmmax", "postgresql.shmall")
 """Settings of chef-backend.rb that mean nothing since 1.2.5; its release notes ask for their removal."""
@@ -79,7 +79,7 @@ class ChefCluster:
     """False where nobody knows yet who will lead, and roles stand in the place of names."""
     known_frontends: bool = True
     """False where `frontends` are stand-ins."""
-    names: Names = field(default_factory=Names)
+    names: CommandQuoter = field(default_factory=CommandQuoter)
 
     @property
     def backends(self) -> tuple[Machine, ...]:
@@ -148,7 +148,7 @@ class ChefCluster:
         return scan_command(self.names, self.inventory, self.name, *checks, phase=phase, target=target, without=without)
 
 
-STAND_INS = (
+PLACEHOLDER_FRONTENDS = (
     Machine(name="the first frontend", manager="", package=""),
     Machine(name="each other frontend", manager="", package=""),
 )
@@ -233,7 +233,7 @@ def find_leader(backends: Sequence[NodeView]) -> tuple[NodeView, str] | str:
     not know of would be left on the old version.
     """
     tables = [(node, node.look(ClusterStatus)) for node in backends]
-    silent = told_once((node.name, table.reason) for node, table in tables if isinstance(table, Unknown))
+    silent = group_by_reason((node.name, table.reason) for node, table in tables if isinstance(table, Unknown))
     if silent:
         return f"who leads is unknown: {'; '.join(silent)}"
     seen = [table for _, table in tables if isinstance(table, ClusterStatus)]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from checks.engine.acceptance.model import Attestation, Attested, Standing, scope, standing
+from checks.engine.acceptance.model import Attestation, Attested, Expiry, scope, standing
 from checks.outcome import Remediation, Result, Severity, Status
 from checks.scan import ATTESTATIONS
 
@@ -31,10 +31,10 @@ def hear(attestations: Sequence[Attestation], today: date) -> Heard:
         word = heard.attestation
         about = f" ({scope(word)})" if scope(word) else ""
         told = f'{word.place or "an attestation"}{about}, "{word.statement}" by {word.by},'
-        if heard.standing is Standing.EXPIRED:
+        if heard.standing is Expiry.EXPIRED:
             lapsed.setdefault((word.cluster, word.node), []).append(word)
             reminders.append(f"{told} expired on {word.expires}: nobody vouches for it now")
-        elif heard.standing is Standing.ENDS_SOON:
+        elif heard.standing is Expiry.ENDS_SOON:
             reminders.append(f"{told} ends on {word.expires}; ask for it again")
     results = tuple(_warning(cluster, node, words) for (cluster, node), words in lapsed.items())
     return Heard(attested, results, tuple(reminders))

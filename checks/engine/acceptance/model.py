@@ -14,7 +14,7 @@ WARNING_DAYS = 14
 approved once a week."""
 
 
-class Standing(enum.StrEnum):
+class Expiry(enum.StrEnum):
     """Whether somebody's word holds on a given day."""
 
     HOLDS = "holds"
@@ -23,11 +23,11 @@ class Standing(enum.StrEnum):
     EXPIRED = "expired"
 
 
-def standing(expires: dt.date, today: dt.date) -> Standing:
+def standing(expires: dt.date, today: dt.date) -> Expiry:
     """How a word whose last day is `expires` stands `today`."""
     if today > expires:
-        return Standing.EXPIRED
-    return Standing.ENDS_SOON if expires - today <= dt.timedelta(days=WARNING_DAYS) else Standing.HOLDS
+        return Expiry.EXPIRED
+    return Expiry.ENDS_SOON if expires - today <= dt.timedelta(days=WARNING_DAYS) else Expiry.HOLDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +70,7 @@ class Attested:
     """An attestation, and how it stood on the day of the scan."""
 
     attestation: Attestation
-    standing: Standing
+    standing: Expiry
 
 
 def scope(what: Waiver | Attestation) -> str:

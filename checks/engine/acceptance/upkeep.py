@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import date
 
-from checks.engine.acceptance.model import Attestation, Standing, Waiver, scope, standing
+from checks.engine.acceptance.model import Attestation, Expiry, Waiver, scope, standing
 from checks.engine.acceptance.waivers import Use, named, use_of
 from checks.outcome import Result
 
@@ -25,9 +25,9 @@ def review(
 
 def _of_waiver(waiver: Waiver, today: date, results: Sequence[Result] | None) -> Iterable[str]:
     stands = standing(waiver.expires, today)
-    if stands is Standing.EXPIRED:
+    if stands is Expiry.EXPIRED:
         yield f"expired on {waiver.expires}; what it covers counts again"
-    elif stands is Standing.ENDS_SOON:
+    elif stands is Expiry.ENDS_SOON:
         yield f"ends on {waiver.expires}"
     if results is not None:
         use = use_of(waiver, results)
@@ -41,9 +41,9 @@ def _of_waiver(waiver: Waiver, today: date, results: Sequence[Result] | None) ->
 
 def _of_attestation(word: Attestation, today: date, results: Sequence[Result] | None) -> Iterable[str]:
     stands = standing(word.expires, today)
-    if stands is Standing.EXPIRED:
+    if stands is Expiry.EXPIRED:
         yield f"expired on {word.expires}; nobody vouches for it now"
-    elif stands is Standing.ENDS_SOON:
+    elif stands is Expiry.ENDS_SOON:
         yield f"ends on {word.expires}"
     if word.date > today:
         yield f"is dated {word.date}, which is yet to come"

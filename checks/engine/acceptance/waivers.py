@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from checks.engine.acceptance.model import Standing, Waiver, scope, standing
+from checks.engine.acceptance.model import Expiry, Waiver, scope, standing
 from checks.outcome import Result, Status
 
 WAIVABLE = frozenset({Status.FAIL, Status.WARN})
@@ -55,15 +55,15 @@ def apply(results: Sequence[Result], waivers: Sequence[Waiver], today: date, *, 
         use, stands = use_of(waiver, results), standing(waiver.expires, today)
         if use in (Use.MOOT, Use.ABSENT):
             if whole:
-                past = f"expired on {waiver.expires} and " if stands is Standing.EXPIRED else ""
+                past = f"expired on {waiver.expires} and " if stands is Expiry.EXPIRED else ""
                 notices.append(f"{named(waiver)} {past}waives nothing here; take it out")
-        elif stands is Standing.EXPIRED:
+        elif stands is Expiry.EXPIRED:
             again = any(_covers(waiver, row) and row.status in WAIVABLE for row in judged)
             counts = ", and what it covered counts again" if again else ""
             reminders.append(f"{named(waiver)} expired on {waiver.expires}{counts}")
         elif use is Use.VOID:
             reminders.append(f'{named(waiver)} is void: it holds only while "{waiver.value}" is observed')
-        elif stands is Standing.ENDS_SOON and any(row.waiver is waiver for row in judged):
+        elif stands is Expiry.ENDS_SOON and any(row.waiver is waiver for row in judged):
             reminders.append(f"{named(waiver)} ends on {waiver.expires}; renew it, or mend what it covers")
     return Applied(judged, tuple(notices), tuple(reminders))
 
@@ -92,16 +92,16 @@ def _judged(row: Result, waivers: Sequence[Waiver], today: date) -> Result:
         said = [
             f"a waiver by {waiver.owner} does not help: what could not be determined cannot be waived"
             for waiver in covering
-            if standing(waiver.expires, today) is not Standing.EXPIRED
+            if standing(waiver.expires, today) is not Expiry.EXPIRED
         ]
         return _saying(row, said)
     if row.status not in WAIVABLE:
         return row
-    holding = [waiver for waiver in covering if standing(waiver.expires, today) is not Standing.EXPIRED]
+    holding = [waiver for waiver in covering if standing(waiver.expires, today) is not Expiry.EXPIRED]
     fitting = [waiver for waiver in holding if _fits(waiver, row)]
     if fitting:
         waiver = max(fitting, key=lambda waiver: waiver.expires)
-        soon = standing(waiver.expires, today) is Standing.ENDS_SOON
+        soon = standing(waiver.expires, today) is Expiry.ENDS_SOON
         said = [f"the waiver by {waiver.owner} ends on {waiver.expires}"] if soon else []
         return _saying(replace(row, status=Status.WAIVED, waiver=waiver), said)
     return _saying(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from checks.check import ClusterView
-from checks.engine.consistency import enumerate_names, told_once
+from checks.engine.consistency import enumerate_names, group_by_reason
 from checks.engine.wording import count
 from checks.outcome import Outcome, combine, failed, undetermined, warned
 from checks.secret_server.backup.findings import Terms, aged, seen, too_many
@@ -92,7 +92,9 @@ def denied_history(view: ClusterView) -> str:
     hosts = database_nodes(view)
     if view.known(DatabaseBackups) or not hosts:
         return ""
-    return "; ".join(told_once((node.name, reason) for node, reason in view.unknown(DatabaseBackups) if node in hosts))
+    return "; ".join(
+        group_by_reason((node.name, reason) for node, reason in view.unknown(DatabaseBackups) if node in hosts)
+    )
 
 
 def database_name(view: ClusterView) -> str:

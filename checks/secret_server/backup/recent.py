@@ -33,7 +33,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from checks.check import ClusterCheck, ClusterView, NodeView
-from checks.engine.consistency import enumerate_names, told_once
+from checks.engine.consistency import enumerate_names, group_by_reason
 from checks.facts import Unknown
 from checks.outcome import (
     Outcome,
@@ -89,7 +89,7 @@ def judge(view: ClusterView) -> Outcome:
 
 def _unasked(view: ClusterView) -> str:
     hosts = [(node.name, reason) for node, reason in view.unknown(DatabaseBackups) if "database" in node.roles]
-    reasons = told_once(hosts)
+    reasons = group_by_reason(hosts)
     return f", or let msdb be asked ({'; '.join(reasons)})" if reasons else ""
 
 
@@ -164,7 +164,7 @@ def _best(what: str, outcomes: Sequence[tuple[str, Outcome]]) -> Outcome | None:
     those = [(name, outcome) for name, outcome in outcomes if outcome.status is status]
     if status in (Status.PASS, Status.WARN):
         those = those[:1]
-    told = "; ".join(told_once((name, outcome.message) for name, outcome in those))
+    told = "; ".join(group_by_reason((name, outcome.message) for name, outcome in those))
     whole = combine([outcome for _, outcome in those])
     evidence = {f"{what}_{key}": value for key, value in whole.evidence.items()}
     return Outcome(status, f"{what}: {told}", expected=whole.expected, observed=f"{what}: {told}", evidence=evidence)

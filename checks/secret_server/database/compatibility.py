@@ -24,7 +24,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
 
 from checks.check import NodeCheck, NodeView
-from checks.engine.requirements import Due, Requirements, breach, met, requirements
+from checks.engine.requirements import ApplicableRule, Requirements, requirements, satisfied, violation
 from checks.facts import Unknown
 from checks.outcome import Outcome, Remediation, Severity, combine, not_applicable, passed, undetermined, warned
 from checks.runbook.quoting import sql_name
@@ -54,7 +54,7 @@ def judge(view: NodeView) -> Outcome:
     return combine([outcome for due in needs.due for outcome in _against(due, found, needs)])
 
 
-def _against(due: Due, found: SecretServerDatabase, needs: Requirements) -> list[Outcome]:
+def _against(due: ApplicableRule, found: SecretServerDatabase, needs: Requirements) -> list[Outcome]:
     what, _, wanted = due.rule.requires.partition(" ")
     if what == "level":
         try:
@@ -62,7 +62,9 @@ def _against(due: Due, found: SecretServerDatabase, needs: Requirements) -> list
         except InvalidSpecifier:
             return [_unusable(due, needs)]
         observed = f"database {found.name} is at compatibility level {found.level}"
-        return [met(due, observed, needs) if fits else breach(due, observed, needs, _raise(found.name, wanted))]
+        return [
+            satisfied(due, observed, needs) if fits else violation(due, observed, needs, _raise(found.name, wanted))
+        ]
     if what != "collation" or not wanted:
         return [_unusable(due, needs)]
     outcomes = [_collation(due, f"server {found.server.name}", found.server.collation, wanted, needs)]
@@ -80,16 +82,16 @@ def _against(due: Due, found: SecretServerDatabase, needs: Requirements) -> list
     return outcomes
 
 
-def _collation(due: Due, whose: str, collation: str, wanted: str, needs: Requirements) -> Outcome:
+def _collation(due: ApplicableRule, whose: str, collation: str, wanted: str, needs: Requirements) -> Outcome:
     observed = f"{whose} has the collation {collation}"
     if collation.lower() == wanted.lower():
-        return met(due, observed, needs)
+        return satisfied(due, observed, needs)
     remedy = Remediation(
         f"Have the vendor help with a migration to {wanted} before the window, into a database, or an instance, that "
         "has it: no setting changes the collation of what is stored.",
         url=CHECKLIST_URL,
     )
-    return breach(due, observed, needs, remedy)
+    return violation(due, observed, needs, remedy)
 
 
 def _raise(name: str, wanted: str) -> Remediation:
@@ -100,7 +102,7 @@ def _raise(name: str, wanted: str) -> Remediation:
     return Remediation(summary, command, url=CHECKLIST_URL, language="sql" if command else "")
 
 
-def _unusable(due: Due, needs: Requirements) -> Outcome:
+def _unusable(due: ApplicableRule, needs: Requirements) -> Outcome:
     rule = due.rule
     return undetermined(
         f"rule {rule.id}: requires = {rule.requires!r} is neither 'level >=NUMBER' nor 'collation NAME'",

@@ -17,7 +17,7 @@ the vendor's help, and use an availability group for high availability.
 from __future__ import annotations
 
 from checks.check import NodeCheck, NodeView
-from checks.engine.requirements import Due, Requirements, breach, met, requirements, unseen
+from checks.engine.requirements import ApplicableRule, Requirements, requirements, satisfied, unseen, violation
 from checks.facts import Unknown
 from checks.outcome import Outcome, Remediation, Severity, combine, not_applicable, passed, undetermined
 from checks.secret_server.database.access import database_of, is_copy, passive_of
@@ -42,7 +42,7 @@ def judge(view: NodeView) -> Outcome:
     return combine([_judged(view, needs, due) for due in needs.due])
 
 
-def _judged(view: NodeView, needs: Requirements, due: Due) -> Outcome:
+def _judged(view: NodeView, needs: Requirements, due: ApplicableRule) -> Outcome:
     if due.rule.requires == "edition not express":
         return _edition(view, needs, due)
     if due.rule.requires == "replication not merge":
@@ -51,14 +51,14 @@ def _judged(view: NodeView, needs: Requirements, due: Due) -> Outcome:
     return undetermined(f"rule {due.rule.id}: requires = {due.rule.requires!r} is neither {ways}", **needs.evidence)
 
 
-def _edition(view: NodeView, needs: Requirements, due: Due) -> Outcome:
+def _edition(view: NodeView, needs: Requirements, due: ApplicableRule) -> Outcome:
     found = database_of(view)
     if not isinstance(found, Unknown):
         if not found.server.edition and not found.server.engine_edition:
             return unseen(due, f"the edition of {found.server.name} is not known: it does not tell", needs)
         observed = f"database {found.name} lies on {found.server.edition} ({found.server.name})"
         express = found.server.engine_edition == _EXPRESS or "express" in found.server.edition.lower()
-        return breach(due, observed, needs) if express else met(due, observed, needs)
+        return violation(due, observed, needs) if express else satisfied(due, observed, needs)
     instances = view.look(SqlInstances)
     if isinstance(instances, Unknown):
         return unseen(due, f"the edition is not known: {found.reason}", needs)
@@ -66,14 +66,14 @@ def _edition(view: NodeView, needs: Requirements, due: Due) -> Outcome:
     mine = [one for one in instances.instances if not wanted or one.name.lower() == wanted]
     express_ones = [one.name for one in mine if "express" in one.edition.lower()]
     if express_ones and len(express_ones) == len(mine):
-        return breach(due, f"{express_ones[0]} is an Express edition, as the registry has it", needs)
+        return violation(due, f"{express_ones[0]} is an Express edition, as the registry has it", needs)
     if mine and all(one.edition.startswith(_FULL) for one in mine):
         editions = ", ".join(f"{one.name} is {one.edition}" for one in mine)
-        return met(due, f"{editions}, as the registry has it", needs)
+        return satisfied(due, f"{editions}, as the registry has it", needs)
     return unseen(due, f"which instance holds the database is not known: {found.reason}", needs)
 
 
-def _replication(view: NodeView, needs: Requirements, due: Due) -> Outcome:
+def _replication(view: NodeView, needs: Requirements, due: ApplicableRule) -> Outcome:
     found = database_of(view)
     if isinstance(found, Unknown):
         return unseen(due, f"whether the database is in merge replication is not known: {found.reason}", needs)
@@ -84,7 +84,7 @@ def _replication(view: NodeView, needs: Requirements, due: Due) -> Outcome:
         why = found.version_problem or "the answer does not hold it; collect it anew"
         return unseen(due, f"{what}: {why}", needs)
     if found.merge_replication:
-        return breach(due, f"database {found.name} takes part in SQL merge replication", needs)
+        return violation(due, f"database {found.name} takes part in SQL merge replication", needs)
     return passed(f"database {found.name} is in no merge replication")
 
 

@@ -20,7 +20,7 @@ Copy the application folder of a node that matches over the one that does not, w
 from __future__ import annotations
 
 from checks.check import ClusterCheck, ClusterView, NodeView
-from checks.engine.consistency import enumerate_names, told_once
+from checks.engine.consistency import enumerate_names, group_by_reason
 from checks.engine.installed_version import declaring, installed
 from checks.engine.upgrade_path import PlanError, target_of
 from checks.facts import Unknown
@@ -45,7 +45,7 @@ def judge(view: ClusterView) -> Outcome:
         return undetermined(message, remediation=NO_NODE if web else None)
     found = [_compared(view, name, version, web) for name, version in databases.items()]
     if problems:
-        message = "; ".join(told_once(problems))
+        message = "; ".join(group_by_reason(problems))
         cause = f"the database's version cannot be read: {message}"
         asked = {node.name: node for node in hosts}
         remedies = (remedy(Unknown(reason), asked.get(name)) for name, reason in problems)
@@ -61,7 +61,7 @@ def judge(view: ClusterView) -> Outcome:
         if not one.read and name not in declared
     ]
     if unread:
-        message = f"the version of the files is not known: {'; '.join(told_once(unread))}"
+        message = f"the version of the files is not known: {'; '.join(group_by_reason(unread))}"
         found.append(undetermined(message, remediation=declaring(node for node in view.nodes if "web" in node.roles)))
     outcome = combine(found)
     evidence = {"databases": databases, "nodes": {name: one.version for name, one in web}}

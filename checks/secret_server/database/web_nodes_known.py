@@ -27,7 +27,7 @@ from dataclasses import replace
 
 from checks.check import ClusterCheck, ClusterView, NodeView
 from checks.common.computer_facts import ComputerName
-from checks.engine.consistency import enumerate_names, group, told_once
+from checks.engine.consistency import enumerate_names, group, group_by_reason
 from checks.facts import Unknown
 from checks.outcome import Outcome, Remediation, Severity, combine, not_applicable, passed, warned
 from checks.runbook.quoting import sql_text
@@ -143,7 +143,7 @@ def _pointing(web: list[NodeView], known: list[tuple[NodeView, SecretServerDatab
         if hosts and not found.unasked and not names_of(node) & hosts
     ]
     if unread:
-        told = "; ".join(told_once(unread))
+        told = "; ".join(group_by_reason(unread))
         yield warned(f"whether all web nodes point to one database is not known: database.config of {told}")
     configs = [(node.name, found) for node in web if not isinstance(found := node.look(DatabaseConfig), Unknown)]
     # An empty one is told by config-files-present, and has no database to point to.

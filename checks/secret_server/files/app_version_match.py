@@ -24,7 +24,7 @@ from dataclasses import replace
 from typing import Any
 
 from checks.check import ClusterCheck, ClusterView
-from checks.engine.consistency import enumerate_names, group, told_once
+from checks.engine.consistency import enumerate_names, group, group_by_reason
 from checks.engine.installed_version import declaring, installed
 from checks.engine.upgrade_path import PlanError, path_to, target_of
 from checks.engine.wording import count
@@ -52,7 +52,7 @@ def judge(view: ClusterView) -> Outcome:
     }
     read_groups = group((name, version) for name, version, read in known if read)
     groups = group((name, version) for name, version, _ in known)
-    tail = "".join(f"; {note}" for note in [*doubts, *told_once(gaps)])
+    tail = "".join(f"; {note}" for note in [*doubts, *group_by_reason(gaps)])
     if view.cluster.phase == "after":
         outcome = _afterwards(view, [(name, version) for name, version, read in known if read], observed, tail)
         return replace(outcome, expected=_AFTER, observed=observed, evidence=evidence)

@@ -24,7 +24,7 @@ from __future__ import annotations
 from typing import Any
 
 from checks.check import ClusterCheck, ClusterView, NodeView
-from checks.engine.consistency import enumerate_names, told_once
+from checks.engine.consistency import enumerate_names, group_by_reason
 from checks.engine.installed_version import installed
 from checks.facts import Contact, Unknown
 from checks.outcome import (
@@ -81,7 +81,7 @@ def _version(view: ClusterView, node: NodeView, primary: list[NodeView]) -> Outc
     if not own.read or own.version is None:
         return _unread(node, f"the version of {node.name} cannot be read: {own.problem}")
     observed = f"{node.name} {own.version}"
-    gaps = told_once((name, one.problem) for name, one in others.items() if not one.read)
+    gaps = group_by_reason((name, one.problem) for name, one in others.items() if not one.read)
     versions = {one.version for one in others.values() if one.read}
     if versions and own.version not in versions:
         known = " and ".join(sorted(str(version) for version in versions))
@@ -126,7 +126,7 @@ def _key(view: ClusterView, node: NodeView, primary: list[NodeView]) -> Outcome:
             f"cannot tell: {text}, which is consistent with DPAPI", observed=observed, remediation=remedy
         )
     if len(same) < len(primary):
-        gaps = told_once((name, _why_unknown(looks[name])) for name in looks if name not in same)
+        gaps = group_by_reason((name, _why_unknown(looks[name])) for name in looks if name not in same)
         return undetermined(f"encryption.config is not known ({'; '.join(gaps)})", observed=observed)
     return passed(f"{node.name} has the primary site's encryption.config", observed=observed)
 

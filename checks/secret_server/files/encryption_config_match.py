@@ -22,7 +22,7 @@ from __future__ import annotations
 from typing import Any
 
 from checks.check import ClusterCheck, ClusterView
-from checks.engine.consistency import enumerate_names, group, told_once
+from checks.engine.consistency import enumerate_names, group, group_by_reason
 from checks.outcome import Outcome, Remediation, Severity, failed, not_applicable, passed, undetermined, warned
 from checks.secret_server.facts.node import EncryptionConfig
 from checks.secret_server.urls import CLUSTERING_URL, ENCRYPTION_URL
@@ -45,7 +45,7 @@ def judge(view: ClusterView) -> Outcome:
     hashed = [(name, config.sha256) for name, config in known if config.state == "hashed"]
     missing = [name for name, config in known if config.state == "missing"]
     unread = [(name, _unread(config)) for name, config in known if config.state not in ("hashed", "missing")]
-    gaps = told_once([*unread, *absent])
+    gaps = group_by_reason([*unread, *absent])
     dpapi = str(view.cluster.options.get("dpapi", "unknown"))
     efs = str(view.cluster.options.get("efs", "unknown"))
     observed = "; ".join(f"{name} {config.sha256[:12] or _unread(config)}" for name, config in known)

@@ -24,7 +24,7 @@ import re
 
 from checks.check import NodeCheck, NodeView
 from checks.engine.installed_version import installed
-from checks.engine.requirements import Due, Requirements, breach, met, requirements
+from checks.engine.requirements import ApplicableRule, Requirements, requirements, satisfied, violation
 from checks.outcome import Outcome, Remediation, Severity, Status, combine, not_applicable, undetermined, warned
 from checks.secret_server.facts.node import AppFiles, AppPools, IisConfiguration, PoolSetting, PoolSettings, WebRoot
 from checks.secret_server.iis import pool_switches
@@ -74,7 +74,7 @@ def judge(view: NodeView) -> Outcome:
     return combine(outcomes)
 
 
-def _setting(view: NodeView, needs: Requirements, due: Due, pool: PoolSettings) -> Outcome:
+def _setting(view: NodeView, needs: Requirements, due: ApplicableRule, pool: PoolSettings) -> Outcome:
     name, _, wanted = due.rule.requires.partition("=")
     if due.rule.requires == "auto-start=true":
         return pool_switches.pool_start(view, due, pool, needs)
@@ -107,13 +107,13 @@ def _setting(view: NodeView, needs: Requirements, due: Due, pool: PoolSettings) 
     return outcome
 
 
-def _runtime(needs: Requirements, due: Due, pool: PoolSettings, wanted: str) -> Outcome:
+def _runtime(needs: Requirements, due: ApplicableRule, pool: PoolSettings, wanted: str) -> Outcome:
     value = pool.runtime.value or ("v2.0 or none" if pool.runtime.source == "default" else "No Managed Code")
     observed = f"pool {pool.name} has the .NET CLR version {value} ({_source(pool.runtime)}){_identity(pool)}"
     if pool.runtime.value.lower() == wanted:
-        return met(due, observed, needs)
+        return satisfied(due, observed, needs)
     summary = f"Set the .NET CLR version of pool {pool.name} to {wanted}, before the window."
-    return breach(due, observed, needs, pool_remedy(summary, pool, _runtime_setting(wanted)))
+    return violation(due, observed, needs, pool_remedy(summary, pool, _runtime_setting(wanted)))
 
 
 def _runtime_setting(wanted: str) -> str:
@@ -121,7 +121,7 @@ def _runtime_setting(wanted: str) -> str:
     return f"/managedRuntimeVersion:{wanted if _VERSION.fullmatch(wanted) else _NO_VERSION}"
 
 
-def _profile(needs: Requirements, due: Due, pool: PoolSettings, wanted: str) -> Outcome:
+def _profile(needs: Requirements, due: ApplicableRule, pool: PoolSettings, wanted: str) -> Outcome:
     setting = pool.load_user_profile
     # False in every IIS_schema.xml that was shipped (7.5, 8.0, 8.5, 10), whatever an old document of its says.
     value = "false" if setting.source == "default" else _TRUTH.get(setting.value.lower())
@@ -131,16 +131,16 @@ def _profile(needs: Requirements, due: Due, pool: PoolSettings, wanted: str) -> 
         )
     observed = f"pool {pool.name} has Load User Profile {value} ({_source(setting)})"
     if value == wanted:
-        return met(due, observed, needs)
+        return satisfied(due, observed, needs)
     remedy = pool_remedy(
         f"Set Load User Profile of pool {pool.name} to true, before the window.",
         pool,
         "/processModel.loadUserProfile:true",
     )
-    return breach(due, observed, needs, remedy)
+    return violation(due, observed, needs, remedy)
 
 
-def _processes(needs: Requirements, due: Due, pool: PoolSettings, wanted: str) -> Outcome:
+def _processes(needs: Requirements, due: ApplicableRule, pool: PoolSettings, wanted: str) -> Outcome:
     setting = pool.max_processes
     value = setting.value or ("1" if setting.source == "default" else "")
     if not value.isdecimal():
@@ -157,7 +157,7 @@ def _processes(needs: Requirements, due: Due, pool: PoolSettings, wanted: str) -
         message = f"{observed}; Secret Server needs {due.rule.text}"
         return warned(message, expected=due.rule.text, observed=observed, remediation=remedy, **needs.evidence)
     observed = f"pool {pool.name} has maxProcesses {int(value)} ({_source(setting)})"
-    return met(due, observed, needs) if str(int(value)) == wanted else breach(due, observed, needs, remedy)
+    return satisfied(due, observed, needs) if str(int(value)) == wanted else violation(due, observed, needs, remedy)
 
 
 def _source(setting: PoolSetting) -> str:

@@ -21,7 +21,7 @@ from collections.abc import Sequence
 
 from checks.check import NodeCheck, NodeView
 from checks.engine.installed_version import installed
-from checks.engine.requirements import breach, met, requirements
+from checks.engine.requirements import requirements, satisfied, violation
 from checks.outcome import Outcome, Remediation, Severity, combine, not_applicable, not_declared, undetermined, warned
 from checks.secret_server.facts.node import AppFiles, IisApplication, IisConfiguration, WebRoot
 from checks.secret_server.iis.locks import locked_out
@@ -74,7 +74,7 @@ def judge(view: NodeView) -> Outcome:
         wanted = _WANTED[declared]
         for due in needs.due:
             if active == wanted:
-                outcomes.append(met(due, observed, needs))
+                outcomes.append(satisfied(due, observed, needs))
                 continue
             version = installed(view).version
             told = f"{observed}, and integrated_windows_auth = {str(declared).lower()} means {_words(wanted)} only"
@@ -82,7 +82,7 @@ def judge(view: NodeView) -> Outcome:
                 message = f"{told}; these settings change with the upgrade to {due.hop}"
                 outcomes.append(warned(message, expected=_words(wanted), observed=observed, **needs.evidence))
             else:
-                outcomes.append(breach(due, told, needs))
+                outcomes.append(violation(due, told, needs))
     return combine(outcomes)
 
 

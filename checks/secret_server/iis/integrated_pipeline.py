@@ -19,7 +19,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from checks.check import NodeCheck, NodeView
-from checks.engine.requirements import Requirements, breach, met, requirements
+from checks.engine.requirements import Requirements, requirements, satisfied, violation
 from checks.outcome import Outcome, Remediation, Severity, combine, undetermined
 from checks.secret_server.facts.node import AppFiles, IisApplication, IisConfiguration, WebRoot
 from checks.secret_server.iis.appcmd import over_pools
@@ -73,7 +73,7 @@ def _pool(needs: Requirements, iis: IisConfiguration, app: IisApplication) -> Ou
         command=over_pools("set", (pool.name,), _INTEGRATED),
     )
     judged = [
-        met(d, observed, needs) if d.rule.requires.lower() == mode else breach(d, observed, needs, remedy)
+        satisfied(d, observed, needs) if d.rule.requires.lower() == mode else violation(d, observed, needs, remedy)
         for d in needs.due
     ]
     return combine(judged)

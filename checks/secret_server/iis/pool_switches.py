@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from checks.check import NodeView
-from checks.engine.requirements import Due, Requirements, breach, met, unseen
+from checks.engine.requirements import ApplicableRule, Requirements, satisfied, unseen, violation
 from checks.outcome import Outcome, Remediation, not_applicable, undetermined, warned
 from checks.secret_server.facts.node import AppPools, IisApplication, IisConfiguration, PoolSetting, PoolSettings
 from checks.secret_server.iis.appcmd import over_pools, set_site
@@ -18,7 +18,7 @@ def pool_remedy(summary: str, pool: PoolSettings, settings: str) -> Remediation:
     return Remediation(summary, over_pools("set", (pool.name,), settings), url=PIPELINE_URL, language="cmd")
 
 
-def bitness(needs: Requirements, due: Due, pool: PoolSettings, wanted: str) -> Outcome:
+def bitness(needs: Requirements, due: ApplicableRule, pool: PoolSettings, wanted: str) -> Outcome:
     """enable32BitAppOnWin64, which is false where nothing sets it."""
     setting = pool.enable_32_bit
     if not setting.source:
@@ -29,15 +29,15 @@ def bitness(needs: Requirements, due: Due, pool: PoolSettings, wanted: str) -> O
     bits = "32" if value else "64"
     observed = f"pool {pool.name} runs with {bits} bits"
     if bits == wanted:
-        return met(due, observed, needs)
+        return satisfied(due, observed, needs)
     off = str(wanted == "32").lower()
     remedy = pool_remedy(
         f"Have pool {pool.name} run with {wanted} bits, before the window.", pool, f"/enable32BitAppOnWin64:{off}"
     )
-    return breach(due, observed, needs, remedy)
+    return violation(due, observed, needs, remedy)
 
 
-def pool_start(view: NodeView, due: Due, pool: PoolSettings, needs: Requirements) -> Outcome:
+def pool_start(view: NodeView, due: ApplicableRule, pool: PoolSettings, needs: Requirements) -> Outcome:
     """autoStart, which is true where nothing sets it. In the window IIS Manager turns it off with the pool."""
     setting = pool.auto_start
     if view.cluster.phase == "window":
@@ -51,18 +51,18 @@ def pool_start(view: NodeView, due: Due, pool: PoolSettings, needs: Requirements
         return _odd(pool, "autoStart", setting, needs, "true")
     observed = f"pool {pool.name} {'starts' if value else 'does not start'} by itself"
     remedy = pool_remedy(f"Have pool {pool.name} start by itself.", pool, "/autoStart:true")
-    return met(due, observed, needs) if value else breach(due, observed, needs, remedy)
+    return satisfied(due, observed, needs) if value else violation(due, observed, needs, remedy)
 
 
 def site_start(
-    view: NodeView, due: Due, applications: tuple[IisApplication, ...], needs: Requirements
+    view: NodeView, due: ApplicableRule, applications: tuple[IisApplication, ...], needs: Requirements
 ) -> list[Outcome]:
     """ServerAutoStart of the sites that serve the application."""
     off = {app.site for app in applications if _TRUTH.get(app.site_auto_start.lower()) is False}
     if view.cluster.phase == "window":
         return []
     return [
-        breach(
+        violation(
             due,
             f"site {site} does not start by itself",
             needs,
@@ -77,7 +77,7 @@ def site_start(
     ]
 
 
-def asp_net(view: NodeView, due: Due, needs: Requirements) -> list[Outcome]:
+def asp_net(view: NodeView, due: ApplicableRule, needs: Requirements) -> list[Outcome]:
     """Whether IIS lets ASP.NET 4's own extension of 64 bits run. One that is not listed is not judged."""
     if any(not pool.auto_start.source for pool in view.fact(AppPools).pools):  # both came with one version
         return [unseen(due, f"whether IIS lets ASP.NET 4 run is not known ({_EARLIER})", needs)]
@@ -90,7 +90,7 @@ def asp_net(view: NodeView, due: Due, needs: Requirements) -> list[Outcome]:
         remedy = Remediation(
             f"Allow {name} among the ISAPI and CGI Restrictions of the server, in IIS Manager.", url=due.rule.url
         )
-        return [breach(due, observed, needs, remedy)]
+        return [violation(due, observed, needs, remedy)]
     return []
 
 

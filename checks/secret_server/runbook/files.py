@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from checks.runbook.model import Command, Proof, Step, Trouble
+from checks.runbook.model import Command, Proof, Step, Troubleshooting
 from checks.runbook.windows_paths import is_address, is_same_folder
 from checks.secret_server.runbook.site import TWO_FILES, Site, Web, below, named
 from checks.secret_server.urls import RESOURCES_URL, ROLLING_URL
@@ -179,7 +179,7 @@ def copy_tms(site: Site, web: Web, *, documented: tuple[str, ...]) -> Iterable[S
     )
 
 
-def closed_share(site: Site) -> Trouble:
+def closed_share(site: Site) -> Troubleshooting:
     """What to do where no administrative share leads to a node."""
     first = site.first
     targets = [web for web in (*site.others, *site.spares) if not is_same_folder(first.root, web.root)]
@@ -199,7 +199,7 @@ def closed_share(site: Site) -> Trouble:
             ),
             Command(text="Remove-PSSession $node", language="powershell", where=first.name),
         ]
-    return Trouble(
+    return Troubleshooting(
         sign="robocopy says ERROR 5 (access is denied), 53 or 67 (no such path or share), or 1326: the share is closed",
         help=(
             "Administrative shares (C$) may be switched off, or closed to your account. Nothing has been copied then.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from checks.engine.upgrade_path import Hop
+from checks.engine.upgrade_path import UpgradeStep
 from checks.runbook.model import Command, Proof, Side, Step
 from checks.runbook.windows_paths import url_host
 from checks.secret_server.runbook import backup, files, version_task_steps
@@ -24,7 +24,7 @@ _INSTALLER_MOVED = parse_secret_server("10.2.000000")
 _NO_PRIMARY = parse_secret_server("10.7.000000")
 
 
-def steps(site: Site, source: str, hop: Hop, *, first: bool, last: bool) -> Iterable[Step]:
+def steps(site: Site, source: str, hop: UpgradeStep, *, first: bool, last: bool) -> Iterable[Step]:
     """What is done to get from `source` to `hop`, in order."""
     many = bool(site.others)
     if first:
@@ -170,7 +170,7 @@ def _stop_others(site: Site, source: str) -> Step:
     )
 
 
-def _upgrade_first(site: Site, source: str, hop: Hop) -> Step:
+def _upgrade_first(site: Site, source: str, hop: UpgradeStep) -> Step:
     first = site.first
     below = parse_secret_server(source) < _INSTALLER_MOVED
     notes = [
@@ -239,7 +239,7 @@ def _privilege_manager(site: Site) -> Step:
     )
 
 
-def _refresh(site: Site, web: Web, source: str, hop: Hop) -> Iterable[Step]:
+def _refresh(site: Site, web: Web, source: str, hop: UpgradeStep) -> Iterable[Step]:
     mirrored = site.mirrored == "mirroring"
     yield files.copy_application(
         site,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from checks.engine.consistency import enumerate_names
-from checks.engine.upgrade_path import Hop, UpgradePath
+from checks.engine.upgrade_path import UpgradePath, UpgradeStep
 from checks.runbook.model import Command, Part, Proof, Side, Step, asked
 from checks.secret_server.runbook import backup, hop, other_site, version_task_steps
 from checks.secret_server.runbook.recovery.restore import hops as hops_of
@@ -34,7 +34,7 @@ def parts(site: Site, path: UpgradePath) -> tuple[Part, ...]:
     return tuple(chapters)
 
 
-def _intro(stop: Hop) -> tuple[str, ...]:
+def _intro(stop: UpgradeStep) -> tuple[str, ...]:
     told = []
     if stop.stone:
         told.append(f"A stop that the vendor asks for: {stop.stone.text} ({stop.stone.source}).")

@@ -11,7 +11,7 @@ from checks.engine.evaluation import GatheredCluster
 from checks.engine.upgrade_path import UpgradePath
 from checks.facts import Unknown
 from checks.runbook.model import Estimate
-from checks.runbook.names import Names
+from checks.runbook.names import CommandQuoter
 from checks.runbook.writer import RefusedError, RunbookWriter, Sizes, Written
 from checks.scan import Verdict
 from checks.secret_server.database.access import passive_of
@@ -39,7 +39,7 @@ _DECLARED = {
 """What the inventory alone tells of a site: the word of `version_tasks`, and the key."""
 
 
-def write(gathered: GatheredCluster, path: UpgradePath, inventory: str, names: Names) -> Written:
+def write(gathered: GatheredCluster, path: UpgradePath, inventory: str, names: CommandQuoter) -> Written:
     """The runbook of a site."""
     site = read_site(gathered, inventory, names)
     return Written(
@@ -69,7 +69,7 @@ def refuse_half_done(nodes: Sequence[NodeView], current: str) -> None:
             )
 
 
-def read_site(gathered: GatheredCluster, inventory: str, names: Names) -> Site:
+def read_site(gathered: GatheredCluster, inventory: str, names: CommandQuoter) -> Site:
     """The site as its nodes and the inventory say it is."""
     info = gathered.info
     hosts = [node for node in gathered.nodes if "database" in node.roles]

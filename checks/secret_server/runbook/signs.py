@@ -12,7 +12,7 @@ from datetime import datetime
 from checks.check import NodeView
 from checks.engine.consistency import enumerate_names
 from checks.engine.installed_version import installed
-from checks.engine.upgrade_path import Hop
+from checks.engine.upgrade_path import UpgradeStep
 from checks.facts import Unknown
 from checks.runbook.model import Step
 from checks.runbook.signs import Kind, Seen, Sign, State, cannot_tell, done, each, list_of, not_done, reached
@@ -267,7 +267,7 @@ KINDS: Mapping[str, Kind] = {
 
 
 def signs(
-    step: Step, hop: Hop | None, before: Sequence[Step], views: Sequence[NodeView], *, back: str = ""
+    step: Step, hop: UpgradeStep | None, before: Sequence[Step], views: Sequence[NodeView], *, back: str = ""
 ) -> tuple[tuple[Sign, ...], str]:
     """The signs of `step`, and why they are not all of it; `before` are the steps of its chapter that come earlier.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from checks.engine.consistency import enumerate_names
 from checks.runbook.model import Command
-from checks.runbook.names import Names, scan_command
+from checks.runbook.names import CommandQuoter, scan_command
 from checks.runbook.windows_paths import is_on_a_share, share_host, shared, url_host
 from checks.secret_server.iis.appcmd import APPCMD
 
@@ -95,7 +95,7 @@ class Site:
     """A folder for the database's backups; None where nothing suggests one."""
     sql_backups_from: str = ""
     """Why that folder was chosen."""
-    names: Names = field(default_factory=Names)
+    names: CommandQuoter = field(default_factory=CommandQuoter)
 
     @property
     def first(self) -> Web:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from checks.engine.upgrade_path import Hop
+from checks.engine.upgrade_path import UpgradeStep
 from checks.runbook.model import Command, Proof, Step
 from checks.secret_server.iis.appcmd import APPCMD
 from checks.secret_server.runbook.site import Site, Web, named
@@ -13,12 +13,12 @@ from checks.secret_server.runbook.version_tasks import BACK, TRAITS, VERSION_TAS
 from checks.versions import parse_secret_server
 
 
-def due(site: Site, source: str, hop: Hop, moment: str) -> Iterable[Step]:
+def due(site: Site, source: str, hop: UpgradeStep, moment: str) -> Iterable[Step]:
     """The steps of `moment` on the way from `source` to `hop`."""
     return (_step(site, row) for row in _crossed(site, source, hop) if row.moment == moment)
 
 
-def on_the_way_back(site: Site, source: str, hop: Hop, lead: str) -> Iterable[Step]:
+def on_the_way_back(site: Site, source: str, hop: UpgradeStep, lead: str) -> Iterable[Step]:
     """What any way back asks for, and the settings of pools that the hop changed, as they were."""
     for step in (_step(site, row) for row in VERSION_TASKS if row.moment == BACK):
         yield replace(step, title=f"{lead}{step.title[:1].lower()}{step.title[1:]}")
@@ -55,7 +55,7 @@ def _looks(site: Site, webs: Iterable[Web]) -> Iterable[Command]:
     )
 
 
-def _crossed(site: Site, source: str, hop: Hop) -> Iterable[VersionTask]:
+def _crossed(site: Site, source: str, hop: UpgradeStep) -> Iterable[VersionTask]:
     low, high = parse_secret_server(source), parse_secret_server(hop.version)
     return (
         row

@@ -5,12 +5,12 @@ from __future__ import annotations
 from checks.engine.evaluation import GatheredCluster
 from checks.engine.upgrade_path import UpgradePath
 from checks.runbook.model import Command, Part, Proof, Step
-from checks.runbook.names import Names, scan_command
+from checks.runbook.names import CommandQuoter, scan_command
 from checks.runbook.writer import RunbookWriter, Written
 from preflight_chrony.facts import ChronyVersion
 
 
-def write(gathered: GatheredCluster, path: UpgradePath, inventory: str, names: Names) -> Written:
+def write(gathered: GatheredCluster, path: UpgradePath, inventory: str, names: CommandQuoter) -> Written:
     """Each hop on each server in turn."""
     cluster = gathered.info.name
     before = Step(
@@ -36,7 +36,7 @@ def write(gathered: GatheredCluster, path: UpgradePath, inventory: str, names: N
     return Written(parts=parts, unknown=tuple(names.unknown))
 
 
-def _upgrade(names: Names, node: str, version: str) -> Step:
+def _upgrade(names: CommandQuoter, node: str, version: str) -> Step:
     wanted = names.shell(f"chrony={version}*", "the package's version")
     return Step(
         id="upgrade-server",

@@ -10,10 +10,10 @@ from checks.history.model import FindingKey
 from checks.outcome import Result
 from checks.scan import CONNECTIVITY, Scan
 from reports.findings.folding import Folded, consequences
-from reports.findings.grouping import Group, owner_of, places, waiver_text
-from reports.findings.history_text import teller
+from reports.findings.grouping import Group, affected_nodes, owner_of, waiver_text
+from reports.findings.history_text import history_formatter
 from reports.scan.page.anchors import Anchors, of_groups
-from reports.text import clipped, one_line, web_url
+from reports.text import one_line, truncate, web_url
 
 CHIPS = 40
 """Places that a card shows before it folds the rest."""
@@ -65,7 +65,7 @@ class Cards:
     """All cards of a page, named and numbered together."""
 
     def __init__(self, scan: Scan, told: Sequence[Group], anchors: Anchors, folded: Folded) -> None:
-        history = teller(scan)
+        history = history_formatter(scan)
         fresh = {item.subject for item in scan.history.standings if item.new} if scan.history else set()
         owner = owner_of(scan)
         self._made = {
@@ -120,7 +120,7 @@ def _card(
     fields = []
     for title, read in told:
         values = [
-            Value(clipped(value, 2_000), "" if len(rows) == len(group.results) else places(rows, CHIPS))
+            Value(truncate(value, 2_000), "" if len(rows) == len(group.results) else affected_nodes(rows, CHIPS))
             for value, rows in group.variants(read)
         ]
         if values:
@@ -138,7 +138,7 @@ def _card(
         hits=list(hits.items()),
         many=len(group.results) > CHIPS,
         fields=fields,
-        commands=[clipped(value) for value, _ in group.variants(lambda row: row.remediation.command)],
+        commands=[truncate(value) for value, _ in group.variants(lambda row: row.remediation.command)],
         links=[
             Link(one_line(link.title, 500), web_url(link.url))
             for _, rows in group.variants(lambda row: row.remediation.url)

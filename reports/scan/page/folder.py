@@ -10,7 +10,7 @@ from checks.history.model import ScanHistory
 from checks.outcome import Result
 from checks.scan import NodeRecord, Scan
 from reports.findings.grouping import digest
-from reports.render.page import assemble
+from reports.render.page import render_page
 from reports.render.svg_trend import Strip, strip
 from reports.scan.page.anchors import Anchors
 from reports.scan.page.boards import Board, boards, gravest_first
@@ -37,7 +37,7 @@ def pages(scan: Scan) -> Mapping[str, str]:
     """File name to page, the index last: whoever writes them in this order never has a link that leads nowhere."""
     parts = _by_cluster(scan)
     files = file_names(list(parts))
-    made = {files[name]: assemble("report", view(part, INDEX)) for name, part in parts.items()}
+    made = {files[name]: render_page("report", view(part, INDEX)) for name, part in parts.items()}
     found = boards(scan, Anchors(scan.results), compact=True)
     trends = scan.history.by_cluster if scan.history else {}
     shown = _SHORT_TREND if len(parts) > _MANY else None
@@ -54,7 +54,7 @@ def pages(scan: Scan) -> Mapping[str, str]:
         "owners": list(dict.fromkeys(board.owner for board in found if board.owner)),
         "aged": bool(scan.history and scan.history.last),
     }
-    made[INDEX] = assemble("index", about)
+    made[INDEX] = render_page("index", about)
     return made
 
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from checks.history.model import FindingKey
 from checks.outcome import Result, Status
 from checks.scan import Scan
-from reports.findings.grouping import by_status, owner_of, status_word, subject, waiver_text
-from reports.findings.history_text import teller
+from reports.findings.grouping import by_status, label, owner_of, status_word, waiver_text
+from reports.findings.history_text import history_formatter
 from reports.render.json_text import json_safe
 from reports.scan.page.anchors import Anchors
 from reports.scan.page.cards import Cards, cluster_name, node_name
-from reports.text import clipped, one_line
+from reports.text import one_line, truncate
 
 _PAGE_CHARS = 250_000
 """Roughly what all results' evidence may take together, so that large scans stay readable."""
@@ -72,7 +72,7 @@ class Bundle:
 
 def rows(scan: Scan, shown: Iterable[Result], anchors: Anchors, cards: Cards, budget: Budget) -> list[Row]:
     """The results that are shown in full."""
-    history, owner = teller(scan), owner_of(scan)
+    history, owner = history_formatter(scan), owner_of(scan)
     return [_row(row, anchors.of(row), cards, budget, history, owner) for row in shown]
 
 
@@ -126,9 +126,9 @@ def _row(
         severity=str(row.severity),
         cluster=cluster_name(row.cluster),
         owner=owner(row),
-        place=subject(row),
+        place=label(row),
         message=one_line(row.message, min(1_000, budget.field)),
-        fields=[(name, clipped(value, budget.field)) for name, value in fields if value.strip()],
+        fields=[(name, truncate(value, budget.field)) for name, value in fields if value.strip()],
         cause=cards.cause.get(id(row), ""),
         evidence=_evidence(row.evidence, budget.evidence),
         new=FindingKey(row.check, row.cluster, row.node) in cards.fresh,
@@ -142,4 +142,4 @@ def _evidence(evidence: Mapping[str, object], limit: int) -> str:
         if not isinstance(value, str) and len(text) > 100:
             text = json.dumps(value, ensure_ascii=False, indent=2)
         lines.append(f"{key}: {text}")
-    return clipped("\n".join(lines), limit)
+    return truncate("\n".join(lines), limit)

@@ -13,6 +13,7 @@ from checks.scan import Scan
 from reports.findings.grouping import (
     Digest,
     Group,
+    affected_nodes,
     alone_line,
     attested_line,
     by_reason,
@@ -23,11 +24,10 @@ from reports.findings.grouping import (
     elapsed_s,
     exit_line,
     headline,
-    places,
     seconds,
 )
 from reports.findings.history_text import changes, history_line, trend_line
-from reports.render.svg_trend import picture
+from reports.render.svg_trend import trend_svg
 from reports.scan.page.anchors import Anchors
 from reports.scan.page.boards import boards, gravest_first
 from reports.scan.page.cards import CHIPS, Cards
@@ -73,7 +73,7 @@ def view(scan: Scan, index: str = "") -> dict[str, object]:
         ],
         "history": history_line(scan),
         "changes": changes(scan),
-        "trend": picture(scan.history.trend) if scan.history else None,
+        "trend": trend_svg(scan.history.trend) if scan.history else None,
         "trend_told": trend_line(scan),
         "boards": whole,
         "verdicts": gravest_first(board for board in whole if board.verdict) if len(whole) > 1 else [],
@@ -155,4 +155,4 @@ def _segments(*counts: tuple[str, int]) -> list[tuple[str, int, int]]:
 
 
 def _reasons(groups: Sequence[Group], names: int | None) -> list[_Reason]:
-    return [_Reason(one_line(text), places(hit, names), checks_named(hit)) for text, hit in by_reason(groups)]
+    return [_Reason(one_line(text), affected_nodes(hit, names), checks_named(hit)) for text, hit in by_reason(groups)]

@@ -25,7 +25,7 @@ from scanner.errors import UsageError
 if TYPE_CHECKING:
     from checks.baseline.approval import Baseline, Part
     from checks.baseline.drift_rules import DriftRules
-    from checks.baseline.snapshot import Place
+    from checks.baseline.snapshot import FactKey
 
 APPROVAL = "Approval"
 _LISTED = 20
@@ -153,7 +153,7 @@ def _refuse_overwriting(path: Path, reads: Sequence[Path]) -> None:
         raise UsageError(f"the baseline cannot go to {path}: that file is read; choose another name")
 
 
-def _told_holes(head: str, holes: Mapping[Place, str]) -> None:
+def _told_holes(head: str, holes: Mapping[FactKey, str]) -> None:
     by_reason: dict[str, list[str]] = {}
     for gap, reason in holes.items():
         by_reason.setdefault(reason, []).append(str(gap))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from checks.outcome import Result
     from scanner.inventory.model import Node, WinrmSettings
     from scanner.probes.probe import Probe
-    from scanner.run.job import Job
+    from scanner.run.job import ScanRequest
 
 NONCE_SHOWN = "0" * 32
 """Stands where each run puts a random number of its own."""
@@ -57,9 +57,9 @@ def checks(inventory: _WithInventory = None) -> None:
 
 def _known(inventory: Path | None) -> tuple[tuple[Check, ...], tuple[Probe, ...], tuple[Result, ...]]:
     from scanner.inventory.load import load_inventory
-    from scanner.registry import known_checks
+    from scanner.registry import load_registry
 
-    found, probes, loaded = known_checks(None if inventory is None else load_inventory(inventory).own)
+    found, probes, loaded = load_registry(None if inventory is None else load_inventory(inventory).own)
     return found, probes, loaded.failures
 
 
@@ -96,10 +96,10 @@ def probes(
 ) -> None:
     """Print everything that a scan would send, per node, for a security review. Nothing is contacted."""
     from scanner.inventory.select import select
-    from scanner.run.prepare import prepare
+    from scanner.run.prepare import build_request
 
     selection = select(inventory_of(inventory), cluster or (), node or (), {})
-    job = prepare(selection, only=check or (), without=skip_check or ())
+    job = build_request(selection, only=check or (), without=skip_check or ())
     typer.echo("\n".join(_sudoers(job) if sudoers else review(job)))
 
 
@@ -118,7 +118,7 @@ def _explanation(check: Check, probes: Sequence[Probe]) -> Iterator[str]:
     from checks.common.pages import links_of
     from checks.engine.left_out import NEVER
     from reports.text import link_line
-    from scanner.registry import known_checks
+    from scanner.registry import load_registry
     from scanner.rule_data import load_rules
 
     yield f"# {check.id} · {check.severity.value} · {scope_of(check)}"
@@ -128,7 +128,7 @@ def _explanation(check: Check, probes: Sequence[Probe]) -> Iterator[str]:
         yield "\n## What is expected (--phase)"
         for phase, expectation in check.phases.items():
             yield f"- {phase}: {expectation}"
-    found = known_checks()[2].products
+    found = load_registry()[2].products
     for product in check.products or tuple(found):
         rules = load_rules(product, found.values()).of(check.id)
         if rules:
@@ -173,7 +173,7 @@ def _rule_lines(rule: Rule) -> Iterator[str]:
     yield f"  ({when} · {rule.effect} · {rule.confidence} · {rule.source}){f' {rule.url}' if rule.url else ''}"
 
 
-def review(job: Job) -> Iterator[str]:
+def review(job: ScanRequest) -> Iterator[str]:
     """Everything that a job sends, by node; nodes that are sent the same stand together."""
     groups: dict[str, list[Node]] = {}
     for call in job.calls():
@@ -186,7 +186,7 @@ def review(job: Job) -> Iterator[str]:
         yield ""
 
 
-def _sudoers(job: Job) -> Iterator[str]:
+def _sudoers(job: ScanRequest) -> Iterator[str]:
     """The lines that each node needs, nodes with the same ones together, as one text that sudoers takes as it is."""
     from scanner.probes.sudoers import root_commands, sudoers_lines, without_terminal
 

@@ -20,8 +20,8 @@ from scanner.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from scanner.run.job import Job
-    from scanner.transports.answers import Collected, NodeAnswers
+    from scanner.run.job import ScanRequest
+    from scanner.transports.answers import NodeResponse, Responses
 
 OutputOption = Annotated[
     Path,
@@ -76,12 +76,12 @@ def collect(
     raise typer.Exit(ExitCode.USAGE if problem else full)
 
 
-def _headline(output: Path, collected: Collected, chosen: int, missing: int) -> str:
+def _headline(output: Path, collected: Responses, chosen: int, missing: int) -> str:
     state = "evidence" if collected.complete else "partial evidence (interrupted)"
     return f"wrote {output}: {state}, {chosen - missing} of {count(chosen, 'node')} answered everything"
 
 
-def _gaps(job: Job, collected: Collected) -> list[str]:
+def _gaps(job: ScanRequest, collected: Responses) -> list[str]:
     """One line for each node whose answers are not all there."""
     from reports.text import one_line
 
@@ -94,7 +94,7 @@ def _gaps(job: Job, collected: Collected) -> list[str]:
     return lines
 
 
-def _gap(said: NodeAnswers | None) -> str:
+def _gap(said: NodeResponse | None) -> str:
     from checks.facts import Unknown
 
     if said is None:

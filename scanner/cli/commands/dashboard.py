@@ -38,7 +38,7 @@ def dashboard(
     from checks.history.rhythm import LONGEST_DAYS
     from reports.dashboard.pages import pages, summary
     from reports.scan.page.folder import INDEX
-    from reports.text import count, visible
+    from reports.text import count, escape_invisible
     from scanner import __version__
     from scanner.cli.output.streams import print_error
     from scanner.clock import utc_now
@@ -54,7 +54,7 @@ def dashboard(
     gone = publish(output, pages(found, [*notices, *problems], __version__), ours, tidy=not problems)
     if not quiet:
         took = f", took away {count(len(gone), 'page')} of clusters that are gone" if gone else ""
-        typer.echo(visible(f"wrote {output / INDEX}: {summary(found)}{took}"))
+        typer.echo(escape_invisible(f"wrote {output / INDEX}: {summary(found)}{took}"))
     if problems:
         print_error("\n".join([*problems, f"{output / INDEX} was written without"]))
         raise typer.Exit(ExitCode.USAGE)

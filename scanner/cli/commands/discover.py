@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from scanner.inventory.discover.ways import Way
     from scanner.inventory.from_options import Machines
     from scanner.inventory.model import Inventory
-    from scanner.run.job import Job
-    from scanner.transports.answers import Collected
+    from scanner.run.job import ScanRequest
+    from scanner.transports.answers import Responses
 else:
     Machines = object  # Typer never gets to see it
 
@@ -120,5 +120,5 @@ def _show(inventory: Inventory, way: Way) -> None:
         typer.echo("\n".join(review(job)))
 
 
-def _nobody(_: Job) -> Collected:
+def _nobody(_: ScanRequest) -> Responses:
     raise AssertionError("nobody is asked here")

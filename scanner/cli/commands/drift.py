@@ -68,7 +68,7 @@ def drift(
     here.
     """
     from scanner.cli.answers import collect_or_load, refuse_bad_place, save_evidence
-    from scanner.cli.output.reporting import Destinations, finish
+    from scanner.cli.output.reporting import Destinations, write_and_exit
     from scanner.cli.output.verbosity import Telling
     from scanner.cli.recording import HistoryFile, refuse_without_history
     from scanner.files.baseline import default_path, read_baseline
@@ -103,4 +103,4 @@ def drift(
     scope = scope_of(selection, job, some_checks=bool(check or skip_check))
     done = drift_since(approved, path, job, collected, rules_of(selection.inventory), scope)
     done = kept.remember_drift(done, job.chosen)
-    finish(done, destinations, telling, problems=problems)
+    write_and_exit(done, destinations, telling, problems=problems)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from checks.exit_codes import ExitCode
-from reports.text import count, visible
+from reports.text import count, escape_invisible
 
 if TYPE_CHECKING:
     from scanner.history.store import Run
@@ -68,7 +68,7 @@ def history(
         if json == STDOUT:
             return
     for line in _listed(found):
-        typer.echo(visible(line))
+        typer.echo(escape_invisible(line))
 
 
 def status(
@@ -116,7 +116,7 @@ def status(
     for name, run in found.items():
         if run is None:
             late = True
-            typer.echo(visible(f"{name}: no good run is recorded{_latest(database, name, named)}"))
+            typer.echo(escape_invisible(f"{name}: no good run is recorded{_latest(database, name, named)}"))
             continue
         age = now - run.finished
         text = (
@@ -124,9 +124,9 @@ def status(
         )
         if age > most:
             late = True
-            typer.echo(visible(f"{text}: longer than {max_age}{_latest(database, name, command, after=run)}"))
+            typer.echo(escape_invisible(f"{text}: longer than {max_age}{_latest(database, name, command, after=run)}"))
         elif not quiet:
-            typer.echo(visible(text))
+            typer.echo(escape_invisible(text))
     if late:
         raise typer.Exit(ExitCode.UNKNOWN)
 
@@ -149,9 +149,9 @@ def _latest(database: Path, inventory: str, command: str | None, *, after: Run |
 
 
 def _key(inventory: Path) -> str:
-    from scanner.history.store import Question
+    from scanner.history.store import HistorySeries
 
-    return Question(command="", inventory=inventory).inventory_key
+    return HistorySeries(command="", inventory=inventory).inventory_key
 
 
 def _history_of(inventory: Path) -> Path:

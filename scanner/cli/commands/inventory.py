@@ -9,7 +9,7 @@ import typer
 
 from checks.engine.wording import count
 from checks.exit_codes import ExitCode
-from reports.text import visible
+from reports.text import escape_invisible
 from scanner.cli.machines import Source, inventory_of, takes_machines
 from scanner.cli.options import WaiversOption
 
@@ -53,21 +53,21 @@ def validate(
     usable = f"can be used, and {count(len(told), 'thing')} to look at" if told else "no problems found"
     typer.echo(f"{name}: {usable}")
     for line in told:
-        typer.echo(visible(f"  {line}"))
+        typer.echo(escape_invisible(f"  {line}"))
     for cluster in loaded.clusters:
         goal = f"to {cluster.target}" if cluster.target else "no target set"
         roles: dict[str, list[str]] = {}
         for node in cluster.nodes:
             roles.setdefault(", ".join(node.roles), []).append(node.name)
         machines = "; ".join(f"{role}: {', '.join(names)}" for role, names in roles.items())
-        typer.echo(visible(f"  {cluster.name} ({cluster.product}, {goal}): {machines}"))
+        typer.echo(escape_invisible(f"  {cluster.name} ({cluster.product}, {goal}): {machines}"))
         for check_id, reason in cluster.skip.items():
-            typer.echo(visible(f"    leaves out {check_id}: {reason}"))
+            typer.echo(escape_invisible(f"    leaves out {check_id}: {reason}"))
     lacking = missing(loaded)
     if lacking:
         typer.echo("On this machine a scan would lack:")
         for problem in lacking:
-            typer.echo(visible(f"  {problem.place}: {problem.message}"))
+            typer.echo(escape_invisible(f"  {problem.place}: {problem.message}"))
     if not connect:
         typer.echo("Not looked at: whether the hosts are there and let us in (--connect does), and what secrets hold.")
         return
@@ -84,9 +84,9 @@ def _logged_in(selection: Selection) -> tuple[bool, int]:
     from reports.text import one_line
     from scanner.cli.answers import collect_or_load
     from scanner.run.logins import logins, only_logins
-    from scanner.run.prepare import prepare
+    from scanner.run.prepare import build_request
 
-    job = only_logins(prepare(selection))
+    job = only_logins(build_request(selection))
     collected = collect_or_load(job, selection, quiet=False)
     found = list(logins(job, collected))
     for login in found:

@@ -32,16 +32,16 @@ def demo() -> None:
     from scanner.inventory.select import select
     from scanner.lab.lab import Lab
     from scanner.lab.scenario import load_scenario
-    from scanner.run.judge import judge
-    from scanner.run.prepare import prepare
+    from scanner.run.judge import build_scan
+    from scanner.run.prepare import build_request
 
     destinations = Destinations(DEMO_REPORTS)
     destinations.refuse_impossible()
     with tempfile.TemporaryDirectory(prefix="preflight-demo-") as folder, Lab(load_scenario("demo")) as lab:
         inventory = load_inventory(lab.write(Path(folder)))
         selection = select(inventory, (), (), {})
-        job = replace(prepare(selection), inventory_name="the built-in demo")
-        done = judge(job, collect_or_load(job, selection, quiet=False), today())
+        job = replace(build_request(selection), inventory_name="the built-in demo")
+        done = build_scan(job, collect_or_load(job, selection, quiet=False), today())
     from scanner.cli.output.verbosity import Telling
 
     problems = destinations.deliver(done, Telling())

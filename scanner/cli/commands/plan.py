@@ -129,7 +129,7 @@ def plan(
     from scanner.cli.output.streams import exit_now
     from scanner.clock import today
     from scanner.inventory.select import parse_targets
-    from scanner.run.plans import plan_book, timed
+    from scanner.run.plans import build_runbooks, timed
 
     refuse_idle_options(sources, parallel=parallel, timeout=timeout)
     reads = [path for path in (inventory, waivers, *(sources or ()), kept) if path]
@@ -160,7 +160,7 @@ def plan(
         )
     job = replace(job, also=plan_facts(info.definition for _, info in job.clusters))
     collected = collect_or_load(job, selection, quiet=quiet, sources=sources)
-    book = plan_book(job, collected, today(), parse_targets(target or ()), str(waivers or ""))
+    book = build_runbooks(job, collected, today(), parse_targets(target or ()), str(waivers or ""))
     if length or own:
         book = timed(book, length, own, strict=job.strict)
     _deliver(book, written, quiet=quiet)

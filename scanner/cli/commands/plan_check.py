@@ -16,9 +16,9 @@ from scanner.cli.output.streams import exit_now, print_error, print_out
 if TYPE_CHECKING:
     from scanner.files.plan import KeptPlan
     from scanner.inventory.select import Selection
-    from scanner.run.follow import Standing
-    from scanner.run.job import Job
-    from scanner.transports.answers import Collected
+    from scanner.run.follow import StepState
+    from scanner.run.job import ScanRequest
+    from scanner.transports.answers import Responses
 
 
 _EXIT_CODES = {State.DONE: ExitCode.GO, State.NOT_DONE: ExitCode.NO_GO, State.CANNOT_TELL: ExitCode.UNKNOWN}
@@ -28,7 +28,7 @@ def follow_plan(
     word: str,
     kept: Path | None,
     selection: Selection,
-    job: Job,
+    job: ScanRequest,
     *,
     clusters: Sequence[str],
     sources: Sequence[Path] | None,
@@ -46,13 +46,13 @@ def follow_plan(
     from scanner.run.follow import chosen, prepare_following, standings
 
     path = kept or default_path(selection.inventory.path)
-    collected: Collected | None = None
+    collected: Responses | None = None
     if kept is not None or path.is_file():
         plan = read_plan(path)
     else:
         collected = collect_or_load(job, selection, quiet=quiet, sources=sources)
         plan = _made_now(job, collected)
-    found: list[Standing] = []
+    found: list[StepState] = []
     complete = True
     steps = chosen(plan, word, clusters)
     for cluster in dict.fromkeys(step.cluster for step in steps):
@@ -69,15 +69,15 @@ def follow_plan(
     raise typer.Exit(_EXIT_CODES[gravest])
 
 
-def _made_now(job: Job, collected: Collected) -> KeptPlan:
+def _made_now(job: ScanRequest, collected: Responses) -> KeptPlan:
     """The plan of this moment, or an end where there is none: what was changed cannot be told without the plan."""
     from checks.runbook.following import followed
     from checks.runbook.model import Refusal, Runbook
     from scanner.clock import today
     from scanner.files.plan import KeptPlan
-    from scanner.run.plans import plan_book
+    from scanner.run.plans import build_runbooks
 
-    book = plan_book(job, collected, today())
+    book = build_runbooks(job, collected, today())
     refused = [plan for plan in book.plans if isinstance(plan, Refusal)]
     runbooks = [plan for plan in book.plans if isinstance(plan, Runbook)]
     if not runbooks:
@@ -91,7 +91,7 @@ def _made_now(job: Job, collected: Collected) -> KeptPlan:
     return KeptPlan("a plan made just now, for none is kept", steps)
 
 
-def _told(word: str, plan: KeptPlan, found: Sequence[Standing]) -> list[str]:
+def _told(word: str, plan: KeptPlan, found: Sequence[StepState]) -> list[str]:
     from reports.runbook import progress
     from scanner.run.follow import ALL, NEXT
 

@@ -66,12 +66,12 @@ def scan(
     from dataclasses import replace
 
     from scanner.cli.answers import collect_or_load, refuse_bad_place, save_evidence
-    from scanner.cli.output.reporting import STDOUT, Destinations, finish
+    from scanner.cli.output.reporting import STDOUT, Destinations, write_and_exit
     from scanner.cli.output.verbosity import Telling
     from scanner.cli.recording import HistoryFile, refuse_without_history
     from scanner.clock import today
     from scanner.inventory.load import lines_of
-    from scanner.run.judge import judge
+    from scanner.run.judge import build_scan
 
     telling = Telling.chosen(quiet=quiet, verbose=verbose, only_changes=only_changes, remind=remind, nagios=nagios)
     refuse_idle_options(from_, evidence=evidence, parallel=parallel, timeout=timeout)
@@ -113,5 +113,5 @@ def scan(
     lines = lines_of(selection.inventory) if wanted else {}
     collected = collect_or_load(job, selection, quiet=telling.no_progress, sources=from_)
     problems = [save_evidence(evidence, job, collected)] if evidence else []
-    done = replace(kept.remember(judge(job, collected, today())), lines=lines)
-    finish(done, destinations, telling, problems=problems)
+    done = replace(kept.remember(build_scan(job, collected, today())), lines=lines)
+    write_and_exit(done, destinations, telling, problems=problems)

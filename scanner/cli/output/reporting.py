@@ -112,7 +112,7 @@ class Destinations:
         return f"\n{verdict_line(done)}{f'; see {where}' if where else ''}\n"
 
 
-def finish(
+def write_and_exit(
     done: Scan | Drift, destinations: Destinations, telling: Telling, *, problems: Sequence[str] = ()
 ) -> NoReturn:
     """Print and write what was found, then leave with the scan's exit code.

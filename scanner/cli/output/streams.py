@@ -109,10 +109,10 @@ def trouble_on_stdout() -> str:
 
 def print_error(text: str) -> None:
     """Say on standard error what is wrong; further lines are indented."""
-    from reports.text import visible
+    from reports.text import escape_invisible
     from scanner.secrets.redaction import known
 
-    lines = [visible(line) for line in known().message(text).split("\n")]
+    lines = [escape_invisible(line) for line in known().message(text).split("\n")]
     print("preflight: " + "\n  ".join(lines), file=sys.stderr)
 
 

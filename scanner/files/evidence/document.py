@@ -19,8 +19,8 @@ from scanner.files import codec
 from scanner.files.codec import About, Form, MalformedError, whole
 from scanner.files.evidence.model import Evidence, NodeEvidence
 from scanner.probes.probe import Answer
-from scanner.transports.answers import NodeAnswers
-from scanner.transports.protocol import Usage
+from scanner.transports.answers import NodeResponse
+from scanner.transports.protocol import ConnectionCost
 
 __all__ = ["SCHEMA", "MalformedError", "counts", "from_document", "made_schema", "schema", "to_document"]
 
@@ -294,7 +294,7 @@ def _node(each: NodeEvidence) -> _Node:
 
 
 def _node_evidence(each: _Node) -> NodeEvidence:
-    said = NodeAnswers(
+    said = NodeResponse(
         cluster=each.cluster,
         node=each.node,
         host=each.host,
@@ -307,7 +307,7 @@ def _node_evidence(each: _Node) -> NodeEvidence:
         },
         failure=each.failure,
         hint=each.hint,
-        usage=Usage(each.usage.connections, each.usage.commands, each.usage.requests),
+        usage=ConnectionCost(each.usage.connections, each.usage.commands, each.usage.requests),
         seconds=each.seconds,
         clock=ClockSample(**asdict(each.clock)) if each.clock else None,
         asked_at=each.asked_at,

@@ -10,14 +10,14 @@ from pathlib import Path
 
 from scanner.inventory.model import NodeKey
 from scanner.probes.probe import Probe
-from scanner.transports.answers import NodeAnswers
+from scanner.transports.answers import NodeResponse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeEvidence:
     """What one node said, and what was asked of it."""
 
-    said: NodeAnswers
+    said: NodeResponse
     product: str
     roles: tuple[str, ...]
     options: Mapping[str, str | int | bool] = field(default_factory=dict)

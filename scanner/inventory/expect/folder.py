@@ -12,7 +12,7 @@ from scanner.errors import InventoryError, Problem
 from scanner.inventory.expect.reading import Written, read_list
 from scanner.inventory.products import Product
 from scanner.inventory.reading.positions import nearest, positions
-from scanner.inventory.reading.values import Place, Problems, Verbatim, unknown_key
+from scanner.inventory.reading.values import KeyPath, Problems, UnquotedPart, unknown_key
 
 FOLDER = "checks.d"
 MOST_BYTES = 1024 * 1024
@@ -62,7 +62,7 @@ def read_files(found: Listing, known: Mapping[str, Product], problems: Problems)
 
 
 def _file(path: Path, known: Mapping[str, Product], problems: Problems) -> list[Written]:
-    here: Place = (Verbatim(f"{FOLDER}/{path.name}"),)
+    here: KeyPath = (UnquotedPart(f"{FOLDER}/{path.name}"),)
     try:
         with path.open("rb") as file:
             data = file.read(MOST_BYTES + 1)
@@ -89,12 +89,12 @@ def _file(path: Path, known: Mapping[str, Product], problems: Problems) -> list[
     for problem in inside.located(lambda place: nearest(place, lines)):
         at = f":{problem.line}" if problem.line else ""
         problems.add(
-            (Verbatim(f"{here[0]}{at}"), *([Verbatim(problem.place)] if problem.place else [])), problem.message
+            (UnquotedPart(f"{here[0]}{at}"), *([UnquotedPart(problem.place)] if problem.place else [])), problem.message
         )
-    return [Written(one.expectation, (Verbatim(f"{here[0]}"), *one.place)) for one in written]
+    return [Written(one.expectation, (UnquotedPart(f"{here[0]}"), *one.place)) for one in written]
 
 
-def _lines(text: str) -> Mapping[Place, tuple[int, int]]:
+def _lines(text: str) -> Mapping[KeyPath, tuple[int, int]]:
     try:
         return positions(text)
     except (ValueError, RecursionError):  # a place is a help; without one, a problem is told all the same

@@ -13,9 +13,9 @@ from scanner.inventory.expect.single_select import why_not
 from scanner.inventory.model import Cluster
 from scanner.inventory.products import Product
 from scanner.inventory.reading.values import (
-    Place,
+    KeyPath,
     Problems,
-    Verbatim,
+    UnquotedPart,
     did_you_mean,
     read_keys,
     shown,
@@ -34,7 +34,7 @@ class Written:
     """An expectation with where it stands."""
 
     expectation: Expectation
-    place: Place
+    place: KeyPath
 
 
 def read_lists(clusters: Mapping[str, object], known: Mapping[str, Product], problems: Problems) -> list[Written]:
@@ -47,7 +47,7 @@ def read_lists(clusters: Mapping[str, object], known: Mapping[str, Product], pro
 
 
 def read_list(
-    value: object, around: Place, known: Mapping[str, Product], problems: Problems, *, cluster: str = ""
+    value: object, around: KeyPath, known: Mapping[str, Product], problems: Problems, *, cluster: str = ""
 ) -> list[Written]:
     """The tables of one list: of a cluster's, or where none is named, of a file's."""
     if not isinstance(value, list) or not all(isinstance(row, Mapping) for row in value):
@@ -56,7 +56,7 @@ def read_list(
         return []
     found = []
     for number, row in enumerate(value, 1):
-        place = (*around, Verbatim(f"expect[{number}]"))
+        place = (*around, UnquotedPart(f"expect[{number}]"))
         one = _expectation(row, place, known, problems, cluster=cluster)
         if one:
             found.append(Written(one, place))
@@ -64,7 +64,7 @@ def read_list(
 
 
 def _expectation(
-    row: Mapping[str, object], place: Place, known: Mapping[str, Product], problems: Problems, *, cluster: str
+    row: Mapping[str, object], place: KeyPath, known: Mapping[str, Product], problems: Problems, *, cluster: str
 ) -> Expectation | None:
     before = len(problems.found)
     keys = by_name(EXPECT if cluster else (*EXPECT, *OF_FILES))
@@ -108,7 +108,7 @@ def _expectation(
     )
 
 
-def _kind(row: Mapping[str, object], place: Place, problems: Problems) -> Kind | None:
+def _kind(row: Mapping[str, object], place: KeyPath, problems: Problems) -> Kind | None:
     named = [kind for kind in KINDS if kind in row]
     if len(named) == 1:
         return named[0]
@@ -119,7 +119,7 @@ def _kind(row: Mapping[str, object], place: Place, problems: Problems) -> Kind |
     return None
 
 
-def _refuse_strays(row: Mapping[str, object], kind: Kind, place: Place, problems: Problems) -> None:
+def _refuse_strays(row: Mapping[str, object], kind: Kind, place: KeyPath, problems: Problems) -> None:
     for key in WISHES:
         if key.name in row and key.name not in (*BY_KIND[kind], *_WITH_ALL):
             goes = [other for other, names in BY_KIND.items() if key.name in names]
@@ -146,7 +146,12 @@ def _texts(value: object) -> tuple[str, ...]:
 
 
 def _refuse_contradictions(
-    kind: str, subject: str, wants: Mapping[str, Wanted], values: Mapping[str, object], place: Place, problems: Problems
+    kind: str,
+    subject: str,
+    wants: Mapping[str, Wanted],
+    values: Mapping[str, object],
+    place: KeyPath,
+    problems: Problems,
 ) -> None:
     absent = next((name for name in ("exists", "installed", "listening") if wants.get(name) is False), "")
     beside = [name for name in wants if name not in (absent, "name", "sudo", "protocol", "manager")]
@@ -218,7 +223,7 @@ def refuse_unanswerable(
 
 
 def _check_roles(
-    wanted: Expectation, clusters: Sequence[Cluster], known: Mapping[str, Product], place: Place, problems: Problems
+    wanted: Expectation, clusters: Sequence[Cluster], known: Mapping[str, Product], place: KeyPath, problems: Problems
 ) -> None:
     roles = dict.fromkeys(role for cluster in clusters for role in known[cluster.product].roles)
     had = {role for cluster in clusters for node in cluster.nodes for role in node.roles}
@@ -229,7 +234,7 @@ def _check_roles(
         problems.add((*place, "roles"), f"no node is {' or '.join(wanted.roles)}, so that nothing would be looked at")
 
 
-def _check_languages(wanted: Expectation, clusters: Sequence[Cluster], place: Place, problems: Problems) -> None:
+def _check_languages(wanted: Expectation, clusters: Sequence[Cluster], place: KeyPath, problems: Problems) -> None:
     for cluster in clusters:
         for node in cluster.nodes:
             if wanted.roles and set(wanted.roles).isdisjoint(node.roles):

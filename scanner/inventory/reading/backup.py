@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from scanner.inventory.model import Node
 from scanner.inventory.products import Product
-from scanner.inventory.reading.values import Place, Problems, did_you_mean, read_keys, read_table, shown
+from scanner.inventory.reading.values import KeyPath, Problems, did_you_mean, read_keys, read_table, shown
 from scanner.inventory.settings.setting import Setting, by_name
 
 _LOOKING = {"app": ("application", "web"), "database": ("database", "database")}
@@ -29,7 +29,7 @@ def read_backup(
     nodes: tuple[Node, ...],
     product: Product | None,
     keys: tuple[Setting, ...],
-    place: Place,
+    place: KeyPath,
     problems: Problems,
 ) -> BackupTable:
     """Read [clusters.NAME.backup]; `value` is None where there is none. What cannot be used is noted."""
@@ -66,7 +66,7 @@ def read_backup(
     return BackupTable(nodes, options)
 
 
-def _named(name: str, nodes: Sequence[Node], place: Place, problems: Problems) -> list[str]:
+def _named(name: str, nodes: Sequence[Node], place: KeyPath, problems: Problems) -> list[str]:
     node = next((node for node in nodes if node.name == name), None)
     if node is None:
         names = [node.name for node in nodes]

@@ -20,10 +20,10 @@ from scanner.inventory.reading.nodes import (
 )
 from scanner.inventory.reading.skip import Judges, read_skip
 from scanner.inventory.reading.values import (
-    Place,
+    KeyPath,
     Problems,
     did_you_mean,
-    dotted,
+    format_key,
     read_keys,
     read_name,
     read_table,
@@ -62,7 +62,7 @@ def read_clusters(table: Mapping[str, object], context: Context) -> tuple[Cluste
 
 def _cluster(name: str, value: object, context: Context) -> Cluster | None:
     problems = context.problems
-    place: Place = ("clusters", name)
+    place: KeyPath = ("clusters", name)
     read_name(name, place, problems)
     table = read_table(value, place, problems)
     if table is None:
@@ -104,7 +104,7 @@ def _cluster(name: str, value: object, context: Context) -> Cluster | None:
     )
 
 
-def _product(table: Mapping[str, object], place: Place, context: Context) -> Product | None:
+def _product(table: Mapping[str, object], place: KeyPath, context: Context) -> Product | None:
     known = context.known.products
     written = table.get("product")
     if written is None:
@@ -120,7 +120,11 @@ def _product(table: Mapping[str, object], place: Place, context: Context) -> Pro
 
 
 def _explain_strays(
-    table: Mapping[str, object], known: Mapping[str, Setting], product: Product | None, place: Place, problems: Problems
+    table: Mapping[str, object],
+    known: Mapping[str, Setting],
+    product: Product | None,
+    place: KeyPath,
+    problems: Problems,
 ) -> None:
     for name, value in table.items():
         if name in known or name in TABLES:
@@ -137,9 +141,9 @@ def _explain_strays(
             continue
         advice = ""
         if isinstance(value, dict) and ("host" in value or "roles" in value):
-            advice = f"; a node is written as [{dotted((*place, 'nodes', name))}]"
+            advice = f"; a node is written as [{format_key((*place, 'nodes', name))}]"
         elif isinstance(value, dict) and ("product" in value or "nodes" in value):
-            advice = f"; a name with dots needs quotes: [{dotted(('clusters', f'{place[-1]}.{name}'))}]"
+            advice = f"; a name with dots needs quotes: [{format_key(('clusters', f'{place[-1]}.{name}'))}]"
         unknown_key(name, (*place, name), {*known, *TABLES}, problems, advice=advice)
 
 
@@ -147,7 +151,7 @@ def _of_product(
     values: Mapping[str, object],
     known: Mapping[str, Setting],
     product: Product | None,
-    place: Place,
+    place: KeyPath,
     problems: Problems,
 ) -> dict[str, object]:
     kept = {}
@@ -169,7 +173,7 @@ def _options(known: Catalogue, values: Mapping[str, object], product: Product | 
     return options
 
 
-def _rules(value: object, place: Place, problems: Problems) -> dict[str, Mapping[str, object]]:
+def _rules(value: object, place: KeyPath, problems: Problems) -> dict[str, Mapping[str, object]]:
     """The overrides as written. Whether there are such rules is known to those who hold the rules."""
     table = read_table(value, place, problems)
     rules: dict[str, Mapping[str, object]] = {}

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from scanner.inventory.model import LocalSettings, SecretSource, SshSettings, TdsSettings, WinrmSettings
-from scanner.inventory.reading.values import Place
+from scanner.inventory.reading.values import KeyPath
 from scanner.inventory.settings.setting import Setting, by_name
 from scanner.inventory.settings.transports import MODELS, keys_of
 
@@ -23,14 +23,14 @@ _PASSWORD_ADVICE = "password_env, password_file or password_command"  # noqa: S1
 class Layer:
     """Values that were written at one place, already found to fit their keys."""
 
-    place: Place
+    place: KeyPath
     values: Mapping[str, object]
     whole: bool = True
     """False where something there was refused: what then seems to be missing may be just that."""
 
 
 def layer_of(
-    place: Place, table: Mapping[str, object], values: Mapping[str, object], others: AbstractSet[str]
+    place: KeyPath, table: Mapping[str, object], values: Mapping[str, object], others: AbstractSet[str]
 ) -> Layer:
     """The layer of `table`, whose usable `values` were read; `others` are its keys that are none of a connection."""
     refused = set(table) - set(values) - others
@@ -44,7 +44,7 @@ class KeyConflict:
     key: str
     message: str
     """Does not name the node, so that what a whole cluster lacks is told once."""
-    place: Place | None = None
+    place: KeyPath | None = None
     """Where the key stands; None where it is missing."""
 
 
@@ -63,7 +63,7 @@ class Connection:
 class _Merged:
     keys: Mapping[str, Setting]
     values: dict[str, object] = field(default_factory=dict)
-    places: dict[str, Place] = field(default_factory=dict)
+    places: dict[str, KeyPath] = field(default_factory=dict)
     troubles: list[KeyConflict] = field(default_factory=list)
     whole: bool = True
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from checks.baseline.drift_rules import DriftRuleError, DriftRules
-from scanner.inventory.reading.values import Place, Problems, read_keys, read_table, unknown_key
+from scanner.inventory.reading.values import KeyPath, Problems, read_keys, read_table, unknown_key
 from scanner.inventory.settings.acceptance import DRIFT_RULE
 from scanner.inventory.settings.setting import by_name
 
 
 def read_drift(value: object, shipped: DriftRules, problems: Problems) -> dict[str, Mapping[str, object]]:
     """The rules in [drift], each held to the facts that `shipped` decides on. What cannot be used is noted."""
-    place: Place = ("drift",)
+    place: KeyPath = ("drift",)
     table = read_table(value, place, problems) or {}
     for name in table:
         if name != "rules":

@@ -13,10 +13,10 @@ from scanner.inventory.products import DEFAULT_SQL_PORT, Product
 from scanner.inventory.reading.connection import HTTP_PORT, Connection, KeyConflict, Layer, connect, expanded, layer_of
 from scanner.inventory.reading.discretion import NOT_SHOWN, may_be_secret
 from scanner.inventory.reading.values import (
-    Place,
+    KeyPath,
     Problems,
     did_you_mean,
-    dotted,
+    format_key,
     read_keys,
     read_name,
     read_table,
@@ -49,7 +49,7 @@ class Surroundings:
     """What a node's table does not say itself."""
 
     cluster: str
-    place: Place
+    place: KeyPath
     """Of the cluster."""
     product: Product | None
     """None where the inventory names none that exists."""
@@ -70,9 +70,9 @@ def read_nodes(value: object, around: Surroundings) -> tuple[Node, ...]:
     if table is None:
         return ()
     if not table:
-        around.problems.add(place, f"no node; add [{dotted(place)}.NAME] with its host and roles")
+        around.problems.add(place, f"no node; add [{format_key(place)}.NAME] with its host and roles")
     nodes: list[Node] = []
-    troubles: list[tuple[Place, KeyConflict]] = []
+    troubles: list[tuple[KeyPath, KeyConflict]] = []
     for name, entry in table.items():
         node = _node(name, entry, around, troubles)
         if node:
@@ -83,7 +83,7 @@ def read_nodes(value: object, around: Surroundings) -> tuple[Node, ...]:
 
 
 def read_version(
-    values: Mapping[str, object], key: str, place: Place, product: Product | None, problems: Problems
+    values: Mapping[str, object], key: str, place: KeyPath, product: Product | None, problems: Problems
 ) -> str | None:
     """The version in `key` as written, where it is one of the product's."""
     written = values.get(key)
@@ -99,7 +99,7 @@ def read_version(
     return written
 
 
-def _node(name: str, value: object, around: Surroundings, troubles: list[tuple[Place, KeyConflict]]) -> Node | None:
+def _node(name: str, value: object, around: Surroundings, troubles: list[tuple[KeyPath, KeyConflict]]) -> Node | None:
     place = (*around.place, "nodes", name)
     problems = around.problems
     read_name(name, place, problems)
@@ -162,7 +162,7 @@ def is_of_another_platform(name: str, product: Product | None) -> bool:
     return bool(key and key.platforms and product and product.platform not in key.platforms)
 
 
-def _transport(table: Mapping[str, object], place: Place, around: Surroundings) -> str:
+def _transport(table: Mapping[str, object], place: KeyPath, around: Surroundings) -> str:
     """The node's transport; empty where it cannot be told."""
     product = around.product
     where = place if "transport" in table else around.place
@@ -179,7 +179,7 @@ def _transport(table: Mapping[str, object], place: Place, around: Surroundings) 
 
 
 def _roles(
-    table: Mapping[str, object], values: Mapping[str, object], place: Place, around: Surroundings
+    table: Mapping[str, object], values: Mapping[str, object], place: KeyPath, around: Surroundings
 ) -> tuple[str, ...]:
     here = (*place, "roles")
     choices = tuple(around.product.roles) if around.product else ("web",)
@@ -202,7 +202,7 @@ def _roles(
 
 
 def _options(
-    values: Mapping[str, object], roles: tuple[str, ...], transport: str, place: Place, around: Surroundings
+    values: Mapping[str, object], roles: tuple[str, ...], transport: str, place: KeyPath, around: Surroundings
 ) -> dict[str, str | int | bool]:
     options: dict[str, str | int | bool] = {}
     product = around.product
@@ -253,7 +253,7 @@ def _sql_password(values: Mapping[str, object], roles: tuple[str, ...], around: 
     return None
 
 
-def _check_sql_login(node: Node, values: Mapping[str, object], place: Place, around: Surroundings) -> None:
+def _check_sql_login(node: Node, values: Mapping[str, object], place: KeyPath, around: Surroundings) -> None:
     own = [name for name in values if name == "sql_user" or name.startswith("sql_password_")]
     user = node.options.get("sql_user")
     here = (*place, own[0] if own else "sql_user")
@@ -284,7 +284,7 @@ def _check_sql_login(node: Node, values: Mapping[str, object], place: Place, aro
         around.problems.add(here, f"a SQL login's password is not sent where others could read it: use {way}")
 
 
-def _check_tds(roles: tuple[str, ...], place: Place, around: Surroundings) -> None:
+def _check_tds(roles: tuple[str, ...], place: KeyPath, around: Surroundings) -> None:
     if not around.product:
         return
     more = [role for role in roles if role in around.product.roles and role not in around.product.tds_roles]
@@ -296,7 +296,7 @@ def _check_tds(roles: tuple[str, ...], place: Place, around: Surroundings) -> No
         )
 
 
-def _tell(troubles: list[tuple[Place, KeyConflict]], nodes: int, around: Surroundings) -> None:
+def _tell(troubles: list[tuple[KeyPath, KeyConflict]], nodes: int, around: Surroundings) -> None:
     """What all nodes of a cluster lack is told once, at the cluster."""
     counts = Counter(trouble for _, trouble in troubles)
     for place, trouble in troubles:

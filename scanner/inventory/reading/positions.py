@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from scanner.inventory.reading.values import Place
+from scanner.inventory.reading.values import KeyPath
 
 Position = tuple[int, int]
 """Line and column, both from 1."""
@@ -22,7 +22,7 @@ _STRING = re.compile(
 _PLAIN = re.compile(r"[^,\]}\n#]*")
 
 
-def positions(text: str) -> dict[Place, Position]:
+def positions(text: str) -> dict[KeyPath, Position]:
     """The position of each table and key in `text`, which is TOML that can be read.
 
     The tables of a list have places such as ("waivers[2]", "check").
@@ -37,7 +37,7 @@ def positions(text: str) -> dict[Place, Position]:
     return found
 
 
-def nearest(place: Place, known: Mapping[Place, Position]) -> Position | None:
+def nearest(place: KeyPath, known: Mapping[KeyPath, Position]) -> Position | None:
     """Where `place` stands; of a key that is missing, where the innermost table stands that it is missing from."""
     for size in range(len(place), 0, -1):
         if place[:size] in known:
@@ -49,12 +49,12 @@ def nearest(place: Place, known: Mapping[Place, Position]) -> Position | None:
 class _Reader:
     text: str
     at: int = 0
-    found: dict[Place, int] = field(default_factory=dict)
-    lists: dict[Place, int] = field(default_factory=dict)
+    found: dict[KeyPath, int] = field(default_factory=dict)
+    lists: dict[KeyPath, int] = field(default_factory=dict)
     """How many tables each list of tables has so far."""
 
     def document(self) -> None:
-        table: Place = ()
+        table: KeyPath = ()
         while self._skip(_BLANK) < len(self.text):
             begun = self.at
             if self.text[begun] == "[":
@@ -65,8 +65,8 @@ class _Reader:
             else:
                 self._pair(table)
 
-    def _table(self, keys: list[tuple[str, int]], begun: int, *, several: bool) -> Place:
-        path: Place = ()
+    def _table(self, keys: list[tuple[str, int]], begun: int, *, several: bool) -> KeyPath:
+        path: KeyPath = ()
         for number, (name, _) in enumerate(keys, 1):
             plain = (*path, name)
             if several and number == len(keys):
@@ -79,7 +79,7 @@ class _Reader:
         self.found[path] = begun
         return path
 
-    def _pair(self, table: Place) -> None:
+    def _pair(self, table: KeyPath) -> None:
         path = table
         for name, begun in self._keys():
             path = (*path, name)
@@ -101,7 +101,7 @@ class _Reader:
                 return keys
             self.at += 1
 
-    def _value(self, path: Place) -> None:
+    def _value(self, path: KeyPath) -> None:
         opened = self.text[self.at : self.at + 1]
         if opened not in ("[", "{"):
             self._take(_STRING if opened in ("'", '"') else _PLAIN)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from checks.check import Check
 from checks.engine.left_out import NEVER
 from scanner.inventory.products import Product
-from scanner.inventory.reading.values import Place, Problems, did_you_mean, read_table, read_value, shown
+from scanner.inventory.reading.values import KeyPath, Problems, did_you_mean, read_table, read_value, shown
 from scanner.inventory.settings.acceptance import REASON
 
 
@@ -23,7 +23,7 @@ class Judges:
 
 
 def read_skip(
-    value: object, product: Product | None, judges: Judges, place: Place, problems: Problems
+    value: object, product: Product | None, judges: Judges, place: KeyPath, problems: Problems
 ) -> dict[str, str]:
     """The checks that are left out, by id. What cannot be meant is noted, and left out of the answer."""
     table = read_table(value, place, problems) or {}

@@ -14,10 +14,10 @@ from scanner.errors import Problem
 from scanner.inventory.reading.discretion import NOT_SHOWN, may_be_secret
 from scanner.inventory.settings.setting import HOST, NAMES, NAMES_EXPECTED, Setting
 
-Place = tuple[str, ...]
+KeyPath = tuple[str, ...]
 
 
-class Verbatim(str):
+class UnquotedPart(str):
     """A part of a place that needs no quotes whatever is in it, such as `waivers[2]`."""
 
     __slots__ = ()
@@ -46,19 +46,19 @@ class Problems:
 
     def __init__(self, sections: Mapping[str, tuple[Setting, ...]] | None = None) -> None:
         """`sections` are the tables of an inventory by where they stand: what is no key here may be one there."""
-        self._found: dict[Problem, Place] = {}
+        self._found: dict[Problem, KeyPath] = {}
         self.sections = sections or {}
 
-    def add(self, place: Place, message: str) -> None:
+    def add(self, place: KeyPath, message: str) -> None:
         """Note `message` about the key at `place`."""
-        self._found.setdefault(Problem(dotted(place), message), place)
+        self._found.setdefault(Problem(format_key(place), message), place)
 
     @property
     def found(self) -> tuple[Problem, ...]:
         """Everything noted."""
         return tuple(self._found)
 
-    def located(self, where: Callable[[Place], tuple[int, int] | None]) -> tuple[Problem, ...]:
+    def located(self, where: Callable[[KeyPath], tuple[int, int] | None]) -> tuple[Problem, ...]:
         """Everything noted, each with the line and column that `where` gives for its place."""
         return tuple(
             replace(problem, line=at[0], column=at[1]) if (at := where(place)) else problem
@@ -66,9 +66,9 @@ class Problems:
         )
 
 
-def dotted(place: Place) -> str:
+def format_key(place: KeyPath) -> str:
     """`place` as TOML would write it; names that need quotes have them."""
-    bare = (isinstance(part, Verbatim) or _BARE.fullmatch(part) for part in place)
+    bare = (isinstance(part, UnquotedPart) or _BARE.fullmatch(part) for part in place)
     return ".".join(part if plain else _quoted(part) for part, plain in zip(place, bare, strict=True))
 
 
@@ -92,21 +92,21 @@ def type_of(value: object) -> str:
     return names.get(type(value), "a date or time")
 
 
-def read_table(value: object, place: Place, problems: Problems) -> dict[str, object] | None:
+def read_table(value: object, place: KeyPath, problems: Problems) -> dict[str, object] | None:
     """`value` where it is a table."""
     if isinstance(value, dict):
         return value
-    problems.add(place, f"expected a table, [{dotted(place)}], found {type_of(value)}")
+    problems.add(place, f"expected a table, [{format_key(place)}], found {type_of(value)}")
     return None
 
 
-def read_name(name: str, place: Place, problems: Problems) -> None:
+def read_name(name: str, place: KeyPath, problems: Problems) -> None:
     """Note a name of a cluster or node that could not stand in every report and file name."""
     if not re.fullmatch(NAMES, name):
         problems.add(place, f"this name cannot be used; expected {NAMES_EXPECTED}")
 
 
-def read_value(key: Setting, value: object, place: Place, problems: Problems) -> object:
+def read_value(key: Setting, value: object, place: KeyPath, problems: Problems) -> object:
     """`value` where `key` takes it, texts without blanks around them; else None, and the problem is noted."""
     if key.several and isinstance(value, str):
         value = [value]
@@ -239,7 +239,7 @@ def meant_by(name: str, known: Iterable[str]) -> list[str]:
     return found if len(found) <= _MOST_MEANT else []
 
 
-def unknown_key(name: str, place: Place, known: Iterable[str], problems: Problems, *, advice: str = "") -> None:
+def unknown_key(name: str, place: KeyPath, known: Iterable[str], problems: Problems, *, advice: str = "") -> None:
     """Note that `name` at `place` is no key there, with what may have been meant."""
     if name.lower() in _LITERAL_SECRETS:
         kind = name.lower() if name.lower() in ("passphrase", "sql_password") else "password"
@@ -258,10 +258,12 @@ def unknown_key(name: str, place: Place, known: Iterable[str], problems: Problem
         advice = ""
     hint = advice or belongs or did_you_mean(name, names) or f"; known here: {', '.join(names)}"
     hidden = not advice and may_be_secret(name)
-    problems.add((*place[:-1], Verbatim("(a name that may be a secret)")) if hidden else place, f"unknown key{hint}")
+    problems.add(
+        (*place[:-1], UnquotedPart("(a name that may be a secret)")) if hidden else place, f"unknown key{hint}"
+    )
 
 
-def _quotes_advice(place: Place, name: str, value: object) -> str:
+def _quotes_advice(place: KeyPath, name: str, value: object) -> str:
     """For a table where none can be: [clusters.a.nodes.web1.corp.example] is three tables, and means to be one name."""
     parts = [place[-1], name]
     while isinstance(value, dict) and len(value) == 1 and isinstance(inner := next(iter(value.values())), dict):
@@ -269,13 +271,13 @@ def _quotes_advice(place: Place, name: str, value: object) -> str:
         value = inner
     if not isinstance(value, dict) or len(place) < len(("clusters", "NAME")):
         return ""
-    return f"; a name with dots needs quotes: [{dotted((*place[:-1], '.'.join(parts)))}]"
+    return f"; a name with dots needs quotes: [{format_key((*place[:-1], '.'.join(parts)))}]"
 
 
 def read_keys(
     table: Mapping[str, object],
     known: Mapping[str, Setting],
-    place: Place,
+    place: KeyPath,
     problems: Problems,
     *,
     also: Iterable[str] = (),

@@ -9,10 +9,19 @@ from typing import Any
 
 from checks.check import Check, ClusterCheck
 from checks.engine.acceptance.model import Attestation, Waiver
-from checks.engine.evaluation import concerns
+from checks.engine.evaluation import applies_to
 from checks.scan import CONNECTIVITY
 from scanner.inventory.model import Cluster
-from scanner.inventory.reading.values import Place, Problems, Verbatim, did_you_mean, dotted, read_keys, shown, type_of
+from scanner.inventory.reading.values import (
+    KeyPath,
+    Problems,
+    UnquotedPart,
+    did_you_mean,
+    format_key,
+    read_keys,
+    shown,
+    type_of,
+)
 from scanner.inventory.settings.acceptance import ATTESTATION, WAIVER
 from scanner.inventory.settings.setting import Setting, by_name
 
@@ -64,7 +73,7 @@ def read_accepted(
         if scope and scope[0] and set(values) >= {"check", "reason", "owner", "expires"}:
             rest = {name: value for name, value in values.items() if name not in ("cluster", "node")}
             cluster, node = scope
-            waivers.append(Waiver(**rest, cluster=cluster, node=node, place=f"{origin}{dotted(place)}"))
+            waivers.append(Waiver(**rest, cluster=cluster, node=node, place=f"{origin}{format_key(place)}"))
         if values.get("check") == CONNECTIVITY:
             problems.add(
                 (*place, "check"), "a node that could not be asked is an error, and no error can be waived; take it out"
@@ -77,7 +86,7 @@ def read_accepted(
         if scope and set(values) >= {"statement", "by", "date", "expires"}:
             rest = {name: value for name, value in values.items() if name not in ("cluster", "node")}
             cluster, node = scope
-            attestations.append(Attestation(**rest, cluster=cluster, node=node, place=f"{origin}{dotted(place)}"))
+            attestations.append(Attestation(**rest, cluster=cluster, node=node, place=f"{origin}{format_key(place)}"))
     _refuse_twins([(item.place, _waived(item)) for item in (*before.waivers, *waivers)], origin, problems)
     _refuse_twins([(item.place, _attested(item)) for item in (*before.attestations, *attestations)], origin, problems)
     return Accepted((*before.waivers, *waivers), (*before.attestations, *attestations))
@@ -85,7 +94,7 @@ def read_accepted(
 
 def _items(
     table: Mapping[str, object], name: str, problems: Problems
-) -> Iterator[tuple[Place, Mapping[str, object], dict[str, Any]]]:
+) -> Iterator[tuple[KeyPath, Mapping[str, object], dict[str, Any]]]:
     """Each table of the list with its place, as written and as read."""
     value = table.get(name, [])
     if not isinstance(value, list):
@@ -94,7 +103,7 @@ def _items(
         return
     keys = by_name(LISTS[name])
     for number, written in enumerate(value, 1):
-        place: Place = (Verbatim(f"{name}[{number}]"),)
+        place: KeyPath = (UnquotedPart(f"{name}[{number}]"),)
         if not isinstance(written, dict):
             problems.add(place, f"expected a table, [[{name}]], found {type_of(written)}")
             continue
@@ -105,7 +114,7 @@ def _items(
 
 
 def _scope(
-    values: Mapping[str, Any], written: Mapping[str, object], place: Place, around: Surveyed, problems: Problems
+    values: Mapping[str, Any], written: Mapping[str, object], place: KeyPath, around: Surveyed, problems: Problems
 ) -> tuple[str, str | None] | None:
     """The cluster ("" for none) and the node that are meant; None where that cannot be told."""
     known = len(problems.found)
@@ -129,7 +138,7 @@ def _scope(
     return None if refused or len(problems.found) > known else (cluster, None)
 
 
-def _node(text: str, cluster: str, place: Place, around: Surveyed, problems: Problems) -> tuple[str, str] | None:
+def _node(text: str, cluster: str, place: KeyPath, around: Surveyed, problems: Problems) -> tuple[str, str] | None:
     """The one node that `text`, NAME or CLUSTER.NAME, means."""
     pairs = [(owner, name) for owner, names in around.nodes.items() for name in names if cluster in ("", owner)]
     # A whole name comes first: names may hold dots.
@@ -146,7 +155,7 @@ def _node(text: str, cluster: str, place: Place, around: Surveyed, problems: Pro
 
 
 def _check_concern(
-    check_id: str, cluster_name: str, node_name: str | None, place: Place, around: Surveyed, problems: Problems
+    check_id: str, cluster_name: str, node_name: str | None, place: KeyPath, around: Surveyed, problems: Problems
 ) -> None:
     """Refuse what can never meet a result: it would look like cover, and be none."""
     check = around.checks.get(check_id)
@@ -164,7 +173,7 @@ def _check_concern(
         problems.add((*place, "node"), f"{check_id} judges the cluster as a whole; leave the node out")
     elif node_name is not None:
         roles = next((node.roles for node in cluster.nodes if node.name == node_name), ())
-        if roles and not concerns(check, cluster.product, roles, cluster.name):
+        if roles and not applies_to(check, cluster.product, roles, cluster.name):
             said = (
                 f"{check_id} is for nodes with the role {' or '.join(check.roles)}; {node_name} has {', '.join(roles)}"
             )
@@ -188,4 +197,4 @@ def _refuse_twins(items: Sequence[tuple[str, Hashable]], origin: str, problems: 
     for place, meaning in items:
         twin = first.setdefault(meaning, place)
         if twin != place:
-            problems.add((Verbatim(place.removeprefix(origin)),), f"says the same as {twin}; keep one")
+            problems.add((UnquotedPart(place.removeprefix(origin)),), f"says the same as {twin}; keep one")

@@ -13,7 +13,7 @@ from pathlib import Path
 from scanner.errors import InventoryError, UsageError
 from scanner.inventory.load import parse_inventory
 from scanner.inventory.reading.positions import positions
-from scanner.inventory.reading.values import dotted, shown
+from scanner.inventory.reading.values import format_key, shown
 from scanner.inventory.writing import toml_text
 
 
@@ -44,8 +44,8 @@ def with_node(text: str, path: Path, new: NewNode) -> str:
     if known is not None and new.node in known.get("nodes", {}):
         raise UsageError(f"--node {shown(new.node)}: the cluster {shown(new.cluster)} has a node of that name already")
     place = ("clusters", new.cluster)
-    added = "" if known is not None else f"[{dotted(place)}]\n{toml_text.dumps(new.new_cluster)}\n"
-    added += f"[{dotted((*place, 'nodes', new.node))}]\n{toml_text.dumps(new.keys)}"
+    added = "" if known is not None else f"[{format_key(place)}]\n{toml_text.dumps(new.new_cluster)}\n"
+    added += f"[{format_key((*place, 'nodes', new.node))}]\n{toml_text.dumps(new.keys)}"
     changed = _inserted(text, added, _end_of(text, place))
     try:
         parse_inventory(changed, path)
@@ -53,7 +53,7 @@ def with_node(text: str, path: Path, new: NewNode) -> str:
         if any(problem.message.startswith("not TOML") for problem in error.problems):
             raise UsageError(
                 f"{path}: the cluster {shown(new.cluster)} is written in braces, where no table can be added: "
-                f"write [{dotted((*place, 'nodes'))}.NAME] as tables of their own"
+                f"write [{format_key((*place, 'nodes'))}.NAME] as tables of their own"
             ) from None
         raise
     return changed

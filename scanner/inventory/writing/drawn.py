@@ -12,7 +12,7 @@ from reports.text import one_line
 from scanner.errors import InventoryError
 from scanner.inventory.load import installed_catalogue, parse_inventory
 from scanner.inventory.products import Product
-from scanner.inventory.reading.values import dotted
+from scanner.inventory.reading.values import format_key
 from scanner.inventory.settings.setting import HOST, NAMES
 from scanner.inventory.writing import toml_text
 
@@ -82,7 +82,7 @@ def drawn_text(drawn: Drawn, path: Path) -> str:
 
 
 def _cluster_text(cluster: DrawnCluster) -> str:
-    text = f"[{dotted(('clusters', cluster.name))}]\n{_pairs({'product': cluster.product.name, **cluster.keys})}"
+    text = f"[{format_key(('clusters', cluster.name))}]\n{_pairs({'product': cluster.product.name, **cluster.keys})}"
     text += _comment([f"{cluster.installed} The version that you are going to.".strip()])
     text += f'#target = "{cluster.product.version_example}"\n'
     for key in installed_catalogue().cluster:
@@ -94,7 +94,7 @@ def _cluster_text(cluster: DrawnCluster) -> str:
 
 def _node_text(node: DrawnNode, cluster: str, base: str, path: Path) -> str:
     pairs = {"host": node.host or _UNKNOWN_HOST, "roles": list(node.roles), **node.keys}
-    text = f"[{dotted(('clusters', cluster, 'nodes', node.name))}]\n{_pairs(pairs)}"
+    text = f"[{format_key(('clusters', cluster, 'nodes', node.name))}]\n{_pairs(pairs)}"
     if not node.host:
         return _comment(node.notes) + _off(text)
     try:

@@ -25,7 +25,7 @@ from typing import Any
 
 from checks.engine.wording import count
 from checks.facts import Unknown
-from scanner.probes.probe import Answer, Probe, Stamps
+from scanner.probes.probe import Answer, NodeClock, Probe
 from scanner.secrets.redaction import NOTHING_SECRET, Redactor
 
 GUARD, WATCH = "batch/guard.ps1", "batch/watch.ps1"
@@ -53,7 +53,7 @@ _PROBE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 @functools.cache
-def part(name: str) -> str:
+def powershell_source(name: str) -> str:
     """The text of one of the .ps1 files, by its path from `scanner/probes`."""
     return (resources.files("scanner.probes") / name).read_text(encoding="ascii")
 
@@ -94,10 +94,10 @@ def compose(
         if name in declared:
             lines.append(f"$PfOption[{literal(name)}] = {literal(value)}")
     further = dict.fromkeys(text for probe in probes for text in probe.parts)
-    parts = ["$PfParts = {", *(part(name) for name in PARTS), *further, "}"]
+    parts = ["$PfParts = {", *(powershell_source(name) for name in PARTS), *further, "}"]
     blocks = ["$PfProbes = {", *(_block(probe) for probe in probes), "}"]
     start = [". $PfParts", "$PfBegun = Get-PfTicks", "Watch-PfProbes", ""]
-    return "\n".join([*lines, "", part(GUARD), *parts, *blocks, part(WATCH), *start])
+    return "\n".join([*lines, "", powershell_source(GUARD), *parts, *blocks, powershell_source(WATCH), *start])
 
 
 def _block(probe: Probe) -> str:
@@ -172,7 +172,7 @@ def parse(
     return {probe_id: _answer(told, probe_id, hide) for probe_id in probe_ids}
 
 
-def stamps(output: bytes, *, nonce: str) -> Stamps | None:
+def stamps(output: bytes, *, nonce: str) -> NodeClock | None:
     """What the node's clock said when the script began and when it ended; None where it did not say both."""
     try:
         told = _unpack(output, nonce)
@@ -182,7 +182,7 @@ def stamps(output: bytes, *, nonce: str) -> Stamps | None:
         (ticks - _TICKS_1970) / _TICKS_A_SECOND if isinstance(ticks, int) and 0 < ticks < 2**62 else None
         for ticks in (told.begun, told.ended)
     )
-    return None if begun_s is None or ended_s is None else Stamps(begun_s, ended_s, _CLOCK_STEP_S)
+    return None if begun_s is None or ended_s is None else NodeClock(begun_s, ended_s, _CLOCK_STEP_S)
 
 
 class _BadFrameError(Exception):

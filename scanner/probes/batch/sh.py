@@ -25,7 +25,7 @@ from dataclasses import replace
 
 from checks.facts import Unknown
 from scanner.errors import shortened
-from scanner.probes.probe import Answer, Probe, Stamps
+from scanner.probes.probe import Answer, NodeClock, Probe
 from scanner.secrets.redaction import NOTHING_SECRET, Redactor
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -229,7 +229,7 @@ def parse(
     return {probe_id: answers.get(probe_id, Unknown(missing)) for probe_id in probe_ids}
 
 
-def stamps(output: bytes, *, nonce: str) -> Stamps | None:
+def stamps(output: bytes, *, nonce: str) -> NodeClock | None:
     """What the node's clock said when the batch began and when it ended; None where it did not say both."""
     frame = re.compile(
         rb"(?:\A|\n)" + re.escape(nonce.encode()) + rb" clock (begun|ended) (\d{1,11})(\.\d{1,9})?\r?(?=\n)"
@@ -238,7 +238,7 @@ def stamps(output: bytes, *, nonce: str) -> Stamps | None:
     if len(said) < len(("begun", "ended")):
         return None
     begun_s, ended_s = (float(said[name][2] + (said[name][3] or b"")) for name in (b"begun", b"ended"))
-    return Stamps(begun_s, ended_s, 0.0 if all(found[3] for found in said.values()) else 1.0)
+    return NodeClock(begun_s, ended_s, 0.0 if all(found[3] for found in said.values()) else 1.0)
 
 
 def _answer(body: bytes, begin: re.Match[bytes], end: re.Match[bytes], hide: Redactor) -> Answer | Unknown:

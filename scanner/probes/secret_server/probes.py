@@ -14,7 +14,7 @@ from checks.secret_server.facts.node import (
     WindowsVersion,
 )
 from scanner.probes import rights
-from scanner.probes.batch.powershell import part
+from scanner.probes.batch.powershell import powershell_source
 from scanner.probes.probe import Probe
 from scanner.probes.secret_server import readers
 from scanner.probes.secret_server.backup.backups import BACKUP_PROBES
@@ -29,7 +29,7 @@ PROBES: tuple[Probe, ...] = (
         id="windows-version",
         language="powershell",
         purpose="Windows' name, version, build and product type, from the registry",
-        script=part("secret_server/host/windows-version.ps1"),
+        script=powershell_source("secret_server/host/windows-version.ps1"),
         readers=((WindowsVersion, readers.windows_version),),
         needs=(rights.ANY,),
     ),
@@ -37,7 +37,7 @@ PROBES: tuple[Probe, ...] = (
         id="dotnet-framework",
         language="powershell",
         purpose="the release number of the .NET Framework 4, from the registry",
-        script=part("secret_server/host/dotnet-framework.ps1"),
+        script=powershell_source("secret_server/host/dotnet-framework.ps1"),
         readers=((DotnetFramework, readers.dotnet_framework),),
         needs=(rights.ANY,),
     ),
@@ -45,7 +45,7 @@ PROBES: tuple[Probe, ...] = (
         id="sql-instances",
         language="powershell",
         purpose="the instances of SQL Server with their versions, from the registry",
-        script=part("secret_server/database/sql-instances.ps1"),
+        script=powershell_source("secret_server/database/sql-instances.ps1"),
         readers=((SqlInstances, readers.sql_instances),),
         needs=(rights.ANY,),
     ),
@@ -54,7 +54,7 @@ PROBES: tuple[Probe, ...] = (
         language="powershell",
         purpose="pools with their settings, applications and folders from applicationHost.config; no accounts, no "
         "passwords",
-        script=part("secret_server/iis/iis-configuration.ps1"),
+        script=powershell_source("secret_server/iis/iis-configuration.ps1"),
         readers=((IisConfiguration, readers.iis_configuration), (AppPools, host_readers.app_pools)),
         needs=(rights.IIS_CONFIGURATION,),
     ),
@@ -62,7 +62,7 @@ PROBES: tuple[Probe, ...] = (
         id="secret-server-files",
         language="powershell",
         purpose="where the application lies, and the file versions of its libraries (bin\\Thycotic*.dll)",
-        script=part("secret_server/files/secret-server-files.ps1"),
+        script=powershell_source("secret_server/files/secret-server-files.ps1"),
         readers=((WebRoot, readers.web_root), (AppFiles, readers.app_files)),
         parameters=("web_root",),
         roles=("web", "dr"),
@@ -72,7 +72,7 @@ PROBES: tuple[Probe, ...] = (
         id="encryption-config",
         language="powershell",
         purpose="the SHA-256, size and EFS attribute of encryption.config; its content stays on the node",
-        script=part("secret_server/files/encryption-config.ps1"),
+        script=powershell_source("secret_server/files/encryption-config.ps1"),
         readers=((EncryptionConfig, readers.encryption_config),),
         parameters=("web_root",),
         roles=("web", "dr"),

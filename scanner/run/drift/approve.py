@@ -9,7 +9,7 @@ from checks.baseline.approval import Baseline, Part, StaleGapError, means_nothin
 from checks.baseline.drift import Approval
 from checks.baseline.drift_rules import DriftRules
 from checks.baseline.fact_paths import kind_of
-from checks.baseline.snapshot import Place, Snapshot
+from checks.baseline.snapshot import FactKey, Snapshot
 from scanner.errors import UsageError
 
 
@@ -18,7 +18,7 @@ class Proposal:
     """What would be written."""
 
     baseline: Baseline
-    holes: Mapping[Place, str]
+    holes: Mapping[FactKey, str]
     """What of it could not be read, each with the reason."""
 
 
@@ -27,7 +27,7 @@ def whole(inventory: str, now: Snapshot, approval: Approval, rules: DriftRules) 
     return Proposal(Baseline(inventory, (approval,), now), _holes(now.unread, rules))
 
 
-def _holes(unread: Mapping[Place, str], rules: DriftRules) -> dict[Place, str]:
+def _holes(unread: Mapping[FactKey, str], rules: DriftRules) -> dict[FactKey, str]:
     """What was not read and should have been; what not every account may read is told by `not_read` alone."""
     return {gap: reason for gap, reason in unread.items() if kind_of(gap.path) not in rules.optional}
 

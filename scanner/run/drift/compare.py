@@ -20,11 +20,11 @@ from scanner.errors import UsageError
 from scanner.inventory.model import Inventory, NodeKey
 from scanner.inventory.select import Selection
 from scanner.probes.loaded import Loaded
-from scanner.registry import known_checks, known_drift_rules
-from scanner.run.job import Job
-from scanner.run.judge import gathered_clusters, judge_gathered
+from scanner.registry import known_drift_rules, load_registry
+from scanner.run.job import ScanRequest
+from scanner.run.judge import build_scan_from_facts, gathered_clusters
 from scanner.secrets.last_door import without_secrets
-from scanner.transports.answers import Collected
+from scanner.transports.answers import Responses
 
 
 def rules_of(inventory: Inventory) -> DriftRules:
@@ -32,14 +32,14 @@ def rules_of(inventory: Inventory) -> DriftRules:
     return known_drift_rules(inventory.own).with_overrides(inventory.drift_rules)
 
 
-def measured(job: Job, collected: Collected, rules: DriftRules, today: date) -> Snapshot:
+def measured(job: ScanRequest, collected: Responses, rules: DriftRules, today: date) -> Snapshot:
     """All that was learnt, as named values, with how the checks end `today`."""
     clusters = gathered_clusters(job, collected)
-    results = judge_gathered(job, collected, clusters, today).results
+    results = build_scan_from_facts(job, collected, clusters, today).results
     return without_secrets(take_snapshot(clusters, job.chosen, job.checks, results, rules))
 
 
-def scope_of(selection: Selection, job: Job, *, some_checks: bool) -> Scope:
+def scope_of(selection: Selection, job: ScanRequest, *, some_checks: bool) -> Scope:
     """What of a baseline a run with this selection can be held against."""
     touched = selection.inventory.clusters
     whole = frozenset(
@@ -61,7 +61,7 @@ def _kinds_left_out(checks: Iterable[Check], skip: Collection[str]) -> frozenset
 
 
 def drift_since(
-    baseline: Baseline, path: Path, job: Job, collected: Collected, rules: DriftRules, scope: Scope
+    baseline: Baseline, path: Path, job: ScanRequest, collected: Responses, rules: DriftRules, scope: Scope
 ) -> Drift:
     """What changed since `baseline`, the content of the file at `path`."""
     now = measured(job, collected, rules, today())
@@ -141,7 +141,7 @@ def part_of(
     """
     if not names:
         return Part(frozenset(nodes))
-    checks, probes, _ = known_checks(own)
+    checks, probes, _ = load_registry(own)
     by_id = {check.id: check for check in checks}
     left_facts = {part for place in then.facts for part in (kind_of(place.path), pattern_of(place.path))}
     left_checks = {subject.check for subject in then.checks} - by_id.keys()

@@ -37,7 +37,7 @@ _CRASHES = {
 }
 
 
-def settle(stdout: bytes, stderr: bytes, exit_code: int) -> bytes:
+def check_exit(stdout: bytes, stderr: bytes, exit_code: int) -> bytes:
     """The output of a finished process. Raises NodeError where it failed or said nothing, with `partial`."""
     failure = (
         _blocked(stderr)

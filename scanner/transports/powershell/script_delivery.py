@@ -41,7 +41,7 @@ ENVELOPE_BYTES = 150 * 1024
 _ENVELOPE_REST_BYTES = 6 * 1024
 """What of it the SOAP around the variables takes, and sealing it."""
 VARIABLE_PREFIX = "PREFLIGHT_SCRIPT_"
-NOTHING: Mapping[str, str] = MappingProxyType({})
+NO_VARIABLES: Mapping[str, str] = MappingProxyType({})
 
 # The host's own progress records would arrive as CLIXML on stderr, so they are switched off before anything else.
 _GUARD = f"""$ProgressPreference = 'SilentlyContinue'
@@ -115,7 +115,7 @@ class Delivery:
         return _ENVELOPE_REST_BYTES + sum(len(element.encode("utf-8")) for element in elements)
 
 
-def deliver(script: str, mode: str = "auto", variables: Mapping[str, str] = NOTHING) -> Delivery:
+def deliver(script: str, mode: str = "auto", variables: Mapping[str, str] = NO_VARIABLES) -> Delivery:
     """Choose the way for `script`, which must be ASCII. `mode` is auto or stdin, as the inventory's `delivery`.
 
     `variables` go into the environment of the shell, whatever the mode; they may be secrets, and stand in no argument.
@@ -143,7 +143,7 @@ def deliver(script: str, mode: str = "auto", variables: Mapping[str, str] = NOTH
     )
 
 
-def deliver_on_stdin(script: str, variables: Mapping[str, str] = NOTHING) -> Delivery:
+def deliver_on_stdin(script: str, variables: Mapping[str, str] = NO_VARIABLES) -> Delivery:
     """The way for `script` where there is nothing but a program to start and its standard input: ssh, and here.
 
     `variables` are set in the process before the script runs; they may be secrets, and stand in no argument. Raises

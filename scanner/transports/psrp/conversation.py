@@ -9,8 +9,8 @@ from contextlib import suppress
 from scanner.clock import now_s
 from scanner.errors import AnswerTooLargeError, NodeError, ProtocolError, RefusedError
 from scanner.secrets.redaction import NOTHING_SECRET, Redactor
-from scanner.transports.powershell.output import settle
-from scanner.transports.protocol import PRINTS_TOO_MUCH, Moments, Usage
+from scanner.transports.powershell.output import check_exit
+from scanner.transports.protocol import PRINTS_TOO_MUCH, ConnectionCost, TransferTimes
 from scanner.transports.psrp import clixml, envelopes, messages, refusals
 from scanner.transports.psrp.delivery import PIECE_BYTES, packed
 from scanner.transports.psrp.envelopes import Endpoint
@@ -42,8 +42,8 @@ class Conversation:
         endpoint: Endpoint,
         send: Callable[[str], bytes],
         check: Callable[[], None],
-        usage: Usage,
-        moments: Moments,
+        usage: ConnectionCost,
+        moments: TransferTimes,
         hide: Redactor = NOTHING_SECRET,
     ) -> None:
         self._endpoint = endpoint
@@ -105,7 +105,7 @@ class Conversation:
             self.is_quiet = True
             raise
         self.is_quiet = True
-        return settle(bytes(output), "\n".join(errors).encode(), 0)
+        return check_exit(bytes(output), "\n".join(errors).encode(), 0)
 
     def _listen(self, output: bytearray, answer_bytes: int) -> list[str]:
         """Receive until the pipeline's end; gives what stood on its error stream."""

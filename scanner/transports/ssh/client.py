@@ -20,7 +20,7 @@ from paramiko.packet import Packetizer
 from scanner.transports.ssh.algorithms import CURVE25519, Suite, allow_legacy, suite
 from scanner.transports.ssh.hop import Wishes
 from scanner.transports.ssh.keys.known_hosts import HostKey
-from scanner.transports.ssh.socket import Stream
+from scanner.transports.ssh.socket import SshStream
 
 _LOG = "scanner.transports.ssh.transport.paramiko"
 # What it reports comes back as exceptions; its tracebacks would end up on the user's terminal.
@@ -86,7 +86,9 @@ class Client(paramiko.Transport):
     if CURVE25519 in _kex_info:
         _kex_info["curve25519-sha256"] = _kex_info[CURVE25519]
 
-    def __init__(self, stream: Stream, *, legacy: bool = False, wishes: Wishes | None = None, place: str = "") -> None:
+    def __init__(
+        self, stream: SshStream, *, legacy: bool = False, wishes: Wishes | None = None, place: str = ""
+    ) -> None:
         super().__init__(stream, packetizer_class=_Packets)  # type: ignore[arg-type]  # socket-like is enough
         self.place = place
         """host:port of the server, for messages."""

@@ -22,7 +22,7 @@ from scanner.errors import UnreachableError
 from scanner.inventory.model import SshSettings
 from scanner.secrets import children
 from scanner.secrets.secret import Secret
-from scanner.transports.ssh.hop import Hop, Jump, Wishes, fill_in, local_user, path_of, read_jump
+from scanner.transports.ssh.hop import Jump, SshHop, Wishes, fill_in, local_user, path_of, read_jump
 
 _PATIENCE_S = 15.0
 _MOST_BYTES = 1024 * 1024
@@ -50,7 +50,7 @@ Said = Mapping[str, str]
 """What the file says of a host, by the options' names in lower case."""
 
 
-def route(host: str, settings: SshSettings) -> tuple[Hop, ...]:
+def route(host: str, settings: SshSettings) -> tuple[SshHop, ...]:
     """The hops to a node: its jump hosts in order, then the node. Raises UnreachableError for what cannot be used."""
     said = _said(host, settings, user=settings.user, port=settings.port)
     target = _hop(Jump(settings.user, host, settings.port), settings, said, role="node")
@@ -66,7 +66,7 @@ _Names = tuple[tuple[str, int, str], ...]
 """The servers that have led to a jump host, by name, port and user: the node first."""
 
 
-def _with_its_own_way(hop: Hop, settings: SshSettings, said: Said, before: _Names) -> tuple[Hop, ...]:
+def _with_its_own_way(hop: SshHop, settings: SshSettings, said: Said, before: _Names) -> tuple[SshHop, ...]:
     """A hop, the last of `before`, behind whatever the file says that leads to it."""
     jump = said.get("proxyjump", "")
     if jump and jump.lower() != "none":
@@ -77,10 +77,10 @@ def _with_its_own_way(hop: Hop, settings: SshSettings, said: Said, before: _Name
     return (hop,)
 
 
-def _through(jumps: str, target: Hop, settings: SshSettings, before: _Names, *, role: str) -> tuple[Hop, ...]:
+def _through(jumps: str, target: SshHop, settings: SshSettings, before: _Names, *, role: str) -> tuple[SshHop, ...]:
     """The hops of `a,b` to `target`: as with `ssh -J`, a is reached in its own way, and b through a alone."""
     tokens = {"h": target.host, "n": before[-1][0], "p": str(target.port), "r": target.user}
-    way: tuple[Hop, ...] = ()
+    way: tuple[SshHop, ...] = ()
     for text in filter(None, (part.strip() for part in jumps.split(","))):
         jump = read_jump(fill_in(text, tokens))
         said = _said_of_a_jump_host(jump, settings)
@@ -108,7 +108,7 @@ def _check_length(hops: int, before: _Names) -> None:
         )
 
 
-def _behind(command: str, name: str, hop: Hop, settings: SshSettings) -> Hop:
+def _behind(command: str, name: str, hop: SshHop, settings: SshSettings) -> SshHop:
     if os.name == "nt":
         raise UnreachableError(
             f"{settings.ssh_config} has a ProxyCommand for {name}, which preflight does not run on Windows",
@@ -118,7 +118,7 @@ def _behind(command: str, name: str, hop: Hop, settings: SshSettings) -> Hop:
     return replace(hop, command=fill_in(command, tokens))
 
 
-def _hop(jump: Jump, settings: SshSettings, said: Said, *, role: str) -> Hop:
+def _hop(jump: Jump, settings: SshSettings, said: Said, *, role: str) -> SshHop:
     """`role` is node, jump host (of the inventory) or stranger: a jump host that only the file names."""
     # A jump host is somebody else's machine: what the file says of it counts before what is for the node.
     user = jump.user or said.get("user", "") or (settings.user if role != "stranger" else "") or local_user()
@@ -141,7 +141,7 @@ def _hop(jump: Jump, settings: SshSettings, said: Said, *, role: str) -> Hop:
         known_hosts = users + (said.get("globalknownhostsfile", "").split() or list(_GLOBAL_KNOWN_HOSTS))
     # The inventory's password is for its own user, at the hosts that it names.
     trusted = role == "node" or (role == "jump host" and user == (settings.user or user))
-    return Hop(
+    return SshHop(
         host=address,
         port=port,
         user=user,

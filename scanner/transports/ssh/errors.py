@@ -20,7 +20,7 @@ from paramiko.hostkeys import InvalidHostKey
 from paramiko.pkey import UnknownKeyType
 from paramiko.ssh_exception import IncompatiblePeer, MessageOrderError
 
-from reports.text import visible
+from reports.text import escape_invisible
 from scanner.errors import (
     AuthenticationError,
     ConnectionLostError,
@@ -262,7 +262,7 @@ def stalled(phase: Phase, place: str, greeting: bytes, within: str) -> DeadlineE
 
 def _line(said: bytes, most: int) -> str:
     text = " ".join(said[:4096].decode("utf-8", "backslashreplace").split())
-    return visible(text if len(text) <= most else f"{text[:most]}…")
+    return escape_invisible(text if len(text) <= most else f"{text[:most]}…")
 
 
 def _said_goodbye(farewell: str, phase: Phase, place: str) -> NodeError:

@@ -26,7 +26,7 @@ class Wishes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hop:
+class SshHop:
     """One SSH server on the way, with everything that reaching it needs."""
 
     host: str

@@ -11,7 +11,7 @@ from scanner.secrets.secret import Secret
 from scanner.transports.deadline import Deadline
 from scanner.transports.ssh.algorithms import signature_algorithms, why_key_refused
 from scanner.transports.ssh.client import Client
-from scanner.transports.ssh.hop import Hop
+from scanner.transports.ssh.hop import SshHop
 from scanner.transports.ssh.keys.agent import Agent, AgentError
 from scanner.transports.ssh.keys.certificates import type_of
 from scanner.transports.ssh.keys.offers import Offer, Offers
@@ -31,7 +31,7 @@ _TRIES = 5
 """Keys that may be refused where a password is to come: sshd hangs up after six tries (MaxAuthTries)."""
 
 
-def log_in(transport: Client, hop: Hop, deadline: Deadline, at: str = "") -> None:
+def log_in(transport: Client, hop: SshHop, deadline: Deadline, at: str = "") -> None:
     """Log in to a verified server; `at` names it in messages, where it is not the node itself.
 
     A key that the inventory names is offered alone (an agent's other keys could use up the server's patience); else
@@ -48,7 +48,7 @@ def log_in(transport: Client, hop: Hop, deadline: Deadline, at: str = "") -> Non
 
 
 class _Login:
-    def __init__(self, transport: Client, hop: Hop, agent: Agent | None, at: str) -> None:
+    def __init__(self, transport: Client, hop: SshHop, agent: Agent | None, at: str) -> None:
         self._transport, self._hop = transport, hop
         self._who = f"{hop.user}@{at}" if at else hop.user
         self._offers = Offers(hop, agent)

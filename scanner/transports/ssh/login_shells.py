@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from reports.text import visible
+from reports.text import escape_invisible
 
 _SHOWN_CHARS = 200
 _PROMPT_CHARS = 60
@@ -197,5 +197,5 @@ def whole(output: bytes, ready: bytes) -> bool:
 
 def shown(line: str, most: int = _SHOWN_CHARS) -> str:
     """A line of a stranger's, short and with its control characters spelled out."""
-    line = visible(" ".join(line.split()))
+    line = escape_invisible(" ".join(line.split()))
     return line if len(line) <= most else f"{line[:most]}…"

@@ -16,7 +16,7 @@ _GREETING_BYTES = 64 * 1024
 """More than this before the SSH version line, and it is no SSH server (RFC 4253, 4.2 allows lines before it)."""
 
 
-class Wire(Protocol):
+class RawSocket(Protocol):
     """A socket, a channel through a jump host, or a ProxyCommand."""
 
     def send(self, data: bytes, /) -> int:
@@ -36,13 +36,13 @@ class Wire(Protocol):
         ...
 
 
-class Stream:
+class SshStream:
     """What paramiko reads from and writes to.
 
     Linux delays acknowledgements again after each read, which costs 40 ms a round trip: TCP_QUICKACK is renewed.
     """
 
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: RawSocket) -> None:
         self._wire = wire
         self._quick = isinstance(wire, socket.socket) and _QUICKACK is not None
         self.proxy = wire if isinstance(wire, Proxy) else None

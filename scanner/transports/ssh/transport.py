@@ -29,19 +29,19 @@ from scanner.errors import (
 from scanner.inventory.model import Node, SshSettings
 from scanner.secrets.redaction import NOTHING_SECRET, Redactor
 from scanner.transports.deadline import Deadline
-from scanner.transports.launch import READY_S, Start, start_of
-from scanner.transports.powershell.script_delivery import NOTHING
-from scanner.transports.protocol import PRINTS_TOO_MUCH, Limits, Moments, Usage
+from scanner.transports.launch import READY_S, Launch, launch_for
+from scanner.transports.powershell.script_delivery import NO_VARIABLES
+from scanner.transports.protocol import PRINTS_TOO_MUCH, ConnectionCost, Limits, TransferTimes
 from scanner.transports.ssh.algorithms import why_incompatible
 from scanner.transports.ssh.client import Client
 from scanner.transports.ssh.config import route
 from scanner.transports.ssh.errors import Phase, stalled, translate, with_banner
-from scanner.transports.ssh.hop import Hop
+from scanner.transports.ssh.hop import SshHop
 from scanner.transports.ssh.keys.host_keys import Trust
 from scanner.transports.ssh.login import log_in
 from scanner.transports.ssh.login_shells import began, shown, waits_instead, whole
 from scanner.transports.ssh.proxy import Proxy
-from scanner.transports.ssh.socket import Stream, Wire, dial
+from scanner.transports.ssh.socket import RawSocket, SshStream, dial
 
 _BANNER_S = 15.0
 """A loaded sshd may take so long to say its version, however short the connect timeout."""
@@ -72,8 +72,8 @@ class SshTransport:
         gate: AbstractContextManager[object] | None = None,
         hide: Redactor = NOTHING_SECRET,
     ) -> None:
-        self.usage = Usage()
-        self.moments = Moments()
+        self.usage = ConnectionCost()
+        self.moments = TransferTimes()
         self._host = node.host
         self._language = node.language
         self._settings = node.ssh or SshSettings()
@@ -82,20 +82,20 @@ class SshTransport:
         self._hide = hide
         self._phase = Phase.CONNECT
         self._place = node.host
-        self._target: Hop | None = None
+        self._target: SshHop | None = None
         self._address = node.host
-        self._streams: list[Stream] = []
+        self._streams: list[SshStream] = []
         self._clients: list[Client] = []
-        self._start: Start | None = None
+        self._start: Launch | None = None
         self._output: list[bytes] = []
         self._received = 0
 
-    def run(self, script: str, variables: Mapping[str, str] = NOTHING) -> bytes:
+    def run(self, script: str, variables: Mapping[str, str] = NO_VARIABLES) -> bytes:
         """Run `script` in the node's `sh`, or in its PowerShell, and give what it printed, stderr included.
 
         Raises NodeError with what had arrived; a script that does not end with status 0 is a RefusedError.
         """
-        self._start = start = start_of(self._language, script, variables=variables)
+        self._start = start = launch_for(self._language, script, variables=variables)
         try:
             return self._run(start)
         except NodeError as error:
@@ -142,7 +142,7 @@ class SshTransport:
         told.partial = b"".join(self._output)
         return told
 
-    def _run(self, start: Start) -> bytes:
+    def _run(self, start: Launch) -> bytes:
         hops = route(self._host, self._settings)
         self._target = hops[-1]
         started = time.monotonic()
@@ -184,21 +184,21 @@ class SshTransport:
         where = self._clients[-1].forced if self._clients else ""
         return f"{shown(where)} there has `command=` for this key: log in with a key without it" if where else ""
 
-    def _dial(self, hop: Hop, timeout_s: float) -> Stream:
+    def _dial(self, hop: SshHop, timeout_s: float) -> SshStream:
         self._phase, self._place, self._address = Phase.CONNECT, self._door(hop), hop.place
         self.usage.connections += 1
         return self._track(dial(hop.host, hop.port, timeout_s))
 
-    def _door(self, hop: Hop) -> str:
+    def _door(self, hop: SshHop) -> str:
         """The server in messages. The node's own name is left out: the same cause on many nodes is told once."""
         return f"port {hop.port}" if hop == self._target else hop.place
 
-    def _track(self, wire: Wire) -> Stream:
-        stream = Stream(wire)
+    def _track(self, wire: RawSocket) -> SshStream:
+        stream = SshStream(wire)
         self._streams.append(stream)
         return stream
 
-    def _reach(self, hops: Sequence[Hop], stream: Stream | None, deadline: Deadline) -> Client:
+    def _reach(self, hops: Sequence[SshHop], stream: SshStream | None, deadline: Deadline) -> Client:
         """Through all jump hosts to the node, logged in everywhere."""
         via: Client | None = None
         for hop in hops[:-1]:
@@ -211,7 +211,7 @@ class SshTransport:
                 turn.release()
         return self._enter(hops[-1], via, stream, deadline)
 
-    def _enter(self, hop: Hop, via: Client | None, stream: Stream | None, deadline: Deadline) -> Client:
+    def _enter(self, hop: SshHop, via: Client | None, stream: SshStream | None, deadline: Deadline) -> Client:
         trust = Trust(hop)
         for last in (False, True):
             stream = stream or self._connect(hop, via, deadline)
@@ -238,7 +238,7 @@ class SshTransport:
             raise with_banner(error, client.banner) from error
         return client
 
-    def _connect(self, hop: Hop, via: Client | None, deadline: Deadline) -> Stream:
+    def _connect(self, hop: SshHop, via: Client | None, deadline: Deadline) -> SshStream:
         if via is None and not hop.command:
             return self._dial(hop, min(hop.connect_timeout_s, deadline.remaining_s or 0.1))
         self._phase, self._place, self._address = Phase.CONNECT, self._door(hop), hop.place
@@ -247,7 +247,7 @@ class SshTransport:
             return self._track(Proxy(hop.command, hop.place, (hop.password, hop.passphrase)))
         return self._track(self._forward(via, hop))
 
-    def _forward(self, via: Client, hop: Hop) -> Wire:
+    def _forward(self, via: Client, hop: SshHop) -> RawSocket:
         """A TCP connection to `hop`, made by the jump host that `via` is logged in to."""
         try:
             return via.open_channel(
@@ -267,13 +267,13 @@ class SshTransport:
             ) from error
 
     @staticmethod
-    def _mute(hop: Hop) -> UnreachableError:
+    def _mute(hop: SshHop) -> UnreachableError:
         return UnreachableError(
             f"the ProxyCommand for {hop.place} gives no answer within {hop.connect_timeout_s:g} s",
             hint="run it by hand to see what it waits for; `connect_timeout` gives it more time",
         )
 
-    def _shake_hands(self, hop: Hop, trust: Trust, stream: Stream) -> Client:
+    def _shake_hands(self, hop: SshHop, trust: Trust, stream: SshStream) -> Client:
         self._phase = Phase.HANDSHAKE
         client = Client(stream, legacy=hop.legacy_algorithms, wishes=hop.wishes, place=hop.place)
         self._clients.append(client)
@@ -291,7 +291,7 @@ class SshTransport:
         trust.check(key)
         return client
 
-    def _ask(self, client: Client, start: Start) -> bytes:
+    def _ask(self, client: Client, start: Launch) -> bytes:
         self._phase = Phase.RUN
         channel = client.open_session()
         channel.set_combine_stderr(True)
@@ -344,7 +344,7 @@ class SshTransport:
         finally:
             channel.settimeout(None)
 
-    def _receive_all(self, channel: paramiko.Channel, start: Start) -> bool:
+    def _receive_all(self, channel: paramiko.Channel, start: Launch) -> bool:
         """Take everything; False where all is answered and the login does not end, such as in a trap of its own."""
         try:
             while self._receive(channel):
@@ -373,6 +373,6 @@ class SshTransport:
 _DROPPED = {b"", b"Exceeded MaxStartups"}
 
 
-def _jump_login(hop: Hop) -> threading.BoundedSemaphore:
+def _jump_login(hop: SshHop) -> threading.BoundedSemaphore:
     with _jump_lock:
         return _jump_logins.setdefault(hop.place, threading.BoundedSemaphore(_JUMP_LOGINS))

@@ -19,18 +19,20 @@ from scanner.secrets.redaction import Redactor
 from scanner.secrets.secret import Secret
 from scanner.transports.cures import cure_of
 from scanner.transports.own_trouble import own_trouble
-from scanner.transports.protocol import Limits, Usage
+from scanner.transports.protocol import ConnectionCost, Limits
 from scanner.transports.tds.browser import port_of
 from scanner.transports.tds.prelogin import prelogin
 from scanner.transports.tds.refusals import DATABASE_NOT_OPEN
 
 if TYPE_CHECKING:
-    from scanner.transports.answers import NodeAnswers
+    from scanner.transports.answers import NodeResponse
 
 _PATIENCE_S = 10.0
 
 
-def ask_listener(said: NodeAnswers, probes: Sequence[Probe], node: Node, limits: Limits, hide: Redactor) -> NodeAnswers:
+def ask_listener(
+    said: NodeResponse, probes: Sequence[Probe], node: Node, limits: Limits, hide: Redactor
+) -> NodeResponse:
     """`said` with the answers to `probes`. Never raises for what the listener does."""
     usage = replace(said.usage)
     try:
@@ -66,7 +68,7 @@ def _reason(error: NodeError, cause: str, node: Node) -> str:
     return f"{CANNOT_CONNECT} {node.sql_host}: {cause}"
 
 
-def _answers(probes: Sequence[Probe], node: Node, limits: Limits, usage: Usage) -> dict[str, object]:
+def _answers(probes: Sequence[Probe], node: Node, limits: Limits, usage: ConnectionCost) -> dict[str, object]:
     asking = [probe for probe in probes if probe.instead_of]
     greeting_only = [probe for probe in probes if not probe.instead_of]
     ends = time.monotonic() + limits.timeout_s

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from checks.secret_server.facts.node import SqlPrelogin
 from scanner.errors import ConnectionLostError, DeadlineError, NodeError, ProtocolError
-from scanner.transports.protocol import Usage
+from scanner.transports.protocol import ConnectionCost
 from scanner.transports.tds.channel import Channel
 from scanner.transports.tds.connecting import open_connection
 from scanner.transports.tds.packets import (
@@ -53,14 +53,14 @@ class _SilentError(ConnectionLostError):
     """Hung up without a word: somebody else's server, or one that wants TLS first."""
 
 
-def prelogin(host: str, port: int, timeout_s: float, usage: Usage | None = None) -> SqlPrelogin:
+def prelogin(host: str, port: int, timeout_s: float, usage: ConnectionCost | None = None) -> SqlPrelogin:
     """What the listener at `host`:`port` says of its version, without a login.
 
     `timeout_s` bounds the whole exchange; each connection is counted in `usage`. Raises NodeError: UnreachableError
     where nothing listens, DeadlineError where no answer comes in time, ConnectionLostError where the peer hangs up,
     ProtocolError where the answer is no TDS.
     """
-    usage = usage or Usage()
+    usage = usage or ConnectionCost()
     usage.connections += 1
     where = f"{host}:{port}"
     patience_s = timeout_s - spared_s(timeout_s)
@@ -86,7 +86,7 @@ def spared_s(timeout_s: float) -> float:
     return min(2.0, timeout_s / 4)
 
 
-def named(error: NodeError, host: str, port: int, timeout_s: float, usage: Usage) -> NodeError:
+def named(error: NodeError, host: str, port: int, timeout_s: float, usage: ConnectionCost) -> NodeError:
     """The error with the name of whoever said nothing, where a further connection tells it."""
     waits = isinstance(error, DeadlineError)
     if not waits and not isinstance(error, _SilentError):

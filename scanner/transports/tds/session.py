@@ -28,7 +28,7 @@ from scanner.inventory.model import TdsSettings
 from scanner.probes.secret_server.database.sql_errors import DATABASE_CLOSED, READ_INTENT_ONLY
 from scanner.secrets.secret import Secret
 from scanner.transports.deadline import Deadline
-from scanner.transports.protocol import Limits, Usage
+from scanner.transports.protocol import ConnectionCost, Limits
 from scanner.transports.tds.channel import ALPN, HANDSHAKE, LOGIN, QUESTION, Channel
 from scanner.transports.tds.connecting import open_connection
 from scanner.transports.tds.door import Door, LoginEndedError
@@ -157,7 +157,7 @@ def use_statement(database: str) -> str:
     return f"USE [{database.replace(']', ']]')}]"
 
 
-def open_session(target: Target, limits: Limits, usage: Usage, ends: float) -> SqlSession:
+def open_session(target: Target, limits: Limits, usage: ConnectionCost, ends: float) -> SqlSession:
     """Log in, in the database that is declared, or beside it where it is closed; each connection is counted.
 
     Raises NodeError.
@@ -190,7 +190,7 @@ def _check_password(target: Target) -> None:
         )
 
 
-def _follow(target: Target, limits: Limits, usage: Usage, ends: float) -> SqlSession:
+def _follow(target: Target, limits: Limits, usage: ConnectionCost, ends: float) -> SqlSession:
     """Log in where the server sends us: Azure SQL to the node behind its gateway, a listener to a replica."""
     for hop in range(_MOST_ROUTES):
         try:
@@ -207,7 +207,7 @@ def _follow(target: Target, limits: Limits, usage: Usage, ends: float) -> SqlSes
     raise ProtocolError(f"{target.where} sends the login on once more; it was sent on {_MOST_ROUTES} times already")
 
 
-def _log_in(target: Target, limits: Limits, usage: Usage, ends: float) -> SqlSession:
+def _log_in(target: Target, limits: Limits, usage: ConnectionCost, ends: float) -> SqlSession:
     patience_s = min(target.settings.connect_timeout_s, ends - time.monotonic())
     if patience_s <= 0:
         raise DeadlineError(f"there was no time left to log in to {target.where}")
@@ -234,7 +234,7 @@ def _log_in(target: Target, limits: Limits, usage: Usage, ends: float) -> SqlSes
     return session
 
 
-def _covered(target: Target, channel: Channel, usage: Usage) -> tuple[int, int, int, int]:
+def _covered(target: Target, channel: Channel, usage: ConnectionCost) -> tuple[int, int, int, int]:
     """Exchange PRELOGIN and cover the connection with TLS, in the order that `encrypt` asks for."""
     settings = target.settings
     strict = settings.encrypt == "strict"

@@ -12,7 +12,7 @@ from scanner.errors import AuthenticationError, NodeError, UnreachableError, Unt
 from scanner.inventory.model import WinrmSettings
 from scanner.secrets.secret import Secret
 from scanner.transports.deadline import Deadline
-from scanner.transports.protocol import Usage
+from scanner.transports.protocol import ConnectionCost
 from scanner.transports.ssh.socket import dial
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from scanner.transports.tls.inspection import Seen
     from scanner.transports.winrm.authentication.login import Login
-    from scanner.transports.winrm.http import Adapter, Channel, Line
+    from scanner.transports.winrm.http import Adapter, Channel, HttpSocket
 
 
 def _is_latin(text: str) -> bool:
@@ -38,7 +38,7 @@ class Connection:
         self,
         host: str,
         settings: WinrmSettings,
-        usage: Usage,
+        usage: ConnectionCost,
         *,
         operation_s: int,
         remaining_s: Callable[[], float],
@@ -48,7 +48,7 @@ class Connection:
         self._usage = usage
         self._operation_s = operation_s
         self._remaining_s = remaining_s
-        self._line: Line | None = None
+        self._line: HttpSocket | None = None
         self._channel: Channel | None = None
         self._protocol: Protocol | None = None
         self.adapter: Adapter | None = None
@@ -85,7 +85,7 @@ class Connection:
         from scanner.transports.winrm.authentication import kerberos
         from scanner.transports.winrm.authentication.login import Login, wish_of
         from scanner.transports.winrm.authentication.refusals import missing_package
-        from scanner.transports.winrm.http import Adapter, Channel, Line
+        from scanner.transports.winrm.http import Adapter, Channel, HttpSocket
 
         settings = self._settings
         if settings.auth == "kerberos" and not kerberos.available():
@@ -97,7 +97,7 @@ class Connection:
                 "Basic logins carry Latin-1 characters only, and there are others in the user or the password",
                 hint='use auth = "ntlm", or choose another password',
             )
-        self._line = Line(self._dial, self._usage)
+        self._line = HttpSocket(self._dial, self._usage)
         tls = self._tls() if settings.scheme == "https" else None
         adapter = self.adapter = Adapter(self._line, self._usage, tls, self._remaining_s)
         self.login = None

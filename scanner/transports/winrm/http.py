@@ -23,7 +23,7 @@ from winrm.transport import Transport
 
 from scanner.errors import AnswerTooLargeError, ConnectionLostError, ProtocolError
 from scanner.inventory.model import WinrmSettings
-from scanner.transports.protocol import Usage
+from scanner.transports.protocol import ConnectionCost
 from scanner.transports.tls.trust import trusting
 from scanner.transports.winrm.authentication.login import Login, NoLoginError, Stage
 from scanner.transports.winrm.foreign_pages import PageError, intermediary, page_of
@@ -35,10 +35,10 @@ _BLOCK_BYTES = 64 * 1024
 _ONE_AT_A_TIME = threading.Lock()
 
 
-class Line:
+class HttpSocket:
     """The TCP connection of one node's conversation: dialled before requests needs it, cut when its time is up."""
 
-    def __init__(self, dial: Callable[[], socket.socket], usage: Usage) -> None:
+    def __init__(self, dial: Callable[[], socket.socket], usage: ConnectionCost) -> None:
         self._dial = dial
         self._usage = usage
         self._waiting: socket.socket | None = None
@@ -97,9 +97,11 @@ def _is_dropped(wire: socket.socket) -> bool:
 
 
 class Adapter(HTTPAdapter):
-    """Sends over a `Line`, counts, and bounds each answer; no retries, no redirects, no proxies."""
+    """Sends over a `HttpSocket`, counts, and bounds each answer; no retries, no redirects, no proxies."""
 
-    def __init__(self, line: Line, usage: Usage, tls: ssl.SSLContext | None, remaining_s: Callable[[], float]) -> None:
+    def __init__(
+        self, line: HttpSocket, usage: ConnectionCost, tls: ssl.SSLContext | None, remaining_s: Callable[[], float]
+    ) -> None:
         self._line = line
         self._usage = usage
         self._tls = tls
@@ -219,7 +221,7 @@ class Channel(Transport):
         settings: WinrmSettings,
         password: str,
         adapter: Adapter,
-        line: Line,
+        line: HttpSocket,
         login: Login | None,
     ) -> None:
         super().__init__(

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from scanner.clock import now_s
 from scanner.errors import AnswerTooLargeError, RefusedError
 from scanner.secrets.redaction import Redactor
-from scanner.transports.powershell.output import settle
+from scanner.transports.powershell.output import check_exit
 from scanner.transports.powershell.script_delivery import ENVELOPE_BYTES, Delivery
-from scanner.transports.protocol import PRINTS_TOO_MUCH, Moments, Usage
+from scanner.transports.protocol import PRINTS_TOO_MUCH, ConnectionCost, TransferTimes
 
 if TYPE_CHECKING:
     from winrm.protocol import Protocol
@@ -37,7 +37,13 @@ class RemoteShell:
     """A shell with one command. `check` is called between messages, and raises where the time is up."""
 
     def __init__(
-        self, protocol: Protocol, check: Callable[[], None], usage: Usage, moments: Moments, *, hide: Redactor
+        self,
+        protocol: Protocol,
+        check: Callable[[], None],
+        usage: ConnectionCost,
+        moments: TransferTimes,
+        *,
+        hide: Redactor,
     ) -> None:
         self._protocol = protocol
         self._check = check
@@ -79,7 +85,7 @@ class RemoteShell:
                     partial=bytes(output[:answer_bytes]),
                 )
         self.is_quiet = True
-        return settle(bytes(output), self._hide.raw(bytes(errors)), exit_code)
+        return check_exit(bytes(output), self._hide.raw(bytes(errors)), exit_code)
 
     def _start(self, delivery: Delivery) -> str:
         """Start PowerShell, with all of its standard input."""

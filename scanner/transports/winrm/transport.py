@@ -15,8 +15,8 @@ from scanner.errors import DeadlineError, NodeError
 from scanner.inventory.model import Node
 from scanner.secrets.redaction import NOTHING_SECRET, Redactor
 from scanner.transports.deadline import Deadline
-from scanner.transports.powershell.script_delivery import NOTHING, Delivery, deliver
-from scanner.transports.protocol import Limits, Moments, Usage
+from scanner.transports.powershell.script_delivery import NO_VARIABLES, Delivery, deliver
+from scanner.transports.protocol import ConnectionCost, Limits, TransferTimes
 from scanner.transports.psrp.conversation import Conversation
 from scanner.transports.psrp.delivery import plain
 from scanner.transports.psrp.envelopes import Endpoint
@@ -45,8 +45,8 @@ class WinrmTransport:
     ) -> None:
         if node.winrm is None:
             raise ValueError(f"node {node.name} has no WinRM settings")
-        self.usage = Usage()
-        self.moments = Moments()
+        self.usage = ConnectionCost()
+        self.moments = TransferTimes()
         self._host = node.host
         self._settings = node.winrm
         self._limits = limits
@@ -65,7 +65,7 @@ class WinrmTransport:
         self._opening.set()
         self._called_off = False
 
-    def run(self, script: str, variables: Mapping[str, str] = NOTHING) -> bytes:
+    def run(self, script: str, variables: Mapping[str, str] = NO_VARIABLES) -> bytes:
         """Run the PowerShell `script`, ASCII, and give what it wrote to standard output. Called once.
 
         The deadline of `limits.timeout_s` begins once the TCP connection stands and the gate is open.

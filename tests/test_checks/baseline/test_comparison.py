@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from checks.baseline.comparison import Compared, Scope, compare, natural
 from checks.baseline.drift import Difference, Drift, DriftVerdict
-from checks.baseline.snapshot import Ended, Place, Snapshot, Subject, take_snapshot
+from checks.baseline.snapshot import CheckKey, CheckState, FactKey, Snapshot, take_snapshot
 from checks.check import ClusterInfo, NodeView
 from checks.chef_backend.facts.machine import InstalledPackage, StraySecrets
 from checks.common.disk_facts import Drive, LinuxDisks
@@ -135,7 +135,7 @@ class TestWhatCouldNotBeRead:
         down = [(kind, Unknown("not answered", unanswered=True)) for kind in (WindowsVersion, EncryptionConfig)]
         found = compare(snapshot(WINDOWS, KEY), snapshot(*down, absence="node unreachable: refused"), RULES)
         assert [(row.place, row.reason) for row in found.gaps] == [
-            (Place("vault", "web1", ""), "node unreachable: refused")
+            (FactKey("vault", "web1", ""), "node unreachable: refused")
         ]
         assert {row.difference for row in found.facts} == {Difference.NOT_COMPARED}
         assert verdict(found) is DriftVerdict.UNKNOWN
@@ -360,12 +360,12 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
     facts, unread, checks = {}, {}, {}
     for node in nodes:
         for path, value in draw(st.dictionaries(PATHS, VALUES)).items():
-            facts[Place(*node, path)] = value
+            facts[FactKey(*node, path)] = value
         for path in draw(st.lists(st.sampled_from(["", "windows-version", "sql-instances.instances[A]"]), max_size=1)):
-            unread[Place(*node, path)] = "why"
+            unread[FactKey(*node, path)] = "why"
             facts = {place: value for place, value in facts.items() if not place.path.startswith(path)}
         for name in draw(st.lists(st.sampled_from("abc"), unique=True)):
-            checks[Subject(*node, name)] = Ended(draw(STATUSES))
+            checks[CheckKey(*node, name)] = CheckState(draw(STATUSES))
     kinds = frozenset({"windows-version", "sql-instances", "linux-disks", "stray-secrets", "plugin"})
     return Snapshot(dict.fromkeys(nodes, kinds), facts, unread, checks)
 
@@ -413,6 +413,6 @@ def test_the_order_of_nothing_matters(one: Snapshot, two: Snapshot, random: Any)
 
 
 def test_checks_of_a_node_that_could_not_be_asked_say_why() -> None:
-    lost = Snapshot({HERE: frozenset()}, {}, {Place(*HERE, ""): "interrupted"}, {})
+    lost = Snapshot({HERE: frozenset()}, {}, {FactKey(*HERE, ""): "interrupted"}, {})
     found = compare(snapshot(WINDOWS, checks={"c": "pass", "d": "fail"}), lost, RULES)
     assert [(row.difference, row.message) for row in found.checks] == [(Difference.NOT_COMPARED, "interrupted")] * 2

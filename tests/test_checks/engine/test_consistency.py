@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from checks.engine.consistency import enumerate_names, group, told_once
+from checks.engine.consistency import enumerate_names, group, group_by_reason
 
 
 @pytest.mark.parametrize(
@@ -41,4 +41,4 @@ def test_names_make_a_sentence() -> None:
 
 def test_a_reason_that_many_nodes_have_is_told_once() -> None:
     reasons = [("web1", "not answered"), ("web2", "access is denied"), ("web3", "not answered")]
-    assert told_once(reasons) == ["web1 and web3: not answered", "web2: access is denied"]
+    assert group_by_reason(reasons) == ["web1 and web3: not answered", "web2: access is denied"]

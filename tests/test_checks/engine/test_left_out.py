@@ -10,7 +10,7 @@ import pytest
 from checks.baseline.comparison import Scope, compare
 from checks.baseline.drift import Difference
 from checks.baseline.drift_rules import parse_drift_rules
-from checks.baseline.snapshot import LEFT_OUT, Place, Snapshot, take_snapshot
+from checks.baseline.snapshot import LEFT_OUT, FactKey, Snapshot, take_snapshot
 from checks.check import ClusterCheck, ClusterInfo, ClusterView, NodeCheck, NodeView
 from checks.engine.evaluation import GatheredCluster, evaluate
 from checks.facts import Unknown
@@ -171,7 +171,7 @@ def test_drift_is_silent_on_what_is_left_out_since_the_baseline() -> None:
 def test_what_could_not_be_read_then_and_is_left_out_now_is_no_gap() -> None:
     checks = (node_check(),)
     then = snapshot({}, Unknown("denied"), checks=checks)
-    assert Place("prod", "n0", "patch") in then.unread
+    assert FactKey("prod", "n0", "patch") in then.unread
     now = snapshot({"patch-level": WHY}, Unknown("denied"), checks=checks)
     found = compare(then, now, RULES, scope(then, KINDS))
     assert (found.facts, found.gaps) == ((), ())

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from checks.baseline.drift import CheckRow, Difference, Drift, FactRow, GapRow, NodeRow
-from checks.baseline.snapshot import Place
-from checks.baseline.snapshot import Subject as Judged
+from checks.baseline.snapshot import CheckKey as Judged
+from checks.baseline.snapshot import FactKey
 from checks.history.drift_comparison import AS_APPROVED, NODE, entries_of, kept_of, worth_telling
 from checks.history.model import FindingKey, ScanHistory
 from checks.history.scan_comparison import PastRun, compare_with_history
@@ -18,11 +18,11 @@ SAME = Difference.SAME
 
 
 def fact(path: str, difference: Difference, node: str = "web1") -> FactRow:
-    return FactRow(place=Place("vault", node, path), difference=difference)
+    return FactRow(place=FactKey("vault", node, path), difference=difference)
 
 
 def lost(path: str = "", node: str = "web1") -> GapRow:
-    return GapRow(Place("vault", node, path), "why")
+    return GapRow(FactKey("vault", node, path), "why")
 
 
 def run(*facts: FactRow, **more: Any) -> Drift:

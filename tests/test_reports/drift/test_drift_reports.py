@@ -14,8 +14,8 @@ import pytest
 from lxml import etree
 
 from checks.baseline.drift import Approval, CheckRow, Difference, Drift, FactRow, GapRow, NodeRow
-from checks.baseline.snapshot import Place
-from checks.baseline.snapshot import Subject as Judged
+from checks.baseline.snapshot import CheckKey as Judged
+from checks.baseline.snapshot import FactKey
 from checks.history.drift_comparison import NODE
 from checks.history.model import ClosedFinding, FindingAge, FindingKey, Flapping, ScanHistory
 from checks.outcome import Status
@@ -44,7 +44,7 @@ FORMATS = {
 def fact(
     path: str, difference: str, old: Any = None, new: Any = None, *, node: str = "web1", note: str = ""
 ) -> FactRow:
-    return FactRow(place=Place("vault", node, path), difference=Difference(difference), old=old, new=new, note=note)
+    return FactRow(place=FactKey("vault", node, path), difference=Difference(difference), old=old, new=new, note=note)
 
 
 def check(name: str, difference: str, old: str, new: str, message: str = "because", node: str = "") -> CheckRow:
@@ -84,7 +84,7 @@ def rich() -> Drift:
     ]
     return drift(
         *facts,
-        gaps=(GapRow(Place("vault", "web3", "encryption-config"), "access denied"),),
+        gaps=(GapRow(FactKey("vault", "web3", "encryption-config"), "access denied"),),
         checks=(
             check("app-version-match", "changed", "pass", "fail", "web2 differs"),
             check("windows-version", "better", "fail", "pass", node="web1"),
@@ -214,7 +214,7 @@ def test_the_console_joins_nodes_and_shows_only_the_lines_that_differ(rich: Drif
 def test_a_node_that_is_down_is_one_entry() -> None:
     down = drift(
         *(fact(f"disks.drives[{letter}:].kind", "not-compared", "", None, note="node unreachable") for letter in "CDE"),
-        gaps=(GapRow(Place("vault", "web1", ""), "node unreachable: refused"),),
+        gaps=(GapRow(FactKey("vault", "web1", ""), "node unreachable: refused"),),
         checks=(
             check(
                 "disk-space",
@@ -247,7 +247,9 @@ def test_junit_has_a_case_per_fact_with_a_name_that_stays(rich: Drift) -> None:
 def test_junit_names_that_look_alike_stay_apart_and_stay() -> None:
     """Whatever could be read of which node."""
     nodes = ["a_b", "a.b", "cluster"]
-    rows = [replace(fact("disks.system", "same", "C:", "C:"), place=Place("v", node, "disks.system")) for node in nodes]
+    rows = [
+        replace(fact("disks.system", "same", "C:", "C:"), place=FactKey("v", node, "disks.system")) for node in nodes
+    ]
 
     def names(done: Drift) -> dict[str | None, str | None]:
         cases = parsed(FORMATS["junit"](done)).iter("testcase")
@@ -255,7 +257,7 @@ def test_junit_names_that_look_alike_stay_apart_and_stay() -> None:
 
     whole = names(drift(*rows, checks=(check("clock-skew", "same", "pass", "pass", "", ""),)))
     assert len(set(whole.values())) == 4
-    lost = drift(*rows[1:], gaps=(GapRow(Place("v", "a_b", ""), "down"),))
+    lost = drift(*rows[1:], gaps=(GapRow(FactKey("v", "a_b", ""), "down"),))
     assert names(replace(lost, checks=(check("clock-skew", "same", "pass", "pass", "", ""),))) == whole
 
 
@@ -314,7 +316,7 @@ def hostile() -> Drift:
     rows: list[FactRow] = []
     checks, gaps, nodes = [], [], []
     for number, text in enumerate([*HOSTILE, "x" * 100_000, "<" * 100_000]):
-        place = Place(f"c{text[:50]}", f"n{number}{text[:300]}", f"kind.rows[{text}].value")
+        place = FactKey(f"c{text[:50]}", f"n{number}{text[:300]}", f"kind.rows[{text}].value")
         rows += [
             FactRow(
                 place=place._replace(path=f"{place.path}.{kind}"), difference=kind, old=text, new=(text, "b"), note=text

@@ -16,8 +16,8 @@ from lxml import html as lxml_html
 from checks.history.model import ClosedFinding, FindingAge, FindingKey, Flapping, ScanHistory, TrendPoint
 from checks.outcome import Status
 from checks.scan import Scan
-from reports.findings.history_text import history_line, teller, trend_line
-from reports.render.svg_trend import FOOT, HEIGHT, picture
+from reports.findings.history_text import history_formatter, history_line, trend_line
+from reports.render.svg_trend import FOOT, HEIGHT, trend_svg
 from reports.scan import console, html, junit, markdown
 from reports.scan import json as json_report
 
@@ -74,7 +74,7 @@ def page(scan: Scan) -> Any:
 
 
 def told(scan: Scan) -> dict[str, str]:
-    tell = teller(scan)
+    tell = history_formatter(scan)
     return {f"{row.check} {row.node}": said for row in scan.results if (said := tell(row))}
 
 
@@ -186,17 +186,17 @@ def test_the_page(scan: Scan) -> None:
 
 
 def test_the_picture_shows_each_run() -> None:
-    found = picture(HISTORY.trend)
+    found = trend_svg(HISTORY.trend)
     assert found is not None
     assert found.most == 4
     bars = [(shape.kind, shape.x, shape.height) for shape in found.shapes if shape.y + shape.height <= HEIGHT]
     assert bars == [("t-error", 0, 32), ("t-warn", 20, 16), ("t-fail", 40, 48), ("t-error", 40, 16)]
     assert [shape.kind for shape in found.shapes if shape.height == FOOT] == ["t-unknown", "t-go", "t-no-go"]
     assert all(0 <= shape.y <= found.height - shape.height for shape in found.shapes)
-    flat = picture((point(0, "GO"), point(1, "GO")))
+    flat = trend_svg((point(0, "GO"), point(1, "GO")))
     assert flat is not None
     assert [shape.kind for shape in flat.shapes] == ["t-go", "t-go"]
-    assert picture((point(0),)) is None
+    assert trend_svg((point(0),)) is None
 
 
 def test_junit_stays_as_it_is(scan: Scan, rich_scan: Scan) -> None:

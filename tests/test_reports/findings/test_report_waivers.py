@@ -12,7 +12,7 @@ from datetime import date
 import jsonschema
 import pytest
 
-from checks.engine.acceptance.model import Attestation, Attested, Standing, Waiver
+from checks.engine.acceptance.model import Attestation, Attested, Expiry, Waiver
 from checks.outcome import Result
 from checks.scan import Scan
 from reports.scan import console, html, junit, markdown
@@ -37,7 +37,7 @@ def waiver(owner: str, reason: str = "rebuilt in the window", **more: str) -> Wa
     return replace(made, **more)  # type: ignore[arg-type]
 
 
-def word(standing: Standing, statement: str = "it was restored") -> Attested:
+def word(standing: Expiry, statement: str = "it was restored") -> Attested:
     said = Attestation(
         statement=statement,
         by="Kim Keeper",
@@ -54,7 +54,7 @@ def scan(make_result: MakeResult, make_scan: MakeScan) -> Scan:
     rows = [make_result("size", "waived", LONG, node=name, waiver=waiver(name.title())) for name in ("ada", "bob")]
     rows.append(make_result("size", "waived", LONG, node="cyd", waiver=waiver("Ada")))
     rows.append(make_result("other", "pass", "fine", node="ada"))
-    return make_scan(tuple(rows), attestations=tuple(word(standing) for standing in Standing))
+    return make_scan(tuple(rows), attestations=tuple(word(standing) for standing in Expiry))
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -96,7 +96,7 @@ def test_the_value_that_it_holds_for_is_told(make_result: MakeResult, make_scan:
 def test_what_people_write_formats_nothing(name: str, make_result: MakeResult, make_scan: MakeScan) -> None:
     nasty = "<script>alert(1)</script> [x](http://evil.example) \u202e @all `"
     row = make_result("size", "waived", "too big", waiver=waiver(nasty, nasty, value=nasty))
-    text = FORMATS[name](make_scan((row,), attestations=(word(Standing.HOLDS, nasty),)))
+    text = FORMATS[name](make_scan((row,), attestations=(word(Expiry.HOLDS, nasty),)))
     assert "\u202e" not in text
     if name in ("html", "junit", "markdown"):
         assert "<script>alert" not in text

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from checks.runbook.model import Runbook, boxes
+from checks.runbook.model import Runbook, numbered_steps
 from reports.runbook import html
 from tests.test_reports.scan.test_report_browser import FLAGS
 from tests.test_scanner.test_plan import book
@@ -52,7 +52,7 @@ def test_each_hop_begins_a_sheet_and_no_command_is_cut(name: str, tmp_path: Path
         (sheet,) = [sheet for sheet in found if heading in _bare(sheet)]
         assert _bare(sheet).startswith(heading), f"{part.title} begins in the middle of a sheet"
     whole = _bare("".join(found))
-    commands = [command.text for _, _, step in boxes(plan) for command in step.commands]
+    commands = [command.text for _, _, step in numbered_steps(plan) for command in step.commands]
     assert commands
     for text in commands:
         assert _bare(text) in whole, "cut off, or broken over two sheets"

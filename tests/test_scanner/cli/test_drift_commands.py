@@ -13,7 +13,7 @@ from xml.etree import ElementTree as ET
 import jsonschema
 import pytest
 
-from checks.baseline.snapshot import Ended, Place, Snapshot, Subject
+from checks.baseline.snapshot import CheckKey, CheckState, FactKey, Snapshot
 from scanner.files.baseline import read_baseline, schema, write_baseline
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario
@@ -172,8 +172,8 @@ class TestApproval:
         then = baseline.snapshot
         facts = {place: value for place, value in then.facts.items() if not place.path.startswith(new)}
         nodes = {key: kinds - {new} | {old} for key, kinds in then.nodes.items()}
-        facts |= {Place(*key, f"{old}.size"): 1 for key in nodes}
-        checks = {**then.checks, Subject("chef", "", "bygone-check"): Ended("pass")}
+        facts |= {FactKey(*key, f"{old}.size"): 1 for key in nodes}
+        checks = {**then.checks, CheckKey("chef", "", "bygone-check"): CheckState("pass")}
         approval = replace(baseline.approvals[0], tool="0.0.1")
         write_baseline(healthy, replace(baseline, approvals=(approval,), snapshot=Snapshot(nodes, facts, {}, checks)))
         told = preflight("drift", chef, "--baseline", healthy, "--json", tmp_path / "d.json")

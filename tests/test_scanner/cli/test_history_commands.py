@@ -18,7 +18,7 @@ from checks.outcome import Result, Severity, Status
 from checks.scan import NodeRecord, Scan
 from reports.scan.json import schema
 from scanner.history import database
-from scanner.history.store import Question, remember, runs
+from scanner.history.store import HistorySeries, remember, runs
 from scanner.lab.lab import Lab
 
 Preflight = Callable[..., Any]
@@ -81,7 +81,7 @@ def record(file: Path, *ages_h: float, status: Status = Status.PASS, inventory: 
             nodes=nodes,
             results=rows,
         )
-        remember(file, Question(command="scan", inventory=Path(inventory)), scan)
+        remember(file, HistorySeries(command="scan", inventory=Path(inventory)), scan)
 
 
 def test_two_scans_and_what_the_second_says(preflight: Preflight, inventory: Path, tmp_path: Path) -> None:
@@ -259,7 +259,7 @@ def test_what_a_list_says_of_a_run(preflight: Preflight, tmp_path: Path) -> None
         results=(),
         partial=True,
     )
-    asked = Question(
+    asked = HistorySeries(
         command="drift", inventory=Path("i"), phase="after", targets=("vault=11.8",), scope="--node web1", narrowed=True
     )
     remember(file, asked, scan)

@@ -15,7 +15,7 @@ import pytest
 
 from checks.outcome import Result
 from checks.registry import BUILTIN, PLAN_FACTS
-from checks.runbook.model import Command, Runbook, RunbookSet, Step, boxes
+from checks.runbook.model import Command, Runbook, RunbookSet, Step, numbered_steps
 from checks.scan import CONNECTIVITY, Scan
 from scanner.clock import utc_now
 from scanner.files.evidence.file import read_evidence
@@ -24,10 +24,10 @@ from scanner.inventory.load import load_inventory
 from scanner.inventory.select import select
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario
-from scanner.run.judge import judge
+from scanner.run.judge import build_scan
 from scanner.run.offline import saved_answers
-from scanner.run.plans import plan_book
-from scanner.run.prepare import prepare
+from scanner.run.plans import build_runbooks
+from scanner.run.prepare import build_request
 from tests.test_scanner.conftest import Preflight
 from tests.test_scanner.test_plan import PLANS
 
@@ -54,7 +54,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         folders[site] = tmp_path_factory.mktemp(site)
         with Lab(load_scenario(PLANS / f"{site}.toml")) as lab:
             selection = select(load_inventory(lab.write(folders[site])), (), (), {})
-            job = replace(prepare(selection), also=PLAN_FACTS)
+            job = replace(build_request(selection), also=PLAN_FACTS)
             write_evidence(folders[site] / "e.json", evidence_of(job, collect_or_load(job, selection, quiet=True)))
     return folders
 
@@ -66,9 +66,9 @@ def seen(folder: Path, cluster: str, *left_out: str) -> tuple[Scan, RunbookSet]:
     changed = folder / "changed.toml"
     changed.write_text(f"{text}\n[clusters.{cluster}.skip]\n{lines}", encoding="utf-8")
     selection = select(load_inventory(changed), (), (), {})
-    job = replace(prepare(selection), also=PLAN_FACTS)
+    job = replace(build_request(selection), also=PLAN_FACTS)
     collected = saved_answers(job, [evidence(folder)], utc_now(), narrowed=False)
-    return judge(job, collected, date(2026, 11, 20)), plan_book(job, collected, date(2026, 11, 20))
+    return build_scan(job, collected, date(2026, 11, 20)), build_runbooks(job, collected, date(2026, 11, 20))
 
 
 @cache
@@ -88,7 +88,7 @@ def test_leaving_one_check_out_changes_nothing_else(kept: dict[str, Path], site:
     (old,), (new,) = planned.plans, planned_anew.plans
     assert isinstance(old, Runbook)
     assert isinstance(new, Runbook)
-    assert [step.title for _, _, step in boxes(new)] == [step.title for _, _, step in boxes(old)]
+    assert [step.title for _, _, step in numbered_steps(new)] == [step.title for _, _, step in numbered_steps(old)]
     assert (new.unknown, new.way_back, new.path) == (old.unknown, old.way_back, old.path)
     gone = [line for line in typed(old) if line not in typed(new)]
     assert all(f"--check {check} " in line and line.count("--check") == 1 for line in gone)
@@ -102,7 +102,7 @@ def _told(row: Result) -> object:
 
 def typed(plan: Runbook) -> list[str]:
     """Every command of the plan but those of its own gate, which say the inventory's name."""
-    steps = [command for _, _, step in boxes(plan) for command in all_of(step)]
+    steps = [command for _, _, step in numbered_steps(plan) for command in all_of(step)]
     return [command.text for command in (*steps, *(look for trouble in plan.troubles for look in trouble.look))]
 
 
@@ -116,7 +116,7 @@ def test_a_step_whose_scan_is_left_out_says_what_to_do_instead(kept: dict[str, P
     _, book = seen(kept["vault-mirrored"], "vault", "database-mirroring")
     (plan,) = book.plans
     assert isinstance(plan, Runbook)
-    (step,) = [step for _, _, step in boxes(plan) if step.id == "point-to-primary-database"]
+    (step,) = [step for _, _, step in numbered_steps(plan) if step.id == "point-to-primary-database"]
     assert step.proof
     assert [command.language for command in step.proof.commands] == ["sql"]
     assert step.notes[-1] == (

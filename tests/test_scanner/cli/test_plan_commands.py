@@ -18,15 +18,15 @@ import pytest
 
 from checks.check import PHASES
 from checks.registry import BUILTIN, PLAN_FACTS
-from checks.runbook.model import Command, Runbook, RunbookSet, boxes
+from checks.runbook.model import Command, Runbook, RunbookSet, numbered_steps
 from reports.runbook import html, markdown
 from scanner.cli.answers import collect_or_load
 from scanner.inventory.load import load_inventory
 from scanner.inventory.select import select
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario
-from scanner.run.plans import plan_book
-from scanner.run.prepare import prepare
+from scanner.run.plans import build_runbooks
+from scanner.run.prepare import build_request
 from tests.test_scanner.conftest import Preflight
 from tests.test_scanner.test_plan import NAMES, PLANS, book
 
@@ -73,14 +73,14 @@ def hostile(scenario: str) -> RunbookSet:
         file.write_text(scenario, encoding="utf-8")
         with Lab(load_scenario(file)) as lab:
             selection = select(load_inventory(lab.write(Path(folder))), (), (), {})
-            job = replace(prepare(selection), also=PLAN_FACTS)
-            return plan_book(job, collect_or_load(job, selection, quiet=True), dt.date(2026, 11, 20))
+            job = replace(build_request(selection), also=PLAN_FACTS)
+            return build_runbooks(job, collect_or_load(job, selection, quiet=True), dt.date(2026, 11, 20))
 
 
 def commands(plans: RunbookSet) -> Iterator[Command]:
     for plan in plans.plans:
         assert isinstance(plan, Runbook), plan
-        for step in (*(step for _, _, step in boxes(plan)), *plan.steps_back):
+        for step in (*(step for _, _, step in numbered_steps(plan)), *plan.steps_back):
             yield from step.commands
             yield from step.proof.commands if step.proof else ()
         for trouble in plan.troubles:
@@ -178,7 +178,7 @@ def test_the_proof_of_the_first_hop_is_a_go_once_the_hop_is_done(
 ) -> None:
     (plan,) = book(name).plans
     assert isinstance(plan, Runbook)
-    proof = next(step for _, _, step in boxes(plan) if step.id == "verify-hop").commands[-1]
+    proof = next(step for _, _, step in numbered_steps(plan) if step.id == "verify-hop").commands[-1]
     file = tmp_path / "scenario.toml"
     base = f'extends = "{PLANS / name}.toml"\ntitle = "Done"\n'
     file.write_text(base + done.replace("VERSION", version), encoding="utf-8")

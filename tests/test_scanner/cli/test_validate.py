@@ -87,11 +87,11 @@ def test_connect_says_of_each_node_whether_it_lets_us_in(preflight: Preflight, t
 def test_connect_asks_no_more_than_whether_somebody_answers(tmp_path: Path) -> None:
     from scanner.inventory.select import select
     from scanner.run.logins import only_logins
-    from scanner.run.prepare import prepare
+    from scanner.run.prepare import build_request
 
     for product, role in (("chef-backend", "backend"), ("secret-server", "database")):
         path = inventory(tmp_path, "password_env = 'X'", product, role)
-        job = only_logins(prepare(select(load_inventory(path))))
+        job = only_logins(build_request(select(load_inventory(path))))
         assert {tuple(probe.id for probe in call.probes) for call in job.calls()} <= {("shell",), ("powershell",)}
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from checks.engine.expect.model import Expectation, Kind
 from checks.engine.expect.observation import Observation
-from scanner.probes.batch.powershell import GUARD, PARTS, WATCH, compose, parse, part
+from scanner.probes.batch.powershell import GUARD, PARTS, WATCH, compose, parse, powershell_source
 from scanner.probes.expect import powershell
 from scanner.probes.expect.probes import probes_of
 from scanner.probes.expect.readers import read_powershell, read_sql
@@ -105,7 +105,7 @@ def test_each_part_is_sent_once_and_to_nobody_else() -> None:
     probes = [probe_of(wanted("port", str(port), f"port-{port}")) for port in (1, 2, 3)]
     script = compose(probes, nonce=NONCE, budget_s=30, options={}, probe_bytes=1000)
     assert script.count("function Get-PfExpectedPort") == 1
-    assert "Get-PfExpected" not in "\n".join(part(name) for name in (GUARD, *PARTS, WATCH))
+    assert "Get-PfExpected" not in "\n".join(powershell_source(name) for name in (GUARD, *PARTS, WATCH))
 
 
 @pytest.mark.parametrize("text", HOSTILE)

@@ -15,8 +15,8 @@ from scanner.inventory.expect.single_select import why_not
 from scanner.inventory.load import load_inventory, parse_inventory
 from scanner.inventory.model import Inventory
 from scanner.inventory.select import select
-from scanner.registry import known_checks
-from scanner.run.prepare import prepare
+from scanner.registry import load_registry
+from scanner.run.prepare import build_request
 
 CHEF = """
 [clusters.chef]
@@ -91,7 +91,7 @@ def test_the_same_on_all_nodes_is_judged_of_the_cluster() -> None:
 
 def test_only_the_nodes_that_it_is_for_are_asked() -> None:
     inventory = read(chef(*ME, 'file = "/etc/x"', 'roles = ["backend"]') + VAULT)
-    asked = {call.node.name: [probe.id for probe in call.probes] for call in prepare(select(inventory)).calls()}
+    asked = {call.node.name: [probe.id for probe in call.probes] for call in build_request(select(inventory)).calls()}
     assert [name for name, ids in asked.items() if "expect.own" in ids] == ["be1"]
 
 
@@ -310,5 +310,5 @@ def test_anything_else_is_refused(text: str) -> None:
 
 
 def test_the_checks_that_come_with_preflight_stay_first() -> None:
-    known, probes, _ = known_checks(read(chef(*ME, "port = 22")).own)
+    known, probes, _ = load_registry(read(chef(*ME, "port = 22")).own)
     assert [known[-1].id, probes[-1].id] == ["own", "expect.own.windows"]

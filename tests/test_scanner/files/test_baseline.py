@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from checks.baseline.approval import Baseline, Part, StaleGapError, renewed, unread_in
 from checks.baseline.drift import Approval
-from checks.baseline.snapshot import Ended, Place, Snapshot, Subject
+from checks.baseline.snapshot import CheckKey, CheckState, FactKey, Snapshot
 from scanner.errors import PreflightError, UsageError
 from scanner.files.baseline import default_path, parse_baseline, read_baseline, render_baseline, schema, write_baseline
 from tests.test_scanner.faults import kill_each_step
@@ -27,17 +27,17 @@ KINDS = frozenset({"windows-version", "disks"})
 SNAPSHOT = Snapshot(
     {("vault", "web1"): KINDS, ("vault", "web2"): KINDS},
     {
-        Place("vault", "web1", "windows-version.build"): 17763,
-        Place("vault", "web1", "windows-version.name"): "Windows Server 2019",
-        Place("vault", "web1", "disks.drives[C: / x].kind"): "",
-        Place("vault", "web1", "disks.sql-folders"): ("a", "b"),
-        Place("vault", "web1", "disks.system"): None,
-        Place("vault", "web2", "windows-version.build"): 20348,
+        FactKey("vault", "web1", "windows-version.build"): 17763,
+        FactKey("vault", "web1", "windows-version.name"): "Windows Server 2019",
+        FactKey("vault", "web1", "disks.drives[C: / x].kind"): "",
+        FactKey("vault", "web1", "disks.sql-folders"): ("a", "b"),
+        FactKey("vault", "web1", "disks.system"): None,
+        FactKey("vault", "web2", "windows-version.build"): 20348,
     },
-    {Place("vault", "web2", "disks"): "access denied"},
+    {FactKey("vault", "web2", "disks"): "access denied"},
     {
-        Subject("vault", "web1", "windows-version"): Ended("pass"),
-        Subject("vault", "", "app-version-match"): Ended("fail"),
+        CheckKey("vault", "web1", "windows-version"): CheckState("pass"),
+        CheckKey("vault", "", "app-version-match"): CheckState("fail"),
     },
 )
 BASELINE = Baseline("inventory.toml", (APPROVAL,), SNAPSHOT)
@@ -194,15 +194,15 @@ class TestAPartApprovedAnew:
     now = Snapshot(
         SNAPSHOT.nodes,
         {
-            Place("vault", "web1", "windows-version.build"): 1,
-            Place("vault", "web1", "windows-version.name"): "Windows Server 1",
-            Place("vault", "web2", "windows-version.build"): 2,
-            Place("vault", "web2", "disks.system"): "C:",
+            FactKey("vault", "web1", "windows-version.build"): 1,
+            FactKey("vault", "web1", "windows-version.name"): "Windows Server 1",
+            FactKey("vault", "web2", "windows-version.build"): 2,
+            FactKey("vault", "web2", "disks.system"): "C:",
         },
         {},
         {
-            Subject("vault", "web1", "windows-version"): Ended("fail"),
-            Subject("vault", "", "app-version-match"): Ended("pass"),
+            CheckKey("vault", "web1", "windows-version"): CheckState("fail"),
+            CheckKey("vault", "", "app-version-match"): CheckState("pass"),
         },
     )
     both = frozenset({("vault", "web1"), ("vault", "web2")})
@@ -240,8 +240,8 @@ class TestAPartApprovedAnew:
     def test_one_node_with_all_that_was_not_read_of_it(self) -> None:
         after = renewed(SNAPSHOT, self.now, Part(frozenset({("vault", "web2")})))
         assert after.unread == {}
-        assert after.facts[Place("vault", "web2", "disks.system")] == "C:"
-        assert after.facts[Place("vault", "web1", "windows-version.build")] == 17763
+        assert after.facts[FactKey("vault", "web2", "disks.system")] == "C:"
+        assert after.facts[FactKey("vault", "web1", "windows-version.build")] == 17763
 
     def test_a_node_that_left_is_taken_out(self) -> None:
         after = renewed(SNAPSHOT, Snapshot(), Part(frozenset({("vault", "web2")})))
@@ -256,7 +256,7 @@ class TestAPartApprovedAnew:
         now = Snapshot(
             {("vault", "web1"): frozenset({"windows-version"}), ("vault", "dr1"): frozenset({"app-files"})},
             {},
-            {Place("vault", "dr1", ""): "node unreachable"},
+            {FactKey("vault", "dr1", ""): "node unreachable"},
             {},
         )
         nodes = frozenset(now.nodes)

@@ -24,7 +24,7 @@ from scanner.history import database
 from scanner.history import store as history
 from scanner.history.database import HistoryError, refuse_unusable
 from scanner.history.migrations import APPLICATION_ID, VERSION
-from scanner.history.store import Question, last_good_runs, prune, remember, runs
+from scanner.history.store import HistorySeries, last_good_runs, prune, remember, runs
 
 START = datetime(2026, 11, 1, 2, 15, tzinfo=UTC)
 ROWS = 40
@@ -73,8 +73,8 @@ def night(number: int, status: Status = Status.PASS, **more: Any) -> Scan:
     return replace(scan, **more)
 
 
-def question(folder: Path, **more: Any) -> Question:
-    return replace(Question(command="scan", inventory=folder / "inventory.toml"), **more)
+def question(folder: Path, **more: Any) -> HistorySeries:
+    return replace(HistorySeries(command="scan", inventory=folder / "inventory.toml"), **more)
 
 
 @pytest.fixture
@@ -146,7 +146,7 @@ def test_an_inventory_is_the_same_by_whatever_way_it_is_reached(
     (tmp_path / "sub").mkdir()
     monkeypatch.chdir(tmp_path)
     keys = {
-        Question(command="scan", inventory=Path(path)).inventory_key
+        HistorySeries(command="scan", inventory=Path(path)).inventory_key
         for path in ("a.toml", "sub/../a.toml", str(tmp_path / "a.toml"))
     }
     assert keys == {str(tmp_path.resolve() / "a.toml")}
@@ -154,12 +154,12 @@ def test_an_inventory_is_the_same_by_whatever_way_it_is_reached(
 
 def test_the_order_of_options_makes_no_other_question() -> None:
     path = Path("i.toml")
-    one = Question.asked("scan", path, narrowed=False, check=["b", "a", "a"], skip_check=["c"])
-    two = Question.asked("scan", path, narrowed=False, check=["a", "b"], skip_check=["c"])
+    one = HistorySeries.asked("scan", path, narrowed=False, check=["b", "a", "a"], skip_check=["c"])
+    two = HistorySeries.asked("scan", path, narrowed=False, check=["a", "b"], skip_check=["c"])
     assert one == two
     assert (one.scope, one.narrowed) == ("--check a --check b --skip-check c", True)
-    assert not Question.asked("scan", path, narrowed=False, skip_check=["c"]).narrowed
-    assert not Question.asked("scan", path, narrowed=False, cluster=["the only one"]).narrowed
+    assert not HistorySeries.asked("scan", path, narrowed=False, skip_check=["c"]).narrowed
+    assert not HistorySeries.asked("scan", path, narrowed=False, cluster=["the only one"]).narrowed
 
 
 def test_the_same_evidence_judged_again_is_no_other_run(file: Path) -> None:

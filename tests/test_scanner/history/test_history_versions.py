@@ -15,14 +15,14 @@ from pathlib import Path
 
 import pytest
 
-from checks.engine.acceptance.model import Attestation, Attested, Standing, Waiver
+from checks.engine.acceptance.model import Attestation, Attested, Expiry, Waiver
 from checks.history.fleet import Kept, WordKind
 from checks.outcome import Result, Severity, Status
 from checks.scan import ClusterRecord, NodeRecord, Scan, Verdict
 from scanner.history.database import HistoryError
 from scanner.history.fleet import read_fleet
 from scanner.history.migrations import VERSION
-from scanner.history.store import Question, prune, remember, runs
+from scanner.history.store import HistorySeries, prune, remember, runs
 
 NOW = datetime(2026, 3, 14, 9, 0, tzinfo=UTC)
 FIRST = Path(__file__).parent / "files" / "version-1.db.gz"
@@ -111,7 +111,7 @@ def scan(day: int, status: Status = Status.WAIVED, *, strict: bool = False) -> S
         ),
         results=rows,
         strict=strict,
-        attestations=(Attested(WORD, Standing.HOLDS),),
+        attestations=(Attested(WORD, Expiry.HOLDS),),
         clusters=(about,),
     )
 
@@ -138,7 +138,7 @@ def test_a_file_of_the_first_version_is_read_as_it_is(first: Path) -> None:
 
 def test_the_next_run_brings_it_up_to_date_and_loses_nothing(first: Path) -> None:
     before = [(run.started, run.verdict, run.counts) for run in runs(first)]
-    done = remember(first, Question(command="scan", inventory=Path("/etc/preflight/inventory.toml")), scan(13))
+    done = remember(first, HistorySeries(command="scan", inventory=Path("/etc/preflight/inventory.toml")), scan(13))
     assert version(first) == VERSION
     assert [(run.started, run.verdict, run.counts) for run in runs(first)][1:] == before
     assert done.history
@@ -150,7 +150,7 @@ def test_the_next_run_brings_it_up_to_date_and_loses_nothing(first: Path) -> Non
 
 def test_what_a_scan_is_about_and_counts_on_is_kept_and_forgotten_with_it(tmp_path: Path) -> None:
     file = tmp_path / "h.db"
-    question = Question(command="scan", inventory=tmp_path / "inventory.toml")
+    question = HistorySeries(command="scan", inventory=tmp_path / "inventory.toml")
     for day in (10, 13):
         remember(file, question, scan(day))
         remember(file, question, scan(day))
@@ -170,7 +170,7 @@ def test_what_a_scan_is_about_and_counts_on_is_kept_and_forgotten_with_it(tmp_pa
 def test_a_verdict_is_the_one_that_was_given_not_one_that_the_statuses_make(tmp_path: Path) -> None:
     """Under --strict what is critical and not declared is a blocker, and its status is skip."""
     file = tmp_path / "h.db"
-    remember(file, Question(command="scan", inventory=tmp_path / "i.toml"), scan(13, Status.SKIP, strict=True))
+    remember(file, HistorySeries(command="scan", inventory=tmp_path / "i.toml"), scan(13, Status.SKIP, strict=True))
     assert read(file).runs[0].clusters["vault"].verdict is Verdict.NO_GO
     with opened(file) as store:
         store.execute("DELETE FROM cluster")
@@ -187,14 +187,14 @@ def test_a_later_version_is_refused(first: Path) -> None:
 def test_runs_of_a_clock_that_went_wrong_are_left_out_and_counted(tmp_path: Path) -> None:
     file = tmp_path / "h.db"
     for day in (13, 20, 21):
-        remember(file, Question(command="scan", inventory=tmp_path / "i.toml"), scan(day))
+        remember(file, HistorySeries(command="scan", inventory=tmp_path / "i.toml"), scan(day))
     (kept,), later = read_fleet(file, "db", now=NOW, days=90)
     assert ([run.started.day for run in kept.runs], later) == ([13], 2)
 
 
 def test_a_job_that_died_long_ago_is_still_read(tmp_path: Path) -> None:
     file = tmp_path / "h.db"
-    remember(file, Question(command="scan", inventory=tmp_path / "i.toml"), scan(1))
+    remember(file, HistorySeries(command="scan", inventory=tmp_path / "i.toml"), scan(1))
     (kept,), _ = read_fleet(file, "db", now=NOW + timedelta(days=900), days=30)
     assert len(kept.runs) == 1
 
@@ -202,7 +202,7 @@ def test_a_job_that_died_long_ago_is_still_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("value", ["12 March", "2026-03-13T02:15:00", 5])
 def test_times_that_were_changed_by_hand_are_told(tmp_path: Path, value: object) -> None:
     file = tmp_path / "h.db"
-    remember(file, Question(command="scan", inventory=tmp_path / "i.toml"), scan(13))
+    remember(file, HistorySeries(command="scan", inventory=tmp_path / "i.toml"), scan(13))
     with opened(file) as store:
         store.execute("UPDATE run SET started = ?", (value,))
     with pytest.raises(HistoryError, match="damaged, or changed by hand"):
@@ -213,12 +213,16 @@ def test_the_older_run_is_not_the_later_one(tmp_path: Path) -> None:
     """Two jobs, a cluster each: what both count on is told, the latest of each."""
     file = tmp_path / "h.db"
     remember(
-        file, Question(command="scan", inventory=tmp_path / "i.toml", scope="--cluster vault", narrowed=True), scan(12)
+        file,
+        HistorySeries(command="scan", inventory=tmp_path / "i.toml", scope="--cluster vault", narrowed=True),
+        scan(12),
     )
     chef = scan(13)
     rows = tuple(replace(row, cluster="chef", waiver=None) for row in chef.results)
     chef = replace(chef, results=rows, clusters=(ClusterRecord(name="chef"),), attestations=())
-    remember(file, Question(command="scan", inventory=tmp_path / "i.toml", scope="--cluster chef", narrowed=True), chef)
+    remember(
+        file, HistorySeries(command="scan", inventory=tmp_path / "i.toml", scope="--cluster chef", narrowed=True), chef
+    )
     kept = read(file)
     assert {word.kind for word in kept.words} == {WordKind.WAIVER, WordKind.ATTESTATION}
     assert [sorted(one.run.clusters) for one in kept.latest] == [["vault"], ["chef"]]

@@ -23,7 +23,7 @@ from scanner.lab.servers.ssh.server import SERVER_FAULTS, Login, SshServer, gene
 from scanner.probes.batch.sh import compose, parse, stamps
 from scanner.probes.probe import Answer, Probe
 from scanner.secrets.secret import Secret
-from scanner.transports.protocol import Limits, Moments
+from scanner.transports.protocol import Limits, TransferTimes
 from scanner.transports.ssh.transport import SshTransport
 
 KEY = generate_key()
@@ -86,13 +86,13 @@ def running(fault: str = "", login: Login | None = None, babble_bytes: int = 20_
 
 
 @pytest.fixture
-def moments() -> list[Moments]:
+def moments() -> list[TransferTimes]:
     """When each conversation of `talk` went there and back."""
     return []
 
 
 @pytest.fixture
-def talk(tmp_path: Path, moments: list[Moments]) -> Callable[..., bytes]:
+def talk(tmp_path: Path, moments: list[TransferTimes]) -> Callable[..., bytes]:
     def ask(
         server: SshServer,
         script: str,
@@ -143,7 +143,7 @@ def test_the_batch_is_answered_from_the_scenario(talk: Callable[..., bytes]) -> 
 
 
 def test_the_transport_notes_when_the_script_left_and_when_the_answer_was_there(
-    talk: Callable[..., bytes], moments: list[Moments]
+    talk: Callable[..., bytes], moments: list[TransferTimes]
 ) -> None:
     at: dict[str, float] = {}
 

@@ -15,10 +15,10 @@ from scanner.lab.machines.windows import powershell_process
 from scanner.lab.machines.windows.shell import DEFAULT_SHELLS, WindowsShell
 from scanner.lab.scenario import load_scenario
 from scanner.lab.servers.wsman.process import ProcessOutput, ProcessRequest
-from scanner.registry import known_checks
+from scanner.registry import load_registry
 from scanner.run.facts import read_facts
-from scanner.run.node import NodeCall, ask
-from scanner.transports.launch import start_of
+from scanner.run.node import NodeRequest, query_node
+from scanner.transports.launch import launch_for
 from scanner.transports.powershell.output import settle_merged
 from scanner.transports.powershell.script_delivery import CONSTRAINED_MARKER, deliver
 from scanner.transports.protocol import Limits
@@ -44,7 +44,7 @@ def told(windows: WindowsShell, command: str, stdin: bytes) -> tuple[bytes, int]
 
 @pytest.mark.parametrize("default_shell", DEFAULT_SHELLS)
 def test_what_is_started_over_ssh_runs_the_script_under_either_shell(default_shell: str) -> None:
-    start = start_of("powershell", SCRIPT)
+    start = launch_for("powershell", SCRIPT)
     windows = shell(default_shell)
     assert windows.refuses(start.command) is None
     assert told(windows, start.command, start.stdin) == (SCRIPT.rstrip("\n").encode(), 0)
@@ -69,7 +69,7 @@ def test_what_windows_refuses_is_refused(default_shell: str) -> None:
 def test_restricted_powershell_is_named_although_a_shell_around_it_knows_one_failure_only(
     default_shell: str, status: int
 ) -> None:
-    start = start_of("powershell", SCRIPT)
+    start = launch_for("powershell", SCRIPT)
     output, code = told(shell(default_shell, constrained_language=True), start.command, start.stdin)
     assert (output, code) == (f"{CONSTRAINED_MARKER}\r\n".encode(), status)
     failure = start.judge(output, code)
@@ -79,7 +79,7 @@ def test_restricted_powershell_is_named_although_a_shell_around_it_knows_one_fai
 
 @pytest.mark.parametrize("default_shell", DEFAULT_SHELLS)
 def test_input_that_was_cut_short_runs_nothing(default_shell: str) -> None:
-    start = start_of("powershell", SCRIPT)
+    start = launch_for("powershell", SCRIPT)
     output, code = told(shell(default_shell), start.command, start.stdin[:2048])
     failure = start.judge(output, code)
     assert isinstance(failure, ProtocolError)
@@ -150,8 +150,8 @@ def test_a_node_of_linux_in_windows_place_and_the_other_way_round(tmp_path: Path
                 ssh=settings,
                 platform=platform,  # type: ignore[arg-type]
             )
-            probes = tuple(probe for probe in known_checks()[1] if probe.language == wrong.language)[:2]
-            said = ask(NodeCall(wrong, probes, Limits(timeout_s=10)))
+            probes = tuple(probe for probe in load_registry()[1] if probe.language == wrong.language)[:2]
+            said = query_node(NodeRequest(wrong, probes, Limits(timeout_s=10)))
             contact = read_facts(said, probes)[Contact]
             assert isinstance(contact, Contact)
             assert message in str(contact.failure)

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from scanner.probes import rights
-from scanner.probes.batch.powershell import PARTS, part
+from scanner.probes.batch.powershell import PARTS, powershell_source
 from scanner.probes.probe import Probe
 from scanner.probes.registry import BUILTIN
 
@@ -27,7 +27,7 @@ CONTACTS = {
 
 def functions() -> dict[str, set[str]]:
     """What each function of the fixed parts calls."""
-    text = "\n".join(part(name) for name in PARTS)
+    text = "\n".join(powershell_source(name) for name in PARTS)
     found = re.findall(r"^function ([\w-]+).*?\n(.*?)^\}", text, re.MULTILINE | re.DOTALL)
     return {name: set(re.findall(r"\b\w+-Pf\w+", body)) for name, body in found}
 

@@ -17,7 +17,7 @@ from scanner.probes.probe import Answer, Probe
 from scanner.probes.registry import BUILTIN
 from scanner.run.facts import read_facts
 from scanner.run.foreign import Allowance
-from scanner.transports.answers import NodeAnswers
+from scanner.transports.answers import NodeResponse
 
 _SIZE = 512 * 1024
 _ALLOWED_S = 1.0
@@ -79,7 +79,7 @@ def worst(probe: Probe) -> list[str]:
 
 
 def refuse_slow(probe: Probe, text: str) -> None:
-    said = NodeAnswers(cluster="c", node="n", host="n", transport="ssh", answers={probe.id: Answer(text, 0)})
+    said = NodeResponse(cluster="c", node="n", host="n", transport="ssh", answers={probe.id: Answer(text, 0)})
     began = time.process_time()
     read_facts(said, (probe,))
     took = time.process_time() - began

@@ -27,12 +27,12 @@ from scanner.probes.registry import BUILTIN, select_probes
 from scanner.run import collect as run_module
 from scanner.run.collect import Gate, Progress, collect, scan
 from scanner.run.facts import read_facts
-from scanner.run.job import Job
-from scanner.run.node import NodeCall, ask
+from scanner.run.job import ScanRequest
+from scanner.run.node import NodeRequest, query_node
 from scanner.secrets.redaction import redactor
 from scanner.secrets.secret import Secret
-from scanner.transports.answers import NodeAnswers
-from scanner.transports.protocol import Limits, Usage
+from scanner.transports.answers import NodeResponse
+from scanner.transports.protocol import ConnectionCost, Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +78,9 @@ def node(name: str) -> Node:
     )
 
 
-def job(*names: str, parallel: int = 4) -> Job:
+def job(*names: str, parallel: int = 4) -> ScanRequest:
     cluster = Cluster(name="chef", product="chef-backend", nodes=tuple(node(name) for name in names))
-    return Job(
+    return ScanRequest(
         inventory_name="inventory.toml",
         clusters=((cluster, ClusterInfo("chef", "chef-backend")),),
         chosen=frozenset(("chef", name) for name in names),
@@ -90,29 +90,29 @@ def job(*names: str, parallel: int = 4) -> Job:
     )
 
 
-def answered(call: NodeCall, text: str) -> NodeAnswers:
+def answered(call: NodeRequest, text: str) -> NodeResponse:
     answers = {"load": Answer(text, 0)}
-    return NodeAnswers(
+    return NodeResponse(
         cluster="chef",
         node=call.node.name,
         host=call.node.host,
         transport="ssh",
         answers=answers,
-        usage=Usage(1, 1, 0),
+        usage=ConnectionCost(1, 1, 0),
         seconds=0.1,
     )
 
 
 @pytest.fixture
-def stub(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[NodeCall], NodeAnswers]], None]:
-    def replace(answer: Callable[[NodeCall], NodeAnswers]) -> None:
-        monkeypatch.setattr(run_module, "ask", lambda call, gate=None: answer(call))
+def stub(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[NodeRequest], NodeResponse]], None]:
+    def replace(answer: Callable[[NodeRequest], NodeResponse]) -> None:
+        monkeypatch.setattr(run_module, "query_node", lambda call, gate=None: answer(call))
 
     return replace
 
 
 def test_results_come_in_inventory_order_whoever_finishes_first(stub: Any) -> None:
-    def slow_first(call: NodeCall) -> NodeAnswers:
+    def slow_first(call: NodeRequest) -> NodeResponse:
         time.sleep(0.2 if call.node.name == "b1" else 0)
         return answered(call, call.node.name)
 
@@ -132,9 +132,9 @@ def test_garbage_and_defects_stay_with_their_node(stub: Any) -> None:
 
 
 def test_a_node_that_is_down_is_one_error_and_the_others_stand(stub: Any) -> None:
-    def one_down(call: NodeCall) -> NodeAnswers:
+    def one_down(call: NodeRequest) -> NodeResponse:
         if call.node.name == "b2":
-            return NodeAnswers(
+            return NodeResponse(
                 cluster="chef",
                 node="b2",
                 host="127.0.0.1",
@@ -156,9 +156,9 @@ def test_a_node_that_is_down_is_one_error_and_the_others_stand(stub: Any) -> Non
 
 
 def test_the_call_can_be_pickled_and_given_to_any_executor() -> None:
-    call = NodeCall(node("b1"), select_probes(node("b1"), [CHECK], (*BUILTIN, PROBE)), job("b1").limits)
+    call = NodeRequest(node("b1"), select_probes(node("b1"), [CHECK], (*BUILTIN, PROBE)), job("b1").limits)
     assert pickle.loads(pickle.dumps(call)) == call
-    assert pickle.loads(pickle.dumps(ask)) is ask
+    assert pickle.loads(pickle.dumps(query_node)) is query_node
 
 
 class SameThread(concurrent.futures.Executor):
@@ -179,7 +179,7 @@ def test_another_executor_gives_the_same_results(stub: Any) -> None:
 def test_an_interrupt_keeps_what_is_finished_and_says_partial(stub: Any) -> None:
     release = threading.Event()
 
-    def one_hangs(call: NodeCall) -> NodeAnswers:
+    def one_hangs(call: NodeRequest) -> NodeResponse:
         if call.node.name == "b2":
             release.wait(10)
         return answered(call, "0.1")
@@ -213,7 +213,7 @@ def test_a_second_interrupt_skips_the_farewells_and_keeps_the_results(
     def impatient() -> None:
         raise KeyboardInterrupt
 
-    def one_hangs(call: NodeCall) -> NodeAnswers:
+    def one_hangs(call: NodeRequest) -> NodeResponse:
         if call.node.name == "b2":
             release.wait(10)
         return answered(call, "0.1")
@@ -232,7 +232,7 @@ def test_a_second_interrupt_skips_the_farewells_and_keeps_the_results(
 
 
 def test_an_asking_that_fails_costs_its_own_node_only(stub: Any) -> None:
-    def one_breaks(call: NodeCall) -> NodeAnswers:
+    def one_breaks(call: NodeRequest) -> NodeResponse:
         if call.node.name == "b2":
             raise OverflowError("int too large")
         return answered(call, "0.1")
@@ -249,7 +249,7 @@ class Talkative:
     """A transport whose node sends back what it was given."""
 
     def __init__(self, node: Node, limits: Limits, *, gate: object = None, hide: object = None) -> None:
-        self.usage = Usage(1, 1, 0)
+        self.usage = ConnectionCost(1, 1, 0)
 
     def run(self, script: str, variables: object = None) -> bytes:
         nonce = re.search(r"pf_nonce=(\w+)", script)
@@ -265,7 +265,7 @@ class Talkative:
 def test_a_node_that_sends_our_secret_back_cannot_have_it_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("scanner.transports.ssh.transport.SshTransport", Talkative)
     settings = SshSettings(user="u", password=Secret('hunter2&"é'))
-    said = ask(NodeCall(dataclasses.replace(node("b1"), ssh=settings), (PROBE,), job("b1").limits))
+    said = query_node(NodeRequest(dataclasses.replace(node("b1"), ssh=settings), (PROBE,), job("b1").limits))
     assert said.failure == "it says '*** and aHVudGVyMg and *** and ***'"
     assert said.hint == "*** and aHVudGVyMg and *** and ***"
     assert said.answers["load"] == Answer(said.hint, 0)
@@ -313,7 +313,7 @@ def test_every_secret_that_a_node_can_have_is_taken_out() -> None:
 def test_a_short_secret_does_not_garble_the_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("scanner.transports.ssh.transport.SshTransport", Talkative)
     settings = SshSettings(user="u", password=Secret("and"))
-    said = ask(NodeCall(dataclasses.replace(node("b1"), ssh=settings), (PROBE,), job("b1").limits))
+    said = query_node(NodeRequest(dataclasses.replace(node("b1"), ssh=settings), (PROBE,), job("b1").limits))
     assert "***" not in said.hint
 
 
@@ -323,7 +323,7 @@ def test_an_answer_that_cannot_be_taken_apart_is_this_nodes_error(monkeypatch: p
 
     monkeypatch.setattr("scanner.transports.ssh.transport.SshTransport", Talkative)
     monkeypatch.setattr("scanner.probes.batch.sh.parse", break_down)
-    said = ask(NodeCall(node("b1"), (PROBE,), job("b1").limits))
+    said = query_node(NodeRequest(node("b1"), (PROBE,), job("b1").limits))
     assert said.failure
     assert isinstance(said.answers["load"], Unknown)
 
@@ -358,7 +358,7 @@ def test_a_node_is_asked_only_what_the_checks_read_and_always_spoken_to() -> Non
 def test_the_contact_counts_what_was_answered() -> None:
     from checks.facts import Contact, Unknown
 
-    said = NodeAnswers(
+    said = NodeResponse(
         cluster="chef",
         node="b1",
         host="h",

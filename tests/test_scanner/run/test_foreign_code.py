@@ -19,7 +19,7 @@ from scanner.probes.probe import Answer, Probe
 from scanner.run.facts import read_facts
 from scanner.run.foreign import Allowance, ForeignCodeError
 from scanner.run.judge import _guard
-from scanner.transports.answers import NodeAnswers
+from scanner.transports.answers import NodeResponse
 
 posix = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no interval timers")
 
@@ -182,5 +182,5 @@ def _probe(reader: Callable[[Answer], object], kind: type) -> Probe:
     return Probe(id="odd", language="sh", purpose="", script="true", readers=((kind, reader),))
 
 
-def _said(output: str) -> NodeAnswers:
-    return NodeAnswers(cluster="vault", node="web1", host="web1", transport="ssh", answers={"odd": Answer(output, 0)})
+def _said(output: str) -> NodeResponse:
+    return NodeResponse(cluster="vault", node="web1", host="web1", transport="ssh", answers={"odd": Answer(output, 0)})

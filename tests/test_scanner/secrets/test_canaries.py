@@ -29,8 +29,8 @@ from scanner.inventory.load import load_inventory
 from scanner.inventory.select import select
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario
-from scanner.run.node import NodeCall, ask
-from scanner.run.prepare import prepare
+from scanner.run.node import NodeRequest, query_node
+from scanner.run.prepare import build_request
 from scanner.secrets.credentials import resolve
 from scanner.transports.protocol import Limits
 from scanner.transports.ssh.transport import SshTransport
@@ -372,8 +372,10 @@ def test_no_password_breaks_a_transport_or_is_spelled_out(
             node = replace(node, winrm=replace(node.winrm, auth=auth, password=Secret(password), **scheme))
         elif node.ssh:
             node = replace(node, ssh=replace(node.ssh, password=Secret(password)))
-        job = prepare(select(inventory, (), (), {}))
-        said = ask(NodeCall(node, next(call.probes for call in job.calls() if call.node.name == node.name), Limits(10)))
+        job = build_request(select(inventory, (), (), {}))
+        said = query_node(
+            NodeRequest(node, next(call.probes for call in job.calls() if call.node.name == node.name), Limits(10))
+        )
     assert said.failure
     assert "unexpected" not in said.failure
     assert "codec" not in said.failure

@@ -15,7 +15,7 @@ from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario
 from scanner.probes.probe import Answer
 from scanner.run import collect
-from scanner.transports.answers import NodeAnswers
+from scanner.transports.answers import NodeResponse
 from scanner.transports.winrm import http
 from tests.live.stand_in_agent import StandInAgent
 from tests.test_scanner.secrets import test_canaries
@@ -159,10 +159,10 @@ def test_what_a_node_prints_and_nobody_told_us_of(
     printed: str, tmp_path: Path, watch: Watch, preflight: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On standard error, as why a conversation failed, and in an answer that cannot be read."""
-    asking = vars(collect)["ask"]
+    asking = vars(collect)["query_node"]
 
-    def ask(*given: Any, **more: Any) -> NodeAnswers:
-        said: NodeAnswers = asking(*given, **more)
+    def ask(*given: Any, **more: Any) -> NodeResponse:
+        said: NodeResponse = asking(*given, **more)
         if said.node == "backend-1":
             answers = {
                 name: replace(answer, exit_code=1, error_output=printed)
@@ -172,7 +172,7 @@ def test_what_a_node_prints_and_nobody_told_us_of(
             return replace(said, answers={**said.answers, **answers})
         return replace(said, failure=f"it said: {printed}", hint=printed) if said.node == "backend-2" else said
 
-    monkeypatch.setattr(collect, "ask", ask)
+    monkeypatch.setattr(collect, "query_node", ask)
     with Lab(load_scenario("chef-healthy")) as lab:
         inventory = lab.write(tmp_path)
         code, found = everything(preflight, watch, inventory, {CANARY, "Canary7f3a9cKanari"}, set())

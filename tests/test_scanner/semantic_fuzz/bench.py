@@ -20,7 +20,7 @@ from pathlib import Path
 from random import Random
 
 from checks.check import Check, ClusterCheck, ClusterView, NodeView
-from checks.engine.evaluation import GatheredCluster, concerns, evaluate
+from checks.engine.evaluation import GatheredCluster, applies_to, evaluate
 from checks.facts import Contact, Unknown
 from checks.outcome import Result, Status
 from scanner.cli.answers import with_credentials
@@ -32,10 +32,10 @@ from scanner.lab.scenario import Scenario
 from scanner.probes.probe import Answer, Probe
 from scanner.run.collect import collect
 from scanner.run.facts import read_facts
-from scanner.run.job import Job
+from scanner.run.job import ScanRequest
 from scanner.run.judge import gathered_clusters
 from scanner.run.offline import saved_answers
-from scanner.transports.answers import Collected
+from scanner.transports.answers import Responses
 from tests.test_scanner.semantic_fuzz.mutations import Mutation, json_value, keys_of, mutations
 from tests.test_scanner.semantic_fuzz.reads import Path as FactPath
 from tests.test_scanner.semantic_fuzz.reads import changes, looked_at
@@ -102,7 +102,7 @@ class Tally:
 class Bench:
     """One recording with its inventory, and what every mutation of it comes to."""
 
-    def __init__(self, name: str, job: Job, collected: Collected) -> None:
+    def __init__(self, name: str, job: ScanRequest, collected: Responses) -> None:
         self.name = name
         self.job = job
         self.collected = collected
@@ -274,7 +274,7 @@ class Bench:
         node = next(
             node for cluster, _ in self.job.clusters for node in cluster.nodes if (node.cluster, node.name) == key
         )
-        return concerns(check, node.product, node.roles, node.cluster)
+        return applies_to(check, node.product, node.roles, node.cluster)
 
     def _results(self, clusters: Sequence[GatheredCluster]) -> dict[tuple[str, str, str | None], Result]:
         return {(row.check, row.cluster, row.node): row for row in evaluate(self.job.checks, clusters)}
@@ -316,7 +316,7 @@ def _view(
         return next(node for node in cluster.nodes if node.name == about[2])
     info = cluster.info
     return ClusterView(
-        info, tuple(node for node in cluster.nodes if concerns(check, info.product, node.roles, info.name))
+        info, tuple(node for node in cluster.nodes if applies_to(check, info.product, node.roles, info.name))
     )
 
 

@@ -28,9 +28,9 @@ from scanner.errors import (
 )
 from scanner.inventory.model import LocalSettings, Node
 from scanner.probes.probe import Answer, Language, Probe
-from scanner.registry import known_checks
+from scanner.registry import load_registry
 from scanner.run.facts import read_facts
-from scanner.run.node import NodeCall, ask
+from scanner.run.node import NodeRequest, query_node
 from scanner.transports import local
 from scanner.transports.deadline import end_all
 from scanner.transports.local import LocalTransport, is_here, programs_here, translate
@@ -117,7 +117,7 @@ def test_one_shell_answers_everything() -> None:
         Probe(id="two", language="sh", purpose="", script="exit 3", readers=()),
         Probe(id="three", language="powershell", purpose="", script="'not for this node'", readers=()),
     )
-    said = ask(NodeCall(backend(), probes, Limits(timeout_s=20)))
+    said = query_node(NodeRequest(backend(), probes, Limits(timeout_s=20)))
     assert said.failure is None
     assert said.answers == {"one": Answer("one\n", 0, error_output="wrong"), "two": Answer("", 3)}
     assert (said.usage.connections, said.usage.commands, said.usage.requests) == (0, 1, 0)
@@ -132,7 +132,7 @@ def test_sudo_never_asks_here_either(tmp_path: Path, monkeypatch: pytest.MonkeyP
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     probes = (Probe(id="root", language="sh", purpose="", script="$SUDO chef-backend-ctl status", readers=()),)
-    said = ask(NodeCall(backend(sudo=True), probes, Limits(timeout_s=20)))
+    said = query_node(NodeRequest(backend(sudo=True), probes, Limits(timeout_s=20)))
     assert said.answers == {"root": Answer("sudo -n chef-backend-ctl status\n", 0)}
 
 
@@ -220,8 +220,8 @@ def test_a_shell_that_reads_nothing_is_no_reason_to_fail() -> None:
 
 def test_a_silent_shell_is_not_taken_for_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local, "programs_here", lambda: {"sh": "/bin/true"})
-    said = ask(
-        NodeCall(
+    said = query_node(
+        NodeRequest(
             backend(), (Probe(id="one", language="sh", purpose="", script="exit 0", readers=()),), Limits(timeout_s=20)
         )
     )
@@ -311,8 +311,8 @@ def test_a_shell_that_is_not_there(tmp_path: Path) -> None:
 
 def asked_here(monkeypatch: pytest.MonkeyPatch, stand_in: windows_stand_in.WindowsStandIn) -> Contact:
     monkeypatch.setattr(local, "programs_here", lambda: {"powershell": str(stand_in.program)})
-    probes = tuple(probe for probe in known_checks()[1] if probe.language == "powershell")
-    said = ask(NodeCall(web(), probes, Limits(timeout_s=30)))
+    probes = tuple(probe for probe in load_registry()[1] if probe.language == "powershell")
+    said = query_node(NodeRequest(web(), probes, Limits(timeout_s=30)))
     found = read_facts(said, probes)
     contact = found[Contact]
     assert isinstance(contact, Contact)

@@ -13,7 +13,7 @@ import pytest
 from scanner.errors import UnreachableError
 from scanner.inventory.model import Node, SshSettings, WinrmSettings
 from scanner.probes.probe import Probe
-from scanner.run.node import NodeCall, ask
+from scanner.run.node import NodeRequest, query_node
 from scanner.transports.protocol import Limits
 from scanner.transports.resolver import NameTimeoutError, resolve
 from scanner.transports.ssh.socket import dial
@@ -65,8 +65,8 @@ def test_a_node_gives_up_on_its_name_in_time(transport: str, monkeypatch: pytest
     )
     language = node.language
     started = time.monotonic()
-    said = ask(
-        NodeCall(
+    said = query_node(
+        NodeRequest(
             node, (Probe(id="one", language=language, purpose="", script="exit 0", readers=()),), Limits(timeout_s=20)
         )
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from checks.engine.upgrade_path import Hop, UpgradePath
+from checks.engine.upgrade_path import UpgradePath, UpgradeStep
 from checks.runbook.model import Command, Proof, Step
 from checks.runbook.windows_paths import aside, is_same_folder
 from checks.secret_server.runbook import version_task_steps
@@ -17,7 +17,7 @@ from checks.versions import parse_secret_server
 MAINTENANCE_SINCE = parse_secret_server("10.1.000000")
 
 
-def hops(path: UpgradePath) -> list[tuple[str, Hop]]:
+def hops(path: UpgradePath) -> list[tuple[str, UpgradeStep]]:
     """Each hop with the version that it starts from."""
     return list(zip([str(path.current), *(hop.version for hop in path.hops[:-1])], path.hops, strict=True))
 
@@ -28,7 +28,7 @@ def steps_back(site: Site, path: UpgradePath) -> Iterable[Step]:
         yield from hop_back(site, source, hop, f"Back to {source}: ")
 
 
-def hop_back(site: Site, source: str, hop: Hop, lead: str) -> Iterable[Step]:
+def hop_back(site: Site, source: str, hop: UpgradeStep, lead: str) -> Iterable[Step]:
     """From a failed `hop` back to `source`, with the backups that were made in that hop."""
     yield Step(
         id="back-stop-pools",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from checks.runbook.model import Command, Trouble
+from checks.runbook.model import Command, Troubleshooting
 from checks.secret_server.runbook import files
 from checks.secret_server.runbook.site import Site
 from checks.secret_server.urls import ENCRYPTION_URL
@@ -17,12 +17,12 @@ _RESUME_MIRROR_URL = (
 )
 
 
-def troubles(site: Site) -> tuple[Trouble, ...]:
+def troubles(site: Site) -> tuple[Troubleshooting, ...]:
     """What to do where a step went wrong."""
     first = site.first
     everyone = (*site.others, *site.spares) or (first,)
     return (
-        Trouble(
+        Troubleshooting(
             sign="A node does not run and says that the version does not match",
             help=(
                 "Its files are not those of the database's version: stop its pool.",
@@ -33,7 +33,7 @@ def troubles(site: Site) -> tuple[Trouble, ...]:
             cure=tuple(files.copy_command(site, first, web) for web in site.others),
             documented=("web-clustering error-version",),
         ),
-        Trouble(
+        Troubleshooting(
             sign="A node says that the encryption configs do not match, or that the encryption key does not match",
             help=(
                 "Its encryption.config is not the site's. Overwrite nothing: keep the node stopped, and compare.",
@@ -44,7 +44,7 @@ def troubles(site: Site) -> tuple[Trouble, ...]:
             documented=("web-clustering error-key",),
             url=ENCRYPTION_URL,
         ),
-        Trouble(
+        Troubleshooting(
             sign="A node shows the web installer instead of the log-in",
             help=(
                 (
@@ -54,7 +54,7 @@ def troubles(site: Site) -> tuple[Trouble, ...]:
             ),
             look=(site.scan("config-files-present", phase="window"),),
         ),
-        Trouble(
+        Troubleshooting(
             sign="The installer stops",
             help=(
                 "Read what it says before anything is tried again: .NET, SQL Server, Maintenance Mode are usual.",
@@ -68,11 +68,11 @@ def troubles(site: Site) -> tuple[Trouble, ...]:
     )
 
 
-def _suspended(site: Site) -> Trouble:
+def _suspended(site: Site) -> Troubleshooting:
     """Data movement that stands still, which the plan asks for nowhere."""
     group = site.mirrored == "group"
     copies = "a replica" if group else "the mirroring"
-    return Trouble(
+    return Troubleshooting(
         sign=f"database-mirroring says that {copies} is suspended",
         help=(
             "Somebody suspended it, or SQL Server did, after an error: read its error log on both sides first.",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from packaging.version import InvalidVersion, Version
 
-from scanner.lab.tables import ScenarioError, choice, dotted, get, known_keys, meant, subtable, subtables, texts
+from scanner.lab.tables import ScenarioError, choice, format_key, get, known_keys, meant, subtable, subtables, texts
 
 SERVICES = ("leaderl", "epmd", "etcd", "postgresql", "elasticsearch")
 FLAGS = ("unsynced", "no-start-pgsql")
@@ -209,17 +209,17 @@ def _before_1_4(me: Backend) -> bool:
 
 def _texts_by_name(table: Mapping[str, object], key: str, place: str) -> dict[str, str]:
     values = subtable(table, key, place)
-    return {name: get(values, name, "", dotted(place, key)) for name in values}
+    return {name: get(values, name, "", format_key(place, key)) for name in values}
 
 
 def _pids(table: Mapping[str, object], place: str) -> dict[str, int]:
     values = subtable(table, "pids", place)
-    known_keys(values, SERVICES, dotted(place, "pids"))
-    return {name: get(values, name, 0, dotted(place, "pids")) for name in values}
+    known_keys(values, SERVICES, format_key(place, "pids"))
+    return {name: get(values, name, 0, format_key(place, "pids")) for name in values}
 
 
 def _strings(table: Mapping[str, object], key: str, known: Sequence[str], place: str) -> dict[str, str]:
-    known_keys(subtable(table, key, place), known, dotted(place, key))
+    known_keys(subtable(table, key, place), known, format_key(place, key))
     return _texts_by_name(table, key, place)
 
 

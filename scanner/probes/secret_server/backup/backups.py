@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from checks.secret_server.facts.backups import AppBackup, Backup, BackupFile, DatabaseBackupFile, KeyFile
 from scanner.probes import rights
-from scanner.probes.batch.powershell import part
+from scanner.probes.batch.powershell import powershell_source
 from scanner.probes.probe import Answer, Probe, UnreadableError
 from scanner.probes.secret_server.readers import explain, named, need, rows_of, text, value_of
 
@@ -117,7 +117,7 @@ BACKUP_PROBES: tuple[Probe, ...] = (
         language="powershell",
         purpose="age and size of the backups that the inventory names, and whether encryption.config is in them; no "
         "content",
-        script=part("secret_server/backup/backups.ps1"),
+        script=powershell_source("secret_server/backup/backups.ps1"),
         readers=((AppBackup, app_backup), (DatabaseBackupFile, database_backup)),
         parameters=("backup_app_path", "backup_database_path"),
         needs=(rights.BACKUPS,),

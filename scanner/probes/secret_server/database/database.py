@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from checks.secret_server.facts.sql import DatabaseBackups, FailoverClusters, SecretServerDatabase
 from scanner.probes import rights
-from scanner.probes.batch.powershell import part
+from scanner.probes.batch.powershell import powershell_source
 from scanner.probes.probe import Probe
 from scanner.probes.secret_server.database.database_readers import (
     database_backups,
@@ -21,7 +21,7 @@ SQL_DATABASE = Probe(
     language="powershell",
     purpose="SELECTs on the host's own SQL Server: its databases, Secret Server's version, mirroring, sessions' "
     "hosts, backups",
-    script=part("secret_server/database/sql-database.ps1"),
+    script=powershell_source("secret_server/database/sql-database.ps1"),
     readers=(
         (SecretServerDatabase, secret_server_database),
         (DatabaseBackups, database_backups),

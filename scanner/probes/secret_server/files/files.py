@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from checks.secret_server.facts.folder import AppTree, DatabaseConfig, WebConfig
 from scanner.probes import rights
-from scanner.probes.batch.powershell import part
+from scanner.probes.batch.powershell import powershell_source
 from scanner.probes.probe import Probe
 from scanner.probes.secret_server.files import file_readers as readers
 
@@ -13,7 +13,7 @@ FILE_PROBES: tuple[Probe, ...] = (
         id="database-config",
         language="powershell",
         purpose="the SHA-256, size and EFS attribute of database.config; its content stays on the node",
-        script=part("secret_server/files/database-config.ps1"),
+        script=powershell_source("secret_server/files/database-config.ps1"),
         readers=((DatabaseConfig, readers.database_config),),
         parameters=("web_root",),
         roles=("web",),
@@ -23,7 +23,7 @@ FILE_PROBES: tuple[Probe, ...] = (
         id="web-config",
         language="powershell",
         purpose="whether web.config and the files it names are well-formed XML; no content",
-        script=part("secret_server/files/web-config.ps1"),
+        script=powershell_source("secret_server/files/web-config.ps1"),
         readers=((WebConfig, readers.web_config),),
         parameters=("web_root",),
         roles=("web",),
@@ -34,7 +34,7 @@ FILE_PROBES: tuple[Probe, ...] = (
         id="app-files",
         language="powershell",
         purpose="hashes of the application's files, by folder and shortened; bounded to 20 s, 2 GB and 20,000 files",
-        script=part("secret_server/files/app-files.ps1"),
+        script=powershell_source("secret_server/files/app-files.ps1"),
         readers=((AppTree, readers.app_tree),),
         parameters=("web_root",),
         needs=(rights.WEB_ROOT, rights.IIS_CONFIGURATION),

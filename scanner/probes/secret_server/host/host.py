@@ -8,7 +8,7 @@ from checks.common.disk_facts import Disks
 from checks.secret_server.facts.host import Hardware, MonitoringAgent, PendingReboot, PoolStates
 from checks.secret_server.iis.places import IisAuthentication
 from scanner.probes import rights
-from scanner.probes.batch.powershell import part
+from scanner.probes.batch.powershell import powershell_source
 from scanner.probes.probe import Probe
 from scanner.probes.secret_server.host import host_readers as readers
 
@@ -17,7 +17,7 @@ HOST_PROBES: tuple[Probe, ...] = (
         id="windows-connections",
         language="powershell",
         purpose="whom the machine is connected with over TCP: addresses and ports, from Windows' own table",
-        script=part("secret_server/host/windows-connections.ps1"),
+        script=powershell_source("secret_server/host/windows-connections.ps1"),
         readers=((TcpConnections, readers.tcp_connections),),
         needs=(rights.ANY,),
     ),
@@ -25,7 +25,7 @@ HOST_PROBES: tuple[Probe, ...] = (
         id="computer-name",
         language="powershell",
         purpose="what the machine calls itself and its domain, from the registry",
-        script=part("secret_server/host/computer-name.ps1"),
+        script=powershell_source("secret_server/host/computer-name.ps1"),
         readers=((ComputerName, readers.computer_name),),
         needs=(rights.ANY,),
     ),
@@ -33,7 +33,7 @@ HOST_PROBES: tuple[Probe, ...] = (
         id="hardware",
         language="powershell",
         purpose="how many processors and how much memory there is, from WMI",
-        script=part("secret_server/host/hardware.ps1"),
+        script=powershell_source("secret_server/host/hardware.ps1"),
         readers=((Hardware, readers.hardware),),
         needs=(rights.WMI,),
     ),
@@ -41,7 +41,7 @@ HOST_PROBES: tuple[Probe, ...] = (
         id="app-pool-state",
         language="powershell",
         purpose="whether each application pool runs, from IIS's WMI provider",
-        script=part("secret_server/iis/app-pool-state.ps1"),
+        script=powershell_source("secret_server/iis/app-pool-state.ps1"),
         readers=((PoolStates, readers.pool_states),),
         needs=(rights.IIS_WMI,),
     ),
@@ -49,7 +49,7 @@ HOST_PROBES: tuple[Probe, ...] = (
         id="pending-reboot",
         language="powershell",
         purpose="whether Windows waits for a restart, from the registry; of files to be renamed only how many",
-        script=part("secret_server/host/pending-reboot.ps1"),
+        script=powershell_source("secret_server/host/pending-reboot.ps1"),
         readers=((PendingReboot, readers.pending_reboot),),
         needs=(rights.ANY,),
     ),
@@ -57,7 +57,7 @@ HOST_PROBES: tuple[Probe, ...] = (
         id="monitoring-agent",
         language="powershell",
         purpose="whether Microsoft's monitoring agent and its APM are installed, from the registry",
-        script=part("secret_server/host/monitoring-agent.ps1"),
+        script=powershell_source("secret_server/host/monitoring-agent.ps1"),
         readers=((MonitoringAgent, readers.monitoring_agent),),
         needs=(rights.ANY,),
     ),
@@ -65,7 +65,7 @@ HOST_PROBES: tuple[Probe, ...] = (
         id="iis-authentication",
         language="powershell",
         purpose="which ways of authentication are on, from applicationHost.config and the application's web.config",
-        script=part("secret_server/iis/iis-authentication.ps1"),
+        script=powershell_source("secret_server/iis/iis-authentication.ps1"),
         readers=((IisAuthentication, readers.iis_authentication),),
         parameters=("web_root",),
         needs=(rights.WEB_ROOT, rights.IIS_CONFIGURATION),
@@ -74,7 +74,7 @@ HOST_PROBES: tuple[Probe, ...] = (
         id="disks",
         language="powershell",
         purpose="size and free space of the fixed drives, and the folders of SQL Server's data, from the registry",
-        script=part("secret_server/host/disks.ps1"),
+        script=powershell_source("secret_server/host/disks.ps1"),
         readers=((Disks, readers.disks),),
         needs=(rights.ANY,),
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from checks.secret_server.host.outbound_access import ID, STATES, Attempt, OutboundAccess
 from scanner.probes import rights
-from scanner.probes.batch.powershell import literal, part
+from scanner.probes.batch.powershell import literal, powershell_source
 from scanner.probes.probe import Answer, Probe, UnreadableError
 from scanner.probes.secret_server.readers import explain, need, rows_of, text, value_of
 from scanner.rule_data import load_rules
@@ -49,7 +49,7 @@ def _script() -> str:
     for target in TARGETS:
         host, _, port = target.rpartition(":")
         rows.append(f"    @{{ host = {literal(host)}; port = {int(port)} }}")
-    return "\n".join(["$targets = @(", *rows, ")", part("secret_server/host/outbound-access.ps1")])
+    return "\n".join(["$targets = @(", *rows, ")", powershell_source("secret_server/host/outbound-access.ps1")])
 
 
 OUTBOUND_PROBES: tuple[Probe, ...] = (

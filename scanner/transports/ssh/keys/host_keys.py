@@ -7,14 +7,14 @@ from pathlib import Path
 
 from scanner.errors import UntrustedPeerError
 from scanner.transports.ssh.algorithms import host_key_algorithms
-from scanner.transports.ssh.hop import Hop
+from scanner.transports.ssh.hop import SshHop
 from scanner.transports.ssh.keys.known_hosts import HostKey, Known, look_up, name_of, read_key, shared
 
 
 class Trust:
     """What is known of one hop's host key before it is met. Raises UntrustedPeerError when that cannot be read."""
 
-    def __init__(self, hop: Hop) -> None:
+    def __init__(self, hop: SshHop) -> None:
         self._hop = hop
         self._name = hop.known_as or name_of(hop.host, hop.port)
         self._pinned = _pinned(hop.host_key)

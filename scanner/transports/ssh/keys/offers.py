@@ -12,7 +12,7 @@ from scanner.clock import utc_now
 from scanner.errors import AuthenticationError
 from scanner.transports.own_trouble import own_trouble
 from scanner.transports.ssh.algorithms import SHA1_RSA, with_sha1
-from scanner.transports.ssh.hop import Hop
+from scanner.transports.ssh.hop import SshHop
 from scanner.transports.ssh.keys.agent import Agent, AgentError, AgentKey
 from scanner.transports.ssh.keys.certificates import (
     Certificate,
@@ -60,7 +60,7 @@ class Offer:
 class Offers:
     """What a hop's login has to offer. `notes` fills with what could not be used, and why, as it is met."""
 
-    def __init__(self, hop: Hop, agent: Agent | None) -> None:
+    def __init__(self, hop: SshHop, agent: Agent | None) -> None:
         self._hop = hop
         self._agent = agent
         self._agent_failed = False

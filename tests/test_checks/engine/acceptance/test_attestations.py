@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from checks.engine.acceptance.attestations import hear
-from checks.engine.acceptance.model import Attestation, Standing
+from checks.engine.acceptance.model import Attestation, Expiry
 from checks.outcome import Result, Severity, Status
 from checks.scan import Verdict, verdict_of
 
@@ -26,7 +26,7 @@ def word(expires: date, cluster: str = "", node: str | None = None, statement: s
 
 def test_one_that_holds_is_kept_and_nothing_else() -> None:
     heard = hear([word(date(2027, 1, 1))], TODAY)
-    assert [item.standing for item in heard.attested] == [Standing.HOLDS]
+    assert [item.standing for item in heard.attested] == [Expiry.HOLDS]
     assert (heard.results, heard.reminders) == ((), ())
 
 

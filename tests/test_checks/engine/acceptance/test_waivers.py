@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.engine.acceptance.model import Standing, Waiver, standing
+from checks.engine.acceptance.model import Expiry, Waiver, standing
 from checks.engine.acceptance.waivers import Use, apply, use_of
 from checks.outcome import Result, Severity, Status
 from checks.scan import Verdict, coverage_of, verdict_of
@@ -206,7 +206,7 @@ def test_no_waiver_makes_anything_of_what_is_no_finding(rows: list[Result], waiv
         elif after.status is not before.status:
             assert after.status is Status.WAIVED
             assert after.waiver
-            assert standing(after.waiver.expires, TODAY) is not Standing.EXPIRED
+            assert standing(after.waiver.expires, TODAY) is not Expiry.EXPIRED
             assert after.waiver.value in ("", after.observed)
             assert after.waiver.node in (None, after.node)
             assert after.check == after.waiver.check

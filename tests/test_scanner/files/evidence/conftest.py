@@ -13,8 +13,8 @@ from checks.common.clock_facts import ClockSample
 from checks.facts import Unknown
 from scanner.files.evidence.model import Evidence, NodeEvidence
 from scanner.probes.probe import Answer
-from scanner.transports.answers import NodeAnswers
-from scanner.transports.protocol import Usage
+from scanner.transports.answers import NodeResponse
+from scanner.transports.protocol import ConnectionCost
 
 NOON = datetime(2026, 11, 21, 12, 0, 0, 123456, UTC)
 
@@ -25,13 +25,13 @@ def node_evidence(name: str = "b1", *, cluster: str = "chef", minute: int = 0, *
         "chef-version": Answer("2.3.16 \u00fc\U0001f424\ud800 \x1b[31m", -1, truncated=True),
         "chef-status": Unknown("no answer"),
     }
-    whole = NodeAnswers(
+    whole = NodeResponse(
         cluster=cluster,
         node=name,
         host="10.0.0.1",
         transport="ssh",
         answers=answers,
-        usage=Usage(1, 2, 3),
+        usage=ConnectionCost(1, 2, 3),
         seconds=0.125,
         clock=ClockSample(sent_s=1.5, begun_s=2.25, ended_s=3.0, received_s=4.0, resolution_s=1.0),
         asked_at=NOON + timedelta(minutes=minute),

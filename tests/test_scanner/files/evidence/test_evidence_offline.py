@@ -26,8 +26,8 @@ from scanner.files.evidence.model import Evidence, EvidenceFile
 from scanner.inventory.select import Selection
 from scanner.lab.lab import Lab
 from scanner.run.collect import collect
-from scanner.run.job import Job
-from scanner.run.judge import judge
+from scanner.run.job import ScanRequest
+from scanner.run.judge import build_scan
 from scanner.run.offline import evidence_of, saved_answers
 
 HOUR = timedelta(hours=1)
@@ -45,21 +45,21 @@ class Site:
             self.whole = evidence_of(self.job, collect(with_credentials(self.job, self.selection)))
         self.now = self.whole.finished + HOUR
 
-    def settled(self, change: Callable[[str], str] = str, **options: Any) -> tuple[Selection, Job]:
+    def settled(self, change: Callable[[str], str] = str, **options: Any) -> tuple[Selection, ScanRequest]:
         """The job over a changed inventory."""
         path = self.inventory.with_name("changed") / self.inventory.name
         path.parent.mkdir(exist_ok=True)
         path.write_text(change(self.inventory.read_text(encoding="utf-8")), encoding="utf-8")
         return resolve_options(path, **options)
 
-    def judged(self, *evidence: Evidence, job: Job | None = None, narrowed: bool = False) -> Scan:
+    def judged(self, *evidence: Evidence, job: ScanRequest | None = None, narrowed: bool = False) -> Scan:
         return self.judged_files(
             *(kept(each, f"{place}.json") for place, each in enumerate(evidence, 1)), job=job, narrowed=narrowed
         )
 
-    def judged_files(self, *files: EvidenceFile, job: Job | None = None, narrowed: bool = False) -> Scan:
+    def judged_files(self, *files: EvidenceFile, job: ScanRequest | None = None, narrowed: bool = False) -> Scan:
         job = job or self.job
-        return judge(job, saved_answers(job, files, self.now, narrowed=narrowed), self.now.date())
+        return build_scan(job, saved_answers(job, files, self.now, narrowed=narrowed), self.now.date())
 
 
 def kept(evidence: Evidence, name: str = "e.json") -> EvidenceFile:

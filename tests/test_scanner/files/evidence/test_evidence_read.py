@@ -20,7 +20,7 @@ from scanner.files.evidence import file as evidence_file
 from scanner.files.evidence.document import schema, to_document
 from scanner.files.evidence.file import checksum, pack, parse_evidence, read_evidence, to_bytes, write_evidence
 from scanner.files.evidence.model import Evidence
-from scanner.transports.answers import NodeAnswers
+from scanner.transports.answers import NodeResponse
 from tests.test_scanner.files.evidence.conftest import NOON, node_evidence
 
 Make = Callable[..., Evidence]
@@ -61,11 +61,11 @@ def test_everything_comes_back(tmp_path: Path, name: str) -> None:
 def test_nothing_that_a_node_said_is_left_out() -> None:
     """A new field of an answer must be kept too, or the results from evidence differ from those of the live scan."""
     said = WHOLE.nodes[0].said
-    bare = NodeAnswers(cluster="", node="", host="", transport="")
+    bare = NodeResponse(cluster="", node="", host="", transport="")
     made_later = {"lacking"}
     untried = {
         each.name
-        for each in fields(NodeAnswers)
+        for each in fields(NodeResponse)
         if getattr(said, each.name) == getattr(bare, each.name)
         and getattr(WHOLE.nodes[1].said, each.name) == getattr(bare, each.name)
     }

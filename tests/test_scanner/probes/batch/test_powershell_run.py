@@ -29,7 +29,7 @@ from checks.facts import Unknown
 from scanner.lab.machines.windows.script import Machine, run_script
 from scanner.lab.machines.windows.sql import SqlError
 from scanner.lab.scenario import load_scenario, scenario_names
-from scanner.probes.batch.powershell import compose, literal, parse, part
+from scanner.probes.batch.powershell import compose, literal, parse, powershell_source
 from scanner.probes.probe import Answer, Probe
 from scanner.probes.secret_server.database.sql_questions import questions
 from scanner.probes.secret_server.probes import PROBES
@@ -336,7 +336,7 @@ def quoted(value: object) -> str:
 def real(*functions: str) -> str:
     """These accessors as they are sent."""
     found = [
-        re.search(rf"^function {name}\b.*?^}}\n", part("batch/accessors.ps1"), re.MULTILINE | re.DOTALL)
+        re.search(rf"^function {name}\b.*?^}}\n", powershell_source("batch/accessors.ps1"), re.MULTILINE | re.DOTALL)
         for name in functions
     ]
     return "".join(match[0] for match in found if match)
@@ -411,7 +411,7 @@ def recorded_accessors(machine: Machine) -> str:
                     lines.append(f"{key} = @({', '.join(rows)})")
                 except SqlError as error:
                     lines.append(f"{key} = {literal(str(error))}")
-    written = part("batch/accessors.ps1")
+    written = powershell_source("batch/accessors.ps1")
     kept = real(
         *("Enter-PfAccess", "Exit-PfAccess", "Get-PfBlockedName", "Stop-PfDescendants", "Stop-PfProcess"),
         *("Get-PfRegistryText", "Get-PfBusyFileHash"),
@@ -693,8 +693,8 @@ def composed(probes: tuple[Probe, ...] = POWERSHELL, *, budget_s: float = 30, pr
 
 
 def with_recorded(script: str, machine: Machine) -> str:
-    assert script.count(part("batch/accessors.ps1")) == 1
-    return script.replace(part("batch/accessors.ps1"), recorded_accessors(machine))
+    assert script.count(powershell_source("batch/accessors.ps1")) == 1
+    return script.replace(powershell_source("batch/accessors.ps1"), recorded_accessors(machine))
 
 
 def begun_with(first: str, script: str) -> str:

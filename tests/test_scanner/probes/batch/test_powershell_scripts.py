@@ -11,7 +11,7 @@ import tree_sitter_powershell
 from tree_sitter import Language, Node, Parser
 
 import scanner.probes
-from scanner.probes.batch.powershell import GUARD, PARTS, WATCH, compose, part
+from scanner.probes.batch.powershell import GUARD, PARTS, WATCH, compose, powershell_source
 from scanner.probes.secret_server.probes import PROBES
 from scanner.transports.powershell.script_delivery import deliver
 
@@ -23,7 +23,7 @@ FILES = tuple(sorted(path.relative_to(FOLDER).as_posix() for path in FOLDER.rglo
 SCRIPT = compose(
     POWERSHELL, nonce="0123456789abcdef", budget_s=45, options={"web_root": "D:\\Jürgen's app"}, probe_bytes=1000
 )
-TEXTS = {**{name: part(name) for name in FILES}, "the whole script": SCRIPT}
+TEXTS = {**{name: powershell_source(name) for name in FILES}, "the whole script": SCRIPT}
 
 ACCESSORS = PARTS[0]
 
@@ -171,7 +171,7 @@ def test_every_file_is_sent_as_a_part_or_as_a_probe() -> None:
     fixed = {GUARD, *PARTS, WATCH}
     assert {Path(name).stem for name in FILES if name not in fixed} == probes
     assert fixed <= set(FILES)
-    assert all(part(name).strip() in SCRIPT for name in FILES)
+    assert all(powershell_source(name).strip() in SCRIPT for name in FILES)
 
 
 def test_only_our_own_functions_and_two_cmdlets_are_called() -> None:
@@ -196,8 +196,8 @@ def test_the_only_things_run_by_reference_are_a_probe_s_body_and_our_own_parts()
 def test_dotnet_types_are_those_of_the_list_and_only_accessors_touch_windows() -> None:
     for name in FILES:
         allowed = PLAIN_TYPES | {ACCESSORS: CONTACT_TYPES, WATCH: WATCH_TYPES}.get(name, set())
-        assert types_in(part(name)) - allowed == set(), name
-    assert types_in(part(ACCESSORS)) >= {"Microsoft.Win32.Registry", "System.IO.File"}
+        assert types_in(powershell_source(name)) - allowed == set(), name
+    assert types_in(powershell_source(ACCESSORS)) >= {"Microsoft.Win32.Registry", "System.IO.File"}
 
 
 def test_members_of_dotnet_are_those_that_clr_2_has() -> None:
@@ -226,12 +226,12 @@ def test_no_text_is_compared_by_the_culture_of_the_host(by_culture: str) -> None
 
 @pytest.mark.parametrize("name", [name for name in FILES if name != ACCESSORS])
 def test_environment_drives_and_wmi_are_out_of_reach_outside_the_accessors(name: str) -> None:
-    assert not re.search(r"\$env:|\$\{env:|HKLM:|Get-Wmi|\[wmi", part(name), re.IGNORECASE)
+    assert not re.search(r"\$env:|\$\{env:|HKLM:|Get-Wmi|\[wmi", powershell_source(name), re.IGNORECASE)
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_nothing_writes_to_the_host(name: str) -> None:
-    assert WRITING.findall(part(name)) == []
+    assert WRITING.findall(powershell_source(name)) == []
 
 
 def test_all_that_is_ended_is_our_own_process_and_what_it_has_started() -> None:
@@ -239,7 +239,9 @@ def test_all_that_is_ended_is_our_own_process_and_what_it_has_started() -> None:
         "                        $process.Kill()",
         "    [System.Environment]::Exit(0)",
     ]
-    descendants = re.search(r"^function Stop-PfDescendants.*?^}$", part(ACCESSORS), re.MULTILINE | re.DOTALL)
+    descendants = re.search(
+        r"^function Stop-PfDescendants.*?^}$", powershell_source(ACCESSORS), re.MULTILINE | re.DOTALL
+    )
     assert descendants
     assert "$process.StartTime -ge $own.StartTime" in descendants[0]
 
@@ -358,7 +360,7 @@ def test_a_cast_of_what_may_be_nothing_would_be_noticed(form: str) -> None:
 
 
 def test_a_connection_is_opened_and_closed_and_nothing_is_sent_over_it() -> None:
-    accessor = re.search(r"^function Get-PfConnections.*?^}$", part(ACCESSORS), re.MULTILINE | re.DOTALL)
+    accessor = re.search(r"^function Get-PfConnections.*?^}$", powershell_source(ACCESSORS), re.MULTILINE | re.DOTALL)
     assert accessor
     assert set(re.findall(r"(?:client|'pending'\])\.(\w+)", accessor[0])) == {
         "BeginConnect",
@@ -434,7 +436,7 @@ def test_every_variable_that_is_read_is_set_somewhere() -> None:
 @pytest.mark.parametrize("name", [name for name in FILES if name != GUARD])
 def test_no_call_leaks_its_value_into_the_output(name: str) -> None:
     # A bare `$x.Add(...)` statement would become part of what the function returns.
-    assert re.findall(r"^\s*\$[\w.\[\]']+\.(?:Append|Add|Remove|Insert)\(", part(name), re.MULTILINE) == []
+    assert re.findall(r"^\s*\$[\w.\[\]']+\.(?:Append|Add|Remove|Insert)\(", powershell_source(name), re.MULTILINE) == []
 
 
 @pytest.mark.parametrize(

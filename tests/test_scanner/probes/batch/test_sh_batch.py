@@ -15,7 +15,7 @@ import pytest
 
 from checks.facts import Unknown
 from scanner.probes.batch.sh import ERROR_BYTES, compose, parse, stamps
-from scanner.probes.probe import Answer, Probe, Stamps
+from scanner.probes.probe import Answer, NodeClock, Probe
 
 NONCE = "7f3a00nonce"
 SHELLS = [
@@ -400,7 +400,7 @@ def test_a_date_without_fractions_gives_whole_seconds(fraction: str, tmp_path: P
     date.write_text(f'#!/bin/sh\ncase $1 in *N) echo "1900000000.{fraction}" ;; *) echo 1900000000 ;; esac\n')
     date.chmod(0o755)
     output, said = run(probe("echo yes", "first"), path=f"{tmp_path}:{os.environ['PATH']}")
-    assert stamps(output, nonce=NONCE) == Stamps(1_900_000_000, 1_900_000_000, 1.0)
+    assert stamps(output, nonce=NONCE) == NodeClock(1_900_000_000, 1_900_000_000, 1.0)
     assert said["first"] == Answer("yes\n", 0)
 
 

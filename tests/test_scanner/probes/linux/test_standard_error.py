@@ -17,9 +17,9 @@ from scanner.files.evidence.file import read_evidence
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario
 from scanner.probes.probe import Answer
-from scanner.run.judge import judge
+from scanner.run.judge import build_scan
 from scanner.run.offline import saved_answers
-from scanner.transports.answers import NodeAnswers
+from scanner.transports.answers import NodeResponse
 from tests.recordings.collect import FOLDER, evidence_path
 from tests.test_scanner.conftest import Preflight
 
@@ -30,7 +30,7 @@ NOISE = {path.name: path.read_text(encoding="utf-8") for path in sorted(FIELD.gl
 def judged(name: str, change: Callable[[str, Answer], Answer]) -> dict[tuple[str, str | None], Result]:
     """The results of a recording with each answer changed."""
 
-    def changed(said: NodeAnswers) -> NodeAnswers:
+    def changed(said: NodeResponse) -> NodeResponse:
         return replace(
             said,
             answers={
@@ -45,7 +45,7 @@ def judged(name: str, change: Callable[[str, Answer], Answer]) -> dict[tuple[str
     nodes = tuple(replace(node, said=changed(node.said)) for node in linux)
     file = replace(file, evidence=replace(file.evidence, nodes=nodes))
     now = file.evidence.finished + timedelta(hours=1)
-    done = judge(job, saved_answers(job, [file], now, narrowed=selection.narrowed), now.date())
+    done = build_scan(job, saved_answers(job, [file], now, narrowed=selection.narrowed), now.date())
     return {(result.check, result.node): result for result in done.results}
 
 

@@ -15,7 +15,7 @@ from checks.secret_server.facts.sql import DatabaseBackups, SecretServerDatabase
 from scanner.lab.machines.secret_server.probes import Session
 from scanner.lab.machines.secret_server.sql_probe import sql_database
 from scanner.lab.machines.windows.script import Machine
-from scanner.probes.batch.powershell import part
+from scanner.probes.batch.powershell import powershell_source
 from scanner.probes.probe import Answer, UnreadableError
 from scanner.probes.secret_server.database.database_readers import (
     database_backups,
@@ -77,14 +77,14 @@ def test_only_selects_from_known_tables_are_asked(name: str) -> None:
 
 
 def test_all_questions_are_known_here() -> None:
-    script = part("secret_server/database/sql-database.ps1")
+    script = powershell_source("secret_server/database/sql-database.ps1")
     assert set(questions()) == set(re.findall(r"\$sql\['(\w+)'\]", script))
     assert len(re.findall(r"SELECT", script)) == len(questions()) + 1
     assert "Get-PfSqlRows" not in script
 
 
 def test_the_accessor_refuses_all_but_one_select() -> None:
-    guard = re.search(r"IsMatch\(\$Query, '(.*?)'\)", part("batch/accessors.ps1"))
+    guard = re.search(r"IsMatch\(\$Query, '(.*?)'\)", powershell_source("batch/accessors.ps1"))
     assert guard
     assert all(re.fullmatch(guard[1], text) for text in questions().values())
     for other in ("DELETE FROM dbo.tbVersion", "SELECT 1; DROP TABLE x", "EXEC xp_cmdshell", " SELECT 1"):
@@ -92,13 +92,13 @@ def test_the_accessor_refuses_all_but_one_select() -> None:
 
 
 def test_the_password_is_handed_to_no_command_and_stands_in_no_script() -> None:
-    lines = [line.strip() for line in part("batch/accessors.ps1").splitlines()]
+    lines = [line.strip() for line in powershell_source("batch/accessors.ps1").splitlines()]
     named = [line for line in lines if "PREFLIGHT_SQL_PASSWORD" in line]
     # From the shell's environment, or from what a session was opened with; and then into the connection's settings.
     assert [line.partition(" = ")[0] for line in named] == ["$secret", "$secret"]
     (used,) = [line for line in lines if "$secret" in line and not line.startswith("$secret = ")]
     assert used.startswith("$settings['Password'] = [System.Text.Encoding]::UTF8.GetString([System.Convert]::")
-    assert not re.search(r"-\w+ \$settings|\(\$settings|Pf\w+ \$settings", part("batch/accessors.ps1"))
+    assert not re.search(r"-\w+ \$settings|\(\$settings|Pf\w+ \$settings", powershell_source("batch/accessors.ps1"))
 
 
 def test_a_healthy_database_is_read() -> None:

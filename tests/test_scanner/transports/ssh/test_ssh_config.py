@@ -13,7 +13,7 @@ from scanner.errors import UnreachableError
 from scanner.inventory.model import SshSettings
 from scanner.secrets.secret import Secret
 from scanner.transports.ssh.config import route
-from scanner.transports.ssh.hop import Hop, Wishes
+from scanner.transports.ssh.hop import SshHop, Wishes
 
 
 @pytest.fixture(autouse=True)
@@ -118,7 +118,7 @@ def test_tokens_of_a_proxy_command(home: Path) -> None:
     assert route("web1", SshSettings())[0].command == "c web1 vault 100% %h %x"
 
 
-def places(hops: Sequence[Hop]) -> list[str]:
+def places(hops: Sequence[SshHop]) -> list[str]:
     return [f"{hop.user}@{hop.place}" if hop.user != getpass.getuser() else hop.place for hop in hops]
 
 

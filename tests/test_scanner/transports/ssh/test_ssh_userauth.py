@@ -21,7 +21,7 @@ from paramiko.transport import Transport
 from scanner.errors import AuthenticationError, ConnectionLostError, NodeError, ProtocolError
 from scanner.secrets.secret import Secret
 from scanner.transports.ssh.client import Client
-from scanner.transports.ssh.socket import Stream
+from scanner.transports.ssh.socket import SshStream
 from scanner.transports.ssh.userauth import Accepted, KeyTaken, PasswordExpired, Questions, Refused, UserAuth
 from tests.test_scanner.transports.ssh.test_ssh_transport import HOST_KEY, transport
 
@@ -73,7 +73,7 @@ def login(*answers: list[Message]) -> Iterator[tuple[UserAuth, Scripted]]:
     ours, theirs = socket.socketpair()
     server = Scripted(theirs, list(answers))
     server.start_server(event=threading.Event(), server=paramiko.ServerInterface())
-    client = Client(Stream(ours))
+    client = Client(SshStream(ours))
     try:
         client.shake_hands(("ecdsa-sha2-nistp256",), banner_s=5)
         door = UserAuth(client)

@@ -19,14 +19,14 @@ from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario
 from scanner.probes.secret_server.database.database import SQL_DATABASE, SQL_DATABASE_TDS
 from scanner.probes.secret_server.database.sql_questions import questions
-from scanner.run.node import NodeCall, ask, compose, confidential
-from scanner.run.prepare import loosened, prepare
+from scanner.run.node import NodeRequest, compose, confidential, query_node
+from scanner.run.prepare import build_request, loosened
 from scanner.secrets import credentials
 from scanner.secrets.credentials import resolve
 from scanner.secrets.redaction import redactor
 from scanner.secrets.secret import Secret
 from scanner.transports import local
-from scanner.transports.launch import start_of
+from scanner.transports.launch import launch_for
 from scanner.transports.powershell.script_delivery import deliver, deliver_on_stdin
 from scanner.transports.protocol import Limits
 from tests import windows_stand_in
@@ -136,7 +136,7 @@ def test_the_password_that_the_scanner_uses_itself_does_not_go_to_the_host(
     monkeypatch.setenv("SQL_PASSWORD", CANARY)
     monkeypatch.setenv("WINRM_PASSWORD", "another one")
     path = written(tmp_path, INVENTORY + LOGIN + 'sql_transport = "tds"\n')
-    call = prepare(select(resolve(load_inventory(path)), (), (), {})).calls()[0]
+    call = build_request(select(resolve(load_inventory(path)), (), (), {})).calls()[0]
     assert SQL_DATABASE not in call.probes
     assert SQL_DATABASE_TDS in call.probes
     assert confidential(call.node, call.probes) == {}
@@ -200,7 +200,7 @@ def test_the_password_is_beside_the_script_and_hides(tmp_path: Path, monkeypatch
     monkeypatch.setenv("SQL_PASSWORD", CANARY)
     monkeypatch.setenv("WINRM_PASSWORD", "another one")
     inventory = resolve(load_inventory(written(tmp_path, INVENTORY + LOGIN)))
-    call = prepare(select(inventory, (), (), {})).calls()[0]
+    call = build_request(select(inventory, (), (), {})).calls()[0]
     spoken = [probe for probe in call.probes if probe.language == "powershell"]
     script = compose(call.node, spoken, nonce="0123456789abcdef", budget_s=9, probe_bytes=9)
     coded = base64.b64encode(CANARY.encode()).decode()
@@ -208,7 +208,7 @@ def test_the_password_is_beside_the_script_and_hides(tmp_path: Path, monkeypatch
     assert secret == {"PREFLIGHT_SQL_PASSWORD": coded}
     assert confidential(call.node, ()) == {}
     sent = [deliver(script, "auto", secret), deliver(script, "stdin", secret), deliver_on_stdin(script, secret)]
-    start = start_of("powershell", script, variables=secret)
+    start = launch_for("powershell", script, variables=secret)
     assert "preflight_sql" in script
     shown = [script, repr(start), start.command, *map(repr, sent), *(one.command_line for one in sent)]
     assert not any(mark in text for mark in (CANARY, coded) for text in shown)
@@ -233,7 +233,7 @@ def test_this_machine_gets_it_beside_the_script(tmp_path: Path, monkeypatch: pyt
     inventory = resolve(
         load_inventory(written(tmp_path, OVER_SSH.replace('"ssh"', '"local"').replace(HOST, "") + LOGIN))
     )
-    said = ask(NodeCall(inventory.clusters[0].nodes[0], (SQL_DATABASE,), Limits(30)))
+    said = query_node(NodeRequest(inventory.clusters[0].nodes[0], (SQL_DATABASE,), Limits(30)))
     (seen,) = stand_in.seen
     assert said.failure is None
     coded = base64.b64encode(CANARY.encode()).decode()

@@ -43,10 +43,10 @@ from scanner.probes.secret_server.database.sql_errors import explain_sql
 from scanner.probes.secret_server.database.sql_questions import questions
 from scanner.probes.secret_server.probes import PROBES
 from scanner.run.facts import read_facts
-from scanner.run.node import NodeCall, ask
+from scanner.run.node import NodeRequest, query_node
 from scanner.secrets.secret import Secret
 from scanner.transports.deadline import end_all
-from scanner.transports.protocol import Limits, Usage
+from scanner.transports.protocol import ConnectionCost, Limits
 from scanner.transports.tds import refusals
 from scanner.transports.tds import session as session_module
 from scanner.transports.tds.conversation import converse
@@ -99,8 +99,8 @@ def target(authority: CertificateAuthority) -> Callable[..., Target]:
     return make
 
 
-def opened(at: Target, usage: Usage | None = None, timeout_s: float = 8) -> SqlSession:
-    return open_session(at, Limits(timeout_s=timeout_s), usage or Usage(), time.monotonic() + timeout_s)
+def opened(at: Target, usage: ConnectionCost | None = None, timeout_s: float = 8) -> SqlSession:
+    return open_session(at, Limits(timeout_s=timeout_s), usage or ConnectionCost(), time.monotonic() + timeout_s)
 
 
 def node(server: TdsServer, authority: CertificateAuthority, **options: Any) -> Node:
@@ -120,7 +120,7 @@ def node(server: TdsServer, authority: CertificateAuthority, **options: Any) -> 
 
 def asked(server: TdsServer, authority: CertificateAuthority, timeout_s: float = 8, **options: Any) -> Any:
     tds = tuple(probe for probe in PROBES if probe.language == "tds")
-    return ask(NodeCall(node(server, authority, **options), tds, Limits(timeout_s)))
+    return query_node(NodeRequest(node(server, authority, **options), tds, Limits(timeout_s)))
 
 
 def facts_of(said: Any) -> dict[type, Any]:
@@ -279,7 +279,7 @@ def test_azure_sql_database_is_asked_in_the_one_database_that_it_shows(
 def test_a_redirection_is_followed_over_tls(start: Start, target: Callable[..., Target]) -> None:
     behind = start()
     gateway = start(routes_to=("localhost", behind.port))
-    usage = Usage()
+    usage = ConnectionCost()
     with opened(target(gateway), usage) as session:
         assert session.target.where == f"localhost:{behind.port}"
         assert session.rows(questions()["server"])
@@ -410,7 +410,7 @@ def test_msdb_denied_costs_the_backups_alone(start: Start, authority: Certificat
 def test_more_than_may_be_taken_is_left(start: Start, target: Callable[..., Target]) -> None:
     server = start()
     with pytest.raises(AnswerTooLargeError):
-        open_session(target(server), Limits(answer_bytes=900), Usage(), time.monotonic() + 5)
+        open_session(target(server), Limits(answer_bytes=900), ConnectionCost(), time.monotonic() + 5)
 
 
 def test_nothing_but_the_fixed_questions_is_answered(start: Start, target: Callable[..., Target]) -> None:
@@ -571,6 +571,6 @@ def test_a_probe_of_a_node_without_a_login_is_not_asked(start: Start, authority:
     server = start()
     bare = replace(node(server, authority), options={"sql_port": server.port}, sql_password=None)
     tds = tuple(probe for probe in PROBES if probe.language == "tds" and not probe.instead_of)
-    said = ask(NodeCall(bare, tds, Limits(5)))
+    said = query_node(NodeRequest(bare, tds, Limits(5)))
     assert isinstance(said.answers["sql-prelogin"], Answer)
     assert server.logins == []

@@ -10,7 +10,7 @@ import pytest
 
 from scanner.errors import NodeError, ProtocolError, UnreachableError
 from scanner.lab.servers.listener import Listener
-from scanner.transports.protocol import Usage
+from scanner.transports.protocol import ConnectionCost
 from scanner.transports.tds import browser
 from scanner.transports.tds.browser import port_of, read_port
 from scanner.transports.tds.prelogin import prelogin
@@ -74,7 +74,7 @@ def patient_http(connection: socket.socket) -> None:
 def test_a_stranger_is_named_with_the_key_to_correct(
     serve: Callable[[socket.socket], None], who: str, connections: int
 ) -> None:
-    usage = Usage()
+    usage = ConnectionCost()
     with Listener(serve) as listener, pytest.raises(ProtocolError) as caught:
         prelogin("127.0.0.1", listener.port, 2, usage)
     assert str(caught.value).startswith(f"127.0.0.1:{listener.port} is {who}")

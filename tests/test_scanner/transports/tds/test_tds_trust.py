@@ -25,7 +25,7 @@ from scanner.lab.machines.windows.script import Machine
 from scanner.lab.servers.certificates import TlsFiles
 from scanner.lab.servers.tds.server import TdsAccounts, TdsServer
 from scanner.secrets.secret import Secret
-from scanner.transports.protocol import Limits, Usage
+from scanner.transports.protocol import ConnectionCost, Limits
 from scanner.transports.tds import connecting
 from scanner.transports.tds.connecting import open_connection
 from scanner.transports.tds.session import Target, open_session
@@ -103,7 +103,7 @@ def log_in(tmp_path: Path) -> Iterator[Callable[..., None]]:
         target = Target(
             host="127.0.0.1", port=servers[-1].port, user="preflight_sql", password=Secret("right"), settings=tls
         )
-        open_session(target, Limits(), Usage(), time.monotonic() + 8).close()
+        open_session(target, Limits(), ConnectionCost(), time.monotonic() + 8).close()
 
     yield run
     for server in servers:

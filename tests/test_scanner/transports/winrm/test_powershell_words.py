@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from scanner.errors import NodeError, ProtocolError, RefusedError
-from scanner.transports.powershell.output import first_line, settle, settle_merged
+from scanner.transports.powershell.output import check_exit, first_line, settle_merged
 from tests.field.samples import FOLDER
 
 WORDS = FOLDER / "winrm"
@@ -33,7 +33,7 @@ FIRST = {
 
 def told(stdout: bytes, stderr: bytes, code: int) -> NodeError:
     with pytest.raises(NodeError) as caught:
-        settle(stdout, stderr, code)
+        check_exit(stdout, stderr, code)
     return caught.value
 
 
