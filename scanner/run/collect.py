@@ -15,7 +15,7 @@ from checks.scan import Scan
 from scanner.clock import today, utc_now
 from scanner.errors import cause_of
 from scanner.inventory.model import NodeKey
-from scanner.run.hands import Hands, make_room
+from scanner.run.engines.hands import Hands, make_room
 from scanner.run.job import ScanRequest
 from scanner.run.judge import build_scan
 from scanner.run.node import NodeRequest, query_node, redacted

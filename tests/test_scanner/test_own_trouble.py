@@ -14,7 +14,7 @@ import pytest
 
 from scanner.errors import AuthenticationError, OwnTroubleError, UnreachableError
 from scanner.lab.lab import Lab
-from scanner.run.hands import make_room
+from scanner.run.engines.hands import make_room
 from scanner.transports.own_trouble import is_own, own_trouble
 
 TOP = Path(__file__).parents[2]
@@ -25,7 +25,7 @@ _SCAN = """
 import os, resource, sys, threading
 import paramiko, scanner.transports.ssh.transport, scanner.transports.winrm.transport, winrm
 import scanner.cli.commands.scan, scanner.run.judge
-import scanner.run.collect as run, scanner.run.hands
+import scanner.run.collect as run, scanner.run.engines.hands
 import reports.scan.console, reports.scan.html, reports.scan.json, scanner.files.evidence.file
 kind, amount = sys.argv[1], int(sys.argv[2])
 collect = run.collect
@@ -171,7 +171,7 @@ def test_a_nodes_trouble_stays_the_nodes(error: Exception) -> None:
 def test_room_is_made_up_to_the_hard_limit() -> None:
     program = (
         "import resource, sys\n"
-        "from scanner.run.hands import make_room\n"
+        "from scanner.run.engines.hands import make_room\n"
         "soft, hard, hands = map(int, sys.argv[1:])\n"
         "resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))\n"
         "make_room(hands)\n"
