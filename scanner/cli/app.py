@@ -34,9 +34,9 @@ from scanner.cli.examples import epilog
 from scanner.cli.output.streams import exit_now, prepare_streams, print_error, print_out, trouble_on_stdout
 from scanner.cli.process import farewell
 from scanner.cli.process.defects import end_with_defect, tell_of_lost_defects
-from scanner.cli.process.hardening import leave_no_core
 from scanner.errors import PreflightError
 from scanner.secrets import redaction
+from scanner.secrets.hardening import leave_no_core
 
 _INSISTING = 5
 """Interrupts after which nothing is waited for and nothing written any more."""

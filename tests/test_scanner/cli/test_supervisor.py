@@ -203,7 +203,7 @@ def test_no_core_is_left_of_a_run(tmp_path: Path) -> None:
         "import os, subprocess, sys\nfrom scanner.cli import app\n"
         "sys.argv = ['preflight', '--version']\ntry:\n    app.main()\nexcept SystemExit:\n    pass\n"
         "print(*__import__('resource').getrlimit(__import__('resource').RLIMIT_CORE), flush=True)\n"
-        "from scanner.cli.process.hardening import keep_memory_private\nkeep_memory_private()\n"
+        "from scanner.secrets.hardening import keep_memory_private\nkeep_memory_private()\n"
         "print(*[line for line in open('/proc/self/status') if line.startswith('CoreDump')] or ['?'], flush=True)\n"
         "print(__import__('ctypes').CDLL(None).prctl(3, 0, 0, 0, 0), flush=True)\n"
         "os.abort()\n"
