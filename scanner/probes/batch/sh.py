@@ -7,8 +7,8 @@ imitate one:
     NONCE clock begun TIME          the node's clock, seconds since 1970, with a fraction where its `date` knows one
     NONCE begin ID SECONDS BYTES    seconds it may take, and most bytes of it that count
     ...what the probe printed on standard output...
-    NONCE errors ID BYTES           only where it printed something on standard error, and most bytes of that
-    ...what it printed there...
+    NONCE errors ID BYTES           most bytes of standard error that count
+    ...what it printed there last...
     NONCE end ID EXIT               124: its time was up
     NONCE broken ID EXIT            the shell could not ask it, and ended with that before its time was up
     NONCE late ID                   not asked, the budget was used up
@@ -33,27 +33,44 @@ _TIMED_OUT = 124
 _KILLED = 137
 _LEAD = "\n" * 4
 _NOISE_CHARS = 160
+_COMPLAINT = re.compile(r": .*(?:not found|[Cc]annot|can't|[Nn]o such|[Pp]ermission denied|unavailable)")
 ERROR_BYTES = 16 * 1024
 """What counts of a probe's standard error; the rest is read, so that nobody waits for a reader, and thrown away."""
 
 # Why it is built so:
 # - Every probe has an empty standard input, or it would eat the rest of this script.
-# - `head` bounds the output, and the exit status goes around it through descriptor 3.
-# - Standard error, descriptor 5, is held in a variable until standard output is complete. A variable, and no file: a
-#   node with a full disk must still be able to answer. Whoever writes the exit status, and whoever bounds the output,
-#   has 5 open until then, so the status comes first, and the errors last. They are read to their end, because a
-#   program that is cut off there would be killed before it has printed its answer.
+# - `timeout` starts a shell that asks, and the programs that read what is answered, all in one process group, which it
+#   ends as a whole. What nobody here may end (a command under sudo, one stuck in the kernel) is left with pipes that
+#   have no reader: it can write nothing into later answers, and does not hold the connection open. That shell outlives
+#   SIGTERM, or `timeout` would be content with its end and never send SIGKILL to what minds no SIGTERM.
+# - busybox's `timeout` ends the shell alone: there the asking goes on in the background, and a reader in the foreground
+#   gives up on it 2 s after its time (`exec`, because shells keep a spare copy of what a redirected function replaces).
+# - A process costs a node more than all else here, so the readers are `head` and `tail` themselves, without a shell
+#   around them. `head` bounds the output. `tail` holds standard error back until standard output is complete, and
+#   bounds it: in memory, and in no file, for a node with a full disk must still be able to answer. It reads to the end,
+#   because a program that is cut off there would be killed before it has printed its answer; it keeps what came last,
+#   and so, whatever came before, the end with the exit status.
 # - What the shell itself complains of is neither.
 # - 137 is a command that was killed (128 and the signal's 9), as most shells count; ksh adds 256.
-# - A command under sudo, or one stuck in the kernel, cannot be killed by us. So the asking happens in the background,
-#   and the reader in the foreground gives up on it 2 s after its time; nothing of it can then write any more, or hold
-#   the connection open (`exec`, because shells keep a spare copy of what a redirected function call replaces).
-# - A reader that ends early has not waited out the time: it could not be started, or was killed.
+# - What asks and ends early has not waited out the time: it could not be started, or was killed.
 # - A login's start-up file may have turned the shell that reads this into zsh, which can be told to be a sh, and may
 #   have left options and variables that change what programs print.
 # - Blank lines come first: a start-up file that asks something takes its answer from here.
-# - Scripts arrive single-quoted rather than in here-documents, which some shells keep in files under /tmp: a node with
-#   a full disk must still be able to answer.
+# - Scripts arrive single-quoted rather than in here-documents, which some shells keep in files under /tmp.
+_ASK = r"""
+trap "sleep 2; exit 124" TERM
+exec 4>&1
+{
+    {
+        sh -c "unset pf_nonce
+$1" 2>&5 4>&- 5>&-
+        pf_exit=$?
+        [ "$pf_exit" != 265 ] || pf_exit=137
+        printf "\n%s end %s %s\n" "$pf_nonce" "$2" "$pf_exit" >&5
+    } 2>&5 4>&- | $4 >&4
+    printf "\n%s errors %s %s\n" "$pf_nonce" "$2" "$3" >&4
+} 5>&1 | tail -c "$5"
+"""
 _DRIVER = r"""
 pf_clock() {
     if read -r pf_now pf_rest </proc/uptime; then pf_now=${pf_now%%.*}; else pf_now=$(date +%s); fi 2>/dev/null
@@ -63,33 +80,9 @@ pf_stamp() {
     case $pf_time in *[!0-9.]* | *. | '') pf_time=$(date +%s) ;; esac
     printf '\n%s clock %s %s\n' "$pf_nonce" "$1" "$pf_time"
 }
-pf_cut() { if [ "$pf_head" ]; then head -c "$((pf_bytes + 1))"; else cat; fi; }
-pf_relay() { if [ "$pf_timeout" ]; then $pf_timeout "$((pf_left + 2))" cat; else cat; fi; }
-pf_keep() {
-    pf_kept=$(
-        if [ "$pf_head" ]; then head -c "$((pf_most + 1))"; else dd bs="$((pf_most + 1))" count=1 2>/dev/null; fi
-        cat >/dev/null
-    )
-    printf %s "$pf_kept"
-}
 pf_ask() {
-    pf_said=$(
-        {
-            {
-                { ${pf_timeout:+$pf_timeout $pf_left} sh -c "$2" 3>&- 4>&- 5>&-; echo "$?" >&3; } 2>&5 | pf_cut >&4
-            } 5>&1 | pf_keep
-        } 3>&1
-    )
-    pf_exit=${pf_said%%"$pf_line"*}
-    [ "$pf_exit" != 265 ] || pf_exit=137
-    if [ "$pf_exit" = 137 ]; then
-        pf_asked=$pf_now; pf_clock
-        [ "$((pf_now - pf_asked))" -lt "$pf_left" ] || pf_exit=124
-    fi
-    case $pf_said in
-    *"$pf_line"*) printf '\n%s errors %s %s\n%s' "$pf_nonce" "$1" "$pf_most" "${pf_said#*"$pf_line"}" ;;
-    esac
-    printf '\n%s end %s %s\n' "$pf_nonce" "$1" "${pf_exit:-255}"
+    pf_kept=$((MOST + ${#pf_nonce} + ${#1} + 12))
+    $pf_timeout ${pf_timeout:+$pf_left} sh -c "$pf_asking" sh "$2" "$1" MOST "$pf_cut" "$pf_kept" 2>&1
 }
 pf_probe() {
     pf_clock
@@ -97,7 +90,11 @@ pf_probe() {
     if [ "$pf_left" -lt 1 ]; then printf '\n%s late %s\n' "$pf_nonce" "$1"; return; fi
     [ "$pf_left" -lt "$2" ] || pf_left=$2
     printf '\n%s begin %s %s %s\n' "$pf_nonce" "$1" "$pf_left" "$pf_bytes"
-    { { exec </dev/null 2>/dev/null 4>&1; pf_ask "$1" "$3"; } & } | pf_relay 2>&1 && return
+    if [ "$pf_relay" ]; then
+        { { { exec </dev/null 2>/dev/null; pf_ask "$1" "$3"; } & } | $pf_timeout "$((pf_left + 2))" cat; } 2>&1
+    else
+        { pf_ask "$1" "$3" </dev/null; } 2>/dev/null
+    fi && return
     pf_how=$? pf_asked=$pf_now; pf_clock
     if [ "$((pf_now - pf_asked))" -lt "$pf_left" ]; then printf '\n%s broken %s %s\n' "$pf_nonce" "$1" "$pf_how"
     else printf '\n%s end %s 124\n' "$pf_nonce" "$1"; fi
@@ -108,15 +105,23 @@ unset BASH_ENV ENV CDPATH GREP_OPTIONS POSIXLY_CORRECT BLOCK_SIZE BLOCKSIZE DF_B
 LC_ALL=C
 PATH="${PATH:+$PATH:}/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
 PATH="$PATH:/opt/chef-backend/bin:/opt/opscode/bin"
-[ "$(id -u)" != 0 ] || SUDO=
-export LC_ALL PATH SUDO
+[ -z "$SUDO" ] || [ "$(id -u)" != 0 ] || SUDO=
+export LC_ALL PATH SUDO pf_nonce
 pf_stamp begun 2>/dev/null
 cd /
-pf_head= pf_timeout= pf_most=MOST
-pf_line='
-'
-if printf x | head -c 1; then pf_head=y; fi >/dev/null 2>&1
-if timeout -k 1 9 true; then pf_timeout='timeout -k 1'; elif timeout 9 true; then pf_timeout=timeout; fi >/dev/null 2>&1
+pf_cut="head -c $((pf_bytes + 1))" pf_timeout='timeout -k 1' pf_relay=
+{
+    if timeout --signal=TERM -k 1 9 head -c 1; then :
+    else
+        head -c 1 || pf_cut=cat
+        if timeout --signal=TERM -k 1 9 true; then :
+        elif timeout --signal=TERM 9 true; then pf_timeout=timeout
+        elif timeout -k 1 9 true; then pf_relay=y
+        elif timeout 9 true; then pf_timeout=timeout pf_relay=y
+        else pf_timeout=
+        fi
+    fi
+} </dev/null >/dev/null 2>&1
 pf_clock
 pf_until=$((pf_now + pf_budget))
 """.replace("MOST", str(ERROR_BYTES))
@@ -148,7 +153,7 @@ def compose(
         script = _assignments(probe, options) + probe.script
         asked.append(f"pf_probe {shlex.quote(probe.id)} {max(1, int(probe.timeout_s))} {shlex.quote(script)}")
     # Braces: the shell runs nothing before it has read the whole, so half a script does nothing.
-    body = "\n".join([*lines, _DRIVER.strip(), *asked])
+    body = "\n".join([*lines, f"pf_asking={shlex.quote(_ASK.strip())}", _DRIVER.strip(), *asked])
     # The line before them runs at once: whoever waits for it can hold the last byte back until the shell reads.
     ready = f"echo {shlex.quote(nonce)}-ready"
     return f"{_LEAD}{ready}\n{{\n{body}\npf_stamp ended 2>/dev/null\nprintf '\\n%s done\\n' \"$pf_nonce\"\nexit 0\n}}\n"
@@ -190,13 +195,20 @@ def parse(
     answers: dict[str, Answer | Unknown] = {}
     begun: re.Match[bytes] | None = None
     errors: re.Match[bytes] | None = None
-    done = framed = False
+    done = framed = mixed = False
     for found in frame.finditer(output):
         framed = True
+        of = found["errors"] or found["end"] or found["broken"]
         if found["begin"]:
             if begun:
                 answers.setdefault(_text(begun["begin"]), _broken_off(output[begun.end() + 1 : found.start()], nonce))
-            begun, errors = found, None
+            begun, errors, mixed = found, None, False
+        elif begun and of and of != begun["begin"]:
+            # Such as the rest of one whose shell was killed: what stands around it may be of either.
+            mixed = True
+        elif found["end"] and begun and mixed:
+            answers.setdefault(_text(found["end"]), Unknown("another probe's answer ran into this one"))
+            begun = None
         elif found["errors"] and begun and found["errors"] == begun["begin"]:
             errors = errors or found
         elif found["end"] and begun and found["end"] == begun["begin"]:
@@ -253,12 +265,14 @@ def _answer(body: bytes, begin: re.Match[bytes], end: re.Match[bytes], hide: Red
 
 def _errors(body: bytes, frame: re.Match[bytes], hide: Redactor) -> str:
     most = int(frame["most"])
-    cut = len(body) > most
-    return _text(hide.raw(body, cut=cut)[:most]) + ("…" if cut else "")
+    if len(body) <= most:
+        return _text(hide.raw(body)).rstrip("\n")
+    # The mark says that something stood before it: half a secret behind it is taken out as well.
+    return _text(hide.raw(b"\xe2\x80\xa6" + body[-most:])).rstrip("\n")
 
 
 def _not_asked(status: int, noise: bytes, nonce: str) -> Unknown:
-    """Why a probe was not asked; what asks it needs a process, two descriptors, and `cat`."""
+    """Why a probe was not asked; what asks it needs processes, pipes, and `tail`."""
     if status == _KILLED:
         return Unknown("what was to ask it was killed on the node before its time was up (a limit of the account's?)")
     said = _last_line(noise, nonce)
@@ -271,7 +285,9 @@ def _broken_off(noise: bytes, nonce: str) -> Unknown:
 
 
 def _last_line(noise: bytes, nonce: str) -> str:
+    """What was said last, a shell's complaint rather than the answer that could not be taken home."""
     lines = [line for line in _text(noise[-4096:]).splitlines() if line.strip() and not line.startswith(nonce)]
+    lines = [line for line in lines if _COMPLAINT.search(line)] or lines
     return shortened(" ".join(lines[-1].split()), _NOISE_CHARS) if lines else ""
 
 

@@ -33,10 +33,17 @@ elif found=$(dpkg-query -W -f='${{Status}} ${{Version}}' chef-server-core 2>/dev
 else
     echo 'package none'
 fi
-for name in {" ".join(ADDONS)}; do
-    if rpm -q $name >/dev/null 2>&1 || dpkg-query -W -f='${{Status}}' $name 2>/dev/null | grep -q ' installed$'; then
-        echo "addon $name"
-    fi
+addons='{" ".join(ADDONS)}'
+found=$(
+    rpm -q --qf '|has %{{NAME}} installed|' $addons 2>/dev/null
+    dpkg-query -W -f='|has ${{Package}} ${{Status}}|' $addons 2>/dev/null
+)
+for name in $addons; do
+    IFS='|'
+    for each in $found; do
+        case $each in "has $name installed" | "has $name "*" installed") echo "addon $name"; break ;; esac
+    done
+    unset IFS
 done
 echo level
 $SUDO cat {MIGRATION_LEVEL}

@@ -98,10 +98,21 @@ found=$($SUDO find /etc/chef-backend /root /home /tmp /var/tmp -xdev -maxdepth 3
 code=$?
 if [ "$found" ]; then
     printf '%s\\n' "$found"
-    printf '%s\\n' "$found" | sed -n -e 's/ -> .*//' -e 's|^[^/]* \\(/.*\\)/[^/]*$|\\1|p' |
-        while IFS= read -r folder; do
-            while [ "$folder" ]; do ls -ldn "$folder"; folder=${folder%/*}; done
-        done 2>/dev/null | sort -u
+    set -f --
+    line='
+'
+    IFS=$line above=$line
+    for each in $found; do
+        folder=/${each#* /} folder=${folder%% -> *} folder=${folder%/*}
+        while [ "$folder" ]; do
+            case $above in
+            *"$line$folder$line"*) break ;;
+            *) set -- "$@" "$folder"; above=$above$folder$line ;;
+            esac
+            folder=${folder%/*}
+        done
+    done
+    if [ "$#" -gt 0 ]; then ls -ldn "$@" 2>/dev/null; fi
 fi
 echo end
 exit $code""",
@@ -116,17 +127,20 @@ CONFIG = Probe(
     language="sh",
     purpose=f"at most {CONFIG_LINES} names of settings in chef-backend.rb, with hashes of their values; no value",
     script=f"""\
-$SUDO cat {BACKEND_CONFIG} | {settings_of_stdin()} | {{
-    echo 'form 3'
+$SUDO cat {BACKEND_CONFIG} | {settings_of_stdin()} |
     while IFS= read -r line; do
         if [ "$line" = more ]; then echo 'set more'; break; fi
         kind=${{line%% *}} line=${{line#* }}
         key=${{line%% *}}
-        hashed=$(printf %s "${{line#"$key "}}" | sha256sum)
-        printf '%s %s %.16s\n' "$kind" "$key" "$hashed"
-    done
-    echo end
-}}""",
+        printf '%s %s ' "$kind" "$key"
+        printf %s "${{line#"$key "}}" | sha256sum
+    done | {{
+        echo 'form 3'
+        while read -r kind key hashed rest; do
+            case $key$hashed in more) echo 'set more' ;; *) printf '%s %s %.16s\\n' "$kind" "$key" "$hashed" ;; esac
+        done
+        echo end
+    }}""",
     readers=((ConfigDigest, read_config_digest),),
     roles=("backend",),
 )

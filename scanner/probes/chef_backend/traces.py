@@ -41,8 +41,12 @@ look() {
         if [ -e "$path" ] || [ -L "$path" ]; then echo "$1 $path"; fi
     done
     if command -v "$3" >/dev/null; then echo "$1 $3"; fi
-    if rpm -q "$4" >/dev/null 2>&1 || dpkg-query -W "$4" >/dev/null 2>&1; then echo "$1 package"; fi
+    case $packages in *"|$4|"*) echo "$1 package" ;; esac
 }
+packages=$(
+    rpm -q --qf '|%{NAME}|' chef-backend chef-server-core 2>/dev/null
+    dpkg-query -W -f='|${Package}|' chef-backend chef-server-core 2>/dev/null
+)
 look backend chef-backend chef-backend-ctl chef-backend
 look frontend opscode chef-server-ctl chef-server-core
 echo asked""",

@@ -133,12 +133,14 @@ PROBES = (
         language="sh",
         purpose="size and free space of the local file systems, and which hold Chef Backend's data, logs and index",
         script="""\
-folder= quote="['\\"]"
+folder= quote="['\\"]" line='
+'
 if [ -d /etc/chef-backend ]; then
     setting="^[[:space:]]*elasticsearch[.[]$quote*data_dir$quote*[]]*[[:space:]]*=*[[:space:]]*$quote"
     folder=$(
-        $SUDO cat /etc/chef-backend/chef-backend.rb | sed -n "s|$setting\\(/[^'\\"]*\\).*|\\1|p" | tail -n 1
+        $SUDO cat /etc/chef-backend/chef-backend.rb | sed -n "s|$setting\\(/[^'\\"]*\\).*|\\1|p"
     )
+    folder=${folder##*"$line"}
 fi
 case $folder in /*) index=$folder ;; *) index=/var/opt/chef-backend/elasticsearch/data ;; esac
 echo "index $index"

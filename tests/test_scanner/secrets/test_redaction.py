@@ -134,8 +134,8 @@ def test_no_half_of_a_secret_is_left_where_an_answer_was_cut() -> None:
     secret = SECRETS[0]
     body = f"the log says {secret} and goes on".encode()
     for most in range(1, len(body)):
-        sent = body[: most + 1]
-        output = b"\nN0 begin log 9 %d\n%s\nN0 errors log %d\n%s\nN0 end log 0\nN0 done\n" % (most, sent, most, sent)
+        sent, last = body[: most + 1], body[-most - 1 :]
+        output = b"\nN0 begin log 9 %d\n%s\nN0 errors log %d\n%s\nN0 end log 0\nN0 done\n" % (most, sent, most, last)
         answer = sh.parse(output, nonce="N0", probe_ids=["log"], hide=hide(secret))["log"]
         assert isinstance(answer, Answer)
         assert answer.truncated

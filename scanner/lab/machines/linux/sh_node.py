@@ -151,10 +151,9 @@ class ShNode:
             if takes_s > left_s:
                 output, code = b"", _TIMED_OUT
             yield output[: batch.probe_bytes + 1]
-            # As a shell's variable keeps it: without the line ends at its end.
-            errors = found.error_output.rstrip("\n").encode("utf-8", errors="surrogateescape")
-            if errors and takes_s <= left_s:
-                yield f"\n{batch.nonce} errors {probe.id} {ERROR_BYTES}\n".encode() + errors[: ERROR_BYTES + 1]
+            errors = found.error_output.encode("utf-8", errors="surrogateescape")
+            if takes_s <= left_s:
+                yield f"\n{batch.nonce} errors {probe.id} {ERROR_BYTES}\n".encode() + errors[-ERROR_BYTES - 1 :]
             yield f"\n{batch.nonce} end {probe.id} {code}\n".encode()
         yield f"\n{batch.nonce} clock ended {self._clock()}\n".encode()
         yield f"\n{batch.nonce} done\n".encode()

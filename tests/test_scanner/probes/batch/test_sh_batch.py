@@ -6,7 +6,8 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -111,7 +112,7 @@ def test_standard_error_is_told_apart_however_the_two_are_mixed(shell: Sequence[
     )
     assert said == {
         "mixed": Answer("Name\nRole\n", 3, error_output="warning: a\nwarning: b"),
-        "flood": Answer("table\n", 5, error_output="e" * ERROR_BYTES + "…"),
+        "flood": Answer("table\n", 5, error_output="…" + "e" * ERROR_BYTES),
         "late-answer": Answer("slow\n", 0, error_output="quick"),
         "late-error": Answer("quick\n", 0, error_output="slow"),
         "long-answer": Answer("o" * 60_000, 0, error_output="e"),
@@ -166,7 +167,7 @@ def test_fifty_megabytes_are_cut_and_the_status_survives(shell: Sequence[str]) -
     # Where a shell's pipes are sockets, tr complains that nobody reads on instead of being ended by a signal.
     assert replace(big, error_output="") == Answer("x" * 10, 4, truncated=True)
     assert not big.error_output.replace("tr: write error", "").replace(": Connection reset by peer", "").strip()
-    assert said["big-errors"] == Answer("", 4, error_output="x" * ERROR_BYTES + "…")
+    assert said["big-errors"] == Answer("", 4, error_output="…" + "x" * ERROR_BYTES)
     assert said["exactly"] == Answer("0123456789", 0)
     assert said["next"] == Answer("after\n", 0)
 
@@ -260,9 +261,9 @@ def test_whatever_the_login_set_it_is_asked_in_the_same_way(shell: Sequence[str]
 
 
 def test_what_cannot_be_asked_says_why_and_not_that_time_was_up(tmp_path: Path) -> None:
-    """Without `cat` nothing comes home: 0.1 s is no timeout of 30 s."""
-    (tmp_path / "cat").write_text("#!/bin/sh\necho 'cat: applet not found' >&2\nexit 127\n")
-    (tmp_path / "cat").chmod(0o755)
+    """Without `tail` nothing comes home: 0.1 s is no timeout of 30 s."""
+    (tmp_path / "tail").write_text("#!/bin/sh\necho 'tail: applet not found' >&2\nexit 127\n")
+    (tmp_path / "tail").chmod(0o755)
     script = compose([probe("echo yes")], nonce=NONCE, budget_s=9, options={}, sudo=False, probe_bytes=9)
     path = f"{tmp_path}:{os.environ['PATH']}"
     done = subprocess.run(
@@ -275,7 +276,86 @@ def test_what_cannot_be_asked_says_why_and_not_that_time_was_up(tmp_path: Path) 
     )
     said = parse(done.stdout, nonce=NONCE, probe_ids=["it"])["it"]
     assert isinstance(said, Unknown)
-    assert said.reason.startswith("the node's shell could not ask it (exit 127): cat: applet not found")
+    assert said.reason.startswith("the node's shell could not ask it (exit 127): tail: applet not found")
+
+
+def as_sh(folder: Path, shell: Sequence[str]) -> str:
+    """A PATH on which `sh` is that shell."""
+    folder.mkdir(exist_ok=True)
+    (folder / "sh").write_text(f'#!/bin/sh\nexec {" ".join([shutil.which(shell[0]) or "", *shell[1:]])} "$@"\n')
+    (folder / "sh").chmod(0o755)
+    return f"{folder}:{os.environ['PATH']}"
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
+def test_whatever_sh_is_on_the_node_it_asks_in_the_same_way(shell: Sequence[str], tmp_path: Path) -> None:
+    _, said = run(
+        probe("echo out; echo err >&2; exit 3", "both"),
+        probe("trap '' TERM; sleep 60; sleep 60", "stubborn", timeout_s=1),
+        probe("head -c 100000 /dev/zero | tr '\\0' e >&2; echo table; exit 5", "flood"),
+        probe("kill -9 $$", "killed"),
+        probe('echo "${pf_nonce-hidden} ${1-none}"', "hidden"),
+        path=as_sh(tmp_path / "bin", shell),
+    )
+    killed = said.pop("killed")
+    assert isinstance(killed, Answer)
+    assert (killed.output, killed.exit_code) == ("", 137)
+    assert said == {
+        "both": Answer("out\n", 3, error_output="err"),
+        "stubborn": Unknown("timed out on the node after 1 s"),
+        "flood": Answer("table\n", 5, error_output="…" + "e" * ERROR_BYTES),
+        "hidden": Answer("hidden none\n", 0),
+    }
+
+
+def test_a_timeout_that_ends_one_process_alone_leaves_nothing_that_could_speak(tmp_path: Path) -> None:
+    """Such as busybox's, which ends neither what its child has started nor what reads that."""
+    (tmp_path / "timeout").write_text('#!/bin/sh\nexec busybox timeout "$@"\n')
+    (tmp_path / "timeout").chmod(0o755)
+    started = time.monotonic()
+    output, said = run(
+        probe("echo out; echo err >&2; exit 3", "both"),
+        probe("sleep 4; echo ghost; echo ghost >&2", "hangs", timeout_s=1),
+        probe("sleep 3; echo after", "next"),
+        path=f"{tmp_path}:{os.environ['PATH']}",
+    )
+    assert time.monotonic() - started < 12
+    assert said["both"] == Answer("out\n", 3, error_output="err")
+    assert said["hangs"] == Unknown("timed out on the node after 1 s")
+    assert said["next"] == Answer("after\n", 0)
+    assert b"ghost" not in output
+
+
+def test_what_was_left_of_an_answer_spoils_the_one_that_it_runs_into() -> None:
+    """The shell that asked `a` was killed, and what reads its output was not."""
+    frames = "begin a 5 9\nx\n{n} broken a 137\n\n{n} begin b 5 9\ny\n{n} errors a 9\n\n{n} end a 0\n\n{n} end b 0\n"
+    said = read(f"\n{NONCE} {frames}\n{NONCE} done\n".replace("{n}", NONCE).encode())
+    assert said["b"] == Unknown("another probe's answer ran into this one")
+    assert isinstance(said["a"], Unknown)
+
+
+def counting(folder: Path) -> tuple[str, Callable[[], Counter[str]]]:
+    """A PATH on which every program says that it was started, and what was said so far."""
+    log = folder / "log"
+    log.touch()
+    seen = folder / "bin"
+    seen.mkdir()
+    for name in {each.name for place in ("/bin", "/usr/bin", "/usr/sbin") for each in Path(place).iterdir()}:
+        found = shutil.which(name)
+        if found and name not in ("sudo", "["):
+            (seen / name).write_text(f'#!/bin/sh\necho {name} >>{log}\nexec {found} "$@"\n')
+            (seen / name).chmod(0o755)
+    return f"{seen}:{os.environ['PATH']}", lambda: Counter(log.read_text().split())
+
+
+def test_a_question_costs_the_node_five_programs_beside_its_own(tmp_path: Path) -> None:
+    path, started = counting(tmp_path)
+    run(path=path)
+    idle = started()
+    assert sum(idle.values()) <= 4
+    run(*(probe("uname", f"p{number}") for number in range(10)), path=path)
+    asked = started() - idle - idle
+    assert asked == Counter({"sh": 20, "timeout": 10, "head": 10, "tail": 10, "uname": 10})
 
 
 def test_lines_that_a_start_up_file_eats_are_blank() -> None:

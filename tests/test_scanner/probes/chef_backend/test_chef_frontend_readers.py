@@ -32,8 +32,10 @@ def test_an_rpm_with_its_level_is_read_from_a_real_shell(play: Play, tmp_path: P
 def test_a_deb_with_its_add_ons_is_read_from_a_real_shell(play: Play, tmp_path: Path) -> None:
     query = """case $* in
 *Version*chef-server-core) printf 'install ok installed 14.16.19-1' ;;
-*chef-manage | *opscode-reporting) printf 'install ok installed' ;;
-*opscode-push-jobs-server) printf 'deinstall ok config-files' ;;
+*opscode-manage*)
+    printf '|has %s|' 'opscode-push-jobs-server deinstall ok config-files' 'chef-manage install ok installed'
+    printf '|has %s|' 'opscode-reporting hold ok installed'
+    exit 1 ;;
 *) exit 1 ;;
 esac"""
     put(tmp_path, MIGRATION_LEVEL, LEVEL)

@@ -78,7 +78,9 @@ def test_the_real_script_finds_what_there_is(tmp_path: Path) -> None:
         root = tmp_path / "-".join(["root", *(name.strip("/").replace("/", "_") for name in there), package])
         for name in ("/opt", "/etc", "/var/opt", "/usr/bin", "/programs", *there):
             (root / name.lstrip("/")).mkdir(parents=True, exist_ok=True)
-        (root / "programs" / "dpkg-query").write_text(f"#!/bin/sh\n[ $2 = {package} ]\n")
+        (root / "programs" / "dpkg-query").write_text(
+            f"#!/bin/sh\nfor each; do [ $each != {package} ] || printf '|%s|' $each; done\n"
+        )
         (root / "programs" / "dpkg-query").chmod(0o755)
         script = PROBE.script
         for above in ("/opt", "/etc", "/var", "/usr/bin"):
