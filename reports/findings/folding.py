@@ -13,6 +13,7 @@ _IDS = 12
 """Checks that a line names before it only counts."""
 _STRANDED = {
     "selection": ("Nodes that were not selected", "was not selected", "were not selected"),
+    "unnamed": ("Machines that nobody named", "may have machines that nobody named", "may have such"),
     "interruption": ("Nodes that had not answered", "had not answered yet", "had not answered yet"),
 }
 """What a cause without a result of its own is called: title, and what happened to one node or several."""
@@ -68,7 +69,7 @@ def stranded_rows(folded: Folded) -> list[tuple[str, str, tuple[Result, ...]]]:
 def _named(kind: str, rows: Sequence[Result]) -> tuple[str, str]:
     title, one, several = _STRANDED.get(kind, (kind, "was not asked", "were not asked"))
     pairs = dict.fromkeys((row.cluster, cause.partition(":")[2]) for row in rows for cause in row.follows)
-    names = [one_line(f"{cluster}/{node}", 100) for cluster, node in pairs]
+    names = [one_line(cluster if kind == "unnamed" else f"{cluster}/{node}", 100) for cluster, node in pairs]
     shown = ", ".join([*names[:_NAMES], *([f"{len(names) - _NAMES} more"] if len(names) > _NAMES else [])])
     return title, f"{shown} {one if len(names) == 1 else several}; {_told(rows)}"
 

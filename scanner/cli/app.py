@@ -144,6 +144,9 @@ def _run(known: tuple[type, ...] = (ExitCode,)) -> None:
         if ended.code in (0, None) and (trouble := trouble_on_stdout()):
             print_error(f"{trouble}; make room, or send it elsewhere")
             sys.exit(ExitCode.USAGE)
+        if ended.code == 1 and {"--install-completion", "--show-completion"} & set(sys.argv[1:]):
+            print_error("type it in bash, zsh, fish or PowerShell: it is for the shell that asks")
+            sys.exit(ExitCode.USAGE)
         if not isinstance(ended.code, known) and ended.code not in (None, 0, ExitCode.USAGE):
             end_with_defect(RuntimeError(f"some part of it ended the program with {ended.code!r}"))
         raise

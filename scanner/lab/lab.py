@@ -66,12 +66,16 @@ class Lab:
     """Starts every node of a scenario on a free loopback port, and stops it at the end. A context manager.
 
     `probes` are those that the nodes know how to answer; by default all that a scan could send, plugins' too.
+    Certificates are for this machine, and for `names` besides.
     """
 
-    def __init__(self, scenario: Scenario | str | Path, *, probes: Sequence[Probe] | None = None) -> None:
+    def __init__(
+        self, scenario: Scenario | str | Path, *, probes: Sequence[Probe] | None = None, names: Sequence[str] = ()
+    ) -> None:
         self.scenario = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
         self.nodes: tuple[RunningNode, ...] = ()
         self._given_probes = probes
+        self._names = tuple(names)
         self._running = contextlib.ExitStack()
         self._stopping = threading.Event()
         self._password = secrets.token_urlsafe(18)
@@ -153,7 +157,7 @@ class Lab:
 
     @cached_property
     def _certificate(self) -> TlsFiles:
-        return self._authority.server()
+        return self._authority.server(hosts=("localhost", LOOPBACK, "::1", *self._names))
 
     @cached_property
     def _client_certificate(self) -> CertificatePair:

@@ -1,4 +1,4 @@
-"""What the tutorial and the guides tell to type is typed, on the lab, and gives what they show."""
+"""What the documentation tells to type is typed, on the lab, and gives what it shows."""
 
 from __future__ import annotations
 
@@ -6,116 +6,49 @@ import os
 import re
 import shutil
 import subprocess
-import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario
+from tests.test_scanner.stages import STAGES, bare
+from tests.test_scanner.terminal import TOP, Step, Terminal, blocks, steps
+from tests.user_pages import PAGES
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = TOP / "docs"
 POSIX = pytest.mark.skipif(os.name == "nt", reason="the guides speak to a POSIX shell")
+ROOT = "a_shell_can_read_what_root_is_told_to_type"
+ELSEWHERE = {("docs/guides/cron.md", name): ROOT for name in ("host", "files", "keys")}
+"""Blocks that are not typed as they stand, and the test that looks after each instead."""
+SLOW = ("docs/tutorial.md", "docs/guides/air-gapped.md")
+PLACES = {path.relative_to(TOP).as_posix(): path for path in (*PAGES, *sorted(TOP.glob("[A-Z]*.md")))}
+TO_TYPE = [place for place, path in PLACES.items() if blocks(path.read_text(encoding="utf-8"))]
 
 
-def steps(page: str) -> Iterator[tuple[str, list[str], int]]:
-    """Each command of a page's consoles with the lines that it shows, and the exit code that `echo $?` shows then."""
-    for block in re.findall(r"^```console\n(.*?)^```", page, re.DOTALL | re.MULTILINE):
-        told: list[tuple[str, list[str]]] = []
-        for line in block.splitlines():
-            if line.startswith("$ "):
-                told.append((line.removeprefix("$ "), []))
-            else:
-                told[-1][1].append(line)
-        for (command, lines), after in zip(told, [*told[1:], ("", [])], strict=True):
-            if command != "echo $?":
-                yield command, lines, int(after[1][0]) if after[0] == "echo $?" else 0
-
-
-def misses(lines: list[str], output: str) -> str:
-    """The first line that is shown and was not printed, in that order; dots stand for anything."""
-    at, flat = 0, " ".join(output.split())
-    for line in lines:
-        wanted = r".*?".join(re.escape(" ".join(part.split())) for part in line.split("..."))
-        found = re.compile(wanted).search(flat, at)
-        if found is None:
-            return line
-        at = found.end()
-    return ""
-
-
-class Terminal:
-    """A shell that keeps its folder, and one job in the background."""
-
-    def __init__(self, home: Path) -> None:
-        self.folder = self.home = home
-        programs = home / "bin"
-        programs.mkdir()
-        program = programs / "preflight"
-        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m scanner "$@"\n', encoding="utf-8")
-        program.chmod(0o755)
-        root = str(Path(__file__).parents[2])
-        self.environment = {"PATH": f"{programs}:/usr/bin:/bin", "HOME": str(home), "PYTHONPATH": root}
-        self.job: subprocess.Popen[str] | None = None
-
-    def type(self, command: str, lines: list[str], code: int) -> None:
-        how: dict[str, Any] = {"cwd": self.folder, "env": self.environment, "stdin": subprocess.DEVNULL, "text": True}
-        if command == "kill %1":
-            self.end()
-        elif command.startswith("cd "):
-            self.folder /= command.removeprefix("cd ")
-        elif command.endswith(" &"):
-            self.start(command.removesuffix(" &"), lines, how)
-        else:
-            done = subprocess.run(
-                ["/bin/sh", "-c", command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, **how
-            )
-            assert (done.returncode, misses(lines, done.stdout)) == (code, ""), f"{command}\n{done.stdout}"
-
-    def start(self, command: str, lines: list[str], how: dict[str, Any]) -> None:
-        log = self.home / "job.log"
-        with log.open("w", encoding="utf-8") as written:
-            self.job = subprocess.Popen(["/bin/sh", "-c", f"exec {command}"], stdout=written, stderr=written, **how)
-        deadline = time.monotonic() + 60
-        while misses(lines, log.read_text("utf-8")):
-            assert self.job.poll() is None, log.read_text("utf-8")
-            assert time.monotonic() < deadline, log.read_text("utf-8")
-            time.sleep(0.02)
-
-    def end(self) -> None:
-        if self.job is not None:
-            self.job.terminate()
-            self.job.wait(30)
-            self.job = None
-
-
-def typed(page: str, home: Path) -> int:
-    terminal, count = Terminal(home), 0
-    try:
-        for count, step in enumerate(steps(page), start=1):  # noqa: B007  the last number is what is wanted
-            terminal.type(*step)
-    finally:
-        terminal.end()
-    return count
-
-
-@POSIX
-@pytest.mark.slow
-def test_the_tutorial_leads_to_a_go(tmp_path: Path) -> None:
-    assert typed((DOCS / "tutorial.md").read_text("utf-8"), tmp_path) >= 14
+def typed(page: str, terminal: Terminal, place: str = "") -> int:
+    """How many commands of a page were typed."""
+    found = [step for block in blocks(page) if (place, block.name) not in ELSEWHERE for step in steps(block)]
+    for step in found:
+        terminal.type(step)
+    return len(found)
 
 
 @POSIX
 @pytest.mark.parametrize(
-    ("name", "least"), [pytest.param("air-gapped", 9, marks=pytest.mark.slow), ("cron", 2), ("ci", 1)]
+    "place", [pytest.param(place, marks=pytest.mark.slow) if place in SLOW else place for place in TO_TYPE]
 )
-def test_a_guide_does_what_it_shows(name: str, least: int, tmp_path: Path) -> None:
-    with Lab(load_scenario("chef-healthy")) as lab:
-        lab.write(tmp_path)
-        assert typed((DOCS / "guides" / f"{name}.md").read_text("utf-8"), tmp_path) >= least
+def test_a_page_does_what_it_shows(place: str, tmp_path: Path) -> None:
+    assert place in STAGES, f"{place} tells what to type: say in stages.py on which machines it is typed"
+    with STAGES[place](tmp_path) as terminal:
+        assert typed(PLACES[place].read_text("utf-8"), terminal, place)
+
+
+def test_no_stage_is_left_without_a_page() -> None:
+    assert set(STAGES) == set(TO_TYPE)
+    there = {(place, block.name) for place in TO_TYPE for block in blocks(PLACES[place].read_text("utf-8"))}
+    assert set(ELSEWHERE) <= there
+    assert all(f"test_{name}" in globals() for name in ELSEWHERE.values())
 
 
 @POSIX
@@ -125,11 +58,24 @@ def test_a_guide_does_what_it_shows(name: str, least: int, tmp_path: Path) -> No
         ("```console\n$ preflight checks\nno-such-check\n```\n", "no-such-check"),
         ("```console\n$ preflight explain no-such-check\n```\n", "no-such-check"),
         ("```console\n$ preflight checks\n$ echo $?\n3\n```\n", "connectivity"),
+        ("```sh\npreflight lab --copy own.toml encryption-config-outlier\n```\n", "no scenario"),
+        ("```console\n$ pip install preflight-scaner\n```\n", "preflight-scaner"),
+        ("```cron\n30 2 * * *  preflight drift -q /etc/preflight/none.toml\n```\n", "none.toml"),
+        ("```cron\n30 2 * *  preflight checks\n```\n", "30 2"),
+        ('```bat\nschtasks /Create /TN x ^\n  /TR "cmd /c C:\\preflight\\Scripts\\preflight.exe drif"\n```\n', "drif"),
     ],
 )
 def test_a_guide_that_is_wrong_is_found_out(page: str, complaint: str, tmp_path: Path) -> None:
-    with pytest.raises(AssertionError, match=complaint):
-        typed(page, tmp_path)
+    with bare(tmp_path) as terminal, pytest.raises(AssertionError, match=complaint):
+        typed(page, terminal)
+
+
+@POSIX
+@pytest.mark.parametrize("option", ["--install-completion", "--show-completion"])
+def test_a_shell_without_completion_is_told_and_is_no_defect(option: str, tmp_path: Path) -> None:
+    with bare(tmp_path) as terminal:
+        code, output = terminal.ended(f"preflight {option}; exit $?")
+    assert (code, "bash, zsh, fish or PowerShell" in output, "defect" in output) == (2, True, False), output
 
 
 def shown(guide: str, name: str) -> str:
@@ -159,12 +105,11 @@ def lines_of_ci(name: str) -> list[str]:
 @pytest.mark.parametrize(("scenario", "code"), [("chef-healthy", 0), ("ssh-down", 3)])
 def test_the_shell_of_a_ci_job_stops_what_is_no_go(name: str, scenario: str, code: int, tmp_path: Path) -> None:
     scans = [line for line in lines_of_ci(name) if "pip install" not in line]
-    terminal = Terminal(tmp_path)
-    terminal.environment["GITHUB_STEP_SUMMARY"] = str(tmp_path / "step.md")
-    with Lab(load_scenario(scenario)) as lab:
+    with Lab(load_scenario(scenario)) as lab, bare(tmp_path) as terminal:
+        terminal.environment["GITHUB_STEP_SUMMARY"] = str(tmp_path / "step.md")
         lab.write(tmp_path)
         for line in scans:
-            terminal.type(line, [], code if line.startswith("preflight") else 0)
+            terminal.type(Step(line, code=code if line.startswith("preflight") else 0))
     xml = (tmp_path / "preflight-junit.xml").read_text("utf-8")
     assert ("<error" in xml) is bool(code)
     if name == "github":
