@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 
 BUILD := build
 
-.PHONY: demo test test-lowest field fuzz mutation lint types slow readme docs pictures bench wheel lock sbom audit clean
+.PHONY: demo test test-lowest field fuzz mutation lint types slow new-check readme docs pictures bench wheel lock sbom audit clean
 
 demo: $(READY)
 	$(BIN)/preflight demo
@@ -51,6 +51,10 @@ lint: $(READY)
 
 types: $(READY)
 	$(BIN)/mypy
+
+# The five files of a new check: make new-check ID=time-zone-match PRODUCT=chef-backend [FACT=time-zone] [SCOPE=cluster] [FOLDER=backend]
+new-check: $(READY)
+	@$(BIN)/python -m tests.new_check --id='$(ID)' --product='$(PRODUCT)' --fact='$(FACT)' --scope='$(SCOPE)' --folder='$(FOLDER)'
 
 # Writes the generated sections of docs/ and CONTRIBUTING anew, docs/faults.md, docs/keys.md and the manual page.
 readme: $(READY)

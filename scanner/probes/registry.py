@@ -2,31 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from checks.check import Check
+from checks.engine.discovery import in_order, modules_in
 from checks.engine.evaluation import applies_to, facts_of
 from checks.registry import PRODUCTS
 from scanner.inventory.model import Node
-from scanner.probes.chef_backend import cluster, frontend, search_index, service_ports, traces
-from scanner.probes.chef_backend import node as chef_node
 from scanner.probes.contact import CONTACT_PROBES
-from scanner.probes.linux import connections, disks, resources
 from scanner.probes.probe import Probe
-from scanner.probes.secret_server import probes as secret_server
 
+_ORDER = (
+    "windows-version",
+    "dotnet-framework",
+    "sql-instances",
+    "iis-configuration",
+    "secret-server-files",
+    "encryption-config",
+    "database-config",
+    "web-config",
+    "app-files",
+    "windows-connections",
+    "computer-name",
+    "hardware",
+    "app-pool-state",
+    "pending-reboot",
+    "monitoring-agent",
+    "iis-authentication",
+    "disks",
+    "outbound-access",
+    "sql-database",
+    "chef-traces",
+    "chef-cluster-status",
+    "chef-service-status",
+    "chef-leader-flags",
+    "chef-version",
+    "chef-package",
+    "chef-staged-package",
+    "chef-secrets",
+    "chef-secrets-stray",
+    "chef-config",
+    "chef-leaderl",
+    "chef-drbd",
+    "chef-frontend-package",
+    "chef-frontend-services",
+    "chef-frontend-api",
+    "chef-frontend-members",
+    "chef-search-index",
+    "linux-disks",
+    "linux-resources",
+    "linux-connections",
+    "chef-service-ports",
+)
+"""What a node is asked first, in this order. A probe that is not named here is asked after them."""
+_LAST = ("backups", "sql-prelogin", "sql-database-tds")
+"""A file share that does not answer keeps nobody else waiting."""
+
+
+def _probes_in(package: str) -> Iterator[Probe]:
+    """The `PROBE` or the `PROBES` of every module in `package`."""
+    for module in modules_in(package):
+        yield from vars(module).get("PROBES", ())
+        if isinstance(one := vars(module).get("PROBE"), Probe):
+            yield one
+
+
+_FOLDERS = ("scanner.probes.linux", *(f"scanner.probes.{product.name.replace('-', '_')}" for product in PRODUCTS))
 BUILTIN: tuple[Probe, ...] = (
     *CONTACT_PROBES,
-    *secret_server.PROBES,
-    traces.PROBE,
-    *cluster.PROBES,
-    *chef_node.PROBES,
-    *frontend.PROBES,
-    search_index.PROBE,
-    *disks.PROBES,
-    *resources.PROBES,
-    connections.PROBE,
-    service_ports.PROBE,
+    *in_order((probe for folder in _FOLDERS for probe in _probes_in(folder)), _ORDER, _LAST),
 )
 """Every probe that comes with preflight, in the order in which a node is asked."""
 

@@ -16,6 +16,7 @@ from checks.common.clock_facts import ClockSample
 from checks.facts import Contact
 from checks.registry import BUILTIN
 from scanner.probes.registry import BUILTIN as PROBES
+from tests.new_check import left
 
 TOP = Path(__file__).parents[2]
 ALLOWED = {"checks": {"checks"}, "reports": {"reports", "checks"}, "scanner": {"scanner", "reports", "checks"}}
@@ -69,6 +70,8 @@ FOREVER = [
     "chef-drbd",
 ]
 HEADINGS = ["## What it checks", "## Why it matters", "## How to fix it"]
+IMPORTS_BY_NAME = {"checks/engine/discovery.py": {"importlib"}}
+"""What lies in a product's package is imported as a list of it would import it."""
 IMPURE = {"socket", "ssl", "subprocess", "time", "pathlib", "os", "io", "shutil", "urllib", "requests", "importlib"}
 
 
@@ -143,6 +146,7 @@ def test_no_module_imports_itself_in_a_circle() -> None:
 def test_checks_touch_nothing() -> None:
     for path in sources("checks"):
         touched = {name.split(".")[0] for name in imports(path)} & IMPURE
+        touched -= IMPORTS_BY_NAME.get(path.relative_to(TOP).as_posix(), set())
         assert not touched, f"{path.relative_to(TOP)} imports {sorted(touched)}"
         calls = {
             node.func.id
@@ -163,6 +167,11 @@ def test_only_the_command_line_prints() -> None:
                 if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
             ]
             assert not calls, f"{path.relative_to(TOP)}:{calls[0].lineno} prints"
+
+
+def test_nothing_is_left_to_write() -> None:
+    """What `make new-check` could not know."""
+    assert left() == []
 
 
 def test_ids_are_for_ever() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scanner.probes.probe import UnreadableError
+from scanner.probes.probe import Answer, UnreadableError
 from scanner.probes.registry import BUILTIN
 from tests.field.samples import (
     FOLDER,
@@ -121,3 +121,13 @@ def test_a_reader_reads_it_rightly(sample: Sample, name: str) -> None:
     fact = reader(answer)
     wanted = {path: tuple(value) if isinstance(value, list) else value for path, value in sample.expect.items()}
     assert {path: value_at(fact, path) for path in wanted} == wanted
+
+
+def test_a_real_sample_beside_its_probe_says_where_it_is_from_and_is_read() -> None:
+    for probe in BUILTIN:
+        if probe.sample_from:
+            origin, _, source = probe.sample_from.partition(": ")
+            assert origin in set(ORIGINS) - {"imagined"}, probe.id
+            assert source.strip(), probe.id
+            for _, reader in probe.readers:
+                reader(Answer(probe.sample, 0))

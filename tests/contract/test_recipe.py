@@ -1,69 +1,198 @@
-"""CONTRIBUTING's recipe for a new check is followed to the letter, in a copy of the tree."""
+"""CONTRIBUTING's recipe for a new check is followed to the letter, in a copy of the whole tree."""
 
 from __future__ import annotations
 
+import filecmp
+import os
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-from tests.field.samples import samples
+import pytest
+
+from tests.new_check import RefusedError, wanted
 
 TOP = Path(__file__).parents[2]
+LEFT_OUT = shutil.ignore_patterns(
+    ".git", ".venv", "__pycache__", ".*_cache", "build", "dist", "site", "*.egg-info", "preflight-*.*"
+)
+COMMAND = "command"
+GENERATED = {"README.md", "CONTRIBUTING.md", "docs"}
+"""What `make readme` writes anew, which is nobody's work."""
+SCENARIO_TESTS = (
+    "scan_scenarios",
+    "recordings",
+    "plan",
+    "month",
+    "drift_commands",
+    "never_green",
+    "ways_out",
+    "waiving",
+)
 
 
 def blocks(kind: str) -> list[tuple[str, str]]:
+    """The recipe's blocks of a kind: the path that each is for, and its text."""
     text = (TOP / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    return re.findall(rf"<!-- {kind}: (\S+) -->\n```\w+\n(.*?)```", text, re.DOTALL)
+    return re.findall(rf"<!-- {kind}:? ?(\S*) -->\n```\w+\n(.*?)```", text, re.DOTALL)
 
 
-def follow(tree: Path) -> None:
-    for room in ("checks", "reports", "scanner"):
-        shutil.copytree(TOP / room, tree / room, ignore=shutil.ignore_patterns("__pycache__"))
-    for name, body in blocks("file"):
-        path = tree / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(body, encoding="utf-8")
-    for name, body in blocks("append"):
-        path = tree / name
-        path.write_text(f"{path.read_text(encoding='utf-8')}\n{body}", encoding="utf-8")
-    for name, diff in blocks("edit"):
-        path = tree / name
-        text = path.read_text(encoding="utf-8")
-        old = [line[1:] for line in diff.splitlines() if line.startswith("-")]
-        new = [line[1:] for line in diff.splitlines() if line.startswith("+")]
-        assert text.count("\n".join(old)) == 1, f"{name} has no such line: {old}"
-        text = text.replace("\n".join(old), "\n".join(new))
-        module = re.search(r"(\w+)\.(CHECK|PROBES)", new[-1])
-        assert module
-        package = "checks.chef_backend.backend" if module[2] == "CHECK" else "scanner.probes.chef_backend"
-        future = "from __future__ import annotations\n"
-        path.write_text(text.replace(future, f"{future}from {package} import {module[1]}\n", 1), encoding="utf-8")
-
-
-def run(tree: Path, *arguments: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-P", *arguments],
+def make_new_check(tree: Path, *settings: str) -> subprocess.CompletedProcess[str]:
+    here = ("READY=", f"BIN={Path(sys.executable).parent}")
+    return subprocess.run(
+        ["make", "--no-print-directory", "new-check", *settings, *here],
         cwd=tree,
-        env={"PYTHONPATH": str(tree), "PATH": "", "SYSTEMROOT": "", "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def follow(tree: Path) -> None:
+    shutil.copytree(TOP, tree, ignore=LEFT_OUT, dirs_exist_ok=True)
+    for _, command in blocks(COMMAND):
+        done = make_new_check(tree, *command.split()[2:])
+        assert done.returncode == 0, done.stderr
+    for name, body in blocks("file"):
+        assert (tree / name).is_file(), f"{name}: make new-check does not write it"
+        (tree / name).write_text(body, encoding="utf-8")
+    for name, diff in blocks("edit"):
+        path = tree / name
+        text = path.read_text(encoding="utf-8")
+        old = "\n".join(line[1:] for line in diff.splitlines() if line.startswith("-"))
+        new = "\n".join(line[1:] for line in diff.splitlines() if line.startswith("+"))
+        assert text.count(old) == 1, f"{name} has no such line: {old}"
+        path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def run(tree: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, *arguments], cwd=tree, capture_output=True, text=True, check=False, env=environment(tree)
+    )
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
     return done.stdout
 
 
-def test_the_recipe_gives_a_working_check(tmp_path: Path) -> None:
-    follow(tmp_path)
-    tests = run(tmp_path, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests")
-    assert "8 passed" in tests
-    assert "time-zone-match" in run(tmp_path, "-m", "scanner", "checks")
+def environment(tree: Path) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1", "PYTEST_ADDOPTS": ""}
+
+
+def touched(tree: Path) -> list[str]:
+    """The files that are other ones than here, or new."""
+    found = []
+    for path in sorted(tree.rglob("*")):
+        name = path.relative_to(tree)
+        if path.is_file() and not {"__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache"} & set(name.parts):
+            here = TOP / name
+            if not here.is_file() or not filecmp.cmp(path, here, shallow=False):
+                found.append(name.as_posix())
+    return found
+
+
+def pytest_in(tree: Path, *paths: str) -> str:
+    return run(tree, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not slow", *paths)
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("recipe")
+    follow(folder)
+    return folder
+
+
+def test_a_new_check_costs_five_files_and_works(tree: Path) -> None:
+    """Shown with `pytest -rP`: the files."""
+    files = [name for name in touched(tree) if name.split("/")[0] not in GENERATED]
+    print(len(files), *files, sep="\n")  # noqa: T201  what the test is read for
+    assert files == [
+        "checks/chef_backend/backend/time_zone_match.py",
+        "checks/chef_backend/drift.toml",
+        "scanner/lab/scenarios/chef_backend/backends/time-zone-match.toml",
+        "scanner/probes/chef_backend/time_zone.py",
+        "tests/test_checks/chef_backend/backend/test_time_zone_match.py",
+    ]
+    written = [name for name, _ in (*blocks("file"), *blocks("edit"))]
+    assert sorted(written) == files, "each of the five is shown"
+    own = pytest_in(tree, "tests/test_checks/chef_backend/backend/test_time_zone_match.py")
+    assert "8 passed" in own
+    explained = run(tree, "-m", "scanner", "explain", "time-zone-match")
+    assert "Logs of one incident" in explained
+    assert "time-zone (sh): the offset from UTC" in explained
     decided = "from scanner.rule_data import load_drift_rules\nprint(load_drift_rules().of('time-zone.offset').reason)"
-    assert "another zone" in run(tmp_path, "-c", decided)
-    told = run(tmp_path, "-m", "scanner", "explain", "time-zone-match")
-    (sample,) = samples(tmp_path / "tests" / "field")
-    assert (sample.path.read_text(encoding="utf-8"), sample.readers) == ("+0545\n", ("read_time_zone",))
-    assert "Logs of one incident" in told
-    assert "time-zone (sh): the offset from UTC" in told
+    assert "another zone" in run(tree, "-c", decided)
+    run(tree, "-m", "ruff", "check", "--no-cache", *(name for name in files if name.endswith(".py")))
+    run(tree, "-m", "ruff", "format", "--no-cache", "--check", *(name for name in files if name.endswith(".py")))
+
+
+@pytest.mark.slow
+def test_the_whole_house_takes_the_new_check_in(tree: Path) -> None:
+    """What a contributor runs before the change goes out, but for the tests that nothing here can touch."""
+    files = [name for name in touched(tree) if name.endswith(".py")]
+    run(tree, "-m", "mypy", *files)
+    made = subprocess.run(
+        ["make", "--no-print-directory", "readme", "READY=", f"BIN={Path(sys.executable).parent}"],
+        cwd=tree,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment(tree),
+    )
+    assert made.returncode == 0, made.stdout + made.stderr
+    rest = ("tests/contract", "--ignore=tests/contract/test_recipe.py", "tests/test_checks", "tests/test_scanner/lab")
+    pytest_in(tree, *rest, *(f"tests/test_scanner/test_{name}.py" for name in SCENARIO_TESTS))
+    changed = {name.split("/")[0] for name in touched(tree)} - {"checks", "scanner", "tests"}
+    assert changed <= GENERATED
+
+
+SKELETONS = (
+    ("secret-server", "node", "windows-zone"),
+    ("secret-server", "cluster", "windows-zone-match"),
+    ("chef-backend", "node", "linux-zone"),
+)
+
+
+@pytest.mark.slow
+def test_every_skeleton_runs_and_cannot_land(tree: Path, tmp_path: Path) -> None:
+    shutil.copytree(tree, tmp_path, dirs_exist_ok=True)
+    for product, scope, name in SKELETONS:
+        done = make_new_check(tmp_path, f"ID={name}", f"PRODUCT={product}", f"SCOPE={scope}")
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count("\n") == 6
+    own = [str(path) for path in tmp_path.rglob("test_*zone*.py")]
+    assert len(own) == len(SKELETONS) + 1
+    assert "passed" in pytest_in(tmp_path, *own)
+    new = [name for name in touched(tmp_path) if name.endswith(".py")]
+    assert len(new) == 3 * (len(SKELETONS) + 1)
+    run(tmp_path, "-m", "ruff", "check", "--no-cache", *new)
+    run(tmp_path, "-m", "ruff", "format", "--no-cache", "--check", *new)
+    run(tmp_path, "-m", "mypy", *new)
+    with pytest.raises(AssertionError, match="WRITE ME"):
+        pytest_in(tmp_path, "tests/contract/test_house.py", "-k", "left_to_write")
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"check_id": "", "product": "chef-backend"}, "ID is missing"),
+        ({"check_id": "Zone", "product": "chef-backend"}, "ID='Zone': an id is of small letters"),
+        ({"check_id": "disk-space", "product": "chef-backend"}, "ID=disk-space: there is such a check"),
+        ({"check_id": "chef-version", "product": "chef-backend"}, "FACT=chef-version: there is such a probe"),
+        ({"check_id": "zone", "product": ""}, "PRODUCT is missing: there are secret-server and chef-backend"),
+        ({"check_id": "zone", "product": "chef"}, "'chef' is no product: there are secret-server and chef-backend"),
+        ({"check_id": "zone", "product": "chef-backend", "scope": "all"}, "SCOPE='all': there are node"),
+        ({"check_id": "zone", "product": "chef-backend", "folder": "web"}, "FOLDER='web': there are backend, frontend"),
+    ],
+)
+def test_what_cannot_be_made_is_refused_with_what_would_be_right(asked: dict[str, str], told: str) -> None:
+    with pytest.raises(RefusedError, match=f"^{re.escape(told)}"):
+        wanted(**asked)
+
+
+def test_a_refusal_is_one_line_and_writes_nothing(tree: Path) -> None:
+    before = touched(tree)
+    done = make_new_check(tree, "ID=time-zone-match", "PRODUCT=chef-backend")
+    assert done.returncode == 2
+    assert done.stderr.startswith("new-check: ID=time-zone-match: there is such a check; an id is for ever\n")
+    assert touched(tree) == before

@@ -109,6 +109,7 @@ def readers(probes: tuple[Probe, ...] = BUILTIN) -> dict[str, tuple[Probe, Calla
 def imagined(found: list[Sample]) -> list[str]:
     """The readers that have met no text but ours."""
     real = {name for sample in found if sample.origin != "imagined" for name in sample.readers}
+    real |= {name for name, (probe, _) in readers().items() if probe.sample_from}
     return sorted(set(readers()) - real)
 
 

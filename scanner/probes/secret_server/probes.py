@@ -17,12 +17,7 @@ from scanner.probes import rights
 from scanner.probes.batch.powershell import powershell_source
 from scanner.probes.probe import Probe
 from scanner.probes.secret_server import readers
-from scanner.probes.secret_server.backup.backups import BACKUP_PROBES
-from scanner.probes.secret_server.database.database import SQL_DATABASE, SQL_DATABASE_TDS
-from scanner.probes.secret_server.files.files import FILE_PROBES
 from scanner.probes.secret_server.host import host_readers
-from scanner.probes.secret_server.host.host import HOST_PROBES
-from scanner.probes.secret_server.host.outbound import OUTBOUND_PROBES
 
 PROBES: tuple[Probe, ...] = (
     Probe(
@@ -78,12 +73,6 @@ PROBES: tuple[Probe, ...] = (
         roles=("web", "dr"),
         needs=(rights.WEB_ROOT, rights.IIS_CONFIGURATION),
     ),
-    *FILE_PROBES,
-    *HOST_PROBES,
-    *OUTBOUND_PROBES,
-    SQL_DATABASE,
-    # Last: a file share that does not answer keeps nobody else waiting.
-    *BACKUP_PROBES,
     Probe(
         id="sql-prelogin",
         language="tds",
@@ -93,5 +82,4 @@ PROBES: tuple[Probe, ...] = (
         parameters=("sql_port",),
         fallback_for="sql-instances",
     ),
-    SQL_DATABASE_TDS,
 )

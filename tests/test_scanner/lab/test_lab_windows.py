@@ -22,7 +22,7 @@ from checks.secret_server.iis.places import IisAuthentication
 from scanner.lab.machines.windows.script import Machine, MachineError, run_script
 from scanner.probes.batch.powershell import compose, parse
 from scanner.probes.probe import Answer, Probe, UnreadableError
-from scanner.probes.secret_server.probes import PROBES
+from tests.secret_server_probes import PROBES
 
 NONCE = "0123456789abcdef"
 POWERSHELL = tuple(probe for probe in PROBES if probe.language == "powershell")

@@ -111,7 +111,7 @@ def _key(row: Mapping[str, object]) -> KeyFile:
     )
 
 
-BACKUP_PROBES: tuple[Probe, ...] = (
+PROBES: tuple[Probe, ...] = (
     Probe(
         id="backups",
         language="powershell",

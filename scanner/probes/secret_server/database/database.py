@@ -43,3 +43,5 @@ SQL_DATABASE_TDS = Probe(
     roles=("database",),
 )
 """Its answer has the same form as that of `SQL_DATABASE`, so that the same readers read it."""
+
+PROBES: tuple[Probe, ...] = (SQL_DATABASE, SQL_DATABASE_TDS)

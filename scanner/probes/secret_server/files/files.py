@@ -8,7 +8,7 @@ from scanner.probes.batch.powershell import powershell_source
 from scanner.probes.probe import Probe
 from scanner.probes.secret_server.files import file_readers as readers
 
-FILE_PROBES: tuple[Probe, ...] = (
+PROBES: tuple[Probe, ...] = (
     Probe(
         id="database-config",
         language="powershell",

@@ -12,7 +12,7 @@ from scanner.probes.batch.powershell import powershell_source
 from scanner.probes.probe import Probe
 from scanner.probes.secret_server.host import host_readers as readers
 
-HOST_PROBES: tuple[Probe, ...] = (
+PROBES: tuple[Probe, ...] = (
     Probe(
         id="windows-connections",
         language="powershell",

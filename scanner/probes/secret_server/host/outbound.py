@@ -52,7 +52,7 @@ def _script() -> str:
     return "\n".join(["$targets = @(", *rows, ")", powershell_source("secret_server/host/outbound-access.ps1")])
 
 
-OUTBOUND_PROBES: tuple[Probe, ...] = (
+PROBES: tuple[Probe, ...] = (
     Probe(
         id="outbound-access",
         language="powershell",

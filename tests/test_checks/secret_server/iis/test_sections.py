@@ -19,7 +19,7 @@ from checks.secret_server.iis.places import IisAuthentication
 from scanner.lab.machines.windows.script import Machine, run_script
 from scanner.probes.batch.powershell import compose, parse
 from scanner.probes.probe import Answer
-from scanner.probes.secret_server.probes import PROBES
+from tests.secret_server_probes import PROBES
 
 FIELD = Path(__file__).parents[3] / "field" / "powershell"
 ROOT = "C:\\ss"

@@ -32,8 +32,8 @@ from scanner.lab.scenario import load_scenario, scenario_names
 from scanner.probes.batch.powershell import compose, literal, parse, powershell_source
 from scanner.probes.probe import Answer, Probe
 from scanner.probes.secret_server.database.sql_questions import questions
-from scanner.probes.secret_server.probes import PROBES
 from scanner.transports.powershell.script_delivery import deliver
+from tests.secret_server_probes import PROBES
 
 PWSH = shutil.which("pwsh")
 needs_pwsh = pytest.mark.skipif(PWSH is None, reason="no pwsh on the PATH")

@@ -12,8 +12,8 @@ from tree_sitter import Language, Node, Parser
 
 import scanner.probes
 from scanner.probes.batch.powershell import GUARD, PARTS, WATCH, compose, powershell_source
-from scanner.probes.secret_server.probes import PROBES
 from scanner.transports.powershell.script_delivery import deliver
+from tests.secret_server_probes import PROBES
 
 POWERSHELL = tuple(probe for probe in PROBES if probe.language == "powershell")
 FOLDER = Path(scanner.probes.__path__[0])

@@ -14,15 +14,15 @@ from checks.secret_server.facts.backups import AppBackup, DatabaseBackupFile
 from scanner.lab.machines.windows.script import File, Machine, MachineError, run_script
 from scanner.probes.batch.powershell import compose, parse
 from scanner.probes.probe import Answer, UnreadableError
-from scanner.probes.secret_server.backup.backups import BACKUP_PROBES, app_backup, database_backup
+from scanner.probes.secret_server.backup.backups import PROBES, app_backup, database_backup
 
 NONCE = "0123456789abcdef"
 ZIP = "[files.'D:\\b\\app.zip']\nage_hours = 30\nzip = {'S/web.config' = 9, 'S/Encryption.config' = 1322}"
 
 
 def answered(toml: str, **options: str) -> Answer:
-    script = compose(BACKUP_PROBES, nonce=NONCE, budget_s=10, options=options, probe_bytes=100_000)
-    output = run_script(script, Machine.from_table(tomllib.loads(toml)), BACKUP_PROBES)
+    script = compose(PROBES, nonce=NONCE, budget_s=10, options=options, probe_bytes=100_000)
+    output = run_script(script, Machine.from_table(tomllib.loads(toml)), PROBES)
     answer = parse(output.stdout, nonce=NONCE, probe_ids=["backups"])["backups"]
     assert isinstance(answer, Answer)
     return answer
@@ -149,8 +149,8 @@ def zipped(
 
 def of_zip(text: str) -> AppBackup:
     machine = Machine(files={"D:\\b\\a.zip": File(text=text, size=len(text), age_hours=1)})
-    script = compose(BACKUP_PROBES, nonce=NONCE, budget_s=9, options={"backup_app_path": "D:\\b"}, probe_bytes=10**6)
-    answer = parse(run_script(script, machine, BACKUP_PROBES).stdout, nonce=NONCE, probe_ids=["backups"])["backups"]
+    script = compose(PROBES, nonce=NONCE, budget_s=9, options={"backup_app_path": "D:\\b"}, probe_bytes=10**6)
+    answer = parse(run_script(script, machine, PROBES).stdout, nonce=NONCE, probe_ids=["backups"])["backups"]
     assert isinstance(answer, Answer)
     return app_backup(answer)
 

@@ -10,20 +10,20 @@ import pytest
 
 from checks.secret_server.facts.folder import AppTree, DatabaseConfig
 from scanner.probes.probe import Answer, UnreadableError
-from scanner.probes.secret_server.files.files import FILE_PROBES
+from scanner.probes.secret_server.files.files import PROBES
 
 RECORDINGS = Path(__file__).parents[3] / "recordings" / "secret_server" / "web-files.json"
 PATH = "C:\\inetpub\\wwwroot\\SecretServer\\database.config"
 
 
 def recorded(case: str, kind: type) -> Any:
-    (probe_id,) = [probe.id for probe in FILE_PROBES if kind in probe.facts]
+    (probe_id,) = [probe.id for probe in PROBES if kind in probe.facts]
     value = json.loads(RECORDINGS.read_text(encoding="utf-8"))[probe_id][case]["value"]
     return read(kind, value)
 
 
 def read(kind: type, value: object) -> Any:
-    (reader,) = [reader for probe in FILE_PROBES for fact, reader in probe.readers if fact is kind]
+    (reader,) = [reader for probe in PROBES for fact, reader in probe.readers if fact is kind]
     return reader(Answer(json.dumps(value), 0))
 
 

@@ -14,7 +14,7 @@ from checks.secret_server.facts.node import AppPools, PoolSetting
 from checks.secret_server.iis.places import IisAuthentication
 from scanner.probes.probe import Answer, UnreadableError
 from scanner.probes.secret_server.host.host_readers import powershell_version
-from scanner.probes.secret_server.probes import PROBES
+from tests.secret_server_probes import PROBES
 
 RECORDINGS = Path(__file__).parents[3] / "recordings" / "secret_server"
 

@@ -25,7 +25,7 @@ from checks.secret_server.facts.node import (
     WindowsVersion,
 )
 from scanner.probes.probe import Answer, UnreadableError
-from scanner.probes.secret_server.probes import PROBES
+from tests.secret_server_probes import PROBES
 
 RECORDINGS = Path(__file__).parents[3] / "recordings" / "secret_server"
 ROOT = "C:\\inetpub\\wwwroot\\SecretServer"

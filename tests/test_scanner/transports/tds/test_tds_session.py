@@ -41,7 +41,6 @@ from scanner.lab.servers.wsman.accounts import Accounts
 from scanner.probes.probe import Answer
 from scanner.probes.secret_server.database.sql_errors import explain_sql
 from scanner.probes.secret_server.database.sql_questions import questions
-from scanner.probes.secret_server.probes import PROBES
 from scanner.run.facts import read_facts
 from scanner.run.node import NodeRequest, query_node
 from scanner.secrets.secret import Secret
@@ -54,6 +53,7 @@ from scanner.transports.tds.door import LoginEndedError, Reply, ServerError, rea
 from scanner.transports.tds.prelogin import prelogin
 from scanner.transports.tds.refusals import refused
 from scanner.transports.tds.session import SqlError, SqlSession, Target, open_session, use_statement
+from tests.secret_server_probes import PROBES
 
 PASSWORD = "Sql-Canary-ü-2d71"
 WINDOWS_PASSWORD = "Win-Canary-93aa"
