@@ -23,8 +23,6 @@ NEVER_ONE = {
     "len(masters) Elasticsearch masters": "told where it is not one",
     "len(rows) rows": "told where it is not one",
     "len(known) web nodes": "one web node has nothing to compare with",
-    "len(found) web nodes": "one web node has nothing to compare with",
-    "len(hashed) web nodes": "one web node has nothing to compare with",
     "len(view.nodes) web nodes": "one web node has nothing to compare with",
     "self.days days": "more than a week",
     "one.size_bytes bytes": "no backup has one byte",

@@ -21,6 +21,7 @@ after a demotion, wait a minute and scan again. Do not begin an upgrade on a clu
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from packaging.version import Version
@@ -30,11 +31,11 @@ from checks.chef_backend.backend import health
 from checks.chef_backend.backend.health import CLUSTER_SIZE, Finding
 from checks.chef_backend.backend.leadership import columns_of
 from checks.chef_backend.facts.cluster import ChefBackendVersion, ClusterStatus, ServiceStatus
-from checks.engine.consistency import enumerate_names, group, group_by_reason
+from checks.engine.consistency import compared, enumerate_names, group_by_reason
 from checks.engine.installed_version import installed
 from checks.engine.wording import count
 from checks.facts import Unknown
-from checks.outcome import Outcome, Remediation, Severity, Status, combine, passed, undetermined
+from checks.outcome import Outcome, Remediation, Severity, combine, failed, passed, undetermined
 from checks.versions import parse_version
 
 EXPECTED = "3 members, 1 leader, 2 synced followers, everything green, the same view from every backend"
@@ -63,36 +64,30 @@ def judge(view: ClusterView) -> Outcome:
         for kind in (ClusterStatus, ServiceStatus)
         if isinstance(found := node.look(kind), Unknown)
     }
-    outcomes = [
-        undetermined(text, expected=EXPECTED, observed=observed, **evidence) for text in group_by_reason(unread)
-    ]
-    outcomes += [
-        Outcome(
-            finding.status,
-            finding.text + ("" if finding.local else _witnesses(names, view)),
-            expected=EXPECTED,
-            observed=observed,
-            evidence=evidence,
-            remediation=finding.remediation,
-        )
-        for finding, names in seen.items()
-    ]
-    views = group((node.name, health.comparable(status)) for node, status in tables)
-    if not views.agree:
-        text = f"the backends do not see the same cluster, which hints at a partition: {views.sentence()}"
-        outcomes.append(Outcome(Status.FAIL, text, expected=EXPECTED, observed=observed, evidence=evidence))
     told = ((node.name, health.disk_paths(status)) for node, status in view.known(ServiceStatus))
-    paths = group((name, found) for name, found in told if found is not None)
-    if not paths.agree:
-        text = f"the disks' lines do not tell of the same paths: {paths.sentence()}"
-        outcomes.append(undetermined(text, expected=EXPECTED, observed=observed, **evidence))
+    views = compared((node.name, health.comparable(status)) for node, status in tables)
+    paths = compared((name, found) for name, found in told if found is not None)
+    outcomes = [
+        *map(undetermined, group_by_reason(unread)),
+        *(
+            Outcome(
+                finding.status,
+                finding.text + ("" if finding.local else _witnesses(names, view)),
+                remediation=finding.remediation,
+            )
+            for finding, names in seen.items()
+        ),
+        *views.differing(
+            lambda who: failed(f"the backends do not see the same cluster, which hints at a partition: {who}")
+        ),
+        *paths.differing(lambda who: undetermined(f"the disks' lines do not tell of the same paths: {who}")),
+    ]
     listed = max((len(status.members) for _, status in tables), default=CLUSTER_SIZE)
     if tables and len(view.nodes) != listed:
         text = f"the inventory lists {count(len(view.nodes), 'backend')}, the cluster {listed}: each has to be asked"
-        outcomes.append(undetermined(text, expected=EXPECTED, observed=observed, **evidence))
-    if outcomes:
-        return combine(outcomes)
-    return passed("healthy, and all backends agree", expected=EXPECTED, observed=observed, **evidence)
+        outcomes.append(undetermined(text))
+    whole = combine(outcomes or [passed("healthy, and all backends agree")])
+    return replace(whole, expected=EXPECTED, observed=observed, evidence=evidence)
 
 
 def _of_node(node: NodeView) -> list[Finding]:

@@ -30,7 +30,7 @@ from typing import Any
 from checks.check import ClusterCheck, ClusterView
 from checks.chef_backend.backend.config_settings import DEFAULTS, MILD, digest, is_own
 from checks.chef_backend.facts.machine import ConfigDigest
-from checks.engine.consistency import enumerate_names, group
+from checks.engine.consistency import Missing, compare, compared, enumerate_names, group, naming
 from checks.engine.wording import count
 from checks.outcome import Outcome, Remediation, Severity, combine, failed, not_applicable, passed, undetermined, warned
 
@@ -60,19 +60,20 @@ class _Config:
 def judge(view: ClusterView) -> Outcome:
     """Compare the settings, and name those that differ."""
     known = view.known(ConfigDigest)
-    missing = [node.name for node, found in known if found.state == "missing"]
     digests = {node.name: found for node, found in known if found.state == "read"}
     read = {name: _config(found) for name, found in digests.items()}
-    outcomes = []
-    if missing and read:
-        outcomes.append(failed(f"{_PATH} is missing on {enumerate_names(missing)}"))
-    elif missing:
-        outcomes.append(undetermined(f"{_PATH} was found on no node (missing on {enumerate_names(missing)})"))
-    if cut := [name for name, found in digests.items() if found.cut]:
-        outcomes.append(undetermined(f"{_PATH} has more settings than are compared on {enumerate_names(cut)}"))
+    files = compare(view, ConfigDigest, lambda found: Missing() if found.state == "missing" else found.state)
+    cut = [name for name, found in digests.items() if found.cut]
     differing = _differing(read)
-    outcomes += _told(differing, as_written=any(found.as_written for found in digests.values()))
-    outcomes += _unclear(digests)
+    outcomes = [
+        *files.lacking(
+            lambda names: failed(f"{_PATH} is missing on {names}"),
+            nobody=lambda names: undetermined(f"{_PATH} was found on no node (missing on {names})"),
+        ),
+        *naming(cut, lambda names: undetermined(f"{_PATH} has more settings than are compared on {names}")),
+        *_told(differing, as_written=any(found.as_written for found in digests.values())),
+        *_unclear(digests),
+    ]
     names = set().union(*(config.named for config in read.values()))
     evidence: dict[str, Any] = {
         "differing": {key: groups for groups, keys in differing.items() for key in keys},
@@ -82,7 +83,7 @@ def judge(view: ClusterView) -> Outcome:
     if not outcomes and len(view.nodes) == 1 and known:
         return not_applicable("one backend: nothing to compare", observed=observed, **evidence)
     same = count(len(names), "setting is", "settings are")
-    whole = combine(outcomes) if outcomes else passed(f"{same} the same on all backends")
+    whole = combine(outcomes or [passed(f"{same} the same on all backends")])
     return replace(whole, expected=EXPECTED, observed=observed, evidence=evidence)
 
 
@@ -98,13 +99,13 @@ def _differing(read: Mapping[str, _Config]) -> dict[str, list[str]]:
     differing: dict[str, list[str]] = {}
     for key in dict.fromkeys(key for config in read.values() for key in config.named):
         default = digest(DEFAULTS[key]) if key in DEFAULTS else ""
-        groups = group(
+        found = compared(
             (name, config.named.get(key, default))
             for name, config in read.items()
             if key in config.named or (config.is_whole and key not in config.unclear)
         )
-        if not groups.agree:
-            differing.setdefault(groups.sentence(), []).append(key)
+        if not found.agree:
+            differing.setdefault(found.groups.sentence(), []).append(key)
     return differing
 
 

@@ -72,7 +72,7 @@ def judge(view: ClusterView) -> Outcome:
         outcomes.append(undetermined("no backend that was asked answers as the leader"))
     if len(leaders) == 1:
         outcomes += [failed(text) for text in dict.fromkeys(_contradictions(view, leaders[0]))]
-    whole = combine(outcomes) if outcomes else passed(f"{leaders[0]} answers as the leader, the others do not")
+    whole = combine(outcomes or [passed(f"{leaders[0]} answers as the leader, the others do not")])
     return replace(whole, expected=EXPECTED, observed=observed, evidence=evidence)
 
 

@@ -87,10 +87,8 @@ def judge(view: ClusterView) -> Outcome:
             groups = group((name, values[at]) for name, values in alike)
             if not groups.agree:
                 outcomes.append(failed(f"the staged packages differ in {what}: {groups.sentence()}"))
-    whole = (
-        combine(outcomes) if outcomes else passed(f"{target} lies ready on {enumerate_names([n for n, _ in files])}")
-    )
     observed = "; ".join(f"{name} {values[0][:12]} {values[1]}" for name, values in files)
+    whole = combine(outcomes or [passed(f"{target} lies ready on {enumerate_names([name for name, _ in files])}")])
     return replace(whole, expected=EXPECTED, observed=observed, evidence=evidence)
 
 

@@ -26,7 +26,7 @@ from packaging.version import Version
 from checks.check import ClusterCheck, ClusterView, NodeView
 from checks.chef_backend.facts.cluster import ServiceStatus
 from checks.chef_backend.facts.machine import InstalledPackage
-from checks.engine.consistency import enumerate_names, group
+from checks.engine.consistency import compared, enumerate_names
 from checks.engine.upgrade_path import PlanError, target_of
 from checks.facts import Unknown
 from checks.outcome import Outcome, Remediation, Severity, combine, failed, passed, undetermined, warned
@@ -67,9 +67,7 @@ def judge(view: ClusterView) -> Outcome:
     outcomes += _among(view, versions)
     if not outcomes and not versions:
         outcomes.append(undetermined("no backend's package is known"))
-    if not outcomes:
-        return passed(f"{versions[0][1]} on all backends", expected=EXPECTED, observed=observed, **evidence)
-    whole = combine(outcomes)
+    whole = combine(outcomes or [passed(f"{versions[0][1]} on all backends")])
     return replace(whole, expected=EXPECTED, observed=observed, evidence=evidence)
 
 
@@ -117,7 +115,7 @@ def _of_services(node: NodeView, found: InstalledPackage, status: ServiceStatus)
 
 def _among(view: ClusterView, versions: list[tuple[str, Version]]) -> list[Outcome]:
     """What the versions say beside each other, and of the target."""
-    groups = group(versions)
+    found = compared(versions)
     told = ", ".join(f"{name} {version}" for name, version in versions)
     phase = view.cluster.phase
     try:
@@ -127,9 +125,7 @@ def _among(view: ClusterView, versions: list[tuple[str, Version]]) -> list[Outco
     if phase == "after":
         behind = [name for name, version in versions if version != target]
         return [failed(f"not at the target {target}: {enumerate_names(behind)} ({told})")] if behind else []
-    if groups.agree:
-        return []
-    if phase == "window" and len({version for _, version in versions} - {target}) <= 1:
+    if not found.agree and phase == "window" and len({version for _, version in versions} - {target}) <= 1:
         text = f"the upgrade to {target} is under way: {told}"
         remedy = Remediation(
             "Go on with the next follower once the last one has rejoined.",
@@ -138,7 +134,7 @@ def _among(view: ClusterView, versions: list[tuple[str, Version]]) -> list[Outco
             language="sh",
         )
         return [warned(text, remediation=remedy)]
-    return [failed(f"{groups.sentence()}: {told}", remediation=_FINISH)]
+    return found.differing(lambda who: failed(f"{who}: {told}", remediation=_FINISH))
 
 
 def _same(package: str, manifest: str) -> bool:

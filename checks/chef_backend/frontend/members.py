@@ -64,7 +64,7 @@ def judge(view: ClusterView) -> Outcome:
             (node.name, text) for node, found in lists for text in _doubts(found, backends, hosts)
         )
     ]
-    whole = combine(outcomes) if outcomes else passed("the frontends name all backends, and nothing else")
+    whole = combine(outcomes or [passed("the frontends name all backends, and nothing else")])
     return replace(whole, expected=EXPECTED, observed=observed, evidence=evidence)
 
 

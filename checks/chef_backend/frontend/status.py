@@ -65,10 +65,10 @@ def judge(view: NodeView) -> Outcome:
     if isinstance(api, FrontendApi):
         observed.append(f"/_status {api.status or api.code}")
         outcomes += _of_api(api)
-    whole = combine(outcomes) if outcomes else passed(f"all services run, /_status says {_said(api)}")
     evidence: dict[str, object] = {}
     if isinstance(api, FrontendApi):
         evidence = {"upstreams": dict(api.upstreams), "asked": list(api.asked)}
+    whole = combine(outcomes or [passed(f"all services run, /_status says {_said(api)}")])
     return replace(whole, expected=EXPECTED, observed=", ".join(observed), evidence=evidence)
 
 

@@ -32,7 +32,7 @@ from packaging.version import Version
 from checks.check import ClusterCheck, ClusterView
 from checks.chef_backend.backend.version_match import package_version
 from checks.chef_backend.facts.machine import FrontendPackage
-from checks.engine.consistency import enumerate_names, group
+from checks.engine.consistency import compared, enumerate_names
 from checks.engine.requirements import stops_to
 from checks.engine.upgrade_path import FRONTEND_LEVELS, PlanError, target_of
 from checks.outcome import Outcome, Remediation, Severity, combine, failed, passed, undetermined, warned
@@ -63,9 +63,9 @@ def judge(view: ClusterView) -> Outcome:
             text = str(error) if found.version else "neither rpm nor dpkg knows a package chef-server-core"
             outcomes.append(undetermined(f"{node.name}: {text}"))
     told = ", ".join(f"{name} {version}" for name, version in versions)
-    groups = group(versions)
-    if not groups.agree:
-        outcomes.append(differs(f"the versions of the frontends differ: {groups.sentence()} ({told})"))
+    outcomes += compared(versions).differing(
+        lambda who: differs(f"the versions of the frontends differ: {who} ({told})")
+    )
     outcomes += _levels(view, dict(versions))
     try:
         target = target_of(view.cluster)
@@ -87,7 +87,7 @@ def judge(view: ClusterView) -> Outcome:
     }
     if not outcomes and not versions:
         outcomes.append(undetermined("no frontend's version is known"))
-    whole = combine(outcomes) if outcomes else passed(f"{versions[0][1]} on all frontends")
+    whole = combine(outcomes or [passed(f"{versions[0][1]} on all frontends")])
     return replace(whole, expected=EXPECTED, observed=told, evidence=evidence)
 
 
@@ -110,10 +110,8 @@ def _levels(view: ClusterView, versions: Mapping[str, Version]) -> list[Outcome]
     for state, what in _NO_LEVEL.items():
         if lack := [node.name for node, found in known if found.level_state == state]:
             outcomes.append(failed(f"{LEVEL_FILE} {what} on {enumerate_names(lack)}", remediation=_copy(have, lack)))
-    groups = group(have)
-    if not groups.agree:
-        differs = warned if view.cluster.phase == "window" else failed
-        outcomes.append(differs(f"the migration-level of the frontends differs: {groups.sentence()}"))
+    differs = warned if view.cluster.phase == "window" else failed
+    outcomes += compared(have).differing(lambda who: differs(f"the migration-level of the frontends differs: {who}"))
     behind, ahead = dict[str, list[str]](), dict[str, list[str]]()
     for name, text in have:
         level, wanted = _level(text), _level_of(view, versions.get(name))

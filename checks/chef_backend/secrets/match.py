@@ -30,7 +30,7 @@ from checks.check import ClusterCheck, ClusterView, NodeView
 from checks.chef_backend.facts.cluster import ChefBackendVersion
 from checks.chef_backend.facts.machine import ConfigDigest, SecretsFile, SecretsFiles
 from checks.chef_backend.secrets.rights import judge_rights
-from checks.engine.consistency import enumerate_names, group
+from checks.engine.consistency import Denied, Missing, compared, enumerate_names
 from checks.engine.wording import count
 from checks.outcome import Outcome, Remediation, Severity, combine, failed, passed, undetermined
 
@@ -50,7 +50,6 @@ def judge(view: ClusterView) -> Outcome:
     outcomes = [outcome for files in named.values() for outcome in _compare(files)]
     outcomes += _rights(roles)
     counts = [count(len(files), role) for role, files in roles.items() if files]
-    whole = combine(outcomes) if outcomes else passed(f"the same secrets on {enumerate_names(counts)}")
     evidence: dict[str, Any] = {
         role: {
             name: {
@@ -66,6 +65,7 @@ def judge(view: ClusterView) -> Outcome:
         if files
     }
     observed = "; ".join(f"{name} {file.sha256[:12] or file.state}" for files in named.values() for name, file in files)
+    whole = combine(outcomes or [passed(f"the same secrets on {enumerate_names(counts)}")])
     return replace(whole, expected=EXPECTED, observed=observed, evidence=evidence)
 
 
@@ -86,19 +86,20 @@ def _rights(roles: Mapping[str, list[tuple[NodeView, SecretsFile]]]) -> list[Out
 
 
 def _compare(files: list[tuple[str, SecretsFile]]) -> list[Outcome]:
-    missing = [name for name, file in files if file.state == "missing"]
-    denied = [name for name, file in files if file.state == "denied"]
-    groups = group((name, file.sha256) for name, file in files if file.state == "hashed")
-    outcomes = []
-    if missing:
-        outcomes.append(failed(f"{files[0][1].path} is missing on {enumerate_names(missing)}", remediation=_COPY))
-    if not groups.agree:
-        text = f"{files[0][1].path} is not the same everywhere: {groups.sentence()}"
-        outcomes.append(failed(text, remediation=_COPY))
-    if denied:
-        text = f"{files[0][1].path} may not be read on {enumerate_names(denied)}: it needs root"
-        outcomes.append(undetermined(f"{text} (set `sudo = true`, or log in as root)"))
-    return outcomes
+    path = files[0][1].path if files else ""
+    found = compared((name, _hash_of(file)) for name, file in files)
+    cure = "it needs root (set `sudo = true`, or log in as root)"
+    return [
+        *found.lacking(lambda names: failed(f"{path} is missing on {names}", remediation=_COPY)),
+        *found.differing(lambda who: failed(f"{path} is not the same everywhere: {who}", remediation=_COPY)),
+        *found.closed(lambda names: undetermined(f"{path} may not be read on {names}: {cure}")),
+    ]
+
+
+def _hash_of(file: SecretsFile) -> str | Missing | Denied:
+    if file.state == "hashed":
+        return file.sha256
+    return Missing() if file.state == "missing" else Denied(file.state)
 
 
 CHECK = ClusterCheck(

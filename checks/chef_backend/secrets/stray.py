@@ -18,6 +18,8 @@ Make sure that the file in `/etc/chef-backend` of the backends is whole, then de
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from checks.check import NodeCheck, NodeView
 from checks.chef_backend.facts.machine import StraySecrets
 from checks.engine.consistency import enumerate_names
@@ -56,13 +58,11 @@ def judge(view: NodeView) -> Outcome:
         text = "the search did not even find the backend's own file, so that it found no other says nothing"
         outcomes.append(undetermined(text, remediation=_OWN))
     rest = (*(found.unseen if open_ else ()), *found.homes)
-    whole = combine(outcomes) if outcomes else passed("no copy was found")
-    message = f"{whole.message}; not looked into: {'; '.join(rest)}" if rest else whole.message
     observed = ", ".join([*strays, *links]) or "none"
     evidence = {"paths": strays, "closed": closed, "links": links, "unseen": [*found.unseen, *found.homes]}
-    return Outcome(
-        whole.status, message, expected=EXPECTED, observed=observed, evidence=evidence, remediation=whole.remediation
-    )
+    whole = combine(outcomes or [passed("no copy was found")])
+    message = f"{whole.message}; not looked into: {'; '.join(rest)}" if rest else whole.message
+    return replace(whole, message=message, expected=EXPECTED, observed=observed, evidence=evidence)
 
 
 CHECK = NodeCheck(

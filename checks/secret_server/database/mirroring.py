@@ -19,6 +19,7 @@ Resume the session and wait until it is synchronized. Point every web server at 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 
 from checks.check import ClusterCheck, ClusterView, NodeView
 from checks.common.computer_facts import ComputerName
@@ -78,16 +79,8 @@ def judge(view: ClusterView) -> Outcome:
     if not outcomes:
         names = enumerate_names([node.name for node, _ in known])
         return not_applicable(f"the database on {names} is neither mirrored nor in an availability group")
-    outcome = combine(outcomes)
     evidence = {node.name: _told(found) for node, found in known}
-    return Outcome(
-        outcome.status,
-        outcome.message,
-        expected=EXPECTED,
-        observed=outcome.observed,
-        evidence=evidence,
-        remediation=outcome.remediation,
-    )
+    return replace(combine(outcomes), expected=EXPECTED, evidence=evidence)
 
 
 def _states(node: NodeView, found: SecretServerDatabase, partners: Collection[str]) -> Iterator[Outcome]:

@@ -19,6 +19,8 @@ Copy the application folder of a node that matches over the one that does not, w
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from checks.check import ClusterCheck, ClusterView, NodeView
 from checks.engine.consistency import enumerate_names, group_by_reason
 from checks.engine.installed_version import declaring, installed
@@ -63,19 +65,11 @@ def judge(view: ClusterView) -> Outcome:
     if unread:
         message = f"the version of the files is not known: {'; '.join(group_by_reason(unread))}"
         found.append(undetermined(message, remediation=declaring(node for node in view.nodes if "web" in node.roles)))
-    outcome = combine(found)
     evidence = {"databases": databases, "nodes": {name: one.version for name, one in web}}
     expected = (
         view.cluster.target or "" if view.cluster.phase == "after" else "the database's version on every web node"
     )
-    return Outcome(
-        outcome.status,
-        outcome.message,
-        expected=expected,
-        observed=_observed(databases, web),
-        evidence=evidence,
-        remediation=outcome.remediation,
-    )
+    return replace(combine(found), expected=expected, observed=_observed(databases, web), evidence=evidence)
 
 
 def _databases(nodes: list[NodeView]) -> tuple[dict[str, str], list[tuple[str, str]]]:

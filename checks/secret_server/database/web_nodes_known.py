@@ -27,7 +27,7 @@ from dataclasses import replace
 
 from checks.check import ClusterCheck, ClusterView, NodeView
 from checks.common.computer_facts import ComputerName
-from checks.engine.consistency import enumerate_names, group, group_by_reason
+from checks.engine.consistency import compared, enumerate_names, group_by_reason
 from checks.facts import Unknown
 from checks.outcome import Outcome, Remediation, Severity, combine, not_applicable, passed, warned
 from checks.runbook.quoting import sql_text
@@ -54,12 +54,12 @@ def judge(view: ClusterView) -> Outcome:
     known = [(node, found) for node, found in looks if not isinstance(found, Unknown)]
     outcomes = [*_unseen(looks), *_strangers(view, known), *_idle(view, web, known), *_pointing(web, known)]
     hosts = sorted({host for _, found in known for host in found.session_hosts})
-    if not outcomes:
-        if not hosts:
-            return not_applicable("no session of a web server was seen")
-        told = f"all of {enumerate_names(hosts)}, who have sessions in the database, are in the inventory"
-        return passed(told, expected=EXPECTED, observed=", ".join(hosts), hosts=hosts)
-    whole = combine(outcomes)
+    if not outcomes and not hosts:
+        return not_applicable("no session of a web server was seen")
+    whole = combine(
+        outcomes
+        or [passed(f"all of {enumerate_names(hosts)}, who have sessions in the database, are in the inventory")]
+    )
     return replace(whole, expected=EXPECTED, observed=", ".join(hosts), evidence={"hosts": hosts})
 
 
@@ -147,15 +147,15 @@ def _pointing(web: list[NodeView], known: list[tuple[NodeView, SecretServerDatab
         yield warned(f"whether all web nodes point to one database is not known: database.config of {told}")
     configs = [(node.name, found) for node in web if not isinstance(found := node.look(DatabaseConfig), Unknown)]
     # An empty one is told by config-files-present, and has no database to point to.
-    groups = group((name, config.sha256) for name, config in configs if config.sha256 and config.size_bytes)
-    if not groups.agree:
-        yield warned(
-            f"database.config differs: {groups.sentence()}; a mirror, a login of each node or encryption explains it, "
-            "and so does another database",
-            remediation=Remediation(
-                "Compare the database that each web server shows on its Database page.", url=CLUSTERING_URL
-            ),
+    files = compared((name, config.sha256) for name, config in configs if config.sha256 and config.size_bytes)
+    remedy = Remediation("Compare the database that each web server shows on its Database page.", url=CLUSTERING_URL)
+    yield from files.differing(
+        lambda who: warned(
+            f"database.config differs: {who}; a mirror, a login of each node or encryption explains it, and so does "
+            "another database",
+            remediation=remedy,
         )
+    )
 
 
 def _sessions(node: NodeView, found: SecretServerDatabase) -> Remediation:

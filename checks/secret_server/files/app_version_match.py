@@ -21,13 +21,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from checks.check import ClusterCheck, ClusterView
-from checks.engine.consistency import enumerate_names, group, group_by_reason
+from checks.engine.consistency import Comparison, compared, enumerate_names
 from checks.engine.installed_version import declaring, installed
 from checks.engine.upgrade_path import PlanError, path_to, target_of
 from checks.engine.wording import count
+from checks.facts import Unknown
 from checks.outcome import Outcome, Remediation, Severity, failed, not_applicable, passed, undetermined, warned
 from checks.secret_server.facts.node import AppFiles
 from checks.secret_server.urls import CLUSTERING_URL
@@ -35,56 +35,65 @@ from checks.versions import VersionError, is_wrapped, parse_secret_server, parse
 
 EXPECTED = "the same version on all web nodes"
 _AFTER = "the target on all web nodes"
+_CORRECT = Remediation("Correct `current` in the inventory; where libraries disagree, copy the folder anew.")
+_OPEN = Remediation(
+    "Find out what holds the file that is named (a backup, a scanner for viruses), or give the scanner's account read "
+    "access to it, and scan again. The application itself needs no change."
+)
 
 
 def judge(view: ClusterView) -> Outcome:
     """Compare the versions as far as they are known."""
     found = [(node.name, installed(node)) for node in view.nodes]
-    known = [(name, one.version, one.read) for name, one in found if one.version is not None]
-    gaps = [(name, one.problem) for name, one in found if one.version is None]
+    known = compared((name, one.version or Unknown(one.problem)) for name, one in found)
+    read = compared((name, one.version) for name, one in found if one.version and one.read)
+    observed = "; ".join(
+        f"{name} {version}{'' if name in dict(read.values) else ' (declared)'}" for name, version in known.values
+    )
     doubts = [f"{name}: {doubt}" for name, one in found for doubt in one.doubts]
-    observed = "; ".join(f"{name} {version}{'' if read else ' (declared)'}" for name, version, read in known)
-    evidence: dict[str, Any] = {
-        "nodes": {
-            name: {"version": one.version, "origin": one.origin if one.version else "", "files": dict(one.as_read)}
-            for name, one in found
-        }
-    }
-    read_groups = group((name, version) for name, version, read in known if read)
-    groups = group((name, version) for name, version, _ in known)
-    tail = "".join(f"; {note}" for note in [*doubts, *group_by_reason(gaps)])
+    tail = "".join(f"; {note}" for note in [*doubts, *known.not_compared])
     if view.cluster.phase == "after":
-        outcome = _afterwards(view, [(name, version) for name, version, read in known if read], observed, tail)
-        return replace(outcome, expected=_AFTER, observed=observed, evidence=evidence)
-    under_way = _is_under_way(view, [version for version, _ in read_groups.members])
-    if not read_groups.agree and not (under_way and gaps):
-        message = f"{read_groups.sentence()}: {observed}{tail}"
+        outcome = replace(_afterwards(view, read.values, observed, tail), expected=_AFTER)
+    else:
+        outcome = _differing(view, known, read, observed, tail) or _alike(view, known, read, tail)
+    evidence = {
+        name: {"version": one.version, "origin": one.origin if one.version else "", "files": dict(one.as_read)}
+        for name, one in found
+    }
+    return replace(outcome, observed=observed, evidence={"nodes": evidence})
+
+
+def _differing(
+    view: ClusterView, known: Comparison[str], read: Comparison[str], observed: str, tail: str
+) -> Outcome | None:
+    """What is to be said where not all nodes are known to have one version; None where they are."""
+    under_way = _is_under_way(view, [version for version, _ in read.groups.members])
+    if not read.agree and not (under_way and known.gaps):
+        message = f"{read.groups.sentence()}: {observed}{tail}"
         if under_way:
-            message = f"the upgrade is under way: {message}"
-        end = warned if under_way else failed
-        return end(message, expected=EXPECTED, observed=observed, **evidence)
-    if gaps:
-        message = f"the version of {len(gaps)} of {count(len(found), 'web node')} is unknown{tail}"
-        remedy = declaring(view.nodes)
-        return undetermined(message, expected=EXPECTED, observed=observed, remediation=remedy, **evidence)
-    if not groups.agree:
-        message = f"cannot tell: {groups.sentence()}, but not every version was read from its node: {observed}{tail}"
-        return undetermined(message, expected=EXPECTED, observed=observed, **evidence)
-    version = known[0][1]
-    if doubts:
-        remedy = Remediation("Correct `current` in the inventory; where libraries disagree, copy the folder anew.")
-        if all(one.closed for _, one in found if one.doubts):
-            remedy = Remediation(
-                "Find out what holds the file that is named (a backup, a scanner for viruses), or give the scanner's "
-                "account read access to it, and scan again. The application itself needs no change."
-            )
-        message = f"{version} on all web nodes, with doubts{tail}"
-        return warned(message, expected=EXPECTED, observed=observed, remediation=remedy, **evidence)
-    if len(found) == 1:
-        return not_applicable(f"one web node ({version}): nothing to compare", observed=observed, **evidence)
-    declared = [name for name, _, read in known if not read]
+            return warned(f"the upgrade is under way: {message}", expected=EXPECTED)
+        return failed(message, expected=EXPECTED)
+    if known.gaps:
+        message = f"the version of {len(known.gaps)} of {count(len(view.nodes), 'web node')} is unknown{tail}"
+        return undetermined(message, expected=EXPECTED, remediation=declaring(view.nodes))
+    if known.agree:
+        return None
+    message = f"cannot tell: {known.groups.sentence()}, but not every version was read from its node: {observed}{tail}"
+    return undetermined(message, expected=EXPECTED)
+
+
+def _alike(view: ClusterView, known: Comparison[str], read: Comparison[str], tail: str) -> Outcome:
+    """What is to be said where all nodes have one version."""
+    version = known.values[0][1]
+    doubtful = [one for node in view.nodes if (one := installed(node)).doubts]
+    if doubtful:
+        remedy = _OPEN if all(one.closed for one in doubtful) else _CORRECT
+        return warned(f"{version} on all web nodes, with doubts{tail}", expected=EXPECTED, remediation=remedy)
+    if len(view.nodes) == 1:
+        return not_applicable(f"one web node ({version}): nothing to compare")
+    declared = [name for name, _ in known.values if name not in dict(read.values)]
     origin = f" ({', '.join(declared)}: as the inventory declares)" if declared else ""
-    return passed(f"{version} on all {len(found)} web nodes{origin}", expected=EXPECTED, observed=observed, **evidence)
+    return passed(f"{version} on all {len(view.nodes)} web nodes{origin}", expected=EXPECTED)
 
 
 def _is_under_way(view: ClusterView, versions: Sequence[str]) -> bool:

@@ -17,6 +17,7 @@ Restore the node's own file from its backup, and copy folders without the two fi
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from checks.check import PHASES, NodeCheck, NodeView
@@ -45,13 +46,7 @@ def judge(view: NodeView) -> Outcome:
             **_evidence(encryption, database),
         )
     found = combine([_file("encryption.config", encryption), _file("database.config", database)])
-    return Outcome(
-        found.status,
-        found.message,
-        expected=EXPECTED,
-        observed=found.observed,
-        evidence=_evidence(encryption, database),
-    )
+    return replace(found, expected=EXPECTED, evidence=_evidence(encryption, database))
 
 
 def _file(name: str, config: EncryptionConfig | DatabaseConfig) -> Outcome:

@@ -21,6 +21,7 @@ brought over by hand, after a backup of both, with DPAPI off.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from checks.check import ClusterCheck, ClusterView, NodeView
@@ -61,14 +62,7 @@ def judge(view: ClusterView) -> Outcome:
     evidence: dict[str, Any] = {
         node.name: {"version": installed(node).version, "encryption.config": _told(node)} for node in (*primary, *spare)
     }
-    return Outcome(
-        found.status,
-        found.message,
-        expected=EXPECTED,
-        observed=found.observed,
-        evidence={"nodes": evidence},
-        remediation=found.remediation,
-    )
+    return replace(found, expected=EXPECTED, evidence={"nodes": evidence})
 
 
 def _is_listener(node: NodeView) -> bool:

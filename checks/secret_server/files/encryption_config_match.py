@@ -19,10 +19,11 @@ DPAPI off before that. Never delete or overwrite the only copy of a key. Declare
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
 
 from checks.check import ClusterCheck, ClusterView
-from checks.engine.consistency import enumerate_names, group, group_by_reason
+from checks.engine.consistency import Comparison, Denied, Missing, compare, enumerate_names
 from checks.outcome import Outcome, Remediation, Severity, failed, not_applicable, passed, undetermined, warned
 from checks.secret_server.facts.node import EncryptionConfig
 from checks.secret_server.urls import CLUSTERING_URL, ENCRYPTION_URL
@@ -41,75 +42,81 @@ _COPIED = Remediation('Restore each node\'s own file from its backup; where DPAP
 def judge(view: ClusterView) -> Outcome:
     """Compare the hashes as far as they are known."""
     known = [(node.name, config) for node, config in view.known(EncryptionConfig)]
-    absent = [(node.name, reason) for node, reason in view.unknown(EncryptionConfig)]
-    hashed = [(name, config.sha256) for name, config in known if config.state == "hashed"]
-    missing = [name for name, config in known if config.state == "missing"]
-    unread = [(name, _unread(config)) for name, config in known if config.state not in ("hashed", "missing")]
-    gaps = group_by_reason([*unread, *absent])
-    dpapi = str(view.cluster.options.get("dpapi", "unknown"))
-    efs = str(view.cluster.options.get("efs", "unknown"))
-    observed = "; ".join(f"{name} {config.sha256[:12] or _unread(config)}" for name, config in known)
-    evidence: dict[str, Any] = {
-        "dpapi": dpapi,
+    found = compare(view, EncryptionConfig, _hash_of)
+    evidence = {
+        "dpapi": _declared(view, "dpapi"),
         "nodes": {
             name: {"path": c.path, "state": c.state, "sha256": c.sha256, "efs": c.efs, "size_bytes": c.size_bytes}
             for name, c in known
         },
     }
-    empty = [name for name, config in known if config.state == "hashed" and config.sha256 == _NOTHING]
-    if empty:
-        message = f"encryption.config is empty on {enumerate_names(empty)}, so it holds no key"
-        if missing:
-            message += f", and missing on {enumerate_names(missing)}"
-        return failed(_with(message, gaps), expected=EXPECTED, observed=observed, **evidence)
-    if missing and (hashed or unread):
-        message = f"encryption.config is missing on {enumerate_names(missing)}"
-        return failed(_with(message, gaps), expected=EXPECTED, observed=observed, **evidence)
-    if missing:
-        message = (
-            f"encryption.config was found on no node (missing on {enumerate_names(missing)}): is `web_root` right?"
-        )
-        return undetermined(_with(message, gaps), expected=EXPECTED, observed=observed, **evidence)
-    if len(view.nodes) == 1 and not absent:
-        return not_applicable(_with("one web node: nothing to compare", gaps), observed=observed, **evidence)
-    groups = group(hashed)
-    if dpapi == "on":
-        copies = [enumerate_names(names) for _, names in groups.members if len(names) > 1]
-        if copies:
-            message = (
-                f"{', '.join(copies)} have the same file although DPAPI is on: a copy works on one machine only, or "
-                "DPAPI has been turned off meanwhile"
-            )
-            wanted = "a file of its own on each node"
-            return warned(_with(message, gaps), expected=wanted, observed=observed, remediation=_COPIED, **evidence)
-        if absent:
-            return undetermined(_with("not every node was asked", gaps), observed=observed, **evidence)
-        message = "DPAPI is on: the file differs on every machine by design, so the hashes tell nothing"
-        return not_applicable(_with(message, gaps), observed=observed, **evidence)
-    if not groups.agree and dpapi == "off":
-        message = f"encryption configs do not match: {groups.sentence()}"
-        return failed(_with(message, gaps), expected=EXPECTED, observed=observed, **evidence)
-    if not groups.agree:
-        message = f"cannot tell: {groups.sentence()}, which is consistent with DPAPI"
-        return undetermined(
-            _with(message, gaps), expected=EXPECTED, observed=observed, remediation=_DECLARE, **evidence
-        )
     closed = [name for name, config in known if config.efs and config.state in ("denied", "unreadable")]
-    if gaps and efs == "on" and not absent and len(closed) == len(unread):
+    return replace(
+        _judged(view, found, closed),
+        observed="; ".join(f"{name} {config.sha256[:12] or _unread(config)}" for name, config in known),
+        evidence=evidence,
+    )
+
+
+def _judged(view: ClusterView, found: Comparison[str], closed: Sequence[str]) -> Outcome:
+    """The first of these that is so; `closed` are the nodes whose file EFS keeps from being read."""
+    dpapi, missing = _declared(view, "dpapi"), enumerate_names(found.missing)
+    tail = f"; not compared: {'; '.join(found.not_compared)}" if found.not_compared else ""
+    empty = [name for name, digest in found.values if digest == _NOTHING]
+    if empty:
+        beside = f", and missing on {missing}" if missing else ""
+        message = f"encryption.config is empty on {enumerate_names(empty)}, so it holds no key{beside}{tail}"
+        return failed(message, expected=EXPECTED)
+    if missing and (found.values or found.denied):
+        return failed(f"encryption.config is missing on {missing}{tail}", expected=EXPECTED)
+    if missing:
+        message = f"encryption.config was found on no node (missing on {missing}): is `web_root` right?{tail}"
+        return undetermined(message, expected=EXPECTED)
+    if len(view.nodes) == 1 and not found.gaps:
+        return not_applicable(f"one web node: nothing to compare{tail}")
+    if dpapi == "on":
+        return _under_dpapi(found, tail)
+    if not found.agree and dpapi == "off":
+        return failed(f"encryption configs do not match: {found.groups.sentence()}{tail}", expected=EXPECTED)
+    if not found.agree:
+        message = f"cannot tell: {found.groups.sentence()}, which is consistent with DPAPI{tail}"
+        return undetermined(message, expected=EXPECTED, remediation=_DECLARE)
+    if found.denied and not found.gaps and len(closed) == len(found.denied) and _declared(view, "efs") == "on":
         message = f"EFS is on, as the inventory declares: {enumerate_names(closed)} cannot be compared, by design"
-        return not_applicable(message, expected=EXPECTED, observed=observed, **evidence)
-    if gaps:
-        message = f"cannot compare all {len(view.nodes)} web nodes"
-        remedy = _DECLARE_EFS if closed else None
-        return undetermined(_with(message, gaps), expected=EXPECTED, observed=observed, remediation=remedy, **evidence)
+        return not_applicable(message, expected=EXPECTED)
+    if tail:
+        message = f"cannot compare all {len(view.nodes)} web nodes{tail}"
+        return undetermined(message, expected=EXPECTED, remediation=_DECLARE_EFS if closed else None)
+    message = f"encryption.config is the same on all {len(view.nodes)} web nodes"
     if dpapi == "unknown":
+        risk = "a protected file that was copied opens on one machine only"
+        message = f"{message}, and whether DPAPI is on is not declared: {risk}"
+        return warned(message, expected=EXPECTED, remediation=_DECLARE)
+    return passed(message, expected=EXPECTED)
+
+
+def _under_dpapi(found: Comparison[str], tail: str) -> Outcome:
+    """With DPAPI on, every machine has a file of its own."""
+    copies = [enumerate_names(names) for _, names in found.groups.members if len(names) > 1]
+    if copies:
         message = (
-            f"encryption.config is the same on all {len(hashed)} web nodes, and whether DPAPI is on is not declared: a "
-            "protected file that was copied opens on one machine only"
+            f"{', '.join(copies)} have the same file although DPAPI is on: a copy works on one machine only, or "
+            f"DPAPI has been turned off meanwhile{tail}"
         )
-        return warned(message, expected=EXPECTED, observed=observed, remediation=_DECLARE, **evidence)
-    message = f"encryption.config is the same on all {len(hashed)} web nodes"
-    return passed(message, expected=EXPECTED, observed=observed, **evidence)
+        return warned(message, expected="a file of its own on each node", remediation=_COPIED)
+    if found.gaps:
+        return undetermined(f"not every node was asked{tail}")
+    return not_applicable(f"DPAPI is on: the file differs on every machine by design, so the hashes tell nothing{tail}")
+
+
+def _declared(view: ClusterView, key: str) -> str:
+    return str(view.cluster.options.get(key, "unknown"))
+
+
+def _hash_of(config: EncryptionConfig) -> str | Missing | Denied:
+    if config.state == "hashed":
+        return config.sha256
+    return Missing() if config.state == "missing" else Denied(_unread(config))
 
 
 def _unread(config: EncryptionConfig) -> str:
@@ -118,10 +125,6 @@ def _unread(config: EncryptionConfig) -> str:
     if config.efs and config.state != "locked":
         return "EFS set, hash not readable"
     return f"{config.state} ({config.detail})" if config.detail else config.state
-
-
-def _with(message: str, gaps: list[str]) -> str:
-    return f"{message}; not compared: {'; '.join(gaps)}" if gaps else message
 
 
 CHECK = ClusterCheck(

@@ -18,7 +18,7 @@ Set the identity of the pool that differs to that of the others, with the same s
 from __future__ import annotations
 
 from checks.check import ClusterCheck, ClusterView, NodeView
-from checks.engine.consistency import enumerate_names, group
+from checks.engine.consistency import Denied, compared, enumerate_names
 from checks.facts import Unknown
 from checks.outcome import Outcome, Remediation, Severity, not_applicable, passed, undetermined, warned
 from checks.secret_server.facts.node import AppPools, IisConfiguration, WebRoot
@@ -39,19 +39,18 @@ KINDS = {
 
 def judge(view: ClusterView) -> Outcome:
     """Compare the kinds as far as they are known."""
-    found = {node.name: _kinds(node) for node in view.nodes if not _lacks(node)}
-    unclear = [f"{name}: {why}" for name, why in found.items() if isinstance(why, str)]
-    kinds = {name: kind for name, kind in found.items() if not isinstance(kind, str)}
-    observed = "; ".join(f"{name} {' and '.join(sorted(kind))}" for name, kind in kinds.items())
+    found = compared((node.name, _kinds(node)) for node in view.nodes if not _lacks(node))
+    kinds = {name: sorted(kind) for name, kind in found.values}
+    observed = "; ".join(f"{name} {' and '.join(kind)}" for name, kind in kinds.items())
     if len(view.nodes) == 1:
         return not_applicable(f"one web node: nothing to compare ({observed})")
-    groups = group(kinds.items())
-    if not groups.agree:
-        message = f"the pools' identities differ: {groups.sentence()}: {observed}"
-        return warned(message, expected=EXPECTED, observed=observed, nodes={n: sorted(k) for n, k in kinds.items()})
-    if unclear:
-        return undetermined("; ".join(unclear), expected=EXPECTED, observed=observed)
-    same = enumerate_names(sorted(next(iter(kinds.values()), frozenset())))
+    if not found.agree:
+        message = f"the pools' identities differ: {found.groups.sentence()}: {observed}"
+        return warned(message, expected=EXPECTED, observed=observed, nodes=kinds)
+    if found.denied:
+        unclear = "; ".join(f"{name}: {why}" for name, why in found.denied)
+        return undetermined(unclear, expected=EXPECTED, observed=observed)
+    same = enumerate_names(next(iter(kinds.values()), []))
     return passed(f"the pools of all web nodes run as {same}", expected=EXPECTED, observed=observed)
 
 
@@ -59,14 +58,14 @@ def _lacks(node: NodeView) -> bool:
     return any(isinstance(node.look(kind), Unknown) for kind in FACTS)
 
 
-def _kinds(node: NodeView) -> frozenset[str] | str:
+def _kinds(node: NodeView) -> frozenset[str] | Denied:
     pools = serving_pools(node)
     if isinstance(pools, Outcome):
-        return pools.message
+        return Denied(pools.message)
     known = {pool.name.lower(): pool.identity_type.value for pool in node.fact(AppPools).pools}
     lost = [name for name in pools if name.lower() not in known]
     if lost:
-        return f"pool {lost[0]} is not defined"
+        return Denied(f"pool {lost[0]} is not defined")
     return frozenset(KINDS.get(known[name.lower()], known[name.lower()]) for name in pools)
 
 

@@ -17,6 +17,8 @@ the last edit; IIS names the line in the page that it shows on the node itself.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from checks.check import PHASES, NodeCheck, NodeView
 from checks.facts import Unknown, UnknownFactError
 from checks.outcome import Outcome, Remediation, Severity, combine, failed, passed, undetermined
@@ -46,14 +48,7 @@ def judge(view: NodeView) -> Outcome:
     whole = combine(outcomes)
     message = f"{whole.message}: {_CONSEQUENCE}" if whole.status == "fail" else whole.message
     observed = ", ".join(f"{name} {state}" for name, state in states.items())
-    return Outcome(
-        whole.status,
-        message,
-        expected=EXPECTED,
-        observed=observed,
-        evidence={"files": states},
-        remediation=whole.remediation,
-    )
+    return replace(whole, message=message, expected=EXPECTED, observed=observed, evidence={"files": states})
 
 
 def _from_authentication(view: NodeView, unknown: Unknown) -> WebConfig:
