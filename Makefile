@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 
 BUILD := build
 
-.PHONY: demo test test-lowest field fuzz mutation lint types slow new-check readme docs pictures bench wheel lock sbom audit clean
+.PHONY: demo test test-lowest field fuzz mutation lint types slow new-check readme docs pictures bench first-verdict wheel lock sbom audit clean
 
 demo: $(READY)
 	$(BIN)/preflight demo
@@ -80,6 +80,10 @@ bench: $(READY)
 	$(BIN)/python benchmarks/ssh_nodes.py
 	$(BIN)/python benchmarks/winrm_nodes.py
 	$(BIN)/python benchmarks/report_pages.py
+
+# What the first useful verdict costs, on the lab's Windows nodes and on real sshd, which needs root; writes the page's table.
+first-verdict: $(READY)
+	$(BIN)/python benchmarks/first_verdict.py --write
 
 wheel: $(READY)
 	$(BIN)/python -m build --wheel --outdir dist .

@@ -17,6 +17,7 @@ from checks.scan import Scan, Verdict
 from scanner.cli.answers import with_credentials
 from scanner.cli.options import resolve_options
 from scanner.run.collect import scan
+from tests.first_verdict import SSHD, sshd, take
 from tests.live import estate as chef
 from tests.live.estate import Estate, field_text, own_config, says
 from tests.live.machine import why_not
@@ -59,6 +60,16 @@ def results(estate: Estate, *checks: str, target: str = "3.1.1") -> dict[str, Re
 def one(estate: Estate, check: str, node: str = "", target: str = "3.1.1") -> Result:
     """One result."""
     return results(estate, check, target=target)[node]
+
+
+# The first verdict, as a newcomer types it.
+
+
+def test_the_first_verdict_of_one_backend_s_cluster_is_that_of_its_inventory(estate: Estate, tmp_path: Path) -> None:
+    assert scanned(estate, "3.1.1").verdict is Verdict.GO
+    with sshd(estate, tmp_path) as terminal:
+        for way in SSHD.ways:
+            take(way, terminal)
 
 
 # A healthy estate is GO, and nothing else.

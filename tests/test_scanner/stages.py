@@ -31,7 +31,18 @@ CHEF_NAMES = {
     **{f"10.0.0.1{number}": f"backend-{number}" for number in (1, 2, 3)},
     **{f"10.0.0.2{number}": f"frontend-{number}" for number in (1, 2)},
 }
-VAULT_NAMES = {f"web{number}.corp.example": f"web{number}" for number in (1, 2, 3)}
+VAULT = """
+title = "A vault that can be discovered"
+extends = "secret-server-healthy"
+[clusters.vault.nodes.web1.windows]
+connections = ["10.0.0.31:1433", "10.0.0.7:443"]
+computer_name = "WEB1"
+[[clusters.vault.nodes.sql1.windows.sql]]
+version = "15.0.2000.5"
+[[clusters.vault.nodes.sql1.windows.sql.databases]]
+sessions = ["WEB1", "WEB2", "WEB3"]
+"""
+VAULT_NAMES = {**{f"web{number}.corp.example": f"web{number}" for number in (1, 2, 3)}, "10.0.0.31": "sql1"}
 PIP = f"""exec "{sys.executable}" - "$@" <<'END'
 import pathlib, sys, tomllib
 from packaging.requirements import Requirement
@@ -86,8 +97,8 @@ def lab_of(scenario: str) -> Stage:
 @contextlib.contextmanager
 def two_sites(home: Path) -> Iterator[Terminal]:
     """A site of each product behind its names, known and trusted as on a machine that is set up for them."""
-    vault = load_scenario("secret-server-healthy")
-    with Lab(parse_scenario(CHEF)) as chef, Lab(vault, names=tuple(VAULT_NAMES)) as windows, bare(home) as terminal:
+    vault, names = parse_scenario(VAULT), tuple(VAULT_NAMES)
+    with Lab(parse_scenario(CHEF)) as chef, Lab(vault, names=names) as windows, bare(home) as terminal:
         chef.write(home / "chef")
         windows.write(home / "vault")
         ports = dict(known(chef, home)) | {

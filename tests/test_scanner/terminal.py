@@ -148,13 +148,19 @@ class Terminal:
         (site / "names.json").write_text(json.dumps(ports), encoding="utf-8")
         self.environment["PYTHONPATH"] = f"{site}:{TOP}"
 
+    def typed(self, text: str) -> str:
+        """What is typed for what stands on the page."""
+        for shown, typed in self.words.items():
+            text = text.replace(shown, typed)
+        return text
+
     def type(self, step: Step) -> None:
         """Type it. Fails where it ends otherwise than the page shows."""
-        command = step.command
-        for shown, typed in self.words.items():
-            command = command.replace(shown, typed)
+        command = self.typed(step.command)
         if command == "kill %1":
             self.end()
+        elif asked := re.fullmatch(r"read -rs (\w+) && export \1", command):
+            self.environment[asked[1]] = self.password
         elif command.startswith("cd "):
             self.folder /= command.removeprefix("cd ")
         elif command.endswith(" &"):
