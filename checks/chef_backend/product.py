@@ -10,6 +10,7 @@ from checks.chef_backend import traces as chef_traces
 from checks.chef_backend.backend.search_index import SearchIndex, created_by, why_unknown
 from checks.chef_backend.backend.watermarks import judge_index
 from checks.chef_backend.facts.cluster import ChefBackendVersion
+from checks.chef_backend.facts.machine import InstalledPackage
 from checks.chef_backend.installed import read_installed
 from checks.chef_backend.runbook import procedures
 from checks.chef_backend.runbook.plan import RUNBOOK
@@ -59,7 +60,7 @@ CHEF_BACKEND = Product(
     transports=("ssh", "local"),
     carrier="backend",
     read_installed=read_installed,
-    installed_facts=(ChefBackendVersion,),
+    installed_facts=(ChefBackendVersion, InstalledPackage),
     read_index=_read_index,
     index_facts=(SearchIndex,),
     package="checks.chef_backend",
@@ -72,7 +73,7 @@ CHEF_BACKEND = Product(
             disk_space.of(
                 NAME,
                 roles=("backend", "frontend"),
-                facts=(LinuxDisks, ChefBackendVersion),
+                facts=(LinuxDisks, ChefBackendVersion, InstalledPackage),
                 references=(
                     _REQUIREMENTS,
                     "https://www.elastic.co/guide/en/elasticsearch/reference/6.8/disk-allocator.html",
@@ -83,7 +84,7 @@ CHEF_BACKEND = Product(
             stepping_stone.of(
                 NAME,
                 "backend",
-                (ChefBackendVersion, SearchIndex),
+                (ChefBackendVersion, InstalledPackage, SearchIndex),
                 ("https://docs.chef.io/upgrade_server_ha_v2/",),
             ),
             *checks_in("checks.chef_backend"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -23,6 +24,12 @@ _OVERRIDES = {"requires", "target", "effect", "off", "reason"}
 
 class RuleError(ValueError):
     """A rule, or an override of one, that cannot be used. The message says which and why."""
+
+
+@functools.lru_cache(maxsize=10_000)
+def _holds(specifiers: str, version: str) -> bool:
+    """Asked again and again: of every rule, for every hop, by every check of every node. Raises VersionError."""
+    return SpecifierSet(specifiers).contains(parse_version(version), prereleases=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,11 +61,11 @@ class Rule:
 
     def applies_to(self, version: str) -> bool:
         """Whether the rule concerns an upgrade to `version` (text as in the inventory). Raises VersionError."""
-        return not self.target or SpecifierSet(self.target).contains(parse_version(version), prereleases=True)
+        return not self.target or _holds(self.target, version)
 
     def applies_from(self, version: str) -> bool:
         """Whether the rule concerns an installation of `version`. Raises VersionError."""
-        return not self.current or SpecifierSet(self.current).contains(parse_version(version), prereleases=True)
+        return not self.current or _holds(self.current, version)
 
     @property
     def note(self) -> str:

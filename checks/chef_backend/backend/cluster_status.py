@@ -31,6 +31,7 @@ from checks.chef_backend.backend import health
 from checks.chef_backend.backend.health import CLUSTER_SIZE, Finding
 from checks.chef_backend.backend.leadership import columns_of
 from checks.chef_backend.facts.cluster import ChefBackendVersion, ClusterStatus, ServiceStatus
+from checks.chef_backend.facts.machine import InstalledPackage
 from checks.engine.consistency import compared, enumerate_names, group_by_reason
 from checks.engine.installed_version import installed
 from checks.engine.wording import count
@@ -132,7 +133,7 @@ CHECK = ClusterCheck(
     products=("chef-backend",),
     roles=("backend",),
     facts=(ClusterStatus, ServiceStatus),
-    optional_facts=(ChefBackendVersion,),
+    optional_facts=(ChefBackendVersion, InstalledPackage),
     references=("https://docs.chef.io/upgrade_server_ha_v2/", "https://docs.chef.io/install_server_ha/"),
     judge=judge,
 )

@@ -26,6 +26,7 @@ from dataclasses import replace
 from checks.check import ClusterCheck, ClusterView
 from checks.chef_backend.backend.leadership import Failover, columns_of, failover
 from checks.chef_backend.facts.cluster import ChefBackendVersion, ClusterStatus
+from checks.chef_backend.facts.machine import InstalledPackage
 from checks.engine.installed_version import installed
 from checks.engine.upgrade_path import PlanError, path_to, target_of
 from checks.outcome import (
@@ -153,7 +154,7 @@ CHECK = ClusterCheck(
     ),
     products=("chef-backend",),
     roles=("backend",),
-    optional_facts=(ChefBackendVersion, ClusterStatus),
+    optional_facts=(ChefBackendVersion, InstalledPackage, ClusterStatus),
     phases=_PHASES,
     references=(UPGRADE_URL,),
     judge=judge,

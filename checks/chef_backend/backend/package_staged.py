@@ -25,8 +25,8 @@ from typing import Any
 from packaging.version import Version
 
 from checks.check import ClusterCheck, ClusterView, NodeView
-from checks.chef_backend.backend.version_match import package_version
 from checks.chef_backend.facts.machine import StagedPackage
+from checks.chef_backend.installed import package_version
 from checks.engine.consistency import enumerate_names, group
 from checks.engine.upgrade_path import PlanError, target_of
 from checks.outcome import (

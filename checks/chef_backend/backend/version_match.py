@@ -26,6 +26,7 @@ from packaging.version import Version
 from checks.check import ClusterCheck, ClusterView, NodeView
 from checks.chef_backend.facts.cluster import ServiceStatus
 from checks.chef_backend.facts.machine import InstalledPackage
+from checks.chef_backend.installed import package_version
 from checks.engine.consistency import compared, enumerate_names
 from checks.engine.upgrade_path import PlanError, target_of
 from checks.facts import Unknown
@@ -39,12 +40,6 @@ _FINISH = Remediation(
     url="https://docs.chef.io/upgrade_server_ha_v2/",
     language="sh",
 )
-
-
-def package_version(text: str) -> Version:
-    """The product's version from a package's: without epoch, release and build stamp. Raises VersionError."""
-    plain = text.rpartition(":")[2]
-    return parse_version(parse_version(plain.partition("-")[0]).public)
 
 
 def judge(view: ClusterView) -> Outcome:

@@ -30,8 +30,8 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
 
 from checks.check import ClusterCheck, ClusterView
-from checks.chef_backend.backend.version_match import package_version
 from checks.chef_backend.facts.machine import FrontendPackage
+from checks.chef_backend.installed import package_version
 from checks.engine.consistency import compared, enumerate_names
 from checks.engine.requirements import stops_to
 from checks.engine.upgrade_path import FRONTEND_LEVELS, PlanError, target_of

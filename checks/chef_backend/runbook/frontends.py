@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
 
-from checks.chef_backend.backend.version_match import package_version
+from checks.chef_backend.installed import package_version
 from checks.chef_backend.runbook.procedures import SERVER_URL
 from checks.chef_backend.runbook.site import ChefCluster, Machine, named, on
 from checks.engine.consistency import enumerate_names

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from checks.chef_backend.backend.version_match import package_version
+from checks.chef_backend.installed import package_version
 from checks.chef_backend.runbook import index, procedures
 from checks.chef_backend.runbook.frontends import LEVEL
 from checks.chef_backend.runbook.site import ChefCluster, Machine, named, on

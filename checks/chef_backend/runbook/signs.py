@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from checks.check import NodeView
 from checks.chef_backend.backend.health import comparable
 from checks.chef_backend.backend.search_index import SearchIndex, created_by
-from checks.chef_backend.backend.version_match import package_version
 from checks.chef_backend.facts.cluster import ClusterStatus, Member, ServiceStatus
 from checks.chef_backend.facts.machine import FrontendPackage, FrontendServices, InstalledPackage
+from checks.chef_backend.installed import package_version
 from checks.chef_backend.machine_names import is_same_machine
 from checks.chef_backend.runbook.index import made_by
 from checks.engine.consistency import enumerate_names

@@ -211,12 +211,13 @@ def _unpack(output: bytes, nonce: str, hide: Redactor = NOTHING_SECRET) -> _Told
     for frame in re.finditer(mark + rb":(gzip|plain|mode):([0-9A-Za-z+/=]*):" + mark, squeezed):
         form, body = frame[1], frame[2]
         if form == b"mode":
+            mode = hide(body.decode())[:40]
             raise _BadFrameError(
-                f"PowerShell on the node is in {body[:40].decode()} mode (AppLocker or WDAC), which forbids what the"
+                f"PowerShell on the node is in {mode} mode (AppLocker or WDAC), which forbids what the"
                 " probes need; allow the scanner's account full language mode"
             )
         try:
-            whole, length = _frame(form, body, MAX_JSON_BYTES - size)
+            whole, length = _frame(form, body, MAX_JSON_BYTES - size, hide)
         except _BadFrameError as error:
             told.damage = told.damage or str(error)
             continue
@@ -231,14 +232,14 @@ def _unpack(output: bytes, nonce: str, hide: Redactor = NOTHING_SECRET) -> _Told
     return told
 
 
-def _frame(form: bytes, body: bytes, most: int) -> tuple[Mapping[str, Any], int]:
+def _frame(form: bytes, body: bytes, most: int, hide: Redactor) -> tuple[Mapping[str, Any], int]:
     """One frame's JSON, and how long it is unpacked; `most` is how long it may be."""
     try:
         raw = base64.b64decode(body, validate=True)
         text = _gunzip(raw, most) if form == b"gzip" else raw
         whole = json.loads(text, parse_constant=_no_constant)
     except (binascii.Error, zlib.error, ValueError, RecursionError) as error:
-        why = " ".join(str(error).split())[:200] or type(error).__name__
+        why = hide(" ".join(str(error).split()))[:200] or type(error).__name__
         raise _BadFrameError(f"the node's answer is damaged: {why}") from None
     if not isinstance(whole, dict) or not isinstance(whole.get("probes"), dict):
         raise _BadFrameError("the node's answer is damaged: it holds no probes")

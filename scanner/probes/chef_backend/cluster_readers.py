@@ -38,7 +38,11 @@ _LOCAL = re.compile(_STATE)
 _UNIT_S = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 _SYSTEM = re.compile(r"(?P<name>[\w-]+)\s+(?P<local>\S.*?)\s+(?P<rest>(?:health|state|status|error): .*)")
 _SAID = re.compile(r"(?:health|state|status|error): ")
-_VERSION = re.compile(r"(?:chef-backend\s+)?v?(?P<text>\d+\.\d+[\w.+~-]*)", re.IGNORECASE)
+# All releases have three numbers, and builds a stamp or a package's number behind them: fewer are half a version.
+_VERSION = re.compile(
+    r"(?:chef-backend\s+)?v?(?P<text>\d+\.\d+\.\d+(?:[.~+-](?:alpha|beta|rc|dev|git|build|el)?[.]?\d[\w.]*)*)",
+    re.IGNORECASE | re.ASCII,
+)
 
 _MEMBER_COLUMNS = ("Name", "IP", "GUID", "Role", "PG", "ES")
 _FAILOVER_COLUMNS = ("Blocked", "Eligible")

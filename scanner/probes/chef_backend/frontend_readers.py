@@ -6,7 +6,7 @@ import json
 import re
 
 from checks.chef_backend.facts.machine import FrontendApi, FrontendMembers, FrontendPackage, FrontendServices
-from scanner.probes.chef_backend.node_readers import FRONTEND_CONFIG, nothing_found
+from scanner.probes.chef_backend.node_readers import DPKG_STATE, FRONTEND_CONFIG, PACKAGE_VERSION, nothing_found
 from scanner.probes.linux.local_http import read_said
 from scanner.probes.linux.printed import error_lines, printed_lines, refuse, shown
 from scanner.probes.probe import Answer, UnreadableError
@@ -16,6 +16,8 @@ ADDONS = ("chef-manage", "opscode-manage", "opscode-push-jobs-server", "opscode-
 """What `chef-server-ctl install` installs beside the server, by the packages' names."""
 
 _LEVEL = re.compile(r"\{[\w\":,]{1,200}\}")
+_PACKAGE = re.compile(rf"package (none|{PACKAGE_VERSION})", re.ASCII)
+_DEB = re.compile(rf"deb {DPKG_STATE}(?: (?P<version>{PACKAGE_VERSION}))?", re.ASCII)
 # What dpkg says of a package that was removed, or never there.
 _ABSENT = ("not-installed", "config-files")
 
@@ -47,8 +49,8 @@ def read_frontend_package(answer: Answer) -> FrontendPackage:
 def _package(what: str, lines: list[str]) -> tuple[str, str, str]:
     """Version, manager and state of the package."""
     first = lines[0] if lines else ""
-    plain = re.fullmatch(r"package (\S+)", first)
-    deb = re.fullmatch(r"deb \S+ \S+ (?P<state>\S+)(?: (?P<version>\S+))?", first)
+    plain = _PACKAGE.fullmatch(first)
+    deb = _DEB.fullmatch(first)
     if plain:
         return ("" if plain[1] == "none" else plain[1]), ("rpm" if "manager rpm" in lines else ""), "installed"
     if not deb:
@@ -81,7 +83,7 @@ def _level(text: str, code: int, answer: Answer) -> tuple[str, str, str]:
 def _package_as_before(answer: Answer, lines: list[str]) -> FrontendPackage:
     """What earlier versions asked: the package, then the level and nothing that tells how that went."""
     what = "the installed package of chef-server-core"
-    package = re.fullmatch(r"package (\S+)", lines[0]) if lines else None
+    package = _PACKAGE.fullmatch(lines[0]) if lines else None
     level = "".join("".join(lines[1:]).split())
     errors: list[str] = []
     if not level:
@@ -200,6 +202,8 @@ def read_frontend_api(answer: Answer) -> FrontendApi:
     try:
         said = json.loads(found.body)
         upstreams = tuple((str(name), str(state)) for name, state in said["upstreams"].items())
+        if not all(_UPSTREAM.fullmatch(name) for name, _ in upstreams):
+            raise ValueError("no name of an upstream")  # noqa: TRY301  told below with the rest
         return FrontendApi(
             code=found.code, status=str(said["status"]), upstreams=upstreams, asked=found.asked, is_guess=found.is_guess
         )
@@ -209,6 +213,7 @@ def read_frontend_api(answer: Answer) -> FrontendApi:
         raise UnreadableError(f"{what} is not understood: {shown(lines)}") from None
 
 
+_UPSTREAM = re.compile(r"[\w.-]{1,100}", re.ASCII)
 _LIST = re.compile(r"members \(?\s*(?:%w)?[\[({](?P<items>[^\])}]*)[\])}]\s*\)?")
 _MEMBER = re.compile(r"[A-Za-z0-9_.:-]{1,253}")
 

@@ -50,6 +50,7 @@ manifest=/opt/chef-backend/version-manifest.json
 echo "manifest $(grep -o '"build_version"[[:space:]]*:[[:space:]]*"[^"]*"' $manifest 2>&1)"
 """,
     readers=((InstalledPackage, read_installed_package),),
+    roles=("backend",),
 )
 
 # Without root: the path is the inventory's, and sudo should allow no command on a path that somebody else chose.

@@ -27,8 +27,15 @@ BACKEND_CONFIG = "/etc/chef-backend/chef-backend.rb"
 STAGED_BYTES = 2 * 1024**3
 """A package file that is larger is not hashed."""
 
-_RPM = re.compile(r"rpm (?P<version>\S+) (?P<at>\d{1,12})\|")
-_DEB = re.compile(r"deb \S+ \S+ (?P<state>\S+)(?: (?P<version>\d\S*))?(?: (?P<at>\d{9,12}))?")
+PACKAGE_VERSION = r"(?:\d+:)?\d+(?:\.\d+){2,}(?:[.~+][0-9A-Za-z.~+]*)?(?:-\d[0-9A-Za-z.~+]*)?"
+"""Of Chef's packages: three numbers, perhaps a build's stamp, and the package's own number behind the hyphen."""
+DPKG_STATE = (
+    r"(?:unknown|install|hold|deinstall|purge) (?:ok|reinstreq) "
+    r"(?P<state>not-installed|config-files|half-installed|unpacked|half-configured|triggers-(?:awaited|pending)|installed)"
+)
+"""What dpkg-query tells as ${Status}."""
+_RPM = re.compile(rf"rpm (?P<version>{PACKAGE_VERSION}) (?P<at>\d{{1,12}})\|", re.ASCII)
+_DEB = re.compile(rf"deb {DPKG_STATE}(?: (?P<version>{PACKAGE_VERSION}))?(?: (?P<at>\d{{9,12}}))?", re.ASCII)
 _NOW = re.compile(r"now (\d{1,12})")
 _MANIFEST = re.compile(r'manifest (?:.*: No such file or directory|"build_version"\s*:\s*"(?P<version>[^"]+)")')
 # What dpkg says of a package that was removed, or never there.
@@ -149,8 +156,11 @@ def _secrets(lines: list[str], path: str) -> SecretsFile:
     raise UnreadableError(f"the hash of {path} is not understood: {shown(lines)}")
 
 
+# Every column is counted, so that one that is missing does not put the others in its place. The time is two words or
+# three, as the node's language has it; a device has two numbers for a size.
 _LISTED = re.compile(
-    r"(?P<kind>[-dlbcps])(?P<bits>[rwxsStT-]{9})(?P<more>[.+@]?) +\d+ +(?P<uid>\d+) +(?P<gid>\d+) [^/]*(?P<path>/.*)"
+    r"(?P<kind>[-dlbcps])(?P<bits>[rwxsStT-]{9})(?P<more>[.+@]?) +\d+ +(?P<uid>\d+) +(?P<gid>\d+) +(?:\d+, *)?\d+ "
+    r"+(?:\d{4}-\d\d-\d\d +[^/ ]+|[^/ ]+ +[^/ ]+ +[^/ ]+) +(?P<path>/.*)"
 )
 
 
@@ -173,6 +183,8 @@ def read_stray_secrets(answer: Answer) -> StraySecrets:
     plain = [line for line in rest if line.startswith("/")]
     odd = [line for line in rest if line not in plain and not _LISTED.fullmatch(line)]
     odd += [line for line in plain if not line.endswith(_SECRETS_NAME)]
+    # What is listed beside the files are the folders above them.
+    odd += [found[0] for found in listed if found["kind"] not in "dl" and not found["path"].endswith(_SECRETS_NAME)]
     if odd or answer.exit_code not in (0, 1) or (answer.exit_code and not told):
         raise UnreadableError(f"`{what}` ended with exit code {answer.exit_code}: {shown(odd or lines or errors)}")
     missed = [line.partition(": ")[2] for line in told if not line.endswith("No such file or directory")]

@@ -100,6 +100,8 @@ def _rows(text: str) -> list[_Row]:
         found = _row(line.strip())
         if found:
             device, kind, total, used, free, mounted = found
+            if not kind.isascii():
+                raise UnreadableError(f"this line of df names no kind of file system: {_shown(line)}")
             drive = Drive(mounted, int(total) * 1024, max(0, int(free)) * 1024, kind)
             rows.append(_Row(device, drive, int(used) * 1024))
         elif line.strip() and not line.startswith("Filesystem "):

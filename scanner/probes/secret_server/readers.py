@@ -42,12 +42,16 @@ def value_of(answer: Answer) -> Mapping[str, object]:
     if answer.truncated:
         raise UnreadableError(f"the answer is larger than the cap for one probe; it begins: {_shown(answer.output)}")
     try:
-        value = json.loads(answer.output)
+        value = json.loads(answer.output, parse_constant=_no_constant)
     except (ValueError, RecursionError):
         raise UnreadableError(f"the answer is no JSON: {_shown(answer.output)}") from None
     if not isinstance(value, dict):
         raise UnreadableError(f"the answer is no object: {_shown(answer.output)}")
     return value
+
+
+def _no_constant(name: str) -> object:
+    raise ValueError(f"{name} is no JSON")  # though Python reads NaN and Infinity as numbers
 
 
 def explain(error: str) -> str:
@@ -91,8 +95,8 @@ def windows_version(answer: Answer) -> WindowsVersion:
     """From windows-version."""
     value = value_of(answer)
     current = re.fullmatch(r"(\d{1,3})\.(\d{1,3})", text(value, "current_version"))
-    major, minor = value.get("major"), value.get("minor")
-    if not isinstance(major, int) or not isinstance(minor, int):
+    major, minor = (None if value.get(key) is None else need(value, key, int) for key in ("major", "minor"))
+    if major is None or minor is None:
         if current is None:
             raise UnreadableError(
                 f"the registry's CurrentVersion is no version: {_shown(value.get('current_version'))}"
@@ -169,6 +173,9 @@ def iis_configuration(answer: Answer) -> IisConfiguration:
     isapi = tuple(
         IsapiRestriction(named(row, "path"), *(text(row, key) for key in ("allowed", "description"))) for row in rows
     )
+    odd = next((row.allowed for row in isapi if row.allowed.lower() not in ("", "true", "false", "1", "0")), None)
+    if odd is not None:
+        raise UnreadableError(f"whether an ISAPI restriction allows is neither true nor false: {_shown(odd)}")
     return IisConfiguration(
         path=named(value, "path"),
         shared=need(value, "shared", bool),
@@ -215,10 +222,14 @@ def _file_version(row: Mapping[str, object]) -> FileVersion:
     name, problem = named(row, "name"), text(row, "error")
     if "numbers" not in row:  # as evidence of version 0.1 has it
         return FileVersion(name, need(row, "version", str))
-    version = effective_version(text(row, "numbers"), text(row, "text"))
+    numbers = text(row, "numbers")
+    if numbers and not _NUMBERS.fullmatch(numbers):
+        raise UnreadableError(f"the version of {ascii(name)[:80]} is none: {_shown(numbers)}")
+    version = effective_version(numbers, text(row, "text"))
     return FileVersion(name, version, explain(problem) if problem else "")
 
 
+_NUMBERS = re.compile(r"\d{1,5}(\.\d{1,5}){3}", re.ASCII)
 _VERSION_TEXT = re.compile(r"(\d{1,9})[.,] ?(\d{1,9})(?:[.,] ?(\d{1,9}))?(?:[.,] ?(\d{1,9}))?(?![\d.,])")
 _PART = 0x10000
 """A part of a file version's numbers holds less than this."""

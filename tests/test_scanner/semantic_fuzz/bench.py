@@ -1,10 +1,10 @@
-"""What is left of evidence when a part of an answer is gone, and what the checks then make of it. Pure: no socket.
+"""What is left of evidence when a part of an answer is gone or garbled, and what checks make of it. Pure: no socket.
 
 Of every answer each line, each word of a line, each value of a JSON text and each frame is taken away in turn, or cut
-off. Then no check may pass on what it did not see: where a fact that it looked at has become another or unknown, a pass
-that stands (or has become "not applicable") is one, unless it is on the list of those that are accepted, with the
-reason. What it looked at is seen by judging once more: a fact has many parts, and another check's are none of its own.
-And nothing may get better.
+off, or made into what means nothing. Then no check may pass on what it did not see: where a fact that it looked at has
+become another or unknown, a pass that stands (or has become "not applicable") is one, unless it is on the list of those
+that are accepted, with the reason. What it looked at is seen by judging once more: a fact has many parts, and another
+check's are none of its own. Nothing may get better, and neither a reader nor a check may raise anything.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ from scanner.run.facts import read_facts
 from scanner.run.job import ScanRequest
 from scanner.run.judge import gathered_clusters
 from scanner.run.offline import saved_answers
-from scanner.transports.answers import Responses
-from tests.test_scanner.semantic_fuzz.mutations import Mutation, json_value, keys_of, mutations
+from scanner.transports.answers import NodeResponse, Responses
+from tests.test_scanner.semantic_fuzz.mutations import Mutation, garbles, json_value, keys_of, mutations
 from tests.test_scanner.semantic_fuzz.reads import Path as FactPath
 from tests.test_scanner.semantic_fuzz.reads import changes, looked_at
 
@@ -53,11 +53,33 @@ class Accepted:
     """A pattern of what was taken away, as `Mutation.what` names it."""
     checks: tuple[str, ...]
     reason: str
+    garbled: bool | None = False
+    """Whether it is about what was garbled, or about what was taken away; None, as with `unread`: about both."""
     unread: bool = False
     """True: only where what the check reads became unreadable, so that nothing else was told in its place."""
 
+    def excuses(self, probe: Probe, mutation: Mutation) -> bool:
+        """Whether it is about that mutation."""
+        fits = self.unread or self.garbled in (None, bool(mutation.kind))
+        return fits and self.probe == probe.id and bool(re.search(self.what, mutation.what))
+
     def __str__(self) -> str:
         return f"{self.probe}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A place of an answer at which any text is as good as another: a name, a path, words for people."""
+
+    probe: str
+    what: str
+    """A pattern of the place, as `Mutation.what` names it."""
+    reason: str
+
+    def holds(self, probe: Probe, mutation: Mutation) -> bool:
+        """Whether that mutation put another text there, and no more."""
+        other = mutation.kind not in ("", "type", "fused", "line")
+        return other and self.probe == probe.id and bool(re.search(self.what, mutation.what))
 
 
 @dataclass(kw_only=True)
@@ -65,12 +87,16 @@ class Tally:
     """What came of all mutations."""
 
     tried: int = 0
+    garbled: int = 0
+    """Of which something was garbled; of the others it was taken away."""
     unread: int = 0
     """Of which an answer was refused."""
     same: int = 0
     """Of which every fact came out as before: nothing was taken that is read."""
     judged: int = 0
     """Of which another fact came out, and each check that reads it was held to that."""
+    valid: int = 0
+    """Of which what was garbled has become another good value: nothing has to notice."""
     refused: int = 0
     """Passes that became something else, as they have to."""
     unseen: int = 0
@@ -84,9 +110,11 @@ class Tally:
         """How many of each."""
         return {
             "mutations": self.tried,
+            "of them garbled": self.garbled,
             "take nothing that is read": self.same,
             "make an answer unreadable": self.unread,
             "make another fact": self.judged,
+            "make another good value": self.valid,
             "passes refused": self.refused,
             "passes that went by other parts": self.unseen,
             "passes accepted": sum(self.accepted.values()),
@@ -130,21 +158,22 @@ class Bench:
             selection, job = resolve_options(lab.write(Path(folder)))
             return cls(name, job, collect(with_credentials(job, selection)))
 
-    def run(self, accepted: Sequence[Accepted], *, most: int = 0, seed: int = 0) -> Tally:
+    def run(self, accepted: Sequence[Accepted], texts: Sequence[Text] = (), *, most: int = 0, seed: int = 0) -> Tally:
         """Try all mutations, or `most` of them, chosen by `seed`."""
         todo = [
             (key, probe, mutation)
             for key, said in self.collected.said.items()
             for probe in self.probes[key]
             if isinstance(answer := said.answers.get(probe.id), Answer)
-            for mutation in mutations(answer)
+            for mutation in (*mutations(answer), *garbles(answer))
         ]
         if most and most < len(todo):
             todo = Random(seed).sample(todo, most)
         tally = Tally()
         seen: dict[object, _Judged] = {}
         for key, probe, mutation in todo:
-            self._try(key, probe, mutation, accepted, tally, seen)
+            is_text = any(one.holds(probe, mutation) for one in texts)
+            self._try(key, probe, mutation, accepted, tally, seen, is_text=is_text)
         return tally
 
     def silent(self) -> set[tuple[str, str]]:
@@ -198,11 +227,17 @@ class Bench:
         accepted: Sequence[Accepted],
         tally: Tally,
         seen: dict[object, _Judged],
+        *,
+        is_text: bool,
     ) -> None:
         tally.tried += 1
+        tally.garbled += bool(mutation.kind)
         said = self.collected.said[key]
         changed = replace(said, answers={**said.answers, probe.id: mutation.answer})
-        facts = read_facts(changed, self.probes[key])
+        facts = self._read(key, probe, changed)
+        for kind in probe.facts:
+            if isinstance(found := facts[kind], Unknown) and _is_crash(probe, found.reason):
+                tally.wrong.append(f"{self._place(key, probe, mutation)}: {found.reason}")
         lost = {kind for kind in probe.facts if _plain(facts[kind]) != _plain(self.facts[key][kind])}
         if not lost and facts[Contact] == self.facts[key][Contact]:
             tally.same += 1
@@ -211,18 +246,48 @@ class Bench:
             tally.unread += 1
         else:
             tally.judged += 1
-        allowed = [one for one in accepted if one.probe == probe.id and re.search(one.what, mutation.what)]
+            tally.valid += is_text
         mark = (key, probe.id, tuple(repr(_plain(facts[kind])) for kind in probe.facts), repr(facts[Contact]))
         if mark not in seen:
-            clusters = gathered_clusters(self.job, replace(self.collected, said={**self.collected.said, key: changed}))
-            seen[mark] = _Judged(clusters, self._results(clusters))
+            seen[mark] = self._judged(key, changed)
         unread = {kind for kind in lost if isinstance(facts[kind], Unknown)}
         gone = {path for kind in lost for path in changes(self.facts[key][kind], facts[kind], (key[1], kind.__name__))}
-        loss = _Loss(key, probe, mutation, lost - unread, gone, seen[mark])
+        loss = _Loss(key, probe, mutation, lost - unread, set() if is_text else gone, seen[mark], is_text)
+        allowed = [one for one in accepted if one.excuses(probe, mutation)]
         for about, after in seen[mark].results.items():
             reads = self._checks[about[0]].facts + self._checks[about[0]].optional_facts
             is_unread = loss.other.isdisjoint(reads)
             self._hold(about, after, lost, loss, [one for one in allowed if is_unread or not one.unread], tally)
+
+    def _read(self, key: NodeKey, probe: Probe, said: NodeResponse) -> Mapping[type, object]:
+        """The node's facts where this probe's answer is another: only what it and those that stand in for it say."""
+        if not isinstance(said.answers[probe.id], Answer):
+            return read_facts(said, self.probes[key])
+        own = set(probe.facts)
+        kin = [each for each in self.probes[key] if not own.isdisjoint(each.facts)]
+        again = read_facts(said, kin)
+        return {**self.facts[key], **{kind: again[kind] for kind in probe.facts}}
+
+    def _judged(self, key: NodeKey, said: NodeResponse) -> _Judged:
+        """What the checks make of it that read any of what is another; the others' results are those before."""
+        alone = gathered_clusters(self.job, replace(self.collected, said={key: said}))
+        view = next(node for one in alone if one.info.name == key[0] for node in one.nodes if node.name == key[1])
+        clusters = tuple(
+            replace(one, nodes=tuple(view if node.name == key[1] else node for node in one.nodes))
+            if one.info.name == key[0]
+            else one
+            for one in self.clusters
+        )
+        before = self._view_of(key)
+        kinds = {kind for kind in (*view.facts, *before.facts) if view.facts.get(kind) != before.facts.get(kind)}
+        every = view.absence != before.absence
+        checks = [check for check in self.job.checks if every or kinds & set(check.facts + check.optional_facts)]
+        return _Judged(clusters, self._results([one for one in clusters if one.info.name == key[0]], checks))
+
+    def _view_of(self, key: NodeKey) -> NodeView:
+        return next(
+            node for one in self.clusters if one.info.name == key[0] for node in one.nodes if node.name == key[1]
+        )
 
     def _hold(
         self,
@@ -234,8 +299,10 @@ class Bench:
         tally: Tally,
     ) -> None:
         before, check, key = self.before[about], self._checks[about[0]], loss.key
+        if _DEFECT in after.message and _DEFECT not in before.message:
+            tally.wrong.append(f"{self._told(about, loss)}: {after.message}")
         better = _RANK[after.status] > _RANK[before.status] and not after.not_evaluated
-        if better and before.status is not Status.SKIP:
+        if better and before.status is not Status.SKIP and not loss.is_text:
             text = f"{self._told(about, loss)} got better, {before.status} to {after.status}: {after.message}"
             self._note(text, about, accepted, tally)
         if not lost & set(check.facts + check.optional_facts) or about[1] != key[0] or about[2] not in (None, key[1]):
@@ -250,7 +317,11 @@ class Bench:
             tally.unseen += 1
 
     def _told(self, about: tuple[str, str, str | None], loss: _Loss) -> str:
-        return f"{self.name} {'.'.join(loss.key)} {loss.probe.id} without {loss.mutation.what[:160]}: {about[0]}"
+        return f"{self._place(loss.key, loss.probe, loss.mutation)}: {about[0]}"
+
+    def _place(self, key: NodeKey, probe: Probe, mutation: Mutation) -> str:
+        garbled = "garbled" if mutation.kind else "without"
+        return f"{self.name} {'.'.join(key)} {probe.id} {garbled} {mutation.what[:200]}"
 
     def _looked_at(self, about: tuple[str, str, str | None]) -> set[FactPath]:
         if about not in self._looks:
@@ -276,8 +347,11 @@ class Bench:
         )
         return applies_to(check, node.product, node.roles, node.cluster)
 
-    def _results(self, clusters: Sequence[GatheredCluster]) -> dict[tuple[str, str, str | None], Result]:
-        return {(row.check, row.cluster, row.node): row for row in evaluate(self.job.checks, clusters)}
+    def _results(
+        self, clusters: Sequence[GatheredCluster], checks: Sequence[Check] | None = None
+    ) -> dict[tuple[str, str, str | None], Result]:
+        rows = evaluate(self.job.checks if checks is None else checks, clusters)
+        return {(row.check, row.cluster, row.node): row for row in rows}
 
 
 @dataclass
@@ -305,6 +379,8 @@ class _Loss:
     """The facts that have become another, where the rest of what was lost is unknown."""
     gone: set[FactPath]
     judged: _Judged
+    is_text: bool
+    """Whether another good text stands there."""
 
 
 def _view(
@@ -318,6 +394,15 @@ def _view(
     return ClusterView(
         info, tuple(node for node in cluster.nodes if applies_to(check, info.product, node.roles, info.name))
     )
+
+
+_DEFECT = "a defect of it"
+"""In the message of a check that raised something."""
+
+
+def _is_crash(probe: Probe, reason: str) -> bool:
+    """Whether a reader raised what it does not raise on purpose."""
+    return reason.startswith(f"probe {probe.id}: unreadable answer, ") and "a line of" not in reason
 
 
 def _is_moot(result: Result) -> bool:

@@ -5,7 +5,13 @@ Either another fact proves what is concluded, or the part that is gone could onl
 
 from __future__ import annotations
 
-from tests.test_scanner.semantic_fuzz.bench import Accepted
+from tests.test_scanner.semantic_fuzz.bench import Accepted, Text
+
+_BY_VERSION = (
+    *("windows-version", "dotnet-framework", "powershell-version"),
+    *("iis-authentication", "iis-integrated-pipeline", "app-pool-settings"),
+)
+"""Held to rules of which the installed version excuses from some."""
 
 CHEF = (
     Accepted(
@@ -47,6 +53,27 @@ CHEF = (
     ),
     Accepted(
         probe="chef-cluster-status",
+        what="^word",
+        checks=("chef-leaderl", "chef-frontend-members", "chef-failover-state"),
+        reason="the other backends show the members; that one shows them otherwise, chef-cluster-status tells",
+        garbled=True,
+    ),
+    Accepted(
+        probe="chef-cluster-status",
+        what="^word '(Blocked|Eligible|not_blocked|true)'|^all behind '.*not_blocked",
+        checks=("chef-cluster-status", "chef-failover-state"),
+        reason="no document tells what these columns look like: what is not understood is shown, and decides nothing",
+        garbled=None,
+    ),
+    Accepted(
+        probe="chef-service-status",
+        what="^gap",
+        checks=("chef-cluster-status",),
+        reason="how many blanks there are, means nothing",
+        garbled=True,
+    ),
+    Accepted(
+        probe="chef-cluster-status",
         what=r"^(line '\S+ +\d|all behind)",
         checks=("chef-leaderl", "chef-frontend-members", "chef-failover-state"),
         reason="the other backends show them all; that one shows fewer, chef-cluster-status misses",
@@ -67,15 +94,16 @@ CHEF = (
     ),
     Accepted(
         probe="chef-version",
-        what="^all behind",
+        what=r"^all behind '.*\d+\.\d+\.\d+'$",
         checks=("disk-space", "chef-cluster-status", "chef-secrets-match", "chef-failover-state"),
-        reason="half a version is one, and of the same series",
+        reason="half a version, which stepping-stone tells apart by the package's, excuses from nothing here",
     ),
     Accepted(
-        probe="chef-version",
-        what=r"^(all behind|word)",
-        checks=("stepping-stone",),
-        reason="half a version is one; that the answer is whole, its frame says",
+        probe="chef-package",
+        what="",
+        checks=("stepping-stone", "disk-space", "chef-cluster-status", "chef-failover-state"),
+        reason="a second witness of the version, which counts where it contradicts the first",
+        garbled=None,
     ),
     Accepted(
         probe="chef-frontend-services",
@@ -93,7 +121,8 @@ CHEF = (
         probe="chef-leader-flags",
         what=r"^(line|word) '(unsynced|no-start-pgsql)'",
         checks=("chef-sentinels",),
-        reason="a file that a whole listing does not hold is not there",
+        reason="a file that a whole listing does not hold is not there, and one of another name is another",
+        garbled=None,
     ),
     Accepted(
         probe="chef-leader-flags",
@@ -106,6 +135,12 @@ CHEF = (
         what="^(line|word) '(form|2)'",
         checks=("chef-secrets-stray",),
         reason="it is read as an earlier version's answer",
+    ),
+    Accepted(
+        probe="chef-secrets-stray",
+        what="^line '-",
+        checks=("chef-secrets-stray",),
+        reason="a file that a whole listing does not hold is not there",
     ),
     *(
         Accepted(
@@ -128,6 +163,13 @@ OLDER = (
         reason="a listing had no end; that it is whole, its frame says",
     ),
     Accepted(
+        probe="secret-server-files",
+        what=r"libraries\[\d\]\.version,",
+        checks=(*_BY_VERSION, "stepping-stone", "app-version-match", "database-version-match"),
+        reason="the words beside a file's numbers, of which the other files tell more, may say anything",
+        garbled=True,
+    ),
+    Accepted(
         probe="chef-secrets-stray",
         what="^all behind",
         checks=("chef-secrets-stray",),
@@ -136,8 +178,6 @@ OLDER = (
 )
 """Of recordings from before an answer had an end that could be missing."""
 
-_BY_VERSION = ("windows-version", "dotnet-framework", "powershell-version", "iis-authentication")
-"""Held to rules of which the installed version excuses from some."""
 _POOLS = ("app-pool-settings", "app-pool-state", "iis-integrated-pipeline", "pool-identity-match")
 
 SECRET_SERVER = (
@@ -156,8 +196,6 @@ SECRET_SERVER = (
             "stepping-stone",
             "app-version-match",
             "database-version-match",
-            "app-pool-settings",
-            "iis-integrated-pipeline",
         ),
         reason="the version is that of the other libraries, or unknown: then all rules hold",
     ),
@@ -180,6 +218,24 @@ SECRET_SERVER = (
         what=r"^value (applications\[[02]\]|pools\[[1-9]\])",
         checks=(*_POOLS, "iis-authentication"),
         reason="another application's, or its pool's",
+    ),
+    Accepted(
+        probe="iis-configuration",
+        what=r"^value isapi( empty|\[\d\] gone|\[\d\]\.path)",
+        checks=("app-pool-settings",),
+        reason="a restriction that a whole list does not hold is not there, and is not judged",
+    ),
+    Accepted(
+        probe="app-files",
+        what=r"^value folders\[\d\]\.tree\[\d\] gone",
+        checks=("app-files-match",),
+        reason="a folder that is missing on a node is told as that",
+    ),
+    Accepted(
+        probe="sql-database",
+        what=r"databases\.rows\[\d\]\.merge_id null",
+        checks=("database-support",),
+        reason="it is null where the database does not subscribe",
     ),
     Accepted(
         probe="iis-configuration",
@@ -215,6 +271,18 @@ SECRET_SERVER = (
     ),
     Accepted(
         probe="sql-instances",
+        what=r"^value instances\[\d\] gone",
+        checks=("sql-server-version",),
+        reason="an instance that a whole list does not hold is not there",
+    ),
+    Accepted(
+        probe="secret-server-files",
+        what="^frame",
+        checks=("distinct-machines", "clock-skew"),
+        reason="that it is another machine is not told any more; connectivity tells that it did not answer",
+    ),
+    Accepted(
+        probe="sql-instances",
         what="edition|patch_level|version|instance_id",
         checks=("sql-server-version",),
         reason="of version and patch level one is enough",
@@ -234,9 +302,10 @@ SECRET_SERVER = (
     ),
     Accepted(
         probe="sql-database",
-        what=r"server\.rows\[\d\]\.(hadr|computer)|answers\.(replicas|grouped)",
+        what=r"server\.rows\[\d\]\.(hadr|computer)|answers\.(replicas|grouped|mirroring)",
         checks=("web-nodes-known",),
         reason="fewer servers are known by name, so that one more would be told as a stranger",
+        garbled=None,
     ),
     Accepted(
         probe="sql-database",
@@ -252,7 +321,7 @@ SECRET_SERVER = (
     ),
     Accepted(
         probe="sql-database",
-        what=r"replicas\.rows\[\d\]\.(server|grp) ",
+        what=r"(replicas\.rows\[\d\]\.(server|grp)|mirroring\.rows\[\d\]\.partner) ",
         checks=("database-mirroring", "backup-recent"),
         reason="a name that is only told",
     ),
@@ -333,15 +402,54 @@ SECRET_SERVER = (
     Accepted(
         probe="iis-authentication",
         what=r"^value places( empty|\[\d\] gone|\[\d\]\.path empty)",
-        checks=("iwa-folders",),
+        checks=("iwa-folders", "iis-authentication"),
         reason="a place that is not there has no settings, and the list is whole where the answer is",
     ),
     Accepted(
         probe="sql-database",
-        what=r"^value instances\[\d\]\.cluster ",
-        checks=("database-compatibility", "database-support", "database-version-match", "web-nodes-known"),
+        what=r"^value (computer|instances\[\d\]\.cluster)\b",
+        checks=(
+            *("database-compatibility", "database-support", "database-version-match"),
+            *("database-mirroring", "web-nodes-known"),
+        ),
         reason="an instance that is not known to be clustered is held to everything on the host",
+        garbled=None,
     ),
 )
 
 ACCEPTED = (*CHEF, *SECRET_SERVER)
+
+TEXTS = (
+    Text("computer-name", r"^value (name|domain),", "a machine's name"),
+    Text("windows-version", r"^value (product_name|service_pack),", "told, and judged by nothing"),
+    Text("iis-configuration", r"^value isapi\[\d+\]\.(path|description),", "a name"),
+    Text("iis-configuration", r"^value (applications|pools)\[\d+\]\.(name|site|path|physical_path|pool),", "a name"),
+    Text("iis-authentication", r"^value places\[\d+\]\.path,", "a name"),
+    Text(
+        "app-files", r"^value folders\[\d+\]\.(root\.path|tree\[\d+\]\.(folder|files)|left_out\[\d+\]\.\w+),", "a path"
+    ),
+    Text("app-pool-state", r"^value pools\[\d+\]\.name,", "a pool's name"),
+    Text("backups", r"^value (application|database)\.(found|path),", "a path"),
+    Text("encryption-config", r"^value folders\[\d+\]\.(root|config)\.path,", "a path"),
+    Text("database-config", r"^value folders\[\d+\]\.(root|config)\.path,", "a path"),
+    Text("web-config", r"^value folders\[\d+\]\.(named\[\d+\]\.|root\.)?path,", "a path"),
+    Text(
+        "secret-server-files", r"^value folders\[\d+\]\.(root\.path|libraries\[\d+\]\.(name|text)),", "a path or name"
+    ),
+    Text("sql-database", r"\.sessions\.rows\[\d+\]\.(program|host),", "what a session calls itself"),
+    Text("sql-database", r"\.server\.rows\[\d+\]\.(server_name|computer|edition),", "a name; the edition has a number"),
+    Text("sql-database", r"\.replicas\.rows\[\d+\]\.(server|grp),", "a name"),
+    Text("sql-database", r"\.(mirroring\.rows\[\d+\]\.partner|databases\.rows\[\d+\]\.name),", "a name"),
+    Text("chef-package", r"\.el7.*, letter$", "which distribution it is for"),
+    Text("chef-frontend-package", r"\.el7.*, letter$", "which distribution it is for"),
+    Text("sql-database", r"^value instances\[\d+\]\.(name|versions\[\d+\]\.error),", "a name, or words for people"),
+    Text("sql-instances", r"^value instances\[\d+\]\.name,", "a name"),
+    Text(
+        "linux-disks",
+        r"^word '(\w*fs|ext\d|overlay)' of .*, (word|letters?)$",
+        "a kind of file system that nobody has thought of; it is held to the rules",
+    ),
+    Text("chef-leaderl", "^word 'http", "where it was asked, which is told"),
+    Text("chef-frontend-api", "^word 'http", "where it was asked, which is told"),
+)
+"""Where garbage is a text like any other: it is held to no more than that nothing raises."""

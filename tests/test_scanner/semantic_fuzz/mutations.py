@@ -1,4 +1,4 @@
-"""What can be missing from an answer: each frame, line, word and value of it, taken away in turn or cut off."""
+"""What can be missing from an answer, and what can be garbled in it, each frame, line, word and value in turn."""
 
 from __future__ import annotations
 
@@ -22,6 +22,25 @@ class Mutation:
     what: str
     """In words: "line 'memory 16396288 kB'", "word 2 of line '...'", "value drives[0].free"."""
     answer: Answer | Unknown
+    kind: str = ""
+    """Of a garble what was done to it, one of GARBLES; empty where something was taken away."""
+
+
+WORD = "Qzxvw"
+"""No vendor's word for anything."""
+LOST = "\N{REPLACEMENT CHARACTER}"
+"""What a decoder puts for bytes that it does not understand."""
+GARBLES = {
+    "word": "a word that means nothing stands there",
+    "lost": "a byte of it was not decoded",
+    "letters": "its digits are letters that look like them",
+    "letter": "its last digit is such a letter",
+    "date": "a day that there is not",
+    "dots": "of a version's numbers one is gone, and its dot is not",
+    "type": "another type of JSON",
+    "fused": "two columns without the blanks between them",
+    "line": "a line that says nothing",
+}
 
 
 def mutations(answer: Answer) -> Iterator[Mutation]:
@@ -35,6 +54,93 @@ def mutations(answer: Answer) -> Iterator[Mutation]:
         for path, other in _without(value, ""):
             yield Mutation(f"value {path}", replace(answer, output=json.dumps(other)))
     yield from _of_text(answer)
+
+
+def garbles(answer: Answer) -> Iterator[Mutation]:
+    """Everything in an answer that can be made into what means nothing, one at a time."""
+    value = json_value(answer)
+    if isinstance(value, (dict, list)):
+        for path, kind, other in _garbled(value, ""):
+            yield Mutation(f"value {path}, {kind}", replace(answer, output=json.dumps(other)), kind)
+    else:
+        yield from _garbled_text(answer)
+
+
+def _garbled_text(answer: Answer) -> Iterator[Mutation]:
+    lines = answer.output.splitlines(keepends=True)
+    for number, line in enumerate(lines):
+
+        def said(instead: str, number: int = number) -> Answer:
+            return replace(answer, output="".join([*lines[:number], instead, *lines[number + 1 :]]))
+
+        told = repr(line.strip())
+        if not line.strip():
+            continue
+        yield Mutation(f"line {told}, line", said(f"{WORD} {WORD.lower()}\n"), "line")
+        for gap in re.finditer(r"(?<=\S)[ \t]+(?=\S)", line):
+            fused = line[: gap.start()] + line[gap.end() :]
+            yield Mutation(f"gap before {line[gap.end() :].strip()!r} of {told}, fused", said(fused), "fused")
+        for found in re.finditer(r"\S+", line):
+            for kind, word in _words(found[0]):
+                other = line[: found.start()] + word + line[found.end() :]
+                yield Mutation(f"word {found[0]!r} of {told}, {kind}", said(other), kind)
+
+
+def _words(text: str) -> Iterator[tuple[str, str]]:
+    """What becomes of a text that is garbled, by kind of garble."""
+    yield "word", WORD
+    middle = len(text) // 2
+    yield "lost", f"{text[:middle]}{LOST}{text[middle + 1 :]}"
+    if re.search(r"\d", text):
+        yield "letters", text.translate(_LOOKALIKES)
+        at = max(found.start() for found in re.finditer(r"\d", text))
+        yield "letter", f"{text[:at]}{text[at].translate(_LOOKALIKES)}{text[at + 1 :]}"
+    if _DAY.search(text):
+        yield "date", _DAY.sub(r"\1-13-45", text)
+    if _DOTTED.search(text):
+        yield "dots", _DOTTED.sub(r"\1..\2", text)
+
+
+_LOOKALIKES = str.maketrans("0123456789", "OlZzhSGTXg")
+_DAY = re.compile(r"(\d{4})-\d\d-\d\d")
+_DOTTED = re.compile(r"(\d+)\.\d+\.(\d+)")
+
+
+def _garbled(value: Any, path: str) -> Iterator[tuple[str, str, Any]]:
+    """`value` with each of its parts garbled in turn: path, kind, and the whole."""
+    parts = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, part in parts:
+        here = f"{path}[{key}]" if isinstance(value, list) else f"{path}.{key}" if path else str(key)
+        for kind, other in _otherwise(part):
+            yield here, kind, _with(value, key, other)
+        if isinstance(part, (dict, list)):
+            for below, kind, other in _garbled(part, here):
+                yield below, kind, _with(value, key, other)
+
+
+def _otherwise(part: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(part, str):
+        yield from _words(part) if part else ()
+        yield "type", [part]
+        yield "type", True
+    elif isinstance(part, bool):
+        yield "word", WORD
+        yield "type", 2
+        yield "type", [part]
+    elif isinstance(part, (int, float)):
+        yield "word", WORD
+        yield "letter", f"{part}"[:-1] + f"{part}"[-1].translate(_LOOKALIKES)
+        yield "type", True
+        yield "type", part + 0.5
+        yield "type", float("nan")
+        yield "type", [part]
+    elif part is None:
+        yield "type", [WORD]
+        yield "type", True
+    else:
+        yield "word", WORD
+        yield "type", [part] if isinstance(part, dict) else {WORD: part}
+        yield "type", True
 
 
 def _of_text(answer: Answer) -> Iterator[Mutation]:

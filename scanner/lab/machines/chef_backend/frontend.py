@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from packaging.version import Version
 
-from checks.chef_backend.backend.version_match import package_version
+from checks.chef_backend.installed import package_version
 from checks.engine.upgrade_path import FRONTEND_LEVELS
 from checks.versions import VersionError
 from scanner.lab.machines.chef_backend.cluster import CommandOutput

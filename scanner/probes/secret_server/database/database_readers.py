@@ -5,7 +5,7 @@ UnreadableError.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -28,6 +28,14 @@ from scanner.probes.secret_server.readers import named, need, rows_of, text, val
 _MOST_VERSIONS = 5000
 _REPLICA_NUMBERS = ("role", "state", "suspended", "mode")
 _KINDS = {"D": "full", "I": "differential", "L": "log"}
+_STATES = {
+    *("ONLINE", "RESTORING", "RECOVERING", "RECOVERY_PENDING", "SUSPECT", "EMERGENCY", "OFFLINE"),
+    *("COPYING", "OFFLINE_SECONDARY"),  # of Azure SQL Database
+}
+"""What sys.databases calls state_desc."""
+_RECOVERY = {"FULL", "SIMPLE", "BULK_LOGGED"}
+_SERVER_FLAGS = ("server_state", "sysadmin")
+_DATABASE_FLAGS = ("open_to_us", "merge_published")
 _DECLARE = "name Secret Server's own with `sql_database`"
 Row = Mapping[str, object]
 
@@ -188,9 +196,30 @@ def _instance(row: Row) -> _Instance:
     answers: Mapping[str, object] = need(row, "answers", dict)
     versions = {need(one, "database_id", int): _asked(one, endpoint) for one in rows_of(row, "versions")}
     said = {name: _asked(need(answers, name, dict), endpoint) for name in answers}
+    # Of every database: one that is not understood may be Secret Server's.
+    for one in said["databases"].rows if "databases" in said else ():
+        _hold(one, "state", _STATES)
+        _hold(one, "recovery", _RECOVERY)
+        _hold_flags(one, _DATABASE_FLAGS)
+    for one in said["server"].rows if "server" in said else ():
+        _hold_flags(one, _SERVER_FLAGS)
     return _Instance(
         name=named(row, "name"), endpoint=endpoint, cluster=text(row, "cluster"), answers=said, versions=versions
     )
+
+
+def _hold(row: Row, key: str, words: Collection[str]) -> None:
+    """Raise UnreadableError for a word that SQL Server has not; it may tell none."""
+    found = text(row, key)
+    if found and found.upper() not in words:
+        raise UnreadableError(f"{key} of a database is not known: {ascii(found)[:80]}")
+
+
+def _hold_flags(row: Row, keys: Iterable[str]) -> None:
+    """Raise UnreadableError for what is neither 0 nor 1; SQL Server may not tell."""
+    for key in keys:
+        if row.get(key) is not None and need(row, key, int) not in (0, 1):
+            raise UnreadableError(f"{key} is neither 0 nor 1: {ascii(row[key])[:80]}")
 
 
 def _asked(row: Row, endpoint: str) -> _Asked:
@@ -277,8 +306,7 @@ def _mirroring(instance: _Instance, row: Row) -> tuple[Mirroring | None, str]:
     if not {"state", "role", "partner"} <= one.keys():
         return None, "SQL Server does not tell whether the database is mirrored"
     if one["state"] is None and (one.get("role") is not None or one.get("partner")):
-        role = one.get("role")
-        return Mirroring(None, role if isinstance(role, int) else 0, text(one, "partner")), ""
+        return Mirroring(None, 0 if one.get("role") is None else need(one, "role", int), text(one, "partner")), ""
     if one.get("state") is None:
         sysadmin = _first(instance).get("sysadmin") == 1
         if text(row, "state").upper() != "ONLINE" and not sysadmin:
@@ -294,7 +322,7 @@ def _replicas(instance: _Instance, row: Row) -> tuple[tuple[Replica, ...], str]:
     if _is_managed(instance):
         return (), ""
     hadr = _first(instance).get("hadr")
-    if hadr not in (0, 1):
+    if hadr not in (0, 1) or isinstance(hadr, bool):
         # Only SQL Server before 2012 knows no availability groups at all.
         old = re.match(r"([89]|10)\.", text(_first(instance), "version"))
         return (), "" if old else "SQL Server does not tell whether it takes part in availability groups"

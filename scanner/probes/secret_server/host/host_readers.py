@@ -32,6 +32,12 @@ _INVALID_NAMESPACE = 0x8004100E
 _NO_PROVIDER = (_INVALID_NAMESPACE, 0x80041010, 0x80041011)
 """WBEM_E_INVALID_NAMESPACE, WBEM_E_INVALID_CLASS, WBEM_E_PROVIDER_NOT_FOUND: IIS has no WMI provider there."""
 _SOURCES = ("pool", "applicationPoolDefaults", "default")
+_IDENTITIES = {
+    "",
+    *("0", "1", "2", "3", "4"),
+    *("localsystem", "localservice", "networkservice", "specificuser", "applicationpoolidentity"),
+}
+_FORMS_MODES = ("", "none", "windows", "passport", "forms")
 
 
 def app_pools(answer: Answer) -> AppPools:
@@ -42,9 +48,13 @@ def app_pools(answer: Answer) -> AppPools:
     if asks_for_switches(value):
         keys += SWITCHES
     pools = [(named(row, "name"), need(row, "settings", dict)) for row in rows_of(value, "pools")]
-    return AppPools(
-        tuple(PoolSettings(name=name, **{key: _setting(settings, key) for key in keys}) for name, settings in pools)
-    )
+    found = tuple(PoolSettings(name=name, **{key: _setting(settings, key) for key in keys}) for name, settings in pools)
+    odd = next((pool for pool in found if pool.identity_type.value.lower() not in _IDENTITIES), None)
+    if odd:
+        raise UnreadableError(
+            f"pool {odd.name[:80]} runs as an identityType that is not known: {ascii(odd.identity_type.value)[:80]}"
+        )
+    return AppPools(found)
 
 
 def computer_name(answer: Answer) -> ComputerName:
@@ -163,16 +173,16 @@ def iis_authentication(answer: Answer) -> IisAuthentication:
     value = value_of(answer)
     return IisAuthentication(
         tuple(_place(row) for row in rows_of(value, "places")),
-        tuple(
-            replace(_place(row), mode=need(row, "mode", str), error=_problem(need(row, "error", str)))
-            for row in rows_of(value, "folders")
-        ),
+        tuple(_folder(row) for row in rows_of(value, "folders")),
         tuple(str(name) for name in need(value, "denied", list)) if "denied" in value else (),
     )
 
 
-def _problem(error: str) -> str:
-    return explain(error) if error else ""
+def _folder(row: Mapping[str, object]) -> AuthenticationPlace:
+    mode, error = need(row, "mode", str), need(row, "error", str)
+    if mode.strip().lower() not in _FORMS_MODES:
+        raise UnreadableError(f"authentication's mode is none of Windows, Forms, Passport and None: {ascii(mode)[:80]}")
+    return replace(_place(row), mode=mode.strip(), error=explain(error) if error else "")
 
 
 def _place(row: Mapping[str, object]) -> AuthenticationPlace:

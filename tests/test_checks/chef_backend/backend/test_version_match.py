@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from checks.check import ClusterInfo, ClusterView
-from checks.chef_backend.backend.version_match import CHECK, judge, package_version
+from checks.chef_backend.backend.version_match import CHECK, judge
 from checks.chef_backend.facts.cluster import ServiceState, ServiceStatus
 from checks.chef_backend.facts.machine import InstalledPackage
+from checks.chef_backend.installed import package_version
 from checks.engine.evaluation import GatheredCluster, evaluate
 from checks.outcome import Result, Status
 from checks.versions import VersionError

@@ -110,7 +110,10 @@ def test_libraries_that_disagree_are_told(
 
 
 def test_one_garbled_library_does_not_hide_the_others(cluster: Clusters, webs: Webs) -> None:
-    assert judge(webs(cluster(), files("10.9.5.0", "?"), OLD)).status is Status.PASS
+    outcome = judge(webs(cluster(), files("10.9.5.0", "?"), OLD))
+    assert outcome.status is Status.WARN
+    assert "web1: Thycotic.Part1.dll: '?' is no file version" in outcome.message
+    assert "10.9.000005 on all" in outcome.message
 
 
 def test_one_web_node_has_nothing_to_be_compared_with(cluster: Clusters, webs: Webs) -> None:

@@ -281,6 +281,17 @@ def test_a_host_without_chef_backend_is_told_as_such() -> None:
         read_version(recorded("version-missing", 1))
 
 
+@pytest.mark.parametrize("text", ["3", "3.0", "3.0.", "3.0.O", "3.0.37O", "3..37", "3.0.37 or so", "chef-backend 2.3"])
+def test_half_a_version_is_none(text: str) -> None:
+    with pytest.raises(UnreadableError, match="printed no version"):
+        read_version(Answer(f"{text}\n", 0))
+
+
+@pytest.mark.parametrize("text", ["3.0.37", "2.3.16-1", "2.3.16-1.el7", "2.3.16~rc.1", "2.0.30+20180629083321.git.1a"])
+def test_a_version_may_have_a_stamp(text: str) -> None:
+    assert read_version(Answer(f"chef-backend {text}\n", 0)) == ChefBackendVersion(text)
+
+
 def test_a_version_that_is_none_is_shown() -> None:
     with pytest.raises(UnreadableError, match="printed no version: hello"):
         read_version(Answer("hello\n", 0))

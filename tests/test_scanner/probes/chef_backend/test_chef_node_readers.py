@@ -82,6 +82,19 @@ def test_no_package_and_a_removed_one_are_none(play: Play) -> None:
         "rpm 2.2.5-1 170|\nnow 1800000000\nmanifest grep: x: Permission denied\n",
         "deb install ok unpacked\nnow 1800000000\nmanifest grep: x: No such file or directory\n",
         "rpm 2.2.5-1 170|\nnow 1800000000\nmanifest grep: x: No such file or directory\nand more\n",
+        *(
+            f"rpm {version} 170|\nnow 1800000000\nmanifest grep: x: No such file or directory\n"
+            for version in (
+                "2.2-1",
+                "2.2.S-1",
+                "2..5-1",
+                "2.2.5-l",
+                "2.2.5-1\N{REPLACEMENT CHARACTER}",
+                "Qzxvw",
+                "\N{ARABIC-INDIC DIGIT TWO}.2.5-1",
+            )
+        ),
+        "deb install ok instal1ed 2.2.5-1 1700000000\nnow 1800000000\nmanifest grep: x: No such file or directory\n",
     ],
 )
 def test_a_garbled_package_is_shown(text: str) -> None:
@@ -247,6 +260,24 @@ def test_a_home_that_root_may_not_enter_is_a_thing_of_its_own() -> None:
     assert found.unseen == ("'/root/y': Stale file",)
     # Without root every home is closed, and that is nothing of the home's.
     assert len(read_stray_secrets(Answer("as another\n", 1, error_output=said)).unseen) == 3
+
+
+@pytest.mark.parametrize(
+    "date", ["Nov 26 03:25", "Nov 26  2024", "2026-11-26 03:25", "26. Nov 03:25", "2026-11-26 03:25:10.123 +0000"]
+)
+def test_a_column_that_is_missing_puts_no_other_in_its_place(date: str) -> None:
+    line = f"-rw------- 1 4712    0  4 {date} /home/kim/chef-backend-secrets.json"
+    whole = f"form 2\nas root\n{line}\ndrwx------ 2 0 0 4096 {date} /home/kim\nend\n"
+    assert read_stray_secrets(Answer(whole, 0)).paths == ("/home/kim/chef-backend-secrets.json",)
+    for spoilt in (
+        line.replace(" 1 4712", " 4712"),
+        line.replace(" 4712 ", " "),
+        line.replace("4712    0", "47120"),
+        line.replace("1 4712", "14712"),
+        line.replace("chef-backend-secrets.json", "chef-b\N{REPLACEMENT CHARACTER}ckend-secrets.json"),
+    ):
+        with pytest.raises(UnreadableError, match="ended with exit code 0"):
+            read_stray_secrets(Answer(whole.replace(line, spoilt), 0))
 
 
 def test_where_find_could_not_look_is_told_and_garbage_is_shown() -> None:

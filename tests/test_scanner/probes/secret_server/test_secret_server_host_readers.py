@@ -70,6 +70,16 @@ def test_garbled_settings_are_refused(settings: object, why: str) -> None:
     assert why in refusal(AppPools, {"path": "p", "shared": False, "pools": [row], "applications": []})
 
 
+@pytest.mark.parametrize("kind", ["Qzxvw", "5", "LocalSyst\N{REPLACEMENT CHARACTER}m"])
+def test_an_identity_that_iis_has_not_is_refused(kind: str) -> None:
+    value = {"value": "", "source": "default"}
+    settings = dict.fromkeys(("runtime", "load_user_profile", "max_processes"), value)
+    settings["identity_type"] = {"value": kind, "source": "pool"}
+    row = {"name": "p", "mode": "", "mode_source": "default", "settings": settings}
+    said = refusal(AppPools, {"path": "p", "shared": False, "pools": [row], "applications": []})
+    assert "pool p runs as an identityType that is not known" in said
+
+
 def test_powershell_tells_its_version() -> None:
     assert powershell_version(Answer('"2.0"', 0)) == PowershellVersion("2.0")
     assert powershell_version(Answer('"5.1.17763.5202"', 0)).text == "5.1.17763.5202"
@@ -176,3 +186,5 @@ def test_garbled_or_missing_authentication_is_refused() -> None:
     missing = answer("no-iis-no-application", "iis-authentication")
     assert "IIS is not installed" in refusal(IisAuthentication, missing)
     refusal(IisAuthentication, {"places": [], "folders": [{"path": "p"}]})
+    mode = refusal(IisAuthentication, {"places": [], "folders": [{"path": "p", "mode": "F0rms", "error": ""}]})
+    assert "none of Windows, Forms, Passport and None: 'F0rms'" in mode

@@ -285,6 +285,28 @@ def test_a_garbled_answer_shows_the_offending_part(kind: type, said: str) -> Non
     assert said in refusal(kind, answer("garbled", probe_id))
 
 
+@pytest.mark.parametrize("change", [{"major": True}, {"minor": "0"}, {"major": [10]}, {"minor": 0.5}])
+def test_a_number_of_windows_that_is_none_is_not_made_up_from_elsewhere(change: dict[str, object]) -> None:
+    said = {"current_version": "6.3", "major": 10, "minor": 0, "build": "17763", "product_type": "ServerNT"}
+    assert read(WindowsVersion, value(said)).major == 10
+    assert "is no int" in refusal(WindowsVersion, value({**said, **change}))
+
+
+def test_an_isapi_restriction_that_says_neither_is_refused() -> None:
+    row = {"path": "C:\\Windows\\Microsoft.NET\\Framework64\\v4.0.30319\\aspnet_isapi.dll", "description": ""}
+    said = {"path": "p", "shared": False, "pools": [], "applications": []}
+    assert read(IisConfiguration, value({**said, "isapi": [{**row, "allowed": "False"}]})).isapi[0].allowed == "False"
+    told = refusal(IisConfiguration, value({**said, "isapi": [{**row, "allowed": "Fa1se"}]}))
+    assert "neither true nor false: Fa1se" in told
+
+
+@pytest.mark.parametrize("numbers", ["11.6.3.O", "11.6..0", "11.6.3", "Qzxvw", "11.6.3.0 beta"])
+def test_the_version_of_a_library_is_four_numbers_or_nothing(numbers: str) -> None:
+    libraries = [{"name": "Thycotic.AppCore.dll", "numbers": numbers, "text": "11.6.3.0", "error": ""}]
+    row = {**folder("C:\\a", "iis"), "libraries": libraries, "libraries_error": ""}
+    assert "the version of 'Thycotic.AppCore.dll' is none" in refusal(AppFiles, value({"folders": [row], "notes": []}))
+
+
 @pytest.mark.parametrize("kind", [fact for probe in PROBES for fact in probe.facts])
 @pytest.mark.parametrize(
     "given",
@@ -297,6 +319,7 @@ def test_a_garbled_answer_shows_the_offending_part(kind: type, said: str) -> Non
         Answer("[" * 100_000, 0),
         Answer('{"folders": 4, "notes": null}', 0),
         Answer('{"release": true}', 0),
+        Answer('{"release": NaN}', 0),
         Answer('{"value', 0, truncated=True),
         Answer("", 1),
         Answer("Exception\r\n\x1b[31mcalling", 1),

@@ -282,6 +282,14 @@ BROKEN: list[tuple[list[Any], Any]] = [
     (["instances", 0, "answers", "mirroring", "rows", 0, "state"], "4"),
     (["instances", 0, "answers", "sessions", "rows"], [{"database_id": 5, "host": 1}]),
     (["instances", 0, "versions", 0, "rows"], {}),
+    (["instances", 0, "answers", "databases", "rows", 0, "state"], "Qzxvw"),
+    (["instances", 0, "answers", "databases", "rows", 0, "recovery"], "Qzxvw"),
+    (["instances", 0, "answers", "databases", "rows", 0, "open_to_us"], True),
+    (["instances", 0, "answers", "databases", "rows", 0, "merge_published"], 2),
+    (["instances", 0, "answers", "server", "rows", 0, "server_state"], "l"),
+    (["instances", 0, "answers", "server", "rows", 0, "sysadmin"], [1]),
+    (["instances", 0, "answers", "mirroring", "rows", 0, "role"], True),
+    (["instances", 0, "answers", "mirroring", "rows", 0, "state"], float("nan")),
 ]
 
 
