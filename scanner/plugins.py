@@ -114,6 +114,7 @@ def load_plugins(
     used = set(taken)
     everything = list(known.checks)
     names = {product.name for product in known.products}
+    kinds = {kind for product in known.products for kind in _kinds_of(product)}
     loaded: list[tuple[importlib.metadata.EntryPoint, Plugin]] = []
     settings: list[ProductSettings] = []
     failures: list[Result] = []
@@ -129,6 +130,10 @@ def load_plugins(
             again = sorted({name for name in named if name in names or named.count(name) > 1})
             if again:
                 raise TypeError(f"product {again[0]}: this name is taken")  # noqa: TRY301
+            signs = [kind for product in plugin.products for kind in _kinds_of(product)]
+            same = sorted({kind for kind in signs if kind in kinds or signs.count(kind) > 1})
+            if same:
+                raise TypeError(f"the kind of signs {same[0]}: this name is taken")  # noqa: TRY301
             own = [check for product in plugin.products for check in product.checks]
             joined((*everything, *plugin.checks, *own))
         except Exception as error:  # noqa: BLE001  what is offered may be anything
@@ -138,6 +143,7 @@ def load_plugins(
         used.update(check.id for check in own)
         everything += [*plugin.checks, *own]
         names |= set(named)
+        kinds |= set(signs)
         settings += plugin.settings
         loaded.append((entry, plugin))
     result = Loaded(
@@ -174,6 +180,10 @@ def _offer(entry: importlib.metadata.EntryPoint) -> Plugin | Exception:
 
 def _raised(error: Exception) -> NoReturn:
     raise error
+
+
+def _kinds_of(product: Product) -> Iterable[str]:
+    return product.runbook.kinds if product.runbook else ()
 
 
 def _checks_of(plugin: Plugin) -> tuple[Check, ...]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from checks.check import ClusterInfo, NodeView
+from checks.check import ClusterInfo, NodeView, ProductView
 from checks.engine.consistency import enumerate_names, group, group_by_reason
 from checks.engine.evaluation import GatheredCluster
 from checks.engine.installed_version import installed
@@ -13,7 +14,7 @@ from checks.outcome import Result, Status
 from checks.product import Product
 from checks.runbook.following import with_signs
 from checks.runbook.idle_scans import without_idle_scans
-from checks.runbook.model import Plan, Refusal, Runbook
+from checks.runbook.model import DocumentedStep, Plan, Refusal, Runbook, Step
 from checks.runbook.names import AS_IN_THE_INVENTORY, CommandQuoter, InvocationOptions
 from checks.runbook.times import with_times
 from checks.runbook.writer import RefusedError, RunbookWriter
@@ -81,8 +82,26 @@ def plan_of(
         left_out=out,
         nodes=nodes,
     )
-    found = with_signs(without_idle_scans(found, info.skip), gathered.nodes, writer.signs)
+    found = with_signs(without_idle_scans(found, info.skip), gathered.nodes, writer.signs, writer.kinds)
+    found = _with_sources(found, info.definition)
     return with_times(found, gathered.nodes, writer)
+
+
+def _with_sources(runbook: Runbook, product: ProductView) -> Runbook:
+    """The runbook with what the product says of the documented steps that its own steps carry out."""
+
+    def found(step: Step) -> Step:
+        return replace(step, sources=tuple(_source(each, product) for each in step.documented))
+
+    parts = tuple(replace(part, steps=tuple(map(found, part.steps))) for part in runbook.parts)
+    return replace(runbook, parts=parts, steps_back=tuple(map(found, runbook.steps_back)))
+
+
+def _source(step: str, product: ProductView) -> DocumentedStep:
+    word = step.partition(" ")[0]
+    says, documents = (product.documented_steps, product.documents) if isinstance(product, Product) else ({}, {})
+    title, url = documents.get(word, (word, ""))
+    return DocumentedStep(step, says.get(step, step), title, url)
 
 
 def _is_answered(row: Result) -> bool:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from checks.check import NodeView
 from checks.engine.consistency import enumerate_names
 from checks.engine.upgrade_path import UpgradeStep
+from checks.product import Product
 from checks.registry import PRODUCTS
 from checks.runbook.model import Runbook, ScanAsked, Step, numbered_steps, steps_back
 from checks.runbook.signs import SCAN, Kind, Seen, Sign, State, cannot_tell, together
 from checks.runbook.writer import SignsOf
 
-KINDS: Mapping[str, Kind] = {
-    name: kind for product in PRODUCTS if product.runbook for name, kind in product.runbook.kinds.items()
-}
-"""Every kind of sign but SCAN, by its name in a kept plan."""
+
+def kinds_of(products: Iterable[Product]) -> dict[str, Kind]:
+    """The kinds of signs that the runbooks of `products` give, the built-in ones among them or not."""
+    return {name: kind for one in products if one.runbook for name, kind in one.runbook.kinds.items()}
+
+
+KINDS: Mapping[str, Kind] = kinds_of(PRODUCTS)
+"""Every built-in kind of sign but SCAN, by its name in a kept plan."""
 
 ENDS: Mapping[str, str] = {
     "turn-dpapi-off": "turn-dpapi-on",
@@ -68,8 +73,18 @@ class Followed:
         return self.number.startswith("R")
 
 
-def with_signs(runbook: Runbook, views: Sequence[NodeView], of_product: SignsOf) -> Runbook:
-    """The runbook with each step's signs, `views` being the cluster's nodes as they were when it was made."""
+def kind_of(sign: Sign) -> Kind:
+    """The question that a sign is, which is no SCAN. Raises KeyError for one that nothing knows."""
+    return sign.asks or KINDS[sign.kind]
+
+
+def with_signs(
+    runbook: Runbook, views: Sequence[NodeView], of_product: SignsOf, kinds: Mapping[str, Kind] = KINDS
+) -> Runbook:
+    """The runbook with each step's signs, `views` being the cluster's nodes as they were when it was made.
+
+    `kinds` are the product's own.
+    """
     hops = runbook.path.hops
     parts = []
     for chapter, part in enumerate(runbook.parts):
@@ -78,21 +93,24 @@ def with_signs(runbook: Runbook, views: Sequence[NodeView], of_product: SignsOf)
             # What is done at another site, or to frontends, is done for the last hop's version.
             hop = hops[-1] if hops else None
         steps = tuple(
-            _declared(step, *of_product(step, hop, part.steps[:place], views)) for place, step in enumerate(part.steps)
+            _declared(step, *of_product(step, hop, part.steps[:place], views), kinds)
+            for place, step in enumerate(part.steps)
         )
         parts.append(replace(part, steps=steps))
     current = str(runbook.path.current)
     steps = runbook.steps_back
     back = tuple(
-        _declared(step, *of_product(step, None, steps[:place], views, back=current)) for place, step in enumerate(steps)
+        _declared(step, *of_product(step, None, steps[:place], views, back=current), kinds)
+        for place, step in enumerate(steps)
     )
     return replace(runbook, parts=tuple(parts), steps_back=back)
 
 
-def _declared(step: Step, found: tuple[Sign, ...], unseen: str) -> Step:
+def _declared(step: Step, found: tuple[Sign, ...], unseen: str, kinds: Mapping[str, Kind]) -> Step:
     proof = step.proof
     scans = [one.scan for one in (*step.commands, *(proof.commands if proof else ())) if one.scan is not None]
-    signs = (*found, *(_scan_sign(asked) for asked in dict.fromkeys(scans)))
+    bound = (replace(sign, asks=kinds.get(sign.kind)) for sign in found)
+    signs = (*bound, *(_scan_sign(asked) for asked in dict.fromkeys(scans)))
     why = unseen or ("" if signs else "nothing that a scan reads tells of it")
     return replace(step, signs=signs, unseen=why)
 
@@ -133,7 +151,7 @@ def told(sign: Sign) -> str:
         what = f"a scan for {enumerate_names([str(one) for one in checks])}" if isinstance(checks, list) else "a scan"
         target = f", to {sign.want['target']}" if "target" in sign.want else ""
         return f"{what} (--phase {sign.want['phase']}{target}) says GO"
-    return where + KINDS[sign.kind].told(sign.want)
+    return where + kind_of(sign).told(sign.want)
 
 
 def see(step: Followed, views: Mapping[str, NodeView], scanned: Callable[[Sign], Seen]) -> Seen:
@@ -148,11 +166,11 @@ def _seen(sign: Sign, views: Mapping[str, NodeView]) -> Seen:
     if missing:
         return cannot_tell(f"the inventory does not name {enumerate_names(missing)} any more")
     asked = [views[name] for name in sign.nodes]
-    found = KINDS[sign.kind].judge(asked, sign.want)
+    found = kind_of(sign).judge(asked, sign.want)
     if found.state is not State.CANNOT_TELL:
         return found
     silent = [f"{view.name}: {view.absence}" for view in asked if view.absence]
-    kinds = KINDS[sign.kind].facts
+    kinds = kind_of(sign).facts
     unasked = [view.name for view in asked if not view.absence and not any(kind in view.facts for kind in kinds)]
     if unasked:
         silent.append(f"a scan of this inventory does not ask {enumerate_names(unasked)} for it, or leaves it out")

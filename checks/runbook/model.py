@@ -74,6 +74,19 @@ class Estimate:
 NO_FIGURE = Estimate(None, "not known: time it in a rehearsal")
 
 
+@dataclass(frozen=True, slots=True)
+class DocumentedStep:
+    """One of the vendor's own steps."""
+
+    step: str
+    """Its id, "DOCUMENT STEP"."""
+    says: str
+    """What it asks for, in our words."""
+    document: str
+    """The document's title."""
+    url: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """One box to tick."""
@@ -90,6 +103,8 @@ class Step:
     """Where the vendor's documents contradict each other: what each says."""
     documented: tuple[str, ...] = ()
     """Ids of the vendor's own steps (see `checks.product.Product.documented_steps`) that this one carries out."""
+    sources: tuple[DocumentedStep, ...] = ()
+    """What the product says of each of these."""
     no_return: bool = False
     """True where there is no way back from it but a restored backup."""
     url: str = ""

@@ -36,6 +36,8 @@ class Sign:
     """The nodes that are asked, by their names in the inventory; empty for SCAN, which asks all."""
     want: Mapping[str, object] = field(default_factory=dict)
     """What the answer has to be: JSON values only."""
+    asks: Kind | None = field(default=None, compare=False, repr=False)
+    """The kind itself, as the product's runbook, or a kept plan's reader, knows it; None: a built-in one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ from typing import Any
 
 from checks.common.pages import current
 from checks.outcome import Result
-from checks.registry import DOCUMENTED_STEPS, DOCUMENTS
 from checks.runbook.following import told
 from checks.runbook.model import (
     Command,
+    DocumentedStep,
     Part,
     Plan,
     Refusal,
@@ -134,7 +134,7 @@ def _step(plan: Runbook, number: str, step: Step) -> dict[str, object]:
             "unseen": step.unseen or None,
         },
         "alternatives": [{"says": side.says, "source": side.source} for side in step.sides],
-        "sources": [_source(each) for each in step.documented],
+        "sources": [_source(each) for each in step.sources],
         "url": current(step.url) or None,
         "clears": step.answers or None,
         "estimate": {"seconds": step.takes.seconds, "basis": step.takes.basis, "origin": step.takes.origin},
@@ -145,9 +145,8 @@ def _sign(sign: Sign) -> dict[str, object]:
     return {"kind": sign.kind, "nodes": list(sign.nodes), "want": sign.want, "told": told(sign)}
 
 
-def _source(step: str) -> dict[str, object]:
-    title, url = DOCUMENTS[step.partition(" ")[0]]
-    return {"step": step, "says": DOCUMENTED_STEPS[step], "document": title, "url": url}
+def _source(each: DocumentedStep) -> dict[str, object]:
+    return {"step": each.step, "says": each.says, "document": each.document, "url": each.url}
 
 
 def _command(plan: Runbook, command: Command) -> dict[str, object]:

@@ -6,8 +6,18 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC
 
 from checks.outcome import Result, Status
-from checks.registry import DOCUMENTED_STEPS, DOCUMENTS
-from checks.runbook.model import Command, Estimate, Plan, Refusal, Runbook, RunbookSet, Schedule, Step, numbered_steps
+from checks.runbook.model import (
+    Command,
+    DocumentedStep,
+    Estimate,
+    Plan,
+    Refusal,
+    Runbook,
+    RunbookSet,
+    Schedule,
+    Step,
+    numbered_steps,
+)
 from checks.scan import ATTESTATIONS, Verdict
 from reports.text import count
 
@@ -121,18 +131,19 @@ def way_lines(runbook: Runbook) -> list[tuple[str, str, str]]:
     return rows
 
 
-def documented(ids: Iterable[str]) -> str:
+def documented(sources: Sequence[DocumentedStep]) -> str:
     """Which of the vendor's own steps these are, in words; empty for none."""
     steps: dict[str, list[str]] = {}
-    for step in ids:
-        steps.setdefault(step.partition(" ")[0], []).append(DOCUMENTED_STEPS[step])
-    told = "; as in ".join(f"{DOCUMENTS[document][0]}: {'; '.join(texts)}" for document, texts in steps.items())
+    for each in sources:
+        steps.setdefault(each.step.partition(" ")[0], []).append(each.says)
+    titles = {each.step.partition(" ")[0]: each.document for each in sources}
+    told = "; as in ".join(f"{titles[word]}: {'; '.join(texts)}" for word, texts in steps.items())
     return f"As in {told}" if told else ""
 
 
 def origin(step: Step) -> str:
     """Where a step comes from: the vendor's own steps, its page, which stands beside it, or this plan."""
-    return documented(step.documented) or ("" if step.url else OWN)
+    return documented(step.sources) or ("" if step.url else OWN)
 
 
 def place(row: Result) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 from checks.check import PHASES
 from checks.runbook.following import KINDS, Followed
-from checks.runbook.signs import SCAN, SCAN_MAY_WANT, SCAN_WANTS, Sign, wrong_want
+from checks.runbook.signs import SCAN, SCAN_MAY_WANT, SCAN_WANTS, Kind, Sign, wrong_want
 from reports.runbook.json import SCHEMA
 from reports.text import one_line
 from scanner.errors import UsageError
@@ -32,8 +33,8 @@ def default_path(inventory: Path) -> Path:
     return inventory.with_name(f"{inventory.stem}.plan.json")
 
 
-def read_plan(path: Path) -> KeptPlan:
-    """The plan in the file at `path`. Raises UsageError, which says what cannot be used."""
+def read_plan(path: Path, kinds: Mapping[str, Kind] = KINDS) -> KeptPlan:
+    """The plan in the file at `path`, whose signs are of `kinds`. Raises UsageError, which says what cannot be used."""
     try:
         with path.open("rb") as file:
             data = file.read(_MOST_BYTES + 1)
@@ -49,12 +50,13 @@ def read_plan(path: Path) -> KeptPlan:
         raise UsageError(f"{path}: is nested too deeply, and no plan") from None
     except ValueError as error:
         raise UsageError(f"{path}: no JSON: {one_line(str(error), 200)}; {_AGAIN}") from None
-    return _Reader(str(path)).plan(table)
+    return _Reader(str(path), kinds).plan(table)
 
 
 class _Reader:
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, kinds: Mapping[str, Kind]) -> None:
         self._name = name
+        self._kinds = kinds
 
     def plan(self, table: Any) -> KeptPlan:
         said = table.get("schema") if isinstance(table, dict) else None
@@ -92,7 +94,8 @@ class _Reader:
 
     def _sign(self, row: dict[str, Any], where: str) -> Sign:
         kind = self._text(row, "kind", where)
-        if kind != SCAN and kind not in KINDS:
+        asks = None if kind == SCAN else self._kinds.get(kind)
+        if kind != SCAN and asks is None:
             self._refuse(f"{where}: this version of preflight knows no sign {one_line(kind, 80)!r}")
         nodes = row.get("nodes")
         if not isinstance(nodes, list) or not all(isinstance(node, str) for node in nodes):
@@ -100,10 +103,10 @@ class _Reader:
         want = self._table(row, "want", where)
         if kind == SCAN and want.get("phase") not in PHASES:
             self._refuse(f"{where}: expected one of {', '.join(PHASES)} as `phase` of a scan")
-        wrong = wrong_want(want, SCAN_WANTS, SCAN_MAY_WANT) if kind == SCAN else wrong_want(want, KINDS[kind].wants)
+        wrong = wrong_want(want, asks.wants) if asks else wrong_want(want, SCAN_WANTS, SCAN_MAY_WANT)
         if wrong:
             self._refuse(f"{where}: the sign {kind}: {wrong}")
-        return Sign(kind, tuple(nodes), want)
+        return Sign(kind, tuple(nodes), want, asks)
 
     def _rows(self, table: dict[str, Any], key: str, where: str) -> list[dict[str, Any]]:
         rows = table.get(key)

@@ -85,14 +85,26 @@ __all__ = [
 
 
 def scenario_names() -> tuple[str, ...]:
-    """The built-in scenarios, in alphabetical order."""
-    return tuple(_built_in())
+    """The built-in scenarios, then those of plugins' products, each in alphabetical order."""
+    return tuple({**_built_in(), **_brought()})
 
 
 @functools.cache
 def _built_in() -> Mapping[str, Traversable]:
     """The files of the built-in scenarios by name, in alphabetical order. The folders group them for readers alone."""
     return dict(sorted(_files(resources.files("scanner.lab").joinpath("scenarios"))))
+
+
+def _brought() -> Mapping[str, Traversable]:
+    """The files in the folder `scenarios` of each package that a plugin's product names."""
+    from scanner.registry import load_registry
+
+    found: dict[str, Traversable] = {}
+    for product in load_registry()[2].brought:
+        folder = resources.files(product.package).joinpath("scenarios") if product.package else None
+        if folder is not None and folder.is_dir():
+            found |= sorted(_files(folder))
+    return found
 
 
 def _files(folder: Traversable) -> Iterator[tuple[str, Traversable]]:
@@ -139,7 +151,10 @@ def _read(name: str, folder: Path) -> tuple[str, Path]:
             return path.read_text(encoding="utf-8"), path.parent
         except (OSError, UnicodeDecodeError) as error:
             raise ScenarioError("", f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    found = _built_in().get(name)
+    built_in, brought = _built_in().get(name), _brought().get(name)
+    if built_in and brought:
+        raise ScenarioError("", f"{name!r} comes with preflight and with a plugin, which has to name its own otherwise")
+    found = built_in or brought
     if found is None:
         raise ScenarioError("", f"there is no scenario {name!r}; {_meant(name, scenario_names())}")
     return found.read_text(encoding="utf-8"), folder

@@ -9,7 +9,7 @@ from typing import Any
 
 from checks.check import PHASES
 from checks.engine.expect import model as own
-from scanner.inventory.products import BUILTIN
+from checks.product import Product
 from scanner.lab import expected, fault_names
 from scanner.lab.machines.chef_backend.cluster import CommandOutput, read_backends
 from scanner.lab.machines.chef_backend.host import read_linux
@@ -29,6 +29,7 @@ from scanner.lab.servers.tds.responder import parse_sql_version
 from scanner.lab.servers.tds.server import FAULTS as SQL_FAULTS
 from scanner.lab.servers.wsman.account_rights import Right
 from scanner.lab.tables import ScenarioError, choice, format_key, get, known_keys, subtable, subtables, texts
+from scanner.registry import load_registry
 
 _ACCEPTED = ("waivers", "attestations")
 _TOP_KEYS = ("title", "about", "extends", "clusters", "run", *_ACCEPTED, "expect")
@@ -38,7 +39,6 @@ _NODE_KEYS = (
     *("fault", "scheme", "auth", "login", "account", "default_shell", "tds", "absent"),
 )
 _RESULT_KEYS = ("check", "cluster", "node", "status", "message")
-_PRODUCTS = {product.name: product for product in BUILTIN}
 _STATUSES = ("fail", "error", "warn", "waived", "skip")
 
 
@@ -77,7 +77,8 @@ def read_scenario(name: str, table: Mapping[str, object]) -> Scenario:
 
 def _cluster(name: str, table: Mapping[str, object], place: str) -> ClusterScenario:
     known_keys(table, _CLUSTER_KEYS, place)
-    product = choice(get(table, "product", "", place), _PRODUCTS, f"{place}.product")
+    products = load_registry()[2].products
+    product = choice(get(table, "product", "", place), products, f"{place}.product")
     defaults = subtable(table, "defaults", place)
     tables = {
         node: deep_merge(defaults, row)
@@ -97,7 +98,7 @@ def _cluster(name: str, table: Mapping[str, object], place: str) -> ClusterScena
             },
             place,
         )
-    nodes = tuple(_node(name, product, node, row, f"{place}.nodes.{node}") for node, row in tables.items())
+    nodes = tuple(_node(name, products[product], node, row, f"{place}.nodes.{node}") for node, row in tables.items())
     inventory = subtable(table, "inventory", place)
     wanted = expected.expectations_of({name: inventory})
     if wanted:
@@ -118,12 +119,12 @@ def _with_answers(
     return replace(node, machine=replace(node.machine, canned=canned, errors={**errors, **node.machine.errors}))
 
 
-def _node(cluster: str, product: str, name: str, table: Mapping[str, object], place: str) -> NodeScenario:
+def _node(cluster: str, product: Product, name: str, table: Mapping[str, object], place: str) -> NodeScenario:
     known_keys(table, _NODE_KEYS, place)
     inventory = subtable(table, "inventory", place)
-    transport = str(inventory.get("transport", _PRODUCTS[product].transports[0]))
+    transport = str(inventory.get("transport", product.transports[0]))
     choice(transport, ("winrm", "ssh", "tds"), f"{place}.inventory.transport")
-    windows = _PRODUCTS[product].platform == "windows" and (transport != "tds" or "sql_user" in inventory)
+    windows = product.platform == "windows" and (transport != "tds" or "sql_user" in inventory)
     linux = ("chef", "linux", "answers", "slow")
     foreign = {
         "winrm": (*linux, "login", "default_shell"),

@@ -10,7 +10,7 @@ from datetime import date
 from checks.check import NodeView
 from checks.engine.left_out import judged_in
 from checks.outcome import Result, Status
-from checks.runbook.following import KINDS, Followed, left_behind, over, see, told
+from checks.runbook.following import Followed, kind_of, left_behind, over, see, told
 from checks.runbook.signs import SCAN, Seen, Sign, cannot_tell, done, list_of, not_done
 from checks.scan import CONNECTIVITY, Verdict
 from scanner.errors import UsageError
@@ -125,7 +125,7 @@ def _also(job: ScanRequest, signs: Iterable[Sign], own: Loaded) -> dict[str, tup
     wanted: dict[str, set[type]] = {}
     for sign in signs:
         for name in sign.nodes:
-            wanted.setdefault(name, set()).update(KINDS[sign.kind].facts)
+            wanted.setdefault(name, set()).update(kind_of(sign).facts)
     found: dict[str, set[type]] = {}
     for cluster, info in job.clusters:
         would = {

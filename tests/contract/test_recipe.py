@@ -26,7 +26,6 @@ SCENARIO_TESTS = (
     "recordings",
     "plan",
     "month",
-    "drift_commands",
     "never_green",
     "ways_out",
     "waiving",

@@ -16,8 +16,12 @@ from checks.common import disk_space
 from checks.outcome import Remediation, Severity, Status, passed
 from checks.product import Product
 from checks.registry import BUILTIN, PRODUCTS
+from checks.runbook.following import KINDS, kinds_of
+from checks.runbook.signs import Kind, cannot_tell
+from checks.runbook.writer import RunbookWriter, Written
 from scanner.inventory.load import parse_inventory
 from scanner.inventory.settings.catalogue import ProductSettings
+from scanner.lab.scenario import ScenarioError, load_scenario, scenario_names
 from scanner.plugins import Plugin, known, load_plugins
 from scanner.probes.loaded import Loaded
 from scanner.probes.probe import Answer, Probe
@@ -271,3 +275,53 @@ def test_the_code_of_a_plugin_runs_once_however_often_it_is_asked_for(monkeypatc
     assert [row.check for row in second] == ["plugin-counted"]
     assert first == second
     assert asked == ["counted"]
+
+
+def signed(name: str, *kinds: str) -> Plugin:
+    """A product whose runbook has signs of these kinds."""
+    kind = Kind(facts=(Beat,), judge=lambda *_: cannot_tell("x"), told=lambda _: "x")
+    runbook = RunbookWriter(write=_never_written, kinds=dict.fromkeys(kinds, kind))
+    return Plugin(products=(Product(name=name, title=name, roles={"a": "b"}, runbook=runbook),))
+
+
+def _never_written(*_: object) -> Written:
+    raise NotImplementedError
+
+
+def test_a_kind_of_signs_of_another_product_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = next(iter(KINDS))
+    found = load_plugins(
+        [],
+        [
+            entry(signed("first", "ticks"), monkeypatch, "a"),
+            entry(signed("second", "ticks"), monkeypatch, "b"),
+            entry(signed("third", taken), monkeypatch, "c"),
+        ],
+    )
+    assert [product.name for product in found.products] == ["first"]
+    assert [row.message.partition("TypeError: ")[2] for row in found.failures] == [
+        "the kind of signs ticks: this name is taken",
+        f"the kind of signs {taken}: this name is taken",
+    ]
+    assert set(kinds_of((*PRODUCTS, *found.products))) == {*KINDS, "ticks"}
+
+
+def test_a_scenario_of_a_product_s_own_is_found_and_one_that_is_called_like_a_built_in_one_is_neither(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = tmp_path / "heart_package" / "scenarios"
+    folder.mkdir(parents=True)
+    (folder.parent / "__init__.py").touch()
+    for name in ("heart-healthy", "chef-healthy"):
+        (folder / f"{name}.toml").write_text(
+            'title = "A heart"\n[clusters.h]\nproduct = "heart"\n[clusters.h.nodes.n]\n'
+        )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    product = replace(HEART, package="heart_package")
+    everything = replace(known(), products={**known().products, "heart": product})
+    monkeypatch.setattr("scanner.registry.known", lambda: everything)
+    assert scenario_names().count("chef-healthy") == scenario_names().count("heart-healthy") == 1
+    (cluster,) = load_scenario("heart-healthy").clusters
+    assert (cluster.product, cluster.nodes[0].transport) == ("heart", "ssh")
+    with pytest.raises(ScenarioError, match="'chef-healthy' comes with preflight and with a plugin"):
+        load_scenario("chef-healthy")

@@ -8,7 +8,7 @@ from checks.common import clock_skew, stepping_stone
 from checks.product import Product
 from preflight_chrony import supported, synchronized
 from preflight_chrony.facts import PROBES, ChronyVersion, read_installed
-from preflight_chrony.runbook import RUNBOOK
+from preflight_chrony.runbook import DOCUMENTS, RUNBOOK, STEPS
 from scanner.plugins import Plugin
 
 NAME = "chrony"
@@ -27,6 +27,8 @@ PLUGIN = Plugin(
             installed_facts=(ChronyVersion,),
             package="preflight_chrony",
             runbook=RUNBOOK,
+            documents=DOCUMENTS,
+            documented_steps=STEPS,
             checks=(
                 supported.CHECK,
                 synchronized.CHECK,

@@ -62,6 +62,9 @@ PROBES = (
         purpose="which chronyd is installed",
         script="chronyd --version",
         readers=((ChronyVersion, read_version),),
+        sample="chronyd (chrony) version 4.3 (+CMDMON +NTP +REFCLOCK +RTC +PRIVDROP +SCFILTER +SIGND +ASYNCDNS +NTS "
+        "+IPV6 -DEBUG)\n",
+        sample_from="captured: chrony 4.3 of Debian 12",
     ),
     Probe(
         id="chrony-tracking",
@@ -69,5 +72,20 @@ PROBES = (
         purpose="what chronyd says of its own clock",
         script="chronyc -n tracking",
         readers=((ChronyTracking, read_tracking),),
+        sample="""Reference ID    : CB00710F (203.0.113.15)
+Stratum         : 3
+Ref time (UTC)  : Fri Jan 27 09:27:29 2017
+System time     : 0.000006523 seconds slow of NTP time
+Last offset     : -0.000006747 seconds
+RMS offset      : 0.000035822 seconds
+Frequency       : 3.225 ppm slow
+Residual freq   : -0.000 ppm
+Skew            : 0.129 ppm
+Root delay      : 0.013639022 seconds
+Root dispersion : 0.001100737 seconds
+Update interval : 64.2 seconds
+Leap status     : Normal
+""",
+        sample_from="vendor: https://chrony-project.org/doc/4.5/chronyc.html, tracking",
     ),
 )

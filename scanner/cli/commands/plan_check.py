@@ -41,14 +41,16 @@ def follow_plan(
 
     The plan is the file `kept`, else the one beside the inventory, else the one that would be made now.
     """
+    from checks.runbook.following import kinds_of
     from scanner.clock import today
     from scanner.files.plan import default_path, read_plan
+    from scanner.registry import load_registry
     from scanner.run.follow import chosen, prepare_following, standings
 
     path = kept or default_path(selection.inventory.path)
     collected: Responses | None = None
     if kept is not None or path.is_file():
-        plan = read_plan(path)
+        plan = read_plan(path, kinds_of(load_registry()[2].products.values()))
     else:
         collected = collect_or_load(job, selection, quiet=quiet, sources=sources)
         plan = _made_now(job, collected)
