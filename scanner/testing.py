@@ -73,7 +73,7 @@ def read(probe: Probe, answer: Answer | None = None) -> dict[type, object]:
     found: dict[type, object] = {}
     for kind, reader in probe.readers:
         try:
-            found[kind] = reader(answer or Answer(probe.sample, 0))
+            found[kind] = reader(answer or Answer(probe.sample, 0, error_output=probe.sample_errors))
         except UnreadableError as refused:
             found[kind] = Unknown(str(refused))
     return found

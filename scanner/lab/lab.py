@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from scanner.inventory.writing import toml_text
 from scanner.lab.expected import probes_of_clusters
+from scanner.lab.machines.chef_backend.cluster import CommandOutput
 from scanner.lab.machines.linux import sh_answers
 from scanner.lab.machines.linux.sh_node import ShNode
 from scanner.lab.machines.windows.script import Machine
@@ -255,7 +256,7 @@ class Lab:
             shell = WindowsShell(self._powershell_of(node.machine), node.default_shell)
         else:
             known = {probe.id: probe for probe in self._probes if probe.language == "sh"}
-            samples = {probe_id: probe.sample for probe_id, probe in known.items()}
+            samples = {one.id: CommandOutput(one.sample, 0, one.sample_errors) for one in known.values() if one.sample}
             answers = partial(sh_answers.answer, node, cluster, samples)
             shell = ShNode(known, answers, node.slow, clock=node.linux.date)
         server = SshServer(login, shell, fault=node.fault if node.fault in SERVER_FAULTS else "")

@@ -73,6 +73,8 @@ class Probe:
     sample: str = ""
     """What it gets from a node in good health: what an sh probe prints, the value of a PowerShell probe as JSON. The
     lab's nodes give it wherever they have no answer of their own, so that a new probe needs no lab of its own."""
+    sample_errors: str = ""
+    """What an sh probe prints on standard error meanwhile, in good health."""
     sample_from: str = ""
     """Where the sample is from: "vendor: ", "report: " or "captured: ", and the page, thread, or program with its
     version. Empty for one that was made up."""

@@ -50,6 +50,7 @@ $SUDO cat {MIGRATION_LEVEL}
 printf '\\ncode %s\\n' "$?"
 exit 0""",
     readers=((FrontendPackage, read_frontend_package),),
+    sample='package 15.0.9-1.el7\nmanager rpm\nlevel\n{"major":1,"minor":37}\ncode 0\n',
 )
 
 FRONTEND_SERVICES = Probe(
@@ -58,6 +59,22 @@ FRONTEND_SERVICES = Probe(
     purpose="which services of the frontend run",
     script="$SUDO chef-server-ctl status",
     readers=((FrontendServices, read_frontend_services),),
+    sample="-------------------\n"
+    " Internal Services \n"
+    "-------------------\n"
+    "run: bookshelf: (pid 9410) 86412s; run: log: (pid 3120) 86590s\n"
+    "run: haproxy: (pid 9427) 86411s; run: log: (pid 3131) 86590s\n"
+    "run: nginx: (pid 9444) 86410s; run: log: (pid 3142) 86590s\n"
+    "run: oc_bifrost: (pid 9461) 86409s; run: log: (pid 3153) 86590s\n"
+    "run: oc_id: (pid 9478) 86408s; run: log: (pid 3164) 86590s\n"
+    "run: opscode-erchef: (pid 9495) 86407s; run: log: (pid 3175) 86590s\n"
+    "run: redis_lb: (pid 9512) 86406s; run: log: (pid 3186) 86590s\n"
+    "-------------------\n"
+    " External Services \n"
+    "-------------------\n"
+    "run: elasticsearch: connected OK to http://127.0.0.1:9200\n"
+    "\n"
+    "run: postgresql: connected OK to 127.0.0.1:5432\n",
 )
 
 # The certificate is made out to the frontend's own name; on the node itself there is nobody else to take it for.
@@ -73,6 +90,10 @@ FRONTEND_API = Probe(
         path="_status",
     ),
     readers=((FrontendApi, read_frontend_api),),
+    sample="where default\n"
+    "asked https://127.0.0.1:443/_status\n"
+    '{"status":"pong","upstreams":{"chef_elasticsearch":"pong","chef_sql":"pong","oc_chef_authz":"pong"},"keygen":{"keys":10,"max":10,"max_workers":2,"cur_max_workers":2,"inflight":0,"avail_workers":2,"start_size":0},"indexing":{"mode":"batch"}}\n'
+    "code 200\n",
 )
 
 # The file holds the database superuser's password: of all that is in it, one line is read, and of that the setting.
@@ -87,6 +108,7 @@ $SUDO grep -w chef_backend_members {FRONTEND_CONFIG} |
 echo asked""",
     readers=((FrontendMembers, read_frontend_members),),
     roles=("frontend",),
+    sample='members ["10.0.0.11", "10.0.0.12", "10.0.0.13"]\nasked\n',
 )
 
 PROBES: tuple[Probe, ...] = (FRONTEND_PACKAGE, FRONTEND_SERVICES, FRONTEND_API, FRONTEND_MEMBERS)

@@ -51,6 +51,7 @@ echo "manifest $(grep -o '"build_version"[[:space:]]*:[[:space:]]*"[^"]*"' $mani
 """,
     readers=((InstalledPackage, read_installed_package),),
     roles=("backend",),
+    sample='rpm 2.2.5-1 1865440000|\nnow 1900000000\nmanifest "build_version": "2.2.5"\n',
 )
 
 # Without root: the path is the inventory's, and sudo should allow no command on a path that somebody else chose.
@@ -71,6 +72,7 @@ case $package in
 esac""",
     readers=((StagedPackage, read_staged_package),),
     parameters=("package",),
+    sample="undeclared\n",
 )
 
 # Both files on every machine: a frontend's answer also says that the backends' file is not there.
@@ -83,6 +85,11 @@ $SUDO sha256sum {BACKEND_SECRETS} {FRONTEND_SECRETS}
 $SUDO stat -L -c %a/%U/%G%n {BACKEND_SECRETS} {FRONTEND_SECRETS}
 exit 0""",
     readers=((SecretsFiles, read_secrets_files),),
+    sample="b0cf292870f1c333c86aace18de4bbb322e962fc4953e2ae0816fa5ba2c0d889  "
+    "/etc/chef-backend/chef-backend-secrets.json\n"
+    "640/root/chef_pgsql/etc/chef-backend/chef-backend-secrets.json\n",
+    sample_errors="sha256sum: /etc/opscode/private-chef-secrets.json: No such file or directory\n"
+    "stat: /etc/opscode/private-chef-secrets.json: No such file or directory\n",
 )
 
 # By number, because a name may hold blanks. The folders are looked at without root, which needs no more than to see
@@ -118,6 +125,12 @@ fi
 echo end
 exit $code""",
     readers=((StraySecrets, read_stray_secrets),),
+    sample="form 2\n"
+    "as root\n"
+    "-rw-r--r-- 1 0 0 470 Nov 24 03:30 /etc/chef-backend/chef-backend-secrets.json\n"
+    "drwxr-xr-x 8 0 0 4096 Nov 24 03:30 /etc\n"
+    "drwxr-xr-x 8 0 0 4096 Nov 24 03:30 /etc/chef-backend\n"
+    "end\n",
 )
 
 # A name leaves the node only where it looks like one: a line of a longer text may be a secret, so it is hashed whole.
@@ -144,6 +157,7 @@ $SUDO cat {BACKEND_CONFIG} | {settings_of_stdin()} |
     }}""",
     readers=((ConfigDigest, read_config_digest),),
     roles=("backend",),
+    sample="form 3\nset publish_address 8b51baea68b18710\nset postgresql.max_connections deeeb5df3f2cee6b\nend\n",
 )
 
 LEADER = Probe(
@@ -160,6 +174,7 @@ LEADER = Probe(
         with_body=False,
     ),
     readers=((LeaderAnswer, read_leader_answer),),
+    sample="where default\nasked http://127.0.0.1:7331/leader\ncode 200\n",
 )
 
 DRBD = Probe(
@@ -175,6 +190,7 @@ done
     sed -n -e 's/^drbd[a-z0-9]*-utils$/package &/p' -e 's/^kmod-drbd.*/package &/p' -e 's/^chef-ha-drbd$/package &/p'
 echo asked""",
     readers=((DrbdTraces, read_drbd_traces),),
+    sample="asked\n",
 )
 
 PROBES: tuple[Probe, ...] = (PACKAGE, STAGED, SECRETS, STRAYS, CONFIG, LEADER, DRBD)

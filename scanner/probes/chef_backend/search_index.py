@@ -81,4 +81,8 @@ PROBE = Probe(
         path="chef/_settings/index.version.created*?human",
     ),
     readers=((SearchIndex, read_search_index),),
+    sample="where default\n"
+    "asked http://127.0.0.1:9200/chef/_settings/index.version.created*?human\n"
+    '{"chef":{"settings":{"index":{"version":{"created_string":"5.6.16"}}}}}\n'
+    "code 200\n",
 )

@@ -63,4 +63,5 @@ $SUDO cat {BACKEND_CONFIG} | {settings_of_stdin()} | {{
 echo asked""",
     readers=((ServicePorts, read_service_ports),),
     roles=("backend",),
+    sample="asked\n",
 )

@@ -51,4 +51,12 @@ look backend chef-backend chef-backend-ctl chef-backend
 look frontend opscode chef-server-ctl chef-server-core
 echo asked""",
     readers=((ChefTraces, read_chef_traces),),
+    sample="name backend-1\n"
+    "backend /opt/chef-backend\n"
+    "backend /etc/chef-backend\n"
+    "backend /var/opt/chef-backend\n"
+    "backend /usr/bin/chef-backend-ctl\n"
+    "backend chef-backend-ctl\n"
+    "backend package\n"
+    "asked\n",
 )

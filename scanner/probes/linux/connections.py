@@ -111,4 +111,5 @@ else
 fi
 echo asked""",
     readers=((TcpConnections, read_tcp_connections),),
+    sample="table proc x86_64\nasked\n",
 )

@@ -154,5 +154,18 @@ done
 echo "elasticsearch $index"
 if [ -d "$index" ]; then df -PTk "$index"; else echo missing; fi""",
         readers=((LinuxDisks, read_linux_disks),),
+        sample="index /var/opt/chef-backend/elasticsearch/data\n"
+        "Filesystem     Type  1024-blocks     Used Available Capacity Mounted on\n"
+        "tmpfs          tmpfs     1930000        0   1930000       0% /dev/shm\n"
+        "/dev/sda2      xfs      97656250 39062500  58593750      40% /\n"
+        "folder /var/log/chef-backend\n"
+        "Filesystem     Type 1024-blocks     Used Available Capacity Mounted on\n"
+        "/dev/sda2      xfs     97656250 39062500  58593750      40% /\n"
+        "folder /var/opt/chef-backend\n"
+        "Filesystem     Type 1024-blocks     Used Available Capacity Mounted on\n"
+        "/dev/sda2      xfs     97656250 39062500  58593750      40% /\n"
+        "elasticsearch /var/opt/chef-backend/elasticsearch/data\n"
+        "Filesystem     Type 1024-blocks     Used Available Capacity Mounted on\n"
+        "/dev/sda2      xfs     97656250 39062500  58593750      40% /\n",
     ),
 )

@@ -37,5 +37,6 @@ while read -r key size unit; do
     case $key in MemTotal:) echo "memory $size $unit" ;; esac
 done </proc/meminfo""",
         readers=((MachineResources, read_machine_resources),),
+        sample="cores 4\nmemory 16179200 kB\n",
     ),
 )

@@ -20,7 +20,7 @@ _WITHOUT = ("chef-frontend-api", "chef-leaderl", "chef-search-index", "linux-dis
 
 
 def answer(
-    node: NodeScenario, cluster: ClusterScenario, samples: Mapping[str, str], probe_id: str, sudo: bool
+    node: NodeScenario, cluster: ClusterScenario, samples: Mapping[str, CommandOutput], probe_id: str, sudo: bool
 ) -> CommandOutput:
     """What the probe `probe_id` prints on `node`, a member of `cluster`, where it runs under `sudo` or not.
 
@@ -32,7 +32,7 @@ def answer(
 
 
 def _own(
-    node: NodeScenario, cluster: ClusterScenario, samples: Mapping[str, str], probe_id: str, sudo: bool
+    node: NodeScenario, cluster: ClusterScenario, samples: Mapping[str, CommandOutput], probe_id: str, sudo: bool
 ) -> CommandOutput:
     if sudo and node.fault in _NO_SUDO and probe_id not in _WITHOUT:
         return _NO_SUDO[node.fault]
@@ -55,8 +55,8 @@ def _own(
         if found:
             return found
     speak = chef.PROBES.get(probe_id)
-    if speak is None and samples.get(probe_id) and not node.linux.foreign:
-        return CommandOutput(samples[probe_id])
+    if speak is None and probe_id in samples and not node.linux.foreign:
+        return samples[probe_id]
     if speak is None or node.name not in cluster.backends:
         return CommandOutput("", 127, f"sh: 1: {probe_id}: not found\n")
     if node.fault == "command-missing":

@@ -121,5 +121,6 @@ PROBES: tuple[Probe, ...] = (
         readers=((AppBackup, app_backup), (DatabaseBackupFile, database_backup)),
         parameters=("backup_app_path", "backup_database_path"),
         needs=(rights.BACKUPS,),
+        sample='{"now": 637000000000000000, "application": null, "database": null}',
     ),
 )

@@ -30,6 +30,27 @@ SQL_DATABASE = Probe(
     parameters=("sql_database", "sql_instance", "sql_user"),
     roles=("database",),
     needs=(rights.SQL_SERVER, rights.WMI, rights.SERVICES),
+    sample='{"computer": "SQL1", "declared": "", "instance": "", "login": "", '
+    '"instances": [{"name": "MSSQLSERVER", "endpoint": ".", '
+    '"answers": {"server": {"rows": [{"version": "15.0.4345.5", '
+    '"collation": "SQL_Latin1_General_CP1_CI_AS", "edition": "Standard Edition (64-bit)", '
+    '"engine_edition": 2, "server_name": "SQL1", "computer": "SQL1", "hadr": 0, '
+    '"local_time": "2026-11-20T08:00:00.000", "utc_time": "2026-11-20T07:00:00.000", '
+    '"server_state": 1, "sysadmin": 0}], "error": ""}, '
+    '"databases": {"rows": [{"database_id": 5, "name": "SecretServer", "level": 150, '
+    '"collation": "SQL_Latin1_General_CP1_CI_AS", "state": "ONLINE", "recovery": "FULL", '
+    '"open_to_us": 1, "table_id": 245575913, "merge_published": 0, "merge_id": null}], '
+    '"error": ""}, "mirroring": {"rows": [{"database_id": 5, "state": null, "role": null, '
+    '"safety": null, "partner": null}], "error": ""}, "sessions": {"rows": [], "error": ""}, '
+    '"backups": {"rows": [{"database_name": "SecretServer", "type": "D", "copy_only": 0, '
+    '"snapshot": 0, "damaged": 0, "finished": "2026-11-19T22:00:00", '
+    '"size_bytes": 734003200, "server_name": "SQL1", '
+    '"device": "D:\\\\Backup\\\\SecretServer.bak"}, {"database_name": "SecretServer", '
+    '"type": "L", "copy_only": 0, "snapshot": 0, "damaged": 0, '
+    '"finished": "2026-11-20T07:00:00", "size_bytes": 734003200, "server_name": "SQL1", '
+    '"device": "D:\\\\Backup\\\\SecretServer.bak"}], "error": ""}}, '
+    '"versions": [{"database_id": 5, "rows": [{"version": "11.6.000003"}], "error": ""}], '
+    '"cluster": "", "service": ""}]}',
 )
 
 SQL_DATABASE_TDS = Probe(

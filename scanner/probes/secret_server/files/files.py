@@ -18,6 +18,13 @@ PROBES: tuple[Probe, ...] = (
         parameters=("web_root",),
         roles=("web",),
         needs=(rights.WEB_ROOT, rights.IIS_CONFIGURATION),
+        sample='{"folders": [{"root": {"path": "C:\\\\inetpub\\\\wwwroot\\\\SecretServer", '
+        '"sources": ["registry", "iis"], "exists": true, "has_encryption_config": true, '
+        '"has_bin": true, "error": ""}, '
+        '"config": {"path": "C:\\\\inetpub\\\\wwwroot\\\\SecretServer\\\\database.config", '
+        '"state": "hashed", '
+        '"sha256": "d048109ceb970c1d621a3ab94773e557b6ef6b35d73ed711c8966ec07cc574d2", '
+        '"efs": false, "size_bytes": 23, "detail": ""}}], "notes": []}',
     ),
     Probe(
         id="web-config",
@@ -28,6 +35,11 @@ PROBES: tuple[Probe, ...] = (
         parameters=("web_root",),
         roles=("web",),
         needs=(rights.WEB_ROOT, rights.IIS_CONFIGURATION),
+        sample='{"folders": [{"root": {"path": "C:\\\\inetpub\\\\wwwroot\\\\SecretServer", '
+        '"sources": ["registry", "iis"], "exists": true, "has_encryption_config": true, '
+        '"has_bin": true, "error": ""}, '
+        '"path": "C:\\\\inetpub\\\\wwwroot\\\\SecretServer\\\\web.config", "state": "wellformed", '
+        '"detail": "", "rooted": true, "named": []}], "notes": []}',
     ),
     # The costly one comes last, so that it makes no other one late.
     Probe(
@@ -38,5 +50,16 @@ PROBES: tuple[Probe, ...] = (
         readers=((AppTree, readers.app_tree),),
         parameters=("web_root",),
         needs=(rights.WEB_ROOT, rights.IIS_CONFIGURATION),
+        sample='{"folders": [{"root": {"path": "C:\\\\inetpub\\\\wwwroot\\\\SecretServer", '
+        '"sources": ["registry", "iis"], "exists": true, "has_encryption_config": true, '
+        '"has_bin": true, "error": ""}, "tree": [{"folder": "", "count": 1, '
+        '"files": "saml.config/58184ad8", "partial": false, '
+        '"digest": "fcc1290e3bce491056e50c89b095d846f0eee31f7ac0e37e91cbd5e6751137b7"}, '
+        '{"folder": "\\\\bin", "count": 3, '
+        '"files": "thycotic.appcore.dll/fdfafd86|thycotic.foundation.dll/fdfafd86|'
+        'thycotic.ihawu.business.dll/fdfafd86", '
+        '"partial": false, '
+        '"digest": "d34f88f64994e57060955e9e87e509ad32af85c163bc6537231f3282a880718b"}], '
+        '"left_out": [], "stopped": "", "files": 4, "bytes": 3145735}], "notes": []}',
     ),
 )

@@ -20,6 +20,7 @@ PROBES: tuple[Probe, ...] = (
         script=powershell_source("secret_server/host/windows-connections.ps1"),
         readers=((TcpConnections, readers.tcp_connections),),
         needs=(rights.ANY,),
+        sample='{"connections": []}',
     ),
     Probe(
         id="computer-name",
@@ -28,6 +29,7 @@ PROBES: tuple[Probe, ...] = (
         script=powershell_source("secret_server/host/computer-name.ps1"),
         readers=((ComputerName, readers.computer_name),),
         needs=(rights.ANY,),
+        sample='{"name": "WEB1", "domain": "corp.example"}',
     ),
     Probe(
         id="hardware",
@@ -36,6 +38,7 @@ PROBES: tuple[Probe, ...] = (
         script=powershell_source("secret_server/host/hardware.ps1"),
         readers=((Hardware, readers.hardware),),
         needs=(rights.WMI,),
+        sample='{"processors": 4, "memory_bytes": 17179869184}',
     ),
     Probe(
         id="app-pool-state",
@@ -44,6 +47,7 @@ PROBES: tuple[Probe, ...] = (
         script=powershell_source("secret_server/iis/app-pool-state.ps1"),
         readers=((PoolStates, readers.pool_states),),
         needs=(rights.IIS_WMI,),
+        sample='{"pools": [{"name": "SecretServerAppPool", "state": 1}, {"name": "DefaultAppPool", "state": 1}]}',
     ),
     Probe(
         id="pending-reboot",
@@ -52,6 +56,8 @@ PROBES: tuple[Probe, ...] = (
         script=powershell_source("secret_server/host/pending-reboot.ps1"),
         readers=((PendingReboot, readers.pending_reboot),),
         needs=(rights.ANY,),
+        sample='{"servicing": false, "windows_update": false, "file_renames": 0, "active_name": "WEB1", '
+        '"next_name": "WEB1"}',
     ),
     Probe(
         id="monitoring-agent",
@@ -60,6 +66,7 @@ PROBES: tuple[Probe, ...] = (
         script=powershell_source("secret_server/host/monitoring-agent.ps1"),
         readers=((MonitoringAgent, readers.monitoring_agent),),
         needs=(rights.ANY,),
+        sample='{"agent": false, "apm": false, "apm_start": null}',
     ),
     Probe(
         id="iis-authentication",
@@ -69,6 +76,8 @@ PROBES: tuple[Probe, ...] = (
         readers=((IisAuthentication, readers.iis_authentication),),
         parameters=("web_root",),
         needs=(rights.WEB_ROOT, rights.IIS_CONFIGURATION),
+        sample='{"denied": [], "places": [], "folders": [{"path": "C:\\\\inetpub\\\\wwwroot\\\\SecretServer", '
+        '"mode": "", "error": "", "sections": []}]}',
     ),
     Probe(
         id="disks",
@@ -77,5 +86,7 @@ PROBES: tuple[Probe, ...] = (
         script=powershell_source("secret_server/host/disks.ps1"),
         readers=((Disks, readers.disks),),
         needs=(rights.ANY,),
+        sample='{"system": "C:", "drives": [{"name": "C:\\\\", "total_bytes": 120000000000, '
+        '"free_bytes": 80000000000}], "sql_folders": []}',
     ),
 )

@@ -62,5 +62,6 @@ PROBES: tuple[Probe, ...] = (
         readers=((OutboundAccess, outbound_access),),
         parameters=("online",),
         needs=(rights.ANY,),
+        sample='{"asked": false, "attempts": [], "proxies": [], "proxy_error": ""}',
     ),
 )
