@@ -125,18 +125,6 @@ CHEF = (
         garbled=None,
     ),
     Accepted(
-        probe="chef-leader-flags",
-        what="^(line|word) '(form|2)'",
-        checks=("chef-sentinels",),
-        reason="it is read as an earlier version's answer",
-    ),
-    Accepted(
-        probe="chef-secrets-stray",
-        what="^(line|word) '(form|2)'",
-        checks=("chef-secrets-stray",),
-        reason="it is read as an earlier version's answer",
-    ),
-    Accepted(
         probe="chef-secrets-stray",
         what="^line '-",
         checks=("chef-secrets-stray",),
@@ -155,12 +143,6 @@ OLDER = (
         what="^(all behind|output)",
         checks=("chef-config-match", "chef-secrets-match"),
         reason="form 2 has no end to miss",
-    ),
-    Accepted(
-        probe="chef-leader-flags",
-        what="^all behind",
-        checks=("chef-sentinels",),
-        reason="a listing had no end; that it is whole, its frame says",
     ),
     Accepted(
         probe="secret-server-files",
@@ -198,20 +180,6 @@ SECRET_SERVER = (
             "database-version-match",
         ),
         reason="the version is that of the other libraries, or unknown: then all rules hold",
-    ),
-    Accepted(
-        probe="secret-server-files",
-        what=r"^value folders\[0\]\.root\.sources",
-        checks=(
-            "stepping-stone",
-            "app-version-match",
-            "app-pool-state",
-            "database-version-match",
-            "pool-identity-match",
-            "app-pool-settings",
-            "iis-integrated-pipeline",
-        ),
-        reason="another source names the same folder",
     ),
     Accepted(
         probe="iis-configuration",
@@ -262,12 +230,6 @@ SECRET_SERVER = (
         checks=("sql-server-version",),
         reason="the server that holds the database tells its version itself",
         unread=True,
-    ),
-    Accepted(
-        probe="sql-instances",
-        what="^(frame|output|end|value instances)",
-        checks=("database-support",),
-        reason="the database itself tells its edition",
     ),
     Accepted(
         probe="sql-instances",
