@@ -40,7 +40,7 @@ _SYSTEM = re.compile(r"(?P<name>[\w-]+)\s+(?P<local>\S.*?)\s+(?P<rest>(?:health|
 _SAID = re.compile(r"(?:health|state|status|error): ")
 # All releases have three numbers, and builds a stamp or a package's number behind them: fewer are half a version.
 _VERSION = re.compile(
-    r"(?:chef-backend\s+)?v?(?P<text>\d+\.\d+\.\d+(?:[.~+-](?:alpha|beta|rc|dev|git|build|el)?[.]?\d[\w.]*)*)",
+    r"(?:chef-backend\s+)?v?(?P<text>\d+\.\d+\.\d+(?:[.~+-](?:(?:alpha|beta|rc|dev|git|build|el)[.]?)?\d\w*)*)",
     re.IGNORECASE | re.ASCII,
 )
 

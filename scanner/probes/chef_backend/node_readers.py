@@ -27,7 +27,7 @@ BACKEND_CONFIG = "/etc/chef-backend/chef-backend.rb"
 STAGED_BYTES = 2 * 1024**3
 """A package file that is larger is not hashed."""
 
-PACKAGE_VERSION = r"(?:\d+:)?\d+(?:\.\d+){2,}(?:[.~+][0-9A-Za-z.~+]*)?(?:-\d[0-9A-Za-z.~+]*)?"
+PACKAGE_VERSION = r"(?:\d+:)?\d+(?:\.\d+){2}(?:[.~+][0-9A-Za-z.~+]*)?(?:-\d[0-9A-Za-z.~+]*)?"
 """Of Chef's packages: three numbers, perhaps a build's stamp, and the package's own number behind the hyphen."""
 DPKG_STATE = (
     r"(?:unknown|install|hold|deinstall|purge) (?:ok|reinstreq) "
