@@ -28,6 +28,7 @@ from dataclasses import replace
 from checks.check import NodeCheck, NodeView
 from checks.common.disk_facts import Disks, Drive, LinuxDisks
 from checks.engine.rules import Rule
+from checks.engine.ways_out import UNSEEN
 from checks.facts import Contact, Unknown, UnknownFactError
 from checks.outcome import Outcome, Remediation, Severity, combine, failed, not_applicable, passed, undetermined, warned
 
@@ -134,7 +135,7 @@ def _drives(rule: Rule, disks: Disks, wanted: int, folders: list[str]) -> Outcom
         drive = next((drive for drive in disks.drives if folder[:2].upper() == drive.name), None)
         if drive is None:
             message = f"{folder} lies on none of the drives that were seen, so its free space is not known"
-            outcomes[folder] = warned(message, expected=rule.text, observed=folder)
+            outcomes[folder] = warned(message, expected=rule.text, observed=folder, remediation=UNSEEN)
         else:
             outcomes[drive.name] = _free(rule, drive, wanted)
     return combine(list(outcomes.values()))

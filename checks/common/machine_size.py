@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from checks.engine.rules import Rule
+from checks.engine.ways_out import UNSEEN
 from checks.outcome import Outcome, failed, passed, undetermined, warned
 
 GB = 10**9
@@ -16,7 +17,8 @@ def unseen(rules: Sequence[Rule], what: str) -> Outcome:
     """The outcome for a machine of which nothing is known: as grave as breaking a rule, for it may be one that does."""
     end = undetermined if any(rule.effect == "fail" for rule in rules) else warned
     expected = " and ".join(rule.text for rule in rules)
-    return end(f"{what}; {expected} are asked for", expected=expected, observed="not known")
+    remedy = UNSEEN if end is warned else None
+    return end(f"{what}; {expected} are asked for", expected=expected, observed="not known", remediation=remedy)
 
 
 def judged(rule: Rule, *, processors: int, processor: str, memory_bytes: int) -> Outcome:

@@ -12,9 +12,8 @@ from checks.check import ClusterInfo, NodeView
 from checks.engine.installed_version import installed
 from checks.engine.rules import Rule
 from checks.engine.upgrade_path import PlanError, path_to, target_of
+from checks.engine.ways_out import UNSEEN
 from checks.outcome import Outcome, Remediation, Status, combine, failed, not_applicable, passed, undetermined, warned
-
-_LOOK = Remediation("Ask the node with this version of preflight; where it does not tell, see for yourself.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,14 +116,20 @@ def satisfied(due: ApplicableRule, observed: str, needs: Requirements) -> Outcom
     return passed(_noted(observed, due.rule), expected=due.rule.text, observed=observed, **needs.evidence)
 
 
-def unseen(due: ApplicableRule, what: str, needs: Requirements) -> Outcome:
-    """The outcome for a requirement of which nothing was seen: as grave as its breach, for it may be one."""
+def unseen(due: ApplicableRule, what: str, needs: Requirements, remediation: Remediation | None = None) -> Outcome:
+    """The outcome for a requirement of which nothing was seen: as grave as its breach, for it may be one.
+
+    The remedy is what lets the missing fact be read; without one, the message itself says what to clear.
+    """
     message = _noted(
         f"{what}; {due.hop} {'needs' if due.rule.effect == 'fail' else 'asks for'} {due.rule.text}", due.rule
     )
     if due.rule.effect == "fail":
-        return undetermined(message, expected=due.rule.text, observed="not known", **needs.evidence)
-    return warned(message, expected=due.rule.text, observed="not known", remediation=_LOOK, **needs.evidence)
+        return undetermined(
+            message, expected=due.rule.text, observed="not known", remediation=remediation, **needs.evidence
+        )
+    remedy = remediation or UNSEEN
+    return warned(message, expected=due.rule.text, observed="not known", remediation=remedy, **needs.evidence)
 
 
 def _against(due: ApplicableRule, version: Version, observed: str, needs: Requirements) -> Outcome:

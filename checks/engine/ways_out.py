@@ -29,6 +29,10 @@ _REMEDIES = {
     UNNAMED: "Name every machine of {} with a --host of its own and say --whole, or scan an inventory that names them.",
 }
 _CLEAR = "Clear the cause named in the message, then scan again."
+UNSEEN = Remediation(f"{_CLEAR} Where a node never tells, see for yourself.")
+"""For a warning about what was not seen: the remedy of a breach is none of its own."""
+ASK_ANEW = Remediation("Ask the node with this version of preflight; where it does not tell, see for yourself.")
+"""For evidence of an earlier version, which did not ask."""
 
 
 def cause_of(view: NodeView) -> str:

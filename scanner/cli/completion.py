@@ -1,4 +1,4 @@
-"""What a shell offers behind Tab: ids of checks, names in the inventory of the line so far, scenarios, products.
+"""What a shell offers behind Tab: ids of checks, facts, names in the inventory of the line so far, scenarios, products.
 
 Nothing is contacted, no plugin is loaded, nothing is imported that takes long, and nothing is said of what goes wrong:
 a line that is being typed is not a command yet.
@@ -25,6 +25,19 @@ def check_ids(ctx: typer.Context, incomplete: str) -> list[Any]:
         from checks.registry import BUILTIN
 
         return [(check.id, check.title) for check in BUILTIN]
+
+    return _offered(find, incomplete, ctx)
+
+
+def fact_names(ctx: typer.Context, incomplete: str) -> list[Any]:
+    """Facts, with what each is."""
+
+    def find() -> Offer:
+        from checks.baseline.fact_paths import kind_name
+        from scanner.probes.registry import BUILTIN
+
+        facts = {fact for probe in BUILTIN for fact in probe.facts}
+        return sorted((kind_name(fact), (fact.__doc__ or "").strip().partition("\n")[0]) for fact in facts)
 
     return _offered(find, incomplete, ctx)
 

@@ -23,7 +23,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "drift": ("preflight drift inventory.toml", "preflight drift inventory.toml --html drift.html -q"),
     "checks": ("preflight checks",),
     "explain": ("preflight explain dotnet-framework",),
-    "probes": ("preflight probes inventory.toml --node web1", "preflight probes inventory.toml --sudoers"),
+    "probes": (
+        "preflight probes inventory.toml --node web1",
+        "preflight probes inventory.toml --fact secrets-files --sudoers",
+    ),
     "validate": ("preflight validate inventory.toml", "preflight validate inventory.toml --connect"),
     "schema": ("preflight schema > inventory.schema.json",),
     "init": (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from checks.baseline.fact_paths import kind_name
 from checks.check import Check, ClusterInfo, ProductView
 from checks.engine.acceptance.model import Attestation
 from checks.engine.evaluation import applies_to
@@ -16,6 +17,7 @@ from scanner.inventory.model import Cluster, Inventory, Node
 from scanner.inventory.reading.values import Problems, meant_by
 from scanner.inventory.select import Selection
 from scanner.plugins import known
+from scanner.probes.probe import Probe
 from scanner.registry import load_registry
 from scanner.rule_data import load_rules
 from scanner.run.job import ScanRequest
@@ -107,6 +109,17 @@ def pick_checks(checks: Sequence[Check], only: Sequence[str], without: Sequence[
     if all(check.id == CONNECTIVITY for check in left) and CONNECTIVITY not in only:
         raise UsageError("the selection leaves no check; loosen --check or --skip-check")
     return left
+
+
+def pick_facts(probes: Iterable[Probe], names: Sequence[str]) -> frozenset[type]:
+    """The facts that are called so in reports of drift and in the reference. Raises UsageError."""
+    known = {kind_name(fact): fact for probe in probes for fact in probe.facts}
+    for name in names:
+        if name not in known:
+            meant = " or ".join(map(repr, meant_by(name, known)))
+            hint = f"did you mean {meant}?" if meant else "Tab lists those there are"
+            raise UsageError(f"no fact {name!r}: {hint}")
+    return frozenset(known[name] for name in names)
 
 
 def cluster_infos(inventory: Inventory, phase: str = "before") -> tuple[ClusterInfo, ...]:

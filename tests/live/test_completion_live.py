@@ -25,6 +25,7 @@ LINES = [
     ("preflight scan {inventory} --check chef-l", {"chef-leaderl"}),
     ("preflight scan --product chef-backend --role ", {"backend", "frontend"}),
     ("preflight scan {inventory} --fail-on a", {"any", "all"}),
+    ("preflight probes {inventory} --fact sql-", {"sql-instances", "sql-prelogin"}),
     ("preflight inv", {"inventory"}),
 ]
 
@@ -97,7 +98,7 @@ def zsh(line: str, words: set[str]) -> str:
     child, terminal = pty.fork()
     if child == 0:
         os.execve(program, [program, "-f", "-i"], {**environment(), "PS1": "", "ZDOTDIR": "/nonexistent"})  # noqa: S606
-    setup = "autoload -U compinit && compinit -u -D; unsetopt automenu; setopt listrowsfirst; LISTMAX=0\n"
+    setup = "autoload -U compinit && compinit -u -D; unsetopt automenu listambiguous; setopt listrowsfirst; LISTMAX=0\n"
     setup += f"{script('zsh')}\n"
     setup += "zstyle ':completion:*' list-colors ''\nprintf 'rea%s\\n' dy\n"
     try:
@@ -131,8 +132,14 @@ def test_a_shell_offers_what_fits(
 
 @pytest.mark.parametrize(
     ("line", "words"),
-    [LINES[0], ("preflight scan {inventory} --cluster v", {"vault-prod"})],
-    ids=["id", "cluster"],
+    [
+        LINES[0],
+        ("preflight scan {inventory} --cluster v", {"vault-prod"}),
+        ("preflight scan {inventory} --cluster ", {"vault-prod", "chef-prod"}),
+        ("preflight lab chef-h", {"chef-half-upgraded", "chef-healthy"}),
+        ("preflight probes {inventory} --fact sql-", {"sql-instances", "sql-prelogin"}),
+    ],
+    ids=["id", "cluster", "clusters", "scenarios", "facts"],
 )
 def test_zsh_shows_what_fits(line: str, words: set[str], files: dict[str, str]) -> None:
     shown = zsh(line.format(**files), words)

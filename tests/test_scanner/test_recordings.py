@@ -25,6 +25,7 @@ from scanner.run.judge import build_scan
 from scanner.run.offline import saved_answers
 from tests.recordings.collect import FOLDER, answer, evidence_path, key
 from tests.test_scanner.remedies import assert_can_be_pasted
+from tests.test_scanner.ways_out import assert_no_breach_is_repaired_unseen
 
 NAMES = sorted(path.name.removesuffix(".evidence.json") for path in FOLDER.glob("*.evidence.json"))
 PROBES = {probe.id: probe for probe in BUILTIN}
@@ -48,10 +49,19 @@ def test_what_was_collected_then_is_judged_now(name: str) -> None:
     then = json.loads((FOLDER / f"{name}.statuses.json").read_text(encoding="utf-8"))
     statuses = {key(result): str(result.status) for result in done.results}
     assert {each: statuses.get(each) for each in then} == then
-    assert_can_be_pasted(
-        {"check": row.check, "node": row.node, "status": row.status, "remediation": remediation(row.remediation)}
+    rows = [
+        {
+            "check": row.check,
+            "node": row.node,
+            "status": row.status,
+            "message": row.message,
+            "observed": row.observed,
+            "remediation": remediation(row.remediation),
+        }
         for row in done.results
-    )
+    ]
+    assert_can_be_pasted(rows)
+    assert_no_breach_is_repaired_unseen(rows)
 
 
 @pytest.mark.parametrize(

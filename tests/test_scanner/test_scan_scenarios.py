@@ -14,7 +14,7 @@ from scanner.lab.lab import Lab
 from scanner.lab.scenario import Expectation, load_scenario, scenario_names
 from tests.test_scanner.gaps import assert_no_gap_is_hidden, follows_from
 from tests.test_scanner.remedies import assert_can_be_pasted
-from tests.test_scanner.ways_out import assert_a_way_out
+from tests.test_scanner.ways_out import assert_a_way_out, assert_no_breach_is_repaired_unseen
 
 VERDICTS = {0: "GO", 1: "NO-GO", 3: "UNKNOWN"}
 
@@ -80,6 +80,7 @@ def test_a_scenario_ends_as_designed_and_every_format_says_the_same(
     assert_as_expected(results["results"], expected)
     assert_no_gap_is_hidden(results["results"], scenario)
     assert_can_be_pasted(results["results"])
+    assert_no_breach_is_repaired_unseen(results["results"])
     assert ended.code == results["exit_code"] == expected.exit_code
     verdict = VERDICTS[expected.exit_code]
     assert results["verdict"] == verdict

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from checks.registry import BUILTIN
 from checks.scan import CONNECTIVITY
 from tests.test_scanner.conftest import Preflight
 
@@ -35,6 +36,17 @@ REPAIRS: dict[str, tuple[str, str]] = {
     ),
 }
 """What keeps a node from being asked, as `connectivity` tells it, and what its remedy has to speak of."""
+
+
+_UNSEEN = re.compile(r"\b(?:is|are) not known\b")
+
+
+def assert_no_breach_is_repaired_unseen(results: list[dict[str, Any]]) -> None:
+    """What was not seen has the remedy of its cause, not the one that the check has for what it did see."""
+    own = {check.id: check.remediation.summary for check in BUILTIN}
+    for row in results:
+        if row["status"] == "warn" and row["observed"] in ("", "not known") and _UNSEEN.search(row["message"]):
+            assert row["remediation"]["summary"] != own.get(row["check"]), f"{row['check']}: {row['message']}"
 
 
 def assert_a_way_out(preflight: Preflight, folder: Path, results: list[dict[str, Any]], *options: object) -> None:

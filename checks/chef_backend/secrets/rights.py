@@ -12,6 +12,7 @@ from checks.check import NodeView
 from checks.chef_backend.backend.config_settings import digest
 from checks.chef_backend.facts.cluster import ChefBackendVersion
 from checks.chef_backend.facts.machine import ConfigDigest, SecretsFile
+from checks.engine.ways_out import UNSEEN
 from checks.facts import Unknown
 from checks.outcome import Outcome, Remediation, failed, undetermined, warned
 from checks.runbook.quoting import for_sh
@@ -28,7 +29,7 @@ def judge_rights(node: NodeView, role: str, file: SecretsFile) -> list[Outcome]:
     if file.state != "hashed":
         return []
     if not file.mode:
-        return [warned(f"the mode of {file.path} is not known")]
+        return [warned(f"the mode of {file.path} is not known", remediation=UNSEEN)]
     if int(file.mode, 8) & _OTHERS:
         return [failed(f"everybody may get at {_told(file)}", remediation=_repair(node, role, file))]
     if not file.owner:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from checks.check import ClusterView, NodeView
+from checks.engine.ways_out import ASK_ANEW
 from checks.facts import Contact, Unknown
 from checks.outcome import Remediation
 from checks.runbook.quoting import for_powershell, sql_name
@@ -71,6 +72,8 @@ _MANY = Remediation(
 
 def remedy(unknown: Unknown, node: NodeView | None = None) -> Remediation | None:
     """What helps against the reason for which nothing is known of a database; None where the reason says it itself."""
+    if unknown.unasked:
+        return ASK_ANEW
     if CANNOT_CONNECT in unknown.reason or PASSIVE in unknown.reason:
         return Remediation(_CONNECT, f"Get-Service {_services(node)}", language="powershell")
     if REFUSES_LOGIN in unknown.reason:

@@ -18,9 +18,10 @@ from __future__ import annotations
 
 from checks.check import NodeCheck, NodeView
 from checks.engine.requirements import ApplicableRule, Requirements, requirements, satisfied, unseen, violation
+from checks.engine.ways_out import ASK_ANEW
 from checks.facts import Unknown
 from checks.outcome import Outcome, Remediation, Severity, combine, not_applicable, passed, undetermined
-from checks.secret_server.database.access import database_of, is_copy, passive_of
+from checks.secret_server.database.access import database_of, is_copy, passive_of, remedy
 from checks.secret_server.facts.node import SqlInstances
 from checks.secret_server.facts.sql import FailoverClusters, SecretServerDatabase
 from checks.secret_server.urls import CHECKLIST_URL, REPLICATION_URL, REQUIREMENTS_URL
@@ -55,13 +56,14 @@ def _edition(view: NodeView, needs: Requirements, due: ApplicableRule) -> Outcom
     found = database_of(view)
     if not isinstance(found, Unknown):
         if not found.server.edition and not found.server.engine_edition:
-            return unseen(due, f"the edition of {found.server.name} is not known: it does not tell", needs)
+            see = Remediation(f"See for yourself on {view.name}: SELECT SERVERPROPERTY('Edition').")
+            return unseen(due, f"the edition of {found.server.name} is not known: it does not tell", needs, see)
         observed = f"database {found.name} lies on {found.server.edition} ({found.server.name})"
         express = found.server.engine_edition == _EXPRESS or "express" in found.server.edition.lower()
         return violation(due, observed, needs) if express else satisfied(due, observed, needs)
     instances = view.look(SqlInstances)
     if isinstance(instances, Unknown):
-        return unseen(due, f"the edition is not known: {found.reason}", needs)
+        return unseen(due, f"the edition is not known: {found.reason}", needs, remedy(found, view))
     wanted = str(view.options.get("sql_instance", "")).lower()
     mine = [one for one in instances.instances if not wanted or one.name.lower() == wanted]
     express_ones = [one.name for one in mine if "express" in one.edition.lower()]
@@ -70,19 +72,25 @@ def _edition(view: NodeView, needs: Requirements, due: ApplicableRule) -> Outcom
     if mine and all(one.edition.startswith(_FULL) for one in mine):
         editions = ", ".join(f"{one.name} is {one.edition}" for one in mine)
         return satisfied(due, f"{editions}, as the registry has it", needs)
-    return unseen(due, f"which instance holds the database is not known: {found.reason}", needs)
+    return unseen(due, f"which instance holds the database is not known: {found.reason}", needs, remedy(found, view))
 
 
 def _replication(view: NodeView, needs: Requirements, due: ApplicableRule) -> Outcome:
     found = database_of(view)
     if isinstance(found, Unknown):
-        return unseen(due, f"whether the database is in merge replication is not known: {found.reason}", needs)
+        return unseen(
+            due,
+            f"whether the database is in merge replication is not known: {found.reason}",
+            needs,
+            remedy(found, view),
+        )
     if found.merge_replication is None:
         what = f"whether database {found.name} is in merge replication is not known"
         if found.state != "ONLINE" or is_copy(found):  # who may open the database tells
             return passed(f"{what}: {found.version_problem}")
-        why = found.version_problem or "the answer does not hold it; collect it anew"
-        return unseen(due, f"{what}: {why}", needs)
+        if not found.version_problem:
+            return unseen(due, f"{what}: the answer does not hold it; collect it anew", needs, ASK_ANEW)
+        return unseen(due, f"{what}: {found.version_problem}", needs, remedy(Unknown(found.version_problem), view))
     if found.merge_replication:
         return violation(due, f"database {found.name} takes part in SQL merge replication", needs)
     return passed(f"database {found.name} is in no merge replication")

@@ -28,6 +28,7 @@ from dataclasses import replace
 from checks.check import ClusterCheck, ClusterView, NodeView
 from checks.common.computer_facts import ComputerName
 from checks.engine.consistency import compared, enumerate_names, group_by_reason
+from checks.engine.ways_out import UNSEEN
 from checks.facts import Unknown
 from checks.outcome import Outcome, Remediation, Severity, combine, not_applicable, passed, warned
 from checks.runbook.quoting import sql_text
@@ -144,7 +145,9 @@ def _pointing(web: list[NodeView], known: list[tuple[NodeView, SecretServerDatab
     ]
     if unread:
         told = "; ".join(group_by_reason(unread))
-        yield warned(f"whether all web nodes point to one database is not known: database.config of {told}")
+        yield warned(
+            f"whether all web nodes point to one database is not known: database.config of {told}", remediation=UNSEEN
+        )
     configs = [(node.name, found) for node in web if not isinstance(found := node.look(DatabaseConfig), Unknown)]
     # An empty one is told by config-files-present, and has no database to point to.
     files = compared((name, config.sha256) for name, config in configs if config.sha256 and config.size_bytes)

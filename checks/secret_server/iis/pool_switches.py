@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from checks.check import NodeView
 from checks.engine.requirements import ApplicableRule, Requirements, satisfied, unseen, violation
+from checks.engine.ways_out import ASK_ANEW
 from checks.outcome import Outcome, Remediation, not_applicable, undetermined, warned
 from checks.secret_server.facts.node import AppPools, IisApplication, IisConfiguration, PoolSetting, PoolSettings
 from checks.secret_server.iis.appcmd import over_pools, set_site
@@ -22,7 +23,9 @@ def bitness(needs: Requirements, due: ApplicableRule, pool: PoolSettings, wanted
     """enable32BitAppOnWin64, which is false where nothing sets it."""
     setting = pool.enable_32_bit
     if not setting.source:
-        return unseen(due, f"whether pool {pool.name} runs with 32 or 64 bits is not known ({_EARLIER})", needs)
+        return unseen(
+            due, f"whether pool {pool.name} runs with 32 or 64 bits is not known ({_EARLIER})", needs, ASK_ANEW
+        )
     value = _truth(setting, default=False)
     if value is None:
         return _odd(pool, "enable32BitAppOnWin64", setting, needs, str(wanted == "32").lower())
@@ -44,7 +47,7 @@ def pool_start(view: NodeView, due: ApplicableRule, pool: PoolSettings, needs: R
         return not_applicable(f"whether pool {pool.name} starts by itself is not judged in the window")
     if not setting.source:
         return unseen(
-            due, f"whether pool {pool.name} and its site start by themselves is not known ({_EARLIER})", needs
+            due, f"whether pool {pool.name} and its site start by themselves is not known ({_EARLIER})", needs, ASK_ANEW
         )
     value = _truth(setting, default=True)
     if value is None:
@@ -80,7 +83,7 @@ def site_start(
 def asp_net(view: NodeView, due: ApplicableRule, needs: Requirements) -> list[Outcome]:
     """Whether IIS lets ASP.NET 4's own extension of 64 bits run. One that is not listed is not judged."""
     if any(not pool.auto_start.source for pool in view.fact(AppPools).pools):  # both came with one version
-        return [unseen(due, f"whether IIS lets ASP.NET 4 run is not known ({_EARLIER})", needs)]
+        return [unseen(due, f"whether IIS lets ASP.NET 4 run is not known ({_EARLIER})", needs, ASK_ANEW)]
     rows = view.fact(IisConfiguration).isapi
     ours = [row for row in rows if "framework64\\v4." in row.path.lower()]
     closed = [row for row in ours if _TRUTH.get(row.allowed.lower() or "false") is False]

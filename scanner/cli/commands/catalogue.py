@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from checks.outcome import Result
     from scanner.inventory.model import Node, WinrmSettings
     from scanner.probes.probe import Probe
-    from scanner.run.job import ScanRequest
+    from scanner.run.node import NodeRequest
 
 NONCE_SHOWN = "0" * 32
 """Stands where each run puts a random number of its own."""
@@ -90,17 +90,29 @@ def probes(
     node: NodeOption = None,
     check: CheckOption = None,
     skip_check: SkipCheckOption = None,
+    fact: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fact",
+            metavar="NAME",
+            help="Only what is sent for this fact. Repeatable.",
+            autocompletion=completion.fact_names,
+        ),
+    ] = None,
     sudoers: Annotated[
         bool, typer.Option("--sudoers", help="Print the lines of sudoers that the nodes need, instead.")
     ] = False,
 ) -> None:
     """Print everything that a scan would send, per node, for a security review. Nothing is contacted."""
     from scanner.inventory.select import select
-    from scanner.run.prepare import build_request
+    from scanner.run.prepare import build_request, pick_facts
 
     selection = select(inventory_of(inventory), cluster or (), node or (), {})
     job = build_request(selection, only=check or (), without=skip_check or ())
-    typer.echo("\n".join(_sudoers(job) if sudoers else review(job)))
+    calls = job.calls()
+    if fact:
+        calls = _for_facts(calls, pick_facts(job.probes, fact))
+    typer.echo("\n".join(_sudoers(calls) if sudoers else review(calls)))
 
 
 def scope_of(check: Check) -> str:
@@ -173,11 +185,24 @@ def _rule_lines(rule: Rule) -> Iterator[str]:
     yield f"  ({when} · {rule.effect} · {rule.confidence} · {rule.source}){f' {rule.url}' if rule.url else ''}"
 
 
-def review(job: ScanRequest) -> Iterator[str]:
-    """Everything that a job sends, by node; nodes that are sent the same stand together."""
+def _for_facts(calls: Iterable[NodeRequest], wanted: frozenset[type]) -> list[NodeRequest]:
+    """The calls, with the probes alone that give one of the facts. Raises UsageError where no node is asked for any."""
+    from dataclasses import replace
+
+    kept = [
+        replace(call, probes=tuple(probe for probe in call.probes if not wanted.isdisjoint(probe.facts)))
+        for call in calls
+    ]
+    if not any(call.probes for call in kept):
+        raise UsageError("no node that was chosen is asked for that: no check of its product and roles reads it")
+    return [call for call in kept if call.probes]
+
+
+def review(calls: Iterable[NodeRequest]) -> Iterator[str]:
+    """Everything that is sent, by node; nodes that are sent the same stand together."""
     groups: dict[str, list[Node]] = {}
-    for call in job.calls():
-        text = "\n".join(_sent(call.node, call.probes, job.limits.timeout_s, job.limits.probe_bytes))
+    for call in calls:
+        text = "\n".join(_sent(call.node, call.probes, call.limits.timeout_s, call.limits.probe_bytes))
         groups.setdefault(text, []).append(call.node)
     for text, nodes in groups.items():
         names = [f"{node.cluster}.{node.name}" for node in nodes]
@@ -186,13 +211,13 @@ def review(job: ScanRequest) -> Iterator[str]:
         yield ""
 
 
-def _sudoers(job: ScanRequest) -> Iterator[str]:
+def _sudoers(calls: Iterable[NodeRequest]) -> Iterator[str]:
     """The lines that each node needs, nodes with the same ones together, as one text that sudoers takes as it is."""
     from scanner.probes.sudoers import root_commands, sudoers_lines, without_terminal
 
     groups: dict[tuple[str, ...], list[str]] = {}
     without: dict[str, list[str]] = {}
-    for call in job.calls():
+    for call in calls:
         node, name = call.node, f"{call.node.cluster}.{call.node.name}"
         if node.language != "sh":
             without.setdefault("no sudo is used there", []).append(name)

@@ -117,7 +117,7 @@ def _show(inventory: Inventory, way: Way) -> None:
     for role, kinds in way.questions.items():
         host = "" if role == way.role else f"its-{role}"
         job = asker.asked_for((*facts_that_tell(cluster.product), *kinds), role=role, host=host)
-        typer.echo("\n".join(review(job)))
+        typer.echo("\n".join(review(job.calls())))
 
 
 def _nobody(_: ScanRequest) -> Responses:

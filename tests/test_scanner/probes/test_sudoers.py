@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from checks.chef_backend.facts.machine import SecretsFiles
 from scanner.probes.probe import Probe
 from scanner.probes.registry import BUILTIN
 from scanner.probes.sudoers import root_commands, sudoers_lines, without_terminal
@@ -109,3 +110,32 @@ def test_only_what_is_selected_is_printed(tmp_path: Path, preflight: Callable[..
         "ops ALL=(root) NOPASSWD: /usr/bin/cat /etc/chef-backend/chef-backend.rb",
         "ops ALL=(root) NOPASSWD: /bin/cat /etc/chef-backend/chef-backend.rb",
     ]
+
+
+def test_the_rights_for_one_fact_are_what_its_probes_run_and_nothing_else(
+    preflight: Callable[..., Any], tmp_path: Path
+) -> None:
+    path = tmp_path / "inventory.toml"
+    path.write_text(INVENTORY, encoding="utf-8")
+    (asked,) = [each for each in BUILTIN if SecretsFiles in each.facts]
+    told = preflight("probes", path, "--fact", "secrets-files", "--sudoers").out.splitlines()
+    assert [line for line in told if line.startswith("ops ")] == sudoers_lines("ops", [asked])
+    sent = preflight("probes", path, "--fact", "secrets-files", "--node", "chef.be1").out
+    assert re.findall(r"^#   ([\w-]+):", sent, re.MULTILINE) == [asked.id]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("secrets-file", "no fact 'secrets-file': did you mean 'secrets-files'?"),
+        ("windows-version", "no node that was chosen is asked for that"),
+    ],
+)
+def test_a_fact_that_is_not_asked_for_is_told(
+    preflight: Callable[..., Any], tmp_path: Path, name: str, told: str
+) -> None:
+    path = tmp_path / "inventory.toml"
+    path.write_text(INVENTORY, encoding="utf-8")
+    ended = preflight("probes", path, "--fact", name, "--cluster", "chef")
+    assert (ended.code, ended.out) == (2, "")
+    assert told in ended.err

@@ -120,3 +120,35 @@ def test_an_edition_that_is_not_told_is_none_that_is_right(cluster: Clusters, no
     outcome = judge(node(cluster(), silent, roles=("database",)))
     assert outcome.status is Status.WARN
     assert "the edition of SQL1 is not known" in outcome.message
+
+
+@pytest.mark.parametrize(
+    ("reason", "summary", "command"),
+    [
+        ("SQL Server refuses the login of CORP\\svc", "Create the login for the scanner's account", "CREATE LOGIN "),
+        ("SQL Server cannot be asked at sql1,1433", "See that the SQL Server service runs", "Get-Service "),
+        ("several databases may be Secret Server's: A and B", "Name Secret Server's own with `sql_database`", ""),
+        ("the database timed out", "Clear the cause named in the message, then scan again.", ""),
+    ],
+)
+def test_the_remedy_of_what_was_not_seen_is_that_of_the_missing_fact(
+    cluster: Clusters, node: Nodes, reason: str, summary: str, command: str
+) -> None:
+    remedy = judge(node(cluster(), (SecretServerDatabase, reason), roles=("database",))).remediation
+    assert remedy is not None
+    assert remedy.summary.startswith(summary)
+    assert remedy.command.startswith(command)
+    assert bool(remedy.command) is bool(command)
+
+
+@pytest.mark.parametrize(
+    ("problem", "summary"),
+    [("the login may not read dbo.tbVersion", "Let the scanner's account"), ("", "Ask the node with this version")],
+)
+def test_a_replication_that_is_not_known_has_the_remedy_of_its_cause(
+    cluster: Clusters, node: Nodes, problem: str, summary: str
+) -> None:
+    found = replace(DATABASE, merge_replication=None, version_problem=problem)
+    remedy = judge(node(cluster(), found, roles=("database",))).remediation
+    assert remedy is not None
+    assert remedy.summary.startswith(summary)
