@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from scanner.cli import completion
+from scanner.cli.signature import with_options
 from scanner.errors import UsageError
 
 if TYPE_CHECKING:
@@ -80,31 +80,21 @@ OPTIONS: Mapping[str, tuple[Any, Any]] = {
 
 _INVENTORY = Annotated[Path | None, typer.Argument(metavar="INVENTORY", help="The TOML inventory.", show_default=False)]
 
+_HOST = Annotated[str, typer.Argument(metavar="HOST", help="The machine to ask.", show_default=False)]
+
 
 def takes_machines(command: Callable[..., None]) -> Callable[..., None]:
     """A command with an `inventory` that is a file, as one that can be given machines in its place.
 
     These options are the same for every command, and none of them is any of a command's business.
     """
-    own = inspect.signature(command, eval_str=True)
 
-    @functools.wraps(command)
-    def call(**given: Any) -> None:
+    def source(given: dict[str, Any]) -> Source:
         from scanner.inventory.from_options import Machines
 
-        said = Machines(**{name: given.pop(name) for name in OPTIONS})
-        given["inventory"] = source_of(given["inventory"], said)
-        command(**given)
+        return source_of(given.pop("inventory"), Machines(**given))
 
-    kind = inspect.Parameter.KEYWORD_ONLY
-    parameters = [
-        inspect.Parameter("inventory", kind, annotation=_INVENTORY, default=None),
-        *(item.replace(kind=kind) for name, item in own.parameters.items() if name != "inventory"),
-        *(inspect.Parameter(name, kind, annotation=is_a, default=value) for name, (is_a, value) in OPTIONS.items()),
-    ]
-    setattr(call, "__signature__", own.replace(parameters=parameters))  # noqa: B010  a wrapper has none to assign to
-    call.__annotations__ = {item.name: item.annotation for item in parameters}
-    return call
+    return with_options(command, "inventory", {"inventory": (_INVENTORY, None), **OPTIONS}, source, last=tuple(OPTIONS))
 
 
 _LOGIN = ("product", "user", "ask_password", "key_file", "transport", "port", "sudo", "settings")
@@ -113,27 +103,14 @@ _LOGIN = ("product", "user", "ask_password", "key_file", "transport", "port", "s
 
 def takes_login(command: Callable[..., None]) -> Callable[..., None]:
     """A command that is given one machine as its argument `host`, with the options of how to log in there as `said`."""
-    own = inspect.signature(command, eval_str=True)
 
-    @functools.wraps(command)
-    def call(**given: Any) -> None:
+    def machines(given: dict[str, Any]) -> Machines:
         from scanner.inventory.from_options import Machines
 
-        said = {name: given.pop(name) for name in _LOGIN}
-        command(said=Machines(host=[given.pop("host")], **said), **given)
+        return Machines(host=[given.pop("host")], **given)
 
-    kind = inspect.Parameter.KEYWORD_ONLY
-    host = Annotated[str, typer.Argument(metavar="HOST", help="The machine to ask.", show_default=False)]
-    parameters = [
-        inspect.Parameter("host", kind, annotation=host),
-        *(item.replace(kind=kind) for name, item in own.parameters.items() if name != "said"),
-    ]
-    for name in _LOGIN:
-        is_a, value = OPTIONS[name]
-        parameters.append(inspect.Parameter(name, kind, annotation=is_a, default=value))
-    setattr(call, "__signature__", own.replace(parameters=parameters))  # noqa: B010  a wrapper has none to assign to
-    call.__annotations__ = {item.name: item.annotation for item in parameters}
-    return call
+    options = {"host": (_HOST, inspect.Parameter.empty), **{name: OPTIONS[name] for name in _LOGIN}}
+    return with_options(command, "said", options, machines, last=_LOGIN)
 
 
 def source_of(inventory: Path | None, said: Machines) -> Source:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from checks.baseline.drift import Drift
     from checks.scan import FailOn, Scan
+    from scanner.cli.run_options import RunOptions
     from scanner.history.store import HistorySeries
     from scanner.inventory.model import NodeKey
     from scanner.inventory.select import Selection
@@ -25,34 +26,22 @@ class HistoryFile:
     question: HistorySeries
 
     @classmethod
-    def chosen(
-        cls,
-        asked: Path | None,
-        selection: Selection,
-        *,
-        command: str,
-        phase: str = "before",
-        target: Sequence[str] | None = None,
-        cluster: Sequence[str] | None,
-        node: Sequence[str] | None,
-        check: Sequence[str] | None,
-        skip_check: Sequence[str] | None,
-    ) -> HistoryFile:
+    def chosen(cls, command: str, selection: Selection, options: RunOptions) -> HistoryFile:
         """What `--history` asks for, else what the inventory says."""
         from scanner.history.store import HistorySeries
 
         inventory = selection.inventory
-        path = asked or (Path(inventory.run.history) if inventory.run.history else None)
+        path = options.history or (Path(inventory.run.history) if inventory.run.history else None)
         question = HistorySeries.asked(
             command,
             inventory.path,
             narrowed=selection.narrowed,
-            phase=phase,
-            target=target or (),
-            cluster=cluster or (),
-            node=node or (),
-            check=check or (),
-            skip_check=skip_check or (),
+            phase=options.phase.value,
+            target=options.target or (),
+            cluster=options.cluster or (),
+            node=options.node or (),
+            check=options.check or (),
+            skip_check=options.skip_check or (),
         )
         return cls(path, question)
 

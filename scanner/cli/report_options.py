@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from reports.format import Format, formats_of
+from scanner.cli.signature import with_options
 
 PANEL = "Reports"
 Asked = Mapping[str, str | Path | None]
@@ -19,28 +18,10 @@ Asked = Mapping[str, str | Path | None]
 
 def takes_reports(document: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command, in place of its parameter `reports`, an option for each format; it gets them as one mapping."""
-    formats = formats_of(document)
-    names = [each.name for each in formats]
-    keyword = inspect.Parameter.KEYWORD_ONLY
-    options = [
-        inspect.Parameter(each.name, keyword, annotation=_option(each, folder=each.in_folder(document)), default=None)
-        for each in formats
-    ]
+    options = {each.name: (_option(each, folder=each.in_folder(document)), None) for each in formats_of(document)}
 
     def wrap(command: Callable[..., None]) -> Callable[..., None]:
-        own = inspect.signature(command, eval_str=True)
-
-        @functools.wraps(command)
-        def call(**given: Any) -> None:
-            asked = {name: given.pop(name) for name in names}
-            command(**given, reports=asked)
-
-        parameters: list[inspect.Parameter] = []
-        for item in own.parameters.values():
-            parameters += options if item.name == "reports" else [item.replace(kind=keyword)]
-        setattr(call, "__signature__", own.replace(parameters=parameters))  # noqa: B010  a wrapper has none to assign to
-        call.__annotations__ = {item.name: item.annotation for item in parameters}
-        return call
+        return with_options(command, "reports", options, dict)
 
     return wrap
 

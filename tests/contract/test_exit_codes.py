@@ -13,7 +13,7 @@ from checks.exit_codes import ExitCode
 from scanner.cli.process import defects
 
 TOP = Path(__file__).parents[2]
-ENDS = {"Exit", "exit", "_exit", "leave"}
+ENDS = {"Exit", "exit", "_exit", "exit_now", "leave", "end"}
 """typer.Exit, sys.exit, os._exit, and our own."""
 
 
@@ -38,6 +38,18 @@ def test_the_numbers_are_for_ever() -> None:
         "DEFECT": 70,
         "INTERRUPTED": 130,
     }
+
+
+def test_one_place_ends_the_commands() -> None:
+    """Which code wins where several could be said is decided there, and by no command for itself."""
+    elsewhere = []
+    for folder in ("commands", "output"):
+        for path in sorted((TOP / "scanner" / "cli" / folder).rglob("*.py")):
+            text = path.read_text(encoding="utf-8")
+            ends = [word for word in ("typer.Exit(", "sys.exit(", "exit_now(", "SystemExit") if word in text]
+            if ends and path.name not in ("ending.py", "streams.py"):
+                elsewhere.append(f"{path.name}: {', '.join(ends)}")
+    assert elsewhere == []
 
 
 def test_nothing_ends_with_a_number_of_its_own() -> None:

@@ -19,7 +19,8 @@ from scanner.cli.options import (
     refuse_idle_options,
     resolve_options,
 )
-from scanner.cli.output.streams import exit_now, print_error, print_out
+from scanner.cli.output.ending import leave
+from scanner.cli.output.streams import print_error, print_out
 from scanner.errors import UsageError
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def baseline(
         collected = collect_or_load(job, selection, quiet=quiet, sources=from_)
         if not collected.complete:
             print_error("interrupted: no baseline was written")
-            exit_now(ExitCode.INTERRUPTED)
+            leave(ExitCode.INTERRUPTED, interrupted=True)
         now = measured(job, collected, rules, today())
     if some and old:
         scope = "; ".join([*(update or ()), *(f"on {name}" for name in node or ())])
@@ -136,7 +137,7 @@ def baseline(
         proposal = whole(loaded.path.name, now, approval(who, why or "first baseline", EVERYTHING), rules)
     if proposal.holes and not allow_incomplete:
         _told_holes(f"no baseline was written to {path}: this could not be read", proposal.holes)
-        raise typer.Exit(ExitCode.UNKNOWN)
+        leave(ExitCode.UNKNOWN)
     write_baseline(path, proposal.baseline)
     if proposal.holes:
         _told_holes(f"{path} has holes; nobody approved these, and every drift run says so", proposal.holes)

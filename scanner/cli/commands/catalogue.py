@@ -13,6 +13,7 @@ from checks.exit_codes import ExitCode
 from scanner.cli import completion
 from scanner.cli.machines import Source, inventory_of, takes_machines
 from scanner.cli.options import CheckOption, ClusterOption, NodeOption, SkipCheckOption
+from scanner.cli.output.ending import leave
 from scanner.cli.output.prose import rendered, wrapped
 from scanner.cli.output.reporting import color_wanted, on_terminal, width
 from scanner.cli.output.streams import print_error, print_out
@@ -52,7 +53,7 @@ def checks(inventory: _WithInventory = None) -> None:
     for failure in failures:
         print_error(f"{failure.check}: {failure.message}")
     if failures:
-        raise typer.Exit(ExitCode.UNKNOWN)
+        leave(ExitCode.UNKNOWN)
 
 
 def _known(inventory: Path | None) -> tuple[tuple[Check, ...], tuple[Probe, ...], tuple[Result, ...]]:

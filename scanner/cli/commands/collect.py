@@ -53,7 +53,8 @@ def collect(
     from checks.registry import plan_facts
     from reports.text import one_line
     from scanner.cli.answers import collect_or_load, refuse_bad_place, save_evidence
-    from scanner.cli.output.streams import exit_now, print_error, print_out
+    from scanner.cli.output.ending import leave
+    from scanner.cli.output.streams import print_error, print_out
 
     selection, job = resolve_options(
         inventory, cluster=cluster, node=node, check=check, skip_check=skip_check, parallel=parallel, timeout=timeout
@@ -70,10 +71,8 @@ def collect(
         print_error(problem)
     elif (gaps or not quiet) and (lost := print_out("\n".join([headline, *gaps]) + "\n")):
         print_error(f"{lost}; {headline}")
-    if not collected.complete:
-        exit_now(ExitCode.INTERRUPTED)
-    full = ExitCode.UNKNOWN if gaps else ExitCode.GO
-    raise typer.Exit(ExitCode.USAGE if problem else full)
+    whole = collected.complete
+    leave(ExitCode.UNKNOWN if gaps else ExitCode.GO, problems=bool(problem) and whole, interrupted=not whole)
 
 
 def _headline(output: Path, collected: Responses, chosen: int, missing: int) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from checks.exit_codes import ExitCode
+from scanner.cli.output.ending import leave
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -57,7 +58,7 @@ def dashboard(
         typer.echo(escape_invisible(f"wrote {output / INDEX}: {summary(found)}{took}"))
     if problems:
         print_error("\n".join([*problems, f"{output / INDEX} was written without"]))
-        raise typer.Exit(ExitCode.USAGE)
+        leave(ExitCode.USAGE)
 
 
 def _read(databases: list[Path], now: datetime, days: int) -> tuple[list[Kept], list[str], list[str]]:

@@ -10,6 +10,7 @@ import typer
 
 from checks.exit_codes import ExitCode
 from scanner.cli.machines import takes_login
+from scanner.cli.output.ending import leave
 from scanner.cli.output.streams import print_error, print_out
 from scanner.errors import UsageError
 
@@ -75,7 +76,7 @@ def discover(
     except NotToldError as error:
         print_error(f"{error}")
         print_error("nothing was written")
-        raise typer.Exit(ExitCode.UNKNOWN) from None
+        leave(ExitCode.UNKNOWN)
 
     from scanner.clock import today
     from scanner.inventory.discover.text import Origin, inventory_text

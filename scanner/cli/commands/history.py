@@ -10,6 +10,7 @@ import typer
 
 from checks.exit_codes import ExitCode
 from reports.text import count, escape_invisible
+from scanner.cli.output.ending import leave
 
 if TYPE_CHECKING:
     from scanner.history.store import Run
@@ -108,7 +109,7 @@ def status(
         database = _history_of(inventory)
     if not database.exists():
         typer.echo(f"no good run: there is no history {database}; nothing was ever recorded")
-        raise typer.Exit(ExitCode.UNKNOWN)
+        leave(ExitCode.UNKNOWN)
     found = last_good_runs(database, now=now, inventory=_key(inventory) if inventory else "", command=named)
     late = not found
     if late:
@@ -128,7 +129,7 @@ def status(
         elif not quiet:
             typer.echo(escape_invisible(text))
     if late:
-        raise typer.Exit(ExitCode.UNKNOWN)
+        leave(ExitCode.UNKNOWN)
 
 
 def _latest(database: Path, inventory: str, command: str | None, *, after: Run | None = None) -> str:

@@ -35,7 +35,8 @@ def validate(
     machine does not have (key files, variables, programs); they make no inventory wrong.
     """
     from checks.engine.acceptance.upkeep import review
-    from scanner.cli.output.streams import exit_now, print_error
+    from scanner.cli.output.ending import leave
+    from scanner.cli.output.streams import print_error
     from scanner.clock import today
     from scanner.files.results import read_results
     from scanner.inventory.load import with_waivers
@@ -74,9 +75,8 @@ def validate(
     interrupted, refused = _logged_in(select(loaded))
     if interrupted:
         print_error("interrupted: not every node was asked")
-        exit_now(ExitCode.INTERRUPTED)
-    if refused:
-        raise typer.Exit(ExitCode.UNKNOWN)
+    if interrupted or refused:
+        leave(ExitCode.UNKNOWN, interrupted=interrupted)
 
 
 def _logged_in(selection: Selection) -> tuple[bool, int]:

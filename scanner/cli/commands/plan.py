@@ -122,11 +122,10 @@ def plan(
     """
     from dataclasses import replace
 
-    from checks.exit_codes import ExitCode
     from checks.registry import plan_facts
     from scanner.cli.answers import collect_or_load
     from scanner.cli.commands.plan_check import follow_plan
-    from scanner.cli.output.streams import exit_now
+    from scanner.cli.output.ending import leave
     from scanner.clock import today
     from scanner.inventory.select import parse_targets
     from scanner.run.plans import build_runbooks, timed
@@ -164,9 +163,7 @@ def plan(
     if length or own:
         book = timed(book, length, own, strict=job.strict)
     _deliver(book, written, quiet=quiet)
-    if book.partial:
-        exit_now(ExitCode.INTERRUPTED)
-    raise typer.Exit(book.exit_code)
+    leave(book.exit_code, interrupted=book.partial)
 
 
 def _destinations(output: Path | None, json: Path | None, reads: Sequence[Path]) -> dict[str, Path | None]:

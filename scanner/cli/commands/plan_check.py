@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-import typer
-
 from checks.exit_codes import ExitCode
 from checks.runbook.signs import State
 from scanner.cli.answers import collect_or_load
-from scanner.cli.output.streams import exit_now, print_error, print_out
+from scanner.cli.output.ending import leave
+from scanner.cli.output.streams import print_error, print_out
 
 if TYPE_CHECKING:
     from scanner.files.plan import KeptPlan
@@ -64,11 +63,9 @@ def follow_plan(
         complete = complete and said.complete
         found += standings(following, said, today())
     print_out("\n".join(_told(word, plan, found)) + "\n")
-    if not complete:
-        exit_now(ExitCode.INTERRUPTED)
     states = {State.DONE if one.ended_by else one.seen.state for one in found}
     gravest = next((state for state in (State.NOT_DONE, State.CANNOT_TELL) if state in states), State.DONE)
-    raise typer.Exit(_EXIT_CODES[gravest])
+    leave(_EXIT_CODES[gravest], interrupted=not complete)
 
 
 def _made_now(job: ScanRequest, collected: Responses) -> KeptPlan:
@@ -88,7 +85,7 @@ def _made_now(job: ScanRequest, collected: Responses) -> KeptPlan:
             f"cannot tell: there is no plan to follow. {reasons}\n"
             "Name the plan that was made before the first step: --plan FILE, as `preflight plan --json FILE` wrote it."
         )
-        raise typer.Exit(ExitCode.UNKNOWN)
+        leave(ExitCode.UNKNOWN)
     steps = tuple(step for plan in runbooks for step in followed(plan))
     return KeptPlan("a plan made just now, for none is kept", steps)
 

@@ -10,13 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-import typer
-
 from checks.baseline.drift import Drift
-from checks.exit_codes import ExitCode
 from checks.scan import Scan
 from reports.format import DRIFT, SCAN, format_named
-from scanner.cli.output.streams import exit_now, print_error, print_out
+from scanner.cli.output.ending import end, leave
+from scanner.cli.output.streams import print_error, print_out
 from scanner.cli.output.verbosity import Telling
 from scanner.errors import PreflightError, UsageError
 from scanner.files.atomic import ensure_writable, make_folder, same_file, write_atomically
@@ -127,16 +125,13 @@ def write_and_exit(
         print_error("\n".join(problems))
     elif told := destinations.closing_line(done, telling):
         print_out(told)
-    code: int = ExitCode.USAGE if problems else done.exit_code
     if telling.nagios and isinstance(done, Scan):
         from reports.scan import nagios
 
         code = nagios.code(done)
-        if problems and code < nagios.PluginCode.CRITICAL:
-            code = nagios.PluginCode.UNKNOWN
-    if done.partial:
-        exit_now(code)
-    raise typer.Exit(code)
+        graver = problems and code < nagios.PluginCode.CRITICAL
+        end(nagios.PluginCode.UNKNOWN if graver else code, at_once=done.partial)
+    leave(done.exit_code, problems=bool(problems), interrupted=done.partial)
 
 
 def _write_pages(kind: str, folder: Path, done: Scan | Drift) -> None:
