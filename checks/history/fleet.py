@@ -2,129 +2,23 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import enum
-import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from checks.history.model import FindingAge, FindingKey, Flapping, ScanHistory, TrendPoint
+from checks.history.kept import SCAN, Kept, Latest, PastScan, Said, Word
+from checks.history.model import FindingAge, Flapping, TrendPoint
 from checks.history.rhythm import Rhythm, rhythm
 from checks.outcome import Result, Severity, Status
 from checks.scan import Verdict, gravest, verdict_of
 
-SCAN = "scan"
 NEW_DAYS = 7
 """What began within so many days is new this week."""
 ENDS_DAYS = 30
 """Words of people that end within so many days are told."""
 STALE_DAYS = 7
 """A verdict of which nobody knows when the next one is due is old after so many days."""
-_OPTION = re.compile(r"(?:^| )(--(?:skip-check|cluster|node|check)) ")
-
-
-class WordKind(enum.StrEnum):
-    """What somebody's word is."""
-
-    WAIVER = "waiver"
-    ATTESTATION = "attestation"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Word:
-    """Something that people answer for until a day, as a run met it."""
-
-    kind: WordKind
-    check: str
-    """Empty for an attestation that belongs beside none."""
-    cluster: str
-    """Empty: the inventory as a whole."""
-    node: str | None
-    by: str
-    said: str
-    """A waiver's reason, an attestation's statement."""
-    expires: dt.date
-    """The last day on which it holds."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
-    """What one run said of one cluster."""
-
-    verdict: Verdict
-    counts: Mapping[Status, int]
-    not_evaluated: int
-    reached: bool
-    """Whether all of the nodes that were asked answered."""
-    about: str = ""
-    """Product and versions; empty where that was not recorded."""
-    owner: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PastScan:
-    """One run of a history, with its clusters; of a comparison with a baseline, without."""
-
-    command: str
-    phase: str
-    targets: tuple[str, ...]
-    scope: str
-    partial: bool
-    strict: bool
-    started: datetime
-    """Aware, UTC."""
-    verdict: str
-    clusters: Mapping[str, Said] = field(default_factory=dict)
-
-    @property
-    def series(self) -> tuple[str, tuple[str, ...], str, bool]:
-        """What is asked of a cluster: only verdicts on the same question make a row."""
-        skipped = " ".join(f"{option} {value}" for option, value in self._options if option == "--skip-check")
-        return self.phase, self.targets, skipped, self.strict
-
-    @property
-    def whole(self) -> bool:
-        """Whether each cluster that it names was looked at with all its nodes and checks, some skipped ones apart."""
-        return not any(option in ("--node", "--check") for option, _ in self._options)
-
-    @property
-    def asked(self) -> str:
-        """The options that make it another question than the plain one; empty for that."""
-        phase = f"--phase {self.phase}" if self.phase != "before" else ""
-        strict = "--strict" if self.strict else ""
-        return " ".join(filter(None, (phase, *(f"--target {t}" for t in self.targets), strict, self.scope)))
-
-    @property
-    def _options(self) -> list[tuple[str, str]]:
-        parts = _OPTION.split(self.scope)[1:]
-        return list(zip(parts[::2], parts[1::2], strict=True))
-
-
-@dataclass(frozen=True, slots=True)
-class Latest:
-    """A run that is the last of its question, and what the earlier ones say of it."""
-
-    run: PastScan
-    history: ScanHistory
-    messages: Mapping[FindingKey, str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
-    """All that a history holds of one inventory."""
-
-    source: str
-    """What the history is called on the page."""
-    inventory: str
-    runs: tuple[PastScan, ...]
-    """Oldest first."""
-    latest: tuple[Latest, ...]
-    words: tuple[Word, ...] = ()
-    """Those of the latest scans; of versions that did not record them, none."""
-    words_known: bool = True
-    """False where a version recorded them that did not keep such words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,7 +208,7 @@ def _rows(
         for name, said in run.clusters.items():
             if name:
                 by_cluster.setdefault(name, []).append((run, said))
-        if not run.partial and not any(option == "--cluster" for option, _ in run._options):  # noqa: SLF001  its own
+        if not run.partial and run.every_cluster:
             complete = run
     for name, runs in by_cluster.items():
         # A run over the whole inventory that came later did not know it: it was taken out.

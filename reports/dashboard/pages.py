@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from checks.history.fleet import ENDS_DAYS, NEW_DAYS, Beat, Finding, Fleet, Kept, PastScan, Row, Said, Word
+from checks.history.fleet import ENDS_DAYS, NEW_DAYS, Beat, Finding, Fleet, Row
+from checks.history.kept import Kept, PastScan, Said, Word
 from checks.outcome import Status
 from checks.scan import Verdict
 from reports.dashboard.nights import HEIGHT, NightStrip, key, night_strip, spans

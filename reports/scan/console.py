@@ -13,19 +13,21 @@ from reports.findings.grouping import (
     Digest,
     Group,
     affected_nodes,
-    alone_line,
     attested_line,
     by_reason,
     checks_named,
+    digest,
+    waiver_text,
+)
+from reports.findings.headline import (
+    alone_line,
     cost_line,
     coverage_line,
-    digest,
     exit_line,
     headline,
     seconds,
     subject_line,
     told_clusters,
-    waiver_text,
 )
 from reports.findings.history_text import changes, history_formatter, history_line
 from reports.render.terminal import BOLD, CYAN, DIM, GREEN, STATUS_COLUMNS, TEXT_COLUMN, YELLOW, TextPage

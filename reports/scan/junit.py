@@ -9,15 +9,8 @@ from junit_xml import TestCase, TestSuite
 
 from checks.outcome import Result, Status
 from checks.scan import CONNECTIVITY, ClusterVerdict, NodeRecord, Scan, Verdict, blocks
-from reports.findings.grouping import (
-    attested_line,
-    coverage_line,
-    digest,
-    headline,
-    subject_line,
-    told_clusters,
-    waiver_line,
-)
+from reports.findings.grouping import attested_line, digest, waiver_line
+from reports.findings.headline import coverage_line, headline, subject_line, told_clusters
 from reports.render.junit_xml import document, dotless, unused
 from reports.text import link_line, one_line, truncate
 

@@ -12,21 +12,8 @@ from datetime import UTC
 from checks.outcome import Result, Status
 from checks.scan import Scan, Verdict
 from reports.findings.folding import consequences
-from reports.findings.grouping import (
-    Group,
-    affected_nodes,
-    alone_line,
-    attested_line,
-    by_reason,
-    checks_named,
-    cost_line,
-    coverage_line,
-    digest,
-    headline,
-    owner_line,
-    subject_line,
-    told_clusters,
-)
+from reports.findings.grouping import Group, affected_nodes, attested_line, by_reason, checks_named, digest, owner_line
+from reports.findings.headline import alone_line, cost_line, coverage_line, headline, subject_line, told_clusters
 from reports.findings.history_text import changes, history_formatter, history_line
 from reports.render.markdown_text import block, cell, code, linked, prose
 from reports.text import one_line

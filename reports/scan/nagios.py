@@ -10,7 +10,8 @@ import enum
 
 from checks.outcome import Status
 from checks.scan import Scan, Verdict
-from reports.findings.grouping import digest, elapsed_s, headline
+from reports.findings.grouping import digest
+from reports.findings.headline import elapsed_s, headline
 from reports.text import one_line
 
 _CHARS = 600

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from checks.outcome import Status
 from checks.scan import ClusterVerdict, Scan, Verdict
-from reports.findings.grouping import elapsed_s
+from reports.findings.headline import elapsed_s
 from reports.text import one_line
 
 _CHARS = 200

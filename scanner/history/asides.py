@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from checks.history.fleet import Word, WordKind
+from checks.history.kept import Word, WordKind
 from checks.scan import Scan
 from reports.text import one_line
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from checks.history.fleet import SCAN, Kept, Latest, PastScan, Said, Word, WordKind, recorded_verdict
+from checks.history.fleet import recorded_verdict
+from checks.history.kept import SCAN, Kept, Latest, PastScan, Said, Word, WordKind
 from checks.history.scan_comparison import PastRun, compare_with_history
 from checks.outcome import Status
 from checks.scan import CONNECTIVITY, Verdict, gravest

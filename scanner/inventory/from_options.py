@@ -19,7 +19,7 @@ from scanner.inventory.settings.catalogue import Catalogue
 from scanner.inventory.settings.setting import NAMES, Setting, by_name
 from scanner.inventory.settings.transports import TRANSPORTS
 from scanner.inventory.writing import toml_text
-from scanner.secrets.credentials import has_terminal
+from scanner.secrets.sources import has_terminal
 
 _ASKED = "PREFLIGHT_ASKED_ON_THE_TERMINAL"
 """Stands where the inventory names a variable, until the prompt takes its place; no such variable is read."""

@@ -267,6 +267,7 @@ AGAINST = {
     "scanner.inventory.expect.python_files": {"scanner.plugins", "scanner.probes.loaded", "scanner.run.foreign"},
     "scanner.probes.registry": {"scanner.inventory.model"},  # which probes a node is asked
     "scanner.secrets.credentials": {"scanner.inventory"},  # the inventory says where secrets are; it reads none itself
+    "scanner.secrets.sources": {"scanner.inventory"},  # as above, split from it
     "scanner.secrets.redaction": {"scanner.inventory.model"},  # whose secrets are taken out
     "scanner.plugins": {"scanner.run.foreign"},  # a plugin's loading is bounded as its judging is
 }

@@ -13,9 +13,9 @@ from scanner.errors import NodeError, UsageError
 from scanner.secrets import redaction
 
 READING = (
-    "scanner.secrets.credentials:_read",
-    "scanner.secrets.credentials:_from",
-    "scanner.secrets.credentials:_decoded",
+    "scanner.secrets.sources:read_secret",
+    "scanner.secrets.sources:_from",
+    "scanner.secrets.sources:_decoded",
 )
 """What has a secret in its hands that nobody else knows yet."""
 

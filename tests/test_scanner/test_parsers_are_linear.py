@@ -32,10 +32,10 @@ from scanner.files.results import read_results
 from scanner.inventory.load import parse_inventory
 from scanner.probes.batch import powershell, sh
 from scanner.transports.powershell import output
-from scanner.transports.ssh import algorithms, config, errors, hop, login_shells
-from scanner.transports.ssh.algorithms import why_key_refused
+from scanner.transports.ssh import config, errors, hop, login_shells, server_age
 from scanner.transports.ssh.keys.known_hosts import KnownHosts
 from scanner.transports.ssh.keys.known_hosts import _pattern as known_hosts_pattern
+from scanner.transports.ssh.server_age import why_key_refused
 from scanner.transports.tds import browser, door, packets, prelogin, strangers
 from scanner.transports.winrm import foreign_pages
 from tests.test_scanner.probes.test_readers_are_linear import near_misses
@@ -188,7 +188,7 @@ PARSERS = (
     Parser("powershell-stderr", lambda data, _: output.check_exit(b"", data, 1), clixml()),
     Parser("powershell-merged", lambda data, _: output.settle_merged(data, 1), clixml()),
     Parser("web-page", lambda data, _: web_page(data), b"<?xml version='1.0'?> <html><title class=x>Squid</title>"),
-    Parser("ssh-version", as_text(algorithms.knows_rsa_with_sha1_alone), b"SSH-2.0-OpenSSH_5.3p1 Debian-3ubuntu7"),
+    Parser("ssh-version", as_text(server_age.knows_rsa_with_sha1_alone), b"SSH-2.0-OpenSSH_5.3p1 Debian-3ubuntu7"),
     Parser("ssh-key", as_text(lambda text: why_key_refused(text, ("ssh-rsa",), legacy=False)), b"SSH-2.0-OpenSSH_6.6"),
     Parser(
         "ssh-greeting",

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from checks.history.model import FindingKey
 from checks.outcome import Result, Status
 from checks.scan import ClusterVerdict, NodeRecord, Scan, Verdict, blocks
-from reports.findings.grouping import GRAVEST_FIRST, owner_line, status_word, subject_line
+from reports.findings.grouping import GRAVEST_FIRST, owner_line, status_word
+from reports.findings.headline import subject_line
 from reports.scan.page.anchors import Anchors, link, of_cluster
 from reports.scan.page.cards import cluster_name
 from reports.text import one_line

@@ -10,22 +10,8 @@ from datetime import UTC
 
 from checks.outcome import Severity, Status
 from checks.scan import Scan
-from reports.findings.grouping import (
-    Digest,
-    Group,
-    affected_nodes,
-    alone_line,
-    attested_line,
-    by_reason,
-    checks_named,
-    cost_line,
-    coverage_line,
-    digest,
-    elapsed_s,
-    exit_line,
-    headline,
-    seconds,
-)
+from reports.findings.grouping import Digest, Group, affected_nodes, attested_line, by_reason, checks_named, digest
+from reports.findings.headline import alone_line, cost_line, coverage_line, elapsed_s, exit_line, headline, seconds
 from reports.findings.history_text import changes, history_line, trend_line
 from reports.render.svg_trend import trend_svg
 from reports.scan.page.anchors import Anchors

@@ -13,7 +13,7 @@ from scanner.cli.output.ending import leave
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from checks.history.fleet import Kept
+    from checks.history.kept import Kept
 
 _NIGHTS = 60
 

@@ -104,7 +104,7 @@ class Destinations:
             return ""
         if telling.nagios or telling.quiet or telling.is_silent(done):
             return ""
-        from reports.findings.grouping import verdict_line
+        from reports.findings.headline import verdict_line
 
         where = next((str(path) for kind, path in self.paths.items() if kind == "html"), "")
         return f"\n{verdict_line(done)}{f'; see {where}' if where else ''}\n"

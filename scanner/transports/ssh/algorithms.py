@@ -1,4 +1,4 @@
-"""Which SSH algorithms are offered, and what is said to a server that has none of them.
+"""Which SSH algorithms are offered, and what a connection is given that needs those of old.
 
 What ~/.ssh/config asks for (KexAlgorithms, HostKeyAlgorithms, Ciphers, MACs, PubkeyAcceptedAlgorithms) is followed as
 far as the library can do it. What is broken or about to be needs `legacy_algorithms` of the inventory besides, which
@@ -10,8 +10,7 @@ that one connection.
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, ClassVar
@@ -21,14 +20,14 @@ from cryptography.hazmat.primitives import hashes
 from paramiko.kex_gex import KexGexSHA256
 from paramiko.kex_group14 import KexGroup14SHA256
 
-from scanner.errors import shortened
 from scanner.transports.ssh.hop import Wishes
 from scanner.transports.ssh.keys.known_hosts import HostKey
+from scanner.transports.ssh.server_age import knows_rsa_with_sha1_alone, openssh_version
 
 SHA1_RSA = "ssh-rsa"
 """As an algorithm, and not as a type of key: RSA signatures over SHA-1."""
 CURVE25519 = "curve25519-sha256@libssh.org"
-_SHA1_KEX = "diffie-hellman-group14-sha1"
+SHA1_KEX = "diffie-hellman-group14-sha1"
 
 KEX = (
     "curve25519-sha256",
@@ -50,9 +49,9 @@ MACS = (
     "hmac-sha2-512",
     "hmac-sha1",
 )
-_OLD_KEX = ("diffie-hellman-group-exchange-sha1", "diffie-hellman-group1-sha1")
-_OLD_CIPHERS = ("aes256-cbc", "aes192-cbc", "aes128-cbc", "3des-cbc")
-_OLD_MACS = ("hmac-sha1-96", "hmac-md5", "hmac-md5-96")
+OLD_KEX = ("diffie-hellman-group-exchange-sha1", "diffie-hellman-group1-sha1")
+OLD_CIPHERS = ("aes256-cbc", "aes192-cbc", "aes128-cbc", "3des-cbc")
+OLD_MACS = ("hmac-sha1-96", "hmac-md5", "hmac-md5-96")
 """What is offered only where both say so, the inventory by `legacy_algorithms` and ~/.ssh/config by name."""
 HOST_KEYS = {
     "ssh-ed25519": ("ssh-ed25519",),
@@ -64,37 +63,8 @@ HOST_KEYS = {
 """Type of a host key to the signature algorithms that prove it, best first. SHA-1 is accepted where asked for only."""
 
 _CERTIFICATE = "-cert-v01@openssh.com"
-_LEGACY_HINT = "or set `legacy_algorithms = true` for this node, which every report then shows"
-_ELSEWHERE_HINT = (
-    'run preflight there: `preflight collect` with `transport = "local"`, and `scan --from` its evidence here'
-)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Software:
-    """An SSH server, and since when it knows what."""
-
-    name: str
-    pattern: str
-    """Of its version, in two groups."""
-    sha2_rsa: tuple[int, int]
-    """RSA signatures with SHA-2."""
-    ed25519: tuple[int, int]
-    ecdsa: tuple[int, int]
-
-
-_SOFTWARE = (
-    # The release notes of each version, openssh.com/releasenotes.html.
-    _Software(name="OpenSSH", pattern=r"OpenSSH_(\d{1,3})\.(\d{1,3})", sha2_rsa=(7, 2), ed25519=(6, 5), ecdsa=(5, 7)),
-    # Its CHANGES: 2020.79, and 2013.62 after a test release.
-    _Software(
-        name="Dropbear",
-        pattern=r"dropbear_(\d{4})\.(\d{1,3})",
-        sha2_rsa=(2020, 79),
-        ed25519=(2020, 79),
-        ecdsa=(2013, 62),
-    ),
-)
 _SHA2_RSA_CERTIFICATES = (7, 8)
 """Since this version OpenSSH knows RSA certificates with SHA-2 by names of their own."""
 
@@ -110,8 +80,8 @@ class Suite:
 
 def suite(wishes: Wishes, *, legacy: bool) -> Suite:
     """What is offered to a server of which ~/.ssh/config wishes this."""
-    old = (_OLD_KEX, _OLD_CIPHERS, _OLD_MACS) if legacy else ((), (), ())
-    kex = (*KEX, _SHA1_KEX) if legacy else KEX
+    old = (OLD_KEX, OLD_CIPHERS, OLD_MACS) if legacy else ((), (), ())
+    kex = (*KEX, SHA1_KEX) if legacy else KEX
     return Suite(
         chosen(wishes.kex, kex, old[0]), chosen(wishes.ciphers, CIPHERS, old[1]), chosen(wishes.macs, MACS, old[2])
     )
@@ -169,7 +139,7 @@ def signature_algorithms(
             else ((), f"PubkeyAcceptedAlgorithms of the SSH configuration lacks {shown}")
         )
     certificate = shown.endswith(_CERTIFICATE)
-    version = _version(banner, _SOFTWARE[0])
+    version = openssh_version(banner)
     sha2: tuple[str, ...] = ("rsa-sha2-512", "rsa-sha2-256")
     if certificate and version and version < _SHA2_RSA_CERTIFICATES:
         sha2 = ()
@@ -215,7 +185,7 @@ class Sha1RsaKey(paramiko.RSAKey):
 class _KexGroup14Sha1(KexGroup14SHA256):
     """RFC 4253, 8.2."""
 
-    name = _SHA1_KEX
+    name = SHA1_KEX
     hash_algo = hashlib.sha1
 
 
@@ -254,149 +224,3 @@ def with_sha1(key: paramiko.PKey) -> paramiko.PKey:
     twin = Sha1RsaKey(key=key.key)
     twin.public_blob = key.public_blob
     return twin
-
-
-def _version(banner: str, software: _Software) -> tuple[int, int] | None:
-    found = re.search(software.pattern, banner)
-    return (int(found[1]), int(found[2])) if found else None
-
-
-def _software(banner: str) -> tuple[_Software, tuple[int, int]] | None:
-    """What a server's greeting, "SSH-2.0-OpenSSH_5.3p1 ...", says that it is; None where it is no known one."""
-    return next(((one, version) for one in _SOFTWARE if (version := _version(banner, one))), None)
-
-
-def knows_rsa_with_sha1_alone(banner: str) -> bool:
-    """Whether the server is older than RSA signatures with SHA-2."""
-    known = _software(banner)
-    return known is not None and known[1] < known[0].sha2_rsa
-
-
-def why_key_refused(banner: str, key_types: Sequence[str], *, legacy: bool) -> tuple[str, str]:
-    """What in the server's age explains that keys of these types were refused, and what to do; empty where nothing."""
-    known = _software(banner)
-    if known is None or known[1] >= known[0].sha2_rsa:
-        return "", ""
-    software, version = known
-    server = f"{software.name} {version[0]}.{version[1]}"
-    if any(kind.startswith("ssh-rsa") for kind in key_types):
-        if legacy:
-            return "", ""
-        other = "an Ed25519" if version >= software.ed25519 else "an ECDSA" if version >= software.ecdsa else ""
-        hint = f"log in with {other} key, {_LEGACY_HINT}" if other else _LEGACY_HINT.removeprefix("or ")
-        return f"{server} takes RSA keys with SHA-1 signatures only, which are not made unasked", hint
-    rsa = "an RSA key" if legacy else "an RSA key and `legacy_algorithms = true`"
-    if any("ed25519" in kind for kind in key_types) and version < software.ed25519:
-        other = f"an ECDSA key, or with {rsa}" if version >= software.ecdsa else rsa
-        return f"{server} does not know Ed25519 keys", f"log in with {other}"
-    if any(kind.startswith("ecdsa") for kind in key_types) and version < software.ecdsa:
-        return f"{server} does not know ECDSA keys", f"log in with {rsa}"
-    return "", ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Row:
-    """One list of the server's against ours."""
-
-    what: str
-    offered: str
-    """paramiko's name for the server's list."""
-    ours: Sequence[str]
-    usual: Sequence[str]
-    """What is ours where the configuration says nothing."""
-    with_key: Sequence[str]
-    """What `legacy_algorithms` adds."""
-    with_both: Sequence[str]
-    """What it adds where the configuration names it."""
-    option: str
-
-
-def why_incompatible(
-    banner: str, offered: Mapping[str, Sequence[str]], asked: Sequence[str], ours: Suite | None = None
-) -> tuple[str, str]:
-    """What a server that `offered` these has not in common with us, and what to do.
-
-    `offered` are the lists of its SSH_MSG_KEXINIT by paramiko's names, `asked` the host key algorithms that it was
-    asked for. Empty texts where nothing is known of what it offers.
-    """
-    ours = ours or suite(Wishes(), legacy=SHA1_RSA in asked)
-    host_keys = [name for names in HOST_KEYS.values() for name in names]
-    rows = (
-        _Row(
-            what="key exchange",
-            offered="kex_algo_list",
-            ours=ours.kex,
-            usual=KEX,
-            with_key=[_SHA1_KEX],
-            with_both=_OLD_KEX,
-            option="KexAlgorithms",
-        ),
-        _Row(
-            what="host key algorithm",
-            offered="server_key_algo_list",
-            ours=asked,
-            usual=host_keys,
-            with_key=[SHA1_RSA],
-            with_both=(),
-            option="HostKeyAlgorithms",
-        ),
-        _Row(
-            what="cipher",
-            offered="server_encrypt_algo_list",
-            ours=ours.ciphers,
-            usual=CIPHERS,
-            with_key=(),
-            with_both=_OLD_CIPHERS,
-            option="Ciphers",
-        ),
-        _Row(
-            what="MAC",
-            offered="server_mac_algo_list",
-            ours=ours.macs,
-            usual=MACS,
-            with_key=(),
-            with_both=_OLD_MACS,
-            option="MACs",
-        ),
-    )
-    missing: list[str] = []
-    ways: list[str] = []
-    key_will_do = True
-    for row in rows:
-        theirs = [each for each in offered.get(row.offered, ()) if each and not each.startswith(_NO_ALGORITHMS)]
-        if not theirs or set(theirs) & set(row.ours) or (row.option == "MACs" and _needs_no_mac(offered, ours)):
-            continue
-        missing.append(f"no {row.what} but {shortened(', '.join(theirs), 160)}")
-        left_out = [name for name in theirs if name in row.usual]
-        weak = [name for name in theirs if name in row.with_both]
-        if left_out:
-            ways.append(f"{row.option} of your SSH configuration leaves out {left_out[0]}: allow it for this host")
-        elif set(theirs) & set(row.with_key):
-            ways.append("")
-        elif weak:
-            ways.append(f"`{row.option} +{weak[0]}` for this host in the file that `ssh_config` names")
-        else:
-            key_will_do = False
-    if not missing:
-        return "", ""
-    software = banner.partition("-")[2].partition("-")[2].split(" ")[0]
-    software = shortened(software, 60)
-    cause = f"{software or 'its server'} has {' and '.join(missing)}"
-    said = [way for way in ways if way]
-    if not key_will_do:
-        return cause, (
-            "allow curve25519-sha256, an Ed25519 or ECDSA host key, and aes256-gcm@openssh.com in its sshd_config; "
-            f"or {_ELSEWHERE_HINT}"
-        )
-    if any("leaves out" in way for way in said):
-        return cause, "; ".join(said)
-    hint = f"update its SSH server (as old as that of RHEL 6), {_LEGACY_HINT}"
-    return cause, f"{hint}, and set {' and '.join(said)}" if said else hint
-
-
-_NO_ALGORITHMS = ("ext-info-", "kex-strict-")
-
-
-def _needs_no_mac(offered: Mapping[str, Sequence[str]], ours: Suite) -> bool:
-    ciphers = [name for name in ours.ciphers if name in offered.get("server_encrypt_algo_list", ())]
-    return bool(ciphers) and "gcm" in ciphers[0]

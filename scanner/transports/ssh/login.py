@@ -9,12 +9,13 @@ import paramiko
 from scanner.errors import AuthenticationError, shortened
 from scanner.secrets.secret import Secret
 from scanner.transports.deadline import Deadline
-from scanner.transports.ssh.algorithms import signature_algorithms, why_key_refused
+from scanner.transports.ssh.algorithms import signature_algorithms
 from scanner.transports.ssh.client import Client
 from scanner.transports.ssh.hop import SshHop
 from scanner.transports.ssh.keys.agent import Agent, AgentError
 from scanner.transports.ssh.keys.certificates import type_of
 from scanner.transports.ssh.keys.offers import Offer, Offers
+from scanner.transports.ssh.server_age import why_key_refused
 from scanner.transports.ssh.userauth import (
     Accepted,
     KeyTaken,

@@ -32,11 +32,11 @@ from scanner.transports.deadline import Deadline
 from scanner.transports.launch import READY_S, Launch, launch_for
 from scanner.transports.powershell.script_delivery import NO_VARIABLES
 from scanner.transports.protocol import PRINTS_TOO_MUCH, ConnectionCost, Limits, TransferTimes
-from scanner.transports.ssh.algorithms import why_incompatible
 from scanner.transports.ssh.client import Client
 from scanner.transports.ssh.config import route
 from scanner.transports.ssh.errors import Phase, stalled, translate, with_banner
 from scanner.transports.ssh.hop import SshHop
+from scanner.transports.ssh.incompatible import why_incompatible
 from scanner.transports.ssh.keys.host_keys import Trust
 from scanner.transports.ssh.login import log_in
 from scanner.transports.ssh.login_shells import began, shown, waits_instead, whole

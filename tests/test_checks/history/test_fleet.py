@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from checks.history.fleet import Fleet, Kept, Row, Word, WordKind, fleet, recorded_verdict
+from checks.history.fleet import Fleet, Row, fleet, recorded_verdict
+from checks.history.kept import Kept, Word, WordKind
 from checks.outcome import Status
 from checks.scan import Verdict
 from tests.test_reports.dashboard.fleets import FIRST, kept, past

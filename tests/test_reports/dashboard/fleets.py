@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from checks.history.fleet import SCAN, Kept, Latest, PastScan, Said, Word
+from checks.history.kept import SCAN, Kept, Latest, PastScan, Said, Word
 from checks.history.model import FindingKey
 from checks.history.scan_comparison import Entry, PastRun, compare_with_history
 from checks.outcome import Status

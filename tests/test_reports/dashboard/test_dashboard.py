@@ -9,7 +9,8 @@ from urllib.parse import unquote
 import pytest
 from lxml import html as lxml_html
 
-from checks.history.fleet import Kept, Night, Word, WordKind, fleet
+from checks.history.fleet import Night, fleet
+from checks.history.kept import Kept, Word, WordKind
 from reports.dashboard.nights import night_strip, spans
 from reports.dashboard.pages import pages, summary
 from reports.scan.page.folder import INDEX

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from checks.history.fleet import Word, WordKind, fleet
+from checks.history.fleet import fleet
+from checks.history.kept import Word, WordKind
 from reports.dashboard.pages import pages
 from reports.scan.page.folder import INDEX
 from tests.test_reports.dashboard.fleets import FIRST, kept

@@ -12,7 +12,8 @@ from lxml import html as lxml_html
 
 from checks.outcome import Result
 from checks.scan import ClusterRecord, Scan
-from reports.findings.grouping import digest, headline
+from reports.findings.grouping import digest
+from reports.findings.headline import headline
 from reports.scan import console, html, junit, markdown
 from reports.scan import json as json_report
 

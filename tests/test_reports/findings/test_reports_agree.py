@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from checks.outcome import Result, Status
 from checks.scan import Scan, Verdict
 from reports.findings.folding import Folded, fold
-from reports.findings.grouping import coverage_line, digest, grouped, headline
+from reports.findings.grouping import digest, grouped
+from reports.findings.headline import coverage_line, headline
 from reports.scan import console, html, junit, markdown
 from reports.scan import json as json_report
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from checks.engine.acceptance.model import Attestation, Attested, Expiry, Waiver
-from checks.history.fleet import Kept, WordKind
+from checks.history.kept import Kept, WordKind
 from checks.outcome import Result, Severity, Status
 from checks.scan import ClusterRecord, NodeRecord, Scan, Verdict
 from scanner.history.database import HistoryError

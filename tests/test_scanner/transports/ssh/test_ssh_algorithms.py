@@ -9,20 +9,12 @@ import pytest
 from paramiko.message import Message
 
 from scanner.errors import AuthenticationError
-from scanner.transports.ssh.algorithms import (
-    CIPHERS,
-    KEX,
-    chosen,
-    host_key_algorithms,
-    knows_rsa_with_sha1_alone,
-    signature_algorithms,
-    suite,
-    why_incompatible,
-    why_key_refused,
-)
+from scanner.transports.ssh.algorithms import CIPHERS, KEX, chosen, host_key_algorithms, signature_algorithms, suite
 from scanner.transports.ssh.hop import Wishes
+from scanner.transports.ssh.incompatible import why_incompatible
 from scanner.transports.ssh.keys.files import LockedKeyError, load
 from scanner.transports.ssh.keys.known_hosts import HostKey
+from scanner.transports.ssh.server_age import knows_rsa_with_sha1_alone, why_key_refused
 
 BASE = ("a-gcm", "a-ctr", "b-ctr")
 MODERN = "SSH-2.0-OpenSSH_9.6"
