@@ -25,7 +25,7 @@ from scanner.transports.ssh.keys.certificates import (
 )
 from scanner.transports.ssh.keys.files import LockedKeyError, load, public_blob
 
-Sign = Callable[[bytes, str], bytes]
+SignData = Callable[[bytes, str], bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Offer:
     """In messages."""
     blob: bytes
     """What is shown: the public key, or the certificate."""
-    sign: Sign
+    sign: SignData
     """Signs data with the named signature algorithm. Raises AgentError."""
     of_agent: bool
     """Whether an agent signs, so that somebody may be asked for each signature."""
@@ -146,7 +146,9 @@ class Offers:
         yield from self._certified(name, key.blob, None, self._signs_with(key.blob), of_agent=True)
         yield Offer(name, key.blob, self._signs_with(key.blob), of_agent=True)
 
-    def _certified(self, name: str, plain: bytes, path: Path | None, sign: Sign, *, of_agent: bool) -> Iterator[Offer]:
+    def _certified(
+        self, name: str, plain: bytes, path: Path | None, sign: SignData, *, of_agent: bool
+    ) -> Iterator[Offer]:
         """The certificates for a key: those that were named, and the one that lies beside its file."""
         found = list(self._files)
         if path is not None:
@@ -177,13 +179,13 @@ class Offers:
             self.notes.append(f"the agent {error}")
             return ()
 
-    def _signs_with(self, blob: bytes) -> Sign:
+    def _signs_with(self, blob: bytes) -> SignData:
         agent = self._agent
         assert agent is not None  # noqa: S101  nobody else has told of the key
         return lambda data, algorithm: agent.sign(blob, data, algorithm)
 
 
-def _signing(key: paramiko.PKey) -> Sign:
+def _signing(key: paramiko.PKey) -> SignData:
     def sign(data: bytes, algorithm: str) -> bytes:
         signer = with_sha1(key) if algorithm == SHA1_RSA else key
         signature = signer.sign_ssh_data(data, algorithm)
