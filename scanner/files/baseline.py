@@ -23,6 +23,7 @@ from checks.outcome import Status
 from reports.text import escape_json, has_invisible, one_line
 from scanner.errors import UsageError
 from scanner.files.atomic import write_atomically
+from scanner.files.bounded import read_bounded
 from scanner.secrets.last_door import without_secrets
 
 FORMAT = "preflight.baseline/1"
@@ -87,15 +88,8 @@ def _json(value: object) -> str:
 
 def read_baseline(path: Path) -> Baseline:
     """The baseline in the file at `path`. Raises UsageError, with the line of what cannot be used."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(MOST_BYTES + 1)
-    except FileNotFoundError:
-        raise UsageError(f"{path}: there is no baseline yet; `preflight baseline INVENTORY` writes one") from None
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    if len(data) > MOST_BYTES:
-        raise UsageError(f"{path}: is larger than {MOST_BYTES >> 20} MiB, and no baseline")
+    absent = "there is no baseline yet; `preflight baseline INVENTORY` writes one"
+    data = read_bounded(path, MOST_BYTES, what="no baseline", absent=absent)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from checks.runbook.signs import SCAN, SCAN_MAY_WANT, SCAN_WANTS, Kind, Sign, wr
 from reports.runbook.json import SCHEMA
 from reports.text import one_line
 from scanner.errors import UsageError
+from scanner.files.bounded import read_json
 
 _MOST_BYTES = 64 * 1024 * 1024
 _AGAIN = "write it anew with `preflight plan INVENTORY --json FILE`, before anything is changed"
@@ -35,22 +35,7 @@ def default_path(inventory: Path) -> Path:
 
 def read_plan(path: Path, kinds: Mapping[str, Kind] = KINDS) -> KeptPlan:
     """The plan in the file at `path`, whose signs are of `kinds`. Raises UsageError, which says what cannot be used."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(_MOST_BYTES + 1)
-    except FileNotFoundError:
-        raise UsageError(f"{path}: there is no such file; {_AGAIN}") from None
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    if len(data) > _MOST_BYTES:
-        raise UsageError(f"{path}: is larger than {_MOST_BYTES >> 20} MiB, and no plan")
-    try:
-        table = json.loads(data.decode("utf-8-sig"))
-    except RecursionError:
-        raise UsageError(f"{path}: is nested too deeply, and no plan") from None
-    except ValueError as error:
-        raise UsageError(f"{path}: no JSON: {one_line(str(error), 200)}; {_AGAIN}") from None
-    return _Reader(str(path), kinds).plan(table)
+    return _Reader(str(path), kinds).plan(read_json(path, _MOST_BYTES, what="no plan", advice=_AGAIN))
 
 
 class _Reader:
