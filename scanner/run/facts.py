@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from checks.common.clock_facts import ClockSample
 from checks.facts import Contact, Unknown
 from scanner.errors import cause_of
+from scanner.plugins.foreign import Allowance, ForeignCodeError
 from scanner.probes.probe import Answer, Probe, UnreadableError
-from scanner.run.foreign import Allowance, ForeignCodeError
 from scanner.transports.answers import NodeResponse
 
 _LINE_CHARS = 32 * 1024

@@ -18,9 +18,9 @@ from checks.product import identity_of
 from checks.scan import ClusterRecord, NodeRecord, Scan
 from scanner import __version__
 from scanner.inventory.model import Cluster, Node, NodeKey
+from scanner.plugins.foreign import Allowance
 from scanner.probes.probe import Probe
 from scanner.run.facts import read_error_output, read_facts
-from scanner.run.foreign import Allowance
 from scanner.run.invoker import run_by
 from scanner.run.job import ScanRequest
 from scanner.run.prepare import listed

@@ -19,8 +19,8 @@ from checks.runbook.quoting import for_sh
 from scanner.errors import cause_of
 from scanner.inventory.expect.folder import FOLDER, MOST_BYTES, Listing
 from scanner.plugins import Plugin, known, sound, unknown_parts
+from scanner.plugins.foreign import Allowance
 from scanner.probes.loaded import Loaded
-from scanner.run.foreign import Allowance
 
 _LOADING_S = 60.0
 _ROOT = 0

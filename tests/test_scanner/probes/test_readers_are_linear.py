@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from scanner.files.evidence.file import read_evidence
+from scanner.plugins.foreign import Allowance
 from scanner.probes.probe import Answer, Probe
 from scanner.probes.registry import BUILTIN
 from scanner.run.facts import read_facts
-from scanner.run.foreign import Allowance
 from scanner.transports.answers import NodeResponse
 
 _SIZE = 512 * 1024

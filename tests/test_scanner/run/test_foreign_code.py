@@ -15,9 +15,9 @@ from checks.engine.evaluation import GatheredCluster, Guard, evaluate
 from checks.facts import Unknown
 from checks.outcome import Outcome, Remediation, Result, Severity, Status, passed
 from scanner.plugins import GROUP, load_plugins
+from scanner.plugins.foreign import Allowance, ForeignCodeError
 from scanner.probes.probe import Answer, Probe
 from scanner.run.facts import read_facts
-from scanner.run.foreign import Allowance, ForeignCodeError
 from scanner.run.judge import _guard
 from scanner.transports.answers import NodeResponse
 

@@ -23,11 +23,11 @@ from scanner.errors import cause_of
 from scanner.inventory.product_settings.known import BUILTIN as BUILTIN_SETTINGS
 from scanner.inventory.reading.values import did_you_mean
 from scanner.inventory.settings.catalogue import ProductSettings, refuse_clashes, refuse_uncarried
+from scanner.plugins.foreign import Allowance
 from scanner.probes.loaded import Loaded
 from scanner.probes.probe import Probe
 from scanner.probes.registry import BUILTIN as PROBES
 from scanner.rule_data import drift_rules_in, load_drift_rules, rules_in
-from scanner.run.foreign import Allowance
 
 _LOADING_S = 60.0
 """What one plugin may take to load: its libraries may be large, and on a slow disk."""
