@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -30,14 +31,16 @@ LINES = [
 ]
 
 
-@pytest.fixture
-def files(tmp_path: Path) -> dict[str, str]:
-    inventory, broken = tmp_path / "i.toml", tmp_path / "b.toml"
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    folder = tmp_path_factory.mktemp("completed")
+    inventory, broken = folder / "i.toml", folder / "b.toml"
     subprocess.run([f"{BIN}/preflight", "init", str(inventory)], check=True, capture_output=True)
     broken.write_text("[clusters.a\n")
     return {"inventory": str(inventory), "broken": str(broken)}
 
 
+@cache
 def script(shell: str) -> str:
     """What a user puts into the shell's own configuration."""
     environment = {**os.environ, "_PREFLIGHT_COMPLETE": f"source_{shell}"}

@@ -119,9 +119,13 @@ def ended(arguments: Sequence[str], state: str, folder: Path) -> int:
         ).returncode
 
 
-FEW = ("both broken", "both closed", "stdout full", "stderr full")
-"""For commands without a verdict: each is a process of its own."""
-CASES = [(name, state) for name in COMMANDS for state in STATES if state in FEW or name in VERDICTS]
+FEW = ("both broken", "stdout full")
+"""For commands without a verdict, day by day: each is a process of its own."""
+CASES = [
+    pytest.param(name, state, marks=() if state in FEW or name in VERDICTS else pytest.mark.slow)
+    for name in COMMANDS
+    for state in STATES
+]
 
 
 @pytest.mark.parametrize(("name", "state"), CASES)
