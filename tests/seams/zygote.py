@@ -130,7 +130,7 @@ class Nursery:
             run: Any = importlib.import_module("scanner.run.collect")
             collect_or_load: Any = importlib.import_module("scanner.cli.answers")
 
-            ask, fetching = run.ask, collect_or_load.with_credentials
+            ask, fetching = run.query_node, collect_or_load.with_credentials
 
             def armed(job: Any, selection: Any) -> Any:
                 calls.__enter__()
@@ -140,7 +140,7 @@ class Nursery:
                 said[f"{call.node.cluster}.{call.node.name}"] = answers = ask(call, gate)
                 return answers
 
-            run.ask, collect_or_load.with_credentials = keeping, armed
+            run.query_node, collect_or_load.with_credentials = keeping, armed
 
         def after() -> Any:
             calls.__exit__()
@@ -158,7 +158,7 @@ class Nursery:
         def before() -> None:
             if not conversing:
                 run: Any = importlib.import_module("scanner.run.collect")
-                run.ask = lambda call, gate=None: kept[f"{call.node.cluster}.{call.node.name}"]
+                run.query_node = lambda call, gate=None: kept[f"{call.node.cluster}.{call.node.name}"]
             striking.CURRENT = striking.Strikes(self.order.secrets, name, once=conversing)
             striking.CURRENT.plant(name, self.seams[name])
             planted.append(striking.CURRENT)
