@@ -11,7 +11,8 @@ TOP = Path(__file__).parents[1]
 EXAMPLE = TOP / "examples" / "preflight-example-product"
 
 VERSION = (
-    "chronyd (chrony) version {} (+CMDMON +NTP +REFCLOCK +RTC +PRIVDROP +SCFILTER +SIGND +ASYNCDNS +NTS +IPV6 -DEBUG)\n"
+    "chronyd (chrony) version {} (+CMDMON +NTP +REFCLOCK +RTC +PRIVDROP +SCFILTER +SIGND +ASYNCDNS +NTS +SECHASH +IPV6 "
+    "-DEBUG)\n"
 )
 """As chrony 4.x of Debian prints it."""
 

@@ -63,7 +63,7 @@ PROBES = (
         script="chronyd --version",
         readers=((ChronyVersion, read_version),),
         sample="chronyd (chrony) version 4.3 (+CMDMON +NTP +REFCLOCK +RTC +PRIVDROP +SCFILTER +SIGND +ASYNCDNS +NTS "
-        "+IPV6 -DEBUG)\n",
+        "+SECHASH +IPV6 -DEBUG)\n",
         sample_from="captured: chrony 4.3 of Debian 12",
     ),
     Probe(
