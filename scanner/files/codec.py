@@ -2,7 +2,7 @@
 
 A class is what its document looks like: its fields are the keys, in their order, and their types what may stand there.
 A field with a default may be left out, and is, where it holds it. Keys that are unknown are passed over when a document
-is read, since the format may gain some under its number; the schema refuses them.
+is read, and by the schema: the format may gain some under its number.
 """
 
 from __future__ import annotations
@@ -202,7 +202,6 @@ def _schema(shape: _Shape, named: dict[str, Any]) -> dict[str, Any]:
     return {
         **said,
         "type": "object",
-        "additionalProperties": False,
         "required": [field.name for field, _ in shape.keys if not _may_be_left_out(field)],
         "properties": {field.name: _schema(of, named) for field, of in shape.keys},
     }

@@ -21,6 +21,7 @@ from scanner.files.plan import read_plan
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario
 from scanner.run.plans import timed
+from tests.schemas import closed
 from tests.test_scanner.conftest import Preflight
 from tests.test_scanner.test_plan import NAMES, PLANS, book, runbook
 
@@ -31,7 +32,7 @@ def test_the_document_has_its_shape_and_all_that_the_text_says(name: str) -> Non
     jsonschema.Draft202012Validator.check_schema(plan_json.schema())
     text = plan_json.render(made)
     document = json.loads(text)
-    jsonschema.validate(document, plan_json.schema())
+    jsonschema.validate(document, closed(plan_json.schema()))
     for plan, told in zip(made.plans, document["clusters"], strict=True):
         if isinstance(plan, Refusal):
             assert told["refused"]["reason"] == plan.reason
@@ -191,5 +192,5 @@ def test_the_command_writes_what_it_is_asked_for_and_says_the_window_on_the_cons
         assert strict.code == 1
         assert json.loads(strict.out)["verdict"] == "NO-GO"
         assert preflight("plan", inventory, "-q", "--json", file, "-o", tmp_path / "plan.md").code == 0
-    jsonschema.validate(json.loads(file.read_text(encoding="utf-8")), plan_json.schema())
+    jsonschema.validate(json.loads(file.read_text(encoding="utf-8")), closed(plan_json.schema()))
     assert (tmp_path / "plan.md").read_text(encoding="utf-8").startswith("# Upgrade plan")

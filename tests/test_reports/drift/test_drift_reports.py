@@ -21,6 +21,7 @@ from checks.history.model import ClosedFinding, FindingAge, FindingKey, Flapping
 from checks.outcome import Status
 from reports.drift import console, html, junit, markdown
 from reports.drift import json as json_report
+from tests.schemas import closed
 from tests.test_reports.conftest import HOSTILE
 from tests.test_reports.scan.test_report_junit import assert_strict
 from tests.test_reports.scan.test_report_markdown import tokens
@@ -175,7 +176,7 @@ def test_every_format_but_junit_tells_since_when(rich: Drift) -> None:
     assert "    history  since 2026-11-18 (3 runs) (vault: web3)\n" in said, "of what was not compared there"
     assert FORMATS["junit"](told) == FORMATS["junit"](rich), "names and texts of cases stay as they are"
     document = json.loads(FORMATS["json"](told))
-    jsonschema.validate(document, json_report.schema())
+    jsonschema.validate(document, closed(json_report.schema()))
     assert document["history"]["findings"][3] == {
         "cluster": "vault",
         "node": "web3",
@@ -193,7 +194,7 @@ def test_the_first_run_of_a_history_says_so(rich: Drift) -> None:
     first = replace(rich, history=ScanHistory(last=None))
     for kind in ("console", "html", "markdown"):
         assert "the first run in this history" in FORMATS[kind](first)
-    jsonschema.validate(json.loads(FORMATS["json"](first)), json_report.schema())
+    jsonschema.validate(json.loads(FORMATS["json"](first)), closed(json_report.schema()))
 
 
 def test_the_console_joins_nodes_and_shows_only_the_lines_that_differ(rich: Drift) -> None:
@@ -264,7 +265,7 @@ def test_junit_names_that_look_alike_stay_apart_and_stay() -> None:
 def test_json_is_valid_against_its_schema(rich: Drift) -> None:
     jsonschema.Draft202012Validator.check_schema(json_report.schema())
     found = json.loads(FORMATS["json"](rich))
-    jsonschema.validate(found, json_report.schema())
+    jsonschema.validate(found, closed(json_report.schema()))
     assert found["counts"] == {"same": 1, "changed": 4, "appeared": 1, "disappeared": 1, "not-compared": 2}
     assert found["exit_code"] == 1
     assert found["unread"] == [
@@ -381,7 +382,7 @@ def test_hostile_values_stay_text(kind: str) -> None:
         names = [(case.get("classname"), case.get("name")) for case in parsed(text).iter("testcase")]
         assert len(names) == len(set(names))
     if kind == "json":
-        jsonschema.validate(json.loads(text), json_report.schema())
+        jsonschema.validate(json.loads(text), closed(json_report.schema()))
     if kind == "markdown":
         kinds = {token.type for token in tokens(text)}
         assert not kinds & {"html_block", "link_open", "image"}

@@ -21,6 +21,7 @@ from scanner.files.evidence.document import schema, to_document
 from scanner.files.evidence.file import checksum, pack, parse_evidence, read_evidence, to_bytes, write_evidence
 from scanner.files.evidence.model import Evidence
 from scanner.transports.answers import NodeResponse
+from tests.schemas import closed
 from tests.test_scanner.files.evidence.conftest import NOON, node_evidence
 
 Make = Callable[..., Evidence]
@@ -74,13 +75,16 @@ def test_nothing_that_a_node_said_is_left_out() -> None:
 
 def test_what_is_written_has_the_published_shape() -> None:
     jsonschema.Draft202012Validator.check_schema(schema())
-    jsonschema.validate(json.loads(to_bytes(WHOLE)), schema())
+    jsonschema.validate(json.loads(to_bytes(WHOLE)), closed(schema()))
     flaws: tuple[dict[str, object], ...] = ({"clock": {}}, {"failure": 1}, {"later": 1})
     for flaw in flaws:
         document = json.loads(to_bytes(WHOLE))
         document["nodes"][0] |= flaw
         with pytest.raises(jsonschema.ValidationError):
-            jsonschema.validate(document, schema())
+            jsonschema.validate(document, closed(schema()))
+    document = json.loads(to_bytes(WHOLE))
+    document["nodes"][0] |= {"later": 1}
+    jsonschema.validate(document, schema())
 
 
 def test_the_packing_is_told_by_the_content_not_by_the_name() -> None:

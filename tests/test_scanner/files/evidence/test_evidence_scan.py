@@ -17,6 +17,7 @@ from scanner.files.evidence.document import schema
 from scanner.files.evidence.file import read_evidence
 from scanner.lab.lab import Lab
 from scanner.plugins import GROUP
+from tests.schemas import closed
 
 Preflight = Callable[..., Any]
 KINDS = ("json", "junit", "html", "markdown")
@@ -78,7 +79,7 @@ def test_a_plugin_that_did_not_load_is_missing_from_the_evidence_and_said(
 def test_the_file_is_for_its_owner_and_has_the_published_shape(kept: Path) -> None:
     assert stat.S_IMODE((kept / "e.json").stat().st_mode) == 0o600
     document = json.loads((kept / "e.json").read_text(encoding="ascii"))
-    jsonschema.validate(document, schema())
+    jsonschema.validate(document, closed(schema()))
     jsonschema.Draft202012Validator.check_schema(schema())
 
 
