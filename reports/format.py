@@ -5,8 +5,8 @@ The command line's options, the keys of the inventory's `[reports]` and the guid
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
@@ -15,6 +15,8 @@ SCAN, DRIFT, RUNBOOK = "scan", "drift", "runbook"
 
 Render = Callable[[Any], str]
 """From a `Scan`, a `Drift` or a `RunbookSet` to the whole text of a file."""
+Pieces = Callable[[Any], Iterator[str]]
+"""The same, as a text that comes piece by piece."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,12 +33,20 @@ class Format:
     """What a file of it may be called."""
     render: Mapping[str, Render]
     """Document to what renders it."""
-    pages: Callable[[Any], Mapping[str, str]] | None = None
+    pieces: Mapping[str, Pieces] = field(default_factory=dict)
+    """Document to what renders it piece by piece, where it can be large: an estate's is never there as a whole."""
+    pages: Callable[[Any], Iterator[tuple[str, str]]] | None = None
     """From a scan to a folder's file names and texts, in the order in which they are written; None: one file only."""
     index: str = ""
     """The file of `pages` that leads to the others."""
     suffixes: tuple[str, ...] = ()
     """How a file's name says that a plan is wanted in it."""
+
+    def written(self, document: str, done: Any) -> Iterable[str]:
+        """The text of a file, in pieces that are made when they are asked for."""
+        if document in self.pieces:
+            return self.pieces[document](done)
+        return (self.render[document](done),)
 
     def in_folder(self, document: str) -> bool:
         """Whether the document can be had as a folder, too."""
@@ -63,7 +73,7 @@ FORMATS: tuple[Format, ...] = (
             DRIFT: _later("reports.drift.html"),
             RUNBOOK: _later("reports.runbook.html"),
         },
-        pages=_later("reports.scan.page.folder", "pages"),
+        pages=_later("reports.scan.page.folder", "page_by_page"),
         index="index.html",
         suffixes=(".html", ".htm"),
     ),
@@ -73,6 +83,7 @@ FORMATS: tuple[Format, ...] = (
         about="JUnit XML, for CI.",
         example="preflight-junit.xml",
         render={SCAN: _later("reports.scan.junit"), DRIFT: _later("reports.drift.junit")},
+        pieces={SCAN: _later("reports.scan.junit", "pieces")},
     ),
     Format(
         name="json",
@@ -84,6 +95,7 @@ FORMATS: tuple[Format, ...] = (
             DRIFT: _later("reports.drift.json"),
             RUNBOOK: _later("reports.runbook.json"),
         },
+        pieces={SCAN: _later("reports.scan.json", "pieces")},
     ),
     Format(
         name="markdown",

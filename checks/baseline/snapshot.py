@@ -116,6 +116,20 @@ def take_snapshot(
     return Snapshot(nodes, facts, unread, dict(_checks(results)))
 
 
+def joined(parts: Iterable[Snapshot], results: Iterable[Result] = ()) -> Snapshot:
+    """One snapshot of several, each of other nodes, with how the checks of `results` ended."""
+    nodes: dict[tuple[str, str], frozenset[str]] = {}
+    facts: dict[FactKey, Value] = {}
+    unread: dict[FactKey, str] = {}
+    checks: dict[CheckKey, CheckState] = {}
+    for part in parts:
+        nodes |= part.nodes
+        facts |= part.facts
+        unread |= part.unread
+        checks |= part.checks
+    return Snapshot(nodes, facts, unread, checks | dict(_checks(results)))
+
+
 def _values(asked: Mapping[str, object], rules: DriftRules) -> Iterator[tuple[str, Value]]:
     for fact in asked.values():
         if not isinstance(fact, Unknown):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 from importlib import resources
@@ -12,14 +12,56 @@ from typing import Any
 
 from reports.text import escape_invisible, escape_json
 
+_quoted = json.JSONEncoder(ensure_ascii=False).encode
 _DEPTH = 20
 _TEXT_CHARS = 32 * 1024
 """The longest text; only hostile nodes say more in one breath."""
 
 
 def pretty(document: Mapping[str, object]) -> str:
-    """The text of a document of JSON values, with the keys always in the same order."""
-    return escape_json(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)) + "\n"
+    """The text of a document, with the keys always in the same order."""
+    return "".join(pretty_pieces(document))
+
+
+def pretty_pieces(document: Mapping[str, object]) -> Iterator[str]:
+    """The same, key by key; of a value that is an iterator, item by item, so that never all of them are there."""
+    before = "{"
+    for key, value in document.items():
+        yield f"{before}\n  {escape_json(_quoted(_encodable(str(key))))}: "
+        if isinstance(value, Iterator):
+            opening = "["
+            for item in value:
+                yield f"{opening}\n    {_spelled(item, 2)}"
+                opening = ","
+            yield "[]" if opening == "[" else "\n  ]"
+        else:
+            yield _spelled(value, 1)
+        before = ","
+    yield "{}\n" if before == "{" else "\n}\n"
+
+
+def _spelled(value: object, level: int) -> str:
+    """One value, so many levels below the document, laid out as `json.dumps(indent=2)` does."""
+    return escape_json(_laid_out(json_safe(value, _DEPTH - level), "\n" + "  " * level))
+
+
+def _laid_out(value: Any, line: str) -> str:
+    """`line` begins a line as deep as the one that the value begins on. The library's own way is four times as slow."""
+    if isinstance(value, str):
+        return _quoted(value)
+    if isinstance(value, dict):
+        if not value:
+            return "{}"
+        inner = f"{line}  "
+        return (
+            f"{{{','.join([f'{inner}{_quoted(key)}: {_laid_out(each, inner)}' for key, each in value.items()])}{line}}}"
+        )
+    if isinstance(value, list):
+        if not value:
+            return "[]"
+        inner = f"{line}  "
+        return f"[{','.join([f'{inner}{_laid_out(each, inner)}' for each in value])}{line}]"
+    return json.dumps(value, allow_nan=False)
 
 
 def schema_named(name: str) -> dict[str, Any]:
@@ -66,6 +108,8 @@ def json_safe(value: object, depth: int = _DEPTH) -> Any:
 def _encodable(text: str) -> str:
     if len(text) > _TEXT_CHARS:
         text = f"{text[:_TEXT_CHARS]}... ({len(text) - _TEXT_CHARS:,} more characters)"
+    if text.isascii():
+        return text
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:

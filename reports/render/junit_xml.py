@@ -9,7 +9,7 @@ are brought into the strict shape before they are written.
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET  # only written, never parsed
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,13 +20,19 @@ _SUITE_ATTRIBUTES = ("id", "name", "package", "timestamp", "hostname", "tests", 
 
 def document(suites: Iterable[Any], started: datetime) -> str:
     """The XML document of junit-xml's suites, numbered, all with the same time stamp."""
+    return "".join(pieces(suites, started))
+
+
+def pieces(suites: Iterable[Any], started: datetime) -> Iterator[str]:
+    """The same, suite by suite; there is at least one."""
     stamp = started.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    root = ET.Element("testsuites")
+    yield '<?xml version="1.0" encoding="UTF-8"?>\n<testsuites>\n'
     for index, suite in enumerate(suites):
         suite.id, suite.timestamp = str(index), stamp
-        root.append(_strict(suite.build_xml_doc()))
-    ET.indent(root)
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
+        element = _strict(suite.build_xml_doc())
+        ET.indent(element, level=1)
+        yield f"  {ET.tostring(element, encoding='unicode')}\n"
+    yield "</testsuites>\n"
 
 
 def _strict(suite: ET.Element) -> ET.Element:

@@ -9,9 +9,8 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from importlib import resources
-from importlib.resources.abc import Traversable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -26,9 +25,8 @@ def render_page(name: str, values: Mapping[str, object], *scripts: str, style: s
     """
     from markupsafe import Markup  # noqa: PLC0415  like jinja2, below
 
-    folder = resources.files("reports") / "templates"
-    looks = "".join(_texts(folder, *dict.fromkeys(("report.css", style or f"{name}.css"))))
-    code = "".join(_texts(folder, "page.js", *(scripts or (f"{name}.js",))))
+    looks = _together(*dict.fromkeys(("report.css", style or f"{name}.css")))
+    code = _together("page.js", *(scripts or (f"{name}.js",)))
     # Style and script are ours, and the policy names their hashes: they go in as they are.
     page = _template(name).render(
         **values,
@@ -49,10 +47,14 @@ def _template(name: str) -> Template:
     return environment.from_string(text)
 
 
-def _texts(folder: Traversable, *names: str) -> Iterator[str]:
-    return (file.read_text(encoding="utf-8") for name in names if (file := folder / name).is_file())
+@functools.cache
+def _together(*names: str) -> str:
+    """The templates' files of these names, as far as they are there."""
+    folder = resources.files("reports") / "templates"
+    return "".join(file.read_text(encoding="utf-8") for name in names if (file := folder / name).is_file())
 
 
+@functools.cache
 def _policy(style: str, script: str) -> str:
     own = f"style-src '{_hash(style)}'; script-src '{_hash(script)}'"
     return f"default-src 'none'; {own}; base-uri 'none'; form-action 'none'"

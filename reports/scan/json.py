@@ -10,6 +10,7 @@ any), and what earlier runs say of this one (`history`, where one is kept).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from checks.common.pages import current
@@ -18,14 +19,19 @@ from checks.history.model import ClosedFinding, FindingKey, ScanHistory
 from checks.outcome import Remediation, Result, Status
 from checks.runbook.quoting import JOINS
 from checks.scan import ClusterVerdict, Coverage, FailOn, Scan
-from reports.render.json_text import json_safe, pretty, schema_named, utc_text
+from reports.render.json_text import json_safe, pretty_pieces, schema_named, utc_text
 
 SCHEMA = "preflight.result/1"
 
 
 def render(scan: Scan) -> str:
     """The document, pretty-printed, with the keys always in the same order."""
-    return pretty(document(scan))
+    return "".join(pieces(scan))
+
+
+def pieces(scan: Scan) -> Iterator[str]:
+    """The same, result by result."""
+    return pretty_pieces(_content(scan))
 
 
 def schema() -> dict[str, Any]:
@@ -35,6 +41,14 @@ def schema() -> dict[str, Any]:
 
 def document(scan: Scan) -> dict[str, Any]:
     """The document as JSON values."""
+    content = _content(scan)
+    safe: dict[str, Any] = json_safe(
+        {key: list(value) if isinstance(value, Iterator) else value for key, value in content.items()}
+    )
+    return safe
+
+
+def _content(scan: Scan) -> dict[str, object]:
     content: dict[str, object] = {
         "schema": SCHEMA,
         "tool": {"name": "preflight", "version": scan.tool_version},
@@ -53,7 +67,7 @@ def document(scan: Scan) -> dict[str, Any]:
         "coverage": _coverage(scan.coverage),
         "notices": list(scan.notices),
         **({"attestations": [_attested(heard) for heard in scan.attestations]} if scan.attestations else {}),
-        "nodes": [
+        "nodes": (
             {
                 "cluster": node.cluster,
                 "node": node.node,
@@ -68,13 +82,12 @@ def document(scan: Scan) -> dict[str, Any]:
                 **({"contact": node.contact} if node.contact else {}),
             }
             for node in scan.nodes
-        ],
-        "results": [_result(row) for row in scan.results],
+        ),
+        "results": (_result(row) for row in scan.results),
     }
     if scan.history is not None:
         content["history"] = _history(scan.history)
-    safe: dict[str, Any] = json_safe(content)
-    return safe
+    return content
 
 
 def _cluster(judged: ClusterVerdict) -> dict[str, Any]:

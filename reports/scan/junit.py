@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from junit_xml import TestCase, TestSuite
@@ -11,7 +11,8 @@ from checks.outcome import Result, Status
 from checks.scan import CONNECTIVITY, ClusterVerdict, NodeRecord, Scan, Verdict, blocks
 from reports.findings.grouping import attested_line, digest, waiver_line
 from reports.findings.headline import coverage_line, headline, subject_line, told_clusters
-from reports.render.junit_xml import document, dotless, unused
+from reports.render.junit_xml import dotless, unused
+from reports.render.junit_xml import pieces as xml_pieces
 from reports.text import link_line, one_line, truncate
 
 _FIELD_CHARS = 10_000
@@ -19,26 +20,34 @@ _FIELD_CHARS = 10_000
 
 def render(scan: Scan) -> str:
     """The XML document: the suite `preflight` with the verdict, then one suite per node and one per cluster."""
-    return document(_suites(scan), scan.started)
+    return "".join(pieces(scan))
+
+
+def pieces(scan: Scan) -> Iterator[str]:
+    """The same, suite by suite."""
+    return xml_pieces(_suites(scan), scan.started)
 
 
 def _suites(scan: Scan) -> Iterable[Any]:
     yield _verdict_suite(scan)
-    clusters = list(dict.fromkeys([node.cluster for node in scan.nodes] + [row.cluster for row in scan.results]))
-    records = {(node.cluster, node.node): node for node in scan.nodes}
+    records: dict[str, dict[str, NodeRecord]] = {}
+    rows: dict[str, list[Result]] = {}
+    for node in scan.nodes:
+        records.setdefault(node.cluster, {})[node.node] = node
+    for row in scan.results:
+        rows.setdefault(row.cluster, []).append(row)
     verdicts = {judged.record.name: judged for judged in told_clusters(scan)}
     used: set[str] = set()
-    for cluster in clusters:
-        rows = [row for row in scan.results if row.cluster == cluster]
-        names = [name for owner, name in records if owner == cluster] + [
-            row.node for row in rows if row.node is not None
-        ]
-        for name in dict.fromkeys(names):
-            class_name = unused(f"{dotless(cluster)}.{dotless(name)}", used)
-            mine = [row for row in rows if row.node == name]
-            yield _suite(class_name, (cluster, name), mine, scan, records.get((cluster, name)))
+    for cluster in dict.fromkeys([*records, *rows]):
+        known = records.get(cluster, {})
+        by_node: dict[str | None, list[Result]] = {name: [] for name in known}
+        for row in rows.get(cluster, ()):
+            by_node.setdefault(row.node, []).append(row)
+        whole = by_node.pop(None, [])
+        for name, mine in by_node.items():
+            class_name = unused(f"{dotless(cluster)}.{dotless(str(name))}", used)
+            yield _suite(class_name, (cluster, str(name)), mine, scan, known.get(str(name)))
         class_name = unused(f"{dotless(cluster)}.cluster", used)
-        whole = [row for row in rows if row.node is None]
         yield _suite(class_name, (cluster, ""), whole, scan, None, verdicts.get(cluster))
 
 

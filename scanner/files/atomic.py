@@ -7,7 +7,7 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from scanner.clock import now_s
@@ -28,20 +28,27 @@ _NEW_FILE = (
 )
 
 
-def write_atomically(path: Path, data: bytes | str, mode: int | None = None) -> None:
-    """Write `data` (text as UTF-8, newlines as they are) to `path` in one step.
+def write_atomically(
+    path: Path, data: bytes | str | Iterable[bytes | str], mode: int | None = None, *, sweep: bool = True
+) -> None:
+    """Write `data` (text as UTF-8, newlines as they are), or its pieces as they come, to `path` in one step.
 
     The data goes to a temporary file in the same folder, is flushed to the disk, and takes the old file's place. What
-    a write that was killed left there a day ago or more is taken away. A symbolic link keeps pointing where it does:
-    the file behind it is replaced; which links are followed, `place_of` says.
+    a write that was killed left there a day ago or more is taken away, unless `sweep` says that this has just been
+    done. A symbolic link keeps pointing where it does: the file behind it is replaced; which links are followed,
+    `place_of` says. What goes wrong while a piece is made is raised as it is, and leaves the old file.
 
     `mode` is the file's permission bits, umask or not; None keeps those that our own file had, else the umask's.
     Raises UsageError, which says what to do, where the file cannot be written.
     """
-    # What cannot be encoded (a lone surrogate) must not cost a report that took an hour to make.
-    content = data.encode("utf-8", "backslashreplace") if isinstance(data, str) else data
-    with _told(path), place_of(path) as place:
-        _replace(path, place, content, mode)
+    pieces = (data,) if isinstance(data, bytes | str) else data
+    try:
+        with _told(path), place_of(path) as place:
+            if sweep:
+                _sweep(place.folder)
+            _replace(path, place, _encoded(pieces), mode)
+    except _MakingError as failed:
+        raise failed.why from None
 
 
 def ensure_writable(path: Path) -> None:
@@ -67,19 +74,36 @@ def same_file(one: Path, other: Path) -> bool:
         return one.absolute() == other.absolute()
 
 
-def _replace(path: Path, place: Place, content: bytes, mode: int | None) -> None:
+class _MakingError(Exception):
+    """A piece could not be made, which says nothing of the file."""
+
+    def __init__(self, why: Exception) -> None:
+        super().__init__()
+        self.why = why
+
+
+def _encoded(pieces: Iterable[bytes | str]) -> Iterator[bytes]:
+    try:
+        for piece in pieces:
+            # What cannot be encoded (a lone surrogate) must not cost a report that took an hour to make.
+            yield piece.encode("utf-8", "backslashreplace") if isinstance(piece, str) else piece
+    except Exception as error:
+        raise _MakingError(error) from error
+
+
+def _replace(path: Path, place: Place, content: Iterable[bytes], mode: int | None) -> None:
     if mode is None:
         mode = _own_mode(place.look(place.name))
     # A name of its own length: one made from a long file name could become too long.
     temporary = f".preflight-{secrets.token_hex(8)}.tmp"
-    _sweep(place.folder)
     # Never wider than asked for, not even for a moment.
     opened = os.open(
         place.at(temporary), _NEW_FILE, _NEW_FILE_MODE if mode is None else mode & 0o600, dir_fd=place.descriptor
     )
     try:
         with os.fdopen(opened, "wb") as file:
-            file.write(content)
+            for piece in content:
+                file.write(piece)
             file.flush()
             if mode is not None:
                 _set_mode(file.fileno(), place, temporary, mode)

@@ -23,6 +23,7 @@ from scanner.secrets.redaction import Redactor, redactor
 from scanner.transports.answers import NodeResponse, Responses
 from scanner.transports.deadline import end_all
 from scanner.transports.own_trouble import RAN_OUT, is_own, own_trouble
+from scanner.transports.packed import packed
 
 _DIALS_PER_HAND = 4
 _MOST_DIALS = 256
@@ -120,7 +121,7 @@ def _gather(
             finished, pending = concurrent.futures.wait(pending, _POLL_S, concurrent.futures.FIRST_COMPLETED)
             for future in finished:
                 answers = _result(future, asked[future], hide)
-                said[answers.cluster, answers.node] = answers
+                said[answers.cluster, answers.node] = packed(answers)
                 failing += answers.failure is not None
                 progress(
                     Progress(nodes=len(calls), done=len(said), failing=failing, running=gate.active, finished=answers)

@@ -10,6 +10,7 @@ from scanner.errors import cause_of
 from scanner.plugins.foreign import Allowance, ForeignCodeError
 from scanner.probes.probe import Answer, Probe, UnreadableError
 from scanner.transports.answers import NodeResponse
+from scanner.transports.packed import opened
 
 _LINE_CHARS = 32 * 1024
 """Of one line that a shell's probe printed: no program's table is as wide, and no reader needs to look at it."""
@@ -25,6 +26,7 @@ def read_facts(said: NodeResponse, probes: Sequence[Probe]) -> dict[type, object
 
     `Contact` and `ClockSample` come of the conversation itself, whatever was asked.
     """
+    said = opened(said)
     facts: dict[type, object] = {}
     allowance = Allowance()
     for probe in probes:
@@ -55,6 +57,7 @@ def read_facts(said: NodeResponse, probes: Sequence[Probe]) -> dict[type, object
 
 def read_error_output(said: NodeResponse, probes: Sequence[Probe]) -> dict[type, dict[str, str]]:
     """What went to standard error where the facts of each kind were asked for, by probe."""
+    said = opened(said)
     found: dict[type, dict[str, str]] = {}
     for probe in probes:
         answer = said.answers.get(probe.id)

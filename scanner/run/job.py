@@ -51,13 +51,13 @@ class ScanRequest:
 
     def calls(self) -> list[NodeRequest]:
         """One call per chosen node, in inventory order."""
+        return [call for cluster, info in self.clusters for call in self.calls_of(cluster, info)]
+
+    def calls_of(self, cluster: Cluster, info: ClusterInfo) -> list[NodeRequest]:
+        """Those to the nodes of one cluster."""
+        checks = judged_in(self.checks, info.skip)
         return [
-            NodeRequest(
-                node,
-                select_probes(node, judged_in(self.checks, info.skip), self.probes, self._also(node, info)),
-                self.limits,
-            )
-            for cluster, info in self.clusters
+            NodeRequest(node, select_probes(node, checks, self.probes, self._also(node, info)), self.limits)
             for node in cluster.nodes
             if (cluster.name, node.name) in self.chosen
         ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 
 from checks.check import NOT_SELECTED, ClusterInfo, NodeView
@@ -24,65 +25,89 @@ from scanner.run.facts import read_error_output, read_facts
 from scanner.run.invoker import run_by
 from scanner.run.job import ScanRequest
 from scanner.run.prepare import listed
-from scanner.secrets.last_door import without_secrets
+from scanner.run.shelves import Shelves
+from scanner.secrets.last_door import Clean, without_secrets
 from scanner.transports.answers import NodeResponse, Responses
+from scanner.transports.packed import opened
 
 INTERRUPTED = "the scan was interrupted before this node had answered"
 
 
-def build_scan(job: ScanRequest, collected: Responses, today: date) -> Scan:
-    """Hold what was collected to the checks of `job`.
+def build_scan(
+    job: ScanRequest,
+    collected: Responses,
+    today: date,
+    watch: Callable[[GatheredCluster], None] = lambda _: None,
+) -> Scan:
+    """Hold what was collected to the checks of `job`, one cluster after the other: no other's facts are there then.
 
     `today`, in UTC, is what waivers and attestations are held to: the day of judging, whenever it was collected.
+    `watch` is shown each cluster with its facts, for whoever needs them beside the results.
     """
-    return build_scan_from_facts(job, collected, gathered_clusters(job, collected), today)
-
-
-def build_scan_from_facts(
-    job: ScanRequest, collected: Responses, clusters: Sequence[GatheredCluster], today: date
-) -> Scan:
-    """The same, for whoever needs the facts beside the results: `clusters` as `gathered_clusters` gives them."""
-    # Before waivers are held against them: a value to waive is copied from what a report shows.
-    results = without_secrets(evaluate(job.checks, clusters, _guard))
+    about: list[ClusterRecord] = []
+    told: list[str] = []
+    nodes: list[NodeRecord] = []
+    kept = Shelves()
+    for cluster, info in job.clusters:
+        said = _of(cluster, collected.said)
+        gathered = _gathered(cluster, info, job, said)
+        # Before waivers are held against them: a value to waive is copied from what a report shows.
+        rows = without_secrets(evaluate(job.checks, (gathered,), _guard))
+        told += _told(rows)
+        nodes += [_record(_said(node, said), node) for node in cluster.nodes if (cluster.name, node.name) in job.chosen]
+        about.append(_about(cluster, info, gathered, said))
+        kept.add(rows)
+        watch(gathered)
+    results = kept.rows
     applied = waivers.apply(results, job.waivers, today, whole=job.whole and collected.complete)
     heard = hear(job.attestations, today)
     reminders = (*applied.reminders, *heard.reminders)
-    done = Scan(
-        tool_version=__version__,
-        started=collected.started,
-        finished=collected.finished,
-        inventory=job.inventory_name,
-        nodes=tuple(_record(_said(node, collected.said), node) for node in _nodes(job)),
-        results=(*job.failures, *applied.results, *heard.results),
-        partial=not collected.complete,
-        strict=job.strict,
-        notices=(
-            *reminders,
-            *job.notices,
-            *collected.notices,
-            *applied.notices,
-            *_told(applied.results),
-            *_unfinished(job, collected.said),
-        ),
-        reminders=reminders,
-        attestations=heard.attested,
-        clusters=tuple(
-            _about(cluster, info, gathered, collected.said)
-            for (cluster, info), gathered in zip(job.clusters, clusters, strict=True)
-        ),
-        phase=job.phase,
-        fail_on=job.fail_on,
-        why={check.id: why for check in job.checks if (why := section(check.doc, WHY))},
-        run_by=run_by(),
-        inventory_digest=job.inventory_digest,
+    rest = without_secrets(
+        Scan(
+            tool_version=__version__,
+            started=collected.started,
+            finished=collected.finished,
+            inventory=job.inventory_name,
+            nodes=tuple(nodes),
+            results=(),
+            partial=not collected.complete,
+            strict=job.strict,
+            notices=(
+                *reminders,
+                *job.notices,
+                *collected.notices,
+                *applied.notices,
+                *told,
+                *_unfinished(job, collected.said),
+            ),
+            reminders=reminders,
+            attestations=heard.attested,
+            clusters=tuple(about),
+            phase=job.phase,
+            fail_on=job.fail_on,
+            why={check.id: why for check in job.checks if (why := section(check.doc, WHY))},
+            run_by=run_by(),
+            inventory_digest=job.inventory_digest,
+        )
     )
-    return without_secrets(done)
+    # What a waiver has changed is told in its owner's words; the others have come through that door already.
+    clean = (
+        after if after is before else without_secrets(after)
+        for before, after in zip(results, applied.results, strict=True)
+    )
+    return replace(rest, results=Clean((*without_secrets(job.failures), *clean, *without_secrets(heard.results))))
 
 
-def gathered_clusters(job: ScanRequest, collected: Responses) -> tuple[GatheredCluster, ...]:
-    """Every cluster with the facts that its nodes' answers hold, as the checks see it."""
-    probes = {(call.node.cluster, call.node.name): call.probes for call in job.calls()}
-    return tuple(_gathered(cluster, info, job.chosen, collected.said, probes) for cluster, info in job.clusters)
+def gathered_clusters(job: ScanRequest, collected: Responses) -> Iterator[GatheredCluster]:
+    """Every cluster with the facts that its nodes' answers hold, as the checks see it; each is read when it is due."""
+    for cluster, info in job.clusters:
+        yield _gathered(cluster, info, job, _of(cluster, collected.said))
+
+
+def _of(cluster: Cluster, said: Mapping[NodeKey, NodeResponse]) -> dict[NodeKey, NodeResponse]:
+    """What the nodes of one cluster said, at hand."""
+    keys = [(cluster.name, node.name) for node in cluster.nodes]
+    return {key: opened(said[key]) for key in keys if key in said}
 
 
 def _about(
@@ -113,11 +138,6 @@ def _guard() -> Guard:
     return guarded
 
 
-def _nodes(job: ScanRequest) -> list[Node]:
-    """The chosen nodes, in inventory order."""
-    return [node for cluster, _ in job.clusters for node in cluster.nodes if (cluster.name, node.name) in job.chosen]
-
-
 def _said(node: Node, said: Mapping[NodeKey, NodeResponse]) -> NodeResponse:
     """What a chosen node said; of one that an interrupted scan did not get to, that."""
     key = (node.cluster, node.name)
@@ -136,20 +156,24 @@ def _told(results: Iterable[Result]) -> Iterable[str]:
 
 def _unfinished(job: ScanRequest, said: Mapping[NodeKey, NodeResponse]) -> Iterable[str]:
     """Nodes without any result are named, so that an interrupted scan does not pass them over in silence."""
-    missing = [f"{node.cluster}.{node.name}" for node in _nodes(job) if (node.cluster, node.name) not in said]
+    missing = [
+        f"{cluster.name}.{node.name}"
+        for cluster, _ in job.clusters
+        for node in cluster.nodes
+        if (key := (cluster.name, node.name)) in job.chosen and key not in said
+    ]
     if missing:
         yield f"interrupted before these nodes had answered: {listed(missing)}"
 
 
 def _gathered(
-    cluster: Cluster,
-    info: ClusterInfo,
-    chosen: frozenset[NodeKey],
-    said: Mapping[NodeKey, NodeResponse],
-    probes: Mapping[NodeKey, Sequence[Probe]],
+    cluster: Cluster, info: ClusterInfo, job: ScanRequest, said: Mapping[NodeKey, NodeResponse]
 ) -> GatheredCluster:
-    names = frozenset(node.name for node in cluster.nodes if (cluster.name, node.name) in chosen)
-    views = tuple(_view(node, info, chosen, said, probes.get((cluster.name, node.name), ())) for node in cluster.nodes)
+    probes = {(call.node.cluster, call.node.name): call.probes for call in job.calls_of(cluster, info)}
+    names = frozenset(node.name for node in cluster.nodes if (cluster.name, node.name) in job.chosen)
+    views = tuple(
+        _view(node, info, job.chosen, said, probes.get((cluster.name, node.name), ())) for node in cluster.nodes
+    )
     return GatheredCluster(info, views, names)
 
 

@@ -19,6 +19,7 @@ from scanner.run.node import NodeRequest
 from scanner.run.prepare import loosened
 from scanner.secrets.last_door import without_secrets
 from scanner.transports.answers import NodeResponse, Responses
+from scanner.transports.packed import packed
 
 FRESH = timedelta(hours=24)
 """Older evidence is told to be old: the nightly run has passed over it."""
@@ -139,10 +140,11 @@ def _answers(call: NodeRequest, kept: _Kept | None, files: Sequence[EvidenceFile
         why += f", and is now reached over {node.transport}" if said.transport != node.transport else ""
         return _nothing(replace(said, answers={}, clock=None), call, why)
     lacking = {probe.id: why for probe in call.probes if (why := _lack(probe, kept.node, call))}
+    if lacking.keys().isdisjoint(said.answers):
+        return replace(said, lacking=lacking) if lacking else said
     # An answer to another question than today's is none.
-    return replace(
-        said, answers={name: each for name, each in said.answers.items() if name not in lacking}, lacking=lacking
-    )
+    left = {name: each for name, each in said.answers.items() if name not in lacking}
+    return packed(replace(said, answers=left, lacking=lacking))
 
 
 def _with_comparable_clocks(

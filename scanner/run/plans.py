@@ -13,7 +13,7 @@ from checks.runbook.times import names_of, scheduled, with_own
 from scanner.errors import UsageError
 from scanner.inventory.reading.values import did_you_mean
 from scanner.run.job import ScanRequest
-from scanner.run.judge import build_scan_from_facts, gathered_clusters
+from scanner.run.judge import build_scan, gathered_clusters
 from scanner.secrets.last_door import without_secrets
 from scanner.transports.answers import Responses
 
@@ -25,8 +25,7 @@ def build_runbooks(
 
     `targets`, as `parse_targets` gives them, and `waivers`, a file, are what the command line said beyond it.
     """
-    clusters = gathered_clusters(job, collected)
-    scan = build_scan_from_facts(job, collected, clusters, today)
+    scan = build_scan(job, collected, today)
     names = {cluster.name for cluster, _ in job.clusters}
     book = RunbookSet(
         inventory=scan.inventory,
@@ -42,7 +41,7 @@ def build_runbooks(
                 partial=scan.partial,
                 again=InvocationOptions(targets.get(cluster.info.name) or targets.get("", ""), waivers),
             )
-            for cluster in clusters
+            for cluster in gathered_clusters(job, collected)
         ),
         notices=scan.notices,
         partial=scan.partial,

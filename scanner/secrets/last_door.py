@@ -23,6 +23,14 @@ _IDENTITIES = frozenset(
 """Fields by which things are told apart, by this machine's owner or in our own words. A password that is a node's name
 would make them all one; a history would not know them again."""
 _BETWEEN = "\x1e"
+
+
+class Clean(tuple[T, ...]):
+    """What has come through the door already, and is not looked into once more."""
+
+    __slots__ = ()
+
+
 _DEPTH = 40
 
 
@@ -66,7 +74,7 @@ def _collect(value: Any, found: dict[str, str], depth: int) -> None:
     if isinstance(value, str):
         if not isinstance(value, enum.Enum):
             found[value] = value
-    elif depth > _DEPTH or value is None or isinstance(value, int | float | bytes):
+    elif depth > _DEPTH or value is None or isinstance(value, int | float | bytes | Clean):
         return
     elif _is_record(value):
         for name in _free_fields(type(value)):
@@ -84,7 +92,7 @@ def _collect(value: Any, found: dict[str, str], depth: int) -> None:
 def _rebuilt(value: Any, changed: Mapping[str, str], depth: int) -> Any:
     if isinstance(value, str):
         return value if isinstance(value, enum.Enum) else changed.get(value, value)
-    if depth > _DEPTH or value is None or isinstance(value, int | float | bytes):
+    if depth > _DEPTH or value is None or isinstance(value, int | float | bytes | Clean):
         return value
     if _is_record(value):
         new = {

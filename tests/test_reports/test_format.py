@@ -33,4 +33,4 @@ def test_a_folder_of_pages_ends_with_its_index(rich_scan: Scan) -> None:
     assert folders
     for each in folders:
         assert each.pages
-        assert list(each.pages(rich_scan))[-1] == each.index
+        assert [name for name, _ in each.pages(rich_scan)][-1] == each.index

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from checks.history.model import FindingKey
 from checks.outcome import Result, Status
@@ -13,6 +14,8 @@ from reports.findings.headline import subject_line
 from reports.scan.page.anchors import Anchors, link, of_cluster
 from reports.scan.page.cards import cluster_name
 from reports.text import one_line
+
+T = TypeVar("T")
 
 _WORDS = {"not applicable": "n/a", "not evaluated": "not run", "not declared": "not decl."}
 _LOUD = (Status.FAIL, Status.ERROR, Status.WARN)
@@ -92,10 +95,10 @@ def boards(scan: Scan, anchors: Anchors, *, compact: bool) -> list[Board]:
     ]
 
 
-def gravest_first(found: Iterable[Board]) -> list[Board]:
+def gravest_first(found: Iterable[T], board: Callable[[T], Board]) -> list[T]:
     """For a table: NO-GO, UNKNOWN, GO; the others as they come."""
     order = [str(verdict) for verdict in GRAVEST_FIRST] + [""]
-    return sorted(found, key=lambda board: order.index(board.verdict))
+    return sorted(found, key=lambda each: order.index(board(each).verdict))
 
 
 def _ages(scan: Scan) -> Mapping[FindingKey, tuple[str, bool]]:

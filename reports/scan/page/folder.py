@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from checks.history.model import ScanHistory
 from checks.outcome import Result
-from checks.scan import NodeRecord, Scan
+from checks.scan import Scan
 from reports.findings.grouping import digest
 from reports.render.page import render_page
 from reports.render.svg_trend import Strip, strip
 from reports.scan.page.anchors import Anchors
 from reports.scan.page.boards import Board, boards, gravest_first
 from reports.scan.page.view import header, view
+
+T = TypeVar("T")
 
 INDEX = "index.html"
 _CHARS = 80
@@ -35,71 +38,111 @@ class Entry:
 
 def pages(scan: Scan) -> Mapping[str, str]:
     """File name to page, the index last: whoever writes them in this order never has a link that leads nowhere."""
-    parts = _by_cluster(scan)
-    files = file_names(list(parts))
-    made = {files[name]: render_page("report", view(part, INDEX)) for name, part in parts.items()}
-    found = boards(scan, Anchors(scan.results), compact=True)
+    return dict(page_by_page(scan))
+
+
+def page_by_page(scan: Scan) -> Iterator[tuple[str, str]]:
+    """The same, each as it is asked for, so that never all of them are there."""
+    parts = _Parts(scan)
+    files = file_names(parts.names)
     trends = scan.history.by_cluster if scan.history else {}
-    shown = _SHORT_TREND if len(parts) > _MANY else None
-    entries = {
-        board.anchor: Entry(board, files[name], strip(trends.get(name, ()), shown))
-        for name, board in zip(parts, found, strict=True)
-    }
+    shown = _SHORT_TREND if len(parts.names) > _MANY else None
+    entries: list[Entry] = []
+    for name in parts.names:
+        part = parts.of(name)
+        (board,) = boards(part, Anchors(part.results), compact=True)
+        # The index tells no more of it than its name and its numbers.
+        entries.append(
+            Entry(
+                replace(board, whole=[], columns=[], alike=[], lines=[]),
+                files[name],
+                strip(trends.get(name, ()), shown),
+            )
+        )
+        yield files[name], render_page("report", view(part, INDEX))
     loose = [row for row in scan.results if not row.cluster]
-    about = {
-        **header(scan, digest(scan)),
-        "entries": [entries[board.anchor] for board in gravest_first(found)],
-        "loose": [f"{row.check}: {row.message}" for row in loose],
-        "notices": [notice for notice in scan.notices if not _about_one(notice, parts)],
-        "owners": list(dict.fromkeys(board.owner for board in found if board.owner)),
-        "aged": bool(scan.history and scan.history.last),
-    }
-    made[INDEX] = render_page("index", about)
-    return made
-
-
-def _by_cluster(scan: Scan) -> dict[str, Scan]:
-    """Each cluster's part of the scan, in the order of `boards`."""
-    results: dict[str, list[Result]] = {one.record.name: [] for one in scan.cluster_verdicts}
-    nodes: dict[str, list[NodeRecord]] = {}
-    for node in scan.nodes:
-        nodes.setdefault(node.cluster, []).append(node)
-        results.setdefault(node.cluster, [])
-    for row in scan.results:
-        results.setdefault(row.cluster, []).append(row)
-    return {
-        name: _narrowed(scan, name, rows, nodes.get(name, []), others=results.keys() - {name})
-        for name, rows in results.items()
-    }
-
-
-def _narrowed(
-    scan: Scan, name: str, rows: Sequence[Result], nodes: Sequence[NodeRecord], *, others: frozenset[str] | set[str]
-) -> Scan:
-    return replace(
-        scan,
-        results=tuple(rows),
-        nodes=tuple(nodes),
-        clusters=tuple(record for record in scan.clusters if record.name == name),
-        notices=tuple(notice for notice in scan.notices if notice.partition(": ")[0] not in others),
-        attestations=tuple(heard for heard in scan.attestations if heard.attestation.cluster in ("", name)),
-        history=scan.history and _history(scan.history, name),
+    yield (
+        INDEX,
+        render_page(
+            "index",
+            {
+                **header(scan, digest(scan)),
+                "entries": gravest_first(entries, lambda entry: entry.board),
+                "loose": [f"{row.check}: {row.message}" for row in loose],
+                "notices": [notice for notice in scan.notices if _about(notice) not in parts.known],
+                "owners": list(dict.fromkeys(entry.board.owner for entry in entries if entry.board.owner)),
+                "aged": bool(scan.history and scan.history.last),
+            },
+        ),
     )
 
 
-def _about_one(notice: str, clusters: Mapping[str, Scan]) -> bool:
-    return notice.partition(": ")[0] in clusters
+class _Parts:
+    """Each cluster's part of a scan. All that is in the scan is gone through once, whatever the number of clusters."""
+
+    def __init__(self, scan: Scan) -> None:
+        self._scan = scan
+        self._results: dict[str, list[Result]] = {one.record.name: [] for one in scan.cluster_verdicts}
+        self._nodes = _by_name(scan.nodes, lambda node: node.cluster)
+        for node in self._nodes:
+            self._results.setdefault(node, [])
+        for row in scan.results:
+            self._results.setdefault(row.cluster, []).append(row)
+        self.known = self._results.keys()
+        self.names = list(self._results)
+        self._records = _by_name(scan.clusters, lambda record: record.name)
+        # With their places, so that those of one cluster and those of none come in their old order.
+        notices = list(enumerate(scan.notices))
+        self._own = _by_name(notices, lambda pair: _about(pair[1]))
+        self._common = [pair for pair in notices if _about(pair[1]) not in self.known]
+        self._history = _Histories(scan.history) if scan.history else None
+
+    def of(self, name: str) -> Scan:
+        """What concerns the cluster of that name."""
+        scan = self._scan
+        return replace(
+            scan,
+            results=tuple(self._results[name]),
+            nodes=tuple(self._nodes.get(name, ())),
+            clusters=tuple(self._records.get(name, ())),
+            notices=tuple(notice for _, notice in sorted([*self._common, *self._own.get(name, ())])),
+            attestations=tuple(heard for heard in scan.attestations if heard.attestation.cluster in ("", name)),
+            history=self._history.of(name) if self._history else None,
+        )
 
 
-def _history(history: ScanHistory, name: str) -> ScanHistory:
-    return replace(
-        history,
-        standings=tuple(item for item in history.standings if item.subject.cluster == name),
-        resolved=tuple(item for item in history.resolved if item.subject.cluster == name),
-        gone=tuple(item for item in history.gone if item.subject.cluster == name),
-        flapping=tuple(item for item in history.flapping if item.subject.cluster == name),
-        trend=history.by_cluster.get(name, ()),
-    )
+class _Histories:
+    """Each cluster's part of what earlier runs say."""
+
+    def __init__(self, history: ScanHistory) -> None:
+        self._history = history
+        self._standings = _by_name(history.standings, lambda item: item.subject.cluster)
+        self._resolved = _by_name(history.resolved, lambda item: item.subject.cluster)
+        self._gone = _by_name(history.gone, lambda item: item.subject.cluster)
+        self._flapping = _by_name(history.flapping, lambda item: item.subject.cluster)
+
+    def of(self, name: str) -> ScanHistory:
+        """What concerns the cluster of that name."""
+        return replace(
+            self._history,
+            standings=tuple(self._standings.get(name, ())),
+            resolved=tuple(self._resolved.get(name, ())),
+            gone=tuple(self._gone.get(name, ())),
+            flapping=tuple(self._flapping.get(name, ())),
+            trend=self._history.by_cluster.get(name, ()),
+        )
+
+
+def _by_name(items: Iterable[T], name: Callable[[T], str]) -> dict[str, list[T]]:
+    found: dict[str, list[T]] = {}
+    for item in items:
+        found.setdefault(name(item), []).append(item)
+    return found
+
+
+def _about(notice: str) -> str:
+    """The cluster that a notice is about, where there is one of that name."""
+    return notice.partition(": ")[0]
 
 
 def file_names(clusters: Sequence[str], shown: Callable[[str], str] = str) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -83,15 +83,12 @@ class Destinations:
                 print_error(f"{lost}; the verdict is {done.verdict}")
         for kind, path in self.paths.items():
             try:
-                text = "" if kind in self.folders else _rendered(kind, done)
                 if kind in self.folders:
                     _write_pages(kind, path.parent, done)
-                if not text:
-                    pass
                 elif path == STDOUT:
-                    problems.append(print_out(text))
+                    problems.append(print_out(_written(kind, done)))
                 else:
-                    write_atomically(path, text)
+                    write_atomically(path, _written(kind, done))
                 if path != STDOUT and not (silent or telling.quiet or telling.nagios):
                     print(f"wrote {path}", file=sys.stderr)
             except PreflightError as error:
@@ -136,8 +133,9 @@ def write_and_exit(
 
 def _write_pages(kind: str, folder: Path, done: Scan | Drift) -> None:
     pages = format_named(kind).pages
-    for name, text in (pages(done) if pages else {}).items():
-        write_atomically(folder / name, text)
+    for number, (name, text) in enumerate(pages(done) if pages else ()):
+        # What a killed write has left in the folder is looked for once, not for each of thousands of pages.
+        write_atomically(folder / name, text, sweep=not number)
 
 
 def _told(done: Scan | Drift, telling: Telling) -> str:
@@ -186,6 +184,6 @@ def _same_place(one: Path, other: Path) -> bool:
     return one == other if STDOUT in (one, other) else same_file(one, other)
 
 
-def _rendered(kind: str, done: Scan | Drift) -> str:
-    """The report in the format `kind`."""
-    return format_named(kind).render[DRIFT if isinstance(done, Drift) else SCAN](done)
+def _written(kind: str, done: Scan | Drift) -> Iterable[str]:
+    """The report in the format `kind`, in pieces."""
+    return format_named(kind).written(DRIFT if isinstance(done, Drift) else SCAN, done)

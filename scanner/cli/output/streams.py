@@ -12,6 +12,7 @@ import io
 import os
 import select
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
@@ -116,13 +117,14 @@ def print_error(text: str) -> None:
     print("preflight: " + "\n  ".join(lines), file=sys.stderr)
 
 
-def print_out(text: str) -> str:
-    """Print `text` on standard output, at once. Returns why that was not possible, "" if it was.
+def print_out(text: str | Iterable[str]) -> str:
+    """Print a text, or its pieces as they come, on standard output. Returns why that was not possible, "" if it was.
 
     A reader that has gone (`preflight scan inventory.toml | head`) is no problem: it has read what it wanted. What else
     is to be written, and the exit code, do not depend on it.
     """
-    sys.stdout.write(text)
+    for piece in (text,) if isinstance(text, str) else text:
+        sys.stdout.write(piece)
     return trouble_on_stdout()
 
 

@@ -7,7 +7,7 @@ raised where older readers would be misled. `make readme` writes the schema anew
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib import resources
@@ -20,6 +20,7 @@ from scanner.files.codec import About, Form, MalformedError, whole
 from scanner.files.evidence.model import Evidence, NodeEvidence
 from scanner.probes.probe import Answer
 from scanner.transports.answers import NodeResponse
+from scanner.transports.packed import packed
 from scanner.transports.protocol import ConnectionCost
 
 __all__ = ["SCHEMA", "MalformedError", "counts", "from_document", "made_schema", "schema", "to_document"]
@@ -217,6 +218,11 @@ def made_schema() -> str:
 
 def to_document(evidence: Evidence) -> dict[str, Any]:
     """The document, but for its checksum."""
+    return {**head_of(evidence), "nodes": [node_document(each) for each in evidence.nodes]}
+
+
+def head_of(evidence: Evidence) -> dict[str, Any]:
+    """The document but for its nodes, which stand at its end, and its checksum."""
     document: dict[str, Any] = codec.write(
         _Document,
         _Document(
@@ -230,17 +236,42 @@ def to_document(evidence: Evidence) -> dict[str, Any]:
             notices=evidence.notices,
             counts=_Counts(**counts(evidence)),
             unanswered=tuple(_Unanswered(*key) for key in evidence.unanswered),
-            nodes=tuple(_node(each) for each in evidence.nodes),
+            nodes=(),
             checksum="",
         ),
     )
-    del document["checksum"]
+    del document["nodes"], document["checksum"]
     return document
+
+
+def node_document(each: NodeEvidence) -> dict[str, Any]:
+    """One of the document's nodes."""
+    written: dict[str, Any] = codec.write(_Node, _node(each))
+    return written
 
 
 def from_document(document: Mapping[str, Any]) -> Evidence:
     """The evidence in a document of this version. Raises MalformedError."""
+    top = _top(document)
+    return _evidence(top, tuple(_node_evidence(each) for each in top.nodes))
+
+
+def from_parts(head: Mapping[str, Any], nodes: Sequence[NodeEvidence]) -> Evidence:
+    """The same, where the nodes are read already. Raises MalformedError."""
+    return _evidence(_top({**head, "nodes": []}), nodes)
+
+
+def node_from(value: object) -> NodeEvidence:
+    """One of a document's nodes. Raises MalformedError."""
+    return _node_evidence(codec.read(_Node, value))
+
+
+def _top(document: Mapping[str, Any]) -> _Document:
     top: _Document = codec.read(_Document, {**document, "checksum": ""})
+    return top
+
+
+def _evidence(top: _Document, nodes: Sequence[NodeEvidence]) -> Evidence:
     evidence = Evidence(
         tool_version=top.tool.version,
         host=top.host,
@@ -248,7 +279,7 @@ def from_document(document: Mapping[str, Any]) -> Evidence:
         started=top.started,
         finished=top.finished,
         complete=top.complete,
-        nodes=tuple(_node_evidence(each) for each in top.nodes),
+        nodes=tuple(nodes),
         unanswered=tuple((each.cluster, each.node) for each in top.unanswered),
         notices=top.notices,
     )
@@ -294,23 +325,25 @@ def _node(each: NodeEvidence) -> _Node:
 
 
 def _node_evidence(each: _Node) -> NodeEvidence:
-    said = NodeResponse(
-        cluster=each.cluster,
-        node=each.node,
-        host=each.host,
-        transport=each.transport,
-        answers={
-            name: Unknown(found.unknown)
-            if isinstance(found, _NoAnswer)
-            else Answer(found.output, found.exit_code, found.truncated, found.error_output)
-            for name, found in each.answers.items()
-        },
-        failure=each.failure,
-        hint=each.hint,
-        usage=ConnectionCost(each.usage.connections, each.usage.commands, each.usage.requests),
-        seconds=each.seconds,
-        clock=ClockSample(**asdict(each.clock)) if each.clock else None,
-        asked_at=each.asked_at,
+    said = packed(
+        NodeResponse(
+            cluster=each.cluster,
+            node=each.node,
+            host=each.host,
+            transport=each.transport,
+            answers={
+                name: Unknown(found.unknown)
+                if isinstance(found, _NoAnswer)
+                else Answer(found.output, found.exit_code, found.truncated, found.error_output)
+                for name, found in each.answers.items()
+            },
+            failure=each.failure,
+            hint=each.hint,
+            usage=ConnectionCost(each.usage.connections, each.usage.commands, each.usage.requests),
+            seconds=each.seconds,
+            clock=ClockSample(**asdict(each.clock)) if each.clock else None,
+            asked_at=each.asked_at,
+        )
     )
     return NodeEvidence(
         said=said,

@@ -2,63 +2,104 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import json
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
 from scanner.errors import UsageError
 from scanner.files.atomic import write_atomically
-from scanner.files.evidence.document import SCHEMA, MalformedError, from_document, to_document
+from scanner.files.evidence.document import SCHEMA, MalformedError, from_document, head_of, node_document
 from scanner.files.evidence.model import Evidence, EvidenceFile
+from scanner.files.evidence.running_checksum import RunningChecksum, canonical
+from scanner.files.evidence.stream import stream_evidence
 
 MOST_BYTES = 256 * 1024 * 1024
 """More is neither written nor read, packed or unpacked: a few hundred nodes that say all they may stay well below."""
 MODE = 0o600
 _GZIP = b"\x1f\x8b"
 _PIECE = 1024 * 1024
+_LINE = "\n "
 _AGAIN = "copy it again from where it was collected, or collect again"
 
 
 def write_evidence(path: Path, evidence: Evidence) -> None:
-    """Write the evidence in one step, readable by its owner alone; packed where the name ends in .gz.
+    """Write the evidence in one step and as it comes, readable by its owner alone; packed where the name ends in .gz.
 
     Raises UsageError where it cannot be written.
     """
-    write_atomically(path, pack(path.name, to_bytes(evidence)), mode=MODE)
+    write_atomically(path, packed_pieces(path.name, pieces(evidence)), mode=MODE)
 
 
 def to_bytes(evidence: Evidence) -> bytes:
-    """The whole file, unpacked: ASCII, one line for each value. Raises UsageError for more than can be read again."""
-    document = to_document(evidence)
-    document["checksum"] = checksum(document)
-    data = (json.dumps(document, indent=1, allow_nan=False) + "\n").encode("ascii")
-    if len(data) > MOST_BYTES:
+    """The whole file, unpacked. Raises UsageError for more than can be read again."""
+    return b"".join(pieces(evidence))
+
+
+def pieces(evidence: Evidence) -> Iterator[bytes]:
+    """The file, unpacked, node by node: ASCII, one line for each value. Raises UsageError for more than can be read."""
+    size = 0
+    for text in _texts(evidence):
+        size += len(text)
+        # What is too much is counted to its end, so that the message can say how much.
+        if size <= MOST_BYTES:
+            yield text.encode("ascii")
+    if size > MOST_BYTES:
         raise UsageError(
-            f"the evidence takes {_mib(len(data))}, more than the {_mib(MOST_BYTES)} that can be read again; "
+            f"the evidence takes {_mib(size)}, more than the {_mib(MOST_BYTES)} that can be read again; "
             "collect it in parts with --cluster or --node, and give --from for each"
         )
-    return data
+
+
+def _texts(evidence: Evidence) -> Iterator[str]:
+    head = head_of(evidence)
+    running = RunningChecksum(head)
+    yield _indented(head, 0).removesuffix("\n}") + ',\n "nodes": ['
+    for number, each in enumerate(evidence.nodes):
+        node = node_document(each)
+        running.node(node)
+        yield (",\n  " if number else "\n  ") + _indented(node, 2)
+    yield ("\n ]" if evidence.nodes else "]") + f',\n "checksum": "{running.ended({})}"\n}}\n'
+
+
+def _indented(value: object, depth: int) -> str:
+    return json.dumps(value, indent=1, allow_nan=False).replace("\n", f"\n{' ' * depth}")
+
+
+def packed_pieces(name: str, content: Iterable[bytes]) -> Iterator[bytes]:
+    """The file's content under `name`; the same content always gives the same bytes."""
+    if not name.endswith(".gz"):
+        yield from content
+        return
+    packer = zlib.compressobj(6, wbits=31)  # the window's bits of gzip, whose time stamp is 0 then
+    for piece in content:
+        if made := packer.compress(piece):
+            yield made
+    yield packer.flush()
 
 
 def pack(name: str, data: bytes) -> bytes:
-    """The file's content under `name`; the same data always gives the same bytes."""
-    return gzip.compress(data, 6, mtime=0) if name.endswith(".gz") else data
+    """The same of the whole content."""
+    return b"".join(packed_pieces(name, (data,)))
 
 
 def checksum(document: Mapping[str, Any]) -> str:
     """Over all of the content but the checksum itself, however it is laid out and packed."""
     content = {key: value for key, value in document.items() if key != "checksum"}
-    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
-    return f"sha256:{hashlib.sha256(canonical.encode('ascii')).hexdigest()}"
+    return f"sha256:{hashlib.sha256(canonical(content).encode('ascii')).hexdigest()}"
 
 
 def read_evidence(path: Path) -> EvidenceFile:
-    """The evidence in the file. Raises UsageError, which says what is wrong with it and what to do."""
+    """The evidence in the file. Raises UsageError, which says what is wrong with it and what to do.
+
+    What is as preflight writes it is read node by node. Anything else is read whole, to be told of in full.
+    """
+    found = stream_evidence(path, MOST_BYTES)
+    if found is not None:
+        return found
     return parse_evidence(_content(path), path)
 
 

@@ -12,8 +12,9 @@ from checks.baseline.comparison import Compared, Scope, compare
 from checks.baseline.drift import Approval, Difference, Drift
 from checks.baseline.drift_rules import DriftRules
 from checks.baseline.fact_paths import kind_name, kind_of, pattern_of, wholes
-from checks.baseline.snapshot import SEPARATOR, Snapshot, take_snapshot
+from checks.baseline.snapshot import SEPARATOR, Snapshot, joined, take_snapshot
 from checks.check import Check
+from checks.engine.evaluation import GatheredCluster
 from scanner import __version__
 from scanner.clock import today, utc_now
 from scanner.errors import UsageError
@@ -22,7 +23,7 @@ from scanner.inventory.select import Selection
 from scanner.probes.loaded import Loaded
 from scanner.registry import known_drift_rules, load_registry
 from scanner.run.job import ScanRequest
-from scanner.run.judge import build_scan_from_facts, gathered_clusters
+from scanner.run.judge import build_scan
 from scanner.secrets.last_door import without_secrets
 from scanner.transports.answers import Responses
 
@@ -34,9 +35,14 @@ def rules_of(inventory: Inventory) -> DriftRules:
 
 def measured(job: ScanRequest, collected: Responses, rules: DriftRules, today: date) -> Snapshot:
     """All that was learnt, as named values, with how the checks end `today`."""
-    clusters = gathered_clusters(job, collected)
-    results = build_scan_from_facts(job, collected, clusters, today).results
-    return without_secrets(take_snapshot(clusters, job.chosen, job.checks, results, rules))
+    parts: list[Snapshot] = []
+    checked = job.checks
+
+    def see(cluster: GatheredCluster) -> None:
+        parts.append(take_snapshot((cluster,), job.chosen, checked, (), rules))
+
+    results = build_scan(job, collected, today, see).results
+    return without_secrets(joined(parts, results))
 
 
 def scope_of(selection: Selection, job: ScanRequest, *, some_checks: bool) -> Scope:

@@ -36,6 +36,7 @@ from scanner.run.job import ScanRequest
 from scanner.run.judge import gathered_clusters
 from scanner.run.offline import saved_answers
 from scanner.transports.answers import NodeResponse, Responses
+from scanner.transports.packed import opened
 from tests.test_scanner.semantic_fuzz.mutations import Mutation, garbles, json_value, keys_of, mutations
 from tests.test_scanner.semantic_fuzz.reads import Path as FactPath
 from tests.test_scanner.semantic_fuzz.reads import changes, looked_at
@@ -133,12 +134,12 @@ class Bench:
     def __init__(self, name: str, job: ScanRequest, collected: Responses) -> None:
         self.name = name
         self.job = job
-        self.collected = collected
+        self.collected = replace(collected, said={key: opened(each) for key, each in collected.said.items()})
         self.probes: Mapping[NodeKey, Sequence[Probe]] = {
             (call.node.cluster, call.node.name): call.probes for call in job.calls()
         }
         self.facts = {key: read_facts(said, self.probes[key]) for key, said in self.collected.said.items()}
-        self.clusters = gathered_clusters(job, collected)
+        self.clusters = tuple(gathered_clusters(job, collected))
         self.before = self._results(self.clusters)
         self._checks = {check.id: check for check in job.checks}
         self._looks: dict[tuple[str, str, str | None], set[FactPath]] = {}
@@ -202,7 +203,7 @@ class Bench:
         }
         read = {kind for probes in self.probes.values() for one in probes if one.id == probe_id for kind in one.facts}
         checks = {check.id for check in self.job.checks if read & set(check.facts + check.optional_facts)}
-        after = self._results(gathered_clusters(self.job, replace(self.collected, said=said)))
+        after = self._results(tuple(gathered_clusters(self.job, replace(self.collected, said=said))))
         asked = {key for key, each in self.collected.said.items() if probe_id in each.answers}
         return sorted(
             {

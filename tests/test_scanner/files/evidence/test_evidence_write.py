@@ -52,8 +52,8 @@ def test_it_is_for_its_owner_alone_from_the_first_moment(evidence: Make, tmp_pat
 def test_a_full_disk_costs_the_new_file_and_nothing_else(evidence: Make, tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     old, new = evidence(node_evidence("old")), evidence(node_evidence("new"))
-    steps = steps_of(lambda: write_evidence(tmp_path / "rehearsal.json", new))
-    (tmp_path / "rehearsal.json").unlink()
+    steps = steps_of(lambda: write_evidence(tmp_path / f"rehearsal-{name}", new))
+    (tmp_path / f"rehearsal-{name}").unlink()
     assert {"open", "write", "fsync", "replace"} <= set(steps)
     refused = []
     for number, step in enumerate(steps, 1):

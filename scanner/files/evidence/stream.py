@@ -1,0 +1,201 @@
+"""Evidence read node by node, so that never more than one node's text is in memory beside what is kept packed.
+
+Only what is as preflight writes it is read so. Whatever else there is (another format, damage, keys in another order)
+is left to the reader of whole documents, which tells of it in full.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import os
+import stat
+import zlib
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import IO, Any, NoReturn
+
+from scanner.files.evidence.document import SCHEMA, MalformedError, from_parts, node_from
+from scanner.files.evidence.model import EvidenceFile, NodeEvidence
+from scanner.files.evidence.running_checksum import NODES, RunningChecksum
+
+_GZIP = b"\x1f\x8b"
+_PIECE = 256 * 1024
+_BLANKS = " \t\n\r"
+
+
+class OtherwiseError(Exception):
+    """The file is not as preflight writes it."""
+
+
+def stream_evidence(path: Path, most_bytes: int) -> EvidenceFile | None:
+    """The evidence in a file of at most so many bytes, packed or not; None where it is to be read as a whole."""
+    try:
+        with path.open("rb") as file:
+            # What can be read only once is read by whoever can tell what is wrong with it.
+            if not stat.S_ISREG(_mode(file)):
+                return None
+            return _Reading(_Text(_unpacked(file, most_bytes))).evidence(path)
+    except (OSError, ValueError, RecursionError, MemoryError, zlib.error, OtherwiseError, MalformedError):
+        return None
+
+
+def _mode(file: IO[bytes]) -> int:
+    return os.fstat(file.fileno()).st_mode
+
+
+def _unpacked(file: IO[bytes], most_bytes: int) -> Iterator[bytes]:
+    """The content in pieces, without trust in what the packing says of itself."""
+    first = file.read(_PIECE)
+    unpacker = zlib.decompressobj(wbits=31) if first.startswith(_GZIP) else None
+    read = size = 0
+    piece = first
+    while piece:
+        read += len(piece)
+        waiting = piece
+        while waiting:
+            out = unpacker.decompress(waiting, _PIECE) if unpacker else waiting
+            waiting = unpacker.unconsumed_tail if unpacker else b""
+            size += len(out)
+            if max(read, size) > most_bytes:
+                raise OtherwiseError
+            yield out
+            if unpacker and unpacker.eof and (unpacker.unused_data or waiting):
+                raise OtherwiseError
+        piece = file.read(_PIECE)
+        if piece and unpacker and unpacker.eof:
+            raise OtherwiseError
+    if unpacker:
+        while not unpacker.eof and (out := unpacker.decompress(b"", _PIECE)):
+            size += len(out)
+            if size > most_bytes:
+                raise OtherwiseError
+            yield out
+        if not unpacker.eof:
+            raise OtherwiseError
+
+
+class _Text:
+    """JSON text that comes in pieces, and what stands next in it."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self._json = json.JSONDecoder(parse_constant=_no_constant)
+        self._text, self._at, self._over = "", 0, False
+
+    def next(self) -> str:
+        """The next character that is no blank, which stays; empty at the end."""
+        while True:
+            while self._at < len(self._text):
+                if (char := self._text[self._at]) not in _BLANKS:
+                    return char
+                self._at += 1
+            if not self._more(_PIECE):
+                return ""
+
+    def take(self, char: str) -> None:
+        """Pass over that character, which is next."""
+        if self.next() != char:
+            raise OtherwiseError
+        self._at += 1
+
+    def value(self) -> Any:
+        """The value that begins next."""
+        self.next()
+        want = _PIECE
+        while True:
+            try:
+                value, end = self._json.raw_decode(self._text, self._at)
+            except json.JSONDecodeError:
+                if self._over:
+                    raise
+            else:
+                # A number may go on behind the end of what is there.
+                if end < len(self._text) or self._over:
+                    self._at = end
+                    return value
+            self._more(want)
+            # Twice as much each time: a value of many pieces is not begun for each of them.
+            want *= 2
+
+    def _more(self, least: int) -> bool:
+        """Add at least so much of what is left. False where nothing is."""
+        parts, size = [self._text[self._at :]], 0
+        while size < least and not self._over:
+            piece = next(self._pieces, None)
+            self._over = piece is None
+            parts.append(self._decoder.decode(piece or b"", final=piece is None))
+            size += len(parts[-1])
+        self._text, self._at = "".join(parts), 0
+        return size > 0
+
+
+class _Reading:
+    """One document, from its first character to its last."""
+
+    def __init__(self, text: _Text) -> None:
+        self._text = text
+        self._head: dict[str, Any] = {}
+        self._told: object = None
+        self._probes: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
+
+    def evidence(self, path: Path) -> EvidenceFile:
+        """What it holds. Raises OtherwiseError and MalformedError, and what JSON and UTF-8 raise."""
+        text = self._text
+        nodes: list[NodeEvidence] = []
+        text.take("{")
+        self._members_until_nodes()
+        if self._head.get("schema") != SCHEMA:
+            raise OtherwiseError
+        running = RunningChecksum(self._head)
+        before = dict(self._head)
+        text.take("[")
+        while text.next() != "]":
+            if nodes:
+                text.take(",")
+            value = text.value()
+            running.node(value)
+            nodes.append(self._shared(node_from(value)))
+        text.take("]")
+        while text.next() == ",":
+            text.take(",")
+            self._member(self._key())
+        text.take("}")
+        if text.next():
+            raise OtherwiseError
+        rest = {key: value for key, value in self._head.items() if key not in before}
+        if any(key < NODES for key in rest) or not isinstance(self._told, str) or self._told != running.ended(rest):
+            raise OtherwiseError
+        return EvidenceFile(path, self._told, from_parts(self._head, nodes))
+
+    def _members_until_nodes(self) -> None:
+        while (key := self._key()) != NODES:
+            self._member(key)
+            self._text.take(",")
+
+    def _key(self) -> str:
+        if self._text.next() != '"':
+            raise OtherwiseError
+        key = str(self._text.value())
+        self._text.take(":")
+        return key
+
+    def _member(self, key: str) -> None:
+        value = self._text.value()
+        if key in self._head or key == NODES or (key == "checksum" and self._told is not None):
+            raise OtherwiseError
+        if key == "checksum":
+            self._told = value
+        else:
+            self._head[key] = value
+
+    def _shared(self, node: NodeEvidence) -> NodeEvidence:
+        """The same, with what it was asked kept once for all nodes that were asked the same."""
+        probes = self._probes.setdefault(tuple(node.probes.items()), dict(node.probes))
+        return replace(node, probes=probes)
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(name)

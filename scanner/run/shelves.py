@@ -1,0 +1,87 @@
+"""Results kept small: their evidence is packed away, and equal texts are kept once."""
+
+from __future__ import annotations
+
+import pickle
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from checks.outcome import Remediation, Result
+
+_ROWS = 128
+"""So many results' evidence is packed, and unpacked, together."""
+_LEVEL = 1
+
+
+class Shelves:
+    """Results with their evidence on shelves, of which the one that was looked at last stays open."""
+
+    def __init__(self) -> None:
+        self.rows: list[Result] = []
+        self._shelves: list[bytes] = []
+        self._open: tuple[int, Sequence[Mapping[str, object]]] = (-1, ())
+        self._texts: dict[str, str] = {}
+        self._remedies: dict[Remediation, Remediation] = {}
+
+    def add(self, rows: Sequence[Result]) -> None:
+        """Keep these, too."""
+        for start in range(0, len(rows), _ROWS):
+            self._add(rows[start : start + _ROWS])
+
+    def _add(self, rows: Sequence[Result]) -> None:
+        try:
+            whole = pickle.dumps([row.evidence for row in rows], pickle.HIGHEST_PROTOCOL)
+        except Exception:  # noqa: BLE001  a plugin's own class may not let itself be packed; it stays as it is
+            self.rows += rows
+            return
+        shelf = len(self._shelves)
+        self._shelves.append(zlib.compress(whole, _LEVEL))
+        once, remedies = self._texts.setdefault, self._remedies.setdefault
+        self.rows += [
+            replace(
+                row,
+                message=once(row.message, row.message),
+                expected=once(row.expected, row.expected),
+                observed=once(row.observed, row.observed),
+                remediation=remedies(row.remediation, row.remediation),
+                evidence=ShelvedEvidence(self, shelf, place) if row.evidence else {},
+            )
+            for place, row in enumerate(rows)
+        ]
+
+    def evidence(self, shelf: int, place: int) -> Mapping[str, object]:
+        """That of one result."""
+        if self._open[0] != shelf:
+            packed = zlib.decompress(self._shelves[shelf])
+            self._open = (shelf, pickle.loads(packed))  # noqa: S301  our own bytes, which never leave the process
+        return self._open[1][place]
+
+
+class ShelvedEvidence(Mapping[str, object]):
+    """One result's evidence, fetched whenever it is looked at."""
+
+    __slots__ = ("_place", "_shelf", "_shelves")
+
+    def __init__(self, shelves: Shelves, shelf: int, place: int) -> None:
+        self._shelves, self._shelf, self._place = shelves, shelf, place
+
+    def _fetched(self) -> Mapping[str, object]:
+        return self._shelves.evidence(self._shelf, self._place)
+
+    def __getitem__(self, key: str) -> object:
+        return self._fetched()[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._fetched())
+
+    def __len__(self) -> int:
+        return len(self._fetched())
+
+    def __repr__(self) -> str:
+        return repr(self._fetched())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Whoever copies or pickles it gets the evidence alone."""
+        return dict, (dict(self._fetched()),)
