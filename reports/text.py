@@ -37,6 +37,8 @@ def escape_invisible(text: str) -> str:
     Newlines and tabs stay; CR LF becomes a newline. What is returned can be encoded as UTF-8 and written into XML 1.0,
     and sends nothing to a terminal but text.
     """
+    if text.isascii() and text.isprintable():
+        return text
     return _INVISIBLE.sub(_spelled, text.replace("\r\n", "\n"))
 
 
@@ -47,11 +49,15 @@ def has_invisible(text: str) -> bool:
 
 def escape_json(document: str) -> str:
     r"""A JSON document with the same characters as JSON escapes: it reads back to the same values."""
+    if document.isascii() and "\x7f" not in document:  # JSON itself escapes the other control characters
+        return document
     return _INVISIBLE.sub(_json_escape, document)
 
 
 def one_line(text: str, limit: int = MESSAGE_CHARS) -> str:
     """The visible text on one line, runs of white space as one blank, at most `limit` characters."""
+    if len(text) <= limit and text.isascii() and text.isprintable() and "  " not in text and text == text.strip():
+        return text
     head, rest = _head(text, limit)
     return _cut(" ".join(escape_invisible(head).split()), limit, rest)
 

@@ -82,6 +82,11 @@ def json_safe(value: object, depth: int = _DEPTH) -> Any:
     Lone surrogates, which strict readers refuse, become text (`\ud800`), numbers that JSON has no form for become their
     names, foreign objects their `str`, sets sorted lists; what nests deeper than `depth` is cut off.
     """
+    kind = type(value)
+    if kind is str:
+        return _encodable(value)  # type: ignore[arg-type]  # the type is exactly str
+    if kind is dict and depth > 0:
+        return {_encodable(str(key)): json_safe(item, depth - 1) for key, item in value.items()}  # type: ignore[attr-defined]
     match value:
         case None | bool():
             return value
