@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from sys import intern
 from typing import NamedTuple
 
 from checks.baseline.drift_rules import DriftRules
@@ -19,6 +20,7 @@ SEPARATOR = " / "
 """Between cluster, node and path where they are written as one. No name of a cluster or node has a slash in it."""
 NOT_EVALUATED = "not-evaluated"
 """How a check ended that could not be asked; beside the statuses."""
+_SHORT = 200
 LEFT_OUT = "left-out"
 """How a check ended that the inventory leaves out of the cluster; beside the statuses."""
 
@@ -107,27 +109,38 @@ def take_snapshot(
             asked = {kind: fact for kind, fact in known.items() if rules.concern(kind, view.roles)}
             nodes[key] = frozenset(asked)
             gaps = dict(_gaps(view, asked, rules))
-            unread |= {FactKey(*key, path): reason for path, reason in gaps.items()}
+            unread |= {FactKey(*key, intern(path)): reason for path, reason in gaps.items()}
+            # The same few hundred paths of every node of an estate: kept once.
             facts |= {
-                FactKey(*key, path): value
+                FactKey(*key, intern(path)): once(value)
                 for path, value in _values(asked, rules)
                 if not any(is_within(path, gap) for gap in gaps)
             }
     return Snapshot(nodes, facts, unread, dict(_checks(results)))
 
 
-def joined(parts: Iterable[Snapshot], results: Iterable[Result] = ()) -> Snapshot:
-    """One snapshot of several, each of other nodes, with how the checks of `results` ended."""
-    nodes: dict[tuple[str, str], frozenset[str]] = {}
-    facts: dict[FactKey, Value] = {}
-    unread: dict[FactKey, str] = {}
-    checks: dict[CheckKey, CheckState] = {}
-    for part in parts:
-        nodes |= part.nodes
-        facts |= part.facts
-        unread |= part.unread
-        checks |= part.checks
-    return Snapshot(nodes, facts, unread, checks | dict(_checks(results)))
+@dataclass(slots=True)
+class Growing:
+    """A snapshot that is taken cluster by cluster."""
+
+    nodes: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
+    facts: dict[FactKey, Value] = field(default_factory=dict)
+    unread: dict[FactKey, str] = field(default_factory=dict)
+
+    def add(self, part: Snapshot) -> None:
+        """What was learnt of other nodes."""
+        self.nodes |= part.nodes
+        self.facts |= part.facts
+        self.unread |= part.unread
+
+    def ended(self, results: Iterable[Result]) -> Snapshot:
+        """All of it, with how the checks ended."""
+        return Snapshot(self.nodes, self.facts, self.unread, dict(_checks(results)))
+
+
+def once(value: Value) -> Value:
+    """The value; of a short text, which many nodes may have in common, the one that is kept for all of them."""
+    return intern(value) if type(value) is str and len(value) <= _SHORT else value
 
 
 def _values(asked: Mapping[str, object], rules: DriftRules) -> Iterator[tuple[str, Value]]:

@@ -19,12 +19,15 @@ _TEXT_CHARS = 32 * 1024
 
 
 def pretty(document: Mapping[str, object]) -> str:
-    """The text of a document, with the keys always in the same order."""
-    return "".join(pretty_pieces(document))
+    """The text of a document that `json_safe` has been over, with the keys always in the same order."""
+    return escape_json(_laid_out(document, "\n")) + "\n"
 
 
 def pretty_pieces(document: Mapping[str, object]) -> Iterator[str]:
-    """The same, key by key; of a value that is an iterator, item by item, so that never all of them are there."""
+    """The text of any document, made safe and laid out key by key.
+
+    A value that is an iterator becomes a list, item by item, so that never all of them are there.
+    """
     before = "{"
     for key, value in document.items():
         yield f"{before}\n  {escape_json(_quoted(_encodable(str(key))))}: "

@@ -12,13 +12,14 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
+from sys import intern
 from typing import Any, NoReturn
 
 from checks.baseline.approval import Baseline
 from checks.baseline.comparison import natural
 from checks.baseline.drift import Approval
 from checks.baseline.fact_paths import Value, kind_of
-from checks.baseline.snapshot import LEFT_OUT, NOT_EVALUATED, SEPARATOR, CheckKey, CheckState, FactKey, Snapshot
+from checks.baseline.snapshot import LEFT_OUT, NOT_EVALUATED, SEPARATOR, CheckKey, CheckState, FactKey, Snapshot, once
 from checks.outcome import Status
 from reports.text import escape_json, has_invisible, one_line
 from scanner.errors import UsageError
@@ -204,7 +205,7 @@ class _Reader:
                 self._refuse(f"expected CLUSTER{SEPARATOR}NODE{SEPARATOR}FACT", name)
             if kind_of(place.path) not in nodes[place.cluster, place.node]:
                 self._refuse(f'"nodes" does not say that this node was asked for {kind_of(place.path)}', name)
-            yield place, self._value(name, value)
+            yield place, once(self._value(name, value))
 
     def _value(self, name: str, value: object) -> Value:
         if isinstance(value, list) and all(isinstance(item, str) for item in value):
@@ -226,7 +227,8 @@ class _Reader:
         node, _, path = rest.partition(SEPARATOR)
         if (cluster, node) not in nodes:
             self._refuse('begins with no CLUSTER / NODE of "nodes"', name)
-        return FactKey(cluster, node, path)
+        # The same few hundred paths of every node of an estate: kept once, as its own name is.
+        return FactKey(intern(cluster), intern(node), intern(path))
 
     def _checks(self, table: Mapping[str, Any]) -> Iterable[tuple[CheckKey, CheckState]]:
         for name, status in table.items():

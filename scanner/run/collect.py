@@ -14,6 +14,7 @@ from typing import Self
 from checks.scan import Scan
 from scanner.clock import today, utc_now
 from scanner.errors import cause_of
+from scanner.files.packed.answers import packed
 from scanner.inventory.model import NodeKey
 from scanner.run.engines.hands import Hands, make_room
 from scanner.run.job import ScanRequest
@@ -23,7 +24,6 @@ from scanner.secrets.redaction import Redactor, redactor
 from scanner.transports.answers import NodeResponse, Responses
 from scanner.transports.deadline import end_all
 from scanner.transports.own_trouble import RAN_OUT, is_own, own_trouble
-from scanner.transports.packed import packed
 
 _DIALS_PER_HAND = 4
 _MOST_DIALS = 256

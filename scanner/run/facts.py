@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from checks.common.clock_facts import ClockSample
 from checks.facts import Contact, Unknown
 from scanner.errors import cause_of
+from scanner.files.packed.answers import opened
 from scanner.plugins.foreign import Allowance, ForeignCodeError
 from scanner.probes.probe import Answer, Probe, UnreadableError
 from scanner.transports.answers import NodeResponse
-from scanner.transports.packed import opened
 
 _LINE_CHARS = 32 * 1024
 """Of one line that a shell's probe printed: no program's table is as wide, and no reader needs to look at it."""

@@ -18,6 +18,8 @@ from checks.outcome import TOLD, Result
 from checks.product import identity_of
 from checks.scan import ClusterRecord, NodeRecord, Scan
 from scanner import __version__
+from scanner.files.packed.answers import opened
+from scanner.files.packed.results import Shelves
 from scanner.inventory.model import Cluster, Node, NodeKey
 from scanner.plugins.foreign import Allowance
 from scanner.probes.probe import Probe
@@ -25,10 +27,8 @@ from scanner.run.facts import read_error_output, read_facts
 from scanner.run.invoker import run_by
 from scanner.run.job import ScanRequest
 from scanner.run.prepare import listed
-from scanner.run.shelves import Shelves
 from scanner.secrets.last_door import Clean, without_secrets
 from scanner.transports.answers import NodeResponse, Responses
-from scanner.transports.packed import opened
 
 INTERRUPTED = "the scan was interrupted before this node had answered"
 

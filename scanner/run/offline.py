@@ -11,6 +11,7 @@ from pathlib import PureWindowsPath
 from checks.facts import Unknown
 from scanner import __version__
 from scanner.files.evidence.model import Evidence, EvidenceFile, NodeEvidence, fingerprint
+from scanner.files.packed.answers import packed
 from scanner.inventory.model import NodeKey
 from scanner.probes.probe import Probe
 from scanner.run.durations import told_duration
@@ -19,7 +20,6 @@ from scanner.run.node import NodeRequest
 from scanner.run.prepare import loosened
 from scanner.secrets.last_door import without_secrets
 from scanner.transports.answers import NodeResponse, Responses
-from scanner.transports.packed import packed
 
 FRESH = timedelta(hours=24)
 """Older evidence is told to be old: the nightly run has passed over it."""

@@ -13,7 +13,7 @@ import pytest
 from checks.outcome import Result, Status
 from checks.scan import Scan
 from reports.format import FORMATS, SCAN
-from reports.render.json_text import json_safe, pretty_pieces
+from reports.render.json_text import json_safe, pretty, pretty_pieces
 from reports.scan import json as scan_json
 from reports.scan import junit
 from reports.scan.page.folder import page_by_page, pages
@@ -39,7 +39,7 @@ def nested(depth: int) -> Any:
 )
 def test_json_is_laid_out_as_the_library_does(document: dict[str, Any]) -> None:
     said = json.dumps(json_safe(document), indent=2, ensure_ascii=False, allow_nan=False)
-    assert "".join(pretty_pieces(document)) == escape_json(said) + "\n"
+    assert "".join(pretty_pieces(document)) == pretty(json_safe(document)) == escape_json(said) + "\n"
 
 
 @pytest.mark.parametrize("items", [[], [ODD], [1, {"a": []}, ODD]], ids=["none", "one", "three"])

@@ -18,9 +18,9 @@ from checks.facts import Unknown
 from scanner.files import codec
 from scanner.files.codec import About, Form, MalformedError, whole
 from scanner.files.evidence.model import Evidence, NodeEvidence
+from scanner.files.packed.answers import packed
 from scanner.probes.probe import Answer
 from scanner.transports.answers import NodeResponse
-from scanner.transports.packed import packed
 from scanner.transports.protocol import ConnectionCost
 
 __all__ = ["SCHEMA", "MalformedError", "counts", "from_document", "made_schema", "schema", "to_document"]

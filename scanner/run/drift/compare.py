@@ -12,7 +12,7 @@ from checks.baseline.comparison import Compared, Scope, compare
 from checks.baseline.drift import Approval, Difference, Drift
 from checks.baseline.drift_rules import DriftRules
 from checks.baseline.fact_paths import kind_name, kind_of, pattern_of, wholes
-from checks.baseline.snapshot import SEPARATOR, Snapshot, joined, take_snapshot
+from checks.baseline.snapshot import SEPARATOR, Growing, Snapshot, take_snapshot
 from checks.check import Check
 from checks.engine.evaluation import GatheredCluster
 from scanner import __version__
@@ -35,14 +35,12 @@ def rules_of(inventory: Inventory) -> DriftRules:
 
 def measured(job: ScanRequest, collected: Responses, rules: DriftRules, today: date) -> Snapshot:
     """All that was learnt, as named values, with how the checks end `today`."""
-    parts: list[Snapshot] = []
-    checked = job.checks
+    growing = Growing()
 
     def see(cluster: GatheredCluster) -> None:
-        parts.append(take_snapshot((cluster,), job.chosen, checked, (), rules))
+        growing.add(without_secrets(take_snapshot((cluster,), job.chosen, job.checks, (), rules)))
 
-    results = build_scan(job, collected, today, see).results
-    return without_secrets(joined(parts, results))
+    return growing.ended(build_scan(job, collected, today, see).results)
 
 
 def scope_of(selection: Selection, job: ScanRequest, *, some_checks: bool) -> Scope:

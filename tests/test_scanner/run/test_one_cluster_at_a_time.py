@@ -25,11 +25,11 @@ from scanner.files.evidence.file import (
     write_evidence,
 )
 from scanner.files.evidence.model import Evidence, EvidenceFile, NodeEvidence
+from scanner.files.packed.results import ShelvedEvidence
 from scanner.probes.probe import Answer
 from scanner.run.job import ScanRequest
 from scanner.run.judge import build_scan, gathered_clusters
 from scanner.run.offline import saved_answers
-from scanner.run.shelves import ShelvedEvidence
 from scanner.transports.answers import Responses
 from tests.recordings.collect import FOLDER, evidence_path
 

@@ -26,6 +26,7 @@ from checks.outcome import Result, Status
 from scanner.cli.answers import with_credentials
 from scanner.cli.options import resolve_options
 from scanner.files.evidence.file import read_evidence
+from scanner.files.packed.answers import opened
 from scanner.inventory.model import NodeKey
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import Scenario
@@ -36,7 +37,6 @@ from scanner.run.job import ScanRequest
 from scanner.run.judge import gathered_clusters
 from scanner.run.offline import saved_answers
 from scanner.transports.answers import NodeResponse, Responses
-from scanner.transports.packed import opened
 from tests.test_scanner.semantic_fuzz.mutations import Mutation, garbles, json_value, keys_of, mutations
 from tests.test_scanner.semantic_fuzz.reads import Path as FactPath
 from tests.test_scanner.semantic_fuzz.reads import changes, looked_at
