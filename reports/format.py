@@ -83,7 +83,7 @@ FORMATS: tuple[Format, ...] = (
         about="JUnit XML, for CI.",
         example="preflight-junit.xml",
         render={SCAN: _later("reports.scan.junit"), DRIFT: _later("reports.drift.junit")},
-        pieces={SCAN: _later("reports.scan.junit", "pieces")},
+        pieces={SCAN: _later("reports.scan.junit", "pieces"), DRIFT: _later("reports.drift.junit", "pieces")},
     ),
     Format(
         name="json",

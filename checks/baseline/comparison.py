@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import chain
+from typing import TypeVar
 
 from checks.baseline.drift import CheckRow, Difference, FactRow, GapRow, NodeRow
 from checks.baseline.drift_rules import Compare, DriftRule, DriftRules
@@ -13,6 +15,8 @@ from checks.baseline.fact_paths import Value, kind_of, record_of
 from checks.baseline.snapshot import LEFT_OUT, NOT_EVALUATED, CheckKey, CheckState, FactKey, Snapshot
 from checks.outcome import Status
 from checks.versions import VersionError, parse_version
+
+T = TypeVar("T")
 
 _APPROVE = "approve it with `preflight baseline --update`"
 _APPROVE_NODE = "approve it with `preflight baseline --node`"
@@ -59,11 +63,26 @@ def compare(then: Snapshot, now: Snapshot, rules: DriftRules, scope: Scope | Non
     both = scope.nodes & then.nodes.keys()
     rows = [NodeRow(*key, Difference.DISAPPEARED) for key in gone] + [NodeRow(*key, Difference.APPEARED) for key in new]
     return Compared(
-        tuple(sorted(_facts(then, now, rules, scope, both), key=lambda row: natural(*row.place))),
-        tuple(sorted(_checks(then, now, scope, gone | new), key=lambda row: natural(*row.subject))),
-        tuple(sorted(rows, key=lambda row: natural(row.cluster, row.node))),
-        tuple(sorted(_gaps(then, now, rules, scope, both), key=lambda row: natural(*row.place))),
+        ordered(_facts(then, now, rules, scope, both), lambda row: row.place),
+        ordered(_checks(then, now, scope, gone | new), lambda row: row.subject),
+        ordered(rows, lambda row: (row.cluster, row.node)),
+        ordered(_gaps(then, now, rules, scope, both), lambda row: row.place),
     )
+
+
+def ordered(rows: Iterable[T], names: Callable[[T], tuple[str, ...]]) -> tuple[T, ...]:
+    """The rows sorted by their `names` as `natural` does, the first of which is the cluster's.
+
+    One cluster after the other: the keys take several times the room of what they sort.
+    """
+    groups: dict[tuple[tuple[int, int, str], ...], list[T]] = {}
+    for row in rows:
+        groups.setdefault(_natural(names(row)[0]), []).append(row)
+    found: list[T] = []
+    # Clusters that sort alike (c1 and c01) are one group: what follows their names decides first.
+    for key in sorted(groups):
+        found += sorted(groups[key], key=lambda row: natural(*names(row)))
+    return tuple(found)
 
 
 def natural(*texts: str) -> tuple[tuple[tuple[int, int, str], ...], tuple[str, ...]]:
@@ -82,10 +101,22 @@ def _natural(text: str) -> tuple[tuple[int, int, str], ...]:
 def _facts(
     then: Snapshot, now: Snapshot, rules: DriftRules, scope: Scope, nodes: Collection[tuple[str, str]]
 ) -> Iterator[FactRow]:
-    records = [{(*place[:2], record_of(place.path)) for place in side.facts} for side in (then, now)]
-    for place in then.facts.keys() | now.facts.keys():
-        key, kind = place[:2], kind_of(place.path)
-        if key not in nodes or rules.ignores(place.path):
+    by_node: dict[tuple[str, str], list[FactKey]] = {}
+    for place in chain(then.facts, (place for place in now.facts if place not in then.facts)):
+        by_node.setdefault(place[:2], []).append(place)
+    for key, places in by_node.items():
+        if key in nodes:
+            yield from _of_node(then, now, rules, scope, key, places)
+
+
+def _of_node(
+    then: Snapshot, now: Snapshot, rules: DriftRules, scope: Scope, key: tuple[str, str], places: Sequence[FactKey]
+) -> Iterator[FactRow]:
+    """The rows of one node, which has a value at `places`, then or now."""
+    records = [{record_of(place.path) for place in places if place in side.facts} for side in (then, now)]
+    for place in places:
+        kind = kind_of(place.path)
+        if rules.ignores(place.path):
             continue
         asked = [kind in side.nodes[key] for side in (then, now)]
         if not all(asked) and (kind in rules.fallbacks or scope.passes_over(now, key, kind)):
@@ -100,7 +131,7 @@ def _facts(
             )
         if not reason and place.path != (record := record_of(place.path)):
             # Rows have all their fields, and kinds all of theirs: a lone one is another version's, or an editor's.
-            there = [(*key, record) in side or record == kind for side in records]
+            there = [record in side or record == kind for side in records]
             if place not in then.facts and there[0]:
                 reason = f"the baseline does not have this value; {_APPROVE}"
             elif place not in now.facts and there[1]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from junit_xml import TestCase, TestSuite
@@ -11,7 +11,8 @@ from checks.baseline.comparison import natural
 from checks.baseline.drift import CheckRow, Difference, Drift, DriftVerdict, FactRow
 from checks.engine.wording import count
 from reports.drift.wording import WORDS, approved, headline, node_line, sides
-from reports.render.junit_xml import document, dotless, unused
+from reports.render.junit_xml import dotless, unused
+from reports.render.junit_xml import pieces as xml_pieces
 from reports.text import one_line, truncate
 
 _VALUE_CHARS = 5_000
@@ -25,7 +26,12 @@ def render(drift: Drift) -> str:
     What was not compared is skipped, and the case `compared` of its node or cluster is one error that says why: a node
     that is down is one error, not hundreds.
     """
-    return document(_suites(drift), drift.started)
+    return "".join(pieces(drift))
+
+
+def pieces(drift: Drift) -> Iterator[str]:
+    """The same, suite by suite."""
+    return xml_pieces(_suites(drift), drift.started)
 
 
 def _suites(drift: Drift) -> Iterable[Any]:

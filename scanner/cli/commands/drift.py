@@ -46,5 +46,6 @@ def drift(inventory: Source, reports: Asked, options: RunOptions, baseline: Base
     collected, problems = run.collected()
     scope = scope_of(run.selection, run.job, some_checks=bool(options.check or options.skip_check))
     done = drift_since(approved, path, run.job, collected, rules_of(run.selection.inventory), scope)
+    del approved, collected  # the reports need neither, and both are large
     done = kept.remember_drift(done, run.job.chosen)
     write_and_exit(done, destinations, run.telling, problems=problems)
