@@ -13,7 +13,7 @@ import pytest
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario
 from tests.test_scanner.stages import STAGES, bare
-from tests.test_scanner.terminal import TOP, Step, Terminal, blocks, steps
+from tests.test_scanner.terminal import TOP, TYPED, Step, Terminal, blocks, steps
 from tests.user_pages import PAGES
 
 DOCS = TOP / "docs"
@@ -23,7 +23,9 @@ ELSEWHERE = {("docs/guides/cron.md", name): ROOT for name in ("host", "files", "
 """Blocks that are not typed as they stand, and the test that looks after each instead."""
 SLOW = ("docs/tutorial.md", "docs/guides/air-gapped.md")
 PLACES = {path.relative_to(TOP).as_posix(): path for path in (*PAGES, *sorted(TOP.glob("[A-Z]*.md")))}
-TO_TYPE = [place for place, path in PLACES.items() if blocks(path.read_text(encoding="utf-8"))]
+RECIPES = {"CONTRIBUTING.md": {"command": "test_recipe", "product": "test_product_recipe"}}
+"""Pages for whom tests of their own follow what they say, by the word before each block; in tests/contract."""
+TO_TYPE = [place for place, path in PLACES.items() if place not in RECIPES and blocks(path.read_text("utf-8"))]
 
 
 def typed(page: str, terminal: Terminal, place: str = "") -> int:
@@ -49,6 +51,17 @@ def test_no_stage_is_left_without_a_page() -> None:
     there = {(place, block.name) for place in TO_TYPE for block in blocks(PLACES[place].read_text("utf-8"))}
     assert set(ELSEWHERE) <= there
     assert all(f"test_{name}" in globals() for name in ELSEWHERE.values())
+
+
+@pytest.mark.parametrize("place", RECIPES)
+def test_a_recipe_tells_nothing_to_type_that_no_test_follows(place: str) -> None:
+    page = PLACES[place].read_text("utf-8")
+    languages = "|".join(TYPED)
+    followed = re.findall(rf"^<!-- (\w+)(?:: \S+)? -->\n(?=```(?:{languages})\n)", page, re.MULTILINE)
+    assert len(followed) == len(blocks(page))
+    for word in followed:
+        test = TOP / "tests" / "contract" / f"{RECIPES[place][word]}.py"
+        assert f'"{word}"' in test.read_text("utf-8")
 
 
 @POSIX
