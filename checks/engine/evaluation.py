@@ -56,22 +56,31 @@ def evaluate(
     cluster.
     """
     results: list[Result] = []
+    concerned: dict[tuple[str, Collection[str], str], dict[int, NodeCheck | ClusterCheck]] = {}
+    by_name = any(check.clusters for check in checks)
+
+    def concerning(info: ClusterInfo, roles: Collection[str]) -> dict[int, NodeCheck | ClusterCheck]:
+        """The checks that look at a node of such roles, by identity: the same for thousands of nodes."""
+        key = (info.product, frozenset(roles), info.name if by_name else "")
+        if key not in concerned:
+            own = (check.for_product(info.product) for check in checks)
+            concerned[key] = {id(check): check for check in own if applies_to(check, info.product, roles, info.name)}
+        return concerned[key]
+
     for cluster in clusters:
-        own = [check.for_product(cluster.info.product) for check in checks]
+        info = cluster.info
         for node in cluster.nodes:
             if node.name in cluster.chosen:
                 guarding = guard()
                 results += [
-                    _left_out(check, cluster.info, node.name) or _judge_node(check, node, guarding)
-                    for check in own
+                    _left_out(check, info, node.name) or _judge_node(check, node, guarding)
+                    for check in concerning(info, node.roles).values()
                     if isinstance(check, NodeCheck)
-                    and applies_to(check, cluster.info.product, node.roles, cluster.info.name)
                 ]
-        for check in own:
-            info = cluster.info
+        for check in (each.for_product(info.product) for each in checks):
             if not applies_to(check, info.product, check.roles, info.name):
                 continue
-            subjects = tuple(node for node in cluster.nodes if applies_to(check, info.product, node.roles, info.name))
+            subjects = tuple(node for node in cluster.nodes if id(check) in concerning(info, node.roles))
             if not subjects:
                 results += [_left_out(check, cluster.info, None) or row for row in _nobody_to_ask(check, cluster.info)]
             elif isinstance(check, ClusterCheck):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import TypeVar
 
@@ -64,18 +65,37 @@ class Allowance:
             self._left_s -= time.monotonic() - began
 
 
-def _within(seconds: float, work: Callable[[], T]) -> T:
-    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
-        return work()
+_listening = False
+"""Whether the signal of the timer is ours already."""
+
+
+@contextlib.contextmanager
+def many_calls() -> Iterator[None]:
+    """Take the timer's signal once for all calls within: to take it and give it back costs more than most of them."""
+    global _listening  # noqa: PLW0603  signals are the process's
+    if _listening or not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
 
     def stop(_: int, __: FrameType | None) -> None:
         raise _TimeUpError
 
     before = signal.signal(signal.SIGALRM, stop)
+    _listening = True
     try:
-        # Again and again: what is raised in the middle of a `finally`, or of a callback, may be lost there.
-        signal.setitimer(signal.ITIMER_REAL, seconds, 0.05)
-        return work()
+        yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        _listening = False
         signal.signal(signal.SIGALRM, before)
+
+
+def _within(seconds: float, work: Callable[[], T]) -> T:
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        return work()
+    with contextlib.nullcontext() if _listening else many_calls():
+        try:
+            # Again and again: what is raised in the middle of a `finally`, or of a callback, may be lost there.
+            signal.setitimer(signal.ITIMER_REAL, seconds, 0.05)
+            return work()
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)

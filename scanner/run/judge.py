@@ -21,7 +21,7 @@ from scanner import __version__
 from scanner.files.packed.answers import opened
 from scanner.files.packed.results import Shelves
 from scanner.inventory.model import Cluster, Node, NodeKey
-from scanner.plugins.foreign import Allowance
+from scanner.plugins.foreign import Allowance, many_calls
 from scanner.probes.probe import Probe
 from scanner.run.facts import read_error_output, read_facts
 from scanner.run.invoker import run_by
@@ -50,9 +50,10 @@ def build_scan(
     kept = Shelves()
     for cluster, info in job.clusters:
         said = _of(cluster, collected.said)
-        gathered = _gathered(cluster, info, job, said)
-        # Before waivers are held against them: a value to waive is copied from what a report shows.
-        rows = without_secrets(evaluate(job.checks, (gathered,), _guard))
+        with many_calls():
+            gathered = _gathered(cluster, info, job, said)
+            # Before waivers are held against them: a value to waive is copied from what a report shows.
+            rows = without_secrets(evaluate(job.checks, (gathered,), _guard))
         told += _told(rows)
         nodes += [_record(_said(node, said), node) for node in cluster.nodes if (cluster.name, node.name) in job.chosen]
         about.append(_about(cluster, info, gathered, said))

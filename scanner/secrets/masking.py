@@ -21,7 +21,8 @@ _QUOTED = (
     r"|&quot;[^&\n]*(?:&quot;)?"
 )
 _BARE = r"(?:&\w{1,6};|[^\s;\"'<>`&]|&(?!\w{1,6};)(?!\w{1,30}=))+"
-_HINT = re.compile(r"pass|pwd|secret|token|key|authorization|basic|bearer|://|eyJ", re.IGNORECASE)
+_HINTS = ("pass", "pwd", "secret", "token", "key", "authorization", "basic", "bearer", "://", "eyj")
+_HINT = re.compile("|".join(_HINTS), re.IGNORECASE)
 
 _PRIVATE_KEY = re.compile(
     r"(?P<kept>-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----)"
@@ -66,15 +67,35 @@ _NO_SECRET = re.compile(
 _CALL = re.compile(r"[A-Za-z_][\w.:-]*\(.*|(?:ENV|node|Get|New|Read|ConvertTo)[-\[.].*", re.DOTALL)
 
 
+_IN_PLACE = (
+    (_PRIVATE_KEY, "-----BEGIN "),
+    (_WEB_TOKEN, "eyJ"),
+    (_URL, "://"),
+    (_AUTHORIZATION, ""),
+    (_CONNECTION_STRING, "="),
+    (_ASSIGNED, "="),
+    (_NAMED, ":"),
+)
+"""In this order; each with what no match of it is without: to look for that takes a hundredth of the time."""
+
+
 def masked(text: str) -> str:
     """`text` without what is plainly a secret in it; `text` itself where nothing is."""
-    if not _HINT.search(text):
+    if not _is_suspicious(text):
         return text
-    for pattern in (_PRIVATE_KEY, _WEB_TOKEN, _URL, _AUTHORIZATION, _CONNECTION_STRING, _ASSIGNED, _NAMED):
-        text = pattern.sub(_without, text)
+    for pattern, sign in _IN_PLACE:
+        if sign in text:
+            text = pattern.sub(_without, text)
     for pattern in (_HEADER, _BESIDE):
         text = pattern.sub(_without_where_odd, text)
     return text
+
+
+def _is_suspicious(text: str) -> bool:
+    if not text.isascii():  # where more than one letter may be the small form of a hint's
+        return _HINT.search(text) is not None
+    small = text.lower()
+    return any(hint in small for hint in _HINTS)
 
 
 def _without(found: re.Match[str]) -> str:

@@ -67,7 +67,14 @@ _REFUSALS = (
 )
 
 
+_SIGNS = ("sudo", "is not allowed to", "sorry, user", "can't do that")
+"""No refusal is without one of them, and nearly every other line is."""
+
+
 def refusal(line: str, what: str) -> str:
     """Why `what` did not run, with the cure; empty where the line is no refusal of sudo's."""
+    small = line.lower()
+    if line.isascii() and not any(sign in small for sign in _SIGNS):
+        return ""
     found = next((one for one in _REFUSALS if one.said.search(line)), None)
     return f"sudo {found.means} `{what}` ({found.cure})" if found else ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, ClassVar
@@ -30,6 +31,7 @@ FOR_EVER_S = 1e6
 """For the library's own timeouts: the watchdog is the one that counts."""
 
 
+_LOOK_S = 1.0
 _PACKET_BYTES = 512 * 1024
 """No server sends larger packets: RFC 4253, 6.1 asks for 35,000 bytes, OpenSSH allows 256 KiB."""
 _CONNECTION_BYTES = 64 * 1024 * 1024
@@ -110,7 +112,13 @@ class Client(paramiko.Transport):
         options.digests = tuple(name for name in self.suite.macs if name in self._mac_info)  # type: ignore[attr-defined]  # the same
         options.key_types = tuple(host_key_algorithms)
         self.banner_timeout = banner_s
-        self.start_client()
+        agreed = threading.Event()
+        self.start_client(agreed)
+        # The library would look ten times a second; it says so itself, when it has agreed and when it has failed.
+        while not agreed.wait(_LOOK_S) and self.is_active():
+            continue
+        if not self.is_active():
+            raise self.get_exception() or paramiko.SSHException("Negotiation failed.")
         key = self.get_remote_server_key()
         return HostKey(key.get_name(), key.asbytes())
 

@@ -12,6 +12,10 @@ from scanner.transports.resolver import NameTimeoutError, resolve
 from scanner.transports.ssh.proxy import Proxy
 
 _QUICKACK = getattr(socket, "TCP_QUICKACK", None)
+_READ_BYTES = 64 * 1024
+_IDLE_S = 10.0
+"""paramiko looks up from a read ten times a second, to see whether it was closed. Whoever closes cuts the wire first,
+which ends every read, and a node that takes a minute would cost more for that than for its answer."""
 _GREETING_BYTES = 64 * 1024
 """More than this before the SSH version line, and it is no SSH server (RFC 4253, 4.2 allows lines before it)."""
 
@@ -40,6 +44,7 @@ class SshStream:
     """What paramiko reads from and writes to.
 
     Linux delays acknowledgements again after each read, which costs 40 ms a round trip: TCP_QUICKACK is renewed.
+    paramiko asks for a packet in two parts, its length and its rest; what has come is read from the wire in one go.
     """
 
     def __init__(self, wire: RawSocket) -> None:
@@ -48,6 +53,8 @@ class SshStream:
         self.proxy = wire if isinstance(wire, Proxy) else None
         """The ProxyCommand behind it, where there is one."""
         self._closed = False
+        self._come = memoryview(b"")
+        """What was read and not asked for yet."""
         self.greeting = b""
         """What the server said first, as far as its version line."""
         self.greeted = False
@@ -57,21 +64,29 @@ class SshStream:
 
     def recv(self, size: int) -> bytes:
         """Read, as a socket does."""
+        if not self._come:
+            self._come = memoryview(self._read())
+        data, self._come = bytes(self._come[:size]), self._come[size:]
+        if not data:
+            self.ended = True
+        elif not self.greeted:
+            self.greeting += data
+            self.greeted = self.greeting.startswith(b"SSH-") or b"\nSSH-" in self.greeting
+            if self.greeted:  # until then the library has its own patience, which it looks up for
+                self._wire.settimeout(_IDLE_S)
+            if len(self.greeting) > _GREETING_BYTES:
+                raise OSError(0, "endless talk before the SSH version line")
+        return data
+
+    def _read(self) -> bytes:
         try:
-            data = self._wire.recv(size)
+            data = self._wire.recv(_READ_BYTES)
         except ConnectionError:
             self.ended = True
             raise
         if self._quick and isinstance(self._wire, socket.socket) and _QUICKACK is not None:
             with suppress(OSError):
                 self._wire.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
-        if not data:
-            self.ended = True
-        elif not self.greeted:
-            self.greeting += data
-            self.greeted = self.greeting.startswith(b"SSH-") or b"\nSSH-" in self.greeting
-            if len(self.greeting) > _GREETING_BYTES:
-                raise OSError(0, "endless talk before the SSH version line")
         return data
 
     def send(self, data: bytes) -> int:

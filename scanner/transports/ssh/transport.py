@@ -35,6 +35,7 @@ from scanner.transports.protocol import PRINTS_TOO_MUCH, ConnectionCost, Limits,
 from scanner.transports.ssh.client import Client
 from scanner.transports.ssh.config import route
 from scanner.transports.ssh.errors import Phase, stalled, translate, with_banner
+from scanner.transports.ssh.gathered import Gathered
 from scanner.transports.ssh.hop import SshHop
 from scanner.transports.ssh.incompatible import why_incompatible
 from scanner.transports.ssh.keys.host_keys import Trust
@@ -295,6 +296,9 @@ class SshTransport:
         self._phase = Phase.RUN
         channel = client.open_session()
         channel.set_combine_stderr(True)
+        if start.ready:
+            gathered = Gathered(lambda said: start.ready in said or whole(said, start.ready))
+            channel.in_buffer = gathered  # type: ignore[assignment]  # whatever is fed, read and closed will do
         self.usage.commands += 1
         try:
             channel.exec_command(start.command)

@@ -21,7 +21,7 @@ from paramiko.message import Message
 _METHOD_SPECIFIC = 60
 """SSH_MSG_USERAUTH_PK_OK, _PASSWD_CHANGEREQ and _INFO_REQUEST alike: which one it is, is a matter of what was asked."""
 _INFO_RESPONSE = 61
-_POLL_S = 0.1
+_POLL_S = 1.0
 _MOST_BANNER_BYTES = 16 * 1024
 _MOST_METHODS = 32
 _MOST_QUESTIONS = 64
