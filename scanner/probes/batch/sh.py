@@ -50,6 +50,10 @@ ERROR_BYTES = 16 * 1024
 #   bounds it: in memory, and in no file, for a node with a full disk must still be able to answer. It reads to the end,
 #   because a program that is cut off there would be killed before it has printed its answer; it keeps what came last,
 #   and so, whatever came before, the end with the exit status.
+# - What an answer came to leaves the node together with the beginning of the next: every write becomes a packet of its
+#   own, and a scanner with hundreds of nodes spends more on a packet than on what is in it. The shell keeps it in a
+#   variable until then, which takes no process; not in ksh, whose
+#   variables end at a NUL byte.
 # - What the shell itself complains of is neither.
 # - 137 is a command that was killed (128 and the signal's 9), as most shells count; ksh adds 256.
 # - What asks and ends early has not waited out the time: it could not be started, or was killed.
@@ -78,26 +82,33 @@ pf_clock() {
 pf_stamp() {
     pf_time=$(date +%s.%N)
     case $pf_time in *[!0-9.]* | *. | '') pf_time=$(date +%s) ;; esac
-    printf '\n%s clock %s %s\n' "$pf_nonce" "$1" "$pf_time"
-}
-pf_ask() {
-    pf_kept=$((MOST + ${#pf_nonce} + ${#1} + 12))
-    $pf_timeout ${pf_timeout:+$pf_left} sh -c "$pf_asking" sh "$2" "$1" MOST "$pf_cut" "$pf_kept" 2>&1
+    printf '%s\n%s clock %s %s\n' "$pf_text" "$pf_nonce" "$1" "$pf_time"
 }
 pf_probe() {
     pf_clock
-    pf_left=$((pf_until - pf_now))
-    if [ "$pf_left" -lt 1 ]; then printf '\n%s late %s\n' "$pf_nonce" "$1"; return; fi
+    pf_left=$((pf_until - pf_now)) pf_kept=$((MOST + ${#pf_nonce} + ${#1} + 12))
+    if [ "$pf_left" -lt 1 ]; then pf_text="$pf_text$pf_line$pf_nonce late $1$pf_line"; return; fi
     [ "$pf_left" -lt "$2" ] || pf_left=$2
-    printf '\n%s begin %s %s %s\n' "$pf_nonce" "$1" "$pf_left" "$pf_bytes"
+    printf '%s\n%s begin %s %s %s\n' "$pf_text" "$pf_nonce" "$1" "$pf_left" "$pf_bytes"
     if [ "$pf_relay" ]; then
-        { { { exec </dev/null 2>/dev/null; pf_ask "$1" "$3"; } & } | $pf_timeout "$((pf_left + 2))" cat; } 2>&1
+        pf_text=$(
+            { {
+                exec </dev/null
+                $pf_timeout "$pf_left" sh -c "$pf_asking" sh "$3" "$1" MOST "$pf_cut" "$pf_kept" 2>&1
+            } & } | $pf_timeout "$((pf_left + 2))" cat
+        )$pf_line
+    elif [ -z "$pf_hold" ]; then
+        pf_text=
+        $pf_timeout ${pf_timeout:+$pf_left} sh -c "$pf_asking" sh "$3" "$1" MOST "$pf_cut" "$pf_kept" </dev/null 2>&1
     else
-        { pf_ask "$1" "$3" </dev/null; } 2>/dev/null
-    fi && return
+        pf_text=$(
+            $pf_timeout ${pf_timeout:+$pf_left} sh -c "$pf_asking" sh "$3" "$1" MOST "$pf_cut" "$pf_kept" \
+                </dev/null 2>&1
+        )$pf_line
+    fi 2>/dev/null && return
     pf_how=$? pf_asked=$pf_now; pf_clock
-    if [ "$((pf_now - pf_asked))" -lt "$pf_left" ]; then printf '\n%s broken %s %s\n' "$pf_nonce" "$1" "$pf_how"
-    else printf '\n%s end %s 124\n' "$pf_nonce" "$1"; fi
+    if [ "$((pf_now - pf_asked))" -lt "$pf_left" ]; then pf_text="$pf_text$pf_line$pf_nonce broken $1 $pf_how$pf_line"
+    else pf_text="$pf_text$pf_line$pf_nonce end $1 124$pf_line"; fi
 }
 [ -z "${ZSH_VERSION-}" ] || emulate sh
 set +e +f +u +v +x
@@ -107,8 +118,13 @@ PATH="${PATH:+$PATH:}/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bi
 PATH="$PATH:/opt/chef-backend/bin:/opt/opscode/bin"
 [ -z "$SUDO" ] || [ "$(id -u)" != 0 ] || SUDO=
 export LC_ALL PATH SUDO pf_nonce
+pf_text=
 pf_stamp begun 2>/dev/null
 cd /
+pf_line='
+'
+pf_hold=
+case $(printf 'a\000b') in a*b) pf_hold=y ;; esac 2>/dev/null
 pf_cut="head -c $((pf_bytes + 1))" pf_timeout='timeout -k 1' pf_relay=
 {
     if timeout --signal=TERM -k 1 9 head -c 1; then :
