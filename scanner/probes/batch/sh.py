@@ -52,8 +52,8 @@ ERROR_BYTES = 16 * 1024
 #   and so, whatever came before, the end with the exit status.
 # - What an answer came to leaves the node together with the beginning of the next: every write becomes a packet of its
 #   own, and a scanner with hundreds of nodes spends more on a packet than on what is in it. The shell keeps it in a
-#   variable until then, which takes no process; not in ksh, whose
-#   variables end at a NUL byte.
+#   variable until then, which takes no process; not in ksh, whose variables end at a NUL byte.
+# - The first process is started with standard error at hand: a shell without room for it ends there, and says why.
 # - What the shell itself complains of is neither.
 # - 137 is a command that was killed (128 and the signal's 9), as most shells count; ksh adds 256.
 # - What asks and ends early has not waited out the time: it could not be started, or was killed.
@@ -80,8 +80,8 @@ pf_clock() {
     if read -r pf_now pf_rest </proc/uptime; then pf_now=${pf_now%%.*}; else pf_now=$(date +%s); fi 2>/dev/null
 }
 pf_stamp() {
-    pf_time=$(date +%s.%N)
-    case $pf_time in *[!0-9.]* | *. | '') pf_time=$(date +%s) ;; esac
+    pf_time=$(date +%s.%N 2>/dev/null)
+    case $pf_time in *[!0-9.]* | *. | '') pf_time=$(date +%s 2>/dev/null) ;; esac
     printf '%s\n%s clock %s %s\n' "$pf_text" "$pf_nonce" "$1" "$pf_time"
 }
 pf_probe() {
@@ -119,7 +119,7 @@ PATH="$PATH:/opt/chef-backend/bin:/opt/opscode/bin"
 [ -z "$SUDO" ] || [ "$(id -u)" != 0 ] || SUDO=
 export LC_ALL PATH SUDO pf_nonce
 pf_text=
-pf_stamp begun 2>/dev/null
+pf_stamp begun
 cd /
 pf_line='
 '
@@ -172,7 +172,7 @@ def compose(
     body = "\n".join([*lines, f"pf_asking={shlex.quote(_ASK.strip())}", _DRIVER.strip(), *asked])
     # The line before them runs at once: whoever waits for it can hold the last byte back until the shell reads.
     ready = f"echo {shlex.quote(nonce)}-ready"
-    return f"{_LEAD}{ready}\n{{\n{body}\npf_stamp ended 2>/dev/null\nprintf '\\n%s done\\n' \"$pf_nonce\"\nexit 0\n}}\n"
+    return f"{_LEAD}{ready}\n{{\n{body}\npf_stamp ended\nprintf '\\n%s done\\n' \"$pf_nonce\"\nexit 0\n}}\n"
 
 
 def _assignments(probe: Probe, options: Mapping[str, object]) -> str:

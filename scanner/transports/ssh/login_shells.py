@@ -127,6 +127,7 @@ _SAYINGS = (
         f"no start-up file may `exec` a shell of its own choice: {_GUARD}",
         r"^fish: ",
         r"^Badly placed \(\)'s",
+        r"^Unmatched ['\"`]\.?$",
         r"^\{: Command not found",
     ),
     _saying("a start-up file of the login asks for a password", _GUARD, r"^Password: ", r"^su: "),
