@@ -77,11 +77,16 @@ def with_credentials(job: ScanRequest, selection: Selection) -> ScanRequest:
     """The same job with every secret that the chosen nodes need fetched. Raises InventoryError."""
     from dataclasses import replace
 
+    from scanner.run.engines.choice import refuse_unusable
     from scanner.secrets.credentials import resolve
     from scanner.secrets.hardening import keep_memory_private
     from scanner.secrets.redaction import learn
 
+    refuse_unusable(job.engine)
     keep_memory_private()
-    ready = resolve(selection.inventory, only=selection.chosen, learn=learn)
+    here = selection.chosen
+    if job.engine.secrets_there:
+        here = frozenset((call.node.cluster, call.node.name) for call in job.calls() if call.node.transport == "local")
+    ready = resolve(selection.inventory, only=here, learn=learn, files=not job.engine.elsewhere)
     resolved = {cluster.name: cluster for cluster in ready.clusters}
     return replace(job, clusters=tuple((resolved[cluster.name], info) for cluster, info in job.clusters))

@@ -91,6 +91,15 @@ def product_names(ctx: typer.Context, incomplete: str) -> list[Any]:
     return _offered(find, incomplete, ctx)
 
 
+def engine_names(ctx: typer.Context, incomplete: str) -> list[Any]:
+    """Engines."""
+
+    def find() -> Offer:
+        return [("threads", "threads of this process"), ("dask", "other processes, or the workers of a scheduler")]
+
+    return _offered(find, incomplete, ctx)
+
+
 def role_names(ctx: typer.Context, incomplete: str) -> list[Any]:
     """Roles of the product that stands in the line, or of the product of the cluster there; else of all."""
 

@@ -146,6 +146,25 @@ TimeoutOption = Annotated[
     float | None,
     typer.Option("--timeout", metavar="SECONDS", min=1, max=3600, help="For one node (60).", rich_help_panel=RUN),
 ]
+EngineOption = Annotated[
+    str | None,
+    typer.Option(
+        "--engine",
+        metavar="NAME",
+        help="What asks the nodes: threads, or dask for other processes.",
+        autocompletion=completion.engine_names,
+        rich_help_panel=RUN,
+    ),
+]
+SchedulerOption = Annotated[
+    str | None,
+    typer.Option(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="Let the workers of this dask scheduler ask, as tls://HOST:PORT.",
+        rich_help_panel=RUN,
+    ),
+]
 FromOption = Annotated[
     list[Path] | None,
     typer.Option(
@@ -178,9 +197,17 @@ def refuse_idle_options(
     evidence: Path | None = None,
     parallel: int | None = None,
     timeout: float | None = None,
+    engine: str | None = None,
+    scheduler: str | None = None,
 ) -> None:
     """Raise UsageError for options of a conversation with nodes where `--from` says that there is none."""
-    given = {"--evidence": evidence, "--parallel": parallel, "--timeout": timeout}
+    given = {
+        "--evidence": evidence,
+        "--parallel": parallel,
+        "--timeout": timeout,
+        "--engine": engine,
+        "--scheduler": scheduler,
+    }
     idle = [name for name, value in given.items() if value is not None]
     if sources and idle:
         raise UsageError(f"--from contacts nobody, so it leaves nothing to do for {' and '.join(idle)}: choose one")
@@ -199,6 +226,8 @@ def resolve_options(
     strict: bool | None = None,
     parallel: int | None = None,
     timeout: float | None = None,
+    engine: str | None = None,
+    scheduler: str | None = None,
 ) -> tuple[Selection, ScanRequest]:
     """What a command is about: the part of the inventory that is selected, and the job to run over it.
 
@@ -226,6 +255,8 @@ def resolve_options(
         timeout_s=timeout,
         strict=strict,
         phase=phase,
+        engine=engine,
+        scheduler=scheduler,
     )
     # What a waiver is good for on the way to another version says nothing of the way that the inventory is about.
     return selection, replace(job, whole=job.whole and not target)

@@ -12,6 +12,7 @@ from scanner.cli.machines import Source, files_of
 from scanner.cli.options import (
     CheckOption,
     ClusterOption,
+    EngineOption,
     EvidenceOption,
     FailOnOption,
     FromOption,
@@ -24,6 +25,7 @@ from scanner.cli.options import (
     PhaseOption,
     QuietOption,
     RemindOption,
+    SchedulerOption,
     SkipCheckOption,
     StrictOption,
     TargetOption,
@@ -65,6 +67,8 @@ class RunOptions:
     remind: RemindOption = None
     parallel: ParallelOption = None
     timeout: TimeoutOption = None
+    engine: EngineOption = None
+    scheduler: SchedulerOption = None
     from_: FromOption = None
     quiet: QuietOption = False
     verbose: VerboseOption = False
@@ -104,7 +108,12 @@ class Run:
             nagios=options.nagios,
         )
         refuse_idle_options(
-            options.from_, evidence=options.evidence, parallel=options.parallel, timeout=options.timeout
+            options.from_,
+            evidence=options.evidence,
+            parallel=options.parallel,
+            timeout=options.timeout,
+            engine=options.engine,
+            scheduler=options.scheduler,
         )
         selection, job = resolve_options(
             source,
@@ -118,6 +127,8 @@ class Run:
             strict=options.strict,
             parallel=options.parallel,
             timeout=options.timeout,
+            engine=options.engine,
+            scheduler=options.scheduler,
         )
         job = replace(job, fail_on=options.fail_on)
         return cls(source=source, options=options, telling=telling, selection=selection, job=job)

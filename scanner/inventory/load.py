@@ -19,7 +19,7 @@ from scanner.inventory.model import Cluster, Inventory, RunSettings
 from scanner.inventory.product_settings.known import catalogue
 from scanner.inventory.products import Product
 from scanner.inventory.reading.clusters import Context, read_clusters
-from scanner.inventory.reading.connection import Layer, expanded, layer_of
+from scanner.inventory.reading.connection import Layer, layer_of
 from scanner.inventory.reading.drift_overrides import read_drift
 from scanner.inventory.reading.positions import nearest, positions
 from scanner.inventory.reading.skip import Judges
@@ -28,6 +28,7 @@ from scanner.inventory.reading.waivers import LISTS, Accepted, Surveyed, read_ac
 from scanner.inventory.settings.catalogue import REPORTS, RUN, Catalogue, ProductSettings
 from scanner.inventory.settings.setting import by_name
 from scanner.inventory.settings.transports import TRANSPORTS
+from scanner.inventory.settings.written_path import expanded
 from scanner.probes.loaded import Loaded
 from scanner.registry import builtin_ids, known_drift_rules, load_registry
 
@@ -130,8 +131,9 @@ def parse_inventory(
     if problems.found:
         raise InventoryError(str(path), located(problems, text))
     settings: dict[str, Any] = run
-    if "history" in settings:
-        settings["history"] = expanded(settings["history"], folder)
+    for key in RUN:
+        if key.kind == "path" and key.name in settings:
+            settings[key.name] = expanded(settings[key.name], folder)
     return Inventory(
         path=path,
         clusters=clusters,

@@ -160,11 +160,19 @@ class Cluster:
     """Overrides of the vendor's rules, as written."""
     skip: Mapping[str, str] = field(default_factory=dict)
     """Ids of checks that are not judged here, each with the reason."""
+    site: str = setting(
+        "",
+        doc="With an engine that has workers at several sites: its nodes are asked by those of this one alone.",
+        otherwise="any worker asks them",
+        example="emea",
+        pattern=r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}",
+        expects="letters, digits, . _ and -, as a worker's --resources takes them",
+    )
     open_ended: bool = False
     """True where the command line named its machines, and did not say that they are all of it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunSettings:
     """`[run]`: defaults of the command line's options. None: not said there."""
 
@@ -178,6 +186,36 @@ class RunSettings:
         example=60,
         least=1,
         most=3600,
+    )
+    engine: str = setting(
+        "threads",
+        doc="What asks the nodes: threads of this process; dask: processes of this machine, or a scheduler's workers.",
+        choices=("threads", "dask"),
+    )
+    scheduler: str = setting(
+        "",
+        doc="With the engine dask: address of the scheduler. Without TLS only on this machine.",
+        otherwise="processes of this machine",
+        example="tls://scheduler.corp.example:8786",
+        pattern=r"(tls|tcp)://([^\s/:@\[\]]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}",
+        expects="tls://HOST:PORT",
+    )
+    ca_file: str = setting(
+        "",
+        doc="File (PEM) with the certificate authority of the scheduler and its workers, and of nobody else.",
+        path=True,
+        example="dask-ca.pem",
+    )
+    cert_file: str = setting(
+        "", doc="File (PEM) with the certificate to show to the scheduler.", path=True, example="dask-scanner.pem"
+    )
+    key_file: str = setting(
+        "", doc="File (PEM) with the private key of that certificate.", path=True, example="dask-scanner.key"
+    )
+    secrets: str = setting(
+        "home",
+        doc="worker: whichever worker asks a node finds passwords and passphrases on its own machine; none is sent.",
+        choices=("home", "worker"),
     )
     strict: bool | None = setting(None, doc="Count a warning as a failure.", assumed=False)
     history: str = setting(

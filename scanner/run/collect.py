@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import concurrent.futures
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Self
+from typing import Any
 
 from checks.scan import Scan
 from scanner.clock import today, utc_now
-from scanner.errors import cause_of
 from scanner.files.packed.answers import packed
 from scanner.inventory.model import NodeKey
-from scanner.run.engines.hands import Hands, make_room
+from scanner.run.engines.engine import THREADS, Spread, executor_of
+from scanner.run.engines.hands import Gate, make_room
+from scanner.run.engines.settled import settled
 from scanner.run.job import ScanRequest
 from scanner.run.judge import build_scan
 from scanner.run.node import NodeRequest, query_node, redacted
@@ -29,26 +29,6 @@ _DIALS_PER_HAND = 4
 _MOST_DIALS = 256
 _POLL_S = 0.1
 _FAREWELL_S = 6.0
-
-
-class Gate(AbstractContextManager["Gate"]):
-    """Bounds how many nodes are worked on at a time, and knows how many are."""
-
-    def __init__(self, width: int) -> None:
-        self._slots = threading.Semaphore(width)
-        self._lock = threading.Lock()
-        self.active = 0
-
-    def __enter__(self) -> Self:
-        self._slots.acquire()
-        with self._lock:
-            self.active += 1
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with self._lock:
-            self.active -= 1
-        self._slots.release()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +48,7 @@ class Progress:
 def scan(
     job: ScanRequest,
     progress: Callable[[Progress], None] = lambda _: None,
-    executor: Callable[[int], concurrent.futures.Executor] = Hands,
+    executor: Callable[[int], concurrent.futures.Executor] | None = None,
 ) -> Scan:
     """Ask every chosen node and judge the answers; see `collect`."""
     return build_scan(job, collect(job, progress, executor), today())
@@ -77,19 +57,22 @@ def scan(
 def collect(
     job: ScanRequest,
     progress: Callable[[Progress], None] = lambda _: None,
-    executor: Callable[[int], concurrent.futures.Executor] = Hands,
+    executor: Callable[[int], concurrent.futures.Executor] | None = None,
 ) -> Responses:
     """Ask every chosen node. A KeyboardInterrupt ends it early with what is finished, `complete` being False.
 
-    `executor` makes the engine that the calls are spread over, from the number of calls that may be under way at once.
+    `executor` makes the engine that the calls are spread over, from the number of calls that may be under way at once;
+    None: the one that the job has chosen.
     """
     started = utc_now()
     # A node may say what another one is reached with, too: a proxy in between, a log that all of them share.
     hide = redactor(node for cluster, _ in job.clusters for node in cluster.nodes)
-    said, complete = _gather(job.calls(), job.parallel, hide, progress, executor)
-    notices: tuple[str, ...] = ()
-    if complete:
-        said, notices, complete = _again(job.calls(), said, hide)
+    calls = job.calls()
+    make = executor or executor_of(job.engine, parallel=job.parallel, timeout_s=job.limits.timeout_s)
+    said, notices, complete = _gather(calls, job.parallel, hide, progress, make)
+    if complete and job.engine.name == THREADS:  # another engine asks again by itself, from where the node is reached
+        said, more, complete = _again(calls, said, hide)
+        notices += more
     return Responses(said=said, started=started, finished=utc_now(), complete=complete, notices=notices)
 
 
@@ -99,7 +82,7 @@ def _gather(
     hide: Redactor,
     progress: Callable[[Progress], None],
     executor: Callable[[int], concurrent.futures.Executor],
-) -> tuple[dict[NodeKey, NodeResponse], bool]:
+) -> tuple[dict[NodeKey, NodeResponse], tuple[str, ...], bool]:
     said: dict[NodeKey, NodeResponse] = {}
     gate = Gate(parallel)
     failing = 0
@@ -111,7 +94,13 @@ def _gather(
     work: Callable[[NodeRequest], NodeResponse] = (
         partial(query_node, gate=gate) if isinstance(pool, concurrent.futures.ThreadPoolExecutor) else query_node
     )
+    spread = pool if isinstance(pool, Spread) else None
     asked: dict[concurrent.futures.Future[NodeResponse], NodeRequest] = {}
+
+    def far(**more: Any) -> Progress:
+        running = spread.active if spread else gate.active
+        return Progress(nodes=len(calls), done=len(said), failing=failing, running=running, **more)
+
     try:
         for call in calls:
             asked[_submitted(pool, work, replace(call, hide=hide))] = call
@@ -120,27 +109,41 @@ def _gather(
         while pending:
             finished, pending = concurrent.futures.wait(pending, _POLL_S, concurrent.futures.FIRST_COMPLETED)
             for future in finished:
-                answers = _result(future, asked[future], hide)
+                answers = settled(future, asked[future], hide)
                 said[answers.cluster, answers.node] = packed(answers)
                 failing += answers.failure is not None
-                progress(
-                    Progress(nodes=len(calls), done=len(said), failing=failing, running=gate.active, finished=answers)
-                )
+                progress(far(finished=answers))
             if not finished:
                 waiting = tuple(
                     (call.node.cluster, call.node.name) for future, call in asked.items() if future.running()
                 )
-                progress(
-                    Progress(nodes=len(calls), done=len(said), failing=failing, running=gate.active, waiting=waiting)
-                )
+                progress(far(waiting=waiting))
         complete = True
     except KeyboardInterrupt:
         with suppress(KeyboardInterrupt):  # whoever asks twice gets what is finished without the farewells
             _leave(pool, asked)
+            if spread:
+                said |= _in_time(asked, said, hide)
     finally:
         # After an interrupt nobody waits for nodes that may take a minute yet; the CLI ends the process.
         pool.shutdown(wait=complete, cancel_futures=True)
-    return said, complete
+    return said, spread.notices if spread else (), complete
+
+
+def _in_time(
+    asked: Mapping[concurrent.futures.Future[NodeResponse], NodeRequest],
+    said: Mapping[NodeKey, NodeResponse],
+    hide: Redactor,
+) -> dict[NodeKey, NodeResponse]:
+    """What had been finished elsewhere when the interrupt came, and was on its way."""
+    return {
+        (call.node.cluster, call.node.name): packed(settled(future, call, hide))
+        for future, call in asked.items()
+        if (call.node.cluster, call.node.name) not in said
+        and future.done()
+        and not future.cancelled()
+        and future.exception() is None
+    }
 
 
 def _submitted(
@@ -155,26 +158,6 @@ def _submitted(
         failed: concurrent.futures.Future[NodeResponse] = concurrent.futures.Future()
         failed.set_exception(error)
         return failed
-
-
-def _result(future: concurrent.futures.Future[NodeResponse], call: NodeRequest, hide: Redactor) -> NodeResponse:
-    """What the node said; where the asking itself failed, that is this node's error and nobody else's."""
-    try:
-        return redacted(future.result(), hide)
-    except Exception as defect:  # noqa: BLE001  an engine that lost its worker, a defect of ours: the others stand
-        hide.cleanse(defect)
-        if trouble := own_trouble(defect):
-            return _unasked(call, str(trouble), trouble.hint)
-        return _unasked(
-            call, hide.message(f"unexpected {cause_of(defect)}"), "this is a defect of preflight; please report it"
-        )
-
-
-def _unasked(call: NodeRequest, cause: str, hint: str) -> NodeResponse:
-    node = call.node
-    return NodeResponse(
-        cluster=node.cluster, node=node.name, host=node.host, transport=node.transport, failure=cause, hint=hint
-    )
 
 
 def _again(

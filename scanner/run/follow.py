@@ -81,6 +81,8 @@ def prepare_following(
     parallel: int | None = None,
     timeout_s: float | None = None,
     strict: bool | None = None,
+    engine: str | None = None,
+    scheduler: str | None = None,
 ) -> Following:
     """What the nodes are asked for `steps`: a part of what a scan of this very inventory asks. Raises UsageError."""
     if not any(each.name == cluster for each in selection.inventory.clusters):
@@ -97,6 +99,8 @@ def prepare_following(
             parallel=parallel,
             timeout_s=timeout_s,
             strict=strict,
+            engine=engine,
+            scheduler=scheduler,
             phase=str(want.get("phase", "before")),
         )
 

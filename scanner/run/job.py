@@ -14,6 +14,7 @@ from checks.scan import FailOn
 from scanner.inventory.model import Cluster, Node, NodeKey
 from scanner.probes.probe import Probe
 from scanner.probes.registry import select_probes
+from scanner.run.engines.engine import EngineChoice
 from scanner.run.node import NodeRequest
 from scanner.transports.protocol import Limits
 
@@ -29,6 +30,8 @@ class ScanRequest:
     probes: tuple[Probe, ...]
     limits: Limits = field(default_factory=Limits)
     parallel: int = 32
+    engine: EngineChoice = field(default_factory=EngineChoice)
+    """What asks the nodes."""
     strict: bool = False
     notices: tuple[str, ...] = ()
     failures: tuple[Result, ...] = ()
@@ -57,7 +60,9 @@ class ScanRequest:
         """Those to the nodes of one cluster."""
         checks = judged_in(self.checks, info.skip)
         return [
-            NodeRequest(node, select_probes(node, checks, self.probes, self._also(node, info)), self.limits)
+            NodeRequest(
+                node, select_probes(node, checks, self.probes, self._also(node, info)), self.limits, site=cluster.site
+            )
             for node in cluster.nodes
             if (cluster.name, node.name) in self.chosen
         ]

@@ -7,7 +7,7 @@ import secrets
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 
 from checks.common.clock_facts import ClockSample
 from checks.engine.connectivity import cure_of_silence
@@ -39,6 +39,9 @@ class NodeRequest:
     node: Node
     probes: tuple[Probe, ...]
     limits: Limits
+    _: KW_ONLY
+    site: str = ""
+    """Whose machines are to ask it; empty: any."""
     hide: Redactor = NOTHING_SECRET
     """Takes the secrets of the whole run out: a node may say what another one is reached with, too."""
 

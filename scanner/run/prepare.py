@@ -20,6 +20,7 @@ from scanner.plugins import known
 from scanner.probes.probe import Probe
 from scanner.registry import load_registry
 from scanner.rule_data import load_rules
+from scanner.run.engines.choice import choose_engine
 from scanner.run.job import ScanRequest
 from scanner.transports.protocol import Limits
 
@@ -38,6 +39,8 @@ def build_request(
     timeout_s: float | None = None,
     strict: bool | None = None,
     phase: str = "before",
+    engine: str | None = None,
+    scheduler: str | None = None,
 ) -> ScanRequest:
     """Settle a scan. Raises UsageError for a selection that cannot be meant, InventoryError for unusable rules."""
     inventory = selection.inventory
@@ -60,6 +63,7 @@ def build_request(
         probes=probes,
         limits=Limits(timeout_s=timeout_s or settings.timeout or DEFAULT_TIMEOUT_S),
         parallel=parallel or settings.parallel or DEFAULT_PARALLEL,
+        engine=choose_engine(settings, inventory.path, engine=engine, scheduler=scheduler),
         strict=strict if strict is not None else bool(settings.strict),
         notices=(
             *_phase_notice(phase),

@@ -57,6 +57,11 @@ def withhold(names: Iterable[str]) -> None:
     _withheld.update(names)
 
 
+def withheld_names() -> frozenset[str]:
+    """The variables that were named."""
+    return frozenset(_withheld)
+
+
 def withheld(environment: Mapping[str, str] | None = None) -> dict[str, str]:
     """The variables of the environment that no child gets."""
     found = os.environ if environment is None else environment

@@ -3,37 +3,44 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any, TypeVar
 
 from scanner.errors import InventoryError, Problem
 from scanner.inventory.model import Inventory, Node, SecretSource, SshSettings, TdsSettings, WinrmSettings
 from scanner.inventory.reading.discretion import NOT_SHOWN, may_be_secret
 from scanner.inventory.reading.values import KeyPath, Problems
+from scanner.inventory.settings.written_path import WrittenPath, expanded
 from scanner.secrets import children
 from scanner.secrets.secret import Secret
 from scanner.secrets.sources import UnusableError, look_for, no_home, read_secret
+
+Settings = TypeVar("Settings", Node, WinrmSettings, SshSettings, TdsSettings)
 
 
 def resolve(
     inventory: Inventory,
     only: AbstractSet[tuple[str, str]] | None = None,
     learn: Callable[[Secret, str], None] = lambda _, __: None,
+    *,
+    files: bool = True,
 ) -> Inventory:
     """The same inventory with every SecretSource replaced by its Secret; each source is read once.
 
     `only` names the nodes that are about to be asked, as (cluster, node); the others keep their sources unread.
     None: all. Commands run in the inventory's folder, without a shell, for at most the longest `connect_timeout` of the
-    nodes that need what they print. Files that the nodes' settings name (keys, certificates) are looked for, too.
+    nodes that need what they print. Files that the nodes' settings name (keys, certificates) are looked for, too, but
+    where `files` says that they are another machine's.
 
     Raises InventoryError with everything that is missing. `learn` is told each secret as soon as it is known, with the
     user whom it belongs to.
     """
     children.withhold(variables(inventory))
-    reader = _reader(inventory, read_secret, learn)
+    reader = _reader(inventory, read_secret, learn, files=files)
     clusters = tuple(
         replace(
             cluster,
@@ -50,12 +57,56 @@ def resolve(
     return replace(inventory, clusters=clusters)
 
 
+def equip(
+    nodes: Sequence[Node], *, folder: Path, elsewhere: bool, found: dict[SecretSource, Secret]
+) -> list[tuple[Node, str]]:
+    """The nodes with every secret that is not known yet, each with what this machine lacks of what it needs, or "".
+
+    `elsewhere` says that the inventory was read on another machine: its paths mean what they mean here, relative ones
+    are relative to `folder`. `found` has the secrets that were fetched here before, and gets the new ones.
+    """
+    there = [_placed(node, folder) for node in nodes] if elsewhere else list(nodes)
+    if not elsewhere and not any(True for node in there for _ in _sources(node)):
+        return [(node, "") for node in there]
+    children.withhold(source.env for node in there for source, _ in _sources(node) if source.env)
+    reader = _Reader(
+        folder=folder, learn=lambda _, __: None, fetch=read_secret, patience_s=_patience(there), known=dict(found)
+    )
+    ready = [reader.node(node) for node in there]
+    found.update({source: secret for source, secret in reader.known.items() if secret is not None})
+    lacking: dict[tuple[str, str], str] = {}
+    for cause, places in reader.failures.items():
+        for place in places:
+            lacking.setdefault((place[1], place[3]), f"{place[-1]}: {cause}")
+    return [(node, lacking.get((node.cluster, node.name), "")) for node in ready]
+
+
+def _placed(node: Node, folder: Path) -> Node:
+    """The same node with its paths as they are meant on this machine."""
+
+    def moved(settings: Settings) -> Settings:
+        changed: dict[str, Any] = {}
+        for each in fields(settings):
+            value = getattr(settings, each.name)
+            if isinstance(value, WrittenPath):
+                changed[each.name] = expanded(value, folder)
+            elif isinstance(value, SecretSource) and value.file:
+                changed[each.name] = replace(value, file=expanded(value.file, folder))
+        return replace(settings, **changed) if changed else settings
+
+    node = moved(node)
+    return replace(
+        node, winrm=node.winrm and moved(node.winrm), ssh=node.ssh and moved(node.ssh), tds=node.tds and moved(node.tds)
+    )
+
+
+def _nodes(inventory: Inventory) -> list[Node]:
+    return [node for cluster in inventory.clusters for node in cluster.nodes]
+
+
 def variables(inventory: Inventory) -> set[str]:
     """The environment variables that the inventory takes secrets from, for whichever node."""
-    found: set[str] = set()
-    for node in (node for cluster in inventory.clusters for node in cluster.nodes):
-        found |= {source.env for source, _ in _sources(node) if source.env}
-    return found
+    return {source.env for node in _nodes(inventory) for source, _ in _sources(node) if source.env}
 
 
 def missing(inventory: Inventory) -> list[Problem]:
@@ -64,9 +115,8 @@ def missing(inventory: Inventory) -> list[Problem]:
     Files are looked for and their modes looked at, variables are looked for, programs are looked for and not run.
     """
     reader = _reader(inventory, look_for, lambda _, __: None)
-    for cluster in inventory.clusters:
-        for node in cluster.nodes:
-            reader.node(node)
+    for node in _nodes(inventory):
+        reader.node(node)
     return reader.problems()
 
 
@@ -77,6 +127,8 @@ class _Reader:
     fetch: Callable[[SecretSource, Path, float], str]
     patience_s: Mapping[SecretSource, float]
     """How long each may take."""
+    files: bool = True
+    """Whether the files that settings name are this machine's."""
     known: dict[SecretSource, Secret | None] = field(default_factory=dict)
     failures: dict[str, list[KeyPath]] = field(default_factory=dict)
     """Each thing that is wrong, with the keys that it concerns."""
@@ -137,7 +189,7 @@ class _Reader:
         )
 
     def _need(self, path: str, place: KeyPath, *, folder_will_do: bool = False) -> None:
-        if not path:
+        if not path or not self.files:
             return
         found = Path(path)
         if may_be_secret(found.name) or may_be_secret(path):
@@ -176,16 +228,20 @@ class _Reader:
 
 
 def _reader(
-    inventory: Inventory, fetch: Callable[[SecretSource, Path, float], str], learn: Callable[[Secret, str], None]
+    inventory: Inventory,
+    fetch: Callable[[SecretSource, Path, float], str],
+    learn: Callable[[Secret, str], None],
+    *,
+    files: bool = True,
 ) -> _Reader:
     folder = inventory.path.absolute().parent
-    return _Reader(folder=folder, learn=learn, fetch=fetch, patience_s=_patience(inventory))
+    return _Reader(folder=folder, learn=learn, fetch=fetch, patience_s=_patience(_nodes(inventory)), files=files)
 
 
-def _patience(inventory: Inventory) -> dict[SecretSource, float]:
+def _patience(nodes: Iterable[Node]) -> dict[SecretSource, float]:
     """For each source the longest `connect_timeout` of the nodes that need it: getting it is part of reaching them."""
     found: dict[SecretSource, float] = {}
-    for node in (node for cluster in inventory.clusters for node in cluster.nodes):
+    for node in nodes:
         for source, seconds in _sources(node):
             found[source] = max(seconds, found.get(source, 0.0))
     return found

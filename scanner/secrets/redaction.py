@@ -111,6 +111,10 @@ class Redactor:
     logins: frozenset[tuple[str, str]] = field(default=frozenset(), repr=False)
     """Each secret with the user that it belongs to, which may be empty."""
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """What it has worked out already does not travel, and is there already where it has been before."""
+        return redactor_of, (self.logins,)
+
     def __call__(self, text: str, *, cut: bool = False) -> str:
         """A text of a node, or about it, without the secrets. `cut`: something was cut off its end."""
         if not self.logins:
@@ -275,6 +279,11 @@ def forget() -> None:
 def known() -> Redactor:
     """What takes out every secret that this process has been given so far."""
     return _redactor(frozenset(_learnt)) if _learnt else NOTHING_SECRET
+
+
+def redactor_of(logins: frozenset[tuple[str, str]]) -> Redactor:
+    """What takes these out, each a secret with the user that it belongs to; the same one each time."""
+    return _redactor(logins) if logins else NOTHING_SECRET
 
 
 def redactor(nodes: Iterable[Node]) -> Redactor:

@@ -13,12 +13,20 @@ from typing import Self
 # The one thing here that is shared by all of a process: an interrupt has to reach conversations wherever they are.
 _running: weakref.WeakSet[Deadline] = weakref.WeakSet()
 _running_lock = threading.Lock()
+_named = threading.local()
 
 
-def end_all() -> None:
-    """Make every deadline that runs in this process fire now, for a scan that is interrupted."""
+def name_thread(owner: object) -> None:
+    """Say whose conversations this thread holds, so that they can be ended without anybody else's."""
+    _named.owner = owner
+
+
+def end_all(owner: object = None) -> None:
+    """Make every deadline that runs in this process fire now, for a scan that is interrupted; of one owner alone where
+    several work side by side.
+    """
     with _running_lock:
-        running = list(_running)
+        running = [deadline for deadline in _running if owner is None or deadline.owner is owner]
     for deadline in running:
         deadline.end()
 
@@ -31,12 +39,14 @@ class Deadline:
     runs on when all others are ended by an interrupt: it guards a farewell.
     """
 
-    __slots__ = ("__weakref__", "_action", "_ends", "_left", "_spared", "_thread", "_wake", "fired", "seconds")
+    __slots__ = ("__weakref__", "_action", "_ends", "_left", "_spared", "_thread", "_wake", "fired", "owner", "seconds")
 
     def __init__(self, seconds: float, action: Callable[[], object], *, spared: bool = False) -> None:
         self.seconds = seconds
         self.fired = False
         """True once the time was up; says why calls of the block failed."""
+        self.owner: object = None
+        """Whose it is, as `name_thread` said in the thread that waits."""
         self._action = action
         self._ends = 0.0
         self._left = False
@@ -54,6 +64,7 @@ class Deadline:
         time.sleep(min(seconds, self.remaining_s))
 
     def __enter__(self) -> Self:
+        self.owner = getattr(_named, "owner", None)
         self._ends = time.monotonic() + self.seconds
         self._thread.start()
         if not self._spared:

@@ -181,5 +181,7 @@ STAGES: dict[str, Stage] = {
     "docs/guides/nightly.md": nights,
     "docs/guides/plan.md": lab_of("backups"),
     "docs/guides/scan.md": two_sites,
+    # Its scheduler, workers and scan are typed by tests/live/test_dask_live.py.
+    "docs/guides/sites.md": bare,
 }
 """By the page's place in the repository. A page with something to type that is not here is found out."""

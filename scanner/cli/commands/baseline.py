@@ -12,8 +12,10 @@ from checks.exit_codes import ExitCode
 from scanner.cli.machines import Source, beside, files_of, inventory_of, takes_machines
 from scanner.cli.options import (
     RUN,
+    EngineOption,
     FromOption,
     ParallelOption,
+    SchedulerOption,
     TimeoutOption,
     WaiversOption,
     refuse_idle_options,
@@ -85,6 +87,8 @@ def baseline(
     waivers: WaiversOption = None,
     parallel: ParallelOption = None,
     timeout: TimeoutOption = None,
+    engine: EngineOption = None,
+    scheduler: SchedulerOption = None,
     from_: FromOption = None,
     quiet: QuietOption = False,
 ) -> None:
@@ -104,7 +108,7 @@ def baseline(
     from scanner.run.drift.approver import approver
     from scanner.run.drift.compare import approval, measured, part_of, rules_of, split_nodes
 
-    refuse_idle_options(from_, parallel=parallel, timeout=timeout)
+    refuse_idle_options(from_, parallel=parallel, timeout=timeout, engine=engine, scheduler=scheduler)
     path = beside(inventory, output, "--output", default_path)
     _refuse_overwriting(path, [*files_of(inventory), *([waivers] if waivers else []), *(from_ or ())])
     some = bool(update or node)
@@ -118,7 +122,9 @@ def baseline(
     rules = rules_of(loaded)
     here, gone = split_nodes(node or (), loaded, old) if old else (list(node or ()), set())
     asking = bool(here or not gone)
-    selection, job = resolve_options(inventory, node=here, waivers=waivers, parallel=parallel, timeout=timeout)
+    selection, job = resolve_options(
+        inventory, node=here, waivers=waivers, parallel=parallel, timeout=timeout, engine=engine, scheduler=scheduler
+    )
     chosen = job.chosen if asking else frozenset()
     clusters = frozenset() if node else frozenset(cluster for cluster, _ in chosen)
     then = old.snapshot if old else Snapshot()

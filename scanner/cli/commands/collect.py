@@ -12,8 +12,10 @@ from scanner.cli.machines import Source, files_of, takes_machines
 from scanner.cli.options import (
     CheckOption,
     ClusterOption,
+    EngineOption,
     NodeOption,
     ParallelOption,
+    SchedulerOption,
     SkipCheckOption,
     TimeoutOption,
     resolve_options,
@@ -40,6 +42,8 @@ def collect(
     skip_check: SkipCheckOption = None,
     parallel: ParallelOption = None,
     timeout: TimeoutOption = None,
+    engine: EngineOption = None,
+    scheduler: SchedulerOption = None,
     quiet: QuietOption = False,
 ) -> None:
     """Ask every node once and keep all that it says, to be judged anywhere with `preflight scan INVENTORY --from FILE`.
@@ -57,7 +61,15 @@ def collect(
     from scanner.cli.output.streams import print_error, print_out
 
     selection, job = resolve_options(
-        inventory, cluster=cluster, node=node, check=check, skip_check=skip_check, parallel=parallel, timeout=timeout
+        inventory,
+        cluster=cluster,
+        node=node,
+        check=check,
+        skip_check=skip_check,
+        parallel=parallel,
+        timeout=timeout,
+        engine=engine,
+        scheduler=scheduler,
     )
     refuse_bad_place(output, files_of(inventory))
     # Evidence serves `plan` as well as `scan`.

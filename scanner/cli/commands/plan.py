@@ -15,9 +15,11 @@ from scanner.cli.options import (
     REPORTS,
     RUN,
     ClusterOption,
+    EngineOption,
     FromOption,
     InventoryArgument,
     ParallelOption,
+    SchedulerOption,
     StrictOption,
     TargetOption,
     TimeoutOption,
@@ -104,6 +106,8 @@ def plan(
     sources: FromOption = None,
     parallel: ParallelOption = None,
     timeout: TimeoutOption = None,
+    engine: EngineOption = None,
+    scheduler: SchedulerOption = None,
     waivers: WaiversOption = None,
     strict: StrictOption = None,
     quiet: SilentOption = False,
@@ -130,7 +134,7 @@ def plan(
     from scanner.inventory.select import parse_targets
     from scanner.run.plans import build_runbooks, timed
 
-    refuse_idle_options(sources, parallel=parallel, timeout=timeout)
+    refuse_idle_options(sources, parallel=parallel, timeout=timeout, engine=engine, scheduler=scheduler)
     reads = [path for path in (inventory, waivers, *(sources or ()), kept) if path]
     written = {} if check is not None else _destinations(output, json, reads)
     length, own = _times(window, takes)
@@ -143,6 +147,8 @@ def plan(
         strict=strict,
         parallel=parallel,
         timeout=timeout,
+        engine=engine,
+        scheduler=scheduler,
     )
     if check is not None:
         follow_plan(
@@ -156,6 +162,8 @@ def plan(
             parallel=parallel,
             timeout_s=timeout,
             strict=strict,
+            engine=engine,
+            scheduler=scheduler,
         )
     job = replace(job, also=plan_facts(info.definition for _, info in job.clusters))
     collected = collect_or_load(job, selection, quiet=quiet, sources=sources)

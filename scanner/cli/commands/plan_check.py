@@ -35,6 +35,8 @@ def follow_plan(
     parallel: int | None,
     timeout_s: float | None,
     strict: bool | None,
+    engine: str | None,
+    scheduler: str | None,
 ) -> NoReturn:
     """Say what became of the steps that `word` means, and leave: 0 done, 1 not done, 3 cannot tell, 130 interrupted.
 
@@ -58,7 +60,16 @@ def follow_plan(
     steps = chosen(plan, word, clusters)
     for cluster in dict.fromkeys(step.cluster for step in steps):
         own = [step for step in steps if step.cluster == cluster]
-        following = prepare_following(selection, cluster, own, parallel=parallel, timeout_s=timeout_s, strict=strict)
+        following = prepare_following(
+            selection,
+            cluster,
+            own,
+            parallel=parallel,
+            timeout_s=timeout_s,
+            strict=strict,
+            engine=engine,
+            scheduler=scheduler,
+        )
         said = collected or collect_or_load(following.job, following.selection, quiet=quiet, sources=sources)
         complete = complete and said.complete
         found += standings(following, said, today())

@@ -100,6 +100,7 @@ def _cluster(name: str, value: object, context: Context) -> Cluster | None:
         rules=_rules(table.get("rules", {}), (*place, "rules"), problems),
         owner=str(values.get("owner", "")).strip(),
         contact=str(values.get("contact", "")).strip(),
+        site=str(values.get("site", "")),
         skip=read_skip(table["skip"], product, context.checks(), (*place, "skip"), problems) if "skip" in table else {},
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import os
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
@@ -14,6 +13,7 @@ from scanner.inventory.model import LocalSettings, SecretSource, SshSettings, Td
 from scanner.inventory.reading.values import KeyPath
 from scanner.inventory.settings.setting import Setting, by_name
 from scanner.inventory.settings.transports import MODELS, keys_of
+from scanner.inventory.settings.written_path import expanded
 
 HTTP_PORT = 5985
 _PASSWORD_ADVICE = "password_env, password_file or password_command"  # noqa: S105  names of keys
@@ -112,14 +112,9 @@ def _fields(merged: _Merged, folder: Path) -> dict[str, Any]:
         if key.kind == "path":
             value = expanded(str(value), folder)
         if key.secret:
-            value = SecretSource(**{key.name.removeprefix(f"{key.secret}_"): str(value)})
+            value = SecretSource(**{key.name.removeprefix(f"{key.secret}_"): value if isinstance(value, str) else ""})
         settings[key.model_field] = value
     return settings
-
-
-def expanded(path: str, folder: Path) -> str:
-    """`path` with `~` expanded, and absolute: relative ones are relative to `folder`. Empty stays empty."""
-    return str(folder / os.path.expanduser(path)) if path else ""  # noqa: PTH111  Path.expanduser raises without a home
 
 
 def _check_winrm(settings: WinrmSettings, host: str, merged: _Merged) -> None:

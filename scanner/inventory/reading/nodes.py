@@ -10,7 +10,7 @@ from pathlib import Path
 from checks.versions import VersionError
 from scanner.inventory.model import Node, SecretSource, TdsSettings, WinrmSettings
 from scanner.inventory.products import DEFAULT_SQL_PORT, Product
-from scanner.inventory.reading.connection import HTTP_PORT, Connection, KeyConflict, Layer, connect, expanded, layer_of
+from scanner.inventory.reading.connection import HTTP_PORT, Connection, KeyConflict, Layer, connect, layer_of
 from scanner.inventory.reading.discretion import NOT_SHOWN, may_be_secret
 from scanner.inventory.reading.values import (
     KeyPath,
@@ -25,6 +25,7 @@ from scanner.inventory.reading.values import (
 from scanner.inventory.settings.catalogue import Catalogue
 from scanner.inventory.settings.setting import Setting, by_name
 from scanner.inventory.settings.transports import TRANSPORTS, keys_of
+from scanner.inventory.settings.written_path import expanded
 
 HERE = "localhost"
 """The host of a node that is the machine preflight runs on."""

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import concurrent.futures
+import threading
+from contextlib import AbstractContextManager
+from typing import Self
 
 _DESCRIPTORS_PER_HAND = 8
 """A connection through a jump host, an agent, a key file, a child's pipes: more than any conversation holds at once."""
@@ -38,3 +41,23 @@ def make_room(hands: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, more), hard))
     except (OSError, ValueError):
         return  # the conversations that find none left say so
+
+
+class Gate(AbstractContextManager["Gate"]):
+    """Bounds how many nodes are worked on at a time, and knows how many are."""
+
+    def __init__(self, width: int) -> None:
+        self._slots = threading.Semaphore(width)
+        self._lock = threading.Lock()
+        self.active = 0
+
+    def __enter__(self) -> Self:
+        self._slots.acquire()
+        with self._lock:
+            self.active += 1
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self.active -= 1
+        self._slots.release()

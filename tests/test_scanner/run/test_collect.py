@@ -26,7 +26,8 @@ from scanner.inventory.model import Cluster, Node, SshSettings, WinrmSettings
 from scanner.probes.probe import Answer, Probe, UnreadableError
 from scanner.probes.registry import BUILTIN, select_probes
 from scanner.run import collect as run_module
-from scanner.run.collect import Gate, Progress, collect, scan
+from scanner.run.collect import Progress, collect, scan
+from scanner.run.engines.hands import Gate
 from scanner.run.facts import read_facts
 from scanner.run.job import ScanRequest
 from scanner.run.node import NodeRequest, query_node

@@ -1,0 +1,153 @@
+"""The workers of a scheduler: who may be given what, and which are gone or do not answer any more."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from scanner.clock import now_s
+from scanner.errors import cause_of
+from scanner.run.engines import worker
+from scanner.run.engines.dask.link import Link, Told, stranger
+
+
+class WorkerKey(NamedTuple):
+    """One start of a worker."""
+
+    address: str
+    folder: str
+
+
+class ClockOffset(NamedTuple):
+    """How far another machine's clock is ahead of ours, and how sure that is."""
+
+    ahead_s: float
+    unsure_s: float
+
+
+@dataclass(slots=True, kw_only=True)
+class Worker:
+    """One of them."""
+
+    key: WorkerKey
+    resources: frozenset[str]
+    unfit: str = ""
+    """Why it is given nothing."""
+    running: bool = True
+    clock: ClockOffset | None = None
+    """None: it reads the clock that is read here."""
+    last_seen: float = 0.0
+    heard: float = 0.0
+    """When `last_seen` was another one before, by our monotonic clock."""
+    nodes: int = 0
+    """How many are being asked there."""
+
+    @property
+    def address(self) -> str:
+        """Where it listens."""
+        return self.key.address
+
+
+@dataclass(slots=True, kw_only=True)
+class Workers:
+    """All of them."""
+
+    link: Link
+    patience_s: float
+    """How long one may be silent."""
+    own: bool
+    """Whether they are processes of this machine."""
+    known: dict[WorkerKey, Worker] = field(default_factory=dict)
+
+    def look(self) -> list[tuple[Worker, str]]:
+        """See who is there now; gives those that are not to be counted on any more, with what became of them.
+
+        Raises OSError or TimeoutError where the scheduler does not say.
+        """
+        told = {WorkerKey(each.address, each.folder): each for each in self.link.workers()}
+        self._get_to_know({key: each for key, each in told.items() if key not in self.known})
+        lost = [(self.known.pop(key), "ended") for key in self.known.keys() - told.keys()]
+        now = time.monotonic()
+        for key, each in told.items():
+            found = self.known[key]
+            found.running = each.running
+            if each.last_seen != found.last_seen:
+                found.last_seen, found.heard = each.last_seen, now
+            elif now - found.heard > self.patience_s and not found.unfit:
+                found.unfit = f"has not been heard of for {self.patience_s:g} s"
+                lost.append((found, found.unfit))
+        return lost
+
+    def of(self, site: str) -> Iterator[Worker]:
+        """Those that may be given nodes of that site; of none, every one."""
+        return (each for each in self.at(site) if each.running and not each.unfit)
+
+    def at(self, site: str) -> Iterator[Worker]:
+        """Those of the site, whatever their state."""
+        return (each for each in self.known.values() if not site or site in each.resources)
+
+    def _get_to_know(self, new: Mapping[WorkerKey, Told]) -> None:
+        if not new:
+            return
+        addresses = [key.address for key in new]
+        if self.own:
+            self.link.ignore_interrupts(addresses)
+        about = self.link.about(addresses)
+        distant = [address for address, said in about.items() if _is_distant(said)]
+        before_s = now_s()
+        # Once more: the first time a worker has to load what it is asked with.
+        again = self.link.about(distant) if distant else {}
+        after_s = now_s()
+        now = time.monotonic()
+        for key, each in new.items():
+            self.known[key] = Worker(
+                key=key,
+                resources=each.resources,
+                unfit=_unfit(about[key.address]),
+                running=each.running,
+                clock=_clock(again.get(key.address), before_s, after_s),
+                last_seen=each.last_seen,
+                heard=now,
+            )
+
+
+def _is_distant(said: Mapping[str, Any] | Exception) -> bool:
+    return not isinstance(said, BaseException) and said.get("machine") != worker.machine()
+
+
+def _unfit(said: Mapping[str, Any] | Exception) -> str:
+    if isinstance(said, TimeoutError):
+        return "does not answer"
+    if isinstance(said, BaseException):
+        return f"has no preflight that this one understands ({cause_of(said)})"
+    return stranger(said)
+
+
+def _clock(said: Mapping[str, Any] | Exception | None, before_s: float, after_s: float) -> ClockOffset | None:
+    if said is None or isinstance(said, BaseException):
+        return None
+    return ClockOffset(float(said["now_s"]) - (before_s + after_s) / 2, (after_s - before_s) / 2)
+
+
+def listed(addresses: Iterable[str]) -> str:
+    """Addresses in a line; of many the first ones, and a count."""
+    names = sorted(set(addresses))
+    few = names if len(names) <= 4 else [*names[:3], f"{len(names) - 3} more"]
+    return ", ".join(few)
+
+
+def untold(workers: Collection[Worker]) -> str:
+    """Why those that there are cannot be used."""
+    reasons: dict[str, list[str]] = {}
+    for each in workers:
+        if each.unfit or not each.running:
+            reasons.setdefault(each.unfit or "takes nothing more now (its memory is full)", []).append(each.address)
+    return "; ".join(f"{listed(addresses)} {why}" for why, addresses in reasons.items())
+
+
+def ahead(clock: ClockOffset) -> timedelta:
+    """The same as a time."""
+    return timedelta(seconds=clock.ahead_s)

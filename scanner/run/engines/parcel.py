@@ -1,0 +1,60 @@
+"""What goes to a worker and comes back: packed, so that nobody on the way shows what is in it."""
+
+from __future__ import annotations
+
+import pickle
+import zlib
+from dataclasses import dataclass, field
+
+from scanner.run.node import NodeRequest
+from scanner.transports.answers import NodeResponse
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Calls for one worker."""
+
+    run: str
+    """Names the run that they are part of."""
+    calls: tuple[NodeRequest, ...] = field(repr=False)
+    parallel: int
+    """How many nodes the worker's process asks at a time, over all batches of the run."""
+    withheld: frozenset[str] = frozenset()
+    """Environment variables that hold secrets: no child of the worker gets them."""
+    folder: str = ""
+    """The inventory's. Empty where that is another machine's, and what is relative is relative to the worker's own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """What came of a batch."""
+
+    said: tuple[NodeResponse | None, ...]
+    """In the order of its calls. None: not got to, for the worker was told to leave, or left by itself."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Parcel:
+    """Something that schedulers, logs and dashboards may handle, and not see."""
+
+    data: bytes
+
+    @classmethod
+    def of(cls, content: Batch | Answered | str) -> Parcel:
+        """`content`, packed; a text says why there is no answer."""
+        return cls(zlib.compress(pickle.dumps(content, pickle.HIGHEST_PROTOCOL), 1))
+
+    def content(self) -> Batch | Answered | str:
+        """What is in it. Only what a peer sent that may run code here anyway is opened."""
+        found = pickle.loads(zlib.decompress(self.data))  # noqa: S301  a scheduler's peers may do all of that by design
+        if not isinstance(found, Batch | Answered | str):
+            raise TypeError(f"a parcel with a {type(found).__name__}")
+        return found
+
+    def __repr__(self) -> str:
+        return "Parcel(***)"
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return repr(self)

@@ -1,0 +1,343 @@
+"""What becomes of nodes that are asked by a scheduler's workers: spread, placed, lost, asked again, left."""
+
+from __future__ import annotations
+
+import pickle
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from checks.common.clock_facts import ClockSample
+from checks.outcome import Status
+from scanner.clock import utc_now
+from scanner.inventory.model import SshSettings
+from scanner.probes.probe import Answer
+from scanner.run import collect as run_module
+from scanner.run.collect import Progress, collect, scan
+from scanner.run.engines import worker as work
+from scanner.run.engines.dask import engine as engine_module
+from scanner.run.engines.dask.engine import Patience, by_our_clock
+from scanner.run.engines.dask.workers import ClockOffset
+from scanner.run.engines.engine import DASK, EngineChoice
+from scanner.run.engines.parcel import Batch
+from scanner.run.job import ScanRequest
+from scanner.run.node import NodeRequest
+from scanner.secrets.secret import Secret
+from scanner.transports.answers import NodeResponse, Responses
+from scanner.transports.own_trouble import RAN_OUT
+from tests.test_scanner.run.engines.cluster_in_process import Cluster, FakeWorker
+from tests.test_scanner.run.test_collect import job as job_of
+
+SCHEDULER = "tls://scheduler:8786"
+QUICK = Patience(look=0.01, worker=0.2, silence=0.3, scheduler=0.2, farewell=2.0)
+
+
+def job(*names: str, site: str = "", password: str = "", parallel: int = 32) -> ScanRequest:
+    made = job_of(*names)
+    ((cluster, info),) = made.clusters
+    ssh = SshSettings(user="preflight", password=Secret(password) if password else None)
+    nodes = tuple(replace(each, ssh=ssh) for each in cluster.nodes) if password else cluster.nodes
+    there = replace(cluster, site=site, nodes=nodes)
+    choice = EngineChoice(name=DASK, scheduler=SCHEDULER)
+    return replace(made, clusters=((there, info),), engine=choice, parallel=parallel)
+
+
+def names(count: int) -> list[str]:
+    return [f"b{number}" for number in range(count)]
+
+
+def answered(call: NodeRequest, text: str = "0.1") -> NodeResponse:
+    node = call.node
+    return NodeResponse(
+        cluster=node.cluster,
+        node=node.name,
+        host=node.host,
+        transport=node.transport,
+        answers={probe.id: Answer(text, 0) for probe in call.probes},
+    )
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
+    made = Cluster(FakeWorker(address="tls://w1:1"), FakeWorker(address="tls://w2:1"))
+    monkeypatch.setattr(engine_module, "Link", made.link)
+    monkeypatch.setattr(engine_module, "PATIENCE", QUICK)
+    monkeypatch.setattr(work, "query_node", lambda call, gate: answered(call))
+    gather = run_module._gather
+
+    def gathering(calls: Any, parallel: int, hide: Any, progress: Callable[[Progress], None], make: Any) -> Any:
+        def told(now: Progress) -> None:
+            made.all_in.set()
+            progress(now)
+
+        return gather(calls, parallel, hide, told, make)
+
+    monkeypatch.setattr(run_module, "_gather", gathering)
+    yield made
+    for each in made.workers_there.values():
+        if each.hold:
+            each.hold.set()
+    made.pool.shutdown(wait=True)
+
+
+def failures(collected: Responses) -> dict[str, str | None]:
+    return {node: said.failure for (_, node), said in sorted(collected.said.items())}
+
+
+def asked_how_often(cluster: Cluster) -> dict[str, int]:
+    every = [name for each in cluster.workers_there.values() for batch in each.given for name in batch]
+    return {name: every.count(name) for name in every}
+
+
+def test_nodes_travel_in_batches_to_all_workers(cluster: Cluster) -> None:
+    done = collect(job(*names(100)))
+    assert (len(done.said), done.complete, done.notices) == (100, True, ())
+    assert set(asked_how_often(cluster).values()) == {1}
+    batches = [batch for each in cluster.workers_there.values() for batch in each.given]
+    assert len(batches) <= 8, "one task a node would cost a node its milliseconds"
+    assert all(each.given for each in cluster.workers_there.values())
+    assert cluster.closed == cluster.links == 1
+
+
+def test_a_scan_by_workers_gives_the_results_of_a_scan_from_here(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = scan(job("b1", "b2", "b3"))
+    monkeypatch.setattr("scanner.run.collect.query_node", lambda call, gate=None: answered(call))
+    here = scan(replace(job("b1", "b2", "b3"), engine=EngineChoice()))
+    assert there.results == here.results
+    assert there.notices == here.notices
+
+
+def test_no_worker_has_more_nodes_at_a_time_than_it_may(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock, now, most = threading.Lock(), 0, 0
+
+    def slow(call: NodeRequest, gate: Any) -> NodeResponse:
+        nonlocal now, most
+        with gate:
+            with lock:
+                now += 1
+                most = max(most, now)
+            time.sleep(0.01)
+            with lock:
+                now -= 1
+        return answered(call)
+
+    monkeypatch.setattr(work, "query_node", slow)
+    del cluster.workers_there["tls://w2:1"]
+    collect(job(*names(40), parallel=3))
+    assert most == 3
+
+
+def test_the_calls_of_a_site_go_to_its_workers_alone(cluster: Cluster) -> None:
+    cluster.workers_there["tls://w2:1"].sites = frozenset({"emea"})
+    done = collect(job(*names(10), site="emea"))
+    assert not any(failures(done).values())
+    assert not cluster.workers_there["tls://w1:1"].given
+
+
+def test_a_site_without_a_worker_is_one_cause(cluster: Cluster) -> None:
+    done = scan(job("b1", "b2", site="emea"))
+    rows = [row for row in done.results if row.check == "connectivity"]
+    assert {(row.status, row.message) for row in rows} == {(Status.ERROR, "no worker for site emea")}
+    assert "--resources emea=1" in str(rows[0].remediation)
+
+
+def test_a_worker_that_comes_in_time_is_enough(cluster: Cluster) -> None:
+    late = FakeWorker(address="tls://w3:1", sites=frozenset({"emea"}))
+    threading.Timer(0.05, lambda: cluster.workers_there.update({late.address: late})).start()
+    assert not any(failures(collect(job("b1", site="emea"))).values())
+
+
+@pytest.mark.parametrize(
+    ("differing", "told"),
+    [
+        ({"preflight": "0.0.9"}, "runs preflight 0.0.9 (here "),
+        ({"distributed": "2020.1.0"}, "runs distributed 2020.1.0 (here "),
+        ({"python": "3.10"}, "runs python 3.10 (here "),
+    ],
+)
+def test_a_worker_of_another_version_is_given_nothing(cluster: Cluster, differing: dict[str, Any], told: str) -> None:
+    first, second = cluster.workers_there.values()
+    first.about = differing
+    assert not any(failures(collect(job(*names(10)))).values())
+    assert not first.given
+    second.about = differing
+    (cause,) = set(failures(collect(job("b1", "b2"))).values())
+    assert cause is not None
+    assert cause.startswith(f"no worker at {SCHEDULER}: tls://w1:1, tls://w2:1 {told}")
+
+
+def test_the_nodes_of_a_lost_worker_are_asked_once_more_and_that_is_told(cluster: Cluster) -> None:
+    def die(there: FakeWorker, _: Any) -> None:
+        if there.address == "tls://w1:1":
+            cluster.kill(there.address)
+
+    cluster.on_batch = die
+    lost = cluster.workers_there["tls://w1:1"]
+    done = collect(job(*names(20)))
+    again = sum(len(batch) for batch in lost.given)
+    assert not any(failures(done).values())
+    assert done.notices == (f"worker tls://w1:1 ended: {again} nodes were asked once more elsewhere",)
+
+
+def test_a_node_that_takes_two_workers_down_is_not_asked_a_third_time(cluster: Cluster) -> None:
+    for number in range(3, 6):
+        cluster.workers_there[f"tls://w{number}:1"] = FakeWorker(address=f"tls://w{number}:1")
+
+    def die(there: FakeWorker, batch: Any) -> None:
+        if any(call.node.name == "b7" for call in batch.calls):
+            cluster.kill(there.address)
+
+    cluster.on_batch = die
+    done = collect(job(*names(20)))
+    left = len(cluster.workers_there)
+    failed = {name: cause for name, cause in failures(done).items() if cause}
+    assert left == 3, "it was given to a third worker"
+    assert list(failed) == ["b7"], "what was beside it is asked alone, and stands"
+    assert str(failed["b7"]).startswith("asked twice, and twice without an answer: worker tls://w")
+    assert "1 of them could not be asked even so" in " ".join(done.notices)
+
+
+def test_a_worker_that_hangs_is_left_behind(cluster: Cluster) -> None:
+    hung = cluster.workers_there["tls://w1:1"]
+    hung.hold = threading.Event()
+
+    def fall_silent(there: FakeWorker, _: Any) -> None:
+        there.silent = there is hung
+
+    cluster.on_batch = fall_silent
+    done = collect(job(*names(6)))
+    assert not any(failures(done).values())
+    assert done.notices == (
+        "worker tls://w1:1 has not been heard of for 0.3 s: 3 nodes were asked once more elsewhere",
+    )
+    assert any(task.cancelled for task in cluster.tasks.values()), "its task is left behind"
+
+
+def test_a_worker_that_runs_out_of_something_is_no_fault_of_the_node(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[str] = []
+
+    def short(call: NodeRequest, gate: Any) -> NodeResponse:
+        tried.append(call.node.name)
+        if tried.count(call.node.name) == 1 and call.node.name == "b1":
+            raise MemoryError
+        return answered(call)
+
+    monkeypatch.setattr(work, "query_node", short)
+    done = collect(job("b1", "b2"))
+    assert not any(failures(done).values())
+    (notice,) = done.notices
+    assert f": {RAN_OUT}memory" in notice
+    assert notice.endswith(": 1 node was asked once more elsewhere")
+
+
+def test_a_scheduler_that_comes_back_is_asked_again(cluster: Cluster) -> None:
+    once = threading.Event()
+
+    def restart(_: FakeWorker, __: Any) -> None:
+        if not once.is_set():
+            once.set()
+            cluster.restart()
+
+    cluster.on_batch = restart
+    done = collect(job(*names(4)))
+    assert not any(failures(done).values())
+    (notice,) = done.notices
+    assert re.fullmatch(rf"the connection to {SCHEDULER} was lost: \d nodes were asked once more elsewhere", notice)
+    assert (cluster.links, cluster.closed) == (2, 2)
+
+
+def test_a_scheduler_that_stays_away_is_one_cause_for_all_that_is_left(cluster: Cluster) -> None:
+    def vanish(_: FakeWorker, __: Any) -> None:
+        cluster.reachable = False
+        cluster.tasks.clear()
+
+    cluster.on_batch = vanish
+    (cause,) = set(failures(collect(job(*names(4)))).values())
+    assert str(cause).startswith(f"the connection to {SCHEDULER} was lost, and it was not back within 0.2 s")
+
+
+def test_a_scheduler_that_is_not_there_is_one_cause(cluster: Cluster) -> None:
+    cluster.reachable = False
+    done = scan(job("b1", "b2"))
+    causes = {row.message for row in done.results if row.check == "connectivity"}
+    assert causes == {f"{SCHEDULER} cannot be reached within 10 s: refused"}
+    assert done.exit_code == 3
+
+
+def test_an_interrupt_keeps_what_is_finished_and_leaves_no_task(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    def one_waits(call: NodeRequest, gate: Any) -> NodeResponse:
+        if call.node.name == "b0":
+            begun.set()
+            ended.wait(10)
+        return answered(call)
+
+    def interrupt(now: Progress) -> None:
+        if now.waiting and begun.is_set():
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(work, "query_node", one_waits)
+    monkeypatch.setattr(work, "end_all", lambda _: ended.set())
+    done = collect(job(*names(6)), interrupt)
+    assert not done.complete
+    assert "b0" not in failures(done), "it was ended, and did not answer"
+    assert set(failures(done)) >= {"b2", "b4"}, "what was finished beside it is kept"
+    assert set(cluster.left) >= {"tls://w1:1"}
+    assert cluster.closed == 1
+
+
+def test_a_machine_that_is_this_one_is_asked_from_here(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = job("b1")
+    ((there, info),) = made.clusters
+    local = replace(there, nodes=(replace(there.nodes[0], transport="local", ssh=None),))
+    monkeypatch.setattr("scanner.run.collect.query_node", lambda call: answered(call, "from here"))
+    done = collect(replace(made, clusters=((local, info),)))
+    assert [str(said.answers["load"].output) for said in done.said.values()] == ["from here"]  # type: ignore[union-attr]
+    assert not cluster.parcels
+
+
+def test_what_is_sent_shows_no_secret(cluster: Cluster) -> None:
+    collect(job("b1", password="Canary-7f3a9c"))
+    (parcel,) = cluster.parcels
+    assert (repr(parcel), str(parcel), f"{parcel}") == ("Parcel(***)",) * 3
+    assert b"Canary" not in pickle.dumps(parcel), "nobody greps it out of a scheduler's memory by accident"
+    assert not any("Canary" in key for key in cluster.tasks)
+    batch = parcel.content()
+    assert "Canary" not in repr(batch)
+
+
+def test_a_node_that_says_what_it_was_asked_with_is_cleansed_before_it_leaves_the_site(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(work, "query_node", lambda call, gate: answered(call, "it is Canary-7f3a9c!"))
+    calls = tuple(job("b1", password="Canary-7f3a9c").calls())
+    told = repr(work.asked(Batch(run="r", calls=calls, parallel=1, folder="/")))
+    assert "Canary" not in told
+    assert "it is ***!" in told
+
+
+@pytest.mark.parametrize("ahead_s", [-40.0, 0.0, 40.0])
+def test_a_worker_with_another_clock_makes_no_node_s_clock_wrong(ahead_s: float) -> None:
+    """The node is right by our clock; its worker's clock is not, and it is known to within 0.2 s."""
+    at = utc_now()
+    noted = ClockSample(sent_s=100 + ahead_s, begun_s=100.5, ended_s=100.6, received_s=101 + ahead_s)
+    said = NodeResponse(cluster="c", node="n", host="n", transport="ssh", clock=noted, asked_at=at)
+    ours = by_our_clock(said, ClockOffset(ahead_s, 0.2))
+    assert isinstance(ours.clock, ClockSample)
+    assert ours.clock.sent_s == pytest.approx(99.8)
+    assert ours.clock.received_s == pytest.approx(101.2)
+    assert ours.asked_at is not None
+    assert (at - ours.asked_at).total_seconds() == pytest.approx(ahead_s)
+    assert by_our_clock(said, None) is said

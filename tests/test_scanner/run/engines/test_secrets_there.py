@@ -1,0 +1,120 @@
+"""`secrets = "worker"`: whoever asks a node finds its secrets, keys and paths on its own machine."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scanner.inventory.load import load_inventory
+from scanner.inventory.model import Inventory
+from scanner.inventory.select import select
+from scanner.run.engines import worker as work
+from scanner.run.engines.parcel import Batch
+from scanner.run.node import NodeRequest
+from scanner.run.prepare import build_request
+from scanner.secrets.secret import Secret
+from scanner.transports.answers import NodeResponse
+
+TEXT = """
+[run]
+engine = "dask"
+scheduler = "tcp://127.0.0.1:8786"
+secrets = "worker"
+
+[clusters.chef]
+product = "chef-backend"
+user = "preflight"
+{login}
+
+[clusters.chef.nodes]
+b1 = {{ host = "10.0.0.1", roles = ["backend"] }}
+b2 = {{ host = "10.0.0.2", roles = ["backend"], password_env = "PREFLIGHT_OF_B2" }}
+"""
+
+
+@pytest.fixture
+def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The worker's machine: another home, and its own working directory."""
+    folder = tmp_path / "there"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("HOME", str(folder))
+    return folder
+
+
+def inventory(home: Path, login: str) -> Inventory:
+    path = home / "inventory.toml"
+    path.write_text(TEXT.format(login=login))
+    return load_inventory(path)
+
+
+def calls(loaded: Inventory) -> tuple[NodeRequest, ...]:
+    # What a process elsewhere gets is what comes out of a pickle.
+    return tuple(pickle.loads(pickle.dumps(build_request(select(loaded)).calls())))
+
+
+def asked(requests: tuple[NodeRequest, ...], monkeypatch: pytest.MonkeyPatch) -> tuple[dict[str, Any], dict[str, str]]:
+    seen: dict[str, Any] = {}
+
+    def note(call: NodeRequest, gate: Any) -> NodeResponse:
+        seen[call.node.name] = call.node.ssh
+        return NodeResponse(cluster="chef", node=call.node.name, host="", transport="ssh")
+
+    monkeypatch.setattr(work, "query_node", note)
+    answered = work.asked(Batch(run="r", calls=requests, parallel=2))
+    failures = {said.node: said.failure or "" for said in answered.said if said}
+    return seen, failures
+
+
+def test_the_worker_s_own_variable_file_and_home_are_read(
+    tmp_path: Path, there: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = inventory(tmp_path, 'password_file = "secret.txt"\nkey_file = "~/key"\nknown_hosts = "hosts"')
+    requests = calls(loaded)
+    assert b"Canary" not in pickle.dumps(requests)
+    for name, text in (("secret.txt", "Canary-of-the-site\n"), ("key", "a key"), ("hosts", "")):
+        (there / name).write_text(text)
+        (there / name).chmod(0o600)
+    monkeypatch.setenv("PREFLIGHT_OF_B2", "Canary-of-b2")
+    seen, failures = asked(requests, monkeypatch)
+    assert failures == {"b1": "", "b2": ""}
+    assert seen["b1"].password == Secret("Canary-of-the-site")
+    assert seen["b2"].password == Secret("Canary-of-b2")
+    assert seen["b1"].key_file == str(there / "key")
+    assert seen["b1"].known_hosts == str(there / "hosts")
+
+
+def test_what_a_worker_lacks_is_told_of_the_nodes_that_need_it(
+    tmp_path: Path, there: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = inventory(tmp_path, 'password_env = "PREFLIGHT_OF_ALL"')
+    monkeypatch.setenv("PREFLIGHT_OF_ALL", "Canary-of-all")
+    seen, failures = asked(calls(loaded), monkeypatch)
+    assert list(seen) == ["b1"]
+    assert failures["b2"] == (
+        "password_env: the environment variable PREFLIGHT_OF_B2 is not set; set it, and export it to this program"
+    )
+
+
+def test_a_command_runs_once_for_all_that_need_it(tmp_path: Path, there: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (there / "vault").write_text("#!/bin/sh\necho run >> log\necho Canary-of-the-vault\n")
+    (there / "vault").chmod(0o755)
+    loaded = inventory(tmp_path, 'password_command = "./vault"')
+    monkeypatch.setenv("PREFLIGHT_OF_B2", "Canary-of-b2")
+    seen, failures = asked(calls(loaded), monkeypatch)
+    assert failures == {"b1": "", "b2": ""}
+    assert seen["b1"].password == Secret("Canary-of-the-vault")
+    assert (there / "log").read_text() == "run\n"
+
+
+def test_at_home_no_secret_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from scanner.cli.answers import with_credentials
+
+    loaded = inventory(tmp_path, 'password_env = "PREFLIGHT_OF_NOBODY"\nkey_file = "~/no-such-key"')
+    selection = select(loaded)
+    ready = with_credentials(build_request(selection), selection)
+    nodes = [node for cluster, _ in ready.clusters for node in cluster.nodes]
+    assert not any(isinstance(node.ssh and node.ssh.password, Secret) for node in nodes)
