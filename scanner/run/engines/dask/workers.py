@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, NamedTuple
 
+from checks.common.clock_facts import ClockSample
 from scanner.clock import now_s
 from scanner.errors import cause_of
 from scanner.run.engines import worker
 from scanner.run.engines.dask.link import Link, Told, stranger
+from scanner.transports.answers import NodeResponse
 
 
 class WorkerKey(NamedTuple):
@@ -151,3 +153,17 @@ def untold(workers: Collection[Worker]) -> str:
 def ahead(clock: ClockOffset) -> timedelta:
     """The same as a time."""
     return timedelta(seconds=clock.ahead_s)
+
+
+def by_our_clock(said: NodeResponse, clock: ClockOffset | None) -> NodeResponse:
+    """What a worker noted by its clock, by ours, and no surer than that is known."""
+    if clock is None:
+        return said
+    sample = said.clock
+    if isinstance(sample, ClockSample):
+        sample = replace(
+            sample,
+            sent_s=sample.sent_s - clock.ahead_s - clock.unsure_s,
+            received_s=sample.received_s - clock.ahead_s + clock.unsure_s,
+        )
+    return replace(said, clock=sample, asked_at=said.asked_at and said.asked_at - ahead(clock))

@@ -21,8 +21,9 @@ from scanner.run import collect as run_module
 from scanner.run.collect import Progress, collect, scan
 from scanner.run.engines import worker as work
 from scanner.run.engines.dask import engine as engine_module
-from scanner.run.engines.dask.engine import Patience, by_our_clock
-from scanner.run.engines.dask.workers import ClockOffset
+from scanner.run.engines.dask import loop as loop_module
+from scanner.run.engines.dask.loop import Patience
+from scanner.run.engines.dask.workers import ClockOffset, by_our_clock
 from scanner.run.engines.engine import DASK, EngineChoice
 from scanner.run.engines.parcel import Batch
 from scanner.run.job import ScanRequest
@@ -65,7 +66,7 @@ def answered(call: NodeRequest, text: str = "0.1") -> NodeResponse:
 @pytest.fixture
 def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
     made = Cluster(FakeWorker(address="tls://w1:1"), FakeWorker(address="tls://w2:1"))
-    monkeypatch.setattr(engine_module, "Link", made.link)
+    monkeypatch.setattr(loop_module, "Link", made.link)
     monkeypatch.setattr(engine_module, "PATIENCE", QUICK)
     monkeypatch.setattr(work, "query_node", lambda call, gate: answered(call))
     gather = run_module._gather

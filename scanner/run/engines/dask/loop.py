@@ -1,0 +1,376 @@
+"""The dask engine's thread: batches to workers, answers home, and what is lost on the way asked again.
+
+Where a batch goes is decided here and not by the scheduler: a node is asked once, once more if its worker is lost, and
+never a third time, on a worker of its site that runs the same preflight. So a batch is pinned to its worker, and the
+workers are looked at while it is there.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import os
+import queue
+import threading
+import time
+import uuid
+from collections import deque
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from scanner.errors import UsageError, cause_of
+from scanner.run.engines.dask.link import EngineError, Link
+from scanner.run.engines.dask.workers import Worker, WorkerKey, Workers, by_our_clock, untold
+from scanner.run.engines.engine import EngineChoice
+from scanner.run.engines.parcel import Answered, Batch, Parcel
+from scanner.run.engines.settled import unasked
+from scanner.run.node import NodeRequest
+from scanner.secrets import children
+from scanner.transports.answers import NodeResponse
+from scanner.transports.own_trouble import is_own
+
+TRIES = 2
+"""How often a node is asked at most."""
+_MOST_IN_BATCH = 32
+_RECONNECTS = 3
+_NODES_PER_PROCESS = 8
+_HINT = "look at the worker's log and at its memory; what ends a worker may be what one node answers"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long what is waited for, in seconds."""
+
+    look: float = 0.5
+    """Between two looks at the workers."""
+    worker: float = 30.0
+    """For a worker of a site."""
+    silence: float = 30.0
+    """For a sign of life of a worker."""
+    scheduler: float = 30.0
+    """For a scheduler that was lost."""
+    farewell: float = 5.0
+    """For the shells to be closed when a scan is interrupted."""
+
+
+PATIENCE = Patience()
+
+
+@dataclass(slots=True, eq=False)
+class Item:
+    """One node."""
+
+    call: NodeRequest
+    future: concurrent.futures.Future[NodeResponse]
+    losses: list[str] = field(default_factory=list)
+    """What became of the workers that should have asked it."""
+    avoid: set[WorkerKey] = field(default_factory=set)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Sent:
+    """A batch at its worker."""
+
+    worker: Worker
+    items: list[Item]
+    future: Any
+    ends: float
+    """When it must have come to an end, by our monotonic clock."""
+
+
+class Loop:
+    """The engine's thread, and what it goes by."""
+
+    def __init__(
+        self, choice: EngineChoice, *, parallel: int, width: int, timeout_s: float, patience: Patience
+    ) -> None:
+        self.every: list[Item] = []
+        self.waiting: deque[Item] = deque()
+        self.sent: dict[str, _Sent] = {}
+        self.asked_again: list[Item] = []
+        self.events: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self.closing = self.leaving = False
+        self._ending = threading.Lock()
+        self._broken: tuple[str, str] | None = None
+        self._choice = choice
+        self._processes = max(1, min(os.cpu_count() or 1, -(-width // _NODES_PER_PROCESS)))
+        # Processes of one machine share what that machine is to do at a time.
+        self._parallel = parallel if choice.scheduler else max(1, -(-parallel // self._processes))
+        self._width = width
+        self._timeout_s = timeout_s
+        self._patience = patience
+        self._run = uuid.uuid4().hex
+        self._numbers = 0
+        self._lonely_since: dict[str, float] = {}
+        self._link: Link
+        self._workers: Workers
+        self._open = False
+        self._looked = 0.0
+        self._unsaid_since: float | None = None
+        self._reconnects = 0
+
+    def take_in(self, item: Item) -> None:
+        """One more that is to be asked."""
+        with self._ending:
+            self.every.append(item)
+            self.waiting.append(item)
+            if self._broken:
+                self._fail([item], *self._broken)
+
+    def run(self) -> None:
+        """Everything, until all are asked and nothing more is to come; what goes wrong is told of the nodes."""
+        try:
+            self._connect()
+            while self._is_on():
+                self._look()
+                self._place()
+                self._take(self._patience.look)
+            if self.leaving:
+                self._leave()
+        except EngineError as error:
+            self._break(str(error), error.hint)
+        except UsageError as error:
+            self._break(str(error), "")
+        except BaseException as defect:  # noqa: BLE001  nobody may wait for ever; it is told of each node that has no answer
+            cause = f"the engine failed: unexpected {cause_of(defect)}"
+            self._break(cause, "this is a defect of preflight; please report it")
+        finally:
+            self._close()
+
+    def _break(self, cause: str, hint: str) -> None:
+        """Nobody is asked any more: all that is left ends with the cause, and so does what is yet to come."""
+        with self._ending:
+            self._broken = (cause, hint)
+            self._fail(self._all(), cause, hint)
+
+    def _is_on(self) -> bool:
+        if self.leaving:
+            return False
+        return bool(self.waiting or self.sent or not self.closing)
+
+    def _connect(self) -> None:
+        self._link = Link(self._choice, processes=self._processes)
+        self._workers = Workers(link=self._link, patience_s=self._patience.silence, own=not self._choice.scheduler)
+        self._open, self._unsaid_since = True, None
+
+    def _close(self) -> None:
+        if self._open:
+            self._open = False
+            self._link.close()
+
+    def _look(self) -> None:
+        workers, link = self._workers, self._link
+        now = time.monotonic()
+        if now - self._looked < self._patience.look:
+            return
+        try:
+            if not link.connected:
+                raise OSError("the connection was lost")  # noqa: TRY301  told below like every other way to lose it
+            lost = workers.look()
+        except Exception as error:  # noqa: BLE001  whichever way the scheduler cannot be asked
+            self._unsaid_since = self._unsaid_since or now
+            if not link.connected or now - self._unsaid_since > self._patience.silence:
+                self._reconnect(error)
+            return
+        finally:
+            self._looked = time.monotonic()
+        self._unsaid_since = None
+        for worker, what in lost:
+            self._lose([key for key, sent in self.sent.items() if sent.worker is worker], f"{_name(worker)} {what}")
+        late = [key for key, sent in self.sent.items() if sent.ends < now]
+        for key in late:
+            worker = self.sent[key].worker
+            worker.unfit = "has not come to an end in time"
+            self._lose([key], f"{_name(worker)} {worker.unfit}")
+
+    def _reconnect(self, error: BaseException) -> None:
+        what = f"the connection to {self._choice.scheduler or 'the scheduler'} was lost"
+        self._close()
+        self._lose(list(self.sent), what)
+        ends = time.monotonic() + self._patience.scheduler
+        self._reconnects += 1
+        while self._reconnects <= _RECONNECTS and not self.leaving:
+            try:
+                self._connect()
+            except EngineError:
+                if time.monotonic() > ends:
+                    break
+                time.sleep(self._patience.look)
+            else:
+                return
+        raise EngineError(
+            f"{what}, and it was not back within {self._patience.scheduler:g} s: {cause_of(error)}",
+            "look at the scheduler and at the network to it, and scan again",
+        )
+
+    def _place(self) -> None:
+        sites: dict[str, list[Item]] = {}
+        while self.waiting:
+            item = self.waiting.popleft()
+            if item.future.running() or item.future.set_running_or_notify_cancel():
+                sites.setdefault(item.call.site, []).append(item)
+        for site, items in sites.items():
+            left = self._place_at(site, items)
+            self.waiting.extend(left)
+
+    def _place_at(self, site: str, items: list[Item]) -> list[Item]:
+        workers = self._workers
+        fit = list(workers.of(site))
+        now = time.monotonic()
+        if not fit:
+            since = self._lonely_since.setdefault(site, now)
+            if now - since <= self._patience.worker:
+                return items
+            why = untold(list(workers.at(site)))
+            start = f"dask worker {self._choice.scheduler} --resources {site}=1" if site else "dask worker"
+            cause = f"no worker for site {site}" if site else f"no worker at {self._choice.scheduler}"
+            for item in items:
+                told = f"{cause}: {item.losses[-1]}" if item.losses else f"{cause}{why and ': '}{why}"
+                self._fail([item], told, f"start one that reaches these nodes: {start}")
+            return []
+        self._lonely_since.pop(site, None)
+        size = max(1, min(_MOST_IN_BATCH, -(-len(items) // len(fit))))
+        fresh, lost = deque(each for each in items if not each.losses), [each for each in items if each.losses]
+        while fresh:
+            worker = min(fit, key=lambda each: each.nodes)
+            room = self._width - worker.nodes
+            if room <= 0:
+                break
+            self._send(worker, [fresh.popleft() for _ in range(min(size, room, len(fresh)))])
+        return [*fresh, *(item for item in lost if not self._placed_alone(item, fit))]
+
+    def _placed_alone(self, item: Item, fit: Sequence[Worker]) -> bool:
+        """What was lost may be lost by what one of the nodes did: no other one is lost for the second time with it."""
+        busy = {sent.worker.key for sent in self.sent.values() if any(each.losses for each in sent.items)}
+        others = [each for each in fit if each.key not in item.avoid] or fit
+        free = [each for each in others if each.key not in busy and each.nodes < self._width]
+        if not free:
+            return False
+        self._send(min(free, key=lambda each: each.nodes), [item])
+        return True
+
+    def _send(self, worker: Worker, items: list[Item]) -> None:
+        link = self._link
+        batch = Batch(
+            run=self._run,
+            calls=tuple(item.call for item in items),
+            parallel=self._parallel,
+            withheld=frozenset(children.withheld_names()),
+            folder="" if self._choice.elsewhere else self._choice.folder,
+        )
+        self._numbers += 1
+        key = f"preflight-{self._run}-{self._numbers}"
+        try:
+            future = link.submit(Parcel.of(batch), key=key, address=worker.address)
+        except Exception as error:  # noqa: BLE001  what cannot be packed or sent is these nodes' result
+            self._fail(items, f"cannot be sent to a worker: {cause_of(error)}", "this is a defect of preflight")
+            return
+        worker.nodes += len(items)
+        self.sent[key] = _Sent(worker=worker, items=items, future=future, ends=self._end_of(worker, items))
+        future.add_done_callback(lambda _: self.events.put(key))
+
+    def _end_of(self, worker: Worker, items: Sequence[Item]) -> float:
+        """When everybody at that worker has had their whole time, one group after the other, and twice that."""
+        rounds = -(-worker.nodes // self._parallel) + 1
+        settings = [each for item in items for each in (item.call.node.ssh, item.call.node.winrm, item.call.node.tds)]
+        dialling = max((each.connect_timeout_s for each in settings if each), default=0.0)
+        return time.monotonic() + self._patience.silence + 2 * rounds * (self._timeout_s + dialling)
+
+    def _take(self, wait_s: float) -> None:
+        keys = []
+        with suppress(queue.Empty):
+            keys.append(self.events.get(timeout=wait_s))
+            while True:
+                keys.append(self.events.get_nowait())
+        for key in keys:
+            if key in self.sent:
+                self._home(key)
+
+    def _home(self, key: str) -> None:
+        sent = self.sent[key]
+        answered: Any = None
+        try:
+            answered = sent.future.result(timeout=self._patience.silence).content()
+        except (Exception, concurrent.futures.CancelledError) as error:  # noqa: BLE001  the engine's fault, whatever it is
+            if not self._link.connected:
+                return  # all of them are lost, and that is seen at the next look
+            self._lose([key], f"{_name(sent.worker)} did not answer: {cause_of(error)}")
+            return
+        if not isinstance(answered, Answered) or len(answered.said) != len(sent.items):
+            why = answered if isinstance(answered, str) else "gave an answer that is none"
+            sent.worker.unfit = why
+            self._lose([key], f"{_name(sent.worker)} cannot ask: {why}")
+            return
+        del self.sent[key]
+        sent.worker.nodes -= len(sent.items)
+        sent.future.release()
+        unfinished = []
+        for item, said in zip(sent.items, answered.said, strict=True):
+            if said is None:
+                unfinished.append((item, f"{_name(sent.worker)} was told to end"))
+            elif is_own(said.failure) and len(item.losses) + 1 < TRIES and not self.leaving:
+                unfinished.append((item, f"{_name(sent.worker)}: {said.failure}"))
+            else:
+                item.future.set_result(by_our_clock(said, sent.worker.clock))
+        for item, reason in unfinished:
+            if self.leaving:
+                _not_got_to(item)
+            else:
+                self._again([item], sent.worker, reason)
+
+    def _lose(self, keys: Iterable[str], reason: str) -> None:
+        for key in list(keys):
+            sent = self.sent.pop(key)
+            sent.worker.nodes -= len(sent.items)
+            with suppress(Exception):
+                sent.future.cancel(force=True)
+            self._again(sent.items, sent.worker, reason)
+
+    def _again(self, items: Iterable[Item], worker: Worker, reason: str) -> None:
+        for item in items:
+            item.losses.append(reason)
+            item.avoid.add(worker.key)
+            if len(item.losses) < TRIES:
+                self.asked_again.append(item)
+                self.waiting.append(item)
+            else:
+                told = "; then ".join(item.losses)
+                self._fail([item], f"asked twice, and twice without an answer: {told}", _HINT)
+
+    def _fail(self, items: Iterable[Item], cause: str, hint: str) -> None:
+        for item in items:
+            if item.future.running() or item.future.set_running_or_notify_cancel():
+                item.future.set_result(unasked(item.call, item.call.hide.message(cause), hint))
+
+    def _all(self) -> list[Item]:
+        """Those that nobody has an answer for, wherever they are."""
+        self.waiting.clear()
+        self.sent.clear()
+        return [item for item in self.every if not item.future.done()]
+
+    def _leave(self) -> None:
+        """Interrupted: what is finished comes home, the rest is ended there."""
+        link = self._link
+        while self.waiting:
+            _not_got_to(self.waiting.popleft())
+        with suppress(Exception):
+            link.leave(self._run, {sent.worker.address for sent in self.sent.values()})
+        ends = time.monotonic() + self._patience.farewell
+        while self.sent and time.monotonic() < ends:
+            self._take(0.1)
+        for sent in self.sent.values():
+            with suppress(Exception):
+                sent.future.cancel(force=True)
+            for item in sent.items:
+                _not_got_to(item)
+        self.sent.clear()
+
+
+def _not_got_to(item: Item) -> None:
+    if not item.future.cancel() and not item.future.done():
+        item.future.set_exception(concurrent.futures.CancelledError())
+
+
+def _name(worker: Worker) -> str:
+    return f"worker {worker.address}"
