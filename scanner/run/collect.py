@@ -179,7 +179,7 @@ def _again(
             answers = redacted(query_node(replace(call, hide=hide)), hide)
             if is_own(answers.failure):
                 break
-            told[answers.cluster, answers.node] = answers
+            told[answers.cluster, answers.node] = packed(answers)
             asked += 1
     except KeyboardInterrupt:
         complete = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import zlib
-from collections.abc import ItemsView, Iterator, Mapping
+from collections.abc import ItemsView, Iterator, Mapping, ValuesView
 from dataclasses import replace
 
 from checks.facts import Unknown
@@ -55,6 +55,10 @@ class PackedAnswers(Mapping[str, Answer | Unknown]):
     def items(self) -> ItemsView[str, Answer | Unknown]:
         """All of them, unpacked once."""
         return self.opened().items()
+
+    def values(self) -> ValuesView[Answer | Unknown]:
+        """Likewise."""
+        return self.opened().values()
 
     def __repr__(self) -> str:
         return f"PackedAnswers({', '.join(self._names)})"
