@@ -12,15 +12,16 @@ DEFECT = 70
 
 _ADVICE = "Set PREFLIGHT_TRACEBACK=1 to see where, and please report it."
 _MISSING = "Install it anew: python -m pip install --force-reinstall preflight-scanner"
+_LACKING: dict[type[BaseException], str] = {
+    kind: f"preflight: a defect of preflight: {kind.__name__}\n  {_ADVICE}\n" for kind in (MemoryError, RecursionError)
+}
+"""What is said where there may be no room to find words: composed beforehand, and free of whatever was being done."""
 
 
 def end_with_defect(defect: BaseException) -> NoReturn:
     """Say what happened and leave, whatever it takes: memory or the stack may be at their end, a module missing."""
     try:
-        _cleanse(defect)
-        if os.environ.get("PREFLIGHT_TRACEBACK"):
-            sys.stderr.write(_traceback_of(defect))
-        _tell(defect)
+        _tell_with_traceback(defect)
     except BaseException:  # noqa: BLE001  what cannot be told any more still has to end with its code
         with contextlib.suppress(Exception):
             os.write(2, f"preflight: a defect of preflight: {type(defect).__name__}\n".encode())
@@ -43,10 +44,21 @@ def tell_of_lost_defects() -> None:
 def _tell_lost(defect: BaseException | None) -> None:
     with contextlib.suppress(Exception):
         if defect is not None:
-            _cleanse(defect)
-            if os.environ.get("PREFLIGHT_TRACEBACK"):
-                sys.stderr.write(_traceback_of(defect))
-            _tell(defect)
+            _tell_with_traceback(defect)
+
+
+def _tell_with_traceback(defect: BaseException) -> None:
+    asked_for = bool(os.environ.get("PREFLIGHT_TRACEBACK"))
+    lacking = _LACKING.get(type(defect))
+    if lacking is not None and not asked_for:
+        # To look through the exception for secrets, or to import what tells of others, needs what there is none of:
+        # CPython has been seen to abort on the way.
+        sys.stderr.write(lacking)
+        return
+    _cleanse(defect)
+    if asked_for:
+        sys.stderr.write(_traceback_of(defect))
+    _tell(defect)
 
 
 def _traceback_of(defect: BaseException) -> str:

@@ -113,3 +113,27 @@ def test_memory_at_its_end_is_no_verdict(tmp_path: Path) -> None:
     ended = run(before, "validate", str(inventory))
     assert ended.returncode == 70
     assert "MemoryError" in ended.stderr
+
+
+@pytest.mark.parametrize("kind", ["MemoryError", "RecursionError"])
+def test_what_a_thread_lacks_is_told_without_asking_for_more_of_it(kind: str) -> None:
+    """Nothing is imported and nothing looked through where memory or the stack may be at their end."""
+    script = (
+        "import sys, threading\n"
+        "from scanner.cli.process.defects import tell_of_lost_defects\n"
+        "tell_of_lost_defects()\n"
+        "class Nothing:\n"
+        "    def find_spec(self, name, *_):\n        sys.__stderr__.write(f'IMPORTED {name}\\n')\n"
+        "sys.meta_path.insert(0, Nothing())\n"
+        f"def run():\n    raise {kind}\n"
+        "lost = threading.Thread(target=run)\nlost.start()\nlost.join()\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "PYTHONPATH": str(TOP), "PREFLIGHT_TRACEBACK": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.stderr.splitlines()[0] == f"preflight: a defect of preflight: {kind}"
+    assert len(ended.stderr.splitlines()) == 2
