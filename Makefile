@@ -11,8 +11,10 @@ BUILD := build
 demo: $(READY)
 	$(BIN)/preflight demo
 
-# Four at a time, on two cores too: most tests wait for a peer.
+# Four at a time, on two cores too: most tests wait for a peer. Hundreds of them start the program: it is compiled once,
+# also where the environment forbids Python to keep what it has compiled.
 test: $(READY)
+	$(BIN)/python -m compileall -q checks reports scanner
 	$(BIN)/python -m pytest -m "not slow" -n 4 --dist worksteal
 
 # The command line, every transport and every report, with the lowest versions that pyproject.toml allows.
