@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,14 +13,30 @@ from checks.scan import CONNECTIVITY
 from scanner.lab.scenario import Scenario
 
 Row = Mapping[str, Any]
+_SPOILING = ("non-utf8", "sudo-denied", "sudo-missing")
+"""Faults of a node that meet whatever it is asked, or whatever it is asked as root."""
 UNKNOWN_TO_LISTENERS = {"distinct-machines", "web-nodes-known"}
 """Checks that a SQL Server port alone could tell nothing for, in the best of health either."""
 
 
-def follows_from(row: Row, gaps: Sequence[str]) -> bool:
-    """Whether nothing but these nodes' silence keeps the result from being told."""
+_WITHOUT = re.compile(r"cannot tell without \d+ nodes?: (.*)")
+
+
+def follows_from(row: Row, gaps: Sequence[str], spoilt: Sequence[str] = ()) -> bool:
+    """Whether nothing but these nodes' silence, or what spoils all their answers, keeps the result from being told."""
+    if row["status"] != "error":
+        return False
     causes = row.get("follows", [])
-    return row["status"] == "error" and bool(causes) and set(causes) <= {f"{CONNECTIVITY}:{name}" for name in gaps}
+    if causes and set(causes) <= {f"{CONNECTIVITY}:{name}" for name in gaps}:
+        return True
+    lacking = _WITHOUT.fullmatch(row["message"]) if row["node"] is None else None
+    without = lacking[1].partition(":")[0].split(", ") if lacking else [row["node"]]
+    return set(without) <= set(spoilt)
+
+
+def spoilt_in(scenario: Scenario) -> tuple[str, ...]:
+    """The nodes of which every answer may be spoilt, that of a check to come as well: what a scenario cannot list."""
+    return tuple(node.name for cluster in scenario.clusters for node in cluster.nodes if node.fault in _SPOILING)
 
 
 def assert_no_gap_is_hidden(results: Sequence[Row], scenario: Scenario) -> None:

@@ -11,9 +11,9 @@ from typing import Any
 import tree_sitter_powershell
 from tree_sitter import Language, Node, Parser
 
-# Of SQL, of SQL Server's services, of msiexec.
+# Of SQL, of SQL Server's services, of msiexec, of clocks.
 _WORDS = re.compile(
-    r"ALTER|AND|BY|CREATE|DATABASE|DB_ID|DEFINITION|DISTINCT|FROM|GRANT|LOGIN|N|NOAPM|ANY|ON|PASSWORD|SELECT|SERVER|SET"
+    r"ALTER|AND|BY|CREATE|DATABASE|DB_ID|DEFINITION|DISTINCT|FROM|GRANT|LOGIN|N|NOAPM|ANY|ON|PASSWORD|SELECT|SERVER|SET|UTC"
     r"|COMPATIBILITY_LEVEL|STATE|TO|USE|USER|VIEW|WHERE|WINDOWS|WITH|MSSQLSERVER|MSSQL|MOM"
 )
 _PLACEHOLDER = re.compile(r"<[^<>]*>")

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from checks.facts import Unknown
+from scanner.lab.machines.chef_backend.cluster import CommandOutput
 from scanner.lab.machines.linux import sh_answers
 from scanner.lab.machines.windows.script import Machine, run_script
 from scanner.lab.scenario import load_scenario
@@ -31,7 +32,9 @@ def given(probe: Probe) -> Iterator[Answer]:
                 if probe.language == "powershell" and node.machine:
                     yield _windows(node.machine, probe)
                 elif probe.language == "sh" and not node.machine:
-                    said = sh_answers.answer(node, cluster, {}, probe.id, sudo=True)
+                    # What no machine of the lab knows is answered with the sample; what one knows has to agree.
+                    sample = {probe.id: CommandOutput(probe.sample, 0, probe.sample_errors)}
+                    said = sh_answers.answer(node, cluster, sample, probe.id, sudo=True)
                     yield Answer(said.output, said.exit_code, error_output=said.error_output)
 
 
