@@ -6,6 +6,8 @@ import ast
 import re
 import sys
 import tomllib
+from collections.abc import Mapping
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -22,6 +24,7 @@ EXTRAS = {name: [Requirement(text) for text in texts] for name, texts in PROJECT
 LOCK = (TOP / "requirements.lock").read_text(encoding="utf-8")
 
 
+@cache
 def imported() -> dict[str, list[str]]:
     """Every foreign module's first name with where it is imported, at the top or late."""
     found: dict[str, list[str]] = {}
@@ -46,9 +49,15 @@ def imported() -> dict[str, list[str]]:
     return found
 
 
+@cache
+def installed() -> Mapping[str, list[str]]:
+    """By a module's first name the distributions that bring it; reads the lists of all that is installed."""
+    return metadata.packages_distributions()
+
+
 def distribution_of(module: str) -> set[str]:
     """The distributions that bring a module; its own name where none is installed that does."""
-    return {canonicalize_name(name) for name in metadata.packages_distributions().get(module, [module])}
+    return {canonicalize_name(name) for name in installed().get(module, [module])}
 
 
 def behind(requirement: Requirement) -> set[str]:
