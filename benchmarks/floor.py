@@ -37,9 +37,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from ssh_nodes import NONCE, Farm, start_farm
 
 from scanner.inventory.model import Node, SshSettings
+from scanner.loading.registry import load_registry
 from scanner.probes.batch.sh import compose
 from scanner.probes.registry import select_probes
-from scanner.registry import load_registry
 
 TOP = Path(__file__).resolve().parent.parent
 NODES_A_CLUSTER = 3

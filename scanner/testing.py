@@ -13,15 +13,15 @@ from checks.check import Check, ClusterInfo, ClusterView, NodeView
 from checks.engine import connectivity
 from checks.facts import Unknown
 from checks.outcome import Result
-from scanner.inventory.load import load_inventory
+from scanner.inventory.credentials import resolve
 from scanner.inventory.select import select
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import Scenario, load_scenario, parse_scenario
+from scanner.loading.inventory import load_inventory
 from scanner.probes.probe import Answer, Probe, UnreadableError
 from scanner.probes.registry import BUILTIN as BUILTIN_PROBES
 from scanner.run.collect import scan
 from scanner.run.prepare import build_request
-from scanner.secrets.credentials import resolve
 
 __all__ = ["Answer", "cluster_view", "load_scenario", "node_view", "parse_scenario", "read", "scan_lab"]
 

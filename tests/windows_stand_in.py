@@ -21,7 +21,7 @@ from scanner.lab.machines.windows import powershell_process
 from scanner.lab.machines.windows.machine import Machine
 from scanner.lab.machines.windows.script import run_script
 from scanner.lab.servers.wsman.process import ProcessRequest
-from scanner.registry import load_registry
+from scanner.loading.registry import load_registry
 
 line = " ".join(["powershell.exe", *sys.argv[1:]])
 stdin = sys.stdin.buffer.read()

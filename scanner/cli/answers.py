@@ -77,8 +77,8 @@ def with_credentials(job: ScanRequest, selection: Selection) -> ScanRequest:
     """The same job with every secret that the chosen nodes need fetched. Raises InventoryError."""
     from dataclasses import replace
 
+    from scanner.inventory.credentials import resolve
     from scanner.run.engines.choice import refuse_unusable
-    from scanner.secrets.credentials import resolve
     from scanner.secrets.hardening import keep_memory_private
     from scanner.secrets.redaction import learn
 

@@ -14,8 +14,8 @@ from scanner.cli.signature import with_options
 from scanner.errors import UsageError
 
 if TYPE_CHECKING:
-    from scanner.inventory.from_options import Machines
     from scanner.inventory.model import Inventory
+    from scanner.loading.from_options import Machines
 
     Source = Path | Inventory
     """Where a command's nodes come from: an inventory's file, or one that was made of these options."""
@@ -90,7 +90,7 @@ def takes_machines(command: Callable[..., None]) -> Callable[..., None]:
     """
 
     def source(given: dict[str, Any]) -> Source:
-        from scanner.inventory.from_options import Machines
+        from scanner.loading.from_options import Machines
 
         return source_of(given.pop("inventory"), Machines(**given))
 
@@ -105,7 +105,7 @@ def takes_login(command: Callable[..., None]) -> Callable[..., None]:
     """A command that is given one machine as its argument `host`, with the options of how to log in there as `said`."""
 
     def machines(given: dict[str, Any]) -> Machines:
-        from scanner.inventory.from_options import Machines
+        from scanner.loading.from_options import Machines
 
         return Machines(host=[given.pop("host")], **given)
 
@@ -130,7 +130,7 @@ def source_of(inventory: Path | None, said: Machines) -> Source:
             "Missing argument INVENTORY. Name one (`preflight init` writes one to start from), or a machine: "
             "--host NAME --product PRODUCT --role ROLE"
         )
-    from scanner.inventory.from_options import named_inventory
+    from scanner.loading.from_options import named_inventory
 
     return named_inventory(said)
 
@@ -141,7 +141,7 @@ def _spelling(name: str) -> str:
 
 def inventory_of(source: Source) -> Inventory:
     """The inventory, read where it is a file. Raises InventoryError."""
-    from scanner.inventory.load import load_inventory
+    from scanner.loading.inventory import load_inventory
 
     return load_inventory(source) if isinstance(source, Path) else source
 

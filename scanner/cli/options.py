@@ -236,11 +236,11 @@ def resolve_options(
     from dataclasses import replace
 
     from scanner.cli.machines import inventory_of
-    from scanner.inventory.load import with_waivers
+    from scanner.inventory.credentials import variables
     from scanner.inventory.select import parse_targets, select
+    from scanner.loading.inventory import with_waivers
     from scanner.run.prepare import build_request
     from scanner.secrets import children
-    from scanner.secrets.credentials import variables
 
     loaded = inventory_of(inventory)
     children.withhold(variables(loaded))

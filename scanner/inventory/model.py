@@ -9,16 +9,16 @@ from typing import Any
 
 from checks.check import Platform
 from checks.engine.acceptance.model import Attestation, Waiver
+from scanner.inventory.loaded import Loaded
 from scanner.inventory.settings.local import LocalSettings
-from scanner.inventory.settings.secret_source import SecretSource
 from scanner.inventory.settings.setting import HOST, TEXT, product_keys, setting
 from scanner.inventory.settings.ssh import SshSettings
 from scanner.inventory.settings.tds import TdsSettings
 from scanner.inventory.settings.transports import TRANSPORTS
 from scanner.inventory.settings.winrm import WinrmSettings
-from scanner.probes.loaded import Loaded
 from scanner.probes.probe import Language
 from scanner.secrets.secret import Secret
+from scanner.secrets.source import SecretSource
 
 __all__ = [
     "Cluster",

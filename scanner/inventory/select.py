@@ -10,7 +10,7 @@ from scanner.errors import UsageError
 from scanner.inventory.model import Cluster, Inventory
 from scanner.inventory.products import Product, products
 from scanner.inventory.reading.values import did_you_mean, shown
-from scanner.registry import load_registry
+from scanner.loading.registry import load_registry
 
 Pair = tuple[str, str]
 """A node as (cluster, node)."""

@@ -22,12 +22,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from checks.engine.expect.model import Expectation
-from scanner.inventory.expect.own import loaded_of
 from scanner.inventory.expect.reading import Written, read_lists
 from scanner.inventory.products import products
 from scanner.inventory.reading.values import Problems
 from scanner.lab.machines.chef_backend.cluster import CommandOutput
 from scanner.lab.tables import ScenarioError
+from scanner.loading.own_checks import loaded_of
 from scanner.probes.expect.probes import probe_id
 from scanner.probes.expect.sh import END
 from scanner.probes.probe import Probe

@@ -147,7 +147,7 @@ class Lab:
     def _probes(self) -> tuple[Probe, ...]:
         if self._given_probes is not None:
             return tuple(self._given_probes)
-        from scanner.registry import load_registry
+        from scanner.loading.registry import load_registry
 
         own = probes_of_clusters({cluster.name: cluster.inventory for cluster in self.scenario.clusters})
         return load_registry()[1] + own

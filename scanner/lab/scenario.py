@@ -97,7 +97,7 @@ def _built_in() -> Mapping[str, Traversable]:
 
 def _brought() -> Mapping[str, Traversable]:
     """The files in the folder `scenarios` of each package that a plugin's product names."""
-    from scanner.registry import load_registry
+    from scanner.loading.registry import load_registry
 
     found: dict[str, Traversable] = {}
     for product in load_registry()[2].brought:

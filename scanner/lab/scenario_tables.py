@@ -29,7 +29,7 @@ from scanner.lab.servers.tds.responder import parse_sql_version
 from scanner.lab.servers.tds.server import FAULTS as SQL_FAULTS
 from scanner.lab.servers.wsman.account_rights import Right
 from scanner.lab.tables import ScenarioError, choice, format_key, get, known_keys, subtable, subtables, texts
-from scanner.registry import load_registry
+from scanner.loading.registry import load_registry
 
 _ACCEPTED = ("waivers", "attestations")
 _TOP_KEYS = ("title", "about", "extends", "clusters", "run", *_ACCEPTED, "expect")

@@ -15,12 +15,12 @@ from checks.product import Product
 from checks.registry import BUILTIN, PRODUCTS, shared
 from checks.runbook.quoting import for_sh
 from scanner.errors import cause_of
+from scanner.inventory.loaded import Loaded
 from scanner.inventory.product_settings.known import BUILTIN as BUILTIN_SETTINGS
 from scanner.inventory.settings.catalogue import ProductSettings, refuse_clashes
 from scanner.plugins.foreign import Allowance
 from scanner.plugins.model import Known, Plugin
 from scanner.plugins.verification import flaws_of, sound, unknown_parts
-from scanner.probes.loaded import Loaded
 from scanner.probes.registry import BUILTIN as PROBES
 
 __all__ = ["GROUP", "Known", "Plugin", "joined", "known", "load_plugins", "sound", "unknown_parts"]

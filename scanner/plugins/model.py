@@ -9,8 +9,8 @@ from checks.check import Check
 from checks.outcome import Result
 from checks.product import Product
 from checks.registry import PRODUCTS
+from scanner.inventory.loaded import Loaded
 from scanner.inventory.settings.catalogue import ProductSettings
-from scanner.probes.loaded import Loaded
 from scanner.probes.probe import Probe
 
 

@@ -15,10 +15,10 @@ from checks.runbook.signs import SCAN, Seen, Sign, cannot_tell, done, list_of, n
 from checks.scan import CONNECTIVITY, Verdict
 from scanner.errors import UsageError
 from scanner.files.plan import KeptPlan
+from scanner.inventory.loaded import Loaded
 from scanner.inventory.select import Selection, select
-from scanner.probes.loaded import Loaded
+from scanner.loading.registry import load_registry
 from scanner.probes.registry import select_probes
-from scanner.registry import load_registry
 from scanner.run.job import ScanRequest
 from scanner.run.judge import build_scan, gathered_clusters
 from scanner.run.prepare import build_request

@@ -12,13 +12,13 @@ from checks.engine.rules import RuleError, RuleSet
 from checks.product import Product
 from checks.scan import CONNECTIVITY
 from scanner.errors import InventoryError, UsageError
-from scanner.inventory.load import located
 from scanner.inventory.model import Cluster, Inventory, Node
 from scanner.inventory.reading.values import Problems, meant_by
 from scanner.inventory.select import Selection
+from scanner.loading.inventory import located
+from scanner.loading.registry import load_registry
 from scanner.plugins import known
 from scanner.probes.probe import Probe
-from scanner.registry import load_registry
 from scanner.rule_data import load_rules
 from scanner.run.engines.choice import choose_engine
 from scanner.run.job import ScanRequest

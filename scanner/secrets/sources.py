@@ -14,8 +14,8 @@ from pathlib import Path
 
 from scanner.errors import shortened
 from scanner.inventory.model import SecretSource
-from scanner.inventory.reading.discretion import NOT_SHOWN, may_be_secret, may_be_secret_file, may_be_secret_variable
 from scanner.secrets import children
+from scanner.secrets.discretion import NOT_SHOWN, may_be_secret, may_be_secret_file, may_be_secret_variable
 from scanner.secrets.redaction import Redactor
 
 _MOST_BYTES = 64 * 1024

@@ -10,7 +10,7 @@ import pytest
 
 from checks.common.pages import PAGES, current, links_of
 from scanner.inventory.products import products
-from scanner.registry import load_registry
+from scanner.loading.registry import load_registry
 from scanner.rule_data import load_rules
 
 CHECKS = Path(__file__).parents[2] / "checks"

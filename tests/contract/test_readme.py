@@ -13,9 +13,9 @@ from checks.exit_codes import ExitCode
 from checks.registry import BUILTIN
 from reports.format import DRIFT, FORMATS, RUNBOOK, SCAN
 from scanner.cli.commands.catalogue import scope_of
-from scanner.inventory.load import parse_inventory
 from scanner.inventory.product_settings.known import catalogue
 from scanner.inventory.writing.reference import reference
+from scanner.loading.inventory import parse_inventory
 from scanner.probes.registry import BUILTIN as PROBES
 from scanner.probes.sudoers import sudoers_lines
 from tests.user_pages import PAGES, user_pages

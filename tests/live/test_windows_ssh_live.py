@@ -13,9 +13,9 @@ import pytest
 from checks.facts import Contact, Unknown
 from scanner.errors import NodeError
 from scanner.inventory.model import Node, SshSettings
+from scanner.loading.registry import load_registry
 from scanner.probes.batch.powershell import literal
 from scanner.probes.probe import Answer, Probe
-from scanner.registry import load_registry
 from scanner.run.facts import read_facts
 from scanner.run.node import NodeRequest, query_node
 from scanner.transports.protocol import Limits

@@ -25,7 +25,7 @@ from scanner.lab.machines.linux.sh_node import ShNode
 from scanner.lab.machines.windows import script as windows
 from scanner.lab.scenario import load_scenario
 from scanner.lab.scenario_model import ClusterScenario, NodeScenario, Scenario
-from scanner.registry import load_registry
+from scanner.loading.registry import load_registry
 from scanner.run import node as gather
 from scanner.transports.protocol import ConnectionCost, TransferTimes
 

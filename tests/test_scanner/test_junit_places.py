@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from scanner.inventory.load import lines_of
 from scanner.inventory.model import Inventory
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario
+from scanner.loading.inventory import lines_of
 from tests.recordings.collect import FOLDER, evidence_path
 from tests.test_reports.scan.test_report_junit import assert_strict
 

@@ -73,8 +73,8 @@ def judged(results: dict[str, Any]) -> dict[tuple[str, str], tuple[str, str]]:
 def healthy(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[tuple[str, str], tuple[str, str]]]:
     """The results of the healthy clusters, which all others are compared with."""
     from scanner.cli import answers
-    from scanner.inventory.load import load_inventory
     from scanner.inventory.select import select
+    from scanner.loading.inventory import load_inventory
     from scanner.run.collect import scan
 
     found = {}

@@ -21,11 +21,11 @@ from checks.registry import PLAN_FACTS
 from checks.runbook.model import Command, Runbook, Step, numbered_steps
 from scanner.cli.answers import collect_or_load
 from scanner.cli.options import resolve_options
-from scanner.inventory.load import load_inventory
 from scanner.inventory.select import select
 from scanner.inventory.writing.toml_text import dumps
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario, scenario_text
+from scanner.loading.inventory import load_inventory
 from scanner.run.plans import build_runbooks
 from scanner.run.prepare import build_request
 from tests.test_scanner.conftest import Preflight

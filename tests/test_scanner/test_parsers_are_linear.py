@@ -29,7 +29,7 @@ from scanner.files.baseline import parse_baseline, render_baseline
 from scanner.files.evidence.file import parse_evidence
 from scanner.files.plan import read_plan
 from scanner.files.results import read_results
-from scanner.inventory.load import parse_inventory
+from scanner.loading.inventory import parse_inventory
 from scanner.probes.batch import powershell, sh
 from scanner.transports.powershell import output
 from scanner.transports.ssh import config, errors, hop, login_shells, server_age

@@ -19,14 +19,14 @@ from checks.registry import BUILTIN, PRODUCTS
 from checks.runbook.following import KINDS, kinds_of
 from checks.runbook.signs import Kind, cannot_tell
 from checks.runbook.writer import RunbookWriter, Written
-from scanner.inventory.load import parse_inventory
+from scanner.inventory.loaded import Loaded
 from scanner.inventory.settings.catalogue import ProductSettings
 from scanner.lab.scenario import ScenarioError, load_scenario, scenario_names
+from scanner.loading.inventory import parse_inventory
+from scanner.loading.registry import known_drift_rules
 from scanner.plugins import Plugin, known, load_plugins
-from scanner.probes.loaded import Loaded
 from scanner.probes.probe import Answer, Probe
 from scanner.probes.registry import BUILTIN as PROBES
-from scanner.registry import known_drift_rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,7 +319,7 @@ def test_a_scenario_of_a_product_s_own_is_found_and_one_that_is_called_like_a_bu
     monkeypatch.syspath_prepend(str(tmp_path))
     product = replace(HEART, package="heart_package")
     everything = replace(known(), products={**known().products, "heart": product})
-    monkeypatch.setattr("scanner.registry.known", lambda: everything)
+    monkeypatch.setattr("scanner.loading.registry.known", lambda: everything)
     assert scenario_names().count("chef-healthy") == scenario_names().count("heart-healthy") == 1
     (cluster,) = load_scenario("heart-healthy").clusters
     assert (cluster.product, cluster.nodes[0].transport) == ("heart", "ssh")

@@ -49,9 +49,9 @@ def add(
 ) -> None:
     """Add a node. The file is replaced only if the result has no problem; nothing else in it changes."""
     from scanner.files.atomic import write_atomically
-    from scanner.inventory.from_options import product_named, said_settings
-    from scanner.inventory.load import installed_catalogue, load_inventory
     from scanner.inventory.writing.added import NewNode, changed_bytes, roles_of
+    from scanner.loading.from_options import product_named, said_settings
+    from scanner.loading.inventory import installed_catalogue, load_inventory
 
     loaded = load_inventory(inventory)
     known = installed_catalogue()

@@ -57,8 +57,8 @@ def checks(inventory: _WithInventory = None) -> None:
 
 
 def _known(inventory: Path | None) -> tuple[tuple[Check, ...], tuple[Probe, ...], tuple[Result, ...]]:
-    from scanner.inventory.load import load_inventory
-    from scanner.registry import load_registry
+    from scanner.loading.inventory import load_inventory
+    from scanner.loading.registry import load_registry
 
     found, probes, loaded = load_registry(None if inventory is None else load_inventory(inventory).own)
     return found, probes, loaded.failures
@@ -131,7 +131,7 @@ def _explanation(check: Check, probes: Sequence[Probe]) -> Iterator[str]:
     from checks.common.pages import links_of
     from checks.engine.left_out import NEVER
     from reports.text import link_line
-    from scanner.registry import load_registry
+    from scanner.loading.registry import load_registry
     from scanner.rule_data import load_rules
 
     yield f"# {check.id} · {check.severity.value} · {scope_of(check)}"

@@ -16,8 +16,8 @@ from scanner.errors import UsageError
 
 if TYPE_CHECKING:
     from scanner.inventory.discover.ways import Way
-    from scanner.inventory.from_options import Machines
     from scanner.inventory.model import Inventory
+    from scanner.loading.from_options import Machines
     from scanner.run.job import ScanRequest
     from scanner.transports.answers import Responses
 else:
@@ -46,8 +46,8 @@ def discover(
     from scanner.files.atomic import ensure_writable, write_atomically
     from scanner.inventory.discover.model import NotToldError
     from scanner.inventory.discover.ways import WAYS
-    from scanner.inventory.from_options import named_inventory, product_named
-    from scanner.inventory.load import installed_catalogue
+    from scanner.loading.from_options import named_inventory, product_named
+    from scanner.loading.inventory import installed_catalogue
 
     product = product_named(said.product, installed_catalogue())
     way = WAYS.get(product.name)
@@ -80,8 +80,8 @@ def discover(
 
     from scanner.clock import today
     from scanner.inventory.discover.text import Origin, inventory_text
-    from scanner.inventory.from_options import login_of
-    from scanner.inventory.load import parse_inventory
+    from scanner.loading.from_options import login_of
+    from scanner.loading.inventory import parse_inventory
 
     host = inventory.clusters[0].nodes[0].host
     origin = Origin(

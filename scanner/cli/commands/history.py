@@ -157,7 +157,7 @@ def _key(inventory: Path) -> str:
 
 def _history_of(inventory: Path) -> Path:
     from scanner.errors import UsageError
-    from scanner.inventory.load import load_inventory
+    from scanner.loading.inventory import load_inventory
 
     named = load_inventory(inventory).run.history
     if not named:

@@ -57,9 +57,9 @@ def init(
     With `--product` it holds no more than it takes; without, every key there is.
     """
     from scanner.files.atomic import write_atomically
-    from scanner.inventory.from_options import product_named
-    from scanner.inventory.load import installed_catalogue
     from scanner.inventory.writing.template import short_template, template
+    from scanner.loading.from_options import product_named
+    from scanner.loading.inventory import installed_catalogue
 
     if from_ansible and from_ssh_config:
         raise UsageError("--from-ansible and --from-ssh-config contradict each other: choose one")
@@ -81,11 +81,11 @@ def init(
 
 
 def _taken_over(path: Path, named: str, ansible: Path | None, ssh: Path | None, mapped: list[str]) -> str:
-    from scanner.inventory.from_options import product_named
     from scanner.inventory.importing.ansible import read_ansible
     from scanner.inventory.importing.machines import inventory_of, nothing_mapped, read_map
     from scanner.inventory.importing.ssh_config import SshConfig
-    from scanner.inventory.load import installed_catalogue, parse_inventory
+    from scanner.loading.from_options import product_named
+    from scanner.loading.inventory import installed_catalogue, parse_inventory
 
     product = product_named(named, installed_catalogue())
     places = read_map(mapped, product)

@@ -39,10 +39,10 @@ def validate(
     from scanner.cli.output.streams import print_error
     from scanner.clock import today
     from scanner.files.results import read_results
-    from scanner.inventory.load import with_waivers
+    from scanner.inventory.credentials import missing
     from scanner.inventory.select import select
+    from scanner.loading.inventory import with_waivers
     from scanner.run.prepare import cluster_infos
-    from scanner.secrets.credentials import missing
 
     loaded = inventory_of(inventory)
     name = loaded.path
@@ -105,7 +105,7 @@ def schema() -> None:
     """Print the inventory's JSON Schema, for editors that complete and check TOML."""
     import json
 
-    from scanner.inventory.load import installed_catalogue
     from scanner.inventory.writing.schema import inventory_schema
+    from scanner.loading.inventory import installed_catalogue
 
     typer.echo(json.dumps(inventory_schema(installed_catalogue()), indent=2))

@@ -28,10 +28,10 @@ def demo() -> None:
     from scanner.cli.output.reporting import Destinations
     from scanner.clock import today
     from scanner.errors import UsageError
-    from scanner.inventory.load import load_inventory
     from scanner.inventory.select import select
     from scanner.lab.lab import Lab
     from scanner.lab.scenario import load_scenario
+    from scanner.loading.inventory import load_inventory
     from scanner.run.judge import build_scan
     from scanner.run.prepare import build_request
 

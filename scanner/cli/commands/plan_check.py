@@ -45,7 +45,7 @@ def follow_plan(
     from checks.runbook.following import kinds_of
     from scanner.clock import today
     from scanner.files.plan import default_path, read_plan
-    from scanner.registry import load_registry
+    from scanner.loading.registry import load_registry
     from scanner.run.follow import chosen, prepare_following, standings
 
     path = kept or default_path(selection.inventory.path)

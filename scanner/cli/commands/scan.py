@@ -21,7 +21,7 @@ def scan(inventory: Source, reports: Asked, options: RunOptions) -> None:
 
     from scanner.cli.output.reporting import write_and_exit
     from scanner.clock import today
-    from scanner.inventory.load import lines_of
+    from scanner.loading.inventory import lines_of
     from scanner.run.judge import build_scan
 
     run = Run.settled(inventory, options)

@@ -7,9 +7,9 @@ from datetime import date
 from pathlib import Path
 
 from scanner.inventory.discover.model import FoundCluster
-from scanner.inventory.from_options import Login
 from scanner.inventory.products import Product
 from scanner.inventory.writing.drawn import Drawn, DrawnCluster, DrawnNode, drawn_text
+from scanner.loading.from_options import Login
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

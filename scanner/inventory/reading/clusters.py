@@ -10,7 +10,6 @@ from scanner.inventory.model import Cluster
 from scanner.inventory.products import Product
 from scanner.inventory.reading.backup import read_backup
 from scanner.inventory.reading.connection import Layer, layer_of
-from scanner.inventory.reading.discretion import NOT_SHOWN
 from scanner.inventory.reading.nodes import (
     NOT_ON_WINDOWS,
     Surroundings,
@@ -34,6 +33,7 @@ from scanner.inventory.settings.acceptance import RULE
 from scanner.inventory.settings.catalogue import TABLES, Catalogue
 from scanner.inventory.settings.setting import Setting, by_name
 from scanner.inventory.settings.transports import TRANSPORTS, keys_of
+from scanner.secrets.discretion import NOT_SHOWN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

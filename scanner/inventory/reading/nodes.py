@@ -11,7 +11,6 @@ from checks.versions import VersionError
 from scanner.inventory.model import Node, SecretSource, TdsSettings, WinrmSettings
 from scanner.inventory.products import DEFAULT_SQL_PORT, Product
 from scanner.inventory.reading.connection import HTTP_PORT, Connection, KeyConflict, Layer, connect, layer_of
-from scanner.inventory.reading.discretion import NOT_SHOWN, may_be_secret
 from scanner.inventory.reading.values import (
     KeyPath,
     Problems,
@@ -26,6 +25,7 @@ from scanner.inventory.settings.catalogue import Catalogue
 from scanner.inventory.settings.setting import Setting, by_name
 from scanner.inventory.settings.transports import TRANSPORTS, keys_of
 from scanner.inventory.settings.written_path import expanded
+from scanner.secrets.discretion import NOT_SHOWN, may_be_secret
 
 HERE = "localhost"
 """The host of a node that is the machine preflight runs on."""

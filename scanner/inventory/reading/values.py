@@ -11,8 +11,8 @@ from dataclasses import replace
 from datetime import date, datetime
 
 from scanner.errors import Problem
-from scanner.inventory.reading.discretion import NOT_SHOWN, may_be_secret
 from scanner.inventory.settings.setting import HOST, NAMES, NAMES_EXPECTED, Setting
+from scanner.secrets.discretion import NOT_SHOWN, may_be_secret
 
 KeyPath = tuple[str, ...]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from scanner.inventory.settings.common import connect_timeout_setting, sudo_setting
-from scanner.inventory.settings.secret_source import SecretSource
 from scanner.inventory.settings.setting import secret_setting, setting
 from scanner.secrets.secret import Secret
+from scanner.secrets.source import SecretSource
 
 _JUMP_HOST = (
     r"(ssh://)?((?!-)[^\s,:\u0000-\u001f\u007f]+@)?(?!-)"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from scanner.inventory.settings.common import ca_file_setting, connect_timeout_setting, verify_setting
-from scanner.inventory.settings.secret_source import SecretSource
 from scanner.inventory.settings.setting import HOST, secret_setting, setting
 from scanner.secrets.secret import Secret
+from scanner.secrets.source import SecretSource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

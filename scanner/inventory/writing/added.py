@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scanner.errors import InventoryError, UsageError
-from scanner.inventory.load import parse_inventory
 from scanner.inventory.reading.positions import positions
 from scanner.inventory.reading.values import format_key, shown
 from scanner.inventory.writing import toml_text
+from scanner.loading.inventory import parse_inventory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from reports.text import one_line
 from scanner.errors import InventoryError
-from scanner.inventory.load import installed_catalogue, parse_inventory
 from scanner.inventory.products import Product
 from scanner.inventory.reading.values import format_key
 from scanner.inventory.settings.setting import HOST, NAMES
 from scanner.inventory.writing import toml_text
+from scanner.loading.inventory import installed_catalogue, parse_inventory
 
 _WIDTH = 100
 _UNKNOWN_HOST = "fill-in.example"

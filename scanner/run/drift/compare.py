@@ -18,10 +18,10 @@ from checks.engine.evaluation import GatheredCluster
 from scanner import __version__
 from scanner.clock import today, utc_now
 from scanner.errors import UsageError
+from scanner.inventory.loaded import Loaded
 from scanner.inventory.model import Inventory, NodeKey
 from scanner.inventory.select import Selection
-from scanner.probes.loaded import Loaded
-from scanner.registry import known_drift_rules, load_registry
+from scanner.loading.registry import known_drift_rules, load_registry
 from scanner.run.job import ScanRequest
 from scanner.run.judge import build_scan
 from scanner.secrets.last_door import without_secrets

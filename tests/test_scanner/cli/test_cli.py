@@ -347,7 +347,7 @@ def test_a_defect_is_one_line_and_has_a_code_of_its_own(
     def broken(*_: object) -> None:
         raise RuntimeError("boom")
 
-    monkeypatch.setattr("scanner.inventory.load.load_inventory", broken)
+    monkeypatch.setattr("scanner.loading.inventory.load_inventory", broken)
     monkeypatch.delenv("PREFLIGHT_TRACEBACK", raising=False)
     ended = preflight("validate", inventory)
     assert ended.code == 70

@@ -46,7 +46,7 @@ def test_whatever_crashes_ends_with_the_code_of_a_crash(
     def broken(*_: object) -> None:
         raise crash
 
-    monkeypatch.setattr("scanner.inventory.load.load_inventory", broken)
+    monkeypatch.setattr("scanner.loading.inventory.load_inventory", broken)
     monkeypatch.delenv("PREFLIGHT_TRACEBACK", raising=False)
     (tmp_path / "inventory.toml").write_text("")
     ended = preflight("validate", tmp_path / "inventory.toml")
@@ -103,7 +103,7 @@ def test_memory_at_its_end_is_no_verdict(tmp_path: Path) -> None:
     inventory = tmp_path / "inventory.toml"
     inventory.write_text("")
     before = (
-        "import resource\nimport scanner.inventory.load as load\n"
+        "import resource\nimport scanner.loading.inventory as load\n"
         "def greedy(*_):\n"
         "    resource.setrlimit(resource.RLIMIT_AS, (300 << 20, resource.RLIM_INFINITY))\n"
         "    kept = []\n"

@@ -20,10 +20,10 @@ from checks.scan import CONNECTIVITY, Scan
 from scanner.clock import utc_now
 from scanner.files.evidence.file import read_evidence
 from scanner.files.evidence.model import EvidenceFile
-from scanner.inventory.load import load_inventory
 from scanner.inventory.select import select
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario
+from scanner.loading.inventory import load_inventory
 from scanner.run.judge import build_scan
 from scanner.run.offline import saved_answers
 from scanner.run.plans import build_runbooks

@@ -21,10 +21,10 @@ from checks.registry import BUILTIN, PLAN_FACTS
 from checks.runbook.model import Command, Runbook, RunbookSet, numbered_steps
 from reports.runbook import html, markdown
 from scanner.cli.answers import collect_or_load
-from scanner.inventory.load import load_inventory
 from scanner.inventory.select import select
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario
+from scanner.loading.inventory import load_inventory
 from scanner.run.plans import build_runbooks
 from scanner.run.prepare import build_request
 from tests.test_scanner.conftest import Preflight

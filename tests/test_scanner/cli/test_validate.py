@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from scanner.inventory.load import load_inventory, parse_inventory
+from scanner.inventory import credentials
 from scanner.inventory.products import BUILTIN, Product
 from scanner.inventory.writing.template import short_template
 from scanner.lab.lab import Lab
-from scanner.secrets import credentials
+from scanner.loading.inventory import load_inventory, parse_inventory
 
 Preflight = Callable[..., Any]
 
@@ -63,7 +63,7 @@ def test_nothing_is_read_and_nothing_is_run_for_that(
     ran = tmp_path / "ran"
     (tmp_path / "pw").write_bytes(b"\xff" * 100_000)
     (tmp_path / "pw").chmod(0o600)
-    monkeypatch.setattr("scanner.secrets.credentials.children.run", lambda *_, **__: ran.touch())
+    monkeypatch.setattr("scanner.inventory.credentials.children.run", lambda *_, **__: ran.touch())
     for keys in (f"password_command = 'touch {ran}'", "password_file = 'pw'", "password_env = 'PF_THERE'"):
         ended = preflight("validate", inventory(tmp_path, keys))
         assert (ended.code, "would lack" in ended.out, CANARY in ended.out) == (0, False, False)

@@ -10,9 +10,9 @@ import pytest
 
 from checks.engine.expect.findings import State, findings
 from checks.engine.expect.model import Expectation
-from scanner.inventory.load import load_inventory
+from scanner.inventory.loaded import Loaded
+from scanner.loading.inventory import load_inventory
 from scanner.probes.batch.sh import compose, parse
-from scanner.probes.loaded import Loaded
 from scanner.probes.probe import Answer, Probe
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "expectations.toml"

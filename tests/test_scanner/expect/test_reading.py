@@ -12,10 +12,10 @@ from checks.check import ClusterCheck, NodeCheck
 from checks.outcome import Severity
 from scanner.errors import InventoryError
 from scanner.inventory.expect.single_select import why_not
-from scanner.inventory.load import load_inventory, parse_inventory
 from scanner.inventory.model import Inventory
 from scanner.inventory.select import select
-from scanner.registry import load_registry
+from scanner.loading.inventory import load_inventory, parse_inventory
+from scanner.loading.registry import load_registry
 from scanner.run.prepare import build_request
 
 CHEF = """

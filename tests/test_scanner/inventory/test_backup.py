@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from scanner.errors import InventoryError
-from scanner.inventory.load import parse_inventory
 from scanner.inventory.model import Cluster
+from scanner.loading.inventory import parse_inventory
 
 INVENTORY = r"""
 [defaults.winrm]

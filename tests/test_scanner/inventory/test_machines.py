@@ -20,8 +20,8 @@ import pytest
 from checks.check import ClusterCheck, ClusterInfo, ClusterView, NodeView
 from checks.engine.evaluation import GatheredCluster, evaluate
 from checks.outcome import Outcome, Remediation, Severity, Status, failed
-from scanner.inventory.from_options import Machines, named_inventory
 from scanner.lab.lab import Lab
+from scanner.loading.from_options import Machines, named_inventory
 
 Preflight = Callable[..., Any]
 
@@ -207,7 +207,7 @@ def test_a_password_never_stands_on_the_command_line(preflight: Preflight) -> No
 
 
 def test_nobody_can_be_asked_without_a_terminal(preflight: Preflight, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scanner.inventory.from_options.has_terminal", lambda: False)
+    monkeypatch.setattr("scanner.loading.from_options.has_terminal", lambda: False)
     ended = preflight("scan", "--host", "web1", *WINDOWS, "--user", "x", "--ask-password")
     assert (ended.code, "there is no terminal to ask on" in ended.err) == (2, True)
 

@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scanner.errors import InventoryError
-from scanner.inventory.load import _SYNTAX_ADVICE, load_inventory
 from scanner.inventory.reading.positions import positions
 from scanner.inventory.writing import toml_text
 from scanner.inventory.writing.template import template
+from scanner.loading.inventory import _SYNTAX_ADVICE, load_inventory
 
 Preflight = Callable[..., Any]
 

@@ -15,12 +15,12 @@ from jsonschema import Draft202012Validator
 
 from checks.engine.rules import Rule, RuleError, RuleSet
 from scanner.errors import InventoryError
-from scanner.inventory.load import parse_inventory
 from scanner.inventory.product_settings.known import catalogue
 from scanner.inventory.products import Product
 from scanner.inventory.settings.acceptance import RULE
 from scanner.inventory.writing.schema import inventory_schema
 from scanner.inventory.writing.template import template
+from scanner.loading.inventory import parse_inventory
 
 SCHEMA = inventory_schema()
 VALIDATOR = Draft202012Validator(SCHEMA)
@@ -211,7 +211,7 @@ def test_an_editor_shows_no_error_where_the_loader_sees_none(data: st.DataObject
         at = data.draw(st.sampled_from(inner))
     at[data.draw(NAMES | st.sampled_from(sorted(at) or ["x"]))] = data.draw(VALUES)
     with pytest.MonkeyPatch.context() as patch, contextlib.suppress(InventoryError):
-        patch.setattr("scanner.inventory.load._parse_toml", lambda _text, _path: table)
+        patch.setattr("scanner.loading.inventory._parse_toml", lambda _text, _path: table)
         parse_inventory("", HERE)
         assert [error.message for error in VALIDATOR.iter_errors(table)] == []
 
@@ -226,7 +226,7 @@ def test_no_key_is_refused_by_the_schema_alone() -> None:
                     at = next((inner for inner in reversed(at.values()) if isinstance(inner, dict)), at)
                 at[name] = value
                 with pytest.MonkeyPatch.context() as patch, contextlib.suppress(InventoryError):
-                    patch.setattr("scanner.inventory.load._parse_toml", lambda _text, _path, table=table: table)
+                    patch.setattr("scanner.loading.inventory._parse_toml", lambda _text, _path, table=table: table)
                     parse_inventory("", HERE)
                     loaded += 1
                     assert fits(table), table

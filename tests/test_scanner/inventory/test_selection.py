@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from scanner.errors import UsageError
-from scanner.inventory.load import parse_inventory
 from scanner.inventory.select import parse_targets, select
+from scanner.loading.inventory import parse_inventory
 
 INVENTORY = parse_inventory(
     """

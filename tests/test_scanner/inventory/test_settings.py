@@ -13,7 +13,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from scanner.errors import InventoryError
-from scanner.inventory.load import parse_inventory
+from scanner.inventory.loaded import Loaded
 from scanner.inventory.product_settings.known import BUILTIN, catalogue
 from scanner.inventory.products import Product
 from scanner.inventory.settings.catalogue import Catalogue, ProductSettings, refuse_clashes
@@ -23,8 +23,8 @@ from scanner.inventory.settings.transports import MODELS, TRANSPORTS
 from scanner.inventory.writing.reference import reference
 from scanner.inventory.writing.schema import inventory_schema
 from scanner.inventory.writing.template import short_template, template
+from scanner.loading.inventory import parse_inventory
 from scanner.plugins import Plugin, load_plugins
-from scanner.probes.loaded import Loaded
 from tests.test_scanner.conftest import Preflight
 
 HERE = Path("inventory.toml")
@@ -208,7 +208,7 @@ def loaded(*settings: ProductSettings) -> Loaded:
 def drills(monkeypatch: pytest.MonkeyPatch) -> Catalogue:
     entry = Entry(ProductSettings(product="chef-backend", cluster=settings_of(Drill)))
     monkeypatch.setattr(importlib.metadata, "entry_points", lambda **_: [entry])
-    from scanner.inventory.load import installed_catalogue
+    from scanner.loading.inventory import installed_catalogue
 
     return installed_catalogue()
 

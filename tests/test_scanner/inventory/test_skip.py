@@ -12,10 +12,10 @@ from jsonschema import Draft202012Validator
 
 from checks.registry import BUILTIN
 from scanner.errors import InventoryError
-from scanner.inventory.load import parse_inventory
 from scanner.inventory.model import Inventory
 from scanner.inventory.writing.schema import inventory_schema
 from scanner.inventory.writing.template import template
+from scanner.loading.inventory import parse_inventory
 from tests.test_scanner.conftest import Preflight
 from tests.test_scanner.inventory.test_waivers import CLUSTERS, HERE
 

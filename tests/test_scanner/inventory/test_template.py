@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from checks.engine.rules import parse_rules
-from scanner.inventory.load import parse_inventory
 from scanner.inventory.product_settings.known import catalogue
 from scanner.inventory.writing.template import template
+from scanner.loading.inventory import parse_inventory
 
 TEXT = template()
 HERE = Path("inventory.toml")

@@ -16,10 +16,10 @@ from jsonschema import Draft202012Validator
 
 from checks.engine.acceptance.model import Attestation, Waiver
 from scanner.errors import InventoryError
-from scanner.inventory.load import parse_inventory, with_waivers
 from scanner.inventory.model import Inventory
 from scanner.inventory.writing.schema import inventory_schema
 from scanner.inventory.writing.template import template
+from scanner.loading.inventory import parse_inventory, with_waivers
 
 HERE = Path("inventory.toml")
 CLUSTERS = """
@@ -283,7 +283,7 @@ KEYS = ["check", "cluster", "node", "value", "reason", "owner", "expires", "stat
 def test_nothing_ends_in_anything_but_an_inventory_or_its_problems(items: dict[str, Any]) -> None:
     table = tomllib.loads(CLUSTERS) | items
     with pytest.MonkeyPatch.context() as patch, contextlib.suppress(InventoryError):
-        patch.setattr("scanner.inventory.load._parse_toml", lambda _text, _path: table)
+        patch.setattr("scanner.loading.inventory._parse_toml", lambda _text, _path: table)
         for found in parse_inventory("", HERE).waivers:
             assert found.cluster
             assert isinstance(found.expires, date)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from scanner.inventory.product_settings.known import catalogue
-from scanner.inventory.reading.discretion import may_be_secret
+from scanner.secrets.discretion import may_be_secret
 
 CANARY = "hunter2!Zq9#Canary"
 WORD = "CANARYhunter2Zq9"

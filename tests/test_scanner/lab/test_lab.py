@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from scanner.inventory.load import load_inventory
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario, parse_scenario
+from scanner.loading.inventory import load_inventory
 
 DOORS = """
 title = "Every way to log in"

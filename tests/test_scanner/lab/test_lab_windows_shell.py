@@ -15,7 +15,7 @@ from scanner.lab.machines.windows import powershell_process
 from scanner.lab.machines.windows.shell import DEFAULT_SHELLS, WindowsShell
 from scanner.lab.scenario import load_scenario
 from scanner.lab.servers.wsman.process import ProcessOutput, ProcessRequest
-from scanner.registry import load_registry
+from scanner.loading.registry import load_registry
 from scanner.run.facts import read_facts
 from scanner.run.node import NodeRequest, query_node
 from scanner.transports.launch import launch_for

@@ -25,13 +25,13 @@ from cryptography.hazmat.primitives import serialization
 
 from scanner.errors import NodeError
 from scanner.files.evidence.file import read_evidence
-from scanner.inventory.load import load_inventory
+from scanner.inventory.credentials import resolve
 from scanner.inventory.select import select
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario
+from scanner.loading.inventory import load_inventory
 from scanner.run.node import NodeRequest, query_node
 from scanner.run.prepare import build_request
-from scanner.secrets.credentials import resolve
 from scanner.transports.protocol import Limits
 from scanner.transports.ssh.transport import SshTransport
 from scanner.transports.winrm.transport import WinrmTransport

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from scanner.errors import InventoryError, UnreachableError
-from scanner.inventory.load import parse_inventory
+from scanner.inventory import credentials
 from scanner.inventory.model import SshSettings
+from scanner.loading.inventory import parse_inventory
 from scanner.run.drift.approver import approver
-from scanner.secrets import children, credentials
+from scanner.secrets import children
 from scanner.transports.ssh.config import route
 
 CANARY = "Canary-9d2e77-Kanari"

@@ -27,8 +27,8 @@ from scanner.errors import (
     UntrustedPeerError,
 )
 from scanner.inventory.model import LocalSettings, Node
+from scanner.loading.registry import load_registry
 from scanner.probes.probe import Answer, Language, Probe
-from scanner.registry import load_registry
 from scanner.run.facts import read_facts
 from scanner.run.node import NodeRequest, query_node
 from scanner.transports import local

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from scanner.inventory.load import load_inventory
 from scanner.inventory.model import Inventory
 from scanner.inventory.select import select
+from scanner.loading.inventory import load_inventory
 from scanner.run.engines import worker as work
 from scanner.run.engines.parcel import Batch
 from scanner.run.node import NodeRequest

@@ -12,17 +12,17 @@ from typing import Any
 import pytest
 
 from scanner.errors import InventoryError
-from scanner.inventory.load import load_inventory
+from scanner.inventory import credentials
+from scanner.inventory.credentials import resolve
 from scanner.inventory.model import TdsSettings
 from scanner.inventory.select import select
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario
+from scanner.loading.inventory import load_inventory
 from scanner.probes.secret_server.database.database import SQL_DATABASE, SQL_DATABASE_TDS
 from scanner.probes.secret_server.database.sql_questions import questions
 from scanner.run.node import NodeRequest, compose, confidential, query_node
 from scanner.run.prepare import build_request, loosened
-from scanner.secrets import credentials
-from scanner.secrets.credentials import resolve
 from scanner.secrets.redaction import redactor
 from scanner.secrets.secret import Secret
 from scanner.transports import local

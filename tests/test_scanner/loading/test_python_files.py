@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from checks.outcome import Status
-from scanner.inventory.expect import python_files
-from scanner.inventory.load import load_inventory
-from scanner.probes.loaded import Loaded
+from scanner.inventory.loaded import Loaded
+from scanner.loading import python_files
+from scanner.loading.inventory import load_inventory
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="whose a file is cannot be told there")
 INVENTORY = """

@@ -18,9 +18,9 @@ from checks.outcome import Remediation, Result, Severity, Status
 from checks.runbook.quoting import for_sh
 from scanner.errors import cause_of
 from scanner.inventory.expect.folder import FOLDER, MOST_BYTES, Listing
+from scanner.inventory.loaded import Loaded
 from scanner.plugins import Plugin, known, sound, unknown_parts
 from scanner.plugins.foreign import Allowance
-from scanner.probes.loaded import Loaded
 
 _LOADING_S = 60.0
 _ROOT = 0

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scanner.errors import InventoryError
-from scanner.inventory.load import load_inventory, parse_inventory
 from scanner.inventory.model import Inventory, Node, SecretSource, SshSettings, WinrmSettings
 from scanner.inventory.products import BUILTIN, Product
+from scanner.loading.inventory import load_inventory, parse_inventory
 
 SAMPLE = r"""
 [defaults.winrm]
@@ -593,7 +593,7 @@ def test_no_value_ends_in_anything_but_an_inventory_or_its_problems(data: st.Dat
 
 def parse_tables(table: dict[str, object]) -> Inventory:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("scanner.inventory.load._parse_toml", lambda _text, _path: table)
+        patch.setattr("scanner.loading.inventory._parse_toml", lambda _text, _path: table)
         return load("")
 
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from checks.engine.expect.judging import check_of
 from scanner.inventory.expect.folder import listing, read_files
-from scanner.inventory.expect.python_files import load_files
 from scanner.inventory.expect.reading import Written, read_lists, refuse_twins
+from scanner.inventory.loaded import Loaded
 from scanner.inventory.products import Product
 from scanner.inventory.reading.values import Problems
+from scanner.loading.python_files import load_files
 from scanner.probes.expect.probes import probes_of
-from scanner.probes.loaded import Loaded
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 
 from scanner.errors import InventoryError, Problem
 from scanner.inventory.model import Inventory, Node, SecretSource, SshSettings, TdsSettings, WinrmSettings
-from scanner.inventory.reading.discretion import NOT_SHOWN, may_be_secret
 from scanner.inventory.reading.values import KeyPath, Problems
 from scanner.inventory.settings.written_path import WrittenPath, expanded
 from scanner.secrets import children
+from scanner.secrets.discretion import NOT_SHOWN, may_be_secret
 from scanner.secrets.secret import Secret
 from scanner.secrets.sources import UnusableError, look_for, no_home, read_secret
 

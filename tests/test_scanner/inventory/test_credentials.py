@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from scanner.errors import InventoryError
-from scanner.inventory.load import parse_inventory
+from scanner.inventory import credentials
 from scanner.inventory.model import Inventory, SecretSource
-from scanner.secrets import credentials
+from scanner.loading.inventory import parse_inventory
 from scanner.secrets.secret import Secret
 
 CANARY = "hunter2-s3cr3t"

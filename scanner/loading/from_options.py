@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scanner.errors import InventoryError, Problem, UsageError
-from scanner.inventory.load import installed_catalogue, parse_inventory
 from scanner.inventory.model import Cluster, Inventory, Node, SecretSource
 from scanner.inventory.products import Product
 from scanner.inventory.reading.nodes import HERE
@@ -19,6 +18,7 @@ from scanner.inventory.settings.catalogue import Catalogue
 from scanner.inventory.settings.setting import NAMES, Setting, by_name
 from scanner.inventory.settings.transports import TRANSPORTS
 from scanner.inventory.writing import toml_text
+from scanner.loading.inventory import installed_catalogue, parse_inventory
 from scanner.secrets.sources import has_terminal
 
 _ASKED = "PREFLIGHT_ASKED_ON_THE_TERMINAL"

@@ -13,8 +13,8 @@ from typing import Any
 
 from checks.scan import ATTESTATIONS
 from scanner.errors import InventoryError, Problem
-from scanner.inventory.expect.own import read_own
 from scanner.inventory.expect.reading import refuse_unanswerable
+from scanner.inventory.loaded import Loaded
 from scanner.inventory.model import Cluster, Inventory, RunSettings
 from scanner.inventory.product_settings.known import catalogue
 from scanner.inventory.products import Product
@@ -29,8 +29,8 @@ from scanner.inventory.settings.catalogue import REPORTS, RUN, Catalogue, Produc
 from scanner.inventory.settings.setting import by_name
 from scanner.inventory.settings.transports import TRANSPORTS
 from scanner.inventory.settings.written_path import expanded
-from scanner.probes.loaded import Loaded
-from scanner.registry import builtin_ids, known_drift_rules, load_registry
+from scanner.loading.own_checks import read_own
+from scanner.loading.registry import builtin_ids, known_drift_rules, load_registry
 
 MOST_BYTES = 16 * 1024 * 1024
 """A larger file is no inventory."""

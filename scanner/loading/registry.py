@@ -5,8 +5,8 @@ from __future__ import annotations
 from checks.baseline.drift_rules import DriftRules
 from checks.check import Check
 from checks.registry import BUILTIN
+from scanner.inventory.loaded import Loaded
 from scanner.plugins import Known, known
-from scanner.probes.loaded import Loaded
 from scanner.probes.probe import Probe
 from scanner.probes.registry import BUILTIN as PROBES
 from scanner.rule_data import load_drift_rules
