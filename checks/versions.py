@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 
@@ -14,6 +15,8 @@ class VersionError(ValueError):
 
 _SECRET_SERVER = re.compile(r"(0|[1-9][0-9]{0,2})\.(0|[1-9][0-9]{0,2})\.([0-9]{6})")
 _FILE_VERSION = re.compile(r"[0-9]{1,5}(\.[0-9]{1,10}){1,3}")
+_REMEMBERED_CHARS = 40
+"""No longer text is kept: a version is shorter, and what a node says may be of any length."""
 _PART_OF_A_FILE_VERSION = 65536
 """A part of a file's binary version holds 16 bits: 8.9.300000 stands there as 8.9.37856."""
 
@@ -23,9 +26,17 @@ def parse_version(text: str) -> Version:
     if not text.isascii():
         raise VersionError(f"{text!r} is no version: its digits are not the plain ones")
     try:
-        return Version(text.strip())
+        return _version(text.strip())
     except InvalidVersion:
         raise VersionError(f"{text!r} is no version") from None
+
+
+def _version(text: str) -> Version:
+    return _remembered(text) if len(text) <= _REMEMBERED_CHARS else Version(text)
+
+
+_remembered = functools.lru_cache(maxsize=4_096)(Version)
+"""A version never changes, and the nodes of an estate have the same few."""
 
 
 def parse_secret_server(text: str) -> Version:
@@ -39,14 +50,14 @@ def parse_secret_server(text: str) -> Version:
         raise VersionError(
             f"{text!r} is no Secret Server version; it has plain numbers and six digits at the end, like 10.9.000064"
         )
-    return Version(".".join(str(int(part)) for part in match.groups()))
+    return _version(".".join(str(int(part)) for part in match.groups()))
 
 
 def parse_file_version(text: str) -> Version:
     """A Windows file version, which cannot carry the padding: 10.9.5.0 stands for 10.9.000005. Raises VersionError."""
     if not _FILE_VERSION.fullmatch(text.strip()):
         raise VersionError(f"{text!r} is no file version; expected numbers like 10.9.5.0")
-    return Version(text.strip())
+    return _version(text.strip())
 
 
 def secret_server_text(version: Version) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -47,46 +47,66 @@ def unguarded() -> Guard:
     return lambda judging: judging()
 
 
-def evaluate(
-    checks: Sequence[Check], clusters: Sequence[GatheredCluster], guard: Callable[[], Guard] = unguarded
-) -> tuple[Result, ...]:
-    """Judge every cluster: per node the node checks, then the cluster checks; inventory order, then registry order.
+class Bench:
+    """The checks of a run, with what is decided once for all of its clusters.
 
     `guard` makes what stands between the engine and the checks: one for all checks of a node, one for each of a
     cluster.
     """
-    results: list[Result] = []
-    concerned: dict[tuple[str, Collection[str], str], dict[int, NodeCheck | ClusterCheck]] = {}
-    by_name = any(check.clusters for check in checks)
 
-    def concerning(info: ClusterInfo, roles: Collection[str]) -> dict[int, NodeCheck | ClusterCheck]:
-        """The checks that look at a node of such roles, by identity: the same for thousands of nodes."""
-        key = (info.product, frozenset(roles), info.name if by_name else "")
-        if key not in concerned:
-            own = (check.for_product(info.product) for check in checks)
-            concerned[key] = {id(check): check for check in own if applies_to(check, info.product, roles, info.name)}
-        return concerned[key]
+    def __init__(self, checks: Sequence[Check], guard: Callable[[], Guard] = unguarded) -> None:
+        self._checks = checks
+        self._guard = guard
+        self._by_name = any(check.clusters for check in checks)
+        self._concerned: dict[tuple[str, frozenset[str], str], dict[int, NodeCheck | ClusterCheck]] = {}
+        self._whole: dict[tuple[str, str], tuple[NodeCheck | ClusterCheck, ...]] = {}
 
-    for cluster in clusters:
+    def judge(self, cluster: GatheredCluster) -> list[Result]:
+        """Per node the node checks, then the cluster checks; inventory order, then registry order."""
         info = cluster.info
+        results: list[Result] = []
         for node in cluster.nodes:
             if node.name in cluster.chosen:
-                guarding = guard()
+                guarding = self._guard()
                 results += [
                     _left_out(check, info, node.name) or _judge_node(check, node, guarding)
-                    for check in concerning(info, node.roles).values()
+                    for check in self._concerning(info, node.roles).values()
                     if isinstance(check, NodeCheck)
                 ]
-        for check in (each.for_product(info.product) for each in checks):
-            if not applies_to(check, info.product, check.roles, info.name):
-                continue
-            subjects = tuple(node for node in cluster.nodes if id(check) in concerning(info, node.roles))
+        for check in self._of_the_whole(info):
+            subjects = tuple(node for node in cluster.nodes if id(check) in self._concerning(info, node.roles))
             if not subjects:
-                results += [_left_out(check, cluster.info, None) or row for row in _nobody_to_ask(check, cluster.info)]
+                results += [_left_out(check, info, None) or row for row in _nobody_to_ask(check, info)]
             elif isinstance(check, ClusterCheck):
-                view = ClusterView(cluster.info, subjects)
-                results.append(_left_out(check, cluster.info, None) or _judge_cluster(check, view, guard()))
-    return tuple(results)
+                view = ClusterView(info, subjects)
+                results.append(_left_out(check, info, None) or _judge_cluster(check, view, self._guard()))
+        return results
+
+    def _concerning(self, info: ClusterInfo, roles: Collection[str]) -> dict[int, NodeCheck | ClusterCheck]:
+        """The checks that look at a node of such roles, by identity: the same for thousands of nodes."""
+        key = (info.product, frozenset(roles), info.name if self._by_name else "")
+        if key not in self._concerned:
+            own = (check.for_product(info.product) for check in self._checks)
+            self._concerned[key] = {
+                id(check): check for check in own if applies_to(check, info.product, roles, info.name)
+            }
+        return self._concerned[key]
+
+    def _of_the_whole(self, info: ClusterInfo) -> tuple[NodeCheck | ClusterCheck, ...]:
+        """The checks of a cluster of the product, whatever its nodes are."""
+        key = (info.product, info.name if self._by_name else "")
+        if key not in self._whole:
+            own = (check.for_product(info.product) for check in self._checks)
+            self._whole[key] = tuple(check for check in own if applies_to(check, info.product, check.roles, info.name))
+        return self._whole[key]
+
+
+def evaluate(
+    checks: Sequence[Check], clusters: Iterable[GatheredCluster], guard: Callable[[], Guard] = unguarded
+) -> tuple[Result, ...]:
+    """Judge every cluster, in the order in which they come."""
+    bench = Bench(checks, guard)
+    return tuple(row for cluster in clusters for row in bench.judge(cluster))
 
 
 def applies_to(check: Check, product: str, roles: Collection[str], cluster: str) -> bool:

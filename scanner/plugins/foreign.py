@@ -47,7 +47,7 @@ class Allowance:
             raise ForeignCodeError(f"not begun: what was judged before it had taken {self._seconds:g} s")
         began = time.monotonic()
         try:
-            return _within(self._left_s, work)
+            return _within(began + self._left_s, work)
         except _TimeUpError:
             raise ForeignCodeError(f"ended after {self._left_s:g} s without a result") from None
         except (MemoryError, RecursionError) as error:
@@ -65,37 +65,58 @@ class Allowance:
             self._left_s -= time.monotonic() - began
 
 
-_listening = False
-"""Whether the signal of the timer is ours already."""
+_TICK_S = 0.05
+_ends_at_s: float | None = None
+"""When what is being called has to be over, by the monotonic clock; None while nothing is."""
+_ticking = False
+"""Whether the timer runs already, and its signal is ours."""
 
 
 @contextlib.contextmanager
 def many_calls() -> Iterator[None]:
-    """Take the timer's signal once for all calls within: to take it and give it back costs more than most of them."""
-    global _listening  # noqa: PLW0603  signals are the process's
-    if _listening or not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+    """One timer for all calls within, which looks at the time again and again: to set one for each of them, and to take
+    its signal and give it back, costs more than most of them.
+    """
+    global _ticking  # noqa: PLW0603  timer and signal are the process's
+    if _ticking or not _has_timer():
         yield
         return
 
-    def stop(_: int, __: FrameType | None) -> None:
-        raise _TimeUpError
+    def look(_: int, __: FrameType | None) -> None:
+        # Not once alone: what is raised in the middle of a `finally`, or of a callback, may be lost there.
+        if _ends_at_s is not None and time.monotonic() >= _ends_at_s:
+            raise _TimeUpError
 
-    before = signal.signal(signal.SIGALRM, stop)
-    _listening = True
+    before = signal.signal(signal.SIGALRM, look)
+    _ticking = True
     try:
+        signal.setitimer(signal.ITIMER_REAL, _TICK_S, _TICK_S)
         yield
     finally:
-        _listening = False
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        _ticking = False
         signal.signal(signal.SIGALRM, before)
 
 
-def _within(seconds: float, work: Callable[[], T]) -> T:
-    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+def _has_timer() -> bool:
+    return hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
+
+
+def _within(ends_at_s: float, work: Callable[[], T]) -> T:
+    global _ends_at_s  # noqa: PLW0603  as above
+    if not _ticking:
+        if not _has_timer():
+            return work()
+        with many_calls():
+            return _within(ends_at_s, work)
+    if threading.current_thread() is not threading.main_thread():
         return work()
-    with contextlib.nullcontext() if _listening else many_calls():
+    before = _ends_at_s
+    try:
         try:
-            # Again and again: what is raised in the middle of a `finally`, or of a callback, may be lost there.
-            signal.setitimer(signal.ITIMER_REAL, seconds, 0.05)
+            _ends_at_s = ends_at_s if before is None else min(before, ends_at_s)
             return work()
         finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
+            _ends_at_s = before
+    finally:
+        _ends_at_s = before  # where the time was up at the very moment at which it did not matter any more

@@ -52,20 +52,31 @@ class ScanRequest:
     also: Mapping[str, tuple[type, ...]] = field(default_factory=dict)
     """Role to facts that are gathered of its nodes whatever the checks read: those that a plan is made of."""
 
+    _selected: dict[tuple[object, ...], tuple[Probe, ...]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    """What nodes that are alike in all that it depends on are asked: of thousands, nearly all are."""
+
     def calls(self) -> list[NodeRequest]:
         """One call per chosen node, in inventory order."""
         return [call for cluster, info in self.clusters for call in self.calls_of(cluster, info)]
 
     def calls_of(self, cluster: Cluster, info: ClusterInfo) -> list[NodeRequest]:
         """Those to the nodes of one cluster."""
-        checks = judged_in(self.checks, info.skip)
         return [
-            NodeRequest(
-                node, select_probes(node, checks, self.probes, self._also(node, info)), self.limits, site=cluster.site
-            )
+            NodeRequest(node, self._probes_of(node, info), self.limits, site=cluster.site)
             for node in cluster.nodes
             if (cluster.name, node.name) in self.chosen
         ]
+
+    def _probes_of(self, node: Node, info: ClusterInfo) -> tuple[Probe, ...]:
+        also = self._also(node, info)
+        own = node.cluster if any(check.clusters for check in self.checks) else ""
+        skip = tuple(info.skip)
+        key = (node.product, node.roles, node.language, node.transport, node.logs_in_to_sql, also, own, skip)
+        if key not in self._selected:
+            self._selected[key] = select_probes(node, judged_in(self.checks, info.skip), self.probes, also)
+        return self._selected[key]
 
     def _also(self, node: Node, info: ClusterInfo) -> tuple[type, ...]:
         identity = identity_of(info.definition)

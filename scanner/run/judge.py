@@ -10,7 +10,7 @@ from checks.check import NOT_SELECTED, ClusterInfo, NodeView
 from checks.engine.acceptance import waivers
 from checks.engine.acceptance.attestations import hear
 from checks.engine.documentation import WHY, section
-from checks.engine.evaluation import GatheredCluster, Guard, evaluate
+from checks.engine.evaluation import Bench, GatheredCluster, Guard
 from checks.engine.identity import without_strangers
 from checks.engine.installed_version import installed_text
 from checks.facts import Contact, Unknown
@@ -48,12 +48,13 @@ def build_scan(
     told: list[str] = []
     nodes: list[NodeRecord] = []
     kept = Shelves()
+    bench = Bench(job.checks, _guard)
     for cluster, info in job.clusters:
         said = _of(cluster, collected.said)
         with many_calls():
             gathered = _gathered(cluster, info, job, said)
             # Before waivers are held against them: a value to waive is copied from what a report shows.
-            rows = without_secrets(evaluate(job.checks, (gathered,), _guard))
+            rows = without_secrets(bench.judge(gathered))
         told += _told(rows)
         nodes += [_record(_said(node, said), node) for node in cluster.nodes if (cluster.name, node.name) in job.chosen]
         about.append(_about(cluster, info, gathered, said))
@@ -131,12 +132,7 @@ def _about(
 
 
 def _guard() -> Guard:
-    allowance = Allowance()
-
-    def guarded(judging: Callable[[], object]) -> object:
-        return allowance.call(judging)
-
-    return guarded
+    return Allowance().call
 
 
 def _said(node: Node, said: Mapping[NodeKey, NodeResponse]) -> NodeResponse:

@@ -70,21 +70,43 @@ def _is_record(value: object) -> bool:
     return dataclasses.is_dataclass(value) and not isinstance(value, type)
 
 
+_TEXT, _BARE, _RECORD, _MAPPING, _MANY = range(5)
+_kinds: dict[type[object], int] = {str: _TEXT, dict: _MAPPING, list: _MANY, tuple: _MANY}
+
+
+def _kind_of(value: object) -> int:
+    """What there is to look into, which a value's class alone says."""
+    kind = type(value)
+    if kind not in _kinds:
+        if isinstance(value, str):
+            _kinds[kind] = _BARE if isinstance(value, enum.Enum) else _TEXT
+        elif value is None or isinstance(value, int | float | bytes | Clean):
+            _kinds[kind] = _BARE
+        elif _is_record(value):
+            _kinds[kind] = _RECORD
+        elif isinstance(value, Mapping):
+            _kinds[kind] = _MAPPING
+        else:
+            several = isinstance(value, list | tuple | set | frozenset) and not hasattr(value, "_fields")
+            _kinds[kind] = _MANY if several else _BARE
+    return _kinds[kind]
+
+
 def _collect(value: Any, found: dict[str, str], depth: int) -> None:
-    if isinstance(value, str):
-        if not isinstance(value, enum.Enum):
-            found[value] = value
-    elif depth > _DEPTH or value is None or isinstance(value, int | float | bytes | Clean):
+    kind = _kind_of(value)
+    if kind == _TEXT:
+        found[value] = value
+    elif kind == _BARE or depth > _DEPTH:
         return
-    elif _is_record(value):
+    elif kind == _RECORD:
         for name in _free_fields(type(value)):
             _collect(getattr(value, name), found, depth + 1)
-    elif isinstance(value, Mapping):
+    elif kind == _MAPPING:
         for key, each in value.items():
             if isinstance(key, str):
                 _collect(key, found, depth + 1)
             _collect(each, found, depth + 1)
-    elif isinstance(value, list | tuple | set | frozenset) and not hasattr(value, "_fields"):
+    else:
         for each in value:
             _collect(each, found, depth + 1)
 

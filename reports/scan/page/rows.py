@@ -11,11 +11,12 @@ from checks.outcome import Result, Status
 from checks.scan import Scan
 from reports.findings.grouping import by_status, label, owner_of, status_word, waiver_text
 from reports.findings.history_text import history_formatter
-from reports.render.json_text import json_safe
+from reports.render.json_text import json_safe, laid_out
 from reports.scan.page.anchors import Anchors
 from reports.scan.page.cards import Cards, cluster_name, node_name
 from reports.text import one_line, truncate
 
+_on_one_line = json.JSONEncoder(ensure_ascii=False).encode
 _PAGE_CHARS = 250_000
 """Roughly what all results' evidence may take together, so that large scans stay readable."""
 
@@ -138,8 +139,8 @@ def _row(
 def _evidence(evidence: Mapping[str, object], limit: int) -> str:
     lines = []
     for key, value in json_safe(evidence).items():
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        text = value if isinstance(value, str) else _on_one_line(value)
         if not isinstance(value, str) and len(text) > 100:
-            text = json.dumps(value, ensure_ascii=False, indent=2)
+            text = laid_out(value)
         lines.append(f"{key}: {text}")
     return truncate("\n".join(lines), limit)

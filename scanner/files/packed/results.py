@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import ItemsView, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -78,6 +78,10 @@ class ShelvedEvidence(Mapping[str, object]):
 
     def __len__(self) -> int:
         return len(self._fetched())
+
+    def items(self) -> ItemsView[str, object]:
+        """All of them, fetched once."""
+        return self._fetched().items()
 
     def __repr__(self) -> str:
         return repr(self._fetched())
