@@ -9,6 +9,7 @@ from typing import Any
 
 from checks.check import Platform
 from checks.engine.acceptance.model import Attestation, Waiver
+from checks.product import Product
 from scanner.inventory.loaded import Loaded
 from scanner.inventory.settings.local import LocalSettings
 from scanner.inventory.settings.setting import HOST, TEXT, product_keys, setting
@@ -246,6 +247,8 @@ class Inventory:
     """[drift.rules]: by pattern, how values are compared with the baseline instead of as shipped."""
     text: str = field(default="", repr=False)
     """As it was read; a scan may take an hour, and the file be another by then."""
+    products: Mapping[str, Product] = field(default_factory=dict, repr=False)
+    """The products there were when it was read, those of plugins included, by name."""
     own: Loaded = field(default_factory=Loaded)
     """The checks that it brings along: what it expects of its nodes, and what lies in `checks.d` beside it."""
     digest: str = ""

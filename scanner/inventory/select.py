@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 from checks.versions import VersionError, parse_version
 from scanner.errors import UsageError
 from scanner.inventory.model import Cluster, Inventory
-from scanner.inventory.products import Product, products
+from scanner.inventory.products import Product
 from scanner.inventory.reading.values import did_you_mean, shown
-from scanner.loading.registry import load_registry
 
 Pair = tuple[str, str]
 """A node as (cluster, node)."""
@@ -52,20 +51,19 @@ def select(
     clusters: Sequence[str] = (),
     nodes: Sequence[str] = (),
     targets: Mapping[str, str] | None = None,
-    extra: Sequence[Product] = (),
 ) -> Selection:
     """The part of `inventory` that is asked for.
 
     `clusters` are names; `nodes` are NAME (in whichever clusters have it), CLUSTER.NODE or CLUSTER/NODE. Where both
     are given, a node must be in one of the clusters. Neither: everything. `targets` maps clusters to the versions to
-    upgrade to; "" means the only cluster. `extra` are plugins' products.
+    upgrade to; "" means the only cluster.
 
     Raises UsageError for a name that is not there, and for a target that is no version of its product.
     """
     in_scope = _clusters(inventory, clusters)
     chosen = _nodes(inventory, in_scope, nodes)
     touched = tuple(cluster for cluster in in_scope if any(name == cluster.name for name, _ in chosen))
-    aimed = _with_targets(inventory, touched, targets or {}, products((*load_registry()[2].brought, *extra)))
+    aimed = _with_targets(inventory, touched, targets or {}, inventory.products)
     everything = {(cluster.name, node.name) for cluster in inventory.clusters for node in cluster.nodes}
     return Selection(replace(inventory, clusters=aimed), chosen, narrowed=chosen != everything)
 

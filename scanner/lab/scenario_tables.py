@@ -77,7 +77,7 @@ def read_scenario(name: str, table: Mapping[str, object]) -> Scenario:
 
 def _cluster(name: str, table: Mapping[str, object], place: str) -> ClusterScenario:
     known_keys(table, _CLUSTER_KEYS, place)
-    products = load_registry()[2].products
+    products = load_registry()[2].by_name
     product = choice(get(table, "product", "", place), products, f"{place}.product")
     defaults = subtable(table, "defaults", place)
     tables = {

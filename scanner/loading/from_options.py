@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import socket
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from scanner.inventory.settings.catalogue import Catalogue
 from scanner.inventory.settings.setting import NAMES, Setting, by_name
 from scanner.inventory.settings.transports import TRANSPORTS
 from scanner.inventory.writing import toml_text
+from scanner.inventory.writing.drawn import DrawnLogin
 from scanner.loading.inventory import installed_catalogue, parse_inventory
 from scanner.secrets.sources import has_terminal
 
@@ -80,21 +81,7 @@ def named_inventory(said: Machines) -> Inventory:
     return replace(inventory, clusters=clusters, digest="")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Login:
-    """What the command line says of reaching machines, as an inventory would say it."""
-
-    transport: str
-    defaults: Mapping[str, object]
-    """For [defaults.TRANSPORT]."""
-    cluster: Mapping[str, object]
-    of_asked: Mapping[str, object]
-    """For the machine alone that the command line names."""
-    about: tuple[str, ...] = ()
-    """What is to be done before that works."""
-
-
-def login_of(said: Machines) -> Login:
+def login_of(said: Machines) -> DrawnLogin:
     """How the machines are reached, for a file. Paths become absolute: those of a file are relative to that file.
 
     A password that was typed has to come from somewhere: a variable stands for it, which `about` names.
@@ -116,7 +103,7 @@ def login_of(said: Machines) -> Login:
             values[name] = str(value) if str(value).startswith("~") and text != value else str(Path(text).absolute())
     if transport != product.transports[0]:
         cluster = {"transport": transport, **cluster}
-    return Login(
+    return DrawnLogin(
         transport=transport,
         defaults={name: value for name, value in values.items() if name in keys},
         cluster=cluster,

@@ -143,6 +143,7 @@ def parse_inventory(
         attestations=accepted.attestations,
         drift_rules=drift_rules,
         text=text,
+        products=known.products,
         own=own.loaded,
         digest=hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest(),
     )

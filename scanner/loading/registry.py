@@ -6,13 +6,13 @@ from checks.baseline.drift_rules import DriftRules
 from checks.check import Check
 from checks.registry import BUILTIN
 from scanner.inventory.loaded import Loaded
-from scanner.plugins import Known, known
+from scanner.plugins import known
 from scanner.probes.probe import Probe
 from scanner.probes.registry import BUILTIN as PROBES
 from scanner.rule_data import load_drift_rules
 
 
-def load_registry(own: Loaded | None = None) -> tuple[tuple[Check, ...], tuple[Probe, ...], Known]:
+def load_registry(own: Loaded | None = None) -> tuple[tuple[Check, ...], tuple[Probe, ...], Loaded]:
     """All checks and probes, the built-in ones first, the inventory's `own` last, and what their loading said."""
     found = known()
     if own is not None:
@@ -28,5 +28,5 @@ def builtin_ids() -> frozenset[str]:
 def known_drift_rules(own: Loaded | None = None) -> DriftRules:
     """How values are compared with a baseline, as shipped and as plugins' products say; what else is read, exactly."""
     _, probes, found = load_registry(own)
-    rules = load_drift_rules(found.products.values())
+    rules = load_drift_rules(found.products)
     return rules.with_kinds(kind for probe in probes for kind in probe.facts)

@@ -19,11 +19,11 @@ from scanner.inventory.loaded import Loaded
 from scanner.inventory.product_settings.known import BUILTIN as BUILTIN_SETTINGS
 from scanner.inventory.settings.catalogue import ProductSettings, refuse_clashes
 from scanner.plugins.foreign import Allowance
-from scanner.plugins.model import Known, Plugin
+from scanner.plugins.model import Plugin
 from scanner.plugins.verification import flaws_of, sound, unknown_parts
 from scanner.probes.registry import BUILTIN as PROBES
 
-__all__ = ["GROUP", "Known", "Plugin", "joined", "known", "load_plugins", "sound", "unknown_parts"]
+__all__ = ["GROUP", "Plugin", "joined", "known", "load_plugins", "sound", "unknown_parts"]
 
 _LOADING_S = 60.0
 """What one plugin may take to load: its libraries may be large, and on a slow disk."""
@@ -32,17 +32,11 @@ GROUP = "preflight.checks"
 """The entry-point group. Each entry names a `Plugin`, or a function without arguments that returns one."""
 
 
-def known() -> Known:
+def known() -> Loaded:
     """What comes with preflight and what is installed beside it."""
     own = Loaded(checks=BUILTIN, probes=PROBES, products=PRODUCTS)
     loaded = load_plugins([check.id for check in own.checks] + [probe.id for probe in own.probes], known=own)
-    return Known(
-        products={product.name: product for product in (*own.products, *loaded.products)},
-        checks=joined((*own.checks, *loaded.checks)),
-        probes=(*own.probes, *loaded.probes),
-        failures=loaded.failures,
-        settings=loaded.settings,
-    )
+    return replace(own.beside(loaded), checks=joined((*own.checks, *loaded.checks)))
 
 
 def joined(checks: Iterable[Check]) -> tuple[Check, ...]:

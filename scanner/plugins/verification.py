@@ -13,9 +13,10 @@ from checks.common.clock_facts import ClockSample
 from checks.facts import Contact
 from checks.product import Product
 from checks.registry import PRODUCTS
+from scanner.inventory.loaded import Loaded
 from scanner.inventory.reading.values import did_you_mean
 from scanner.inventory.settings.catalogue import ProductSettings, refuse_uncarried
-from scanner.plugins.model import Known, Plugin
+from scanner.plugins.model import Plugin
 from scanner.probes.probe import Probe
 from scanner.rule_data import drift_rules_in, load_drift_rules, rules_in
 
@@ -87,14 +88,14 @@ def _verify_data(product: Product) -> None:
         raise ValueError(f"product {product.name}: the data in its package {product.package}: {error}") from error
 
 
-def unknown_parts(plugin: Plugin, there: Known) -> list[str]:
+def unknown_parts(plugin: Plugin, there: Loaded) -> list[str]:
     """What the checks and probes of `plugin` name and neither itself nor what is `there` knows."""
     return flaws_of(
         checks=plugin.checks,
         probes=plugin.probes,
         products=(),
         settings=(),
-        all_products=tuple(there.products.values()),
+        all_products=there.products,
         all_checks=(*there.checks, *plugin.checks),
         all_probes=(*there.probes, *plugin.probes),
     )

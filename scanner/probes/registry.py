@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol
 
 from checks.check import Check
 from checks.engine.discovery import in_order, modules_in
 from checks.engine.evaluation import applies_to, facts_of
 from checks.registry import PRODUCTS
-from scanner.inventory.model import Node
 from scanner.probes.contact import CONTACT_PROBES
-from scanner.probes.probe import Probe
+from scanner.probes.probe import Language, Probe
 
 _ORDER = (
     "windows-version",
@@ -75,8 +75,36 @@ BUILTIN: tuple[Probe, ...] = (
 """Every probe that comes with preflight, in the order in which a node is asked."""
 
 
+class Asked(Protocol):
+    """A node, as far as it says what it is asked: the inventory's."""
+
+    @property
+    def cluster(self) -> str:
+        """The name of its cluster."""
+
+    @property
+    def product(self) -> str:
+        """The name of its product."""
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """What it does in the cluster."""
+
+    @property
+    def transport(self) -> str:
+        """How it is reached."""
+
+    @property
+    def language(self) -> Language:
+        """What it is spoken to in."""
+
+    @property
+    def logs_in_to_sql(self) -> bool:
+        """Whether the scanner itself asks SQL Server's databases, with a login."""
+
+
 def select_probes(
-    node: Node, checks: Iterable[Check], probes: Sequence[Probe] = BUILTIN, also: Iterable[type] = ()
+    node: Asked, checks: Iterable[Check], probes: Sequence[Probe] = BUILTIN, also: Iterable[type] = ()
 ) -> tuple[Probe, ...]:
     """The probes that `node` is asked: those that give a fact which a check concerned with it reads, each once.
 

@@ -14,13 +14,14 @@ from checks.scan import Scan
 from scanner.clock import today, utc_now
 from scanner.files.packed.answers import packed
 from scanner.inventory.model import NodeKey
+from scanner.inventory.redactor import redactor
 from scanner.run.engines.engine import THREADS, Spread, executor_of
 from scanner.run.engines.hands import Gate, make_room
 from scanner.run.engines.settled import settled
 from scanner.run.job import ScanRequest
 from scanner.run.judge import build_scan
 from scanner.run.node import NodeRequest, query_node, redacted
-from scanner.secrets.redaction import Redactor, redactor
+from scanner.secrets.redaction import Redactor
 from scanner.transports.answers import NodeResponse, Responses
 from scanner.transports.deadline import end_all
 from scanner.transports.own_trouble import RAN_OUT, is_own, own_trouble

@@ -15,11 +15,12 @@ from checks.facts import Unknown
 from scanner.clock import now_s, utc_now
 from scanner.errors import NodeError, ProtocolError, cause_of
 from scanner.inventory.model import Node
+from scanner.inventory.redactor import redactor
 from scanner.probes.batch import powershell, sh
 from scanner.probes.probe import Answer, NodeClock, Probe
 from scanner.probes.secret_server.database.database import SQL_PASSWORD_VARIABLE
 from scanner.secrets.masking import masked
-from scanner.secrets.redaction import NOTHING_SECRET, Redactor, redactor
+from scanner.secrets.redaction import NOTHING_SECRET, Redactor
 from scanner.secrets.secret import Secret
 from scanner.transports.answers import NodeResponse
 from scanner.transports.cures import cure_of

@@ -129,7 +129,7 @@ def pick_facts(probes: Iterable[Probe], names: Sequence[str]) -> frozenset[type]
 def cluster_infos(inventory: Inventory, phase: str = "before") -> tuple[ClusterInfo, ...]:
     """What checks are told of each cluster. Raises InventoryError with every rule override that cannot be used."""
     problems = Problems()
-    found = known().products
+    found = known().by_name
     infos = [_cluster_info(cluster, phase, found, problems) for cluster in inventory.clusters]
     if problems.found:
         raise InventoryError(str(inventory.path), located(problems, inventory.text))

@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from scanner.inventory.model import Node
 from scanner.secrets.secret import Secret
 from scanner.secrets.spellings import Traced, base64_spellings, codings, plain, plain_spellings, raw_spellings, squeezed
 
@@ -284,16 +283,3 @@ def known() -> Redactor:
 def redactor_of(logins: frozenset[tuple[str, str]]) -> Redactor:
     """What takes these out, each a secret with the user that it belongs to; the same one each time."""
     return _redactor(logins) if logins else NOTHING_SECRET
-
-
-def redactor(nodes: Iterable[Node]) -> Redactor:
-    """What takes the secrets that `nodes` are reached with out of a text."""
-    logins: set[tuple[str, str]] = set()
-    for node in nodes:
-        for settings in (node.winrm, node.ssh):
-            for secret in (settings.password, getattr(settings, "passphrase", None)) if settings else ():
-                if isinstance(secret, Secret):
-                    logins.add((secret.reveal(), settings.user if settings else ""))
-        if isinstance(node.sql_password, Secret):
-            logins.add((node.sql_password.reveal(), str(node.options.get("sql_user", ""))))
-    return _redactor(frozenset(logins))

@@ -13,10 +13,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from scanner.errors import shortened
-from scanner.inventory.model import SecretSource
 from scanner.secrets import children
 from scanner.secrets.discretion import NOT_SHOWN, may_be_secret, may_be_secret_file, may_be_secret_variable
 from scanner.secrets.redaction import Redactor
+from scanner.secrets.source import SecretSource
 
 _MOST_BYTES = 64 * 1024
 _LINE = 200

@@ -318,7 +318,7 @@ def test_a_scenario_of_a_product_s_own_is_found_and_one_that_is_called_like_a_bu
         )
     monkeypatch.syspath_prepend(str(tmp_path))
     product = replace(HEART, package="heart_package")
-    everything = replace(known(), products={**known().products, "heart": product})
+    everything = replace(known(), products=(*known().products, product))
     monkeypatch.setattr("scanner.loading.registry.known", lambda: everything)
     assert scenario_names().count("chef-healthy") == scenario_names().count("heart-healthy") == 1
     (cluster,) = load_scenario("heart-healthy").clusters

@@ -51,7 +51,7 @@ def add(
     from scanner.files.atomic import write_atomically
     from scanner.inventory.writing.added import NewNode, changed_bytes, roles_of
     from scanner.loading.from_options import product_named, said_settings
-    from scanner.loading.inventory import installed_catalogue, load_inventory
+    from scanner.loading.inventory import installed_catalogue, load_inventory, parse_inventory
 
     loaded = load_inventory(inventory)
     known = installed_catalogue()
@@ -74,5 +74,5 @@ def add(
         data = inventory.read_bytes()
     except OSError as error:
         raise UsageError(f"{inventory}: cannot be read: {error.strerror or error}") from None
-    write_atomically(inventory, changed_bytes(data, inventory, new))
+    write_atomically(inventory, changed_bytes(data, inventory, new, parse_inventory))
     typer.echo(f"{inventory}: added {node} to {cluster}; preflight validate {inventory} --connect logs in there, too")

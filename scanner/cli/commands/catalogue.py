@@ -141,7 +141,7 @@ def _explanation(check: Check, probes: Sequence[Probe]) -> Iterator[str]:
         yield "\n## What is expected (--phase)"
         for phase, expectation in check.phases.items():
             yield f"- {phase}: {expectation}"
-    found = load_registry()[2].products
+    found = load_registry()[2].by_name
     for product in check.products or tuple(found):
         rules = load_rules(product, found.values()).of(check.id)
         if rules:

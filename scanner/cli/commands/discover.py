@@ -80,6 +80,7 @@ def discover(
 
     from scanner.clock import today
     from scanner.inventory.discover.text import Origin, inventory_text
+    from scanner.inventory.writing.drawn import Reader
     from scanner.loading.from_options import login_of
     from scanner.loading.inventory import parse_inventory
 
@@ -89,7 +90,10 @@ def discover(
         day=today(),
         path=output or Path("inventory.toml"),
     )
-    text = inventory_text(found, name=name or product.name, product=product, login=login_of(said), origin=origin)
+    reader = Reader(keys=installed_catalogue(), read=parse_inventory)
+    text = inventory_text(
+        found, name=name or product.name, product=product, login=login_of(said), origin=origin, reader=reader
+    )
     parse_inventory(text, origin.path)
     for missing in found.missing:
         print_error(f"not found out: {missing}")

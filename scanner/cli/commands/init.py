@@ -84,15 +84,18 @@ def _taken_over(path: Path, named: str, ansible: Path | None, ssh: Path | None, 
     from scanner.inventory.importing.ansible import read_ansible
     from scanner.inventory.importing.machines import inventory_of, nothing_mapped, read_map
     from scanner.inventory.importing.ssh_config import SshConfig
+    from scanner.inventory.writing.drawn import Reader
     from scanner.loading.from_options import product_named
     from scanner.loading.inventory import installed_catalogue, parse_inventory
 
-    product = product_named(named, installed_catalogue())
+    known = installed_catalogue()
+    product = product_named(named, known)
     places = read_map(mapped, product)
     source = read_ansible(ansible, product.transports[0]) if ansible else SshConfig((ssh or Path()).expanduser())
     if not places:
         groups = source.groups
         raise nothing_mapped(product, groups, source.source, next(iter(groups), "GROUP"))
-    text = inventory_of(source.members, places, product=product, source=source.source, path=path)
+    reader = Reader(keys=known, read=parse_inventory)
+    text = inventory_of(source.members, places, product=product, source=source.source, path=path, reader=reader)
     parse_inventory(text, path)
     return text

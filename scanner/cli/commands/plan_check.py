@@ -51,7 +51,7 @@ def follow_plan(
     path = kept or default_path(selection.inventory.path)
     collected: Responses | None = None
     if kept is not None or path.is_file():
-        plan = read_plan(path, kinds_of(load_registry()[2].products.values()))
+        plan = read_plan(path, kinds_of(load_registry()[2].products))
     else:
         collected = collect_or_load(job, selection, quiet=quiet, sources=sources)
         plan = _made_now(job, collected)

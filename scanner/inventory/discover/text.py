@@ -8,8 +8,7 @@ from pathlib import Path
 
 from scanner.inventory.discover.model import FoundCluster
 from scanner.inventory.products import Product
-from scanner.inventory.writing.drawn import Drawn, DrawnCluster, DrawnNode, drawn_text
-from scanner.loading.from_options import Login
+from scanner.inventory.writing.drawn import Drawn, DrawnCluster, DrawnLogin, DrawnNode, Reader, drawn_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +22,9 @@ class Origin:
     """Its file; only what relative paths are relative to."""
 
 
-def inventory_text(found: FoundCluster, *, name: str, product: Product, login: Login, origin: Origin) -> str:
+def inventory_text(
+    found: FoundCluster, *, name: str, product: Product, login: DrawnLogin, origin: Origin, reader: Reader
+) -> str:
     """The inventory: what is guessed says so, and what is not known is a blank."""
     origins = f"A {product.title} cluster, drawn up by `{origin.command}` on {origin.day.isoformat()}."
     advice = "What is guessed says so; read it, and fill in what is blank. Passwords never stand in here."
@@ -48,4 +49,4 @@ def inventory_text(found: FoundCluster, *, name: str, product: Product, login: L
         defaults={login.transport: login.defaults},
         clusters=(cluster,),
     )
-    return drawn_text(drawn, origin.path)
+    return drawn_text(drawn, origin.path, reader)

@@ -11,7 +11,7 @@ from scanner.inventory.products import Product
 from scanner.inventory.reading.values import did_you_mean, shown
 from scanner.inventory.settings.setting import by_name
 from scanner.inventory.settings.transports import TRANSPORTS
-from scanner.inventory.writing.drawn import Drawn, DrawnCluster, DrawnNode, drawn_text
+from scanner.inventory.writing.drawn import Drawn, DrawnCluster, DrawnNode, Reader, drawn_text
 
 _LISTED = 30
 _PASSWORDS = {"winrm": "PREFLIGHT_WINRM_PASSWORD"}
@@ -68,6 +68,7 @@ def inventory_of(
     product: Product,
     source: str,
     path: Path,
+    reader: Reader,
 ) -> str:
     """The inventory's text. `members` gives the machines of a group; one in several groups has all their roles."""
     roles: dict[str, dict[str, list[str]]] = {}
@@ -97,7 +98,9 @@ def inventory_of(
     then = (
         f"Then: `preflight validate {path} --connect` logs in everywhere, and `preflight scan {path}` asks: may we go?"
     )
-    return drawn_text(Drawn(head=(told, then), defaults=dict(sorted(defaults.items())), clusters=clusters), path)
+    return drawn_text(
+        Drawn(head=(told, then), defaults=dict(sorted(defaults.items())), clusters=clusters), path, reader
+    )
 
 
 def _shared(way: str, machines: Sequence[Machine]) -> dict[str, object]:

@@ -6,7 +6,7 @@ A node is a table of its own, so text is put between two lines: no library has t
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +14,6 @@ from scanner.errors import InventoryError, UsageError
 from scanner.inventory.reading.positions import positions
 from scanner.inventory.reading.values import format_key, shown
 from scanner.inventory.writing import toml_text
-from scanner.loading.inventory import parse_inventory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,8 +28,11 @@ class NewNode:
     """The keys of the cluster, where there is none of that name yet."""
 
 
-def with_node(text: str, path: Path, new: NewNode) -> str:
-    """The inventory's text with the node. Raises UsageError, and InventoryError for what would not load."""
+def with_node(text: str, path: Path, new: NewNode, read: Callable[[str, Path], object]) -> str:
+    """The inventory's text with the node.
+
+    Raises UsageError, and InventoryError for what would not load, as `read` says.
+    """
     table = tomllib.loads(text)
     clusters = table.get("clusters", {})
     known = clusters.get(new.cluster)
@@ -48,7 +50,7 @@ def with_node(text: str, path: Path, new: NewNode) -> str:
     added += f"[{format_key((*place, 'nodes', new.node))}]\n{toml_text.dumps(new.keys)}"
     changed = _inserted(text, added, _end_of(text, place))
     try:
-        parse_inventory(changed, path)
+        read(changed, path)
     except InventoryError as error:
         if any(problem.message.startswith("not TOML") for problem in error.problems):
             raise UsageError(
@@ -83,10 +85,10 @@ def _inserted(text: str, added: str, at: int) -> str:
     return f"{before}{ending if before else ''}{added.replace(chr(10), ending)}{after}"
 
 
-def changed_bytes(data: bytes, path: Path, new: NewNode) -> bytes:
+def changed_bytes(data: bytes, path: Path, new: NewNode, read: Callable[[str, Path], object]) -> bytes:
     """The same for the file as it is on the disk, its mark in front included."""
     mark = b"\xef\xbb\xbf" if data.startswith(b"\xef\xbb\xbf") else b""
-    return mark + with_node(data[len(mark) :].decode("utf-8"), path, new).encode("utf-8")
+    return mark + with_node(data[len(mark) :].decode("utf-8"), path, new, read).encode("utf-8")
 
 
 def roles_of(roles: Sequence[str]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -12,12 +12,36 @@ from reports.text import one_line
 from scanner.errors import InventoryError
 from scanner.inventory.products import Product
 from scanner.inventory.reading.values import format_key
+from scanner.inventory.settings.catalogue import Catalogue
 from scanner.inventory.settings.setting import HOST, NAMES
 from scanner.inventory.writing import toml_text
-from scanner.loading.inventory import installed_catalogue, parse_inventory
 
 _WIDTH = 100
 _UNKNOWN_HOST = "fill-in.example"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrawnLogin:
+    """How the machines are reached, as an inventory says it."""
+
+    transport: str
+    defaults: Mapping[str, object]
+    """For [defaults.TRANSPORT]."""
+    cluster: Mapping[str, object]
+    of_asked: Mapping[str, object]
+    """For the machine alone that the command line names."""
+    about: tuple[str, ...] = ()
+    """What is to be done before that works."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """What the text is read with in the end: it has to load."""
+
+    keys: Catalogue
+    """All that there are."""
+    read: Callable[[str, Path], object]
+    """Raises InventoryError for a text that is none; of the file of this path."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +86,7 @@ class Drawn:
     clusters: tuple[DrawnCluster, ...]
 
 
-def drawn_text(drawn: Drawn, path: Path) -> str:
+def drawn_text(drawn: Drawn, path: Path, reader: Reader) -> str:
     """The inventory's text; `path` is its file. It loads as it is.
 
     A node that would not (an address where Kerberos needs a name, say) is switched off, with the reason.
@@ -74,31 +98,32 @@ def drawn_text(drawn: Drawn, path: Path) -> str:
         defaults[0] = _comment(drawn.about_login) + defaults[0]
     parts += defaults
     for cluster in drawn.clusters:
-        table = _cluster_text(cluster)
+        table = _cluster_text(cluster, reader)
         base = "\n".join([*defaults, table])
         parts.append(table)
-        parts += [_node_text(node, cluster.name, base, path) for node in _named(cluster.nodes)]
+        for node in _named(cluster.nodes):
+            parts.append(_node_text(node, cluster.name, base, lambda text: reader.read(text, path)))
     return "\n".join(parts)
 
 
-def _cluster_text(cluster: DrawnCluster) -> str:
+def _cluster_text(cluster: DrawnCluster, reader: Reader) -> str:
     text = f"[{format_key(('clusters', cluster.name))}]\n{_pairs({'product': cluster.product.name, **cluster.keys})}"
     text += _comment([f"{cluster.installed} The version that you are going to.".strip()])
     text += f'#target = "{cluster.product.version_example}"\n'
-    for key in installed_catalogue().cluster:
+    for key in reader.keys.cluster:
         if key.name in cluster.blanks:
             text += _comment([f"{key.doc} One of {', '.join(key.choices)}."])
             text += f"#{_pairs({key.name: key.default})}"
     return text
 
 
-def _node_text(node: DrawnNode, cluster: str, base: str, path: Path) -> str:
+def _node_text(node: DrawnNode, cluster: str, base: str, read: Callable[[str], object]) -> str:
     pairs = {"host": node.host or _UNKNOWN_HOST, "roles": list(node.roles), **node.keys}
     text = f"[{format_key(('clusters', cluster, 'nodes', node.name))}]\n{_pairs(pairs)}"
     if not node.host:
         return _comment(node.notes) + _off(text)
     try:
-        parse_inventory(f"{base}\n{text}", path)
+        read(f"{base}\n{text}")
     except InventoryError as error:
         # The first says it: they are about this one table.
         why = f"Switched off, because it cannot be used as it is: {error.problems[0].message}."

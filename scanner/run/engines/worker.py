@@ -25,13 +25,14 @@ from scanner.clock import now_s
 from scanner.errors import cause_of
 from scanner.inventory.credentials import equip
 from scanner.inventory.model import SecretSource
+from scanner.inventory.redactor import redactor
 from scanner.run.engines.hands import Gate, Hands, make_room
 from scanner.run.engines.parcel import Answered, Batch, Parcel
 from scanner.run.engines.settled import settled, unasked
 from scanner.run.node import NodeRequest, query_node
 from scanner.secrets import children
 from scanner.secrets.hardening import keep_memory_private, leave_no_core
-from scanner.secrets.redaction import Redactor, redactor, redactor_of
+from scanner.secrets.redaction import Redactor, redactor_of
 from scanner.secrets.secret import Secret
 from scanner.transports.answers import NodeResponse
 from scanner.transports.deadline import end_all, name_thread

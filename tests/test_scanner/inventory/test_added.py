@@ -11,6 +11,7 @@ import pytest
 
 from scanner.inventory.writing.added import NewNode, with_node
 from scanner.inventory.writing.template import template
+from scanner.loading.inventory import parse_inventory
 
 Preflight = Callable[..., Any]
 WRITTEN = """\
@@ -119,4 +120,4 @@ def test_a_cluster_in_braces_is_told_as_that(tmp_path: Path) -> None:
     text = 'clusters = {chef = {product = "chef-backend", nodes = {a = {host = "a", roles = ["backend"]}}}}\n'
     new = NewNode(cluster="chef", node="b", keys={"host": "b", "roles": ["backend"]})
     with pytest.raises(UsageError, match="written in braces"):
-        with_node(text, tmp_path / "i.toml", new)
+        with_node(text, tmp_path / "i.toml", new, parse_inventory)

@@ -23,6 +23,7 @@ from checks.scan import Verdict
 from scanner.errors import ProtocolError
 from scanner.files.packed.answers import opened
 from scanner.inventory.model import Cluster, Node, SshSettings, WinrmSettings
+from scanner.inventory.redactor import redactor
 from scanner.probes.probe import Answer, Probe, UnreadableError
 from scanner.probes.registry import BUILTIN, select_probes
 from scanner.run import collect as run_module
@@ -31,7 +32,6 @@ from scanner.run.engines.hands import Gate
 from scanner.run.facts import read_facts
 from scanner.run.job import ScanRequest
 from scanner.run.node import NodeRequest, query_node
-from scanner.secrets.redaction import redactor
 from scanner.secrets.secret import Secret
 from scanner.transports.answers import NodeResponse
 from scanner.transports.protocol import ConnectionCost, Limits

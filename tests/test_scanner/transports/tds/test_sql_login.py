@@ -15,6 +15,7 @@ from scanner.errors import InventoryError
 from scanner.inventory import credentials
 from scanner.inventory.credentials import resolve
 from scanner.inventory.model import TdsSettings
+from scanner.inventory.redactor import redactor
 from scanner.inventory.select import select
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario
@@ -23,7 +24,6 @@ from scanner.probes.secret_server.database.database import SQL_DATABASE, SQL_DAT
 from scanner.probes.secret_server.database.sql_questions import questions
 from scanner.run.node import NodeRequest, compose, confidential, query_node
 from scanner.run.prepare import build_request, loosened
-from scanner.secrets.redaction import redactor
 from scanner.secrets.secret import Secret
 from scanner.transports import local
 from scanner.transports.launch import launch_for
