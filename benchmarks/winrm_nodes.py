@@ -89,7 +89,7 @@ def main() -> None:
 
 def cpu_of_start() -> float:
     """CPU seconds of a scanner process that imports what a WinRM scan needs and does nothing."""
-    code = "import winrm, requests, scanner.run.prepare, scanner.cli, reports.scan.console, reports.scan.json"
+    code = "import winrm, requests, scanner.run.prepare, scanner.cli, reports.render.console, reports.scan.json"
     process = subprocess.Popen([sys.executable, "-c", code])
     _, _, usage = os.wait4(process.pid, 0)
     return usage.ru_utime + usage.ru_stime

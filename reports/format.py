@@ -62,17 +62,19 @@ def _later(module: str, function: str = "render") -> Callable[[Any], Any]:
     return render
 
 
+def every_document(module: str) -> Mapping[str, Render]:
+    """The module's `render`, for all documents: it shows what `reports.view` makes of each."""
+    return dict.fromkeys((SCAN, DRIFT, RUNBOOK), _later(module))
+
+
 FORMATS: tuple[Format, ...] = (
     Format(
         name="html",
         writes="Write the HTML page.",
         about="A page for people.",
         example="preflight-report.html",
-        render={
-            SCAN: _later("reports.scan.html"),
-            DRIFT: _later("reports.drift.html"),
-            RUNBOOK: _later("reports.runbook.html"),
-        },
+        # A scan's page can be searched and filtered, and is also had as a folder of pages: it is made by itself.
+        render={**every_document("reports.render.html"), SCAN: _later("reports.scan.html")},
         pages=_later("reports.scan.page.folder", "page_by_page"),
         index="index.html",
         suffixes=(".html", ".htm"),
@@ -102,11 +104,7 @@ FORMATS: tuple[Format, ...] = (
         writes="Write Markdown.",
         about="A summary for tickets and chats.",
         example="preflight-summary.md",
-        render={
-            SCAN: _later("reports.scan.markdown"),
-            DRIFT: _later("reports.drift.markdown"),
-            RUNBOOK: _later("reports.runbook.markdown"),
-        },
+        render=every_document("reports.render.markdown"),
         suffixes=(".md", ".markdown"),
     ),
     Format(

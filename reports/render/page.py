@@ -9,9 +9,13 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from importlib import resources
 from typing import TYPE_CHECKING
+
+from checks.common.pages import Link
+from reports.text import one_line, truncate, web_url
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -43,8 +47,18 @@ def _template(name: str) -> Template:
     from jinja2 import Environment, StrictUndefined  # noqa: PLC0415
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {"line": one_line, "cut": truncate, "utc": _utc, "web": _web}
     text = (resources.files("reports") / "templates" / f"{name}.html.j2").read_text(encoding="utf-8")
     return environment.from_string(text)
+
+
+def _utc(moment: datetime, form: str) -> str:
+    return moment.astimezone(UTC).strftime(form)
+
+
+def _web(links: Iterable[Link]) -> list[tuple[str, str]]:
+    """Title and address of those that a browser can open."""
+    return [(one_line(link.title, 500), url) for link in links if (url := web_url(link.url))]
 
 
 @functools.cache

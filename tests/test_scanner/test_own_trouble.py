@@ -26,7 +26,7 @@ import os, resource, sys, threading
 import paramiko, scanner.transports.ssh.transport, scanner.transports.winrm.transport, winrm
 import scanner.cli.commands.scan, scanner.run.judge
 import scanner.run.collect as run, scanner.run.engines.hands
-import reports.scan.console, reports.scan.html, reports.scan.json, scanner.files.evidence.file
+import reports.render.console, reports.scan.html, reports.scan.json, scanner.files.evidence.file
 kind, amount = sys.argv[1], int(sys.argv[2])
 collect = run.collect
 def limited(*arguments, **options):

@@ -18,7 +18,7 @@ import pytest
 
 from checks.registry import DOCUMENTED_STEPS, PLAN_FACTS
 from checks.runbook.model import Refusal, Runbook, RunbookSet, numbered_steps, steps_back
-from reports.runbook import html, markdown
+from reports.render import html, markdown
 from scanner.cli.answers import collect_or_load
 from scanner.inventory.select import select
 from scanner.lab.lab import Lab

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from checks.runbook.names import CommandQuoter
-from reports.runbook import html as plan_html
-from reports.runbook import markdown as plan_markdown
+from reports.render import html as plan_html
+from reports.render import markdown as plan_markdown
 from reports.text import has_invisible
 from tests.test_scanner.test_plan import book
 

@@ -14,7 +14,7 @@ import pytest
 from checks.runbook.following import followed
 from checks.runbook.model import Refusal, Runbook, numbered_steps, steps_back
 from checks.scan import Verdict
-from reports.runbook import html, markdown
+from reports.render import html, markdown
 from reports.runbook import json as plan_json
 from scanner.errors import UsageError
 from scanner.files.plan import read_plan

@@ -172,13 +172,15 @@ def _told_holes(head: str, holes: Mapping[FactKey, str]) -> None:
 def _told(path: Path, old: Baseline | None, new: Baseline, rules: DriftRules, part: Part | None) -> str:
     from checks.baseline.comparison import compare
     from checks.outcome import Status
-    from reports.drift.console import changes
+    from reports.drift.view import changed
+    from reports.render.console import render_sections
     from reports.text import count
     from scanner.cli.output.reporting import color_wanted, width
 
     known = new.snapshot
     facts, nodes = count(len(known.facts), "fact"), count(len(known.nodes), "node")
-    text = changes(compare(old.snapshot, known, rules), color=color_wanted(), width=width()) if old else ""
+    otherwise = changed(compare(old.snapshot, known, rules)) if old else ()
+    text = render_sections(otherwise, color=color_wanted(), width=width())
     odd = (Status.FAIL, Status.WARN, Status.ERROR)
     bad = [
         f"  {subject}  {ended.status}"

@@ -149,12 +149,7 @@ def _told(done: Scan | Drift, telling: Telling) -> str:
 
 def summary(done: Scan | Drift, *, quiet: bool = False, verbose: bool = False) -> str:
     """The console summary, for the terminal that standard output is."""
-    if isinstance(done, Drift):
-        from reports.drift import console as drift_console
-
-        return drift_console.render(done, color=color_wanted(), width=width(), verbose=verbose, quiet=quiet)
-
-    from reports.scan import console
+    from reports.render import console
 
     return console.render(done, color=color_wanted(), width=width(), verbose=verbose, quiet=quiet)
 

@@ -19,8 +19,9 @@ from checks.baseline.snapshot import FactKey
 from checks.history.drift_comparison import NODE
 from checks.history.model import ClosedFinding, FindingAge, FindingKey, Flapping, ScanHistory
 from checks.outcome import Status
-from reports.drift import console, html, junit, markdown
 from reports.drift import json as json_report
+from reports.drift import junit
+from reports.render import console, html, markdown
 from tests.schemas import closed
 from tests.test_reports.conftest import HOSTILE
 from tests.test_reports.scan.test_report_junit import assert_strict

@@ -12,7 +12,8 @@ import pytest
 
 from checks.outcome import Result, Severity
 from checks.scan import ClusterRecord, RunBy, Scan
-from reports.scan import console, html, junit, markdown
+from reports.render import console, markdown
+from reports.scan import html, junit
 from reports.scan import json as json_report
 
 MakeResult = Callable[..., Result]

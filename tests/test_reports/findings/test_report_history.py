@@ -17,8 +17,9 @@ from checks.history.model import ClosedFinding, FindingAge, FindingKey, Flapping
 from checks.outcome import Status
 from checks.scan import Scan
 from reports.findings.history_text import history_formatter, history_line, trend_line
+from reports.render import console, markdown
 from reports.render.svg_trend import FOOT, HEIGHT, trend_svg
-from reports.scan import console, html, junit, markdown
+from reports.scan import html, junit
 from reports.scan import json as json_report
 
 FIRST = datetime(2026, 11, 2, 2, 15, tzinfo=UTC)

@@ -14,7 +14,8 @@ from checks.outcome import Result
 from checks.scan import Scan
 from reports.findings.grouping import digest
 from reports.findings.headline import headline
-from reports.scan import console, html, junit, markdown
+from reports.render import console, markdown
+from reports.scan import html, junit
 from reports.scan import json as json_report
 from scanner.files.results import read_results
 

@@ -15,8 +15,9 @@ from markdown_it import MarkdownIt
 from checks.outcome import Remediation, Result
 from checks.scan import Scan
 from checks.secret_server.urls import CLUSTERING_URL
-from reports.scan import console, html, junit, markdown
+from reports.render import console, markdown
 from reports.scan import csv as csv_report
+from reports.scan import html, junit
 from reports.scan import json as json_report
 
 TODAY = "https://docs.delinea.com/online-help/secret-server/setup/upgrading/index.htm"

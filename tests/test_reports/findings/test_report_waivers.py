@@ -15,7 +15,8 @@ import pytest
 from checks.engine.acceptance.model import Attestation, Attested, Expiry, Waiver
 from checks.outcome import Result
 from checks.scan import Scan
-from reports.scan import console, html, junit, markdown
+from reports.render import console, markdown
+from reports.scan import html, junit
 from reports.scan import json as json_report
 
 MakeResult = Callable[..., Result]

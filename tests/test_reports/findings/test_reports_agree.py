@@ -18,7 +18,8 @@ from checks.scan import Scan, Verdict
 from reports.findings.folding import Folded, fold
 from reports.findings.grouping import digest, grouped
 from reports.findings.headline import coverage_line, headline
-from reports.scan import console, html, junit, markdown
+from reports.render import console, markdown
+from reports.scan import html, junit
 from reports.scan import json as json_report
 
 MakeResult = Callable[..., Result]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from checks.runbook.model import Runbook, numbered_steps
-from reports.runbook import html
+from reports.render import html
 from tests.test_reports.scan.test_report_browser import FLAGS
 from tests.test_scanner.test_plan import book
 

@@ -14,7 +14,7 @@ import pytest
 
 from checks.history.model import ScanHistory, TrendPoint
 from checks.scan import Scan
-from reports.drift.html import render as render_drift
+from reports.render.html import render as render_drift
 from reports.scan.html import render
 from reports.scan.page.folder import INDEX, pages
 from tests.test_reports.drift.test_drift_reports import hostile

@@ -8,7 +8,7 @@ import pytest
 
 from checks.outcome import Result
 from checks.scan import Scan
-from reports.scan.console import render
+from reports.render.console import render
 
 MakeResult = Callable[..., Result]
 MakeScan = Callable[..., Scan]

@@ -8,7 +8,7 @@ from markdown_it.token import Token
 
 from checks.outcome import Remediation, Result
 from checks.scan import Scan
-from reports.scan.markdown import render
+from reports.render.markdown import render
 
 MakeResult = Callable[..., Result]
 MakeScan = Callable[..., Scan]

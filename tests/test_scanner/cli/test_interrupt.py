@@ -123,7 +123,7 @@ main()
 @pytest.mark.parametrize("number", ["SIGINT", "SIGTERM", "SIGHUP"])
 @pytest.mark.parametrize(
     "moment",
-    ["scanner.cli.app", "typer", "scanner.cli.commands.scan", "scanner.run.judge", "reports.scan.console", "atexit"],
+    ["scanner.cli.app", "typer", "scanner.cli.commands.scan", "scanner.run.judge", "reports.render.console", "atexit"],
 )
 def test_an_interrupt_at_any_moment_leaves_no_traceback(tmp_path: Path, moment: str, number: str) -> None:
     """In the middle of any import, the first and the last, and when all is said and done."""

@@ -19,7 +19,7 @@ import pytest
 from checks.check import PHASES
 from checks.registry import BUILTIN, PLAN_FACTS
 from checks.runbook.model import Command, Runbook, RunbookSet, numbered_steps
-from reports.runbook import html, markdown
+from reports.render import html, markdown
 from scanner.cli.answers import collect_or_load
 from scanner.inventory.select import select
 from scanner.lab.lab import Lab

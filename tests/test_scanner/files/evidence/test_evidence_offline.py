@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from checks.outcome import Result, Status
 from checks.scan import Scan, Verdict
-from reports.scan import console, html, junit, markdown
+from reports.render import console, markdown
+from reports.scan import html, junit
 from reports.scan import json as json_report
 from scanner.cli.options import resolve_options
 from scanner.files.evidence.document import from_document, to_document

@@ -1,0 +1,23 @@
+"""Documents as HTML pages that need nothing else: a template for each kind decides where things go, and no more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reports.document import Shown
+from reports.render.page import render_page
+from reports.view import view
+
+if TYPE_CHECKING:
+    from checks.baseline.drift import Drift
+    from checks.runbook.model import RunbookSet
+
+_PAGES = {"drift": ("drift", "rows.js"), "runbook": ("plan",)}
+"""Template, and a script where it is not of that name: a drift's rows are searched and filtered like a scan's."""
+
+
+def render(done: Drift | RunbookSet) -> str:
+    """The page, to be written as UTF-8."""
+    document = view(done, Shown.PAGE)
+    template, *scripts = _PAGES[document.kind]
+    return render_page(template, {"doc": document}, *scripts)
