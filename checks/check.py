@@ -104,7 +104,7 @@ class NodeView:
     host: str
     roles: frozenset[str]
     facts: Mapping[type, object] = field(default_factory=dict)
-    """Fact class to fact, or to `Unknown`. Read it through `fact` and `look`."""
+    """Fact class to fact, or to `Unknown`. Read it through `require` and `get`."""
     current: str | None = None
     """The version that the inventory declares for this node, else for its cluster."""
     options: Mapping[str, object] = field(default_factory=dict)
@@ -115,7 +115,7 @@ class NodeView:
     absence: str = ""
     """Why the node was not asked, or did not answer fully, in one line; empty where it did."""
 
-    def look(self, kind: type[F]) -> F | Unknown:
+    def get(self, kind: type[F]) -> F | Unknown:
         """The fact, or why it is unknown."""
         found = self.facts.get(kind)
         if isinstance(found, Unknown):
@@ -125,12 +125,17 @@ class NodeView:
         why = self.absence or f"{kind.__name__} was not gathered"
         return Unknown(why, unanswered=bool(self.absence), unasked=True)
 
-    def fact(self, kind: type[F]) -> F:
+    def require(self, kind: type[F]) -> F:
         """The fact. Raises UnknownFactError, which the engine reports as `error`, where it is unknown."""
-        found = self.look(kind)
+        found = self.get(kind)
         if isinstance(found, Unknown):
             raise UnknownFactError(found.reason)
         return found
+
+    look = get
+    """Deprecated, for plugins that were written before: `get`."""
+    fact = require
+    """Deprecated, for plugins that were written before: `require`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,15 +145,20 @@ class ClusterView:
     cluster: ClusterInfo
     nodes: tuple[NodeView, ...]
 
-    def known(self, kind: type[F]) -> list[tuple[NodeView, F]]:
+    def with_fact(self, kind: type[F]) -> list[tuple[NodeView, F]]:
         """The nodes whose fact is known, in inventory order, each with it."""
-        looks = ((node, node.look(kind)) for node in self.nodes)
+        looks = ((node, node.get(kind)) for node in self.nodes)
         return [(node, found) for node, found in looks if not isinstance(found, Unknown)]
 
-    def unknown(self, kind: type[F]) -> list[tuple[NodeView, str]]:
+    def without_fact(self, kind: type[F]) -> list[tuple[NodeView, str]]:
         """The nodes whose fact is unknown, in inventory order, each with the reason."""
-        looks = ((node, node.look(kind)) for node in self.nodes)
+        looks = ((node, node.get(kind)) for node in self.nodes)
         return [(node, found.reason) for node, found in looks if isinstance(found, Unknown)]
+
+    known = with_fact
+    """Deprecated, for plugins that were written before: `with_fact`."""
+    unknown = without_fact
+    """Deprecated, for plugins that were written before: `without_fact`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

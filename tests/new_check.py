@@ -70,7 +70,7 @@ CHECK = $scope_class(
 
 _JUDGE_NODE = '''def judge(view: NodeView) -> Outcome:
     """$mark: what is judged."""
-    found = view.fact($fact_class)
+    found = view.require($fact_class)
     observed = f"$fact is {found.value}"
     if found.value != EXPECTED:
         return failed(observed, expected=EXPECTED, observed=observed)
@@ -78,7 +78,7 @@ _JUDGE_NODE = '''def judge(view: NodeView) -> Outcome:
 
 _JUDGE_CLUSTER = '''def judge(view: ClusterView) -> Outcome:
     """$mark: what is compared. The node that differs is named."""
-    found = {node.name: fact.value for node, fact in view.known($fact_class)}
+    found = {node.name: fact.value for node, fact in view.with_fact($fact_class)}
     observed = ", ".join(f"{name} {value}" for name, value in found.items())
     if len(set(found.values())) > 1:
         return failed(f"$fact differs: {observed}", expected="one value", observed=observed)
@@ -338,7 +338,7 @@ def written(new: Wanted) -> Iterator[tuple[Path, str]]:
         else f'judged({fact}("{bad}")) == (Status.FAIL, "{new.fact} is {bad}")',
         "unknown": f'assert judged(a={fact}({literal}), b=Unknown("down"), c={fact}("{bad}"))[0] is Status.FAIL'
         if new.cluster
-        else f'unread = node_view("{new.product.name}", unknown={{{fact}: "garbled"}}).look({fact})\n'
+        else f'unread = node_view("{new.product.name}", unknown={{{fact}: "garbled"}}).get({fact})\n'
         "    assert isinstance(unread, Unknown)",
         "node": "None" if new.cluster else f'"{node}"',
         "healthy": healthy,

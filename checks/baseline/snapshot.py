@@ -105,7 +105,7 @@ def take_snapshot(
                 if applies_to(check, cluster.info.product, view.roles, cluster.info.name)
                 for kind in facts_of(check, cluster.info.product)
             }
-            known = {kind_name(kind): view.look(kind) for kind in view.facts if kind in wanted - {Contact}}
+            known = {kind_name(kind): view.get(kind) for kind in view.facts if kind in wanted - {Contact}}
             asked = {kind: fact for kind, fact in known.items() if rules.concern(kind, view.roles)}
             nodes[key] = frozenset(asked)
             gaps = dict(_gaps(view, asked, rules))

@@ -22,7 +22,7 @@ def read_installed(view: NodeView) -> Installed:
     Half a version is one, too: "2.3.1" of "2.3.16". So it is held beside rpm's or dpkg's, and that of the package's
     manifest, where they are known.
     """
-    found = view.look(ChefBackendVersion)
+    found = view.get(ChefBackendVersion)
     if isinstance(found, Unknown):
         return Installed(version=None, read=False, problem=found.reason)
     as_read = (("chef-backend", found.text),)
@@ -47,7 +47,7 @@ def package_version(text: str) -> Version:
 
 def _others(view: NodeView) -> list[tuple[str, str]]:
     """What else tells the version, as far as it can be compared."""
-    found = view.look(InstalledPackage)
+    found = view.get(InstalledPackage)
     if isinstance(found, Unknown):
         return []
     others = []

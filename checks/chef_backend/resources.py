@@ -26,7 +26,7 @@ ID = "chef-resources"
 
 def judge(view: NodeView) -> Outcome:
     """Judge the machine by each rule of its roles."""
-    found = view.fact(MachineResources)
+    found = view.require(MachineResources)
     rules = [rule for rule in view.cluster.rules.of(ID) if rule.requires.partition(" ")[0] in view.roles]
     outcomes = [
         judged(rule, processors=found.cores, processor="core", memory_bytes=found.memory_bytes) for rule in rules

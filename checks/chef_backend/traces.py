@@ -31,7 +31,7 @@ class ChefTraces:
 
 def stranger(view: NodeView) -> str:
     """Why the machine is no node of its roles; empty where anything is there of one of them, or may be."""
-    found = view.look(ChefTraces)
+    found = view.get(ChefTraces)
     roles = [role for role in _NAMES if role in view.roles]
     if isinstance(found, Unknown) or found.unseen or not roles:
         return ""

@@ -34,8 +34,8 @@ from typing import Any
 
 from checks.check import ClusterCheck, ClusterView, NodeView
 from checks.common.clock_facts import ClockSample
-from checks.engine.consistency import enumerate_names, group_by_reason
 from checks.engine.rules import Rule
+from checks.engine.wording import enumerate_names, group_by_reason
 from checks.facts import Contact
 from checks.outcome import Outcome, Remediation, Severity, combine, failed, not_applicable, passed, undetermined, warned
 
@@ -71,7 +71,7 @@ def judge(view: ClusterView) -> Outcome:
     if not rules:
         return not_applicable("no limit is known, or it is switched off in the inventory")
     asked = ClusterView(view.cluster, nodes)
-    samples = asked.known(ClockSample)
+    samples = asked.with_fact(ClockSample)
     clocks = [_Clock(node.name, *sample.ahead_s) for node, sample in samples]
     jumped = [clock.name for clock in clocks if clock.low_s > clock.high_s + _STEP_S]
     sound = [clock for clock in clocks if clock.name not in jumped]
@@ -80,13 +80,13 @@ def judge(view: ClusterView) -> Outcome:
         text = f"the clock of {enumerate_names(jumped)} was set while the node answered: scan again"
         outcomes.append(undetermined(text))
     # Those that did not answer at all are the engine's to tell of.
-    silent = [(node.name, reason) for node, reason in asked.unknown(ClockSample) if not node.absence]
+    silent = [(node.name, reason) for node, reason in asked.without_fact(ClockSample) if not node.absence]
     outcomes += [undetermined(text) for text in group_by_reason(silent)]
     return combine(outcomes)
 
 
 def _by_port(node: NodeView) -> bool:
-    contact = node.look(Contact)
+    contact = node.get(Contact)
     return isinstance(contact, Contact) and contact.transport == "tds"
 
 

@@ -80,9 +80,9 @@ def of(
 def _judge(view: NodeView, judge_marks: JudgeMarks | None, relevant: Relevant) -> Outcome:
     """Judge the disks by each rule of the node's roles."""
     windows = view.cluster.definition.platform == "windows"
-    found: Disks | LinuxDisks | Unknown = view.look(Disks) if windows else view.look(LinuxDisks)
+    found: Disks | LinuxDisks | Unknown = view.get(Disks) if windows else view.get(LinuxDisks)
     if isinstance(found, Unknown):
-        contact = view.look(Contact)
+        contact = view.get(Contact)
         if isinstance(contact, Contact) and contact.transport == "tds":
             return not_applicable("the host itself is not asked, only its SQL Server port")
         raise UnknownFactError(found.reason)

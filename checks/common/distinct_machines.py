@@ -22,8 +22,7 @@ from typing import Any
 
 from checks.check import PHASES, ClusterCheck, ClusterView, NodeView
 from checks.common.computer_facts import ComputerName
-from checks.engine.consistency import enumerate_names, group_by_reason
-from checks.engine.wording import count
+from checks.engine.wording import count, enumerate_names, group_by_reason
 from checks.facts import Contact, Unknown
 from checks.outcome import Outcome, Remediation, Severity, failed, not_applicable, passed, undetermined
 
@@ -32,7 +31,7 @@ EXPECTED = "a computer name of its own on every node"
 
 def judge(view: ClusterView) -> Outcome:
     """Compare the names as far as they are known."""
-    known = [(node.name, told) for node, told in view.known(ComputerName)]
+    known = [(node.name, told) for node, told in view.with_fact(ComputerName)]
     homes: dict[tuple[str, str], list[str]] = {}
     for name, told in known:
         homes.setdefault((told.name.lower(), told.domain.lower()), []).append(name)
@@ -48,7 +47,7 @@ def judge(view: ClusterView) -> Outcome:
     unknown = [
         (node.name, untold)
         for node in view.nodes
-        if isinstance(untold := node.look(ComputerName), Unknown) and not node.absence and not _is_listener(node)
+        if isinstance(untold := node.get(ComputerName), Unknown) and not node.absence and not _is_listener(node)
     ]
     if not known and all(untold.unasked for _, untold in unknown):
         return not_applicable("no node was asked for its computer name", observed=observed)
@@ -75,7 +74,7 @@ def _alike(known: Sequence[tuple[str, ComputerName]]) -> list[str]:
 
 def _is_listener(node: NodeView) -> bool:
     """Whether only a SQL Server port was spoken to, which knows nothing of its machine."""
-    contact = node.look(Contact)
+    contact = node.get(Contact)
     return not isinstance(contact, Unknown) and contact.transport == "tds"
 
 

@@ -22,7 +22,6 @@ from dataclasses import replace
 from typing import Any
 
 from checks.check import ClusterCheck, ClusterView
-from checks.engine.consistency import enumerate_names, group_by_reason
 from checks.engine.installed_version import declaring, installed
 from checks.engine.rules import Rule
 from checks.engine.upgrade_path import (
@@ -35,6 +34,7 @@ from checks.engine.upgrade_path import (
     route,
     target_of,
 )
+from checks.engine.wording import enumerate_names, group_by_reason
 from checks.outcome import (
     TOLD,
     Outcome,

@@ -31,7 +31,7 @@ EXPECTED = "reached, logged in, every question answered"
 
 def judge(view: NodeView) -> Outcome:
     """Judge how the conversation with the node went."""
-    contact = view.fact(Contact)
+    contact = view.require(Contact)
     counts = f"{contact.answered} of {count(contact.asked, 'question')} answered"
     hint = Remediation(contact.hint or cure_of_silence(*contact.reasons))
     evidence: dict[str, Any] = {

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from checks.check import ClusterView
+from checks.engine.wording import enumerate_names, group_by_reason
 from checks.facts import Unknown
 from checks.outcome import Outcome
 
@@ -107,7 +108,7 @@ class Comparison(Generic[V]):
 
 def compare(view: ClusterView, kind: type[F], value: Callable[[F], V | Missing | Denied | Unknown]) -> Comparison[V]:
     """Compare what `value` takes out of each node's fact."""
-    looks = ((node.name, node.look(kind)) for node in view.nodes)
+    looks = ((node.name, node.get(kind)) for node in view.nodes)
     return compared((name, found if isinstance(found, Unknown) else value(found)) for name, found in looks)
 
 
@@ -142,16 +143,3 @@ def group(pairs: Iterable[tuple[str, V]]) -> Groups[V]:
         by_value.setdefault(value, []).append(name)
     ranked = sorted(by_value.items(), key=lambda item: -len(item[1]))
     return Groups(tuple((value, tuple(names)) for value, names in ranked))
-
-
-def enumerate_names(names: Sequence[str]) -> str:
-    """Names in a sentence: "web1", "web1 and web2", "web1, web2 and web3"."""
-    return " and ".join([*([", ".join(names[:-1])] if names[:-1] else []), *names[-1:]])
-
-
-def group_by_reason(reasons: Iterable[tuple[str, str]]) -> list[str]:
-    """`(node, reason)` pairs with each reason once: "web1 and web2: not answered"."""
-    names: dict[str, list[str]] = {}
-    for name, reason in reasons:
-        names.setdefault(reason, []).append(name)
-    return [f"{enumerate_names(those)}: {reason}" for reason, those in names.items()]

@@ -8,10 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from checks.check import Check, ClusterCheck, ClusterInfo, ClusterView, NodeCheck, NodeView
-from checks.engine.consistency import enumerate_names, group_by_reason
 from checks.engine.left_out import left_out
 from checks.engine.ways_out import UNNAMED, cause_of, remedy_of, way_out
-from checks.engine.wording import count
+from checks.engine.wording import count, enumerate_names, group_by_reason
 from checks.facts import Unknown, UnknownFactError
 from checks.outcome import Outcome, Remediation, Result, Status, undetermined
 
@@ -132,7 +131,7 @@ def _left_out(check: Check, cluster: ClusterInfo, node: str | None) -> Result | 
 
 
 def _judge_node(check: NodeCheck, view: NodeView, guard: Guard) -> Result:
-    missing = [found for kind in check.facts if isinstance(found := view.look(kind), Unknown)]
+    missing = [found for kind in check.facts if isinstance(found := view.get(kind), Unknown)]
     unread = next((found for found in missing if not found.unanswered), None)
     if unread:
         outcome = _beside(undetermined(unread.reason), _error_output(check, view))
@@ -146,7 +145,7 @@ def _judge_node(check: NodeCheck, view: NodeView, guard: Guard) -> Result:
 
 def _is_blind(check: Check, view: NodeView) -> bool:
     """Whether all that the check could go by is optional, and none of it was answered."""
-    looks = [view.look(kind) for kind in check.optional_facts]
+    looks = [view.get(kind) for kind in check.optional_facts]
     return bool(looks) and not check.facts and all(isinstance(found, Unknown) and found.unanswered for found in looks)
 
 
@@ -243,12 +242,12 @@ def _beside(outcome: Outcome, error_output: Mapping[str, object]) -> Outcome:
 
 def _gap(check: Check, node: NodeView) -> str:
     """Why `node` is missing from the set that a cluster check compares; empty where it is there."""
-    unknown = [found.reason for kind in check.facts if isinstance(found := node.look(kind), Unknown)]
+    unknown = [found.reason for kind in check.facts if isinstance(found := node.get(kind), Unknown)]
     if node.absence:
         # Of what a check can do without, only what was asked for: a question that was never put to this node is no gap
         # because another one blocked there.
         asked = [kind for kind in check.optional_facts if kind in node.facts or not node.facts]
-        unknown += [found.reason for kind in asked if isinstance(found := node.look(kind), Unknown)]
+        unknown += [found.reason for kind in asked if isinstance(found := node.get(kind), Unknown)]
     return next(iter(unknown), "")
 
 

@@ -28,7 +28,7 @@ class Identity:
 
 def without_strangers(view: NodeView, identity: Identity | None) -> NodeView:
     """`view` as it is, or as that of a node that could not be asked, where the machine is none of the product's."""
-    contact = view.look(Contact)
+    contact = view.get(Contact)
     if identity is None or not isinstance(contact, Contact) or contact.failure:
         return view
     why = identity.stranger(view)

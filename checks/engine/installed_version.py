@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from checks.check import NodeView
-from checks.engine.consistency import enumerate_names, group
+from checks.engine.consistency import group
+from checks.engine.wording import enumerate_names
 from checks.outcome import Remediation
 from checks.versions import Installed, VersionError
 

@@ -115,7 +115,7 @@ def _stops(parse: Callable[[str], Version], rules: RuleSet, current: str | None,
     return hops
 
 
-def measured(needs: Requirements, version: Version, observed: str, *, consequence: str = "") -> Outcome:
+def check_version(needs: Requirements, version: Version, observed: str, *, consequence: str = "") -> Outcome:
     """Hold `version` to every requirement whose `requires` is a specifier. `observed` says what was found, in words.
 
     `consequence` says what a failure leads to, once however many requirements are not met.

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from checks.check import NOT_SELECTED, NodeView
-from checks.engine.consistency import enumerate_names
 from checks.engine.left_out import NEVER
+from checks.engine.wording import enumerate_names
 from checks.facts import Contact, Unknown
 from checks.outcome import Outcome, Remediation
 from checks.scan import CONNECTIVITY
@@ -37,7 +37,7 @@ ASK_ANEW = Remediation("Ask the node with this version of preflight; where it do
 
 def cause_of(view: NodeView) -> str:
     """Why a node that was not asked, or did not answer fully, was not: "connectivity:web1", "selection:web1"."""
-    if not isinstance(view.look(Contact), Unknown):
+    if not isinstance(view.get(Contact), Unknown):
         return f"{CONNECTIVITY}:{view.name}"
     return f"{_SELECTION if view.absence == NOT_SELECTED else _INTERRUPTION}:{view.name}"
 

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from checks.check import ClusterInfo, NodeView, ProductView
-from checks.engine.consistency import enumerate_names, group, group_by_reason
+from checks.engine.consistency import group
 from checks.engine.evaluation import GatheredCluster
 from checks.engine.installed_version import installed
 from checks.engine.upgrade_path import NoPath, PlanError, UpgradePath, route, target_of
+from checks.engine.wording import enumerate_names, group_by_reason
 from checks.outcome import Result, Status
 from checks.product import Product
 from checks.runbook.following import with_signs

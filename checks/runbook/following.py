@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from checks.check import NodeView
-from checks.engine.consistency import enumerate_names
 from checks.engine.upgrade_path import UpgradeStep
+from checks.engine.wording import enumerate_names
 from checks.product import Product
 from checks.registry import PRODUCTS
 from checks.runbook.model import Runbook, ScanAsked, Step, numbered_steps, steps_back

@@ -33,14 +33,14 @@ class CommandQuoter:
     """One sentence for each name that stands in the plan as <...>."""
     again: InvocationOptions = AS_IN_THE_INVENTORY
 
-    def quoted(self, text: str | None, what: str, why: str = "", find: str = "") -> str:
+    def cmd(self, text: str | None, what: str, why: str = "", find: str = "") -> str:
         """`text` between double quotes, for cmd.exe; where it is unknown or could be code, a placeholder.
 
         `what` names it, as in "the application pool of web1"; `why` says why it is unknown, `find` how to find it.
         """
         return quoting.for_cmd(text) or f'"{self._placeholder(text, what, why, find)}"'
 
-    def bare(self, text: str | None, what: str, why: str = "", find: str = "") -> str:
+    def path(self, text: str | None, what: str, why: str = "", find: str = "") -> str:
         """The same without quotes, for a part of a path or an address."""
         return quoting.bare(text) or self._placeholder(text, what, why, find)
 
@@ -56,7 +56,7 @@ class CommandQuoter:
         """`text` as SQL writes a text: N'SecretServer'."""
         return quoting.sql_text(text) or f"N'{self._placeholder(text, what, why, find)}'"
 
-    def shell(self, text: str | None, what: str, why: str = "", find: str = "") -> str:
+    def posix(self, text: str | None, what: str, why: str = "", find: str = "") -> str:
         """`text` as one word of a POSIX shell."""
         # Between quotes: a bare < or > would read from a file, or write over one.
         return quoting.for_sh(text) or shlex.quote(self._placeholder(text, what, why, find))
@@ -100,7 +100,7 @@ def plan_command(names: CommandQuoter, inventory: str, cluster: str) -> Command:
 
 
 def _about(names: CommandQuoter, inventory: str, cluster: str, target: str) -> tuple[str, str]:
-    goal = f" --target {names.shell(f'{cluster}={target}', 'the target')}" if target else ""
-    waived = f" --waivers {names.shell(names.again.waivers, 'the waivers')}" if names.again.waivers else ""
-    name = names.shell(cluster, "the cluster")
-    return f"{names.shell(inventory, 'the inventory')} --cluster {name}", f"{goal}{waived}"
+    goal = f" --target {names.posix(f'{cluster}={target}', 'the target')}" if target else ""
+    waived = f" --waivers {names.posix(names.again.waivers, 'the waivers')}" if names.again.waivers else ""
+    name = names.posix(cluster, "the cluster")
+    return f"{names.posix(inventory, 'the inventory')} --cluster {name}", f"{goal}{waived}"

@@ -22,7 +22,7 @@ MAIN_LIBRARY = "thycotic.ihawu.business.dll"
 
 def read_installed(view: NodeView) -> Installed:
     """The version that the libraries agree on, else that of the main one, with what speaks against it."""
-    found = view.look(AppFiles)
+    found = view.get(AppFiles)
     if isinstance(found, Unknown):
         return Installed(version=None, read=False, problem=found.reason)
     as_read = tuple((file.name, file.version or file.problem) for file in found.files)

@@ -21,7 +21,7 @@ def stranger(view: NodeView) -> str:
     roles = [role for role in _NAMES if role in view.roles]
     if not roles or len(roles) < len(view.roles) or any(not _is_none(view, role) for role in roles):
         return ""
-    own = view.look(ComputerName)
+    own = view.get(ComputerName)
     named = "" if isinstance(own, Unknown) else f" (it calls itself {own.name})"
     lacks = "; ".join(_LACKING[role] for role in roles)
     return f"is no {' or '.join(_NAMES[role] for role in roles)}{named}: {lacks}"
@@ -30,7 +30,7 @@ def stranger(view: NodeView) -> str:
 def _is_none(view: NodeView, role: str) -> bool:
     if role == "web":
         return is_bare(view)
-    found = view.look(SqlInstances)
+    found = view.get(SqlInstances)
     return not isinstance(found, Unknown) and not found.instances
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from checks.check import PHASES, Check
+from checks.check import PHASES, Check, ClusterView, NodeView
 from checks.common.clock_facts import ClockSample
 from checks.facts import Contact
 from checks.registry import BUILTIN
@@ -154,6 +154,21 @@ def test_checks_touch_nothing() -> None:
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
         }
         assert not calls & {"open", "print", "input", "__import__", "exec", "eval"}, path
+
+
+RENAMED = {"look": "get", "fact": "require", "known": "with_fact", "unknown": "without_fact"}
+"""What facts were read with once: kept for plugins that were written then, and used by nobody here."""
+
+
+def test_the_old_names_of_the_views_are_kept_for_plugins_alone() -> None:
+    assert [getattr(view, old) for view, old in _VIEWS] == [getattr(view, RENAMED[old]) for view, old in _VIEWS]
+    for path in (*sources("checks"), *sorted((TOP / "examples").rglob("*.py"))):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in RENAMED:
+                raise AssertionError(f"{path.relative_to(TOP)}:{node.lineno}: it is {RENAMED[node.func.attr]} now")
+
+
+_VIEWS = ((NodeView, "look"), (NodeView, "fact"), (ClusterView, "known"), (ClusterView, "unknown"))
 
 
 def test_only_the_command_line_prints() -> None:

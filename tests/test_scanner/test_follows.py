@@ -154,7 +154,7 @@ def strict(judge_it: Callable[[ClusterView], Outcome]) -> ClusterCheck:
 
 
 def lacking(view: ClusterView) -> Outcome:
-    said = "; ".join(f"{name.name}: {reason}" for name, reason in view.unknown(SecretServerDatabase))
+    said = "; ".join(f"{name.name}: {reason}" for name, reason in view.without_fact(SecretServerDatabase))
     return undetermined(said or "nobody knows the owner", remediation=_GRANT)
 
 
@@ -179,7 +179,7 @@ def test_a_dead_listener_is_never_answered_with_create_login(
 
 def test_what_would_be_in_the_way_without_the_dead_node_is_told_with_its_own_remedy() -> None:
     def undeclared(view: ClusterView) -> Outcome:
-        known = [f"{node.name}: {reason}" for node, reason in view.unknown(SecretServerDatabase)]
+        known = [f"{node.name}: {reason}" for node, reason in view.without_fact(SecretServerDatabase)]
         return undetermined("; ".join([*known, "`owner` is not declared"]), remediation=Remediation("Declare `owner`."))
 
     alive = ("sql2", SecretServerDatabase, "")

@@ -306,15 +306,15 @@ def test_a_hostile_name_gets_into_no_command() -> None:
     from checks.runbook.names import CommandQuoter
 
     names = CommandQuoter()
-    for word in (names.quoted, names.bare):
+    for word in (names.cmd, names.path):
         said = word(HOSTILE, "the pool of web1")
         assert "script" not in said
         assert "<the pool of web1>" in said
-    assert names.quoted("pool%PATH%", "a pool") == '"<a pool>"'
-    assert names.quoted("/MIR", "a folder") == '"<a folder>"'
-    assert names.quoted("C:\\folder\\", "a folder") == '"<a folder>"'
-    assert names.quoted("Secret Server (x86)", "a pool") == '"Secret Server (x86)"'
-    assert names.shell("a'b; rm -rf /", "a path") == "'a'\"'\"'b; rm -rf /'"
+    assert names.cmd("pool%PATH%", "a pool") == '"<a pool>"'
+    assert names.cmd("/MIR", "a folder") == '"<a folder>"'
+    assert names.cmd("C:\\folder\\", "a folder") == '"<a folder>"'
+    assert names.cmd("Secret Server (x86)", "a pool") == '"Secret Server (x86)"'
+    assert names.posix("a'b; rm -rf /", "a path") == "'a'\"'\"'b; rm -rf /'"
     assert len(names.unknown) == 3
 
 

@@ -58,7 +58,7 @@ def test_what_a_console_takes_for_a_quotation_mark_is_in_no_command(quote: str) 
     names = CommandQuoter()
     name = f"Pool{quote}&calc"
     for text in (name, f"Pool{quote}"):
-        for said in (names.quoted(text, "the pool"), names.bare(text, "the pool"), names.shell(text, "the pool")):
+        for said in (names.cmd(text, "the pool"), names.path(text, "the pool"), names.posix(text, "the pool")):
             assert quote not in said
             assert "<the pool>" in said
     assert names.unknown == ["the pool: it holds characters that do not belong into a command"]
@@ -66,5 +66,5 @@ def test_what_a_console_takes_for_a_quotation_mark_is_in_no_command(quote: str) 
 
 def test_names_of_inventories_may_be_in_any_script() -> None:
     for text in ("/home/müller/tresor.toml", "インベントリ"):
-        assert text in CommandQuoter().shell(text, "the inventory")
-        assert re.search("<.*>", CommandQuoter().quoted(text, "the pool of web1"))
+        assert text in CommandQuoter().posix(text, "the inventory")
+        assert re.search("<.*>", CommandQuoter().cmd(text, "the pool of web1"))

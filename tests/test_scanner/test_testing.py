@@ -40,12 +40,12 @@ def read_tools(answer: Answer) -> Tools:
 
 
 def judge_zones(view: ClusterView) -> Outcome:
-    offsets = {zone.offset for _, zone in view.known(Zone)}
+    offsets = {zone.offset for _, zone in view.with_fact(Zone)}
     return passed("one zone") if len(offsets) == 1 else failed(f"zones differ: {sorted(offsets)}")
 
 
 def judge_tools(view: NodeView) -> Outcome:
-    return passed("tools are there") if view.fact(Tools).installed else failed("no tools")
+    return passed("tools are there") if view.require(Tools).installed else failed("no tools")
 
 
 ZONES = Probe(
@@ -90,11 +90,11 @@ HAS_TOOLS = NodeCheck(
 
 def test_views_hold_what_they_are_given() -> None:
     view = cluster_view("chef-backend", {"a": Zone("+0000"), "b": Unknown("down"), "c": [Zone("+0200")]})
-    assert [(node.name, zone.offset) for node, zone in view.known(Zone)] == [("a", "+0000"), ("c", "+0200")]
-    assert view.unknown(Zone) == [(view.nodes[1], "down")]
+    assert [(node.name, zone.offset) for node, zone in view.with_fact(Zone)] == [("a", "+0000"), ("c", "+0200")]
+    assert view.without_fact(Zone) == [(view.nodes[1], "down")]
     assert ZONE_MATCH.judge(view).status is Status.FAIL
     assert HAS_TOOLS.judge(node_view("secret-server", Tools(installed=False))).status is Status.FAIL
-    unread = node_view("secret-server", unknown={Tools: "garbled"}).look(Tools)
+    unread = node_view("secret-server", unknown={Tools: "garbled"}).get(Tools)
     assert isinstance(unread, Unknown)
     assert (unread.reason, unread.unanswered) == ("garbled", False)
 

@@ -32,9 +32,9 @@ from checks.chef_backend.backend.health import CLUSTER_SIZE, Finding
 from checks.chef_backend.backend.leadership import columns_of
 from checks.chef_backend.facts.cluster import ChefBackendVersion, ClusterStatus, ServiceStatus
 from checks.chef_backend.facts.machine import InstalledPackage
-from checks.engine.consistency import compared, enumerate_names, group_by_reason
+from checks.engine.consistency import compared
 from checks.engine.installed_version import installed
-from checks.engine.wording import count
+from checks.engine.wording import count, enumerate_names, group_by_reason
 from checks.facts import Unknown
 from checks.outcome import Outcome, Remediation, Severity, combine, failed, passed, undetermined
 from checks.versions import parse_version
@@ -49,23 +49,23 @@ def judge(view: ClusterView) -> Outcome:
     for node in view.nodes:
         for finding in _of_node(node):
             seen.setdefault(finding, []).append(node.name)
-    tables = view.known(ClusterStatus)
+    tables = view.with_fact(ClusterStatus)
     observed = "; ".join(f"{node.name} sees {_roles(status)}" for node, status in tables)
     evidence: dict[str, Any] = {
         "views": {node.name: _cells(status) for node, status in tables},
         **({"columns": columns} if (columns := columns_of((node.name, status) for node, status in tables)) else {}),
         "services": {
             node.name: [*(row.line for row in status.services), *(row.line for row in status.systems)]
-            for node, status in view.known(ServiceStatus)
+            for node, status in view.with_fact(ServiceStatus)
         },
     }
     unread = {
         (node.name, found.reason): None
         for node in view.nodes
         for kind in (ClusterStatus, ServiceStatus)
-        if isinstance(found := node.look(kind), Unknown)
+        if isinstance(found := node.get(kind), Unknown)
     }
-    told = ((node.name, health.disk_paths(status)) for node, status in view.known(ServiceStatus))
+    told = ((node.name, health.disk_paths(status)) for node, status in view.with_fact(ServiceStatus))
     views = compared((node.name, health.comparable(status)) for node, status in tables)
     paths = compared((name, found) for name, found in told if found is not None)
     outcomes = [
@@ -92,7 +92,7 @@ def judge(view: ClusterView) -> Outcome:
 
 
 def _of_node(node: NodeView) -> list[Finding]:
-    table, status = node.look(ClusterStatus), node.look(ServiceStatus)
+    table, status = node.get(ClusterStatus), node.get(ServiceStatus)
     findings: list[Finding] = []
     deposed = 0
     if isinstance(table, ClusterStatus):

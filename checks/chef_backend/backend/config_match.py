@@ -30,8 +30,8 @@ from typing import Any
 from checks.check import ClusterCheck, ClusterView
 from checks.chef_backend.backend.config_settings import DEFAULTS, MILD, digest, is_own
 from checks.chef_backend.facts.machine import ConfigDigest
-from checks.engine.consistency import Missing, compare, compared, enumerate_names, group, naming
-from checks.engine.wording import count
+from checks.engine.consistency import Missing, compare, compared, group, naming
+from checks.engine.wording import count, enumerate_names
 from checks.outcome import Outcome, Remediation, Severity, combine, failed, not_applicable, passed, undetermined, warned
 
 OTHER = "-"
@@ -59,7 +59,7 @@ class _Config:
 
 def judge(view: ClusterView) -> Outcome:
     """Compare the settings, and name those that differ."""
-    known = view.known(ConfigDigest)
+    known = view.with_fact(ConfigDigest)
     digests = {node.name: found for node, found in known if found.state == "read"}
     read = {name: _config(found) for name, found in digests.items()}
     files = compare(view, ConfigDigest, lambda found: Missing() if found.state == "missing" else found.state)

@@ -65,7 +65,7 @@ def judge(view: ClusterView) -> Outcome:
     if phase == "window" and (target := _by_downtime(view)):
         text = f"the way to {target} takes the whole cluster down and does not switch failover"
         return not_applicable(text, expected=_PHASES[phase], observed=_declared(view))
-    tables = [(node.name, table) for node, table in view.known(ClusterStatus)]
+    tables = [(node.name, table) for node, table in view.with_fact(ClusterStatus)]
     shown = failover(tables)
     evidence = {"columns": columns_of(tables)} if shown.text else {}
     if shown.state in ("on", "off"):

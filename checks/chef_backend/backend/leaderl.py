@@ -26,7 +26,7 @@ from checks.check import ClusterCheck, ClusterView
 from checks.chef_backend.facts.cluster import ClusterStatus
 from checks.chef_backend.facts.machine import LeaderAnswer
 from checks.chef_backend.machine_names import is_same_machine
-from checks.engine.consistency import enumerate_names
+from checks.engine.wording import enumerate_names
 from checks.outcome import Outcome, Remediation, Severity, combine, failed, passed, undetermined
 
 LEADS, FOLLOWS = 200, 503
@@ -39,7 +39,7 @@ EXPECTED = "200 on exactly one backend, which cluster-status calls the leader; 5
 
 def judge(view: ClusterView) -> Outcome:
     """Judge the answers, then hold them against the cluster's own table."""
-    answers = {node.name: found for node, found in view.known(LeaderAnswer)}
+    answers = {node.name: found for node, found in view.with_fact(LeaderAnswer)}
     codes = {name: found.code for name, found in answers.items()}
     observed = ", ".join(f"{name} {'unknown' if code is None else code}" for name, code in codes.items())
     evidence: dict[str, Any] = {
@@ -84,7 +84,7 @@ def _asked(answers: Iterable[LeaderAnswer]) -> str:
 def _contradictions(view: ClusterView, leader: str) -> list[str]:
     """What the tables of the backends say against `leader`. A member that is no node of the inventory says nothing."""
     found = []
-    for _, table in view.known(ClusterStatus):
+    for _, table in view.with_fact(ClusterStatus):
         for row in table.members:
             pairs = {node.name: product((node.name, node.host), (row.name, row.ip)) for node in view.nodes}
             named = [name for name, words in pairs.items() if any(starmap(is_same_machine, words))]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from checks.chef_backend.facts.cluster import ClusterStatus, Member
 from checks.chef_backend.machine_names import is_same_machine
-from checks.engine.consistency import enumerate_names
+from checks.engine.wording import enumerate_names
 
 _YES = ("yes", "y", "true", "1", "on", "enabled")
 _NO = ("no", "n", "false", "0", "off", "disabled")

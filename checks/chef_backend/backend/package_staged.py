@@ -27,8 +27,9 @@ from packaging.version import Version
 from checks.check import ClusterCheck, ClusterView, NodeView
 from checks.chef_backend.facts.machine import StagedPackage
 from checks.chef_backend.installed import package_version
-from checks.engine.consistency import enumerate_names, group
+from checks.engine.consistency import group
 from checks.engine.upgrade_path import PlanError, target_of
+from checks.engine.wording import enumerate_names
 from checks.outcome import (
     Outcome,
     Remediation,
@@ -59,7 +60,7 @@ def judge(view: ClusterView) -> Outcome:
         return not_applicable("after the window nothing has to lie ready")
     if not any(node.options.get("package") for node in view.nodes):
         return not_declared("package", "the inventory declares no `package` to look for")
-    known = view.known(StagedPackage)
+    known = view.with_fact(StagedPackage)
     try:
         target = parse_version(target_of(view.cluster))
     except PlanError as error:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from checks.check import NodeView
-from checks.engine.consistency import group_by_reason
+from checks.engine.wording import group_by_reason
 from checks.facts import Unknown
 
 
@@ -20,12 +20,12 @@ class SearchIndex:
 
 def why_unknown(backends: Iterable[NodeView]) -> str:
     """Why no backend tells of the search index, each reason once; empty where one does."""
-    looks = [(node.name, node.look(SearchIndex)) for node in backends]
+    looks = [(node.name, node.get(SearchIndex)) for node in backends]
     reasons = [(name, look.reason) for name, look in looks if isinstance(look, Unknown)]
     return "" if len(reasons) < len(looks) else "; ".join(group_by_reason(reasons))
 
 
 def created_by(backends: Iterable[NodeView]) -> str:
     """The version of Elasticsearch that created the search index, the oldest that a backend tells; empty if unknown."""
-    found = [look.created for node in backends if isinstance(look := node.look(SearchIndex), SearchIndex)]
+    found = [look.created for node in backends if isinstance(look := node.get(SearchIndex), SearchIndex)]
     return min(found, key=lambda text: [int(part) for part in text.split(".")], default="")

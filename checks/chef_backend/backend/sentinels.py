@@ -31,7 +31,7 @@ _MEANING = {
 
 def judge(view: NodeView) -> Outcome:
     """Name each file that is there, with what it means."""
-    found = view.fact(LeaderFlags)
+    found = view.require(LeaderFlags)
     there = {"unsynced": found.unsynced, "no-start-pgsql": found.no_start_pgsql}
     names = [name for name, exists in there.items() if exists]
     if not names:

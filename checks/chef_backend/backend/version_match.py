@@ -27,8 +27,9 @@ from checks.check import ClusterCheck, ClusterView, NodeView
 from checks.chef_backend.facts.cluster import ServiceStatus
 from checks.chef_backend.facts.machine import InstalledPackage
 from checks.chef_backend.installed import package_version
-from checks.engine.consistency import compared, enumerate_names
+from checks.engine.consistency import compared
 from checks.engine.upgrade_path import PlanError, target_of
+from checks.engine.wording import enumerate_names
 from checks.facts import Unknown
 from checks.outcome import Outcome, Remediation, Severity, combine, failed, passed, undetermined, warned
 from checks.versions import VersionError, parse_version
@@ -44,7 +45,7 @@ _FINISH = Remediation(
 
 def judge(view: ClusterView) -> Outcome:
     """Judge each backend by itself, then the versions among them, then against the target where the phase asks it."""
-    known = view.known(InstalledPackage)
+    known = view.with_fact(InstalledPackage)
     evidence: dict[str, Any] = {
         "nodes": {
             node.name: {"package": found.version, "manager": found.manager, "manifest": found.manifest}
@@ -80,7 +81,7 @@ def _of_node(node: NodeView, found: InstalledPackage) -> list[Outcome]:
     elif not _same(found.version, found.manifest):
         text = f"{name}: the package is {found.version}, its manifest says {found.manifest}"
         outcomes.append(failed(text, remediation=_FINISH))
-    status = node.look(ServiceStatus)
+    status = node.get(ServiceStatus)
     if isinstance(status, Unknown):
         return [*outcomes, undetermined(f"{name}: whether it runs what is installed is unknown: {status.reason}")]
     return outcomes + _of_services(node, found, status)

@@ -20,7 +20,7 @@ from typing import Any
 
 from checks.check import NodeCheck, NodeView
 from checks.chef_backend.facts.machine import DrbdTraces
-from checks.engine.consistency import enumerate_names
+from checks.engine.wording import enumerate_names
 from checks.outcome import Outcome, Remediation, Severity, failed, passed, warned
 
 GUIDANCE = "https://blog.chef.io/2018/04/06/best-practices-for-migrating-your-chef-server/"
@@ -29,7 +29,7 @@ EXPECTED = "no setting, package or folder of DRBD or keepalived"
 
 def judge(view: NodeView) -> Outcome:
     """Tell a set-up from what is left over of one."""
-    found = view.fact(DrbdTraces)
+    found = view.require(DrbdTraces)
     left = [*found.packages, *found.paths]
     evidence: dict[str, Any] = {
         "settings": list(found.settings),

@@ -25,7 +25,7 @@ from checks.check import ClusterCheck, ClusterView
 from checks.chef_backend.facts.cluster import ClusterStatus
 from checks.chef_backend.facts.machine import FrontendMembers
 from checks.chef_backend.machine_names import is_address, is_same_machine
-from checks.engine.consistency import enumerate_names, group_by_reason
+from checks.engine.wording import enumerate_names, group_by_reason
 from checks.outcome import Outcome, Remediation, Severity, combine, not_applicable, passed, undetermined, warned
 
 EXPECTED = "every backend, and nothing else, in chef_backend_members"
@@ -49,14 +49,16 @@ def judge(view: ClusterView) -> Outcome:
         return not_applicable("the inventory names no frontend")
     backends = _backends(view)
     hosts = [node.host for node in view.nodes if "backend" in node.roles]
-    lists = ClusterView(view.cluster, tuple(frontends)).known(FrontendMembers)
+    lists = ClusterView(view.cluster, tuple(frontends)).with_fact(FrontendMembers)
     observed = "; ".join(f"{node.name}: {', '.join(found.members) or found.state}" for node, found in lists)
     evidence: dict[str, Any] = {
         "backends": {backend.name: sorted(backend.known_as) for backend in backends},
         "frontends": {node.name: list(found.members) for node, found in lists},
     }
     # Those that did not answer at all are the engine's to tell of.
-    unread = ClusterView(view.cluster, tuple(node for node in frontends if not node.absence)).unknown(FrontendMembers)
+    unread = ClusterView(view.cluster, tuple(node for node in frontends if not node.absence)).without_fact(
+        FrontendMembers
+    )
     outcomes = [undetermined(text) for text in group_by_reason((node.name, reason) for node, reason in unread)]
     outcomes += [
         warned(text, observed=observed)
@@ -71,7 +73,7 @@ def judge(view: ClusterView) -> Outcome:
 def _backends(view: ClusterView) -> list[_Backend]:
     """The rows of the cluster's tables, each with what the inventory calls it besides."""
     nodes = [node for node in view.nodes if "backend" in node.roles]
-    rows = {row.guid: row for _, table in view.known(ClusterStatus) for row in table.members}
+    rows = {row.guid: row for _, table in view.with_fact(ClusterStatus) for row in table.members}
     found = []
     for row in rows.values():
         words = {row.name, row.ip}

@@ -25,8 +25,7 @@ from dataclasses import replace
 
 from checks.check import NodeCheck, NodeView
 from checks.chef_backend.facts.machine import FrontendApi, FrontendServices
-from checks.engine.consistency import enumerate_names
-from checks.engine.wording import count
+from checks.engine.wording import count, enumerate_names
 from checks.facts import Unknown
 from checks.outcome import Outcome, Remediation, Severity, combine, failed, passed, undetermined, warned
 
@@ -54,7 +53,7 @@ _IDLE = ("opscode-chef-mover",)
 
 def judge(view: NodeView) -> Outcome:
     """Judge the services, then the answer of the server."""
-    services, api = view.look(FrontendServices), view.look(FrontendApi)
+    services, api = view.get(FrontendServices), view.get(FrontendApi)
     outcomes = [undetermined(found.reason) for found in (services, api) if isinstance(found, Unknown)]
     observed = []
     if isinstance(services, FrontendServices):

@@ -32,9 +32,10 @@ from packaging.version import Version
 from checks.check import ClusterCheck, ClusterView
 from checks.chef_backend.facts.machine import FrontendPackage
 from checks.chef_backend.installed import package_version
-from checks.engine.consistency import compared, enumerate_names
+from checks.engine.consistency import compared
 from checks.engine.requirements import stops_to
 from checks.engine.upgrade_path import FRONTEND_LEVELS, PlanError, target_of
+from checks.engine.wording import enumerate_names
 from checks.outcome import Outcome, Remediation, Severity, combine, failed, passed, undetermined, warned
 from checks.versions import VersionError, parse_version
 
@@ -52,7 +53,7 @@ _NO_LEVEL = {"missing": "is not there", "empty": "is empty"}
 
 def judge(view: ClusterView) -> Outcome:
     """Compare the frontends, then hold each version to the target's rules."""
-    known = view.known(FrontendPackage)
+    known = view.with_fact(FrontendPackage)
     differs = warned if view.cluster.phase == "window" else failed
     outcomes = [outcome for node, found in known for outcome in _of_node(node.name, found)]
     versions = []
@@ -104,7 +105,7 @@ def _of_node(name: str, found: FrontendPackage) -> list[Outcome]:
 def _levels(view: ClusterView, versions: Mapping[str, Version]) -> list[Outcome]:
     """How far the data were migrated, as each frontend knows it."""
     # Without the package it is no frontend, which is told by itself; its level says nothing.
-    known = [(node, found) for node, found in view.known(FrontendPackage) if found.version]
+    known = [(node, found) for node, found in view.with_fact(FrontendPackage) if found.version]
     have = [(node.name, found.migration_level) for node, found in known if found.level_state == "read"]
     outcomes = []
     for state, what in _NO_LEVEL.items():

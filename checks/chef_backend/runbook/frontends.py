@@ -10,9 +10,9 @@ from packaging.version import Version
 from checks.chef_backend.installed import package_version
 from checks.chef_backend.runbook.procedures import SERVER_URL
 from checks.chef_backend.runbook.site import ChefCluster, Machine, named, on
-from checks.engine.consistency import enumerate_names
 from checks.engine.rules import Rule, RuleSet
 from checks.engine.upgrade_path import FRONTEND_PATH, UpgradeStep, is_required_stop, path_to
+from checks.engine.wording import enumerate_names
 from checks.runbook.model import Command, Proof, Side, Step
 from checks.versions import VersionError, parse_version
 

@@ -31,7 +31,7 @@ def made_by(version: str) -> str:
 def see_that_it_is_healthy(cluster: ChefCluster) -> Step:
     """The look at the indexes, before anything is stopped."""
     machine = cluster.anyone
-    port = cluster.names.bare(
+    port = cluster.names.path(
         cluster.search_port or None,
         f"the port of Elasticsearch on {machine.name}",
         cluster.search_unread,
@@ -115,10 +115,10 @@ def rebuild(cluster: ChefCluster, hop: UpgradeStep, failover_on: Step) -> Iterab
         documented=("chef-3 start-elasticsearch",),
     )
     first = cluster.frontends[0]
-    organization = cluster.names.bare(
+    organization = cluster.names.path(
         None, "an organization", "which one is yours to choose", "sudo chef-server-ctl org-list on a frontend"
     )
-    server = cluster.names.bare(
+    server = cluster.names.path(
         first.api or None,
         f"the address of {first.name} on itself",
         "it did not answer when it was asked",

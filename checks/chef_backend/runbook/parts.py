@@ -8,9 +8,9 @@ from checks.chef_backend.runbook import frontends, procedures, site
 from checks.chef_backend.runbook import hop as chef_hop
 from checks.chef_backend.runbook import index as chef_index
 from checks.chef_backend.runbook.site import ChefCluster, named, on
-from checks.engine.consistency import enumerate_names
 from checks.engine.rules import RuleSet
 from checks.engine.upgrade_path import UpgradePath, UpgradeStep, is_recent_enough
+from checks.engine.wording import enumerate_names
 from checks.runbook.model import Command, Part, Proof, Step, asked
 from checks.versions import parse_version
 

@@ -11,9 +11,9 @@ from checks.chef_backend.facts.cluster import ChefBackendVersion, ClusterStatus
 from checks.chef_backend.facts.machine import ConfigDigest, DrbdTraces, FrontendApi, FrontendPackage, InstalledPackage
 from checks.chef_backend.frontend.drbd import GUIDANCE
 from checks.chef_backend.runbook import parts, recovery, signs, site
-from checks.engine.consistency import enumerate_names
 from checks.engine.evaluation import GatheredCluster
 from checks.engine.upgrade_path import UpgradePath
+from checks.engine.wording import enumerate_names
 from checks.runbook.model import Estimate
 from checks.runbook.names import CommandQuoter
 from checks.runbook.writer import RefusedError, RunbookWriter, Written
@@ -26,7 +26,7 @@ _INDEX = Estimate(
 
 def refuse(nodes: Sequence[NodeView]) -> None:
     """Refuse what is set up for DRBD: no way leads on from it."""
-    looks = [(node.name, node.look(DrbdTraces)) for node in nodes]
+    looks = [(node.name, node.get(DrbdTraces)) for node in nodes]
     names = [name for name, found in looks if isinstance(found, DrbdTraces) and found.settings]
     if names:
         raise RefusedError(

@@ -46,11 +46,11 @@ def steps_back(cluster: ChefCluster, path: UpgradePath) -> Iterable[Step]:
         Machine(name="each other new backend", manager="", package=""),
     )
     why = "a newly built cluster has machines of its own"
-    address = names.shell(None, "the address of the first new backend", why, "as the other new backends reach it")
-    archive = names.shell(
+    address = names.posix(None, "the address of the first new backend", why, "as the other new backends reach it")
+    archive = names.posix(
         None, "the archive of chef-backend-ctl backup", "it is made in this plan", "the backup's step prints its name"
     )
-    package = names.shell(
+    package = names.posix(
         None,
         f"the package of Chef Backend {version}",
         "the inventory names that of the target alone",
@@ -83,7 +83,7 @@ def steps_back(cluster: ChefCluster, path: UpgradePath) -> Iterable[Step]:
         documented=("chef-restore backend",),
         url=procedures.BACKUP_URL,
     )
-    own = names.shell(None, "the address of that backend", why, "as the other new backends reach it")
+    own = names.posix(None, "the address of that backend", why, "as the other new backends reach it")
     yield Step(
         id="back-join",
         title="Join the others to it, one after the other",
@@ -112,26 +112,26 @@ def steps_back(cluster: ChefCluster, path: UpgradePath) -> Iterable[Step]:
 def _frontends_back(cluster: ChefCluster, backend: Machine) -> Iterable[Step]:
     """The frontends, configured for the new cluster."""
     for machine in cluster.frontends:
-        name = cluster.names.shell(
+        name = cluster.names.posix(
             None,
             f"the full name of {machine.name}",
             "the certificate's name need not be the host's",
             "api_fqdn in its /etc/opscode/chef-server.rb, else hostname -f",
         )
-        made = cluster.names.shell(
+        made = cluster.names.posix(
             None,
             f"a file for the configuration of {machine.name}",
             "it is yours to choose",
             "one that root alone can read",
         )
-        kept = cluster.names.shell(
+        kept = cluster.names.posix(
             None,
             "the archive of chef-server-ctl backup",
             "it is made in this plan",
             "the backup's step prints its name",
         )
         was = machine.version or "the version that it had"
-        package = cluster.names.shell(
+        package = cluster.names.posix(
             None,
             f"the package of Chef Infra Server that {machine.name} had",
             "the inventory names none",
@@ -225,7 +225,7 @@ def troubles(cluster: ChefCluster, path: UpgradePath) -> tuple[Troubleshooting, 
                 ),
             ),
             look=(on(leader, "chef-backend-ctl cluster-status"), on(leader, "chef-backend-ctl status")),
-            cure=(on(leader, f"chef-backend-ctl promote {cluster.names.shell(leader.member, 'the last leader')}"),),
+            cure=(on(leader, f"chef-backend-ctl promote {cluster.names.posix(leader.member, 'the last leader')}"),),
             url=_RECOVERY,
         ),
         Troubleshooting(

@@ -12,8 +12,8 @@ from checks.chef_backend.facts.machine import FrontendPackage, FrontendServices,
 from checks.chef_backend.installed import package_version
 from checks.chef_backend.machine_names import is_same_machine
 from checks.chef_backend.runbook.index import made_by
-from checks.engine.consistency import enumerate_names
 from checks.engine.upgrade_path import UpgradeStep
+from checks.engine.wording import enumerate_names
 from checks.facts import Unknown
 from checks.runbook.model import Step
 from checks.runbook.signs import Kind, Seen, Sign, cannot_tell, done, each, not_done, reached
@@ -54,7 +54,7 @@ def _own_row(view: NodeView, rows: Sequence[Member]) -> Member | None:
 
 
 def _role(view: NodeView, want: Mapping[str, object]) -> Seen:
-    table = view.look(ClusterStatus)
+    table = view.get(ClusterStatus)
     if isinstance(table, Unknown):
         return cannot_tell(table)
     row = _own_row(view, table.members)
@@ -69,7 +69,7 @@ def _role(view: NodeView, want: Mapping[str, object]) -> Seen:
 def _whole(views: Sequence[NodeView], _: Mapping[str, object]) -> Seen:
     tables: list[ClusterStatus] = []
     for view in views:
-        table = view.look(ClusterStatus)
+        table = view.get(ClusterStatus)
         if isinstance(table, Unknown):
             return cannot_tell(f"{view.name}: {table.reason}")
         tables.append(table)
@@ -82,7 +82,7 @@ def _whole(views: Sequence[NodeView], _: Mapping[str, object]) -> Seen:
 
 
 def _package(view: NodeView, want: Mapping[str, object]) -> Seen:
-    found = view.look(InstalledPackage)
+    found = view.get(InstalledPackage)
     if isinstance(found, Unknown):
         return cannot_tell(found)
     if not found.manager:
@@ -99,7 +99,7 @@ def _package(view: NodeView, want: Mapping[str, object]) -> Seen:
 
 def _restarted(view: NodeView, _: Mapping[str, object]) -> Seen:
     """Whether the services run what is installed: an upgrade starts them anew, an installation alone does not."""
-    package, status = view.look(InstalledPackage), view.look(ServiceStatus)
+    package, status = view.get(InstalledPackage), view.get(ServiceStatus)
     if isinstance(package, Unknown) or isinstance(status, Unknown):
         return cannot_tell(next(found for found in (package, status) if isinstance(found, Unknown)))
     if package.installed_s is None:
@@ -115,7 +115,7 @@ def _restarted(view: NodeView, _: Mapping[str, object]) -> Seen:
 
 
 def _service(view: NodeView, want: Mapping[str, object]) -> Seen:
-    found = view.look(ServiceStatus)
+    found = view.get(ServiceStatus)
     if isinstance(found, Unknown):
         return cannot_tell(found)
     name, wanted = str(want["service"]), want["state"] == "up"
@@ -129,13 +129,13 @@ def _service(view: NodeView, want: Mapping[str, object]) -> Seen:
 def _index(views: Sequence[NodeView], want: Mapping[str, object]) -> Seen:
     created = created_by(views)
     if not created:
-        reasons = [look.reason for view in views if isinstance(look := view.look(SearchIndex), Unknown)]
+        reasons = [look.reason for view in views if isinstance(look := view.get(SearchIndex), Unknown)]
         return cannot_tell(reasons[0] if reasons else "no backend tells of the search index")
     return reached(created, want, f"the index was created by Elasticsearch {created}", parse_version)
 
 
 def _front(view: NodeView, want: Mapping[str, object]) -> Seen:
-    found = view.look(FrontendPackage)
+    found = view.get(FrontendPackage)
     if isinstance(found, Unknown):
         return cannot_tell(found)
     words = f"Chef Infra Server is {found.version or 'not installed'}"
@@ -151,7 +151,7 @@ def _front(view: NodeView, want: Mapping[str, object]) -> Seen:
 
 
 def _front_again(view: NodeView, want: Mapping[str, object]) -> Seen:
-    found = view.look(FrontendPackage)
+    found = view.get(FrontendPackage)
     if isinstance(found, Unknown):
         return cannot_tell(found)
     words = f"Chef Infra Server is {found.version or 'not installed'}"
@@ -161,7 +161,7 @@ def _front_again(view: NodeView, want: Mapping[str, object]) -> Seen:
 
 
 def _front_services(view: NodeView, want: Mapping[str, object]) -> Seen:
-    found = view.look(FrontendServices)
+    found = view.get(FrontendServices)
     if isinstance(found, Unknown):
         return cannot_tell(found)
     own = [name for name in found.running if name not in found.external]
@@ -174,7 +174,7 @@ def _front_services(view: NodeView, want: Mapping[str, object]) -> Seen:
 def _level(views: Sequence[NodeView], _: Mapping[str, object]) -> Seen:
     levels: dict[str, str] = {}
     for view in views:
-        found = view.look(FrontendPackage)
+        found = view.get(FrontendPackage)
         if isinstance(found, Unknown):
             return cannot_tell(f"{view.name}: {found.reason}")
         if found.level_state == "unread":
@@ -258,7 +258,7 @@ def _signs_back(step: Step, names: Mapping[str, NodeView]) -> tuple[tuple[Sign, 
     if step.id == "back-stop-frontends" and fronts:
         return (Sign("frontend-services", fronts, {"state": "down"}),), ""
     if step.id == "back-configure-frontend" and fronts:
-        before = [found for name in fronts if isinstance(found := names[name].look(FrontendPackage), FrontendPackage)]
+        before = [found for name in fronts if isinstance(found := names[name].get(FrontendPackage), FrontendPackage)]
         again = [Sign("frontend-again", fronts, {"version": one.version}) for one in before if one.version]
         up = Sign("frontend-services", fronts, {"state": "up"})
         return (*again, up), "which cluster it serves is not looked at; the last step asks the new one"
@@ -347,6 +347,6 @@ def _frontend_signs(
 def _newer(nodes: Iterable[str], names: Mapping[str, NodeView]) -> Iterable[Sign]:
     """That each frontend has another version than now."""
     for node in nodes:
-        found = names[node].look(FrontendPackage)
+        found = names[node].get(FrontendPackage)
         if isinstance(found, FrontendPackage) and found.version:
             yield Sign("frontend-version", (node,), {"before": found.version})

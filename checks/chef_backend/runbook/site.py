@@ -11,7 +11,7 @@ from checks.chef_backend.backend.health import comparable
 from checks.chef_backend.facts.cluster import ClusterStatus, Member
 from checks.chef_backend.facts.machine import ConfigDigest, FrontendApi, FrontendPackage, InstalledPackage
 from checks.chef_backend.machine_names import is_same_machine
-from checks.engine.consistency import enumerate_names, group_by_reason
+from checks.engine.wording import enumerate_names, group_by_reason
 from checks.facts import Unknown
 from checks.runbook.model import Command, Proof
 from checks.runbook.names import CommandQuoter, plan_command, scan_command
@@ -96,7 +96,7 @@ class ChefCluster:
         ready = machine.package if version == self.target else None
         what = f"the package of Chef Backend {version} on {machine.name}"
         why = "the inventory names none (`package`)" if version == self.target else "it is a stop on the way"
-        path = self.names.shell(ready, what, why, _COPIED_THERE)
+        path = self.names.posix(ready, what, why, _COPIED_THERE)
         return Command(
             text=f"sudo {self.tool(machine, 'yum install', 'dpkg -i')} {path}", language="sh", where=machine.name
         )
@@ -104,7 +104,7 @@ class ChefCluster:
     def install_frontend(self, machine: Machine, version: str) -> Command:
         """The command that installs Chef Infra Server, `version` in words, on a frontend."""
         what = f"the package of Chef Infra Server {version} for {machine.name}"
-        path = self.names.shell(
+        path = self.names.posix(
             None, what, "the inventory names none, and which version it is is yours to choose", _COPIED_THERE
         )
         return Command(
@@ -116,7 +116,7 @@ class ChefCluster:
     def install_addon(self, machine: Machine, addon: str) -> Command:
         """The command that installs a version of `addon` that goes with the chosen Chef Infra Server."""
         what = f"the package of {addon} that goes with the chosen version, for {machine.name}"
-        path = self.names.shell(None, what, "the inventory names none", _COPIED_THERE)
+        path = self.names.posix(None, what, "the inventory names none", _COPIED_THERE)
         return Command(
             text=f"sudo {self.tool(machine, 'rpm -Uvh', 'dpkg -i')} {path}", language="sh", where=machine.name
         )
@@ -125,7 +125,7 @@ class ChefCluster:
         """What installs a package on `machine`, by the kind of its packages."""
         if machine.manager:
             return rpm if machine.manager == "rpm" else deb
-        return self.names.shell(
+        return self.names.posix(
             None,
             f"{rpm} or {deb}, whichever suits {machine.name}",
             machine.unread or "its package manager is unknown",
@@ -167,9 +167,9 @@ def named(machines: Sequence[Machine]) -> str:
 
 def read_machine(view: NodeView) -> Machine:
     """What the node's facts and its inventory entry say."""
-    package = view.look(InstalledPackage)
-    front = view.look(FrontendPackage)
-    config = view.look(ConfigDigest)
+    package = view.get(InstalledPackage)
+    front = view.get(FrontendPackage)
+    config = view.get(ConfigDigest)
     settings = {key for key, _ in (*config.named, *config.unclear)} if isinstance(config, ConfigDigest) else set[str]()
     leftovers = tuple(key for key in LEFTOVERS if key in settings)
     port, port_unread = _search_port(config)
@@ -197,7 +197,7 @@ def read_machine(view: NodeView) -> Machine:
 
 def _answering(view: NodeView) -> str:
     """Where the frontend answered when it was asked on itself."""
-    found = view.look(FrontendApi)
+    found = view.get(FrontendApi)
     if isinstance(found, Unknown) or not found.asked or found.code is None or found.code // 100 != _GOOD:
         return ""
     return found.asked[-1].removesuffix("/_status")
@@ -232,7 +232,7 @@ def find_leader(backends: Sequence[NodeView]) -> tuple[NodeView, str] | str:
     Every backend has to say the same, and the cluster's members have to be the inventory's: a member that the plan did
     not know of would be left on the old version.
     """
-    tables = [(node, node.look(ClusterStatus)) for node in backends]
+    tables = [(node, node.get(ClusterStatus)) for node in backends]
     silent = group_by_reason((node.name, table.reason) for node, table in tables if isinstance(table, Unknown))
     if silent:
         return f"who leads is unknown: {'; '.join(silent)}"

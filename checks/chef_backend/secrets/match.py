@@ -30,8 +30,8 @@ from checks.check import ClusterCheck, ClusterView, NodeView
 from checks.chef_backend.facts.cluster import ChefBackendVersion
 from checks.chef_backend.facts.machine import ConfigDigest, SecretsFile, SecretsFiles
 from checks.chef_backend.secrets.rights import judge_rights
-from checks.engine.consistency import Denied, Missing, compared, enumerate_names
-from checks.engine.wording import count
+from checks.engine.consistency import Denied, Missing, compared
+from checks.engine.wording import count, enumerate_names
 from checks.outcome import Outcome, Remediation, Severity, combine, failed, passed, undetermined
 
 ROLES = ("backend", "frontend")
@@ -44,7 +44,7 @@ _COPY = Remediation(
 
 def judge(view: ClusterView) -> Outcome:
     """Judge the files of each role."""
-    known = view.known(SecretsFiles)
+    known = view.with_fact(SecretsFiles)
     roles = {role: [(node, getattr(found, role)) for node, found in known if role in node.roles] for role in ROLES}
     named = {role: [(node.name, file) for node, file in files] for role, files in roles.items()}
     outcomes = [outcome for files in named.values() for outcome in _compare(files)]

@@ -44,7 +44,7 @@ def _of_backend(node: NodeView, file: SecretsFile) -> list[Outcome]:
     wanted = _wanted_group(node, file)
     reads = (file.group == wanted and mode & _GROUP_READS) or (_is_service(node, file.owner) and mode & _OWNER_READS)
     if reads:
-        config = node.look(ConfigDigest)
+        config = node.get(ConfigDigest)
         if isinstance(config, Unknown):
             text = f"{_told(file)} is right where leaderl runs as {SERVICE}; that chef-backend.rb says nothing else"
             return [undetermined(f"{text} is not known: {config.reason}")]
@@ -53,7 +53,7 @@ def _of_backend(node: NodeView, file: SecretsFile) -> list[Outcome]:
     text = f"leaderl, which needs it at a failover, may not read {_told(file)} (root:{wanted} 0640 is right)"
     if file.owner == "root" and _is_before_1_2(node):
         return [warned(f"{text}; before 1.2 the vendor documented root and 0600", remediation=repair)]
-    if mode & _GROUP_READS and file.group not in ("root", SERVICE) and isinstance(node.look(ConfigDigest), Unknown):
+    if mode & _GROUP_READS and file.group not in ("root", SERVICE) and isinstance(node.get(ConfigDigest), Unknown):
         text = f"{_told(file)}; whether leaderl runs in that group is not known"
         return [undetermined(text)]
     return [failed(text, remediation=repair)]
@@ -92,12 +92,12 @@ def _is_service(node: NodeView, owner: str) -> bool:
 
 
 def _is_set(node: NodeView, name: str, value: str) -> bool:
-    found = node.look(ConfigDigest)
+    found = node.get(ConfigDigest)
     return bool(value) and not isinstance(found, Unknown) and dict(found.named).get(name) == digest(value)
 
 
 def _is_before_1_2(node: NodeView) -> bool:
-    found = node.look(ChefBackendVersion)
+    found = node.get(ChefBackendVersion)
     try:
         return not isinstance(found, Unknown) and parse_version(found.text).release < (1, 2)
     except VersionError:

@@ -22,7 +22,7 @@ from dataclasses import replace
 
 from checks.check import NodeCheck, NodeView
 from checks.chef_backend.facts.machine import StraySecrets
-from checks.engine.consistency import enumerate_names
+from checks.engine.wording import enumerate_names
 from checks.outcome import Outcome, Remediation, Severity, combine, failed, passed, undetermined, warned
 
 OWN_PLACE = "/etc/chef-backend/chef-backend-secrets.json"
@@ -37,7 +37,7 @@ _ROOT = Remediation("Set `sudo = true` for the node, or log in as root.")
 
 def judge(view: NodeView) -> Outcome:
     """Tell the copies that should not be there."""
-    found = view.fact(StraySecrets)
+    found = view.require(StraySecrets)
     own = {OWN_PLACE} if "backend" in view.roles else set()
     strays = [path for path in found.paths if path not in own]
     closed = [path for path in strays if path in found.closed and path != OWN_PLACE]

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from functools import partial
 
 from checks.check import Check, ClusterCheck, ClusterView, NodeCheck, NodeView
-from checks.engine.consistency import Groups, enumerate_names, group
+from checks.engine.consistency import Groups, group
 from checks.engine.expect.findings import Finding, State, findings, shortened
 from checks.engine.expect.model import Expectation, told, wishes
 from checks.engine.expect.observation import Observation, observation_kind
+from checks.engine.wording import enumerate_names
 from checks.outcome import Outcome, Remediation, failed, not_applicable, passed, undetermined, warned
 
 _NO_FIX = "See that it is as expected, or correct what the inventory expects."
@@ -47,7 +48,7 @@ def check_of(wanted: Expectation) -> Check:
 
 def judge_node(wanted: Expectation, view: NodeView) -> Outcome:
     """Whether one node is as expected."""
-    seen = view.fact(observation_kind(wanted.id))
+    seen = view.require(observation_kind(wanted.id))
     judged = findings(wanted, seen)
     broken = [one.message for one in judged if one.state is State.BROKEN]
     unknown = [one.message for one in judged if one.state is State.UNKNOWN]
@@ -56,7 +57,7 @@ def judge_node(wanted: Expectation, view: NodeView) -> Outcome:
 
 def judge_cluster(wanted: Expectation, view: ClusterView) -> Outcome:
     """Whether all nodes are as expected, and alike."""
-    known: list[tuple[NodeView, Observation]] = view.known(observation_kind(wanted.id))
+    known: list[tuple[NodeView, Observation]] = view.with_fact(observation_kind(wanted.id))
     judged = {node.name: findings(wanted, seen) for node, seen in known}
     broken = _by_node(judged, State.BROKEN)
     unknown = _by_node(judged, State.UNKNOWN)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 
 from checks.check import ClusterView
-from checks.engine.consistency import enumerate_names, group_by_reason
-from checks.engine.wording import count
+from checks.engine.wording import count, enumerate_names, group_by_reason
 from checks.outcome import Outcome, combine, failed, undetermined, warned
 from checks.secret_server.backup.findings import Terms, aged, seen, too_many
 from checks.secret_server.database.access import database_nodes
@@ -90,16 +89,16 @@ def _small(what: str, size: int, terms: Terms) -> Outcome | None:
 def denied_history(view: ClusterView) -> str:
     """Why msdb's history is not known on any database host; empty where it is on one."""
     hosts = database_nodes(view)
-    if view.known(DatabaseBackups) or not hosts:
+    if view.with_fact(DatabaseBackups) or not hosts:
         return ""
     return "; ".join(
-        group_by_reason((node.name, reason) for node, reason in view.unknown(DatabaseBackups) if node in hosts)
+        group_by_reason((node.name, reason) for node, reason in view.without_fact(DatabaseBackups) if node in hosts)
     )
 
 
 def database_name(view: ClusterView) -> str:
     """What Secret Server's database is called; empty where nobody knows."""
-    found = next((found.name for _, found in view.known(SecretServerDatabase)), "")
+    found = next((found.name for _, found in view.with_fact(SecretServerDatabase)), "")
     return found or next(
         (str(node.options["sql_database"]) for node in view.nodes if "sql_database" in node.options), ""
     )

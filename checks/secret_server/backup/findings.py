@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from checks.check import ClusterInfo
-from checks.engine.consistency import enumerate_names
 from checks.engine.rules import Rule
-from checks.engine.wording import count
+from checks.engine.wording import count, enumerate_names
 from checks.outcome import Outcome, combine, failed, passed, undetermined, warned
 from checks.secret_server.facts.backups import AppBackup, Backup, KeyFile
 

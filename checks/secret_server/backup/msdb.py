@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from checks.engine.consistency import enumerate_names
-from checks.engine.wording import count
+from checks.engine.wording import count, enumerate_names
 from checks.outcome import Outcome, Status, combine, failed, undetermined, warned
 from checks.secret_server.backup.findings import AHEAD_S, Terms, aged, span
 from checks.secret_server.facts.sql import BACKUP_DAYS, DatabaseBackup, DatabaseBackups

@@ -33,7 +33,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from checks.check import ClusterCheck, ClusterView, NodeView
-from checks.engine.consistency import enumerate_names, group_by_reason
+from checks.engine.wording import enumerate_names, group_by_reason
 from checks.facts import Unknown
 from checks.outcome import (
     Outcome,
@@ -62,7 +62,7 @@ _BEST_FIRST = (Status.PASS, Status.WARN, Status.ERROR, Status.FAIL)
 def judge(view: ClusterView) -> Outcome:
     """Judge both backups; one that nobody named is told, where the other is."""
     web = [node for node in view.nodes if "web" in node.roles]
-    looks = {node.name: node.look(EncryptionConfig) for node in web}
+    looks = {node.name: node.get(EncryptionConfig) for node in web}
     live = {name: c.sha256 for name, c in looks.items() if not isinstance(c, Unknown) and c.state == "hashed"}
     unread = {
         name: None if isinstance(c, Unknown) else c.size_bytes
@@ -88,7 +88,7 @@ def judge(view: ClusterView) -> Outcome:
 
 
 def _unasked(view: ClusterView) -> str:
-    hosts = [(node.name, reason) for node, reason in view.unknown(DatabaseBackups) if "database" in node.roles]
+    hosts = [(node.name, reason) for node, reason in view.without_fact(DatabaseBackups) if "database" in node.roles]
     reasons = group_by_reason(hosts)
     return f", or let msdb be asked ({'; '.join(reasons)})" if reasons else ""
 
@@ -99,7 +99,7 @@ def _application(view: ClusterView, terms: Terms) -> Outcome | None:
 
 
 def _app_on(node: NodeView, terms: Terms) -> Outcome:
-    found = node.look(AppBackup)
+    found = node.get(AppBackup)
     if isinstance(found, Unknown):
         return undetermined(found.reason)
     backup = found.backup
@@ -107,7 +107,7 @@ def _app_on(node: NodeView, terms: Terms) -> Outcome:
         return undetermined("it was not looked for there")
     if gone := seen(backup, terms):
         return gone
-    root, uncertain = node.look(WebRoot), backup.kind == "folder"
+    root, uncertain = node.get(WebRoot), backup.kind == "folder"
     if not isinstance(root, Unknown) and _folded(backup.found) == _folded(root.path):
         return terms.breach("present", f"{backup.found} is the application's own folder, and no backup of it")
     if uncertain and isinstance(root, Unknown) and not root.unasked and NO_APPLICATION not in root.reason:
@@ -123,7 +123,7 @@ def _app_on(node: NodeView, terms: Terms) -> Outcome:
 def _database(view: ClusterView, terms: Terms) -> Outcome | None:
     """By msdb's history where it is known, and by the file where one is declared."""
     by_history, denied = None, denied_history(view)
-    if known := view.known(DatabaseBackups):
+    if known := view.with_fact(DatabaseBackups):
         declared = view.cluster.options.get("backup") is True
         histories = [found for _, found in known]
         outcome = recorded(histories, terms, declared=declared, unseen=_unseen(view, histories))
@@ -145,12 +145,14 @@ def _database(view: ClusterView, terms: Terms) -> Outcome | None:
 def _unseen(view: ClusterView, histories: Sequence[DatabaseBackups]) -> list[str]:
     """Replicas of the database whose own history of backups is not known."""
     asked = {history.server.name.lower() for history in histories}
-    replicas = [one.server for _, found in view.known(SecretServerDatabase) for one in found.replicas if not one.own]
+    replicas = [
+        one.server for _, found in view.with_fact(SecretServerDatabase) for one in found.replicas if not one.own
+    ]
     return [name for name in dict.fromkeys(replicas) if name and name.lower() not in asked]
 
 
 def _database_on(node: NodeView, terms: Terms, name: str, denied: str) -> Outcome:
-    found = node.look(DatabaseBackupFile)
+    found = node.get(DatabaseBackupFile)
     if isinstance(found, Unknown):
         return undetermined(found.reason)
     return database_file(found, terms, name, denied)

@@ -94,10 +94,10 @@ def _services(node: NodeView | None) -> str:
 
 def passive_of(node: NodeView) -> str:
     """The virtual name of the failover cluster instance that runs on another host now; empty where none does."""
-    clusters = node.look(FailoverClusters)
+    clusters = node.get(FailoverClusters)
     if isinstance(clusters, Unknown) or not clusters.instances:
         return ""
-    known = node.look(SecretServerDatabase)
+    known = node.get(SecretServerDatabase)
     wanted = str(node.options.get("sql_instance", "")).lower()
     mine = [one for one in clusters.instances if not wanted or one.instance.lower() == wanted]
     if not isinstance(known, Unknown):
@@ -118,8 +118,8 @@ def database_nodes(view: ClusterView) -> list[NodeView]:
 
 def database_of(node: NodeView) -> SecretServerDatabase | Unknown:
     """The database on `node`, or why nothing is known of it."""
-    found = node.look(SecretServerDatabase)
-    contact = node.look(Contact)
+    found = node.get(SecretServerDatabase)
+    contact = node.get(Contact)
     version_only = isinstance(contact, Contact) and contact.transport == "tds" and "sql_user" not in node.options
     if isinstance(found, Unknown) and version_only and not node.absence:
         return Unknown('transport "tds" asks no more than the server\'s version as long as no `sql_user` is declared')

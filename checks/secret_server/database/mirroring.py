@@ -23,7 +23,7 @@ from dataclasses import replace
 
 from checks.check import ClusterCheck, ClusterView, NodeView
 from checks.common.computer_facts import ComputerName
-from checks.engine.consistency import enumerate_names
+from checks.engine.wording import enumerate_names
 from checks.facts import Unknown
 from checks.outcome import (
     Outcome,

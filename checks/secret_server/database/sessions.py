@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from checks.check import ClusterView, NodeView
 from checks.common.computer_facts import ComputerName
-from checks.engine.consistency import enumerate_names
+from checks.engine.wording import enumerate_names
 from checks.facts import Unknown
 from checks.outcome import Outcome, passed, warned
 from checks.secret_server.facts.sql import SecretServerDatabase
@@ -21,7 +21,7 @@ def short(host: str) -> str:
 
 def names_of(node: NodeView) -> set[str]:
     """What a node's computer may be called: what it says itself, else what the inventory says of it."""
-    own = node.look(ComputerName)
+    own = node.get(ComputerName)
     return {short(node.name), short(node.host)} if isinstance(own, Unknown) else {short(own.name)}
 
 

@@ -25,7 +25,7 @@ from dataclasses import replace
 from packaging.version import Version
 
 from checks.check import NodeCheck, NodeView
-from checks.engine.requirements import Requirements, measured, requirements
+from checks.engine.requirements import Requirements, check_version, requirements
 from checks.facts import Unknown
 from checks.outcome import Outcome, Remediation, Severity, Status, combine, passed, undetermined, warned
 from checks.secret_server.facts.node import SqlInstance, SqlInstances, SqlPrelogin
@@ -50,9 +50,9 @@ def judge(view: NodeView) -> Outcome:
     needs = requirements(view, ID)
     if isinstance(needs, Outcome):
         return needs
-    found = view.look(SqlInstances)
-    port = view.look(SqlPrelogin)
-    held = view.look(SecretServerDatabase)
+    found = view.get(SqlInstances)
+    port = view.get(SqlPrelogin)
+    held = view.get(SecretServerDatabase)
     if not isinstance(held, Unknown) and managed_service(held.server.engine_edition):
         return _managed(needs, held.server)
     if isinstance(found, Unknown) and not isinstance(held, Unknown):
@@ -95,7 +95,7 @@ def _from_server(needs: Requirements, server: SqlServer) -> Outcome:
     if not version.major:
         return _no_version(needs, f"{server.name} tells version {server.version}", server.version)
     name = sql_server_name(version.major, version.minor)
-    return measured(needs, version, f"{server.name} is {name} ({server.version})", consequence=CONSEQUENCE)
+    return check_version(needs, version, f"{server.name} is {name} ({server.version})", consequence=CONSEQUENCE)
 
 
 def _no_version(needs: Requirements, told: str, observed: str) -> Outcome:
@@ -116,7 +116,7 @@ def _from_registry(needs: Requirements, instance: SqlInstance) -> Outcome:
     if not version.major:
         return _no_version(needs, f"{instance.name} is registered with version {text}", text)
     name = sql_server_name(version.major, version.minor)
-    return measured(needs, version, f"{instance.name} is {name} ({text})", consequence=CONSEQUENCE)
+    return check_version(needs, version, f"{instance.name} is {name} ({text})", consequence=CONSEQUENCE)
 
 
 def _from_port(needs: Requirements, port: SqlPrelogin | Unknown, reason: str, view: NodeView) -> Outcome:
@@ -131,7 +131,7 @@ def _from_port(needs: Requirements, port: SqlPrelogin | Unknown, reason: str, vi
     if not port.major:
         return _no_version(needs, f"port {port.port} tells version {text} before login", text)
     observed = f"{sql_server_name(port.major, port.minor)} ({text}), {origin}"
-    outcome = measured(needs, Version(text), observed, consequence=CONSEQUENCE)
+    outcome = check_version(needs, Version(text), observed, consequence=CONSEQUENCE)
     if port.major != 12:
         return outcome
     message = f"{text}, {origin}, is SQL Server 2014, or Azure SQL Database, whose number cannot be compared"

@@ -61,7 +61,7 @@ def _edition(view: NodeView, needs: Requirements, due: ApplicableRule) -> Outcom
         observed = f"database {found.name} lies on {found.server.edition} ({found.server.name})"
         express = found.server.engine_edition == _EXPRESS or "express" in found.server.edition.lower()
         return violation(due, observed, needs) if express else satisfied(due, observed, needs)
-    instances = view.look(SqlInstances)
+    instances = view.get(SqlInstances)
     if isinstance(instances, Unknown):
         return unseen(due, f"the edition is not known: {found.reason}", needs, remedy(found, view))
     wanted = str(view.options.get("sql_instance", "")).lower()

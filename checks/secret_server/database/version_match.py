@@ -22,9 +22,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from checks.check import ClusterCheck, ClusterView, NodeView
-from checks.engine.consistency import enumerate_names, group_by_reason
 from checks.engine.installed_version import declaring, installed
 from checks.engine.upgrade_path import PlanError, target_of
+from checks.engine.wording import enumerate_names, group_by_reason
 from checks.facts import Unknown
 from checks.outcome import Outcome, Remediation, Severity, combine, failed, passed, undetermined, warned
 from checks.secret_server.database.access import NO_NODE, database_nodes, database_of, is_copy, remedy

@@ -27,8 +27,9 @@ from dataclasses import replace
 
 from checks.check import ClusterCheck, ClusterView, NodeView
 from checks.common.computer_facts import ComputerName
-from checks.engine.consistency import compared, enumerate_names, group_by_reason
+from checks.engine.consistency import compared
 from checks.engine.ways_out import UNSEEN
+from checks.engine.wording import enumerate_names, group_by_reason
 from checks.facts import Unknown
 from checks.outcome import Outcome, Remediation, Severity, combine, not_applicable, passed, warned
 from checks.runbook.quoting import sql_text
@@ -103,9 +104,7 @@ def _strangers(view: ClusterView, known: list[tuple[NodeView, SecretServerDataba
             f"{host.upper()} ({', '.join(names)})" if any(names) else host.upper() for host, names in strange.items()
         ]
         more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
-        nameless = [
-            one.name for one in view.nodes if "web" in one.roles and isinstance(one.look(ComputerName), Unknown)
-        ]
+        nameless = [one.name for one in view.nodes if "web" in one.roles and isinstance(one.get(ComputerName), Unknown)]
         tail = f" (or another name of {enumerate_names(nameless)})" if nameless else ""
         yield warned(
             f"{', '.join(shown[:_SHOWN])}{more} has sessions in the database on {node.name} and is no node of the "
@@ -140,7 +139,7 @@ def _pointing(web: list[NodeView], known: list[tuple[NodeView, SecretServerDatab
     unread = [
         (node.name, found.reason)
         for node in web
-        if isinstance(found := node.look(DatabaseConfig), Unknown)
+        if isinstance(found := node.get(DatabaseConfig), Unknown)
         if hosts and not found.unasked and not names_of(node) & hosts
     ]
     if unread:
@@ -148,7 +147,7 @@ def _pointing(web: list[NodeView], known: list[tuple[NodeView, SecretServerDatab
         yield warned(
             f"whether all web nodes point to one database is not known: database.config of {told}", remediation=UNSEEN
         )
-    configs = [(node.name, found) for node in web if not isinstance(found := node.look(DatabaseConfig), Unknown)]
+    configs = [(node.name, found) for node in web if not isinstance(found := node.get(DatabaseConfig), Unknown)]
     # An empty one is told by config-files-present, and has no database to point to.
     files = compared((name, config.sha256) for name, config in configs if config.sha256 and config.size_bytes)
     remedy = Remediation("Compare the database that each web server shows on its Database page.", url=CLUSTERING_URL)

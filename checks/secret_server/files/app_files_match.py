@@ -46,9 +46,9 @@ Marks = tuple[str, ...]
 
 def judge(view: ClusterView) -> Outcome:
     """Compare the digests, then the files of the folders that differ."""
-    known = {node.name: tree for node, tree in view.known(AppTree)}
+    known = {node.name: tree for node, tree in view.with_fact(AppTree)}
     gaps = [_gap(name, tree) for name, tree in known.items() if tree.stopped or tree.left_out]
-    gaps += [f"{node.name}: {reason}" for node, reason in view.unknown(AppTree)]
+    gaps += [f"{node.name}: {reason}" for node, reason in view.without_fact(AppTree)]
     observed = "; ".join(
         f"{name} {count(tree.files, 'file')}, {tree.bytes / 1e6:.1f} MB" for name, tree in known.items()
     )

@@ -23,10 +23,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from checks.check import ClusterCheck, ClusterView
-from checks.engine.consistency import Comparison, compared, enumerate_names
+from checks.engine.consistency import Comparison, compared
 from checks.engine.installed_version import declaring, installed
 from checks.engine.upgrade_path import PlanError, path_to, target_of
-from checks.engine.wording import count
+from checks.engine.wording import count, enumerate_names
 from checks.facts import Unknown
 from checks.outcome import Outcome, Remediation, Severity, failed, not_applicable, passed, undetermined, warned
 from checks.secret_server.facts.node import AppFiles

@@ -36,7 +36,7 @@ _LOST = {
 
 def judge(view: NodeView) -> Outcome:
     """Judge each of the two files; what cannot be looked at is no pass."""
-    encryption, database = view.fact(EncryptionConfig), view.fact(DatabaseConfig)
+    encryption, database = view.require(EncryptionConfig), view.require(DatabaseConfig)
     if encryption.state == database.state == "missing":
         folder = encryption.path.rpartition("\\")[0]
         return undetermined(

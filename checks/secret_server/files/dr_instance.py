@@ -25,8 +25,8 @@ from dataclasses import replace
 from typing import Any
 
 from checks.check import ClusterCheck, ClusterView, NodeView
-from checks.engine.consistency import enumerate_names, group_by_reason
 from checks.engine.installed_version import installed
+from checks.engine.wording import enumerate_names, group_by_reason
 from checks.facts import Contact, Unknown
 from checks.outcome import (
     Outcome,
@@ -66,7 +66,7 @@ def judge(view: ClusterView) -> Outcome:
 
 
 def _is_listener(node: NodeView) -> bool:
-    contact = node.look(Contact)
+    contact = node.get(Contact)
     return not isinstance(contact, Unknown) and contact.transport == "tds"
 
 
@@ -93,7 +93,7 @@ def _version(view: ClusterView, node: NodeView, primary: list[NodeView]) -> Outc
 
 def _key(view: ClusterView, node: NodeView, primary: list[NodeView]) -> Outcome:
     dpapi = str(view.cluster.options.get("dpapi", "unknown"))
-    own = node.look(EncryptionConfig)
+    own = node.get(EncryptionConfig)
     if isinstance(own, Unknown):
         return _unread(node, f"encryption.config of {node.name} cannot be compared: {own.reason}")
     observed = f"{node.name} {_told(node)}"
@@ -102,7 +102,7 @@ def _key(view: ClusterView, node: NodeView, primary: list[NodeView]) -> Outcome:
     if own.state != "hashed":
         why = "EFS set, hash not readable" if own.efs else own.detail or own.state
         return undetermined(f"encryption.config of {node.name} cannot be compared: {why}", observed=observed)
-    looks = {one.name: one.look(EncryptionConfig) for one in primary}
+    looks = {one.name: one.get(EncryptionConfig) for one in primary}
     hashes = {name: c.sha256 for name, c in looks.items() if not isinstance(c, Unknown) and c.sha256}
     same = [name for name, digest in hashes.items() if digest == own.sha256]
     other = [name for name in hashes if name not in same]
@@ -137,7 +137,7 @@ def _why_unknown(config: EncryptionConfig | Unknown) -> str:
 
 
 def _told(node: NodeView) -> str:
-    config = node.look(EncryptionConfig)
+    config = node.get(EncryptionConfig)
     return "unknown" if isinstance(config, Unknown) else config.sha256[:12] or config.state
 
 

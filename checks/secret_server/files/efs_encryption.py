@@ -23,7 +23,7 @@ from __future__ import annotations
 from typing import Any
 
 from checks.check import NodeCheck, NodeView
-from checks.engine.consistency import enumerate_names
+from checks.engine.wording import enumerate_names
 from checks.outcome import Outcome, Remediation, Severity, not_applicable, passed, undetermined, warned
 from checks.secret_server.facts.folder import DatabaseConfig
 from checks.secret_server.facts.node import EncryptionConfig
@@ -38,8 +38,8 @@ EXPECTED = "no EFS on either file while folders are copied"
 def judge(view: NodeView) -> Outcome:
     """Judge the attribute on both files; one whose attributes are closed is unknown."""
     files: dict[str, EncryptionConfig | DatabaseConfig] = {
-        "encryption.config": view.fact(EncryptionConfig),
-        "database.config": view.fact(DatabaseConfig),
+        "encryption.config": view.require(EncryptionConfig),
+        "database.config": view.require(DatabaseConfig),
     }
     there = {name: config for name, config in files.items() if config.state != "missing"}
     marked = [name for name, config in there.items() if config.efs]

@@ -23,7 +23,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from checks.check import ClusterCheck, ClusterView
-from checks.engine.consistency import Comparison, Denied, Missing, compare, enumerate_names
+from checks.engine.consistency import Comparison, Denied, Missing, compare
+from checks.engine.wording import enumerate_names
 from checks.outcome import Outcome, Remediation, Severity, failed, not_applicable, passed, undetermined, warned
 from checks.secret_server.facts.node import EncryptionConfig
 from checks.secret_server.urls import CLUSTERING_URL, ENCRYPTION_URL
@@ -41,7 +42,7 @@ _COPIED = Remediation('Restore each node\'s own file from its backup; where DPAP
 
 def judge(view: ClusterView) -> Outcome:
     """Compare the hashes as far as they are known."""
-    known = [(node.name, config) for node, config in view.known(EncryptionConfig)]
+    known = [(node.name, config) for node, config in view.with_fact(EncryptionConfig)]
     found = compare(view, EncryptionConfig, _hash_of)
     evidence = {
         "dpapi": _declared(view, "dpapi"),

@@ -12,5 +12,5 @@ def relevant(disks: Disks, role: str, view: NodeView) -> list[str]:
     """Folders whose drives matter to `role`; the system drive where nothing better is known."""
     if role == "database":
         return list(disks.sql_folders) or [drive.name for drive in disks.drives]
-    root = view.look(WebRoot)
+    root = view.get(WebRoot)
     return [disks.system] if isinstance(root, Unknown) else list(dict.fromkeys((disks.system, root.path)))

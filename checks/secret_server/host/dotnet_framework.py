@@ -18,7 +18,7 @@ from __future__ import annotations
 from packaging.version import Version
 
 from checks.check import NodeCheck, NodeView
-from checks.engine.requirements import measured, requirements
+from checks.engine.requirements import check_version, requirements
 from checks.outcome import Outcome, Remediation, Severity
 from checks.secret_server.facts.node import AppFiles, DotnetFramework
 from checks.secret_server.host.microsoft import DOTNET_URL, dotnet_version
@@ -32,12 +32,12 @@ def judge(view: NodeView) -> Outcome:
     needs = requirements(view, ID)
     if isinstance(needs, Outcome):
         return needs
-    release = view.fact(DotnetFramework).release
+    release = view.require(DotnetFramework).release
     version = dotnet_version(release)
     if version is None:
         found = "no Release value" if release is None else f"Release {release}"
-        return measured(needs, Version("4.0"), f".NET Framework older than 4.5 ({found})")
-    return measured(needs, Version(version), f".NET Framework {version} (Release {release})")
+        return check_version(needs, Version("4.0"), f".NET Framework older than 4.5 ({found})")
+    return check_version(needs, Version(version), f".NET Framework {version} (Release {release})")
 
 
 CHECK = NodeCheck(

@@ -24,7 +24,7 @@ _STARTS = {2: "it starts by itself", 3: "it starts on demand", 4: "it is disable
 
 def judge(view: NodeView) -> Outcome:
     """Warn of an APM service."""
-    found = view.fact(MonitoringAgent)
+    found = view.require(MonitoringAgent)
     if found.apm:
         observed = f"System Center Management APM is installed ({_STARTS.get(found.apm_start or 0, 'start unknown')})"
         message = f"{observed}: the monitoring agent's APM is known to crash the application pool"

@@ -22,8 +22,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from checks.check import NodeCheck, NodeView
-from checks.engine.consistency import enumerate_names
 from checks.engine.rules import Rule
+from checks.engine.wording import enumerate_names
 from checks.outcome import Outcome, Remediation, Severity, combine, failed, not_applicable, passed, undetermined, warned
 from checks.secret_server.urls import OFFLINE_URL, TELEMETRY_URL
 
@@ -72,7 +72,7 @@ def judge(view: NodeView) -> Outcome:
     rules = view.cluster.rules.of(ID)
     if not rules:
         return not_applicable("every rule that names an update host is switched off")
-    found = view.fact(OutboundAccess)
+    found = view.require(OutboundAccess)
     tried = {attempt.target: attempt for attempt in found.attempts}
     return combine([_judged(rule, tried.get(rule.requires), found) for rule in rules])
 

@@ -24,9 +24,9 @@ from checks.secret_server.facts.host import PendingReboot
 
 def judge(view: NodeView) -> Outcome:
     """Tell what waits for the restart."""
-    found = view.look(PendingReboot)
+    found = view.get(PendingReboot)
     if isinstance(found, Unknown):
-        contact = view.look(Contact)
+        contact = view.get(Contact)
         if isinstance(contact, Contact) and contact.transport == "tds":
             return not_applicable("the host itself is not asked, only its SQL Server port")
         raise UnknownFactError(found.reason)

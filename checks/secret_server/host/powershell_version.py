@@ -17,7 +17,7 @@ from __future__ import annotations
 from packaging.version import Version
 
 from checks.check import NodeCheck, NodeView
-from checks.engine.requirements import measured, requirements
+from checks.engine.requirements import check_version, requirements
 from checks.outcome import Outcome, Remediation, Severity
 from checks.secret_server.facts.host import PowershellVersion
 from checks.secret_server.facts.node import AppFiles
@@ -28,11 +28,11 @@ ID = "powershell-version"
 
 def judge(view: NodeView) -> Outcome:
     """Judge the version."""
-    text = view.fact(PowershellVersion).text
+    text = view.require(PowershellVersion).text
     needs = requirements(view, ID)
     if isinstance(needs, Outcome):
         return needs
-    return measured(needs, Version(text), f"PowerShell {text}")
+    return check_version(needs, Version(text), f"PowerShell {text}")
 
 
 CHECK = NodeCheck(

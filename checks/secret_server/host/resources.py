@@ -31,9 +31,9 @@ def judge(view: NodeView) -> Outcome:
     rules = [rule for rule in view.cluster.rules.of(ID) if rule.requires.partition(" ")[0] in view.roles]
     if not rules:
         return not_applicable("no known requirement for this role")
-    found = view.look(Hardware)
+    found = view.get(Hardware)
     if isinstance(found, Unknown):
-        contact = view.look(Contact)
+        contact = view.get(Contact)
         if isinstance(contact, Contact) and contact.transport == "tds":
             return not_applicable("the host itself is not asked, only its SQL Server port")
         return unseen(rules, f"processors and memory are not known: {found.reason}")

@@ -20,7 +20,7 @@ from __future__ import annotations
 from packaging.version import Version
 
 from checks.check import NodeCheck, NodeView
-from checks.engine.requirements import measured, requirements
+from checks.engine.requirements import check_version, requirements
 from checks.outcome import Outcome, Remediation, Severity, combine, warned
 from checks.secret_server.facts.node import AppFiles, WindowsVersion
 from checks.secret_server.host.microsoft import WINDOWS_URL, windows_name
@@ -32,12 +32,12 @@ _KINDS = {1: "a client Windows", 2: "a domain controller"}
 
 def judge(view: NodeView) -> Outcome:
     """Judge the version, and what kind of Windows it is."""
-    windows = view.fact(WindowsVersion)
+    windows = view.require(WindowsVersion)
     number = f"{windows.major}.{windows.minor}.{windows.build}"
     name = windows.name or windows_name(windows.major, windows.minor, windows.build)
     observed = f"{name} ({number})"
     needs = requirements(view, ID)
-    outcomes = [needs if isinstance(needs, Outcome) else measured(needs, Version(number), observed)]
+    outcomes = [needs if isinstance(needs, Outcome) else check_version(needs, Version(number), observed)]
     if windows.product_type in _KINDS:
         kind = _KINDS[windows.product_type]
         outcomes.append(warned(f"this is {kind}, which is not supported", observed=observed, product_type=kind))

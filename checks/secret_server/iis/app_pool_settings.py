@@ -56,7 +56,7 @@ def judge(view: NodeView) -> Outcome:
         return needs
     if isinstance(names, Outcome):
         return names
-    known = {pool.name.lower(): pool for pool in view.fact(AppPools).pools}
+    known = {pool.name.lower(): pool for pool in view.require(AppPools).pools}
     outcomes = []
     for name in names:
         pool = known.get(name.lower())

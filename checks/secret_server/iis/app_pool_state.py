@@ -20,7 +20,7 @@ from __future__ import annotations
 from typing import Any
 
 from checks.check import ClusterCheck, ClusterView, NodeView
-from checks.engine.consistency import enumerate_names
+from checks.engine.wording import enumerate_names
 from checks.facts import Unknown
 from checks.outcome import Outcome, Remediation, Severity, failed, passed, undetermined, warned
 from checks.secret_server.facts.host import PoolStates
@@ -48,7 +48,7 @@ PROVIDER_MISSING = (
 
 def judge(view: ClusterView) -> Outcome:
     """Judge what runs against what should, in the scan's phase."""
-    known = [node for node in view.nodes if not any(isinstance(node.look(kind), Unknown) for kind in FACTS)]
+    known = [node for node in view.nodes if not any(isinstance(node.get(kind), Unknown) for kind in FACTS)]
     found = {node.name: _states(node) for node in known}
     unclear = [f"{name}: {states}" for name, states in found.items() if isinstance(states, str)]
     states = {name: states for name, states in found.items() if not isinstance(states, str)}
@@ -95,9 +95,9 @@ def _states(node: NodeView) -> dict[str, str] | str:
     pools = serving_pools(node)
     if isinstance(pools, Outcome):
         return pools.message
-    if node.fact(PoolStates).provider_missing:
+    if node.require(PoolStates).provider_missing:
         return PROVIDER_MISSING
-    known = {name.lower(): state for name, state in node.fact(PoolStates).states}
+    known = {name.lower(): state for name, state in node.require(PoolStates).states}
     for name in pools:
         if known.get(name.lower(), 4) == 4:
             return f"IIS does not tell the state of pool {name}"

@@ -36,13 +36,13 @@ _WANTED = {True: {"windows"}, False: {"anonymous", "forms"}}
 
 def judge(view: NodeView) -> Outcome:
     """Judge each application in the web root."""
-    found, root = view.fact(IisAuthentication), view.fact(WebRoot).path
+    found, root = view.require(IisAuthentication), view.require(WebRoot).path
     applications = serving(view)
     needs = requirements(view, ID)
     own = next(
         (folder for folder in found.folders if folder.path.rstrip("\\").lower() == root.rstrip("\\").lower()), None
     )
-    every = view.fact(IisConfiguration).applications
+    every = view.require(IisConfiguration).applications
     if own is not None and not isinstance(applications, Outcome):
         locked = locked_out(found, own, applications, every)
         if locked:

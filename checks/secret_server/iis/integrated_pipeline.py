@@ -45,7 +45,7 @@ def judge(view: NodeView) -> Outcome:
     found = serving(view)
     if isinstance(found, Outcome):
         return replace(found, evidence={**found.evidence, **needs.evidence})
-    return combine([_pool(needs, view.fact(IisConfiguration), app) for app in found])
+    return combine([_pool(needs, view.require(IisConfiguration), app) for app in found])
 
 
 def _pool(needs: Requirements, iis: IisConfiguration, app: IisApplication) -> Outcome:

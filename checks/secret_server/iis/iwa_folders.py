@@ -34,7 +34,7 @@ def judge(view: NodeView) -> Outcome:
         if declared is False:
             return not_applicable("`integrated_windows_auth` is declared to be false")
         return not_declared("integrated_windows_auth", "`integrated_windows_auth` is not declared")
-    found = view.fact(IisAuthentication)
+    found = view.require(IisAuthentication)
     applications = serving(view)
     if isinstance(applications, Outcome):
         return applications

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from checks.engine.consistency import enumerate_names
+from checks.engine.wording import enumerate_names
 from checks.outcome import Outcome, Remediation, failed
 from checks.runbook.quoting import for_cmd, joined
 from checks.secret_server.facts.node import IisApplication

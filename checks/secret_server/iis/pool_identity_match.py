@@ -18,7 +18,8 @@ Set the identity of the pool that differs to that of the others, with the same s
 from __future__ import annotations
 
 from checks.check import ClusterCheck, ClusterView, NodeView
-from checks.engine.consistency import Denied, compared, enumerate_names
+from checks.engine.consistency import Denied, compared
+from checks.engine.wording import enumerate_names
 from checks.facts import Unknown
 from checks.outcome import Outcome, Remediation, Severity, not_applicable, passed, undetermined, warned
 from checks.secret_server.facts.node import AppPools, IisConfiguration, WebRoot
@@ -55,14 +56,14 @@ def judge(view: ClusterView) -> Outcome:
 
 
 def _lacks(node: NodeView) -> bool:
-    return any(isinstance(node.look(kind), Unknown) for kind in FACTS)
+    return any(isinstance(node.get(kind), Unknown) for kind in FACTS)
 
 
 def _kinds(node: NodeView) -> frozenset[str] | Denied:
     pools = serving_pools(node)
     if isinstance(pools, Outcome):
         return Denied(pools.message)
-    known = {pool.name.lower(): pool.identity_type.value for pool in node.fact(AppPools).pools}
+    known = {pool.name.lower(): pool.identity_type.value for pool in node.require(AppPools).pools}
     lost = [name for name in pools if name.lower() not in known]
     if lost:
         return Denied(f"pool {lost[0]} is not defined")

@@ -82,9 +82,9 @@ def site_start(
 
 def asp_net(view: NodeView, due: ApplicableRule, needs: Requirements) -> list[Outcome]:
     """Whether IIS lets ASP.NET 4's own extension of 64 bits run. One that is not listed is not judged."""
-    if any(not pool.auto_start.source for pool in view.fact(AppPools).pools):  # both came with one version
+    if any(not pool.auto_start.source for pool in view.require(AppPools).pools):  # both came with one version
         return [unseen(due, f"whether IIS lets ASP.NET 4 run is not known ({_EARLIER})", needs, ASK_ANEW)]
-    rows = view.fact(IisConfiguration).isapi
+    rows = view.require(IisConfiguration).isapi
     ours = [row for row in rows if "framework64\\v4." in row.path.lower()]
     closed = [row for row in ours if _TRUTH.get(row.allowed.lower() or "false") is False]
     if closed:

@@ -19,7 +19,7 @@ _CLOSED = re.compile(r"denied|cannot be read|is locked|cannot look")
 
 def is_bare(view: NodeView) -> bool:
     """Whether nothing on the host points to the application: no registry value, no site, no folder in its place."""
-    root = view.look(WebRoot)
+    root = view.get(WebRoot)
     if not isinstance(root, Unknown) or root.unanswered or NO_APPLICATION not in root.reason:
         return False
     # A folder that something names and that is gone is a broken node, and none that was never one.
@@ -31,8 +31,8 @@ def serving(view: NodeView) -> tuple[IisApplication, ...] | Outcome:
 
     Raises UnknownFactError where the web root or IIS's configuration is unknown.
     """
-    root = view.fact(WebRoot).path
-    iis = view.fact(IisConfiguration)
+    root = view.require(WebRoot).path
+    iis = view.require(IisConfiguration)
     found = tuple(app for app in iis.applications if _folder(app.physical_path) == _folder(root))
     if found:
         return found

@@ -35,7 +35,7 @@ _CONSEQUENCE = "IIS answers 500.19 there"
 
 def judge(view: NodeView) -> Outcome:
     """Judge web.config, then what it names."""
-    found = view.look(WebConfig)
+    found = view.get(WebConfig)
     if isinstance(found, Unknown):
         if not found.unasked:
             # What its own question did not tell, another one's answer about web.config alone does not make up for.
@@ -53,7 +53,7 @@ def judge(view: NodeView) -> Outcome:
 
 def _from_authentication(view: NodeView, unknown: Unknown) -> WebConfig:
     """What the question for IIS's authentication learnt of the same file: evidence of earlier versions has no more."""
-    authentication, root = view.look(IisAuthentication), view.look(WebRoot)
+    authentication, root = view.get(IisAuthentication), view.get(WebRoot)
     if isinstance(authentication, Unknown) or isinstance(root, Unknown):
         raise UnknownFactError(unknown.reason)
     folder = root.path.rstrip("\\").lower()

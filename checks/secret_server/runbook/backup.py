@@ -71,7 +71,7 @@ def _copies(site: Site, web: Web, what: str) -> Iterable[Command]:
         text=f"robocopy {site.root(web)} {site.saved(web, what)} /E /R:2 /W:5", language="cmd", where=web.name
     )
     if web.tms:
-        folder = site.names.quoted(web.tms.root, f"the TMS folder of {web.name}")
+        folder = site.names.cmd(web.tms.root, f"the TMS folder of {web.name}")
         yield Command(
             text=f"robocopy {folder} {site.saved(web, f'{what}-TMS')} /E /R:2 /W:5", language="cmd", where=web.name
         )

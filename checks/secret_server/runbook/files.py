@@ -147,7 +147,7 @@ def copy_tms(site: Site, web: Web, *, documented: tuple[str, ...]) -> Iterable[S
                 documented=documented,
             )
         return
-    source = site.names.quoted(first.tms.root, f"the TMS folder of {first.name}")
+    source = site.names.cmd(first.tms.root, f"the TMS folder of {first.name}")
     folder = web.tms.root if web.tms else first.tms.root
     target = site.share(web, folder, "TMS")
     if is_same_folder(first.tms.root, folder):

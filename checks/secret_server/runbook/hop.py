@@ -210,7 +210,7 @@ def _privilege_manager(site: Site) -> Step:
     """TMS goes along with Secret Server, in an upgrade of its own that may still be running."""
     first = site.first
     path = first.tms.path.rstrip("/") if first.tms else ""
-    host = site.names.bare(first.host, f"the host of {first.name}")
+    host = site.names.path(first.host, f"the host of {first.name}")
     page = f"https://{url_host(host)}{path}/Setup/ProductOptions/ShowProducts"
     return Step(
         id="confirm-privilege-manager",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from checks.engine.consistency import enumerate_names
 from checks.engine.upgrade_path import UpgradePath, UpgradeStep
+from checks.engine.wording import enumerate_names
 from checks.runbook.model import Command, Part, Proof, Side, Step, asked
 from checks.secret_server.runbook import backup, hop, other_site, version_task_steps
 from checks.secret_server.runbook.recovery.restore import hops as hops_of

@@ -54,7 +54,7 @@ def write(gathered: GatheredCluster, path: UpgradePath, inventory: str, names: C
 def refuse_half_done(nodes: Sequence[NodeView], current: str) -> None:
     """Refuse a site whose database was taken to another version than its files."""
     for node in nodes:
-        look = node.look(SecretServerDatabase)
+        look = node.get(SecretServerDatabase)
         if not isinstance(look, SecretServerDatabase) or not look.version or not is_open(look):
             continue
         try:
@@ -75,7 +75,7 @@ def read_site(gathered: GatheredCluster, inventory: str, names: CommandQuoter) -
     hosts = [node for node in gathered.nodes if "database" in node.roles]
     # A failover cluster instance is asked, and backed up, where it runs.
     databases = [node for node in hosts if not passive_of(node)] or hosts
-    looks = [(node.name, node.look(SecretServerDatabase)) for node in databases]
+    looks = [(node.name, node.get(SecretServerDatabase)) for node in databases]
     known = [(name, look) for name, look in looks if isinstance(look, SecretServerDatabase)]
     opened = [(name, look) for name, look in known if is_open(look)]
     kinds = [kind for _, one in known for kind in _copies(one)]
@@ -185,7 +185,7 @@ def _database_bytes(views: Sequence[NodeView]) -> int | None:
     sizes = [
         one.size_bytes
         for view in views
-        if isinstance(found := view.look(DatabaseBackups), DatabaseBackups)
+        if isinstance(found := view.get(DatabaseBackups), DatabaseBackups)
         for one in found.backups
         if one.kind == "full" and one.size_bytes
     ]
@@ -194,7 +194,7 @@ def _database_bytes(views: Sequence[NodeView]) -> int | None:
 
 def _folder_bytes(view: NodeView) -> int | None:
     """The application's folder, where all of it was walked through."""
-    found = view.look(AppTree)
+    found = view.get(AppTree)
     return found.bytes if isinstance(found, AppTree) and not found.stopped and found.bytes else None
 
 

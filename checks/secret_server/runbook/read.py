@@ -29,8 +29,8 @@ _TMS_PARTS = frozenset({"agent", "worker"})
 
 def read_web(view: NodeView) -> Web:
     """What the node's facts say of the application on it."""
-    found = view.look(WebRoot)
-    files = view.look(AppFiles)
+    found = view.get(WebRoot)
+    files = view.get(AppFiles)
     root = found.path if isinstance(found, WebRoot) else files.root if isinstance(files, AppFiles) else None
     apps, why = _applications(view)
     if isinstance(found, Unknown):
@@ -39,9 +39,9 @@ def read_web(view: NodeView) -> Web:
     if apps:
         seen = serving_pools(view)
         pools, why = (seen, why) if isinstance(seen, tuple) else ((), seen.message)
-    iis = view.look(IisConfiguration)
+    iis = view.get(IisConfiguration)
     every = iis.applications if isinstance(iis, IisConfiguration) else ()
-    looks = (view.look(EncryptionConfig), view.look(DatabaseConfig))
+    looks = (view.get(EncryptionConfig), view.get(DatabaseConfig))
     backups, backups_from = backup_folder(view, "backup_app_path")
     return Web(
         name=view.name,
@@ -68,7 +68,7 @@ def backup_folder(view: NodeView, declared: str) -> tuple[str | None, str]:
         plain = tidy(path)
         if plain.count("\\") > (3 if is_on_a_share(plain) else 1):
             return plain.rpartition("\\")[0], "the inventory has its backups there"
-    disks = view.look(Disks)
+    disks = view.get(Disks)
     if isinstance(disks, Unknown) or not disks.drives:
         return None, ""
     # Away from Windows where there is another drive: a full one there stops the machine.
@@ -81,7 +81,7 @@ def _reach(view: NodeView) -> str:
     """What other machines call it: the inventory's host, unless that means another machine to each of them."""
     if not is_seen_from_here_alone(view.host):
         return view.host
-    own = view.look(ComputerName)
+    own = view.get(ComputerName)
     if isinstance(own, Unknown):
         return ""
     return f"{own.name}.{own.domain}" if own.domain else own.name
@@ -132,7 +132,7 @@ def _leaf(path: str, separator: str) -> str:
 
 def _settings(view: NodeView, pools: tuple[str, ...]) -> Mapping[str, Mapping[str, str]]:
     """What each pool has now of what a crossing may set, as appcmd spells it; unset and unknown ones left out."""
-    iis, more = view.look(IisConfiguration), view.look(AppPools)
+    iis, more = view.get(IisConfiguration), view.get(AppPools)
     found: dict[str, dict[str, str]] = {pool: {} for pool in pools}
     for pool in pools:
         for one in iis.pools if isinstance(iis, IisConfiguration) else ():

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from checks.check import NodeView
-from checks.engine.consistency import enumerate_names
 from checks.engine.installed_version import installed
 from checks.engine.upgrade_path import UpgradeStep
+from checks.engine.wording import enumerate_names
 from checks.facts import Unknown
 from checks.runbook.model import Step
 from checks.runbook.signs import Kind, Seen, Sign, State, cannot_tell, done, each, list_of, not_done, reached
@@ -96,7 +96,7 @@ _SEEN_IN_PART = {
 
 def _states(view: NodeView, want: Mapping[str, object]) -> Seen:
     wanted, pools = str(want["state"]), [str(pool) for pool in list_of(want.get("pools"))]
-    found = view.look(PoolStates)
+    found = view.get(PoolStates)
     if isinstance(found, Unknown):
         return cannot_tell(found)
     if found.provider_missing:
@@ -122,7 +122,7 @@ def _files(view: NodeView, want: Mapping[str, object]) -> Seen:
 
 
 def _database(view: NodeView, want: Mapping[str, object]) -> Seen:
-    found = view.look(SecretServerDatabase)
+    found = view.get(SecretServerDatabase)
     if isinstance(found, Unknown):
         return cannot_tell(found)
     if not found.version:
@@ -136,7 +136,7 @@ def _reached(version: str, want: Mapping[str, object], words: str) -> Seen:
 
 def _second_copy(view: NodeView, want: Mapping[str, object]) -> Seen:
     """Whether SQL Server knows of a second copy of the database; in which state it is, database-mirroring judges."""
-    found = view.look(SecretServerDatabase)
+    found = view.get(SecretServerDatabase)
     if isinstance(found, Unknown):
         return cannot_tell(found)
     if problem := found.mirroring_problem or found.replicas_problem:
@@ -149,7 +149,7 @@ def _second_copy(view: NodeView, want: Mapping[str, object]) -> Seen:
 def _keys(views: Sequence[NodeView], want: Mapping[str, object]) -> Seen:
     hashes: dict[str, str] = {}
     for view in views:
-        found = view.look(EncryptionConfig)
+        found = view.get(EncryptionConfig)
         if isinstance(found, Unknown):
             return cannot_tell(f"{view.name}: {found.reason}")
         if found.state != "hashed":
@@ -167,7 +167,7 @@ def _keys(views: Sequence[NodeView], want: Mapping[str, object]) -> Seen:
 def _backup(view: NodeView, want: Mapping[str, object]) -> Seen:
     """A backup of the planned name that was not there when the plan was made."""
     name, before = str(want["file"]).lower(), str(want.get("newest", ""))
-    found = view.look(DatabaseBackups)
+    found = view.get(DatabaseBackups)
     if isinstance(found, Unknown):
         return _backup_file(view, name, found)
     new = [one for one in found.backups if not before or _time(one.finished) > _time(before)]
@@ -190,7 +190,7 @@ def _of_named(one: DatabaseBackup) -> Seen:
 
 
 def _backup_file(view: NodeView, name: str, why: Unknown) -> Seen:
-    files = view.look(DatabaseBackupFile)
+    files = view.get(DatabaseBackupFile)
     if isinstance(files, DatabaseBackupFile):
         here = next((one for one in files.files if one.name.lower() == name), None)
         if here is not None and here.size_bytes:
@@ -206,7 +206,7 @@ def _time(text: str) -> datetime:
 
 
 def _folder(view: NodeView, want: Mapping[str, object]) -> Seen:
-    found = view.look(AppBackup)
+    found = view.get(AppBackup)
     if isinstance(found, Unknown):
         return cannot_tell(found)
     if found.backup is None:
@@ -325,12 +325,12 @@ def signs(
 
 
 def _tells_version(view: NodeView) -> bool:
-    found = view.look(SecretServerDatabase)
+    found = view.get(SecretServerDatabase)
     return isinstance(found, SecretServerDatabase) and bool(found.version)
 
 
 def _knows_backups(view: NodeView) -> bool:
-    return isinstance(view.look(DatabaseBackups), DatabaseBackups)
+    return isinstance(view.get(DatabaseBackups), DatabaseBackups)
 
 
 def _pool_signs(step: Step, names: Mapping[str, NodeView]) -> Iterable[Sign]:
@@ -360,7 +360,7 @@ def _backup_signs(step: Step, names: Mapping[str, NodeView]) -> Iterable[Sign]:
             continue
         if named := _BACKUP.search(command.text):
             view = names[command.where]
-            known = view.look(DatabaseBackups)
+            known = view.get(DatabaseBackups)
             newest = ""
             if isinstance(known, DatabaseBackups) and known.backups:
                 newest = max((one.finished for one in known.backups), key=_time)

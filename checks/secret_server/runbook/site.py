@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from checks.engine.consistency import enumerate_names
+from checks.engine.wording import enumerate_names
 from checks.runbook.model import Command
 from checks.runbook.names import CommandQuoter, scan_command
 from checks.runbook.windows_paths import is_on_a_share, share_host, shared, url_host
@@ -122,8 +122,8 @@ class Site:
         """Where something of `web` is kept during the window, quoted."""
         leaf = f"{web.name}-{what}"
         if web.backups is not None:
-            return self.names.quoted(f"{web.backups}\\{leaf}", f"a folder for the backup of {web.name}")
-        folder = self.names.quoted(
+            return self.names.cmd(f"{web.backups}\\{leaf}", f"a folder for the backup of {web.name}")
+        folder = self.names.cmd(
             None,
             f"a folder for backups on {web.name}",
             "the inventory names none, and its drives could not be read",
@@ -132,12 +132,12 @@ class Site:
         return self._below(folder, leaf, f"a name for the backup of {web.name}")
 
     def _below(self, folder: str, leaf: str, what: str) -> str:
-        return f"{folder[:-1]}\\{self.names.quoted(leaf, what)[1:]}"
+        return f"{folder[:-1]}\\{self.names.cmd(leaf, what)[1:]}"
 
     def root(self, web: Web) -> str:
         """The application's folder, quoted."""
         what = f"the application's folder on {web.name}"
-        return self.names.quoted(web.root, what, web.why, "IIS Manager, the application, Basic Settings")
+        return self.names.cmd(web.root, what, web.why, "IIS Manager, the application, Basic Settings")
 
     def file(self, web: Web, name: str) -> str:
         """A file in the application's folder, quoted."""
@@ -153,43 +153,43 @@ class Site:
         named = f"the {what} folder on {web.name}"
         find = "IIS Manager, the application, Basic Settings"
         if folder is None:
-            path = self.names.quoted(None, named, web.why, find)
+            path = self.names.cmd(None, named, web.why, find)
             return f'"\\\\{self.reached(web)}\\{path[1:]}'
         # Host and folder are checked each by itself: the host may be a placeholder, which no check of a name passes.
         seen = shared(_HERE, folder)
         if seen is None or is_on_a_share(folder):
-            return self.names.quoted(seen, named, "it is on no drive and on no share", find)
-        rest = self.names.quoted(seen.removeprefix(f"\\\\{_HERE}\\"), named, web.why, find)
+            return self.names.cmd(seen, named, "it is on no drive and on no share", find)
+        rest = self.names.cmd(seen.removeprefix(f"\\\\{_HERE}\\"), named, web.why, find)
         return f'"\\\\{share_host(self.reached(web))}\\{rest[1:]}'
 
     def reached(self, web: Web) -> str:
         """What other machines call `web`."""
         why = f"{web.host} means another machine wherever it is typed" if not web.reach else ""
         find = f"type hostname on {web.name}"
-        return self.names.bare(web.reach, f"the name of {web.name} in the network", why, find)
+        return self.names.path(web.reach, f"the name of {web.name} in the network", why, find)
 
     def pools(self, web: Web) -> tuple[str, ...]:
         """The application pools of `web`, each quoted."""
         what = f"the application pool of {web.name}"
-        found = tuple(self.names.quoted(pool, what, find=_ASK_IIS) for pool in web.pools)
-        return found or (self.names.quoted(None, what, web.why, _ASK_IIS),)
+        found = tuple(self.names.cmd(pool, what, find=_ASK_IIS) for pool in web.pools)
+        return found or (self.names.cmd(None, what, web.why, _ASK_IIS),)
 
     def served(self, web: Web) -> tuple[str, ...]:
         """The application pools of `web` and those of TMS, each quoted and once."""
         what = f"an application pool of TMS on {web.name}"
         tms = web.tms.pools if web.tms else ()
-        quoted = [self.names.quoted(pool, what, find=_ASK_IIS) for pool in tms]
+        quoted = [self.names.cmd(pool, what, find=_ASK_IIS) for pool in tms]
         if web.tms and web.tms.nameless:
-            quoted.append(self.names.quoted(None, what, "one of its applications names none", _ASK_IIS))
+            quoted.append(self.names.cmd(None, what, "one of its applications names none", _ASK_IIS))
         # IIS takes a name in capitals for the same.
         return tuple({pool.lower(): pool for pool in reversed((*self.pools(web), *quoted))}.values())[::-1]
 
     def address(self, web: Web, page: str) -> Command:
         """A page of the application on `web` itself, not through the load balancer."""
         host = web.reach if "%" in web.host and web.reach else web.host
-        host = self.names.bare(host, f"the host of {web.name}")
+        host = self.names.path(host, f"the host of {web.name}")
         what = f"the address of the application on {web.name}"
-        path = self.names.bare(web.path, what, web.why, _ASK_IIS).rstrip("/")
+        path = self.names.path(web.path, what, web.why, _ASK_IIS).rstrip("/")
         return Command(
             text=f"https://{url_host(host)}{path and '/' * (path[0] != '/')}{path}{page}",
             language="url",
@@ -199,7 +199,7 @@ class Site:
     def application(self, web: Web) -> str:
         """The application as appcmd calls it, quoted: "Default Web Site/SecretServer"."""
         name = f"{web.site}{web.path}".rstrip("/") if web.site and web.path else None
-        return self.names.quoted(name, f"site and path of the application on {web.name}", web.why, _ASK_IIS)
+        return self.names.cmd(name, f"site and path of the application on {web.name}", web.why, _ASK_IIS)
 
     def sql_name(self) -> str:
         """The database's name as SQL writes it: [SecretServer]."""

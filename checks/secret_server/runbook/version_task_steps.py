@@ -24,7 +24,7 @@ def on_the_way_back(site: Site, source: str, hop: UpgradeStep, lead: str) -> Ite
         yield replace(step, title=f"{lead}{step.title[:1].lower()}{step.title[1:]}")
     undone = [
         Command(
-            text=f"{APPCMD} set apppool {site.names.quoted(pool, f'the application pool of {web.name}')} /{key}:{old}",
+            text=f"{APPCMD} set apppool {site.names.cmd(pool, f'the application pool of {web.name}')} /{key}:{old}",
             language="cmd",
             where=web.name,
         )

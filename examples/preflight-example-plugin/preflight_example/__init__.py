@@ -40,7 +40,7 @@ def read_kernel(answer: Answer) -> Kernel:
 
 def judge(view: ClusterView) -> Outcome:
     """Compare the nodes, and name those that differ from the most common release."""
-    releases = {node.name: kernel.release for node, kernel in view.known(Kernel)}
+    releases = {node.name: kernel.release for node, kernel in view.with_fact(Kernel)}
     ranked = Counter(releases.values()).most_common()
     if len(ranked) < 2:
         return passed("all backends run the same kernel", observed=ranked[0][0] if ranked else "", releases=releases)

@@ -49,7 +49,7 @@ def read_tracking(answer: Answer) -> ChronyTracking:
 
 def read_installed(view: NodeView) -> Installed:
     """The version as the program tells it."""
-    found = view.look(ChronyVersion)
+    found = view.get(ChronyVersion)
     if isinstance(found, Unknown):
         return Installed(version=None, read=False, problem=found.reason)
     return Installed(version=found.version, read=True, as_read=(("chronyd", found.version),))

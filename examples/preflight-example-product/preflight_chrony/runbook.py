@@ -42,7 +42,7 @@ def write(gathered: GatheredCluster, path: UpgradePath, inventory: str, names: C
 
 
 def _upgrade(names: CommandQuoter, node: str, version: str) -> Step:
-    wanted = names.shell(f"chrony={version}*", "the package's version")
+    wanted = names.posix(f"chrony={version}*", "the package's version")
     return Step(
         id="upgrade-server",
         title=f"Upgrade {node}, and wait until it is synchronized",
@@ -57,7 +57,7 @@ def _upgrade(names: CommandQuoter, node: str, version: str) -> Step:
 
 def _runs(views: Sequence[NodeView], want: Mapping[str, object]) -> Seen:
     for view in views:
-        found = view.look(ChronyVersion)
+        found = view.get(ChronyVersion)
         if isinstance(found, Unknown):
             return cannot_tell(f"{view.name}: {found.reason}")
         if found.version != want["version"]:

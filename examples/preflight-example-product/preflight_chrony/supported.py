@@ -13,7 +13,7 @@ Bring the server to the version that the rule names, in a window of its own, bef
 from __future__ import annotations
 
 from checks.check import NodeCheck, NodeView
-from checks.engine.requirements import measured, requirements
+from checks.engine.requirements import check_version, requirements
 from checks.outcome import Outcome, Remediation, Severity
 from checks.versions import parse_version
 from preflight_chrony.facts import ChronyVersion
@@ -26,8 +26,8 @@ def judge(view: NodeView) -> Outcome:
     needs = requirements(view, ID)
     if isinstance(needs, Outcome):
         return needs
-    found = view.fact(ChronyVersion)
-    return measured(needs, parse_version(found.version), f"chrony {found.version}")
+    found = view.require(ChronyVersion)
+    return check_version(needs, parse_version(found.version), f"chrony {found.version}")
 
 
 CHECK = NodeCheck(

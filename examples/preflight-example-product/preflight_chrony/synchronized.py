@@ -22,7 +22,7 @@ EXPECTED = "Leap status: Normal"
 
 def judge(view: NodeView) -> Outcome:
     """Look at what chronyd says of its own clock."""
-    found = view.fact(ChronyTracking)
+    found = view.require(ChronyTracking)
     observed = f"Leap status: {found.leap_status}, stratum {found.stratum}"
     if found.leap_status == "Normal" and found.stratum > 0:
         return passed(observed, expected=EXPECTED, observed=observed)

@@ -9,7 +9,7 @@ from checks.chef_backend.facts.machine import FrontendMembers
 from checks.chef_backend.machine_names import is_same_machine
 from checks.chef_backend.traces import ChefTraces
 from checks.common.connection_facts import ServicePorts, TcpConnections
-from checks.engine.consistency import enumerate_names
+from checks.engine.wording import enumerate_names
 from checks.facts import Unknown
 from scanner.errors import UsageError
 from scanner.inventory.discover.identity import facts_that_tell, known, stranger

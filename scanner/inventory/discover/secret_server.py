@@ -10,8 +10,7 @@ from collections.abc import Mapping
 
 from checks.common.computer_facts import ComputerName
 from checks.common.connection_facts import Connection, TcpConnections
-from checks.engine.consistency import enumerate_names
-from checks.engine.wording import count
+from checks.engine.wording import count, enumerate_names
 from checks.facts import Unknown
 from checks.secret_server.database.sessions import short
 from checks.secret_server.database.web_nodes_known import strange_hosts

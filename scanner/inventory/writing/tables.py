@@ -6,8 +6,8 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from datetime import date
 
-from checks.engine.consistency import enumerate_names
 from checks.engine.left_out import NEVER
+from checks.engine.wording import enumerate_names
 from scanner.inventory.products import Product
 from scanner.inventory.settings.acceptance import REASON
 from scanner.inventory.settings.setting import Setting

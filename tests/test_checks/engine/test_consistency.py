@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from checks.engine.consistency import Denied, Missing, compare, compared, enumerate_names, group, group_by_reason
+from checks.engine.consistency import Denied, Missing, compare, compared, group
+from checks.engine.wording import enumerate_names, group_by_reason
 from checks.facts import Unknown
 from checks.outcome import Outcome, failed, undetermined, warned
 from scanner.testing import cluster_view

@@ -71,7 +71,7 @@ def test_a_down_node_skips_its_checks_and_counts_them_as_not_evaluated() -> None
 
 
 def test_a_check_with_another_source_is_judged_although_the_node_is_down() -> None:
-    check = node_check(lambda seen: passed(f"{seen.fact(Spare).free_gib}"), facts=(), optional_facts=(Size, Spare))
+    check = node_check(lambda seen: passed(f"{seen.require(Spare).free_gib}"), facts=(), optional_facts=(Size, Spare))
     node = NodeView(
         cluster=INFO,
         name="sql1",

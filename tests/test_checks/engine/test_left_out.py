@@ -37,11 +37,11 @@ def _never(_: NodeView | ClusterView) -> Outcome:
 
 
 def _node(view: NodeView) -> Outcome:
-    return passed("new enough") if view.fact(Patch).level > 5 else failed("too old")
+    return passed("new enough") if view.require(Patch).level > 5 else failed("too old")
 
 
 def _cluster(view: ClusterView) -> Outcome:
-    levels = {patch.level for _, patch in view.known(Patch)}
+    levels = {patch.level for _, patch in view.with_fact(Patch)}
     return passed("the same") if len(levels) == 1 else failed("not the same")
 
 

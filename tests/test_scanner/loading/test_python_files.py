@@ -47,7 +47,7 @@ def read(answer: Answer) -> Shells:
 
 
 def judge(view: NodeView) -> Outcome:
-    found = view.fact(Shells).count
+    found = view.require(Shells).count
     return passed(f"{found} shells") if found else failed("no shell")
 
 

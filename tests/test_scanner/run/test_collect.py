@@ -51,7 +51,7 @@ def read_load(answer: Answer) -> Load:
 
 
 def judge(view: NodeView) -> Outcome:
-    return passed(view.fact(Load).text)
+    return passed(view.require(Load).text)
 
 
 PROBE = Probe(id="load", language="sh", purpose="the load", script="cat /proc/loadavg", readers=((Load, read_load),))

@@ -117,7 +117,7 @@ def back_to_files(site: Site, web: Web, what: str, version: str, lead: str) -> I
     """Empty the folders of `web` but for keys and settings of its own, and copy the backup called for `what` back."""
     folders = [(site.root(web), web.root, what, TWO_FILES, "application's")]
     if web.tms:
-        tms = site.names.quoted(web.tms.root, f"the TMS folder of {web.name}")
+        tms = site.names.cmd(web.tms.root, f"the TMS folder of {web.name}")
         folders.append((tms, web.tms.root, f"{what}-TMS", f"connectionStrings.config {TMS_KEYS}", "TMS"))
     yield Step(
         id="back-empty-folder",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from checks.engine.consistency import enumerate_names
+from checks.engine.wording import enumerate_names
 from checks.runbook.model import Command, Proof, Step
 from checks.secret_server.runbook.site import Site
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from checks.engine.consistency import enumerate_names
 from checks.engine.upgrade_path import UpgradePath
+from checks.engine.wording import enumerate_names
 from checks.runbook.model import Step
 from checks.secret_server.runbook import other_site
 from checks.secret_server.runbook.recovery import restore

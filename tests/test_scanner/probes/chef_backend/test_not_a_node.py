@@ -66,10 +66,10 @@ def test_another_product_brings_its_own_words() -> None:
         cluster=ClusterInfo("c", "my-product"), name="n1", host="10.0.0.9", roles=frozenset({"web"}), facts=node.facts
     )
     told = without_strangers(mine, other)
-    contact = told.fact(Contact)
+    contact = told.require(Contact)
     assert contact.failure == "another machine answers: it is no n1"
     assert "10.0.0.9" in contact.hint
-    assert isinstance(told.look(ChefTraces), Unknown)
+    assert isinstance(told.get(ChefTraces), Unknown)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="the nodes that are asked so run POSIX systems")
