@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Annotated
 
 from checks.outcome import Result, Severity, Status
+from reports.codec import Form, MalformedError, read
 from reports.scan.json import SCHEMA
 from scanner.errors import UsageError
 from scanner.files.bounded import read_json
-from scanner.files.codec import Form, MalformedError, read
 
 MOST_BYTES = 256 * 1024 * 1024
 """A larger file is none of ours."""

@@ -15,8 +15,8 @@ from typing import Annotated, Any
 
 from checks.common.clock_facts import ClockSample
 from checks.facts import Unknown
-from scanner.files import codec
-from scanner.files.codec import About, Form, MalformedError, whole
+from reports import codec
+from reports.codec import About, Form, MalformedError, whole
 from scanner.files.evidence.model import Evidence, NodeEvidence
 from scanner.files.packed.answers import packed
 from scanner.probes.probe import Answer

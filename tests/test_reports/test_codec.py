@@ -10,8 +10,8 @@ from typing import Annotated, Any
 import jsonschema
 import pytest
 
-from scanner.files import codec
-from scanner.files.codec import About, Form, MalformedError, whole
+from reports import codec
+from reports.codec import About, Form, MalformedError, whole
 
 
 def _even(value: object) -> int:
