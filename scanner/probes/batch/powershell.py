@@ -1,12 +1,13 @@
 """All PowerShell probes of a node as one script, and its answer taken apart again.
 
-The script is the parameters, the fixed parts under `powershell/` and one block per probe, which a second runspace runs
-while the first one watches. Its answer is one line, or several where something blocks: `NONCE:gzip:BASE64:NONCE`, where
-BASE64 is the gzip of `{"powershell", "clr", "mode", "budget_ms", "begun", "ended", "at", "probes": {…}}`. Begun and
-ended are by the node's clock, in ticks (100 ns since the year 1); without `ended`, more was to come, and `at` is the
-probe that was being asked. Each probe, by its id, stands in one of the lines with one of `value`, `error`, `cut` (the
-head of a value larger than the cap), `blocked` (by what, if that is known) or `late` (behind which blocked probe, if
-any). `plain` in the place of `gzip` is the JSON itself; `mode` says that PowerShell's language mode forbids the script.
+The script is the fixed parts and one block per probe, which a second runspace runs while the first one watches, and
+behind them the parameters: what is the same on many nodes comes first, so that it is compressed once for all of them.
+Its answer is one line, or several where something blocks: `NONCE:gzip:BASE64:NONCE`, where BASE64 is the gzip of
+`{"powershell", "clr", "mode", "budget_ms", "begun", "ended", "at", "probes": {…}}`. Begun and ended are by the node's
+clock, in ticks (100 ns since the year 1); without `ended`, more was to come, and `at` is the probe that was being
+asked. Each probe, by its id, stands in one of the lines with one of `value`, `error`, `cut` (the head of a value larger
+than the cap), `blocked` (by what, if that is known) or `late` (behind which blocked probe, if any). `plain` in the
+place of `gzip` is the JSON itself; `mode` says that PowerShell's language mode forbids the script.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import functools
 import json
 import re
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import resources
@@ -47,6 +48,7 @@ _TICKS_A_SECOND = 10_000_000
 _CLOCK_STEP_S = 0.016
 """Windows tells the time in steps of up to 15.6 ms."""
 _NONCE = re.compile(r"[0-9A-Za-z]{8,64}")
+_BETWEEN_MARKS = re.compile(rb":(gzip|plain|mode):([0-9A-Za-z+/=]*):")
 _SHOWN_CHARS = 200
 _DAY_MS = 86_400_000
 _PROBE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -81,23 +83,29 @@ def compose(
     if not _NONCE.fullmatch(nonce):
         raise ValueError("the nonce must be 8 to 64 letters and digits")
     declared = {name for probe in probes for name in probe.parameters}
-    lines = [
+    further = dict.fromkeys(text for probe in probes for text in probe.parts)
+    # Nothing but blocks that wait: what language mode forbids is said by the guard, before any of them runs.
+    fixed = [
+        *("$PfParts = {", *(powershell_source(name) for name in PARTS), *further, "}"),
+        *("$PfProbes = {", *(_block(probe) for probe in probes), "}"),
+        *("$PfWatcher = {", powershell_source(WATCH), "}"),
+        f"$PfProbeIds = @({', '.join(literal(probe.id) for probe in probes)})",
+    ]
+    parameters = [
         "$ErrorActionPreference = 'Stop'",
         "$ProgressPreference = 'SilentlyContinue'",
         f"$PfNonce = '{nonce}'",
         f"$PfBudgetMs = {int(budget_s * 1000)}",
         f"$PfProbeBytes = {probe_bytes}",
-        f"$PfProbeIds = @({', '.join(literal(probe.id) for probe in probes)})",
         "$PfOption = @{}",
+        *(
+            f"$PfOption[{literal(name)}] = {literal(value)}"
+            for name, value in sorted(options.items())
+            if name in declared
+        ),
     ]
-    for name, value in sorted(options.items()):
-        if name in declared:
-            lines.append(f"$PfOption[{literal(name)}] = {literal(value)}")
-    further = dict.fromkeys(text for probe in probes for text in probe.parts)
-    parts = ["$PfParts = {", *(powershell_source(name) for name in PARTS), *further, "}"]
-    blocks = ["$PfProbes = {", *(_block(probe) for probe in probes), "}"]
-    start = [". $PfParts", "$PfBegun = Get-PfTicks", "Watch-PfProbes", ""]
-    return "\n".join([*lines, "", powershell_source(GUARD), *parts, *blocks, powershell_source(WATCH), *start])
+    start = [". $PfWatcher", ". $PfParts", "$PfBegun = Get-PfTicks", "Watch-PfProbes", ""]
+    return "\n".join([*fixed, *parameters, "", powershell_source(GUARD), *start])
 
 
 def _block(probe: Probe) -> str:
@@ -205,11 +213,10 @@ class _Told:
 
 def _unpack(output: bytes, nonce: str, hide: Redactor = NOTHING_SECRET) -> _Told:
     """All frames as one. Raises _BadFrameError where not a single one is whole."""
-    mark = re.escape(nonce.encode())
+    mark = nonce.encode()
     squeezed = output.translate(None, b" \t\r\n\0")
     told, frames, size = _Told(), 0, 0
-    for frame in re.finditer(mark + rb":(gzip|plain|mode):([0-9A-Za-z+/=]*):" + mark, squeezed):
-        form, body = frame[1], frame[2]
+    for form, body in _frames(squeezed, mark):
         if form == b"mode":
             mode = hide(body.decode())[:40]
             raise _BadFrameError(
@@ -227,9 +234,21 @@ def _unpack(output: bytes, nonce: str, hide: Redactor = NOTHING_SECRET) -> _Told
         told.begun = whole.get("begun") if told.begun is None else told.begun
         told.ended, told.at = whole.get("ended"), whole.get("at")
     if not frames:
-        begun = re.search(mark + rb":(gzip|plain):", squeezed) is not None
+        begun = mark + b":gzip:" in squeezed or mark + b":plain:" in squeezed
         raise _BadFrameError(told.damage or _no_frame(hide.raw(output, cut=True), begun=begun))
     return told
+
+
+def _frames(squeezed: bytes, mark: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Form and body of each frame. Every answer has a mark of its own, so that no pattern is made of it."""
+    at = squeezed.find(mark)
+    while at >= 0:
+        frame = _BETWEEN_MARKS.match(squeezed, at + len(mark))
+        if frame and squeezed.startswith(mark, frame.end()):
+            yield frame[1], frame[2]
+            at = squeezed.find(mark, frame.end() + len(mark))
+        else:
+            at = squeezed.find(mark, at + 1)
 
 
 def _frame(form: bytes, body: bytes, most: int, hide: Redactor) -> tuple[Mapping[str, Any], int]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import gzip
 import re
 
-from scanner.transports.powershell.script_delivery import FROM_COMMAND_LINE
+from scanner.transports.powershell.script_delivery import FROM_COMMAND_LINE, packed_script
 
 PIECE_BYTES = 108 * 1024
 """What one message carries: below Windows Server 2008 R2's envelopes of 150 kB after Base64 and sealing."""
@@ -25,5 +23,4 @@ def plain(script: str) -> str:
 
 def packed(text: str) -> str:
     """A script that unpacks `text` and runs it."""
-    data = base64.b64encode(gzip.compress(text.encode("ascii"), compresslevel=9, mtime=0)).decode("ascii")
-    return FROM_PIPELINE.replace("<LENGTH>", str(len(text))).replace("<DATA>", data)
+    return FROM_PIPELINE.replace("<LENGTH>", str(len(text))).replace("<DATA>", packed_script(text))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
 from scanner.clock import now_s
 from scanner.errors import AnswerTooLargeError, RefusedError
@@ -15,9 +15,7 @@ from scanner.secrets.redaction import Redactor
 from scanner.transports.powershell.output import check_exit
 from scanner.transports.powershell.script_delivery import ENVELOPE_BYTES, Delivery
 from scanner.transports.protocol import PRINTS_TOO_MUCH, ConnectionCost, TransferTimes
-
-if TYPE_CHECKING:
-    from winrm.protocol import Protocol
+from scanner.transports.winrm import envelopes
 
 _STDIN_BYTES = 96 * 1024
 """One Send's share of standard input: below Windows Server 2008 R2's envelopes of 150 kB after base64 and sealing."""
@@ -34,49 +32,56 @@ def refuse_oversize(delivery: Delivery) -> None:
 
 
 class RemoteShell:
-    """A shell with one command. `check` is called between messages, and raises where the time is up."""
+    """A shell with one command. `send` gives the answer to one envelope, and raises what WinRM's faults are.
+
+    `check` is called between messages, and raises where the time is up.
+    """
 
     def __init__(
         self,
-        protocol: Protocol,
+        send: Callable[[str], bytes],
         check: Callable[[], None],
         usage: ConnectionCost,
         moments: TransferTimes,
         *,
+        operation_s: int,
         hide: Redactor,
     ) -> None:
-        self._protocol = protocol
+        self._send = send
         self._check = check
         self._usage = usage
         self._moments = moments
         self._hide = hide
-        self.shell = ""
-        """The shell's id on the node, from its creation on."""
+        self._envelopes = envelopes.Shell(operation_s)
         self.is_quiet = False
         """Whether the last message has been answered in full, so that the connection can take another."""
 
+    @property
+    def shell(self) -> str:
+        """The shell's name on the node, from its creation on."""
+        return self._envelopes.name
+
     def create(self, delivery: Delivery, idle_s: int) -> None:
         """Create the shell, which goes away by itself once idle for `idle_s`. Raises NodeError and WinRM's faults."""
-        variables = dict(delivery.environment) or None
-        self.shell = self._protocol.open_shell(env_vars=variables, idle_timeout=f"PT{idle_s}S")
+        answer = self._send(self._envelopes.create(delivery.environment, idle_s))
+        self._envelopes = replace(self._envelopes, name=envelopes.shell_of(answer))
 
     def run(self, delivery: Delivery, output: bytearray, answer_bytes: int) -> bytes:
         """Run the command, and give what it printed, which `output` has as it comes. Raises NodeError."""
         from winrm.exceptions import WinRMOperationTimeoutError
 
-        protocol = self._protocol
         command = self._start(delivery)
         errors = bytearray()
-        done = False
-        exit_code = -1
-        while not done:
+        exit_code: int | None = None
+        while exit_code is None:
             self._check()
             with suppress(WinRMOperationTimeoutError):
-                stdout, stderr, exit_code, done = protocol.get_command_output_raw(self.shell, command)
-                if stdout:
+                received = envelopes.received(self._send(self._envelopes.receive(command)))
+                if received.stdout:
                     self._moments.received_s = now_s()
-                output += stdout
-                errors += stderr
+                output += received.stdout
+                errors += received.stderr
+                exit_code = received.exit_code
             if len(output) + len(errors) > answer_bytes:
                 self.is_quiet = True
                 raise AnswerTooLargeError(
@@ -90,14 +95,14 @@ class RemoteShell:
     def _start(self, delivery: Delivery) -> str:
         """Start PowerShell, with all of its standard input."""
         self._moments.sent_s = now_s()
-        command: str = self._protocol.run_command(
-            self.shell, delivery.command, delivery.arguments, console_mode_stdin=delivery.stdin is None
-        )
+        console = delivery.stdin is None
+        start = self._envelopes.command(delivery.command, delivery.arguments, console=console)
+        command = envelopes.command_of(self._send(start))
         self._usage.commands += 1
         if delivery.stdin is not None:
             starts = range(0, len(delivery.stdin), _STDIN_BYTES)
-            for start in starts:
+            for at in starts:
                 self._moments.sent_s = now_s()
-                block = delivery.stdin[start : start + _STDIN_BYTES]
-                self._protocol.send_command_input(self.shell, command, block, end=start == starts[-1])
+                piece = delivery.stdin[at : at + _STDIN_BYTES]
+                self._send(self._envelopes.send(command, piece, end=at == starts[-1]))
         return command

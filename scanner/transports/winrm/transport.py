@@ -20,6 +20,7 @@ from scanner.transports.protocol import ConnectionCost, Limits, TransferTimes
 from scanner.transports.psrp.conversation import Conversation
 from scanner.transports.psrp.delivery import plain
 from scanner.transports.psrp.envelopes import Endpoint
+from scanner.transports.winrm import envelopes
 from scanner.transports.winrm.connection import Connection
 from scanner.transports.winrm.progress import Progress, too_late
 from scanner.transports.winrm.shell import RemoteShell, refuse_oversize
@@ -114,12 +115,13 @@ class WinrmTransport:
                 if self._settings.protocol == "psrp":
                     self._connection.protocol.send_message(self._endpoint.delete(shell))
                 else:
-                    self._connection.protocol.close_shell(shell, close_session=False)
+                    self._connection.protocol.send_message(envelopes.Shell(self._operation_s, shell).delete())
         self._connection.hang_up()
 
     def _in_shell(self, delivery: Delivery, output: bytearray) -> bytes:
         check = self._check_of(output)
-        shell = RemoteShell(self._connection.protocol, check, self.usage, self.moments, hide=self._hide)
+        send = self._connection.protocol.send_message
+        shell = RemoteShell(send, check, self.usage, self.moments, operation_s=self._operation_s, hide=self._hide)
         self._create(shell, lambda: shell.create(delivery, self._idle_s))
         check()
         try:

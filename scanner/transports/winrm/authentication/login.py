@@ -27,7 +27,7 @@ from spnego.channel_bindings import GssChannelBindings
 from scanner.errors import ProtocolError
 from scanner.inventory.model import WinrmSettings
 from scanner.secrets.secret import Secret
-from scanner.transports.winrm.authentication import kerberos
+from scanner.transports.winrm.authentication import kerberos, nt_hash
 
 _SPNEGO = "application/HTTP-SPNEGO-session-encrypted"
 _CREDSSP = "application/HTTP-CredSSP-session-encrypted"
@@ -148,8 +148,7 @@ class Login:
             self._context = self._bounded(lambda: kerberos.context(self._wish, bindings))
         elif self._auth == "ntlm":
             self._context = spnego.client(
-                self._wish.user,
-                self._wish.password,
+                nt_hash.credential(self._wish.user, self._wish.password),
                 hostname=self._wish.host,
                 service="http",
                 channel_bindings=bindings,

@@ -11,7 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checks.facts import Unknown
-from scanner.probes.batch.powershell import MAX_JSON_BYTES, compose, literal, parameters_of, parse, stamps
+from scanner.probes.batch.powershell import (
+    MAX_JSON_BYTES,
+    compose,
+    literal,
+    parameters_of,
+    parse,
+    stamps,
+)
 from scanner.probes.probe import Answer, Probe
 
 NONCE = "0123456789abcdef"
@@ -237,12 +244,19 @@ def test_literals() -> None:
         literal(None)
 
 
-def test_probes_stand_in_their_order_between_the_parameters_and_the_answer() -> None:
+def test_probes_stand_in_their_order_before_the_parameters_and_the_answer() -> None:
     text = script()
-    places = [text.index(mark) for mark in ("$PfNonce", "Invoke-PfProbe 'first' {", "Invoke-PfProbe 'second' {")]
+    places = [text.index(mark) for mark in ("Invoke-PfProbe 'first' {", "Invoke-PfProbe 'second' {", "\n$PfNonce = ")]
     assert places == sorted(places)
     assert "$PfProbeIds = @('first', 'second')\n" in text
-    assert text.endswith("\n. $PfParts\n$PfBegun = Get-PfTicks\nWatch-PfProbes\n")
+    assert text.endswith("\n. $PfWatcher\n. $PfParts\n$PfBegun = Get-PfTicks\nWatch-PfProbes\n")
+
+
+def test_scripts_of_two_nodes_differ_near_their_ends_alone() -> None:
+    ours, theirs = script(), script().replace(NONCE, NONCE[::-1])
+    assert ours != theirs
+    common = next(at for at, (one, other) in enumerate(zip(ours, theirs, strict=True)) if one != other)
+    assert len(ours) - common < 2048
 
 
 def test_a_probe_that_is_no_powershell_is_refused() -> None:

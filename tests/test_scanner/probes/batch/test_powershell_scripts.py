@@ -184,9 +184,26 @@ def test_only_our_own_functions_and_two_cmdlets_are_called() -> None:
     assert "'Stop-PfDescendants'" in SCRIPT
 
 
+def test_nothing_is_called_before_the_look_at_the_language_mode() -> None:
+    """What the mode forbids would fail first, with an error that names anything but the mode."""
+
+    def called(node: Node) -> Iterator[str]:
+        if node.type in ("invokation_expression", "command", "member_access"):
+            yield (node.text or b"").decode()
+        if node.type != "script_block_expression":  # those wait until somebody runs them
+            for child in node.children:
+                yield from called(child)
+
+    before, look, behind = SCRIPT.partition(powershell_source(GUARD))
+    assert look
+    assert list(called(parsed(before))) == []
+    assert next(called(parsed(behind))) == ". $PfWatcher"
+
+
 def test_the_only_things_run_by_reference_are_a_probe_s_body_and_our_own_parts() -> None:
     operators = [node for node in walked(parsed(SCRIPT)) if node.type == "command_invokation_operator"]
-    assert [(node.parent.text or b"").decode() for node in operators if node.parent] == ["& $Body", ". $PfParts"]
+    run = [(node.parent.text or b"").decode() for node in operators if node.parent]
+    assert run == ["& $Body", ". $PfWatcher", ". $PfParts"]
     added = re.findall(r"AddScript\((.*)\)", SCRIPT)
     rests = ["$PfProbes.ToString()", "'Stop-PfDescendants'"]
     assert added == [f'$PfParts.ToString() + "`n" + {rest}' for rest in rests]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import random
 import re
 import string
+import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import tree_sitter
@@ -220,3 +223,30 @@ def test_what_cannot_be_delivered_is_refused() -> None:
         deliver("Write-Output '\u00fc'")
     with pytest.raises(ValueError, match='"auto" or "stdin"'):
         deliver("'x'", "carrier pigeon")
+
+
+def test_what_many_scripts_have_in_common_is_compressed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compressing a script takes a node more than all else, and differs by its parameters alone."""
+    made: list[int] = []
+    compressobj = zlib.compressobj
+
+    def counted(level: int, method: int, window: int) -> object:
+        made.append(1)
+        return compressobj(level, method, window)
+
+    script_delivery._begun.cache_clear()
+    monkeypatch.setattr(zlib, "compressobj", counted)
+    common = script_of(60_000)
+    scripts = [f"{common}\n$nonce = '{number}'\n" for number in range(40)]
+    with ThreadPoolExecutor(8) as pool:
+        delivered = list(pool.map(deliver, scripts))
+    assert len(made) == 1
+    assert [start(each).stdout.decode() for each in delivered] == [each.rstrip("\n") for each in scripts]
+
+
+@pytest.mark.parametrize("size", [1, 2047, 2048, 2049, 30_000])
+def test_what_is_compressed_in_two_is_one_gzip_of_the_usual_size(size: int) -> None:
+    script = script_of(size)
+    packed = base64.b64decode(script_delivery.packed_script(script))
+    assert gzip.decompress(packed).decode() == script
+    assert len(packed) <= len(gzip.compress(script.encode(), 9, mtime=0)) + 16

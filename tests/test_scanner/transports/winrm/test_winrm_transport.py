@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import random
 import string
 import subprocess
@@ -335,13 +336,18 @@ def test_nobody_holds_us_longer_than_the_deadline(serve: Serve, door: Door, faul
 
 
 def test_what_came_before_the_deadline_is_kept(serve: Serve, door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
-    from winrm.protocol import Protocol
+    from scanner.transports.winrm.http import Channel
 
-    answers = iter([(b"first frame", b"", -1, False), (b", second frame", b"", -1, False)])
-    original = Protocol.get_command_output_raw
-    monkeypatch.setattr(
-        Protocol, "get_command_output_raw", lambda self, *each: next(answers, None) or original(self, *each)
-    )
+    answers = iter([b"first frame", b", second frame"])
+    original = Channel.send_message
+
+    def answered(self: Channel, message: str) -> bytes:
+        come = next(answers, None) if "/shell/Receive<" in message else None
+        if come is None:
+            return original(self, message)
+        return b'<a><Stream Name="stdout">%s</Stream></a>' % base64.b64encode(come)
+
+    monkeypatch.setattr(Channel, "send_message", answered)
     server = serve(faults={WsmanFault.HANG_ON_RECEIVE})
     with pytest.raises(DeadlineError) as caught:
         door(server, timeout_s=1).run(SMALL)
