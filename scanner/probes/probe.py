@@ -67,7 +67,7 @@ class Probe:
     timeout_s: int = 30
     """What one sh probe may take on the node, where `timeout` is there."""
     parts: tuple[str, ...] = ()
-    """PowerShell functions that the script calls beside those that are always sent; each text is sent once."""
+    """PowerShell functions that the script calls beside those that are always sent; each text is sent once for all."""
     own: bool = False
     """True for a question of the inventory's: what was asked under its name at another time may be something else."""
     sample: str = ""

@@ -21,13 +21,8 @@ from checks.facts import Unknown
 from checks.registry import PRODUCTS
 from checks.runbook.build import plan_of
 from checks.runbook.model import Command, Runbook, Step, numbered_steps
-from checks.secret_server.facts.node import (
-    AppPool,
-    EncryptionConfig,
-    IisApplication,
-    IisConfiguration,
-    WebRoot,
-)
+from checks.secret_server.facts.folder import EncryptionConfig
+from checks.secret_server.facts.node import AppPool, IisApplication, IisConfiguration, WebRoot
 from checks.secret_server.facts.sql import Mirroring, Replica, SecretServerDatabase, SqlServer
 from scanner.rule_data import load_rules
 from tests.test_scanner.test_plan import NAMES, book

@@ -50,7 +50,8 @@ from checks.secret_server.backup.database_file import UNPROVEN, database_file, d
 from checks.secret_server.backup.findings import ID, Terms, aged, keyed, misread, seen
 from checks.secret_server.backup.msdb import recorded
 from checks.secret_server.facts.backups import AppBackup, DatabaseBackupFile
-from checks.secret_server.facts.node import EncryptionConfig, WebRoot
+from checks.secret_server.facts.folder import EncryptionConfig
+from checks.secret_server.facts.node import WebRoot
 from checks.secret_server.facts.sql import DatabaseBackups, FailoverClusters, SecretServerDatabase
 from checks.secret_server.iis.serving import NO_APPLICATION
 from checks.secret_server.urls import CLUSTERING_URL, HARDENING_URL, KEY_FILE_URL

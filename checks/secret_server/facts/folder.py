@@ -6,20 +6,30 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DatabaseConfig:
-    """The state of `database.config`. Its content never leaves the node."""
+class ConfigFile:
+    """The state of a file of the web root. Its content never leaves the node."""
 
     path: str
     state: str
     """hashed, missing, locked, denied or unreadable."""
     sha256: str
-    """64 lower-case hex digits; empty unless `state` is hashed. May differ between nodes legitimately."""
+    """64 lower-case hex digits; empty unless `state` is hashed."""
     efs: bool
     """NTFS attribute 0x4000."""
     size_bytes: int | None
     """None where not even the file's attributes could be read, or there is no file."""
     detail: str = ""
     """What Windows said where it could not be hashed, one line."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncryptionConfig(ConfigFile):
+    """The state of `encryption.config`, which holds the key: the same on all nodes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatabaseConfig(ConfigFile):
+    """The state of `database.config`, which may differ between nodes legitimately."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,22 +102,6 @@ class AppFiles:
     files: tuple[FileVersion, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EncryptionConfig:
-    """The state of `encryption.config`. Its content never leaves the node."""
-
-    path: str
-    state: str
-    """hashed, missing, locked, denied or unreadable."""
-    sha256: str
-    """64 lower-case hex digits; empty unless `state` is hashed."""
-    efs: bool
-    """NTFS attribute 0x4000."""
-    size_bytes: int | None
-    detail: str = ""
-    """What Windows said where it could not be hashed, one line."""
-
-
 @dataclass(frozen=True, slots=True)
 class AppPool:
     """One application pool, with `applicationPoolDefaults` already applied."""

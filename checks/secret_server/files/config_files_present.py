@@ -23,8 +23,7 @@ from typing import Any
 from checks.check import PHASES, NodeCheck, NodeView
 from checks.engine.wording import count
 from checks.outcome import Outcome, Remediation, Severity, combine, failed, passed, undetermined
-from checks.secret_server.facts.folder import DatabaseConfig
-from checks.secret_server.facts.node import EncryptionConfig
+from checks.secret_server.facts.folder import ConfigFile, DatabaseConfig, EncryptionConfig
 from checks.secret_server.urls import CLUSTERING_URL
 
 EXPECTED = "encryption.config and database.config in the web root, not empty"
@@ -49,7 +48,7 @@ def judge(view: NodeView) -> Outcome:
     return replace(found, expected=EXPECTED, evidence=_evidence(encryption, database))
 
 
-def _file(name: str, config: EncryptionConfig | DatabaseConfig) -> Outcome:
+def _file(name: str, config: ConfigFile) -> Outcome:
     if config.state == "missing":
         return failed(f"{name} is missing: {_LOST[name]}", observed=f"{name} missing")
     if config.size_bytes is None:

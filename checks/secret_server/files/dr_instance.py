@@ -39,7 +39,8 @@ from checks.outcome import (
     undetermined,
     warned,
 )
-from checks.secret_server.facts.node import AppFiles, EncryptionConfig, WebRoot
+from checks.secret_server.facts.folder import EncryptionConfig
+from checks.secret_server.facts.node import AppFiles, WebRoot
 from checks.secret_server.iis.serving import is_bare
 from checks.secret_server.urls import CLUSTERING_URL, ENCRYPTION_URL
 from checks.versions import parse_version

@@ -25,8 +25,7 @@ from typing import Any
 from checks.check import NodeCheck, NodeView
 from checks.engine.wording import enumerate_names
 from checks.outcome import Outcome, Remediation, Severity, not_applicable, passed, undetermined, warned
-from checks.secret_server.facts.folder import DatabaseConfig
-from checks.secret_server.facts.node import EncryptionConfig
+from checks.secret_server.facts.folder import ConfigFile, DatabaseConfig, EncryptionConfig
 from checks.secret_server.urls import CLUSTERING_URL
 
 _DECLARE = Remediation(
@@ -37,7 +36,7 @@ EXPECTED = "no EFS on either file while folders are copied"
 
 def judge(view: NodeView) -> Outcome:
     """Judge the attribute on both files; one whose attributes are closed is unknown."""
-    files: dict[str, EncryptionConfig | DatabaseConfig] = {
+    files: dict[str, ConfigFile] = {
         "encryption.config": view.require(EncryptionConfig),
         "database.config": view.require(DatabaseConfig),
     }

@@ -26,7 +26,7 @@ from checks.check import ClusterCheck, ClusterView
 from checks.engine.consistency import Comparison, Denied, Missing, compare
 from checks.engine.wording import enumerate_names
 from checks.outcome import Outcome, Remediation, Severity, failed, not_applicable, passed, undetermined, warned
-from checks.secret_server.facts.node import EncryptionConfig
+from checks.secret_server.facts.folder import EncryptionConfig
 from checks.secret_server.urls import CLUSTERING_URL, ENCRYPTION_URL
 
 _NOTHING = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"

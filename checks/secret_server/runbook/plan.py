@@ -15,8 +15,8 @@ from checks.runbook.names import CommandQuoter
 from checks.runbook.writer import RefusedError, RunbookWriter, Sizes, Written
 from checks.scan import Verdict
 from checks.secret_server.database.access import passive_of
-from checks.secret_server.facts.folder import AppTree, DatabaseConfig
-from checks.secret_server.facts.node import AppFiles, AppPools, EncryptionConfig, IisConfiguration, WebRoot
+from checks.secret_server.facts.folder import AppTree, DatabaseConfig, EncryptionConfig
+from checks.secret_server.facts.node import AppFiles, AppPools, IisConfiguration, WebRoot
 from checks.secret_server.facts.sql import DatabaseBackups, FailoverClusters, SecretServerDatabase
 from checks.secret_server.runbook import parts as runbook
 from checks.secret_server.runbook import signs

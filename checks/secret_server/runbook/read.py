@@ -10,15 +10,8 @@ from checks.common.disk_facts import Disks
 from checks.facts import Unknown, UnknownFactError
 from checks.outcome import Outcome
 from checks.runbook.windows_paths import is_on_a_share, is_seen_from_here_alone, tidy
-from checks.secret_server.facts.folder import DatabaseConfig
-from checks.secret_server.facts.node import (
-    AppFiles,
-    AppPools,
-    EncryptionConfig,
-    IisApplication,
-    IisConfiguration,
-    WebRoot,
-)
+from checks.secret_server.facts.folder import DatabaseConfig, EncryptionConfig
+from checks.secret_server.facts.node import AppFiles, AppPools, IisApplication, IisConfiguration, WebRoot
 from checks.secret_server.iis.serving import serving, serving_pools
 from checks.secret_server.runbook.site import Tms, Web
 

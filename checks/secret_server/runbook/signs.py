@@ -17,8 +17,9 @@ from checks.facts import Unknown
 from checks.runbook.model import Step
 from checks.runbook.signs import Kind, Seen, Sign, State, cannot_tell, done, each, list_of, not_done, reached
 from checks.secret_server.facts.backups import AppBackup, DatabaseBackupFile
+from checks.secret_server.facts.folder import EncryptionConfig
 from checks.secret_server.facts.host import PoolStates
-from checks.secret_server.facts.node import AppFiles, EncryptionConfig
+from checks.secret_server.facts.node import AppFiles
 from checks.secret_server.facts.sql import DatabaseBackup, DatabaseBackups, SecretServerDatabase
 from checks.secret_server.iis.app_pool_state import PROVIDER_MISSING, STATES
 from checks.versions import parse_secret_server

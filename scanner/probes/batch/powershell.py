@@ -1,13 +1,14 @@
 """All PowerShell probes of a node as one script, and its answer taken apart again.
 
-The script is the fixed parts and one block per probe, which a second runspace runs while the first one watches, and
-behind them the parameters: what is the same on many nodes comes first, so that it is compressed once for all of them.
-Its answer is one line, or several where something blocks: `NONCE:gzip:BASE64:NONCE`, where BASE64 is the gzip of
-`{"powershell", "clr", "mode", "budget_ms", "begun", "ended", "at", "probes": {…}}`. Begun and ended are by the node's
-clock, in ticks (100 ns since the year 1); without `ended`, more was to come, and `at` is the probe that was being
-asked. Each probe, by its id, stands in one of the lines with one of `value`, `error`, `cut` (the head of a value larger
-than the cap), `blocked` (by what, if that is known) or `late` (behind which blocked probe, if any). `plain` in the
-place of `gzip` is the JSON itself; `mode` says that PowerShell's language mode forbids the script.
+The script is the fixed parts, those that probes bring, and one block per probe, which a second runspace runs while the
+first one watches, and behind them the parameters: what is the same on many nodes comes first, so that it is compressed
+once for all of them. Its answer is one line, or several where something blocks: `NONCE:gzip:BASE64:NONCE`, where
+BASE64 is the gzip of `{"powershell", "clr", "mode", "budget_ms", "begun", "ended", "at", "probes": {…}}`. Begun and
+ended are by the node's clock, in ticks (100 ns since the year 1); without `ended`, more was to come, and `at` is the
+probe that was being asked. Each probe, by its id, stands in one of the lines with one of `value`, `error`, `cut` (the
+head of a value larger than the cap), `blocked` (by what, if that is known) or `late` (behind which blocked probe, if
+any). `plain` in the place of `gzip` is the JSON itself; `mode` says that PowerShell's language mode forbids the
+script.
 """
 
 from __future__ import annotations
@@ -30,15 +31,8 @@ from scanner.probes.probe import Answer, NodeClock, Probe
 from scanner.secrets.redaction import NOTHING_SECRET, Redactor
 
 GUARD, WATCH = "batch/guard.ps1", "batch/watch.ps1"
-PARTS = (
-    "batch/accessors.ps1",
-    "batch/prelude.ps1",
-    "secret_server/iis/iis.ps1",
-    "secret_server/files/roots.ps1",
-    "secret_server/host/machine.ps1",
-    "secret_server/database/sql.ps1",
-)
-"""What the probes are run with, in this order; the watch has use for some of it, too."""
+PARTS = ("batch/accessors.ps1", "batch/prelude.ps1")
+"""What all probes are run with, in this order, and the watch, too. What some call besides is in their `parts`."""
 
 MAX_JSON_BYTES = 8 * 1024 * 1024
 """An answer that unpacks to more than this is taken for an attack: Python's lists need up to 25 times as much."""

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import functools
 import re
-from importlib import resources
 
 from checks.engine.expect.model import WINDOWS_SERVICE, Expectation
 from scanner.probes import rights
-from scanner.probes.batch.powershell import literal
+from scanner.probes.batch.powershell import literal, powershell_source
 
-_COMMAND, _SQL = "expect-command.ps1", "expect-sql.ps1"
-
-
-@functools.cache
-def _part(name: str) -> str:
-    return (resources.files("scanner.probes") / "expect" / name).read_text(encoding="ascii")
+_FURTHER = {"command": ("expect/expect-command.ps1",), "sql": ("expect/expect-sql.ps1", "windows/sql.ps1")}
 
 
 def parts(wanted: Expectation) -> tuple[str, ...]:
     """The functions that its script calls, sent once for all."""
-    further = {"command": (_COMMAND,), "sql": (_SQL,)}.get(wanted.kind, ())
-    return tuple(_part(name) for name in ("expect.ps1", *further))
+    return tuple(powershell_source(name) for name in ("expect/expect.ps1", *_FURTHER.get(wanted.kind, ())))
 
 
 def needs(wanted: Expectation) -> tuple[str, ...]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from checks.secret_server.facts.folder import EncryptionConfig
 from checks.secret_server.facts.node import (
     AppFiles,
     AppPools,
     DotnetFramework,
-    EncryptionConfig,
     IisConfiguration,
     SqlInstances,
     SqlPrelogin,
@@ -17,7 +17,9 @@ from scanner.probes import rights
 from scanner.probes.batch.powershell import powershell_source
 from scanner.probes.probe import Probe
 from scanner.probes.secret_server import readers
+from scanner.probes.secret_server.files import file_readers
 from scanner.probes.secret_server.host import host_readers
+from scanner.probes.secret_server.parts import IIS, ROOTS, SQL
 
 PROBES: tuple[Probe, ...] = (
     Probe(
@@ -44,6 +46,7 @@ PROBES: tuple[Probe, ...] = (
         language="powershell",
         purpose="the instances of SQL Server with their versions, from the registry",
         script=powershell_source("secret_server/database/sql-instances.ps1"),
+        parts=SQL,
         readers=((SqlInstances, readers.sql_instances),),
         needs=(rights.ANY,),
         sample='{"instances": [{"name": "MSSQLSERVER", "instance_id": "MSSQL15.MSSQLSERVER", "version": "15.0.2000.5", '
@@ -55,6 +58,7 @@ PROBES: tuple[Probe, ...] = (
         purpose="pools with their settings, applications and folders from applicationHost.config; no accounts, no "
         "passwords",
         script=powershell_source("secret_server/iis/iis-configuration.ps1"),
+        parts=IIS,
         readers=((IisConfiguration, readers.iis_configuration), (AppPools, host_readers.app_pools)),
         needs=(rights.IIS_CONFIGURATION,),
         sample='{"path": "C:\\\\Windows\\\\System32\\\\inetsrv\\\\config\\\\applicationHost.config", '
@@ -83,6 +87,7 @@ PROBES: tuple[Probe, ...] = (
         language="powershell",
         purpose="where the application lies, and the file versions of its libraries (bin\\Thycotic*.dll)",
         script=powershell_source("secret_server/files/secret-server-files.ps1"),
+        parts=ROOTS,
         readers=((WebRoot, readers.web_root), (AppFiles, readers.app_files)),
         parameters=("web_root",),
         roles=("web", "dr"),
@@ -100,7 +105,8 @@ PROBES: tuple[Probe, ...] = (
         language="powershell",
         purpose="the SHA-256, size and EFS attribute of encryption.config; its content stays on the node",
         script=powershell_source("secret_server/files/encryption-config.ps1"),
-        readers=((EncryptionConfig, readers.encryption_config),),
+        parts=ROOTS,
+        readers=((EncryptionConfig, file_readers.encryption_config),),
         parameters=("web_root",),
         roles=("web", "dr"),
         needs=(rights.WEB_ROOT, rights.IIS_CONFIGURATION),

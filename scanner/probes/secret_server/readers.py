@@ -11,7 +11,6 @@ from checks.secret_server.facts.node import (
     AppFiles,
     AppPool,
     DotnetFramework,
-    EncryptionConfig,
     FileVersion,
     IisApplication,
     IisConfiguration,
@@ -32,7 +31,6 @@ _WMI_DENIED = (0x80041003, 0x80070005)
 _PRODUCT_TYPES = {"winnt": 1, "lanmannt": 2, "servernt": 3}
 _MODES = {"": "Integrated", "0": "Integrated", "integrated": "Integrated", "1": "Classic", "classic": "Classic"}
 SWITCHES = ("enable_32_bit", "auto_start")
-_STATES = ("hashed", "missing", "locked", "denied", "unreadable")
 
 
 def value_of(answer: Answer) -> Mapping[str, object]:
@@ -200,14 +198,14 @@ def asks_for_switches(value: Mapping[str, object]) -> bool:
 
 def web_root(answer: Answer) -> WebRoot:
     """From secret-server-files: the one folder that holds the application."""
-    folders, notes = _folders(answer)
+    folders, notes = folders_of(answer)
     chosen = choose(folders, notes).candidate
     return WebRoot(chosen.path, chosen.sources, tuple(folder.candidate for folder in folders))
 
 
 def app_files(answer: Answer) -> AppFiles:
     """From secret-server-files: the versions in the application's folder."""
-    folders, notes = _folders(answer)
+    folders, notes = folders_of(answer)
     chosen = choose(folders, notes)
     problem = text(chosen.row, "libraries_error")
     if problem:
@@ -251,38 +249,14 @@ def effective_version(numbers: str, words: str) -> str:
     return written if max(parts) >= _PART and wrapped == [int(part) for part in numbers.split(".")] else numbers
 
 
-def encryption_config(answer: Answer) -> EncryptionConfig:
-    """From encryption-config: the state of the file in the application's folder."""
-    folders, notes = _folders(answer)
-    config = need(choose(folders, notes).row, "config", dict)
-    state, sha256 = need(config, "state", str), text(config, "sha256").lower()
-    if state not in _STATES:
-        raise UnreadableError(f"the state of encryption.config is not understood: {_shown(state)}")
-    if (state == "hashed") != bool(re.fullmatch(r"[0-9a-f]{64}", sha256)):
-        raise UnreadableError(f"state {state} of encryption.config does not go with this hash: {_shown(sha256)}")
-    size = config.get("size_bytes")
-    if size is not None and (not isinstance(size, int) or isinstance(size, bool)):
-        raise UnreadableError(f"size_bytes of encryption.config is no number: {_shown(size)}")
-    if state == "hashed" and size is None:
-        raise UnreadableError("encryption.config was hashed, and its size is missing")
-    detail = text(config, "detail")
-    return EncryptionConfig(
-        path=named(config, "path"),
-        state=state,
-        sha256=sha256,
-        efs=need(config, "efs", bool),
-        size_bytes=size,
-        detail=detail,
-    )
-
-
 def sql_prelogin(answer: Answer) -> SqlPrelogin:
     """From sql-prelogin, which the scanner's own machine answers."""
     value = value_of(answer)
     return SqlPrelogin(**{key: need(value, key, int) for key in ("port", "major", "minor", "build", "sub_build")})
 
 
-def _folders(answer: Answer) -> tuple[list[Folder], list[str]]:
+def folders_of(answer: Answer) -> tuple[list[Folder], list[str]]:
+    """The folders that may be the application's, and what stood in the way of finding them."""
     value = value_of(answer)
     notes = value.get("notes")
     if not isinstance(notes, list):

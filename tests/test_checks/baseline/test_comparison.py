@@ -19,8 +19,8 @@ from checks.common.disk_facts import Drive, LinuxDisks
 from checks.engine.evaluation import GatheredCluster
 from checks.facts import Contact, Unknown
 from checks.outcome import Result, Severity, Status
-from checks.secret_server.facts.folder import AppTree, FolderDigest
-from checks.secret_server.facts.node import EncryptionConfig, SqlPrelogin, WindowsVersion
+from checks.secret_server.facts.folder import AppTree, EncryptionConfig, FolderDigest
+from checks.secret_server.facts.node import SqlPrelogin, WindowsVersion
 from checks.secret_server.facts.sql import Mirroring, Replica, SecretServerDatabase, SqlServer
 from checks.secret_server.host.pending_reboot import CHECK as PENDING_REBOOT
 from scanner.rule_data import load_drift_rules

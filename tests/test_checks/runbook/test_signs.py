@@ -17,8 +17,9 @@ from checks.registry import PRODUCTS
 from checks.runbook.following import ENDS, KINDS, Followed, left_behind, over, see
 from checks.runbook.signs import SCAN, Seen, Sign, State, done, together
 from checks.secret_server.facts.backups import AppBackup, Backup, BackupFile, DatabaseBackupFile
+from checks.secret_server.facts.folder import EncryptionConfig
 from checks.secret_server.facts.host import PoolStates
-from checks.secret_server.facts.node import AppFiles, EncryptionConfig, FileVersion
+from checks.secret_server.facts.node import AppFiles, FileVersion
 from checks.secret_server.facts.sql import (
     DatabaseBackup,
     DatabaseBackups,

@@ -63,9 +63,7 @@ def probe_of(one: Expectation) -> Probe:
 
 
 PARTS_SENT = {
-    "expect.ps1": powershell._part("expect.ps1"),
-    "expect-sql.ps1": powershell._part("expect-sql.ps1"),
-    "expect-command.ps1": powershell._part("expect-command.ps1"),
+    name: powershell_source(f"expect/{name}") for name in ("expect.ps1", "expect-sql.ps1", "expect-command.ps1")
 }
 EVERY = [
     wanted("file", "C:\\x", sha256="x", type="file", size="1", contains=("a",), matches_not=("b", "c")),

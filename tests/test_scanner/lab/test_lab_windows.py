@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 
 from checks.facts import Unknown
-from checks.secret_server.facts.folder import AppTree
+from checks.secret_server.facts.folder import AppTree, EncryptionConfig
 from checks.secret_server.facts.node import (
     AppFiles,
     DotnetFramework,
-    EncryptionConfig,
     IisConfiguration,
     SqlInstances,
     WebRoot,

@@ -26,8 +26,9 @@ CONTACTS = {
 
 
 def functions() -> dict[str, set[str]]:
-    """What each function of the fixed parts calls."""
-    text = "\n".join(powershell_source(name) for name in PARTS)
+    """What each function of the parts calls."""
+    texts = [*map(powershell_source, PARTS), *(text for probe in POWERSHELL for text in probe.parts)]
+    text = "\n".join(dict.fromkeys(texts))
     found = re.findall(r"^function ([\w-]+).*?\n(.*?)^\}", text, re.MULTILINE | re.DOTALL)
     return {name: set(re.findall(r"\b\w+-Pf\w+", body)) for name, body in found}
 

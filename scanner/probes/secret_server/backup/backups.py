@@ -9,6 +9,7 @@ from checks.secret_server.facts.backups import AppBackup, Backup, BackupFile, Da
 from scanner.probes import rights
 from scanner.probes.batch.powershell import powershell_source
 from scanner.probes.probe import Answer, Probe, UnreadableError
+from scanner.probes.secret_server.parts import ROOTS
 from scanner.probes.secret_server.readers import explain, named, need, rows_of, text, value_of
 
 _TICKS_PER_S = 10_000_000
@@ -118,6 +119,7 @@ PROBES: tuple[Probe, ...] = (
         purpose="age and size of the backups that the inventory names, and whether encryption.config is in them; no "
         "content",
         script=powershell_source("secret_server/backup/backups.ps1"),
+        parts=ROOTS,
         readers=((AppBackup, app_backup), (DatabaseBackupFile, database_backup)),
         parameters=("backup_app_path", "backup_database_path"),
         needs=(rights.BACKUPS,),

@@ -12,6 +12,7 @@ from scanner.probes.secret_server.database.database_readers import (
     secret_server_database,
 )
 from scanner.probes.secret_server.database.sql_questions import questions
+from scanner.probes.secret_server.parts import MACHINE, SQL
 
 SQL_PASSWORD_VARIABLE = "PREFLIGHT_SQL_PASSWORD"  # noqa: S105  the name of a variable, not a password
 """The variable of the shell's environment that holds the SQL login's password, in Base64 of UTF-8."""
@@ -22,6 +23,7 @@ SQL_DATABASE = Probe(
     purpose="SELECTs on the host's own SQL Server: its databases, Secret Server's version, mirroring, sessions' "
     "hosts, backups",
     script=powershell_source("secret_server/database/sql-database.ps1"),
+    parts=(*SQL, *MACHINE),
     readers=(
         (SecretServerDatabase, secret_server_database),
         (DatabaseBackups, database_backups),

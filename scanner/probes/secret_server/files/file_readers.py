@@ -4,27 +4,48 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import TypeVar
 
-from checks.secret_server.facts.folder import AppTree, ConfigState, DatabaseConfig, FolderDigest, WebConfig
+from checks.secret_server.facts.folder import (
+    AppTree,
+    ConfigFile,
+    ConfigState,
+    DatabaseConfig,
+    EncryptionConfig,
+    FolderDigest,
+    WebConfig,
+)
 from scanner.probes.probe import Answer, UnreadableError
-from scanner.probes.secret_server.files.roots import Folder, choose, read_folders
-from scanner.probes.secret_server.readers import explain, explain_note, named, need, rows_of, text, value_of
+from scanner.probes.secret_server.files.roots import Folder, choose
+from scanner.probes.secret_server.readers import explain, folders_of, named, need, rows_of, text
 
 _STATES = ("hashed", "missing", "locked", "denied", "unreadable")
 
 
+def encryption_config(answer: Answer) -> EncryptionConfig:
+    """From encryption-config: the state of the file in the application's folder."""
+    return _config_file(answer, EncryptionConfig, "encryption.config")
+
+
 def database_config(answer: Answer) -> DatabaseConfig:
     """From database-config: the state of the file in the application's folder."""
-    config = need(chosen_folder(value_of(answer)).row, "config", dict)
+    return _config_file(answer, DatabaseConfig, "database.config")
+
+
+C = TypeVar("C", bound=ConfigFile)
+
+
+def _config_file(answer: Answer, kind: type[C], name: str) -> C:
+    config = need(chosen_folder(answer).row, "config", dict)
     state, sha256 = need(config, "state", str), text(config, "sha256").lower()
     if state not in _STATES:
-        raise UnreadableError(f"the state of database.config is not understood: {text(config, 'state')[:80]!r}")
+        raise UnreadableError(f"the state of {name} is not understood: {text(config, 'state')[:80]!r}")
     if (state == "hashed") != bool(re.fullmatch(r"[0-9a-f]{64}", sha256)):
-        raise UnreadableError(f"state {state} of database.config does not go with this hash: {sha256[:80]!r}")
+        raise UnreadableError(f"state {state} of {name} does not go with this hash: {sha256[:80]!r}")
     size = None if config.get("size_bytes") is None else need(config, "size_bytes", int)
     if state == "hashed" and size is None:
-        raise UnreadableError("database.config was hashed, and its size is missing")
-    return DatabaseConfig(
+        raise UnreadableError(f"{name} was hashed, and its size is missing")
+    return kind(
         path=named(config, "path"),
         state=state,
         sha256=sha256,
@@ -39,7 +60,7 @@ _CONFIG_STATES = ("wellformed", "missing", "empty", "malformed", "locked", "deni
 
 def web_config(answer: Answer) -> WebConfig:
     """From web-config: whether IIS can make sense of web.config in the application's folder."""
-    row = chosen_folder(value_of(answer)).row
+    row = chosen_folder(answer).row
     named = tuple(_config_state(one) for one in rows_of(row, "named"))
     return WebConfig(_config_state(row), need(row, "rooted", bool), named)
 
@@ -55,15 +76,14 @@ _LINK = "a link to elsewhere"
 """What app-files.ps1 says of a folder that it does not follow."""
 
 
-def chosen_folder(value: Mapping[str, object]) -> Folder:
+def chosen_folder(answer: Answer) -> Folder:
     """The application's folder among the candidates of an answer. Raises UnreadableError where it is not just one."""
-    notes = [explain_note(str(note)) for note in need(value, "notes", list)]
-    return choose(read_folders(rows_of(value, "folders"), need), notes)
+    return choose(*folders_of(answer))
 
 
 def app_tree(answer: Answer) -> AppTree:
     """From app-files: the digests of the application's folders."""
-    folder = chosen_folder(value_of(answer))
+    folder = chosen_folder(answer)
     stopped = need(folder.row, "stopped", str)
     if stopped not in ("", "time", "bytes", "files"):
         raise UnreadableError(f"how the walk ended is not understood: {stopped[:80]!r}")

@@ -7,6 +7,7 @@ from scanner.probes import rights
 from scanner.probes.batch.powershell import powershell_source
 from scanner.probes.probe import Probe
 from scanner.probes.secret_server.files import file_readers as readers
+from scanner.probes.secret_server.parts import ROOTS
 
 PROBES: tuple[Probe, ...] = (
     Probe(
@@ -14,6 +15,7 @@ PROBES: tuple[Probe, ...] = (
         language="powershell",
         purpose="the SHA-256, size and EFS attribute of database.config; its content stays on the node",
         script=powershell_source("secret_server/files/database-config.ps1"),
+        parts=ROOTS,
         readers=((DatabaseConfig, readers.database_config),),
         parameters=("web_root",),
         roles=("web",),
@@ -31,6 +33,7 @@ PROBES: tuple[Probe, ...] = (
         language="powershell",
         purpose="whether web.config and the files it names are well-formed XML; no content",
         script=powershell_source("secret_server/files/web-config.ps1"),
+        parts=ROOTS,
         readers=((WebConfig, readers.web_config),),
         parameters=("web_root",),
         roles=("web",),
@@ -47,6 +50,7 @@ PROBES: tuple[Probe, ...] = (
         language="powershell",
         purpose="hashes of the application's files, by folder and shortened; bounded to 20 s, 2 GB and 20,000 files",
         script=powershell_source("secret_server/files/app-files.ps1"),
+        parts=ROOTS,
         readers=((AppTree, readers.app_tree),),
         parameters=("web_root",),
         needs=(rights.WEB_ROOT, rights.IIS_CONFIGURATION),

@@ -11,6 +11,7 @@ from scanner.probes import rights
 from scanner.probes.batch.powershell import powershell_source
 from scanner.probes.probe import Probe
 from scanner.probes.secret_server.host import host_readers as readers
+from scanner.probes.secret_server.parts import MACHINE, ROOTS
 
 PROBES: tuple[Probe, ...] = (
     Probe(
@@ -27,6 +28,7 @@ PROBES: tuple[Probe, ...] = (
         language="powershell",
         purpose="what the machine calls itself and its domain, from the registry",
         script=powershell_source("secret_server/host/computer-name.ps1"),
+        parts=MACHINE,
         readers=((ComputerName, readers.computer_name),),
         needs=(rights.ANY,),
         sample='{"name": "WEB1", "domain": "corp.example"}',
@@ -73,6 +75,7 @@ PROBES: tuple[Probe, ...] = (
         language="powershell",
         purpose="which ways of authentication are on, from applicationHost.config and the application's web.config",
         script=powershell_source("secret_server/iis/iis-authentication.ps1"),
+        parts=ROOTS,
         readers=((IisAuthentication, readers.iis_authentication),),
         parameters=("web_root",),
         needs=(rights.WEB_ROOT, rights.IIS_CONFIGURATION),

@@ -12,7 +12,8 @@ from checks.engine.rules import RuleSet
 from checks.outcome import Outcome, Status
 from checks.secret_server.backup.recent import CHECK, judge
 from checks.secret_server.facts.backups import AppBackup, Backup, BackupFile, DatabaseBackupFile, KeyFile
-from checks.secret_server.facts.node import EncryptionConfig, WebRoot
+from checks.secret_server.facts.folder import EncryptionConfig
+from checks.secret_server.facts.node import WebRoot
 from checks.secret_server.facts.sql import (
     DatabaseBackup,
     DatabaseBackups,

@@ -8,7 +8,8 @@ import pytest
 from checks.check import ClusterInfo, ClusterView, NodeView
 from checks.facts import Contact
 from checks.outcome import Outcome, Status
-from checks.secret_server.facts.node import AppFiles, EncryptionConfig, FileVersion, WebRoot
+from checks.secret_server.facts.folder import EncryptionConfig
+from checks.secret_server.facts.node import AppFiles, FileVersion, WebRoot
 from checks.secret_server.files.dr_instance import judge
 
 Clusters = Callable[..., ClusterInfo]

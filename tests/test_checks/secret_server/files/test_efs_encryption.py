@@ -8,8 +8,7 @@ import pytest
 from checks.check import ClusterInfo, NodeView
 from checks.facts import UnknownFactError
 from checks.outcome import Outcome, Status
-from checks.secret_server.facts.folder import DatabaseConfig
-from checks.secret_server.facts.node import EncryptionConfig
+from checks.secret_server.facts.folder import DatabaseConfig, EncryptionConfig
 from checks.secret_server.files.efs_encryption import judge
 
 Clusters = Callable[..., ClusterInfo]

@@ -7,7 +7,7 @@ import pytest
 
 from checks.check import ClusterInfo, ClusterView
 from checks.outcome import Status
-from checks.secret_server.facts.node import EncryptionConfig
+from checks.secret_server.facts.folder import EncryptionConfig
 from checks.secret_server.files.encryption_config_match import CHECK, judge
 
 Clusters = Callable[..., ClusterInfo]

@@ -12,6 +12,7 @@ from tree_sitter import Language, Node, Parser
 
 import scanner.probes
 from scanner.probes.batch.powershell import GUARD, PARTS, WATCH, compose, powershell_source
+from scanner.probes.probe import Probe
 from scanner.transports.powershell.script_delivery import deliver
 from tests.secret_server_probes import PROBES
 
@@ -168,10 +169,18 @@ def test_everything_that_is_sent_is_ascii_without_tabs(name: str) -> None:
 
 def test_every_file_is_sent_as_a_part_or_as_a_probe() -> None:
     probes = {probe.id for probe in POWERSHELL}
-    fixed = {GUARD, *PARTS, WATCH}
+    brought = {text for probe in POWERSHELL for text in probe.parts}
+    fixed = {GUARD, *PARTS, WATCH, *(name for name in FILES if powershell_source(name) in brought)}
+    assert len(fixed) == len({GUARD, *PARTS, WATCH}) + len(brought)
     assert {Path(name).stem for name in FILES if name not in fixed} == probes
     assert fixed <= set(FILES)
     assert all(powershell_source(name).strip() in SCRIPT for name in FILES)
+
+
+@pytest.mark.parametrize("probe", POWERSHELL, ids=lambda probe: probe.id)
+def test_a_probe_brings_all_that_it_calls(probe: Probe) -> None:
+    script = compose((probe,), nonce="0123456789abcdef", budget_s=45, options={}, probe_bytes=1000)
+    assert texts_of(script, "command_name") - texts_of(script, "function_name") == CMDLETS
 
 
 def test_only_our_own_functions_and_two_cmdlets_are_called() -> None:

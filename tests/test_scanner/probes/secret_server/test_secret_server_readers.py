@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
+from checks.secret_server.facts.folder import EncryptionConfig
 from checks.secret_server.facts.node import (
     AppFiles,
     AppPool,
     AppPools,
     DotnetFramework,
-    EncryptionConfig,
     FileVersion,
     IisApplication,
     IisConfiguration,
@@ -277,7 +277,7 @@ def test_a_share_that_the_logon_does_not_reach_says_why() -> None:
         (SqlInstances, "instances holds something that is no object: MSSQLSERVER"),
         (IisConfiguration, "is no str"),
         (WebRoot, "root is no dict"),
-        (EncryptionConfig, "does not go with this hash: deadbeef"),
+        (EncryptionConfig, "does not go with this hash: 'deadbeef'"),
     ],
 )
 def test_a_garbled_answer_shows_the_offending_part(kind: type, said: str) -> None:
