@@ -16,7 +16,7 @@ import uuid
 from collections import deque
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from scanner.errors import UsageError, cause_of
@@ -27,6 +27,7 @@ from scanner.run.engines.parcel import Answered, Batch, Parcel
 from scanner.run.engines.settled import unasked
 from scanner.run.node import NodeRequest
 from scanner.secrets import children
+from scanner.secrets.redaction import redactor, redactor_of
 from scanner.transports.answers import NodeResponse
 from scanner.transports.own_trouble import is_own
 
@@ -103,6 +104,8 @@ class Loop:
         self._run = uuid.uuid4().hex
         self._numbers = 0
         self._lonely_since: dict[str, float] = {}
+        self._logins: dict[str, set[tuple[str, str]]] = {}
+        """What the nodes of each site are reached with."""
         self._link: Link
         self._workers: Workers
         self._open = False
@@ -114,6 +117,7 @@ class Loop:
         """One more that is to be asked."""
         with self._ending:
             self.every.append(item)
+            self._logins.setdefault(item.call.site, set()).update(redactor([item.call.node]).logins)
             self.waiting.append(item)
             if self._broken:
                 self._fail([item], *self._broken)
@@ -252,9 +256,12 @@ class Loop:
 
     def _send(self, worker: Worker, items: list[Item]) -> None:
         link = self._link
+        # Home takes out what the whole run is reached with; no site gets what another one is.
+        with self._ending:
+            hide = redactor_of(frozenset(self._logins.get(items[0].call.site, ())))
         batch = Batch(
             run=self._run,
-            calls=tuple(item.call for item in items),
+            calls=tuple(replace(item.call, hide=hide) for item in items),
             parallel=self._parallel,
             withheld=frozenset(children.withheld_names()),
             folder="" if self._choice.elsewhere else self._choice.folder,

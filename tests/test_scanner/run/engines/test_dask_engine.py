@@ -319,6 +319,43 @@ def test_what_is_sent_shows_no_secret(cluster: Cluster) -> None:
     assert "Canary" not in repr(batch)
 
 
+def test_no_site_gets_what_another_one_s_nodes_are_reached_with(cluster: Cluster) -> None:
+    first, second = cluster.workers_there.values()
+    first.sites, second.sites = frozenset({"emea"}), frozenset({"apac"})
+    made = [job("b1", "b2", site=site, password=f"Canary-of-{site}") for site in ("emea", "apac")]
+    parts = []
+    for site, each in zip(("emea", "apac"), made, strict=True):
+        ((there, info),) = each.clusters
+        nodes = tuple(replace(node, cluster=site) for node in there.nodes)
+        parts.append((replace(there, name=site, nodes=nodes), info))
+    chosen = frozenset((part.name, node.name) for part, _ in parts for node in part.nodes)
+    done = collect(replace(made[0], clusters=tuple(parts), chosen=chosen))
+    assert not any(said.failure for said in done.said.values())
+    assert len(cluster.parcels) == len(done.said) // 2 == 2
+    for parcel in cluster.parcels:
+        batch = parcel.content()
+        assert isinstance(batch, Batch)
+        (site,) = {call.site for call in batch.calls}
+        sent = pickle.dumps(batch)
+        assert [each for each in ("emea", "apac") if f"Canary-of-{each}".encode() in sent] == [site]
+        assert {secret for call in batch.calls for secret, _ in call.hide.logins} == {f"Canary-of-{site}"}
+
+
+def test_what_another_site_s_node_is_reached_with_is_taken_out_at_home(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = cluster.workers_there.values()
+    first.sites, second.sites = frozenset({"emea"}), frozenset({"apac"})
+    monkeypatch.setattr(work, "query_node", lambda call, gate: answered(call, "it is Canary-of-apac!"))
+    made = [job("b1", site=site, password=f"Canary-of-{site}") for site in ("emea", "apac")]
+    (there, info), (other, _) = made[0].clusters[0], made[1].clusters[0]
+    other = replace(other, name="apac", nodes=tuple(replace(node, cluster="apac") for node in other.nodes))
+    chosen = frozenset((part.name, node.name) for part in (there, other) for node in part.nodes)
+    done = collect(replace(made[0], clusters=((there, info), (other, info)), chosen=chosen))
+    assert len(done.said) == 2
+    assert "Canary" not in repr({key: dict(said.answers) for key, said in done.said.items()})
+
+
 def test_a_node_that_says_what_it_was_asked_with_is_cleansed_before_it_leaves_the_site(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
