@@ -109,14 +109,17 @@ def variables(inventory: Inventory) -> set[str]:
     return {source.env for node in _nodes(inventory) for source, _ in _sources(node) if source.env}
 
 
-def missing(inventory: Inventory) -> list[Problem]:
+def missing(
+    inventory: Inventory, only: AbstractSet[tuple[str, str]] | None = None, *, files: bool = True
+) -> list[Problem]:
     """What `resolve` would not find on this machine, as far as that can be told without reading a secret.
 
     Files are looked for and their modes looked at, variables are looked for, programs are looked for and not run.
     """
-    reader = _reader(inventory, look_for, lambda _, __: None)
+    reader = _reader(inventory, look_for, lambda _, __: None, files=files)
     for node in _nodes(inventory):
-        reader.node(node)
+        if only is None or (node.cluster, node.name) in only:
+            reader.node(node)
     return reader.problems()
 
 

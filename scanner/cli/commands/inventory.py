@@ -11,10 +11,13 @@ from checks.engine.wording import count
 from checks.exit_codes import ExitCode
 from reports.text import escape_invisible
 from scanner.cli.machines import Source, inventory_of, takes_machines
-from scanner.cli.options import WaiversOption
+from scanner.cli.options import EngineOption, SchedulerOption, WaiversOption
+from scanner.errors import UsageError
 
 if TYPE_CHECKING:
+    from scanner.inventory.model import Inventory
     from scanner.inventory.select import Selection
+    from scanner.run.engines.engine import EngineChoice
 
 
 @takes_machines
@@ -28,6 +31,8 @@ def validate(
     connect: Annotated[
         bool, typer.Option("--connect", help="Log in on every node, too, and ask nothing else. Exit code 3: not all.")
     ] = False,
+    engine: EngineOption = None,
+    scheduler: SchedulerOption = None,
 ) -> None:
     """Check an inventory and say everything that is wrong with it. Nothing is contacted, no secret is read.
 
@@ -39,16 +44,19 @@ def validate(
     from scanner.cli.output.streams import print_error
     from scanner.clock import today
     from scanner.files.results import read_results
-    from scanner.inventory.credentials import missing
     from scanner.inventory.select import select
     from scanner.loading.inventory import with_waivers
+    from scanner.run.engines.choice import choose_engine
     from scanner.run.prepare import cluster_infos
 
+    if not connect and (engine or scheduler):
+        raise UsageError(f"{'--engine' if engine else '--scheduler'} says who logs in: add --connect, or leave it out")
     loaded = inventory_of(inventory)
     name = loaded.path
     if waivers is not None:
         loaded = with_waivers(loaded, waivers)
     cluster_infos(loaded)
+    choice = choose_engine(loaded.run, loaded.path, engine=engine, scheduler=scheduler)
     found = None if results is None else read_results(results)
     told = review(loaded.waivers, loaded.attestations, today(), found)
     usable = f"can be used, and {count(len(told), 'thing')} to look at" if told else "no problems found"
@@ -64,29 +72,48 @@ def validate(
         typer.echo(escape_invisible(f"  {cluster.name} ({cluster.product}, {goal}): {machines}"))
         for check_id, reason in cluster.skip.items():
             typer.echo(escape_invisible(f"    leaves out {check_id}: {reason}"))
-    lacking = missing(loaded)
+    lacking = _lacking(loaded, choice)
     if lacking:
         typer.echo("On this machine a scan would lack:")
-        for problem in lacking:
-            typer.echo(escape_invisible(f"  {problem.place}: {problem.message}"))
+        for line in lacking:
+            typer.echo(escape_invisible(f"  {line}"))
     if not connect:
         typer.echo("Not looked at: whether the hosts are there and let us in (--connect does), and what secrets hold.")
         return
-    interrupted, refused = _logged_in(select(loaded))
+    interrupted, refused = _logged_in(select(loaded), engine, scheduler)
     if interrupted:
         print_error("interrupted: not every node was asked")
     if interrupted or refused:
         leave(ExitCode.UNKNOWN, interrupted=interrupted)
 
 
-def _logged_in(selection: Selection) -> tuple[bool, int]:
+def _lacking(inventory: Inventory, choice: EngineChoice) -> list[str]:
+    """What is not on this machine of that which is looked for here, and not by whoever asks elsewhere."""
+    from scanner.run.engines.choice import refuse_unusable
+    from scanner.inventory.credentials import missing
+
+    here = None
+    if choice.secrets_there:
+        nodes = [node for cluster in inventory.clusters for node in cluster.nodes]
+        here = {(node.cluster, node.name) for node in nodes if node.transport == "local"}
+    lacking = [
+        f"{problem.place}: {problem.message}" for problem in missing(inventory, here, files=not choice.elsewhere)
+    ]
+    try:
+        refuse_unusable(choice)
+    except UsageError as error:
+        lacking.insert(0, str(error))
+    return lacking
+
+
+def _logged_in(selection: Selection, engine: str | None, scheduler: str | None) -> tuple[bool, int]:
     """Log in everywhere and print a line for each node. Gives whether that was interrupted, and how many refused."""
     from reports.text import one_line
     from scanner.cli.answers import collect_or_load
     from scanner.run.logins import logins, only_logins
     from scanner.run.prepare import build_request
 
-    job = only_logins(build_request(selection))
+    job = only_logins(build_request(selection, engine=engine, scheduler=scheduler))
     collected = collect_or_load(job, selection, quiet=False)
     found = list(logins(job, collected))
     for login in found:

@@ -71,6 +71,38 @@ def test_nothing_is_read_and_nothing_is_run_for_that(
     assert "Not looked at: whether the hosts are there and let us in (--connect does)" in ended.out
 
 
+AT_SITES = """
+[run]
+engine = "dask"
+scheduler = "tls://127.0.0.1:1"
+ca_file = "none.pem"
+cert_file = "none.pem"
+key_file = "none.key"
+secrets = "{secrets}"
+"""
+
+
+@pytest.mark.parametrize(("secrets", "lacks"), [("worker", False), ("home", True)])
+def test_what_is_looked_for_at_the_sites_is_not_missed_here(
+    preflight: Preflight, tmp_path: Path, secrets: str, lacks: bool
+) -> None:
+    path = inventory(tmp_path, 'password_env = "PF_OF_A_SITE"\nkey_file = "/none/of/ours"')
+    path.write_text(path.read_text("utf-8") + AT_SITES.format(secrets=secrets), "utf-8")
+    ended = preflight("validate", path)
+    assert "PF_OF_A_SITE" in ended.out if lacks else "PF_OF_A_SITE" not in ended.out
+    assert "/none/of/ours" not in ended.out, "a key file is the worker's, whoever has the secrets"
+    assert "none.pem: there is no such file" in ended.out, "and the scheduler's certificates are ours"
+    here = preflight("validate", path, "--connect", "--engine", "threads")
+    assert "/none/of/ours" in here.out
+
+
+def test_who_logs_in_is_said_of_a_login_alone(preflight: Preflight, tmp_path: Path) -> None:
+    path = inventory(tmp_path, "password_env = 'X'")
+    for option in (("--engine", "dask"), ("--scheduler", "tcp://127.0.0.1:1")):
+        ended = preflight("validate", path, *option)
+        assert (ended.code, "add --connect, or leave it out" in ended.err) == (2, True)
+
+
 def test_connect_says_of_each_node_whether_it_lets_us_in(preflight: Preflight, tmp_path: Path) -> None:
     with Lab("ssh-down") as lab:
         ended = preflight("validate", lab.write(tmp_path), "--connect")
