@@ -21,14 +21,15 @@ test: $(READY)
 test-lowest: $(READY)
 	mkdir -p $(BUILD)
 	$(BIN)/uv pip compile --quiet --no-header --no-annotate --python $(BIN)/python --resolution lowest-direct \
-		--extra credssp --extra tds --output-file $(BUILD)/lowest.txt pyproject.toml
+		--extra credssp --extra tds --extra dask --output-file $(BUILD)/lowest.txt pyproject.toml
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(BUILD)/lowest
 	$(BIN)/uv pip install --quiet --python $(BUILD)/lowest -r $(BUILD)/lowest.txt -r requirements-test.txt
 	$(BUILD)/lowest/bin/python -m pytest -p no:cacheprovider -m "not slow" -n 4 --dist worksteal \
 		tests/contract/test_private_parts.py tests/test_reports tests/test_scanner/cli/test_cli.py \
 		tests/test_scanner/cli/test_help.py tests/test_scanner/transports/ssh/test_known_hosts.py tests/test_scanner/transports/ssh/test_ssh_transport.py \
 		tests/test_scanner/transports/ssh/test_ssh_errors.py tests/test_scanner/transports/tds/test_tds.py tests/test_scanner/transports/tds/test_tds_session.py \
-		tests/test_scanner/transports/tds/test_tds_trust.py tests/test_scanner/transports/winrm/test_winrm_transport.py
+		tests/test_scanner/transports/tds/test_tds_trust.py tests/test_scanner/transports/winrm/test_winrm_transport.py \
+		tests/test_scanner/run/engines
 
 # What real systems print, read and judged: the samples, and a real estate of sshd, sudo and dpkg, which needs root.
 field: $(READY)
@@ -83,6 +84,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/winrm_nodes.py
 	$(BIN)/python benchmarks/report_pages.py
 	$(BIN)/python benchmarks/estates.py
+	$(BIN)/python benchmarks/engines.py
 
 # What the first useful verdict costs, on the lab's Windows nodes and on real sshd, which needs root; writes the page's table.
 first-verdict: $(READY)
