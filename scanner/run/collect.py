@@ -127,7 +127,10 @@ def _gather(
                 said |= _in_time(asked, said, hide)
     finally:
         # After an interrupt nobody waits for nodes that may take a minute yet; the CLI ends the process.
-        pool.shutdown(wait=complete, cancel_futures=True)
+        try:
+            pool.shutdown(wait=complete, cancel_futures=True)
+        except KeyboardInterrupt:  # an engine's farewell takes its time; what all nodes have said by then is kept
+            complete = False
     return said, spread.notices if spread else (), complete
 
 

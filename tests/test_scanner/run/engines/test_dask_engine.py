@@ -299,6 +299,20 @@ def test_an_interrupt_keeps_what_is_finished_and_leaves_no_task(
     assert cluster.closed == 1
 
 
+def test_an_interrupt_of_the_farewell_loses_no_answer(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutdown = engine_module.DaskEngine.shutdown
+
+    def interrupted(self: Any, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        shutdown(self, wait=False, cancel_futures=cancel_futures)
+        if wait:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(engine_module.DaskEngine, "shutdown", interrupted)
+    done = scan(job(*names(6)))
+    assert (len(done.nodes), all(node.reachable for node in done.nodes)) == (6, True)
+    assert (done.partial, done.exit_code) == (True, 130)
+
+
 def test_a_machine_that_is_this_one_is_asked_from_here(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     made = job("b1")
     ((there, info),) = made.clusters
