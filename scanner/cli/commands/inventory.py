@@ -89,8 +89,8 @@ def validate(
 
 def _lacking(inventory: Inventory, choice: EngineChoice) -> list[str]:
     """What is not on this machine of that which is looked for here, and not by whoever asks elsewhere."""
-    from scanner.run.engines.choice import refuse_unusable
     from scanner.inventory.credentials import missing
+    from scanner.run.engines.choice import refuse_unusable
 
     here = None
     if choice.secrets_there:

@@ -6,6 +6,7 @@ Whatever is sent here by name is found by name, so an installation of another ve
 from __future__ import annotations
 
 import concurrent.futures
+import gc
 import os
 import platform
 import signal
@@ -41,6 +42,8 @@ _POLL_S = 0.1
 _FAREWELL_S = 5.0
 _MOST_REMEMBERED = 1000
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_NEW_BEFORE_A_LOOK = 20_000
+"""As on the command line: what is looked through for rings is nearly all there to stay."""
 _WANTED_STATES = ("executing", "long-running")
 
 
@@ -123,6 +126,7 @@ def asked(batch: Batch, wanted: Callable[[], bool] = lambda: True) -> Answered:
     children.withhold(batch.withheld)
     leave_no_core()
     keep_memory_private()
+    gc.set_threshold(max(_NEW_BEFORE_A_LOOK, gc.get_threshold()[0]))
     refused: dict[int, NodeResponse] = {}
     calls: list[NodeRequest] = []
     run = _run_of(batch)

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from scanner.errors import UsageError, cause_of
+from scanner.inventory.redactor import redactor
 from scanner.run.engines.dask.link import EngineError, Link
 from scanner.run.engines.dask.workers import Worker, WorkerKey, Workers, by_our_clock, untold
 from scanner.run.engines.engine import EngineChoice
@@ -27,7 +28,7 @@ from scanner.run.engines.parcel import Answered, Batch, Parcel
 from scanner.run.engines.settled import unasked
 from scanner.run.node import NodeRequest
 from scanner.secrets import children
-from scanner.secrets.redaction import redactor, redactor_of
+from scanner.secrets.redaction import redactor_of
 from scanner.transports.answers import NodeResponse
 from scanner.transports.own_trouble import is_own
 

@@ -13,18 +13,18 @@ from typing import Any
 import pytest
 
 from checks.scan import Scan, Verdict
-from scanner.inventory.load import load_inventory
+from scanner.inventory.credentials import resolve
 from scanner.inventory.select import select
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import parse_scenario
 from scanner.lab.servers.certificates import CertificateAuthority
+from scanner.loading.inventory import load_inventory
 from scanner.run.collect import scan
 from scanner.run.engines.dask import engine as engine_module
 from scanner.run.engines.dask.loop import Patience
 from scanner.run.engines.engine import DASK, EngineChoice
 from scanner.run.job import ScanRequest
 from scanner.run.prepare import build_request
-from scanner.secrets.credentials import resolve
 
 pytest.importorskip("distributed")
 
