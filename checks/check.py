@@ -118,9 +118,7 @@ class NodeView:
     def get(self, kind: type[F]) -> F | Unknown:
         """The fact, or why it is unknown."""
         found = self.facts.get(kind)
-        if isinstance(found, Unknown):
-            return found
-        if isinstance(found, kind):
+        if isinstance(found, (kind, Unknown)):
             return found
         why = self.absence or f"{kind.__name__} was not gathered"
         return Unknown(why, unanswered=bool(self.absence), unasked=True)

@@ -45,12 +45,19 @@ def parse_secret_server(text: str) -> Version:
     Malformed texts ("10.9000005", "8.9", "11.07.000049", digits that are not ASCII) are refused rather than guessed at.
     Raises VersionError.
     """
+    return _known_secret_server(text) if len(text) <= _REMEMBERED_CHARS else _secret_server(text)
+
+
+def _secret_server(text: str) -> Version:
     match = _SECRET_SERVER.fullmatch(text.strip())
     if not match:
         raise VersionError(
             f"{text!r} is no Secret Server version; it has plain numbers and six digits at the end, like 10.9.000064"
         )
-    return _version(".".join(str(int(part)) for part in match.groups()))
+    return Version(".".join(str(int(part)) for part in match.groups()))
+
+
+_known_secret_server = functools.lru_cache(maxsize=1_024)(_secret_server)
 
 
 def parse_file_version(text: str) -> Version:

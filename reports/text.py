@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from checks.common.pages import Link
@@ -11,6 +12,7 @@ from checks.engine import wording
 MESSAGE_CHARS = 1_000
 """The longest message in any report."""
 
+_SHORT_CHARS = 100
 _BLANKS_A_CHARACTER = 16
 """So much white space for each character that is shown is looked through."""
 
@@ -37,7 +39,7 @@ def escape_invisible(text: str) -> str:
     Newlines and tabs stay; CR LF becomes a newline. What is returned can be encoded as UTF-8 and written into XML 1.0,
     and sends nothing to a terminal but text.
     """
-    if text.isascii() and text.isprintable():
+    if text.isascii() and (text.isprintable() or text.replace("\n", "").isprintable()):
         return text
     return _INVISIBLE.sub(_spelled, text.replace("\r\n", "\n"))
 
@@ -56,10 +58,18 @@ def escape_json(document: str) -> str:
 
 def one_line(text: str, limit: int = MESSAGE_CHARS) -> str:
     """The visible text on one line, runs of white space as one blank, at most `limit` characters."""
+    return _short_line(text, limit) if len(text) <= _SHORT_CHARS else _line(text, limit)
+
+
+def _line(text: str, limit: int) -> str:
     if len(text) <= limit and text.isascii() and text.isprintable() and "  " not in text and text == text.strip():
         return text
     head, rest = _head(text, limit)
     return _cut(" ".join(escape_invisible(head).split()), limit, rest)
+
+
+_short_line = lru_cache(maxsize=8_192)(_line)
+"""Names, titles and words come back with every result."""
 
 
 def truncate(text: str, limit: int = 4_000) -> str:

@@ -19,6 +19,7 @@ _SHOWN_CHARS = 2_000
 """Of one probe's standard error: more says no more."""
 
 _UNNAMED_NODE = "(unnamed)"
+_as_json = json.JSONEncoder(allow_nan=False).encode
 _DEFECT = Remediation("Tell whoever wrote the check what the message says.")
 
 
@@ -298,7 +299,7 @@ def _flaw(outcome: Any) -> str:
     if not isinstance(outcome.remediation, Remediation | None):
         return f"remediation = {outcome.remediation!r}"
     try:
-        json.dumps(dict(outcome.evidence), allow_nan=False)
+        _as_json(dict(outcome.evidence))
     except (TypeError, ValueError, RecursionError) as error:
         return f"evidence that is no JSON ({error})"
     return ""

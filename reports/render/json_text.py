@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
+from functools import lru_cache
 from importlib import resources
 from typing import Any
 
@@ -14,6 +15,7 @@ from reports.text import escape_invisible, escape_json
 
 _quoted = json.encoder.encode_basestring
 _DEPTH = 20
+_KEY_CHARS = 100
 _TEXT_CHARS = 32 * 1024
 """The longest text; only hostile nodes say more in one breath."""
 
@@ -61,14 +63,30 @@ def _safely_laid_out(value: object, line: str, depth: int) -> str:
         if not value:
             return "[]"
         inner = f"{line}  "
-        parts = [_safely_laid_out(each, inner, depth - 1) for each in value]  # type: ignore[attr-defined]
+        parts = [
+            _quoted(each)
+            if type(each) is str and each.isascii() and len(each) <= _TEXT_CHARS
+            else _safely_laid_out(each, inner, depth - 1)
+            for each in value  # type: ignore[attr-defined]
+        ]
         return f"[{inner}{f',{inner}'.join(parts)}{line}]"
     if depth > 0 and isinstance(value, Mapping) and value:
         inner = f"{line}  "
-        pairs = {_encodable(str(key)): _safely_laid_out(each, inner, depth - 1) for key, each in value.items()}
-        joined = f",{inner}".join([f"{_quoted(key)}: {text}" for key, text in pairs.items()])
+        pairs = {
+            _key(key) if type(key) is str and len(key) <= _KEY_CHARS else _quoted(_encodable(str(key))): _quoted(each)
+            if type(each) is str and each.isascii() and len(each) <= _TEXT_CHARS
+            else _safely_laid_out(each, inner, depth - 1)
+            for key, each in value.items()
+        }
+        joined = f",{inner}".join([f"{key}: {text}" for key, text in pairs.items()])
         return f"{{{inner}{joined}{line}}}"
     return laid_out(json_safe(value, depth), line)
+
+
+@lru_cache(maxsize=4_096)
+def _key(key: str) -> str:
+    """A short key as it stands in the text: the same few stand there again and again."""
+    return _quoted(_encodable(key))
 
 
 def laid_out(value: Any, line: str = "\n") -> str:

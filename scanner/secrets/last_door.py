@@ -105,10 +105,16 @@ def _collect(value: Any, found: dict[str, str], depth: int) -> None:
         for key, each in value.items():
             if isinstance(key, str):
                 _collect(key, found, depth + 1)
-            _collect(each, found, depth + 1)
+            if type(each) is str:  # as nearly all of them are
+                found[each] = each
+            else:
+                _collect(each, found, depth + 1)
     else:
         for each in value:
-            _collect(each, found, depth + 1)
+            if type(each) is str:
+                found[each] = each
+            else:
+                _collect(each, found, depth + 1)
 
 
 def _rebuilt(value: Any, changed: Mapping[str, str], depth: int) -> Any:

@@ -48,24 +48,63 @@ def apply(results: Sequence[Result], waivers: Sequence[Waiver], today: date, *, 
     `whole` is False where only a part of the inventory or of the checks was looked at: that a waiver is good for
     nothing cannot be said then.
     """
-    judged = tuple(_judged(row, waivers, today) for row in results)
+    over = _Over(waivers)
+    judged = tuple(_judged(row, covering, today) if (covering := over.those_of(row)) else row for row in results)
+    rows = _Rows(zip(results, judged, strict=True)) if waivers else None
     notices: list[str] = []
     reminders: list[str] = []
     for waiver in waivers:
-        use, stands = use_of(waiver, results), standing(waiver.expires, today)
+        mine = rows.under(waiver) if rows else ()
+        use, stands = use_of(waiver, (row for row, _ in mine)), standing(waiver.expires, today)
         if use in (Use.MOOT, Use.ABSENT):
             if whole:
                 past = f"expired on {waiver.expires} and " if stands is Expiry.EXPIRED else ""
                 notices.append(f"{named(waiver)} {past}waives nothing here; take it out")
         elif stands is Expiry.EXPIRED:
-            again = any(_covers(waiver, row) and row.status in WAIVABLE for row in judged)
+            again = any(row.status in WAIVABLE for _, row in mine)
             counts = ", and what it covered counts again" if again else ""
             reminders.append(f"{named(waiver)} expired on {waiver.expires}{counts}")
         elif use is Use.VOID:
             reminders.append(f'{named(waiver)} is void: it holds only while "{waiver.value}" is observed')
-        elif stands is Expiry.ENDS_SOON and any(row.waiver is waiver for row in judged):
+        elif stands is Expiry.ENDS_SOON and any(row.waiver is waiver for _, row in mine):
             reminders.append(f"{named(waiver)} ends on {waiver.expires}; renew it, or mend what it covers")
     return Applied(judged, tuple(notices), tuple(reminders))
+
+
+class _Over:
+    """Waivers by what they are about: an estate may have thousands, and each result looks for its own."""
+
+    def __init__(self, waivers: Iterable[Waiver]) -> None:
+        self._found: dict[tuple[str, str, str | None], list[tuple[int, Waiver]]] = {}
+        for place, waiver in enumerate(waivers):
+            self._found.setdefault((waiver.check, waiver.cluster, waiver.node), []).append((place, waiver))
+
+    def those_of(self, row: Result) -> list[Waiver]:
+        """The waivers that cover a result, in their order."""
+        found = [
+            pair
+            for node in dict.fromkeys((None, row.node))
+            for pair in self._found.get((row.check, row.cluster, node), ())
+        ]
+        return [waiver for _, waiver in sorted(found, key=lambda pair: pair[0])]
+
+
+class _Rows:
+    """Results, before and after, by what a waiver may be about."""
+
+    def __init__(self, pairs: Iterable[tuple[Result, Result]]) -> None:
+        self._wide: dict[tuple[str, str], list[tuple[Result, Result]]] = {}
+        self._narrow: dict[tuple[str, str, str | None], list[tuple[Result, Result]]] = {}
+        for pair in pairs:
+            row = pair[0]
+            self._wide.setdefault((row.check, row.cluster), []).append(pair)
+            self._narrow.setdefault((row.check, row.cluster, row.node), []).append(pair)
+
+    def under(self, waiver: Waiver) -> Sequence[tuple[Result, Result]]:
+        """Those that the waiver covers."""
+        if waiver.node is None:
+            return self._wide.get((waiver.check, waiver.cluster), ())
+        return self._narrow.get((waiver.check, waiver.cluster, waiver.node), ())
 
 
 def use_of(waiver: Waiver, results: Iterable[Result]) -> Use:
@@ -86,8 +125,7 @@ def named(waiver: Waiver) -> str:
     return f"{waiver.place or 'a waiver'} ({scope(waiver)}, {waiver.owner})"
 
 
-def _judged(row: Result, waivers: Sequence[Waiver], today: date) -> Result:
-    covering = [waiver for waiver in waivers if _covers(waiver, row)]
+def _judged(row: Result, covering: Sequence[Waiver], today: date) -> Result:
     if row.status is Status.ERROR:
         said = [
             f"a waiver by {waiver.owner} does not help: what could not be determined cannot be waived"
@@ -116,7 +154,8 @@ def _judged(row: Result, waivers: Sequence[Waiver], today: date) -> Result:
 
 
 def _saying(row: Result, said: Iterable[str]) -> Result:
-    return replace(row, message="; ".join([row.message, *dict.fromkeys(said)]))
+    told = dict.fromkeys(said)
+    return replace(row, message="; ".join([row.message, *told])) if told else row
 
 
 def _covers(waiver: Waiver, row: Result) -> bool:

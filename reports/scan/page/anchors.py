@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import cache
 from urllib.parse import quote
 
 from checks.outcome import Result
@@ -11,6 +12,7 @@ from reports.findings.grouping import Group
 from reports.text import one_line
 
 _CHARS = 100
+_BLANK = re.compile(r"\s")
 WHOLE = "cluster"
 """Stands for the node in the name of what is about a cluster as a whole, as in JUnit's class names."""
 
@@ -19,8 +21,9 @@ class Anchors:
     """Every result's name on one page: `cluster.node.check`. Where two are the same, the second ends in `~2`."""
 
     def __init__(self, results: Sequence[Result]) -> None:
+        part = cache(_part)  # a page has a few hundred rows, of a few nodes and checks
         names = _distinct(
-            ".".join((_part(row.cluster) or "scan", _part(row.node or WHOLE), _part(row.check))) for row in results
+            ".".join((part(row.cluster) or "scan", part(row.node or WHOLE), part(row.check))) for row in results
         )
         self._names = {id(row): name for row, name in zip(results, names, strict=True)}
 
@@ -49,7 +52,7 @@ def link(name: str) -> str:
 
 
 def _part(text: str) -> str:
-    return re.sub(r"\s", "_", one_line(text, _CHARS))
+    return _BLANK.sub("_", one_line(text, _CHARS))
 
 
 def _distinct(names: Iterable[str]) -> list[str]:

@@ -9,9 +9,12 @@ from collections.abc import Mapping
 NODES = "nodes"
 
 
+_encoder = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
+
 def canonical(value: object) -> str:
     """JSON with sorted keys, without blanks, in ASCII."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return _encoder.encode(value)
 
 
 class RunningChecksum:

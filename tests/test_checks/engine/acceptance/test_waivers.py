@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from datetime import date
 
@@ -211,3 +212,34 @@ def test_no_waiver_makes_anything_of_what_is_no_finding(rows: list[Result], waiv
             assert after.waiver.node in (None, after.node)
             assert after.check == after.waiver.check
         assert after.message.startswith(before.message)
+
+
+@given(ROWS, WAIVERS)
+def test_each_result_finds_the_waivers_that_cover_it(rows: list[Result], waivers: list[Waiver]) -> None:
+    """One result after the other, with those that are about it alone, comes to the same."""
+    alone = [
+        apply([each], [one for one in waivers if use_of(one, [each]) is not Use.ABSENT], TODAY, whole=False).results
+        for each in rows
+    ]
+    assert apply(rows, waivers, TODAY, whole=False).results == tuple(each for (each,) in alone)
+
+
+def test_many_waivers_take_as_much_longer_as_there_are_more_of_them() -> None:
+    def steps(number: int) -> int:
+        rows = [row("fail", f"web{each}") for each in range(number)]
+        waivers = [waiver(f"web{each}") for each in range(number)]
+        taken = 0
+
+        def count(*_: object) -> None:
+            nonlocal taken
+            taken += 1
+
+        sys.setprofile(count)
+        try:
+            applied = apply(rows, waivers, TODAY, whole=True)
+        finally:
+            sys.setprofile(None)
+        assert all(each.status is Status.WAIVED for each in applied.results)
+        return taken
+
+    assert steps(400) < 5 * steps(100)
