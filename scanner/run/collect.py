@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import queue
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -16,7 +17,7 @@ from scanner.files.packed.answers import packed
 from scanner.inventory.model import NodeKey
 from scanner.inventory.redactor import redactor
 from scanner.run.engines.engine import THREADS, Spread, executor_of
-from scanner.run.engines.hands import Gate, make_room
+from scanner.run.engines.hands import Gate, make_room, unhurried
 from scanner.run.engines.settled import settled
 from scanner.run.job import ScanRequest
 from scanner.run.judge import build_scan
@@ -70,7 +71,8 @@ def collect(
     hide = redactor(node for cluster, _ in job.clusters for node in cluster.nodes)
     calls = job.calls()
     make = executor or executor_of(job.engine, parallel=job.parallel, timeout_s=job.limits.timeout_s)
-    said, notices, complete = _gather(calls, job.parallel, hide, progress, make)
+    with unhurried():
+        said, notices, complete = _gather(calls, job.parallel, hide, progress, make)
     if complete and job.engine.name == THREADS:  # another engine asks again by itself, from where the node is reached
         said, more, complete = _again(calls, said, hide)
         notices += more
@@ -105,20 +107,21 @@ def _gather(
     try:
         for call in calls:
             asked[_submitted(pool, work, replace(call, hide=hide))] = call
-        pending = set(asked)
+        # Each says by itself that it is done: to look through all of them for each would grow with their square.
+        finished: queue.SimpleQueue[concurrent.futures.Future[NodeResponse]] = queue.SimpleQueue()
+        for future in asked:
+            future.add_done_callback(finished.put)
         progress(Progress(nodes=len(calls), done=0, failing=0, running=0))
-        while pending:
-            finished, pending = concurrent.futures.wait(pending, _POLL_S, concurrent.futures.FIRST_COMPLETED)
-            for future in finished:
-                answers = settled(future, asked[future], hide)
-                said[answers.cluster, answers.node] = packed(answers)
-                failing += answers.failure is not None
-                progress(far(finished=answers))
-            if not finished:
+        for _ in asked:
+            while (next_one := _taken(finished)) is None:
                 waiting = tuple(
                     (call.node.cluster, call.node.name) for future, call in asked.items() if future.running()
                 )
                 progress(far(waiting=waiting))
+            answers = settled(next_one, asked[next_one], hide)
+            said[answers.cluster, answers.node] = packed(answers)
+            failing += answers.failure is not None
+            progress(far(finished=answers))
         complete = True
     except KeyboardInterrupt:
         with suppress(KeyboardInterrupt):  # whoever asks twice gets what is finished without the farewells
@@ -132,6 +135,16 @@ def _gather(
         except KeyboardInterrupt:  # an engine's farewell takes its time; what all nodes have said by then is kept
             complete = False
     return said, spread.notices if spread else (), complete
+
+
+def _taken(
+    finished: queue.SimpleQueue[concurrent.futures.Future[NodeResponse]],
+) -> concurrent.futures.Future[NodeResponse] | None:
+    """The next call that has ended; None where none has for a moment."""
+    try:
+        return finished.get(timeout=_POLL_S)
+    except queue.Empty:
+        return None
 
 
 def _in_time(

@@ -107,6 +107,8 @@ def _masked(text: str) -> str:
 
 
 def _is_suspicious(text: str) -> bool:
+    if not text:
+        return False
     if not text.isascii():  # where more than one letter may be the small form of a hint's
         return _HINT.search(text) is not None
     small = text.lower()

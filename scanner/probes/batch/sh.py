@@ -18,10 +18,10 @@ imitate one:
 
 from __future__ import annotations
 
+import functools
 import re
 import shlex
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
 
 from checks.facts import Unknown
 from scanner.errors import shortened
@@ -32,8 +32,18 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _TIMED_OUT = 124
 _KILLED = 137
 _LEAD = "\n" * 4
+_LINE_END = ord("\n")
 _NOISE_CHARS = 160
 _COMPLAINT = re.compile(r": .*(?:not found|[Cc]annot|can't|[Nn]o such|[Pp]ermission denied|unavailable)")
+# What follows the nonce. With it they would have to be compiled anew for each node, which takes longer than all else
+# that is done with an answer.
+_FRAME = re.compile(
+    rb"(?:begin (?P<begin>\S+)(?: (?P<seconds>\d{1,9}) (?P<bytes>\d{1,18}))?"
+    rb"|errors (?P<errors>\S+) (?P<most>\d{1,18})"
+    rb"|end (?P<end>\S+) (?P<exit>\d{1,9})|broken (?P<broken>\S+) (?P<how>\d{1,9})"
+    rb"|late (?P<late>\S+)|(?P<done>done))\r?(?=\n)"
+)
+_STAMP = re.compile(rb"(begun|ended) (\d{1,11})(\.\d{1,9})?\r?(?=\n)")
 ERROR_BYTES = 16 * 1024
 """What counts of a probe's standard error; the rest is read, so that nobody waits for a reader, and thrown away."""
 
@@ -141,6 +151,7 @@ pf_cut="head -c $((pf_bytes + 1))" pf_timeout='timeout -k 1' pf_relay=
 pf_clock
 pf_until=$((pf_now + pf_budget))
 """.replace("MOST", str(ERROR_BYTES))
+_FIRST = f"pf_asking={shlex.quote(_ASK.strip())}\n{_DRIVER.strip()}"
 
 
 def compose(
@@ -167,12 +178,18 @@ def compose(
         if probe.language != "sh":
             raise ValueError(f"probe {probe.id} is {probe.language}, not sh")
         script = _assignments(probe, options) + probe.script
-        asked.append(f"pf_probe {shlex.quote(probe.id)} {max(1, int(probe.timeout_s))} {shlex.quote(script)}")
+        asked.append(_asked(probe.id, max(1, int(probe.timeout_s)), script))
     # Braces: the shell runs nothing before it has read the whole, so half a script does nothing.
-    body = "\n".join([*lines, f"pf_asking={shlex.quote(_ASK.strip())}", _DRIVER.strip(), *asked])
+    body = "\n".join([*lines, _FIRST, *asked])
     # The line before them runs at once: whoever waits for it can hold the last byte back until the shell reads.
     ready = f"echo {shlex.quote(nonce)}-ready"
     return f"{_LEAD}{ready}\n{{\n{body}\npf_stamp ended\nprintf '\\n%s done\\n' \"$pf_nonce\"\nexit 0\n}}\n"
+
+
+@functools.lru_cache(maxsize=512)
+def _asked(probe_id: str, timeout_s: int, script: str) -> str:
+    """The line that asks one probe: the same for all nodes of a kind."""
+    return f"pf_probe {shlex.quote(probe_id)} {timeout_s} {shlex.quote(script)}"
 
 
 def _assignments(probe: Probe, options: Mapping[str, object]) -> str:
@@ -199,25 +216,19 @@ def parse(
 
     `hide` takes secrets out of what stands between the frames, before any of it is cut.
     """
-    mark = re.escape(nonce.encode())
-    frame = re.compile(
-        rb"(?:\A|\n)"
-        + mark
-        + rb" (?:begin (?P<begin>\S+)(?: (?P<seconds>\d{1,9}) (?P<bytes>\d{1,18}))?"
-        + rb"|errors (?P<errors>\S+) (?P<most>\d{1,18})"
-        + rb"|end (?P<end>\S+) (?P<exit>\d{1,9})|broken (?P<broken>\S+) (?P<how>\d{1,9})"
-        + rb"|late (?P<late>\S+)|(?P<done>done))\r?(?=\n)"
-    )
+    mark = nonce.encode() + b" "
+    lead = len(mark) + 1
     answers: dict[str, Answer | Unknown] = {}
     begun: re.Match[bytes] | None = None
     errors: re.Match[bytes] | None = None
     done = framed = mixed = False
-    for found in frame.finditer(output):
+    for found in _frames(_FRAME, output, mark):
+        start = max(0, found.start() - lead)
         framed = True
         of = found["errors"] or found["end"] or found["broken"]
         if found["begin"]:
             if begun:
-                answers.setdefault(_text(begun["begin"]), _broken_off(output[begun.end() + 1 : found.start()], nonce))
+                answers.setdefault(_text(begun["begin"]), _broken_off(output[begun.end() + 1 : start], nonce))
             begun, errors, mixed = found, None, False
         elif begun and of and of != begun["begin"]:
             # Such as the rest of one whose shell was killed: what stands around it may be of either.
@@ -229,14 +240,12 @@ def parse(
             errors = errors or found
         elif found["end"] and begun and found["end"] == begun["begin"]:
             # One line break follows the begin, one precedes the next frame; neither is the probe's.
-            body = output[begun.end() + 1 : (errors or found).start()]
-            answer = _answer(body, begun, found, hide)
-            if errors and isinstance(answer, Answer):
-                answer = replace(answer, error_output=_errors(output[errors.end() + 1 : found.start()], errors, hide))
-            answers.setdefault(_text(found["end"]), answer)
+            body = output[begun.end() + 1 : errors.start() - lead if errors else start]
+            told = _errors(output[errors.end() + 1 : start], errors, hide) if errors else ""
+            answers.setdefault(_text(found["end"]), _answer(body, begun, found, told, hide))
             begun = None
         elif found["broken"] and begun and found["broken"] == begun["begin"]:
-            noise = hide.raw(output[begun.end() + 1 : found.start()], cut=True)
+            noise = hide.raw(output[begun.end() + 1 : start], cut=True)
             answers.setdefault(_text(found["broken"]), _not_asked(int(found["how"]), noise, nonce))
             begun = None
         elif found["late"]:
@@ -259,24 +268,32 @@ def parse(
 
 def stamps(output: bytes, *, nonce: str) -> NodeClock | None:
     """What the node's clock said when the batch began and when it ended; None where it did not say both."""
-    frame = re.compile(
-        rb"(?:\A|\n)" + re.escape(nonce.encode()) + rb" clock (begun|ended) (\d{1,11})(\.\d{1,9})?\r?(?=\n)"
-    )
-    said = {found[1]: found for found in frame.finditer(output)}
+    said = {found[1]: found for found in _frames(_STAMP, output, nonce.encode() + b" clock ")}
     if len(said) < len(("begun", "ended")):
         return None
     begun_s, ended_s = (float(said[name][2] + (said[name][3] or b"")) for name in (b"begun", b"ended"))
     return NodeClock(begun_s, ended_s, 0.0 if all(found[3] for found in said.values()) else 1.0)
 
 
-def _answer(body: bytes, begin: re.Match[bytes], end: re.Match[bytes], hide: Redactor) -> Answer | Unknown:
+def _frames(pattern: re.Pattern[bytes], output: bytes, mark: bytes) -> Iterator[re.Match[bytes]]:
+    """Where `pattern` follows `mark` at the beginning of a line; a match begins behind the mark."""
+    at = output.find(mark)
+    while at >= 0:
+        found = pattern.match(output, at + len(mark)) if at == 0 or output[at - 1] == _LINE_END else None
+        if found:
+            yield found
+        at = output.find(mark, found.end() if found else at + len(mark))
+
+
+def _answer(body: bytes, begin: re.Match[bytes], end: re.Match[bytes], errors: str, hide: Redactor) -> Answer | Unknown:
     exit_code = int(end["exit"])
     if exit_code == _TIMED_OUT:
         after = f" after {int(begin['seconds'])} s" if begin["seconds"] else ""
         return Unknown(f"timed out on the node{after}")
     most = int(begin["bytes"]) if begin["bytes"] else len(body)
     truncated = len(body) > most
-    return Answer(_text(hide.raw(body, cut=truncated)[:most]), exit_code, truncated=truncated)
+    text = _text(hide.raw(body, cut=truncated)[:most])
+    return Answer(text, exit_code, truncated=truncated, error_output=errors)
 
 
 def _errors(body: bytes, frame: re.Match[bytes], hide: Redactor) -> str:

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 import paramiko
-from paramiko.common import MSG_DEBUG, MSG_USERAUTH_BANNER
+from paramiko.common import MSG_DEBUG, MSG_IGNORE, MSG_USERAUTH_BANNER
 from paramiko.message import Message
 from paramiko.packet import Packetizer
 
@@ -61,7 +61,10 @@ class _Packets(Packetizer):
         return data
 
     def read_message(self) -> tuple[int, Message]:
-        """The next one; what is meant for a reader is kept, whoever it is handed to."""
+        """The next one; what is meant for a reader is kept, whoever it is handed to.
+
+        The library would spell a remark out for its log, a letter at a time, and then do nothing with it.
+        """
         kind, message = super().read_message()
         if kind in (MSG_DEBUG, MSG_USERAUTH_BANNER):
             told = self.banners if kind == MSG_USERAUTH_BANNER else self.remarks
@@ -71,7 +74,7 @@ class _Packets(Packetizer):
                 copy.get_boolean()
             told.append(copy.get_binary()[:_SAID_BYTES])
             del told[:-_SAID_TIMES]
-        return kind, message
+        return MSG_IGNORE if kind == MSG_DEBUG else kind, message
 
     def start_handshake(self, timeout: float) -> None:
         """Nothing: the watchdog bounds the handshake as well."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import getpass
+import os
 import re
 import socket
 from collections.abc import Mapping
@@ -102,10 +104,20 @@ def path_of(text: str, tokens: Mapping[str, str]) -> Path:
     """A file's name with `~` and, where `tokens` has any, OpenSSH's % tokens filled in."""
     if tokens and "%" in text:
         text = fill_in(text, {"d": str(path_of("~", {})), "u": local_user(), "l": socket.gethostname(), **tokens})
+    return _from_home(text, *(os.environ.get(name) for name in _HOMES))
+
+
+@functools.lru_cache(maxsize=256)
+def _from_home(text: str, *_homes: str | None) -> Path:
+    """The same few for each of many nodes."""
     try:
         return Path(text).expanduser()
     except RuntimeError:  # no home directory
         return Path(text)
+
+
+_HOMES = ("HOME", "USERPROFILE", "HOMEPATH", "HOMEDRIVE", "USERNAME")
+"""What `~` depends on."""
 
 
 def local_user() -> str:

@@ -15,7 +15,8 @@ _QUICKACK = getattr(socket, "TCP_QUICKACK", None)
 _READ_BYTES = 64 * 1024
 _IDLE_S = 10.0
 """paramiko looks up from a read ten times a second, to see whether it was closed. Whoever closes cuts the wire first,
-which ends every read, and a node that takes a minute would cost more for that than for its answer."""
+which ends every read, and a node that takes a minute would cost more for that than for its answer. Not at all from a
+socket's: with a bound the system would be asked twice for each read, whether there is something, and for it."""
 _GREETING_BYTES = 64 * 1024
 """More than this before the SSH version line, and it is no SSH server (RFC 4253, 4.2 allows lines before it)."""
 
@@ -73,7 +74,7 @@ class SshStream:
             self.greeting += data
             self.greeted = self.greeting.startswith(b"SSH-") or b"\nSSH-" in self.greeting
             if self.greeted:  # until then the library has its own patience, which it looks up for
-                self._wire.settimeout(_IDLE_S)
+                self._wire.settimeout(None if isinstance(self._wire, socket.socket) else _IDLE_S)
             if len(self.greeting) > _GREETING_BYTES:
                 raise OSError(0, "endless talk before the SSH version line")
         return data
