@@ -19,8 +19,8 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stderr, redirect_stdout
-from copy import deepcopy
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from random import Random
 
@@ -50,27 +50,28 @@ class Mutant:
     """One change of one module."""
 
     path: Path
-    line: int
-    before: str
-    after: str
-    source: str
+    node: ast.expr | ast.Return
+    changed: ast.AST
+
+    @property
+    def source(self) -> str:
+        """The module with the change in it."""
+        return _replaced(self.path.read_text(encoding="utf-8"), self.node, ast.unparse(self.changed))
 
     def __str__(self) -> str:
-        return f"{self.path.relative_to(TOP)}:{self.line}: {self.before}  ->  {self.after}"
+        before, after = (_short(ast.unparse(node)) for node in (self.node, self.changed))
+        return f"{self.path.relative_to(TOP)}:{self.node.lineno}: {before}  ->  {after}"
 
 
 def mutants(path: Path) -> Iterator[Mutant]:
     """Every change of a module that is tried."""
-    source = path.read_text(encoding="utf-8")
-    for node in _judging(ast.parse(source)):
+    for node in _judging(ast.parse(path.read_text(encoding="utf-8"))):
         for changed in _changes(node):
-            before, after = ast.unparse(node), ast.unparse(changed)
-            text = _replaced(source, node, after)
-            yield Mutant(path, node.lineno, _short(before), _short(after), text)
+            yield Mutant(path, node, changed)
 
 
 def _judging(tree: ast.Module) -> Iterator[ast.expr | ast.Return]:
-    """What may be changed: no annotation, and nothing that is only said."""
+    """What may be changed: no annotation, nothing that is only said, and no decorator of a class."""
     told: set[ast.AST] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.JoinedStr):
@@ -79,6 +80,9 @@ def _judging(tree: ast.Module) -> Iterator[ast.expr | ast.Return]:
             told.update(each for each in (node.returns, *(arg.annotation for arg in node.args.args)) if each)
         elif isinstance(node, ast.AnnAssign):
             told.update(ast.walk(node.annotation))
+        elif isinstance(node, ast.ClassDef):
+            # That a dataclass is frozen and its fields are named: the type checker and the contract tests hold it.
+            told.update(each for decorator in node.decorator_list for each in ast.walk(decorator))
         elif isinstance(node, ast.keyword) and node.arg in _SILENT:
             told.update(ast.walk(node.value))
     for node in ast.walk(tree):
@@ -87,22 +91,19 @@ def _judging(tree: ast.Module) -> Iterator[ast.expr | ast.Return]:
 
 
 def _changes(node: ast.expr | ast.Return) -> Iterator[ast.AST]:
-    changed = deepcopy(node)
-    if isinstance(changed, ast.Compare):
-        for at, op in enumerate(changed.ops):
-            changed.ops[at] = _SWAPPED[type(op)]()
-            yield changed
-            changed.ops[at] = op
-    elif isinstance(changed, ast.BoolOp):
-        changed.op = ast.And() if isinstance(changed.op, ast.Or) else ast.Or()
-        yield changed
-    elif isinstance(changed, ast.UnaryOp) and isinstance(changed.op, ast.Not):
-        yield changed.operand
-    elif isinstance(changed, ast.Constant) and isinstance(changed.value, bool):
-        yield ast.Constant(not changed.value)
-    elif isinstance(changed, ast.Constant) and isinstance(changed.value, (int, float)):
-        yield ast.Constant(changed.value + 1)
-    elif isinstance(changed, ast.Return) and changed.value is not None and not _is_nothing(changed.value):
+    if isinstance(node, ast.Compare):
+        for at, op in enumerate(node.ops):
+            ops = [*node.ops[:at], _SWAPPED[type(op)](), *node.ops[at + 1 :]]
+            yield ast.Compare(node.left, ops, node.comparators)
+    elif isinstance(node, ast.BoolOp):
+        yield ast.BoolOp(ast.And() if isinstance(node.op, ast.Or) else ast.Or(), node.values)
+    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+        yield node.operand
+    elif isinstance(node, ast.Constant) and isinstance(node.value, bool):
+        yield ast.Constant(not node.value)
+    elif isinstance(node, ast.Constant) and isinstance(node.value, (int, float)):
+        yield ast.Constant(node.value + 1)
+    elif isinstance(node, ast.Return) and node.value is not None and not _is_nothing(node.value):
         yield ast.Return(ast.Constant(None))
 
 
@@ -135,14 +136,15 @@ def _dotted(path: Path) -> str:
     return ".".join(path.relative_to(TOP).with_suffix("").parts)
 
 
-def _imports(path: Path) -> set[str]:
+@cache
+def _imports(path: Path) -> frozenset[str]:
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module:
             found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
         elif isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
-    return found
+    return frozenset(found)
 
 
 def is_noticed(mutant: Mutant, tests: Sequence[str]) -> bool:
@@ -182,7 +184,9 @@ def _run(mutant: Mutant, tests: Sequence[str]) -> int:
 def sampled(paths: Sequence[Path], most: int, seed: int) -> list[Mutant]:
     """`most` of all mutants, the same for the same seed; all of them for 0."""
     every = [mutant for path in paths for mutant in mutants(path)]
-    return sorted(Random(seed).sample(every, most), key=str) if 0 < most < len(every) else every
+    if not 0 < most < len(every):
+        return every
+    return sorted(Random(seed).sample(every, most), key=lambda mutant: (mutant.path, mutant.node.lineno))
 
 
 def main(arguments: Sequence[str], say: Callable[[str], None]) -> int:

@@ -30,7 +30,7 @@ from typing import Any
 from checks.check import ClusterCheck, ClusterView
 from checks.chef_backend.backend.config_settings import DEFAULTS, MILD, digest, is_own
 from checks.chef_backend.facts.machine import ConfigDigest
-from checks.engine.consistency import Missing, compare, compared, group, naming
+from checks.engine.consistency import Missing, compare, compared, naming
 from checks.engine.wording import count, enumerate_names
 from checks.outcome import Outcome, Remediation, Severity, combine, failed, not_applicable, passed, undetermined, warned
 
@@ -134,12 +134,11 @@ def _unclear(digests: Mapping[str, ConfigDigest]) -> list[Outcome]:
         named = [key for key in keys if key != OTHER] + ["lines that set nothing by name"] * (OTHER in keys)
         if named:
             told[name] = enumerate_names(named)
-    groups = group(told.items())
     return [
         warned(
             f"{_PATH} on {enumerate_names(names)}: {what} takes Ruby to know, and is not compared", remediation=_BY_EYE
         )
-        for what, names in groups.members
+        for what, names in compared(told.items()).groups.members
     ]
 
 

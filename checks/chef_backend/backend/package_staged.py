@@ -19,6 +19,7 @@ must be allowed to read it.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -27,7 +28,7 @@ from packaging.version import Version
 from checks.check import ClusterCheck, ClusterView, NodeView
 from checks.chef_backend.facts.machine import StagedPackage
 from checks.chef_backend.installed import package_version
-from checks.engine.consistency import group
+from checks.engine.consistency import compared
 from checks.engine.upgrade_path import PlanError, target_of
 from checks.engine.wording import enumerate_names
 from checks.outcome import (
@@ -79,15 +80,7 @@ def judge(view: ClusterView) -> Outcome:
         }
     }
     outcomes = [outcome for node, found in known for outcome in _of_node(node, found, target)]
-    # A cluster of several distributions has a package of each kind; those of one kind are the same file.
-    kinds = {values[1].rpartition(".")[2] for _, values in files}
-    by_kind = kinds if kinds <= {"rpm", "deb"} else {""}
-    for kind in sorted(by_kind):
-        alike = [(name, values) for name, values in files if values[1].endswith(kind)]
-        for at, what in ((0, "content (SHA-256)"), (1, "file name")):
-            groups = group((name, values[at]) for name, values in alike)
-            if not groups.agree:
-                outcomes.append(failed(f"the staged packages differ in {what}: {groups.sentence()}"))
+    outcomes += _among(files)
     observed = "; ".join(f"{name} {values[0][:12]} {values[1]}" for name, values in files)
     whole = combine(outcomes or [passed(f"{target} lies ready on {enumerate_names([name for name, _ in files])}")])
     return replace(whole, expected=EXPECTED, observed=observed, evidence=evidence)
@@ -111,6 +104,17 @@ def _of_node(node: NodeView, found: StagedPackage, target: Version) -> list[Outc
         return [] if version == target else [failed(f"{node.name}: {path} is {version}, not the target {target}")]
     doubt = f"{node.name}: only the name of {path} tells its version"
     return [warned(f"{doubt}: {version}" + ("" if version == target else f", which is not the target {target}"))]
+
+
+def _among(files: Sequence[tuple[str, tuple[str, str]]]) -> Iterator[Outcome]:
+    """A cluster of several distributions has a package of each kind; those of one kind are the same file."""
+    kinds = {file.rpartition(".")[2] for _, (_, file) in files}
+    for kind in sorted(kinds if kinds <= {"rpm", "deb"} else {""}):
+        alike = [(name, values) for name, values in files if values[1].endswith(kind)]
+        contents = compared((name, digest) for name, (digest, _) in alike)
+        yield from contents.differing(lambda who: failed(f"the staged packages differ in content (SHA-256): {who}"))
+        names = compared((name, file) for name, (_, file) in alike)
+        yield from names.differing(lambda who: failed(f"the staged packages differ in file name: {who}"))
 
 
 def _file_name(node: NodeView) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from checks.check import Check, ClusterCheck, ClusterView, NodeCheck, NodeView
-from checks.engine.consistency import Groups, group
+from checks.engine.consistency import Comparison, compared
 from checks.engine.expect.findings import Finding, State, findings, shortened
 from checks.engine.expect.model import Expectation, told, wishes
 from checks.engine.expect.observation import Observation, observation_kind
@@ -62,9 +62,9 @@ def judge_cluster(wanted: Expectation, view: ClusterView) -> Outcome:
     broken = _by_node(judged, State.BROKEN)
     unknown = _by_node(judged, State.UNKNOWN)
     whole = [(node.name, seen) for node, seen in known if not seen.gaps]
-    alike = group((name, _compared(wanted, seen)) for name, seen in whole)
+    alike = compared((name, _compared(wanted, seen)) for name, seen in whole)
     if not alike.agree:
-        broken.append(f"{alike.sentence()}: {_differences(wanted, alike)}")
+        broken.append(f"{alike.groups.sentence()}: {_differences(wanted, alike)}")
     told_already = " ".join(unknown)
     unknown += [
         f"{node.name}: {item} cannot be compared: {reason}"
@@ -81,9 +81,9 @@ def judge_cluster(wanted: Expectation, view: ClusterView) -> Outcome:
     return _outcome(wanted, broken, unknown, observed, evidence)
 
 
-def _differences(wanted: Expectation, alike: Groups[tuple[tuple[str, str], ...]], *, whole: bool = False) -> str:
+def _differences(wanted: Expectation, alike: Comparison[tuple[tuple[str, str], ...]], *, whole: bool = False) -> str:
     """What each group has, of the items alone in which they differ, unless the `whole` is wanted."""
-    groups = [(dict(value), names) for value, names in alike.members]
+    groups = [(dict(value), names) for value, names in alike.groups.members]
     items = [item for item in wanted.items() if whole or len({one.get(item) for one, _ in groups}) > 1]
     return "; ".join(
         f"{enumerate_names(names)}: {', '.join(f'{item} {_brief(one[item])}' for item in items if item in one)}"

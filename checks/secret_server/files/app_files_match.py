@@ -22,10 +22,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import replace
 
 from checks.check import ClusterCheck, ClusterView
-from checks.engine.consistency import group
+from checks.engine.consistency import compared
 from checks.engine.wording import count
 from checks.outcome import Outcome, Remediation, Severity, failed, not_applicable, passed, undetermined, warned
 from checks.secret_server.facts.folder import AppTree, FolderDigest
@@ -58,8 +58,7 @@ def judge(view: ClusterView) -> Outcome:
     own = {name: marks for name, marks in {**changed, **scattered}.items() if _NODES_OWN.fullmatch(name)}
     changed = {name: marks for name, marks in changed.items() if name not in own}
     scattered = {name: marks for name, marks in scattered.items() if name not in own}
-    told: dict[str, Any] = {"expected": EXPECTED, "observed": observed}
-    evidence: dict[str, Any] = {
+    evidence = {
         "different": sorted(changed)[:_KEPT],
         "own": sorted(own)[:_KEPT],
         "not_everywhere": sorted(scattered)[:_KEPT],
@@ -67,19 +66,19 @@ def judge(view: ClusterView) -> Outcome:
     }
     tail = "".join(f"; {gap}" for gap in gaps)
     window = view.cluster.phase == "window"
+    outcome = passed(f"the same files on all {len(known)} web nodes")
     if changed and not (window and gaps):
         differs = warned if window else failed
-        message = f"{_sentence(known, changed)} in {_listed(changed)}{tail}"
-        return differs(message, **told, **evidence)
-    if gaps:
-        return undetermined(f"cannot compare everything{tail}", **told, **evidence)
-    if scattered:
-        message = f"{_listed(scattered)} not on all nodes ({_sentence(known, scattered)}): left over, or not copied"
-        return warned(message, **told, **evidence)
-    if own:
-        message = f"{_sentence(known, own)} in {_listed(own)}, which hold a node's own settings"
-        return warned(message, remediation=_MERGE, **told, **evidence)
-    return passed(f"the same files on all {len(known)} web nodes", **told, **evidence)
+        outcome = differs(f"{_who(known, changed)} in {_listed(changed)}{tail}")
+    elif gaps:
+        outcome = undetermined(f"cannot compare everything{tail}")
+    elif scattered:
+        where = _who(known, scattered)
+        outcome = warned(f"{_listed(scattered)} not on all nodes ({where}): left over, or not copied")
+    elif own:
+        message = f"{_who(known, own)} in {_listed(own)}, which hold a node's own settings"
+        outcome = warned(message, remediation=_MERGE)
+    return replace(outcome, expected=EXPECTED, observed=observed, evidence=evidence)
 
 
 def _differences(trees: dict[str, AppTree]) -> tuple[dict[str, Marks], dict[str, Marks]]:
@@ -129,9 +128,10 @@ def _unseen(tree: AppTree, path: str) -> str:
     return "?" if left_out or (tree.stopped and not walked) else ""
 
 
-def _sentence(trees: dict[str, AppTree], files: dict[str, Marks]) -> str:
+def _who(trees: dict[str, AppTree], files: dict[str, Marks]) -> str:
+    """Who differs from whom over all of these files."""
     marks = zip(*files.values(), strict=True)
-    return group(zip(trees, marks, strict=True)).sentence()
+    return compared(zip(trees, marks, strict=True)).groups.sentence()
 
 
 def _listed(files: dict[str, Marks]) -> str:

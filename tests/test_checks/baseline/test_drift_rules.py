@@ -46,6 +46,24 @@ def test_the_inventory_has_the_last_word() -> None:
     assert rules.ignores("disks.drives[C:].free-bytes")
 
 
+def test_a_part_of_a_path_is_ignored_where_all_that_can_lie_below_it_is() -> None:
+    rules = parse_drift_rules(
+        """
+        [disks]
+        "drives[].free-bytes" = { compare = "ignore", reason = "moves" }
+        "drives[].name" = { compare = "exact", reason = "x" }
+        [clock]
+        "offset-s" = { compare = "ignore", reason = "moves" }
+        "taken-at" = { compare = "ignore", reason = "moves" }
+        """
+    )
+    ignored = {
+        path: rules.ignores(path) for path in ("disks.drives[C:].free-bytes", "disks.drives[C:]", "disks", "clock")
+    }
+    assert ignored == {"disks.drives[C:].free-bytes": True, "disks.drives[C:]": False, "disks": False, "clock": True}
+    assert not rules.ignores("nobody-decided.it")
+
+
 @pytest.mark.parametrize(
     ("pattern", "change", "said"),
     [

@@ -16,6 +16,7 @@ from scanner.testing import node_view
 def installed(said: str, package: InstalledPackage | Unknown) -> tuple[str | None, str]:
     view = node_view("chef-backend", ChefBackendVersion(said))
     found = read_installed(replace(view, facts={**view.facts, InstalledPackage: package}))
+    assert found.read == (found.version is not None), "what is not known was not read"
     return found.version, found.problem
 
 
@@ -39,6 +40,14 @@ def package(version: str, manifest: str) -> InstalledPackage:
 )
 def test_a_whole_version_stands(said: str, other: InstalledPackage | Unknown) -> None:
     assert installed(said, other) == (said.partition("+")[0], "")
+
+
+def test_what_is_no_version_is_none_and_was_not_read() -> None:
+    version, problem = installed("not found", Unknown("denied"))
+    assert version is None
+    assert "not found" in problem
+    unread = read_installed(node_view("chef-backend", unknown={ChefBackendVersion: "denied"}))
+    assert (unread.version, unread.read, unread.problem) == (None, False, "denied")
 
 
 @pytest.mark.parametrize("said", ["2.3.1", "2.3.1-1"])

@@ -134,6 +134,7 @@ def test_elasticsearch_s_watermarks(
     assert outcome.status is status
     assert text in outcome.message
     assert outcome.message.count("% used of") == 1
+    assert "documented" not in outcome.message, "how sure a rule is, is told of those alone that are not"
 
 
 def test_on_the_way_by_2_x_to_3_x_the_last_hop_counts(cluster: Clusters, node: Nodes) -> None:

@@ -60,6 +60,10 @@ def test_silence_where_a_guess_was_asked_is_no_failure(chefs: Chefs) -> None:
     assert outcome.status is Status.ERROR
     assert "backend-3 was a guess, and nothing answers there (asked http://127.0.0.1:7331/leader)" in outcome.message
     assert judge(chefs([guess], [LeaderAnswer(503)], [LeaderAnswer(503)])).status is Status.ERROR
+    right = LeaderAnswer(200, ("http://127.0.0.1:7331/leader",), is_guess=True)
+    assert judge(chefs([right], [LeaderAnswer(503)], [LeaderAnswer(503)])).status is Status.PASS, (
+        "a guess that was right"
+    )
     told = judge(chefs([LeaderAnswer(0, ("http://10.0.0.1:7332/leader",))], [LeaderAnswer(200)]))
     assert told.status is Status.FAIL
     assert "(asked http://10.0.0.1:7332/leader)" in told.message
