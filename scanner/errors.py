@@ -14,7 +14,7 @@
         ProtocolError          the peer does not speak the protocol, or what came back makes no sense
         OwnTroubleError        nothing of the node's: this machine has no descriptors, threads or memory left
 
-Foreign exceptions (paramiko, requests, pywinrm, sockets) are translated at one door per transport into these.
+Foreign exceptions (paramiko, pyspnego, http.client, sockets) are translated at one door per transport into these.
 """
 
 from __future__ import annotations

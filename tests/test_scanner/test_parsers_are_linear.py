@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import requests
 
 from checks.baseline.approval import Baseline
 from checks.baseline.drift import Approval
@@ -38,6 +37,7 @@ from scanner.transports.ssh.keys.known_hosts import _pattern as known_hosts_patt
 from scanner.transports.ssh.server_age import why_key_refused
 from scanner.transports.tds import browser, door, packets, prelogin, strangers
 from scanner.transports.winrm import foreign_pages
+from scanner.transports.winrm.exchange.answer import Headers, HttpAnswer
 from tests.test_scanner.probes.test_readers_are_linear import near_misses
 
 SIZE = 512 * 1024
@@ -123,9 +123,7 @@ expires = 2030-01-01
 
 
 def web_page(data: bytes) -> object:
-    answer = requests.Response()
-    answer._content, answer.status_code = data, 503
-    answer.headers["Server"] = data[:8000].decode("latin-1")
+    answer = HttpAnswer(503, Headers([("Server", data[:8000].decode("latin-1"))]), data)
     return foreign_pages.page_of(answer), foreign_pages.intermediary(answer)
 
 

@@ -16,6 +16,7 @@ from scanner.transports.psrp.delivery import PIECE_BYTES, packed
 from scanner.transports.psrp.envelopes import Endpoint
 from scanner.transports.psrp.fragments import FRAGMENT_BYTES, NOBODY, Joiner, Message, Splitter
 from scanner.transports.psrp.messages import Kind, PipelineState, PoolState
+from scanner.transports.winrm.exchange.faults import OperationTimeoutError
 
 _OBJECTS = 2
 """How many times the answer's own cap the objects may take that carry it: names of types, progress, errors."""
@@ -133,9 +134,7 @@ class Conversation:
         return errors
 
     def _receive(self, pipeline: uuid.UUID | None) -> envelopes.Received:
-        from winrm.exceptions import WinRMOperationTimeoutError
-
-        with suppress(WinRMOperationTimeoutError):
+        with suppress(OperationTimeoutError):
             return envelopes.received(self._send(self._endpoint.receive(self.shell, pipeline)))
         return envelopes.Received((), done=False)
 

@@ -1,7 +1,4 @@
-"""The words for a node whose TLS we do not come to terms with: its certificate, or the versions that it speaks.
-
-Importing this loads pywinrm, so it is imported late.
-"""
+"""The words for a node whose TLS we do not come to terms with: its certificate, or the versions that it speaks."""
 
 from __future__ import annotations
 

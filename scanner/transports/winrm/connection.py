@@ -1,4 +1,4 @@
-"""The connection to one node: the wire, TLS, the login on it, and pywinrm's protocol over both."""
+"""The connection to one node: the wire, TLS, HTTP over both, and the login on it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from scanner.secrets.secret import Secret
 from scanner.transports.deadline import Deadline
 from scanner.transports.protocol import ConnectionCost
 from scanner.transports.ssh.socket import dial
+from scanner.transports.winrm.exchange.endpoint import HttpEndpoint
 
 if TYPE_CHECKING:
-    from winrm.protocol import Protocol
-
     from scanner.transports.tls.inspection import Seen
     from scanner.transports.winrm.authentication.login import Login
-    from scanner.transports.winrm.http import Adapter, Channel, HttpSocket
+    from scanner.transports.winrm.exchange.channel import Channel
+    from scanner.transports.winrm.exchange.http import HttpClient, HttpSocket
 
 
 def _is_latin(text: str) -> bool:
@@ -50,28 +50,27 @@ class Connection:
         self._remaining_s = remaining_s
         self._line: HttpSocket | None = None
         self._channel: Channel | None = None
-        self._protocol: Protocol | None = None
-        self.adapter: Adapter | None = None
+        self.client: HttpClient | None = None
         self.login: Login | None = None
         """Where the login takes several messages."""
 
     @property
-    def url(self) -> str:
+    def endpoint(self) -> HttpEndpoint:
         """Where the node's WinRM is."""
-        host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"{self._settings.scheme}://{host}:{self._settings.port}{self._settings.path}"
+        settings = self._settings
+        return HttpEndpoint(settings.scheme, self._host, settings.port, settings.path)
 
     @property
     def is_prepared(self) -> bool:
         """False before `prepare` and after `hang_up`."""
-        return self._protocol is not None
+        return self._channel is not None
 
     @property
-    def protocol(self) -> Protocol:
+    def channel(self) -> Channel:
         """Raises ValueError where it is not prepared."""
-        if self._protocol is None:
+        if self._channel is None:
             raise ValueError("not prepared")
-        return self._protocol
+        return self._channel
 
     @property
     def patience_s(self) -> float:
@@ -80,17 +79,15 @@ class Connection:
 
     def prepare(self) -> None:
         """Everything but I/O with the node. Raises NodeError for what this machine lacks."""
-        from winrm.protocol import Protocol
-
         from scanner.transports.winrm.authentication import kerberos
         from scanner.transports.winrm.authentication.login import Login, wish_of
         from scanner.transports.winrm.authentication.refusals import missing_package
-        from scanner.transports.winrm.http import Adapter, Channel, HttpSocket
+        from scanner.transports.winrm.exchange.channel import Channel
+        from scanner.transports.winrm.exchange.http import HttpClient, HttpSocket
 
         settings = self._settings
         if settings.auth == "kerberos" and not kerberos.available():
             raise missing_package(settings.auth)
-        endpoint = self.url
         password = settings.password.reveal() if isinstance(settings.password, Secret) else ""
         if settings.auth == "basic" and not _is_latin(settings.user + password):
             raise AuthenticationError(
@@ -99,30 +96,19 @@ class Connection:
             )
         self._line = HttpSocket(self._dial, self._usage)
         tls = self._tls() if settings.scheme == "https" else None
-        adapter = self.adapter = Adapter(self._line, self._usage, tls, self._remaining_s)
+        client = self.client = HttpClient(self.endpoint, self._line, self._usage, tls, self._remaining_s)
         self.login = None
         if settings.auth in ("ntlm", "kerberos", "credssp"):
             self.login = Login(
                 settings,
                 wish_of(self._host, settings),
                 patience_s=lambda: self.patience_s,
-                certificate=lambda: adapter.certificate,
+                certificate=lambda: client.certificate,
             )
-        # pywinrm builds a transport of its own here, which ours replaces; it wants credentials even so.
-        protocol = Protocol(
-            endpoint,
-            "basic",
-            username="-",
-            password="",
-            operation_timeout_sec=self._operation_s,
-            read_timeout_sec=86400,
-        )
-        self._channel = Channel(endpoint, settings, password, adapter, self._line, self.login)
-        protocol.transport = self._channel
-        self._protocol = protocol
+        self._channel = Channel(settings, password, client, self._line, self.login)
 
     def _tls(self) -> ssl.SSLContext:
-        from scanner.transports.winrm.http import tls_context
+        from scanner.transports.winrm.exchange.http import tls_context
 
         settings = self._settings
         try:
@@ -179,12 +165,14 @@ class Connection:
     def names(self) -> tuple[str, ...]:
         """The computer names that the node's address gives itself, for the words of a failed login."""
         seconds = self.patience_s
-        line, channel, login = self._line, self._channel, self.login
-        if line is None or channel is None or login is None or self._settings.auth != "ntlm" or seconds <= 0:
+        line, client, channel, login = self._line, self.client, self._channel, self.login
+        if line is None or client is None or channel is None or login is None:
+            return ()
+        if self._settings.auth != "ntlm" or seconds <= 0:
             return ()
         with suppress(Exception), Deadline(seconds, self.cut):
             # The connection of the login that failed is of no use any more.
-            channel.adapter.close()
+            client.close()
             line.close()
             return channel.names_told(login.scheme, self._host)
         return ()
@@ -196,11 +184,8 @@ class Connection:
 
     def hang_up(self) -> None:
         """Close the connection. Never raises."""
-        if self._protocol is not None:
-            with suppress(Exception):
-                self._protocol.transport.close_session()
-        if self.adapter is not None:
-            self.adapter.close()
+        if self.client is not None:
+            self.client.close()
         if self._line is not None:
             self._line.close()
-        self._protocol = None
+        self._channel = None

@@ -1,6 +1,6 @@
-"""The one door at which everything that pywinrm and what is below it can raise becomes an error of ours.
+"""The one door at which everything that sockets, TLS, HTTP and the login can raise becomes an error of ours.
 
-Importing this loads requests and pywinrm, so it is imported late.
+Importing this loads pyspnego, so it is imported late.
 """
 
 from __future__ import annotations
@@ -11,12 +11,8 @@ import socket
 import ssl
 import struct
 import xml.etree.ElementTree as ET
-from xml.parsers.expat import ExpatError
 
-import requests.exceptions
 import spnego.exceptions
-import urllib3.exceptions
-import winrm.exceptions
 
 from scanner.errors import (
     AuthenticationError,
@@ -35,17 +31,17 @@ from scanner.transports.winrm.authentication.login import (
     UnprovenNodeError,
     wish_of,
 )
-from scanner.transports.winrm.authentication.refusals import login_failed, login_refused, missing_package, old_credssp
+from scanner.transports.winrm.authentication.refusals import login_failed, login_refused, old_credssp
 from scanner.transports.winrm.certificates import no_tls_in_common, untrusted_certificate
 from scanner.transports.winrm.error_text import brief, chain, innermost
+from scanner.transports.winrm.exchange.faults import FaultError, OperationTimeoutError, StatusError
 from scanner.transports.winrm.foreign_pages import PageError, page_instead
 from scanner.transports.winrm.refusals import connection_refused, http_status, lost, wsman_fault
 from scanner.transports.winrm.situation import Situation
 
-# Answers that pywinrm, pyspnego and the parsers did not expect surface as these.
+# Answers that pyspnego and the parsers did not expect surface as these.
 _NONSENSE = (
     ET.ParseError,
-    ExpatError,
     StopIteration,
     AssertionError,
     LookupError,
@@ -62,9 +58,9 @@ def translate(error: Exception, at: Situation) -> NodeError | None:
     """The error as the user should read it; None for one that no library of ours raises: a defect."""
     if isinstance(error, NodeError):
         return error
-    if isinstance(error, winrm.exceptions.WSManFaultError):
+    if isinstance(error, FaultError):
         return wsman_fault(error, at)
-    if isinstance(error, winrm.exceptions.AuthenticationError | RefusedStepError):
+    if isinstance(error, RefusedStepError):
         return login_refused(at)
     if isinstance(error, PageError):
         return page_instead(error.page, at.settings.port)
@@ -80,12 +76,10 @@ def translate(error: Exception, at: Situation) -> NodeError | None:
         )
     if isinstance(error, OldCredsspError):
         return old_credssp(error, at)
-    if isinstance(error, winrm.exceptions.WinRMTransportError):
+    if isinstance(error, StatusError):
         return http_status(error.code, at)
-    if isinstance(error, winrm.exceptions.WinRMOperationTimeoutError):
+    if isinstance(error, OperationTimeoutError):
         return DeadlineError("the node did not finish a WS-Management operation in the time it was given")
-    if isinstance(error, winrm.exceptions.WinRMError):
-        return _winrm(error, at)
     told = cause_of_kerberos(error, wish_of(at.host, at.settings))
     if told:
         return told
@@ -102,16 +96,16 @@ def translate(error: Exception, at: Situation) -> NodeError | None:
 
 
 def _wire(error: Exception, at: Situation) -> NodeError | None:
-    """Errors of sockets, TLS and HTTP, which requests and urllib3 wrap in each other in many ways."""
+    """Errors of sockets, TLS and HTTP, whatever they are wrapped in."""
     causes = list(chain(error))
     for cause in causes:
         if isinstance(cause, NodeError):
             return cause
-        if isinstance(cause, urllib3.exceptions.SSLError | ssl.SSLError):
+        if isinstance(cause, ssl.SSLError):
             found = _tls(cause, at)
             if found:
                 return found
-        if isinstance(cause, socket.gaierror | urllib3.exceptions.NameResolutionError):
+        if isinstance(cause, socket.gaierror):
             return UnreachableError(
                 f"the name {at.host} cannot be resolved", hint="check `host`, and this machine's DNS"
             )
@@ -120,37 +114,12 @@ def _wire(error: Exception, at: Situation) -> NodeError | None:
     for cause in causes:
         if isinstance(cause, http.client.RemoteDisconnected | ConnectionError | http.client.IncompleteRead):
             return lost(at)
-        if isinstance(cause, ssl.SSLError | urllib3.exceptions.SSLError | requests.exceptions.SSLError):
+        if isinstance(cause, ssl.SSLError) and not isinstance(cause, TimeoutError):
             return ProtocolError(f"TLS failed: {innermost(cause)}")
-        if isinstance(cause, http.client.HTTPException | urllib3.exceptions.InvalidHeader):
+        if isinstance(cause, http.client.HTTPException):
             return _not_http(cause, at)
-    return _outermost(error, at)
-
-
-def _outermost(error: Exception, at: Situation) -> NodeError | None:
-    timeouts = (TimeoutError, requests.exceptions.Timeout, urllib3.exceptions.TimeoutError)
-    unreachable = (
-        requests.exceptions.InvalidURL,
-        requests.exceptions.InvalidSchema,
-        requests.exceptions.MissingSchema,
-        urllib3.exceptions.LocationValueError,
-        urllib3.exceptions.URLSchemeUnknown,
-        urllib3.exceptions.NewConnectionError,
-    )
-    broken = (
-        requests.exceptions.ConnectionError,
-        requests.exceptions.ChunkedEncodingError,
-        urllib3.exceptions.ProtocolError,
-        urllib3.exceptions.PoolError,
-    )
-    if isinstance(error, unreachable):
-        return UnreachableError(f"cannot connect to {at.host}: {innermost(error)}")
-    if isinstance(error, timeouts):
+    if isinstance(error, TimeoutError):
         return DeadlineError("the node did not answer in time")
-    if isinstance(error, broken):
-        return lost(at)
-    if isinstance(error, requests.exceptions.RequestException | urllib3.exceptions.HTTPError):
-        return ProtocolError(f"the HTTP conversation failed: {innermost(error)}")
     if isinstance(error, OSError):
         return UnreachableError(f"cannot talk to {at.host}: {error.strerror or innermost(error)}")
     return None
@@ -193,13 +162,6 @@ def _not_http(error: BaseException, at: Situation) -> NodeError:
     # What it says instead may be anything, and long.
     quoted = innermost(error).encode("unicode_escape").decode("ascii")
     return ProtocolError(f"port {at.settings.port} does not speak HTTP, but: {brief(quoted, 40)}")
-
-
-def _winrm(error: Exception, at: Situation) -> NodeError:
-    text = str(error)
-    if "not installed" in text:
-        return missing_package(at.settings.auth)
-    return ProtocolError(f"WinRM failed: {innermost(error)}")
 
 
 def _nonsense(error: Exception) -> NodeError:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import html
 import re
 from dataclasses import dataclass
-
-import requests
+from http import HTTPStatus
 
 from scanner.errors import NodeError, ProtocolError
+from scanner.transports.winrm.exchange.answer import HttpAnswer
 
 _HTML = re.compile(
     rb"\s{0,100}(?:<\?xml[^>]{0,200}\?>\s{0,100})?<(?:!doctype\s+html|html|head|title|body)\b", re.IGNORECASE
@@ -46,7 +46,7 @@ class Page:
         """Whether somebody in between says that it is from there."""
         return (
             bool(self.via)
-            or self.status == requests.codes.proxy_authentication_required
+            or self.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED
             or any(name in self.server.lower() for name in _PROXIES)
         )
 
@@ -59,23 +59,23 @@ class PageError(Exception):
         super().__init__(page.told)
 
 
-def page_of(answer: requests.Response) -> Page | None:
+def page_of(answer: HttpAnswer) -> Page | None:
     """The page that `answer` is; None for one that may be WinRM's, the small pages of its own HTTP.sys included."""
     head = answer.content[:_HEAD_BYTES]
     server = answer.headers.get("Server", "")
     is_page = bool(_HTML.match(head)) or "text/html" in answer.headers.get("Content-Type", "").lower()
     via = answer.headers.get("Via", "")
-    refused_by_proxy = answer.status_code == requests.codes.proxy_authentication_required
+    refused_by_proxy = answer.status_code == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED
     if not (is_page or refused_by_proxy):
         return None
-    if server.lower().startswith(_HTTP_SYS) and answer.status_code >= requests.codes.bad_request and not via:
+    if server.lower().startswith(_HTTP_SYS) and answer.status_code >= HTTPStatus.BAD_REQUEST and not via:
         return None
     found = _TITLE.search(head)
     title = html.unescape(found[1].decode("utf-8", "replace")) if found else ""
     return Page(answer.status_code, _short(title), _short(server), _short(via))
 
 
-def intermediary(answer: requests.Response) -> str:
+def intermediary(answer: HttpAnswer) -> str:
     """What an answer says of somebody between here and the node; "" where nothing shows."""
     page = Page(answer.status_code, "", _short(answer.headers.get("Server", "")), _short(answer.headers.get("Via", "")))
     if not page.of_a_proxy:

@@ -1,18 +1,14 @@
-"""The words for a node that refuses: HTTP statuses, WS-Management faults, connections that end.
-
-Importing this loads pywinrm, so it is imported late.
-"""
+"""The words for a node that refuses: HTTP statuses, WS-Management faults, connections that end."""
 
 from __future__ import annotations
 
 import http
 
-import winrm.exceptions
-
 from scanner.errors import ConnectionLostError, NodeError, ProtocolError, RefusedError, UnreachableError
 from scanner.transports.winrm.authentication.access import access_denied, no_configuration
 from scanner.transports.winrm.authentication.login import Stage
 from scanner.transports.winrm.error_text import brief
+from scanner.transports.winrm.exchange.faults import FaultError
 from scanner.transports.winrm.situation import ONE_CONNECTION, SEALED, Situation
 
 SHELL_QUOTA = 2150859173
@@ -124,9 +120,9 @@ def http_status(code: int, at: Situation) -> NodeError:
     return ProtocolError(f"the node answered HTTP {code} without saying why{in_between}")
 
 
-def wsman_fault(error: winrm.exceptions.WSManFaultError, at: Situation) -> NodeError:
+def wsman_fault(error: FaultError, at: Situation) -> NodeError:
     """A SOAP fault, by the number that Windows gives it."""
-    codes = tuple(_win32(code) for code in (error.wsman_fault_code, error.wmierror_code))
+    codes = tuple(_win32(code) for code in (error.wsman_code, error.wmi_code))
     said = " ".join(str(error.reason).split())
     if SHELL_QUOTA in codes:
         return RefusedError(
@@ -158,7 +154,7 @@ def wsman_fault(error: winrm.exceptions.WSManFaultError, at: Situation) -> NodeE
             hint=f"endpoint protection may have killed it: {_STDIN}; else the node was shutting down, or short of "
             "memory (MaxMemoryPerShellMB)",
         )
-    if ACCESS_DENIED in codes or "accessdenied" in (error.fault_subcode or "").lower():
+    if ACCESS_DENIED in codes or "accessdenied" in error.subcode.lower():
         return access_denied(at.settings)
     if INVALID_RESOURCE in codes and at.settings.protocol == "psrp":
         return no_configuration(at.settings)

@@ -3,13 +3,12 @@
 A login is a conversation with one server. A balancer that gives each request to whichever server is next makes every
 login fail in the way a wrong password does, and need not say that it is there (`Via`).
 
-Importing this loads requests and pyspnego, so it is imported late.
+Importing this loads pyspnego, so it is imported late.
 """
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -17,6 +16,7 @@ from email.utils import parsedate_to_datetime
 import spnego
 
 from scanner.transports.winrm.authentication.login import Post, challenge_of, computer_name
+from scanner.transports.winrm.exchange.answer import Headers
 
 _BACKWARDS = timedelta(seconds=2)
 """`Date` has whole seconds, and HTTP.sys keeps one for a while."""
@@ -33,7 +33,7 @@ class Clues:
         self.told = ""
         """The first that was seen; empty: nothing contradicts one server."""
 
-    def note(self, headers: Mapping[str, str]) -> None:
+    def note(self, headers: Headers) -> None:
         """Look at one more answer."""
         with suppress(ValueError):
             at = parsedate_to_datetime(headers.get("Date", ""))

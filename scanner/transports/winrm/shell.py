@@ -16,6 +16,7 @@ from scanner.transports.powershell.output import check_exit
 from scanner.transports.powershell.script_delivery import ENVELOPE_BYTES, Delivery
 from scanner.transports.protocol import PRINTS_TOO_MUCH, ConnectionCost, TransferTimes
 from scanner.transports.winrm import envelopes
+from scanner.transports.winrm.exchange.faults import OperationTimeoutError
 
 _STDIN_BYTES = 96 * 1024
 """One Send's share of standard input: below Windows Server 2008 R2's envelopes of 150 kB after base64 and sealing."""
@@ -68,14 +69,12 @@ class RemoteShell:
 
     def run(self, delivery: Delivery, output: bytearray, answer_bytes: int) -> bytes:
         """Run the command, and give what it printed, which `output` has as it comes. Raises NodeError."""
-        from winrm.exceptions import WinRMOperationTimeoutError
-
         command = self._start(delivery)
         errors = bytearray()
         exit_code: int | None = None
         while exit_code is None:
             self._check()
-            with suppress(WinRMOperationTimeoutError):
+            with suppress(OperationTimeoutError):
                 received = envelopes.received(self._send(self._envelopes.receive(command)))
                 if received.stdout:
                     self._moments.received_s = now_s()

@@ -113,14 +113,14 @@ class WinrmTransport:
                     self._connection.hang_up()
                     self._connection.prepare()
                 if self._settings.protocol == "psrp":
-                    self._connection.protocol.send_message(self._endpoint.delete(shell))
+                    self._connection.channel.send_message(self._endpoint.delete(shell))
                 else:
-                    self._connection.protocol.send_message(envelopes.Shell(self._operation_s, shell).delete())
+                    self._connection.channel.send_message(envelopes.Shell(self._operation_s, shell).delete())
         self._connection.hang_up()
 
     def _in_shell(self, delivery: Delivery, output: bytearray) -> bytes:
         check = self._check_of(output)
-        send = self._connection.protocol.send_message
+        send = self._connection.channel.send_message
         shell = RemoteShell(send, check, self.usage, self.moments, operation_s=self._operation_s, hide=self._hide)
         self._create(shell, lambda: shell.create(delivery, self._idle_s))
         check()
@@ -131,7 +131,7 @@ class WinrmTransport:
 
     def _in_session(self, script: str, variables: Mapping[str, str], output: bytearray) -> bytes:
         check = self._check_of(output)
-        send = self._connection.protocol.send_message
+        send = self._connection.channel.send_message
         session = Conversation(self._endpoint, send, check, self.usage, self.moments, self._hide)
         self._create(session, lambda: session.create(variables, self._idle_s))
         check()
@@ -160,7 +160,7 @@ class WinrmTransport:
 
     @property
     def _endpoint(self) -> Endpoint:
-        return Endpoint(self._connection.url, self._settings.configuration, self._operation_s)
+        return Endpoint(self._connection.endpoint.url, self._settings.configuration, self._operation_s)
 
     @property
     def _idle_s(self) -> int:
@@ -178,10 +178,10 @@ class WinrmTransport:
     def _too_late(self, output: bytearray) -> DeadlineError:
         from scanner.transports.winrm.authentication.login import Stage
 
-        login, adapter = self._connection.login, self._connection.adapter
+        login, client = self._connection.login, self._connection.client
         progress = Progress(
-            secured=bool(adapter and adapter.certificate),
-            answers=adapter.answers if adapter else 0,
+            secured=bool(client and client.certificate),
+            answers=client.answers if client else 0,
             in_login=login is not None and login.stage is not Stage.ACCEPTED,
             shell_open=bool(self._shell),
             running=self.usage.commands > 0,
@@ -195,16 +195,16 @@ class WinrmTransport:
         from scanner.transports.winrm.situation import Situation
 
         self._hide.cleanse(error)
-        login, adapter = self._connection.login, self._connection.adapter
+        login, client = self._connection.login, self._connection.client
         situation = Situation(
             host=self._host,
             settings=self._settings,
             requests=self.usage.requests,
-            offered=adapter.offered if adapter else "",
-            between=adapter.between if adapter else "",
+            offered=client.offered if client else "",
+            between=client.between if client else "",
             stage=login.stage if login else Stage.UNASKED,
             node=login.node if login else "",
-            several=adapter.clues.told if adapter else "",
+            several=client.clues.told if client else "",
             shell_open=bool(self._shell),
             names=lambda: () if self._called_off else self._connection.names(),
             seen=lambda: None if self._called_off else self._connection.look(),

@@ -16,7 +16,7 @@ from scanner.lab.scenario import load_scenario
 from scanner.probes.probe import Answer
 from scanner.run import collect
 from scanner.transports.answers import NodeResponse
-from scanner.transports.winrm import http
+from scanner.transports.winrm.exchange import http
 from tests.live.stand_in_agent import StandInAgent
 from tests.test_scanner.secrets import test_canaries
 from tests.test_scanner.secrets.test_canaries import Watch, approve_all, describe_all, own, scan_all

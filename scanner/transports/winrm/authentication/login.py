@@ -4,7 +4,7 @@ Each of them is a conversation bound to its TCP connection. It is held here and 
 answer means depends on the step: only the answer to the last message is a verdict on user and password, and whoever is
 told "wrong password" for anything else will try until the account is locked.
 
-Importing this loads requests and pyspnego, so it is imported late.
+Importing this loads pyspnego, so it is imported late.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import enum
 import re
 import struct
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any, Protocol
 
-import requests
 import spnego
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -28,6 +28,7 @@ from scanner.errors import ProtocolError
 from scanner.inventory.model import WinrmSettings
 from scanner.secrets.secret import Secret
 from scanner.transports.winrm.authentication import kerberos, nt_hash
+from scanner.transports.winrm.exchange.answer import HttpAnswer
 
 _SPNEGO = "application/HTTP-SPNEGO-session-encrypted"
 _CREDSSP = "application/HTTP-CredSSP-session-encrypted"
@@ -74,7 +75,7 @@ class OldCredsspError(Exception):
 class Post(Protocol):
     """How a message of the login is sent."""
 
-    def __call__(self, authorization: str) -> requests.Response:
+    def __call__(self, authorization: str) -> HttpAnswer:
         """Send an empty message with this Authorization, and give its answer, whatever the status."""
         ...
 
@@ -104,7 +105,7 @@ class Login:
         self.scheme = {"ntlm": "Negotiate", "kerberos": "Negotiate", "credssp": "CredSSP"}[auth]
         """As HTTP names it."""
 
-    def run(self, post: Post, bind: Callable[[], None]) -> requests.Response:
+    def run(self, post: Post, bind: Callable[[], None]) -> HttpAnswer:
         """Log in; the last answer. `bind` is called as soon as all depends on this one connection.
 
         Raises RefusedStepError where the node says no, and what the libraries raise.
@@ -113,7 +114,7 @@ class Login:
         if self._auth != "kerberos" or self._secure:
             self.stage = Stage.OFFERED
             answer = post("")
-            if answer.status_code != requests.codes.unauthorized:
+            if answer.status_code != HTTPStatus.UNAUTHORIZED:
                 return answer
             self._choose(answer)
         token = self._begin()
@@ -123,7 +124,7 @@ class Login:
             # The first token may open a connection; whatever follows it belongs on that one.
             bind()
             theirs = challenge_of(answer, self.scheme)
-            if answer.status_code != requests.codes.unauthorized:
+            if answer.status_code != HTTPStatus.UNAUTHORIZED:
                 return self._accepted(answer, theirs)
             if not theirs:
                 raise RefusedStepError
@@ -133,7 +134,7 @@ class Login:
             token = reply
         raise ProtocolError(f"the {self._auth} login goes on and on, and was broken off after {_MOST_STEPS} steps")
 
-    def _choose(self, answer: requests.Response) -> None:
+    def _choose(self, answer: HttpAnswer) -> None:
         offered = [name.lower() for name in schemes(answer.headers.get("WWW-Authenticate", ""))]
         wanted = {"ntlm": ("NTLM", "Negotiate"), "kerberos": ("Negotiate", "Kerberos"), "credssp": ("CredSSP",)}
         found = [name for name in wanted[self._auth] if name.lower() in offered]
@@ -193,8 +194,8 @@ class Login:
             return Stage.ANSWERED
         return Stage.CHALLENGED if self.stage in (Stage.BEGUN, Stage.CHALLENGED) else Stage.BEGUN
 
-    def _accepted(self, answer: requests.Response, theirs: bytes | None) -> requests.Response:
-        if answer.status_code != requests.codes.ok:
+    def _accepted(self, answer: HttpAnswer, theirs: bytes | None) -> HttpAnswer:
+        if answer.status_code != HTTPStatus.OK:
             return answer
         if theirs and not self._context.complete:
             self._step(theirs)
@@ -266,7 +267,7 @@ def schemes(header: str) -> list[str]:
     return list(dict.fromkeys(re.findall(r"(?:^|,)\s{0,20}([A-Za-z]{1,30})(?=\s|,|$)", header)))
 
 
-def challenge_of(answer: requests.Response, scheme: str) -> bytes | None:
+def challenge_of(answer: HttpAnswer, scheme: str) -> bytes | None:
     """The node's part of a login by `scheme`, from an answer's head. Raises ProtocolError."""
     header = answer.headers.get("WWW-Authenticate", "")
     found = re.search(rf"(?:^|[,\s]){scheme}\s+([A-Za-z0-9+/]+={{0,2}})", header, re.IGNORECASE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import http.cookiejar
 import inspect
 import socket
 import ssl
@@ -13,11 +14,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-import requests
-import requests.exceptions
 import spnego.exceptions
-import urllib3.exceptions
-import winrm.exceptions
 
 from scanner.errors import (
     AuthenticationError,
@@ -40,6 +37,7 @@ from scanner.transports.winrm.authentication.login import (
     UnprovenNodeError,
 )
 from scanner.transports.winrm.errors import translate
+from scanner.transports.winrm.exchange import faults
 from scanner.transports.winrm.refusals import OPERATION_QUOTA, SHELL_QUOTA
 from scanner.transports.winrm.situation import Situation
 
@@ -49,7 +47,7 @@ AT = Situation(
     requests=5,
     stage=Stage.ACCEPTED,
 )
-LIBRARIES = (requests.exceptions, urllib3.exceptions, winrm.exceptions, spnego.exceptions, http.client, ssl, socket)
+LIBRARIES = (faults, spnego.exceptions, http.client, http.cookiejar, ssl, socket)
 
 
 def classes(module: types.ModuleType) -> Iterator[type[Exception]]:
@@ -61,12 +59,12 @@ def classes(module: types.ModuleType) -> Iterator[type[Exception]]:
 
 def specimen(kind: type[Exception]) -> Exception:
     """An instance as bare as can be, whatever the constructor wants."""
-    if issubclass(kind, winrm.exceptions.WSManFaultError):
-        return kind(500, "Bad HTTP response", "<xml/>", "The reason", wsman_fault_code=1)
+    if issubclass(kind, faults.FaultError):
+        return kind("The reason", wsman_code=1)
     if issubclass(kind, spnego.exceptions.FeatureMissingError):
         return kind(spnego.exceptions.NegotiateOptions.session_key)
-    if issubclass(kind, winrm.exceptions.WinRMTransportError):
-        return kind("http", 500, "")
+    if issubclass(kind, faults.StatusError):
+        return kind(500)
     if kind is spnego.exceptions.GSSError:
         # The system's own where there is one, which wants numbers; else a plain Exception.
         return kind(851968, 0) if kind is not Exception else kind("said something")
@@ -81,9 +79,8 @@ EVERYTHING = [(module.__name__, kind) for module in LIBRARIES for kind in classe
 
 def test_the_walk_finds_what_the_libraries_have() -> None:
     found = {name: sum(1 for each, _ in EVERYTHING if each == name) for name in {name for name, _ in EVERYTHING}}
-    assert found["requests.exceptions"] > 20
-    assert found["urllib3.exceptions"] > 25
-    assert found["winrm.exceptions"] >= 7
+    assert found["scanner.transports.winrm.exchange.faults"] == 3
+    assert found["ssl"] >= 7
     assert found["spnego.exceptions"] > 12
     assert found["http.client"] > 10
 
@@ -130,8 +127,10 @@ def test_our_own_errors_pass_untouched() -> None:
 
 
 def wrapped(inner: Exception) -> Exception:
-    """As requests hands it out: requests' own error around urllib3's around the socket's."""
-    return requests.exceptions.ConnectionError(urllib3.exceptions.ProtocolError("Connection aborted.", inner))
+    """As it may come through a library: its own error around the socket's, with that as an argument or a cause."""
+    error = OSError("Connection aborted.", inner)
+    error.__cause__ = inner
+    return error
 
 
 def verification(code: int, message: str) -> ssl.SSLCertVerificationError:
@@ -152,18 +151,18 @@ def verification(code: int, message: str) -> ssl.SSLCertVerificationError:
         (wrapped(ConnectionRefusedError(111, "refused")), UnreachableError, "refuses connections"),
         (wrapped(socket.gaierror(-2, "unknown")), UnreachableError, "cannot be resolved"),
         (OSError(113, "No route to host"), UnreachableError, "No route to host"),
-        (requests.exceptions.SSLError(verification(18, "self-signed certificate")), UntrustedPeerError, "self-signed"),
-        (requests.exceptions.SSLError(verification(62, "Hostname mismatch")), UntrustedPeerError, "not made out to"),
-        (requests.exceptions.SSLError(verification(10, "certificate has expired")), UntrustedPeerError, "expired"),
-        (requests.exceptions.ReadTimeout("slow"), DeadlineError, "in time"),
-        (winrm.exceptions.WinRMOperationTimeoutError(), DeadlineError, "operation"),
-        (winrm.exceptions.InvalidCredentialsError("rejected"), ConnectionLostError, "in mid-conversation"),
+        (wrapped(verification(18, "self-signed certificate")), UntrustedPeerError, "self-signed"),
+        (wrapped(verification(62, "Hostname mismatch")), UntrustedPeerError, "not made out to"),
+        (wrapped(verification(10, "certificate has expired")), UntrustedPeerError, "expired"),
+        (TimeoutError("slow"), DeadlineError, "in time"),
+        (faults.OperationTimeoutError(), DeadlineError, "operation"),
+        (RefusedStepError(), ConnectionLostError, "in mid-conversation"),
         (OldCredsspError(2), RefusedError, "CVE-2018-0886"),
         (UnprovenNodeError(), UntrustedPeerError, "does not prove that it is the node"),
         (NoLoginError(), ProtocolError, "is it WinRM"),
         (spnego.exceptions.BadMICError(), ProtocolError, "sealed message"),
         (spnego.exceptions.NoCredentialError(), AuthenticationError, "login failed"),
-        (winrm.exceptions.WinRMTransportError("http", 404, ""), ProtocolError, "nothing serves /wsman"),
+        (faults.StatusError(404), ProtocolError, "nothing serves /wsman"),
     ],
 )
 def test_words_and_kinds(error: Exception, kind: type[NodeError], message: str) -> None:
@@ -183,11 +182,10 @@ def test_words_and_kinds(error: Exception, kind: type[NodeError], message: str) 
     ],
 )
 def test_what_a_401_means_depends_on_the_step(stage: Stage, kind: type[NodeError], message: str, hint: str) -> None:
-    for error in (RefusedStepError(), winrm.exceptions.InvalidCredentialsError("rejected")):
-        found = translate(error, replace(AT, stage=stage, offered="Negotiate"))
-        assert type(found) is kind
-        assert message in str(found)
-        assert hint in found.hint
+    found = translate(RefusedStepError(), replace(AT, stage=stage, offered="Negotiate"))
+    assert type(found) is kind
+    assert message in str(found)
+    assert hint in found.hint
 
 
 @pytest.mark.parametrize(
@@ -211,12 +209,12 @@ def test_a_connection_that_ends_in_a_login_is_no_wrong_password(stage: Stage, me
 def test_basic_and_certificates_are_not_forgotten_either() -> None:
     settings = WinrmSettings(user="svc", password=Secret("canary"), auth="basic")
     found = translate(
-        winrm.exceptions.InvalidCredentialsError("rejected"),
+        RefusedStepError(),
         Situation(host="web1", settings=settings, requests=3, offered="Basic"),
     )
     assert isinstance(found, ConnectionLostError)
     first = translate(
-        winrm.exceptions.InvalidCredentialsError("rejected"),
+        RefusedStepError(),
         Situation(host="web1", settings=settings, requests=1, offered="Basic"),
     )
     assert isinstance(first, AuthenticationError)
@@ -233,8 +231,8 @@ def test_basic_and_certificates_are_not_forgotten_either() -> None:
     ],
 )
 def test_faults_by_number(number: int, message: str, hint: str, as_wmi: bool) -> None:
-    error = winrm.exceptions.WSManFaultError(500, "", "", "The shell was\r\n not found")
-    setattr(error, "wmierror_code" if as_wmi else "wsman_fault_code", number)
+    wsman_code, wmi_code = (None, number) if as_wmi else (number, None)
+    error = faults.FaultError("The shell was\r\n not found", wsman_code=wsman_code, wmi_code=wmi_code)
     found = translate(error, AT)
     assert isinstance(found, RefusedError)
     assert message in str(found)
@@ -273,7 +271,7 @@ def test_standard_error_becomes_one_line(stderr: bytes, line: str) -> None:
 def test_a_fault_after_the_shell_was_opened_is_no_right_that_is_missing(
     number: int, shell_open: bool, message: str, hint: str
 ) -> None:
-    error = winrm.exceptions.WSManFaultError(500, "", "", "Access is denied. ", wsman_fault_code=number)
+    error = faults.FaultError("Access is denied. ", wsman_code=number)
     found = translate(error, replace(AT, shell_open=shell_open))
     assert isinstance(found, RefusedError)
     assert message in str(found)

@@ -20,6 +20,7 @@ from scanner.lab.servers.wsman.server import WsmanServer
 from scanner.secrets.secret import Secret
 from scanner.transports.winrm.authentication.login import RefusedStepError, Stage
 from scanner.transports.winrm.errors import translate
+from scanner.transports.winrm.exchange.answer import Headers
 from scanner.transports.winrm.several_servers import Clues
 from scanner.transports.winrm.situation import Situation
 from scanner.transports.winrm.transport import WinrmTransport
@@ -182,5 +183,5 @@ def test_no_refusal_leaves_the_password_as_the_only_way(auth: str, scheme: str) 
 def test_what_one_server_does_not_change_between_two_answers(heads: list[dict[str, str]], told: str) -> None:
     clues = Clues()
     for head in heads:
-        clues.note(head)
+        clues.note(Headers(head.items()))
     assert clues.told == told

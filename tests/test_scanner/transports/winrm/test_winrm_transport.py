@@ -336,7 +336,7 @@ def test_nobody_holds_us_longer_than_the_deadline(serve: Serve, door: Door, faul
 
 
 def test_what_came_before_the_deadline_is_kept(serve: Serve, door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
-    from scanner.transports.winrm.http import Channel
+    from scanner.transports.winrm.exchange.channel import Channel
 
     answers = iter([b"first frame", b", second frame"])
     original = Channel.send_message
