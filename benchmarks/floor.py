@@ -1,19 +1,24 @@
-"""Whole runs of `preflight scan` beside what else asks many machines over SSH, in one table: what does ours cost?
+"""What preflight costs, in one table: whole scans over SSH beside what else asks many machines, and judging in growth.
 
     python benchmarks/floor.py [--nodes 255] [--rounds 3] [--parallel 64] [--only NAME...] [--tools FOLDER]
+                               [--growth 600 2400 10000]
 
 Real sshd processes on loopback addresses, a Chef backend's whole script on each of them. Every way is a fresh process
 that is given the same script, and they take turns (A B C A B C ...), because a machine that others use, too, is fast in
 one minute and slow in the next: what counts is the ratio to asyncssh in the same round, and its median. CPU is that of
-the client with all its children, start-up included; sshd's and the script's own is in the wall time alone.
-The first turn of each, which compiles and caches, does not count.
+the client with all its children, start-up included, and of scheduler and workers where there are any, with what they
+take at rest; sshd's and the script's own is in the wall time alone. The first turn of each, which compiles and caches,
+does not count.
 
-preflight     `preflight scan --json`: inventory, checks, report and all
+threads       `preflight scan --json`: inventory, checks, report and all
+dask          the same through a scheduler and four workers
 asyncssh      the floor: tuned, one process, keys and known_hosts read once, answers thrown away
-ansible       `ansible all -m raw` with the script as its argument; from FOLDER/bin where it is not on the PATH
+ansible raw   `ansible all -m raw` with the script as its argument; from FOLDER/bin where it is not on the PATH
 pyinfra       `pyinfra ... exec` with the same
 
 What is not installed is passed over by name: `python -m venv FOLDER && FOLDER/bin/pip install ansible-core pyinfra`.
+Below it the judging of estates of 600 to 10,000 nodes, from evidence: see `estates.py`. `--growth` without a number
+leaves it out.
 """
 
 from __future__ import annotations
@@ -34,6 +39,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+import estates
+import workers
 from ssh_nodes import NONCE, Farm, start_farm
 
 from scanner.inventory.model import Node, SshSettings
@@ -44,6 +51,8 @@ from scanner.probes.registry import select_probes
 TOP = Path(__file__).resolve().parent.parent
 NODES_A_CLUSTER = 3
 FLOOR = "asyncssh"
+THREADS, DASK = "threads", "dask"
+WORKERS = 4
 CONFIG = "fqdn 'b1.corp.example'\npublish_address '10.0.0.11'\nvip '10.0.0.10'\nvip_interface 'eth0'\n"
 CLUSTER_STATUS = """\
 Name  IP         GUID                              Role      PG        ES
@@ -85,12 +94,14 @@ asyncio.run(main())
 """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
     """What one run took."""
 
     wall_s: float
     cpu_s: float
+    elsewhere_s: float
+    """CPU of scheduler and workers."""
     peak_mb: float
     failed: int
 
@@ -104,22 +115,39 @@ class Way:
     failed: Callable[[str], int]
 
 
-def run(way: Way, folder: Path) -> Cost:
+def environment(folder: Path) -> dict[str, str]:
+    """As installed: compiled once, whatever whoever runs this has set."""
+    ours = {"PYTHONPATH": str(TOP), "PYTHONPYCACHEPREFIX": str(folder / "compiled"), "HOME": str(folder)}
+    theirs = {"ANSIBLE_HOST_KEY_CHECKING": "True", "DASK_TEMPORARY_DIRECTORY": str(folder / "scratch")}
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | ours | theirs
+
+
+def run(way: Way, folder: Path, others: workers.Workers) -> Cost:
     """One fresh process, with all that it starts and waits for."""
     with (folder / "output").open("w+b") as output:
+        before_s = others.cpu_s()
         started = time.perf_counter()
-        environment = {**os.environ, "PYTHONPATH": str(TOP), "ANSIBLE_HOST_KEY_CHECKING": "True", "HOME": str(folder)}
-        # As installed: compiled once, whatever whoever runs this has set.
-        environment.pop("PYTHONDONTWRITEBYTECODE", None)
-        environment["PYTHONPYCACHEPREFIX"] = str(folder / "compiled")
         process = subprocess.Popen(
-            way.command, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=environment
+            way.command,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=environment(folder),
         )
-        _, _, usage = os.wait4(process.pid, 0)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
         wall_s = time.perf_counter() - started
+        elsewhere_s = others.cpu_s() - before_s if way.name == DASK else 0.0
         output.seek(0)
         text = output.read().decode("utf-8", "replace")
-    return Cost(wall_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, way.failed(text))
+    return Cost(
+        wall_s=wall_s,
+        cpu_s=usage.ru_utime + usage.ru_stime,
+        elsewhere_s=elsewhere_s,
+        peak_mb=usage.ru_maxrss / 1024,
+        failed=way.failed(text),
+    )
 
 
 def backend_script() -> str:
@@ -150,18 +178,26 @@ def write_inventory(farm: Farm, path: Path) -> None:
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def ways(farm: Farm, folder: Path, parallel: int, tools: Path | None) -> list[Way]:
+def ways(farm: Farm, folder: Path, parallel: int, tools: Path | None, scheduler: str) -> list[Way]:
     """Ours, and those that are installed; says which are not."""
     write_inventory(farm, folder / "inventory.toml")
     (folder / "hosts").write_text("\n".join(farm.hosts) + "\n")
     (folder / "script").write_text(backend_script())
     report = folder / "report.json"
 
-    def unreached(_: str) -> int:
-        return sum(not each["reachable"] for each in json.loads(report.read_text())["nodes"])
+    def unreached(said: str) -> int:
+        if not report.exists():
+            raise SystemExit(said)
+        nodes = json.loads(report.read_text())["nodes"]
+        report.unlink()
+        return sum(not each["reachable"] for each in nodes)
 
     scan = [sys.executable, "-m", "scanner", "scan", "inventory.toml", "-q", "--json", str(report)]
-    found = [Way("preflight", [*scan, "--parallel", str(parallel)], unreached)]
+    scan += ["--parallel", str(parallel)]
+    found = [
+        Way(THREADS, scan, unreached),
+        Way(DASK, [*scan, "--engine", "dask", "--scheduler", scheduler], unreached),
+    ]
     if importlib.util.find_spec("asyncssh"):
         rest = ["hosts", str(farm.port), farm.user, str(farm.key_file), str(farm.known_hosts), "script", str(parallel)]
         found.append(Way(FLOOR, [sys.executable, "-c", ASYNCSSH, *rest], lambda text: int(text.split()[-1])))
@@ -173,14 +209,9 @@ def ways(farm: Farm, folder: Path, parallel: int, tools: Path | None) -> list[Wa
         options = f"-o UserKnownHostsFile={farm.known_hosts} -o ControlMaster=no"
         (folder / "ansible.ini").write_text("".join(f"{host} ansible_port={farm.port}\n" for host in farm.hosts))
         command = [ansible, "all", "-i", "ansible.ini", "-m", "raw", "-f", str(parallel), "-u", farm.user]
-        command += [
-            "--private-key",
-            str(farm.key_file),
-            "--ssh-common-args",
-            options,
-            "-a",
-            f"{{% raw %}}{script}{{% endraw %}}",
-        ]
+        command += ["--private-key", str(farm.key_file), f"--ssh-common-args={options}"]
+        # As JSON, or it would be split into words, and with a mark, or it would be taken for a template.
+        command += ["-a", json.dumps({"_raw_params": f"{{% raw %}}{script}{{% endraw %}}"})]
         found.append(Way("ansible raw", command, lambda text: len(farm.hosts) - text.count(f"{NONCE} done")))
     else:
         print("ansible: not installed", file=sys.stderr)
@@ -203,6 +234,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", nargs="+", default=[])
     parser.add_argument("--tools", type=Path)
+    parser.add_argument("--growth", type=int, nargs="*", default=[600, 2_400, 10_000])
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="floor-") as name:
         folder = Path(name)
@@ -211,29 +243,39 @@ def main() -> int:
             server.answer("cluster-status", CLUSTER_STATUS)
             server.answer("status", STATUS)
         try:
-            tried = [
-                each
-                for each in ways(farm, folder, chosen.parallel, chosen.tools)
-                if each.name in chosen.only or not chosen.only
-            ]
-            for way in tried:
-                run(way, folder)
-            rounds = [{way.name: run(way, folder) for way in tried} for _ in range(chosen.rounds)]
+            with workers.started(folder, WORKERS, environment(folder)) as others:
+                tried = [
+                    each
+                    for each in ways(farm, folder, chosen.parallel, chosen.tools, others.address)
+                    if each.name in chosen.only or not chosen.only
+                ]
+                for way in tried:
+                    run(way, folder, others)
+                rounds = [{way.name: run(way, folder, others) for way in tried} for _ in range(chosen.rounds)]
         finally:
             for server in farm.servers:
                 server.stop()
     print(f"{chosen.nodes} backends, {chosen.parallel} at a time, median of {chosen.rounds} rounds in turn")
-    print(f"{'':<14}{'wall s':>8}{'x floor':>9}{'client CPU ms/node':>20}{'peak MB':>9}{'failed':>8}")
+    print(f"{'':<12}{'wall s':>8}{'x floor':>9}{'client CPU ms/node':>20}{'elsewhere':>11}{'peak MB':>9}{'failed':>8}")
     for way in tried:
-        costs = [each[way.name] for each in rounds]
-        wall, cpu, peak = (
-            statistics.median(column) for column in zip(*((c.wall_s, c.cpu_s, c.peak_mb) for c in costs), strict=True)
-        )
-        ratios = [each[way.name].wall_s / each[FLOOR].wall_s for each in rounds if FLOOR in each]
-        ratio = f"{statistics.median(ratios):>9.2f}" if ratios else f"{'':>9}"
-        failed = max(each.failed for each in costs)
-        print(f"{way.name:<14}{wall:>8.2f}{ratio}{1000 * cpu / chosen.nodes:>20.1f}{peak:>9.0f}{failed:>8}")
-    return 1 if any(each["preflight"].failed for each in rounds if "preflight" in each) else 0
+        print(row(way.name, rounds, chosen.nodes))
+    if chosen.growth:
+        print("\njudging, from evidence, with JSON, JUnit and pages")
+        estates.main(["--nodes", *map(str, chosen.growth)])
+    ours = [each[name].failed for each in rounds for name in (THREADS, DASK) if name in each]
+    return 1 if any(ours) else 0
+
+
+def row(name: str, rounds: Sequence[dict[str, Cost]], nodes: int) -> str:
+    """A line of the table: medians of all rounds, and whatever failed in any."""
+    costs = [each[name] for each in rounds]
+    columns = zip(*((c.wall_s, c.cpu_s, c.elsewhere_s, c.peak_mb) for c in costs), strict=True)
+    wall, cpu, elsewhere, peak = (statistics.median(column) for column in columns)
+    ratios = [each[name].wall_s / each[FLOOR].wall_s for each in rounds if FLOOR in each]
+    ratio = f"{statistics.median(ratios):>9.2f}" if ratios else f"{'':>9}"
+    apart = f"{1000 * elsewhere / nodes:>11.1f}" if elsewhere else f"{'':>11}"
+    failed = max(each.failed for each in costs)
+    return f"{name:<12}{wall:>8.2f}{ratio}{1000 * cpu / nodes:>20.1f}{apart}{peak:>9.0f}{failed:>8}"
 
 
 if __name__ == "__main__":
