@@ -1,21 +1,29 @@
 """Frozen dataclasses as JSON values and back, with the place of every mistake, and the JSON Schema of both ways.
 
 A class is what its document looks like: its fields are the keys, in their order, and their types what may stand there.
-A field with a default may be left out, and is, where it holds it. Keys that are unknown are passed over when a document
-is read, and by the schema: the format may gain some under its number.
+A field with a default may be left out, and is, where it holds it; `from_` is the key `from`. Keys that are unknown are
+passed over when a document is read, and by the schema: the format may gain some under its number.
+
+What is written need not be of the class: whatever has the fields will do, and where a value is come by otherwise, the
+field says how (`From`).
 """
 
 from __future__ import annotations
 
+import enum
+import sys
 import types
 from collections.abc import Callable, Mapping
-from dataclasses import KW_ONLY, MISSING, Field, dataclass, fields
-from functools import cache
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from dataclasses import KW_ONLY, MISSING, Field, dataclass, field, fields, replace
+from functools import cache, lru_cache
+from operator import attrgetter
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 _MOST = 2**63
 """No whole number is greater."""
 _NAME_CHARS = 60
+_REPEATED = 1_024
+"""Values that are kept as they were written, of those that stand at many places."""
 
 
 class MalformedError(Exception):
@@ -61,11 +69,30 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What the schema says of a field beside its type, as `Annotated[type, About(...)]`."""
+    """What the schema says of a field beside its type, as `Annotated[type, About(...)]`; of several, all."""
 
     description: str = ""
+    _: KW_ONLY
     pattern: str = ""
     const: str = ""
+    name: str = ""
+    """Where the schema is to define an object once, and refer to it."""
+    more: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    """Further keywords of the schema."""
+    later: bool = False
+    """Whether there are documents without the key: those of versions that did not know it."""
+    repeats: bool = False
+    """Whether the same value stands at many places, and can be hashed: it is written out once for all of them."""
+
+
+LATER = About(later=True)
+
+
+@dataclass(frozen=True, slots=True)
+class From:
+    """How a field's value is come by, as `Annotated[type, From(...)]`: the way to it, or what gives it."""
+
+    way: str | Callable[[Any], Any]
 
 
 def _text(value: object) -> str:
@@ -103,16 +130,25 @@ def read(kind: Any, value: object) -> Any:
 
 
 def write(kind: Any, value: Any) -> Any:
-    """`value`, of type `kind`, as JSON values."""
-    return _write(_shape(kind), value)
+    """`value`, of type `kind` or with its fields, as JSON values."""
+    put = _writer(kind)
+    return put(value) if put else value
 
 
-def schema(kind: type, *, title: str, urn: str, description: str) -> dict[str, Any]:
-    """The JSON Schema (2020-12) of documents of type `kind`."""
+def outline(kind: Any, value: Any) -> dict[str, Any]:
+    """The same of an object; its lists are iterators, whose entries are made when they are asked for."""
+    shape = _shape(kind)
+    listed = {_key(each): of.each for each, of in shape.keys if of.kind is tuple and of.each}
+    found: dict[str, Any] = _written(shape, frozenset(listed))(value)
+    return {key: map(_putter(listed[key]) or _same, each) if key in listed else each for key, each in found.items()}
+
+
+def schema(kind: type, *, title: str, urn: str, description: str, **more: Any) -> dict[str, Any]:
+    """The JSON Schema (2020-12) of documents of type `kind`, with `more` keywords."""
     named: dict[str, Any] = {}
     top = _schema(_shape(kind), named)
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": urn, "title": title}
-    return {**head, "description": description, **top, "$defs": named}
+    return {**head, "description": description, **top, **more, "$defs": named}
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +167,7 @@ class _Shape:
     each: _Shape | None = None
     """Of every entry, of a list or of an object with any keys."""
     keys: tuple[tuple[Field[Any], _Shape], ...] = ()
+    way: str | Callable[[Any], Any] = ""
 
 
 @cache
@@ -139,8 +176,14 @@ def _shape(kind: Any) -> _Shape:
     if get_origin(kind) is Annotated:
         kind, *rest = get_args(kind)
         extra = tuple(rest)
-    form = next((each for each in extra if isinstance(each, Form)), _PLAIN.get(kind))
-    about = next((each for each in extra if isinstance(each, About)), About())
+    made = _shape_of(kind, extra)
+    way = next((each.way for each in extra if isinstance(each, From)), "")
+    return replace(made, way=way) if way else made
+
+
+def _shape_of(kind: Any, extra: tuple[Any, ...]) -> _Shape:
+    form = next((each for each in extra if isinstance(each, Form)), _PLAIN.get(kind) or _choice(kind))
+    about = _all_of([each for each in extra if isinstance(each, About)])
     inner = get_args(kind)
     if form:
         return _Shape(kind, form, about)
@@ -149,8 +192,35 @@ def _shape(kind: Any) -> _Shape:
         return _Shape(kind, None, about, several=several, or_null=type(None) in inner)
     if get_origin(kind) in (tuple, Mapping):
         return _Shape(get_origin(kind), None, about, each=_shape(inner[0 if get_origin(kind) is tuple else 1]))
-    hints = get_type_hints(kind, include_extras=True)
-    return _Shape(kind, None, about, keys=tuple((field, _shape(hints[field.name])) for field in fields(kind)))
+    # Else what a `From` names would be looked for among the names of the class.
+    hints = get_type_hints(kind, vars(sys.modules[kind.__module__]), include_extras=True)
+    return _Shape(kind, None, about, keys=tuple((each, _shape(hints[each.name])) for each in fields(kind)))
+
+
+def _choice(kind: Any) -> Form | None:
+    """The form of one of several words or numbers."""
+    if isinstance(kind, type) and issubclass(kind, enum.StrEnum):
+        return Form(kind.__name__.lower(), kind, {"enum": [str(each) for each in kind]}, write=str)
+    if get_origin(kind) is not Literal:
+        return None
+    words = get_args(kind)
+
+    def one(value: object) -> object:
+        if value in words and not (isinstance(value, bool) and True not in words):
+            return value
+        raise ValueError
+
+    return Form(f"choice of {', '.join(map(str, words))}", one, {"enum": list(words)})
+
+
+def _all_of(several: list[About]) -> About:
+    said = {
+        name: next((text for each in reversed(several) if (text := getattr(each, name))), "")
+        for name in ("description", "pattern", "const", "name")
+    }
+    more = {key: value for each in several for key, value in each.more.items()}
+    later, repeats = (any(getattr(each, name) for each in several) for name in ("later", "repeats"))
+    return About(**said, more=more, later=later, repeats=repeats)
 
 
 def _read(shape: _Shape, value: Any) -> Any:
@@ -173,13 +243,13 @@ def _read(shape: _Shape, value: Any) -> Any:
                 entries[step] = _read(shape.each, each)
             return entries
         found = {}
-        for field, of in shape.keys:
-            step = field.name
+        for key, of in shape.keys:
+            step = _key(key)
             if of.about.const:  # says which format it is, which whoever reads it has looked at
-                found[step] = of.about.const
+                found[key.name] = of.about.const
             elif step in value:
-                found[step] = _read(of, value[step])
-            elif not _may_be_left_out(field):
+                found[key.name] = _read(of, value[step])
+            elif not _may_be_left_out(key):
                 raise _Mistake("is missing")  # noqa: TRY301  its place is this one's
     except _Mistake as mistake:
         mistake.steps.append(step)
@@ -203,30 +273,83 @@ def _read_list(shape: _Shape, value: Any) -> tuple[Any, ...]:
     return tuple(found)
 
 
-def _write(shape: _Shape, value: Any) -> Any:
+_Put = Callable[[Any], Any]
+
+
+@cache
+def _writer(kind: Any) -> _Put | None:
+    return _putter(_shape(kind))
+
+
+def _putter(shape: _Shape) -> _Put | None:
+    """What writes a value; None: it stands as it is."""
     if shape.form:
-        return shape.form.write(value)
+        return None if shape.form.write is _same else shape.form.write
     if shape.several:
+        return _one_of(shape)
+    if shape.each:
+        put = _putter(shape.each)
+        if shape.kind is tuple:
+            return (lambda value: [put(each) for each in value]) if put else list
+        return (lambda value: {key: put(each) for key, each in value.items()}) if put else dict
+    return lru_cache(_REPEATED)(_written(shape)) if shape.about.repeats else _written(shape)
+
+
+def _written(shape: _Shape, bare: frozenset[str] = frozenset()) -> _Put:
+    """What writes an object, all plain keys at once; those that are `bare` are left as they are."""
+    keys = tuple(_key(each) for each, _ in shape.keys)
+    ways = [of.way or (each.name if not of.about.const else "__class__") for each, of in shape.keys]
+    get = attrgetter(*("__class__" if callable(way) else way for way in ways), "__class__")
+    consts = {key: of.about.const for key, (_, of) in zip(keys, shape.keys, strict=True) if of.about.const}
+    made = [(key, way) for key, way in zip(keys, ways, strict=True) if callable(way)]
+    defaults = [(_key(each), each.default) for each, _ in shape.keys if _may_be_left_out(each)]
+    puts = [(_key(each), put) for each, of in shape.keys if _key(each) not in bare and (put := _putter(of))]
+
+    def written(value: Any) -> dict[str, Any]:
+        found = dict(zip(keys, get(value), strict=False))
+        if consts:
+            found.update(consts)
+        for key, way in made:
+            found[key] = way(value)
+        for key, default in defaults:
+            if found[key] == default:
+                del found[key]
+        for key, put in puts:
+            if key in found:
+                found[key] = put(found[key])
+        return found
+
+    return written
+
+
+def _one_of(shape: _Shape) -> _Put | None:
+    kinds = [(getattr(each.kind, "of", each.kind), each.form, _putter(each)) for each in shape.several]
+    if all(put is None for _, _, put in kinds):
+        return None
+
+    def written(value: Any) -> Any:
         if shape.or_null and value is None:
             return None
-        return _write(next(each for each in shape.several if each.form or isinstance(value, each.kind)), value)
-    if shape.kind is tuple and shape.each:
-        return [_write(shape.each, each) for each in value]
-    if shape.each:
-        return {key: _write(shape.each, each) for key, each in value.items()}
-    pairs = [(field, of, getattr(value, field.name)) for field, of in shape.keys]
-    return {
-        field.name: _write(of, each)
-        for field, of, each in pairs
-        if not (_may_be_left_out(field) and each == field.default)
-    }
+        put = next(put for kind, form, put in kinds if form or len(kinds) == 1 or isinstance(value, kind))
+        return put(value) if put else value
+
+    return written
+
+
+def _key(each: Field[Any]) -> str:
+    return each.name.rstrip("_")
 
 
 def _schema(shape: _Shape, named: dict[str, Any]) -> dict[str, Any]:
     about = shape.about
-    said = {key: text for key in ("description", "pattern", "const") if (text := getattr(about, key))}
+    said: dict[str, Any] = {key: text for key in ("description", "pattern", "const") if (text := getattr(about, key))}
+    said |= about.more
     if about.const:
         return said
+    if about.name:
+        plain = replace(shape, about=About(more=about.more))
+        named.setdefault(about.name, {}).update(_schema(plain, named))
+        return {**({"description": about.description} if about.description else {}), "$ref": f"#/$defs/{about.name}"}
     if shape.form and shape.form.name:
         named[shape.form.name] = dict(shape.form.schema)
         return {**said, "$ref": f"#/$defs/{shape.form.name}"}
@@ -245,13 +368,23 @@ def _schema(shape: _Shape, named: dict[str, Any]) -> dict[str, Any]:
     return {
         **said,
         "type": "object",
-        "required": [field.name for field, _ in shape.keys if not _may_be_left_out(field)],
-        "properties": {field.name: _schema(of, named) for field, of in shape.keys},
+        "required": [_key(each) for each, of in shape.keys if not (_may_be_left_out(each) or of.about.later)],
+        "properties": {_key(each): _schema(_there(each, of), named) for each, of in shape.keys},
     }
 
 
-def _may_be_left_out(field: Field[Any]) -> bool:
-    return field.default is not MISSING
+def _there(each: Field[Any], of: _Shape) -> _Shape:
+    """The shape of a key that stands there: not the value with which it is left out."""
+    if each.default is None and len(of.several) == 1:
+        return replace(of.several[0], about=of.about)
+    if of.form and each.default in of.form.schema.get("enum", ()):
+        words = [word for word in of.form.schema["enum"] if word != each.default]
+        return replace(of, form=replace(of.form, schema={"enum": words}))
+    return of
+
+
+def _may_be_left_out(each: Field[Any]) -> bool:
+    return each.default is not MISSING
 
 
 def _meant(shapes: tuple[_Shape, ...], value: object) -> _Shape:

@@ -1,16 +1,200 @@
-"""Drift as JSON, `preflight.drift/1`: for programs, and kept stable for them. `drift.schema.json` holds its shape."""
+"""Drift as JSON, `preflight.drift/1`: for programs, and kept stable for them. The classes here are its shape."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
-from checks.baseline.drift import CheckRow, Difference, Drift, FactRow
+from checks.baseline.drift import Approval, Difference, Drift
 from checks.baseline.fact_paths import Value
-from checks.history.model import ClosedFinding, FindingKey, ScanHistory
 from checks.outcome import Status
-from reports.render.json_text import json_safe, pretty, schema_named, utc_text
+from reports import codec
+from reports.codec import About, Form, From
+from reports.render.json_kinds import Count, Maybe, Moment, Positive, Tool, itself
+from reports.render.json_text import json_safe, pretty
 
 SCHEMA = "preflight.drift/1"
+_COUNTED = [kind for kind in Difference if kind is not Difference.BETTER]
+_Value = Annotated[
+    Value,
+    Form(
+        "value",
+        lambda value: tuple(value) if isinstance(value, list) else value,
+        {
+            "description": "A list is a set of lines.",
+            "type": ["string", "number", "boolean", "null", "array"],
+            "items": {"type": "string"},
+        },
+        name="value",
+        write=lambda value: list(value) if isinstance(value, tuple) else value,
+    ),
+]
+_Counts = Annotated[
+    Any,
+    Form(
+        "object",
+        dict,
+        {
+            "type": "object",
+            "required": [str(kind) for kind in _COUNTED],
+            "properties": {str(kind): {"type": "integer", "minimum": 0} for kind in _COUNTED},
+        },
+    ),
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Baseline:
+    file: Annotated[str, From("baseline")]
+    approvals: Annotated[tuple[Approval, ...], About("The first one of everything, later ones of parts.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Fact:
+    cluster: Annotated[str, From("place.cluster")]
+    node: Annotated[str, From("place.node")]
+    fact: Annotated[str, From("place.path"), About("Its name, which never changes.")]
+    difference: Literal["changed", "appeared", "disappeared", "not-compared"]
+    old: _Value
+    new: _Value
+    note: Annotated[str, About("Why it was not compared; of versions, newer or older.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Unread:
+    cluster: Annotated[str, From("place.cluster")]
+    node: Annotated[str, From("place.node")]
+    fact: Annotated[
+        Maybe,
+        From("place.path"),
+        About("The first part of the facts' names; null: the node as a whole."),
+    ]
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Node:
+    cluster: str
+    node: str
+    difference: Literal["appeared", "disappeared"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Check:
+    check: Annotated[str, From("subject.check")]
+    cluster: Annotated[str, From("subject.cluster")]
+    node: Annotated[Maybe, From("subject.node"), About("Null where the check judges the cluster as a whole.")]
+    difference: Literal["changed", "better", "not-compared"]
+    old: Maybe
+    new: Maybe
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Subject:
+    cluster: Annotated[str, From("subject.cluster")]
+    node: Annotated[str | None, From("subject.node")]
+    name: Annotated[
+        str,
+        From("subject.check"),
+        About("A fact, a check, a part of a fact's name with .* behind it (all below it), or `node`."),
+    ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Finding(_Subject):
+    compared: Annotated[
+        bool, From(lambda item: item.status is not Status.ERROR), About("False for what was not compared.")
+    ]
+    since: Annotated[Moment, About("Start of the first run of the unbroken row that found it.")]
+    since_or_before: Annotated[bool, From("open_start"), About("True where no earlier run saw it gone.")]
+    runs: Annotated[Positive, About("Runs that found it, this one included.")]
+    new: Annotated[bool, About("True where the last run that looked did not find it.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Ended(_Subject):
+    was: Annotated[
+        str,
+        From("message"),
+        About("changed, appeared, disappeared, not-compared; of checks, worse than approved."),
+    ]
+    since: Moment
+    since_or_before: Annotated[bool, From("open_start")]
+    runs: Positive
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Flapping(_Subject):
+    changes: Count
+    runs: Annotated[Count, About("The changes happened within so many runs, this one included.")]
+
+
+_Closed = Annotated[_Ended, About(name="ended")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _History:
+    last_run: Annotated[
+        Moment | None,
+        From("last"),
+        About("Start of the last comparable run; null where this is the first one, and then nothing else is told."),
+    ]
+    findings: Annotated[
+        tuple[_Finding, ...],
+        From("standings"),
+        About("One for each difference, and for each part that was not compared."),
+    ]
+    resolved: Annotated[tuple[_Closed, ...], About("Told by earlier runs, and as approved now.")]
+    not_looked_at: Annotated[
+        tuple[_Closed, ...],
+        From("gone"),
+        About("Told by the last run, of a node or a check that is not there any more."),
+    ]
+    flapping: tuple[_Flapping, ...]
+
+
+def _differing(drift: Drift) -> list[Any]:
+    return [row for row in drift.facts if row.difference is not Difference.SAME]
+
+
+def _otherwise(drift: Drift) -> list[Any]:
+    return [row for row in drift.checks if row.difference is not Difference.SAME]
+
+
+def _counts(drift: Drift) -> dict[str, int]:
+    return {str(kind): sum(row.difference is kind for row in drift.facts) for kind in _COUNTED}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Document:
+    schema: Annotated[str, About(const=SCHEMA)]
+    tool: Annotated[Tool, From(itself)]
+    started: Moment
+    finished: Moment
+    partial: Annotated[bool, About("True where the run was interrupted.")]
+    inventory: str
+    baseline: Annotated[_Baseline, From(itself)]
+    verdict: Literal["NO DRIFT", "DRIFT", "UNKNOWN"]
+    exit_code: Annotated[
+        Literal[0, 1, 3, 130],
+        About("0 no drift, 1 drift, 3 could not compare everything, 130 interrupted."),
+    ]
+    counts: Annotated[_Counts, From(_counts), About("Facts by what became of them.")]
+    notices: tuple[str, ...]
+    facts: Annotated[tuple[_Fact, ...], From(_differing), About("All that are not as approved.")]
+    unread: Annotated[
+        tuple[_Unread, ...], From("gaps"), About("What could not be read, now or when the baseline was approved.")
+    ]
+    nodes: Annotated[tuple[_Node, ...], About("Nodes that came into the inventory or left it.")]
+    checks: Annotated[
+        tuple[_Check, ...],
+        From(_otherwise),
+        About("Checks that ended otherwise: changed for the worse, better, or not-compared."),
+    ]
+    history: Annotated[
+        _History | None, About("What earlier comparisons say of this one. Only where a history is kept.")
+    ] = None
 
 
 def render(drift: Drift) -> str:
@@ -18,113 +202,13 @@ def render(drift: Drift) -> str:
     return pretty(document(drift))
 
 
-def schema() -> dict[str, Any]:
-    """The JSON Schema (2020-12) of the document."""
-    return schema_named("drift")
-
-
 def document(drift: Drift) -> dict[str, Any]:
     """The document as JSON values. Facts that are as approved are counted, not listed."""
-    content = {
-        "schema": SCHEMA,
-        "tool": {"name": "preflight", "version": drift.tool_version},
-        "started": utc_text(drift.started),
-        "finished": utc_text(drift.finished),
-        "partial": drift.partial,
-        "inventory": drift.inventory,
-        "baseline": {
-            "file": drift.baseline,
-            "approvals": [
-                {"at": row.at, "by": row.by, "reason": row.reason, "scope": row.scope, "tool": row.tool}
-                for row in drift.approvals
-            ],
-        },
-        "verdict": str(drift.verdict),
-        "exit_code": drift.exit_code,
-        "counts": {
-            str(kind): sum(row.difference is kind for row in drift.facts)
-            for kind in Difference
-            if kind is not Difference.BETTER
-        },
-        "notices": list(drift.notices),
-        "facts": [_fact(row) for row in drift.facts if row.difference is not Difference.SAME],
-        "unread": [
-            {
-                "cluster": row.place.cluster,
-                "node": row.place.node,
-                "fact": row.place.path or None,
-                "reason": row.reason,
-            }
-            for row in drift.gaps
-        ],
-        "nodes": [{"cluster": row.cluster, "node": row.node, "difference": str(row.difference)} for row in drift.nodes],
-        "checks": [_check(row) for row in drift.checks if row.difference is not Difference.SAME],
-    }
-    if drift.history is not None:
-        content["history"] = _history(drift.history)
-    safe: dict[str, Any] = json_safe(content)
+    safe: dict[str, Any] = json_safe(codec.write(_Document, drift))
     return safe
 
 
-def _fact(row: FactRow) -> dict[str, Any]:
-    return {
-        "cluster": row.place.cluster,
-        "node": row.place.node,
-        "fact": row.place.path,
-        "difference": str(row.difference),
-        "old": _value(row.old),
-        "new": _value(row.new),
-        "note": row.note,
-    }
-
-
-def _history(history: ScanHistory) -> dict[str, Any]:
-    return {
-        "last_run": history.last and utc_text(history.last),
-        "findings": [
-            {
-                **_subject(item.subject),
-                "compared": item.status is not Status.ERROR,
-                "since": utc_text(item.since),
-                "since_or_before": item.open_start,
-                "runs": item.runs,
-                "new": item.new,
-            }
-            for item in history.standings
-        ],
-        "resolved": [_ended(item) for item in history.resolved],
-        "not_looked_at": [_ended(item) for item in history.gone],
-        "flapping": [
-            {**_subject(item.subject), "changes": item.changes, "runs": item.runs} for item in history.flapping
-        ],
-    }
-
-
-def _subject(subject: FindingKey) -> dict[str, Any]:
-    return {"cluster": subject.cluster, "node": subject.node, "name": subject.check}
-
-
-def _ended(item: ClosedFinding) -> dict[str, Any]:
-    return {
-        **_subject(item.subject),
-        "was": item.message,
-        "since": utc_text(item.since),
-        "since_or_before": item.open_start,
-        "runs": item.runs,
-    }
-
-
-def _value(value: Value) -> object:
-    return list(value) if isinstance(value, tuple) else value
-
-
-def _check(row: CheckRow) -> dict[str, Any]:
-    return {
-        "check": row.subject.check,
-        "cluster": row.subject.cluster,
-        "node": row.subject.node or None,
-        "difference": str(row.difference),
-        "old": row.old or None,
-        "new": row.new or None,
-        "message": row.message,
-    }
+def schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of the document."""
+    about = "What changed since a baseline was approved."
+    return codec.schema(_Document, title=SCHEMA, urn="urn:preflight:drift:1", description=about)

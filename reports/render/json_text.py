@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 from functools import lru_cache
-from importlib import resources
 from typing import Any
 
 from reports.text import escape_invisible, escape_json
@@ -109,13 +108,6 @@ def laid_out(value: Any, line: str = "\n") -> str:
         inner = f"{line}  "
         return f"[{','.join([f'{inner}{laid_out(each, inner)}' for each in value])}{line}]"
     return json.dumps(value, allow_nan=False)
-
-
-def schema_named(name: str) -> dict[str, Any]:
-    """The JSON Schema (2020-12) in `schemas/NAME.schema.json`."""
-    text = resources.files("reports").joinpath("schemas", f"{name}.schema.json").read_text(encoding="utf-8")
-    loaded: dict[str, Any] = json.loads(text)
-    return loaded
 
 
 def utc_text(moment: datetime) -> str:

@@ -1,4 +1,4 @@
-"""A scan as JSON, `preflight.result/1`: for programs, and kept stable for them. `result.schema.json` holds its shape.
+"""A scan as JSON, `preflight.result/1`: for programs, and kept stable for them. The classes here are its shape.
 
 Beside the fields that every version of the format has, it says what each cluster's verdict is and what it is for
 (`clusters`, `phase`), who made the scan where, whether warnings counted as failures (`strict`), what a reader must know
@@ -10,18 +10,321 @@ any), and what earlier runs say of this one (`history`, where one is kept).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
-from checks.common.pages import current
-from checks.engine.acceptance.model import Attested, Waiver
-from checks.history.model import ClosedFinding, FindingKey, ScanHistory
-from checks.outcome import Remediation, Result, Status
+from checks.common.pages import Link, current
+from checks.engine.acceptance.model import Expiry
+from checks.outcome import Remediation, Severity, Status
 from checks.runbook.quoting import JOINS
-from checks.scan import ClusterVerdict, Coverage, FailOn, Scan
-from reports.render.json_text import json_safe, pretty_pieces, schema_named, utc_text
+from checks.scan import ClusterVerdict, FailOn, Scan
+from reports import codec
+from reports.codec import LATER, About, Form, From
+from reports.render.json_kinds import Count, Day, Maybe, Moment, Positive, Table, Tool, Verdicts, itself
+from reports.render.json_text import json_safe, pretty_pieces
 
 SCHEMA = "preflight.result/1"
+
+_Status = Annotated[
+    Status,
+    Form(
+        "status",
+        Status,
+        {
+            "description": "error: could not be determined. skip: not applicable, or not evaluated; message says why.",
+            "enum": [str(status) for status in Status],
+        },
+        name="status",
+        write=str,
+    ),
+]
+_Bad = Literal["warn", "fail", "error", "waived"]
+_Said = About(more={"minLength": 1})
+_ENDS = {"GO": 0, "NO-GO": 1, "UNKNOWN": 3}
+_NULL_NODE = About("Null where the check judges the cluster as a whole.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _RunBy:
+    user: str
+    host: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Coverage:
+    planned: Count
+    evaluated: Count
+    not_applicable: Count
+    not_declared: Annotated[
+        Count, LATER, About("Not judged because the inventory does not say what it would be judged by.")
+    ]
+    waived: Count
+    not_evaluated: Count
+    left_out: Annotated[Count, LATER, About("Checks that the inventory leaves out of a cluster, with a reason.")]
+
+
+_Covered = Annotated[_Coverage, About("The others add up to planned.", name="coverage")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Nodes:
+    inventory: Annotated[Count, From("nodes")]
+    asked: Count
+    reached: Count
+
+
+def _counts(judged: ClusterVerdict) -> dict[str, int]:
+    return {str(status): judged.counts[status] for status in Status}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Cluster:
+    name: Annotated[str, From("record.name")]
+    product: Annotated[Maybe, From("record.product")]
+    installed: Annotated[
+        Maybe,
+        From("record.installed"),
+        About("The version as the vendor writes it; several with their nodes; null where none is known."),
+    ]
+    target: Annotated[Maybe, From("record.target"), About("The version to upgrade to; null where none is said.")]
+    target_from: Annotated[
+        Literal["inventory", "command line"] | None,
+        From(lambda judged: judged.record.target_from or None),
+        About("Whoever said the target."),
+    ]
+    verdict: Verdicts
+    counts: Annotated[
+        Mapping[str, Count],
+        From(_counts),
+        About("Results by status.", more={"propertyNames": {"enum": [str(status) for status in Status]}}),
+    ]
+    coverage: _Covered
+    nodes: Annotated[_Nodes, From("record")]
+    owner: Annotated[Maybe, From("record.owner")]
+    contact: Annotated[Maybe, From("record.contact")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Node:
+    cluster: str
+    node: str
+    host: str
+    transport: str
+    reachable: bool
+    connections: Count
+    commands: Count
+    requests: Annotated[Count, About("HTTP requests; 0 over SSH.")]
+    seconds: Annotated[
+        float,
+        Form("number", float, {"type": "number", "minimum": 0}, write=lambda seconds: round(seconds, 3)),
+    ]
+    owner: Annotated[str, _Said, About("Where it has one of its own, or its cluster's.")] = ""
+    contact: Annotated[str, _Said] = ""
+
+
+def _language(fix: Remediation) -> str:
+    return fix.language if fix.command and fix.language in JOINS else ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Remediation:
+    summary: str
+    command: Annotated[str, About("On one line.")]
+    url: Annotated[str, From(lambda fix: current(fix.url)), About("The first of the links; empty where there is none.")]
+    language: Annotated[
+        Literal["sh", "cmd", "powershell", "sql", ""], From(_language), About("What takes the command.")
+    ] = ""
+    links: Annotated[
+        tuple[Link, ...],
+        LATER,
+        About("Where to read on: the page of today, then the one that was read, where that is another."),
+    ]
+
+
+Remedy = Annotated[_Remediation, About(repeats=True)]
+"""What to do, as every JSON report tells it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Waiver:
+    owner: str
+    reason: str
+    expires: Day
+    value: Annotated[Maybe, About("It holds only while this is what is observed; null: whatever is observed.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Result:
+    check: Annotated[str, About("The check's id, which never changes.")]
+    title: str
+    severity: Severity
+    cluster: str
+    node: Annotated[str | None, _NULL_NODE]
+    status: _Status
+    message: str
+    expected: str
+    observed: str
+    remediation: Remedy
+    evidence: Annotated[Table, About("What the judgement rests on; each check has its own keys.")]
+    waiver: Annotated[_Waiver | None, About("Who accepts the finding, where the status is waived; else left out.")] = (
+        None
+    )
+    not_evaluated: Annotated[
+        bool,
+        About("True where it was planned and could not be judged; left out else.", more={"const": True}),
+    ] = False
+    follows: Annotated[
+        tuple[Annotated[str, About(pattern="^(connectivity|selection|interruption):")], ...],
+        About(
+            "What it follows from, where that alone keeps it from being told: connectivity:NODE, selection:NODE (not "
+            "selected) or interruption:NODE, of the same cluster; unnamed:CLUSTER, where machines were named without "
+            "an inventory and there may be others. Left out: nothing.",
+            more={"minItems": 1},
+        ),
+    ] = ()
+    not_declared: Annotated[
+        str,
+        _Said,
+        About("The key of the inventory without which this is not judged; the status is skip then."),
+    ] = ""
+    left_out: Annotated[
+        str,
+        _Said,
+        About("Why the inventory leaves the check out of the cluster, where it does; the status is skip then."),
+    ] = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Attested:
+    statement: Annotated[str, From("attestation.statement")]
+    by: Annotated[str, From("attestation.by")]
+    date: Annotated[Day, From("attestation.date")]
+    expires: Annotated[Day, From("attestation.expires")]
+    standing: Annotated[Expiry, About("On the day of the scan; ends-soon: within 14 days.")]
+    check: Annotated[Maybe, From("attestation.check"), About("Null: none.")]
+    cluster: Annotated[Maybe, From("attestation.cluster"), About("Null: the inventory as a whole.")]
+    node: Annotated[str | None, From("attestation.node")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Subject:
+    check: Annotated[str, From("subject.check")]
+    cluster: Annotated[str, From("subject.cluster")]
+    node: Annotated[str | None, From("subject.node")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Finding(_Subject):
+    status: _Bad
+    since: Annotated[Moment, About("Start of the first run of the unbroken row that found it.")]
+    since_or_before: Annotated[bool, From("open_start"), About("True where no earlier run saw it gone.")]
+    runs: Annotated[Positive, About("Runs that found it, this one included.")]
+    new: Annotated[bool, About("True where the last run that looked did not find it.")]
+    before: Annotated[_Status | None, About("What was found when it was last judged; null where it never was.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Ended(_Subject):
+    was: _Bad
+    message: Annotated[str, About("What the last run that had it said.")]
+    since: Moment
+    since_or_before: Annotated[bool, From("open_start")]
+    runs: Positive
+    now: Annotated[Literal["pass", "skip"] | None, About("What this run says; null where it did not look.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Flapping(_Subject):
+    changes: Positive
+    runs: Annotated[int, About(more={"minimum": 2})]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Run:
+    started: Moment
+    verdict: Verdicts
+    fail: Count
+    error: Count
+    warn: Count
+    waived: Count
+    pass_: Annotated[Count, From("passed")]
+    not_evaluated: Count
+
+
+_Closed = Annotated[_Ended, About(name="ended")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _History:
+    last_run: Annotated[
+        Moment | None,
+        From("last"),
+        About("Start of the last comparable run; null where this is the first one."),
+    ]
+    findings: Annotated[
+        tuple[_Finding, ...], From("standings"), About("One for each failure, warning, waived result and error.")
+    ]
+    resolved: Annotated[
+        tuple[_Closed, ...], About("Findings of earlier runs that this one looked for and does not have.")
+    ]
+    not_looked_at: Annotated[
+        tuple[_Closed, ...],
+        From("gone"),
+        About("Findings of the last run whose node or check is not there any more."),
+    ]
+    flapping: tuple[_Flapping, ...]
+    trend: Annotated[
+        tuple[_Run, ...], About("The last runs that looked at the same, oldest first, in numbers of results.")
+    ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Document:
+    schema: Annotated[str, About(const=SCHEMA)]
+    tool: Annotated[Tool, From(itself)]
+    started: Moment
+    finished: Moment
+    partial: Annotated[bool, About("True where the run was interrupted and only what was finished is here.")]
+    strict: Annotated[bool, About("True where a warning counts as a failure.")]
+    inventory: Annotated[str, About("The inventory's file name as given.")]
+    inventory_digest: Annotated[str, About("SHA-256 of the inventory's text in UTF-8.", pattern="^[0-9a-f]{64}$")] = ""
+    run_by: Annotated[_RunBy | None, About("Who made the scan, and on which machine.")] = None
+    phase: Annotated[
+        Literal["before", "window", "after"],
+        LATER,
+        About("What it was held to: before, in (window) or after the maintenance window."),
+    ]
+    verdict: Verdicts
+    exit_code: Annotated[Literal[0, 1, 3, 130], About("0 GO, 1 NO-GO, 3 UNKNOWN, 130 interrupted.")]
+    fail_on: Annotated[
+        Literal["all", "new", ""],
+        From(lambda scan: "" if scan.fail_on is FailOn.ANY else str(scan.fail_on)),
+        About(
+            "What the exit code follows, where that is not the verdict: all, that no cluster may go; new, what the "
+            "last run did not find."
+        ),
+    ] = ""
+    clusters: Annotated[
+        tuple[_Cluster, ...],
+        From("cluster_verdicts"),
+        LATER,
+        About("One for each cluster that was looked at, in inventory order."),
+    ]
+    coverage: _Covered
+    notices: Annotated[
+        tuple[str, ...],
+        About("What a reader must know about how the scan was made, such as loosened verification."),
+    ]
+    attestations: Annotated[
+        tuple[_Attested, ...],
+        About("What people vouch for because no probe can see it; no result rests on it. Left out: nothing."),
+    ] = ()
+    nodes: tuple[_Node, ...]
+    results: Annotated[tuple[_Result, ...], About("In inventory order, then in the order of the registry.")]
+    history: Annotated[_History | None, About("What earlier runs say of this one. Only where a history is kept.")] = (
+        None
+    )
 
 
 def render(scan: Scan) -> str:
@@ -31,196 +334,26 @@ def render(scan: Scan) -> str:
 
 def pieces(scan: Scan) -> Iterator[str]:
     """The same, result by result."""
-    return pretty_pieces(_content(scan))
-
-
-def schema() -> dict[str, Any]:
-    """The JSON Schema (2020-12) of the document."""
-    return schema_named("result")
+    return pretty_pieces(codec.outline(_Document, scan))
 
 
 def document(scan: Scan) -> dict[str, Any]:
     """The document as JSON values."""
-    content = _content(scan)
-    safe: dict[str, Any] = json_safe(
-        {key: list(value) if isinstance(value, Iterator) else value for key, value in content.items()}
-    )
+    safe: dict[str, Any] = json_safe(codec.write(_Document, scan))
     return safe
-
-
-def _content(scan: Scan) -> dict[str, object]:
-    content: dict[str, object] = {
-        "schema": SCHEMA,
-        "tool": {"name": "preflight", "version": scan.tool_version},
-        "started": utc_text(scan.started),
-        "finished": utc_text(scan.finished),
-        "partial": scan.partial,
-        "strict": scan.strict,
-        "inventory": scan.inventory,
-        **({"inventory_digest": scan.inventory_digest} if scan.inventory_digest else {}),
-        **({"run_by": {"user": scan.run_by.user, "host": scan.run_by.host}} if scan.run_by else {}),
-        "phase": scan.phase,
-        "verdict": str(scan.verdict),
-        "exit_code": scan.exit_code,
-        **({"fail_on": str(scan.fail_on)} if scan.fail_on is not FailOn.ANY else {}),
-        "clusters": [_cluster(judged) for judged in scan.cluster_verdicts],
-        "coverage": _coverage(scan.coverage),
-        "notices": list(scan.notices),
-        **({"attestations": [_attested(heard) for heard in scan.attestations]} if scan.attestations else {}),
-        "nodes": (
-            {
-                "cluster": node.cluster,
-                "node": node.node,
-                "host": node.host,
-                "transport": node.transport,
-                "reachable": node.reachable,
-                "connections": node.connections,
-                "commands": node.commands,
-                "requests": node.requests,
-                "seconds": round(node.seconds, 3),
-                **({"owner": node.owner} if node.owner else {}),
-                **({"contact": node.contact} if node.contact else {}),
-            }
-            for node in scan.nodes
-        ),
-        "results": (_result(row) for row in scan.results),
-    }
-    if scan.history is not None:
-        content["history"] = _history(scan.history)
-    return content
-
-
-def _cluster(judged: ClusterVerdict) -> dict[str, Any]:
-    record = judged.record
-    return {
-        "name": record.name,
-        "product": record.product or None,
-        "installed": record.installed or None,
-        "target": record.target or None,
-        "target_from": record.target_from or None,
-        "verdict": str(judged.verdict),
-        "counts": {str(status): judged.counts[status] for status in Status},
-        "coverage": _coverage(judged.coverage),
-        "nodes": {"inventory": record.nodes, "asked": record.asked, "reached": record.reached},
-        "owner": record.owner or None,
-        "contact": record.contact or None,
-    }
-
-
-def _coverage(cover: Coverage) -> dict[str, int]:
-    return {
-        "planned": cover.planned,
-        "evaluated": cover.evaluated,
-        "not_applicable": cover.not_applicable,
-        "not_declared": cover.not_declared,
-        "waived": cover.waived,
-        "not_evaluated": cover.not_evaluated,
-        "left_out": cover.left_out,
-    }
-
-
-def _result(row: Result) -> dict[str, Any]:
-    return {
-        "check": row.check,
-        "title": row.title,
-        "severity": str(row.severity),
-        "cluster": row.cluster,
-        "node": row.node,
-        "status": str(row.status),
-        "message": row.message,
-        "expected": row.expected,
-        "observed": row.observed,
-        "remediation": remediation(row.remediation),
-        "evidence": row.evidence,
-        **({"waiver": _waiver(row.waiver)} if row.waiver else {}),
-        **({"not_evaluated": True} if row.not_evaluated else {}),
-        **({"follows": list(row.follows)} if row.follows else {}),
-        **({"not_declared": row.not_declared} if row.not_declared else {}),
-        **({"left_out": row.left_out} if row.left_out else {}),
-    }
 
 
 def remediation(fix: Remediation) -> dict[str, Any]:
     """What to do, as every JSON report tells it; `url` is the first of the links."""
-    return {
-        "summary": fix.summary,
-        "command": fix.command,
-        "url": current(fix.url),
-        **({"language": fix.language} if fix.command and fix.language in JOINS else {}),
-        "links": [{"title": link.title, "url": link.url} for link in fix.links],
-    }
+    told: dict[str, Any] = codec.write(_Remediation, fix)
+    return told
 
 
-def _waiver(waiver: Waiver) -> dict[str, Any]:
-    return {
-        "owner": waiver.owner,
-        "reason": waiver.reason,
-        "expires": waiver.expires.isoformat(),
-        "value": waiver.value or None,
-    }
-
-
-def _attested(heard: Attested) -> dict[str, Any]:
-    word = heard.attestation
-    return {
-        "statement": word.statement,
-        "by": word.by,
-        "date": word.date.isoformat(),
-        "expires": word.expires.isoformat(),
-        "standing": str(heard.standing),
-        "check": word.check or None,
-        "cluster": word.cluster or None,
-        "node": word.node,
-    }
-
-
-def _history(history: ScanHistory) -> dict[str, Any]:
-    return {
-        "last_run": history.last and utc_text(history.last),
-        "findings": [
-            {
-                **_subject(item.subject),
-                "status": str(item.status),
-                "since": utc_text(item.since),
-                "since_or_before": item.open_start,
-                "runs": item.runs,
-                "new": item.new,
-                "before": item.before and str(item.before),
-            }
-            for item in history.standings
-        ],
-        "resolved": [_ended(item) for item in history.resolved],
-        "not_looked_at": [_ended(item) for item in history.gone],
-        "flapping": [
-            {**_subject(item.subject), "changes": item.changes, "runs": item.runs} for item in history.flapping
-        ],
-        "trend": [
-            {
-                "started": utc_text(point.started),
-                "verdict": point.verdict,
-                "fail": point.fail,
-                "error": point.error,
-                "warn": point.warn,
-                "waived": point.waived,
-                "pass": point.passed,
-                "not_evaluated": point.not_evaluated,
-            }
-            for point in history.trend
-        ],
-    }
-
-
-def _ended(item: ClosedFinding) -> dict[str, Any]:
-    return {
-        **_subject(item.subject),
-        "was": str(item.was),
-        "message": item.message,
-        "since": utc_text(item.since),
-        "since_or_before": item.open_start,
-        "runs": item.runs,
-        "now": item.now and str(item.now),
-    }
-
-
-def _subject(subject: FindingKey) -> dict[str, str | None]:
-    return {"check": subject.check, "cluster": subject.cluster, "node": subject.node}
+def schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of the document."""
+    ends = ({"verdict": {"const": verdict}, "exit_code": {"const": code}} for verdict, code in _ENDS.items())
+    followed = {"anyOf": [{"required": ["fail_on"]}, *({"properties": each} for each in ends)]}
+    cut_short = {"properties": {"exit_code": {"const": 130}, "verdict": {"enum": ["NO-GO", "UNKNOWN"]}}}
+    rule = {"if": {"properties": {"partial": {"const": True}}}, "then": cut_short, "else": followed}
+    about = "The result of one preflight scan."
+    return codec.schema(_Document, title=SCHEMA, urn="urn:preflight:result:1", description=about, allOf=[rule])

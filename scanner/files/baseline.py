@@ -10,10 +10,10 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from importlib import resources
+from dataclasses import dataclass
 from pathlib import Path
 from sys import intern
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 from checks.baseline.approval import Baseline
 from checks.baseline.comparison import natural
@@ -21,6 +21,8 @@ from checks.baseline.drift import Approval
 from checks.baseline.fact_paths import Value, kind_of
 from checks.baseline.snapshot import LEFT_OUT, NOT_EVALUATED, SEPARATOR, CheckKey, CheckState, FactKey, Snapshot, once
 from checks.outcome import Status
+from reports import codec
+from reports.codec import About, Form
 from reports.text import escape_json, has_invisible, one_line
 from scanner.errors import UsageError
 from scanner.files.atomic import write_atomically
@@ -34,6 +36,56 @@ _SECTIONS = ("schema", "inventory", "approvals", "nodes", "not_read", "checks", 
 _APPROVAL = ("at", "by", "reason", "scope", "tool")
 _STATUSES = frozenset({*map(str, Status), NOT_EVALUATED, LEFT_OUT})
 _AGAIN = "mend the file, or take it back from version control"
+_SHUT = About(more={"additionalProperties": False})
+_VALUE = {"type": ["string", "number", "boolean", "null", "array"], "items": {"type": "string"}}
+
+
+def _named(about: str, pattern: str) -> About:
+    """Of a table by name."""
+    return About(about, more={"propertyNames": {"pattern": pattern}})
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Approval:
+    at: Annotated[str, About("UTC.", pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$")]
+    by: str
+    reason: str
+    scope: Annotated[str, About('"everything", or what was approved anew.')]
+    tool: Annotated[str, About("The version of preflight.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Document:
+    """The shape of the file, for its schema; it is read and written below, where every mistake has its line."""
+
+    schema: Annotated[str, About(const=FORMAT)]
+    inventory: Annotated[str, About("The inventory's file name as given.")]
+    approvals: Annotated[
+        tuple[Annotated[_Approval, _SHUT], ...],
+        About("Who approved what; the first one everything, later ones parts.", more={"minItems": 1}),
+    ]
+    nodes: Annotated[
+        Mapping[str, Annotated[tuple[str, ...], About(more={"uniqueItems": True})]],
+        _named("CLUSTER / NODE to the kinds of facts that the node was asked for.", "^[^/]+ / [^/]+$"),
+    ]
+    not_read: Annotated[
+        Mapping[str, str],
+        _named(
+            "CLUSTER / NODE, or CLUSTER / NODE / FACT, to why it could not be read: holes, never an approval.",
+            "^[^/]+ / [^/]+( / .+)?$",
+        ),
+    ]
+    checks: Annotated[
+        Mapping[str, Annotated[str, Form("status", str, {"enum": [*map(str, Status), NOT_EVALUATED, LEFT_OUT]})]],
+        _named(
+            "CLUSTER / NODE / CHECK, or CLUSTER / CHECK for a whole cluster, to how the check ended.",
+            "^[^/]+ / [^/]+( / [^/]+)?$",
+        ),
+    ]
+    facts: Annotated[
+        Mapping[str, Annotated[Any, Form("value", str, _VALUE)]],
+        _named("CLUSTER / NODE / FACT to its value; a list is a set of lines.", "^[^/]+ / [^/]+ / .+$"),
+    ]
 
 
 def default_path(inventory: Path) -> Path:
@@ -42,11 +94,11 @@ def default_path(inventory: Path) -> Path:
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema (2020-12) of the file."""
-    loaded: dict[str, Any] = json.loads(
-        resources.files("scanner").joinpath("files", "baseline.schema.json").read_text(encoding="utf-8")
-    )
-    return loaded
+    """The JSON Schema (2020-12) of the file. People edit it: a key that nothing knows is a mistake."""
+    about = "Facts that somebody approved, to be compared with by preflight drift."
+    made = codec.schema(_Document, title=FORMAT, urn="urn:preflight:baseline:1", description=about, **_SHUT.more)
+    del made["$defs"]
+    return made
 
 
 def write_baseline(path: Path, baseline: Baseline) -> None:

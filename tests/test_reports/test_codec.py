@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from enum import StrEnum
+from typing import Annotated, Any, Literal
 
 import jsonschema
 import pytest
 
 from reports import codec
-from reports.codec import About, Form, MalformedError, whole
+from reports.codec import LATER, About, Form, From, MalformedError, whole
 
 
 def _even(value: object) -> int:
@@ -132,3 +133,99 @@ def test_the_schema_takes_what_is_written() -> None:
     assert SCHEMA["$defs"] == {"even": {"type": "integer", "multipleOf": 2}}
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({**document(), "format": "site/2"}, SCHEMA)
+
+
+class Shade(StrEnum):
+    DARK = "dark"
+    LIGHT = "light"
+
+
+@dataclass(frozen=True)
+class Paint:
+    """What a house has; no document."""
+
+    shade: Shade
+    litres: int
+
+
+@dataclass(frozen=True)
+class House:
+    number: int
+    paint: Paint
+    rooms: tuple[str, ...] = ()
+    bell: str = ""
+
+
+@dataclass(frozen=True)
+class Coat:
+    shade: Shade
+    litres: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    from_: Annotated[int, From("number")]
+    coat: Annotated[Coat, From("paint"), About(repeats=True)]
+    rooms: Annotated[tuple[str, ...], About("Its rooms.")] = ()
+    doors: Annotated[int, From(lambda house: len(house.rooms) + 1), LATER]
+    bell: Literal["none", "loud", ""] = ""
+    end: Annotated[Coat | None, From(lambda house: house.paint if house.rooms else None)] = None
+
+
+HOUSE = House(7, Paint(Shade.DARK, 3))
+OPEN = House(8, Paint(Shade.LIGHT, 2), ("hall",), "loud")
+TOLD = codec.schema(Told, title="told/1", urn="urn:told:1", description="A house.")
+
+
+def test_a_document_is_made_of_what_it_tells_of() -> None:
+    assert codec.write(Told, HOUSE) == {"from": 7, "coat": {"shade": "dark", "litres": 3}, "doors": 1}
+    assert list(codec.write(Told, OPEN).items()) == [
+        ("from", 8),
+        ("coat", {"shade": "light", "litres": 2}),
+        ("rooms", ["hall"]),
+        ("doors", 2),
+        ("bell", "loud"),
+        ("end", {"shade": "light", "litres": 2}),
+    ]
+
+
+@pytest.mark.parametrize("house", [HOUSE, OPEN])
+def test_its_schema_takes_it_and_what_comes_back_is_the_document(house: House) -> None:
+    written = codec.write(Told, house)
+    jsonschema.validate(written, TOLD)
+    assert codec.write(Told, house) == json.loads(json.dumps(written))
+    assert codec.read(Told, written).doors == len(house.rooms) + 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"bell": ""}, {"bell": "soft"}, {"end": None}, {"coat": {"shade": "red", "litres": 1}}, {"from": "7"}],
+    ids=str,
+)
+def test_its_schema_refuses_what_is_never_written(change: dict[str, Any]) -> None:
+    """Least of all the value with which a key is left out."""
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({**codec.write(Told, HOUSE), **change}, TOLD)
+
+
+def test_documents_of_before_a_key_fit_the_schema() -> None:
+    written = codec.write(Told, HOUSE)
+    del written["doors"]
+    jsonschema.validate(written, TOLD)
+    del written["from"]
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(written, TOLD)
+
+
+def test_a_word_that_is_none_of_the_choice_is_told_with_its_place() -> None:
+    written = {**codec.write(Told, HOUSE), "bell": "soft"}
+    with pytest.raises(MalformedError, match=r"^bell is no choice of none, loud, $"):
+        codec.read(Told, written)
+
+
+def test_an_outline_makes_the_entries_of_its_lists_as_they_are_asked_for() -> None:
+    outlined = codec.outline(Site, WHOLE)
+    assert {key: list(each) if isinstance(each, map) else each for key, each in outlined.items()} == document()
+    rooms = codec.outline(Told, OPEN)["rooms"]
+    assert next(rooms) == "hall"
+    assert next(rooms, "no more") == "no more"

@@ -6,11 +6,9 @@ raised where older readers would be misled. `make readme` writes the schema anew
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from importlib import resources
 from typing import Annotated, Any
 
 from checks.common.clock_facts import ClockSample
@@ -23,7 +21,7 @@ from scanner.probes.probe import Answer
 from scanner.transports.answers import NodeResponse
 from scanner.transports.protocol import ConnectionCost
 
-__all__ = ["SCHEMA", "MalformedError", "counts", "from_document", "made_schema", "schema", "to_document"]
+__all__ = ["SCHEMA", "MalformedError", "counts", "from_document", "schema", "to_document"]
 
 SCHEMA = "preflight.evidence/1"
 _MOST_S = 10**11
@@ -199,21 +197,8 @@ class _Document:
 
 def schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of the document."""
-    text = resources.files("scanner").joinpath("files", "evidence", "schema.json").read_text(encoding="utf-8")
-    loaded: dict[str, Any] = json.loads(text)
-    return loaded
-
-
-def made_schema() -> str:
-    """The text of `schema.json`."""
-    made = codec.schema(
-        _Document,
-        title=SCHEMA,
-        urn="urn:preflight:evidence:1",
-        description="Everything that the nodes said in one run, with who was asked what and when; "
-        "made to be judged later.",
-    )
-    return json.dumps(made, indent=2) + "\n"
+    about = "Everything that the nodes said in one run, with who was asked what and when; made to be judged later."
+    return codec.schema(_Document, title=SCHEMA, urn="urn:preflight:evidence:1", description=about)
 
 
 def to_document(evidence: Evidence) -> dict[str, Any]:
