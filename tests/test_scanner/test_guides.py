@@ -23,7 +23,7 @@ ELSEWHERE = {("docs/guides/cron.md", name): ROOT for name in ("host", "files", "
 """Blocks that are not typed as they stand, and the test that looks after each instead."""
 SLOW = ("docs/tutorial.md", "docs/guides/air-gapped.md")
 PLACES = {path.relative_to(TOP).as_posix(): path for path in (*PAGES, *sorted(TOP.glob("[A-Z]*.md")))}
-RECIPES = {"CONTRIBUTING.md": {"command": "test_recipe", "product": "test_product_recipe"}}
+RECIPES = {"CONTRIBUTING.md": {"command": "test_recipe", "tests": "test_recipe", "product": "test_product_recipe"}}
 """Pages for whom tests of their own follow what they say, by the word before each block; in tests/contract."""
 TO_TYPE = [place for place, path in PLACES.items() if place not in RECIPES and blocks(path.read_text("utf-8"))]
 
