@@ -5,7 +5,7 @@ A field with a default may be left out, and is, where it holds it; `from_` is th
 passed over when a document is read, and by the schema: the format may gain some under its number.
 
 What is written need not be of the class: whatever has the fields will do, and where a value is come by otherwise, the
-field says how (`From`).
+field says how (`From`). A class that is nothing but a shape need be no dataclass.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import enum
 import sys
 import types
 from collections.abc import Callable, Mapping
-from dataclasses import KW_ONLY, MISSING, Field, dataclass, field, fields, replace
+from dataclasses import KW_ONLY, MISSING, dataclass, field, fields, is_dataclass, replace
 from functools import cache, lru_cache
 from operator import attrgetter
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 _MOST = 2**63
 """No whole number is greater."""
@@ -151,6 +151,13 @@ def schema(kind: type, *, title: str, urn: str, description: str, **more: Any) -
     return {**head, "description": description, **top, **more, "$defs": named}
 
 
+class _Named(NamedTuple):
+    """A field."""
+
+    name: str
+    default: Any = MISSING
+
+
 @dataclass(frozen=True, slots=True)
 class _Shape:
     """What may stand at one place, taken apart once."""
@@ -166,7 +173,7 @@ class _Shape:
     or_null: bool = False
     each: _Shape | None = None
     """Of every entry, of a list or of an object with any keys."""
-    keys: tuple[tuple[Field[Any], _Shape], ...] = ()
+    keys: tuple[tuple[_Named, _Shape], ...] = ()
     way: str | Callable[[Any], Any] = ""
 
 
@@ -194,7 +201,14 @@ def _shape_of(kind: Any, extra: tuple[Any, ...]) -> _Shape:
         return _Shape(get_origin(kind), None, about, each=_shape(inner[0 if get_origin(kind) is tuple else 1]))
     # Else what a `From` names would be looked for among the names of the class.
     hints = get_type_hints(kind, vars(sys.modules[kind.__module__]), include_extras=True)
-    return _Shape(kind, None, about, keys=tuple((each, _shape(hints[each.name])) for each in fields(kind)))
+    return _Shape(kind, None, about, keys=tuple((each, _shape(hints[each.name])) for each in _fields(kind, hints)))
+
+
+def _fields(kind: Any, hints: Mapping[str, Any]) -> list[_Named]:
+    if is_dataclass(kind):
+        return [_Named(each.name, each.default) for each in fields(kind)]
+    own = [name for name, hint in hints.items() if hint is not ClassVar and get_origin(hint) is not ClassVar]
+    return [_Named(name, getattr(kind, name, MISSING)) for name in own]
 
 
 def _choice(kind: Any) -> Form | None:
@@ -336,7 +350,7 @@ def _one_of(shape: _Shape) -> _Put | None:
     return written
 
 
-def _key(each: Field[Any]) -> str:
+def _key(each: _Named) -> str:
     return each.name.rstrip("_")
 
 
@@ -373,7 +387,7 @@ def _schema(shape: _Shape, named: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _there(each: Field[Any], of: _Shape) -> _Shape:
+def _there(each: _Named, of: _Shape) -> _Shape:
     """The shape of a key that stands there: not the value with which it is left out."""
     if each.default is None and len(of.several) == 1:
         return replace(of.several[0], about=of.about)
@@ -383,7 +397,7 @@ def _there(each: Field[Any], of: _Shape) -> _Shape:
     return of
 
 
-def _may_be_left_out(each: Field[Any]) -> bool:
+def _may_be_left_out(each: _Named) -> bool:
     return each.default is not MISSING
 
 

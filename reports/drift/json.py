@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from checks.baseline.drift import Approval, Difference, Drift
@@ -43,13 +42,11 @@ _Counts = Annotated[
 ]
 
 
-@dataclass(frozen=True, kw_only=True)
 class _Baseline:
     file: Annotated[str, From("baseline")]
     approvals: Annotated[tuple[Approval, ...], About("The first one of everything, later ones of parts.")]
 
 
-@dataclass(frozen=True, kw_only=True)
 class _Fact:
     cluster: Annotated[str, From("place.cluster")]
     node: Annotated[str, From("place.node")]
@@ -60,7 +57,6 @@ class _Fact:
     note: Annotated[str, About("Why it was not compared; of versions, newer or older.")]
 
 
-@dataclass(frozen=True, kw_only=True)
 class _Unread:
     cluster: Annotated[str, From("place.cluster")]
     node: Annotated[str, From("place.node")]
@@ -72,14 +68,12 @@ class _Unread:
     reason: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class _Node:
     cluster: str
     node: str
     difference: Literal["appeared", "disappeared"]
 
 
-@dataclass(frozen=True, kw_only=True)
 class _Check:
     check: Annotated[str, From("subject.check")]
     cluster: Annotated[str, From("subject.cluster")]
@@ -90,7 +84,6 @@ class _Check:
     message: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class _Subject:
     cluster: Annotated[str, From("subject.cluster")]
     node: Annotated[str | None, From("subject.node")]
@@ -101,7 +94,6 @@ class _Subject:
     ]
 
 
-@dataclass(frozen=True, kw_only=True)
 class _Finding(_Subject):
     compared: Annotated[
         bool, From(lambda item: item.status is not Status.ERROR), About("False for what was not compared.")
@@ -112,7 +104,6 @@ class _Finding(_Subject):
     new: Annotated[bool, About("True where the last run that looked did not find it.")]
 
 
-@dataclass(frozen=True, kw_only=True)
 class _Ended(_Subject):
     was: Annotated[
         str,
@@ -124,7 +115,6 @@ class _Ended(_Subject):
     runs: Positive
 
 
-@dataclass(frozen=True, kw_only=True)
 class _Flapping(_Subject):
     changes: Count
     runs: Annotated[Count, About("The changes happened within so many runs, this one included.")]
@@ -133,7 +123,6 @@ class _Flapping(_Subject):
 _Closed = Annotated[_Ended, About(name="ended")]
 
 
-@dataclass(frozen=True, kw_only=True)
 class _History:
     last_run: Annotated[
         Moment | None,
@@ -166,7 +155,6 @@ def _counts(drift: Drift) -> dict[str, int]:
     return {str(kind): sum(row.difference is kind for row in drift.facts) for kind in _COUNTED}
 
 
-@dataclass(frozen=True, kw_only=True)
 class _Document:
     schema: Annotated[str, About(const=SCHEMA)]
     tool: Annotated[Tool, From(itself)]

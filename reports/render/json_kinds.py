@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, Any
 
@@ -64,7 +63,6 @@ Table = Annotated[Any, Form("object", dict, {"type": "object"})]
 """An object with keys of nobody's choosing here."""
 
 
-@dataclass(frozen=True)
 class Tool:
     """What has written a document; made of what says so itself."""
 

@@ -7,7 +7,6 @@ Beside what the other formats show, each step says what facts show of it once it
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 from checks.common.pages import current
@@ -103,7 +102,6 @@ _Shell = Annotated[
 ]
 
 
-@dataclass(frozen=True, kw_only=True)
 class _Command:
     text: Annotated[str, From("command.text")]
     shell: _Shell
@@ -118,7 +116,6 @@ class _Command:
 _Typing = Annotated[_Command, About(name="command")]
 
 
-@dataclass(frozen=True, kw_only=True)
 class _Sign:
     kind: str
     nodes: tuple[str, ...]
@@ -126,7 +123,6 @@ class _Sign:
     told: Annotated[str, From(told)]
 
 
-@dataclass(frozen=True, kw_only=True)
 class _Verification:
     shows: Annotated[str, From(lambda at: (at.step.proof or _Proof).shows), About("What must be seen.")]
     commands: Annotated[tuple[_Typing, ...], _typed(_proven)]
@@ -138,7 +134,6 @@ class _Verification:
     unseen: Annotated[Maybe, From("step.unseen"), About("Why facts do not show it, or not all of it.")]
 
 
-@dataclass(frozen=True, kw_only=True)
 class _Estimate:
     seconds: Annotated[
         int | None, About("The machine's own share; null where no figure is known.", more={"minimum": 0})
@@ -147,7 +142,6 @@ class _Estimate:
     origin: Literal["vendor", "measured", "yours", "unknown"]
 
 
-@dataclass(frozen=True, kw_only=True)
 class _Step:
     id: Annotated[
         str,
@@ -181,7 +175,6 @@ class _Step:
 _Doing = Annotated[_Step, About(name="step")]
 
 
-@dataclass(frozen=True, kw_only=True)
 class _Finding:
     label: Annotated[str, About("As the plan speaks of it: B1, W2.")]
     kind: Annotated[Literal["blockers", "warnings", "accepted", "left out"], From(lambda found: found.kind.lower())]
@@ -192,7 +185,6 @@ class _Finding:
     remediation: Annotated[Remedy, From("row.remediation")]
 
 
-@dataclass(frozen=True, kw_only=True)
 class _About:
     name: Annotated[str, From("cluster")]
     product: str
@@ -201,31 +193,26 @@ class _About:
     findings: Annotated[tuple[Annotated[_Finding, About(name="finding")], ...], From(_findings)]
 
 
-@dataclass(frozen=True, kw_only=True)
 class _Refused:
     reason: str
     instead: str
     url: _Url
 
 
-@dataclass(frozen=True, kw_only=True)
 class _Refusal(_About):
     of: ClassVar[type] = Refusal
     refused: Annotated[_Refused, From(itself)]
 
 
-@dataclass(frozen=True, kw_only=True)
 class _Hop:
     from_: Annotated[str, From(lambda hop: hop[0])]
     to: Annotated[str, From(lambda hop: hop[1])]
 
 
-@dataclass(frozen=True, kw_only=True)
 class _Way(_Hop):
     why: Annotated[str, From(lambda hop: hop[2])]
 
 
-@dataclass(frozen=True, kw_only=True)
 class _Part:
     number: Positive
     title: Annotated[str, From("part.title")]
@@ -235,7 +222,6 @@ class _Part:
     steps: Annotated[tuple[_Doing, ...], From(_steps)]
 
 
-@dataclass(frozen=True, kw_only=True)
 class _WayBack:
     text: Annotated[tuple[str, ...], From("way_back")]
     steps: Annotated[
@@ -243,7 +229,6 @@ class _WayBack:
     ]
 
 
-@dataclass(frozen=True, kw_only=True)
 class _Trouble:
     sign: Annotated[str, From("trouble.sign")]
     help: Annotated[tuple[str, ...], From("trouble.help")]
@@ -256,7 +241,6 @@ class _Trouble:
     url: Annotated[Maybe, From(lambda at: current(at.trouble.url))]
 
 
-@dataclass(frozen=True, kw_only=True)
 class _Stretch:
     number: Annotated[Count, From("chapter")]
     title: str
@@ -265,19 +249,16 @@ class _Stretch:
     steps: Count
 
 
-@dataclass(frozen=True, kw_only=True)
 class _TimeBack:
     known_seconds: Annotated[Count, From("back_s")]
     without_figure: Annotated[tuple[str, ...], From("back_unknown")]
 
 
-@dataclass(frozen=True, kw_only=True)
 class _NoReturn:
     step: Annotated[str, From("no_return")]
     known_seconds: Annotated[Count, From("no_return_s")]
 
 
-@dataclass(frozen=True, kw_only=True)
 class _Schedule:
     window_seconds: Annotated[int | None, From("window_s"), About(more={"minimum": 1})]
     fits: Annotated[bool | None, About("Null: cannot be told.")]
@@ -294,7 +275,6 @@ class _Schedule:
     text: Annotated[tuple[str, ...], From(wording.schedule_lines)]
 
 
-@dataclass(frozen=True, kw_only=True)
 class _Runbook(_About):
     of: ClassVar[type] = Runbook
     refused: Annotated[None, Form("null", itself, {"type": "null"}), From(lambda _: None)]
@@ -326,7 +306,6 @@ class _Runbook(_About):
     ]
 
 
-@dataclass(frozen=True, kw_only=True)
 class _Document:
     schema: Annotated[str, About(const=SCHEMA)]
     tool: Annotated[Tool, From(itself)]

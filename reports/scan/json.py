@@ -11,7 +11,6 @@ any), and what earlier runs say of this one (`history`, where one is kept).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from checks.common.pages import Link, current
@@ -45,13 +44,11 @@ _ENDS = {"GO": 0, "NO-GO": 1, "UNKNOWN": 3}
 _NULL_NODE = About("Null where the check judges the cluster as a whole.")
 
 
-@dataclass(frozen=True, kw_only=True)
 class _RunBy:
     user: str
     host: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class _Coverage:
     planned: Count
     evaluated: Count
@@ -67,7 +64,6 @@ class _Coverage:
 _Covered = Annotated[_Coverage, About("The others add up to planned.", name="coverage")]
 
 
-@dataclass(frozen=True, kw_only=True)
 class _Nodes:
     inventory: Annotated[Count, From("nodes")]
     asked: Count
@@ -78,7 +74,6 @@ def _counts(judged: ClusterVerdict) -> dict[str, int]:
     return {str(status): judged.counts[status] for status in Status}
 
 
-@dataclass(frozen=True, kw_only=True)
 class _Cluster:
     name: Annotated[str, From("record.name")]
     product: Annotated[Maybe, From("record.product")]
@@ -105,7 +100,6 @@ class _Cluster:
     contact: Annotated[Maybe, From("record.contact")]
 
 
-@dataclass(frozen=True, kw_only=True)
 class _Node:
     cluster: str
     node: str
@@ -127,7 +121,6 @@ def _language(fix: Remediation) -> str:
     return fix.language if fix.command and fix.language in JOINS else ""
 
 
-@dataclass(frozen=True, kw_only=True)
 class _Remediation:
     summary: str
     command: Annotated[str, About("On one line.")]
@@ -146,7 +139,6 @@ Remedy = Annotated[_Remediation, About(repeats=True)]
 """What to do, as every JSON report tells it."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class _Waiver:
     owner: str
     reason: str
@@ -154,7 +146,6 @@ class _Waiver:
     value: Annotated[Maybe, About("It holds only while this is what is observed; null: whatever is observed.")]
 
 
-@dataclass(frozen=True, kw_only=True)
 class _Result:
     check: Annotated[str, About("The check's id, which never changes.")]
     title: str
@@ -195,7 +186,6 @@ class _Result:
     ] = ""
 
 
-@dataclass(frozen=True, kw_only=True)
 class _Attested:
     statement: Annotated[str, From("attestation.statement")]
     by: Annotated[str, From("attestation.by")]
@@ -207,14 +197,12 @@ class _Attested:
     node: Annotated[str | None, From("attestation.node")]
 
 
-@dataclass(frozen=True, kw_only=True)
 class _Subject:
     check: Annotated[str, From("subject.check")]
     cluster: Annotated[str, From("subject.cluster")]
     node: Annotated[str | None, From("subject.node")]
 
 
-@dataclass(frozen=True, kw_only=True)
 class _Finding(_Subject):
     status: _Bad
     since: Annotated[Moment, About("Start of the first run of the unbroken row that found it.")]
@@ -224,7 +212,6 @@ class _Finding(_Subject):
     before: Annotated[_Status | None, About("What was found when it was last judged; null where it never was.")]
 
 
-@dataclass(frozen=True, kw_only=True)
 class _Ended(_Subject):
     was: _Bad
     message: Annotated[str, About("What the last run that had it said.")]
@@ -234,13 +221,11 @@ class _Ended(_Subject):
     now: Annotated[Literal["pass", "skip"] | None, About("What this run says; null where it did not look.")]
 
 
-@dataclass(frozen=True, kw_only=True)
 class _Flapping(_Subject):
     changes: Positive
     runs: Annotated[int, About(more={"minimum": 2})]
 
 
-@dataclass(frozen=True, kw_only=True)
 class _Run:
     started: Moment
     verdict: Verdicts
@@ -255,7 +240,6 @@ class _Run:
 _Closed = Annotated[_Ended, About(name="ended")]
 
 
-@dataclass(frozen=True, kw_only=True)
 class _History:
     last_run: Annotated[
         Moment | None,
@@ -279,7 +263,6 @@ class _History:
     ]
 
 
-@dataclass(frozen=True, kw_only=True)
 class _Document:
     schema: Annotated[str, About(const=SCHEMA)]
     tool: Annotated[Tool, From(itself)]

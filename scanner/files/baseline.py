@@ -10,7 +10,6 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from sys import intern
 from typing import Annotated, Any, NoReturn
@@ -45,7 +44,6 @@ def _named(about: str, pattern: str) -> About:
     return About(about, more={"propertyNames": {"pattern": pattern}})
 
 
-@dataclass(frozen=True, kw_only=True)
 class _Approval:
     at: Annotated[str, About("UTC.", pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$")]
     by: str
@@ -54,7 +52,6 @@ class _Approval:
     tool: Annotated[str, About("The version of preflight.")]
 
 
-@dataclass(frozen=True, kw_only=True)
 class _Document:
     """The shape of the file, for its schema; it is read and written below, where every mistake has its line."""
 
