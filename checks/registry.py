@@ -80,6 +80,3 @@ def plan_facts(products: Iterable[ProductView]) -> dict[str, tuple[type, ...]]:
         for role, kinds in writer.facts.items() if writer else ():
             found[role] = tuple(dict.fromkeys((*found.get(role, ()), *kinds)))
     return found
-
-
-PLAN_FACTS = plan_facts(PRODUCTS)

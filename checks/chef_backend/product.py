@@ -13,11 +13,11 @@ from checks.chef_backend.facts.cluster import ChefBackendVersion
 from checks.chef_backend.facts.machine import InstalledPackage
 from checks.chef_backend.installed import read_installed
 from checks.chef_backend.runbook import procedures
-from checks.chef_backend.runbook.plan import RUNBOOK
 from checks.common import clock_skew, disk_space, stepping_stone
 from checks.common.disk_facts import LinuxDisks
 from checks.engine.discovery import checks_in, in_order
 from checks.product import Product
+from checks.runbook.writer import DeferredRunbook, RunbookWriter
 
 NAME = "chef-backend"
 _REQUIREMENTS = "Chef Backend system requirements"
@@ -47,6 +47,12 @@ def _read_index(backends: Sequence[NodeView]) -> tuple[str, str]:
     return created_by(backends), why_unknown(backends)
 
 
+def _runbook() -> RunbookWriter:
+    from checks.chef_backend.runbook.plan import RUNBOOK  # noqa: PLC0415  a scan plans nothing, and does not wait for it
+
+    return RUNBOOK
+
+
 CHEF_BACKEND = Product(
     name=NAME,
     title="Chef Backend",
@@ -65,7 +71,7 @@ CHEF_BACKEND = Product(
     index_facts=(SearchIndex,),
     package="checks.chef_backend",
     identity=chef_traces.IDENTITY,
-    runbook=RUNBOOK,
+    runbook=DeferredRunbook(_runbook),
     documents=procedures.DOCUMENTS,
     documented_steps=procedures.STEPS,
     checks=in_order(

@@ -86,3 +86,15 @@ class RunbookWriter:
     """How long steps take whatever is read, by their ids."""
     sizes: Callable[[Sequence[NodeView]], Sizes] = lambda _views: Sizes()
     """What the nodes tell of the sizes of what is copied."""
+
+
+class DeferredRunbook(RunbookWriter):
+    """A writer that is imported once something of it is asked for: a scan plans nothing, and shall not wait for it."""
+
+    def __init__(self, load: Callable[[], RunbookWriter]) -> None:
+        """`load` imports it."""
+        object.__setattr__(self, "_load", load)
+
+    def __getattr__(self, name: str) -> object:
+        """What the writer itself has: no field of this one is ever set."""
+        return getattr(object.__getattribute__(self, "_load")(), name)

@@ -8,6 +8,7 @@ import socket
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from scanner.errors import InventoryError, Problem, UsageError
 from scanner.inventory.model import Cluster, Inventory, Node, SecretSource
@@ -18,9 +19,11 @@ from scanner.inventory.settings.catalogue import Catalogue
 from scanner.inventory.settings.setting import NAMES, Setting, by_name
 from scanner.inventory.settings.transports import TRANSPORTS
 from scanner.inventory.writing import toml_text
-from scanner.inventory.writing.drawn import DrawnLogin
 from scanner.loading.inventory import installed_catalogue, parse_inventory
 from scanner.secrets.sources import has_terminal
+
+if TYPE_CHECKING:
+    from scanner.inventory.writing.drawn import DrawnLogin
 
 _ASKED = "PREFLIGHT_ASKED_ON_THE_TERMINAL"
 """Stands where the inventory names a variable, until the prompt takes its place; no such variable is read."""
@@ -86,6 +89,8 @@ def login_of(said: Machines) -> DrawnLogin:
 
     A password that was typed has to come from somewhere: a variable stands for it, which `about` names.
     """
+    from scanner.inventory.writing.drawn import DrawnLogin
+
     known = installed_catalogue()
     product = product_named(said.product, known)
     cluster, node = said_settings(said.settings or (), product, known)

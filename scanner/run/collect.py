@@ -16,7 +16,8 @@ from scanner.clock import today, utc_now
 from scanner.files.packed.answers import packed
 from scanner.inventory.model import NodeKey
 from scanner.inventory.redactor import redactor
-from scanner.run.engines.engine import THREADS, Spread, executor_of
+from scanner.run.engines.engine import THREADS
+from scanner.run.engines.executors import Spread, executor_of
 from scanner.run.engines.hands import Gate, make_room, unhurried
 from scanner.run.engines.settled import settled
 from scanner.run.job import ScanRequest

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -141,6 +142,16 @@ def test_no_module_imports_itself_in_a_circle() -> None:
 
     for name in sorted(graph):
         visit(name, ())
+
+
+UNUSED = ("checks.secret_server.runbook.plan", "checks.chef_backend.runbook.plan", "concurrent.futures", "logging")
+
+
+def test_a_judgement_waits_for_nothing_that_it_does_not_use() -> None:
+    """Every command pays for what is loaded with it."""
+    program = "import sys, checks.registry, scanner.loading.registry, scanner.run.judge; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", program], cwd=TOP, capture_output=True, text=True, check=True).stdout
+    assert [name for name in UNUSED if name in loaded.split()] == []
 
 
 def test_checks_touch_nothing() -> None:

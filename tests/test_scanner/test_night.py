@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from checks.registry import PLAN_FACTS
+from checks.registry import PRODUCTS, plan_facts
 from checks.runbook.model import Command, Runbook, Step, numbered_steps
 from scanner.cli.answers import collect_or_load
 from scanner.cli.options import resolve_options
@@ -195,7 +195,7 @@ class Night:
         """The plan that is followed, made before anything is done."""
         for inventory in self.lab():
             selection = select(load_inventory(inventory), (), (), {})
-            job = replace(build_request(selection), inventory_name="inventory.toml", also=PLAN_FACTS)
+            job = replace(build_request(selection), inventory_name="inventory.toml", also=plan_facts(PRODUCTS))
             (found,) = build_runbooks(job, collect_or_load(job, selection, quiet=True), date(2026, 11, 20)).plans
         assert isinstance(found, Runbook), found
         return found

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from checks.registry import PLAN_FACTS
+from checks.registry import PRODUCTS, plan_facts
 from checks.runbook.model import Runbook, Step, numbered_steps
 from reports.runbook import json
 from scanner.cli.answers import collect_or_load
@@ -128,7 +128,7 @@ class Night:
         """The plan of this moment, kept as `--json` keeps it."""
         inventory = self.site.write()
         selection, job = resolve_options(inventory)
-        job = replace(job, inventory_name="inventory.toml", also=PLAN_FACTS)
+        job = replace(job, inventory_name="inventory.toml", also=plan_facts(PRODUCTS))
         made = build_runbooks(job, collect_or_load(job, selection, quiet=True), date(2026, 11, 20))
         (plan,) = made.plans
         assert isinstance(plan, Runbook), plan

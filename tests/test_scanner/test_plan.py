@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from checks.registry import DOCUMENTED_STEPS, PLAN_FACTS
+from checks.registry import DOCUMENTED_STEPS, PRODUCTS, plan_facts
 from checks.runbook.model import Refusal, Runbook, RunbookSet, numbered_steps, steps_back
 from reports.render import html, markdown
 from scanner.cli.answers import collect_or_load
@@ -38,7 +38,7 @@ def book(name: str) -> RunbookSet:
     """The plans of a scenario, with the times and paths of no day and no machine."""
     with tempfile.TemporaryDirectory() as folder, Lab(load_scenario(PLANS / f"{name}.toml")) as lab:
         selection = select(load_inventory(lab.write(Path(folder))), (), (), {})
-        job = dataclasses.replace(build_request(selection), inventory_name="inventory.toml", also=PLAN_FACTS)
+        job = dataclasses.replace(build_request(selection), inventory_name="inventory.toml", also=plan_facts(PRODUCTS))
         made = build_runbooks(job, collect_or_load(job, selection, quiet=True), date(2026, 11, 20))
     return dataclasses.replace(made, asked=datetime(2026, 11, 20, 22, 0, tzinfo=UTC), tool_version="1.0", notices=())
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from checks.outcome import Result
-from checks.registry import BUILTIN, PLAN_FACTS
+from checks.registry import BUILTIN, PRODUCTS, plan_facts
 from checks.runbook.model import Command, Runbook, RunbookSet, Step, numbered_steps
 from checks.scan import CONNECTIVITY, Scan
 from scanner.clock import utc_now
@@ -54,7 +54,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         folders[site] = tmp_path_factory.mktemp(site)
         with Lab(load_scenario(PLANS / f"{site}.toml")) as lab:
             selection = select(load_inventory(lab.write(folders[site])), (), (), {})
-            job = replace(build_request(selection), also=PLAN_FACTS)
+            job = replace(build_request(selection), also=plan_facts(PRODUCTS))
             write_evidence(folders[site] / "e.json", evidence_of(job, collect_or_load(job, selection, quiet=True)))
     return folders
 
@@ -66,7 +66,7 @@ def seen(folder: Path, cluster: str, *left_out: str) -> tuple[Scan, RunbookSet]:
     changed = folder / "changed.toml"
     changed.write_text(f"{text}\n[clusters.{cluster}.skip]\n{lines}", encoding="utf-8")
     selection = select(load_inventory(changed), (), (), {})
-    job = replace(build_request(selection), also=PLAN_FACTS)
+    job = replace(build_request(selection), also=plan_facts(PRODUCTS))
     collected = saved_answers(job, [evidence(folder)], utc_now(), narrowed=False)
     return build_scan(job, collected, date(2026, 11, 20)), build_runbooks(job, collected, date(2026, 11, 20))
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from checks.check import PHASES
-from checks.registry import BUILTIN, PLAN_FACTS
+from checks.registry import BUILTIN, PRODUCTS, plan_facts
 from checks.runbook.model import Command, Runbook, RunbookSet, numbered_steps
 from reports.render import html, markdown
 from scanner.cli.answers import collect_or_load
@@ -73,7 +73,7 @@ def hostile(scenario: str) -> RunbookSet:
         file.write_text(scenario, encoding="utf-8")
         with Lab(load_scenario(file)) as lab:
             selection = select(load_inventory(lab.write(Path(folder))), (), (), {})
-            job = replace(build_request(selection), also=PLAN_FACTS)
+            job = replace(build_request(selection), also=plan_facts(PRODUCTS))
             return build_runbooks(job, collect_or_load(job, selection, quiet=True), dt.date(2026, 11, 20))
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from checks.engine.wording import count
 from scanner.run.engines.dask.loop import PATIENCE, TRIES, Item, Loop, Patience
-from scanner.run.engines.engine import EngineChoice, Spread
+from scanner.run.engines.engine import EngineChoice
+from scanner.run.engines.executors import Spread
 from scanner.run.engines.hands import Hands
 from scanner.transports.answers import NodeResponse
 
