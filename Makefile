@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 
 BUILD := build
 
-.PHONY: demo test test-lowest field fuzz mutation lint types slow new-check readme docs pictures bench first-verdict wheel lock sbom audit clean
+.PHONY: demo test test-lowest field fuzz mutation lint types guides slow new-check readme docs pictures bench first-verdict wheel lock sbom audit clean
 
 demo: $(READY)
 	$(BIN)/preflight demo
@@ -43,6 +43,10 @@ fuzz: $(READY)
 # A sample of changes to checks/, of which the tests of checks/ should notice each; takes minutes.
 mutation: $(READY)
 	$(BIN)/python -m tests.mutate
+
+# The pages whose commands take longest to type, and each fault of the page of faults made to happen: a minute or two.
+guides: $(READY)
+	$(BIN)/python -m pytest -m slow -n 4 --dist worksteal tests/test_scanner/test_guides.py tests/test_scanner/test_faults_page.py
 
 # Takes minutes: 256 nodes on real SSH servers, and the like.
 slow: $(READY)

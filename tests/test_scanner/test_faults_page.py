@@ -10,6 +10,8 @@ import pytest
 from checks.engine.connectivity import CHECK
 from tests.faults_page import PAGE, Row, page, rows
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def found() -> list[Row]:

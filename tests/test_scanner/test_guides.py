@@ -21,7 +21,8 @@ POSIX = pytest.mark.skipif(os.name == "nt", reason="the guides speak to a POSIX 
 ROOT = "a_shell_can_read_what_root_is_told_to_type"
 ELSEWHERE = {("docs/guides/cron.md", name): ROOT for name in ("host", "files", "keys")}
 """Blocks that are not typed as they stand, and the test that looks after each instead."""
-SLOW = ("docs/tutorial.md", "docs/guides/air-gapped.md")
+SLOW = ("docs/tutorial.md", *(f"docs/guides/{name}.md" for name in ("air-gapped", "nightly", "plan", "scan")))
+"""Some thirty runs of the program each: `make guides` types these."""
 PLACES = {path.relative_to(TOP).as_posix(): path for path in (*PAGES, *sorted(TOP.glob("[A-Z]*.md")))}
 RECIPES = {"CONTRIBUTING.md": {"command": "test_recipe", "tests": "test_recipe", "product": "test_product_recipe"}}
 """Pages for whom tests of their own follow what they say, by the word before each block; in tests/contract."""
