@@ -1,7 +1,7 @@
 """What preflight costs, in one table: whole scans over SSH beside what else asks many machines, and judging in growth.
 
     python benchmarks/floor.py [--nodes 255] [--rounds 3] [--parallel 64] [--only NAME...] [--tools FOLDER]
-                               [--growth 600 2400 10000]
+                               [--growth 600 2400 10000] [--engine 1000 10000]
 
 Real sshd processes on loopback addresses, a Chef backend's whole script on each of them. Every way is a fresh process
 that is given the same script, and they take turns (A B C A B C ...), because a machine that others use, too, is fast in
@@ -17,8 +17,8 @@ ansible raw   `ansible all -m raw` with the script as its argument; from FOLDER/
 pyinfra       `pyinfra ... exec` with the same
 
 What is not installed is passed over by name: `python -m venv FOLDER && FOLDER/bin/pip install ansible-core pyinfra`.
-Below it the judging of estates of 600 to 10,000 nodes, from evidence: see `estates.py`. `--growth` without a number
-leaves it out.
+Below it the judging of estates of 600 to 10,000 nodes, from evidence (see `estates.py`), and what it costs to spread
+calls over workers (`engines.py`). `--growth` and `--engine` without a number leave them out.
 """
 
 from __future__ import annotations
@@ -235,6 +235,7 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", default=[])
     parser.add_argument("--tools", type=Path)
     parser.add_argument("--growth", type=int, nargs="*", default=[600, 2_400, 10_000])
+    parser.add_argument("--engine", type=int, nargs="*", default=[1_000, 10_000])
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="floor-") as name:
         folder = Path(name)
@@ -262,6 +263,10 @@ def main() -> int:
     if chosen.growth:
         print("\njudging, from evidence, with JSON, JUnit and pages")
         estates.main(["--nodes", *map(str, chosen.growth)])
+    if chosen.engine:
+        print("\nan engine's calls, with nodes that answer at once", flush=True)
+        engines = [sys.executable, str(TOP / "benchmarks" / "engines.py"), "--nodes", *map(str, chosen.engine)]
+        subprocess.run(engines, check=True)
     ours = [each[name].failed for each in rounds for name in (THREADS, DASK) if name in each]
     return 1 if any(ours) else 0
 

@@ -15,7 +15,7 @@ from checks.engine.evaluation import GatheredCluster, Guard, evaluate
 from checks.facts import Unknown
 from checks.outcome import Outcome, Remediation, Result, Severity, Status, passed
 from scanner.plugins import GROUP, load_plugins
-from scanner.plugins.foreign import Allowance, ForeignCodeError
+from scanner.plugins.foreign import Allowance, ForeignCodeError, many_calls
 from scanner.probes.probe import Answer, Probe
 from scanner.run.facts import read_facts
 from scanner.run.judge import _guard
@@ -184,3 +184,38 @@ def _probe(reader: Callable[[Answer], object], kind: type) -> Probe:
 
 def _said(output: str) -> NodeResponse:
     return NodeResponse(cluster="vault", node="web1", host="web1", transport="ssh", answers={"odd": Answer(output, 0)})
+
+
+@posix
+def test_the_timers_signal_is_taken_once_for_many_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = signal.getsignal(signal.SIGALRM)
+    taken: list[object] = []
+    setting = signal.signal
+
+    def take(number: int, what: Callable[..., None]) -> object:
+        taken.append(what)
+        return setting(number, what)
+
+    monkeypatch.setattr(signal, "signal", take)
+    with many_calls():
+        for _ in range(100):
+            assert Allowance().call(lambda: 1) == 1
+        with pytest.raises(ForeignCodeError, match=r"ended after 0\.05 s"):
+            Allowance(0.05).call(lambda: time.sleep(60))
+        assert len(taken) == 1, "to take it and to give it back for each check costs more than most checks"
+    assert taken[1:] == [before], "and it is given back"
+    assert signal.getsignal(signal.SIGALRM) is before
+    with pytest.raises(ForeignCodeError, match=r"ended after 0\.05 s"):
+        Allowance(0.05).call(lambda: time.sleep(60))
+    assert signal.getsignal(signal.SIGALRM) is before, "nor does a call by itself keep it"
+
+
+@posix
+def test_the_timers_signal_is_given_back_whatever_ends_the_calls() -> None:
+    before = signal.getsignal(signal.SIGALRM)
+    with pytest.raises(ZeroDivisionError), many_calls():
+        raise ZeroDivisionError
+    assert signal.getsignal(signal.SIGALRM) is before
+    with many_calls(), many_calls():
+        assert Allowance().call(lambda: 1) == 1
+    assert signal.getsignal(signal.SIGALRM) is before

@@ -21,6 +21,7 @@ from scanner.inventory.redactor import redactor
 from scanner.probes.batch import powershell, sh
 from scanner.probes.probe import Answer, Probe
 from scanner.probes.registry import BUILTIN
+from scanner.run.engines.hands import unhurried
 from scanner.run.node import compose
 from scanner.secrets import masking, redaction
 from scanner.secrets.masking import masked
@@ -189,3 +190,15 @@ assert Context is invoke.Context is sys.modules["invoke"].Context
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_threads_are_let_go_on_for_longer_while_nodes_are_asked_and_only_then() -> None:
+    def interrupted() -> None:
+        with unhurried():
+            assert sys.getswitchinterval() > before, "each thread that waits for its turn wakes up so often"
+            raise KeyboardInterrupt
+
+    before = sys.getswitchinterval()
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert sys.getswitchinterval() == before
