@@ -156,7 +156,12 @@ class Loop:
 
     def _connect(self) -> None:
         self._link = Link(self._choice, processes=self._processes)
-        self._workers = Workers(link=self._link, patience_s=self._patience.silence, own=not self._choice.scheduler)
+        self._workers = Workers(
+            link=self._link,
+            patience_s=self._patience.silence,
+            wait_s=self._patience.look,
+            own=not self._choice.scheduler,
+        )
         self._open, self._unsaid_since = True, None
 
     def _close(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,8 @@ from scanner.errors import cause_of
 from scanner.run.engines import worker
 from scanner.run.engines.dask.link import Link, Told, stranger
 from scanner.transports.answers import NodeResponse
+
+_UNHEARD, _SILENT = "has not answered yet", "does not answer"
 
 
 class WorkerKey(NamedTuple):
@@ -60,9 +63,12 @@ class Workers:
     link: Link
     patience_s: float
     """How long one may be silent."""
+    wait_s: float
+    """How long a look waits for what new ones say of themselves; who takes longer keeps nobody else waiting."""
     own: bool
     """Whether they are processes of this machine."""
     known: dict[WorkerKey, Worker] = field(default_factory=dict)
+    _asked: dict[WorkerKey, _Introduction] = field(default_factory=dict)
 
     def look(self) -> list[tuple[Worker, str]]:
         """See who is there now; gives those that are not to be counted on any more, with what became of them.
@@ -71,6 +77,7 @@ class Workers:
         """
         told = {WorkerKey(each.address, each.folder): each for each in self.link.workers()}
         self._get_to_know({key: each for key, each in told.items() if key not in self.known})
+        self._listen()
         lost = [(self.known.pop(key), "ended") for key in self.known.keys() - told.keys()]
         now = time.monotonic()
         for key, each in told.items():
@@ -92,28 +99,61 @@ class Workers:
         return (each for each in self.known.values() if not site or site in each.resources)
 
     def _get_to_know(self, new: Mapping[WorkerKey, Told]) -> None:
-        if not new:
-            return
-        addresses = [key.address for key in new]
-        if self.own:
-            self.link.ignore_interrupts(addresses)
-        about = self.link.about(addresses)
-        distant = [address for address, said in about.items() if _is_distant(said)]
-        before_s = now_s()
-        # Once more: the first time a worker has to load what it is asked with.
-        again = self.link.about(distant) if distant else {}
-        after_s = now_s()
         now = time.monotonic()
         for key, each in new.items():
             self.known[key] = Worker(
                 key=key,
                 resources=each.resources,
-                unfit=_unfit(about[key.address]),
+                unfit=_UNHEARD,
                 running=each.running,
-                clock=_clock(again.get(key.address), before_s, after_s),
                 last_seen=each.last_seen,
                 heard=now,
             )
+            self._asked[key] = _Introduction.of(self.link, key.address, own=self.own)
+
+    def _listen(self) -> None:
+        """Take in what was said of themselves; whoever was too busy to say it is asked again."""
+        ends = time.monotonic() + self.wait_s
+        for key, asked in list(self._asked.items()):
+            if not asked.over.wait(max(0.0, ends - time.monotonic())):
+                continue
+            del self._asked[key]
+            found = self.known.get(key)
+            if found is None:
+                continue
+            found.unfit, found.clock = _unfit(asked.said), asked.clock
+            if found.unfit == _SILENT:
+                self._asked[key] = _Introduction.of(self.link, key.address, own=self.own)
+
+
+@dataclass(slots=True)
+class _Introduction:
+    """What one of them says of itself, asked by a thread of its own: it may take its time, or never answer."""
+
+    said: Mapping[str, Any] | Exception = field(default_factory=dict)
+    clock: ClockOffset | None = None
+    over: threading.Event = field(default_factory=threading.Event)
+
+    @classmethod
+    def of(cls, link: Link, address: str, *, own: bool) -> _Introduction:
+        made = cls()
+        threading.Thread(target=made._ask, args=(link, address, own), name="dask-worker-asked", daemon=True).start()
+        return made
+
+    def _ask(self, link: Link, address: str, own: bool) -> None:
+        try:
+            if own:
+                link.ignore_interrupts([address])
+            self.said = link.about([address])[address]
+            if _is_distant(self.said):
+                # Once more: the first time a worker has to load what it is asked with.
+                before_s = now_s()
+                again = link.about([address])[address]
+                self.clock = _clock(again, before_s, now_s())
+        except Exception as error:  # noqa: BLE001  whichever way it does not answer
+            self.said = error
+        finally:
+            self.over.set()
 
 
 def _is_distant(said: Mapping[str, Any] | Exception) -> bool:
@@ -121,8 +161,8 @@ def _is_distant(said: Mapping[str, Any] | Exception) -> bool:
 
 
 def _unfit(said: Mapping[str, Any] | Exception) -> str:
-    if isinstance(said, TimeoutError):
-        return "does not answer"
+    if isinstance(said, OSError):
+        return _SILENT
     if isinstance(said, BaseException):
         return f"has no preflight that this one understands ({cause_of(said)})"
     return stranger(said)

@@ -23,6 +23,10 @@ class FakeWorker:
     sites: frozenset[str] = frozenset()
     about: dict[str, Any] = field(default_factory=dict)
     """What it says differently of itself."""
+    deaf: int = 0
+    """How often it is too busy to say who it is."""
+    shy: threading.Event | None = None
+    """What it waits for before it says who it is."""
     hold: threading.Event | None = None
     """What it waits for before it asks anything."""
     beats: float = 0.0
@@ -113,7 +117,15 @@ class FakeLink:
         return told
 
     def about(self, addresses: Collection[str]) -> dict[str, Any]:
-        return {address: work.about() | self.cluster.workers_there[address].about for address in addresses}
+        return {address: self._about(self.cluster.workers_there[address]) for address in addresses}
+
+    def _about(self, there: FakeWorker) -> Any:
+        if there.shy:
+            there.shy.wait(20)
+        if there.deaf:
+            there.deaf -= 1
+            return TimeoutError()
+        return work.about() | there.about
 
     def leave(self, run: str, addresses: Collection[str]) -> None:
         self.cluster.left += addresses

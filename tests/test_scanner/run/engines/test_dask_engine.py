@@ -174,6 +174,29 @@ def test_a_worker_of_another_version_is_given_nothing(cluster: Cluster, differin
     assert cause.startswith(f"no worker at {SCHEDULER}: tls://w1:1, tls://w2:1 {told}")
 
 
+def test_a_worker_that_is_too_busy_at_first_is_given_its_nodes_yet(cluster: Cluster) -> None:
+    first, second = cluster.workers_there.values()
+    first.sites, first.deaf = frozenset({"emea"}), 3
+    assert not any(failures(collect(job(*names(4), site="emea"))).values())
+    assert asked_how_often(cluster).keys() == set(names(4))
+    assert not second.given
+
+
+def test_a_worker_that_never_says_who_it_is_keeps_no_other_one_waiting(cluster: Cluster) -> None:
+    hung = cluster.workers_there["tls://w1:1"]
+    hung.shy = threading.Event()
+    began = time.monotonic()
+    try:
+        assert not any(failures(collect(job(*names(10)))).values())
+        assert time.monotonic() - began < 5
+        assert not hung.given
+        cluster.workers_there.pop("tls://w2:1")
+        (cause,) = set(failures(collect(job("b1"))).values())
+        assert cause == f"no worker at {SCHEDULER}: tls://w1:1 has not answered yet"
+    finally:
+        hung.shy.set()
+
+
 def test_the_nodes_of_a_lost_worker_are_asked_once_more_and_that_is_told(cluster: Cluster) -> None:
     def die(there: FakeWorker, _: Any) -> None:
         if there.address == "tls://w1:1":
