@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from checks.check import NodeView
 from checks.engine.evaluation import GatheredCluster
 from checks.engine.upgrade_path import UpgradePath, UpgradeStep
-from checks.runbook.model import Estimate, Part, Step, Troubleshooting
-from checks.runbook.names import CommandQuoter
-from checks.runbook.signs import Kind, Sign
 from checks.scan import Verdict
+
+if TYPE_CHECKING:  # A scan loads this with its products, and needs no word of a plan.
+    from checks.runbook.model import Estimate, Part, Step, Troubleshooting
+    from checks.runbook.names import CommandQuoter
+    from checks.runbook.signs import Kind, Sign
 
 
 class RefusedError(Exception):
