@@ -87,8 +87,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/ssh_nodes.py
 	$(BIN)/python benchmarks/winrm_nodes.py
 	$(BIN)/python benchmarks/report_pages.py
-	$(BIN)/python benchmarks/estates.py
-	$(BIN)/python benchmarks/engines.py
+	$(BIN)/python benchmarks/floor.py
 
 # What the first useful verdict costs, on the lab's Windows nodes and on real sshd, which needs root; writes the page's table.
 first-verdict: $(READY)

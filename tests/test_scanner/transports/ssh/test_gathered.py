@@ -37,14 +37,17 @@ def test_a_reader_is_woken_for_the_end_and_not_for_each_packet() -> None:
     gathered = Gathered(ends)
     reader = Reader(gathered)
     reader.start()
-    for number in range(100):
-        gathered.feed(b"%d\n" % number)
+    packets = [b"%d\n" % number for number in range(100)]
+    for packet in packets:
+        gathered.feed(packet)
+    reader.join(0.1)  # long enough for who was woken to look
+    assert not reader.looks
     gathered.feed(b"done\n")
-    whole = b"".join(b"%d\n" % number for number in range(100)) + b"done\n"
-    # It may look once more, where it comes after the first part was due.
-    while b"".join(reader.looks) != whole:
+    whole = b"".join(packets) + b"done\n"
+    while not reader.looks:
         reader.join(0.01)
         assert reader.is_alive()
+    assert reader.looks == [whole]
     gathered.close()
     reader.join(PATIENCE_S)
     assert reader.looks == [whole]
