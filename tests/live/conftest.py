@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.live.dask_estate import Estate, end_scans, make_certificates
 from tests.live.openssh import SSHD, OpenSshServer, make_key
 
 
@@ -51,3 +52,21 @@ def start_sshd(ssh_keys: Path, tmp_path: Path) -> Iterator[Callable[..., OpenSsh
 def sshd(start_sshd: Callable[..., OpenSshServer]) -> OpenSshServer:
     """One running sshd that knows `chef-backend-ctl`; see `OpenSshServer.answer`."""
     return start_sshd()
+
+
+@pytest.fixture(scope="session")
+def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
+    """Those of the guide "Two sites, one scheduler", which all tests share."""
+    made = Estate(tmp_path_factory.mktemp("estate"))
+    make_certificates(made.folder)
+    try:
+        yield made
+    finally:
+        made.end()
+
+
+@pytest.fixture
+def estate(machines: Estate) -> Iterator[Estate]:
+    """Those machines. Nothing runs there before it is begun, and what a test leaves running is there for the next."""
+    yield machines
+    end_scans()

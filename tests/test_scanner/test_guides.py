@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -12,6 +13,8 @@ import pytest
 
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario
+from scanner.run.engines.dask import link
+from scanner.run.engines.dask.loop import PATIENCE
 from tests.test_scanner.stages import STAGES, bare
 from tests.test_scanner.terminal import TOP, TYPED, Step, Terminal, blocks, steps
 from tests.user_pages import PAGES
@@ -145,6 +148,39 @@ def test_systemd_takes_the_hardened_units(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     told = [line for line in (done.stdout + done.stderr).splitlines() if "preflight" in line]
     assert (done.returncode, told) == (0, [])
+
+
+@pytest.mark.live
+def test_systemd_takes_the_units_of_scheduler_and_workers(tmp_path: Path) -> None:
+    if not shutil.which("systemd-analyze"):
+        assert os.environ.get("REQUIRE_LIVE") != "1", "systemd-analyze is not there"
+        pytest.skip("systemd-analyze is not there")
+    program = tmp_path / "dask"
+    program.write_text("#!/bin/sh\n", encoding="utf-8")
+    program.chmod(0o755)
+    units = [tmp_path / f"preflight-{who}.service" for who in ("scheduler", "worker")]
+    for unit, who in zip(units, ("scheduler", "worker"), strict=True):
+        text = shown("sites", f"{who}-service").replace("/opt/preflight/bin/dask", str(program))
+        unit.write_text(text.replace("User=preflight", "User=root"), encoding="utf-8")
+        given = shlex.split(str(re.findall(r"^ExecStart=(.*)", text, re.MULTILINE)[0]))
+        words = next(line for line in shown("sites", "programs").splitlines() if line.startswith(f"dask {who} "))
+        options = {word for word in given if word.startswith("--")} - {"--local-directory"}
+        assert options | {"--host"} == {word for word in shlex.split(words) if word.startswith("--")}, (
+            "not as was tried"
+        )
+    command = ["systemd-analyze", "verify", "--man=no", *map(str, units)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    told = [line for line in (done.stdout + done.stderr).splitlines() if "preflight" in line]
+    assert (done.returncode, told) == (0, [])
+
+
+def test_what_the_tables_of_faults_say_of_seconds_is_so() -> None:
+    """The tests that play them are less patient."""
+    text = (DOCS / "guides" / "sites.md").read_text("utf-8")
+    told = {seconds for line in text.splitlines() if line.startswith("|") for seconds in re.findall(r"(\d+) s\b", line)}
+    assert told == {"30", "10"}
+    assert {PATIENCE.worker, PATIENCE.silence, PATIENCE.scheduler} == {30.0}
+    assert link._CONNECT_S == 10.0
 
 
 @POSIX
