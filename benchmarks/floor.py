@@ -28,6 +28,7 @@ import importlib.util
 import json
 import os
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -237,6 +238,7 @@ def main() -> int:
     parser.add_argument("--growth", type=int, nargs="*", default=[600, 2_400, 10_000])
     parser.add_argument("--engine", type=int, nargs="*", default=[1_000, 10_000])
     chosen = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # whoever ends it leaves no server behind
     with tempfile.TemporaryDirectory(prefix="floor-") as name:
         folder = Path(name)
         farm = start_farm(folder, chosen.nodes)
