@@ -53,11 +53,10 @@ with Lab(load_scenario(sys.argv[1])) as lab:
     time.sleep(900)
 """
 SCANNER_START = """
-import importlib.util
-import scanner.run.prepare, scanner.cli, scanner.cli.commands.scan, reports.scan.console, reports.scan.json
-if importlib.util.find_spec("scanner.transports.winrm.exchange.channel"):
+import scanner.run.prepare, scanner.cli, scanner.cli.commands.scan
+try:
     import scanner.transports.winrm.exchange.channel
-else:
+except ImportError:  # a checkout from before
     import winrm, requests
 """
 FLOOR = r"""
