@@ -397,3 +397,17 @@ def test_a_page_of_hostile_values_parses_as_it_was_meant() -> None:
     assert tree is not None
     assert len(tree.findall(".//script")) == 1
     assert not [node for node in tree.iter() if any(str(name).startswith("on") for name in node.attrib)]
+
+
+def test_a_terminal_counts_what_does_not_fit_and_verbose_and_files_name_more() -> None:
+    many = drift(*(fact(f"app-files.files[{number}.dll].version", "changed", "1", "2") for number in range(70)))
+    plain = console.render(many, color=False, width=100)
+    assert "[59.dll]" in plain
+    assert "[60.dll]" not in plain
+    assert "... and 10 more; -v and the reports in files name them all" in plain
+    assert "[69.dll]" in console.render(many, color=False, width=100, verbose=True)
+    short = markdown.render(many)
+    assert "[39.dll]" in short
+    assert "[40.dll]" not in short
+    assert "- and 30 more\n" in short
+    assert "[69.dll]" in html.render(many)
