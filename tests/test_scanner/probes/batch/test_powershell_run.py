@@ -32,6 +32,7 @@ from scanner.lab.scenario import load_scenario, scenario_names
 from scanner.probes.batch.powershell import compose, literal, parse, powershell_source
 from scanner.probes.probe import Answer, Probe
 from scanner.probes.secret_server.database.sql_questions import questions
+from scanner.probes.secret_server.parts import IIS
 from scanner.transports.powershell.script_delivery import deliver
 from tests.secret_server_probes import PROBES
 
@@ -835,7 +836,8 @@ def test_the_accessors_for_files_on_real_files(tmp_path: Path) -> None:
         "environment": "return Expand-PfEnvironment '%NO_SUCH_VARIABLE%\\x'",
     }
     probes = tuple(
-        Probe(id=name, language="powershell", purpose="", script=body, readers=()) for name, body in bodies.items()
+        Probe(id=name, language="powershell", purpose="", script=body, readers=(), parts=IIS)
+        for name, body in bodies.items()
     )
     found = whole(run(composed(probes)).stdout)["probes"]
     assert found["names"] == {"value": {"n": ["Thycotic.A.dll"]}}
