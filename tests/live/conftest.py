@@ -70,3 +70,5 @@ def estate(machines: Estate) -> Iterator[Estate]:
     """Those machines. Nothing runs there before it is begun, and what a test leaves running is there for the next."""
     yield machines
     end_scans()
+    if not machines.is_running("scheduler"):  # its workers are about to end, too
+        machines.end()
