@@ -12,7 +12,7 @@ from typing import TypeVar
 from checks.baseline.drift import CheckRow, Difference, FactRow, GapRow, NodeRow
 from checks.baseline.drift_rules import Compare, DriftRule, DriftRules
 from checks.baseline.fact_paths import Value, kind_of, record_of
-from checks.baseline.snapshot import LEFT_OUT, NOT_EVALUATED, CheckKey, CheckState, FactKey, Snapshot
+from checks.baseline.snapshot import LEFT_OUT, NOT_EVALUATED, CheckKey, CheckState, FactKey, Snapshot, by_cluster
 from checks.outcome import Status
 from checks.versions import VersionError, parse_version
 
@@ -49,21 +49,40 @@ class Scope:
 class Compared:
     """The outcome of a comparison."""
 
-    facts: tuple[FactRow, ...] = ()
+    facts: Sequence[FactRow] = ()
     checks: tuple[CheckRow, ...] = ()
     nodes: tuple[NodeRow, ...] = ()
     gaps: tuple[GapRow, ...] = ()
 
 
-def compare(then: Snapshot, now: Snapshot, rules: DriftRules, scope: Scope | None = None) -> Compared:
-    """Hold `now` against `then`. Without a scope, everything in the two is compared."""
+def all_of(parts: Iterable[Sequence[FactRow]]) -> Sequence[FactRow]:
+    """Every row."""
+    return tuple(row for part in parts for row in part)
+
+
+def differing_of(parts: Iterable[Sequence[FactRow]]) -> Sequence[FactRow]:
+    """The rows of what is not known to be the same."""
+    return tuple(row for part in parts for row in part if row.difference is not Difference.SAME)
+
+
+def compare(
+    then: Snapshot,
+    now: Snapshot,
+    rules: DriftRules,
+    scope: Scope | None = None,
+    keep: Callable[[Iterable[Sequence[FactRow]]], Sequence[FactRow]] = all_of,
+) -> Compared:
+    """Hold `now` against `then`. Without a scope, everything in the two is compared.
+
+    `keep` makes of the facts' rows, which come a cluster at a time, what is kept of them.
+    """
     scope = scope or Scope(nodes=frozenset(now.nodes), inventory=frozenset(now.nodes))
     gone = {key for key in then.nodes.keys() - scope.inventory if scope.clusters is None or key[0] in scope.clusters}
     new = scope.nodes - then.nodes.keys()
     both = scope.nodes & then.nodes.keys()
     rows = [NodeRow(*key, Difference.DISAPPEARED) for key in gone] + [NodeRow(*key, Difference.APPEARED) for key in new]
     return Compared(
-        ordered(_facts(then, now, rules, scope, both), lambda row: row.place),
+        keep(_facts(then, now, rules, scope, both)),
         ordered(_checks(then, now, scope, gone | new), lambda row: row.subject),
         ordered(rows, lambda row: (row.cluster, row.node)),
         ordered(_gaps(then, now, rules, scope, both), lambda row: row.place),
@@ -100,20 +119,37 @@ def _natural(text: str) -> tuple[tuple[int, int, str], ...]:
 
 def _facts(
     then: Snapshot, now: Snapshot, rules: DriftRules, scope: Scope, nodes: Collection[tuple[str, str]]
-) -> Iterator[FactRow]:
-    by_node: dict[tuple[str, str], list[FactKey]] = {}
-    for place in chain(then.facts, (place for place in now.facts if place not in then.facts)):
-        by_node.setdefault(place[:2], []).append(place)
-    for key, places in by_node.items():
-        if key in nodes:
-            yield from _of_node(then, now, rules, scope, key, places)
+) -> Iterator[list[FactRow]]:
+    """The rows in their order, cluster by cluster; those whose names sort alike (c1 and c01) together."""
+    before, after = by_cluster(then.facts), by_cluster(now.facts)
+    groups: dict[tuple[tuple[int, int, str], ...], list[str]] = {}
+    for cluster in dict.fromkeys((*before.clusters(), *after.clusters())):
+        groups.setdefault(_natural(cluster), []).append(cluster)
+    for key in sorted(groups):
+        rows: list[FactRow] = []
+        for cluster in groups[key]:
+            facts = (before.of_cluster(cluster), after.of_cluster(cluster))
+            found: dict[tuple[str, str], list[FactKey]] = {}
+            for place in chain(facts[0], (place for place in facts[1] if place not in facts[0])):
+                found.setdefault(place[:2], []).append(place)
+            for node, places in found.items():
+                if node in nodes:
+                    rows += _of_node(then, now, facts, rules, scope, node, places)
+        yield sorted(rows, key=lambda row: natural(*row.place))
 
 
 def _of_node(
-    then: Snapshot, now: Snapshot, rules: DriftRules, scope: Scope, key: tuple[str, str], places: Sequence[FactKey]
+    then: Snapshot,
+    now: Snapshot,
+    facts: tuple[Mapping[FactKey, Value], Mapping[FactKey, Value]],
+    rules: DriftRules,
+    scope: Scope,
+    key: tuple[str, str],
+    places: Sequence[FactKey],
 ) -> Iterator[FactRow]:
-    """The rows of one node, which has a value at `places`, then or now."""
-    records = [{record_of(place.path) for place in places if place in side.facts} for side in (then, now)]
+    """The rows of one node, which has a value at `places`, then or now; `facts` are its cluster's."""
+    before, after = facts
+    records = [{record_of(place.path) for place in places if place in side} for side in facts]
     for place in places:
         kind = kind_of(place.path)
         if rules.ignores(place.path):
@@ -121,7 +157,7 @@ def _of_node(
         asked = [kind in side.nodes[key] for side in (then, now)]
         if not all(asked) and (kind in rules.fallbacks or scope.passes_over(now, key, kind)):
             continue
-        old, new = then.facts.get(place), now.facts.get(place)
+        old, new = before.get(place), after.get(place)
         reason = now.why_unread(place) or _then_unread(then.why_unread(place), FactKey(*key, "") in then.unread)
         if not reason and not all(asked):
             reason = (
@@ -132,15 +168,15 @@ def _of_node(
         if not reason and place.path != (record := record_of(place.path)):
             # Rows have all their fields, and kinds all of theirs: a lone one is another version's, or an editor's.
             there = [record in side or record == kind for side in records]
-            if place not in then.facts and there[0]:
+            if place not in before and there[0]:
                 reason = f"the baseline does not have this value; {_APPROVE}"
-            elif place not in now.facts and there[1]:
+            elif place not in after and there[1]:
                 reason = f"this value is not read any more; {_APPROVE}"
         if reason:
             yield FactRow(place=place, difference=Difference.NOT_COMPARED, old=old, new=new, note=reason)
-        elif place not in then.facts:
+        elif place not in before:
             yield FactRow(place=place, difference=Difference.APPEARED, old=None, new=new)
-        elif place not in now.facts:
+        elif place not in after:
             yield FactRow(place=place, difference=Difference.DISAPPEARED, old=old, new=None)
         else:
             yield _compared(place, old, new, rules.of(place.path))
@@ -228,9 +264,9 @@ def _direction(old: Value, new: Value) -> str:
 
 
 def _checks(then: Snapshot, now: Snapshot, scope: Scope, moved: Collection[tuple[str, str]]) -> Iterator[CheckRow]:
+    asked = {cluster for cluster, _ in scope.nodes}
     for subject in then.checks.keys() | now.checks.keys():
         key = (subject.cluster, subject.node)
-        asked = {cluster for cluster, _ in scope.nodes}
         if key in moved or subject.cluster not in asked or (subject.node and key not in scope.nodes):
             continue
         if not subject.node and scope.clusters is not None and subject.cluster not in scope.clusters:

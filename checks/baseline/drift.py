@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import abc
 import enum
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from checks.baseline.fact_paths import Value
 from checks.baseline.snapshot import CheckKey, FactKey
@@ -50,6 +54,45 @@ class FactRow:
     new: Value = None
     note: str = ""
     """Why it was not compared; or, of versions, `newer` or `older`."""
+
+
+class FactRows(Sequence[FactRow], abc.ABC):
+    """Rows of many nodes, of which one node's can be looked at by themselves."""
+
+    @abc.abstractmethod
+    def nodes(self) -> Sequence[tuple[str, str]]:
+        """Cluster and name of each node that there are rows of."""
+
+    @abc.abstractmethod
+    def of_node(self, key: tuple[str, str]) -> Sequence[FactRow]:
+        """The rows of one node; none of one that is not there."""
+
+
+def by_node(rows: Sequence[FactRow]) -> Mapping[tuple[str, str], Sequence[FactRow]]:
+    """The rows by cluster and node."""
+    if isinstance(rows, FactRows):
+        return _ByNode(rows)
+    found: dict[tuple[str, str], list[FactRow]] = {}
+    for row in rows:
+        found.setdefault((row.place.cluster, row.place.node), []).append(row)
+    return found
+
+
+class _ByNode(Mapping[tuple[str, str], Sequence[FactRow]]):
+    def __init__(self, rows: FactRows) -> None:
+        self._rows = rows
+        self._nodes = frozenset(rows.nodes())
+
+    def __getitem__(self, key: tuple[str, str]) -> Sequence[FactRow]:
+        if key not in self._nodes:
+            raise KeyError(key)
+        return self._rows.of_node(key)
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self._rows.nodes())
+
+    def __len__(self) -> int:
+        return len(self._nodes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +141,12 @@ class Approval:
     """The version of preflight that wrote it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Drift:
-    """Everything a drift report may print. Rows come by cluster, node and path."""
+    """Everything a drift report may print. Rows come by cluster, node and path.
+
+    What follows from the rows is worked out once: every format asks for it many times, of any number of them.
+    """
 
     tool_version: str
     started: datetime
@@ -112,7 +158,7 @@ class Drift:
     """The baseline's file name as given."""
     approvals: tuple[Approval, ...]
     """The baseline's, the first one of everything; later ones of parts."""
-    facts: tuple[FactRow, ...]
+    facts: Sequence[FactRow]
     checks: tuple[CheckRow, ...]
     nodes: tuple[NodeRow, ...] = ()
     gaps: tuple[GapRow, ...] = ()
@@ -122,17 +168,28 @@ class Drift:
     history: ScanHistory | None = None
     """What earlier comparisons say of this one; None where no history is kept."""
 
+    @cached_property
+    def differing(self) -> tuple[FactRow, ...]:
+        """The facts that are not known to be as approved."""
+        return tuple(row for row in self.facts if row.difference is not Difference.SAME)
+
+    @cached_property
+    def counts(self) -> Mapping[Difference, int]:
+        """How many of the facts differ in which way."""
+        found = Counter(row.difference for row in self.differing)
+        return {**dict.fromkeys(Difference, 0), **found, Difference.SAME: len(self.facts) - len(self.differing)}
+
     @property
     def verdict(self) -> DriftVerdict:
         """DRIFT for any difference, else UNKNOWN where something was not compared, or nothing was; else NO DRIFT."""
         found = {
-            *(row.difference for row in self.facts),
+            *(row.difference for row in self.differing),
             *(row.difference for row in self.checks),
             *(row.difference for row in self.nodes),
         }
         if not found.isdisjoint(_DRIFTED):
             return DriftVerdict.DRIFT
-        compared = any(row.difference is Difference.SAME for row in self.facts)
+        compared = self.counts[Difference.SAME] > 0
         if self.partial or self.gaps or Difference.NOT_COMPARED in found or not compared:
             return DriftVerdict.UNKNOWN
         return DriftVerdict.NO_DRIFT

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+import abc
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from sys import intern
 from typing import NamedTuple
@@ -46,6 +47,50 @@ class CheckKey(NamedTuple):
 
     def __str__(self) -> str:
         return SEPARATOR.join(part for part in self if part)
+
+
+class FactsByCluster(Mapping[FactKey, Value], abc.ABC):
+    """Values by their places, of which one cluster's are best looked at together."""
+
+    @abc.abstractmethod
+    def clusters(self) -> Sequence[str]:
+        """The clusters that there are values of."""
+
+    @abc.abstractmethod
+    def of_cluster(self, name: str) -> Mapping[FactKey, Value]:
+        """Those of one cluster; none of one that is not there."""
+
+
+class GroupedFacts(FactsByCluster):
+    """Values that are all at hand."""
+
+    def __init__(self, facts: Mapping[FactKey, Value]) -> None:
+        self._facts = facts
+        self._found: dict[str, dict[FactKey, Value]] = {}
+        for place, value in facts.items():
+            self._found.setdefault(place[0], {})[place] = value
+
+    def clusters(self) -> Sequence[str]:
+        """The clusters that there are values of."""
+        return tuple(self._found)
+
+    def of_cluster(self, name: str) -> Mapping[FactKey, Value]:
+        """Those of one cluster; none of one that is not there."""
+        return self._found.get(name, {})
+
+    def __getitem__(self, place: FactKey) -> Value:
+        return self._facts[place]
+
+    def __iter__(self) -> Iterator[FactKey]:
+        return iter(self._facts)
+
+    def __len__(self) -> int:
+        return len(self._facts)
+
+
+def by_cluster(facts: Mapping[FactKey, Value]) -> FactsByCluster:
+    """The same values, to be looked at cluster by cluster."""
+    return facts if isinstance(facts, FactsByCluster) else GroupedFacts(facts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,26 +161,7 @@ def take_snapshot(
                 for path, value in _values(asked, rules)
                 if not any(is_within(path, gap) for gap in gaps)
             }
-    return Snapshot(nodes, facts, unread, dict(_checks(results)))
-
-
-@dataclass(slots=True)
-class Growing:
-    """A snapshot that is taken cluster by cluster."""
-
-    nodes: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
-    facts: dict[FactKey, Value] = field(default_factory=dict)
-    unread: dict[FactKey, str] = field(default_factory=dict)
-
-    def add(self, part: Snapshot) -> None:
-        """What was learnt of other nodes."""
-        self.nodes |= part.nodes
-        self.facts |= part.facts
-        self.unread |= part.unread
-
-    def ended(self, results: Iterable[Result]) -> Snapshot:
-        """All of it, with how the checks ended."""
-        return Snapshot(self.nodes, self.facts, self.unread, dict(_checks(results)))
+    return Snapshot(nodes, facts, unread, dict(check_states(results)))
 
 
 def once(value: Value) -> Value:
@@ -166,7 +192,8 @@ def _gaps(view: NodeView, asked: Mapping[str, object], rules: DriftRules) -> Ite
                 yield part, f"{path} is {shown(value)}"
 
 
-def _checks(results: Iterable[Result]) -> Iterator[tuple[CheckKey, CheckState]]:
+def check_states(results: Iterable[Result]) -> Iterator[tuple[CheckKey, CheckState]]:
+    """How each check ended, of those that say something of a node or a cluster."""
     for row in results:
         # Whether a node answered is told by what could be read of it; what people vouch for is no state of a node; and
         # a plugin that did not load judges no cluster.

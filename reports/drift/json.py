@@ -143,8 +143,8 @@ class _History:
     flapping: tuple[_Flapping, ...]
 
 
-def _differing(drift: Drift) -> list[Any]:
-    return [row for row in drift.facts if row.difference is not Difference.SAME]
+def _differing(drift: Drift) -> tuple[Any, ...]:
+    return drift.differing
 
 
 def _otherwise(drift: Drift) -> list[Any]:
@@ -152,7 +152,7 @@ def _otherwise(drift: Drift) -> list[Any]:
 
 
 def _counts(drift: Drift) -> dict[str, int]:
-    return {str(kind): sum(row.difference is kind for row in drift.facts) for kind in _COUNTED}
+    return {str(kind): drift.counts[kind] for kind in _COUNTED}
 
 
 class _Document:

@@ -8,7 +8,7 @@ from typing import Any
 from junit_xml import TestCase, TestSuite
 
 from checks.baseline.comparison import natural
-from checks.baseline.drift import CheckRow, Difference, Drift, DriftVerdict, FactRow
+from checks.baseline.drift import CheckRow, Difference, Drift, DriftVerdict, FactRow, by_node
 from checks.engine.wording import count
 from reports.drift.wording import WORDS, approved, headline, node_line, sides
 from reports.render.junit_xml import dotless, unused
@@ -37,9 +37,7 @@ def pieces(drift: Drift) -> Iterator[str]:
 def _suites(drift: Drift) -> Iterable[Any]:
     yield _verdict_suite(drift)
     used: set[str] = set()
-    facts: dict[tuple[str, str], list[FactRow]] = {}
-    for row in drift.facts:
-        facts.setdefault((row.place.cluster, row.place.node), []).append(row)
+    facts = by_node(drift.facts)
     checks: dict[tuple[str, str], list[CheckRow]] = {}
     for check in drift.checks:
         checks.setdefault((check.subject.cluster, check.subject.node), []).append(check)
@@ -117,7 +115,7 @@ def _verdict_suite(drift: Drift) -> Any:
     told = one_line(f"{drift.verdict}: {headline(drift)}")
     missed = (
         drift.gaps
-        or any(row.difference is Difference.NOT_COMPARED for row in drift.facts)
+        or any(row.difference is Difference.NOT_COMPARED for row in drift.differing)
         or any(row.difference is Difference.NOT_COMPARED for row in drift.checks)
     )
     if drift.partial or (drift.verdict is DriftVerdict.UNKNOWN and not missed):

@@ -62,9 +62,7 @@ def view(drift: Drift, shown: Shown) -> Document:
         small="; ".join(approved(drift)[:1]) or "no approval",
         closing=((("history", history),), (("", advice(drift)),)),
         counts=tuple(
-            (status, WORDS[kind], number)
-            for kind, status in _STATUS.items()
-            if (number := sum(row.difference is kind for row in drift.facts))
+            (status, WORDS[kind], number) for kind, status in _STATUS.items() if (number := drift.counts[kind])
         ),
         sections=tuple(made for on, make in _sections(drift) if on & shown for made in make()),
     )
@@ -89,7 +87,7 @@ def _sections(drift: Drift) -> Iterable[tuple[Shown, Callable[[], Iterable[Secti
     approvals = partial(_listed, "approvals", "Baseline", counted=False)
     told = approved(drift)
     return (
-        (_EVERYWHERE, lambda: _differences(drift.facts, past)),
+        (_EVERYWHERE, lambda: _differences(drift.differing, past)),
         (Shown.TERMINAL, lambda: _listed("moved", "Nodes", moved, counted=False)),
         (Shown.FILE | Shown.PAGE, lambda: _listed("moved", "Nodes", moved)),
         (_EVERYWHERE, lambda: worse(past)),
@@ -182,7 +180,7 @@ def _uncompared(drift: Drift, past: Past) -> Iterable[Section]:
         what = found.setdefault(gap.reason, {}).setdefault((gap.place.cluster, gap.place.node), [])
         what += [gap.place.path] if gap.place.path else []
     gaps = {gap.place for gap in drift.gaps}
-    for row in drift.facts:
+    for row in drift.differing:
         if row.difference is Difference.NOT_COMPARED and gaps.isdisjoint(
             row.place._replace(path=part) for part in wholes(row.place.path)
         ):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from checks.baseline.drift import Difference, Drift, DriftVerdict, FactRow, NodeRow
+from checks.baseline.drift import Difference, Drift, DriftVerdict, FactRow, NodeRow, by_node
 from checks.baseline.fact_paths import Value, shown
 from reports.text import count, one_line
 
@@ -47,8 +47,8 @@ def headline(drift: Drift) -> str:
     """The verdict in one sentence."""
     parts = counted(drift)
     if drift.verdict is DriftVerdict.NO_DRIFT:
-        same = sum(row.difference is Difference.SAME for row in drift.facts)
-        nodes = len({row.place[:2] for row in drift.facts})
+        same = drift.counts[Difference.SAME]
+        nodes = len(by_node(drift.facts))
         return f"Everything is as approved: {count(same, 'fact')} on {count(nodes, 'node')}."
     if drift.partial:
         parts.append("interrupted: what was finished is here")
@@ -61,7 +61,7 @@ def counted(drift: Drift) -> list[str]:
     """How much of what differs, in words."""
     parts = []
     for difference in DRIFTED:
-        number = sum(row.difference is difference for row in drift.facts)
+        number = drift.counts[difference]
         parts += [f"{count(number, 'fact')} {WORDS[difference]}"] * bool(number)
     gone = [row for row in drift.nodes if row.difference is Difference.DISAPPEARED]
     parts += [f"{count(len(gone), 'node')} gone from the inventory"] * bool(gone)
@@ -72,7 +72,7 @@ def counted(drift: Drift) -> list[str]:
     lost = {gap.place[:2] for gap in drift.gaps if not gap.place.path}
     parts += [f"{count(len(lost), 'node')} could not be compared"] * bool(lost)
     checks = [row for row in drift.checks if row.difference is Difference.NOT_COMPARED and row.subject[:2] not in lost]
-    missed = sum(row.difference is Difference.NOT_COMPARED and row.place[:2] not in lost for row in drift.facts)
+    missed = sum(row.difference is Difference.NOT_COMPARED and row.place[:2] not in lost for row in drift.differing)
     missed = missed or sum(bool(gap.place.path) and gap.place[:2] not in lost for gap in drift.gaps)
     parts += [f"{count(missed, 'fact')} could not be compared"] * bool(missed)
     parts += [f"{count(len(checks), 'check')} could not be compared"] * bool(checks)
@@ -113,7 +113,9 @@ def advice(drift: Drift) -> str:
     """What to do next, one sentence; empty where there is nothing to do."""
     match drift.verdict:
         case DriftVerdict.DRIFT:
-            part = "--node NODE" if drift.nodes and not any(row.difference in DRIFTED for row in drift.facts) else ""
+            part = (
+                "--node NODE" if drift.nodes and not any(row.difference in DRIFTED for row in drift.differing) else ""
+            )
             return (
                 "Undo what nobody wanted; approve the rest with "
                 f"`preflight baseline INVENTORY {part or '--update FACT'} --reason TEXT`, and review the file's diff."

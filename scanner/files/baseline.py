@@ -9,16 +9,28 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from sys import intern
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn, TypeVar
 
 from checks.baseline.approval import Baseline
 from checks.baseline.comparison import natural
 from checks.baseline.drift import Approval
 from checks.baseline.fact_paths import Value, kind_of
-from checks.baseline.snapshot import LEFT_OUT, NOT_EVALUATED, SEPARATOR, CheckKey, CheckState, FactKey, Snapshot, once
+from checks.baseline.snapshot import (
+    LEFT_OUT,
+    NOT_EVALUATED,
+    SEPARATOR,
+    CheckKey,
+    CheckState,
+    FactKey,
+    Snapshot,
+    by_cluster,
+    once,
+)
 from checks.outcome import Status
 from reports import codec
 from reports.codec import About, Form
@@ -26,7 +38,12 @@ from reports.text import escape_json, has_invisible, one_line
 from scanner.errors import UsageError
 from scanner.files.atomic import write_atomically
 from scanner.files.bounded import read_bounded
+from scanner.files.by_lines import OtherwiseError, parts
+from scanner.files.packed.facts import ShelvedFacts
 from scanner.secrets.last_door import without_secrets
+
+K = TypeVar("K", bound=tuple[str, ...])
+V = TypeVar("V")
 
 FORMAT = "preflight.baseline/1"
 MOST_BYTES = 256 * 1024 * 1024
@@ -100,44 +117,94 @@ def schema() -> dict[str, Any]:
 
 def write_baseline(path: Path, baseline: Baseline) -> None:
     """Write the file in one step. Raises UsageError."""
-    write_atomically(path, render_baseline(without_secrets(baseline)))
+    write_atomically(path, pieces(baseline, without_secrets))
 
 
 def render_baseline(baseline: Baseline) -> str:
     """The file's text: the same baseline gives the same bytes, whatever the order in it."""
+    return "".join(pieces(baseline))
+
+
+def pieces(baseline: Baseline, cleaned: Callable[[Any], Any] = lambda part: part) -> Iterator[str]:
+    """The same, cluster by cluster; `cleaned` is what takes the secrets out of each part."""
+    return map(escape_json, _texts(baseline, cleaned))
+
+
+def _texts(baseline: Baseline, cleaned: Callable[[Any], Any]) -> Iterator[str]:
     known = baseline.snapshot
-    nodes = {SEPARATOR.join(key): sorted(kinds) for key, kinds in known.nodes.items()}
-    checks = {str(subject): ended.status for subject, ended in known.checks.items()}
-    facts = {str(place): list(value) if isinstance(value, tuple) else value for place, value in known.facts.items()}
-    approvals = [{name: getattr(approval, name) for name in _APPROVAL} for approval in baseline.approvals]
-    parts = [
-        f'  "schema": {_json(FORMAT)}',
-        f'  "inventory": {_json(baseline.inventory)}',
-        _block("approvals", "[]", [_json(approval) for approval in approvals]),
-        _block("nodes", "{}", _members(nodes)),
-        _block("not_read", "{}", _members({str(gap): reason for gap, reason in known.unread.items()})),
-        _block("checks", "{}", _members(checks)),
-        _block("facts", "{}", _members(facts)),
-    ]
-    return escape_json("{\n" + ",\n".join(parts) + "\n}\n")
+    head = cleaned(replace(baseline, snapshot=Snapshot()))
+    approvals = [{name: getattr(approval, name) for name in _APPROVAL} for approval in head.approvals]
+    yield f'{{\n  "schema": {_json(FORMAT)},\n  "inventory": {_json(head.inventory)},\n'
+    yield from _block("approvals", "[]", ([_json(approval)] for approval in approvals))
+    yield ",\n"
+    nodes = _clusterwise(known.nodes, cleaned)
+    yield from _block(
+        "nodes", "{}", (_members({SEPARATOR.join(key): sorted(kinds) for key, kinds in part}) for part in nodes)
+    )
+    yield ",\n"
+    gaps = _clusterwise(known.unread, cleaned)
+    yield from _block("not_read", "{}", (_members({str(gap): reason for gap, reason in part}) for part in gaps))
+    yield ",\n"
+    checks = _clusterwise(known.checks, cleaned)
+    yield from _block("checks", "{}", (_members({str(key): ended.status for key, ended in part}) for part in checks))
+    yield ",\n"
+    facts = by_cluster(known.facts)
+    members = (
+        [pair for name in names for pair in cleaned(facts.of_cluster(name)).items()]
+        for names in _alike(facts.clusters())
+    )
+    yield from _block(
+        "facts",
+        "{}",
+        (
+            _members({str(place): list(value) if isinstance(value, tuple) else value for place, value in part})
+            for part in members
+        ),
+    )
+    yield "\n}\n"
+
+
+def _alike(clusters: Iterable[str]) -> Iterator[list[str]]:
+    """The clusters in the order of their lines; those whose names sort alike (c1 and c01) have them mixed.
+
+    One cluster after the other: the keys that lines are sorted by take several times their room.
+    """
+    groups: dict[tuple[object, ...], list[str]] = {}
+    for name in clusters:
+        # What follows the name in every line belongs to what is compared: "a" comes before "a-b", and "a " before it.
+        groups.setdefault(natural(name + SEPARATOR)[0], []).append(name)
+    return (groups[key] for key in sorted(groups))
+
+
+def _clusterwise(table: Mapping[K, V], cleaned: Callable[[Any], Any]) -> Iterator[list[tuple[K, V]]]:
+    """The members of a table by cluster, the first part of their keys, in the order of their lines."""
+    found: dict[str, dict[K, V]] = {}
+    for key, value in table.items():
+        found.setdefault(key[0], {})[key] = value
+    return ([pair for name in names for pair in cleaned(found[name]).items()] for names in _alike(found))
 
 
 def _members(table: Mapping[str, object]) -> list[str]:
     return [f"{_json(name)}: {_json(table[name])}" for name in sorted(table, key=natural)]
 
 
-def _block(name: str, brackets: str, lines: Sequence[str]) -> str:
-    if not lines:
-        return f'  "{name}": {brackets}'
-    return f'  "{name}": {brackets[0]}\n' + ",\n".join(f"    {line}" for line in lines) + f"\n  {brackets[1]}"
+def _block(name: str, brackets: str, parts: Iterable[Sequence[str]]) -> Iterator[str]:
+    before = f'  "{name}": {brackets[0]}\n    '
+    empty = True
+    for lines in parts:
+        if lines:
+            yield before + ",\n    ".join(lines)
+            before, empty = ",\n    ", False
+    yield f'  "{name}": {brackets}' if empty else f"\n  {brackets[1]}"
 
 
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
 
 def read_baseline(path: Path) -> Baseline:
     """The baseline in the file at `path`. Raises UsageError, with the line of what cannot be used."""
+    if (found := _streamed(path)) is not None:
+        return found
     absent = "there is no baseline yet; `preflight baseline INVENTORY` writes one"
     data = read_bounded(path, MOST_BYTES, what="no baseline", absent=absent)
     try:
@@ -151,6 +218,19 @@ def read_baseline(path: Path) -> Baseline:
 def parse_baseline(text: str, name: str) -> Baseline:
     """The baseline written in `text`, the content of the file `name`. Raises UsageError, with the line."""
     return _Reader(text, name).baseline()
+
+
+def _streamed(path: Path) -> Baseline | None:
+    """The baseline, of which one cluster's text is in memory at a time; None where it is to be read as a whole."""
+    try:
+        return _Reader("", str(path)).streamed(path)
+    except (OtherwiseError, UsageError, OSError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def _together(line: str) -> tuple[object, ...]:
+    """What the clusters have in common whose lines stand mixed."""
+    return natural(line.partition(SEPARATOR)[0])[0]
 
 
 class _Reader:
@@ -178,6 +258,36 @@ class _Reader:
             dict(self._checks(self._table(table, "checks"))),
         )
         return Baseline(table["inventory"], tuple(self._approvals(table["approvals"])), snapshot)
+
+    def streamed(self, path: Path) -> Baseline:
+        """The same, part by part. Raises OtherwiseError, UsageError and what else says that it is not so."""
+        seen: list[str] = []
+        texts: dict[str, Any] = {}
+        approvals: list[Any] = []
+        nodes: dict[tuple[str, str], frozenset[str]] = {}
+        unread: dict[FactKey, str] = {}
+        checks: dict[CheckKey, CheckState] = {}
+        facts = ShelvedFacts()
+        for name, part in parts(path, MOST_BYTES, _together):
+            if seen[-1:] != [name]:
+                seen.append(name)
+            if name in ("schema", "inventory"):
+                texts[name] = part
+            elif name == "approvals":
+                approvals += part
+            else:
+                fresh = self._table({name: part}, name)
+                if name == "nodes":
+                    _join(nodes, dict(self._nodes(fresh)))
+                elif name == "not_read":
+                    _join(unread, dict(self._gaps(fresh, nodes)))
+                elif name == "checks":
+                    _join(checks, dict(self._checks(fresh)))
+                elif not facts.add(dict(self._facts(fresh, nodes))):
+                    raise OtherwiseError
+        if seen != list(_SECTIONS) or texts["schema"] != FORMAT or not isinstance(texts["inventory"], str):
+            raise OtherwiseError
+        return Baseline(texts["inventory"], tuple(self._approvals(approvals)), Snapshot(nodes, facts, unread, checks))
 
     def _load(self) -> Any:
         try:
@@ -243,7 +353,7 @@ class _Reader:
                 self._refuse(f"expected CLUSTER{SEPARATOR}NODE", name)
             if not isinstance(kinds, list) or not all(isinstance(kind, str) for kind in kinds):
                 self._refuse("expected a list of kinds of facts", name)
-            yield (parts[0], parts[1]), frozenset(kinds)
+            yield (intern(parts[0]), intern(parts[1])), _asked(frozenset(kinds))
 
     def _facts(
         self, table: Mapping[str, Any], nodes: Mapping[tuple[str, str], frozenset[str]]
@@ -287,7 +397,7 @@ class _Reader:
             if not isinstance(status, str) or status not in _STATUSES:
                 self._refuse(f"expected one of {', '.join(sorted(_STATUSES))}", name)
             node = parts[1] if len(parts) == 3 else ""
-            yield CheckKey(parts[0], node, parts[-1]), CheckState(status)
+            yield CheckKey(intern(parts[0]), intern(node), intern(parts[-1])), _ended(status)
 
     def _refuse_foreign(self, found: str) -> NoReturn:
         if re.fullmatch(r"preflight\.baseline/\d+", found):
@@ -299,6 +409,23 @@ class _Reader:
         line = line or (_line_of(self._text, key, occurrence) if key else 0)
         where = f"line {line}: " if line else ""
         raise UsageError(f"{self._name}: {where}{place}{message}")
+
+
+def _join(known: dict[K, V], fresh: Mapping[K, V]) -> None:
+    if not known.keys().isdisjoint(fresh):
+        raise OtherwiseError  # it stands there twice
+    known.update(fresh)
+
+
+@lru_cache(maxsize=1_024)
+def _asked(kinds: frozenset[str]) -> frozenset[str]:
+    """The kinds of facts; those of the many nodes that were asked for the same are kept once."""
+    return frozenset(map(intern, kinds))
+
+
+@lru_cache(maxsize=64)
+def _ended(status: str) -> CheckState:
+    return CheckState(status)
 
 
 def _first_twin(names: Iterable[str]) -> str:

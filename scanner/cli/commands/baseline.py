@@ -170,7 +170,7 @@ def _told_holes(head: str, holes: Mapping[FactKey, str]) -> None:
 
 
 def _told(path: Path, old: Baseline | None, new: Baseline, rules: DriftRules, part: Part | None) -> str:
-    from checks.baseline.comparison import compare
+    from checks.baseline.comparison import compare, differing_of
     from checks.outcome import Status
     from reports.drift.view import changed
     from reports.render.console import render_sections
@@ -179,7 +179,7 @@ def _told(path: Path, old: Baseline | None, new: Baseline, rules: DriftRules, pa
 
     known = new.snapshot
     facts, nodes = count(len(known.facts), "fact"), count(len(known.nodes), "node")
-    otherwise = changed(compare(old.snapshot, known, rules)) if old else ()
+    otherwise = changed(compare(old.snapshot, known, rules, keep=differing_of)) if old else ()
     text = render_sections(otherwise, color=color_wanted(), width=width())
     odd = (Status.FAIL, Status.WARN, Status.ERROR)
     bad = [

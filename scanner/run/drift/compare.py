@@ -12,12 +12,14 @@ from checks.baseline.comparison import Compared, Scope, compare
 from checks.baseline.drift import Approval, Difference, Drift
 from checks.baseline.drift_rules import DriftRules
 from checks.baseline.fact_paths import kind_name, kind_of, pattern_of, wholes
-from checks.baseline.snapshot import SEPARATOR, Growing, Snapshot, take_snapshot
+from checks.baseline.snapshot import SEPARATOR, FactKey, Snapshot, check_states, take_snapshot
 from checks.check import Check
 from checks.engine.evaluation import GatheredCluster
 from scanner import __version__
 from scanner.clock import today, utc_now
 from scanner.errors import UsageError
+from scanner.files.packed.facts import ShelvedFacts
+from scanner.files.packed.rows import ShelvedRows
 from scanner.inventory.loaded import Loaded
 from scanner.inventory.model import Inventory, NodeKey
 from scanner.inventory.select import Selection
@@ -35,12 +37,18 @@ def rules_of(inventory: Inventory) -> DriftRules:
 
 def measured(job: ScanRequest, collected: Responses, rules: DriftRules, today: date) -> Snapshot:
     """All that was learnt, as named values, with how the checks end `today`."""
-    growing = Growing()
+    nodes: dict[NodeKey, frozenset[str]] = {}
+    unread: dict[FactKey, str] = {}
+    facts = ShelvedFacts()
 
     def see(cluster: GatheredCluster) -> None:
-        growing.add(without_secrets(take_snapshot((cluster,), job.chosen, job.checks, (), rules)))
+        part = without_secrets(take_snapshot((cluster,), job.chosen, job.checks, (), rules))
+        nodes.update(part.nodes)
+        unread.update(part.unread)
+        facts.add(part.facts)
 
-    return growing.ended(build_scan(job, collected, today, see).results)
+    results = build_scan(job, collected, today, see).results
+    return Snapshot(nodes, facts, unread, dict(check_states(results)))
 
 
 def scope_of(selection: Selection, job: ScanRequest, *, some_checks: bool) -> Scope:
@@ -69,7 +77,7 @@ def drift_since(
 ) -> Drift:
     """What changed since `baseline`, the content of the file at `path`."""
     now = measured(job, collected, rules, today())
-    found = compare(baseline.snapshot, now, rules, scope)
+    found = compare(baseline.snapshot, now, rules, scope, lambda parts: ShelvedRows(map(without_secrets, parts)))
     done = Drift(
         tool_version=__version__,
         started=collected.started,

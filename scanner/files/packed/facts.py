@@ -1,0 +1,63 @@
+"""Facts of many clusters kept small: each cluster's are packed away, and one cluster's are open at a time."""
+
+from __future__ import annotations
+
+import pickle
+import zlib
+from collections.abc import Iterator, Mapping
+from sys import intern
+
+from checks.baseline.fact_paths import Value
+from checks.baseline.snapshot import FactKey, FactsByCluster, once
+
+_LEVEL = 1
+
+
+class ShelvedFacts(FactsByCluster):
+    """Values by their places; whoever goes from cluster to cluster unpacks each of them once."""
+
+    def __init__(self) -> None:
+        self._shelves: dict[str, bytes] = {}
+        self._number = 0
+        self._open: tuple[str | None, dict[FactKey, Value]] = (None, {})
+
+    def add(self, part: Mapping[FactKey, Value]) -> bool:
+        """Keep these, too, which are all of their clusters'. False, and none is kept, where one is there already."""
+        by_cluster: dict[str, dict[FactKey, Value]] = {}
+        for place, value in part.items():
+            by_cluster.setdefault(place.cluster, {})[place] = value
+        if not by_cluster.keys().isdisjoint(self._shelves):
+            return False
+        for name, mine in by_cluster.items():
+            values = {(node, path): value for (_, node, path), value in mine.items()}
+            self._shelves[name] = zlib.compress(pickle.dumps(values, pickle.HIGHEST_PROTOCOL), _LEVEL)
+            self._number += len(mine)
+        return True
+
+    def clusters(self) -> tuple[str, ...]:
+        """The clusters that there are values of."""
+        return tuple(self._shelves)
+
+    def of_cluster(self, name: str) -> Mapping[FactKey, Value]:
+        """Those of one cluster; none of one that is not there."""
+        if name not in self._shelves:
+            return {}
+        if self._open[0] != name:
+            packed = zlib.decompress(self._shelves[name])
+            values: dict[tuple[str, str], Value] = pickle.loads(packed)  # noqa: S301  our own bytes, never out of the process
+            opened = {FactKey(name, intern(node), intern(path)): once(value) for (node, path), value in values.items()}
+            self._open = (name, opened)
+        return self._open[1]
+
+    def __getitem__(self, place: FactKey) -> Value:
+        return self.of_cluster(place[0])[place]
+
+    def __iter__(self) -> Iterator[FactKey]:
+        for name in self._shelves:
+            yield from self.of_cluster(name)
+
+    def __len__(self) -> int:
+        return self._number
+
+    def __repr__(self) -> str:
+        return f"ShelvedFacts({self._number})"
