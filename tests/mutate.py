@@ -128,7 +128,7 @@ def tests_of(path: Path) -> list[str]:
     """The tests that import the module, or one that imports it."""
     name = _dotted(path)
     users = {name, *(_dotted(each) for each in (TOP / "checks").rglob("*.py") if name in _imports(each))}
-    return [str(each) for each in sorted(TESTS.rglob("test_*.py")) if users & _imports(each)]
+    return [str(each) for each in sorted((TOP / "tests").rglob("test_*.py")) if users & _imports(each)]
 
 
 def _dotted(path: Path) -> str:
