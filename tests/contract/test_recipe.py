@@ -17,8 +17,9 @@ from tests.new_check import RefusedError, wanted
 
 TOP = Path(__file__).parents[2]
 LEFT_OUT = shutil.ignore_patterns(
-    ".git", ".venv", "__pycache__", ".*_cache", "build", "dist", "site", "*.egg-info", "preflight-*.*"
+    ".git", ".venv", "__pycache__", ".*_cache", ".hypothesis", "build", "dist", "site", "*.egg-info", "preflight-*.*"
 )
+MADE_BY_TOOLS = {"__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis"}
 COMMAND = "command"
 GENERATED = {"README.md", "CONTRIBUTING.md", "docs"}
 """What `make readme` writes anew, which is nobody's work."""
@@ -87,7 +88,7 @@ def touched(tree: Path) -> list[str]:
     found = []
     for path in sorted(tree.rglob("*")):
         name = path.relative_to(tree)
-        if path.is_file() and not {"__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache"} & set(name.parts):
+        if path.is_file() and not MADE_BY_TOOLS & set(name.parts):
             here = TOP / name
             if not here.is_file() or not filecmp.cmp(path, here, shallow=False):
                 found.append(name.as_posix())
