@@ -208,16 +208,19 @@ def _tls(choice: EngineChoice) -> dict[str, Any]:
 
 
 def _unreachable(address: str, error: BaseException) -> EngineError:
-    seen: BaseException | None = error
-    while seen is not None and not isinstance(seen, ssl.SSLError):
-        seen = seen.__cause__ or seen.__context__
-    if seen is not None:
-        return EngineError(
-            f"{address} and this machine do not trust each other: {cause_of(seen)}",
-            "ca_file must be what signed the scheduler's certificate, cert_file what its own authority signed",
-        )
+    causes = [error]
+    while (cause := causes[-1].__cause__ or causes[-1].__context__) is not None and cause not in causes:
+        causes.append(cause)
+    for each in causes:
+        if isinstance(each, ssl.SSLError):
+            return EngineError(
+                f"{address} and this machine do not trust each other: {cause_of(each)}",
+                "ca_file must be what signed the scheduler's certificate, cert_file what its own authority signed",
+            )
+    # The library tries until its time is up, and says no more than that; what each try met lies behind it.
+    said = [each.strerror for each in causes if isinstance(each, OSError) and each.strerror]
     return EngineError(
-        f"{address} cannot be reached within {_CONNECT_S:g} s: {cause_of(error)}",
+        f"{address} cannot be reached within {_CONNECT_S:g} s" + (f": {said[-1]}" if said else ""),
         "is the scheduler running, and does a firewall let this machine through?",
     )
 

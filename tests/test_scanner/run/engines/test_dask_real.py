@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from scanner.lab.servers.certificates import CertificateAuthority
 from scanner.loading.inventory import load_inventory
 from scanner.run.collect import scan
 from scanner.run.engines.dask import engine as engine_module
+from scanner.run.engines.dask import link
 from scanner.run.engines.dask.loop import Patience
 from scanner.run.engines.engine import DASK, EngineChoice
 from scanner.run.job import ScanRequest
@@ -134,3 +136,14 @@ def test_a_stranger_s_scheduler_is_not_spoken_to(lab: Lab, scheduler: Scheduler,
     done = scan(job(lab, tmp_path, choice))
     (cause,) = {row.message for row in done.results if row.check == "connectivity"}
     assert "do not trust each other" in cause
+
+
+def test_where_no_scheduler_listens_the_system_s_own_word_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And no class of anybody's: the library says that its time is up, what each of its tries met lies behind that."""
+    monkeypatch.setattr(link, "_CONNECT_S", 0.5)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and never listens
+        address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(link.EngineError) as refused:
+            link.Link(EngineChoice(name=DASK, scheduler=address), processes=1)
+    assert str(refused.value) == f"{address} cannot be reached within 0.5 s: Connection refused"
