@@ -159,7 +159,8 @@ def test_the_scheduler_is_killed_during(estate: Estate, held: Lab, gate: Gate) -
     estate.begin("apac")
     path = write_inventory(held, estate)
     answered = moment(estate, "answered")
-    scan = start_scan(path, how={"answered": str(answered)})
+    # Both workers are heard before anything is placed: else all nodes are one batch, and come home at once.
+    scan = start_scan(path, how={"answered": str(answered), "patience": {"look": 3.0}})
     asking(estate, held, "emea", "apac")
     until(answered.exists, "the other worker's node did not answer")
     estate.kill("scheduler")
