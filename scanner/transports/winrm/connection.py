@@ -31,7 +31,7 @@ def _is_latin(text: str) -> bool:
 class Connection:
     """One node's, from `prepare` to `hang_up`, and again. The constructor does no I/O.
 
-    `remaining_s` says how much of the node's time is left; one operation may take `operation_s` of it.
+    `remaining_s` says how much of the node's time is left.
     """
 
     def __init__(
@@ -40,13 +40,11 @@ class Connection:
         settings: WinrmSettings,
         usage: ConnectionCost,
         *,
-        operation_s: int,
         remaining_s: Callable[[], float],
     ) -> None:
         self._host = host
         self._settings = settings
         self._usage = usage
-        self._operation_s = operation_s
         self._remaining_s = remaining_s
         self._line: HttpSocket | None = None
         self._channel: Channel | None = None
@@ -81,13 +79,13 @@ class Connection:
         """Everything but I/O with the node. Raises NodeError for what this machine lacks."""
         from scanner.transports.winrm.authentication import kerberos
         from scanner.transports.winrm.authentication.login import Login, wish_of
-        from scanner.transports.winrm.authentication.refusals import missing_package
+        from scanner.transports.winrm.authentication.refusals import missing_kerberos
         from scanner.transports.winrm.exchange.channel import Channel
         from scanner.transports.winrm.exchange.http import HttpClient, HttpSocket
 
         settings = self._settings
         if settings.auth == "kerberos" and not kerberos.available():
-            raise missing_package(settings.auth)
+            raise missing_kerberos()
         password = settings.password.reveal() if isinstance(settings.password, Secret) else ""
         if settings.auth == "basic" and not _is_latin(settings.user + password):
             raise AuthenticationError(

@@ -125,11 +125,10 @@ def _wire(error: Exception, at: Situation) -> NodeError | None:
     return None
 
 
-def _tls(error: BaseException, at: Situation) -> NodeError | None:
-    if isinstance(error, ssl.SSLError):
-        distrust = distrust_of(error)
-        if distrust or isinstance(error, ssl.SSLCertVerificationError):
-            return untrusted_certificate(error, distrust, at)
+def _tls(error: ssl.SSLError, at: Situation) -> NodeError | None:
+    distrust = distrust_of(error)
+    if distrust or isinstance(error, ssl.SSLCertVerificationError):
+        return untrusted_certificate(error, distrust, at)
     text = str(error).upper()
     if "EOF" in text and isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return lost(at)

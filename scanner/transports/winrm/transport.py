@@ -54,9 +54,7 @@ class WinrmTransport:
         self._gate = gate or nullcontext()
         self._hide = hide
         self._operation_s = max(1, min(_OPERATION_TIMEOUT_S, int(limits.timeout_s // 3)))
-        self._connection = Connection(
-            node.host, node.winrm, self.usage, operation_s=self._operation_s, remaining_s=lambda: self._remaining_s
-        )
+        self._connection = Connection(node.host, node.winrm, self.usage, remaining_s=lambda: self._remaining_s)
         self._shell = ""
         self._ends = math.inf
         self._broken = False

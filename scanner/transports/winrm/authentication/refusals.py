@@ -30,12 +30,12 @@ _PERHAPS_SEVERAL = (
 )
 
 
-def missing_package(auth: str) -> AuthenticationError:
-    """For logins whose package is not installed."""
-    hint = f'pip install "preflight-scanner[{auth}]"'
-    if auth == "kerberos" and sys.platform != "win32":
+def missing_kerberos() -> AuthenticationError:
+    """Kerberos is the one login that needs a package which is not always installed."""
+    hint = 'pip install "preflight-scanner[kerberos]"'
+    if sys.platform != "win32":
         hint += "; it is built here, with gcc and libkrb5-dev (krb5-devel), and needs libkrb5"
-    return AuthenticationError(f'auth = "{auth}" needs a package that is not installed here', hint=hint)
+    return AuthenticationError('auth = "kerberos" needs a package that is not installed here', hint=hint)
 
 
 def login_refused(at: Situation) -> NodeError:
