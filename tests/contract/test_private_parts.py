@@ -31,6 +31,7 @@ PARTS = {
         "paramiko.Transport._send_message",
     },
 }
+FOREIGN = {"cryptography", "dask", "distributed", "jinja2", "nacl", "paramiko", "pytds", "rich", "spnego", "typer"}
 DOORS = {
     # The name that the private part is reached by, where no type tells: file, variable, what it is
     ("scanner/lab/servers/ssh/server.py", "self._peer"): "paramiko.Transport",
@@ -56,7 +57,7 @@ def found(path: Path) -> Iterator[str]:
             owner = ast.unparse(node.value)
             if (name, owner) in DOORS:
                 yield f"{DOORS[name, owner]}.{node.attr}"
-            elif known.get(owner.split(".")[0], "").startswith(("paramiko", "urllib3", "requests", "winrm", "spnego")):
+            elif known.get(owner.split(".")[0], "").split(".")[0] in FOREIGN:
                 yield f"{owner}.{node.attr}"
 
 
@@ -65,7 +66,7 @@ def inherited(node: ast.ClassDef, known: dict[str, str]) -> Iterator[str]:
     for base in node.bases:
         first, *rest = ast.unparse(base).split(".")
         full = ".".join([known.get(first, first), *rest])
-        if full.split(".")[0] in {"paramiko", "urllib3", "requests", "winrm", "spnego", "pytds", "typer", "rich"}:
+        if full.split(".")[0] in FOREIGN:
             theirs = {part for part in dir(resolve(full)) if part.startswith("_") and not part.startswith("__")}
             ours = {each.name for each in node.body if isinstance(each, ast.FunctionDef)}
             for each in node.body:

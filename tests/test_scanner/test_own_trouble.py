@@ -23,7 +23,8 @@ posix = pytest.mark.skipif(os.name == "nt", reason="there are no such limits on 
 # The limit is set once everything is imported, so that it is the asking that meets it.
 _SCAN = """
 import os, resource, sys, threading
-import paramiko, scanner.transports.ssh.transport, scanner.transports.winrm.transport, winrm
+import paramiko, scanner.transports.ssh.transport, scanner.transports.winrm.transport
+import scanner.transports.winrm.exchange.channel, scanner.transports.winrm.errors
 import scanner.cli.commands.scan, scanner.run.judge
 import scanner.run.collect as run, scanner.run.engines.hands
 import reports.render.console, reports.scan.html, reports.scan.json, scanner.files.evidence.file
