@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import queue
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -19,13 +18,12 @@ from scanner.inventory.redactor import redactor
 from scanner.run.engines.engine import THREADS
 from scanner.run.engines.executors import Spread, executor_of
 from scanner.run.engines.hands import Gate, make_room, unhurried
-from scanner.run.engines.settled import settled
+from scanner.run.engines.settled import end_calls, settled, submitted
 from scanner.run.job import ScanRequest
 from scanner.run.judge import build_scan
 from scanner.run.node import NodeRequest, query_node, redacted
 from scanner.secrets.redaction import Redactor
 from scanner.transports.answers import NodeResponse, Responses
-from scanner.transports.deadline import end_all
 from scanner.transports.own_trouble import RAN_OUT, is_own, own_trouble
 
 _DIALS_PER_HAND = 4
@@ -107,7 +105,7 @@ def _gather(
 
     try:
         for call in calls:
-            asked[_submitted(pool, work, replace(call, hide=hide))] = call
+            asked[submitted(pool, work, replace(call, hide=hide))] = call
         # Each says by itself that it is done: to look through all of them for each would grow with their square.
         finished: queue.SimpleQueue[concurrent.futures.Future[NodeResponse]] = queue.SimpleQueue()
         for future in asked:
@@ -126,7 +124,8 @@ def _gather(
         complete = True
     except KeyboardInterrupt:
         with suppress(KeyboardInterrupt):  # whoever asks twice gets what is finished without the farewells
-            _leave(pool, asked)
+            pool.shutdown(wait=False, cancel_futures=True)
+            end_calls(asked, _FAREWELL_S)
             if spread:
                 said |= _in_time(asked, said, hide)
     finally:
@@ -164,20 +163,6 @@ def _in_time(
     }
 
 
-def _submitted(
-    pool: concurrent.futures.Executor, work: Callable[[NodeRequest], NodeResponse], call: NodeRequest
-) -> concurrent.futures.Future[NodeResponse]:
-    """The call under way; where this machine has no room for a single thread, as one that has failed for that."""
-    try:
-        return pool.submit(work, call)
-    except Exception as error:
-        if not own_trouble(error):
-            raise
-        failed: concurrent.futures.Future[NodeResponse] = concurrent.futures.Future()
-        failed.set_exception(error)
-        return failed
-
-
 def _again(
     calls: Sequence[NodeRequest], said: Mapping[NodeKey, NodeResponse], hide: Redactor
 ) -> tuple[dict[NodeKey, NodeResponse], tuple[str, ...], bool]:
@@ -212,13 +197,3 @@ def _again(
         f"one by one: {ending}. Next time {cause.hint}"
     )
     return told, (notice,), complete
-
-
-def _leave(pool: concurrent.futures.Executor, asked: Iterable[concurrent.futures.Future[NodeResponse]]) -> None:
-    """End the conversations under way, so that no shell stays open on a node; within seconds, or not at all."""
-    pool.shutdown(wait=False, cancel_futures=True)
-    ends = time.monotonic() + _FAREWELL_S
-    # Again and again: a node whose connection is only being made has no deadline yet that could be ended.
-    while time.monotonic() < ends and not all(future.done() for future in asked):
-        end_all()
-        concurrent.futures.wait(asked, _POLL_S)

@@ -1,14 +1,33 @@
-"""What came of a call, however it ended: the asking of one node costs no other one its result."""
+"""How a call begins, and what came of it, however it ended: the asking of one node costs no other one its result."""
 
 from __future__ import annotations
 
 import concurrent.futures
+import time
+from collections.abc import Callable, Collection
 
 from scanner.errors import cause_of
 from scanner.run.node import NodeRequest, redacted
 from scanner.secrets.redaction import Redactor
 from scanner.transports.answers import NodeResponse
+from scanner.transports.deadline import end_all
 from scanner.transports.own_trouble import own_trouble
+
+_POLL_S = 0.1
+
+
+def submitted(
+    pool: concurrent.futures.Executor, work: Callable[[NodeRequest], NodeResponse], call: NodeRequest
+) -> concurrent.futures.Future[NodeResponse]:
+    """The call under way; where this machine has no room for a single thread, as one that has failed for that."""
+    try:
+        return pool.submit(work, call)
+    except Exception as error:
+        if not own_trouble(error):
+            raise
+        failed: concurrent.futures.Future[NodeResponse] = concurrent.futures.Future()
+        failed.set_exception(error)
+        return failed
 
 
 def settled(future: concurrent.futures.Future[NodeResponse], call: NodeRequest, hide: Redactor) -> NodeResponse:
@@ -30,3 +49,17 @@ def unasked(call: NodeRequest, cause: str, hint: str) -> NodeResponse:
     return NodeResponse(
         cluster=node.cluster, node=node.name, host=node.host, transport=node.transport, failure=cause, hint=hint
     )
+
+
+def end_calls(
+    asked: Collection[concurrent.futures.Future[NodeResponse]], within_s: float, owner: object = None
+) -> None:
+    """End the conversations under way, so that no shell stays open on a node; within that time, or not at all.
+
+    Of those of one `owner` alone, where several work side by side.
+    """
+    ends = time.monotonic() + within_s
+    # Again and again: a node whose connection is only being made has no deadline yet that could be ended.
+    while time.monotonic() < ends and not all(future.done() for future in asked):
+        end_all(owner)
+        concurrent.futures.wait(asked, _POLL_S)

@@ -12,12 +12,12 @@ import platform
 import signal
 import sys
 import threading
-import time
 import uuid
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 
@@ -29,14 +29,14 @@ from scanner.inventory.model import SecretSource
 from scanner.inventory.redactor import redactor
 from scanner.run.engines.hands import Gate, Hands, make_room
 from scanner.run.engines.parcel import Answered, Batch, Parcel
-from scanner.run.engines.settled import settled, unasked
+from scanner.run.engines.settled import end_calls, settled, submitted, unasked
 from scanner.run.node import NodeRequest, query_node
 from scanner.secrets import children
 from scanner.secrets.hardening import keep_memory_private, leave_no_core
 from scanner.secrets.redaction import Redactor, redactor_of
 from scanner.secrets.secret import Secret
 from scanner.transports.answers import NodeResponse
-from scanner.transports.deadline import end_all, name_thread
+from scanner.transports.deadline import name_thread
 
 _POLL_S = 0.1
 _FAREWELL_S = 5.0
@@ -140,13 +140,14 @@ def asked(batch: Batch, wanted: Callable[[], bool] = lambda: True) -> Answered:
     width = max(1, len(calls))
     make_room(width)
     mark = object()
+    work = partial(query_node, gate=run.gate)
     pool = Hands(width, initializer=name_thread, initargs=(mark,))
     said = dict(refused)
     under_way: dict[concurrent.futures.Future[NodeResponse], int] = {}
     try:
         for at, call in enumerate(calls):
             if at not in refused:
-                under_way[_submitted(pool, replace(call, hide=hide), run.gate)] = at
+                under_way[submitted(pool, work, replace(call, hide=hide))] = at
         pending = set(under_way)
         while pending and batch.run not in _left and wanted():
             finished, pending = concurrent.futures.wait(pending, _POLL_S, concurrent.futures.FIRST_COMPLETED)
@@ -155,20 +156,8 @@ def asked(batch: Batch, wanted: Callable[[], bool] = lambda: True) -> Answered:
                 said[at] = settled(future, calls[at], hide)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-        ends = time.monotonic() + _FAREWELL_S
-        while time.monotonic() < ends and not all(future.done() for future in under_way):
-            end_all(mark)
-            concurrent.futures.wait(under_way, _POLL_S)
+        end_calls(under_way, _FAREWELL_S, mark)
     return Answered(said=tuple(said.get(at) for at in range(len(calls))))
-
-
-def _submitted(pool: Hands, call: NodeRequest, gate: Gate) -> concurrent.futures.Future[NodeResponse]:
-    try:
-        return pool.submit(query_node, call, gate)
-    except Exception as error:  # noqa: BLE001  no room for a single thread: this node's result says so
-        failed: concurrent.futures.Future[NodeResponse] = concurrent.futures.Future()
-        failed.set_exception(error)
-        return failed
 
 
 def _equipped(batch: Batch, run: _Run) -> list[tuple[NodeRequest, str]]:

@@ -212,7 +212,7 @@ def test_a_second_interrupt_skips_the_farewells_and_keeps_the_results(
 ) -> None:
     release = threading.Event()
 
-    def impatient() -> None:
+    def impatient(_: object) -> None:
         raise KeyboardInterrupt
 
     def one_hangs(call: NodeRequest) -> NodeResponse:
@@ -225,7 +225,7 @@ def test_a_second_interrupt_skips_the_farewells_and_keeps_the_results(
             raise KeyboardInterrupt
 
     stub(one_hangs)
-    monkeypatch.setattr(run_module, "end_all", impatient)
+    monkeypatch.setattr("scanner.run.engines.settled.end_all", impatient)
     try:
         done = scan(job("b1", "b2"), interrupt)
     finally:

@@ -20,7 +20,6 @@ from scanner.run.engines.parcel import Parcel
 
 _CONNECT_S = 10.0
 _ANSWER_S = 10.0
-_FAREWELL_S = 3.0
 _LOGGERS = ("distributed", "tornado", "asyncio")
 INSTALL = "pip install 'preflight-scanner[dask]'"
 
