@@ -105,17 +105,18 @@ class Link:
         """Whether the scheduler is there, as far as this side knows."""
         return bool(self._client.status == "running")
 
-    def about(self, addresses: Collection[str]) -> dict[str, Mapping[str, Any] | Exception]:
-        """Who the workers are, each in its own time."""
-        return self._each(addresses, worker.about)
+    def about(self, address: str) -> Mapping[str, Any] | Exception:
+        """Who the worker is, or why it does not say."""
+        found: Mapping[str, Any] | Exception = self._each([address], worker.about)[address]
+        return found
 
     def leave(self, run: str, addresses: Collection[str]) -> None:
         """Tell the workers to end a run's conversations."""
         self._each(addresses, worker.leave, run)
 
-    def ignore_interrupts(self, addresses: Collection[str]) -> None:
-        """Let the workers, which a terminal's Ctrl-C reaches as well, wait for what they are told."""
-        self._each(addresses, worker.ignore_interrupts)
+    def ignore_interrupts(self, address: str) -> None:
+        """Let the worker, which a terminal's Ctrl-C reaches as well, wait for what it is told."""
+        self._each([address], worker.ignore_interrupts)
 
     def submit(self, parcel: Parcel, *, key: str, address: str) -> Any:
         """A batch on its way to that worker and to no other."""

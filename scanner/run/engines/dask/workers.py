@@ -64,7 +64,7 @@ class Workers:
     patience_s: float
     """How long one may be silent."""
     wait_s: float
-    """How long a look waits for what new ones say of themselves; who takes longer keeps nobody else waiting."""
+    """How long new ones are waited for, until they say who they are; who takes longer keeps nobody else waiting."""
     own: bool
     """Whether they are processes of this machine."""
     known: dict[WorkerKey, Worker] = field(default_factory=dict)
@@ -113,9 +113,8 @@ class Workers:
 
     def _listen(self) -> None:
         """Take in what was said of themselves; whoever was too busy to say it is asked again."""
-        ends = time.monotonic() + self.wait_s
         for key, asked in list(self._asked.items()):
-            if not asked.over.wait(max(0.0, ends - time.monotonic())):
+            if not asked.over.wait(max(0.0, asked.began + self.wait_s - time.monotonic())):
                 continue
             del self._asked[key]
             found = self.known.get(key)
@@ -132,6 +131,7 @@ class _Introduction:
 
     said: Mapping[str, Any] | Exception = field(default_factory=dict)
     clock: ClockOffset | None = None
+    began: float = field(default_factory=time.monotonic)
     over: threading.Event = field(default_factory=threading.Event)
 
     @classmethod
@@ -143,13 +143,12 @@ class _Introduction:
     def _ask(self, link: Link, address: str, own: bool) -> None:
         try:
             if own:
-                link.ignore_interrupts([address])
-            self.said = link.about([address])[address]
+                link.ignore_interrupts(address)
+            self.said = link.about(address)
             if _is_distant(self.said):
                 # Once more: the first time a worker has to load what it is asked with.
                 before_s = now_s()
-                again = link.about([address])[address]
-                self.clock = _clock(again, before_s, now_s())
+                self.clock = _clock(link.about(address), before_s, now_s())
         except Exception as error:  # noqa: BLE001  whichever way it does not answer
             self.said = error
         finally:
@@ -168,8 +167,8 @@ def _unfit(said: Mapping[str, Any] | Exception) -> str:
     return stranger(said)
 
 
-def _clock(said: Mapping[str, Any] | Exception | None, before_s: float, after_s: float) -> ClockOffset | None:
-    if said is None or isinstance(said, BaseException):
+def _clock(said: Mapping[str, Any] | Exception, before_s: float, after_s: float) -> ClockOffset | None:
+    if isinstance(said, BaseException):
         return None
     return ClockOffset(float(said["now_s"]) - (before_s + after_s) / 2, (after_s - before_s) / 2)
 

@@ -116,10 +116,8 @@ class FakeLink:
             )
         return told
 
-    def about(self, addresses: Collection[str]) -> dict[str, Any]:
-        return {address: self._about(self.cluster.workers_there[address]) for address in addresses}
-
-    def _about(self, there: FakeWorker) -> Any:
+    def about(self, address: str) -> Any:
+        there = self.cluster.workers_there[address]
         if there.shy:
             there.shy.wait(20)
         if there.deaf:
@@ -131,7 +129,7 @@ class FakeLink:
         self.cluster.left += addresses
         work.leave(run)
 
-    def ignore_interrupts(self, addresses: Collection[str]) -> None:
+    def ignore_interrupts(self, address: str) -> None:
         pass
 
     def submit(self, parcel: Parcel, *, key: str, address: str) -> FakeFuture:

@@ -23,7 +23,7 @@ from scanner.run.engines import worker as work
 from scanner.run.engines.dask import engine as engine_module
 from scanner.run.engines.dask import loop as loop_module
 from scanner.run.engines.dask.loop import Patience
-from scanner.run.engines.dask.workers import ClockOffset, by_our_clock
+from scanner.run.engines.dask.workers import ClockOffset, Workers, by_our_clock
 from scanner.run.engines.engine import DASK, EngineChoice
 from scanner.run.engines.parcel import Batch
 from scanner.run.job import ScanRequest
@@ -31,7 +31,7 @@ from scanner.run.node import NodeRequest
 from scanner.secrets.secret import Secret
 from scanner.transports.answers import NodeResponse, Responses
 from scanner.transports.own_trouble import RAN_OUT
-from tests.test_scanner.run.engines.cluster_in_process import Cluster, FakeWorker
+from tests.test_scanner.run.engines.cluster_in_process import Cluster, FakeLink, FakeWorker
 from tests.test_scanner.run.test_collect import job as job_of
 
 SCHEDULER = "tls://scheduler:8786"
@@ -195,6 +195,24 @@ def test_a_worker_that_never_says_who_it_is_keeps_no_other_one_waiting(cluster: 
         assert cause == f"no worker at {SCHEDULER}: tls://w1:1 has not answered yet"
     finally:
         hung.shy.set()
+
+
+def test_a_worker_that_does_not_say_who_it_is_is_waited_for_once_and_not_at_every_look(cluster: Cluster) -> None:
+    hung = cluster.workers_there["tls://w1:1"]
+    hung.shy = threading.Event()
+    link: Any = FakeLink(cluster)
+    workers = Workers(link=link, patience_s=30, wait_s=0.3, own=False)
+    try:
+        workers.look()
+        assert [each.address for each in workers.of("")] == ["tls://w2:1"]
+        began = time.monotonic()
+        for _ in range(10):
+            workers.look()
+        assert time.monotonic() - began < 1, "the answers of all others wait as long"
+    finally:
+        hung.shy.set()
+    while len(list(workers.of(""))) < 2:
+        workers.look()
 
 
 def test_the_nodes_of_a_lost_worker_are_asked_once_more_and_that_is_told(cluster: Cluster) -> None:
