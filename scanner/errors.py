@@ -19,7 +19,7 @@ Foreign exceptions (paramiko, pyspnego, http.client, sockets) are translated at 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from checks.engine.wording import count
@@ -110,6 +110,21 @@ class OwnTroubleError(NodeError):
 def shortened(text: str, size: int) -> str:
     """At most `size` characters of `text`. What is missing shows: half a secret is known by the mark behind it."""
     return text if len(text) <= size else text[: size - 1] + "…"
+
+
+def chain(error: BaseException) -> Iterator[BaseException]:
+    """The error and everything wrapped in it: arguments, reasons and causes, outermost first."""
+    seen: set[int] = set()
+    queue = [error]
+    while queue:
+        current = queue.pop(0)
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        yield current
+        # Both ways back: an exception that is raised anew from itself has its origin in its context alone.
+        inner = [*current.args, getattr(current, "reason", None), current.__cause__, current.__context__]
+        queue.extend(each for each in inner if isinstance(each, BaseException))
 
 
 def cause_of(error: BaseException) -> str:

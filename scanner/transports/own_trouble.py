@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import ssl
 
-from scanner.errors import OwnTroubleError
+from scanner.errors import OwnTroubleError, chain
 
 RAN_OUT = "preflight itself ran out of "
 """How the message begins, in kept evidence, too."""
@@ -26,15 +26,7 @@ _NO_THREAD = "can't start new thread"
 
 def own_trouble(error: BaseException) -> OwnTroubleError | None:
     """What this machine lacks, where that is behind `error`, however it was translated since; None elsewhere."""
-    seen: set[int] = set()
-    waiting: list[BaseException | None] = [error]
-    while waiting:
-        # Both ways back: an exception that is raised anew from itself has its origin in its context alone.
-        behind = waiting.pop()
-        if behind is None or id(behind) in seen:
-            continue
-        seen.add(id(behind))
-        waiting += [behind.__context__, behind.__cause__]
+    for behind in chain(error):
         if isinstance(behind, OwnTroubleError):
             return behind
         if found := _lacking(behind):

@@ -1,23 +1,10 @@
-"""Foreign errors in our words: the chain of what they wrap, and what the innermost says, on one line."""
+"""Foreign errors in our words: what the innermost of those that they wrap says, on one line."""
 
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator
 
-
-def chain(error: BaseException) -> Iterator[BaseException]:
-    """The error and everything wrapped in it: arguments, reasons and causes, outermost first."""
-    seen: set[int] = set()
-    queue = [error]
-    while queue:
-        current = queue.pop(0)
-        if id(current) in seen:
-            continue
-        seen.add(id(current))
-        yield current
-        inner = [*current.args, getattr(current, "reason", None), current.__cause__, current.__context__]
-        queue.extend(each for each in inner if isinstance(each, BaseException))
+from scanner.errors import chain
 
 
 def brief(text: str, size: int = 200) -> str:

@@ -21,6 +21,7 @@ from scanner.errors import (
     ProtocolError,
     UnreachableError,
     UntrustedPeerError,
+    chain,
 )
 from scanner.transports.tls.trust import distrust_of
 from scanner.transports.winrm.authentication.kerberos import cause_of_kerberos
@@ -33,7 +34,7 @@ from scanner.transports.winrm.authentication.login import (
 )
 from scanner.transports.winrm.authentication.refusals import login_failed, login_refused, old_credssp
 from scanner.transports.winrm.certificates import no_tls_in_common, untrusted_certificate
-from scanner.transports.winrm.error_text import brief, chain, innermost
+from scanner.transports.winrm.error_text import brief, innermost
 from scanner.transports.winrm.exchange.faults import FaultError, OperationTimeoutError, StatusError
 from scanner.transports.winrm.foreign_pages import PageError, page_instead
 from scanner.transports.winrm.refusals import connection_refused, http_status, lost, wsman_fault

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import scanner
-from scanner.errors import UsageError, cause_of
+from scanner.errors import UsageError, cause_of, chain
 from scanner.run.engines import worker
 from scanner.run.engines.engine import EngineChoice
 from scanner.run.engines.parcel import Parcel
@@ -208,15 +208,13 @@ def _tls(choice: EngineChoice) -> dict[str, Any]:
 
 
 def _unreachable(address: str, error: BaseException) -> EngineError:
-    causes = [error]
-    while (cause := causes[-1].__cause__ or causes[-1].__context__) is not None and cause not in causes:
-        causes.append(cause)
-    for each in causes:
-        if isinstance(each, ssl.SSLError):
-            return EngineError(
-                f"{address} and this machine do not trust each other: {cause_of(each)}",
-                "ca_file must be what signed the scheduler's certificate, cert_file what its own authority signed",
-            )
+    causes = list(chain(error))
+    tls = next((each for each in causes if isinstance(each, ssl.SSLError)), None)
+    if tls:
+        return EngineError(
+            f"{address} and this machine do not trust each other: {cause_of(tls)}",
+            "ca_file must be what signed the scheduler's certificate, cert_file what its own authority signed",
+        )
     # The library tries until its time is up, and says no more than that; what each try met lies behind it.
     said = [each.strerror for each in causes if isinstance(each, OSError) and each.strerror]
     return EngineError(

@@ -17,11 +17,12 @@ from scanner.errors import (
     ProtocolError,
     RefusedError,
     UntrustedPeerError,
+    chain,
 )
 from scanner.transports.winrm.authentication.access import NOT_A_MEMBER
 from scanner.transports.winrm.authentication.login import OldCredsspError, Stage, schemes
 from scanner.transports.winrm.authentication.nt_status import LOGON
-from scanner.transports.winrm.error_text import brief, chain, innermost
+from scanner.transports.winrm.error_text import brief, innermost
 from scanner.transports.winrm.situation import ONE_CONNECTION, SEALED, Situation
 
 _PERHAPS_SEVERAL = (
