@@ -64,7 +64,7 @@ def load_plugins(
     used = set(taken)
     everything = list(known.checks)
     names = {product.name for product in known.products}
-    kinds: set[str] | None = None
+    kinds: set[str] = set()  # until a plugin brings some: of what is known, they stand in runbooks that are loaded late
     loaded: list[tuple[importlib.metadata.EntryPoint, Plugin]] = []
     settings: list[ProductSettings] = []
     failures: list[Result] = []
@@ -81,9 +81,9 @@ def load_plugins(
             if again:
                 raise TypeError(f"product {again[0]}: this name is taken")  # noqa: TRY301
             signs = [kind for product in plugin.products for kind in _kinds_of(product)]
-            if signs and kinds is None:
+            if signs and not kinds:
                 kinds = {kind for product in known.products for kind in _kinds_of(product)}
-            same = sorted({kind for kind in signs if kind in (kinds or ()) or signs.count(kind) > 1})
+            same = sorted({kind for kind in signs if kind in kinds or signs.count(kind) > 1})
             if same:
                 raise TypeError(f"the kind of signs {same[0]}: this name is taken")  # noqa: TRY301
             own = [check for product in plugin.products for check in product.checks]
@@ -95,7 +95,7 @@ def load_plugins(
         used.update(check.id for check in own)
         everything += [*plugin.checks, *own]
         names |= set(named)
-        kinds = {*kinds, *signs} if kinds is not None else None
+        kinds.update(signs)
         settings += plugin.settings
         loaded.append((entry, plugin))
     result = Loaded(
