@@ -84,9 +84,8 @@ def with_credentials(job: ScanRequest, selection: Selection) -> ScanRequest:
 
     refuse_unusable(job.engine)
     keep_memory_private()
-    here = selection.chosen
-    if job.engine.secrets_there:
-        here = frozenset((call.node.cluster, call.node.name) for call in job.calls() if call.node.transport == "local")
+    nodes = (node for cluster, _ in job.clusters for node in cluster.nodes)
+    here = job.engine.secrets_here(nodes) & selection.chosen
     ready = resolve(selection.inventory, only=here, learn=learn, files=not job.engine.elsewhere)
     resolved = {cluster.name: cluster for cluster in ready.clusters}
     return replace(job, clusters=tuple((resolved[cluster.name], info) for cluster, info in job.clusters))

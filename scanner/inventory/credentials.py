@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from scanner.errors import InventoryError, Problem
-from scanner.inventory.model import Inventory, Node, SecretSource, SshSettings, TdsSettings, WinrmSettings
+from scanner.inventory.model import Inventory, Node, NodeKey, SecretSource, SshSettings, TdsSettings, WinrmSettings
 from scanner.inventory.reading.values import KeyPath, Problems
 from scanner.inventory.settings.written_path import WrittenPath, expanded
 from scanner.secrets import children
@@ -109,16 +109,14 @@ def variables(inventory: Inventory) -> set[str]:
     return {source.env for node in _nodes(inventory) for source, _ in _sources(node) if source.env}
 
 
-def missing(
-    inventory: Inventory, only: AbstractSet[tuple[str, str]] | None = None, *, files: bool = True
-) -> list[Problem]:
+def missing(inventory: Inventory, only: AbstractSet[NodeKey], *, files: bool) -> list[Problem]:
     """What `resolve` would not find on this machine, as far as that can be told without reading a secret.
 
     Files are looked for and their modes looked at, variables are looked for, programs are looked for and not run.
     """
     reader = _reader(inventory, look_for, lambda _, __: None, files=files)
     for node in _nodes(inventory):
-        if only is None or (node.cluster, node.name) in only:
+        if (node.cluster, node.name) in only:
             reader.node(node)
     return reader.problems()
 

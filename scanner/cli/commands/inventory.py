@@ -92,10 +92,7 @@ def _lacking(inventory: Inventory, choice: EngineChoice) -> list[str]:
     from scanner.inventory.credentials import missing
     from scanner.run.engines.choice import refuse_unusable
 
-    here = None
-    if choice.secrets_there:
-        nodes = [node for cluster in inventory.clusters for node in cluster.nodes]
-        here = {(node.cluster, node.name) for node in nodes if node.transport == "local"}
+    here = choice.secrets_here(node for cluster in inventory.clusters for node in cluster.nodes)
     lacking = [
         f"{problem.place}: {problem.message}" for problem in missing(inventory, here, files=not choice.elsewhere)
     ]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+from scanner.inventory.model import Node, NodeKey
 
 THREADS, DASK = "threads", "dask"
 HOME, WORKER = "home", "worker"
@@ -28,7 +31,10 @@ class EngineChoice:
         """Whether nodes are asked from machines that may be others than this one."""
         return self.name == DASK and bool(self.scheduler)
 
-    @property
-    def secrets_there(self) -> bool:
-        """Whether whoever asks a node finds its secrets by itself."""
-        return self.name == DASK and self.secrets == WORKER
+    def secrets_here(self, nodes: Iterable[Node]) -> frozenset[NodeKey]:
+        """Those of the nodes whose secrets this machine finds; of others, whoever asks them does so.
+
+        The machine that preflight runs on is asked from here, wherever workers are.
+        """
+        there = self.name == DASK and self.secrets == WORKER
+        return frozenset((node.cluster, node.name) for node in nodes if not there or node.transport == "local")
