@@ -25,6 +25,7 @@ from scanner.run.engines.dask import loop as loop_module
 from scanner.run.engines.dask.loop import Patience
 from scanner.run.engines.dask.workers import ClockOffset, Workers, by_our_clock
 from scanner.run.engines.engine import DASK, EngineChoice
+from scanner.run.engines.hands import Hands
 from scanner.run.engines.parcel import Batch
 from scanner.run.job import ScanRequest
 from scanner.run.node import NodeRequest
@@ -213,6 +214,29 @@ def test_a_worker_that_does_not_say_who_it_is_is_waited_for_once_and_not_at_ever
         hung.shy.set()
     while len(list(workers.of(""))) < 2:
         workers.look()
+
+
+@pytest.mark.parametrize(
+    ("trouble", "refused"),
+    [("can't start new thread", False), ("cannot schedule new futures after interpreter shutdown", True)],
+)
+def test_what_keeps_a_worker_from_beginning_is_told_of_a_node_only_where_it_lacks_something(
+    monkeypatch: pytest.MonkeyPatch, trouble: str, refused: bool
+) -> None:
+    """A whole batch that is refused is asked elsewhere; what is told of a node is its answer."""
+
+    def submit(*_: object) -> None:
+        raise RuntimeError(trouble)
+
+    monkeypatch.setattr(Hands, "submit", submit)
+    batch = Batch(run="r", calls=tuple(job("b1").calls()), parallel=1)
+    if refused:
+        with pytest.raises(RuntimeError, match=trouble):
+            work.asked(batch)
+        return
+    (said,) = work.asked(batch).said
+    assert said
+    assert str(said.failure).startswith(f"{RAN_OUT}threads")
 
 
 def test_the_nodes_of_a_lost_worker_are_asked_once_more_and_that_is_told(cluster: Cluster) -> None:
