@@ -27,7 +27,7 @@ import paramiko, scanner.transports.ssh.transport, scanner.transports.winrm.tran
 import scanner.transports.winrm.exchange.channel, scanner.transports.winrm.errors
 import scanner.cli.commands.scan, scanner.run.judge
 import scanner.run.collect as run, scanner.run.engines.hands
-import reports.render.console, reports.scan.html, reports.scan.json, scanner.files.evidence.file
+import reports.render.console, reports.scan.html, reports.scan.json, reports.scan.view, scanner.files.evidence.file
 kind, amount = sys.argv[1], int(sys.argv[2])
 collect = run.collect
 def limited(*arguments, **options):
