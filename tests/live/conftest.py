@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.dask_estate import Estate, end_scans, make_certificates
+from scanner.lab.lab import Lab
+from tests.live.dask_estate import HELD, Estate, Gate, end_scans, make_certificates
 from tests.live.openssh import SSHD, OpenSshServer, make_key
 
 
@@ -72,3 +73,18 @@ def estate(machines: Estate) -> Iterator[Estate]:
     end_scans()
     if not machines.is_running("scheduler"):  # its workers are about to end, too
         machines.end()
+
+
+@pytest.fixture
+def gate() -> Gate:
+    return Gate()
+
+
+@pytest.fixture
+def held(gate: Gate, monkeypatch: pytest.MonkeyPatch, estate: Estate) -> Iterator[Lab]:
+    """Three backends, of which the first one answers when the gate is opened."""
+    if "apac" in estate.running:  # of a test that failed
+        estate.kill("apac")
+    estate.begin("scheduler", "emea")
+    with gate.before(HELD, monkeypatch) as lab:
+        yield lab

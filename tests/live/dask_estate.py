@@ -6,7 +6,6 @@ import importlib
 import json
 import os
 import re
-import select
 import shlex
 import signal
 import socket
@@ -19,7 +18,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import pytest
 
@@ -32,6 +31,12 @@ BIN = Path(sys.executable).parent
 IMPATIENT = Path(__file__).with_name("impatient.py")
 PATIENCE_S = 120.0
 SITES = ("emea", "apac")
+HELD = """
+title = "One backend answers when the test wants it to"
+extends = "chef-healthy"
+[clusters.chef.nodes.backend-1]
+slow = {start = 600.0}
+"""
 
 
 def block(name: str) -> list[str]:
@@ -166,12 +171,7 @@ class Estate:
 
     def is_asking(self, name: str, lab: Lab) -> bool:
         """Whether it has a connection to a node."""
-        ports = ports_of(lab)
-        for each in family(self.running[name].pid):
-            with suppress(psutil().Error):
-                if any(is_open(one) and one.raddr.port in ports for one in each.net_connections()):
-                    return True
-        return False
+        return bool(asked_by(self.running[name].pid, lab))
 
 
 def is_open(one: Any) -> bool:
@@ -182,10 +182,30 @@ def ports_of(lab: Lab) -> set[Any]:
     return {node.inventory.get("port") for node in lab.nodes}
 
 
+def asked_by(pid: int, lab: Lab) -> list[int]:
+    """The ports of the nodes that the process, or what it has started, has connections to."""
+    ports, found = ports_of(lab), []
+    for each in family(pid):
+        with suppress(psutil().NoSuchProcess):  # it has ended meanwhile, and has none
+            found += [one.raddr.port for one in each.net_connections() if is_open(one)]
+    return sorted(port for port in found if port in ports)
+
+
 def conversations(lab: Lab) -> int:
     """Connections that anybody has to a node, seen from the nodes, which are this process."""
     ports = ports_of(lab)
     return sum(is_open(one) and one.laddr.port in ports for one in psutil().Process().net_connections())
+
+
+def asking(estate: Estate, lab: Lab, *names: str) -> None:
+    """Wait until one of them is asking the held node, and nobody any other."""
+    until(lambda: any(estate.is_asking(name, lab) for name in names) and conversations(lab) == 1, "nobody asked")
+
+
+def assert_nothing_is_left(estate: Estate, lab: Lab) -> None:
+    until(lambda: not conversations(lab), "a shell was left open", 30)
+    estate.begin("scheduler", "emea")
+    until(lambda: not estate.tasks(), "a task was left behind", 30)
 
 
 def make_certificates(folder: Path) -> None:
@@ -307,81 +327,3 @@ class Gate(threading.Event):
                 yield lab
             finally:
                 self.set()
-
-
-class Wire:
-    """A stretch of network: what goes in comes out at `target`, until it falls silent or is cut."""
-
-    def __init__(self, target: int) -> None:
-        self.target = target
-        self.port = 0
-        self._silent = threading.Event()
-        self._down = threading.Event()
-        self._ends = threading.Event()
-        self._pairs: list[tuple[socket.socket, socket.socket]] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = int(self._listener.getsockname()[1])
-        self._thread = threading.Thread(target=self._carry, daemon=True)
-        self._thread.start()
-
-    def fall_silent(self) -> None:
-        """Take what comes, carry none of it, and tell nobody."""
-        self._silent.set()
-
-    def cut(self) -> None:
-        """End all connections and take no more."""
-        self._down.set()
-
-    def mend(self) -> None:
-        self._down.clear()
-        self._silent.clear()
-
-    def close(self) -> None:
-        self._ends.set()
-        self._thread.join()
-        self._listener.close()
-        self._drop()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def _drop(self) -> None:
-        for pair in self._pairs:
-            for end in pair:
-                end.close()
-        self._pairs.clear()
-
-    def _carry(self) -> None:
-        while not self._ends.is_set():
-            if self._down.is_set():
-                self._drop()
-            ends = {end: other for one, two in self._pairs for end, other in ((one, two), (two, one))}
-            ready, _, _ = select.select([self._listener, *ends], [], [], 0.05)
-            for end in ready:
-                if end is self._listener:
-                    self._take()
-                else:
-                    self._pass_on(end, ends[end])
-
-    def _take(self) -> None:
-        near, _ = self._listener.accept()
-        with suppress(OSError):
-            if not self._down.is_set():
-                self._pairs.append((near, socket.create_connection(("127.0.0.1", self.target), timeout=5)))
-                return
-        near.close()
-
-    def _pass_on(self, end: socket.socket, other: socket.socket) -> None:
-        try:
-            data = end.recv(65536)
-            if data and not self._silent.is_set():
-                other.sendall(data)
-        except OSError:
-            data = b""
-        if not data and not self._silent.is_set():
-            self._pairs = [pair for pair in self._pairs if end not in pair]
-            end.close()
-            other.close()

@@ -17,27 +17,19 @@ from tests.live.dask_estate import (
     SITES,
     Estate,
     Gate,
+    asked_by,
     causes,
     conversations,
-    family,
-    is_open,
     reached,
     start_scan,
     until,
     write_inventory,
 )
+from tests.test_scanner.run.engines.test_dask_real import MIXED
 
 pytest.importorskip("psutil")
 pytest.importorskip("distributed")
 
-CHEF = """
-title = "One backend is down, one refuses the login"
-extends = "chef-healthy"
-[clusters.chef.nodes.backend-1]
-fault = "refuse"
-[clusters.chef.nodes.backend-2]
-fault = "wrong-password"
-"""
 VAULT = """
 title = "One web node refuses the login, one answers with garbage"
 extends = "secret-server-healthy"
@@ -76,7 +68,7 @@ def reported(path: Path, *more: str) -> dict[str, bytes]:
     return found
 
 
-@pytest.mark.parametrize(("scenario", "secrets"), [(CHEF, "worker"), (VAULT, "home")])
+@pytest.mark.parametrize(("scenario", "secrets"), [(MIXED, "worker"), (VAULT, "home")])
 def test_every_report_is_that_of_a_scan_from_here_byte_for_byte(estate: Estate, scenario: str, secrets: str) -> None:
     """Whatever is a time is the same one; nodes that cannot be asked are among them."""
     estate.begin("scheduler", "emea")
@@ -131,27 +123,16 @@ def test_other_commands_ask_through_the_scheduler_too(estate: Estate) -> None:
             assert f"tls://127.0.0.1:{estate.port} cannot be reached" in " ".join(said.split()), (running.args, said)
 
 
-def test_each_site_s_worker_asks_its_own_nodes(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
-    gate = Gate()
+def test_each_site_s_worker_asks_its_own_nodes(estate: Estate, gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
     estate.begin("scheduler", *SITES)
     with gate.before(TWO_SITES, monkeypatch) as lab:
         path = write_inventory(lab, estate, sites={f"chef-{site}": site for site in SITES})
         scan = start_scan(path)
         until(lambda: conversations(lab) == 6, "not all were asked")
         for site in SITES:
-            mine = {node.inventory["port"] for node in lab.nodes if node.scenario.cluster == f"chef-{site}"}
-            asked = [
-                one.raddr.port
-                for process in family(estate.running[site].pid)
-                for one in process.net_connections()
-                if is_open(one) and one.raddr.port in {node.inventory["port"] for node in lab.nodes}
-            ]
-            assert sorted(asked) == sorted(mine), site
-        assert not any(
-            is_open(one) and one.raddr.port in {node.inventory["port"] for node in lab.nodes}
-            for process in family(scan.process.pid)
-            for one in process.net_connections()
-        ), "the scanner's own machine asked a node of a site"
+            mine = [node.inventory["port"] for node in lab.nodes if node.scenario.cluster == f"chef-{site}"]
+            assert asked_by(estate.running[site].pid, lab) == sorted(mine), site
+        assert not asked_by(scan.process.pid, lab), "the scanner's own machine asked a node of a site"
         gate.set()
         assert scan.report()["verdict"] == "GO"
         estate.kill("apac")

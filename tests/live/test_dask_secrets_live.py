@@ -129,11 +129,10 @@ def shown(machines: Estate, tmp_path: Path) -> Iterator[tuple[Estate, list[int]]
 
 @pytest.mark.parametrize("secrets", ["home", "worker"])
 def test_no_secret_is_shown_logged_or_spilt(
-    shown: tuple[Estate, list[int]], monkeypatch: pytest.MonkeyPatch, estate: Estate, secrets: str
+    shown: tuple[Estate, list[int]], monkeypatch: pytest.MonkeyPatch, estate: Estate, gate: Gate, secrets: str
 ) -> None:
     del estate  # ends the scans
     there, ports = shown
-    gate = Gate()
     with gate.before(PASSWORDS, monkeypatch) as lab:
         words = [secret.encode() for secret in lab.secrets]
         path = write_inventory(lab, there, sites="emea", secrets=secrets)
