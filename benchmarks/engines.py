@@ -22,13 +22,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from workers import Workers, started
 
 from scanner.cli.app import _NEW_BEFORE_A_LOOK
 from scanner.inventory.select import select
@@ -40,10 +41,16 @@ from scanner.run.engines.engine import DASK, EngineChoice
 from scanner.run.prepare import build_request
 from scanner.transports.protocol import ConnectionCost, TransferTimes
 
-TEMPLATE, SWITCH = "PREFLIGHT_BENCHMARK_ANSWER", "PREFLIGHT_BENCHMARK_NODES"
+TEMPLATE = "PREFLIGHT_BENCHMARK_ANSWER"
 NONCE = b"@NONCE@"
 AT_REST_S = 10.0
-HERTZ = os.sysconf("SC_CLK_TCK")
+
+
+def nonce_of(script: str) -> bytes:
+    """What the node is told to mark its answer with."""
+    found = re.search(r"pf_nonce=(\S+)", script)
+    assert found
+    return shlex.split(found[1])[0].encode()
 
 
 class Instant:
@@ -55,9 +62,7 @@ class Instant:
         self.moments = TransferTimes()
 
     def run(self, script: str, _: Mapping[str, str]) -> bytes:
-        found = re.search(r"pf_nonce=(\S+)", script)
-        assert found
-        return self.answer.replace(NONCE, shlex.split(found[1])[0].encode())
+        return self.answer.replace(NONCE, nonce_of(script))
 
     def close(self) -> None:
         pass
@@ -84,9 +89,7 @@ def record_answer(path: Path) -> None:
 
         def run(self, script: str, variables: Mapping[str, str]) -> bytes:
             output: bytes = self.inner.run(script, variables)
-            found = re.search(r"pf_nonce=(\S+)", script)
-            assert found
-            path.write_bytes(output.replace(shlex.split(found[1])[0].encode(), NONCE))
+            path.write_bytes(output.replace(nonce_of(script), NONCE))
             return output
 
         def __getattr__(self, name: str) -> Any:
@@ -143,85 +146,36 @@ def ask(inventory: Path, scheduler: str, tls: Path, profile: str) -> dict[str, f
     return {"cpu_s": time.process_time() - cpu, "wall_s": time.perf_counter() - began, "nodes": len(collected.said)}
 
 
-def cpu_of(processes: Sequence[int]) -> float:
-    """CPU seconds of processes and of all that they have started."""
-    ticks = 0
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError, ProcessLookupError):
-            text = stat.read_text()
-            fields = text.rpartition(")")[2].split()
-            if int(stat.parent.name) in processes or os.getsid(int(stat.parent.name)) in processes:
-                ticks += int(fields[11]) + int(fields[12])
-    return ticks / HERTZ
-
-
 @dataclass(frozen=True, slots=True)
-class Others:
-    """The processes beside the client."""
+class Beside:
+    """The processes beside the client, and what they take at rest."""
 
-    scheduler: int
-    workers: Sequence[int]
+    running: Workers
     at_rest: tuple[float, float] = (0.0, 0.0)
     """Shares of a CPU, of the scheduler and of all workers."""
 
     @classmethod
-    def resting(cls, scheduler: int, workers: Sequence[int]) -> Others:
-        others = cls(scheduler, workers)
-        before = others.taken()
+    def resting(cls, running: Workers) -> Beside:
+        before = running.cpu_s()
         time.sleep(AT_REST_S)
-        at_scheduler, at_workers = ((now - then) / AT_REST_S for now, then in zip(others.taken(), before, strict=True))
-        return cls(scheduler, workers, (at_scheduler, at_workers))
-
-    def taken(self) -> tuple[float, float]:
-        """CPU seconds so far."""
-        return cpu_of([self.scheduler]), cpu_of(self.workers)
+        at_scheduler, at_workers = ((now - then) / AT_REST_S for now, then in zip(running.cpu_s(), before, strict=True))
+        return cls(running, (at_scheduler, at_workers))
 
 
-@contextmanager
-def cluster(folder: Path, workers: int) -> Iterator[tuple[str, int, list[int]]]:
-    """A scheduler and workers with TLS, as the guide starts them: its address, and the sessions that they are."""
-    tls = folder / "tls"
-    tls.mkdir()
+def tls_options(folder: Path) -> list[str]:
+    """One certificate for scheduler, workers and client, in `folder`, and the options that name it."""
+    folder.mkdir()
     openssl = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=preflight"
     subprocess.run(
-        [*openssl.split(), "-keyout", tls / "key.pem", "-out", tls / "ca.pem"], check=True, capture_output=True
+        [*openssl.split(), "-keyout", folder / "key.pem", "-out", folder / "ca.pem"], check=True, capture_output=True
     )
-    (tls / "cert.pem").write_bytes((tls / "ca.pem").read_bytes())
-    options = ["--no-dashboard", "--protocol", "tls", "--host", "127.0.0.1"]
-    options += [f"--tls-ca-file={tls / 'ca.pem'}", f"--tls-cert={tls / 'cert.pem'}", f"--tls-key={tls / 'key.pem'}"]
-    environment = {**os.environ, TEMPLATE: str(folder / "answer"), "DASK_TEMPORARY_DIRECTORY": str(folder / "scratch")}
-    log = folder / "log"
-    running: list[subprocess.Popen[bytes]] = []
-
-    def start(*words: str) -> None:
-        with log.open("ab") as out:
-            command = [sys.executable, "-m", "dask", *words, *options]
-            running.append(subprocess.Popen(command, env=environment, stdout=out, stderr=out, start_new_session=True))
-
-    def greeted(sign: str, times: int) -> str:
-        while (text := log.read_text(errors="replace")).count(sign) < times:
-            assert all(each.poll() is None for each in running), text
-            time.sleep(0.1)
-        return text
-
-    try:
-        start("scheduler", "--port", "0")
-        found = re.search(r"Scheduler at:\s+(tls://\S+)", greeted("Scheduler at:", 1))
-        assert found
-        for number in range(workers):
-            start("worker", found[1], "--name", f"w{number}", "--nthreads", "1", "--preload", __file__)
-        greeted("Registered to:", workers)
-        yield found[1], running[0].pid, [each.pid for each in running[1:]]
-    finally:
-        for each in running:
-            with suppress(ProcessLookupError):
-                os.killpg(each.pid, 15)
-        for each in running:
-            each.wait()
+    (folder / "cert.pem").write_bytes((folder / "ca.pem").read_bytes())
+    files = [f"--tls-ca-file={folder / 'ca.pem'}", f"--tls-cert={folder / 'cert.pem'}"]
+    return ["--protocol", "tls", *files, f"--tls-key={folder / 'key.pem'}"]
 
 
 def asked(
-    folder: Path, scheduler: str, others: Others | None, profile: str = ""
+    folder: Path, scheduler: str, beside: Beside | None, profile: str = ""
 ) -> tuple[dict[str, float], float, float]:
     """What a client of its own process says of itself, and the CPU that scheduler and workers took beyond rest."""
     words = ["--ask", str(folder / "estate.toml"), scheduler, str(folder / "tls"), "--profile", profile]
@@ -229,11 +183,11 @@ def asked(
     with subprocess.Popen([sys.executable, __file__, *words], **pipes) as client:
         assert client.stdout
         assert client.stdout.readline() == "ready\n"
-        before = others.taken() if others else (0.0, 0.0)
+        before = beside.running.cpu_s() if beside else (0.0, 0.0)
         said, _ = client.communicate("\n")
-        after = others.taken() if others else (0.0, 0.0)
+        after = beside.running.cpu_s() if beside else (0.0, 0.0)
     found = json.loads(said)
-    at_rest = others.at_rest if others else (0.0, 0.0)
+    at_rest = beside.at_rest if beside else (0.0, 0.0)
     at_scheduler, at_workers = (
         now - then - found["wall_s"] * rest for now, then, rest in zip(after, before, at_rest, strict=True)
     )
@@ -255,11 +209,13 @@ def main() -> None:
         folder = Path(name)
         record_answer(folder / "answer")
         os.environ[TEMPLATE] = str(folder / "answer")
-        with cluster(folder, options.workers) as (address, scheduler, workers):
+        environment = {**os.environ, "DASK_TEMPORARY_DIRECTORY": str(folder / "scratch")}
+        tls, stood_in = tls_options(folder / "tls"), ["--preload", __file__]
+        with started(folder, options.workers, environment, options=tls, of_workers=stood_in) as running:
             write_inventory(folder / "estate.toml", 32 * options.workers)
-            asked(folder, address, None)  # each worker has loaded what it asks with
-            others = Others.resting(scheduler, workers)
-            resting = [f"{share:.1%}" for share in others.at_rest]
+            asked(folder, running.address, None)  # each worker has loaded what it asks with
+            beside = Beside.resting(running)
+            resting = [f"{share:.1%}" for share in beside.at_rest]
             print(f"at rest: scheduler {resting[0]}, {options.workers} workers {resting[1]} of a CPU")
             print("ms of CPU a node, and seconds of wall clock")
             heads = ("nodes", "threads", "client", "scheduler", "workers", "engine", "threads s", "dask s")
@@ -267,7 +223,7 @@ def main() -> None:
             for nodes in options.nodes:
                 write_inventory(folder / "estate.toml", nodes)
                 here, _, _ = asked(folder, "", None)
-                there, *elsewhere = asked(folder, address, others, options.profile)
+                there, *elsewhere = asked(folder, running.address, beside, options.profile)
                 engine = there["cpu_s"] + sum(elsewhere) - here["cpu_s"]
                 each = [1000 * cpu / nodes for cpu in (here["cpu_s"], there["cpu_s"], *elsewhere, engine)]
                 row = [str(nodes), *(f"{cpu:.2f}" for cpu in each), f"{here['wall_s']:.1f}", f"{there['wall_s']:.1f}"]

@@ -126,7 +126,7 @@ def environment(folder: Path) -> dict[str, str]:
 def run(way: Way, folder: Path, others: workers.Workers) -> Cost:
     """One fresh process, with all that it starts and waits for."""
     with (folder / "output").open("w+b") as output:
-        before_s = others.cpu_s()
+        before_s = sum(others.cpu_s())
         started = time.perf_counter()
         process = subprocess.Popen(
             way.command,
@@ -139,7 +139,7 @@ def run(way: Way, folder: Path, others: workers.Workers) -> Cost:
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         wall_s = time.perf_counter() - started
-        elsewhere_s = others.cpu_s() - before_s if way.name == DASK else 0.0
+        elsewhere_s = sum(others.cpu_s()) - before_s if way.name == DASK else 0.0
         output.seek(0)
         text = output.read().decode("utf-8", "replace")
     return Cost(

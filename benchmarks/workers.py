@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,27 +20,36 @@ class Workers:
     """Where the scheduler listens, and the sessions that it and its workers run in."""
 
     address: str
-    sessions: tuple[int, ...]
+    scheduler: int
+    workers: tuple[int, ...]
 
-    def cpu_s(self) -> float:
-        """What all of them have taken so far."""
-        ticks = 0
+    def cpu_s(self) -> tuple[float, float]:
+        """What the scheduler, and what all workers have taken so far."""
+        at_scheduler = at_workers = 0
         for stat in Path("/proc").glob("[0-9]*/stat"):
             with suppress(OSError):  # it has ended meanwhile
                 fields = stat.read_text().rpartition(")")[2].split()
-                if int(fields[3]) in self.sessions:
-                    ticks += int(fields[11]) + int(fields[12])
-        return ticks / _HERTZ
+                ticks = int(fields[11]) + int(fields[12])
+                at_scheduler += ticks * (int(fields[3]) == self.scheduler)
+                at_workers += ticks * (int(fields[3]) in self.workers)
+        return at_scheduler / _HERTZ, at_workers / _HERTZ
 
 
 @contextmanager
-def started(folder: Path, count: int, environment: Mapping[str, str]) -> Iterator[Workers]:
-    """On loopback, which needs no TLS; one thread each, as the guide has it."""
+def started(
+    folder: Path,
+    count: int,
+    environment: Mapping[str, str],
+    *,
+    options: Sequence[str] = (),
+    of_workers: Sequence[str] = (),
+) -> Iterator[Workers]:
+    """On loopback, one thread each, as the guide has it; with `options` for all programs, and those of the workers."""
     log = folder / "dask.log"
     running: list[subprocess.Popen[bytes]] = []
 
     def start(*words: str) -> None:
-        command = [sys.executable, "-m", "dask", *words, "--no-dashboard", "--host", "127.0.0.1"]
+        command = [sys.executable, "-m", "dask", *words, "--no-dashboard", "--host", "127.0.0.1", *options]
         with log.open("ab") as out:
             running.append(
                 subprocess.Popen(
@@ -57,12 +66,13 @@ def started(folder: Path, count: int, environment: Mapping[str, str]) -> Iterato
 
     try:
         start("scheduler", "--port", "0")
-        found = re.search(r"Scheduler at:\s+(tcp://\S+)", said("Scheduler at:", 1))
+        found = re.search(r"Scheduler at:\s+(\w+://\S+)", said("Scheduler at:", 1))
         assert found, "no address"
         for number in range(count):
-            start("worker", found[1], "--name", f"w{number}", "--nthreads", "1")
+            start("worker", found[1], "--name", f"w{number}", "--nthreads", "1", *of_workers)
         said("Registered to:", count)
-        yield Workers(found[1], tuple(each.pid for each in running))
+        scheduler, *others = (each.pid for each in running)
+        yield Workers(found[1], scheduler, tuple(others))
     finally:
         for each in running:
             with suppress(ProcessLookupError):
