@@ -133,45 +133,41 @@ def test_the_shell_of_a_ci_job_stops_what_is_no_go(name: str, scenario: str, cod
         assert "**" in (tmp_path / "step.md").read_text("utf-8")
 
 
-@pytest.mark.live
-def test_systemd_takes_the_hardened_units(tmp_path: Path) -> None:
+def assert_systemd_takes(folder: Path, program: str, units: dict[str, str]) -> None:
+    """The units by their names, with a program that is there and a user that there is in place of the page's."""
     if not shutil.which("systemd-analyze"):
         assert os.environ.get("REQUIRE_LIVE") != "1", "systemd-analyze is not there"
         pytest.skip("systemd-analyze is not there")
-    program = tmp_path / "preflight"
-    program.write_text("#!/bin/sh\n", encoding="utf-8")
-    program.chmod(0o755)
-    for kind in ("service", "timer"):
-        text = shown("cron", f"hardened-{kind}").replace("/opt/preflight/bin/preflight", str(program))
-        (tmp_path / f"preflight.{kind}").write_text(text.replace("User=preflight", "User=root"), encoding="utf-8")
-    command = ["systemd-analyze", "verify", "--man=no", str(tmp_path / "preflight.timer")]
+    there = folder / Path(program).name
+    there.write_text("#!/bin/sh\n", encoding="utf-8")
+    there.chmod(0o755)
+    for name, text in units.items():
+        known = text.replace(program, str(there)).replace("User=preflight", "User=root")
+        (folder / name).write_text(known, encoding="utf-8")
+    command = ["systemd-analyze", "verify", "--man=no", *(str(folder / name) for name in units)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     told = [line for line in (done.stdout + done.stderr).splitlines() if "preflight" in line]
     assert (done.returncode, told) == (0, [])
+
+
+@pytest.mark.live
+def test_systemd_takes_the_hardened_units(tmp_path: Path) -> None:
+    units = {f"preflight.{kind}": shown("cron", f"hardened-{kind}") for kind in ("service", "timer")}
+    assert_systemd_takes(tmp_path, "/opt/preflight/bin/preflight", units)
 
 
 @pytest.mark.live
 def test_systemd_takes_the_units_of_scheduler_and_workers(tmp_path: Path) -> None:
-    if not shutil.which("systemd-analyze"):
-        assert os.environ.get("REQUIRE_LIVE") != "1", "systemd-analyze is not there"
-        pytest.skip("systemd-analyze is not there")
-    program = tmp_path / "dask"
-    program.write_text("#!/bin/sh\n", encoding="utf-8")
-    program.chmod(0o755)
-    units = [tmp_path / f"preflight-{who}.service" for who in ("scheduler", "worker")]
-    for unit, who in zip(units, ("scheduler", "worker"), strict=True):
-        text = shown("sites", f"{who}-service").replace("/opt/preflight/bin/dask", str(program))
-        unit.write_text(text.replace("User=preflight", "User=root"), encoding="utf-8")
-        given = shlex.split(str(re.findall(r"^ExecStart=(.*)", text, re.MULTILINE)[0]))
-        words = next(line for line in shown("sites", "programs").splitlines() if line.startswith(f"dask {who} "))
-        options = {word for word in given if word.startswith("--")} - {"--local-directory"}
-        assert options | {"--host"} == {word for word in shlex.split(words) if word.startswith("--")}, (
-            "not as was tried"
-        )
-    command = ["systemd-analyze", "verify", "--man=no", *map(str, units)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    told = [line for line in (done.stdout + done.stderr).splitlines() if "preflight" in line]
-    assert (done.returncode, told) == (0, [])
+    units = {f"preflight-{who}.service": shown("sites", f"{who}-service") for who in ("scheduler", "worker")}
+    assert_systemd_takes(tmp_path, "/opt/preflight/bin/dask", units)
+
+
+@pytest.mark.parametrize("who", ["scheduler", "worker"])
+def test_what_a_unit_starts_is_what_was_tried(who: str) -> None:
+    given = shlex.split(str(re.findall(r"^ExecStart=(.*)", shown("sites", f"{who}-service"), re.MULTILINE)[0]))
+    words = next(line for line in shown("sites", "programs").splitlines() if line.startswith(f"dask {who} "))
+    options = {word for word in given if word.startswith("--")} - {"--local-directory"}
+    assert options | {"--host"} == {word for word in shlex.split(words) if word.startswith("--")}
 
 
 def test_what_the_tables_of_faults_say_of_seconds_is_so() -> None:
