@@ -24,7 +24,8 @@ posix = pytest.mark.skipif(os.name == "nt", reason="there are no such limits on 
 _SCAN = """
 import os, resource, sys, threading
 import paramiko, scanner.transports.ssh.transport, scanner.transports.winrm.transport
-import scanner.transports.winrm.exchange.channel, scanner.transports.winrm.errors
+import scanner.transports.winrm.authentication.login, scanner.transports.winrm.exchange.channel
+import scanner.transports.winrm.errors
 import scanner.cli.commands.scan, scanner.run.judge
 import scanner.run.collect as run, scanner.run.engines.hands
 import reports.render.console, reports.scan.html, reports.scan.json, reports.scan.view, scanner.files.evidence.file
