@@ -1,4 +1,8 @@
-"""The HTTP of a conversation: what is written, what is read, and that a general client would have read the same."""
+"""The HTTP of a conversation: what is written, what is read, and that a general client would have read the same.
+
+The answers are imagined, after RFC 9112 and what servers do beside it: what holds them is that requests, which has met
+all servers, reads each of them, or refuses it, as ours does. None was taken from a Windows machine.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +27,7 @@ from scanner.transports.winrm.exchange.endpoint import HttpEndpoint
 from scanner.transports.winrm.exchange.http import ENVELOPE_BYTES, HttpClient, HttpSocket
 from scanner.transports.winrm.situation import Situation
 from scanner.transports.winrm.transport import WinrmTransport
+from tests.test_scanner.transports.winrm.test_winrm_peers import read_request
 
 Listen = Callable[[Callable[[socket.socket], None]], int]
 Serve = Callable[..., WsmanServer]
@@ -50,21 +55,6 @@ def client() -> Iterator[Client]:
         line.close()
 
 
-def read_request(wire: socket.socket) -> bytes:
-    """One request with its body."""
-    came = b""
-    while b"\r\n\r\n" not in came:
-        block = wire.recv(65536)
-        if not block:
-            return came
-        came += block
-    head, _, body = came.partition(b"\r\n\r\n")
-    length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0] or 0)
-    while len(body) < length:
-        body += wire.recv(65536)
-    return head + b"\r\n\r\n" + body
-
-
 def saying(*answers: bytes, heard: list[bytes] | None = None) -> Callable[[socket.socket], None]:
     """A peer that answers each request of a connection with the next text, and hangs up after the last."""
 
@@ -73,8 +63,6 @@ def saying(*answers: bytes, heard: list[bytes] | None = None) -> Callable[[socke
             asked = read_request(wire)
             if heard is not None:
                 heard.append(asked)
-            if not asked:
-                return
             wire.sendall(answer)
 
     return behave

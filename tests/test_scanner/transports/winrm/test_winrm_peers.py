@@ -33,17 +33,20 @@ BASIC = {"auth": "basic", "user": "operator", "insecure": True}
 
 def read_request(connection: socket.socket) -> bytes:
     """One request, head and body."""
+
+    def more() -> bytes:
+        if block := connection.recv(65536):
+            return block
+        raise ConnectionResetError
+
     data = b""
     while b"\r\n\r\n" not in data:
-        block = connection.recv(65536)
-        if not block:
-            raise ConnectionResetError
-        data += block
+        data += more()
     head, _, body = data.partition(b"\r\n\r\n")
     length = next(int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:"))
     while len(body) < length:
-        body += connection.recv(65536)
-    return head
+        body += more()
+    return head + b"\r\n\r\n" + body
 
 
 def page(status: str, body: bytes, *headers: str) -> bytes:
