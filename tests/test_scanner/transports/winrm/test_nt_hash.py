@@ -35,6 +35,14 @@ def test_md4_of_every_length() -> None:
         assert nt_hash.md4(bytes(range(size))) == hashlib.new("md4", bytes(range(size))).digest()  # noqa: S324
 
 
+def test_the_protocol_s_own_example() -> None:
+    """[MS-NLMP] 4.2.2.1.2: the hash of `Password`, from which answers of NTLM are made."""
+    assert nt_hash.md4("Password".encode("utf-16-le")).hex() == "a4f49c406510bdcab6824ee7c30fd852"
+    found = nt_hash.credential("User", "Password")
+    assert isinstance(found, spnego.NTLMHash)
+    assert found.nt_hash == "a4f49c406510bdcab6824ee7c30fd852"
+
+
 @pytest.mark.parametrize("password", ["S3cret pass!", "Über€😀", "x" * 127, "0123456789abcdef" * 4, "half \ud83d"])
 def test_a_login_with_it_is_one_with_the_password(
     password: str, serve: Callable[..., WsmanServer], door: Callable[..., WinrmTransport]

@@ -1,11 +1,17 @@
-"""What is said to a Windows Remote Shell is what pywinrm says there, and what is read of answers what pywinrm reads."""
+"""What is said to a Windows Remote Shell is what pywinrm says there, and what is read of answers what pywinrm reads.
+
+Answers of Windows are those that pywinrm brings along for its own tests. The others are imagined, in their shape.
+"""
 
 from __future__ import annotations
 
+import ast
+import importlib.util
 import itertools
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -102,6 +108,34 @@ def test_it_reads_what_pywinrm_reads(streams: str, state: str) -> None:
     found = envelopes.received(said)
     assert [found.stdout, found.stderr] == printed
     assert found.exit_code == (exit_code if done else None)
+
+
+def recorded() -> dict[str, bytes]:
+    """What Windows has answered to pywinrm once, by name: `ipconfig /all`, an error of PowerShell, a shell's id."""
+    package = importlib.util.find_spec("winrm.tests")
+    assert package
+    assert package.origin
+    module = ast.parse(Path(package.origin).with_name("conftest.py").read_text("utf-8"))
+    return {
+        ast.unparse(node.targets[0]): node.value.value.encode()
+        for node in module.body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    }
+
+
+def test_what_windows_has_answered_is_read() -> None:
+    said = recorded()
+    printed = envelopes.received(said["get_cmd_output_response"])
+    assert b"\r\nWindows IP Configuration\r\n" in printed.stdout
+    assert (printed.stderr, printed.exit_code) == (b"", 0)
+    failed = envelopes.received(said["get_ps_output_response"])
+    assert (failed.stdout, failed.stderr[:11], failed.exit_code) == (b"", b"#< CLIXML\r\n", 1)
+    for name in ("get_cmd_output_response", "get_ps_output_response"):
+        *theirs, exit_code, _ = pywinrm(Ear(said[name].decode())).get_command_output_raw("S", "1")
+        found = envelopes.received(said[name])
+        assert [found.stdout, found.stderr, found.exit_code] == [*theirs, exit_code]
+    assert envelopes.shell_of(said["open_shell_response"]) == "11111111-1111-1111-1111-111111111113"
+    assert envelopes.command_of(said["run_cmd_ps_response"] % b"1") == "11111111-1111-1111-1111-111111111114"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,9 @@
-"""A refusal is read as pywinrm reads it: what it takes for a fault is one, with the same numbers and words."""
+"""A refusal is read as pywinrm reads it: what it takes for a fault is one, with the same numbers and words.
+
+The texts are imagined, in the shape of those of Windows in pypsrp's own tests (jborean93/pypsrp,
+tests/tests_psrp/tests_wsman/test_exceptions.py): a time that is up, an error of WMI alone, one of a plugin, and one
+that has neither a subcode nor a detail. Words, names of machines, German and what is broken are ours.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +25,29 @@ FAULT = ENVELOPE % (
 )
 NUMBER = '<f:WSManFault Code="%s" Machine="web1"><f:Message>Zugriff verweigert</f:Message></f:WSManFault>'
 WMI = '<m:MSFT_WmiError><m:error_Code xmlns:x="urn:x">%s</m:error_Code></m:MSFT_WmiError>'
+TYPED = (
+    '<m:MSFT_WmiError b:IsCIM_Error="true" xmlns:b="http://schemas.dmtf.org/wbem/wsman/1/cimbinding.xsd" '
+    'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:cim="http://schemas.dmtf.org/wbem/wscim/1/common" '
+    'xsi:type="m:MSFT_WmiError_Type"><m:CIMStatusCode xsi:type="cim:cimUnsignedInt">27</m:CIMStatusCode>'
+    '<m:ErrorSource xsi:type="cim:cimString" xsi:nil="true"/>'
+    '<m:error_Code xsi:type="cim:cimUnsignedInt">%s</m:error_Code></m:MSFT_WmiError>'
+)
+PLUGIN = (
+    "<w:FaultDetail>http://schemas.dmtf.org/wbem/wsman/1/wsman/faultDetail/InvalidValue</w:FaultDetail>"
+    '<f:WSManFault Code="%s" Machine="localhost"><f:Message><f:ProviderFault provider="Config provider" path="x.dll">%s'
+    "</f:ProviderFault></f:Message></f:WSManFault>"
+)
+NOT_UNDERSTOOD = ENVELOPE % (
+    "<s:Fault><s:Code><s:Value>s:MustUnderstand</s:Value></s:Code>"
+    '<s:Reason><s:Text xml:lang=""> no </s:Text></s:Reason></s:Fault>'
+)
 TEXTS = {
     "by number": FAULT % ("w:AccessDenied", "Zugriff verweigert", NUMBER % 5),
     "a quota of WMI's": FAULT % ("w:QuotaLimit", "quota", NUMBER % 2150859174 + WMI % 2150859173),
     "of WMI alone": FAULT % ("w:InternalError", "no", WMI % 1),
+    "of WMI, as Windows writes it": FAULT % ("w:InternalError", "no ", TYPED % 2150859174),
+    "of a plugin": FAULT % ("w:SchemaValidationError", "no", PLUGIN % (2150859113, NUMBER % 5)),
+    "not understood": NOT_UNDERSTOOD,
     "without a number": FAULT % ("w:InternalError", "no", ""),
     "a number that is missing": FAULT % ("w:InternalError", "no", "<f:WSManFault/>"),
     "without words": FAULT % ("", "", ""),
@@ -67,7 +91,7 @@ def test_it_is_what_pywinrm_takes_it_for(text: str) -> None:
 
 def test_the_table_holds_each_kind() -> None:
     kinds = [type(fault_of(text.encode())) for text in TEXTS.values()]
-    assert {kind: kinds.count(kind) for kind in kinds} == {FaultError: 7, OperationTimeoutError: 1, type(None): 5}
+    assert {kind: kinds.count(kind) for kind in kinds} == {FaultError: 10, OperationTimeoutError: 1, type(None): 5}
 
 
 def test_a_number_that_is_none_is_nonsense() -> None:
