@@ -13,9 +13,8 @@ import signal
 import sys
 import threading
 import uuid
-import weakref
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from importlib import metadata
@@ -51,13 +50,14 @@ class _Run:
     """What the batches of a run share in this process, for as long as there are any."""
 
     def __init__(self, parallel: int) -> None:
+        self.batches = 0
         self.gate = Gate(parallel)
         self.lock = threading.Lock()
         self.secrets: dict[SecretSource, Secret] = {}
 
 
 # A worker's process serves several batches of a run, which keep to one bound together, and may be told of its end.
-_runs: weakref.WeakValueDictionary[str, _Run] = weakref.WeakValueDictionary()
+_runs: dict[str, _Run] = {}
 _runs_lock = threading.Lock()
 _left: dict[str, None] = {}
 
@@ -127,9 +127,13 @@ def asked(batch: Batch, wanted: Callable[[], bool] = lambda: True) -> Answered:
     leave_no_core()
     keep_memory_private()
     gc.set_threshold(max(_NEW_BEFORE_A_LOOK, gc.get_threshold()[0]))
+    with _taking_part(batch) as run:
+        return _asked(batch, run, wanted)
+
+
+def _asked(batch: Batch, run: _Run, wanted: Callable[[], bool]) -> Answered:
     refused: dict[int, NodeResponse] = {}
     calls: list[NodeRequest] = []
-    run = _run_of(batch)
     for at, (call, cause) in enumerate(_equipped(batch, run)):
         calls.append(call)
         if cause:
@@ -168,9 +172,16 @@ def _equipped(batch: Batch, run: _Run) -> list[tuple[NodeRequest, str]]:
     return [(replace(call, node=node), cause) for call, (node, cause) in zip(batch.calls, nodes, strict=True)]
 
 
-def _run_of(batch: Batch) -> _Run:
+@contextmanager
+def _taking_part(batch: Batch) -> Iterator[_Run]:
+    """What the batch shares with the others of its run. With the last of them go the secrets that were found here."""
     with _runs_lock:
-        found = _runs.get(batch.run)
-        if found is None:
-            found = _runs[batch.run] = _Run(batch.parallel)
-        return found
+        run = _runs.setdefault(batch.run, _Run(batch.parallel))
+        run.batches += 1
+    try:
+        yield run
+    finally:
+        with _runs_lock:
+            run.batches -= 1
+            if not run.batches:
+                del _runs[batch.run]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pickle
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -56,7 +59,9 @@ def calls(loaded: Inventory) -> tuple[NodeRequest, ...]:
     return tuple(pickle.loads(pickle.dumps(build_request(select(loaded)).calls())))
 
 
-def asked(requests: tuple[NodeRequest, ...], monkeypatch: pytest.MonkeyPatch) -> tuple[dict[str, Any], dict[str, str]]:
+def asked(
+    requests: tuple[NodeRequest, ...], monkeypatch: pytest.MonkeyPatch, wanted: Callable[[], bool] = lambda: True
+) -> tuple[dict[str, Any], dict[str, str]]:
     seen: dict[str, Any] = {}
 
     def note(call: NodeRequest, gate: Any) -> NodeResponse:
@@ -64,7 +69,7 @@ def asked(requests: tuple[NodeRequest, ...], monkeypatch: pytest.MonkeyPatch) ->
         return NodeResponse(cluster="chef", node=call.node.name, host="", transport="ssh")
 
     monkeypatch.setattr(work, "query_node", note)
-    answered = work.asked(Batch(run="r", calls=requests, parallel=2))
+    answered = work.asked(Batch(run="r", calls=requests, parallel=2), wanted)
     failures = {said.node: said.failure or "" for said in answered.said if said}
     return seen, failures
 
@@ -118,3 +123,25 @@ def test_at_home_no_secret_is_asked_for(tmp_path: Path, monkeypatch: pytest.Monk
     ready = with_credentials(build_request(selection), selection)
     nodes = [node for cluster, _ in ready.clusters for node in cluster.nodes]
     assert not any(isinstance(node.ssh and node.ssh.password, Secret) for node in nodes)
+
+
+def test_what_was_found_for_a_run_is_forgotten_at_its_end(
+    tmp_path: Path, there: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever looks on, such as a profile of all threads, keeps what a function has at hand for longer."""
+    loaded = inventory(tmp_path, 'password_env = "PREFLIGHT_OF_ALL"')
+    monkeypatch.setenv("PREFLIGHT_OF_ALL", "Canary-of-all")
+    monkeypatch.setenv("PREFLIGHT_OF_B2", "Canary-of-b2")
+    kept: list[FrameType | None] = []
+
+    def look_on() -> bool:
+        kept.append(sys._getframe(1))
+        return True
+
+    seen, _ = asked(calls(loaded), monkeypatch, look_on)
+    assert kept
+    assert seen["b2"].password == Secret("Canary-of-b2")
+    monkeypatch.delenv("PREFLIGHT_OF_B2")
+    seen, failures = asked(calls(loaded), monkeypatch)
+    assert list(seen) == ["b1"]
+    assert "PREFLIGHT_OF_B2 is not set" in failures["b2"]
