@@ -11,14 +11,18 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import scanner
-from scanner.errors import UsageError, cause_of, chain
+from scanner.errors import NodeError, UsageError, cause_of, chain
 from scanner.run.engines import worker
 from scanner.run.engines.engine import EngineChoice
 from scanner.run.engines.parcel import Parcel
+from scanner.transports.ssh.socket import dial
 
 _CONNECT_S = 10.0
+_ONCE_MORE_S = 2.0
+"""How long it is tried, after that, to learn why."""
 _ANSWER_S = 10.0
 _LOGGERS = ("distributed", "tornado", "asyncio")
 INSTALL = "pip install 'preflight-scanner[dask]'"
@@ -65,6 +69,7 @@ class Link:
             if choice.scheduler:
                 where: Any = choice.scheduler
                 security = distributed.Security(**_tls(choice)) if choice.ca_file else None
+                asyncio.run(_greet(where, security))
             else:
                 where, security = self._started(processes), None
             self._client = self._owned.enter_context(
@@ -165,8 +170,11 @@ class Link:
         )
 
     def _refuse_stranger(self) -> None:
+        async def ask() -> Any:
+            return await asyncio.wait_for(self._client.run_on_scheduler(worker.about), _ANSWER_S)
+
         try:
-            found = self._client.run_on_scheduler(worker.about)
+            found = self._client.sync(ask, callback_timeout=2 * _ANSWER_S)
         except Exception as error:  # noqa: BLE001  whatever its preflight raises, or that it has none
             raise EngineError(
                 f"{self.address} has no preflight that this one understands: {cause_of(error)}",
@@ -207,20 +215,39 @@ def _tls(choice: EngineChoice) -> dict[str, Any]:
     }
 
 
+async def _greet(address: str, security: Any) -> None:
+    """Raise like the client where nobody answers there; it would wait for as long as somebody takes connections."""
+    from distributed.comm.core import connect
+
+    with_tls = security.get_connection_args("client") if security else {}
+    comm = await asyncio.wait_for(connect(address, timeout=_CONNECT_S, **with_tls), _CONNECT_S)
+    await comm.close()
+
+
 def _unreachable(address: str, error: BaseException) -> EngineError:
-    causes = list(chain(error))
-    tls = next((each for each in causes if isinstance(each, ssl.SSLError)), None)
+    tls = next((each for each in chain(error) if isinstance(each, ssl.SSLError)), None)
     if tls:
         return EngineError(
             f"{address} and this machine do not trust each other: {cause_of(tls)}",
             "ca_file must be what signed the scheduler's certificate, cert_file what its own authority signed",
         )
-    # The library tries until its time is up, and says no more than that; what each try met lies behind it.
-    said = [each.strerror for each in causes if isinstance(each, OSError) and each.strerror]
+    why = _why_unreachable(address)
     return EngineError(
-        f"{address} cannot be reached within {_CONNECT_S:g} s" + (f": {said[-1]}" if said else ""),
+        f"{address} cannot be reached within {_CONNECT_S:g} s" + (f": {why}" if why else ""),
         "is the scheduler running, and does a firewall let this machine through?",
     )
+
+
+def _why_unreachable(address: str) -> str:
+    """The system's own word: the library tries until its time is up, and says no more than that."""
+    where = urlsplit(address)
+    if not where.hostname or not where.port:  # the one of this machine
+        return ""
+    try:
+        dial(where.hostname, where.port, _ONCE_MORE_S).close()
+    except (OSError, NodeError) as error:
+        return getattr(error, "strerror", None) or str(error)
+    return "it takes connections, and does not answer"
 
 
 def _hush() -> None:

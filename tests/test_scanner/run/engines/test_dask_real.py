@@ -138,12 +138,19 @@ def test_a_stranger_s_scheduler_is_not_spoken_to(lab: Lab, scheduler: Scheduler,
     assert "do not trust each other" in cause
 
 
-def test_where_no_scheduler_listens_the_system_s_own_word_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And no class of anybody's: the library says that its time is up, what each of its tries met lies behind that."""
+@pytest.mark.parametrize(
+    ("listens", "why"), [(False, "Connection refused"), (True, "it takes connections, and does not answer")]
+)
+def test_who_is_no_scheduler_is_told_in_the_system_s_own_words(
+    listens: bool, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And with no class of anybody's: the library says no more than that its time is up."""
     monkeypatch.setattr(link, "_CONNECT_S", 0.5)
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # and never listens
-        address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
+    with socket.socket() as there:
+        there.bind(("127.0.0.1", 0))
+        if listens:
+            there.listen(64)
+        address = f"tcp://127.0.0.1:{there.getsockname()[1]}"
         with pytest.raises(link.EngineError) as refused:
             link.Link(EngineChoice(name=DASK, scheduler=address), processes=1)
-    assert str(refused.value) == f"{address} cannot be reached within 0.5 s: Connection refused"
+    assert str(refused.value) == f"{address} cannot be reached within 0.5 s: {why}"
