@@ -10,9 +10,11 @@ import enum
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeVar
 
 from checks.common.pages import Link
 
+E = TypeVar("E")
 Listing = Callable[[int | None], str]
 """Names: so many of them, before the rest is counted; None: all."""
 
@@ -235,11 +237,11 @@ class Section:
 
     def named(self, key: str) -> list[Section]:
         """Its own sections of that key."""
-        return [each for each in self.entries if isinstance(each, Section) and each.key == key]
+        return [each for each in self.having(Section) if each.key == key]
 
-    def having(self, kind: str) -> list[Entry]:
-        """Its own entries of that kind, by the name of their class."""
-        return [each for each in self.entries if type(each).__name__ == kind]
+    def having(self, kind: type[E]) -> list[E]:
+        """Its own entries of that kind."""
+        return [each for each in self.entries if isinstance(each, kind)]
 
 
 Entry = (

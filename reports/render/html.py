@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reports.document import Shown
+from reports.document import Line, Shown, StepEntry, Text
 from reports.render.page import render_page
 from reports.view import view
 
@@ -14,10 +14,12 @@ if TYPE_CHECKING:
 
 _PAGES = {"drift": ("drift", "rows.js"), "runbook": ("plan",)}
 """Template, and a script where it is not of that name: a drift's rows are searched and filtered like a scan's."""
+_KINDS = {"Line": Line, "StepEntry": StepEntry, "Text": Text}
+"""Of entries, for a section that has several."""
 
 
 def render(done: Drift | RunbookSet) -> str:
     """The page, to be written as UTF-8."""
     document = view(done, Shown.PAGE)
     template, *scripts = _PAGES[document.kind]
-    return render_page(template, {"doc": document}, *scripts)
+    return render_page(template, {"doc": document, **_KINDS}, *scripts)
