@@ -41,7 +41,8 @@ EXIT_CODES = {
     DriftVerdict.DRIFT: ExitCode.NO_GO,
     DriftVerdict.UNKNOWN: ExitCode.UNKNOWN,
 }
-_DRIFTED = (Difference.CHANGED, Difference.APPEARED, Difference.DISAPPEARED)
+DRIFTED = (Difference.CHANGED, Difference.APPEARED, Difference.DISAPPEARED)
+"""What a fact, or a node, is that is known to be otherwise than approved."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +180,7 @@ class Drift:
         found = Counter(row.difference for row in self.differing)
         return {**dict.fromkeys(Difference, 0), **found, Difference.SAME: len(self.facts) - len(self.differing)}
 
-    @property
+    @cached_property
     def verdict(self) -> DriftVerdict:
         """DRIFT for any difference, else UNKNOWN where something was not compared, or nothing was; else NO DRIFT."""
         found = {
@@ -187,7 +188,7 @@ class Drift:
             *(row.difference for row in self.checks),
             *(row.difference for row in self.nodes),
         }
-        if not found.isdisjoint(_DRIFTED):
+        if not found.isdisjoint(DRIFTED):
             return DriftVerdict.DRIFT
         compared = self.counts[Difference.SAME] > 0
         if self.partial or self.gaps or Difference.NOT_COMPARED in found or not compared:

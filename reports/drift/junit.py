@@ -8,7 +8,7 @@ from typing import Any
 from junit_xml import TestCase, TestSuite
 
 from checks.baseline.comparison import natural
-from checks.baseline.drift import CheckRow, Difference, Drift, DriftVerdict, FactRow, by_node
+from checks.baseline.drift import DRIFTED, CheckRow, Difference, Drift, DriftVerdict, FactRow, by_node
 from checks.engine.wording import count
 from reports.drift.wording import WORDS, approved, headline, node_line, sides
 from reports.render.junit_xml import dotless, unused
@@ -17,7 +17,6 @@ from reports.text import one_line, truncate
 
 _VALUE_CHARS = 5_000
 _LISTED = 30
-_DRIFTED = (Difference.CHANGED, Difference.APPEARED, Difference.DISAPPEARED)
 
 
 def render(drift: Drift) -> str:
@@ -64,7 +63,7 @@ def _suites(drift: Drift) -> Iterable[Any]:
 
 def _fact_case(row: FactRow, class_name: str, name: str, used: set[str]) -> Any:
     case = TestCase(unused(f"{one_line(row.place.path, 500)} [{one_line(name, 200)}]", used), class_name, 0.0)
-    if row.difference in _DRIFTED:
+    if row.difference in DRIFTED:
         old, new = sides(row)
         word = WORDS[row.difference]
         if row.difference is Difference.CHANGED:

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from checks.baseline.comparison import Compared
-from checks.baseline.drift import CheckRow, Difference, Drift, DriftVerdict, FactRow
+from checks.baseline.drift import DRIFTED, CheckRow, Difference, Drift, DriftVerdict, FactRow, by_node
 from checks.baseline.fact_paths import wholes
 from checks.history.drift_comparison import BELOW, NODE
 from checks.history.model import FindingKey
 from reports.document import Change, Document, Line, Named, NodeFacts, Reason, Section, Shown, Turn
-from reports.drift.wording import DRIFTED, WORDS, advice, approved, headline, node_line, places, said, sides
+from reports.drift.wording import WORDS, advice, approved, headline, node_line, places, said, sides
 from reports.findings.history_text import changes, history_line, teller_of
 from reports.text import count, one_line, truncate
 
@@ -140,7 +140,7 @@ def _differences(rows: Iterable[FactRow], past: Past) -> Iterable[Section]:
             note=note,
             old=old,
             new=new,
-            where=partial(_places, where),
+            where=partial(places, where),
             history=past([path], where),
         )
         for (path, difference, old, new, note), where in found.items()
@@ -164,9 +164,7 @@ def _turns(key: str, title: str, rows: Iterable[CheckRow], difference: Differenc
             about = (row.subject.check, one_line(row.old or "new", 100), one_line(row.new or "gone", 100), row.message)
             found.setdefault(about, []).append((row.subject.cluster, row.subject.node))
     entries = tuple(
-        Turn(
-            check=check, old=old, new=new, message=message, where=partial(_places, where), history=past([check], where)
-        )
+        Turn(check=check, old=old, new=new, message=message, where=partial(places, where), history=past([check], where))
         for (check, old, new, message), where in found.items()
     )
     if entries:
@@ -193,14 +191,14 @@ def _uncompared(drift: Drift, past: Past) -> Iterable[Section]:
                 where = found.setdefault(reason, {}).setdefault(check.subject[:2], [])
                 where.append(f"{_CHECK}{check.subject.check}")
     entries = []
-    for reason, by_node in found.items():
-        names = tuple(dict.fromkeys(path for paths in by_node.values() for path in paths))
+    for reason, missed in found.items():
+        names = tuple(dict.fromkeys(path for paths in missed.values() for path in paths))
         entries.append(
             Reason(
                 text=reason,
-                where=partial(_places, tuple(by_node)),
+                where=partial(places, tuple(missed)),
                 names=names,
-                history=past(_historical(names), tuple(by_node)),
+                history=past(_historical(names), tuple(missed)),
             )
         )
     if entries:
@@ -228,11 +226,10 @@ def _facts(drift: Drift) -> Iterable[Section]:
     """Every node with its facts, those that are not as approved first."""
     everything = len(drift.facts) <= _MOST_FACTS
     lost = {gap.place[:2] for gap in drift.gaps}
-    by_node: dict[tuple[str, str], list[FactRow]] = {place: [] for place in lost}
-    for row in drift.facts:
-        by_node.setdefault((row.place.cluster, row.place.node), []).append(row)
+    told = by_node(drift.facts)
     found = []
-    for place, rows in sorted(by_node.items()):
+    for place in sorted({*told, *lost}):
+        rows = told.get(place, ())
         moved = [row for row in rows if row.difference is not Difference.SAME]
         statuses = {_STATUS[row.difference] for row in rows} | ({"error"} if place in lost else set())
         status = next((status for status in _GRAVITY if status in statuses), "error")
@@ -250,7 +247,7 @@ def _facts(drift: Drift) -> Iterable[Section]:
     yield Section(key="facts", count=len(drift.facts), entries=tuple(found))
 
 
-def _summary(rows: list[FactRow]) -> str:
+def _summary(rows: Sequence[FactRow]) -> str:
     missed = sum(row.difference is Difference.NOT_COMPARED for row in rows)
     same = sum(row.difference is Difference.SAME for row in rows)
     parts = ((len(rows) - missed - same, "not as approved"), (missed, "not compared"), (same, "as approved"))
@@ -268,12 +265,8 @@ def _fact(row: FactRow) -> Change:
         note=row.note,
         old=truncate(old, 300),
         new=truncate(new, 300),
-        where=partial(_places, ()),
+        where=partial(places, ()),
     )
-
-
-def _places(where: Where, limit: int | None) -> str:
-    return places(where, limit)
 
 
 def _past(drift: Drift) -> Past:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from checks.baseline.drift import Difference, Drift, DriftVerdict, FactRow, NodeRow, by_node
+from checks.baseline.drift import DRIFTED, Difference, Drift, DriftVerdict, FactRow, NodeRow, by_node
 from checks.baseline.fact_paths import Value, shown
 from reports.text import count, one_line
 
-DRIFTED = (Difference.CHANGED, Difference.APPEARED, Difference.DISAPPEARED)
 WORDS = {
     Difference.CHANGED: "changed",
     Difference.APPEARED: "appeared",
