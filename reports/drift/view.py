@@ -10,9 +10,10 @@ from checks.baseline.drift import DRIFTED, CheckRow, Difference, Drift, DriftVer
 from checks.baseline.fact_paths import wholes
 from checks.history.drift_comparison import BELOW, NODE
 from checks.history.model import FindingKey
+from reports import lists
 from reports.document import Change, Document, Line, Named, NodeFacts, Reason, Section, Shown, Turn
 from reports.drift.wording import WORDS, advice, approved, headline, node_line, places, said, sides
-from reports.findings.history_text import changes, history_line, teller_of
+from reports.findings.history_text import history_line, teller_of
 from reports.text import count, one_line, truncate
 
 Where = Sequence[tuple[str, str]]
@@ -72,7 +73,7 @@ def changed(found: Compared) -> tuple[Section, ...]:
     """What a baseline holds otherwise than the one before."""
     return (
         *_differences(found.facts, _no_past),
-        *_listed("moved", "Nodes", [Line(text=node_line(row)) for row in found.nodes], counted=False),
+        *lists.listed("moved", "Nodes", (Line(text=node_line(row)) for row in found.nodes), counted=False),
         *_turns("worse", "Checks", found.checks, Difference.CHANGED, _no_past),
         *_turns("better", "Checks that pass now", found.checks, Difference.BETTER, _no_past),
     )
@@ -83,37 +84,26 @@ def _sections(drift: Drift) -> Iterable[tuple[Shown, Callable[[], Iterable[Secti
     moved = [Line(text=node_line(row), history=past([NODE], [(row.cluster, row.node)])) for row in drift.nodes]
     better = partial(_turns, "better", "Checks that pass now", drift.checks, Difference.BETTER)
     worse = partial(_turns, "worse", "Checks that are worse than approved", drift.checks, Difference.CHANGED)
-    said_lines = [Line(text=one_line(notice)) for notice in drift.notices]
-    approvals = partial(_listed, "approvals", "Baseline", counted=False)
     told = approved(drift)
     return (
         (_EVERYWHERE, lambda: _differences(drift.differing, past)),
-        (Shown.TERMINAL, lambda: _listed("moved", "Nodes", moved, counted=False)),
-        (Shown.FILE | Shown.PAGE, lambda: _listed("moved", "Nodes", moved)),
+        (Shown.TERMINAL, lambda: lists.listed("moved", "Nodes", moved, counted=False)),
+        (Shown.FILE | Shown.PAGE, lambda: lists.listed("moved", "Nodes", moved, most=_MOST)),
         (_EVERYWHERE, lambda: worse(past)),
         (_EVERYWHERE, lambda: _uncompared(drift, past)),
         (Shown.TALKING, lambda: better(_no_past)),
         (Shown.FILE | Shown.PAGE, lambda: better(past)),
         (Shown.VERBOSE, lambda: _same(drift)),
-        (
-            Shown.TALKING | Shown.FILE | Shown.PAGE,
-            lambda: (
-                section
-                for change in changes(drift)
-                for section in _listed("change", change.title, [Line(text=line) for line in change.lines])
-            ),
-        ),
-        (Shown.TALKING | Shown.FILE | Shown.PAGE, lambda: _listed("notices", "Notices", said_lines, counted=False)),
-        (Shown.PLAIN, lambda: approvals([Line(text=line) for line in _latest(told)])),
-        (Shown.VERBOSE | Shown.PAGE, lambda: approvals([Line(text=line) for line in told])),
+        (Shown.TALKING | Shown.FILE | Shown.PAGE, lambda: lists.changed(drift, most=_MOST)),
+        (Shown.TALKING | Shown.FILE | Shown.PAGE, lambda: lists.notices(drift.notices)),
+        (Shown.PLAIN, lambda: _approvals(_latest(told))),
+        (Shown.VERBOSE | Shown.PAGE, lambda: _approvals(told)),
         (Shown.PAGE, lambda: _facts(drift)),
     )
 
 
-def _listed(key: str, title: str, lines: Sequence[Line], *, counted: bool = True) -> Iterable[Section]:
-    if lines:
-        number = len(lines) if counted else None
-        yield Section(key=key, title=title, count=number, entries=tuple(lines), most=_MOST if counted else None)
+def _approvals(lines: Iterable[str]) -> Iterable[Section]:
+    return lists.listed("approvals", "Baseline", (Line(text=line) for line in lines), counted=False)
 
 
 def _latest(approvals: list[str]) -> list[str]:

@@ -18,6 +18,7 @@ from checks.runbook.model import (
     steps_back,
 )
 from checks.runbook.model import Part as PlanPart
+from reports import lists
 from reports.document import (
     Cell,
     Commands,
@@ -33,7 +34,7 @@ from reports.document import (
     Trouble,
     Value,
 )
-from reports.findings.grouping import attested_line, waiver_text
+from reports.findings.grouping import waiver_text
 from reports.runbook import wording
 from reports.text import one_line
 
@@ -41,8 +42,6 @@ from reports.text import one_line
 def view(book: RunbookSet, _shown: Shown) -> Document:
     """The document; every format shows all of it."""
     partial = (Section(key="partial", entries=(Text(text="Interrupted: not every node was asked.", bold=True),)),)
-    notices = _listed("notices", "Notices", [Line(text=one_line(notice)) for notice in book.notices])
-    attested = [Line(text=attested_line(heard)) for heard in book.attestations]
     return Document(
         kind="runbook",
         title=wording.title(book),
@@ -56,16 +55,11 @@ def view(book: RunbookSet, _shown: Shown) -> Document:
         exit_code=book.exit_code,
         sections=(
             *(partial if book.partial else ()),
-            *notices,
-            *_listed("attested", "Attested", attested, rest=", not checked", count=len(attested)),
+            *lists.notices(book.notices, level=2),
+            *lists.attested(book.attestations, level=2),
             *(_plan(plan) for plan in book.plans),
         ),
     )
-
-
-def _listed(key: str, title: str, lines: list[Line], *, rest: str = "", count: int | None = None) -> Iterator[Section]:
-    if lines:
-        yield Section(key=key, title=title, rest=rest, level=2, count=count, entries=tuple(lines))
 
 
 def _plan(plan: Plan) -> Section:

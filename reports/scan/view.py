@@ -8,12 +8,12 @@ from functools import partial
 
 from checks.outcome import Result, Status
 from checks.scan import Scan, Verdict
+from reports import lists
 from reports.document import (
     Cell,
     ClusterLine,
     Document,
     Finding,
-    Line,
     Named,
     Reason,
     Section,
@@ -28,7 +28,6 @@ from reports.findings.grouping import (
     Digest,
     Group,
     affected_nodes,
-    attested_line,
     by_reason,
     checks_named,
     digest,
@@ -45,7 +44,7 @@ from reports.findings.headline import (
     subject_line,
     told_clusters,
 )
-from reports.findings.history_text import changes, history_formatter, history_line
+from reports.findings.history_text import history_formatter, history_line
 from reports.text import count, one_line
 
 _CLUSTERS = 20
@@ -89,18 +88,16 @@ def _sections(scan: Scan, parts: Digest) -> Iterable[tuple[Shown, Callable[[], I
             entries = tuple(_finding(group, history, parts, brief=brief) for group in groups)
             yield Section(key=key, title=title, count=len(groups), entries=entries, brief=brief)
 
-    changed = [(change.title, [Line(text=line) for line in change.lines]) for change in changes(scan)]
-    attested = [Line(text=attested_line(heard)) for heard in scan.attestations]
     return (
         (Shown.TERMINAL, lambda: _verdicts(scan)),
         (_FILE, lambda: _clusters(scan)),
-        (_FILE, lambda: _notices(scan.notices)),
+        (_FILE, lambda: lists.notices(scan.notices)),
         (_FILE | Shown.TERMINAL, lambda: findings("blockers", "Blockers", parts.blockers)),
         (_FILE | _TALKING, lambda: findings("undetermined", "Could not be determined", parts.undetermined)),
         (_QUIET, lambda: findings("undetermined", "Could not be determined", parts.undetermined, brief=True)),
-        (_QUIET, lambda: _notices(scan.notices if scan.partial else scan.reminders)),
+        (_QUIET, lambda: lists.notices(scan.notices if scan.partial else scan.reminders)),
         (_FILE | _TALKING, lambda: findings("warnings", "Warnings", parts.warnings)),
-        (_FILE, lambda: (made for title, lines in changed for made in _listed("change", title, lines))),
+        (_FILE, lambda: lists.changed(scan)),
         (_VERBOSE, lambda: findings("waived", "Waived", parts.waived)),
         (_FILE | _VERBOSE, lambda: _reasons("Skipped", ": not evaluated", parts.not_evaluated)),
         (_FILE | _PLAIN, lambda: _reasons("Waived", "", parts.waived)),
@@ -109,21 +106,11 @@ def _sections(scan: Scan, parts: Digest) -> Iterable[tuple[Shown, Callable[[], I
         (_FILE | _VERBOSE, lambda: _reasons("Skipped", ": not applicable", parts.not_applicable)),
         (_PLAIN, lambda: _skipped(parts)),
         (_VERBOSE, lambda: findings("passed", "Passed", parts.passed, brief=True)),
-        (_TALKING, lambda: (made for title, lines in changed for made in _listed("change", title, lines))),
-        (_FILE | _TALKING, lambda: _listed("attested", "Attested", attested, ", not checked")),
-        (_TALKING, lambda: _notices(scan.notices)),
+        (_TALKING, lambda: lists.changed(scan)),
+        (_FILE | _TALKING, lambda: lists.attested(scan.attestations)),
+        (_TALKING, lambda: lists.notices(scan.notices)),
         (_VERBOSE, lambda: _nodes(scan)),
     )
-
-
-def _listed(key: str, title: str, lines: Sequence[Line], rest: str = "") -> Iterator[Section]:
-    if lines:
-        yield Section(key=key, title=title, rest=rest, count=len(lines), entries=tuple(lines))
-
-
-def _notices(notices: Sequence[str]) -> Iterator[Section]:
-    if notices:
-        yield Section(key="notices", title="Notices", entries=tuple(Line(text=one_line(each)) for each in notices))
 
 
 def _verdicts(scan: Scan) -> Iterator[Section]:
