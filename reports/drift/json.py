@@ -9,7 +9,7 @@ from checks.baseline.fact_paths import Value
 from checks.outcome import Status
 from reports import codec
 from reports.codec import About, Form, From
-from reports.render.json_kinds import Count, Maybe, Moment, Positive, Tool, itself
+from reports.render.json_kinds import Count, Maybe, Moment, New, OpenStart, Positive, Runs, Since, Tool, itself
 from reports.render.json_text import json_safe, pretty
 
 SCHEMA = "preflight.drift/1"
@@ -98,10 +98,10 @@ class _Finding(_Subject):
     compared: Annotated[
         bool, From(lambda item: item.status is not Status.ERROR), About("False for what was not compared.")
     ]
-    since: Annotated[Moment, About("Start of the first run of the unbroken row that found it.")]
-    since_or_before: Annotated[bool, From("open_start"), About("True where no earlier run saw it gone.")]
-    runs: Annotated[Positive, About("Runs that found it, this one included.")]
-    new: Annotated[bool, About("True where the last run that looked did not find it.")]
+    since: Since
+    since_or_before: OpenStart
+    runs: Runs
+    new: New
 
 
 class _Ended(_Subject):
@@ -143,10 +143,6 @@ class _History:
     flapping: tuple[_Flapping, ...]
 
 
-def _differing(drift: Drift) -> tuple[Any, ...]:
-    return drift.differing
-
-
 def _otherwise(drift: Drift) -> list[Any]:
     return [row for row in drift.checks if row.difference is not Difference.SAME]
 
@@ -170,7 +166,7 @@ class _Document:
     ]
     counts: Annotated[_Counts, From(_counts), About("Facts by what became of them.")]
     notices: tuple[str, ...]
-    facts: Annotated[tuple[_Fact, ...], From(_differing), About("All that are not as approved.")]
+    facts: Annotated[tuple[_Fact, ...], From("differing"), About("All that are not as approved.")]
     unread: Annotated[
         tuple[_Unread, ...], From("gaps"), About("What could not be read, now or when the baseline was approved.")
     ]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from reports.codec import About, Form, From, whole
+from checks.common.pages import Link, current
+from checks.outcome import Remediation
+from checks.runbook.quoting import JOINS
+from reports.codec import LATER, About, Form, From, whole
 from reports.render.json_text import utc_text
 
 
@@ -61,6 +64,11 @@ Day = Annotated[
 Verdicts = Annotated[str, Form("verdict", str, {"enum": ["GO", "NO-GO", "UNKNOWN"]}, name="verdict")]
 Table = Annotated[Any, Form("object", dict, {"type": "object"})]
 """An object with keys of nobody's choosing here."""
+Since = Annotated[Moment, About("Start of the first run of the unbroken row that found it.")]
+OpenStart = Annotated[bool, From("open_start"), About("True where no earlier run saw it gone.")]
+Runs = Annotated[Positive, About("Runs that found it, this one included.")]
+New = Annotated[bool, About("True where the last run that looked did not find it.")]
+"""What a history says of a finding that stands."""
 
 
 class Tool:
@@ -68,6 +76,28 @@ class Tool:
 
     name: Annotated[str, About(const="preflight")]
     version: Annotated[str, From("tool_version")]
+
+
+def _language(fix: Remediation) -> str:
+    return fix.language if fix.command and fix.language in JOINS else ""
+
+
+class _Remediation:
+    summary: str
+    command: Annotated[str, About("On one line.")]
+    url: Annotated[str, From(lambda fix: current(fix.url)), About("The first of the links; empty where there is none.")]
+    language: Annotated[
+        Literal["sh", "cmd", "powershell", "sql", ""], From(_language), About("What takes the command.")
+    ] = ""
+    links: Annotated[
+        tuple[Link, ...],
+        LATER,
+        About("Where to read on: the page of today, then the one that was read, where that is another."),
+    ]
+
+
+Remedy = Annotated[_Remediation, About(repeats=True)]
+"""What to do, as every JSON report tells it."""
 
 
 def itself(done: Any) -> Any:

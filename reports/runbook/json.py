@@ -28,10 +28,9 @@ from checks.runbook.model import (
 )
 from reports import codec
 from reports.codec import About, Form, From
-from reports.render.json_kinds import Count, Maybe, Moment, Positive, Table, Tool, Verdicts, itself
+from reports.render.json_kinds import Count, Maybe, Moment, Positive, Remedy, Table, Tool, Verdicts, itself
 from reports.render.json_text import json_safe, pretty
 from reports.runbook import wording
-from reports.scan.json import Remedy
 
 SCHEMA = "preflight.plan/1"
 

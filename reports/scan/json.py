@@ -13,14 +13,27 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
-from checks.common.pages import Link, current
 from checks.engine.acceptance.model import Expiry
-from checks.outcome import Remediation, Severity, Status
-from checks.runbook.quoting import JOINS
+from checks.outcome import Severity, Status
 from checks.scan import ClusterVerdict, FailOn, Scan
 from reports import codec
 from reports.codec import LATER, About, Form, From
-from reports.render.json_kinds import Count, Day, Maybe, Moment, Positive, Table, Tool, Verdicts, itself
+from reports.render.json_kinds import (
+    Count,
+    Day,
+    Maybe,
+    Moment,
+    New,
+    OpenStart,
+    Positive,
+    Remedy,
+    Runs,
+    Since,
+    Table,
+    Tool,
+    Verdicts,
+    itself,
+)
 from reports.render.json_text import json_safe, pretty_pieces
 
 SCHEMA = "preflight.result/1"
@@ -117,28 +130,6 @@ class _Node:
     contact: Annotated[str, _Said] = ""
 
 
-def _language(fix: Remediation) -> str:
-    return fix.language if fix.command and fix.language in JOINS else ""
-
-
-class _Remediation:
-    summary: str
-    command: Annotated[str, About("On one line.")]
-    url: Annotated[str, From(lambda fix: current(fix.url)), About("The first of the links; empty where there is none.")]
-    language: Annotated[
-        Literal["sh", "cmd", "powershell", "sql", ""], From(_language), About("What takes the command.")
-    ] = ""
-    links: Annotated[
-        tuple[Link, ...],
-        LATER,
-        About("Where to read on: the page of today, then the one that was read, where that is another."),
-    ]
-
-
-Remedy = Annotated[_Remediation, About(repeats=True)]
-"""What to do, as every JSON report tells it."""
-
-
 class _Waiver:
     owner: str
     reason: str
@@ -205,10 +196,10 @@ class _Subject:
 
 class _Finding(_Subject):
     status: _Bad
-    since: Annotated[Moment, About("Start of the first run of the unbroken row that found it.")]
-    since_or_before: Annotated[bool, From("open_start"), About("True where no earlier run saw it gone.")]
-    runs: Annotated[Positive, About("Runs that found it, this one included.")]
-    new: Annotated[bool, About("True where the last run that looked did not find it.")]
+    since: Since
+    since_or_before: OpenStart
+    runs: Runs
+    new: New
     before: Annotated[_Status | None, About("What was found when it was last judged; null where it never was.")]
 
 
@@ -324,12 +315,6 @@ def document(scan: Scan) -> dict[str, Any]:
     """The document as JSON values."""
     safe: dict[str, Any] = json_safe(codec.write(_Document, scan))
     return safe
-
-
-def remediation(fix: Remediation) -> dict[str, Any]:
-    """What to do, as every JSON report tells it; `url` is the first of the links."""
-    told: dict[str, Any] = codec.write(_Remediation, fix)
-    return told
 
 
 def schema() -> dict[str, Any]:

@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checks.facts import Unknown
-from reports.scan.json import remediation
+from reports import codec
+from reports.render.json_kinds import Remedy
 from scanner.cli.options import resolve_options
 from scanner.files.evidence.file import read_evidence
 from scanner.probes.chef_backend.cluster_readers import read_cluster_status
@@ -56,7 +57,7 @@ def test_what_was_collected_then_is_judged_now(name: str) -> None:
             "status": row.status,
             "message": row.message,
             "observed": row.observed,
-            "remediation": remediation(row.remediation),
+            "remediation": codec.write(Remedy, row.remediation),
         }
         for row in done.results
     ]
