@@ -68,9 +68,6 @@ BUILTIN: tuple[Check, ...] = (connectivity.CHECK, *checks_of(PRODUCTS))
 DOCUMENTS: Mapping[str, tuple[str, str]] = {word: found for one in PRODUCTS for word, found in one.documents.items()}
 """The documents that steps of runbooks follow: the first word of a documented step's id, to title and address."""
 
-DOCUMENTED_STEPS: Mapping[str, str] = {step: says for one in PRODUCTS for step, says in one.documented_steps.items()}
-"""Each documented step: id to what it asks for, in our words."""
-
 
 def plan_facts(products: Iterable[ProductView]) -> dict[str, tuple[type, ...]]:
     """Role to the facts that plans of `products` rest on."""

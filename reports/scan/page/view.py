@@ -15,7 +15,7 @@ from reports.findings.headline import alone_line, cost_line, coverage_line, elap
 from reports.findings.history_text import changes, history_line, trend_line
 from reports.render.svg_trend import trend_svg
 from reports.scan.page.anchors import Anchors
-from reports.scan.page.boards import Board, boards, gravest_first
+from reports.scan.page.boards import boards, gravest_first
 from reports.scan.page.cards import CHIPS, Cards
 from reports.scan.page.rows import Budget, bundles, is_quiet, rows
 from reports.text import count, one_line
@@ -86,10 +86,6 @@ def view(scan: Scan, index: str = "") -> dict[str, object]:
             for node in scan.nodes
         ],
     }
-
-
-def _itself(board: Board) -> Board:
-    return board
 
 
 def header(scan: Scan, parts: Digest) -> dict[str, object]:
