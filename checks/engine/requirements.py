@@ -65,7 +65,7 @@ def requirements(view: NodeView, check: str) -> Requirements | Outcome:
         target = target_of(view.cluster)
     except PlanError as error:
         return undetermined(str(error))
-    due = _due(_Same(rules, view.cluster.definition.parse), installed(view).version, target, check)
+    due = _due(rules, view.cluster.definition.parse, installed(view).version, target, check)
     if due:
         return Requirements(target, due)
     off = "; ".join(rule.note for rule in rules.overridden() if rule.check == check)
@@ -73,29 +73,13 @@ def requirements(view: NodeView, check: str) -> Requirements | Outcome:
     return not_applicable(f"{reason} ({off})" if off else reason, target=target)
 
 
-class _Same:
-    """Rules and reader of versions as a key, by what they are and not by what they hold: nearly all clusters of a
-    product have the same ones, and to compare all rules takes longer than to find the way anew.
-    """
-
-    __slots__ = ("parse", "rules")
-
-    def __init__(self, rules: RuleSet, parse: Callable[[str], Version]) -> None:
-        self.rules = rules
-        self.parse = parse
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and self.rules is other.rules and self.parse is other.parse
-
-    def __hash__(self) -> int:
-        return hash((id(self.rules), id(self.parse)))
-
-
 @functools.lru_cache(maxsize=1_024)
-def _due(same: _Same, current: str | None, target: str, check: str) -> tuple[ApplicableRule, ...]:
+def _due(
+    rules: RuleSet, parse: Callable[[str], Version], current: str | None, target: str, check: str
+) -> tuple[ApplicableRule, ...]:
     """The rules of `check` that hold on the way, each with the first version that asks for it. Raises VersionError."""
-    hops = _stops(same.parse, same.rules, current, target)
-    firsts = ((rule, next((hop for hop in hops if rule.applies_to(hop)), None)) for rule in same.rules.of(check))
+    hops = _stops(rules, parse, current, target)
+    firsts = ((rule, next((hop for hop in hops if rule.applies_to(hop)), None)) for rule in rules.of(check))
     return tuple(ApplicableRule(rule, hop) for rule, hop in firsts if hop)
 
 
@@ -104,10 +88,10 @@ def stops_to(cluster: ClusterInfo, current: str | None, target: str) -> list[str
 
     Raises VersionError where a version is malformed.
     """
-    return _stops(cluster.definition.parse, cluster.rules, current, target)
+    return _stops(cluster.rules, cluster.definition.parse, current, target)
 
 
-def _stops(parse: Callable[[str], Version], rules: RuleSet, current: str | None, target: str) -> list[str]:
+def _stops(rules: RuleSet, parse: Callable[[str], Version], current: str | None, target: str) -> list[str]:
     hops = [hop.version for hop in path_to(parse, rules, current, target).hops] or [target]
     if current is None:
         # What is needed in any case is better told of the target than of a stop that may not be on the way.

@@ -73,9 +73,11 @@ class Rule:
         return f"rule {self.id} overridden in the inventory: {self.override}" if self.override else ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class RuleSet:
-    """The rules of one product."""
+    """The rules of one product. It equals itself alone: nearly all clusters of a product have the same set, and what
+    follows from it is kept by it, where to compare all its rules would take longer than to work that out anew.
+    """
 
     rules: tuple[Rule, ...]
 
