@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 
 from checks.engine.acceptance.model import Attestation, Expiry, Waiver, scope, standing
-from checks.engine.acceptance.waivers import Use, named, use_of
+from checks.engine.acceptance.waivers import Use, covered, named, use_of
 from checks.outcome import Result
 
 
@@ -17,8 +17,13 @@ def review(
     results: Sequence[Result] | None = None,
 ) -> tuple[str, ...]:
     """What to look at as of `today`, in UTC, one line each; with `results`, also what is good for nothing in them."""
+    rows = covered(waivers, results) if results is not None else [None] * len(waivers)
     return (
-        *(f"{named(waiver)}: {said}" for waiver in waivers for said in _of_waiver(waiver, today, results)),
+        *(
+            f"{named(waiver)}: {said}"
+            for waiver, own in zip(waivers, rows, strict=True)
+            for said in _of_waiver(waiver, today, own)
+        ),
         *(f"{_named(word)}: {said}" for word in attestations for said in _of_attestation(word, today, results)),
     )
 

@@ -6,7 +6,7 @@ Only `fail` and `warn` can be waived. What could not be determined is nothing th
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -48,63 +48,50 @@ def apply(results: Sequence[Result], waivers: Sequence[Waiver], today: date, *, 
     `whole` is False where only a part of the inventory or of the checks was looked at: that a waiver is good for
     nothing cannot be said then.
     """
-    over = _Over(waivers)
-    judged = tuple(_judged(row, covering, today) if (covering := over.those_of(row)) else row for row in results)
-    rows = _Rows(zip(results, judged, strict=True)) if waivers else None
+    if not waivers:
+        return Applied(tuple(results), (), ())
+    covering = _covering(waivers)
+    judged = tuple(_judged(row, [waivers[place] for place in covering(row)], today) for row in results)
     notices: list[str] = []
     reminders: list[str] = []
-    for waiver in waivers:
-        mine = rows.under(waiver) if rows else ()
-        use, stands = use_of(waiver, (row for row, _ in mine)), standing(waiver.expires, today)
+    for waiver, rows in zip(waivers, covered(waivers, judged), strict=True):
+        use, stands = use_of(waiver, rows), standing(waiver.expires, today)
         if use in (Use.MOOT, Use.ABSENT):
             if whole:
                 past = f"expired on {waiver.expires} and " if stands is Expiry.EXPIRED else ""
                 notices.append(f"{named(waiver)} {past}waives nothing here; take it out")
         elif stands is Expiry.EXPIRED:
-            again = any(row.status in WAIVABLE for _, row in mine)
+            again = any(row.status in WAIVABLE for row in rows)
             counts = ", and what it covered counts again" if again else ""
             reminders.append(f"{named(waiver)} expired on {waiver.expires}{counts}")
         elif use is Use.VOID:
             reminders.append(f'{named(waiver)} is void: it holds only while "{waiver.value}" is observed')
-        elif stands is Expiry.ENDS_SOON and any(row.waiver is waiver for _, row in mine):
+        elif stands is Expiry.ENDS_SOON and any(row.waiver is waiver for row in rows):
             reminders.append(f"{named(waiver)} ends on {waiver.expires}; renew it, or mend what it covers")
     return Applied(judged, tuple(notices), tuple(reminders))
 
 
-class _Over:
-    """Waivers by what they are about: an estate may have thousands, and each result looks for its own."""
-
-    def __init__(self, waivers: Iterable[Waiver]) -> None:
-        self._found: dict[tuple[str, str, str | None], list[tuple[int, Waiver]]] = {}
-        for place, waiver in enumerate(waivers):
-            self._found.setdefault((waiver.check, waiver.cluster, waiver.node), []).append((place, waiver))
-
-    def those_of(self, row: Result) -> list[Waiver]:
-        """The waivers that cover a result, in their order."""
-        found = [
-            pair
-            for node in dict.fromkeys((None, row.node))
-            for pair in self._found.get((row.check, row.cluster, node), ())
-        ]
-        return [waiver for _, waiver in sorted(found, key=lambda pair: pair[0])]
+def covered(waivers: Sequence[Waiver], results: Iterable[Result]) -> list[list[Result]]:
+    """For each waiver, in their order, the results that it covers."""
+    covering = _covering(waivers)
+    found: list[list[Result]] = [[] for _ in waivers]
+    for row in results:
+        for place in covering(row):
+            found[place].append(row)
+    return found
 
 
-class _Rows:
-    """Results, before and after, by what a waiver may be about."""
+def _covering(waivers: Sequence[Waiver]) -> Callable[[Result], list[int]]:
+    """What tells the places of the waivers that cover a result: an estate may have thousands of both."""
+    about: dict[tuple[str, str, str | None], list[int]] = {}
+    for place, waiver in enumerate(waivers):
+        about.setdefault((waiver.check, waiver.cluster, waiver.node), []).append(place)
 
-    def __init__(self, pairs: Iterable[tuple[Result, Result]]) -> None:
-        self._wide: dict[tuple[str, str], list[tuple[Result, Result]]] = {}
-        self._narrow: dict[tuple[str, str, str | None], list[tuple[Result, Result]]] = {}
-        for pair in pairs:
-            row = pair[0]
-            self._wide.setdefault((row.check, row.cluster), []).append(pair)
-            self._narrow.setdefault((row.check, row.cluster, row.node), []).append(pair)
+    def covering(row: Result) -> list[int]:
+        subjects = ((row.check, row.cluster, node) for node in dict.fromkeys((None, row.node)))
+        return sorted(place for subject in subjects for place in about.get(subject, ()))
 
-    def under(self, waiver: Waiver) -> Sequence[tuple[Result, Result]]:
-        """Those that the waiver covers."""
-        if waiver.node is None:
-            return self._wide.get((waiver.check, waiver.cluster), ())
-        return self._narrow.get((waiver.check, waiver.cluster, waiver.node), ())
+    return covering
 
 
 def use_of(waiver: Waiver, results: Iterable[Result]) -> Use:
