@@ -7,8 +7,9 @@ from typing import Annotated, Any, Literal
 from checks.baseline.drift import Approval, Difference, Drift
 from checks.baseline.fact_paths import Value
 from checks.outcome import Status
-from reports import codec
-from reports.codec import About, Form, From
+from reports.codec.schema import schema_of
+from reports.codec.shape import About, Form, From
+from reports.codec.writing import write
 from reports.render.json_kinds import Count, Maybe, Moment, New, OpenStart, Positive, Runs, Since, Tool, itself
 from reports.render.json_text import json_safe, pretty
 
@@ -188,11 +189,11 @@ def render(drift: Drift) -> str:
 
 def document(drift: Drift) -> dict[str, Any]:
     """The document as JSON values. Facts that are as approved are counted, not listed."""
-    safe: dict[str, Any] = json_safe(codec.write(_Document, drift))
+    safe: dict[str, Any] = json_safe(write(_Document, drift))
     return safe
 
 
 def schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of the document."""
     about = "What changed since a baseline was approved."
-    return codec.schema(_Document, title=SCHEMA, urn="urn:preflight:drift:1", description=about)
+    return schema_of(_Document, title=SCHEMA, urn="urn:preflight:drift:1", description=about)

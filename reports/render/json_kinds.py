@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from checks.common.pages import Link, current
 from checks.outcome import Remediation
 from checks.runbook.quoting import JOINS
-from reports.codec import LATER, About, Form, From, whole
+from reports.codec.shape import LATER, About, Form, From, whole
 from reports.render.json_text import utc_text
 
 

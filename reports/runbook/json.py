@@ -26,8 +26,9 @@ from checks.runbook.model import (
     Troubleshooting,
     steps_back,
 )
-from reports import codec
-from reports.codec import About, Form, From
+from reports.codec.schema import schema_of
+from reports.codec.shape import About, Form, From
+from reports.codec.writing import write
 from reports.render.json_kinds import Count, Maybe, Moment, Positive, Remedy, Table, Tool, Verdicts, itself
 from reports.render.json_text import json_safe, pretty
 from reports.runbook import wording
@@ -331,11 +332,11 @@ def render(book: RunbookSet) -> str:
 
 def document(book: RunbookSet) -> dict[str, Any]:
     """The document as JSON values."""
-    safe: dict[str, Any] = json_safe(codec.write(_Document, book))
+    safe: dict[str, Any] = json_safe(write(_Document, book))
     return safe
 
 
 def schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of the document."""
     about = "The upgrade plans of a preflight inventory. Later versions of the format may gain keys, and lose none."
-    return codec.schema(_Document, title=SCHEMA, urn="urn:preflight:plan:1", description=about)
+    return schema_of(_Document, title=SCHEMA, urn="urn:preflight:plan:1", description=about)

@@ -16,8 +16,9 @@ from typing import Annotated, Any, Literal
 from checks.engine.acceptance.model import Expiry
 from checks.outcome import Severity, Status
 from checks.scan import ClusterVerdict, FailOn, Scan
-from reports import codec
-from reports.codec import LATER, About, Form, From
+from reports.codec.schema import schema_of
+from reports.codec.shape import LATER, About, Form, From
+from reports.codec.writing import outline, write
 from reports.render.json_kinds import (
     Count,
     Day,
@@ -308,12 +309,12 @@ def render(scan: Scan) -> str:
 
 def pieces(scan: Scan) -> Iterator[str]:
     """The same, result by result."""
-    return pretty_pieces(codec.outline(_Document, scan))
+    return pretty_pieces(outline(_Document, scan))
 
 
 def document(scan: Scan) -> dict[str, Any]:
     """The document as JSON values."""
-    safe: dict[str, Any] = json_safe(codec.write(_Document, scan))
+    safe: dict[str, Any] = json_safe(write(_Document, scan))
     return safe
 
 
@@ -324,4 +325,4 @@ def schema() -> dict[str, Any]:
     cut_short = {"properties": {"exit_code": {"const": 130}, "verdict": {"enum": ["NO-GO", "UNKNOWN"]}}}
     rule = {"if": {"properties": {"partial": {"const": True}}}, "then": cut_short, "else": followed}
     about = "The result of one preflight scan."
-    return codec.schema(_Document, title=SCHEMA, urn="urn:preflight:result:1", description=about, allOf=[rule])
+    return schema_of(_Document, title=SCHEMA, urn="urn:preflight:result:1", description=about, allOf=[rule])

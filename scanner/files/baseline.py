@@ -32,8 +32,8 @@ from checks.baseline.snapshot import (
     once,
 )
 from checks.outcome import Status
-from reports import codec
-from reports.codec import About, Form
+from reports.codec.schema import schema_of
+from reports.codec.shape import About, Form
 from reports.text import escape_json, has_invisible, one_line
 from scanner.errors import UsageError
 from scanner.files.atomic import write_atomically
@@ -110,7 +110,7 @@ def default_path(inventory: Path) -> Path:
 def schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of the file. People edit it: a key that nothing knows is a mistake."""
     about = "Facts that somebody approved, to be compared with by preflight drift."
-    made = codec.schema(_Document, title=FORMAT, urn="urn:preflight:baseline:1", description=about, **_SHUT.more)
+    made = schema_of(_Document, title=FORMAT, urn="urn:preflight:baseline:1", description=about, **_SHUT.more)
     del made["$defs"]
     return made
 

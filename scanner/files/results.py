@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Annotated
 
 from checks.outcome import Result, Severity, Status
-from reports.codec import Form, MalformedError, read
+from reports.codec.reading import MalformedError, read
+from reports.codec.shape import Form
 from reports.scan.json import SCHEMA
 from scanner.errors import UsageError
 from scanner.files.bounded import read_json

@@ -11,8 +11,10 @@ from typing import Annotated, Any, Literal
 import jsonschema
 import pytest
 
-from reports import codec
-from reports.codec import LATER, About, Form, From, MalformedError, whole
+from reports.codec.reading import MalformedError, read
+from reports.codec.schema import schema_of
+from reports.codec.shape import LATER, About, Form, From, whole
+from reports.codec.writing import outline, write
 
 
 def _even(value: object) -> int:
@@ -58,15 +60,15 @@ WHOLE = Site(
         "": Node((), (), "refused", 0),
     },
 )
-SCHEMA = codec.schema(Site, title="site/1", urn="urn:site:1", description="A site.")
+SCHEMA = schema_of(Site, title="site/1", urn="urn:site:1", description="A site.")
 
 
 def document() -> Any:
-    return codec.write(Site, WHOLE)
+    return write(Site, WHOLE)
 
 
 def test_what_is_written_comes_back() -> None:
-    assert codec.read(Site, json.loads(json.dumps(document()))) == WHOLE
+    assert read(Site, json.loads(json.dumps(document()))) == WHOLE
 
 
 def test_keys_stand_in_the_order_of_the_fields_and_defaults_are_left_out() -> None:
@@ -107,7 +109,7 @@ def test_a_mistake_is_told_with_its_place(path: tuple[Any, ...], value: object, 
         inner = inner[key]
     inner[last] = value
     with pytest.raises(MalformedError) as caught:
-        codec.read(Site, damaged)
+        read(Site, damaged)
     assert str(caught.value) == told
     if value != 2**63:
         with pytest.raises(jsonschema.ValidationError):
@@ -116,14 +118,14 @@ def test_a_mistake_is_told_with_its_place(path: tuple[Any, ...], value: object, 
 
 def test_what_is_missing_is_told() -> None:
     with pytest.raises(MalformedError, match=r"^nodes is missing$"):
-        codec.read(Site, {"format": "site/1"})
+        read(Site, {"format": "site/1"})
 
 
 def test_keys_of_later_versions_are_passed_over() -> None:
     later = document()
     later["nodes"]["web1"]["answers"][0]["colour"] = "blue"
     later["more"] = [1]
-    assert codec.read(Site, later) == WHOLE
+    assert read(Site, later) == WHOLE
 
 
 def test_the_schema_takes_what_is_written() -> None:
@@ -174,12 +176,12 @@ class Told:
 
 HOUSE = House(7, Paint(Shade.DARK, 3))
 OPEN = House(8, Paint(Shade.LIGHT, 2), ("hall",), "loud")
-TOLD = codec.schema(Told, title="told/1", urn="urn:told:1", description="A house.")
+TOLD = schema_of(Told, title="told/1", urn="urn:told:1", description="A house.")
 
 
 def test_a_document_is_made_of_what_it_tells_of() -> None:
-    assert codec.write(Told, HOUSE) == {"from": 7, "coat": {"shade": "dark", "litres": 3}, "doors": 1}
-    assert list(codec.write(Told, OPEN).items()) == [
+    assert write(Told, HOUSE) == {"from": 7, "coat": {"shade": "dark", "litres": 3}, "doors": 1}
+    assert list(write(Told, OPEN).items()) == [
         ("from", 8),
         ("coat", {"shade": "light", "litres": 2}),
         ("rooms", ["hall"]),
@@ -191,10 +193,10 @@ def test_a_document_is_made_of_what_it_tells_of() -> None:
 
 @pytest.mark.parametrize("house", [HOUSE, OPEN])
 def test_its_schema_takes_it_and_what_comes_back_is_the_document(house: House) -> None:
-    written = codec.write(Told, house)
+    written = write(Told, house)
     jsonschema.validate(written, TOLD)
-    assert codec.write(Told, house) == json.loads(json.dumps(written))
-    assert codec.read(Told, written).doors == len(house.rooms) + 1
+    assert write(Told, house) == json.loads(json.dumps(written))
+    assert read(Told, written).doors == len(house.rooms) + 1
 
 
 @pytest.mark.parametrize(
@@ -205,11 +207,11 @@ def test_its_schema_takes_it_and_what_comes_back_is_the_document(house: House) -
 def test_its_schema_refuses_what_is_never_written(change: dict[str, Any]) -> None:
     """Least of all the value with which a key is left out."""
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate({**codec.write(Told, HOUSE), **change}, TOLD)
+        jsonschema.validate({**write(Told, HOUSE), **change}, TOLD)
 
 
 def test_documents_of_before_a_key_fit_the_schema() -> None:
-    written = codec.write(Told, HOUSE)
+    written = write(Told, HOUSE)
     del written["doors"]
     jsonschema.validate(written, TOLD)
     del written["from"]
@@ -218,14 +220,14 @@ def test_documents_of_before_a_key_fit_the_schema() -> None:
 
 
 def test_a_word_that_is_none_of_the_choice_is_told_with_its_place() -> None:
-    written = {**codec.write(Told, HOUSE), "bell": "soft"}
+    written = {**write(Told, HOUSE), "bell": "soft"}
     with pytest.raises(MalformedError, match=r"^bell is no choice of none, loud, $"):
-        codec.read(Told, written)
+        read(Told, written)
 
 
 def test_an_outline_makes_the_entries_of_its_lists_as_they_are_asked_for() -> None:
-    outlined = codec.outline(Site, WHOLE)
+    outlined = outline(Site, WHOLE)
     assert {key: list(each) if isinstance(each, map) else each for key, each in outlined.items()} == document()
-    rooms = codec.outline(Told, OPEN)["rooms"]
+    rooms = outline(Told, OPEN)["rooms"]
     assert next(rooms) == "hall"
     assert next(rooms, "no more") == "no more"

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checks.facts import Unknown
-from reports import codec
+from reports.codec.writing import write
 from reports.render.json_kinds import Remedy
 from scanner.cli.options import resolve_options
 from scanner.files.evidence.file import read_evidence
@@ -57,7 +57,7 @@ def test_what_was_collected_then_is_judged_now(name: str) -> None:
             "status": row.status,
             "message": row.message,
             "observed": row.observed,
-            "remediation": codec.write(Remedy, row.remediation),
+            "remediation": write(Remedy, row.remediation),
         }
         for row in done.results
     ]

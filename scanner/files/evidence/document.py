@@ -13,15 +13,15 @@ from typing import Annotated, Any
 
 from checks.common.clock_facts import ClockSample
 from checks.facts import Unknown
-from reports import codec
-from reports.codec import About, Form, MalformedError, whole
+from reports.codec.reading import MalformedError, read
+from reports.codec.schema import schema_of
+from reports.codec.shape import About, Form, whole
+from reports.codec.writing import write
 from scanner.files.evidence.model import Evidence, NodeEvidence
 from scanner.files.packed.answers import packed
 from scanner.probes.probe import Answer
 from scanner.transports.answers import NodeResponse
 from scanner.transports.protocol import ConnectionCost
-
-__all__ = ["SCHEMA", "MalformedError", "counts", "from_document", "schema", "to_document"]
 
 SCHEMA = "preflight.evidence/1"
 _MOST_S = 10**11
@@ -198,7 +198,7 @@ class _Document:
 def schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of the document."""
     about = "Everything that the nodes said in one run, with who was asked what and when; made to be judged later."
-    return codec.schema(_Document, title=SCHEMA, urn="urn:preflight:evidence:1", description=about)
+    return schema_of(_Document, title=SCHEMA, urn="urn:preflight:evidence:1", description=about)
 
 
 def to_document(evidence: Evidence) -> dict[str, Any]:
@@ -208,7 +208,7 @@ def to_document(evidence: Evidence) -> dict[str, Any]:
 
 def head_of(evidence: Evidence) -> dict[str, Any]:
     """The document but for its nodes, which stand at its end, and its checksum."""
-    document: dict[str, Any] = codec.write(
+    document: dict[str, Any] = write(
         _Document,
         _Document(
             schema=SCHEMA,
@@ -231,7 +231,7 @@ def head_of(evidence: Evidence) -> dict[str, Any]:
 
 def node_document(each: NodeEvidence) -> dict[str, Any]:
     """One of the document's nodes."""
-    written: dict[str, Any] = codec.write(_Node, _node(each))
+    written: dict[str, Any] = write(_Node, _node(each))
     return written
 
 
@@ -248,11 +248,11 @@ def from_parts(head: Mapping[str, Any], nodes: Sequence[NodeEvidence]) -> Eviden
 
 def node_from(value: object) -> NodeEvidence:
     """One of a document's nodes. Raises MalformedError."""
-    return _node_evidence(codec.read(_Node, value))
+    return _node_evidence(read(_Node, value))
 
 
 def _top(document: Mapping[str, Any]) -> _Document:
-    top: _Document = codec.read(_Document, {**document, "checksum": ""})
+    top: _Document = read(_Document, {**document, "checksum": ""})
     return top
 
 

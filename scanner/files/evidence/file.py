@@ -10,9 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
+from reports.codec.reading import MalformedError
 from scanner.errors import UsageError
 from scanner.files.atomic import write_atomically
-from scanner.files.evidence.document import SCHEMA, MalformedError, from_document, head_of, node_document
+from scanner.files.evidence.document import SCHEMA, from_document, head_of, node_document
 from scanner.files.evidence.model import Evidence, EvidenceFile
 from scanner.files.evidence.running_checksum import RunningChecksum, canonical
 from scanner.files.evidence.stream import stream_evidence

@@ -16,7 +16,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
-from scanner.files.evidence.document import SCHEMA, MalformedError, from_parts, node_from
+from reports.codec.reading import MalformedError
+from scanner.files.evidence.document import SCHEMA, from_parts, node_from
 from scanner.files.evidence.model import EvidenceFile, NodeEvidence
 from scanner.files.evidence.running_checksum import NODES, RunningChecksum
 
