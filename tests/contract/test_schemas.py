@@ -17,12 +17,12 @@ import pytest
 from reports.drift.json import schema as drift_schema
 from reports.runbook.json import schema as plan_schema
 from reports.scan.json import schema as result_schema
-from scanner.files.baseline import schema as baseline_schema
+from scanner.files.baseline.schema import schema as baseline_schema
 from scanner.files.evidence.document import schema as evidence_schema
 
 TOP = Path(__file__).parents[2]
 BY_HAND = Path(__file__).with_name("schemas")
-EDITED = "scanner/files/baseline.schema.json"
+EDITED = "scanner/files/baseline/schema.json"
 """What people edit: a key that nothing knows is a mistake there."""
 MADE: dict[str, Callable[[], dict[str, Any]]] = {
     "reports/schemas/drift.schema.json": drift_schema,
@@ -31,7 +31,8 @@ MADE: dict[str, Callable[[], dict[str, Any]]] = {
     "scanner/files/evidence/schema.json": evidence_schema,
     EDITED: baseline_schema,
 }
-OLD = {name: Path(name).name for name in MADE if (BY_HAND / Path(name).name).is_file()}
+WRITTEN = {json.loads(path.read_text("utf-8"))["title"]: path for path in BY_HAND.glob("*.schema.json")}
+OLD = {name: WRITTEN[title] for name, made in MADE.items() if (title := made()["title"]) in WRITTEN}
 
 
 def text_of(name: str) -> str:
@@ -114,7 +115,7 @@ def described(schema: Any) -> Iterator[str]:
 
 
 def both(name: str) -> tuple[Any, Any]:
-    old, new = json.loads((BY_HAND / OLD[name]).read_text("utf-8")), MADE[name]()
+    old, new = json.loads(OLD[name].read_text("utf-8")), MADE[name]()
     return plain(old, old), plain(new, new)
 
 
@@ -126,7 +127,7 @@ def test_what_fitted_the_schema_that_was_written_by_hand_fits(name: str) -> None
 
 @pytest.mark.parametrize("name", OLD)
 def test_what_it_said_of_a_key_is_said(name: str) -> None:
-    old = json.loads((BY_HAND / OLD[name]).read_text("utf-8"))
+    old = json.loads(OLD[name].read_text("utf-8"))
     assert set(described(old)) - set(described(MADE[name]())) == set()
 
 

@@ -24,7 +24,8 @@ from checks.baseline.approval import Baseline
 from checks.baseline.drift import Approval
 from checks.baseline.fact_paths import Value
 from checks.baseline.snapshot import FactKey, Snapshot
-from scanner.files.baseline import parse_baseline, render_baseline
+from scanner.files.baseline.reader import parse_baseline
+from scanner.files.baseline.writer import render_baseline
 from scanner.files.evidence.file import parse_evidence
 from scanner.files.plan import read_plan
 from scanner.files.results import read_results

@@ -103,16 +103,16 @@ def baseline(
     from scanner.cli.answers import collect_or_load
     from scanner.clock import today
     from scanner.files.atomic import ensure_writable
-    from scanner.files.baseline import default_path, read_baseline, write_baseline
+    from scanner.files.baseline import document, reader, writer
     from scanner.run.drift.approve import partly, whole
     from scanner.run.drift.approver import approver
     from scanner.run.drift.compare import approval, measured, part_of, rules_of, split_nodes
 
     refuse_idle_options(from_, parallel=parallel, timeout=timeout, engine=engine, scheduler=scheduler)
-    path = beside(inventory, output, "--output", default_path)
+    path = beside(inventory, output, "--output", document.default_path)
     _refuse_overwriting(path, [*files_of(inventory), *([waivers] if waivers else []), *(from_ or ())])
     some = bool(update or node)
-    old = read_baseline(path) if some or path.exists() else None
+    old = reader.read_baseline(path) if some or path.exists() else None
     why = " ".join(reason.split())
     if old and not why:
         raise UsageError(f"{path} is there already: say with --reason why it is approved anew")
@@ -144,7 +144,7 @@ def baseline(
     if proposal.holes and not allow_incomplete:
         _told_holes(f"no baseline was written to {path}: this could not be read", proposal.holes)
         leave(ExitCode.UNKNOWN)
-    write_baseline(path, proposal.baseline)
+    writer.write_baseline(path, proposal.baseline)
     if proposal.holes:
         _told_holes(f"{path} has holes; nobody approved these, and every drift run says so", proposal.holes)
     if not quiet:

@@ -36,7 +36,8 @@ def drift(inventory: Source, reports: Asked, options: RunOptions, baseline: Base
     here.
     """
     from scanner.cli.output.reporting import write_and_exit
-    from scanner.files.baseline import default_path, read_baseline
+    from scanner.files.baseline.document import default_path
+    from scanner.files.baseline.reader import read_baseline
     from scanner.run.drift.compare import drift_since, rules_of, scope_of
 
     path = beside(inventory, baseline, "--baseline", default_path)

@@ -14,7 +14,9 @@ import jsonschema
 import pytest
 
 from checks.baseline.snapshot import CheckKey, CheckState, FactKey, Snapshot
-from scanner.files.baseline import read_baseline, schema, write_baseline
+from scanner.files.baseline.reader import read_baseline
+from scanner.files.baseline.schema import schema
+from scanner.files.baseline.writer import write_baseline
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario
 

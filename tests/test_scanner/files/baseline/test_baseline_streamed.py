@@ -18,8 +18,9 @@ from reports.drift import json as json_report
 from reports.drift import junit
 from scanner.clock import utc_now
 from scanner.errors import UsageError
-from scanner.files import baseline as files
-from scanner.files.baseline import parse_baseline, read_baseline, render_baseline, write_baseline
+from scanner.files.baseline import reader
+from scanner.files.baseline.reader import parse_baseline, read_baseline
+from scanner.files.baseline.writer import render_baseline, write_baseline
 from scanner.files.packed.facts import ShelvedFacts
 from scanner.files.packed.rows import ShelvedRows
 from scanner.rule_data import load_drift_rules
@@ -74,7 +75,7 @@ def test_it_is_read_a_cluster_at_a_time(tmp_path: Path, monkeypatch: pytest.Monk
     given = Baseline("i.toml", (APPROVAL, APPROVAL), snapshot())
     write_baseline(path, given)
     most = 0
-    place = files._Reader._place
+    place = reader._Reader._place
 
     def counting(self: object, name: str, nodes: object) -> FactKey:
         nonlocal most
@@ -83,7 +84,7 @@ def test_it_is_read_a_cluster_at_a_time(tmp_path: Path, monkeypatch: pytest.Monk
         return place(self, name, nodes)  # type: ignore[arg-type]
 
     before = sum(type(each) is FactKey for each in gc.get_objects())
-    monkeypatch.setattr(files._Reader, "_place", counting)
+    monkeypatch.setattr(reader._Reader, "_place", counting)
     found = read_baseline(path)
     assert isinstance(found.snapshot.facts, ShelvedFacts)
     # Two clusters sort alike at most; the gaps stay.
@@ -128,7 +129,7 @@ def test_whatever_else_is_in_the_file_is_read_whole_or_refused_in_full(tmp_path:
     streamed = refused = 0
     for variant in variants:
         path.write_bytes(variant.encode())
-        found = files._streamed(path)
+        found = reader._streamed(path)
         try:
             told = parse_baseline(variant.removeprefix("\ufeff"), str(path))
         except UsageError as error:

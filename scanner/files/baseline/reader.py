@@ -1,204 +1,35 @@
-"""The baseline's file, `preflight.baseline/1`: one fact a line, sorted, made to be reviewed in a diff.
-
-What is written is always written alike, so that a part that was approved anew is all that differs. What is read was
-perhaps edited by hand: every mistake is told with its line.
-"""
+"""The baseline's file as it is read. Perhaps it was edited by hand: every mistake is told with its line."""
 
 from __future__ import annotations
 
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from sys import intern
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from checks.baseline.approval import Baseline
 from checks.baseline.comparison import natural
 from checks.baseline.drift import Approval
 from checks.baseline.fact_paths import Value, kind_of
-from checks.baseline.snapshot import (
-    LEFT_OUT,
-    NOT_EVALUATED,
-    SEPARATOR,
-    CheckKey,
-    CheckState,
-    FactKey,
-    Snapshot,
-    by_cluster,
-    once,
-)
-from checks.outcome import Status
-from reports.codec.schema import schema_of
-from reports.codec.shape import About, Form
-from reports.text import escape_json, has_invisible, one_line
+from checks.baseline.snapshot import SEPARATOR, CheckKey, CheckState, FactKey, Snapshot, once
+from reports.text import escape_json, one_line
 from scanner.errors import UsageError
-from scanner.files.atomic import write_atomically
+from scanner.files.baseline.document import APPROVAL, FORMAT, SECTIONS, STATUSES
 from scanner.files.bounded import read_bounded
 from scanner.files.by_lines import OtherwiseError, parts
 from scanner.files.packed.facts import ShelvedFacts
-from scanner.secrets.last_door import without_secrets
 
 K = TypeVar("K", bound=tuple[str, ...])
 V = TypeVar("V")
 
-FORMAT = "preflight.baseline/1"
 MOST_BYTES = 256 * 1024 * 1024
 """A larger file is no baseline."""
-_SECTIONS = ("schema", "inventory", "approvals", "nodes", "not_read", "checks", "facts")
-_APPROVAL = ("at", "by", "reason", "scope", "tool")
-_STATUSES = frozenset({*map(str, Status), NOT_EVALUATED, LEFT_OUT})
+_STATUSES = frozenset(STATUSES)
 _AGAIN = "mend the file, or take it back from version control"
-_SHUT = About(more={"additionalProperties": False})
-_VALUE = {"type": ["string", "number", "boolean", "null", "array"], "items": {"type": "string"}}
-
-
-def _named(about: str, pattern: str) -> About:
-    """Of a table by name."""
-    return About(about, more={"propertyNames": {"pattern": pattern}})
-
-
-class _Approval:
-    at: Annotated[str, About("UTC.", pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$")]
-    by: str
-    reason: str
-    scope: Annotated[str, About('"everything", or what was approved anew.')]
-    tool: Annotated[str, About("The version of preflight.")]
-
-
-class _Document:
-    """The shape of the file, for its schema; it is read and written below, where every mistake has its line."""
-
-    schema: Annotated[str, About(const=FORMAT)]
-    inventory: Annotated[str, About("The inventory's file name as given.")]
-    approvals: Annotated[
-        tuple[Annotated[_Approval, _SHUT], ...],
-        About("Who approved what; the first one everything, later ones parts.", more={"minItems": 1}),
-    ]
-    nodes: Annotated[
-        Mapping[str, Annotated[tuple[str, ...], About(more={"uniqueItems": True})]],
-        _named("CLUSTER / NODE to the kinds of facts that the node was asked for.", "^[^/]+ / [^/]+$"),
-    ]
-    not_read: Annotated[
-        Mapping[str, str],
-        _named(
-            "CLUSTER / NODE, or CLUSTER / NODE / FACT, to why it could not be read: holes, never an approval.",
-            "^[^/]+ / [^/]+( / .+)?$",
-        ),
-    ]
-    checks: Annotated[
-        Mapping[str, Annotated[str, Form("status", str, {"enum": [*map(str, Status), NOT_EVALUATED, LEFT_OUT]})]],
-        _named(
-            "CLUSTER / NODE / CHECK, or CLUSTER / CHECK for a whole cluster, to how the check ended.",
-            "^[^/]+ / [^/]+( / [^/]+)?$",
-        ),
-    ]
-    facts: Annotated[
-        Mapping[str, Annotated[Any, Form("value", str, _VALUE)]],
-        _named("CLUSTER / NODE / FACT to its value; a list is a set of lines.", "^[^/]+ / [^/]+ / .+$"),
-    ]
-
-
-def default_path(inventory: Path) -> Path:
-    """Where the baseline of an inventory lies: inventory.baseline.json beside inventory.toml."""
-    return inventory.with_name(f"{inventory.stem}.baseline.json")
-
-
-def schema() -> dict[str, Any]:
-    """The JSON Schema (2020-12) of the file. People edit it: a key that nothing knows is a mistake."""
-    about = "Facts that somebody approved, to be compared with by preflight drift."
-    made = schema_of(_Document, title=FORMAT, urn="urn:preflight:baseline:1", description=about, **_SHUT.more)
-    del made["$defs"]
-    return made
-
-
-def write_baseline(path: Path, baseline: Baseline) -> None:
-    """Write the file in one step. Raises UsageError."""
-    write_atomically(path, pieces(baseline, without_secrets))
-
-
-def render_baseline(baseline: Baseline) -> str:
-    """The file's text: the same baseline gives the same bytes, whatever the order in it."""
-    return "".join(pieces(baseline))
-
-
-def pieces(baseline: Baseline, cleaned: Callable[[Any], Any] = lambda part: part) -> Iterator[str]:
-    """The same, cluster by cluster; `cleaned` is what takes the secrets out of each part."""
-    return map(escape_json, _texts(baseline, cleaned))
-
-
-def _texts(baseline: Baseline, cleaned: Callable[[Any], Any]) -> Iterator[str]:
-    known = baseline.snapshot
-    head = cleaned(replace(baseline, snapshot=Snapshot()))
-    approvals = [{name: getattr(approval, name) for name in _APPROVAL} for approval in head.approvals]
-    yield f'{{\n  "schema": {_json(FORMAT)},\n  "inventory": {_json(head.inventory)},\n'
-    yield from _block("approvals", "[]", ([_json(approval)] for approval in approvals))
-    yield ",\n"
-    nodes = _clusterwise(known.nodes, cleaned)
-    yield from _block(
-        "nodes", "{}", (_members({SEPARATOR.join(key): sorted(kinds) for key, kinds in part}) for part in nodes)
-    )
-    yield ",\n"
-    gaps = _clusterwise(known.unread, cleaned)
-    yield from _block("not_read", "{}", (_members({str(gap): reason for gap, reason in part}) for part in gaps))
-    yield ",\n"
-    checks = _clusterwise(known.checks, cleaned)
-    yield from _block("checks", "{}", (_members({str(key): ended.status for key, ended in part}) for part in checks))
-    yield ",\n"
-    facts = by_cluster(known.facts)
-    members = (
-        [pair for name in names for pair in cleaned(facts.of_cluster(name)).items()]
-        for names in _alike(facts.clusters())
-    )
-    yield from _block(
-        "facts",
-        "{}",
-        (
-            _members({str(place): list(value) if isinstance(value, tuple) else value for place, value in part})
-            for part in members
-        ),
-    )
-    yield "\n}\n"
-
-
-def _alike(clusters: Iterable[str]) -> Iterator[list[str]]:
-    """The clusters in the order of their lines; those whose names sort alike (c1 and c01) have them mixed.
-
-    One cluster after the other: the keys that lines are sorted by take several times their room.
-    """
-    groups: dict[tuple[object, ...], list[str]] = {}
-    for name in clusters:
-        # What follows the name in every line belongs to what is compared: "a" comes before "a-b", and "a " before it.
-        groups.setdefault(natural(name + SEPARATOR)[0], []).append(name)
-    return (groups[key] for key in sorted(groups))
-
-
-def _clusterwise(table: Mapping[K, V], cleaned: Callable[[Any], Any]) -> Iterator[list[tuple[K, V]]]:
-    """The members of a table by cluster, the first part of their keys, in the order of their lines."""
-    found: dict[str, dict[K, V]] = {}
-    for key, value in table.items():
-        found.setdefault(key[0], {})[key] = value
-    return ([pair for name in names for pair in cleaned(found[name]).items()] for names in _alike(found))
-
-
-def _members(table: Mapping[str, object]) -> list[str]:
-    return [f"{_json(name)}: {_json(table[name])}" for name in sorted(table, key=natural)]
-
-
-def _block(name: str, brackets: str, parts: Iterable[Sequence[str]]) -> Iterator[str]:
-    before = f'  "{name}": {brackets[0]}\n    '
-    empty = True
-    for lines in parts:
-        if lines:
-            yield before + ",\n    ".join(lines)
-            before, empty = ",\n    ", False
-    yield f'  "{name}": {brackets}' if empty else f"\n  {brackets[1]}"
-
-
-_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
 
 def read_baseline(path: Path) -> Baseline:
@@ -243,11 +74,11 @@ class _Reader:
             self._refuse(f'is no baseline: it has no "schema": "{FORMAT}"')
         if table["schema"] != FORMAT:
             self._refuse_foreign(table["schema"])
-        for section in (*_SECTIONS, *table):
+        for section in (*SECTIONS, *table):
             if section not in table:
                 self._refuse(f'has no "{section}"; {_AGAIN}')
-            if section not in _SECTIONS:
-                self._refuse(f"unknown: {_shown(section)}; there are {', '.join(_SECTIONS)}", section)
+            if section not in SECTIONS:
+                self._refuse(f"unknown: {_shown(section)}; there are {', '.join(SECTIONS)}", section)
         if not isinstance(table["inventory"], str):
             self._refuse("expected a text", "inventory")
         nodes = dict(self._nodes(self._table(table, "nodes")))
@@ -285,7 +116,7 @@ class _Reader:
                     _join(checks, dict(self._checks(fresh)))
                 elif not facts.add(dict(self._facts(fresh, nodes))):
                     raise OtherwiseError
-        if seen != list(_SECTIONS) or texts["schema"] != FORMAT or not isinstance(texts["inventory"], str):
+        if seen != list(SECTIONS) or texts["schema"] != FORMAT or not isinstance(texts["inventory"], str):
             raise OtherwiseError
         return Baseline(texts["inventory"], tuple(self._approvals(approvals)), Snapshot(nodes, facts, unread, checks))
 
@@ -340,10 +171,10 @@ class _Reader:
         for row in rows:
             if (
                 not isinstance(row, dict)
-                or set(row) != set(_APPROVAL)
+                or set(row) != set(APPROVAL)
                 or not all(isinstance(value, str) for value in row.values())
             ):
-                self._refuse(f"expected objects with the texts {', '.join(_APPROVAL)}", "approvals")
+                self._refuse(f"expected objects with the texts {', '.join(APPROVAL)}", "approvals")
             yield Approval(**row)
 
     def _nodes(self, table: Mapping[str, Any]) -> Iterable[tuple[tuple[str, str], frozenset[str]]]:
@@ -443,8 +274,8 @@ def _shown(text: str) -> str:
 
 def _line_of(text: str, key: str, occurrence: int) -> int:
     """The line on which `key` stands as a key for the nth time; 0 where it cannot be found, being spelt otherwise."""
-    ways = {_json(key), json.dumps(key), escape_json(_json(key)) if has_invisible(key) else _json(key)}
-    for way in ways:
+    plain = json.dumps(key, ensure_ascii=False)
+    for way in {plain, json.dumps(key), escape_json(plain)}:
         found = list(re.finditer(rf"{re.escape(way)}\s*:", text))
         if len(found) >= occurrence:
             return text.count("\n", 0, found[occurrence - 1].start()) + 1

@@ -16,7 +16,10 @@ from checks.baseline.approval import Baseline, Part, StaleGapError, renewed, unr
 from checks.baseline.drift import Approval
 from checks.baseline.snapshot import CheckKey, CheckState, FactKey, Snapshot
 from scanner.errors import PreflightError, UsageError
-from scanner.files.baseline import default_path, parse_baseline, read_baseline, render_baseline, schema, write_baseline
+from scanner.files.baseline.document import default_path
+from scanner.files.baseline.reader import parse_baseline, read_baseline
+from scanner.files.baseline.schema import schema
+from scanner.files.baseline.writer import render_baseline, write_baseline
 from tests.test_scanner.faults import kill_each_step
 
 relaxed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -81,8 +84,8 @@ def test_kill_9_leaves_the_old_baseline_or_the_new_one(tmp_path: Path) -> None:
     folders = kill_each_step(
         tmp_path,
         imports=(
-            "from dataclasses import replace; from scanner.files.baseline import write_baseline\n"
-            "from tests.test_scanner.files.test_baseline import BASELINE"
+            "from dataclasses import replace; from scanner.files.baseline.writer import write_baseline\n"
+            "from tests.test_scanner.files.baseline.test_baseline import BASELINE"
         ),
         prepare="write_baseline(folder / 'b.json', BASELINE)",
         act="write_baseline(folder / 'b.json', replace(BASELINE, inventory='new.toml'))",
