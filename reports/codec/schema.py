@@ -13,7 +13,7 @@ def schema_of(kind: type, *, title: str, urn: str, description: str, **more: Any
     named: dict[str, Any] = {}
     top = _schema(shape_of(kind), named)
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": urn, "title": title}
-    return {**head, "description": description, **top, **more, "$defs": named}
+    return {**head, "description": description, **top, **more, **({"$defs": named} if named else {})}
 
 
 def _schema(shape: Shape, named: dict[str, Any]) -> dict[str, Any]:
