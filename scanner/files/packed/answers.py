@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import pickle
-import zlib
 from collections.abc import ItemsView, Iterator, Mapping, ValuesView
 from dataclasses import replace
 
 from checks.facts import Unknown
+from scanner.files.packed.packing import pack, unpack
 from scanner.probes.probe import Answer
 from scanner.transports.answers import NodeResponse
-
-_LEVEL = 1
-"""A third of the size for a tenth of the time: more would cost more than reading the facts does."""
 
 
 class PackedAnswers(Mapping[str, Answer | Unknown]):
@@ -28,11 +24,11 @@ class PackedAnswers(Mapping[str, Answer | Unknown]):
             else (found.output, found.exit_code, found.truncated, found.error_output)
             for found in answers.values()
         ]
-        self._bytes = zlib.compress(pickle.dumps(values, pickle.HIGHEST_PROTOCOL), _LEVEL)
+        self._bytes = pack(values)
 
     def opened(self) -> dict[str, Answer | Unknown]:
         """All of them as they were."""
-        values = pickle.loads(zlib.decompress(self._bytes))  # noqa: S301  our own bytes, which never leave the process
+        values = unpack(self._bytes)
         return {
             name: Unknown(value) if isinstance(value, str) else Answer(*value)
             for name, value in zip(self._names, values, strict=True)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import pickle
-import zlib
 from collections.abc import Iterator, Mapping
 from sys import intern
 
 from checks.baseline.fact_paths import Value
 from checks.baseline.snapshot import FactKey, FactsByCluster, once
-
-_LEVEL = 1
+from scanner.files.packed.packing import pack, unpack
 
 
 class ShelvedFacts(FactsByCluster):
@@ -30,7 +27,7 @@ class ShelvedFacts(FactsByCluster):
             return False
         for name, mine in by_cluster.items():
             values = {(node, path): value for (_, node, path), value in mine.items()}
-            self._shelves[name] = zlib.compress(pickle.dumps(values, pickle.HIGHEST_PROTOCOL), _LEVEL)
+            self._shelves[name] = pack(values)
             self._number += len(mine)
         return True
 
@@ -43,8 +40,7 @@ class ShelvedFacts(FactsByCluster):
         if name not in self._shelves:
             return {}
         if self._open[0] != name:
-            packed = zlib.decompress(self._shelves[name])
-            values: dict[tuple[str, str], Value] = pickle.loads(packed)  # noqa: S301  our own bytes, never out of the process
+            values: dict[tuple[str, str], Value] = unpack(self._shelves[name])
             opened = {FactKey(name, intern(node), intern(path)): once(value) for (node, path), value in values.items()}
             self._open = (name, opened)
         return self._open[1]

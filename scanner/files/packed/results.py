@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import pickle
-import zlib
 from collections.abc import ItemsView, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from checks.outcome import Remediation, Result
+from scanner.files.packed.packing import pack, unpack
 
 _ROWS = 128
 """So many results' evidence is packed, and unpacked, together."""
-_LEVEL = 1
 
 
 class Shelves:
@@ -32,12 +30,12 @@ class Shelves:
 
     def _add(self, rows: Sequence[Result]) -> None:
         try:
-            whole = pickle.dumps([row.evidence for row in rows], pickle.HIGHEST_PROTOCOL)
+            whole = pack([row.evidence for row in rows])
         except Exception:  # noqa: BLE001  a plugin's own class may not let itself be packed; it stays as it is
             self.rows += rows
             return
         shelf = len(self._shelves)
-        self._shelves.append(zlib.compress(whole, _LEVEL))
+        self._shelves.append(whole)
         once, remedies = self._texts.setdefault, self._remedies.setdefault
         self.rows += [
             replace(
@@ -54,8 +52,7 @@ class Shelves:
     def evidence(self, shelf: int, place: int) -> Mapping[str, object]:
         """That of one result."""
         if self._open[0] != shelf:
-            packed = zlib.decompress(self._shelves[shelf])
-            self._open = (shelf, pickle.loads(packed))  # noqa: S301  our own bytes, which never leave the process
+            self._open = (shelf, unpack(self._shelves[shelf]))
         return self._open[1][place]
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from sys import intern
 from typing import overload
@@ -11,8 +9,8 @@ from typing import overload
 from checks.baseline.drift import Difference, FactRow, FactRows
 from checks.baseline.fact_paths import Value
 from checks.baseline.snapshot import FactKey
+from scanner.files.packed.packing import pack, unpack
 
-_LEVEL = 1
 _Packed = tuple[str, str, str, Difference, Value, Value, str]
 
 
@@ -29,7 +27,7 @@ class ShelvedRows(FactRows):
             rows: list[_Packed] = [(*row.place, row.difference, row.old, row.new, row.note) for row in part]
             for row in part:
                 self._nodes.setdefault(row.place[:2], len(self._shelves))
-            self._shelves.append(zlib.compress(pickle.dumps(rows, pickle.HIGHEST_PROTOCOL), _LEVEL))
+            self._shelves.append(pack(rows))
             self._number += len(rows)
 
     def nodes(self) -> Sequence[tuple[str, str]]:
@@ -49,8 +47,7 @@ class ShelvedRows(FactRows):
         return self._open[1][key]
 
     def _opened(self, shelf: int) -> Iterator[FactRow]:
-        packed = zlib.decompress(self._shelves[shelf])
-        rows: list[_Packed] = pickle.loads(packed)  # noqa: S301  our own bytes, which never leave the process
+        rows: list[_Packed] = unpack(self._shelves[shelf])
         for cluster, node, path, difference, old, new, note in rows:
             place = FactKey(cluster, node, intern(path))
             yield FactRow(place=place, difference=difference, old=old, new=new, note=note)

@@ -1,0 +1,20 @@
+"""Values as bytes, small and for this process alone."""
+
+from __future__ import annotations
+
+import pickle
+import zlib
+from typing import Any
+
+_LEVEL = 1
+"""A third of the size for a tenth of the time: more would cost more than reading the facts does."""
+
+
+def pack(value: object) -> bytes:
+    """The value as bytes. Raises what a class raises that does not let itself be packed."""
+    return zlib.compress(pickle.dumps(value, pickle.HIGHEST_PROTOCOL), _LEVEL)
+
+
+def unpack(data: bytes) -> Any:
+    """What `pack` made these of."""
+    return pickle.loads(zlib.decompress(data))  # noqa: S301  our own bytes, which never leave the process
