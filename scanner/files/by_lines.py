@@ -1,27 +1,19 @@
-"""A JSON document that has a member a line, read part by part, so that never the whole of it is in memory.
-
-Only what is laid out as preflight writes it is read so. Whatever else there is (edited by hand, damaged, of another
-format) is left to a reader of whole documents, which tells of it in full.
-"""
+"""A JSON document that has a member a line, read part by part, so that never the whole of it is in memory."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
-import stat
 from collections.abc import Callable, Generator, Hashable, Iterator
 from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import IO, Any
+
+from scanner.files.as_written import OtherwiseError, no_constant, opened
 
 _LINE_BYTES = 1024 * 1024
 _OPENS = re.compile(r'  "(?P<name>[a-z_]+)": (?P<bracket>[{\[])\n')
 _MEMBER = re.compile(r'  "(?P<name>[a-z_]+)": (?P<value>[^\n]*?)(?P<comma>,?)\n')
 _INDENT = "    "
-
-
-class OtherwiseError(Exception):
-    """The file is not as preflight writes it."""
 
 
 def parts(path: Path, most_bytes: int, together: Callable[[str], Hashable]) -> Iterator[tuple[str, Any]]:
@@ -30,10 +22,7 @@ def parts(path: Path, most_bytes: int, together: Callable[[str], Hashable]) -> I
     `together` says of the text of a line with which of its neighbours it is read. Raises OtherwiseError, OSError and
     what JSON and UTF-8 raise.
     """
-    with path.open("rb") as file:
-        # What can be read only once is read by whoever can tell what is wrong with it.
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OtherwiseError
+    with opened(path) as file:
         lines = _lines(file, most_bytes)
         if next(lines, "") != "{\n":
             raise OtherwiseError
@@ -90,7 +79,7 @@ def _part(opening: str, lines: list[str], ending: str, *, last: bool) -> Any:
 
 
 def _value(text: str) -> Any:
-    return json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
+    return json.loads(text, object_pairs_hook=_once, parse_constant=no_constant)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -98,7 +87,3 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(table) < len(pairs):
         raise OtherwiseError
     return table
-
-
-def _no_constant(_: str) -> NoReturn:
-    raise OtherwiseError

@@ -18,9 +18,10 @@ from checks.baseline.fact_paths import Value, kind_of
 from checks.baseline.snapshot import SEPARATOR, CheckKey, CheckState, FactKey, Snapshot, once
 from reports.text import escape_json, one_line
 from scanner.errors import UsageError
+from scanner.files.as_written import OtherwiseError
 from scanner.files.baseline.document import APPROVAL, FORMAT, SECTIONS, STATUSES
 from scanner.files.bounded import read_bounded
-from scanner.files.by_lines import OtherwiseError, parts
+from scanner.files.by_lines import parts
 from scanner.files.packed.facts import ShelvedFacts
 
 K = TypeVar("K", bound=tuple[str, ...])

@@ -1,22 +1,17 @@
-"""Evidence read node by node, so that never more than one node's text is in memory beside what is kept packed.
-
-Only what is as preflight writes it is read so. Whatever else there is (another format, damage, keys in another order)
-is left to the reader of whole documents, which tells of it in full.
-"""
+"""Evidence read node by node, so that never more than one node's text is in memory beside what is kept packed."""
 
 from __future__ import annotations
 
 import codecs
 import json
-import os
-import stat
 import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import IO, Any
 
 from reports.codec.reading import MalformedError
+from scanner.files.as_written import OtherwiseError, no_constant, opened
 from scanner.files.evidence.document import SCHEMA, from_parts, node_from
 from scanner.files.evidence.model import EvidenceFile, NodeEvidence
 from scanner.files.evidence.running_checksum import NODES, RunningChecksum
@@ -26,24 +21,13 @@ _PIECE = 256 * 1024
 _BLANKS = " \t\n\r"
 
 
-class OtherwiseError(Exception):
-    """The file is not as preflight writes it."""
-
-
 def stream_evidence(path: Path, most_bytes: int) -> EvidenceFile | None:
     """The evidence in a file of at most so many bytes, packed or not; None where it is to be read as a whole."""
     try:
-        with path.open("rb") as file:
-            # What can be read only once is read by whoever can tell what is wrong with it.
-            if not stat.S_ISREG(_mode(file)):
-                return None
+        with opened(path) as file:
             return _Reading(_Text(_unpacked(file, most_bytes))).evidence(path)
     except (OSError, ValueError, RecursionError, MemoryError, zlib.error, OtherwiseError, MalformedError):
         return None
-
-
-def _mode(file: IO[bytes]) -> int:
-    return os.fstat(file.fileno()).st_mode
 
 
 def _unpacked(file: IO[bytes], most_bytes: int) -> Iterator[bytes]:
@@ -83,7 +67,7 @@ class _Text:
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces = pieces
         self._decoder = codecs.getincrementaldecoder("utf-8")()
-        self._json = json.JSONDecoder(parse_constant=_no_constant)
+        self._json = json.JSONDecoder(parse_constant=no_constant)
         self._text, self._at, self._over = "", 0, False
 
     def next(self) -> str:
@@ -196,7 +180,3 @@ class _Reading:
         """The same, with what it was asked kept once for all nodes that were asked the same."""
         probes = self._probes.setdefault(tuple(node.probes.items()), dict(node.probes))
         return replace(node, probes=probes)
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(name)
