@@ -6,7 +6,7 @@ import abc
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from sys import intern
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from checks.baseline.drift_rules import DriftRules
 from checks.baseline.fact_paths import Value, flatten, is_within, kind_name, shown, wholes
@@ -16,6 +16,9 @@ from checks.engine.left_out import judged_in
 from checks.facts import Contact, Unknown
 from checks.outcome import Result, Status
 from checks.scan import ATTESTATIONS, CONNECTIVITY
+
+K = TypeVar("K", bound=tuple[str, ...])
+V = TypeVar("V")
 
 SEPARATOR = " / "
 """Between cluster, node and path where they are written as one. No name of a cluster or node has a slash in it."""
@@ -49,48 +52,48 @@ class CheckKey(NamedTuple):
         return SEPARATOR.join(part for part in self if part)
 
 
-class FactsByCluster(Mapping[FactKey, Value], abc.ABC):
-    """Values by their places, of which one cluster's are best looked at together."""
+class ByCluster(Mapping[K, V], abc.ABC):
+    """Values by keys that begin with a cluster, of which one cluster's are best looked at together."""
 
     @abc.abstractmethod
     def clusters(self) -> Sequence[str]:
         """The clusters that there are values of."""
 
     @abc.abstractmethod
-    def of_cluster(self, name: str) -> Mapping[FactKey, Value]:
+    def of_cluster(self, name: str) -> Mapping[K, V]:
         """Those of one cluster; none of one that is not there."""
 
 
-class GroupedFacts(FactsByCluster):
+class Grouped(ByCluster[K, V]):
     """Values that are all at hand."""
 
-    def __init__(self, facts: Mapping[FactKey, Value]) -> None:
-        self._facts = facts
-        self._found: dict[str, dict[FactKey, Value]] = {}
-        for place, value in facts.items():
-            self._found.setdefault(place[0], {})[place] = value
+    def __init__(self, table: Mapping[K, V]) -> None:
+        self._table = table
+        self._found: dict[str, dict[K, V]] = {}
+        for key, value in table.items():
+            self._found.setdefault(key[0], {})[key] = value
 
     def clusters(self) -> Sequence[str]:
         """The clusters that there are values of."""
         return tuple(self._found)
 
-    def of_cluster(self, name: str) -> Mapping[FactKey, Value]:
+    def of_cluster(self, name: str) -> Mapping[K, V]:
         """Those of one cluster; none of one that is not there."""
         return self._found.get(name, {})
 
-    def __getitem__(self, place: FactKey) -> Value:
-        return self._facts[place]
+    def __getitem__(self, key: K) -> V:
+        return self._table[key]
 
-    def __iter__(self) -> Iterator[FactKey]:
-        return iter(self._facts)
+    def __iter__(self) -> Iterator[K]:
+        return iter(self._table)
 
     def __len__(self) -> int:
-        return len(self._facts)
+        return len(self._table)
 
 
-def by_cluster(facts: Mapping[FactKey, Value]) -> FactsByCluster:
+def by_cluster(table: Mapping[K, V]) -> ByCluster[K, V]:
     """The same values, to be looked at cluster by cluster."""
-    return facts if isinstance(facts, FactsByCluster) else GroupedFacts(facts)
+    return table if isinstance(table, ByCluster) else Grouped(table)
 
 
 @dataclass(frozen=True, slots=True)

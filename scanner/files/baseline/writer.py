@@ -55,17 +55,13 @@ def _texts(baseline: Baseline, cleaned: Callable[[Any], Any]) -> Iterator[str]:
     checks = _clusterwise(known.checks, cleaned)
     yield from _block("checks", "{}", (_members({str(key): ended.status for key, ended in part}) for part in checks))
     yield ",\n"
-    facts = by_cluster(known.facts)
-    members = (
-        [pair for name in names for pair in cleaned(facts.of_cluster(name)).items()]
-        for names in _alike(facts.clusters())
-    )
+    facts = _clusterwise(known.facts, cleaned)
     yield from _block(
         "facts",
         "{}",
         (
             _members({str(place): list(value) if isinstance(value, tuple) else value for place, value in part})
-            for part in members
+            for part in facts
         ),
     )
     yield "\n}\n"
@@ -84,11 +80,12 @@ def _alike(clusters: Iterable[str]) -> Iterator[list[str]]:
 
 
 def _clusterwise(table: Mapping[K, V], cleaned: Callable[[Any], Any]) -> Iterator[list[tuple[K, V]]]:
-    """The members of a table by cluster, the first part of their keys, in the order of their lines."""
-    found: dict[str, dict[K, V]] = {}
-    for key, value in table.items():
-        found.setdefault(key[0], {})[key] = value
-    return ([pair for name in names for pair in cleaned(found[name]).items()] for names in _alike(found))
+    """The members of a table, cluster by cluster, in the order of their lines."""
+    found = by_cluster(table)
+    return (
+        [pair for name in names for pair in cleaned(found.of_cluster(name)).items()]
+        for names in _alike(found.clusters())
+    )
 
 
 def _members(table: Mapping[str, object]) -> list[str]:

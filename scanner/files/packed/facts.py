@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from sys import intern
 
 from checks.baseline.fact_paths import Value
-from checks.baseline.snapshot import FactKey, FactsByCluster, once
+from checks.baseline.snapshot import ByCluster, FactKey, by_cluster, once
 from scanner.files.packed.packing import pack, unpack
 
 
-class ShelvedFacts(FactsByCluster):
+class ShelvedFacts(ByCluster[FactKey, Value]):
     """Values by their places; whoever goes from cluster to cluster unpacks each of them once."""
 
     def __init__(self) -> None:
@@ -20,12 +20,11 @@ class ShelvedFacts(FactsByCluster):
 
     def add(self, part: Mapping[FactKey, Value]) -> bool:
         """Keep these, too, which are all of their clusters'. False, and none is kept, where one is there already."""
-        by_cluster: dict[str, dict[FactKey, Value]] = {}
-        for place, value in part.items():
-            by_cluster.setdefault(place.cluster, {})[place] = value
-        if not by_cluster.keys().isdisjoint(self._shelves):
+        found = by_cluster(part)
+        if not self._shelves.keys().isdisjoint(found.clusters()):
             return False
-        for name, mine in by_cluster.items():
+        for name in found.clusters():
+            mine = found.of_cluster(name)
             values = {(node, path): value for (_, node, path), value in mine.items()}
             self._shelves[name] = pack(values)
             self._number += len(mine)
