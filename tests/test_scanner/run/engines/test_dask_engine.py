@@ -96,7 +96,9 @@ def asked_how_often(cluster: Cluster) -> dict[str, int]:
     return {name: every.count(name) for name in every}
 
 
-def test_nodes_travel_in_batches_to_all_workers(cluster: Cluster) -> None:
+def test_nodes_travel_in_batches_to_all_workers(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Both are waited for until they say who they are, however busy this machine is.
+    monkeypatch.setattr(engine_module, "PATIENCE", replace(QUICK, look=20))
     done = collect(job(*names(100)))
     assert (len(done.said), done.complete, done.notices) == (100, True, ())
     assert set(asked_how_often(cluster).values()) == {1}
