@@ -1,0 +1,108 @@
+"""How much of `checks/` its tests hold: `python -m tests.mutate [--most N] [--results FILE] [MODULE]...`.
+
+One thing at a time is changed, never on the disk, and the tests that run it are run. A change that no test notices is
+told with its place: a test is missing there, or the code says something that makes no difference.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from tests.mutate import fresh
+from tests.mutate.changes import Mutant, mutants
+from tests.mutate.results import Results, table
+from tests.mutate.warm import OPTIONS, Traced, Warm, quietly
+
+_OURS = {"checks", "reports", "scanner", "tests", "conftest", "preflight_scanner", "__main__", "__mp_main__"}
+
+
+def main(arguments: Sequence[str], say: Callable[[str], None]) -> int:
+    """Tell the survivors and the score."""
+    parser = argparse.ArgumentParser(prog="python -m tests.mutate", description="Mutate checks/, and run its tests.")
+    parser.add_argument("modules", nargs="*", type=Path, help="files or folders below checks/; all without one")
+    parser.add_argument("--top", type=Path, default=Path(__file__).parents[2], help="where checks/ and tests/ are")
+    parser.add_argument("--most", type=int, default=0, help="a sample of so many mutants; all without it")
+    parser.add_argument("--seed", type=int, default=1, help="of the sample")
+    parser.add_argument("--parts", type=int, default=1, help="several processes share the mutants, each with its part")
+    parser.add_argument("--part", type=int, default=1, help="which part is this one's, from 1")
+    parser.add_argument("--results", type=Path, help="keep what is judged in this file, and go on where it ends")
+    parser.add_argument("--again", action="store_true", help="judge those in it anew that no test noticed")
+    chosen = parser.parse_args(arguments)
+    top = chosen.top.resolve()
+    given = [path.resolve() for path in chosen.modules] or [top / "checks"]
+    paths = sorted({each for path in given for each in (path.rglob("*.py") if path.is_dir() else [path])})
+    every = _sampled([each for path in paths for each in mutants(path, top)], chosen.most, chosen.seed)
+    every = every[chosen.part - 1 :: chosen.parts]
+    with tempfile.TemporaryDirectory() as folder:
+        file = chosen.results or Path(folder, "results")
+        missing = Results(file).missing(every, again=chosen.again)
+        if missing:
+            _judge(missing, top, file, say)
+        results = Results(file)
+    ended = [(mutant, judged) for mutant in every if (judged := results.of(mutant)) is not None]
+    for mutant, judged in ended:
+        if not judged.noticed:
+            say(f"not noticed: {mutant}  ({judged.by})")
+    for row in table(ended):
+        say(row)
+    return 0
+
+
+def _sampled(every: Sequence[Mutant], most: int, seed: int) -> list[Mutant]:
+    """`most` of all mutants, the same for the same seed; all of them for 0."""
+    if not 0 < most < len(every):
+        return list(every)
+    return sorted(Random(seed).sample(every, most), key=lambda mutant: (mutant.path, mutant.node.lineno))
+
+
+def _judge(missing: Sequence[Mutant], top: Path, file: Path, say: Callable[[str], None]) -> None:
+    """First what can be exchanged in a process that has all, which is a copy: this one imports nothing of ours."""
+    tests = top / "tests" / "test_checks"
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        status = 1
+        try:
+            traced = Traced(top / "checks")
+            warm = Warm(folder=top / "checks", mutants=missing, results=Results(file), traced=traced, say=say)
+            with traced.on():
+                _, said = quietly(lambda: pytest.main([*OPTIONS, f"--rootdir={top}", str(tests)], plugins=[warm]))
+            if warm.ended:
+                modules = sorted({name.split(".")[0] for name in sys.modules} - _OURS)
+                anew = [missing.index(each) for each in warm.anew]
+                os.write(writing, json.dumps({"anew": anew, "modules": modules}).encode())
+                status = 0
+            else:
+                say(f"the tests do not pass as they are: {warm.failed}\n{said[-2000:]}")
+        finally:
+            os._exit(status)
+    os.close(writing)
+    with open(reading, encoding="utf-8") as pipe:  # noqa: PTH123  a descriptor
+        said = pipe.read()
+    if os.waitpid(child, 0)[1]:
+        raise SystemExit(1)
+    done = json.loads(said)
+    fresh.import_ahead(done["modules"])
+    say(f"{len(done['anew'])} mutants need the module imported anew")
+    results = Results(file)
+    for at in done["anew"]:
+        fresh.judge(missing[at], top, tests, results)
+
+
+def _tell(line: str) -> None:
+    """On the real output: what pytest runs is silent."""
+    print(line, file=sys.__stdout__, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], _tell))

@@ -1,0 +1,118 @@
+"""Mutants judged in a process that imports the module with the change in it: for what is worked out at import.
+
+That takes seconds for each, and not tenths of one.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import importlib.machinery
+import os
+import resource
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tests.mutate.changes import Mutant
+from tests.mutate.results import Results
+from tests.mutate.warm import OPTIONS, quietly, steady
+
+_LIMIT_S = 600
+"""Of the processor, for all tests: one that takes more loops, and was noticed. Waiting is none of it."""
+
+
+def import_ahead(names: Iterable[str]) -> None:
+    """Import what others wrote once, and not again for each mutant."""
+    for name in names:
+        with suppress(Exception):
+            importlib.import_module(name)
+
+
+def judge(mutant: Mutant, top: Path, tests: Path, results: Results) -> None:
+    """The tests that import the module first, or one that imports it, and then the others."""
+    near = tests_of(mutant.path, top, tests)
+    said = (_run(mutant, top, near) if near else "") or _run(
+        mutant, top, [str(tests), *(f"--ignore={path}" for path in near)]
+    )
+    results.add(mutant, said or "none of all tests", noticed=bool(said))
+
+
+def tests_of(path: Path, top: Path, tests: Path) -> list[str]:
+    """The tests that import the module, or one that imports it."""
+    name = _dotted(path, top)
+    users = {name, *(_dotted(each, top) for each in (top / name.split(".")[0]).rglob("*.py") if name in _imports(each))}
+    return [str(each) for each in sorted(tests.rglob("test_*.py")) if users & _imports(each)]
+
+
+def _dotted(path: Path, top: Path) -> str:
+    return ".".join(path.relative_to(top).with_suffix("").parts)
+
+
+@cache
+def _imports(path: Path) -> frozenset[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    return frozenset(found)
+
+
+class _First:
+    """The first that failed: a test, or a module that could not be imported."""
+
+    failed = ""
+
+    def pytest_collection_modifyitems(self, items: Sequence[pytest.Item]) -> None:
+        steady(items)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self._keep(report)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        self._keep(report)
+
+    def _keep(self, report: pytest.TestReport | pytest.CollectReport) -> None:
+        if report.failed and not self.failed:
+            self.failed = report.nodeid
+
+
+def _run(mutant: Mutant, top: Path, arguments: Sequence[str]) -> str:
+    """What noticed it, in a process of its own."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        said = "whatever ends the tests notices it"
+        try:
+            resource.setrlimit(resource.RLIMIT_CPU, (_LIMIT_S, _LIMIT_S))
+            _import_with(mutant)
+            first = _First()
+            code, _ = quietly(lambda: pytest.main(["-x", *OPTIONS, f"--rootdir={top}", *arguments], plugins=[first]))
+            passed = code in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
+            said = first.failed or ("" if passed else f"pytest ended with {code}")
+        finally:
+            os.write(writing, said.encode())
+            os._exit(0)
+    os.close(writing)
+    with open(reading, encoding="utf-8") as pipe:  # noqa: PTH123  a descriptor
+        said = pipe.read()
+    _, ended = os.waitpid(child, 0)
+    return said or ("it took too long" if ended else "")
+
+
+def _import_with(mutant: Mutant) -> None:
+    loaded = importlib.machinery.SourceFileLoader.get_code
+    target, code = str(mutant.path), mutant.source()
+
+    def get_code(self: importlib.machinery.SourceFileLoader, fullname: str) -> object:
+        if self.path == target:
+            return compile(code, target, "exec", dont_inherit=True)
+        return loaded(self, fullname)
+
+    importlib.machinery.SourceFileLoader.get_code = get_code  # type: ignore[method-assign,assignment]  # of this process
