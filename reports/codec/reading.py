@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from reports.codec.shape import PLAIN, Shape, key_of, may_be_left_out, shape_of
@@ -12,31 +13,43 @@ _NAME_CHARS = 60
 class MalformedError(Exception):
     """The values do not have the shape of the document. The message is one line and begins with the place."""
 
+    def __init__(self, message: str, mistake: Mistake | None = None) -> None:
+        super().__init__(message)
+        self.mistake = mistake
+        """What it tells of, for whoever has words of its own."""
 
-class _Mistake(Exception):  # noqa: N818  what is wrong somewhere below, on its way up to where its place is known
+
+class Mistake(Exception):  # noqa: N818  what is wrong somewhere below, on its way up to where its place is known
     """What is wrong, and the steps to it from the place that it has come up to: to tell them of all that is right
     would take a third of the time of reading it.
     """
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str, value: object = None, *, wanted: str = "", known: Sequence[object] = ()) -> None:
+        """`wanted` is what should stand there instead of `value`, `known` are the words or keys that may."""
         super().__init__(what)
-        self.what = what
+        self.what, self.value, self.wanted, self.known = what, value, wanted, tuple(known)
         self.steps: list[str | int] = []
 
-    def told(self) -> str:
-        """The place, and what is wrong there."""
+    @property
+    def key(self) -> str:
+        """The key at which it is; empty where it is no key."""
+        return next((step for step in self.steps[:1] if isinstance(step, str)), "")
+
+    @property
+    def place(self) -> str:
+        """Where it is: `nodes.web1.roles[2]`."""
         place = ""
         for step in reversed(self.steps):
             place = f"{place}[{step}]" if isinstance(step, int) else _at(place, step)
-        return f"{place} {self.what}"
+        return place
 
 
 def read(kind: Any, value: object) -> Any:
     """The value of type `kind` that stands in JSON as `value`. Raises MalformedError."""
     try:
         return _read(shape_of(kind), value)
-    except _Mistake as mistake:
-        raise MalformedError(mistake.told()) from None
+    except Mistake as mistake:
+        raise MalformedError(f"{mistake.place} {mistake.what}".lstrip(), mistake) from None
 
 
 def _read(shape: Shape, value: Any) -> Any:
@@ -44,15 +57,18 @@ def _read(shape: Shape, value: Any) -> Any:
         try:
             return shape.form.read(value)
         except (ValueError, OverflowError):
-            raise _Mistake(f"is no {shape.form.what}") from None
+            raise _other(shape.form.what, value, shape.form.schema.get("enum", ())) from None
     if shape.several:
         return None if shape.or_null and value is None else _read(_meant(shape.several, value), value)
     if shape.kind is tuple and shape.each:
         return _read_list(shape.each, value)
     if not isinstance(value, dict):
-        raise _Mistake("is no object")
+        raise _other("object", value)
     step = ""
     try:
+        for step in value if shape.known else ():
+            if step not in shape.known:
+                raise Mistake(f"is unknown; there are {', '.join(shape.known)}", known=shape.known)  # noqa: TRY301
         if shape.each:
             entries = {}
             for step, each in value.items():
@@ -66,24 +82,28 @@ def _read(shape: Shape, value: Any) -> Any:
             elif step in value:
                 found[key.name] = _read(of, value[step])
             elif not may_be_left_out(key):
-                raise _Mistake("is missing")  # noqa: TRY301  its place is this one's
-    except _Mistake as mistake:
+                raise Mistake("is missing")  # noqa: TRY301  its place is this one's
+    except Mistake as mistake:
         mistake.steps.append(step)
         raise
     return shape.kind(**found)
 
 
+def _other(wanted: str, value: object, known: Sequence[object] = ()) -> Mistake:
+    return Mistake(f"is no {wanted}", value, wanted=wanted, known=known)
+
+
 def _read_list(shape: Shape, value: Any) -> tuple[Any, ...]:
     texts = shape.form is PLAIN[str]
     if not isinstance(value, list) or (texts and not all(isinstance(each, str) for each in value)):
-        raise _Mistake(f"is no list{' of texts' if texts else ''}")
+        raise _other(f"list{' of texts' if texts else ''}", value)
     if texts:
         return tuple(value)
     found = []
     try:
         for each in value:
             found.append(_read(shape, each))  # noqa: PERF401  how many there are says which was wrong
-    except _Mistake as mistake:
+    except Mistake as mistake:
         mistake.steps.append(len(found))
         raise
     return tuple(found)

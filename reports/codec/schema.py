@@ -8,7 +8,7 @@ from typing import Any
 from reports.codec.shape import About, Named, Shape, key_of, may_be_left_out, shape_of
 
 
-def schema_of(kind: type, *, title: str, urn: str, description: str, **more: Any) -> dict[str, Any]:
+def schema_of(kind: Any, *, title: str, urn: str, description: str, **more: Any) -> dict[str, Any]:
     """The JSON Schema (2020-12) of documents of type `kind`, with `more` keywords."""
     named: dict[str, Any] = {}
     top = _schema(shape_of(kind), named)
@@ -23,7 +23,7 @@ def _schema(shape: Shape, named: dict[str, Any]) -> dict[str, Any]:
     if about.const:
         return said
     if about.name:
-        plain = replace(shape, about=About(more=about.more))
+        plain = replace(shape, about=About(more=about.more, closed=about.closed))
         named.setdefault(about.name, {}).update(_schema(plain, named))
         return {**({"description": about.description} if about.description else {}), "$ref": f"#/$defs/{about.name}"}
     if shape.form and shape.form.name:
@@ -40,9 +40,12 @@ def _schema(shape: Shape, named: dict[str, Any]) -> dict[str, Any]:
         return {**said, "anyOf": [*several, {"type": "null"}]}
     if shape.each:
         kind, key = ("array", "items") if shape.kind is tuple else ("object", "additionalProperties")
-        return {**said, "type": kind, key: _schema(shape.each, named)}
+        names = {"propertyNames": {"enum": list(shape.known)}} if shape.known else {}
+        return {**said, **names, "type": kind, key: _schema(shape.each, named)}
+    shut = {"additionalProperties": False} if about.closed else {}
     return {
         **said,
+        **shut,
         "type": "object",
         "required": [key_of(each) for each, of in shape.keys if not (may_be_left_out(each) or of.about.later)],
         "properties": {key_of(each): _schema(_there(each, of), named) for each, of in shape.keys},

@@ -6,7 +6,7 @@ import enum
 import sys
 import types
 from collections.abc import Callable, Mapping
-from dataclasses import KW_ONLY, MISSING, dataclass, field, fields, is_dataclass, replace
+from dataclasses import KW_ONLY, MISSING, Field, dataclass, field, fields, is_dataclass, replace
 from functools import cache
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
@@ -50,6 +50,8 @@ class About:
     """Whether there are documents without the key: those of versions that did not know it."""
     repeats: bool = False
     """Whether the same value stands at many places, and can be hashed: it is written out once for all of them."""
+    closed: bool = False
+    """Whether a key that the class does not have is a mistake: of documents that people write."""
 
 
 LATER = About(later=True)
@@ -81,10 +83,27 @@ def whole(value: object) -> int:
     raise ValueError
 
 
+def _number(value: object) -> float:
+    return value if isinstance(value, float) else float(whole(value))
+
+
+def one_of(*words: object) -> Form:
+    """The form of one of these words or numbers."""
+
+    def one(value: object) -> object:
+        if value in words and not (isinstance(value, bool) and True not in words):
+            return value
+        raise ValueError
+
+    return Form(f"choice of {', '.join(map(str, words))}", one, {"enum": list(words)})
+
+
 PLAIN: dict[object, Form] = {
     str: Form("text", _text, {"type": "string"}),
     bool: Form("true or false", _flag, {"type": "boolean"}),
     int: Form("whole number", whole, {"type": "integer"}),
+    float: Form("number", _number, {"type": "number"}),
+    Any: Form("value", as_it_is, {}),
 }
 
 
@@ -111,6 +130,8 @@ class Shape:
     each: Shape | None = None
     """Of every entry, of a list or of an object with any keys."""
     keys: tuple[tuple[Named, Shape], ...] = ()
+    known: tuple[str, ...] = ()
+    """The keys that may stand there, where any other is a mistake."""
     way: str | Callable[[Any], Any] = ""
 
 
@@ -135,34 +156,33 @@ def _taken_apart(kind: Any, extra: tuple[Any, ...]) -> Shape:
     if get_origin(kind) in (Union, types.UnionType):
         several = tuple(shape_of(each) for each in inner if each is not type(None))
         return Shape(kind, None, about, several=several, or_null=type(None) in inner)
-    if get_origin(kind) in (tuple, Mapping):
-        return Shape(get_origin(kind), None, about, each=shape_of(inner[0 if get_origin(kind) is tuple else 1]))
+    if get_origin(kind) is tuple:
+        return Shape(tuple, None, about, each=shape_of(inner[0]))
+    if get_origin(kind) is Mapping:
+        named = shape_of(inner[0]).form
+        known = tuple(named.schema.get("enum", ())) if named else ()
+        return Shape(Mapping, None, about, each=shape_of(inner[1]), known=known)
     # Else what a `From` names would be looked for among the names of the class.
     hints = get_type_hints(kind, vars(sys.modules[kind.__module__]), include_extras=True)
-    return Shape(kind, None, about, keys=tuple((each, shape_of(hints[each.name])) for each in _fields(kind, hints)))
+    keys = tuple((each, shape_of(hints[each.name])) for each in _fields(kind, hints))
+    return Shape(kind, None, about, keys=keys, known=tuple(key_of(each) for each, _ in keys) if about.closed else ())
 
 
 def _fields(kind: Any, hints: Mapping[str, Any]) -> list[Named]:
     if is_dataclass(kind):
-        return [Named(each.name, each.default) for each in fields(kind)]
+        return [Named(each.name, _default_of(each)) for each in fields(kind)]
     own = [name for name, hint in hints.items() if hint is not ClassVar and get_origin(hint) is not ClassVar]
     return [Named(name, getattr(kind, name, MISSING)) for name in own]
 
 
+def _default_of(each: Field[Any]) -> Any:
+    return each.default if each.default_factory is MISSING else each.default_factory()
+
+
 def _choice(kind: Any) -> Form | None:
-    """The form of one of several words or numbers."""
     if isinstance(kind, type) and issubclass(kind, enum.StrEnum):
         return Form(kind.__name__.lower(), kind, {"enum": [str(each) for each in kind]}, write=str)
-    if get_origin(kind) is not Literal:
-        return None
-    words = get_args(kind)
-
-    def one(value: object) -> object:
-        if value in words and not (isinstance(value, bool) and True not in words):
-            return value
-        raise ValueError
-
-    return Form(f"choice of {', '.join(map(str, words))}", one, {"enum": list(words)})
+    return one_of(*get_args(kind)) if get_origin(kind) is Literal else None
 
 
 def _all_of(several: list[About]) -> About:
@@ -171,8 +191,8 @@ def _all_of(several: list[About]) -> About:
         for name in ("description", "pattern", "const", "name")
     }
     more = {key: value for each in several for key, value in each.more.items()}
-    later, repeats = (any(getattr(each, name) for each in several) for name in ("later", "repeats"))
-    return About(**said, more=more, later=later, repeats=repeats)
+    later, repeats, closed = (any(getattr(each, name) for each in several) for name in ("later", "repeats", "closed"))
+    return About(**said, more=more, later=later, repeats=repeats, closed=closed)
 
 
 def key_of(each: Named) -> str:

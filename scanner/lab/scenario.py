@@ -66,7 +66,7 @@ from scanner.lab.scenario_model import (
     SqlPort,
 )
 from scanner.lab.scenario_tables import deep_merge, read_scenario
-from scanner.lab.tables import ScenarioError, get, meant
+from scanner.lab.tables import ScenarioError, meant
 
 __all__ = [
     "ClusterScenario",
@@ -180,8 +180,8 @@ def _resolved(name: str, folder: Path, seen: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _merged(table: dict[str, Any], folder: Path, seen: tuple[str, ...]) -> dict[str, Any]:
-    base = get(table, "extends", "", "")
-    if not base:
+    base = table.get("extends", "")
+    if not base or not isinstance(base, str):
         return table
     parent = _resolved(base, folder, seen)
     # What a scan must find is the one thing that a variation never shares.

@@ -4,22 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Annotated
 
+from checks.check import PHASES
 from checks.scan import CONNECTIVITY
+from reports.codec.shape import Form, one_of
 from scanner.lab.machines.chef_backend.cluster import Backend, CommandOutput
 from scanner.lab.machines.chef_backend.host import LinuxNode
 from scanner.lab.machines.windows.script import Machine
+from scanner.lab.servers.tds.responder import FAULTS as TDS_FAULTS
+from scanner.lab.servers.tds.responder import parse_sql_version
+from scanner.lab.servers.tds.server import FAULTS as SQL_FAULTS
 from scanner.lab.servers.wsman.account_rights import Right
+from scanner.lab.tables import CLOSED
 
-DEFAULT_SQL_VERSION = "15.0.2000.5"
+_SQL_FAULTS = tuple(dict.fromkeys((*TDS_FAULTS, *SQL_FAULTS)))
+
+
+def _sql_version(text: str) -> str:
+    parse_sql_version(text)
+    return text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SqlPort:
     """A SQL Server port of a node."""
 
-    version: str = DEFAULT_SQL_VERSION
-    fault: str = ""
+    version: Annotated[str, Form("a version such as 13.0.5026.0", _sql_version, {})] = "15.0.2000.5"
+    fault: Annotated[str, one_of(*_SQL_FAULTS, "")] = ""
     instance: str = ""
     """The instance of the machine that listens there; empty: its first."""
     strict: bool = False
@@ -81,7 +93,7 @@ class ExpectedResult:
     """One result that a scan of the scenario must have."""
 
     check: str
-    status: str
+    status: Annotated[str, one_of("fail", "error", "warn", "waived", "skip")]
     message: str
     """A part of the result's message."""
     node: str | None = None
@@ -94,11 +106,11 @@ class ExpectedResult:
 class Expectation:
     """What a scan of the scenario must end with."""
 
-    exit_code: int
-    results: tuple[ExpectedResult, ...] = ()
+    exit_code: Annotated[int, one_of(0, 1, 2, 3)]
+    results: tuple[Annotated[ExpectedResult, CLOSED], ...] = ()
     """All results that are fail, error, warn or waived, and any skips that matter; what follows from `gaps` may be left
     out."""
-    phase: str = "before"
+    phase: Annotated[str, one_of(*PHASES)] = "before"
     """What `--phase` the scan is made with."""
 
     @property

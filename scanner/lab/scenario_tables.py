@@ -4,42 +4,85 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any
 
-from checks.check import PHASES
 from checks.engine.expect import model as own
 from checks.product import Product
+from reports.codec.shape import Form, one_of, whole
 from scanner.lab import expected, fault_names
 from scanner.lab.machines.chef_backend.cluster import CommandOutput, read_backends
-from scanner.lab.machines.chef_backend.host import read_linux
+from scanner.lab.machines.chef_backend.host import LinuxNode
 from scanner.lab.machines.windows.script import Machine, MachineError
 from scanner.lab.machines.windows.shell import DEFAULT_SHELLS
-from scanner.lab.scenario_model import (
-    DEFAULT_SQL_VERSION,
-    ClusterScenario,
-    Expectation,
-    ExpectedResult,
-    NodeScenario,
-    Scenario,
-    SqlPort,
-)
-from scanner.lab.servers.tds.responder import FAULTS as TDS_FAULTS
-from scanner.lab.servers.tds.responder import parse_sql_version
-from scanner.lab.servers.tds.server import FAULTS as SQL_FAULTS
+from scanner.lab.scenario_model import ClusterScenario, Expectation, NodeScenario, Scenario, SqlPort
 from scanner.lab.servers.wsman.account_rights import Right
-from scanner.lab.tables import ScenarioError, choice, format_key, get, known_keys, subtable, subtables, texts
+from scanner.lab.tables import CLOSED, ScenarioError, choice, read_table
 from scanner.loading.registry import load_registry
 
+_Table = Mapping[str, Any]
 _ACCEPTED = ("waivers", "attestations")
-_TOP_KEYS = ("title", "about", "extends", "clusters", "run", *_ACCEPTED, "expect")
-_CLUSTER_KEYS = ("product", "inventory", "defaults", "nodes", "absent")
-_NODE_KEYS = (
-    *("roles", "inventory", "windows", "chef", "linux", "answers", "slow", "expect"),
-    *("fault", "scheme", "auth", "login", "account", "default_shell", "tds", "absent"),
-)
-_RESULT_KEYS = ("check", "cluster", "node", "status", "message")
-_STATUSES = ("fail", "error", "warn", "waived", "skip")
+
+
+def _exit_code(value: object) -> int:
+    if not 0 <= (code := whole(value)) <= 255:
+        raise ValueError
+    return code
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Answer:
+    """A literal answer; of what a node answers by itself, where only `error_output` is said."""
+
+    output: str | None = None
+    error_output: str | None = None
+    exit: Annotated[int, Form("0 to 255", _exit_code, {})] | None = None
+
+    @property
+    def is_aside(self) -> bool:
+        """Whether it goes beside the node's own answer."""
+        return self.error_output is not None and self.output is None and self.exit is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Node:
+    roles: tuple[str, ...] = ()
+    inventory: _Table = field(default_factory=dict)
+    windows: _Table = field(default_factory=dict)
+    chef: _Table = field(default_factory=dict)
+    linux: Annotated[LinuxNode, CLOSED] = field(default_factory=LinuxNode)
+    answers: Mapping[str, Annotated[_Answer, CLOSED]] = field(default_factory=dict)
+    slow: Mapping[str, float] = field(default_factory=dict)
+    expect: Mapping[str, _Table] = field(default_factory=dict)
+    fault: str = ""
+    scheme: Annotated[str, one_of("https", "http")] = "https"
+    auth: Annotated[str, one_of("ntlm", "basic", "certificate")] = "ntlm"
+    login: Annotated[str, one_of("key", "password")] = "key"
+    account: Annotated[str, one_of(*map(str, Right))] = "administrator"
+    default_shell: Annotated[str, one_of(*DEFAULT_SHELLS)] = "cmd"
+    tds: Annotated[SqlPort, CLOSED] | None = None
+    absent: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Cluster:
+    product: str = ""
+    inventory: _Table = field(default_factory=dict)
+    defaults: _Table = field(default_factory=dict)
+    nodes: Mapping[str, _Table] = field(default_factory=dict)
+    absent: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Scenario:
+    title: str = ""
+    about: str = ""
+    extends: str = ""
+    clusters: Mapping[str, Annotated[_Cluster, CLOSED]] = field(default_factory=dict)
+    run: _Table = field(default_factory=dict)
+    waivers: Any = None
+    attestations: Any = None
+    expect: Annotated[Expectation, CLOSED] | None = None
 
 
 def deep_merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -53,64 +96,58 @@ def deep_merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, 
 
 def read_scenario(name: str, table: Mapping[str, object]) -> Scenario:
     """The scenario that `table` (with its `extends` already merged in) describes. Raises ScenarioError."""
-    known_keys(table, _TOP_KEYS, "")
+    read = read_table(_Scenario, table, "")
     clusters = tuple(
-        _cluster(cluster, rows, f"clusters.{cluster}")
-        for cluster, rows in subtables(table, "clusters", "").items()
-        if not get(rows, "absent", False, f"clusters.{cluster}")
+        _cluster(cluster, rows, f"clusters.{cluster}") for cluster, rows in read.clusters.items() if not rows.absent
     )
     if not any(cluster.nodes for cluster in clusters):
         raise ScenarioError("clusters", "a scenario needs at least one cluster with a node")
-    title = get(table, "title", "", "")
-    if not title:
+    if not read.title:
         raise ScenarioError("title", "say in one line what the scenario is about")
+    if read.expect:
+        _check_places(read.expect, clusters)
     return Scenario(
         name=name,
-        title=title,
+        title=read.title,
         clusters=clusters,
-        about=get(table, "about", "", "").strip(),
-        run=subtable(table, "run", ""),
+        about=read.about.strip(),
+        run=read.run,
         accepted={name: table[name] for name in _ACCEPTED if name in table},
-        expect=_expectation(subtable(table, "expect", ""), clusters) if "expect" in table else None,
+        expect=read.expect,
     )
 
 
-def _cluster(name: str, table: Mapping[str, object], place: str) -> ClusterScenario:
-    known_keys(table, _CLUSTER_KEYS, place)
+def _cluster(name: str, cluster: _Cluster, place: str) -> ClusterScenario:
     products = load_registry()[2].by_name
-    product = choice(get(table, "product", "", place), products, f"{place}.product")
-    defaults = subtable(table, "defaults", place)
-    tables = {
-        node: deep_merge(defaults, row)
-        for node, row in subtables(table, "nodes", place).items()
-        if not get(row, "absent", False, f"{place}.nodes.{node}")
-    }
-    for row in tables.values():
-        _match_database(row, tables.values())
+    product = choice(cluster.product, products, f"{place}.product")
+    there = {node: row for node, row in cluster.nodes.items() if row.get("absent") is not True}
+    tables = {node: deep_merge(cluster.defaults, row) for node, row in there.items()}
+    for table in tables.values():
+        _match_database(table, tables.values())
+    rows = {node: read_table(_Node, table, f"{place}.nodes.{node}") for node, table in tables.items()}
     backends = {}
     if product == "chef-backend":
-        backends = read_backends(
-            {
-                node: subtable(row, "chef", f"{place}.nodes.{node}")
-                for node, row in tables.items()
-                if "backend" in (roles := texts(row, "roles", f"{place}.nodes.{node}"))
-                or ("chef" in row and "frontend" not in roles)
-            },
-            place,
-        )
-    nodes = tuple(_node(name, products[product], node, row, f"{place}.nodes.{node}") for node, row in tables.items())
-    inventory = subtable(table, "inventory", place)
-    wanted = expected.expectations_of({name: inventory})
-    if wanted:
-        nodes = tuple(_with_answers(node, tables[node.name], wanted, f"{place}.nodes.{node.name}") for node in nodes)
-    return ClusterScenario(name=name, product=product, nodes=nodes, inventory=inventory, backends=backends)
+        chefs = {
+            node: row.chef
+            for node, row in rows.items()
+            if "backend" in row.roles or ("chef" in tables[node] and "frontend" not in row.roles)
+        }
+        backends = read_backends(chefs, place)
+    wanted = expected.expectations_of({name: cluster.inventory})
+    nodes = []
+    for node, row in rows.items():
+        here = f"{place}.nodes.{node}"
+        _refuse_strays(products[product], row, tables[node], here)
+        made = _node(name, products[product], node, row, here)
+        nodes.append(_with_answers(made, row, wanted, here) if wanted else made)
+    return ClusterScenario(
+        name=name, product=product, nodes=tuple(nodes), inventory=cluster.inventory, backends=backends
+    )
 
 
-def _with_answers(
-    node: NodeScenario, table: Mapping[str, object], wanted: Sequence[own.Expectation], place: str
-) -> NodeScenario:
+def _with_answers(node: NodeScenario, row: _Node, wanted: Sequence[own.Expectation], place: str) -> NodeScenario:
     """The node with its answers to what the inventory expects of its own."""
-    states = subtables(table, "expect", place)
+    states = row.expect
     expected.check_states(states, wanted, f"{place}.expect")
     if node.machine is None:
         return replace(node, answers={**expected.printed(states, wanted), **node.answers})
@@ -119,12 +156,18 @@ def _with_answers(
     return replace(node, machine=replace(node.machine, canned=canned, errors={**errors, **node.machine.errors}))
 
 
-def _node(cluster: str, product: Product, name: str, table: Mapping[str, object], place: str) -> NodeScenario:
-    known_keys(table, _NODE_KEYS, place)
-    inventory = subtable(table, "inventory", place)
-    transport = str(inventory.get("transport", product.transports[0]))
+def _transport(product: Product, row: _Node) -> str:
+    return str(row.inventory.get("transport", product.transports[0]))
+
+
+def _is_windows(product: Product, row: _Node) -> bool:
+    return product.platform == "windows" and (_transport(product, row) != "tds" or "sql_user" in row.inventory)
+
+
+def _refuse_strays(product: Product, row: _Node, table: Mapping[str, object], place: str) -> None:
+    """Refuse what says nothing about a node that is reached like this one."""
+    transport, windows = _transport(product, row), _is_windows(product, row)
     choice(transport, ("winrm", "ssh", "tds"), f"{place}.inventory.transport")
-    windows = product.platform == "windows" and (transport != "tds" or "sql_user" in inventory)
     linux = ("chef", "linux", "answers", "slow")
     foreign = {
         "winrm": (*linux, "login", "default_shell"),
@@ -134,33 +177,34 @@ def _node(cluster: str, product: Product, name: str, table: Mapping[str, object]
     for key in foreign[transport]:
         if key in table:
             raise ScenarioError(f"{place}.{key}", f"says nothing about a node that is reached over {transport}")
-    fault = get(table, "fault", "", place)
-    if fault:
-        known = [
-            name for name in fault_names.BY_TRANSPORT[transport] if not windows or name not in fault_names.OF_LINUX
-        ]
-        choice(fault, known, f"{place}.fault")
+    known = fault_names.BY_TRANSPORT[transport]
+    if row.fault:
+        choice(row.fault, [one for one in known if not windows or one not in fault_names.OF_LINUX], f"{place}.fault")
+
+
+def _node(cluster: str, product: Product, name: str, row: _Node, place: str) -> NodeScenario:
+    literal = {probe: one for probe, one in row.answers.items() if not one.is_aside}
     return NodeScenario(
         cluster=cluster,
         name=name,
-        roles=texts(table, "roles", place),
-        transport=transport,
-        inventory=inventory,
-        fault=fault,
-        scheme=choice(get(table, "scheme", "https", place), ("https", "http"), f"{place}.scheme"),
-        auth=choice(get(table, "auth", "ntlm", place), ("ntlm", "basic", "certificate"), f"{place}.auth"),
-        login=choice(get(table, "login", "key", place), ("key", "password"), f"{place}.login"),
-        account=choice(get(table, "account", "administrator", place), tuple(Right), f"{place}.account"),
-        default_shell=choice(get(table, "default_shell", "cmd", place), DEFAULT_SHELLS, f"{place}.default_shell"),
-        machine=_machine(name, table, place) if windows else None,
-        linux=read_linux(subtable(table, "linux", place), f"{place}.linux"),
-        answers=_answers(table, place),
-        error_output=_error_output(table, place),
-        slow={
-            key: get(subtable(table, "slow", place), key, 0.0, f"{place}.slow")
-            for key in subtable(table, "slow", place)
+        roles=row.roles,
+        transport=_transport(product, row),
+        inventory=row.inventory,
+        fault=row.fault,
+        scheme=row.scheme,
+        auth=row.auth,
+        login=row.login,
+        account=row.account,
+        default_shell=row.default_shell,
+        machine=_machine(name, row.windows, place) if _is_windows(product, row) else None,
+        linux=row.linux,
+        answers={
+            probe: CommandOutput(one.output or "", one.exit or 0, one.error_output or "")
+            for probe, one in literal.items()
         },
-        sql_port=_sql_port(table, place),
+        error_output={probe: one.error_output or "" for probe, one in row.answers.items() if one.is_aside},
+        slow=row.slow,
+        sql_port=row.tds,
     )
 
 
@@ -175,82 +219,16 @@ def _match_database(row: dict[str, Any], nodes: Iterable[Mapping[str, Any]]) -> 
 
 def _machine(name: str, table: Mapping[str, object], place: str) -> Machine:
     try:
-        return Machine.from_table({"computer_name": name.upper()[:15], **subtable(table, "windows", place)})
+        return Machine.from_table({"computer_name": name.upper()[:15], **table})
     except MachineError as error:
         raise ScenarioError(f"{place}.windows", str(error)) from None
 
 
-def _answers(table: Mapping[str, object], place: str) -> dict[str, CommandOutput]:
-    answers = {}
-    for probe, row in subtables(table, "answers", place).items():
-        here = f"{place}.answers.{probe}"
-        known_keys(row, ("output", "error_output", "exit"), here)
-        if set(row) == {"error_output"}:
-            continue
-        exit_code = get(row, "exit", 0, here)
-        if not 0 <= exit_code <= 255:
-            raise ScenarioError(f"{here}.exit", "expected 0 to 255")
-        answers[probe] = CommandOutput(get(row, "output", "", here), exit_code, get(row, "error_output", "", here))
-    return answers
-
-
-def _error_output(table: Mapping[str, object], place: str) -> dict[str, str]:
-    """Of the probes that nothing else is said of: the node itself answers these."""
-    return {
-        probe: get(row, "error_output", "", f"{place}.answers.{probe}")
-        for probe, row in subtables(table, "answers", place).items()
-        if set(row) == {"error_output"}
-    }
-
-
-def _sql_port(table: Mapping[str, object], place: str) -> SqlPort | None:
-    if "tds" not in table:
-        return None
-    row = subtable(table, "tds", place)
-    here = format_key(place, "tds")
-    known_keys(row, ("version", "fault", "instance", "strict", "routes"), here)
-    fault = get(row, "fault", "", here)
-    version = get(row, "version", DEFAULT_SQL_VERSION, here)
-    try:
-        parse_sql_version(version)
-    except ValueError as error:
-        raise ScenarioError(f"{here}.version", str(error)) from None
-    return SqlPort(
-        version=version,
-        fault=choice(fault, tuple(dict.fromkeys((*TDS_FAULTS, *SQL_FAULTS))), f"{here}.fault") if fault else "",
-        instance=get(row, "instance", "", here),
-        strict=get(row, "strict", False, here),
-        routes=get(row, "routes", False, here),
-    )
-
-
-def _expectation(table: Mapping[str, object], clusters: tuple[ClusterScenario, ...]) -> Expectation:
-    known_keys(table, ("exit_code", "results", "phase"), "expect")
-    if "exit_code" not in table:
-        raise ScenarioError("expect.exit_code", "is missing")
-    exit_code = get(table, "exit_code", 0, "expect")
-    if exit_code not in (0, 1, 2, 3):
-        raise ScenarioError("expect.exit_code", f"{exit_code} is none of 0, 1, 2, 3")
-    rows: list[object] = get(table, "results", [], "expect")
-    phase = choice(get(table, "phase", "before", "expect"), PHASES, "expect.phase")
-    return Expectation(exit_code, tuple(_expected(row, number, clusters) for number, row in enumerate(rows)), phase)
-
-
-def _expected(row: object, number: int, clusters: tuple[ClusterScenario, ...]) -> ExpectedResult:
-    here = f"expect.results[{number}]"
-    if not isinstance(row, Mapping):
-        raise ScenarioError(here, "expected a table")
-    known_keys(row, _RESULT_KEYS, here)
+def _check_places(expect: Expectation, clusters: Iterable[ClusterScenario]) -> None:
+    """Refuse a result of a node or cluster that there is not."""
     names = {cluster.name for cluster in clusters}
     nodes = {node.name for cluster in clusters for node in cluster.nodes}
-    check = get(row, "check", "", here)
-    message = get(row, "message", "", here)
-    if not check or not message:
-        raise ScenarioError(here, "`check` and `message` are needed")
-    return ExpectedResult(
-        check=check,
-        status=choice(get(row, "status", "", here), _STATUSES, f"{here}.status"),
-        message=message,
-        node=choice(get(row, "node", "", here), nodes, f"{here}.node") if "node" in row else None,
-        cluster=choice(get(row, "cluster", "", here), names, f"{here}.cluster") if "cluster" in row else None,
-    )
+    for number, row in enumerate(expect.results):
+        for key, name, known in (("node", row.node, nodes), ("cluster", row.cluster, names)):
+            if name is not None:
+                choice(name, known, f"expect.results[{number}].{key}")

@@ -1,16 +1,28 @@
-"""Reading a scenario's TOML tables with types checked and misspelt keys named."""
+"""Reading a scenario's TOML tables as classes declare them, with every mistake told by its place."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Mapping
-from typing import TypeVar
+from typing import Annotated, TypeVar, cast
 
+from reports.codec.reading import MalformedError, Mistake, read
+from reports.codec.shape import About
 from scanner.errors import UsageError
 
 T = TypeVar("T")
 
-_NAMES = {str: "a string", bool: "true or false", int: "a whole number", float: "a number", list: "an array"}
+CLOSED = About(closed=True)
+"""Of a table: a key that the class does not have is a mistake."""
+_WANTED = {
+    "text": "a string",
+    "whole number": "a whole number",
+    "number": "a number",
+    "list": "an array",
+    "list of texts": "an array of strings",
+    "object": "a table",
+}
+"""What the codec names, as TOML does."""
 
 
 class ScenarioError(UsageError):
@@ -20,17 +32,34 @@ class ScenarioError(UsageError):
         super().__init__(f"{place}: {message}" if place else message)
 
 
+def read_table(kind: type[T], table: Mapping[str, object], place: str) -> T:
+    """The table at `place` as `kind` declares it: its fields are the keys, and no other may stand there.
+
+    Raises ScenarioError.
+    """
+    try:
+        return cast("T", read(Annotated[kind, CLOSED], table))
+    except MalformedError as error:
+        if error.mistake is None:
+            raise
+        raise ScenarioError(format_key(place, error.mistake.place), _told(error.mistake)) from None
+
+
+def _told(mistake: Mistake) -> str:
+    value, known = mistake.value, mistake.known
+    if not mistake.wanted:
+        return f"unknown key; {meant(mistake.key, [str(key) for key in known])}" if known else mistake.what
+    if not known:
+        return f"expected {_WANTED.get(mistake.wanted, mistake.wanted)}, not {value!r}"
+    if isinstance(value, str):
+        return f"{value!r} is not known; {meant(value, [str(word) for word in known])}"
+    return f"{value!r} is none of {', '.join(map(str, known))}"
+
+
 def meant(name: str, known: Collection[str]) -> str:
     """A "did you mean" for `name`, or the list of what there is."""
     close = difflib.get_close_matches(name, sorted(known), 1)
     return f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(sorted(known))}"
-
-
-def known_keys(table: Mapping[str, object], known: Collection[str], place: str) -> None:
-    """Raise ScenarioError for the first key that is not in `known`."""
-    for key in table:
-        if key not in known:
-            raise ScenarioError(format_key(place, key), f"unknown key; {meant(key, known)}")
 
 
 def choice(value: str, known: Collection[str], place: str) -> str:
@@ -40,39 +69,6 @@ def choice(value: str, known: Collection[str], place: str) -> str:
     return value
 
 
-def get(table: Mapping[str, object], key: str, default: T, place: str) -> T:
-    """The key's value, of the default's type (a whole number is good for a float). Raises ScenarioError."""
-    value = table.get(key, default)
-    kind = type(default)
-    if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
-        return type(default)(value)
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise ScenarioError(format_key(place, key), f"expected {_NAMES[kind]}, not {value!r}")
-    return value
-
-
-def texts(table: Mapping[str, object], key: str, place: str) -> tuple[str, ...]:
-    """The key's array of strings, empty where it is missing. Raises ScenarioError."""
-    values: list[object] = get(table, key, [], place)
-    if not all(isinstance(value, str) for value in values):
-        raise ScenarioError(format_key(place, key), "expected an array of strings")
-    return tuple(str(value) for value in values)
-
-
-def subtable(table: Mapping[str, object], key: str, place: str) -> Mapping[str, object]:
-    """The key's table, empty where it is missing. Raises ScenarioError."""
-    value = table.get(key, {})
-    if not isinstance(value, Mapping):
-        raise ScenarioError(format_key(place, key), f"expected a table, not {value!r}")
-    return value
-
-
-def subtables(table: Mapping[str, object], key: str, place: str) -> dict[str, Mapping[str, object]]:
-    """The key's table of tables. Raises ScenarioError."""
-    outer = subtable(table, key, place)
-    return {name: subtable(outer, name, format_key(place, key)) for name in outer}
-
-
 def format_key(place: str, key: str) -> str:
     """The place of `key` below `place`."""
-    return f"{place}.{key}" if place else key
+    return f"{place}.{key}" if place and key else place or key

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
@@ -13,7 +13,7 @@ import pytest
 
 from reports.codec.reading import MalformedError, read
 from reports.codec.schema import schema_of
-from reports.codec.shape import LATER, About, Form, From, whole
+from reports.codec.shape import LATER, About, Form, From, one_of, whole
 from reports.codec.writing import outline, write
 
 
@@ -231,3 +231,45 @@ def test_an_outline_makes_the_entries_of_its_lists_as_they_are_asked_for() -> No
     rooms = outline(Told, OPEN)["rooms"]
     assert next(rooms) == "hall"
     assert next(rooms, "no more") == "no more"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lamp:
+    """Something that people write."""
+
+    lit: bool = False
+    watts: float = 4.5
+    of_room: Mapping[Annotated[str, one_of("hall", "attic")], int] = field(default_factory=dict)
+    note: Any = None
+
+
+LAMPS = Annotated[Lamp, About(closed=True)]
+LAMP = schema_of(LAMPS, title="lamp/1", urn="urn:lamp:1", description="A lamp.")
+
+
+def test_what_is_left_out_is_as_the_class_says() -> None:
+    assert read(LAMPS, {"watts": 3, "of_room": {"attic": 1}}) == Lamp(watts=3.0, of_room={"attic": 1})
+    assert write(LAMPS, Lamp(lit=True)) == {"lit": True}
+    assert write(LAMPS, Lamp(of_room={"hall": 2}, note=[1])) == {"of_room": {"hall": 2}, "note": [1]}
+
+
+@pytest.mark.parametrize(
+    ("written", "told", "known"),
+    [
+        ({"lid": True}, "lid is unknown; there are lit, watts, of_room, note", ("lit", "watts", "of_room", "note")),
+        ({"of_room": {"cellar": 1}}, "of_room.cellar is unknown; there are hall, attic", ("hall", "attic")),
+        ({"of_room": {"hall": "1"}}, "of_room.hall is no whole number", ()),
+        ({"watts": "4"}, "watts is no number", ()),
+        ({"watts": True}, "watts is no number", ()),
+    ],
+)
+def test_what_people_write_has_the_keys_that_there_are(
+    written: dict[str, Any], told: str, known: tuple[str, ...]
+) -> None:
+    with pytest.raises(MalformedError) as caught:
+        read(LAMPS, written)
+    assert str(caught.value) == told
+    assert caught.value.mistake
+    assert caught.value.mistake.known == known
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(written, LAMP)

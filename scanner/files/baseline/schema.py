@@ -9,7 +9,7 @@ from reports.codec.schema import schema_of
 from reports.codec.shape import About, Form
 from scanner.files.baseline.document import FORMAT, STATUSES
 
-_SHUT = About(more={"additionalProperties": False})
+_SHUT = About(closed=True)
 _VALUE = {"type": ["string", "number", "boolean", "null", "array"], "items": {"type": "string"}}
 
 
@@ -62,4 +62,5 @@ class _Document:
 def schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of the file. People edit it: a key that nothing knows is a mistake."""
     about = "Facts that somebody approved, to be compared with by preflight drift."
-    return schema_of(_Document, title=FORMAT, urn="urn:preflight:baseline:1", description=about, **_SHUT.more)
+    shut = Annotated[_Document, _SHUT]
+    return schema_of(shut, title=FORMAT, urn="urn:preflight:baseline:1", description=about)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,11 @@ from scanner.lab.machines.chef_backend import cluster as chef
 from scanner.lab.machines.chef_backend import host
 from scanner.lab.machines.windows import table as windows_table
 from scanner.lab.scenario import (
+    Expectation,
+    ExpectedResult,
     Scenario,
     ScenarioError,
+    SqlPort,
     load_scenario,
     parse_scenario,
     scenario_names,
@@ -145,34 +149,38 @@ def test_what_copy_writes_plays_the_same(tmp_path: Path) -> None:
             "clusters.vault.product: 'secret-sever' is not known; did you mean",
         ),
         (VAULT.replace("roles", "role"), "clusters.vault.nodes.web1.role: unknown key; did you mean 'roles'?"),
-        (VAULT.replace('["web"]', '"web"'), "clusters.vault.nodes.web1.roles: expected an array, not 'web'"),
-        (VAULT.replace('["web"]', "[1]"), "clusters.vault.nodes.web1.roles: expected an array of strings"),
+        (VAULT.replace('["web"]', '"web"'), "clusters.vault.nodes.web1.roles: expected an array of strings, not 'web'"),
+        (VAULT.replace('["web"]', "[1]"), "clusters.vault.nodes.web1.roles: expected an array of strings, not [1]"),
         (VAULT + 'fault = "refused"', "web1.fault: 'refused' is not known; did you mean 'refuse'?"),
         (VAULT + "fault = true", "web1.fault: expected a string, not True"),
         (VAULT + 'scheme = "ftp"', "web1.scheme: 'ftp' is not known; there are: http, https"),
         (VAULT + "chef = {}", "web1.chef: says nothing about a node that is reached over winrm"),
         (VAULT + 'windows = {windows = "3.11"}', "web1.windows: windows: '3.11' is none of"),
         (VAULT + "windows = {dotnett = 1}", "web1.windows: dotnett: unknown key"),
-        (VAULT + 'tds = {version = "2016"}', "web1.tds.version: '2016' is no SQL Server version"),
+        (VAULT + 'tds = {version = "2016"}', "web1.tds.version: expected a version such as 13.0.5026.0, not '2016'"),
         (VAULT + 'tds = {fault = "closed"}', "web1.tds.fault: 'closed' is not known; did you mean 'closes'?"),
         (VAULT + 'inventory = {transport = "telnet"}', "web1.inventory.transport: 'telnet' is not known"),
         (CHEF + "windows = {}", "b3.windows: says nothing about a node that is reached over ssh"),
         (CHEF + "chef = {rolle = 'x'}", "b3.chef.rolle: unknown key; did you mean 'role'?"),
-        (CHEF + "chef = {flags = ['unsync']}", "b3.chef.flags: 'unsync' is not known; did you mean 'unsynced'?"),
+        (CHEF + "chef = {flags = ['unsync']}", "b3.chef.flags[0]: 'unsync' is not known; did you mean 'unsynced'?"),
+        (CHEF + "chef = {name = 'b4'}", "b3.chef.name: a backend is called like its node"),
+        (CHEF + "linux = {index_disk = [200]}", "b3.linux.index_disk: expected GB and GB free, such as [200, 30], not"),
+        (CHEF + "absent = 'no'", "b3.absent: expected true or false, not 'no'"),
+        (CHEF + "extends = 3", "b3.extends: unknown key"),
         (CHEF + "chef = {sees = ['b4']}", "b3.chef.sees: 'b4' is not known"),
         (CHEF + "chef = {believes = {b9 = {}}}", "b3.chef.believes.b9: no such node"),
         (
             CHEF + "chef = {services = {postgres = 'down'}}",
             "b3.chef.services.postgres: unknown key; did you mean 'postgresql'?",
         ),
-        (CHEF + "chef = {rows = [1]}", "b3.chef.rows[0]: expected a table"),
-        (CHEF + "answers = {x = {exit = 256}}", "b3.answers.x.exit: expected 0 to 255"),
+        (CHEF + "chef = {rows = [1]}", "b3.chef.rows[0]: expected a table, not 1"),
+        (CHEF + "answers = {x = {exit = 256}}", "b3.answers.x.exit: expected 0 to 255, not 256"),
         (CHEF + "slow = {x = 'long'}", "b3.slow.x: expected a number, not 'long'"),
         (CHEF + "[expect]", "expect.exit_code: is missing"),
         (CHEF + "[expect]\nexit_code = 4", "expect.exit_code: 4 is none of"),
         (
             CHEF + "[expect]\nexit_code = 0\nresults = [{check = 'x'}]",
-            "expect.results[0]: `check` and `message` are needed",
+            "expect.results[0].status: is missing",
         ),
         (
             CHEF + "[expect]\nexit_code = 0\nresults = [{check = 'x', message = 'y', status = 'bad'}]",
@@ -245,14 +253,8 @@ def test_the_format_is_described_in_full() -> None:
     text = (Path(scenario.__file__).parent / "scenarios" / "README.md").read_text(encoding="utf-8")
     told = set(re.findall(r"[A-Za-z_][\w-]*", text))
     tables = scenario_tables
-    keys = {
-        *tables._TOP_KEYS,
-        *tables._CLUSTER_KEYS,
-        *tables._NODE_KEYS,
-        *tables._RESULT_KEYS,
-        *chef._KEYS,
-        *host._KEYS,
-    }
+    written = (tables._Scenario, tables._Cluster, tables._Node, tables._Answer, SqlPort, Expectation, ExpectedResult)
+    keys = {key.name for kind in (*written, chef.Backend, host.LinuxNode) for key in fields(kind)}
     known = {fault for faults_of in fault_names.BY_TRANSPORT.values() for fault in faults_of}
     assert (keys | known | set(TDS_FAULTS) | set(SQL_FAULTS) | windows_table._KEYS) - told == set()
 

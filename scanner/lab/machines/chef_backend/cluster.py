@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Annotated
 
 from packaging.version import InvalidVersion, Version
 
-from scanner.lab.tables import ScenarioError, choice, format_key, get, known_keys, meant, subtable, subtables, texts
+from reports.codec.shape import one_of
+from scanner.lab.tables import ScenarioError, choice, meant, read_table
 
 SERVICES = ("leaderl", "epmd", "etcd", "postgresql", "elasticsearch")
 FLAGS = ("unsynced", "no-start-pgsql")
@@ -17,12 +19,9 @@ QUORUM = 2
 _SINCE_1_4 = "epmd"
 """The service that has a line of its own from 1.4 on; the disks' table came with it."""
 
-_KEYS = (
-    *("version", "role", "pg", "es", "ip", "guid", "columns", "uptime", "uptimes", "pids", "services", "distributed"),
-    *("disks", "flags", "unreachable", "sees", "believes", "rows", "lines"),
-)
+_BELIEVED = ("role", "pg", "es", "ip", "guid")
 _ROW_KEYS = ("name", "ip", "guid", "role", "pg", "es")
-_ROW_TEXTS = ("role", "pg", "es", "ip", "guid")
+Service = Annotated[str, one_of(*SERVICES)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +58,16 @@ class Backend:
     version: str = "2.3.16"
     columns: Mapping[str, str] = field(default_factory=dict)
     uptime: str = "27d 9h 51m 38s"
-    uptimes: Mapping[str, str] = field(default_factory=dict)
-    pids: Mapping[str, int] = field(default_factory=dict)
-    services: Mapping[str, str] = field(default_factory=dict)
-    distributed: Mapping[str, str] = field(default_factory=dict)
+    uptimes: Mapping[Service, str] = field(default_factory=dict)
+    pids: Mapping[Service, int] = field(default_factory=dict)
+    services: Mapping[Service, str] = field(default_factory=dict)
+    distributed: Mapping[Annotated[str, one_of(*SERVICES, "disks")], str] = field(default_factory=dict)
     disks: str = HEALTHY_DISKS
-    flags: tuple[str, ...] = ()
+    flags: tuple[Annotated[str, one_of(*FLAGS)], ...] = ()
     unreachable: bool = False
     sees: tuple[str, ...] = ()
-    believes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    rows: tuple[Mapping[str, str], ...] = ()
+    believes: Mapping[str, Mapping[Annotated[str, one_of(*_BELIEVED)], str]] = field(default_factory=dict)
+    rows: tuple[Mapping[Annotated[str, one_of(*_ROW_KEYS)], str], ...] = ()
     lines: tuple[str, ...] = ()
 
 
@@ -82,32 +81,24 @@ def read_backends(tables: Mapping[str, Mapping[str, object]], place: str) -> dic
     backends = {}
     for number, (name, table) in enumerate(tables.items()):
         here = f"{place}.nodes.{name}.chef"
-        known_keys(table, _KEYS, here)
-        role = get(table, "role", "follower" if led or number else "leader", here)
+        if "name" in table:
+            raise ScenarioError(f"{here}.name", "a backend is called like its node")
+        role = table.get("role", "follower" if led or number else "leader")
         # On purpose not the leader's row: the two need not be the same.
         master = not mastered and number == min(1, len(tables) - 1)
-        backends[name] = Backend(
-            name=name,
-            role=role,
-            pg=get(table, "pg", "leader" if role == "leader" else "follower", here),
-            es=get(table, "es", "master" if master else "not_master", here),
-            ip=get(table, "ip", f"10.0.0.{11 + number}", here),
-            guid=get(table, "guid", hashlib.md5(name.encode(), usedforsecurity=False).hexdigest(), here),
-            version=get(table, "version", "2.3.16", here),
-            columns=_texts_by_name(table, "columns", here),
-            uptime=get(table, "uptime", "27d 9h 51m 38s", here),
-            uptimes=_strings(table, "uptimes", SERVICES, here),
-            pids=_pids(table, here),
-            services=_strings(table, "services", SERVICES, here),
-            distributed=_strings(table, "distributed", (*SERVICES, "disks"), here),
-            disks=get(table, "disks", HEALTHY_DISKS, here),
-            flags=tuple(choice(flag, FLAGS, f"{here}.flags") for flag in texts(table, "flags", here)),
-            unreachable=get(table, "unreachable", False, here),
-            sees=tuple(choice(seen, tables, f"{here}.sees") for seen in texts(table, "sees", here)),
-            believes=_believes(table, tables, here),
-            rows=_rows(table, here),
-            lines=texts(table, "lines", here),
-        )
+        usual = {
+            "role": role,
+            "pg": "leader" if role == "leader" else "follower",
+            "es": "master" if master else "not_master",
+            "ip": f"10.0.0.{11 + number}",
+            "guid": hashlib.md5(name.encode(), usedforsecurity=False).hexdigest(),
+        }
+        backends[name] = backend = read_table(Backend, {"name": name, **usual, **table}, here)
+        for seen in backend.sees:
+            choice(seen, tables, f"{here}.sees")
+        for other in backend.believes:
+            if other not in tables:
+                raise ScenarioError(f"{here}.believes.{other}", f"no such node; {meant(other, tables)}")
     return backends
 
 
@@ -205,42 +196,3 @@ def _before_1_4(me: Backend) -> bool:
         return Version(me.version) < Version("1.4")
     except InvalidVersion:
         return False
-
-
-def _texts_by_name(table: Mapping[str, object], key: str, place: str) -> dict[str, str]:
-    values = subtable(table, key, place)
-    return {name: get(values, name, "", format_key(place, key)) for name in values}
-
-
-def _pids(table: Mapping[str, object], place: str) -> dict[str, int]:
-    values = subtable(table, "pids", place)
-    known_keys(values, SERVICES, format_key(place, "pids"))
-    return {name: get(values, name, 0, format_key(place, "pids")) for name in values}
-
-
-def _strings(table: Mapping[str, object], key: str, known: Sequence[str], place: str) -> dict[str, str]:
-    known_keys(subtable(table, key, place), known, format_key(place, key))
-    return _texts_by_name(table, key, place)
-
-
-def _believes(table: Mapping[str, object], names: Mapping[str, object], place: str) -> dict[str, Mapping[str, str]]:
-    believed: dict[str, Mapping[str, str]] = {}
-    for name, row in subtables(table, "believes", place).items():
-        here = f"{place}.believes.{name}"
-        if name not in names:
-            raise ScenarioError(here, f"no such node; {meant(name, names)}")
-        known_keys(row, _ROW_TEXTS, here)
-        believed[name] = {key: get(row, key, "", here) for key in row}
-    return believed
-
-
-def _rows(table: Mapping[str, object], place: str) -> tuple[Mapping[str, str], ...]:
-    rows: list[object] = get(table, "rows", [], place)
-    found = []
-    for number, row in enumerate(rows):
-        here = f"{place}.rows[{number}]"
-        if not isinstance(row, Mapping):
-            raise ScenarioError(here, "expected a table")
-        known_keys(row, _ROW_KEYS, here)
-        found.append({key: get(row, key, "", here) for key in row})
-    return tuple(found)

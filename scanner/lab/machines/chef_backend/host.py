@@ -7,25 +7,18 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import PurePosixPath
+from typing import Literal
 
 from scanner.clock import now_s
 from scanner.lab.machines.chef_backend import frontend
 from scanner.lab.machines.chef_backend.cluster import Backend, CommandOutput
 from scanner.lab.machines.linux import df
-from scanner.lab.tables import choice, get, known_keys, subtable, texts
 from scanner.probes.chef_backend.node_readers import BACKEND_SECRETS, FRONTEND_SECRETS
 
 NOW_S = 1_900_000_000
 """What the simulated nodes' clocks say, seconds since 1970."""
 _DAY_S = 86_400
 _CTL = "chef-backend-ctl"
-_KEYS = (
-    *("package", "manager", "manifest", "installed_days_ago", "staged", "staged_version"),
-    *("secrets", "secrets_mode", "secrets_owner", "strays", "config", "config_logic"),
-    *("leader_answer", "migration_level", "addons", "services", "down", "drbd", "index"),
-    *("disk_gb", "free_mb", "file_system", "index_disk", "ahead_s", "whole_seconds"),
-    *("cores", "memory_mib", "members", "foreign", "connections", "ports"),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +47,7 @@ class LinuxNode:
     """
 
     package: str = ""
-    manager: str = "rpm"
+    manager: Literal["rpm", "deb"] = "rpm"
     manifest: str = ""
     installed_days_ago: float = 400.0
     staged: str = "the package"
@@ -75,7 +68,7 @@ class LinuxNode:
     disk_gb: int = 100
     free_mb: int = 60_000
     file_system: str = "xfs"
-    index_disk: tuple[int, ...] = ()
+    index_disk: df.IndexDisk = ()
     ahead_s: float = 0.0
     whole_seconds: bool = False
     cores: int = 4
@@ -108,45 +101,6 @@ class Host:
     def version(self) -> str:
         """The version of the product that it runs."""
         return self.backend.version if self.backend else "15.0.9"
-
-
-def read_linux(table: Mapping[str, object], place: str) -> LinuxNode:
-    """A machine from its scenario table. Raises ScenarioError."""
-    known_keys(table, _KEYS, place)
-    config, services = subtable(table, "config", place), subtable(table, "services", place)
-    return LinuxNode(
-        package=get(table, "package", "", place),
-        manager=choice(get(table, "manager", "rpm", place), ("rpm", "deb"), f"{place}.manager"),
-        manifest=get(table, "manifest", "", place),
-        installed_days_ago=get(table, "installed_days_ago", 400.0, place),
-        staged=get(table, "staged", "the package", place),
-        staged_version=get(table, "staged_version", "2.3.16-1.el7", place),
-        secrets=get(table, "secrets", "the secrets", place),
-        secrets_mode=get(table, "secrets_mode", "", place),
-        secrets_owner=get(table, "secrets_owner", "", place),
-        strays=texts(table, "strays", place),
-        config={key: get(config, key, "", f"{place}.config") for key in config},
-        config_logic=texts(table, "config_logic", place),
-        leader_answer=get(table, "leader_answer", "", place),
-        migration_level=get(table, "migration_level", "", place),
-        addons=texts(table, "addons", place),
-        services={key: get(services, key, "", f"{place}.services") for key in services},
-        down=texts(table, "down", place),
-        drbd=texts(table, "drbd", place),
-        index=get(table, "index", "5.6.16", place),
-        disk_gb=get(table, "disk_gb", 100, place),
-        free_mb=get(table, "free_mb", 60_000, place),
-        file_system=get(table, "file_system", "xfs", place),
-        index_disk=df.read_index_disk(table, place),
-        ahead_s=get(table, "ahead_s", 0.0, place),
-        whole_seconds=get(table, "whole_seconds", False, place),
-        cores=get(table, "cores", 4, place),
-        memory_mib=get(table, "memory_mib", 15_800, place),
-        members=get(table, "members", "", place),
-        foreign=get(table, "foreign", False, place),
-        connections=texts(table, "connections", place),
-        ports=texts(table, "ports", place),
-    )
 
 
 def linux_disks(host: Host) -> CommandOutput:

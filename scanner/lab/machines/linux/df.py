@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import Annotated
 
+from reports.codec.shape import Form
 from scanner.lab.machines.chef_backend.cluster import CommandOutput
-from scanner.lab.tables import ScenarioError, get
 
 _INDEX = "/var/opt/chef-backend/elasticsearch/data"
 
@@ -49,13 +49,15 @@ def table(*volumes: Volume) -> str:
     )
 
 
-def read_index_disk(table: Mapping[str, object], place: str) -> tuple[int, ...]:
-    """`index_disk` of a scenario's machine. Raises ScenarioError."""
-    sizes: list[object] = get(table, "index_disk", [], place)
-    numbers = tuple(size for size in sizes if isinstance(size, int) and size > 0)
-    if len(numbers) != len(sizes) or len(sizes) not in (0, 2):
-        raise ScenarioError(f"{place}.index_disk", "expected GB and GB free, such as [200, 30]")
-    return numbers
+def _index_disk(sizes: object) -> tuple[int, ...]:
+    numbers = sizes if isinstance(sizes, list) else [0]
+    if len(numbers) not in (0, 2) or not all(type(size) is int and size > 0 for size in numbers):
+        raise ValueError
+    return tuple(numbers)
+
+
+IndexDisk = Annotated[tuple[int, ...], Form("GB and GB free, such as [200, 30]", _index_disk, {"type": "array"})]
+"""GB, and GB free, of a disk that Elasticsearch's data have to themselves; empty: there is none."""
 
 
 def _volume(device: str, kind: str, size_bytes: int, free_bytes: int, mounted: str) -> Volume:
