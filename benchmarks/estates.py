@@ -73,6 +73,12 @@ def _dump(content: dict[str, Any], out: IO[str]) -> None:
 
 def clusters(nodes: int) -> Iterator[tuple[str, dict[str, Any], list[dict[str, Any]]]]:
     """Name, inventory's keys and the nodes' evidence of one cluster after the other."""
+    for name, keys, members in laid_out(nodes):
+        yield name, keys, [renamed(node, name, place) for place, node in enumerate(members)]
+
+
+def laid_out(nodes: int) -> Iterator[tuple[str, dict[str, Any], list[dict[str, Any]]]]:
+    """The same with the evidence as it was recorded, under the names of its own; see `renamed`."""
     recorded = [_recording(name) for name in (*HEALTHY, "demo")]
     vault, chef, north, *demo = [each for one in recorded for each in one]
     made = number = 0
@@ -86,7 +92,7 @@ def clusters(nodes: int) -> Iterator[tuple[str, dict[str, Any], list[dict[str, A
             web = BIG if number % BIG_EVERY == BIG_EVERY - 1 else 2 + number % (MOST_OF_A_VAULT - 2)
             members = [*(members[place % 3] for place in range(web)), members[3]]
         name = f"cluster-{number:05d}"
-        kept = [_renamed(node, name, place) for place, node in enumerate(members[: nodes - made])]
+        kept = members[: nodes - made]
         yield name, keys, kept
         made, number = made + len(kept), number + 1
 
@@ -103,12 +109,16 @@ def _recording(name: str) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
     ]
 
 
-def _renamed(node: dict[str, Any], cluster: str, place: int) -> dict[str, Any]:
+def name_of(node: dict[str, Any], place: int) -> str:
+    """What the node is called at that place of a cluster."""
+    return f"{node['node']}-{place}" if node["product"] == "secret-server" else str(node["node"])
+
+
+def renamed(node: dict[str, Any], cluster: str, place: int) -> dict[str, Any]:
     """The node as one of another cluster; of a vault's many web nodes, each is a machine of its own."""
-    name = node["node"]
-    if node["product"] == "secret-server":
+    name, other = node["node"], name_of(node, place)
+    if name != other:
         text = json.dumps(node["answers"])
-        other = f"{name}-{place}"
         node = {**node, "node": other, "answers": json.loads(text.replace(name.upper(), other.upper()))}
     return {**node, "cluster": cluster}
 
@@ -125,10 +135,10 @@ def _inventory(nodes: int) -> Iterator[str]:
             yield from (f"{key} = {json.dumps(value)}\n" for key, value in node["options"].items())
 
 
-def run(folder: Path, *arguments: str) -> Cost:
+def run(folder: Path, *arguments: str, program: Sequence[str] = ("-m", "scanner")) -> Cost:
     """One command of preflight, in a process of its own."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "scanner", *arguments],
+        [sys.executable, *program, *arguments],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(TOP)},
         stdout=subprocess.DEVNULL,

@@ -11,26 +11,50 @@ from scanner.errors import UsageError
 if TYPE_CHECKING:
     from scanner.inventory.select import Selection
     from scanner.run.job import ScanRequest
-    from scanner.transports.answers import Responses
+    from scanner.run.taking.handover import Taker
+    from scanner.transports.answers import Circumstances, Responses
 
 
 def collect_or_load(
     job: ScanRequest, selection: Selection, *, quiet: bool, sources: Sequence[Path] | None = None
 ) -> Responses:
-    """What the nodes say: asked now, or as kept in the evidence files `sources`, which takes neither nodes nor secrets.
+    """What the nodes say, all of it at hand; see `hand_over`."""
+    from scanner.run.taking.handover import Keeper
+    from scanner.transports.answers import Responses
 
-    Progress goes to standard error unless `quiet`. Raises InventoryError for missing secrets, and UsageError for
-    evidence that cannot be used.
+    keeper = Keeper()
+    asking = hand_over(job, selection, [keeper], quiet=quiet, sources=sources)
+    return Responses.to(asking, keeper.said)
+
+
+def hand_over(
+    job: ScanRequest,
+    selection: Selection,
+    takers: Sequence[Taker],
+    *,
+    quiet: bool,
+    sources: Sequence[Path] | None = None,
+) -> Circumstances:
+    """Let the `takers` have what the nodes say, a cluster at a time, while others are still asked.
+
+    It is asked now, or as kept in the evidence files `sources`, which takes neither nodes nor secrets. Progress goes to
+    standard error unless `quiet`. Raises InventoryError for missing secrets, and UsageError for evidence that cannot be
+    used.
     """
+    from scanner.run.taking.handover import Handover
+
+    handover = Handover(job, takers)
     if sources:
-        return _kept(job, selection, sources)
+        asking = handover.hear_all(_kept(job, selection, sources))
+    else:
+        from scanner.cli.output.progress import showing
+        from scanner.run.collect import ask
 
-    from scanner.cli.output.progress import showing
-    from scanner.run.collect import collect
-
-    ready = with_credentials(job, selection)
-    with showing(quiet=quiet) as progress:
-        return collect(ready, progress)
+        ready = with_credentials(job, selection)
+        with showing(quiet=quiet) as progress:
+            asking = ask(ready, handover, progress)
+    handover.end(asking)
+    return asking
 
 
 def _kept(job: ScanRequest, selection: Selection, sources: Sequence[Path]) -> Responses:
@@ -40,18 +64,6 @@ def _kept(job: ScanRequest, selection: Selection, sources: Sequence[Path]) -> Re
 
     files = [read_evidence(path) for path in sources]
     return saved_answers(job, files, utc_now(), narrowed=selection.narrowed)
-
-
-def save_evidence(path: Path, job: ScanRequest, collected: Responses) -> str:
-    """Write the evidence. Returns why that was not possible, "" if it was: what else came of the run is not lost."""
-    from scanner.files.evidence.file import write_evidence
-    from scanner.run.offline import evidence_of
-
-    try:
-        write_evidence(path, evidence_of(job, collected))
-    except UsageError as error:
-        return f"the evidence was not written: {error}"
-    return ""
 
 
 def refuse_bad_place(path: Path, reads: Iterable[Path], reports: Iterable[Path] = ()) -> None:

@@ -44,7 +44,8 @@ if TYPE_CHECKING:
     from scanner.cli.recording import HistoryFile
     from scanner.inventory.select import Selection
     from scanner.run.job import ScanRequest
-    from scanner.transports.answers import Responses
+    from scanner.run.taking.handover import Taker
+    from scanner.transports.answers import Circumstances
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,10 +161,16 @@ class Run:
         kept.refuse_bad_place([*reads, *written, *destinations.paths.values()])
         return destinations, kept
 
-    def collected(self) -> tuple[Responses, list[str]]:
-        """What the nodes say, and why it could not be kept where it was to be. Raises InventoryError and UsageError."""
-        from scanner.cli.answers import collect_or_load, save_evidence
+    def asked(self, taker: Taker) -> tuple[Circumstances, list[str]]:
+        """Let `taker` have what the nodes say. Gives how that went, and why it could not be kept where it was to be.
+
+        Raises InventoryError and UsageError.
+        """
+        from scanner.cli.answers import hand_over
+        from scanner.run.taking.evidence import EvidenceKeeper
 
         options = self.options
-        found = collect_or_load(self.job, self.selection, quiet=self.telling.no_progress, sources=options.from_)
-        return found, [save_evidence(options.evidence, self.job, found)] if options.evidence else []
+        keeper = EvidenceKeeper(options.evidence, self.job) if options.evidence else None
+        takers = [keeper, taker] if keeper else [taker]
+        found = hand_over(self.job, self.selection, takers, quiet=self.telling.no_progress, sources=options.from_)
+        return found, [keeper.problem] if keeper else []

@@ -1,4 +1,8 @@
-"""Asking all nodes: by how many hands at a time, how far it is, and what an interrupt leaves."""
+"""Asking all nodes: by how many hands at a time, how far it is, and what an interrupt leaves.
+
+What is made of the answers is made between two of them, by the thread that waits for them: nothing of it runs beside
+itself, and nothing that it does keeps a node waiting.
+"""
 
 from __future__ import annotations
 
@@ -12,18 +16,19 @@ from typing import Any
 
 from checks.scan import Scan
 from scanner.clock import today, utc_now
-from scanner.files.packed.answers import packed
 from scanner.inventory.model import NodeKey
 from scanner.inventory.redactor import redactor
 from scanner.run.engines.engine import THREADS
 from scanner.run.engines.executors import Spread, executor_of
-from scanner.run.engines.hands import Gate, make_room, unhurried
+from scanner.run.engines.hands import Gate, make_room
 from scanner.run.engines.settled import end_calls, settled, submitted
+from scanner.run.engines.turns import unhurried
 from scanner.run.job import ScanRequest
-from scanner.run.judge import build_scan
+from scanner.run.judge import Judging
 from scanner.run.node import NodeRequest, query_node, redacted
+from scanner.run.taking.handover import Handover, Keeper
 from scanner.secrets.redaction import Redactor
-from scanner.transports.answers import NodeResponse, Responses
+from scanner.transports.answers import Circumstances, NodeResponse, Responses
 from scanner.transports.own_trouble import RAN_OUT, is_own, own_trouble
 
 _DIALS_PER_HAND = 4
@@ -51,8 +56,11 @@ def scan(
     progress: Callable[[Progress], None] = lambda _: None,
     executor: Callable[[int], concurrent.futures.Executor] | None = None,
 ) -> Scan:
-    """Ask every chosen node and judge the answers; see `collect`."""
-    return build_scan(job, collect(job, progress, executor), today())
+    """Ask every chosen node, and judge each cluster as soon as its nodes have answered; see `ask`."""
+    judging = Judging(job)
+    handover = Handover(job, [judging])
+    handover.end(ask(job, handover, progress, executor))
+    return judging.scan(today())
 
 
 def collect(
@@ -60,129 +68,170 @@ def collect(
     progress: Callable[[Progress], None] = lambda _: None,
     executor: Callable[[int], concurrent.futures.Executor] | None = None,
 ) -> Responses:
-    """Ask every chosen node. A KeyboardInterrupt ends it early with what is finished, `complete` being False.
+    """Ask every chosen node, and hold all that is said; see `ask`."""
+    keeper = Keeper()
+    handover = Handover(job, [keeper])
+    asking = ask(job, handover, progress, executor)
+    handover.end(asking)
+    return Responses.to(asking, keeper.said)
 
-    `executor` makes the engine that the calls are spread over, from the number of calls that may be under way at once;
-    None: the one that the job has chosen.
+
+def ask(
+    job: ScanRequest,
+    handover: Handover,
+    progress: Callable[[Progress], None] = lambda _: None,
+    executor: Callable[[int], concurrent.futures.Executor] | None = None,
+) -> Circumstances:
+    """Ask every chosen node; what they say goes to `handover`, which still has to be ended.
+
+    A KeyboardInterrupt ends it early with what is finished, `complete` being False. `executor` makes the engine that
+    the calls are spread over, from the number of calls that may be under way at once; None: the one that the job has
+    chosen.
     """
     started = utc_now()
     # A node may say what another one is reached with, too: a proxy in between, a log that all of them share.
     hide = redactor(node for cluster, _ in job.clusters for node in cluster.nodes)
     calls = job.calls()
     make = executor or executor_of(job.engine, parallel=job.parallel, timeout_s=job.limits.timeout_s)
+    # Another engine asks again by itself, from where the node is reached.
+    run = _Run(calls, handover, hide, asks_again=job.engine.name == THREADS)
     with unhurried():
-        said, notices, complete = _gather(calls, job.parallel, hide, progress, make)
-    if complete and job.engine.name == THREADS:  # another engine asks again by itself, from where the node is reached
-        said, more, complete = _again(calls, said, hide)
+        complete = run.gather(job.parallel, progress, make)
+    notices = run.notices
+    if complete and run.missed:
+        more, complete = _again([call for call in calls if _key(call) in run.missed], run.missed, handover, hide)
         notices += more
-    return Responses(said=said, started=started, finished=utc_now(), complete=complete, notices=notices)
+    return Circumstances(started=started, finished=utc_now(), complete=complete, notices=notices)
 
 
-def _gather(
-    calls: Sequence[NodeRequest],
-    parallel: int,
-    hide: Redactor,
-    progress: Callable[[Progress], None],
-    executor: Callable[[int], concurrent.futures.Executor],
-) -> tuple[dict[NodeKey, NodeResponse], tuple[str, ...], bool]:
-    said: dict[NodeKey, NodeResponse] = {}
-    gate = Gate(parallel)
-    failing = 0
-    complete = False
-    width = max(1, min(len(calls), parallel * _DIALS_PER_HAND, _MOST_DIALS))
-    make_room(width)
-    pool = executor(width)
-    # Threads share one gate; another kind of executor brings its own bound and gets the bare, picklable call.
-    work: Callable[[NodeRequest], NodeResponse] = (
-        partial(query_node, gate=gate) if isinstance(pool, concurrent.futures.ThreadPoolExecutor) else query_node
-    )
-    spread = pool if isinstance(pool, Spread) else None
-    asked: dict[concurrent.futures.Future[NodeResponse], NodeRequest] = {}
+class _Run:
+    """The nodes being asked."""
 
-    def far(**more: Any) -> Progress:
-        running = spread.active if spread else gate.active
-        return Progress(nodes=len(calls), done=len(said), failing=failing, running=running, **more)
-
-    try:
-        for call in calls:
-            asked[submitted(pool, work, replace(call, hide=hide))] = call
+    def __init__(self, calls: Sequence[NodeRequest], handover: Handover, hide: Redactor, *, asks_again: bool) -> None:
+        self.missed: dict[NodeKey, NodeResponse] = {}
+        """Nodes that this machine had no room for, and that are to be asked again."""
+        self.notices: tuple[str, ...] = ()
+        self._calls = calls
+        self._handover = handover
+        self._hide = hide
+        self._asks_again = asks_again
+        self._under_way: dict[concurrent.futures.Future[NodeResponse], NodeRequest] = {}
         # Each says by itself that it is done: to look through all of them for each would grow with their square.
-        finished: queue.SimpleQueue[concurrent.futures.Future[NodeResponse]] = queue.SimpleQueue()
-        for future in asked:
-            future.add_done_callback(finished.put)
-        progress(Progress(nodes=len(calls), done=0, failing=0, running=0))
-        for _ in asked:
-            while (next_one := _taken(finished)) is None:
-                waiting = tuple(
-                    (call.node.cluster, call.node.name) for future, call in asked.items() if future.running()
-                )
-                progress(far(waiting=waiting))
-            answers = settled(next_one, asked[next_one], hide)
-            said[answers.cluster, answers.node] = packed(answers)
-            failing += answers.failure is not None
-            progress(far(finished=answers))
-        complete = True
-    except KeyboardInterrupt:
-        with suppress(KeyboardInterrupt):  # whoever asks twice gets what is finished without the farewells
-            pool.shutdown(wait=False, cancel_futures=True)
-            end_calls(asked, _FAREWELL_S)
-            if spread:
-                said |= _in_time(asked, said, hide)
-    finally:
-        # After an interrupt nobody waits for nodes that may take a minute yet; the CLI ends the process.
+        self._finished: queue.SimpleQueue[concurrent.futures.Future[NodeResponse]] = queue.SimpleQueue()
+        self._done = self._failing = 0
+
+    def gather(
+        self,
+        parallel: int,
+        progress: Callable[[Progress], None],
+        executor: Callable[[int], concurrent.futures.Executor],
+    ) -> bool:
+        """Ask all of them. False where that was interrupted."""
+        gate = Gate(parallel)
+        complete = False
+        width = max(1, min(len(self._calls), parallel * _DIALS_PER_HAND, _MOST_DIALS))
+        make_room(width)
+        pool = executor(width)
+        # Threads share one gate; another kind of executor brings its own bound and gets the bare, picklable call.
+        work: Callable[[NodeRequest], NodeResponse] = (
+            partial(query_node, gate=gate) if isinstance(pool, concurrent.futures.ThreadPoolExecutor) else query_node
+        )
+        spread = pool if isinstance(pool, Spread) else None
+
+        def far(**more: Any) -> Progress:
+            running = spread.active if spread else gate.active
+            return Progress(nodes=len(self._calls), done=self._done, failing=self._failing, running=running, **more)
+
         try:
-            pool.shutdown(wait=complete, cancel_futures=True)
-        except KeyboardInterrupt:  # an engine's farewell takes its time; what all nodes have said by then is kept
-            complete = False
-    return said, spread.notices if spread else (), complete
+            self._begin(pool, work)
+            progress(Progress(nodes=len(self._calls), done=0, failing=0, running=0))
+            while self._under_way:
+                self._go_on(progress, far)
+            complete = True
+        except KeyboardInterrupt:
+            with suppress(KeyboardInterrupt):  # whoever asks twice gets what is finished without the farewells
+                pool.shutdown(wait=False, cancel_futures=True)
+                end_calls(self._under_way, _FAREWELL_S)
+                if spread:
+                    self._hear_those_in_time()
+        finally:
+            # After an interrupt nobody waits for nodes that may take a minute yet; the CLI ends the process.
+            try:
+                pool.shutdown(wait=complete, cancel_futures=True)
+            except KeyboardInterrupt:  # an engine's farewell takes its time; what all nodes have said by then is kept
+                complete = False
+        self.notices = spread.notices if spread else ()
+        return complete
+
+    def _begin(self, pool: concurrent.futures.Executor, work: Callable[[NodeRequest], NodeResponse]) -> None:
+        for call in self._calls:
+            self._under_way[submitted(pool, work, replace(call, hide=self._hide))] = call
+        for future in self._under_way:
+            future.add_done_callback(self._finished.put)
+
+    def _go_on(self, progress: Callable[[Progress], None], far: Callable[..., Progress]) -> None:
+        """Take what one node said; while none has ended, judge what is whole, or wait for a moment.
+
+        In this order: what is taken is packed, and what waits to be taken is not.
+        """
+        future = _taken(self._finished, 0 if self._handover.ready else _POLL_S)
+        if future is not None:
+            answers = settled(future, self._under_way[future], self._hide)
+            self._hear(answers)
+            # Nor does the future hold it any more, once it is forgotten.
+            del self._under_way[future]
+            self._done += 1
+            self._failing += answers.failure is not None
+            progress(far(finished=answers))
+        elif self._handover.ready:
+            self._handover.give_one()
+        else:
+            waiting = tuple(_key(call) for future, call in self._under_way.items() if future.running())
+            progress(far(waiting=waiting))
+
+    def _hear(self, answers: NodeResponse) -> None:
+        again = self._asks_again and is_own(answers.failure)
+        self._handover.hear(answers, again=again)
+        if again:
+            self.missed[answers.cluster, answers.node] = answers
+
+    def _hear_those_in_time(self) -> None:
+        """What had been finished elsewhere when the interrupt came, and was on its way."""
+        for future, call in self._under_way.items():
+            if future.done() and not future.cancelled() and future.exception() is None:
+                self._hear(settled(future, call, self._hide))
+
+
+def _key(call: NodeRequest) -> NodeKey:
+    return call.node.cluster, call.node.name
 
 
 def _taken(
-    finished: queue.SimpleQueue[concurrent.futures.Future[NodeResponse]],
+    finished: queue.SimpleQueue[concurrent.futures.Future[NodeResponse]], wait_s: float
 ) -> concurrent.futures.Future[NodeResponse] | None:
-    """The next call that has ended; None where none has for a moment."""
+    """The next call that has ended; None where none has within that time."""
     try:
-        return finished.get(timeout=_POLL_S)
+        return finished.get(timeout=wait_s) if wait_s else finished.get_nowait()
     except queue.Empty:
         return None
 
 
-def _in_time(
-    asked: Mapping[concurrent.futures.Future[NodeResponse], NodeRequest],
-    said: Mapping[NodeKey, NodeResponse],
-    hide: Redactor,
-) -> dict[NodeKey, NodeResponse]:
-    """What had been finished elsewhere when the interrupt came, and was on its way."""
-    return {
-        (call.node.cluster, call.node.name): packed(settled(future, call, hide))
-        for future, call in asked.items()
-        if (call.node.cluster, call.node.name) not in said
-        and future.done()
-        and not future.cancelled()
-        and future.exception() is None
-    }
-
-
 def _again(
-    calls: Sequence[NodeRequest], said: Mapping[NodeKey, NodeResponse], hide: Redactor
-) -> tuple[dict[NodeKey, NodeResponse], tuple[str, ...], bool]:
-    """Ask the nodes that this machine had no room for again, one by one; with what a reader must know of it.
+    calls: Sequence[NodeRequest], missed: Mapping[NodeKey, NodeResponse], handover: Handover, hide: Redactor
+) -> tuple[tuple[str, ...], bool]:
+    """Ask the nodes that this machine had no room for again, one by one. Gives what a reader must know of it.
 
     The first of them that there is no room for either ends it: it would be no better for the others.
     """
-    told = dict(said)
-    missed = [call for call in calls if is_own(said[call.node.cluster, call.node.name].failure)]
-    if not missed:
-        return told, (), True
-    cause = said[missed[0].node.cluster, missed[0].node.name]
+    cause = missed[_key(calls[0])]
     asked = 0
     complete = True
     try:
-        for call in missed:
+        for call in calls:
             answers = redacted(query_node(replace(call, hide=hide)), hide)
             if is_own(answers.failure):
                 break
-            told[answers.cluster, answers.node] = packed(answers)
+            handover.hear(answers, again=True)
             asked += 1
     except KeyboardInterrupt:
         complete = False
@@ -190,10 +239,10 @@ def _again(
         if not own_trouble(defect):
             raise
     what = str(cause.failure).removeprefix(RAN_OUT).partition(":")[0]
-    left = len(missed) - asked
+    left = len(calls) - asked
     ending = "all of them answered for themselves" if not left else f"{left} could not be asked even so"
     notice = (
-        f"this machine ran out of {what} while nodes were asked side by side; {len(missed)} of them were asked again, "
+        f"this machine ran out of {what} while nodes were asked side by side; {len(calls)} of them were asked again, "
         f"one by one: {ending}. Next time {cause.hint}"
     )
-    return told, (notice,), complete
+    return (notice,), complete

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 
 from checks.check import NOT_SELECTED, ClusterInfo, NodeView
@@ -27,8 +27,9 @@ from scanner.run.facts import read_error_output, read_facts
 from scanner.run.invoker import run_by
 from scanner.run.job import ScanRequest
 from scanner.run.prepare import listed
+from scanner.run.taking.handover import Handover
 from scanner.secrets.last_door import Clean, without_secrets
-from scanner.transports.answers import NodeResponse, Responses
+from scanner.transports.answers import Circumstances, NodeResponse, Responses
 
 INTERRUPTED = "the scan was interrupted before this node had answered"
 
@@ -39,65 +40,114 @@ def build_scan(
     today: date,
     watch: Callable[[GatheredCluster], None] = lambda _: None,
 ) -> Scan:
-    """Hold what was collected to the checks of `job`, one cluster after the other: no other's facts are there then.
+    """Hold what was collected to the checks of `job`; see `Judging`."""
+    judging = Judging(job, watch)
+    handover = Handover(job, [judging])
+    handover.end(handover.hear_all(collected))
+    return judging.scan(today)
 
-    `today`, in UTC, is what waivers and attestations are held to: the day of judging, whenever it was collected.
-    `watch` is shown each cluster with its facts, for whoever needs them beside the results.
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judged:
+    """What is left of a cluster once it is judged."""
+
+    about: ClusterRecord
+    nodes: tuple[NodeRecord, ...]
+    rows: tuple[Result, ...]
+    told: tuple[str, ...]
+    missing: tuple[str, ...]
+    """Its chosen nodes that had not answered when the run was interrupted."""
+
+
+class Judging:
+    """A job's checks, held against one cluster after the other: no other's facts are there then.
+
+    Whatever looks across clusters (waivers, attestations, the verdict) rests on results alone, and is for the end. Each
+    cluster is judged in the order in which it comes, and told in that of the inventory.
     """
-    about: list[ClusterRecord] = []
-    told: list[str] = []
-    nodes: list[NodeRecord] = []
-    kept = Shelves()
-    bench = Bench(job.checks, _guard)
-    for cluster, info in job.clusters:
-        said = _of(cluster, collected.said)
+
+    def __init__(self, job: ScanRequest, watch: Callable[[GatheredCluster], None] = lambda _: None) -> None:
+        """`watch` is shown each cluster with its facts, for whoever needs them beside the results.
+
+        What it was shown of a cluster that comes again does not count.
+        """
+        self._job = job
+        self._watch = watch
+        self._clusters = {cluster.name: (cluster, info) for cluster, info in job.clusters}
+        self._bench = Bench(job.checks, _guard)
+        self._shelves = Shelves()
+        self._judged: dict[str, _Judged] = {}
+        self._asking: Circumstances | None = None
+
+    def take(self, cluster: str, said: Mapping[NodeKey, NodeResponse]) -> None:
+        """Judge a cluster by what its nodes said."""
+        mine, info = self._clusters[cluster]
+        heard = _of(mine, said)
         with many_calls():
-            gathered = _gathered(cluster, info, job, said)
+            gathered = _gathered(mine, info, self._job, heard)
             # Before waivers are held against them: a value to waive is copied from what a report shows.
-            rows = without_secrets(bench.judge(gathered))
-        told += _told(rows)
-        nodes += [_record(_said(node, said), node) for node in cluster.nodes if (cluster.name, node.name) in job.chosen]
-        about.append(_about(cluster, info, gathered, said))
-        kept.add(rows)
-        watch(gathered)
-    results = kept.rows
-    applied = waivers.apply(results, job.waivers, today, whole=job.whole and collected.complete)
-    heard = hear(job.attestations, today)
-    reminders = (*applied.reminders, *heard.reminders)
-    rest = without_secrets(
-        Scan(
-            tool_version=__version__,
-            started=collected.started,
-            finished=collected.finished,
-            inventory=job.inventory_name,
-            nodes=tuple(nodes),
-            results=(),
-            partial=not collected.complete,
-            strict=job.strict,
-            notices=(
-                *reminders,
-                *job.notices,
-                *collected.notices,
-                *applied.notices,
-                *told,
-                *_unfinished(job, collected.said),
-            ),
-            reminders=reminders,
-            attestations=heard.attested,
-            clusters=tuple(about),
-            phase=job.phase,
-            fail_on=job.fail_on,
-            why={check.id: why for check in job.checks if (why := section(check.doc, WHY))},
-            run_by=run_by(),
-            inventory_digest=job.inventory_digest,
+            rows = without_secrets(self._bench.judge(gathered))
+        chosen = [node for node in mine.nodes if (mine.name, node.name) in self._job.chosen]
+        self._watch(gathered)
+        self._judged[cluster] = _Judged(
+            about=_about(mine, info, gathered, heard),
+            nodes=tuple(_record(_said(node, heard), node) for node in chosen),
+            rows=tuple(self._shelves.shelved(rows)),
+            told=tuple(_told(rows)),
+            missing=tuple(f"{mine.name}.{node.name}" for node in chosen if (mine.name, node.name) not in heard),
         )
-    )
-    # What a waiver has changed is told in its owner's words; the others have come through that door already.
-    clean = (
-        after if after is before else without_secrets(after)
-        for before, after in zip(results, applied.results, strict=True)
-    )
-    return replace(rest, results=Clean((*without_secrets(job.failures), *clean, *without_secrets(heard.results))))
+
+    def end(self, asking: Circumstances) -> None:
+        """All clusters are judged."""
+        self._asking = asking
+
+    def scan(self, today: date) -> Scan:
+        """What a report shows of it, once all is over.
+
+        `today`, in UTC, is what waivers and attestations are held to: the day of judging, whenever it was collected.
+        """
+        job, asking = self._job, self._asking
+        if asking is None:
+            raise RuntimeError("the judging has not been ended")
+        judged = [self._judged[cluster.name] for cluster, _ in job.clusters]
+        results = [row for each in judged for row in each.rows]
+        applied = waivers.apply(results, job.waivers, today, whole=job.whole and asking.complete)
+        heard = hear(job.attestations, today)
+        reminders = (*applied.reminders, *heard.reminders)
+        rest = without_secrets(
+            Scan(
+                tool_version=__version__,
+                started=asking.started,
+                finished=asking.finished,
+                inventory=job.inventory_name,
+                nodes=tuple(node for each in judged for node in each.nodes),
+                results=(),
+                partial=not asking.complete,
+                strict=job.strict,
+                notices=(
+                    *reminders,
+                    *job.notices,
+                    *asking.notices,
+                    *applied.notices,
+                    *(told for each in judged for told in each.told),
+                    *_unfinished([name for each in judged for name in each.missing]),
+                ),
+                reminders=reminders,
+                attestations=heard.attested,
+                clusters=tuple(each.about for each in judged),
+                phase=job.phase,
+                fail_on=job.fail_on,
+                why={check.id: why for check in job.checks if (why := section(check.doc, WHY))},
+                run_by=run_by(),
+                inventory_digest=job.inventory_digest,
+            )
+        )
+        # What a waiver has changed is told in its owner's words; the others have come through that door already.
+        clean = (
+            after if after is before else without_secrets(after)
+            for before, after in zip(results, applied.results, strict=True)
+        )
+        return replace(rest, results=Clean((*without_secrets(job.failures), *clean, *without_secrets(heard.results))))
 
 
 def gathered_clusters(job: ScanRequest, collected: Responses) -> Iterator[GatheredCluster]:
@@ -151,14 +201,8 @@ def _told(results: Iterable[Result]) -> Iterable[str]:
     return (f"{row.cluster}: {told}" for row in results if isinstance(told := row.evidence.get(TOLD), str))
 
 
-def _unfinished(job: ScanRequest, said: Mapping[NodeKey, NodeResponse]) -> Iterable[str]:
+def _unfinished(missing: Sequence[str]) -> Iterable[str]:
     """Nodes without any result are named, so that an interrupted scan does not pass them over in silence."""
-    missing = [
-        f"{cluster.name}.{node.name}"
-        for cluster, _ in job.clusters
-        for node in cluster.nodes
-        if (key := (cluster.name, node.name)) in job.chosen and key not in said
-    ]
     if missing:
         yield f"interrupted before these nodes had answered: {listed(missing)}"
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import PureWindowsPath
+from typing import overload
 
 from checks.facts import Unknown
 from scanner import __version__
@@ -28,9 +29,10 @@ _ASTRAY = timedelta(minutes=5)
 _LISTED = 10
 
 
-def evidence_of(job: ScanRequest, collected: Responses) -> Evidence:
-    """What is to be kept of a run."""
-    calls = {(call.node.cluster, call.node.name): call for call in job.calls()}
+def evidence_of(job: ScanRequest, collected: Responses, *, one_by_one: bool = False) -> Evidence:
+    """What is to be kept of a run; `one_by_one`: of each node when it is looked at, for it may lie on the disk."""
+    calls = job.calls()
+    nodes = _NodesOf([call for call in calls if _key(call) in collected.said], collected.said)
     return Evidence(
         tool_version=__version__,
         host=platform.node(),
@@ -38,20 +40,48 @@ def evidence_of(job: ScanRequest, collected: Responses) -> Evidence:
         started=collected.started,
         finished=collected.finished,
         complete=collected.complete,
-        nodes=tuple(
-            NodeEvidence(
-                said=collected.said[key],
-                product=call.node.product,
-                roles=call.node.roles,
-                options=call.node.options,
-                probes={probe.id: fingerprint(probe) for probe in call.probes},
-            )
-            for key, call in calls.items()
-            if key in collected.said
-        ),
-        unanswered=tuple(key for key in calls if key not in collected.said),
-        notices=without_secrets((*loosened([call.node for call in calls.values()]), *collected.notices)),
+        nodes=nodes if one_by_one else tuple(nodes),
+        unanswered=tuple(_key(call) for call in calls if _key(call) not in collected.said),
+        notices=without_secrets((*loosened([call.node for call in calls]), *collected.notices)),
     )
+
+
+class _NodesOf(Sequence[NodeEvidence]):
+    """The evidence of each node, made whenever it is looked at."""
+
+    def __init__(self, calls: Sequence[NodeRequest], said: Mapping[NodeKey, NodeResponse]) -> None:
+        self._calls = calls
+        self._said = said
+        self._digests: dict[int, dict[str, str]] = {}
+        """What nodes that are asked the same are asked, by the identity of its tuple, which the calls hold."""
+
+    @overload
+    def __getitem__(self, at: int) -> NodeEvidence: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[NodeEvidence]: ...
+    def __getitem__(self, at: int | slice) -> NodeEvidence | Sequence[NodeEvidence]:
+        if isinstance(at, slice):
+            return _NodesOf(self._calls[at], self._said)
+        call = self._calls[at]
+        return NodeEvidence(
+            said=self._said[_key(call)],
+            product=call.node.product,
+            roles=call.node.roles,
+            options=call.node.options,
+            probes=self._digests_of(call.probes),
+        )
+
+    def _digests_of(self, probes: tuple[Probe, ...]) -> dict[str, str]:
+        if id(probes) not in self._digests:
+            self._digests[id(probes)] = {probe.id: fingerprint(probe) for probe in probes}
+        return self._digests[id(probes)]
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+
+def _key(call: NodeRequest) -> NodeKey:
+    return call.node.cluster, call.node.name
 
 
 @dataclass(frozen=True, slots=True)

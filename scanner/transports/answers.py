@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Self
 
 from checks.common.clock_facts import ClockSample
 from checks.facts import Unknown
@@ -38,10 +39,9 @@ class NodeResponse:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Responses:
-    """What the nodes said, before anybody judges it."""
+class Circumstances:
+    """How the asking of all nodes went, whatever they said."""
 
-    said: Mapping[NodeKey, NodeResponse]
     started: datetime
     """Aware, UTC."""
     finished: datetime
@@ -50,3 +50,26 @@ class Responses:
     """False where the run was interrupted before every chosen node had answered."""
     notices: tuple[str, ...] = ()
     """What a reader must know of how the answers were come by; one line each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Responses(Circumstances):
+    """What the nodes said, before anybody judges it."""
+
+    said: Mapping[NodeKey, NodeResponse]
+
+    @property
+    def circumstances(self) -> Circumstances:
+        """How it went alone, so that nobody holds what was said who needs no more of it."""
+        return Circumstances(started=self.started, finished=self.finished, complete=self.complete, notices=self.notices)
+
+    @classmethod
+    def to(cls, asking: Circumstances, said: Mapping[NodeKey, NodeResponse]) -> Self:
+        """What was said, when it went so."""
+        return cls(
+            said=said,
+            started=asking.started,
+            finished=asking.finished,
+            complete=asking.complete,
+            notices=asking.notices,
+        )

@@ -65,9 +65,9 @@ def without_times(said: Any) -> Any:
 def main() -> None:
     asked = json.loads(sys.argv.pop(1))
     sys.argv[0] = "preflight"
-    from scanner.cli import answers
     from scanner.run import collect
     from scanner.run.engines.dask import engine, link, loop
+    from scanner.run.taking import handover
 
     replaced(engine, "PATIENCE", loop.Patience(**(PATIENCE | asked.get("patience", {}))))
     replaced(link, "_CONNECT_S", ANSWER_S)
@@ -85,12 +85,7 @@ def main() -> None:
         after(collect, "settled", without_times)
         replaced(collect, "utc_now", lambda: NOON)  # when the run began and ended
     if "judging" in hold:
-
-        def waited(collected: Any) -> Any:
-            held(hold["judging"])
-            return collected
-
-        after(answers, "collect_or_load", waited)
+        before(handover.Handover, "end", lambda: held(hold["judging"]))
     from scanner.cli.process.supervisor import main as run
 
     run()

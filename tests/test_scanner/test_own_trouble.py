@@ -30,7 +30,7 @@ import scanner.cli.commands.scan, scanner.run.judge
 import scanner.run.collect as run, scanner.run.engines.hands
 import reports.render.console, reports.scan.html, reports.scan.json, reports.scan.view, scanner.files.evidence.file
 kind, amount = sys.argv[1], int(sys.argv[2])
-collect = run.collect
+ask = run.ask
 def limited(*arguments, **options):
     if kind == "files":
         highest = max(int(name) for name in os.listdir("/proc/self/fd"))
@@ -48,13 +48,13 @@ def limited(*arguments, **options):
             start(thread)
         threading.Thread.start = started
     try:
-        return collect(*arguments, **options)
+        return ask(*arguments, **options)
     finally:
         if kind == "threads":
             threading.Thread.start = start
         if kind == "files":
             resource.setrlimit(resource.RLIMIT_NOFILE, before)
-run.collect = limited
+run.ask = limited
 sys.argv[:3] = ["preflight"]
 from scanner.cli import main
 main()

@@ -100,13 +100,13 @@ def baseline(
     """
     from checks.baseline.approval import EVERYTHING
     from checks.baseline.snapshot import Snapshot
-    from scanner.cli.answers import collect_or_load
+    from scanner.cli.answers import hand_over
     from scanner.clock import today
     from scanner.files.atomic import ensure_writable
     from scanner.files.baseline import document, reader, writer
     from scanner.run.drift.approve import partly, whole
     from scanner.run.drift.approver import approver
-    from scanner.run.drift.compare import approval, measured, part_of, rules_of, split_nodes
+    from scanner.run.drift.compare import Measuring, approval, part_of, rules_of, split_nodes
 
     refuse_idle_options(from_, parallel=parallel, timeout=timeout, engine=engine, scheduler=scheduler)
     path = beside(inventory, output, "--output", document.default_path)
@@ -121,21 +121,22 @@ def baseline(
     loaded = inventory_of(inventory)
     rules = rules_of(loaded)
     here, gone = split_nodes(node or (), loaded, old) if old else (list(node or ()), set())
-    asking = bool(here or not gone)
+    anybody = bool(here or not gone)
     selection, job = resolve_options(
         inventory, node=here, waivers=waivers, parallel=parallel, timeout=timeout, engine=engine, scheduler=scheduler
     )
-    chosen = job.chosen if asking else frozenset()
+    chosen = job.chosen if anybody else frozenset()
     clusters = frozenset() if node else frozenset(cluster for cluster, _ in chosen)
     then = old.snapshot if old else Snapshot()
     part = part_of(update or (), chosen | gone, clusters, rules, then, loaded.own)
     now = Snapshot()
-    if asking:
-        collected = collect_or_load(job, selection, quiet=quiet, sources=from_)
-        if not collected.complete:
+    if anybody:
+        measuring = Measuring(job, rules)
+        asking = hand_over(job, selection, [measuring], quiet=quiet, sources=from_)
+        if not asking.complete:
             print_error("interrupted: no baseline was written")
             leave(ExitCode.INTERRUPTED, interrupted=True)
-        now = measured(job, collected, rules, today())
+        now = measuring.snapshot(today())
     if some and old:
         scope = "; ".join([*(update or ()), *(f"on {name}" for name in node or ())])
         proposal = partly(old, now, part, approval(who, why, scope), rules)

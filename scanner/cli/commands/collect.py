@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,8 +23,9 @@ from scanner.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from scanner.inventory.model import NodeKey
     from scanner.run.job import ScanRequest
-    from scanner.transports.answers import NodeResponse, Responses
+    from scanner.transports.answers import Circumstances, NodeResponse
 
 OutputOption = Annotated[
     Path,
@@ -56,9 +58,10 @@ def collect(
     from checks.exit_codes import ExitCode
     from checks.registry import plan_facts
     from reports.text import one_line
-    from scanner.cli.answers import collect_or_load, refuse_bad_place, save_evidence
+    from scanner.cli.answers import hand_over, refuse_bad_place
     from scanner.cli.output.ending import leave
     from scanner.cli.output.streams import print_error, print_out
+    from scanner.run.taking.evidence import EvidenceKeeper
 
     selection, job = resolve_options(
         inventory,
@@ -74,42 +77,49 @@ def collect(
     refuse_bad_place(output, files_of(inventory))
     # Evidence serves `plan` as well as `scan`.
     job = replace(job, also=plan_facts(info.definition for _, info in job.clusters))
-    collected = collect_or_load(job, selection, quiet=quiet)
-    problem = save_evidence(output, job, collected)
-    gaps = _gaps(job, collected)
-    headline = _headline(output, collected, len(job.chosen), len(gaps))
+    keeper, missing = EvidenceKeeper(output, job), _Gaps()
+    asking = hand_over(job, selection, [keeper, missing], quiet=quiet)
+    gaps = missing.lines(job)
+    headline = _headline(output, asking, len(job.chosen), len(gaps))
     gaps += [f"  {one_line(f'{failure.check}: {failure.message}')}" for failure in job.failures]
-    if problem:
-        print_error(problem)
+    if keeper.problem:
+        print_error(keeper.problem)
     elif (gaps or not quiet) and (lost := print_out("\n".join([headline, *gaps]) + "\n")):
         print_error(f"{lost}; {headline}")
-    whole = collected.complete
-    leave(ExitCode.UNKNOWN if gaps else ExitCode.GO, problems=bool(problem) and whole, interrupted=not whole)
+    whole = asking.complete
+    leave(ExitCode.UNKNOWN if gaps else ExitCode.GO, problems=bool(keeper.problem) and whole, interrupted=not whole)
 
 
-def _headline(output: Path, collected: Responses, chosen: int, missing: int) -> str:
-    state = "evidence" if collected.complete else "partial evidence (interrupted)"
+def _headline(output: Path, asking: Circumstances, chosen: int, missing: int) -> str:
+    state = "evidence" if asking.complete else "partial evidence (interrupted)"
     return f"wrote {output}: {state}, {chosen - missing} of {count(chosen, 'node')} answered everything"
 
 
-def _gaps(job: ScanRequest, collected: Responses) -> list[str]:
-    """One line for each node whose answers are not all there."""
-    from reports.text import one_line
+class _Gaps:
+    """Why not all answers of a node are there."""
 
-    lines = []
-    for call in job.calls():
-        name = f"{call.node.cluster}.{call.node.name}"
-        said = collected.said.get((call.node.cluster, call.node.name))
-        if why := _gap(said):
-            lines.append(f"  {one_line(f'{name}: {why}')}")
-    return lines
+    def __init__(self) -> None:
+        self._found: dict[NodeKey, str] = {}
+
+    def take(self, _: str, said: Mapping[NodeKey, NodeResponse]) -> None:
+        """Look through those of a cluster."""
+        self._found |= {key: _gap(each) for key, each in said.items()}
+
+    def end(self, _: Circumstances) -> None:
+        """Nothing is left to do."""
+
+    def lines(self, job: ScanRequest) -> list[str]:
+        """One for each node that lacks any."""
+        from reports.text import one_line
+
+        keys = [(call.node.cluster, call.node.name) for call in job.calls()]
+        gaps = {key: self._found.get(key, "not asked to the end: interrupted") for key in keys}
+        return [f"  {one_line(f'{cluster}.{node}: {why}')}" for (cluster, node), why in gaps.items() if why]
 
 
-def _gap(said: NodeResponse | None) -> str:
+def _gap(said: NodeResponse) -> str:
     from checks.facts import Unknown
 
-    if said is None:
-        return "not asked to the end: interrupted"
     if said.failure:
         return said.failure
     missing = [name for name, answer in said.answers.items() if isinstance(answer, Unknown)]

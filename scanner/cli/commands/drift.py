@@ -36,17 +36,20 @@ def drift(inventory: Source, reports: Asked, options: RunOptions, baseline: Base
     here.
     """
     from scanner.cli.output.reporting import write_and_exit
+    from scanner.clock import today
     from scanner.files.baseline.document import default_path
     from scanner.files.baseline.reader import read_baseline
-    from scanner.run.drift.compare import drift_since, rules_of, scope_of
+    from scanner.run.drift.compare import Measuring, drift_since, rules_of, scope_of
 
     path = beside(inventory, baseline, "--baseline", default_path)
     run = Run.settled(inventory, options)
     approved = read_baseline(path)
     destinations, kept = run.places(DRIFT, reports, {}, reads=[path])
-    collected, problems = run.collected()
+    rules = rules_of(run.selection.inventory)
+    measuring = Measuring(run.job, rules)
+    asking, problems = run.asked(measuring)
     scope = scope_of(run.selection, run.job, some_checks=bool(options.check or options.skip_check))
-    done = drift_since(approved, path, run.job, collected, rules_of(run.selection.inventory), scope)
-    del approved, collected  # the reports need neither, and both are large
+    done = drift_since(approved, path, run.job, measuring.snapshot(today()), asking, rules, scope)
+    del approved, measuring  # the reports need neither, and both are large
     done = kept.remember_drift(done, run.job.chosen)
     write_and_exit(done, destinations, run.telling, problems=problems)

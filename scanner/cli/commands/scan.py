@@ -22,12 +22,13 @@ def scan(inventory: Source, reports: Asked, options: RunOptions) -> None:
     from scanner.cli.output.reporting import write_and_exit
     from scanner.clock import today
     from scanner.loading.inventory import lines_of
-    from scanner.run.judge import build_scan
+    from scanner.run.judge import Judging
 
     run = Run.settled(inventory, options)
     destinations, kept = run.places(SCAN, reports, run.selection.inventory.reports)
     wanted = "junit" in destinations.paths and files_of(inventory)
     lines = lines_of(run.selection.inventory) if wanted else {}
-    collected, problems = run.collected()
-    done = replace(kept.remember(build_scan(run.job, collected, today())), lines=lines)
+    judging = Judging(run.job)
+    _, problems = run.asked(judging)
+    done = replace(kept.remember(judging.scan(today())), lines=lines)
     write_and_exit(done, destinations, run.telling, problems=problems)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -41,7 +41,7 @@ class Evidence:
     """Aware, UTC."""
     complete: bool
     """False where the run was interrupted before every chosen node had answered."""
-    nodes: tuple[NodeEvidence, ...]
+    nodes: Sequence[NodeEvidence]
     """In inventory order."""
     unanswered: tuple[NodeKey, ...] = ()
     """Nodes that were to be asked when the run was interrupted."""

@@ -14,8 +14,8 @@ class ShelvedFacts(ByCluster[FactKey, Value]):
     """Values by their places; whoever goes from cluster to cluster unpacks each of them once."""
 
     def __init__(self) -> None:
-        self._shelves: dict[str, bytes] = {}
-        self._number = 0
+        self._shelves: dict[str, tuple[bytes, int]] = {}
+        """Each cluster's, with how many there are."""
         self._open: tuple[str | None, dict[FactKey, Value]] = (None, {})
 
     def add(self, part: Mapping[FactKey, Value]) -> bool:
@@ -24,11 +24,18 @@ class ShelvedFacts(ByCluster[FactKey, Value]):
         if not self._shelves.keys().isdisjoint(found.clusters()):
             return False
         for name in found.clusters():
-            mine = found.of_cluster(name)
-            values = {(node, path): value for (_, node, path), value in mine.items()}
-            self._shelves[name] = pack(values)
-            self._number += len(mine)
+            self.put(name, found.of_cluster(name))
         return True
+
+    def put(self, name: str, mine: Mapping[FactKey, Value]) -> None:
+        """Keep these of a cluster, in the place of those that are there of it."""
+        values = {(node, path): value for (_, node, path), value in mine.items()}
+        if self._open[0] == name:
+            self._open = (None, {})
+        if values:
+            self._shelves[name] = (pack(values), len(values))
+        else:
+            self._shelves.pop(name, None)
 
     def clusters(self) -> tuple[str, ...]:
         """The clusters that there are values of."""
@@ -39,7 +46,7 @@ class ShelvedFacts(ByCluster[FactKey, Value]):
         if name not in self._shelves:
             return {}
         if self._open[0] != name:
-            values: dict[tuple[str, str], Value] = unpack(self._shelves[name])
+            values: dict[tuple[str, str], Value] = unpack(self._shelves[name][0])
             opened = {FactKey(name, intern(node), intern(path)): once(value) for (node, path), value in values.items()}
             self._open = (name, opened)
         return self._open[1]
@@ -52,7 +59,7 @@ class ShelvedFacts(ByCluster[FactKey, Value]):
             yield from self.of_cluster(name)
 
     def __len__(self) -> int:
-        return self._number
+        return sum(number for _, number in self._shelves.values())
 
     def __repr__(self) -> str:
-        return f"ShelvedFacts({self._number})"
+        return f"ShelvedFacts({len(self)})"

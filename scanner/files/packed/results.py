@@ -14,30 +14,28 @@ _ROWS = 128
 
 
 class Shelves:
-    """Results with their evidence on shelves, of which the one that was looked at last stays open."""
+    """Evidence of results on shelves, of which the one that was looked at last stays open."""
 
     def __init__(self) -> None:
-        self.rows: list[Result] = []
         self._shelves: list[bytes] = []
         self._open: tuple[int, Sequence[Mapping[str, object]]] = (-1, ())
         self._texts: dict[str, str] = {}
         self._remedies: dict[Remediation, Remediation] = {}
 
-    def add(self, rows: Sequence[Result]) -> None:
-        """Keep these, too."""
+    def shelved(self, rows: Sequence[Result]) -> Iterator[Result]:
+        """The results, with their evidence on shelves."""
         for start in range(0, len(rows), _ROWS):
-            self._add(rows[start : start + _ROWS])
+            yield from self._shelved(rows[start : start + _ROWS])
 
-    def _add(self, rows: Sequence[Result]) -> None:
+    def _shelved(self, rows: Sequence[Result]) -> Iterator[Result]:
         try:
             whole = pack([row.evidence for row in rows])
         except Exception:  # noqa: BLE001  a plugin's own class may not let itself be packed; it stays as it is
-            self.rows += rows
-            return
+            return iter(rows)
         shelf = len(self._shelves)
         self._shelves.append(whole)
         once, remedies = self._texts.setdefault, self._remedies.setdefault
-        self.rows += [
+        return (
             replace(
                 row,
                 message=once(row.message, row.message),
@@ -47,7 +45,7 @@ class Shelves:
                 evidence=ShelvedEvidence(self, shelf, place) if row.evidence else {},
             )
             for place, row in enumerate(rows)
-        ]
+        )
 
     def evidence(self, shelf: int, place: int) -> Mapping[str, object]:
         """That of one result."""

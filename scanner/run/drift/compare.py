@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -12,11 +13,11 @@ from checks.baseline.comparison import Compared, Scope, compare
 from checks.baseline.drift import Approval, Difference, Drift
 from checks.baseline.drift_rules import DriftRules
 from checks.baseline.fact_paths import kind_name, kind_of, pattern_of, wholes
-from checks.baseline.snapshot import SEPARATOR, FactKey, Snapshot, check_states, take_snapshot
+from checks.baseline.snapshot import SEPARATOR, Snapshot, check_states, take_snapshot
 from checks.check import Check
 from checks.engine.evaluation import GatheredCluster
 from scanner import __version__
-from scanner.clock import today, utc_now
+from scanner.clock import utc_now
 from scanner.errors import UsageError
 from scanner.files.packed.facts import ShelvedFacts
 from scanner.files.packed.rows import ShelvedRows
@@ -25,9 +26,9 @@ from scanner.inventory.model import Inventory, NodeKey
 from scanner.inventory.select import Selection
 from scanner.loading.registry import known_drift_rules, load_registry
 from scanner.run.job import ScanRequest
-from scanner.run.judge import build_scan
+from scanner.run.judge import Judging
 from scanner.secrets.last_door import without_secrets
-from scanner.transports.answers import Responses
+from scanner.transports.answers import Circumstances, NodeResponse
 
 
 def rules_of(inventory: Inventory) -> DriftRules:
@@ -35,20 +36,39 @@ def rules_of(inventory: Inventory) -> DriftRules:
     return known_drift_rules(inventory.own).with_overrides(inventory.drift_rules)
 
 
-def measured(job: ScanRequest, collected: Responses, rules: DriftRules, today: date) -> Snapshot:
-    """All that was learnt, as named values, with how the checks end `today`."""
-    nodes: dict[NodeKey, frozenset[str]] = {}
-    unread: dict[FactKey, str] = {}
-    facts = ShelvedFacts()
+class Measuring:
+    """All that is learnt, as named values, a cluster at a time; with how the checks end."""
 
-    def see(cluster: GatheredCluster) -> None:
-        part = without_secrets(take_snapshot((cluster,), job.chosen, job.checks, (), rules))
-        nodes.update(part.nodes)
-        unread.update(part.unread)
-        facts.add(part.facts)
+    def __init__(self, job: ScanRequest, rules: DriftRules) -> None:
+        self._job = job
+        self._rules = rules
+        self._judging = Judging(job, self._see)
+        self._seen: dict[str, Snapshot] = {}
+        """Each cluster's, but for its facts, which are packed."""
+        self._facts = ShelvedFacts()
 
-    results = build_scan(job, collected, today, see).results
-    return Snapshot(nodes, facts, unread, dict(check_states(results)))
+    def _see(self, cluster: GatheredCluster) -> None:
+        part = without_secrets(take_snapshot((cluster,), self._job.chosen, self._job.checks, (), self._rules))
+        self._facts.put(cluster.info.name, part.facts)
+        self._seen[cluster.info.name] = replace(part, facts={})
+
+    def take(self, cluster: str, said: Mapping[NodeKey, NodeResponse]) -> None:
+        """See what the nodes of a cluster said."""
+        self._judging.take(cluster, said)
+
+    def end(self, asking: Circumstances) -> None:
+        """All of them are seen."""
+        self._judging.end(asking)
+
+    def snapshot(self, today: date) -> Snapshot:
+        """All of it, in inventory order, with how the checks end `today`."""
+        seen = [self._seen[cluster.name] for cluster, _ in self._job.clusters]
+        return Snapshot(
+            {key: kinds for part in seen for key, kinds in part.nodes.items()},
+            self._facts,
+            {gap: reason for part in seen for gap, reason in part.unread.items()},
+            dict(check_states(self._judging.scan(today).results)),
+        )
 
 
 def scope_of(selection: Selection, job: ScanRequest, *, some_checks: bool) -> Scope:
@@ -73,15 +93,20 @@ def _kinds_left_out(checks: Iterable[Check], skip: Collection[str]) -> frozenset
 
 
 def drift_since(
-    baseline: Baseline, path: Path, job: ScanRequest, collected: Responses, rules: DriftRules, scope: Scope
+    baseline: Baseline,
+    path: Path,
+    job: ScanRequest,
+    now: Snapshot,
+    asking: Circumstances,
+    rules: DriftRules,
+    scope: Scope,
 ) -> Drift:
-    """What changed since `baseline`, the content of the file at `path`."""
-    now = measured(job, collected, rules, today())
+    """What changed since `baseline`, the content of the file at `path`, up to `now`."""
     found = compare(baseline.snapshot, now, rules, scope, lambda parts: ShelvedRows(map(without_secrets, parts)))
     done = Drift(
         tool_version=__version__,
-        started=collected.started,
-        finished=collected.finished,
+        started=asking.started,
+        finished=asking.finished,
         inventory=job.inventory_name,
         baseline=str(path),
         approvals=baseline.approvals,
@@ -89,8 +114,8 @@ def drift_since(
         checks=found.checks,
         nodes=found.nodes,
         gaps=found.gaps,
-        partial=not collected.complete,
-        notices=(*job.notices, *collected.notices, *_override_notices(rules), *_version_notices(baseline, found)),
+        partial=not asking.complete,
+        notices=(*job.notices, *asking.notices, *_override_notices(rules), *_version_notices(baseline, found)),
     )
     return without_secrets(done)
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import concurrent.futures
-import sys
 import threading
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from typing import Self
 
 _DESCRIPTORS_PER_HAND = 8
 """A connection through a jump host, an agent, a key file, a child's pipes: more than any conversation holds at once."""
 _DESCRIPTORS_BESIDE = 64
-_TURN_S = 0.05
 
 
 class Hands(concurrent.futures.ThreadPoolExecutor):
@@ -24,21 +21,6 @@ class Hands(concurrent.futures.ThreadPoolExecutor):
         except RuntimeError:
             if not any(thread.is_alive() for thread in self._threads):
                 raise
-
-
-@contextmanager
-def unhurried() -> Iterator[None]:
-    """Let a thread have its turn for longer than the interpreter's 5 ms, after which each of those that wait wakes up.
-
-    They only ever wait for a moment, and there are hundreds: what they are woken for is a fifth of what the system does
-    for a scan.
-    """
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(_TURN_S)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)
 
 
 def make_room(hands: int) -> None:

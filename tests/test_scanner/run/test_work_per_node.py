@@ -21,7 +21,7 @@ from scanner.inventory.redactor import redactor
 from scanner.probes.batch import powershell, sh
 from scanner.probes.probe import Answer, Probe
 from scanner.probes.registry import BUILTIN
-from scanner.run.engines.hands import unhurried
+from scanner.run.engines.turns import unhurried
 from scanner.run.node import compose
 from scanner.secrets import masking, redaction
 from scanner.secrets.masking import masked

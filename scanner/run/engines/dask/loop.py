@@ -87,7 +87,8 @@ class Loop:
     def __init__(
         self, choice: EngineChoice, *, parallel: int, width: int, timeout_s: float, patience: Patience
     ) -> None:
-        self.every: list[Item] = []
+        self.open: dict[Item, None] = {}
+        """Those that nobody has an answer for; of the others, whoever asked holds what they said, and nobody else."""
         self.waiting: deque[Item] = deque()
         self.sent: dict[str, _Sent] = {}
         self.asked_again: list[Item] = []
@@ -117,7 +118,7 @@ class Loop:
     def take_in(self, item: Item) -> None:
         """One more that is to be asked."""
         with self._ending:
-            self.every.append(item)
+            self.open[item] = None
             self._logins.setdefault(item.call.site, set()).update(redactor([item.call.node]).logins)
             self.waiting.append(item)
             if self._broken:
@@ -325,6 +326,7 @@ class Loop:
             elif is_own(said.failure) and len(item.losses) + 1 < TRIES and not self.leaving:
                 unfinished.append((item, f"{_name(sent.worker)}: {said.failure}"))
             else:
+                self.open.pop(item, None)
                 item.future.set_result(by_our_clock(said, sent.worker.clock))
         for item, reason in unfinished:
             if self.leaving:
@@ -360,7 +362,7 @@ class Loop:
         """Those that nobody has an answer for, wherever they are."""
         self.waiting.clear()
         self.sent.clear()
-        return [item for item in self.every if not item.future.done()]
+        return [item for item in self.open if not item.future.done()]
 
     def _leave(self) -> None:
         """Interrupted: what is finished comes home, the rest is ended there."""

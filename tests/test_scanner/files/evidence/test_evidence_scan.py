@@ -27,14 +27,16 @@ ORIGIN = "judged from evidence of "
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with an inventory whose nodes are gone, and the evidence of them."""
-    from scanner.cli.answers import collect_or_load, save_evidence
+    from scanner.cli.answers import collect_or_load
     from scanner.cli.options import resolve_options
+    from scanner.files.evidence.file import write_evidence
+    from scanner.run.offline import evidence_of
 
     folder = tmp_path_factory.mktemp("kept")
     with Lab("chef-healthy") as lab:
         inventory = lab.write(folder)
         selection, job = resolve_options(inventory)
-        assert save_evidence(folder / "e.json", job, collect_or_load(job, selection, quiet=True)) == ""
+        write_evidence(folder / "e.json", evidence_of(job, collect_or_load(job, selection, quiet=True)))
     for name in ("password", "id_ed25519", "known_hosts"):
         (folder / name).unlink()  # judging needs none of them
     return folder

@@ -70,16 +70,16 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
     monkeypatch.setattr(loop_module, "Link", made.link)
     monkeypatch.setattr(engine_module, "PATIENCE", QUICK)
     monkeypatch.setattr(work, "query_node", lambda call, gate: answered(call))
-    gather = run_module._gather
+    gather = run_module._Run.gather
 
-    def gathering(calls: Any, parallel: int, hide: Any, progress: Callable[[Progress], None], make: Any) -> Any:
+    def gathering(run: Any, parallel: int, progress: Callable[[Progress], None], make: Any) -> bool:
         def told(now: Progress) -> None:
             made.all_in.set()
             progress(now)
 
-        return gather(calls, parallel, hide, told, make)
+        return gather(run, parallel, told, make)
 
-    monkeypatch.setattr(run_module, "_gather", gathering)
+    monkeypatch.setattr(run_module._Run, "gather", gathering)
     yield made
     for each in made.workers_there.values():
         if each.hold:
