@@ -32,6 +32,7 @@ from tests.recordings.collect import FOLDER, evidence_path
 TOP = Path(__file__).resolve().parent.parent
 HEALTHY = ("secret-server-healthy", "chef-healthy", "chef-estate")
 MOST_OF_A_VAULT = 12
+UPDATED = "dotnet-framework"
 BIG_EVERY, BIG = 97, 100
 """Every so many clusters, one of so many nodes."""
 
@@ -160,10 +161,9 @@ def measured(folder: Path, inventory: Path, evidence: Path) -> Iterator[tuple[st
     reports = ("--json", "scan.json", "--junit", "scan.xml")
     (folder / "pages").mkdir(exist_ok=True)
     yield "scan", run(folder, "scan", inventory.name, *source, *reports, "--html", "pages/")
-    yield (
-        "baseline",
-        run(folder, "baseline", inventory.name, *source, "--by", "bench", "--reason", "bench", "--allow-incomplete"),
-    )
+    approved = ("--by", "bench", "--reason", "bench", "--allow-incomplete")
+    yield "baseline", run(folder, "baseline", inventory.name, *source, *approved)
+    yield "update", run(folder, "baseline", inventory.name, *source, *approved, "--update", UPDATED)
     yield "drift", run(folder, "drift", inventory.name, *source, "--json", "drift.json", "--junit", "drift.xml")
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from checks.baseline.drift import Approval
 from checks.baseline.drift_rules import fits
-from checks.baseline.fact_paths import kind_of
-from checks.baseline.snapshot import CheckKey, FactKey, Snapshot
+from checks.baseline.fact_paths import Value, kind_of
+from checks.baseline.snapshot import CheckKey, FactKey, Snapshot, by_cluster
 
 EVERYTHING = "everything"
 
@@ -59,10 +59,21 @@ class StaleGapError(ValueError):
         self.gap = gap
 
 
-def renewed(then: Snapshot, now: Snapshot, part: Part) -> Snapshot:
-    """`then` with `part` of it replaced by what is known now. Raises StaleGapError."""
-    facts = {place: value for place, value in then.facts.items() if not part.has(place)}
-    facts |= {place: value for place, value in now.facts.items() if part.has(place)}
+def merged(parts: Iterable[Mapping[FactKey, Value]]) -> Mapping[FactKey, Value]:
+    """All values, at hand."""
+    return {place: value for part in parts for place, value in part.items()}
+
+
+def renewed(
+    then: Snapshot,
+    now: Snapshot,
+    part: Part,
+    keep: Callable[[Iterable[Mapping[FactKey, Value]]], Mapping[FactKey, Value]] = merged,
+) -> Snapshot:
+    """`then` with `part` of it replaced by what is known now. Raises StaleGapError.
+
+    `keep` makes of the values, which come a cluster at a time, what is kept of them.
+    """
     unread = {gap: reason for gap, reason in then.unread.items() if not part.has(gap)}
     unread |= unread_in(now, part)
     checks = {subject: ended for subject, ended in then.checks.items() if not part.has_check(subject)}
@@ -75,12 +86,21 @@ def renewed(then: Snapshot, now: Snapshot, part: Part) -> Snapshot:
         elif key in nodes or part.facts is None:
             kept = frozenset() if part.facts is None else nodes[key]
             nodes[key] = kept | kinds
-    after = Snapshot(nodes, facts, unread, checks)
-    for place in now.facts:
-        gap = after.gap_around(place) if part.has(place) else None
-        if gap:
-            raise StaleGapError(gap)
-    return after
+    after = Snapshot(nodes, {}, unread, checks)
+    return replace(after, facts=keep(_values(then, now, part, after)))
+
+
+def _values(then: Snapshot, now: Snapshot, part: Part, after: Snapshot) -> Iterator[Mapping[FactKey, Value]]:
+    """Those of each cluster; `after` has the gaps that there will be. Raises StaleGapError."""
+    before, fresh = by_cluster(then.facts), by_cluster(now.facts)
+    for name in dict.fromkeys((*fresh.clusters(), *before.clusters())):
+        values = {place: value for place, value in before.of_cluster(name).items() if not part.has(place)}
+        for place, value in fresh.of_cluster(name).items():
+            if part.has(place):
+                if gap := after.gap_around(place):
+                    raise StaleGapError(gap)
+                values[place] = value
+        yield values
 
 
 def _concerns(part: Part, gap: FactKey, now: Snapshot) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from sys import intern
+from typing import Self
 
 from checks.baseline.fact_paths import Value
 from checks.baseline.snapshot import ByCluster, FactKey, by_cluster, once
@@ -17,6 +18,14 @@ class ShelvedFacts(ByCluster[FactKey, Value]):
         self._shelves: dict[str, tuple[bytes, int]] = {}
         """Each cluster's, with how many there are."""
         self._open: tuple[str | None, dict[FactKey, Value]] = (None, {})
+
+    @classmethod
+    def of(cls, parts: Iterable[Mapping[FactKey, Value]]) -> Self:
+        """All of them, each part being all of its clusters'."""
+        made = cls()
+        for part in parts:
+            made.add(part)
+        return made
 
     def add(self, part: Mapping[FactKey, Value]) -> bool:
         """Keep these, too, which are all of their clusters'. False, and none is kept, where one is there already."""

@@ -11,6 +11,7 @@ from checks.baseline.drift_rules import DriftRules
 from checks.baseline.fact_paths import kind_of
 from checks.baseline.snapshot import FactKey, Snapshot
 from scanner.errors import UsageError
+from scanner.files.packed.facts import ShelvedFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ def partly(old: Baseline, now: Snapshot, part: Part, approval: Approval, rules: 
             "nothing to approve; `preflight drift INVENTORY -v` names the facts of each node"
         )
     try:
-        snapshot = renewed(old.snapshot, now, part)
+        snapshot = renewed(old.snapshot, now, part, ShelvedFacts.of)
     except StaleGapError as error:
         raise UsageError(
             f"{error.gap} was not read when the baseline was approved, so a part of it cannot be approved alone; "

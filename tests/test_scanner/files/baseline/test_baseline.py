@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import os
 import random
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -14,12 +17,14 @@ from hypothesis import strategies as st
 
 from checks.baseline.approval import Baseline, Part, StaleGapError, renewed, unread_in
 from checks.baseline.drift import Approval
-from checks.baseline.snapshot import CheckKey, CheckState, FactKey, Snapshot
+from checks.baseline.fact_paths import Value
+from checks.baseline.snapshot import CheckKey, CheckState, FactKey, Grouped, Snapshot
 from scanner.errors import PreflightError, UsageError
 from scanner.files.baseline.document import default_path
 from scanner.files.baseline.reader import parse_baseline, read_baseline
 from scanner.files.baseline.schema import schema
 from scanner.files.baseline.writer import render_baseline, write_baseline
+from scanner.files.packed.facts import ShelvedFacts
 from tests.test_scanner.faults import kill_each_step
 
 relaxed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -193,6 +198,34 @@ def test_any_bytes_are_read_or_refused(content: bytes) -> None:
             read_baseline(path)
 
 
+CLUSTERS = ("vault", "vault-2", "vault-3")
+
+
+def estate(one: Snapshot) -> Snapshot:
+    """Several clusters that are alike."""
+
+    def again(table: Mapping[Any, Any]) -> dict[Any, Any]:
+        return {
+            type(key)(*(name, *key[1:])) if hasattr(key, "_fields") else (name, *key[1:]): value
+            for name in CLUSTERS
+            for key, value in table.items()
+        }
+
+    return Snapshot(again(one.nodes), again(one.facts), again(one.unread), again(one.checks))
+
+
+class Logged(Grouped[FactKey, Value]):
+    """Says which cluster is looked at."""
+
+    def __init__(self, table: Mapping[FactKey, Value], log: list[str]) -> None:
+        super().__init__(table)
+        self._log = log
+
+    def of_cluster(self, name: str) -> Mapping[FactKey, Value]:
+        self._log.append(name)
+        return super().of_cluster(name)
+
+
 class TestAPartApprovedAnew:
     now = Snapshot(
         SNAPSHOT.nodes,
@@ -250,6 +283,28 @@ class TestAPartApprovedAnew:
         after = renewed(SNAPSHOT, Snapshot(), Part(frozenset({("vault", "web2")})))
         assert set(after.nodes) == {("vault", "web1")}
         assert not [place for place in (*after.facts, *after.unread) if place.node == "web2"]
+
+    def test_a_part_of_many_clusters_is_approved_one_cluster_after_the_other(self) -> None:
+        then, now = (estate(SNAPSHOT), estate(self.now))
+        part = Part(frozenset(now.nodes) | frozenset(then.nodes), ("windows-version",), frozenset())
+        log: list[str] = []
+
+        def keep(parts: Iterable[Mapping[FactKey, Value]]) -> Mapping[FactKey, Value]:
+            def kept() -> Iterator[Mapping[FactKey, Value]]:
+                for values in parts:
+                    log.append(f"{next(iter(values)).cluster} is kept")
+                    yield values
+
+            return ShelvedFacts.of(kept())
+
+        logged = replace(now, facts=Logged(now.facts, log)), replace(then, facts=Logged(then.facts, log))
+        found, plain = renewed(logged[1], logged[0], part, keep), renewed(then, now, part)
+        expected = [line for name in CLUSTERS for line in (name, name, f"{name} is kept")]
+        assert log == expected, "no cluster is looked at before the one before it is put away"
+        assert render_baseline(Baseline("i.toml", (APPROVAL,), found)) == (
+            render_baseline(Baseline("i.toml", (APPROVAL,), plain))
+        )
+        assert len(found.facts) == len(plain.facts) > len(SNAPSHOT.facts)
 
     def test_a_value_of_what_was_not_read_as_a_whole_cannot_be_approved_alone(self) -> None:
         with pytest.raises(StaleGapError, match="vault / web2 / disks"):
