@@ -28,7 +28,12 @@ _OURS = {"checks", "reports", "scanner", "tests", "conftest", "preflight_scanner
 def main(arguments: Sequence[str], say: Callable[[str], None]) -> int:
     """Tell the survivors and the score."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutate", description="Mutate checks/, and run its tests.")
-    parser.add_argument("modules", nargs="*", type=Path, help="files or folders below checks/; all without one")
+    parser.add_argument(
+        "modules",
+        nargs="*",
+        type=Path,
+        help="files or folders below checks/, in the order in which they are judged; all without one",
+    )
     parser.add_argument("--top", type=Path, default=Path(__file__).parents[2], help="where checks/ and tests/ are")
     parser.add_argument("--most", type=int, default=0, help="a sample of so many mutants; all without it")
     parser.add_argument("--seed", type=int, default=1, help="of the sample")
@@ -39,7 +44,9 @@ def main(arguments: Sequence[str], say: Callable[[str], None]) -> int:
     chosen = parser.parse_args(arguments)
     top = chosen.top.resolve()
     given = [path.resolve() for path in chosen.modules] or [top / "checks"]
-    paths = sorted({each for path in given for each in (path.rglob("*.py") if path.is_dir() else [path])})
+    paths = list(
+        dict.fromkeys(each for path in given for each in sorted(path.rglob("*.py") if path.is_dir() else [path]))
+    )
     every = _sampled([each for path in paths for each in mutants(path, top)], chosen.most, chosen.seed)
     every = every[chosen.part - 1 :: chosen.parts]
     with tempfile.TemporaryDirectory() as folder:

@@ -35,6 +35,8 @@ class Mutant:
     path: Path
     name: str
     """Of the module's file, from the top of the project."""
+    text: bytes
+    """Of the module as it was read: the file may be edited while its mutants are judged."""
     node: Changed
     changed: ast.AST
     lines: range
@@ -45,7 +47,7 @@ class Mutant:
     def source(self) -> str:
         """The module with the change in it."""
         text = ast.unparse(self.changed)
-        return _replaced(self.path.read_bytes(), self.node, text if isinstance(self.node, ast.Return) else f"({text})")
+        return _replaced(self.text, self.node, text if isinstance(self.node, ast.Return) else f"({text})")
 
     def __str__(self) -> str:
         before, after = (re.sub(r"\s+", " ", ast.unparse(node))[:70] for node in (self.node, self.changed))
@@ -54,10 +56,10 @@ class Mutant:
 
 def mutants(path: Path, top: Path) -> Iterator[Mutant]:
     """Every change of a module that is tried."""
-    name = str(path.relative_to(top))
-    for node, lines, in_function in _places(ast.parse(path.read_bytes()), range(0), in_function=False):
+    name, text = str(path.relative_to(top)), path.read_bytes()
+    for node, lines, inside in _places(ast.parse(text), range(0), in_function=False):
         for changed in _changes(node):
-            yield Mutant(path=path, name=name, node=node, changed=changed, lines=lines, in_function=in_function)
+            yield Mutant(path=path, name=name, text=text, node=node, changed=changed, lines=lines, in_function=inside)
 
 
 def _places(tree: ast.AST, lines: range, *, in_function: bool) -> Iterator[tuple[Changed, range, bool]]:

@@ -47,22 +47,22 @@ class Results:
 
     def add(self, mutant: Mutant, by: str, *, noticed: bool) -> None:
         """Keep it."""
-        judged = Judged(str(mutant), self._module(mutant.path), noticed=noticed, by=by)
+        judged = Judged(str(mutant), self._module(mutant), noticed=noticed, by=by)
         self._put(judged)
         with self.path.open("a", encoding="utf-8") as file:
             file.write("\n" + json.dumps(asdict(judged)) + "\n")
 
     def of(self, mutant: Mutant) -> Judged | None:
         """How it ended, if it was judged."""
-        return self._judged.get((str(mutant), self._module(mutant.path)))
+        return self._judged.get((str(mutant), self._module(mutant)))
 
     def _put(self, judged: Judged) -> None:
         self._judged[judged.mutant, judged.module] = judged
 
-    def _module(self, path: Path) -> str:
-        if path not in self._modules:
-            self._modules[path] = sha256(path.read_bytes()).hexdigest()[:16]
-        return self._modules[path]
+    def _module(self, mutant: Mutant) -> str:
+        if mutant.path not in self._modules:
+            self._modules[mutant.path] = sha256(mutant.text).hexdigest()[:16]
+        return self._modules[mutant.path]
 
 
 def table(every: Collection[tuple[Mutant, Judged]]) -> Iterator[str]:

@@ -68,14 +68,14 @@ class Caches:
 
 
 @functools.cache
-def outermost(path: Path) -> list[CodeType]:
-    """The code of the functions of a module that are in no other, as it is on the disk."""
-    return list(_outermost(compile(path.read_bytes(), str(path), "exec", dont_inherit=True)))
+def outermost(path: Path, text: bytes) -> list[CodeType]:
+    """The code of the functions of a module that are in no other, without a change."""
+    return list(_outermost(compile(text, str(path), "exec", dont_inherit=True)))
 
 
 def swap(mutant: Mutant, existing: Functions) -> None:
     """Exchange what the function in which the change is does, for good."""
-    old = outermost(mutant.path)
+    old = outermost(mutant.path, mutant.text)
     new = list(_outermost(compile(mutant.source(), str(mutant.path), "exec", dont_inherit=True)))
     if len(old) != len(new):
         raise CannotSwapError  # twice the same on one line was one, and is two now

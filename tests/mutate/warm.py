@@ -207,7 +207,7 @@ class Warm:
     ) -> tuple[int, str]:
         if not chosen:
             return _NOT_NOTICED, ""
-        outermost(mutant.path)  # once for all changes of it
+        outermost(mutant.path, mutant.text)  # once for all changes of it
         reading, writing = os.pipe()
         child = os.fork()
         if child == 0:
