@@ -20,7 +20,7 @@ import pytest
 from tests.mutate import fresh
 from tests.mutate.changes import Mutant, mutants
 from tests.mutate.results import Results, table
-from tests.mutate.warm import OPTIONS, Traced, Warm, quietly
+from tests.mutate.warm import OPTIONS, Traced, Warm, Way, quietly
 
 _OURS = {"checks", "reports", "scanner", "tests", "conftest", "preflight_scanner", "__main__", "__mp_main__"}
 
@@ -35,6 +35,8 @@ def main(arguments: Sequence[str], say: Callable[[str], None]) -> int:
         help="files or folders below checks/, in the order in which they are judged; all without one",
     )
     parser.add_argument("--top", type=Path, default=Path(__file__).parents[2], help="where checks/ and tests/ are")
+    parser.add_argument("--tests", type=Path, help="a folder of tests instead of tests/test_checks")
+    parser.add_argument("--seconds", type=float, default=20, help="of the processor, for the tests of one mutant")
     parser.add_argument("--most", type=int, default=0, help="a sample of so many mutants; all without it")
     parser.add_argument("--seed", type=int, default=1, help="of the sample")
     parser.add_argument("--parts", type=int, default=1, help="several processes share the mutants, each with its part")
@@ -53,7 +55,8 @@ def main(arguments: Sequence[str], say: Callable[[str], None]) -> int:
         file = chosen.results or Path(folder, "results")
         missing = Results(file).missing(every, again=chosen.again)
         if missing:
-            _judge(missing, top, file, say)
+            tests = (chosen.tests or top / "tests" / "test_checks").resolve()
+            _judge(missing, Way(top, tests, chosen.seconds), file, say)
         results = Results(file)
     ended = [(mutant, judged) for mutant in every if (judged := results.of(mutant)) is not None]
     for mutant, judged in ended:
@@ -71,19 +74,19 @@ def _sampled(every: Sequence[Mutant], most: int, seed: int) -> list[Mutant]:
     return sorted(Random(seed).sample(every, most), key=lambda mutant: (mutant.path, mutant.node.lineno))
 
 
-def _judge(missing: Sequence[Mutant], top: Path, file: Path, say: Callable[[str], None]) -> None:
+def _judge(missing: Sequence[Mutant], way: Way, file: Path, say: Callable[[str], None]) -> None:
     """First what can be exchanged in a process that has all, which is a copy: this one imports nothing of ours."""
-    tests = top / "tests" / "test_checks"
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(reading)
         status = 1
         try:
-            traced = Traced(top / "checks")
-            warm = Warm(folder=top / "checks", mutants=missing, results=Results(file), traced=traced, say=say)
+            traced = Traced(way.product)
+            warm = Warm(way=way, mutants=missing, results=Results(file), traced=traced, say=say)
             with traced.on():
-                _, said = quietly(lambda: pytest.main([*OPTIONS, f"--rootdir={top}", str(tests)], plugins=[warm]))
+                arguments = [*OPTIONS, f"--rootdir={way.top}", str(way.tests)]
+                _, said = quietly(lambda: pytest.main(arguments, plugins=[warm]))
             if warm.ended:
                 modules = sorted({name.split(".")[0] for name in sys.modules} - _OURS)
                 anew = [missing.index(each) for each in warm.anew]
@@ -103,7 +106,7 @@ def _judge(missing: Sequence[Mutant], top: Path, file: Path, say: Callable[[str]
     say(f"{len(done['anew'])} mutants need the module imported anew")
     results = Results(file)
     for at in done["anew"]:
-        fresh.judge(missing[at], top, tests, results)
+        fresh.judge(missing[at], way, results)
 
 
 def _tell(line: str) -> None:

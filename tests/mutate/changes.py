@@ -123,7 +123,16 @@ def _changes(node: Changed) -> Iterator[ast.AST]:
 
 
 def _is_nothing(value: ast.expr) -> bool:
-    return isinstance(value, ast.Constant) and value.value is None
+    """As false as `None`: that it is not of the type which is promised is the type checker's to say."""
+    if isinstance(value, ast.Call):
+        return (
+            not value.args and not value.keywords and ast.unparse(value.func) in ("dict", "frozenset", "set", "tuple")
+        )
+    if isinstance(value, ast.Constant):
+        return not value.value
+    return (isinstance(value, ast.Tuple | ast.List) and not value.elts) or (
+        isinstance(value, ast.Dict) and not value.keys
+    )
 
 
 def _replaced(source: bytes, node: Changed, text: str) -> str:

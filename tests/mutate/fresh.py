@@ -19,7 +19,7 @@ import pytest
 
 from tests.mutate.changes import Mutant
 from tests.mutate.results import Results
-from tests.mutate.warm import OPTIONS, quietly, steady
+from tests.mutate.warm import OPTIONS, Way, quietly, steady
 
 _LIMIT_S = 600
 """Of the processor, for all tests: one that takes more loops, and was noticed. Waiting is none of it."""
@@ -32,20 +32,19 @@ def import_ahead(names: Iterable[str]) -> None:
             importlib.import_module(name)
 
 
-def judge(mutant: Mutant, top: Path, tests: Path, results: Results) -> None:
+def judge(mutant: Mutant, way: Way, results: Results) -> None:
     """The tests that import the module first, or one that imports it, and then the others."""
-    near = tests_of(mutant.path, top, tests)
-    said = (_run(mutant, top, near) if near else "") or _run(
-        mutant, top, [str(tests), *(f"--ignore={path}" for path in near)]
-    )
+    near = tests_of(mutant.path, way)
+    further = [str(way.tests), *(f"--ignore={path}" for path in near)]
+    said = (_run(mutant, way.top, near) if near else "") or _run(mutant, way.top, further)
     results.add(mutant, said or "none of all tests", noticed=bool(said))
 
 
-def tests_of(path: Path, top: Path, tests: Path) -> list[str]:
+def tests_of(path: Path, way: Way) -> list[str]:
     """The tests that import the module, or one that imports it."""
-    name = _dotted(path, top)
-    users = {name, *(_dotted(each, top) for each in (top / name.split(".")[0]).rglob("*.py") if name in _imports(each))}
-    return [str(each) for each in sorted(tests.rglob("test_*.py")) if users & _imports(each)]
+    name = _dotted(path, way.top)
+    users = {name, *(_dotted(each, way.top) for each in way.product.rglob("*.py") if name in _imports(each))}
+    return [str(each) for each in sorted(way.tests.rglob("test_*.py")) if users & _imports(each)]
 
 
 def _dotted(path: Path, top: Path) -> str:

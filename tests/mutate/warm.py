@@ -119,12 +119,26 @@ def quietly(run: Callable[[], int]) -> tuple[int, str]:
     return code, out.getvalue()
 
 
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How mutants are judged."""
+
+    top: Path
+    tests: Path
+    seconds: float
+    """Of the processor, for the tests of one mutant in a warm process: one that survives these is not noticed."""
+
+    @property
+    def product(self) -> Path:
+        """The folder whose modules are changed."""
+        return self.top / "checks"
+
+
 @dataclass(slots=True, eq=False)
 class Warm:
     """A plugin of pytest that judges mutants in the place of its loop, each in a copy of the process."""
 
-    folder: Path
-    """Of the product."""
+    way: Way
     mutants: Sequence[Mutant]
     results: Results
     traced: Traced
@@ -153,7 +167,7 @@ class Warm:
                     return True
         self.say(f"{len(session.items)} tests, {sum(self._seconds):.0f} s, {len(self.mutants)} mutants")
         caches.forget()
-        existing = functions(f"{self.folder}{os.sep}")
+        existing = functions(f"{self.way.product}{os.sep}")
         gc.collect()
         gc.freeze()
         for number, mutant in enumerate(self.mutants, 1):
@@ -195,7 +209,7 @@ class Warm:
         elif late or status == _CANNOT:
             self.anew.append(mutant)
         else:
-            self.results.add(mutant, f"none of {len(chosen)} tests", noticed=False)
+            self.results.add(mutant, f"none of {said} of {len(chosen)} tests", noticed=False)
 
     def _chosen(self, mutant: Mutant, items: Sequence[pytest.Item], lines: Iterable[Line]) -> list[int]:
         own = f"test_{mutant.path.stem}.py"
@@ -230,12 +244,17 @@ class Warm:
             swap(mutant, existing)
         except CannotSwapError:
             return _CANNOT
+        begun, tried = time.process_time(), 0
         for item, seconds in chosen:
             with _ended_after(_LEAST_S + _TIMES * seconds):
                 item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
             if self.failed:
                 os.write(pipe, self.failed.encode())
                 return _NOTICED
+            tried += 1
+            if time.process_time() - begun > self.way.seconds:
+                break
+        os.write(pipe, str(tried).encode())
         return _NOT_NOTICED
 
 
