@@ -87,9 +87,14 @@ def remedy(unknown: Unknown, node: NodeView | None = None) -> Remediation | None
 
 def _services(node: NodeView | None) -> str:
     """The service of the declared instance, else of every instance, quoted for PowerShell."""
-    instance = str(node.options.get("sql_instance", "")).rpartition("\\")[2] if node else ""
+    instance = instance_of(node) if node else ""
     service = instance if instance.upper() == "MSSQLSERVER" else f"MSSQL${instance}"
     return (for_powershell(service) if instance else None) or "'MSSQLSERVER', 'MSSQL$*'"
+
+
+def instance_of(node: NodeView) -> str:
+    """The declared instance, which may be written as SQL1\\VAULT; empty where none is."""
+    return str(node.options.get("sql_instance", "")).rpartition("\\")[2]
 
 
 def passive_of(node: NodeView) -> str:
@@ -98,7 +103,7 @@ def passive_of(node: NodeView) -> str:
     if isinstance(clusters, Unknown) or not clusters.instances:
         return ""
     known = node.get(SecretServerDatabase)
-    wanted = str(node.options.get("sql_instance", "")).lower()
+    wanted = instance_of(node).lower()
     mine = [one for one in clusters.instances if not wanted or one.instance.lower() == wanted]
     if not isinstance(known, Unknown):
         mine = [one for one in mine if one.instance == known.server.instance]

@@ -28,6 +28,7 @@ from checks.check import NodeCheck, NodeView
 from checks.engine.requirements import Requirements, check_version, requirements
 from checks.facts import Unknown
 from checks.outcome import Outcome, Remediation, Severity, Status, combine, passed, undetermined, warned
+from checks.secret_server.database.access import instance_of
 from checks.secret_server.facts.node import SqlInstance, SqlInstances, SqlPrelogin
 from checks.secret_server.facts.sql import SecretServerDatabase, SqlServer
 from checks.secret_server.host.microsoft import ENGINE_EDITION_URL, SQL_SERVER_URL, managed_service, sql_server_name
@@ -59,7 +60,7 @@ def judge(view: NodeView) -> Outcome:
         return _from_server(needs, held.server)
     if isinstance(found, Unknown):
         return _from_port(needs, port, found.reason, view)
-    wanted = str(view.options.get("sql_instance", "")).rpartition("\\")[2]
+    wanted = instance_of(view)
     # The Windows Internal Database of another role on the host takes no connection from outside.
     usable = [one for one in found.instances if wanted or not one.name.upper().startswith(_INTERNAL)]
     names = ", ".join(instance.name for instance in usable)

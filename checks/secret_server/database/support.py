@@ -21,7 +21,7 @@ from checks.engine.requirements import ApplicableRule, Requirements, requirement
 from checks.engine.ways_out import ASK_ANEW
 from checks.facts import Unknown
 from checks.outcome import Outcome, Remediation, Severity, combine, not_applicable, passed, undetermined
-from checks.secret_server.database.access import database_of, is_copy, passive_of, remedy
+from checks.secret_server.database.access import database_of, instance_of, is_copy, passive_of, remedy
 from checks.secret_server.facts.node import SqlInstances
 from checks.secret_server.facts.sql import FailoverClusters, SecretServerDatabase
 from checks.secret_server.urls import CHECKLIST_URL, REPLICATION_URL, REQUIREMENTS_URL
@@ -64,7 +64,7 @@ def _edition(view: NodeView, needs: Requirements, due: ApplicableRule) -> Outcom
     instances = view.get(SqlInstances)
     if isinstance(instances, Unknown):
         return unseen(due, f"the edition is not known: {found.reason}", needs, remedy(found, view))
-    wanted = str(view.options.get("sql_instance", "")).lower()
+    wanted = instance_of(view).lower()
     mine = [one for one in instances.instances if not wanted or one.name.lower() == wanted]
     express_ones = [one.name for one in mine if "express" in one.edition.lower()]
     if express_ones and len(express_ones) == len(mine):

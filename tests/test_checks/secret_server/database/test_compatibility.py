@@ -10,7 +10,7 @@ from checks.engine.rules import RuleSet
 from checks.facts import Contact
 from checks.outcome import Outcome, Status
 from checks.secret_server.database import compatibility
-from checks.secret_server.facts.sql import Mirroring
+from checks.secret_server.facts.sql import ClusteredInstance, FailoverClusters, Mirroring
 from tests.test_checks.secret_server.databases import COPY, DATABASE, DENIED, SERVER, Clusters, Nodes
 
 
@@ -60,12 +60,25 @@ def test_what_cannot_be_queried_says_what_to_grant_and_to_declare(cluster: Clust
     assert 'transport "tds" asks no more' in compatibility.judge(listener).message
 
 
-def test_a_rule_that_means_nothing_is_no_pass(cluster: Clusters, node: Nodes) -> None:
+@pytest.mark.parametrize("means", ["modern", "modern times", "level modern", "collation"])
+def test_a_rule_that_means_nothing_is_no_pass(cluster: Clusters, node: Nodes, means: str) -> None:
     info = cluster()
-    rules = tuple(replace(r, requires="modern") if r.id == "database-level-110" else r for r in info.rules.rules)
+    rules = tuple(replace(r, requires=means) if r.id == "database-level-110" else r for r in info.rules.rules)
     info = replace(info, rules=RuleSet(rules))
     outcome = compatibility.judge(node(info, DATABASE, name="sql1", roles=("database",)))
-    assert (outcome.status, "'modern' is neither" in outcome.message) == (Status.ERROR, True)
+    assert (outcome.status, f"'{means}' is neither" in outcome.message) == (Status.ERROR, True)
+
+
+def test_the_passive_host_of_a_failover_instance_is_not_judged(cluster: Clusters, node: Nodes) -> None:
+    passive = FailoverClusters((ClusteredInstance("VAULT", "SQLFCI", active=False),))
+    outcome = compatibility.judge(node(cluster(), DENIED, passive, name="sql2", roles=("database",)))
+    assert (outcome.status, "passive host of SQLFCI" in outcome.message) == (Status.SKIP, True)
+
+
+def test_a_level_is_raised_by_the_command_that_is_told(cluster: Clusters, node: Nodes) -> None:
+    remedy = fits(cluster, node, replace(DATABASE, level=100)).remediation
+    assert remedy
+    assert remedy.command == "ALTER DATABASE [SecretServer] SET COMPATIBILITY_LEVEL = 110"
 
 
 def test_a_target_that_asks_for_nothing_is_not_judged(cluster: Clusters, node: Nodes) -> None:

@@ -97,6 +97,19 @@ def test_one_old_instance_among_several_fails_and_is_named(judged: Judged) -> No
     assert outcome.status is Status.FAIL
     assert "LEGACY is SQL Server 2008 R2" in outcome.message
     assert "MSSQLSERVER" not in outcome.message
+    assert outcome.remediation
+    assert "name the one that does with `sql_instance`" in outcome.remediation.summary
+
+
+def test_which_instance_is_meant_is_asked_only_where_one_of_several_is_too_old(judged: Judged) -> None:
+    assert judged(host(sql("10.50.6000.34"))).remediation is None  # the check's own
+    assert judged(host(sql("13.0.5026.0"), sql("13.0.5026.0", "OTHER"))).remediation is None
+    assert judged(host(sql("eleven"), sql("13.0.5026.0", "OTHER"))).remediation is None
+
+
+def test_a_server_that_tells_no_version_is_an_error(judged: Judged) -> None:
+    outcome = judged(DENIED, replace(DATABASE, server=replace(SERVER, version="eleven")))
+    assert (outcome.status, outcome.observed) == (Status.ERROR, "eleven")
 
 
 @pytest.mark.parametrize("wanted", ["VAULT", "vault", r"SQL1\VAULT"])

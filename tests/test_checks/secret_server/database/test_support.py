@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from checks.check import ClusterInfo, NodeView
+from checks.engine.rules import RuleSet
 from checks.outcome import Status
 from checks.secret_server.database.support import judge
 from checks.secret_server.facts.node import SqlInstance, SqlInstances
@@ -74,8 +75,20 @@ def test_one_of_several_instances_that_is_express_proves_nothing(cluster: Cluste
     both = SqlInstances((one, replace(one, name="BACKUPEXEC", edition="Express Edition")))
     open_ = judge(node(cluster(), DENIED, both, roles=("database",)))
     assert "which instance holds the database is not known" in open_.message
-    named = node(cluster(), DENIED, both, roles=("database",), sql_instance="BACKUPEXEC")
-    assert "BACKUPEXEC is an Express edition" in judge(named).message
+    for wanted in ("BACKUPEXEC", "backupexec", "SQL1\\BACKUPEXEC"):
+        named = node(cluster(), DENIED, both, roles=("database",), sql_instance=wanted)
+        assert "BACKUPEXEC is an Express edition" in judge(named).message
+
+
+def test_no_target_is_no_pass(cluster: Clusters, node: Nodes) -> None:
+    assert judge(node(cluster(None), DATABASE, roles=("database",))).status is Status.ERROR
+
+
+def test_a_rule_that_means_nothing_is_no_pass(cluster: Clusters, node: Nodes) -> None:
+    info = cluster()
+    rules = tuple(replace(r, requires="modern") if r.requires == "edition not express" else r for r in info.rules.rules)
+    outcome = judge(node(replace(info, rules=RuleSet(rules)), DATABASE, roles=("database",)))
+    assert (outcome.status, "'modern' is neither" in outcome.message) == (Status.ERROR, True)
 
 
 def test_what_nobody_knows_may_be_what_is_not_supported(cluster: Clusters, node: Nodes) -> None:

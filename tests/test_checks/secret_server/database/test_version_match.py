@@ -15,6 +15,7 @@ from tests.test_checks.secret_server.databases import COPY, DATABASE, DENIED, Cl
 
 OLD, NEW = app("11.6.3.0"), app("11.7.49.0")
 UPGRADED = replace(DATABASE, version="11.7.000049")
+PHASES = ("before", "window", "after")
 UNREAD = (AppFiles, "no libraries")
 SECONDARY = replace(
     DATABASE,
@@ -90,3 +91,31 @@ def test_what_was_compared_is_evidence(cluster: Clusters, node: Nodes) -> None:
         "databases": {"sql1": "11.6.000003"},
         "nodes": {"web1": "11.6.000003", "web2": "11.7.000049"},
     }
+
+
+def test_where_it_is_to_be_is_told_by_phase(cluster: Clusters, node: Nodes) -> None:
+    told = {
+        phase: version_match.judge(viewed(cluster, node, [NEW], [UPGRADED], phase=phase)).expected for phase in PHASES
+    }
+    every = "the database's version on every web node"
+    assert told == {"before": every, "window": every, "after": "11.7.000049"}
+
+
+def test_only_what_was_declared_is_told_as_declared(cluster: Clusters, node: Nodes) -> None:
+    info = cluster()
+    nodes = (
+        node(info, UNREAD, name="web1", current="11.6.000003"),
+        node(info, OLD, name="web2"),
+        node(info, DATABASE, name="sql1", roles=("database",)),
+    )
+    outcome = version_match.judge(ClusterView(info, nodes))
+    assert outcome.status is Status.WARN
+    assert "and so not compared: web1 11.6.000003" in outcome.message
+    assert "web2 11.6.000003" not in outcome.message
+
+
+def test_a_web_node_that_cannot_be_read_says_where_its_version_is_declared(cluster: Clusters, node: Nodes) -> None:
+    outcome = version_match.judge(viewed(cluster, node, [UNREAD], [DATABASE]))
+    assert outcome.remediation
+    assert "web1" in outcome.remediation.summary
+    assert "sql1" not in outcome.remediation.summary
