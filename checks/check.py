@@ -143,6 +143,10 @@ class ClusterView:
     cluster: ClusterInfo
     nodes: tuple[NodeView, ...]
 
+    def with_role(self, role: str) -> list[NodeView]:
+        """The nodes that have the role, in inventory order."""
+        return [node for node in self.nodes if role in node.roles]
+
     def with_fact(self, kind: type[F]) -> list[tuple[NodeView, F]]:
         """The nodes whose fact is known, in inventory order, each with it."""
         looks = ((node, node.get(kind)) for node in self.nodes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
 
 from checks.common.pages import Link, links_of
 from checks.engine.acceptance.model import Waiver
@@ -149,6 +149,23 @@ def combine(outcomes: Sequence[Outcome]) -> Outcome:
         evidence=evidence,
         remediation=_together([o.remediation for o in told if o.remediation and o.status is worst.status]),
         not_declared=next((o.not_declared for o in told if o.not_declared), "") if worst.status is Status.SKIP else "",
+    )
+
+
+def conclude(
+    outcomes: Sequence[Outcome],
+    *,
+    expected: str | None = None,
+    observed: str | None = None,
+    evidence: Mapping[str, object] | None = None,
+) -> Outcome:
+    """The same of all that a check found, with what is said once for the whole instead of by each finding."""
+    whole = combine(outcomes)
+    return replace(
+        whole,
+        expected=whole.expected if expected is None else expected,
+        observed=whole.observed if observed is None else observed,
+        evidence=whole.evidence if evidence is None else evidence,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from contextlib import suppress
 
 from packaging.version import Version
@@ -11,6 +12,7 @@ from checks.check import NodeView
 from checks.chef_backend.facts.cluster import ChefBackendVersion
 from checks.chef_backend.facts.machine import InstalledPackage
 from checks.facts import Unknown
+from checks.outcome import Outcome, undetermined
 from checks.versions import Installed, VersionError, parse_version
 
 _PACKAGING = re.compile(r"-\d+(\.el\d+)?$")
@@ -43,6 +45,21 @@ def package_version(text: str) -> Version:
     """The product's version from a package's: without epoch, release and build stamp. Raises VersionError."""
     plain = text.rpartition(":")[2]
     return parse_version(parse_version(plain.partition("-")[0]).public)
+
+
+def package_versions(
+    packages: Iterable[tuple[str, str]], *, absent: str = ""
+) -> tuple[list[tuple[str, Version]], list[Outcome]]:
+    """Nodes with the versions of their packages, and what there is to say of those without; `absent` where a text is
+    empty.
+    """
+    versions, outcomes = [], []
+    for name, text in packages:
+        try:
+            versions.append((name, package_version(text)))
+        except VersionError as error:
+            outcomes.append(undetermined(f"{name}: {error if text or not absent else absent}"))
+    return versions, outcomes
 
 
 def _others(view: NodeView) -> list[tuple[str, str]]:

@@ -34,10 +34,11 @@ from typing import Any
 
 from checks.check import ClusterCheck, ClusterView, NodeView
 from checks.common.clock_facts import ClockSample
+from checks.engine.requirements import breach, cited
 from checks.engine.rules import Rule
 from checks.engine.wording import enumerate_names, group_by_reason
 from checks.facts import Contact
-from checks.outcome import Outcome, Remediation, Severity, combine, failed, not_applicable, passed, undetermined, warned
+from checks.outcome import Outcome, Remediation, Severity, combine, not_applicable, passed, undetermined
 
 ID = "clock-skew"
 KERBEROS_URL = (
@@ -106,17 +107,12 @@ def _against(rule: Rule, clocks: list[_Clock]) -> Outcome:
             for clock in clocks
         },
         "limit_s": limit_s,
-        "rule": rule.id,
-        "source": rule.source,
+        **cited(rule),
     }
     pairs = list(combinations(clocks, 2))
     apart = [(one, other) for one, other in pairs if _least_s(one, other) >= limit_s]
     if apart:
-        end = failed if rule.effect == "fail" else warned
-        inferred = f" ({rule.confidence}: {rule.source})" if rule.confidence != "documented" else ""
-        note = f" ({rule.note})" if rule.note else ""
-        message = f"{_who(clocks, apart)}, and {rule.text} is asked for{inferred}{note}"
-        return end(message, expected=rule.text, observed=observed, **evidence)
+        return breach(rule, f"{_who(clocks, apart)}, and {rule.text} is asked for", observed=observed, **evidence)
     open_ = [(one, other) for one, other in pairs if _most_s(one, other) >= limit_s]
     if open_:
         one, other = max(open_, key=lambda pair: _most_s(*pair))

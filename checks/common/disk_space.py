@@ -27,10 +27,11 @@ from dataclasses import replace
 
 from checks.check import NodeCheck, NodeView
 from checks.common.disk_facts import Disks, Drive, LinuxDisks
+from checks.engine.requirements import breach, cited
 from checks.engine.rules import Rule
 from checks.engine.ways_out import UNSEEN
 from checks.facts import Contact, Unknown, UnknownFactError
-from checks.outcome import Outcome, Remediation, Severity, combine, failed, not_applicable, passed, undetermined, warned
+from checks.outcome import Outcome, Remediation, Severity, combine, not_applicable, passed, undetermined, warned
 
 ID = "disk-space"
 GB = 10**9
@@ -176,11 +177,7 @@ def _is_remote(kind: str) -> bool:
 
 
 def _breach(rule: Rule, observed: str) -> Outcome:
-    inferred = f" ({rule.confidence}: {rule.source})" if rule.confidence != "documented" else ""
-    note = f" ({rule.note})" if rule.note else ""
-    end = failed if rule.effect == "fail" else warned
-    message = f"{observed}, and {rule.text} is asked for{inferred}{note}"
-    return end(message, expected=rule.text, observed=observed, rule=rule.id, source=rule.source)
+    return breach(rule, f"{observed}, and {rule.text} is asked for", observed=observed, **cited(rule))
 
 
 def _size(size_bytes: int) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from checks.engine.requirements import breach, cited
 from checks.engine.rules import Rule
 from checks.engine.ways_out import UNSEEN
-from checks.outcome import Outcome, failed, passed, undetermined, warned
+from checks.outcome import Outcome, passed, undetermined, warned
 
 GB = 10**9
 _SLACK = 0.9
@@ -35,7 +36,4 @@ def judged(rule: Rule, *, processors: int, processor: str, memory_bytes: int) ->
         enough = memory_bytes >= int(number) * GB * _SLACK
     if enough:
         return passed(observed, expected=rule.text, observed=observed)
-    end = failed if rule.effect == "fail" else warned
-    note = f" ({rule.note})" if rule.note else ""
-    message = f"{observed}, and {rule.text} is asked for{note}"
-    return end(message, expected=rule.text, observed=observed, rule=rule.id, source=rule.source)
+    return breach(rule, f"{observed}, and {rule.text} is asked for", observed=observed, **cited(rule))

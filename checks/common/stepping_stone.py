@@ -23,7 +23,7 @@ from typing import Any
 
 from checks.check import ClusterCheck, ClusterView
 from checks.engine.installed_version import declaring, installed
-from checks.engine.rules import Rule
+from checks.engine.requirements import noted
 from checks.engine.upgrade_path import (
     CHECK_ID,
     NoPath,
@@ -91,10 +91,11 @@ def judge(view: ClusterView) -> Outcome:
         if is_by_index(rule) and unread:
             text = f"{text} (how old the index is could not be read: {unread})"  # noqa: PLW2901
         remedy = Remediation("Plan the window, and what has to be ready before it, accordingly.", url=rule.url)
+        text += noted(rule)  # noqa: PLW2901
         if rule.effect == "tell":
-            outcomes.append(passed(_noted(text, rule), observed=observed, **{TOLD: _noted(text, rule)}))
+            outcomes.append(passed(text, observed=observed, **{TOLD: text}))
         else:
-            outcomes.append(warned(_noted(text, rule), observed=observed, remediation=remedy))
+            outcomes.append(warned(text, observed=observed, remediation=remedy))
     if not product.doubts_told_by:
         remedy = Remediation("Correct `current` in the inventory: what the node says counts.")
         doubts = [f"{name}: {doubt}" for name, one in found for doubt in one.doubts]
@@ -117,7 +118,7 @@ def _no_path(
     if found.installed:
         return not_applicable(found.reason, observed=observed, **evidence, **{TOLD: found.reason})
     where = f", on {enumerate_names(newer)}" if newer else ""
-    note = f" ({found.rule.note})" if found.rule and found.rule.note else ""
+    note = noted(found.rule) if found.rule else ""
     remedy = Remediation(found.instead, url=found.rule.url if found.rule else "")
     return failed(f"{found.reason}{where}{note}{without}", observed=observed, remediation=remedy, **evidence)
 
@@ -129,7 +130,7 @@ def _stops(path: UpgradePath, source: str, observed: str, evidence: dict[str, An
     rules = [hop.stone for hop in stops if hop.stone]
     then = ", then ".join(hop.version for hop in path.hops[1:])
     message = f"{source} to {path.target} needs a stop: install {path.hops[0].version} first, then {then}"
-    message += "".join(f" ({rule.note})" for rule in rules if rule.note)
+    message += "".join(map(noted, rules))
     unsure = [rule for rule in rules if rule.confidence != "documented"]
     message += "".join(f" ({rule.confidence}: {rule.source})" for rule in unsure)
     evidence["rules"] = [{"id": rule.id, "requires": rule.requires, "source": rule.source} for rule in rules]
@@ -145,10 +146,6 @@ def _stops(path: UpgradePath, source: str, observed: str, evidence: dict[str, An
         remediation=remedy,
         **evidence,
     )
-
-
-def _noted(message: str, rule: Rule) -> str:
-    return f"{message} ({rule.note})" if rule.note else message
 
 
 def of(product: str, carrier: str, facts: tuple[type, ...], references: tuple[str, ...]) -> ClusterCheck:

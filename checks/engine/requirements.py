@@ -118,16 +118,12 @@ def violation(
     way = "" if due.hop == needs.target else f", on the way to {needs.target},"
     verb = "needs" if rule.effect == "fail" else "asks for"
     message = f"{observed}, but {due.hop}{way} {verb} {rule.text}"
-    if rule.confidence != "documented":
-        message += f" ({rule.confidence}: {rule.source})"
-    end = failed if rule.effect == "fail" else warned
-    told = _noted(message, rule)
-    return end(told, expected=rule.text, observed=observed, remediation=remediation, **needs.evidence)
+    return breach(rule, message, observed=observed, remediation=remediation, **needs.evidence)
 
 
 def satisfied(due: ApplicableRule, observed: str, needs: Requirements) -> Outcome:
     """The outcome for a requirement that `observed` meets."""
-    return passed(_noted(observed, due.rule), expected=due.rule.text, observed=observed, **needs.evidence)
+    return passed(f"{observed}{noted(due.rule)}", expected=due.rule.text, observed=observed, **needs.evidence)
 
 
 def unseen(due: ApplicableRule, what: str, needs: Requirements, remediation: Remediation | None = None) -> Outcome:
@@ -135,15 +131,9 @@ def unseen(due: ApplicableRule, what: str, needs: Requirements, remediation: Rem
 
     The remedy is what lets the missing fact be read; without one, the message itself says what to clear.
     """
-    message = _noted(
-        f"{what}; {due.hop} {'needs' if due.rule.effect == 'fail' else 'asks for'} {due.rule.text}", due.rule
-    )
-    if due.rule.effect == "fail":
-        return undetermined(
-            message, expected=due.rule.text, observed="not known", remediation=remediation, **needs.evidence
-        )
-    remedy = remediation or UNSEEN
-    return warned(message, expected=due.rule.text, observed="not known", remediation=remedy, **needs.evidence)
+    verb = "needs" if due.rule.effect == "fail" else "asks for"
+    message = f"{what}; {due.hop} {verb} {due.rule.text}{noted(due.rule)}"
+    return not_seen(due.rule, message, remediation=remediation, **needs.evidence)
 
 
 def _against(due: ApplicableRule, version: Version, observed: str, needs: Requirements) -> Outcome:
@@ -160,5 +150,44 @@ def _against(due: ApplicableRule, version: Version, observed: str, needs: Requir
     return violation(due, observed, needs)
 
 
-def _noted(message: str, rule: Rule) -> str:
-    return f"{message} ({rule.note})" if rule.note else message
+def breach(
+    rule: Rule,
+    message: str,
+    /,
+    *,
+    observed: str,
+    remediation: Remediation | None = None,
+    told_basis: bool = False,
+    **evidence: Any,
+) -> Outcome:
+    """What was observed is not as the rule asks for. `told_basis`: the message says how sure it is."""
+    end = failed if rule.effect == "fail" else warned
+    text = f"{message}{noted(rule) if told_basis else reserved(rule)}"
+    return end(text, expected=rule.text, observed=observed, remediation=remediation, **evidence)
+
+
+def not_seen(rule: Rule, message: str, /, *, remediation: Remediation | None = None, **evidence: Any) -> Outcome:
+    """Nothing was seen of what the rule asks for: as grave as its breach, for it may be one.
+
+    The remedy is what lets it be seen; without one, the message itself says what to clear.
+    """
+    if rule.effect == "fail":
+        end, remedy = undetermined, remediation
+    else:
+        end, remedy = warned, remediation or UNSEEN
+    return end(message, expected=rule.text, observed="not known", remediation=remedy, **evidence)
+
+
+def cited(rule: Rule) -> dict[str, Any]:
+    """The rule, as evidence."""
+    return {"rule": rule.id, "source": rule.source}
+
+
+def noted(rule: Rule) -> str:
+    """What a message ends with for a rule that the inventory changed."""
+    return f" ({rule.note})" if rule.note else ""
+
+
+def reserved(rule: Rule) -> str:
+    """The same, after how sure a rule is that is not documented."""
+    return noted(rule) if rule.confidence == "documented" else f" ({rule.confidence}: {rule.source}){noted(rule)}"

@@ -2,7 +2,18 @@ from __future__ import annotations
 
 import pytest
 
-from checks.outcome import Outcome, Remediation, Status, combine, failed, not_applicable, passed, undetermined, warned
+from checks.outcome import (
+    Outcome,
+    Remediation,
+    Status,
+    combine,
+    conclude,
+    failed,
+    not_applicable,
+    passed,
+    undetermined,
+    warned,
+)
 
 RANKED = [failed("f"), undetermined("e"), warned("w"), passed("p"), not_applicable("s")]
 
@@ -46,3 +57,16 @@ def test_nothing_to_combine_is_a_defect() -> None:
 
 def test_could_not_tell_is_a_status_of_its_own() -> None:
     assert undetermined("why") == Outcome(Status.ERROR, "why")
+
+
+def test_what_is_said_once_for_the_whole_stands_for_what_each_finding_says() -> None:
+    found = [failed("a", expected="x", observed="1", one=1), warned("b", expected="y", observed="2", two=2)]
+    assert conclude(found) == combine(found)
+    whole = conclude(found, expected="all", observed="", evidence={})
+    assert (whole.status, whole.message, whole.expected, whole.observed, whole.evidence) == (
+        Status.FAIL,
+        "a; b",
+        "all",
+        "",
+        {},
+    )

@@ -21,7 +21,6 @@ after a demotion, wait a minute and scan again. Do not begin an upgrade on a clu
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from packaging.version import Version
@@ -36,7 +35,7 @@ from checks.engine.consistency import compared
 from checks.engine.installed_version import installed
 from checks.engine.wording import count, enumerate_names, group_by_reason
 from checks.facts import Unknown
-from checks.outcome import Outcome, Remediation, Severity, combine, failed, passed, undetermined
+from checks.outcome import Outcome, Remediation, Severity, conclude, failed, passed, undetermined
 from checks.versions import parse_version
 
 EXPECTED = "3 members, 1 leader, 2 synced followers, everything green, the same view from every backend"
@@ -87,8 +86,8 @@ def judge(view: ClusterView) -> Outcome:
     if tables and len(view.nodes) != listed:
         text = f"the inventory lists {count(len(view.nodes), 'backend')}, the cluster {listed}: each has to be asked"
         outcomes.append(undetermined(text))
-    whole = combine(outcomes or [passed("healthy, and all backends agree")])
-    return replace(whole, expected=EXPECTED, observed=observed, evidence=evidence)
+    outcomes = outcomes or [passed("healthy, and all backends agree")]
+    return conclude(outcomes, expected=EXPECTED, observed=observed, evidence=evidence)
 
 
 def _of_node(node: NodeView) -> list[Finding]:

@@ -24,7 +24,7 @@ Bring the file of the outlier in line with the others, its own settings excepted
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from checks.check import ClusterCheck, ClusterView
@@ -32,7 +32,17 @@ from checks.chef_backend.backend.config_settings import DEFAULTS, MILD, digest, 
 from checks.chef_backend.facts.machine import ConfigDigest
 from checks.engine.consistency import Missing, compare, compared, naming
 from checks.engine.wording import count, enumerate_names
-from checks.outcome import Outcome, Remediation, Severity, combine, failed, not_applicable, passed, undetermined, warned
+from checks.outcome import (
+    Outcome,
+    Remediation,
+    Severity,
+    conclude,
+    failed,
+    not_applicable,
+    passed,
+    undetermined,
+    warned,
+)
 
 OTHER = "-"
 EXPECTED = "the same settings on all backends, each node's own excepted"
@@ -83,8 +93,8 @@ def judge(view: ClusterView) -> Outcome:
     if not outcomes and len(view.nodes) == 1 and known:
         return not_applicable("one backend: nothing to compare", observed=observed, **evidence)
     same = count(len(names), "setting is", "settings are")
-    whole = combine(outcomes or [passed(f"{same} the same on all backends")])
-    return replace(whole, expected=EXPECTED, observed=observed, evidence=evidence)
+    outcomes = outcomes or [passed(f"{same} the same on all backends")]
+    return conclude(outcomes, expected=EXPECTED, observed=observed, evidence=evidence)
 
 
 def _config(found: ConfigDigest) -> _Config:

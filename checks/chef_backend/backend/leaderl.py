@@ -18,7 +18,6 @@ one leader answers.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from itertools import product, starmap
 from typing import Any
 
@@ -27,7 +26,7 @@ from checks.chef_backend.facts.cluster import ClusterStatus
 from checks.chef_backend.facts.machine import LeaderAnswer
 from checks.chef_backend.machine_names import is_same_machine
 from checks.engine.wording import enumerate_names
-from checks.outcome import Outcome, Remediation, Severity, combine, failed, passed, undetermined
+from checks.outcome import Outcome, Remediation, Severity, conclude, failed, passed, undetermined
 
 LEADS, FOLLOWS = 200, 503
 _READ = Remediation(
@@ -72,8 +71,8 @@ def judge(view: ClusterView) -> Outcome:
         outcomes.append(undetermined("no backend that was asked answers as the leader"))
     if len(leaders) == 1:
         outcomes += [failed(text) for text in dict.fromkeys(_contradictions(view, leaders[0]))]
-    whole = combine(outcomes or [passed(f"{leaders[0]} answers as the leader, the others do not")])
-    return replace(whole, expected=EXPECTED, observed=observed, evidence=evidence)
+    outcomes = outcomes or [passed(f"{leaders[0]} answers as the leader, the others do not")]
+    return conclude(outcomes, expected=EXPECTED, observed=observed, evidence=evidence)
 
 
 def _asked(answers: Iterable[LeaderAnswer]) -> str:

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 from packaging.version import Version
@@ -35,7 +34,7 @@ from checks.outcome import (
     Outcome,
     Remediation,
     Severity,
-    combine,
+    conclude,
     failed,
     not_applicable,
     not_declared,
@@ -82,8 +81,8 @@ def judge(view: ClusterView) -> Outcome:
     outcomes = [outcome for node, found in known for outcome in _of_node(node, found, target)]
     outcomes += _among(files)
     observed = "; ".join(f"{name} {values[0][:12]} {values[1]}" for name, values in files)
-    whole = combine(outcomes or [passed(f"{target} lies ready on {enumerate_names([name for name, _ in files])}")])
-    return replace(whole, expected=EXPECTED, observed=observed, evidence=evidence)
+    outcomes = outcomes or [passed(f"{target} lies ready on {enumerate_names([name for name, _ in files])}")]
+    return conclude(outcomes, expected=EXPECTED, observed=observed, evidence=evidence)
 
 
 def _of_node(node: NodeView, found: StagedPackage, target: Version) -> list[Outcome]:

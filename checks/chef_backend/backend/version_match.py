@@ -18,7 +18,6 @@ follower at a time.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from packaging.version import Version
@@ -26,12 +25,12 @@ from packaging.version import Version
 from checks.check import ClusterCheck, ClusterView, NodeView
 from checks.chef_backend.facts.cluster import ServiceStatus
 from checks.chef_backend.facts.machine import InstalledPackage
-from checks.chef_backend.installed import package_version
+from checks.chef_backend.installed import package_version, package_versions
 from checks.engine.consistency import compared
 from checks.engine.upgrade_path import PlanError, target_of
 from checks.engine.wording import enumerate_names
 from checks.facts import Unknown
-from checks.outcome import Outcome, Remediation, Severity, combine, failed, passed, undetermined, warned
+from checks.outcome import Outcome, Remediation, Severity, conclude, failed, passed, undetermined, warned
 from checks.versions import VersionError, parse_version
 
 EXPECTED = "one version on all backends, in the package, its manifest and the running services"
@@ -54,17 +53,12 @@ def judge(view: ClusterView) -> Outcome:
     }
     observed = "; ".join(f"{node.name} {found.version or 'no package'}" for node, found in known)
     outcomes = [outcome for node, found in known for outcome in _of_node(node, found)]
-    versions: list[tuple[str, Version]] = []
-    for node, found in known:
-        try:
-            versions += [(node.name, package_version(found.version))] if found.manager else []
-        except VersionError as error:
-            outcomes.append(undetermined(f"{node.name}: {error}"))
-    outcomes += _among(view, versions)
+    versions, odd = package_versions((node.name, found.version) for node, found in known if found.manager)
+    outcomes += [*odd, *_among(view, versions)]
     if not outcomes and not versions:
         outcomes.append(undetermined("no backend's package is known"))
-    whole = combine(outcomes or [passed(f"{versions[0][1]} on all backends")])
-    return replace(whole, expected=EXPECTED, observed=observed, evidence=evidence)
+    outcomes = outcomes or [passed(f"{versions[0][1]} on all backends")]
+    return conclude(outcomes, expected=EXPECTED, observed=observed, evidence=evidence)
 
 
 def _of_node(node: NodeView, found: InstalledPackage) -> list[Outcome]:

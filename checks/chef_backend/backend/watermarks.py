@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from checks.check import NodeView
 from checks.common.disk_facts import Drive, LinuxDisks
 from checks.engine.installed_version import installed
-from checks.engine.requirements import stops_to
+from checks.engine.requirements import breach, cited, stops_to
 from checks.engine.rules import Rule
 from checks.engine.upgrade_path import PlanError, target_of
-from checks.outcome import Outcome, failed, passed, undetermined, warned
+from checks.outcome import Outcome, passed, undetermined
 from checks.versions import VersionError
 
 _DATA = "/var/opt/chef-backend"
@@ -34,11 +34,7 @@ def judge_index(view: NodeView, rules: Sequence[Rule], disks: LinuxDisks) -> Out
     if not reached:
         return passed(observed, expected=expected, observed=observed)
     rule = max(reached, key=lambda rule: (rule.effect == "fail", _mark(rule)))
-    end = failed if rule.effect == "fail" else warned
-    inferred = f" ({rule.confidence}: {rule.source})" if rule.confidence != "documented" else ""
-    note = f" ({rule.note})" if rule.note else ""
-    text = f"{observed}, and {rule.text} is asked for{inferred}{note}"
-    return end(text, expected=rule.text, observed=observed, rule=rule.id, source=rule.source)
+    return breach(rule, f"{observed}, and {rule.text} is asked for", observed=observed, **cited(rule))
 
 
 def _index_of(disks: LinuxDisks) -> tuple[str, Drive | None]:

@@ -18,7 +18,7 @@ Set `chef_backend_members` in /etc/opscode/chef-server.rb of the frontend that i
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from checks.check import ClusterCheck, ClusterView
@@ -26,7 +26,7 @@ from checks.chef_backend.facts.cluster import ClusterStatus
 from checks.chef_backend.facts.machine import FrontendMembers
 from checks.chef_backend.machine_names import is_address, is_same_machine
 from checks.engine.wording import enumerate_names, group_by_reason
-from checks.outcome import Outcome, Remediation, Severity, combine, not_applicable, passed, undetermined, warned
+from checks.outcome import Outcome, Remediation, Severity, conclude, not_applicable, passed, undetermined, warned
 
 EXPECTED = "every backend, and nothing else, in chef_backend_members"
 _STATES = {
@@ -44,11 +44,11 @@ class _Backend:
 
 def judge(view: ClusterView) -> Outcome:
     """Hold each frontend's list against the backends."""
-    frontends = [node for node in view.nodes if "frontend" in node.roles]
+    frontends = view.with_role("frontend")
     if not frontends:
         return not_applicable("the inventory names no frontend")
     backends = _backends(view)
-    hosts = [node.host for node in view.nodes if "backend" in node.roles]
+    hosts = [node.host for node in view.with_role("backend")]
     lists = ClusterView(view.cluster, tuple(frontends)).with_fact(FrontendMembers)
     observed = "; ".join(f"{node.name}: {', '.join(found.members) or found.state}" for node, found in lists)
     evidence: dict[str, Any] = {
@@ -66,13 +66,13 @@ def judge(view: ClusterView) -> Outcome:
             (node.name, text) for node, found in lists for text in _doubts(found, backends, hosts)
         )
     ]
-    whole = combine(outcomes or [passed("the frontends name all backends, and nothing else")])
-    return replace(whole, expected=EXPECTED, observed=observed, evidence=evidence)
+    outcomes = outcomes or [passed("the frontends name all backends, and nothing else")]
+    return conclude(outcomes, expected=EXPECTED, observed=observed, evidence=evidence)
 
 
 def _backends(view: ClusterView) -> list[_Backend]:
     """The rows of the cluster's tables, each with what the inventory calls it besides."""
-    nodes = [node for node in view.nodes if "backend" in node.roles]
+    nodes = view.with_role("backend")
     rows = {row.guid: row for _, table in view.with_fact(ClusterStatus) for row in table.members}
     found = []
     for row in rows.values():

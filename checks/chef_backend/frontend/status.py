@@ -21,13 +21,11 @@ the backends first.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from checks.check import NodeCheck, NodeView
 from checks.chef_backend.facts.machine import FrontendApi, FrontendServices
 from checks.engine.wording import count, enumerate_names
 from checks.facts import Unknown
-from checks.outcome import Outcome, Remediation, Severity, combine, failed, passed, undetermined, warned
+from checks.outcome import Outcome, Remediation, Severity, conclude, failed, passed, undetermined, warned
 
 _READ = Remediation(
     "Let preflight read the line of nginx['ssl_port'] (`sudo = true`, and its line in sudoers: "
@@ -67,8 +65,8 @@ def judge(view: NodeView) -> Outcome:
     evidence: dict[str, object] = {}
     if isinstance(api, FrontendApi):
         evidence = {"upstreams": dict(api.upstreams), "asked": list(api.asked)}
-    whole = combine(outcomes or [passed(f"all services run, /_status says {_said(api)}")])
-    return replace(whole, expected=EXPECTED, observed=", ".join(observed), evidence=evidence)
+    outcomes = outcomes or [passed(f"all services run, /_status says {_said(api)}")]
+    return conclude(outcomes, expected=EXPECTED, observed=", ".join(observed), evidence=evidence)
 
 
 def _of_services(services: FrontendServices) -> list[Outcome]:

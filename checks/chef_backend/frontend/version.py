@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -31,12 +30,12 @@ from packaging.version import Version
 
 from checks.check import ClusterCheck, ClusterView
 from checks.chef_backend.facts.machine import FrontendPackage
-from checks.chef_backend.installed import package_version
+from checks.chef_backend.installed import package_versions
 from checks.engine.consistency import compared
-from checks.engine.requirements import stops_to
+from checks.engine.requirements import reserved, stops_to
 from checks.engine.upgrade_path import FRONTEND_LEVELS, PlanError, target_of
 from checks.engine.wording import enumerate_names
-from checks.outcome import Outcome, Remediation, Severity, combine, failed, passed, undetermined, warned
+from checks.outcome import Outcome, Remediation, Severity, conclude, failed, passed, undetermined, warned
 from checks.versions import VersionError, parse_version
 
 CHECK_ID = "chef-frontend-version"
@@ -56,13 +55,9 @@ def judge(view: ClusterView) -> Outcome:
     known = view.with_fact(FrontendPackage)
     differs = warned if view.cluster.phase == "window" else failed
     outcomes = [outcome for node, found in known for outcome in _of_node(node.name, found)]
-    versions = []
-    for node, found in known:
-        try:
-            versions.append((node.name, package_version(found.version)))
-        except VersionError as error:
-            text = str(error) if found.version else "neither rpm nor dpkg knows a package chef-server-core"
-            outcomes.append(undetermined(f"{node.name}: {text}"))
+    absent = "neither rpm nor dpkg knows a package chef-server-core"
+    versions, odd = package_versions(((node.name, found.version) for node, found in known), absent=absent)
+    outcomes += odd
     told = ", ".join(f"{name} {version}" for name, version in versions)
     outcomes += compared(versions).differing(
         lambda who: differs(f"the versions of the frontends differ: {who} ({told})")
@@ -77,9 +72,9 @@ def judge(view: ClusterView) -> Outcome:
             hop = next((hop for hop in hops if rule.applies_to(hop)), None)
             if low and hop:
                 way = "" if hop == target else f", on the way to {target}"
-                unsure = "" if rule.confidence == "documented" else f" ({rule.confidence}: {rule.source})"
-                note = f" ({rule.note})" if rule.note else ""
-                text = f"{enumerate_names(low)} too old for {hop}{way}, which needs {rule.text}{unsure}{note} ({told})"
+                text = (
+                    f"{enumerate_names(low)} too old for {hop}{way}, which needs {rule.text}{reserved(rule)} ({told})"
+                )
                 outcomes.append((failed if rule.effect == "fail" else warned)(text))
     except (PlanError, VersionError, InvalidSpecifier) as error:
         outcomes.append(undetermined(str(error)))
@@ -88,8 +83,8 @@ def judge(view: ClusterView) -> Outcome:
     }
     if not outcomes and not versions:
         outcomes.append(undetermined("no frontend's version is known"))
-    whole = combine(outcomes or [passed(f"{versions[0][1]} on all frontends")])
-    return replace(whole, expected=EXPECTED, observed=told, evidence=evidence)
+    outcomes = outcomes or [passed(f"{versions[0][1]} on all frontends")]
+    return conclude(outcomes, expected=EXPECTED, observed=told, evidence=evidence)
 
 
 def _of_node(name: str, found: FrontendPackage) -> list[Outcome]:

@@ -32,7 +32,7 @@ from checks.chef_backend.facts.machine import ConfigDigest, SecretsFile, Secrets
 from checks.chef_backend.secrets.rights import judge_rights
 from checks.engine.consistency import Denied, Missing, compared
 from checks.engine.wording import count, enumerate_names
-from checks.outcome import Outcome, Remediation, Severity, combine, failed, passed, undetermined
+from checks.outcome import Outcome, Remediation, Severity, conclude, failed, passed, undetermined
 
 ROLES = ("backend", "frontend")
 EXPECTED = "one SHA-256 among the backends (root:chef_pgsql 0640), one among the frontends (root 0600)"
@@ -65,8 +65,8 @@ def judge(view: ClusterView) -> Outcome:
         if files
     }
     observed = "; ".join(f"{name} {file.sha256[:12] or file.state}" for files in named.values() for name, file in files)
-    whole = combine(outcomes or [passed(f"the same secrets on {enumerate_names(counts)}")])
-    return replace(whole, expected=EXPECTED, observed=observed, evidence=evidence)
+    outcomes = outcomes or [passed(f"the same secrets on {enumerate_names(counts)}")]
+    return conclude(outcomes, expected=EXPECTED, observed=observed, evidence=evidence)
 
 
 def _rights(roles: Mapping[str, list[tuple[NodeView, SecretsFile]]]) -> list[Outcome]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 from checks.check import ClusterView
+from checks.engine.requirements import breach
 from checks.engine.wording import count, enumerate_names, group_by_reason
-from checks.outcome import Outcome, combine, failed, undetermined, warned
+from checks.outcome import Outcome, combine, undetermined
 from checks.secret_server.backup.findings import Terms, aged, seen, too_many
 from checks.secret_server.database.access import database_nodes
 from checks.secret_server.facts.backups import DatabaseBackupFile
@@ -81,8 +82,7 @@ def _small(what: str, size: int, terms: Terms) -> Outcome | None:
     least = int(rule.requires.partition(" ")[2]) if rule and rule.requires.partition(" ")[2].isdecimal() else 0
     if rule and size < least * _MB:
         message = f"{what} has {size / _MB:.1f} MB, and {rule.text} is asked for"
-        end = failed if rule.effect == "fail" else warned
-        return end(f"{message} ({rule.note})" if rule.note else message, expected=rule.text, observed=message)
+        return breach(rule, message, observed=message, told_basis=True)
     return None
 
 

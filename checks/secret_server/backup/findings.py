@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from checks.check import ClusterInfo
+from checks.engine.requirements import breach, cited, not_seen
 from checks.engine.rules import Rule
 from checks.engine.wording import count, enumerate_names
 from checks.outcome import Outcome, combine, failed, passed, undetermined, warned
@@ -71,17 +72,14 @@ class Terms:
         rule = self.rules.get(requires)
         if rule is None:
             return passed(f"{message}, which is not asked for here")
-        note = f" ({rule.note})" if rule.note else ""
-        end = failed if rule.effect == "fail" else warned
-        return end(message + note, expected=rule.text, observed=message, rule=rule.id, source=rule.source)
+        return breach(rule, message, observed=message, told_basis=True, **cited(rule))
 
     def unseen(self, requires: str, message: str) -> Outcome:
         """What it amounts to that nothing is known of what the rule `requires`: as much as breaking it."""
         rule = self.rules.get(requires)
         if rule is None:
             return passed(f"{message}, which is not asked for here")
-        end = undetermined if rule.effect == "fail" else warned
-        return end(message, expected=rule.text, observed="not known", rule=rule.id, source=rule.source)
+        return not_seen(rule, message, **cited(rule))
 
 
 def _limit(rules: Mapping[str, Rule], key: str) -> int | None:

@@ -62,7 +62,7 @@ _BEST_FIRST = (Status.PASS, Status.WARN, Status.ERROR, Status.FAIL)
 
 def judge(view: ClusterView) -> Outcome:
     """Judge both backups; one that nobody named is told, where the other is."""
-    web = [node for node in view.nodes if "web" in node.roles]
+    web = view.with_role("web")
     looks = {node.name: node.get(EncryptionConfig) for node in web}
     live = {name: c.sha256 for name, c in looks.items() if not isinstance(c, Unknown) and c.state == "hashed"}
     unread = {

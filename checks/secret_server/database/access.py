@@ -116,7 +116,7 @@ def database_nodes(view: ClusterView) -> list[NodeView]:
 
     Where it runs on none of them, all are kept: each says why it cannot be asked.
     """
-    hosts = [node for node in view.nodes if "database" in node.roles]
+    hosts = view.with_role("database")
     active = [node for node in hosts if not passive_of(node)]
     return active or hosts
 

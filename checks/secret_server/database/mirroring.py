@@ -19,22 +19,12 @@ Resume the session and wait until it is synchronized. Point every web server at 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import replace
 
 from checks.check import ClusterCheck, ClusterView, NodeView
 from checks.common.computer_facts import ComputerName
 from checks.engine.wording import enumerate_names
 from checks.facts import Unknown
-from checks.outcome import (
-    Outcome,
-    Remediation,
-    Severity,
-    combine,
-    failed,
-    not_applicable,
-    passed,
-    undetermined,
-)
+from checks.outcome import Outcome, Remediation, Severity, conclude, failed, not_applicable, passed, undetermined
 from checks.secret_server.database.access import NO_NODE, access, database_nodes, database_of, remedy
 from checks.secret_server.database.sessions import web_server_sessions
 from checks.secret_server.facts.sql import FailoverClusters, Replica, SecretServerDatabase
@@ -80,7 +70,7 @@ def judge(view: ClusterView) -> Outcome:
         names = enumerate_names([node.name for node, _ in known])
         return not_applicable(f"the database on {names} is neither mirrored nor in an availability group")
     evidence = {node.name: _told(found) for node, found in known}
-    return replace(combine(outcomes), expected=EXPECTED, evidence=evidence)
+    return conclude(outcomes, expected=EXPECTED, evidence=evidence)
 
 
 def _states(node: NodeView, found: SecretServerDatabase, partners: Collection[str]) -> Iterator[Outcome]:

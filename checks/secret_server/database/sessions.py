@@ -29,7 +29,7 @@ def web_server_sessions(
     view: ClusterView, known: list[tuple[NodeView, SecretServerDatabase]], *, in_use: bool
 ) -> Iterator[Outcome]:
     """Whom the web servers use, where there are several database servers: it is inferred, so this only ever warns."""
-    web = [node for node in view.nodes if "web" in node.roles]
+    web = view.with_role("web")
     seen = {
         node.name: [one.name for one in web if names_of(one) & set(map(short, found.session_hosts))]
         for node, found in known

@@ -19,14 +19,12 @@ Copy the application folder of a node that matches over the one that does not, w
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from checks.check import ClusterCheck, ClusterView, NodeView
 from checks.engine.installed_version import declaring, installed
 from checks.engine.upgrade_path import PlanError, target_of
 from checks.engine.wording import enumerate_names, group_by_reason
 from checks.facts import Unknown
-from checks.outcome import Outcome, Remediation, Severity, combine, failed, passed, undetermined, warned
+from checks.outcome import Outcome, Remediation, Severity, conclude, failed, passed, undetermined, warned
 from checks.secret_server.database.access import NO_NODE, database_nodes, database_of, is_copy, remedy
 from checks.secret_server.facts.node import AppFiles
 from checks.secret_server.facts.sql import FailoverClusters, SecretServerDatabase
@@ -38,7 +36,7 @@ _MISMATCH = "the version does not match, and such a node does not run"
 
 def judge(view: ClusterView) -> Outcome:
     """Compare each open database with each web node, by the phase."""
-    web = [(node.name, installed(node)) for node in view.nodes if "web" in node.roles]
+    web = [(node.name, installed(node)) for node in view.with_role("web")]
     hosts = database_nodes(view)
     databases, problems = _databases(hosts)
     if not web or not (databases or problems):
@@ -64,12 +62,12 @@ def judge(view: ClusterView) -> Outcome:
     ]
     if unread:
         message = f"the version of the files is not known: {'; '.join(group_by_reason(unread))}"
-        found.append(undetermined(message, remediation=declaring(node for node in view.nodes if "web" in node.roles)))
+        found.append(undetermined(message, remediation=declaring(view.with_role("web"))))
     evidence = {"databases": databases, "nodes": {name: one.version for name, one in web}}
     expected = (
         view.cluster.target or "" if view.cluster.phase == "after" else "the database's version on every web node"
     )
-    return replace(combine(found), expected=expected, observed=_observed(databases, web), evidence=evidence)
+    return conclude(found, expected=expected, observed=_observed(databases, web), evidence=evidence)
 
 
 def _databases(nodes: list[NodeView]) -> tuple[dict[str, str], list[tuple[str, str]]]:

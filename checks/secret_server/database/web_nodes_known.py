@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import replace
 
 from checks.check import ClusterCheck, ClusterView, NodeView
 from checks.common.computer_facts import ComputerName
@@ -31,7 +30,7 @@ from checks.engine.consistency import compared
 from checks.engine.ways_out import UNSEEN
 from checks.engine.wording import enumerate_names, group_by_reason
 from checks.facts import Unknown
-from checks.outcome import Outcome, Remediation, Severity, combine, not_applicable, passed, warned
+from checks.outcome import Outcome, Remediation, Severity, conclude, not_applicable, passed, warned
 from checks.runbook.quoting import sql_text
 from checks.secret_server.database.access import access, database_nodes, database_of
 from checks.secret_server.database.sessions import names_of, short
@@ -51,18 +50,17 @@ _SESSIONS = "SELECT DISTINCT host_name, program_name FROM sys.dm_exec_sessions W
 
 def judge(view: ClusterView) -> Outcome:
     """Judge the sessions of each database, then the web nodes' own files."""
-    web = [node for node in view.nodes if "web" in node.roles]
+    web = view.with_role("web")
     looks = [(node, database_of(node)) for node in database_nodes(view)]
     known = [(node, found) for node, found in looks if not isinstance(found, Unknown)]
     outcomes = [*_unseen(looks), *_strangers(view, known), *_idle(view, web, known), *_pointing(web, known)]
     hosts = sorted({host for _, found in known for host in found.session_hosts})
     if not outcomes and not hosts:
         return not_applicable("no session of a web server was seen")
-    whole = combine(
-        outcomes
-        or [passed(f"all of {enumerate_names(hosts)}, who have sessions in the database, are in the inventory")]
-    )
-    return replace(whole, expected=EXPECTED, observed=", ".join(hosts), evidence={"hosts": hosts})
+    outcomes = outcomes or [
+        passed(f"all of {enumerate_names(hosts)}, who have sessions in the database, are in the inventory")
+    ]
+    return conclude(outcomes, expected=EXPECTED, observed=", ".join(hosts), evidence={"hosts": hosts})
 
 
 def strange_hosts(found: SecretServerDatabase, ours: Collection[str]) -> dict[str, list[str]]:
@@ -104,7 +102,7 @@ def _strangers(view: ClusterView, known: list[tuple[NodeView, SecretServerDataba
             f"{host.upper()} ({', '.join(names)})" if any(names) else host.upper() for host, names in strange.items()
         ]
         more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
-        nameless = [one.name for one in view.nodes if "web" in one.roles and isinstance(one.get(ComputerName), Unknown)]
+        nameless = [one.name for one in view.with_role("web") if isinstance(one.get(ComputerName), Unknown)]
         tail = f" (or another name of {enumerate_names(nameless)})" if nameless else ""
         yield warned(
             f"{', '.join(shown[:_SHOWN])}{more} has sessions in the database on {node.name} and is no node of the "

@@ -17,12 +17,11 @@ Restore the node's own file from its backup, and copy folders without the two fi
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from checks.check import PHASES, NodeCheck, NodeView
 from checks.engine.wording import count
-from checks.outcome import Outcome, Remediation, Severity, combine, failed, passed, undetermined
+from checks.outcome import Outcome, Remediation, Severity, conclude, failed, passed, undetermined
 from checks.secret_server.facts.folder import ConfigFile, DatabaseConfig, EncryptionConfig
 from checks.secret_server.urls import CLUSTERING_URL
 
@@ -44,8 +43,8 @@ def judge(view: NodeView) -> Outcome:
             observed="both missing",
             **_evidence(encryption, database),
         )
-    found = combine([_file("encryption.config", encryption), _file("database.config", database)])
-    return replace(found, expected=EXPECTED, evidence=_evidence(encryption, database))
+    found = [_file("encryption.config", encryption), _file("database.config", database)]
+    return conclude(found, expected=EXPECTED, evidence=_evidence(encryption, database))
 
 
 def _file(name: str, config: ConfigFile) -> Outcome:

@@ -21,7 +21,6 @@ brought over by hand, after a backup of both, with DPAPI off.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from checks.check import ClusterCheck, ClusterView, NodeView
@@ -32,7 +31,7 @@ from checks.outcome import (
     Outcome,
     Remediation,
     Severity,
-    combine,
+    conclude,
     failed,
     not_applicable,
     passed,
@@ -50,7 +49,7 @@ EXPECTED = "version and encryption.config of the primary site's web nodes"
 
 def judge(view: ClusterView) -> Outcome:
     """Compare each instance at the other site with the primary's web nodes."""
-    primary = [node for node in view.nodes if "web" in node.roles]
+    primary = view.with_role("web")
     spare = [node for node in view.nodes if "dr" in node.roles and not node.roles & {"web", "database"}]
     spare = [node for node in spare if not _is_listener(node)]
     if not spare:
@@ -59,11 +58,11 @@ def judge(view: ClusterView) -> Outcome:
         return not_applicable("in the window the primary site is ahead: compare after the upgrade")
     if not primary:
         return undetermined("the inventory names no web node of the primary site to compare with", expected=EXPECTED)
-    found = combine([judged for node in spare for judged in (_version(view, node, primary), _key(view, node, primary))])
+    found = [judged for node in spare for judged in (_version(view, node, primary), _key(view, node, primary))]
     evidence: dict[str, Any] = {
         node.name: {"version": installed(node).version, "encryption.config": _told(node)} for node in (*primary, *spare)
     }
-    return replace(found, expected=EXPECTED, evidence={"nodes": evidence})
+    return conclude(found, expected=EXPECTED, evidence={"nodes": evidence})
 
 
 def _is_listener(node: NodeView) -> bool:

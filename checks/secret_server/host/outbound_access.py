@@ -22,9 +22,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from checks.check import NodeCheck, NodeView
+from checks.engine.requirements import breach, cited
 from checks.engine.rules import Rule
 from checks.engine.wording import enumerate_names
-from checks.outcome import Outcome, Remediation, Severity, combine, failed, not_applicable, passed, undetermined, warned
+from checks.outcome import Outcome, Remediation, Severity, combine, not_applicable, passed, undetermined, warned
 from checks.secret_server.urls import OFFLINE_URL, TELEMETRY_URL
 
 ID = "outbound-access"
@@ -95,12 +96,7 @@ def _judged(rule: Rule, attempt: Attempt | None, found: OutboundAccess) -> Outco
     if found.proxy_problem:
         message += f"; whether Windows has a proxy cannot be told ({found.proxy_problem})"
         return warned(message, expected=rule.text, observed=observed, **evidence)
-    if rule.confidence != "documented":
-        message += f" ({rule.confidence}: {rule.source})"
-    if rule.note:
-        message += f" ({rule.note})"
-    end = failed if rule.effect == "fail" else warned
-    return end(message, expected=rule.text, observed=observed, rule=rule.id, source=rule.source, **evidence)
+    return breach(rule, message, observed=observed, **cited(rule), **evidence)
 
 
 CHECK = NodeCheck(
