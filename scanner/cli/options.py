@@ -179,7 +179,7 @@ EvidenceOption = Annotated[
     typer.Option(
         "--evidence",
         metavar="FILE",
-        help="Keep everything that the nodes said; .gz packs it.",
+        help="Keep everything that the nodes said; .gz packs it, .jsonl or .jsonl.gz: in lines.",
         rich_help_panel=REPORTS,
     ),
 ]

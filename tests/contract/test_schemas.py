@@ -18,6 +18,7 @@ from reports.drift.json import schema as drift_schema
 from reports.runbook.json import schema as plan_schema
 from reports.scan.json import schema as result_schema
 from scanner.files.baseline.schema import schema as baseline_schema
+from scanner.files.evidence.document import lines_schema
 from scanner.files.evidence.document import schema as evidence_schema
 
 TOP = Path(__file__).parents[2]
@@ -28,6 +29,7 @@ MADE: dict[str, Callable[[], dict[str, Any]]] = {
     "reports/schemas/drift.schema.json": drift_schema,
     "reports/schemas/plan.schema.json": plan_schema,
     "reports/schemas/result.schema.json": result_schema,
+    "scanner/files/evidence/lines.schema.json": lines_schema,
     "scanner/files/evidence/schema.json": evidence_schema,
     EDITED: baseline_schema,
 }

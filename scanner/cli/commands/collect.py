@@ -29,7 +29,13 @@ if TYPE_CHECKING:
 
 OutputOption = Annotated[
     Path,
-    typer.Option("-o", "--output", metavar="FILE", help="Where the evidence goes; .gz packs it.", show_default=False),
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="Where the evidence goes; .gz packs it, .jsonl or .jsonl.gz: in lines.",
+        show_default=False,
+    ),
 ]
 QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Print only what is missing.", rich_help_panel="Run")]
 

@@ -24,6 +24,8 @@ from scanner.transports.answers import NodeResponse
 from scanner.transports.protocol import ConnectionCost
 
 SCHEMA = "preflight.evidence/1"
+LINES = "preflight.evidence-lines/1"
+"""The same content in lines, see lines.py."""
 _MOST_S = 10**11
 """No number of seconds is greater, be it since 1970: that would be the year 5138."""
 _DIGEST = "[0-9a-f]{64}$"
@@ -193,6 +195,49 @@ class _Document:
             "SHA-256 over the rest as JSON with sorted keys, without blanks, in ASCII.", pattern=f"^sha256:{_DIGEST}"
         ),
     ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _FirstLine:
+    """What is known before anybody is asked."""
+
+    schema: Annotated[str, About(const=LINES)]
+    tool: _Tool
+    host: Annotated[str, About("Name of the machine that asked the nodes.")]
+    inventory: Annotated[str, About("The inventory's file name as given.")]
+    started: _Moment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _LastLine:
+    """What is known when all is said; no other line has a checksum."""
+
+    finished: _Moment
+    complete: Annotated[bool, About("False where the run was interrupted.")]
+    notices: Annotated[
+        tuple[str, ...],
+        About("What a reader must know of how the answers were come by, such as loosened verification."),
+    ]
+    counts: Annotated[_Counts, About("How much there is, so that a part that is missing is noticed.")]
+    unanswered: Annotated[tuple[_Unanswered, ...], About("Nodes that were to be asked when the run was interrupted.")]
+    checksum: Annotated[
+        str,
+        About(
+            "SHA-256 over all lines before this one, as they are with their ends, and the rest of this one as JSON "
+            "with sorted keys, without blanks, in ASCII.",
+            pattern=f"^sha256:{_DIGEST}",
+        ),
+    ]
+
+
+def lines_schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of each line: the first, a node's, or the last."""
+    about = (
+        "The same as preflight.evidence/1 in lines, each of them by itself what this schema says: the first one has "
+        "the schema's name, then comes one for each node in inventory order, and the last one has the checksum."
+    )
+    kind: Any = _FirstLine | _Node | _LastLine
+    return schema_of(kind, title=LINES, urn="urn:preflight:evidence-lines:1", description=about)
 
 
 def schema() -> dict[str, Any]:

@@ -14,7 +14,9 @@ from reports.codec.reading import MalformedError
 from scanner.errors import UsageError
 from scanner.files.atomic import write_atomically
 from scanner.files.evidence.document import SCHEMA, from_document, head_of, node_document
+from scanner.files.evidence.lines import begins_lines, is_for_lines, line_pieces, read_lines
 from scanner.files.evidence.model import Evidence, EvidenceFile
+from scanner.files.evidence.refusal import AGAIN, mib, refuse
 from scanner.files.evidence.running_checksum import RunningChecksum, canonical
 from scanner.files.evidence.stream import stream_evidence
 
@@ -24,15 +26,16 @@ MODE = 0o600
 _GZIP = b"\x1f\x8b"
 _PIECE = 1024 * 1024
 _LINE = "\n "
-_AGAIN = "copy it again from where it was collected, or collect again"
 
 
 def write_evidence(path: Path, evidence: Evidence) -> None:
-    """Write the evidence in one step and as it comes, readable by its owner alone; packed where the name ends in .gz.
+    """Write the evidence in one step and as it comes, readable by its owner alone; packed where the name ends in .gz,
+    and in lines where it ends in .jsonl or .jsonl.gz.
 
     Raises UsageError where it cannot be written.
     """
-    write_atomically(path, packed_pieces(path.name, pieces(evidence)), mode=MODE)
+    content = line_pieces(evidence) if is_for_lines(path.name) else pieces(evidence)
+    write_atomically(path, packed_pieces(path.name, content), mode=MODE)
 
 
 def to_bytes(evidence: Evidence) -> bytes:
@@ -50,7 +53,7 @@ def pieces(evidence: Evidence) -> Iterator[bytes]:
             yield text.encode("ascii")
     if size > MOST_BYTES:
         raise UsageError(
-            f"the evidence takes {_mib(size)}, more than the {_mib(MOST_BYTES)} that can be read again; "
+            f"the evidence takes {mib(size)}, more than the {mib(MOST_BYTES)} that can be read again; "
             "collect it in parts with --cluster or --node, and give --from for each"
         )
 
@@ -98,7 +101,7 @@ def read_evidence(path: Path) -> EvidenceFile:
 
     What is as preflight writes it is read node by node. Anything else is read whole, to be told of in full.
     """
-    found = stream_evidence(path, MOST_BYTES)
+    found = stream_evidence(path, MOST_BYTES) or read_lines(path)
     if found is not None:
         return found
     return parse_evidence(_content(path), path)
@@ -106,15 +109,18 @@ def read_evidence(path: Path) -> EvidenceFile:
 
 def parse_evidence(data: bytes, path: Path) -> EvidenceFile:
     """The evidence in a file's bytes, packed or not; `path` is for the messages. Raises UsageError."""
-    document = _document(_unpacked(data, path), path)
+    text = _unpacked(data, path)
+    if begins_lines(text):
+        refuse(path, "it is of lines, which are read from a file alone and not from a pipe: save it, and name the file")
+    document = _document(text, path)
     _refuse_other_formats(document, path)
     told = document.get("checksum")
     if not isinstance(told, str) or told != _counted(document, path):
-        _refuse(path, f"its checksum does not fit its content: it was damaged or changed; {_AGAIN}")
+        refuse(path, f"its checksum does not fit its content: it was damaged or changed; {AGAIN}")
     try:
         return EvidenceFile(path, told, from_document(document))
     except MalformedError as error:
-        _refuse(path, f"this is no sound evidence: {error}; {_AGAIN}")
+        refuse(path, f"this is no sound evidence: {error}; {AGAIN}")
 
 
 def _content(path: Path) -> bytes:
@@ -122,15 +128,15 @@ def _content(path: Path) -> bytes:
         with path.open("rb") as file:
             data = file.read(MOST_BYTES + 1)
     except FileNotFoundError:
-        _refuse(path, "there is no such file; `preflight collect INVENTORY -o FILE` writes one")
+        refuse(path, "there is no such file; `preflight collect INVENTORY -o FILE` writes one")
     except IsADirectoryError:
-        _refuse(path, "this is a folder; name the evidence file in it")
+        refuse(path, "this is a folder; name the evidence file in it")
     except PermissionError:
-        _refuse(path, "you may not read it; evidence is written for its owner alone")
+        refuse(path, "you may not read it; evidence is written for its owner alone")
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name.
-        _refuse(path, f"it cannot be read: {getattr(error, 'strerror', None) or error}")
+        refuse(path, f"it cannot be read: {getattr(error, 'strerror', None) or error}")
     if len(data) > MOST_BYTES:
-        _refuse(path, f"it is larger than {_mib(MOST_BYTES)}: this is no evidence")
+        refuse(path, f"it is larger than {mib(MOST_BYTES)}: this is no evidence")
     return data
 
 
@@ -148,33 +154,33 @@ def _unpacked(data: bytes, path: Path) -> bytes:
             waiting = unpacker.unconsumed_tail
             size += len(piece)
             if size > MOST_BYTES:
-                _refuse(path, f"it unpacks to more than {_mib(MOST_BYTES)}: this is no evidence")
+                refuse(path, f"it unpacks to more than {mib(MOST_BYTES)}: this is no evidence")
             pieces.append(piece)
             if not piece and not waiting:
                 break
     except zlib.error as error:
-        _refuse(path, f"it cannot be unpacked, so it is damaged ({error}); {_AGAIN}")
+        refuse(path, f"it cannot be unpacked, so it is damaged ({error}); {AGAIN}")
     if not unpacker.eof:
-        _refuse(path, f"it is cut off in its middle; {_AGAIN}")
+        refuse(path, f"it is cut off in its middle; {AGAIN}")
     if unpacker.unused_data:
-        _refuse(path, f"something stands after its end, so it is damaged; {_AGAIN}")
+        refuse(path, f"something stands after its end, so it is damaged; {AGAIN}")
     return b"".join(pieces)
 
 
 def _document(data: bytes, path: Path) -> dict[str, Any]:
     if not data.strip():
-        _refuse(path, f"it is empty; {_AGAIN}")
+        refuse(path, f"it is empty; {AGAIN}")
     try:
         document = json.loads(data.decode("utf-8"), parse_constant=_no_constant)
     except UnicodeDecodeError:
-        _refuse(path, f"this is no text: it is no evidence, or damaged; {_AGAIN}")
+        refuse(path, f"this is no text: it is no evidence, or damaged; {AGAIN}")
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
-        _refuse(path, f"not JSON at {where} ({error.msg}): it is no evidence, damaged or cut off; {_AGAIN}")
+        refuse(path, f"not JSON at {where} ({error.msg}): it is no evidence, damaged or cut off; {AGAIN}")
     except (ValueError, RecursionError, MemoryError):
         _refuse_monster(path)
     if not isinstance(document, dict):
-        _refuse(path, "this is no evidence; `preflight collect INVENTORY -o FILE` writes some")
+        refuse(path, "this is no evidence; `preflight collect INVENTORY -o FILE` writes some")
     return document
 
 
@@ -187,7 +193,7 @@ def _counted(document: Mapping[str, Any], path: Path) -> str:
 
 def _refuse_monster(path: Path) -> NoReturn:
     """For numbers of thousands of digits, thousands of brackets within each other, NaN and infinity."""
-    _refuse(path, f"this is no evidence: preflight writes nothing of the kind; {_AGAIN}")
+    refuse(path, f"this is no evidence: preflight writes nothing of the kind; {AGAIN}")
 
 
 def _no_constant(name: str) -> NoReturn:
@@ -204,14 +210,6 @@ def _refuse_other_formats(document: Mapping[str, Any], path: Path) -> None:
         tool = document.get("tool")
         maker = tool.get("version") if isinstance(tool, dict) else None
         which = f" ({' '.join(maker.split())[:40]})" if isinstance(maker, str) else ""
-        _refuse(path, f"made by a newer preflight{which}, in the format {told}: upgrade preflight here to read it")
+        refuse(path, f"made by a newer preflight{which}, in the format {told}: upgrade preflight here to read it")
     what = f"its schema is {' '.join(told.split())[:60]!r}" if isinstance(told, str) else "it names no schema"
-    _refuse(path, f"this is no evidence: {what}, not {SCHEMA!r}; `preflight collect INVENTORY -o FILE` writes some")
-
-
-def _refuse(path: Path, why: str) -> NoReturn:
-    raise UsageError(f"evidence {path}: {why}")
-
-
-def _mib(size: int) -> str:
-    return f"{size / 1024 / 1024:,.0f} MiB"
+    refuse(path, f"this is no evidence: {what}, not {SCHEMA!r}; `preflight collect INVENTORY -o FILE` writes some")
