@@ -94,6 +94,10 @@ class ClusterInfo:
     definition: ProductView = field(default_factory=ProductView)
     """What is known of `product`."""
 
+    def declared(self, key: str, otherwise: str = "") -> str:
+        """What the inventory says of the cluster under `key`, as text; `otherwise` where it says nothing."""
+        return str(self.options.get(key, otherwise))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeView:
@@ -129,6 +133,14 @@ class NodeView:
         if isinstance(found, Unknown):
             raise UnknownFactError(found.reason)
         return found
+
+    def knows(self, *kinds: type) -> bool:
+        """Whether all of these facts could be read."""
+        return not any(isinstance(self.get(kind), Unknown) for kind in kinds)
+
+    def declared(self, key: str, otherwise: str = "") -> str:
+        """What the inventory says of the node under `key`, as text; `otherwise` where it says nothing."""
+        return str(self.options.get(key, otherwise))
 
     look = get
     """Deprecated, for plugins that were written before: `get`."""

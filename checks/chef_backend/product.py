@@ -13,6 +13,7 @@ from checks.chef_backend.facts.cluster import ChefBackendVersion
 from checks.chef_backend.facts.machine import InstalledPackage
 from checks.chef_backend.installed import read_installed
 from checks.chef_backend.runbook import procedures
+from checks.chef_backend.urls import UPGRADE_URL
 from checks.common import clock_skew, disk_space, stepping_stone
 from checks.common.disk_facts import LinuxDisks
 from checks.engine.discovery import checks_in, in_order
@@ -91,7 +92,7 @@ CHEF_BACKEND = Product(
                 NAME,
                 "backend",
                 (ChefBackendVersion, InstalledPackage, SearchIndex),
-                ("https://docs.chef.io/upgrade_server_ha_v2/",),
+                (UPGRADE_URL,),
             ),
             *checks_in("checks.chef_backend"),
         ),

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from checks.check import NodeCheck, NodeView
 from checks.chef_backend.facts.machine import MachineResources
+from checks.chef_backend.urls import INSTALL_URL
 from checks.common.machine_size import judged
 from checks.outcome import Outcome, Remediation, Severity, combine, not_applicable
 
@@ -43,6 +44,6 @@ CHECK = NodeCheck(
     products=("chef-backend",),
     roles=("backend", "frontend"),
     facts=(MachineResources,),
-    references=("Chef Backend system requirements", "https://docs.chef.io/install_server_ha/"),
+    references=("Chef Backend system requirements", INSTALL_URL),
     judge=judge,
 )

@@ -31,6 +31,7 @@ from checks.chef_backend.backend.health import CLUSTER_SIZE, Finding
 from checks.chef_backend.backend.leadership import columns_of
 from checks.chef_backend.facts.cluster import ChefBackendVersion, ClusterStatus, ServiceStatus
 from checks.chef_backend.facts.machine import InstalledPackage
+from checks.chef_backend.urls import INSTALL_URL, UPGRADE_URL
 from checks.engine.consistency import compared
 from checks.engine.installed_version import installed
 from checks.engine.wording import count, enumerate_names, group_by_reason
@@ -126,13 +127,13 @@ CHECK = ClusterCheck(
     remediation=Remediation(
         "Bring the member that the message names back and let it catch up before the upgrade.",
         command="sudo chef-backend-ctl status",
-        url="https://docs.chef.io/upgrade_server_ha_v2/",
+        url=UPGRADE_URL,
         language="sh",
     ),
     products=("chef-backend",),
     roles=("backend",),
     facts=(ClusterStatus, ServiceStatus),
     optional_facts=(ChefBackendVersion, InstalledPackage),
-    references=("https://docs.chef.io/upgrade_server_ha_v2/", "https://docs.chef.io/install_server_ha/"),
+    references=(UPGRADE_URL, INSTALL_URL),
     judge=judge,
 )

@@ -30,6 +30,7 @@ from typing import Any
 from checks.check import ClusterCheck, ClusterView
 from checks.chef_backend.backend.config_settings import DEFAULTS, MILD, digest, is_own
 from checks.chef_backend.facts.machine import ConfigDigest
+from checks.chef_backend.urls import CTL_URL
 from checks.engine.consistency import Missing, compare, compared, naming
 from checks.engine.wording import count, enumerate_names
 from checks.outcome import (
@@ -165,6 +166,6 @@ CHECK = ClusterCheck(
     products=("chef-backend",),
     roles=("backend",),
     facts=(ConfigDigest,),
-    references=("https://docs.chef.io/server/config_rb_backend/", "https://docs.chef.io/server/ctl_chef_backend/"),
+    references=("https://docs.chef.io/server/config_rb_backend/", CTL_URL),
     judge=judge,
 )

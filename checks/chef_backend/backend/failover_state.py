@@ -27,6 +27,7 @@ from checks.check import ClusterCheck, ClusterView
 from checks.chef_backend.backend.leadership import Failover, columns_of, failover
 from checks.chef_backend.facts.cluster import ChefBackendVersion, ClusterStatus
 from checks.chef_backend.facts.machine import InstalledPackage
+from checks.chef_backend.urls import CTL_URL, UPGRADE_URL
 from checks.engine.installed_version import installed
 from checks.engine.upgrade_path import PlanError, path_to, target_of
 from checks.outcome import (
@@ -43,7 +44,6 @@ from checks.outcome import (
 )
 from checks.versions import VersionError, parse_version
 
-UPGRADE_URL = "https://docs.chef.io/upgrade_server_ha_v2/"
 _WANTED = {"before": "on", "window": "off", "after": "on"}
 _PHASES = {
     "before": "failover is on, where cluster-status shows it or the inventory declares it; else it is not judged",
@@ -54,7 +54,7 @@ _COMMAND = "sudo chef-backend-ctl set-cluster-failover {}"
 _NODE = Remediation(
     "Find out why it is blocked; then allow failover again, on that backend.",
     "sudo chef-backend-ctl set-node-failover on",
-    url="https://docs.chef.io/server/ctl_chef_backend/",
+    url=CTL_URL,
     language="sh",
 )
 
@@ -64,14 +64,14 @@ def judge(view: ClusterView) -> Outcome:
     phase = view.cluster.phase
     if phase == "window" and (target := _by_downtime(view)):
         text = f"the way to {target} takes the whole cluster down and does not switch failover"
-        return not_applicable(text, expected=_PHASES[phase], observed=_declared(view))
+        return not_applicable(text, expected=_PHASES[phase], observed=view.cluster.declared("failover"))
     tables = [(node.name, table) for node, table in view.with_fact(ClusterStatus)]
     shown = failover(tables)
     evidence = {"columns": columns_of(tables)} if shown.text else {}
     if shown.state in ("on", "off"):
         return _of_shown(view, shown, evidence)
     # Where some may lead, the switch of the whole cluster is not off, and it is one backend that has to be looked at.
-    on_for_some = shown.state and phase != "window" and _declared(view) != "off"
+    on_for_some = shown.state and phase != "window" and view.cluster.declared("failover") != "off"
     outcomes = [] if on_for_some else [_of_declared(view, doubt=shown.text)]
     if shown.state:
         outcomes.append(warned(shown.text, expected=_PHASES[phase], observed=shown.text, remediation=_NODE))
@@ -81,7 +81,7 @@ def judge(view: ClusterView) -> Outcome:
 
 def _of_shown(view: ClusterView, shown: Failover, evidence: Mapping[str, object]) -> Outcome:
     """Judge what every backend's table shows."""
-    phase, declared = view.cluster.phase, _declared(view)
+    phase, declared = view.cluster.phase, view.cluster.declared("failover")
     wanted, expected = _WANTED[phase], _PHASES[phase]
     stale = f"; the inventory declares {declared}" if declared not in ("", shown.state) else ""
     text = f"failover is {shown.state}: {shown.text}{stale}"
@@ -95,7 +95,7 @@ def _of_shown(view: ClusterView, shown: Failover, evidence: Mapping[str, object]
 
 def _of_declared(view: ClusterView, *, doubt: str) -> Outcome:
     """Judge the inventory's word, where the tables do not tell; `doubt` says what they tell instead."""
-    phase, declared = view.cluster.phase, _declared(view)
+    phase, declared = view.cluster.phase, view.cluster.declared("failover")
     wanted, expected = _WANTED[phase], _PHASES[phase]
     if declared == wanted:
         text = f"declared {declared} in the inventory; {doubt or 'cluster-status does not show it'}: not observed"
@@ -112,10 +112,6 @@ def _of_declared(view: ClusterView, *, doubt: str) -> Outcome:
         f' declare `failover = "{wanted}"` for the cluster once it is'
     )
     return undetermined(text, expected=expected, remediation=_switch(wanted))
-
-
-def _declared(view: ClusterView) -> str:
-    return str(view.cluster.options.get("failover", ""))
 
 
 def _switch(wanted: str) -> Remediation:

@@ -25,6 +25,7 @@ from checks.check import ClusterCheck, ClusterView
 from checks.chef_backend.facts.cluster import ClusterStatus
 from checks.chef_backend.facts.machine import LeaderAnswer
 from checks.chef_backend.machine_names import is_same_machine
+from checks.chef_backend.urls import INSTALL_URL
 from checks.engine.wording import enumerate_names
 from checks.outcome import Outcome, Remediation, Severity, conclude, failed, passed, undetermined
 
@@ -104,6 +105,6 @@ CHECK = ClusterCheck(
     roles=("backend",),
     facts=(LeaderAnswer,),
     optional_facts=(ClusterStatus,),
-    references=("https://docs.chef.io/install_server_ha/",),
+    references=(INSTALL_URL,),
     judge=judge,
 )

@@ -27,6 +27,7 @@ from packaging.version import Version
 from checks.check import ClusterCheck, ClusterView, NodeView
 from checks.chef_backend.facts.machine import StagedPackage
 from checks.chef_backend.installed import package_version
+from checks.chef_backend.urls import UPGRADE_URL
 from checks.engine.consistency import compared
 from checks.engine.upgrade_path import PlanError, target_of
 from checks.engine.wording import enumerate_names
@@ -69,7 +70,7 @@ def judge(view: ClusterView) -> Outcome:
     evidence: dict[str, Any] = {
         "files": {
             node.name: {
-                "path": str(node.options.get("package", "")),
+                "path": node.declared("package"),
                 "state": found.state,
                 "sha256": found.sha256,
                 "size_bytes": found.size_bytes,
@@ -86,7 +87,7 @@ def judge(view: ClusterView) -> Outcome:
 
 
 def _of_node(node: NodeView, found: StagedPackage, target: Version) -> list[Outcome]:
-    path = str(node.options.get("package", ""))
+    path = node.declared("package")
     if found.state in _BAD:
         return [failed(f"{node.name}: {path} {_BAD[found.state]}")]
     if found.state != "hashed":
@@ -117,7 +118,7 @@ def _among(files: Sequence[tuple[str, tuple[str, str]]]) -> Iterator[Outcome]:
 
 
 def _file_name(node: NodeView) -> str:
-    return str(node.options.get("package", "")).rpartition("/")[2]
+    return node.declared("package").rpartition("/")[2]
 
 
 CHECK = ClusterCheck(
@@ -127,7 +128,7 @@ CHECK = ClusterCheck(
     doc=__doc__,
     remediation=Remediation(
         "Copy the target's package to the node that is named, and compare its SHA-256 with the vendor's.",
-        url="https://docs.chef.io/upgrade_server_ha_v2/",
+        url=UPGRADE_URL,
     ),
     products=("chef-backend",),
     roles=("backend",),
@@ -137,6 +138,6 @@ CHECK = ClusterCheck(
         "window": "the package on all backends",
         "after": "nothing",
     },
-    references=("https://docs.chef.io/upgrade_server_ha_v2/",),
+    references=(UPGRADE_URL,),
     judge=judge,
 )

@@ -18,10 +18,10 @@ from __future__ import annotations
 
 from checks.check import NodeCheck, NodeView
 from checks.chef_backend.facts.cluster import LeaderFlags
+from checks.chef_backend.urls import RECOVERY_URL
 from checks.outcome import Outcome, Remediation, Severity, failed, passed
 
 FOLDER = "/var/opt/chef-backend/leaderl/data"
-RECOVERY_URL = "https://docs.chef.io/server/backend_failure_recovery/"
 EXPECTED = "neither unsynced nor no-start-pgsql"
 _MEANING = {
     "unsynced": "its copy of the leader's database is under way or has failed, and until then it may not lead",

@@ -26,6 +26,7 @@ from checks.check import ClusterCheck, ClusterView, NodeView
 from checks.chef_backend.facts.cluster import ServiceStatus
 from checks.chef_backend.facts.machine import InstalledPackage
 from checks.chef_backend.installed import package_version, package_versions
+from checks.chef_backend.urls import UPGRADE_URL
 from checks.engine.consistency import compared
 from checks.engine.upgrade_path import PlanError, target_of
 from checks.engine.wording import enumerate_names
@@ -37,7 +38,7 @@ EXPECTED = "one version on all backends, in the package, its manifest and the ru
 _FINISH = Remediation(
     "Finish the upgrade of the node that is named, one follower at a time, then scan again.",
     "sudo chef-backend-ctl upgrade",
-    url="https://docs.chef.io/upgrade_server_ha_v2/",
+    url=UPGRADE_URL,
     language="sh",
 )
 
@@ -141,7 +142,7 @@ CHECK = ClusterCheck(
     doc=__doc__,
     remediation=Remediation(
         "Bring the node that is named to the version of the others before anything else.",
-        url="https://docs.chef.io/upgrade_server_ha_v2/",
+        url=UPGRADE_URL,
     ),
     products=("chef-backend",),
     roles=("backend",),
@@ -152,6 +153,6 @@ CHECK = ClusterCheck(
         "window": "the old version or the target on each backend",
         "after": "the target on all backends",
     },
-    references=("https://docs.chef.io/upgrade_server_ha_v2/",),
+    references=(UPGRADE_URL,),
     judge=judge,
 )

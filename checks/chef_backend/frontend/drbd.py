@@ -20,6 +20,7 @@ from typing import Any
 
 from checks.check import NodeCheck, NodeView
 from checks.chef_backend.facts.machine import DrbdTraces
+from checks.chef_backend.urls import UPGRADE_URL
 from checks.engine.wording import enumerate_names
 from checks.outcome import Outcome, Remediation, Severity, failed, passed, warned
 
@@ -56,6 +57,6 @@ CHECK = NodeCheck(
     products=("chef-backend",),
     roles=("frontend",),
     facts=(DrbdTraces,),
-    references=(GUIDANCE, "https://docs.chef.io/upgrade_server_ha_v2/"),
+    references=(GUIDANCE, UPGRADE_URL),
     judge=judge,
 )

@@ -25,6 +25,7 @@ from checks.check import ClusterCheck, ClusterView
 from checks.chef_backend.facts.cluster import ClusterStatus
 from checks.chef_backend.facts.machine import FrontendMembers
 from checks.chef_backend.machine_names import is_address, is_same_machine
+from checks.chef_backend.urls import INSTALL_URL
 from checks.engine.wording import enumerate_names, group_by_reason
 from checks.outcome import Outcome, Remediation, Severity, conclude, not_applicable, passed, undetermined, warned
 
@@ -115,12 +116,12 @@ CHECK = ClusterCheck(
     remediation=Remediation(
         "Compare chef_backend_members in /etc/opscode/chef-server.rb of the frontend with the cluster's own table.",
         command="sudo chef-backend-ctl cluster-status",
-        url="https://docs.chef.io/install_server_ha/",
+        url=INSTALL_URL,
         language="sh",
     ),
     products=("chef-backend",),
     roles=("backend", "frontend"),
     optional_facts=(ClusterStatus, FrontendMembers),
-    references=("https://docs.chef.io/install_server_ha/",),
+    references=(INSTALL_URL,),
     judge=judge,
 )

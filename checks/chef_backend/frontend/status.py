@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from checks.check import NodeCheck, NodeView
 from checks.chef_backend.facts.machine import FrontendApi, FrontendServices
+from checks.chef_backend.urls import SERVER_CTL_URL
 from checks.engine.wording import count, enumerate_names
 from checks.facts import Unknown
 from checks.outcome import Outcome, Remediation, Severity, conclude, failed, passed, undetermined, warned
@@ -146,7 +147,7 @@ CHECK = NodeCheck(
     optional_facts=(FrontendServices, FrontendApi),
     references=(
         "https://docs.chef.io/server/server_monitor/",
-        "https://docs.chef.io/server/ctl_chef_server/",
+        SERVER_CTL_URL,
         "https://smarden.org/runit/sv.8",
     ),
     judge=judge,

@@ -31,6 +31,7 @@ from packaging.version import Version
 from checks.check import ClusterCheck, ClusterView
 from checks.chef_backend.facts.machine import FrontendPackage
 from checks.chef_backend.installed import package_versions
+from checks.chef_backend.urls import INSTALL_URL, SERVER_CTL_URL, SERVER_UPGRADE_URL
 from checks.engine.consistency import compared
 from checks.engine.requirements import reserved, stops_to
 from checks.engine.upgrade_path import FRONTEND_LEVELS, PlanError, target_of
@@ -44,7 +45,7 @@ LEVEL_FILE = "/var/opt/opscode/upgrades/migration-level"
 _UPGRADE = Remediation(
     "Run the upgrade on the frontend that is named, and see that it ends without an error.",
     "sudo chef-server-ctl upgrade",
-    url="https://docs.chef.io/server/upgrades/",
+    url=SERVER_UPGRADE_URL,
     language="sh",
 )
 _NO_LEVEL = {"missing": "is not there", "empty": "is empty"}
@@ -132,13 +133,13 @@ def _copy(have: Sequence[tuple[str, str]], lack: Sequence[str]) -> Remediation:
         return Remediation(
             f"Copy {LEVEL_FILE} from {have[0][0]} to {enumerate_names(lack)}, where both have the same version.",
             f"sudo cat {LEVEL_FILE}",
-            url="https://docs.chef.io/install_server_ha/",
+            url=INSTALL_URL,
             language="sh",
         )
     return Remediation(
         "No frontend has it: have it worked out anew on one of them, and copy it to the others.",
         "sudo chef-server-ctl rebuild-migration-state",
-        url="https://docs.chef.io/server/ctl_chef_server/",
+        url=SERVER_CTL_URL,
         language="sh",
     )
 
@@ -172,8 +173,8 @@ CHECK = ClusterCheck(
         "after": "the same version on all frontends, and each wholly upgraded",
     },
     references=(
-        "https://docs.chef.io/install_server_ha/",
-        "https://docs.chef.io/server/upgrades/",
+        INSTALL_URL,
+        SERVER_UPGRADE_URL,
         "https://github.com/chef/chef-server/issues/464",
     ),
     judge=judge,

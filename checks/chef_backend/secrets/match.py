@@ -30,6 +30,7 @@ from checks.check import ClusterCheck, ClusterView, NodeView
 from checks.chef_backend.facts.cluster import ChefBackendVersion
 from checks.chef_backend.facts.machine import ConfigDigest, SecretsFile, SecretsFiles
 from checks.chef_backend.secrets.rights import judge_rights
+from checks.chef_backend.urls import SECRETS_URL, SERVER_CTL_URL
 from checks.engine.consistency import Denied, Missing, compared
 from checks.engine.wording import count, enumerate_names
 from checks.outcome import Outcome, Remediation, Severity, conclude, failed, passed, undetermined
@@ -113,8 +114,8 @@ CHECK = ClusterCheck(
     facts=(SecretsFiles,),
     optional_facts=(ConfigDigest, ChefBackendVersion),
     references=(
-        "https://docs.chef.io/server/install_server_ha/",
-        "https://docs.chef.io/server/ctl_chef_server/",
+        SECRETS_URL,
+        SERVER_CTL_URL,
         "https://github.com/chef-cookbooks/chef-ingredient/pull/219",
     ),
     judge=judge,

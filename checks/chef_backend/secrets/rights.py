@@ -12,6 +12,7 @@ from checks.check import NodeView
 from checks.chef_backend.backend.config_settings import digest
 from checks.chef_backend.facts.cluster import ChefBackendVersion
 from checks.chef_backend.facts.machine import ConfigDigest, SecretsFile
+from checks.chef_backend.urls import SECRETS_URL
 from checks.engine.ways_out import UNSEEN
 from checks.facts import Unknown
 from checks.outcome import Outcome, Remediation, failed, undetermined, warned
@@ -77,7 +78,7 @@ def _repair(node: NodeView, role: str, file: SecretsFile) -> Remediation:
     return Remediation(
         f"Set owner, group and mode of {file.path} right.",
         f"sudo chown {owner} {path} && sudo chmod {mode} {path}",
-        url="https://docs.chef.io/server/install_server_ha/",
+        url=SECRETS_URL,
         language="sh",
     )
 

@@ -22,6 +22,7 @@ from dataclasses import replace
 
 from checks.check import NodeCheck, NodeView
 from checks.chef_backend.facts.machine import StraySecrets
+from checks.chef_backend.urls import INSTALL_URL, RECOVERY_URL
 from checks.engine.wording import enumerate_names
 from checks.outcome import Outcome, Remediation, Severity, combine, failed, passed, undetermined, warned
 
@@ -76,6 +77,6 @@ CHECK = NodeCheck(
     products=("chef-backend",),
     roles=("backend", "frontend"),
     facts=(StraySecrets,),
-    references=("https://docs.chef.io/install_server_ha/", "https://docs.chef.io/server/backend_failure_recovery/"),
+    references=(INSTALL_URL, RECOVERY_URL),
     judge=judge,
 )

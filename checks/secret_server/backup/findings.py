@@ -50,7 +50,7 @@ class Terms:
             rules=rules,
             max_age_hours=hours if isinstance(hours, int) else _limit(rules, "max-age-hours"),
             declared=isinstance(hours, int),
-            dpapi=str(cluster.options.get("dpapi", "unknown")),
+            dpapi=cluster.declared("dpapi", "unknown"),
             live=live,
             unread=unread,
             full_max_age_hours=full if isinstance(full, int) else _limit(rules, "full-max-age-hours"),

@@ -94,7 +94,7 @@ def _services(node: NodeView | None) -> str:
 
 def instance_of(node: NodeView) -> str:
     """The declared instance, which may be written as SQL1\\VAULT; empty where none is."""
-    return str(node.options.get("sql_instance", "")).rpartition("\\")[2]
+    return node.declared("sql_instance").rpartition("\\")[2]
 
 
 def passive_of(node: NodeView) -> str:

@@ -31,7 +31,7 @@ _ADVICE = {
 
 def judge(view: ClusterView) -> Outcome:
     """Judge the declaration, by phase."""
-    declared, phase = str(view.cluster.options.get("dpapi", "unknown")), view.cluster.phase
+    declared, phase = view.cluster.declared("dpapi", "unknown"), view.cluster.phase
     observed = f"dpapi = {declared}"
     if declared == "off":
         return passed("DPAPI is off, as the inventory declares", expected=EXPECTED, observed=observed)

@@ -92,7 +92,7 @@ def _version(view: ClusterView, node: NodeView, primary: list[NodeView]) -> Outc
 
 
 def _key(view: ClusterView, node: NodeView, primary: list[NodeView]) -> Outcome:
-    dpapi = str(view.cluster.options.get("dpapi", "unknown"))
+    dpapi = view.cluster.declared("dpapi", "unknown")
     own = node.get(EncryptionConfig)
     if isinstance(own, Unknown):
         return _unread(node, f"encryption.config of {node.name} cannot be compared: {own.reason}")

@@ -20,11 +20,9 @@ decrypt them first as that account, and encrypt them again on each node afterwar
 
 from __future__ import annotations
 
-from typing import Any
-
-from checks.check import NodeCheck, NodeView
+from checks.check import ClusterInfo, NodeCheck, NodeView
 from checks.engine.wording import enumerate_names
-from checks.outcome import Outcome, Remediation, Severity, not_applicable, passed, undetermined, warned
+from checks.outcome import Outcome, Remediation, Severity, conclude, not_applicable, passed, undetermined, warned
 from checks.secret_server.facts.folder import ConfigFile, DatabaseConfig, EncryptionConfig
 from checks.secret_server.urls import CLUSTERING_URL
 
@@ -43,37 +41,35 @@ def judge(view: NodeView) -> Outcome:
     there = {name: config for name, config in files.items() if config.state != "missing"}
     marked = [name for name, config in there.items() if config.efs]
     closed = [name for name, config in there.items() if config.size_bytes is None and not config.efs]
-    evidence: dict[str, Any] = {"efs": {name: config.efs for name, config in there.items() if name not in closed}}
-    observed = "; ".join(f"{name}: {_told(name, marked, closed)}" for name in there)
     if not there:
         return not_applicable("neither file is there, so there is nothing that EFS could have encrypted")
+    return conclude(
+        [_judged(view.cluster, there, marked, closed)],
+        expected=EXPECTED,
+        observed="; ".join(f"{name}: {_told(name, marked, closed)}" for name in there),
+        evidence={"efs": {name: config.efs for name, config in there.items() if name not in closed}},
+    )
+
+
+def _judged(cluster: ClusterInfo, there: dict[str, ConfigFile], marked: list[str], closed: list[str]) -> Outcome:
+    over = cluster.phase == "after"
     if marked:
         verb = "is" if len(marked) == 1 else "are"
         message = f"{enumerate_names(marked)} {verb} encrypted with EFS, bound to the application pool's account"
-        if view.cluster.phase == "after":
-            return passed(message, expected=EXPECTED, observed=observed, **evidence)
+        if over:
+            return passed(message)
         return warned(
             f"{message}: a copy under another account cannot be opened. The vendor's documents disagree: off before "
-            "the upgrade, or only before these files are copied",
-            expected=EXPECTED,
-            observed=observed,
-            **evidence,
+            "the upgrade, or only before these files are copied"
         )
-    declared = str(view.cluster.options.get("efs", "unknown"))
+    declared = cluster.declared("efs", "unknown")
     if closed and declared in ("on", "off"):
         message = f"EFS is {declared}, as the inventory declares; {enumerate_names(closed)} cannot be looked at"
-        end = warned if declared == "on" and view.cluster.phase != "after" else passed
-        return end(message, expected=EXPECTED, observed=observed, **evidence)
+        return (warned if declared == "on" and not over else passed)(message)
     if closed:
         why = "; ".join(f"{name}: {there[name].detail or there[name].state}" for name in closed)
-        return undetermined(
-            f"cannot tell whether EFS is set: {why}",
-            expected=EXPECTED,
-            observed=observed,
-            remediation=_DECLARE,
-            **evidence,
-        )
-    return passed(f"EFS is not set on {enumerate_names(list(there))}", expected=EXPECTED, observed=observed, **evidence)
+        return undetermined(f"cannot tell whether EFS is set: {why}", remediation=_DECLARE)
+    return passed(f"EFS is not set on {enumerate_names(list(there))}")
 
 
 def _told(name: str, marked: list[str], closed: list[str]) -> str:

@@ -45,7 +45,7 @@ def judge(view: ClusterView) -> Outcome:
     known = [(node.name, config) for node, config in view.with_fact(EncryptionConfig)]
     found = compare(view, EncryptionConfig, _hash_of)
     evidence = {
-        "dpapi": _declared(view, "dpapi"),
+        "dpapi": view.cluster.declared("dpapi", "unknown"),
         "nodes": {
             name: {"path": c.path, "state": c.state, "sha256": c.sha256, "efs": c.efs, "size_bytes": c.size_bytes}
             for name, c in known
@@ -61,7 +61,7 @@ def judge(view: ClusterView) -> Outcome:
 
 def _judged(view: ClusterView, found: Comparison[str], closed: Sequence[str]) -> Outcome:
     """The first of these that is so; `closed` are the nodes whose file EFS keeps from being read."""
-    dpapi, missing = _declared(view, "dpapi"), enumerate_names(found.missing)
+    dpapi, missing = view.cluster.declared("dpapi", "unknown"), enumerate_names(found.missing)
     tail = f"; not compared: {'; '.join(found.not_compared)}" if found.not_compared else ""
     empty = [name for name, digest in found.values if digest == _NOTHING]
     if empty:
@@ -82,7 +82,7 @@ def _judged(view: ClusterView, found: Comparison[str], closed: Sequence[str]) ->
     if not found.agree:
         message = f"cannot tell: {found.groups.sentence()}, which is consistent with DPAPI{tail}"
         return undetermined(message, expected=EXPECTED, remediation=_DECLARE)
-    if found.denied and not found.gaps and len(closed) == len(found.denied) and _declared(view, "efs") == "on":
+    if found.denied and not found.gaps and len(closed) == len(found.denied) and view.cluster.declared("efs") == "on":
         message = f"EFS is on, as the inventory declares: {enumerate_names(closed)} cannot be compared, by design"
         return not_applicable(message, expected=EXPECTED)
     if tail:
@@ -108,10 +108,6 @@ def _under_dpapi(found: Comparison[str], tail: str) -> Outcome:
     if found.gaps:
         return undetermined(f"not every node was asked{tail}")
     return not_applicable(f"DPAPI is on: the file differs on every machine by design, so the hashes tell nothing{tail}")
-
-
-def _declared(view: ClusterView, key: str) -> str:
-    return str(view.cluster.options.get(key, "unknown"))
 
 
 def _hash_of(config: EncryptionConfig) -> str | Missing | Denied:

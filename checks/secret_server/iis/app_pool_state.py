@@ -17,12 +17,10 @@ feature Management Scripts and Tools is missing on the node (Web-Scripting-Tools
 
 from __future__ import annotations
 
-from typing import Any
-
 from checks.check import ClusterCheck, ClusterView, NodeView
+from checks.engine.consistency import Comparison, Denied, compared
 from checks.engine.wording import enumerate_names
-from checks.facts import Unknown
-from checks.outcome import Outcome, Remediation, Severity, failed, passed, undetermined, warned
+from checks.outcome import Outcome, Remediation, Severity, conclude, failed, passed, undetermined, warned
 from checks.secret_server.facts.host import PoolStates
 from checks.secret_server.facts.node import IisConfiguration, WebRoot
 from checks.secret_server.iis.appcmd import over_pools
@@ -30,6 +28,7 @@ from checks.secret_server.iis.serving import serving_pools
 from checks.secret_server.urls import CLUSTERING_URL
 
 FACTS = (WebRoot, IisConfiguration, PoolStates)
+_States = tuple[tuple[str, str], ...]
 _WMI_URL = "https://learn.microsoft.com/en-us/iis/wmi-provider/applicationpool-class"
 # Under this name from Windows Server 2008 R2 to today.
 _FEATURE = "Import-Module ServerManager; Add-WindowsFeature Web-Scripting-Tools"
@@ -48,60 +47,62 @@ PROVIDER_MISSING = (
 
 def judge(view: ClusterView) -> Outcome:
     """Judge what runs against what should, in the scan's phase."""
-    known = [node for node in view.nodes if not any(isinstance(node.get(kind), Unknown) for kind in FACTS)]
-    found = {node.name: _states(node) for node in known}
-    unclear = [f"{name}: {states}" for name, states in found.items() if isinstance(states, str)]
-    states = {name: states for name, states in found.items() if not isinstance(states, str)}
-    lacking = [name for name, said in found.items() if said == PROVIDER_MISSING]
-    expected = _PHASES[view.cluster.phase]
+    phase = view.cluster.phase
+    found = compared((node.name, _states(node)) for node in view.nodes if node.knows(*FACTS))
+    states = {name: dict(said) for name, said in found.values}
+    outcome = _in_window(found, states) if phase == "window" else _around(found, states, phase)
     observed = "; ".join(f"{name} {', '.join(sorted(set(said.values())))}" for name, said in states.items())
-    told: dict[str, Any] = {"phase": view.cluster.phase, "pools": states}
+    return conclude([outcome], expected=_PHASES[phase], observed=observed, evidence={"phase": phase, "pools": states})
+
+
+def _in_window(found: Comparison[_States], states: dict[str, dict[str, str]]) -> Outcome:
     running = [name for name, said in states.items() if set(said.values()) != {"stopped"}]
+    if len(running) > 1:
+        message = f"pools are not stopped on {enumerate_names(running)}: in the window at most one node may run"
+        return failed(f"{message} ({_DISAGREE})", remediation=_stop(states, running[1:], running[0]))
+    if found.denied:
+        return undetermined("; ".join(_unclear(found)), remediation=_ask(_lacking(found)))
+    message = f"only {running[0]} runs" if running else "the pools of all web nodes are stopped"
+    return passed(f"{message}; {_DISAGREE}")
+
+
+def _around(found: Comparison[_States], states: dict[str, dict[str, str]], phase: str) -> Outcome:
+    """Before and after the window, all of them run."""
     resting = [name for name, said in states.items() if set(said.values()) != {"started"}]
-    if view.cluster.phase == "window":
-        if len(running) > 1:
-            message = f"pools are not stopped on {enumerate_names(running)}: in the window at most one node may run"
-            return failed(
-                f"{message} ({_DISAGREE})",
-                expected=expected,
-                observed=observed,
-                remediation=_stop(states, running[1:], running[0]),
-                **told,
-            )
-        if unclear:
-            return undetermined(
-                "; ".join(unclear), expected=expected, observed=observed, remediation=_ask(lacking), **told
-            )
-        message = f"only {running[0]} runs" if running else "the pools of all web nodes are stopped"
-        return passed(f"{message}; {_DISAGREE}", expected=expected, observed=observed, **told)
+    unclear = _unclear(found)
     if resting:
         message = "pools do not run: " + "; ".join(f"{name} {_told(states[name])}" for name in resting)
-        end = failed if view.cluster.phase == "after" else warned
-        outcome = end(message, expected=expected, observed=observed, remediation=_start(states, resting), **told)
-        if view.cluster.phase == "after" or not unclear:
-            return outcome
+        if phase == "after" or not unclear:
+            return (failed if phase == "after" else warned)(message, remediation=_start(states, resting))
         unclear.append(message)
-    if unclear:
-        # An optional feature that few nodes have cannot hold up a window in which the pools are stopped anyway.
-        excused = view.cluster.phase == "before" and all(PROVIDER_MISSING in text for text in unclear)
-        end = warned if excused else undetermined
-        remedy = _ask(lacking, _start(states, resting).summary if resting else "")
-        return end("; ".join(unclear), expected=expected, observed=observed, remediation=remedy, **told)
-    return passed("the application pool runs on all web nodes", expected=expected, observed=observed, **told)
+    if not unclear:
+        return passed("the application pool runs on all web nodes")
+    # An optional feature that few nodes have cannot hold up a window in which the pools are stopped anyway.
+    excused = phase == "before" and all(PROVIDER_MISSING in text for text in unclear)
+    remedy = _ask(_lacking(found), _start(states, resting).summary if resting else "")
+    return (warned if excused else undetermined)("; ".join(unclear), remediation=remedy)
 
 
-def _states(node: NodeView) -> dict[str, str] | str:
+def _unclear(found: Comparison[_States]) -> list[str]:
+    return [f"{name}: {why}" for name, why in found.denied]
+
+
+def _lacking(found: Comparison[_States]) -> list[str]:
+    return [name for name, why in found.denied if why == PROVIDER_MISSING]
+
+
+def _states(node: NodeView) -> _States | Denied:
     """State by pool, in words, of those that serve the application; or why it cannot be told."""
     pools = serving_pools(node)
     if isinstance(pools, Outcome):
-        return pools.message
+        return Denied(pools.message)
     if node.require(PoolStates).provider_missing:
-        return PROVIDER_MISSING
+        return Denied(PROVIDER_MISSING)
     known = {name.lower(): state for name, state in node.require(PoolStates).states}
-    for name in pools:
-        if known.get(name.lower(), 4) == 4:
-            return f"IIS does not tell the state of pool {name}"
-    return {name: STATES[known[name.lower()]] for name in pools}
+    mute = next((name for name in pools if known.get(name.lower(), 4) == 4), None)
+    if mute is not None:
+        return Denied(f"IIS does not tell the state of pool {mute}")
+    return tuple((name, STATES[known[name.lower()]]) for name in pools)
 
 
 def _ask(lacking: list[str], then: str = "") -> Remediation | None:

@@ -20,7 +20,6 @@ from __future__ import annotations
 from checks.check import ClusterCheck, ClusterView, NodeView
 from checks.engine.consistency import Denied, compared
 from checks.engine.wording import enumerate_names
-from checks.facts import Unknown
 from checks.outcome import Outcome, Remediation, Severity, not_applicable, passed, undetermined, warned
 from checks.secret_server.facts.node import AppPools, IisConfiguration, WebRoot
 from checks.secret_server.iis.serving import serving_pools
@@ -40,7 +39,7 @@ KINDS = {
 
 def judge(view: ClusterView) -> Outcome:
     """Compare the kinds as far as they are known."""
-    found = compared((node.name, _kinds(node)) for node in view.nodes if not _lacks(node))
+    found = compared((node.name, _kinds(node)) for node in view.nodes if node.knows(*FACTS))
     kinds = {name: sorted(kind) for name, kind in found.values}
     observed = "; ".join(f"{name} {' and '.join(kind)}" for name, kind in kinds.items())
     if len(view.nodes) == 1:
@@ -53,10 +52,6 @@ def judge(view: ClusterView) -> Outcome:
         return undetermined(unclear, expected=EXPECTED, observed=observed)
     same = enumerate_names(next(iter(kinds.values()), []))
     return passed(f"the pools of all web nodes run as {same}", expected=EXPECTED, observed=observed)
-
-
-def _lacks(node: NodeView) -> bool:
-    return any(isinstance(node.get(kind), Unknown) for kind in FACTS)
 
 
 def _kinds(node: NodeView) -> frozenset[str] | Denied:
