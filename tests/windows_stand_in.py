@@ -18,8 +18,8 @@ import json, os, sys
 sys.path.insert(0, {top!r})
 from pathlib import Path
 from scanner.lab.machines.windows import powershell_process
-from scanner.lab.machines.windows.machine import Machine
 from scanner.lab.machines.windows.script import run_script
+from scanner.lab.machines.windows.table import read_windows
 from scanner.lab.servers.wsman.process import ProcessRequest
 from scanner.loading.registry import load_registry
 
@@ -28,7 +28,7 @@ stdin = sys.stdin.buffer.read()
 seen = {{"line": line, "stdin": stdin.decode("latin-1"), "environment": dict(os.environ), "pid": os.getpid()}}
 with Path({folder!r}, "seen").open("a") as log:
     log.write(json.dumps(seen) + "\\n")
-machine = Machine.from_table(json.loads(Path({folder!r}, "machine").read_text()))
+machine = read_windows(json.loads(Path({folder!r}, "machine").read_text()))
 request = ProcessRequest(command_line=line, environment={{}}, stdin=stdin, stdin_closed=True, console_mode_stdin=False)
 probes = load_registry()[1]
 done = powershell_process.run(

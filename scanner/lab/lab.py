@@ -17,9 +17,10 @@ from scanner.lab.expected import probes_of_clusters
 from scanner.lab.machines.chef_backend.cluster import CommandOutput
 from scanner.lab.machines.linux import sh_answers
 from scanner.lab.machines.linux.sh_node import ShNode
-from scanner.lab.machines.windows.script import Machine
+from scanner.lab.machines.windows.machine import Machine
 from scanner.lab.machines.windows.shell import ODD_BYTES, WindowsShell
 from scanner.lab.machines.windows.sql import LOGIN, PASSWORD_OF_THE_LAB
+from scanner.lab.machines.windows.table import read_windows
 from scanner.lab.scenario import ClusterScenario, NodeScenario, Scenario, load_scenario
 from scanner.lab.scenario_model import SqlPort
 from scanner.lab.servers.certificates import FLAWS, CertificateAuthority, CertificatePair, TlsFiles
@@ -190,7 +191,7 @@ class Lab:
     def _start_sql(self, starting: contextlib.ExitStack, node: NodeScenario, running: RunningNode) -> None:
         """The SQL Server that the scanner itself logs in to; without one on its machine, nothing listens there."""
         port = node.sql_port or SqlPort()
-        machine = node.machine or Machine.from_table({})
+        machine = node.machine or read_windows({})
         listening = [one for one in machine.sql if port.instance in ("", one.name)]
         if not listening or port.fault in TDS_FAULTS:
             fault = port.fault if listening else "refuse"
@@ -217,7 +218,7 @@ class Lab:
         )
 
     def _start_winrm(self, starting: contextlib.ExitStack, node: NodeScenario, running: RunningNode) -> None:
-        machine = node.machine or Machine.from_table({})
+        machine = node.machine or read_windows({})
         execute = self._powershell_of(machine)
         if node.fault == "non-utf8":
             execute = partial(_with_odd_bytes, execute=execute)

@@ -1,50 +1,7 @@
-r"""Scenarios: which simulated nodes there are, what is wrong with them, and what a scan must find.
+"""Scenarios: which simulated nodes there are, what is wrong with them, and what a scan must find.
 
-A scenario is a TOML file. `preflight lab --copy FILE` writes one of the built-in ones, to change and rehearse:
-
-    title = "One web node has another encryption.config"
-    extends = "secret-server-healthy"   # a built-in scenario, or a file beside this one; tables are merged key by key
-
-    [clusters.vault]
-    product = "secret-server"
-    inventory = {target = "11.7.000049", dpapi = "off"}     # what the lab's inventory says of the cluster, as it is
-    [clusters.vault.defaults]                               # holds for every node that does not say otherwise
-    [clusters.vault.nodes.web2]
-    roles = ["web"]
-    windows = {windows = "2019", encryption_config = "another key"}    # see machines.windows.machine.Machine.from_table
-    inventory = {current = "11.6.000003"}                   # further keys for the inventory's node
-    fault = "cut"                                           # see fault_names
-    scheme = "https"                                        # or http
-    auth = "ntlm"                                           # or basic, certificate
-    tds = {version = "15.0.2000.5", fault = "silent"}       # a SQL Server port; `sql_port` is written for it
-    [clusters.chef.nodes.backend-1]
-    chef = {role = "leader"}                                # see machines.chef_backend.cluster.Backend
-    linux = {secrets = "other secrets"}                     # see machines.chef_backend.host.LinuxNode; frontends too
-    answers = {chef-version = {output = "2.3.16", exit = 0}}        # literal answers over SSH, by probe; plugins' too
-    expect = {time-sync = {state = "inactive (dead)"}}      # of what the inventory expects, see scanner.lab.expected
-    slow = {chef-version = 3.0}                             # seconds that a probe takes over SSH
-    login = "key"                                           # or password
-    account = "administrator"                               # over WinRM, see servers.wsman.account_rights.Right
-    default_shell = "cmd"                                   # or powershell: of OpenSSH on a Windows node over SSH
-    absent = true                                           # takes an inherited node away; good for clusters too
-
-    [run]                                                   # the inventory's [run]
-    timeout = 10
-
-    [[waivers]]                                             # the inventory's, and [[attestations]] likewise
-    check = "dotnet-framework"
-    node = "web2"
-    reason = "4.8 comes in the same window"
-    owner = "Ada Admin"
-    expires = 2999-12-31
-
-    [expect]                                                # for `preflight`'s tests, and yours
-    exit_code = 1
-    [[expect.results]]              # every result that is fail, error, warn or waived; skips may be listed
-    check = "encryption-config-match"
-    node = "web2"                                           # left out for a cluster's result
-    status = "fail"
-    message = "web2"                                        # a part of it
+A scenario is a TOML file; `scenarios/README.md` has its keys. `preflight lab --copy FILE` writes a built-in one,
+to change and rehearse.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from checks.scan import CONNECTIVITY
 from reports.codec.shape import Form, one_of
 from scanner.lab.machines.chef_backend.cluster import Backend, CommandOutput
 from scanner.lab.machines.chef_backend.host import LinuxNode
-from scanner.lab.machines.windows.script import Machine
+from scanner.lab.machines.windows.machine import Machine
 from scanner.lab.servers.tds.responder import FAULTS as TDS_FAULTS
 from scanner.lab.servers.tds.responder import parse_sql_version
 from scanner.lab.servers.tds.server import FAULTS as SQL_FAULTS

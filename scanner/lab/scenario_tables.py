@@ -13,8 +13,9 @@ from reports.codec.shape import Form, one_of, whole
 from scanner.lab import expected, fault_names
 from scanner.lab.machines.chef_backend.cluster import CommandOutput, read_backends
 from scanner.lab.machines.chef_backend.host import LinuxNode
-from scanner.lab.machines.windows.script import Machine, MachineError
+from scanner.lab.machines.windows.machine import Machine
 from scanner.lab.machines.windows.shell import DEFAULT_SHELLS
+from scanner.lab.machines.windows.table import read_windows
 from scanner.lab.scenario_model import ClusterScenario, Expectation, NodeScenario, Scenario, SqlPort
 from scanner.lab.servers.wsman.account_rights import Right
 from scanner.lab.tables import CLOSED, ScenarioError, choice, read_table
@@ -219,8 +220,8 @@ def _match_database(row: dict[str, Any], nodes: Iterable[Mapping[str, Any]]) -> 
 
 def _machine(name: str, table: Mapping[str, object], place: str) -> Machine:
     try:
-        return Machine.from_table({"computer_name": name.upper()[:15], **table})
-    except MachineError as error:
+        return read_windows({"computer_name": name.upper()[:15], **table})
+    except ScenarioError as error:
         raise ScenarioError(f"{place}.windows", str(error)) from None
 
 

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from scanner.errors import ProtocolError
-from scanner.lab.machines.windows.script import Machine
+from scanner.lab.machines.windows.table import read_windows
 from scanner.lab.servers.certificates import CertificateAuthority
 from scanner.lab.servers.tds.server import TdsAccounts, TdsServer
 from scanner.lab.servers.wsman.accounts import Accounts
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.live
 
 PASSWORD = "lab-Pa55word"
 USER = "preflight_sql"
-MACHINE = Machine.from_table({"sql": [{"version": "15.0.4345.5"}], "app_version": "11.6.000003"})
+MACHINE = read_windows({"sql": [{"version": "15.0.4345.5"}], "app_version": "11.6.000003"})
 DATABASES = [tuple(row.values()) for row in MACHINE.sql[0].answers["databases"]]
 """What the question after databases is answered with, in the order of its columns."""
 

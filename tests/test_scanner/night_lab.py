@@ -19,7 +19,8 @@ import pytest
 from checks.runbook.model import Step
 from scanner.inventory.model import Node
 from scanner.inventory.writing.toml_text import dumps
-from scanner.lab.machines.chef_backend.frontend import Frontend
+from scanner.lab.machines.chef_backend.frontend import level_of
+from scanner.lab.machines.chef_backend.host import LinuxNode
 from scanner.lab.machines.linux import sh_answers
 from scanner.lab.machines.linux.sh_node import ShNode
 from scanner.lab.machines.windows import script as windows
@@ -153,9 +154,7 @@ def _database(site: Site) -> Table:
 
 def _level(package: str) -> str:
     """The migration-level of a version of Chef Infra Server."""
-    return Frontend(
-        package=package, manager="rpm", migration_level="", addons=(), services={}, down=(), members="", backends=()
-    ).level
+    return level_of(LinuxNode(package=package))
 
 
 def _to(step: Step) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from typing import Any
 
@@ -18,10 +19,13 @@ from checks.secret_server.facts.node import (
     WindowsVersion,
 )
 from checks.secret_server.iis.places import IisAuthentication
-from scanner.lab.machines.windows.script import Machine, MachineError, run_script
+from scanner.lab.machines.windows.script import Machine, run_script
+from scanner.lab.machines.windows.table import read_windows
+from scanner.lab.tables import ScenarioError
 from scanner.probes.batch.powershell import compose, parse
 from scanner.probes.probe import Answer, Probe, UnreadableError
 from tests.secret_server_probes import PROBES
+from tests.test_scanner.probes.secret_server.crafted import RECORDED
 
 NONCE = "0123456789abcdef"
 POWERSHELL = tuple(probe for probe in PROBES if probe.language == "powershell")
@@ -42,7 +46,7 @@ def answers(machine: Machine, script: str | None = None, probes: tuple[Probe, ..
 
 
 def machine(toml: str) -> Machine:
-    return Machine.from_table(tomllib.loads(toml))
+    return read_windows(tomllib.loads(toml))
 
 
 def fact(kind: type, toml: str, **options: str) -> Any:
@@ -298,7 +302,7 @@ def test_noise_and_a_plain_frame_are_taken() -> None:
     ],
 )
 def test_a_table_that_says_nonsense_names_the_place(toml: str, place: str) -> None:
-    with pytest.raises(MachineError) as caught:
+    with pytest.raises(ScenarioError) as caught:
         machine(toml)
     assert str(caught.value).startswith(f"{place}:")
 
@@ -325,10 +329,9 @@ def test_the_walk_through_the_application_names_what_it_leaves_out() -> None:
 
 
 def test_the_walk_through_the_application_stops_at_its_bounds() -> None:
-    files = "\n".join(
-        f"'C:\\inetpub\\wwwroot\\SecretServer\\a\\{number}' = {{size = 250_000_000}}" for number in range(10)
-    )
-    tree = fact(AppTree, f'app_version = "11.7.000049"\n[files]\n{files}\n')
+    (reader,) = [reader for probe in POWERSHELL for kind, reader in probe.readers if kind is AppTree]
+    tree = reader(Answer(json.dumps(RECORDED["too much to hash"]), 0))
+    assert isinstance(tree, AppTree)
     assert (tree.stopped, tree.files) == ("bytes", 9)
 
 

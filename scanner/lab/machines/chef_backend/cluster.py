@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -37,17 +37,7 @@ class CommandOutput:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backend:
-    """One backend as the others see it, and what is particular about its own view.
-
-    In a scenario: `role` leader, follower, deposed_leader, waiting_for_leader; `pg` and `es` (master, not_master)
-    follow from it; `version` (before 1.4 there are no lines for epmd and the disks); `uptime` ("27d 9h 51m 38s"), and
-    of single services `uptimes` and `pids`; `services` (`postgresql = "down"`); `distributed` (a service's last column,
-    as literal text); `disks` (local status, "" leaves the table out); `flags` (files beside the leader election's
-    data); `columns` (further columns of its row in cluster-status: `{Blocked = "no"}`); `unreachable` (the others do
-    not see it); `sees` (the only nodes that it sees itself); `believes` (`backend-2 = {role = "leader"}`: what it
-    thinks of others); `rows` (literal further rows of cluster-status, as tables); `lines` (literal further lines of
-    status).
-    """
+    """One backend as the others see it, and what is particular about its own view: the keys of a scenario's `chef`."""
 
     name: str
     role: str
@@ -125,7 +115,7 @@ def status(name: str, backends: Mapping[str, Backend]) -> CommandOutput:
         local = f"running (pid {me.pids.get(service, 1100 + 7 * number)})" if state == "running" else state
         rows.append((service, local, me.uptimes.get(service, me.uptime), distributed[service]))
     # From 1.4 on the last column is padded, too; before, it is not.
-    text = _table(rows, pad_last=not old) + "".join(f"{line}\n" for line in me.lines)
+    text = _table(rows, pad_last=not old) + printed(me.lines)
     if me.disks and not old:
         systems = [("System", "Local Status", "Distributed Node Status"), ("disks", me.disks, distributed["disks"])]
         text += "\n" + _table(systems, pad_last=True)
@@ -134,7 +124,7 @@ def status(name: str, backends: Mapping[str, Backend]) -> CommandOutput:
 
 def leader_flags(name: str, backends: Mapping[str, Backend]) -> CommandOutput:
     """`ls -a` of leaderl's data directory on `name`."""
-    return CommandOutput("".join(f"{entry}\n" for entry in ("form 2", ".", "..", *backends[name].flags, "end")))
+    return CommandOutput(printed(("form 2", ".", "..", *backends[name].flags, "end")))
 
 
 def version(name: str, backends: Mapping[str, Backend]) -> CommandOutput:
@@ -149,6 +139,11 @@ PROBES = {
     "chef-version": version,
 }
 """Which function answers which probe."""
+
+
+def printed(lines: Iterable[str]) -> str:
+    """Lines, each with its end."""
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _seen(me: Backend, backends: Mapping[str, Backend]) -> list[Backend]:
@@ -188,7 +183,7 @@ def _distributed(me: Backend, backends: Mapping[str, Backend]) -> dict[str, str]
 def _table(rows: Sequence[tuple[str, ...]], *, pad_last: bool = False) -> str:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
-    return "".join(f"{line if pad_last else line.rstrip()}\n" for line in lines)
+    return printed(line if pad_last else line.rstrip() for line in lines)
 
 
 def _before_1_4(me: Backend) -> bool:

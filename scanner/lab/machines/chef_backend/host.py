@@ -3,48 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import PurePosixPath
 from typing import Literal
 
 from scanner.clock import now_s
-from scanner.lab.machines.chef_backend import frontend
-from scanner.lab.machines.chef_backend.cluster import Backend, CommandOutput
+from scanner.lab.machines.chef_backend.cluster import Backend, CommandOutput, printed
 from scanner.lab.machines.linux import df
 from scanner.probes.chef_backend.node_readers import BACKEND_SECRETS, FRONTEND_SECRETS
 
 NOW_S = 1_900_000_000
 """What the simulated nodes' clocks say, seconds since 1970."""
 _DAY_S = 86_400
-_CTL = "chef-backend-ctl"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinuxNode:
-    """One machine. Nothing said is a healthy one, of the version that `chef` says.
-
-    In a scenario: `package` (the package's version; "none"), `manager` (rpm, deb), `manifest` (what its manifest
-    says; "none"), `installed_days_ago`; `staged` (a text for the content of the file that `package` of the inventory
-    names; "missing", "denied") and `staged_version` (by its own metadata, "" for none; default the target's);
-    `secrets` (a text for the content of its role's file of secrets; "missing", "denied"), `secrets_mode`,
-    `secrets_owner` ("root:root"), `strays` (paths of copies); `disk_gb`, `free_mb`, `file_system` (the type of the
-    one that holds the product's folders), `index_disk` (GB and GB free of one that Elasticsearch's data have to
-    themselves).
-    `config`: settings beside the usual ones ("" takes one away); `config_logic` (names of settings that
-    take Ruby to know, "-" for lines that name none); `leader_answer` ("200", "503", "000"). On frontends
-    `package` is that of Chef Infra Server, and there are `migration_level` (a text; "missing", "empty", "denied"; left
-    out it is that of the version), `addons` (packages), `down` (services that do not run), `services` (a service's
-    line as literal text: `oc_id = "down: oc_id: 9s"`; "" leaves it out), `drbd` (lines that the probe of that name
-    prints). `ahead_s`: seconds by which the clock is ahead (or, negative,
-    behind); `whole_seconds`: its `date` knows no fractions. `index`: the version of Elasticsearch that created the
-    search index ("none": it does not answer). `cores`, `memory_mib` (as the kernel counts it). Of a
-    frontend `members`: the line of chef_backend_members, without its name, instead of the backends; "none" leaves it
-    out. `connections`: what is connected with it, each as "10.0.0.21:5432", the peer and the machine's own port;
-    `ports`: lines that the probe of the ports prints. `foreign`: true for a machine that has nothing to do with Chef,
-    as at a wrong address.
-    """
+    """One machine: the keys of a scenario's `linux`. Nothing said is a healthy one, of the version that `chef` says."""
 
     package: str = ""
     manager: Literal["rpm", "deb"] = "rpm"
@@ -150,7 +127,7 @@ def secrets_files(host: Host) -> CommandOutput:
         else:
             rights = f"{host.linux.secrets_mode or mode}:{host.linux.secrets_owner or owner}".replace(":", "/")
             lines += [f"{_sha256(state)}  {path}", f"{rights}{path}"]
-    return CommandOutput(_text(lines), error_output=_text(errors))
+    return CommandOutput(printed(lines), error_output=printed(errors))
 
 
 def stray_secrets(host: Host) -> CommandOutput:
@@ -163,7 +140,7 @@ def stray_secrets(host: Host) -> CommandOutput:
         f"{'drwx------' if folder == '/root' else 'drwxr-xr-x'} 8 0 0 4096 Nov 24 03:30 {folder}"
         for folder in sorted(above - {"/"})
     ]
-    return CommandOutput(_text(("form 2", "as root", *files, *folders, "end")), 0 if own else 1, _text(told))
+    return CommandOutput(printed(("form 2", "as root", *files, *folders, "end")), 0 if own else 1, printed(told))
 
 
 def config_digest(host: Host) -> CommandOutput:
@@ -172,7 +149,7 @@ def config_digest(host: Host) -> CommandOutput:
     settings = {"publish_address": address, "postgresql.max_connections": "350", **host.linux.config}
     lines = [f"set {key} {_sha256(value)[:16]}" for key, value in settings.items() if value]
     lines += [f"raw {key} {_sha256(key)[:16]}" for key in host.linux.config_logic]
-    return CommandOutput("".join(f"{line}\n" for line in ("form 3", *lines, "end")))
+    return CommandOutput(printed(("form 3", *lines, "end")))
 
 
 def leader_answer(host: Host) -> CommandOutput:
@@ -189,11 +166,14 @@ def leader_answer(host: Host) -> CommandOutput:
 def chef_traces(host: Host) -> CommandOutput:
     """What there is of the two products: all of what the machine's roles are."""
     lines = [f"name {host.name}"]
-    for role, folder, command in (("backend", "chef-backend", _CTL), ("frontend", "opscode", "chef-server-ctl")):
+    for role, folder, command in (
+        ("backend", "chef-backend", "chef-backend-ctl"),
+        ("frontend", "opscode", "chef-server-ctl"),
+    ):
         if role in host.roles:
             lines += [f"{role} {above}/{folder}" for above in ("/opt", "/etc", "/var/opt")]
             lines += [f"{role} /usr/bin/{command}", f"{role} {command}", f"{role} package"]
-    return CommandOutput(_text([*lines, "asked"]))
+    return CommandOutput(printed([*lines, "asked"]))
 
 
 def linux_connections(host: Host) -> CommandOutput:
@@ -204,12 +184,12 @@ def linux_connections(host: Host) -> CommandOutput:
         f"00000000   998        0 {71_000 + number} 2 0000000000000000 20 4 30 10 -1"
         for number, (peer, _, port) in enumerate(one.rpartition(":") for one in host.linux.connections)
     ]
-    return CommandOutput(_text(["table proc x86_64", *rows, "asked"]))
+    return CommandOutput(printed(["table proc x86_64", *rows, "asked"]))
 
 
 def service_ports(host: Host) -> CommandOutput:
     """What chef-backend.rb says of ports."""
-    return CommandOutput(_text([*host.linux.ports, "asked"]))
+    return CommandOutput(printed([*host.linux.ports, "asked"]))
 
 
 def _words(address: str) -> str:
@@ -224,7 +204,7 @@ def linux_resources(host: Host) -> CommandOutput:
 
 def drbd_traces(host: Host) -> CommandOutput:
     """What is there of DRBD and keepalived."""
-    return CommandOutput("".join(f"{line}\n" for line in (*host.linux.drbd, "asked")))
+    return CommandOutput(printed((*host.linux.drbd, "asked")))
 
 
 def search_index(host: Host) -> CommandOutput:
@@ -236,45 +216,5 @@ def search_index(host: Host) -> CommandOutput:
     return CommandOutput(f'{asked}{{"chef":{{"settings":{{"index":{setting}}}}}}}\ncode 200\n')
 
 
-def _frontend(host: Host) -> frontend.Frontend:
-    linux = host.linux
-    return frontend.Frontend(
-        package=linux.package or "15.0.9-1.el7",
-        manager=linux.manager,
-        migration_level=linux.migration_level,
-        addons=linux.addons,
-        services=linux.services,
-        down=linux.down,
-        members=linux.members,
-        backends=host.backends,
-    )
-
-
-def _text(lines: Iterable[str]) -> str:
-    return "".join(f"{line}\n" for line in lines)
-
-
 def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-PROBES: Mapping[str, Callable[[Host], CommandOutput]] = {
-    "linux-disks": linux_disks,
-    "chef-traces": chef_traces,
-    "chef-package": installed_package,
-    "chef-staged-package": staged_package,
-    "chef-secrets": secrets_files,
-    "chef-secrets-stray": stray_secrets,
-    "chef-config": config_digest,
-    "chef-leaderl": leader_answer,
-    "chef-frontend-package": lambda host: frontend.package(_frontend(host)),
-    "chef-frontend-services": lambda host: frontend.services(_frontend(host)),
-    "chef-frontend-api": lambda host: frontend.api(_frontend(host)),
-    "chef-frontend-members": lambda host: frontend.members(_frontend(host)),
-    "linux-resources": linux_resources,
-    "linux-connections": linux_connections,
-    "chef-service-ports": service_ports,
-    "chef-drbd": drbd_traces,
-    "chef-search-index": search_index,
-}
-"""Which function answers which probe."""

@@ -1,14 +1,15 @@
-"""What the probes print on a simulated Linux node: a backend's answers, literal ones, and refusals."""
+"""What the probes print on a simulated Linux node: its machine's answers, a backend's, literal ones, and refusals."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from scanner.lab.machines.chef_backend import cluster as chef
-from scanner.lab.machines.chef_backend import host as linux
-from scanner.lab.machines.chef_backend import stranger
+from scanner.lab.machines.chef_backend import frontend, host
 from scanner.lab.machines.chef_backend.cluster import CommandOutput
+from scanner.lab.machines.chef_backend.host import Host
+from scanner.lab.machines.chef_backend.without_chef import WITHOUT_CHEF, without_command
 from scanner.lab.scenario_model import ClusterScenario, NodeScenario
 
 _NO_SUDO = {
@@ -17,6 +18,26 @@ _NO_SUDO = {
 }
 _WITHOUT = ("chef-frontend-api", "chef-leaderl", "chef-search-index", "linux-disks", "linux-connections")
 """Probes that answer without root as well: it is needed for a look at the configuration alone."""
+OF_MACHINES: Mapping[str, Callable[[Host], CommandOutput]] = {
+    "linux-disks": host.linux_disks,
+    "chef-traces": host.chef_traces,
+    "chef-package": host.installed_package,
+    "chef-staged-package": host.staged_package,
+    "chef-secrets": host.secrets_files,
+    "chef-secrets-stray": host.stray_secrets,
+    "chef-config": host.config_digest,
+    "chef-leaderl": host.leader_answer,
+    "chef-frontend-package": frontend.package,
+    "chef-frontend-services": frontend.services,
+    "chef-frontend-api": frontend.api,
+    "chef-frontend-members": frontend.members,
+    "linux-resources": host.linux_resources,
+    "linux-connections": host.linux_connections,
+    "chef-service-ports": host.service_ports,
+    "chef-drbd": host.drbd_traces,
+    "chef-search-index": host.search_index,
+}
+"""Which function answers which probe."""
 
 
 def answer(
@@ -40,36 +61,30 @@ def _own(
         return node.answers[probe_id]
     if probe_id == "shell":
         return CommandOutput("Linux\n")
-    if probe_id in linux.PROBES or node.linux.foreign:
-        package = str(node.inventory.get("package", cluster.inventory.get("package", "")))
-        addresses = tuple(backend.ip for backend in cluster.backends.values())
-        host = linux.Host(
-            name=node.name,
-            linux=node.linux,
-            roles=node.roles,
-            backend=cluster.backends.get(node.name),
-            package=package,
-            backends=addresses,
-        )
-        found = stranger.answer(host, probe_id) if node.linux.foreign else linux.PROBES[probe_id](host)
-        if found:
-            return found
-    speak = chef.PROBES.get(probe_id)
-    if speak is None and probe_id in samples and not node.linux.foreign:
+    foreign, member = node.linux.foreign, node.name in cluster.backends
+    if foreign and probe_id in WITHOUT_CHEF:
+        return WITHOUT_CHEF[probe_id]
+    if foreign or (member and node.fault == "command-missing" and probe_id in chef.PROBES):
+        missing = without_command(probe_id, sudo=sudo)
+        if missing:
+            return missing
+    if probe_id in OF_MACHINES:
+        return OF_MACHINES[probe_id](_machine(node, cluster))
+    if member and probe_id in chef.PROBES:
+        return chef.PROBES[probe_id](node.name, cluster.backends)
+    if probe_id in samples and probe_id not in chef.PROBES and not foreign:
         return samples[probe_id]
-    if speak is None or node.name not in cluster.backends:
-        return CommandOutput("", 127, f"sh: 1: {probe_id}: not found\n")
-    if node.fault == "command-missing":
-        return _without_chef(probe_id, sudo)
-    return speak(node.name, cluster.backends)
+    return CommandOutput("", 127, f"sh: 1: {probe_id}: not found\n")
 
 
-def _without_chef(probe_id: str, sudo: bool) -> CommandOutput:
-    if probe_id == "chef-leader-flags":
-        missing = "ls: cannot access '/var/opt/chef-backend/leaderl/data': No such file or directory\n"
-        return CommandOutput("form 2\nend\n", 2, missing)
-    if probe_id == "chef-version":
-        manifest = "/opt/chef-backend/version-manifest.txt"
-        return CommandOutput("", 1, f"head: cannot open '{manifest}' for reading: No such file or directory\n")
-    said = f"{'sudo' if sudo else 'sh: 1'}: chef-backend-ctl: command not found\n"
-    return CommandOutput("", 1 if sudo else 127, said)
+def _machine(node: NodeScenario, cluster: ClusterScenario) -> Host:
+    foreign = node.linux.foreign
+    bare = replace(node.linux, package="none", manifest="none", staged="missing")
+    return Host(
+        name=node.name,
+        linux=bare if foreign else node.linux,
+        roles=() if foreign else node.roles,
+        backend=None if foreign else cluster.backends.get(node.name),
+        package=str(node.inventory.get("package", cluster.inventory.get("package", ""))),
+        backends=tuple(backend.ip for backend in cluster.backends.values()),
+    )

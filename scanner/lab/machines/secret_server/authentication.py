@@ -46,7 +46,7 @@ def _folder(machine: Machine, root: str, known: dict[str, str]) -> Value:
             said = _place(machine, place, known, root)
             row |= {**said, "sections": [*row["sections"], *said["sections"]]}
     except AccessError as error:
-        row["error"] = " ".join(str(error).split())[:2000]
+        row["error"] = error.line
     return row
 
 

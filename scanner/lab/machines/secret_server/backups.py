@@ -1,15 +1,14 @@
-"""What the probe of the backups answers on a recorded machine: its script, line for line."""
+"""What the probe of the backups answers on a recorded machine."""
 
 from __future__ import annotations
 
+import io
 import re
+import zipfile
 from collections.abc import Callable, Mapping
 
 from scanner.lab.machines.secret_server.probes import Session, Value, config_file
 from scanner.lab.machines.windows.machine import DIRECTORY, NOW_TICKS, AccessError, Machine
-
-_MOST_LIST_BYTES = 16_777_216
-_FULL = 0xFFFFFFFF
 
 
 def backups(session: Session) -> Value:
@@ -41,7 +40,7 @@ def _backup(machine: Machine, path: str, suffix: str) -> Value:
         else:
             _find_newest(machine, backup, path, suffix)
     except AccessError as error:
-        backup |= {"kind": "closed", "error": " ".join(str(error).split())[:2000]}
+        backup |= {"kind": "closed", "error": error.line}
     return backup
 
 
@@ -97,80 +96,20 @@ def _is_application(machine: Machine, folder: str) -> bool:
 
 
 def _set_zip(machine: Machine, backup: Value) -> None:
-    path, size = backup["found"], backup["size_bytes"]
-    tail = min(size, 65557)
-    text = machine.file_piece(path, size - tail, tail)
-    end = _zip_end(text, size - tail)
-    if end < 0:
+    """What a zip holds. How the script finds its way through a damaged or crafted one, only PowerShell can tell."""
+    whole = machine.file_piece(backup["found"], 0, backup["size_bytes"]).encode("latin-1", "replace")
+    try:
+        entries = zipfile.ZipFile(io.BytesIO(whole)).infolist()
+    except zipfile.BadZipFile:
         backup["contents"] = "broken"
         return
-    backup["contents"] = "unseen"
-    count, length, start = _number(text, end + 10, 2), _number(text, end + 12, 4), _number(text, end + 16, 4)
-    if count == 0xFFFF or _FULL in (length, start):
-        at = end - 20
-        if at < 0 or text[at : at + 4] != "PK\6\7":
-            return
-        large = machine.file_piece(path, _number(text, at + 8, 8), 56)
-        if len(large) < 56 or large[:4] != "PK\6\6":
-            return
-        count, length, start = _number(large, 32, 8), _number(large, 40, 8), _number(large, 48, 8)
-    if length > _MOST_LIST_BYTES or start + length > size:
-        return
-    listed = machine.file_piece(path, start, length)
-    if count > 0 and (len(listed) < 46 or not listed.startswith("PK\1\2")):
-        return
-    backup |= {"contents": "listed", "entries": count, "keys": _entries(listed, "encryption.config")}
-    configs = _entries(listed, "web.config")
-    backup["web_config"] = bool(configs)
-    backup["web_config_bytes"] = max((config["size_bytes"] for config in configs), default=None)
-    backup["libraries"] = _has_library(listed)
-
-
-def _has_library(listed: str) -> bool:
-    for match in re.finditer(r"bin[/\\]", listed, re.IGNORECASE | re.ASCII):
-        record = listed.rfind("PK\1\2", 0, match.start() + 1)
-        if record < 0 or record + 46 > match.start():
-            continue
-        name = listed[record + 46 : record + 46 + _number(listed, record + 28, 2)]
-        if match.start() < record + 46 + len(name) and name.lower().endswith(".dll"):
-            return True
-    return False
-
-
-def _zip_end(text: str, before: int) -> int:
-    """backups.ps1: Find-PfZipEnd."""
-    likely, at = -1, text.rfind("PK\5\6")
-    while at >= 0:
-        if at + 22 <= len(text):
-            whole = at + 22 + _number(text, at + 20, 2) == len(text)
-            lies = _number(text, at + 16, 4) + _number(text, at + 12, 4)
-            large = at >= 20 and text[at - 20 : at - 16] == "PK\6\7"
-            if whole and (large or lies == before + at):
-                return at
-            likely = at if likely < 0 else likely
-        at = text.rfind("PK\5\6", 0, at + 3)
-    return likely
-
-
-def _entries(listed: str, name: str) -> list[Value]:
-    found = []
-    for match in re.finditer(re.escape(name), listed, re.IGNORECASE | re.ASCII):
-        at = match.start()
-        record = listed.rfind("PK\1\2", 0, at + 1)
-        if record < 0 or record + 46 > at:
-            continue
-        length = _number(listed, record + 28, 2)
-        before = listed[at - 1] if at > record + 46 else "/"
-        if record + 46 + length == at + len(name) and before in "/\\":
-            path = listed[record + 46 : record + 46 + length]
-            if _number(listed, record + 8, 2) & 0x800:
-                path = path.encode("latin-1").decode("utf-8", "replace")
-            found.append({"path": path, "state": "listed", "size_bytes": _number(listed, record + 24, 4)})
-    return found
-
-
-def _number(text: str, at: int, count: int) -> int:
-    return int.from_bytes(text[at : at + count].encode("latin-1"), "little")
+    named = [(re.split(r"[/\\]", entry.filename)[-1].lower(), entry) for entry in entries]
+    keys = [entry for name, entry in named if name == "encryption.config"]
+    configs = [entry.file_size for name, entry in named if name == "web.config"]
+    libraries = (re.search(r"bin[/\\].*\.dll$", entry.filename, re.IGNORECASE) for entry in entries)
+    backup |= {"contents": "listed", "entries": len(entries), "libraries": any(libraries)}
+    backup |= {"web_config": bool(configs), "web_config_bytes": max(configs, default=None)}
+    backup["keys"] = [{"path": one.filename, "state": "listed", "size_bytes": one.file_size} for one in keys]
 
 
 BACKUP_EMULATIONS: Mapping[str, Callable[[Session], Value]] = {"backups": backups}

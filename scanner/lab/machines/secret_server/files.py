@@ -17,86 +17,66 @@ def database_config(session: Session) -> Value:
 
 
 def app_files(session: Session) -> Value:
-    """app-files.ps1, without its clock: a recorded machine is read in no time."""
+    """app-files.ps1, without its bounds: a recorded machine is read in no time, and holds little."""
     found = config_files(session, "encryption.config")
     rows = [_walked(session.machine, row["root"]) for row in found["folders"]]
     return {"folders": rows, "notes": found["notes"]}
 
 
-_OWN = (
+_OWN = re.compile(
     r"\\(encryption|database|web|web-appsettings)\.config"
     r"|.*\\(oracle\.dataaccess|sapnco[^\\]*)\.dll"
 )
 _ELSEWHERE = (r"\log", r"\customresources")
 _LINK = 0x400
-_LARGEST_FILE, _MOST_BYTES, _MOST_LISTED = 268_435_456, 2_147_483_648, 200_000
-_MOST_FILES, _MOST_FOLDERS, _MOST_LEFT_OUT = 20_000, 1_000, 500
+_LARGEST_FILE = 268_435_456
 
 
 def _walked(machine: Machine, root: Value) -> Value:
-    tree: list[Value] = []
-    walk: Value = {"root": root, "tree": tree, "left_out": [], "stopped": "", "files": 0, "bytes": 0}
-    queue, told = [""] if root["exists"] else [], 0
+    walk: Value = {"root": root, "tree": [], "left_out": [], "stopped": "", "files": 0, "bytes": 0}
+    queue = [""] if root["exists"] else []
     for folder in queue:
-        if walk["stopped"]:
-            break
-        queue += _inner(machine, root["path"], folder, walk)
-        entries, partial = _hashed(machine, root["path"], folder, walk)
-        if not walk["stopped"] and (entries or partial):
+        queue += _inner(machine, root["path"], folder, walk["left_out"])
+        entries, partial = [], False
+        for name in (name.lower() for name in machine.file_names(root["path"] + folder, "*")):
+            path = f"{folder}\\{name}"
+            if _OWN.fullmatch(path):
+                continue
+            try:
+                size = machine.file_size(root["path"] + path)
+                why = "larger than 256 MB" if size > _LARGEST_FILE else ""
+                entries += [] if why else [(name, machine.file_hash(root["path"] + path))]
+            except AccessError as error:
+                why = error.line
+            if why:
+                partial = True
+                walk["left_out"].append({"path": path, "why": why})
+            else:
+                walk["bytes"] += size
+        walk["files"] += len(entries)
+        if entries or partial:
             short = "|".join(f"{name}/{digest[:8]}" for name, digest in entries)
             full = "|".join(sorted(f"{name}/{digest}" for name, digest in entries))
-            told += len(short)
-            row = {"folder": folder, "count": len(entries), "files": short if told <= _MOST_LISTED else None}
-            tree.append(row | {"partial": partial, "digest": hashlib.sha256(full.encode()).hexdigest()})
-        if len(walk["left_out"]) > _MOST_LEFT_OUT:
-            walk["stopped"] = "files"
+            row = {"folder": folder, "count": len(entries), "files": short, "partial": partial}
+            walk["tree"].append(row | {"digest": hashlib.sha256(full.encode()).hexdigest()})
     return walk
 
 
-def _inner(machine: Machine, root: str, folder: str, walk: Value) -> list[str]:
-    """The folders in `folder` that are walked as well; those that are not go to `walk`."""
+def _inner(machine: Machine, root: str, folder: str, left_out: list[Value]) -> list[str]:
+    """The folders in `folder` that are walked as well; those that are not go to `left_out`."""
     kept = []
     for path in (f"{folder}\\{name}".lower() for name in machine.folder_names(root + folder)):
         if path in _ELSEWHERE:
             continue
         try:
-            linked = (machine.attributes(root + path) or 0) & _LINK
-            why = "a link to elsewhere" if linked else ""
+            why = "a link to elsewhere" if (machine.attributes(root + path) or 0) & _LINK else ""
         except AccessError as error:
-            why = " ".join(str(error).split())
+            why = error.line
         if why:
-            walk["left_out"].append({"path": path + "\\", "why": why})
+            left_out.append({"path": path + "\\", "why": why})
         else:
             kept.append(path)
     return kept
-
-
-def _hashed(machine: Machine, root: str, folder: str, walk: Value) -> tuple[list[tuple[str, str]], bool]:
-    """The files of `folder` with their hashes, and whether one was left out; `walk` is told of bounds that it hits."""
-    entries, partial = [], False
-    for name in (name.lower() for name in machine.file_names(root + folder, "*")):
-        path = f"{folder}\\{name}"
-        if re.fullmatch(_OWN, path):
-            continue
-        try:
-            size = machine.file_size(root + path)
-            if walk["bytes"] + size > _MOST_BYTES:
-                walk["stopped"] = "bytes"
-            elif walk["files"] >= _MOST_FILES or len(walk["tree"]) >= _MOST_FOLDERS:
-                walk["stopped"] = "files"
-            if walk["stopped"]:
-                break
-            if size > _LARGEST_FILE:
-                partial = True
-                walk["left_out"].append({"path": path, "why": "larger than 256 MB"})
-                continue
-            entries.append((name, machine.file_hash(root + path)))
-            walk["files"] += 1
-            walk["bytes"] += size
-        except AccessError as error:
-            partial = True
-            walk["left_out"].append({"path": path, "why": " ".join(str(error).split())})
-    return entries, partial
 
 
 def web_config(session: Session) -> Value:
@@ -122,11 +102,11 @@ def _config_state(machine: Machine, path: str) -> tuple[Value, ET.Element | None
         if not machine.file_bytes(path).strip(b" \t\r\n\0\xef\xbb\xbf\xfe\xff"):
             return {"state": "empty", "detail": ""}, None
     except AccessError as error:
-        return {"state": error.state, "detail": " ".join(str(error).split())}, None
+        return {"state": error.state, "detail": error.line}, None
     try:
         return {"state": "wellformed", "detail": ""}, read_xml(machine, path, whole=True)
     except AccessError as error:
-        return {"state": "malformed", "detail": " ".join(str(error).split())}, None
+        return {"state": "malformed", "detail": error.line}, None
 
 
 def _sources(document: ET.Element) -> list[str]:

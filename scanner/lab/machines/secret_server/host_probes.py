@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from scanner.lab.machines.secret_server.authentication import iis_authentication
-from scanner.lab.machines.secret_server.probes import Session, Value
+from scanner.lab.machines.secret_server.probes import Session, Value, text_of
 from scanner.lab.machines.windows.machine import AccessError
 from scanner.probes.secret_server.host.outbound import TARGETS
 
@@ -34,8 +34,8 @@ def pending_reboot(session: Session) -> Value:
         "servicing": machine.has_registry_key(current + r"Component Based Servicing\RebootPending"),
         "windows_update": machine.has_registry_key(current + r"WindowsUpdate\Auto Update\RebootRequired"),
         "file_renames": renames,
-        "active_name": _text(machine.registry_value(control + r"ComputerName\ActiveComputerName", "ComputerName")),
-        "next_name": _text(machine.registry_value(control + r"ComputerName\ComputerName", "ComputerName")),
+        "active_name": text_of(machine.registry_value(control + r"ComputerName\ActiveComputerName", "ComputerName")),
+        "next_name": text_of(machine.registry_value(control + r"ComputerName\ComputerName", "ComputerName")),
     }
 
 
@@ -56,9 +56,9 @@ def disks(session: Session) -> Value:
     base = "HKLM\\SOFTWARE\\Microsoft\\Microsoft SQL Server\\"
     folders = []
     for name in machine.registry_value_names(base + r"Instance Names\SQL"):
-        instance = base + _text(machine.registry_value(base + r"Instance Names\SQL", name))
+        instance = base + text_of(machine.registry_value(base + r"Instance Names\SQL", name))
         for key, value in (("MSSQLServer", "DefaultData"), ("MSSQLServer", "DefaultLog"), ("Setup", "SQLDataRoot")):
-            folders.append(_text(machine.registry_value(rf"{instance}\{key}", value)))
+            folders.append(text_of(machine.registry_value(rf"{instance}\{key}", value)))
     drives = [{"name": name, "total_bytes": total, "free_bytes": free} for name, total, free in machine.drives]
     return {"system": machine.expand("%SystemDrive%"), "drives": drives, "sql_folders": [f for f in folders if f]}
 
@@ -72,15 +72,15 @@ def outbound_access(session: Session) -> Value:
     policies = r"HKLM\SOFTWARE\Policies\Microsoft\Windows\CurrentVersion\Internet Settings"
     proxies, problem = [], ""
     try:
-        winhttp = _text(machine.registry_value(software + r"\Connections", "WinHttpSettings"))
+        winhttp = text_of(machine.registry_value(software + r"\Connections", "WinHttpSettings"))
         if len(winhttp) >= 18 and int(winhttp[16:18], 16) & 2:
             proxies.append("WinHTTP")
         for key in (software, policies):
-            enabled = _text(machine.registry_value(key, "ProxyEnable")) == "1"
+            enabled = text_of(machine.registry_value(key, "ProxyEnable")) == "1"
             if (enabled or machine.registry_value(key, "AutoConfigURL")) and "WinINET" not in proxies:
                 proxies.append("WinINET")
     except AccessError as error:
-        problem = " ".join(str(error).split())[:2000]
+        problem = error.line
     targets = (target.rpartition(":") for target in TARGETS)
     attempts = [machine.connection(host, int(port)) for host, _, port in targets]
     return {"asked": True, "attempts": attempts, "proxies": proxies, "proxy_error": problem}
@@ -95,7 +95,3 @@ HOST_EMULATIONS: Mapping[str, Callable[[Session], Value]] = {
     "iis-authentication": iis_authentication,
     "outbound-access": outbound_access,
 }
-
-
-def _text(value: object) -> str:
-    return "" if value is None else str(value)

@@ -61,9 +61,9 @@ def sql_instances(session: Session) -> Value:
         rows.append(row)
         try:
             for key, value in (("version", "Version"), ("patch_level", "PatchLevel"), ("edition", "Edition")):
-                row[key] = _text(machine.registry_value(instance["key"] + r"\Setup", value))
+                row[key] = text_of(machine.registry_value(instance["key"] + r"\Setup", value))
         except AccessError as error:
-            row["error"] = _line(error)
+            row["error"] = error.line
     return {"instances": rows}
 
 
@@ -74,7 +74,7 @@ def installed_sql(machine: Machine) -> list[dict[str, str]]:
         base = software + "\\Microsoft\\Microsoft SQL Server\\"
         names = base + r"Instance Names\SQL"
         for name in machine.registry_value_names(names):
-            instance = _text(machine.registry_value(names, name))
+            instance = text_of(machine.registry_value(names, name))
             if name and instance:
                 found.setdefault(instance.lower(), {"name": name, "id": instance, "key": base + instance})
     return list(found.values())
@@ -106,7 +106,7 @@ def secret_server_files(session: Session) -> Value:
                 names = machine.file_names(binaries, "Thycotic*.dll")[:200]
                 libraries.extend(_library(machine, rf"{binaries}\{name}", name) for name in names)
         except AccessError as error:
-            problem = _line(error)
+            problem = error.line
         folders.append({"root": root, "libraries": libraries, "libraries_error": problem})
     return {"folders": folders, "notes": found["notes"]}
 
@@ -115,7 +115,7 @@ def _library(machine: Machine, path: str, name: str) -> Value:
     try:
         return {"name": name, "error": "", **machine.file_version(path)}
     except AccessError as error:
-        return {"name": name, "numbers": "", "text": "", "error": _line(error)}
+        return {"name": name, "numbers": "", "text": "", "error": error.line}
 
 
 def encryption_config(session: Session) -> Value:
@@ -127,13 +127,13 @@ def computer_name(session: Session) -> Value:
     """computer-name.ps1."""
     read = session.machine.registry_value
     domain = read(r"HKLM\SYSTEM\CurrentControlSet\Services\Tcpip\Parameters", "Domain")
-    return {"name": own_name(session.machine), "domain": _text(domain).strip()}
+    return {"name": own_name(session.machine), "domain": text_of(domain).strip()}
 
 
 def own_name(machine: Machine) -> str:
     """machine.ps1: Get-PfComputerName."""
     control = r"HKLM\SYSTEM\CurrentControlSet\Control\ComputerName\ActiveComputerName"
-    return _text(machine.registry_value(control, "ComputerName")).strip()
+    return text_of(machine.registry_value(control, "ComputerName")).strip()
 
 
 def hardware(session: Session) -> Value:
@@ -159,7 +159,7 @@ def config_file(machine: Machine, path: str) -> Value:
             config["sha256"] = machine.file_hash(path)
             config["state"] = "hashed"
     except AccessError as error:
-        config["detail"] = _line(error)
+        config["detail"] = error.line
         config["state"] = error.state
     return config
 
@@ -308,12 +308,12 @@ def _find_roots(session: Session) -> Value:
     machine = session.machine
     roots: list[Value] = []
     notes: list[str] = []
-    _add_root(roots, machine.expand(_text(session.options.get("web_root"))), "inventory")
+    _add_root(roots, machine.expand(text_of(session.options.get("web_root"))), "inventory")
     try:
         web_dir = machine.registry_value(r"HKLM\SOFTWARE\Thycotic\Secret Server", "WebDir")
-        _add_root(roots, machine.expand(_text(web_dir)), "registry")
+        _add_root(roots, machine.expand(text_of(web_dir)), "registry")
     except AccessError as error:
-        notes.append(f"registry: {_line(error)}")
+        notes.append(f"registry: {error.line}")
     try:
         for application in iis_configuration(session)["applications"]:
             folder = application["physical_path"].rstrip("\\")
@@ -321,9 +321,9 @@ def _find_roots(session: Session) -> Value:
                 if folder and machine.attributes(folder + r"\encryption.config") is not None:
                     _add_root(roots, folder, "iis")
             except AccessError as error:
-                notes.append(f"iis: {_line(error)}")
+                notes.append(f"iis: {error.line}")
     except AccessError as error:
-        notes.append(f"iis: {_line(error)}")
+        notes.append(f"iis: {error.line}")
     for root in roots:
         _set_state(machine, root)
     if not any(root["exists"] or root["error"] for root in roots):
@@ -354,7 +354,7 @@ def _set_state(machine: Machine, root: Value) -> None:
             root["has_encryption_config"] = machine.attributes(root["path"] + r"\encryption.config") is not None
             root["has_bin"] = _is_folder(machine, root["path"] + r"\bin")
     except AccessError as error:
-        root["error"] = _line(error)
+        root["error"] = error.line
 
 
 def _is_folder(machine: Machine, path: str) -> bool:
@@ -362,9 +362,6 @@ def _is_folder(machine: Machine, path: str) -> bool:
     return attributes is not None and bool(attributes & DIRECTORY)
 
 
-def _text(value: object) -> str:
+def text_of(value: object) -> str:
+    """Get-PfRegistryText: an empty text where there is no value."""
     return "" if value is None else str(value)
-
-
-def _line(error: AccessError) -> str:
-    return " ".join(str(error).split())[:2000]

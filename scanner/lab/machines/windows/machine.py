@@ -5,11 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from scanner.lab.machines.windows.sql import SqlService
-from scanner.lab.machines.windows.table import read_table
 
 
 class AccessError(Exception):
@@ -19,6 +18,11 @@ class AccessError(Exception):
         super().__init__(f"{kind}: {what}: {message}")
         self.kind = kind
         """missing, denied, locked, blocked or unreadable; for WMI, "wmi" and its number."""
+
+    @property
+    def line(self) -> str:
+        """As prelude.ps1's Get-PfErrorText tells it."""
+        return " ".join(str(self).split())[:2000]
 
     @property
     def state(self) -> str:
@@ -123,88 +127,6 @@ class Machine:
     """Text that a chatty host prints before the answer."""
     frame: str = ""
     """Empty, or `truncated`, `garbage`, `empty` or `plain`: what becomes of the answer."""
-
-    @classmethod
-    def from_table(cls, table: Mapping[str, object]) -> Machine:
-        r"""A machine from what a scenario says of it. All keys are optional; nothing given is a bare Windows 2019.
-
-        `computer_name`: what it calls itself; a scenario's node is called like the node. `domain`: its DNS domain.
-        `processors`: 4; `memory_gb`: 16.
-        `windows`: "2008", "2008 R2", "2012", "2012 R2", "2016", "2019", "2022", "2025" or "client" (Windows 10).
-        `product_type`: 1 client, 2 domain controller, 3 server (default).
-        `powershell`: its version; default is the one that ships with `windows` ("2.0" on 2008 R2).
-        `dotnet`: "4.5.1", "4.8", ..., a release number, or "none". Default "4.8".
-        `sql`: array of tables `{name, version, patch_level, edition, id, wow64}`; `version` alone is enough
-            ("11.0.2100.60"); `name` defaults to "MSSQLSERVER", `wow64 = true` is a 32-bit instance, `stopped = true`
-            one that does not run, `cluster = "SQLVS1"` a failover cluster instance of that virtual name, and
-            `host` the computer that it runs on, where it is another one. Of what it is asked: `collation`, `machine`
-            (what the server calls itself, default "SQL1"),
-            `engine_edition` (5 Azure SQL Database, 8 a managed instance; default 2, and 4 of an Express edition),
-            `sees_sessions` (false: no VIEW SERVER STATE), `sysadmin`, `hadr`, `refuses` (question to the
-            number of an error: `{server = 18456}`; the questions are those of sql-database.ps1), and `databases`,
-            an array of `{name, version, level, collation, state, recovery, open, mirroring, asynchronous, role,
-            partner, replicas, sessions, backups}`: `version` is what dbo.tbVersion holds, a text or a list, "" for no
-            such table; `open = false` is closed to the login; `mirroring` is the state's number, `asynchronous` its
-            mode; `replicas` are `{server, group, own, role, state, suspended, synchronous}`; `sessions` names hosts;
-            `backups` are `{kind, hours_ago, copy_only, snapshot, damaged, device, server}`. The first instance
-            has one such database unless it says otherwise, the others have none.
-        `database_version`: what that one's dbo.tbVersion holds; a scenario takes the web nodes' version for it.
-        `app_version`: installs Secret Server: "10.9.000005" gives `bin\Thycotic*.dll` of file version 10.9.5.0, the
-            registry value WebDir, IIS and `encryption.config`. A list gives each library a version of its own.
-        `web_root`: where it lies; default `C:\inetpub\wwwroot\SecretServer`.
-        `web_dir`: the registry's WebDir; default `web_root`; "" leaves the value out.
-        `encryption_config`: any text, which stands for the file's content (equal texts, equal hashes), or a table
-            `{text, state, efs, size, hidden}` with `state` one of "missing", "locked", "denied", "unreadable".
-            Default: one fixed text, so that nodes agree. `database_config`: the same of `database.config`.
-        `iis`: false for a host without IIS, or a table: `mode` ("Integrated", "Classic", "0", "1", or "" for no
-            attribute, the default), `defaults_mode` (in applicationPoolDefaults), `pool` (default
-            "SecretServerAppPool"), `named` (false: the application names no pool), `defaults_pool` (sites'
-            applicationDefaults, default "DefaultAppPool"), `site_pool` (the site's own applicationDefaults), `site`,
-            `path` (virtual, default "/SecretServer"), `physical` (default `web_root`), `shared` (folder that
-            redirection.config points to), `sites` (array of further `{name, path, physical, pool}`), and of the pool
-            `runtime` ("v2.0"; "" is "No Managed Code"), `load_user_profile`, `max_processes`, `identity`, each left out
-            of the file where it is not given; `defaults_runtime` ("v4.0") and `defaults_load_user_profile` ("true")
-            in applicationPoolDefaults, where "" leaves them out; `authentication` (`{windows = "true"}`) of it.
-            Without `app_version` there is no IIS unless asked for.
-        `application_host_config`: the file as literal XML, instead of `iis`; `redirection_config` likewise.
-        `pool_states`: `{SecretServerAppPool = 3}` for a stopped pool, all others run; "missing" where IIS has no WMI
-            provider.
-        `drives`: `{C = [120, 80]}`, the default: size and free space of each fixed drive in GB; more free than there
-            is stands for a disk quota.
-        `outbound`: `{"updates.thycotic.net:443" = "silent"}` (or "refused", "unresolved", "unreachable", "forbidden"):
-            what the host does not reach; nothing is really connected to.
-        `connections`: where it is connected to over TCP: `["10.0.0.31:1433"]`.
-        `registry`: `'HKLM\...' = {Name = value}` adds or replaces values (text, number or a list of texts),
-            `= "denied"` closes a key and what is below it.
-        `files`: `'C:\...' = {text, sha256, version, attributes, size, state, hidden}`, a string for `text`, or
-            false to take a file away; `age_hours` since it was written (and `made_hours` since it was made), `zip` for
-            one that holds others: `{"bin/a.dll" = 1024}`, name and size; `encoding` ("utf-16") of `text`; `numbers`
-            for a version resource whose text is in a language that Windows does not find ("10.9.5.0"). `folders`:
-            paths of empty folders.
-        `ahead_s`: seconds by which its clock is ahead (or, negative, behind).
-        `environment`: variables beside SystemDrive, SystemRoot, windir, ProgramFiles.
-        `language_mode`: "ConstrainedLanguage" for a locked-down PowerShell.
-        `slow`: `probe-id = seconds` really spent, as far as the watch lets it; `hangs`: paths, or servers as "\\\\fs",
-            that are asked and never answer; `errors`: `probe-id = "text"`; `canned`: `probe-id = value`.
-        `noise`: text before the answer; `frame`: "truncated", "garbage", "empty" or "plain" (no gzip).
-        Raises MachineError, naming the key, for what it does not know.
-        """
-        recorded = read_table(table)
-        machine = cls(
-            registry=recorded.registry,
-            files={path: File(**values) for path, values in recorded.files.items()},
-            folders=recorded.folders,
-            environment=recorded.environment,
-            pools=recorded.pools,
-            drives=recorded.drives,
-            processors=recorded.processors,
-            memory_bytes=recorded.memory_bytes,
-            connections=recorded.connections,
-            outbound=recorded.outbound,
-            sql=tuple(recorded.sql),
-            powershell=recorded.powershell,
-        )
-        return replace(machine, **recorded.rest)
 
     def enter(self, what: str) -> None:
         """Enter-PfAccess. Raises AccessError for what hung before, HangsError for what does."""

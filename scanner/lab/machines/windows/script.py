@@ -17,12 +17,11 @@ from scanner.lab.machines.secret_server.host_probes import HOST_EMULATIONS
 from scanner.lab.machines.secret_server.probes import EMULATIONS, Session
 from scanner.lab.machines.secret_server.sql_probe import sql_database
 from scanner.lab.machines.windows.machine import AccessError, File, HangsError, Machine, blocked_name
-from scanner.lab.machines.windows.table import MachineError
 from scanner.lab.servers.wsman.process import ProcessOutput
 from scanner.probes.batch.powershell import Parameters, compose, parameters_of
 from scanner.probes.probe import Probe
 
-__all__ = ["AccessError", "File", "Machine", "MachineError", "run_script"]
+__all__ = ["AccessError", "File", "Machine", "run_script"]
 
 _GARBAGE = b"\xff\xfe\x00#< CLIXML\r\n\x1b[31m\x80\x81 <Objs>" + bytes(range(256)) * 4
 _PROBE_MS = 3
@@ -201,6 +200,6 @@ def _answer(probe_id: str, session: Session, probe_bytes: int) -> dict[str, obje
             why = f"this recorded machine has no answer to {probe_id}"
             return {"error": f"{why}; add it under `canned`, or give the probe a sample"}
     except AccessError as error:
-        return {"error": " ".join(str(error).split())[:2000]}
+        return {"error": error.line}
     text = json.dumps(value, separators=(",", ":"))
     return {"cut": text[: min(1000, probe_bytes)]} if len(text) > probe_bytes else {"value": value}

@@ -16,7 +16,8 @@ from checks.secret_server.facts.node import AppPools, IisConfiguration, WebRoot
 from checks.secret_server.iis import app_pool_settings
 from checks.secret_server.iis import authentication as iis_authentication
 from checks.secret_server.iis.places import IisAuthentication
-from scanner.lab.machines.windows.script import Machine, run_script
+from scanner.lab.machines.windows.script import run_script
+from scanner.lab.machines.windows.table import read_windows
 from scanner.probes.batch.powershell import compose, parse
 from scanner.probes.probe import Answer
 from tests.secret_server_probes import PROBES
@@ -63,7 +64,7 @@ def judged(cluster: Callable[..., ClusterInfo], node: Callable[..., NodeView]) -
     def make(applied: str, web: str, check: object = iis_authentication, /, **more: object) -> Outcome:
         files = {f"{ROOT}\\web.config": web, f"{ROOT}\\encryption.config": "key", f"{ROOT}\\bin\\Thycotic.A.dll": "x"}
         files |= {f"{ROOT}\\{name}": text for name, text in more.pop("files", {}).items()}  # type: ignore[attr-defined]
-        machine = Machine.from_table(
+        machine = read_windows(
             {
                 "app_version": "11.7.000049",
                 "web_root": ROOT,
@@ -235,7 +236,7 @@ def test_pools_and_sites_may_stand_in_files_beside_applicationhost_config(judged
     text = sample("02-load-user-profile.config").replace("%SystemDrive%\\inetpub\\wwwroot", ROOT)
     pools = text[text.index("<applicationPools>") : text.index("</applicationPools>")] + "</applicationPools>"
     apart = text.replace(pools, "<applicationPools configSource='pools.config'/>")
-    machine = Machine.from_table(
+    machine = read_windows(
         {
             "application_host_config": apart,
             "files": {"C:\\Windows\\System32\\inetsrv\\config\\pools.config": pools},

@@ -15,6 +15,7 @@ from checks.facts import Unknown
 from checks.outcome import Status
 from checks.registry import PRODUCTS
 from scanner.lab.machines.chef_backend import frontend as chef_frontend
+from scanner.lab.machines.chef_backend.host import Host, LinuxNode
 from scanner.probes.chef_backend.frontend_readers import (
     read_frontend_api,
     read_frontend_package,
@@ -38,9 +39,8 @@ UNJUDGED = ("keygen", "indexing", "chef_index")
 
 def healthy(version: str) -> dict[str, str]:
     """What the probes print on a healthy frontend of the version."""
-    frontend = chef_frontend.Frontend(
-        package=version, manager="rpm", migration_level="", addons=(), services={}, down=(), members="", backends=()
-    )
+    linux = LinuxNode(package=version)
+    frontend = Host(name="frontend-1", linux=linux, roles=("frontend",), backend=None, package="")
     return {
         "services": chef_frontend.services(frontend).output,
         "api": chef_frontend.api(frontend).output,

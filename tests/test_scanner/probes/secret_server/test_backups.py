@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import io
 import json
 import tomllib
-import zipfile
 from typing import Any
 
 import pytest
 
 from checks.secret_server.facts.backups import AppBackup, DatabaseBackupFile
-from scanner.lab.machines.windows.script import File, Machine, MachineError, run_script
+from scanner.lab.machines.windows.script import run_script
+from scanner.lab.machines.windows.table import read_windows
+from scanner.lab.tables import ScenarioError
 from scanner.probes.batch.powershell import compose, parse
 from scanner.probes.probe import Answer, UnreadableError
 from scanner.probes.secret_server.backup.backups import PROBES, app_backup, database_backup
+from tests.test_scanner.probes.secret_server.crafted import COMMENTS, RECORDED
 
 NONCE = "0123456789abcdef"
 ZIP = "[files.'D:\\b\\app.zip']\nage_hours = 30\nzip = {'S/web.config' = 9, 'S/Encryption.config' = 1322}"
@@ -22,7 +23,7 @@ ZIP = "[files.'D:\\b\\app.zip']\nage_hours = 30\nzip = {'S/web.config' = 9, 'S/E
 
 def answered(toml: str, **options: str) -> Answer:
     script = compose(PROBES, nonce=NONCE, budget_s=10, options=options, probe_bytes=100_000)
-    output = run_script(script, Machine.from_table(tomllib.loads(toml)), PROBES)
+    output = run_script(script, read_windows(tomllib.loads(toml)), PROBES)
     answer = parse(output.stdout, nonce=NONCE, probe_ids=["backups"])["backups"]
     assert isinstance(answer, Answer)
     return answer
@@ -132,58 +133,32 @@ def test_an_answer_that_leaves_one_out_is_refused() -> None:
 
 
 def test_a_zip_in_a_scenario_is_a_table_of_sizes() -> None:
-    with pytest.raises(MachineError, match="expected a table of names with their sizes"):
-        Machine.from_table({"files": {"D:\\a.zip": {"zip": {"x": "y"}}}})
+    with pytest.raises(ScenarioError, match="expected a table of names with their sizes"):
+        read_windows({"files": {"D:\\a.zip": {"zip": {"x": "y"}}}})
 
 
-def zipped(
-    comment: bytes, names: tuple[str, ...] = ("SecretServer/web.config", "SecretServer/encryption.config")
-) -> str:
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        for name in names:
-            archive.writestr(name, b"x")
-        archive.comment = comment
-    return packed.getvalue().decode("latin-1")
+def of_zip(name: str) -> AppBackup:
+    return app_backup(Answer(json.dumps(RECORDED[name]), 0))
 
 
-def of_zip(text: str) -> AppBackup:
-    machine = Machine(files={"D:\\b\\a.zip": File(text=text, size=len(text), age_hours=1)})
-    script = compose(PROBES, nonce=NONCE, budget_s=9, options={"backup_app_path": "D:\\b"}, probe_bytes=10**6)
-    answer = parse(run_script(script, machine, PROBES).stdout, nonce=NONCE, probe_ids=["backups"])["backups"]
-    assert isinstance(answer, Answer)
-    return app_backup(answer)
-
-
-EMPTY_END = b"PK\5\6" + bytes(18)
-
-
-@pytest.mark.parametrize(
-    "comment",
-    [
-        b"",
-        b"backup of web1",
-        EMPTY_END,
-        b"see " + EMPTY_END,
-        EMPTY_END + b" and more",
-        b"PK\5\6" + bytes(16) + b"\4\0PK\5\6",
-        2 * EMPTY_END,
-        b"PK\5\6",
-    ],
-)
-def test_an_end_record_in_a_comment_is_none(comment: bytes) -> None:
-    found = of_zip(zipped(comment))
+@pytest.mark.parametrize("name", COMMENTS)
+def test_an_end_record_in_a_comment_is_none(name: str) -> None:
+    found = of_zip(name)
     assert (found.contents, found.entries, found.web_config) == ("listed", 2, True)
     assert [key.path for key in found.keys] == ["SecretServer/encryption.config"]
 
 
 def test_names_in_utf_8_are_shown_as_they_are() -> None:
-    (key,) = of_zip(zipped(b"", ("Größe \u5099\u4efd/encryption.config",))).keys
+    (key,) = of_zip("names in UTF-8").keys
     assert key.path == "Größe \u5099\u4efd/encryption.config"
 
 
 def test_a_zip_with_something_behind_it_is_still_read() -> None:
-    assert of_zip(zipped(b"") + "padding").entries == len(("web.config", "encryption.config"))
+    assert of_zip("something behind it").entries == len(("web.config", "encryption.config"))
+
+
+def test_a_zip_that_is_not_what_it_says_has_no_contents() -> None:
+    assert of_zip("a zip that lies").contents == "broken"
 
 
 def test_variables_in_the_paths_of_backups_are_expanded() -> None:

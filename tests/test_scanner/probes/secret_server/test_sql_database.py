@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from checks.secret_server.facts.sql import DatabaseBackups, SecretServerDatabase
 from scanner.lab.machines.secret_server.probes import Session
 from scanner.lab.machines.secret_server.sql_probe import sql_database
-from scanner.lab.machines.windows.script import Machine
+from scanner.lab.machines.windows.table import read_windows
 from scanner.probes.batch.powershell import powershell_source
 from scanner.probes.probe import Answer, UnreadableError
 from scanner.probes.secret_server.database.database_readers import (
@@ -54,7 +54,7 @@ FUNCTIONS = {
 
 
 def answered(sql: list[dict[str, Any]], **options: str) -> dict[str, Any]:
-    return sql_database(Session(Machine.from_table({"sql": sql}), options))
+    return sql_database(Session(read_windows({"sql": sql}), options))
 
 
 def read(sql: list[dict[str, Any]], **options: str) -> SecretServerDatabase:

@@ -32,7 +32,7 @@ from scanner.errors import (
     UntrustedPeerError,
 )
 from scanner.inventory.model import Node, TdsSettings
-from scanner.lab.machines.windows.script import Machine
+from scanner.lab.machines.windows.table import read_windows
 from scanner.lab.servers.certificates import CertificateAuthority
 from scanner.lab.servers.listener import Listener
 from scanner.lab.servers.tds import tokens
@@ -75,7 +75,7 @@ def start(authority: CertificateAuthority) -> Iterator[Start]:
 
     def run(sql: dict[str, Any] | None = None, accounts: TdsAccounts = ACCOUNTS, **how: Any) -> TdsServer:
         row = {"version": "15.0.4345.5", **(sql or {})}
-        machine = Machine.from_table({"sql": [row], "app_version": "11.6.000003"})
+        machine = read_windows({"sql": [row], "app_version": "11.6.000003"})
         tls = how.pop("tls", None) or authority.server()
         servers.append(TdsServer(machine.sql[0], accounts, tls, **how))
         return servers[-1]

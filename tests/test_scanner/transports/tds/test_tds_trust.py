@@ -21,7 +21,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from scanner.errors import UnreachableError, UntrustedPeerError
 from scanner.inventory.model import TdsSettings
-from scanner.lab.machines.windows.script import Machine
+from scanner.lab.machines.windows.table import read_windows
 from scanner.lab.servers.certificates import TlsFiles
 from scanner.lab.servers.tds.server import TdsAccounts, TdsServer
 from scanner.secrets.secret import Secret
@@ -96,7 +96,7 @@ def log_in(tmp_path: Path) -> Iterator[Callable[..., None]]:
                 serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
             )
         )
-        machine = Machine.from_table({"sql": [{"version": "15.0.4345.5"}]})
+        machine = read_windows({"sql": [{"version": "15.0.4345.5"}]})
         accounts = TdsAccounts({"preflight_sql": "right"})
         servers.append(TdsServer(machine.sql[0], accounts, TlsFiles(shown.file, key)))
         tls = TdsSettings(ca_file=str(ca_file), connect_timeout_s=5, **changes)

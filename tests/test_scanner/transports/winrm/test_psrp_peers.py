@@ -18,7 +18,8 @@ import pytest
 
 from checks.facts import Unknown
 from scanner.errors import DeadlineError, NodeError, ProtocolError, RefusedError
-from scanner.lab.machines.windows.script import Machine, run_script
+from scanner.lab.machines.windows.script import run_script
+from scanner.lab.machines.windows.table import read_windows
 from scanner.lab.servers.psrp.peer import Outbox
 from scanner.lab.servers.psrp.pool import PowerShellPool, ScriptRefusedError, ScriptRequest
 from scanner.lab.servers.wsman.account_rights import Right
@@ -28,7 +29,7 @@ from scanner.probes.probe import Answer, Probe
 from scanner.transports.psrp.fragments import TO_CLIENT, Message, Splitter
 from scanner.transports.winrm.transport import WinrmTransport
 from tests.pwsh_session import PWSH, PwshSession
-from tests.test_scanner.probes.batch.test_powershell_run import NONCE, POWERSHELL, composed, whole, with_recorded
+from tests.test_scanner.probes.batch.engine import NONCE, POWERSHELL, composed, whole, with_recorded
 
 Door = Callable[..., WinrmTransport]
 Serve = Callable[..., WsmanServer]
@@ -248,7 +249,7 @@ def engine(serve: Serve) -> WsmanServer:
 
 @needs_pwsh
 def test_the_whole_script_gives_over_a_real_session_what_the_lab_says(engine: WsmanServer, door: Door) -> None:
-    machine = Machine.from_table({"app_version": "11.7.000049", "sql": [{"version": "15.0.2000.5"}]})
+    machine = read_windows({"app_version": "11.7.000049", "sql": [{"version": "15.0.2000.5"}]})
     script = composed(budget_s=60)
     transport = door(engine, protocol="psrp", timeout_s=90, answer_bytes=8_000_000)
     said = whole(transport.run(with_recorded(script, machine)))
