@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from operator import itemgetter
+from typing import Annotated, Any, ClassVar
 
 from checks.common.clock_facts import ClockSample
 from checks.facts import Unknown
 from reports.codec.reading import MalformedError, read
 from reports.codec.schema import schema_of
-from reports.codec.shape import About, Form, whole
+from reports.codec.shape import About, Form, From, as_it_is, whole
 from reports.codec.writing import write
 from scanner.files.evidence.model import Evidence, NodeEvidence
 from scanner.files.packed.answers import packed
@@ -94,7 +95,7 @@ _Scalar = Annotated[
 @dataclass(frozen=True, slots=True)
 class _Tool:
     name: Annotated[str, About(const="preflight")]
-    version: str
+    version: Annotated[str, From("tool_version")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +106,8 @@ class _Counts:
 
 @dataclass(frozen=True, slots=True)
 class _Unanswered:
-    cluster: str
-    node: str
+    cluster: Annotated[str, From(itemgetter(0))]
+    node: Annotated[str, From(itemgetter(1))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +128,13 @@ class _Clock:
 
 @dataclass(frozen=True, slots=True)
 class _Probe:
-    id: str
-    sha256: Annotated[str, About("Of the script that was sent.", pattern=f"^{_DIGEST}")]
+    id: Annotated[str, From(itemgetter(0))]
+    sha256: Annotated[str, From(itemgetter(1)), About("Of the script that was sent.", pattern=f"^{_DIGEST}")]
 
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
+    of: ClassVar[type] = Answer
     output: Annotated[str, About("As printed, with secrets taken out.")]
     exit_code: int
     truncated: Annotated[bool, About("True where it was cut at the probe's cap.")]
@@ -145,49 +147,73 @@ class _Answer:
 
 @dataclass(frozen=True, slots=True)
 class _NoAnswer:
-    unknown: Annotated[str, About("Why there is no answer.")]
+    of: ClassVar[type] = Unknown
+    unknown: Annotated[str, From("reason"), About("Why there is no answer.")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Node:
-    cluster: str
-    node: str
-    host: str
-    transport: Annotated[str, About("winrm, ssh, local or tds.")]
+    cluster: Annotated[str, From("said.cluster")]
+    node: Annotated[str, From("said.node")]
+    host: Annotated[str, From("said.host")]
+    transport: Annotated[str, From("said.transport"), About("winrm, ssh, local or tds.")]
     product: str
     roles: tuple[str, ...]
     options: Annotated[Mapping[str, _Scalar], About("The product keys of the inventory that probes read.")]
-    asked_at: _Moment | None
-    seconds: _Seconds
-    usage: Annotated[_Usage, About("What the conversation cost.")]
+    asked_at: Annotated[_Moment | None, From("said.asked_at")]
+    seconds: Annotated[_Seconds, From("said.seconds")]
+    usage: Annotated[_Usage, From("said.usage"), About("What the conversation cost.")]
     clock: Annotated[
         _Clock | None,
+        From(lambda each: each.said.clock if isinstance(each.said.clock, ClockSample) else None),
         About("Four moments in seconds since 1970 UTC; null where the node did not say what time it is."),
     ]
-    failure: Annotated[str | None, About("Why the conversation did not go to its end; null where it did.")]
-    hint: Annotated[str, About("What to do about the failure.")]
+    failure: Annotated[
+        str | None, From("said.failure"), About("Why the conversation did not go to its end; null where it did.")
+    ]
+    hint: Annotated[str, From("said.hint"), About("What to do about the failure.")]
     probes: Annotated[
         tuple[_Probe, ...],
+        From(lambda each: each.probes.items()),
         About("What was asked. A fallback among them may not have been needed, and has no answer then."),
     ]
-    answers: Annotated[Mapping[str, _Answer | _NoAnswer], About("Probe id to what came back.")]
+    answers: Annotated[Mapping[str, _Answer | _NoAnswer], From("said.answers"), About("Probe id to what came back.")]
+
+
+_Made = Annotated[_Tool, From(as_it_is)]
+_Asker = Annotated[str, About("Name of the machine that asked the nodes.")]
+_Inventory = Annotated[str, About("The inventory's file name as given.")]
+_Complete = Annotated[bool, About("False where the run was interrupted.")]
+_Notices = Annotated[
+    tuple[str, ...],
+    About("What a reader must know of how the answers were come by, such as loosened verification."),
+]
+_Counted = Annotated[
+    _Counts,
+    From(lambda each: _Counts(**counts(each))),
+    About("How much there is, so that a part that is missing is noticed."),
+]
+_Silent = Annotated[tuple[_Unanswered, ...], About("Nodes that were to be asked when the run was interrupted.")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Document:
+class _Head:
+    """The document but for its nodes, which stand at its end, and its checksum."""
+
     schema: Annotated[str, About(const=SCHEMA)]
-    tool: _Tool
-    host: Annotated[str, About("Name of the machine that asked the nodes.")]
-    inventory: Annotated[str, About("The inventory's file name as given.")]
+    tool: _Made
+    host: _Asker
+    inventory: _Inventory
     started: _Moment
     finished: _Moment
-    complete: Annotated[bool, About("False where the run was interrupted.")]
-    notices: Annotated[
-        tuple[str, ...],
-        About("What a reader must know of how the answers were come by, such as loosened verification."),
-    ]
-    counts: Annotated[_Counts, About("How much there is, so that a part that is missing is noticed.")]
-    unanswered: Annotated[tuple[_Unanswered, ...], About("Nodes that were to be asked when the run was interrupted.")]
+    complete: _Complete
+    notices: _Notices
+    counts: _Counted
+    unanswered: _Silent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Document(_Head):
     nodes: Annotated[tuple[_Node, ...], About("In inventory order.")]
     checksum: Annotated[
         str,
@@ -202,9 +228,9 @@ class _FirstLine:
     """What is known before anybody is asked."""
 
     schema: Annotated[str, About(const=LINES)]
-    tool: _Tool
-    host: Annotated[str, About("Name of the machine that asked the nodes.")]
-    inventory: Annotated[str, About("The inventory's file name as given.")]
+    tool: _Made
+    host: _Asker
+    inventory: _Inventory
     started: _Moment
 
 
@@ -213,13 +239,10 @@ class _LastLine:
     """What is known when all is said; no other line has a checksum."""
 
     finished: _Moment
-    complete: Annotated[bool, About("False where the run was interrupted.")]
-    notices: Annotated[
-        tuple[str, ...],
-        About("What a reader must know of how the answers were come by, such as loosened verification."),
-    ]
-    counts: Annotated[_Counts, About("How much there is, so that a part that is missing is noticed.")]
-    unanswered: Annotated[tuple[_Unanswered, ...], About("Nodes that were to be asked when the run was interrupted.")]
+    complete: _Complete
+    notices: _Notices
+    counts: _Counted
+    unanswered: _Silent
     checksum: Annotated[
         str,
         About(
@@ -253,42 +276,25 @@ def to_document(evidence: Evidence) -> dict[str, Any]:
 
 def head_of(evidence: Evidence) -> dict[str, Any]:
     """The document but for its nodes, which stand at its end, and its checksum."""
-    document: dict[str, Any] = write(
-        _Document,
-        _Document(
-            schema=SCHEMA,
-            tool=_Tool("preflight", evidence.tool_version),
-            host=evidence.host,
-            inventory=evidence.inventory,
-            started=evidence.started,
-            finished=evidence.finished,
-            complete=evidence.complete,
-            notices=evidence.notices,
-            counts=_Counts(**counts(evidence)),
-            unanswered=tuple(_Unanswered(*key) for key in evidence.unanswered),
-            nodes=(),
-            checksum="",
-        ),
-    )
-    del document["nodes"], document["checksum"]
-    return document
+    head: dict[str, Any] = write(_Head, evidence)
+    return head
 
 
 def node_document(each: NodeEvidence) -> dict[str, Any]:
     """One of the document's nodes."""
-    written: dict[str, Any] = write(_Node, _node(each))
+    written: dict[str, Any] = write(_Node, each)
     return written
 
 
 def from_document(document: Mapping[str, Any]) -> Evidence:
     """The evidence in a document of this version. Raises MalformedError."""
-    top = _top(document)
-    return _evidence(top, tuple(_node_evidence(each) for each in top.nodes))
+    found: _Document = read(_Document, {**document, "checksum": ""})
+    return _evidence(found, tuple(_node_evidence(each) for each in found.nodes))
 
 
 def from_parts(head: Mapping[str, Any], nodes: Sequence[NodeEvidence]) -> Evidence:
     """The same, where the nodes are read already. Raises MalformedError."""
-    return _evidence(_top({**head, "nodes": []}), nodes)
+    return _evidence(read(_Head, head), nodes)
 
 
 def node_from(value: object) -> NodeEvidence:
@@ -296,12 +302,7 @@ def node_from(value: object) -> NodeEvidence:
     return _node_evidence(read(_Node, value))
 
 
-def _top(document: Mapping[str, Any]) -> _Document:
-    top: _Document = read(_Document, {**document, "checksum": ""})
-    return top
-
-
-def _evidence(top: _Document, nodes: Sequence[NodeEvidence]) -> Evidence:
+def _evidence(top: _Head, nodes: Sequence[NodeEvidence]) -> Evidence:
     evidence = Evidence(
         tool_version=top.tool.version,
         host=top.host,
@@ -326,32 +327,6 @@ def _evidence(top: _Document, nodes: Sequence[NodeEvidence]) -> Evidence:
 def counts(evidence: Evidence) -> dict[str, int]:
     """How much there is, so that a part that is missing is noticed."""
     return {"nodes": len(evidence.nodes), "answers": sum(len(each.said.answers) for each in evidence.nodes)}
-
-
-def _node(each: NodeEvidence) -> _Node:
-    said = each.said
-    return _Node(
-        cluster=said.cluster,
-        node=said.node,
-        host=said.host,
-        transport=said.transport,
-        product=each.product,
-        roles=each.roles,
-        options=each.options,
-        asked_at=said.asked_at,
-        seconds=said.seconds,
-        usage=_Usage(said.usage.connections, said.usage.commands, said.usage.requests),
-        clock=_Clock(**asdict(said.clock)) if isinstance(said.clock, ClockSample) else None,
-        failure=said.failure,
-        hint=said.hint,
-        probes=tuple(_Probe(name, digest) for name, digest in each.probes.items()),
-        answers={
-            name: _NoAnswer(found.reason)
-            if isinstance(found, Unknown)
-            else _Answer(found.output, found.exit_code, found.truncated, found.error_output)
-            for name, found in said.answers.items()
-        },
-    )
 
 
 def _node_evidence(each: _Node) -> NodeEvidence:
