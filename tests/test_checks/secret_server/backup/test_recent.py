@@ -10,6 +10,7 @@ from checks.check import ClusterInfo, ClusterView, NodeView
 from checks.engine.evaluation import GatheredCluster, evaluate
 from checks.engine.rules import RuleSet
 from checks.outcome import Outcome, Status
+from checks.secret_server.backup.findings import span
 from checks.secret_server.backup.recent import CHECK, judge
 from checks.secret_server.facts.backups import AppBackup, Backup, BackupFile, DatabaseBackupFile, KeyFile
 from checks.secret_server.facts.folder import EncryptionConfig
@@ -254,6 +255,55 @@ def test_the_application_s_own_folder_is_no_backup(judged: Judged) -> None:
     assert "the application's own folder" in outcome.message
 
 
+def test_the_application_s_own_folder_beside_a_backup_is_none_of_its_business(judged: Judged) -> None:
+    assert judged(COPY, more=(WebRoot("C:\\App", ("registry",), ()),)).status is Status.PASS
+
+
+def test_a_date_a_little_ahead_is_another_clock_s(judged: Judged) -> None:
+    assert judged(bak=replace(BAK, age_s=-300)).status is Status.PASS
+    assert judged(bak=replace(BAK, age_s=-301)).status is Status.ERROR
+
+
+def test_what_is_empty_is_told_by_its_own_name(judged: Judged) -> None:
+    outcome = judged(bak=replace(BAK, path="E:\\b", size_bytes=0))
+    assert "E:\\b\\SecretServer.bak is empty" in outcome.message
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [
+        (-5, "0 minutes"),
+        (59, "0 minutes"),
+        (60, "1 minute"),
+        (3599, "59 minutes"),
+        (3600, "1 hour"),
+        (71 * HOUR, "71 hours"),
+        (72 * HOUR, "3 days"),
+    ],
+)
+def test_ages_are_told_as_people_say_them(seconds: float, told: str) -> None:
+    assert span(seconds) == told
+
+
+def test_of_two_good_ones_one_is_told(cluster: Clusters, node: Nodes) -> None:
+    info = cluster(dpapi="off", backup=True)
+    webs = [node(info, APP, name=f"web{at}", backup_app_path="x") for at in (1, 2)]
+    sql = node(info, DatabaseBackupFile(BAK), name="sql1", roles=("database",), backup_database_path="x")
+    assert "web2" not in judge(ClusterView(info, (*webs, sql))).message
+
+
+def test_after_the_window_nobody_asks_for_what_was_never_declared(cluster: Clusters, node: Nodes) -> None:
+    info = replace(cluster(), phase="after")
+    view = ClusterView(info, (node(info), node(info, name="sql1", roles=("database",))))
+    outcome = judge(view)
+    assert (outcome.status, outcome.message, outcome.not_declared) == (Status.SKIP, "no longer asked for", "")
+    before = replace(info, phase="before", options={"backup": True})
+    declared = judge(replace(view, cluster=before))
+    assert declared.status is Status.WARN
+    assert "set app_path" in declared.message
+    assert "set database_path" in declared.message
+
+
 @pytest.mark.parametrize("kind", ["missing", "closed"])
 def test_a_share_that_is_not_seen_is_unknown(judged: Judged, kind: str) -> None:
     outcome = judged(bak=replace(BAK, path="\\\\fs\\b", found="", kind=kind, problem="no access"))
@@ -337,7 +387,16 @@ def history(*backups: DatabaseBackup) -> DatabaseBackups:
         ((), Status.FAIL, "msdb knows no full backup"),
         ((made("full", 3, damaged=True),), Status.FAIL, "that is undamaged and was kept"),
         ((made("full", 3, device="nul"),), Status.FAIL, "msdb knows no full backup"),
+        ((made("full", 9), made("full", 3)), Status.PASS, "full backup of SecretServer in msdb, 3 hours old"),
+        (
+            (made("log", 3), made("full", 3)),
+            Status.PASS,
+            "database: sql1: full backup of SecretServer in msdb, 3 hours",
+        ),
         ((made("full", -3),), Status.ERROR, "ahead of the server's own clock"),
+        # Summer time's hour, and five minutes between two clocks.
+        ((made("full", 0, age_s=-3900),), Status.PASS, "in msdb, 0 minutes old"),
+        ((made("full", 0, age_s=-3901),), Status.ERROR, "ahead of the server's own clock"),
         ((made("full", -1),), Status.PASS, "in msdb, 0 minutes old"),
         ((made("log", -0.5), made("full", 9)), Status.PASS, "(after a full one, 9 hours old), 0 minutes old"),
     ],
@@ -474,6 +533,33 @@ def test_another_database_s_newer_file_does_not_stand_in_for_an_old_one(cluster:
     assert "SecretServer_20260901.bak, 83 days old" in outcome.message
 
 
+def test_files_that_were_not_looked_at_may_be_the_database_s(cluster: Clusters, node: Nodes) -> None:
+    own = BackupFile("SecretServer_20261125.bak", 500_000_000, 2 * HOUR)
+    many = replace(IN_A_FOLDER, left_out=40)
+    lost = msdb_denied(cluster, node, DatabaseBackupFile(many, folder=True, files=(OTHERS,)))
+    assert lost.status is Status.ERROR
+    assert "none of the files looked at in E:\\b is named after SecretServer: 40 in the folder" in lost.message
+    found = msdb_denied(cluster, node, DatabaseBackupFile(many, folder=True, files=(OTHERS, own)))
+    assert "none of the files" not in found.message
+
+
+def test_a_host_that_was_not_sent_to_look_proves_nothing(cluster: Clusters, node: Nodes) -> None:
+    outcome = msdb_denied(cluster, node, DatabaseBackupFile(None))
+    assert (outcome.status, "it was not looked for there" in outcome.message) == (Status.ERROR, True)
+
+
+def test_one_host_s_history_is_enough_for_the_file(cluster: Clusters, node: Nodes) -> None:
+    info = cluster(dpapi="off", backup=True, backup_max_age_hours=24)
+    own = BackupFile("SecretServer_20261125.bak", 500_000_000, 2 * HOUR)
+    found = DatabaseBackupFile(IN_A_FOLDER, folder=True, files=(own,))
+    hosts = (
+        node(info, history(made("full", 3)), found, name="sql1", roles=("database",), backup_database_path="x"),
+        node(info, (DatabaseBackups, "the login lacks it"), name="sql2", roles=("database",)),
+    )
+    outcome = judge(ClusterView(info, (node(info, APP, backup_app_path="x"), *hosts)))
+    assert outcome.status is Status.PASS
+
+
 def test_a_folder_without_a_file_named_after_the_database_is_undetermined(cluster: Clusters, node: Nodes) -> None:
     outcome = msdb_denied(cluster, node, DatabaseBackupFile(IN_A_FOLDER, folder=True, files=(OTHERS,)))
     assert outcome.status is Status.ERROR
@@ -544,7 +630,14 @@ def test_half_an_application_warns(judged: Judged, app: AppBackup, changes: dict
 
 @pytest.mark.parametrize(
     ("full_hours", "declared", "status"),
-    [(191, None, Status.PASS), (193, None, Status.WARN), (193, 400, Status.PASS), (401, 400, Status.FAIL)],
+    [
+        (191, None, Status.PASS),
+        (192, None, Status.PASS),
+        (193, None, Status.WARN),
+        (193, 400, Status.PASS),
+        (401, 400, Status.FAIL),
+        (20, 12, Status.PASS),  # no older than any backup may be
+    ],
 )
 def test_the_full_backup_beneath_has_an_age_of_its_own(
     cluster: Clusters, node: Nodes, full_hours: int, declared: int | None, status: Status

@@ -91,8 +91,9 @@ def test_many_differences_are_counted(cluster: Clusters, webs: Webs) -> None:
 
 @pytest.mark.parametrize("stopped", ["time", "bytes", "files"])
 def test_a_walk_that_reached_a_bound_is_no_pass(cluster: Clusters, webs: Webs, stopped: str) -> None:
-    outcome = judged(cluster, webs, tree(), tree(without("\\saml.config") | {}, stopped=stopped))
-    assert outcome.status in (Status.ERROR, Status.FAIL)
+    # Its folder was walked to the end: the file is missing, whatever was not reached.
+    outcome = judged(cluster, webs, tree(), tree(without("\\saml.config"), stopped=stopped))
+    assert outcome.status is Status.FAIL
     outcome = judged(cluster, webs, tree(), tree(stopped=stopped))
     assert outcome.status is Status.ERROR
     assert "web2: the bound of" in outcome.message
@@ -115,6 +116,31 @@ def test_a_file_that_was_left_out_does_not_differ_and_is_no_pass(cluster: Cluste
     outcome = judged(cluster, webs, tree(), tree(without("\\bin\\app.dll"), left_out=("\\bin\\app.dll",)))
     assert outcome.status is Status.ERROR
     assert outcome.message == "cannot compare everything; web2: left out bin\\app.dll (locked)"
+
+
+@pytest.mark.parametrize("left_out", ["\\saml.config", "\\bin\\"])
+def test_what_was_left_out_is_not_missing(cluster: Clusters, webs: Webs, left_out: str) -> None:
+    kept = {name: mark for name, mark in SAME.items() if not name.startswith(left_out)}
+    outcome = judged(cluster, webs, tree(), tree(kept, left_out=(left_out,)))
+    assert outcome.status is Status.ERROR
+    assert outcome.message.startswith("cannot compare everything; web2: left out ")
+    assert (outcome.evidence["different"], outcome.evidence["not_everywhere"]) == ([], [])
+
+
+def test_what_was_left_out_elsewhere_excuses_nothing(cluster: Clusters, webs: Webs) -> None:
+    lacking = tree(without("\\saml.config"), left_out=("\\bin\\app.dll",))
+    assert judged(cluster, webs, tree(), lacking).status is Status.FAIL
+
+
+def test_several_left_out_are_counted(cluster: Clusters, webs: Webs) -> None:
+    kept = {name: mark for name, mark in SAME.items() if not name.startswith("\\bin")}
+    outcome = judged(cluster, webs, tree(), tree(kept, left_out=("\\saml.config", "\\bin\\", "\\x")))
+    assert "left out saml.config and 2 more (locked)" in outcome.message
+
+
+def test_as_many_as_are_shown_are_all_of_them(cluster: Clusters, webs: Webs) -> None:
+    five = {f"\\bin\\{number}.dll": "1" for number in range(5)}
+    assert judged(cluster, webs, tree(five), tree(dict.fromkeys(five, "2"))).message.endswith("bin\\4.dll")
 
 
 def test_too_many_files_to_name_still_differ_by_folder(cluster: Clusters, webs: Webs) -> None:

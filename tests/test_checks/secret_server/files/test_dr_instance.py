@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -145,3 +146,36 @@ def test_a_primary_that_is_not_known_leaves_it_open(cluster: Clusters, node: Nod
 
 def test_web_nodes_that_disagree_leave_it_open(cluster: Clusters, node: Nodes) -> None:
     assert judged(cluster, node, SAME, web=(app("11.5.2.0"), key())).status is Status.ERROR
+
+
+def test_a_site_without_web_nodes_leaves_nothing_to_compare_with(cluster: Clusters, node: Nodes) -> None:
+    info = cluster(dpapi="off")
+    outcome = judge(ClusterView(info, (node(info, *SAME, name="dr1", roles=("dr",)),)))
+    assert (outcome.status, "names no web node" in outcome.message) == (Status.ERROR, True)
+
+
+@pytest.mark.parametrize(("version", "status"), [("11.5.1.0", Status.WARN), ("11.7.49.0", Status.FAIL)])
+def test_an_instance_may_lag_behind_and_is_never_ahead(
+    cluster: Clusters, node: Nodes, version: str, status: Status
+) -> None:
+    assert judged(cluster, node, (app(version), key())).status is status
+
+
+def test_a_key_that_cannot_be_read_says_why_and_proves_nothing(cluster: Clusters, node: Nodes) -> None:
+    denied = replace(key(state="denied"), detail="access to the path is denied")
+    for web, spare in ((SAME, (app(), denied)), ((app(), denied), SAME)):
+        outcome = judged(cluster, node, spare, web=web)
+        assert outcome.status is Status.ERROR
+        assert "access to the path is denied" in outcome.message
+    marked = key(state="denied", efs=True)
+    for web, spare in ((SAME, (app(), marked)), ((app(), marked), SAME)):
+        outcome = judged(cluster, node, spare, web=web)
+        assert (outcome.status, "EFS set, hash not readable" in outcome.message) == (Status.ERROR, True)
+    plain = judged(cluster, node, SAME, web=(app(), key(state="locked")))
+    assert (plain.status, "web1: locked" in plain.message) == (Status.ERROR, True)
+
+
+def test_what_was_seen_is_evidence(cluster: Clusters, node: Nodes) -> None:
+    rows: Any = judged(cluster, node, (app(), key(state="denied"))).evidence["nodes"]
+    assert rows["web1"] == {"version": "11.6.000003", "encryption.config": "a" * 12}
+    assert rows["dr1"] == {"version": "11.6.000003", "encryption.config": "denied"}

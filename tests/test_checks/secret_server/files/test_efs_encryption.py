@@ -64,3 +64,24 @@ def test_without_files_it_does_not_apply(cluster: Clusters, node: Nodes) -> None
 def test_an_unknown_fact_is_no_pass(cluster: Clusters, node: Nodes) -> None:
     with pytest.raises(UnknownFactError, match="garbled"):
         judged(cluster, node, (EncryptionConfig, "garbled"), base())
+
+
+@pytest.mark.parametrize(
+    ("declared", "phase", "status"),
+    [
+        ("on", "before", Status.WARN),
+        ("on", "window", Status.WARN),
+        ("on", "after", Status.PASS),
+        ("off", "before", Status.PASS),
+        ("off", "after", Status.PASS),
+        ("unknown", "before", Status.ERROR),
+        ("unknown", "after", Status.ERROR),
+    ],
+)
+def test_what_is_declared_counts_where_attributes_are_closed(
+    cluster: Clusters, node: Nodes, declared: str, phase: str, status: Status
+) -> None:
+    info = replace(cluster(efs=declared), phase=phase)
+    outcome = judge(node(info, key("denied", None), base()))
+    assert (outcome.status, "encryption.config" in outcome.message) == (status, True)
+    assert outcome.evidence["efs"] == {"database.config": False}

@@ -32,6 +32,12 @@ def folder(name: str, enabled: tuple[tuple[str, str], ...] = OPEN) -> Authentica
     return AuthenticationPlace(path=f"Vault/{name}", enabled=enabled)
 
 
+def test_what_is_not_used_is_not_judged_and_what_nobody_said_is_asked(cluster: Clusters, node: Nodes) -> None:
+    for declared, key in ((False, ""), (None, "integrated_windows_auth")):
+        outcome = judged(cluster, node, iwa=declared)
+        assert (outcome.status, outcome.not_declared) == (Status.SKIP, key)
+
+
 def test_the_documented_settings_pass(cluster: Clusters, node: Nodes) -> None:
     outcome = judged(cluster, node, folder("Launchers"), folder("webservices"), folder("rdp"))
     assert outcome.status is Status.PASS

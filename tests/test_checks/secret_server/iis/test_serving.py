@@ -1,0 +1,78 @@
+"""Which applications serve Secret Server, and what a machine that has none looks like."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from checks.facts import Unknown
+from checks.outcome import Outcome, Status
+from checks.secret_server.facts.node import IisApplication, IisConfiguration, WebRoot
+from checks.secret_server.iis.serving import NO_APPLICATION, is_bare, serving, serving_pools
+from tests.test_checks.secret_server.databases import Clusters, Nodes
+
+APP = IisApplication(site="Vault", path="/", physical_path="C:\\App", pool="SS")
+ROOT = WebRoot("C:\\App", (), ())
+
+
+def iis(*applications: IisApplication) -> IisConfiguration:
+    return IisConfiguration(path="c", shared=False, pools=(), applications=applications)
+
+
+@pytest.mark.parametrize(
+    ("reason", "bare"),
+    [
+        (f"{NO_APPLICATION}: none in C:\\inetpub\\wwwroot\\SecretServer", True),
+        (f"{NO_APPLICATION}: C:\\App is gone (from the registry)", False),
+        (f"{NO_APPLICATION}: access to D:\\App is denied", False),
+        (f"{NO_APPLICATION}: applicationHost.config cannot be read", False),
+        (f"{NO_APPLICATION}: applicationHost.config is locked", False),
+        (f"{NO_APPLICATION}: cannot look into D:\\", False),
+        ("unreadable answer, ValueError: x", False),
+    ],
+)
+def test_a_machine_is_bare_if_nothing_on_it_is_named_or_closed(
+    cluster: Clusters, node: Nodes, reason: str, bare: bool
+) -> None:
+    assert is_bare(node(cluster(), (WebRoot, reason))) is bare
+
+
+def test_a_machine_that_has_it_or_did_not_answer_is_not_bare(cluster: Clusters, node: Nodes) -> None:
+    assert not is_bare(node(cluster(), ROOT))
+    silent = replace(node(cluster()), facts={WebRoot: Unknown(NO_APPLICATION, unanswered=True)})
+    assert not is_bare(silent)
+
+
+@pytest.mark.parametrize(
+    ("folder", "serves"),
+    [
+        ("C:\\App", True),
+        ("c:/app/", True),
+        ('"C:\\\\App\\"', True),
+        ("\\\\?\\C:\\App", True),
+        ("C:\\App2", False),
+        ("D:\\App", False),
+        ("\\\\C:\\App", False),
+    ],
+)
+def test_applications_are_found_by_their_folder(cluster: Clusters, node: Nodes, folder: str, serves: bool) -> None:
+    found = serving(node(cluster(), ROOT, iis(replace(APP, physical_path=folder))))
+    assert isinstance(found, tuple) is serves
+
+
+def test_a_share_is_another_place_than_a_folder_of_its_name(cluster: Clusters, node: Nodes) -> None:
+    view = node(cluster(), WebRoot("\\\\files\\App", (), ()), iis(replace(APP, physical_path="\\files\\App")))
+    assert isinstance(serving(view), Outcome)
+    view = node(cluster(), WebRoot("\\\\files\\App", (), ()), iis(replace(APP, physical_path="//FILES//app")))
+    assert serving_pools(view) == ("SS",)
+
+
+def test_an_application_without_a_pool_is_undetermined(cluster: Clusters, node: Nodes) -> None:
+    found = serving_pools(node(cluster(), ROOT, iis(APP, replace(APP, path="/ss", pool=""))))
+    assert isinstance(found, Outcome)
+    assert (found.status, found.message.startswith("Vault/ss names no application pool")) == (Status.ERROR, True)
+
+
+def test_a_pool_is_named_once(cluster: Clusters, node: Nodes) -> None:
+    assert serving_pools(node(cluster(), ROOT, iis(APP, replace(APP, path="/ss", pool="ss")))) == ("ss",)
