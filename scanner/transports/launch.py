@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from scanner.errors import NodeError, RefusedError
+from scanner.probes.batch.sh import tail_bytes
 from scanner.probes.probe import Language
 from scanner.transports.powershell.output import settle_merged
 from scanner.transports.powershell.script_delivery import NO_VARIABLES, deliver_on_stdin
@@ -38,6 +39,8 @@ class Launch:
     """What to do where it does not start."""
     ready: bytes = b""
     """What a shell prints as soon as it reads its standard input; empty where that cannot be told."""
+    tail_bytes: int = 1
+    """So much at least is printed at the end, once all is answered: blanks first."""
 
     @property
     def command(self) -> str:
@@ -76,7 +79,9 @@ def launch_for(
             return _never_began(place, output, status, stdin)
         return _judge_sh(place, output, status) if status else None
 
-    return Launch(words=("sh", "-s"), stdin=stdin, judge=judge, hint=BY_HAND, ready=ready)
+    return Launch(
+        words=("sh", "-s"), stdin=stdin, judge=judge, hint=BY_HAND, ready=ready, tail_bytes=tail_bytes(script)
+    )
 
 
 def _never_began(place: str, output: bytes, status: int, script: bytes) -> NodeError:

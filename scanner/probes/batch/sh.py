@@ -13,6 +13,7 @@ imitate one:
     NONCE broken ID EXIT            the shell could not ask it, and ended with that before its time was up
     NONCE late ID                   not asked, the budget was used up
     NONCE clock ended TIME
+    ...blanks (END_BYTES)...
     NONCE done
 """
 
@@ -46,6 +47,10 @@ _FRAME = re.compile(
 _STAMP = re.compile(rb"(begun|ended) (\d{1,11})(\.\d{1,9})?\r?(?=\n)")
 ERROR_BYTES = 16 * 1024
 """What counts of a probe's standard error; the rest is read, so that nobody waits for a reader, and thrown away."""
+
+END_BYTES = 8 * 1024
+"""What the whole ends with, at least: blanks, and `done`. Who reads it can leave what comes before it where it is, and
+be woken once, by this, rather than for each of many small answers."""
 
 # Why it is built so:
 # - Every probe has an empty standard input, or it would eat the rest of this script.
@@ -151,6 +156,7 @@ pf_cut="head -c $((pf_bytes + 1))" pf_timeout='timeout -k 1' pf_relay=
 pf_clock
 pf_until=$((pf_now + pf_budget))
 """.replace("MOST", str(ERROR_BYTES))
+_END = f"printf '%{END_BYTES}s\\n%s done\\n' '' \"$pf_nonce\"\nexit 0\n}}\n"
 _FIRST = f"pf_asking={shlex.quote(_ASK.strip())}\n{_DRIVER.strip()}"
 
 
@@ -183,7 +189,12 @@ def compose(
     body = "\n".join([*lines, _FIRST, *asked])
     # The line before them runs at once: whoever waits for it can hold the last byte back until the shell reads.
     ready = f"echo {shlex.quote(nonce)}-ready"
-    return f"{_LEAD}{ready}\n{{\n{body}\npf_stamp ended\nprintf '\\n%s done\\n' \"$pf_nonce\"\nexit 0\n}}\n"
+    return f"{_LEAD}{ready}\n{{\n{body}\npf_stamp ended\n{_END}"
+
+
+def tail_bytes(script: str) -> int:
+    """So much at least a script prints once all is answered, blanks first; some may be read with what precedes."""
+    return END_BYTES * 3 // 4 if script.endswith(_END) else 1
 
 
 @functools.lru_cache(maxsize=512)

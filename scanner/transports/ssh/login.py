@@ -66,7 +66,7 @@ class _Login:
         self._door = UserAuth(transport)
 
     def run(self) -> None:
-        self._transport.auth_handler = self._door  # type: ignore[assignment]  # see UserAuth
+        self._transport.auth_handler = self._door
         self._door.start()
         try:
             while True:

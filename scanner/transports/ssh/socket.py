@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 import time
 from contextlib import suppress
 from typing import Protocol
@@ -13,10 +14,10 @@ from scanner.transports.ssh.proxy import Proxy
 
 _QUICKACK = getattr(socket, "TCP_QUICKACK", None)
 _READ_BYTES = 64 * 1024
-_IDLE_S = 10.0
-"""paramiko looks up from a read ten times a second, to see whether it was closed. Whoever closes cuts the wire first,
-which ends every read, and a node that takes a minute would cost more for that than for its answer. Not at all from a
-socket's: with a bound the system would be asked twice for each read, whether there is something, and for it."""
+_GATHERS = sys.platform == "linux"
+_GATHER_S = 2.0
+"""For so long little is left where it is; a server that asks whether we live (ClientAliveInterval) waits longer."""
+_LEAST_S = 0.001
 _GREETING_BYTES = 64 * 1024
 """More than this before the SSH version line, and it is no SSH server (RFC 4253, 4.2 allows lines before it)."""
 
@@ -68,16 +69,51 @@ class SshStream:
         if not self._come:
             self._come = memoryview(self._read())
         data, self._come = bytes(self._come[:size]), self._come[size:]
-        if not data:
-            self.ended = True
-        elif not self.greeted:
+        if data and not self.greeted:
             self.greeting += data
             self.greeted = self.greeting.startswith(b"SSH-") or b"\nSSH-" in self.greeting
-            if self.greeted:  # until then the library has its own patience, which it looks up for
-                self._wire.settimeout(None if isinstance(self._wire, socket.socket) else _IDLE_S)
+            if self.greeted:
+                # Until then the library has its own patience, which it looks up for. From now on whoever closes cuts
+                # the wire, which ends every read; with a bound the system would be asked twice for each.
+                self._wire.settimeout(None)
             if len(self.greeting) > _GREETING_BYTES:
                 raise OSError(0, "endless talk before the SSH version line")
         return data
+
+    def awaits(self, seconds: float) -> bool:
+        """Wait at most so long until there is something to read, or the end; False where the time is up."""
+        if self._come:
+            return True
+        self._wire.settimeout(max(seconds, _LEAST_S))
+        try:
+            self._come = memoryview(self._read())
+        except TimeoutError:
+            return False
+        finally:
+            self._wire.settimeout(None)
+        return True
+
+    def gather(self, least: int) -> bool:
+        """Wait until so many bytes have come, or the end, but for seconds at most; whether there is something to read.
+
+        A node's answer comes in many small packets, far between, and each of them would wake its reader: on a machine
+        that is busy, that takes longer than all that is done with what is in them. The system keeps them meanwhile.
+        """
+        wire = self._wire
+        if self._come or not (_GATHERS and isinstance(wire, socket.socket)):
+            return True
+        try:
+            wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, least)
+            if self.awaits(_GATHER_S):
+                return True
+            wire.settimeout(0)
+            with suppress(BlockingIOError):
+                self._come = memoryview(self._read())
+            return bool(self._come) or self.ended
+        finally:
+            with suppress(OSError):  # it may have been cut meanwhile
+                wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
+                wire.settimeout(None)
 
     def _read(self) -> bytes:
         try:
@@ -85,6 +121,7 @@ class SshStream:
         except ConnectionError:
             self.ended = True
             raise
+        self.ended = self.ended or not data
         if self._quick and isinstance(self._wire, socket.socket) and _QUICKACK is not None:
             with suppress(OSError):
                 self._wire.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)

@@ -48,6 +48,8 @@ _BANNER_S = 15.0
 """A loaded sshd may take so long to say its version, however short the connect timeout."""
 _STALE_S = 30.0
 """A connection that waited longer than this for its turn may have run into the server's LoginGraceTime."""
+_BLANKS = b" " * 64
+"""A part of what an sh script ends with; see `Launch.tail_bytes`."""
 _CHUNK = 256 * 1024
 _FAREWELL_S = 2.0
 """What a login may take to end once everything is answered; whatever it does there is nobody's business here."""
@@ -108,11 +110,8 @@ class SshTransport:
             self.close()
 
     def close(self) -> None:
-        """Close everything, and wait for the library's threads to end."""
+        """Close everything."""
         self._cut()
-        for client in reversed(self._clients):
-            if client.ident is not None:
-                client.join(2.0)
         self._clients.clear()
         self._streams.clear()
         self._output.clear()
@@ -251,17 +250,13 @@ class SshTransport:
     def _forward(self, via: Client, hop: SshHop) -> RawSocket:
         """A TCP connection to `hop`, made by the jump host that `via` is logged in to."""
         try:
-            return via.open_channel(
-                "direct-tcpip", (hop.host, hop.port), ("127.0.0.1", 0), timeout=hop.connect_timeout_s
-            )
+            return via.forward(hop.host, hop.port, hop.connect_timeout_s)
         except paramiko.ChannelException as error:
             hint = f"check host and port as seen from {via.place}, and AllowTcpForwarding and PermitOpen there"
             raise UnreachableError(
                 f"the jump host cannot connect to {hop.place}: {error.text or error} (from {via.place})", hint=hint
             ) from error
-        except paramiko.SSHException as error:
-            if not via.is_active():
-                raise
+        except TimeoutError as error:
             raise UnreachableError(
                 f"the jump host gets no answer from {hop.place} within {hop.connect_timeout_s:g} s (from {via.place})",
                 hint=f"check host, port, and firewalls between {via.place} and the node",
@@ -294,11 +289,8 @@ class SshTransport:
 
     def _ask(self, client: Client, start: Launch) -> bytes:
         self._phase = Phase.RUN
-        channel = client.open_session()
-        channel.set_combine_stderr(True)
-        if start.ready:
-            gathered = Gathered(lambda said: start.ready in said or whole(said, start.ready))
-            channel.in_buffer = gathered  # type: ignore[assignment]  # whatever is fed, read and closed will do
+        answer = Gathered(lambda said: start.ready in said or whole(said, start.ready) or said.endswith(_BLANKS))
+        channel = client.open_shell(answer)
         self.usage.commands += 1
         try:
             channel.exec_command(start.command)
@@ -309,16 +301,18 @@ class SshTransport:
         with suppress(OSError):  # a shell that ended early has said why
             # No shell runs the batch before all of it is there, however slowly the rest travels: sh waits for the line
             # end behind its braces, PowerShell's bootstrap for the end of the input.
-            channel.sendall(start.stdin[:-1])
-            self._await_ready(channel, start.ready)
+            client.send_all(channel, start.stdin[:-1])
+            self._await_ready(client, channel, start.ready)
             self.moments.sent_s = now_s()
-            channel.sendall(start.stdin[-1:])
+            client.send_all(channel, start.stdin[-1:])
             channel.shutdown_write()
-        ended = self._receive_all(channel, start)
+        client.least = start.tail_bytes
+        ended = self._receive_all(client, channel, start)
         output = b"".join(self._output)
         if not ended:
             return output
-        status = channel.recv_exit_status()
+        channel.status_event.wait()
+        status = channel.exit_status
         if status >= 0:
             failure = start.judge(output, status)
             if failure:
@@ -335,33 +329,36 @@ class SshTransport:
             )
         raise client.get_exception() or EOFError
 
-    def _await_ready(self, channel: paramiko.Channel, ready: bytes) -> None:
+    def _await_ready(self, client: Client, channel: paramiko.Channel, ready: bytes) -> None:
         """Wait until the shell reads: the seconds that a login shell takes to start say nothing of the node's clock."""
         ends = time.monotonic() + READY_S
-        try:
-            while ready and ready not in b"".join(self._output) and (left_s := ends - time.monotonic()) > 0:
-                channel.settimeout(left_s)
-                if not self._receive(channel):
-                    break
-        except TimeoutError:
-            return
-        finally:
-            channel.settimeout(None)
+        with suppress(TimeoutError):
+            while ready and ready not in b"".join(self._output) and self._receive(client, channel, ends):
+                pass
 
-    def _receive_all(self, channel: paramiko.Channel, start: Launch) -> bool:
+    def _receive_all(self, client: Client, channel: paramiko.Channel, start: Launch) -> bool:
         """Take everything; False where all is answered and the login does not end, such as in a trap of its own."""
+        until: float | None = None
         try:
-            while self._receive(channel):
+            while self._receive(client, channel, until):
+                if self._output[-1].endswith(_BLANKS):  # the end has begun, and it may come in pieces
+                    client.least = 1
                 if start.ready and whole(b"".join(self._output[-2:]), start.ready):
-                    channel.settimeout(_FAREWELL_S)
+                    until = time.monotonic() + _FAREWELL_S
         except TimeoutError:
             return False
-        finally:
-            channel.settimeout(None)
         return True
 
-    def _receive(self, channel: paramiko.Channel) -> bool:
-        """Take what comes next; False where nothing more comes."""
+    def _receive(self, client: Client, channel: paramiko.Channel, until: float | None = None) -> bool:
+        """Take what comes next; False where nothing more comes. Raises TimeoutError where nothing came by `until`."""
+        answer = channel.in_buffer
+        assert isinstance(answer, Gathered)  # noqa: S101  for mypy
+        try:
+            while not answer.is_due() and client.take(until):
+                pass
+        except TimeoutError:
+            if not answer:
+                raise
         chunk = channel.recv(_CHUNK)
         if chunk:
             self.moments.received_s = now_s()

@@ -8,7 +8,6 @@ of the library is `_handler_table`, `abort`, `is_authenticated`, `get_username` 
 
 from __future__ import annotations
 
-import queue
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,10 +17,11 @@ import paramiko
 from paramiko import common
 from paramiko.message import Message
 
+from scanner.transports.ssh.client import Client
+
 _METHOD_SPECIFIC = 60
 """SSH_MSG_USERAUTH_PK_OK, _PASSWD_CHANGEREQ and _INFO_REQUEST alike: which one it is, is a matter of what was asked."""
 _INFO_RESPONSE = 61
-_POLL_S = 1.0
 _MOST_BANNER_BYTES = 16 * 1024
 _MOST_METHODS = 32
 _MOST_QUESTIONS = 64
@@ -67,11 +67,11 @@ Reply = Accepted | Refused | KeyTaken | PasswordExpired | Questions
 
 
 class UserAuth:
-    """Logs one connection in. The library's thread hands it what arrives; the caller's thread asks and waits."""
+    """Logs one connection in, which reads while this waits for an answer (`Client.take`)."""
 
-    def __init__(self, transport: paramiko.Transport) -> None:
+    def __init__(self, transport: Client) -> None:
         self._transport: Any = weakref.proxy(transport)  # which holds this
-        self._replies: queue.SimpleQueue[Reply | None] = queue.SimpleQueue()
+        self._answers: list[Reply] = []
         self._method = ""
         """Of the request that waits for its answer; empty where none does."""
         self._asked: tuple[str, bytes] = ("", b"")
@@ -149,8 +149,7 @@ class UserAuth:
         return self._user
 
     def abort(self) -> None:
-        """The connection is gone."""
-        self._replies.put(None)
+        """The connection is gone: who waits sees that by itself."""
 
     def _request(self, user: str, method: str) -> Message:
         self._user = user
@@ -164,23 +163,18 @@ class UserAuth:
     def _exchange(self, method: str, message: Message) -> Reply:
         self._method = method
         self._transport._send_message(message)  # noqa: SLF001  the library's own handlers send with it
-        while True:
-            try:
-                reply = self._replies.get(timeout=_POLL_S)
-            except queue.Empty:
-                # A connection that is closed from this side ends without a word.
-                if self._transport.is_active():
-                    continue
-                reply = None
-            if reply is None:
-                raise self._transport.get_exception() or EOFError
-            return reply
+        self._answers.clear()
+        while not self._answers and self._transport.take():
+            pass
+        if not self._answers:
+            raise self._transport.get_exception() or EOFError
+        return self._answers.pop()
 
     def _reply(self, reply: Reply) -> None:
         if not self._method:
             raise paramiko.SSHException("an answer to a login that nobody asked for")
         self._method = ""
-        self._replies.put(reply)
+        self._answers.append(reply)
 
     def _on_service(self, message: Message) -> None:
         if self._method != "service" or message.get_text() != "ssh-userauth":

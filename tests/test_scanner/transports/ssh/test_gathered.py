@@ -1,14 +1,14 @@
-"""What comes of a node in many packets costs its reader no wake-up for each, and is never withheld."""
+"""What comes of a node in many packets costs its reader no look at each, and is never withheld."""
 
 from __future__ import annotations
 
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
 
 import pytest
-from paramiko.buffered_pipe import PipeTimeout
 
 from scanner.transports.ssh.gathered import Gathered
 from scanner.transports.ssh.socket import RawSocket, SshStream
@@ -21,58 +21,37 @@ def ends(said: bytes) -> bool:
     return said.endswith(b"done\n")
 
 
-class Reader(threading.Thread):
-    """Reads to the end, and keeps what each look has brought."""
-
-    def __init__(self, gathered: Gathered) -> None:
-        super().__init__(daemon=True)
-        self.gathered = gathered
-        self.looks: list[bytes] = []
-
-    def run(self) -> None:
-        while said := self.gathered.read(1 << 20, PATIENCE_S):
-            self.looks.append(said)
-
-
-def test_a_reader_is_woken_for_the_end_and_not_for_each_packet() -> None:
+def test_a_reader_looks_at_the_end_and_not_at_each_packet() -> None:
     gathered = Gathered(ends)
-    reader = Reader(gathered)
-    reader.start()
     packets = [b"%d\n" % number for number in range(100)]
     for packet in packets:
         gathered.feed(packet)
-    reader.join(0.1)  # long enough for who was woken to look
-    assert not reader.looks
+        assert not gathered.is_due()
     gathered.feed(b"done\n")
-    whole = b"".join(packets) + b"done\n"
-    while not reader.looks:
-        reader.join(0.01)
-        assert reader.is_alive()
-    assert reader.looks == [whole]
+    assert gathered.is_due()
+    assert gathered.read(1 << 20) == b"".join(packets) + b"done\n"
+    assert not gathered.is_due(), "there is nothing more to look at"
     gathered.close()
-    reader.join(PATIENCE_S)
-    assert reader.looks == [whole]
+    assert gathered.is_due()
+    assert gathered.read(1 << 20) == b"", "and then it is the end"
 
 
 def test_what_has_come_is_there_when_the_time_is_up() -> None:
     gathered = Gathered(ends)
-    with pytest.raises(PipeTimeout):
-        gathered.read(100, 0.0)
+    assert gathered.read(100) == b""
     gathered.feed(b"half an answer")
-    assert gathered.read(100, 0.0) == b"half an answer", "a node that hangs is cut off with all that it had said"
-    with pytest.raises(PipeTimeout):
-        gathered.read(100, 0.0)
+    assert not gathered.is_due()
+    assert gathered.read(100) == b"half an answer", "a node that hangs is cut off with all that it had said"
+    assert gathered.read(100) == b""
 
 
 def test_what_has_come_is_there_when_no_more_comes() -> None:
     gathered = Gathered(ends)
-    reader = Reader(gathered)
-    reader.start()
     gathered.feed(b"a shell's last words")
     gathered.close()
-    reader.join(PATIENCE_S)
-    assert reader.looks == [b"a shell's last words"]
-    assert gathered.read(100, 0.0) == b"", "and then it is the end"
+    assert gathered.is_due()
+    assert gathered.read(100) == b"a shell's last words"
+    assert gathered.read(100) == b"", "and then it is the end"
 
 
 def test_much_is_read_before_the_end_or_the_other_side_would_wait_for_room() -> None:
@@ -84,23 +63,19 @@ def test_much_is_read_before_the_end_or_the_other_side_would_wait_for_room() -> 
         fed += len(packet)
     assert len(gathered) == fed
     # A reader that were to wait for the end would wait for ever: nobody sends it before there is room in the window.
-    reader = Reader(gathered)
-    reader.start()
-    ends_at = time.monotonic() + PATIENCE_S
-    while not reader.looks and time.monotonic() < ends_at:
-        reader.join(0.01)
-    assert reader.looks == [b"x" * fed]
-    gathered.close()
+    assert gathered.is_due()
+    assert gathered.read(1 << 20) == b"x" * fed
 
 
 def test_what_is_awaited_is_found_across_packets_and_the_rest_of_it_is_read_at_once() -> None:
     gathered = Gathered(ends)
     gathered.feed(b"0123456789do")
     gathered.feed(b"ne\n")
-    assert gathered.read(10, None) == b"0123456789"
-    assert gathered.read(10, None) == b"done\n"
-    with pytest.raises(PipeTimeout):
-        gathered.read(10, 0.0)
+    assert gathered.read(10) == b"0123456789"
+    assert gathered.is_due()
+    assert gathered.read(10) == b"done\n"
+    assert not gathered.is_due()
+    assert gathered.read(10) == b""
 
 
 class Wire:
@@ -156,7 +131,7 @@ def test_a_packet_may_come_in_pieces() -> None:
 
 
 @pytest.mark.parametrize("real", [True, False])
-def test_the_library_looks_up_from_a_read_only_where_nobody_could_end_it_otherwise(real: bool) -> None:
+def test_no_read_is_bounded_once_the_server_has_greeted(real: bool) -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         theirs.sendall(GREETING)
@@ -173,4 +148,75 @@ def test_the_library_looks_up_from_a_read_only_where_nobody_could_end_it_otherwi
             waiting.join(PATIENCE_S)
             assert not waiting.is_alive(), "who closes ends the read"
         else:
-            assert wire.bounds == [10.0]
+            assert wire.bounds == [None]
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[SshStream, socket.socket]]:
+    """A stream that has been greeted, and the socket of its server."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        ours = socket.create_connection(listener.getsockname())
+        theirs, _ = listener.accept()
+    stream = SshStream(ours)
+    with ours, theirs:
+        theirs.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        theirs.sendall(GREETING)
+        assert exactly(stream, len(GREETING)) == GREETING
+        yield stream, theirs
+
+
+gathers = pytest.mark.skipif(sys.platform != "linux", reason="tried on Linux alone")
+
+
+@gathers
+def test_little_is_left_to_the_system_until_it_is_much(pair: tuple[SshStream, socket.socket]) -> None:
+    stream, theirs = pair
+    said: list[bytes] = []
+
+    def read() -> None:
+        assert stream.gather(1000)
+        said.append(stream.recv(1 << 16))
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    for _ in range(9):
+        theirs.sendall(b"x" * 100)
+        reader.join(0.01)
+    assert not said, "nobody was woken for it"
+    theirs.sendall(b"y" * 100)
+    reader.join(PATIENCE_S)
+    assert said == [b"x" * 900 + b"y" * 100]
+    theirs.sendall(b"z")
+    assert stream.recv(10) == b"z", "and what is asked for afterwards does not wait for more"
+
+
+@gathers
+@pytest.mark.parametrize("hangs_up", [True, False])
+def test_little_is_read_at_the_end_and_when_the_time_is_up(
+    hangs_up: bool, pair: tuple[SshStream, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scanner.transports.ssh.socket._GATHER_S", PATIENCE_S if hangs_up else 0.05)
+    stream, theirs = pair
+    assert hangs_up or not stream.gather(1000), "nothing has come in time, and nothing is lost by that"
+    theirs.sendall(b"its last words")
+    if hangs_up:
+        theirs.shutdown(socket.SHUT_WR)
+    began = time.monotonic()
+    assert stream.gather(1000)
+    assert time.monotonic() - began < PATIENCE_S / 2
+    assert stream.recv(100) == b"its last words"
+    if hangs_up:
+        assert stream.gather(1000)
+        assert stream.recv(100) == b""
+
+
+@gathers
+def test_who_closes_ends_the_wait_for_much(pair: tuple[SshStream, socket.socket]) -> None:
+    stream, _ = pair
+    began = time.monotonic()
+    waiting = threading.Thread(target=stream.gather, args=(1000,), daemon=True)
+    waiting.start()
+    stream.cut()
+    waiting.join(PATIENCE_S)
+    assert not waiting.is_alive()
+    assert time.monotonic() - began < 1

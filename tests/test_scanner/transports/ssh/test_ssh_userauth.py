@@ -77,13 +77,12 @@ def login(*answers: list[Message]) -> Iterator[tuple[UserAuth, Scripted]]:
     try:
         client.shake_hands(("ecdsa-sha2-nistp256",), banner_s=5)
         door = UserAuth(client)
-        client.auth_handler = door  # type: ignore[assignment]  # see UserAuth
+        client.auth_handler = door
         door.start()
         yield door, server
     finally:
         client.close()
         server.close()
-        client.join(5)
         server.join(5)
 
 
