@@ -1,7 +1,13 @@
-"""SSH's packets (RFC 4253, 6), as many and as large as a conversation of ours may need."""
+"""SSH's packets (RFC 4253, 6), as many and as large as a conversation of ours may need.
+
+Those under AES-GCM (RFC 5647), which nearly all are, are opened and sealed here: the library does for each what only
+other ciphers and a log that nobody keeps would need, which took as long as the rest of a conversation.
+"""
 
 from __future__ import annotations
 
+import os
+import threading
 from typing import Any
 
 import paramiko
@@ -14,6 +20,36 @@ _PACKET_BYTES = 512 * 1024
 _CONNECTION_BYTES = 64 * 1024 * 1024
 """Far more than any answer that is taken; a server that minds no window could fill the memory while nobody reads."""
 _SAID_BYTES, _SAID_TIMES = 4096, 8
+_BLOCK_BYTES, _TAG_BYTES, _LENGTH_BYTES = 16, 16, 4
+_LEAST_PADDING_BYTES = 4
+_COUNTS = 2**64
+
+
+class _Sealing:
+    """AES-GCM with its nonce, which is another one for each packet: four fixed bytes and a count of eight."""
+
+    def __init__(self, engine: Any, nonce: bytes) -> None:
+        self._engine = engine
+        self._fixed, self._count = nonce[:4], int.from_bytes(nonce[4:], "big")
+
+    def _nonce(self) -> bytes:
+        count = self._count
+        self._count = (count + 1) % _COUNTS
+        return self._fixed + count.to_bytes(8, "big")
+
+    def seal(self, payload: bytes) -> bytes:
+        """A whole packet."""
+        padding = _BLOCK_BYTES - (1 + len(payload)) % _BLOCK_BYTES
+        if padding < _LEAST_PADDING_BYTES:
+            padding += _BLOCK_BYTES
+        length = (1 + len(payload) + padding).to_bytes(_LENGTH_BYTES, "big")
+        plain = b"".join((bytes((padding,)), payload, os.urandom(padding)))
+        return length + bytes(self._engine.encrypt(self._nonce(), plain, length))
+
+    def open(self, length: bytes, sealed: bytes) -> bytes:
+        """The payload of one. Raises what the engine raises for one that was tampered with."""
+        plain: bytes = self._engine.decrypt(self._nonce(), sealed, length)
+        return plain[1 : len(plain) - plain[0]]
 
 
 class Packets(Packetizer):
@@ -21,7 +57,14 @@ class Packets(Packetizer):
 
     def __init__(self, wire: Any) -> None:
         super().__init__(wire)
+        self._wire = wire
         self._read = 0
+        self._number = 0
+        """Of the next packet that comes."""
+        self._opens: _Sealing | None = None
+        self._seals: _Sealing | None = None
+        self._sealing = threading.Lock()
+        """No nonce may be used twice, whoever sends."""
         self.banners: list[bytes] = []
         """What the server says around the login, for its user to read; the last few, each cut."""
         self.remarks: list[bytes] = []
@@ -40,7 +83,11 @@ class Packets(Packetizer):
 
         The library would spell a remark out for its log, a letter at a time, and then do nothing with it.
         """
-        kind, message = super().read_message()
+        if self._opens is None:
+            kind, message = super().read_message()
+            self._number = message.seqno + 1
+        else:
+            kind, message = self._read_sealed(self._opens)
         if kind in (MSG_DEBUG, MSG_USERAUTH_BANNER):
             told = self.banners if kind == MSG_USERAUTH_BANNER else self.remarks
             # Its number is read already; a remark begins with whether it is always to be shown.
@@ -50,6 +97,49 @@ class Packets(Packetizer):
             told.append(copy.get_binary()[:_SAID_BYTES])
             del told[:-_SAID_TIMES]
         return MSG_IGNORE if kind == MSG_DEBUG else kind, message
+
+    def _read_sealed(self, opens: _Sealing) -> tuple[int, Message]:
+        length = self._exactly(_LENGTH_BYTES)
+        size = int.from_bytes(length, "big")
+        payload = opens.open(length, self._exactly(size + _TAG_BYTES))
+        message = Message(payload[1:])
+        message.seqno, self._number = self._number, self._number + 1
+        return payload[0], message
+
+    def _exactly(self, size: int) -> bytes:
+        self._read += size
+        if size > _PACKET_BYTES or self._read > _CONNECTION_BYTES:
+            raise paramiko.SSHException(f"a packet of {size} bytes after {self._read - size} others")
+        data: bytes = self._wire.recv(size)
+        while len(data) < size:
+            more = self._wire.recv(size - len(data)) if data else b""
+            if not more:
+                raise EOFError
+            data += more
+        return data
+
+    def send_message(self, data: Message) -> None:
+        """Write one."""
+        if self._seals is None:
+            super().send_message(data)
+            return
+        with self._sealing:
+            self.write_all(self._seals.seal(data.asbytes()))
+
+    def set_inbound_cipher(self, block_engine: Any, *rest: Any, **more: Any) -> None:
+        """Read what comes from now on with other keys."""
+        super().set_inbound_cipher(block_engine, *rest, **more)
+        self._opens = _Sealing(block_engine, more["iv_in"]) if more.get("aead") else None
+
+    def set_outbound_cipher(self, block_engine: Any, *rest: Any, **more: Any) -> None:
+        """Write what is sent from now on with other keys."""
+        super().set_outbound_cipher(block_engine, *rest, **more)
+        self._seals = _Sealing(block_engine, more["iv_out"]) if more.get("aead") else None
+
+    def reset_seqno_in(self) -> None:
+        """Count anew what comes, as a strict exchange of keys has it."""
+        super().reset_seqno_in()
+        self._number = 0
 
     def start_handshake(self, timeout: float) -> None:
         """Nothing: the watchdog bounds the handshake as well."""

@@ -68,6 +68,8 @@ class SshStream:
         """Read, as a socket does."""
         if not self._come:
             self._come = memoryview(self._read())
+        if not self.greeted:  # no more than a line, or the library would keep the beginning of the first packet
+            size = min(size, bytes(self._come[:size]).find(b"\n") + 1 or size)
         data, self._come = bytes(self._come[:size]), self._come[size:]
         if data and not self.greeted:
             self.greeting += data
