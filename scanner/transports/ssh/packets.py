@@ -15,6 +15,8 @@ from paramiko.common import MSG_DEBUG, MSG_IGNORE, MSG_USERAUTH_BANNER
 from paramiko.message import Message
 from paramiko.packet import Packetizer
 
+from checks.engine.wording import count
+
 _PACKET_BYTES = 512 * 1024
 """No server sends larger packets: RFC 4253, 6.1 asks for 35,000 bytes, OpenSSH allows 256 KiB."""
 _CONNECTION_BYTES = 64 * 1024 * 1024
@@ -109,7 +111,7 @@ class Packets(Packetizer):
     def _exactly(self, size: int) -> bytes:
         self._read += size
         if size > _PACKET_BYTES or self._read > _CONNECTION_BYTES:
-            raise paramiko.SSHException(f"a packet of {size} bytes after {self._read - size} others")
+            raise paramiko.SSHException(f"a packet of {count(size, 'byte')} after {self._read - size} others")
         data: bytes = self._wire.recv(size)
         while len(data) < size:
             more = self._wire.recv(size - len(data)) if data else b""
