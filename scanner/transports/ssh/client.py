@@ -16,11 +16,11 @@ import paramiko
 from paramiko.message import Message
 
 from scanner.transports.ssh.algorithms import CURVE25519, Suite, allow_legacy, suite
-from scanner.transports.ssh.driven import Driven
 from scanner.transports.ssh.hop import Wishes
 from scanner.transports.ssh.keys.known_hosts import HostKey
-from scanner.transports.ssh.packets import Packets
-from scanner.transports.ssh.socket import SshStream
+from scanner.transports.ssh.wire.driven import Driven
+from scanner.transports.ssh.wire.packets import Packets
+from scanner.transports.ssh.wire.socket import SshStream
 
 _LOG = "scanner.transports.ssh.transport.paramiko"
 # What it reports comes back as exceptions; its tracebacks would end up on the user's terminal.

@@ -35,14 +35,14 @@ from scanner.transports.protocol import PRINTS_TOO_MUCH, ConnectionCost, Limits,
 from scanner.transports.ssh.client import Client
 from scanner.transports.ssh.config import route
 from scanner.transports.ssh.errors import Phase, stalled, translate, with_banner
-from scanner.transports.ssh.gathered import Gathered
 from scanner.transports.ssh.hop import SshHop
 from scanner.transports.ssh.incompatible import why_incompatible
 from scanner.transports.ssh.keys.host_keys import Trust
 from scanner.transports.ssh.login import log_in
 from scanner.transports.ssh.login_shells import began, shown, waits_instead, whole
 from scanner.transports.ssh.proxy import Proxy
-from scanner.transports.ssh.socket import RawSocket, SshStream, dial
+from scanner.transports.ssh.wire.gathered import Gathered
+from scanner.transports.ssh.wire.socket import RawSocket, SshStream, dial
 
 _BANNER_S = 15.0
 """A loaded sshd may take so long to say its version, however short the connect timeout."""

@@ -13,7 +13,7 @@ from scanner.inventory.model import WinrmSettings
 from scanner.secrets.secret import Secret
 from scanner.transports.deadline import Deadline
 from scanner.transports.protocol import ConnectionCost
-from scanner.transports.ssh.socket import dial
+from scanner.transports.ssh.wire.socket import dial
 from scanner.transports.winrm.exchange.endpoint import HttpEndpoint
 
 if TYPE_CHECKING:

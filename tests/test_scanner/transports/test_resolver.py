@@ -16,7 +16,7 @@ from scanner.probes.probe import Probe
 from scanner.run.node import NodeRequest, query_node
 from scanner.transports.protocol import Limits
 from scanner.transports.resolver import NameTimeoutError, resolve
-from scanner.transports.ssh.socket import dial
+from scanner.transports.ssh.wire.socket import dial
 from scanner.transports.tds.connecting import open_connection
 
 NAME = "db1.corp.example"

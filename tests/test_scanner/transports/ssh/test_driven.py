@@ -20,8 +20,8 @@ from paramiko.common import OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED, OPEN_SUCCEE
 from paramiko.message import Message
 
 from scanner.transports.ssh.client import Client
-from scanner.transports.ssh.gathered import Gathered
-from scanner.transports.ssh.socket import SshStream
+from scanner.transports.ssh.wire.gathered import Gathered
+from scanner.transports.ssh.wire.socket import SshStream
 from tests.test_scanner.transports.ssh.test_ssh_transport import HOST_KEY
 
 PATIENCE_S = 10.0

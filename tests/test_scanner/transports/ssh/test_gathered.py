@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from scanner.transports.ssh.gathered import Gathered
-from scanner.transports.ssh.socket import RawSocket, SshStream
+from scanner.transports.ssh.wire.gathered import Gathered
+from scanner.transports.ssh.wire.socket import RawSocket, SshStream
 
 PATIENCE_S = 10.0
 GREETING = b"SSH-2.0-OpenSSH_9.2\r\n"
@@ -195,7 +195,7 @@ def test_little_is_left_to_the_system_until_it_is_much(pair: tuple[SshStream, so
 def test_little_is_read_at_the_end_and_when_the_time_is_up(
     hangs_up: bool, pair: tuple[SshStream, socket.socket], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("scanner.transports.ssh.socket._GATHER_S", PATIENCE_S if hangs_up else 0.05)
+    monkeypatch.setattr("scanner.transports.ssh.wire.socket._GATHER_S", PATIENCE_S if hangs_up else 0.05)
     stream, theirs = pair
     assert hangs_up or not stream.gather(1000), "nothing has come in time, and nothing is lost by that"
     theirs.sendall(b"its last words")

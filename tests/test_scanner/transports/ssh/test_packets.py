@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from paramiko.message import Message
 from paramiko.packet import Packetizer
 
-from scanner.transports.ssh.packets import Packets
-from scanner.transports.ssh.socket import SshStream
+from scanner.transports.ssh.wire.packets import Packets
+from scanner.transports.ssh.wire.socket import SshStream
 
 KEY, THERE, BACK = b"k" * 16, b"fixd" + b"\0" * 8, b"back" + b"\0" * 6 + b"\xff\xfe"
 LENGTHS = [*range(1, 40), 255, 4096, 32768]

@@ -21,8 +21,8 @@ from paramiko.transport import Transport
 from scanner.errors import AuthenticationError, ConnectionLostError, NodeError, ProtocolError
 from scanner.secrets.secret import Secret
 from scanner.transports.ssh.client import Client
-from scanner.transports.ssh.socket import SshStream
 from scanner.transports.ssh.userauth import Accepted, KeyTaken, PasswordExpired, Questions, Refused, UserAuth
+from scanner.transports.ssh.wire.socket import SshStream
 from tests.test_scanner.transports.ssh.test_ssh_transport import HOST_KEY, transport
 
 NO = False

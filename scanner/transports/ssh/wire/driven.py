@@ -17,9 +17,9 @@ from paramiko.common import MSG_DEBUG, MSG_DISCONNECT, MSG_IGNORE, MSG_KEXINIT, 
 from paramiko.message import Message
 from paramiko.ssh_exception import MessageOrderError
 
-from scanner.transports.ssh.gathered import Gathered
-from scanner.transports.ssh.packets import Packets
-from scanner.transports.ssh.socket import SshStream
+from scanner.transports.ssh.wire.gathered import Gathered
+from scanner.transports.ssh.wire.packets import Packets
+from scanner.transports.ssh.wire.socket import SshStream
 
 _LOOK_S = 1.0
 _OF_THE_KEY_EXCHANGE = range(30, 42)
