@@ -1,7 +1,7 @@
 """paramiko's Transport, used directly and tuned: a fifth of the CPU of its stock client.
 
 What does it: our own undelayed socket, curve25519 and AES-GCM first, the group exchange last, parsed keys and
-known_hosts shared between nodes, and no thread but the caller's (`driven.py`).
+known_hosts shared between nodes, and no thread but the caller's (`wire/driven.py`).
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ _GRACE_S = 0.5
 
 
 class Proxy:
-    """A running ProxyCommand, with its standard input and output as a socket. See `ssh_socket.Wire`.
+    """A running ProxyCommand, with its standard input and output as a socket. See `wire.socket.RawSocket`.
 
     `place` is what it leads to, for messages. Raises UnreachableError where it cannot be started.
     """
