@@ -1,6 +1,6 @@
 """What a live run over a large estate costs, beside what its nodes take: memory above all, as it grows.
 
-    python benchmarks/live_estates.py [--nodes 600 2400 10000] [--seconds 1.0] [--commands scan scan-kept collect drift]
+    python benchmarks/live_estates.py [--nodes 600 2400 10000] [--seconds 1.0] [--kib 0] [--commands scan ...]
 
 Every node is answered by a stand-in for its whole conversation, after so many seconds and with what a recorded one has
 said (see estates.py, whose estate it is); all else is as installed: threads, the readers of what comes back, checks,
@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,12 +29,13 @@ from scanner.cli import main as preflight
 from scanner.files.evidence.document import node_from
 from scanner.files.packed.answers import opened
 from scanner.inventory.model import NodeKey
+from scanner.probes.probe import Answer
 from scanner.run import collect
 from scanner.run.node import NodeRequest
 from scanner.transports.answers import NodeResponse
 
 RUN = "--run"
-NODES, SECONDS = "PREFLIGHT_BENCHMARK_NODES", "PREFLIGHT_BENCHMARK_SECONDS"
+NODES, SECONDS, KIB = "PREFLIGHT_BENCHMARK_NODES", "PREFLIGHT_BENCHMARK_SECONDS", "PREFLIGHT_BENCHMARK_KIB"
 COMMANDS = {
     "scan": ("scan", "estate.toml", "-q", "--json", "scan.json", "--junit", "scan.xml", "--html", "pages/"),
     "scan-kept": ("scan", "estate.toml", "-q", "--json", "scan.json", "--evidence", "kept.json.gz"),
@@ -52,10 +54,14 @@ def stand_in() -> None:
         for place, node in enumerate(members)
     }
     seconds = float(os.environ[SECONDS])
+    more = int(os.environ[KIB]) * 1024
 
     def answer(call: NodeRequest, **_: object) -> NodeResponse:
         time.sleep(seconds)
-        return opened(node_from(every[call.node.cluster, call.node.name]()).said)
+        said = opened(node_from(every[call.node.cluster, call.node.name]()).said)
+        # Text that packs as badly as logs do, and that nobody reads.
+        padding = {"padding": Answer(os.urandom(more // 2).hex(), 0)} if more else {}
+        return replace(said, answers={**said.answers, **padding})
 
     collect.query_node = answer  # type: ignore[assignment,attr-defined]
     preflight()
@@ -64,7 +70,7 @@ def stand_in() -> None:
 def measure(asked: argparse.Namespace) -> None:
     """Print a line for each size and command."""
     print(f"{'nodes':>6}  {'command':<9} {'CPU s':>7} {'ms/node':>8} {'wall s':>7} {'peak MiB':>9}  exit")
-    os.environ |= {SECONDS: str(asked.seconds), "NONE": "a-password-of-nobody-at-all"}
+    os.environ |= {SECONDS: str(asked.seconds), KIB: str(asked.kib), "NONE": "a-password-of-nobody-at-all"}
     for nodes in asked.nodes:
         os.environ[NODES] = str(nodes)
         with tempfile.TemporaryDirectory() as temporary:
@@ -91,6 +97,7 @@ def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--nodes", type=int, nargs="+", default=[600, 2_400, 10_000])
     parser.add_argument("--seconds", type=float, default=1.0, help="how long each node takes")
+    parser.add_argument("--kib", type=int, default=0, help="how much each says beside what recorded ones have said")
     parser.add_argument("--commands", nargs="+", choices=COMMANDS, default=list(COMMANDS))
     parser.add_argument("--keep", type=Path, help="leave what is made in this folder")
     measure(parser.parse_args(arguments))

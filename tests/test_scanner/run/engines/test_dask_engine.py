@@ -108,6 +108,20 @@ def test_nodes_travel_in_batches_to_all_workers(cluster: Cluster, monkeypatch: p
     assert cluster.closed == cluster.links == 1
 
 
+def test_the_engine_holds_no_answer_that_is_home(cluster: Cluster) -> None:
+    """Whoever asked has it packed; of thousands, those that the engine held would fill the memory."""
+    made: list[engine_module.DaskEngine] = []
+
+    def engine(width: int) -> engine_module.DaskEngine:
+        choice = EngineChoice(name=DASK, scheduler=SCHEDULER)
+        made.append(engine_module.DaskEngine(choice, parallel=4, width=width, timeout_s=60))
+        return made[0]
+
+    done = collect(job(*names(20)), executor=engine)
+    assert len(done.said) == 20
+    assert not made[0]._loop.open
+
+
 def test_a_scan_by_workers_gives_the_results_of_a_scan_from_here(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
