@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from scanner.cli import completion
-from scanner.cli.signature import with_options
+from scanner.cli.parsing.signature import with_options
 from scanner.errors import UsageError
 
 if TYPE_CHECKING:

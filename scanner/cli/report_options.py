@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from reports.format import Format, formats_of
-from scanner.cli.signature import with_options
+from scanner.cli.parsing.signature import with_options
 
 PANEL = "Reports"
 Asked = Mapping[str, str | Path | None]

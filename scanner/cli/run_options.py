@@ -35,8 +35,8 @@ from scanner.cli.options import (
     refuse_idle_options,
     resolve_options,
 )
+from scanner.cli.parsing.signature import with_options
 from scanner.cli.report_options import Asked
-from scanner.cli.signature import with_options
 
 if TYPE_CHECKING:
     from scanner.cli.output.reporting import Destinations
