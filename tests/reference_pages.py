@@ -17,7 +17,7 @@ import typer
 from checks.baseline.fact_paths import field_patterns, kind_name
 from checks.check import Check
 from checks.registry import BUILTIN
-from scanner.cli.app import app
+from scanner.cli.app import command_line
 from scanner.cli.commands.catalogue import scope_of
 from scanner.cli.examples import EXAMPLES
 from scanner.lab.scenario import scenario_names, scenario_title
@@ -91,7 +91,7 @@ def _check(check: Check) -> Iterator[str]:
 def commands_page() -> str:
     """Every command with all that it takes, as `--help` tells it."""
     lines = ["# Commands", "", "Every command takes `--help`. `man preflight` has the same.", ""]
-    root: Any = typer.main.get_command(app)
+    root: Any = typer.main.get_command(command_line())
     for words, command in _commands(root, ""):
         anchor = words.replace(" ", "-")
         lines += [f"## preflight {words} {{ #{anchor} }}", "", _plain(command.help or ""), ""]

@@ -8,6 +8,9 @@ from datetime import datetime
 
 from checks.outcome import Status
 
+TREND_RUNS = 30
+"""The trend shows so many runs, the present one included."""
+
 
 @dataclass(frozen=True, slots=True)
 class FindingKey:

@@ -13,7 +13,7 @@ from datetime import datetime
 from itertools import pairwise
 
 from checks.history.fleet import recorded_verdict
-from checks.history.model import ClosedFinding, FindingAge, FindingKey, Flapping, ScanHistory, TrendPoint
+from checks.history.model import TREND_RUNS, ClosedFinding, FindingAge, FindingKey, Flapping, ScanHistory, TrendPoint
 from checks.outcome import Result, Status
 from checks.scan import CONNECTIVITY, Verdict, gravest
 
@@ -21,8 +21,6 @@ FLAPPING_CHANGES = 3
 """So many changes of status, or more, are called flapping: a fault that came, went and came again."""
 FLAPPING_RUNS = 10
 """Changes are counted over the last so many runs that judged the result, the present one included."""
-TREND_RUNS = 30
-"""The trend shows so many runs, the present one included."""
 
 _THERE = frozenset({Status.FAIL, Status.WARN, Status.WAIVED})
 

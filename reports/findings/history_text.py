@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from checks.baseline.drift import Drift
-from checks.history.model import ClosedFinding, FindingAge, FindingKey, Flapping, ScanHistory
-from checks.history.scan_comparison import TREND_RUNS
+from checks.history.model import TREND_RUNS, ClosedFinding, FindingAge, FindingKey, Flapping, ScanHistory
 from checks.outcome import Result, Status
 from checks.scan import Scan
 from reports.text import count, one_line

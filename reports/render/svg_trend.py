@@ -6,8 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from checks.history.model import TrendPoint
-from checks.history.scan_comparison import TREND_RUNS
+from checks.history.model import TREND_RUNS, TrendPoint
 from reports.findings.history_text import moment
 
 HEIGHT = 64

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -18,6 +19,7 @@ INTERRUPTS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGH
 def main() -> None:
     """Run the command line, and leave the process with its exit code."""
     _leave_when_interrupted()
+    gc.disable()  # all that is imported is there to stay
     try:
         from scanner.installation import trouble
 

@@ -7,32 +7,20 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from functools import cache
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from checks.exit_codes import ExitCode
 from scanner import __version__
 from scanner.cli import INTERRUPTS
-from scanner.cli.commands import (
-    add,
-    baseline,
-    catalogue,
-    collect,
-    dashboard,
-    discover,
-    drift,
-    history,
-    init,
-    inventory,
-    lab,
-    plan,
-    scan,
-)
 from scanner.cli.examples import epilog
 from scanner.cli.output.streams import exit_now, prepare_streams, print_error, print_out, trouble_on_stdout
+from scanner.cli.parsing.plain_values import read_plainly
 from scanner.cli.process import farewell
 from scanner.cli.process.defects import end_with_defect, tell_of_lost_defects
 from scanner.errors import PreflightError
@@ -43,8 +31,47 @@ _INSISTING = 5
 """Interrupts after which nothing is waited for and nothing written any more."""
 
 
+_COMMANDS = {
+    "scan": "scan",
+    "collect": "collect",
+    "history": "history",
+    "status": "history",
+    "dashboard": "dashboard",
+    "plan": "plan",
+    "baseline": "baseline",
+    "drift": "drift",
+    "checks": "catalogue",
+    "explain": "catalogue",
+    "probes": "catalogue",
+    "validate": "inventory",
+    "schema": "inventory",
+    "init": "init",
+    "discover": "discover",
+    "demo": "lab",
+    "lab": "lab",
+}
+"""Each command and the module among the commands that has it, under its name; in the order of `--help`."""
+_GROUPS = {"inventory": "add"}
+"""Commands that have commands of their own, and the module whose `app` they are."""
+_ALL = frozenset({*_COMMANDS, *_GROUPS})
+
+
+class _Command(TyperCommand):
+    """A command whose plain values take no library to be read."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        for parameter in self.get_params(ctx):
+            read_plainly(parameter)
+        return super().parse_args(ctx, args)
+
+
 class _Commands(TyperGroup):
     """The commands, with an end that the library gives an exit code of its own: an interrupt."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        for parameter in self.get_params(ctx):
+            read_plainly(parameter)
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -61,25 +88,12 @@ class _DefectError(Exception):
     """Around what the library has an exit code of its own for: 1, which says NO-GO."""
 
 
-app = typer.Typer(
-    name="preflight",
-    cls=_Commands,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
-    context_settings={"help_option_names": ["-h", "--help"]},
-    help="May we go? Checks clusters before, during and after a maintenance window, without an agent.",
-    epilog=f"Exit codes: {', '.join(f'{code:d} {code.verdict}' for code in ExitCode)}.",
-)
-
-
 def _show_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"preflight {__version__}")
         raise typer.Exit
 
 
-@app.callback()
 def _root(
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and leave.")
@@ -88,24 +102,34 @@ def _root(
     """Read a TOML inventory, ask every node once, and say: GO, NO-GO or UNKNOWN."""
 
 
-app.command("scan", epilog=epilog("scan"))(scan.scan)
-app.command("collect", epilog=epilog("collect"))(collect.collect)
-app.command("history", epilog=epilog("history"))(history.history)
-app.command("status", epilog=epilog("status"))(history.status)
-app.command("dashboard", epilog=epilog("dashboard"))(dashboard.dashboard)
-app.command("plan", epilog=epilog("plan"))(plan.plan)
-app.command("baseline", epilog=epilog("baseline"))(baseline.baseline)
-app.command("drift", epilog=epilog("drift"))(drift.drift)
-app.command("checks", epilog=epilog("checks"))(catalogue.checks)
-app.command("explain", epilog=epilog("explain"))(catalogue.explain)
-app.command("probes", epilog=epilog("probes"))(catalogue.probes)
-app.command("validate", epilog=epilog("validate"))(inventory.validate)
-app.command("schema", epilog=epilog("schema"))(inventory.schema)
-app.command("init", epilog=epilog("init"))(init.init)
-app.add_typer(add.app, name="inventory")
-app.command("discover", epilog=epilog("discover"))(discover.discover)
-app.command("demo", epilog=epilog("demo"))(lab.demo)
-app.command("lab", epilog=epilog("lab"))(lab.lab)
+@cache
+def command_line(names: Collection[str] = _ALL) -> typer.Typer:
+    """The command line with the commands of these names: what a command does not need is not there for it."""
+    app = typer.Typer(
+        name="preflight",
+        cls=_Commands,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="markdown",
+        context_settings={"help_option_names": ["-h", "--help"]},
+        help="May we go? Checks clusters before, during and after a maintenance window, without an agent.",
+        epilog=f"Exit codes: {', '.join(f'{code:d} {code.verdict}' for code in ExitCode)}.",
+    )
+    app.callback()(_root)
+    for name, module in _COMMANDS.items():
+        if name in names:
+            command = getattr(import_module(f"scanner.cli.commands.{module}"), name)
+            app.command(name, cls=_Command, epilog=epilog(name))(command)
+    for name, module in _GROUPS.items():
+        if name in names:
+            app.add_typer(import_module(f"scanner.cli.commands.{module}").app, name=name)
+    return app
+
+
+def _wanted() -> frozenset[str]:
+    """The command that comes first in the line; all of them where something else does."""
+    return frozenset(sys.argv[1:2]) & _ALL or _ALL
+
 
 _NEW_BEFORE_A_LOOK = 20_000
 
@@ -117,6 +141,7 @@ def main() -> None:
     # What is looked through for rings is nearly all there to stay: modules, facts, results. At the usual threshold that
     # takes a third of the time in which nodes are asked.
     gc.set_threshold(_NEW_BEFORE_A_LOOK)
+    gc.enable()
     prepare_streams()
     tell_of_lost_defects()
     if "--nagios" in sys.argv[1:]:
@@ -142,7 +167,7 @@ def _run(known: tuple[type, ...] = (ExitCode,)) -> None:
     """`known` are the kinds of exit codes that are ours."""
     try:
         try:
-            app(prog_name="preflight")
+            command_line(_wanted())(prog_name="preflight")
         finally:
             tell_of_lost_defects()  # the library has put a hook of its own there
     except SystemExit as ended:

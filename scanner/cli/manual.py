@@ -10,7 +10,7 @@ from typing import Any
 import typer
 
 from checks.exit_codes import ExitCode
-from scanner.cli.app import app
+from scanner.cli.app import command_line
 from scanner.cli.examples import EXAMPLES
 
 _NAME = "preflight"
@@ -18,7 +18,7 @@ _NAME = "preflight"
 
 def manual() -> str:
     """The page in roff, for man(1). It names no date and no version, so that it changes with the commands alone."""
-    root: Any = typer.main.get_command(app)
+    root: Any = typer.main.get_command(command_line())
     lines = ['.TH PREFLIGHT 1 "" "preflight" "User Commands"', ".SH NAME", f"{_NAME} \\- {_text('may we go?')}"]
     lines += [".SH SYNOPSIS", f".B {_NAME}", ".I COMMAND", "[OPTIONS] [ARGUMENTS]"]
     lines += [".SH DESCRIPTION", *_paragraphs(root.help or "")]

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from checks.baseline.drift import Drift
     from checks.scan import FailOn, Scan
     from scanner.cli.run_options import RunOptions
-    from scanner.history.store import HistorySeries
+    from scanner.history.series import HistorySeries
     from scanner.inventory.model import NodeKey
     from scanner.inventory.select import Selection
 
@@ -28,7 +28,7 @@ class HistoryFile:
     @classmethod
     def chosen(cls, command: str, selection: Selection, options: RunOptions) -> HistoryFile:
         """What `--history` asks for, else what the inventory says."""
-        from scanner.history.store import HistorySeries
+        from scanner.history.series import HistorySeries
 
         inventory = selection.inventory
         path = options.history or (Path(inventory.run.history) if inventory.run.history else None)
@@ -50,12 +50,12 @@ class HistoryFile:
 
         That is before anything is contacted.
         """
+        if not self.path:
+            return
         from scanner.errors import UsageError
         from scanner.files.atomic import same_file
         from scanner.history.database import HistoryUnavailableError, refuse_unusable
 
-        if not self.path:
-            return
         if str(self.path) == "-":
             raise UsageError("the history is a file, and cannot go to standard output: name one")
         if any(same_file(self.path, other) for other in others):
@@ -66,13 +66,13 @@ class HistoryFile:
 
     def remember_drift(self, done: Drift, asked: Collection[NodeKey]) -> Drift:
         """A comparison over the nodes that were asked; see `remember`."""
+        if not self.path:
+            return done
         from dataclasses import replace
 
         from scanner.errors import PreflightError
         from scanner.history.store import remember_drift
 
-        if not self.path:
-            return done
         try:
             return remember_drift(self.path, self.question, done, asked)
         except PreflightError as error:
@@ -83,13 +83,13 @@ class HistoryFile:
 
         What goes wrong here is told on standard error and in the reports, and costs neither those nor the exit code.
         """
+        if not self.path:
+            return done
         from dataclasses import replace
 
         from scanner.errors import PreflightError
         from scanner.history.store import remember
 
-        if not self.path:
-            return done
         try:
             return remember(self.path, self.question, done)
         except PreflightError as error:

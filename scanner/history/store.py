@@ -5,7 +5,6 @@ What is kept are results: checks, places, statuses and messages. No answer of a 
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +21,7 @@ from checks.scan import Scan, Verdict
 from reports.text import one_line
 from scanner.history.asides import note
 from scanner.history.database import reading, recognise, writing
+from scanner.history.series import HistorySeries
 from scanner.inventory.model import NodeKey
 
 DRIFT = "drift"
@@ -31,56 +31,6 @@ _SAID = (
     "SELECT check_id, cluster, node, status, judged, text FROM result JOIN subject ON subject.id = subject "
     "JOIN message ON message.id = message WHERE run = ?"
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HistorySeries:
-    """What a run asks. Only runs that ask the same are held against each other."""
-
-    command: str
-    """scan or drift."""
-    inventory: Path
-    phase: str = "before"
-    targets: tuple[str, ...] = ()
-    """What `--target` asked, as written."""
-    scope: str = ""
-    """The selection in words, as options; empty where there is none."""
-    narrowed: bool = False
-    """True where the selection leaves out nodes, or all checks but some. `--skip-check` alone does not narrow."""
-
-    @classmethod
-    def asked(
-        cls,
-        command: str,
-        inventory: Path,
-        *,
-        narrowed: bool,
-        phase: str = "before",
-        target: Sequence[str] = (),
-        cluster: Sequence[str] = (),
-        node: Sequence[str] = (),
-        check: Sequence[str] = (),
-        skip_check: Sequence[str] = (),
-    ) -> HistorySeries:
-        """The question that the options of the command line make; the order in which they stand does not matter.
-
-        `narrowed` says whether nodes were left out.
-        """
-        options = {"--cluster": cluster, "--node": node, "--check": check, "--skip-check": skip_check}
-        scope = " ".join(f"{name} {value}" for name, values in options.items() for value in sorted(set(values)))
-        return cls(
-            command=command,
-            inventory=inventory,
-            phase=phase,
-            targets=tuple(sorted(set(target))),
-            scope=scope,
-            narrowed=narrowed or bool(check),
-        )
-
-    @property
-    def inventory_key(self) -> str:
-        """What tells two inventories in one history apart: the file's absolute path, links resolved."""
-        return os.fsencode(os.path.realpath(self.inventory)).decode("utf-8", "backslashreplace")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

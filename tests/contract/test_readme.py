@@ -113,8 +113,9 @@ def test_the_waivers_shown_are_good_ones() -> None:
 
 
 def test_every_command_shown_exists() -> None:
-    from scanner.cli.app import app
+    from scanner.cli.app import command_line
 
+    app = command_line()
     names = {command.name for command in app.registered_commands} | {group.name for group in app.registered_groups}
     text = user_pages()
     code = "\n".join(re.findall(r"```.*?```|`[^`\n]+`", text, re.DOTALL))

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from scanner.cli.app import app
+from scanner.cli.app import command_line
 from scanner.installation import ROOMS
 
 TOP = Path(__file__).parents[2]
-COMMANDS = sorted(str(command.name) for command in app.registered_commands)
+COMMANDS = sorted(str(command.name) for command in command_line().registered_commands)
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the venv's layout is written down for POSIX")
 
 

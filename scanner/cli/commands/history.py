@@ -150,7 +150,7 @@ def _latest(database: Path, inventory: str, command: str | None, *, after: Run |
 
 
 def _key(inventory: Path) -> str:
-    from scanner.history.store import HistorySeries
+    from scanner.history.series import HistorySeries
 
     return HistorySeries(command="", inventory=inventory).inventory_key
 

@@ -61,6 +61,7 @@ def _watch() -> None:
     from scanner.cli.process import farewell
 
     farewell.tell_to(saying)
+    farewell.leave_unswept()
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 

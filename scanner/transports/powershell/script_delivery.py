@@ -23,7 +23,8 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from xml.sax.saxutils import escape
+
+from scanner.transports.xml_text import escape
 
 CONSTRAINED_MARKER = "PREFLIGHT-REFUSED: ConstrainedLanguage"
 """All that is printed where policy restricts PowerShell's language."""

@@ -11,10 +11,10 @@ import uuid
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from dataclasses import dataclass
-from xml.sax.saxutils import escape
 
 from scanner.errors import ProtocolError
 from scanner.transports.psrp.messages import PROTOCOL
+from scanner.transports.xml_text import escape
 
 CONFIGURATION = "Microsoft.PowerShell"
 """The session configuration that Windows registers by itself."""

@@ -11,9 +11,9 @@ import uuid
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from xml.sax.saxutils import escape, quoteattr
 
 from scanner.errors import ProtocolError
+from scanner.transports.xml_text import escape, quote_attribute
 
 _TRANSFER = "http://schemas.xmlsoap.org/ws/2004/09/transfer"
 _SHELL = "http://schemas.microsoft.com/wbem/wsman/1/windows/shell"
@@ -58,7 +58,7 @@ class Shell:
         )
         if variables:
             each = (
-                f"<rsp:Variable Name={quoteattr(key)}>{escape(value)}</rsp:Variable>"
+                f"<rsp:Variable Name={quote_attribute(key)}>{escape(value)}</rsp:Variable>"
                 for key, value in variables.items()
             )
             body += f"<rsp:Environment>{''.join(each)}</rsp:Environment>"
@@ -75,14 +75,14 @@ class Shell:
     def send(self, command: str, data: bytes, *, end: bool) -> str:
         """A piece of standard input, the last one or not."""
         stream = (
-            f'<rsp:Stream CommandId={quoteattr(command)} Name="stdin" End="{"true" if end else "false"}" '
+            f'<rsp:Stream CommandId={quote_attribute(command)} Name="stdin" End="{"true" if end else "false"}" '
             f'xmlns:rsp="{_SHELL}">{base64.b64encode(data).decode("ascii")}</rsp:Stream>'
         )
         return self._envelope(f"{_SHELL}/Send", f"<rsp:Send>{stream}</rsp:Send>")
 
     def receive(self, command: str) -> str:
         """What the program has printed."""
-        wanted = f"<rsp:DesiredStream CommandId={quoteattr(command)}>stdout stderr</rsp:DesiredStream>"
+        wanted = f"<rsp:DesiredStream CommandId={quote_attribute(command)}>stdout stderr</rsp:DesiredStream>"
         return self._envelope(f"{_SHELL}/Receive", f"<rsp:Receive>{wanted}</rsp:Receive>")
 
     def delete(self) -> str:

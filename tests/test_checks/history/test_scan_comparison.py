@@ -9,11 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.history.model import ClosedFinding, FindingAge, FindingKey, ScanHistory
+from checks.history.model import TREND_RUNS, ClosedFinding, FindingAge, FindingKey, ScanHistory
 from checks.history.scan_comparison import (
     FLAPPING_CHANGES,
     FLAPPING_RUNS,
-    TREND_RUNS,
     Entry,
     PastRun,
     compare_with_history,

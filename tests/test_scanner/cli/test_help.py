@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import typer
 
-from scanner.cli.app import app
+from scanner.cli.app import command_line
 from scanner.cli.commands import catalogue
 from scanner.cli.examples import EXAMPLES
 from scanner.cli.output.progress import PATIENCE_S, Patience
@@ -29,7 +29,7 @@ def _leaves(command: Any, above: str = "") -> dict[str, Any]:
     return found
 
 
-COMMANDS = _leaves(typer.main.get_command(app))
+COMMANDS = _leaves(typer.main.get_command(command_line()))
 
 
 def test_every_command_has_an_example() -> None:

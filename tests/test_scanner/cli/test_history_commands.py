@@ -18,7 +18,8 @@ from checks.outcome import Result, Severity, Status
 from checks.scan import NodeRecord, Scan
 from reports.scan.json import schema
 from scanner.history import database
-from scanner.history.store import HistorySeries, remember, runs
+from scanner.history.series import HistorySeries
+from scanner.history.store import remember, runs
 from scanner.lab.lab import Lab
 
 Preflight = Callable[..., Any]

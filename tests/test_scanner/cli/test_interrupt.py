@@ -123,7 +123,7 @@ main()
 @pytest.mark.parametrize("number", ["SIGINT", "SIGTERM", "SIGHUP"])
 @pytest.mark.parametrize(
     "moment",
-    ["scanner.cli.app", "typer", "scanner.cli.commands.scan", "scanner.run.judge", "reports.render.console", "atexit"],
+    ["scanner.cli.app", "typer", "scanner.cli.run_options", "scanner.run.judge", "reports.render.console", "atexit"],
 )
 def test_an_interrupt_at_any_moment_leaves_no_traceback(tmp_path: Path, moment: str, number: str) -> None:
     """In the middle of any import, the first and the last, and when all is said and done."""
@@ -155,7 +155,7 @@ def test_an_interrupt_that_nobody_waits_for_any_more_ends_with_its_code(tmp_path
     script.write_text(
         "import sys\nfrom scanner.cli import app\n"
         "def late(*_, **__):\n    raise KeyboardInterrupt\n"
-        "app.app = late\nsys.argv = ['preflight', '--version']\napp.main()\n",
+        "app.command_line = lambda _: late\nsys.argv = ['preflight', '--version']\napp.main()\n",
         encoding="utf-8",
     )
     ended = subprocess.run(

@@ -24,7 +24,8 @@ from scanner.history import database
 from scanner.history import store as history
 from scanner.history.database import HistoryError, refuse_unusable
 from scanner.history.migrations import APPLICATION_ID, VERSION
-from scanner.history.store import HistorySeries, last_good_runs, prune, remember, runs
+from scanner.history.series import HistorySeries
+from scanner.history.store import last_good_runs, prune, remember, runs
 
 START = datetime(2026, 11, 1, 2, 15, tzinfo=UTC)
 ROWS = 40

@@ -22,7 +22,8 @@ from checks.scan import ClusterRecord, NodeRecord, Scan, Verdict
 from scanner.history.database import HistoryError
 from scanner.history.fleet import read_fleet
 from scanner.history.migrations import VERSION
-from scanner.history.store import HistorySeries, prune, remember, runs
+from scanner.history.series import HistorySeries
+from scanner.history.store import prune, remember, runs
 
 NOW = datetime(2026, 3, 14, 9, 0, tzinfo=UTC)
 FIRST = Path(__file__).parent / "files" / "version-1.db.gz"
