@@ -118,6 +118,8 @@ class NodeView:
     beside results and judged by nobody: what a healthy program says there has no end."""
     absence: str = ""
     """Why the node was not asked, or did not answer fully, in one line; empty where it did."""
+    worked_out: list[Installed] = field(default_factory=list, init=False, repr=False, compare=False)
+    """The version that follows from the rest, once somebody has asked for it; read it through `installed`."""
 
     def get(self, kind: type[F]) -> F | Unknown:
         """The fact, or why it is unknown."""

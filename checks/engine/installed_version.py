@@ -41,6 +41,12 @@ def installed_text(nodes: Sequence[NodeView]) -> str:
 
 def installed(view: NodeView) -> Installed:
     """The version that `view`'s node runs."""
+    if not view.worked_out:  # nearly every check asks, and the facts stay the same
+        view.worked_out.append(_installed(view))
+    return view.worked_out[0]
+
+
+def _installed(view: NodeView) -> Installed:
     product = view.cluster.definition
     found = product.read_installed(view)
     if view.current is None:

@@ -70,7 +70,7 @@ def query_node(call: NodeRequest, gate: AbstractContextManager[object] | None = 
 
         left_s = max(_LEAST_FOR_SQL_S, call.limits.timeout_s - (time.monotonic() - started))
         limits = replace(call.limits, timeout_s=min(call.limits.timeout_s, left_s))
-        said = ask_listener(said, listening, node, limits, call.hide)
+        said = replace(ask_listener(said, listening, node, limits, call.hide), cleaned_by=b"")
     return replace(said, seconds=round(time.monotonic() - started, 3))
 
 
@@ -149,11 +149,13 @@ def _query_host(
                 transport.close()
     answers: dict[str, Answer | Unknown] = {}
     clock: ClockSample | None = None
+    cleaned_by = b""
     try:
         if transport:
             batch = sh if node.language == "sh" else powershell
-            answers = batch.parse(output, nonce=nonce, probe_ids=ids, hide=hide)
-            clock = _clock(batch.stamps(output, nonce=nonce), transport.moments, before_s)
+            answers, stamps = batch.parse_with_stamps(output, nonce=nonce, probe_ids=ids, hide=hide)
+            cleaned_by = hide.mark
+            clock = _clock(stamps, transport.moments, before_s)
     except Exception as defect:  # noqa: BLE001  whatever a hostile answer provokes stays this node's
         failure = failure or ProtocolError(
             f"its answer cannot be taken apart: {cause_of(defect)}",
@@ -177,24 +179,27 @@ def _query_host(
         hint=hide.message(cure_of(failure, node.transport)) if failure else "",
         usage=transport.usage if transport else ConnectionCost(),
         clock=clock,
+        cleaned_by=cleaned_by,
     )
 
 
 def redacted(said: NodeResponse, hide: Redactor) -> NodeResponse:
     """The same without secrets in any text that may have come from the node."""
+    over = said.cleaned_by == hide.mark
     return replace(
         said,
-        answers={probe_id: _redacted(answer, hide) for probe_id, answer in said.answers.items()},
+        answers={probe_id: _redacted(answer, hide, over=over) for probe_id, answer in said.answers.items()},
         failure=said.failure and hide.message(said.failure),
         hint=hide.message(said.hint),
     )
 
 
-def _redacted(answer: Answer | Unknown, hide: Redactor) -> Answer | Unknown:
+def _redacted(answer: Answer | Unknown, hide: Redactor, *, over: bool) -> Answer | Unknown:
+    """`over`: `hide` has been over what was printed, and there is nothing in it that it would find."""
     if isinstance(answer, Unknown):
         return Unknown(hide.message(answer.reason))
-    output = hide.json(answer.output, cut=answer.truncated)
-    errors = masked(hide(answer.error_output))
+    output = answer.output if over else hide.json(answer.output, cut=answer.truncated)
+    errors = masked(answer.error_output if over else hide(answer.error_output))
     # As a rule there is nothing to take out, and a copy of each answer of an estate takes longer than to see that.
     if output == answer.output and errors == answer.error_output:
         return answer

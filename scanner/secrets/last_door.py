@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from scanner.secrets.masking import masked
@@ -66,6 +67,20 @@ def _free_fields(kind: Any) -> tuple[str, ...]:
     return _free[kind]
 
 
+_getters: dict[type[object], Callable[[Any], tuple[object, ...]]] = {}
+
+
+def _free_values(value: Any) -> tuple[object, ...]:
+    """Those of these fields, fetched together."""
+    kind = type(value)
+    if kind not in _getters:
+        # With one name alone it would give the bare value, with none it could not be made.
+        names = _free_fields(kind)
+        fetch = attrgetter(*names, "__class__", "__class__")
+        _getters[kind] = lambda record: fetch(record)[: len(names)]
+    return _getters[kind](value)
+
+
 def _is_record(value: object) -> bool:
     return dataclasses.is_dataclass(value) and not isinstance(value, type)
 
@@ -99,8 +114,11 @@ def _collect(value: Any, found: dict[str, str], depth: int) -> None:
     elif kind == _BARE or depth > _DEPTH:
         return
     elif kind == _RECORD:
-        for name in _free_fields(type(value)):
-            _collect(getattr(value, name), found, depth + 1)
+        for each in _free_values(value):
+            if type(each) is str:  # as half of them are; of the others most are None, or no text at all
+                found[each] = each
+            elif each is not None and each is not False:
+                _collect(each, found, depth + 1)
     elif kind == _MAPPING:
         for key, each in value.items():
             if isinstance(key, str):

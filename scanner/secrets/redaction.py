@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -209,6 +210,11 @@ class Redactor:
             parts = [self._part(each) for each in part]
             return part if all(one is other for one, other in zip(parts, part, strict=True)) else type(part)(parts)
         return part
+
+    @functools.cached_property
+    def mark(self) -> bytes:
+        """What no other one has, in this process or elsewhere: by it is told what this one has been over already."""
+        return os.urandom(16)
 
     @functools.cached_property
     def _tight(self) -> _Patterns:

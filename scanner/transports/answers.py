@@ -34,6 +34,8 @@ class NodeResponse:
     hold no sample that could be compared with the other nodes'."""
     asked_at: datetime | None = None
     """When the node was turned to, by this machine's clock; aware, UTC."""
+    cleaned_by: bytes = field(default=b"", repr=False, compare=False)
+    """The `mark` of the Redactor that has been over what the node printed; empty: none of this process has."""
     lacking: Mapping[str, str] = field(default_factory=dict)
     """Only of saved answers: id of each probe that a check needs now and that was not asked then, with why."""
 

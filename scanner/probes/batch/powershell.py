@@ -167,19 +167,26 @@ def parse(
     counts, whatever became of the rest. A probe's error is an Answer with exit code 1 and the error as output; a value
     is an Answer whose output is the value as JSON. `hide` takes secrets out of all of it, before any of it is cut.
     """
-    try:
-        told = _unpack(output, nonce, hide)
-    except _BadFrameError as error:
-        return dict.fromkeys(probe_ids, Unknown(str(error)))
-    return {probe_id: _answer(told, probe_id, hide) for probe_id in probe_ids}
+    return parse_with_stamps(output, nonce=nonce, probe_ids=probe_ids, hide=hide)[0]
 
 
 def stamps(output: bytes, *, nonce: str) -> NodeClock | None:
     """What the node's clock said when the script began and when it ended; None where it did not say both."""
+    return parse_with_stamps(output, nonce=nonce, probe_ids=())[1]
+
+
+def parse_with_stamps(
+    output: bytes, *, nonce: str, probe_ids: Sequence[str], hide: Redactor = NOTHING_SECRET
+) -> tuple[dict[str, Answer | Unknown], NodeClock | None]:
+    """Both at once: to unpack the node's answer takes as long as to read it."""
     try:
-        told = _unpack(output, nonce)
-    except _BadFrameError:
-        return None
+        told = _unpack(output, nonce, hide)
+    except _BadFrameError as error:
+        return dict.fromkeys(probe_ids, Unknown(str(error))), None
+    return {probe_id: _answer(told, probe_id, hide) for probe_id in probe_ids}, _clock(told)
+
+
+def _clock(told: _Told) -> NodeClock | None:
     begun_s, ended_s = (
         (ticks - _TICKS_1970) / _TICKS_A_SECOND if isinstance(ticks, int) and 0 < ticks < 2**62 else None
         for ticks in (told.begun, told.ended)

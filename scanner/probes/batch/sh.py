@@ -277,6 +277,13 @@ def parse(
     return {probe_id: answers.get(probe_id, Unknown(missing)) for probe_id in probe_ids}
 
 
+def parse_with_stamps(
+    output: bytes, *, nonce: str, probe_ids: Sequence[str], hide: Redactor = NOTHING_SECRET
+) -> tuple[dict[str, Answer | Unknown], NodeClock | None]:
+    """Both at once."""
+    return parse(output, nonce=nonce, probe_ids=probe_ids, hide=hide), stamps(output, nonce=nonce)
+
+
 def stamps(output: bytes, *, nonce: str) -> NodeClock | None:
     """What the node's clock said when the batch began and when it ended; None where it did not say both."""
     said = {found[1]: found for found in _frames(_STAMP, output, nonce.encode() + b" clock ")}

@@ -24,7 +24,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from scanner.transports.xml_text import escape
+from scanner.transports.powershell.xml_text import escape
 
 CONSTRAINED_MARKER = "PREFLIGHT-REFUSED: ConstrainedLanguage"
 """All that is printed where policy restricts PowerShell's language."""

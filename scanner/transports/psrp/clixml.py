@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 
 from scanner.errors import ProtocolError, shortened
 from scanner.secrets.redaction import NOTHING_SECRET, Redactor
-from scanner.transports.xml_text import escape
+from scanner.transports.powershell.xml_text import escape
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from scanner.errors import ProtocolError
+from scanner.transports.powershell.xml_text import escape
 from scanner.transports.psrp.messages import PROTOCOL
-from scanner.transports.xml_text import escape
 
 CONFIGURATION = "Microsoft.PowerShell"
 """The session configuration that Windows registers by itself."""

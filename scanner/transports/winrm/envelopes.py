@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from scanner.errors import ProtocolError
-from scanner.transports.xml_text import escape, quote_attribute
+from scanner.transports.powershell.xml_text import escape, quote_attribute
 
 _TRANSFER = "http://schemas.xmlsoap.org/ws/2004/09/transfer"
 _SHELL = "http://schemas.microsoft.com/wbem/wsman/1/windows/shell"

@@ -127,3 +127,19 @@ def test_a_fork_has_a_watchdog_of_its_own() -> None:
             with Deadline(0.01, called.set):
                 os._exit(0 if called.wait(5) else 1)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_where_there_is_no_room_for_a_thread_that_is_told_and_the_next_one_works(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as full:
+        full.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError, match="can't start new thread"), Deadline(30, lambda: None):
+            pass
+    acted = threading.Event()
+    with Deadline(30, lambda: None), Deadline(0.05, acted.set), monkeypatch.context() as full:
+        full.setattr(threading.Thread, "start", refuse)
+        assert acted.wait(5), "without a thread of its own, the action is carried out all the same"

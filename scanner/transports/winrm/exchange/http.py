@@ -1,7 +1,7 @@
 """The HTTP below WinRM: one dialled connection, every request counted, every answer bounded in size and time.
 
 Each node gets a handful of messages over one connection, and from a general client each of them takes ten times what
-sending and reading it does. So the requests are written here; the answers are read by http.client.
+sending and reading it does. So the requests are written here, and plain answers are read here; others by http.client.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from scanner.transports.protocol import ConnectionCost
 from scanner.transports.tls.trust import trusting
 from scanner.transports.winrm.exchange.answer import Headers, HttpAnswer
 from scanner.transports.winrm.exchange.endpoint import HttpEndpoint
+from scanner.transports.winrm.exchange.head import Head, Replayed, plain_head
 from scanner.transports.winrm.foreign_pages import intermediary
 from scanner.transports.winrm.several_servers import Clues
 
@@ -167,7 +168,14 @@ class HttpClient:
         # A server that has read enough may answer and hang up before it has been told everything.
         with suppress(BrokenPipeError, ConnectionResetError):
             wire.sendall(head.encode("latin-1") + body)
-        response = HTTPResponse(wire, method="POST")
+        answer = plain_head(wire)
+        if isinstance(answer, Head):
+            self._note(answer.status, answer.headers)
+            content = _rest(wire, answer)
+            if answer.will_close:
+                self.close()
+            return HttpAnswer(answer.status, answer.headers, content)
+        response = HTTPResponse(Replayed(answer, wire), method="POST")  # type: ignore[arg-type]  # it asks for a file alone
         try:
             response.begin()
             return self._answer(response)
@@ -188,19 +196,23 @@ class HttpClient:
         return self._wire
 
     def _answer(self, response: HTTPResponse) -> HttpAnswer:
-        self.answers += 1
         headers = Headers(response.getheaders())
-        self.clues.note(headers)
-        self.offered = self.offered or headers.get("WWW-Authenticate")
-        self.between = self.between or intermediary(HttpAnswer(response.status, headers))
-        if response.status in _REDIRECTS and headers.get("Location"):
-            raise ProtocolError(f"HTTP {response.status}: redirects elsewhere instead of answering as WinRM")
+        self._note(response.status, headers)
         if headers.get("Set-Cookie"):
             self._cookies.extract_cookies(response, Request(self._endpoint.url))  # noqa: S310
         content = _body(response)
         if response.will_close:
             self.close()
         return HttpAnswer(response.status, headers, content)
+
+    def _note(self, status: int, headers: Headers) -> None:
+        """What the head of an answer tells of whoever gives it. Raises ProtocolError where it is nobody to talk to."""
+        self.answers += 1
+        self.clues.note(headers)
+        self.offered = self.offered or headers.get("WWW-Authenticate")
+        self.between = self.between or intermediary(HttpAnswer(status, headers))
+        if status in _REDIRECTS and headers.get("Location"):
+            raise ProtocolError(f"HTTP {status}: redirects elsewhere instead of answering as WinRM")
 
     def _cookie(self) -> dict[str, str]:
         """What a balancer keeps a conversation together by."""
@@ -212,13 +224,30 @@ class HttpClient:
         return {"Cookie": found} if found else {}
 
 
+def _rest(wire: socket.socket, head: Head) -> bytes:
+    """The body behind a plain head. Raises AnswerTooLargeError."""
+    content = head.begun[: head.length]
+    while len(content) < head.length:
+        _refuse_oversize(content)
+        block = wire.recv(min(_BLOCK_BYTES, head.length - len(content)))
+        if not block:
+            raise IncompleteRead(content, head.length - len(content))
+        content += block
+    _refuse_oversize(content)
+    return content
+
+
+def _refuse_oversize(content: bytes) -> None:
+    if len(content) > ENVELOPE_BYTES:
+        raise AnswerTooLargeError(f"one message of more than {ENVELOPE_BYTES // 1024} KiB")
+
+
 def _body(response: HTTPResponse) -> bytes:
     """The body as sent: nothing compressed was asked for, so nothing is unpacked. Raises AnswerTooLargeError."""
     content = b""
     while block := response.read(_BLOCK_BYTES):
         content += block
-        if len(content) > ENVELOPE_BYTES:
-            raise AnswerTooLargeError(f"one message of more than {ENVELOPE_BYTES // 1024} KiB")
+        _refuse_oversize(content)
     if response.length:
         raise IncompleteRead(content, response.length)
     return content
