@@ -15,7 +15,7 @@ IIS_KEYS = frozenset(
         *("defaults_runtime", "defaults_load_user_profile"),
     )
 )
-"""What a scenario may say of IIS; `Machine.from_table` describes each."""
+"""What a scenario may say of IIS; scenarios/README.md describes each."""
 
 
 def redirection(shared: str) -> str:

@@ -20,7 +20,7 @@ PASSWORD_OF_THE_LAB = "LAB_SQL_PASSWORD"
 SERVICE_KEYS = frozenset(
     ("collation", "databases", "hadr", "refuses", "sysadmin", "sees_sessions", "machine", "host", "engine_edition")
 )
-"""What a scenario may say of an instance beside its registry entry; `Machine.from_table` describes each."""
+"""What a scenario may say of an instance beside its registry entry; scenarios/README.md describes each."""
 DATABASE_KEYS = frozenset(
     (
         *("name", "version", "level", "collation", "state", "recovery", "open"),
