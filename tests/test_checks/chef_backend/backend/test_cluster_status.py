@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from checks.check import ClusterInfo, ClusterView, NodeView
+from checks.chef_backend.backend import health
 from checks.chef_backend.backend.cluster_status import judge
 from checks.chef_backend.facts.cluster import ChefBackendVersion, ClusterStatus, ServiceStatus
 from checks.outcome import Outcome, Status
@@ -157,6 +158,32 @@ def test_a_deposed_leader_excuses_nothing_else(backends: Backends) -> None:
     outcome = everywhere(backends, table("deposed"), services("dead-but-green"))
     assert outcome.status is Status.FAIL
     assert outcome.remediation is None
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "excused"),
+    [
+        ("leaderl", "leader: 1; waiting: 0; follower: 1; total: 3", True),
+        ("leaderl", "leader: 1; waiting: 0; follower: 0; total: 3", False),
+        ("leaderl", "leader: 2; waiting: 0; follower: 1; total: 3", False),
+        ("leaderl", "leader: 1; waiting: 1; follower: 1; total: 3", False),
+        ("postgresql", "leader: 1; offline: 0; syncing: 1; synced: 1", True),
+        ("postgresql", "leader: 1; offline: 0; syncing: 2; synced: 0", False),
+        ("postgresql", "leader: 2; offline: 0; syncing: 0; synced: 1", False),
+        ("etcd", "health: green; healthy nodes: 2/3", False),
+        ("elasticsearch", "state: green; nodes online: 2/3", False),
+    ],
+)
+def test_one_deposed_leader_excuses_one_follower_less(name: str, said: str, excused: bool) -> None:
+    assert (health.services("backend-1", service(name, said), deposed=1) == []) is excused
+    assert health.services("backend-1", service(name, said)) != []
+
+
+def test_disk_paths_are_told_by_a_line_that_is_understood_alone() -> None:
+    both = frozenset({"/var/log/chef-backend", "/var/opt/chef-backend"})
+    assert health.disk_paths(disks("/var/log/chef-backend: OK; /var/opt/chef-backend: OK")) == both
+    assert health.disk_paths(disks("/var/log/chef-backend: OK; /var/opt/ch")) is None
+    assert health.disk_paths(ServiceStatus(services=(), systems=(), exit_code=0)) is None
 
 
 def test_counts_that_only_a_deposed_leader_explains_fail_without_one(backends: Backends) -> None:

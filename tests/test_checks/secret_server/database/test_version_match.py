@@ -119,3 +119,19 @@ def test_a_web_node_that_cannot_be_read_says_where_its_version_is_declared(clust
     assert outcome.remediation
     assert "web1" in outcome.remediation.summary
     assert "sql1" not in outcome.remediation.summary
+
+
+def test_a_build_too_large_for_a_file_version_is_the_database_s(cluster: Clusters, node: Nodes) -> None:
+    large = replace(DATABASE, version="11.7.065585")  # 49, and 65536 more
+    outcome = version_match.judge(viewed(cluster, node, [NEW, NEW], [large]))
+    assert outcome.status is Status.PASS
+    assert "the files of web1 and web2 tell its lower 16 bits" in outcome.message
+    assert version_match.judge(viewed(cluster, node, [NEW, OLD], [large])).status is Status.FAIL
+    assert "16 bits" not in version_match.judge(viewed(cluster, node, [NEW, NEW], [UPGRADED])).message
+
+
+def test_nodes_that_differ_from_the_database_and_from_each_other_are_told_each(cluster: Clusters, node: Nodes) -> None:
+    outcome = version_match.judge(viewed(cluster, node, [NEW, app("11.5.1.0")], [DATABASE]))
+    assert outcome.status is Status.FAIL
+    assert "web1 has 11.7.000049, web2 has 11.5.000001" in outcome.message
+    assert outcome.observed == "database on sql1 11.6.000003, web1 11.7.000049, web2 11.5.000001"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -10,13 +11,14 @@ from checks.common.computer_facts import ComputerName
 from checks.outcome import Outcome, Status
 from checks.secret_server.database.web_nodes_known import judge
 from checks.secret_server.facts.folder import DatabaseConfig
-from checks.secret_server.facts.sql import SecretServerDatabase, SqlSession
+from checks.secret_server.facts.sql import Mirroring, Replica, SecretServerDatabase, SqlSession
 from tests.test_checks.secret_server.databases import DATABASE
 
 Clusters = Callable[..., ClusterInfo]
 Nodes = Callable[..., NodeView]
 
 NET = ".Net SqlClient Data Provider"
+REPLICA = Replica(server="SQL2", group="Vault", own=False, role=2, state=2, suspended=False, synchronous=True)
 
 
 def sessions(*pairs: tuple[str, str]) -> SecretServerDatabase:
@@ -80,6 +82,26 @@ def test_a_web_node_without_a_session_is_missed_outside_the_window(cluster: Clus
     assert outcome.status is Status.WARN
     assert "no session of web2 is seen in the database" in outcome.message
     assert judged(cluster, node, sessions(("web1", NET)), phase="window").status is Status.PASS
+
+
+@pytest.mark.parametrize("copied", [{"mirroring": Mirroring(4, 1, "SQL2")}, {"replicas": (REPLICA,)}])
+def test_of_a_mirrored_database_a_node_without_a_session_may_use_the_other(
+    cluster: Clusters, node: Nodes, copied: dict[str, Any]
+) -> None:
+    assert judged(cluster, node, replace(sessions(("web1", NET)), **copied)).status is Status.PASS
+
+
+def test_a_stranger_s_sessions_are_looked_up_in_the_database_itself(cluster: Clusters, node: Nodes) -> None:
+    remedy = judged(cluster, node, sessions(("web1", NET), ("web2", NET), ("web3", NET))).remediation
+    assert remedy
+    assert "N'SecretServer'" in remedy.command
+
+
+@pytest.mark.parametrize(("number", "more"), [(5, ""), (6, " and 1 more")])
+def test_many_strangers_are_counted(cluster: Clusters, node: Nodes, number: int, more: str) -> None:
+    strangers = [(f"other{at}", NET) for at in range(number)]
+    outcome = judged(cluster, node, sessions(("web1", NET), ("web2", NET), *strangers))
+    assert f"OTHER4 ({NET}){more} has sessions" in outcome.message
 
 
 def test_another_database_config_warns(cluster: Clusters, node: Nodes) -> None:
