@@ -27,7 +27,8 @@ test-lowest: $(READY)
 	$(BUILD)/lowest/bin/python -m pytest -p no:cacheprovider -m "not slow" -n 4 --dist worksteal \
 		tests/contract/test_private_parts.py tests/test_reports tests/test_scanner/cli/test_cli.py \
 		tests/test_scanner/cli/test_help.py tests/test_scanner/transports/ssh/test_known_hosts.py tests/test_scanner/transports/ssh/test_ssh_transport.py \
-		tests/test_scanner/transports/ssh/test_ssh_errors.py tests/test_scanner/transports/tds/test_tds.py tests/test_scanner/transports/tds/test_tds_session.py \
+		tests/test_scanner/transports/ssh/test_ssh_errors.py tests/test_scanner/transports/ssh/test_driven.py \
+		tests/test_scanner/transports/ssh/test_packets.py tests/test_scanner/transports/tds/test_tds.py tests/test_scanner/transports/tds/test_tds_session.py \
 		tests/test_scanner/transports/tds/test_tds_trust.py tests/test_scanner/transports/winrm/test_winrm_transport.py \
 		tests/test_scanner/run/engines
 

@@ -150,20 +150,23 @@ def test_a_channel_that_is_refused_is_told_and_one_that_is_granted_is_open() -> 
         assert client.open_shell(Gathered(lambda _: False)).active
 
 
-def test_what_a_strict_key_exchange_forbids_ends_it() -> None:
+@pytest.mark.parametrize(
+    ("slipped", "told"), [(b"\x02\0\0\0\1x", "strict-kex"), (b"\x50\0\0\0\1x\0", "Expecting packet")]
+)
+def test_what_a_strict_key_exchange_forbids_ends_it(slipped: bytes, told: str) -> None:
     """Terrapin (CVE-2023-48795): what is slipped in before the keys are agreed on."""
 
     class Slips(Server):
         def _send_kex_init(self) -> None:
             super()._send_kex_init()  # type: ignore[misc]  # not in its stubs
-            self.say(b"\x02", b"\0\0\0\1x")
+            self.say(slipped)
 
     ours, theirs = socket.socketpair()
     server = Slips(theirs)
     server.start_server(event=threading.Event(), server=Open())
     client = Client(SshStream(ours))
     try:
-        with pytest.raises(paramiko.SSHException, match="strict-kex"):
+        with pytest.raises(paramiko.SSHException, match=told):
             client.shake_hands(("ecdsa-sha2-nistp256",), banner_s=5)
     finally:
         client.close()
