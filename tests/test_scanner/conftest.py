@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -33,15 +32,18 @@ class Ended:
 Preflight = Callable[..., Ended]
 
 
-@pytest.fixture(autouse=True)
-def clock_of_a_quiet_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The clock that nodes' own, the lab's as well, are held against goes slowly: tests do not tell how busy this is.
+class _QuietClock:
+    """The clock that nodes' own, the lab's as well, are held against, going slowly: tests do not tell how busy this is.
 
-    A conversation that takes longer leaves it open how far clocks are apart, which is rightly no GO.
+    A conversation that takes longer leaves it open how far clocks are apart, which is rightly no GO. Only while both
+    are read in this process: to one that is scanned from another, the lab's would seem to stand still.
     """
-    begun_s = time.monotonic()
-    slow = SimpleNamespace(monotonic=lambda: begun_s + (time.monotonic() - begun_s) / _SLOWER)
-    monkeypatch.setattr("scanner.clock.time", slow)
+
+    def __init__(self) -> None:
+        self._begun_s = time.monotonic()
+
+    def monotonic(self) -> float:
+        return self._begun_s + (time.monotonic() - self._begun_s) / _SLOWER
 
 
 @pytest.fixture
@@ -56,7 +58,9 @@ def preflight(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
         code = 0
         handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
         try:
-            main()
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr("scanner.clock.time", _QuietClock())
+                main()
         except SystemExit as leaving:
             code = leaving.code if isinstance(leaving.code, int) else 1
         finally:

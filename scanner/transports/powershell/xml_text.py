@@ -12,5 +12,7 @@ def escape(text: str) -> str:
 
 def quote_attribute(text: str) -> str:
     """The value of an attribute, with its quotation marks; no reader takes a line break in it for a blank."""
-    plain = html.escape(text).replace("\n", "&#10;").replace("\r", "&#13;").replace("\t", "&#9;")
-    return f'"{plain}"'
+    plain = escape(text).replace("\n", "&#10;").replace("\r", "&#13;").replace("\t", "&#9;")
+    if '"' in plain and "'" not in plain:
+        return f"'{plain}'"
+    return '"' + plain.replace('"', "&quot;") + '"'

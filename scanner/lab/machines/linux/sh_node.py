@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from scanner.lab.machines.chef_backend.cluster import CommandOutput
-from scanner.probes.batch.sh import ERROR_BYTES, compose
+from scanner.probes.batch.sh import END_BYTES, ERROR_BYTES, compose
 from scanner.probes.probe import Probe
 
 REFUSAL = b"sh: 1: this is a simulated node, which runs the scanner's own batch and nothing else: not found\n"
@@ -156,5 +156,5 @@ class ShNode:
                 yield f"\n{batch.nonce} errors {probe.id} {ERROR_BYTES}\n".encode() + errors[-ERROR_BYTES - 1 :]
             yield f"\n{batch.nonce} end {probe.id} {code}\n".encode()
         yield f"\n{batch.nonce} clock ended {self._clock()}\n".encode()
-        yield f"\n{batch.nonce} done\n".encode()
+        yield f"{'':{END_BYTES}}\n{batch.nonce} done\n".encode()
         yield 0

@@ -255,7 +255,7 @@ def test_whatever_the_system_says_of_a_connection_it_is_lost(
         raise OSError(113, "No route to host")
 
     ours = client(listen(saying(ANSWERS["length"])))
-    monkeypatch.setattr(ours, "_answer", gone)
+    monkeypatch.setattr(ours, "_exchange", gone)
     with pytest.raises(ConnectionError) as caught:
         ours.post(b"x", {})
     found = translate(caught.value, Situation(host="h", settings=WinrmSettings(), requests=3))
