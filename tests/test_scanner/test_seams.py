@@ -25,7 +25,7 @@ LEAKY = [
     "checks.history.scan_comparison:_point",  # told among the notices, after all else was clean
     "scanner.probes.batch.powershell:_gunzip",  # what it says was cut before secrets were taken out of it
     "scanner.secrets.secret:Secret.reveal",  # while a secret is fetched it is not known yet
-    "scanner.transports.deadline:Deadline._watch",  # a thread of its own, whose end Python tells in its own way
+    "scanner.transports.deadline:_Watchdog._watch",  # a thread of its own, whose end Python tells in its own way
 ]
 """Seams that once showed a secret."""
 WARNS = "secret-server-resources "
