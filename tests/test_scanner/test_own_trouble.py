@@ -80,7 +80,7 @@ def scanned(folder: Path, kind: str, amount: int, scenario: str = "chef-healthy"
 
 @posix
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="open files are counted as Linux shows them")
-@pytest.mark.parametrize(("kind", "amount", "what"), [("files", 2, "file descriptors"), ("threads", 3, "threads")])
+@pytest.mark.parametrize(("kind", "amount", "what"), [("files", 2, "file descriptors"), ("threads", 1, "threads")])
 def test_what_there_was_no_room_for_is_asked_again_by_itself(tmp_path: Path, kind: str, amount: int, what: str) -> None:
     code, results, said = scanned(tmp_path, kind, amount)
     assert (code, results["verdict"]) == (0, "GO"), said
