@@ -38,11 +38,7 @@ from tests.test_scanner.probes.batch.engine import (
 from tests.test_scanner.probes.secret_server.crafted import CRAFTED, RECORDED, script_of
 
 needs_pwsh = pytest.mark.skipif(PWSH is None, reason="no pwsh on the PATH")
-
-needs_pwsh = pytest.mark.skipif(PWSH is None, reason="no pwsh on the PATH")
 ROOT = "C:\\inetpub\\wwwroot\\SecretServer"
-
-
 INETSRV = "C:\\Windows\\System32\\inetsrv\\config"
 LOCKING_HOST = f"""<configuration><configSections><sectionGroup name='system.webServer'>
   <section name='httpErrors' overrideModeDefault='Allow'/><sectionGroup name='security'>
