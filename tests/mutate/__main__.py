@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -19,6 +18,7 @@ import pytest
 
 from tests.mutate import fresh
 from tests.mutate.changes import Mutant, mutants
+from tests.mutate.copies import in_a_copy
 from tests.mutate.results import Results, table
 from tests.mutate.warm import OPTIONS, Traced, Warm, Way, quietly
 
@@ -76,30 +76,21 @@ def _sampled(every: Sequence[Mutant], most: int, seed: int) -> list[Mutant]:
 
 def _judge(missing: Sequence[Mutant], way: Way, file: Path, say: Callable[[str], None]) -> None:
     """First what can be exchanged in a process that has all, which is a copy: this one imports nothing of ours."""
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(reading)
-        status = 1
-        try:
-            traced = Traced(way.product)
-            warm = Warm(way=way, mutants=missing, results=Results(file), traced=traced, say=say)
-            with traced.on():
-                arguments = [*OPTIONS, f"--rootdir={way.top}", str(way.tests)]
-                _, said = quietly(lambda: pytest.main(arguments, plugins=[warm]))
-            if warm.ended:
-                modules = sorted({name.split(".")[0] for name in sys.modules} - _OURS)
-                anew = [missing.index(each) for each in warm.anew]
-                os.write(writing, json.dumps({"anew": anew, "modules": modules}).encode())
-                status = 0
-            else:
-                say(f"the tests do not pass as they are: {warm.failed}\n{said[-2000:]}")
-        finally:
-            os._exit(status)
-    os.close(writing)
-    with open(reading, encoding="utf-8") as pipe:  # noqa: PTH123  a descriptor
-        said = pipe.read()
-    if os.waitpid(child, 0)[1]:
+
+    def judged() -> tuple[int, str]:
+        traced = Traced(way.product)
+        warm = Warm(way=way, mutants=missing, results=Results(file), traced=traced, say=say)
+        with traced.on():
+            arguments = [*OPTIONS, f"--rootdir={way.top}", str(way.tests)]
+            _, said = quietly(lambda: pytest.main(arguments, plugins=[warm]))
+        if not warm.ended:
+            say(f"the tests do not pass as they are: {warm.failed}\n{said[-2000:]}")
+            return 1, ""
+        modules = sorted({name.split(".")[0] for name in sys.modules} - _OURS)
+        return 0, json.dumps({"anew": [missing.index(each) for each in warm.anew], "modules": modules})
+
+    status, said = in_a_copy(judged, broken=(1, ""))
+    if status:
         raise SystemExit(1)
     done = json.loads(said)
     fresh.import_ahead(done["modules"])

@@ -8,7 +8,6 @@ from __future__ import annotations
 import ast
 import importlib
 import importlib.machinery
-import os
 import resource
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -18,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.mutate.changes import Mutant
+from tests.mutate.copies import in_a_copy
 from tests.mutate.results import Results
 from tests.mutate.warm import OPTIONS, Way, quietly, steady
 
@@ -83,26 +83,17 @@ class _First:
 
 def _run(mutant: Mutant, top: Path, arguments: Sequence[str]) -> str:
     """What noticed it, in a process of its own."""
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(reading)
-        said = "whatever ends the tests notices it"
-        try:
-            resource.setrlimit(resource.RLIMIT_CPU, (_LIMIT_S, _LIMIT_S))
-            _import_with(mutant)
-            first = _First()
-            code, _ = quietly(lambda: pytest.main(["-x", *OPTIONS, f"--rootdir={top}", *arguments], plugins=[first]))
-            passed = code in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
-            said = first.failed or ("" if passed else f"pytest ended with {code}")
-        finally:
-            os.write(writing, said.encode())
-            os._exit(0)
-    os.close(writing)
-    with open(reading, encoding="utf-8") as pipe:  # noqa: PTH123  a descriptor
-        said = pipe.read()
-    _, ended = os.waitpid(child, 0)
-    return said or ("it took too long" if ended else "")
+
+    def tried() -> tuple[int, str]:
+        resource.setrlimit(resource.RLIMIT_CPU, (_LIMIT_S, _LIMIT_S))
+        _import_with(mutant)
+        first = _First()
+        code, _ = quietly(lambda: pytest.main(["-x", *OPTIONS, f"--rootdir={top}", *arguments], plugins=[first]))
+        passed = code in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
+        return 0, first.failed or ("" if passed else f"pytest ended with {code}")
+
+    status, said = in_a_copy(tried, broken=(0, "whatever ends the tests notices it"))
+    return said or ("it took too long" if status else "")
 
 
 def _import_with(mutant: Mutant) -> None:

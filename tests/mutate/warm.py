@@ -26,6 +26,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 from tests.mutate.changes import Mutant
+from tests.mutate.copies import in_a_copy
 from tests.mutate.results import Results
 from tests.mutate.swap import Caches, CannotSwapError, Functions, functions, outermost, swap
 
@@ -222,40 +223,25 @@ class Warm:
         if not chosen:
             return _NOT_NOTICED, ""
         outermost(mutant.path, mutant.text)  # once for all changes of it
-        reading, writing = os.pipe()
-        child = os.fork()
-        if child == 0:
-            os.close(reading)
-            status = _NOTICED  # whatever ends the tests, the change was noticed
-            try:
-                resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
-                status = self._try(mutant, chosen, existing, writing)
-            finally:
-                os._exit(status)
-        os.close(writing)
-        with open(reading, encoding="utf-8") as pipe:  # noqa: PTH123  a descriptor
-            said = pipe.read()
-        _, ended = os.waitpid(child, 0)
-        status = os.waitstatus_to_exitcode(ended)
+        status, said = in_a_copy(lambda: self._try(mutant, chosen, existing), broken=(_NOTICED, ""))
         return (status, said) if status >= 0 else (_NOTICED, f"{signal.Signals(-status).name} ended it")
 
-    def _try(self, mutant: Mutant, chosen: Sequence[tuple[pytest.Item, float]], existing: Functions, pipe: int) -> int:
+    def _try(self, mutant: Mutant, chosen: Sequence[tuple[pytest.Item, float]], existing: Functions) -> tuple[int, str]:
+        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
         try:
             swap(mutant, existing)
         except CannotSwapError:
-            return _CANNOT
+            return _CANNOT, ""
         begun, tried = time.process_time(), 0
         for item, seconds in chosen:
             with _ended_after(_LEAST_S + _TIMES * seconds):
                 item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
             if self.failed:
-                os.write(pipe, self.failed.encode())
-                return _NOTICED
+                return _NOTICED, self.failed
             tried += 1
             if time.process_time() - begun > self.way.seconds:
                 break
-        os.write(pipe, str(tried).encode())
-        return _NOT_NOTICED
+        return _NOT_NOTICED, str(tried)
 
 
 @contextmanager
