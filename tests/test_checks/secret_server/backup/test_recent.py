@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from checks.check import ClusterInfo, ClusterView, NodeView
+from checks.check import ClusterView
 from checks.engine.evaluation import GatheredCluster, evaluate
 from checks.engine.rules import RuleSet
 from checks.outcome import Outcome, Status
@@ -19,12 +19,9 @@ from checks.secret_server.facts.sql import (
     DatabaseBackup,
     DatabaseBackups,
     Replica,
-    SecretServerDatabase,
-    SqlServer,
 )
+from tests.test_checks.secret_server.databases import DATABASE, SERVER, Clusters, Nodes
 
-Clusters = Callable[..., ClusterInfo]
-Nodes = Callable[..., NodeView]
 HOUR = 3600
 KEY, OTHER = "a" * 64, "b" * 64
 WHOLE: dict[str, Any] = {"web_config": True, "web_config_bytes": 900, "libraries": True}
@@ -337,15 +334,6 @@ def test_a_node_that_is_down_leaves_it_open(cluster: Clusters, node: Nodes) -> N
     assert (result.status, "sql1" in result.message) == (Status.ERROR, True)
 
 
-SERVER = SqlServer(
-    instance="MSSQLSERVER",
-    name="SQL1",
-    version="15.0.4345.5",
-    collation="SQL_Latin1_General_CP1_CI_AS",
-    edition="Standard",
-)
-
-
 def made(kind: str, hours: float, **changes: Any) -> DatabaseBackup:
     whole = DatabaseBackup(
         kind=kind,
@@ -452,17 +440,7 @@ def test_a_replica_that_was_not_asked_may_have_a_newer_backup(
 ) -> None:
     info = cluster(dpapi="off", backup=True, backup_max_age_hours=24)
     other = Replica(server=replica, group="Vault", own=False, role=2, state=2, suspended=False, synchronous=True)
-    base = SecretServerDatabase(
-        server=SERVER,
-        name="SecretServer",
-        state="ONLINE",
-        level=150,
-        collation="",
-        recovery="FULL",
-        version="11.6.000003",
-        replicas=(other,),
-    )
-    sql = node(info, history(*backups), base, name="sql1", roles=("database",))
+    sql = node(info, history(*backups), replace(DATABASE, replicas=(other,)), name="sql1", roles=("database",))
     outcome = judge(ClusterView(info, (node(info, APP, backup_app_path="x"), sql)))
     recent = node(info, DatabaseBackupFile(BAK), name="sql3", roles=("database",), backup_database_path="x")
     with_a_file = judge(ClusterView(info, (node(info, APP, backup_app_path="x"), sql, recent)))
@@ -500,17 +478,8 @@ def test_it_is_only_told_after_the_window(judged: Judged) -> None:
 def msdb_denied(cluster: Clusters, node: Nodes, found: DatabaseBackupFile) -> Outcome:
     """The database is known, and what msdb knows of its backups is not."""
     info = cluster(dpapi="off", backup=True, backup_max_age_hours=24)
-    known = SecretServerDatabase(
-        server=SERVER,
-        name="SecretServer",
-        state="ONLINE",
-        level=150,
-        collation="",
-        recovery="FULL",
-        version="11.6.000003",
-    )
     denied = (DatabaseBackups, "the history of backups (msdb.dbo.backupset) cannot be read: the login lacks it")
-    sql = node(info, known, denied, found, name="sql1", roles=("database",), backup_database_path="x")
+    sql = node(info, DATABASE, denied, found, name="sql1", roles=("database",), backup_database_path="x")
     return judge(ClusterView(info, (node(info, APP, backup_app_path="x"), sql)))
 
 
@@ -582,17 +551,10 @@ def test_a_history_that_proves_a_backup_leaves_a_warning_of_a_file_that_may_be_a
     cluster: Clusters, node: Nodes
 ) -> None:
     info = cluster(dpapi="off", backup=True, backup_max_age_hours=24)
-    known = SecretServerDatabase(
-        server=SERVER,
-        name="SecretServer",
-        state="ONLINE",
-        level=150,
-        collation="",
-        recovery="FULL",
-        version="11.6.000003",
-    )
     found = DatabaseBackupFile(IN_A_FOLDER, folder=True, files=(OTHERS,))
-    sql = node(info, known, history(made("full", 3)), found, name="sql1", roles=("database",), backup_database_path="x")
+    sql = node(
+        info, DATABASE, history(made("full", 3)), found, name="sql1", roles=("database",), backup_database_path="x"
+    )
     outcome = judge(ClusterView(info, (node(info, APP, backup_app_path="x"), sql)))
     assert outcome.status is Status.WARN
 
