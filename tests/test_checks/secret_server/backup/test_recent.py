@@ -1,3 +1,5 @@
+"""Whether there is a recent and whole backup, of the application with its key and of the database."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -12,36 +14,11 @@ from checks.engine.rules import RuleSet
 from checks.outcome import Outcome, Status
 from checks.secret_server.backup.findings import span
 from checks.secret_server.backup.recent import CHECK, judge
-from checks.secret_server.facts.backups import AppBackup, Backup, BackupFile, DatabaseBackupFile, KeyFile
+from checks.secret_server.facts.backups import AppBackup, Backup, DatabaseBackupFile, KeyFile
 from checks.secret_server.facts.folder import EncryptionConfig
 from checks.secret_server.facts.node import WebRoot
-from checks.secret_server.facts.sql import (
-    DatabaseBackup,
-    DatabaseBackups,
-    Replica,
-)
-from tests.test_checks.secret_server.databases import DATABASE, SERVER, Clusters, Nodes
-
-HOUR = 3600
-KEY, OTHER = "a" * 64, "b" * 64
-WHOLE: dict[str, Any] = {"web_config": True, "web_config_bytes": 900, "libraries": True}
-ZIP = Backup(path="D:\\b", found="D:\\b\\app.zip", kind="zip", size_bytes=1000, age_s=2 * HOUR)
-APP = AppBackup(
-    backup=ZIP,
-    contents="listed",
-    entries=900,
-    keys=(KeyFile(path="S/encryption.config", state="listed", size_bytes=1322),),
-    **WHOLE,
-)
-FOLDER = replace(ZIP, found="D:\\b\\copy", kind="folder", size_bytes=None)
-COPY = AppBackup(
-    backup=FOLDER,
-    keys=(KeyFile(path="D:\\b\\copy\\encryption.config", state="hashed", size_bytes=1322, sha256=KEY),),
-    **WHOLE,
-)
-BAK = Backup(
-    path="E:\\b\\SecretServer.bak", found="E:\\b\\SecretServer.bak", kind="file", size_bytes=500_000_000, age_s=HOUR
-)
+from tests.test_checks.secret_server.backups import APP, BAK, COPY, FOLDER, HOUR, KEY, OTHER, ZIP
+from tests.test_checks.secret_server.databases import Clusters, Nodes
 
 
 @pytest.fixture
@@ -334,229 +311,11 @@ def test_a_node_that_is_down_leaves_it_open(cluster: Clusters, node: Nodes) -> N
     assert (result.status, "sql1" in result.message) == (Status.ERROR, True)
 
 
-def made(kind: str, hours: float, **changes: Any) -> DatabaseBackup:
-    whole = DatabaseBackup(
-        kind=kind,
-        finished="2026-11-20T23:10:05",
-        age_s=int(hours * HOUR),
-        copy_only=False,
-        snapshot=False,
-        damaged=False,
-        server="SQL1",
-        device="E:\\b\\1.bak",
-        size_bytes=1000,
-    )
-    return replace(whole, **changes)
-
-
-def history(*backups: DatabaseBackup) -> DatabaseBackups:
-    return DatabaseBackups(
-        server=SERVER,
-        database="SecretServer",
-        asked="2026-11-21T08:00:00",
-        utc_offset_s=0,
-        recovery="FULL",
-        backups=backups,
-    )
-
-
-@pytest.mark.parametrize(
-    ("backups", "status", "told"),
-    [
-        ((made("full", 3),), Status.PASS, "database: sql1: full backup of SecretServer in msdb, 3 hours old"),
-        (
-            (made("log", 1), made("full", 90)),
-            Status.PASS,
-            "log backup of SecretServer in msdb (after a full one, 3 days old), 1 hour old",
-        ),
-        ((made("full", 3, snapshot=True),), Status.PASS, "full backup as a volume's snapshot"),
-        ((made("differential", 40), made("full", 90)), Status.FAIL, "40 hours old, and max_age_hours = 24"),
-        ((made("log", 1),), Status.FAIL, "msdb knows no full backup of SecretServer in the last 400 days"),
-        ((), Status.FAIL, "msdb knows no full backup"),
-        ((made("full", 3, damaged=True),), Status.FAIL, "that is undamaged and was kept"),
-        ((made("full", 3, device="nul"),), Status.FAIL, "msdb knows no full backup"),
-        ((made("full", 9), made("full", 3)), Status.PASS, "full backup of SecretServer in msdb, 3 hours old"),
-        (
-            (made("log", 3), made("full", 3)),
-            Status.PASS,
-            "database: sql1: full backup of SecretServer in msdb, 3 hours",
-        ),
-        ((made("full", -3),), Status.ERROR, "ahead of the server's own clock"),
-        # Summer time's hour, and five minutes between two clocks.
-        ((made("full", 0, age_s=-3900),), Status.PASS, "in msdb, 0 minutes old"),
-        ((made("full", 0, age_s=-3901),), Status.ERROR, "ahead of the server's own clock"),
-        ((made("full", -1),), Status.PASS, "in msdb, 0 minutes old"),
-        ((made("log", -0.5), made("full", 9)), Status.PASS, "(after a full one, 9 hours old), 0 minutes old"),
-    ],
-)
-def test_msdb_tells_of_the_database(
-    cluster: Clusters, node: Nodes, backups: tuple[DatabaseBackup, ...], status: Status, told: str
-) -> None:
-    info = cluster(dpapi="off", backup=True, backup_max_age_hours=24)
-    web = node(info, APP, backup_app_path="x")
-    sql = node(info, history(*backups), name="sql1", roles=("database",))
-    outcome = judge(ClusterView(info, (web, sql)))
-    assert (outcome.status, told in outcome.message) == (status, True)
-
-
-@pytest.mark.parametrize(
-    ("backups", "status"),
-    [
-        ((made("full", 3),), Status.SKIP),
-        ((made("full", 50),), Status.WARN),
-        ((), Status.WARN),
-        ((made("full", -3),), Status.WARN),
-    ],
-)
-def test_where_nothing_is_declared_msdb_does_no_more_than_warn(
-    cluster: Clusters, node: Nodes, backups: tuple[DatabaseBackup, ...], status: Status
-) -> None:
-    info = cluster(dpapi="off")
-    sql = node(info, history(*backups), name="sql1", roles=("database",))
-    assert judge(ClusterView(info, (node(info), sql))).status is status
-
-
-def test_replicas_know_each_their_own_backups(cluster: Clusters, node: Nodes) -> None:
-    info = cluster(dpapi="off", backup=True)
-    web = node(info, APP, backup_app_path="x")
-    one = node(info, history(made("full", 90)), name="sql1", roles=("database",))
-    two = node(info, history(made("log", 2)), name="sql2", roles=("database",))
-    outcome = judge(ClusterView(info, (web, one, two)))
-    assert outcome.status is Status.PASS
-    assert "database: sql1 and sql2: log backup" in outcome.message
-
-
-@pytest.mark.parametrize(
-    ("replica", "backups", "status"),
-    [
-        ("SQL2", (), Status.ERROR),
-        ("SQL2", (made("full", 90),), Status.ERROR),
-        ("SQL2", (made("full", 3),), Status.PASS),
-        ("sql1", (), Status.FAIL),
-    ],
-)
-def test_a_replica_that_was_not_asked_may_have_a_newer_backup(
-    cluster: Clusters, node: Nodes, replica: str, backups: tuple[DatabaseBackup, ...], status: Status
-) -> None:
-    info = cluster(dpapi="off", backup=True, backup_max_age_hours=24)
-    other = Replica(server=replica, group="Vault", own=False, role=2, state=2, suspended=False, synchronous=True)
-    sql = node(info, history(*backups), replace(DATABASE, replicas=(other,)), name="sql1", roles=("database",))
-    outcome = judge(ClusterView(info, (node(info, APP, backup_app_path="x"), sql)))
-    recent = node(info, DatabaseBackupFile(BAK), name="sql3", roles=("database",), backup_database_path="x")
-    with_a_file = judge(ClusterView(info, (node(info, APP, backup_app_path="x"), sql, recent)))
-    assert with_a_file.status is (Status.FAIL if status is Status.FAIL else Status.PASS)
-    assert (outcome.status, "msdb of SQL2 in the availability group" in outcome.message) == (
-        status,
-        status is Status.ERROR,
-    )
-
-
-def test_a_declared_file_that_is_gone_fails_whatever_msdb_says(cluster: Clusters, node: Nodes) -> None:
-    info = cluster(dpapi="off", backup=True)
-    gone = DatabaseBackupFile(replace(BAK, kind="missing"))
-    sql = node(info, history(made("full", 3)), gone, name="sql1", roles=("database",), backup_database_path="x")
-    outcome = judge(ClusterView(info, (node(info, APP, backup_app_path="x"), sql)))
-    assert outcome.status is Status.FAIL
-    assert "E:\\b\\SecretServer.bak does not exist" in outcome.message
-
-
-def test_why_msdb_is_not_known_is_told(cluster: Clusters, node: Nodes) -> None:
-    info = cluster(dpapi="off", backup=True)
-    sql = node(info, (DatabaseBackups, "the login was refused"), name="sql1", roles=("database",))
-    outcome = judge(ClusterView(info, (node(info, APP, backup_app_path="x"), sql)))
-    assert outcome.status is Status.WARN
-    assert "or let msdb be asked (sql1: the login was refused)" in outcome.message
-
-
 def test_it_is_only_told_after_the_window(judged: Judged) -> None:
     outcome = judged(bak=replace(BAK, size_bytes=0), phase="after")
     assert outcome.status is Status.SKIP
     assert "E:\\b\\SecretServer.bak is empty" in outcome.message
     assert judged(bak=replace(BAK, size_bytes=0), phase="window").status is Status.FAIL
-
-
-def msdb_denied(cluster: Clusters, node: Nodes, found: DatabaseBackupFile) -> Outcome:
-    """The database is known, and what msdb knows of its backups is not."""
-    info = cluster(dpapi="off", backup=True, backup_max_age_hours=24)
-    denied = (DatabaseBackups, "the history of backups (msdb.dbo.backupset) cannot be read: the login lacks it")
-    sql = node(info, DATABASE, denied, found, name="sql1", roles=("database",), backup_database_path="x")
-    return judge(ClusterView(info, (node(info, APP, backup_app_path="x"), sql)))
-
-
-IN_A_FOLDER = replace(BAK, path="E:\\b", found="E:\\b\\HelpDesk.bak")
-OTHERS = BackupFile("HelpDesk.bak", 500_000_000, HOUR)
-
-
-def test_the_newest_file_of_a_folder_proves_nothing_where_msdb_is_denied(cluster: Clusters, node: Nodes) -> None:
-    own = BackupFile("SecretServer_20261125.bak", 500_000_000, 2 * HOUR)
-    outcome = msdb_denied(cluster, node, DatabaseBackupFile(IN_A_FOLDER, folder=True, files=(OTHERS, own)))
-    assert outcome.status is Status.ERROR
-    assert "msdb alone, which cannot be read (sql1: the history of backups" in outcome.message
-    assert "name the file itself in database_path" in outcome.message
-
-
-def test_another_database_s_newer_file_does_not_stand_in_for_an_old_one(cluster: Clusters, node: Nodes) -> None:
-    own = BackupFile("SecretServer_20260901.bak", 500_000_000, 2000 * HOUR)
-    outcome = msdb_denied(cluster, node, DatabaseBackupFile(IN_A_FOLDER, folder=True, files=(OTHERS, own)))
-    assert outcome.status is Status.FAIL
-    assert "SecretServer_20260901.bak, 83 days old" in outcome.message
-
-
-def test_files_that_were_not_looked_at_may_be_the_database_s(cluster: Clusters, node: Nodes) -> None:
-    own = BackupFile("SecretServer_20261125.bak", 500_000_000, 2 * HOUR)
-    many = replace(IN_A_FOLDER, left_out=40)
-    lost = msdb_denied(cluster, node, DatabaseBackupFile(many, folder=True, files=(OTHERS,)))
-    assert lost.status is Status.ERROR
-    assert "none of the files looked at in E:\\b is named after SecretServer: 40 in the folder" in lost.message
-    found = msdb_denied(cluster, node, DatabaseBackupFile(many, folder=True, files=(OTHERS, own)))
-    assert "none of the files" not in found.message
-
-
-def test_a_host_that_was_not_sent_to_look_proves_nothing(cluster: Clusters, node: Nodes) -> None:
-    outcome = msdb_denied(cluster, node, DatabaseBackupFile(None))
-    assert (outcome.status, "it was not looked for there" in outcome.message) == (Status.ERROR, True)
-
-
-def test_one_host_s_history_is_enough_for_the_file(cluster: Clusters, node: Nodes) -> None:
-    info = cluster(dpapi="off", backup=True, backup_max_age_hours=24)
-    own = BackupFile("SecretServer_20261125.bak", 500_000_000, 2 * HOUR)
-    found = DatabaseBackupFile(IN_A_FOLDER, folder=True, files=(own,))
-    hosts = (
-        node(info, history(made("full", 3)), found, name="sql1", roles=("database",), backup_database_path="x"),
-        node(info, (DatabaseBackups, "the login lacks it"), name="sql2", roles=("database",)),
-    )
-    outcome = judge(ClusterView(info, (node(info, APP, backup_app_path="x"), *hosts)))
-    assert outcome.status is Status.PASS
-
-
-def test_a_folder_without_a_file_named_after_the_database_is_undetermined(cluster: Clusters, node: Nodes) -> None:
-    outcome = msdb_denied(cluster, node, DatabaseBackupFile(IN_A_FOLDER, folder=True, files=(OTHERS,)))
-    assert outcome.status is Status.ERROR
-    assert "no file in E:\\b is named after the database SecretServer; the newest are HelpDesk.bak" in outcome.message
-
-
-@pytest.mark.parametrize(
-    ("name", "status"),
-    [("SecretServer.bak", Status.PASS), ("secret-server_full.bak", Status.PASS), ("HelpDesk.bak", Status.ERROR)],
-)
-def test_a_file_that_is_declared_itself_is_taken_by_its_name(
-    cluster: Clusters, node: Nodes, name: str, status: Status
-) -> None:
-    path = f"E:\\b\\{name}"
-    outcome = msdb_denied(cluster, node, DatabaseBackupFile(replace(BAK, path=path, found=path)))
-    assert outcome.status is status
-
-
-def test_a_history_that_proves_a_backup_leaves_a_warning_of_a_file_that_may_be_another_s(
-    cluster: Clusters, node: Nodes
-) -> None:
-    info = cluster(dpapi="off", backup=True, backup_max_age_hours=24)
-    found = DatabaseBackupFile(IN_A_FOLDER, folder=True, files=(OTHERS,))
-    sql = node(
-        info, DATABASE, history(made("full", 3)), found, name="sql1", roles=("database",), backup_database_path="x"
-    )
-    outcome = judge(ClusterView(info, (node(info, APP, backup_app_path="x"), sql)))
-    assert outcome.status is Status.WARN
 
 
 @pytest.mark.parametrize(
@@ -588,36 +347,6 @@ def test_half_an_application_warns(judged: Judged, app: AppBackup, changes: dict
     assert judged(app).status is Status.PASS
     off = {"backup-whole": {"off": True, "reason": "a test"}}
     assert judged(replace(app, **changes), overrides=off).status is Status.PASS
-
-
-@pytest.mark.parametrize(
-    ("full_hours", "declared", "status"),
-    [
-        (191, None, Status.PASS),
-        (192, None, Status.PASS),
-        (193, None, Status.WARN),
-        (193, 400, Status.PASS),
-        (401, 400, Status.FAIL),
-        (20, 12, Status.PASS),  # no older than any backup may be
-    ],
-)
-def test_the_full_backup_beneath_has_an_age_of_its_own(
-    cluster: Clusters, node: Nodes, full_hours: int, declared: int | None, status: Status
-) -> None:
-    options = {} if declared is None else {"backup_max_full_age_hours": declared}
-    info = cluster(dpapi="off", backup=True, backup_max_age_hours=24, **options)
-    sql = node(info, history(made("log", 1), made("full", full_hours)), name="sql1", roles=("database",))
-    outcome = judge(ClusterView(info, (node(info, APP, backup_app_path="x"), sql)))
-    assert (outcome.status, "the full one is too old" in outcome.message) == (status, status is not Status.PASS)
-
-
-def test_a_differential_builds_on_no_copy_only_backup(cluster: Clusters, node: Nodes) -> None:
-    info = cluster(dpapi="off", backup=True, backup_max_age_hours=24)
-    backups = (made("differential", 1), made("full", 30, copy_only=True))
-    sql = node(info, history(*backups), name="sql1", roles=("database",))
-    outcome = judge(ClusterView(info, (node(info, APP, backup_app_path="x"), sql)))
-    assert outcome.status is Status.FAIL
-    assert "full backup of SecretServer in msdb, 30 hours old" in outcome.message
 
 
 @pytest.mark.parametrize(("size", "status"), [(1322, Status.ERROR), (None, Status.ERROR), (1400, Status.PASS)])
