@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import re
 import zlib
@@ -19,12 +20,11 @@ from scanner.files.evidence.model import Evidence, EvidenceFile
 from scanner.files.evidence.refusal import AGAIN, mib, refuse
 from scanner.files.evidence.running_checksum import RunningChecksum, canonical
 from scanner.files.evidence.stream import stream_evidence
+from scanner.files.evidence.unpacking import GZIP, unpacked
 
 MOST_BYTES = 256 * 1024 * 1024
 """More is neither written nor read, packed or unpacked: a few hundred nodes that say all they may stay well below."""
 MODE = 0o600
-_GZIP = b"\x1f\x8b"
-_PIECE = 1024 * 1024
 _LINE = "\n "
 
 
@@ -109,7 +109,7 @@ def read_evidence(path: Path) -> EvidenceFile:
 
 def parse_evidence(data: bytes, path: Path) -> EvidenceFile:
     """The evidence in a file's bytes, packed or not; `path` is for the messages. Raises UsageError."""
-    text = _unpacked(data, path)
+    text = b"".join(unpacked(path, io.BytesIO(data), MOST_BYTES)) if data.startswith(GZIP) else data
     if begins_lines(text):
         refuse(path, "it is of lines, which are read from a file alone and not from a pipe: save it, and name the file")
     document = _document(text, path)
@@ -138,33 +138,6 @@ def _content(path: Path) -> bytes:
     if len(data) > MOST_BYTES:
         refuse(path, f"it is larger than {mib(MOST_BYTES)}: this is no evidence")
     return data
-
-
-def _unpacked(data: bytes, path: Path) -> bytes:
-    """Without trust in what the packing says of itself: a small file may pretend to hold a huge one."""
-    if not data.startswith(_GZIP):
-        return data
-    unpacker = zlib.decompressobj(wbits=31)
-    pieces: list[bytes] = []
-    size = 0
-    waiting = data
-    try:
-        while not unpacker.eof and (waiting or not size):
-            piece = unpacker.decompress(waiting, _PIECE)
-            waiting = unpacker.unconsumed_tail
-            size += len(piece)
-            if size > MOST_BYTES:
-                refuse(path, f"it unpacks to more than {mib(MOST_BYTES)}: this is no evidence")
-            pieces.append(piece)
-            if not piece and not waiting:
-                break
-    except zlib.error as error:
-        refuse(path, f"it cannot be unpacked, so it is damaged ({error}); {AGAIN}")
-    if not unpacker.eof:
-        refuse(path, f"it is cut off in its middle; {AGAIN}")
-    if unpacker.unused_data:
-        refuse(path, f"something stands after its end, so it is damaged; {AGAIN}")
-    return b"".join(pieces)
 
 
 def _document(data: bytes, path: Path) -> dict[str, Any]:

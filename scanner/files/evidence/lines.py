@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import Any, NoReturn
 
 from reports.codec.reading import MalformedError
 from scanner.errors import UsageError
@@ -22,6 +22,7 @@ from scanner.files.evidence.document import LINES, SCHEMA, from_parts, head_of, 
 from scanner.files.evidence.model import Evidence, EvidenceFile, NodeEvidence
 from scanner.files.evidence.refusal import AGAIN, mib, refuse
 from scanner.files.evidence.running_checksum import canonical
+from scanner.files.evidence.unpacking import BEHIND, unpacked
 
 SUFFIXES = (".jsonl", ".jsonl.gz")
 MOST_BYTES = 2 * 1024**3
@@ -34,8 +35,6 @@ _FIRST = ("schema", "tool", "host", "inventory", "started")
 """What stands in the head; the rest of what is no node's is for the end."""
 _NAME = LINES.partition("/")[0]
 _BEGINNING = f'{{"schema":"{_NAME}/'.encode("ascii")
-_GZIP = b"\x1f\x8b"
-_PIECE = 256 * 1024
 _encoded = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode
 
 
@@ -82,71 +81,16 @@ def read_lines(path: Path) -> EvidenceFile | None:
         if not path.is_file():
             return None
         with opened(path) as file:
-            if not _is_ours(file):
-                return None
-            return _Lines(path, _lines(path, _unpacked(path, file))).evidence()
+            pieces = unpacked(path, file, MOST_BYTES)
+            first = next(pieces, b"")
+            return _Lines(path, _lines(path, chain((first,), pieces))).evidence() if begins_lines(first) else None
     except (OSError, ValueError, OtherwiseError):  # that is told by the reader of whole documents
         return None
-
-
-def _is_ours(file: IO[bytes]) -> bool:
-    first = file.read(_PIECE)
-    file.seek(0)
-    try:
-        text = zlib.decompressobj(wbits=31).decompress(first, _PIECE) if first.startswith(_GZIP) else first
-    except zlib.error:
-        return False
-    return begins_lines(text)
 
 
 def begins_lines(text: bytes) -> bool:
     """Whether a content that begins so is one of lines."""
     return text.startswith(_BEGINNING)
-
-
-def _unpacked(path: Path, file: IO[bytes]) -> Iterator[bytes]:
-    """The content in pieces, without trust in what the packing says of itself."""
-    unpacker = zlib.decompressobj(wbits=31) if file.peek(2)[:2] == _GZIP else None  # type: ignore[attr-defined]
-    read = size = 0
-    while piece := file.read(_PIECE):
-        read += len(piece)
-        if read > MOST_BYTES:
-            refuse(path, f"it is larger than {mib(MOST_BYTES)}: this is no evidence")
-        if unpacker is None:
-            yield piece
-            continue
-        if unpacker.eof:
-            _refuse_remainder(path)
-        for out in _out_of(path, unpacker, piece):
-            size += len(out)
-            if size > MOST_BYTES:
-                refuse(path, f"it unpacks to more than {mib(MOST_BYTES)}: this is no evidence")
-            yield out
-    if unpacker and not unpacker.eof:
-        refuse(path, f"it is cut off in its middle; {AGAIN}")
-
-
-def _out_of(path: Path, unpacker: Any, piece: bytes) -> Iterator[bytes]:
-    """What a piece unpacks to, never much of it at once."""
-    waiting = piece
-    while True:
-        try:
-            out = unpacker.decompress(waiting, _PIECE)
-        except zlib.error as error:
-            refuse(path, f"it cannot be unpacked, so it is damaged ({error}); {AGAIN}")
-        waiting = unpacker.unconsumed_tail
-        if out:
-            yield out
-        if unpacker.eof:
-            if unpacker.unused_data:
-                _refuse_remainder(path)
-            return
-        if not waiting and len(out) < _PIECE:
-            return
-
-
-def _refuse_remainder(path: Path) -> NoReturn:
-    refuse(path, f"something stands after its end, so it is damaged; {AGAIN}")
 
 
 def _lines(path: Path, pieces: Iterator[bytes]) -> Iterator[bytes]:
@@ -216,7 +160,7 @@ class _Lines:
         self, head: Mapping[str, Any], nodes: list[NodeEvidence], end: Mapping[str, Any], digest: Any
     ) -> EvidenceFile:
         if next(self._lines, b""):
-            _refuse_remainder(self._path)
+            refuse(self._path, BEHIND)
         rest = {key: value for key, value in end.items() if key != "checksum"}
         try:
             digest.update(canonical(rest).encode("ascii"))

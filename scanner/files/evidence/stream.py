@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import codecs
 import json
-import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from reports.codec.reading import MalformedError
+from scanner.errors import UsageError
 from scanner.files.as_written import OtherwiseError, no_constant, opened
 from scanner.files.evidence.document import SCHEMA, from_parts, node_from
 from scanner.files.evidence.model import EvidenceFile, NodeEvidence
 from scanner.files.evidence.running_checksum import NODES, RunningChecksum
+from scanner.files.evidence.unpacking import PIECE, unpacked
 
-_GZIP = b"\x1f\x8b"
-_PIECE = 256 * 1024
 _BLANKS = " \t\n\r"
 
 
@@ -25,40 +24,9 @@ def stream_evidence(path: Path, most_bytes: int) -> EvidenceFile | None:
     """The evidence in a file of at most so many bytes, packed or not; None where it is to be read as a whole."""
     try:
         with opened(path) as file:
-            return _Reading(_Text(_unpacked(file, most_bytes))).evidence(path)
-    except (OSError, ValueError, RecursionError, MemoryError, zlib.error, OtherwiseError, MalformedError):
+            return _Reading(_Text(unpacked(path, file, most_bytes))).evidence(path)
+    except (OSError, ValueError, RecursionError, MemoryError, OtherwiseError, UsageError, MalformedError):
         return None
-
-
-def _unpacked(file: IO[bytes], most_bytes: int) -> Iterator[bytes]:
-    """The content in pieces, without trust in what the packing says of itself."""
-    first = file.read(_PIECE)
-    unpacker = zlib.decompressobj(wbits=31) if first.startswith(_GZIP) else None
-    read = size = 0
-    piece = first
-    while piece:
-        read += len(piece)
-        waiting = piece
-        while waiting:
-            out = unpacker.decompress(waiting, _PIECE) if unpacker else waiting
-            waiting = unpacker.unconsumed_tail if unpacker else b""
-            size += len(out)
-            if max(read, size) > most_bytes:
-                raise OtherwiseError
-            yield out
-            if unpacker and unpacker.eof and (unpacker.unused_data or waiting):
-                raise OtherwiseError
-        piece = file.read(_PIECE)
-        if piece and unpacker and unpacker.eof:
-            raise OtherwiseError
-    if unpacker:
-        while not unpacker.eof and (out := unpacker.decompress(b"", _PIECE)):
-            size += len(out)
-            if size > most_bytes:
-                raise OtherwiseError
-            yield out
-        if not unpacker.eof:
-            raise OtherwiseError
 
 
 class _Text:
@@ -77,7 +45,7 @@ class _Text:
                 if (char := self._text[self._at]) not in _BLANKS:
                     return char
                 self._at += 1
-            if not self._more(_PIECE):
+            if not self._more(PIECE):
                 return ""
 
     def take(self, char: str) -> None:
@@ -89,7 +57,7 @@ class _Text:
     def value(self) -> Any:
         """The value that begins next."""
         self.next()
-        want = _PIECE
+        want = PIECE
         while True:
             try:
                 value, end = self._json.raw_decode(self._text, self._at)
