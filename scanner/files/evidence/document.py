@@ -180,69 +180,61 @@ class _Node:
     answers: Annotated[Mapping[str, _Answer | _NoAnswer], From("said.answers"), About("Probe id to what came back.")]
 
 
-_Made = Annotated[_Tool, From(as_it_is)]
-_Asker = Annotated[str, About("Name of the machine that asked the nodes.")]
-_Inventory = Annotated[str, About("The inventory's file name as given.")]
-_Complete = Annotated[bool, About("False where the run was interrupted.")]
-_Notices = Annotated[
-    tuple[str, ...],
-    About("What a reader must know of how the answers were come by, such as loosened verification."),
-]
-_Counted = Annotated[
-    _Counts,
-    From(lambda each: _Counts(**counts(each))),
-    About("How much there is, so that a part that is missing is noticed."),
-]
-_Silent = Annotated[tuple[_Unanswered, ...], About("Nodes that were to be asked when the run was interrupted.")]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Head:
-    """The document but for its nodes, which stand at its end, and its checksum."""
+@dataclass(frozen=True, kw_only=True)
+class _Beginning:
+    """What is known before anybody is asked."""
 
     schema: Annotated[str, About(const=SCHEMA)]
-    tool: _Made
-    host: _Asker
-    inventory: _Inventory
+    tool: Annotated[_Tool, From(as_it_is)]
+    host: Annotated[str, About("Name of the machine that asked the nodes.")]
+    inventory: Annotated[str, About("The inventory's file name as given.")]
     started: _Moment
+
+
+@dataclass(frozen=True, kw_only=True)
+class _End:
+    """What is known when all is said."""
+
     finished: _Moment
-    complete: _Complete
-    notices: _Notices
-    counts: _Counted
-    unanswered: _Silent
+    complete: Annotated[bool, About("False where the run was interrupted.")]
+    notices: Annotated[
+        tuple[str, ...],
+        About("What a reader must know of how the answers were come by, such as loosened verification."),
+    ]
+    counts: Annotated[
+        _Counts,
+        From(lambda each: _Counts(**counts(each))),
+        About("How much there is, so that a part that is missing is noticed."),
+    ]
+    unanswered: Annotated[tuple[_Unanswered, ...], About("Nodes that were to be asked when the run was interrupted.")]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
+class _Head(_End, _Beginning):
+    """The document but for its nodes, which stand at its end, and its checksum: the keys of both, in that order."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Document(_Head):
     nodes: Annotated[tuple[_Node, ...], About("In inventory order.")]
     checksum: Annotated[
         str,
         About(
-            "SHA-256 over the rest as JSON with sorted keys, without blanks, in ASCII.", pattern=f"^sha256:{_DIGEST}"
+            "SHA-256 over the rest as JSON with sorted keys, without blanks, in ASCII.",
+            pattern=f"^sha256:{_DIGEST}",
         ),
     ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _FirstLine:
-    """What is known before anybody is asked."""
-
+@dataclass(frozen=True, kw_only=True)
+class _FirstLine(_Beginning):
     schema: Annotated[str, About(const=LINES)]
-    tool: _Made
-    host: _Asker
-    inventory: _Inventory
-    started: _Moment
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _LastLine:
-    """What is known when all is said; no other line has a checksum."""
+@dataclass(frozen=True, kw_only=True)
+class _LastLine(_End):
+    """No other line has a checksum."""
 
-    finished: _Moment
-    complete: _Complete
-    notices: _Notices
-    counts: _Counted
-    unanswered: _Silent
     checksum: Annotated[
         str,
         About(
@@ -278,6 +270,18 @@ def head_of(evidence: Evidence) -> dict[str, Any]:
     """The document but for its nodes, which stand at its end, and its checksum."""
     head: dict[str, Any] = write(_Head, evidence)
     return head
+
+
+def first_line(evidence: Evidence) -> dict[str, Any]:
+    """What stands before the nodes where they are lines."""
+    line: dict[str, Any] = write(_FirstLine, evidence)
+    return line
+
+
+def last_line(evidence: Evidence) -> dict[str, Any]:
+    """What stands behind them, but for the checksum."""
+    line: dict[str, Any] = write(_End, evidence)
+    return line
 
 
 def node_document(each: NodeEvidence) -> dict[str, Any]:

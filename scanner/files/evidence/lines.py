@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 from reports.codec.reading import MalformedError
 from scanner.errors import UsageError
 from scanner.files.as_written import OtherwiseError, no_constant, opened
-from scanner.files.evidence.document import LINES, SCHEMA, from_parts, head_of, node_document, node_from
+from scanner.files.evidence.document import LINES, first_line, from_parts, last_line, node_document, node_from
 from scanner.files.evidence.model import Evidence, EvidenceFile, NodeEvidence
 from scanner.files.evidence.refusal import AGAIN, mib, refuse
 from scanner.files.evidence.running_checksum import canonical
@@ -31,8 +31,6 @@ MOST_LINE_BYTES = 64 * 1024**2
 """Of one node: what it may say at all, eight times over."""
 MOST_NODES = 200_000
 """More lines are no estate, but many small things that together fill the memory."""
-_FIRST = ("schema", "tool", "host", "inventory", "started")
-"""What stands in the head; the rest of what is no node's is for the end."""
 _NAME = LINES.partition("/")[0]
 _BEGINNING = f'{{"schema":"{_NAME}/'.encode("ascii")
 _encoded = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode
@@ -45,10 +43,9 @@ def is_for_lines(name: str) -> bool:
 
 def line_pieces(evidence: Evidence) -> Iterator[bytes]:
     """The file, unpacked, line by line. Raises UsageError for more than can be read again."""
-    rest = head_of(evidence)
     digest = hashlib.sha256()
     size = 0
-    for value in _values(evidence, rest):
+    for value in chain((first_line(evidence),), map(node_document, evidence.nodes)):
         line = f"{_encoded(value)}\n".encode("ascii")
         digest.update(line)
         size += len(line)
@@ -56,6 +53,7 @@ def line_pieces(evidence: Evidence) -> Iterator[bytes]:
             break
         yield line
     else:
+        rest = last_line(evidence)
         digest.update(canonical(rest).encode("ascii"))
         yield f"{_encoded({**rest, 'checksum': f'sha256:{digest.hexdigest()}'})}\n".encode("ascii")
         return
@@ -63,13 +61,6 @@ def line_pieces(evidence: Evidence) -> Iterator[bytes]:
         f"the evidence takes more than the {mib(MOST_BYTES)} that can be read again, or one node more than "
         f"{mib(MOST_LINE_BYTES)}; collect it in parts with --cluster or --node, and give --from for each"
     )
-
-
-def _values(evidence: Evidence, rest: dict[str, Any]) -> Iterator[object]:
-    """The head, taken out of `rest`, and the nodes."""
-    yield {**{name: rest.pop(name) for name in _FIRST}, "schema": LINES}
-    for each in evidence.nodes:
-        yield node_document(each)
 
 
 def read_lines(path: Path) -> EvidenceFile | None:
@@ -170,7 +161,7 @@ class _Lines:
         if end["checksum"] != counted:
             refuse(self._path, f"its checksum does not fit its content: it was damaged or changed; {AGAIN}")
         try:
-            return EvidenceFile(self._path, counted, from_parts({**head, **rest, "schema": SCHEMA}, nodes))
+            return EvidenceFile(self._path, counted, from_parts({**head, **rest}, nodes))
         except MalformedError as error:
             refuse(self._path, f"this is no sound evidence: {error}; {AGAIN}")
 
