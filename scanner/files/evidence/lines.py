@@ -10,7 +10,6 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any, NoReturn
@@ -19,7 +18,7 @@ from reports.codec.reading import MalformedError
 from scanner.errors import UsageError
 from scanner.files.as_written import OtherwiseError, no_constant, opened
 from scanner.files.evidence.document import LINES, first_line, from_parts, last_line, node_document, node_from
-from scanner.files.evidence.model import Evidence, EvidenceFile, NodeEvidence
+from scanner.files.evidence.model import Evidence, EvidenceFile, NodeEvidence, sharing
 from scanner.files.evidence.refusal import AGAIN, mib, refuse
 from scanner.files.evidence.running_checksum import canonical
 from scanner.files.evidence.unpacking import BEHIND, unpacked
@@ -108,7 +107,7 @@ class _Lines:
         self._lines = lines
         self._number = 0
         self._digest = hashlib.sha256()
-        self._probes: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
+        self._asked: dict[tuple[tuple[str, str], ...], Mapping[str, str]] = {}
 
     def evidence(self) -> EvidenceFile:
         """What it holds. Raises UsageError."""
@@ -141,11 +140,9 @@ class _Lines:
 
     def _node(self, value: Mapping[str, Any]) -> NodeEvidence:
         try:
-            node = node_from(value)
+            return sharing(node_from(value), self._asked)
         except MalformedError as error:
             self._refuse(f"this is no sound evidence: {error}")
-        # What many nodes were asked is kept once.
-        return replace(node, probes=self._probes.setdefault(tuple(node.probes.items()), dict(node.probes)))
 
     def _ended(
         self, head: Mapping[str, Any], nodes: list[NodeEvidence], end: Mapping[str, Any], digest: Any

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -57,6 +57,11 @@ class EvidenceFile:
     checksum: str
     """Over the content, whatever the file's name and packing."""
     evidence: Evidence
+
+
+def sharing(node: NodeEvidence, asked: dict[tuple[tuple[str, str], ...], Mapping[str, str]]) -> NodeEvidence:
+    """The same, with what it was asked kept once for all nodes that were asked the same; `asked` has what is kept."""
+    return replace(node, probes=asked.setdefault(tuple(node.probes.items()), node.probes))
 
 
 def fingerprint(probe: Probe) -> str:

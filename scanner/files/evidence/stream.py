@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import codecs
 import json
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from reports.codec.reading import MalformedError
 from scanner.errors import UsageError
 from scanner.files.as_written import OtherwiseError, no_constant, opened
 from scanner.files.evidence.document import SCHEMA, from_parts, node_from
-from scanner.files.evidence.model import EvidenceFile, NodeEvidence
+from scanner.files.evidence.model import EvidenceFile, NodeEvidence, sharing
 from scanner.files.evidence.running_checksum import NODES, RunningChecksum
 from scanner.files.evidence.unpacking import PIECE, unpacked
 
@@ -92,7 +91,7 @@ class _Reading:
         self._text = text
         self._head: dict[str, Any] = {}
         self._told: object = None
-        self._probes: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
+        self._asked: dict[tuple[tuple[str, str], ...], Mapping[str, str]] = {}
 
     def evidence(self, path: Path) -> EvidenceFile:
         """What it holds. Raises OtherwiseError and MalformedError, and what JSON and UTF-8 raise."""
@@ -110,7 +109,7 @@ class _Reading:
                 text.take(",")
             value = text.value()
             running.node(value)
-            nodes.append(self._shared(node_from(value)))
+            nodes.append(sharing(node_from(value), self._asked))
         text.take("]")
         while text.next() == ",":
             text.take(",")
@@ -143,8 +142,3 @@ class _Reading:
             self._told = value
         else:
             self._head[key] = value
-
-    def _shared(self, node: NodeEvidence) -> NodeEvidence:
-        """The same, with what it was asked kept once for all nodes that were asked the same."""
-        probes = self._probes.setdefault(tuple(node.probes.items()), dict(node.probes))
-        return replace(node, probes=probes)
