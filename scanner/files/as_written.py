@@ -6,7 +6,6 @@ of it in full.
 
 from __future__ import annotations
 
-import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,10 +20,10 @@ class OtherwiseError(Exception):
 @contextmanager
 def opened(path: Path) -> Iterator[IO[bytes]]:
     """The file, to be read. Raises OSError, and OtherwiseError for what can be read only once."""
+    # A pipe that is opened is a pipe begun: whoever writes to it would find nobody there, and the next reader nothing.
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OtherwiseError
     with path.open("rb") as file:
-        # That is read by whoever can tell what is wrong with it.
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OtherwiseError
         yield file
 
 

@@ -68,8 +68,6 @@ def read_lines(path: Path) -> EvidenceFile | None:
     Raises UsageError, which says what is wrong with it, and in which line.
     """
     try:
-        if not path.is_file():
-            return None
         with opened(path) as file:
             pieces = unpacked(path, file, MOST_BYTES)
             first = next(pieces, b"")

@@ -5,6 +5,9 @@ from __future__ import annotations
 import copy
 import gzip
 import json
+import os
+import queue
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
 from pathlib import Path
@@ -184,6 +187,29 @@ def test_what_could_not_be_read_again_is_not_written(tmp_path: Path, monkeypatch
     (tmp_path / "large").write_bytes(b" " * 1001)
     with pytest.raises(UsageError, match="it is larger than"):
         read_evidence(tmp_path / "large")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes are POSIX's")
+def test_a_named_pipe_is_opened_once_and_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Opened and left, it would be broken for whoever writes to it, if the reader is quick enough."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    opened, real = [], Path.open
+
+    def counted(path: Path, *how: Any) -> Any:
+        opened.append(path)
+        return real(path, *how)
+
+    def write() -> None:
+        with os.fdopen(os.open(pipe, os.O_WRONLY), "wb") as end:
+            end.write(to_bytes(WHOLE))
+
+    monkeypatch.setattr(Path, "open", counted)
+    found: queue.Queue[Evidence] = queue.Queue()
+    for end in (write, lambda: found.put(read_evidence(pipe).evidence)):
+        threading.Thread(target=end, daemon=True).start()
+    assert found.get(timeout=20) == WHOLE
+    assert opened == [pipe]
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
