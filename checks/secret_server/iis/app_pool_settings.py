@@ -29,6 +29,7 @@ from checks.outcome import Outcome, Remediation, Severity, Status, combine, not_
 from checks.secret_server.facts.node import AppFiles, AppPools, IisConfiguration, PoolSetting, PoolSettings, WebRoot
 from checks.secret_server.iis import pool_switches
 from checks.secret_server.iis.appcmd import over_pools
+from checks.secret_server.iis.pool_identity_match import KINDS
 from checks.secret_server.iis.pool_switches import pool_remedy
 from checks.secret_server.iis.serving import serving, serving_pools
 from checks.secret_server.urls import CLUSTERING_URL, DOTNET_451_URL
@@ -37,14 +38,7 @@ ID = "app-pool-settings"
 
 _VERSION = re.compile(r"[\w.]+", re.ASCII)
 _NO_VERSION = '"<version>"'
-_IDENTITIES = {
-    "": "IIS's default identity",
-    "0": "LocalSystem",
-    "1": "LocalService",
-    "2": "NetworkService",
-    "3": "SpecificUser",
-    "4": "ApplicationPoolIdentity",
-}
+_IDENTITIES = {**KINDS, "": "IIS's default identity"}
 _TRUTH = {"true": "true", "1": "true", "false": "false", "0": "false"}
 
 
