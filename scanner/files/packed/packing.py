@@ -17,4 +17,4 @@ def pack(value: object) -> bytes:
 
 def unpack(data: bytes) -> Any:
     """What `pack` made these of."""
-    return pickle.loads(zlib.decompress(data))  # noqa: S301  our own bytes, which never leave the process
+    return pickle.loads(zlib.decompress(data))  # noqa: S301  our own bytes: in memory, or in a file that nobody else can open
