@@ -177,7 +177,7 @@ def read_machine(view: NodeView) -> Machine:
         manager = package.manager if isinstance(package, InstalledPackage) else ""
         own = front if "frontend" in view.roles else package
         unread = own.reason if isinstance(own, Unknown) else ""
-        ready = str(view.options.get("package", ""))
+        ready = view.declared("package")
         return Machine(
             name=view.name,
             manager=manager,

@@ -92,7 +92,7 @@ def read_site(gathered: GatheredCluster, inventory: str, names: CommandQuoter) -
         # The copy of a mirror can be neither asked nor backed up.
         databases=order,
         database=next((one.name for _, one in [*opened, *known]), None),
-        dpapi=str(info.options.get("dpapi", "unknown")),
+        dpapi=info.declared("dpapi", "unknown"),
         traits=_traits(gathered, webs),
         mirrored=next(iter(kinds), ""),
         group=next((one.replicas[0].group for _, one in [*opened, *known] if one.replicas), ""),
