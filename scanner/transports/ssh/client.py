@@ -26,8 +26,6 @@ _LOG = "scanner.transports.ssh.transport.paramiko"
 # What it reports comes back as exceptions; its tracebacks would end up on the user's terminal.
 logging.getLogger(_LOG).setLevel(logging.CRITICAL + 1)
 
-FOR_EVER_S = 1e6
-"""For the library's own timeouts: the watchdog is the one that counts."""
 _FORCED = re.compile(r"(\S+:\d+): key options: .*\bcommand\b")
 """OpenSSH's remark on the line of authorized_keys that let a key in."""
 
@@ -56,7 +54,6 @@ class Client(Driven):
         self.suite: Suite = suite(wishes or Wishes(), legacy=legacy)
         """What it offers."""
         self.set_log_channel(_LOG)
-        self.auth_timeout = self.channel_timeout = self.clear_to_send_timeout = FOR_EVER_S
 
     def shake_hands(self, host_key_algorithms: Sequence[str], *, banner_s: float) -> HostKey:
         """Agree on keys; the server's host key, proven but not yet trusted. Raises what paramiko raises."""

@@ -2,7 +2,7 @@
 
 The library's own signs before it is known whether the server would take the key, which wakes whoever guards an agent,
 and forgets what the server says beside its yes or no. This stands in its place, `Transport.auth_handler`; what it uses
-of the library is `_handler_table`, `abort`, `is_authenticated`, `get_username` and `banner` on this side,
+of the library is `_handler_table`, `is_authenticated`, `get_username` and `banner` on this side,
 `_send_message`, `_auth_trigger`, `session_id` and `server_extensions` on the other. A test holds the library to these.
 """
 
@@ -147,9 +147,6 @@ class UserAuth:
     def get_username(self) -> str:
         """Whom the last request was for."""
         return self._user
-
-    def abort(self) -> None:
-        """The connection is gone: who waits sees that by itself."""
 
     def _request(self, user: str, method: str) -> Message:
         self._user = user

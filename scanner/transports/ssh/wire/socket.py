@@ -54,7 +54,6 @@ class SshStream:
         self._quick = isinstance(wire, socket.socket) and _QUICKACK is not None
         self.proxy = wire if isinstance(wire, Proxy) else None
         """The ProxyCommand behind it, where there is one."""
-        self._closed = False
         self._come = memoryview(b"")
         """What was read and not asked for yet."""
         self.greeting = b""
@@ -152,7 +151,6 @@ class SshStream:
     def close(self) -> None:
         """Let go of the wire. Never raises."""
         self.cut()
-        self._closed = True
         with suppress(Exception):
             self._wire.close()
 

@@ -195,7 +195,7 @@ def scripted(kind: type[NodeError], answers: list[list[Message]]) -> NodeError:
 
 def test_the_library_still_has_what_the_login_uses() -> None:
     source = Transport.run.__code__.co_names
-    assert {"auth_handler", "_handler_table", "abort"} <= set(source)
+    assert {"auth_handler", "_handler_table"} <= set(source)
     for name in ("_send_message", "_auth_trigger", "get_exception", "is_active", "_parse_ext_info"):
         assert callable(getattr(Transport, name))
     ours, theirs = socket.socketpair()
