@@ -33,7 +33,6 @@ NEVER_ONE = {
     "len(names) machines": "one is told by its name",
     "len(paths) times": "given once is not told",
     "long characters": "a line that is longer than the bound",
-    "n bytes": "a bound",
     "answer_bytes bytes": "a bound",
     "count questions": "more than are answered",
     "role nodes": "a role's nodes",

@@ -74,11 +74,14 @@ class Packets(Packetizer):
 
     def read_all(self, n: int, check_rekey: bool = False) -> bytes:
         """Exactly `n` bytes. Raises SSHException where a packet, or all of them together, claim too much."""
-        if n > _PACKET_BYTES or self._read + n > _CONNECTION_BYTES:
-            raise paramiko.SSHException(f"a packet of {n} bytes after {self._read} others")
+        self._refuse_too_much(n)
         data: bytes = super().read_all(n, check_rekey)
         self._read += len(data)
         return data
+
+    def _refuse_too_much(self, size: int) -> None:
+        if size > _PACKET_BYTES or self._read + size > _CONNECTION_BYTES:
+            raise paramiko.SSHException(f"a packet of {count(size, 'byte')} after {self._read} others")
 
     def read_message(self) -> tuple[int, Message]:
         """The next one; what is meant for a reader is kept, whoever it is handed to.
@@ -109,9 +112,8 @@ class Packets(Packetizer):
         return payload[0], message
 
     def _exactly(self, size: int) -> bytes:
+        self._refuse_too_much(size)
         self._read += size
-        if size > _PACKET_BYTES or self._read > _CONNECTION_BYTES:
-            raise paramiko.SSHException(f"a packet of {count(size, 'byte')} after {self._read - size} others")
         data: bytes = self._wire.recv(size)
         while len(data) < size:
             more = self._wire.recv(size - len(data)) if data else b""
