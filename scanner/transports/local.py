@@ -30,9 +30,9 @@ from scanner.secrets import children
 from scanner.secrets.redaction import NOTHING_SECRET, Redactor
 from scanner.transports.deadline import Deadline
 from scanner.transports.launch import READY_S, Launch, launch_for
+from scanner.transports.network.resolver import resolve
 from scanner.transports.powershell.script_delivery import NO_VARIABLES
 from scanner.transports.protocol import ConnectionCost, Limits, TransferTimes
-from scanner.transports.resolver import resolve
 
 _CHUNK = 256 * 1024
 _GRACE_S = 2.0

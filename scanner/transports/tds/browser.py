@@ -7,7 +7,7 @@ import socket
 import time
 
 from scanner.errors import ProtocolError, UnreachableError
-from scanner.transports.resolver import resolve
+from scanner.transports.network.resolver import resolve
 
 BROWSER_PORT = 1434
 _CLNT_UCAST_INST = b"\x04"

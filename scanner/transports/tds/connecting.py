@@ -13,7 +13,7 @@ from contextlib import ExitStack, suppress
 from typing import Any
 
 from scanner.errors import NodeError, UnreachableError
-from scanner.transports.resolver import NameTimeoutError, resolve
+from scanner.transports.network.resolver import NameTimeoutError, resolve
 
 _PORT_HINT = "check `sql_port`: it must be the TCP port of a SQL Server instance"
 

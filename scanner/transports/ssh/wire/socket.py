@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from scanner.errors import UnreachableError
-from scanner.transports.resolver import NameTimeoutError, resolve
+from scanner.transports.network.resolver import NameTimeoutError, resolve
 from scanner.transports.ssh.proxy import Proxy
 
 _QUICKACK = getattr(socket, "TCP_QUICKACK", None)
