@@ -30,6 +30,7 @@ from scanner.inventory.model import Node, SshSettings
 from scanner.secrets.redaction import NOTHING_SECRET, Redactor
 from scanner.transports.deadline import Deadline
 from scanner.transports.launch import READY_S, Launch, launch_for
+from scanner.transports.network.dialling import dial
 from scanner.transports.powershell.script_delivery import NO_VARIABLES
 from scanner.transports.protocol import PRINTS_TOO_MUCH, ConnectionCost, Limits, TransferTimes
 from scanner.transports.ssh.client import Client
@@ -42,7 +43,7 @@ from scanner.transports.ssh.login import log_in
 from scanner.transports.ssh.login_shells import began, shown, waits_instead, whole
 from scanner.transports.ssh.proxy import Proxy
 from scanner.transports.ssh.wire.gathered import Gathered
-from scanner.transports.ssh.wire.socket import RawSocket, SshStream, dial
+from scanner.transports.ssh.wire.socket import RawSocket, SshStream
 
 _BANNER_S = 15.0
 """A loaded sshd may take so long to say its version, however short the connect timeout."""

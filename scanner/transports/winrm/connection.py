@@ -12,8 +12,8 @@ from scanner.errors import AuthenticationError, NodeError, UnreachableError, Unt
 from scanner.inventory.model import WinrmSettings
 from scanner.secrets.secret import Secret
 from scanner.transports.deadline import Deadline
+from scanner.transports.network.dialling import dial
 from scanner.transports.protocol import ConnectionCost
-from scanner.transports.ssh.wire.socket import dial
 from scanner.transports.winrm.exchange.endpoint import HttpEndpoint
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ from scanner.errors import UnreachableError
 from scanner.inventory.model import Node, SshSettings, WinrmSettings
 from scanner.probes.probe import Probe
 from scanner.run.node import NodeRequest, query_node
+from scanner.transports.network.dialling import dial
 from scanner.transports.network.resolver import NameTimeoutError, resolve
 from scanner.transports.protocol import Limits
-from scanner.transports.ssh.wire.socket import dial
 from scanner.transports.tds.connecting import open_connection
 
 NAME = "db1.corp.example"

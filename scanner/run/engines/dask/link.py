@@ -18,7 +18,7 @@ from scanner.errors import NodeError, UsageError, cause_of, chain
 from scanner.run.engines import worker
 from scanner.run.engines.engine import EngineChoice
 from scanner.run.engines.parcel import Parcel
-from scanner.transports.ssh.wire.socket import dial
+from scanner.transports.network.dialling import dial
 
 _CONNECT_S = 10.0
 _ONCE_MORE_S = 2.0
