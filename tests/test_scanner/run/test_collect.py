@@ -8,7 +8,6 @@ import pickle
 import re
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,6 @@ from scanner.inventory.model import Cluster, Node, SshSettings, WinrmSettings
 from scanner.inventory.redactor import redactor
 from scanner.probes.probe import Answer, Probe, UnreadableError
 from scanner.probes.registry import BUILTIN, select_probes
-from scanner.run import collect as run_module
 from scanner.run.collect import Progress, collect, scan
 from scanner.run.engines.hands import Gate
 from scanner.run.facts import read_facts
@@ -103,14 +101,6 @@ def answered(call: NodeRequest, text: str) -> NodeResponse:
         usage=ConnectionCost(1, 1, 0),
         seconds=0.1,
     )
-
-
-@pytest.fixture
-def stub(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[NodeRequest], NodeResponse]], None]:
-    def replace(answer: Callable[[NodeRequest], NodeResponse]) -> None:
-        monkeypatch.setattr(run_module, "query_node", lambda call, gate=None: answer(call))
-
-    return replace
 
 
 def test_results_come_in_inventory_order_whoever_finishes_first(stub: Any) -> None:

@@ -25,7 +25,6 @@ from scanner.files.evidence.spool import SpooledResponses
 from scanner.files.packed.answers import opened
 from scanner.inventory.model import Cluster, Node, NodeKey, SshSettings
 from scanner.probes.probe import Answer, Probe
-from scanner.run import collect as run_module
 from scanner.run.collect import Progress, ask, collect, scan
 from scanner.run.drift.compare import Measuring
 from scanner.run.job import ScanRequest
@@ -105,14 +104,6 @@ def answered(call: NodeRequest, **more: Any) -> NodeResponse:
     node = call.node
     told = {"answers": {"mood": Answer(f"{node.name}'s", 0)}, "asked_at": NOON, **more}
     return NodeResponse(cluster=node.cluster, node=node.name, host=node.host, transport="ssh", **told)
-
-
-@pytest.fixture
-def stub(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[NodeRequest], NodeResponse]], None]:
-    def stand_in(answer: Callable[[NodeRequest], NodeResponse]) -> None:
-        monkeypatch.setattr(run_module, "query_node", lambda call, gate=None: answer(call))
-
-    return stand_in
 
 
 @dataclass
