@@ -1,4 +1,9 @@
-"""Heads of answers: what is read at once is what http.client reads, and whatever is odd is left to it untouched."""
+"""Heads of answers: what is read at once is what http.client reads, and whatever is odd is left to it untouched.
+
+Two have the lines that Windows was reported to answer: the refusal, with the blank behind its number (jborean93/omi
+#29, 2021), and what comes with the last token of a login (Openwsman/openwsman #210, 2025). The others are imagined,
+after RFC 9112: what holds them is that http.client reads them the same.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +25,12 @@ PLAIN = (
     b"HTTP/1.1 200\r\nContent-Length: 2\r\n\r\n",
     (
         b"HTTP/1.1 401 \r\nServer: Microsoft-HTTPAPI/2.0\r\nWWW-Authenticate: Negotiate\r\n"
-        b"WWW-Authenticate: Kerberos\r\n"
+        b'WWW-Authenticate: Kerberos\r\nWWW-Authenticate: Basic realm="WSMAN"\r\nWWW-Authenticate: CredSSP\r\n'
         b"Date: Thu, 26 Nov 2026 19:58:42 GMT\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+    ),
+    (
+        b"HTTP/1.1 200 \r\nWWW-Authenticate: Negotiate oYG3MIG0oAMKAQChCwYJKoZIhvcSAQICooGfBIGc\r\n"
+        b"Server: Microsoft-HTTPAPI/2.0\r\nDate: Wed, 02 Apr 2025 15:51:03 GMT\r\nContent-Length: 2\r\n\r\n"
     ),
     (
         b'HTTP/1.1 200 \r\nContent-Type: multipart/encrypted;protocol="application/HTTP-SPNEGO-session-encrypted";'
