@@ -41,7 +41,8 @@ field: $(READY)
 fuzz: $(READY)
 	$(BIN)/python -m pytest -q tests/test_scanner/semantic_fuzz/test_semantic_fuzz.py
 
-# Every change to checks/ that the tests of checks/ should notice; takes a quarter of an hour.
+# Every change to checks/ that the tests of checks/ should notice. A folder by its own tests takes a minute or some; all
+# of it has not been run to its end yet.
 mutation: $(READY)
 	$(BIN)/python -m tests.mutate
 
