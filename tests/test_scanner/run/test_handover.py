@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -35,6 +34,7 @@ from scanner.run.taking.evidence import EvidenceKeeper
 from scanner.run.taking.handover import Handover, Keeper
 from scanner.transports.answers import Circumstances, NodeResponse, Responses
 from scanner.transports.own_trouble import RAN_OUT
+from tests.living import alive
 
 TODAY = date(2026, 11, 26)
 NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)
@@ -125,11 +125,6 @@ def held(stub: Any) -> Iterator[Held]:
     stub(waiting)
     yield waiting
     waiting.release.set()
-
-
-def alive(kind: type) -> list[Any]:
-    gc.collect()
-    return [each for each in gc.get_objects() if type(each) is kind]
 
 
 def test_a_clusters_facts_and_answers_are_gone_while_another_one_is_still_asked(held: Held) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -31,6 +30,7 @@ from scanner.run.job import ScanRequest
 from scanner.run.judge import build_scan, gathered_clusters
 from scanner.run.offline import saved_answers
 from scanner.transports.answers import Responses
+from tests.living import alive
 from tests.recordings.collect import FOLDER, evidence_path
 
 CLUSTERS = 6
@@ -72,19 +72,14 @@ def collected(job: ScanRequest, file: Path) -> Responses:
     return saved_answers(job, [read_evidence(file)], utc_now(), narrowed=False)
 
 
-def alive(kind: type) -> list[object]:
-    gc.collect()
-    return [each for each in gc.get_objects() if type(each) is kind]
-
-
 def test_a_judged_clusters_facts_are_gone_when_the_next_one_is_judged(job: ScanRequest, file: Path) -> None:
     seen: list[set[str]] = []
 
     def see(cluster: GatheredCluster) -> None:
         assert cluster.nodes[0].facts
-        seen.append({str(view.cluster.name) for view in alive(NodeView) if isinstance(view, NodeView)})
+        seen.append({str(view.cluster.name) for view in alive(NodeView)})
 
-    before = {str(view.cluster.name) for view in alive(NodeView) if isinstance(view, NodeView)}
+    before = {str(view.cluster.name) for view in alive(NodeView)}
     done = build_scan(job, collected(job, file), date(2026, 11, 26), see)
     assert [names - before for names in seen] == [{f"chef{number}"} for number in range(CLUSTERS)]
     assert {row.cluster for row in done.results} == {f"chef{number}" for number in range(CLUSTERS)}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import gzip
+import hashlib
 import json
 import zlib
 from collections.abc import Callable
@@ -21,6 +21,7 @@ from scanner.files.evidence.file import parse_evidence, read_evidence, write_evi
 from scanner.files.evidence.model import Evidence, NodeEvidence
 from scanner.lab.lab import Lab
 from scanner.probes.probe import Answer
+from tests.living import alive
 from tests.recordings.collect import evidence_path
 from tests.schemas import closed
 
@@ -106,8 +107,6 @@ def test_keys_that_later_versions_add_are_passed_over(tmp_path: Path, kept: Evid
 
 def summed(values: list[dict[str, Any]]) -> bytes:
     """The values as lines, with the checksum that they have."""
-    import hashlib
-
     before = b"".join(json.dumps(value, separators=(",", ":")).encode() + b"\n" for value in values[:-1])
     rest = {key: value for key, value in values[-1].items() if key != "checksum"}
     canonical = json.dumps(rest, sort_keys=True, separators=(",", ":")).encode()
@@ -223,15 +222,11 @@ def test_no_other_nodes_answers_are_there_while_one_is_read(
 ) -> None:
     write_evidence(tmp_path / "e.jsonl.gz", kept)
 
-    def alive() -> int:
-        gc.collect()
-        return sum(type(each) is Answer for each in gc.get_objects())
-
-    before, most = alive(), 0
+    before, most = len(alive(Answer)), 0
 
     def reading(value: object) -> NodeEvidence:
         nonlocal most
-        most = max(most, alive() - before)
+        most = max(most, len(alive(Answer)) - before)
         return node_from(value)
 
     monkeypatch.setattr(lines, "node_from", reading)
