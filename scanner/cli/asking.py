@@ -40,7 +40,7 @@ class Asker:
         job = self.asked_for(kinds, role=role, host=host)
         collected = self.collect(job)
         (call,) = job.calls()
-        said = collected.said.get((call.node.cluster, call.node.name))
+        said = collected.said.get(call.node.key)
         if said is None or not collected.complete:
             raise KeyboardInterrupt
         if said.failure:

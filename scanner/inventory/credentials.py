@@ -78,7 +78,7 @@ def equip(
     for cause, places in reader.failures.items():
         for place in places:
             lacking.setdefault((place[1], place[3]), f"{place[-1]}: {cause}")
-    return [(node, lacking.get((node.cluster, node.name), "")) for node in ready]
+    return [(node, lacking.get(node.key, "")) for node in ready]
 
 
 def _placed(node: Node, folder: Path) -> Node:
@@ -116,7 +116,7 @@ def missing(inventory: Inventory, only: AbstractSet[NodeKey], *, files: bool) ->
     """
     reader = _reader(inventory, look_for, lambda _, __: None, files=files)
     for node in _nodes(inventory):
-        if (node.cluster, node.name) in only:
+        if node.key in only:
             reader.node(node)
     return reader.problems()
 

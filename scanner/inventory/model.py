@@ -104,6 +104,11 @@ class Node:
     """Of the login in the option `sql_user`. It goes out where `keeps_secrets` says so, or over TLS to SQL Server."""
 
     @property
+    def key(self) -> NodeKey:
+        """What it is told apart by from all others of the inventory."""
+        return self.cluster, self.name
+
+    @property
     def language(self) -> Language:
         """What it is spoken to in: over SSH and on this machine that is a matter of its platform."""
         if self.transport == "tds":

@@ -99,7 +99,7 @@ def ask(
         complete = run.gather(job.parallel, progress, make)
     notices = run.notices
     if complete and run.missed:
-        more, complete = _again([call for call in calls if _key(call) in run.missed], run.missed, handover, hide)
+        more, complete = _again([call for call in calls if call.node.key in run.missed], run.missed, handover, hide)
         notices += more
     return Circumstances(started=started, finished=utc_now(), complete=complete, notices=notices)
 
@@ -186,7 +186,7 @@ class _Run:
         elif self._handover.ready:
             self._handover.give_one()
         else:
-            waiting = tuple(_key(call) for future, call in self._under_way.items() if future.running())
+            waiting = tuple(call.node.key for future, call in self._under_way.items() if future.running())
             progress(far(waiting=waiting))
 
     def _hear(self, answers: NodeResponse) -> None:
@@ -200,10 +200,6 @@ class _Run:
         for future, call in self._under_way.items():
             if future.done() and not future.cancelled() and future.exception() is None:
                 self._hear(settled(future, call, self._hide))
-
-
-def _key(call: NodeRequest) -> NodeKey:
-    return call.node.cluster, call.node.name
 
 
 def _taken(
@@ -223,7 +219,7 @@ def _again(
 
     The first of them that there is no room for either ends it: it would be no better for the others.
     """
-    cause = missed[_key(calls[0])]
+    cause = missed[calls[0].node.key]
     asked = 0
     complete = True
     try:

@@ -87,14 +87,14 @@ class Judging:
             gathered = _gathered(mine, info, self._job, heard)
             # Before waivers are held against them: a value to waive is copied from what a report shows.
             rows = without_secrets(self._bench.judge(gathered))
-        chosen = [node for node in mine.nodes if (mine.name, node.name) in self._job.chosen]
+        chosen = [node for node in mine.nodes if node.key in self._job.chosen]
         self._watch(gathered)
         self._judged[cluster] = _Judged(
             about=_about(mine, info, gathered, heard),
             nodes=tuple(_record(_said(node, heard), node) for node in chosen),
             rows=tuple(self._shelves.shelved(rows)),
             told=tuple(_told(rows)),
-            missing=tuple(f"{mine.name}.{node.name}" for node in chosen if (mine.name, node.name) not in heard),
+            missing=tuple(f"{mine.name}.{node.name}" for node in chosen if node.key not in heard),
         )
 
     def end(self, asking: Circumstances) -> None:
@@ -158,14 +158,14 @@ def gathered_clusters(job: ScanRequest, collected: Responses) -> Iterator[Gather
 
 def _of(cluster: Cluster, said: Mapping[NodeKey, NodeResponse]) -> dict[NodeKey, NodeResponse]:
     """What the nodes of one cluster said, at hand."""
-    keys = [(cluster.name, node.name) for node in cluster.nodes]
+    keys = [node.key for node in cluster.nodes]
     return {key: opened(said[key]) for key in keys if key in said}
 
 
 def _about(
     cluster: Cluster, info: ClusterInfo, gathered: GatheredCluster, said: Mapping[NodeKey, NodeResponse]
 ) -> ClusterRecord:
-    heard = [said[key] for node in cluster.nodes if (key := (cluster.name, node.name)) in said]
+    heard = [said[node.key] for node in cluster.nodes if node.key in said]
     return ClusterRecord(
         name=cluster.name,
         product=cluster.product,
@@ -187,7 +187,7 @@ def _guard() -> Guard:
 
 def _said(node: Node, said: Mapping[NodeKey, NodeResponse]) -> NodeResponse:
     """What a chosen node said; of one that an interrupted scan did not get to, that."""
-    key = (node.cluster, node.name)
+    key = node.key
     if key in said:
         return said[key]
     hint = "Scan again, and let it finish."
@@ -210,11 +210,9 @@ def _unfinished(missing: Sequence[str]) -> Iterable[str]:
 def _gathered(
     cluster: Cluster, info: ClusterInfo, job: ScanRequest, said: Mapping[NodeKey, NodeResponse]
 ) -> GatheredCluster:
-    probes = {(call.node.cluster, call.node.name): call.probes for call in job.calls_of(cluster, info)}
-    names = frozenset(node.name for node in cluster.nodes if (cluster.name, node.name) in job.chosen)
-    views = tuple(
-        _view(node, info, job.chosen, said, probes.get((cluster.name, node.name), ())) for node in cluster.nodes
-    )
+    probes = {call.node.key: call.probes for call in job.calls_of(cluster, info)}
+    names = frozenset(node.name for node in cluster.nodes if node.key in job.chosen)
+    views = tuple(_view(node, info, job.chosen, said, probes.get(node.key, ())) for node in cluster.nodes)
     return GatheredCluster(info, views, names)
 
 
@@ -225,7 +223,7 @@ def _view(
     said: Mapping[NodeKey, NodeResponse],
     probes: Sequence[Probe],
 ) -> NodeView:
-    key = (node.cluster, node.name)
+    key = node.key
     facts = read_facts(_said(node, said), probes if key in said else ()) if key in chosen else {}
     contact = facts.get(Contact)
     if key not in chosen:

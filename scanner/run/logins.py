@@ -37,7 +37,7 @@ def logins(job: ScanRequest, collected: Responses) -> Iterable[Login]:
     """What came of each node of `job`, in inventory order; of one that was not asked to the end, that."""
     for call in job.calls():
         node = call.node
-        said = collected.said.get((node.cluster, node.name))
+        said = collected.said.get(node.key)
         if said is None:
             blank = NodeResponse(cluster=node.cluster, node=node.name, host=node.host, transport=node.transport)
             yield Login(blank, "not asked to the end: interrupted")

@@ -32,7 +32,7 @@ _LISTED = 10
 def evidence_of(job: ScanRequest, collected: Responses, *, one_by_one: bool = False) -> Evidence:
     """What is to be kept of a run; `one_by_one`: of each node when it is looked at, for it may lie on the disk."""
     calls = job.calls()
-    nodes = _NodesOf([call for call in calls if _key(call) in collected.said], collected.said)
+    nodes = _NodesOf([call for call in calls if call.node.key in collected.said], collected.said)
     return Evidence(
         tool_version=__version__,
         host=platform.node(),
@@ -41,7 +41,7 @@ def evidence_of(job: ScanRequest, collected: Responses, *, one_by_one: bool = Fa
         finished=collected.finished,
         complete=collected.complete,
         nodes=nodes if one_by_one else tuple(nodes),
-        unanswered=tuple(_key(call) for call in calls if _key(call) not in collected.said),
+        unanswered=tuple(call.node.key for call in calls if call.node.key not in collected.said),
         notices=without_secrets((*loosened([call.node for call in calls]), *collected.notices)),
     )
 
@@ -64,7 +64,7 @@ class _NodesOf(Sequence[NodeEvidence]):
             return _NodesOf(self._calls[at], self._said)
         call = self._calls[at]
         return NodeEvidence(
-            said=self._said[_key(call)],
+            said=self._said[call.node.key],
             product=call.node.product,
             roles=call.node.roles,
             options=call.node.options,
@@ -78,10 +78,6 @@ class _NodesOf(Sequence[NodeEvidence]):
 
     def __len__(self) -> int:
         return len(self._calls)
-
-
-def _key(call: NodeRequest) -> NodeKey:
-    return call.node.cluster, call.node.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +102,7 @@ def saved_answers(job: ScanRequest, files: Sequence[EvidenceFile], now: datetime
     distinct = _distinct(files)
     held = _held(distinct)
     winners = {key: kept[0] for key, kept in held.items()}
-    said = {
-        (call.node.cluster, call.node.name): _answers(call, winners.get((call.node.cluster, call.node.name)), distinct)
-        for call in job.calls()
-    }
+    said = {call.node.key: _answers(call, winners.get(call.node.key), distinct) for call in job.calls()}
     used = {key: kept for key, kept in winners.items() if key in said}
     return Responses(
         said=_with_comparable_clocks(said, used),
@@ -157,7 +150,7 @@ def _overlaps(held: Mapping[NodeKey, Sequence[_Kept]]) -> Iterator[str]:
 
 def _answers(call: NodeRequest, kept: _Kept | None, files: Sequence[EvidenceFile]) -> NodeResponse:
     node = call.node
-    key = (node.cluster, node.name)
+    key = node.key
     if kept is None:
         interrupted = any(key in file.evidence.unanswered for file in files)
         why = "no evidence of this node" + (": its collecting was interrupted" if interrupted else "")
@@ -264,7 +257,7 @@ def _differences(job: ScanRequest, used: Mapping[NodeKey, _Kept]) -> Iterator[st
     """Where a node is now another one in the inventory than the one that was asked."""
     found: dict[str, list[str]] = {}
     for call in job.calls():
-        kept = used.get((call.node.cluster, call.node.name))
+        kept = used.get(call.node.key)
         if kept is None:
             continue
         pairs = {
@@ -273,7 +266,7 @@ def _differences(job: ScanRequest, used: Mapping[NodeKey, _Kept]) -> Iterator[st
             "product": (kept.node.product, call.node.product),
             "roles": (", ".join(sorted(kept.node.roles)), ", ".join(sorted(call.node.roles))),
         }
-        name = _name((call.node.cluster, call.node.name))
+        name = _name(call.node.key)
         for what, (then, now) in pairs.items():
             if then != now:
                 found.setdefault(what, []).append(f"{name} ({_short(then) or 'none'} then, {now} now)")

@@ -118,7 +118,7 @@ class _Gaps:
         """One for each node that lacks any."""
         from reports.text import one_line
 
-        keys = [(call.node.cluster, call.node.name) for call in job.calls()]
+        keys = [call.node.key for call in job.calls()]
         gaps = {key: self._found.get(key, "not asked to the end: interrupted") for key in keys}
         return [f"  {one_line(f'{cluster}.{node}: {why}')}" for (cluster, node), why in gaps.items() if why]
 

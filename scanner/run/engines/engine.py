@@ -37,4 +37,4 @@ class EngineChoice:
         The machine that preflight runs on is asked from here, wherever workers are.
         """
         there = self.name == DASK and self.secrets == WORKER
-        return frozenset((node.cluster, node.name) for node in nodes if not there or node.transport == "local")
+        return frozenset(node.key for node in nodes if not there or node.transport == "local")

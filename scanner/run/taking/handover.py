@@ -34,8 +34,7 @@ class Handover:
         """Whoever comes first among the `takers` has all there is before the next one gets what is left at the end."""
         self._takers = tuple(takers)
         self._outstanding = {
-            cluster.name: sum((cluster.name, node.name) in job.chosen for node in cluster.nodes)
-            for cluster, _ in job.clusters
+            cluster.name: sum(node.key in job.chosen for node in cluster.nodes) for cluster, _ in job.clusters
         }
         self._said: dict[str, dict[NodeKey, NodeResponse]] = {}
         self._whole: deque[str] = deque()
