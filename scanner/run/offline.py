@@ -29,10 +29,9 @@ _ASTRAY = timedelta(minutes=5)
 _LISTED = 10
 
 
-def evidence_of(job: ScanRequest, collected: Responses, *, one_by_one: bool = False) -> Evidence:
-    """What is to be kept of a run; `one_by_one`: of each node when it is looked at, for it may lie on the disk."""
+def evidence_of(job: ScanRequest, collected: Responses) -> Evidence:
+    """What is to be kept of a run: of each node when it is looked at, for it may lie on the disk."""
     calls = job.calls()
-    nodes = _NodesOf([call for call in calls if call.node.key in collected.said], collected.said)
     return Evidence(
         tool_version=__version__,
         host=platform.node(),
@@ -40,7 +39,7 @@ def evidence_of(job: ScanRequest, collected: Responses, *, one_by_one: bool = Fa
         started=collected.started,
         finished=collected.finished,
         complete=collected.complete,
-        nodes=nodes if one_by_one else tuple(nodes),
+        nodes=_NodesOf([call for call in calls if call.node.key in collected.said], collected.said),
         unanswered=tuple(call.node.key for call in calls if call.node.key not in collected.said),
         notices=without_secrets((*loosened([call.node for call in calls]), *collected.notices)),
     )

@@ -41,7 +41,7 @@ class EvidenceKeeper:
         if not self.problem:
             try:
                 collected = Responses.to(asking, self._spool)
-                file.write_evidence(self._path, evidence_of(self._job, collected, one_by_one=True))
+                file.write_evidence(self._path, evidence_of(self._job, collected))
             except UsageError as error:
                 self._give_up(str(error))
             except OSError as error:  # what was kept beside it cannot be read again

@@ -43,7 +43,8 @@ class Site:
         with Lab(scenario) as lab:
             self.inventory = lab.write(folder)
             self.selection, self.job = resolve_options(self.inventory)
-            self.whole = evidence_of(self.job, collect(with_credentials(self.job, self.selection)))
+            evidence = evidence_of(self.job, collect(with_credentials(self.job, self.selection)))
+        self.whole = replace(evidence, nodes=tuple(evidence.nodes))
         self.now = self.whole.finished + HOUR
 
     def settled(self, change: Callable[[str], str] = str, **options: Any) -> tuple[Selection, ScanRequest]:
