@@ -208,24 +208,21 @@ def _causes(
 ) -> tuple[str, ...]:
     """Why nodes were not asked, where that is all that keeps the check from telling; none where more is in the way.
 
-    It is all where those alone are missing, and the check has no remedy of its own or, asked of the others, lacks
-    nothing of what it says here: so no remedy that a check has for its own troubles (a login, a grant) answers a node
-    that is down.
+    It is all where those alone are missing, and the check, asked of the others, lacks nothing of what it says here: so
+    no trouble of a node that answered (a login, a grant) is folded under a node that is down.
     """
     absent = [node for node in view.nodes if node.absence]
     names = {name for name, _ in missing}
     if not names or names - {node.name for node in absent}:
         return ()
-    if not any(reason in outcome.message for _, reason in missing) and _SEE_CONNECTIVITY not in outcome.message:
-        return ()
-    causes = tuple(cause_of(node) for node in absent if node.name in names)
-    if outcome.remediation is None:
-        return causes
     present = tuple(node for node in view.nodes if node.name not in names)
     rest = _guarded(check, replace(view, nodes=present), guard) if present else None
-    if rest and rest.status is Status.ERROR and any(part in outcome.message for part in rest.message.split("; ")):
-        return ()
-    return causes
+    if rest and rest.status is Status.ERROR:
+        said = [part in outcome.message for part in rest.message.split("; ")]
+        # Beside troubles a message tells warnings, and they stay; a remedy there is for troubles alone.
+        if any(said) if outcome.remediation else all(said):
+            return ()
+    return tuple(cause_of(node) for node in absent if node.name in names)
 
 
 def _error_output(check: Check, node: NodeView) -> dict[str, str]:

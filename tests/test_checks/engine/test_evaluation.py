@@ -2,55 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 
 import pytest
 
-from checks.check import Check, ClusterCheck, ClusterInfo, ClusterView, NodeCheck, NodeView
-from checks.engine.evaluation import GatheredCluster, evaluate
-from checks.facts import Unknown
-from checks.outcome import Outcome, Remediation, Severity, Status, failed, passed, undetermined, warned
-from checks.registry import PRODUCTS
+from checks.check import Check, NodeView
+from checks.engine.evaluation import EndedError, GatheredCluster, evaluate
+from checks.facts import Unknown, UnknownFactError
+from checks.outcome import Outcome, Remediation, Status, failed, not_declared, passed, undetermined, warned
 from checks.scan import Verdict, coverage_of, verdict_of
-
-
-@dataclass(frozen=True, slots=True)
-class Size:
-    free_gib: int
-
-
-@dataclass(frozen=True, slots=True)
-class Spare:
-    free_gib: int
-
-
-INFO = ClusterInfo("vault", "secret-server", definition=PRODUCTS[0])
-COMMON = {"title": "T", "severity": Severity.LOW, "doc": "d", "remediation": Remediation("Do it.")}
-
-
-def node_check(judge: Callable[[NodeView], Outcome], **changes: object) -> NodeCheck:
-    fields = {"id": "size", "facts": (Size,), "judge": judge, **COMMON, **changes}
-    return NodeCheck(**fields)  # type: ignore[arg-type]
-
-
-def cluster_check(judge: Callable[[ClusterView], Outcome], **changes: object) -> ClusterCheck:
-    fields = {"id": "match", "facts": (Size,), "judge": judge, **COMMON, **changes}
-    return ClusterCheck(**fields)  # type: ignore[arg-type]
-
-
-def view(name: str, size: object = Size(5), absence: str = "", roles: tuple[str, ...] = ("web",)) -> NodeView:
-    return NodeView(cluster=INFO, name=name, host=name, roles=frozenset(roles), facts={Size: size}, absence=absence)
+from tests.test_checks.engine.sizes import (
+    DOWN,
+    INFO,
+    SILENT,
+    Size,
+    Spare,
+    cluster_check,
+    judged,
+    node_check,
+    view,
+)
 
 
 def run(checks: list[Check], *views: NodeView, chosen: set[str] | None = None) -> list[tuple[str | None, str, str]]:
     names = frozenset(node.name for node in views) if chosen is None else frozenset(chosen)
     results = evaluate(checks, [GatheredCluster(INFO, views, names)])
     return [(result.node, result.status.value, result.message) for result in results]
-
-
-DOWN = "node unreachable: connection refused"
-SILENT = Unknown(DOWN, unanswered=True)
 
 
 def test_a_known_fact_is_judged() -> None:
@@ -126,6 +103,15 @@ def test_a_check_that_returns_rubbish_is_an_error() -> None:
         (Outcome(Status.PASS, "fine", evidence=[]), "evidence = []"),  # type: ignore[arg-type]
         (passed("fine", size=Size(5)), "evidence that is no JSON"),
         (failed("broken", remediation="do it"), "remediation = 'do it'"),  # type: ignore[arg-type]
+        (
+            replace(not_declared("dpapi", "not said"), status=Status.FAIL),
+            "not_declared = 'dpapi' beside the status fail",
+        ),
+        (
+            replace(not_declared("dpapi", "not said"), status=Status.PASS),
+            "not_declared = 'dpapi' beside the status pass",
+        ),
+        (replace(passed("fine"), not_declared=None), "not_declared = None"),  # type: ignore[arg-type]
     ],
 )
 def test_an_outcome_that_no_report_could_show_is_an_error(outcome: Outcome, flaw: str) -> None:
@@ -210,3 +196,46 @@ def test_remediation_is_told_where_something_is_to_be_done() -> None:
 def test_a_fact_that_the_node_denied_is_an_error_although_it_left_another_question_open() -> None:
     told = run([node_check(lambda _: passed("fine"))], view("web1", Unknown("access denied"), "no answer to sql"))
     assert told == [("web1", "error", "access denied")]
+
+
+def test_what_was_not_answered_is_an_error_although_nobody_says_that_the_node_was_silent() -> None:
+    assert run([node_check(lambda _: passed("fine"))], view("web1", SILENT)) == [("web1", "error", DOWN)]
+
+
+def test_a_check_that_lacks_a_fact_on_its_way_is_an_error_with_the_reason_and_no_defect() -> None:
+    def lacking(_: object) -> Outcome:
+        raise UnknownFactError("the registry is locked")
+
+    for row in judged([node_check(lacking), cluster_check(lacking)], view("web1"), view("web2")):
+        assert (row.status, row.message) == (Status.ERROR, "the registry is locked")
+
+
+def test_a_check_that_was_ended_is_an_error_that_says_why() -> None:
+    def ending(_: object) -> object:
+        raise EndedError("it took longer than 5 s")
+
+    checks: list[Check] = [node_check(lambda _: passed("fine")), cluster_check(lambda _: passed("same"))]
+    rows = judged(checks, view("web1"), guard=lambda: ending)
+    assert [row.status for row in rows] == [Status.ERROR, Status.ERROR]
+    assert all("it took longer than 5 s" in row.message and "defect" in row.message for row in rows)
+    assert all("Tell whoever wrote the check" in row.remediation.summary for row in rows)
+
+
+@pytest.mark.parametrize("outcome", [passed("fine"), warned("odd"), failed("broken"), undetermined("hm")])
+def test_standard_error_is_shown_and_judged_by_nobody(outcome: Outcome) -> None:
+    said: dict[type, dict[str, str]] = {Size: {"disks": "x" * 3_000}, Spare: {"backups": "no such database"}}
+    noisy, quiet = replace(view("web1"), error_output=said), view("web2")
+    checks: list[Check] = [node_check(lambda _: outcome), cluster_check(lambda _: outcome)]
+    loud, silent, whole = judged(checks, noisy, quiet)
+    assert loud.evidence == {**outcome.evidence, "standard_error": {"disks": "x" * 2_000}}
+    assert whole.evidence == {**outcome.evidence, "standard_error": {"web1": {"disks": "x" * 2_000}}}
+    assert silent.evidence == outcome.evidence
+    assert {row.status for row in (loud, silent, whole)} == {outcome.status}
+    also = node_check(lambda _: outcome, optional_facts=(Spare,))
+    assert set(judged([also], noisy)[0].evidence["standard_error"]) == {"disks", "backups"}  # type: ignore[call-overload]
+
+
+def test_standard_error_stands_beside_what_could_not_be_read() -> None:
+    denied = replace(view("web1", Unknown("access denied")), error_output={Size: {"disks": "df: permission denied"}})
+    (row,) = judged([node_check(lambda _: passed("fine"))], denied)
+    assert (row.status, row.evidence) == (Status.ERROR, {"standard_error": {"disks": "df: permission denied"}})
