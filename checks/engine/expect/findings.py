@@ -149,14 +149,9 @@ def _of_value(wanted: Expectation, seen: Observation) -> Iterator[Finding]:
         return
     yield from _equal(wanted, seen, "value", "the value")
     yield from _bounds(wanted, seen, "value", "the value")
-    yield from _in_value(wanted, seen)
-
-
-def _in_value(wanted: Expectation, seen: Observation) -> Iterator[Finding]:
-    text = seen.found.get("value")
-    if text is not None and wanted.patterns:
-        found = {item: "yes" if holds(key, pattern, text) else "no" for item, key, pattern in wanted.patterns}
-        yield from _content(wanted, Observation(found))
+    text = seen.found["value"]
+    found = {item: "yes" if holds(key, pattern, text) else "no" for item, key, pattern in wanted.patterns}
+    yield from _content(wanted, Observation(found))
 
 
 def holds(key: str, pattern: str, text: str) -> bool:
@@ -172,7 +167,7 @@ def _service(wanted: Expectation, seen: Observation) -> Iterator[Finding]:
         yield gap
         return
     if seen.found["exists"] == "no":
-        not_running = {wanted.wants.get(key, False) for key in ("running", "enabled") if key in wanted.wants} == {False}
+        not_running = {wanted.wants[key] for key in ("running", "enabled") if key in wanted.wants} == {False}
         kept = absent or not_running
         yield Finding(
             State.KEPT if kept else State.BROKEN, "" if kept else "there is no such service", "no such service"

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TypeVar
+
+_C = TypeVar("_C", int, str, tuple[int, str])
 
 _WISH = re.compile(r"(?P<operator>>=|<=|==|!=|>|<|=)?\s*(?P<version>[0-9A-Za-z][0-9A-Za-z.+~^_:-]*)")
 _HOLDS = {
@@ -61,8 +64,8 @@ def _order(installed: str, wanted: str, manager: str) -> int:
     epoch, upstream, revision = _parts(installed)
     wanted_epoch, wanted_upstream, wanted_revision = _parts(wanted)
     compare = dpkg_order if manager == "dpkg" else rpm_order
-    if wanted_epoch is not None and int(epoch or 0) != int(wanted_epoch):
-        return 1 if int(epoch or 0) > int(wanted_epoch) else -1
+    if wanted_epoch is not None and (order := _sign(int(epoch or 0), int(wanted_epoch))) != 0:
+        return order
     order = compare(upstream, wanted_upstream)
     if order == 0 and wanted_revision is not None:
         return compare(revision or "", wanted_revision)
@@ -83,9 +86,8 @@ def dpkg_order(one: str, two: str) -> int:
         text, other = (re.match(r"[^0-9]*", part) for part in (one, two))
         letters, others = (text[0] if text else ""), (other[0] if other else "")
         for at in range(max(len(letters), len(others))):
-            weight, against = _weight(letters[at : at + 1]), _weight(others[at : at + 1])
-            if weight != against:
-                return 1 if weight > against else -1
+            if (order := _sign(_weight(letters[at : at + 1]), _weight(others[at : at + 1]))) != 0:
+                return order
         one, two = one[len(letters) :], two[len(others) :]
         number, against_number = (re.match(r"[0-9]*", part) for part in (one, two))
         digits, other_digits = (number[0] if number else ""), (against_number[0] if against_number else "")
@@ -106,8 +108,11 @@ def _weight(character: str) -> int:
 def _by_digits(one: str, two: str) -> int:
     """By length first: int() of thousands of digits is refused."""
     left, right = one.lstrip("0"), two.lstrip("0")
-    pair, other = (len(left), left), (len(right), right)
-    return (pair > other) - (pair < other)
+    return _sign((len(left), left), (len(right), right))
+
+
+def _sign(one: _C, two: _C) -> int:
+    return (one > two) - (one < two)
 
 
 def rpm_order(one: str, two: str) -> int:
@@ -120,11 +125,9 @@ def rpm_order(one: str, two: str) -> int:
         for mark, empty_wins in (("~", True), ("^", False)):
             if mark in (piece, other):
                 return _by_mark(piece, other, mark, empty_wins=empty_wins)
-        if not piece or not other:
-            return 1 if piece else -1
         if piece.isdigit() != other.isdigit():
             return 1 if piece.isdigit() else -1
-        order = _by_digits(piece, other) if piece.isdigit() else (piece > other) - (piece < other)
+        order = _by_digits(piece, other) if piece.isdigit() else _sign(piece, other)
         if order:
             return order
     return 0

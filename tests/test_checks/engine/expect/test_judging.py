@@ -63,6 +63,14 @@ KEPT: list[tuple[Expectation, Observation]] = [
     (expectation("sql", value="0"), seen(rows="1", value="0")),
     (expectation("sql", rows=0), seen(rows="0")),
 ]
+KEPT_ON_THE_EDGE: list[tuple[Expectation, Observation]] = [
+    (expectation("sql"), seen(rows="3")),
+    (expectation("file", least="7", most="7"), seen(exists="yes", size="7")),
+    (expectation("registry", name="Length", least="14", most="14"), seen(exists="yes", value="14")),
+    (expectation("registry", name="N", contains=("b",), lacks=("x",)), seen(exists="yes", value="abc")),
+    (expectation("sql", contains=("b",), lacks=("x",), matches_not=("^b",)), seen(rows="1", value="abc")),
+    (expectation("command", lacks=("x",), matches=("^a",)), seen(exit="0", lacks_1="no", matches_1="yes")),
+]
 BROKEN: list[tuple[Expectation, Observation, str]] = [
     (expectation("file"), seen(exists="no"), "file it: does not exist"),
     (expectation("file", exists=False), seen(exists="yes"), "exists"),
@@ -104,6 +112,19 @@ BROKEN: list[tuple[Expectation, Observation, str]] = [
     (expectation("sql", value="0"), seen(rows="1", value="3"), "the value is 3, expected 0"),
     (expectation("sql", rows=0), seen(rows="2"), "the number of rows is 2, expected 0"),
 ]
+BROKEN_ON_THE_EDGE: list[tuple[Expectation, Observation, str]] = [
+    (expectation("registry", name="L", least="14"), seen(exists="yes", value="13"), "is 13, expected at least 14"),
+    (expectation("registry", name="L", most="14"), seen(exists="yes", value="15"), "is 15, expected at most 14"),
+    (expectation("registry", name="N", contains=("x",)), seen(exists="yes", value="abc"), "does not have 'x' in it"),
+    (expectation("registry", name="N", lacks=("b",)), seen(exists="yes", value="abc"), "has 'b' in it"),
+    (expectation("sql", matches=("^b",)), seen(rows="1", value="abc"), "has no line that matches '^b'"),
+    (expectation("sql", matches=("^b",)), seen(rows="1", value=""), "has no line that matches '^b'"),
+    (expectation("command", contains=("x",)), seen(exit="0", contains_1="no"), "what it prints does not have 'x' in"),
+    (expectation("package", installed=False), seen(installed="yes", version="1.2"), "package it: is installed, 1.2"),
+    (expectation("service", running=True), seen(exists="no"), "there is no such service"),
+    (expectation("service", enabled=False, running=True), seen(exists="no"), "there is no such service"),
+    (expectation("port"), seen(listening="no"), "nobody listens"),
+]
 UNTOLD: list[tuple[Expectation, Observation | Unknown, str]] = [
     (expectation("file"), Unknown("the answer is cut off"), "the answer is cut off"),
     (expectation("file"), seen({"exists": "denied"}), "whether exists cannot be told: denied"),
@@ -119,12 +140,12 @@ UNTOLD: list[tuple[Expectation, Observation | Unknown, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("wanted", "said"), KEPT)
+@pytest.mark.parametrize(("wanted", "said"), [*KEPT, *KEPT_ON_THE_EDGE])
 def test_what_is_as_expected_passes(wanted: Expectation, said: Observation) -> None:
     assert judged(wanted, said).status is Status.PASS
 
 
-@pytest.mark.parametrize(("wanted", "said", "message"), BROKEN)
+@pytest.mark.parametrize(("wanted", "said", "message"), [*BROKEN, *BROKEN_ON_THE_EDGE])
 def test_what_is_not_fails_and_says_how_it_is(wanted: Expectation, said: Observation, message: str) -> None:
     result = judged(wanted, said)
     assert result.status is Status.FAIL
@@ -154,6 +175,70 @@ def test_nothing_passes_of_which_an_item_is_missing(wanted: Expectation, said: O
             assert item in idle.get(wanted.kind, ()), (item, wanted)
 
 
+@pytest.mark.parametrize(
+    ("wanted", "said", "message"),
+    [
+        (
+            expectation("file", mode="0600"),
+            seen({"exists": "denied"}),
+            "file it: whether exists cannot be told: denied",
+        ),
+        (expectation("file", exists=False, mode="0600"), seen(exists="yes", mode="0644"), "file it: exists"),
+        (expectation("file", mode="0600", owner="root"), seen(exists="no"), "file it: does not exist"),
+        (
+            expectation("registry", name="N", value="4"),
+            seen({"exists": "denied"}),
+            "registry it, value N: whether exists cannot be told: denied",
+        ),
+        (
+            expectation("registry", name="N", value="4", exists=False),
+            seen(exists="yes", value="3"),
+            "registry it, value N: exists",
+        ),
+        (expectation("package", version="<2"), seen({"installed": "denied"}), "whether is installed cannot be told"),
+        (expectation("port", address="::1"), seen({"listening": "denied"}), "whether somebody listens cannot be told"),
+    ],
+)
+def test_what_is_not_there_is_asked_no_further(wanted: Expectation, said: Observation, message: str) -> None:
+    result = judged(wanted, said)
+    assert message in result.message
+    assert "; " not in result.message
+
+
+def test_what_a_command_printed_is_shown_beside_what_is_wrong_with_it() -> None:
+    wanted = expectation("command", contains=("x",), lacks=("y",))
+    kind = observation_kind("own")
+    result = judged(wanted, kind({"exit": "0", "contains-1": "no"}, {"lacks-1": "cut off"}, "a\nb"))
+    assert result.status is Status.FAIL
+    assert result.message == (
+        "command it: what it prints does not have 'x' in it: a b; whether it has 'y' in it cannot be told: cut off"
+    )
+    result = judged(expectation("command"), kind({"exit": "127"}, {}, "sh: it: not found"))
+    assert result.message == "command it: the command did not run (exit 127, not found): sh: it: not found"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said", "observed"),
+    [
+        (expectation("sql"), seen(rows="3"), "3 rows"),
+        (expectation("sql", rows=3), seen(rows="3"), "the number of rows 3"),
+        (expectation("sql", value="9"), seen(rows="1", value="9"), "the value 9"),
+        (expectation("package"), seen(installed="yes", version="1.2"), "is installed, 1.2"),
+        (expectation("package", version="1.2"), seen(installed="yes", version="1.2"), "is installed; version 1.2"),
+        (expectation("file", owner="x" * 200), seen(exists="yes", owner="x" * 200), f"exists; owner {'x' * 200}"),
+        (
+            expectation("file", owner="x" * 201),
+            seen(exists="yes", owner="x" * 201),
+            f"exists; owner {'x' * 199}…",
+        ),
+        (expectation("service", enabled=True), seen(exists="yes", running="no", enabled="yes"), "starts by itself"),
+    ],
+)
+def test_what_was_observed_is_told_in_short(wanted: Expectation, said: Observation, observed: str) -> None:
+    result = judged(wanted, said)
+    assert (result.status, result.observed) == (Status.PASS, observed)
+
+
 def test_a_breach_stands_beside_what_cannot_be_told() -> None:
     wanted = expectation("file", mode="0600", sha256="0" * 64)
     result = judged(wanted, seen({"sha256": "denied"}, exists="yes", mode="0644"))
@@ -178,6 +263,18 @@ class TestSameOnAllNodes:
         assert result.status is Status.FAIL
         assert "node-3 differs from node-1 and node-2" in result.message
         assert "2222" in result.message
+
+    def test_only_what_differs_is_told_and_all_of_it_is_observed(self) -> None:
+        wanted = expectation("file", same=True, owner="root", sha256="1" * 64)
+        said = [seen(exists="yes", owner="root", sha256=digit * 64) for digit in "112"]
+        result = judged(wanted, *said)
+        one, two = f"{'1' * 16}…", f"{'2' * 16}…"
+        assert f"node-3 differs from node-1 and node-2: node-1 and node-2: sha256 {one}; node-3: sha256 {two}" in (
+            result.message
+        )
+        assert result.observed == (
+            f"node-1 and node-2: exists yes, owner root, sha256 {one}; node-3: exists yes, owner root, sha256 {two}"
+        )
 
     def test_one_that_is_unknown_keeps_it_from_passing(self) -> None:
         assert judged(self.wanted, self.one, Unknown("cut off"), self.one).status is Status.ERROR

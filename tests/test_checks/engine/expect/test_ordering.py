@@ -37,6 +37,9 @@ RPM = [
     ("1.0^git1", "1.0", 1),
     ("1.0^git1", "1.01", -1),
     ("1.0^git1~pre", "1.0^git1", -1),
+    ("1.0^20160101", "1.0.1", -1),
+    ("1.0^20160102", "1.0^20160101^git1", 1),
+    ("1.0~rc1^git1", "1.0~rc1", 1),
 ]
 DPKG = [
     ("1.0", "1.0~", 1),
@@ -92,10 +95,36 @@ def test_it_is_what_dpkg_itself_says(one: str, two: str) -> None:
         ("1.2.3", ">=1.2.3-rc1", "", True),
         ("3.0.11", ">3.0.9", "", True),
         ("9" * 6000 + ".1", ">=2", "", True),
+        ("1.0+1", "==1.0.1", "rpm", True),
+        ("1.0+1", "==1.0.1", "dpkg", False),
+        ("9.2p1-2", ">=0:9.2", "dpkg", True),
+        ("9.2p1-2", ">=1:1.0", "dpkg", False),
+        ("1:9.2p1-2", "<=0:9.9", "dpkg", False),
+        ("1:9.2p1-2", "==1:9.2p1", "dpkg", True),
+        ("1:9.2p1-2", "<2:1.0", "rpm", True),
     ],
 )
 def test_what_a_condition_does_not_name_does_not_count(installed: str, text: str, manager: str, holds: bool) -> None:
     assert fits(installed, text, manager=manager) is holds
+
+
+@pytest.mark.parametrize("manager", ["dpkg", "rpm", ""])
+@pytest.mark.parametrize(
+    ("condition", "older", "same", "newer"),
+    [
+        (">=", False, True, True),
+        ("<=", True, True, False),
+        ("==", False, True, False),
+        ("=", False, True, False),
+        ("", False, True, False),
+        ("!=", True, False, True),
+        (">", False, False, True),
+        ("<", True, False, False),
+    ],
+)
+def test_a_condition_holds_on_its_own_side(condition: str, older: bool, same: bool, newer: bool, manager: str) -> None:
+    found = [fits(version, f"{condition}1.2.3", manager=manager) for version in ("1.2.2", "1.2.3", "1.2.4")]
+    assert found == [older, same, newer]
 
 
 @pytest.mark.parametrize("text", ["", ">=", "latest!", ">=1,,<2", "~=1.2", "1.*", ">= -1"])
