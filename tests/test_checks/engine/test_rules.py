@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from checks.engine.rules import RuleError, RuleSet, parse_rules
@@ -33,6 +35,14 @@ def test_a_rule_is_read_with_its_defaults() -> None:
 )
 def test_the_target_decides_whether_a_rule_applies(version: str, *, applies: bool) -> None:
     assert one().rules[0].applies_to(version) is applies
+
+
+def test_a_version_before_its_release_is_one_all_the_same() -> None:
+    """Nobody is let off a rule by a release candidate."""
+    rule = parse_rules(toml(target=">=2.0", current="<3.0")).rules[0]
+    assert rule.applies_to("2.1.0rc1")
+    assert rule.applies_from("2.1.0rc1")
+    assert not rule.applies_to("2.0.0rc1")
 
 
 def test_an_empty_specifier_is_any_version() -> None:
@@ -116,8 +126,15 @@ def test_an_override_changes_one_rule_and_says_so() -> None:
     rule = changed.rules[0]
     assert (rule.requires, rule.effect) == (">=13.0", "warn")
     assert rule.note == "rule sql overridden in the inventory: our standard"
-    assert changed.overridden() == (rule,)
+    assert changed.overridden() == changed.of("sql-server-version") == (rule,)
     assert one().overridden() == ()
+
+
+@pytest.mark.parametrize("change", [{}, {"requires": ">=13.0"}, {"target": ""}, {"effect": "warn"}, {"off": False}])
+def test_what_an_override_does_not_name_stays_as_it_is(change: dict[str, object]) -> None:
+    (before,) = one().rules
+    (after,) = one().with_overrides({"sql": {**change, "reason": " our standard "}}).of("sql-server-version")
+    assert after == replace(before, override="our standard", **change)  # type: ignore[arg-type]
 
 
 def test_a_rule_switched_off_is_not_applied_and_still_shown() -> None:

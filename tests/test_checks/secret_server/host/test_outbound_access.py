@@ -75,6 +75,16 @@ def test_rules_switched_off_are_not_applied(cluster: Clusters, node: Nodes) -> N
     assert judge(node(cluster(overrides=overrides), found(updates_443="silent"), online=True)).status is Status.PASS
 
 
+def test_where_every_rule_is_switched_off_there_is_nothing_to_reach(cluster: Clusters, node: Nodes) -> None:
+    info = cluster()
+    overrides = {rule.id: {"off": True, "reason": "ours mirrors it"} for rule in info.rules.of("outbound-access")}
+    outcome = judge(node(cluster(overrides=overrides), found(updates_443="silent"), online=True))
+    assert (outcome.status, outcome.message) == (
+        Status.SKIP,
+        "every rule that names an update host is switched off",
+    )
+
+
 def test_what_was_not_tried_is_not_judged(cluster: Clusters, node: Nodes) -> None:
     outcome = judge(node(cluster(), OutboundAccess(asked=False), online=True))
     assert outcome.status is Status.ERROR
