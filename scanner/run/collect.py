@@ -7,6 +7,7 @@ itself, and nothing that it does keeps a node waiting.
 from __future__ import annotations
 
 import concurrent.futures
+import math
 import queue
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -21,7 +22,7 @@ from scanner.inventory.redactor import redactor
 from scanner.run.engines.engine import THREADS
 from scanner.run.engines.executors import Spread, executor_of
 from scanner.run.engines.hands import Gate, make_room
-from scanner.run.engines.settled import end_calls, settled, submitted
+from scanner.run.engines.settled import Asking, Cleared, cleared, end_calls, settled, submitted
 from scanner.run.engines.turns import unhurried
 from scanner.run.job import ScanRequest
 from scanner.run.judge import Judging
@@ -33,6 +34,8 @@ from scanner.transports.own_trouble import RAN_OUT, is_own, own_trouble
 
 _DIALS_PER_HAND = 4
 _MOST_DIALS = 256
+_CALLS_PER_DIAL = 2
+"""One that is under way or has been answered, and one that is begun while nobody comes to take the answer."""
 _POLL_S = 0.1
 _FAREWELL_S = 6.0
 
@@ -112,12 +115,14 @@ class _Run:
         """Nodes that this machine had no room for, and that are to be asked again."""
         self.notices: tuple[str, ...] = ()
         self._calls = calls
+        self._left = iter(calls)
         self._handover = handover
         self._hide = hide
         self._asks_again = asks_again
-        self._under_way: dict[concurrent.futures.Future[NodeResponse], NodeRequest] = {}
+        self._under_way: dict[Asking, NodeRequest] = {}
+        """Those that have been begun, or will be soon, and those that have been answered and not been taken yet."""
         # Each says by itself that it is done: to look through all of them for each would grow with their square.
-        self._finished: queue.SimpleQueue[concurrent.futures.Future[NodeResponse]] = queue.SimpleQueue()
+        self._finished: queue.SimpleQueue[Asking] = queue.SimpleQueue()
         self._done = self._failing = 0
 
     def gather(
@@ -133,24 +138,33 @@ class _Run:
         make_room(width)
         pool = executor(width)
         # Threads share one gate; another kind of executor brings its own bound and gets the bare, picklable call.
-        work: Callable[[NodeRequest], NodeResponse] = (
-            partial(query_node, gate=gate) if isinstance(pool, concurrent.futures.ThreadPoolExecutor) else query_node
+        work: Callable[[NodeRequest], NodeResponse | Cleared] = (
+            partial(_query, gate=gate) if isinstance(pool, concurrent.futures.ThreadPoolExecutor) else query_node
         )
         spread = pool if isinstance(pool, Spread) else None
+        begin = partial(submitted, pool, work)
+        # Where nodes answer faster than something can be made of it, others wait unasked: their time does not run, and
+        # memory holds no more of a larger estate.
+        ahead = math.inf if spread else _CALLS_PER_DIAL * width
 
         def far(**more: Any) -> Progress:
             running = spread.active if spread else gate.active
             return Progress(nodes=len(self._calls), done=self._done, failing=self._failing, running=running, **more)
 
         try:
-            self._begin(pool, work)
+            self._begin(begin, ahead)
             progress(Progress(nodes=len(self._calls), done=0, failing=0, running=0))
             while self._under_way:
-                self._go_on(progress, far)
+                taken = self._go_on(progress, far)
+                if taken and spread:
+                    spread.taken(taken)
+                self._begin(begin, ahead)
             complete = True
         except KeyboardInterrupt:
             with suppress(KeyboardInterrupt):  # whoever asks twice gets what is finished without the farewells
                 pool.shutdown(wait=False, cancel_futures=True)
+                # Before others are ended: what becomes of those is not what their nodes have said.
+                self._hear_those_in_time()
                 end_calls(self._under_way, _FAREWELL_S)
                 if spread:
                     self._hear_those_in_time()
@@ -163,31 +177,35 @@ class _Run:
         self.notices = spread.notices if spread else ()
         return complete
 
-    def _begin(self, pool: concurrent.futures.Executor, work: Callable[[NodeRequest], NodeResponse]) -> None:
-        for call in self._calls:
-            self._under_way[submitted(pool, work, replace(call, hide=self._hide))] = call
-        for future in self._under_way:
+    def _begin(self, begin: Callable[[NodeRequest], Asking], ahead: float) -> None:
+        """Let as many be asked as there is room for, `ahead` at most being asked and not taken."""
+        while len(self._under_way) < ahead and (call := next(self._left, None)):
+            future = begin(replace(call, hide=self._hide))
+            self._under_way[future] = call
             future.add_done_callback(self._finished.put)
 
-    def _go_on(self, progress: Callable[[Progress], None], far: Callable[..., Progress]) -> None:
-        """Take what one node said; while none has ended, judge what is whole, or wait for a moment.
+    def _go_on(self, progress: Callable[[Progress], None], far: Callable[..., Progress]) -> Asking | None:
+        """Judge what is whole; while nothing is, take what one node said, and give what held it, or wait for a moment.
 
-        In this order: what is taken is packed, and what waits to be taken is not.
+        In this order: what is judged is let go, and nothing but what is taken makes room for more.
         """
-        future = _taken(self._finished, 0 if self._handover.ready else _POLL_S)
-        if future is not None:
-            answers = settled(future, self._under_way[future], self._hide)
-            self._hear(answers)
-            # Nor does the future hold it any more, once it is forgotten.
-            del self._under_way[future]
-            self._done += 1
-            self._failing += answers.failure is not None
-            progress(far(finished=answers))
-        elif self._handover.ready:
+        if self._handover.ready:
             self._handover.give_one()
-        else:
+            return None
+        try:
+            future = self._finished.get(timeout=_POLL_S)
+        except queue.Empty:
             waiting = tuple(call.node.key for future, call in self._under_way.items() if future.running())
             progress(far(waiting=waiting))
+            return None
+        answers = settled(future, self._under_way[future], self._hide)
+        self._hear(answers)
+        # Nor does the future hold it any more, once it is forgotten.
+        del self._under_way[future]
+        self._done += 1
+        self._failing += answers.failure is not None
+        progress(far(finished=answers))
+        return future
 
     def _hear(self, answers: NodeResponse) -> None:
         again = self._asks_again and is_own(answers.failure)
@@ -196,20 +214,15 @@ class _Run:
             self.missed[answers.cluster, answers.node] = answers
 
     def _hear_those_in_time(self) -> None:
-        """What had been finished elsewhere when the interrupt came, and was on its way."""
+        """What was finished when the interrupt came and had not been come to, or was on its way from elsewhere."""
         for future, call in self._under_way.items():
             if future.done() and not future.cancelled() and future.exception() is None:
                 self._hear(settled(future, call, self._hide))
 
 
-def _taken(
-    finished: queue.SimpleQueue[concurrent.futures.Future[NodeResponse]], wait_s: float
-) -> concurrent.futures.Future[NodeResponse] | None:
-    """The next call that has ended; None where none has within that time."""
-    try:
-        return finished.get(timeout=wait_s) if wait_s else finished.get_nowait()
-    except queue.Empty:
-        return None
+def _query(call: NodeRequest, gate: Gate) -> Cleared:
+    """Ask the node, and make what it said small, in the thread that asks: there may be many whose answers wait."""
+    return cleared(query_node(call, gate), call.hide)
 
 
 def _again(

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import concurrent.futures
 from collections.abc import Callable
+from typing import Any
 
 from scanner.run.engines.engine import DASK, EngineChoice
 from scanner.run.engines.hands import Hands
 
 
 class Spread(concurrent.futures.Executor):
-    """An executor whose calls leave this process. It bounds by itself how many are under way.
+    """An executor whose calls leave this process. It bounds by itself how many are under way, and how much of what was
+    said is here without having been taken.
 
     A future of it that is not cancelled holds what the node said, or that nobody could ask it; what the engine lost in
     between is asked once more before that.
@@ -20,6 +22,9 @@ class Spread(concurrent.futures.Executor):
     def active(self) -> int:
         """Nodes that are being asked."""
         return 0
+
+    def taken(self, future: concurrent.futures.Future[Any]) -> None:
+        """What this one holds has been taken: as much more may come."""
 
     @property
     def notices(self) -> tuple[str, ...]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import concurrent.futures
 import time
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 
 from scanner.errors import cause_of
+from scanner.files.packed.answers import packed
 from scanner.run.node import NodeRequest, redacted
 from scanner.secrets.redaction import Redactor
 from scanner.transports.answers import NodeResponse
@@ -16,24 +18,41 @@ from scanner.transports.own_trouble import own_trouble
 _POLL_S = 0.1
 
 
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    """What a node said, packed and without secrets before anybody had come to take it: there it waits."""
+
+    said: NodeResponse
+
+
+Asking = concurrent.futures.Future[NodeResponse | Cleared]
+"""A call under way, or what came of it."""
+
+
+def cleared(said: NodeResponse, hide: Redactor) -> Cleared:
+    """What was said, for whoever takes it. Of this process alone: another one knows `hide` only in part."""
+    return Cleared(packed(redacted(said, hide)))
+
+
 def submitted(
-    pool: concurrent.futures.Executor, work: Callable[[NodeRequest], NodeResponse], call: NodeRequest
-) -> concurrent.futures.Future[NodeResponse]:
+    pool: concurrent.futures.Executor, work: Callable[[NodeRequest], NodeResponse | Cleared], call: NodeRequest
+) -> Asking:
     """The call under way; where this machine has no room for a single thread, as one that has failed for that."""
     try:
         return pool.submit(work, call)
     except Exception as error:
         if not own_trouble(error):
             raise
-        failed: concurrent.futures.Future[NodeResponse] = concurrent.futures.Future()
+        failed: Asking = concurrent.futures.Future()
         failed.set_exception(error)
         return failed
 
 
-def settled(future: concurrent.futures.Future[NodeResponse], call: NodeRequest, hide: Redactor) -> NodeResponse:
+def settled(future: Asking, call: NodeRequest, hide: Redactor) -> NodeResponse:
     """What the node said; where the asking itself failed, that is this node's error and nobody else's."""
     try:
-        return redacted(future.result(), hide)
+        found = future.result()
+        return found.said if isinstance(found, Cleared) else redacted(found, hide)
     except Exception as defect:  # noqa: BLE001  a defect of ours: the others stand
         hide.cleanse(defect)
         if trouble := own_trouble(defect):
@@ -51,9 +70,7 @@ def unasked(call: NodeRequest, cause: str, hint: str) -> NodeResponse:
     )
 
 
-def end_calls(
-    asked: Collection[concurrent.futures.Future[NodeResponse]], within_s: float, owner: object = None
-) -> None:
+def end_calls(asked: Collection[Asking], within_s: float, owner: object = None) -> None:
     """End the conversations under way, so that no shell stays open on a node; within that time, or not at all.
 
     Of those of one `owner` alone, where several work side by side.

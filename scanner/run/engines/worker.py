@@ -28,7 +28,7 @@ from scanner.inventory.model import SecretSource
 from scanner.inventory.redactor import redactor
 from scanner.run.engines.hands import Gate, Hands, make_room
 from scanner.run.engines.parcel import Answered, Batch, Parcel
-from scanner.run.engines.settled import end_calls, settled, submitted, unasked
+from scanner.run.engines.settled import Asking, end_calls, settled, submitted, unasked
 from scanner.run.node import NodeRequest, query_node
 from scanner.secrets import children
 from scanner.secrets.hardening import keep_memory_private, leave_no_core
@@ -147,7 +147,7 @@ def _asked(batch: Batch, run: _Run, wanted: Callable[[], bool]) -> Answered:
     work = partial(query_node, gate=run.gate)
     pool = Hands(width, initializer=name_thread, initargs=(mark,))
     said = dict(refused)
-    under_way: dict[concurrent.futures.Future[NodeResponse], int] = {}
+    under_way: dict[Asking, int] = {}
     try:
         for at, call in enumerate(calls):
             if at not in refused:

@@ -12,7 +12,7 @@ from scanner.run.engines.dask.loop import PATIENCE, TRIES, Item, Loop, Patience
 from scanner.run.engines.engine import EngineChoice
 from scanner.run.engines.executors import Spread
 from scanner.run.engines.hands import Hands
-from scanner.transports.answers import NodeResponse
+from scanner.run.engines.settled import Asking
 
 
 class DaskEngine(Spread):
@@ -33,7 +33,7 @@ class DaskEngine(Spread):
         if call.node.transport == "local":
             self._here = self._here or Hands(1)
             return self._here.submit(fn, call, **kwargs)
-        future: concurrent.futures.Future[NodeResponse] = concurrent.futures.Future()
+        future: Asking = concurrent.futures.Future()
         with self._lock:
             if self._loop.closing:
                 raise RuntimeError("cannot schedule new futures after shutdown")
@@ -56,6 +56,10 @@ class DaskEngine(Spread):
             self._here.shutdown(wait=False, cancel_futures=cancel_futures)
         if wait and self._thread:
             self._thread.join()
+
+    def taken(self, future: concurrent.futures.Future[Any]) -> None:
+        """One of those that had come home has been taken."""
+        self._loop.let_go(future)
 
     @property
     def active(self) -> int:

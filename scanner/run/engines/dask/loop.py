@@ -25,7 +25,7 @@ from scanner.run.engines.dask.link import EngineError, Link
 from scanner.run.engines.dask.workers import Worker, WorkerKey, Workers, by_our_clock, untold
 from scanner.run.engines.engine import EngineChoice
 from scanner.run.engines.parcel import Answered, Batch, Parcel
-from scanner.run.engines.settled import unasked
+from scanner.run.engines.settled import Asking, cleared, unasked
 from scanner.run.node import NodeRequest
 from scanner.secrets import children
 from scanner.secrets.redaction import redactor_of
@@ -64,7 +64,7 @@ class Item:
     """One node."""
 
     call: NodeRequest
-    future: concurrent.futures.Future[NodeResponse]
+    future: Asking
     losses: list[str] = field(default_factory=list)
     """What became of the workers that should have asked it."""
     avoid: set[WorkerKey] = field(default_factory=set)
@@ -89,6 +89,8 @@ class Loop:
     ) -> None:
         self.open: dict[Item, None] = {}
         """Those that nobody has an answer for; of the others, whoever asked holds what they said, and nobody else."""
+        self.untaken: set[Asking] = set()
+        """Those that have come home, and that whoever asked has not come to yet."""
         self.waiting: deque[Item] = deque()
         self.sent: dict[str, _Sent] = {}
         self.asked_again: list[Item] = []
@@ -123,6 +125,13 @@ class Loop:
             self.waiting.append(item)
             if self._broken:
                 self._fail([item], *self._broken)
+
+    def let_go(self, future: Asking) -> None:
+        """What this one holds has been taken."""
+        if future in self.untaken:
+            self.untaken.discard(future)
+            if len(self.untaken) == self._width - 1:
+                self.events.put("")
 
     def run(self) -> None:
         """Everything, until all are asked and nothing more is to come; what goes wrong is told of the nodes."""
@@ -216,6 +225,9 @@ class Loop:
         )
 
     def _place(self) -> None:
+        # Whoever is behind with what has been said would only have more of it in memory: it waits where it is not said.
+        if len(self.untaken) >= self._width:
+            return
         sites: dict[str, list[Item]] = {}
         while self.waiting:
             item = self.waiting.popleft()
@@ -326,13 +338,22 @@ class Loop:
             elif is_own(said.failure) and len(item.losses) + 1 < TRIES and not self.leaving:
                 unfinished.append((item, f"{_name(sent.worker)}: {said.failure}"))
             else:
-                self.open.pop(item, None)
-                item.future.set_result(by_our_clock(said, sent.worker.clock))
+                self._hand_over(item, said, sent.worker)
         for item, reason in unfinished:
             if self.leaving:
                 _not_got_to(item)
             else:
                 self._again([item], sent.worker, reason)
+
+    def _hand_over(self, item: Item, said: NodeResponse, worker: Worker) -> None:
+        self.open.pop(item, None)
+        self.untaken.add(item.future)
+        try:
+            mine = cleared(by_our_clock(said, worker.clock), item.call.hide)
+        except Exception as defect:  # noqa: BLE001  a defect of ours: it is told of this node, and the others stand
+            item.future.set_exception(defect)
+        else:
+            item.future.set_result(mine)
 
     def _lose(self, keys: Iterable[str], reason: str) -> None:
         for key in list(keys):
