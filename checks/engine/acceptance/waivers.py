@@ -51,10 +51,17 @@ def apply(results: Sequence[Result], waivers: Sequence[Waiver], today: date, *, 
     if not waivers:
         return Applied(tuple(results), (), ())
     covering = _covering(waivers)
-    judged = tuple(_judged(row, [waivers[place] for place in covering(row)], today) for row in results)
+    judged: list[Result] = []
+    found: list[list[Result]] = [[] for _ in waivers]
+    for row in results:
+        places = covering(row)
+        after = _judged(row, [waivers[place] for place in places], today)
+        judged.append(after)
+        for place in places:
+            found[place].append(after)
     notices: list[str] = []
     reminders: list[str] = []
-    for waiver, rows in zip(waivers, covered(waivers, judged), strict=True):
+    for waiver, rows in zip(waivers, found, strict=True):
         use, stands = use_of(waiver, rows), standing(waiver.expires, today)
         if use in (Use.MOOT, Use.ABSENT):
             if whole:
@@ -68,7 +75,7 @@ def apply(results: Sequence[Result], waivers: Sequence[Waiver], today: date, *, 
             reminders.append(f'{named(waiver)} is void: it holds only while "{waiver.value}" is observed')
         elif stands is Expiry.ENDS_SOON and any(row.waiver is waiver for row in rows):
             reminders.append(f"{named(waiver)} ends on {waiver.expires}; renew it, or mend what it covers")
-    return Applied(judged, tuple(notices), tuple(reminders))
+    return Applied(tuple(judged), tuple(notices), tuple(reminders))
 
 
 def covered(waivers: Sequence[Waiver], results: Iterable[Result]) -> list[list[Result]]:
