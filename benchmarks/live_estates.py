@@ -23,7 +23,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from estates import estate, laid_out, name_of, renamed, run
+from estates import UPDATED, estate, laid_out, name_of, renamed, run
 
 from scanner.cli import main as preflight
 from scanner.files.evidence.document import node_from
@@ -41,6 +41,10 @@ COMMANDS = {
     "scan-kept": ("scan", "estate.toml", "-q", "--json", "scan.json", "--evidence", "kept.json.gz"),
     "collect": ("collect", "estate.toml", "-q", "-o", "collected.json.gz"),
     "baseline": ("baseline", "estate.toml", "-q", "--by", "bench", "--reason", "bench", "--allow-incomplete"),
+    "update": (
+        *("baseline", "estate.toml", "-q", "--by", "bench", "--reason", "bench", "--allow-incomplete"),
+        *("--update", UPDATED),
+    ),
     "drift": ("drift", "estate.toml", "-q", "--json", "drift.json"),
 }
 

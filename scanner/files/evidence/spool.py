@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from scanner.files.packed.answers import packed
-from scanner.files.packed.packing import pack, unpack
+from scanner.files.packed.packing import dump, load
 from scanner.inventory.model import NodeKey
 from scanner.transports.answers import NodeResponse
 
@@ -35,7 +35,7 @@ class SpooledResponses(Mapping[NodeKey, NodeResponse]):
 
     def put(self, cluster: str, said: Mapping[NodeKey, NodeResponse]) -> None:
         """Keep what the nodes of a cluster said, in the place of what is there of it. Raises OSError."""
-        content = pack({key: packed(each) for key, each in said.items()})
+        content = dump({key: packed(each) for key, each in said.items()})
         # Whatever an interrupt has left behind the end is written over.
         self._file.seek(self._end)
         left = memoryview(content)
@@ -57,7 +57,7 @@ class SpooledResponses(Mapping[NodeKey, NodeResponse]):
             content = b""
             while len(content) < size and (piece := self._file.read(size - len(content))):
                 content += piece
-            self._open = (name, unpack(content))
+            self._open = (name, load(content))
         return self._open[1]
 
     def __getitem__(self, key: NodeKey) -> NodeResponse:

@@ -12,9 +12,19 @@ _LEVEL = 1
 
 def pack(value: object) -> bytes:
     """The value as bytes. Raises what a class raises that does not let itself be packed."""
-    return zlib.compress(pickle.dumps(value, pickle.HIGHEST_PROTOCOL), _LEVEL)
+    return zlib.compress(dump(value), _LEVEL)
 
 
 def unpack(data: bytes) -> Any:
     """What `pack` made these of."""
-    return pickle.loads(zlib.decompress(data))  # noqa: S301  our own bytes: in memory, or in a file that nobody else can open
+    return load(zlib.decompress(data))
+
+
+def dump(value: object) -> bytes:
+    """The value as bytes, where what is large in it has been packed before."""
+    return pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
+
+
+def load(data: bytes) -> Any:
+    """What `dump` made these of."""
+    return pickle.loads(data)  # noqa: S301  our own bytes: in memory, or in a file that nobody else can open

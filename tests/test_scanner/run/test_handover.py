@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
@@ -21,7 +22,7 @@ from scanner.clock import utc_now
 from scanner.errors import UsageError
 from scanner.files.evidence.file import read_evidence, write_evidence
 from scanner.files.evidence.spool import SpooledResponses
-from scanner.files.packed.answers import opened
+from scanner.files.packed.answers import opened, packed
 from scanner.inventory.model import Cluster, Node, NodeKey, SshSettings
 from scanner.probes.probe import Answer, Probe
 from scanner.run.collect import Progress, ask, collect, scan
@@ -334,6 +335,20 @@ def test_what_is_spooled_comes_back_as_it_was_and_in_the_place_of_what_was_there
     assert {key: opened(each) for key, each in spool.items()} == said
     assert (("a", "a1") in spool, ("a", "a2") in spool, len(spool)) == (True, False, 3)
     assert [path.name for path in tmp_path.iterdir()] == []
+
+
+def test_what_has_been_packed_waits_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = job(a=2, b=1)
+    said = {(call.node.cluster, call.node.name): packed(answered(call)) for call in made.calls()}
+
+    def compress(*_: object) -> bytes:
+        raise AssertionError("what is packed is packed again")
+
+    monkeypatch.setattr(zlib, "compress", compress)
+    spool = SpooledResponses.beside(tmp_path / "e.json")
+    for name in ("a", "b"):
+        spool.put(name, {key: each for key, each in said.items() if key[0] == name})
+    assert {key: opened(each) for key, each in spool.items()} == {key: opened(each) for key, each in said.items()}
 
 
 def test_a_full_disk_costs_the_evidence_alone(
