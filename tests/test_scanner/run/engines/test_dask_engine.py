@@ -380,7 +380,9 @@ def test_an_interrupt_keeps_what_is_finished_and_leaves_no_task(
     assert not done.complete
     assert "b0" not in failures(done), "it was ended, and did not answer"
     assert set(failures(done)) >= {"b2", "b4"}, "what was finished beside it is kept"
-    assert set(cluster.left) >= {"tls://w1:1"}
+    # Whichever said first who it is was given it.
+    busy = {each.address for each in cluster.workers_there.values() if any("b0" in batch for batch in each.given)}
+    assert set(cluster.left) >= busy > set()
     assert cluster.closed == 1
 
 
