@@ -239,3 +239,20 @@ def test_standard_error_stands_beside_what_could_not_be_read() -> None:
     denied = replace(view("web1", Unknown("access denied")), error_output={Size: {"disks": "df: permission denied"}})
     (row,) = judged([node_check(lambda _: passed("fine"))], denied)
     assert (row.status, row.evidence) == (Status.ERROR, {"standard_error": {"disks": "df: permission denied"}})
+
+
+def test_a_check_that_could_do_without_each_of_its_facts_needs_one_of_them() -> None:
+    def judge(seen: NodeView) -> Outcome:
+        return passed("nothing found")
+
+    blind = node_check(judge, facts=(), optional_facts=(Size, Spare))
+    (row,) = judged([blind], view("web1", SILENT, DOWN))
+    assert (row.status, row.message, row.not_evaluated) == (Status.SKIP, f"not evaluated: {DOWN}", True)
+    # A denial is an answer, and so is a fact; a check of no facts at all, or with others that it has, is not blind.
+    partly = "no answer to backups"
+    assert run([blind], view("web1", Unknown("denied"), partly))[0][1] == "pass"
+    assert run([blind], view("web1", Size(5), partly))[0][1] == "pass"
+    assert run([node_check(judge, facts=())], view("web1", SILENT, DOWN))[0][1] == "pass"
+    assert run([node_check(judge, optional_facts=(Spare,))], view("web1", Size(5), partly))[0][1] == "pass"
+    # Nobody was silent here, so what is missing is the check's own affair.
+    assert run([blind], view("web1", SILENT))[0][1] == "pass"

@@ -16,6 +16,7 @@ from checks.engine.upgrade_path import (
     PlanError,
     UpgradePath,
     path_to,
+    remarks,
     route,
     target_of,
 )
@@ -160,6 +161,92 @@ def test_the_gravest_strategy_counts() -> None:
     )
     for rules in (_rules(light, grave), _rules(grave, light)):
         assert path_to(parse_version, rules, "1.0", "2.0").hops[0].strategy == grave
+
+
+WAY = {"target": ">=1.0", "current": ">=1.0"}
+
+
+def told(*rules: Rule, current: str = "1.0", target: str = "2.0", index: str = "") -> list[str]:
+    known = _rules(*(replace(rule, effect="warn") for rule in rules))
+    path = route(parse_version, known, current, target, index)
+    assert isinstance(path, UpgradePath), path
+    # As grave as a failure, what is told of a way is that there is none.
+    grave = route(parse_version, _rules(*rules), current, target, index)
+    found = [text for _, text in remarks(known, path, index)]
+    assert found[:1] == ([grave.reason] if isinstance(grave, NoPath) else [])
+    return found
+
+
+@pytest.mark.parametrize(
+    ("requires", "index", "said"),
+    [
+        ("rolling", "", False),
+        ("rolling", "1.0", False),
+        ("downtime", "9.0", True),
+        ("by-index 5.6.16", "", True),
+        ("by-index 5.6.16", "5.6.15", True),
+        ("by-index 5.6.16", "5.6.16", False),
+        ("by-index 5.6.16", "6.0.0", False),
+        ("by-index 5.6.16", "no version", True),
+        ("by-index", "", True),
+        ("by-index", "1.0", False),
+    ],
+)
+def test_that_a_step_can_be_taken_node_by_node_goes_without_saying(requires: str, index: str, said: bool) -> None:
+    found = told(_stone("way", requires, **WAY), index=index)
+    assert found == (["1.0 to 2.0: a stop"] if said else [])
+
+
+@pytest.mark.parametrize(
+    ("target", "current", "said"),
+    [
+        ("", "", True),
+        (">=2.0", "", True),
+        (">=3.0", "", False),
+        ("", "<2.0", True),
+        ("", ">=2.0", False),
+        (">=2.0", ">=2.0", False),
+        (">=3.0", "<2.0", False),
+    ],
+)
+def test_a_note_is_told_of_the_steps_that_it_concerns(target: str, current: str, said: bool) -> None:
+    way = _stone("way", "rolling", **WAY)
+    assert told(way, _stone("note", "note", target, current)) == (["1.0 to 2.0: a stop"] if said else [])
+
+
+def test_a_strategy_is_told_of_its_own_steps() -> None:
+    stop = _stone("stop", "2.0", target=">=3.0")
+    grave = _stone("grave", "downtime", target=">=3.0", current=">=2.0")
+    light = _stone("light", "rolling", **WAY)
+    assert told(light, grave, stop, target="3.0") == ["2.0 to 3.0: a stop"]
+    assert told(light, grave, _stone("too", "downtime", target="<3.0"), stop, target="3.0") == [
+        "2.0 to 3.0: a stop",
+        "1.0 to 2.0: a stop",
+    ]
+
+
+@pytest.mark.parametrize(("current", "allowed"), [("2.1", True), ("2.1.1rc1", True), ("2.0", False), ("2.1rc1", False)])
+def test_a_floor_is_what_has_to_be_installed_already(current: str, allowed: bool) -> None:
+    rules = _rules(_stone("floor", ">=2.1", target=">=3.0"), _stone("way", "rolling", **WAY))
+    found = route(parse_version, rules, current, "3.0")
+    assert isinstance(found, UpgradePath) is allowed
+    if isinstance(found, NoPath):
+        assert (found.reason, found.rule) == ("a stop", rules.rules[0])
+        assert "support" in found.instead
+    assert isinstance(route(parse_version, rules, current, "2.9"), UpgradePath)
+
+
+@pytest.mark.parametrize(("current", "installed"), [("2.0", True), ("2.0.0", True), ("2.1", False)])
+def test_only_what_is_installed_is_nothing_to_do(current: str, installed: bool) -> None:
+    found = route(parse_version, _rules(), current, "2.0")
+    assert isinstance(found, NoPath)
+    assert found.installed is installed
+    assert found.rule is None
+
+
+def test_a_target_is_taken_as_it_is_meant() -> None:
+    info = ClusterInfo("prod", "secret-server", target=" 11.7.000049 ", definition=PRODUCTS[0])
+    assert target_of(info) == "11.7.000049"
 
 
 def _stone(rule_id: str, requires: str, target: str = "", current: str = "") -> Rule:
