@@ -100,7 +100,7 @@ def judge(view: ClusterView) -> Outcome:
 
 def _config(found: ConfigDigest) -> _Config:
     named = {key: value for key, value in found.named if not is_own(key)}
-    unclear = frozenset(key for key, _ in found.unclear if key != OTHER and not is_own(key))
+    unclear = frozenset(key for key, _ in found.unclear)
     known = {key: value for key, value in named.items() if key not in unclear}
     return _Config(known, unclear, not found.cut and all(key != OTHER for key, _ in found.unclear))
 

@@ -28,6 +28,8 @@ Clusters = Callable[..., ClusterInfo]
         ("10.0.0", "10.0.0.1", False),
         ("fe80::1", "fe80::1", True),
         ("", "be1", False),
+        ("", ".corp.example", False),
+        ("", "", True),
     ],
 )
 def test_words_for_one_machine(one: str, other: str, same: bool) -> None:

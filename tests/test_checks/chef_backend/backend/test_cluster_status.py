@@ -106,6 +106,7 @@ def test_a_path_that_one_backend_does_not_tell_of_is_missed(backends: Backends) 
     [
         (ChefBackendVersion("2.3.16"), "which backends print since 1.4"),
         (ChefBackendVersion("1.4.6"), "which backends print since 1.4"),
+        (ChefBackendVersion("1.4"), "which backends print since 1.4"),
         ((ChefBackendVersion, "denied"), "whether this one is older is not known: denied"),
         (ChefBackendVersion("unknown"), "whether this one is older is not known: 'unknown' is no version"),
     ],
@@ -117,6 +118,7 @@ def test_what_came_with_1_4_is_missed_unless_the_version_is_known_to_be_older(
     assert outcome.status is Status.ERROR
     assert f"no line for epmd and the disks, which backends print since 1.4{why.partition('1.4')[2]}" in outcome.message
     assert why in outcome.message
+    assert ("whether this one is older" in outcome.message) is ("older" in why)
 
 
 @pytest.mark.parametrize("missing", ["epmd", "disks"])
@@ -413,3 +415,61 @@ def test_a_deposed_leader_that_only_it_sees_is_no_partition(backends: Backends) 
     rows = [replace(row, role="follower", postgresql="follower") for row in after.members if row.role != "leader"]
     after = ClusterStatus((*rows, *(row for row in after.members if row.role == "leader")))
     assert judge(backends((before,), (after,), (after,))).status is Status.WARN
+
+
+def test_counts_are_excused_by_a_deposed_leader_that_was_seen_alone(backends: Backends) -> None:
+    """Where a backend's table of members cannot be read, nothing says that one of them is between two roles."""
+    short = service("leaderl", "leader: 1; waiting: 0; follower: 1; total: 3")
+    outcome = judge(backends((), (), ((ClusterStatus, "denied"), short)))
+    assert outcome.status is Status.FAIL
+    assert "leaderl: leader: 1; waiting: 0; follower: 1; total: 3" in outcome.message
+
+
+def test_what_all_of_them_are_stands_beside_the_judgement(backends: Backends) -> None:
+    outcome = everywhere(backends)
+    for name in ("backend-1", "backend-2", "backend-3"):
+        role = "leader" if name == "backend-1" else "follower"
+        assert f"{name} {role}" in outcome.observed
+        assert name in str(outcome.evidence)
+    assert "192.168.33.215" in str(outcome.evidence)
+
+
+@pytest.mark.parametrize(
+    ("broken", "text"),
+    [
+        (disks("/data/chef: stat failed"), "disks on backend-2: /data/chef: stat failed"),
+        (disks("/data/chef: OK; /data/es: full"), "disks on backend-2: /data/es: full (of /data/chef: OK; /data/es"),
+        (disks("/data/chef"), "disks on backend-2: /data/chef is not understood"),
+        (services("dead-but-green"), "postgresql is down on backend-2"),
+    ],
+)
+def test_what_a_backend_says_of_itself_names_no_witness(backends: Backends, broken: ServiceStatus, text: str) -> None:
+    outcome = judge(backends((), (broken,), ()))
+    (told,) = [part for part in outcome.message.split("; ") if text.split("; ", maxsplit=1)[0] in part][:1]
+    assert text in outcome.message
+    assert "(from" not in told
+
+
+@pytest.mark.parametrize("roles", [(), ("backend-2", "backend-3")])
+def test_who_is_followed_is_told_where_one_leads_alone(backends: Backends, roles: tuple[str, ...]) -> None:
+    """With no leader, or with two, nothing is firm: the leaders are what is told."""
+    rows = [
+        replace(
+            row,
+            role="leader" if row.name in roles else "follower",
+            postgresql="leader" if row.name in roles else "follower",
+            columns=(("Follows", "backend-1"),),
+        )
+        for row in HEALTHY[0].members
+    ]
+    outcome = everywhere(backends, ClusterStatus(tuple(rows)))
+    assert outcome.status is Status.FAIL
+    assert f"{len(roles)} leaders instead of one" in outcome.message
+    assert " follows " not in outcome.message
+
+
+def test_who_is_followed_while_a_leader_is_deposed_is_not_firm(backends: Backends) -> None:
+    rows = [replace(row, columns=(("Follows", "backend-1"),)) for row in table("deposed").members]
+    outcome = everywhere(backends, ClusterStatus(tuple(rows)), services("deposed"))
+    assert outcome.status is Status.WARN
+    assert " follows " not in outcome.message

@@ -184,3 +184,15 @@ def test_columns_that_do_not_tell_leave_it_to_the_declaration(
 
 def test_backends_of_an_older_version_in_the_window_do_not_hide_what_the_newer_show(judged: Judged) -> None:
     assert judged("window", tables=[table("yes"), table("", column=""), table("yes")]).status is Status.PASS
+
+
+@pytest.mark.parametrize(
+    ("phase", "state", "when"),
+    [
+        ("before", "off", "it has to be on before the window"),
+        ("window", "on", "it has to be off in the window, while followers are updated"),
+        ("after", "off", "it has to be on after the window"),
+    ],
+)
+def test_when_it_has_to_be_what_is_told(judged: Judged, phase: str, state: str, when: str) -> None:
+    assert judged(phase, failover=state).message == f"declared {state} in the inventory, and {when}"

@@ -82,3 +82,13 @@ def test_garbled_or_down_is_no_pass_and_no_proof_of_a_missing_leader(chefs: Chef
             names = frozenset(node.name for node in view.nodes)
             (result,) = evaluate([CHECK], [GatheredCluster(view.cluster, view.nodes, names)])
             assert result.status is Status.ERROR
+
+
+def test_silence_is_no_odd_answer(chefs: Chefs) -> None:
+    assert answers(chefs, 200, 503, 0).message == "leaderl does not answer on backend-3"
+    outcome = answers(chefs, 200, 503, 1)
+    assert (outcome.status, outcome.message) == (
+        Status.ERROR,
+        "leaderl gives an answer that is not understood: backend-3 1",
+    )
+    assert answers(chefs, 200, 503, None).observed == "backend-1 200, backend-2 503, backend-3 unknown"

@@ -155,3 +155,26 @@ def test_a_package_that_is_no_version_is_garbled(chefs: Chefs) -> None:
         package_version("latest-1")
     assert str(package_version("1:2.0.30+20180629083321-1")) == "2.0.30"
     assert judge(three(chefs, package("new"), package("new"))).status is not Status.PASS
+
+
+@pytest.mark.parametrize(
+    ("age_s", "uptime_s", "status"),
+    [
+        (0, 5, Status.WARN),
+        (0, 0, Status.PASS),
+        (60, 59, Status.PASS),
+        (60, 60, Status.PASS),
+        (60, 61, Status.WARN),
+        (-1, 5, Status.ERROR),
+    ],
+)
+def test_a_service_is_older_by_a_second(chefs: Chefs, age_s: int, uptime_s: int, status: Status) -> None:
+    new = package(installed_s=1_000_000, now_s=1_000_000 + age_s)
+    assert judge(chefs([package(), services()], [new, services(uptime_s)])).status is status
+
+
+@pytest.mark.parametrize(("version", "manifest"), [("2.2.5-1.el7", "no version"), ("no version", "2.2.5")])
+def test_what_is_no_version_is_no_agreement(chefs: Chefs, version: str, manifest: str) -> None:
+    outcome = judge(three(chefs, package(), replace(package(), version=version, manifest=manifest)))
+    assert outcome.status is Status.FAIL
+    assert f"backend-2: the package is {version}, its manifest says {manifest}" in outcome.message

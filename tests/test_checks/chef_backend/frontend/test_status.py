@@ -141,3 +141,22 @@ def test_a_frontend_that_is_down_is_not_evaluated_and_a_backend_is_none(chefs: C
     names = frozenset(node.name for node in view.nodes)
     (result,) = evaluate([CHECK], [GatheredCluster(view.cluster, view.nodes, names)])
     assert (result.node, result.status, result.not_evaluated) == ("frontend-1", Status.SKIP, True)
+
+
+def test_silence_tells_where_it_was_asked(chefs: Chefs) -> None:
+    plain = judged(chefs, SERVICES, FrontendApi(code=0))
+    assert (plain.status, plain.message) == (Status.FAIL, "nothing answers to https://127.0.0.1/_status")
+    urls = ("https://127.0.0.1:8443/_status", "http://127.0.0.1/_status")
+    assert judged(chefs, SERVICES, FrontendApi(code=0, asked=urls)).message == (
+        f"nothing answers to {urls[0]}, {urls[1]}"
+    )
+
+
+def test_silence_where_a_guess_was_asked_is_no_failure(chefs: Chefs) -> None:
+    outcome = judged(chefs, SERVICES, FrontendApi(code=0, asked=("https://127.0.0.1/_status",), is_guess=True))
+    assert outcome.status is Status.ERROR
+    assert outcome.message.startswith("nothing answers to https://127.0.0.1/_status, but chef-server.rb")
+    assert outcome.remediation is not None
+    assert "nginx['ssl_port']" in outcome.remediation.summary
+    right = FrontendApi(code=200, status="pong", upstreams=UPSTREAMS, is_guess=True)
+    assert judged(chefs, SERVICES, right).status is Status.PASS

@@ -203,3 +203,21 @@ def test_minimums_hold_at_each_stop_and_name_it(chefs: Chefs) -> None:
     assert "too old for 2.3.16, on the way to 3.1.1, which needs" in judge(via).message
     straight = replace(via, cluster=replace(via.cluster, current="2.1.0"))
     assert judge(straight).status is Status.PASS
+
+
+def test_a_frontend_whose_package_is_no_version_is_told_by_name_alone(chefs: Chefs) -> None:
+    outcome = judged(chefs, "newest", "newest", levels=(LEVEL, LEVEL), target=None)
+    assert outcome.status is Status.ERROR
+    assert "no frontend's version is known" not in outcome.message
+    assert "frontend-1: 'newest' is no version" in outcome.message
+
+
+def test_where_no_frontend_tells_anything_that_is_said(chefs: Chefs) -> None:
+    assert judge(chefs(None, None, roles=("frontend", "frontend"))).message == "no frontend's version is known"
+
+
+@pytest.mark.parametrize(("version", "low"), [("12.17.15", True), ("12.17.15rc1", True), ("15.0.9rc1", False)])
+def test_a_release_candidate_is_held_to_the_rules_too(chefs: Chefs, version: str, low: bool) -> None:
+    """The target asks for more than 12.17.15 and for less than a release candidate of 15.0.9."""
+    outcome = judged(chefs, version, target="3.1.1")
+    assert ("too old for" in outcome.message) is low

@@ -174,3 +174,14 @@ def test_a_garbled_answer_or_a_node_that_is_down_is_no_pass(chefs: Chefs) -> Non
 
 def test_no_hash_is_shown_whole_in_the_message(chefs: Chefs) -> None:
     assert "a" * 64 not in judge(chefs(secrets("a"), secrets("b"))).message
+
+
+@pytest.mark.parametrize(
+    ("version", "status"),
+    [("1.1.9", Status.WARN), ("1.2", Status.FAIL), ("1.2.0", Status.FAIL), ("no version", Status.FAIL)],
+)
+def test_what_was_right_before_1_2_warns_there_alone(chefs: Chefs, version: str, status: Status) -> None:
+    old = [*secrets("a", mode="600", owner="root:root"), KNOWN, ChefBackendVersion(version)]
+    outcome = judge(chefs(old, old))
+    assert outcome.status is status
+    assert ("before 1.2 the vendor documented root and 0600" in outcome.message) is (status is Status.WARN)

@@ -96,3 +96,8 @@ def test_a_search_that_does_not_find_the_backends_own_file_proves_nothing(chefs:
     assert searched(StraySecrets(paths=()), "frontend") is Status.PASS
     # What was found stands.
     assert searched(StraySecrets(paths=("/home/kim/chef-backend-secrets.json",)), "backend") is Status.FAIL
+
+
+def test_what_was_found_is_observed(chefs: Chefs) -> None:
+    assert judge(machine(chefs, "backend", OWN_PLACE)).observed == "none"
+    assert judge(machine(chefs, "frontend", "/tmp/a", "/tmp/b")).observed == "/tmp/a, /tmp/b"
