@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
+from checks.common.addresses import is_address
 
 
 def is_same_machine(one: str, other: str) -> bool:
@@ -11,12 +11,3 @@ def is_same_machine(one: str, other: str) -> bool:
     if one == other or is_address(one) or is_address(other):
         return one == other
     return bool(one and other) and (one.startswith(f"{other}.") or other.startswith(f"{one}."))
-
-
-def is_address(word: str) -> bool:
-    """Whether `word` is an IP address."""
-    try:
-        ip_address(word)
-    except ValueError:
-        return False
-    return True

@@ -32,12 +32,12 @@ from itertools import combinations
 from statistics import median
 from typing import Any
 
-from checks.check import ClusterCheck, ClusterView, NodeView
+from checks.check import ClusterCheck, ClusterView
 from checks.common.clock_facts import ClockSample
+from checks.common.sql_port_alone import is_sql_port_alone
 from checks.engine.requirements import breach, cited
 from checks.engine.rules import Rule
 from checks.engine.wording import enumerate_names, group_by_reason
-from checks.facts import Contact
 from checks.outcome import Outcome, Remediation, Severity, combine, not_applicable, passed, undetermined
 
 ID = "clock-skew"
@@ -65,7 +65,7 @@ class _Clock:
 
 def judge(view: ClusterView) -> Outcome:
     """Compare every two clocks."""
-    nodes = tuple(node for node in view.nodes if not _by_port(node))
+    nodes = tuple(node for node in view.nodes if not is_sql_port_alone(node))
     if len(nodes) < len(("one", "another")):
         return not_applicable("there is no other node whose clock could be compared")
     rules = view.cluster.rules.of(ID)
@@ -84,11 +84,6 @@ def judge(view: ClusterView) -> Outcome:
     silent = [(node.name, reason) for node, reason in asked.without_fact(ClockSample) if not node.absence]
     outcomes += [undetermined(text) for text in group_by_reason(silent)]
     return combine(outcomes)
-
-
-def _by_port(node: NodeView) -> bool:
-    contact = node.get(Contact)
-    return isinstance(contact, Contact) and contact.transport == "tds"
 
 
 def _against(rule: Rule, clocks: list[_Clock]) -> Outcome:

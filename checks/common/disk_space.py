@@ -27,10 +27,11 @@ from dataclasses import replace
 
 from checks.check import NodeCheck, NodeView
 from checks.common.disk_facts import Disks, Drive, LinuxDisks
+from checks.common.sql_port_alone import host_not_asked, is_sql_port_alone
 from checks.engine.requirements import breach, cited
 from checks.engine.rules import Rule
 from checks.engine.ways_out import UNSEEN
-from checks.facts import Contact, Unknown, UnknownFactError
+from checks.facts import Unknown, UnknownFactError
 from checks.outcome import Outcome, Remediation, Severity, combine, not_applicable, passed, undetermined, warned
 
 ID = "disk-space"
@@ -83,9 +84,8 @@ def _judge(view: NodeView, judge_marks: JudgeMarks | None, relevant: Relevant) -
     windows = view.cluster.definition.platform == "windows"
     found: Disks | LinuxDisks | Unknown = view.get(Disks) if windows else view.get(LinuxDisks)
     if isinstance(found, Unknown):
-        contact = view.get(Contact)
-        if isinstance(contact, Contact) and contact.transport == "tds":
-            return not_applicable("the host itself is not asked, only its SQL Server port")
+        if is_sql_port_alone(view):
+            return host_not_asked()
         raise UnknownFactError(found.reason)
     rules = [rule for rule in view.cluster.rules.of(ID) if rule.requires.partition(" ")[0] in view.roles]
     marks = [rule for rule in rules if judge_marks and _MARK.fullmatch(rule.requires)]

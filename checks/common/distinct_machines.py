@@ -20,10 +20,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from checks.check import PHASES, ClusterCheck, ClusterView, NodeView
+from checks.check import PHASES, ClusterCheck, ClusterView
 from checks.common.computer_facts import ComputerName
+from checks.common.sql_port_alone import is_sql_port_alone
 from checks.engine.wording import count, enumerate_names, group_by_reason
-from checks.facts import Contact, Unknown
+from checks.facts import Unknown
 from checks.outcome import Outcome, Remediation, Severity, failed, not_applicable, passed, undetermined
 
 EXPECTED = "a computer name of its own on every node"
@@ -47,7 +48,7 @@ def judge(view: ClusterView) -> Outcome:
     unknown = [
         (node.name, untold)
         for node in view.nodes
-        if isinstance(untold := node.get(ComputerName), Unknown) and not node.absence and not _is_listener(node)
+        if isinstance(untold := node.get(ComputerName), Unknown) and not node.absence and not is_sql_port_alone(node)
     ]
     if not known and all(untold.unasked for _, untold in unknown):
         return not_applicable("no node was asked for its computer name", observed=observed)
@@ -70,12 +71,6 @@ def _alike(known: Sequence[tuple[str, ComputerName]]) -> list[str]:
         for home, same in nodes.items()
         if len(same) > 1 and not all(told.domain for _, told in same)
     ]
-
-
-def _is_listener(node: NodeView) -> bool:
-    """Whether only a SQL Server port was spoken to, which knows nothing of its machine."""
-    contact = node.get(Contact)
-    return not isinstance(contact, Unknown) and contact.transport == "tds"
 
 
 def of(product: str) -> ClusterCheck:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import shlex
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TypeGuard
 
 # ASCII alone: consoles turn what their code page lacks into what looks like it, quotation marks among it (U+02BA,
@@ -64,11 +64,6 @@ def for_sh(text: str | None) -> str | None:
     if text and all(" " <= char <= "~" or unicodedata.category(char) in _LETTERS for char in text):
         return shlex.quote(text)
     return None
-
-
-def among(names: Iterable[str], quoted: Callable[[str | None], str | None]) -> list[str]:
-    """Those of `names` that can be written, each once, quoted."""
-    return list(dict.fromkeys(word for name in names if (word := quoted(name))))
 
 
 def joined(commands: Iterable[str], language: str) -> str:

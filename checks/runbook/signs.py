@@ -5,12 +5,15 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from packaging.version import Version
 
 from checks.check import NodeView
 from checks.facts import Unknown
 from checks.versions import VersionError
+
+F = TypeVar("F")
 
 
 class State(enum.StrEnum):
@@ -92,6 +95,16 @@ def each(judge: Callable[[NodeView, Mapping[str, object]], Seen]) -> Callable[..
         return together(Seen(seen.state, f"{name}: {seen.words}") for name, seen in found)
 
     return judge_all
+
+
+def each_with(kind: type[F], judge: Callable[[F, Mapping[str, object]], Seen]) -> Callable[..., Seen]:
+    """The judge of several nodes, from that of one fact: where it is unknown, nobody can tell."""
+
+    def judge_one(view: NodeView, want: Mapping[str, object]) -> Seen:
+        found = view.get(kind)
+        return cannot_tell(found) if isinstance(found, Unknown) else judge(found, want)
+
+    return each(judge_one)
 
 
 def together(seen: Iterable[Seen]) -> Seen:

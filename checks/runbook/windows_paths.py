@@ -5,6 +5,8 @@ from __future__ import annotations
 import ipaddress
 import re
 
+from checks.common.addresses import is_address
+
 _LONG = re.compile(r"^\\\\\?\\(UNC\\)?", re.IGNORECASE)
 _DRIVE = re.compile(r"[A-Za-z]:(?=\\|$)")
 _SHARE = re.compile(r"\\\\[^\\]+\\[^\\]+")
@@ -17,11 +19,16 @@ def tidy(path: str) -> str:
     """
     plain = path.strip().strip('"').replace("/", "\\")
     plain = _LONG.sub(lambda found: "\\\\" if found[1] else "", plain)
-    head, body = plain[:2], plain[2:]
+    plain = squeezed(plain)
+    return f"{plain}\\." if _DRIVE.fullmatch(plain) else plain
+
+
+def squeezed(path: str) -> str:
+    r"""The path without backslashes at its end and doubled ones, but for those that a share begins with."""
+    head, body = path[:2], path[2:]
     while "\\\\" in body:
         body = body.replace("\\\\", "\\")
-    plain = (head + body).rstrip("\\")
-    return f"{plain}\\." if _DRIVE.fullmatch(plain) else plain
+    return (head + body).rstrip("\\")
 
 
 def is_on_a_share(path: str) -> bool:
@@ -54,15 +61,6 @@ def share_host(host: str) -> str:
 def url_host(host: str) -> str:
     """A host as it stands in a URL: an IPv6 address in brackets."""
     return f"[{host}]" if _is_ipv6(host) else host
-
-
-def is_address(host: str) -> bool:
-    """Whether `host` is an IP address, which Kerberos knows no machine by."""
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def is_seen_from_here_alone(host: str) -> bool:

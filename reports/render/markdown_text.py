@@ -46,11 +46,6 @@ def linked(link: Link) -> str:
     return f"[{prose(one_line(link.title))}]({url.replace('(', '%28').replace(')', '%29')})"
 
 
-def cell(text: str, limit: int = _FIELD_CHARS) -> str:
-    """Prose for a table's cell."""
-    return prose(one_line(text, limit))
-
-
 def block(text: str) -> Iterable[str]:
     """The lines of a fenced block inside a list's item."""
     body = truncate(text, 2_000).replace("\t", "    ")

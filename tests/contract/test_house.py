@@ -185,6 +185,31 @@ def test_the_old_names_of_the_views_are_kept_for_plugins_alone() -> None:
 _VIEWS = ((NodeView, "look"), (NodeView, "fact"), (ClusterView, "known"), (ClusterView, "unknown"))
 
 
+def named_at_the_top(tree: ast.Module) -> list[str]:
+    found = []
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found += [node.name] if not any(ast.unparse(each) == "overload" for each in node.decorator_list) else []
+        elif isinstance(node, ast.Assign):
+            found += [each.id for each in node.targets if isinstance(each, ast.Name)]
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            found.append(node.target.id)
+    return found
+
+
+def test_no_module_names_anything_twice_or_for_nobody() -> None:
+    """Left behind when code moved: of two of one name the first is dead, and a private one that nobody reads, too."""
+    wrong = []
+    for path in (path for room in ALLOWED for path in sources(room)):
+        text = path.read_text(encoding="utf-8")
+        names = named_at_the_top(ast.parse(text))
+        wrong += [f"{path.relative_to(TOP)}: {name} twice" for name in sorted({*names}) if names.count(name) > 1]
+        private = [name for name in names if name.startswith("_") and not name.startswith("__")]
+        lonely = [name for name in private if len(re.findall(rf"\b{name}\b", text)) == 1]
+        wrong += [f"{path.relative_to(TOP)}: nobody reads {name}" for name in lonely]
+    assert wrong == []
+
+
 def test_only_the_command_line_prints() -> None:
     for room in ALLOWED:
         for path in sources(room):

@@ -24,8 +24,9 @@ from typing import Any
 from checks.check import ClusterCheck, ClusterView
 from checks.chef_backend.facts.cluster import ClusterStatus
 from checks.chef_backend.facts.machine import FrontendMembers
-from checks.chef_backend.machine_names import is_address, is_same_machine
+from checks.chef_backend.machine_names import is_same_machine
 from checks.chef_backend.urls import INSTALL_URL
+from checks.common.addresses import is_address
 from checks.engine.wording import enumerate_names, group_by_reason
 from checks.outcome import Outcome, Remediation, Severity, conclude, not_applicable, passed, undetermined, warned
 

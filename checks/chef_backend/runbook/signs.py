@@ -16,7 +16,7 @@ from checks.engine.upgrade_path import UpgradeStep
 from checks.engine.wording import enumerate_names
 from checks.facts import Unknown
 from checks.runbook.model import Step
-from checks.runbook.signs import Kind, Seen, Sign, cannot_tell, done, each, not_done, reached
+from checks.runbook.signs import Kind, Seen, Sign, cannot_tell, done, each, each_with, not_done, reached
 from checks.versions import VersionError, parse_version
 
 _ROLES = "roles stand in the place of names here: plan again, as a step before says"
@@ -81,10 +81,7 @@ def _whole(views: Sequence[NodeView], _: Mapping[str, object]) -> Seen:
     return done(words) if whole else not_done(words)
 
 
-def _package(view: NodeView, want: Mapping[str, object]) -> Seen:
-    found = view.get(InstalledPackage)
-    if isinstance(found, Unknown):
-        return cannot_tell(found)
+def _package(found: InstalledPackage, want: Mapping[str, object]) -> Seen:
     if not found.manager:
         return not_done("no package of Chef Backend is installed")
     words = f"the package is {found.version}"
@@ -114,10 +111,7 @@ def _restarted(view: NodeView, _: Mapping[str, object]) -> Seen:
     return done("its services started after the package was installed")
 
 
-def _service(view: NodeView, want: Mapping[str, object]) -> Seen:
-    found = view.get(ServiceStatus)
-    if isinstance(found, Unknown):
-        return cannot_tell(found)
+def _service(found: ServiceStatus, want: Mapping[str, object]) -> Seen:
     name, wanted = str(want["service"]), want["state"] == "up"
     row = next((row for row in found.services if row.name == name), None)
     if row is None:
@@ -134,10 +128,7 @@ def _index(views: Sequence[NodeView], want: Mapping[str, object]) -> Seen:
     return reached(created, want, f"the index was created by Elasticsearch {created}", parse_version)
 
 
-def _front(view: NodeView, want: Mapping[str, object]) -> Seen:
-    found = view.get(FrontendPackage)
-    if isinstance(found, Unknown):
-        return cannot_tell(found)
+def _front(found: FrontendPackage, want: Mapping[str, object]) -> Seen:
     words = f"Chef Infra Server is {found.version or 'not installed'}"
     if not found.version or found.version == want["before"]:
         return not_done(words)
@@ -150,20 +141,14 @@ def _front(view: NodeView, want: Mapping[str, object]) -> Seen:
     return done(f"{words}: see that it is the chosen version") if newer else not_done(words)
 
 
-def _front_again(view: NodeView, want: Mapping[str, object]) -> Seen:
-    found = view.get(FrontendPackage)
-    if isinstance(found, Unknown):
-        return cannot_tell(found)
+def _front_again(found: FrontendPackage, want: Mapping[str, object]) -> Seen:
     words = f"Chef Infra Server is {found.version or 'not installed'}"
     if found.version and found.state != "installed":
         return not_done(f"{words}, which is {found.state}")
     return done(words) if found.version == want["version"] else not_done(words)
 
 
-def _front_services(view: NodeView, want: Mapping[str, object]) -> Seen:
-    found = view.get(FrontendServices)
-    if isinstance(found, Unknown):
-        return cannot_tell(found)
+def _front_services(found: FrontendServices, want: Mapping[str, object]) -> Seen:
     own = [name for name in found.running if name not in found.external]
     if want["state"] == "down":
         return not_done(f"{enumerate_names(own)} still runs") if own else done("none of its services runs")
@@ -190,14 +175,17 @@ KINDS: Mapping[str, Kind] = {
     ),
     "cluster-whole": Kind((ClusterStatus,), _whole, lambda _: "one leader, and followers beside it"),
     "package-version": Kind(
-        (InstalledPackage,), each(_package), lambda want: f"the package is {want['version']} or later", {"version": str}
+        (InstalledPackage,),
+        each_with(InstalledPackage, _package),
+        lambda want: f"the package is {want['version']} or later",
+        {"version": str},
     ),
     "services-restarted": Kind(
         (InstalledPackage, ServiceStatus), each(_restarted), lambda _: "its services are younger than its package"
     ),
     "service-state": Kind(
         (ServiceStatus,),
-        each(_service),
+        each_with(ServiceStatus, _service),
         lambda want: f"{want['service']} is {want['state']}",
         {"service": str, "state": str},
     ),
@@ -211,19 +199,19 @@ KINDS: Mapping[str, Kind] = {
     ),
     "frontend-version": Kind(
         (FrontendPackage,),
-        each(_front),
+        each_with(FrontendPackage, _front),
         lambda want: f"Chef Infra Server is newer than {want['before']}",
         {"before": str},
     ),
     "frontend-again": Kind(
         (FrontendPackage,),
-        each(_front_again),
+        each_with(FrontendPackage, _front_again),
         lambda want: f"Chef Infra Server is {want['version']} again",
         {"version": str},
     ),
     "frontend-services": Kind(
         (FrontendServices,),
-        each(_front_services),
+        each_with(FrontendServices, _front_services),
         lambda want: "every service runs" if want["state"] == "up" else "no service runs",
         {"state": str},
     ),

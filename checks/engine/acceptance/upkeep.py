@@ -29,11 +29,7 @@ def review(
 
 
 def _of_waiver(waiver: Waiver, today: date, results: Sequence[Result] | None) -> Iterable[str]:
-    stands = standing(waiver.expires, today)
-    if stands is Expiry.EXPIRED:
-        yield f"expired on {waiver.expires}; what it covers counts again"
-    elif stands is Expiry.ENDS_SOON:
-        yield f"ends on {waiver.expires}"
+    yield from _of_its_end(waiver.expires, today, "what it covers counts again")
     if results is not None:
         use = use_of(waiver, results)
         if use is Use.MOOT:
@@ -45,15 +41,20 @@ def _of_waiver(waiver: Waiver, today: date, results: Sequence[Result] | None) ->
 
 
 def _of_attestation(word: Attestation, today: date, results: Sequence[Result] | None) -> Iterable[str]:
-    stands = standing(word.expires, today)
-    if stands is Expiry.EXPIRED:
-        yield f"expired on {word.expires}; nobody vouches for it now"
-    elif stands is Expiry.ENDS_SOON:
-        yield f"ends on {word.expires}"
+    yield from _of_its_end(word.expires, today, "nobody vouches for it now")
     if word.date > today:
         yield f"is dated {word.date}, which is yet to come"
     if results is not None and word.check and not any(_is_beside(word, row) for row in results):
         yield f"unused: these results have no {scope(word)}"
+
+
+def _of_its_end(expires: date, today: date, since: str) -> Iterable[str]:
+    """`since` says what is so once it has ended."""
+    stands = standing(expires, today)
+    if stands is Expiry.EXPIRED:
+        yield f"expired on {expires}; {since}"
+    elif stands is Expiry.ENDS_SOON:
+        yield f"ends on {expires}"
 
 
 def _is_beside(word: Attestation, row: Result) -> bool:

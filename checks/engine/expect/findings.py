@@ -46,6 +46,11 @@ def _gap(seen: Observation, item: str, what: str) -> Finding | None:
     return Finding(State.UNKNOWN, f"{what} cannot be told: {seen.gaps.get(item, 'the node did not say')}", "")
 
 
+def _held(observed: str, *, kept: bool, otherwise: str) -> Finding:
+    """What is kept, or the finding that says `otherwise`."""
+    return Finding(State.KEPT, "", observed) if kept else Finding(State.BROKEN, otherwise, observed)
+
+
 def _whether(wanted: Expectation, seen: Observation, item: str, words: tuple[str, str]) -> Iterator[Finding]:
     """One that is "yes" or "no"; `words` say what is the case then. Wanted is yes unless the inventory says no."""
     if gap := _gap(seen, item, f"whether {words[0]}"):
@@ -53,7 +58,7 @@ def _whether(wanted: Expectation, seen: Observation, item: str, words: tuple[str
         return
     is_so, observed = seen.found[item] == "yes", words[0 if seen.found[item] == "yes" else 1]
     kept = is_so == wanted.flag(item, default=True)
-    yield Finding(State.KEPT if kept else State.BROKEN, "" if kept else observed, observed)
+    yield _held(observed, kept=kept, otherwise=observed)
 
 
 def _equal(wanted: Expectation, seen: Observation, item: str, what: str = "") -> Iterator[Finding]:
@@ -65,11 +70,8 @@ def _equal(wanted: Expectation, seen: Observation, item: str, what: str = "") ->
         return
     found, right = seen.found[item], wanted.text(item)
     kept = found.strip() == right
-    yield Finding(
-        State.KEPT if kept else State.BROKEN,
-        "" if kept else f"{what} is {shortened(found)}, expected {shortened(right)}",
-        f"{what} {shortened(found)}",
-    )
+    wrong = f"{what} is {shortened(found)}, expected {shortened(right)}"
+    yield _held(f"{what} {shortened(found)}", kept=kept, otherwise=wrong)
 
 
 def _bounds(wanted: Expectation, seen: Observation, item: str, what: str) -> Iterator[Finding]:
@@ -87,7 +89,7 @@ def _bounds(wanted: Expectation, seen: Observation, item: str, what: str) -> Ite
             continue
         kept = Decimal(found) >= Decimal(right) if key == "least" else Decimal(found) <= Decimal(right)
         message = f"{what} is {found}, expected {word} {right}"
-        yield Finding(State.KEPT if kept else State.BROKEN, "" if kept else message, f"{what} {shortened(found)}")
+        yield _held(f"{what} {shortened(found)}", kept=kept, otherwise=message)
 
 
 def _content(wanted: Expectation, seen: Observation) -> Iterator[Finding]:
@@ -131,7 +133,7 @@ def _modes(wanted: Expectation, seen: Observation) -> Iterator[Finding]:
         kept = found == right if key == "mode" else found & ~right == 0
         word = "" if key == "mode" else "at most "
         message = f"mode is {found:04o}, expected {word}{right:04o}"
-        yield Finding(State.KEPT if kept else State.BROKEN, "" if kept else message, f"mode {found:04o}")
+        yield _held(f"mode {found:04o}", kept=kept, otherwise=message)
 
 
 def _registry(wanted: Expectation, seen: Observation) -> Iterator[Finding]:
@@ -169,9 +171,7 @@ def _service(wanted: Expectation, seen: Observation) -> Iterator[Finding]:
     if seen.found["exists"] == "no":
         not_running = {wanted.wants[key] for key in ("running", "enabled") if key in wanted.wants} == {False}
         kept = absent or not_running
-        yield Finding(
-            State.KEPT if kept else State.BROKEN, "" if kept else "there is no such service", "no such service"
-        )
+        yield _held("no such service", kept=kept, otherwise="there is no such service")
         return
     if absent:
         yield Finding(State.BROKEN, "the service exists", f"exists, {seen.found.get('state', '')}")
@@ -194,8 +194,8 @@ def _package(wanted: Expectation, seen: Observation) -> Iterator[Finding]:
         return
     right, manager = wanted.text("version"), seen.found.get("manager", "")
     wrong = [one for one in seen.found["version"].split(", ") if not fits(one, right, manager=manager)]
-    message = f"version {', '.join(wrong)}, expected {right}" if wrong else ""
-    yield Finding(State.BROKEN if wrong else State.KEPT, message, f"version {seen.found['version']}")
+    message = f"version {', '.join(wrong)}, expected {right}"
+    yield _held(f"version {seen.found['version']}", kept=not wrong, otherwise=message)
 
 
 def _port(wanted: Expectation, seen: Observation) -> Iterator[Finding]:
@@ -207,8 +207,8 @@ def _port(wanted: Expectation, seen: Observation) -> Iterator[Finding]:
         yield gap
         return
     others = [one for one in seen.found["addresses"].split(", ") if one != wanted.text("address")]
-    message = f"listens on {', '.join(others)}, expected {wanted.text('address')} alone" if others else ""
-    yield Finding(State.BROKEN if others else State.KEPT, message, f"on {seen.found['addresses']}")
+    message = f"listens on {', '.join(others)}, expected {wanted.text('address')} alone"
+    yield _held(f"on {seen.found['addresses']}", kept=not others, otherwise=message)
 
 
 _NOT_RUN = {"126": "not executable", "127": "not found"}
@@ -223,12 +223,7 @@ def _command(wanted: Expectation, seen: Observation) -> Iterator[Finding]:
     if code != right and code in _NOT_RUN:
         yield Finding(State.UNKNOWN, f"the command did not run (exit {code}, {_NOT_RUN[code]}){shown}", f"exit {code}")
         return
-    kept = code == right
-    yield Finding(
-        State.KEPT if kept else State.BROKEN,
-        "" if kept else f"ended with {code}, expected {right}{shown}",
-        f"exit {code}",
-    )
+    yield _held(f"exit {code}", kept=code == right, otherwise=f"ended with {code}, expected {right}{shown}")
     yield from _equal(wanted, seen, "value", "what it prints")
     yield from _bounds(wanted, seen, "value", "what it prints")
     if "version" in wanted.wants:
@@ -237,9 +232,7 @@ def _command(wanted: Expectation, seen: Observation) -> Iterator[Finding]:
         else:
             kept = fits(seen.found["version"], wanted.text("version"))
             message = f"version {seen.found['version']}, expected {wanted.text('version')}"
-            yield Finding(
-                State.KEPT if kept else State.BROKEN, "" if kept else message, f"version {seen.found['version']}"
-            )
+            yield _held(f"version {seen.found['version']}", kept=kept, otherwise=message)
     for finding in _content(wanted, seen):
         said = f"what it prints {finding.message}{shown}" if finding.state is State.BROKEN else finding.message
         yield Finding(finding.state, said, finding.observed)

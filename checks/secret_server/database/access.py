@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from checks.check import ClusterView, NodeView
+from checks.common.sql_port_alone import is_sql_port_alone
 from checks.engine.ways_out import ASK_ANEW
-from checks.facts import Contact, Unknown
+from checks.facts import Unknown
 from checks.outcome import Remediation
 from checks.runbook.quoting import for_powershell, sql_name
 from checks.secret_server.facts.sql import FailoverClusters, SecretServerDatabase
@@ -124,8 +125,7 @@ def database_nodes(view: ClusterView) -> list[NodeView]:
 def database_of(node: NodeView) -> SecretServerDatabase | Unknown:
     """The database on `node`, or why nothing is known of it."""
     found = node.get(SecretServerDatabase)
-    contact = node.get(Contact)
-    version_only = isinstance(contact, Contact) and contact.transport == "tds" and "sql_user" not in node.options
+    version_only = is_sql_port_alone(node) and "sql_user" not in node.options
     if isinstance(found, Unknown) and version_only and not node.absence:
         return Unknown('transport "tds" asks no more than the server\'s version as long as no `sql_user` is declared')
     return found

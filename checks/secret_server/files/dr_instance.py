@@ -24,9 +24,10 @@ from __future__ import annotations
 from typing import Any
 
 from checks.check import ClusterCheck, ClusterView, NodeView
+from checks.common.sql_port_alone import is_sql_port_alone
 from checks.engine.installed_version import installed
 from checks.engine.wording import enumerate_names, group_by_reason
-from checks.facts import Contact, Unknown
+from checks.facts import Unknown
 from checks.outcome import (
     Outcome,
     Remediation,
@@ -51,7 +52,7 @@ def judge(view: ClusterView) -> Outcome:
     """Compare each instance at the other site with the primary's web nodes."""
     primary = view.with_role("web")
     spare = [node for node in view.nodes if "dr" in node.roles and not node.roles & {"web", "database"}]
-    spare = [node for node in spare if not _is_listener(node)]
+    spare = [node for node in spare if not is_sql_port_alone(node)]
     if not spare:
         return not_applicable("no node of the inventory is an instance for disaster recovery")
     if view.cluster.phase == "window":
@@ -63,11 +64,6 @@ def judge(view: ClusterView) -> Outcome:
         node.name: {"version": installed(node).version, "encryption.config": _told(node)} for node in (*primary, *spare)
     }
     return conclude(found, expected=EXPECTED, evidence={"nodes": evidence})
-
-
-def _is_listener(node: NodeView) -> bool:
-    contact = node.get(Contact)
-    return not isinstance(contact, Unknown) and contact.transport == "tds"
 
 
 def _version(view: ClusterView, node: NodeView, primary: list[NodeView]) -> Outcome:

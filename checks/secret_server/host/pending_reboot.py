@@ -16,9 +16,10 @@ Restart the host before the window, one web node at a time, and scan again.
 from __future__ import annotations
 
 from checks.check import NodeCheck, NodeView
+from checks.common.sql_port_alone import host_not_asked, is_sql_port_alone
 from checks.engine.wording import count
-from checks.facts import Contact, Unknown, UnknownFactError
-from checks.outcome import Outcome, Remediation, Severity, not_applicable, passed, warned
+from checks.facts import Unknown, UnknownFactError
+from checks.outcome import Outcome, Remediation, Severity, passed, warned
 from checks.secret_server.facts.host import PendingReboot
 
 
@@ -26,9 +27,8 @@ def judge(view: NodeView) -> Outcome:
     """Tell what waits for the restart."""
     found = view.get(PendingReboot)
     if isinstance(found, Unknown):
-        contact = view.get(Contact)
-        if isinstance(contact, Contact) and contact.transport == "tds":
-            return not_applicable("the host itself is not asked, only its SQL Server port")
+        if is_sql_port_alone(view):
+            return host_not_asked()
         raise UnknownFactError(found.reason)
     waiting = [
         *(["installed roles, features or updates"] if found.servicing else []),

@@ -18,7 +18,8 @@ from __future__ import annotations
 
 from checks.check import NodeCheck, NodeView
 from checks.common.machine_size import judged, unseen
-from checks.facts import Contact, Unknown
+from checks.common.sql_port_alone import host_not_asked, is_sql_port_alone
+from checks.facts import Unknown
 from checks.outcome import Outcome, Remediation, Severity, combine, not_applicable
 from checks.secret_server.facts.host import Hardware
 from checks.secret_server.urls import REQUIREMENTS_URL
@@ -33,9 +34,8 @@ def judge(view: NodeView) -> Outcome:
         return not_applicable("no known requirement for this role")
     found = view.get(Hardware)
     if isinstance(found, Unknown):
-        contact = view.get(Contact)
-        if isinstance(contact, Contact) and contact.transport == "tds":
-            return not_applicable("the host itself is not asked, only its SQL Server port")
+        if is_sql_port_alone(view):
+            return host_not_asked()
         return unseen(rules, f"processors and memory are not known: {found.reason}")
     return combine(
         [

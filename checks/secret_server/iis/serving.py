@@ -7,6 +7,7 @@ import re
 from checks.check import NodeView
 from checks.facts import Unknown
 from checks.outcome import Outcome, undetermined
+from checks.runbook.windows_paths import squeezed
 from checks.secret_server.facts.node import IisApplication, IisConfiguration, WebRoot
 
 NO_APPLICATION = "found no folder that holds the application"
@@ -61,8 +62,4 @@ def application_name(app: IisApplication) -> str:
 
 
 def _folder(path: str) -> str:
-    plain = path.strip().strip('"').replace("/", "\\").removeprefix("\\\\?\\").lower()
-    head, body = plain[:2], plain[2:]
-    while "\\\\" in body:
-        body = body.replace("\\\\", "\\")
-    return (head + body).rstrip("\\")
+    return squeezed(path.strip().strip('"').replace("/", "\\").removeprefix("\\\\?\\").lower())

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from checks.common.addresses import is_address
 from checks.runbook.model import Command, Proof, Step, Troubleshooting
-from checks.runbook.windows_paths import is_address, is_same_folder
+from checks.runbook.windows_paths import is_same_folder
 from checks.secret_server.runbook.site import TWO_FILES, Site, Web, below, named
 from checks.secret_server.urls import RESOURCES_URL, ROLLING_URL
 

@@ -15,7 +15,7 @@ from checks.engine.upgrade_path import UpgradeStep
 from checks.engine.wording import enumerate_names
 from checks.facts import Unknown
 from checks.runbook.model import Step
-from checks.runbook.signs import Kind, Seen, Sign, State, cannot_tell, done, each, list_of, not_done, reached
+from checks.runbook.signs import Kind, Seen, Sign, State, cannot_tell, done, each, each_with, list_of, not_done, reached
 from checks.secret_server.facts.backups import AppBackup, DatabaseBackupFile
 from checks.secret_server.facts.folder import EncryptionConfig
 from checks.secret_server.facts.host import PoolStates
@@ -25,7 +25,6 @@ from checks.secret_server.iis.app_pool_state import PROVIDER_MISSING, STATES
 from checks.versions import parse_secret_server
 
 _SWITCH = re.compile(r'appcmd\.exe (stop|start) apppool (?:/apppool\.name:)?"([^"]*)"')
-_LIST = re.compile(r'appcmd\.exe list apppool "([^"]*)"')
 _BACKUP = re.compile(r"BACKUP DATABASE .* TO DISK = N'(?:[^']*\\)?([^'\\]+)'", re.IGNORECASE)
 _FOLDER = re.compile(r'robocopy "[^"]*" "([^"\\][^"]*)" /E ', re.IGNORECASE)
 _FILE_VERSION = "VersionInfo.FileVersion"
@@ -95,11 +94,8 @@ _SEEN_IN_PART = {
 }
 
 
-def _states(view: NodeView, want: Mapping[str, object]) -> Seen:
+def _states(found: PoolStates, want: Mapping[str, object]) -> Seen:
     wanted, pools = str(want["state"]), [str(pool) for pool in list_of(want.get("pools"))]
-    found = view.get(PoolStates)
-    if isinstance(found, Unknown):
-        return cannot_tell(found)
     if found.provider_missing:
         return cannot_tell(PROVIDER_MISSING)
     known = {name.lower(): STATES.get(state, "unknown") for name, state in found.states}
@@ -122,10 +118,7 @@ def _files(view: NodeView, want: Mapping[str, object]) -> Seen:
     return _reached(found.version, want, words)
 
 
-def _database(view: NodeView, want: Mapping[str, object]) -> Seen:
-    found = view.get(SecretServerDatabase)
-    if isinstance(found, Unknown):
-        return cannot_tell(found)
+def _database(found: SecretServerDatabase, want: Mapping[str, object]) -> Seen:
     if not found.version:
         return cannot_tell(found.version_problem or "its copy of the database is not open")
     return _reached(found.version, want, f"the database is that of {found.version}")
@@ -135,11 +128,8 @@ def _reached(version: str, want: Mapping[str, object], words: str) -> Seen:
     return reached(version, want, words, parse_secret_server)
 
 
-def _second_copy(view: NodeView, want: Mapping[str, object]) -> Seen:
+def _second_copy(found: SecretServerDatabase, want: Mapping[str, object]) -> Seen:
     """Whether SQL Server knows of a second copy of the database; in which state it is, database-mirroring judges."""
-    found = view.get(SecretServerDatabase)
-    if isinstance(found, Unknown):
-        return cannot_tell(found)
     if problem := found.mirroring_problem or found.replicas_problem:
         return cannot_tell(f"whether it has a second copy is not told: {problem}")
     kind = "is mirrored" if found.mirroring else "is in an availability group" if found.replicas else ""
@@ -206,10 +196,7 @@ def _time(text: str) -> datetime:
         return datetime.min  # noqa: DTZ901  the server's local clock, which both sides are told by
 
 
-def _folder(view: NodeView, want: Mapping[str, object]) -> Seen:
-    found = view.get(AppBackup)
-    if isinstance(found, Unknown):
-        return cannot_tell(found)
+def _folder(found: AppBackup, want: Mapping[str, object]) -> Seen:
     if found.backup is None:
         return cannot_tell("the inventory does not say where its backups lie (`[clusters.NAME.backup]`)")
     backup, name = found.backup, str(want["folder"])
@@ -230,7 +217,7 @@ def _pools_told(want: Mapping[str, object]) -> str:
 
 
 KINDS: Mapping[str, Kind] = {
-    "pool-state": Kind((PoolStates,), each(_states), _pools_told, {"pools": list, "state": str}),
+    "pool-state": Kind((PoolStates,), each_with(PoolStates, _states), _pools_told, {"pools": list, "state": str}),
     "files-version": Kind(
         (AppFiles,),
         each(_files),
@@ -239,13 +226,13 @@ KINDS: Mapping[str, Kind] = {
     ),
     "database-version": Kind(
         (SecretServerDatabase,),
-        each(_database),
+        each_with(SecretServerDatabase, _database),
         lambda want: f"the database is that of {want['version']}" + ("" if want.get("exact") else " or later"),
         {"version": str},
     ),
     "second-copy": Kind(
         (SecretServerDatabase,),
-        each(_second_copy),
+        each_with(SecretServerDatabase, _second_copy),
         lambda want: f"the database has {'a' if want['there'] else 'no'} second copy",
         {"there": bool},
     ),
@@ -262,7 +249,7 @@ KINDS: Mapping[str, Kind] = {
         {"file": str, "newest": str},
     ),
     "application-backup": Kind(
-        (AppBackup,), each(_folder), lambda want: f"a backup called {want['folder']}", {"folder": str}
+        (AppBackup,), each_with(AppBackup, _folder), lambda want: f"a backup called {want['folder']}", {"folder": str}
     ),
 }
 

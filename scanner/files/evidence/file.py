@@ -25,7 +25,6 @@ from scanner.files.evidence.unpacking import GZIP, unpacked
 MOST_BYTES = 256 * 1024 * 1024
 """More is neither written nor read, packed or unpacked: a few hundred nodes that say all they may stay well below."""
 MODE = 0o600
-_LINE = "\n "
 
 
 def write_evidence(path: Path, evidence: Evidence) -> None:

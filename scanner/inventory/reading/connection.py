@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from checks.common.addresses import is_address
 from scanner.inventory.model import LocalSettings, SecretSource, SshSettings, TdsSettings, WinrmSettings
 from scanner.inventory.reading.values import KeyPath
 from scanner.inventory.settings.setting import Setting, by_name
@@ -133,7 +133,7 @@ def _check_winrm(settings: WinrmSettings, host: str, merged: _Merged) -> None:
             )
         if settings.password is not None and not settings.user:
             merged.trouble("user", "missing; a password needs its user (without both, your Kerberos ticket is used)")
-        if not settings.kerberos_hostname and _is_address(host):
+        if not settings.kerberos_hostname and is_address(host):
             merged.trouble(
                 "kerberos_hostname",
                 "missing; Kerberos knows machines by name, and the host is an IP address: "
@@ -161,11 +161,3 @@ def _check_winrm(settings: WinrmSettings, host: str, merged: _Merged) -> None:
             "auth basic over http sends the password readable for anybody on the way; "
             'use scheme = "https", or set insecure = true knowingly',
         )
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True

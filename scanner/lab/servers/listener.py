@@ -12,7 +12,21 @@ LOOPBACK = "127.0.0.1"
 _JOIN_S = 5.0
 
 
-class Listener:
+class Stoppable:
+    """A context manager that ends with `stop`."""
+
+    def stop(self) -> None:
+        """Leave nothing running."""
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+class Listener(Stoppable):
     """Accepts connections on a free loopback port and hands each to `handle` in a thread of its own.
 
     `handle` may block in its socket: `stop` shuts every open connection down. With `refuse` the port is taken but
@@ -62,12 +76,6 @@ class Listener:
             _shut(connection)
         for thread in threads:
             thread.join(_JOIN_S)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
     def _accept(self) -> None:
         while not self._stopping.is_set():

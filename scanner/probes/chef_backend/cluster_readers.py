@@ -23,12 +23,6 @@ LEADERL_DATA = "/var/opt/chef-backend/leaderl/data"
 _CTL = "chef-backend-ctl"
 _GAP = re.compile(r"\s{2,}|\t")
 _GUID = re.compile(r"[0-9a-f]{32}")
-_DENIED = re.compile(
-    r"is not in the sudoers file|is not allowed to (execute|run)|may not run sudo|I'm afraid I can't do that",
-    re.IGNORECASE,
-)
-_NO_SUDO = re.compile(r"(^|[:\s])sudo: (command )?not found")
-_NO_COMMAND = re.compile(r"(?P<name>[\w./-]+): (command )?not found")
 _DENIED = re.compile(r"permission denied|operation not permitted", re.IGNORECASE)
 _STATE = r"(?P<local>running \(pid (?P<pid>\d+)\)|down)"
 # A larger unit is followed by all the smaller ones.
@@ -55,11 +49,7 @@ def read_cluster_status(answer: Answer) -> ClusterStatus:
     """The table of `chef-backend-ctl cluster-status`. Raises UnreadableError."""
     what = f"{_CTL} cluster-status"
     lines = printed_lines(answer, what)
-    header, at = _header(lines, _MEMBER_COLUMNS)
-    if at is None:
-        raise _no_table(answer, what, lines)
-    for line in lines[:at]:
-        raise odd_line(what, line)
+    header, at = _first_header(answer, what, lines, _MEMBER_COLUMNS)
     members = tuple(_member(what, header, lines[at], line) for line in lines[at + 1 :])
     if not members:
         raise UnreadableError(f"`{what}` printed a table without a row: {lines[at]!r}")
@@ -73,11 +63,7 @@ def read_service_status(answer: Answer) -> ServiceStatus:
     """The one or two tables of `chef-backend-ctl status`. Raises UnreadableError."""
     what = f"{_CTL} status"
     lines = printed_lines(answer, what)
-    header, at = _header(lines, _SERVICE_COLUMNS)
-    if at is None:
-        raise _no_table(answer, what, lines)
-    for line in lines[:at]:
-        raise odd_line(what, line)
+    header, at = _first_header(answer, what, lines, _SERVICE_COLUMNS)
     system_header, split = _header(lines, _SYSTEM_COLUMNS)
     end = len(lines) if split is None else split
     ruler = "" if split is None else lines[split]
@@ -118,6 +104,16 @@ def read_version(answer: Answer) -> ChefBackendVersion:
     if "No such file" in text:
         raise UnreadableError(f"{_CTL} is not there: is this a Chef Backend node?")
     raise UnreadableError(f"`{what}` printed no version: {short(text)}")
+
+
+def _first_header(answer: Answer, what: str, lines: Sequence[str], columns: Sequence[str]) -> tuple[list[str], int]:
+    """The header that the table begins with, and where it stands: before it there may be nothing."""
+    header, at = _header(lines, columns)
+    if at is None:
+        raise _no_table(answer, what, lines)
+    if at:
+        raise odd_line(what, lines[0])
+    return header, at
 
 
 def _header(lines: Sequence[str], columns: Sequence[str]) -> tuple[list[str], int | None]:

@@ -31,7 +31,6 @@ ENCRYPT_OFF = 0x00
 """Able to; as a rule for the login only."""
 ENCRYPT_ON = 0x01
 ENCRYPT_NOT_SUP = 0x02
-ENCRYPT_REQ = 0x03
 
 APPLICATION = "preflight"
 """How our session calls itself; the question after others' sessions leaves it out."""

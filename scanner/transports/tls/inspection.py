@@ -6,7 +6,6 @@ Nothing but a handshake is said there: no request, no login.
 from __future__ import annotations
 
 import datetime as dt
-import ipaddress
 import socket
 import ssl
 from contextlib import suppress
@@ -135,12 +134,3 @@ def _common_name(name: x509.Name) -> str:
 def _printable(text: str) -> str:
     line = "".join(each if each.isprintable() else "?" for each in text)
     return line if len(line) <= _NAME_CHARS else line[: _NAME_CHARS - 1] + "…"
-
-
-def is_address(host: str) -> bool:
-    """Whether a certificate has to name it as an IP address."""
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True

@@ -12,13 +12,13 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from scanner.lab.machines.chef_backend.cluster import CommandOutput
-from scanner.lab.servers.listener import Listener
+from scanner.lab.servers.listener import Listener, Stoppable
 
 if TYPE_CHECKING:
     import paramiko
@@ -98,7 +98,7 @@ class Shell(Protocol):
         ...
 
 
-class SshServer:
+class SshServer(Stoppable):
     """Listens on a free loopback port (`port`) with a host key of its own (`host_key`).
 
     `shell` is what its commands are given to. Raises ValueError for an unknown fault.
@@ -120,12 +120,6 @@ class SshServer:
     def stop(self) -> None:
         """Close the port and every connection, and wait for their threads."""
         self._listener.stop()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
     def _serve(self, connection: socket.socket) -> None:
         self.seen.connections += 1

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 import socket
-from typing import Self
 
-from scanner.lab.servers.listener import Listener
+from scanner.lab.servers.listener import Listener, Stoppable
 from scanner.transports.tds import packets as tds
 
 FAULTS = ("refuse", "silent", "garbage", "closes", "half", "no-version", "tls-only")
@@ -26,7 +25,7 @@ def parse_sql_version(text: str) -> tuple[int, int, int, int]:
     return parts[0], parts[1], parts[2], parts[3]
 
 
-class TdsResponder:
+class TdsResponder(Stoppable):
     """Answers PRELOGIN on a free loopback port (`port`) as an instance of `version` would, or with one of `FAULTS`.
 
     Raises ValueError for a malformed version or an unknown fault.
@@ -45,12 +44,6 @@ class TdsResponder:
     def stop(self) -> None:
         """Close the port and every connection."""
         self._listener.stop()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
     def _serve(self, connection: socket.socket) -> None:
         request = _packet(connection)

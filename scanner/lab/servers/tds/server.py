@@ -7,11 +7,10 @@ import socket
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Self
 
 from scanner.lab.machines.windows.sql import SqlError, SqlService
 from scanner.lab.servers.certificates import TlsFiles
-from scanner.lab.servers.listener import Listener
+from scanner.lab.servers.listener import Listener, Stoppable
 from scanner.lab.servers.tds import tokens
 from scanner.lab.servers.tds.responder import parse_sql_version
 from scanner.lab.servers.tds.wire import HungUpError, TdsWire
@@ -97,7 +96,7 @@ class TdsAccounts:
     """Extended Protection is required: an NTLM login has to be bound to its TLS connection."""
 
 
-class TdsServer:
+class TdsServer(Stoppable):
     """`service` on a free loopback port (`port`), over TLS with `tls`'s certificate. A context manager.
 
     `strict` speaks TDS 8 alone. `routes_to` sends each login there. Raises ValueError for an unknown fault.
@@ -143,12 +142,6 @@ class TdsServer:
         if self._runs:
             self._runs = False
             USER_FILE.release()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
     def _serve(self, connection: socket.socket) -> None:
         wire = TdsWire(connection)

@@ -197,7 +197,6 @@ class ShellHost:
                 environment=dict(shell.environment),
                 codepage=shell.codepage,
                 console_mode_stdin=request.flag("WINRS_CONSOLEMODE_STDIN", default=True),
-                skip_cmd_shell=request.flag("WINRS_SKIP_CMD_SHELL", default=False),
                 working_directory=shell.working_directory,
                 user=shell.owner,
             )

@@ -22,8 +22,6 @@ class ProcessRequest:
     """The client ended stdin: no more can come."""
     console_mode_stdin: bool = True
     """WINRS_CONSOLEMODE_STDIN: stdin is a console, not a pipe."""
-    skip_cmd_shell: bool = False
-    """WINRS_SKIP_CMD_SHELL: start the program without cmd.exe. Windows 2012 R2 and later ignore it."""
     working_directory: str = ""
     script: str | None = None
     """The pipeline of a PowerShell session, where there is no command line."""

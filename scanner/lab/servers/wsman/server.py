@@ -95,7 +95,6 @@ class WsmanServer:
         """
         self._address = (host, port)
         self._execute = execute
-        self._tls_files = tls
         self._slow_s = slow_s
         self._babble_bytes = babble_bytes
         quotas = quotas or Quotas()

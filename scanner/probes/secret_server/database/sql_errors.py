@@ -61,7 +61,18 @@ _NETWORK = frozenset(
     )
 )
 """What the client's own network errors are numbered: Windows' codes, and those of .NET's SQL client."""
-_TIMEOUT = -2
+_TIMEOUT = frozenset((-2,))
+_MEANINGS = (
+    (_LOGIN, REFUSES_LOGIN),
+    (_DATABASE, "the login may not open the database"),
+    (_PERMISSION, "the login lacks a permission"),
+    (_MISSING, "there is no such table or column, or the login may not see it"),
+    (_CLOSED, "the database is a secondary copy that may not be read"),
+    (_NOT_OPEN, "the database is not open"),
+    (_BUSY, "SQL Server takes no login now"),
+    (_NOT_THERE, "this service has nothing of the kind"),
+    (_TIMEOUT, "SQL Server did not answer in time"),
+)
 READ_INTENT_ONLY = 978
 """A secondary replica that takes connections with ApplicationIntent=ReadOnly only."""
 DATABASE_CLOSED = (_DATABASE | _CLOSED | _NOT_OPEN) - {READ_INTENT_ONLY}
@@ -80,24 +91,9 @@ def explain_sql(error: str, endpoint: str) -> str:
         return line[:400] or "the query failed and did not say why"
     number, message = int(match[1]), match[3][:300]
     told = f"({number}: {message})"
-    if number in _LOGIN:
-        return f"{REFUSES_LOGIN} {told}"
-    if number in _DATABASE:
-        return f"the login may not open the database {told}"
-    if number in _PERMISSION:
-        return f"the login lacks a permission {told}"
-    if number in _MISSING:
-        return f"there is no such table or column, or the login may not see it {told}"
-    if number in _CLOSED:
-        return f"the database is a secondary copy that may not be read {told}"
-    if number in _NOT_OPEN:
-        return f"the database is not open {told}"
-    if number in _BUSY:
-        return f"SQL Server takes no login now {told}"
-    if number in _NOT_THERE:
-        return f"this service has nothing of the kind {told}"
-    if number == _TIMEOUT:
-        return f"SQL Server did not answer in time {told}"
+    for numbers, meaning in _MEANINGS:
+        if number in numbers:
+            return f"{meaning} {told}"
     if number <= 0 or number in _NETWORK:
         return f"{CANNOT_CONNECT} {endpoint} {told}"
     return f"SQL Server answers the question with an error {told}"

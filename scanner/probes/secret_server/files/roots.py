@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from checks.runbook.windows_paths import squeezed
 from checks.secret_server.facts.node import RootCandidate
 from checks.secret_server.iis.serving import NO_APPLICATION
 from scanner.probes.probe import UnreadableError
@@ -61,11 +62,7 @@ def read_folders(rows: Sequence[Mapping[str, object]], need: Callable[..., Any])
 
 def folded(path: str) -> str:
     """What two spellings of one path share."""
-    plain = path.strip().replace("/", "\\").lower()
-    head, body = plain[:2], plain[2:]
-    while "\\\\" in body:
-        body = body.replace("\\\\", "\\")
-    return (head + body).rstrip("\\")
+    return squeezed(path.strip().replace("/", "\\").lower())
 
 
 def choose(folders: Sequence[Folder], notes: Sequence[str]) -> Folder:
