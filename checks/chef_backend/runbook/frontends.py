@@ -13,6 +13,7 @@ from checks.chef_backend.runbook.site import ChefCluster, Machine, named, on
 from checks.engine.rules import Rule, RuleSet
 from checks.engine.upgrade_path import FRONTEND_PATH, UpgradeStep, is_required_stop, path_to
 from checks.engine.wording import enumerate_names
+from checks.runbook.commands import sh_on
 from checks.runbook.model import Command, Proof, Side, Step
 from checks.versions import VersionError, parse_version
 
@@ -232,7 +233,7 @@ def _crossed(rules: RuleSet, machines: Iterable[Machine], kind: str = "") -> lis
 
 def _installed(machine: Machine) -> Command:
     tool = {"rpm": "rpm -q chef-server-core", "deb": "dpkg-query -W chef-server-core"}.get(machine.manager, "")
-    return Command(text=tool, language="sh", where=machine.name) if tool else on(machine, "chef-server-ctl version")
+    return sh_on(machine.name, tool) if tool else on(machine, "chef-server-ctl version")
 
 
 def _choice(cluster: ChefCluster, rules: RuleSet) -> Iterable[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from checks.chef_backend.runbook.site import ChefCluster, Machine, named, on
 from checks.engine.upgrade_path import UpgradeStep
+from checks.runbook.commands import sh_on
 from checks.runbook.model import Command, Proof, Side, Step
 from checks.versions import VersionError, parse_version
 
@@ -41,16 +42,8 @@ def see_that_it_is_healthy(cluster: ChefCluster) -> Step:
         id="check-index-health",
         title="See that the search index is healthy, and how old it is",
         commands=(
-            Command(
-                text=f'curl -s -S "localhost:{port}/_cat/indices?h=health,status,index"',
-                language="sh",
-                where=machine.name,
-            ),
-            Command(
-                text=f'curl -s -S "localhost:{port}/chef/_settings/index.version.created*?pretty&human"',
-                language="sh",
-                where=machine.name,
-            ),
+            sh_on(machine.name, f'curl -s -S "localhost:{port}/_cat/indices?h=health,status,index"'),
+            sh_on(machine.name, f'curl -s -S "localhost:{port}/chef/_settings/index.version.created*?pretty&human"'),
         ),
         notes=("Where created_string is not what this plan rests on, plan again before you go on.",),
         proof=Proof(

@@ -11,7 +11,8 @@ from checks.chef_backend.runbook.site import ChefCluster, named, on
 from checks.engine.rules import RuleSet
 from checks.engine.upgrade_path import UpgradePath, UpgradeStep, is_recent_enough
 from checks.engine.wording import enumerate_names
-from checks.runbook.model import Command, Part, Proof, Step, asked
+from checks.runbook.commands import sh_on
+from checks.runbook.model import Part, Proof, Step, asked
 from checks.versions import parse_version
 
 _CHEF_URL = procedures.CHEF_URL
@@ -50,7 +51,7 @@ def _between(cluster: ChefCluster, before: UpgradeStep) -> Iterable[Step]:
     yield Step(
         id="back-up-again",
         title=f"Back up the cluster of {before.version} on a follower, and copy the backup elsewhere",
-        commands=(Command(text="sudo chef-backend-ctl backup", language="sh", where="a follower"),),
+        commands=(sh_on("a follower", "sudo chef-backend-ctl backup"),),
         notes=(
             "The next hop starts here; the older backup would lead two versions back.",
             *_stops_elasticsearch(before.version),
@@ -122,7 +123,7 @@ def _gate(cluster: ChefCluster, path: UpgradePath) -> Iterable[Step]:
     yield Step(
         id="have-access",
         title=f"Log in to {named(every)} as somebody who may use sudo, and stay logged in",
-        proof=Proof("sudo works on each", (Command(text="sudo -v", language="sh", where=named(every)),)),
+        proof=Proof("sudo works on each", (sh_on(named(every), "sudo -v"),)),
     )
     yield Step(
         id="stage-package",

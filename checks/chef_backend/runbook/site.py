@@ -13,6 +13,7 @@ from checks.chef_backend.facts.machine import ConfigDigest, FrontendApi, Fronten
 from checks.chef_backend.machine_names import is_same_machine
 from checks.engine.wording import enumerate_names, group_by_reason
 from checks.facts import Unknown
+from checks.runbook.commands import sh_on
 from checks.runbook.model import Command, Proof
 from checks.runbook.names import CommandQuoter, plan_command, scan_command
 
@@ -97,9 +98,7 @@ class ChefCluster:
         what = f"the package of Chef Backend {version} on {machine.name}"
         why = "the inventory names none (`package`)" if version == self.target else "it is a stop on the way"
         path = self.names.posix(ready, what, why, _COPIED_THERE)
-        return Command(
-            text=f"sudo {self.tool(machine, 'yum install', 'dpkg -i')} {path}", language="sh", where=machine.name
-        )
+        return on(machine, f"{self.tool(machine, 'yum install', 'dpkg -i')} {path}")
 
     def install_frontend(self, machine: Machine, version: str) -> Command:
         """The command that installs Chef Infra Server, `version` in words, on a frontend."""
@@ -107,19 +106,13 @@ class ChefCluster:
         path = self.names.posix(
             None, what, "the inventory names none, and which version it is is yours to choose", _COPIED_THERE
         )
-        return Command(
-            text=f"sudo {self.tool(machine, 'rpm -Uvh --nopostun', 'dpkg -iEG')} {path}",
-            language="sh",
-            where=machine.name,
-        )
+        return on(machine, f"{self.tool(machine, 'rpm -Uvh --nopostun', 'dpkg -iEG')} {path}")
 
     def install_addon(self, machine: Machine, addon: str) -> Command:
         """The command that installs a version of `addon` that goes with the chosen Chef Infra Server."""
         what = f"the package of {addon} that goes with the chosen version, for {machine.name}"
         path = self.names.posix(None, what, "the inventory names none", _COPIED_THERE)
-        return Command(
-            text=f"sudo {self.tool(machine, 'rpm -Uvh', 'dpkg -i')} {path}", language="sh", where=machine.name
-        )
+        return on(machine, f"{self.tool(machine, 'rpm -Uvh', 'dpkg -i')} {path}")
 
     def tool(self, machine: Machine, rpm: str, deb: str) -> str:
         """What installs a package on `machine`, by the kind of its packages."""
@@ -157,7 +150,7 @@ PLACEHOLDER_FRONTENDS = (
 
 def on(machine: Machine, text: str) -> Command:
     """A command for a root shell on `machine`."""
-    return Command(text=f"sudo {text}", language="sh", where=machine.name)
+    return sh_on(machine.name, f"sudo {text}")
 
 
 def named(machines: Sequence[Machine]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from checks.runbook.commands import cmd_on, sql_on
 from checks.runbook.model import Command, Proof, Step
 from checks.secret_server.runbook.files import COPIED
 from checks.secret_server.runbook.site import Site, Web, below, named
@@ -57,24 +58,17 @@ def back_up_application(
         notes=tuple(told),
         proof=Proof(
             "both files, for each node, and nothing missing beside them",
-            tuple(
-                Command(text=f"dir {below(site.saved(web, what), '*.config')}", language="cmd", where=web.name)
-                for web in webs
-            ),
+            tuple(cmd_on(web.name, f"dir {below(site.saved(web, what), '*.config')}") for web in webs),
         ),
         documented=(*documented, *(("pm-upgrade backup",) if with_tms else ())),
     )
 
 
 def _copies(site: Site, web: Web, what: str) -> Iterable[Command]:
-    yield Command(
-        text=f"robocopy {site.root(web)} {site.saved(web, what)} /E /R:2 /W:5", language="cmd", where=web.name
-    )
+    yield cmd_on(web.name, f"robocopy {site.root(web)} {site.saved(web, what)} /E /R:2 /W:5")
     if web.tms:
         folder = site.names.cmd(web.tms.root, f"the TMS folder of {web.name}")
-        yield Command(
-            text=f"robocopy {folder} {site.saved(web, f'{what}-TMS')} /E /R:2 /W:5", language="cmd", where=web.name
-        )
+        yield cmd_on(web.name, f"robocopy {folder} {site.saved(web, f'{what}-TMS')} /E /R:2 /W:5")
 
 
 def _where(webs: Iterable[Web]) -> Iterable[str]:
@@ -97,11 +91,7 @@ def back_up_database(
         id="back-up-database",
         title=f"Back up the database of {version}, and prove that the backup can be read",
         commands=(
-            Command(
-                text=f"BACKUP DATABASE {site.sql_name()} TO DISK = {file} WITH COPY_ONLY, CHECKSUM, INIT;",
-                language="sql",
-                where=server,
-            ),
+            sql_on(server, f"BACKUP DATABASE {site.sql_name()} TO DISK = {file} WITH COPY_ONLY, CHECKSUM, INIT;"),
         ),
         notes=(
             *notes,
@@ -113,7 +103,7 @@ def back_up_database(
         ),
         proof=Proof(
             "The backup set on file 1 is valid.",
-            (Command(text=f"RESTORE VERIFYONLY FROM DISK = {file} WITH CHECKSUM;", language="sql", where=server),),
+            (sql_on(server, f"RESTORE VERIFYONLY FROM DISK = {file} WITH CHECKSUM;"),),
         ),
         documented=documented,
     )

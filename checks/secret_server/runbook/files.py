@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from checks.common.addresses import is_address
+from checks.runbook.commands import cmd_on, powershell_on
 from checks.runbook.model import Command, Proof, Step, Troubleshooting
 from checks.runbook.windows_paths import is_same_folder
 from checks.secret_server.runbook.site import TWO_FILES, Site, Web, below, named
@@ -35,7 +36,7 @@ def save_settings(site: Site, webs: tuple[Web, ...], version: str) -> Step:
         ),
         proof=Proof(
             "web.config of each node, and what else is called so there",
-            tuple(Command(text=f"dir {_kept(site, web, version)}", language="cmd", where=web.name) for web in webs),
+            tuple(cmd_on(web.name, f"dir {_kept(site, web, version)}") for web in webs),
         ),
         documented=("ss-rolling settings",),
     )
@@ -44,17 +45,9 @@ def save_settings(site: Site, webs: tuple[Web, ...], version: str) -> Step:
 def _save(site: Site, web: Web, version: str) -> Iterable[Command]:
     root, kept = site.root(web), _kept(site, web, version)
     resources = below(root, "customresources")
-    yield Command(text=f"robocopy {root} {kept} {_SETTINGS} /R:2 /W:5", language="cmd", where=web.name)
-    yield Command(
-        text=f"if exist {resources} robocopy {resources} {below(kept, 'customresources')} /E /R:2 /W:5",
-        language="cmd",
-        where=web.name,
-    )
-    yield Command(
-        text=f"robocopy {below(root, 'bin')} {below(kept, 'bin')} {_LIBRARIES} /R:2 /W:5",
-        language="cmd",
-        where=web.name,
-    )
+    yield cmd_on(web.name, f"robocopy {root} {kept} {_SETTINGS} /R:2 /W:5")
+    yield cmd_on(web.name, f"if exist {resources} robocopy {resources} {below(kept, 'customresources')} /E /R:2 /W:5")
+    yield cmd_on(web.name, f"robocopy {below(root, 'bin')} {below(kept, 'bin')} {_LIBRARIES} /R:2 /W:5")
 
 
 def merge_settings(site: Site, web: Web, version: str) -> Step:
@@ -66,15 +59,11 @@ def merge_settings(site: Site, web: Web, version: str) -> Step:
         id="merge-local-settings",
         title=f"Merge what was set for {web.name} alone into its new files, line by line",
         commands=(
-            Command(text=f"fc /n {below(kept, _SETTINGS)} {below(root, _SETTINGS)}", language="cmd", where=web.name),
-            Command(
-                text=f"if exist {resources} robocopy {resources} {below(root, 'customresources')} /E /L /NJH /NJS",
-                language="cmd",
-                where=web.name,
+            cmd_on(web.name, f"fc /n {below(kept, _SETTINGS)} {below(root, _SETTINGS)}"),
+            cmd_on(
+                web.name, f"if exist {resources} robocopy {resources} {below(root, 'customresources')} /E /L /NJH /NJS"
             ),
-            Command(
-                text=f"robocopy {below(kept, 'bin')} {below(root, 'bin')} /L /NJH /NJS", language="cmd", where=web.name
-            ),
+            cmd_on(web.name, f"robocopy {below(kept, 'bin')} {below(root, 'bin')} /L /NJH /NJS"),
         ),
         notes=(
             "These only compare: fc shows each line that differs, robocopy with /L each file, and copies nothing.",
@@ -127,11 +116,7 @@ def copy_command(site: Site, source: Web, target: Web) -> Command:
     """The copy of the application folder from one node over another's."""
     root = site.root(source)
     skipped = f"/XD {below(root, 'log')} /XF {TWO_FILES}"
-    return Command(
-        text=f"robocopy {root} {site.share(target, target.root)} /E /R:2 /W:5 {skipped}",
-        language="cmd",
-        where=source.name,
-    )
+    return cmd_on(source.name, f"robocopy {root} {site.share(target, target.root)} /E /R:2 /W:5 {skipped}")
 
 
 def copy_tms(site: Site, web: Web, *, documented: tuple[str, ...]) -> Iterable[Step]:
@@ -167,15 +152,11 @@ def copy_tms(site: Site, web: Web, *, documented: tuple[str, ...]) -> Iterable[S
         id="copy-tms",
         title=f"Copy the TMS folder from {first.name} over that of {web.name}",
         commands=(
-            Command(text=f"robocopy {source} {target} /E /R:2 /W:5 /XF {_TMS_OWN}", language="cmd", where=first.name),
-            Command(
-                text=f"robocopy {source} {target} {TMS_KEYS} /XC /XN /XO /R:2 /W:5", language="cmd", where=first.name
-            ),
+            cmd_on(first.name, f"robocopy {source} {target} /E /R:2 /W:5 /XF {_TMS_OWN}"),
+            cmd_on(first.name, f"robocopy {source} {target} {TMS_KEYS} /XC /XN /XO /R:2 /W:5"),
         ),
         notes=tuple(notes),
-        proof=Proof(
-            "robocopy ends with a code below 8", (Command(text="echo %errorlevel%", language="cmd", where=first.name),)
-        ),
+        proof=Proof("robocopy ends with a code below 8", (cmd_on(first.name, "echo %errorlevel%"),)),
         documented=documented,
     )
 
@@ -190,15 +171,14 @@ def closed_share(site: Site) -> Troubleshooting:
         host = f"'{site.reached(web)}'"
         login = " -Credential (Get-Credential)" if is_address(web.reach) else ""
         cure += [
-            Command(text=f"$node = New-PSSession -ComputerName {host}{login}", language="powershell", where=first.name),
-            Command(
-                text=f"Get-ChildItem -LiteralPath {site.folder_in_powershell(first)} -Force"
+            powershell_on(first.name, f"$node = New-PSSession -ComputerName {host}{login}"),
+            powershell_on(
+                first.name,
+                f"Get-ChildItem -LiteralPath {site.folder_in_powershell(first)} -Force"
                 f" | Where-Object {{ {skipped} -notcontains $_.Name }} | ForEach-Object {{ Copy-Item -LiteralPath"
                 f" $_.FullName -Destination {site.folder_in_powershell(web)} -ToSession $node -Recurse -Force }}",
-                language="powershell",
-                where=first.name,
             ),
-            Command(text="Remove-PSSession $node", language="powershell", where=first.name),
+            powershell_on(first.name, "Remove-PSSession $node"),
         ]
     return Troubleshooting(
         sign="robocopy says ERROR 5 (access is denied), 53 or 67 (no such path or share), or 1326: the share is closed",

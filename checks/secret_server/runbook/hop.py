@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from checks.engine.upgrade_path import UpgradeStep
+from checks.runbook.commands import sql_on
 from checks.runbook.model import Command, Proof, Side, Step
 from checks.runbook.windows_paths import url_host
 from checks.secret_server.runbook import backup, files, version_task_steps
@@ -68,10 +69,9 @@ def _open_window(site: Site) -> Iterable[Step]:
             proof=Proof(
                 f"{named(site.webs)} among them, on the server where the database is open; and pass",
                 (
-                    Command(
-                        text=f"SELECT DISTINCT hostname FROM sys.sysprocesses WHERE dbid = DB_ID({site.sql_text()});",  # noqa: S608
-                        language="sql",
-                        where=site.sql,
+                    sql_on(
+                        site.sql,
+                        f"SELECT DISTINCT hostname FROM sys.sysprocesses WHERE dbid = DB_ID({site.sql_text()});",  # noqa: S608
                     ),
                     site.scan("database-mirroring"),
                 ),
@@ -110,12 +110,11 @@ def _confirm_listener(site: Site) -> Step:
         proof=Proof(
             "the listener's name on the Database page of each node, and the primary replica for it; and pass",
             (
-                Command(
-                    text="SELECT g.name, l.dns_name, l.port, s.primary_replica FROM sys.availability_groups AS g "
+                sql_on(
+                    site.sql,
+                    "SELECT g.name, l.dns_name, l.port, s.primary_replica FROM sys.availability_groups AS g "
                     "JOIN sys.availability_group_listeners AS l ON l.group_id = g.group_id "
                     "JOIN sys.dm_hadr_availability_group_states AS s ON s.group_id = g.group_id;",
-                    language="sql",
-                    where=site.sql,
                 ),
                 site.scan("database-mirroring"),
             ),
@@ -301,7 +300,7 @@ def _mirror(site: Site, *, last: bool) -> Iterable[Step]:
         title=f"Wait until the changes have reached {'the other replicas' if group else f'the mirror{partner}'}",
         proof=Proof(
             f"{answer}; and pass",
-            (Command(text=question, language="sql", where=site.sql), site.scan("database-mirroring")),
+            (sql_on(site.sql, question), site.scan("database-mirroring")),
         ),
         documented=() if group else ("web-clustering mirror-7",),
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from checks.runbook.model import Command, Proof, Step
+from checks.runbook.commands import sql_on
+from checks.runbook.model import Proof, Step
 from checks.secret_server.runbook import backup, files
 from checks.secret_server.runbook.recovery.restore import back_to_files, restore
 from checks.secret_server.runbook.site import Site, named
@@ -24,7 +25,7 @@ def steps(site: Site, target: str) -> Iterable[Step]:
         notes=("Copy it in full before anything there is touched.",),
         proof=Proof(
             "The backup set on file 1 is valid.",
-            (Command(text=f"RESTORE VERIFYONLY FROM DISK = {file} WITH CHECKSUM;", language="sql", where=there),),
+            (sql_on(there, f"RESTORE VERIFYONLY FROM DISK = {file} WITH CHECKSUM;"),),
         ),
         documented=("web-clustering dr-3",),
     )

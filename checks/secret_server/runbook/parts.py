@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from checks.engine.upgrade_path import UpgradePath, UpgradeStep
 from checks.engine.wording import enumerate_names
-from checks.runbook.model import Command, Part, Proof, Side, Step, asked
+from checks.runbook.commands import cmd_on
+from checks.runbook.model import Part, Proof, Side, Step, asked
 from checks.secret_server.runbook import backup, hop, other_site, version_task_steps
 from checks.secret_server.runbook.recovery.restore import hops as hops_of
 from checks.secret_server.runbook.site import Site, named
@@ -117,10 +118,7 @@ def _leave_efs(site: Site) -> Step:
         ),
         proof=Proof(
             "who can decrypt the file, or that it is not encrypted",
-            tuple(
-                Command(text=f"cipher /c {site.file(web, 'encryption.config')}", language="cmd", where=web.name)
-                for web in under
-            ),
+            tuple(cmd_on(web.name, f"cipher /c {site.file(web, 'encryption.config')}") for web in under),
         ),
         sides=(
             Side("turn EFS off on each node before the upgrade", _CHECKLIST),

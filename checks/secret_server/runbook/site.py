@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from checks.engine.wording import enumerate_names
+from checks.runbook.commands import cmd_on, powershell_on, sql_on
 from checks.runbook.model import Command
 from checks.runbook.names import CommandQuoter, scan_command
 from checks.runbook.windows_paths import is_on_a_share, share_host, shared, url_host
@@ -225,10 +226,9 @@ class Site:
     def state(self, where: str) -> Command:
         """Whether the database on the server `where` is open, and to whom."""
         columns = "name, state_desc, user_access_desc"
-        return Command(
-            text=f"SELECT {columns} FROM sys.databases WHERE name = {self.sql_text()};",  # noqa: S608  typed by a person
-            language="sql",
-            where=where,
+        return sql_on(
+            where,
+            f"SELECT {columns} FROM sys.databases WHERE name = {self.sql_text()};",  # noqa: S608  typed by a person
         )
 
     def file_version(self, web: Web) -> Command:
@@ -238,18 +238,12 @@ class Site:
             text = f"{self.folder_in_powershell(web)[:-1]}\\bin\\Thycotic.ihawu.Business.dll'"
         else:
             text = self.names.powershell(library, f"the application's folder on {web.name}")
-        return Command(
-            text=f"(Get-Item -LiteralPath {text}).VersionInfo.FileVersion", language="powershell", where=web.name
-        )
+        return powershell_on(web.name, f"(Get-Item -LiteralPath {text}).VersionInfo.FileVersion")
 
     def appcmd(self, verb: str, webs: Iterable[Web]) -> tuple[Command, ...]:
         """Appcmd over each pool of `webs`, those of TMS among them: "stop apppool", "start apppool", "list apppool"."""
         slot = "" if verb.startswith("list") else "/apppool.name:"
-        return tuple(
-            Command(text=f"{APPCMD} {verb} {slot}{pool}", language="cmd", where=web.name)
-            for web in webs
-            for pool in self.served(web)
-        )
+        return tuple(cmd_on(web.name, f"{APPCMD} {verb} {slot}{pool}") for web in webs for pool in self.served(web))
 
     def scan(self, *checks: str, phase: str = "window", target: str = "", without: str = "") -> Command:
         """A scan of this cluster for one question, or for all of them but `without`."""

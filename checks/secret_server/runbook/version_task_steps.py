@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from checks.engine.upgrade_path import UpgradeStep
+from checks.runbook.commands import cmd_on
 from checks.runbook.model import Command, Proof, Step
 from checks.secret_server.iis.appcmd import APPCMD
 from checks.secret_server.runbook.site import Site, Web, named
@@ -23,10 +24,8 @@ def on_the_way_back(site: Site, source: str, hop: UpgradeStep, lead: str) -> Ite
     for step in (_step(site, row) for row in VERSION_TASKS if row.moment == BACK):
         yield replace(step, title=f"{lead}{step.title[:1].lower()}{step.title[1:]}")
     undone = [
-        Command(
-            text=f"{APPCMD} set apppool {site.names.cmd(pool, f'the application pool of {web.name}')} /{key}:{old}",
-            language="cmd",
-            where=web.name,
+        cmd_on(
+            web.name, f"{APPCMD} set apppool {site.names.cmd(pool, f'the application pool of {web.name}')} /{key}:{old}"
         )
         for row in _crossed(site, source, hop)
         for web in site.webs
@@ -48,11 +47,7 @@ def on_the_way_back(site: Site, source: str, hop: UpgradeStep, lead: str) -> Ite
 
 
 def _looks(site: Site, webs: Iterable[Web]) -> Iterable[Command]:
-    return (
-        Command(text=f"{APPCMD} list apppool {pool} /text:*", language="cmd", where=web.name)
-        for web in webs
-        for pool in site.pools(web)
-    )
+    return (cmd_on(web.name, f"{APPCMD} list apppool {pool} /text:*") for web in webs for pool in site.pools(web))
 
 
 def _crossed(site: Site, source: str, hop: UpgradeStep) -> Iterable[VersionTask]:
@@ -118,4 +113,4 @@ def _set(site: Site, row: VersionTask) -> Iterable[Command]:
         return
     for web in site.webs:
         for pool in site.pools(web):
-            yield Command(text=f"{APPCMD} set apppool {pool} /{key}:{value}", language="cmd", where=web.name)
+            yield cmd_on(web.name, f"{APPCMD} set apppool {pool} /{key}:{value}")

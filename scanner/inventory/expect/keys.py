@@ -14,7 +14,6 @@ _VERSIONS = rf"{_VERSION}(\s*,\s*{_VERSION})*"
 SUBJECTS: tuple[Setting, ...] = (
     Setting(
         name="file",
-        kind="text",
         doc="A file or folder on the node, by its absolute path; a link is followed.",
         example="/etc/ssh/sshd_config",
         pattern=rf"/[^\u0000-\u001f\u007f]*|{_WINDOWS_PATH}",
@@ -22,7 +21,6 @@ SUBJECTS: tuple[Setting, ...] = (
     ),
     Setting(
         name="registry",
-        kind="text",
         doc="A key of Windows' registry, below HKLM; with `name`, a value in it.",
         example="HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows",
         pattern=r"HKLM\\[^\u0000-\u001f\u007f]*[^\\\u0000-\u001f\u007f]",
@@ -30,7 +28,6 @@ SUBJECTS: tuple[Setting, ...] = (
     ),
     Setting(
         name="service",
-        kind="text",
         doc="A service, by the name that its system knows it by (on Windows not the one that is displayed).",
         example="chronyd",
         pattern=r"[A-Za-z0-9_/@][A-Za-z0-9_.$@:/\\ -]*",
@@ -38,7 +35,6 @@ SUBJECTS: tuple[Setting, ...] = (
     ),
     Setting(
         name="package",
-        kind="text",
         doc="A package of dpkg or rpm; on Windows what Programs and Features lists, with * for any text.",
         example="openssh-server",
         pattern=TEXT,
@@ -47,7 +43,6 @@ SUBJECTS: tuple[Setting, ...] = (
     Setting(name="port", kind="integer", doc="A port of the node.", example=8443, least=1, most=65535),
     Setting(
         name="command",
-        kind="text",
         doc="A command, run as it is given with the rights of the login: by sh, on Windows by PowerShell. It must only "
         "read; nobody but you sees to that.",
         example="sshd -T",
@@ -56,7 +51,6 @@ SUBJECTS: tuple[Setting, ...] = (
     ),
     Setting(
         name="sql",
-        kind="text",
         doc="A single SELECT, put to SQL Server on nodes with the role database, by the script there (not over tds).",
         example="SELECT COUNT(*) FROM sys.databases WHERE is_trustworthy_on = 1 AND database_id > 4",
         pattern=TEXT,
@@ -72,10 +66,9 @@ WISHES: tuple[Setting, ...] = (
         doc="Whether the file, the registry's key or value, or the service has to be there.",
         default=True,
     ),
-    Setting(name="type", kind="text", doc="What is at the path.", choices=("file", "folder"), example="file"),
+    Setting(name="type", doc="What is at the path.", choices=("file", "folder"), example="file"),
     Setting(
         name="sha256",
-        kind="text",
         doc="The SHA-256 of the file's content.",
         example="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
         pattern=r"[0-9A-Fa-f]{64}",
@@ -83,7 +76,6 @@ WISHES: tuple[Setting, ...] = (
     ),
     Setting(
         name="mode",
-        kind="text",
         doc="The file's mode, exactly. Linux.",
         example="0600",
         pattern=_MODE,
@@ -91,14 +83,13 @@ WISHES: tuple[Setting, ...] = (
     ),
     Setting(
         name="max_mode",
-        kind="text",
         doc="The most that its mode may allow: no bit beyond these. Linux.",
         example="0640",
         pattern=_MODE,
         expects='octal digits such as "0640"',
     ),
-    Setting(name="owner", kind="text", doc="Whose file it is, by name. Linux.", example="root", pattern=TEXT),
-    Setting(name="group", kind="text", doc="Which group's it is, by name. Linux.", example="root", pattern=TEXT),
+    Setting(name="owner", doc="Whose file it is, by name. Linux.", example="root", pattern=TEXT),
+    Setting(name="group", doc="Which group's it is, by name. Linux.", example="root", pattern=TEXT),
     Setting(name="size", kind="integer", doc="The file's size in bytes, exactly.", example=4096, least=0),
     Setting(
         name="contains",
@@ -131,7 +122,6 @@ WISHES: tuple[Setting, ...] = (
     ),
     Setting(
         name="name",
-        kind="text",
         doc="The name of a value in the registry's key.",
         otherwise="only whether the key exists",
         example="Start",
@@ -166,7 +156,6 @@ WISHES: tuple[Setting, ...] = (
     ),
     Setting(
         name="manager",
-        kind="text",
         doc="Who manages the service. Linux.",
         otherwise="systemd where it runs, else runit",
         choices=("systemd", "runit"),
@@ -175,7 +164,6 @@ WISHES: tuple[Setting, ...] = (
     Setting(name="installed", kind="boolean", doc="Whether the package has to be there.", default=True),
     Setting(
         name="version",
-        kind="text",
         doc="Conditions for the version of the package, or the first version that the command prints; every one that "
         "is installed has to meet them. Compared as dpkg or rpm does.",
         example=">=9.2, <10",
@@ -185,14 +173,13 @@ WISHES: tuple[Setting, ...] = (
     Setting(name="listening", kind="boolean", doc="Whether somebody has to listen at the port.", default=True),
     Setting(
         name="address",
-        kind="text",
         doc="The one IP address that the port may be listened at; all addresses are 0.0.0.0 and ::.",
         otherwise="any",
         example="127.0.0.1",
         pattern=r"[0-9A-Fa-f.:]{2,39}",
         expects="an IP address",
     ),
-    Setting(name="protocol", kind="text", doc="The port's protocol.", default="tcp", choices=("tcp", "udp")),
+    Setting(name="protocol", doc="The port's protocol.", default="tcp", choices=("tcp", "udp")),
     Setting(name="exit", kind="integer", doc="What the command has to end with.", default=0, least=0, most=65535),
     Setting(
         name="timeout",
@@ -205,7 +192,6 @@ WISHES: tuple[Setting, ...] = (
     Setting(name="rows", kind="integer", doc="How many rows the SELECT has to give.", example=0, least=0),
     Setting(
         name="database",
-        kind="text",
         doc="The database that the SELECT is put to.",
         default="master",
         pattern=r"[^\u0000-\u001f\u007f]{1,128}",
@@ -229,7 +215,6 @@ WISHES: tuple[Setting, ...] = (
 ABOUT: tuple[Setting, ...] = (
     Setting(
         name="id",
-        kind="text",
         doc="What the check is called everywhere: in reports, waivers, --check. It is for ever.",
         required=True,
         example="sshd-no-root-login",
@@ -238,7 +223,6 @@ ABOUT: tuple[Setting, ...] = (
     ),
     Setting(
         name="title",
-        kind="text",
         doc="What is so when all is well, in one line.",
         required=True,
         example="Nobody logs in as root",
@@ -254,19 +238,15 @@ ABOUT: tuple[Setting, ...] = (
     ),
     Setting(
         name="severity",
-        kind="text",
         doc="What a breach can cost.",
         default="medium",
         choices=tuple(severity.value for severity in Severity),
     ),
-    Setting(name="effect", kind="text", doc="What a breach amounts to.", default="fail", choices=("fail", "warn")),
-    Setting(
-        name="why", kind="text", doc="Why it matters.", example="who is root leaves no name in the log", pattern=TEXT
-    ),
-    Setting(name="fix", kind="text", doc="What to do about a breach.", example="Set PermitRootLogin no.", pattern=TEXT),
+    Setting(name="effect", doc="What a breach amounts to.", default="fail", choices=("fail", "warn")),
+    Setting(name="why", doc="Why it matters.", example="who is root leaves no name in the log", pattern=TEXT),
+    Setting(name="fix", doc="What to do about a breach.", example="Set PermitRootLogin no.", pattern=TEXT),
     Setting(
         name="url",
-        kind="text",
         doc="Where to read on.",
         example="https://man.openbsd.org/sshd_config",
         pattern=r"https?://[^\s/\u0000-\u001f\u007f]+(/[^\s\u0000-\u001f\u007f]*)?",
@@ -295,7 +275,6 @@ OF_FILES: tuple[Setting, ...] = (
     ),
     Setting(
         name="product",
-        kind="text",
         doc="The product whose clusters it is for.",
         otherwise="all products",
         example="secret-server",

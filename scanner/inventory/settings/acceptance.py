@@ -12,58 +12,52 @@ _CHECK = "The id of the check"
 _CLUSTER = "The cluster"
 _NODE = "The node, as NAME or CLUSTER.NAME"
 
+
+def _sentence(name: str, doc: str, *, expects: str = "a reason", example: str | None = None) -> Setting:
+    return Setting(name=name, doc=doc, required=True, pattern=_SENTENCE, expects=expects, example=example)
+
+
+_EXPIRES = Setting(
+    name="expires",
+    kind="date",
+    doc="The last day on which it holds, in UTC, without quotes.",
+    required=True,
+    example=date(2026, 12, 31),
+)
+
 WAIVER: tuple[Setting, ...] = (
-    Setting(
-        name="check", kind="text", doc=f"{_CHECK} whose finding is accepted.", required=True, example="pending-reboot"
-    ),
+    Setting(name="check", doc=f"{_CHECK} whose finding is accepted.", required=True, example="pending-reboot"),
     Setting(
         name="cluster",
-        kind="text",
         doc=f"{_CLUSTER} that it is for; alone, all its findings of that check.",
         otherwise="the node's",
         pattern=TEXT,
         example="vault-prod",
     ),
-    Setting(name="node", kind="text", doc=f"{_NODE}.", otherwise="the whole cluster", pattern=TEXT, example="web1"),
+    Setting(name="node", doc=f"{_NODE}.", otherwise="the whole cluster", pattern=TEXT, example="web1"),
     Setting(
         name="value",
-        kind="text",
         doc="The waiver holds only while exactly this is observed: a result's `observed`, blanks and lines aside.",
         otherwise="whatever is observed",
         pattern=TEXT,
         example="PendingFileRenameOperations",
     ),
-    Setting(
-        name="reason",
-        kind="text",
-        doc="Why the finding is accepted.",
-        required=True,
-        pattern=_SENTENCE,
-        expects="a reason",
-        example="the host is restarted first thing in the window, change 4711",
+    _sentence(
+        "reason", "Why the finding is accepted.", example="the host is restarted first thing in the window, change 4711"
     ),
-    Setting(name="owner", kind="text", doc="Who answers for it.", required=True, pattern=TEXT, example="Ada Admin"),
-    Setting(
-        name="expires",
-        kind="date",
-        doc="The last day on which it holds, in UTC, without quotes.",
-        required=True,
-        example=date(2026, 12, 31),
-    ),
+    Setting(name="owner", doc="Who answers for it.", required=True, pattern=TEXT, example="Ada Admin"),
+    _EXPIRES,
 )
 """Keys of a [[waivers]]: findings that somebody accepts for a while."""
 
 ATTESTATION: tuple[Setting, ...] = (
-    Setting(
-        name="statement",
-        kind="text",
-        doc="What no probe can see, and somebody vouches for.",
-        required=True,
-        pattern=_SENTENCE,
+    _sentence(
+        "statement",
+        "What no probe can see, and somebody vouches for.",
         expects="a statement",
         example="the database was restored from last night's backup, on a test host",
     ),
-    Setting(name="by", kind="text", doc="Who vouches for it.", required=True, pattern=TEXT, example="Ada Admin"),
+    Setting(name="by", doc="Who vouches for it.", required=True, pattern=TEXT, example="Ada Admin"),
     Setting(
         name="date",
         kind="date",
@@ -71,16 +65,9 @@ ATTESTATION: tuple[Setting, ...] = (
         required=True,
         example=date(2026, 12, 1),
     ),
-    Setting(
-        name="expires",
-        kind="date",
-        doc="The last day on which it holds, in UTC, without quotes.",
-        required=True,
-        example=date(2026, 12, 31),
-    ),
+    _EXPIRES,
     Setting(
         name="check",
-        kind="text",
         doc=f"{_CHECK} that it belongs beside.",
         otherwise="none",
         pattern=TEXT,
@@ -88,28 +75,19 @@ ATTESTATION: tuple[Setting, ...] = (
     ),
     Setting(
         name="cluster",
-        kind="text",
         doc=f"{_CLUSTER} that it is about.",
         otherwise="the inventory as a whole",
         pattern=TEXT,
         example="vault-prod",
     ),
-    Setting(name="node", kind="text", doc=f"{_NODE}.", otherwise="no node in particular", pattern=TEXT, example="sql1"),
+    Setting(name="node", doc=f"{_NODE}.", otherwise="no node in particular", pattern=TEXT, example="sql1"),
 )
 """Keys of an [[attestations]]: what people vouch for; no result rests on it."""
 
 DRIFT_RULE: tuple[Setting, ...] = (
-    Setting(
-        name="reason",
-        kind="text",
-        doc="Why it is compared like that here.",
-        required=True,
-        pattern=_SENTENCE,
-        expects="a reason",
-    ),
+    _sentence("reason", "Why it is compared like that here."),
     Setting(
         name="compare",
-        kind="text",
         doc="How it is compared with the baseline.",
         required=True,
         choices=tuple(Compare),
@@ -117,7 +95,6 @@ DRIFT_RULE: tuple[Setting, ...] = (
     ),
     Setting(
         name="tolerance",
-        kind="text",
         doc="With number: how far a value may move, as a number or as a share of the larger one.",
         pattern=TOLERANCE,
         expects="a number such as '100', or a share such as '5%'",
@@ -126,35 +103,21 @@ DRIFT_RULE: tuple[Setting, ...] = (
 )
 """Keys of [drift.rules."FACT"]: how a value is compared with the baseline instead of as shipped."""
 
-REASON = Setting(
-    name="CHECK",
-    kind="text",
-    doc="Why the check of that id is left out.",
-    required=True,
-    pattern=_SENTENCE,
-    expects="a reason",
-    example="its administrators look at it themselves, ticket 4711",
+REASON = _sentence(
+    "CHECK", "Why the check of that id is left out.", example="its administrators look at it themselves, ticket 4711"
 )
 """What stands behind the id of a check."""
 
 RULE: tuple[Setting, ...] = (
-    Setting(
-        name="reason",
-        kind="text",
-        doc="Why the vendor's rule is overridden.",
-        required=True,
-        pattern=_SENTENCE,
-        expects="a reason",
-    ),
-    Setting(name="requires", kind="text", doc="What is required instead.", example=">=4.7.2", may_be_empty=True),
+    _sentence("reason", "Why the vendor's rule is overridden."),
+    Setting(name="requires", doc="What is required instead.", example=">=4.7.2", may_be_empty=True),
     Setting(
         name="target",
-        kind="text",
         doc="The targets that the rule is for; empty: any.",
         example=">=10.9.000005",
         may_be_empty=True,
     ),
-    Setting(name="effect", kind="text", doc="What a breach amounts to.", choices=("fail", "warn"), example="warn"),
+    Setting(name="effect", doc="What a breach amounts to.", choices=("fail", "warn"), example="warn"),
     Setting(name="off", kind="boolean", doc="Switch the rule off.", default=False),
 )
 """Keys of [clusters.NAME.rules.ID], an override of one of the vendor's rules."""

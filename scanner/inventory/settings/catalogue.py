@@ -15,8 +15,7 @@ from scanner.inventory.settings.transports import TRANSPORTS
 
 RUN = settings_of(RunSettings)
 REPORTS = tuple(
-    Setting(name=each.name, kind="text", doc=each.about, example=each.example, pattern=TEXT)
-    for each in formats_of(SCAN)
+    Setting(name=each.name, doc=each.about, example=each.example, pattern=TEXT) for each in formats_of(SCAN)
 )
 TABLES = ("nodes", "rules", "backup", "skip", "expect")
 """What stands in a cluster beside its keys."""

@@ -45,7 +45,7 @@ class Setting:
     """One key."""
 
     name: str
-    kind: Kind
+    kind: Kind = "text"
     doc: str
     """One line, for people."""
     default: object = None
@@ -168,7 +168,6 @@ def _sources(name: str, what: str, variable: str, more: Mapping[str, Any]) -> tu
     keys = (
         Setting(
             name=f"{name}_env",
-            kind="text",
             doc=f"Name of the environment variable that holds {what}.",
             example=variable,
             pattern=ENV_NAME,
@@ -182,7 +181,6 @@ def _sources(name: str, what: str, variable: str, more: Mapping[str, Any]) -> tu
         ),
         Setting(
             name=f"{name}_command",
-            kind="text",
             doc=f"Command that prints {what}, run without a shell on the scanner's own machine.",
             example=f"pass show preflight/{name}",
         ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from checks.engine.upgrade_path import UpgradePath, UpgradeStep
+from checks.runbook.commands import cmd_on, powershell_on, sql_on
 from checks.runbook.model import Command, Proof, Step
 from checks.runbook.windows_paths import aside, is_same_folder
 from checks.secret_server.runbook import version_task_steps
@@ -42,11 +43,7 @@ def hop_back(site: Site, source: str, hop: UpgradeStep, lead: str) -> Iterable[S
         id="back-keep-what-failed",
         title=f"{lead}keep the database as it is now",
         commands=(
-            Command(
-                text=f"BACKUP DATABASE {site.sql_name()} TO DISK = {failed} WITH COPY_ONLY, CHECKSUM, INIT;",
-                language="sql",
-                where=site.sql,
-            ),
+            sql_on(site.sql, f"BACKUP DATABASE {site.sql_name()} TO DISK = {failed} WITH COPY_ONLY, CHECKSUM, INIT;"),
         ),
         notes=(
             (
@@ -57,7 +54,7 @@ def hop_back(site: Site, source: str, hop: UpgradeStep, lead: str) -> Iterable[S
         ),
         proof=Proof(
             "The backup set on file 1 is valid.",
-            (Command(text=f"RESTORE VERIFYONLY FROM DISK = {failed} WITH CHECKSUM;", language="sql", where=site.sql),),
+            (sql_on(site.sql, f"RESTORE VERIFYONLY FROM DISK = {failed} WITH CHECKSUM;"),),
         ),
     )
     if site.mirrored:
@@ -77,10 +74,9 @@ def hop_back(site: Site, source: str, hop: UpgradeStep, lead: str) -> Iterable[S
             f"ONLINE and MULTI_USER; and {source} is the newest version in it",
             (
                 site.state(site.sql),
-                Command(
-                    text=f"SELECT VersionNumber FROM {site.sql_name()}.dbo.tbVersion;",  # noqa: S608  typed by a person
-                    language="sql",
-                    where=site.sql,
+                sql_on(
+                    site.sql,
+                    f"SELECT VersionNumber FROM {site.sql_name()}.dbo.tbVersion;",  # noqa: S608  typed by a person
                 ),
             ),
         ),
@@ -102,14 +98,10 @@ def restore(site: Site, what: str, where: str) -> tuple[Command, ...]:
     name = site.sql_name()
     return (
         # A window that was opened on the database itself would hold it.
-        Command(text="USE master;", language="sql", where=where),
-        Command(text=f"ALTER DATABASE {name} SET SINGLE_USER WITH ROLLBACK IMMEDIATE;", language="sql", where=where),
-        Command(
-            text=f"RESTORE DATABASE {name} FROM DISK = {site.sql_file(what)} WITH REPLACE, CHECKSUM;",
-            language="sql",
-            where=where,
-        ),
-        Command(text=f"ALTER DATABASE {name} SET MULTI_USER;", language="sql", where=where),
+        sql_on(where, "USE master;"),
+        sql_on(where, f"ALTER DATABASE {name} SET SINGLE_USER WITH ROLLBACK IMMEDIATE;"),
+        sql_on(where, f"RESTORE DATABASE {name} FROM DISK = {site.sql_file(what)} WITH REPLACE, CHECKSUM;"),
+        sql_on(where, f"ALTER DATABASE {name} SET MULTI_USER;"),
     )
 
 
@@ -136,7 +128,7 @@ def back_to_files(site: Site, web: Web, what: str, version: str, lead: str) -> I
         ),
         proof=Proof(
             "database.config and encryption.config, and nothing else",
-            tuple(Command(text=f"dir /b {folder}", language="cmd", where=web.name) for folder, *_ in folders[:1]),
+            tuple(cmd_on(web.name, f"dir /b {folder}") for folder, *_ in folders[:1]),
         ),
         documented=("ss-restore folder",),
     )
@@ -145,11 +137,7 @@ def back_to_files(site: Site, web: Web, what: str, version: str, lead: str) -> I
         id="back-copy-application",
         title=f"{lead}copy the backup of {web.name} back, without the two files",
         commands=tuple(
-            Command(
-                text=f"robocopy {site.saved(web, name)} {folder} /E /R:2 /W:5 /XF {left}",
-                language="cmd",
-                where=web.name,
-            )
+            cmd_on(web.name, f"robocopy {site.saved(web, name)} {folder} /E /R:2 /W:5 /XF {left}")
             for folder, _, name, left, _ in folders
         ),
         notes=(
@@ -160,8 +148,8 @@ def back_to_files(site: Site, web: Web, what: str, version: str, lead: str) -> I
             f"the files of {web.name} stand for {version}; one SHA-256 for both keys",
             (
                 site.file_version(web),
-                Command(text=f"certutil -hashfile {key} SHA256", language="cmd", where=web.name),
-                Command(text=f"certutil -hashfile {kept} SHA256", language="cmd", where=web.name),
+                cmd_on(web.name, f"certutil -hashfile {key} SHA256"),
+                cmd_on(web.name, f"certutil -hashfile {kept} SHA256"),
             ),
         ),
         documented=("ss-rolling files", "ss-restore folder", "ss-restore key"),
@@ -179,12 +167,11 @@ def _emptied(site: Site, web: Web, root: str | None, left: str, what: str, versi
         "any that no web site serves, on the same drive or share",
     )
     stay = ", ".join(f"'{one}'" for one in left.split())
-    yield Command(text=f"New-Item -ItemType Directory -Path {place}", language="powershell", where=web.name)
-    yield Command(
-        text=f"Get-ChildItem -LiteralPath {folder} -Force | Where-Object {{ {stay} -notcontains $_.Name }}"
+    yield powershell_on(web.name, f"New-Item -ItemType Directory -Path {place}")
+    yield powershell_on(
+        web.name,
+        f"Get-ChildItem -LiteralPath {folder} -Force | Where-Object {{ {stay} -notcontains $_.Name }}"
         f" | Move-Item -Destination {place}",
-        language="powershell",
-        where=web.name,
     )
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from checks.engine.wording import enumerate_names
-from checks.runbook.model import Command, Proof, Step
+from checks.runbook.commands import sql_on
+from checks.runbook.model import Proof, Step
 from checks.secret_server.runbook.site import Site
 
 _GROUPS = "https://learn.microsoft.com/en-us/sql/database-engine/availability-groups/windows"
@@ -29,13 +30,7 @@ def ended(site: Site, lead: str) -> Step:
         return Step(
             id="back-leave-group",
             title=f"{lead}take the database out of the availability group",
-            commands=(
-                Command(
-                    text=f"ALTER AVAILABILITY GROUP {_group(site)} REMOVE DATABASE {name};",
-                    language="sql",
-                    where=site.sql,
-                ),
-            ),
+            commands=(sql_on(site.sql, f"ALTER AVAILABILITY GROUP {_group(site)} REMOVE DATABASE {name};"),),
             notes=(
                 (
                     "On the primary replica: SQL Server restores no database that is in a group, and to suspend it is "
@@ -48,13 +43,7 @@ def ended(site: Site, lead: str) -> Step:
             ),
             proof=Proof(
                 "the database is not in the list",
-                (
-                    Command(
-                        text="SELECT database_name FROM sys.availability_databases_cluster;",
-                        language="sql",
-                        where=site.sql,
-                    ),
-                ),
+                (sql_on(site.sql, "SELECT database_name FROM sys.availability_databases_cluster;"),),
             ),
             url=_LEAVE_GROUP_URL,
         )
@@ -65,8 +54,8 @@ def ended(site: Site, lead: str) -> Step:
         id="back-end-mirroring",
         title=f"{lead}end the mirroring of the database",
         commands=(
-            *(Command(text=told, language="sql", where=where) for where in (*site.copies, site.sql)),
-            Command(text=f"ALTER DATABASE {name} SET PARTNER OFF;", language="sql", where=site.sql),
+            *(sql_on(where, told) for where in (*site.copies, site.sql)),
+            sql_on(site.sql, f"ALTER DATABASE {name} SET PARTNER OFF;"),
         ),
         notes=(
             (
@@ -76,7 +65,7 @@ def ended(site: Site, lead: str) -> Step:
             "SQL Server restores no database while it is mirrored. The copy on the mirror stays behind as RESTORING.",
             "Until it is set up anew there is no second copy: no node may point to the mirror.",
         ),
-        proof=Proof("NULL", (Command(text=f"SELECT mirroring_guid {about}", language="sql", where=site.sql),)),
+        proof=Proof("NULL", (sql_on(site.sql, f"SELECT mirroring_guid {about}"),)),
         url=_LEAVE_MIRROR_URL,
     )
 
@@ -92,10 +81,8 @@ def anew(site: Site, source: str, lead: str) -> Iterable[Step]:
         id="back-back-up-for-copy",
         title=f"{lead}back the restored database up for {there}: the whole, then its log",
         commands=(
-            Command(
-                text=f"BACKUP DATABASE {name} TO DISK = {whole} WITH CHECKSUM, INIT;", language="sql", where=site.sql
-            ),
-            Command(text=f"BACKUP LOG {name} TO DISK = {log} WITH CHECKSUM, INIT;", language="sql", where=site.sql),
+            sql_on(site.sql, f"BACKUP DATABASE {name} TO DISK = {whole} WITH CHECKSUM, INIT;"),
+            sql_on(site.sql, f"BACKUP LOG {name} TO DISK = {log} WITH CHECKSUM, INIT;"),
         ),
         notes=(
             "Without COPY_ONLY: it begins the log's chain anew. The recovery model has to be FULL, as it was before.",
@@ -103,10 +90,7 @@ def anew(site: Site, source: str, lead: str) -> Iterable[Step]:
         ),
         proof=Proof(
             "The backup set on file 1 is valid, twice.",
-            tuple(
-                Command(text=f"RESTORE VERIFYONLY FROM DISK = {file} WITH CHECKSUM;", language="sql", where=site.sql)
-                for file in (whole, log)
-            ),
+            tuple(sql_on(site.sql, f"RESTORE VERIFYONLY FROM DISK = {file} WITH CHECKSUM;") for file in (whole, log)),
         ),
         url=page,
     )
@@ -115,12 +99,8 @@ def anew(site: Site, source: str, lead: str) -> Iterable[Step]:
             id="back-restore-copy",
             title=f"{lead}restore both over what stayed behind on {where}",
             commands=(
-                Command(
-                    text=_guarded(site, f"RESTORE DATABASE {name} FROM DISK = {whole}", ", REPLACE"),
-                    language="sql",
-                    where=where,
-                ),
-                Command(text=_guarded(site, f"RESTORE LOG {name} FROM DISK = {log}"), language="sql", where=where),
+                sql_on(where, _guarded(site, f"RESTORE DATABASE {name} FROM DISK = {whole}", ", REPLACE")),
+                sql_on(where, _guarded(site, f"RESTORE LOG {name} FROM DISK = {log}")),
             ),
             notes=(
                 "Copy both files to the folder of that name there first, or name a share that SQL Server there reads.",
@@ -146,13 +126,8 @@ def _joined(site: Site, lead: str) -> Step:
         id="back-join-group",
         title=f"{lead}add the database to the availability group again",
         commands=(
-            Command(text=f"ALTER AVAILABILITY GROUP {group} ADD DATABASE {name};", language="sql", where=site.sql),
-            *(
-                Command(
-                    text=f"ALTER DATABASE {name} SET HADR AVAILABILITY GROUP = {group};", language="sql", where=where
-                )
-                for where in site.copies
-            ),
+            sql_on(site.sql, f"ALTER AVAILABILITY GROUP {group} ADD DATABASE {name};"),
+            *(sql_on(where, f"ALTER DATABASE {name} SET HADR AVAILABILITY GROUP = {group};") for where in site.copies),
         ),
         notes=(
             "First on the primary replica, then on each other one.",
@@ -176,11 +151,8 @@ def _mirrored(site: Site, lead: str) -> Step:
         id="back-mirror-again",
         title=f"{lead}set the mirroring up anew",
         commands=(
-            *(
-                Command(text=f"ALTER DATABASE {name} SET PARTNER = {principal};", language="sql", where=where)
-                for where in site.copies
-            ),
-            Command(text=f"ALTER DATABASE {name} SET PARTNER = {mirror};", language="sql", where=site.sql),
+            *(sql_on(where, f"ALTER DATABASE {name} SET PARTNER = {principal};") for where in site.copies),
+            sql_on(site.sql, f"ALTER DATABASE {name} SET PARTNER = {mirror};"),
         ),
         notes=(
             "First on the mirror, then on the principal.",

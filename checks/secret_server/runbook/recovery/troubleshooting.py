@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from checks.runbook.model import Command, Troubleshooting
+from checks.runbook.commands import sql_on
+from checks.runbook.model import Troubleshooting
 from checks.secret_server.runbook import files
 from checks.secret_server.runbook.site import Site
 from checks.secret_server.urls import ENCRYPTION_URL
@@ -86,12 +87,6 @@ def _suspended(site: Site) -> Troubleshooting:
             "Then wait until it is in step; begin no hop before.",
         ),
         look=(site.scan("database-mirroring", phase="window"),),
-        cure=(
-            Command(
-                text=f"ALTER DATABASE {site.sql_name()} SET {'HADR' if group else 'PARTNER'} RESUME;",
-                language="sql",
-                where=site.sql,
-            ),
-        ),
+        cure=(sql_on(site.sql, f"ALTER DATABASE {site.sql_name()} SET {'HADR' if group else 'PARTNER'} RESUME;"),),
         url=_RESUME_GROUP_URL if group else _RESUME_MIRROR_URL,
     )
