@@ -68,7 +68,7 @@ new-check: $(READY)
 # Writes the generated sections of docs/ and CONTRIBUTING anew, docs/faults.md, docs/keys.md and the manual page.
 readme: $(READY)
 	PYTHONPATH=. $(BIN)/python tests/contract/test_readme.py
-	$(BIN)/python -m scanner.cli.manual > docs/preflight.1
+	$(BIN)/python -m tests.manual_page > docs/preflight.1
 	$(BIN)/python -m tests.faults_page
 	$(BIN)/python -m tests.contract.test_schemas
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from scanner.cli.manual import manual
+from tests.manual_page import manual
 
 TOP = Path(__file__).parents[2]
 PAGE = TOP / "docs" / "preflight.1"

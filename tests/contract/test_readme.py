@@ -14,10 +14,10 @@ from checks.registry import BUILTIN
 from reports.format import DRIFT, FORMATS, RUNBOOK, SCAN
 from scanner.cli.commands.catalogue import scope_of
 from scanner.inventory.product_settings.known import catalogue
-from scanner.inventory.writing.reference import reference
 from scanner.loading.inventory import parse_inventory
 from scanner.probes.registry import BUILTIN as PROBES
 from scanner.probes.sudoers import sudoers_lines
+from tests.keys_page import reference
 from tests.user_pages import PAGES, user_pages
 
 README = Path(__file__).parents[2] / "README.md"

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from checks.registry import BUILTIN
-from scanner.cli.manual import manual
 from scanner.lab.scenario import scenario_names
+from tests.manual_page import manual
 from tests.reference_pages import TOP, pages
 
 DOCS = TOP / "docs"

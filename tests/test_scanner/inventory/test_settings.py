@@ -20,11 +20,11 @@ from scanner.inventory.settings.catalogue import Catalogue, ProductSettings, ref
 from scanner.inventory.settings.setting import secret_setting, setting, settings_of, typed
 from scanner.inventory.settings.ssh import SshSettings
 from scanner.inventory.settings.transports import MODELS, TRANSPORTS
-from scanner.inventory.writing.reference import reference
 from scanner.inventory.writing.schema import inventory_schema
 from scanner.inventory.writing.template import short_template, template
 from scanner.loading.inventory import parse_inventory
 from scanner.plugins import Plugin, load_plugins
+from tests.keys_page import reference
 from tests.test_scanner.conftest import Preflight
 
 HERE = Path("inventory.toml")

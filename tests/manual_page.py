@@ -1,4 +1,4 @@
-"""The manual page, made from the commands themselves: `python -m scanner.cli.manual` prints it."""
+"""The manual page, made from the commands themselves: `python -m tests.manual_page` prints it."""
 
 from __future__ import annotations
 
