@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,168 +28,113 @@ class Phase(enum.StrEnum):
     AFTER = "after"
 
 
-REPORTS = "Reports"
-SELECTION = "Selection"
-RUN = "Run"
+reports_option = partial(typer.Option, rich_help_panel="Reports")
+selection_option = partial(typer.Option, rich_help_panel="Selection")
+run_option = partial(typer.Option, rich_help_panel="Run")
+"""By the panel of the help that they stand in."""
 
 InventoryArgument = Annotated[Path, typer.Argument(metavar="INVENTORY", help="The TOML inventory.", show_default=False)]
 NagiosOption = Annotated[
-    bool,
-    typer.Option(
-        "--nagios", help="Be a Nagios plugin: print one line, and end with 0, 1, 2 or 3.", rich_help_panel=REPORTS
-    ),
+    bool, reports_option("--nagios", help="Be a Nagios plugin: print one line, and end with 0, 1, 2 or 3.")
 ]
 OnlyChangesOption = Annotated[
     bool,
-    typer.Option(
-        "--only-changes",
-        help="With a history: print nothing unless something is new, resolved or flapping.",
-        rich_help_panel=RUN,
-    ),
+    run_option("--only-changes", help="With a history: print nothing unless something is new, resolved or flapping."),
 ]
 RemindOption = Annotated[
     str | None,
-    typer.Option(
-        "--remind",
-        metavar="TIME",
-        help="With --only-changes: say again what still stands after so long (7d).",
-        rich_help_panel=RUN,
-    ),
+    run_option("--remind", metavar="TIME", help="With --only-changes: say again what still stands after so long (7d)."),
 ]
 FailOnOption = Annotated[
     FailOn,
-    typer.Option(
+    run_option(
         "--fail-on",
         help="What the exit code follows: any cluster that may not go; that all may not; what is new in the history.",
-        rich_help_panel=RUN,
     ),
 ]
 HistoryOption = Annotated[
     Path | None,
-    typer.Option(
-        "--history",
-        metavar="FILE",
-        help="Record the run there, and say what is new since the last one.",
-        rich_help_panel=REPORTS,
-    ),
+    reports_option("--history", metavar="FILE", help="Record the run there, and say what is new since the last one."),
 ]
 ClusterOption = Annotated[
     list[str] | None,
-    typer.Option(
-        "--cluster",
-        metavar="NAME",
-        help="Only this cluster. Repeatable.",
-        autocompletion=completion.cluster_names,
-        rich_help_panel=SELECTION,
+    selection_option(
+        "--cluster", metavar="NAME", help="Only this cluster. Repeatable.", autocompletion=completion.cluster_names
     ),
 ]
 NodeOption = Annotated[
     list[str] | None,
-    typer.Option(
+    selection_option(
         "--node",
         metavar="NAME",
         help="Only this node, as NAME or CLUSTER.NAME. Repeatable.",
         autocompletion=completion.node_names,
-        rich_help_panel=SELECTION,
     ),
 ]
 CheckOption = Annotated[
     list[str] | None,
-    typer.Option(
-        "--check",
-        metavar="ID",
-        help="Only this check. Repeatable.",
-        autocompletion=completion.check_ids,
-        rich_help_panel=SELECTION,
-    ),
+    selection_option("--check", metavar="ID", help="Only this check. Repeatable.", autocompletion=completion.check_ids),
 ]
 SkipCheckOption = Annotated[
     list[str] | None,
-    typer.Option(
-        "--skip-check",
-        metavar="ID",
-        help="All checks but this. Repeatable.",
-        autocompletion=completion.check_ids,
-        rich_help_panel=SELECTION,
+    selection_option(
+        "--skip-check", metavar="ID", help="All checks but this. Repeatable.", autocompletion=completion.check_ids
     ),
 ]
 TargetOption = Annotated[
     list[str] | None,
-    typer.Option(
+    selection_option(
         "--target",
         metavar="CLUSTER=VERSION",
         help="Upgrade to VERSION instead of the inventory's target. Repeatable.",
         autocompletion=completion.target_words,
-        rich_help_panel=SELECTION,
     ),
 ]
-PhaseOption = Annotated[
-    Phase,
-    typer.Option("--phase", help="What is expected differs before, in and after the window.", rich_help_panel=RUN),
-]
+PhaseOption = Annotated[Phase, run_option("--phase", help="What is expected differs before, in and after the window.")]
 WaiversOption = Annotated[
     Path | None,
-    typer.Option(
-        "--waivers",
-        metavar="FILE",
-        help="Waivers and attestations in TOML, beside the inventory's own.",
-        rich_help_panel=RUN,
-    ),
+    run_option("--waivers", metavar="FILE", help="Waivers and attestations in TOML, beside the inventory's own."),
 ]
-StrictOption = Annotated[
-    bool | None, typer.Option("--strict/--no-strict", help="Count a warning as a failure.", rich_help_panel=RUN)
-]
+StrictOption = Annotated[bool | None, run_option("--strict/--no-strict", help="Count a warning as a failure.")]
 ParallelOption = Annotated[
-    int | None,
-    typer.Option("--parallel", metavar="N", min=1, max=512, help="Nodes at a time (32).", rich_help_panel=RUN),
+    int | None, run_option("--parallel", metavar="N", min=1, max=512, help="Nodes at a time (32).")
 ]
 TimeoutOption = Annotated[
-    float | None,
-    typer.Option("--timeout", metavar="SECONDS", min=1, max=3600, help="For one node (60).", rich_help_panel=RUN),
+    float | None, run_option("--timeout", metavar="SECONDS", min=1, max=3600, help="For one node (60).")
 ]
 EngineOption = Annotated[
     str | None,
-    typer.Option(
+    run_option(
         "--engine",
         metavar="NAME",
         help="What asks the nodes: threads, or dask for other processes.",
         autocompletion=completion.engine_names,
-        rich_help_panel=RUN,
     ),
 ]
 SchedulerOption = Annotated[
     str | None,
-    typer.Option(
-        "--scheduler",
-        metavar="ADDRESS",
-        help="Let the workers of this dask scheduler ask, as tls://HOST:PORT.",
-        rich_help_panel=RUN,
+    run_option(
+        "--scheduler", metavar="ADDRESS", help="Let the workers of this dask scheduler ask, as tls://HOST:PORT."
     ),
 ]
 FromOption = Annotated[
     list[Path] | None,
-    typer.Option(
+    run_option(
         "--from",
         metavar="EVIDENCE",
         help="Judge what `preflight collect` has gathered, and contact nobody. Repeatable.",
-        rich_help_panel=RUN,
     ),
 ]
 EvidenceOption = Annotated[
     Path | None,
-    typer.Option(
+    reports_option(
         "--evidence",
         metavar="FILE",
         help="Keep everything that the nodes said; .gz packs it, .jsonl or .jsonl.gz: in lines.",
-        rich_help_panel=REPORTS,
     ),
 ]
-QuietOption = Annotated[
-    bool, typer.Option("-q", "--quiet", help="Print only what is wrong: nothing for a GO.", rich_help_panel=RUN)
-]
-VerboseOption = Annotated[
-    bool, typer.Option("-v", "--verbose", help="Print every result, and what each node cost.", rich_help_panel=RUN)
-]
+QuietOption = Annotated[bool, run_option("-q", "--quiet", help="Print only what is wrong: nothing for a GO.")]
+VerboseOption = Annotated[bool, run_option("-v", "--verbose", help="Print every result, and what each node cost.")]
 
 
 def refuse_idle_options(

@@ -6,12 +6,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
-
 from reports.format import Format, formats_of
+from scanner.cli.options import reports_option
 from scanner.cli.parsing.signature import with_options
 
-PANEL = "Reports"
 Asked = Mapping[str, str | Path | None]
 """Format's name to the file that the command line names for it."""
 
@@ -31,10 +29,7 @@ def _option(each: Format, *, folder: bool) -> Any:
     more = "; into a folder: an index, and a page for each cluster." if folder else "."
     return Annotated[
         (str if folder else Path) | None,
-        typer.Option(
-            f"--{each.name}",
-            metavar="FILE|FOLDER/" if folder else "FILE",
-            help=each.writes.removesuffix(".") + more,
-            rich_help_panel=PANEL,
+        reports_option(
+            f"--{each.name}", metavar="FILE|FOLDER/" if folder else "FILE", help=each.writes.removesuffix(".") + more
         ),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +12,6 @@ import typer
 from checks.exit_codes import ExitCode
 from scanner.cli.machines import Source, beside, files_of, inventory_of, takes_machines
 from scanner.cli.options import (
-    RUN,
     EngineOption,
     FromOption,
     ParallelOption,
@@ -20,6 +20,7 @@ from scanner.cli.options import (
     WaiversOption,
     refuse_idle_options,
     resolve_options,
+    run_option,
 )
 from scanner.cli.output.ending import leave
 from scanner.cli.output.streams import print_error, print_out
@@ -30,49 +31,41 @@ if TYPE_CHECKING:
     from checks.baseline.drift_rules import DriftRules
     from checks.baseline.snapshot import FactKey
 
-APPROVAL = "Approval"
+_approval_option = partial(typer.Option, rich_help_panel="Approval")
 _LISTED = 20
 
 OutputOption = Annotated[
     Path | None,
     typer.Option("--output", "-o", metavar="FILE", help="Instead of INVENTORY's name with .baseline.json."),
 ]
-ByOption = Annotated[
-    str, typer.Option("--by", metavar="NAME", help="Who approves (git's user).", rich_help_panel=APPROVAL)
-]
+ByOption = Annotated[str, _approval_option("--by", metavar="NAME", help="Who approves (git's user).")]
 ReasonOption = Annotated[
-    str,
-    typer.Option(
-        "--reason", metavar="TEXT", help="Why. Needed where there is a baseline already.", rich_help_panel=APPROVAL
-    ),
+    str, _approval_option("--reason", metavar="TEXT", help="Why. Needed where there is a baseline already.")
 ]
 UpdateOption = Annotated[
     list[str] | None,
-    typer.Option(
+    _approval_option(
         "--update",
         metavar="CHECK-OR-FACT",
         help="Approve only this anew: a check with its facts, or a fact. Repeatable.",
-        rich_help_panel=APPROVAL,
     ),
 ]
 NodeOption = Annotated[
     list[str] | None,
-    typer.Option(
+    _approval_option(
         "--node",
         metavar="NAME",
         help="Approve only this node anew; one that left the inventory is taken out. Repeatable.",
-        rich_help_panel=APPROVAL,
     ),
 ]
 IncompleteOption = Annotated[
     bool,
-    typer.Option(
+    _approval_option(
         "--allow-incomplete",
         help="Write it although something could not be read; drift says UNKNOWN for that every time.",
-        rich_help_panel=APPROVAL,
     ),
 ]
-QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Print nothing but problems.", rich_help_panel=RUN)]
+QuietOption = Annotated[bool, run_option("-q", "--quiet", help="Print nothing but problems.")]
 
 
 @takes_machines

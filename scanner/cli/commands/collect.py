@@ -20,6 +20,7 @@ from scanner.cli.options import (
     SkipCheckOption,
     TimeoutOption,
     resolve_options,
+    run_option,
 )
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ OutputOption = Annotated[
         show_default=False,
     ),
 ]
-QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Print only what is missing.", rich_help_panel="Run")]
+QuietOption = Annotated[bool, run_option("-q", "--quiet", help="Print only what is missing.")]
 
 
 @takes_machines

@@ -9,7 +9,7 @@ import typer
 
 from reports.format import DRIFT
 from scanner.cli.machines import Source, beside, takes_machines
-from scanner.cli.options import RUN
+from scanner.cli.options import run_option
 from scanner.cli.report_options import Asked, takes_reports
 from scanner.cli.run_options import Run, RunOptions, takes_run
 
@@ -17,12 +17,8 @@ BaselineOption = Annotated[
     Path | None,
     typer.Option("--baseline", metavar="FILE", help="Instead of INVENTORY's name with .baseline.json."),
 ]
-QuietOption = Annotated[
-    bool, typer.Option("-q", "--quiet", help="Print only what differs: nothing for no drift.", rich_help_panel=RUN)
-]
-VerboseOption = Annotated[
-    bool, typer.Option("-v", "--verbose", help="Print every fact, those that are as approved too.", rich_help_panel=RUN)
-]
+QuietOption = Annotated[bool, run_option("-q", "--quiet", help="Print only what differs: nothing for no drift.")]
+VerboseOption = Annotated[bool, run_option("-v", "--verbose", help="Print every fact, those that are as approved too.")]
 
 
 @takes_machines

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,8 +13,6 @@ import typer
 
 from reports.format import RUNBOOK, format_named, formats_of
 from scanner.cli.options import (
-    REPORTS,
-    RUN,
     ClusterOption,
     EngineOption,
     FromOption,
@@ -25,72 +24,53 @@ from scanner.cli.options import (
     TimeoutOption,
     WaiversOption,
     refuse_idle_options,
+    reports_option,
     resolve_options,
+    run_option,
 )
 from scanner.errors import UsageError
 
 if TYPE_CHECKING:
     from checks.runbook.model import RunbookSet
 
-FOLLOWING = "Following a plan"
+_following_option = partial(typer.Option, rich_help_panel="Following a plan")
 _PRINTED = "markdown"
 """The format of a plan that goes to standard output."""
 
 OutOption = Annotated[
     Path | None,
-    typer.Option(
-        "-o",
-        "--output",
-        metavar="FILE",
-        help="Write the plan there instead of printing it (-): .md or .html.",
-        rich_help_panel=REPORTS,
+    reports_option(
+        "-o", "--output", metavar="FILE", help="Write the plan there instead of printing it (-): .md or .html."
     ),
 ]
 
 JsonOption = Annotated[
     Path | None,
-    typer.Option(
-        "--json",
-        metavar="FILE",
-        help="Write the plan as JSON, for change systems and for --check; - prints it.",
-        rich_help_panel=REPORTS,
+    reports_option(
+        "--json", metavar="FILE", help="Write the plan as JSON, for change systems and for --check; - prints it."
     ),
 ]
 WindowOption = Annotated[
-    str | None,
-    typer.Option("--window", metavar="LENGTH", help="How long the window is: 2h, 90m, 2h30m.", rich_help_panel=REPORTS),
+    str | None, reports_option("--window", metavar="LENGTH", help="How long the window is: 2h, 90m, 2h30m.")
 ]
 TakesOption = Annotated[
     list[str] | None,
-    typer.Option(
-        "--takes",
-        metavar="STEP=TIME",
-        help="Your own figure for a step, as in upgrade-first=25m. Repeatable.",
-        rich_help_panel=REPORTS,
+    reports_option(
+        "--takes", metavar="STEP=TIME", help="Your own figure for a step, as in upgrade-first=25m. Repeatable."
     ),
 ]
 FollowOption = Annotated[
     str | None,
-    typer.Option(
-        "--check",
-        metavar="STEP",
-        help="Say whether STEP is done: a number (2.7), all, or next.",
-        rich_help_panel=FOLLOWING,
-    ),
+    _following_option("--check", metavar="STEP", help="Say whether STEP is done: a number (2.7), all, or next."),
 ]
 PlanOption = Annotated[
     Path | None,
-    typer.Option(
-        "--plan",
-        metavar="FILE",
-        help="The plan that is followed, as --json wrote it (INVENTORY's .plan.json).",
-        rich_help_panel=FOLLOWING,
+    _following_option(
+        "--plan", metavar="FILE", help="The plan that is followed, as --json wrote it (INVENTORY's .plan.json)."
     ),
 ]
 
-SilentOption = Annotated[
-    bool, typer.Option("-q", "--quiet", help="No progress; with -o, nothing for a GO.", rich_help_panel=RUN)
-]
+SilentOption = Annotated[bool, run_option("-q", "--quiet", help="No progress; with -o, nothing for a GO.")]
 
 
 def plan(
