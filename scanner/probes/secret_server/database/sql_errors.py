@@ -14,50 +14,18 @@ _CLOSED = frozenset((976, 978, 979, 983))
 _NOT_OPEN = frozenset((913, 921, 922, 924, 927, 942, 945, 955))
 _BUSY = frozenset(
     (
-        6005,
-        17142,
-        17809,
-        17810,
-        17830,
-        17892,
-        18401,
-        10928,
-        10929,
-        40501,
-        40613,
-        49918,
-        49919,
-        49920,
-        40615,
-        40914,
-        47073,
+        *(6005, 17142, 17809, 17810, 17830, 17892, 18401),
+        # Of Azure SQL Database: too much is asked of it, it moves, or a firewall of its own is in front of it.
+        *(10928, 10929, 40501, 40613, 49918, 49919, 49920),
+        *(40615, 40914, 47073),
     )
 )
 _NOT_THERE = frozenset((40508, 40515, 40517))
 """What Azure SQL Database says of what it does not have."""
 _NETWORK = frozenset(
     (
-        2,
-        20,
-        26,
-        40,
-        53,
-        64,
-        121,
-        233,
-        258,
-        1225,
-        1231,
-        1326,
-        10053,
-        10054,
-        10060,
-        10061,
-        10064,
-        10065,
-        11001,
-        11002,
-        11004,
+        *(2, 20, 26, 40, 53, 64, 121, 233, 258, 1225, 1231, 1326),
+        *(10053, 10054, 10060, 10061, 10064, 10065, 11001, 11002, 11004),
     )
 )
 """What the client's own network errors are numbered: Windows' codes, and those of .NET's SQL client."""
