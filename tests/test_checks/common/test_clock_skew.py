@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -185,3 +186,60 @@ def test_the_limit_can_be_overridden_and_switched_off(
     assert "one-time passwords" in outcome.message
     off = {"clock-kerberos": {"off": True, "reason": "time zones by hand"}}
     assert vault(cluster, node, sample(), sample(6000), overrides=off).status is Status.SKIP
+
+
+def exact(ahead_s: float, way_s: float = 0.0) -> ClockSample:
+    """A clock that is ahead by so much, give or take `way_s`, in numbers that are exact in binary."""
+    return sample(ahead_s, there_s=way_s, back_s=way_s)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "status"),
+    [
+        (exact(0.0), exact(1.5), Status.FAIL),
+        (exact(0.0), exact(1.25), Status.PASS),
+        (exact(0.0), exact(1.0, 0.5), Status.ERROR),
+        (exact(0.0), exact(1.0, 0.25), Status.PASS),
+        (exact(0.0), exact(2.0, 0.5), Status.FAIL),
+        (exact(0.0), exact(1.75, 0.5), Status.ERROR),
+    ],
+)
+def test_less_than_the_limit_is_what_has_to_be_proven(
+    chefs: Chefs, one: ClockSample, other: ClockSample, status: Status
+) -> None:
+    assert judged(chefs([one], [other])).status is status
+    assert judged(chefs([other], [one])).status is status
+
+
+@pytest.mark.parametrize(
+    ("ahead", "told"),
+    [
+        ((0, 0, 4, 4), "the clocks of backend-1 and backend-3 are 4.0 s apart"),
+        ((0, 0, 4, 8), "the clocks of backend-1 and backend-4 are 8.0 s apart"),
+        ((0, 0, 0, 4), "the clock of backend-4 is 4.0 s ahead of the others"),
+        (
+            (0, 0, 0, 4, -4),
+            "the clock of backend-4 is 4.0 s ahead of the others and the clock of backend-5 is 4.0 s behind the others",
+        ),
+        (
+            (0, 0, 0, 4, 5),
+            "the clock of backend-4 is 4.0 s ahead of the others and the clock of backend-5 is 5.0 s ahead of the",
+        ),
+        ((0, 0, 119), "the clock of backend-3 is 119.0 s ahead of the others"),
+        ((0, 0, 120), "the clock of backend-3 is 2 min ahead of the others"),
+    ],
+)
+def test_a_minority_is_named_and_nobody_where_there_is_none(chefs: Chefs, ahead: tuple[float, ...], told: str) -> None:
+    outcome = judged(chefs(*([exact(each)] for each in ahead)))
+    assert outcome.status is Status.FAIL
+    assert outcome.message.startswith(told)
+
+
+def test_a_limit_that_is_not_understood_is_an_error(chefs: Chefs) -> None:
+    view = chefs([sample()], [sample(90.0)])
+    rules = view.cluster.rules
+    odd = replace(rules, rules=tuple(replace(rule, requires="soon") for rule in rules.of("clock-skew")))
+    cluster = replace(view.cluster, rules=odd)
+    outcome = judged(ClusterView(cluster, tuple(replace(node, cluster=cluster) for node in view.nodes)))
+    assert outcome.status is Status.ERROR
+    assert "requires = 'soon' is no number of seconds" in outcome.message

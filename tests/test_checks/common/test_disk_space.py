@@ -201,3 +201,42 @@ def test_unknown_disks_are_not_judged(judged: Judged) -> None:
         judged("web", (Disks, "denied"))
     with pytest.raises(UnknownFactError, match="denied"):
         judged("backend", (LinuxDisks, "denied"))
+
+
+@pytest.mark.parametrize(
+    ("total", "status"),
+    [(25.0, Status.PASS), (24.999, Status.WARN), (22.5, Status.WARN), (22.499, Status.FAIL)],
+)
+def test_a_tenth_less_than_the_minimum_may_be_a_partition(judged: Judged, total: float, status: Status) -> None:
+    assert judged("web", ROOT, windows(("C:", total, 15), ("D:", 0, 0))).status is not Status.PASS
+    assert judged("web", WebRoot("C:\\V", ("registry",), ()), windows(("C:", total, 15))).status is status
+
+
+def test_a_quota_hides_how_large_a_drive_is(judged: Judged) -> None:
+    """Windows tells the account's share as the size, and the drive's own free space."""
+    outcome = judged("web", WebRoot("C:\\V", ("registry",), ()), windows(("C:", 10, 40), ("D:", 5, 5)))
+    assert outcome.status is Status.ERROR
+    assert "a disk quota of the scanner's account hides how large C: is" in outcome.message
+    outcome = judged("web", ROOT, windows(("C:", 10, 40), ("D:", 9, 40)))
+    assert "hides how large C: and D: is" in outcome.message
+    # What is there is enough, whatever the quota hides.
+    outcome = judged("web", ROOT, windows(("C:", 60, 70), ("D:", 40, 30)))
+    assert outcome.status is Status.PASS
+    assert "70.0 GB free on C: (a disk quota gives the scanner's account 60.0 GB of it)" in outcome.message
+
+
+@pytest.mark.parametrize("requires", ["web total-gb many", "web size 25", "web total-gb", "web free-gb -5"])
+def test_a_rule_that_is_not_understood_is_an_error(cluster: Clusters, node: Nodes, requires: str) -> None:
+    info = cluster(None)
+    rules = tuple(replace(rule, requires=requires) for rule in info.rules.of("disk-space") if rule.id == "disk-web")
+    assert rules
+    view = node(replace(info, rules=replace(info.rules, rules=rules)), ROOT, windows(("C:", 60, 40), ("D:", 60, 40)))
+    outcome = judge(view)
+    assert outcome.status is Status.ERROR
+    assert f"rule disk-web: requires = {requires!r} is none of" in outcome.message
+
+
+def test_sizes_are_told_in_the_unit_that_fits(judged: Judged) -> None:
+    message = judged("web", ROOT, windows(("C:", 60, 1), ("D:", 60, 0.999))).message
+    assert "1.0 GB free on C:" in message
+    assert "999 MB free on D:" in message

@@ -259,3 +259,16 @@ def test_a_library_s_version_that_is_none_of_the_product_s_is_no_defect(cluster:
     outcome = judge(webs(cluster(), app("2021.4.1.0")))
     assert outcome.status is Status.ERROR
     assert "Thycotic.ihawu.Business.dll: '2021.4.000001' is no Secret Server version" in outcome.message
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_node_at_the_target_does_not_hide_one_that_is_behind(cluster: Clusters, webs: Webs, turned: bool) -> None:
+    """Half an upgrade is no upgrade: the way is that of the node that has it still to go."""
+    pair = (app("11.7.49.0"), app("10.8.4.0"))
+    outcome = judge(webs(cluster(), *(reversed(pair) if turned else pair)))
+    assert outcome.status is Status.FAIL
+    assert f"10.8.000004 (the oldest, on web{1 if turned else 2}) to 11.7.000049 needs a stop" in outcome.message
+    pair = (app("11.7.49.0"), app("10.9.64.0"))
+    outcome = judge(webs(cluster(), *(reversed(pair) if turned else pair)))
+    assert outcome.status is Status.PASS
+    assert outcome.message.endswith("to 11.7.000049 in one step")
