@@ -9,7 +9,7 @@ from functools import partial
 from checks.check import Check, ClusterCheck, ClusterView, NodeCheck, NodeView
 from checks.engine.consistency import Comparison, compared
 from checks.engine.expect.findings import Finding, State, findings, shortened
-from checks.engine.expect.model import Expectation, told, wishes
+from checks.engine.expect.model import Expectation, subject_of, told, wishes
 from checks.engine.expect.observation import Observation, observation_kind
 from checks.engine.wording import enumerate_names
 from checks.outcome import Outcome, Remediation, failed, not_applicable, passed, undetermined, warned
@@ -117,15 +117,10 @@ def _outcome(
     wanted: Expectation, broken: list[str], unknown: list[str], observed: str, found: Mapping[str, object]
 ) -> Outcome:
     expected = "; ".join(wishes(wanted))
-    what = _what(wanted)
+    what = subject_of(wanted)
     if broken:
         give = warned if wanted.warns else failed
         return give(f"{what}: {'; '.join([*broken, *unknown])}", expected=expected, observed=observed, found=found)
     if unknown:
         return undetermined(f"{what}: {'; '.join(unknown)}", expected=expected, observed=observed, found=found)
     return passed(f"{what}: as expected", expected=expected, observed=observed, found=found)
-
-
-def _what(wanted: Expectation) -> str:
-    name = f", value {wanted.text('name')}" if wanted.kind == "registry" and wanted.text("name") else ""
-    return f"{wanted.kind} {wanted.subject}{name}"

@@ -147,10 +147,15 @@ _ITEMS = {
 }
 
 
+def subject_of(wanted: Expectation) -> str:
+    """What it is about, in words: "file /etc/shadow"."""
+    name = f", value {wanted.text('name')}" if wanted.kind == "registry" and wanted.text("name") else ""
+    return f"{wanted.kind} {wanted.subject}{name}"
+
+
 def told(wanted: Expectation) -> str:
     """What is expected, in words: "file /etc/shadow: mode at most 0640; owner root"."""
-    name = f", value {wanted.text('name')}" if wanted.kind == "registry" and wanted.text("name") else ""
-    return f"{wanted.kind} {wanted.subject}{name}: {'; '.join(wishes(wanted))}"
+    return f"{subject_of(wanted)}: {'; '.join(wishes(wanted))}"
 
 
 def wishes(wanted: Expectation) -> list[str]:

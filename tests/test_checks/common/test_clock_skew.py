@@ -216,6 +216,8 @@ def test_less_than_the_limit_is_what_has_to_be_proven(
     [
         ((0, 0, 4, 4), "the clocks of backend-1 and backend-3 are 4.0 s apart"),
         ((0, 0, 4, 8), "the clocks of backend-1 and backend-4 are 8.0 s apart"),
+        # It differs from a half alone: that half may be wrong as well.
+        ((0, 0.75, 2, 2), "the clocks of backend-1 and backend-3 are 2.0 s apart"),
         ((0, 0, 0, 4), "the clock of backend-4 is 4.0 s ahead of the others"),
         (
             (0, 0, 0, 4, -4),

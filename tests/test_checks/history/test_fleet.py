@@ -10,6 +10,7 @@ import pytest
 
 from checks.history.fleet import Fleet, Row, fleet, recorded_verdict
 from checks.history.kept import Kept, Word, WordKind
+from checks.history.model import FindingAge, FindingKey
 from checks.outcome import Status
 from checks.scan import Verdict
 from tests.test_reports.dashboard.fleets import FIRST, kept, past
@@ -192,3 +193,140 @@ def test_the_same_data_make_the_same_fleet() -> None:
     history = kept({"vault": "GNGU", "chef": "GGGG"})
     now: datetime = FIRST + timedelta(days=4)
     assert fleet([history], now, 30) == fleet([replace(history)], now, 30)
+
+
+def test_a_row_of_one_and_of_several() -> None:
+    row = only(seen(kept({"vault": "G"}), night=0))
+    assert (row.row_of, row.since, row.open_start) == (1, FIRST, True)
+    row = only(seen(kept({"vault": "GGN"}), night=2))
+    assert (row.row_of, row.since, row.open_start) == (1, FIRST + timedelta(days=2), False)
+
+
+def test_each_cluster_has_its_own_findings_words_and_flapping() -> None:
+    def word(cluster: str) -> Word:
+        return Word(
+            kind=WordKind.WAIVER,
+            check="disk-space",
+            cluster=cluster,
+            node=None,
+            by="Ada",
+            said="why",
+            expires=date(2026, 3, 9),
+        )
+
+    history = kept({"vault": "GNGN", "chef": "GGNN"}, words=[word("vault"), word("chef"), word("")])
+    for row in seen(history, night=3).rows:
+        assert {finding.standing.subject.cluster for finding in row.findings} == {row.name}
+        assert {flaps.subject.cluster for flaps in row.flapping} == ({"vault"} if row.name == "vault" else set())
+        assert [word.cluster for word in row.words] == [row.name, ""]
+
+
+@pytest.mark.parametrize(
+    ("line", "further", "good"),
+    [
+        ("GGU", (), 1),
+        ("GNU", (), 1),
+        ("GG", (past(2, {"vault": "G"}, partial=True),), 1),
+        ("UU", (), None),
+    ],
+)
+def test_a_good_run_reached_all_and_came_to_a_verdict(line: str, further: tuple[Any, ...], good: int | None) -> None:
+    row = only(seen(kept({"vault": line}, further=further), night=2))
+    assert row.last_good == (None if good is None else FIRST + timedelta(days=good))
+
+
+def test_a_verdict_is_old_after_a_week_and_a_finding_new_until_then() -> None:
+    week = FIRST + timedelta(days=7)
+    assert only(fleet([kept({"vault": "G"})], week, 30)).stale == ""
+    assert only(fleet([kept({"vault": "G"})], week + timedelta(seconds=1), 30)).stale == "older than 7 days"
+    line = kept({"vault": "GN"})
+    for hours, new in ((23, True), (24, False)):
+        (finding,) = only(fleet([line], week + timedelta(hours=hours), 30)).findings
+        assert finding.new is new
+
+
+def test_what_nobody_plans_has_no_beat_and_what_was_replaced_long_ago_has_none() -> None:
+    assert seen(kept({"vault": "G..G"}), night=3).beats == ()
+    old = [past(n, {"vault": "G"}, scope="--skip-check disk-space") for n in range(10)]
+    new = [past(n, {"vault": "G"}) for n in range(10, 24)]
+    replaced = kept({}, further=[*old, *new])
+    assert [beat.asked for beat in seen(replaced, night=23, nights=15).beats] == ["--skip-check disk-space", ""]
+    assert [beat.asked for beat in seen(replaced, night=23, nights=14).beats] == [""]
+
+
+@pytest.mark.parametrize(
+    ("other", "covered"),
+    [
+        ({}, True),
+        ({"scope": "--cluster vault --skip-check disk-space"}, True),
+        ({"scope": "--cluster vault", "phase": "after"}, True),
+        ({"scope": "--cluster vault", "partial": True, "phase": "after"}, False),
+        ({"scope": "--node n1"}, False),
+        ({"scope": "--cluster vault --check disk-space"}, False),
+        ({"command": "drift", "scope": "--cluster vault", "phase": "after"}, False),
+    ],
+)
+def test_what_looks_at_all_of_it_may_have_taken_over(other: dict[str, Any], covered: bool) -> None:
+    old = [past(n, {"vault": "G"}, scope="--cluster vault") for n in range(10)]
+    new = [past(n, {"vault": "G"}, **other) for n in range(10, 24)]
+    found = seen(kept({}, further=[*old, *new]), night=23)
+    beats = {(beat.command, beat.asked): beat for beat in found.beats}
+    assert beats["scan", "--cluster vault"].overdue is not covered
+
+
+def test_a_day_on_which_only_something_else_was_asked_shows_that() -> None:
+    by_hand = past(4, {"vault": "N"}, phase="after")
+    row = only(seen(kept({"vault": "GGGG.GG"}, further=[by_hand]), night=6, nights=7))
+    assert marks(row) == "GGGGNGG"
+    assert row.said.verdict is Verdict.GO
+
+
+def _with_own(history: Kept, status: Status, cluster: str = "") -> Kept:
+    """The history, whose latest scan has a finding of its own."""
+    latest = history.latest[-1]
+    standing = FindingAge(
+        subject=FindingKey("plugin-x", cluster, None),
+        status=status,
+        since=FIRST,
+        open_start=True,
+        runs=1,
+        new=False,
+        before=None,
+    )
+    past_of_it = replace(latest.history, standings=(*latest.history.standings, standing))
+    return replace(history, latest=(*history.latest[:-1], replace(latest, history=past_of_it)))
+
+
+@pytest.mark.parametrize(
+    ("status", "cluster", "told"),
+    [
+        (Status.ERROR, "", True),
+        (Status.FAIL, "", True),
+        (Status.WAIVED, "", False),
+        (Status.ERROR, "vault", False),
+    ],
+)
+def test_what_is_wrong_with_the_last_scan_itself_belongs_to_no_cluster(
+    status: Status, cluster: str, told: bool
+) -> None:
+    history = _with_own(kept({"vault": "GGNG"}), status, cluster)
+    assert [finding.standing.subject.check for _, finding in seen(history, night=3).loose] == ["plugin-x"] * told
+    # A comparison with a baseline, or a scan of a part, is no later scan; one of everything is.
+    for further, still in (
+        (past(3.5, {}, command="drift"), told),
+        (past(3.5, {"vault": "G"}, scope="--node n1"), told),
+        (past(3.5, {"vault": "G"}), False),
+    ):
+        later = replace(history, runs=(*history.runs, further))
+        assert bool(seen(later, night=3).loose) is still
+
+
+def test_the_options_of_a_run_say_what_it_asked() -> None:
+    run = past(0, {}, scope="--cluster vault --skip-check disk-space --skip-check clock-skew --node n1")
+    assert run.series == ("before", (), "--skip-check disk-space --skip-check clock-skew", False)
+    assert (run.whole, run.every_cluster) == (False, False)
+    plain = past(0, {}, scope="--skip-check disk-space --skip-check clock-skew")
+    assert (plain.whole, plain.every_cluster) == (True, True)
+    assert past(0, {}, scope="--skip-check a --check b").whole is False
+    asked = past(0, {}, phase="after", targets=("vault=11.8.000001",), strict=True, scope="--node n1").asked
+    assert asked == "--phase after --target vault=11.8.000001 --strict --node n1"

@@ -109,3 +109,55 @@ def test_the_usual_time_goes_round_the_clock() -> None:
     found = rhythm(made)
     assert found
     assert found.told.endswith(("about 23:50 UTC", "about 00:10 UTC"))
+
+
+@pytest.mark.parametrize(
+    ("days", "told"),
+    [
+        (range(0, 64, 8), "about every 8 days"),
+        (range(0, 56, 7), "every Monday"),
+        # Two gaps of three are enough, and three days more or less are the same gap.
+        ((0, 14, 28, 60), "about every 14 days"),
+        ((0, 14, 31, 42), "about every 14 days"),
+        ((0, 14, 32, 60), None),
+        # Within two weeks one day after the other is what tells; from two weeks on it is the days of the week.
+        ((0, 1, 2, 3, 7), "Monday to Friday"),
+        ((0, 1, 2, 4, 6), None),
+        ((0, 1, 2, 3, 4, 5), "every day"),
+        ((1, 3, 8, 10, 15), "every Tuesday and Thursday"),
+        ([day for day in range(15) if day % 7 in (0, 3)], "every Monday and Thursday"),
+    ],
+)
+def test_where_a_rhythm_begins(days: list[int], told: str | None) -> None:
+    found = rhythm(starts(*days))
+    assert (found.told if found else None) == (told and f"{told}, about 02:15 UTC")
+
+
+@pytest.mark.parametrize(("hour", "minute", "late"), [(5, 14, []), (5, 15, [20]), (5, 16, [20])])
+def test_a_run_is_waited_for_to_the_minute(hour: int, minute: int, late: list[int]) -> None:
+    now = datetime.combine(MONDAY + timedelta(days=20), time(hour, minute), UTC)
+    assert missed(starts(*range(20)), now) == late
+
+
+@pytest.mark.parametrize(("now", "late"), [(56, []), (59, []), (60, [56]), (73, [56]), (74, [56, 70])])
+def test_one_that_goes_by_days_is_waited_for_some_days_longer(now: int, late: list[int]) -> None:
+    assert missed(starts(0, 14, 28, 42), noon(now)) == late
+
+
+@pytest.mark.parametrize(
+    ("usual", "once", "late"),
+    [
+        (time(0, 5), time(23, 50), []),
+        (time(0, 5), time(21, 5), []),
+        (time(0, 5), time(21, 4), [10]),
+    ],
+)
+def test_a_run_shortly_before_midnight_may_be_that_of_the_next_day(usual: time, once: time, late: list[int]) -> None:
+    made = [*starts(*(day for day in range(20) if day != 10), at=usual), *starts(9, at=once)]
+    assert missed(made, noon(19)) == late
+
+
+@pytest.mark.parametrize(("once", "late"), [(time(0, 10), []), (time(2, 50), []), (time(2, 51), [10])])
+def test_a_run_shortly_after_midnight_may_be_that_of_the_day_before(once: time, late: list[int]) -> None:
+    made = [*starts(*(day for day in range(20) if day != 10), at=time(23, 50)), *starts(11, at=once)]
+    assert missed(made, noon(20)) == late

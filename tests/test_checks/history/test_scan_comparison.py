@@ -335,3 +335,11 @@ def test_the_strip_has_no_go_where_the_nodes_answered_and_people_alone_vouch_for
 
 def test_the_strip_has_no_go_in_a_strict_night_that_failed_for_what_no_result_shows() -> None:
     assert marks(night(0, "pp", verdict="NO-GO", strict=True), night(1, "pp", strict=True)) == ["UNKNOWN", "GO"]
+
+
+def test_a_finding_is_new_where_a_run_that_looked_did_not_tell_of_it() -> None:
+    """Silence is news where an earlier run asked the same, or asked everything; from a part nothing follows."""
+    assert standing("..f").new
+    narrowed, present = told("Pf")
+    assert compare_with_history(present, [replace(narrowed, entries={})]).standings[0].new is False
+    assert compare_with_history(present, [replace(narrowed, entries={}, narrowed=False)]).standings[0].new is True

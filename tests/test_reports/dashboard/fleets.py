@@ -30,7 +30,7 @@ def entries(cluster: str, letter: str) -> dict[FindingKey, Entry]:
     return {node: Entry(Status.PASS, judged=True, message="answers"), disk: full if letter == "N" else good}
 
 
-def past(night: int, clusters: Mapping[str, str], *, about: str = "", owner: str = "", **more: Any) -> PastScan:
+def past(night: float, clusters: Mapping[str, str], *, about: str = "", owner: str = "", **more: Any) -> PastScan:
     """The scan of one night; `clusters` says a letter for each."""
     said = {
         name: Said(
