@@ -163,6 +163,16 @@ def test_what_was_judged_is_not_judged_again(project: Path) -> None:
     assert mutate(project, "--again")[-1] != before[-1]
 
 
+def test_tests_of_several_places_hold_what_those_of_each_do(project: Path) -> None:
+    further = project / "tests" / "test_further.py"
+    further.write_text("from checks.thing import free\n\n\ndef test_free():\n    assert free(50) and not free(49)\n")
+    apart = ("--results", str(project / "further"), "--tests", str(further))
+    alone = mutate(project, *apart)
+    assert not [line for line in alone if line.startswith("not noticed") and "number >= 50" in line]
+    both = mutate(project, "--again", *apart, "--tests", str(project / "tests" / "test_checks"))
+    assert both[-1].split("|")[4].strip() == "4"
+
+
 @pytest.mark.slow
 def test_parts_share_it(project: Path) -> None:
     whole = mutate(project)[-1].split("|")[2].strip()

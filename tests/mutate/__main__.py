@@ -35,7 +35,9 @@ def main(arguments: Sequence[str], say: Callable[[str], None]) -> int:
         help="files or folders below checks/, in the order in which they are judged; all without one",
     )
     parser.add_argument("--top", type=Path, default=Path(__file__).parents[2], help="where checks/ and tests/ are")
-    parser.add_argument("--tests", type=Path, help="a folder of tests instead of tests/test_checks")
+    parser.add_argument(
+        "--tests", type=Path, action="append", help="a folder or file of tests instead of tests/test_checks; several"
+    )
     parser.add_argument("--seconds", type=float, default=20, help="of the processor, for the tests of one mutant")
     parser.add_argument("--most", type=int, default=0, help="a sample of so many mutants; all without it")
     parser.add_argument("--seed", type=int, default=1, help="of the sample")
@@ -55,7 +57,7 @@ def main(arguments: Sequence[str], say: Callable[[str], None]) -> int:
         file = chosen.results or Path(folder, "results")
         missing = Results(file).missing(every, again=chosen.again)
         if missing:
-            tests = (chosen.tests or top / "tests" / "test_checks").resolve()
+            tests = tuple(path.resolve() for path in chosen.tests or [top / "tests" / "test_checks"])
             _judge(missing, Way(top, tests, chosen.seconds), file, say)
         results = Results(file)
     ended = [(mutant, judged) for mutant in every if (judged := results.of(mutant)) is not None]
@@ -81,7 +83,7 @@ def _judge(missing: Sequence[Mutant], way: Way, file: Path, say: Callable[[str],
         traced = Traced(way.product)
         warm = Warm(way=way, mutants=missing, results=Results(file), traced=traced, say=say)
         with traced.on():
-            arguments = [*OPTIONS, f"--rootdir={way.top}", str(way.tests)]
+            arguments = [*OPTIONS, f"--rootdir={way.top}", *map(str, way.tests)]
             _, said = quietly(lambda: pytest.main(arguments, plugins=[warm]))
         if not warm.ended:
             say(f"the tests do not pass as they are: {warm.failed}\n{said[-2000:]}")

@@ -35,8 +35,9 @@ def import_ahead(names: Iterable[str]) -> None:
 def judge(mutant: Mutant, way: Way, results: Results) -> None:
     """The tests that import the module first, or one that imports it, and then the others."""
     near = tests_of(mutant.path, way)
-    further = [str(way.tests), *(f"--ignore={path}" for path in near)]
-    said = (_run(mutant, way.top, near) if near else "") or _run(mutant, way.top, further)
+    rest = [str(path) for path in way.tests if str(path) not in near]
+    further = [*rest, *(f"--ignore={path}" for path in near)]
+    said = (_run(mutant, way.top, near) if near else "") or (_run(mutant, way.top, further) if rest else "")
     results.add(mutant, said or "none of all tests", noticed=bool(said))
 
 
@@ -44,7 +45,8 @@ def tests_of(path: Path, way: Way) -> list[str]:
     """The tests that import the module, or one that imports it."""
     name = _dotted(path, way.top)
     users = {name, *(_dotted(each, way.top) for each in way.product.rglob("*.py") if name in _imports(each))}
-    return [str(each) for each in sorted(way.tests.rglob("test_*.py")) if users & _imports(each)]
+    every = (each for path in way.tests for each in (path.rglob("test_*.py") if path.is_dir() else [path]))
+    return [str(each) for each in sorted(set(every)) if users & _imports(each)]
 
 
 def _dotted(path: Path, top: Path) -> str:

@@ -125,7 +125,8 @@ class Way:
     """How mutants are judged."""
 
     top: Path
-    tests: Path
+    tests: tuple[Path, ...]
+    """Folders and files."""
     seconds: float
     """Of the processor, for the tests of one mutant in a warm process: one that survives these is not noticed."""
 
