@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from checks.baseline.comparison import Compared, Scope, compare, natural
-from checks.baseline.drift import Difference, Drift, DriftVerdict
+from checks.baseline.drift import Difference, Drift, DriftVerdict, FactRow, by_node
 from checks.baseline.snapshot import CheckKey, CheckState, FactKey, Snapshot, take_snapshot
 from checks.check import ClusterInfo, NodeView
 from checks.chef_backend.facts.machine import InstalledPackage, StraySecrets
@@ -416,3 +416,37 @@ def test_checks_of_a_node_that_could_not_be_asked_say_why() -> None:
     lost = Snapshot({HERE: frozenset()}, {}, {FactKey(*HERE, ""): "interrupted"}, {})
     found = compare(snapshot(WINDOWS, checks={"c": "pass", "d": "fail"}), lost, RULES)
     assert [(row.difference, row.message) for row in found.checks] == [(Difference.NOT_COMPARED, "interrupted")] * 2
+
+
+@pytest.mark.parametrize(
+    ("differences", "partial", "expected", "code"),
+    [
+        ((), False, DriftVerdict.UNKNOWN, 3),
+        ((Difference.SAME,), False, DriftVerdict.NO_DRIFT, 0),
+        ((Difference.SAME,), True, DriftVerdict.UNKNOWN, 130),
+        ((Difference.SAME, Difference.NOT_COMPARED), False, DriftVerdict.UNKNOWN, 3),
+        ((Difference.NOT_COMPARED, Difference.CHANGED), False, DriftVerdict.DRIFT, 1),
+        ((Difference.SAME, Difference.APPEARED), False, DriftVerdict.DRIFT, 1),
+        ((Difference.SAME, Difference.DISAPPEARED), True, DriftVerdict.DRIFT, 130),
+    ],
+)
+def test_what_a_comparison_ends_with(
+    differences: tuple[Difference, ...], partial: bool, expected: DriftVerdict, code: int
+) -> None:
+    rows = tuple(FactRow(place=FactKey(*HERE, f"it.v{at}"), difference=each) for at, each in enumerate(differences))
+    now = datetime(2026, 11, 21, tzinfo=UTC)
+    drift = Drift(
+        tool_version="1",
+        started=now,
+        finished=now,
+        inventory="i",
+        baseline="b",
+        approvals=(),
+        facts=rows,
+        checks=(),
+        partial=partial,
+    )
+    assert (drift.verdict, drift.exit_code) == (expected, code)
+    assert sum(drift.counts.values()) == len(rows)
+    assert drift.counts[Difference.SAME] == differences.count(Difference.SAME)
+    assert by_node(rows) == ({HERE: list(rows)} if rows else {})

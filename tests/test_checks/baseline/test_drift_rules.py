@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 import pytest
 
-from checks.baseline.drift_rules import Compare, DriftRuleError, fits, parse_drift_rules
+from checks.baseline.drift_rules import Compare, DriftRuleError, fits, parse_drift_rules, undecided
 from scanner.rule_data import load_drift_rules
 
 RULES = load_drift_rules()
@@ -95,3 +98,72 @@ def test_an_override_that_cannot_be_meant_is_refused(pattern: str, change: dict[
 def test_data_that_cannot_be_used_is_refused(text: str) -> None:
     with pytest.raises(DriftRuleError):
         parse_drift_rules(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    name: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class OwnFact:
+    """A fact of the tests, as a plugin has one."""
+
+    colour: str
+    note: str
+    parts: tuple[Part, ...] = ()
+
+    NOT_COMPARED: ClassVar[frozenset[str]] = frozenset({"note"})
+
+
+def test_a_plugin_s_facts_are_compared_exactly_but_what_is_there_to_be_shown() -> None:
+    rules = RULES.with_kinds([OwnFact])
+    assert rules.of("own-fact.colour").compare is Compare.EXACT
+    assert rules.ignores("own-fact.note")
+    assert not rules.ignores("own-fact.colour")
+    assert not rules.ignores("own-fact")
+    assert rules.knows("own-fact.colour")
+    assert not RULES.knows("own-fact.colour")
+    # What is decided on stays so, and a kind of which nothing is new is no other set of rules.
+    decided = parse_drift_rules('[own-fact]\n"colour" = { compare = "ignore", reason = "x" }\n')
+    assert decided.with_kinds([OwnFact]) is decided
+    assert RULES.with_kinds([]) is RULES
+
+
+DECIDED = """
+[own-fact]
+"colour" = { compare = "exact", reason = "x" }
+"note" = { compare = "ignore", reason = "x" }
+"parts[name].size" = { compare = "exact", reason = "x" }
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "flaws"),
+    [
+        (DECIDED, []),
+        (
+            DECIDED.replace('"colour"', '"color"'),
+            ["own-fact.colour: how is it compared?", "own-fact.color: there is no"],
+        ),
+        (
+            DECIDED.replace("[name]", "[id]"),
+            ["own-fact.parts: its rows have no field id", "own-fact.parts[].name: how"],
+        ),
+        (DECIDED.replace("[name]", "[]"), ["own-fact.parts: what do its rows go by? Write"]),
+        (DECIDED + "[other]\n" + DECIDED.splitlines()[2], ["other: there is no such fact"]),
+    ],
+)
+def test_what_is_not_decided_on_is_told(text: str, flaws: list[str]) -> None:
+    found = undecided(parse_drift_rules(text), [OwnFact])
+    assert bool(found) is bool(flaws)
+    assert all(any(flaw in each for each in found) for flaw in flaws), found
+
+
+def test_an_override_may_name_a_node_s_own_row() -> None:
+    assert RULES.knows("disks.drives[D:].free-bytes")
+    assert RULES.knows("disks.drives[*].free-bytes")
+    assert RULES.knows("disks.drives[].free-bytes")
+    with pytest.raises(DriftRuleError, match=r"the kinds of facts are: .*windows-version"):
+        RULES.with_overrides({"*nothing*": {"compare": "ignore", "reason": "x"}})
