@@ -159,3 +159,14 @@ def test_a_node_that_may_point_elsewhere_is_told(cluster: Clusters, node: Nodes)
     outcome = judge(ClusterView(info, (one, other, unseen)))
     assert outcome.status is Status.WARN
     assert "database.config of web2: the answer is no JSON" in outcome.message
+
+
+def test_an_empty_database_config_points_to_no_database(cluster: Clusters, node: Nodes) -> None:
+    """config-files-present tells of it; it is no other database."""
+    info = cluster()
+    web = [
+        node(info, DatabaseConfig(path="x", state="hashed", sha256=mark * 64, efs=False, size_bytes=size), name=name)
+        for name, mark, size in (("web1", "a", 9), ("web2", "e", 0))
+    ]
+    known = node(info, sessions(("web1", NET), ("web2", NET)), name="sql1", roles=("database",))
+    assert "database.config differs" not in judge(ClusterView(info, (*web, known))).message

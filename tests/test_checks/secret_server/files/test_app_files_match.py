@@ -191,3 +191,35 @@ def test_a_digest_that_differs_is_a_difference_whatever_the_marks_say(cluster: C
     outcome = judged(cluster, webs, sound, forged, sound)
     assert outcome.status is Status.FAIL
     assert outcome.message == "web2 differs from web1 and web3 in bin\\"
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_folder_that_one_node_lacks_is_told(cluster: Clusters, webs: Webs, named: bool) -> None:
+    more = tree({**SAME, "\\addon\\x.dll": "9"}, named=named)
+    outcome = judged(cluster, webs, tree(named=named), tree(named=named), more)
+    assert outcome.status is Status.WARN
+    assert "addon\\" in outcome.message
+    assert "not on all nodes (web3 differs from web1 and web2)" in outcome.message
+
+
+@pytest.mark.parametrize(
+    ("left_out", "told"),
+    [
+        (("\\bin\\app.dll",), True),
+        (("\\other\\",), True),
+        (("\\bin\\",), False),
+        (("\\bin\\app.dll.config",), False),
+    ],
+)
+def test_only_what_was_left_out_itself_is_not_missed(
+    cluster: Clusters, webs: Webs, left_out: tuple[str, ...], told: bool
+) -> None:
+    more = tree({**SAME, "\\bin\\app.dll.config": "9"})
+    outcome = judged(cluster, webs, more, more, tree(left_out=left_out))
+    assert outcome.status is Status.ERROR
+    assert ("\\bin\\app.dll.config" in outcome.evidence["not_everywhere"]) is told  # type: ignore[operator]
+
+
+def test_what_was_left_out_is_counted(cluster: Clusters, webs: Webs) -> None:
+    out = tuple(f"\\bin\\{name}.dll" for name in "abc")
+    assert "left out bin\\a.dll and 2 more (locked)" in judged(cluster, webs, tree(), tree(left_out=out)).message

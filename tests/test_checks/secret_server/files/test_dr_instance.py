@@ -179,3 +179,11 @@ def test_what_was_seen_is_evidence(cluster: Clusters, node: Nodes) -> None:
     rows: Any = judged(cluster, node, (app(), key(state="denied"))).evidence["nodes"]
     assert rows["web1"] == {"version": "11.6.000003", "encryption.config": "a" * 12}
     assert rows["dr1"] == {"version": "11.6.000003", "encryption.config": "denied"}
+
+
+def test_a_version_that_is_only_declared_is_no_proof_of_the_copy(cluster: Clusters, node: Nodes) -> None:
+    info = cluster(dpapi="off", current="11.6.000003")
+    nodes = [node(info, *SAME, name="web1"), node(info, (AppFiles, "denied"), key(), name="dr1", roles=("dr",))]
+    outcome = judge(ClusterView(info, tuple(nodes)))
+    assert outcome.status is not Status.PASS
+    assert "the version of dr1 cannot be read: denied" in outcome.message

@@ -204,3 +204,20 @@ def test_two_of_three_equal_under_dpapi_names_the_copies(cluster: Clusters, webs
     outcome = judge(webs(cluster(dpapi="on"), A, B, A))
     assert outcome.status is Status.WARN
     assert outcome.message.startswith("web1 and web3 have the same file although DPAPI is on")
+
+
+@pytest.mark.parametrize(
+    ("configs", "status"),
+    [
+        ((hashed("a", efs=True), state("denied")), Status.ERROR),
+        ((hashed("a", efs=True), state("denied", efs=True)), Status.SKIP),
+        ((hashed("a"), state("denied", efs=True), state("locked", efs=True)), Status.ERROR),
+        ((state("denied", efs=True), state("unreadable", efs=True)), Status.SKIP),
+        ((state("denied", efs=True), state("denied")), Status.ERROR),
+    ],
+)
+def test_efs_excuses_only_the_files_that_it_keeps_from_being_read(
+    cluster: Clusters, webs: Webs, configs: tuple[EncryptionConfig, ...], status: Status
+) -> None:
+    outcome = judge(webs(cluster(dpapi="off", efs="on"), *configs))
+    assert outcome.status is status, outcome.message

@@ -213,3 +213,43 @@ def test_no_application_in_the_root_is_an_error(cluster: Clusters, node: Nodes) 
 def test_unknown_pools_are_not_judged(cluster: Clusters, node: Nodes) -> None:
     with pytest.raises(UnknownFactError, match="denied"):
         judge(node(cluster(), ROOT, IIS, (AppPools, "denied")))
+
+
+@pytest.mark.parametrize(
+    ("found", "requires", "status", "command"),
+    [
+        (pools(bits_32=setting("true")), "bits=64", Status.WARN, "/enable32BitAppOnWin64:false"),
+        (pools(bits_32=setting("false")), "bits=32", Status.WARN, "/enable32BitAppOnWin64:true"),
+        (pools(bits_32=setting("true")), "bits=32", Status.PASS, ""),
+        (pools(bits_32=setting("perhaps")), "bits=64", Status.WARN, "/enable32BitAppOnWin64:false"),
+        (pools(bits_32=setting("perhaps")), "bits=32", Status.WARN, "/enable32BitAppOnWin64:true"),
+        (pools(start=setting("false")), "", Status.WARN, "/autoStart:true"),
+        (pools(start=setting("perhaps")), "", Status.WARN, "/autoStart:true"),
+        (pools(runtime=setting("v2.0")), "", Status.FAIL, "/managedRuntimeVersion:v4.0"),
+        (pools(bits_32=setting("false")), "bits=", Status.ERROR, ""),
+        (pools(bits_32=setting("false")), "width=64", Status.ERROR, ""),
+    ],
+)
+def test_the_command_sets_what_the_rule_asks_for(
+    cluster: Clusters, node: Nodes, found: AppPools, requires: str, status: Status, command: str
+) -> None:
+    info = cluster(current="11.6.000003")
+    rules = tuple(
+        replace(rule, requires=requires) if requires and rule.id == "pool-64-bit" else rule for rule in info.rules.rules
+    )
+    outcome = judge(node(replace(info, rules=replace(info.rules, rules=rules)), ROOT, IIS, found))
+    assert outcome.status is status, outcome.message
+    if command:
+        assert outcome.remediation is not None
+        assert command in outcome.remediation.command
+        assert "apppool" in outcome.remediation.command.lower()
+    elif status is Status.ERROR:
+        assert f"requires = {requires!r} is none of runtime=VALUE" in outcome.message
+
+
+def test_an_isapi_restriction_is_named_as_people_see_it_else_by_its_file(cluster: Clusters, node: Nodes) -> None:
+    path = "%windir%\\Microsoft.NET\\Framework64\\v4.0.30319\\aspnet_isapi.dll"
+    for description, name in (("ASP.NET", "ASP.NET"), ("", path)):
+        iis = replace(IIS, isapi=(IsapiRestriction(path, "false", description),))
+        outcome = judge(node(cluster(), ROOT, iis, pools()))
+        assert f"the ISAPI restriction {name} is not allowed" in outcome.message

@@ -96,3 +96,48 @@ def test_a_missing_provider_holds_up_no_window_before_it_opens(states: States, p
     assert outcome.status is status
     assert "web2: IIS does not tell over WMI" in outcome.message
     assert "Web-Scripting-Tools" in outcome.message
+
+
+def test_what_does_not_run_is_started_node_by_node(states: States) -> None:
+    outcome = judge(states("after", 1, 3, 2))
+    assert outcome.remediation is not None
+    assert outcome.remediation.summary == (
+        "First start Vault on web2, and see that the site answers there; then likewise on web3."
+    )
+    assert "start apppool" in outcome.remediation.command
+    alone = judge(states("after", 1, 3)).remediation
+    assert alone is not None
+    assert alone.summary == "First start Vault on web2, and see that the site answers there."
+
+
+def test_in_the_window_all_but_the_first_are_stopped(states: States) -> None:
+    outcome = judge(states("window", 1, 1, 1))
+    assert outcome.remediation is not None
+    assert "if that is web1, stop Vault on web2; then likewise on web3" in outcome.remediation.summary
+    assert "stop apppool" in outcome.remediation.command
+
+
+@pytest.mark.parametrize("phase", ["before", "window", "after"])
+def test_the_provider_is_added_where_it_is_missing(states: States, phase: str) -> None:
+    outcome = judge(states(phase, 3 if phase == "window" else 1, "no provider", "no provider"))
+    assert outcome.remediation is not None
+    assert outcome.remediation.summary.startswith("Add the Windows feature on web2 and web3, then scan again.")
+    assert outcome.remediation.language == "powershell"
+    # A pool whose state is not told otherwise is nothing that a feature would tell.
+    assert judge(states(phase, 3 if phase == "window" else 1, 4)).remediation is None
+
+
+def test_pools_that_are_not_the_same_ones_are_named_by_their_node(
+    cluster: Callable[..., ClusterInfo], node: Callable[..., NodeView]
+) -> None:
+    info = replace(cluster(), phase="after")
+    two = replace(IIS, applications=(APPLICATION, replace(APPLICATION, path="/b", pool="Other")))
+    views = [
+        node(info, ROOT, two, PoolStates((("Vault", vault), ("Other", other))), name=f"web{at}")
+        for at, (vault, other) in enumerate(((3, 1), (1, 3), (3, 1)), 1)
+    ]
+    outcome = judge(ClusterView(info, tuple(views)))
+    assert outcome.remediation is not None
+    assert outcome.remediation.summary == (
+        "First start Vault on web1, and see that the site answers there; then likewise on web2 (Other) and web3."
+    )

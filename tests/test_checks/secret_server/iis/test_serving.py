@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
+from checks.check import ClusterView, NodeView
 from checks.facts import Unknown
 from checks.outcome import Outcome, Status
-from checks.secret_server.facts.node import IisApplication, IisConfiguration, WebRoot
+from checks.secret_server.facts.host import PoolStates
+from checks.secret_server.facts.node import (
+    AppPools,
+    IisApplication,
+    IisConfiguration,
+    PoolSetting,
+    PoolSettings,
+    WebRoot,
+)
+from checks.secret_server.iis import (
+    app_pool_settings,
+    app_pool_state,
+    authentication,
+    iwa_folders,
+    pool_identity_match,
+)
+from checks.secret_server.iis.places import IisAuthentication
 from checks.secret_server.iis.serving import NO_APPLICATION, is_bare, serving, serving_pools
 from tests.test_checks.secret_server.databases import Clusters, Nodes
 
@@ -76,3 +94,40 @@ def test_an_application_without_a_pool_is_undetermined(cluster: Clusters, node: 
 
 def test_a_pool_is_named_once(cluster: Clusters, node: Nodes) -> None:
     assert serving_pools(node(cluster(), ROOT, iis(APP, replace(APP, path="/ss", pool="ss")))) == ("ss",)
+
+
+@pytest.mark.parametrize("judge", [authentication.judge, iwa_folders.judge, app_pool_settings.judge])
+def test_where_no_application_serves_it_no_check_of_a_node_can_tell(
+    cluster: Clusters, node: Nodes, judge: Callable[[NodeView], Outcome]
+) -> None:
+    info = cluster(integrated_windows_auth=True)
+    outcome = judge(node(info, ROOT, iis(replace(APP, physical_path="D:\\b")), IisAuthentication((), ()), AppPools(())))
+    assert outcome.status is Status.ERROR
+    assert outcome.message == (
+        "no IIS application has the web root C:\\App as its folder; applications found: Vault/ in D:\\b"
+    )
+
+
+@pytest.mark.parametrize("judge", [app_pool_state.judge, pool_identity_match.judge])
+def test_where_no_application_serves_it_no_check_of_a_cluster_can_tell(
+    cluster: Clusters, node: Nodes, judge: Callable[[ClusterView], Outcome]
+) -> None:
+    info = cluster()
+    pool = PoolSetting("3", "pool")
+    settings = PoolSettings(
+        name="SS",
+        runtime=pool,
+        load_user_profile=pool,
+        max_processes=pool,
+        identity_type=pool,
+        enable_32_bit=pool,
+        auto_start=pool,
+    )
+    facts = (ROOT, AppPools((settings,)), PoolStates((("SS", 1),)))
+    nodes = (
+        node(info, *facts, iis(APP), name="web1"),
+        node(info, *facts, iis(replace(APP, physical_path="D:\\b")), name="web2"),
+    )
+    outcome = judge(ClusterView(info, nodes))
+    assert outcome.status is Status.ERROR
+    assert "web2: no IIS application has the web root C:\\App as its folder" in outcome.message

@@ -84,3 +84,12 @@ def test_what_nobody_knows_is_unknown(cluster: Clusters, node: Nodes) -> None:
     elsewhere = IisAuthentication((), (AuthenticationPlace(path="D:\\b", enabled=()),))
     with pytest.raises(UnknownFactError, match="garbled"):
         judge(node(cluster(), (WebConfig, "garbled"), WebRoot("C:\\App", (), ()), elsewhere))
+
+
+@pytest.mark.parametrize("lost", [WebRoot, IisAuthentication])
+def test_earlier_evidence_tells_it_where_all_of_it_is_there(cluster: Clusters, node: Nodes, lost: type) -> None:
+    place = AuthenticationPlace(path="c:\\app", enabled=())
+    view = node(cluster(), WebRoot("C:\\App", (), ()), IisAuthentication((), (place,)))
+    unasked = Unknown("not in the evidence", unasked=True)
+    with pytest.raises(UnknownFactError, match="not in the evidence"):
+        judge(replace(view, facts={**view.facts, WebConfig: unasked, lost: Unknown("denied")}))
