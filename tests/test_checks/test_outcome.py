@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from checks.outcome import (
@@ -10,6 +12,7 @@ from checks.outcome import (
     conclude,
     failed,
     not_applicable,
+    not_declared,
     passed,
     undetermined,
     warned,
@@ -70,3 +73,22 @@ def test_what_is_said_once_for_the_whole_stands_for_what_each_finding_says() -> 
         "",
         {},
     )
+
+
+def test_what_is_not_declared_is_told_where_nothing_else_is() -> None:
+    key = not_declared("dpapi", "`dpapi` is not declared")
+    assert combine([not_applicable("moot"), key]).not_declared == "dpapi"
+    assert combine([not_applicable("moot")]).not_declared == ""
+    for other in (passed("fine"), warned("odd"), failed("broken"), undetermined("hm")):
+        assert combine([key, other]).not_declared == ""
+        assert combine([key, other]).message == other.message
+
+
+def test_several_remedies_are_one_in_the_language_of_its_commands() -> None:
+    plain = Remediation("Look at it.", url="https://a")
+    shell = Remediation("Start it.", "start", language="sh")
+    other = Remediation("Query it.", "SELECT 1", url="https://b", language="sql")
+    both = combine([failed("a", remediation=plain), failed("b", remediation=replace(plain, summary="And at that."))])
+    assert both.remediation == Remediation("Look at it. And at that.", url="https://a")
+    mixed = combine([failed("a", remediation=plain), failed("b", remediation=shell), failed("c", remediation=other)])
+    assert mixed.remediation == Remediation("Look at it. Start it. Query it.", "start", url="https://a", language="sh")
