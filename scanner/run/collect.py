@@ -222,7 +222,7 @@ class _Run:
 
 def _query(call: NodeRequest, gate: Gate) -> Cleared:
     """Ask the node, and make what it said small, in the thread that asks: there may be many whose answers wait."""
-    return cleared(query_node(call, gate), call.hide)
+    return cleared(query_node(call, gate=gate), call.hide)
 
 
 def _again(
