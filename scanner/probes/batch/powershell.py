@@ -81,9 +81,9 @@ def compose(
     # Nothing but blocks that wait: what language mode forbids is said by the guard, before any of them runs.
     fixed = [
         *("$PfParts = {", *(powershell_source(name) for name in PARTS), *further, "}"),
-        *("$PfProbes = {", *(_block(probe) for probe in probes), "}"),
+        *("$PfProbes = {", *(_block(probe.id, probe.language, probe.script) for probe in probes), "}"),
         *("$PfWatcher = {", powershell_source(WATCH), "}"),
-        f"$PfProbeIds = @({', '.join(literal(probe.id) for probe in probes)})",
+        f"$PfProbeIds = @({', '.join(_quoted(probe.id) for probe in probes)})",
     ]
     parameters = [
         "$ErrorActionPreference = 'Stop'",
@@ -102,10 +102,17 @@ def compose(
     return "\n".join([*fixed, *parameters, "", powershell_source(GUARD), *start])
 
 
-def _block(probe: Probe) -> str:
-    if probe.language != "powershell" or not probe.script.isascii():
-        raise ValueError(f"probe {probe.id} is no ASCII PowerShell")
-    return f"Invoke-PfProbe {literal(probe.id)} {{\n{probe.script.strip()}\n}}\n"
+@functools.lru_cache(maxsize=512)
+def _block(probe_id: str, language: str, script: str) -> str:
+    """What asks one probe: the same for all nodes of a kind."""
+    if language != "powershell" or not script.isascii():
+        raise ValueError(f"probe {probe_id} is no ASCII PowerShell")
+    return f"Invoke-PfProbe {_quoted(probe_id)} {{\n{script.strip()}\n}}\n"
+
+
+@functools.lru_cache(maxsize=512)
+def _quoted(probe_id: str) -> str:
+    return literal(probe_id)
 
 
 def literal(value: object) -> str:

@@ -15,6 +15,11 @@ def brief(text: str, size: int = 200) -> str:
     return line if len(line) <= size else line[: size - 1] + "…"
 
 
+def printable(text: str) -> str:
+    """`text` with a question mark for each character that cannot be printed: nearly none has any."""
+    return text if text.isprintable() else "".join(each if each.isprintable() else "?" for each in text)
+
+
 def innermost(error: BaseException) -> str:
     """What the innermost error says, shortened; its type's name where it says nothing."""
     inner = list(chain(error))[-1]

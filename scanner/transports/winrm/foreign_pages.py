@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from scanner.errors import NodeError, ProtocolError
+from scanner.transports.winrm.error_text import printable
 from scanner.transports.winrm.exchange.answer import HttpAnswer
 
 _HTML = re.compile(
@@ -47,8 +48,12 @@ class Page:
         return (
             bool(self.via)
             or self.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED
-            or any(name in self.server.lower() for name in _PROXIES)
+            or _is_of_a_proxy(self.server.lower())
         )
+
+
+def _is_of_a_proxy(server: str) -> bool:
+    return any(name in server for name in _PROXIES)
 
 
 class PageError(Exception):
@@ -102,5 +107,5 @@ def page_instead(page: Page, port: int) -> NodeError:
 
 
 def _short(text: str) -> str:
-    line = "".join(each if each.isprintable() else "?" for each in " ".join(text.split()))
+    line = printable(" ".join(text.split()))
     return line if len(line) <= _CHARS else line[: _CHARS - 1] + "…"

@@ -16,6 +16,7 @@ from email.utils import parsedate_to_datetime
 import spnego
 
 from scanner.transports.winrm.authentication.login import Post, challenge_of, computer_name
+from scanner.transports.winrm.error_text import printable
 from scanner.transports.winrm.exchange.answer import Headers
 
 _BACKWARDS = timedelta(seconds=2)
@@ -29,23 +30,30 @@ class Clues:
 
     def __init__(self) -> None:
         self._server = ""
+        self._date = ""
         self._at: datetime | None = None
         self.told = ""
         """The first that was seen; empty: nothing contradicts one server."""
 
     def note(self, headers: Headers) -> None:
         """Look at one more answer."""
+        date = headers.get("Date", "")
+        if date != self._date:
+            self._note_date(date)
+        server = printable(headers.get("Server", "")[:40])
+        if server and self._server and server != self._server:
+            self.told = self.told or f"its answers come from {self._server} and from {server}"
+        self._server = server or self._server
+
+    def _note_date(self, date: str) -> None:
+        self._date = date
         with suppress(ValueError):
-            at = parsedate_to_datetime(headers.get("Date", ""))
+            at = parsedate_to_datetime(date)
             at = at if at.tzinfo else at.astimezone()
             if self._at is not None and self._at - at > _BACKWARDS:
                 seconds = round((self._at - at).total_seconds())
                 self.told = self.told or f"the clock in its answers went back by {seconds} s"
             self._at = at
-        server = "".join(each if each.isprintable() else "?" for each in headers.get("Server", "")[:40])
-        if server and self._server and server != self._server:
-            self.told = self.told or f"its answers come from {self._server} and from {server}"
-        self._server = server or self._server
 
 
 def names_told(post: Post, scheme: str, host: str) -> tuple[str, ...]:

@@ -13,8 +13,13 @@ class Headers:
         self._values: dict[str, str] = {}
         for name, value in pairs:
             # A value may go on in further lines (RFC 9112, 5.2).
-            key, text = name.lower(), " ".join(part.strip() for part in value.splitlines())
+            whole = value.isprintable()
+            key, text = name.lower(), value.strip() if whole else " ".join(part.strip() for part in value.splitlines())
             self._values[key] = f"{self._values[key]}, {text}" if key in self._values else text
+
+    def __contains__(self, name: str) -> bool:
+        """Whether there is one of that name, given in lower case."""
+        return name in self._values
 
     def get(self, name: str, default: str = "", /) -> str:
         """Its value."""

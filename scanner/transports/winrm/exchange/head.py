@@ -22,6 +22,8 @@ _END = b"\r\n\r\n"
 _HEAD = re.compile(
     rb"HTTP/1\.1 (?P<status>[2-5][0-9]{2})(?: [ -~]*)?\r\n(?P<lines>(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[ -~\t]*\r\n)+)"
 )
+_LINE = re.compile(r"([^:]+):[ \t]*([ -~\t]*)\r\n")
+_LENGTH = re.compile("[0-9]{1,9}")
 _WITHOUT_BODY = (204, 304)
 _ODD = ("transfer-encoding", "set-cookie")
 """What takes more than to read as many bytes as are announced."""
@@ -49,13 +51,11 @@ def plain_head(wire: socket.socket) -> Head | bytes:
     found = _HEAD.fullmatch(come, 0, end + 2)
     if not found or int(found["status"]) in _WITHOUT_BODY or end > _MOST_BYTES:
         return come
-    lines = found["lines"].decode("ascii").split("\r\n")[:-1]
-    pairs = [(name, value.lstrip(" \t")) for name, _, value in (line.partition(":") for line in lines)]
-    names = [name.lower() for name, _ in pairs]
+    pairs = _LINE.findall(found["lines"].decode("ascii"))
     headers = Headers(pairs)
+    # Two lengths are no number together.
     length = headers.get("Content-Length")
-    odd = names.count("content-length") != 1 or any(each in names for each in _ODD)
-    if odd or len(lines) >= _MOST_LINES or not re.fullmatch("[0-9]{1,9}", length):
+    if any(each in headers for each in _ODD) or len(pairs) >= _MOST_LINES or not _LENGTH.fullmatch(length):
         return come
     return Head(
         status=int(found["status"]),
