@@ -35,7 +35,7 @@ from scanner.transports.tds.door import Door, LoginEndedError
 from scanner.transports.tds.packets import APPLICATION, ENCRYPT_NOT_SUP, ENCRYPT_OFF, ENCRYPT_ON
 from scanner.transports.tds.prelogin import greet, named, spared_s
 from scanner.transports.tds.refusals import numbers_of, refused, untrusted
-from scanner.transports.tls.trust import trusting
+from scanner.transports.tls.trust import shared, trusting
 
 MOST_ROWS = 5000
 _QUESTION_S = 10.0
@@ -267,9 +267,14 @@ def _covered(target: Target, channel: Channel, usage: ConnectionCost) -> tuple[i
 
 def tls_context(settings: TdsSettings) -> ssl.SSLContext:
     """TLS as the inventory asks for it: verified, by the system's store or by `ca_file`, from TLS 1.2 on."""
-    context = trusting(settings.verify, settings.ca_file)
+    return _tls_context(settings.verify, settings.ca_file, settings.encrypt == "strict")
+
+
+@shared
+def _tls_context(verify: bool, ca_file: str, strict: bool) -> ssl.SSLContext:
+    context = trusting(verify, ca_file)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if settings.encrypt == "strict":
+    if strict:
         context.set_alpn_protocols([ALPN])
     else:
         # What TLS 1.3 says after the handshake has no place inside PRELOGIN packets.

@@ -2,11 +2,47 @@
 
 from __future__ import annotations
 
+import functools
 import ssl
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 _PEM = b"-----BEGIN "
+_ONE_AT_A_TIME = threading.Lock()
+_POLICIES = 16
+
+
+def shared(make: Callable[..., ssl.SSLContext]) -> Callable[..., ssl.SSLContext]:
+    """`make` for all peers with the same settings together, as long as the files that these name stay as they are.
+
+    Reading the system's store takes 20 ms. A process that asks for one run after the other, as workers do, must not
+    trust tomorrow what was taken out today: the texts among the settings are taken for such files or folders.
+    """
+
+    @functools.lru_cache(maxsize=_POLICIES)
+    def made(_: object, *settings: object) -> ssl.SSLContext:
+        return make(*settings)
+
+    @functools.wraps(make)
+    def one(*settings: object) -> ssl.SSLContext:
+        system = ssl.get_default_verify_paths()
+        files = (system.cafile, system.capath, *settings)
+        as_they_are = tuple(_state(file) for file in files if isinstance(file, str))
+        with _ONE_AT_A_TIME:  # else many that start together would each read them
+            return made(as_they_are, *settings)
+
+    return one
+
+
+def _state(file: str) -> tuple[int, int, int] | None:
+    """Another one when the file or the folder is another one; None where there is none."""
+    try:
+        found = Path(file).stat()
+    except (OSError, ValueError):
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def trusting(verify: bool, ca_file: str) -> ssl.SSLContext:

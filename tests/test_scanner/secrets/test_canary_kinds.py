@@ -16,7 +16,6 @@ from scanner.lab.scenario import load_scenario
 from scanner.probes.probe import Answer
 from scanner.run import collect
 from scanner.transports.answers import NodeResponse
-from scanner.transports.winrm.exchange import http
 from tests.live.stand_in_agent import StandInAgent
 from tests.test_scanner.secrets import test_canaries
 from tests.test_scanner.secrets.test_canaries import Watch, approve_all, describe_all, own, scan_all
@@ -108,7 +107,6 @@ def test_a_client_certificates_key(tmp_path: Path, watch: Watch, preflight: Call
         )
         for bad in (locked, key[: len(key) // 2] + CANARY.encode()):
             (tmp_path / "client.key").write_bytes(bad)
-            http._tls_context.cache_clear()
             code, found = everything(preflight, watch, inventory, {*lines(key), *lines(locked), CANARY}, lab_files)
             assert (code, found) == (3, [])
 

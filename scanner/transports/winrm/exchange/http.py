@@ -7,11 +7,9 @@ sending and reading it does. So the requests are written here, and plain answers
 from __future__ import annotations
 
 import errno
-import functools
 import select
 import socket
 import ssl
-import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from http import HTTPStatus
@@ -21,7 +19,7 @@ from urllib.request import Request
 
 from scanner.errors import AnswerTooLargeError, ConnectionLostError, ProtocolError
 from scanner.transports.protocol import ConnectionCost
-from scanner.transports.tls.trust import trusting
+from scanner.transports.tls.trust import shared, trusting
 from scanner.transports.winrm.exchange.answer import Headers, HttpAnswer
 from scanner.transports.winrm.exchange.endpoint import HttpEndpoint
 from scanner.transports.winrm.exchange.head import Head, Replayed, plain_head
@@ -39,7 +37,6 @@ _REDIRECTS = (
     HTTPStatus.TEMPORARY_REDIRECT,
     HTTPStatus.PERMANENT_REDIRECT,
 )
-_ONE_AT_A_TIME = threading.Lock()
 
 
 class HttpSocket:
@@ -253,17 +250,12 @@ def _body(response: HTTPResponse) -> bytes:
     return content
 
 
+@shared
 def tls_context(verify: bool, ca_file: str, cert_file: str, key_file: str) -> ssl.SSLContext:
-    """What TLS trusts and shows. One for all nodes with the same settings: reading the system's store takes a while.
+    """What TLS trusts and shows. One for all nodes with the same settings.
 
     Without `ca_file` the operating system's own store counts. Raises OSError or ssl.SSLError for unusable files.
     """
-    with _ONE_AT_A_TIME:  # else many nodes that start together would each read it
-        return _tls_context(verify, ca_file, cert_file, key_file)
-
-
-@functools.lru_cache(maxsize=16)
-def _tls_context(verify: bool, ca_file: str, cert_file: str, key_file: str) -> ssl.SSLContext:
     context = trusting(verify, ca_file)
     context.keylog_filename = None  # type: ignore[assignment]  # SSLKEYLOGFILE would open the conversation to others
     if cert_file:

@@ -6,22 +6,23 @@ all servers, reads each of them, or refuses it, as ours does. None was taken fro
 
 from __future__ import annotations
 
+import shutil
 import socket
 import ssl
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 import requests
 
 from scanner.errors import AnswerTooLargeError, ConnectionLostError, NodeError, ProtocolError
 from scanner.inventory.model import WinrmSettings
-from scanner.lab.servers.certificates import TlsFiles
+from scanner.lab.servers.certificates import CertificateAuthority, TlsFiles
 from scanner.lab.servers.wsman.server import WsmanServer
 from scanner.transports.protocol import ConnectionCost
 from scanner.transports.winrm.errors import translate
-from scanner.transports.winrm.exchange import http
 from scanner.transports.winrm.exchange.answer import Headers, HttpAnswer
 from scanner.transports.winrm.exchange.endpoint import HttpEndpoint
 from scanner.transports.winrm.exchange.http import ENVELOPE_BYTES, HttpClient, HttpSocket
@@ -282,8 +283,14 @@ def test_a_node_takes_so_many_requests_over_one_connection(
 
 
 def test_the_trusted_authorities_are_read_once_for_all_nodes(
-    serve: Serve, door: Door, tls: TlsFiles, monkeypatch: pytest.MonkeyPatch
+    serve: Serve,
+    door: Door,
+    tls: TlsFiles,
+    authority: CertificateAuthority,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    unread = shutil.copy(authority.certificate, tmp_path)
     made: list[str | None] = []
     create = ssl.create_default_context
 
@@ -291,10 +298,9 @@ def test_the_trusted_authorities_are_read_once_for_all_nodes(
         made.append(str(more.get("cafile")))
         return create(*given, **more)  # type: ignore[arg-type]
 
-    http._tls_context.cache_clear()
     monkeypatch.setattr(ssl, "create_default_context", counted)
     server = serve(tls=tls)
-    doors = [door(server, host="localhost") for _ in range(12)]
+    doors = [door(server, host="localhost", ca_file=str(unread)) for _ in range(12)]
     with ThreadPoolExecutor(6) as pool:
         assert all(pool.map(lambda each: each.run("'hello'"), doors))
     assert len(made) == 1
