@@ -253,3 +253,10 @@ def test_an_isapi_restriction_is_named_as_people_see_it_else_by_its_file(cluster
         iis = replace(IIS, isapi=(IsapiRestriction(path, "false", description),))
         outcome = judge(node(cluster(), ROOT, iis, pools()))
         assert f"the ISAPI restriction {name} is not allowed" in outcome.message
+
+
+def test_the_command_lets_the_site_start_by_itself(cluster: Clusters, node: Nodes) -> None:
+    iis = replace(IIS, applications=(replace(IIS.applications[0], site_auto_start="false"),))
+    remedy = judge(node(cluster(), ROOT, iis, pools())).remediation
+    assert remedy is not None
+    assert remedy.command.endswith('set site /site.name:"s" /serverAutoStart:true')

@@ -249,3 +249,17 @@ def test_pools_and_sites_may_stand_in_files_beside_applicationhost_config(judged
     found = next(reader for kind, reader in probe.readers if kind is IisConfiguration)(answer)
     assert isinstance(found, IisConfiguration)
     assert [pool.name for pool in found.pools] == ["DefaultAppPool"]
+
+
+def test_a_section_that_is_locked_as_such_can_be_unlocked_and_a_single_lock_cannot(judged: Judge) -> None:
+    remedy = judged(host("", DENY), SETS).remediation
+    assert remedy is not None
+    place = '"Default Web Site/SecretServer"'
+    section = "-section:system.webServer/security/authentication/windowsAuthentication"
+    assert f"unlock config {place} {section} -commit:apphost" in remedy.command
+    assert remedy.language == "cmd"
+    assert "unlock the section for Default Web Site/SecretServer" in remedy.summary
+    single = judged(host(authentication("<windowsAuthentication lockItem='true'/>")), SETS).remediation
+    assert single is not None
+    assert (single.command, single.language) == ("", "")
+    assert single.summary == "Take out of web.config what is locked, and set it for the application in IIS Manager."
