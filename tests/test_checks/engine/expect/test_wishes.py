@@ -9,6 +9,9 @@ import pytest
 from checks.check import ClusterCheck, NodeCheck
 from checks.engine.expect.judging import check_of
 from checks.engine.expect.model import Expectation, Kind, told
+from checks.engine.expect.observation import observation_kind
+from checks.outcome import Status
+from scanner.testing import node_view
 
 
 def expectation(kind: Kind, *, same: bool = False, **wants: Any) -> Expectation:
@@ -100,3 +103,13 @@ def test_why_and_how_to_mend_it_are_the_sites_own_words() -> None:
     assert check.references == ("https://a",)
     assert "It was lost." in check.doc
     assert check.doc.endswith("Restore it.")
+
+
+def test_what_is_not_said_is_asked_of_each_node_by_itself_and_fails() -> None:
+    plain = Expectation(id="own", title="It is so", kind="file", subject="/x")
+    check = check_of(plain)
+    assert isinstance(check, NodeCheck)
+    kind = observation_kind("own")
+    view = node_view("chef-backend", kind({"exists": "no"}))
+    assert check.judge(view).status is Status.FAIL
+    assert (plain.sudo, plain.timeout_s) == (False, 30)
