@@ -13,6 +13,8 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
+from scanner.transports.network.green.waiting import pause
+
 # The one thing here that is shared by all of a process: an interrupt has to reach conversations wherever they are.
 _running: weakref.WeakSet[Deadline] = weakref.WeakSet()
 _running_lock = threading.Lock()
@@ -144,7 +146,7 @@ class Deadline:
 
     def sleep(self, seconds: float) -> None:
         """Wait so long, or as long as there is time left."""
-        time.sleep(min(seconds, self.remaining_s))
+        pause(min(seconds, self.remaining_s))
 
     def __enter__(self) -> Self:
         self.owner = getattr(_named, "owner", None)

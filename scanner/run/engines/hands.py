@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import concurrent.futures
 import threading
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Self
+from functools import partial
+from typing import Any, Self, TypeVar
+
+from scanner.run.node import NodeRequest, query_node
+from scanner.transports.network.green.executor import POSSIBLE, GreenExecutor
+from scanner.transports.network.green.waiting import Turns
+
+T = TypeVar("T")
 
 _DESCRIPTORS_PER_HAND = 8
 """A connection through a jump host, an agent, a key file, a child's pipes: more than any conversation holds at once."""
@@ -13,7 +21,28 @@ _DESCRIPTORS_BESIDE = 64
 
 
 class Hands(concurrent.futures.ThreadPoolExecutor):
-    """Threads; where no more can be started, those that there are do the work."""
+    """Threads; where no more can be started, those that there are do the work.
+
+    What asks over SSH alone needs none of its own: all of these share one (see `scanner.transports.network.green`).
+    """
+
+    def __init__(
+        self, width: int, *, initializer: Callable[..., object] | None = None, initargs: tuple[Any, ...] = ()
+    ) -> None:
+        super().__init__(width, initializer=initializer, initargs=initargs)
+        self._green = GreenExecutor(width, initializer=initializer, initargs=initargs)
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> concurrent.futures.Future[T]:
+        """See the base."""
+        if POSSIBLE and _is_green(fn, *args):
+            return self._green.submit(fn, *args, **kwargs)
+        return super().submit(fn, *args, **kwargs)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """See the base."""
+        self._green.shutdown(wait=False, cancel_futures=cancel_futures)
+        super().shutdown(wait, cancel_futures=cancel_futures)
+        self._green.shutdown(wait, cancel_futures=cancel_futures)
 
     def _adjust_thread_count(self) -> None:
         try:
@@ -47,7 +76,7 @@ class Gate(AbstractContextManager["Gate"]):
     """Bounds how many nodes are worked on at a time, and knows how many are."""
 
     def __init__(self, width: int) -> None:
-        self._slots = threading.Semaphore(width)
+        self._slots = Turns(width)
         self._lock = threading.Lock()
         self.active = 0
 
@@ -61,3 +90,14 @@ class Gate(AbstractContextManager["Gate"]):
         with self._lock:
             self.active -= 1
         self._slots.release()
+
+
+def _is_green(work: Callable[..., object], call: object = None, /, *_: object) -> bool:
+    """Whether nothing of it waits but as a green thread does."""
+    asked = work.func if isinstance(work, partial) else work
+    return (
+        asked is query_node
+        and isinstance(call, NodeRequest)
+        and call.node.transport == "ssh"
+        and not any(probe.language == "tds" for probe in call.probes)
+    )

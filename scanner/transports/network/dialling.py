@@ -6,6 +6,7 @@ import socket
 import time
 
 from scanner.errors import UnreachableError
+from scanner.transports.network.green.wire import open_socket
 from scanner.transports.network.resolver import NameTimeoutError, resolve
 
 
@@ -26,7 +27,7 @@ def dial(host: str, port: int, timeout_s: float) -> socket.socket:
         if left <= 0:
             break
         try:
-            wire = socket.socket(family, kind, protocol)
+            wire = open_socket(family, kind, protocol)
         except OSError as error:  # an address family that this machine does not speak
             reason = error
             continue

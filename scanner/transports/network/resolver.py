@@ -7,6 +7,8 @@ import threading
 from contextlib import suppress
 from typing import Any
 
+from scanner.transports.network.green.waiting import Signal
+
 
 class NameTimeoutError(TimeoutError):
     """No name server has answered in time."""
@@ -20,16 +22,18 @@ def resolve(host: str, port: int, timeout_s: float, kind: int = socket.SOCK_STRE
     with suppress(OSError, UnicodeError):  # an address needs nobody to look it up
         return list(socket.getaddrinfo(host, port, type=kind, flags=socket.AI_NUMERICHOST))
     found: list[Any] = []
+    done = Signal()
 
     def look_up() -> None:
         try:
             found.append(socket.getaddrinfo(host, port, type=kind))
         except (OSError, UnicodeError, OverflowError) as error:
             found.append(error)
+        finally:
+            done.set()
 
-    worker = threading.Thread(target=look_up, name="resolve", daemon=True)
-    worker.start()
-    worker.join(timeout_s)
+    threading.Thread(target=look_up, name="resolve", daemon=True).start()
+    done.wait(timeout_s)
     if not found:
         raise NameTimeoutError(f"the name {host} is not resolved within {timeout_s:g} s")
     if isinstance(found[0], UnicodeError):

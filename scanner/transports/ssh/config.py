@@ -62,6 +62,11 @@ def route(host: str, settings: SshSettings) -> tuple[SshHop, ...]:
     return _with_its_own_way(target, settings, said, here)
 
 
+def asks_ssh(settings: SshSettings) -> bool:
+    """Whether there is a file that a route depends on, which takes a program to read."""
+    return bool(settings.ssh_config) and path_of(settings.ssh_config, {}).exists()
+
+
 _Names = tuple[tuple[str, int, str], ...]
 """The servers that have led to a jump host, by name, port and user: the node first."""
 

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
+from functools import partial
 
 import paramiko
 from paramiko.ssh_exception import IncompatiblePeer
@@ -31,10 +32,11 @@ from scanner.secrets.redaction import NOTHING_SECRET, Redactor
 from scanner.transports.deadline import Deadline
 from scanner.transports.launch import READY_S, Launch, launch_for
 from scanner.transports.network.dialling import dial
+from scanner.transports.network.green.waiting import Turns, aside
 from scanner.transports.powershell.script_delivery import NO_VARIABLES
 from scanner.transports.protocol import PRINTS_TOO_MUCH, ConnectionCost, Limits, TransferTimes
 from scanner.transports.ssh.client import Client
-from scanner.transports.ssh.config import route
+from scanner.transports.ssh.config import asks_ssh, route
 from scanner.transports.ssh.errors import Phase, stalled, translate, with_banner
 from scanner.transports.ssh.hop import SshHop
 from scanner.transports.ssh.incompatible import why_incompatible
@@ -55,7 +57,7 @@ _CHUNK = 256 * 1024
 _FAREWELL_S = 2.0
 """What a login may take to end once everything is answered; whatever it does there is nobody's business here."""
 
-_jump_logins: dict[str, threading.BoundedSemaphore] = {}
+_jump_logins: dict[str, Turns] = {}
 _jump_lock = threading.Lock()
 _JUMP_LOGINS = 6
 """Logins to one jump host at a time: sshd drops some of those beyond ten (MaxStartups 10:30:100)."""
@@ -101,7 +103,11 @@ class SshTransport:
         """
         self._start = start = launch_for(self._language, script, variables=variables)
         try:
-            return self._run(start)
+            find = partial(route, self._host, self._settings)
+            # Programs are waited for as nothing but a thread can: `ssh -G`, and a command of the user's own.
+            hops = aside(find) if asks_ssh(self._settings) else find()
+            ask = partial(self._run, hops, start)
+            return aside(ask) if any(hop.command for hop in hops) else ask()
         except NodeError as error:
             error.partial = error.partial or b"".join(self._output)
             raise
@@ -143,8 +149,7 @@ class SshTransport:
         told.partial = b"".join(self._output)
         return told
 
-    def _run(self, start: Launch) -> bytes:
-        hops = route(self._host, self._settings)
+    def _run(self, hops: Sequence[SshHop], start: Launch) -> bytes:
         self._target = hops[-1]
         started = time.monotonic()
         # Behind a jump host or a ProxyCommand the dialling is part of the conversation, and waits for its turn.
@@ -375,6 +380,6 @@ class SshTransport:
 _DROPPED = {b"", b"Exceeded MaxStartups"}
 
 
-def _jump_login(hop: SshHop) -> threading.BoundedSemaphore:
+def _jump_login(hop: SshHop) -> Turns:
     with _jump_lock:
-        return _jump_logins.setdefault(hop.place, threading.BoundedSemaphore(_JUMP_LOGINS))
+        return _jump_logins.setdefault(hop.place, Turns(_JUMP_LOGINS))

@@ -15,6 +15,7 @@ import paramiko.agent
 from paramiko.message import Message
 
 from checks.engine.wording import count
+from scanner.transports.network.green.wire import open_socket
 from scanner.transports.ssh.keys.certificates import is_fido, type_of
 
 _REQUEST_IDENTITIES, _IDENTITIES_ANSWER = 11, 12
@@ -122,7 +123,7 @@ class Agent:
     def _connected(self) -> Any:
         if self._wire is None:
             if hasattr(socket, "AF_UNIX"):
-                self._wire = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+                self._wire = open_socket(socket.AF_UNIX, socket.SOCK_STREAM)
                 self._wire.settimeout(max(0.05, self._timeout_s))
                 self._wire.connect(self._address)
             else:  # Windows: Pageant, or OpenSSH's agent on its named pipe; neither can be bounded in time
