@@ -110,9 +110,11 @@ class Connection:
 
         settings = self._settings
         try:
-            tls_context(settings.verify, settings.ca_file, "", "")
+            trusting = tls_context(settings.verify, settings.ca_file, "", "")
         except OSError as error:
             raise UntrustedPeerError(f"ca_file {settings.ca_file} cannot be used: {error}") from error
+        if not settings.cert_file:
+            return trusting
         try:
             return tls_context(settings.verify, settings.ca_file, settings.cert_file, settings.key_file)
         except OSError as error:
