@@ -15,16 +15,16 @@ import gzip
 import hashlib
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import tomllib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from spent import Spent, spent
 
 from scanner.files.evidence.file import checksum
 from tests.recordings.collect import FOLDER, evidence_path
@@ -35,15 +35,6 @@ MOST_OF_A_VAULT = 12
 UPDATED = "dotnet-framework"
 BIG_EVERY, BIG = 97, 100
 """Every so many clusters, one of so many nodes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What one process took."""
-
-    cpu_s: float
-    peak_mib: float
-    exit_code: int
 
 
 def estate(folder: Path, nodes: int, *, packed: bool = False) -> tuple[Path, Path]:
@@ -136,26 +127,19 @@ def _inventory(nodes: int) -> Iterator[str]:
             yield from (f"{key} = {json.dumps(value)}\n" for key, value in node["options"].items())
 
 
-def run(folder: Path, *arguments: str, program: Sequence[str] = ("-m", "scanner")) -> Cost:
+def run(folder: Path, *arguments: str, program: Sequence[str] = ("-m", "scanner")) -> Spent:
     """One command of preflight, in a process of its own."""
-    process = subprocess.Popen(
-        [sys.executable, *program, *arguments],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(TOP)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
-    _, told = process.communicate() if process.stderr is None else (b"", process.stderr.read())
-    _, status, used = os.wait4(process.pid, 0)
-    code = os.waitstatus_to_exitcode(status)
-    process.returncode = code
-    if code not in (0, 1, 3):
-        raise SystemExit(f"{' '.join(arguments)} ended with {code}:\n{told.decode(errors='replace')}")
-    unit = 1024 if sys.platform != "darwin" else 1024 * 1024
-    return Cost(used.ru_utime + used.ru_stime, used.ru_maxrss / unit, code)
+    with tempfile.TemporaryFile() as told:
+        environment = {**os.environ, "PYTHONPATH": str(TOP)}
+        took = spent([sys.executable, *program, *arguments], cwd=folder, env=environment, errors=told)
+        if took.exit_code not in (0, 1, 3):
+            told.seek(0)
+            why = told.read().decode(errors="replace")
+            raise SystemExit(f"{' '.join(arguments)} ended with {took.exit_code}:\n{why}")
+    return took
 
 
-def measured(folder: Path, inventory: Path, evidence: Path) -> Iterator[tuple[str, Cost]]:
+def measured(folder: Path, inventory: Path, evidence: Path) -> Iterator[tuple[str, Spent]]:
     """Each command once over the same evidence."""
     source = ("--from", evidence.name)
     reports = ("--json", "scan.json", "--junit", "scan.xml")

@@ -25,12 +25,13 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from spent import spent
 
 from scanner.inventory.credentials import resolve
 from scanner.inventory.select import select
@@ -196,13 +197,10 @@ def run(command: Sequence[str], top: Path, folder: Path) -> Cost:
     # As installed: compiled once, whatever whoever runs this has set.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     with (folder / "output").open("w+b") as output:
-        started = time.perf_counter()
-        process = subprocess.Popen(command, cwd=top, stdin=subprocess.DEVNULL, stdout=output, env=environment)
-        _, _, usage = os.wait4(process.pid, 0)
-        wall_s = time.perf_counter() - started
+        took = spent(command, cwd=top, env=environment, output=output)
         output.seek(0)
         text = output.read().decode("utf-8", "replace")
-    return Cost(wall_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, text)
+    return Cost(took.wall_s, took.cpu_s, took.peak_mib, text)
 
 
 def main() -> int:
