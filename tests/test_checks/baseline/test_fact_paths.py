@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -122,3 +123,58 @@ def test_parts_of_paths() -> None:
 
 def test_values_in_words() -> None:
     assert [shown(value) for value in (None, True, False, 3, ("a", "b"))] == ["none", "yes", "no", "3", "a; b"]
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    size: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Nameless:
+    colour: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class OfAPlugin:
+    """What nobody decided on."""
+
+    named: tuple[Named, ...]
+    nameless: tuple[Nameless, ...]
+    counts: Mapping[str, int]
+    ratio: float
+    number: int
+    lines: tuple[str, ...] | None
+    flags: Mapping[str, bool | None]
+
+
+def test_what_nobody_decided_on_goes_by_a_usual_name_else_by_its_first_field() -> None:
+    fact = OfAPlugin(
+        named=(Named(3, "x"),),
+        nameless=(Nameless("red", 4),),
+        counts={"a": 1},
+        ratio=float("inf"),
+        number=2**63,
+        lines=None,
+        flags={"on": True, "off": False, "gone": None},
+    )
+    assert dict(flatten(fact, {})) == {
+        "of-aplugin.named[x].size": 3,
+        "of-aplugin.nameless[red].size": 4,
+        "of-aplugin.counts[a]": 1,
+        "of-aplugin.ratio": "inf",
+        "of-aplugin.number": hex(2**63),
+        "of-aplugin.lines": None,
+        "of-aplugin.flags[on]": True,
+        "of-aplugin.flags[off]": False,
+        "of-aplugin.flags[gone]": None,
+    }
+    small = flatten(replace(fact, number=2**63 - 1, ratio=0.5, lines=("b", "a")), {})
+    assert small["of-aplugin.number"] == 2**63 - 1
+    assert small["of-aplugin.ratio"] == 0.5
+    assert small["of-aplugin.lines"] == ("a", "b")
+    as_lines = flatten(fact, {}, {"of-aplugin.flags", "of-aplugin.counts"})
+    assert as_lines["of-aplugin.flags"] == ("gone none", "off no", "on yes")
+    assert as_lines["of-aplugin.counts"] == ("a 1",)
