@@ -7,6 +7,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from scanner.errors import UsageError
@@ -47,6 +48,11 @@ _PASSING = {
     sqlite3.SQLITE_PERM,
     sqlite3.SQLITE_IOERR,
 }
+
+
+def stamp(moment: datetime) -> str:
+    """A time as the tables keep it: text that sorts like the times."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def refuse_unusable(path: Path) -> None:

@@ -9,7 +9,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from checks.history.fleet import recorded_verdict
@@ -17,7 +17,7 @@ from checks.history.kept import SCAN, Kept, Latest, PastScan, Said, Word, WordKi
 from checks.history.scan_comparison import PastRun, compare_with_history
 from checks.outcome import Status
 from checks.scan import CONNECTIVITY, Verdict, gravest
-from scanner.history.database import reading, version_of
+from scanner.history.database import reading, stamp, version_of
 from scanner.history.store import earlier_runs, said_by
 
 _SINCE_WORDS = 2
@@ -31,7 +31,7 @@ def read_fleet(path: Path, source: str, *, now: datetime, days: int) -> tuple[li
     """
     with reading(path) as store:
         known = [row[0] for row in store.execute("SELECT DISTINCT inventory FROM run ORDER BY inventory")]
-        (later,) = store.execute("SELECT count(*) FROM run WHERE started > ?", (_stamp(now),)).fetchone()
+        (later,) = store.execute("SELECT count(*) FROM run WHERE started > ?", (stamp(now),)).fetchone()
         found = [_kept(store, source, name, now, days) for name in known]
         return [kept for kept in found if kept.runs], int(later)
 
@@ -46,13 +46,13 @@ class _Counted:
 
 
 def _kept(store: sqlite3.Connection, source: str, inventory: str, now: datetime, days: int) -> Kept:
-    end = _stamp(now)
+    end = stamp(now)
     (last,) = store.execute(
         "SELECT max(started) FROM run WHERE inventory = ? AND started <= ?", (inventory, end)
     ).fetchone()
     if last is None:
         return Kept(source=source, inventory=inventory, runs=(), latest=())
-    span = (inventory, _stamp(_moment(last) - timedelta(days=days)), end)
+    span = (inventory, stamp(_moment(last) - timedelta(days=days)), end)
     counted = _counted(store, span)
     told = _told_clusters(store, span)
     runs: dict[int, PastScan] = {}
@@ -167,7 +167,7 @@ def _looked_back(store: sqlite3.Connection, inventory: str, number: int, run: Pa
         entries=dict(entries),
         strict=run.strict,
     )
-    series = (inventory, SCAN, run.phase, "\n".join(run.targets), _stamp(run.started))
+    series = (inventory, SCAN, run.phase, "\n".join(run.targets), stamp(run.started))
     history = compare_with_history(present, earlier_runs(store, series))
     return Latest(run, history, {subject: entry.message for subject, entry in present.entries.items()})
 
@@ -195,10 +195,6 @@ def _words(store: sqlite3.Connection, runs: Sequence[int]) -> tuple[tuple[Word, 
             )
             found[(word.kind, check, cluster, node, by, said)] = word
     return tuple(found.values()), known
-
-
-def _stamp(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def _moment(text: object) -> datetime:

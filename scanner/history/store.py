@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from checks.baseline.drift import Drift
@@ -20,7 +20,7 @@ from checks.outcome import Status
 from checks.scan import Scan, Verdict
 from reports.text import one_line
 from scanner.history.asides import note
-from scanner.history.database import reading, recognise, writing
+from scanner.history.database import reading, recognise, stamp, writing
 from scanner.history.series import HistorySeries
 from scanner.inventory.model import NodeKey
 
@@ -92,7 +92,7 @@ def remember_drift(path: Path, question: HistorySeries, drift: Drift, asked: Col
     unread = {gap.place[:2] for gap in drift.gaps if not gap.place.path}
     with writing(path) as store:
         if whole := not (question.scope or drift.partial):
-            entries = kept_of(drift, _lately_told(store, (*_series(question), _stamp(drift.started))), asked)
+            entries = kept_of(drift, _lately_told(store, (*_series(question), stamp(drift.started))), asked)
         else:
             entries = entries_of_drift(drift)
         present = PastRun(
@@ -126,7 +126,7 @@ def last_good_runs(path: Path, *, now: datetime, inventory: str = "", command: s
         found: dict[str, Run | None] = {}
         for name in known if not inventory else [inventory]:
             where = "good = 1 AND inventory = ?1 AND (?2 = '' OR command = ?2) AND finished <= ?3"
-            good = _runs(store, where, (name, command, _stamp(now)), 1)
+            good = _runs(store, where, (name, command, stamp(now)), 1)
             found[name] = good[0] if good else None
         return found
 
@@ -141,7 +141,7 @@ def prune(path: Path, *, before: datetime) -> int:
             "DELETE FROM run WHERE finished < ? AND id NOT IN (SELECT id FROM (SELECT id, row_number() OVER "
             "(PARTITION BY inventory, command ORDER BY started DESC, id DESC) AS place FROM run WHERE good = 1) "
             "WHERE place = 1)",
-            (_stamp(before),),
+            (stamp(before),),
         ).rowcount
         store.execute("DELETE FROM message WHERE id NOT IN (SELECT message FROM result)")
         store.execute("DELETE FROM subject WHERE id NOT IN (SELECT subject FROM result)")
@@ -152,8 +152,8 @@ def _add(
     store: sqlite3.Connection, question: HistorySeries, present: PastRun, done: Scan | Drift, nodes: int, reached: int
 ) -> ScanHistory:
     series = _series(question)
-    own = (*series, question.scope, _stamp(present.started))
-    history = compare_with_history(present, earlier_runs(store, (*series, _stamp(present.started))))
+    own = (*series, question.scope, stamp(present.started))
+    history = compare_with_history(present, earlier_runs(store, (*series, stamp(present.started))))
     store.execute(
         "DELETE FROM run WHERE inventory = ? AND command = ? AND phase = ? AND targets = ? AND scope = ? "
         "AND started = ?",
@@ -167,7 +167,7 @@ def _add(
             question.narrowed,
             present.partial,
             isinstance(done, Scan) and done.strict,
-            _stamp(done.finished),
+            stamp(done.finished),
             done.tool_version,
             present.verdict,
             done.exit_code,
@@ -302,11 +302,6 @@ def _runs(store: sqlite3.Connection, where: str, values: Sequence[str], limit: i
             )
         )
     return tuple(found)
-
-
-def _stamp(moment: datetime) -> str:
-    """Text that sorts like the times."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def _moment(text: str) -> datetime:

@@ -69,13 +69,9 @@ _SYNTAX_ADVICE = (
 _SYNTAX_PLACE = re.compile(r" \(at (line \d+, column \d+|end of document)\)$")
 
 
-def load_inventory(path: Path, extra: Sequence[Product] = (), brought: Sequence[ProductSettings] = ()) -> Inventory:
-    """The inventory in the file at `path`, with every default applied.
-
-    `extra` are products beside the built-in ones, `brought` the keys of products; neither: what plugins bring.
-    Raises InventoryError with all its problems.
-    """
-    return parse_inventory(_read(path), path, extra, brought, from_file=True)
+def load_inventory(path: Path) -> Inventory:
+    """The inventory in the file at `path`, with every default applied. Raises InventoryError with all its problems."""
+    return parse_inventory(_read(path), path, from_file=True)
 
 
 def parse_inventory(
@@ -88,6 +84,7 @@ def parse_inventory(
 ) -> Inventory:
     """The inventory written in `text`; relative paths in it are relative to the folder of `path`.
 
+    `extra` are products beside the built-in ones, `brought` the keys of products; neither: what plugins bring.
     `from_file` says that it was read there, so that the folder `checks.d` beside it belongs to it.
 
     Raises InventoryError with all its problems.

@@ -275,24 +275,13 @@ def _quotes_advice(place: KeyPath, name: str, value: object) -> str:
 
 
 def read_keys(
-    table: Mapping[str, object],
-    known: Mapping[str, Setting],
-    place: KeyPath,
-    problems: Problems,
-    *,
-    also: Iterable[str] = (),
+    table: Mapping[str, object], known: Mapping[str, Setting], place: KeyPath, problems: Problems
 ) -> dict[str, object]:
-    """The usable values of a table by key. Unknown keys, and values that do not fit, are noted and left out.
-
-    `also` names keys of the table that the caller reads itself.
-    """
-    elsewhere = set(also)
+    """The usable values of a table by key. Unknown keys, and values that do not fit, are noted and left out."""
     values: dict[str, object] = {}
     for name, value in table.items():
-        if name in elsewhere:
-            continue
         if name not in known:
-            unknown_key(name, (*place, name), {*known, *elsewhere}, problems, advice=_quotes_advice(place, name, value))
+            unknown_key(name, (*place, name), known, problems, advice=_quotes_advice(place, name, value))
             continue
         read = read_value(known[name], value, (*place, name), problems)
         if read is not None:

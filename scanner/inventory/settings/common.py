@@ -21,15 +21,17 @@ def connect_timeout_setting() -> Any:
     return setting(10.0, key="connect_timeout", doc="Seconds to wait for the TCP connection.", least=0.1, most=600)
 
 
+def file_setting(doc: str, example: str, otherwise: str = "") -> Any:
+    """A file on the scanner's own machine; empty: none, whatever the cluster or the defaults say."""
+    return setting("", doc=doc, otherwise=otherwise, path=True, example=example, may_be_empty=True)
+
+
 def ca_file_setting(signed: str) -> Any:
     """Which certificate authority is believed."""
-    return setting(
-        "",
-        doc=f"File (PEM or DER) with the certificate authority that signed {signed}: root or issuing.",
-        otherwise="the operating system's own trust store",
-        path=True,
-        example="corp-ca.pem",
-        may_be_empty=True,
+    return file_setting(
+        f"File (PEM or DER) with the certificate authority that signed {signed}: root or issuing.",
+        "corp-ca.pem",
+        "the operating system's own trust store",
     )
 
 

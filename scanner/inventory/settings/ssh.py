@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scanner.inventory.settings.common import connect_timeout_setting, sudo_setting
+from scanner.inventory.settings.common import connect_timeout_setting, file_setting, sudo_setting
 from scanner.inventory.settings.setting import secret_setting, setting
 from scanner.secrets.secret import Secret
 from scanner.secrets.source import SecretSource
@@ -35,26 +35,16 @@ class SshSettings:
         least=1,
         most=65535,
     )
-    key_file: str = setting(
-        "",
-        doc="Private key to log in with.",
-        otherwise="what the agent and the OpenSSH configuration offer",
-        path=True,
-        example="~/.ssh/preflight_ed25519",
-        may_be_empty=True,
+    key_file: str = file_setting(
+        "Private key to log in with.", "~/.ssh/preflight_ed25519", "what the agent and the OpenSSH configuration offer"
     )
     passphrase: SecretSource | Secret | None = secret_setting(
         "the passphrase of the private key", "PREFLIGHT_SSH_PASSPHRASE"
     )
     password: SecretSource | Secret | None = secret_setting("the password", "PREFLIGHT_SSH_PASSWORD")
     agent: bool = setting(default=True, doc="Offer the keys of the SSH agent.")
-    known_hosts: str = setting(
-        "",
-        doc="File with the host keys to trust.",
-        otherwise="~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts",
-        path=True,
-        example="known_hosts",
-        may_be_empty=True,
+    known_hosts: str = file_setting(
+        "File with the host keys to trust.", "known_hosts", "~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts"
     )
     host_key: str = setting(
         "",

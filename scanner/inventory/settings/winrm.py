@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scanner.inventory.settings.common import ca_file_setting, connect_timeout_setting, verify_setting
+from scanner.inventory.settings.common import ca_file_setting, connect_timeout_setting, file_setting, verify_setting
 from scanner.inventory.settings.setting import HOST, secret_setting, setting
 from scanner.secrets.secret import Secret
 from scanner.secrets.source import SecretSource
@@ -63,19 +63,9 @@ class WinrmSettings:
         default=False,
         doc="Allow Basic over http, where anybody on the way can read the password; shown in every report.",
     )
-    cert_file: str = setting(
-        "",
-        doc="Client certificate in PEM, needed for auth certificate.",
-        path=True,
-        example="preflight-client.pem",
-        may_be_empty=True,
-    )
-    key_file: str = setting(
-        "",
-        doc="Private key of the client certificate in PEM, needed for auth certificate.",
-        path=True,
-        example="preflight-client.key",
-        may_be_empty=True,
+    cert_file: str = file_setting("Client certificate in PEM, needed for auth certificate.", "preflight-client.pem")
+    key_file: str = file_setting(
+        "Private key of the client certificate in PEM, needed for auth certificate.", "preflight-client.key"
     )
     service: str = setting("HTTP", doc="Class of the Kerberos service principal.", choices=("HTTP", "WSMAN"))
     kerberos_hostname: str = setting(

@@ -210,10 +210,7 @@ class Machine:
 
     def file_size(self, path: str) -> int:
         """Get-PfFileSize. A locked or unreadable file still tells its size."""
-        self.enter(path)
-        found = self._file(path)
-        if found is None:
-            raise AccessError("missing", path, _MESSAGES["missing"])
+        found = self._recorded(path)
         return len(found.text.encode(found.encoding)) if found.size is None else found.size
 
     def file_times(self, path: str) -> tuple[int, int]:
@@ -244,10 +241,7 @@ class Machine:
 
     def file_version(self, path: str) -> dict[str, str]:
         """Get-PfFileVersion. Of a file that it cannot open, Windows tells nothing and no error: so it is opened."""
-        self.enter(path)
-        found = self._file(path)
-        if found is None:
-            raise AccessError("missing", path, _MESSAGES["missing"])
+        found = self._recorded(path)
         if found.state or found.hidden:
             self._opened(path)
         return {"numbers": _wrapped(found.version) if found.numbers is None else found.numbers, "text": found.version}
@@ -278,11 +272,15 @@ class Machine:
         wanted = _folded(path)
         return next((found for name, found in self.files.items() if _folded(name) == wanted), None)
 
-    def _opened(self, path: str) -> File:
+    def _recorded(self, path: str) -> File:
         self.enter(path)
         found = self._file(path)
         if found is None:
             raise AccessError("missing", path, _MESSAGES["missing"])
+        return found
+
+    def _opened(self, path: str) -> File:
+        found = self._recorded(path)
         if found.state or found.hidden:
             kind = found.state or "denied"
             raise AccessError(kind, path, _MESSAGES.get(kind, kind))
