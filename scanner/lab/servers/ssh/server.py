@@ -192,10 +192,10 @@ class SshServer(Stoppable):
             else:
                 channel.sendall(part)
         if self._fault == "cut":
-            channel.sendall(output[: len(output) // 8])
+            channel.sendall(_beginning(output))
             transport.close()
             return
-        spoilt = {"garbage": bytes(range(1, 256)) * 8, "truncated": output[: len(output) // 8], "empty": b""}
+        spoilt = {"garbage": bytes(range(1, 256)) * 8, "truncated": _beginning(output), "empty": b""}
         self._finish(transport, channel, spoilt.get(self._fault, b""), code)
 
     def _wait(self, seconds: float) -> None:
@@ -298,3 +298,9 @@ def _interface(login: Login, seen: Seen) -> paramiko.ServerInterface:
             return int(common.AUTH_FAILED)
 
     return Interface()
+
+
+def _beginning(output: bytes) -> bytes:
+    """What comes of an output that is cut off: it ends before the blanks do that the scanner's script ends with."""
+    said = output.partition(b" " * 64)[0]
+    return output[: min(len(output) // 8, len(said) // 2)]
