@@ -137,7 +137,7 @@ def _database(view: ClusterView, terms: Terms) -> Outcome | None:
     if by_history.status is Status.ERROR and by_file.status is Status.PASS:
         return by_file  # a history that leaves it open takes nothing from it
     proven = by_history.status in (Status.PASS, Status.WARN)
-    if proven and by_file.status is Status.ERROR and UNPROVEN in str(by_file.evidence):
+    if proven and by_file.status is Status.ERROR and by_file.evidence.get(f"database_{UNPROVEN}") is True:
         # The history proves a backup, though not that this file is it.
         by_file = replace(by_file, status=Status.WARN)
     return combine([by_history, by_file])

@@ -96,3 +96,27 @@ def test_a_history_that_proves_a_backup_leaves_a_warning_of_a_file_that_may_be_a
     )
     outcome = judge(ClusterView(info, (node(info, APP, backup_app_path="x"), sql)))
     assert outcome.status is Status.WARN
+
+
+@pytest.mark.parametrize(
+    ("found", "status", "told"),
+    [
+        (DatabaseBackupFile(IN_A_FOLDER, folder=True, files=(OTHERS,)), Status.WARN, "is it its backup?"),
+        (DatabaseBackupFile(None), Status.ERROR, "it was not looked for there"),
+        (
+            DatabaseBackupFile(replace(IN_A_FOLDER, path="E:\\unproven", left_out=40), folder=True, files=(OTHERS,)),
+            Status.ERROR,
+            "none of the files looked at in E:\\unproven",
+        ),
+    ],
+)
+def test_a_history_that_proves_a_backup_excuses_a_file_that_may_be_another_s_alone(
+    cluster: Clusters, node: Nodes, found: DatabaseBackupFile, status: Status, told: str
+) -> None:
+    info = cluster(dpapi="off", backup=True, backup_max_age_hours=24)
+    sql = node(
+        info, DATABASE, history(made("full", 3)), found, name="sql1", roles=("database",), backup_database_path="x"
+    )
+    outcome = judge(ClusterView(info, (node(info, APP, backup_app_path="x"), sql)))
+    assert outcome.status is status
+    assert told in outcome.message
