@@ -4,8 +4,12 @@
 
 Every node is answered by a stand-in for its whole conversation, after so many seconds and with what a recorded one has
 said (see estates.py, whose estate it is); all else is as installed: threads, the readers of what comes back, checks,
-reports, evidence. Every run is a process of its own: its CPU time and its greatest resident memory are what the system
-says of it once it has ended. Linux and macOS.
+reports, evidence. Every run is a process of its own, see spent.py. Linux and macOS.
+
+In November 2026, with nodes that take 0.2 s, on two cores that others used, too, a scan with JSON, JUnit and a folder
+of pages took 6.4, 5.0 and 4.9 ms of CPU a node with 600, 2,400 and 10,000 of them, and 75, 94 and 152 MiB at most; with
+JSON and kept evidence 5.3, 3.9 and 4.9 ms, and 74, 91 and 142 MiB. With 2,400 nodes a comparison took 110 MiB, and an
+update of the baseline 127.
 """
 
 from __future__ import annotations
