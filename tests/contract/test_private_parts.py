@@ -30,6 +30,8 @@ PARTS = {
         "paramiko.Transport._mac_info",
         "paramiko.Transport._parse_disconnect",
         "paramiko.Transport._parse_kex_init",
+        "paramiko.Transport._filter_algorithm",
+        "paramiko.Transport._log",
         "paramiko.Transport._really_parse_kex_init",
         "paramiko.Transport._send_kex_init",
         "paramiko.Transport._send_message",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -19,12 +20,14 @@ from scanner.transports.ssh.algorithms import CURVE25519, Suite, allow_legacy, s
 from scanner.transports.ssh.hop import Wishes
 from scanner.transports.ssh.keys.known_hosts import HostKey
 from scanner.transports.ssh.wire.driven import Driven
-from scanner.transports.ssh.wire.packets import Packets
 from scanner.transports.ssh.wire.socket import SshStream
 
 _LOG = "scanner.transports.ssh.transport.paramiko"
 # What it reports comes back as exceptions; its tracebacks would end up on the user's terminal.
 logging.getLogger(_LOG).setLevel(logging.CRITICAL + 1)
+
+_COOKIE_BYTES = 16
+_MOST_REMEMBERED_BYTES = 8192
 
 _FORCED = re.compile(r"(\S+:\d+): key options: .*\bcommand\b")
 """OpenSSH's remark on the line of authorized_keys that let a key in."""
@@ -76,16 +79,14 @@ class Client(Driven):
         return tuple(filter(None, text.split(",")))
 
     def _really_parse_kex_init(self, message: Message, ignore_first_byte: bool = False) -> dict[str, Any]:
-        parsed: dict[str, Any] = super()._really_parse_kex_init(message, ignore_first_byte)  # type: ignore[misc]  # not in its stubs
+        front = _COOKIE_BYTES + ignore_first_byte
+        lists = message.get_remainder()[front:]
+        found, length = _parsed(lists) if len(lists) <= _MOST_REMEMBERED_BYTES else _parsed.__wrapped__(lists)
+        message.get_bytes(front + length)  # as far as it was read is what both sides sign
+        parsed = {name: list(each) if isinstance(each, list) else each for name, each in found.items()}
         if not self.offered:  # later ones are those of a new exchange of keys, or our own read back
             self.offered = {name: tuple(each) for name, each in parsed.items() if isinstance(each, list)}
         return parsed
-
-    @property
-    def _packets(self) -> Packets:
-        found = self.packetizer
-        assert isinstance(found, Packets), "paramiko made another packetizer than it was told to"  # noqa: S101  for mypy
-        return found
 
     @property
     def banner(self) -> bytes:
@@ -101,3 +102,15 @@ class Client(Driven):
     def _parse_disconnect(self, message: Message) -> None:
         message.get_int()
         self.farewell = message.get_binary().decode("utf-8", "backslashreplace")
+
+
+@lru_cache(maxsize=64)
+def _parsed(lists: bytes) -> tuple[dict[str, Any], int]:
+    """The lists of an SSH_MSG_KEXINIT, without what is in front of them, and how many bytes of it they are.
+
+    Those of all servers of an estate are alike, as a rule.
+    """
+    parse = paramiko.Transport._really_parse_kex_init  # type: ignore[attr-defined]  # noqa: SLF001  it needs no transport
+    message = Message(bytes(_COOKIE_BYTES) + lists)
+    parsed: dict[str, Any] = parse(None, message)
+    return parsed, len(message.get_so_far()) - _COOKIE_BYTES

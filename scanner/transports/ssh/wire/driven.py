@@ -45,6 +45,8 @@ class Driven(paramiko.Transport):
 
     least = 1
     """So many bytes are let come before they are looked at; see `SshStream.gather`."""
+    _shell: tuple[int, Gathered] | None = None
+    """The number of the channel whose output is waited for, and what it is fed to."""
     _answer_by: float | None = None
     """By when a channel has to be opened, where that is bounded."""
 
@@ -94,6 +96,12 @@ class Driven(paramiko.Transport):
             if self.least > 1 and until is None and not self._stream.gather(self.least):
                 return True
             come = until is None or self._stream.awaits(until - time.monotonic())
+            if come and self._shell and not self._expected_packet:
+                number, answer = self._shell
+                while (said := self._packets.channel_data(number)) is not None:
+                    answer.feed(said)
+                    if answer.is_due() or not self._stream.has_more:
+                        return True
             if come and self._act(*self.packetizer.read_message()):
                 return True
         except Exception as error:  # noqa: BLE001  whatever a server provokes ends the connection, and is told then
@@ -118,6 +126,7 @@ class Driven(paramiko.Transport):
         channel.set_combine_stderr(True)
         channel.in_buffer = answer  # type: ignore[assignment]  # whatever is fed, read and closed will do
         channel.event, channel.status_event = Awaited(self), Awaited(self)
+        self._shell = (channel.chanid, answer)
         return channel
 
     def send_all(self, channel: paramiko.Channel, data: bytes) -> None:
@@ -173,6 +182,19 @@ class Driven(paramiko.Transport):
             answer.add_int(message.seqno)
             self._send_message(answer)
         return True
+
+    @property
+    def _packets(self) -> Packets:
+        found = self.packetizer
+        assert isinstance(found, Packets), "paramiko made another packetizer than it was told to"  # noqa: S101  for mypy
+        return found
+
+    def _log(self, *_: object) -> None:
+        """Nothing: what it reports comes back as exceptions, and what it remarks nobody reads."""
+
+    def _filter_algorithm(self, kind: str) -> tuple[str, ...]:
+        """Those of a kind, of which none is disabled."""
+        return tuple(getattr(self, f"_preferred_{kind}"))
 
     def _end(self, reason: Exception | None) -> None:
         """The connection is over: nobody is to wait any more, nor to send."""

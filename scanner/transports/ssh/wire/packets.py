@@ -11,7 +11,7 @@ import threading
 from typing import Any
 
 import paramiko
-from paramiko.common import MSG_DEBUG, MSG_IGNORE, MSG_USERAUTH_BANNER
+from paramiko.common import MSG_CHANNEL_DATA, MSG_DEBUG, MSG_IGNORE, MSG_USERAUTH_BANNER
 from paramiko.message import Message
 from paramiko.packet import Packetizer
 
@@ -64,6 +64,8 @@ class Packets(Packetizer):
         self._number = 0
         """Of the next packet that comes."""
         self._opens: _Sealing | None = None
+        self._opened: bytes | None = None
+        """A packet that was looked at and is still to be read."""
         self._seals: _Sealing | None = None
         self._sealing = threading.Lock()
         """No nonce may be used twice, whoever sends."""
@@ -103,24 +105,32 @@ class Packets(Packetizer):
             del told[:-_SAID_TIMES]
         return MSG_IGNORE if kind == MSG_DEBUG else kind, message
 
+    def channel_data(self, channel: int) -> bytes | None:
+        """What the next packet has for a channel; None where it is another one, which is then the next message.
+
+        Nearly all that is read of a node are these, one after the other.
+        """
+        if self._opens is None or self._opened is not None:
+            return None
+        payload = self._payload(self._opens)
+        if payload[0] == MSG_CHANNEL_DATA and int.from_bytes(payload[1:5], "big") == channel:
+            self._number += 1
+            return payload[9 : 9 + int.from_bytes(payload[5:9], "big")]
+        self._opened = payload
+        return None
+
     def _read_sealed(self, opens: _Sealing) -> tuple[int, Message]:
-        length = self._exactly(_LENGTH_BYTES)
-        size = int.from_bytes(length, "big")
-        payload = opens.open(length, self._exactly(size + _TAG_BYTES))
+        payload, self._opened = self._opened or self._payload(opens), None
         message = Message(payload[1:])
         message.seqno, self._number = self._number, self._number + 1
         return payload[0], message
 
-    def _exactly(self, size: int) -> bytes:
+    def _payload(self, opens: _Sealing) -> bytes:
+        length: bytes = self._wire.exactly(_LENGTH_BYTES)
+        size = int.from_bytes(length, "big") + _TAG_BYTES
         self._refuse_too_much(size)
         self._read += size
-        data: bytes = self._wire.recv(size)
-        while len(data) < size:
-            more = self._wire.recv(size - len(data)) if data else b""
-            if not more:
-                raise EOFError
-            data += more
-        return data
+        return opens.open(length, self._wire.exactly(size))
 
     def send_message(self, data: Message) -> None:
         """Write one."""

@@ -51,8 +51,9 @@ class SshStream:
         self._quick = isinstance(wire, socket.socket) and _QUICKACK is not None
         self.proxy = wire if isinstance(wire, Proxy) else None
         """The ProxyCommand behind it, where there is one."""
-        self._come = memoryview(b"")
-        """What was read and not asked for yet."""
+        self._come = b""
+        self._at = 0
+        """How far of what has come was asked for."""
         self.greeting = b""
         """What the server said first, as far as its version line."""
         self.greeted = False
@@ -62,11 +63,12 @@ class SshStream:
 
     def recv(self, size: int) -> bytes:
         """Read, as a socket does."""
-        if not self._come:
-            self._come = memoryview(self._read())
+        if self._at == len(self._come):
+            self._keep(self._read())
         if not self.greeted:  # no more than a line, or the library would keep the beginning of the first packet
-            size = min(size, bytes(self._come[:size]).find(b"\n") + 1 or size)
-        data, self._come = bytes(self._come[:size]), self._come[size:]
+            size = min(size, self._come[self._at : self._at + size].find(b"\n") + 1 or size)
+        data = self._come[self._at : self._at + size]
+        self._at += len(data)
         if data and not self.greeted:
             self.greeting += data
             self.greeted = self.greeting.startswith(b"SSH-") or b"\nSSH-" in self.greeting
@@ -78,13 +80,35 @@ class SshStream:
                 raise OSError(0, "endless talk before the SSH version line")
         return data
 
+    @property
+    def has_more(self) -> bool:
+        """Whether something has come that was not asked for yet."""
+        return self._at < len(self._come)
+
+    def exactly(self, size: int) -> bytes:
+        """So many bytes. Raises EOFError where the server closes its side before."""
+        end = self._at + size
+        if end <= len(self._come):
+            data = self._come[self._at : end]
+            self._at = end
+            return data
+        parts = [self._come[self._at :]]
+        self._keep(b"")
+        missing = size - len(parts[0])
+        while missing:
+            if not (part := self.recv(missing)):
+                raise EOFError
+            parts.append(part)
+            missing -= len(part)
+        return b"".join(parts)
+
     def awaits(self, seconds: float) -> bool:
         """Wait at most so long until there is something to read, or the end; False where the time is up."""
-        if self._come:
+        if self._at < len(self._come):
             return True
         self._wire.settimeout(max(seconds, _LEAST_S))
         try:
-            self._come = memoryview(self._read())
+            self._keep(self._read())
         except TimeoutError:
             return False
         finally:
@@ -98,7 +122,7 @@ class SshStream:
         that is busy, that takes longer than all that is done with what is in them. The system keeps them meanwhile.
         """
         wire = self._wire
-        if self._come or not (_GATHERS and isinstance(wire, socket.socket)):
+        if self._at < len(self._come) or not (_GATHERS and isinstance(wire, socket.socket)):
             return True
         try:
             wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, least)
@@ -106,12 +130,15 @@ class SshStream:
                 return True
             wire.settimeout(0)
             with suppress(BlockingIOError):
-                self._come = memoryview(self._read())
-            return bool(self._come) or self.ended
+                self._keep(self._read())
+            return self._at < len(self._come) or self.ended
         finally:
             with suppress(OSError):  # it may have been cut meanwhile
                 wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
                 wire.settimeout(None)
+
+    def _keep(self, data: bytes) -> None:
+        self._come, self._at = data, 0
 
     def _read(self) -> bytes:
         try:

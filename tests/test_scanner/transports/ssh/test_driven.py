@@ -16,7 +16,7 @@ from typing import Any
 
 import paramiko
 import pytest
-from paramiko.common import OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED, OPEN_SUCCEEDED
+from paramiko.common import MSG_NEWKEYS, OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED, OPEN_SUCCEEDED
 from paramiko.message import Message
 
 from scanner.transports.ssh.client import Client
@@ -142,6 +142,47 @@ def test_new_keys_that_the_server_asks_for_are_agreed_on_while_something_else_is
         assert not asking.is_alive()
 
 
+def test_what_a_shell_prints_is_its_own_whatever_comes_in_between() -> None:
+    """Other messages, new keys, and another channel's data, which is nobody's here and ends it."""
+    with connected() as (client, server):
+        answer = Gathered(lambda said: said.endswith(b"end"))
+        shell, there = client.open_shell(answer), server.accept(PATIENCE_S)
+
+        def printed(text: bytes, channel: int = shell.chanid) -> None:
+            server.say(b"\x5e", channel.to_bytes(4, "big"), len(text).to_bytes(4, "big"), text)
+
+        def speak() -> None:
+            printed(b"one ")
+            server.say(b"\x02", b"\0\0\0\1x")  # SSH_MSG_IGNORE
+            printed(b"two ")
+            server.renegotiate_keys()
+            printed(b"three end")
+            printed(b"not ours", shell.chanid + 1)
+
+        speaking = threading.Thread(target=speak, daemon=True)
+        speaking.start()
+        while not answer.is_due() and client.take():
+            pass
+        assert answer.read(100) == b"one two three end"
+        while client.take():
+            pass
+        speaking.join(PATIENCE_S)
+        assert not answer, "another channel's"
+        assert there
+
+
+def test_what_a_server_offers_is_its_own_however_many_were_asked_before() -> None:
+    """What is alike is taken apart once; who offers something else is understood as he is."""
+    with connected() as (client, _), connected() as (again, _):
+        assert client.offered == again.offered
+        assert client.offered["kex_algo_list"] is not again.offered["kex_algo_list"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Server, "_preferred_kex", ("curve25519-sha256@libssh.org",))
+        with connected() as (other, _):
+            assert other.offered["kex_algo_list"] != client.offered["kex_algo_list"]
+            assert other.offered["kex_algo_list"][0] == "curve25519-sha256@libssh.org"
+
+
 def test_a_channel_that_is_refused_is_told_and_one_that_is_granted_is_open() -> None:
     with connected() as (client, _):
         with pytest.raises(paramiko.ChannelException):
@@ -172,3 +213,15 @@ def test_what_a_strict_key_exchange_forbids_ends_it(slipped: bytes, told: str) -
         client.close()
         server.close()
         server.join(5)
+
+
+def test_nothing_is_taken_of_a_shell_while_keys_are_agreed_on_anew() -> None:
+    with connected() as (client, server):
+        answer = Gathered(lambda _: False)
+        shell, there = client.open_shell(answer), server.accept(PATIENCE_S)
+        client._expect_packet(MSG_NEWKEYS)
+        server.say(b"\x5e", shell.chanid.to_bytes(4, "big"), b"\0\0\0\4", b"slip")
+        assert not client.take()
+        assert "Expecting packet from" in str(client.get_exception())
+        assert not answer
+        assert there
