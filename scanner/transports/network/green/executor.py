@@ -111,4 +111,4 @@ class GreenExecutor(concurrent.futures.Executor):
 
 
 def _nothing() -> None:
-    """To wake a loop with."""
+    """What is initialized where nobody says."""

@@ -202,7 +202,10 @@ class Driven(paramiko.Transport):
         self.close()
 
     def _send_user_message(self, data: Message) -> None:
-        super()._send_user_message(data)  # type: ignore[misc]  # not in its stubs
+        if self.active and self.clear_to_send.is_set():  # and nobody else reads, who could begin to agree on new keys
+            self._send_message(data)
+        else:
+            super()._send_user_message(data)  # type: ignore[misc]  # not in its stubs
         while self.channel_events and self.take(self._answer_by):  # one that is opened is in there until it is answered
             pass
 
