@@ -6,6 +6,7 @@ import heapq
 import itertools
 import os
 import select
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -19,6 +20,7 @@ _WRITABLE = getattr(select, "EPOLLOUT", 0) | getattr(select, "EPOLLHUP", 0) | ge
 _TURN_S = 0.005
 """For so long one conversation may go on while there is always something for it to read."""
 _LONGEST_S = 3600.0
+_EVENTS_AT_A_TIME = 256
 
 
 class Watched(Protocol):
@@ -91,6 +93,7 @@ class Loop:
         self.resumed = 0.0
         """When the conversation that runs was given its turn, by the monotonic clock."""
         self._told: deque[Callable[[], None]] = deque()
+        self._ringing = threading.Lock()
         self._poll = select.epoll()
         try:
             self._alarm = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -113,7 +116,9 @@ class Loop:
         """Have the loop's thread do something short, from any thread."""
         self._told.append(what)
         if self._sleeps:
-            os.eventfd_write(self._alarm, 1)
+            with self._ringing:
+                if self._alarm >= 0:
+                    os.eventfd_write(self._alarm, 1)
 
     def begin(self, work: Callable[[], None]) -> None:
         """Start a conversation, in the loop's thread. `work` raises nothing."""
@@ -161,7 +166,9 @@ class Loop:
     def close(self) -> None:
         """Let go of what it holds of the system."""
         self._poll.close()
-        os.close(self._alarm)
+        with self._ringing:  # who rings late must not ring at what was given this number meanwhile
+            os.close(self._alarm)
+            self._alarm = -1
 
     def _turn(self) -> None:
         for _ in range(len(self.ready)):
@@ -185,8 +192,10 @@ class Loop:
     def _look(self, seconds: float) -> None:
         self._sleeps = seconds > 0
         # What was told before that was not rung for.
-        found = self._poll.poll(0 if self._told else seconds, 256)
-        self._sleeps = False
+        try:
+            found = self._poll.poll(0 if self._told else seconds, _EVENTS_AT_A_TIME)
+        finally:
+            self._sleeps = False
         for number, events in found:
             if number == self._alarm:
                 os.eventfd_read(self._alarm)

@@ -275,6 +275,19 @@ def test_a_peer_that_sends_without_end_leaves_the_others_their_turn() -> None:
         assert executor.submit(converse, address, executor).result(PATIENCE_S)
 
 
+def test_who_rings_late_rings_at_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A resolver may take longer than the scan, and the bell's number may be another file's by then."""
+    rung: list[int] = []
+    monkeypatch.setattr(os, "eventfd_write", lambda number, _: rung.append(number))
+    loop = Loop()
+    loop._sleeps = True
+    loop.tell(lambda: None)
+    assert rung == [loop._alarm]
+    loop.close()
+    loop.tell(lambda: None)
+    assert len(rung) == 1
+
+
 def test_what_is_told_just_before_it_sleeps_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
     heard = threading.Event()
     told: list[bool] = []
