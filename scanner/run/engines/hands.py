@@ -6,10 +6,9 @@ import concurrent.futures
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from functools import partial
 from typing import Any, Self, TypeVar
 
-from scanner.run.node import NodeRequest, query_node
+from scanner.run.node import NodeRequest
 from scanner.transports.network.green.executor import POSSIBLE, GreenExecutor
 from scanner.transports.network.green.waiting import Turns
 
@@ -34,7 +33,7 @@ class Hands(concurrent.futures.ThreadPoolExecutor):
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> concurrent.futures.Future[T]:
         """See the base."""
-        if POSSIBLE and _is_green(fn, *args):
+        if POSSIBLE and any(isinstance(each, NodeRequest) and _is_green(each) for each in args):
             return self._green.submit(fn, *args, **kwargs)
         return super().submit(fn, *args, **kwargs)
 
@@ -92,12 +91,6 @@ class Gate(AbstractContextManager["Gate"]):
         self._slots.release()
 
 
-def _is_green(work: Callable[..., object], call: object = None, /, *_: object) -> bool:
+def _is_green(call: NodeRequest) -> bool:
     """Whether nothing of it waits but as a green thread does."""
-    asked = work.func if isinstance(work, partial) else work
-    return (
-        asked is query_node
-        and isinstance(call, NodeRequest)
-        and call.node.transport == "ssh"
-        and not any(probe.language == "tds" for probe in call.probes)
-    )
+    return call.node.transport == "ssh" and not any(probe.language == "tds" for probe in call.probes)

@@ -65,7 +65,8 @@ def answered(call: NodeRequest, text: str = "0.1") -> NodeResponse:
 
 
 @pytest.fixture
-def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
+def cluster(monkeypatch: pytest.MonkeyPatch, blocking: None) -> Iterator[Cluster]:
+    del blocking
     made = Cluster(FakeWorker(address="tls://w1:1"), FakeWorker(address="tls://w2:1"))
     monkeypatch.setattr(loop_module, "Link", made.link)
     monkeypatch.setattr(engine_module, "PATIENCE", QUICK)

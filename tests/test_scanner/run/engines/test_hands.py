@@ -1,0 +1,83 @@
+"""What asks which node: all that is asked over SSH alone in one thread, and each other node in one of its own."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from scanner.probes.probe import Probe
+from scanner.run.collect import collect
+from scanner.run.engines import worker
+from scanner.run.engines.hands import Hands
+from scanner.run.engines.parcel import Batch
+from scanner.transports.network.green.loop import Loop
+from scanner.transports.network.green.waiting import pause
+from scanner.transports.protocol import ConnectionCost, TransferTimes
+from tests.test_scanner.run.test_collect import job
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere each node has its thread")
+NODES = [f"b{number}" for number in range(12)]
+
+
+class Listening:
+    """A conversation that says where it is held."""
+
+    held: list[tuple[int, bool]]
+
+    def __init__(self, *_: object, gate: Any, **__: object) -> None:
+        self.gate = gate
+        self.usage, self.moments = ConnectionCost(), TransferTimes()
+
+    def run(self, *_: object) -> bytes:
+        with self.gate:
+            pause(0.001)
+            self.held.append((threading.get_ident(), Loop.current() is not None))
+        return b""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, bool]]:
+    """The thread of each conversation, and whether it is a green one."""
+    Listening.held = []
+    monkeypatch.setattr("scanner.transports.ssh.transport.SshTransport", Listening)
+    monkeypatch.setattr("scanner.transports.winrm.transport.WinrmTransport", Listening)
+    return Listening.held
+
+
+def test_a_scan_asks_all_nodes_over_ssh_in_one_thread(held: list[tuple[int, bool]]) -> None:
+    collect(job(*NODES))
+    assert len(held) == len(NODES)
+    assert len({thread for thread, _ in held}) == 1
+    assert all(green for _, green in held)
+    assert held[0][0] != threading.get_ident()
+
+
+def test_a_worker_asks_its_batch_in_one_thread(held: list[tuple[int, bool]]) -> None:
+    calls = tuple(job(*NODES).calls())
+    said = worker.asked(Batch(run="r", calls=calls, parallel=4)).said
+    assert len(said) == len(held) == len(NODES)
+    assert len({thread for thread, _ in held}) == 1
+    assert all(green for _, green in held)
+
+
+@pytest.mark.parametrize(("transport", "green"), [("ssh", True), ("winrm", False), ("local", False), ("tds", False)])
+def test_what_waits_otherwise_has_a_thread_of_its_own(transport: str, *, green: bool) -> None:
+    call = job("b1").calls()[0]
+    call = replace(call, node=replace(call.node, transport=transport))
+    with Hands(2) as hands:
+        assert hands.submit(lambda _: Loop.current() is not None, call).result(10) is green
+
+
+def test_a_sql_server_that_is_asked_beside_its_host_is_waited_for_in_a_thread() -> None:
+    call = job("b1").calls()[0]
+    listener = Probe(id="sql", language="tds", purpose="what it says", script="select 1", readers=())
+    with Hands(2) as hands:
+        asked = hands.submit(lambda _: Loop.current() is not None, replace(call, probes=(*call.probes, listener)))
+        assert asked.result(10) is False
