@@ -167,10 +167,13 @@ class Run:
         Raises InventoryError and UsageError.
         """
         from scanner.cli.answers import hand_over
-        from scanner.run.taking.evidence import EvidenceKeeper
 
         options = self.options
-        keeper = EvidenceKeeper(options.evidence, self.job) if options.evidence else None
+        keeper = None
+        if options.evidence:
+            from scanner.run.taking.evidence import EvidenceKeeper
+
+            keeper = EvidenceKeeper(options.evidence, self.job)
         takers = [keeper, taker] if keeper else [taker]
         found = hand_over(self.job, self.selection, takers, quiet=self.telling.no_progress, sources=options.from_)
         return found, [keeper.problem] if keeper else []

@@ -7,7 +7,7 @@ reached". So it is looked for behind every failure, and told as what it is.
 from __future__ import annotations
 
 import errno
-import ssl
+import sys
 
 from scanner.errors import OwnTroubleError, chain
 
@@ -43,7 +43,8 @@ def is_own(failure: str | None) -> bool:
 def _lacking(error: BaseException) -> tuple[str, str] | None:
     if isinstance(error, MemoryError):
         return _ERRNOS[errno.ENOMEM]
-    if isinstance(error, ssl.SSLError) and "malloc failure" in str(error):
+    ssl = sys.modules.get("ssl")  # which nobody needs to load for this: its errors come from who has
+    if ssl and isinstance(error, ssl.SSLError) and "malloc failure" in str(error):
         return _ERRNOS[errno.ENOMEM]
     if isinstance(error, RuntimeError) and "can't allocate lock" in str(error):
         return _ERRNOS[errno.ENOMEM]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import ssl
 from pathlib import Path
 
 from scanner.errors import UsageError, cause_of
@@ -86,6 +85,8 @@ def refuse_unusable(choice: EngineChoice) -> None:
         return
     for name in _TLS_FILES:
         _refuse_unreadable(name, Path(getattr(choice, name)))
+    import ssl  # which a scan without certificates needs not load
+
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         context.load_verify_locations(choice.ca_file)
