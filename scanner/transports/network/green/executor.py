@@ -11,6 +11,8 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
+from greenlet import GreenletExit
+
 from scanner.transports.network.green.loop import Loop
 
 T = TypeVar("T")
@@ -101,12 +103,14 @@ class GreenExecutor(concurrent.futures.Executor):
             self._begun.add(future)
             try:
                 said = work()
+            except GreenletExit:  # the loop ends, and says why
+                return
             except BaseException as error:  # noqa: BLE001  whoever waits for it gets it
                 future.set_exception(error)
             else:
                 future.set_result(said)
-        finally:
             self._begun.discard(future)
+        finally:
             loop.tell(partial(self._go_on, loop))
 
 

@@ -10,6 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol
 
 import greenlet
@@ -88,8 +89,7 @@ class Loop:
         self.initialize = initialize
         """What every thread does first that works for this loop, its own among them."""
         self.ready: deque[greenlet.greenlet] = deque()
-        self.running = 0
-        """Conversations that have begun and not ended."""
+        self._alive: set[greenlet.greenlet] = set()
         self.resumed = 0.0
         """When the conversation that runs was given its turn, by the monotonic clock."""
         self._told: deque[Callable[[], None]] = deque()
@@ -127,10 +127,16 @@ class Loop:
             try:
                 work()
             finally:
-                self.running -= 1
+                self._alive.discard(greenlet.getcurrent())
 
-        self.running += 1
-        self.ready.append(Conversation(self, whole))
+        conversation = Conversation(self, whole)
+        self._alive.add(conversation)
+        self.ready.append(conversation)
+
+    @property
+    def running(self) -> int:
+        """Conversations that have begun and not ended."""
+        return len(self._alive)
 
     def watch(self, number: int, watched: Watched) -> None:
         """Tell a socket from now on when there is something to read, or room to write again."""
@@ -155,9 +161,25 @@ class Loop:
     def run(self) -> None:
         """Until it is told to `stop`."""
         self.hub = greenlet.getcurrent()
-        self.initialize()
-        while not self._over:
-            self._turn()
+        try:
+            self.initialize()
+            while not self._over:
+                self._turn()
+        finally:
+            self._leave()
+
+    def _leave(self) -> None:
+        """Let nothing of greenlet's outlive the thread.
+
+        What something refers to yet of a thread that has ended, its first greenlet, is given free twice, and takes
+        the process along (greenlet 3.5.6 with Python 3.11).
+        """
+        for left in list(self._alive):  # none, but where the loop itself has broken down
+            with suppress(BaseException):
+                left.throw()
+        for kept in (self._alive, self.ready, self._sockets, self._due):
+            kept.clear()
+        del self.hub
 
     def stop(self) -> None:
         """It is over, in the loop's thread."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import os
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -24,6 +25,7 @@ from scanner.transports.network.green.wire import open_socket
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="a loop rests on epoll")
 
 PATIENCE_S = 20.0
+TOP = Path(__file__).resolve().parents[5]
 T = TypeVar("T")
 
 
@@ -159,6 +161,50 @@ def test_a_loop_that_breaks_down_tells_all_who_wait(monkeypatch: pytest.MonkeyPa
     for each in (first, second):
         assert isinstance(each.exception(PATIENCE_S), MemoryError)
     executor.shutdown(wait=True)
+
+
+_MANY_LOOPS = """
+import gc, sys
+from scanner.transports.network.green.executor import GreenExecutor
+from scanner.transports.network.green.loop import Loop
+from scanner.transports.network.green.waiting import Signal
+from scanner.transports.network.green.wire import open_socket
+
+def converse():
+    wire = open_socket(2, 1)
+    wire._watch()
+    if breaks:
+        Signal().wait()
+    raise ValueError(wire)
+
+def broken(loop, seconds):
+    raise MemoryError
+
+look = Loop._look
+for number in range(200):
+    breaks = number % 2
+    Loop._look = broken if breaks else look
+    executor = GreenExecutor(8)
+    asked = [executor.submit(converse) for _ in range(4)]
+    failed = [each.exception(20) for each in asked]
+    assert all(isinstance(each, MemoryError if breaks else ValueError) for each in failed), failed
+    executor.shutdown()
+    del executor, asked, failed
+    gc.collect()
+"""
+
+
+def test_nothing_of_a_loop_outlives_its_thread() -> None:
+    """What is left to another thread's garbage collector has taken the whole process along (SIGSEGV)."""
+    ended = subprocess.run(
+        [sys.executable, "-W", "ignore::ResourceWarning", "-c", _MANY_LOOPS],
+        capture_output=True,
+        text=True,
+        cwd=TOP,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr[-2000:]
 
 
 def test_without_room_for_a_loop_nothing_is_begun_or_left_open(monkeypatch: pytest.MonkeyPatch) -> None:
