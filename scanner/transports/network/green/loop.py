@@ -24,20 +24,16 @@ _LONGEST_S = 3600.0
 _EVENTS_AT_A_TIME = 256
 
 
+_here = threading.local()
+"""The loop that this thread runs."""
+
+
 class Watched(Protocol):
     """A socket that the system tells of."""
 
     def tell(self, *, readable: bool, writable: bool) -> None:
         """Something has come, or there is room."""
         ...
-
-
-class Conversation(greenlet.greenlet):
-    """What runs in a loop."""
-
-    def __init__(self, loop: Loop, work: Callable[[], None]) -> None:
-        super().__init__(work, loop.hub)
-        self.loop = loop
 
 
 class Park:
@@ -109,8 +105,8 @@ class Loop:
     @staticmethod
     def current() -> Loop | None:
         """The one that the caller runs in; None in an ordinary thread."""
-        here = greenlet.getcurrent()
-        return here.loop if isinstance(here, Conversation) else None
+        loop: Loop | None = getattr(_here, "loop", None)  # and no thread without one has anything of greenlet's
+        return loop
 
     def tell(self, what: Callable[[], None]) -> None:
         """Have the loop's thread do something short, from any thread."""
@@ -129,7 +125,7 @@ class Loop:
             finally:
                 self._alive.discard(greenlet.getcurrent())
 
-        conversation = Conversation(self, whole)
+        conversation = greenlet.greenlet(whole, self.hub)
         self._alive.add(conversation)
         self.ready.append(conversation)
 
@@ -161,6 +157,7 @@ class Loop:
     def run(self) -> None:
         """Until it is told to `stop`."""
         self.hub = greenlet.getcurrent()
+        _here.loop = self
         try:
             self.initialize()
             while not self._over:
@@ -179,7 +176,7 @@ class Loop:
                 left.throw()
         for kept in (self._alive, self.ready, self._sockets, self._due):
             kept.clear()
-        del self.hub
+        del self.hub, _here.loop
 
     def stop(self) -> None:
         """It is over, in the loop's thread."""
