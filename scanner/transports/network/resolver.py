@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import socket
-import threading
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
-from scanner.transports.network.green.waiting import Signal
+from scanner.transports.bounded import TookTooLongError, within
 
 
 class NameTimeoutError(TimeoutError):
@@ -21,24 +21,9 @@ def resolve(host: str, port: int, timeout_s: float, kind: int = socket.SOCK_STRE
     """
     with suppress(OSError, UnicodeError):  # an address needs nobody to look it up
         return list(socket.getaddrinfo(host, port, type=kind, flags=socket.AI_NUMERICHOST))
-    found: list[Any] = []
-    done = Signal()
-
-    def look_up() -> None:
-        try:
-            found.append(socket.getaddrinfo(host, port, type=kind))
-        except (OSError, UnicodeError, OverflowError) as error:
-            found.append(error)
-        finally:
-            done.set()
-
-    threading.Thread(target=look_up, name="resolve", daemon=True).start()
-    done.wait(timeout_s)
-    if not found:
-        raise NameTimeoutError(f"the name {host} is not resolved within {timeout_s:g} s")
-    if isinstance(found[0], UnicodeError):
-        raise socket.gaierror(socket.EAI_NONAME, "not a host name") from found[0]
-    if isinstance(found[0], Exception):
-        raise found[0]
-    addresses: list[Any] = found[0]
-    return addresses
+    try:
+        return within(timeout_s, partial(socket.getaddrinfo, host, port, type=kind), "resolve")
+    except TookTooLongError:
+        raise NameTimeoutError(f"the name {host} is not resolved within {timeout_s:g} s") from None
+    except UnicodeError as error:
+        raise socket.gaierror(socket.EAI_NONAME, "not a host name") from error

@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from types import MappingProxyType
 
@@ -22,6 +22,7 @@ from scanner.errors import UnreachableError
 from scanner.inventory.model import SshSettings
 from scanner.secrets import children
 from scanner.secrets.secret import Secret
+from scanner.transports.bounded import aside
 from scanner.transports.ssh.hop import Jump, SshHop, Wishes, fill_in, local_user, path_of, read_jump
 
 _PATIENCE_S = 15.0
@@ -60,11 +61,6 @@ def route(host: str, settings: SshSettings) -> tuple[SshHop, ...]:
     if settings.jump:
         return (*_through(settings.jump, target, settings, here, role="jump host"), target)
     return _with_its_own_way(target, settings, said, here)
-
-
-def asks_ssh(settings: SshSettings) -> bool:
-    """Whether there is a file that a route depends on, which takes a program to read."""
-    return bool(settings.ssh_config) and path_of(settings.ssh_config, {}).exists()
 
 
 _Names = tuple[tuple[str, int, str], ...]
@@ -260,7 +256,7 @@ def _ask(program: str, file: Path | str, arguments: list[str], shown: str) -> tu
     """What `ssh -G` says, and what is wrong."""
     command = [program, "-F", str(file), "-G", *arguments]
     try:
-        done = children.run(command, timeout_s=_PATIENCE_S, most_bytes=_MOST_BYTES)
+        done = aside(partial(children.run, command, timeout_s=_PATIENCE_S, most_bytes=_MOST_BYTES))
     except children.TimeUpError as error:
         raise UnreachableError(
             f"`ssh -G` did not read {shown} within {_PATIENCE_S:g} s", hint="look at its `Match exec` lines"

@@ -29,14 +29,15 @@ from scanner.errors import (
 )
 from scanner.inventory.model import Node, SshSettings
 from scanner.secrets.redaction import NOTHING_SECRET, Redactor
+from scanner.transports.bounded import aside
 from scanner.transports.deadline import Deadline
 from scanner.transports.launch import READY_S, Launch, launch_for
 from scanner.transports.network.dialling import dial
-from scanner.transports.network.green.waiting import Turns, aside
+from scanner.transports.network.green.waiting import Turns
 from scanner.transports.powershell.script_delivery import NO_VARIABLES
 from scanner.transports.protocol import PRINTS_TOO_MUCH, ConnectionCost, Limits, TransferTimes
 from scanner.transports.ssh.client import Client
-from scanner.transports.ssh.config import asks_ssh, route
+from scanner.transports.ssh.config import route
 from scanner.transports.ssh.errors import Phase, stalled, translate, with_banner
 from scanner.transports.ssh.hop import SshHop
 from scanner.transports.ssh.incompatible import why_incompatible
@@ -103,10 +104,9 @@ class SshTransport:
         """
         self._start = start = launch_for(self._language, script, variables=variables)
         try:
-            find = partial(route, self._host, self._settings)
-            # Programs are waited for as nothing but a thread can: `ssh -G`, and a command of the user's own.
-            hops = aside(find) if asks_ssh(self._settings) else find()
+            hops = route(self._host, self._settings)
             ask = partial(self._run, hops, start)
+            # A ProxyCommand, a program of the user's own, is waited for as nothing but a thread can.
             return aside(ask) if any(hop.command for hop in hops) else ask()
         except NodeError as error:
             error.partial = error.partial or b"".join(self._output)

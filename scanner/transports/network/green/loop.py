@@ -60,13 +60,10 @@ class Park:
     def wake(self) -> None:
         """What it waits for is there."""
         self.woken = True
-        self._go_on()
+        self.go_on()
 
-    def time_is_up(self) -> None:
-        """It has waited for long enough."""
-        self._go_on()
-
-    def _go_on(self) -> None:
+    def go_on(self) -> None:
+        """It has waited for long enough, whether for something or in vain."""
         sleeper, self._sleeper = self._sleeper, None
         if sleeper is not None:
             self._loop.ready.append(sleeper)
@@ -197,7 +194,7 @@ class Loop:
         self._look(0.0 if self._over else self._patience())
         now = time.monotonic()
         while self._due and (self._due[0][2].woken or self._due[0][0] <= now):
-            heapq.heappop(self._due)[2].time_is_up()
+            heapq.heappop(self._due)[2].go_on()
 
     def _hear(self) -> None:
         while self._told:

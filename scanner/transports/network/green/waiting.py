@@ -5,13 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
 from contextlib import suppress
-from typing import TypeVar
 
 from scanner.transports.network.green.loop import Loop, Park
-
-T = TypeVar("T")
 
 
 class Signal:
@@ -38,7 +34,7 @@ class Signal:
         if self._park:
             self._park.wait(None if seconds is None else time.monotonic() + max(0.0, seconds))
         elif self._event:
-            self._event.wait(seconds)
+            self._event.wait(seconds if seconds is None else max(0.0, seconds))
         return self.is_set
 
 
@@ -88,28 +84,3 @@ def pause(seconds: float) -> None:
         Signal().wait(seconds)
     else:
         time.sleep(seconds)
-
-
-def aside(work: Callable[[], T]) -> T:
-    """What `work` gives, or raises, from a thread of its own where it would keep other conversations waiting."""
-    loop = Loop.current()
-    if not loop:
-        return work()
-    said: list[T] = []
-    raised: list[BaseException] = []
-    done = Signal()
-
-    def run() -> None:
-        try:
-            loop.initialize()
-            said.append(work())
-        except BaseException as error:  # noqa: BLE001  raised again where it is waited for
-            raised.append(error)
-        finally:
-            done.set()
-
-    threading.Thread(target=run, name="aside", daemon=True).start()
-    done.wait()
-    if raised:
-        raise raised[0]
-    return said[0]

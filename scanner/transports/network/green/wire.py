@@ -46,7 +46,7 @@ class GreenSocket(socket.socket):
 
     def connect(self, address: Any, /) -> None:
         """As ever. Raises OSError."""
-        until = None if self._bound_s is None else time.monotonic() + self._bound_s
+        until = self._until()
         while True:
             code = super().connect_ex(address)
             if code in (0, errno.EINPROGRESS):
@@ -87,7 +87,7 @@ class GreenSocket(socket.socket):
             except BlockingIOError:
                 if self._bound_s == 0:
                     raise
-                self._await_room(None if self._bound_s is None else time.monotonic() + self._bound_s)
+                self._await_room(self._until())
 
     def sendall(self, data: Any, flags: int = 0, /) -> None:
         """As ever. Raises TimeoutError, and OSError."""
@@ -127,19 +127,17 @@ class GreenSocket(socket.socket):
             self._watched = True
             self._loop.watch(self._number, self)
 
+    def _until(self) -> float | None:
+        return None if self._bound_s is None else time.monotonic() + self._bound_s
+
     def _await_data(self) -> None:
-        until = None if self._bound_s is None else time.monotonic() + self._bound_s
         self._reader = Park(self._loop)
-        try:
-            if not self._over and not self._reader.wait(until):
-                raise TimeoutError("timed out")
-        finally:
-            self._reader = None
+        self._await(self._reader, self._until())
 
     def _await_room(self, until: float | None) -> None:
         self._writer = Park(self._loop)
-        try:
-            if not self._over and not self._writer.wait(until):
-                raise TimeoutError("timed out")
-        finally:
-            self._writer = None
+        self._await(self._writer, until)
+
+    def _await(self, park: Park, until: float | None) -> None:
+        if not self._over and not park.wait(until):
+            raise TimeoutError("timed out")

@@ -17,9 +17,10 @@ from typing import TypeVar
 
 import pytest
 
+from scanner.transports.bounded import aside
 from scanner.transports.network.green.executor import GreenExecutor
 from scanner.transports.network.green.loop import Loop
-from scanner.transports.network.green.waiting import Signal, Turns, aside, pause
+from scanner.transports.network.green.waiting import Signal, Turns, pause
 from scanner.transports.network.green.wire import open_socket
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="a loop rests on epoll")
