@@ -18,8 +18,8 @@ import pytest
 from scanner.errors import AuthenticationError
 from scanner.transports.protocol import Limits
 from tests.live.openssh import OpenSshServer
+from tests.live.ssh_doors import fails, transport
 from tests.live.stand_in_agent import stand_in_agent
-from tests.live.test_ssh_live import fails, transport
 
 pytestmark = pytest.mark.live
 

@@ -7,19 +7,106 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from scanner.errors import AuthenticationError, DeadlineError, UnreachableError, UntrustedPeerError
+from scanner.transports.network.green.executor import GreenExecutor
 from scanner.transports.protocol import Limits
+from scanner.transports.ssh.login import log_in
 from tests.live.openssh import OpenSshServer, free_port
-from tests.live.test_ssh_live import both_known, fails, home, no_threads_left, transport
+from tests.live.ssh_doors import StartSshd, both_known, fails, home, no_threads_left, transport
 
 pytestmark = pytest.mark.live
-StartSshd = Callable[..., OpenSshServer]
 __all__ = ["home", "no_threads_left"]
+
+
+def test_an_alias_of_ssh_config(sshd: OpenSshServer, home: Path, ssh_keys: Path) -> None:
+    (home / ".ssh/config").write_text(f"""
+Host node
+    HostName 127.0.0.1
+    Port {sshd.port}
+    User {sshd.user}
+    IdentityFile {ssh_keys}/user_%d_is_not_there
+    IdentityFile {ssh_keys}/user_ed25519
+    UserKnownHostsFile {sshd.known_hosts}
+""")
+    door = transport(sshd, host="node", user="", port=None, key_file="", known_hosts="")
+    assert door.run("echo in") == b"in\n"
+    fails(UnreachableError, transport(sshd, host="node", port=free_port()), match="connection refused")
+    fails(UnreachableError, transport(sshd, host="node.invalid", ssh_config=""), match="is not found")
+
+
+def test_ssh_config_does_not_loosen_strictness(sshd: OpenSshServer, home: Path) -> None:
+    (home / ".ssh/config").write_text("Host *\n    StrictHostKeyChecking no\n    UserKnownHostsFile /dev/null\n")
+    fails(UntrustedPeerError, transport(sshd, known_hosts=""), match="is not known")
+    assert not (home / ".ssh/known_hosts").exists()
+
+
+def test_a_broken_ssh_config_is_told(sshd: OpenSshServer, home: Path) -> None:
+    (home / ".ssh/config").write_text("Nonsense yes\n")
+    fails(UnreachableError, transport(sshd), match="Bad configuration option: nonsense")
+    fails(UnreachableError, transport(sshd, ssh_config="/nowhere/config"), match="does not exist")
+
+
+def test_through_a_jump_host(start_sshd: StartSshd, home: Path) -> None:
+    jump, second, node = start_sshd(), start_sshd(), start_sshd()
+    known = both_known(jump, second, node)
+    door = transport(node, known_hosts=known, jump=f"{jump.user}@127.0.0.1:{jump.port}")
+    assert door.run("echo in") == b"in\n"
+    assert (door.usage.connections, door.usage.commands) == (2, 1)
+    assert jump.log.count("Accepted publickey") == node.log.count("Accepted publickey") == 1
+    way = f"127.0.0.1:{jump.port},ssh://127.0.0.1:{second.port}"
+    assert transport(node, known_hosts=known, jump=way).run("echo in") == b"in\n"
+    assert "Accepted publickey" in second.log
+    (home / ".ssh/config").write_text(f"Host 127.0.0.1\n    ProxyJump {jump.user}@localhost:{jump.port}\n")
+    known_hosts = Path(known)
+    known_hosts.write_text(known_hosts.read_text() + jump.known_hosts.read_text().replace("127.0.0.1", "localhost"))
+    assert transport(node, known_hosts=known).run("echo in") == b"in\n"
+    assert jump.log.count("Accepted publickey") == 3
+
+
+def test_a_jump_host_is_verified_as_strictly(start_sshd: StartSshd) -> None:
+    jump, node = start_sshd(), start_sshd()
+    door = transport(node, jump=f"127.0.0.1:{jump.port}")
+    fails(UntrustedPeerError, door, match=rf"host key of \[127.0.0.1\]:{jump.port} is not known")
+    assert "Accepted" not in jump.log
+
+
+def test_a_node_behind_the_jump_host_is_verified_too_and_may_be_down(start_sshd: StartSshd) -> None:
+    jump, node = start_sshd(), start_sshd()
+    way = {"jump": f"127.0.0.1:{jump.port}", "known_hosts": str(jump.known_hosts)}
+    fails(UntrustedPeerError, transport(node, **way), match=rf"host key of \[127.0.0.1\]:{node.port} is not known")
+    port = free_port()
+    fails(
+        UnreachableError,
+        transport(node, **way, port=port),
+        match=f"the jump host cannot connect to 127.0.0.1:{port}: Connect failed"
+        rf" \(from 127.0.0.1:{jump.port}\)",
+    )
+
+
+@pytest.mark.parametrize("executor", [ThreadPoolExecutor, GreenExecutor])
+def test_many_nodes_behind_one_jump_host(
+    start_sshd: StartSshd, monkeypatch: pytest.MonkeyPatch, executor: type[ThreadPoolExecutor | GreenExecutor]
+) -> None:
+    def slow_log_in(*arguments: Any) -> None:
+        time.sleep(0.1)
+        log_in(*arguments)
+
+    monkeypatch.setattr("scanner.transports.ssh.transport.log_in", slow_log_in)
+    jump, node = start_sshd("MaxStartups 10\n"), start_sshd()
+    known = both_known(jump, node)
+    doors = [transport(node, known_hosts=known, jump=f"127.0.0.1:{jump.port}") for _ in range(24)]
+    with executor(24) as hands:
+        said = [hands.submit(door.run, "echo in") for door in doors]
+        assert [each.result(60) for each in said] == [b"in\n"] * 24
+    # Hardly any login had to knock twice: no more than a few are under way at a time.
+    assert sum(door.usage.connections for door in doors) <= 2 * 24 + 2
 
 
 @pytest.fixture

@@ -13,13 +13,12 @@ import pytest
 from scanner.errors import AuthenticationError
 from tests.live.asyncssh_server import key_line
 from tests.live.openssh import OpenSshServer, make_key
+from tests.live.ssh_doors import agent, fails, home, no_threads_left, transport
 from tests.live.stand_in_agent import StandInAgent, stand_in_agent
-from tests.live.test_ssh_live import agent as agent  # noqa: PLC0414  a fixture
-from tests.live.test_ssh_live import fails, home, no_threads_left, transport
 
 pytestmark = pytest.mark.live
 StartSshd = Callable[..., OpenSshServer]
-__all__ = ["home", "no_threads_left"]
+__all__ = ["agent", "home", "no_threads_left"]
 
 
 @pytest.fixture

@@ -1,17 +1,13 @@
-"""SSH against a real OpenSSH server: logins, host keys, jump hosts, and everything that goes wrong."""
+"""SSH against a real OpenSSH server: logins, and everything that goes wrong underway."""
 
 from __future__ import annotations
 
-import os
-import re
 import shutil
 import socket
-import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -23,70 +19,18 @@ from scanner.errors import (
     DeadlineError,
     NodeError,
     RefusedError,
-    UnreachableError,
-    UntrustedPeerError,
 )
-from scanner.inventory.model import Node, SshSettings
+from scanner.inventory.model import Node
 from scanner.probes.batch.sh import compose, parse
 from scanner.probes.probe import Answer, Probe
 from scanner.run.node import NodeRequest, query_node
 from scanner.secrets.secret import Secret
 from scanner.transports.protocol import Limits
-from scanner.transports.ssh.login import log_in
-from scanner.transports.ssh.transport import SshTransport
-from tests.live.openssh import OpenSshServer, free_port
+from tests.live.openssh import OpenSshServer
+from tests.live.ssh_doors import StartSshd, agent, fails, home, no_threads_left, transport
 
 pytestmark = pytest.mark.live
-StartSshd = Callable[..., OpenSshServer]
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home of our own: no agent, no keys, no configuration of whoever runs the tests."""
-    folder = tmp_path / "home"
-    (folder / ".ssh").mkdir(parents=True, mode=0o700)
-    monkeypatch.setenv("HOME", str(folder))
-    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
-    return folder
-
-
-@pytest.fixture(autouse=True)
-def no_threads_left() -> Iterator[None]:
-    before = set(threading.enumerate())
-    yield
-    ends = time.monotonic() + 2  # the test servers' own threads may need a moment
-    while left := [thread for thread in threading.enumerate() if thread not in before]:
-        assert time.monotonic() < ends, left
-        time.sleep(0.01)
-
-
-def transport(server: OpenSshServer, limits: Limits | None = None, /, **changes: object) -> SshTransport:
-    settings: dict[str, object] = {
-        "user": server.user,
-        "port": server.port,
-        "key_file": str(server.key_file),
-        "known_hosts": str(server.known_hosts),
-    }
-    host = str(changes.pop("host", server.host))
-    ssh = SshSettings(**{**settings, **changes})  # type: ignore[arg-type]
-    node = Node(
-        cluster="chef",
-        name="backend-1",
-        host=host,
-        product="chef-backend",
-        roles=("backend",),
-        transport="ssh",
-        ssh=ssh,
-    )
-    return SshTransport(node, limits or Limits(timeout_s=20))
-
-
-def fails(kind: type[NodeError], door: SshTransport, script: str = "echo in", match: str = "") -> NodeError:
-    with pytest.raises(NodeError, match=match or None) as caught:
-        door.run(script)
-    assert isinstance(caught.value, kind), repr(caught.value)
-    assert "\n" not in str(caught.value)
-    return caught.value
+__all__ = ["agent", "home", "no_threads_left"]
 
 
 # One connection, one command, whatever is asked.
@@ -145,32 +89,6 @@ def test_an_encrypted_key_opens_with_its_passphrase_only(sshd: OpenSshServer, ss
         AuthenticationError, transport(sshd, **locked, passphrase=Secret("wrong-canary")), match="does not open"
     )
     assert "wrong-canary" not in repr(error) + error.hint
-
-
-@pytest.fixture
-def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
-    """A running ssh-agent; call it with key files to add."""
-    if not shutil.which("ssh-agent"):
-        pytest.skip("no ssh-agent on this machine")
-    address = tmp_path / "agent"
-    process = subprocess.Popen(["ssh-agent", "-D", "-a", str(address)], stdout=subprocess.DEVNULL)
-    for _ in range(100):
-        if address.exists():
-            break
-        time.sleep(0.02)
-    monkeypatch.setenv("SSH_AUTH_SOCK", str(address))
-
-    def add(*keys: Path, passphrase: str = "") -> None:
-        answer = tmp_path / "askpass"
-        answer.write_text(f"#!/bin/sh\necho '{passphrase}'\n")
-        answer.chmod(0o700)
-        environment = {**os.environ, "SSH_ASKPASS": str(answer), "SSH_ASKPASS_REQUIRE": "force"}
-        for key in keys:
-            subprocess.run(["ssh-add", "-q", str(key)], env=environment, check=True, stdin=subprocess.DEVNULL)
-
-    yield add
-    process.terminate()
-    process.wait(5)
 
 
 def test_login_with_the_agent(sshd: OpenSshServer, ssh_keys: Path, agent: Callable[..., None]) -> None:
@@ -232,183 +150,6 @@ def test_a_key_file_that_is_none(sshd: OpenSshServer, tmp_path: Path, content: b
     if content is not None:
         path.write_bytes(content)
     fails(AuthenticationError, transport(sshd, key_file=str(path)), match=match)
-
-
-# Host keys.
-
-
-def test_a_host_that_nobody_knows(sshd: OpenSshServer, tmp_path: Path) -> None:
-    empty = tmp_path / "none"
-    error = fails(
-        UntrustedPeerError, transport(sshd, known_hosts=str(empty)), match="is not known: ssh-ed25519 SHA256:"
-    )
-    assert f"ssh-keyscan -t ed25519 -p {sshd.port} 127.0.0.1 >> {empty}" in error.hint
-    assert not empty.exists()
-    assert "Accepted" not in sshd.log
-
-
-def test_a_host_whose_key_has_changed(sshd: OpenSshServer, ssh_keys: Path) -> None:
-    other = (ssh_keys / "stranger.pub").read_text()
-    sshd.known_hosts.write_text(f"[127.0.0.1]:{sshd.port} {other}")
-    for policy in ("strict", "accept-new"):
-        error = fails(UntrustedPeerError, transport(sshd, host_key_policy=policy), match="has changed")
-        assert "ssh-keygen -R" in error.hint
-    assert sshd.known_hosts.read_text().count("\n") == 1
-
-
-def test_a_hashed_known_hosts_file(sshd: OpenSshServer) -> None:
-    subprocess.run(["ssh-keygen", "-q", "-H", "-f", str(sshd.known_hosts)], check=True, capture_output=True)
-    assert "127.0.0.1" not in sshd.known_hosts.read_text()
-    assert transport(sshd).run("echo in") == b"in\n"
-
-
-def test_the_server_is_asked_for_the_type_that_is_known(sshd: OpenSshServer) -> None:
-    lines = sshd.known_hosts.read_text().splitlines(keepends=True)
-    sshd.known_hosts.write_text("".join(line for line in lines if "ssh-rsa" in line))
-    assert transport(sshd).run("echo in") == b"in\n"
-
-
-def test_a_key_of_another_type_is_not_the_known_one(start_sshd: StartSshd, ssh_keys: Path) -> None:
-    server = start_sshd(host_keys=("host_ed25519",))
-    server.known_hosts.write_text(f"[127.0.0.1]:{server.port} {(ssh_keys / 'host_rsa.pub').read_text()}")
-    for policy in ("strict", "accept-new"):
-        fails(UntrustedPeerError, transport(server, host_key_policy=policy), match=r"not known.*\(known: ssh-rsa\)")
-
-
-def fingerprint(key: Path) -> str:
-    done = subprocess.run(["ssh-keygen", "-lf", f"{key}.pub"], check=True, capture_output=True, text=True)
-    return done.stdout.split()[1]
-
-
-@pytest.mark.parametrize("name", ["host_ed25519", "host_rsa"])
-def test_a_pinned_key_needs_no_file(sshd: OpenSshServer, ssh_keys: Path, tmp_path: Path, name: str) -> None:
-    pinned = (ssh_keys / f"{name}.pub").read_text()
-    assert transport(sshd, host_key=pinned, known_hosts=str(tmp_path / "none")).run("echo in") == b"in\n"
-
-
-def test_a_pinned_fingerprint(sshd: OpenSshServer, ssh_keys: Path) -> None:
-    assert transport(sshd, host_key=fingerprint(ssh_keys / "host_ed25519")).run("echo in") == b"in\n"
-    wrong = fingerprint(ssh_keys / "stranger")
-    error = fails(UntrustedPeerError, transport(sshd, host_key=wrong), match=f"pinned is {re.escape(wrong)}")
-    assert fingerprint(ssh_keys / "host_ed25519") in error.hint
-    fails(UntrustedPeerError, transport(sshd, host_key="ssh-ed25519 AAAA"), match="is no key")
-
-
-def test_accept_new_remembers_and_stays_strict(sshd: OpenSshServer, tmp_path: Path, ssh_keys: Path) -> None:
-    book = tmp_path / "new" / "known_hosts"
-    accepting = {"known_hosts": str(book), "host_key_policy": "accept-new"}
-    doors = [transport(sshd, **accepting) for _ in range(8)]
-    threads = [threading.Thread(target=door.run, args=("true",)) for door in doors]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert book.read_text().startswith(f"[127.0.0.1]:{sshd.port} ssh-ed25519 ")
-    assert book.read_text().count("\n") == 1
-    assert transport(sshd, known_hosts=str(book)).run("echo in") == b"in\n"
-    sshd.stop()
-    sshd.host_keys = [ssh_keys / "stranger"]
-    sshd.start()
-    fails(UntrustedPeerError, transport(sshd, **accepting), match="has changed")
-
-
-def test_accept_new_needs_a_file_that_remembers(sshd: OpenSshServer) -> None:
-    door = transport(sshd, known_hosts="/dev/null", host_key_policy="accept-new")
-    fails(UntrustedPeerError, door, match="cannot remember")
-
-
-# ~/.ssh/config and jump hosts.
-
-
-def test_an_alias_of_ssh_config(sshd: OpenSshServer, home: Path, ssh_keys: Path) -> None:
-    (home / ".ssh/config").write_text(f"""
-Host node
-    HostName 127.0.0.1
-    Port {sshd.port}
-    User {sshd.user}
-    IdentityFile {ssh_keys}/user_%d_is_not_there
-    IdentityFile {ssh_keys}/user_ed25519
-    UserKnownHostsFile {sshd.known_hosts}
-""")
-    door = transport(sshd, host="node", user="", port=None, key_file="", known_hosts="")
-    assert door.run("echo in") == b"in\n"
-    fails(UnreachableError, transport(sshd, host="node", port=free_port()), match="connection refused")
-    fails(UnreachableError, transport(sshd, host="node.invalid", ssh_config=""), match="is not found")
-
-
-def test_ssh_config_does_not_loosen_strictness(sshd: OpenSshServer, home: Path) -> None:
-    (home / ".ssh/config").write_text("Host *\n    StrictHostKeyChecking no\n    UserKnownHostsFile /dev/null\n")
-    fails(UntrustedPeerError, transport(sshd, known_hosts=""), match="is not known")
-    assert not (home / ".ssh/known_hosts").exists()
-
-
-def test_a_broken_ssh_config_is_told(sshd: OpenSshServer, home: Path) -> None:
-    (home / ".ssh/config").write_text("Nonsense yes\n")
-    fails(UnreachableError, transport(sshd), match="Bad configuration option: nonsense")
-    fails(UnreachableError, transport(sshd, ssh_config="/nowhere/config"), match="does not exist")
-
-
-def both_known(*servers: OpenSshServer) -> str:
-    text = "".join(server.known_hosts.read_text() for server in servers)
-    servers[-1].known_hosts.write_text(text)
-    return str(servers[-1].known_hosts)
-
-
-def test_through_a_jump_host(start_sshd: StartSshd, home: Path) -> None:
-    jump, second, node = start_sshd(), start_sshd(), start_sshd()
-    known = both_known(jump, second, node)
-    door = transport(node, known_hosts=known, jump=f"{jump.user}@127.0.0.1:{jump.port}")
-    assert door.run("echo in") == b"in\n"
-    assert (door.usage.connections, door.usage.commands) == (2, 1)
-    assert jump.log.count("Accepted publickey") == node.log.count("Accepted publickey") == 1
-    way = f"127.0.0.1:{jump.port},ssh://127.0.0.1:{second.port}"
-    assert transport(node, known_hosts=known, jump=way).run("echo in") == b"in\n"
-    assert "Accepted publickey" in second.log
-    (home / ".ssh/config").write_text(f"Host 127.0.0.1\n    ProxyJump {jump.user}@localhost:{jump.port}\n")
-    known_hosts = Path(known)
-    known_hosts.write_text(known_hosts.read_text() + jump.known_hosts.read_text().replace("127.0.0.1", "localhost"))
-    assert transport(node, known_hosts=known).run("echo in") == b"in\n"
-    assert jump.log.count("Accepted publickey") == 3
-
-
-def test_a_jump_host_is_verified_as_strictly(start_sshd: StartSshd) -> None:
-    jump, node = start_sshd(), start_sshd()
-    door = transport(node, jump=f"127.0.0.1:{jump.port}")
-    fails(UntrustedPeerError, door, match=rf"host key of \[127.0.0.1\]:{jump.port} is not known")
-    assert "Accepted" not in jump.log
-
-
-def test_a_node_behind_the_jump_host_is_verified_too_and_may_be_down(start_sshd: StartSshd) -> None:
-    jump, node = start_sshd(), start_sshd()
-    way = {"jump": f"127.0.0.1:{jump.port}", "known_hosts": str(jump.known_hosts)}
-    fails(UntrustedPeerError, transport(node, **way), match=rf"host key of \[127.0.0.1\]:{node.port} is not known")
-    port = free_port()
-    fails(
-        UnreachableError,
-        transport(node, **way, port=port),
-        match=f"the jump host cannot connect to 127.0.0.1:{port}: Connect failed"
-        rf" \(from 127.0.0.1:{jump.port}\)",
-    )
-
-
-def test_many_nodes_behind_one_jump_host(start_sshd: StartSshd, monkeypatch: pytest.MonkeyPatch) -> None:
-    def slow_log_in(*arguments: Any) -> None:
-        time.sleep(0.1)
-        log_in(*arguments)
-
-    monkeypatch.setattr("scanner.transports.ssh.transport.log_in", slow_log_in)
-    jump, node = start_sshd("MaxStartups 10\n"), start_sshd()
-    known = both_known(jump, node)
-    doors = [transport(node, known_hosts=known, jump=f"127.0.0.1:{jump.port}") for _ in range(24)]
-    said: list[bytes] = []
-    threads = [threading.Thread(target=lambda door=door: said.append(door.run("echo in"))) for door in doors]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert said == [b"in\n"] * 24
-    # Hardly any login had to knock twice: no more than a few are under way at a time.
-    assert sum(door.usage.connections for door in doors) <= 2 * 24 + 2
 
 
 # What goes wrong underway.

@@ -12,13 +12,12 @@ import pytest
 from scanner.errors import AuthenticationError, ProtocolError, UntrustedPeerError
 from tests.live.asyncssh_server import asyncssh_server, key_line
 from tests.live.openssh import OpenSshServer
-from tests.live.test_ssh_live import agent as agent  # noqa: PLC0414  a fixture
-from tests.live.test_ssh_live import fails, home, no_threads_left, transport
+from tests.live.ssh_doors import agent, fails, home, no_threads_left, transport
 
 pytestmark = pytest.mark.live
 TOP = Path(__file__).parents[2]
 StartSshd = Callable[..., OpenSshServer]
-__all__ = ["home", "no_threads_left"]
+__all__ = ["agent", "home", "no_threads_left"]
 
 # What OpenSSH 5.3 has of what today's OpenSSH still knows (its ssh_config(5) and sshd_config(5), 2009).
 OF_5_3 = """\

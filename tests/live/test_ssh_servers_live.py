@@ -19,8 +19,8 @@ from scanner.transports.ssh.algorithms import CIPHERS, KEX, MACS
 from tests.live.asyncssh_server import asyncssh_server, key_line
 from tests.live.openssh import OpenSshServer, make_key
 from tests.live.other_servers import Dropbear, dropbear, program, tinysshd
+from tests.live.ssh_doors import fails, home, no_threads_left, transport
 from tests.live.stand_in_agent import stand_in_agent
-from tests.live.test_ssh_live import fails, home, no_threads_left, transport
 from tests.test_scanner.lab.test_lab_ssh_server import shell
 
 pytestmark = pytest.mark.live

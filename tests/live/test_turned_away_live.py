@@ -16,7 +16,7 @@ import pytest
 from scanner.errors import ConnectionLostError
 from tests.live import openssh
 from tests.live.openssh import OpenSshServer
-from tests.live.test_ssh_live import fails, home, no_threads_left, transport
+from tests.live.ssh_doors import fails, home, no_threads_left, transport
 
 pytestmark = pytest.mark.live
 __all__ = ["home", "no_threads_left"]
