@@ -33,7 +33,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +41,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import estates
 import workers
+from spent import spent
 from ssh_nodes import NONCE, Farm, start_farm
 
 from scanner.inventory.model import Node, SshSettings
@@ -127,26 +127,15 @@ def run(way: Way, folder: Path, others: workers.Workers) -> Cost:
     """One fresh process, with all that it starts and waits for."""
     with (folder / "output").open("w+b") as output:
         before_s = sum(others.cpu_s())
-        started = time.perf_counter()
-        process = subprocess.Popen(
-            way.command,
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=environment(folder),
-        )
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        wall_s = time.perf_counter() - started
+        took = spent(way.command, cwd=folder, env=environment(folder), output=output, errors=output)
         elsewhere_s = sum(others.cpu_s()) - before_s if way.name == DASK else 0.0
         output.seek(0)
         text = output.read().decode("utf-8", "replace")
     return Cost(
-        wall_s=wall_s,
-        cpu_s=usage.ru_utime + usage.ru_stime,
+        wall_s=took.wall_s,
+        cpu_s=took.cpu_s,
         elsewhere_s=elsewhere_s,
-        peak_mb=usage.ru_maxrss / 1024,
+        peak_mb=took.peak_mib,
         failed=way.failed(text),
     )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import typer
@@ -12,6 +11,7 @@ import typer
 from checks.exit_codes import ExitCode
 from scanner.cli.app import command_line
 from scanner.cli.examples import EXAMPLES
+from tests.reference_pages import commands
 
 _NAME = "preflight"
 
@@ -23,7 +23,7 @@ def manual() -> str:
     lines += [".SH SYNOPSIS", f".B {_NAME}", ".I COMMAND", "[OPTIONS] [ARGUMENTS]"]
     lines += [".SH DESCRIPTION", *_paragraphs(root.help or "")]
     lines += [".SH COMMANDS"]
-    for words, command in _leaves(root, ""):
+    for words, command in commands(root, ""):
         lines += [f".SS {_NAME} {_text(words)}", *_paragraphs(command.help or "")]
         for parameter in command.params:
             if not getattr(parameter, "hidden", False) and parameter.name != "help":
@@ -35,14 +35,6 @@ def manual() -> str:
     for code in ExitCode:
         lines += [".TP", f"\\fB{code:d}\\fR", _text(code.verdict)]
     return "\n".join(lines) + "\n"
-
-
-def _leaves(command: Any, above: str) -> Iterator[tuple[str, Any]]:
-    for name, inner in command.commands.items():
-        if hasattr(inner, "commands"):
-            yield from _leaves(inner, f"{above}{name} ")
-        elif not inner.hidden:
-            yield f"{above}{name}", inner
 
 
 def _spelt(parameter: Any) -> str:

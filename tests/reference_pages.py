@@ -92,7 +92,7 @@ def commands_page() -> str:
     """Every command with all that it takes, as `--help` tells it."""
     lines = ["# Commands", "", "Every command takes `--help`. `man preflight` has the same.", ""]
     root: Any = typer.main.get_command(command_line())
-    for words, command in _commands(root, ""):
+    for words, command in commands(root, ""):
         anchor = words.replace(" ", "-")
         lines += [f"## preflight {words} {{ #{anchor} }}", "", _plain(command.help or ""), ""]
         takes = [each for each in command.params if not getattr(each, "hidden", False) and each.name != "help"]
@@ -105,10 +105,11 @@ def commands_page() -> str:
     return _page(lines)
 
 
-def _commands(command: Any, above: str) -> Iterator[tuple[str, Any]]:
+def commands(command: Any, above: str) -> Iterator[tuple[str, Any]]:
+    """Each command that does something, with its words, but for the hidden ones."""
     for name, inner in command.commands.items():
         if hasattr(inner, "commands"):
-            yield from _commands(inner, f"{above}{name} ")
+            yield from commands(inner, f"{above}{name} ")
         elif not inner.hidden:
             yield f"{above}{name}", inner
 

@@ -63,20 +63,22 @@ def told(found: Compared) -> dict[str, tuple[str, object, object]]:
     }
 
 
-def verdict(found: Compared, **more: Any) -> DriftVerdict:
+def drift_of(**found: Any) -> Drift:
     now = datetime(2026, 11, 21, tzinfo=UTC)
-    drift = Drift(
+    whole: dict[str, Any] = {"facts": (), "checks": (), **found}
+    return Drift(
         tool_version="1",
         started=now,
         finished=now,
         inventory="i",
         baseline="b",
         approvals=(),
-        facts=found.facts,
-        checks=found.checks,
-        nodes=found.nodes,
-        gaps=found.gaps,
+        **whole,
     )
+
+
+def verdict(found: Compared, **more: Any) -> DriftVerdict:
+    drift = drift_of(facts=found.facts, checks=found.checks, nodes=found.nodes, gaps=found.gaps)
     return replace(drift, **more).verdict
 
 
@@ -434,18 +436,7 @@ def test_what_a_comparison_ends_with(
     differences: tuple[Difference, ...], partial: bool, expected: DriftVerdict, code: int
 ) -> None:
     rows = tuple(FactRow(place=FactKey(*HERE, f"it.v{at}"), difference=each) for at, each in enumerate(differences))
-    now = datetime(2026, 11, 21, tzinfo=UTC)
-    drift = Drift(
-        tool_version="1",
-        started=now,
-        finished=now,
-        inventory="i",
-        baseline="b",
-        approvals=(),
-        facts=rows,
-        checks=(),
-        partial=partial,
-    )
+    drift = drift_of(facts=rows, partial=partial)
     assert (drift.verdict, drift.exit_code) == (expected, code)
     assert sum(drift.counts.values()) == len(rows)
     assert drift.counts[Difference.SAME] == differences.count(Difference.SAME)

@@ -6,41 +6,15 @@ from datetime import date
 
 import pytest
 
-from checks.engine.acceptance.model import Attestation, Waiver
+from checks.engine.acceptance.model import Attestation
 from checks.engine.acceptance.upkeep import review
-from checks.outcome import Result, Severity, Status
+from checks.outcome import Result
+from tests.test_checks.engine.acceptance.made import LATER, row, waiver
 
 TODAY = date(2026, 11, 21)
-PAST, SOON, LATER = date(2026, 11, 20), date(2026, 12, 5), date(2026, 12, 6)
+PAST, SOON, LATE = date(2026, 11, 20), date(2026, 12, 5), date(2026, 12, 6)
 WAIVER = "waivers[1] (size on prod.web1, Ada)"
 WORD = 'attestations[1] ("it was restored", Ada)'
-
-
-def row(status: str, node: str | None = "web1", check: str = "size", cluster: str = "prod") -> Result:
-    return Result(
-        check=check,
-        title="T",
-        severity=Severity.LOW,
-        cluster=cluster,
-        node=node,
-        status=Status(status),
-        message="it is too big",
-        observed="too big",
-        not_evaluated=status == "error",
-    )
-
-
-def waiver(expires: date = LATER, value: str = "", node: str | None = "web1") -> Waiver:
-    return Waiver(
-        check="size",
-        cluster="prod",
-        node=node,
-        value=value,
-        reason="why",
-        owner="Ada",
-        expires=expires,
-        place="waivers[1]",
-    )
 
 
 def word(
@@ -69,14 +43,14 @@ def word(
         (PAST, "expired on 2026-11-20; what it covers counts again"),
         (TODAY, "ends on 2026-11-21"),
         (SOON, "ends on 2026-12-05"),
-        (LATER, None),
+        (LATE, None),
     ],
 )
 def test_when_a_waiver_ends(expires: date, told: str | None) -> None:
     expected = () if told is None else (f"{WAIVER}: {told}",)
-    assert review([waiver(expires)], [], TODAY) == expected
+    assert review([waiver(expires=expires)], [], TODAY) == expected
     # With results that need it nothing is said besides.
-    assert review([waiver(expires)], [], TODAY, [row("fail")]) == expected
+    assert review([waiver(expires=expires)], [], TODAY, [row("fail")]) == expected
 
 
 @pytest.mark.parametrize(
@@ -85,7 +59,7 @@ def test_when_a_waiver_ends(expires: date, told: str | None) -> None:
         (PAST, "expired on 2026-11-20; nobody vouches for it now"),
         (TODAY, "ends on 2026-11-21"),
         (SOON, "ends on 2026-12-05"),
-        (LATER, None),
+        (LATE, None),
     ],
 )
 def test_when_an_attestation_ends(expires: date, told: str | None) -> None:
@@ -116,7 +90,7 @@ def test_each_waiver_is_held_to_the_results_that_are_its_own() -> None:
     waivers = [waiver(), waiver(node="web2"), waiver(node=None)]
     (told,) = review(waivers, [], TODAY, [row("fail")])
     assert told == "waivers[1] (size on prod.web2, Ada): unused: these results have nothing that it could cover"
-    first, second = review([waiver(PAST), waiver(PAST)], [], TODAY, [row("pass")])[:2]
+    first, second = review([waiver(expires=PAST), waiver(expires=PAST)], [], TODAY, [row("pass")])[:2]
     assert "expired" in first
     assert "unused" in second
 

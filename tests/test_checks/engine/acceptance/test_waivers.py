@@ -12,42 +12,12 @@ from hypothesis import strategies as st
 
 from checks.engine.acceptance.model import Expiry, Waiver, standing
 from checks.engine.acceptance.waivers import Use, apply, use_of
-from checks.outcome import Result, Severity, Status
+from checks.outcome import Result, Status
 from checks.scan import Verdict, coverage_of, verdict_of
+from tests.test_checks.engine.acceptance.made import row, waiver
 
 TODAY = date(2026, 11, 21)
-LATER = date(2027, 3, 31)
 PAST = date(2026, 11, 20)
-
-
-def row(
-    status: str, node: str | None = "web1", check: str = "size", observed: str = "too big", *, missed: bool = False
-) -> Result:
-    return Result(
-        check=check,
-        title="T",
-        severity=Severity.LOW,
-        cluster="prod",
-        node=node,
-        status=Status(status),
-        message="it is too big",
-        observed=observed,
-        not_evaluated=missed or status == "error",
-    )
-
-
-def waiver(node: str | None = "web1", expires: date = LATER, value: str = "", **more: str) -> Waiver:
-    made = Waiver(
-        check="size",
-        cluster="prod",
-        node=node,
-        value=value,
-        reason="why",
-        owner="Ada",
-        expires=expires,
-        place="waivers[1]",
-    )
-    return replace(made, **more)  # type: ignore[arg-type]
 
 
 def judged(result: Result, *waivers: Waiver, today: date = TODAY) -> Result:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import getpass
 import shutil
+import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from scanner.errors import UnreachableError
 from scanner.inventory.model import SshSettings
+from scanner.secrets import children
 from scanner.secrets.secret import Secret
+from scanner.transports.network.green.executor import POSSIBLE, GreenExecutor
 from scanner.transports.ssh.config import route
 from scanner.transports.ssh.hop import SshHop, Wishes
 
@@ -292,3 +296,23 @@ def test_a_host_that_looks_like_an_option_is_none(home: Path) -> None:
     write(home, "Host *\n User bob\n")
     with pytest.raises(UnreachableError, match=r"not usable"):
         route("-oProxyCommand=touch /tmp/x", SshSettings())
+
+
+@pytest.mark.skipif(not POSSIBLE, reason="elsewhere each node has its thread")
+def test_openssh_s_reader_keeps_no_other_conversation_waiting(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A `Match exec` may take seconds, and all nodes are asked in one thread."""
+    others_have_ended = threading.Event()
+
+    def reads(*_: Any, **__: Any) -> children.Done:
+        assert others_have_ended.wait(20), "the others wait for it"
+        return children.Done(0, b"user somebody\n", b"")
+
+    write(home, "Host *\n")
+    monkeypatch.setattr(children, "run", reads)
+    monkeypatch.setattr("scanner.transports.ssh.config.shutil.which", lambda _: "/of/this/test/ssh")
+    with GreenExecutor(2) as conversations:
+        found = conversations.submit(route, "node", SshSettings())
+        assert conversations.submit(lambda: 7).result(20) == 7
+        others_have_ended.set()
+        (hop,) = found.result(20)
+    assert hop.user == "somebody"
