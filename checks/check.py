@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, field
 from typing import Literal, TypeVar, cast
 
 from packaging.version import Version
 
+from checks.common.dataclass import dataclass
 from checks.engine.rules import RuleSet
 from checks.facts import Unknown, UnknownFactError
 from checks.outcome import Outcome, Remediation, Severity

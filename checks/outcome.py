@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, field, replace
+from dataclasses import KW_ONLY, field, replace
 
+from checks.common.dataclass import dataclass
 from checks.common.pages import Link, links_of
 from checks.engine.acceptance.model import Waiver
 from checks.runbook.quoting import JOINS, joined

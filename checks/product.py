@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from checks.check import Check, ProductView
+from checks.common.dataclass import dataclass
 from checks.engine.identity import Identity
 from checks.runbook.writer import RunbookWriter
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import enum
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from functools import cached_property
 
+from checks.common.dataclass import dataclass
 from checks.engine.acceptance.model import Attested
 from checks.exit_codes import ExitCode
 from checks.history.model import FindingKey, ScanHistory

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 import re
-from dataclasses import dataclass
 
 from packaging.version import InvalidVersion, Version
+
+from checks.common.dataclass import dataclass
 
 
 class VersionError(ValueError):

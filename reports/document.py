@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import TypeVar
 
+from checks.common.dataclass import dataclass
 from checks.common.pages import Link
 
 E = TypeVar("E")

@@ -6,9 +6,11 @@ The command line's options, the keys of the inventory's `[reports]` and the guid
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from importlib import import_module
 from typing import Any
+
+from checks.common.dataclass import dataclass
 
 SCAN, DRIFT, RUNBOOK = "scan", "drift", "runbook"
 """The documents: what was found, what changed, and the plans of `preflight plan`."""

@@ -20,8 +20,9 @@ Foreign exceptions (paramiko, pyspnego, http.client, sockets) are translated at 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from checks.common.dataclass import dataclass
 from checks.engine.wording import count
 
 

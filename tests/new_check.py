@@ -38,9 +38,8 @@ $mark: what to do, in the order in which it is done.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from checks.check import $scope_class, $scope_view
+from checks.common.dataclass import dataclass
 from checks.outcome import Outcome, Remediation, Severity, failed, passed
 $expected
 

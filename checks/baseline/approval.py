@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from checks.baseline.drift import Approval
 from checks.baseline.drift_rules import fits
 from checks.baseline.fact_paths import Value, kind_of
 from checks.baseline.snapshot import CheckKey, FactKey, Snapshot, by_cluster
+from checks.common.dataclass import dataclass
 
 EVERYTHING = "everything"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from itertools import chain
 from typing import TypeVar
@@ -13,6 +13,7 @@ from checks.baseline.drift import CheckRow, Difference, FactRow, GapRow, NodeRow
 from checks.baseline.drift_rules import Compare, DriftRule, DriftRules
 from checks.baseline.fact_paths import Value, kind_of, record_of
 from checks.baseline.snapshot import LEFT_OUT, NOT_EVALUATED, CheckKey, CheckState, FactKey, Snapshot, by_cluster
+from checks.common.dataclass import dataclass
 from checks.outcome import Status
 from checks.versions import VersionError, parse_version
 

@@ -6,12 +6,12 @@ import abc
 import enum
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
 from checks.baseline.fact_paths import Value
 from checks.baseline.snapshot import CheckKey, FactKey
+from checks.common.dataclass import dataclass
 from checks.exit_codes import ExitCode
 from checks.history.model import ScanHistory
 

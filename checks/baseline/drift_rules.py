@@ -6,7 +6,7 @@ import enum
 import re
 import tomllib
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from checks.baseline.fact_paths import (
@@ -19,6 +19,7 @@ from checks.baseline.fact_paths import (
     row_lists,
     shown,
 )
+from checks.common.dataclass import dataclass
 
 
 class DriftRuleError(ValueError):

@@ -17,6 +17,7 @@ from collections.abc import Set as AbstractSet
 from functools import cache, lru_cache
 from typing import Any
 
+from checks.common.dataclass import dataclass
 from checks.engine.wording import count
 
 Value = str | int | float | bool | tuple[str, ...] | None
@@ -33,23 +34,23 @@ _BREAK = re.compile(r"[.\[]")
 _PLAIN_KEY = re.compile(r'[^\[\]"\x00-\x1f\x7f-\x9f]+')
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class _Leaf:
     lines: bool = False
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class _Record:
     fields: tuple[tuple[str, str, _Shape], ...]
     """Attribute, its name in paths, what it holds."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class _Rows:
     row: _Record
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class _Pairs:
     of: _Shape
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from sys import intern
 from typing import NamedTuple, TypeVar
 
 from checks.baseline.drift_rules import DriftRules
 from checks.baseline.fact_paths import Value, flatten, is_within, kind_name, shown, wholes
 from checks.check import Check, NodeView
+from checks.common.dataclass import dataclass
 from checks.engine.evaluation import GatheredCluster, applies_to, facts_of
 from checks.engine.left_out import judged_in
 from checks.facts import Contact, Unknown

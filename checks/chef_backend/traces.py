@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from checks.check import NodeView
+from checks.common.dataclass import dataclass
 from checks.engine.identity import Identity
 from checks.facts import Unknown
 

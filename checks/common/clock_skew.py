@@ -27,13 +27,14 @@ Set up time synchronization on the node that is named, from the same source as t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import combinations
 from statistics import median
 from typing import Any
 
 from checks.check import ClusterCheck, ClusterView
 from checks.common.clock_facts import ClockSample
+from checks.common.dataclass import dataclass
 from checks.common.sql_port_alone import is_sql_port_alone
 from checks.engine.requirements import breach, cited
 from checks.engine.rules import Rule

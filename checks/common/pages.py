@@ -7,7 +7,8 @@ to exist; where none was found, the title says so.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from checks.common.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

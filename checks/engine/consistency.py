@@ -14,10 +14,10 @@ The engine turns a pass over nodes whose fact is unknown into an error by itself
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from checks.check import ClusterView
+from checks.common.dataclass import dataclass
 from checks.engine.wording import enumerate_names, group_by_reason
 from checks.facts import Unknown
 from checks.outcome import Outcome

@@ -9,9 +9,10 @@ nobody is advised to copy a secret to it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from checks.check import NodeView
+from checks.common.dataclass import dataclass
 from checks.facts import Contact, Unknown
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
 
 from checks.check import ClusterInfo, NodeView
+from checks.common.dataclass import dataclass
 from checks.engine.installed_version import installed
 from checks.engine.rules import Rule, RuleSet
 from checks.engine.upgrade_path import PlanError, path_to, target_of

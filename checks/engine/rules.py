@@ -5,11 +5,12 @@ from __future__ import annotations
 import functools
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
+from checks.common.dataclass import dataclass
 from checks.versions import VersionError, parse_secret_server, parse_version
 
 CONFIDENCES = ("documented", "contradictory", "inferred", "general")

@@ -7,12 +7,12 @@ is installed over another; a floor says from which version on the vendor describ
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
 
 from checks.check import ClusterInfo
+from checks.common.dataclass import dataclass
 from checks.engine.rules import Rule, RuleSet
 from checks.versions import VersionError, parse_version
 

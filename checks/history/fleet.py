@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
+from checks.common.dataclass import dataclass
 from checks.history.kept import SCAN, Kept, Latest, PastScan, Said, Word
 from checks.history.model import FindingAge, Flapping, TrendPoint
 from checks.history.rhythm import Rhythm, rhythm

@@ -6,9 +6,10 @@ import datetime as dt
 import enum
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
+from checks.common.dataclass import dataclass
 from checks.history.model import FindingKey, ScanHistory
 from checks.outcome import Status
 from checks.scan import Verdict

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
+from checks.common.dataclass import dataclass
 from checks.outcome import Status
 
 TREND_RUNS = 30

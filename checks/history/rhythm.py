@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from statistics import median_low
+
+from checks.common.dataclass import dataclass
 
 FEWEST_DAYS = 4
 """Runs on fewer days than this show no rhythm."""

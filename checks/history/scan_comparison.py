@@ -8,10 +8,11 @@ for counts as not looked at, because that run did not mean to see everything.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
 
+from checks.common.dataclass import dataclass
 from checks.history.fleet import recorded_verdict
 from checks.history.model import TREND_RUNS, ClosedFinding, FindingAge, FindingKey, Flapping, ScanHistory, TrendPoint
 from checks.outcome import Result, Status

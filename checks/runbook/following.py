@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from checks.check import NodeView
+from checks.common.dataclass import dataclass
 from checks.engine.upgrade_path import UpgradeStep
 from checks.engine.wording import enumerate_names
 from checks.product import Product

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 
+from checks.common.dataclass import dataclass
 from checks.engine.acceptance.model import Attested
 from checks.engine.rules import Rule
 from checks.engine.upgrade_path import UpgradePath, UpgradeStep

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from checks.common.dataclass import dataclass
 from checks.runbook import quoting
 from checks.runbook.model import Command, ScanAsked
 

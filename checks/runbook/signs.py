@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeVar
 
 from packaging.version import Version
 
 from checks.check import NodeView
+from checks.common.dataclass import dataclass
 from checks.facts import Unknown
 from checks.versions import VersionError
 

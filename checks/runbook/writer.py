@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Protocol
 
 from checks.check import NodeView
+from checks.common.dataclass import dataclass
 from checks.engine.evaluation import GatheredCluster
 from checks.engine.upgrade_path import UpgradePath, UpgradeStep
 from checks.scan import Verdict

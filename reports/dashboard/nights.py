@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 
+from checks.common.dataclass import dataclass
 from checks.history.fleet import Night
 from reports.text import count
 

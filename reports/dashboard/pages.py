@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
+from checks.common.dataclass import dataclass
 from checks.history.fleet import ENDS_DAYS, NEW_DAYS, Beat, Finding, Fleet, Row
 from checks.history.kept import Kept, PastScan, Said, Word
 from checks.outcome import Status

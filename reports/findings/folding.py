@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
+from checks.common.dataclass import dataclass
 from checks.outcome import Result, Status
 from checks.scan import CONNECTIVITY
 from reports.text import count, one_line

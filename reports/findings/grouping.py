@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 
+from checks.common.dataclass import dataclass
 from checks.engine.acceptance.model import Attested, Expiry, scope
 from checks.outcome import Result, Severity, Status
 from checks.scan import CONNECTIVITY, Scan, Verdict, blocks

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from checks.baseline.drift import Drift
+from checks.common.dataclass import dataclass
 from checks.history.model import TREND_RUNS, ClosedFinding, FindingAge, FindingKey, Flapping, ScanHistory
 from checks.outcome import Result, Status
 from checks.scan import Scan

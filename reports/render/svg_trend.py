@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from checks.common.dataclass import dataclass
 from checks.history.model import TREND_RUNS, TrendPoint
 from reports.findings.history_text import moment
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
+from checks.common.dataclass import dataclass
 from checks.runbook.following import Followed, told
 from checks.runbook.signs import Seen, State
 from reports.text import count, one_line

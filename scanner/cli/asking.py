@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from checks.common.dataclass import dataclass
 from scanner.inventory.discover.model import NotToldError
 from scanner.inventory.model import Inventory, Node
 from scanner.inventory.select import Selection, select

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from checks.common.dataclass import dataclass
 
 if TYPE_CHECKING:
     from checks.baseline.drift import Drift

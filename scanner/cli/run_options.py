@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
+from checks.common.dataclass import dataclass
 from checks.scan import FailOn
 from scanner.cli.machines import Source, files_of
 from scanner.cli.options import (

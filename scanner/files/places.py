@@ -8,9 +8,9 @@ import os
 import re
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
+from checks.common.dataclass import dataclass
 from scanner.errors import UsageError
 
 _MOST_LINKS = 40

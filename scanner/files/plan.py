@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from checks.check import PHASES
+from checks.common.dataclass import dataclass
 from checks.runbook.following import KINDS, Followed
 from checks.runbook.signs import SCAN, SCAN_MAY_WANT, SCAN_WANTS, Kind, Sign, wrong_want
 from reports.codec.reading import MalformedError, read

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+from checks.common.dataclass import dataclass
 from checks.outcome import Result, Severity, Status
 from reports.codec.reading import MalformedError, read
 from reports.codec.shape import Form

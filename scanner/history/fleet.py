@@ -8,10 +8,11 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
+from checks.common.dataclass import dataclass
 from checks.history.fleet import recorded_verdict
 from checks.history.kept import SCAN, Kept, Latest, PastScan, Said, Word, WordKind
 from checks.history.scan_comparison import PastRun, compare_with_history

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from checks.common.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from checks.baseline.drift import Drift
+from checks.common.dataclass import dataclass
 from checks.history.drift_comparison import AS_APPROVED, kept_of, worth_telling
 from checks.history.drift_comparison import entries_of as entries_of_drift
 from checks.history.model import FindingKey, ScanHistory

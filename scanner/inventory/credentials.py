@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
+from checks.common.dataclass import dataclass
 from scanner.errors import InventoryError, Problem
 from scanner.inventory.model import Inventory, Node, NodeKey, SecretSource, SshSettings, TdsSettings, WinrmSettings
 from scanner.inventory.reading.values import KeyPath, Problems

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from checks.check import Check
+from checks.common.dataclass import dataclass
 from checks.outcome import Result
 from checks.product import Product
 from checks.registry import PRODUCTS

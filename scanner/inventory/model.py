@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from checks.check import Platform
+from checks.common.dataclass import dataclass
 from checks.engine.acceptance.model import Attestation, Waiver
 from checks.product import Product
 from scanner.inventory.loaded import Loaded

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from checks.common.dataclass import dataclass
 from checks.versions import VersionError, parse_version
 from scanner.errors import UsageError
 from scanner.inventory.model import Cluster, Inventory

@@ -7,11 +7,12 @@ import secrets
 import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Self
 
+from checks.common.dataclass import dataclass
 from scanner.inventory.writing import toml_text
 from scanner.lab.expected import probes_of_clusters
 from scanner.lab.machines.chef_backend.cluster import CommandOutput

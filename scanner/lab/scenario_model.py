@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated
 
 from checks.check import PHASES
+from checks.common.dataclass import dataclass
 from checks.scan import CONNECTIVITY
 from reports.codec.shape import Form, one_of
 from scanner.lab.machines.chef_backend.cluster import Backend, CommandOutput

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Annotated, Any
 
+from checks.common.dataclass import dataclass
 from checks.engine.expect import model as own
 from checks.product import Product
 from reports.codec.shape import Form, one_of, whole

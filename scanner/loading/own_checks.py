@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from checks.common.dataclass import dataclass
 from checks.engine.expect.judging import check_of
 from scanner.inventory.expect.folder import listing, read_files
 from scanner.inventory.expect.reading import Written, read_lists, refuse_twins

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from checks.check import Check
+from checks.common.dataclass import dataclass
 from checks.product import Product
 from scanner.inventory.settings.catalogue import ProductSettings
 from scanner.probes.probe import Probe

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal
+
+from checks.common.dataclass import dataclass
 
 Language = Literal["sh", "powershell", "tds"]
 """What a probe is written in; tds is no shell's, but SQL Server's own protocol."""

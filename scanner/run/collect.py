@@ -11,10 +11,11 @@ import math
 import queue
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from checks.common.dataclass import dataclass
 from checks.scan import Scan
 from scanner.clock import today, utc_now
 from scanner.inventory.model import NodeKey

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 
 from checks.check import NodeView
+from checks.common.dataclass import dataclass
 from checks.engine.left_out import judged_in
 from checks.outcome import Result, Status
 from checks.runbook.following import Followed, kind_of, left_behind, over, see, told

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from checks.check import Check, ClusterInfo
+from checks.common.dataclass import dataclass
 from checks.engine.acceptance.model import Attestation, Waiver
 from checks.engine.left_out import judged_in
 from checks.outcome import Result

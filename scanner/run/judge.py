@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 
 from checks.check import NOT_SELECTED, ClusterInfo, NodeView
+from checks.common.dataclass import dataclass
 from checks.engine.acceptance import waivers
 from checks.engine.acceptance.attestations import hear
 from checks.engine.documentation import WHY, section

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from checks.common.dataclass import dataclass
 from checks.facts import Unknown
 from scanner.probes.contact import CONTACT_PROBES
 from scanner.probes.probe import Probe

@@ -7,9 +7,10 @@ import secrets
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import KW_ONLY, dataclass, replace
+from dataclasses import KW_ONLY, replace
 
 from checks.common.clock_facts import ClockSample
+from checks.common.dataclass import dataclass
 from checks.engine.connectivity import cure_of_silence
 from checks.facts import Unknown
 from scanner.clock import now_s, utc_now

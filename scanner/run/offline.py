@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import PureWindowsPath
 from typing import overload
 
+from checks.common.dataclass import dataclass
 from checks.facts import Unknown
 from scanner import __version__
 from scanner.files.evidence.model import Evidence, EvidenceFile, NodeEvidence, fingerprint

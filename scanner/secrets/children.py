@@ -16,9 +16,11 @@ import threading
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import IO
+
+from checks.common.dataclass import dataclass
 
 _GRACE_S = 2.0
 """How long the last words of what was ended are waited for: what runs as root cannot be ended by us."""

@@ -11,9 +11,10 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from checks.common.dataclass import dataclass
 from scanner.secrets.secret import Secret
 from scanner.secrets.spellings import Traced, base64_spellings, codings, plain, plain_spellings, raw_spellings, squeezed
 

@@ -15,7 +15,8 @@ import shlex
 import urllib.parse
 from array import array
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from checks.common.dataclass import dataclass
 
 BLANKS = b" \t\r\n\v\f\0"
 """Told for nothing: a wrapped line is one with more of them, and UTF-16 of ASCII one with NULs."""

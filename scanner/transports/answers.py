@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Self
 
 from checks.common.clock_facts import ClockSample
+from checks.common.dataclass import dataclass
 from checks.facts import Unknown
 from scanner.inventory.model import NodeKey
 from scanner.probes.probe import Answer

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from checks.common.dataclass import dataclass
 from scanner.errors import NodeError, RefusedError
 from scanner.probes.batch.sh import tail_bytes
 from scanner.probes.probe import Language

@@ -167,7 +167,12 @@ def test_checks_touch_nothing() -> None:
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
         }
+        calls -= {"exec"} if path == WRITES_METHODS else set()
         assert not calls & {"open", "print", "input", "__import__", "exec", "eval"}, path
+
+
+WRITES_METHODS = TOP / "checks" / "common" / "dataclass.py"
+"""It compiles methods out of the names of fields, as the standard library's does."""
 
 
 RENAMED = {"look": "get", "fact": "require", "known": "with_fact", "unknown": "without_fact"}

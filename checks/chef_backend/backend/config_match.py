@@ -24,13 +24,13 @@ Bring the file of the outlier in line with the others, its own settings excepted
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from checks.check import ClusterCheck, ClusterView
 from checks.chef_backend.backend.config_settings import DEFAULTS, MILD, digest, is_own
 from checks.chef_backend.facts.machine import ConfigDigest
 from checks.chef_backend.urls import CTL_URL
+from checks.common.dataclass import dataclass
 from checks.engine.consistency import Missing, compare, compared, naming
 from checks.engine.wording import count, enumerate_names
 from checks.outcome import (

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from checks.chef_backend.backend import leadership
 from checks.chef_backend.facts.cluster import ClusterStatus, Member, ServiceState, ServiceStatus, SystemState
+from checks.common.dataclass import dataclass
 from checks.engine.wording import count
 from checks.outcome import Remediation, Status
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from checks.chef_backend.facts.cluster import ClusterStatus, Member
 from checks.chef_backend.machine_names import is_same_machine
+from checks.common.dataclass import dataclass
 from checks.engine.wording import enumerate_names
 
 _YES = ("yes", "y", "true", "1", "on", "enabled")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from checks.check import NodeView
+from checks.common.dataclass import dataclass
 from checks.engine.wording import group_by_reason
 from checks.facts import Unknown
 

@@ -18,7 +18,6 @@ Set `chef_backend_members` in /etc/opscode/chef-server.rb of the frontend that i
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from checks.check import ClusterCheck, ClusterView
@@ -27,6 +26,7 @@ from checks.chef_backend.facts.machine import FrontendMembers
 from checks.chef_backend.machine_names import is_same_machine
 from checks.chef_backend.urls import INSTALL_URL
 from checks.common.addresses import is_address
+from checks.common.dataclass import dataclass
 from checks.engine.wording import enumerate_names, group_by_reason
 from checks.outcome import Outcome, Remediation, Severity, conclude, not_applicable, passed, undetermined, warned
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from checks.check import NodeView
 from checks.chef_backend.backend.health import comparable
 from checks.chef_backend.facts.cluster import ClusterStatus, Member
 from checks.chef_backend.facts.machine import ConfigDigest, FrontendApi, FrontendPackage, InstalledPackage
 from checks.chef_backend.machine_names import is_same_machine
+from checks.common.dataclass import dataclass
 from checks.engine.wording import enumerate_names, group_by_reason
 from checks.facts import Unknown
 from checks.runbook.commands import sh_on

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 
+from checks.common.dataclass import dataclass
 from checks.engine.acceptance.model import Attestation, Attested, Expiry, scope, standing
 from checks.outcome import Remediation, Result, Severity, Status
 from checks.scan import ATTESTATIONS

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
-from dataclasses import dataclass
+
+from checks.common.dataclass import dataclass
 
 WARNING_DAYS = 14
 """So long before its last day a word is said to end soon: two weeks are what a renewal takes where changes are

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 
+from checks.common.dataclass import dataclass
 from checks.engine.acceptance.model import Expiry, Waiver, scope, standing
 from checks.outcome import Result, Status
 

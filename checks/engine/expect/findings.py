@@ -5,9 +5,9 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from decimal import Decimal
 
+from checks.common.dataclass import dataclass
 from checks.engine.expect.model import CONTENT, Expectation
 from checks.engine.expect.observation import Observation
 from checks.engine.expect.ordering import fits

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
+from checks.common.dataclass import dataclass
 from checks.outcome import Severity
 
 Kind = Literal["file", "registry", "service", "package", "port", "command", "sql"]

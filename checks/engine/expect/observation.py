@@ -5,8 +5,10 @@ from __future__ import annotations
 import copyreg
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, ClassVar, cast
+
+from checks.common.dataclass import dataclass
 
 
 class _ObservationType(type):

@@ -7,8 +7,9 @@ Both ways are written down by those who made them: Debian Policy 5.6.12 (`dpkg -
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TypeVar
+
+from checks.common.dataclass import dataclass
 
 _C = TypeVar("_C", int, str, tuple[int, str])
 

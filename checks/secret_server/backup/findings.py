@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from checks.check import ClusterInfo
+from checks.common.dataclass import dataclass
 from checks.engine.requirements import breach, cited, not_seen
 from checks.engine.rules import Rule
 from checks.engine.wording import count, enumerate_names

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from checks.common.dataclass import dataclass
 
 BACKUP_DAYS = 400
 """How far back the history of backups is read."""

@@ -18,10 +18,10 @@ inventory.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from checks.check import NodeCheck, NodeView
+from checks.common.dataclass import dataclass
 from checks.engine.requirements import breach, cited
 from checks.engine.rules import Rule
 from checks.engine.wording import enumerate_names

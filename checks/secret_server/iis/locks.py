@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from checks.common.dataclass import dataclass
 from checks.engine.wording import enumerate_names
 from checks.outcome import Outcome, Remediation, failed
 from checks.runbook.quoting import for_cmd, joined

@@ -6,8 +6,8 @@ From the server's own downwards, unless `inheritInChildApplications="false"` kee
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from checks.common.dataclass import dataclass
 from checks.secret_server.facts.node import IisApplication
 
 KINDS = ("anonymous", "windows", "basic", "digest")

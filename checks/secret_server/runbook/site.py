@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
+from checks.common.dataclass import dataclass
 from checks.engine.wording import enumerate_names
 from checks.runbook.commands import cmd_on, powershell_on, sql_on
 from checks.runbook.model import Command

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from checks.common.dataclass import dataclass
 from checks.secret_server.iis.appcmd import APPCMD
 from checks.secret_server.urls import (
     AUTHENTICATION_URL,

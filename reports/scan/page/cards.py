@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 
+from checks.common.dataclass import dataclass
 from checks.history.model import FindingKey
 from checks.outcome import Result
 from checks.scan import CONNECTIVITY, Scan

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeVar
 
+from checks.common.dataclass import dataclass
 from checks.history.model import ScanHistory
 from checks.outcome import Result
 from checks.scan import Scan

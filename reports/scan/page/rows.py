@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 
+from checks.common.dataclass import dataclass
 from checks.history.model import FindingKey
 from checks.outcome import Result, Status
 from checks.scan import Scan

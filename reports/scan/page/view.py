@@ -5,9 +5,9 @@ to decide but where it goes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC
 
+from checks.common.dataclass import dataclass
 from checks.outcome import Severity, Status
 from checks.scan import Scan
 from reports.findings.grouping import Digest, Group, affected_nodes, attested_line, by_reason, checks_named, digest

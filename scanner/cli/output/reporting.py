@@ -6,11 +6,11 @@ import os
 import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
 from checks.baseline.drift import Drift
+from checks.common.dataclass import dataclass
 from checks.scan import Scan
 from reports.format import DRIFT, SCAN, format_named
 from scanner.cli.output.ending import end, leave

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from checks.common.dataclass import dataclass
 from scanner.errors import UsageError
 from scanner.run.durations import parse_duration, told_duration
 

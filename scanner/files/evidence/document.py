@@ -7,12 +7,13 @@ raised where older readers would be misled. `make readme` writes the schema anew
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from operator import itemgetter
 from typing import Annotated, Any, ClassVar
 
 from checks.common.clock_facts import ClockSample
+from checks.common.dataclass import dataclass
 from checks.facts import Unknown
 from reports.codec.reading import MalformedError, read
 from reports.codec.schema import schema_of

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from pathlib import Path
 
+from checks.common.dataclass import dataclass
 from scanner.inventory.model import NodeKey
 from scanner.probes.probe import Probe
 from scanner.transports.answers import NodeResponse

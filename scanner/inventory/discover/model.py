@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
+from checks.common.dataclass import dataclass
 from scanner.errors import PreflightError
 
 

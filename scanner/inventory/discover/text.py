@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from checks.common.dataclass import dataclass
 from scanner.inventory.discover.model import FoundCluster
 from scanner.inventory.products import Product
 from scanner.inventory.writing.drawn import Drawn, DrawnCluster, DrawnLogin, DrawnNode, Reader, drawn_text

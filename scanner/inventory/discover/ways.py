@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from checks.chef_backend.facts.cluster import ChefBackendVersion, ClusterStatus
 from checks.common.connection_facts import ServicePorts, TcpConnections
+from checks.common.dataclass import dataclass
 from checks.secret_server.facts.sql import SecretServerDatabase
 from scanner.inventory.discover import chef_backend, secret_server
 from scanner.inventory.discover.model import Discover

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+from checks.common.dataclass import dataclass
 from scanner.errors import InventoryError, Problem
 from scanner.inventory.expect.reading import Written, read_list
 from scanner.inventory.products import Product

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
+from checks.common.dataclass import dataclass
 from checks.engine.expect.model import ANSWERED, KINDS, ROOT_PATH, WINDOWS_SERVICE, Expectation, Kind, Wanted
 from checks.outcome import Severity
 from scanner.inventory.expect.keys import ABOUT, BY_KIND, EXPECT, OF_FILES, WISHES

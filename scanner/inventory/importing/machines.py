@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
+from checks.common.dataclass import dataclass
 from scanner.errors import UsageError
 from scanner.inventory.products import Product
 from scanner.inventory.reading.values import did_you_mean, shown

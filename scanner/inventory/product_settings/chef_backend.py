@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from checks.common.dataclass import dataclass
 from scanner.inventory.products import Product
 from scanner.inventory.settings.catalogue import Catalogue, ProductSettings
 from scanner.inventory.settings.setting import by_name, setting, settings_of

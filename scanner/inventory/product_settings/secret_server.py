@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
+from checks.common.dataclass import dataclass
 from scanner.inventory.expect.keys import ABOUT_EXPECT, EXPECT
 from scanner.inventory.products import Product
 from scanner.inventory.settings.acceptance import RULE

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
+from checks.common.dataclass import dataclass
 from scanner.inventory.model import Node
 from scanner.inventory.products import Product
 from scanner.inventory.reading.values import KeyPath, Problems, did_you_mean, read_keys, read_table, shown

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+from checks.common.dataclass import dataclass
 from scanner.inventory.model import Cluster
 from scanner.inventory.products import Product
 from scanner.inventory.reading.backup import read_backup

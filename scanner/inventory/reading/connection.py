@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
 from checks.common.addresses import is_address
+from checks.common.dataclass import dataclass
 from scanner.inventory.model import LocalSettings, SecretSource, SshSettings, TdsSettings, WinrmSettings
 from scanner.inventory.reading.values import KeyPath
 from scanner.inventory.settings.setting import Setting, by_name

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
+from checks.common.dataclass import dataclass
 from checks.versions import VersionError
 from scanner.inventory.model import Node, SecretSource, TdsSettings, WinrmSettings
 from scanner.inventory.products import DEFAULT_SQL_PORT, Product

@@ -6,8 +6,9 @@ import bisect
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from checks.common.dataclass import dataclass
 from scanner.inventory.reading.values import KeyPath
 
 Position = tuple[int, int]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from checks.check import Check
+from checks.common.dataclass import dataclass
 from checks.engine.left_out import NEVER
 from scanner.inventory.products import Product
 from scanner.inventory.reading.values import KeyPath, Problems, did_you_mean, read_table, read_value, shown

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from checks.check import Check, ClusterCheck
+from checks.common.dataclass import dataclass
 from checks.engine.acceptance.model import Attestation, Waiver
 from checks.engine.evaluation import applies_to
 from checks.scan import CONNECTIVITY

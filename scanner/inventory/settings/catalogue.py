@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
+from checks.common.dataclass import dataclass
 from reports.format import SCAN, formats_of
 from scanner.inventory.expect.keys import EXPECT
 from scanner.inventory.model import Cluster, Node, RunSettings

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from checks.common.dataclass import dataclass
 from scanner.inventory.settings.common import sudo_setting
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Literal, TypeVar
+
+from checks.common.dataclass import dataclass
 
 Kind = Literal["text", "path", "integer", "number", "boolean", "texts", "date", "scalar"]
 """What a value is; a scalar is a text, or a whole number in its place."""

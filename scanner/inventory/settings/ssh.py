@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from checks.common.dataclass import dataclass
 from scanner.inventory.settings.common import connect_timeout_setting, file_setting, sudo_setting
 from scanner.inventory.settings.setting import secret_setting, setting
 from scanner.secrets.secret import Secret

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from checks.common.dataclass import dataclass
 from scanner.inventory.settings.common import ca_file_setting, connect_timeout_setting, verify_setting
 from scanner.inventory.settings.setting import HOST, setting
 

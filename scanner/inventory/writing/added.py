@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
+from checks.common.dataclass import dataclass
 from scanner.errors import InventoryError, UsageError
 from scanner.inventory.reading.positions import positions
 from scanner.inventory.reading.values import format_key, shown

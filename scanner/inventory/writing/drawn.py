@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
+from checks.common.dataclass import dataclass
 from reports.text import one_line
 from scanner.errors import InventoryError
 from scanner.inventory.products import Product

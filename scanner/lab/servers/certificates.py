@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
-from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
+
+from checks.common.dataclass import dataclass
 
 UPN_OID = ObjectIdentifier("1.3.6.1.4.1.311.20.2.3")
 """User principal name in a subject alternative name; what Windows maps a client certificate by."""

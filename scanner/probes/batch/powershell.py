@@ -21,10 +21,11 @@ import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from importlib import resources
 from typing import Any
 
+from checks.common.dataclass import dataclass
 from checks.engine.wording import count
 from checks.facts import Unknown
 from scanner.probes.probe import Answer, NodeClock, Probe

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from checks.common.dataclass import dataclass
 from checks.common.disk_facts import Drive, LinuxDisks
 from checks.engine.wording import count
 from scanner.probes.probe import Answer, Probe, UnreadableError

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from checks.common.dataclass import dataclass
 from scanner.probes.linux.printed import error_lines
 from scanner.probes.linux.ruby_settings import settings_of_stdin
 from scanner.probes.linux.sudo_refusals import refusal

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from checks.common.dataclass import dataclass
 
 _LINES = "`preflight probes INVENTORY --sudoers` prints the lines that it needs"
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from checks.baseline.approval import Baseline, Part, StaleGapError, means_nothing, renewed, unread_in
 from checks.baseline.drift import Approval
 from checks.baseline.drift_rules import DriftRules
 from checks.baseline.fact_paths import kind_of
 from checks.baseline.snapshot import FactKey, Snapshot
+from checks.common.dataclass import dataclass
 from scanner.errors import UsageError
 from scanner.files.packed.facts import ShelvedFacts
 

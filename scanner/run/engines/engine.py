@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from checks.common.dataclass import dataclass
 from scanner.inventory.model import Node, NodeKey
 
 THREADS, DASK = "threads", "dask"

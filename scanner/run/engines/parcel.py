@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pickle
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from checks.common.dataclass import dataclass
 from scanner.run.node import NodeRequest
 from scanner.transports.answers import NodeResponse
 

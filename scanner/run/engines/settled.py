@@ -5,8 +5,8 @@ from __future__ import annotations
 import concurrent.futures
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 
+from checks.common.dataclass import dataclass
 from scanner.errors import cause_of
 from scanner.files.packed.answers import packed
 from scanner.run.node import NodeRequest, redacted

@@ -21,9 +21,10 @@ import re
 import threading
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 
+from checks.common.dataclass import dataclass
 from scanner.transports.powershell.xml_text import escape
 
 CONSTRAINED_MARKER = "PREFLIGHT-REFUSED: ConstrainedLanguage"

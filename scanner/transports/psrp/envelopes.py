@@ -10,8 +10,8 @@ import binascii
 import uuid
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from checks.common.dataclass import dataclass
 from scanner.errors import ProtocolError
 from scanner.transports.powershell.xml_text import escape
 from scanner.transports.psrp.messages import PROTOCOL

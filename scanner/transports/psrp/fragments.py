@@ -5,8 +5,8 @@ from __future__ import annotations
 import struct
 import uuid
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
+from checks.common.dataclass import dataclass
 from scanner.errors import AnswerTooLargeError, ProtocolError
 
 _FRAGMENT = struct.Struct(">QQBI")

@@ -6,8 +6,8 @@ import enum
 import uuid
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from checks.common.dataclass import dataclass
 from scanner.errors import ProtocolError, shortened
 from scanner.secrets.redaction import NOTHING_SECRET, Redactor
 from scanner.transports.psrp import clixml

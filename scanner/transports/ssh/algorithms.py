@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, ClassVar
 
@@ -20,6 +19,7 @@ from cryptography.hazmat.primitives import hashes
 from paramiko.kex_gex import KexGexSHA256
 from paramiko.kex_group14 import KexGroup14SHA256
 
+from checks.common.dataclass import dataclass
 from scanner.transports.ssh.hop import Wishes
 from scanner.transports.ssh.keys.known_hosts import HostKey
 from scanner.transports.ssh.server_age import knows_rsa_with_sha1_alone, openssh_version

@@ -8,9 +8,10 @@ import os
 import re
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
+from checks.common.dataclass import dataclass
 from scanner.errors import UnreachableError
 from scanner.secrets.secret import Secret
 

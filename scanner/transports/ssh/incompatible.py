@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+from checks.common.dataclass import dataclass
 from scanner.errors import shortened
 from scanner.transports.ssh.algorithms import (
     CIPHERS,

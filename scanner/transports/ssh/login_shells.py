@@ -7,8 +7,9 @@ reads as it starts. Each of them may end, wait, ask, or be another program altog
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from checks.common.dataclass import dataclass
 from reports.text import escape_invisible
 
 _SHOWN_CHARS = 200

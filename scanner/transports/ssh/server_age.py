@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from checks.common.dataclass import dataclass
 
 LEGACY_HINT = "or set `legacy_algorithms = true` for this node, which every report then shows"
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import paramiko
 from paramiko import common
 from paramiko.message import Message
 
+from checks.common.dataclass import dataclass
 from scanner.transports.ssh.client import Client
 
 _METHOD_SPECIFIC = 60

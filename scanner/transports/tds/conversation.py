@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from checks.common.dataclass import dataclass
 from checks.secret_server.facts.node import SqlPrelogin
 from scanner.errors import DeadlineError, NodeError
 from scanner.probes.secret_server.database.sql_questions import questions

@@ -9,8 +9,8 @@ before the library gets it: it keeps the last of several errors only, and the ca
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 
+from checks.common.dataclass import dataclass
 from scanner.errors import NodeError, ProtocolError
 from scanner.transports.tds.channel import Channel
 from scanner.transports.tds.packets import (

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 
+from checks.common.dataclass import dataclass
 from checks.secret_server.facts.node import SqlPrelogin
 from scanner.errors import ConnectionLostError, DeadlineError, NodeError, ProtocolError
 from scanner.transports.protocol import ConnectionCost

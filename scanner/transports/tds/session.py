@@ -11,9 +11,10 @@ import ssl
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Self
 
+from checks.common.dataclass import dataclass
 from checks.engine.wording import count
 from scanner.errors import (
     AuthenticationError,

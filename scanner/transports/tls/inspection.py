@@ -9,12 +9,12 @@ import datetime as dt
 import socket
 import ssl
 from contextlib import suppress
-from dataclasses import dataclass
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from checks.common.dataclass import dataclass
 from scanner.transports.deadline import Deadline
 
 _MOST_NAMES = 4

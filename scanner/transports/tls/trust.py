@@ -7,8 +7,9 @@ import os
 import ssl
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+
+from checks.common.dataclass import dataclass
 
 _PEM = b"-----BEGIN "
 _ONE_AT_A_TIME = threading.Lock()

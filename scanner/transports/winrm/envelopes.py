@@ -10,8 +10,8 @@ import base64
 import uuid
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
+from checks.common.dataclass import dataclass
 from scanner.errors import ProtocolError
 from scanner.transports.powershell.xml_text import escape, quote_attribute
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import html
 import re
-from dataclasses import dataclass
 from http import HTTPStatus
 
+from checks.common.dataclass import dataclass
 from scanner.errors import NodeError, ProtocolError
 from scanner.transports.winrm.error_text import printable
 from scanner.transports.winrm.exchange.answer import HttpAnswer

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from checks.common.dataclass import dataclass
 from checks.engine.wording import count
 from scanner.errors import DeadlineError
 from scanner.inventory.model import WinrmSettings

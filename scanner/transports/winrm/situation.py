@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from checks.common.dataclass import dataclass
 from scanner.inventory.model import WinrmSettings
 from scanner.transports.tls.inspection import Seen
 from scanner.transports.winrm.authentication.login import Stage

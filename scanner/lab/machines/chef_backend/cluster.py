@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated
 
 from packaging.version import InvalidVersion, Version
 
+from checks.common.dataclass import dataclass
 from reports.codec.shape import one_of
 from scanner.lab.tables import ScenarioError, choice, meant, read_table
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from ipaddress import ip_address
 from pathlib import PurePosixPath
 from typing import Literal
 
+from checks.common.dataclass import dataclass
 from scanner.clock import now_s
 from scanner.lab.machines.chef_backend.cluster import Backend, CommandOutput, printed
 from scanner.lab.machines.linux import df

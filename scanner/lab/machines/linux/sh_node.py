@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 
+from checks.common.dataclass import dataclass
 from scanner.lab.machines.chef_backend.cluster import CommandOutput
 from scanner.probes.batch.sh import END_BYTES, ERROR_BYTES, compose
 from scanner.probes.probe import Probe

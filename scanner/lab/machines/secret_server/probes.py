@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from checks.common.dataclass import dataclass
 from scanner.lab.machines.windows.machine import DIRECTORY, ENCRYPTED, AccessError, Machine
 
 Value = dict[str, Any]

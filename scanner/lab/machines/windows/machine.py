@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from fnmatch import fnmatchcase
 
+from checks.common.dataclass import dataclass
 from scanner.lab.machines.windows.sql import SqlService
 
 

@@ -6,9 +6,10 @@ import io
 import re
 import zipfile
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from typing import Annotated, Any, Literal
 
+from checks.common.dataclass import dataclass
 from reports.codec.shape import one_of
 from scanner.lab.machines.windows.iis import IIS_KEYS, application_host, redirection
 from scanner.lab.machines.windows.machine import ARCHIVE, ENCRYPTED, File, Machine, Registered

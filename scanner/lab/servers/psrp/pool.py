@@ -11,8 +11,9 @@ import traceback
 import uuid
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from checks.common.dataclass import dataclass
 from scanner.errors import NodeError
 from scanner.lab.servers.psrp.peer import Outbox
 from scanner.lab.servers.wsman.process import ProcessOutput

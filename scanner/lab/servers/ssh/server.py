@@ -11,12 +11,13 @@ import logging
 import socket
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from checks.common.dataclass import dataclass
 from scanner.lab.machines.chef_backend.cluster import CommandOutput
 from scanner.lab.servers.listener import Listener, Stoppable
 

@@ -6,8 +6,9 @@ import re
 import socket
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
+from checks.common.dataclass import dataclass
 from scanner.lab.machines.windows.sql import SqlError, SqlService
 from scanner.lab.servers.certificates import TlsFiles
 from scanner.lab.servers.listener import Listener, Stoppable

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from checks.common.dataclass import dataclass
 
 _COLLATION = bytes.fromhex("0904d00034")
 """SQL_Latin1_General_CP1_CI_AS."""

@@ -7,9 +7,10 @@ import os
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
+from checks.common.dataclass import dataclass
 from scanner.lab.servers.wsman.account_rights import Right
 
 

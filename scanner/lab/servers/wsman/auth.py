@@ -9,11 +9,11 @@ import base64
 import binascii
 import re
 import struct
-from dataclasses import dataclass
 from itertools import pairwise
 from types import ModuleType
 from typing import TYPE_CHECKING, Literal
 
+from checks.common.dataclass import dataclass
 from scanner.lab.servers.wsman.accounts import USER_FILE, Accounts
 
 if TYPE_CHECKING:

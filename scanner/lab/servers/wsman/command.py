@@ -6,8 +6,9 @@ import base64
 import threading
 import traceback
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from checks.common.dataclass import dataclass
 from scanner.lab.servers.wsman.messages import SHELL, FaultError
 from scanner.lab.servers.wsman.process import Execute, ProcessOutput, ProcessRequest, WaitsForInputError
 from scanner.lab.servers.wsman.soap_faults import aborted_fault, timed_out_fault

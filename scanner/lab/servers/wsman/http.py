@@ -5,12 +5,12 @@ from __future__ import annotations
 import socket
 import threading
 from collections import deque
-from dataclasses import dataclass
 from email.utils import formatdate
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
+from checks.common.dataclass import dataclass
 from scanner.lab.servers.wsman.account_rights import Right
 from scanner.lab.servers.wsman.auth import ConnectionLogin, Login, Policy, SealError
 from scanner.lab.servers.wsman.fault_hooks import IIS_PAGE, PROXY_PAGE, WsmanFault, dribble, hold

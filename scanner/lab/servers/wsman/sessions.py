@@ -11,9 +11,10 @@ import threading
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from xml.sax.saxutils import escape
 
+from checks.common.dataclass import dataclass
 from scanner.lab.servers.psrp.peer import OpenPeer, Outbox, Peer
 from scanner.lab.servers.wsman.account_rights import Right
 from scanner.lab.servers.wsman.in_use import in_use

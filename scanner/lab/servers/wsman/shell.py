@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 import uuid
 import xml.etree.ElementTree as ET
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from checks.common.dataclass import dataclass
 from scanner.lab.servers.wsman.command import Command
 from scanner.lab.servers.wsman.messages import SHELL, FaultError, Request, duration_s
 from scanner.lab.servers.wsman.soap_faults import invalid_streams_fault, schema_fault

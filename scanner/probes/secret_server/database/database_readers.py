@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
+from checks.common.dataclass import dataclass
 from checks.secret_server.facts.sql import (
     ClusteredInstance,
     DatabaseBackup,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
+from checks.common.dataclass import dataclass
 from checks.runbook.windows_paths import squeezed
 from checks.secret_server.facts.node import RootCandidate
 from checks.secret_server.iis.serving import NO_APPLICATION

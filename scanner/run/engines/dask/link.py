@@ -9,11 +9,11 @@ import tempfile
 import warnings
 from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 import scanner
+from checks.common.dataclass import dataclass
 from scanner.errors import NodeError, UsageError, cause_of, chain
 from scanner.run.engines import worker
 from scanner.run.engines.engine import EngineChoice

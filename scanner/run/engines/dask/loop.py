@@ -16,9 +16,10 @@ import uuid
 from collections import deque
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
+from checks.common.dataclass import dataclass
 from scanner.errors import UsageError, cause_of
 from scanner.inventory.redactor import redactor
 from scanner.run.engines.dask.link import EngineError, Link

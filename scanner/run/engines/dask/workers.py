@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import timedelta
 from typing import Any, NamedTuple
 
 from checks.common.clock_facts import ClockSample
+from checks.common.dataclass import dataclass
 from scanner.clock import now_s
 from scanner.errors import cause_of
 from scanner.run.engines import worker

@@ -8,12 +8,12 @@ from __future__ import annotations
 import socket
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 import paramiko.agent
 from paramiko.message import Message
 
+from checks.common.dataclass import dataclass
 from checks.engine.wording import count
 from scanner.transports.network.green.wire import open_socket
 from scanner.transports.ssh.keys.certificates import is_fido, type_of

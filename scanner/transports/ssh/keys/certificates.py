@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import base64
 import binascii
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from paramiko.message import Message
+
+from checks.common.dataclass import dataclass
 
 _CERTIFICATE = "-cert-v01@openssh.com"
 _FIELDS = {

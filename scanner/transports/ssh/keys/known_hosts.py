@@ -15,8 +15,10 @@ import re
 import stat
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
+
+from checks.common.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import paramiko
 
+from checks.common.dataclass import dataclass
 from scanner.clock import utc_now
 from scanner.errors import AuthenticationError
 from scanner.transports.own_trouble import own_trouble

@@ -10,10 +10,10 @@ import re
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from checks.common.dataclass import dataclass
 from scanner.errors import AuthenticationError, NodeError, cause_of, shortened
 from scanner.transports.bounded import within
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from checks.common.dataclass import dataclass
 
 
 class Headers:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 from contextlib import suppress
-from dataclasses import dataclass
 from urllib.parse import quote
+
+from checks.common.dataclass import dataclass
 
 _PATH = "!#$%&'()*+,/:;=?@[]~"
 """What a path may hold as it is (RFC 3986), escapes included."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 import io
 import re
 import socket
-from dataclasses import dataclass
 from typing import Any
 
+from checks.common.dataclass import dataclass
 from scanner.transports.winrm.exchange.answer import Headers
 
 _BLOCK_BYTES = 64 * 1024
