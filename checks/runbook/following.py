@@ -12,7 +12,7 @@ from checks.engine.wording import enumerate_names
 from checks.product import Product
 from checks.registry import PRODUCTS
 from checks.runbook.model import Runbook, ScanAsked, Step, numbered_steps, steps_back
-from checks.runbook.signs import SCAN, Kind, Seen, Sign, State, cannot_tell, together
+from checks.runbook.signs import SCAN, Kind, Seen, Sign, State, cannot_tell, list_of, together
 from checks.runbook.writer import SignsOf
 
 
@@ -151,7 +151,9 @@ def told(sign: Sign) -> str:
         checks = sign.want.get("checks")
         what = f"a scan for {enumerate_names([str(one) for one in checks])}" if isinstance(checks, list) else "a scan"
         target = f", to {sign.want['target']}" if "target" in sign.want else ""
-        return f"{what} (--phase {sign.want['phase']}{target}) says GO"
+        without = [str(one) for one in list_of(sign.want.get("without"))]
+        less = f", without {enumerate_names(without)}" if without else ""
+        return f"{what} (--phase {sign.want['phase']}{target}{less}) says GO"
     return where + kind_of(sign).told(sign.want)
 
 

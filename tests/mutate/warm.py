@@ -1,7 +1,8 @@
 """Mutants judged in copies of one process that has imported everything and collected all tests.
 
 Each test has been run once, and which lines of the product it ran is known: a mutant meets the tests that run its line
-alone, those of its own module first and the quickest of them first, and ends with the first that fails.
+alone, those first that noticed others of its module, then those of its own module and the quickest of them, and ends
+with the first that fails.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import resource
 import signal
 import sys
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
@@ -152,6 +153,8 @@ class Warm:
     ended: bool = False
     _tests: dict[Line, list[int]] = field(default_factory=lambda: defaultdict(list))
     _seconds: list[float] = field(default_factory=list)
+    _noticed: Counter[tuple[Path, str]] = field(default_factory=Counter)
+    """How many mutants of a module a test noticed."""
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
@@ -207,6 +210,7 @@ class Warm:
             return
         status, said = self._in_a_copy(mutant, [(items[at], self._seconds[at]) for at in chosen], existing)
         if status == _NOTICED:
+            self._noticed[mutant.path, said] += 1
             self.results.add(mutant, said, noticed=True)
         elif late or status == _CANNOT:
             self.anew.append(mutant)
@@ -216,7 +220,12 @@ class Warm:
     def _chosen(self, mutant: Mutant, items: Sequence[pytest.Item], lines: Iterable[Line]) -> list[int]:
         own = f"test_{mutant.path.stem}.py"
         every = {at for line in lines for at in self._tests.get(line, ())}
-        return sorted(every, key=lambda at: (items[at].path.name != own, self._seconds[at]))
+
+        def rank(at: int) -> tuple[int, bool, float]:
+            item = items[at]
+            return -self._noticed[mutant.path, item.nodeid], item.path.name != own, self._seconds[at]
+
+        return sorted(every, key=rank)
 
     def _in_a_copy(
         self, mutant: Mutant, chosen: Sequence[tuple[pytest.Item, float]], existing: Functions

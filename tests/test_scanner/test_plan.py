@@ -1,5 +1,6 @@
 """Plans of whole clusters, made from what the lab's nodes say, against the reviewed ones beside them.
 
+So is what facts show of each step once it is done, in `looks/`: what is missing there is taken for done unseen.
 `python -m tests.test_scanner.test_plan` writes them anew; what has changed is then reviewed in the diff.
 """
 
@@ -10,13 +11,13 @@ import functools
 import re
 import shlex
 import tempfile
-from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 
 from checks.registry import PRODUCTS, plan_facts
+from checks.runbook.following import followed, told
 from checks.runbook.model import Refusal, Runbook, RunbookSet, numbered_steps, steps_back
 from reports.render import html, markdown
 from scanner.cli.answers import collect_or_load
@@ -33,7 +34,7 @@ NAMES = sorted(path.stem for path in PLANS.glob("*.toml"))
 PORTS = re.compile(r"port \d{4,5}")
 
 
-@functools.cache
+@functools.lru_cache(maxsize=64)
 def book(name: str) -> RunbookSet:
     """The plans of a scenario, with the times and paths of no day and no machine."""
     with tempfile.TemporaryDirectory() as folder, Lab(load_scenario(PLANS / f"{name}.toml")) as lab:
@@ -47,6 +48,15 @@ def text(name: str) -> str:
     return PORTS.sub("port 5986", markdown.render(book(name)))
 
 
+def looks(name: str) -> str:
+    """What `plan --check` looks for, step by step, and what it says that no fact shows."""
+    lines = []
+    for step in (step for plan in book(name).plans if isinstance(plan, Runbook) for step in followed(plan)):
+        lines += [f"{step.number} {step.kind}", *(f"  {told(sign)}" for sign in step.signs)]
+        lines += [f"  unseen: {step.unseen}"] if step.unseen else []
+    return "\n".join([*lines, ""])
+
+
 def runbook(name: str) -> Runbook:
     (plan,) = book(name).plans
     assert isinstance(plan, Runbook)
@@ -56,6 +66,11 @@ def runbook(name: str) -> Runbook:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_plan_is_the_reviewed_one(name: str) -> None:
     assert text(name) == (PLANS / f"{name}.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_shows_that_a_step_is_done_is_the_reviewed(name: str) -> None:
+    assert looks(name) == (PLANS / "looks" / f"{name}.txt").read_text(encoding="utf-8")
 
 
 def test_every_documented_step_is_in_one_of_the_plans() -> None:
@@ -318,10 +333,7 @@ def test_a_hostile_name_gets_into_no_command() -> None:
     assert len(names.unknown) == 3
 
 
-def _rewrite(write: Callable[[str], str]) -> None:
-    for name in NAMES:
-        (PLANS / f"{name}.md").write_text(write(name), encoding="utf-8")
-
-
 if __name__ == "__main__":
-    _rewrite(text)
+    for each in NAMES:
+        (PLANS / f"{each}.md").write_text(text(each), encoding="utf-8")
+        (PLANS / "looks" / f"{each}.txt").write_text(looks(each), encoding="utf-8")

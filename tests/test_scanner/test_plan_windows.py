@@ -64,7 +64,7 @@ def steps(plan: Runbook) -> Iterator[Step]:
     yield from plan.steps_back
 
 
-@functools.cache
+@functools.lru_cache(maxsize=1)
 def reviewed() -> tuple[Runbook, ...]:
     return tuple(plan for name in NAMES for plan in book(name).plans if isinstance(plan, Runbook))
 

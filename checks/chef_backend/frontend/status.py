@@ -70,10 +70,15 @@ def judge(view: NodeView) -> Outcome:
     return conclude(outcomes, expected=EXPECTED, observed=", ".join(observed), evidence=evidence)
 
 
+def down(services: FrontendServices) -> list[str]:
+    """The lines of services that should run and do not; not of those that run during an upgrade only."""
+    return [line for line in services.down if not _names(line, _IDLE)]
+
+
 def _of_services(services: FrontendServices) -> list[Outcome]:
     outcomes = []
-    if down := [line for line in services.down if not _names(line, _IDLE)]:
-        outcomes.append(failed(f"chef-server-ctl status: {'; '.join(down)}"))
+    if lines := down(services):
+        outcomes.append(failed(f"chef-server-ctl status: {'; '.join(lines)}"))
     if services.ailing:
         outcomes.append(failed(f"chef-server-ctl status: running by half: {'; '.join(services.ailing)}"))
     kept = [name for name in services.kept_down if name not in _IDLE]

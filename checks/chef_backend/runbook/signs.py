@@ -9,6 +9,7 @@ from checks.chef_backend.backend.health import comparable
 from checks.chef_backend.backend.search_index import SearchIndex, created_by
 from checks.chef_backend.facts.cluster import ClusterStatus, Member, ServiceStatus
 from checks.chef_backend.facts.machine import FrontendPackage, FrontendServices, InstalledPackage
+from checks.chef_backend.frontend.status import NEEDED, down
 from checks.chef_backend.installed import package_version
 from checks.chef_backend.machine_names import is_same_machine
 from checks.chef_backend.runbook.index import made_by
@@ -21,6 +22,8 @@ from checks.versions import VersionError, parse_version
 
 _ROLES = "roles stand in the place of names here: plan again, as a step before says"
 _UNNAMED = "the inventory names no frontend"
+_AGELESS = "how old the search index is was not told when the plan was made"
+_UNREAD = "which version of Chef Infra Server was there before it is not known"
 _MAINTENANCE = "a frontend in maintenance runs all its services, and nothing that a scan reads tells of it"
 
 UNSEEN: Mapping[str, str] = {
@@ -150,9 +153,12 @@ def _front_again(found: FrontendPackage, want: Mapping[str, object]) -> Seen:
 
 def _front_services(found: FrontendServices, want: Mapping[str, object]) -> Seen:
     own = [name for name in found.running if name not in found.external]
+    if not (own or found.down or found.kept_down or found.ailing):
+        return cannot_tell("chef-server-ctl status lists none of its own services")
     if want["state"] == "down":
         return not_done(f"{enumerate_names(own)} still runs") if own else done("none of its services runs")
-    ill = [*found.down, *found.ailing]
+    kept = [f"{name}, kept down by a file `down`" for name in found.kept_down if name in NEEDED]
+    ill = [*down(found), *found.ailing, *kept]
     return not_done(f"does not run: {'; '.join(ill)}") if ill or not own else done("every service runs")
 
 
@@ -166,6 +172,8 @@ def _level(views: Sequence[NodeView], _: Mapping[str, object]) -> Seen:
             return cannot_tell(f"{view.name}: {found.level_problem or 'its migration-level was not read'}")
         levels[view.name] = found.migration_level or found.level_state
     words = ", ".join(f"{name} {level}" for name, level in levels.items())
+    if lack := [name for name, level in levels.items() if level in ("missing", "empty")]:
+        return not_done(f"{enumerate_names(lack)} {'has' if len(lack) == 1 else 'have'} no migration-level: {words}")
     return done(words) if len(set(levels.values())) == 1 else not_done(f"the levels differ: {words}")
 
 
@@ -231,8 +239,12 @@ def signs(
     found = tuple(_signs(step, hop, nodes, names, before))
     unseen = UNSEEN.get(step.id, "")
     looks = (*step.commands, *(step.proof.commands if step.proof else ()))
+    fronts = [name for name, view in names.items() if "frontend" in view.roles]
+    if not found and not unseen and step.id in _NEWER and fronts:
+        unseen = _UNREAD
+    if not found and not unseen and step.id == "check-index-health":
+        unseen = _AGELESS
     if not found and not unseen and any(one.where and one.where not in names for one in looks):
-        fronts = any("frontend" in view.roles for view in views)
         about_fronts = any("chef-server" in one.text or "opscode" in one.text for one in looks)
         unseen = _UNNAMED if about_fronts and not fronts else "" if any(one.scan for one in looks) else _ROLES
     if step.id in ("stop-frontends", "start-frontends") and any("maintenance" in one.text for one in step.commands):
@@ -246,8 +258,10 @@ def _signs_back(step: Step, names: Mapping[str, NodeView]) -> tuple[tuple[Sign, 
     if step.id == "back-stop-frontends" and fronts:
         return (Sign("frontend-services", fronts, {"state": "down"}),), ""
     if step.id == "back-configure-frontend" and fronts:
-        before = [found for name in fronts if isinstance(found := names[name].get(FrontendPackage), FrontendPackage)]
-        again = [Sign("frontend-again", fronts, {"version": one.version}) for one in before if one.version]
+        before = [_installed(names[name]) for name in fronts]
+        if "" in before:
+            return (), _UNREAD
+        again = [Sign("frontend-again", (name,), {"version": was}) for name, was in zip(fronts, before, strict=True)]
         up = Sign("frontend-services", fronts, {"state": "up"})
         return (*again, up), "which cluster it serves is not looked at; the last step asks the new one"
     return (), "the way back is built on machines that the inventory does not name yet"
@@ -318,23 +332,39 @@ def _frontend_signs(
             yield Sign("frontend-services", nodes, {"state": "down"})
         case "install-first-frontend" | "install-other-frontend":
             yield from _newer(nodes, names)
-        case "upgrade-first-frontend" | "upgrade-other-frontend" if nodes:
-            yield from _newer(nodes, names)
+        # All else was so before, too: where the version of before is not known, nothing shows.
+        case "upgrade-first-frontend" | "upgrade-other-frontend" if newer := _newer(nodes, names):
+            yield from newer
             yield Sign("frontend-services", nodes, {"state": "up"})
         case "test-frontends":
             yield from _newer(frontends, names)
-        case "copy-migration-level" if len(frontends) > 1:
-            # Before the first is upgraded, the levels are equal, too.
-            yield from _newer(frontends[:1], names)
+        case "copy-migration-level" if len(frontends) > 1 and (newer := _newer(frontends[:1], names)):
+            yield from newer
             yield Sign("frontend-services", frontends[:1], {"state": "up"})
             yield Sign("migration-level", frontends)
         case _:
             return
 
 
-def _newer(nodes: Iterable[str], names: Mapping[str, NodeView]) -> Iterable[Sign]:
-    """That each frontend has another version than now."""
-    for node in nodes:
-        found = names[node].get(FrontendPackage)
-        if isinstance(found, FrontendPackage) and found.version:
-            yield Sign("frontend-version", (node,), {"before": found.version})
+_NEWER = (
+    "install-first-frontend",
+    "install-other-frontend",
+    "upgrade-first-frontend",
+    "upgrade-other-frontend",
+    "test-frontends",
+    "copy-migration-level",
+)
+"""Steps that only another version than before shows."""
+
+
+def _newer(nodes: Sequence[str], names: Mapping[str, NodeView]) -> tuple[Sign, ...]:
+    """That each frontend has another version than now; nothing where that of one is not known."""
+    before = [(node, _installed(names[node])) for node in nodes]
+    if not all(version for _, version in before):
+        return ()
+    return tuple(Sign("frontend-version", (node,), {"before": version}) for node, version in before)
+
+
+def _installed(view: NodeView) -> str:
+    found = view.get(FrontendPackage)
+    return found.version if isinstance(found, FrontendPackage) else ""

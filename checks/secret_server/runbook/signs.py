@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from checks.check import NodeView
@@ -16,7 +17,8 @@ from checks.engine.wording import enumerate_names
 from checks.facts import Unknown
 from checks.runbook.model import Step
 from checks.runbook.signs import Kind, Seen, Sign, State, cannot_tell, done, each, each_with, list_of, not_done, reached
-from checks.secret_server.facts.backups import AppBackup, DatabaseBackupFile
+from checks.runbook.windows_paths import is_on_a_share
+from checks.secret_server.facts.backups import AppBackup, Backup, BackupFile, DatabaseBackupFile
 from checks.secret_server.facts.folder import EncryptionConfig
 from checks.secret_server.facts.host import PoolStates
 from checks.secret_server.facts.node import AppFiles
@@ -85,6 +87,11 @@ _BACK_TO = re.compile(r"Back to (\d+\.\d+\.\d+): ")
 """How the title of a step begins that leads back to a version."""
 
 _UNNAMED = "names are missing in its commands, which have to be filled in by hand"
+_SEE = "see that it was made anew where this step stands"
+_NO_SERVER = "the inventory names no database server"
+_UNTOLD = "the database did not tell its version when the plan was made"
+_OF_DATABASE = ("upgrade-first", "wait-for-mirror", "back-restore-database", *_COPIES)
+"""Steps of which the database shows that they are done, if it tells its version."""
 
 _SEEN_IN_PART = {
     "point-to-primary-database": "which database server a node names stands in its database.config, which is encrypted",
@@ -102,7 +109,7 @@ def _states(found: PoolStates, want: Mapping[str, object]) -> Seen:
     told = {pool: known.get(pool.lower(), "unknown") for pool in pools}
     words = ", ".join(f"{pool} is {state}" for pool, state in told.items())
     others = set(told.values()) - {wanted}
-    if "unknown" in others and others == {"unknown"}:
+    if others == {"unknown"}:
         return cannot_tell(f"IIS does not tell the state of {enumerate_names(pools)}")
     return not_done(words) if others else done(words)
 
@@ -148,11 +155,10 @@ def _keys(views: Sequence[NodeView], want: Mapping[str, object]) -> Seen:
         hashes[view.name] = found.sha256
     if len(hashes) < 2:
         return cannot_tell("one node's encryption.config alone does not tell whether DPAPI protects it")
-    same, count = len(set(hashes.values())) == 1, len(set(hashes.values()))
-    words = "encryption.config is the same on all of them" if same else f"there are {count} different encryption.config"
-    if want["same"]:
-        return done(words) if same else not_done(words)
-    return not_done(words) if same else done(words)
+    count = len(set(hashes.values()))
+    words = f"there are {count} different encryption.config" if count > 1 else "encryption.config is the same on all"
+    # Two nodes that share one are not protected by DPAPI, whatever a third has.
+    return done(words) if count == (1 if want["same"] else len(hashes)) else not_done(words)
 
 
 def _backup(view: NodeView, want: Mapping[str, object]) -> Seen:
@@ -160,7 +166,7 @@ def _backup(view: NodeView, want: Mapping[str, object]) -> Seen:
     name, before = str(want["file"]).lower(), str(want.get("newest", ""))
     found = view.get(DatabaseBackups)
     if isinstance(found, Unknown):
-        return _backup_file(view, name, found)
+        return _backup_file(view, name, found, was=bool(want.get("was")))
     new = [one for one in found.backups if not before or _time(one.finished) > _time(before)]
     if not new:
         words = f"no backup since the plan was made; the newest is of {before}" if before else "msdb knows no backup"
@@ -180,13 +186,20 @@ def _of_named(one: DatabaseBackup) -> Seen:
     return not_done(f"{words}, and is damaged") if one.damaged else done(words)
 
 
-def _backup_file(view: NodeView, name: str, why: Unknown) -> Seen:
+def _backup_file(view: NodeView, name: str, why: Unknown, *, was: bool) -> Seen:
+    """The file itself, where msdb tells of none; which of two of one name it is, it does not say."""
+    here = _file_called(view, name)
+    if here is None or not here.size_bytes:
+        return cannot_tell(why)
+    if was:
+        return cannot_tell(f"{here.name} lay in the declared folder when the plan was made, too: {_SEE}; {why.reason}")
+    return done(f"{here.name} ({here.size_bytes} bytes) lies in the declared folder")
+
+
+def _file_called(view: NodeView, name: str) -> BackupFile | None:
     files = view.get(DatabaseBackupFile)
-    if isinstance(files, DatabaseBackupFile):
-        here = next((one for one in files.files if one.name.lower() == name), None)
-        if here is not None and here.size_bytes:
-            return done(f"{here.name} ({here.size_bytes} bytes) lies in the declared folder")
-    return cannot_tell(why)
+    every = files.files if isinstance(files, DatabaseBackupFile) else ()
+    return next((one for one in every if one.name.lower() == name.lower()), None)
 
 
 def _time(text: str) -> datetime:
@@ -200,11 +213,24 @@ def _folder(found: AppBackup, want: Mapping[str, object]) -> Seen:
     if found.backup is None:
         return cannot_tell("the inventory does not say where its backups lie (`[clusters.NAME.backup]`)")
     backup, name = found.backup, str(want["folder"])
-    if backup.kind in ("zip", "folder") and _base(backup.found).removesuffix(".zip") == name.lower():
-        return done(f"{backup.found} is there")
     if backup.kind in ("missing", "nothing"):
+        # A logon over WinRM may not reach on to a share, and of a full folder some are not looked at.
+        if backup.left_out or (backup.kind == "missing" and is_on_a_share(backup.path)):
+            return cannot_tell(f"no backup is seen in {backup.path} from here: look for {name}")
         return not_done(f"{backup.path} holds no backup")
-    return cannot_tell(f"the inventory's backup is {backup.found or backup.path}, this plan's is {name}: look for it")
+    if not _is_called(backup, name):
+        return cannot_tell(
+            f"the inventory's backup is {backup.found or backup.path}, this plan's is {name}: look for it"
+        )
+    if found.contents == "broken" or (backup.kind == "folder" and not found.web_config):
+        return not_done(f"{backup.found} is there, and is not whole")
+    if want.get("was"):
+        return cannot_tell(f"{backup.found} was there when the plan was made, too: {_SEE}")
+    return done(f"{backup.found} is there")
+
+
+def _is_called(backup: Backup, name: str) -> bool:
+    return backup.kind in ("zip", "folder") and _base(backup.found).removesuffix(".zip") == name.lower()
 
 
 def _base(path: str) -> str:
@@ -268,29 +294,28 @@ def signs(
     found: list[Sign] = [*_pool_signs(step, names), *_file_signs(step, names, version, exact=bool(back))]
     found += _backup_signs(step, names)
     webs = [view for view in views if "web" in view.roles]
+    told = tuple(name for name, view in names.items() if _tells_version(view))[:1]
     if step.id == "turn-dpapi-off":
         found.append(Sign("encryption-keys", tuple(view.name for view in webs), {"same": True}))
     # Where the keys were equal before anything was done, DPAPI was off: nobody turns it on then.
     if step.id == "turn-dpapi-on" and _keys(webs, {"same": False}).state is State.DONE:
         found.append(Sign("encryption-keys", tuple(view.name for view in webs), {"same": False}))
-    if step.id in _COPIES:
-        told = tuple(name for name, view in names.items() if _tells_version(view))
-        found += [Sign("second-copy", told[:1], {"there": _COPIES[step.id]})] if told else []
-    if step.id == "back-restore-database" and version:
-        told = tuple(name for name, view in names.items() if _tells_version(view))
-        found += [Sign("database-version", told[:1], {"version": version, "exact": True})] if told else []
-    if step.id in ("back-keep-what-failed", "back-restore-database"):
+    if step.id in _COPIES and told:
+        found.append(Sign("second-copy", told, {"there": _COPIES[step.id]}))
+    if step.id == "back-restore-database" and version and told:
+        found.append(Sign("database-version", told, {"version": version, "exact": True}))
+    # What has to be so meanwhile was so before: where the step itself does not show, it shows nothing.
+    if found and step.id in ("back-keep-what-failed", "back-restore-database"):
         # Who writes while it is kept, or before that, writes what is lost.
         lead = step.title.partition(": ")[0]
         own = [earlier for earlier in before if earlier.title.startswith(f"{lead}: ")]
-        found += [sign for one in own if one.id == "back-stop-pools" for sign in _pool_signs(one, names)]
+        found += [sign for one in own if one.id == "back-stop-pools" for sign in _named_pools(one, names)]
         found += [sign for one in own if one.id == "back-keep-what-failed" for sign in _backup_signs(one, names)]
-    if step.id in ("upgrade-first", "wait-for-mirror") and hop:
-        told = tuple(name for name, view in names.items() if _tells_version(view))
-        found += [Sign("database-version", told[:1], {"version": hop.version})] if told else []
+    if step.id in ("upgrade-first", "wait-for-mirror") and hop and told:
+        found.append(Sign("database-version", told, {"version": hop.version}))
     if step.id == "upgrade-first":
         # While the installer changes the database, nobody else may use it.
-        found += [sign for earlier in before if earlier.id == "stop-others" for sign in _pool_signs(earlier, names)]
+        found += [sign for earlier in before if earlier.id == "stop-others" for sign in _named_pools(earlier, names)]
         # One that is made after it holds the new version under the old one's name.
         found += [
             sign
@@ -302,14 +327,22 @@ def signs(
         # That its pool runs, or its files are those of the primary site, was so before the hop, too.
         nodes = tuple(dict.fromkeys(command.where for command in step.commands if command.where in names))
         found.append(Sign("files-version", nodes, {"version": hop.version}))
-    why = UNSEEN.get(step.id, _SEEN_IN_PART.get(step.id, ""))
-    if not found and not why and any(_PLACEHOLDER in command.text for command in step.commands):
-        why = _UNNAMED
-    if not found and not why and step.commands and not any(command.where in names for command in step.commands):
-        why = UNSEEN["carry-backup"]
-    if not found and not why and back and not version:
-        why = "which version was kept of the other site is told by the backup alone"
+    why = UNSEEN.get(step.id, _SEEN_IN_PART.get(step.id, "")) or _why(step, found, names, told)
+    if back and not version and not found:
+        why = why or "which version was kept of the other site is told by the backup alone"
     return tuple(found), why
+
+
+def _why(step: Step, found: Sequence[Sign], names: Mapping[str, NodeView], told: Sequence[str]) -> str:
+    """Why facts do not show the step, or not all of it, at this site."""
+    typed = [command for command in step.commands if command.scan is None]
+    if not found and typed and not any(command.where in names for command in typed):
+        return UNSEEN["carry-backup"] if any(command.where for command in typed) else _NO_SERVER
+    if step.id in _OF_DATABASE and not told:
+        return _UNTOLD if any("database" in view.roles for view in names.values()) else _NO_SERVER
+    if any(_PLACEHOLDER in command.text for command in typed if not found or _SWITCH.search(command.text)):
+        return _UNNAMED
+    return ""
 
 
 def _tells_version(view: NodeView) -> bool:
@@ -327,11 +360,19 @@ def _pool_signs(step: Step, names: Mapping[str, NodeView]) -> Iterable[Sign]:
         switched = _SWITCH.search(command.text)
         # Which pools run is asked of web nodes alone, and not of the other site's.
         asked = command.where in names and "web" in names[command.where].roles
-        if switched and asked and not switched[2].startswith(_PLACEHOLDER):
+        if switched and asked:
             state = "stopped" if switched[1] == "stop" else "started"
             pools.setdefault((command.where, state), []).append(switched[2])
     for (node, state), own in pools.items():
         yield Sign("pool-state", (node,), {"pools": own, "state": state})
+
+
+def _named_pools(step: Step, names: Mapping[str, NodeView]) -> Iterable[Sign]:
+    """Those of pools whose names are known; one that is not is no reason to doubt a later step."""
+    for sign in _pool_signs(step, names):
+        pools = [pool for pool in list_of(sign.want["pools"]) if not str(pool).startswith(_PLACEHOLDER)]
+        if pools:
+            yield replace(sign, want={**sign.want, "pools": pools})
 
 
 def _file_signs(step: Step, names: Mapping[str, NodeView], version: str, *, exact: bool) -> Iterable[Sign]:
@@ -346,16 +387,24 @@ def _backup_signs(step: Step, names: Mapping[str, NodeView]) -> Iterable[Sign]:
     for command in step.commands:
         if command.where not in names:
             continue
+        view = names[command.where]
         if named := _BACKUP.search(command.text):
-            view = names[command.where]
             known = view.get(DatabaseBackups)
             newest = ""
             if isinstance(known, DatabaseBackups) and known.backups:
                 newest = max((one.finished for one in known.backups), key=_time)
-            yield Sign("database-backup", (command.where,), {"file": named[1], "newest": newest})
+            want = {"file": named[1], "newest": newest}
+            yield Sign("database-backup", (command.where,), _unless_new(want, was=bool(_file_called(view, named[1]))))
         elif (
             step.id == "back-up-application"
             and '-TMS" ' not in command.text
             and (folder := _FOLDER.search(command.text))
         ):
-            yield Sign("application-backup", (command.where,), {"folder": folder[1].rpartition("\\")[2]})
+            name, now = folder[1].rpartition("\\")[2], view.get(AppBackup)
+            there = isinstance(now, AppBackup) and now.backup is not None and _is_called(now.backup, name)
+            yield Sign("application-backup", (command.where,), _unless_new({"folder": name}, was=there))
+
+
+def _unless_new(want: Mapping[str, object], *, was: bool) -> dict[str, object]:
+    """With the word that there is one of that name already: one more look at it shows nothing."""
+    return {**want, **({"was": True} if was else {})}

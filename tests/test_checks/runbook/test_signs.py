@@ -15,6 +15,7 @@ from checks.chef_backend.facts.machine import FrontendPackage, FrontendServices,
 from checks.facts import Unknown
 from checks.registry import PRODUCTS
 from checks.runbook.following import ENDS, KINDS, Followed, left_behind, over, see
+from checks.runbook.model import Command, Step
 from checks.runbook.signs import SCAN, Seen, Sign, State, done, together
 from checks.secret_server.facts.backups import AppBackup, Backup, BackupFile, DatabaseBackupFile
 from checks.secret_server.facts.folder import EncryptionConfig
@@ -23,10 +24,12 @@ from checks.secret_server.facts.node import AppFiles, FileVersion
 from checks.secret_server.facts.sql import (
     DatabaseBackup,
     DatabaseBackups,
+    Mirroring,
     Replica,
     SecretServerDatabase,
     SqlServer,
 )
+from checks.secret_server.runbook import signs as vault_signs
 
 DONE, NOT_DONE, CANNOT_TELL = State.DONE, State.NOT_DONE, State.CANNOT_TELL
 SERVER = SqlServer(instance="MSSQLSERVER", name="SQL1", version="15.0.2000.5", collation="", edition="")
@@ -106,16 +109,57 @@ def table(**roles: str) -> ClusterStatus:
     return ClusterStatus(tuple(rows))
 
 
+def row(name: str, role: str, *, ip: str = "10.0.0.1", postgresql: str | None = None) -> Member:
+    return Member(
+        name=name, ip=ip, guid=name, role=role, postgresql=role if postgresql is None else postgresql, elasticsearch=""
+    )
+
+
+def front(version: str, level: str = "1.31", **more: Any) -> FrontendPackage:
+    return FrontendPackage(version=version, migration_level=level, **more)
+
+
+def kept(
+    found: str,
+    kind: str = "folder",
+    *,
+    path: str = "D:\\Backup",
+    left_out: int = 0,
+    web_config: bool = True,
+    contents: str = "",
+) -> AppBackup:
+    one = Backup(path=path, found=found, kind=kind, size_bytes=None, age_s=9.0, left_out=left_out)
+    return AppBackup(backup=one, web_config=web_config, contents=contents)
+
+
+def lying(name: str, size: int = 9) -> NodeView:
+    """A server whose msdb is closed, with one file in the declared folder."""
+    files = DatabaseBackupFile(None, files=(BackupFile("other.bak", 9, 9.0), BackupFile(name, size, 60.0)))
+    return node("sql1", files, unknown={DatabaseBackups: "msdb is closed"})
+
+
 KEY = EncryptionConfig(path="e", state="hashed", sha256="a" * 64, efs=False, size_bytes=9)
 OTHER_KEY = EncryptionConfig(path="e", state="hashed", sha256="b" * 64, efs=False, size_bytes=9)
 IN_A_GROUP = replace(
     database("11.7.000049"),
     replicas=(Replica(server="SQL1", group="AG", own=True, role=1, state=2, suspended=False, synchronous=True),),
 )
+MIRRORED = replace(database("11.7.000049"), mirroring=Mirroring(4, 1, "SQL2"))
 FILE = {"file": "SecretServer-9.1.000001.bak", "newest": "2026-11-20T07:00:00"}
 NAMED = "D:\\Backup\\secretserver-9.1.000001.bak"
 WANT_71 = {"version": "11.7.000049"}
 FRONT = {"before": "14.6.32-1.el7"}
+LEAD = {"role": "leader"}
+LATER = "2026-11-26T01:00:00"
+WEB1 = {"folder": "web1-9.1.000001"}
+THIRD_KEY = replace(OTHER_KEY, sha256="c" * 64)
+UNTIMED = ServiceStatus(
+    tuple(
+        ServiceState(name=name, running=True, pid=1, uptime_s=age, distributed="", line="")
+        for name, age in (("etcd", 50), ("postgresql", None))
+    ),
+    (),
+)
 UP = FrontendServices(running=("nginx", "oc_id"), down=())
 
 CASES: list[tuple[str, Mapping[str, object], tuple[NodeView, ...], State]] = [
@@ -123,6 +167,7 @@ CASES: list[tuple[str, Mapping[str, object], tuple[NodeView, ...], State]] = [
     ("pool-state", POOLS, (node("web2", PoolStates((("a", 3), ("B", 1)))),), NOT_DONE),
     ("pool-state", POOLS, (node("web2", PoolStates((("a", 3), ("B", 2)))),), NOT_DONE),
     ("pool-state", POOLS, (node("web2", PoolStates((("a", 3),))),), CANNOT_TELL),
+    ("pool-state", POOLS, (node("web2", PoolStates((("a", 1),))),), NOT_DONE),
     ("pool-state", POOLS, (node("web2", PoolStates((), provider_missing=True)),), CANNOT_TELL),
     ("pool-state", POOLS, (node("web2", unknown={PoolStates: "denied"}),), CANNOT_TELL),
     ("files-version", WANT_71, (node("web2", files("11.7.49.0", "11.7.49.0")),), DONE),
@@ -131,13 +176,18 @@ CASES: list[tuple[str, Mapping[str, object], tuple[NodeView, ...], State]] = [
     ("files-version", WANT_71, (node("web2", files("10.9.5.0", "10.9.5.0")),), NOT_DONE),
     ("files-version", WANT_71, (node("web2", files("11.7.49.0", "10.9.5.0")),), NOT_DONE),
     ("files-version", WANT_71, (node("web2", unknown={AppFiles: "denied"}),), CANNOT_TELL),
+    ("files-version", WANT_71, (node("web2", files()),), CANNOT_TELL),
     ("database-version", WANT_71, (node("sql1", database("11.7.000049")),), DONE),
+    ("database-version", WANT_71, (node("sql1", database("eleven")),), CANNOT_TELL),
     ("database-version", WANT_71, (node("sql1", database("10.9.000005")),), NOT_DONE),
     ("database-version", WANT_71, (node("sql1", database("")),), CANNOT_TELL),
     ("second-copy", {"there": False}, (node("sql1", database("11.7.000049")),), DONE),
     ("second-copy", {"there": True}, (node("sql1", database("11.7.000049")),), NOT_DONE),
     ("second-copy", {"there": False}, (node("sql1", IN_A_GROUP),), NOT_DONE),
     ("second-copy", {"there": True}, (node("sql1", IN_A_GROUP),), DONE),
+    ("second-copy", {"there": True}, (node("sql1", MIRRORED),), DONE),
+    ("second-copy", {"there": False}, (node("sql1", MIRRORED),), NOT_DONE),
+    ("second-copy", {"there": False}, (node("sql1", replace(MIRRORED, mirroring_problem="denied")),), CANNOT_TELL),
     # Who was not told of replicas, has not been told that there are none.
     ("second-copy", {"there": False}, (node("sql1", replace(IN_A_GROUP, replicas_problem="denied")),), CANNOT_TELL),
     ("second-copy", {"there": False}, (node("sql1", unknown={SecretServerDatabase: "denied"}),), CANNOT_TELL),
@@ -146,6 +196,11 @@ CASES: list[tuple[str, Mapping[str, object], tuple[NodeView, ...], State]] = [
     ("encryption-keys", {"same": False}, (node("web1", KEY), node("web2", OTHER_KEY)), DONE),
     ("encryption-keys", {"same": False}, (node("web1", KEY), node("web2", KEY)), NOT_DONE),
     ("encryption-keys", {"same": True}, (node("web1", KEY),), CANNOT_TELL),
+    ("encryption-keys", {"same": False}, (node("w1", KEY), node("w2", OTHER_KEY), node("w3", THIRD_KEY)), DONE),
+    # Two of three share a plain key: DPAPI is off on them still.
+    ("encryption-keys", {"same": False}, (node("w1", KEY), node("w2", KEY), node("w3", OTHER_KEY)), NOT_DONE),
+    ("encryption-keys", {"same": True}, (node("w1", KEY), node("w2", KEY), node("w3", OTHER_KEY)), NOT_DONE),
+    ("encryption-keys", {"same": True}, (node("w1", KEY), node("w2", replace(KEY, state="locked"))), CANNOT_TELL),
     (
         "encryption-keys",
         {"same": True},
@@ -158,6 +213,16 @@ CASES: list[tuple[str, Mapping[str, object], tuple[NodeView, ...], State]] = [
     ("database-backup", FILE, (node("sql1", msdb(backup(NAMED, "2026-11-26T01:00:00", damaged=True))),), NOT_DONE),
     ("database-backup", FILE, (node("sql1", msdb(backup("D:\\nightly.bak", "2026-11-26T01:00:00"))),), CANNOT_TELL),
     ("database-backup", FILE, (node("sql1", msdb()),), NOT_DONE),
+    ("database-backup", {**FILE, "newest": ""}, (node("sql1", msdb()),), NOT_DONE),
+    ("database-backup", {**FILE, "newest": ""}, (node("sql1", msdb(backup(NAMED, "2026-11-20T07:00:00"))),), DONE),
+    # Others may be made meanwhile, and one whose time is not told is no new one.
+    ("database-backup", FILE, (node("sql1", msdb(backup("n.bak", LATER), backup(NAMED, LATER))),), DONE),
+    ("database-backup", FILE, (node("sql1", msdb(backup(NAMED, "yesterday"))),), NOT_DONE),
+    ("database-backup", FILE, (lying("secretserver-9.1.000001.BAK"),), DONE),
+    ("database-backup", FILE, (lying("SecretServer-9.1.000001.bak", 0),), CANNOT_TELL),
+    ("database-backup", FILE, (lying("SecretServer-9.0.000000.bak"),), CANNOT_TELL),
+    # The file of another night, which was there before the plan was made: nothing tells that it is a new one.
+    ("database-backup", {**FILE, "was": True}, (lying("SecretServer-9.1.000001.bak"),), CANNOT_TELL),
     ("database-backup", FILE, (node("sql1", unknown={DatabaseBackups: "msdb is closed"}),), CANNOT_TELL),
     (
         "database-backup",
@@ -171,54 +236,44 @@ CASES: list[tuple[str, Mapping[str, object], tuple[NodeView, ...], State]] = [
         ),
         DONE,
     ),
-    (
-        "application-backup",
-        {"folder": "web1-9.1.000001"},
-        (
-            node(
-                "web1",
-                AppBackup(
-                    backup=Backup(
-                        path="D:\\Backup",
-                        found="D:\\Backup\\web1-9.1.000001",
-                        kind="folder",
-                        size_bytes=None,
-                        age_s=9.0,
-                    )
-                ),
-            ),
-        ),
-        DONE,
-    ),
-    (
-        "application-backup",
-        {"folder": "web1-9.1.000001"},
-        (
-            node(
-                "web1",
-                AppBackup(
-                    backup=Backup(path="D:\\Backup", found="D:\\Backup\\old.zip", kind="zip", size_bytes=9, age_s=9.0)
-                ),
-            ),
-        ),
-        CANNOT_TELL,
-    ),
-    (
-        "application-backup",
-        {"folder": "web1-9.1.000001"},
-        (
-            node(
-                "web1",
-                AppBackup(backup=Backup(path="D:\\Backup", found="", kind="missing", size_bytes=None, age_s=None)),
-            ),
-        ),
-        NOT_DONE,
-    ),
+    ("application-backup", WEB1, (node("web1", kept("D:\\Backup\\web1-9.1.000001")),), DONE),
+    ("application-backup", WEB1, (node("web1", kept("D:/Backup/WEB1-9.1.000001/")),), DONE),
+    ("application-backup", WEB1, (node("web1", kept("D:\\Backup\\web1-9.1.000001.zip", "zip")),), DONE),
+    # A copy that broke off, and one of another night that was there before the plan was made.
+    ("application-backup", WEB1, (node("web1", kept("D:\\Backup\\web1-9.1.000001", web_config=False)),), NOT_DONE),
+    ("application-backup", WEB1, (node("web1", kept("D:\\web1-9.1.000001.zip", "zip", contents="broken")),), NOT_DONE),
+    ("application-backup", {**WEB1, "was": True}, (node("web1", kept("D:\\web1-9.1.000001")),), CANNOT_TELL),
+    ("application-backup", WEB1, (node("web1", kept("D:\\Backup\\old.zip", "zip")),), CANNOT_TELL),
+    ("application-backup", WEB1, (node("web1", kept("D:\\web1-9.1.000001", "file")),), CANNOT_TELL),
+    ("application-backup", WEB1, (node("web1", kept("", "missing")),), NOT_DONE),
+    ("application-backup", WEB1, (node("web1", kept("", "nothing")),), NOT_DONE),
+    # What a logon does not reach, or too many files hide, may be there all the same.
+    ("application-backup", WEB1, (node("web1", kept("", "missing", path="\\\\nas\\vault")),), CANNOT_TELL),
+    ("application-backup", WEB1, (node("web1", kept("", "nothing", left_out=3)),), CANNOT_TELL),
+    ("application-backup", WEB1, (node("web1", kept("", "closed")),), CANNOT_TELL),
     ("application-backup", {"folder": "w"}, (node("web1", AppBackup(backup=None)),), CANNOT_TELL),
     ("member-role", {"role": "leader"}, (node("b-1", table(b_1="leader", b_2="follower")),), DONE),
     ("member-role", {"role": "leader"}, (node("b-2", table(b_1="leader", b_2="follower")),), NOT_DONE),
     ("member-role", {"role": "leader"}, (node("b-3", table(b_1="leader", b_2="follower")),), CANNOT_TELL),
+    ("member-role", {"role": "leader"}, (node("b-1", unknown={ClusterStatus: "down"}),), CANNOT_TELL),
+    # The cluster may call a node by its whole name or address, and has its own table for each name alone.
+    ("member-role", LEAD, (node("b-1", ClusterStatus((row("b-1.corp.example", "leader"),))),), DONE),
+    ("member-role", LEAD, (node("10.0.0.7", ClusterStatus((row("b-1", "leader", ip="10.0.0.7"),))),), DONE),
+    (
+        "member-role",
+        LEAD,
+        (node("b-1", ClusterStatus((row("b-1.a", "leader"), row("b-1.b", "follower")))),),
+        CANNOT_TELL,
+    ),
+    ("member-role", LEAD, (node("b-1", ClusterStatus((row("b-1", "leader"), row("b-1.b", "follower")))),), DONE),
+    # Who leads without its PostgreSQL leads nobody; versions that print no such column say nothing against it.
+    ("member-role", LEAD, (node("b-1", ClusterStatus((row("b-1", "leader", postgresql="follower"),))),), NOT_DONE),
+    ("member-role", LEAD, (node("b-1", ClusterStatus((row("b-1", "leader", postgresql=""),))),), DONE),
     ("cluster-whole", {}, tuple(node(f"b-{n}", table(b_1="leader", b_2="follower")) for n in (1, 2)), DONE),
+    ("cluster-whole", {}, (node("b-1", table(b_1="leader")),), DONE),
+    ("cluster-whole", {}, tuple(node(f"b-{n}", table(b_1="leader", b_2="leader")) for n in (1, 2)), NOT_DONE),
+    # A member that the inventory does not name is one too many.
+    ("cluster-whole", {}, (node("b-1", table(b_1="leader", b_2="follower")),), NOT_DONE),
     (
         "cluster-whole",
         {},
@@ -236,7 +291,16 @@ CASES: list[tuple[str, Mapping[str, object], tuple[NodeView, ...], State]] = [
     ("package-version", {"version": "2.3.16"}, (node("b-1", package("2.2.5-1.el7")),), NOT_DONE),
     ("package-version", {"version": "2.3.16"}, (node("b-1", package("2.3.16-1", state="half-configured")),), NOT_DONE),
     ("package-version", {"version": "2.3.16"}, (node("b-1", unknown={InstalledPackage: "no"}),), CANNOT_TELL),
+    ("package-version", {"version": "2.3.16"}, (node("b-1", replace(package(""), manager="")),), NOT_DONE),
+    ("package-version", {"version": "2.3.16"}, (node("b-1", package("from source")),), CANNOT_TELL),
     ("services-restarted", {}, (node("b-1", package("2.3.16"), status(postgresql=50, etcd=40)),), DONE),
+    # Started in the second in which the package was unpacked, and looked at in that very second.
+    ("services-restarted", {}, (node("b-1", package("2.3.16"), status(postgresql=100)),), DONE),
+    ("services-restarted", {}, (node("b-1", package("2.3.16", 0), status(postgresql=0)),), DONE),
+    # A clock that was set back, and services of which one alone says since when, or none runs.
+    ("services-restarted", {}, (node("b-1", package("2.3.16", -5), status(postgresql=0)),), CANNOT_TELL),
+    ("services-restarted", {}, (node("b-1", package("2.3.16"), UNTIMED),), CANNOT_TELL),
+    ("services-restarted", {}, (node("b-1", status(postgresql=50), unknown={InstalledPackage: "no"}),), CANNOT_TELL),
     ("services-restarted", {}, (node("b-1", package("2.3.16"), status(postgresql=50, etcd=4000)),), NOT_DONE),
     ("services-restarted", {}, (node("b-1", package("2.3.16", None), status(postgresql=50)),), CANNOT_TELL),
     ("services-restarted", {}, (node("b-1", package("2.3.16"), status(postgresql=None)),), CANNOT_TELL),
@@ -261,6 +325,10 @@ CASES: list[tuple[str, Mapping[str, object], tuple[NodeView, ...], State]] = [
         (node("f-1", FrontendPackage(version="12.17.15-1.el7", migration_level="")),),
         NOT_DONE,
     ),
+    # Another build of the same version is none, and nothing that is installed is no version at all.
+    ("frontend-version", FRONT, (node("f-1", front("14.6.32-2.el7")),), NOT_DONE),
+    ("frontend-version", FRONT, (node("f-1", front("")),), NOT_DONE),
+    ("frontend-version", FRONT, (node("f-1", front("from source")),), CANNOT_TELL),
     (
         "frontend-version",
         FRONT,
@@ -286,6 +354,7 @@ CASES: list[tuple[str, Mapping[str, object], tuple[NodeView, ...], State]] = [
         (node("f-1", FrontendPackage(version="14.6.32", migration_level="", state="half-installed")),),
         NOT_DONE,
     ),
+    ("frontend-again", {"version": "14.6.32"}, (node("f-1", front("")),), NOT_DONE),
     ("frontend-again", {"version": "14.6.32"}, (node("f-1", unknown={FrontendPackage: "no"}),), CANNOT_TELL),
     ("frontend-services", {"state": "up"}, (node("f-1", UP),), DONE),
     (
@@ -298,7 +367,26 @@ CASES: list[tuple[str, Mapping[str, object], tuple[NodeView, ...], State]] = [
         "frontend-services",
         {"state": "up"},
         (node("f-1", FrontendServices(running=("postgresql",), down=(), external=("postgresql",))),),
+        CANNOT_TELL,
+    ),
+    # One that runs during an upgrade only is no trouble; one that nobody is served without is, whoever keeps it down.
+    ("frontend-services", {"state": "up"}, (node("f-1", replace(UP, down=("down: opscode-chef-mover: 9s",))),), DONE),
+    ("frontend-services", {"state": "up"}, (node("f-1", replace(UP, kept_down=("opscode-chef-mover",))),), DONE),
+    (
+        "frontend-services",
+        {"state": "up"},
+        (node("f-1", FrontendServices(running=("oc_id",), down=(), kept_down=("nginx",))),),
         NOT_DONE,
+    ),
+    # A status that names no service of the frontend's own is no status.
+    ("frontend-services", {"state": "down"}, (node("f-1", FrontendServices(running=(), down=())),), CANNOT_TELL),
+    ("frontend-services", {"state": "up"}, (node("f-1", replace(UP, ailing=("want down: nginx: 9s",))),), NOT_DONE),
+    # The backends' database runs on while the frontend's own services are stopped.
+    (
+        "frontend-services",
+        {"state": "down"},
+        (node("f-1", FrontendServices(running=("postgresql",), down=("down: nginx: 9s",), external=("postgresql",))),),
+        DONE,
     ),
     ("frontend-services", {"state": "down"}, (node("f-1", UP),), NOT_DONE),
     (
@@ -323,6 +411,10 @@ CASES: list[tuple[str, Mapping[str, object], tuple[NodeView, ...], State]] = [
         ),
         NOT_DONE,
     ),
+    ("migration-level", {}, (node("f-1", unknown={FrontendPackage: "no"}),), CANNOT_TELL),
+    # None on any of them is not one on all of them.
+    ("migration-level", {}, tuple(node(f"f-{n}", front("15", "", level_state="missing")) for n in (1, 2)), NOT_DONE),
+    ("migration-level", {}, tuple(node(f"f-{n}", front("15", "", level_state="empty")) for n in (1, 2)), NOT_DONE),
     (
         "migration-level",
         {},
@@ -438,3 +530,21 @@ def test_a_scan_counts_like_any_sign() -> None:
     assert see(both, {"web1": view}, lambda _: done("GO")).state is DONE
     assert see(both, {"web1": view}, lambda _: Seen(NOT_DONE, "NO-GO")).state is NOT_DONE
     assert set(ENDS) & set(ENDS.values()) == set()
+
+
+def test_a_backup_of_that_name_that_was_there_when_the_plan_was_made_shows_nothing() -> None:
+    """A window that was broken off left it behind: it holds that night's passwords."""
+    commands = (
+        Command(text='robocopy "C:\\SS" "D:\\Backup\\web1-9.1.000001" /E /R:2 /W:5', where="web1"),
+        Command(text="BACKUP DATABASE [SS] TO DISK = N'D:\\Backup\\SecretServer-9.1.000001.bak';", where="sql1"),
+    )
+    backed_up = Step(id="back-up-application", title="Back up", commands=commands)
+    here, there = kept("D:\\Backup\\web1-9.1.000001"), kept("D:\\Backup\\web1-9.0.000000")
+    for files, file, was in ((here, "SecretServer-9.1.000001.bak", True), (there, "other.bak", False)):
+        views = (node("web1", files), replace(lying(file), name="sql1"))
+        found, why = vault_signs.signs(backed_up, None, (), views)
+        assert [bool(sign.want.get("was")) for sign in found] == [was, was]
+        assert not why
+        now = (node("web1", here), replace(lying("SecretServer-9.1.000001.bak"), name="sql1"))
+        states = {KINDS[sign.kind].judge([view], sign.want).state for sign, view in zip(found, now, strict=True)}
+        assert states == ({CANNOT_TELL} if was else {DONE})

@@ -66,7 +66,7 @@ roles = ["frontend"]
 """
 
 
-@functools.cache
+@functools.lru_cache(maxsize=64)
 def hostile(scenario: str) -> RunbookSet:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "scenario.toml"
