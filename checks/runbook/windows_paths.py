@@ -65,7 +65,7 @@ def url_host(host: str) -> str:
 
 def is_seen_from_here_alone(host: str) -> bool:
     """Whether `host` means another machine wherever it is typed: the machine itself, or an address on one link."""
-    if host.lower().rstrip(".") in ("localhost", "."):
+    if host.lower().rstrip(".") in ("localhost", ""):  # a lone dot is this machine, too
         return True
     return is_address(host) and (ipaddress.ip_address(host).is_loopback or "%" in host)
 
