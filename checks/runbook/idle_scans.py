@@ -26,7 +26,7 @@ def _trouble(trouble: Troubleshooting, skip: Mapping[str, str]) -> Troubleshooti
 
 def _step(step: Step, skip: Mapping[str, str]) -> Step:
     proof = step.proof
-    told = [*_instead(step.commands, skip), *(_instead(proof.commands, skip) if proof else ())]
+    told = _instead((*step.commands, *(proof.commands if proof else ())), skip)
     if not told:
         return step
     return replace(

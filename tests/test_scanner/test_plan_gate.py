@@ -175,6 +175,38 @@ def test_frontends_too_old_for_a_hop_are_told_at_that_hop_with_both_sides(tmp_pa
     assert "stops on the way to anything later: 12.17.15" in ended.out
 
 
+def test_what_a_hop_asks_of_frontends_is_decided_once_where_the_next_hop_asks_for_it_too(
+    tmp_path: Path, preflight: Preflight
+) -> None:
+    old = "".join(f'[clusters.chef.nodes.front-{number}]\nlinux = {{package = "12.16.1-1.el7"}}\n' for number in (1, 2))
+    ended = planned(tmp_path, preflight, "chef-old-index", old)
+    first, second = ended.out.partition("### 2. Hop 1 of 2")[2].split("### 3. Hop 2 of 2")
+    decide = r"Decide when front-1 and front-2 will get Chef Infra Server (\S+) or later"
+    assert re.findall(decide, first) == ["12.16.2"]
+    assert re.findall(decide, second) == ["13.2.0"]
+
+
+@pytest.mark.parametrize(
+    ("base", "target", "way", "looks"),
+    [
+        # Within 2.x nothing depends on the index: whatever is known of it, the nodes are upgraded one by one.
+        ("chef-rolling", "2.3.16", "one node after the other", False),
+        ("chef-downtime", "2.3.16", "with the whole cluster down", False),
+        # From the very first 3.x on Elasticsearch takes over no old index, and one of unknown age may be old.
+        ("chef-unread", "3.0.0", "with the frontends stopped and the search index made anew", True),
+    ],
+)
+def test_an_index_of_unknown_age_counts_where_the_way_depends_on_it(
+    tmp_path: Path, preflight: Preflight, base: str, target: str, way: str, *, looks: bool
+) -> None:
+    silent = '[clusters.chef.defaults]\nlinux = {index = "none"}\n'
+    ended = planned(tmp_path, preflight, base, silent, "--target", target)
+    hop = re.findall(rf"### \d\. Hop \d of \d: \S+ to {re.escape(target)}, (.*)", ended.out)
+    assert hop == [way]
+    assert ("See that the search index is healthy" in ended.out) == looks
+    assert ("could not be read" in ended.out.rpartition("### 2. Hop")[2]) == looks
+
+
 def test_an_index_that_is_made_anew_is_no_old_one_at_the_next_hop(tmp_path: Path, preflight: Preflight) -> None:
     older = '[clusters.chef.defaults]\nlinux = {index = "2.3.1"}\n'
     ended = planned(tmp_path, preflight, "chef-old-index", older)

@@ -267,7 +267,15 @@ def check_that_quotes_close(plan: Runbook) -> None:
             assert re.sub(r"N'(?:[^']|'')*'|\[[^\]]*\]", "", command.text).count("'") == 0, command.text
 
 
+def check_that_nothing_unknown_is_written_out(plan: Runbook) -> None:
+    """What is not known is a placeholder, and no word of Python's."""
+    for step in steps(plan):
+        said = [step.title, *step.notes, step.proof.shows if step.proof else "", *(one.text for one in step.commands)]
+        assert not [text for text in said if re.search(r"\b(None\b|Unknown\()", text)], step
+
+
 CHECKS = [
+    check_that_nothing_unknown_is_written_out,
     check_that_nothing_is_destroyed,
     check_that_keys_stay,
     check_that_placeholders_are_listed,

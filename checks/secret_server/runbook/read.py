@@ -26,8 +26,6 @@ def read_web(view: NodeView) -> Web:
     files = view.get(AppFiles)
     root = found.path if isinstance(found, WebRoot) else files.root if isinstance(files, AppFiles) else None
     apps, why = _applications(view)
-    if isinstance(found, Unknown):
-        why = why or found.reason
     pools: tuple[str, ...] = ()
     if apps:
         seen = serving_pools(view)

@@ -200,7 +200,7 @@ class Site:
 
     def application(self, web: Web) -> str:
         """The application as appcmd calls it, quoted: "Default Web Site/SecretServer"."""
-        name = f"{web.site}{web.path}".rstrip("/") if web.site and web.path else None
+        name = f"{web.site}{web.path}".rstrip("/") if web.path else None
         return self.names.cmd(name, f"site and path of the application on {web.name}", web.why, _ASK_IIS)
 
     def sql_name(self) -> str:
@@ -234,11 +234,7 @@ class Site:
 
     def file_version(self, web: Web) -> Command:
         """What the files on `web` stand for."""
-        library = f"{web.root}\\bin\\Thycotic.ihawu.Business.dll" if web.root else None
-        if library is None:
-            text = f"{self.folder_in_powershell(web)[:-1]}\\bin\\Thycotic.ihawu.Business.dll'"
-        else:
-            text = self.names.powershell(library, f"the application's folder on {web.name}")
+        text = f"{self.folder_in_powershell(web)[:-1]}\\bin\\Thycotic.ihawu.Business.dll'"
         return powershell_on(web.name, f"(Get-Item -LiteralPath {text}).VersionInfo.FileVersion")
 
     def appcmd(self, verb: str, webs: Iterable[Web]) -> tuple[Command, ...]:

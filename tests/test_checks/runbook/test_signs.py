@@ -14,9 +14,9 @@ from checks.chef_backend.facts.cluster import ClusterStatus, Member, ServiceStat
 from checks.chef_backend.facts.machine import FrontendPackage, FrontendServices, InstalledPackage
 from checks.facts import Unknown
 from checks.registry import PRODUCTS
-from checks.runbook.following import ENDS, KINDS, Followed, left_behind, over, see
+from checks.runbook.following import ENDS, KINDS, Followed, left_behind, over, see, told
 from checks.runbook.model import Command, Step
-from checks.runbook.signs import SCAN, Seen, Sign, State, done, together
+from checks.runbook.signs import SCAN, SCAN_MAY_WANT, SCAN_WANTS, Seen, Sign, State, done, together, wrong_want
 from checks.secret_server.facts.backups import AppBackup, Backup, BackupFile, DatabaseBackupFile
 from checks.secret_server.facts.folder import EncryptionConfig
 from checks.secret_server.facts.host import PoolStates
@@ -548,3 +548,42 @@ def test_a_backup_of_that_name_that_was_there_when_the_plan_was_made_shows_nothi
         now = (node("web1", here), replace(lying("SecretServer-9.1.000001.bak"), name="sql1"))
         states = {KINDS[sign.kind].judge([view], sign.want).state for sign, view in zip(found, now, strict=True)}
         assert states == ({CANNOT_TELL} if was else {DONE})
+
+
+@pytest.mark.parametrize(
+    ("want", "wrong"),
+    [
+        ({"phase": "before"}, ""),
+        ({"phase": "before", "checks": ["a"], "target": "1"}, ""),
+        ({"checks": ["a"]}, "`want` has no `phase`"),
+        ({"phase": 7}, "`phase` is of another type than it has to be"),
+        ({"phase": "before", "target": 7}, "`target` is of another type than it has to be"),
+        ({"phase": "before", "checks": "a"}, "`checks` is of another type than it has to be"),
+        ({"phase": "before", "checks": ["a", 7]}, "`checks` has to be a list of texts"),
+    ],
+)
+def test_what_a_kept_plan_wants_is_used_only_as_it_is_meant(want: Mapping[str, object], wrong: str) -> None:
+    assert wrong_want(want, SCAN_WANTS, SCAN_MAY_WANT) == wrong
+
+
+@pytest.mark.parametrize(
+    ("want", "words"),
+    [
+        ({"phase": "after"}, "a scan (--phase after) says GO"),
+        ({"phase": "after", "target": "2"}, "a scan (--phase after, to 2) says GO"),
+        ({"phase": "before", "checks": ["a", "b"]}, "a scan for a and b (--phase before) says GO"),
+        ({"phase": "after", "without": ["a"]}, "a scan (--phase after, without a) says GO"),
+    ],
+)
+def test_a_scan_is_told_with_all_that_makes_it_another_one(want: Mapping[str, object], words: str) -> None:
+    assert told(Sign(SCAN, (), want)) == words
+
+
+def test_what_was_not_asked_of_one_node_is_told_beside_what_another_could_not_answer() -> None:
+    both = step("2.1", "stop-others", Sign("pool-state", ("web2", "web3"), POOLS))
+    down = replace(node("web3"), absence="node unreachable")
+    found = see(both, {"web2": node("web2"), "web3": down}, lambda _: done(""))
+    words = "web3: node unreachable; a scan of this inventory does not ask web2 for it, or leaves it out"
+    assert found == Seen(CANNOT_TELL, words)
+    denied = see(STOP, {"web2": node("web2", unknown={PoolStates: "denied"})}, lambda _: done(""))
+    assert denied == Seen(CANNOT_TELL, "web2: denied")
