@@ -6,8 +6,11 @@ import hashlib
 import io
 import json
 import re
+import stat
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -15,7 +18,8 @@ from reports.codec.reading import MalformedError
 from scanner.errors import UsageError
 from scanner.files.atomic import write_atomically
 from scanner.files.evidence.document import SCHEMA, from_document, head_of, node_document
-from scanner.files.evidence.lines import begins_lines, is_for_lines, line_pieces, read_lines
+from scanner.files.evidence.lines import MOST_BYTES as MOST_BYTES_OF_LINES
+from scanner.files.evidence.lines import begins_lines, is_for_lines, line_pieces, lines_of, read_lines
 from scanner.files.evidence.model import Evidence, EvidenceFile
 from scanner.files.evidence.refusal import AGAIN, mib, refuse
 from scanner.files.evidence.running_checksum import RunningChecksum, canonical
@@ -100,6 +104,8 @@ def read_evidence(path: Path) -> EvidenceFile:
 
     What is as preflight writes it is read node by node. Anything else is read whole, to be told of in full.
     """
+    if _comes_once(path):
+        return _piped(path)
     found = stream_evidence(path, MOST_BYTES) or read_lines(path)
     if found is not None:
         return found
@@ -110,7 +116,7 @@ def parse_evidence(data: bytes, path: Path) -> EvidenceFile:
     """The evidence in a file's bytes, packed or not; `path` is for the messages. Raises UsageError."""
     text = b"".join(unpacked(path, io.BytesIO(data), MOST_BYTES)) if data.startswith(GZIP) else data
     if begins_lines(text):
-        refuse(path, "it is of lines, which are read from a file alone and not from a pipe: save it, and name the file")
+        return lines_of(path, iter((text,)))
     document = _document(text, path)
     _refuse_other_formats(document, path)
     told = document.get("checksum")
@@ -122,10 +128,45 @@ def parse_evidence(data: bytes, path: Path) -> EvidenceFile:
         refuse(path, f"this is no sound evidence: {error}; {AGAIN}")
 
 
-def _content(path: Path) -> bytes:
+def _comes_once(path: Path) -> bool:
+    """Whether it is a pipe or the like, which is opened once and read once: whoever writes to it is there but once."""
     try:
-        with path.open("rb") as file:
-            data = file.read(MOST_BYTES + 1)
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return False
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
+
+
+def _piped(path: Path) -> EvidenceFile:
+    with _told(path), path.open("rb") as file:
+        pieces = unpacked(path, file, MOST_BYTES_OF_LINES)
+        first = next(pieces, b"")
+        if begins_lines(first):
+            return lines_of(path, chain((first,), pieces))
+        data = bytearray(first)
+        for piece in pieces:
+            data += piece
+            if len(data) > MOST_BYTES:
+                break
+    return parse_evidence(_bounded(bytes(data), path), path)
+
+
+def _content(path: Path) -> bytes:
+    with _told(path), path.open("rb") as file:
+        data = file.read(MOST_BYTES + 1)
+    return _bounded(data, path)
+
+
+def _bounded(data: bytes, path: Path) -> bytes:
+    if len(data) > MOST_BYTES:
+        refuse(path, f"it is larger than {mib(MOST_BYTES)}: this is no evidence")
+    return data
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    try:
+        yield
     except FileNotFoundError:
         refuse(path, "there is no such file; `preflight collect INVENTORY -o FILE` writes one")
     except IsADirectoryError:
@@ -134,9 +175,6 @@ def _content(path: Path) -> bytes:
         refuse(path, "you may not read it; evidence is written for its owner alone")
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name.
         refuse(path, f"it cannot be read: {getattr(error, 'strerror', None) or error}")
-    if len(data) > MOST_BYTES:
-        refuse(path, f"it is larger than {mib(MOST_BYTES)}: this is no evidence")
-    return data
 
 
 def _document(data: bytes, path: Path) -> dict[str, Any]:

@@ -71,9 +71,14 @@ def read_lines(path: Path) -> EvidenceFile | None:
         with opened(path) as file:
             pieces = unpacked(path, file, MOST_BYTES)
             first = next(pieces, b"")
-            return _Lines(path, _lines(path, chain((first,), pieces))).evidence() if begins_lines(first) else None
+            return lines_of(path, chain((first,), pieces)) if begins_lines(first) else None
     except (OSError, ValueError, OtherwiseError):  # that is told by the reader of whole documents
         return None
+
+
+def lines_of(path: Path, pieces: Iterator[bytes]) -> EvidenceFile:
+    """The evidence in a content of lines, unpacked, as it comes; `path` is for the messages. Raises UsageError."""
+    return _Lines(path, _lines(path, pieces)).evidence()
 
 
 def begins_lines(text: bytes) -> bool:

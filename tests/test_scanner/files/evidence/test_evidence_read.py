@@ -190,7 +190,8 @@ def test_what_could_not_be_read_again_is_not_written(tmp_path: Path, monkeypatch
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes are POSIX's")
-def test_a_named_pipe_is_opened_once_and_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["e.json", "e.json.gz", "e.jsonl", "e.jsonl.gz"])
+def test_a_named_pipe_is_opened_once_and_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """Opened and left, it would be broken for whoever writes to it, if the reader is quick enough."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
@@ -202,8 +203,10 @@ def test_a_named_pipe_is_opened_once_and_read(tmp_path: Path, monkeypatch: pytes
 
     def write() -> None:
         with os.fdopen(os.open(pipe, os.O_WRONLY), "wb") as end:
-            end.write(to_bytes(WHOLE))
+            end.write(content)
 
+    write_evidence(tmp_path / name, WHOLE)
+    content = (tmp_path / name).read_bytes()
     monkeypatch.setattr(Path, "open", counted)
     found: queue.Queue[Evidence] = queue.Queue()
     for end in (write, lambda: found.put(read_evidence(pipe).evidence)):
