@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from dataclasses import field, fields, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -80,6 +81,36 @@ def equip(
         for place in places:
             lacking.setdefault((place[1], place[3]), f"{place[-1]}: {cause}")
     return [(node, lacking.get(node.key, "")) for node in ready]
+
+
+def unread(node: Node) -> Iterator[tuple[SecretSource, str]]:
+    """What the node is reached with and nobody has read yet, each with the user whom it belongs to."""
+    for settings in (node.winrm, node.ssh):
+        for source in (settings.password, getattr(settings, "passphrase", None)) if settings else ():
+            if settings and isinstance(source, SecretSource):
+                yield source, settings.user
+    if isinstance(node.sql_password, SecretSource):
+        yield node.sql_password, str(node.options.get("sql_user", ""))
+
+
+def known_here(
+    sources: Iterable[tuple[SecretSource, str]], *, folder: Path, elsewhere: bool, found: dict[SecretSource, Secret]
+) -> frozenset[tuple[str, str]]:
+    """Those of the secrets that this machine knows, with their users: to be taken out of what any node says.
+
+    No command is run for it: what it would print is known from when a node is asked that needs it. For the rest see
+    `equip`.
+    """
+    logins = set()
+    for source, user in sources:
+        there = replace(source, file=expanded(source.file, folder)) if elsewhere and source.file else source
+        if there not in found and (there.env or there.file):
+            children.withhold([there.env] if there.env else [])
+            with suppress(UnusableError):
+                found[there] = Secret(read_secret(there, folder, 0.0))
+        if there in found:
+            logins.add((found[there].reveal(), user))
+    return frozenset(logins)
 
 
 def _placed(node: Node, folder: Path) -> Node:

@@ -32,6 +32,8 @@ _ANSWER_SHARE = 0.15
 """Share of a node's time that is kept for its answer's way home: the script stops asking before its deadline."""
 _LEAST_FOR_SQL_S = 5.0
 """What a SQL Server gets in any case where the host beside it has used up the node's time."""
+UNANSWERED = Unknown("not answered (see connectivity)")
+"""To each of the questions of a node whose failure is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,9 +166,7 @@ def _query_host(
         )
     if failure:
         answers = {
-            probe_id: Unknown("not answered (see connectivity)")
-            if isinstance(answers.get(probe_id, Unknown("")), Unknown)
-            else answers[probe_id]
+            probe_id: UNANSWERED if isinstance(answers.get(probe_id, Unknown("")), Unknown) else answers[probe_id]
             for probe_id in ids
         }
     elif ids and all(isinstance(answers[probe_id], Unknown) for probe_id in ids):

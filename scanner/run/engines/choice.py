@@ -6,7 +6,8 @@ import ipaddress
 import re
 from pathlib import Path
 
-from scanner.errors import UsageError, cause_of
+from scanner.clock import utc_now
+from scanner.errors import UsageError
 from scanner.inventory.model import RunSettings
 from scanner.inventory.reading.values import shown
 from scanner.run.engines.engine import DASK, THREADS, EngineChoice
@@ -81,7 +82,7 @@ def refuse_unusable(choice: EngineChoice) -> None:
     from scanner.run.engines.dask.link import require_dask
 
     require_dask()
-    if not choice.scheduler.startswith("tls:"):
+    if not choice.speaks_tls:
         return
     for name in _TLS_FILES:
         _refuse_unreadable(name, Path(getattr(choice, name)))
@@ -91,7 +92,7 @@ def refuse_unusable(choice: EngineChoice) -> None:
     try:
         context.load_verify_locations(choice.ca_file)
     except (ssl.SSLError, OSError) as error:
-        raise UsageError(f"run.ca_file {choice.ca_file}: holds no certificate in PEM: {cause_of(error)}") from None
+        raise UsageError(f"run.ca_file {choice.ca_file}: holds no certificate in PEM{_of_system(error)}") from None
     try:
         context.load_cert_chain(choice.cert_file, choice.key_file, password=_no_passphrase)
     except _EncryptedError:
@@ -100,10 +101,37 @@ def refuse_unusable(choice: EngineChoice) -> None:
             "(openssl pkey -in FILE -out FILE) and keep the file for its owner alone"
         ) from None
     except (ssl.SSLError, OSError) as error:
+        mismatch = getattr(error, "reason", "") == "KEY_VALUES_MISMATCH"
+        why = ": the key is that of another certificate" if mismatch else _of_system(error)
         raise UsageError(
             f"run.cert_file {choice.cert_file} and run.key_file {choice.key_file}: are no certificate in PEM and its "
-            f"private key: {cause_of(error)}"
+            f"private key{why}"
         ) from None
+    _refuse_out_of_time(choice)
+
+
+def _of_system(error: OSError) -> str:
+    """What the system says; what TLS says is nothing for users."""
+    import ssl
+
+    return "" if isinstance(error, ssl.SSLError) else f": {error.strerror or error}"
+
+
+def _refuse_out_of_time(choice: EngineChoice) -> None:
+    """The peer would only say that it does not take it, if it says anything."""
+    from cryptography import x509
+
+    certificate = x509.load_pem_x509_certificate(Path(choice.cert_file).read_bytes())
+    now = utc_now()
+    clock = f"this machine's clock says {now:%Y-%m-%d %H:%M} UTC"
+    if certificate.not_valid_after_utc < now:
+        raise UsageError(
+            f"run.cert_file {choice.cert_file}: has expired on {certificate.not_valid_after_utc:%Y-%m-%d}; {clock}; "
+            f"sign a new one ({_CERTIFICATES})"
+        )
+    if certificate.not_valid_before_utc > now:
+        begins = f"{certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC"
+        raise UsageError(f"run.cert_file {choice.cert_file}: is not valid before {begins}; {clock}: set it first")
 
 
 class _EncryptedError(Exception):

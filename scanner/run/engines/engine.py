@@ -31,6 +31,11 @@ class EngineChoice:
         """Whether nodes are asked from machines that may be others than this one."""
         return self.name == DASK and bool(self.scheduler)
 
+    @property
+    def speaks_tls(self) -> bool:
+        """Whether the scheduler is spoken to over TLS: one on this machine need not be, whatever files are there."""
+        return self.scheduler.startswith("tls:")
+
     def secrets_here(self, nodes: Iterable[Node]) -> frozenset[NodeKey]:
         """Those of the nodes whose secrets this machine finds; of others, whoever asks them does so.
 

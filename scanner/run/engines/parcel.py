@@ -8,6 +8,7 @@ from dataclasses import field
 
 from checks.common.dataclass import dataclass
 from scanner.run.node import NodeRequest
+from scanner.secrets.source import SecretSource
 from scanner.transports.answers import NodeResponse
 
 
@@ -17,21 +18,37 @@ class Batch:
 
     run: str
     """Names the run that they are part of."""
+    name: str = ""
+    """Names the batch among those of the run."""
     calls: tuple[NodeRequest, ...] = field(repr=False)
     parallel: int
     """How many nodes the worker's process asks at a time, over all batches of the run."""
     withheld: frozenset[str] = frozenset()
     """Environment variables that hold secrets: no child of the worker gets them."""
+    unread: frozenset[tuple[SecretSource, str]] = field(default=frozenset(), repr=False)
+    """Where the worker finds what the run's nodes at its site are reached with, for which user."""
     folder: str = ""
     """The inventory's. Empty where that is another machine's, and what is relative is relative to the worker's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rest:
+    """What is left of a batch whose worker has sent a part of it home, and goes on with the others."""
+
+    run: str
+    batch: str
+    nodes: int
+    """How many they are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answered:
-    """What came of a batch."""
+    """What came of a batch, or of what was left of it."""
 
     said: tuple[NodeResponse | None, ...]
     """In the order of its calls. None: not got to, for the worker was told to leave, or left by itself."""
+    left: frozenset[int] = frozenset()
+    """Places of those that are still being asked. They are fetched with a `Rest`, or given up after a while."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -41,14 +58,14 @@ class Parcel:
     data: bytes
 
     @classmethod
-    def of(cls, content: Batch | Answered | str) -> Parcel:
+    def of(cls, content: Batch | Rest | Answered | str) -> Parcel:
         """`content`, packed; a text says why there is no answer."""
         return cls(zlib.compress(pickle.dumps(content, pickle.HIGHEST_PROTOCOL), 1))
 
-    def content(self) -> Batch | Answered | str:
+    def content(self) -> Batch | Rest | Answered | str:
         """What is in it. Only what a peer sent that may run code here anyway is opened."""
         found = pickle.loads(zlib.decompress(self.data))  # noqa: S301  a scheduler's peers may do all of that by design
-        if not isinstance(found, Batch | Answered | str):
+        if not isinstance(found, Batch | Rest | Answered | str):
             raise TypeError(f"a parcel with a {type(found).__name__}")
         return found
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection
 from checks.common.dataclass import dataclass
 from scanner.errors import cause_of
 from scanner.files.packed.answers import packed
-from scanner.run.node import NodeRequest, redacted
+from scanner.run.node import UNANSWERED, NodeRequest, redacted
 from scanner.secrets.redaction import Redactor
 from scanner.transports.answers import NodeResponse
 from scanner.transports.deadline import end_all
@@ -63,10 +63,17 @@ def settled(future: Asking, call: NodeRequest, hide: Redactor) -> NodeResponse:
 
 
 def unasked(call: NodeRequest, cause: str, hint: str) -> NodeResponse:
-    """A node of which nothing is known, and why."""
+    """A node of which nothing is known, and why: as one that did not answer any of what it was to be asked."""
     node = call.node
+    language = "tds" if node.transport == "tds" else node.language
     return NodeResponse(
-        cluster=node.cluster, node=node.name, host=node.host, transport=node.transport, failure=cause, hint=hint
+        cluster=node.cluster,
+        node=node.name,
+        host=node.host,
+        transport=node.transport,
+        answers={probe.id: UNANSWERED for probe in call.probes if probe.language == language},
+        failure=cause,
+        hint=hint,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from checks.engine.wording import count
 from scanner.run.engines.dask.loop import PATIENCE, TRIES, Item, Loop, Patience
+from scanner.run.engines.dask.workers import listed
 from scanner.run.engines.engine import EngineChoice
 from scanner.run.engines.executors import Spread
 from scanner.run.engines.hands import Hands
@@ -68,11 +69,17 @@ class DaskEngine(Spread):
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """What was asked again, and why."""
+        """What was asked again, and why; which workers were given nothing."""
         told: dict[str, list[Item]] = {}
         for item in self._loop.asked_again:
             told.setdefault(item.losses[0], []).append(item)
-        return tuple(_told_again(reason, items) for reason, items in told.items())
+        strange: dict[str, list[str]] = {}
+        for worker, why in self._loop.strangers.items():
+            strange.setdefault(why, []).append(worker.address)
+        return (
+            *(_told_again(reason, items) for reason, items in told.items()),
+            *(f"worker {listed(addresses)} {why}, and was given nothing" for why, addresses in strange.items()),
+        )
 
 
 def _told_again(reason: str, items: Sequence[Item]) -> str:

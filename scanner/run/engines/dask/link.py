@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import ssl
 import tempfile
+import time
 import warnings
 from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack, suppress
 from typing import Any
-from urllib.parse import urlsplit
 
 import scanner
 from checks.common.dataclass import dataclass
-from scanner.errors import NodeError, UsageError, cause_of, chain
+from scanner.errors import UsageError, cause_of
 from scanner.run.engines import worker
+from scanner.run.engines.dask.refusals import unreachable
 from scanner.run.engines.engine import EngineChoice
 from scanner.run.engines.parcel import Parcel
-from scanner.transports.network.dialling import dial
 
 _CONNECT_S = 10.0
-_ONCE_MORE_S = 2.0
-"""How long it is tried, after that, to learn why."""
 _ANSWER_S = 10.0
 _LOGGERS = ("distributed", "tornado", "asyncio")
 INSTALL = "pip install 'preflight-scanner[dask]'"
@@ -65,10 +62,11 @@ class Link:
         warnings.filterwarnings("ignore", category=VersionMismatchWarning)
         dask.config.set({"distributed.diagnostics.computations.nframes": 0})
         _hush()
+        began = time.monotonic()
         try:
             if choice.scheduler:
                 where: Any = choice.scheduler
-                security = distributed.Security(**_tls(choice)) if choice.ca_file else None
+                security = distributed.Security(**_tls(choice)) if choice.speaks_tls else None
                 asyncio.run(_greet(where, security))
             else:
                 where, security = self._started(processes), None
@@ -77,7 +75,8 @@ class Link:
             )
         except (OSError, TimeoutError, ImportError, RuntimeError, ValueError) as error:
             self.close()
-            raise _unreachable(self.address, error) from None
+            took_s = time.monotonic() - began
+            raise EngineError(*unreachable(self.address, error, choice, took_s=took_s, had_s=_CONNECT_S)) from None
         if choice.scheduler:
             try:
                 self._refuse_stranger()
@@ -222,32 +221,6 @@ async def _greet(address: str, security: Any) -> None:
     with_tls = security.get_connection_args("client") if security else {}
     comm = await asyncio.wait_for(connect(address, timeout=_CONNECT_S, **with_tls), _CONNECT_S)
     await comm.close()
-
-
-def _unreachable(address: str, error: BaseException) -> EngineError:
-    tls = next((each for each in chain(error) if isinstance(each, ssl.SSLError)), None)
-    if tls:
-        return EngineError(
-            f"{address} and this machine do not trust each other: {cause_of(tls)}",
-            "ca_file must be what signed the scheduler's certificate, cert_file what its own authority signed",
-        )
-    why = _why_unreachable(address)
-    return EngineError(
-        f"{address} cannot be reached within {_CONNECT_S:g} s" + (f": {why}" if why else ""),
-        "is the scheduler running, and does a firewall let this machine through?",
-    )
-
-
-def _why_unreachable(address: str) -> str:
-    """The system's own word: the library tries until its time is up, and says no more than that."""
-    where = urlsplit(address)
-    if not where.hostname or not where.port:  # the one of this machine
-        return ""
-    try:
-        dial(where.hostname, where.port, _ONCE_MORE_S).close()
-    except (OSError, NodeError) as error:
-        return getattr(error, "strerror", None) or str(error)
-    return "it takes connections, and does not answer"
 
 
 def _hush() -> None:

@@ -13,23 +13,26 @@ import queue
 import threading
 import time
 import uuid
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import field, replace
 from typing import Any
 
+import scanner
 from checks.common.dataclass import dataclass
 from scanner.errors import UsageError, cause_of
+from scanner.inventory.credentials import unread
 from scanner.inventory.redactor import redactor
 from scanner.run.engines.dask.link import EngineError, Link
 from scanner.run.engines.dask.workers import Worker, WorkerKey, Workers, by_our_clock, untold
 from scanner.run.engines.engine import EngineChoice
-from scanner.run.engines.parcel import Answered, Batch, Parcel
+from scanner.run.engines.parcel import Answered, Batch, Parcel, Rest
 from scanner.run.engines.settled import Asking, cleared, unasked
 from scanner.run.node import NodeRequest
 from scanner.secrets import children
 from scanner.secrets.redaction import redactor_of
+from scanner.secrets.source import SecretSource
 from scanner.transports.answers import NodeResponse
 from scanner.transports.own_trouble import is_own
 
@@ -38,6 +41,8 @@ TRIES = 2
 _MOST_IN_BATCH = 32
 _RECONNECTS = 3
 _NODES_PER_PROCESS = 8
+_MOST_TURNS = 8
+"""Of so many that were lost, a worker asks one at a time; of more, as many more at a time."""
 _HINT = "look at the worker's log and at its memory; what ends a worker may be what one node answers"
 
 
@@ -80,6 +85,8 @@ class _Sent:
     future: Any
     ends: float
     """When it must have come to an end, by our monotonic clock."""
+    batch: str
+    """What it is called there."""
 
 
 class Loop:
@@ -95,6 +102,8 @@ class Loop:
         self.waiting: deque[Item] = deque()
         self.sent: dict[str, _Sent] = {}
         self.asked_again: list[Item] = []
+        self.strangers: dict[WorkerKey, str] = {}
+        """Workers that could have asked as well, and why they were given nothing."""
         self.events: queue.SimpleQueue[str] = queue.SimpleQueue()
         self.closing = self.leaving = False
         self._ending = threading.Lock()
@@ -111,6 +120,8 @@ class Loop:
         self._lonely_since: dict[str, float] = {}
         self._logins: dict[str, set[tuple[str, str]]] = {}
         """What the nodes of each site are reached with."""
+        self._unread: dict[str, set[tuple[SecretSource, str]]] = {}
+        """The same where it is found at the site."""
         self._link: Link
         self._workers: Workers
         self._open = False
@@ -123,6 +134,7 @@ class Loop:
         with self._ending:
             self.open[item] = None
             self._logins.setdefault(item.call.site, set()).update(redactor([item.call.node]).logins)
+            self._unread.setdefault(item.call.site, set()).update(unread(item.call.node))
             self.waiting.append(item)
             if self._broken:
                 self._fail([item], *self._broken)
@@ -244,16 +256,18 @@ class Loop:
         now = time.monotonic()
         if not fit:
             since = self._lonely_since.setdefault(site, now)
-            if now - since <= self._patience.worker:
+            nowhere = bool(site) and not self._choice.scheduler
+            if now - since <= self._patience.worker and not nowhere:
                 return items
-            why = untold(list(workers.at(site)))
-            start = f"dask worker {self._choice.scheduler} --resources {site}=1" if site else "dask worker"
-            cause = f"no worker for site {site}" if site else f"no worker at {self._choice.scheduler}"
+            cause = f"no worker for site {site}" if site else f"no worker at {self._choice.scheduler or 'this machine'}"
+            others = list(workers.at(site))
+            why = "processes of this machine are at no site" if nowhere else untold(others)
             for item in items:
                 told = f"{cause}: {item.losses[-1]}" if item.losses else f"{cause}{why and ': '}{why}"
-                self._fail([item], told, f"start one that reaches these nodes: {start}")
+                self._fail([item], told, self._way_to_a_worker(site, others))
             return []
         self._lonely_since.pop(site, None)
+        self.strangers |= {each.key: each.unfit for each in workers.at(site) if each.is_stranger}
         size = max(1, min(_MOST_IN_BATCH, -(-len(items) // len(fit))))
         fresh, lost = deque(each for each in items if not each.losses), [each for each in items if each.losses]
         while fresh:
@@ -262,16 +276,34 @@ class Loop:
             if room <= 0:
                 break
             self._send(worker, [fresh.popleft() for _ in range(min(size, room, len(fresh)))])
-        return [*fresh, *(item for item in lost if not self._placed_alone(item, fit))]
+        there = Counter(sent.worker.key for sent in self.sent.values() for each in sent.items if each.losses)
+        return [*fresh, *(item for item in lost if not self._placed_again(item, fit, there))]
 
-    def _placed_alone(self, item: Item, fit: Sequence[Worker]) -> bool:
-        """What was lost may be lost by what one of the nodes did: no other one is lost for the second time with it."""
-        busy = {sent.worker.key for sent in self.sent.values() if any(each.losses for each in sent.items)}
+    def _way_to_a_worker(self, site: str, there: Sequence[Worker]) -> str:
+        """What to do where no worker of the site can be given anything."""
+        if not self._choice.scheduler and site:
+            return "name a scheduler that the site's workers are at (run.scheduler), or ask from here: --engine threads"
+        if any(each.is_stranger for each in there):
+            return (
+                f"install preflight-scanner[dask] {scanner.__version__} beside it, with the same distributed and Python"
+            )
+        start = f"dask worker {self._choice.scheduler}".rstrip() + (f" --resources {site}=1" if site else "")
+        return f"start one that reaches these nodes: {start}"
+
+    def _placed_again(self, item: Item, fit: Sequence[Worker], there: Counter[WorkerKey]) -> bool:
+        """What was lost may be lost by what one of the nodes did: few, or no other one, are lost with it for the second
+        time. A worker that asked hundreds would be made up for by one node after the other until long after the window.
+
+        `there`: how many that were lost each worker has, which goes up by one.
+        """
         others = [each for each in fit if each.key not in item.avoid] or fit
-        free = [each for each in others if each.key not in busy and each.nodes < self._width]
+        at_once = -(-len(self.asked_again) // _MOST_TURNS)
+        free = [each for each in others if there[each.key] < at_once and each.nodes < self._width]
         if not free:
             return False
-        self._send(min(free, key=lambda each: each.nodes), [item])
+        chosen = min(free, key=lambda each: each.nodes)
+        self._send(chosen, [item])
+        there[chosen.key] += 1
         return True
 
     def _send(self, worker: Worker, items: list[Item]) -> None:
@@ -279,22 +311,40 @@ class Loop:
         # Home takes out what the whole run is reached with; no site gets what another one is.
         with self._ending:
             hide = redactor_of(frozenset(self._logins.get(items[0].call.site, ())))
+            sources = frozenset(self._unread.get(items[0].call.site, ()))
+        self._numbers += 1
+        key = f"preflight-{self._run}-{self._numbers}"
         batch = Batch(
             run=self._run,
+            name=key,
             calls=tuple(replace(item.call, hide=hide) for item in items),
             parallel=self._parallel,
             withheld=frozenset(children.withheld_names()),
+            unread=sources,
             folder="" if self._choice.elsewhere else self._choice.folder,
         )
-        self._numbers += 1
-        key = f"preflight-{self._run}-{self._numbers}"
         try:
             future = link.submit(Parcel.of(batch), key=key, address=worker.address)
         except Exception as error:  # noqa: BLE001  what cannot be packed or sent is these nodes' result
             self._fail(items, f"cannot be sent to a worker: {cause_of(error)}", "this is a defect of preflight")
             return
         worker.nodes += len(items)
-        self.sent[key] = _Sent(worker=worker, items=items, future=future, ends=self._end_of(worker, items))
+        ends = self._end_of(worker, items)
+        self.sent[key] = _Sent(worker=worker, items=items, future=future, ends=ends, batch=key)
+        future.add_done_callback(lambda _: self.events.put(key))
+
+    def _fetch(self, sent: _Sent, items: list[Item]) -> None:
+        """Have the worker go on with those that are left of a batch; its room is theirs alone by now."""
+        self._numbers += 1
+        key = f"preflight-{self._run}-{self._numbers}"
+        rest = Rest(run=self._run, batch=sent.batch, nodes=len(items))
+        try:
+            future = self._link.submit(Parcel.of(rest), key=key, address=sent.worker.address)
+        except Exception as error:  # noqa: BLE001  whatever keeps it from being sent
+            sent.worker.nodes -= len(items)
+            self._again(items, sent.worker, f"{_name(sent.worker)} cannot be asked for the rest: {cause_of(error)}")
+            return
+        self.sent[key] = replace(sent, items=items, future=future)
         future.add_done_callback(lambda _: self.events.put(key))
 
     def _end_of(self, worker: Worker, items: Sequence[Item]) -> float:
@@ -330,10 +380,13 @@ class Loop:
             self._lose([key], f"{_name(sent.worker)} cannot ask: {why}")
             return
         del self.sent[key]
-        sent.worker.nodes -= len(sent.items)
         sent.future.release()
+        left = [item for place, item in enumerate(sent.items) if place in answered.left and not self.leaving]
+        sent.worker.nodes -= len(sent.items) - len(left)
         unfinished = []
-        for item, said in zip(sent.items, answered.said, strict=True):
+        for place, (item, said) in enumerate(zip(sent.items, answered.said, strict=True)):
+            if place in answered.left and not self.leaving:
+                continue
             if said is None:
                 unfinished.append((item, f"{_name(sent.worker)} was told to end"))
             elif is_own(said.failure) and len(item.losses) + 1 < TRIES and not self.leaving:
@@ -345,6 +398,8 @@ class Loop:
                 _not_got_to(item)
             else:
                 self._again([item], sent.worker, reason)
+        if left:
+            self._fetch(sent, left)
 
     def _hand_over(self, item: Item, said: NodeResponse, worker: Worker) -> None:
         self.open.pop(item, None)

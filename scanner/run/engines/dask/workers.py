@@ -42,6 +42,8 @@ class Worker:
     resources: frozenset[str]
     unfit: str = ""
     """Why it is given nothing."""
+    is_stranger: bool = False
+    """Whether that is what is installed beside it."""
     running: bool = True
     clock: ClockOffset | None = None
     """None: it reads the clock that is read here."""
@@ -122,6 +124,7 @@ class Workers:
             if found is None:
                 continue
             found.unfit, found.clock = _unfit(asked.said), asked.clock
+            found.is_stranger = found.unfit not in ("", _SILENT)
             if found.unfit == _SILENT:
                 self._asked[key] = _Introduction.of(self.link, key.address, own=self.own)
 
@@ -164,7 +167,9 @@ def _unfit(said: Mapping[str, Any] | Exception) -> str:
     if isinstance(said, OSError):
         return _SILENT
     if isinstance(said, BaseException):
-        return f"has no preflight that this one understands ({cause_of(said)})"
+        # What came from there is an exception of a foreign installation, wrapped in another one.
+        missing = "No module named" in str(said)
+        return "has no preflight" if missing else f"has no preflight that this one understands ({cause_of(said)})"
     return stranger(said)
 
 

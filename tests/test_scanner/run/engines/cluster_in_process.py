@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import math
 import threading
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from typing import Any
 from scanner.run.engines import worker as work
 from scanner.run.engines.dask.link import EngineError, Told
 from scanner.run.engines.engine import EngineChoice
-from scanner.run.engines.parcel import Batch, Parcel
+from scanner.run.engines.parcel import Answered, Batch, Parcel, Rest
 
 
 @dataclass(slots=True, kw_only=True)
@@ -68,6 +69,8 @@ class Cluster:
         self.parcels: list[Parcel] = []
         self.left: list[str] = []
         self.on_batch: Callable[[FakeWorker, Batch], None] = lambda _, __: None
+        self.linger_s = math.inf
+        """How long what one node said waits for the others of its batch."""
         self.all_in = threading.Event()
         """Set when all nodes have been submitted: so many are in a batch as there are, and not as came first."""
         self.pool = concurrent.futures.ThreadPoolExecutor(32)
@@ -138,15 +141,24 @@ class FakeLink:
         cluster.tasks[key] = future
         cluster.parcels.append(parcel)
         there = cluster.workers_there[address]
-        batch = parcel.content()
-        assert isinstance(batch, Batch)
-        there.given.append(tuple(call.node.name for call in batch.calls))
+        content = parcel.content()
+        assert isinstance(content, Batch | Rest)
+        if isinstance(content, Batch):
+            there.given.append(tuple(call.node.name for call in content.calls))
 
-        def task() -> None:
-            cluster.on_batch(there, batch)
+        def asked() -> Answered:
+            def wanted() -> bool:
+                return not future.cancelled
+
+            if isinstance(content, Rest):
+                return work.fetched(content, wanted, cluster.linger_s)
+            cluster.on_batch(there, content)
             if there.hold:
                 there.hold.wait(20)
-            answered = Parcel.of(work.asked(batch, lambda: not future.cancelled))
+            return work.asked(content, wanted, cluster.linger_s)
+
+        def task() -> None:
+            answered = Parcel.of(asked())
             if cluster.workers_there.get(address) is there and cluster.tasks.get(key) is future:
                 future.inner.set_result(answered)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from scanner.errors import UsageError
 from scanner.inventory.model import RunSettings
-from scanner.lab.servers.certificates import CertificateAuthority
+from scanner.lab.servers.certificates import FLAWS, CertificateAuthority
 from scanner.run.engines.choice import choose_engine, refuse_unusable
 from scanner.run.engines.engine import EngineChoice
 
@@ -93,6 +94,39 @@ def test_another_key_than_the_certificate_s_is_named(files: dict[str, str]) -> N
     Path(files["key_file"]).write_text("hello")
     with pytest.raises(UsageError, match=r"run\.cert_file .* and run\.key_file .*: are no certificate in PEM and its"):
         usable(files)
+
+
+@pytest.mark.parametrize(
+    ("flaw", "told"),
+    [
+        ("expired-certificate", r"has expired on \d{4}-\d\d-\d\d; this machine's clock says "),
+        ("not-yet-valid-certificate", r"is not valid before .* UTC; this machine's clock says .*: set it first"),
+    ],
+)
+def test_a_certificate_out_of_its_time_is_told_before_anybody_is_turned_to(
+    tmp_path: Path, files: dict[str, str], flaw: str, told: str
+) -> None:
+    """Its peer says at best that it does not take it, and mostly nothing."""
+    made = CertificateAuthority(tmp_path / "late").server(flaw=FLAWS[flaw])
+    with pytest.raises(UsageError, match=rf"^run\.cert_file .*: {told}"):
+        usable(files | {"cert_file": str(made.certificate), "key_file": str(made.key)})
+
+
+def test_the_key_of_another_certificate_is_told_as_that(tmp_path: Path, files: dict[str, str]) -> None:
+    other = CertificateAuthority(tmp_path / "other").client("other")
+    with pytest.raises(UsageError, match=r": are no certificate in PEM and its private key: the key is that of ano"):
+        usable(files | {"key_file": str(other.key)})
+
+
+def test_no_word_of_a_library_is_told(files: dict[str, str]) -> None:
+    """Names of exceptions and of lines in C are nothing that anybody can act by."""
+    for name in ("ca_file", "cert_file", "key_file"):
+        held = Path(files[name]).read_bytes()
+        Path(files[name]).write_text("hello")
+        with pytest.raises(UsageError) as refused:
+            usable(files)
+        assert not re.search(r"Error|_ssl\.c|\[", str(refused.value))
+        Path(files[name]).write_bytes(held)
 
 
 def test_an_encrypted_key_asks_nobody(files: dict[str, str], tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from checks.common.clock_facts import ClockSample
+from checks.facts import Unknown
 from checks.outcome import Status
 from scanner.clock import utc_now
 from scanner.inventory.model import SshSettings
@@ -22,6 +23,7 @@ from scanner.run.collect import Progress, collect, scan
 from scanner.run.engines import worker as work
 from scanner.run.engines.dask import engine as engine_module
 from scanner.run.engines.dask import loop as loop_module
+from scanner.run.engines.dask import workers as workers_module
 from scanner.run.engines.dask.loop import Patience
 from scanner.run.engines.dask.workers import ClockOffset, Workers, by_our_clock
 from scanner.run.engines.engine import DASK, EngineChoice
@@ -71,6 +73,16 @@ def cluster(monkeypatch: pytest.MonkeyPatch, blocking: None) -> Iterator[Cluster
     monkeypatch.setattr(loop_module, "Link", made.link)
     monkeypatch.setattr(engine_module, "PATIENCE", QUICK)
     monkeypatch.setattr(work, "query_node", lambda call, gate: answered(call))
+    introduce = workers_module._Introduction.of
+
+    def introduced(link: Any, address: str, *, own: bool) -> Any:
+        """Both are there before anything is placed, however busy this machine is."""
+        said = introduce(link, address, own=own)
+        if not made.workers_there[address].shy:
+            said.over.wait(20)
+        return said
+
+    monkeypatch.setattr(workers_module._Introduction, "of", introduced)
     gather = run_module._Run.gather
 
     def gathering(run: Any, parallel: int, progress: Callable[[Progress], None], make: Any) -> bool:
@@ -97,9 +109,7 @@ def asked_how_often(cluster: Cluster) -> dict[str, int]:
     return {name: every.count(name) for name in every}
 
 
-def test_nodes_travel_in_batches_to_all_workers(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Both are waited for until they say who they are, however busy this machine is.
-    monkeypatch.setattr(engine_module, "PATIENCE", replace(QUICK, look=20))
+def test_nodes_travel_in_batches_to_all_workers(cluster: Cluster) -> None:
     done = collect(job(*names(100)))
     assert (len(done.said), done.complete, done.notices) == (100, True, ())
     assert set(asked_how_often(cluster).values()) == {1}
@@ -481,3 +491,36 @@ def test_a_worker_with_another_clock_makes_no_node_s_clock_wrong(ahead_s: float)
     assert ours.asked_at is not None
     assert (at - ours.asked_at).total_seconds() == pytest.approx(ahead_s)
     assert by_our_clock(said, None) is said
+
+
+def test_processes_of_this_machine_are_at_no_site_and_nobody_waits_for_one(cluster: Cluster) -> None:
+    made = job("b1", "b2", site="emea")
+    made = replace(made, engine=EngineChoice(name=DASK))
+    done = scan(made)
+    rows = [row for row in done.results if row.check == "connectivity"]
+    assert {row.message for row in rows} == {"no worker for site emea: processes of this machine are at no site"}
+    assert "run.scheduler" in str(rows[0].remediation)
+
+
+def test_a_worker_that_is_given_nothing_is_told_of_although_others_asked(cluster: Cluster) -> None:
+    cluster.workers_there["tls://w1:1"].about = {"distributed": "2020.1.0"}
+    (notice,) = collect(job(*names(4))).notices
+    assert notice.startswith("worker tls://w1:1 runs distributed 2020.1.0 (here ")
+    assert notice.endswith("), and was given nothing")
+
+
+def test_what_is_installed_beside_a_worker_is_the_cure_where_that_is_the_trouble(cluster: Cluster) -> None:
+    for each in cluster.workers_there.values():
+        each.about = {"distributed": "2020.1.0"}
+    (said, *_) = collect(job("b1")).said.values()
+    assert "install preflight-scanner[dask]" in said.hint
+
+
+def test_what_nobody_asked_looks_as_what_did_not_answer(cluster: Cluster) -> None:
+    """All that follows from it is folded under its one cause, as under that of a node that is down."""
+    cluster.reachable = False
+    done = collect(job("b1"))
+    (said,) = done.said.values()
+    (call,) = job("b1").calls()
+    assert set(said.answers) == {probe.id for probe in call.probes}
+    assert all(isinstance(answer, Unknown) for answer in said.answers.values())

@@ -20,7 +20,7 @@ from scanner.lab.lab import Lab
 from scanner.lab.scenario import parse_scenario
 from scanner.lab.servers.certificates import CertificateAuthority
 from scanner.loading.inventory import load_inventory
-from scanner.run.collect import scan
+from scanner.run.collect import Progress, scan
 from scanner.run.engines.dask import engine as engine_module
 from scanner.run.engines.dask import link
 from scanner.run.engines.dask.loop import Patience
@@ -34,6 +34,8 @@ TOP = Path(__file__).parents[4]
 PROGRAM = """
 import os, pathlib, sys
 import distributed
+from scanner.run.engines import worker
+worker._LINGER_S = 0.1
 os.chdir(sys.argv[1])
 tls = distributed.Security.temporary()
 for name, text in (("ca", tls.tls_ca_file), ("cert", tls.tls_client_cert), ("key", tls.tls_client_key)):
@@ -53,6 +55,12 @@ extends = "chef-healthy"
 fault = "refuse"
 [clusters.chef.nodes.backend-2]
 fault = "wrong-password"
+"""
+SLOW = """
+title = "One backend takes its time"
+extends = "chef-healthy"
+[clusters.chef.nodes.backend-1]
+slow = {start = 1.0}
 """
 
 
@@ -122,6 +130,20 @@ def test_a_site_s_worker_says_what_threads_say(lab: Lab, scheduler: Scheduler, t
         (node.connections, node.commands) for node in here.nodes
     ]
     assert (there.verdict, there.notices) == (Verdict.UNKNOWN, here.notices)
+    assert scheduler.tasks() == ""
+
+
+def test_a_batch_with_a_slow_node_comes_home_in_parts(scheduler: Scheduler, tmp_path: Path) -> None:
+    finished: list[str] = []
+
+    def far(now: Progress) -> None:
+        if now.finished:
+            finished.append(now.finished.node)
+
+    with Lab(parse_scenario(SLOW, "slow")) as lab:
+        done = scan(job(lab, tmp_path, scheduler.choice), far)
+    assert [node.reachable for node in done.nodes] == [True] * 3
+    assert finished[-1] == "backend-1", "the others waited for it"
     assert scheduler.tasks() == ""
 
 

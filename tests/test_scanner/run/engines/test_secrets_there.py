@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 
+from scanner.inventory.credentials import unread
 from scanner.inventory.model import Inventory
 from scanner.inventory.select import select
 from scanner.loading.inventory import load_inventory
+from scanner.probes.probe import Answer
 from scanner.run.engines import worker as work
 from scanner.run.engines.parcel import Batch
 from scanner.run.node import NodeRequest
@@ -145,3 +147,43 @@ def test_what_was_found_for_a_run_is_forgotten_at_its_end(
     seen, failures = asked(calls(loaded), monkeypatch)
     assert list(seen) == ["b1"]
     assert "PREFLIGHT_OF_B2 is not set" in failures["b2"]
+
+
+def test_what_another_batch_s_node_is_reached_with_is_taken_out_at_the_site(
+    tmp_path: Path, there: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody else could: the machine that the scan was started on does not know it."""
+    loaded = inventory(tmp_path, 'password_file = "secret.txt"')
+    (there / "secret.txt").write_text("Canary-of-the-site\n")
+    (there / "secret.txt").chmod(0o600)
+    monkeypatch.setenv("PREFLIGHT_OF_B2", "Canary-of-b2")
+    requests = calls(loaded)
+    sources = frozenset(source for request in requests for source in unread(request.node))
+
+    def talks(call: NodeRequest, gate: Any) -> NodeResponse:
+        del gate
+        said = {"log": Answer("b1 has Canary-of-the-site, b2 Canary-of-b2", 0)}
+        return NodeResponse(cluster="chef", node=call.node.name, host="", transport="ssh", answers=said)
+
+    monkeypatch.setattr(work, "query_node", talks)
+    for request in requests:
+        batch = pickle.loads(pickle.dumps(Batch(run="r", calls=(request,), parallel=1, unread=sources)))
+        told = repr(work.asked(batch))
+        assert "Canary" not in told
+        assert "b1 has ***, b2 ***" in told
+
+
+def test_no_command_is_run_for_a_node_of_another_batch(
+    tmp_path: Path, there: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (there / "vault").write_text("#!/bin/sh\necho run >> log\necho Canary-of-the-vault\n")
+    (there / "vault").chmod(0o755)
+    loaded = inventory(tmp_path, 'password_command = "./vault"')
+    monkeypatch.setenv("PREFLIGHT_OF_B2", "Canary-of-b2")
+    first, second = calls(loaded)
+    sources = frozenset(unread(first.node))
+    monkeypatch.setattr(
+        work, "query_node", lambda call, gate: NodeResponse(cluster="c", node=call.node.name, host="", transport="ssh")
+    )
+    work.asked(Batch(run="r", calls=(second,), parallel=1, unread=sources))
+    assert not (there / "log").exists()
