@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -11,8 +12,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from checks.baseline.comparison import Compared, Scope, compare, natural
-from checks.baseline.drift import Difference, Drift, DriftVerdict, FactRow, by_node
-from checks.baseline.snapshot import CheckKey, CheckState, FactKey, Snapshot, take_snapshot
+from checks.baseline.drift import Difference, Drift, DriftVerdict, FactRow, FactRows, by_node
+from checks.baseline.snapshot import (
+    LEFT_OUT,
+    NOT_EVALUATED,
+    ByCluster,
+    CheckKey,
+    CheckState,
+    FactKey,
+    Snapshot,
+    by_cluster,
+    take_snapshot,
+)
 from checks.check import ClusterInfo, NodeView
 from checks.chef_backend.facts.machine import InstalledPackage, StraySecrets
 from checks.common.disk_facts import Drive, LinuxDisks
@@ -284,6 +295,18 @@ class TestNodes:
         assert found.facts == ()
         assert verdict(found) is DriftVerdict.DRIFT
 
+    def test_that_came_or_went_bring_no_news_of_their_checks(self) -> None:
+        then, now = snapshot(WINDOWS, checks={"c": "pass"}), snapshot(WINDOWS, node="web2", checks={"c": "fail"})
+        assert compare(then, now, RULES).checks == ()
+
+    def test_that_answered_in_part_have_gaps_for_the_rest_alone(self) -> None:
+        cut = (EncryptionConfig, Unknown("cut short", unanswered=True))
+        parts = [snapshot(WINDOWS, cut, absence="cut short"), snapshot(WINDOWS, cut)]
+        # Who says no to all that is asked has answered.
+        parts.append(snapshot((EncryptionConfig, Unknown("denied")), absence="denied"))
+        assert [{gap.path for gap in part.unread} for part in parts] == [{"encryption-config"}] * 3
+        assert {gap.path for gap in snapshot(cut, absence="refused").unread} == {""}
+
     def test_that_were_not_selected_are_not_missed(self) -> None:
         then = snapshot(WINDOWS)
         both = Snapshot({**then.nodes, ("vault", "web2"): frozenset()}, then.facts)
@@ -307,11 +330,46 @@ class TestNodes:
         ("error", "error", DriftVerdict.NO_DRIFT),
         ("error", "fail", DriftVerdict.UNKNOWN),
         ("error", "pass", DriftVerdict.NO_DRIFT),
+        # What was known to be no better is no news, nor what says nothing where nothing was said.
+        ("fail", "warn", DriftVerdict.NO_DRIFT),
+        ("waived", "warn", DriftVerdict.NO_DRIFT),
+        ("skip", "warn", DriftVerdict.NO_DRIFT),
+        ("error", "skip", DriftVerdict.NO_DRIFT),
+        ("skip", "fail", DriftVerdict.DRIFT),
+        ("error", "warn", DriftVerdict.UNKNOWN),
     ],
 )
 def test_checks_that_passed_and_do_not_now(old: str, new: str, expected: DriftVerdict) -> None:
     found = compare(snapshot(WINDOWS, checks={"c": old}), snapshot(WINDOWS, checks={"c": new}), RULES)
     assert verdict(found) is expected
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "difference", "said"),
+    [
+        ("error", "fail", Difference.NOT_COMPARED, "fail now, and could not be judged when the baseline"),
+        (NOT_EVALUATED, "warn", Difference.NOT_COMPARED, "warn now, and could not be judged when the baseline"),
+        (LEFT_OUT, "fail", Difference.NOT_COMPARED, "fail now, and was left out when the baseline"),
+        ("", "fail", Difference.NOT_COMPARED, "fail now, and was not judged when the baseline"),
+        ("", "pass", Difference.BETTER, "now"),
+        ("pass", LEFT_OUT, Difference.SAME, "now"),
+        ("fail", NOT_EVALUATED, Difference.NOT_COMPARED, "now"),
+        ("pass", "", Difference.NOT_COMPARED, "not judged today, and judged when the baseline was approved"),
+        ("fail", "", Difference.SAME, "not judged today, and judged when the baseline was approved"),
+    ],
+)
+def test_a_check_says_what_it_was_and_what_it_is(before: str, now: str, difference: Difference, said: str) -> None:
+    subject = CheckKey("vault", "web1", "c")
+    then, today = (
+        Snapshot({HERE: frozenset()}, {}, {}, {subject: CheckState(status, word)} if status else {})
+        for status, word in ((before, "then"), (now, "now"))
+    )
+    (row,) = compare(then, today, RULES).checks
+    assert row.difference is difference
+    assert said in row.message
+    narrowed = Scope(nodes=frozenset({HERE}), inventory=frozenset({HERE}), narrowed=True)
+    # Where only some checks were wanted, one that was not judged was not wanted.
+    assert bool(compare(then, today, RULES, narrowed).checks) == bool(now)
 
 
 def test_a_check_that_is_gone_or_new() -> None:
@@ -441,3 +499,41 @@ def test_what_a_comparison_ends_with(
     assert sum(drift.counts.values()) == len(rows)
     assert drift.counts[Difference.SAME] == differences.count(Difference.SAME)
     assert by_node(rows) == ({HERE: list(rows)} if rows else {})
+
+
+class _Elsewhere(FactRows):
+    """Rows that are not at hand, as those of an estate on the disk."""
+
+    def __init__(self, rows: dict[tuple[str, str], list[FactRow]]) -> None:
+        self._rows = rows
+
+    def nodes(self) -> Sequence[tuple[str, str]]:
+        return list(self._rows)
+
+    def of_node(self, key: tuple[str, str]) -> Sequence[FactRow]:
+        return self._rows.get(key, [])
+
+    def __len__(self) -> int:
+        return sum(map(len, self._rows.values()))
+
+    def __getitem__(self, at: Any) -> Any:
+        return [row for rows in self._rows.values() for row in rows][at]
+
+
+def test_rows_by_node_are_the_same_wherever_they_lie() -> None:
+    rows = [
+        FactRow(place=FactKey("vault", node, path), difference=Difference.SAME)
+        for node, path in (("web1", "a.b"), ("web2", "a.b"), ("web1", "a.c"))
+    ]
+    there = by_node(_Elsewhere({("vault", "web1"): [rows[0], rows[2]], ("vault", "web2"): [rows[1]]}))
+    assert dict(there) == dict(by_node(rows))
+    assert (len(there), list(there)) == (2, [("vault", "web1"), ("vault", "web2")])
+    assert ("vault", "web9") not in there
+
+
+def test_what_is_kept_by_cluster_is_one_table_all_the_same() -> None:
+    table = {FactKey("vault", "web1", "a.b"): 1, FactKey("chef", "b-1", "a.b"): 2, FactKey("vault", "web2", "a.b"): 3}
+    found: ByCluster[FactKey, int] = by_cluster(table)
+    assert (dict(found), len(found), list(found)) == (table, 3, list(table))
+    assert (found.clusters(), len(found.of_cluster("vault")), found.of_cluster("none")) == (("vault", "chef"), 2, {})
+    assert found[FactKey("chef", "b-1", "a.b")] == 2
