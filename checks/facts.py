@@ -24,6 +24,10 @@ class UnknownFactError(Exception):
         self.reason = reason
 
 
+class EndedError(Exception):
+    """What a guard raises that has ended foreign code, a check's or a product's; it says why."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contact:
     """How the conversation with a node went. Always known: a node that is down has one that says so."""

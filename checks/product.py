@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import field
 
 from checks.check import Check, ProductView
@@ -10,7 +10,7 @@ from checks.common.dataclass import dataclass
 from checks.engine.identity import Identity
 from checks.runbook.writer import RunbookWriter
 
-__all__ = ["Product"]
+__all__ = ["Product", "identity_of", "version_facts"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,3 +38,15 @@ class Product(ProductView):
 def identity_of(product: ProductView) -> Identity | None:
     """How a machine that is none of the product's is told, where that is known."""
     return product.identity if isinstance(product, Product) else None
+
+
+def version_facts(product: ProductView, checks: Iterable[Check]) -> tuple[type, ...]:
+    """What tells which version a carrier of the product runs, where `checks` are all of the product's.
+
+    It stands in every report and baseline, whether one of them reads it or not; a selection of checks asks for no more
+    than these read.
+    """
+    chosen = {check.id for check in checks}
+    if not isinstance(product, Product) or any(check.id not in chosen for check in product.checks):
+        return ()
+    return product.installed_facts + product.index_facts

@@ -16,6 +16,7 @@ from checks.engine.evaluation import GatheredCluster, applies_to, facts_of
 from checks.engine.left_out import judged_in
 from checks.facts import Contact, Unknown
 from checks.outcome import Result, Status
+from checks.product import version_facts
 from checks.scan import ATTESTATIONS, CONNECTIVITY
 
 K = TypeVar("K", bound=tuple[str, ...])
@@ -144,6 +145,7 @@ def take_snapshot(
     facts: dict[FactKey, Value] = {}
     unread: dict[FactKey, str] = {}
     for cluster in clusters:
+        version = version_facts(cluster.info.definition, checks)
         for view in cluster.nodes:
             key = (cluster.info.name, view.name)
             if key not in chosen:
@@ -154,6 +156,8 @@ def take_snapshot(
                 if applies_to(check, cluster.info.product, view.roles, cluster.info.name)
                 for kind in facts_of(check, cluster.info.product)
             }
+            if cluster.info.definition.carrier in view.roles:
+                wanted.update(version)
             known = {kind_name(kind): view.get(kind) for kind in view.facts if kind in wanted - {Contact}}
             asked = {kind: fact for kind, fact in known.items() if rules.concern(kind, view.roles)}
             nodes[key] = frozenset(asked)

@@ -12,8 +12,9 @@ from checks.common.dataclass import dataclass
 from checks.engine.left_out import left_out
 from checks.engine.ways_out import UNNAMED, cause_of, remedy_of, way_out
 from checks.engine.wording import count, enumerate_names, group_by_reason
-from checks.facts import Unknown, UnknownFactError
+from checks.facts import EndedError, Unknown, UnknownFactError
 from checks.outcome import Outcome, Remediation, Result, Status, undetermined
+from checks.runbook.quoting import JOINS
 
 _SEE_CONNECTIVITY = "see connectivity"
 _SHOWN_CHARS = 2_000
@@ -37,10 +38,6 @@ class GatheredCluster:
 
 Guard = Callable[[Callable[[], object]], object]
 """Calls what it is given, and may end it with an exception of its own: of time and signals nothing is known here."""
-
-
-class EndedError(Exception):
-    """What a guard raises that has ended a check; it says why."""
 
 
 def unguarded() -> Guard:
@@ -294,8 +291,13 @@ def _flaw(outcome: Any) -> str:
         return f"evidence = {outcome.evidence!r}"
     if not isinstance(outcome.not_declared, str) or (outcome.not_declared and outcome.status is not Status.SKIP):
         return f"not_declared = {outcome.not_declared!r} beside the status {outcome.status}"
-    if not isinstance(outcome.remediation, Remediation | None):
-        return f"remediation = {outcome.remediation!r}"
+    remedy = outcome.remediation
+    if not isinstance(remedy, Remediation | None):
+        return f"remediation = {remedy!r}"
+    if remedy and (odd := [text for text in (remedy.summary, remedy.command, remedy.url) if not isinstance(text, str)]):
+        return f"{odd[0]!r} in its remediation"
+    if remedy and remedy.language not in ("", *JOINS):
+        return f"remediation.language = {remedy.language!r}"
     try:
         _as_json(dict(outcome.evidence))
     except (TypeError, ValueError, RecursionError) as error:

@@ -13,7 +13,9 @@ from dataclasses import replace
 
 from checks.check import NodeView
 from checks.common.dataclass import dataclass
-from checks.facts import Contact, Unknown
+from checks.facts import Contact, EndedError, Unknown, UnknownFactError
+
+_TELL = "tell whoever wrote the product what the message says"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +34,24 @@ def without_strangers(view: NodeView, identity: Identity | None) -> NodeView:
     contact = view.get(Contact)
     if identity is None or not isinstance(contact, Contact) or contact.failure:
         return view
-    why = identity.stranger(view)
+    try:
+        why = identity.stranger(view)
+    except UnknownFactError:
+        return view
+    except EndedError as ended:
+        return _untold(view, contact, str(ended), "whose machine it is cannot be told (see connectivity)", _TELL)
     if not why:
         return view
-    cause = f"another machine answers: it {why}"
-    absence = "another machine answers there (see connectivity)"
     hint = (
         f"correct `host` of {view.name} in the inventory ({view.host} now), or leave the node out until the product is "
         "installed there"
     )
+    absence = "another machine answers there (see connectivity)"
+    return _untold(view, contact, f"another machine answers: it {why}", absence, hint)
+
+
+def _untold(view: NodeView, contact: Contact, cause: str, absence: str, hint: str) -> NodeView:
+    """The node with nothing of what it said."""
     facts: dict[type, object] = {kind: Unknown(absence, unanswered=True) for kind in view.facts}
     facts[Contact] = replace(contact, failure=cause, hint=hint)
     return replace(view, facts=facts, error_output={}, absence=absence)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from checks.check import NodeView
 from checks.engine.consistency import group
 from checks.engine.wording import enumerate_names
+from checks.facts import EndedError, UnknownFactError
 from checks.outcome import Remediation
 from checks.versions import Installed, VersionError
 
@@ -48,7 +49,12 @@ def installed(view: NodeView) -> Installed:
 
 def _installed(view: NodeView) -> Installed:
     product = view.cluster.definition
-    found = product.read_installed(view)
+    try:
+        found = product.read_installed(view)
+    except UnknownFactError as gap:
+        found = Installed(version=None, read=False, problem=gap.reason)
+    except EndedError as ended:
+        found = Installed(version=None, read=False, problem=str(ended))
     if view.current is None:
         return found
     try:

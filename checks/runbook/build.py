@@ -11,6 +11,7 @@ from checks.engine.evaluation import GatheredCluster
 from checks.engine.installed_version import installed
 from checks.engine.upgrade_path import NoPath, PlanError, UpgradePath, route, target_of
 from checks.engine.wording import enumerate_names, group_by_reason
+from checks.facts import EndedError
 from checks.outcome import Result, Status
 from checks.product import Product
 from checks.runbook.following import with_signs
@@ -21,6 +22,8 @@ from checks.runbook.times import with_times
 from checks.runbook.writer import RefusedError, RunbookWriter
 from checks.scan import Verdict, verdict_of
 from checks.versions import Installed, VersionError
+
+_TELL = "Tell whoever wrote the product what is said here, and follow the product's own documents."
 
 
 def plan_of(
@@ -48,7 +51,28 @@ def plan_of(
         writer = _writer(info)
         path = _path(gathered, writer)
         written = writer.write(gathered, path, inventory, CommandQuoter(again=again))
-    except RefusedError as no:
+        verdict = verdict_of(own, strict=strict, partial=partial)
+        found = Runbook(
+            cluster=info.name,
+            product=info.product,
+            title=info.definition.title,
+            path=path,
+            verdict=verdict,
+            blockers=blockers,
+            warnings=warnings,
+            waived=waived,
+            parts=written.parts,
+            way_back=written.way_back,
+            troubles=written.troubles,
+            unknown=written.unknown,
+            steps_back=written.steps_back,
+            left_out=out,
+            nodes=tuple(node.name for node in gathered.nodes),
+        )
+        found = with_signs(without_idle_scans(found, info.skip), gathered.nodes, writer.signs, writer.kinds)
+        return with_times(_with_sources(found, info.definition), gathered.nodes, writer)
+    except (RefusedError, EndedError) as error:
+        no = error if isinstance(error, RefusedError) else RefusedError(str(error), _TELL)
         # A failure stays one, whatever else is unknown: the scan that this rests on ended with NO-GO, too.
         scanned = verdict_of(own, strict=strict, partial=partial)
         grave = scanned if no.verdict is None or scanned is Verdict.NO_GO else no.verdict
@@ -64,28 +88,6 @@ def plan_of(
             waived=waived,
             left_out=out,
         )
-    verdict = verdict_of(own, strict=strict, partial=partial)
-    nodes = tuple(node.name for node in gathered.nodes)
-    found = Runbook(
-        cluster=info.name,
-        product=info.product,
-        title=info.definition.title,
-        path=path,
-        verdict=verdict,
-        blockers=blockers,
-        warnings=warnings,
-        waived=waived,
-        parts=written.parts,
-        way_back=written.way_back,
-        troubles=written.troubles,
-        unknown=written.unknown,
-        steps_back=written.steps_back,
-        left_out=out,
-        nodes=nodes,
-    )
-    found = with_signs(without_idle_scans(found, info.skip), gathered.nodes, writer.signs, writer.kinds)
-    found = _with_sources(found, info.definition)
-    return with_times(found, gathered.nodes, writer)
 
 
 def _with_sources(runbook: Runbook, product: ProductView) -> Runbook:

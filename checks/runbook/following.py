@@ -9,6 +9,7 @@ from checks.check import NodeView
 from checks.common.dataclass import dataclass
 from checks.engine.upgrade_path import UpgradeStep
 from checks.engine.wording import enumerate_names
+from checks.facts import EndedError, UnknownFactError
 from checks.product import Product
 from checks.registry import PRODUCTS
 from checks.runbook.model import Runbook, ScanAsked, Step, numbered_steps, steps_back
@@ -154,7 +155,10 @@ def told(sign: Sign) -> str:
         without = [str(one) for one in list_of(sign.want.get("without"))]
         less = f", without {enumerate_names(without)}" if without else ""
         return f"{what} (--phase {sign.want['phase']}{target}{less}) says GO"
-    return where + kind_of(sign).told(sign.want)
+    try:
+        return where + kind_of(sign).told(sign.want)
+    except (EndedError, UnknownFactError) as ended:
+        return f"{where}({ended})"
 
 
 def see(step: Followed, views: Mapping[str, NodeView], scanned: Callable[[Sign], Seen]) -> Seen:
@@ -169,7 +173,12 @@ def _seen(sign: Sign, views: Mapping[str, NodeView]) -> Seen:
     if missing:
         return cannot_tell(f"the inventory does not name {enumerate_names(missing)} any more")
     asked = [views[name] for name in sign.nodes]
-    found = kind_of(sign).judge(asked, sign.want)
+    try:
+        found = kind_of(sign).judge(asked, sign.want)
+    except UnknownFactError as gap:
+        found = cannot_tell(gap.reason)
+    except EndedError as ended:
+        return cannot_tell(str(ended))
     if found.state is not State.CANNOT_TELL:
         return found
     silent = [f"{view.name}: {view.absence}" for view in asked if view.absence]

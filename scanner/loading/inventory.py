@@ -126,6 +126,7 @@ def parse_inventory(
         accepted = read_accepted(table, _surveyed(_node_names(tables["clusters"]), clusters, own.loaded), problems)
     drift_rules = read_drift(tables["drift"], known_drift_rules(own.loaded), problems) if tables["drift"] else {}
     if problems.found:
+        _tell_what_did_not_load(problems)
         raise InventoryError(str(path), located(problems, text))
     settings: dict[str, Any] = run
     for key in RUN:
@@ -195,6 +196,13 @@ def installed_catalogue() -> Catalogue:
     """All keys that an inventory may have here, those of plugins' products included."""
     _, _, loaded = load_registry()
     return catalogue(loaded.brought, loaded.settings)
+
+
+def _tell_what_did_not_load(problems: Problems) -> None:
+    """Why a product may not be there: the plugin that brings it."""
+    if any(problem.place.startswith("clusters.") and problem.place.endswith(".product") for problem in problems.found):
+        for failure in load_registry()[2].failures:
+            problems.add((), f"{failure.check}: {failure.message}")
 
 
 def _taken() -> dict[str, str]:

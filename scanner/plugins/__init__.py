@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import sys
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import lru_cache, partial
 from typing import NoReturn
@@ -19,6 +21,7 @@ from scanner.inventory.loaded import Loaded
 from scanner.inventory.product_settings.known import BUILTIN as BUILTIN_SETTINGS
 from scanner.inventory.settings.catalogue import ProductSettings, refuse_clashes
 from scanner.plugins.foreign import Allowance
+from scanner.plugins.guarded import guarded, guarded_settings
 from scanner.plugins.model import Plugin
 from scanner.plugins.verification import flaws_of, sound, unknown_parts
 from scanner.probes.registry import BUILTIN as PROBES
@@ -65,6 +68,7 @@ def load_plugins(
     everything = list(known.checks)
     names = {product.name for product in known.products}
     kinds: set[str] = set()  # until a plugin brings some: of what is known, they stand in runbooks that are loaded late
+    sharing = Counter(entry.name for entry, _ in found)
     loaded: list[tuple[importlib.metadata.EntryPoint, Plugin]] = []
     settings: list[ProductSettings] = []
     failures: list[Result] = []
@@ -89,22 +93,23 @@ def load_plugins(
             own = [check for product in plugin.products for check in product.checks]
             joined((*everything, *plugin.checks, *own))
         except Exception as error:  # noqa: BLE001  what is offered may be anything
-            failures.append(_failure(entry, f"the plugin did not load, so its checks are missing: {cause_of(error)}"))
+            why = f"the plugin did not load, so its checks are missing: {cause_of(error)}"
+            failures.append(_failure(entry, why, alone=sharing[entry.name] == 1))
             continue
         used.update(ids)
         used.update(check.id for check in own)
         everything += [*plugin.checks, *own]
         names |= set(named)
         kinds.update(signs)
-        settings += plugin.settings
+        settings += [guarded_settings(each) for each in plugin.settings]
         loaded.append((entry, plugin))
     result = Loaded(
         checks=tuple(check for _, plugin in loaded for check in _checks_of(plugin)),
         probes=tuple(probe for _, plugin in loaded for probe in plugin.probes),
-        products=tuple(product for _, plugin in loaded for product in plugin.products),
+        products=tuple(guarded(product) for _, plugin in loaded for product in plugin.products),
     )
     if loaded:
-        failures += _unknown_parts(loaded, known, result)
+        failures += _unknown_parts(loaded, known, result, sharing)
     return replace(result, settings=tuple(settings), failures=tuple(failures))
 
 
@@ -125,7 +130,8 @@ def _offers(entries: Iterable[importlib.metadata.EntryPoint]) -> tuple[Offer, ..
 
 def _offer(entry: importlib.metadata.EntryPoint) -> Plugin | Exception:
     try:
-        return Allowance(_LOADING_S).call(partial(_load, entry))
+        with contextlib.redirect_stdout(sys.stderr):  # standard output is for what was asked for: a schema, JSON
+            return Allowance(_LOADING_S).call(partial(_load, entry))
     except Exception as error:  # noqa: BLE001  a foreign module may do anything while it loads
         return error
 
@@ -143,7 +149,10 @@ def _checks_of(plugin: Plugin) -> tuple[Check, ...]:
 
 
 def _unknown_parts(
-    loaded: Iterable[tuple[importlib.metadata.EntryPoint, Plugin]], known: Loaded, added: Loaded
+    loaded: Iterable[tuple[importlib.metadata.EntryPoint, Plugin]],
+    known: Loaded,
+    added: Loaded,
+    sharing: Mapping[str, int],
 ) -> Iterable[Result]:
     """What plugins declare and nothing knows: it would silently never be looked at."""
     for entry, plugin in loaded:
@@ -157,17 +166,20 @@ def _unknown_parts(
             all_probes=(*known.probes, *added.probes),
         )
         if flaws:
-            yield _failure(entry, f"the plugin loads, but nothing knows what it asks for: {'; '.join(flaws)}")
+            why = f"the plugin loads, but nothing knows what it asks for: {'; '.join(flaws)}"
+            yield _failure(entry, why, alone=sharing[entry.name] == 1)
 
 
 def _load(entry: importlib.metadata.EntryPoint) -> Plugin:
     return sound(entry.load(), entry.value)
 
 
-def _failure(entry: importlib.metadata.EntryPoint, message: str) -> Result:
+def _failure(entry: importlib.metadata.EntryPoint, message: str, *, alone: bool) -> Result:
+    """`alone` says that no other package calls its entry point the same: ids of results have to differ."""
     package = entry.dist.name if entry.dist else "an installed package"
+    told = entry.name if alone else f"{entry.name}-{entry.dist.name if entry.dist else entry.value}"
     return Result(
-        check=f"plugin-{entry.name}",
+        check=f"plugin-{told}",
         title=f"Plugin {entry.name} loads",
         severity=Severity.HIGH,
         cluster="plugins",

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import TypeVar
 
-from checks.engine.evaluation import EndedError
+from checks.facts import EndedError
 from scanner.secrets.redaction import known
 
 T = TypeVar("T")

@@ -10,7 +10,7 @@ from checks.common.dataclass import dataclass
 from checks.engine.acceptance.model import Attestation, Waiver
 from checks.engine.left_out import judged_in
 from checks.outcome import Result
-from checks.product import identity_of
+from checks.product import identity_of, version_facts
 from checks.scan import FailOn
 from scanner.inventory.model import Cluster, Node, NodeKey
 from scanner.probes.probe import Probe
@@ -64,14 +64,15 @@ class ScanRequest:
 
     def calls_of(self, cluster: Cluster, info: ClusterInfo) -> list[NodeRequest]:
         """Those to the nodes of one cluster."""
+        version = version_facts(info.definition, self.checks)
         return [
-            NodeRequest(node, self._probes_of(node, info), self.limits, site=cluster.site)
+            NodeRequest(node, self._probes_of(node, info, version), self.limits, site=cluster.site)
             for node in cluster.nodes
             if (cluster.name, node.name) in self.chosen
         ]
 
-    def _probes_of(self, node: Node, info: ClusterInfo) -> tuple[Probe, ...]:
-        also = self._also(node, info)
+    def _probes_of(self, node: Node, info: ClusterInfo, version: tuple[type, ...]) -> tuple[Probe, ...]:
+        also = self._also(node, info) + (version if info.definition.carrier in node.roles else ())
         own = node.cluster if any(check.clusters for check in self.checks) else ""
         skip = tuple(info.skip)
         key = (node.product, node.roles, node.language, node.transport, node.logs_in_to_sql, also, own, skip)

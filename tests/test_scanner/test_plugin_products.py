@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, make_dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,6 +21,7 @@ from checks.runbook.signs import Kind, cannot_tell
 from checks.runbook.writer import RunbookWriter, Written
 from scanner.inventory.loaded import Loaded
 from scanner.inventory.settings.catalogue import ProductSettings
+from scanner.inventory.settings.setting import Setting
 from scanner.lab.scenario import ScenarioError, load_scenario, scenario_names
 from scanner.loading.inventory import parse_inventory
 from scanner.loading.registry import known_drift_rules
@@ -39,6 +40,10 @@ class Unheard:
     """A fact that no probe gives."""
 
     count: int
+
+
+AlsoContact = make_dataclass("Contact", ["count"], frozen=True)
+"""A fact of a name that another one has."""
 
 
 def read_beat(answer: Answer) -> Beat:
@@ -126,6 +131,10 @@ def other_heart(**fields: Any) -> Product:
     return replace(HEART, **fields)
 
 
+def settings_of_heart(**more: Any) -> ProductSettings:
+    return ProductSettings(product="heart", node=(Setting(name="rate", doc="Beats a minute.", **more),))
+
+
 def replace_checks(*checks: NodeCheck | Any) -> Plugin:
     return Plugin(products=(replace(HEART, checks=tuple(checks)),), probes=(PROBE,))
 
@@ -149,6 +158,21 @@ def replace_checks(*checks: NodeCheck | Any) -> Plugin:
         ),
         (replace(WHOLE, products=(replace(HEART, installed_facts=(Unheard,)),)), "product heart reads Unheard"),
         (replace(WHOLE, products=(replace(HEART, index_facts=(Unheard,)),)), "product heart reads Unheard"),
+        (replace(WHOLE, products=(replace(HEART, doubts_told_by="heart-beat"),)), 'did you mean "heart-beats"?'),
+        (replace(WHOLE, probes=(replace(PROBE, parameters=("rate",)),)), "probe beat is given the option 'rate'"),
+        (replace(WHOLE, probes=(replace(PROBE, language="powershell"),)), "reads Beat, which a powershell probe gives"),
+        (
+            replace(WHOLE, probes=(PROBE, replace(PROBE, id="beat-2", readers=((AlsoContact, read_beat),)))),
+            "probe beat-2 gives another fact of the name contact, which is taken",
+        ),
+        (
+            replace(WHOLE, settings=(settings_of_heart(roles=("lefft",)),)),
+            "the key rate is for the role 'lefft'; did you mean \"left\"?",
+        ),
+        (
+            replace(WHOLE, settings=(replace(settings_of_heart(), example_nodes={"lefft": ("l",)}),)),
+            "example_nodes has the role 'lefft'; did you mean \"left\"?",
+        ),
     ],
 )
 def test_what_nothing_knows_is_an_error_in_every_report(
@@ -172,7 +196,7 @@ def test_what_nothing_knows_is_an_error_in_every_report(
         (replace_checks(7), "product heart: int is among its checks"),
         (replace_checks(replace(CHECK, products=("chef-backend",))), "heart-beats is not for it"),
         *(
-            (replace(WHOLE, products=(other_heart(**{key: value}),)), said)
+            (replace(WHOLE, products=(other_heart(**{key: stranger(value)}),)), said)
             for key, value, said in (
                 ("name", PRODUCTS[0].name, "is not for it"),
                 ("name", "My Heart", "a name is of small letters"),
@@ -186,8 +210,80 @@ def test_what_nothing_knows_is_an_error_in_every_report(
                 ("version_example", "new", "new"),
                 ("version_pattern", "[a-z]+", "version_pattern does not match its own example"),
                 ("package", "preflight_no_such_package", "the data in its package preflight_no_such_package"),
+                ("title", "", "title = '' is no line"),
+                ("title", None, "products[heart].title = None, where str belongs"),
+                ("roles", ["left"], "products[heart].roles = ['left'], where Mapping[str, str] belongs"),
+                ("roles", {"left": None}, "products[heart].roles['left'] = None, where str belongs"),
+                ("roles", {"left": "pumps", "right side": "pumps"}, "role 'right side': small letters"),
+                ("checks", [CHECK], "products[heart].checks = [NodeCheck("),
+                ("transports", "ssh", "products[heart].transports = 'ssh', where tuple[str, ...] belongs"),
+                ("read_installed", None, "products[heart].read_installed = None, where a function belongs"),
+                ("parse", lambda _: None, "parse gives NoneType, not a Version"),
+                ("version_pattern", "(", "unterminated subpattern"),
+                ("identity", 7, "products[heart].identity = 7, where Identity | None belongs"),
+                ("runbook", 7, "products[heart].runbook = 7, where RunbookWriter | None belongs"),
+                ("documents", {"X": "y"}, "products[heart].documents['X'] = 'y', where tuple[str, str] belongs"),
+                (
+                    "runbook",
+                    RunbookWriter(write=lambda *_: Written(parts=()), facts={"lung": (Beat,)}),
+                    "the runbook's facts names 'lung', which is none of its roles",
+                ),
             )
         ),
+        *(
+            (replace_checks(replace(CHECK, **{key: stranger(value)})), said)
+            for key, value, said in (
+                ("id", None, "checks[0].id = None, where str belongs"),
+                ("id", "", "check '': an id is of small letters"),
+                ("id", "Heart Beats", "check 'Heart Beats': an id is of small letters"),
+                ("title", None, "checks[heart-beats].title = None, where str belongs"),
+                ("title", "It\nbeats", "title = 'It\\nbeats' is no line"),
+                ("doc", None, "checks[heart-beats].doc = None, where str belongs"),
+                ("severity", "high", "checks[heart-beats].severity = 'high', where Severity belongs"),
+                ("remediation", "Start it.", "remediation = 'Start it.', where Remediation belongs"),
+                ("remediation", Remediation("x", "y", language="fish"), "language = 'fish' is none of cmd,"),
+                ("references", (7,), "references[0] = 7, where str belongs"),
+                ("facts", ("Beat",), "facts[0] = 'Beat', where a class belongs"),
+                ("facts", (int,), "check heart-beats: int is no fact"),
+                ("phases", {"befor": "x"}, "phases names 'befor', which is none of before, window, after"),
+                ("judge", None, "checks[heart-beats].judge = None, where a function belongs"),
+            )
+        ),
+        *(
+            (replace(WHOLE, probes=(replace(PROBE, **{key: stranger(value)}),)), said)
+            for key, value, said in (
+                ("id", "The beat", "probe 'The beat': an id is of small letters"),
+                ("language", "bash", "probes[beat].language = 'bash' is none of sh, powershell, tds"),
+                ("script", None, "probes[beat].script = None, where str belongs"),
+                ("script", "echo \0", "probe beat: its script has a character of the value 0"),
+                ("readers", None, "probes[beat].readers = None, where tuple[tuple[type, "),
+                ("readers", (Beat,), "probes[beat].readers[0] = "),
+                ("readers", (("Beat", read_beat),), "probes[beat].readers[0][0] = 'Beat', where a class belongs"),
+                ("readers", ((Beat, None),), "probes[beat].readers[0][1] = None, where a function belongs"),
+                ("readers", ((int, read_beat),), "probe beat: int is no fact"),
+                ("timeout_s", "30", "probes[beat].timeout_s = '30', where int belongs"),
+                ("timeout_s", True, "probes[beat].timeout_s = True, where int belongs"),
+            )
+        ),
+        *(
+            (replace(WHOLE, settings=(ProductSettings(product="heart", node=(key,)),)), said)
+            for key, said in (
+                (Setting(name="the rate", doc="x"), "'the rate' is no key of an inventory"),
+                (Setting(name="rate", doc="x", pattern="("), "key rate has a pattern that is none"),
+                (Setting(name="rate", doc="x", platforms=("mac",)), "key rate is for the platform 'mac'"),
+                (
+                    Setting(name="rate", doc="x", default="c", choices=("a", "b")),
+                    'key rate does not take its own default: "c" is none of a, b',
+                ),
+                (
+                    Setting(name="rate", doc="x", kind="integer", example=0, least=1),
+                    "key rate does not take its own example: 0 is out of range",
+                ),
+                (Setting(name="rate", doc="x", kind=stranger("color")), "node[rate].kind = 'color' is none of text"),
+            )
+        ),
+        (replace(WHOLE, checks=stranger(None)), "checks is no tuple, but NoneType"),
+        (replace(WHOLE, settings=stranger({})), "settings is no tuple, but dict"),
     ],
 )
 def test_a_product_that_cannot_be_is_refused_whole(plugin: Plugin, said: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,9 +14,10 @@ from scanner.cli import completion
 from scanner.cli.machines import Source, inventory_of, takes_machines
 from scanner.cli.options import CheckOption, ClusterOption, NodeOption, SkipCheckOption
 from scanner.cli.output.ending import leave
+from scanner.cli.output.not_loaded import tell_failures
 from scanner.cli.output.prose import rendered, wrapped
 from scanner.cli.output.reporting import color_wanted, on_terminal, width
-from scanner.cli.output.streams import print_error, print_out
+from scanner.cli.output.streams import print_out
 from scanner.errors import UsageError
 
 if TYPE_CHECKING:
@@ -50,8 +51,7 @@ def checks(inventory: _WithInventory = None) -> None:
         # For a reader; whoever counts or searches lines gets one for each.
         for line in wrapped(text, width=width(), first=head) if on_terminal() else [head + text]:
             typer.echo(line)
-    for failure in failures:
-        print_error(f"{failure.check}: {failure.message}")
+    tell_failures(failures)
     if failures:
         leave(ExitCode.UNKNOWN)
 
@@ -74,7 +74,8 @@ def explain(
     """Print one check's documentation, the vendor's rules it applies, its references and its remediation."""
     from scanner.run.prepare import pick_checks
 
-    known, probes, _ = _known(inventory)
+    known, probes, failures = _known(inventory)
+    tell_failures(failures)
     pick_checks(known, [check_id], ())
     check = next(check for check in known if check.id == check_id)
     text = "\n".join(_explanation(check, probes))
@@ -110,6 +111,7 @@ def probes(
 
     selection = select(inventory_of(inventory), cluster or (), node or (), {})
     job = build_request(selection, only=check or (), without=skip_check or ())
+    tell_failures(job.failures)
     calls = job.calls()
     if fact:
         calls = _for_facts(calls, pick_facts(job.probes, fact))

@@ -56,6 +56,7 @@ def init(
 
     With `--product` it holds no more than it takes; without, every key there is.
     """
+    from scanner.cli.output.not_loaded import tell_what_did_not_load
     from scanner.files.atomic import write_atomically
     from scanner.inventory.writing.template import short_template, template
     from scanner.loading.from_options import product_named
@@ -68,6 +69,7 @@ def init(
             "--map says what becomes of machines that are taken over: add --from-ansible or --from-ssh-config"
         )
     known = installed_catalogue()
+    tell_what_did_not_load()
     if from_ansible or from_ssh_config:
         text = _taken_over(path, product, from_ansible, from_ssh_config, mapped or [])
         advice = "read it, say where passwords are kept, then"

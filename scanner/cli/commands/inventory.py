@@ -41,6 +41,7 @@ def validate(
     """
     from checks.engine.acceptance.upkeep import review
     from scanner.cli.output.ending import leave
+    from scanner.cli.output.not_loaded import tell_what_did_not_load
     from scanner.cli.output.streams import print_error
     from scanner.clock import today
     from scanner.files.results import read_results
@@ -52,6 +53,7 @@ def validate(
     if not connect and (engine or scheduler):
         raise UsageError(f"{'--engine' if engine else '--scheduler'} says who logs in: add --connect, or leave it out")
     loaded = inventory_of(inventory)
+    tell_what_did_not_load(loaded)
     name = loaded.path
     if waivers is not None:
         loaded = with_waivers(loaded, waivers)
@@ -129,7 +131,9 @@ def schema() -> None:
     """Print the inventory's JSON Schema, for editors that complete and check TOML."""
     import json
 
+    from scanner.cli.output.not_loaded import tell_what_did_not_load
     from scanner.inventory.writing.schema import inventory_schema
     from scanner.loading.inventory import installed_catalogue
 
+    tell_what_did_not_load()
     typer.echo(json.dumps(inventory_schema(installed_catalogue()), indent=2))

@@ -74,11 +74,13 @@ def lab(
     ] = None,
 ) -> None:
     """Keep simulated nodes running on loopback, to try a scan or rehearse a window in another terminal."""
+    from scanner.cli.output.not_loaded import tell_what_did_not_load
     from scanner.errors import UsageError
     from scanner.files.atomic import write_atomically
     from scanner.lab.lab import Lab
     from scanner.lab.scenario import load_scenario, scenario_names, scenario_text, scenario_title
 
+    tell_what_did_not_load()
     if list_all:
         names = scenario_names()
         width = max(len(name) for name in names)

@@ -311,7 +311,12 @@ def _tell(troubles: list[tuple[KeyPath, KeyConflict]], nodes: int, around: Surro
 
 
 def _check_duplicates(nodes: list[Node], around: Surroundings) -> None:
-    """Refuse one machine under two names: it always agrees with itself, and would hide a difference."""
+    """Refuse one machine under two names: it always agrees with itself, and would hide a difference.
+
+    What the nodes of a product are reached by nobody knows where nobody knows the product.
+    """
+    if not around.product:
+        return
     seen: dict[tuple[object, ...], str] = {}
     for node in nodes:
         first = seen.setdefault(_machine(node), node.name)

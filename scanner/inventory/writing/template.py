@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from checks.facts import EndedError
 from scanner.inventory.product_settings.known import catalogue
 from scanner.inventory.products import Product
 from scanner.inventory.settings.acceptance import ATTESTATION, DRIFT_RULE, WAIVER
@@ -124,14 +125,20 @@ def _example_names(product: Product, known: Catalogue) -> tuple[str, Mapping[str
     """What a cluster of the product is called in examples, as a table, and its nodes by role."""
     own = known.brought.get(product.name)
     cluster = (own and own.example_cluster) or f"{product.name}-prod"
-    return f"clusters.{cluster}", (own and own.example_nodes) or {role: (f"{role}-1",) for role in product.roles}
+    # A role that is none of the product's is an error in every report; here it is left out.
+    named = {role: names for role, names in own.example_nodes.items() if role in product.roles} if own else {}
+    return f"clusters.{cluster}", named or {role: (f"{role}-1",) for role in product.roles}
 
 
 def _of_product(product: Product, known: Catalogue) -> str:
     """A cluster of the product, with the keys that are its own; everybody's are explained in another's."""
     own = known.brought.get(product.name)
+    failed = ""
     if own and own.example:
-        return own.example(product, known)
+        try:
+            return own.example(product, known)
+        except EndedError as ended:
+            failed = comment(str(ended))
     cluster, nodes = _example_names(product, known)
     values: dict[str, object] = {"product": product.name, "target": product.version_example}
     keys = [key for key in known.cluster if key.name in values or product.name in key.products]
@@ -149,4 +156,4 @@ def _of_product(product: Product, known: Catalogue) -> str:
             about = f"A node that has the role {role}: {product.roles[role]}." if number == 0 else ""
             written = [by_name(known.node)[key] for key in values] + (options if number == 0 else [])
             told.append(table(f"{cluster}.nodes.{name}", about, written, values, silent=tuple(values)))
-    return "\n".join(told)
+    return failed + "\n".join(told)

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from checks.check import Check, NodeView
-from checks.engine.evaluation import EndedError, GatheredCluster, evaluate
-from checks.facts import Unknown, UnknownFactError
+from checks.engine.evaluation import GatheredCluster, evaluate
+from checks.facts import EndedError, Unknown, UnknownFactError
 from checks.outcome import Outcome, Remediation, Status, failed, not_declared, passed, undetermined, warned
 from checks.scan import Verdict, coverage_of, verdict_of
 from tests.test_checks.engine.sizes import (
