@@ -62,8 +62,9 @@ types: $(READY)
 	$(BIN)/mypy
 
 # The five files of a new check: make new-check ID=time-zone-match PRODUCT=chef-backend [FACT=time-zone] [SCOPE=cluster] [FOLDER=backend]
+# make hands over in the environment what it was told: a quote in it is none of the shell's.
 new-check: $(READY)
-	@$(BIN)/python -m tests.new_check --id='$(ID)' --product='$(PRODUCT)' --fact='$(FACT)' --scope='$(SCOPE)' --folder='$(FOLDER)'
+	@$(BIN)/python -m tests.new_check --id="$$ID" --product="$$PRODUCT" --fact="$$FACT" --scope="$$SCOPE" --folder="$$FOLDER"
 
 # Writes the generated sections of docs/ and CONTRIBUTING anew, docs/faults.md, docs/keys.md and the manual page.
 readme: $(READY)

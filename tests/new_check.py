@@ -6,6 +6,7 @@ python -m tests.new_check --id time-zone-match --product chef-backend [--fact ti
 from __future__ import annotations
 
 import argparse
+import keyword
 import re
 import subprocess
 import sys
@@ -251,6 +252,16 @@ def _class(name: str) -> str:
     return "".join(part.capitalize() for part in name.split("-"))
 
 
+def _class_of_another(fact: str) -> str:
+    """Why the fact's class cannot be called so: another fact's has that name, or something that the files import."""
+    name = _class(fact)
+    if any(kind.__name__ == name for probe in PROBES for kind in probe.facts):
+        return f"there is a fact {name}"
+    views = "NodeCheck, NodeView, ClusterCheck, ClusterView"
+    imported = re.findall(r"^from [\w.]+ import ([\w, ]+)$", f"{_CHECK}\n{_PROBE}\n{_TEST}", re.MULTILINE)
+    return f"the skeleton imports another {name}" if name in ", ".join((*imported, views)).split(", ") else ""
+
+
 def _dotted(path: Path) -> str:
     return ".".join(path.with_suffix("").parts)
 
@@ -271,12 +282,17 @@ def wanted(*, check_id: str, product: str, fact: str = "", scope: str = "node", 
             raise RefusedError(
                 f"{option}={name!r}: an id is of small letters, digits and hyphens, as in time-zone-match"
             )
+        if keyword.iskeyword(_module(name)) or keyword.iskeyword(_class(name)):
+            raise RefusedError(f"{option}={name}: Python has that word for itself, and no file can be called so")
     if scope not in ("node", "cluster"):
         raise RefusedError(f"SCOPE={scope!r}: there are node (judges one node) and cluster (compares all of them)")
     if check_id in {check.id for check in BUILTIN}:
         raise RefusedError(f"ID={check_id}: there is such a check; an id is for ever")
     if (fact or check_id) in {probe.id for probe in PROBES}:
         raise RefusedError(f"FACT={fact or check_id}: there is such a probe; name yours with FACT=...")
+    taken = _class_of_another(fact or check_id)
+    if taken:
+        raise RefusedError(f"FACT={fact or check_id}: {taken}; name yours with FACT=...")
     there = TOP / "checks" / found.name.replace("-", "_")
     folders = sorted(
         path.parent.name for path in there.glob("*/__init__.py") if path.parent.name not in {"facts", "runbook"}

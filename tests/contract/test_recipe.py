@@ -188,6 +188,22 @@ def test_every_skeleton_runs_and_cannot_land(tree: Path, tmp_path: Path) -> None
         ({"check_id": "zone", "product": "chef"}, "'chef' is no product: there are secret-server and chef-backend"),
         ({"check_id": "zone", "product": "chef-backend", "scope": "all"}, "SCOPE='all': there are node"),
         ({"check_id": "zone", "product": "chef-backend", "folder": "web"}, "FOLDER='web': there are backend, frontend"),
+        *(
+            ({"check_id": word, "product": "chef-backend"}, f"ID={word}: Python has that word for itself")
+            for word in ("class", "none", "true", "lambda")
+        ),
+        (
+            {"check_id": "new-one", "product": "chef-backend", "fact": "async"},
+            "FACT=async: Python has that word for itself",
+        ),
+        *(
+            ({"check_id": word, "product": "chef-backend"}, f"FACT={word}: the skeleton imports another")
+            for word in ("answer", "probe", "status", "unknown", "node-view", "remediation")
+        ),
+        (
+            {"check_id": "new-one", "product": "secret-server", "fact": "web-root"},
+            "FACT=web-root: there is a fact WebRoot; name yours with FACT=...",
+        ),
     ],
 )
 def test_what_cannot_be_made_is_refused_with_what_would_be_right(asked: dict[str, str], told: str) -> None:
@@ -200,4 +216,7 @@ def test_a_refusal_is_one_line_and_writes_nothing(tree: Path) -> None:
     done = make_new_check(tree, "ID=time-zone-match", "PRODUCT=chef-backend")
     assert done.returncode == 2
     assert done.stderr.startswith("new-check: ID=time-zone-match: there is such a check; an id is for ever\n")
+    quoted = make_new_check(tree, "ID=it's", "PRODUCT=chef-backend")
+    assert quoted.returncode == 2
+    assert quoted.stderr.startswith('new-check: ID="it\'s": an id is of small letters'), quoted.stderr
     assert touched(tree) == before
