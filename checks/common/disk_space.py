@@ -27,11 +27,10 @@ from dataclasses import replace
 
 from checks.check import NodeCheck, NodeView
 from checks.common.disk_facts import Disks, Drive, LinuxDisks
-from checks.common.sql_port_alone import host_not_asked, is_sql_port_alone
+from checks.common.sql_port_alone import fact_of_host
 from checks.engine.requirements import breach, cited
 from checks.engine.rules import Rule
 from checks.engine.ways_out import UNSEEN
-from checks.facts import Unknown, UnknownFactError
 from checks.outcome import Outcome, Remediation, Severity, combine, not_applicable, passed, undetermined, warned
 
 ID = "disk-space"
@@ -82,11 +81,9 @@ def of(
 def _judge(view: NodeView, judge_marks: JudgeMarks | None, relevant: Relevant) -> Outcome:
     """Judge the disks by each rule of the node's roles."""
     windows = view.cluster.definition.platform == "windows"
-    found: Disks | LinuxDisks | Unknown = view.get(Disks) if windows else view.get(LinuxDisks)
-    if isinstance(found, Unknown):
-        if is_sql_port_alone(view):
-            return host_not_asked()
-        raise UnknownFactError(found.reason)
+    found: Disks | LinuxDisks | Outcome = fact_of_host(view, Disks) if windows else fact_of_host(view, LinuxDisks)
+    if isinstance(found, Outcome):
+        return found
     rules = [rule for rule in view.cluster.rules.of(ID) if rule.requires.partition(" ")[0] in view.roles]
     marks = [rule for rule in rules if judge_marks and _MARK.fullmatch(rule.requires)]
     outcomes = [_judged(rule, found, view, relevant) for rule in rules if rule not in marks]

@@ -3,7 +3,8 @@
 ## What it checks
 What each machine calls itself (its computer name and domain), against the other nodes of the same cluster: two nodes
 that are one machine fail, whatever names or addresses they were reached by. A node that does not tell its name, or
-tells one that another node has and not its domain, may be that machine: then this cannot be told.
+tells one that another node has and not its domain, may be that machine: then this cannot be told. So it is where
+neither has a domain, for nothing keeps the names of such machines apart.
 
 ## Why it matters
 A machine that answers under two names is judged twice, and the node that should have been asked is not judged at all:
@@ -38,7 +39,8 @@ def judge(view: ClusterView) -> Outcome:
         homes.setdefault((told.name.lower(), told.domain.lower()), []).append(name)
     observed = ", ".join(f"{name} {told.name}" for name, told in known)
     evidence: dict[str, Any] = {"computers": {name: {"name": told.name, "domain": told.domain} for name, told in known}}
-    shared = [(home[0].upper(), names) for home, names in homes.items() if len(names) > 1]
+    # A domain has each name once. Without one nothing sees to that: setup and cloned images have given two the same.
+    shared = [(home[0].upper(), names) for home, names in homes.items() if home[1] and len(names) > 1]
     twice = [f"{enumerate_names(names)} are one machine, {home}" for home, names in shared]
     if twice:
         message = f"{'; '.join(twice)}: the inventory names it more than once, and another one not at all"
@@ -66,11 +68,15 @@ def _alike(known: Sequence[tuple[str, ComputerName]]) -> list[str]:
     for name, told in known:
         nodes.setdefault(told.name.lower(), []).append((name, told))
     return [
-        f"{enumerate_names([name for name, _ in same])} are both called {home.upper()}, and the domain of "
+        f"{enumerate_names([name for name, _ in same])} are {_many(same)} called {home.upper()}, and the domain of "
         f"{enumerate_names([name for name, told in same if not told.domain])} is not known"
         for home, same in nodes.items()
         if len(same) > 1 and not all(told.domain for _, told in same)
     ]
+
+
+def _many(nodes: Sequence[object]) -> str:
+    return "both" if len(nodes) == 2 else "all"
 
 
 def of(product: str) -> ClusterCheck:

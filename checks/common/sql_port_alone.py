@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from checks.check import NodeView
-from checks.facts import Contact
+from checks.facts import Contact, Unknown, UnknownFactError
 from checks.outcome import Outcome, not_applicable
+
+F = TypeVar("F")
 
 
 def is_sql_port_alone(node: NodeView) -> bool:
@@ -13,6 +18,18 @@ def is_sql_port_alone(node: NodeView) -> bool:
     return isinstance(contact, Contact) and contact.transport == "tds"
 
 
-def host_not_asked() -> Outcome:
-    """What is said of the machine then."""
-    return not_applicable("the host itself is not asked, only its SQL Server port")
+def _unread(found: Unknown) -> Outcome:
+    raise UnknownFactError(found.reason)
+
+
+def fact_of_host(view: NodeView, kind: type[F], otherwise: Callable[[Unknown], Outcome] = _unread) -> F | Outcome:
+    """A fact of the machine itself, or what is said where it is unknown: nothing where only the port was spoken to.
+
+    Else it is what `otherwise` says; without one, the engine's error.
+    """
+    found = view.get(kind)
+    if not isinstance(found, Unknown):
+        return found
+    if is_sql_port_alone(view):
+        return not_applicable("the host itself is not asked, only its SQL Server port")
+    return otherwise(found)

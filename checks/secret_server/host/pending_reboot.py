@@ -16,20 +16,17 @@ Restart the host before the window, one web node at a time, and scan again.
 from __future__ import annotations
 
 from checks.check import NodeCheck, NodeView
-from checks.common.sql_port_alone import host_not_asked, is_sql_port_alone
+from checks.common.sql_port_alone import fact_of_host
 from checks.engine.wording import count
-from checks.facts import Unknown, UnknownFactError
 from checks.outcome import Outcome, Remediation, Severity, passed, warned
 from checks.secret_server.facts.host import PendingReboot
 
 
 def judge(view: NodeView) -> Outcome:
     """Tell what waits for the restart."""
-    found = view.get(PendingReboot)
-    if isinstance(found, Unknown):
-        if is_sql_port_alone(view):
-            return host_not_asked()
-        raise UnknownFactError(found.reason)
+    found = fact_of_host(view, PendingReboot)
+    if isinstance(found, Outcome):
+        return found
     waiting = [
         *(["installed roles, features or updates"] if found.servicing else []),
         *(["Windows Update"] if found.windows_update else []),

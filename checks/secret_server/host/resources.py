@@ -18,8 +18,7 @@ from __future__ import annotations
 
 from checks.check import NodeCheck, NodeView
 from checks.common.machine_size import judged, unseen
-from checks.common.sql_port_alone import host_not_asked, is_sql_port_alone
-from checks.facts import Unknown
+from checks.common.sql_port_alone import fact_of_host
 from checks.outcome import Outcome, Remediation, Severity, combine, not_applicable
 from checks.secret_server.facts.host import Hardware
 from checks.secret_server.urls import REQUIREMENTS_URL
@@ -32,11 +31,11 @@ def judge(view: NodeView) -> Outcome:
     rules = [rule for rule in view.cluster.rules.of(ID) if rule.requires.partition(" ")[0] in view.roles]
     if not rules:
         return not_applicable("no known requirement for this role")
-    found = view.get(Hardware)
-    if isinstance(found, Unknown):
-        if is_sql_port_alone(view):
-            return host_not_asked()
-        return unseen(rules, f"processors and memory are not known: {found.reason}")
+    found = fact_of_host(
+        view, Hardware, lambda gap: unseen(rules, f"processors and memory are not known: {gap.reason}")
+    )
+    if isinstance(found, Outcome):
+        return found
     return combine(
         [
             judged(rule, processors=found.processors, processor="processor", memory_bytes=found.memory_bytes)

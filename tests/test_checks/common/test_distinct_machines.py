@@ -66,6 +66,17 @@ def test_a_domain_that_is_not_told_may_be_another_node_s(cluster: Clusters, node
     assert judge(view(cluster, node, named("WEB1"), named("WEB2", ""))).status is Status.PASS
 
 
+def test_without_a_domain_nothing_keeps_names_apart(cluster: Clusters, node: Nodes) -> None:
+    """Windows setup has given random names twice (KB 970485), and cloned images keep theirs."""
+    outcome = judge(view(cluster, node, named("WIN-1", ""), named("win-1", ""), named("WEB3", "")))
+    assert outcome.status is Status.ERROR
+    assert "web1 and web2 are both called WIN-1, and the domain of web1 and web2 is not known" in outcome.message
+    three = judge(view(cluster, node, *[named("WIN-1", "")] * 3))
+    assert "web1, web2 and web3 are all called WIN-1" in three.message
+    one_is_known = judge(view(cluster, node, named("A", ""), named("A", ""), named("WEB1"), named("WEB1")))
+    assert one_is_known.status is Status.FAIL, "what is proven stands"
+
+
 def test_a_port_has_no_machine_to_tell_of(cluster: Clusters, node: Nodes) -> None:
     info = cluster()
     port = node(
