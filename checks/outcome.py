@@ -135,6 +135,8 @@ def combine(outcomes: Sequence[Outcome]) -> Outcome:
     """
     if not outcomes:
         raise ValueError("no outcome to combine")
+    if len(outcomes) == 1:
+        return outcomes[0]
     ranked = sorted(outcomes, key=lambda outcome: _GRAVITY.index(outcome.status))
     worst = ranked[0]
     quiet = {Status.SKIP} if worst.status is Status.PASS else {Status.SKIP, Status.PASS}

@@ -22,6 +22,7 @@ _SHOWN_CHARS = 2_000
 
 _UNNAMED_NODE = "(unnamed)"
 _as_json = json.JSONEncoder(allow_nan=False).encode
+_IS_JSON = {str, int, bool, type(None)}
 _DEFECT = Remediation("Tell whoever wrote the check what the message says.")
 
 
@@ -299,7 +300,9 @@ def _flaw(outcome: Any) -> str:
     if remedy and remedy.language not in ("", *JOINS):
         return f"remediation.language = {remedy.language!r}"
     try:
-        _as_json(dict(outcome.evidence))
+        doubtful = {k: v for k, v in outcome.evidence.items() if type(v) not in _IS_JSON or type(k) is not str}
+        if doubtful:
+            _as_json(doubtful)
     except (TypeError, ValueError, RecursionError) as error:
         return f"evidence that is no JSON ({error})"
     return ""

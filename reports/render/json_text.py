@@ -14,7 +14,8 @@ from reports.text import escape_invisible, escape_json
 
 _quoted = json.encoder.encode_basestring
 _DEPTH = 20
-_KEY_CHARS = 100
+_KEYS_CHARS = 2 * 1024
+"""Of the keys of one object; they are remembered as they are written."""
 _TEXT_CHARS = 32 * 1024
 """The longest text; only hostile nodes say more in one breath."""
 
@@ -70,15 +71,16 @@ def _safely_laid_out(value: object, line: str, depth: int) -> str:
         ]
         return f"[{inner}{f',{inner}'.join(parts)}{line}]"
     if depth > 0 and isinstance(value, Mapping) and value:
+        if set(map(type, value)) != {str} or not (keys := "".join(value)).isascii() or len(keys) > _KEYS_CHARS:
+            return laid_out(json_safe(value, depth), line)  # of which two may become one
         inner = f"{line}  "
-        pairs = {
-            _key(key) if type(key) is str and len(key) <= _KEY_CHARS else _quoted(_encodable(str(key))): _quoted(each)
+        pairs = [
+            f"{_key(key)}: {_quoted(each)}"
             if type(each) is str and each.isascii() and len(each) <= _TEXT_CHARS
-            else _safely_laid_out(each, inner, depth - 1)
+            else f"{_key(key)}: {_safely_laid_out(each, inner, depth - 1)}"
             for key, each in value.items()
-        }
-        joined = f",{inner}".join([f"{key}: {text}" for key, text in pairs.items()])
-        return f"{{{inner}{joined}{line}}}"
+        ]
+        return f"{{{inner}{f',{inner}'.join(pairs)}{line}}}"
     return laid_out(json_safe(value, depth), line)
 
 

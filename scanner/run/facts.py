@@ -78,7 +78,8 @@ def _no_clock(said: NodeResponse) -> Unknown:
 def _read(probe: Probe, reader: Callable[[Answer], object], answer: Answer | Unknown, allowance: Allowance) -> object:
     if isinstance(answer, Unknown):
         return Unknown(answer.reason, unanswered=True)
-    if probe.language == "sh" and (long := max(map(len, answer.output.split("\n")))) > _LINE_CHARS:
+    said = answer.output if probe.language == "sh" and len(answer.output) > _LINE_CHARS else ""
+    if (long := max(map(len, said.split("\n")))) > _LINE_CHARS:
         return Unknown(f"probe {probe.id}: unreadable answer, a line of {long:,} characters")
     try:
         return allowance.call(lambda: reader(answer))

@@ -44,6 +44,8 @@ _FRAME = re.compile(
     rb"|end (?P<end>\S+) (?P<exit>\d{1,9})|broken (?P<broken>\S+) (?P<how>\d{1,9})"
     rb"|late (?P<late>\S+)|(?P<done>done))\r?(?=\n)"
 )
+_KINDS = {"bytes": "begin", "most": "errors", "exit": "end", "how": "broken"}
+"""What kind of frame ends with a group, where it has more than the one that has its name and says whose it is."""
 _STAMP = re.compile(rb"(begun|ended) (\d{1,11})(\.\d{1,9})?\r?(?=\n)")
 ERROR_BYTES = 16 * 1024
 """What counts of a probe's standard error; the rest is read, so that nobody waits for a reader, and thrown away."""
@@ -236,33 +238,34 @@ def parse(
     for found in _frames(_FRAME, output, mark):
         start = max(0, found.start() - lead)
         framed = True
-        of = found["errors"] or found["end"] or found["broken"]
-        if found["begin"]:
+        kind = _KINDS.get(str(found.lastgroup), str(found.lastgroup))
+        of = found[kind]
+        if kind == "begin":
             if begun:
                 answers.setdefault(_text(begun["begin"]), _broken_off(output[begun.end() + 1 : start], nonce))
             begun, errors, mixed = found, None, False
-        elif begun and of and of != begun["begin"]:
+        elif kind == "late":
+            answers.setdefault(_text(of), Unknown("not asked: the node's time was used up before its turn"))
+        elif kind == "done":
+            done = True
+        elif not begun:
+            continue
+        elif of != begun["begin"]:
             # Such as the rest of one whose shell was killed: what stands around it may be of either.
             mixed = True
-        elif found["end"] and begun and mixed:
-            answers.setdefault(_text(found["end"]), Unknown("another probe's answer ran into this one"))
-            begun = None
-        elif found["errors"] and begun and found["errors"] == begun["begin"]:
+        elif kind == "errors":
             errors = errors or found
-        elif found["end"] and begun and found["end"] == begun["begin"]:
+        elif kind == "end":
             # One line break follows the begin, one precedes the next frame; neither is the probe's.
             body = output[begun.end() + 1 : errors.start() - lead if errors else start]
             told = _errors(output[errors.end() + 1 : start], errors, hide) if errors else ""
-            answers.setdefault(_text(found["end"]), _answer(body, begun, found, told, hide))
+            untold = Unknown("another probe's answer ran into this one")
+            answers.setdefault(_text(of), untold if mixed else _answer(body, begun, found, told, hide))
             begun = None
-        elif found["broken"] and begun and found["broken"] == begun["begin"]:
+        else:
             noise = hide.raw(output[begun.end() + 1 : start], cut=True)
-            answers.setdefault(_text(found["broken"]), _not_asked(int(found["how"]), noise, nonce))
+            answers.setdefault(_text(of), _not_asked(int(found["how"]), noise, nonce))
             begun = None
-        elif found["late"]:
-            answers.setdefault(_text(found["late"]), Unknown("not asked: the node's time was used up before its turn"))
-        elif found["done"]:
-            done = True
     if begun and done:
         answers.setdefault(_text(begun["begin"]), _broken_off(hide.raw(output[begun.end() + 1 :], cut=True), nonce))
     elif begun:

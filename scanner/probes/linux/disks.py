@@ -14,7 +14,7 @@ FOLDERS = ("/var/log/chef-backend", "/var/opt/chef-backend")
 _USUAL_INDEX = "/var/opt/chef-backend/elasticsearch/data"
 _LINE_CHARS = 10_000
 """A device and a mount point have paths of at most 4,096 characters."""
-_FIGURES = (r"\d{1,18}", r"\d{1,18}", r"-?\d{1,18}", r"\d{1,18}%|-", r"/.*")
+_FIGURES = tuple(map(re.compile, (r"\d{1,18}", r"\d{1,18}", r"-?\d{1,18}", r"\d{1,18}%|-", r"/.*")))
 """What follows a file system's type, word by word: size, used, free, share, and where the mount point's name begins."""
 _SECTION = re.compile(r"^(folder|elasticsearch) (/.*)$", re.MULTILINE)
 # Said before anything else, so that it is missed where the rest of the answer is cut.
@@ -117,7 +117,7 @@ def _row(line: str) -> tuple[str, ...] | None:
     words = list(re.finditer(r"\S+", line))
     for number in range(1, len(words) - len(_FIGURES)):
         figures = words[number + 1 : number + 1 + len(_FIGURES)]
-        if all(re.fullmatch(form, word[0]) for form, word in zip(_FIGURES, figures, strict=True)):
+        if all(form.fullmatch(word[0]) for form, word in zip(_FIGURES, figures, strict=True)):
             total, used, free = (word[0] for word in figures[:3])
             device = line[: words[number - 1].end()]
             return device, words[number][0], total, used, free, line[figures[-1].start() :]

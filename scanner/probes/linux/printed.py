@@ -7,10 +7,10 @@ no more than something to show, whatever it says: interpreters and libraries war
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from checks.engine.wording import count
-from scanner.probes.linux.sudo_refusals import refusal
+from scanner.probes.linux.sudo_refusals import may_refuse, refusal
 from scanner.probes.probe import Answer, UnreadableError
 
 _LINE_CHARS = 1_000
@@ -21,6 +21,7 @@ _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@
 # Printed by sudo, shells and the Ruby interpreter beside a good answer; they say nothing about Chef. Among the answer
 # only in what earlier versions collected, which did not tell the two outputs apart.
 _NOISE = re.compile(r"sudo: unable to resolve host|.*warning: setlocale:|/\S+\.rb:\d+: warning: ", re.IGNORECASE)
+_NOISE_SAYS = ("unable to resolve host", "warning: ")
 _NO_SUDO = re.compile(r"(^|[:\s])sudo: (command )?not found")
 _NO_COMMAND = re.compile(r"'?(?P<name>[\w./-]+)'?: (command )?not found")
 
@@ -37,7 +38,7 @@ def printed_lines(answer: Answer, what: str) -> list[str]:
         # No table is as wide, and patterns may take long over what a hostile node makes up.
         if len(line) > _LINE_CHARS:
             raise odd_line(what, line)
-    lines = [line for line in lines if not _NOISE.match(line)]
+    lines = _without_noise(lines)
     _refuse_sudo(lines, what)
     failed = answer.exit_code != 0
     if failed or not lines:
@@ -74,7 +75,7 @@ def between_ends(lines: list[str], what: str) -> list[str]:
 def error_lines(answer: Answer) -> list[str]:
     """The lines of standard error, each cut to a sensible length, without known noise."""
     lines = (line[:_LINE_CHARS] for line in _cleaned(answer.error_output[:_TEXT_CHARS]))
-    return [line for line in lines if not _NOISE.match(line)]
+    return _without_noise(list(lines))
 
 
 def refuse(answer: Answer, what: str) -> None:
@@ -94,17 +95,25 @@ def said_instead(answer: Answer, lines: Iterable[str]) -> str:
 
 def _cleaned(text: str) -> list[str]:
     plain = _ANSI.sub("", text).replace("\u00a0", " ").replace("\r", "\n")
-    return [line for line in (line.strip() for line in plain.split("\n")) if line]
+    return [line for each in plain.split("\n") if (line := each.strip())]
 
 
-def _refuse_sudo(lines: Iterable[str], what: str) -> None:
-    for line in lines:
+def _without_noise(lines: list[str]) -> list[str]:
+    whole = "\n".join(lines).lower()
+    noisy = any(said in whole for said in _NOISE_SAYS)
+    return [line for line in lines if not _NOISE.match(line)] if noisy else lines
+
+
+def _refuse_sudo(lines: Sequence[str], what: str) -> None:
+    for line in lines if may_refuse("\n".join(lines)) else ():
         if why := refusal(line, what):
             raise UnreadableError(f"{why}: {short(line)}")
 
 
 def _refuse_missing(lines: Iterable[str]) -> None:
     for line in lines:
+        if "not found" not in line:  # its pattern looks at each path again and again
+            continue
         if _NO_SUDO.search(line):
             raise UnreadableError("sudo is not there (leave out `sudo`, and log in as root)")
         missing = _NO_COMMAND.search(line)

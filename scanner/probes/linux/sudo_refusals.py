@@ -72,10 +72,15 @@ _SIGNS = ("sudo", "is not allowed to", "sorry, user", "can't do that")
 """No refusal is without one of them, and nearly every other line is."""
 
 
+def may_refuse(text: str) -> bool:
+    """Whether a refusal may stand in it: none does in nearly all that is printed."""
+    small = text.lower()
+    return not text.isascii() or any(sign in small for sign in _SIGNS)
+
+
 def refusal(line: str, what: str) -> str:
     """Why `what` did not run, with the cure; empty where the line is no refusal of sudo's."""
-    small = line.lower()
-    if line.isascii() and not any(sign in small for sign in _SIGNS):
+    if not may_refuse(line):
         return ""
     found = next((one for one in _REFUSALS if one.said.search(line)), None)
     return f"sudo {found.means} `{what}` ({found.cure})" if found else ""

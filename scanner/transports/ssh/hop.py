@@ -105,7 +105,7 @@ def path_of(text: str, tokens: Mapping[str, str]) -> Path:
     """A file's name with `~` and, where `tokens` has any, OpenSSH's % tokens filled in."""
     if tokens and "%" in text:
         text = fill_in(text, {"d": str(path_of("~", {})), "u": local_user(), "l": socket.gethostname(), **tokens})
-    return _from_home(text, *(os.environ.get(name) for name in _HOMES))
+    return _from_home(text, *(os.environ.get(name) for name in _HOMES if text.startswith("~")))
 
 
 @functools.lru_cache(maxsize=256)
