@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import paramiko
@@ -87,7 +88,8 @@ def suite(wishes: Wishes, *, legacy: bool) -> Suite:
     )
 
 
-def chosen(wish: str, base: Sequence[str], more: Sequence[str] = ()) -> tuple[str, ...]:
+@lru_cache(maxsize=256)
+def chosen(wish: str, base: tuple[str, ...], more: tuple[str, ...] = ()) -> tuple[str, ...]:
     """What is left of `base`, and of what is offered on request only (`more`), as ssh_config(5) reads `wish`.
 
     A list replaces, `+` adds, `-` takes away, `^` goes first; each name may have wildcards. A list that leaves nothing
@@ -103,14 +105,14 @@ def chosen(wish: str, base: Sequence[str], more: Sequence[str] = ()) -> tuple[st
         named = (*base, *(name for name in named if name not in base))
     elif sign == "^":
         named = (*named, *(name for name in base if name not in named))
-    return named or tuple(base)
+    return named or base
 
 
 def host_key_algorithms(expected: Sequence[HostKey], *, legacy: bool, wish: str = "") -> tuple[str, ...]:
     """Host key algorithms to ask for: those of `expected` keys first, so that the server shows a key that is known."""
     types = [key.type for key in expected]
     able = {kind: (*names, *([SHA1_RSA] if legacy and kind == SHA1_RSA else [])) for kind, names in HOST_KEYS.items()}
-    wished = chosen(wish, [name for names in able.values() for name in names])
+    wished = chosen(wish, tuple(name for names in able.values() for name in names))
     kind_of = {name: kind for kind, names in able.items() for name in names}
     return (
         *(name for name in wished if kind_of[name] in types),

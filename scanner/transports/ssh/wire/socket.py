@@ -10,7 +10,7 @@ from typing import Protocol
 from scanner.transports.ssh.proxy import Proxy
 
 _QUICKACK = getattr(socket, "TCP_QUICKACK", None)
-_READ_BYTES = 64 * 1024
+_READ_BYTES = _UNSENT_BYTES = 64 * 1024
 _GATHERS = sys.platform == "linux"
 _GATHER_S = 2.0
 """For so long little is left where it is; a server that asks whether we live (ClientAliveInterval) waits longer."""
@@ -43,7 +43,8 @@ class SshStream:
     """What paramiko reads from and writes to.
 
     Linux delays acknowledgements again after each read, which costs 40 ms a round trip: TCP_QUICKACK is renewed.
-    paramiko asks for a packet in two parts, its length and its rest; what has come is read from the wire in one go.
+    paramiko asks for a packet in two parts, its length and its rest; what has come is read from the wire in one go. And
+    it sends packet by packet: what is sent to a TCP socket goes when something is to be read, or at the end.
     """
 
     def __init__(self, wire: RawSocket) -> None:
@@ -51,6 +52,7 @@ class SshStream:
         self._quick = isinstance(wire, socket.socket) and _QUICKACK is not None
         self.proxy = wire if isinstance(wire, Proxy) else None
         """The ProxyCommand behind it, where there is one."""
+        self._unsent = b""
         self._come = b""
         self._at = 0
         """How far of what has come was asked for."""
@@ -64,6 +66,7 @@ class SshStream:
     def recv(self, size: int) -> bytes:
         """Read, as a socket does."""
         if self._at == len(self._come):
+            self.flush()
             self._keep(self._read())
         if not self.greeted:  # no more than a line, or the library would keep the beginning of the first packet
             size = min(size, self._come[self._at : self._at + size].find(b"\n") + 1 or size)
@@ -106,6 +109,7 @@ class SshStream:
         """Wait at most so long until there is something to read, or the end; False where the time is up."""
         if self._at < len(self._come):
             return True
+        self.flush()
         self._wire.settimeout(max(seconds, _LEAST_S))
         try:
             self._keep(self._read())
@@ -154,11 +158,21 @@ class SshStream:
 
     def send(self, data: bytes) -> int:
         """Write, as a socket does."""
-        try:
+        if not isinstance(self._wire, socket.socket):
             return self._wire.send(data)
+        self._unsent += data
+        if len(self._unsent) > _UNSENT_BYTES:
+            self.flush()
+        return len(data)
+
+    def flush(self) -> None:
+        """Write what waits for it. Raises TimeoutError, and OSError but for a connection that has ended."""
+        try:
+            while self._unsent:
+                self._unsent = self._unsent[self._wire.send(self._unsent) :]
         except ConnectionError:
-            self.ended = True
-            raise
+            # What the server has said before is still to be read, and tells why; else the end is read.
+            self.ended, self._unsent = True, b""
 
     def settimeout(self, seconds: float | None) -> None:
         """Bound each read and write."""
@@ -174,6 +188,10 @@ class SshStream:
 
     def close(self) -> None:
         """Let go of the wire. Never raises."""
+        with suppress(Exception):
+            if self._unsent:
+                self._wire.settimeout(0)  # it may be a watchdog that closes, which must not wait
+                self.flush()
         self.cut()
         with suppress(Exception):
             self._wire.close()

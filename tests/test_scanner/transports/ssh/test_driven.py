@@ -81,9 +81,11 @@ def connected() -> Iterator[tuple[Client, Server]]:
     server = Server(theirs)
     agreed = threading.Event()
     server.start_server(event=agreed, server=Open())
-    client = Client(SshStream(ours))
+    stream = SshStream(ours)
+    client = Client(stream)
     try:
         client.shake_hands(("ecdsa-sha2-nistp256",), banner_s=5)
+        stream.flush()  # as whatever it waits for next would
         assert agreed.wait(PATIENCE_S)
         assert client.take(), "which signatures it takes (RFC 8308)"
         server.auth_handler = type("Handler", (), {"is_authenticated": lambda _: True, "abort": lambda _: None})()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import socket
+import struct
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -163,6 +165,87 @@ def pair() -> Iterator[tuple[SshStream, socket.socket]]:
         theirs.sendall(GREETING)
         assert exactly(stream, len(GREETING)) == GREETING
         yield stream, theirs
+
+
+def come(theirs: socket.socket) -> bytes:
+    """What has come to the server so far."""
+    theirs.settimeout(0)
+    try:
+        return theirs.recv(1 << 20)
+    except BlockingIOError:
+        return b""
+    finally:
+        theirs.settimeout(PATIENCE_S)
+
+
+def test_what_is_sent_goes_together_once_something_is_to_be_read(pair: tuple[SshStream, socket.socket]) -> None:
+    stream, theirs = pair
+    for part in (b"one, ", b"two, ", b"three"):
+        assert stream.send(part) == len(part)
+    assert come(theirs) == b""
+    theirs.sendall(b"answer")
+    assert exactly(stream, 6) == b"answer"
+    assert theirs.recv(100) == b"one, two, three"
+
+
+@pytest.mark.parametrize("wait", [lambda stream: stream.awaits(0.01), lambda stream: stream.gather(1)])
+def test_it_goes_before_any_wait(pair: tuple[SshStream, socket.socket], wait: Callable[[SshStream], object]) -> None:
+    stream, theirs = pair
+    stream.send(b"asked")
+    waiting = threading.Thread(target=wait, args=(stream,), daemon=True)
+    waiting.start()
+    assert theirs.recv(100) == b"asked"
+    theirs.sendall(b"answer")
+    waiting.join(PATIENCE_S)
+    assert not waiting.is_alive()
+
+
+def test_much_of_it_goes_at_once(pair: tuple[SshStream, socket.socket]) -> None:
+    stream, theirs = pair
+    stream.send(b"x" * 70_000)
+    assert theirs.recv(10) == b"x" * 10
+
+
+def test_a_farewell_goes_when_it_is_closed(pair: tuple[SshStream, socket.socket]) -> None:
+    stream, theirs = pair
+    stream.send(b"bye")
+    stream.close()
+    assert theirs.recv(100) == b"bye"
+    assert theirs.recv(100) == b""
+
+
+def test_nobody_waits_for_room_in_order_to_close(pair: tuple[SshStream, socket.socket]) -> None:
+    stream, theirs = pair
+    theirs.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+
+    def send() -> None:
+        with suppress(OSError):  # the socket is gone
+            for _ in range(200):
+                stream.send(b"x" * 100_000)
+
+    sending = threading.Thread(target=send, daemon=True)
+    sending.start()
+    sending.join(0.2)
+    assert sending.is_alive(), "there was room for all of it"
+    closing = threading.Thread(target=stream.close, daemon=True)
+    closing.start()
+    closing.join(PATIENCE_S)
+    sending.join(PATIENCE_S)
+    assert not closing.is_alive()
+    assert not sending.is_alive()
+
+
+def test_what_the_server_said_before_it_left_is_read(pair: tuple[SshStream, socket.socket]) -> None:
+    stream, theirs = pair
+    theirs.sendall(b"farewell")
+    theirs.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 0, 0))
+    theirs.shutdown(socket.SHUT_RDWR)
+    for _ in range(3):  # the first write is what the other side refuses
+        stream.send(b"more")
+        stream.flush()
+    assert exactly(stream, 8) == b"farewell"
+    assert stream.recv(1) == b""
+    assert stream.ended
 
 
 gathers = pytest.mark.skipif(sys.platform != "linux", reason="tried on Linux alone")

@@ -63,11 +63,13 @@ def stream(wire: socket.socket) -> SshStream:
 
 
 def test_the_library_reads_what_we_write_and_we_what_it_writes(wires: tuple[socket.socket, socket.socket]) -> None:
-    ours = keyed(Packets(stream(wires[0])), reads=BACK, writes=THERE)
+    wire = stream(wires[0])
+    ours = keyed(Packets(wire), reads=BACK, writes=THERE)
     theirs = keyed(Packetizer(wires[1]), reads=THERE, writes=BACK)
     for number, length in enumerate(LENGTHS):
         payload = bytes([100]) + bytes(number % 256 for _ in range(length - 1))
         ours.send_message(message(payload))
+        wire.flush()
         kind, got = theirs.read_message()
         assert (kind, got.asbytes()) == (100, payload[1:])
         theirs.send_message(message(payload))
@@ -78,10 +80,12 @@ def test_the_library_reads_what_we_write_and_we_what_it_writes(wires: tuple[sock
 def test_the_count_of_a_nonce_goes_round(wires: tuple[socket.socket, socket.socket]) -> None:
     """RFC 5647, 7.1: modulo 2**64; it begins anywhere, and the library fails there."""
     last = b"last" + b"\xff" * 8
-    there = keyed(Packets(stream(wires[0])), reads=THERE, writes=last)
+    wire = stream(wires[0])
+    there = keyed(Packets(wire), reads=THERE, writes=last)
     here = keyed(Packets(stream(wires[1])), reads=last, writes=THERE)
     for payload in (b"one", b"two", b"three"):
         there.send_message(message(payload))
+        wire.flush()
         assert here.read_message()[0] == payload[0]
 
 
@@ -130,7 +134,8 @@ def test_a_length_that_nobody_sends_is_refused_before_anything_is_read(
 
 
 def test_the_count_begins_anew_with_a_strict_exchange_of_keys(wires: tuple[socket.socket, socket.socket]) -> None:
-    theirs, packets = Packetizer(wires[1]), Packets(stream(wires[0]))
+    wire = stream(wires[0])
+    theirs, packets = Packetizer(wires[1]), Packets(wire)
     for _ in range(3):  # in the clear
         theirs.send_message(message(b"\x14kexinit"))
         assert packets.read_message()[0] == 0x14
@@ -144,8 +149,10 @@ def test_the_count_begins_anew_with_a_strict_exchange_of_keys(wires: tuple[socke
 
 
 def test_another_cipher_is_the_library_s_own_business(wires: tuple[socket.socket, socket.socket]) -> None:
-    theirs, packets = Packetizer(wires[1]), Packets(stream(wires[0]))
+    wire = stream(wires[0])
+    theirs, packets = Packetizer(wires[1]), Packets(wire)
     theirs.send_message(message(b"in the clear"))
     assert packets.read_message()[1].asbytes() == b"n the clear"
     packets.send_message(message(b"and back"))
+    wire.flush()
     assert theirs.read_message()[1].asbytes() == b"nd back"
