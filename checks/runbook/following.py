@@ -90,10 +90,8 @@ def with_signs(
     hops = runbook.path.hops
     parts = []
     for chapter, part in enumerate(runbook.parts):
-        hop: UpgradeStep | None = hops[chapter - 1] if 1 <= chapter <= len(hops) else None
-        if chapter > len(hops):
-            # What is done at another site, or to frontends, is done for the last hop's version.
-            hop = hops[-1] if hops else None
+        # What is done at another site, or to frontends, is done for the last hop's version.
+        hop: UpgradeStep | None = hops[min(chapter, len(hops)) - 1] if chapter and hops else None
         steps = tuple(
             _declared(step, *of_product(step, hop, part.steps[:place], views), kinds)
             for place, step in enumerate(part.steps)

@@ -44,10 +44,10 @@ def _of_commands(step: Step, sizes: Sizes) -> Estimate:
     moved, missing = [], []
     for command in (*step.commands, *(step.proof.commands if step.proof else ())):
         what, size = _moves(command, sizes)
-        if what and size is None:
-            missing.append(what)
-        elif what and size is not None:
+        if size is not None:
             moved.append((what, size))
+        elif what:
+            missing.append(what)
     if missing:
         return Estimate(None, f"not known: no size of {missing[0]} was read")
     if not moved:

@@ -587,3 +587,44 @@ def test_what_was_not_asked_of_one_node_is_told_beside_what_another_could_not_an
     assert found == Seen(CANNOT_TELL, words)
     denied = see(STOP, {"web2": node("web2", unknown={PoolStates: "denied"})}, lambda _: done(""))
     assert denied == Seen(CANNOT_TELL, "web2: denied")
+
+
+def test_a_version_that_was_declared_shows_nothing() -> None:
+    """`current` in the inventory is a word for what cannot be read, and no sign that files were copied."""
+    declared = replace(node("web2", unknown={AppFiles: "denied"}), current="11.7.000049")
+    assert seen("files-version", WANT_71, declared).state is CANNOT_TELL
+
+
+@pytest.mark.parametrize(
+    ("kind", "want", "views", "words"),
+    [
+        ("database-version", WANT_71, (node("sql1", database("")),), "sql1: its copy of the database is not open"),
+        (
+            "database-version",
+            WANT_71,
+            (node("sql1", replace(database(""), version_problem="SELECT was denied")),),
+            "sql1: SELECT was denied",
+        ),
+        ("files-version", WANT_71, (node("web2", unknown={AppFiles: "access is denied"}),), "access is denied"),
+        ("encryption-keys", {"same": True}, (node("w1", KEY), node("w2", KEY)), "encryption.config is the same on all"),
+        (
+            "encryption-keys",
+            {"same": True},
+            (node("w1", KEY), node("w2", OTHER_KEY)),
+            "there are 2 different encryption.config",
+        ),
+    ],
+)
+def test_what_was_seen_is_told_in_its_own_words(
+    kind: str, want: Mapping[str, object], views: tuple[NodeView, ...], words: str
+) -> None:
+    assert words in seen(kind, want, *views).words
+
+
+def test_of_two_servers_that_tell_the_version_one_is_asked() -> None:
+    """While a database is restored its copies are closed: what they cannot tell says nothing of it."""
+    views = (node("web1"), node("sql1", database("11.7.000049")), node("sql2", database("11.7.000049")))
+    back = Step(id="back-restore-database", title="Back to 11.7.000049: restore")
+    found, why = vault_signs.signs(back, None, (), views, back="12.0.000000")
+    assert [(sign.kind, sign.nodes) for sign in found] == [("database-version", ("sql1",))]
+    assert not why
