@@ -39,6 +39,8 @@ _CALLS_PER_DIAL = 2
 """One that is under way or has been answered, and one that is begun while nobody comes to take the answer."""
 _POLL_S = 0.1
 _FAREWELL_S = 6.0
+_CLOSING_S = 6.0
+"""How long what was started here for the run is waited for after an interrupt, until it has cleared up after itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,6 +171,7 @@ class _Run:
                 end_calls(self._under_way, _FAREWELL_S)
                 if spread:
                     self._hear_those_in_time()
+                    spread.wait_for_end(_CLOSING_S)
         finally:
             # After an interrupt nobody waits for nodes that may take a minute yet; the CLI ends the process.
             try:

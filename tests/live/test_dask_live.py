@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario, parse_scenario
 from tests.live.dask_estate import (
     BIN,
+    HELD,
     PATIENCE_S,
     REPORTS,
     SITES,
@@ -20,6 +22,7 @@ from tests.live.dask_estate import (
     asked_by,
     causes,
     conversations,
+    family,
     reached,
     start_scan,
     until,
@@ -94,6 +97,26 @@ def test_processes_of_this_machine_say_what_threads_say(scenario: str, tmp_path:
         there = written(path.parent)
         start_scan(path, how={"still": True}).report()
         assert written(path.parent) == there
+
+
+def test_an_interrupt_leaves_nothing_of_this_machine_s_processes(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setenv("TMPDIR", str(scratch))
+    with gate.before(HELD, monkeypatch) as lab:
+        scan = start_scan(lab.write(tmp_path), "--engine", "dask")
+        until(lambda: conversations(lab) == 1, "nobody asked")
+        started = family(scan.process.pid)
+        assert len(started) > 1
+        assert any(scratch.iterdir())
+        scan.process.send_signal(signal.SIGINT)
+        code, said = scan.ended()
+        assert code == 130, said
+        assert "leaked" not in said
+        assert not any(scratch.iterdir()), "the workers' folder was left behind"
+        until(lambda: not any(each.is_running() for each in started), "a process was left behind", 10)
 
 
 def test_other_commands_ask_through_the_scheduler_too(estate: Estate) -> None:

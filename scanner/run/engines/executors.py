@@ -26,6 +26,9 @@ class Spread(concurrent.futures.Executor):
     def taken(self, future: concurrent.futures.Future[Any]) -> None:
         """What this one holds has been taken: as much more may come."""
 
+    def wait_for_end(self, within_s: float) -> None:
+        """After a `shutdown` that nobody waits for: until all that it started has ended, or for so long."""
+
     @property
     def notices(self) -> tuple[str, ...]:
         """What a reader must know of how the answers were come by; one line each."""

@@ -58,6 +58,11 @@ class DaskEngine(Spread):
         if wait and self._thread:
             self._thread.join()
 
+    def wait_for_end(self, within_s: float) -> None:
+        """See the base: processes and a folder of this machine, and the connection to a scheduler, if there is one."""
+        if self._thread and (self._loop.is_open or self._loop.own):
+            self._thread.join(within_s)
+
     def taken(self, future: concurrent.futures.Future[Any]) -> None:
         """One of those that had come home has been taken."""
         self._loop.let_go(future)

@@ -77,6 +77,7 @@ class Link:
             self.close()
             took_s = time.monotonic() - began
             raise EngineError(*unreachable(self.address, error, choice, took_s=took_s, had_s=_CONNECT_S)) from None
+        self._wire = self._client.scheduler_comm
         if choice.scheduler:
             try:
                 self._refuse_stranger()
@@ -106,8 +107,12 @@ class Link:
 
     @property
     def connected(self) -> bool:
-        """Whether the scheduler is there, as far as this side knows."""
-        return bool(self._client.status == "running")
+        """Whether the scheduler is there, as far as this side knows, and always has been.
+
+        The client connects again by itself, to a scheduler that has dropped all that was given to it meanwhile: whoever
+        looks only now and then would wait for answers that nobody is asked for any more.
+        """
+        return bool(self._client.status == "running" and self._client.scheduler_comm is self._wire)
 
     def about(self, address: str) -> Mapping[str, Any] | Exception:
         """Who the worker is, or why it does not say."""
@@ -153,6 +158,7 @@ class Link:
         # What they would tell of themselves by HTTP, without asking who wants to know.
         dask.config.set({"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []})
         folder = self._owned.enter_context(tempfile.TemporaryDirectory(prefix="preflight-", ignore_cleanup_errors=True))
+        dask.config.set({"temporary-directory": folder})  # where it keeps locks, for good
         return self._owned.enter_context(
             distributed.LocalCluster(
                 n_workers=processes,

@@ -105,7 +105,9 @@ class Loop:
         self.strangers: dict[WorkerKey, str] = {}
         """Workers that could have asked as well, and why they were given nothing."""
         self.events: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self.closing = self.leaving = False
+        self.closing = self.leaving = self.is_open = False
+        self.own = not choice.scheduler
+        """Whether the processes that ask are of this machine, and end with the run."""
         self._ending = threading.Lock()
         self._broken: tuple[str, str] | None = None
         self._choice = choice
@@ -124,7 +126,6 @@ class Loop:
         """The same where it is found at the site."""
         self._link: Link
         self._workers: Workers
-        self._open = False
         self._looked = 0.0
         self._unsaid_since: float | None = None
         self._reconnects = 0
@@ -183,14 +184,14 @@ class Loop:
             link=self._link,
             patience_s=self._patience.silence,
             wait_s=self._patience.look,
-            own=not self._choice.scheduler,
+            own=self.own,
         )
-        self._open, self._unsaid_since = True, None
+        self.is_open, self._unsaid_since = True, None
 
     def _close(self) -> None:
-        if self._open:
-            self._open = False
+        if self.is_open:
             self._link.close()
+            self.is_open = False
 
     def _look(self) -> None:
         workers, link = self._workers, self._link
@@ -256,7 +257,7 @@ class Loop:
         now = time.monotonic()
         if not fit:
             since = self._lonely_since.setdefault(site, now)
-            nowhere = bool(site) and not self._choice.scheduler
+            nowhere = bool(site) and self.own
             if now - since <= self._patience.worker and not nowhere:
                 return items
             cause = f"no worker for site {site}" if site else f"no worker at {self._choice.scheduler or 'this machine'}"
@@ -281,7 +282,7 @@ class Loop:
 
     def _way_to_a_worker(self, site: str, there: Sequence[Worker]) -> str:
         """What to do where no worker of the site can be given anything."""
-        if not self._choice.scheduler and site:
+        if self.own and site:
             return "name a scheduler that the site's workers are at (run.scheduler), or ask from here: --engine threads"
         if any(each.is_stranger for each in there):
             return (

@@ -397,6 +397,30 @@ def test_an_interrupt_keeps_what_is_finished_and_leaves_no_task(
     assert cluster.closed == 1
 
 
+def test_an_interrupt_leaves_no_process_folder_or_connection_behind(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever interrupts ends the process next: what was not cleared up by then stays."""
+    waited, close, wait = threading.Event(), FakeLink.close, engine_module.DaskEngine.wait_for_end
+
+    def slow_close(link: FakeLink) -> None:
+        waited.wait(5)
+        close(link)
+
+    def waiting(engine: Any, within_s: float) -> None:
+        waited.set()
+        wait(engine, within_s)
+
+    def interrupt(now: Progress) -> None:
+        if now.done:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(FakeLink, "close", slow_close)
+    monkeypatch.setattr(engine_module.DaskEngine, "wait_for_end", waiting)
+    collect(job(*names(6)), interrupt)
+    assert (cluster.links, cluster.closed) == (1, 1)
+
+
 def test_an_interrupt_of_the_farewell_loses_no_answer(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     shutdown = engine_module.DaskEngine.shutdown
 

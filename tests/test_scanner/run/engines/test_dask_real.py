@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -176,3 +177,14 @@ def test_who_is_no_scheduler_is_told_in_the_system_s_own_words(
         with pytest.raises(link.EngineError) as refused:
             link.Link(EngineChoice(name=DASK, scheduler=address), processes=1)
     assert str(refused.value) == f"{address} cannot be reached within 0.5 s: {why}"
+
+
+def test_a_connection_that_came_back_by_itself_is_not_the_one_that_there_was() -> None:
+    """What was given to the scheduler over the first one is forgotten there, whoever looks, and when."""
+    client = SimpleNamespace(status="running", scheduler_comm=object())
+    made = link.Link.__new__(link.Link)
+    made._client, made._wire = client, client.scheduler_comm
+    seen = [made.connected]
+    for client.status, client.scheduler_comm in (("connecting", None), ("running", object())):
+        seen.append(made.connected)
+    assert seen == [True, False, False]
