@@ -155,10 +155,10 @@ class Beside:
     """Shares of a CPU, of the scheduler and of all workers."""
 
     @classmethod
-    def resting(cls, running: Workers) -> Beside:
+    def resting(cls, running: Workers, seconds: float) -> Beside:
         before = running.cpu_s()
-        time.sleep(AT_REST_S)
-        at_scheduler, at_workers = ((now - then) / AT_REST_S for now, then in zip(running.cpu_s(), before, strict=True))
+        time.sleep(seconds)
+        at_scheduler, at_workers = ((now - then) / seconds for now, then in zip(running.cpu_s(), before, strict=True))
         return cls(running, (at_scheduler, at_workers))
 
 
@@ -198,6 +198,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--nodes", type=int, nargs="+", default=[1, 1000, 10000])
     parser.add_argument("--workers", type=int, default=4)
+    parser.add_argument("--at-rest", type=float, default=AT_REST_S, help="seconds for which they are left at rest")
     parser.add_argument("--profile", default="", help="write a profile of the client's process there")
     parser.add_argument("--ask", nargs=3, metavar=("INVENTORY", "SCHEDULER", "TLS"), help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -209,12 +210,16 @@ def main() -> None:
         folder = Path(name)
         record_answer(folder / "answer")
         os.environ[TEMPLATE] = str(folder / "answer")
-        environment = {**os.environ, "DASK_TEMPORARY_DIRECTORY": str(folder / "scratch")}
+        # A worker is given a copy of this file, beside which there is nothing that it needs.
+        beside_this = os.pathsep.join(
+            [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent)]
+        )
+        environment = {**os.environ, "DASK_TEMPORARY_DIRECTORY": str(folder / "scratch"), "PYTHONPATH": beside_this}
         tls, stood_in = tls_options(folder / "tls"), ["--preload", __file__]
         with started(folder, options.workers, environment, options=tls, of_workers=stood_in) as running:
             write_inventory(folder / "estate.toml", 32 * options.workers)
             asked(folder, running.address, None)  # each worker has loaded what it asks with
-            beside = Beside.resting(running)
+            beside = Beside.resting(running, options.at_rest)
             resting = [f"{share:.1%}" for share in beside.at_rest]
             print(f"at rest: scheduler {resting[0]}, {options.workers} workers {resting[1]} of a CPU")
             print("ms of CPU a node, and seconds of wall clock")
