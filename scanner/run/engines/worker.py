@@ -23,7 +23,7 @@ from importlib import metadata
 from pathlib import Path
 
 import scanner
-from scanner.clock import now_s
+from scanner.clock import now_s, utc_now
 from scanner.errors import cause_of
 from scanner.inventory.credentials import equip, known_here
 from scanner.inventory.model import SecretSource
@@ -92,6 +92,8 @@ def about() -> dict[str, object]:
         "distributed": metadata.version("distributed"),
         "machine": machine(),
         "now_s": now_s(),
+        "epoch_s": now_s() - time.monotonic(),
+        "wall_s": utc_now().timestamp(),
         "pid": os.getpid(),
     }
 

@@ -11,12 +11,13 @@ from typing import Any, NamedTuple
 
 from checks.common.clock_facts import ClockSample
 from checks.common.dataclass import dataclass
-from scanner.clock import now_s
+from scanner.clock import now_s, utc_now
 from scanner.errors import cause_of
 from scanner.run.engines import worker
 from scanner.run.engines.dask.link import Link, Told, stranger
 from scanner.transports.answers import NodeResponse
 
+_SAME_CLOCK_S = 0.001
 _UNHEARD, _SILENT = "has not answered yet", "does not answer"
 
 
@@ -32,6 +33,9 @@ class ClockOffset(NamedTuple):
 
     ahead_s: float
     unsure_s: float
+    wall_ahead_s: float | None = None
+    """What it says what time it is by, where that is another one: a process that lives on keeps to the time at which it
+    was started, whatever the machine's clock is set to. None: the same."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -149,6 +153,7 @@ class _Introduction:
             if own:
                 link.ignore_interrupts(address)
             self.said = link.about(address)
+            self.clock = _clock_here(self.said)
             if _is_distant(self.said):
                 # Once more: the first time a worker has to load what it is asked with.
                 before_s = now_s()
@@ -173,10 +178,23 @@ def _unfit(said: Mapping[str, Any] | Exception) -> str:
     return stranger(said)
 
 
+def _clock_here(said: Mapping[str, Any] | Exception) -> ClockOffset | None:
+    """Of a process of this machine: one that was started before the clock was set goes by the time that it was."""
+    if isinstance(said, BaseException) or "epoch_s" not in said:
+        return None
+    ahead_s = float(said["epoch_s"]) - (now_s() - time.monotonic())
+    return ClockOffset(ahead_s, 0.0, wall_ahead_s=0.0) if abs(ahead_s) > _SAME_CLOCK_S else None
+
+
 def _clock(said: Mapping[str, Any] | Exception, before_s: float, after_s: float) -> ClockOffset | None:
+    """Of another machine."""
     if isinstance(said, BaseException):
         return None
-    return ClockOffset(float(said["now_s"]) - (before_s + after_s) / 2, (after_s - before_s) / 2)
+    ahead_s = float(said["now_s"]) - (before_s + after_s) / 2
+    wall_s = said.get("wall_s")
+    # Both are read in one moment there; here the two may differ as well.
+    wall_ahead_s = None if wall_s is None else float(wall_s) - utc_now().timestamp() + (after_s - before_s) / 2
+    return ClockOffset(ahead_s, (after_s - before_s) / 2, wall_ahead_s)
 
 
 def listed(addresses: Iterable[str]) -> str:
@@ -196,8 +214,8 @@ def untold(workers: Collection[Worker]) -> str:
 
 
 def ahead(clock: ClockOffset) -> timedelta:
-    """The same as a time."""
-    return timedelta(seconds=clock.ahead_s)
+    """How far what it says what time it is by is ahead, as a time."""
+    return timedelta(seconds=clock.ahead_s if clock.wall_ahead_s is None else clock.wall_ahead_s)
 
 
 def by_our_clock(said: NodeResponse, clock: ClockOffset | None) -> NodeResponse:

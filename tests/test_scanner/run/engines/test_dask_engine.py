@@ -15,7 +15,7 @@ import pytest
 from checks.common.clock_facts import ClockSample
 from checks.facts import Unknown
 from checks.outcome import Status
-from scanner.clock import utc_now
+from scanner.clock import now_s, utc_now
 from scanner.inventory.model import SshSettings
 from scanner.probes.probe import Answer
 from scanner.run import collect as run_module
@@ -25,7 +25,7 @@ from scanner.run.engines.dask import engine as engine_module
 from scanner.run.engines.dask import loop as loop_module
 from scanner.run.engines.dask import workers as workers_module
 from scanner.run.engines.dask.loop import Patience
-from scanner.run.engines.dask.workers import ClockOffset, Workers, by_our_clock
+from scanner.run.engines.dask.workers import ClockOffset, Workers, ahead, by_our_clock
 from scanner.run.engines.engine import DASK, EngineChoice
 from scanner.run.engines.hands import Hands
 from scanner.run.engines.parcel import Batch
@@ -548,3 +548,38 @@ def test_what_nobody_asked_looks_as_what_did_not_answer(cluster: Cluster) -> Non
     (call,) = job("b1").calls()
     assert set(said.answers) == {probe.id for probe in call.probes}
     assert all(isinstance(answer, Unknown) for answer in said.answers.values())
+
+
+def test_a_process_that_was_started_before_the_clock_was_set_makes_no_node_s_clock_wrong(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Workers live for months, and a machine that boots asks the time later than it starts them."""
+    late_s = 3600.0
+    for each in cluster.workers_there.values():
+        each.about = {"epoch_s": now_s() - time.monotonic() + late_s}
+    at = utc_now()
+
+    def query(call: NodeRequest, gate: Any) -> NodeResponse:
+        del gate
+        noted = ClockSample(sent_s=100 + late_s, begun_s=100.5, ended_s=100.6, received_s=101 + late_s)
+        return replace(answered(call), clock=noted, asked_at=at)
+
+    monkeypatch.setattr(work, "query_node", query)
+    (said,) = collect(job("b1")).said.values()
+    assert isinstance(said.clock, ClockSample)
+    assert said.clock.sent_s == pytest.approx(100, abs=0.01)
+    assert said.clock.received_s == pytest.approx(101, abs=0.01)
+    assert said.asked_at == at, "which the machine's own clock told, by then set"
+
+
+def test_a_distant_worker_s_two_clocks_are_each_held_against_ours(cluster: Cluster) -> None:
+    """Its process goes by a time that is an hour ahead, its machine's clock has been put right since."""
+    away = cluster.workers_there["tls://w1:1"]
+    away.about = {"machine": "another", "now_s": now_s() + 3600, "wall_s": utc_now().timestamp()}
+    link: Any = FakeLink(cluster)
+    workers = Workers(link=link, patience_s=30, wait_s=20, own=False)
+    workers.look()
+    (clock,) = [each.clock for each in workers.of("") if each.address == away.address]
+    assert clock is not None
+    assert clock.ahead_s == pytest.approx(3600, abs=20)
+    assert ahead(clock).total_seconds() == pytest.approx(0, abs=20)
