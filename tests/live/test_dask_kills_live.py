@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 
 import pytest
 
@@ -66,6 +67,25 @@ def test_a_worker_is_killed_during(estate: Estate, held: Lab, gate: Gate) -> Non
     assert (report["verdict"], set(reached(report).values())) == ("GO", {True})
     estate.kill("apac")
     assert_nothing_is_left(estate, held)
+
+
+def test_a_worker_is_killed_while_its_answers_are_on_their_way(estate: Estate) -> None:
+    estate.begin("scheduler", "emea")
+    with Lab(load_scenario("chef-healthy")) as lab:
+        path = write_inventory(lab, estate)
+        arriving = moment(estate, "arriving")
+        scan = start_scan(path, how={"hold": {"arriving": str(arriving)}, "patience": {"silence": 60.0}})
+        until(arriving.exists, "nothing was answered")
+        estate.begin("apac")
+        estate.kill("emea")
+        go(arriving)
+        began = time.monotonic()
+        report = scan.report()
+        assert time.monotonic() - began < 50, "it was waited for, although it is gone"
+        assert_as_told(path, "a worker is killed", DURING)
+        assert report["verdict"] == "GO"
+        estate.kill("apac")
+        assert_nothing_is_left(estate, lab)
 
 
 @plays("the scheduler is killed", DURING)

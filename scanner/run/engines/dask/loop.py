@@ -87,6 +87,9 @@ class _Sent:
     """When it must have come to an end, by our monotonic clock."""
     batch: str
     """What it is called there."""
+    fetching: bool = False
+    fetched: Any = None
+    """The parcel that came back, or why none did; None as long as it is on its way."""
 
 
 class Loop:
@@ -334,7 +337,7 @@ class Loop:
         self.sent[key] = _Sent(worker=worker, items=items, future=future, ends=ends, batch=key)
         future.add_done_callback(lambda _: self.events.put(key))
 
-    def _fetch(self, sent: _Sent, items: list[Item]) -> None:
+    def _ask_on(self, sent: _Sent, items: list[Item]) -> None:
         """Have the worker go on with those that are left of a batch; its room is theirs alone by now."""
         self._numbers += 1
         key = f"preflight-{self._run}-{self._numbers}"
@@ -345,7 +348,7 @@ class Loop:
             sent.worker.nodes -= len(items)
             self._again(items, sent.worker, f"{_name(sent.worker)} cannot be asked for the rest: {cause_of(error)}")
             return
-        self.sent[key] = replace(sent, items=items, future=future)
+        self.sent[key] = replace(sent, items=items, future=future, fetching=False)
         future.add_done_callback(lambda _: self.events.put(key))
 
     def _end_of(self, worker: Worker, items: Sequence[Item]) -> float:
@@ -367,14 +370,22 @@ class Loop:
 
     def _home(self, key: str) -> None:
         sent = self.sent[key]
+        if not sent.fetching:
+            sent.fetching = True
+            threading.Thread(target=self._fetch, args=(key, sent), name="dask-answer", daemon=True).start()
+            return
         answered: Any = None
         try:
-            answered = sent.future.result(timeout=self._patience.silence).content()
+            if isinstance(sent.fetched, BaseException):
+                raise sent.fetched  # noqa: TRY301  told as what a parcel is refused for is
+            answered = sent.fetched.content()
         except (Exception, concurrent.futures.CancelledError) as error:  # noqa: BLE001  the engine's fault, whatever it is
             if not self._link.connected:
                 return  # all of them are lost, and that is seen at the next look
-            self._lose([key], f"{_name(sent.worker)} did not answer: {cause_of(error)}")
+            why = f"{cause_of(error)}" if not isinstance(error, TimeoutError) else f"in {self._patience.silence:g} s"
+            self._lose([key], f"{_name(sent.worker)} did not answer: {why}")
             return
+        sent.fetched = None
         if not isinstance(answered, Answered) or len(answered.said) != len(sent.items):
             why = answered if isinstance(answered, str) else "gave an answer that is none"
             sent.worker.unfit = why
@@ -400,7 +411,15 @@ class Loop:
             else:
                 self._again([item], sent.worker, reason)
         if left:
-            self._fetch(sent, left)
+            self._ask_on(sent, left)
+
+    def _fetch(self, key: str, sent: _Sent) -> None:
+        """Have the parcel come here, in a thread of its own: where its worker is gone, nobody else waits for it."""
+        try:
+            sent.fetched = sent.future.result(timeout=self._patience.silence)
+        except BaseException as error:  # noqa: BLE001  told by the loop
+            sent.fetched = error
+        self.events.put(key)
 
     def _hand_over(self, item: Item, said: NodeResponse, worker: Worker) -> None:
         self.open.pop(item, None)

@@ -43,8 +43,10 @@ class FakeFuture:
     def __init__(self) -> None:
         self.inner: concurrent.futures.Future[Parcel] = concurrent.futures.Future()
         self.cancelled = False
+        self.on_fetch: Callable[[float], object] = lambda _: None
 
     def result(self, timeout: float | None = None) -> Parcel:
+        self.on_fetch(timeout or 0.0)
         return self.inner.result(timeout)
 
     def cancel(self, **_: object) -> None:

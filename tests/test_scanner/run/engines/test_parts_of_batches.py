@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from scanner.run.collect import Progress, collect
 from scanner.run.engines import worker as work
+from scanner.run.engines.dask import engine as engine_module
 from scanner.run.engines.dask.engine import DaskEngine
 from scanner.run.engines.engine import DASK, EngineChoice
-from scanner.run.engines.parcel import Batch, Rest
+from scanner.run.engines.parcel import Batch, Parcel, Rest
 from scanner.run.node import NodeRequest
 from scanner.transports.answers import NodeResponse
-from tests.test_scanner.run.engines.cluster_in_process import Cluster, FakeWorker
+from tests.test_scanner.run.engines.cluster_in_process import Cluster, FakeFuture, FakeLink, FakeWorker
 from tests.test_scanner.run.engines.test_dask_engine import (
     QUICK,
     SCHEDULER,
@@ -185,3 +188,33 @@ def test_many_that_were_lost_take_few_turns(cluster: Cluster, monkeypatch: pytes
     done = collect(job(*names(40)))
     assert not any(failures(done).values())
     assert most == 5, "an eighth of them at a time, and no more: what one of them does, few are lost by"
+
+
+def test_a_worker_that_is_lost_with_its_answers_keeps_nobody_else_s_waiting(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are done, and nobody has them: who waits for them alone waits until the time for it is up."""
+    monkeypatch.setattr(engine_module, "PATIENCE", replace(QUICK, silence=WAIT_S))
+    over, late = threading.Event(), []
+    submit = FakeLink.submit
+
+    def gone(timeout: float) -> None:
+        cluster.kill("tls://w1:1")
+        late.append(over.wait(timeout))
+        raise TimeoutError
+
+    def submitted(link: FakeLink, parcel: Parcel, *, key: str, address: str) -> FakeFuture:
+        future = submit(link, parcel, key=key, address=address)
+        if address == "tls://w1:1":
+            future.on_fetch = gone
+        return future
+
+    monkeypatch.setattr(FakeLink, "submit", submitted)
+    began = time.monotonic()
+    try:
+        done = collect(job(*names(6)))
+        assert time.monotonic() - began < WAIT_S / 2
+    finally:
+        over.set()
+    assert not any(failures(done).values())
+    assert done.notices == ("worker tls://w1:1 ended: 3 nodes were asked once more elsewhere",)
