@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import ItemsView, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields
+from operator import attrgetter
 from typing import Any
 
 from checks.outcome import Remediation, Result
 from scanner.files.packed.packing import pack, unpack
 
+_CHANGED = ("message", "expected", "observed", "remediation", "evidence")
+_KEPT = tuple(each.name for each in fields(Result) if each.name not in _CHANGED)
+_kept = attrgetter(*_KEPT)
 _ROWS = 128
 """So many results' evidence is packed, and unpacked, together."""
 
@@ -36,8 +40,8 @@ class Shelves:
         self._shelves.append(whole)
         once, remedies = self._texts.setdefault, self._remedies.setdefault
         return (
-            replace(
-                row,
+            Result(  # which takes a third of what `replace` does, of every result that there is
+                **dict(zip(_KEPT, _kept(row), strict=True)),
                 message=once(row.message, row.message),
                 expected=once(row.expected, row.expected),
                 observed=once(row.observed, row.observed),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from functools import lru_cache
 from http import HTTPStatus
 
 from checks.common.dataclass import dataclass
@@ -82,7 +83,13 @@ def page_of(answer: HttpAnswer) -> Page | None:
 
 def intermediary(answer: HttpAnswer) -> str:
     """What an answer says of somebody between here and the node; "" where nothing shows."""
-    page = Page(answer.status_code, "", _short(answer.headers.get("Server", "")), _short(answer.headers.get("Via", "")))
+    return _between(answer.status_code, answer.headers.get("Server", ""), answer.headers.get("Via", ""))
+
+
+@lru_cache(maxsize=64)
+def _between(status: int, server: str, via: str) -> str:
+    """The same few for each of many answers."""
+    page = Page(status, "", _short(server), _short(via))
     if not page.of_a_proxy:
         return ""
     return f"Via: {page.via}" if page.via else f"Server: {page.server}" if page.server else f"HTTP {page.status}"
