@@ -14,7 +14,7 @@ import threading
 import time
 import uuid
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import field, replace
 from typing import Any
@@ -466,8 +466,9 @@ class Loop:
         link = self._link
         while self.waiting:
             _not_got_to(self.waiting.popleft())
-        with suppress(Exception):
-            link.leave(self._run, {sent.worker.address for sent in self.sent.values()})
+        busy = {sent.worker.address for sent in self.sent.values()}
+        # One that hangs does not hear it, and keeps nobody from taking what the others still have.
+        threading.Thread(target=_told_to_leave, args=(link, self._run, busy), name="dask-leave", daemon=True).start()
         ends = time.monotonic() + self._patience.farewell
         while self.sent and time.monotonic() < ends:
             self._take(0.1)
@@ -477,6 +478,11 @@ class Loop:
             for item in sent.items:
                 _not_got_to(item)
         self.sent.clear()
+
+
+def _told_to_leave(link: Link, run: str, addresses: Collection[str]) -> None:
+    with suppress(Exception):
+        link.leave(run, addresses)
 
 
 def _not_got_to(item: Item) -> None:

@@ -120,6 +120,27 @@ def test_an_interrupt_ends_those_that_are_still_asked(cluster: Cluster, hanging:
     assert set(failures(done)) == set(names(12)) - {"b0"}
 
 
+def test_an_interrupt_waits_for_no_worker_that_hangs(
+    cluster: Cluster, hanging: Hanging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the others have is taken meanwhile, and whoever interrupts sees it end."""
+    cluster.linger_s = 0.0
+    over = threading.Event()
+    monkeypatch.setattr(FakeLink, "leave", lambda *_: over.wait(WAIT_S))
+    began = time.monotonic()
+
+    def interrupt(now: Progress) -> None:
+        if now.done == 11 and now.waiting:
+            raise KeyboardInterrupt
+
+    try:
+        done = collect(job(*names(12)), interrupt)
+        assert time.monotonic() - began < WAIT_S / 2
+    finally:
+        over.set()
+    assert set(failures(done)) == set(names(12)) - {"b0"}
+
+
 def batch_of(count: int) -> Batch:
     return Batch(run="r", name="first", calls=tuple(job(*names(count)).calls()), parallel=4)
 
