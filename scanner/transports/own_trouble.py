@@ -7,6 +7,7 @@ reached". So it is looked for behind every failure, and told as what it is.
 from __future__ import annotations
 
 import errno
+import os
 import sys
 
 from scanner.errors import OwnTroubleError, chain
@@ -21,6 +22,8 @@ _ERRNOS = {
     errno.ENOBUFS: ("room for connections", f"look at what else uses the network of this machine, or {_FEWER}"),
     errno.ENOMEM: ("memory", f"give it more (`ulimit -v`, the container's limit), or {_FEWER}"),
 }
+_CODECS_OF_PYTHON = tuple(f"unknown encoding: {name}" for name in ("idna", "punycode", "utf-16-le", "latin-1"))
+"""What asking nodes goes by, and every Python has."""
 _NO_THREAD = "can't start new thread"
 
 
@@ -52,4 +55,14 @@ def _lacking(error: BaseException) -> tuple[str, str] | None:
         return "threads", f"raise `ulimit -u` (or TasksMax, or the container's limit), or {_FEWER}"
     if isinstance(error, OSError) and error.errno in _ERRNOS:
         return _ERRNOS[error.errno]
-    return None
+    return _ERRNOS[errno.EMFILE] if _is_unloaded(error) else None
+
+
+def _is_unloaded(error: BaseException) -> bool:
+    """Whether it is about a part of Python, or of a library, for which there was no descriptor left to load it with.
+
+    The loader of the system says so in words; a codec that cannot be loaded is one that is not known.
+    """
+    if isinstance(error, ImportError):
+        return os.strerror(errno.EMFILE) in str(error) or os.strerror(errno.ENFILE) in str(error)
+    return isinstance(error, LookupError) and str(error) in _CODECS_OF_PYTHON

@@ -135,6 +135,9 @@ def test_however_little_room_there_is_it_is_the_verdict_or_none(
         (OSError(errno.ENOMEM, "Cannot allocate memory"), "memory"),
         (MemoryError(), "memory"),
         (RuntimeError("can't start new thread"), "threads"),
+        # As getaddrinfo of Python 3.11 raised it when another thread took the last descriptors.
+        (LookupError("unknown encoding: idna"), "file descriptors"),
+        (ImportError("_bcrypt.abi3.so: cannot open shared object file: Too many open files"), "file descriptors"),
     ],
 )
 def test_it_is_found_behind_whatever_it_was_taken_for(lacking: Exception, what: str) -> None:
@@ -163,6 +166,8 @@ def test_it_is_found_behind_whatever_it_was_taken_for(lacking: Exception, what: 
         OSError(errno.EADDRNOTAVAIL, "an address of a family that this machine does not speak"),
         RuntimeError("something else"),
         BlockingIOError(errno.EAGAIN, "try again"),
+        LookupError("unknown encoding: ebcdic-of-theirs"),
+        ImportError("cannot import name 'x'"),
     ],
 )
 def test_a_nodes_trouble_stays_the_nodes(error: Exception) -> None:
