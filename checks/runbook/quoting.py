@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import unicodedata
 from collections.abc import Iterable
 from typing import TypeGuard
 
@@ -61,9 +60,15 @@ def sql_text(text: str | None) -> str | None:
 
 def for_sh(text: str | None) -> str | None:
     """One word of a POSIX shell."""
-    if text and all(" " <= char <= "~" or unicodedata.category(char) in _LETTERS for char in text):
+    if text and all(" " <= char <= "~" or _is_letter(char) for char in text):
         return shlex.quote(text)
     return None
+
+
+def _is_letter(char: str) -> bool:
+    import unicodedata  # noqa: PLC0415  its tables take as long to load as a dozen modules, and few names need them
+
+    return unicodedata.category(char) in _LETTERS
 
 
 def joined(commands: Iterable[str], language: str) -> str:
