@@ -71,6 +71,11 @@ class Outcome:
     """Overrides the check's own, where the case needs another."""
     not_declared: str = ""
     """The key of the inventory without which this is not judged, where nothing but its absence is in the way."""
+    too_few: bool = False
+    """True of what cannot be told because nodes are not there to be looked at, or compared with: so it is of any part
+    of a cluster, and no trouble of the nodes that are."""
+    findings: tuple[Outcome, ...] = field(default=(), compare=False, repr=False)
+    """What it was combined from, each for itself; empty where it is one finding."""
 
 
 TOLD = "told"
@@ -101,11 +106,23 @@ def failed(
 
 
 def undetermined(
-    message: str, *, expected: str = "", observed: str = "", remediation: Remediation | None = None, **evidence: object
+    message: str,
+    *,
+    expected: str = "",
+    observed: str = "",
+    remediation: Remediation | None = None,
+    too_few: bool = False,
+    **evidence: object,
 ) -> Outcome:
     """Cannot tell, and why."""
     return Outcome(
-        Status.ERROR, message, expected=expected, observed=observed, evidence=evidence, remediation=remediation
+        Status.ERROR,
+        message,
+        expected=expected,
+        observed=observed,
+        evidence=evidence,
+        remediation=remediation,
+        too_few=too_few,
     )
 
 
@@ -152,6 +169,7 @@ def combine(outcomes: Sequence[Outcome]) -> Outcome:
         evidence=evidence,
         remediation=_together([o.remediation for o in told if o.remediation and o.status is worst.status]),
         not_declared=next((o.not_declared for o in told if o.not_declared), "") if worst.status is Status.SKIP else "",
+        findings=tuple(finding for outcome in outcomes for finding in outcome.findings or (outcome,)),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -153,6 +153,7 @@ def _judge_cluster(check: ClusterCheck, view: ClusterView, guard: Guard) -> Resu
     outcome = _guarded(check, view, guard)
     if view.cluster.open_ended and (result := _without_the_others(check, view, outcome, guard)):
         return result
+    judged = outcome
     missing = [(node.name, reason) for node in view.nodes if (reason := _gap(check, node))]
     gaps = [f"{name}: {reason}" for name, reason in missing]
     if gaps and outcome.status is Status.ERROR:
@@ -172,7 +173,7 @@ def _judge_cluster(check: ClusterCheck, view: ClusterView, guard: Guard) -> Resu
             evidence={**outcome.evidence, "so_far": outcome.message, "missing": gaps},
         )
     shown = {node.name: said for node in view.nodes if (said := _error_output(check, node))}
-    follows = _causes(check, view, missing, outcome, guard) if outcome.status is Status.ERROR else ()
+    follows = _causes(check, view, missing, judged, guard) if outcome.status is Status.ERROR else ()
     return _result(check, view.cluster, None, _beside(outcome, shown), follows=follows)
 
 
@@ -203,12 +204,13 @@ def _without_the_others(check: ClusterCheck, view: ClusterView, outcome: Outcome
 
 
 def _causes(
-    check: ClusterCheck, view: ClusterView, missing: Sequence[tuple[str, str]], outcome: Outcome, guard: Guard
+    check: ClusterCheck, view: ClusterView, missing: Sequence[tuple[str, str]], judged: Outcome, guard: Guard
 ) -> tuple[str, ...]:
     """Why nodes were not asked, where that is all that keeps the check from telling; none where more is in the way.
 
-    It is all where those alone are missing, and the check, asked of the others, lacks nothing of what it says here: so
-    no trouble of a node that answered (a login, a grant) is folded under a node that is down.
+    It is all where those alone are missing, and the check, asked of the others, has no trouble but that they are too
+    few: so no trouble of a node that answered (a login, a grant) is folded under a node that is down. That all nodes
+    of the inventory are too few is a trouble of its own.
     """
     absent = [node for node in view.nodes if node.absence]
     names = {name for name, _ in missing}
@@ -216,12 +218,14 @@ def _causes(
         return ()
     present = tuple(node for node in view.nodes if node.name not in names)
     rest = _guarded(check, replace(view, nodes=present), guard) if present else None
-    if rest and rest.status is Status.ERROR:
-        said = [part in outcome.message for part in rest.message.split("; ")]
-        # Beside troubles a message tells warnings, and they stay; a remedy there is for troubles alone.
-        if any(said) if outcome.remediation else all(said):
-            return ()
+    if (rest and any(not each.too_few for each in _troubles(rest))) or any(each.too_few for each in _troubles(judged)):
+        return ()
     return tuple(cause_of(node) for node in absent if node.name in names)
+
+
+def _troubles(outcome: Outcome) -> Iterator[Outcome]:
+    """What could not be determined, finding by finding."""
+    return (each for each in outcome.findings or (outcome,) if each.status is Status.ERROR)
 
 
 def _error_output(check: Check, node: NodeView) -> dict[str, str]:

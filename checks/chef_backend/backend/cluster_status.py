@@ -86,7 +86,7 @@ def judge(view: ClusterView) -> Outcome:
     listed = max((len(status.members) for _, status in tables), default=CLUSTER_SIZE)
     if tables and len(view.nodes) != listed:
         text = f"the inventory lists {count(len(view.nodes), 'backend')}, the cluster {listed}: each has to be asked"
-        outcomes.append(undetermined(text))
+        outcomes.append(undetermined(text, too_few=True))
     outcomes = outcomes or [passed("healthy, and all backends agree")]
     return conclude(outcomes, expected=EXPECTED, observed=observed, evidence=evidence)
 

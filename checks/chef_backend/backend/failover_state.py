@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from checks.check import ClusterCheck, ClusterView
 from checks.chef_backend.backend.leadership import Failover, columns_of, failover
@@ -79,7 +80,7 @@ def judge(view: ClusterView) -> Outcome:
     return replace(whole, evidence={**whole.evidence, **evidence})
 
 
-def _of_shown(view: ClusterView, shown: Failover, evidence: Mapping[str, object]) -> Outcome:
+def _of_shown(view: ClusterView, shown: Failover, evidence: Mapping[str, Any]) -> Outcome:
     """Judge what every backend's table shows."""
     phase, declared = view.cluster.phase, view.cluster.declared("failover")
     wanted, expected = _WANTED[phase], _PHASES[phase]

@@ -53,7 +53,7 @@ def judge(view: ClusterView) -> Outcome:
     nodes = database_nodes(view)
     if not nodes:
         message = "the inventory names no database node in this cluster, so this was not looked at"
-        return undetermined(message, remediation=NO_NODE)
+        return undetermined(message, remediation=NO_NODE, too_few=True)
     looks = [(node, database_of(node)) for node in nodes]
     known = [(node, found) for node, found in looks if not isinstance(found, Unknown)]
     outcomes = [

@@ -42,7 +42,7 @@ def judge(view: ClusterView) -> Outcome:
     if not web or not (databases or problems):
         lacking = "database" if web else "web"
         message = f"the inventory names no {lacking} node in this cluster, so there is nothing to compare"
-        return undetermined(message, remediation=NO_NODE if web else None)
+        return undetermined(message, remediation=NO_NODE if web else None, too_few=True)
     found = [_compared(view, name, version, web) for name, version in databases.items()]
     if problems:
         message = "; ".join(group_by_reason(problems))

@@ -58,7 +58,8 @@ def judge(view: ClusterView) -> Outcome:
     if view.cluster.phase == "window":
         return not_applicable("in the window the primary site is ahead: compare after the upgrade")
     if not primary:
-        return undetermined("the inventory names no web node of the primary site to compare with", expected=EXPECTED)
+        message = "the inventory names no web node of the primary site to compare with"
+        return undetermined(message, expected=EXPECTED, too_few=True)
     found = [judged for node in spare for judged in (_version(view, node, primary), _key(view, node, primary))]
     evidence: dict[str, Any] = {
         node.name: {"version": installed(node).version, "encryption.config": _told(node)} for node in (*primary, *spare)

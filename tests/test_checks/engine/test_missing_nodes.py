@@ -9,7 +9,7 @@ import pytest
 
 from checks.check import NOT_SELECTED, ClusterView, NodeView
 from checks.facts import Unknown
-from checks.outcome import Outcome, Remediation, Result, Status, failed, passed, undetermined
+from checks.outcome import Outcome, Remediation, Result, Status, combine, failed, passed, undetermined, warned
 from tests.test_checks.engine.sizes import DOWN, Size, cluster_check, down, judged, view
 
 DENIED = view("web3", Unknown("access denied"))
@@ -116,7 +116,7 @@ def test_what_only_fewer_nodes_lack_is_no_trouble_of_the_whole_set() -> None:
 
     def judge(view: ClusterView) -> Outcome:
         if len(view.nodes) < 2:
-            return undetermined("one node alone is compared with nobody")
+            return undetermined("one node alone is compared with nobody", too_few=True)
         return lacking_a_right(view)
 
     assert told(judge, view("web1"), down("web2")).follows == ("connectivity:web2",)
@@ -141,6 +141,35 @@ def test_a_warning_that_is_told_beside_a_silent_node_is_no_trouble_of_its_own() 
     def judge(view: ClusterView) -> Outcome:
         if view.without_fact(Size):
             return undetermined("web2 cannot be read; web1 is nearly full")
-        return undetermined("the cluster has 2 nodes, and 1 is listed; web1 is nearly full")
+        return combine(
+            [undetermined("the cluster has 2 nodes, and 1 is listed", too_few=True), warned("web1 is nearly full")]
+        )
 
     assert told(judge, view("web1"), down("web2")).follows == ("connectivity:web2",)
+
+
+def test_that_all_nodes_of_the_inventory_are_too_few_is_a_trouble_of_its_own() -> None:
+    """web2 may come back: a third node is not in the inventory all the same."""
+
+    def judge(view: ClusterView) -> Outcome:
+        listed = undetermined(f"the cluster has 3 nodes, and {len(view.nodes)} are listed", too_few=True)
+        return combine([listed, *([lacking_a_right(view)] if view.without_fact(Size) else [])])
+
+    row = told(judge, view("web1"), down("web2"))
+    assert (row.follows, row.message.partition(";")[0]) == ((), "the cluster has 3 nodes, and 2 are listed")
+
+
+@pytest.mark.parametrize("words", ["the target is no version", "1 of {} nodes has no version"])
+def test_a_trouble_is_told_by_what_it_is_and_not_by_its_words(words: str) -> None:
+    """That of a node that answered may be told in other words where more nodes are looked at, and within another's."""
+
+    def judge(view: ClusterView) -> Outcome:
+        return undetermined(words.format(len(view.nodes)))
+
+    assert told(judge, view("web1"), down("web2")).follows == ()
+
+    def within(view: ClusterView) -> Outcome:
+        few = undetermined("too few", too_few=True)
+        return undetermined("web2: unread, too few") if view.without_fact(Size) else few
+
+    assert told(within, view("web1"), down("web2")).follows == ("connectivity:web2",)

@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from checks.check import ClusterInfo, ClusterView, NodeView
+from checks.check import NOT_SELECTED, ClusterInfo, ClusterView, NodeView
+from checks.engine.evaluation import GatheredCluster, evaluate
 from checks.facts import Contact
 from checks.outcome import Outcome, Status
 from checks.secret_server.facts.folder import EncryptionConfig
 from checks.secret_server.facts.node import AppFiles, FileVersion, WebRoot
-from checks.secret_server.files.dr_instance import judge
+from checks.secret_server.files.dr_instance import CHECK, judge
 
 Clusters = Callable[..., ClusterInfo]
 Nodes = Callable[..., NodeView]
@@ -57,6 +58,14 @@ def test_the_same_passes(cluster: Clusters, node: Nodes, phase: str) -> None:
     outcome = judged(cluster, node, SAME, phase=phase)
     assert outcome.status is Status.PASS
     assert outcome.message == "dr1 has the primary site's 11.6.000003; dr1 has the primary site's encryption.config"
+
+
+def test_a_primary_site_that_nobody_asked_is_all_that_is_in_the_way(cluster: Clusters, node: Nodes) -> None:
+    """That no web node is left to compare with is no trouble of the instance that answered."""
+    info = cluster(dpapi="off")
+    nodes = (node(info, name="web1", absence=NOT_SELECTED), node(info, *SAME, name="dr1", roles=("dr",)))
+    (row,) = evaluate([CHECK], [GatheredCluster(info, nodes, frozenset({"dr1"}))])
+    assert (row.status, row.follows) == (Status.ERROR, ("selection:web1",))
 
 
 def test_an_older_version_warns_before_the_window_and_fails_after_it(cluster: Clusters, node: Nodes) -> None:
