@@ -182,7 +182,7 @@ class Link:
             found = self._client.sync(ask, callback_timeout=2 * _ANSWER_S)
         except Exception as error:  # noqa: BLE001  whatever its preflight raises, or that it has none
             raise EngineError(
-                f"{self.address} has no preflight that this one understands: {cause_of(error)}",
+                f"{self.address} {incomprehensible(error)}",
                 f"install preflight-scanner[dask] {scanner.__version__} beside the scheduler, and start it again",
             ) from None
         if trouble := stranger(found):
@@ -209,6 +209,15 @@ def stranger(about: Mapping[str, Any]) -> str:
         if about.get(name) != mine[name]
     ]
     return f"runs {', '.join(differing)}" if differing else ""
+
+
+def incomprehensible(error: BaseException) -> str:
+    """What is told of a peer that answers a question of ours with an exception, which comes from a foreign installation
+    and wrapped in another one.
+    """
+    if "No module named" in str(error):
+        return "has no preflight"
+    return f"has no preflight that this one understands ({cause_of(error)})"
 
 
 def _tls(choice: EngineChoice) -> dict[str, Any]:

@@ -12,9 +12,8 @@ from typing import Any, NamedTuple
 from checks.common.clock_facts import ClockSample
 from checks.common.dataclass import dataclass
 from scanner.clock import now_s, utc_now
-from scanner.errors import cause_of
 from scanner.run.engines import worker
-from scanner.run.engines.dask.link import Link, Told, stranger
+from scanner.run.engines.dask.link import Link, Told, incomprehensible, stranger
 from scanner.transports.answers import NodeResponse
 
 _SAME_CLOCK_S = 0.001
@@ -172,9 +171,7 @@ def _unfit(said: Mapping[str, Any] | Exception) -> str:
     if isinstance(said, OSError):
         return _SILENT
     if isinstance(said, BaseException):
-        # What came from there is an exception of a foreign installation, wrapped in another one.
-        missing = "No module named" in str(said)
-        return "has no preflight" if missing else f"has no preflight that this one understands ({cause_of(said)})"
+        return incomprehensible(said)
     return stranger(said)
 
 

@@ -24,6 +24,7 @@ from scanner.run.engines import worker as work
 from scanner.run.engines.dask import engine as engine_module
 from scanner.run.engines.dask import loop as loop_module
 from scanner.run.engines.dask import workers as workers_module
+from scanner.run.engines.dask.link import incomprehensible
 from scanner.run.engines.dask.loop import Patience
 from scanner.run.engines.dask.workers import ClockOffset, Workers, ahead, by_our_clock
 from scanner.run.engines.engine import DASK, EngineChoice
@@ -583,3 +584,14 @@ def test_a_distant_worker_s_two_clocks_are_each_held_against_ours(cluster: Clust
     assert clock is not None
     assert clock.ahead_s == pytest.approx(3600, abs=20)
     assert ahead(clock).total_seconds() == pytest.approx(0, abs=20)
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (Exception("ModuleNotFoundError(\"No module named 'scanner'\")"), "has no preflight"),
+        (AttributeError("about"), "has no preflight that this one understands (AttributeError: about)"),
+    ],
+)
+def test_a_peer_without_preflight_is_told_as_that(error: Exception, told: str) -> None:
+    assert incomprehensible(error) == told
