@@ -30,7 +30,11 @@ def main() -> None:
     except Exception as error:  # noqa: BLE001  the interpreter would end with 1, which says NO-GO
         sys.stderr.write(f"preflight: the installation is broken: {type(error).__name__}: {error}\n{_ANEW}")
         sys.exit(DEFECT)
-    run()
+    try:
+        run()
+    except Exception as error:  # noqa: BLE001  the same: of what happens before a command is watched over
+        sys.stderr.write(f"preflight: a defect of preflight: {type(error).__name__}: {error}\n")
+        sys.exit(DEFECT)
 
 
 if __name__ == "__main__":

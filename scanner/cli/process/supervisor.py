@@ -42,15 +42,17 @@ def _watch() -> None:
     before = signal.pthread_sigmask(signal.SIG_BLOCK, awaited)
     # Started with SIGCHLD ignored, as some daemons do, the child would be gone before it could be asked.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    said, saying = _pipe()
-    alive, living = _pipe()
+    opened: list[int] = []
     try:
+        opened += _pipe()
+        opened += _pipe()
         child = os.fork()
-    except OSError:  # no room for another process: better unwatched than not at all
-        for descriptor in (said, saying, alive, living):
+    except OSError:  # no room for another process, or for its pipes: better unwatched than not at all
+        for descriptor in opened:
             os.close(descriptor)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return
+    said, saying, alive, living = opened
     if child:
         os.close(saying)
         os.close(alive)
@@ -70,9 +72,17 @@ def _pipe() -> tuple[int, int]:
     import fcntl
 
     ends = os.pipe()
-    found = tuple(fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 3) for end in ends)
-    for end in ends:
-        os.close(end)
+    found: list[int] = []
+    try:
+        for end in ends:
+            found.append(fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 3))  # noqa: PERF401  what was opened is closed below
+    except OSError:
+        for end in found:
+            os.close(end)
+        raise
+    finally:
+        for end in ends:
+            os.close(end)
     return found[0], found[1]
 
 

@@ -229,3 +229,18 @@ def test_no_core_is_left_of_a_run(tmp_path: Path) -> None:
     assert said[1] == "0 0"
     assert said[-1] == "0"
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("files", range(5, 12))
+def test_a_process_that_may_open_next_to_nothing_gives_no_verdict_by_it(files: int) -> None:
+    """Before the command itself begins, the interpreter would end with 1, which says NO-GO. 4 start none."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "preflight_scanner", *SCAN],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=TOP,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (files, files)),
+    )
+    assert ended.returncode in (0, 70), ended
+    assert "Traceback" not in ended.stderr
