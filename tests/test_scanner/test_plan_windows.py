@@ -478,6 +478,34 @@ def test_what_is_important_at_a_version_is_shown_where_it_may_concern_the_site(
     )
 
 
+@pytest.mark.parametrize(
+    ("current", "maintenance", "page", "primary"),
+    [
+        ("10.0.000006", "maintenance-mode-stays-off", "/installer.aspx", True),
+        ("10.1.000000", "enter-maintenance-mode", "/installer.aspx", True),
+        ("10.2.000000", "enter-maintenance-mode", "/Setup/Home", True),
+        ("10.6.000001", "enter-maintenance-mode", "/Setup/Home", True),
+        ("10.7.000000", "enter-maintenance-mode", "/Setup/Home", False),
+    ],
+)
+def test_the_installer_is_met_as_the_version_that_runs_has_it(
+    current: str, maintenance: str, page: str, *, primary: bool
+) -> None:
+    info = cluster("10.9.000005", current)
+    plan = planned(web(info, "web1"), web(info, "web2"))
+    every = list(steps(plan))
+    assert [one.id for one in every if "maintenance-mode" in one.id and not one.id.startswith(("leave", "back"))] == [
+        maintenance
+    ]
+    for step in (maintenance, "upgrade-first"):
+        assert all(text.endswith(f"/SecretServer{page}") for text in typed(plan, step))
+    notes = {one.id: " ".join(one.notes) for one in every}
+    assert ("the first has to be the primary node" in notes["upgrade-first"]) == primary
+    assert ("there is no primary node" in notes["stop-others"]) != primary
+    # Who backed up in Maintenance Mode gets it back with the backup.
+    assert ("back-leave-maintenance-mode" in notes) == (maintenance == "enter-maintenance-mode")
+
+
 def test_each_hop_is_undone_by_its_own_backups_and_the_other_site_by_what_was_kept() -> None:
     info = cluster("11.7.000049", "9.1.000001", dpapi="on")
     spare = web(info, "dr1", roles=("dr",))
