@@ -98,6 +98,8 @@ class Installed:
     """Each file, or the package, with the version text as read, or why there is none."""
     closed: bool = False
     """True where the doubts come of a library that could not be looked into: nothing is said against the others."""
+    defect: str = ""
+    """Why the product's own code could not read it, where that is a defect of the product's."""
 
     @property
     def origin(self) -> str:

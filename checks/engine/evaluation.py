@@ -9,11 +9,12 @@ from typing import Any
 
 from checks.check import Check, ClusterCheck, ClusterInfo, ClusterView, NodeCheck, NodeView
 from checks.common.dataclass import dataclass
+from checks.engine.installed_version import installed
 from checks.engine.left_out import left_out
 from checks.engine.ways_out import UNNAMED, cause_of, remedy_of, way_out
 from checks.engine.wording import count, enumerate_names, group_by_reason
 from checks.facts import EndedError, Unknown, UnknownFactError
-from checks.outcome import Outcome, Remediation, Result, Status, undetermined
+from checks.outcome import Outcome, Remediation, Result, Severity, Status, undetermined
 from checks.runbook.quoting import JOINS
 
 _SEE_CONNECTIVITY = "see connectivity"
@@ -72,6 +73,7 @@ class Bench:
                     for check in self._concerning(info, node.roles).values()
                     if isinstance(check, NodeCheck)
                 ]
+                results += _defect_of_product(node)
         for check in self._of_the_whole(info):
             subjects = tuple(node for node in cluster.nodes if id(check) in self._concerning(info, node.roles))
             if not subjects:
@@ -122,6 +124,25 @@ def facts_of(check: Check, product: str) -> tuple[type, ...]:
     """What `check` reads of a cluster of `product`, what it can do without among it."""
     part = check.for_product(product)
     return part.facts + part.optional_facts
+
+
+def _defect_of_product(view: NodeView) -> list[Result]:
+    """The result where the product's own code cannot read which version the node runs: no check need read it."""
+    product = view.cluster.definition
+    if view.absence or product.carrier not in view.roles or not (defect := installed(view).defect):
+        return []
+    told = Result(
+        check=f"product-{product.name}",
+        title=f"{product.title} reads its version",
+        severity=Severity.HIGH,
+        cluster=view.cluster.name,
+        node=view.name,
+        status=Status.ERROR,
+        message=defect,
+        remediation=Remediation("Tell whoever wrote the product what the message says."),
+        not_evaluated=True,
+    )
+    return [told]
 
 
 def _left_out(check: Check, cluster: ClusterInfo, node: str | None) -> Result | None:

@@ -54,7 +54,7 @@ def _installed(view: NodeView) -> Installed:
     except UnknownFactError as gap:
         found = Installed(version=None, read=False, problem=gap.reason)
     except EndedError as ended:
-        found = Installed(version=None, read=False, problem=str(ended))
+        found = Installed(version=None, read=False, problem=str(ended), defect=str(ended))
     if view.current is None:
         return found
     try:
@@ -67,11 +67,17 @@ def _installed(view: NodeView) -> Installed:
             problem=found.problem,
             doubts=(*found.doubts, doubt),
             as_read=found.as_read,
+            defect=found.defect,
         )
     declared = view.current.strip()
     if found.version is None:
         return Installed(
-            version=declared, read=False, problem=found.problem, doubts=found.doubts, as_read=found.as_read
+            version=declared,
+            read=False,
+            problem=found.problem,
+            doubts=found.doubts,
+            as_read=found.as_read,
+            defect=found.defect,
         )
     if product.parse(declared) == product.parse(found.version):
         return found

@@ -151,6 +151,23 @@ def test_a_version_that_is_not_read_is_unknown(
     assert installed(declared).version == "1.0"
 
 
+@bad
+def test_that_the_version_cannot_be_read_for_a_defect_is_no_go(
+    function: Callable[..., Any], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No check of the product reads it, and all of them pass."""
+    view = node(taken(monkeypatch, read_installed=function))
+    rows = evaluate([CHECK], [GatheredCluster(view.cluster, (view,), frozenset({"a"}))])
+    assert [(row.check, row.status) for row in rows] == [
+        ("pulse-beats", Status.PASS),
+        ("product-pulse", Status.ERROR),
+    ]
+    assert said in rows[1].message
+    sound = node(taken(monkeypatch), Unknown("garbled"))
+    (only,) = evaluate([CHECK], [GatheredCluster(sound.cluster, (sound,), frozenset({"a"}))])
+    assert only.status is Status.PASS, "that a node does not tell it is for the checks that go by it"
+
+
 def test_a_reader_of_the_version_may_ask_for_a_fact_that_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     product = taken(monkeypatch)
     assert installed(node(product)).version == "1.0"
