@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import threading
 import time
@@ -84,8 +85,9 @@ def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
     address = tmp_path / "agent"
     process = subprocess.Popen(["ssh-agent", "-D", "-a", str(address)], stdout=subprocess.DEVNULL)
     for _ in range(100):
-        if address.exists():
-            break
+        with socket.socket(socket.AF_UNIX) as asking:  # the file is there before anybody listens
+            if not asking.connect_ex(str(address)):
+                break
         time.sleep(0.02)
     monkeypatch.setenv("SSH_AUTH_SOCK", str(address))
 

@@ -202,3 +202,24 @@ def test_it_is_found_behind_what_was_raised_anew_from_itself() -> None:
     found = own_trouble(taken)
     assert found is not None
     assert "file descriptors" in str(found)
+
+
+_RESOLVES = """
+import os, resource
+from scanner.transports.network.resolver import resolve
+before = resource.getrlimit(resource.RLIMIT_NOFILE)
+room = os.open("/", os.O_RDONLY)
+resource.setrlimit(resource.RLIMIT_NOFILE, (room + 1, before[1]))
+for _ in range(2):
+    print(resolve("127.0.0.1", 22, 5.0)[0][4])
+    os.close(room)
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    room = os.open("/", os.O_RDONLY)
+"""
+
+
+@posix
+def test_a_lack_of_descriptors_is_over_when_it_is_over() -> None:
+    """Python never again looks for a codec that it once could not open."""
+    ended = subprocess.run([sys.executable, "-c", _RESOLVES], capture_output=True, text=True, cwd=TOP, check=False)
+    assert ended.stdout.splitlines() == ["('127.0.0.1', 22)"] * 2, ended.stderr
