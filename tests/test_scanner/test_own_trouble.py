@@ -223,3 +223,14 @@ def test_a_lack_of_descriptors_is_over_when_it_is_over() -> None:
     """Python never again looks for a codec that it once could not open."""
     ended = subprocess.run([sys.executable, "-c", _RESOLVES], capture_output=True, text=True, cwd=TOP, check=False)
     assert ended.stdout.splitlines() == ["('127.0.0.1', 22)"] * 2, ended.stderr
+
+
+@pytest.mark.parametrize("codec", ["idna", "punycode", "utf_16_le"])
+def test_every_codec_that_asking_takes_is_there_before_anything_is_asked(codec: str) -> None:
+    """latin-1 and utf-8 are part of the interpreter itself."""
+    program = (
+        "import sys, scanner.transports.ssh.transport, scanner.transports.winrm.transport\n"
+        "import scanner.transports.winrm.exchange.channel, scanner.transports.powershell.script_delivery\n"
+        f"assert 'encodings.{codec}' in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], cwd=TOP, check=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 # `getaddrinfo` needs it for every name and address. Where no descriptor is left to load it, Python says for ever after
 # that there is no such encoding, when there is room again as well.
-import encodings.idna  # noqa: F401
+import encodings.idna
+import encodings.punycode  # noqa: F401
 import socket
 from contextlib import suppress
 from functools import partial

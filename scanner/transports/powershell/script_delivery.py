@@ -16,6 +16,9 @@ which would refuse it with a misleading error. The process ends with the script'
 from __future__ import annotations
 
 import base64
+
+# As for names (`scanner/transports/network/resolver.py`): a codec that there was no room for is never looked for again.
+import encodings.utf_16_le  # noqa: F401
 import functools
 import re
 import threading
