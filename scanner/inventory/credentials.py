@@ -68,9 +68,9 @@ def equip(
     are relative to `folder`. `found` has the secrets that were fetched here before, and gets the new ones.
     """
     there = [_placed(node, folder) for node in nodes] if elsewhere else list(nodes)
-    if not elsewhere and not any(True for node in there for _ in _sources(node)):
+    if not elsewhere and not any(True for node in there for _ in unread(node)):
         return [(node, "") for node in there]
-    children.withhold(source.env for node in there for source, _ in _sources(node) if source.env)
+    children.withhold(source.env for node in there for source, _ in unread(node) if source.env)
     reader = _Reader(
         folder=folder, learn=lambda _, __: None, fetch=read_secret, patience_s=_patience(there), known=dict(found)
     )
@@ -85,12 +85,7 @@ def equip(
 
 def unread(node: Node) -> Iterator[tuple[SecretSource, str]]:
     """What the node is reached with and nobody has read yet, each with the user whom it belongs to."""
-    for settings in (node.winrm, node.ssh):
-        for source in (settings.password, getattr(settings, "passphrase", None)) if settings else ():
-            if settings and isinstance(source, SecretSource):
-                yield source, settings.user
-    if isinstance(node.sql_password, SecretSource):
-        yield node.sql_password, str(node.options.get("sql_user", ""))
+    return ((source, user) for source, user, _ in _sources(node))
 
 
 def known_here(
@@ -138,7 +133,7 @@ def _nodes(inventory: Inventory) -> list[Node]:
 
 def variables(inventory: Inventory) -> set[str]:
     """The environment variables that the inventory takes secrets from, for whichever node."""
-    return {source.env for node in _nodes(inventory) for source, _ in _sources(node) if source.env}
+    return {source.env for node in _nodes(inventory) for source, _ in unread(node) if source.env}
 
 
 def missing(inventory: Inventory, only: AbstractSet[NodeKey], *, files: bool) -> list[Problem]:
@@ -275,16 +270,18 @@ def _patience(nodes: Iterable[Node]) -> dict[SecretSource, float]:
     """For each source the longest `connect_timeout` of the nodes that need it: getting it is part of reaching them."""
     found: dict[SecretSource, float] = {}
     for node in nodes:
-        for source, seconds in _sources(node):
+        for source, _, seconds in _sources(node):
             found[source] = max(seconds, found.get(source, 0.0))
     return found
 
 
-def _sources(node: Node) -> Iterator[tuple[SecretSource, float]]:
+def _sources(node: Node) -> Iterator[tuple[SecretSource, str, float]]:
+    """The user whom each belongs to, and how long a connection with it may take."""
     for settings in (node.winrm, node.ssh):
         for source in (settings.password, getattr(settings, "passphrase", None)) if settings else ():
             if settings and isinstance(source, SecretSource):
-                yield source, settings.connect_timeout_s
+                yield source, settings.user, settings.connect_timeout_s
     if isinstance(node.sql_password, SecretSource):
         here = [each.connect_timeout_s for each in (node.tds, node.winrm, node.ssh) if each]
-        yield node.sql_password, here[0] if here else TdsSettings().connect_timeout_s
+        user = str(node.options.get("sql_user", ""))
+        yield node.sql_password, user, here[0] if here else TdsSettings().connect_timeout_s

@@ -75,11 +75,15 @@ def _verify_id(what: str, name: str) -> None:
         raise TypeError(f"{what} {name!r}: an id is of small letters, digits and hyphens, as in 'time-zone-match'")
 
 
+def _verify_line(whose: str, part: str, text: str) -> None:
+    if not text.strip() or len(text.splitlines()) > 1:
+        raise TypeError(f"{whose}: {part} = {text!r} is no line that a report could show")
+
+
 def _verify_check(check: Check) -> None:
     _verify_id("check", check.id)
     for part, text in (("title", check.title), ("remediation.summary", check.remediation.summary)):
-        if not text.strip() or len(text.splitlines()) > 1:
-            raise TypeError(f"check {check.id}: {part} = {text!r} is no line that a report could show")
+        _verify_line(f"check {check.id}", part, text)
     language = check.remediation.language
     if language and language not in JOINS:
         raise TypeError(f"check {check.id}: remediation.language = {language!r} is none of {', '.join(JOINS)}")
@@ -127,8 +131,7 @@ def verify(product: Product) -> None:
     name = product.name
     if not _NAME.fullmatch(name):
         raise TypeError(f"product {name!r}: a name is of small letters, digits and hyphens, as in 'my-service'")
-    if not product.title.strip() or len(product.title.splitlines()) > 1:
-        raise TypeError(f"product {name}: title = {product.title!r} is no line that a report could show")
+    _verify_line(f"product {name}", "title", product.title)
     if not product.roles:
         raise TypeError(f"product {name}: it has no roles")
     for role in product.roles:
@@ -153,8 +156,9 @@ def verify(product: Product) -> None:
         if name not in check.products:
             raise TypeError(f"product {name}: its check {check.id} is not for it, but for {check.products!r}")
     example = product.version_example
-    if not isinstance(product.parse(example), Version):
-        raise TypeError(f"product {name}: parse gives {type(product.parse(example)).__name__}, not a Version")
+    parsed: object = product.parse(example)
+    if not isinstance(parsed, Version):
+        raise TypeError(f"product {name}: parse gives {type(parsed).__name__}, not a Version")
     if not re.fullmatch(product.version_pattern, example):
         raise TypeError(f"product {name}: version_pattern does not match its own example, {example!r}")
     _verify_data(product)

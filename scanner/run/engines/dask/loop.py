@@ -316,8 +316,7 @@ class Loop:
         with self._ending:
             hide = redactor_of(frozenset(self._logins.get(items[0].call.site, ())))
             sources = frozenset(self._unread.get(items[0].call.site, ()))
-        self._numbers += 1
-        key = f"preflight-{self._run}-{self._numbers}"
+        key = self._new_key()
         batch = Batch(
             run=self._run,
             name=key,
@@ -334,13 +333,11 @@ class Loop:
             return
         worker.nodes += len(items)
         ends = self._end_of(worker, items)
-        self.sent[key] = _Sent(worker=worker, items=items, future=future, ends=ends, batch=key)
-        future.add_done_callback(lambda _: self.events.put(key))
+        self._await(key, _Sent(worker=worker, items=items, future=future, ends=ends, batch=key))
 
     def _ask_on(self, sent: _Sent, items: list[Item]) -> None:
         """Have the worker go on with those that are left of a batch; its room is theirs alone by now."""
-        self._numbers += 1
-        key = f"preflight-{self._run}-{self._numbers}"
+        key = self._new_key()
         rest = Rest(run=self._run, batch=sent.batch, nodes=len(items))
         try:
             future = self._link.submit(Parcel.of(rest), key=key, address=sent.worker.address)
@@ -348,8 +345,15 @@ class Loop:
             sent.worker.nodes -= len(items)
             self._again(items, sent.worker, f"{_name(sent.worker)} cannot be asked for the rest: {cause_of(error)}")
             return
-        self.sent[key] = replace(sent, items=items, future=future, fetching=False)
-        future.add_done_callback(lambda _: self.events.put(key))
+        self._await(key, replace(sent, items=items, future=future, fetching=False))
+
+    def _new_key(self) -> str:
+        self._numbers += 1
+        return f"preflight-{self._run}-{self._numbers}"
+
+    def _await(self, key: str, sent: _Sent) -> None:
+        self.sent[key] = sent
+        sent.future.add_done_callback(lambda _: self.events.put(key))
 
     def _end_of(self, worker: Worker, items: Sequence[Item]) -> float:
         """When everybody at that worker has had their whole time, one group after the other, and twice that."""
@@ -382,7 +386,7 @@ class Loop:
         except (Exception, concurrent.futures.CancelledError) as error:  # noqa: BLE001  the engine's fault, whatever it is
             if not self._link.connected:
                 return  # all of them are lost, and that is seen at the next look
-            why = f"{cause_of(error)}" if not isinstance(error, TimeoutError) else f"in {self._patience.silence:g} s"
+            why = f"in {self._patience.silence:g} s" if isinstance(error, TimeoutError) else cause_of(error)
             self._lose([key], f"{_name(sent.worker)} did not answer: {why}")
             return
         sent.fetched = None
@@ -393,11 +397,12 @@ class Loop:
             return
         del self.sent[key]
         sent.future.release()
-        left = [item for place, item in enumerate(sent.items) if place in answered.left and not self.leaving]
+        places = frozenset() if self.leaving else answered.left
+        left = [item for place, item in enumerate(sent.items) if place in places]
         sent.worker.nodes -= len(sent.items) - len(left)
         unfinished = []
         for place, (item, said) in enumerate(zip(sent.items, answered.said, strict=True)):
-            if place in answered.left and not self.leaving:
+            if place in places:
                 continue
             if said is None:
                 unfinished.append((item, f"{_name(sent.worker)} was told to end"))
