@@ -73,6 +73,13 @@ class OpenSshServer:
         """What sshd has said so far."""
         return (self.folder / "log").read_text(errors="replace")
 
+    def tells(self, text: str) -> bool:
+        """Whether it comes to stand in the log: what one process of sshd says, another one writes."""
+        ends = time.monotonic() + 5
+        while text not in self.log and time.monotonic() < ends:
+            time.sleep(0.01)
+        return text in self.log
+
     def start(self) -> OpenSshServer:
         assert SSHD, "there is no sshd on this machine"
         for name in ("bin", "answers"):

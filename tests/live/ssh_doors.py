@@ -6,7 +6,6 @@ import os
 import shutil
 import socket
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,16 +29,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HOME", str(folder))
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
     return folder
-
-
-@pytest.fixture(autouse=True)
-def no_threads_left() -> Iterator[None]:
-    before = set(threading.enumerate())
-    yield
-    ends = time.monotonic() + 2  # the test servers' own threads may need a moment
-    while left := [thread for thread in threading.enumerate() if thread not in before]:
-        assert time.monotonic() < ends, left
-        time.sleep(0.01)
 
 
 def transport(server: OpenSshServer, limits: Limits | None = None, /, **changes: object) -> SshTransport:

@@ -11,7 +11,8 @@ import pytest
 
 from scanner.errors import UntrustedPeerError
 from tests.live.openssh import OpenSshServer
-from tests.live.ssh_doors import StartSshd, fails, home, no_threads_left, transport
+from tests.live.ssh_doors import StartSshd, fails, home, transport
+from tests.threads import no_threads_left
 
 pytestmark = pytest.mark.live
 __all__ = ["home", "no_threads_left"]

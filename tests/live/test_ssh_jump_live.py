@@ -19,7 +19,8 @@ from scanner.transports.network.green.executor import GreenExecutor
 from scanner.transports.protocol import Limits
 from scanner.transports.ssh.login import log_in
 from tests.live.openssh import OpenSshServer, free_port
-from tests.live.ssh_doors import StartSshd, both_known, fails, home, no_threads_left, transport
+from tests.live.ssh_doors import StartSshd, both_known, fails, home, transport
+from tests.threads import no_threads_left
 
 pytestmark = pytest.mark.live
 __all__ = ["home", "no_threads_left"]

@@ -13,8 +13,9 @@ import pytest
 from scanner.errors import AuthenticationError
 from tests.live.asyncssh_server import key_line
 from tests.live.openssh import OpenSshServer, make_key
-from tests.live.ssh_doors import agent, fails, home, no_threads_left, transport
+from tests.live.ssh_doors import agent, fails, home, transport
 from tests.live.stand_in_agent import StandInAgent, stand_in_agent
+from tests.threads import no_threads_left
 
 pytestmark = pytest.mark.live
 StartSshd = Callable[..., OpenSshServer]

@@ -27,7 +27,8 @@ from scanner.run.node import NodeRequest, query_node
 from scanner.secrets.secret import Secret
 from scanner.transports.protocol import Limits
 from tests.live.openssh import OpenSshServer
-from tests.live.ssh_doors import StartSshd, agent, fails, home, no_threads_left, transport
+from tests.live.ssh_doors import StartSshd, agent, fails, home, transport
+from tests.threads import no_threads_left
 
 pytestmark = pytest.mark.live
 __all__ = ["agent", "home", "no_threads_left"]

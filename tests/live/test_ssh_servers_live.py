@@ -19,9 +19,10 @@ from scanner.transports.ssh.algorithms import CIPHERS, KEX, MACS
 from tests.live.asyncssh_server import asyncssh_server, key_line
 from tests.live.openssh import OpenSshServer, make_key
 from tests.live.other_servers import Dropbear, dropbear, program, tinysshd
-from tests.live.ssh_doors import fails, home, no_threads_left, transport
+from tests.live.ssh_doors import fails, home, transport
 from tests.live.stand_in_agent import stand_in_agent
 from tests.test_scanner.lab.test_lab_ssh_server import shell
+from tests.threads import no_threads_left
 
 pytestmark = pytest.mark.live
 __all__ = ["home", "no_threads_left"]
@@ -197,7 +198,7 @@ def test_the_file_chooses_among_what_can_be_done(
     server = start_sshd("LogLevel DEBUG1\n")
     (home / ".ssh/config").write_text(f"Host *\n    {file_says}\n")
     assert b"in\n" in transport(server).run("echo in")
-    assert chosen in server.log
+    assert server.tells(chosen)
 
 
 def test_an_algorithm_that_the_file_leaves_out_is_named(start_sshd: StartSshd, home: Path) -> None:

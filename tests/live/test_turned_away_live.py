@@ -16,7 +16,8 @@ import pytest
 from scanner.errors import ConnectionLostError
 from tests.live import openssh
 from tests.live.openssh import OpenSshServer
-from tests.live.ssh_doors import fails, home, no_threads_left, transport
+from tests.live.ssh_doors import fails, home, transport
+from tests.threads import no_threads_left
 
 pytestmark = pytest.mark.live
 __all__ = ["home", "no_threads_left"]

@@ -36,20 +36,13 @@ from scanner.transports.deadline import end_all
 from scanner.transports.local import LocalTransport, is_here, programs_here, translate
 from scanner.transports.protocol import Limits
 from tests import windows_stand_in
+from tests.threads import no_threads_left
+
+__all__ = ["no_threads_left"]
 
 TOP = Path(__file__).parents[3]
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="asks a POSIX shell")
 posix_processes = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks processes up in /proc")
-
-
-@pytest.fixture(autouse=True)
-def nothing_left() -> Iterator[None]:
-    before = set(threading.enumerate())
-    yield
-    ends = time.monotonic() + 2
-    while left := [thread for thread in threading.enumerate() if thread not in before]:
-        assert time.monotonic() < ends, left
-        time.sleep(0.01)
 
 
 def backend(host: str = "localhost", *, sudo: bool = False) -> Node:

@@ -30,18 +30,11 @@ from scanner.inventory.model import Node, SshSettings
 from scanner.secrets.secret import Secret
 from scanner.transports.protocol import Limits
 from scanner.transports.ssh.transport import SshTransport
+from tests.threads import no_threads_left
+
+__all__ = ["no_threads_left"]
 
 Serve = Callable[[socket.socket], object]
-
-
-@pytest.fixture(autouse=True)
-def no_threads_left() -> Iterator[None]:
-    before = set(threading.enumerate())
-    yield
-    ends = time.monotonic() + 2  # the test servers' own threads may need a moment
-    while left := [thread for thread in threading.enumerate() if thread not in before]:
-        assert time.monotonic() < ends, left
-        time.sleep(0.01)
 
 
 @pytest.fixture
