@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pickle
 import zlib
-from dataclasses import field
+from collections.abc import Iterable
+from dataclasses import field, replace
 
 from checks.common.dataclass import dataclass
+from scanner.probes.probe import Probe
 from scanner.run.node import NodeRequest
 from scanner.secrets.source import SecretSource
 from scanner.transports.answers import NodeResponse
@@ -49,6 +51,22 @@ class Answered:
     """In the order of its calls. None: not got to, for the worker was told to leave, or left by itself."""
     left: frozenset[int] = frozenset()
     """Places of those that are still being asked. They are fetched with a `Rest`, or given up after a while."""
+
+
+def asking_alone(calls: Iterable[NodeRequest]) -> tuple[NodeRequest, ...]:
+    """The calls without what answers are read with.
+
+    That is done at home: whoever asks need not have the plugin that a probe comes from.
+    """
+    calls = tuple(calls)
+    # Nodes that are alike share theirs, and go on sharing them.
+    shared = {id(call.probes): call.probes for call in calls}
+    bare = {key: tuple(map(_unread, probes)) for key, probes in shared.items()}
+    return tuple(replace(call, probes=bare[id(call.probes)]) for call in calls)
+
+
+def _unread(probe: Probe) -> Probe:
+    return replace(probe, readers=(), sample="", sample_errors="")
 
 
 @dataclass(frozen=True, slots=True, repr=False)

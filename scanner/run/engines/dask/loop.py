@@ -27,7 +27,7 @@ from scanner.inventory.redactor import redactor
 from scanner.run.engines.dask.link import EngineError, Link
 from scanner.run.engines.dask.workers import Worker, WorkerKey, Workers, by_our_clock, untold
 from scanner.run.engines.engine import EngineChoice
-from scanner.run.engines.parcel import Answered, Batch, Parcel, Rest
+from scanner.run.engines.parcel import Answered, Batch, Parcel, Rest, asking_alone
 from scanner.run.engines.settled import Asking, cleared, unasked
 from scanner.run.node import NodeRequest
 from scanner.secrets import children
@@ -320,7 +320,7 @@ class Loop:
         batch = Batch(
             run=self._run,
             name=key,
-            calls=tuple(replace(item.call, hide=hide) for item in items),
+            calls=asking_alone(replace(item.call, hide=hide) for item in items),
             parallel=self._parallel,
             withheld=frozenset(children.withheld_names()),
             unread=sources,

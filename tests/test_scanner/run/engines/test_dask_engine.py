@@ -134,6 +134,23 @@ def test_the_engine_holds_no_answer_that_is_home(cluster: Cluster) -> None:
     assert not made[0]._loop.open
 
 
+def test_a_worker_needs_no_plugin_to_ask_what_it_brings(cluster: Cluster) -> None:
+    """What cannot be found by name elsewhere stands for what is not installed there."""
+
+    class Own(str):
+        __slots__ = ()
+
+    def read(answer: Answer) -> Own:
+        return Own(answer.output)
+
+    made = job(*names(3))
+    probes = tuple(replace(probe, readers=(*probe.readers, (Own, read))) for probe in made.probes)
+    done = collect(replace(made, probes=probes))
+    assert set(failures(done).values()) == {None}
+    assert done.notices == ()
+    assert asked_how_often(cluster) == dict.fromkeys(names(3), 1)
+
+
 def test_a_scan_by_workers_gives_the_results_of_a_scan_from_here(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
