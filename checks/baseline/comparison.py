@@ -9,7 +9,7 @@ from functools import lru_cache
 from itertools import chain
 from typing import TypeVar
 
-from checks.baseline.drift import CheckRow, Difference, FactRow, GapRow, NodeRow
+from checks.baseline.drift import CheckRow, Difference, FactRow, GapRow, NodeRow, differing
 from checks.baseline.drift_rules import Compare, DriftRule, DriftRules
 from checks.baseline.fact_paths import Value, kind_of, record_of
 from checks.baseline.snapshot import LEFT_OUT, NOT_EVALUATED, CheckKey, CheckState, FactKey, Snapshot, by_cluster
@@ -63,7 +63,7 @@ def all_of(parts: Iterable[Sequence[FactRow]]) -> Sequence[FactRow]:
 
 def differing_of(parts: Iterable[Sequence[FactRow]]) -> Sequence[FactRow]:
     """The rows of what is not known to be the same."""
-    return tuple(row for part in parts for row in part if row.difference is not Difference.SAME)
+    return tuple(row for part in parts for row in differing(part))
 
 
 def compare(
@@ -105,9 +105,9 @@ def ordered(rows: Iterable[T], names: Callable[[T], tuple[str, ...]]) -> tuple[T
     return tuple(found)
 
 
-def natural(*texts: str) -> tuple[tuple[tuple[int, int, str], ...], tuple[str, ...]]:
+def natural(*texts: str) -> tuple[tuple[tuple[tuple[int, int, str], ...], ...], tuple[str, ...]]:
     """A key that sorts web2 before web10."""
-    return tuple(part for text in texts for part in _natural(text)), texts
+    return tuple([_natural(text) for text in texts]), texts
 
 
 @lru_cache(maxsize=8192)
@@ -123,20 +123,26 @@ def _facts(
 ) -> Iterator[list[FactRow]]:
     """The rows in their order, cluster by cluster; those whose names sort alike (c1 and c01) together."""
     before, after = by_cluster(then.facts), by_cluster(now.facts)
+    holed = {gap[:2] for gap in chain(then.unread, now.unread)}
     groups: dict[tuple[tuple[int, int, str], ...], list[str]] = {}
     for cluster in dict.fromkeys((*before.clusters(), *after.clusters())):
         groups.setdefault(_natural(cluster), []).append(cluster)
     for key in sorted(groups):
         rows: list[FactRow] = []
+        looked_at: list[tuple[str, str]] = []
         for cluster in groups[key]:
             facts = (before.of_cluster(cluster), after.of_cluster(cluster))
             found: dict[tuple[str, str], list[FactKey]] = {}
             for place in chain(facts[0], (place for place in facts[1] if place not in facts[0])):
                 found.setdefault(place[:2], []).append(place)
-            for node, places in found.items():
-                if node in nodes:
-                    rows += _of_node(then, now, facts, rules, scope, node, places)
-        yield sorted(rows, key=lambda row: natural(*row.place))
+            mine = sorted(found.keys() & nodes, key=lambda node: natural(*node))
+            for node in mine:
+                places = sorted(found[node], key=lambda place: (_natural(place.path), place.path))
+                rows += _of_node(then, now, facts, rules, scope, node, places, holed=node in holed)
+            looked_at += mine
+        if len({_natural(node) for _, node in looked_at}) < len(looked_at):
+            rows.sort(key=lambda row: natural(*row.place))
+        yield rows
 
 
 def _of_node(
@@ -147,18 +153,29 @@ def _of_node(
     scope: Scope,
     key: tuple[str, str],
     places: Sequence[FactKey],
+    *,
+    holed: bool,
 ) -> Iterator[FactRow]:
-    """The rows of one node, which has a value at `places`, then or now; `facts` are its cluster's."""
+    """The rows of one node, which has a value at `places`, then or now; `facts` are its cluster's.
+
+    `holed`: something of it could not be read, then or now.
+    """
     before, after = facts
-    records = [{record_of(place.path) for place in places if place in side} for side in facts]
+    records: list[set[str]] = []
+    askings = then.nodes[key], now.nodes[key]
     for place in places:
-        kind = kind_of(place.path)
-        if rules.ignores(place.path):
+        ruling = rules.ruling(place.path)
+        if ruling.ignored:
             continue
-        asked = [kind in side.nodes[key] for side in (then, now)]
+        kind = kind_of(place.path)
+        asked = kind in askings[0], kind in askings[1]
         if not all(asked) and (kind in rules.fallbacks or scope.passes_over(now, key, kind)):
             continue
         old, new = before.get(place), after.get(place)
+        known = place in before, place in after
+        if not holed and all(asked) and all(known):  # as nearly everything is, everywhere, every night
+            yield _compared(place, old, new, ruling.rule)
+            continue
         reason = now.why_unread(place) or _then_unread(then.why_unread(place), FactKey(*key, "") in then.unread)
         if not reason and not all(asked):
             reason = (
@@ -166,21 +183,22 @@ def _of_node(
                 if asked[1]
                 else f"not asked for today; {_APPROVE}"
             )
-        if not reason and place.path != (record := record_of(place.path)):
+        if not reason and not all(known) and place.path != (record := record_of(place.path)):
             # Rows have all their fields, and kinds all of theirs: a lone one is another version's, or an editor's.
-            there = [record in side or record == kind for side in records]
-            if place not in before and there[0]:
+            records = records or [{record_of(place.path) for place in places if place in side} for side in facts]
+            there = [record == kind or record in side for side in records]
+            if not known[0] and there[0]:
                 reason = f"the baseline does not have this value; {_APPROVE}"
-            elif place not in after and there[1]:
+            elif not known[1] and there[1]:
                 reason = f"this value is not read any more; {_APPROVE}"
         if reason:
             yield FactRow(place=place, difference=Difference.NOT_COMPARED, old=old, new=new, note=reason)
-        elif place not in before:
+        elif not known[0]:
             yield FactRow(place=place, difference=Difference.APPEARED, old=None, new=new)
-        elif place not in after:
+        elif not known[1]:
             yield FactRow(place=place, difference=Difference.DISAPPEARED, old=old, new=None)
         else:
-            yield _compared(place, old, new, rules.of(place.path))
+            yield _compared(place, old, new, ruling.rule)
 
 
 def _gaps(

@@ -68,6 +68,17 @@ class FactRows(Sequence[FactRow], abc.ABC):
     def of_node(self, key: tuple[str, str]) -> Sequence[FactRow]:
         """The rows of one node; none of one that is not there."""
 
+    def differing(self) -> tuple[FactRow, ...]:
+        """The rows of what is not known to be the same: few of many."""
+        return tuple(row for row in self if row.difference is not Difference.SAME)
+
+
+def differing(rows: Sequence[FactRow]) -> tuple[FactRow, ...]:
+    """The rows of what is not known to be the same."""
+    if isinstance(rows, FactRows):
+        return rows.differing()
+    return tuple(row for row in rows if row.difference is not Difference.SAME)
+
 
 def by_node(rows: Sequence[FactRow]) -> Mapping[tuple[str, str], Sequence[FactRow]]:
     """The rows by cluster and node."""
@@ -172,7 +183,7 @@ class Drift:
     @cached_property
     def differing(self) -> tuple[FactRow, ...]:
         """The facts that are not known to be as approved."""
-        return tuple(row for row in self.facts if row.difference is not Difference.SAME)
+        return differing(self.facts)
 
     @cached_property
     def counts(self) -> Mapping[Difference, int]:

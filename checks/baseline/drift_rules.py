@@ -7,7 +7,7 @@ import re
 import tomllib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from checks.baseline.fact_paths import (
     Value,
@@ -52,6 +52,21 @@ class DriftRule:
     """For `number`: an absolute number, or a share of the larger of the two, "5%"."""
 
 
+class Ruling(NamedTuple):
+    """What the decisions amount to for the value at one path."""
+
+    rule: DriftRule
+    ignored: bool
+    """Whether the value, or all that can lie below a part of a path, is not compared."""
+    marks: tuple[str, ...]
+    """The values of it that say that something could not be read, or ANY."""
+    hidden: str
+    """What could not be read where it says so."""
+
+
+_MOST_RULINGS = 8_192
+"""An estate's nodes have the same few hundred paths; only hostile ones have more."""
+
 _DEFAULT = DriftRule(Compare.EXACT, "nothing else is decided for it")
 _NOT_COMPARED = DriftRule(Compare.IGNORE, "it is there to be shown")
 
@@ -76,6 +91,24 @@ class DriftRules:
     """The inventory's own, each with its pattern; the last one that fits holds."""
     hides: Mapping[str, str] = field(default_factory=dict)
     """By pattern of a value in `unread`, the part that could not be read, where that is not its own row."""
+    listed: frozenset[str] = field(init=False, compare=False, repr=False)
+    """The patterns that are decided on: a list of pairs among them is one set of lines."""
+    _rulings: dict[str, Ruling] = field(init=False, compare=False, repr=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "listed", frozenset(self.fields))
+
+    def ruling(self, path: str) -> Ruling:
+        """All that is decided on the value at `path`: worked out once for all nodes."""
+        known = self._rulings.get(path)
+        if known is None:
+            if len(self._rulings) >= _MOST_RULINGS:
+                self._rulings.clear()
+            pattern = pattern_of(path)
+            part = self.hides.get(pattern) or record_of(path)
+            known = Ruling(self.of(path), self.ignores(path), self.unread.get(pattern, ()), part)
+            self._rulings[path] = known
+        return known
 
     def of(self, path: str) -> DriftRule:
         """The decision on the value at `path`, or on a pattern; for what nobody decided, exact."""
@@ -100,24 +133,15 @@ class DriftRules:
 
     def says_unread(self, path: str, value: Value) -> bool:
         """Whether this value of the field at `path` means that its row could not be read."""
-        marks = self.unread.get(pattern_of(path), ())
+        marks = self.ruling(path).marks
         if ANY in marks:
             return value not in ("", None, False, ())
-        return shown(value) in marks
-
-    def unread_part(self, path: str) -> str:
-        """What could not be read where the value at `path` says so."""
-        return self.hides.get(pattern_of(path)) or record_of(path)
+        return bool(marks) and shown(value) in marks
 
     @property
     def kinds(self) -> list[str]:
         """The kinds of facts that are decided on."""
         return sorted({name.split(".")[0] for name in self.fields})
-
-    @property
-    def listed(self) -> frozenset[str]:
-        """The patterns that are decided on: a list of pairs among them is one set of lines."""
-        return frozenset(self.fields)
 
     def with_overrides(self, overrides: Mapping[str, Mapping[str, object]]) -> DriftRules:
         """The same with the inventory's `[drift.rules]`, pattern to `compare`, `tolerance` and `reason`.

@@ -15,6 +15,7 @@ import typing
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import cache, lru_cache
+from sys import intern
 from typing import Any
 
 from checks.common.dataclass import dataclass
@@ -34,23 +35,25 @@ _BREAK = re.compile(r"[.\[]")
 _PLAIN_KEY = re.compile(r'[^\[\]"\x00-\x1f\x7f-\x9f]+')
 
 
-@dataclass(frozen=True, slots=True)
+# Each class's shape is made once, and is told from others by what it is, not by what it holds: it is looked up for
+# every value of every node.
+@dataclass(frozen=True, slots=True, eq=False)
 class _Leaf:
     lines: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Record:
     fields: tuple[tuple[str, str, _Shape], ...]
     """Attribute, its name in paths, what it holds."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Rows:
     row: _Record
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Pairs:
     of: _Shape
 
@@ -58,6 +61,7 @@ class _Pairs:
 _Shape = _Leaf | _Record | _Rows | _Pairs
 
 
+@cache
 def kind_name(kind: type) -> str:
     """A fact class's name in paths: IisConfiguration is `iis-configuration`."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", kind.__name__).lower()
@@ -97,12 +101,10 @@ def is_within(path: str, part: str) -> bool:
     return not part or path == part or path.startswith((f"{part}.", f"{part}["))
 
 
-def wholes(path: str) -> Iterator[str]:
+@lru_cache(maxsize=8192)
+def wholes(path: str) -> tuple[str, ...]:
     """All that `path` lies within, from the empty part to itself: few, however many parts are to be looked up."""
-    yield ""
-    for found in _BREAK.finditer(path):
-        yield path[: found.start()]
-    yield path
+    return "", *(path[: found.start()] for found in _BREAK.finditer(path)), path
 
 
 def flatten(fact: object, keys: Mapping[str, Sequence[str]], listed: Collection[str] = frozenset()) -> dict[str, Value]:
@@ -111,11 +113,14 @@ def flatten(fact: object, keys: Mapping[str, Sequence[str]], listed: Collection[
     `keys` says which fields, in paths' spelling, the rows of each list of records go by. A list of pairs whose pattern
     is in `listed` is one set of lines instead of one value per pair. Where a key stands twice, its values are one set.
     """
-    found: dict[str, list[Value]] = {}
+    found: dict[str, Value] = {}
+    twice: dict[str, list[Value]] = {}
     kind: Any = type(fact)
     for path, value in _walk(_shape_of_class(kind), fact, kind_name(kind), keys, listed):
-        found.setdefault(path, []).append(value)
-    return {path: values[0] if len(values) == 1 else _as_lines(values) for path, values in found.items()}
+        if path in found:
+            twice.setdefault(path, [found[path]]).append(value)
+        found[path] = value
+    return found | {path: _as_lines(values) for path, values in twice.items()} if twice else found
 
 
 @cache
@@ -188,15 +193,18 @@ def _walk(
     match shape:
         case _Leaf(lines):
             yield path, _as_lines(value) if lines and value is not None else _scalar(value)
-        case _Record(fields):
-            for attribute, name, inner in fields:
+        case _Record():
+            for attribute, place, inner in _places(shape, path):
                 part = None if value is None else getattr(value, attribute)
-                yield from _walk(inner, part, f"{path}.{name}", keys, listed)
+                if type(inner) is _Leaf and not inner.lines:  # as most are
+                    yield place, _scalar(part)
+                else:
+                    yield from _walk(inner, part, place, keys, listed)
         case _Rows(row):
             by = keys.get(f"{pattern_of(path)}[]") or _habitual(row)
-            rest = _Record(tuple(field for field in row.fields if field[1] not in by))
+            makes_key, rest = _split(row, tuple(by))
             for item in value or ():
-                key = " / ".join(_key_part(row, item, name) for name in by)
+                key = " / ".join([_text(getattr(item, attribute)) for attribute in makes_key])
                 yield from _walk(rest, item, f"{path}[{_spelled(key)}]", keys, listed)
         case _Pairs(of):
             pairs = list(value.items() if isinstance(value, Mapping) else value or ())
@@ -207,16 +215,27 @@ def _walk(
                 yield from _walk(of, item, f"{path}[{_spelled(_text(name))}]", keys, listed)
 
 
+@lru_cache(maxsize=8192)
+def _places(record: _Record, path: str) -> tuple[tuple[str, str, _Shape], ...]:
+    """The fields of a record at `path`, the same few hundred for every node: attribute, path, what it holds."""
+    return tuple((attribute, intern(f"{path}.{name}"), inner) for attribute, name, inner in record.fields)
+
+
+@cache
+def _split(row: _Record, by: tuple[str, ...]) -> tuple[tuple[str, ...], _Record]:
+    """The attributes that make a row's key, in the order of `by`, and the row without them."""
+    attributes = {name: attribute for attribute, name, _ in row.fields}
+    rest = tuple(field for field in row.fields if field[1] not in by)
+    return tuple(attributes[name] for name in by), _Record(rest)
+
+
+@cache
 def _habitual(row: _Record) -> tuple[str, ...]:
     names = [name for _, name, _ in row.fields]
     return (next((name for name in _KEYS_BY_HABIT if name in names), names[0]),)
 
 
-def _key_part(row: _Record, item: object, name: str) -> str:
-    attribute = next(attribute for attribute, found, _ in row.fields if found == name)
-    return _text(getattr(item, attribute))
-
-
+@lru_cache(maxsize=8192)
 def _spelled(key: str) -> str:
     """A key that cannot be taken for the end of itself."""
     short = _shortened(key, _KEY_CHARS)
@@ -224,6 +243,8 @@ def _spelled(key: str) -> str:
 
 
 def _scalar(value: object) -> Value:
+    if type(value) is str and len(value) <= MOST_CHARS and value.isascii():  # as nearly all texts are
+        return value
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int):

@@ -126,8 +126,12 @@ class Snapshot:
 
     def gap_around(self, place: FactKey) -> FactKey | None:
         """What was not read that the value is, or is a part of."""
-        parts = (FactKey(place.cluster, place.node, part) for part in wholes(place.path))
-        return next((part for part in parts if part in self.unread), None) if self.unread else None
+        if self.unread:
+            cluster, node, path = place
+            for part in wholes(path):
+                if (cluster, node, part) in self.unread:  # equal to the FactKey, which is dear to make
+                    return FactKey(cluster, node, part)
+        return None
 
 
 def take_snapshot(
@@ -161,14 +165,14 @@ def take_snapshot(
             known = {kind_name(kind): view.get(kind) for kind in view.facts if kind in wanted - {Contact}}
             asked = {kind: fact for kind, fact in known.items() if rules.concern(kind, view.roles)}
             nodes[key] = frozenset(asked)
-            gaps = dict(_gaps(view, asked, rules))
-            unread |= {FactKey(*key, intern(path)): reason for path, reason in gaps.items()}
+            values = list(_values(asked, rules))
+            gaps = dict(_gaps(view, asked, values, rules))
+            for path, reason in gaps.items():
+                unread[FactKey(*key, intern(path))] = reason
             # The same few hundred paths of every node of an estate: kept once.
-            facts |= {
-                FactKey(*key, intern(path)): once(value)
-                for path, value in _values(asked, rules)
-                if not any(is_within(path, gap) for gap in gaps)
-            }
+            for path, value in values:
+                if not (rules.ruling(path).ignored or any(is_within(path, gap) for gap in gaps)):
+                    facts[FactKey(*key, intern(path))] = once(value)
     return Snapshot(nodes, facts, unread, dict(check_states(results)))
 
 
@@ -178,26 +182,24 @@ def once(value: Value) -> Value:
 
 
 def _values(asked: Mapping[str, object], rules: DriftRules) -> Iterator[tuple[str, Value]]:
+    """All that the facts say, also what is ignored: it may say that something else could not be read."""
     for fact in asked.values():
         if not isinstance(fact, Unknown):
-            for path, value in flatten(fact, rules.keys, rules.listed).items():
-                if not rules.ignores(path):
-                    yield path, value
+            yield from flatten(fact, rules.keys, rules.listed).items()
 
 
-def _gaps(view: NodeView, asked: Mapping[str, object], rules: DriftRules) -> Iterator[tuple[str, str]]:
+def _gaps(
+    view: NodeView, asked: Mapping[str, object], values: Iterable[tuple[str, Value]], rules: DriftRules
+) -> Iterator[tuple[str, str]]:
     if view.absence and all(isinstance(fact, Unknown) and fact.unanswered for fact in asked.values()):
         yield "", view.absence
         return
     for kind, found in asked.items():
-        if isinstance(found, Unknown):
-            if not rules.ignores(kind):
-                yield kind, " ".join(found.reason.split()) or "not read"
-            continue
-        for path, value in flatten(found, rules.keys, rules.listed).items():
-            part = rules.unread_part(path)
-            if rules.says_unread(path, value) and not rules.ignores(part):
-                yield part, f"{path} is {shown(value)}"
+        if isinstance(found, Unknown) and not rules.ruling(kind).ignored:
+            yield kind, " ".join(found.reason.split()) or "not read"
+    for path, value in values:
+        if rules.says_unread(path, value) and not rules.ruling(part := rules.ruling(path).hidden).ignored:
+            yield part, f"{path} is {shown(value)}"
 
 
 def check_states(results: Iterable[Result]) -> Iterator[tuple[CheckKey, CheckState]]:

@@ -1,4 +1,4 @@
-"""What became of each value since a baseline, kept small: one cluster's rows are open at a time."""
+"""What became of each value since a baseline, kept small: of what is the same, one cluster's is open at a time."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from sys import intern
 from typing import overload
 
-from checks.baseline.drift import Difference, FactRow, FactRows
+from checks.baseline.drift import Difference, FactRow, FactRows, differing
 from checks.baseline.fact_paths import Value
 from checks.baseline.snapshot import FactKey
 from scanner.files.packed.packing import pack, unpack
@@ -22,17 +22,23 @@ class ShelvedRows(FactRows):
         self._shelves: list[bytes] = []
         self._nodes: dict[tuple[str, str], int] = {}
         self._number = 0
+        self._differing: list[FactRow] = []
         self._open: tuple[int, dict[tuple[str, str], list[FactRow]]] = (-1, {})
         for part in parts:
             rows: list[_Packed] = [(*row.place, row.difference, row.old, row.new, row.note) for row in part]
-            for row in part:
-                self._nodes.setdefault(row.place[:2], len(self._shelves))
+            self._differing += differing(part)
+            for key in dict.fromkeys([row.place[:2] for row in part]):
+                self._nodes.setdefault(key, len(self._shelves))
             self._shelves.append(pack(rows))
             self._number += len(rows)
 
     def nodes(self) -> Sequence[tuple[str, str]]:
         """Cluster and name of each node that there are rows of."""
         return tuple(self._nodes)
+
+    def differing(self) -> tuple[FactRow, ...]:
+        """The rows of what is not known to be the same, which are at hand."""
+        return tuple(self._differing)
 
     def of_node(self, key: tuple[str, str]) -> Sequence[FactRow]:
         """The rows of one node."""

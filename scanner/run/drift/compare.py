@@ -10,7 +10,7 @@ from pathlib import Path
 
 from checks.baseline.approval import EVERYTHING, Baseline, Part
 from checks.baseline.comparison import Compared, Scope, compare
-from checks.baseline.drift import Approval, Difference, Drift
+from checks.baseline.drift import Approval, Difference, Drift, differing
 from checks.baseline.drift_rules import DriftRules
 from checks.baseline.fact_paths import kind_name, kind_of, pattern_of, wholes
 from checks.baseline.snapshot import SEPARATOR, Snapshot, check_states, take_snapshot
@@ -133,7 +133,7 @@ def _version_notices(baseline: Baseline, found: Compared) -> Iterable[str]:
     unexplained = any(
         row.difference is Difference.NOT_COMPARED
         and gaps.isdisjoint(row.place._replace(path=part) for part in wholes(row.place.path))
-        for row in found.facts
+        for row in differing(found.facts)
     )
     if others and unexplained:
         yield (

@@ -388,6 +388,22 @@ def test_rows_are_sorted_as_people_count() -> None:
     assert sorted(["web10", "web2", "web1"], key=natural) == ["web1", "web2", "web10"]
 
 
+def test_the_rows_of_all_nodes_come_in_that_order() -> None:
+    keys = [
+        ("c1", "web01"),
+        ("c1", "web1"),
+        ("c01", "web1"),
+        ("c1", "web10"),
+        ("c1", "web2"),
+        ("c10", "a"),
+        ("c2", "b"),
+    ]
+    facts = {FactKey(*key, f"disks.drives[D{number}].kind"): "x" for key in keys for number in (10, 9, 1)}
+    one = Snapshot(dict.fromkeys(keys, frozenset({"disks"})), facts)
+    places = [row.place for row in compare(one, one, RULES).facts]
+    assert places == sorted(facts, key=lambda place: natural(*place))
+
+
 PATHS = st.sampled_from(
     [
         "windows-version.build",

@@ -49,6 +49,23 @@ def test_the_inventory_has_the_last_word() -> None:
     assert rules.ignores("disks.drives[C:].free-bytes")
 
 
+def test_what_is_worked_out_once_for_a_path_holds_for_these_rules_alone() -> None:
+    path = "disks.drives[C:].total-bytes"
+    known = RULES.ruling(path)
+    assert (known.rule, known.ignored, known.hidden) == (RULES.of(path), False, "disks.drives[C:]")
+    ruled = RULES.with_overrides({"disks": {"compare": "ignore", "reason": "being rebuilt"}})
+    assert ruled.ruling(path).ignored
+    assert not RULES.ruling(path).ignored
+    assert ruled.with_kinds([OwnFact]).ruling("own-fact.note").ignored
+    assert not ruled.ruling("own-fact.note").ignored
+
+
+def test_a_node_that_names_ever_new_things_does_not_fill_the_memory() -> None:
+    rules = parse_drift_rules('[disks]\n"drives[].kind" = { compare = "exact", reason = "x" }\n')
+    assert not any(rules.ruling(f"disks.drives[{number}].kind").ignored for number in range(20_000))
+    assert len(rules._rulings) <= 8_192
+
+
 def test_a_part_of_a_path_is_ignored_where_all_that_can_lie_below_it_is() -> None:
     rules = parse_drift_rules(
         """
