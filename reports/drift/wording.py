@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from checks.baseline.drift import DRIFTED, Difference, Drift, DriftVerdict, FactRow, NodeRow, by_node
 from checks.baseline.fact_paths import Value, shown
+from reports.findings.grouping import WHOLE, named_places
 from reports.text import count, one_line
 
 WORDS = {
@@ -79,16 +80,14 @@ def counted(drift: Drift) -> list[str]:
 
 
 def places(where: Sequence[tuple[str, str]], limit: int | None = None) -> str:
-    """`vault-prod: web1, web2; chef-prod: whole cluster`. After `limit` names of a cluster the rest is counted."""
+    """`vault-prod: web1, web2; chef-prod: whole cluster`.
+
+    `limit` is the number of names, and of clusters, after which the rest is only counted.
+    """
     found: dict[str, dict[str, None]] = {}
     for cluster, node in where:
-        found.setdefault(cluster, {})[one_line(node, 100) or "whole cluster"] = None
-    told = []
-    for cluster, names in found.items():
-        listed = list(names)
-        more = [f"{len(listed) - limit} more"] if limit is not None and len(listed) > limit else []
-        told.append(f"{one_line(cluster, 100)}: {', '.join([*listed[:limit], *more])}")
-    return "; ".join(told)
+        found.setdefault(cluster, {})[one_line(node, 100) or WHOLE] = None
+    return named_places(found, limit)
 
 
 def node_line(row: NodeRow) -> str:

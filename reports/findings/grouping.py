@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from checks.common.dataclass import dataclass
 from checks.engine.acceptance.model import Attested, Expiry, scope
@@ -12,7 +12,7 @@ from reports.findings.folding import Folded, fold, stranded_rows
 from reports.text import count, one_line
 
 GRAVEST_FIRST = (Verdict.NO_GO, Verdict.UNKNOWN, Verdict.GO)
-_WHOLE = "whole cluster"
+WHOLE = "whole cluster"
 _RANK = {severity: rank for rank, severity in enumerate(Severity)}
 
 
@@ -189,9 +189,14 @@ def affected_nodes(results: Sequence[Result], limit: int | None = None) -> str:
     """
     found: dict[str, dict[str, None]] = {}
     for row in results:
-        name = _WHOLE if row.node is None else one_line(row.node, 100)
+        name = WHOLE if row.node is None else one_line(row.node, 100)
         found.setdefault(row.cluster, {})[name] = None
-    whole = [one_line(cluster, 100) for cluster, names in found.items() if cluster and list(names) == [_WHOLE]]
+    return named_places(found, limit)
+
+
+def named_places(found: Mapping[str, Collection[str]], limit: int | None = None) -> str:
+    """Clusters, each with the nodes' names that are shown of it, as `affected_nodes` writes them."""
+    whole = [one_line(cluster, 100) for cluster, names in found.items() if cluster and list(names) == [WHOLE]]
     if len(whole) == len(found) > 1:
         return f"whole clusters {', '.join(_cut(whole, limit))}"
     shown = [

@@ -311,6 +311,18 @@ def test_thousands_of_differences_stay_readable(kind: str) -> None:
         assert len(text) < 60_000
 
 
+@pytest.mark.parametrize("difference", ["changed", "not-compared"])
+@pytest.mark.parametrize("kind", ["console", "markdown"])
+def test_what_hundreds_of_clusters_have_in_common_names_some_of_them(kind: str, difference: str) -> None:
+    facts = [
+        FactRow(place=FactKey(f"c{n}", "web1", "a.b"), difference=Difference(difference), old="1", new="2", note="why")
+        for n in range(400)
+    ]
+    text = FORMATS[kind](drift(*facts))
+    assert "c11: web1; 388 more clusters" in text
+    assert "c12" not in text
+
+
 CHECKED = (Difference.CHANGED, Difference.BETTER, Difference.NOT_COMPARED, Difference.SAME)
 
 
