@@ -164,7 +164,7 @@ def test_workers_are_given_no_more_while_what_they_have_said_waits(monkeypatch: 
     home = Home(nothing_moves)
     monkeypatch.setattr(Loop, "_place", placing)
     monkeypatch.setattr(loop_module, "Link", cluster.link)
-    monkeypatch.setattr(engine_module, "PATIENCE", QUICK)
+    monkeypatch.setattr(engine_module, "PATIENCE", replace(QUICK, worker=PATIENCE_S, silence=PATIENCE_S))
     monkeypatch.setattr(work, "query_node", home.answer)
     handover = Handover(made, [home])
     try:

@@ -82,10 +82,10 @@ class Workers:
         Raises OSError or TimeoutError where the scheduler does not say.
         """
         told = {WorkerKey(each.address, each.folder): each for each in self.link.workers()}
-        self._get_to_know({key: each for key, each in told.items() if key not in self.known})
+        now = time.monotonic()  # what follows takes time of ours, in which nobody was listened to
+        self._get_to_know({key: each for key, each in told.items() if key not in self.known}, now)
         self._listen()
         lost = [(self.known.pop(key), "ended") for key in self.known.keys() - told.keys()]
-        now = time.monotonic()
         for key, each in told.items():
             found = self.known[key]
             found.running = each.running
@@ -104,8 +104,7 @@ class Workers:
         """Those of the site, whatever their state."""
         return (each for each in self.known.values() if not site or site in each.resources)
 
-    def _get_to_know(self, new: Mapping[WorkerKey, Told]) -> None:
-        now = time.monotonic()
+    def _get_to_know(self, new: Mapping[WorkerKey, Told], now: float) -> None:
         for key, each in new.items():
             self.known[key] = Worker(
                 key=key,

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -329,6 +330,28 @@ def test_a_worker_that_hangs_is_left_behind(cluster: Cluster) -> None:
         "worker tls://w1:1 has not been heard of for 0.3 s: 3 nodes were asked once more elsewhere",
     )
     assert any(task.cancelled for task in cluster.tasks.values()), "its task is left behind"
+
+
+def test_a_worker_is_not_silent_while_nobody_listens_to_it(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To get to know new ones takes time of ours: of hundreds of them, or where this machine is busy."""
+    now = [1_000.0]
+    monkeypatch.setattr(workers_module, "time", SimpleNamespace(monotonic=lambda: now[0]))
+
+    def introduced(*_: Any, **__: Any) -> Any:
+        now[0] += 100 * QUICK.silence
+        made = workers_module._Introduction()
+        made.said = work.about()
+        made.over.set()
+        return made
+
+    monkeypatch.setattr(workers_module._Introduction, "of", introduced)
+    link: Any = FakeLink(cluster)
+    workers = Workers(link=link, patience_s=QUICK.silence, wait_s=QUICK.look, own=False)
+    assert workers.look() == []
+    assert len(list(workers.of(""))) == 2
+    cluster.workers_there["tls://w1:1"].silent = True
+    now[0] += 2 * QUICK.silence
+    assert [what for _, what in workers.look()] == ["has not been heard of for 0.3 s"]
 
 
 def test_a_worker_that_runs_out_of_something_is_no_fault_of_the_node(
