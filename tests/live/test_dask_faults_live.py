@@ -100,6 +100,29 @@ def test_a_worker_runs_out_of_memory(estate: Estate, held: Lab, gate: Gate) -> N
     estate.kill("emea")
 
 
+@plays("a worker's memory is nearly full, and stays so", SECOND)
+def test_a_worker_begins_nothing_more(estate: Estate, held: Lab, gate: Gate) -> None:
+    estate.kill("emea")
+    eats, full = moment(estate, "eats"), "DASK_DISTRIBUTED__WORKER__MEMORY__"
+    environment = {"WORKER_EATS": str(eats), f"{full}PAUSE": "0.3", f"{full}TERMINATE": "false"}
+    estate.begin("emea", options=["--memory-limit", "1GB", "--preload", str(PRELOAD)], environment=environment)
+    path = write_inventory(held, estate)
+    scan = start_scan(path)
+    asking(estate, held, "emea")
+    eats.touch()
+    until(lambda: "Pausing" in estate.log("emea"), "it was not paused")
+    eats.unlink()
+    estate.begin("apac")
+    until(lambda: estate.is_asking("apac", held), "nobody stood in")
+    gate.set()
+    report = scan.report()
+    assert_as_told(path, "a worker's memory is nearly full, and stays so", SECOND)
+    assert report["verdict"] == "GO"
+    assert_nothing_is_left(estate, held)
+    estate.kill("emea")
+    estate.kill("apac")
+
+
 @pytest.mark.parametrize("what", ["preflight", "distributed"])
 @plays("a worker runs another version of preflight", SECOND)
 @plays("a worker runs another version of distributed", SECOND)

@@ -25,7 +25,7 @@ from scanner.errors import UsageError, cause_of
 from scanner.inventory.credentials import unread
 from scanner.inventory.redactor import redactor
 from scanner.run.engines.dask.link import EngineError, Link
-from scanner.run.engines.dask.workers import Worker, WorkerKey, Workers, by_our_clock, untold
+from scanner.run.engines.dask.workers import FULL, Worker, WorkerKey, Workers, by_our_clock, untold
 from scanner.run.engines.engine import EngineChoice
 from scanner.run.engines.parcel import Answered, Batch, Parcel, Rest, asking_alone
 from scanner.run.engines.settled import Asking, cleared, unasked
@@ -43,6 +43,8 @@ _RECONNECTS = 3
 _NODES_PER_PROCESS = 8
 _MOST_TURNS = 8
 """Of so many that were lost, a worker asks one at a time; of more, as many more at a time."""
+_UNSEEN_LOOKS = 2
+"""For so many a worker may have been full before that is seen."""
 _HINT = "look at the worker's log and at its memory; what ends a worker may be what one node answers"
 
 
@@ -87,6 +89,8 @@ class _Sent:
     """When it must have come to an end, by our monotonic clock."""
     batch: str
     """What it is called there."""
+    since: float = field(default_factory=time.monotonic)
+    """When it was sent."""
     fetching: bool = False
     fetched: Any = None
     """The parcel that came back, or why none did; None as long as it is on its way."""
@@ -220,6 +224,15 @@ class Loop:
             worker = self.sent[key].worker
             worker.unfit = "has not come to an end in time"
             self._lose([key], f"{_name(worker)} {worker.unfit}")
+        for key in [key for key, sent in self.sent.items() if self._cannot_begin(sent, now)]:
+            self._lose([key], f"{_name(self.sent[key].worker)} {FULL}")
+
+    def _cannot_begin(self, sent: _Sent, now: float) -> bool:
+        """Whether it came to a worker whose memory was full, or about to be, and was so for longer than one waits."""
+        since = sent.worker.full_since
+        if since is None or now - since <= self._patience.silence:
+            return False
+        return sent.since > since - _UNSEEN_LOOKS * self._patience.look
 
     def _reconnect(self, error: BaseException) -> None:
         what = f"the connection to {self._choice.scheduler or 'the scheduler'} was lost"
@@ -345,7 +358,7 @@ class Loop:
             sent.worker.nodes -= len(items)
             self._again(items, sent.worker, f"{_name(sent.worker)} cannot be asked for the rest: {cause_of(error)}")
             return
-        self._await(key, replace(sent, items=items, future=future, fetching=False))
+        self._await(key, replace(sent, items=items, future=future, since=time.monotonic(), fetching=False))
 
     def _new_key(self) -> str:
         self._numbers += 1

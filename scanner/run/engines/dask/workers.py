@@ -18,6 +18,7 @@ from scanner.transports.answers import NodeResponse
 
 _SAME_CLOCK_S = 0.001
 _UNHEARD, _SILENT = "has not answered yet", "does not answer"
+FULL = "takes nothing more now (its memory is full)"
 
 
 class WorkerKey(NamedTuple):
@@ -48,6 +49,8 @@ class Worker:
     is_stranger: bool = False
     """Whether that is what is installed beside it."""
     running: bool = True
+    full_since: float | None = None
+    """Since when it is not, by our monotonic clock: what it has begun goes on, and what came later does not begin."""
     clock: ClockOffset | None = None
     """None: it reads the clock that is read here."""
     last_seen: float = 0.0
@@ -89,6 +92,7 @@ class Workers:
         for key, each in told.items():
             found = self.known[key]
             found.running = each.running
+            found.full_since = None if each.running else found.full_since or now
             if each.last_seen != found.last_seen:
                 found.last_seen, found.heard = each.last_seen, now
             elif now - found.heard > self.patience_s and not found.unfit:
@@ -205,7 +209,7 @@ def untold(workers: Collection[Worker]) -> str:
     reasons: dict[str, list[str]] = {}
     for each in workers:
         if each.unfit or not each.running:
-            reasons.setdefault(each.unfit or "takes nothing more now (its memory is full)", []).append(each.address)
+            reasons.setdefault(each.unfit or FULL, []).append(each.address)
     return "; ".join(f"{listed(addresses)} {why}" for why, addresses in reasons.items())
 
 

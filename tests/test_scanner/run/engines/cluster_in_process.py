@@ -30,6 +30,8 @@ class FakeWorker:
     """What it waits for before it says who it is."""
     hold: threading.Event | None = None
     """What it waits for before it asks anything."""
+    full: bool = False
+    """Whether its memory is: what comes then is not begun."""
     beats: float = 0.0
     silent: bool = False
     given: list[tuple[str, ...]] = field(default_factory=list)
@@ -115,7 +117,7 @@ class FakeLink:
                     address=each.address,
                     folder=f"start-{each.starts}",
                     resources=each.sites,
-                    running=True,
+                    running=not each.full,
                     last_seen=each.beats,
                 )
             )
@@ -164,7 +166,8 @@ class FakeLink:
             if cluster.workers_there.get(address) is there and cluster.tasks.get(key) is future:
                 future.inner.set_result(answered)
 
-        cluster.pool.submit(task)
+        if not there.full:
+            cluster.pool.submit(task)
         return future
 
     def close(self) -> None:

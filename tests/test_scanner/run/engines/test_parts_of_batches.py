@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections import Counter
@@ -105,6 +106,32 @@ def test_what_is_home_is_not_asked_again_when_its_worker_is_lost(cluster: Cluste
     assert asked_how_often(cluster).get("b0") == 1, "of the worker that is left"
     (notice,) = done.notices
     assert notice.endswith(": 1 node was asked once more elsewhere")
+
+
+def test_the_rest_of_a_batch_is_asked_elsewhere_where_its_worker_s_memory_is_full(
+    cluster: Cluster, hanging: Hanging
+) -> None:
+    """It goes on with what it has begun, and begins nothing more: nobody would fetch the rest until time is up."""
+    cluster.linger_s = 0.0
+    submit = FakeLink.submit
+
+    def submitted(link: FakeLink, parcel: Parcel, *, key: str, address: str) -> FakeFuture:
+        there = cluster.workers_there[address]
+        if isinstance(parcel.content(), Rest) and any("b0" in batch for batch in there.given):
+            there.full, hanging.name = True, ""
+        return submit(link, parcel, key=key, address=address)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FakeLink, "submit", submitted)
+        began = time.monotonic()
+        done = collect(job(*names(12)))
+        assert time.monotonic() - began < WAIT_S / 2
+    assert not any(failures(done).values())
+    (notice,) = done.notices
+    assert re.fullmatch(
+        r"worker tls://w\d:1 takes nothing more now \(its memory is full\): \d+ nodes? w\w+ asked once more elsewhere",
+        notice,
+    )
 
 
 def test_an_interrupt_ends_those_that_are_still_asked(cluster: Cluster, hanging: Hanging) -> None:
