@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from scanner.transports.powershell.script_delivery import FROM_COMMAND_LINE, packed_script
+from scanner.transports.powershell.script_delivery import FROM_COMMAND_LINE, packed_script, unix_lines
 
 PIECE_BYTES = 108 * 1024
 """What one message carries: below Windows Server 2008 R2's envelopes of 150 kB after Base64 and sealing."""
@@ -18,7 +18,7 @@ def plain(script: str) -> str:
     if not script.isascii():
         strange = next(character for character in script if not character.isascii())
         raise ValueError(f"a script for PowerShell must be ASCII, and this one holds {strange!r}")
-    return script.replace("\r\n", "\n").rstrip("\n")
+    return unix_lines(script)
 
 
 def packed(text: str) -> str:

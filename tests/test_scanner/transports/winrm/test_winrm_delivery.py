@@ -230,9 +230,9 @@ def test_what_many_scripts_have_in_common_is_compressed_once(monkeypatch: pytest
     made: list[int] = []
     compressobj = zlib.compressobj
 
-    def counted(level: int, method: int, window: int) -> object:
+    def counted(level: int, method: int, window: int, memory: int) -> object:
         made.append(1)
-        return compressobj(level, method, window)
+        return compressobj(level, method, window, memory)
 
     script_delivery._begun.cache_clear()
     monkeypatch.setattr(zlib, "compressobj", counted)
@@ -249,4 +249,4 @@ def test_what_is_compressed_in_two_is_one_gzip_of_the_usual_size(size: int) -> N
     script = script_of(size)
     packed = base64.b64decode(script_delivery.packed_script(script))
     assert gzip.decompress(packed).decode() == script
-    assert len(packed) <= len(gzip.compress(script.encode(), 9, mtime=0)) + 16
+    assert len(packed) <= 1.02 * len(gzip.compress(script.encode(), mtime=0)) + 16
