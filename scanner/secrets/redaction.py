@@ -10,7 +10,7 @@ import functools
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import field
 from typing import Any
 
@@ -85,22 +85,29 @@ class _Patterns:
     """Many of them. Nearly no text holds any, and to see that is what takes time."""
 
     each: tuple[_Pattern, ...]
+    marks: tuple[bytes, ...]
+    """The heads and tails, each once."""
     grams: Mapping[int, frozenset[tuple[int, ...]]]
-    """The heads and tails by their length."""
+    """The same by their length, as numbers."""
 
     @classmethod
     def of(cls, spellings: Iterable[bytes]) -> _Patterns:
         each = tuple(map(_Pattern.of, sorted(text for text in spellings if len(text) >= TELLTALE_CHARS)))
         marks = {mark for one in each for mark in (one.head, one.tail)}
         sizes = {len(mark) for mark in marks}
-        return cls(each, {size: frozenset(tuple(mark) for mark in marks if len(mark) == size) for size in sizes})
+        grams = {size: frozenset(tuple(mark) for mark in marks if len(mark) == size) for size in sizes}
+        return cls(each, tuple(sorted(marks)), grams)
 
     def likely_in(self, text: bytes) -> list[_Pattern]:
         """Those of which a telling part stands in `text`."""
-        if len(self.each) > _MANY and all(
-            grams.isdisjoint(zip(*(text[at:] for at in range(size)), strict=False))
-            for size, grams in self.grams.items()
-        ):
+        if len(self.each) <= _MANY:
+            absent = not [mark for mark in self.marks if mark in text]
+        else:
+            absent = all(
+                grams.isdisjoint(zip(*(text[at:] for at in range(size)), strict=False))
+                for size, grams in self.grams.items()
+            )
+        if absent:
             return []
         return [one for one in self.each if one.head in text or one.tail in text]
 
@@ -173,6 +180,13 @@ class Redactor:
                 text = json.dumps(self.value(json.loads(text)))
         # A number may be one, and so may what stands on both sides of a comma.
         return self(text, cut=cut)
+
+    def jsons(self, texts: Collection[str]) -> list[str]:
+        """Texts of JSON, each as `json` gives it. Where there is nothing to take out of any, which is nearly always so,
+        one look at all is enough: JSON ends its strings, so that nothing begins in one text and goes on in the next.
+        """
+        together = "\n".join(texts)
+        return list(texts) if self(together) is together else [self.json(text) for text in texts]
 
     def cleanse(self, error: BaseException) -> None:
         """Take the secrets out of an exception of a library, and out of those that led to it, before it is quoted."""

@@ -191,7 +191,11 @@ def parse_with_stamps(
         told = _unpack(output, nonce, hide)
     except _BadFrameError as error:
         return dict.fromkeys(probe_ids, Unknown(str(error))), None
-    return {probe_id: _answer(told, probe_id, hide) for probe_id in probe_ids}, _clock(told)
+    found = {probe_id: _answer(told, probe_id, hide) for probe_id in probe_ids}
+    values = {probe_id: each for probe_id, each in found.items() if isinstance(each, str)}
+    clean = {probe_id: Answer(text, 0) for probe_id, text in zip(values, hide.jsons(values.values()), strict=True)}
+    answers = {probe_id: clean[probe_id] if isinstance(each, str) else each for probe_id, each in found.items()}
+    return answers, _clock(told)
 
 
 def _clock(told: _Told) -> NodeClock | None:
@@ -300,7 +304,8 @@ def _no_constant(name: str) -> object:
     raise ValueError(f"{name} is no JSON")
 
 
-def _answer(told: _Told, probe_id: str, hide: Redactor) -> Answer | Unknown:
+def _answer(told: _Told, probe_id: str, hide: Redactor) -> Answer | Unknown | str:
+    """What a probe said, or why nothing; a value, which nearly all say, as JSON that `hide` has yet to go over."""
     entry = told.probes.get(probe_id)
     if entry is None and told.ended is None:
         asking = f"; the node was at {told.at}" if isinstance(told.at, str) and _PROBE_ID.fullmatch(told.at) else ""
@@ -317,7 +322,7 @@ def _answer(told: _Told, probe_id: str, hide: Redactor) -> Answer | Unknown:
         return Answer(hide(entry["cut"], cut=True), 0, truncated=True)
     if "value" in entry:
         with suppress(ValueError, RecursionError):  # nested just less deeply than the reader of the whole minds
-            return Answer(hide.json(json.dumps(entry["value"])), 0)
+            return json.dumps(entry["value"])
     return Unknown("the node's answer to this probe is damaged")
 
 

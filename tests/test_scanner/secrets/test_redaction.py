@@ -179,6 +179,29 @@ def test_json_stays_json() -> None:
     assert json.loads(told) == {"list": ["a,b", "c-d,e"], "x***": ["***", {"y": "see ***"}], "number": 12}
 
 
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_one_look_at_many_texts_of_json_finds_what_a_look_at_each_finds(spelling: str) -> None:
+    """Whatever stands before and behind: an answer may end in what begins an escape, or be a number."""
+    for secret in SECRETS:
+        told = json.dumps(SPELLINGS[spelling](secret))
+        for before, behind in (
+            ("12", "34"),
+            ("\\", "u0041"),
+            ("%25", "41"),
+            ("&amp", ";"),
+            ("\x1b[", "m"),
+            ("…", "..."),
+        ):
+            texts = [json.dumps(before), told, json.dumps({behind: [behind, None]}), "7"]
+            assert hide(secret).jsons(texts) == [hide(secret).json(text) for text in texts]
+
+
+def test_texts_of_json_with_nothing_in_them_stay_as_they_are() -> None:
+    texts = ['{"path": "C:\\\\inetpub"}', "12", '"SecretServer"', "null"]
+    assert hide(*SECRETS).jsons(texts) == texts
+    assert hide(*SECRETS).jsons([]) == []
+
+
 def test_an_exception_is_cleaned_with_all_that_led_to_it() -> None:
     secret = SECRETS[0]
     cause = OSError(5, f"no {secret}", f"/tmp/{secret}")
