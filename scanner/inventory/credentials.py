@@ -60,7 +60,12 @@ def resolve(
 
 
 def equip(
-    nodes: Sequence[Node], *, folder: Path, elsewhere: bool, found: dict[SecretSource, Secret]
+    nodes: Sequence[Node],
+    *,
+    folder: Path,
+    elsewhere: bool,
+    found: dict[SecretSource, Secret],
+    fetch: Callable[[SecretSource, Path, float], str] = read_secret,
 ) -> list[tuple[Node, str]]:
     """The nodes with every secret that is not known yet, each with what this machine lacks of what it needs, or "".
 
@@ -72,7 +77,7 @@ def equip(
         return [(node, "") for node in there]
     children.withhold(source.env for node in there for source, _ in unread(node) if source.env)
     reader = _Reader(
-        folder=folder, learn=lambda _, __: None, fetch=read_secret, patience_s=_patience(there), known=dict(found)
+        folder=folder, learn=lambda _, __: None, fetch=fetch, patience_s=patience_with(there), known=dict(found)
     )
     ready = [reader.node(node) for node in there]
     found.update({source: secret for source, secret in reader.known.items() if secret is not None})
@@ -263,10 +268,10 @@ def _reader(
     files: bool = True,
 ) -> _Reader:
     folder = inventory.path.absolute().parent
-    return _Reader(folder=folder, learn=learn, fetch=fetch, patience_s=_patience(_nodes(inventory)), files=files)
+    return _Reader(folder=folder, learn=learn, fetch=fetch, patience_s=patience_with(_nodes(inventory)), files=files)
 
 
-def _patience(nodes: Iterable[Node]) -> dict[SecretSource, float]:
+def patience_with(nodes: Iterable[Node]) -> dict[SecretSource, float]:
     """For each source the longest `connect_timeout` of the nodes that need it: getting it is part of reaching them."""
     found: dict[SecretSource, float] = {}
     for node in nodes:

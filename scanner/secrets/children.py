@@ -24,6 +24,7 @@ from checks.common.dataclass import dataclass
 
 _GRACE_S = 2.0
 """How long the last words of what was ended are waited for: what runs as root cannot be ended by us."""
+_LOOK_S = 0.1
 _ROUNDS = 3
 """How often what a program started is looked for: some of it may just be starting more."""
 _CHUNK = 64 * 1024
@@ -122,11 +123,13 @@ def run(
     most_bytes: int = 64 * 1024,
     folder: Path | None = None,
     granted: Collection[str] = (),
+    over: threading.Event | None = None,
 ) -> Done:
     """Run a program to its end, with nothing on its standard input and no terminal.
 
-    Raises OSError or ValueError where it cannot be started, TimeUpError and TooMuchError. Then, and when interrupted,
-    all that it started is ended with it. What it leaves behind when it ends well is not: it may have started an agent.
+    Raises OSError or ValueError where it cannot be started, TooMuchError, and TimeUpError, once it is `over` too. Then,
+    and when interrupted, all that it started is ended with it. What it leaves behind when it ends well is not: it may
+    have started an agent.
     """
     mark = new_mark()
     ends = time.monotonic() + timeout_s
@@ -145,9 +148,12 @@ def run(
     pipes = [_Pipe(pipe, most_bytes, changed) for pipe in (process.stdout, process.stderr) if pipe]
     try:
         with changed:
-            changed.wait_for(
-                lambda: any(pipe.too_much for pipe in pipes) or all(pipe.ended for pipe in pipes), timeout_s
-            )
+            while not changed.wait_for(
+                lambda: any(pipe.too_much for pipe in pipes) or all(pipe.ended for pipe in pipes),
+                max(0.0, min(ends - time.monotonic(), _LOOK_S if over else timeout_s)),
+            ):
+                if (over and over.is_set()) or time.monotonic() >= ends:
+                    break
         if any(pipe.too_much for pipe in pipes):
             raise TooMuchError  # noqa: TRY301  all ways to fail end the program below
         if not all(pipe.ended for pipe in pipes):

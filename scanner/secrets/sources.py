@@ -9,6 +9,7 @@ import shlex
 import shutil
 import stat
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -27,15 +28,15 @@ class UnusableError(Exception):
     """A secret that could not be read: why and what to do, never what."""
 
 
-def read_secret(source: SecretSource, folder: Path, patience_s: float) -> str:
-    """The secret, from where `source` says. Raises UnusableError."""
+def read_secret(source: SecretSource, folder: Path, patience_s: float, over: threading.Event | None = None) -> str:
+    """The secret, from where `source` says. Raises UnusableError. A command is ended once it is `over`."""
     if source.env:
         return _from_environment(source.env, os.environ)
     if source.file:
         return _from_file(folder / source.file, folder)
     if source.prompt:
         return _from_terminal(source.prompt)
-    return _from_command(source.command, folder, patience_s)
+    return _from_command(source.command, folder, patience_s, over)
 
 
 def look_for(source: SecretSource, folder: Path, _patience_s: float) -> str:
@@ -134,13 +135,15 @@ def _from_terminal(prompt: str) -> str:
     return _one_line(typed, "what was typed")
 
 
-def _from_command(command: str, folder: Path, patience_s: float) -> str:
+def _from_command(command: str, folder: Path, patience_s: float, over: threading.Event | None) -> str:
     words, arguments = _arguments(command)
     what = f"the command {words[0]}" if words else "the command"
     # A command that speaks of a variable is given what is in it; what else preflight was given is not its business.
     granted = [name for name in children.withheld() if re.search(rf"\$\{{?{name}\b|%{name}%", command)]
     try:
-        done = children.run(arguments, timeout_s=patience_s, most_bytes=_MOST_BYTES, folder=folder, granted=granted)
+        done = children.run(
+            arguments, timeout_s=patience_s, most_bytes=_MOST_BYTES, folder=folder, granted=granted, over=over
+        )
     except children.TimeUpError:
         raise UnusableError(
             f"{what} did not end within {patience_s:g} s; does it ask for something? Run it by hand to see; "

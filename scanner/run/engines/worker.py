@@ -15,8 +15,8 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from functools import partial
 from importlib import metadata
@@ -25,17 +25,14 @@ from pathlib import Path
 import scanner
 from scanner.clock import now_s, utc_now
 from scanner.errors import cause_of
-from scanner.inventory.credentials import equip, known_here
-from scanner.inventory.model import SecretSource
-from scanner.inventory.redactor import redactor
-from scanner.run.engines.hands import Gate, Hands, make_room
+from scanner.run.engines.hands import Hands, make_room
 from scanner.run.engines.parcel import Answered, Batch, Parcel, Rest
 from scanner.run.engines.settled import Asking, end_calls, settled, submitted, unasked
+from scanner.run.engines.shared import SharedRun, taking_part
 from scanner.run.node import NodeRequest, query_node
 from scanner.secrets import children
 from scanner.secrets.hardening import keep_memory_private, leave_no_core
-from scanner.secrets.redaction import Redactor, redactor_of
-from scanner.secrets.secret import Secret
+from scanner.secrets.redaction import Redactor
 from scanner.transports.answers import NodeResponse
 from scanner.transports.deadline import name_thread
 
@@ -52,32 +49,6 @@ _NEW_BEFORE_A_LOOK = 20_000
 _WANTED_STATES = ("executing", "long-running")
 
 
-class _Run:
-    """What the batches of a run share in this process, for as long as there are any."""
-
-    def __init__(self, parallel: int) -> None:
-        self.batches = 0
-        self.gate = Gate(parallel)
-        self.lock = threading.Lock()
-        self.secrets: dict[SecretSource, Secret] = {}
-        self._logins: set[tuple[str, str]] = set()
-
-    def hide(self, batch: Batch, calls: Sequence[NodeRequest]) -> Redactor:
-        """What takes out all that is known here of what the run's nodes are reached with: it is found batch by batch,
-        and one node may say what another one is reached with.
-        """
-        with self.lock:
-            self._logins |= redactor(call.node for call in calls).logins
-            self._logins |= known_here(
-                batch.unread, folder=_folder(batch), elsewhere=not batch.folder, found=self.secrets
-            )
-            self._logins |= batch.calls[0].hide.logins if batch.calls else frozenset()
-            return redactor_of(frozenset(self._logins))
-
-
-# A worker's process serves several batches of a run, which keep to one bound together, and may be told of its end.
-_runs: dict[str, _Run] = {}
-_runs_lock = threading.Lock()
 _left: dict[str, None] = {}
 _unfetched: dict[tuple[str, str], _Conversations] = {}
 """Those of which a part has gone home, by run and batch."""
@@ -156,7 +127,7 @@ def asked(batch: Batch, wanted: Callable[[], bool] = lambda: True, linger_s: flo
     leave_no_core()
     keep_memory_private()
     gc.set_threshold(max(_NEW_BEFORE_A_LOOK, gc.get_threshold()[0]))
-    return _Conversations(batch).said(wanted, linger_s)
+    return _Conversations(batch, wanted).said(wanted, linger_s)
 
 
 def fetched(rest: Rest, wanted: Callable[[], bool] = lambda: True, linger_s: float = math.inf) -> Answered:
@@ -172,21 +143,21 @@ def fetched(rest: Rest, wanted: Callable[[], bool] = lambda: True, linger_s: flo
 class _Conversations:
     """Those of a batch. They go on while what some of them came to is on its way home."""
 
-    def __init__(self, batch: Batch) -> None:
+    def __init__(self, batch: Batch, wanted: Callable[[], bool]) -> None:
         self.key = (batch.run, batch.name)
         self.unfetched = threading.Event()
         """Set once somebody has come back for them."""
         self._ending = ExitStack()
-        run = self._ending.enter_context(_taking_part(batch))
+        run = self._ending.enter_context(taking_part(batch))
         self._said: dict[int, NodeResponse] = {}
         self._calls: list[NodeRequest] = []
         self._under_way: dict[Asking, int] = {}
         try:
-            self._begin(batch, run)
+            self._begin(batch, run, lambda: self._is_on(wanted))
         except BaseException:
             self._end()
             raise
-        self._places: Sequence[int] = range(len(self._calls))
+        self._places: Sequence[int] = range(len(batch.calls))
         """Those that have not gone home."""
 
     def said(self, wanted: Callable[[], bool], linger_s: float) -> Answered:
@@ -212,11 +183,12 @@ class _Conversations:
         threading.Thread(target=self._watch, args=(self.unfetched,), name="unfetched", daemon=True).start()
         return answered
 
-    def _begin(self, batch: Batch, run: _Run) -> None:
-        for at, (call, cause) in enumerate(_equipped(batch, run)):
-            self._calls.append(call)
+    def _begin(self, batch: Batch, run: SharedRun, wanted: Callable[[], bool]) -> None:
+        for call, (node, cause) in zip(batch.calls, run.equipped(batch, wanted), strict=False):
             if cause:
-                self._said[at] = unasked(call, cause, f"this is about the worker's machine, {platform.node()}")
+                hint = f"this is about the worker's machine, {platform.node()}"
+                self._said[len(self._calls)] = unasked(call, cause, hint)
+            self._calls.append(replace(call, node=node))
         self._hide = run.hide(batch, self._calls)
         width = max(1, len(self._calls))
         make_room(width)
@@ -233,7 +205,7 @@ class _Conversations:
     def _wait(self, wanted: Callable[[], bool], linger_s: float) -> bool:
         """Wait until all have ended, or nobody wants them to; or, which it tells, until one has waited so long."""
         since = time.monotonic() if self._said else None
-        while self._pending and self.key[0] not in _left and wanted():
+        while self._pending and self._is_on(wanted):
             if since is not None and time.monotonic() - since >= linger_s:
                 return True
             finished, self._pending = concurrent.futures.wait(
@@ -245,6 +217,9 @@ class _Conversations:
             if finished:
                 since = since or time.monotonic()
         return False
+
+    def _is_on(self, wanted: Callable[[], bool]) -> bool:
+        return self.key[0] not in _left and wanted()
 
     def _watch(self, fetched: threading.Event) -> None:
         """End them where nobody comes back for them: whoever gave them may be gone."""
@@ -264,31 +239,3 @@ class _Conversations:
 
     def _end(self) -> None:
         self._ending.close()
-
-
-def _equipped(batch: Batch, run: _Run) -> list[tuple[NodeRequest, str]]:
-    """Each call with the secrets and paths of this machine, or with why that cannot be."""
-    with run.lock:
-        nodes = equip(
-            [call.node for call in batch.calls], folder=_folder(batch), elsewhere=not batch.folder, found=run.secrets
-        )
-    return [(replace(call, node=node), cause) for call, (node, cause) in zip(batch.calls, nodes, strict=True)]
-
-
-def _folder(batch: Batch) -> Path:
-    return Path(batch.folder) if batch.folder else Path.cwd()
-
-
-@contextmanager
-def _taking_part(batch: Batch) -> Iterator[_Run]:
-    """What the batch shares with the others of its run. With the last of them go the secrets that were found here."""
-    with _runs_lock:
-        run = _runs.setdefault(batch.run, _Run(batch.parallel))
-        run.batches += 1
-    try:
-        yield run
-    finally:
-        with _runs_lock:
-            run.batches -= 1
-            if not run.batches:
-                del _runs[batch.run]

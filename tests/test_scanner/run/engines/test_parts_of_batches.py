@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from scanner.run.collect import Progress, collect
+from scanner.run.engines import shared
 from scanner.run.engines import worker as work
 from scanner.run.engines.dask import engine as engine_module
 from scanner.run.engines.dask.engine import DaskEngine
@@ -90,7 +91,7 @@ def test_a_node_that_hangs_keeps_no_room_from_the_others(cluster: Cluster, hangi
     assert not any(failures(done).values())
     assert set(asked_how_often(cluster).values()) == {1}
     assert not work._unfetched
-    assert not work._runs
+    assert not shared._runs
 
 
 def test_what_is_home_is_not_asked_again_when_its_worker_is_lost(cluster: Cluster, hanging: Hanging) -> None:
@@ -184,7 +185,7 @@ def test_the_rest_of_a_batch_is_fetched_part_by_part(hanging: Hanging) -> None:
     last = work.fetched(Rest(run="r", batch="first", nodes=1))
     assert [said and said.node for said in last.said] == ["b0"]
     assert not last.left
-    assert not work._runs
+    assert not shared._runs
 
 
 @pytest.mark.parametrize("how", ["nobody comes", "the run is left"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
@@ -18,6 +19,7 @@ from scanner.loading.inventory import load_inventory
 from scanner.probes.probe import Answer
 from scanner.run.engines import worker as work
 from scanner.run.engines.parcel import Batch
+from scanner.run.engines.shared import taking_part
 from scanner.run.node import NodeRequest
 from scanner.run.prepare import build_request
 from scanner.secrets.secret import Secret
@@ -36,8 +38,16 @@ user = "preflight"
 
 [clusters.chef.nodes]
 b1 = {{ host = "10.0.0.1", roles = ["backend"] }}
-b2 = {{ host = "10.0.0.2", roles = ["backend"], password_env = "PREFLIGHT_OF_B2" }}
+b2 = {{ host = "10.0.0.2", roles = ["backend"], {of_b2} }}
 """
+
+
+WAIT_S = 20
+
+
+def program(path: Path, *lines: str) -> None:
+    path.write_text("\n".join(("#!/bin/sh", *lines)))
+    path.chmod(0o755)
 
 
 @pytest.fixture
@@ -50,9 +60,9 @@ def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def inventory(home: Path, login: str) -> Inventory:
+def inventory(home: Path, login: str, of_b2: str = 'password_env = "PREFLIGHT_OF_B2"') -> Inventory:
     path = home / "inventory.toml"
-    path.write_text(TEXT.format(login=login))
+    path.write_text(TEXT.format(login=login, of_b2=of_b2))
     return load_inventory(path)
 
 
@@ -107,14 +117,50 @@ def test_what_a_worker_lacks_is_told_of_the_nodes_that_need_it(
 
 
 def test_a_command_runs_once_for_all_that_need_it(tmp_path: Path, there: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (there / "vault").write_text("#!/bin/sh\necho run >> log\necho Canary-of-the-vault\n")
-    (there / "vault").chmod(0o755)
+    program(there / "vault", "echo run >> log", "echo Canary-of-the-vault")
     loaded = inventory(tmp_path, 'password_command = "./vault"')
     monkeypatch.setenv("PREFLIGHT_OF_B2", "Canary-of-b2")
     seen, failures = asked(calls(loaded), monkeypatch)
     assert failures == {"b1": "", "b2": ""}
     assert seen["b1"].password == Secret("Canary-of-the-vault")
     assert (there / "log").read_text() == "run\n"
+
+
+def test_a_command_that_fails_runs_once_for_all_batches(
+    tmp_path: Path, there: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each would wait for it anew, and what it is refused by may count the attempts."""
+    program(there / "vault", "echo run >> log", "exit 1")
+    first, _ = calls(inventory(tmp_path, 'password_command = "./vault"'))
+    with taking_part(Batch(run="r", calls=(), parallel=2)):
+        for _ in range(2):
+            _, failures = asked((first,), monkeypatch)
+            assert "the command ./vault failed with exit code 1" in failures["b1"]
+    assert (there / "log").read_text() == "run\n"
+
+
+def test_commands_run_beside_each_other(tmp_path: Path, there: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that hangs costs the batch its own time, and not as much for each that does."""
+    for mine, other in (("one", "two"), ("two", "one")):
+        program(there / mine, f"touch {mine}.begun", f"until [ -e {other}.begun ]; do sleep 0.05; done", "echo Canary")
+    loaded = inventory(tmp_path, 'password_command = "./one"', 'password_command = "./two"')
+    _, failures = asked(calls(loaded), monkeypatch)
+    assert failures == {"b1": "", "b2": ""}
+
+
+def test_a_command_ends_with_the_batch_that_nobody_wants_any_more(
+    tmp_path: Path, there: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program(there / "vault", "trap 'exit 0' HUP TERM", "echo $$ > begun.part", "mv begun.part begun", "exec sleep 600")
+    loaded = inventory(tmp_path, 'password_command = "./vault"\nconnect_timeout = 600')
+    monkeypatch.setenv("PREFLIGHT_OF_B2", "Canary-of-b2")
+    began = time.monotonic()
+    seen, failures = asked(calls(loaded), monkeypatch, lambda: not (there / "begun").exists())
+    assert (seen, failures) == ({}, {}), "somebody was asked for nobody"
+    process = Path("/proc", (there / "begun").read_text().strip())
+    while process.exists() and time.monotonic() - began < WAIT_S:
+        time.sleep(0.05)
+    assert time.monotonic() - began < WAIT_S, "the command goes on"
 
 
 def test_at_home_no_secret_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,8 +222,7 @@ def test_what_another_batch_s_node_is_reached_with_is_taken_out_at_the_site(
 def test_no_command_is_run_for_a_node_of_another_batch(
     tmp_path: Path, there: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (there / "vault").write_text("#!/bin/sh\necho run >> log\necho Canary-of-the-vault\n")
-    (there / "vault").chmod(0o755)
+    program(there / "vault", "echo run >> log", "echo Canary-of-the-vault")
     loaded = inventory(tmp_path, 'password_command = "./vault"')
     monkeypatch.setenv("PREFLIGHT_OF_B2", "Canary-of-b2")
     first, second = calls(loaded)
