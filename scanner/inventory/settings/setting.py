@@ -183,7 +183,8 @@ def _sources(name: str, what: str, variable: str, more: Mapping[str, Any]) -> tu
         ),
         Setting(
             name=f"{name}_command",
-            doc=f"Command that prints {what}, run without a shell on the scanner's own machine.",
+            doc=f"Command that prints {what}, run without a shell on the scanner's own machine, "
+            "or the worker's (run.secrets).",
             example=f"pass show preflight/{name}",
         ),
     )

@@ -218,7 +218,7 @@ class _Login:
         else:
             nothing = "; ".join(self._notes) or "there is no key and no password to offer"
             cause = f"cannot log in as {self._who}: {nothing}{accepts}"
-            hint = hint or "set `key_file` or `password_env`, or start an ssh-agent"
+            hint = hint or "set `key_file` or `password_env`, or start an ssh-agent on the machine that asks"
         return AuthenticationError(f"{cause}; {age}" if age else cause, hint=hint)
 
 
