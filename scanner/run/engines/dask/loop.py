@@ -205,6 +205,7 @@ class Loop:
         now = time.monotonic()
         if now - self._looked < self._patience.look:
             return
+        self._make_up_for(now - self._looked if self._looked else 0.0)
         try:
             if not link.connected:
                 raise OSError("the connection was lost")  # noqa: TRY301  told below like every other way to lose it
@@ -226,6 +227,14 @@ class Loop:
             self._lose([key], f"{_name(worker)} {worker.unfit}")
         for key in [key for key, sent in self.sent.items() if self._cannot_begin(sent, now)]:
             self._lose([key], f"{_name(self.sent[key].worker)} {FULL}")
+
+    def _make_up_for(self, unlooked_s: float) -> None:
+        """Whoever was stopped meanwhile (Ctrl-Z, a machine that slept) blames nobody for that time: what came then is
+        taken first.
+        """
+        if unlooked_s > self._patience.silence:
+            for sent in self.sent.values():
+                sent.ends += unlooked_s
 
     def _cannot_begin(self, sent: _Sent, now: float) -> bool:
         """Whether it came to a worker whose memory was full, or about to be, and was so for longer than one waits."""

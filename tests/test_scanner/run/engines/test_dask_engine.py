@@ -135,6 +135,33 @@ def test_the_engine_holds_no_answer_that_is_home(cluster: Cluster) -> None:
     assert not made[0]._loop.open
 
 
+def test_a_scan_that_was_stopped_blames_no_worker_for_it(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-Z, and on an hour later: what was said meanwhile is there, and only has to be taken."""
+    slept_s, looks = 0.0, threading.Semaphore(0)
+    monkeypatch.setattr(loop_module, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + slept_s))
+    workers = FakeLink.workers
+
+    def looked(link: FakeLink) -> Any:
+        looks.release()
+        return workers(link)
+
+    def sleep(*_: object) -> None:
+        nonlocal slept_s
+        for seconds in (0.0, 3600.0):
+            slept_s = seconds
+            while looks.acquire(blocking=False):
+                pass
+            for _ in range(3):
+                assert looks.acquire(timeout=20)
+
+    monkeypatch.setattr(FakeLink, "workers", looked)
+    cluster.kill("tls://w2:1")
+    cluster.on_batch = sleep
+    done = collect(job(*names(3)))
+    assert set(failures(done).values()) == {None}
+    assert done.notices == ()
+
+
 def test_a_worker_needs_no_plugin_to_ask_what_it_brings(cluster: Cluster) -> None:
     """What cannot be found by name elsewhere stands for what is not installed there."""
 
