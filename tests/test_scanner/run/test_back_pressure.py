@@ -24,12 +24,14 @@ from scanner.run.job import ScanRequest
 from scanner.run.node import NodeRequest
 from scanner.run.taking.handover import Handover, Keeper
 from scanner.transports.answers import NodeResponse
-from tests.living import alive
+from tests.living import alive, older_objects_aside
 from tests.test_scanner.run.engines.cluster_in_process import Cluster, FakeWorker
 from tests.test_scanner.run.engines.test_dask_engine import QUICK, SCHEDULER
 from tests.test_scanner.run.test_collect import SameThread
 from tests.test_scanner.run.test_handover import CHECK, answered
 from tests.test_scanner.run.test_handover import job as job_of
+
+__all__ = ["older_objects_aside"]
 
 PATIENCE_S = 20.0
 PARALLEL, HANDS = 2, 8

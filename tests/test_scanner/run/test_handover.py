@@ -35,7 +35,9 @@ from scanner.run.taking.evidence import EvidenceKeeper
 from scanner.run.taking.handover import Handover, Keeper
 from scanner.transports.answers import Circumstances, NodeResponse, Responses
 from scanner.transports.own_trouble import RAN_OUT
-from tests.living import alive
+from tests.living import alive, older_objects_aside
+
+__all__ = ["older_objects_aside"]
 
 TODAY = date(2026, 11, 26)
 NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)

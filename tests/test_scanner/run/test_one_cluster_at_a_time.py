@@ -30,8 +30,10 @@ from scanner.run.job import ScanRequest
 from scanner.run.judge import build_scan, gathered_clusters
 from scanner.run.offline import saved_answers
 from scanner.transports.answers import Responses
-from tests.living import alive
+from tests.living import alive, older_objects_aside
 from tests.recordings.collect import FOLDER, evidence_path
+
+__all__ = ["older_objects_aside"]
 
 CLUSTERS = 6
 RECORDED = "chef-healthy"

@@ -21,9 +21,11 @@ from scanner.files.evidence.file import parse_evidence, read_evidence, write_evi
 from scanner.files.evidence.model import Evidence, NodeEvidence
 from scanner.lab.lab import Lab
 from scanner.probes.probe import Answer
-from tests.living import alive
+from tests.living import alive, older_objects_aside
 from tests.recordings.collect import evidence_path
 from tests.schemas import closed
+
+__all__ = ["older_objects_aside"]
 
 RECORDED = ["demo", "chef-estate", "secret-server-healthy"]
 
