@@ -64,9 +64,9 @@ def _later(module: str, function: str = "render") -> Callable[[Any], Any]:
     return render
 
 
-def every_document(module: str) -> Mapping[str, Render]:
-    """The module's `render`, for all documents: it shows what `reports.view` makes of each."""
-    return dict.fromkeys((SCAN, DRIFT, RUNBOOK), _later(module))
+def every_document(module: str, function: str = "render") -> Mapping[str, Callable[[Any], Any]]:
+    """The module's function, for all documents: it shows what `reports.view` makes of each."""
+    return dict.fromkeys((SCAN, DRIFT, RUNBOOK), _later(module, function))
 
 
 FORMATS: tuple[Format, ...] = (
@@ -77,6 +77,7 @@ FORMATS: tuple[Format, ...] = (
         example="preflight-report.html",
         # A scan's page can be searched and filtered, and is also had as a folder of pages: it is made by itself.
         render={**every_document("reports.render.html"), SCAN: _later("reports.scan.html")},
+        pieces={**every_document("reports.render.html", "pieces"), SCAN: _later("reports.scan.html", "pieces")},
         pages=_later("reports.scan.page.folder", "page_by_page"),
         index="index.html",
         suffixes=(".html", ".htm"),
@@ -99,7 +100,7 @@ FORMATS: tuple[Format, ...] = (
             DRIFT: _later("reports.drift.json"),
             RUNBOOK: _later("reports.runbook.json"),
         },
-        pieces={SCAN: _later("reports.scan.json", "pieces")},
+        pieces={SCAN: _later("reports.scan.json", "pieces"), DRIFT: _later("reports.drift.json", "pieces")},
     ),
     Format(
         name="markdown",

@@ -68,12 +68,12 @@ class FactRows(Sequence[FactRow], abc.ABC):
     def of_node(self, key: tuple[str, str]) -> Sequence[FactRow]:
         """The rows of one node; none of one that is not there."""
 
-    def differing(self) -> tuple[FactRow, ...]:
+    def differing(self) -> Sequence[FactRow]:
         """The rows of what is not known to be the same: few of many."""
         return tuple(row for row in self if row.difference is not Difference.SAME)
 
 
-def differing(rows: Sequence[FactRow]) -> tuple[FactRow, ...]:
+def differing(rows: Sequence[FactRow]) -> Sequence[FactRow]:
     """The rows of what is not known to be the same."""
     if isinstance(rows, FactRows):
         return rows.differing()
@@ -181,7 +181,7 @@ class Drift:
     """What earlier comparisons say of this one; None where no history is kept."""
 
     @cached_property
-    def differing(self) -> tuple[FactRow, ...]:
+    def differing(self) -> Sequence[FactRow]:
         """The facts that are not known to be as approved."""
         return differing(self.facts)
 
@@ -195,7 +195,7 @@ class Drift:
     def verdict(self) -> DriftVerdict:
         """DRIFT for any difference, else UNKNOWN where something was not compared, or nothing was; else NO DRIFT."""
         found = {
-            *(row.difference for row in self.differing),
+            *(difference for difference, number in self.counts.items() if number),
             *(row.difference for row in self.checks),
             *(row.difference for row in self.nodes),
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from checks.baseline.drift import Approval, Difference, Drift
@@ -9,9 +10,9 @@ from checks.baseline.fact_paths import Value
 from checks.outcome import Status
 from reports.codec.schema import schema_of
 from reports.codec.shape import About, Form, From
-from reports.codec.writing import write
+from reports.codec.writing import outline, write
 from reports.render.json_kinds import Count, Maybe, Moment, New, OpenStart, Positive, Runs, Since, Tool, itself
-from reports.render.json_text import json_safe, pretty
+from reports.render.json_text import json_safe, pretty_pieces
 
 SCHEMA = "preflight.drift/1"
 _COUNTED = [kind for kind in Difference if kind is not Difference.BETTER]
@@ -184,7 +185,12 @@ class _Document:
 
 def render(drift: Drift) -> str:
     """The document, pretty-printed, with the keys always in the same order."""
-    return pretty(document(drift))
+    return "".join(pieces(drift))
+
+
+def pieces(drift: Drift) -> Iterator[str]:
+    """The same, fact by fact."""
+    return pretty_pieces(outline(_Document, drift))
 
 
 def document(drift: Drift) -> dict[str, Any]:

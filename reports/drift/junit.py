@@ -114,7 +114,7 @@ def _verdict_suite(drift: Drift) -> Any:
     told = one_line(f"{drift.verdict}: {headline(drift)}")
     missed = (
         drift.gaps
-        or any(row.difference is Difference.NOT_COMPARED for row in drift.differing)
+        or drift.counts[Difference.NOT_COMPARED]
         or any(row.difference is Difference.NOT_COMPARED for row in drift.checks)
     )
     if drift.partial or (drift.verdict is DriftVerdict.UNKNOWN and not missed):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from reports.document import Line, Shown, StepEntry, Text
-from reports.render.page import render_page
+from reports.render.page import page_pieces
 from reports.view import view
 
 if TYPE_CHECKING:
@@ -20,6 +21,11 @@ _KINDS = {"Line": Line, "StepEntry": StepEntry, "Text": Text}
 
 def render(done: Drift | RunbookSet) -> str:
     """The page, to be written as UTF-8."""
+    return "".join(pieces(done))
+
+
+def pieces(done: Drift | RunbookSet) -> Iterator[str]:
+    """The same, piece by piece."""
     document = view(done, Shown.PAGE)
     template, *scripts = _PAGES[document.kind]
-    return render_page(template, {"doc": document, **_KINDS}, *scripts)
+    return page_pieces(template, {"doc": document, **_KINDS}, *scripts)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from importlib import resources
 from typing import TYPE_CHECKING
@@ -21,24 +21,41 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 
+_PIECE_CHARS = 65_536
+"""A template gives a page away in pieces of some characters each: so many of them are worth a write."""
+
+
 def render_page(name: str, values: Mapping[str, object], *scripts: str, style: str = "") -> str:
     """The page that `templates/NAME.html.j2` makes of `values`, with the house's style and script.
 
     A `NAME.css` beside the template comes after the style that all pages share, `report.css`, and a `NAME.js` after the
     script that they share, `page.js`; `scripts` and `style` name others in place of the former.
     """
+    return "".join(page_pieces(name, values, *scripts, style=style))
+
+
+def page_pieces(name: str, values: Mapping[str, object], *scripts: str, style: str = "") -> Iterator[str]:
+    """The same piece by piece: that of an estate is never there as a whole."""
     from markupsafe import Markup  # noqa: PLC0415  like jinja2, below
 
     looks = _together(*dict.fromkeys(("report.css", style or f"{name}.css")))
     code = _together("page.js", *(scripts or (f"{name}.js",)))
     # Style and script are ours, and the policy names their hashes: they go in as they are.
-    page = _template(name).render(
+    made = _template(name).generate(
         **values,
         style=Markup(looks),  # noqa: S704
         script=Markup(code),  # noqa: S704
         policy=_policy(looks, code),
     )
-    return page if page.endswith("\n") else f"{page}\n"
+    parts: list[str] = []
+    chars = 0
+    for part in made:
+        parts.append(part)
+        chars += len(part)
+        if chars > _PIECE_CHARS:
+            yield "".join(parts)
+            parts, chars = [], 0
+    yield f"{''.join(parts)}\n"
 
 
 @functools.cache

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from checks.scan import Scan
-from reports.render.page import render_page
+from reports.render.page import page_pieces
 from reports.scan.page.view import view
 
 
 def render(scan: Scan) -> str:
     """The page, to be written as UTF-8."""
-    return render_page("report", view(scan))
+    return "".join(pieces(scan))
+
+
+def pieces(scan: Scan) -> Iterator[str]:
+    """The same, piece by piece."""
+    return page_pieces("report", view(scan))

@@ -14,8 +14,8 @@ from checks.outcome import Result, Status
 from checks.scan import Scan
 from reports.format import FORMATS, SCAN
 from reports.render.json_text import json_safe, pretty, pretty_pieces
+from reports.scan import html, junit
 from reports.scan import json as scan_json
-from reports.scan import junit
 from reports.scan.page.folder import page_by_page, pages
 from reports.text import escape_json
 
@@ -58,7 +58,7 @@ def test_what_nests_too_deeply_is_cut_off_at_the_same_depth() -> None:
 
 def test_every_format_gives_the_same_in_pieces(rich_scan: Scan) -> None:
     streamed = [each for each in FORMATS if SCAN in each.pieces]
-    assert {each.name for each in streamed} >= {"json", "junit"}
+    assert {each.name for each in streamed} >= {"json", "junit", "html"}
     for each in FORMATS:
         assert "".join(each.written(SCAN, rich_scan)) == each.render[SCAN](rich_scan)
 
@@ -81,8 +81,11 @@ def test_junit_is_one_indented_tree(rich_scan: Scan) -> None:
     assert again == text
 
 
-def test_a_report_is_made_result_by_result(make_result: Callable[..., Result], make_scan: Callable[..., Scan]) -> None:
-    """Writing can stop after any piece: no later result has been touched by then."""
+@pytest.mark.parametrize(("report", "most"), [(scan_json, 1), (html, 200)], ids=["json", "html"])
+def test_a_report_is_made_result_by_result(
+    make_result: Callable[..., Result], make_scan: Callable[..., Scan], report: Any, most: int
+) -> None:
+    """Writing can stop after any piece: no later result has been touched by then, but for those of the same piece."""
     touched: list[int] = []
 
     class Watched(dict[str, object]):
@@ -95,12 +98,15 @@ def test_a_report_is_made_result_by_result(make_result: Callable[..., Result], m
             return super().items()
 
     row = make_result("disk-space", Status.PASS, "there is room")
-    rows = [replace(row, node=f"web{number}", evidence=Watched(number)) for number in range(50)]
+    rows = [replace(row, node=f"web{number}", evidence=Watched(number)) for number in range(500)]
     scan = make_scan(tuple(rows))
-    pieces = scan_json.pieces(scan)
+    pieces = report.pieces(scan)
     while not touched:
         next(pieces)
-    assert touched == [0]
+    assert touched == list(range(len(touched)))
+    assert len(touched) <= most
+    assert "".join(pieces)
+    assert len(touched) == len(rows)
 
 
 def test_pages_come_one_by_one_and_the_index_last(rich_scan: Scan) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from checks.common.dataclass import dataclass
 from checks.history.model import FindingKey
@@ -71,10 +71,10 @@ class Bundle:
     number: int
 
 
-def rows(scan: Scan, shown: Iterable[Result], anchors: Anchors, cards: Cards, budget: Budget) -> list[Row]:
-    """The results that are shown in full."""
+def rows(scan: Scan, shown: Iterable[Result], anchors: Anchors, cards: Cards, budget: Budget) -> Iterator[Row]:
+    """The results that are shown in full, each made when it is its turn: an estate has tens of thousands."""
     history, owner = history_formatter(scan), owner_of(scan)
-    return [_row(row, anchors.of(row), cards, budget, history, owner) for row in shown]
+    return (_row(row, anchors.of(row), cards, budget, history, owner) for row in shown)
 
 
 def is_quiet(row: Result) -> bool:

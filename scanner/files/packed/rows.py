@@ -14,31 +14,30 @@ from scanner.files.packed.packing import pack, unpack
 _Packed = tuple[str, str, str, Difference, Value, Value, str]
 
 
-class ShelvedRows(FactRows):
+_AT_HAND = 20_000
+"""So many rows of what differs are not packed: all reports look at them again and again, and a night has a few."""
+
+
+class Shelved(FactRows):
     """Rows in their order, those of a cluster on one shelf."""
 
-    def __init__(self, parts: Iterable[Sequence[FactRow]]) -> None:
-        """`parts` have all rows of their clusters each."""
+    def __init__(self) -> None:
         self._shelves: list[bytes] = []
         self._nodes: dict[tuple[str, str], int] = {}
         self._number = 0
-        self._differing: list[FactRow] = []
         self._open: tuple[int, dict[tuple[str, str], list[FactRow]]] = (-1, {})
-        for part in parts:
-            rows: list[_Packed] = [(*row.place, row.difference, row.old, row.new, row.note) for row in part]
-            self._differing += differing(part)
-            for key in dict.fromkeys([row.place[:2] for row in part]):
-                self._nodes.setdefault(key, len(self._shelves))
-            self._shelves.append(pack(rows))
-            self._number += len(rows)
+
+    def add(self, part: Sequence[FactRow]) -> None:
+        """Keep these, too, which are all rows of their clusters."""
+        rows: list[_Packed] = [(*row.place, row.difference, row.old, row.new, row.note) for row in part]
+        for key in dict.fromkeys([row.place[:2] for row in part]):
+            self._nodes.setdefault(key, len(self._shelves))
+        self._shelves.append(pack(rows))
+        self._number += len(rows)
 
     def nodes(self) -> Sequence[tuple[str, str]]:
         """Cluster and name of each node that there are rows of."""
         return tuple(self._nodes)
-
-    def differing(self) -> tuple[FactRow, ...]:
-        """The rows of what is not known to be the same, which are at hand."""
-        return tuple(self._differing)
 
     def of_node(self, key: tuple[str, str]) -> Sequence[FactRow]:
         """The rows of one node."""
@@ -78,4 +77,29 @@ class ShelvedRows(FactRows):
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return f"ShelvedRows({self._number})"
+        return f"{type(self).__name__}({self._number})"
+
+
+class ShelvedRows(Shelved):
+    """All rows; what differs is at hand, or where that is much, on shelves of its own."""
+
+    def __init__(self, parts: Iterable[Sequence[FactRow]]) -> None:
+        """`parts` have all rows of their clusters each."""
+        super().__init__()
+        self._few: list[FactRow] = []
+        self._many = Shelved()
+        for part in parts:
+            self.add(part)
+            self._few += differing(part)
+            if len(self._few) > _AT_HAND:
+                self._put_away()
+        if len(self._many):
+            self._put_away()
+
+    def _put_away(self) -> None:
+        self._many.add(self._few)
+        self._few = []
+
+    def differing(self) -> Sequence[FactRow]:
+        """The rows of what is not known to be the same."""
+        return self._many if len(self._many) else tuple(self._few)
