@@ -145,7 +145,7 @@ def test_a_scan_that_was_stopped_blames_no_worker_for_it(cluster: Cluster, monke
         looks.release()
         return workers(link)
 
-    def sleep(*_: object) -> None:
+    def sleep(*ignored: object) -> None:
         nonlocal slept_s
         for seconds in (0.0, 3600.0):
             slept_s = seconds
