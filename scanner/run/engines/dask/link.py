@@ -22,6 +22,7 @@ from scanner.run.engines.parcel import Parcel
 _CONNECT_S = 10.0
 _ANSWER_S = 10.0
 _LOGGERS = ("distributed", "tornado", "asyncio")
+_CONFIGURATION = "dask's own configuration (the variables DASK_..., and what is in ~/.config/dask or DASK_CONFIG)"
 INSTALL = "pip install 'preflight-scanner[dask]'"
 
 
@@ -73,10 +74,15 @@ class Link:
             self._client = self._owned.enter_context(
                 distributed.Client(where, security=security, timeout=_CONNECT_S, set_as_default=False, name="preflight")
             )
-        except (OSError, TimeoutError, ImportError, RuntimeError, ValueError) as error:
+        except (OSError, TimeoutError) as error:
             self.close()
             took_s = time.monotonic() - began
             raise EngineError(*unreachable(self.address, error, choice, took_s=took_s, had_s=_CONNECT_S)) from None
+        except Exception as error:  # noqa: BLE001  whatever it makes of what it is configured with
+            self.close()
+            raise EngineError(
+                f"dask does not come to speak to {self.address}: {cause_of(error)}", f"look at {_CONFIGURATION}"
+            ) from None
         self._wire = self._client.scheduler_comm
         if choice.scheduler:
             try:
@@ -190,12 +196,14 @@ class Link:
 
 
 def require_dask() -> None:
-    """Raise UsageError where dask is not installed."""
+    """Raise UsageError where dask is not installed, or cannot be loaded."""
     try:
         import dask
         import distributed  # noqa: F401  whether it is there is what is asked
     except ImportError:
         raise UsageError(f'engine "dask" is not installed here; run: {INSTALL}') from None
+    except Exception as error:  # noqa: BLE001  it reads what users have configured as soon as it is loaded
+        raise UsageError(f'engine "dask" cannot be loaded here: {cause_of(error)}; look at {_CONFIGURATION}') from None
     else:
         del dask
 

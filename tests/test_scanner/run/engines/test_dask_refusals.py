@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 import ssl
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -145,3 +148,28 @@ def test_who_ends_every_connection_was_not_waited_for(authority: CertificateAuth
     cause, cure = refused(ends, authority, scheme="tcp")
     assert cause == "ADDRESS takes connections, and ends them before anything is said"
     assert "written tls://" in cure
+
+
+def test_a_configuration_of_dask_that_cannot_be_read_is_no_defect_of_preflight(tmp_path: Path) -> None:
+    (tmp_path / "dask.yaml").write_text("distributed: [unclosed\n")
+    (tmp_path / "inventory.toml").write_text(
+        '[clusters.chef]\nproduct = "chef-backend"\nnodes.b1 = {host = "127.0.0.1", roles = ["backend"], port = 9}\n'
+    )
+    command = [sys.executable, "-m", "preflight_scanner", "scan", "inventory.toml", "--engine", "dask"]
+    environment = {**os.environ, "DASK_CONFIG": str(tmp_path / "dask.yaml")}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 2
+    assert 'engine "dask" cannot be loaded here' in done.stderr
+    assert "look at dask's own configuration" in done.stderr
+
+
+def test_a_value_that_dask_is_configured_with_is_no_defect_of_preflight() -> None:
+    import dask.config
+
+    with listening(ends) as port, dask.config.set({"distributed.comm.timeouts.tcp": "soon"}):
+        choice = EngineChoice(name=DASK, scheduler=f"tcp://127.0.0.1:{port}")
+        with pytest.raises(link.EngineError, match="Invalid time unit: soon") as told:
+            link.Link(choice, processes=1)
+    assert told.value.hint.startswith("look at dask's own configuration")
