@@ -15,9 +15,11 @@ from typing import Protocol
 
 import greenlet
 
-_EVENTS = getattr(select, "EPOLLIN", 0) | getattr(select, "EPOLLOUT", 0) | getattr(select, "EPOLLET", 0)
-_READABLE = getattr(select, "EPOLLIN", 0) | getattr(select, "EPOLLHUP", 0) | getattr(select, "EPOLLERR", 0)
-_WRITABLE = getattr(select, "EPOLLOUT", 0) | getattr(select, "EPOLLHUP", 0) | getattr(select, "EPOLLERR", 0)
+_BROKEN = getattr(select, "EPOLLHUP", 0) | getattr(select, "EPOLLERR", 0)
+_ENDED = getattr(select, "EPOLLRDHUP", 0) | _BROKEN
+_READABLE = getattr(select, "EPOLLIN", 0) | _ENDED
+_WRITABLE = getattr(select, "EPOLLOUT", 0) | _BROKEN
+_EVENTS = _READABLE | _WRITABLE | getattr(select, "EPOLLET", 0)
 _TURN_S = 0.005
 """For so long one conversation may go on while there is always something for it to read."""
 _LONGEST_S = 3600.0
@@ -31,8 +33,8 @@ _here = threading.local()
 class Watched(Protocol):
     """A socket that the system tells of."""
 
-    def tell(self, *, readable: bool, writable: bool) -> None:
-        """Something has come, or there is room."""
+    def tell(self, *, readable: bool, writable: bool, ended: bool = False) -> None:
+        """Something has come, or there is room; or the peer has ended what it says."""
         ...
 
 
@@ -216,5 +218,7 @@ class Loop:
             if number == self._alarm:
                 os.eventfd_read(self._alarm)
             elif watched := self._sockets.get(number):
-                watched.tell(readable=bool(events & _READABLE), writable=bool(events & _WRITABLE))
+                watched.tell(
+                    readable=bool(events & _READABLE), writable=bool(events & _WRITABLE), ended=bool(events & _ENDED)
+                )
         self._hear()

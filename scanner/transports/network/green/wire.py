@@ -32,6 +32,8 @@ class GreenSocket(socket.socket):
         self._bound_s: float | None = None
         self._readable = False
         """Unless the system said so since it gave the last, or less than was asked for, there is nothing to read."""
+        self._ended = False
+        """The peer has said all: whatever is left of it is there, and the system tells of nothing more."""
         self._reader: Park | None = None
         self._writer: Park | None = None
         self._over = False
@@ -76,7 +78,7 @@ class GreenSocket(socket.socket):
                     raise
                 self._await_data()
             else:
-                self._readable = self._over or not data or len(data) == size
+                self._readable = self._over or self._ended or not data or len(data) == size
                 return data
 
     def send(self, data: Any, flags: int = 0, /) -> int:
@@ -107,8 +109,9 @@ class GreenSocket(socket.socket):
         self._loop.tell(self._end)
         super().close()
 
-    def tell(self, *, readable: bool, writable: bool) -> None:
+    def tell(self, *, readable: bool, writable: bool, ended: bool = False) -> None:
         """What the loop has heard of it."""
+        self._ended = self._ended or ended
         if readable:
             self._readable = True
             if self._reader:

@@ -113,6 +113,18 @@ def test_all_are_under_way_at_once_in_one_thread() -> None:
     assert len({thread for _, thread in answers}) == 1
 
 
+def test_an_end_that_came_with_the_last_words_is_told_after_them() -> None:
+    """Both were there before anybody looked, and the system tells of them at once."""
+
+    def converse(address: object) -> tuple[bytes, bytes]:
+        with connected(address, 5.0) as wire:
+            time.sleep(0.3)  # nobody looks meanwhile: the loop's thread sleeps
+            return wire.recv(100), wire.recv(100)
+
+    with server(lambda wire: wire.sendall(b"goodbye")) as address:
+        assert ask(partial(converse, address)) == (b"goodbye", b"")
+
+
 def test_so_many_at_a_time_and_the_next_one_once_one_has_ended() -> None:
     most = running = 0
 
