@@ -12,8 +12,11 @@ import socket
 from typing import Any
 
 from checks.common.dataclass import dataclass
+from scanner.transports.tls.stream import TlsStream
 from scanner.transports.winrm.exchange.answer import Headers
 
+Wire = socket.socket | TlsStream
+"""What a conversation is held over."""
 _BLOCK_BYTES = 64 * 1024
 _MOST_BYTES = 64 * 1024
 _MOST_LINES = 100
@@ -40,7 +43,7 @@ class Head:
     will_close: bool
 
 
-def plain_head(wire: socket.socket) -> Head | bytes:
+def plain_head(wire: Wire) -> Head | bytes:
     """The head of the answer that comes next; what has come, where it is none that can be read here. Raises OSError."""
     come = b""
     while (end := come.find(_END)) < 0:
@@ -69,7 +72,7 @@ def plain_head(wire: socket.socket) -> Head | bytes:
 class Replayed:
     """A connection as http.client wants it, on which what has come already comes once more."""
 
-    def __init__(self, come: bytes, wire: socket.socket) -> None:
+    def __init__(self, come: bytes, wire: Wire) -> None:
         self._come = come
         self._wire = wire
 
@@ -79,7 +82,7 @@ class Replayed:
 
 
 class _Raw(io.RawIOBase):
-    def __init__(self, come: bytes, wire: socket.socket) -> None:
+    def __init__(self, come: bytes, wire: Wire) -> None:
         super().__init__()
         self._come = memoryview(come)
         self._wire = wire
@@ -89,7 +92,9 @@ class _Raw(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         if not self._come:
-            return self._wire.recv_into(buffer)
+            come = self._wire.recv(len(buffer))  # the one way in which all that it may be reads
+            buffer[: len(come)] = come
+            return len(come)
         size = min(len(buffer), len(self._come))
         buffer[:size], self._come = self._come[:size], self._come[size:]
         return size

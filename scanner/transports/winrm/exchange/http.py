@@ -19,10 +19,11 @@ from urllib.request import Request
 
 from scanner.errors import AnswerTooLargeError, ConnectionLostError, ProtocolError
 from scanner.transports.protocol import ConnectionCost
+from scanner.transports.tls.stream import TlsStream
 from scanner.transports.tls.trust import shared, trusting
 from scanner.transports.winrm.exchange.answer import Headers, HttpAnswer
 from scanner.transports.winrm.exchange.endpoint import HttpEndpoint
-from scanner.transports.winrm.exchange.head import Head, Replayed, plain_head
+from scanner.transports.winrm.exchange.head import Head, Replayed, Wire, plain_head
 from scanner.transports.winrm.foreign_pages import intermediary
 from scanner.transports.winrm.several_servers import Clues
 
@@ -54,9 +55,8 @@ class HttpSocket:
         """Dial now; the connection waits for the first request. Raises OSError."""
         wire = self._dial()
         self._usage.connections += 1
-        # TLS takes the socket's descriptor over before its handshake is done, so cutting needs one of its own.
         self._let_go()
-        self._handle, self._waiting = wire.dup(), wire
+        self._handle = self._waiting = wire
 
     def take(self) -> socket.socket:
         """The dialled connection, once; after that a fresh one, as for servers that close after each answer."""
@@ -93,8 +93,10 @@ class HttpSocket:
             handle.close()
 
 
-def _is_dropped(wire: socket.socket) -> bool:
+def _is_dropped(wire: Wire) -> bool:
     """An HTTP connection between two messages has nothing to say: what is readable on it is its end."""
+    if isinstance(wire, TlsStream) and wire.has_more:
+        return True
     if not hasattr(select, "poll"):  # on Windows
         return bool(select.select([wire], [], [], 0)[0])
     waiting = select.poll()
@@ -118,7 +120,7 @@ class HttpClient:
         self._usage = usage
         self._tls = tls
         self._remaining_s = remaining_s
-        self._wire: socket.socket | None = None
+        self._wire: Wire | None = None
         self._cookies = CookieJar()
         port = "" if _PORTS[endpoint.scheme] == endpoint.port else f":{endpoint.port}"
         self._head = (
@@ -179,7 +181,7 @@ class HttpClient:
         finally:
             response.close()
 
-    def _connected(self, seconds: float) -> socket.socket:
+    def _connected(self, seconds: float) -> Wire:
         if self._wire is not None and _is_dropped(self._wire):
             self.close()
         if self._wire is None:
@@ -187,9 +189,9 @@ class HttpClient:
             wire.settimeout(seconds)
             self._wire = wire
             if self._tls is not None:
-                secured = self._tls.wrap_socket(wire, server_hostname=self._endpoint.tls_name)
-                self._wire = secured
-                self.certificate = secured.getpeercert(binary_form=True)
+                self._wire = secured = TlsStream(wire, self._tls, self._endpoint.tls_name)
+                secured.shake_hands()
+                self.certificate = secured.certificate
         return self._wire
 
     def _answer(self, response: HTTPResponse) -> HttpAnswer:
@@ -221,7 +223,7 @@ class HttpClient:
         return {"Cookie": found} if found else {}
 
 
-def _rest(wire: socket.socket, head: Head) -> bytes:
+def _rest(wire: Wire, head: Head) -> bytes:
     """The body behind a plain head. Raises AnswerTooLargeError."""
     content = head.begun[: head.length]
     while len(content) < head.length:
