@@ -17,12 +17,15 @@ T = TypeVar("T")
 _DESCRIPTORS_PER_HAND = 8
 """A connection through a jump host, an agent, a key file, a child's pipes: more than any conversation holds at once."""
 _DESCRIPTORS_BESIDE = 64
+_GREEN_LOGINS = ("ntlm", "basic", "certificate")
+"""Over WinRM. The others may ask a domain controller, for which only a thread can wait."""
 
 
 class Hands(concurrent.futures.ThreadPoolExecutor):
     """Threads; where no more can be started, those that there are do the work.
 
-    What asks over SSH alone needs none of its own: all of these share one (see `scanner.transports.network.green`).
+    What asks over SSH or WinRM alone, and logs in by itself, needs none of its own: all of these share one (see
+    `scanner.transports.network.green`).
     """
 
     def __init__(
@@ -93,4 +96,9 @@ class Gate(AbstractContextManager["Gate"]):
 
 def _is_green(call: NodeRequest) -> bool:
     """Whether nothing of it waits but as a green thread does."""
-    return call.node.transport == "ssh" and not any(probe.language == "tds" for probe in call.probes)
+    node = call.node
+    if any(probe.language == "tds" for probe in call.probes):
+        return False
+    if node.transport == "winrm":
+        return node.winrm is not None and node.winrm.auth in _GREEN_LOGINS
+    return node.transport == "ssh"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from scanner.errors import AuthenticationError, NodeError, UnreachableError, UntrustedPeerError
 from scanner.inventory.model import WinrmSettings
 from scanner.secrets.secret import Secret
+from scanner.transports.bounded import aside
 from scanner.transports.deadline import Deadline
 from scanner.transports.network.dialling import dial
 from scanner.transports.protocol import ConnectionCost
@@ -150,11 +151,12 @@ class Connection:
 
     def look(self) -> Seen | None:
         """What the node shows to TLS, for the words of a failure: a handshake on a connection of its own."""
+        seconds = self.patience_s
+        return aside(lambda: self._look(seconds)) if seconds > 0 else None
+
+    def _look(self, seconds: float) -> Seen | None:
         from scanner.transports.tls.inspection import look
 
-        seconds = self.patience_s
-        if seconds <= 0:
-            return None
         try:
             wire = self._dial()
         except (OSError, NodeError):

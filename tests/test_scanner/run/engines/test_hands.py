@@ -1,4 +1,4 @@
-"""What asks which node: all that is asked over SSH alone in one thread, and each other node in one of its own."""
+"""What asks which node: all that is asked over SSH or WinRM alone in one thread, each other node in one of its own."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from scanner.inventory.model import WinrmSettings
 from scanner.probes.probe import Probe
 from scanner.run.collect import collect
 from scanner.run.engines import worker
@@ -67,10 +68,21 @@ def test_a_worker_asks_its_batch_in_one_thread(held: list[tuple[int, bool]]) -> 
     assert all(green for _, green in held)
 
 
-@pytest.mark.parametrize(("transport", "green"), [("ssh", True), ("winrm", False), ("local", False), ("tds", False)])
+@pytest.mark.parametrize(("transport", "green"), [("ssh", True), ("local", False), ("tds", False)])
 def test_what_waits_otherwise_has_a_thread_of_its_own(transport: str, *, green: bool) -> None:
     call = job("b1").calls()[0]
     call = replace(call, node=replace(call.node, transport=transport))
+    with Hands(2) as hands:
+        assert hands.submit(lambda _: Loop.current() is not None, call).result(10) is green
+
+
+@pytest.mark.parametrize(
+    ("auth", "green"),
+    [("ntlm", True), ("basic", True), ("certificate", True), ("kerberos", False), ("credssp", False)],
+)
+def test_a_login_that_may_ask_a_domain_controller_is_waited_for_in_a_thread(auth: str, *, green: bool) -> None:
+    call = job("b1").calls()[0]
+    call = replace(call, node=replace(call.node, transport="winrm", winrm=WinrmSettings(auth=auth)))
     with Hands(2) as hands:
         assert hands.submit(lambda _: Loop.current() is not None, call).result(10) is green
 

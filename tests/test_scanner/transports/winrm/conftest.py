@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,13 @@ from scanner.lab.machines.windows import powershell_process
 from scanner.lab.servers.certificates import CertificateAuthority, TlsFiles
 from scanner.lab.servers.wsman.server import ProcessOutput, ProcessRequest, WsmanServer
 from scanner.secrets.secret import Secret
+from scanner.transports.network.green.executor import POSSIBLE, GreenExecutor
+from scanner.transports.powershell.script_delivery import NO_VARIABLES
 from scanner.transports.protocol import Limits
 from scanner.transports.winrm.transport import WinrmTransport
 
 PASSWORDS = {"CORP\\svc-preflight": "S3cret pass!", "operator": "another; one"}
+PATIENCE_S = 60.0
 
 
 @pytest.fixture(autouse=True)
@@ -73,8 +76,36 @@ def serve() -> Iterator[Callable[..., WsmanServer]]:
         server.stop()
 
 
+class InLoop(WinrmTransport):
+    """One whose conversation is held in a loop's thread, as a scan does on Linux."""
+
+    def __init__(self, *given: Any, **more: Any) -> None:
+        super().__init__(*given, **more)
+        self._loop: GreenExecutor | None = None
+
+    def run(self, script: str, variables: Mapping[str, str] = NO_VARIABLES) -> bytes:
+        self._loop = GreenExecutor(1)
+        return self._loop.submit(super().run, script, variables).result(PATIENCE_S)
+
+    def close(self) -> None:
+        loop, self._loop = self._loop, None
+        if loop is None:
+            super().close()
+            return
+        try:
+            loop.submit(super().close).result(PATIENCE_S)
+        finally:
+            loop.shutdown(wait=True)
+
+
+@pytest.fixture(params=["thread", pytest.param("loop", marks=pytest.mark.skipif(not POSSIBLE, reason="needs epoll"))])
+def held_in(request: pytest.FixtureRequest) -> type[WinrmTransport]:
+    """What a conversation is held in, and waits in its way."""
+    return {"thread": WinrmTransport, "loop": InLoop}[request.param]
+
+
 @pytest.fixture
-def door(authority: CertificateAuthority) -> Iterator[Callable[..., WinrmTransport]]:
+def door(authority: CertificateAuthority, held_in: type[WinrmTransport]) -> Iterator[Callable[..., WinrmTransport]]:
     """A transport to a server or port; by default as the domain account over NTLM."""
     opened: list[WinrmTransport] = []
 
@@ -104,7 +135,7 @@ def door(authority: CertificateAuthority) -> Iterator[Callable[..., WinrmTranspo
             winrm=winrm,
         )
         limits = Limits(timeout_s=timeout_s, answer_bytes=answer_bytes)
-        opened.append(WinrmTransport(node, limits, gate=gate))
+        opened.append(held_in(node, limits, gate=gate))
         return opened[-1]
 
     yield make
