@@ -91,7 +91,9 @@ class GreenExecutor(concurrent.futures.Executor):
         """Begin what there is room for, or end where nothing is left to be done; in the loop's thread."""
         while self._jobs and loop.running < self._width:
             with suppress(IndexError):  # cancelled meanwhile
-                loop.begin(partial(self._converse, loop, *self._jobs.popleft()))
+                future, work = self._jobs.popleft()
+                self._begun.add(future)  # now: the loop may break down before it comes to it
+                loop.begin(partial(self._converse, loop, future, work))
         with self._lock:
             if self._over and not self._jobs and not loop.running:
                 loop.stop()
@@ -99,8 +101,8 @@ class GreenExecutor(concurrent.futures.Executor):
     def _converse(self, loop: Loop, future: concurrent.futures.Future[Any], work: Callable[[], Any]) -> None:
         try:
             if not future.set_running_or_notify_cancel():
+                self._begun.discard(future)
                 return
-            self._begun.add(future)
             try:
                 said = work()
             except GreenletExit:  # the loop ends, and says why

@@ -176,6 +176,20 @@ def test_a_loop_that_breaks_down_tells_all_who_wait(monkeypatch: pytest.MonkeyPa
     executor.shutdown(wait=True)
 
 
+def test_a_loop_that_breaks_down_before_it_comes_to_one_says_so_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    begin = Loop.begin
+
+    def broken(loop: Loop, work: Callable[[], None]) -> None:
+        begin(loop, work)
+        raise MemoryError
+
+    monkeypatch.setattr(Loop, "begin", broken)
+    executor = GreenExecutor(1)
+    asked = executor.submit(lambda: 1)
+    assert isinstance(asked.exception(PATIENCE_S), MemoryError)
+    executor.shutdown(wait=True)
+
+
 _MANY_LOOPS = """
 import gc, sys
 from scanner.transports.network.green.executor import GreenExecutor
