@@ -12,9 +12,13 @@ demo: $(READY)
 	$(BIN)/preflight demo
 
 # Four at a time, on two cores too: most tests wait for a peer. Hundreds of them start the program: it is compiled once,
-# also where the environment forbids Python to keep what it has compiled.
+# also where the environment forbids Python to keep what it has compiled. So is what pytest makes of each test module's
+# assertions, which takes longer than to load them: by two processes before, where each of the four would do it again.
 test: $(READY)
 	$(BIN)/python -m compileall -q checks reports scanner
+	for part in tests/test_scanner 'tests --ignore tests/test_scanner'; do \
+		PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -qq --collect-only $$part >/dev/null 2>&1 & \
+	done; wait
 	$(BIN)/python -m pytest -m "not slow" -n 4 --dist worksteal
 
 # The command line, every transport and every report, with the lowest versions that pyproject.toml allows.
