@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import socket
 import ssl
+import threading
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from cryptography.hazmat.primitives import serialization
 from scanner.errors import ProtocolError, UntrustedPeerError
 from scanner.lab.servers.certificates import FLAWS, CertificateAuthority, TlsFiles
 from scanner.lab.servers.wsman.server import WsmanServer
+from scanner.transports.network.green.executor import POSSIBLE, GreenExecutor
 from scanner.transports.tls.inspection import look
 from scanner.transports.winrm.transport import WinrmTransport
 
@@ -169,6 +171,35 @@ def test_a_node_of_tls_1_0_is_told_as_that(listen: Callable[..., int], door: Doo
     ) as caught:
         door(listen(old), scheme="https").run(SMALL)
     assert 'scheme = "http"' in caught.value.hint
+
+
+@pytest.mark.skipif(not POSSIBLE, reason="needs epoll")
+@pytest.mark.parametrize("held_in", [WinrmTransport])
+def test_a_second_look_keeps_no_other_conversation_waiting(
+    listen: Callable[..., int], door: Door, root: CertificateAuthority
+) -> None:
+    files = root.server("looked-at")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(files.certificate, files.key)
+    shown, looked, go_on = threading.Event(), threading.Event(), threading.Event()
+
+    def show_once(connection: socket.socket) -> None:
+        if shown.is_set():
+            connection.recv(1)  # by now it waits for an answer
+            looked.set()
+            go_on.wait(20)
+        else:
+            shown.set()
+            context.wrap_socket(connection, server_side=True)
+
+    executor = GreenExecutor(2)
+    asked = executor.submit(door(listen(show_once), scheme="https").run, SMALL)
+    assert looked.wait(20)
+    assert executor.submit(lambda: "as ever").result(1.5) == "as ever", "a look may take 2 s here"
+    go_on.set()
+    with pytest.raises(UntrustedPeerError):
+        asked.result(20)
+    executor.shutdown(wait=True)
 
 
 def test_looking_is_bounded_and_gives_nothing_of_what_is_no_tls(listen: Callable[..., int]) -> None:
