@@ -12,6 +12,8 @@ from typing import Any
 
 import typer
 
+from scanner.inventory.reading.looking import is_file
+
 _MOST_BYTES = 4 * 1024 * 1024
 """A larger inventory is not read at each press of a key."""
 Offer = Iterable[str | tuple[str, str]]
@@ -137,7 +139,7 @@ def _clusters(ctx: typer.Context) -> list[tuple[str, dict[str, Any]]]:
     # Behind an option that still lacks its value, the library leaves what is no option where it found it.
     words = [ctx.params.get("inventory"), *ctx.args]
     files = (Path(word).expanduser() for word in words if isinstance(word, Path | str) and word)
-    file = next((file for file in files if file.is_file()), None)
+    file = next((file for file in files if is_file(file)), None)
     if file is None:
         return []
     with file.open("rb") as opened:

@@ -13,6 +13,7 @@ from pathlib import Path
 from reports.dashboard.pages import GENERATOR
 from scanner.errors import UsageError
 from scanner.files.atomic import ensure_writable, make_folder, write_atomically
+from scanner.inventory.reading.looking import exists, is_folder
 
 MANIFEST = ".preflight-dashboard.json"
 """Lists our pages; web servers do not show a file with such a name, or need not."""
@@ -27,7 +28,7 @@ def ready(folder: Path) -> frozenset[str]:
     """Make the folder if need be, and return which pages in it are ours. Raises UsageError where it cannot be used."""
     if str(folder) == "-":
         raise UsageError("a dashboard is a folder of pages, and cannot go to standard output: name one with -o FOLDER")
-    if folder.exists() and not folder.is_dir():
+    if exists(folder) and not is_folder(folder):
         raise UsageError(f"{folder} is no folder; name one with -o")
     make_folder(folder)
     ensure_writable(folder / MANIFEST)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from checks.common.dataclass import dataclass
 from scanner.errors import UsageError
+from scanner.inventory.reading.looking import exists, is_folder
 
 _MOST_LINKS = 40
 """As many as Linux follows."""
@@ -146,9 +147,9 @@ class _Walk:
 
 def _refuse_no_file(path: Path, place: Place) -> None:
     folder = place.folder
-    if place.descriptor is None and not folder.exists():
+    if place.descriptor is None and not exists(folder):
         raise UsageError(f"cannot write {path}: the folder {folder} does not exist; create it, or choose another place")
-    if place.descriptor is None and not folder.is_dir():
+    if place.descriptor is None and not is_folder(folder):
         raise UsageError(f"cannot write {path}: {folder} is no folder; choose another place")
     found = place.look(place.name)
     if place.name in ("", ".", "..") or (found and stat.S_ISDIR(found.st_mode)):

@@ -13,6 +13,7 @@ from pathlib import Path
 from scanner.errors import UsageError
 from scanner.files.atomic import ensure_writable
 from scanner.history.migrations import APPLICATION_ID, VERSION, statements
+from scanner.inventory.reading.looking import exists, is_file, is_folder, unseen
 
 BUSY_S = 30.0
 """How long is waited for another run that is writing; it needs a second at most."""
@@ -62,9 +63,9 @@ def refuse_unusable(path: Path) -> None:
     except UsageError as error:
         kind = HistoryUnavailableError if _is_closed(path) else HistoryError
         raise kind(f"the history: {error}") from None
-    if path.exists() and not path.is_file():
+    if exists(path) and not is_file(path):
         raise HistoryError(f"the history {path}: this is no regular file; name another")
-    if path.exists() and path.stat().st_size:
+    if exists(path) and path.stat().st_size:
         with reading(path, empty=True):
             pass
 
@@ -79,8 +80,8 @@ def writing(path: Path, *, create: bool = True) -> Iterator[sqlite3.Connection]:
             with contextlib.suppress(FileExistsError):
                 # What SQLite puts beside the file (-wal, -shm) gets the file's mode.
                 os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        elif not target.exists():
-            raise HistoryError(f"the history {path}: there is no such file")
+        elif absence := unseen(target):
+            raise HistoryError(f"the history {path}: {absence}")
         with contextlib.closing(_connect(target.as_posix(), BUSY_S)) as store:
             store.execute("BEGIN")
             recognise(store, path)
@@ -101,12 +102,12 @@ def reading(path: Path, *, empty: bool = False) -> Iterator[sqlite3.Connection]:
     """The history as it is, without writing anything; `empty` says whether one may be that has no tables yet."""
     target = Path(os.path.realpath(path))
     with _told(path):
-        if not target.exists():
-            raise HistoryError(f"the history {path}: there is no such file")
-        if not target.is_file():
+        if absence := unseen(target):
+            raise HistoryError(f"the history {path}: {absence}")
+        if not is_file(target):
             raise HistoryError(f"the history {path}: this is no regular file; name another")
         # In a folder that may not be written, a file that nobody writes to is read as one that never changes.
-        resting = not Path(f"{target}-wal").exists() and not os.access(target.parent, os.W_OK)
+        resting = not exists(f"{target}-wal") and not os.access(target.parent, os.W_OK)
         with contextlib.closing(
             _connect(f"{target.as_uri()}?{'immutable=1' if resting else 'mode=ro'}", BUSY_S, uri=True)
         ) as store:
@@ -119,8 +120,8 @@ def reading(path: Path, *, empty: bool = False) -> Iterator[sqlite3.Connection]:
 def _is_closed(path: Path) -> bool:
     """Whether all that is amiss is that the file, or its folder, may not be written."""
     folder = Path(os.path.realpath(path)).parent
-    there = path.is_file() or (not path.exists() and folder.is_dir())
-    return there and not (os.access(folder, os.W_OK) and (not path.exists() or os.access(path, os.W_OK)))
+    there = is_file(path) or (not exists(path) and is_folder(folder))
+    return there and not (os.access(folder, os.W_OK) and (not exists(path) or os.access(path, os.W_OK)))
 
 
 def _connect(target: str, busy_s: float, *, uri: bool = False) -> sqlite3.Connection:

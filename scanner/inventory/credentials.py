@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from checks.common.dataclass import dataclass
 from scanner.errors import InventoryError, Problem
 from scanner.inventory.model import Inventory, Node, NodeKey, SecretSource, SshSettings, TdsSettings, WinrmSettings
+from scanner.inventory.reading.looking import is_folder, unseen
 from scanner.inventory.reading.values import KeyPath, Problems
 from scanner.inventory.settings.written_path import WrittenPath, expanded
 from scanner.secrets import children
@@ -79,7 +80,7 @@ def equip(
     reader = _Reader(
         folder=folder, learn=lambda _, __: None, fetch=fetch, patience_s=patience_with(there), known=dict(found)
     )
-    ready = [reader.node(node) for node in there]
+    ready = [reader.equipped(node) for node in there]
     found.update({source: secret for source, secret in reader.known.items() if secret is not None})
     lacking: dict[tuple[str, str], str] = {}
     for cause, places in reader.failures.items():
@@ -181,6 +182,15 @@ class _Reader:
             return replace(node, ssh=self._ssh(node.ssh, place))
         return node
 
+    def equipped(self, node: Node) -> Node:
+        """The same as `node`, where what one of them cannot be given costs the others nothing."""
+        try:
+            return self.node(node)
+        except Exception as defect:  # noqa: BLE001  no word of it: a secret may stand in it
+            what = f"finding what it needs ended in {type(defect).__name__}: a defect of preflight; please report it"
+            self._fail(what, ("clusters", node.cluster, "nodes", node.name, "secrets"))
+            return node
+
     def _check_tds(self, node: Node, place: KeyPath) -> None:
         if node.logs_in_to_sql and not find_spec("pytds"):
             self._fail(
@@ -227,9 +237,9 @@ class _Reader:
         found = Path(path)
         if may_be_secret(found.name) or may_be_secret(path):
             path = NOT_SHOWN
-        if not found.exists():
-            self._fail(f"{path}: there is no such file{no_home(path)}", place)
-        elif found.is_dir() and not folder_will_do:
+        if absence := unseen(found):
+            self._fail(f"{path}: {absence}{no_home(path)}", place)
+        elif is_folder(found) and not folder_will_do:
             self._fail(f"{path} is a folder; name the file in it", place)
         elif not os.access(found, os.R_OK):
             self._fail(f"{path}: you may not read this file; check its owner and mode", place)

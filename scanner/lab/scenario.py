@@ -14,6 +14,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
+from scanner.inventory.reading.looking import is_file
 from scanner.lab.scenario_model import (
     ClusterScenario,
     Expectation,
@@ -103,7 +104,7 @@ def parse_scenario(text: str, name: str = "scenario") -> Scenario:
 def _read(name: str, folder: Path) -> tuple[str, Path]:
     """A scenario's text, and the folder that its own `extends` starts from."""
     path = folder / Path(name).expanduser()
-    if name.endswith(".toml") or path.is_file():
+    if name.endswith(".toml") or is_file(path):
         try:
             return path.read_text(encoding="utf-8"), path.parent
         except (OSError, UnicodeDecodeError) as error:

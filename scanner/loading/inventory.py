@@ -21,6 +21,7 @@ from scanner.inventory.products import Product
 from scanner.inventory.reading.clusters import Context, read_clusters
 from scanner.inventory.reading.connection import Layer, layer_of
 from scanner.inventory.reading.drift_overrides import read_drift
+from scanner.inventory.reading.looking import is_folder
 from scanner.inventory.reading.positions import nearest, positions
 from scanner.inventory.reading.skip import Judges
 from scanner.inventory.reading.values import Problems, read_keys, read_table, shown, unknown_key
@@ -241,7 +242,7 @@ def _read(path: Path, absent: str = _ABSENT) -> str:
     except IsADirectoryError:
         raise refuse("this is a folder; name the inventory file in it") from None
     except PermissionError:
-        if path.is_dir():  # Windows says so of folders.
+        if is_folder(path):  # Windows says so of folders.
             raise refuse("this is a folder; name the inventory file in it") from None
         raise refuse("you may not read this file; check its owner and mode") from None
     except (OSError, ValueError) as error:

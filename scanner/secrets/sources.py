@@ -75,7 +75,7 @@ def _from_file(path: Path, folder: Path, most_bytes: int = _MOST_BYTES) -> str:
     """What the file at `path` holds; with no bytes to read, nothing, once it is found to be usable."""
     what = str(path)
     # What was written stands there as a whole path, in the inventory's folder where it was a bare word.
-    if may_be_secret_file(path.name if path.parent == folder else what) and not path.exists():
+    if may_be_secret_file(path.name if path.parent == folder else what) and not os.access(path, os.F_OK):
         raise UnusableError(f"there is no such file: {NOT_SHOWN}; expected the name of a file that holds the secret")
     try:
         with path.open("rb") as file:

@@ -25,6 +25,7 @@ from scanner.cli.options import (
 from scanner.cli.output.ending import leave
 from scanner.cli.output.streams import print_error, print_out
 from scanner.errors import UsageError
+from scanner.inventory.reading.looking import exists
 
 if TYPE_CHECKING:
     from checks.baseline.approval import Baseline, Part
@@ -105,7 +106,7 @@ def baseline(
     path = beside(inventory, output, "--output", document.default_path)
     _refuse_overwriting(path, [*files_of(inventory), *([waivers] if waivers else []), *(from_ or ())])
     some = bool(update or node)
-    old = reader.read_baseline(path) if some or path.exists() else None
+    old = reader.read_baseline(path) if some or exists(path) else None
     why = " ".join(reason.split())
     if old and not why:
         raise UsageError(f"{path} is there already: say with --reason why it is approved anew")

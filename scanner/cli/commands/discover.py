@@ -13,6 +13,7 @@ from scanner.cli.machines import takes_login
 from scanner.cli.output.ending import leave
 from scanner.cli.output.streams import print_error, print_out
 from scanner.errors import UsageError
+from scanner.inventory.reading.looking import exists
 
 if TYPE_CHECKING:
     from scanner.inventory.discover.ways import Way
@@ -107,7 +108,7 @@ def discover(
 
 
 def _refuse_existing(path: Path) -> None:
-    if path.exists():
+    if exists(path):
         raise UsageError(f"{path} exists and is left as it is; name another file, or move it away first")
 
 

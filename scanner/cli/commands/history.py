@@ -11,6 +11,7 @@ import typer
 from checks.exit_codes import ExitCode
 from reports.text import count, escape_invisible
 from scanner.cli.output.ending import leave
+from scanner.inventory.reading.looking import is_missing
 
 if TYPE_CHECKING:
     from scanner.history.store import Run
@@ -107,7 +108,7 @@ def status(
         if inventory is None:
             raise UsageError("name the history with --history, or an inventory that names it in [run] history")
         database = _history_of(inventory)
-    if not database.exists():
+    if is_missing(database):
         typer.echo(f"no good run: there is no history {database}; nothing was ever recorded")
         leave(ExitCode.UNKNOWN)
     found = last_good_runs(database, now=now, inventory=_key(inventory) if inventory else "", command=named)

@@ -9,6 +9,7 @@ import typer
 
 from scanner.cli import completion
 from scanner.errors import UsageError
+from scanner.inventory.reading.looking import exists
 
 _PANEL = "Out of what there is already"
 
@@ -76,7 +77,7 @@ def init(
     else:
         text = short_template(product_named(product, known), known) if product else template(known)
         advice = "fill in your machines, then"
-    if path.exists():
+    if exists(path):
         raise UsageError(f"{path} exists and is left as it is; name another file, or move it away first")
     write_atomically(path, text)
     typer.echo(f"wrote {path}; {advice}: preflight validate {path}")

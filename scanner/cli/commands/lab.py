@@ -12,6 +12,7 @@ import typer
 
 from checks.engine.wording import count
 from scanner.cli import completion
+from scanner.inventory.reading.looking import exists
 
 DEMO_REPORTS = {
     "html": Path("preflight-report.html"),
@@ -88,7 +89,7 @@ def lab(
             typer.echo(f"{name:<{width}}  {scenario_title(name)}")
         return
     if copy is not None:
-        if copy.exists():
+        if exists(copy):
             raise UsageError(f"{copy} exists and is left as it is; name another file, or move it away first")
         write_atomically(copy, scenario_text(scenario))
         typer.echo(f"wrote {copy}; change it, then: preflight lab {copy}")

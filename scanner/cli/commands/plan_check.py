@@ -11,6 +11,7 @@ from checks.runbook.signs import State
 from scanner.cli.answers import collect_or_load
 from scanner.cli.output.ending import leave
 from scanner.cli.output.streams import print_error, print_out
+from scanner.inventory.reading.looking import is_file
 
 if TYPE_CHECKING:
     from scanner.files.plan import KeptPlan
@@ -50,7 +51,7 @@ def follow_plan(
 
     path = kept or default_path(selection.inventory.path)
     collected: Responses | None = None
-    if kept is not None or path.is_file():
+    if kept is not None or is_file(path):
         plan = read_plan(path, kinds_of(load_registry()[2].products))
     else:
         collected = collect_or_load(job, selection, quiet=quiet, sources=sources)

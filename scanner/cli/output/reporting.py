@@ -18,6 +18,7 @@ from scanner.cli.output.streams import print_error, print_out
 from scanner.cli.output.verbosity import Telling
 from scanner.errors import PreflightError, UsageError
 from scanner.files.atomic import ensure_writable, make_folder, same_file, write_atomically
+from scanner.inventory.reading.looking import is_folder
 
 STDOUT = Path("-")
 _SLASHES = tuple(filter(None, ("/", os.sep, os.altsep)))
@@ -45,7 +46,7 @@ class Destinations:
                 continue
             paths[kind] = Path(text)
             wanted = format_named(kind)
-            if wanted.in_folder(document) and (text.endswith(_SLASHES) or Path(text).is_dir()):
+            if wanted.in_folder(document) and (text.endswith(_SLASHES) or is_folder(text)):
                 paths[kind] = Path(text) / wanted.index
                 folders.add(kind)
         return cls(paths, frozenset(folders))

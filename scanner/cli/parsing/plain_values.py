@@ -11,6 +11,8 @@ import os
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
+from scanner.inventory.reading.looking import exists
+
 _REFUSED = object()
 _MOST_DIGITS = 9
 
@@ -68,7 +70,7 @@ def _is_any_file(value: str, wanted: Any) -> bool:
     asked = wanted.exists or wanted.writable or wanted.resolve_path or wanted.allow_dash or wanted.path_type
     if asked or not (wanted.file_okay and wanted.dir_okay):
         return False
-    return os.access(value, os.R_OK) or not Path(value).exists()
+    return os.access(value, os.R_OK) or not exists(value)
 
 
 def _or(bound: float | None, number: float) -> float:

@@ -13,6 +13,7 @@ from typing import Any
 from reports.text import one_line
 from scanner.errors import UsageError, cause_of
 from scanner.inventory.importing.machines import Machine, unknown_group
+from scanner.inventory.reading.looking import is_file, unseen
 from scanner.inventory.settings.setting import HOST
 from scanner.secrets import children
 
@@ -216,9 +217,9 @@ class _Said:
 
 def read_ansible(path: Path, otherwise: str) -> AnsibleInventory:
     """The inventory in `path`: as Ansible's tool printed it, or in whatever form that tool reads. Raises UsageError."""
-    if not path.exists():
-        raise UsageError(f"--from-ansible {path}: there is no such file or folder")
-    if path.is_file():
+    if absence := unseen(path, "file or folder"):
+        raise UsageError(f"--from-ansible {path}: {absence}")
+    if is_file(path):
         document = _document(path)
         if document is not None:
             return AnsibleInventory(document, str(path), otherwise)

@@ -20,6 +20,7 @@ from types import MappingProxyType
 
 from scanner.errors import UnreachableError
 from scanner.inventory.model import SshSettings
+from scanner.inventory.reading.looking import unseen
 from scanner.secrets import children
 from scanner.secrets.secret import Secret
 from scanner.transports.bounded import aside
@@ -203,10 +204,10 @@ def _said(host: str, settings: SshSettings, *, user: str, port: int | None) -> d
     if not settings.ssh_config:
         return {}
     path = path_of(settings.ssh_config, {})
-    if not path.exists():
+    if absence := unseen(path):
         if settings.ssh_config == _DEFAULT_CONFIG:
             return {}
-        raise UnreachableError(f"ssh_config {settings.ssh_config} does not exist")
+        raise UnreachableError(f"ssh_config {settings.ssh_config}: {absence}")
     program = shutil.which("ssh")
     if not program:
         return _read_with_paramiko(path, host)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from checks.common.dataclass import dataclass
+from scanner.inventory.reading.looking import is_folder
 
 _PEM = b"-----BEGIN "
 _ONE_AT_A_TIME = threading.Lock()
@@ -63,7 +64,7 @@ def trusting(verify: bool, ca_file: str) -> ssl.SSLContext:
     Raises OSError or ssl.SSLError for a file that cannot be used.
     """
     file, folder, data = ca_file or None, None, None
-    if ca_file and Path(ca_file).is_dir():
+    if ca_file and is_folder(ca_file):
         file, folder = None, ca_file
     elif ca_file and _PEM not in (held := Path(ca_file).read_bytes()):
         # The certificate as Windows exports it unless told otherwise.

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from scanner.inventory import credentials
 from scanner.inventory.credentials import unread
 from scanner.inventory.model import Inventory
 from scanner.inventory.select import select
@@ -114,6 +115,25 @@ def test_what_a_worker_lacks_is_told_of_the_nodes_that_need_it(
     assert failures["b2"] == (
         "password_env: the environment variable PREFLIGHT_OF_B2 is not set; set it, and export it to this program"
     )
+
+
+def test_what_one_node_cannot_be_given_costs_the_others_nothing(
+    tmp_path: Path, there: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that could not ask its whole batch would be given nothing more, and neither would the next one."""
+    loaded = inventory(tmp_path, 'password_env = "PREFLIGHT_OF_ALL"', 'user = "odd"')
+    monkeypatch.setenv("PREFLIGHT_OF_ALL", "Canary-of-all")
+    find = credentials._Reader._ssh
+
+    def odd(reader: Any, settings: Any, place: Any) -> Any:
+        if settings.user == "odd":
+            raise KeyError("Canary-of-all")
+        return find(reader, settings, place)
+
+    monkeypatch.setattr(credentials._Reader, "_ssh", odd)
+    seen, failures = asked(calls(loaded), monkeypatch)
+    assert list(seen) == ["b1"]
+    assert failures["b2"].endswith("finding what it needs ended in KeyError: a defect of preflight; please report it")
 
 
 def test_a_command_runs_once_for_all_that_need_it(tmp_path: Path, there: Path, monkeypatch: pytest.MonkeyPatch) -> None:

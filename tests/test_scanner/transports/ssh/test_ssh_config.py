@@ -276,7 +276,7 @@ def test_tokens_in_file_names_are_filled_in(home: Path) -> None:
 
 @pytest.mark.usefixtures("reader")
 def test_files_that_cannot_be_used_are_told(home: Path) -> None:
-    with pytest.raises(UnreachableError, match="does not exist"):
+    with pytest.raises(UnreachableError, match="there is no such file"):
         route("web1", SshSettings(ssh_config="~/nowhere"))
     write(home, "Host web1\n Port abc\n")
     with pytest.raises(UnreachableError, match=r"not usable|no number"):
