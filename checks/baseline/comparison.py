@@ -234,8 +234,6 @@ def _same(old: Value, new: Value, rule: DriftRule) -> bool:
     if type(old) is type(new) and old == new:
         return True
     match rule.compare:
-        case Compare.IGNORE:
-            return True
         case Compare.LINES:
             return _lines(old) == _lines(new)
         case Compare.VERSION:

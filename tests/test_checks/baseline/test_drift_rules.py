@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -58,6 +59,20 @@ def test_what_is_worked_out_once_for_a_path_holds_for_these_rules_alone() -> Non
     assert not RULES.ruling(path).ignored
     assert ruled.with_kinds([OwnFact]).ruling("own-fact.note").ignored
     assert not ruled.ruling("own-fact.note").ignored
+
+
+def test_what_a_value_hides_is_its_own_row_unless_another_is_named() -> None:
+    rules = parse_drift_rules(
+        """
+        [disks]
+        "drives[name].state" = { compare = "exact", unread = ["lost"], hides = "other", reason = "x" }
+        "drives[].kind" = { compare = "exact", unread = "any", reason = "x" }
+        "other" = { compare = "exact", reason = "x" }
+        """
+    )
+    hidden = {path: rules.ruling(f"disks.{path}").hidden for path in ("drives[C:].state", "drives[C:].kind", "other")}
+    assert hidden == {"drives[C:].state": "disks.other", "drives[C:].kind": "disks.drives[C:]", "other": "disks"}
+    assert [rules.says_unread("disks.drives[C:].state", value) for value in ("lost", "found")] == [True, False]
 
 
 def test_a_node_that_names_ever_new_things_does_not_fill_the_memory() -> None:
@@ -169,6 +184,7 @@ DECIDED = """
             ["own-fact.parts: its rows have no field id", "own-fact.parts[].name: how"],
         ),
         (DECIDED.replace("[name]", "[]"), ["own-fact.parts: what do its rows go by? Write"]),
+        (DECIDED.replace('"colour"', '"colour[]"'), ["own-fact.colour: how is it", "own-fact.colour[]: there is no"]),
         (DECIDED + "[other]\n" + DECIDED.splitlines()[2], ["other: there is no such fact"]),
     ],
 )
@@ -178,9 +194,28 @@ def test_what_is_not_decided_on_is_told(text: str, flaws: list[str]) -> None:
     assert all(any(flaw in each for each in found) for flaw in flaws), found
 
 
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """A fact that holds a list of pairs."""
+
+    flags: Mapping[str, str]
+
+
+def test_a_list_of_pairs_is_decided_on_as_one_set_or_pair_by_pair() -> None:
+    def flaws(*names: str) -> list[str]:
+        rows = "".join(f'"{name}" = {{ compare = "exact", reason = "x" }}\n' for name in names)
+        return undecided(parse_drift_rules(f"[flags]\n{rows}"), [Flags])
+
+    assert flaws("flags") == flaws("flags[]") == []
+    assert flaws("flags", "flags[]") == ["flags.flags: there is no such field"]
+    assert flaws("other") == ["flags.flags[]: how is it compared?", "flags.other: there is no such field"]
+
+
 def test_an_override_may_name_a_node_s_own_row() -> None:
     assert RULES.knows("disks.drives[D:].free-bytes")
     assert RULES.knows("disks.drives[*].free-bytes")
     assert RULES.knows("disks.drives[].free-bytes")
+    assert RULES.knows("disks.drives[*]")
+    assert not RULES.knows("disks.drives[D:].nothing")
     with pytest.raises(DriftRuleError, match=r"the kinds of facts are: .*windows-version"):
         RULES.with_overrides({"*nothing*": {"compare": "ignore", "reason": "x"}})

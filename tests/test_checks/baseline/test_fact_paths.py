@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from checks.baseline.fact_paths import (
+    Value,
     field_patterns,
     flatten,
     is_within,
@@ -178,3 +179,16 @@ def test_what_nobody_decided_on_goes_by_a_usual_name_else_by_its_first_field() -
     as_lines = flatten(fact, {}, {"of-aplugin.flags", "of-aplugin.counts"})
     assert as_lines["of-aplugin.flags"] == ("gone none", "off no", "on yes")
     assert as_lines["of-aplugin.counts"] == ("a 1",)
+
+
+def test_a_text_is_kept_up_to_its_bound_and_told_by_its_digest_beyond() -> None:
+    def texts(length: int) -> dict[str, Value]:
+        text = "x" * length
+        fact = OfAPlugin((Named(1, text),), (), {}, 1.0, 1, None, {})
+        return flatten(replace(fact, number=text), {})  # type: ignore[arg-type]
+
+    assert texts(300)[f"of-aplugin.named[{'x' * 300}].size"] == 1
+    assert next(iter(texts(301))).endswith(")].size")
+    assert texts(2_000)["of-aplugin.number"] == "x" * 2_000
+    assert str(texts(2_001)["of-aplugin.number"]).startswith(f"{'x' * 100}... (2001 characters, SHA-256 ")
+    assert flatten(OfAPlugin((), (), {}, 1.0, 1, ("y" * 2_000,), {}), {})["of-aplugin.lines"] == ("y" * 2_000,)
