@@ -103,8 +103,8 @@ def _wait(child: int, said: int, awaited: set[signal.Signals]) -> NoReturn:
     while True:
         got = signal.sigwaitinfo(awaited)
         if got.si_signo != signal.SIGCHLD:
-            # What the terminal sends (a Ctrl-C), it sends to both.
-            if got.si_code <= 0:
+            # What the terminal sends (a Ctrl-C), it sends to both; that it is gone, to its session's leader alone.
+            if got.si_code <= 0 or (got.si_signo == signal.SIGHUP and os.getsid(0) == os.getpid()):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(child, got.si_signo)
             continue

@@ -165,16 +165,37 @@ def test_a_stop_and_a_continuation_are_no_end() -> None:
     parent.communicate(timeout=20)
 
 
-def test_a_terminals_interrupt_comes_once() -> None:
-    """It goes to both processes by itself: passed on, it would count as two, and five mean: at once."""
+def in_a_terminal(code: str) -> tuple[subprocess.Popen[bytes], int]:
+    """The program as the leader of a session, as `ssh -t` starts it, and the terminal's other end."""
     import pty
 
-    count = "import signal; signal.signal(signal.SIGINT, lambda *_: print('one', flush=True))"
     master, slave = pty.openpty()
     take = "import fcntl, termios, os; os.setsid(); fcntl.ioctl(0, termios.TIOCSCTTY, 0)\n"
-    code = take + SLEEPER.format(before=count).replace("time.sleep(60)", "time.sleep(0.5); farewell.tell(7)")
-    parent = subprocess.Popen([sys.executable, "-c", code], stdin=slave, stdout=slave, stderr=slave, cwd=TOP)
+    parent = subprocess.Popen([sys.executable, "-c", take + code], stdin=slave, stdout=slave, stderr=slave, cwd=TOP)
     os.close(slave)
+    return parent, master
+
+
+def test_the_work_hears_of_a_terminal_that_is_gone(tmp_path: Path) -> None:
+    """The system tells the leader of the session alone, and that may be the process that only watches."""
+    heard = tmp_path / "heard"
+    then = f"(pathlib.Path({str(heard)!r}).touch(), os._exit(1))"
+    note = f"import pathlib, signal; signal.signal(signal.SIGHUP, lambda *_: {then})"
+    parent, master = in_a_terminal(SLEEPER.format(before=note))
+    said = b""
+    while b"\n" not in said:
+        said += os.read(master, 1024)
+    os.close(master)
+    parent.wait(20)
+    assert heard.exists(), (parent.returncode, said)
+
+
+def test_a_terminals_interrupt_comes_once() -> None:
+    """It goes to both processes by itself: passed on, it would count as two, and five mean: at once."""
+    count = "import signal; signal.signal(signal.SIGINT, lambda *_: print('one', flush=True))"
+    parent, master = in_a_terminal(
+        SLEEPER.format(before=count).replace("time.sleep(60)", "time.sleep(0.5); farewell.tell(7)")
+    )
     said = b""
     sent = False
     while True:
