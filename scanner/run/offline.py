@@ -281,12 +281,12 @@ def _other_questions(job: ScanRequest, used: Mapping[NodeKey, _Kept], files: Seq
         asked = {
             (name, digest) for kept in used.values() if kept.file is file for name, digest in kept.node.probes.items()
         }
-        if changed := sorted(name for name, digest in asked if name in known and digest != known[name]):
+        if changed := sorted({name for name, digest in asked if name in known and digest != known[name]}):
             yield (
                 f"preflight {_short(file.evidence.tool_version)} asked otherwise than this version does, and its "
                 f"answers are read as they are: {_some(changed)}; where one cannot be read, collect again"
             )
-        if foreign := sorted(_short(name) for name, _ in asked if name not in known):
+        if foreign := sorted({_short(name) for name, _ in asked if name not in known}):
             yield (
                 f"{file.path} answers what no check here asks: {_some(foreign)}; another version collected it, or "
                 "plugins that are not installed here"

@@ -258,12 +258,14 @@ def test_what_was_loosened_when_it_was_collected_stays_told(site: Site) -> None:
 
 
 def test_another_version_of_a_probe_is_told(site: Site) -> None:
+    """Once, also where it was asked in several ways: nodes of other products, or of files put together."""
     nodes = tuple(
-        replace(each, probes={**each.probes, "shell": "f" * 64, "mood": "e" * 64}) for each in site.whole.nodes
+        replace(each, probes={**each.probes, "shell": digit * 64, "mood": digit * 64})
+        for digit, each in zip("fed", site.whole.nodes, strict=False)
     )
     done = site.judged(replace(site.whole, nodes=nodes, tool_version="0.0.9"))
-    assert told(done, "preflight 0.0.9 asked otherwise than this version does", "shell; where one cannot be read")
-    assert told(done, "1.json answers what no check here asks: mood")
+    assert told(done, "preflight 0.0.9 asked otherwise than this version does", "as they are: shell; where one cannot")
+    assert told(done, "1.json answers what no check here asks: mood; another version")
 
 
 def test_files_of_several_sites_are_put_together_in_any_order(site: Site) -> None:
