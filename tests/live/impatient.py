@@ -66,17 +66,17 @@ def main() -> None:
     asked = json.loads(sys.argv.pop(1))
     sys.argv[0] = "preflight"
     from scanner.run import collect
-    from scanner.run.engines.dask import engine, link, loop
+    from scanner.run.engines.dask import engine, link, loop, patience, under_way
     from scanner.run.taking import handover
 
-    replaced(engine, "PATIENCE", loop.Patience(**(PATIENCE | asked.get("patience", {}))))
+    replaced(engine, "PATIENCE", patience.Patience(**(PATIENCE | asked.get("patience", {}))))
     replaced(link, "_CONNECT_S", ANSWER_S)
     replaced(link, "_ANSWER_S", ANSWER_S)
     hold = asked.get("hold", {})
     if "connecting" in hold:
         before(loop.Loop, "_connect", lambda: held(hold["connecting"]))
     if "arriving" in hold:
-        before(loop.Loop, "_home", lambda: held(hold["arriving"]))
+        before(under_way.UnderWay, "_home", lambda: held(hold["arriving"]))
     if "home" in hold:
         before(loop.Loop, "_close", lambda: held(hold["home"]))
     if "answered" in asked:

@@ -14,7 +14,7 @@ import pytest
 from scanner.lab.lab import Lab
 from scanner.lab.scenario import load_scenario
 from scanner.run.engines.dask import link
-from scanner.run.engines.dask.loop import PATIENCE
+from scanner.run.engines.dask.patience import PATIENCE
 from tests.test_scanner.stages import STAGES, bare
 from tests.test_scanner.terminal import TOP, TYPED, Step, Terminal, blocks, steps
 from tests.user_pages import PAGES

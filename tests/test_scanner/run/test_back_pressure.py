@@ -154,8 +154,8 @@ def test_workers_are_given_no_more_while_what_they_have_said_waits(monkeypatch: 
     def placing(loop: Loop) -> None:
         place(loop)
         loops[:] = [loop]
-        if not loop.sent and len(loop.untaken) >= HANDS:
-            looks.append(len(loop.untaken))
+        if not loop.under_way.sent and len(loop.under_way.untaken) >= HANDS:
+            looks.append(len(loop.under_way.untaken))
 
     def nothing_moves() -> bool:
         # Twice, for nothing may have been on its way but what the first time was sent.
@@ -179,4 +179,4 @@ def test_workers_are_given_no_more_while_what_they_have_said_waits(monkeypatch: 
     assert not any(said.failure for said in home.said.values())
     assert max(looks) <= 3 * HANDS, "what one that takes it lags behind by, and what each of two workers may have"
     assert home.most <= 4 * HANDS + OF_A_CLUSTER
-    assert not loops[0].untaken
+    assert not loops[0].under_way.untaken

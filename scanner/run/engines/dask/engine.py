@@ -8,7 +8,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from checks.engine.wording import count
-from scanner.run.engines.dask.loop import PATIENCE, TRIES, Item, Loop, Patience
+from scanner.run.engines.dask.loop import Loop
+from scanner.run.engines.dask.patience import PATIENCE, Patience
+from scanner.run.engines.dask.under_way import TRIES, Item
 from scanner.run.engines.dask.workers import listed
 from scanner.run.engines.engine import EngineChoice
 from scanner.run.engines.executors import Spread
@@ -47,12 +49,10 @@ class DaskEngine(Spread):
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Come to an end; with `cancel_futures` soon: conversations are ended and no task is left behind."""
         if cancel_futures:
-            for item in list(self._loop.waiting):
+            for item in list(self._loop.under_way.waiting):
                 item.future.cancel()
         with self._lock:
-            self._loop.leaving = self._loop.leaving or (cancel_futures and not self._loop.closing)
-            self._loop.closing = True
-        self._loop.events.put("")
+            self._loop.end(early=cancel_futures)
         if self._here:
             self._here.shutdown(wait=False, cancel_futures=cancel_futures)
         if wait and self._thread:
@@ -70,13 +70,13 @@ class DaskEngine(Spread):
     @property
     def active(self) -> int:
         """Nodes that workers have."""
-        return sum(len(sent.items) for sent in list(self._loop.sent.values()))
+        return sum(len(sent.items) for sent in list(self._loop.under_way.sent.values()))
 
     @property
     def notices(self) -> tuple[str, ...]:
         """What was asked again, and why; which workers were given nothing."""
         told: dict[str, list[Item]] = {}
-        for item in self._loop.asked_again:
+        for item in self._loop.under_way.asked_again:
             told.setdefault(item.losses[0], []).append(item)
         strange: dict[str, list[str]] = {}
         for worker, why in self._loop.strangers.items():

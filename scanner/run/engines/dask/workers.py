@@ -64,6 +64,11 @@ class Worker:
         """Where it listens."""
         return self.key.address
 
+    @property
+    def name(self) -> str:
+        """What it is called in reports."""
+        return f"worker {self.address}"
+
 
 @dataclass(slots=True, kw_only=True)
 class Workers:

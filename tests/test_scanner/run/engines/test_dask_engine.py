@@ -26,7 +26,7 @@ from scanner.run.engines.dask import engine as engine_module
 from scanner.run.engines.dask import loop as loop_module
 from scanner.run.engines.dask import workers as workers_module
 from scanner.run.engines.dask.link import incomprehensible
-from scanner.run.engines.dask.loop import Patience
+from scanner.run.engines.dask.patience import Patience
 from scanner.run.engines.dask.workers import ClockOffset, Workers, ahead, by_our_clock
 from scanner.run.engines.engine import DASK, EngineChoice
 from scanner.run.engines.hands import Hands
@@ -132,7 +132,7 @@ def test_the_engine_holds_no_answer_that_is_home(cluster: Cluster) -> None:
 
     done = collect(job(*names(20)), executor=engine)
     assert len(done.said) == 20
-    assert not made[0]._loop.open
+    assert not made[0]._loop.under_way.open
 
 
 def test_a_scan_that_was_stopped_blames_no_worker_for_it(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,7 @@ from scanner.loading.inventory import load_inventory
 from scanner.run.collect import Progress, scan
 from scanner.run.engines.dask import engine as engine_module
 from scanner.run.engines.dask import link
-from scanner.run.engines.dask.loop import Patience
+from scanner.run.engines.dask.patience import Patience
 from scanner.run.engines.engine import DASK, EngineChoice
 from scanner.run.job import ScanRequest
 from scanner.run.prepare import build_request
