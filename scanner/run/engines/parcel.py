@@ -53,6 +53,13 @@ class Answered:
     """Places of those that are still being asked. They are fetched with a `Rest`, or given up after a while."""
 
 
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """What kept a worker from asking a batch: it may be one node of that, and another batch is none the worse."""
+
+    cause: str
+
+
 def asking_alone(calls: Iterable[NodeRequest]) -> tuple[NodeRequest, ...]:
     """The calls without what answers are read with.
 
@@ -69,6 +76,9 @@ def _unread(probe: Probe) -> Probe:
     return replace(probe, readers=(), sample="", sample_errors="")
 
 
+Content = Batch | Rest | Answered | Broken | str
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Parcel:
     """Something that schedulers, logs and dashboards may handle, and not see."""
@@ -76,14 +86,14 @@ class Parcel:
     data: bytes
 
     @classmethod
-    def of(cls, content: Batch | Rest | Answered | str) -> Parcel:
-        """`content`, packed; a text says why there is no answer."""
+    def of(cls, content: Content) -> Parcel:
+        """`content`, packed; a text says why its worker cannot answer."""
         return cls(zlib.compress(pickle.dumps(content, pickle.HIGHEST_PROTOCOL), 1))
 
-    def content(self) -> Batch | Rest | Answered | str:
+    def content(self) -> Content:
         """What is in it. Only what a peer sent that may run code here anyway is opened."""
         found = pickle.loads(zlib.decompress(self.data))  # noqa: S301  a scheduler's peers may do all of that by design
-        if not isinstance(found, Batch | Rest | Answered | str):
+        if not isinstance(found, Content):
             raise TypeError(f"a parcel with a {type(found).__name__}")
         return found
 

@@ -26,7 +26,7 @@ import scanner
 from scanner.clock import now_s, utc_now
 from scanner.errors import cause_of
 from scanner.run.engines.hands import Hands, make_room
-from scanner.run.engines.parcel import Answered, Batch, Parcel, Rest
+from scanner.run.engines.parcel import Answered, Batch, Broken, Parcel, Rest
 from scanner.run.engines.settled import Asking, end_calls, settled, submitted, unasked
 from scanner.run.engines.shared import SharedRun, taking_part
 from scanner.run.node import NodeRequest, query_node
@@ -115,7 +115,7 @@ def ask_batch(parcel: Parcel) -> Parcel:
     except Exception as defect:  # noqa: BLE001  told at home, where it belongs
         hide = content.calls[0].hide if isinstance(content, Batch) and content.calls else Redactor()
         hide.cleanse(defect)
-        return Parcel.of(hide.message(f"unexpected {cause_of(defect)}"))
+        return Parcel.of(Broken(hide.message(f"unexpected {cause_of(defect)}")))
 
 
 def asked(batch: Batch, wanted: Callable[[], bool] = lambda: True, linger_s: float = math.inf) -> Answered:

@@ -20,7 +20,7 @@ from scanner.errors import cause_of
 from scanner.run.engines.dask.link import Link
 from scanner.run.engines.dask.patience import Patience
 from scanner.run.engines.dask.workers import Worker, WorkerKey, by_our_clock
-from scanner.run.engines.parcel import Answered, Parcel, Rest
+from scanner.run.engines.parcel import Answered, Broken, Parcel, Rest
 from scanner.run.engines.settled import Asking, cleared, unasked
 from scanner.run.node import NodeRequest
 from scanner.transports.answers import NodeResponse
@@ -28,6 +28,8 @@ from scanner.transports.own_trouble import is_own
 
 TRIES = 2
 """How often a node is asked at most."""
+_MOST_BROKEN = 4
+"""After so many batches that a worker could not ask, it is the worker."""
 _HINT = "look at the worker's log and at its memory; what ends a worker may be what one node answers"
 
 
@@ -122,6 +124,13 @@ class UnderWay:
             self.lose([key], f"{sent.worker.name} did not answer: {why}")
             return
         sent.fetched = None
+        if isinstance(answered, Broken):
+            # What one of its nodes does would cost all others every worker that it is given to.
+            sent.worker.broken += 1
+            if sent.worker.broken >= _MOST_BROKEN:
+                sent.worker.unfit = f"could not ask {sent.worker.broken} batches: {answered.cause}"
+            self.lose([key], f"{sent.worker.name} could not ask: {answered.cause}")
+            return
         if not isinstance(answered, Answered) or len(answered.said) != len(sent.items):
             why = answered if isinstance(answered, str) else "gave an answer that is none"
             sent.worker.unfit = why

@@ -56,6 +56,8 @@ class Worker:
     last_seen: float = 0.0
     heard: float = 0.0
     """When `last_seen` was another one before, by our monotonic clock."""
+    broken: int = 0
+    """How many batches it could not ask."""
     nodes: int = 0
     """How many are being asked there."""
 

@@ -10,10 +10,11 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
+from scanner.errors import cause_of
 from scanner.run.engines import worker as work
 from scanner.run.engines.dask.link import EngineError, Told
 from scanner.run.engines.engine import EngineChoice
-from scanner.run.engines.parcel import Answered, Batch, Parcel, Rest
+from scanner.run.engines.parcel import Answered, Batch, Broken, Parcel, Rest
 
 
 @dataclass(slots=True, kw_only=True)
@@ -162,7 +163,10 @@ class FakeLink:
             return work.asked(content, wanted, cluster.linger_s)
 
         def task() -> None:
-            answered = Parcel.of(asked())
+            try:
+                answered = Parcel.of(asked())
+            except Exception as defect:  # noqa: BLE001  as the product's own task does
+                answered = Parcel.of(Broken(f"unexpected {cause_of(defect)}"))
             if cluster.workers_there.get(address) is there and cluster.tasks.get(key) is future:
                 future.inner.set_result(answered)
 

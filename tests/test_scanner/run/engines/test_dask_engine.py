@@ -135,6 +135,33 @@ def test_the_engine_holds_no_answer_that_is_home(cluster: Cluster) -> None:
     assert not made[0]._loop.under_way.open
 
 
+def test_a_node_that_breaks_its_batch_costs_itself_alone(cluster: Cluster) -> None:
+    """Where its worker was blamed, and the next one, nobody was left for the others."""
+
+    def breaks(_: FakeWorker, batch: Batch) -> None:
+        if any(call.node.name == "b0" for call in batch.calls):
+            raise KeyError("odd")
+
+    cluster.on_batch = breaks
+    told = failures(collect(job(*names(40))))
+    assert [name for name, failure in told.items() if failure] == ["b0"]
+    assert re.fullmatch(
+        r"asked twice, .*: worker \S+ could not ask: unexpected KeyError: 'odd'; then worker \S+ could not ask: .*",
+        str(told["b0"]),
+    )
+
+
+def test_a_worker_that_breaks_every_batch_is_given_nothing_more(cluster: Cluster) -> None:
+    def breaks(there: FakeWorker, _: Batch) -> None:
+        if there.address == "tls://w1:1":
+            raise KeyError("odd")
+
+    cluster.on_batch = breaks
+    done = collect(job(*names(400)))
+    assert not any(failures(done).values())
+    assert len(cluster.workers_there["tls://w1:1"].given) < 8
+
+
 def test_a_scan_that_was_stopped_blames_no_worker_for_it(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-Z, and on an hour later: what was said meanwhile is there, and only has to be taken."""
     slept_s, looks = 0.0, threading.Semaphore(0)
