@@ -188,9 +188,25 @@ def _run(known: tuple[type, ...] = (ExitCode,)) -> None:
         print_error(str(error))
         sys.exit(ExitCode.USAGE)
     except _DefectError as defect:
-        end_with_defect(defect.args[0])
+        _end_with(defect.args[0])
     except BaseException as defect:  # noqa: BLE001  whatever it is, the interpreter would end with 1
-        end_with_defect(defect)
+        _end_with(defect)
+
+
+def _end_with(defect: BaseException) -> None:
+    if isinstance(defect, FileNotFoundError) and _is_nowhere():
+        print_error("the folder that you are in is not there any more; change into another one")
+        sys.exit(ExitCode.USAGE)
+    end_with_defect(defect)
+
+
+def _is_nowhere() -> bool:
+    """Whether what is relative is relative to nothing."""
+    try:
+        os.getcwd()  # noqa: PTH109  no more is loaded for it
+    except OSError:
+        return True
+    return False
 
 
 @contextlib.contextmanager

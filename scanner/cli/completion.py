@@ -6,6 +6,7 @@ a line that is being typed is not a command yet.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -138,7 +139,8 @@ def _clusters(ctx: typer.Context) -> list[tuple[str, dict[str, Any]]]:
 
     # Behind an option that still lacks its value, the library leaves what is no option where it found it.
     words = [ctx.params.get("inventory"), *ctx.args]
-    files = (Path(word).expanduser() for word in words if isinstance(word, Path | str) and word)
+    named = (word for word in words if isinstance(word, Path | str) and word)
+    files = (Path(os.path.expanduser(word)) for word in named)  # noqa: PTH111  Path.expanduser raises without a home
     file = next((file for file in files if is_file(file)), None)
     if file is None:
         return []

@@ -249,12 +249,11 @@ def _sudoers(calls: Iterable[NodeRequest]) -> Iterator[str]:
 
 def _login(node: Node) -> str:
     """The account that the node is asked with."""
-    import getpass
-
+    from scanner.run.invoker import run_by
     from scanner.transports.ssh.config import route
 
     if node.ssh is None:
-        return getpass.getuser()
+        return run_by().user
     return node.ssh.user or route(node.host, node.ssh)[-1].user
 
 

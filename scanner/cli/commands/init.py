@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -94,7 +95,8 @@ def _taken_over(path: Path, named: str, ansible: Path | None, ssh: Path | None, 
     known = installed_catalogue()
     product = product_named(named, known)
     places = read_map(mapped, product)
-    source = read_ansible(ansible, product.transports[0]) if ansible else SshConfig((ssh or Path()).expanduser())
+    there = Path(os.path.expanduser(ssh or ""))  # noqa: PTH111  Path.expanduser raises without a home
+    source = read_ansible(ansible, product.transports[0]) if ansible else SshConfig(there)
     if not places:
         groups = source.groups
         raise nothing_mapped(product, groups, source.source, next(iter(groups), "GROUP"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -113,4 +114,9 @@ def taking_part(batch: Batch) -> Iterator[SharedRun]:
 
 def folder_of(batch: Batch) -> Path:
     """Where what is written relative in the inventory lies here."""
-    return Path(batch.folder) if batch.folder else Path.cwd()
+    if batch.folder:
+        return Path(batch.folder)
+    try:
+        return Path.cwd()
+    except OSError:  # it was removed under this process; what is written as a whole path is there all the same
+        return Path(os.sep)

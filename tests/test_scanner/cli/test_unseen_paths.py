@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from scanner.inventory.reading.looking import exists, is_file, is_folder, is_missing, unseen
 from tests.test_scanner.conftest import Preflight
 
+TOP = Path(__file__).parents[3]
 CHEF = """
 [defaults.ssh]
 LINE
@@ -63,6 +66,34 @@ def test_it_is_told_of_a_file_that_nodes_are_reached_with(preflight: Preflight, 
     assert ended.code == 2
     assert f"clusters.chef.nodes.b1.{key}: " in ended.err
     assert "it cannot be looked for: File name too long" in " ".join(ended.err.split())
+
+
+def test_the_home_of_nobody_is_told(preflight: Preflight, inventory: Path) -> None:
+    del inventory
+    ended = preflight("init", "new.toml", "--product", "chef-backend", "--from-ssh-config", "~nosuchuser/config")
+    assert ended.code == 2
+    assert "~nosuchuser/config" in ended.err
+    assert "defect" not in ended.err
+
+
+def test_a_folder_that_is_gone_under_whoever_is_in_it_is_told(tmp_path: Path) -> None:
+    there = tmp_path / "there"
+    there.mkdir()
+    (tmp_path / "inventory.toml").write_text(CHEF.replace("LINE", ""))
+    done = subprocess.run(
+        [
+            "sh",
+            "-c",
+            f'cd {there} && rmdir {there} && exec "{sys.executable}" -m scanner scan ../inventory.toml',
+        ],
+        env={**os.environ, "PYTHONPATH": str(TOP)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    assert "the folder that you are in is not there any more" in done.stderr
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may look everywhere")

@@ -136,6 +136,18 @@ def test_what_one_node_cannot_be_given_costs_the_others_nothing(
     assert failures["b2"].endswith("finding what it needs ended in KeyError: a defect of preflight; please report it")
 
 
+def test_a_worker_whose_working_directory_is_gone_asks_on(
+    tmp_path: Path, there: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is written as a whole path, and what comes from the environment, is there all the same."""
+    loaded = inventory(tmp_path, 'password_env = "PREFLIGHT_OF_ALL"')
+    for name in ("PREFLIGHT_OF_ALL", "PREFLIGHT_OF_B2"):
+        monkeypatch.setenv(name, "Canary")
+    there.rmdir()
+    _, failures = asked(calls(loaded), monkeypatch)
+    assert failures == {"b1": "", "b2": ""}
+
+
 def test_a_command_runs_once_for_all_that_need_it(tmp_path: Path, there: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program(there / "vault", "echo run >> log", "echo Canary-of-the-vault")
     loaded = inventory(tmp_path, 'password_command = "./vault"')
