@@ -16,7 +16,8 @@ from typing import Protocol
 import greenlet
 
 _BROKEN = getattr(select, "EPOLLHUP", 0) | getattr(select, "EPOLLERR", 0)
-_ENDED = getattr(select, "EPOLLRDHUP", 0) | _BROKEN
+_ENDED = getattr(select, "EPOLLRDHUP", 0) | getattr(select, "EPOLLPRI", 0) | _BROKEN
+"""Or a byte out of band, at which reading stops for once although there is more that nobody is told of any more."""
 _READABLE = getattr(select, "EPOLLIN", 0) | _ENDED
 _WRITABLE = getattr(select, "EPOLLOUT", 0) | _BROKEN
 _EVENTS = _READABLE | _WRITABLE | getattr(select, "EPOLLET", 0)

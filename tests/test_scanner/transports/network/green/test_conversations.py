@@ -125,6 +125,27 @@ def test_an_end_that_came_with_the_last_words_is_told_after_them() -> None:
         assert ask(partial(converse, address)) == (b"goodbye", b"")
 
 
+def test_what_comes_behind_a_byte_out_of_band_is_read() -> None:
+    """A read stops in front of that, and the system has told of all the rest already."""
+
+    def converse(address: object) -> bytes:
+        with connected(address, 5.0) as wire:
+            pause(0.3)  # the loop is told of all of it meanwhile
+            said = wire.recv(100)
+            while len(said) < 8:
+                said += wire.recv(100)
+            return said
+
+    def serve(wire: socket.socket) -> None:
+        wire.sendall(b"good")
+        wire.send(b"!", socket.MSG_OOB)
+        wire.sendall(b"days")
+        wire.recv(1)  # to its end, which would tell of all the rest as well
+
+    with server(serve) as address:
+        assert ask(partial(converse, address)) == b"gooddays"
+
+
 def test_so_many_at_a_time_and_the_next_one_once_one_has_ended() -> None:
     most = running = 0
 
