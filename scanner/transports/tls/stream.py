@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+from collections.abc import Callable
 from contextlib import suppress
 
 _BLOCK_BYTES = 64 * 1024
@@ -43,10 +44,24 @@ class TlsStream:
         """What the peer has shown, DER."""
         return self._tls.getpeercert(binary_form=True)
 
-    @property
-    def has_more(self) -> bool:
-        """Whether something has come that was not asked for yet."""
-        return self._incoming.pending > 0
+    def is_silent(self, has_come: Callable[[], bool]) -> bool:
+        """Whether the peer has neither said anything nor hung up. `has_come`: whether there is something on the socket.
+
+        What TLS arranges by itself is nothing said: a ticket for another time, new keys, that a certificate is wanted.
+        """
+        try:
+            while True:
+                try:
+                    self._tls.read(1)
+                except ssl.SSLWantReadError:
+                    self._flush()
+                    if not has_come():
+                        return True
+                    self._take()
+                else:
+                    return False
+        except OSError:
+            return False
 
     def fileno(self) -> int:
         """The socket's."""
@@ -83,6 +98,9 @@ class TlsStream:
     def _exchange(self) -> None:
         """Say what is to be said, and take what comes."""
         self._flush()
+        self._take()
+
+    def _take(self) -> None:
         data = self._wire.recv(_BLOCK_BYTES)
         if data:
             self._incoming.write(data)

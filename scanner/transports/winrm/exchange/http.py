@@ -95,8 +95,12 @@ class HttpSocket:
 
 def _is_dropped(wire: Wire) -> bool:
     """An HTTP connection between two messages has nothing to say: what is readable on it is its end."""
-    if isinstance(wire, TlsStream) and wire.has_more:
-        return True
+    if isinstance(wire, TlsStream):
+        return not wire.is_silent(lambda: _has_come(wire))
+    return _has_come(wire)
+
+
+def _has_come(wire: Wire) -> bool:
     if not hasattr(select, "poll"):  # on Windows
         return bool(select.select([wire], [], [], 0)[0])
     waiting = select.poll()

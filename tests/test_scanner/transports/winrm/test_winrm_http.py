@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import socket
 import ssl
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -25,7 +26,7 @@ from scanner.transports.protocol import ConnectionCost
 from scanner.transports.winrm.errors import translate
 from scanner.transports.winrm.exchange.answer import Headers, HttpAnswer
 from scanner.transports.winrm.exchange.endpoint import HttpEndpoint
-from scanner.transports.winrm.exchange.http import ENVELOPE_BYTES, HttpClient, HttpSocket
+from scanner.transports.winrm.exchange.http import ENVELOPE_BYTES, HttpClient, HttpSocket, tls_context
 from scanner.transports.winrm.situation import Situation
 from scanner.transports.winrm.transport import WinrmTransport
 from tests.test_scanner.transports.winrm.test_winrm_peers import read_request
@@ -42,12 +43,11 @@ def client() -> Iterator[Client]:
     """A client of a port, which closes itself."""
     made: list[tuple[HttpClient, HttpSocket]] = []
 
-    def make(port: int, path: str = "/wsman", seconds: float = 5.0) -> HttpClient:
+    def make(port: int, path: str = "/wsman", seconds: float = 5.0, tls: ssl.SSLContext | None = None) -> HttpClient:
         usage = ConnectionCost()
         line = HttpSocket(lambda: socket.create_connection(("127.0.0.1", port), 5), usage)
-        made.append(
-            (HttpClient(HttpEndpoint("http", "127.0.0.1", port, path), line, usage, None, lambda: seconds), line)
-        )
+        endpoint = HttpEndpoint("https" if tls else "http", "127.0.0.1", port, path)
+        made.append((HttpClient(endpoint, line, usage, tls, lambda: seconds), line))
         return made[-1][0]
 
     yield make
@@ -188,6 +188,50 @@ def test_a_server_that_hangs_up_between_messages_is_dialled_again(last: str, lis
         assert ours._wire.recv(1, socket.MSG_PEEK) == b""  # its end has come
     assert ours.post(b"x", {}).content == b"hello"
     assert ours._usage.connections == 2
+
+
+@pytest.mark.parametrize(
+    ("between", "connections"),
+    [("nothing", 1), ("asks for a certificate", 1), ("says more", 2), ("says goodbye", 2), ("hangs up", 2)],
+)
+def test_what_tls_arranges_between_two_messages_is_not_the_end(
+    between: str, connections: int, authority: CertificateAuthority, listen: Listen, client: Client
+) -> None:
+    """Else whoever has logged in on that connection is told that it was closed."""
+    files = authority.server()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(files.certificate, files.key)
+    context.load_verify_locations(authority.certificate)
+    context.verify_mode, context.post_handshake_auth = ssl.CERT_OPTIONAL, True
+    said = threading.Semaphore(0)
+
+    def serve(wire: socket.socket) -> None:
+        with context.wrap_socket(wire, server_side=True) as secured, suppress(ssl.SSLError):
+            while True:
+                read_request(secured)
+                secured.sendall(ANSWERS["length"])
+                if between == "asks for a certificate":
+                    secured.verify_client_post_handshake()
+                    secured.do_handshake()
+                elif between == "says more":
+                    secured.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+                elif between == "says goodbye":
+                    secured.settimeout(0)
+                    with suppress(ssl.SSLWantReadError):
+                        secured.unwrap()
+                    secured.settimeout(5)
+                elif between == "hangs up":
+                    secured.shutdown(socket.SHUT_RDWR)
+                said.release()
+
+    pair = authority.client("operator")
+    verify = True
+    ours_says = tls_context(verify, str(authority.certificate), str(pair.certificate), str(pair.key))
+    ours = client(listen(serve), tls=ours_says)
+    for _ in range(2):
+        assert ours.post(b"x", {}).content == b"hello"
+        said.acquire(timeout=5)
+    assert ours._usage.connections == connections
 
 
 def test_a_login_is_not_carried_over_to_another_connection(listen: Listen, client: Client) -> None:
