@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import KW_ONLY, replace
+from functools import partial
 
 from checks.common.clock_facts import ClockSample
 from checks.common.dataclass import dataclass
@@ -24,6 +25,7 @@ from scanner.secrets.masking import masked
 from scanner.secrets.redaction import NOTHING_SECRET, Redactor
 from scanner.secrets.secret import Secret
 from scanner.transports.answers import NodeResponse
+from scanner.transports.bounded import looked_through
 from scanner.transports.cures import cure_of
 from scanner.transports.own_trouble import own_trouble
 from scanner.transports.protocol import ConnectionCost, Limits, TransferTimes, Transport
@@ -156,13 +158,18 @@ def _query_host(
     try:
         if transport:
             batch = sh if node.language == "sh" else powershell
-            answers, stamps = batch.parse_with_stamps(output, nonce=nonce, probe_ids=ids, hide=hide)
+            take_apart = partial(batch.parse_with_stamps, output, nonce=nonce, probe_ids=ids, hide=hide)
+            answers, stamps = looked_through(batch.unpacked_bytes(output, nonce=nonce), take_apart)
             cleaned_by = hide.mark
             clock = _clock(stamps, transport.moments, before_s)
     except Exception as defect:  # noqa: BLE001  whatever a hostile answer provokes stays this node's
-        failure = failure or ProtocolError(
-            f"its answer cannot be taken apart: {cause_of(defect)}",
-            hint="look at what the node printed; if it is in order, this is a defect of preflight",
+        failure = (
+            failure
+            or own_trouble(defect)
+            or ProtocolError(
+                f"its answer cannot be taken apart: {cause_of(defect)}",
+                hint="look at what the node printed; if it is in order, this is a defect of preflight",
+            )
         )
     if failure:
         answers = {

@@ -10,6 +10,8 @@ from scanner.transports.network.green.loop import Loop
 from scanner.transports.network.green.waiting import Signal
 
 T = TypeVar("T")
+_MUCH_BYTES = 64 * 1024
+"""What takes longer to look through than other conversations should wait: what one node says may take seconds."""
 
 
 class TookTooLongError(TimeoutError):
@@ -47,3 +49,8 @@ def within(seconds: float | None, call: Callable[[], T], name: str = "bounded") 
 def aside(call: Callable[[], T]) -> T:
     """What `call` gives, or raises, from where it keeps no other conversation waiting."""
     return within(None, call, "aside") if Loop.current() else call()
+
+
+def looked_through(size: int, call: Callable[[], T]) -> T:
+    """What `call` gives, or raises, which looks through so many bytes that a node has said."""
+    return aside(call) if size > _MUCH_BYTES else call()

@@ -36,6 +36,7 @@ PARTS = ("batch/accessors.ps1", "batch/prelude.ps1")
 """What all probes are run with, in this order, and the watch, too. What some call besides is in their `parts`."""
 
 MAX_JSON_BYTES = 8 * 1024 * 1024
+_MUCH_BYTES = 256 * 1024
 """An answer that unpacks to more than this is taken for an attack: Python's lists need up to 25 times as much."""
 
 _TICKS_1970 = 621_355_968_000_000_000
@@ -181,6 +182,18 @@ def parse(
 def stamps(output: bytes, *, nonce: str) -> NodeClock | None:
     """What the node's clock said when the script began and when it ended; None where it did not say both."""
     return parse_with_stamps(output, nonce=nonce, probe_ids=())[1]
+
+
+def unpacked_bytes(output: bytes, *, nonce: str) -> int:
+    """At most so much is what the node printed, unpacked: a little may be megabytes. Much is not looked at."""
+    size = len(output)
+    if size >= _MUCH_BYTES:
+        return size
+    for form, body in _frames(output.translate(None, b" \t\r\n\0"), nonce.encode()):
+        if form == b"gzip":
+            with suppress(binascii.Error):  # its last four bytes, by which it is checked when it is unpacked
+                size += int.from_bytes(base64.b64decode(body[-8:])[-4:], "little")
+    return size
 
 
 def parse_with_stamps(

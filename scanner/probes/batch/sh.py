@@ -280,6 +280,11 @@ def parse(
     return {probe_id: answers.get(probe_id, Unknown(missing)) for probe_id in probe_ids}
 
 
+def unpacked_bytes(output: bytes, *, nonce: str) -> int:  # noqa: ARG001  as for PowerShell
+    """So much is what the node printed."""
+    return len(output)
+
+
 def parse_with_stamps(
     output: bytes, *, nonce: str, probe_ids: Sequence[str], hide: Redactor = NOTHING_SECRET
 ) -> tuple[dict[str, Answer | Unknown], NodeClock | None]:

@@ -7,6 +7,7 @@ import xml.etree.ElementTree as ET
 
 from scanner.errors import ProtocolError, shortened
 from scanner.secrets.redaction import NOTHING_SECRET, Redactor
+from scanner.transports.bounded import looked_through
 from scanner.transports.powershell.xml_text import escape
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -59,4 +60,9 @@ def shown(value: ET.Element, hide: Redactor = NOTHING_SECRET) -> str:
     found = value if value.tag != "Obj" else value.find("ToString")
     if found is None:
         found = next((each for each in value.iter() if each.text and each.tag not in ("T", "Obj")), None)
-    return shortened(hide(plain(found.text or "")), _TEXT_CHARS) if found is not None else ""
+    return shortened(hidden(plain(found.text or ""), hide), _TEXT_CHARS) if found is not None else ""
+
+
+def hidden(text: str, hide: Redactor) -> str:
+    """A text of the node's, which may be long, without secrets."""
+    return looked_through(len(text), lambda: hide(text))

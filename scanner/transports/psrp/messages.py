@@ -158,7 +158,7 @@ def failure_of(record: ET.Element, hide: Redactor = NOTHING_SECRET) -> Failure:
     """An ErrorRecord; `hide` takes secrets out of its texts before they are cut."""
     found = clixml.member(record, "FullyQualifiedErrorId")
     identity = clixml.plain(found.text or "") if found is not None else ""
-    return Failure(clixml.shown(record, hide), shortened(hide(identity), 200))
+    return Failure(clixml.shown(record, hide), shortened(clixml.hidden(identity, hide), 200))
 
 
 def output_of(message: Message) -> str:

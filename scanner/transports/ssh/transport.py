@@ -29,7 +29,7 @@ from scanner.errors import (
 )
 from scanner.inventory.model import Node, SshSettings
 from scanner.secrets.redaction import NOTHING_SECRET, Redactor
-from scanner.transports.bounded import aside
+from scanner.transports.bounded import aside, looked_through
 from scanner.transports.deadline import Deadline
 from scanner.transports.launch import READY_S, Launch, launch_for
 from scanner.transports.network.dialling import dial
@@ -322,7 +322,8 @@ class SshTransport:
         if status >= 0:
             failure = start.judge(output, status)
             if failure:
-                failure = start.judge(self._hide.raw(output, cut=True), status) or failure
+                told = looked_through(len(output), partial(self._hide.raw, output, cut=True))
+                failure = start.judge(told, status) or failure
                 failure.partial = output
                 failure.hint = self._forced() or failure.hint
                 raise failure

@@ -12,6 +12,7 @@ from dataclasses import replace
 from scanner.clock import now_s
 from scanner.errors import AnswerTooLargeError, RefusedError
 from scanner.secrets.redaction import Redactor
+from scanner.transports.bounded import looked_through
 from scanner.transports.powershell.output import check_exit
 from scanner.transports.powershell.script_delivery import ENVELOPE_BYTES, Delivery
 from scanner.transports.protocol import PRINTS_TOO_MUCH, ConnectionCost, TransferTimes
@@ -89,7 +90,8 @@ class RemoteShell:
                     partial=bytes(output[:answer_bytes]),
                 )
         self.is_quiet = True
-        return check_exit(bytes(output), self._hide.raw(bytes(errors)), exit_code)
+        told = looked_through(len(errors), lambda: self._hide.raw(bytes(errors)))
+        return check_exit(bytes(output), told, exit_code)
 
     def _start(self, delivery: Delivery) -> str:
         """Start PowerShell, with all of its standard input."""

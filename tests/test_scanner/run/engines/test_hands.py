@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
+import json
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from scanner.inventory.model import WinrmSettings
+from scanner.probes.batch import powershell, sh
 from scanner.probes.probe import Probe
 from scanner.run.collect import collect
 from scanner.run.engines import worker
 from scanner.run.engines.hands import Hands
 from scanner.run.engines.parcel import Batch
+from scanner.run.node import query_node
 from scanner.transports.network.green.loop import Loop
 from scanner.transports.network.green.waiting import pause
 from scanner.transports.protocol import ConnectionCost, TransferTimes
@@ -85,6 +91,52 @@ def test_a_login_that_may_ask_a_domain_controller_is_waited_for_in_a_thread(auth
     call = replace(call, node=replace(call.node, transport="winrm", winrm=WinrmSettings(auth=auth)))
     with Hands(2) as hands:
         assert hands.submit(lambda _: Loop.current() is not None, call).result(10) is green
+
+
+def bomb(nonce: str) -> bytes:
+    """Some 3 kB, and two megabytes unpacked."""
+    told = json.dumps({"budget_ms": 1, "probes": {"x": {"value": "x" * 2_000_000}}}).encode()
+    return f"{nonce}:gzip:{base64.b64encode(gzip.compress(told)).decode()}:{nonce}".encode()
+
+
+@pytest.mark.usefixtures("held")
+@pytest.mark.parametrize(
+    ("language", "said", "in_loop"),
+    [
+        ("sh", lambda _: b"little", True),
+        ("sh", lambda _: b"much " * 100_000, False),
+        ("powershell", lambda _: b"little", True),
+        ("powershell", lambda _: b"much " * 100_000, False),
+        ("powershell", bomb, False),
+    ],
+    ids=["little", "much", "little from Windows", "much from Windows", "packed"],
+)
+def test_much_is_looked_through_where_it_keeps_no_other_node_waiting(
+    language: str,
+    said: Callable[[str], bytes],
+    *,
+    in_loop: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found: list[bool] = []
+    monkeypatch.setattr("scanner.run.node.secrets.token_hex", lambda _: "5" * 32)
+    monkeypatch.setattr(Listening, "run", lambda *_: said("5" * 32))
+    for batch in (sh, powershell):
+        parse = batch.parse_with_stamps
+
+        def watched(*given: Any, parse: Callable[..., Any] = parse, **more: Any) -> Any:
+            found.append(Loop.current() is not None)
+            return parse(*given, **more)
+
+        monkeypatch.setattr(batch, "parse_with_stamps", watched)
+    call = job("b1").calls()[0]
+    if language == "powershell":
+        node = replace(call.node, transport="winrm", winrm=WinrmSettings())
+        probe = Probe(id="x", language="powershell", purpose="what it says", script="1", readers=())
+        call = replace(call, node=node, probes=(probe,))
+    with Hands(2) as hands:
+        hands.submit(query_node, call).result(20)
+    assert found == [in_loop]
 
 
 def test_a_sql_server_that_is_asked_beside_its_host_is_waited_for_in_a_thread() -> None:
