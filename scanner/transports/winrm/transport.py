@@ -81,16 +81,18 @@ class WinrmTransport:
         try:
             self._connection.see_to_a_ticket()
             self._connection.connect()
-            with self._gate, Deadline(self._limits.timeout_s, self._call_off) as deadline:
-                self._ends = time.monotonic() + self._limits.timeout_s
-                try:
+            deadline = Deadline(self._limits.timeout_s, self._call_off)
+            try:
+                with self._gate, deadline:
+                    self._ends = time.monotonic() + self._limits.timeout_s
                     return self._in_session(text, variables, output) if psrp else self._in_shell(delivery, output)
-                except Exception as error:
-                    if deadline.fired or self._late:
-                        raise self._too_late(output) from error
-                    raise
-                finally:
-                    self._broken = self._broken or deadline.fired
+            except Exception as error:
+                if deadline.fired or self._late:
+                    raise self._too_late(output) from error
+                raise
+            finally:
+                # Now: it may have come to an end while that was cut.
+                self._broken = self._broken or deadline.fired
         except Exception as error:
             translated = self._translate(error)
             if translated is None:

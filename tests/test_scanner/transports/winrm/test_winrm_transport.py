@@ -31,8 +31,9 @@ from scanner.lab.machines.windows import powershell_process
 from scanner.lab.servers.certificates import CertificateAuthority, TlsFiles
 from scanner.lab.servers.wsman.host import ShellHost
 from scanner.lab.servers.wsman.server import QUOTAS_2008R2, ProcessOutput, ProcessRequest, WsmanFault, WsmanServer
-from scanner.transports.deadline import end_all
+from scanner.transports.deadline import Deadline, end_all
 from scanner.transports.powershell.script_delivery import ENVELOPE_BYTES, deliver
+from scanner.transports.winrm import transport as transport_module
 from scanner.transports.winrm.transport import WinrmTransport
 
 Serve = Callable[..., WsmanServer]
@@ -630,3 +631,23 @@ def test_an_interrupt_closes_the_shell_whose_creation_is_under_way(
     interrupting.join()
     assert created.is_set()
     assert server.open_shells == ()
+
+
+def test_a_conversation_that_is_called_off_when_it_has_just_ended_leaves_no_shell(
+    serve: Callable[..., WsmanServer], door: Callable[..., WinrmTransport], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An interrupt cuts what is under way: the shell is taken away over a connection that is not."""
+
+    class CalledOffAtTheEnd(Deadline):
+        def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+            if self.seconds == 10.0:
+                self.fire()
+            super().__exit__(kind, error, trace)
+
+    monkeypatch.setattr(transport_module, "Deadline", CalledOffAtTheEnd)
+    server = serve()
+    transport = door(server, timeout_s=10.0)
+    assert transport.run("1")
+    left = list(server.open_shells)
+    transport.close()
+    assert (len(left), len(server.open_shells)) == (1, 0)
