@@ -108,15 +108,22 @@ class WinrmTransport:
         if shell:
             with suppress(Exception), Deadline(_FAREWELL_S, self._connection.cut, spared=True):
                 self._ends = time.monotonic() + _FAREWELL_S
-                if self._broken or not self._connection.is_prepared:
-                    # What the connection last carried is anybody's guess: the shell is left from a fresh one.
-                    self._connection.hang_up()
-                    self._connection.prepare()
-                if self._settings.protocol == "psrp":
-                    self._connection.channel.send_message(self._endpoint.delete(shell))
-                else:
-                    self._connection.channel.send_message(envelopes.Shell(self._operation_s, shell).delete())
+                self._leave(shell)
         self._connection.hang_up()
+
+    def _leave(self, shell: str) -> None:
+        if self._settings.protocol == "psrp":
+            farewell = self._endpoint.delete(shell)
+        else:
+            farewell = envelopes.Shell(self._operation_s, shell).delete()
+        if not self._broken and self._connection.is_prepared:
+            with suppress(ConnectionError):  # closed since the last answer, which costs a login its connection
+                self._connection.channel.send_message(farewell)
+                return
+        # What the connection last carried is anybody's guess: the shell is left from a fresh one.
+        self._connection.hang_up()
+        self._connection.prepare()
+        self._connection.channel.send_message(farewell)
 
     def _in_shell(self, delivery: Delivery, output: bytearray) -> bytes:
         check = self._check_of(output)

@@ -278,6 +278,40 @@ def test_a_server_that_closes_after_each_answer_is_served_on_new_connections(
     assert server.open_shells == ()
 
 
+def test_a_connection_that_is_closed_before_the_farewell_leaves_no_shell(
+    serve: Callable[..., WsmanServer], listen: Listen, door: Door
+) -> None:
+    """A login holds for its connection: whoever cleans up behind a balancer that has closed it logs in once more."""
+    server = serve()
+    answers = 0
+
+    def forward(connection: socket.socket) -> None:
+        nonlocal answers
+        with socket.create_connection(("127.0.0.1", server.port)) as onward:
+            onward.settimeout(5)
+            while answers != 6:  # the last one before the farewell
+                onward.sendall(read_request(connection))
+                head = b""
+                while b"\r\n\r\n" not in head:
+                    head += onward.recv(65536)
+                said, _, body = head.partition(b"\r\n\r\n")
+                size = next(
+                    int(line[15:]) for line in said.split(b"\r\n") if line.lower().startswith(b"content-length")
+                )
+                while len(body) < size:
+                    more = onward.recv(65536)
+                    head, body = head + more, body + more
+                connection.sendall(head)
+                answers += 1
+            answers += 1
+
+    transport = door(listen(forward), auth="ntlm")
+    assert transport.run("'x'") == b"'x'"
+    transport.close()
+    assert server.open_shells == ()
+    assert transport.usage.connections == 2
+
+
 def test_a_client_key_with_a_passphrase_fails_instead_of_asking(
     serve: Callable[..., WsmanServer], door: Door, authority: CertificateAuthority, tls: TlsFiles
 ) -> None:
