@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import TracebackType
 from typing import Any
 
 import pytest
@@ -639,7 +640,9 @@ def test_a_conversation_that_is_called_off_when_it_has_just_ended_leaves_no_shel
     """An interrupt cuts what is under way: the shell is taken away over a connection that is not."""
 
     class CalledOffAtTheEnd(Deadline):
-        def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        def __exit__(
+            self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        ) -> None:
             if self.seconds == 10.0:
                 self.fire()
             super().__exit__(kind, error, trace)
