@@ -5,7 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import threading
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from typing import Any, Self, TypeVar
 
 from scanner.run.node import NodeRequest
@@ -37,7 +37,8 @@ class Hands(concurrent.futures.ThreadPoolExecutor):
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> concurrent.futures.Future[T]:
         """See the base."""
         if POSSIBLE and any(isinstance(each, NodeRequest) and _is_green(each) for each in args):
-            return self._green.submit(fn, *args, **kwargs)
+            with suppress(OSError, RuntimeError):  # no room for a loop, or a sandbox that forbids what it rests on
+                return self._green.submit(fn, *args, **kwargs)
         return super().submit(fn, *args, **kwargs)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:

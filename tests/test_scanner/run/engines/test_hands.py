@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import gzip
 import json
 import sys
@@ -72,6 +73,20 @@ def test_a_worker_asks_its_batch_in_one_thread(held: list[tuple[int, bool]]) -> 
     assert len(said) == len(held) == len(NODES)
     assert len({thread for thread, _ in held}) == 1
     assert all(green for _, green in held)
+
+
+def test_where_there_is_no_loop_each_node_has_a_thread_of_its_own(
+    held: list[tuple[int, bool]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a sandbox that forbids the calls which a loop rests on."""
+
+    def forbidden(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr("scanner.transports.network.green.loop.os.eventfd", forbidden)
+    collect(job(*NODES))
+    assert len(held) == len(NODES)
+    assert not any(green for _, green in held)
 
 
 @pytest.mark.parametrize(("transport", "green"), [("ssh", True), ("local", False), ("tds", False)])
