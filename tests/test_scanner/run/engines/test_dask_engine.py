@@ -41,6 +41,8 @@ from tests.test_scanner.run.test_collect import job as job_of
 
 SCHEDULER = "tls://scheduler:8786"
 QUICK = Patience(look=0.01, worker=0.2, silence=0.3, scheduler=0.2, farewell=2.0)
+STEADY = replace(QUICK, worker=20.0, silence=20.0)
+"""For tests in which nobody is to be given up, however busy this machine is."""
 
 
 def job(*names: str, site: str = "", password: str = "", parallel: int = 32) -> ScanRequest:
@@ -73,7 +75,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch, blocking: None) -> Iterator[Cluster
     del blocking
     made = Cluster(FakeWorker(address="tls://w1:1"), FakeWorker(address="tls://w2:1"))
     monkeypatch.setattr(loop_module, "Link", made.link)
-    monkeypatch.setattr(engine_module, "PATIENCE", QUICK)
+    monkeypatch.setattr(engine_module, "PATIENCE", STEADY)
     monkeypatch.setattr(work, "query_node", lambda call, gate: answered(call))
     introduce = workers_module._Introduction.of
 
@@ -100,6 +102,12 @@ def cluster(monkeypatch: pytest.MonkeyPatch, blocking: None) -> Iterator[Cluster
         if each.hold:
             each.hold.set()
     made.pool.shutdown(wait=True)
+
+
+@pytest.fixture
+def impatient(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests in which somebody is."""
+    monkeypatch.setattr(engine_module, "PATIENCE", QUICK)
 
 
 def failures(collected: Responses) -> dict[str, str | None]:
@@ -243,6 +251,7 @@ def test_the_calls_of_a_site_go_to_its_workers_alone(cluster: Cluster) -> None:
     assert not cluster.workers_there["tls://w1:1"].given
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_site_without_a_worker_is_one_cause(cluster: Cluster) -> None:
     done = scan(job("b1", "b2", site="emea"))
     rows = [row for row in done.results if row.check == "connectivity"]
@@ -256,6 +265,7 @@ def test_a_worker_that_comes_in_time_is_enough(cluster: Cluster) -> None:
     assert not any(failures(collect(job("b1", site="emea"))).values())
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize(
     ("differing", "told"),
     [
@@ -283,6 +293,7 @@ def test_a_worker_that_is_too_busy_at_first_is_given_its_nodes_yet(cluster: Clus
     assert not second.given
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_worker_that_never_says_who_it_is_keeps_no_other_one_waiting(cluster: Cluster) -> None:
     hung = cluster.workers_there["tls://w1:1"]
     hung.shy = threading.Event()
@@ -370,6 +381,7 @@ def test_a_node_that_takes_two_workers_down_is_not_asked_a_third_time(cluster: C
     assert "1 of them could not be asked even so" in " ".join(done.notices)
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_worker_that_hangs_is_left_behind(cluster: Cluster) -> None:
     hung = cluster.workers_there["tls://w1:1"]
     hung.hold = threading.Event()
@@ -628,6 +640,7 @@ def test_a_worker_that_is_given_nothing_is_told_of_although_others_asked(cluster
     assert notice.endswith("), and was given nothing")
 
 
+@pytest.mark.usefixtures("impatient")
 def test_what_is_installed_beside_a_worker_is_the_cure_where_that_is_the_trouble(cluster: Cluster) -> None:
     for each in cluster.workers_there.values():
         each.about = {"distributed": "2020.1.0"}

@@ -29,11 +29,12 @@ from tests.test_scanner.run.engines.test_dask_engine import (
     asked_how_often,
     cluster,
     failures,
+    impatient,
     job,
     names,
 )
 
-__all__ = ["cluster"]
+__all__ = ["cluster", "impatient"]
 WAIT_S = 20
 
 
@@ -109,6 +110,7 @@ def test_what_is_home_is_not_asked_again_when_its_worker_is_lost(cluster: Cluste
     assert notice.endswith(": 1 node was asked once more elsewhere")
 
 
+@pytest.mark.usefixtures("impatient")
 def test_the_rest_of_a_batch_is_asked_elsewhere_where_its_worker_s_memory_is_full(
     cluster: Cluster, hanging: Hanging
 ) -> None:
