@@ -6,12 +6,13 @@ import datetime as dt
 import ssl
 
 from scanner.clock import now_s
-from scanner.errors import NodeError, ProtocolError, UntrustedPeerError
+from scanner.errors import AuthenticationError, NodeError, ProtocolError, UntrustedPeerError
 from scanner.transports.tls.inspection import Seen
 from scanner.transports.tls.trust import BROKEN, EXPIRED, NAME, NOT_YET_VALID, PURPOSE, UNKNOWN_ISSUER, WEAK, Distrust
 from scanner.transports.winrm.error_text import innermost
 from scanner.transports.winrm.situation import Situation
 
+_GIVE_ONE = 'set `auth = "certificate"` with `cert_file` and `key_file`, or name a listener that demands none'
 _RENEW = "give the listener a certificate that is in order; `winrm enumerate winrm/config/listener` shows which it has"
 
 
@@ -94,3 +95,23 @@ def no_tls_in_common(at: Situation) -> NodeError:
         hint="enable TLS 1.2 on the node (Schannel; Windows Server 2008 R2 has it switched off by default); ntlm and "
         'kerberos encrypt over `scheme = "http"` (5985), too',
     )
+
+
+def handshake_refused(at: Situation) -> NodeError:
+    """The alert that says no more than that: of TLS 1.2 and earlier also where a client certificate is demanded."""
+    seen = at.seen()
+    if at.settings.cert_file or (seen and seen.version):
+        return no_tls_in_common(at)
+    return ProtocolError(
+        "the node refuses TLS without a reason: it demands a client certificate, or there is no cipher in common",
+        hint=f"{_GIVE_ONE}; or look at Schannel's events on the node",
+    )
+
+
+def certificate_demanded(at: Situation) -> NodeError:
+    """Nobody is let in without one."""
+    if at.settings.cert_file:
+        return AuthenticationError(
+            "the node demands another client certificate", hint="check `cert_file`, and that the node trusts its issuer"
+        )
+    return AuthenticationError("the node demands a client certificate, and none is set", hint=_GIVE_ONE)

@@ -33,7 +33,12 @@ from scanner.transports.winrm.authentication.login import (
     wish_of,
 )
 from scanner.transports.winrm.authentication.refusals import login_failed, login_refused, old_credssp
-from scanner.transports.winrm.certificates import no_tls_in_common, untrusted_certificate
+from scanner.transports.winrm.certificates import (
+    certificate_demanded,
+    handshake_refused,
+    no_tls_in_common,
+    untrusted_certificate,
+)
 from scanner.transports.winrm.error_text import brief, innermost
 from scanner.transports.winrm.exchange.faults import FaultError, OperationTimeoutError, StatusError
 from scanner.transports.winrm.foreign_pages import PageError, page_instead
@@ -143,6 +148,10 @@ def _tls(error: ssl.SSLError, at: Situation) -> NodeError | None:
             f"port {at.settings.port} does not speak TLS",
             hint='for the http listener (5985) set `scheme = "http"`: ntlm and kerberos encrypt there too',
         )
+    if "CERTIFICATE_REQUIRED" in text:
+        return certificate_demanded(at)
+    if "ALERT_HANDSHAKE_FAILURE" in text:
+        return handshake_refused(at)
     if "UNSUPPORTED_PROTOCOL" in text or "ALERT_PROTOCOL_VERSION" in text or "HANDSHAKE_FAILURE" in text:
         return no_tls_in_common(at)
     if at.settings.cert_file and "ALERT" in text:

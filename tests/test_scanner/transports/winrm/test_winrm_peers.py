@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -101,6 +102,34 @@ def test_an_old_tls_is_said(listen: Listen, door: Door) -> None:
     with pytest.raises(ProtocolError, match="no TLS version or cipher in common") as caught:
         door(listen(alert), scheme="https").run("'x'")
     assert "TLS 1.2" in caught.value.hint
+
+
+@pytest.mark.parametrize("best", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+@pytest.mark.parametrize("given", [False, True], ids=["none", "a stranger's"])
+def test_whoever_lets_nobody_in_without_a_certificate_is_told_as_that(
+    listen: Listen, door: Door, tls: TlsFiles, authority: CertificateAuthority, tmp_path: Path, best: Any, given: bool
+) -> None:
+    """As what stands before a listener may; of TLS 1.2 the alert says no more than that there is no agreement."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.maximum_version = best
+    context.load_cert_chain(tls.certificate, tls.key)
+    context.load_verify_locations(authority.certificate)
+    context.verify_mode = ssl.CERT_REQUIRED
+
+    def strict(connection: socket.socket) -> None:
+        with suppress(OSError), context.wrap_socket(connection, server_side=True) as secured:
+            secured.recv(65536)
+
+    mine: dict[str, Any] = {}
+    if given:
+        (folder := tmp_path / "stranger").mkdir()
+        pair = CertificateAuthority(folder).server()
+        mine = {"auth": "certificate", "user": "", "cert_file": str(pair.certificate), "key_file": str(pair.key)}
+    with pytest.raises(NodeError) as caught:
+        door(listen(strict), scheme="https", **mine).run("'x'")
+    assert "client certificate" in str(caught.value)
+    assert "cert_file" in caught.value.hint
+    assert ("none is set" in str(caught.value)) is (not given and best == ssl.TLSVersion.TLSv1_3)
 
 
 def test_a_silent_tls_handshake_ends_at_the_deadline(listen: Listen, door: Door) -> None:
