@@ -51,7 +51,7 @@ def test_ssh_config_does_not_loosen_strictness(sshd: OpenSshServer, home: Path) 
 def test_a_broken_ssh_config_is_told(sshd: OpenSshServer, home: Path) -> None:
     (home / ".ssh/config").write_text("Nonsense yes\n")
     fails(UnreachableError, transport(sshd), match="Bad configuration option: nonsense")
-    fails(UnreachableError, transport(sshd, ssh_config="/nowhere/config"), match="does not exist")
+    fails(UnreachableError, transport(sshd, ssh_config="/nowhere/config"), match="there is no such file")
 
 
 def test_through_a_jump_host(start_sshd: StartSshd, home: Path) -> None:
