@@ -28,7 +28,13 @@ PATIENCE_S = 60.0
 
 @pytest.fixture(autouse=True)
 def hostile_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A proxy that is dead, a .netrc with wrong credentials, a CA bundle that is none: none of it may matter."""
+    """A proxy that is dead, a .netrc with wrong credentials, a CA bundle that is none: none of it may matter.
+
+    Nor is any name server asked for the KDC of CORP, which takes its time now and then.
+    """
+    kerberos = tmp_path / "krb5.conf"
+    kerberos.write_text("[libdefaults]\n dns_lookup_kdc = false\n dns_lookup_realm = false\n")
+    monkeypatch.setenv("KRB5_CONFIG", str(kerberos))
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login intruder password netrc-canary\n")
     netrc.chmod(0o600)
