@@ -22,6 +22,7 @@ from scanner.run.engines.engine import DASK, EngineChoice
 pytest.importorskip("distributed")
 
 Peer = Callable[[socket.socket], None]
+TOP = Path(__file__).parents[4]
 
 
 @contextmanager
@@ -155,11 +156,9 @@ def test_a_configuration_of_dask_that_cannot_be_read_is_no_defect_of_preflight(t
     (tmp_path / "inventory.toml").write_text(
         '[clusters.chef]\nproduct = "chef-backend"\nnodes.b1 = {host = "127.0.0.1", roles = ["backend"], port = 9}\n'
     )
-    command = [sys.executable, "-m", "preflight_scanner", "scan", "inventory.toml", "--engine", "dask"]
+    command = [sys.executable, "-m", "scanner", "scan", str(tmp_path / "inventory.toml"), "--engine", "dask"]
     environment = {**os.environ, "DASK_CONFIG": str(tmp_path / "dask.yaml")}
-    done = subprocess.run(
-        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=60
-    )
+    done = subprocess.run(command, cwd=TOP, env=environment, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 2
     assert 'engine "dask" cannot be loaded here' in done.stderr
     assert "look at dask's own configuration" in done.stderr
