@@ -13,6 +13,7 @@ from pathlib import Path
 from scanner.clock import now_s
 from scanner.errors import UsageError
 from scanner.files.places import Place, place_of
+from scanner.inventory.reading.looking import exists
 
 _LEFTOVER = re.compile(r"\.preflight-[0-9a-f]{16}\.tmp")
 _LEFT_AFTER_S = 24 * 3600
@@ -55,6 +56,12 @@ def ensure_writable(path: Path) -> None:
     """Raise the UsageError that `write_atomically` would end in now, as far as that can be known without writing."""
     with _told(path), place_of(path):
         pass
+
+
+def refuse_existing(path: Path) -> None:
+    """Raise UsageError where something is there already: what somebody has written is theirs."""
+    if exists(path):
+        raise UsageError(f"{path} exists and is left as it is; name another file, or move it away first")
 
 
 def make_folder(path: Path) -> None:

@@ -13,7 +13,6 @@ from scanner.cli.machines import takes_login
 from scanner.cli.output.ending import leave
 from scanner.cli.output.streams import print_error, print_out
 from scanner.errors import UsageError
-from scanner.inventory.reading.looking import exists
 
 if TYPE_CHECKING:
     from scanner.inventory.discover.ways import Way
@@ -44,7 +43,7 @@ def discover(
     from dataclasses import replace
 
     from scanner.cli.asking import Asker, about
-    from scanner.files.atomic import ensure_writable, write_atomically
+    from scanner.files.atomic import ensure_writable, refuse_existing, write_atomically
     from scanner.inventory.discover.model import NotToldError
     from scanner.inventory.discover.ways import WAYS
     from scanner.loading.from_options import named_inventory, product_named
@@ -62,7 +61,7 @@ def discover(
         _show(inventory, way)
         return
     if output is not None:
-        _refuse_existing(output)
+        refuse_existing(output)
         ensure_writable(output)
     job, selection = about(inventory)
 
@@ -102,14 +101,9 @@ def discover(
         if lost := print_out(text):
             raise UsageError(f"{lost}; make room, or send it elsewhere")
         return
-    _refuse_existing(output)
+    refuse_existing(output)
     write_atomically(output, text)
     typer.echo(f"wrote {output}; read it, then: preflight validate {output} --connect")
-
-
-def _refuse_existing(path: Path) -> None:
-    if exists(path):
-        raise UsageError(f"{path} exists and is left as it is; name another file, or move it away first")
 
 
 def _show(inventory: Inventory, way: Way) -> None:

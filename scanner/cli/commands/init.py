@@ -10,7 +10,6 @@ import typer
 
 from scanner.cli import completion
 from scanner.errors import UsageError
-from scanner.inventory.reading.looking import exists
 
 _PANEL = "Out of what there is already"
 
@@ -59,7 +58,7 @@ def init(
     With `--product` it holds no more than it takes; without, every key there is.
     """
     from scanner.cli.output.not_loaded import tell_what_did_not_load
-    from scanner.files.atomic import write_atomically
+    from scanner.files.atomic import refuse_existing, write_atomically
     from scanner.inventory.writing.template import short_template, template
     from scanner.loading.from_options import product_named
     from scanner.loading.inventory import installed_catalogue
@@ -78,8 +77,7 @@ def init(
     else:
         text = short_template(product_named(product, known), known) if product else template(known)
         advice = "fill in your machines, then"
-    if exists(path):
-        raise UsageError(f"{path} exists and is left as it is; name another file, or move it away first")
+    refuse_existing(path)
     write_atomically(path, text)
     typer.echo(f"wrote {path}; {advice}: preflight validate {path}")
 

@@ -12,7 +12,6 @@ import typer
 
 from checks.engine.wording import count
 from scanner.cli import completion
-from scanner.inventory.reading.looking import exists
 
 DEMO_REPORTS = {
     "html": Path("preflight-report.html"),
@@ -77,7 +76,7 @@ def lab(
     """Keep simulated nodes running on loopback, to try a scan or rehearse a window in another terminal."""
     from scanner.cli.output.not_loaded import tell_what_did_not_load
     from scanner.errors import UsageError
-    from scanner.files.atomic import write_atomically
+    from scanner.files.atomic import refuse_existing, write_atomically
     from scanner.lab.lab import Lab
     from scanner.lab.scenario import load_scenario, scenario_names, scenario_text, scenario_title
 
@@ -89,8 +88,7 @@ def lab(
             typer.echo(f"{name:<{width}}  {scenario_title(name)}")
         return
     if copy is not None:
-        if exists(copy):
-            raise UsageError(f"{copy} exists and is left as it is; name another file, or move it away first")
+        refuse_existing(copy)
         write_atomically(copy, scenario_text(scenario))
         typer.echo(f"wrote {copy}; change it, then: preflight lab {copy}")
         return

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+_NOTHING = (FileNotFoundError, NotADirectoryError)
+
 
 def exists(path: str | Path) -> bool:
     """Whether there is anything, as far as can be seen."""
@@ -27,23 +29,25 @@ def is_folder(path: str | Path) -> bool:
 
 def is_missing(path: str | Path) -> bool:
     """Whether there certainly is nothing."""
-    try:
-        Path(path).stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return True
-    except (OSError, ValueError):
-        pass
-    return False
+    return isinstance(_trouble(path), _NOTHING)
 
 
 def unseen(path: str | Path, what: str = "file") -> str:
     """Why nothing is seen at the path, in words that go behind it and a colon; "" where something is."""
+    trouble = _trouble(path)
+    if trouble is None:
+        return ""
+    if isinstance(trouble, _NOTHING):
+        return f"there is no such {what}"
+    if isinstance(trouble, PermissionError):
+        return f"you may not look for this {what} there; check who may enter the folders on the way"
+    return f"it cannot be looked for: {getattr(trouble, 'strerror', None) or trouble}"
+
+
+def _trouble(path: str | Path) -> OSError | ValueError | None:
+    """What keeps the path from being looked at."""
     try:
         Path(path).stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return f"there is no such {what}"
-    except PermissionError:
-        return f"you may not look for this {what} there; check who may enter the folders on the way"
-    except (OSError, ValueError) as error:
-        return f"it cannot be looked for: {getattr(error, 'strerror', None) or error}"
-    return ""
+    except (OSError, ValueError) as trouble:
+        return trouble
+    return None
