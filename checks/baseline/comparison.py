@@ -18,6 +18,8 @@ from checks.outcome import Status
 from checks.versions import VersionError, parse_version
 
 T = TypeVar("T")
+Natural = tuple[tuple[int, int, str], ...]
+"""A text's numbers and what is between them, in a form that sorts as people count."""
 
 _APPROVE = "approve it with `preflight baseline --update`"
 _APPROVE_NODE = "approve it with `preflight baseline --node`"
@@ -95,7 +97,7 @@ def ordered(rows: Iterable[T], names: Callable[[T], tuple[str, ...]]) -> tuple[T
 
     One cluster after the other: the keys take several times the room of what they sort.
     """
-    groups: dict[tuple[tuple[int, int, str], ...], list[T]] = {}
+    groups: dict[Natural, list[T]] = {}
     for row in rows:
         groups.setdefault(_natural(names(row)[0]), []).append(row)
     found: list[T] = []
@@ -105,13 +107,13 @@ def ordered(rows: Iterable[T], names: Callable[[T], tuple[str, ...]]) -> tuple[T
     return tuple(found)
 
 
-def natural(*texts: str) -> tuple[tuple[tuple[tuple[int, int, str], ...], ...], tuple[str, ...]]:
+def natural(*texts: str) -> tuple[tuple[Natural, ...], tuple[str, ...]]:
     """A key that sorts web2 before web10."""
     return tuple([_natural(text) for text in texts]), texts
 
 
 @lru_cache(maxsize=8192)
-def _natural(text: str) -> tuple[tuple[int, int, str], ...]:
+def _natural(text: str) -> Natural:
     return tuple(
         (0, int(part), "") if part.isdecimal() and len(part) < 19 else (1, 0, part)
         for part in (*re.split(r"([0-9]+)", text), "")
@@ -124,7 +126,7 @@ def _facts(
     """The rows in their order, cluster by cluster; those whose names sort alike (c1 and c01) together."""
     before, after = by_cluster(then.facts), by_cluster(now.facts)
     holed = {gap[:2] for gap in chain(then.unread, now.unread)}
-    groups: dict[tuple[tuple[int, int, str], ...], list[str]] = {}
+    groups: dict[Natural, list[str]] = {}
     for cluster in dict.fromkeys((*before.clusters(), *after.clusters())):
         groups.setdefault(_natural(cluster), []).append(cluster)
     for key in sorted(groups):

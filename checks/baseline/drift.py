@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import enum
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 
@@ -70,13 +70,15 @@ class FactRows(Sequence[FactRow], abc.ABC):
 
     def differing(self) -> Sequence[FactRow]:
         """The rows of what is not known to be the same: few of many."""
-        return tuple(row for row in self if row.difference is not Difference.SAME)
+        return _otherwise(self)
 
 
 def differing(rows: Sequence[FactRow]) -> Sequence[FactRow]:
     """The rows of what is not known to be the same."""
-    if isinstance(rows, FactRows):
-        return rows.differing()
+    return rows.differing() if isinstance(rows, FactRows) else _otherwise(rows)
+
+
+def _otherwise(rows: Iterable[FactRow]) -> tuple[FactRow, ...]:
     return tuple(row for row in rows if row.difference is not Difference.SAME)
 
 

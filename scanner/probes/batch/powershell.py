@@ -36,8 +36,9 @@ PARTS = ("batch/accessors.ps1", "batch/prelude.ps1")
 """What all probes are run with, in this order, and the watch, too. What some call besides is in their `parts`."""
 
 MAX_JSON_BYTES = 8 * 1024 * 1024
-_MUCH_BYTES = 256 * 1024
 """An answer that unpacks to more than this is taken for an attack: Python's lists need up to 25 times as much."""
+_MUCH_BYTES = 256 * 1024
+"""An answer of this size is large whatever is packed in it."""
 
 _TICKS_1970 = 621_355_968_000_000_000
 _TICKS_A_SECOND = 10_000_000

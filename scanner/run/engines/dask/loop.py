@@ -119,7 +119,7 @@ class Loop:
         """Nobody is asked any more: all that is left ends with the cause, and so does what is yet to come."""
         with self._ending:
             self._broken = (cause, hint)
-            self.under_way.fail(self.under_way.unanswered(), cause, hint)
+            self.under_way.fail_all(cause, hint)
 
     def _is_on(self) -> bool:
         if self.under_way.leaving:

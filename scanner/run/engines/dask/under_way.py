@@ -215,11 +215,11 @@ class UnderWay:
             if item.future.running() or item.future.set_running_or_notify_cancel():
                 item.future.set_result(unasked(item.call, item.call.hide.message(cause), hint))
 
-    def unanswered(self) -> list[Item]:
-        """Those that nobody has an answer for, wherever they are."""
+    def fail_all(self, cause: str, hint: str) -> None:
+        """End those that nobody has an answer for, wherever they are."""
         self.waiting.clear()
         self.sent.clear()
-        return [item for item in self.open if not item.future.done()]
+        self.fail([item for item in self.open if not item.future.done()], cause, hint)
 
 
 def not_got_to(item: Item) -> None:

@@ -33,7 +33,7 @@ class GreenSocket(socket.socket):
         self._readable = False
         """Unless the system said so since it gave the last, or less than was asked for, there is nothing to read."""
         self._ended = False
-        """The peer has said all: whatever is left of it is there, and the system tells of nothing more."""
+        """The peer has said all, or a byte out of band: what is left of it is there, and is told of no more."""
         self._reader: Park | None = None
         self._writer: Park | None = None
         self._over = False
