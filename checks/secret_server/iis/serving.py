@@ -8,6 +8,7 @@ from checks.check import NodeView
 from checks.facts import Unknown
 from checks.outcome import Outcome, undetermined
 from checks.runbook.windows_paths import squeezed
+from checks.secret_server.facts.folder import EncryptionConfig
 from checks.secret_server.facts.node import IisApplication, IisConfiguration, WebRoot
 
 NO_APPLICATION = "found no folder that holds the application"
@@ -22,6 +23,9 @@ def is_bare(view: NodeView) -> bool:
     """Whether nothing on the host points to the application: no registry value, no site, no folder in its place."""
     root = view.get(WebRoot)
     if not isinstance(root, Unknown) or root.unanswered or NO_APPLICATION not in root.reason:
+        return False
+    if not isinstance(view.get(EncryptionConfig), Unknown):
+        # Another answer of the host comes out of the folder that this one has not found.
         return False
     # A folder that something names and that is gone is a broken node, and none that was never one.
     return "(from " not in root.reason and not _CLOSED.search(root.reason)

@@ -161,21 +161,23 @@ class Bench:
 
     def run(self, accepted: Sequence[Accepted], texts: Sequence[Text] = (), *, most: int = 0, seed: int = 0) -> Tally:
         """Try all mutations, or `most` of them, chosen by `seed`."""
+        tally = Tally()
+        seen: dict[object, _Judged] = {}
+        for key, probe, mutation in self.chosen(most, seed):
+            is_text = any(one.holds(probe, mutation) for one in texts)
+            self._try(key, probe, mutation, accepted, tally, seen, is_text=is_text)
+        return tally
+
+    def chosen(self, most: int = 0, seed: int = 0) -> list[tuple[NodeKey, Probe, Mutation]]:
+        """What is tried, in the order of the nodes' names: which of them answered first is another one each time."""
         todo = [
             (key, probe, mutation)
-            for key, said in self.collected.said.items()
+            for key, said in sorted(self.collected.said.items())
             for probe in self.probes[key]
             if isinstance(answer := said.answers.get(probe.id), Answer)
             for mutation in (*mutations(answer), *garbles(answer))
         ]
-        if most and most < len(todo):
-            todo = Random(seed).sample(todo, most)
-        tally = Tally()
-        seen: dict[object, _Judged] = {}
-        for key, probe, mutation in todo:
-            is_text = any(one.holds(probe, mutation) for one in texts)
-            self._try(key, probe, mutation, accepted, tally, seen, is_text=is_text)
-        return tally
+        return Random(seed).sample(todo, most) if most and most < len(todo) else todo
 
     def silent(self) -> set[tuple[str, str]]:
         """Probe and path of the keys that are read, and whose absence is taken for what they say.

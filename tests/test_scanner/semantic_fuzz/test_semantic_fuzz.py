@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import pytest
@@ -88,6 +88,16 @@ def test_a_part_that_is_gone_is_missed(source: Source, capsys: pytest.CaptureFix
     told(f"{source}: {tally}", capsys)
     assert not tally.wrong, tally.wrong[:10]
     assert tally.refused > source.most // 4
+
+
+def test_who_answered_first_does_not_choose() -> None:
+    bench = site("dr-unreadable")
+    said = bench.collected.said
+    assert len(said) > 1
+    other = Bench(bench.name, bench.job, replace(bench.collected, said=dict(reversed(said.items()))))
+    of_each = [[(key, probe.id, lost.what) for key, probe, lost in one.chosen(35, 1)] for one in (bench, other)]
+    assert of_each[0] == of_each[1]
+    assert len({key for key, _, _ in of_each[0]}) > 1
 
 
 WHOLE: dict[str, Tally] = {}

@@ -10,6 +10,7 @@ import pytest
 from checks.check import ClusterView, NodeView
 from checks.facts import Unknown
 from checks.outcome import Outcome, Status
+from checks.secret_server.facts.folder import EncryptionConfig
 from checks.secret_server.facts.host import PoolStates
 from checks.secret_server.facts.node import (
     AppPools,
@@ -60,6 +61,13 @@ def test_a_machine_that_has_it_or_did_not_answer_is_not_bare(cluster: Clusters, 
     assert not is_bare(node(cluster(), ROOT))
     silent = replace(node(cluster()), facts={WebRoot: Unknown(NO_APPLICATION, unanswered=True)})
     assert not is_bare(silent)
+
+
+def test_a_machine_whose_other_answer_comes_out_of_the_folder_is_not_bare(cluster: Clusters, node: Nodes) -> None:
+    lost = (WebRoot, NO_APPLICATION)
+    config = EncryptionConfig(path="C:\\App\\encryption.config", state="missing", sha256="", efs=False, size_bytes=None)
+    assert not is_bare(node(cluster(), lost, config))
+    assert is_bare(node(cluster(), lost, (EncryptionConfig, NO_APPLICATION)))
 
 
 @pytest.mark.parametrize(
