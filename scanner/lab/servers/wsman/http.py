@@ -43,6 +43,8 @@ class RequestRecord:
     response_bytes: int
     connection: int
     """Number of the TCP connection, from 1."""
+    why: str = ""
+    """What was wrong with a request that was answered with 400, which tells the client nothing."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -91,7 +93,7 @@ class WsmanHandler(BaseHTTPRequestHandler):
         """A request line or header that is not HTTP, or a method that WinRM does not know."""
         self.close_connection = True
         status = HTTPStatus.METHOD_NOT_ALLOWED if code == HTTPStatus.NOT_IMPLEMENTED else code
-        self._page(status)
+        self._page(status, message or "")
 
     def do_POST(self) -> None:
         """Answer one request."""
@@ -149,7 +151,7 @@ class WsmanHandler(BaseHTTPRequestHandler):
             return
         if login.user is None:
             if sealed and self._login.lost and not login.token:
-                self._page(HTTPStatus.BAD_REQUEST)
+                self._page(HTTPStatus.BAD_REQUEST, "the login of this connection is gone")
             else:
                 self._unauthorized(login)
             return
@@ -168,8 +170,8 @@ class WsmanHandler(BaseHTTPRequestHandler):
         if sealed:
             try:
                 message = self._login.unseal(self._body)
-            except SealError:
-                self._page(HTTPStatus.BAD_REQUEST)
+            except SealError as error:
+                self._page(HTTPStatus.BAD_REQUEST, str(error))
                 return
         elif not site.policy.tls and not site.policy.allow_unencrypted:
             # AllowUnencrypted=false: Windows answers 500 and nothing else.
@@ -196,8 +198,8 @@ class WsmanHandler(BaseHTTPRequestHandler):
                 hold(self.connection, site.stopping)
                 return
             status, body = HTTPStatus.OK, site.host.handle(request, user, self.client_address[0])
-        except MalformedError:
-            self._page(HTTPStatus.BAD_REQUEST)
+        except MalformedError as error:
+            self._page(HTTPStatus.BAD_REQUEST, str(error))
             return
         except FaultError as error:
             status = HTTPStatus.INTERNAL_SERVER_ERROR
@@ -209,8 +211,8 @@ class WsmanHandler(BaseHTTPRequestHandler):
         try:
             content_type, sealed_body = self._login.seal(body)
             self._send(status, sealed_body, content_type, sealed=True)
-        except SealError:
-            self._page(HTTPStatus.BAD_REQUEST)
+        except SealError as error:
+            self._page(HTTPStatus.BAD_REQUEST, str(error))
 
     def _spoil(self, request: Request) -> None:
         faults, error = self._site.faults, None
@@ -228,7 +230,7 @@ class WsmanHandler(BaseHTTPRequestHandler):
         challenges = [f"{login.scheme} {login.token}"] if login.token else self._site.policy.challenges()
         self._send(HTTPStatus.UNAUTHORIZED, b"", headers=[("WWW-Authenticate", value) for value in challenges])
 
-    def _page(self, status: int) -> None:
+    def _page(self, status: int, why: str = "") -> None:
         """One of the small pages that HTTP.sys gives."""
         phrase = HTTPStatus(status).phrase
         page = (
@@ -236,7 +238,7 @@ class WsmanHandler(BaseHTTPRequestHandler):
             f"<HTML><HEAD><TITLE>{phrase}</TITLE></HEAD>\r\n<BODY><h2>{phrase}</h2>\r\n"
             f"<hr><p>HTTP Error {int(status)}. {phrase}.</p>\r\n</BODY></HTML>\r\n"
         )
-        self._send(status, page.encode(), _HTML_TYPE)
+        self._send(status, page.encode(), _HTML_TYPE, why=why)
 
     def _send(
         self,
@@ -247,6 +249,7 @@ class WsmanHandler(BaseHTTPRequestHandler):
         sealed: bool = False,
         headers: list[tuple[str, str]] | None = None,
         server: str = "Microsoft-HTTPAPI/2.0",
+        why: str = "",
     ) -> None:
         lines = [f"HTTP/1.1 {int(status)} {'' if status == HTTPStatus.UNAUTHORIZED else HTTPStatus(status).phrase}"]
         if content_type:
@@ -269,6 +272,7 @@ class WsmanHandler(BaseHTTPRequestHandler):
                 request_bytes=len(self._body),
                 response_bytes=len(body),
                 connection=self._number,
+                why=why,
             )
         )
         data = "\r\n".join([*lines, "", ""]).encode("latin-1") + body

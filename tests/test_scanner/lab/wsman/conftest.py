@@ -9,6 +9,7 @@ import pytest
 from winrm.protocol import Protocol
 
 from scanner.lab.servers.certificates import CertificateAuthority, TlsFiles
+from scanner.lab.servers.wsman.http import WsmanHandler
 from scanner.lab.servers.wsman.server import ProcessOutput, ProcessRequest, WsmanServer
 
 USERS = {"CORP\\svc-preflight": "S3cret pass!", "operator": "another; ünï"}
@@ -20,6 +21,15 @@ Output = tuple[bytes, bytes, int]
 def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
+    # pywinrm has requests set the variable and take it away for each message, over which threads stumble (KeyError);
+    # what is there is put back as it was.
+    monkeypatch.setenv("no_proxy", "*")
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No connection is closed for being idle: on a machine that is held up, a client's next message may come late."""
+    monkeypatch.setattr(WsmanHandler, "timeout", None)
 
 
 @pytest.fixture(scope="session")

@@ -219,6 +219,7 @@ def test_lost_login_on_a_kept_connection_is_a_400_and_a_new_session_goes_on(serv
     with pytest.raises(WinRMTransportError) as caught:
         client.run_command(shell, "whoami")
     assert caught.value.code == 400
+    assert server.requests[-1].why == "the login of this connection is gone"
     client.transport.close_session()
     key = client.run_command(shell, "whoami")
     assert client.get_command_output(shell, key)[2] == 7
