@@ -94,7 +94,8 @@ def test_who_answered_first_does_not_choose() -> None:
     bench = site("dr-unreadable")
     said = bench.collected.said
     assert len(said) > 1
-    other = Bench(bench.name, bench.job, replace(bench.collected, said=dict(reversed(said.items()))))
+    turned = {key: said[key] for key in reversed(list(said))}
+    other = Bench(bench.name, bench.job, replace(bench.collected, said=turned))
     of_each = [[(key, probe.id, lost.what) for key, probe, lost in one.chosen(35, 1)] for one in (bench, other)]
     assert of_each[0] == of_each[1]
     assert len({key for key, _, _ in of_each[0]}) > 1
