@@ -44,7 +44,7 @@ class RequestRecord:
     connection: int
     """Number of the TCP connection, from 1."""
     why: str = ""
-    """What was wrong with a request that was answered with 400, which tells the client nothing."""
+    """What was wrong with a request that HTTP.sys turns away (400, 405) with a page that tells the client nothing."""
 
 
 @dataclass(slots=True, kw_only=True)
